@@ -1,0 +1,184 @@
+"""What is said to the user about a spec: the place, the fact, and what to do.
+
+A `Span` is a stretch of a source file; every node, word and value the program reads is one, so
+whatever turns out to be wrong later can still be pointed at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+# The line breaks YAML 1.1 knows, in the order libyaml counts them.
+LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+
+
+class Source:
+    """The text of one file and the name it is reported under."""
+
+    __slots__ = ("_lines", "path", "text")
+
+    def __init__(self, path: str, text: str) -> None:
+        self.path = path
+        self.text = text
+        self._lines: list[str] | None = None
+
+    def line(self, number: int) -> str:
+        """Line `number` (from 1) without its line break; empty past the end."""
+        if self._lines is None:
+            self._lines = LINE_BREAK.split(self.text)
+        return self._lines[number - 1] if 1 <= number <= len(self._lines) else ""
+
+
+class Span:
+    """A stretch of a source; lines and columns count from 1, the end is exclusive."""
+
+    __slots__ = ("column", "end_column", "end_line", "line", "source")
+
+    def __init__(self, source: Source, line: int, column: int, end_line: int, end_column: int) -> None:
+        self.source = source
+        self.line = line
+        self.column = column
+        self.end_line = end_line
+        self.end_column = end_column
+
+    def __str__(self) -> str:
+        return f"{self.source.path}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something else worth knowing about a diagnostic, with its own place where it has one."""
+
+    message: str
+    place: Span | None = None
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One finding about a spec. `code` is stable (`SPC003`); advice stands in `help`."""
+
+    code: str
+    message: str
+    place: Span
+    help: str | None = None
+    notes: tuple[Note, ...] = field(default=())
+    severity: str = "error"
+
+    def __str__(self) -> str:
+        text = f"{self.place}: {self.severity}[{self.code}]: {self.message}"
+        for note in self.notes:
+            text += f"\n  = note: {note.message}" + (f" at {note.place}" if note.place else "")
+        return text + (f"\n  = help: {self.help}" if self.help else "")
+
+
+class SpecError(Exception):
+    """A spec that is not valid; `diagnostics` says where and why, in order of place."""
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        super().__init__("\n".join(str(d) for d in diagnostics))
+        self.diagnostics = list(diagnostics)
+
+
+class TooManyError(SpecError):
+    """The end of a run that found as many errors as are told in one."""
+
+
+class RequestError(Exception):
+    """A request that cannot be carried out: a file that cannot be read, an unknown setting (exit status 2)."""
+
+
+class Findings:
+    """Diagnostics collected so that one run can report all independent errors.
+
+    `MOST` bounds them: a file that is no spec at all should not cost a minute and fill a disk.
+    """
+
+    MOST = 100
+
+    def __init__(self) -> None:
+        self._by_place: dict[tuple[str, int, int], Diagnostic] = {}
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        """Keep `diagnostic` unless its place has one: a block's error is told once, not per call.
+
+        Raises `TooManyError` with all of them when there are `MOST` already.
+        """
+        place = diagnostic.place
+        key = (place.source.path, place.line, place.column)
+        if key not in self._by_place:
+            if len(self._by_place) >= self.MOST:
+                raise self._too_many()
+            self._by_place[key] = diagnostic
+
+    def take(self, error: SpecError) -> None:
+        """Add what `error` holds. Raises it again when it is the end of the run."""
+        if isinstance(error, TooManyError):
+            raise error
+        for diagnostic in error.diagnostics:
+            self.add(diagnostic)
+
+    def error(self, code: str, message: str, place: Span, help: str | None = None, notes: Sequence[Note] = ()) -> None:
+        """Add an error. Raises `TooManyError` when there are `MOST` already."""
+        self.add(_diagnostic(code, message, place, help, notes))
+
+    def _too_many(self) -> TooManyError:
+        found = list(self)
+        more = Note(f"only the first {self.MOST} errors are told; there are more")
+        return TooManyError([*found[:-1], replace(found[-1], notes=(*found[-1].notes, more))])
+
+    def __len__(self) -> int:
+        return len(self._by_place)
+
+    def __iter__(self) -> Iterator[Diagnostic]:
+        return iter(sorted(self._by_place.values(), key=lambda d: (d.place.source.path, d.place.line, d.place.column)))
+
+    def raise_if_any(self) -> None:
+        """Raise `SpecError` with everything found, if anything was."""
+        if self._by_place:
+            raise SpecError(list(self))
+
+
+def fail(code: str, message: str, place: Span, help: str | None = None, notes: Sequence[Note] = ()) -> SpecError:
+    """The error to raise for one finding."""
+    return SpecError([_diagnostic(code, message, place, help, notes)])
+
+
+def _diagnostic(code: str, message: str, place: Span, help: str | None, notes: Sequence[Note]) -> Diagnostic:
+    told = tuple(Note(_clip(note.message), note.place) for note in notes)
+    return Diagnostic(code, _clip(message), place, help and _clip(help), told)
+
+
+def _clip(text: str, longest: int = 400) -> str:
+    """`text`, cut where a word of the spec is absurdly long."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def suggest(word: str, known: Sequence[str]) -> str | None:
+    """The known word a typing mistake most likely meant, if any is near enough."""
+    if len(word) > 60:
+        return None
+    import difflib  # only a wrong spec pays for these
+    import heapq
+
+    lowered = word.lower()
+    for name in known:
+        if name.lower() == lowered:
+            return name
+    most = 2000 // (len(word) + 1)  # comparing takes time: of very many names, those that begin or end alike
+    if len(known) > most:
+        known = heapq.nlargest(most, known[-2000:], key=lambda name: _alike(name, word))
+    near = difflib.get_close_matches(lowered, known, n=1, cutoff=0.6)
+    return near[0] if near else None
+
+
+def _alike(name: str, word: str) -> int:
+    """How many letters two words have in common at their ends."""
+    count = 0
+    for letters in (zip(name, word), zip(reversed(name), reversed(word))):
+        for a, b in letters:
+            if a != b:
+                break
+            count += 1
+    return count

@@ -1,0 +1,356 @@
+"""The whole file: what each top-level key holds, checked and with places.
+
+Nothing is evaluated here; `archcalc.language.settings` gives the hparams and dims their values.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+
+from archcalc.diagnostics import Findings, RequestError, Source, Span, SpecError, suggest
+from archcalc.language.hints import whole_pairs
+from archcalc.language.items import Item, parse_items
+from archcalc.language.signature import is_name, parse_signature
+from archcalc.source import Mapping, Node, Scalar, Sequence, parse, read
+
+KEYS = {
+    "model": "the name of the model (required)",
+    "include": "files that hold `blocks:` and nothing else, relative to this file",
+    "hparams": "numbers that define the model; a value may be an expression of earlier ones",
+    "variants": "named sets of hparams, chosen as spec.yaml@NAME",
+    "dims": "run-time sizes: they change activations and cost, never parameters",
+    "input": "the input's sizes without the batch axis, or a mapping of several inputs (required)",
+    "blocks": "macros with arguments, as `name(width, stride=1): [layers]`",
+    "layers": "the list of layers (required)",
+    "output": "the layer that is the output, or a list of several; default: the last layer",
+    "loss": "the training loss",
+    "budget": "upper bounds: params, macs, memory",
+    "expect": "exact values: params, buffers, macs, other_flops, depth, output; a variant's under its name",
+}
+LOSSES = ("crossentropy", "nll", "mse", "l1", "bce", "bcewithlogits")
+BUDGETS = ("params", "macs", "memory")
+EXPECTATIONS = ("params", "buffers", "macs", "other_flops", "depth", "output")
+
+_VARIANT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
+_AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([kKMGT]i?)?B?\Z", re.ASCII)
+
+
+@dataclass
+class Block:
+    """A macro: its name, its parameters with their defaults, and its body."""
+
+    name: Scalar
+    parameters: list[tuple[Scalar, Scalar | None]]
+    items: list[Item]
+
+
+@dataclass
+class Document:
+    """A spec as written, every part with its place."""
+
+    source: Source
+    model: Scalar
+    hparams: list[tuple[Scalar, Scalar]] = field(default_factory=list)
+    variants: dict[str, list[tuple[Scalar, Scalar]]] = field(default_factory=dict)
+    dims: list[tuple[Scalar, Scalar]] = field(default_factory=list)
+    inputs: list[tuple[Scalar | None, Sequence]] = field(default_factory=list)
+    blocks: dict[str, Block] = field(default_factory=dict)
+    items: list[Item] = field(default_factory=list)
+    outputs: list[Scalar] = field(default_factory=list)
+    loss: Scalar | None = None
+    budget: list[tuple[Scalar, Scalar]] = field(default_factory=list)
+    expect: dict[str, list[tuple[Scalar, Node]]] = field(default_factory=dict)
+
+
+def parse_document(source: Source, findings: Findings) -> Document | None:
+    """The document in `source` with its includes read.
+
+    Errors of form go to `findings`; None when there is nothing to go on with.
+    """
+    try:
+        root = parse(source)
+    except SpecError as error:
+        findings.take(error)
+        return None
+    if not isinstance(root, Mapping):
+        findings.error("SPC010", "a spec is a mapping of keys", root, "start with `model:`, `input:` and `layers:`")
+        return None
+    return _Reader(source, findings).read(root)
+
+
+def parse_amount(text: str) -> int | None:
+    """`25M`, `4G`, `8GiB`, `61100840` as a whole number, or None."""
+    match = _AMOUNT.match(text)
+    if not match or len(text) > 40:
+        return None
+    number, unit = match.groups()
+    step = 1024 if unit and unit.endswith("i") else 1000
+    scale = int(step ** ("kmgt".index(unit[0].lower()) + 1)) if unit else 1
+    whole, _, part = number.partition(".")
+    return int(whole) * scale + int(part or "0") * scale // int(10 ** len(part))
+
+
+class _Reader:
+    """Reads the top level of one file into a `Document`."""
+
+    def __init__(self, source: Source, findings: Findings) -> None:
+        self.source = source
+        self.findings = findings
+
+    def read(self, root: Mapping) -> Document | None:
+        values = {key.text: (key, value) for key, value in root.pairs}
+        start = Span(self.source, 1, 1, 1, 1)
+        unknown = [key for key, _ in root.pairs if key.text not in KEYS]
+        for key in unknown:
+            meant = suggest(key.text, list(KEYS))
+            help = f"did you mean `{meant}`?" if meant else f"the keys are {', '.join(KEYS)}"
+            self.findings.error("SPC003", f"unknown key `{key.text}`", key, help)
+        missing = [name for name in ("model", "input", "layers") if name not in values]
+        if missing and not unknown:  # an unknown key may be a missing one, misspelt
+            what = " and ".join(", ".join(f"`{name}:`" for name in missing).rsplit(", ", 1))
+            help = "; ".join(f"`{name}:` is {KEYS[name]}" for name in missing)
+            self.findings.error("SPC004", f"the spec has no {what}", start, help)
+        model = self._scalar("model", values) or Scalar("model", self.source, 1, 1, 1, 1)
+        document = Document(self.source, model)
+        document.hparams = self._numbers("hparams", values)
+        document.dims = self._numbers("dims", values)
+        self._variants(document, values)
+        self._input(document, values)
+        if "blocks" in values:
+            self._blocks(document, values["blocks"][1])
+        if "include" in values:
+            self._include(document, values["include"][1])
+        if "layers" in values:
+            document.items = self._layers(values["layers"][1])
+        self._output(document, values)
+        self._loss(document, values)
+        self._budget(document, values)
+        self._expect(document, values)
+        return document
+
+    def _scalar(self, name: str, values: dict[str, tuple[Scalar, Node]]) -> Scalar | None:
+        if name not in values:
+            return None
+        key, value = values[name]
+        if isinstance(value, Scalar) and (value.text or value.quoted):
+            return value
+        self.findings.error("SPC010", f"`{name}:` takes one word", value if value.end_column > value.column else key)
+        return None
+
+    def _numbers(self, name: str, values: dict[str, tuple[Scalar, Node]]) -> list[tuple[Scalar, Scalar]]:
+        return self._pairs(values[name][1], name) if name in values else []
+
+    def _pairs(self, node: Node, name: str) -> list[tuple[Scalar, Scalar]]:
+        """A mapping of names to one-line values."""
+        if not isinstance(node, Mapping):
+            self.findings.error("SPC010", f"`{name}:` takes a mapping of names to values", node, "as {width: 64}")
+            return []
+        pairs = []
+        for key, value in whole_pairs(node.pairs, self.findings):
+            if not isinstance(value, Scalar) or not (value.text or value.quoted):
+                self.findings.error("SPC010", f"`{key.text}` needs one value", key, "a number, an expression or a size")
+            elif self._is_name(key, taken=("input",)):
+                pairs.append((key, value))
+        return pairs
+
+    def _is_name(self, key: Scalar, taken: tuple[str, ...] = ()) -> bool:
+        error = is_name(key, taken)
+        if error:
+            self.findings.take(error)
+        return error is None
+
+    def _variants(self, document: Document, values: dict[str, tuple[Scalar, Node]]) -> None:
+        if "variants" not in values:
+            return
+        node = values["variants"][1]
+        if not isinstance(node, Mapping):
+            self.findings.error("SPC010", "`variants:` takes a mapping", node, "as {large: {width: 128}}")
+            return
+        known = [key.text for key, _ in document.hparams]
+        for name, value in node.pairs:
+            if not _VARIANT.match(name.text) or name.text in EXPECTATIONS:
+                self.findings.error(
+                    "SPC010", f"`{name.text}` is not a name for a variant", name, "use letters, digits, - _ and ."
+                )
+                continue
+            pairs = self._pairs(value, name.text)
+            for key, _ in pairs:
+                if key.text not in known:
+                    meant = suggest(key.text, known)
+                    help = (
+                        f"did you mean `{meant}`?"
+                        if meant
+                        else "a variant gives hparams other values: add it there first"
+                    )
+                    self.findings.error("SPC008", f"no hparam is named `{key.text}`", key, help)
+            document.variants[name.text] = pairs
+
+    def _input(self, document: Document, values: dict[str, tuple[Scalar, Node]]) -> None:
+        if "input" not in values:
+            return
+        node = values["input"][1]
+        if isinstance(node, Sequence):
+            self._sizes(document, None, node)
+        elif isinstance(node, Mapping) and node.pairs:
+            for name, value in node.pairs:
+                if not self._is_name(name):
+                    continue
+                if isinstance(value, Sequence):
+                    self._sizes(document, name, value)
+                else:
+                    self.findings.error(
+                        "SPC010", "an input is a list of sizes", value, "as [3, 224, 224], without the batch axis"
+                    )
+        else:
+            self.findings.error(
+                "SPC010", "`input:` is a list of sizes", node, "as [3, 224, 224], without the batch axis"
+            )
+
+    def _sizes(self, document: Document, name: Scalar | None, node: Sequence) -> None:
+        if not 1 <= len(node.items) <= 8 or not all(isinstance(size, Scalar) and size.text for size in node.items):
+            self.findings.error(
+                "SPC010", "an input has one to eight sizes", node, "as [3, 224, 224], without the batch axis"
+            )
+        else:
+            document.inputs.append((name, node))
+
+    def _layers(self, node: Node) -> list[Item]:
+        if not isinstance(node, Sequence):
+            self.findings.error("SPC010", "`layers:` is a list", node, "start each layer with `- `")
+            return []
+        items = parse_items(node, self.findings)
+        if not items and not len(self.findings):
+            self.findings.error("SPC010", "`layers:` is empty", node, "write at least one layer")
+        return items
+
+    def _blocks(self, document: Document, node: Node) -> None:
+        if not isinstance(node, Mapping):
+            self.findings.error("SPC010", "`blocks:` is a mapping", node, "as `name(width): [layers]`")
+            return
+        for key, body in node.pairs:
+            try:
+                name, parameters = parse_signature(key)
+            except SpecError as error:
+                self.findings.take(error)
+                continue
+            if name.text in document.blocks:
+                first = document.blocks[name.text].name
+                self.findings.error(
+                    "SPC011", f"`{name.text}` is already the name of a block", name, f"first at {first}"
+                )
+                continue
+            if not isinstance(body, Sequence):
+                self.findings.error(
+                    "SPC010", f"the body of `{name.text}` is a list of layers", key, "start each layer with `- `"
+                )
+                continue
+            document.blocks[name.text] = Block(name, parameters, parse_items(body, self.findings))
+
+    def _include(self, document: Document, node: Node) -> None:
+        if not isinstance(node, Sequence):
+            self.findings.error("SPC013", "`include:` is a list of files", node, "as [blocks/resnet.yaml]")
+            return
+        folder = os.path.dirname(self.source.path)
+        for entry in node.items:
+            if not isinstance(entry, Scalar) or not entry.text:
+                self.findings.error("SPC013", "an include is the path of a file", entry, "as blocks/resnet.yaml")
+                continue
+            try:
+                path = os.path.join(folder, entry.text)
+                if not os.path.isfile(path):
+                    raise RequestError(f"cannot read {path!r}: no such file")
+                root = parse(read(path))
+            except RequestError as error:
+                self.findings.error("SPC013", str(error), entry, "paths are relative to the file that includes them")
+                continue
+            except SpecError as error:
+                self.findings.take(error)
+                continue
+            self._included(document, root)
+
+    def _included(self, document: Document, root: Node) -> None:
+        if not isinstance(root, Mapping):
+            self.findings.error("SPC013", "an included file holds `blocks:` and nothing else", root)
+            return
+        for key, value in root.pairs:
+            if key.text == "blocks":
+                self._blocks(document, value)
+            else:
+                self.findings.error(
+                    "SPC013",
+                    f"an included file holds `blocks:` and nothing else, not `{key.text}:`",
+                    key,
+                    "move the blocks to a file of their own",
+                )
+
+    def _output(self, document: Document, values: dict[str, tuple[Scalar, Node]]) -> None:
+        if "output" not in values:
+            return
+        key, node = values["output"]
+        entries = node.items if isinstance(node, Sequence) else [node]
+        document.outputs = [entry for entry in entries if isinstance(entry, Scalar) and entry.text]
+        if len(document.outputs) != len(entries) or not entries:
+            self.findings.error(
+                "SPC010", "`output:` is the name of a layer, or a list of names", key, "as [logits, aux]"
+            )
+        names = [output.text for output in document.outputs]
+        for index, output in enumerate(document.outputs):
+            if output.text in names[:index]:
+                self.findings.error("SPC011", f"`{output.text}` is already an output", output, "delete one of them")
+
+    def _loss(self, document: Document, values: dict[str, tuple[Scalar, Node]]) -> None:
+        document.loss = self._scalar("loss", values)
+        if document.loss and document.loss.text not in LOSSES:
+            meant = suggest(document.loss.text, LOSSES)
+            help = f"did you mean `{meant}`?" if meant else f"the losses are {', '.join(LOSSES)}"
+            self.findings.error("SPC005", f"no loss is named `{document.loss.text}`", document.loss, help)
+
+    def _budget(self, document: Document, values: dict[str, tuple[Scalar, Node]]) -> None:
+        document.budget = self._numbers("budget", values)
+        for key, value in document.budget:
+            if key.text not in BUDGETS:
+                self.findings.error(
+                    "SPC003", f"`budget` has no key `{key.text}`", key, f"the keys are {', '.join(BUDGETS)}"
+                )
+            elif parse_amount(value.text) is None:
+                self.findings.error("SPC005", f"not an amount: `{value.text}`", value, "as 25M, 4G or 8GiB")
+
+    def _expect(self, document: Document, values: dict[str, tuple[Scalar, Node]]) -> None:
+        if "expect" not in values:
+            return
+        node = values["expect"][1]
+        if not isinstance(node, Mapping):
+            self.findings.error("SPC010", "`expect:` takes a mapping", node, "as {params: 61100840, output: [1000]}")
+            return
+        document.expect[""] = []
+        for key, value in node.pairs:
+            if isinstance(value, Mapping) and key.text in document.variants:
+                document.expect[key.text] = [pair for pair in value.pairs if self._expectation(*pair)]
+            elif self._expectation(key, value):
+                document.expect[""].append((key, value))
+
+    def _expectation(self, key: Scalar, value: Node) -> bool:
+        if key.text not in EXPECTATIONS:
+            meant = suggest(key.text, EXPECTATIONS)
+            help = (
+                f"did you mean `{meant}`?" if meant else f"the keys are {', '.join(EXPECTATIONS)}, or a variant's name"
+            )
+            self.findings.error("SPC003", f"`expect` has no key `{key.text}`", key, help)
+            return False
+        sizes = value.items if isinstance(value, Sequence) else [value]
+        nested = [size for entry in sizes for size in (entry.items if isinstance(entry, Sequence) else [entry])]
+        right = all(isinstance(size, Scalar) and size.text.isascii() and size.text.isdigit() for size in nested)
+        if not right or (key.text == "output") != isinstance(value, Sequence):
+            help = (
+                "as [1000], or a list of such lists" if key.text == "output" else "write the exact number, as 61100840"
+            )
+            self.findings.error(
+                "SPC005",
+                f"`{key.text}` is {'a list of sizes' if key.text == 'output' else 'a whole number'}",
+                value,
+                help,
+            )
+            return False
+        return True

@@ -1,0 +1,277 @@
+"""Arithmetic in values: `4*width`, `max(8, round8(32*width))`, `cin//2`.
+
+A small parser of our own, so that every operator has a place and nothing but arithmetic can be
+written. Numbers are whole or floating point as in Python; sizes stay below 10^30.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Union
+
+from archcalc.diagnostics import fail
+from archcalc.source import Scalar
+
+Number = Union[int, float]
+
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+FUNCTIONS = ("round8", "round", "ceil", "floor", "min", "max")
+RESERVED = (*FUNCTIONS, "cin", "prev", "true", "false")
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
+    r"|(?P<op>//|\*\*|[-+*/%(),]))"
+)
+_LARGEST = 10**30
+_MAX_DEPTH = 30
+_MAX_LENGTH = 500
+
+
+class ExpressionError(Exception):
+    """An expression that has no value, as a division by zero; `help` says what to do."""
+
+    def __init__(self, message: str, help: str | None = None) -> None:
+        super().__init__(message)
+        self.help = help
+
+
+def round8(value: Number) -> int:
+    """The nearest multiple of 8, never below 8 and never more than a tenth below `value`.
+
+    Source: the channel rounding of MobileNet's reference code.
+    """
+    rounded = max(8, int(value + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * value else rounded
+
+
+_CALLS: dict[str, Callable[..., Number]] = {
+    "round8": round8,
+    "round": round,
+    "ceil": math.ceil,
+    "floor": math.floor,
+    "min": min,
+    "max": max,
+}
+
+
+class Expression:
+    """A parsed expression; `names` are the names it needs, each with its place."""
+
+    __slots__ = ("_root", "names", "scalar")
+
+    def __init__(self, scalar: Scalar, root: tuple[Any, ...], names: dict[str, Scalar]) -> None:
+        self.scalar = scalar
+        self._root = root
+        self.names = names
+
+    @property
+    def name(self) -> str | None:
+        """The name, when the expression is a name and nothing else."""
+        return self._root[1] if self._root[0] == "name" else None
+
+    def evaluate(self, values: Mapping[str, Any]) -> Any:
+        """The value, given one for each name. Raises `ExpressionError`."""
+        return _evaluate(self._root, values)
+
+
+def parse_number(text: str) -> Number | None:
+    """`text` as a number literal (`64`, `017`, `1e-5`, `-1`), or None."""
+    if text.isascii() and text.isdigit() and len(text) <= 40:
+        return int(text)
+    match = re.fullmatch(r"-?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,4})?", text, re.ASCII)
+    if not match:
+        return None
+    if text.lstrip("-").isdigit():
+        return int(text)
+    number = float(text)
+    return None if math.isinf(number) else number  # 1e309 is more than a float can hold
+
+
+def parse_expression(scalar: Scalar) -> Expression:
+    """Parse the text of `scalar`. Raises `SpecError` at the part that is wrong."""
+    return _Parser(scalar).parse()
+
+
+class _Parser:
+    """Precedence climbing over the tokens of one scalar."""
+
+    _BINDS = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2, "%": 2}
+
+    def __init__(self, scalar: Scalar) -> None:
+        self.scalar = scalar
+        self.names: dict[str, Scalar] = {}
+        self.depth = 0
+        if len(scalar.text) > _MAX_LENGTH:
+            raise fail(
+                "SPC005",
+                f"an expression has at most {_MAX_LENGTH} characters",
+                scalar,
+                "compute parts under `hparams:`",
+            )
+        self.tokens = list(self._scan())
+        self.index = 0
+
+    def parse(self) -> Expression:
+        root = self._sum(1)
+        if self.tokens[self.index][0] != "end":
+            raise self._wrong()
+        return Expression(self.scalar, root, self.names)
+
+    def _scan(self) -> Iterator[tuple[str, str, int, int]]:
+        text, position = self.scalar.text.rstrip(), 0
+        while position < len(text):
+            match = _TOKEN.match(text, position)
+            if not match or match.lastgroup is None:
+                raise self._wrong()
+            kind = match.lastgroup
+            yield kind, match.group(kind), match.start(kind), match.end()
+            position = match.end()
+            if kind == "number" and text[position : position + 1].isalpha():
+                raise self._wrong()  # 3x5, 2k
+        yield "end", "", len(text), len(text)
+
+    def _wrong(self, help: str | None = None) -> Exception:
+        text = self.scalar.text
+        if help is None:
+            unclosed = text.count("(") - text.count(")")
+            if unclosed:
+                help = "a `(` is not closed" if unclosed > 0 else "a `)` has no `(`"
+            elif "," in text:
+                help = "a comma stands only in min(a, b) and max(a, b); a size is written 3x5"
+        return fail("SPC005", f"not a number or an expression: `{text}`", self.scalar, help)
+
+    def _take(self, text: str) -> bool:
+        if self.tokens[self.index][0] == "op" and self.tokens[self.index][1] == text:
+            self.index += 1
+            return True
+        return False
+
+    def _nested(self, parse: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:
+        self.depth += 1
+        if self.depth > _MAX_DEPTH:
+            raise fail(
+                "SPC005",
+                f"an expression nests at most {_MAX_DEPTH} levels",
+                self.scalar,
+                "compute parts under `hparams:`",
+            )
+        node = parse()
+        self.depth -= 1
+        return node
+
+    def _sum(self, least: int) -> tuple[Any, ...]:
+        left = self._unary()
+        while True:
+            kind, op, _, _ = self.tokens[self.index]
+            binds = self._BINDS.get(op, 0) if kind == "op" else 0
+            if binds < least or not binds:
+                return left
+            self.index += 1
+            left = (op, left, self._sum(binds + 1))
+
+    def _unary(self) -> tuple[Any, ...]:
+        if self._take("-"):
+            return ("neg", self._nested(self._unary))
+        if self._take("+"):
+            return self._nested(self._unary)
+        base = self._atom()
+        if self._take("**"):
+            return ("**", base, self._nested(self._unary))
+        return base
+
+    def _atom(self) -> tuple[Any, ...]:
+        kind, text, start, end = self.tokens[self.index]
+        self.index += 1
+        if kind == "number":
+            value = parse_number(text)
+            if value is None:
+                raise self._wrong()
+            return ("number", value)
+        if kind == "name":
+            if self._take("("):
+                return self._call(text, start, end)
+            self.names.setdefault(text, self.scalar.part(start, end))
+            return ("name", text)
+        if kind == "op" and text == "(":
+            inner = self._nested(lambda: self._sum(1))
+            if not self._take(")"):
+                raise self._wrong()
+            return inner
+        raise self._wrong()
+
+    def _call(self, name: str, start: int, end: int) -> tuple[Any, ...]:
+        if name not in _CALLS:
+            known = ", ".join(FUNCTIONS)
+            raise fail("SPC005", f"no function is named `{name}`", self.scalar.part(start, end), f"there are {known}")
+        arguments = [self._nested(lambda: self._sum(1))]
+        while self._take(","):
+            arguments.append(self._nested(lambda: self._sum(1)))
+        if not self._take(")"):
+            raise self._wrong()
+        least = 2 if name in ("min", "max") else 1
+        if len(arguments) < least or (least == 1 and len(arguments) > 1):
+            wanted = "two or more values" if least == 2 else "one value"
+            raise fail("SPC005", f"`{name}` takes {wanted}, not {len(arguments)}", self.scalar.part(start, end))
+        return ("call", name, arguments)
+
+
+def _evaluate(node: tuple[Any, ...], values: Mapping[str, Any]) -> Any:
+    op = node[0]
+    if op == "number":
+        return node[1]
+    if op == "name":
+        return values[node[1]]
+    if op == "call":
+        arguments = [_number(_evaluate(argument, values)) for argument in node[2]]
+        return _bounded(lambda: _CALLS[node[1]](*arguments))
+    left = _number(_evaluate(node[1], values))
+    if op == "neg":
+        return -left
+    right = _number(_evaluate(node[2], values))
+    if op in ("/", "//", "%") and right == 0:
+        raise ExpressionError("division by zero")
+    if op == "**" and (abs(right) > 200 or (left == 0 and right < 0)):
+        raise ExpressionError(f"{left}**{right} is out of range")
+    return _bounded(lambda: _BINARY[op](left, right))
+
+
+def _number(value: Any) -> Number:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ExpressionError(f"{describe(value)} is not a number")
+    return value
+
+
+def _bounded(compute: Callable[[], Any]) -> Number:
+    try:
+        value = compute()
+    except (OverflowError, ValueError):
+        raise ExpressionError("the value is out of range") from None
+    if isinstance(value, complex) or not abs(value) < _LARGEST:
+        raise ExpressionError("the value is out of range (10^30)")
+    return value  # type: ignore[no-any-return]
+
+
+def _divide(a: Number, b: Number) -> Number:
+    return a // b if isinstance(a, int) and isinstance(b, int) and a % b == 0 else a / b
+
+
+_BINARY: dict[str, Callable[[Any, Any], Any]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": _divide,
+    "//": lambda a, b: a // b,
+    "%": lambda a, b: a % b,
+    "**": lambda a, b: a**b,
+}
+
+
+def describe(value: Any) -> str:
+    """A value as a message names it: `true`, `3x5`, `[64, 28, 28]`."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return "x".join(str(size) for size in value)
+    return str(value)

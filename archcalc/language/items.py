@@ -1,0 +1,237 @@
+"""One entry of a list of layers: a line, a list, or a mapping, as an `Item`.
+
+The grammar is the same for every layer and knows none of them: which layers and keys exist is
+asked later, where the layers are (`archcalc.network.resolve`).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from archcalc.diagnostics import Findings
+from archcalc.language.hints import cut_line, not_a_layer, open_brackets, whole_pairs
+from archcalc.source import Mapping, Node, Scalar, Sequence
+
+COMMON = ("name", "from", "repeat", "tie")
+_WORD = re.compile(r"\S+")
+_PIECE = re.compile(r"""\s+|'[^']*'?|"[^"]*"?|[()]|[^\s'"()]+""")
+_KEY = re.compile(r"([A-Za-z_]\w*)=")
+
+
+@dataclass
+class Item:
+    """A layer as written: its name, its one unnamed value, its keys, and what stands beside it.
+
+    `body` is the list in `{op: [...]}`. `common` holds name, from, repeat and tie. `incomplete`: a
+    key is left out because what it holds is wrong, so that nothing is said to be missing.
+    """
+
+    op: Scalar
+    first: Scalar | None = None
+    keys: list[tuple[Scalar, Node]] = field(default_factory=list)
+    body: Sequence | None = None
+    common: dict[str, Scalar] = field(default_factory=dict)
+    incomplete: bool = False
+
+
+def parse_items(node: Node, findings: Findings) -> list[Item]:
+    """All items of a list of layers, inner lists spread out. Errors go to `findings`."""
+    items: list[Item] = []
+    if isinstance(node, Sequence):
+        _sequence(node, findings, items)
+    else:
+        item = _item(node, findings)
+        if item:
+            items.append(item)
+    return items
+
+
+def _sequence(node: Sequence, findings: Findings, items: list[Item]) -> None:
+    cut: list[Scalar] = []  # the parts of a line that a comma in parentheses has cut
+    depth = 0
+    for entry in node.items:
+        if isinstance(entry, Sequence):
+            _sequence(entry, findings, items)
+            continue
+        if node.flow and isinstance(entry, Scalar):
+            brackets = open_brackets(entry)
+            if depth or brackets > 0:
+                cut.append(entry)
+                depth = max(0, depth + brackets)
+                if not depth:
+                    cut_line(cut, findings)
+                    cut = []
+                continue
+        item = _item(entry, findings)
+        if item:
+            items.append(item)
+    if cut:
+        cut_line(cut, findings)
+
+
+def _item(node: Node, findings: Findings) -> Item | None:
+    if isinstance(node, Mapping):
+        return _mapping(node, findings)
+    assert isinstance(node, Scalar)
+    return parse_line(node, findings)
+
+
+def _words(line: Scalar) -> list[Scalar]:
+    """The words of a line; quotes and parentheses hold a word together, to the end if they stay open."""
+    text = line.text
+    if not any(mark in text for mark in "'\"("):
+        return [line.part(match.start(), match.end()) for match in _WORD.finditer(text)]
+    words = []
+    start, depth = -1, 0
+    for piece in _PIECE.finditer(text):
+        mark = piece.group()[0]
+        if mark.isspace() and not depth:
+            if start >= 0:
+                words.append(line.part(start, piece.start()))
+            start = -1
+            continue
+        depth = max(0, depth + (mark == "(") - (mark == ")"))
+        start = piece.start() if start < 0 else start
+    return words if start < 0 else [*words, line.part(start, len(text))]
+
+
+def parse_line(line: Scalar, findings: Findings) -> Item | None:
+    """`conv 64 kernel=3 name=stem` as an item; None after an error."""
+    words = _words(line)
+    if not words:
+        findings.error("SPC010", "an empty entry: a layer is missing here", line, "write a layer, or delete the `-`")
+        return None
+    op = words[0]
+    if "(" in op.text or "=" in op.text:
+        not_a_layer(line, op, line.text, findings)
+        return None
+    item = Item(op)
+    for word, after in zip(words[1:], [*words[2:], op]):
+        key = _KEY.match(word.text)
+        if not key:
+            if word.text.startswith("=") or after.text.startswith("="):
+                place = word if word.text.startswith("=") else after
+                findings.error("SPC010", "`=` stands without spaces around it", place, "write key=value, as kernel=3")
+                return None
+            if item.first is not None:
+                findings.error(
+                    "SPC010",
+                    f"`{op.text}` takes one unnamed value, `{item.first.text}`; `{word.text}` needs its key",
+                    word,
+                    f"write key=value; `archcalc layer {op.text}` lists the keys",
+                )
+                return None
+            item.first = _unquote(word, findings)
+            continue
+        name = word.part(0, key.end() - 1)
+        if key.end() == len(word.text):
+            findings.error("SPC010", f"`{name.text}=` has no value", word, f"write {name.text}=VALUE, without spaces")
+            return None
+        _add_key(item, name, _unquote(word.part(key.end(), len(word.text)), findings), findings)
+    return item
+
+
+def _unquote(word: Scalar, findings: Findings) -> Scalar:
+    text = word.text
+    if text[0] in "'\"":
+        if len(text) < 2 or text[-1] != text[0]:
+            findings.error("SPC010", f"the quote {text[0]} is not closed", word, "close it on the same line")
+            return word
+        inner = word.part(1, len(text) - 1)
+        inner.column, inner.quoted = word.column, True
+        inner.end_column = word.end_column
+        return inner
+    return word
+
+
+def _add_key(item: Item, name: Scalar, value: Node, findings: Findings) -> None:
+    known = [key for key, _ in item.keys if key.text == name.text]
+    if known or name.text in item.common:
+        findings.error("SPC006", f"duplicate key `{name.text}`", name, "give each key once")
+    elif name.text in COMMON:
+        if isinstance(value, Scalar):
+            item.common[name.text] = value
+        else:
+            findings.error("SPC010", f"`{name.text}` is a word or a number, not a list or mapping", value)
+    else:
+        item.keys.append((name, value))
+
+
+def _mapping(node: Mapping, findings: Findings) -> Item | None:
+    layers = [(key, value) for key, value in node.pairs if key.text not in COMMON]
+    repeat = next((key for key, _ in node.pairs if key.text == "repeat"), None)
+    if not layers:
+        findings.error("SPC010", "no layer here", node, "write `repeat: N` with `layers: [...]`, or `op: {...}`")
+        return None
+    op, value = layers[0]
+    if _is_empty(value):
+        findings.error(
+            "SPC010",
+            f"`{op.text}:` has no value",
+            _with_colon(op),
+            f"write `- {op.text}` (no colon), or indent its keys under it",
+        )
+        return None
+    if len(layers) > 1:
+        other = layers[1][0]
+        findings.error(
+            "SPC010",
+            f"one layer per item: found both `{op.text}` and `{other.text}`",
+            other,
+            f"`{other.text}` belongs under `{op.text}:` (indent it), or a `- ` is missing before it",
+        )
+        return None
+    if op.text == "layers":
+        if repeat is None:
+            findings.error(
+                "SPC010", "`layers:` needs `repeat:` beside it", op, "write `repeat: N`, or list the layers themselves"
+            )
+            return None
+        item = Item(repeat, keys=[(op, value)])
+    else:
+        item = Item(op)
+        if not _fill(item, value, findings):
+            return None
+    for key, common in node.pairs:
+        if key.text in COMMON:
+            if _is_empty(common):
+                findings.error(
+                    "SPC010", f"`{key.text}:` has no value", _with_colon(key), "write a value, or delete the key"
+                )
+            else:
+                _add_key(item, key, common, findings)
+    return item
+
+
+def _fill(item: Item, value: Node, findings: Findings) -> bool:
+    op = item.op.text
+    if isinstance(value, Sequence):
+        item.body = value
+    elif isinstance(value, Mapping):
+        pairs = whole_pairs(value.pairs, findings)
+        item.incomplete = len(pairs) < len(value.pairs)
+        for key, inner in pairs:
+            if key.text in COMMON:
+                findings.error(
+                    "SPC010", f"`{key.text}` stands beside `{op}:`, not inside it", key, f"indent it as far as `{op}:`"
+                )
+            elif _is_empty(inner):
+                item.incomplete = True
+                findings.error(
+                    "SPC010", f"`{key.text}:` has no value", _with_colon(key), "write a value, or delete the key"
+                )
+            else:
+                _add_key(item, key, inner, findings)
+    else:
+        findings.error("SPC010", f"`{op}:` takes a mapping", value, f"write `- {op} {value.text}` or `- {op}: {{...}}`")
+        return False
+    return True
+
+
+def _is_empty(node: Node) -> bool:
+    return isinstance(node, Scalar) and not node.text and not node.quoted
+
+
+def _with_colon(key: Scalar) -> Scalar:
+    return Scalar(key.text, key.source, key.line, key.column, key.end_line, key.end_column + 1)

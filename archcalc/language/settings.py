@@ -1,0 +1,106 @@
+"""Values for a document's hparams and dims: its own, a variant's, then those of `--set`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from archcalc.diagnostics import Findings, RequestError, Source, SpecError, suggest
+from archcalc.language.document import Document
+from archcalc.language.expressions import Expression, describe
+from archcalc.language.values import SizeExpression, Value, evaluate, parse_value
+from archcalc.quantity import Quantity
+from archcalc.source import Scalar
+
+LARGEST_SIZE = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every hparam and dim with its value, and the sizes of the inputs.
+
+    Dims are `Quantity`, so that what depends on them can be told.
+    """
+
+    values: dict[str, Any]
+    dims: tuple[str, ...]
+    inputs: dict[str | None, tuple[int, ...]]
+
+
+def settle(document: Document, variant: str | None, given: Mapping[str, str], findings: Findings) -> Settings:
+    """Evaluate hparams, dims and input sizes.
+
+    Args:
+        variant: the name after `@`, or None.
+        given: what `--set` gives, as text.
+
+    Raises:
+        RequestError: a variant or a setting that the document does not have.
+    """
+    overrides: dict[str, Scalar] = {}
+    if variant is not None:
+        if variant not in document.variants:
+            raise RequestError(_unknown("variant", variant, list(document.variants), document))
+        overrides = {key.text: value for key, value in document.variants[variant]}
+    known = [key.text for key, _ in (*document.hparams, *document.dims)]
+    for name, text in given.items():
+        if name not in known:
+            raise RequestError(_unknown("hparam or dim", name, known, document))
+        overrides[name] = Scalar(text, Source(f"--set {name}", text), 1, 1, 1, len(text) + 1)
+    values: dict[str, Any] = {}
+    for names, is_dim in ((document.hparams, False), (document.dims, True)):
+        for key, value in names:
+            if key.text in values:
+                findings.error("SPC011", f"`{key.text}` is already an hparam", key, "choose another name")
+                continue
+            value = overrides.get(key.text, value)
+            result = _evaluate(value, values, findings)
+            if is_dim:
+                result = Quantity.named(key.text, _size(result, value, findings, f"the dim `{key.text}`"))
+            values[key.text] = result
+    dims = tuple(key.text for key, _ in document.dims)
+    inputs = {
+        name.text if name else None: tuple(
+            _size(_evaluate(size, values, findings), size, findings, "a size")
+            for size in node.items
+            if isinstance(size, Scalar)
+        )
+        for name, node in document.inputs
+    }
+    for input, _ in document.inputs:
+        if input and input.text in values:
+            findings.error("SPC011", f"`{input.text}` is already an hparam or dim", input, "choose another name")
+    return Settings(values, dims, inputs)
+
+
+def _unknown(kind: str, name: str, known: list[str], document: Document) -> str:
+    meant = suggest(name, known)
+    there = f"there are {', '.join(known)}" if known else "it has none"
+    return f"{document.source.path}: no {kind} is named `{name}`: " + (f"did you mean `{meant}`?" if meant else there)
+
+
+def _evaluate(scalar: Scalar, values: Mapping[str, Any], findings: Findings) -> Any:
+    """The value of `scalar`, or 1 after an error so that the rest can be checked."""
+    try:
+        value: Value = parse_value(scalar)
+        if isinstance(value, (Expression, SizeExpression)):
+            for name, place in value.names.items():
+                if name not in values:
+                    meant = suggest(name, list(values))
+                    help = f"did you mean `{meant}`?" if meant else "a value may use the hparams above it"
+                    findings.error("SPC008", f"no earlier hparam is named `{name}`", place, help)
+                    return 1
+        return evaluate(value, values, scalar)
+    except SpecError as error:
+        findings.take(error)
+        return 1
+
+
+def _size(value: Any, place: Scalar, findings: Findings, what: str) -> int:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST_SIZE:
+        findings.error("SPC005", f"{what} is a whole number from 1, not {describe(value)}", place)
+        return 1
+    return value

@@ -1,0 +1,75 @@
+"""The signature of a block: `basic(width, stride=1)`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from archcalc.diagnostics import SpecError, fail
+from archcalc.language.expressions import IDENTIFIER, RESERVED
+from archcalc.source import Scalar
+
+Parameter = tuple[Scalar, "Scalar | None"]
+
+_SIGNATURE = re.compile(r"\s*([^\s(]+)\s*(?:\((.*)\)\s*)?\Z", re.DOTALL)
+
+
+def parse_signature(key: Scalar) -> tuple[Scalar, list[Parameter]]:
+    """The name and the parameters with their defaults. Raises `SpecError` at what is wrong."""
+    match = _SIGNATURE.match(key.text)
+    if not match:
+        raise fail("SPC010", f"not a block's signature: `{key.text}`", key, "as `name(width, stride=1)`")
+    name = key.part(match.start(1), match.end(1))
+    check_name(name)
+    parameters: list[Parameter] = []
+    for start, end in _commas(match.group(2) or ""):
+        parameter, default = _parameter(key.part(match.start(2) + start, match.start(2) + end))
+        if any(other.text == parameter.text for other, _ in parameters):
+            raise fail("SPC011", f"`{parameter.text}` is already an argument", parameter, "choose another name")
+        if default is None and any(given is not None for _, given in parameters):
+            raise fail(
+                "SPC010", f"`{parameter.text}` stands after an argument with a default", parameter, "put it first"
+            )
+        parameters.append((parameter, default))
+    return name, parameters
+
+
+def _commas(text: str) -> Iterator[tuple[int, int]]:
+    """The stretches between commas that stand in no parentheses, without the spaces around them."""
+    if not text.strip():
+        return
+    depth, start = 0, 0
+    for index, character in enumerate(text + ","):
+        depth += (character == "(") - (character == ")")
+        if character == "," and (depth <= 0 or index == len(text)):
+            part = text[start:index]
+            yield start + len(part) - len(part.lstrip()), start + len(part.rstrip())
+            start = index + 1
+
+
+def _parameter(word: Scalar) -> Parameter:
+    head, equals, tail = word.text.partition("=")
+    parameter = word.part(0, len(head.rstrip()))
+    check_name(parameter, taken=("input",))
+    if not equals:
+        return parameter, None
+    if not tail.strip():
+        raise fail("SPC010", f"`{parameter.text}=` has no value", word, "write a default, or drop the `=`")
+    return parameter, word.part(len(word.text) - len(tail.lstrip()), len(word.text))
+
+
+def check_name(key: Scalar, taken: tuple[str, ...] = ()) -> None:
+    """Raises `SpecError` when `key` cannot be a name."""
+    if key.text in RESERVED or key.text in taken:
+        raise fail("SPC011", f"`{key.text}` has a meaning of its own", key, "choose another name")
+    if not IDENTIFIER.match(key.text):
+        raise fail("SPC010", f"`{key.text}` is not a name", key, "a name is letters, digits and _, not a digit first")
+
+
+def is_name(key: Scalar, taken: tuple[str, ...] = ()) -> SpecError | None:
+    """What is wrong with a name, if anything."""
+    try:
+        check_name(key, taken)
+    except SpecError as error:
+        return error
+    return None

@@ -1,0 +1,77 @@
+"""Values whose type their name does not tell: hparams and the arguments of a block.
+
+They may be a number or an expression, true or false, or a size (`3x5`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Union
+
+from archcalc.diagnostics import fail
+from archcalc.language.expressions import Expression, ExpressionError, parse_expression, parse_number
+from archcalc.source import Scalar
+
+# An `x` between two sizes; letters around it make it part of a name.
+_BETWEEN = re.compile(r"(?<=[0-9)])x(?=[-0-9(])")
+
+
+class SizeExpression:
+    """A size with an expression for each axis: `(2*k)x3`."""
+
+    __slots__ = ("parts", "scalar")
+
+    def __init__(self, scalar: Scalar, parts: list[Expression]) -> None:
+        self.scalar = scalar
+        self.parts = parts
+
+    @property
+    def names(self) -> dict[str, Scalar]:
+        """The names its parts need, each with its place."""
+        return {name: place for part in self.parts for name, place in part.names.items()}
+
+    def evaluate(self, values: Any) -> tuple[Any, ...]:
+        """The sizes, given a value for each name."""
+        return tuple(part.evaluate(values) for part in self.parts)
+
+
+Value = Union[bool, int, float, tuple[int, ...], Expression, SizeExpression]
+
+
+def parse_size(scalar: Scalar) -> tuple[Any, ...] | SizeExpression | None:
+    """`3x5` as (3, 5), `(2*k)x3` as its expressions; None when it is no product of sizes."""
+    text = scalar.text
+    if "x" not in text:
+        return None
+    cuts = [match.start() for match in _BETWEEN.finditer(text)]
+    if not cuts:
+        return None
+    if len(cuts) > 7:
+        raise fail("SPC005", "a size has at most 8 axes", scalar)
+    bounds = list(zip([0, *(cut + 1 for cut in cuts)], [*cuts, len(text)]))
+    numbers = [parse_number(text[start:end]) for start, end in bounds]
+    if all(isinstance(number, int) for number in numbers):
+        return tuple(numbers)
+    return SizeExpression(scalar, [parse_expression(scalar.part(start, end)) for start, end in bounds])
+
+
+def parse_value(scalar: Scalar) -> Value:
+    """A value of open type. Raises `SpecError` at what cannot be read."""
+    text = scalar.text
+    if text in ("true", "false"):
+        return text == "true"
+    number = parse_number(text)
+    if number is not None:
+        return number
+    size = parse_size(scalar)
+    return parse_expression(scalar) if size is None else size
+
+
+def evaluate(value: Value, names: Any, place: Scalar) -> Any:
+    """The value with its names filled in. Raises `SpecError` at `place`."""
+    if not isinstance(value, (Expression, SizeExpression)):
+        return value
+    try:
+        return value.evaluate(names)
+    except ExpressionError as error:
+        raise fail("SPC005", f"`{place.text}`: {error}", place, error.help) from None

@@ -1,0 +1,297 @@
+"""YAML text to nodes with places.
+
+The tree is built from libyaml's events, not from its nodes: events keep the place of an alias,
+need no recursion, and carry no YAML typing. Every scalar stays text; what it means is decided by
+the key it belongs to. What the spec language leaves out of YAML (anchors, aliases, tags, merge
+keys, values over several lines, several documents) is an error with a place.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any, Union
+
+import yaml
+
+from archcalc.diagnostics import LINE_BREAK, Findings, RequestError, Source, Span, SpecError, fail
+
+MAX_BYTES = 4 * 2**20
+MAX_DEPTH = 40
+MAX_NODES = 100_000
+MAX_KEYS = 1000
+MAX_TEXT = 4000
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# What YAML does not allow, as a set of what is wrong: the set of what is right is slow to compile.
+_NOT_IN_YAML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+# What an escape in a quoted value could smuggle in.
+_ESCAPED = re.compile(f"{LINE_BREAK.pattern}|{_NOT_IN_YAML.pattern}")
+
+
+class Scalar(Span):
+    """A word, number or line of text. `quoted` tells `"3"` from `3`."""
+
+    __slots__ = ("quoted", "text")
+
+    def __init__(
+        self, text: str, source: Source, line: int, column: int, end_line: int, end_column: int, quoted: bool = False
+    ) -> None:
+        self.text = text
+        self.source = source
+        self.line = line
+        self.column = column
+        self.end_line = end_line
+        self.end_column = end_column
+        self.quoted = quoted
+
+    def part(self, start: int, end: int) -> Scalar:
+        """The characters from `start` to `end` as a scalar of their own, with their own place."""
+        column = self.column + (1 if self.quoted else 0)
+        return Scalar(self.text[start:end], self.source, self.line, column + start, self.line, column + end)
+
+
+class Sequence(Span):
+    """A YAML list."""
+
+    __slots__ = ("flow", "items")
+    items: list[Node]
+    flow: bool
+
+
+class Mapping(Span):
+    """A YAML mapping; keys are scalars, in the order of the file, each once."""
+
+    __slots__ = ("pairs",)
+    pairs: list[tuple[Scalar, Node]]
+
+
+Node = Union[Scalar, Sequence, Mapping]
+
+
+def read(path: str) -> Source:
+    """Read a spec file; `-` is standard input. Raises `RequestError` or `SpecError`."""
+    try:
+        if path == "-":
+            path, data = "<stdin>", sys.stdin.buffer.read(MAX_BYTES + 1)
+        else:
+            with open(path, "rb") as file:
+                data = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise RequestError(f"cannot read {path!r}: {reason[:1].lower()}{reason[1:]}") from None
+    return decode(path, data)
+
+
+def decode(path: str, data: bytes) -> Source:
+    """Bytes of a file as a `Source`; a byte that is not UTF-8 is an error with its place."""
+    if len(data) > MAX_BYTES:
+        raise RequestError(f"{path!r} is larger than {MAX_BYTES // 2**20} MiB: too large to be a spec")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        source = Source(path, data.decode("utf-8-sig", "replace"))
+        place = _after(source, data[: error.start].decode("utf-8-sig", "replace"))
+        raise fail(
+            "SPC001", f"not text: byte 0x{data[error.start]:02x} is not UTF-8", place, "save the file as UTF-8"
+        ) from None
+    return Source(path, text)
+
+
+def parse(source: Source) -> Node:
+    """The document's root node. Raises `SpecError` with every independent error found."""
+    bad = _NOT_IN_YAML.search(source.text)
+    if bad:
+        place = _after(source, source.text[: bad.start()])
+        raise fail("SPC001", f"not valid YAML: control character U+{ord(bad.group()):04X}", place, "delete it")
+    findings = Findings()
+    try:
+        root = _Tree(source, findings).build()
+    except SpecError as error:  # a limit: what was found before still counts
+        findings.take(error)
+        raise SpecError(list(findings)) from None
+    except yaml.MarkedYAMLError as error:
+        raise _invalid(source, error, findings) from None
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # PyYAML's own scanner: an escape beyond Unicode
+        raise fail("SPC001", f"not valid YAML: {error}", _at(source, 1, 1)) from None
+    findings.raise_if_any()
+    if root is None:
+        raise fail(
+            "SPC001", "the file is empty", _at(source, 1, 1), "a spec needs `model:`, `input:` and `layers:`"
+        ) from None
+    return root
+
+
+def _at(source: Source, line: int, column: int) -> Span:
+    return Span(source, line, column, line, column + 1)
+
+
+def _after(source: Source, before: str) -> Span:
+    """The place of what follows the text `before`."""
+    lines = LINE_BREAK.split(before)
+    return _at(source, len(lines), len(lines[-1]) + 1)
+
+
+def _invalid(source: Source, error: yaml.MarkedYAMLError, findings: Findings) -> SpecError:
+    problem = error.problem or error.context or "unreadable"
+    mark = error.problem_mark or error.context_mark
+    if "could not find expected ':'" in problem and error.context_mark:
+        mark = error.context_mark  # the word without a colon; the scanner stops lines later
+    place = _at(source, mark.line + 1, mark.column + 1) if mark else _at(source, 1, 1)
+    end = _after(source, source.text)
+    if place.line > end.line:  # at the end of a last line without a line break
+        place = end
+    line = source.line(place.line)
+    help = None
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        help = "indent with spaces: YAML allows no tab there"
+    elif "expected ',' or" in problem and error.context_mark:
+        opened = f"{error.context_mark.line + 1}:{error.context_mark.column + 1}"
+        help = f"the bracket opened at {opened} is not closed" + (
+            "; `#` starts a comment that hides the rest of its line"
+            if " #" in source.line(error.context_mark.line + 1)
+            else ""
+        )
+    elif "mapping values are not allowed" in problem:
+        help = "a `: ` inside a line must be quoted, or the line is indented too far"
+    elif "could not find expected ':'" in problem:
+        help = "write `key: value`, or `- ` before an entry of a list"
+    findings.error("SPC001", f"not valid YAML: {problem}", place, help)
+    return SpecError(list(findings))
+
+
+class _Tree:
+    """Builds the node tree from events, with a stack of its own."""
+
+    def __init__(self, source: Source, findings: Findings) -> None:
+        self.source = source
+        self.findings = findings
+        self.count = 0
+
+    def _events(self) -> Iterator[Any]:
+        loader = _LOADER(self.source.text)
+        try:
+            while loader.check_event():
+                yield loader.get_event()
+        finally:
+            loader.dispose()
+
+    def build(self) -> Node | None:
+        root: Node | None = None
+        stack: list[Sequence | Mapping] = []
+        keys: list[Scalar | None] = []  # for each open mapping: the key that waits for its value
+        seen: list[dict[str, Scalar]] = []  # for each open mapping: its keys so far
+        for event in self._events():
+            kind = type(event)
+            if kind is yaml.ScalarEvent:
+                node: Node = self._scalar(event)
+            elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
+                node = self._collection(event)
+            elif kind is yaml.SequenceEndEvent or kind is yaml.MappingEndEvent:
+                closed = stack.pop()
+                keys.pop()
+                seen.pop()
+                closed.end_line, closed.end_column = event.end_mark.line + 1, event.end_mark.column + 1
+                continue
+            elif kind is yaml.AliasEvent:
+                start, end = event.start_mark, event.end_mark
+                node = Scalar("", self.source, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+                self._no_anchor(node)
+            elif kind is yaml.DocumentStartEvent and root is not None:
+                place = _at(self.source, event.start_mark.line + 1, event.start_mark.column + 1)
+                raise fail("SPC001", "a spec is one document: a second one starts here", place, "delete the `---`")
+            else:
+                continue
+            if not stack:
+                root = node
+            else:
+                self._attach(stack[-1], keys, seen[-1], node)
+            self.count += 1
+            if self.count > MAX_NODES:
+                raise fail(
+                    "SPC014",
+                    f"a spec has at most {MAX_NODES:,} words, lists and mappings",
+                    node,
+                    "use `repeat` and `blocks:` for layers that are equal",
+                )
+            if not isinstance(node, Scalar):
+                if len(stack) >= MAX_DEPTH:
+                    raise fail(
+                        "SPC014", f"nested deeper than {MAX_DEPTH} levels", node, "move the inner part to `blocks:`"
+                    )
+                stack.append(node)
+                keys.append(None)
+                seen.append({})
+        if isinstance(root, Scalar) and not root.text and not root.quoted:
+            return None
+        return root
+
+    def _attach(
+        self, parent: Sequence | Mapping, keys: list[Scalar | None], seen: dict[str, Scalar], node: Node
+    ) -> None:
+        if isinstance(parent, Sequence):
+            parent.items.append(node)
+        elif (key := keys[-1]) is not None:
+            parent.pairs.append((key, node))
+            keys[-1] = None
+        elif not isinstance(node, Scalar):
+            raise fail("SPC001", "a key is a word, not a list or mapping", node)
+        else:
+            if node.text == "<<" and not node.quoted:
+                self.findings.error(
+                    "SPC001", "YAML merge keys are not part of the language", node, "use `blocks:` or `hparams:`"
+                )
+            if len(seen) >= MAX_KEYS:
+                raise fail("SPC014", f"a mapping has at most {MAX_KEYS:,} keys", node, "split it, or use `repeat`")
+            first = seen.setdefault(node.text, node)
+            if first is not node:
+                self.findings.error(
+                    "SPC006", f"duplicate key `{node.text}`", node, f"first given at {first.line}:{first.column}"
+                )
+            keys[-1] = node
+
+    def _collection(self, event: Any) -> Sequence | Mapping:
+        """A list or mapping that begins; its end comes with its last event."""
+        start, end = event.start_mark, event.end_mark
+        kind = Sequence if type(event) is yaml.SequenceStartEvent else Mapping
+        node = kind(self.source, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+        if isinstance(node, Sequence):
+            node.items = []
+            node.flow = bool(event.flow_style)
+        elif isinstance(node, Mapping):
+            node.pairs = []
+        self._reject_extras(event, node)
+        return node
+
+    def _scalar(self, event: Any) -> Scalar:
+        start, end = event.start_mark, event.end_mark
+        node = Scalar(
+            event.value, self.source, start.line + 1, start.column + 1, end.line + 1, end.column + 1, bool(event.style)
+        )
+        if event.anchor is not None or event.tag is not None:
+            self._reject_extras(event, node)
+        if len(node.text) > MAX_TEXT:
+            raise fail("SPC014", f"a value has at most {MAX_TEXT:,} characters, not {len(node.text):,}", node)
+        if node.quoted and node.line == node.end_line and _ESCAPED.search(node.text):
+            self.findings.error("SPC001", "a value holds no line breaks or control characters", node, "delete the `\\`")
+        if node.line != node.end_line:
+            node.end_line, node.end_column = node.line, len(self.source.line(node.line)) + 1
+            self.findings.error(
+                "SPC001",
+                "a value stands on one line; this one goes on over a line break",
+                node,
+                "close it on its line, or put the missing `- ` or `key:` before what follows",
+            )
+        return node
+
+    def _reject_extras(self, event: Any, node: Span) -> None:
+        if event.anchor is not None:
+            self._no_anchor(node)
+        if event.tag is not None:
+            self.findings.error("SPC001", "YAML tags are not part of the language", node, f"delete `{event.tag}`")
+
+    def _no_anchor(self, node: Span) -> None:
+        self.findings.error(
+            "SPC001", "YAML anchors/aliases are not part of the language", node, "use `blocks:` or `hparams:`"
+        )
