@@ -1,0 +1,102 @@
+"""What a network costs: parameters, operations and bytes, for each node and in total.
+
+Conventions: a multiply-accumulate (MAC) is two FLOPs; MACs are those of convolutions, linear maps,
+attention, recurrent and matrix products, as torch.utils.flop_counter counts them. Element-wise
+work is counted apart as `other_flops`. Activation bytes are those of every layer's output; a view
+of another tensor has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from archcalc.network.graph import Node
+from archcalc.network.load import Graph
+from archcalc.quantity import product
+
+DTYPE_BYTES = {"fp64": 8, "fp32": 4, "bf16": 2, "fp16": 2, "int8": 1}
+
+
+@dataclass
+class Cost:
+    """A sum of costs; all for the whole batch, parameters and buffers once."""
+
+    params: int = 0
+    buffers: int = 0
+    macs: int = 0
+    other_flops: int = 0
+    activation_bytes: int = 0
+
+    def __iadd__(self, other: Cost) -> Cost:
+        self.params += other.params
+        self.buffers += other.buffers
+        self.macs += other.macs
+        self.other_flops += other.other_flops
+        self.activation_bytes += other.activation_bytes
+        return self
+
+    @property
+    def flops(self) -> int:
+        """Two for each multiply-accumulate."""
+        return 2 * self.macs
+
+
+class Costs:
+    """The costs of a graph's nodes.
+
+    Args:
+        graph: the network.
+        useful: count only the attention scores that a mask lets through (`--causal half`).
+        dtype: the type of activations.
+
+    `own(node)` is the node alone, over all its copies; `total(node)` adds what is inside it.
+    """
+
+    def __init__(self, graph: Graph, useful: bool = False, dtype: str = "fp32") -> None:
+        self.graph = graph
+        self.useful = useful
+        self.dtype = dtype
+        self._own: dict[int, Cost] = {}
+        self._total: dict[int, Cost] = {}
+        self.totals = Cost()
+        for node in graph.nodes:
+            self.totals += self._add(node, 1, 1)
+
+    def own(self, node: Node) -> Cost:
+        """The cost of `node` alone, over all its copies."""
+        return self._own[id(node)]
+
+    def total(self, node: Node) -> Cost:
+        """The cost of `node` and all that is inside it, over all its copies."""
+        return self._total[id(node)]
+
+    def _add(self, node: Node, weights: int, work: int) -> Cost:
+        weights *= node.weights * node.copies
+        work *= node.work * node.copies
+        runs = work * self.graph.batch
+        own = Cost(
+            weights * sum(int(product(shape)) for shape in node.params.values()),
+            weights * sum(int(product(shape)) for shape in node.buffers.values()),
+            runs * int(node.macs - node.masked_macs if self.useful else node.macs),
+            runs * int(node.other_flops),
+            0 if node.is_view else runs * int(product(node.exit.shape)) * DTYPE_BYTES[self.dtype],
+        )
+        total = Cost()
+        total += own
+        for child in node.children:
+            total += self._add(child, weights, work)
+        self._own[id(node)] = own
+        self._total[id(node)] = total
+        return total
+
+    def layers(self) -> Iterator[Node]:
+        """Every node that is a layer, in order of execution."""
+        yield from _layers(self.graph.nodes)
+
+
+def _layers(nodes: list[Node]) -> Iterator[Node]:
+    for node in nodes:
+        yield from _layers(node.children)
+        if node.layer is not None:
+            yield node

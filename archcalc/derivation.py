@@ -1,0 +1,157 @@
+"""Why a number is what it is: a layer's formulas run on named quantities.
+
+Nothing is declared twice: the layer's own `infer`, `params`, `macs` and `other_flops` compute the
+derivation, because a `Quantity` is a whole number that remembers how it came about.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from archcalc.layers.arguments import Size, Whole
+from archcalc.layers.base import Layer
+from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST, Shape, Tensor
+from archcalc.network.graph import Node
+from archcalc.quantity import Quantity, product
+
+_SPATIAL = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+_SHORT = {"length": "length", "height": "h", "width": "w", "depth": "d"}
+
+
+@dataclass
+class Derivation:
+    """One layer's numbers with their derivations, for one sample.
+
+    Attributes:
+        sizes: (axis, size) of the output, each size a quantity where a formula gave it.
+        params: named shapes; parameters: their total.
+        macs, other_flops: operations; elements: of the output.
+    """
+
+    sizes: list[tuple[str, int]]
+    params: Mapping[str, Shape]
+    parameters: int
+    macs: int
+    other_flops: int
+    elements: int
+
+
+def derive(node: Node) -> Derivation:
+    """The derivation of a layer of a graph. The node must have a layer."""
+    layer, inputs = _quantities(node)
+    first = inputs[0] if inputs else Tensor(())
+    output = layer.infer(*inputs) if inputs else layer.infer(first)
+    names = axis_names(node.output)
+    named = Tensor(
+        tuple(
+            size if getattr(size, "op", "") == "name" else _leaf(f"out_{_SHORT.get(name, name)}", size)
+            for name, size in zip(names, output.shape)
+        ),
+        node.output.layout,
+    )
+    return Derivation(
+        list(zip(names, output.shape)),
+        layer.params(first),
+        total({name: shape for name, shape in layer.params(first).items() if name not in node.tied}),
+        layer.macs(named, *inputs),
+        layer.other_flops(named, *inputs),
+        named.elements,
+    )
+
+
+def parameter_formula(node: Node) -> Quantity:
+    """The number of parameters that a layer has for itself, with its derivation."""
+    layer, inputs = _quantities(node)
+    shapes = layer.params(inputs[0] if inputs else Tensor(()))
+    return total({name: shape for name, shape in shapes.items() if name not in node.tied})
+
+
+def total(shapes: Mapping[str, Shape]) -> Quantity:
+    """The sum of the elements of named shapes, arranged as (what one output has) · outputs.
+
+    Shapes with the same first size are added first: `(3·3·3 + 1)·2` for a weight [2, 3, 3, 3] and
+    a bias [2]. The sizes of a kernel stand before the channels, as textbooks write it.
+    """
+    groups: dict[str, tuple[int, list[int]]] = {}
+    for name, shape in shapes.items():
+        if not shape:
+            continue
+        head, rest = shape[0], (*shape[2:], *shape[1:2])
+        key = head.names() if isinstance(head, Quantity) else str(head)
+        each = product(rest) if rest else Quantity.named(_bias_name(name), 1)
+        groups.setdefault(key, (head, []))[1].append(each)
+    result: int = 0
+    for head, parts in groups.values():
+        alone = len(parts) == 1 and getattr(parts[0], "op", "") == "name" and int(parts[0]) == 1
+        result = result + (head if alone else _sum(parts) * head)
+    return result if isinstance(result, Quantity) else Quantity.named(str(result), result)
+
+
+def _bias_name(name: str) -> str:
+    last = name.rpartition(".")[2]
+    return "bias" if last.startswith("bias") or last.endswith("bias") else name
+
+
+def _sum(parts: list[int]) -> int:
+    result = parts[0]
+    for part in parts[1:]:
+        result = result + part
+    return result
+
+
+def axis_names(tensor: Tensor) -> list[str]:
+    """What the axes of a tensor are called: channels, height, width; positions, features."""
+    rank = tensor.rank
+    if tensor.layout == CHANNELS_FIRST and rank - 1 in _SPATIAL:
+        return ["channels", *_SPATIAL[rank - 1]]
+    if rank == 1:
+        return ["features"]
+    if tensor.layout == FEATURES_LAST:
+        return [*(f"axis{index}" for index in range(rank - 2)), "positions", "features"]
+    return [f"axis{index}" for index in range(rank)]
+
+
+def _quantities(node: Node) -> tuple[Layer, tuple[Tensor, ...]]:
+    """The node's layer and inputs with every size a named quantity."""
+    assert node.layer is not None
+    layer = copy.copy(node.layer)
+    renamed: dict[int, Tensor] = {}
+    for name, value in node.layer.__dict__.items():
+        argument = layer.arguments.get(name)
+        if isinstance(value, Tensor):
+            layer.__dict__[name] = renamed.setdefault(id(value), _named(value, f"{name}_"))
+        elif isinstance(argument, Whole) and isinstance(value, int) and argument.min >= 0:
+            layer.__dict__[name] = Quantity.named(name, value)
+        elif isinstance(argument, Size) and isinstance(value, tuple) and argument.min >= 0:
+            layer.__dict__[name] = _per_axis(name, value, node)
+    count = sum(isinstance(value, Tensor) for value in node.layer.__dict__.values())
+    given = node.inputs[: len(node.inputs) - count]
+    several = len(given) > 1
+    inputs = tuple(_named(x, f"in{index}_" if several else "in_") for index, x in enumerate(given, 1))
+    if layer.takes_input and inputs:
+        layer.accept(inputs[0])
+    return layer, inputs
+
+
+def _per_axis(name: str, sizes: tuple[int, ...], node: Node) -> tuple[int, ...]:
+    x = node.inputs[0] if node.inputs else node.output
+    axes = _SPATIAL.get(x.rank - 1, ()) if x.layout == CHANNELS_FIRST else ()
+    if len(sizes) == 1 and axes:
+        sizes = sizes * len(axes)
+    if len(axes) != len(sizes):
+        axes = tuple(f"axis{index}" for index in range(len(sizes)))
+    if len(sizes) == 1:
+        return tuple(_leaf(name, size) for size in sizes)
+    return tuple(_leaf(f"{name}_{_SHORT.get(axis, axis)}", size) for axis, size in zip(axes, sizes))
+
+
+def _named(x: Tensor, prefix: str) -> Tensor:
+    shape = tuple(_leaf(prefix + _SHORT.get(name, name), size) for name, size in zip(axis_names(x), x.shape))
+    return Tensor(shape, x.layout, x.integer, x.outputs, x.state)
+
+
+def _leaf(name: str, size: int) -> int:
+    """A size under a name; factors such as 1.5 stay as they are."""
+    return Quantity.named(name, int(size)) if isinstance(size, int) else size

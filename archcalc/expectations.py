@@ -1,0 +1,58 @@
+"""The `expect:` of a spec, compared with what came out."""
+
+from __future__ import annotations
+
+from archcalc.cost import Costs
+from archcalc.diagnostics import Diagnostic
+from archcalc.network.paths import depth
+from archcalc.source import Node, Scalar, Sequence
+
+
+def unmet(costs: Costs) -> list[Diagnostic]:
+    """A warning for each expectation that does not hold.
+
+    They are about the spec as it stands: with `--set` or a batch nothing is compared, and a
+    variant has expectations of its own. Operations are compared as dense counts.
+    """
+    graph = costs.graph
+    if graph.given or graph.batch != 1 or costs.useful:
+        return []
+    found = []
+    for key, value in graph.document.expect.get(graph.variant or "", []):
+        actual = _shapes(costs) if key.text == "output" else _number(costs, key.text)
+        wanted = _sizes(value) if key.text == "output" else int(value.text) if isinstance(value, Scalar) else None
+        if key.text == "output" and isinstance(wanted, list) and wanted and isinstance(wanted[0], int):
+            wanted = [wanted]
+        if actual != wanted:
+            found.append(
+                Diagnostic(
+                    "SPC016",
+                    f"`{key.text}` is {_show(actual)}, the spec expects {_show(wanted)}",
+                    value,
+                    "correct the spec, or the expectation",
+                    severity="warning",
+                )
+            )
+    return found
+
+
+def _number(costs: Costs, key: str) -> int:
+    return depth(costs.graph) if key == "depth" else int(getattr(costs.totals, key))
+
+
+def _shapes(costs: Costs) -> list[list[int]]:
+    return [[int(size) for size in tensor.shape] for tensor in costs.graph.outputs.values()]
+
+
+def _sizes(node: Node) -> list[object]:
+    if not isinstance(node, Sequence):
+        return []
+    return [int(item.text) if isinstance(item, Scalar) else _sizes(item) for item in node.items]
+
+
+def _show(value: object) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, list) and len(value) == 1:
+        return str(value[0])
+    return str(value)

@@ -1,0 +1,37 @@
+"""Every layer of the language, one class each, one file a family."""
+
+from archcalc.layers import (
+    activation,
+    algebra,
+    attention,
+    convolution,
+    dense,
+    merge,
+    normalization,
+    pooling,
+    position,
+    recurrent,
+    regularization,
+    resizing,
+    shape,
+)
+from archcalc.layers.base import REGISTRY, Layer, ShapeError
+from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST, Shape, Tensor
+
+FAMILIES = (
+    convolution,
+    pooling,
+    resizing,
+    dense,
+    normalization,
+    activation,
+    regularization,
+    recurrent,
+    attention,
+    position,
+    shape,
+    merge,
+    algebra,
+)
+
+__all__ = ["CHANNELS_FIRST", "FAMILIES", "FEATURES_LAST", "REGISTRY", "Layer", "Shape", "ShapeError", "Tensor"]

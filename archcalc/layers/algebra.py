@@ -1,0 +1,258 @@
+"""Products of tensors, and the mixture of experts."""
+
+from __future__ import annotations
+
+from archcalc.layers.arguments import Body, Number, Operands, Text, Whole, arg
+from archcalc.layers.base import Layer, ShapeError, layer
+from archcalc.layers.code import Code, expression, module
+from archcalc.layers.tensor import FEATURES_LAST, Shape, Tensor
+from archcalc.quantity import product
+
+
+def _numbers_only(op: str, tensors: tuple[Tensor, ...]) -> None:
+    for index, tensor in enumerate(tensors):
+        if tensor.integer:
+            raise ShapeError(
+                "SHP101",
+                f"`{op}` computes with numbers, but {tensor} holds token ids",
+                operand=index,
+                help="add `embedding` before it",
+            )
+        if tensor.integer is None:
+            tensor.integer = False
+
+
+@layer("matmul", first="operands", aliases=("bmm", "mm", "dot"))
+class MatMul(Layer):
+    """Matrix product over the last two axes. [*, m, k] and [*, k, n] -> [*, m, n]. Source: torch.matmul."""
+
+    takes_input = False
+
+    operands: tuple[Tensor, ...] = arg(Operands, "the two factors", max=2)
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` when the inner sizes differ or the leading axes do not match."""
+        other = others[0]
+        _numbers_only(self.op, (x, other))
+        for index, tensor in enumerate((x, other)):
+            if tensor.rank < 2:
+                raise ShapeError(
+                    "SHP101",
+                    f"`matmul` needs matrices [..., rows, columns], not {tensor}",
+                    operand=index,
+                    help="`reshape` the vector to a matrix first",
+                )
+        if x.shape[-1] != other.shape[-2]:
+            swapped = x.shape[-1] == other.shape[-1]
+            raise ShapeError(
+                "SHP107",
+                f"`matmul`: {x} has {x.shape[-1]} columns, {other} has {other.shape[-2]} rows",
+                operand=1,
+                help="add `transpose` after the second operand" if swapped else None,
+            )
+        lead = _leading(x, other)
+        return Tensor((*lead, x.shape[-2], other.shape[-1]))
+
+    def macs(self, y: Tensor, *inputs: Tensor) -> int:
+        """Every output element is a product sum over the inner size."""
+        return y.elements * inputs[0].shape[-1]
+
+    def backward_macs(self, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
+        """As many as forward for each operand whose gradient is needed."""
+        return self.macs(y, *inputs) * sum(needs)
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return expression("{0} @ {1}")
+
+
+def _leading(a: Tensor, b: Tensor) -> tuple[int, ...]:
+    """The broadcast leading axes of two stacks of matrices, aligned from the right as in PyTorch.
+
+    Stacks of unequal depth are refused: the batch axis in front would be broadcast along with them.
+    """
+    if a.rank != b.rank:
+        raise ShapeError(
+            "SHP107",
+            f"`matmul`: {a} and {b} have different numbers of axes",
+            operand=1,
+            help="`reshape` one of them; axes of size 1 stretch",
+        )
+    lead = []
+    for m, n in zip(a.shape[:-2], b.shape[:-2]):
+        if m != n and 1 not in (m, n):
+            raise ShapeError("SHP107", f"`matmul`: the leading axes of {a} and {b} do not match", operand=1)
+        lead.append(n if m == 1 else m)
+    return tuple(lead)
+
+
+@layer("einsum", first="equation")
+class Einsum(Layer):
+    """Sum of products by an equation of axes, without the batch. Source: torch.einsum.
+
+    `einsum: {equation: 'hqd,hkd->hqk', operands: [q, k]}`.
+    """
+
+    takes_input = False
+
+    equation: str = arg(Text, "axes of each operand -> axes of the result, a letter each")
+    operands: tuple[Tensor, ...] = arg(Operands, "one or two tensors", min=1, max=2)
+
+    def _terms(self) -> tuple[list[str], str]:
+        left, arrow, right = self.equation.replace(" ", "").partition("->")
+        terms = left.split(",")
+        if not arrow or not all(term.isascii() and term.isalpha() for term in (*terms, right)):
+            raise ShapeError(
+                "SPC005",
+                f"not an equation: '{self.equation}'",
+                "equation",
+                "as 'hqd,hkd->hqk', a letter for each axis, the batch left out",
+            )
+        for term in (*terms, right):
+            if len(set(term)) != len(term):
+                raise ShapeError("SPC005", f"a letter stands twice in `{term}`", "equation")
+        for letter in right:
+            if letter not in left:
+                raise ShapeError("SPC005", f"`{letter}` stands only in the result", "equation")
+        return terms, right
+
+    def _sizes(self, tensors: tuple[Tensor, ...]) -> dict[str, int]:
+        terms, _ = self._terms()
+        if len(terms) != len(tensors):
+            raise ShapeError("SHP107", f"the equation has {len(terms)} operands, {len(tensors)} are given", "equation")
+        sizes: dict[str, int] = {}
+        for index, (term, tensor) in enumerate(zip(terms, tensors)):
+            if len(term) != tensor.rank:
+                raise ShapeError(
+                    "SHP107", f"`{term}` names {len(term)} axes, {tensor} has {tensor.rank}", operand=index
+                )
+            for letter, size in zip(term, tensor.shape):
+                if sizes.setdefault(letter, size) != size:
+                    raise ShapeError("SHP107", f"`{letter}` is {sizes[letter]} and {size}", operand=index)
+        return sizes
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` when the equation does not fit its operands."""
+        tensors = (x, *others)
+        _numbers_only(self.op, tensors)
+        sizes = self._sizes(tensors)
+        _, right = self._terms()
+        return Tensor(tuple(sizes[letter] for letter in right))
+
+    def _summed(self, sizes: dict[str, int]) -> tuple[str, str]:
+        """Letters summed over in both operands at once, and those of the product before the sum.
+
+        As in PyTorch, an axis that only one operand has is summed away before the product, and one of
+        size 1 is none to sum over.
+        """
+        terms, right = self._terms()
+        if len(terms) == 1:
+            return "", ""
+        both = (letter for letter in terms[0] if letter in terms[1] and letter not in right)
+        shared = "".join(letter for letter in both if sizes[letter] != 1)
+        return shared, right + shared
+
+    def macs(self, y: Tensor, *inputs: Tensor) -> int:
+        """A matrix product where an axis is summed over both operands; without one, none."""
+        sizes = self._sizes(inputs)
+        shared, letters = self._summed(sizes)
+        return product(sizes[letter] for letter in letters) if shared else 0
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """Sums over axes of one operand, and products without a sum."""
+        terms, right = self._terms()
+        sizes = self._sizes(inputs)
+        shared, _ = self._summed(sizes)
+        total = 0 if shared or len(terms) == 1 else y.elements
+        for term, tensor in zip(terms, inputs):
+            if any(letter not in right and letter not in shared and sizes[letter] != 1 for letter in term):
+                total = total + tensor.elements
+        return total
+
+    def backward_macs(self, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
+        """As many as forward for each operand whose gradient is needed."""
+        return self.macs(y, *inputs) * sum(needs)
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        terms, right = self._terms()
+        batch = next(letter for letter in "bzyxwvutsrq" if letter not in self.equation)
+        equation = ",".join(batch + term for term in terms) + f"->{batch}{right}"
+        return expression(f'torch.einsum("{equation}", {{inputs}})')
+
+
+@layer("scale", first="factor")
+class Scale(Layer):
+    """Multiplies by a fixed number. [...] -> the same shape."""
+
+    elementwise = True
+
+    factor: float = arg(Number, "the number")
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """One product an element."""
+        return y.elements
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return expression("{0} * {factor}", factor=self.factor)
+
+
+@layer("moe", aliases=("mixtureofexperts", "experts", "switch"))
+class MoE(Layer):
+    """A router sends each position to its top_k of `experts` copies of the inner layers.
+
+    [*, width] -> [*, out]; the inner layers see one position, a vector [width]. The router is a
+    linear map without bias. Source: Shazeer et al. 2017; Jiang et al. 2024 (Mixtral).
+    """
+
+    layout = FEATURES_LAST
+    wants = "a vector or a sequence of vectors"
+    depth = 0
+
+    experts: int = arg(Whole, "copies of the inner layers, each with its own weights", min=1, aliases=("num_experts",))
+    top_k: int = arg(Whole, "experts that each position goes to", min=1, aliases=("k",))
+    layers: tuple[Tensor, ...] = arg(Body, "the layers of one expert")
+
+    @property
+    def label(self) -> str:
+        """`moe 8 experts, top 2`."""
+        return f"moe {self.experts} experts, top {self.top_k}"
+
+    def enter(self, x: Tensor) -> Tensor:
+        """One position."""
+        return Tensor((x.shape[-1],))
+
+    def copies(self, x: Tensor) -> tuple[int, int]:
+        """All experts are stored; each position runs top_k of them."""
+        return self.experts, product(x.shape[:-1]) * self.top_k
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` for more chosen experts than there are, or experts that give no vector."""
+        if self.top_k > self.experts:
+            raise ShapeError("SHP101", f"top_k={self.top_k} is more than the {self.experts} experts", "top_k")
+        if others[0].rank != 1:
+            raise ShapeError(
+                "SHP101",
+                f"an expert gives {others[0]}, it must give a vector",
+                "layers",
+                "an expert sees one position and gives one vector",
+            )
+        return Tensor((*x.shape[:-1], others[0].shape[0]), FEATURES_LAST)
+
+    def params(self, x: Tensor) -> dict[str, Shape]:
+        """The router; the experts count for themselves."""
+        return {"router.weight": (self.experts, x.shape[-1])}
+
+    def macs(self, y: Tensor, *inputs: Tensor) -> int:
+        """The router's product for each position."""
+        return inputs[0].elements * self.experts
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """Softmax over the experts, and the weighted sum of the chosen ones' outputs."""
+        positions = product(inputs[0].shape[:-1])
+        return 5 * positions * self.experts + 2 * self.top_k * y.elements
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return module("MixtureOfExperts", x.shape[-1], top_k=self.top_k)

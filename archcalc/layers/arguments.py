@@ -1,0 +1,395 @@
+"""The kinds of value a layer's keys take.
+
+An argument is declared once, in its layer's class; reading, ranges, messages, the reference
+(`archcalc layer conv`) and the JSON Schema all come from that declaration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from archcalc.diagnostics import fail, suggest
+from archcalc.language.expressions import IDENTIFIER, Expression, describe, parse_expression, parse_number
+from archcalc.language.settings import LARGEST_SIZE
+from archcalc.language.values import SizeExpression, parse_size
+from archcalc.source import Mapping, Node, Scalar
+from archcalc.source import Sequence as NodeList
+
+REQUIRED: Any = object()
+# A whole number that was computed in floating point may be this far off, relative to itself.
+_ROUNDING = 1e-9
+
+
+class ValueProblem(Exception):
+    """A value its argument cannot take; the message follows "`key` "."""
+
+    def __init__(self, message: str, help: str | None = None) -> None:
+        super().__init__(message)
+        self.help = help
+
+
+class Argument:
+    """One key of a layer.
+
+    Args:
+        doc: what it is, in a few words.
+        default: its value when it is not given; without one the key is required.
+        aliases: how PyTorch spells it, for a hint.
+    """
+
+    kind = "value"
+
+    def __init__(self, doc: str, default: Any = REQUIRED, aliases: Sequence[str] = ()) -> None:
+        self.doc = doc
+        self.default = default
+        self.aliases = tuple(aliases)
+        self.name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name.rstrip("_")
+
+    @property
+    def required(self) -> bool:
+        return self.default is REQUIRED
+
+    def parse(self, node: Node, known: Collection[str]) -> Any:
+        """The value in `node`: a constant, or an `Expression` for later.
+
+        `known` are the names an expression may use. Raises `SpecError`.
+        """
+        scalar = self.scalar(node)
+        number = parse_number(scalar.text)
+        if number is not None:
+            return self.constant(number, scalar)
+        return self.expression(scalar, known)
+
+    def scalar(self, node: Node) -> Scalar:
+        if isinstance(node, Scalar):
+            return node
+        raise fail("SPC005", f"`{self.name}` is {self.kind}, not a {_shape_of(node)}", node)
+
+    def constant(self, value: Any, place: Scalar) -> Any:
+        try:
+            return self.coerce(value)
+        except ValueProblem as problem:
+            raise fail("SPC005", f"`{self.name}` {problem}", place, problem.help) from None
+
+    def expression(self, scalar: Scalar, known: Collection[str]) -> Any:
+        if not scalar.text or scalar.text in ("true", "false"):
+            raise fail("SPC005", f"`{self.name}` is {self.kind}, not `{scalar.text}`", scalar)
+        expression = parse_expression(scalar)
+        check_names(expression, known)
+        if not expression.names:
+            from archcalc.language.values import evaluate
+
+            return self.constant(evaluate(expression, {}, scalar), scalar)
+        return expression
+
+    def coerce(self, value: Any) -> Any:
+        """A computed value as this argument's type. Raises `ValueProblem`."""
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of the value."""
+        return {}
+
+    def show(self, value: Any) -> str:
+        """The value as it is written in a spec."""
+        return f"{value:g}".replace("e-0", "e-").replace("e+0", "e") if isinstance(value, float) else describe(value)
+
+
+def check_names(expression: Expression | SizeExpression, known: Collection[str]) -> None:
+    """Raises `SpecError` at the first name of `expression` that nothing defines."""
+    for name, place in expression.names.items():
+        if name not in known:
+            meant = suggest(name, list(known))
+            help = (
+                f"did you mean `{meant}`?"
+                if meant
+                else "define it under `hparams:`, or pass it as an argument of the block"
+            )
+            raise fail("SPC008", f"no hparam, dim or argument is named `{name}`", place, help)
+
+
+def _shape_of(node: Node) -> str:
+    return "mapping" if isinstance(node, Mapping) else "list"
+
+
+class Whole(Argument):
+    """A whole number in a range."""
+
+    kind = "a whole number"
+
+    def __init__(
+        self, doc: str, default: Any = REQUIRED, min: int = 0, max: int = LARGEST_SIZE, aliases: Sequence[str] = ()
+    ) -> None:
+        super().__init__(doc, default, aliases)
+        self.min, self.max = min, max
+
+    def coerce(self, value: Any) -> Any:
+        return whole_number(value, self.min, self.max)
+
+    def schema(self) -> dict[str, Any]:
+        limits = {"minimum": self.min} if self.min > -LARGEST_SIZE else {}
+        return {"anyOf": [{"type": "integer", **limits}, {"$ref": "#/$defs/expression"}]}
+
+
+def whole_number(value: Any, min: int, max: int = LARGEST_SIZE) -> int:
+    """`value` as a whole number in its range. Raises `ValueProblem`."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueProblem(f"is a whole number, not {describe(value)}")
+    if isinstance(value, float):
+        nearest = round(value)
+        if abs(value - nearest) > _ROUNDING * abs(value):
+            raise ValueProblem(
+                f"is a whole number, not {value:.15g}", "wrap it in round(...), floor(...) or round8(...)"
+            )
+        value = nearest
+    if value < min:
+        raise ValueProblem(f"is at least {min}, not {value}")
+    if value > max:
+        raise ValueProblem(f"is at most {max:,}, not {value:,}")
+    whole: int = value
+    return whole
+
+
+class Number(Argument):
+    """A real number in a range; `below` and `above` exclude their bound."""
+
+    kind = "a number"
+
+    def __init__(
+        self,
+        doc: str,
+        default: Any = REQUIRED,
+        min: float | None = None,
+        max: float | None = None,
+        above: float | None = None,
+        aliases: Sequence[str] = (),
+    ) -> None:
+        super().__init__(doc, default, aliases)
+        self.min, self.max, self.above = min, max, above
+
+    def coerce(self, value: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ValueProblem(f"is a number, not {describe(value)}")
+        if self.min is not None and value < self.min:
+            raise ValueProblem(f"is at least {self.min:g}, not {value:g}")
+        if self.max is not None and value > self.max:
+            raise ValueProblem(f"is at most {self.max:g}, not {value:g}")
+        if self.above is not None and value <= self.above:
+            raise ValueProblem(f"is above {self.above:g}, not {value:g}")
+        if abs(value) > 1e30:
+            raise ValueProblem(f"is at most 1e+30, not {value:g}")
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        limits = {"minimum": self.min, "maximum": self.max, "exclusiveMinimum": self.above}
+        number = {"type": "number", **{name: limit for name, limit in limits.items() if limit is not None}}
+        return {"anyOf": [number, {"$ref": "#/$defs/expression"}]}
+
+
+class Flag(Argument):
+    """true or false."""
+
+    kind = "true or false"
+
+    def parse(self, node: Node, known: Collection[str]) -> Any:
+        scalar = self.scalar(node)
+        if scalar.text in ("true", "false"):
+            return scalar.text == "true"
+        if IDENTIFIER.match(scalar.text) and scalar.text in known:
+            return parse_expression(scalar)
+        meant = {"yes": "true", "on": "true", "1": "true", "no": "false", "off": "false", "0": "false"}
+        word = meant.get(scalar.text.lower(), scalar.text.lower())
+        help = f"write {word}" if word in ("true", "false") else None
+        raise fail("SPC005", f"`{self.name}` is true or false, not `{scalar.text}`", scalar, help)
+
+    def coerce(self, value: Any) -> Any:
+        if not isinstance(value, bool):
+            raise ValueProblem(f"is true or false, not {describe(value)}")
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [{"type": "boolean"}, {"$ref": "#/$defs/expression"}]}
+
+
+class Size(Argument):
+    """One size for every axis (`3`) or one for each (`3x5`); `words` are further values."""
+
+    kind = "a size, as 3 or 3x5"
+
+    def __init__(
+        self,
+        doc: str,
+        default: Any = REQUIRED,
+        min: int = 1,
+        words: Sequence[str] = (),
+        aliases: Sequence[str] = (),
+        also: int | None = None,
+    ) -> None:
+        super().__init__(doc, default, aliases)
+        self.min, self.words, self.also = min, tuple(words), also
+
+    def parse(self, node: Node, known: Collection[str]) -> Any:
+        if isinstance(node, NodeList) and node.items and all(isinstance(item, Scalar) for item in node.items):
+            text = "x".join(item.text for item in node.items if isinstance(item, Scalar))
+            raise fail(
+                "SPC005",
+                f"write `{self.name}` as {text}",
+                node,
+                f"{self.name}={text} in a line, `{self.name}: {text}` in a mapping",
+            )
+        scalar = self.scalar(node)
+        if scalar.text in self.words:
+            return scalar.text
+        size = parse_size(scalar)
+        if size is None:
+            return super().parse(node, known)
+        if isinstance(size, SizeExpression):
+            check_names(size, known)
+            return size
+        return self.constant(size, scalar)
+
+    def coerce(self, value: Any) -> Any:
+        if value in self.words and isinstance(value, str):
+            return value
+        sizes = value if isinstance(value, tuple) else (value,)
+        return tuple(size if size == self.also else whole_number(size, self.min) for size in sizes)
+
+    def schema(self) -> dict[str, Any]:
+        one = {"type": "integer", "minimum": self.min}
+        words = [{"enum": list(self.words)}] if self.words else []
+        return {
+            "anyOf": [
+                one,
+                {"type": "string", "pattern": "^[0-9()+*/-]+(x[0-9()+*/-]+)*$"},
+                *words,
+                {"$ref": "#/$defs/expression"},
+            ]
+        }
+
+
+class Factors(Size):
+    """One factor for every axis, or one for each; factors need not be whole."""
+
+    kind = "a factor, as 2 or 2x4"
+
+    def coerce(self, value: Any) -> Any:
+        sizes = value if isinstance(value, tuple) else (value,)
+        for size in sizes:
+            if isinstance(size, bool) or not isinstance(size, (int, float)) or not 0 < size <= 1e6:
+                raise ValueProblem(f"is above 0 and at most 1e+06, not {describe(size)}")
+        return sizes
+
+    def schema(self) -> dict[str, Any]:
+        schema = super().schema()
+        schema["anyOf"][0] = {"type": "number", "exclusiveMinimum": 0}
+        return schema
+
+
+class Word(Argument):
+    """One word of a list."""
+
+    def __init__(self, doc: str, choices: Sequence[str], default: Any = REQUIRED, aliases: Sequence[str] = ()) -> None:
+        super().__init__(doc, default, aliases)
+        self.choices = tuple(choices)
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        return " or ".join(self.choices) if len(self.choices) < 3 else "one of " + ", ".join(self.choices)
+
+    def parse(self, node: Node, known: Collection[str]) -> Any:
+        scalar = self.scalar(node)
+        if scalar.text in self.choices:
+            return scalar.text
+        meant = suggest(scalar.text, self.choices)
+        raise fail(
+            "SPC005",
+            f"`{self.name}` is {self.kind}, not `{scalar.text}`",
+            scalar,
+            f"did you mean `{meant}`?" if meant else None,
+        )
+
+    def schema(self) -> dict[str, Any]:
+        return {"enum": list(self.choices)}
+
+
+class Letters(Flag):
+    """true, false, or some of a set of letters, as `qkv`."""
+
+    def __init__(self, doc: str, letters: str, default: Any = REQUIRED) -> None:
+        super().__init__(doc, default)
+        self.letters = letters
+
+    def parse(self, node: Node, known: Collection[str]) -> Any:
+        scalar = self.scalar(node)
+        text = scalar.text
+        if text and all(letter in self.letters for letter in text) and len(set(text)) == len(text):
+            return text
+        if text not in ("true", "false") and text not in known:
+            raise fail(
+                "SPC005",
+                f"`{self.name}` is true, false, or letters of {self.letters}, not `{text}`",
+                scalar,
+                f"each letter at most once, as `{self.letters[:3]}`",
+            )
+        return super().parse(node, known)
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [*super().schema()["anyOf"], {"type": "string", "pattern": f"^[{self.letters}]+$"}]}
+
+
+class Text(Argument):
+    """Text in quotes, as a pattern of rearrange."""
+
+    kind = "a text in quotes"
+
+    def parse(self, node: Node, known: Collection[str]) -> Any:
+        return self.scalar(node).text
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string"}
+
+
+class Reference(Argument):
+    """The name of an earlier layer, or of one of its outputs (`encoder.h`)."""
+
+    kind = "the name of a layer"
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": r"^[A-Za-z_]\w*(\.\w+)?$"}
+
+
+class Body(Argument):
+    """A list of layers."""
+
+    kind = "a list of layers"
+
+    def schema(self) -> dict[str, Any]:
+        return {"$ref": "#/$defs/layers"}
+
+
+class Operands(Argument):
+    """A list whose entries are names of layers, or lists of layers that start from the current tensor."""
+
+    kind = "a list of names or lists of layers"
+
+    def __init__(self, doc: str, min: int = 2, max: int | None = None) -> None:
+        super().__init__(doc)
+        self.min, self.max = min, max
+
+    def schema(self) -> dict[str, Any]:
+        limit = {} if self.max is None else {"maxItems": self.max}
+        return {
+            "type": "array",
+            "minItems": self.min,
+            **limit,
+            "items": {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/layers"}]},
+        }
+
+
+def arg(kind: type[Argument], doc: str, **options: Any) -> Any:
+    """Declare a layer's argument; typed `Any` so that the attribute can carry its value's type."""
+    return kind(doc, **options)

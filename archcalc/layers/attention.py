@@ -1,0 +1,341 @@
+"""Attention, with its projections and without."""
+
+from __future__ import annotations
+
+from archcalc.layers.arguments import Flag, Letters, Number, Reference, Whole, arg
+from archcalc.layers.base import Layer, ShapeError, layer
+from archcalc.layers.code import Code, expression, given, module
+from archcalc.layers.position import ROTATION
+from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST, Shape, Tensor
+from archcalc.quantity import product
+
+# Operations on one attention score: scaling (1), softmax (5), a bias (1), a soft cap (3).
+_SCORE, _BIAS, _SOFTCAP = 6, 1, 3
+
+
+def visible_scores(queries: int, keys: int, causal: bool, window: int | None) -> int:
+    """How many of the queries·keys scores a mask lets through.
+
+    Causal: query i sees keys 0..i. A window w: only keys less than w positions away.
+    """
+    if not causal and window is None:
+        return queries * keys
+    reach = keys + queries if window is None else min(window, keys + queries)
+    # Keys up to the query itself: i - j in [0, reach), j < keys.
+    before = _staircase(queries, reach) - _staircase(max(0, queries - keys), reach)
+    if causal:
+        return before
+    after = _staircase(keys - 1, reach - 1) - _staircase(max(0, keys - 1 - queries), reach - 1) if keys > 1 else 0
+    return before + after
+
+
+def _staircase(rows: int, reach: int) -> int:
+    """1 + 2 + ... over `rows` rows, no row longer than `reach`."""
+    if rows <= 0 or reach <= 0:
+        return 0
+    growing = min(rows, reach)
+    return growing * (growing + 1) // 2 + (rows - growing) * reach
+
+
+@layer("attention", first="heads", aliases=("multiheadattention", "mha", "selfattention", "multihead_attention"))
+class Attention(Layer):
+    """Multi-head attention with its four projections. [*, queries, width] -> the same shape.
+
+    kv_heads < heads shares keys and values (grouped queries, Ainslie et al. 2023); kv=NAME takes
+    keys and values from another layer. Parameters are named as in torch.nn.MultiheadAttention
+    where that can express the layer, else q_proj, k_proj, v_proj and out_proj. Masks do not
+    change the dense count of MACs. Source: torch.nn.MultiheadAttention; Vaswani et al. 2017.
+    """
+
+    layout = FEATURES_LAST
+    ranks = (2, 8)
+    wants = "a sequence of vectors [positions, features]"
+    sees_everything = True
+    depth = 2
+
+    heads: int = arg(Whole, "heads", min=1, aliases=("num_heads", "nhead", "n_heads"))
+    kv_heads: int | None = arg(
+        Whole,
+        "heads of keys and values; default: heads",
+        default=None,
+        min=1,
+        aliases=("num_kv_heads", "num_key_value_heads"),
+    )
+    head_dim: int | None = arg(Whole, "size of a head; default: width / heads", default=None, min=1)
+    bias: bool | str = arg(
+        Letters, "biases of the projections: true, false, or letters as qkv", letters="qkvo", default=True
+    )
+    causal: bool = arg(Flag, "a position sees none after it", default=False, aliases=("is_causal",))
+    rope: float | None = arg(
+        Number, "rotary positions with this base, as 10000", default=None, above=0, aliases=("rope_theta",)
+    )
+    window: int | None = arg(
+        Whole, "a position sees only those less than this far away", default=None, min=1, aliases=("sliding_window",)
+    )
+    kv: Tensor | None = arg(Reference, "layer that keys and values come from; default: the input", default=None)
+    relbias: Tensor | None = arg(Reference, "a [heads, queries, keys] table added to the scores", default=None)
+    softcap: float | None = arg(Number, "scores are bounded to ± this", default=None, above=0)
+    qknorm: bool = arg(Flag, "RMS norm of queries and keys, learned for each element of a head", default=False)
+    dropout: float = arg(Number, "dropout of the attention weights", default=0.0, min=0, max=1)
+    # The size of a head, once the width is known.
+    _head: int
+
+    @property
+    def label(self) -> str:
+        """As a line, with the flags as words: `attention heads=12 causal`."""
+        words = super().label.replace(" causal=true", " causal").replace(" qknorm=true", " qknorm")
+        words = words.replace(f"{self.op} {self.heads}", f"{self.op} heads={self.heads}", 1)
+        return words + (" cross" if self.kv is not None else "")
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` where heads do not divide, or the other tensors do not fit."""
+        width = x.shape[-1]
+        if self.head_dim is None and width % self.heads:
+            raise ShapeError(
+                "SHP106",
+                f"heads={self.heads} does not divide the width {width}",
+                "heads",
+                "choose a divisor or give head_dim=",
+            )
+        if self.kv_heads is not None and self.heads % self.kv_heads:
+            raise ShapeError(
+                "SHP106",
+                f"kv_heads={self.kv_heads} does not divide heads={self.heads}",
+                "kv_heads",
+                "choose a divisor of heads",
+            )
+        if self.rope is not None and self._head % 2:
+            raise ShapeError(
+                "SHP106",
+                f"rope pairs the elements of a head, and a head has {self._head}",
+                "rope",
+                "choose heads so that head_dim is even",
+            )
+        if self.kv is not None:
+            self._check_kv(x, self.numbers("kv"))
+        if self.relbias is not None:
+            wanted = (self.heads, x.shape[-2], self._keys(x).shape[-2])
+            if self.numbers("relbias").shape != wanted:
+                raise ShapeError(
+                    "SHP107",
+                    f"the table is {self.relbias}, the scores are {list(map(int, wanted))}",
+                    "relbias",
+                    "use the same heads and positions in both",
+                )
+        return x.like(x.shape)
+
+    def accept(self, x: Tensor) -> None:
+        """The width is needed for the size of a head."""
+        super().accept(x)
+        self.__dict__["_head"] = x.shape[-1] // self.heads if self.head_dim is None else self.head_dim
+
+    def _check_kv(self, x: Tensor, kv: Tensor) -> None:
+        if kv.layout not in (FEATURES_LAST, None) or kv.rank != x.rank or kv.shape[:-2] != x.shape[:-2]:
+            raise ShapeError(
+                "SHP101",
+                f"keys and values need a sequence of vectors beside {x}, but `kv` is {kv}",
+                "kv",
+                "give the name of a layer with [positions, features]",
+            )
+        kv.layout = FEATURES_LAST
+
+    def _keys(self, x: Tensor) -> Tensor:
+        return x if self.kv is None else self.kv
+
+    @property
+    def _key_heads(self) -> int:
+        return self.heads if self.kv_heads is None else self.kv_heads
+
+    def _is_multihead_attention(self) -> bool:
+        """Whether torch.nn.MultiheadAttention computes the same with the same parameters."""
+        return (
+            self.kv_heads in (None, self.heads)
+            and self.head_dim is None
+            and len({self._biased(letter) for letter in "qkvo"}) == 1
+            and self.rope is None
+            and self.softcap is None
+            and not self.qknorm
+        )
+
+    def _biased(self, letter: str) -> bool:
+        return letter in self.bias if isinstance(self.bias, str) else self.bias
+
+    def params(self, x: Tensor) -> dict[str, Shape]:
+        """Projections to queries, keys, values and back."""
+        width, kv_width = x.shape[-1], self._keys(x).shape[-1]
+        if self._is_multihead_attention():
+            return self._multihead_params(width, kv_width)
+        shapes: dict[str, Shape] = {}
+        inner, kv_inner = self.heads * self._head, self._key_heads * self._head
+        for letter, rows, columns in (("q", inner, width), ("k", kv_inner, kv_width), ("v", kv_inner, kv_width)):
+            shapes[f"{letter}_proj.weight"] = (rows, columns)
+            if self._biased(letter):
+                shapes[f"{letter}_proj.bias"] = (rows,)
+        if self.qknorm:
+            shapes["q_norm.weight"] = shapes["k_norm.weight"] = (self._head,)
+        shapes["out_proj.weight"] = (width, inner)
+        if self._biased("o"):
+            shapes["out_proj.bias"] = (width,)
+        return shapes
+
+    def _multihead_params(self, width: int, kv_width: int) -> dict[str, Shape]:
+        if kv_width == width:
+            shapes: dict[str, Shape] = {"in_proj_weight": (3 * width, width)}
+        else:
+            shapes = {
+                "q_proj_weight": (width, width),
+                "k_proj_weight": (width, kv_width),
+                "v_proj_weight": (width, kv_width),
+            }
+        if self.bias:
+            shapes["in_proj_bias"] = (3 * width,)
+        shapes["out_proj.weight"] = (width, width)
+        if self.bias:
+            shapes["out_proj.bias"] = (width,)
+        return shapes
+
+    def macs(self, y: Tensor, *inputs: Tensor) -> int:
+        """Four projections, then scores and their weighted sum of values, all pairs counted."""
+        x = inputs[0]
+        keys = self._keys(x)
+        inner, kv_inner = self.heads * self._head, self._key_heads * self._head
+        queries = product(x.shape[:-2]) * x.shape[-2]
+        projections = (
+            2 * queries * x.shape[-1] * inner + 2 * product(x.shape[:-2]) * keys.shape[-2] * keys.shape[-1] * kv_inner
+        )
+        return projections + 2 * queries * keys.shape[-2] * inner
+
+    def masked_macs(self, y: Tensor, *inputs: Tensor) -> int:
+        """Scores and weighted values of the pairs that the mask hides."""
+        x = inputs[0]
+        queries, keys = x.shape[-2], self._keys(x).shape[-2]
+        hidden = queries * keys - visible_scores(queries, keys, self.causal, self.window)
+        return 2 * product(x.shape[:-2]) * hidden * self.heads * self._head
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """Scores: scaling, softmax, bias, soft cap. Vectors: biases, rotation, norms."""
+        x = inputs[0]
+        keys, lead = self._keys(x), product(x.shape[:-2])
+        inner, kv_inner = self.heads * self._head, self._key_heads * self._head
+        each = _SCORE + (_BIAS if self.relbias is not None else 0) + (_SOFTCAP if self.softcap is not None else 0)
+        queries, key_rows = lead * x.shape[-2], lead * keys.shape[-2]
+        total = each * queries * keys.shape[-2] * self.heads
+        turned = (ROTATION if self.rope is not None else 0) + (4 if self.qknorm else 0)
+        if turned:
+            total = total + turned * (queries * inner + key_rows * kv_inner)
+        for letter, rows, columns in (
+            ("q", queries, inner),
+            ("k", key_rows, kv_inner),
+            ("v", key_rows, kv_inner),
+            ("o", queries, x.shape[-1]),
+        ):
+            if self._biased(letter):
+                total = total + rows * columns
+        return total
+
+    def backward_macs(self, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
+        """Scores and weighted values twice, as their four gradients; projections as linear layers."""
+        x = inputs[0]
+        keys, lead = self._keys(x), product(x.shape[:-2])
+        inner, kv_inner = self.heads * self._head, self._key_heads * self._head
+        queries = lead * x.shape[-2]
+        from_keys = needs[1] if self.kv is not None else needs[0]
+        total = queries * x.shape[-1] * inner * (1 + needs[0] + 2)
+        total = total + 2 * lead * keys.shape[-2] * keys.shape[-1] * kv_inner * (1 + from_keys)
+        return total + 4 * queries * keys.shape[-2] * inner
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        causal, window = (self.causal, False), (self.window, None)
+        if self._is_multihead_attention():
+            plain = given(causal=causal, window=window, dropout=(self.dropout, 0.0), bias=(self.bias, True))
+            other = self._keys(x).shape[-1]
+            plain.update(given(kdim=(other, x.shape[-1]), vdim=(other, x.shape[-1])))
+            code = module("MultiHeadAttention", x.shape[-1], self.heads, **plain)
+        else:
+            letters = "".join(letter for letter in "qkvo" if self._biased(letter))
+            plain = given(
+                bias=(letters, "qkvo"), kv_features=(self._keys(x).shape[-1], x.shape[-1]), causal=causal,
+                rope=(self.rope, None), window=window, softcap=(self.softcap, None), qknorm=(self.qknorm, False),
+                dropout=(self.dropout, 0.0),
+            )  # fmt: skip
+            sizes = (x.shape[-1], self.heads, self._key_heads, self._head)
+            code = Code("GroupedQueryAttention", sizes, plain)
+        words = ["{0}"] + (["{1}"] if self.kv is not None else [])
+        if self.relbias is not None:
+            words.append(f"bias={{{len(words)}}}")
+        code.call = "{self}(" + ", ".join(words) + ")"
+        return code
+
+
+@layer("sdpa", aliases=("scaled_dot_product_attention", "scaleddotproductattention"))
+class SDPA(Layer):
+    """softmax(q kᵀ · scale) v without projections, over the last two axes.
+
+    q [*, queries, d], k [*, keys, d], v [*, keys, e] -> [*, queries, e]; leading axes are heads,
+    windows, ... Source: torch.nn.functional.scaled_dot_product_attention.
+    """
+
+    takes_input = False
+    sees_everything = True
+
+    q: Tensor = arg(Reference, "queries")
+    k: Tensor = arg(Reference, "keys")
+    v: Tensor = arg(Reference, "values")
+    causal: bool = arg(Flag, "a position sees none after it", default=False, aliases=("is_causal",))
+    scale: float | None = arg(Number, "factor of the scores; default: 1/√d", default=None)
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` where the three do not fit together."""
+        for name in ("q", "k", "v"):
+            tensor = self.numbers(name)
+            if tensor.rank < 2:
+                raise ShapeError(
+                    "SHP101", f"`{name}` is a sequence of vectors [..., positions, features], not {tensor}", name
+                )
+            if tensor.shape[:-2] != self.q.shape[:-2]:
+                raise ShapeError("SHP107", f"the leading axes of `{name}` {tensor} are not those of `q` {self.q}", name)
+            if tensor.layout == CHANNELS_FIRST:
+                raise ShapeError(
+                    "SHP102",
+                    f"`{name}` is a sequence of vectors [..., positions, features], but {tensor} is channels first",
+                    name,
+                    "add `rearrange 'c ... -> (...) c'` after it",
+                )
+            tensor.layout = FEATURES_LAST
+        if self.k.shape[-1] != self.q.shape[-1]:
+            raise ShapeError(
+                "SHP107",
+                f"`q` has {self.q.shape[-1]} features, `k` has {self.k.shape[-1]}",
+                "k",
+                "project one to the other's features",
+            )
+        if self.v.shape[-2] != self.k.shape[-2]:
+            raise ShapeError("SHP107", f"`k` has {self.k.shape[-2]} positions, `v` has {self.v.shape[-2]}", "v")
+        return Tensor((*self.q.shape[:-1], self.v.shape[-1]), FEATURES_LAST)
+
+    def macs(self, y: Tensor, *inputs: Tensor) -> int:
+        """Scores over d features, weighted sums of e features, all pairs counted."""
+        return product(self.q.shape[:-1]) * self.k.shape[-2] * (self.q.shape[-1] + self.v.shape[-1])
+
+    def masked_macs(self, y: Tensor, *inputs: Tensor) -> int:
+        """Scores and weighted values of the pairs that the mask hides."""
+        queries, keys = self.q.shape[-2], self.k.shape[-2]
+        hidden = queries * keys - visible_scores(queries, keys, self.causal, None)
+        return product(self.q.shape[:-2]) * hidden * (self.q.shape[-1] + self.v.shape[-1])
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """Scaling and softmax of every score."""
+        return _SCORE * product(self.q.shape[:-1]) * self.k.shape[-2]
+
+    def backward_macs(self, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
+        """Two products for the queries' and keys' gradients, two for the values' and the weights'."""
+        q, k, v = needs
+        pairs = product(self.q.shape[:-1]) * self.k.shape[-2]
+        return pairs * (self.q.shape[-1] * (q + k) + self.v.shape[-1] * (v + (q or k)))
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        plain = ", is_causal=True" if self.causal else ""
+        plain += ", scale={scale}" if self.scale is not None else ""
+        return expression("F.scaled_dot_product_attention({0}, {1}, {2}" + plain + ")", scale=self.scale)

@@ -1,0 +1,263 @@
+"""What every layer is: a declaration of its arguments and formulas.
+
+A layer class says everything about one layer type: its arguments, the shape that comes out, its
+named parameters and buffers, its multiply-accumulates and its element-wise work. Formulas are
+plain arithmetic over the layer's arguments and the tensors' sizes, for one sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
+
+from archcalc.layers.arguments import Argument, Body, Operands, Reference
+from archcalc.layers.code import Code
+from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST, Layout, Shape, Tensor
+
+# How PyTorch passes on the sizes that a spec never states.
+INFERRED = (
+    "in_channels", "in_features", "num_features", "input_size", "embed_dim", "num_channels",
+    "normalized_shape", "kdim", "vdim", "batch_first", "d_model",
+)  # fmt: skip
+
+
+class ShapeError(Exception):
+    """Input or arguments a layer cannot take.
+
+    Args:
+        code: the diagnostic's code.
+        message: the fact, with its numbers.
+        argument: the key to blame, None for the layer itself.
+        operand: the operand to blame, by position.
+        help: what to do.
+    """
+
+    def __init__(
+        self, code: str, message: str, argument: str | None = None, help: str | None = None, operand: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.argument = argument
+        self.operand = operand
+        self.help = help
+
+
+class Layer:
+    """A layer with its arguments bound.
+
+    Subclasses declare arguments with `arg` and override the formulas. Formulas see tensors of one
+    sample; whoever totals a network multiplies by the batch.
+    """
+
+    op: ClassVar[str] = ""
+    family: ClassVar[str] = ""
+    arguments: ClassVar[dict[str, Argument]] = {}
+    defaults: ClassVar[dict[str, Any]] = {}
+    first: ClassVar[str | None] = None
+    aliases: ClassVar[tuple[str, ...]] = ()
+    # The layout the input must have, and how many axes (batch not counted).
+    layout: ClassVar[Layout] = None
+    ranks: ClassVar[tuple[int, int]] = (1, 8)
+    wants: ClassVar[str] = "a tensor"
+    # False: the layer does not look at the tensor before it.
+    takes_input: ClassVar[bool] = True
+    # True: the output is another view of the input's memory.
+    view: ClassVar[bool] = False
+    # True: each output element depends only on the input element at its place.
+    elementwise: ClassVar[bool] = False
+    # True: an output element may depend on every position of the input.
+    sees_everything: ClassVar[bool] = False
+    # False for layers that look at the input's sizes alone.
+    passes_gradients: ClassVar[bool] = True
+    # False for layers that pass token ids through as they are.
+    numeric: ClassVar[bool] = True
+    # The argument that every key not declared is read as, for layers that name sizes freely.
+    free_keys: ClassVar[Argument | None] = None
+
+    def __init__(self, **values: Any) -> None:
+        self.__dict__.update(values)
+
+    # -- formulas ---------------------------------------------------------------------------
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """The output for input `x`. Raises `ShapeError`."""
+        return x.like(x.shape)
+
+    def params(self, x: Tensor) -> dict[str, Shape]:
+        """Named shapes of the learned parameters, as in PyTorch's state dict."""
+        return {}
+
+    def buffers(self, x: Tensor) -> dict[str, Shape]:
+        """Named shapes of what is stored with the layer but not learned."""
+        return {}
+
+    def macs(self, y: Tensor, *inputs: Tensor) -> int:
+        """Multiply-accumulates of matrix products and convolutions."""
+        return 0
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """Element-wise operations: one for each addition, product, comparison, root, exponential."""
+        return 0
+
+    def backward_macs(self, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
+        """Multiply-accumulates of the backward pass.
+
+        By default those of a layer with weights: as many as forward for the weights' gradient, and
+        again for the input's where it is needed. `needs` says so for each input.
+        """
+        return self.macs(y, *inputs) * (1 + (bool(needs) and needs[0]))
+
+    def field(self, x: Tensor) -> list[tuple[int, int]] | None:
+        """For each spatial axis what one output sees: (extent, step); None when positions change."""
+        return [(1, 1)] * max(0, x.rank - 1)
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """How the layer is written in PyTorch, for output `y` and input `x`."""
+        raise NotImplementedError(self.op)
+
+    # -- structure --------------------------------------------------------------------------
+
+    def enter(self, x: Tensor) -> Tensor:
+        """The tensor that the layer's inner lists start from."""
+        return x
+
+    def copies(self, x: Tensor) -> tuple[int, int]:
+        """How often the inner layers are stored, and how often they run."""
+        return 1, 1
+
+    @property
+    def depth(self) -> int:
+        """How many layers with weights lie one behind the other in this one."""
+        return 0
+
+    def masked_macs(self, y: Tensor, *inputs: Tensor) -> int:
+        """The part of `macs` that a mask throws away: what a dense count has over the useful work."""
+        return 0
+
+    # -- words ------------------------------------------------------------------------------
+
+    @property
+    def label(self) -> str:
+        """What a person would say: the name and what was given, as in a line of a spec."""
+        words = [self.op]
+        for name, argument in self.arguments.items():
+            value = self.__dict__.get(name)
+            if value is None or value is argument.default or value == argument.default or isinstance(value, Tensor):
+                continue
+            if isinstance(argument, (Reference, Body, Operands)):
+                continue
+            words.append(argument.show(value) if name == self.first else f"{name}={argument.show(value)}")
+        return " ".join(words)
+
+    # -- shared checks ----------------------------------------------------------------------
+
+    def accept(self, x: Tensor) -> None:
+        """Check rank, layout and content of the input, and decide what was open in it."""
+        if x.integer and self.numeric:
+            raise ShapeError(
+                "SHP101",
+                f"`{self.op}` computes with numbers, but its input holds token ids",
+                help="add `embedding` before it",
+            )
+        least, most = self.ranks
+        if not least <= x.rank <= most:
+            raise ShapeError("SHP101", f"`{self.op}` needs {self.wants}, but its input is {x}", help=self._rank_help(x))
+        if self.layout and x.rank > 1:
+            if x.layout is None:
+                x.layout = self.layout
+            elif x.layout != self.layout:
+                raise self._wrong_layout(x)
+        if x.integer is None and self.numeric:
+            x.integer = False
+
+    def _rank_help(self, x: Tensor) -> str | None:
+        if x.rank == 1 and self.layout == CHANNELS_FIRST:
+            return "give it its space back with `reshape`, or use the layer before `flatten`"
+        if self.layout == FEATURES_LAST and x.rank == 1:
+            return "it needs an axis of positions before the features"
+        return None
+
+    def _wrong_layout(self, x: Tensor) -> ShapeError:
+        if self.layout == FEATURES_LAST:
+            help = (
+                "add `flatten` before it"
+                if self.op == "linear"
+                else "add `rearrange 'c ... -> ... c'` before it, or `flatten`"
+            )
+            if self.op != "linear" and x.rank == 3:
+                help = "add `rearrange 'c h w -> (h w) c'` before it to make each pixel a position"
+            return ShapeError(
+                "SHP102", f"`{self.op}` needs {self.wants}, but its input is {x}, channels first", help=help
+            )
+        return ShapeError(
+            "SHP102",
+            f"`{self.op}` needs {self.wants}, but its input is {x}, features last",
+            help="add `transpose` before it"
+            if x.rank == 2
+            else "add `rearrange` before it, as `rearrange 'h w c -> c h w'`",
+        )
+
+    def per_axis(self, name: str, count: int, x: Tensor) -> tuple[int, ...]:
+        """The argument `name` as one size for each of `count` axes."""
+        sizes: tuple[int, ...] = getattr(self, name)
+        if len(sizes) == count:
+            return sizes
+        if len(sizes) == 1:
+            return sizes * count
+        raise ShapeError("SHP101", f"`{name}` has {len(sizes)} sizes, the input {x} has {count}", name)
+
+    def numbers(self, name: str) -> Tensor:
+        """The tensor that the argument `name` refers to, which then holds numbers. Raises `ShapeError` for token ids."""
+        tensor: Tensor = getattr(self, name)
+        if tensor.integer:
+            raise ShapeError(
+                "SHP101",
+                f"`{self.op}` computes with numbers, but `{name}` {tensor} holds token ids",
+                name,
+                "add `embedding` after it",
+            )
+        tensor.integer = False
+        return tensor
+
+    def axis_index(self, name: str, x: Tensor) -> int:
+        """The argument `name` as the number of an axis of `x`, from the start."""
+        try:
+            return x.axis(getattr(self, name))
+        except IndexError:
+            raise ShapeError(
+                "SHP101",
+                f"`{name}` {getattr(self, name)} is not an axis of {x}",
+                name,
+                f"axes go from 0 to {x.rank - 1}, or from -{x.rank} to -1; the batch is not counted",
+            ) from None
+
+
+REGISTRY: dict[str, type[Layer]] = {}
+_L = TypeVar("_L", bound=type[Layer])
+
+
+def layer(op: str, first: str | None = None, aliases: tuple[str, ...] = ()) -> Callable[[_L], _L]:
+    """Register a layer class under its name in the language.
+
+    Args:
+        op: the name.
+        first: the key that may be given without its name.
+        aliases: other names people use, for a hint.
+    """
+
+    def register(cls: _L) -> _L:
+        if op in REGISTRY:
+            raise ValueError(f"two layers are named {op}")
+        cls.op, cls.first, cls.aliases = op, first, aliases
+        cls.family = cls.__module__.rpartition(".")[2]
+        declared: dict[str, Argument] = {}
+        for base in reversed(cls.__mro__):
+            for name, value in vars(base).items():
+                if isinstance(value, Argument) and name != "free_keys":
+                    declared[value.name] = value
+        cls.arguments = declared
+        cls.defaults = {name: argument.default for name, argument in declared.items() if not argument.required}
+        REGISTRY[op] = cls
+        return cls
+
+    return register

@@ -1,0 +1,58 @@
+"""How a layer is written in PyTorch: a module made once, and the expression that applies it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Code:
+    """One layer in PyTorch source.
+
+    Attributes:
+        module: the class to instantiate, `nn.Conv2d` or one of `archcalc/pytorch/pieces.py`; empty
+            for a plain expression.
+        args, kwargs: what it is made with; a keyword may be an `Option` that is left out at its
+            default.
+        call: the expression that applies it. `{self}` is the module, `{0}`, `{1}` the inputs,
+            `{inputs}` all of them, and other names stand for `values`.
+        values: numbers in the expression.
+        outputs: expressions for further outputs, in terms of `{out}`, what the call returned;
+            with them the call returns a tuple whose first element is the output.
+    """
+
+    module: str = ""
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    call: str = "{self}({0})"
+    values: dict[str, Any] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
+
+
+def module(name: str, *args: Any, **kwargs: Any) -> Code:
+    """A module applied to one input."""
+    return Code(name, args, kwargs)
+
+
+def expression(call: str, **values: Any) -> Code:
+    """An expression without a module."""
+    return Code(call=call, values=values)
+
+
+@dataclass(frozen=True)
+class Option:
+    """A keyword argument and PyTorch's default for it."""
+
+    value: Any
+    default: Any
+
+
+def given(**kwargs: tuple[Any, Any]) -> dict[str, Any]:
+    """Keyword arguments with PyTorch's defaults: `bias=(self.bias, True)`."""
+    return {name: Option(value, default) for name, (value, default) in kwargs.items()}
+
+
+def sized(sizes: tuple[int, ...]) -> Any:
+    """A size as PyTorch users write it: one number when all axes agree."""
+    return sizes[0] if len(set(sizes)) == 1 else sizes

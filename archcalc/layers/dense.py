@@ -1,0 +1,126 @@
+"""Linear maps, tables of vectors, and learned tensors."""
+
+from __future__ import annotations
+
+from archcalc.layers.arguments import Flag, Number, Size, Whole, arg
+from archcalc.layers.base import Layer, ShapeError, layer
+from archcalc.layers.code import Code, given, module
+from archcalc.layers.tensor import FEATURES_LAST, Shape, Tensor
+
+
+@layer("linear", first="features", aliases=("dense", "fc", "fullyconnected", "lazylinear"))
+class Linear(Layer):
+    """y = x Wᵀ + b over the last axis. [*, in] -> [*, features]. Source: torch.nn.Linear."""
+
+    layout = FEATURES_LAST
+    wants = "a vector or a sequence of vectors"
+    depth = 1
+
+    features: int = arg(Whole, "output features", min=1, aliases=("out_features", "units"))
+    bias: bool = arg(Flag, "add a learned number to each output feature", default=True, aliases=("use_bias",))
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """The leading axes stay as they are."""
+        return Tensor((*x.shape[:-1], self.features), FEATURES_LAST)
+
+    def params(self, x: Tensor) -> dict[str, Shape]:
+        """Every output feature has a weight for each input feature, and one bias."""
+        weight = (self.features, x.shape[-1])
+        return {"weight": weight, "bias": (self.features,)} if self.bias else {"weight": weight}
+
+    def macs(self, y: Tensor, *inputs: Tensor) -> int:
+        """Every output element is a product sum over the input features."""
+        return y.elements * inputs[0].shape[-1]
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """One addition an output element for the bias."""
+        return y.elements if self.bias else 0
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return module("nn.Linear", x.shape[-1], self.features, **given(bias=(self.bias, True)))
+
+
+@layer("embedding", first="vocab", aliases=("embed", "tokenembedding"))
+class Embedding(Layer):
+    """A learned vector for each token. [*] of token ids -> [*, dim]. Source: torch.nn.Embedding."""
+
+    numeric = False
+
+    vocab: int = arg(Whole, "number of different tokens", min=1, aliases=("num_embeddings", "vocab_size"))
+    dim: int = arg(Whole, "size of a token's vector", min=1, aliases=("embedding_dim",))
+
+    def accept(self, x: Tensor) -> None:
+        """The input must be token ids: an input of the model that nothing used as numbers."""
+        super().accept(x)
+        if x.integer is False:
+            raise ShapeError(
+                "SHP101",
+                f"`embedding` looks up token ids, but its input {x} holds numbers",
+                help="feed it an input of the model that nothing else computes with, or use `linear`",
+            )
+        x.integer = True
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """One vector for each id."""
+        return Tensor((*x.shape, self.dim), FEATURES_LAST)
+
+    def params(self, x: Tensor) -> dict[str, Shape]:
+        """The table."""
+        return {"weight": (self.vocab, self.dim)}
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return module("nn.Embedding", self.vocab, self.dim)
+
+
+@layer("parameter", first="shape", aliases=("learned", "weight"))
+class Parameter(Layer):
+    """A learned tensor that is the same for every sample. -> [*shape]. Source: torch.nn.Parameter."""
+
+    takes_input = False
+    view = True
+
+    shape: tuple[int, ...] = arg(Size, "its sizes, as 16x768; not its batch")
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """The tensor itself."""
+        return Tensor(self.shape)
+
+    def params(self, x: Tensor) -> dict[str, Shape]:
+        """All of it."""
+        return {"weight": self.shape}
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return Code("LearnedTensor", self.shape, call="{self}({batch})")
+
+
+@layer("layerscale", aliases=("layer_scale", "gamma"))
+class LayerScale(Layer):
+    """A learned factor for each channel or feature. [...] -> the same shape.
+
+    Source: Touvron et al. 2021 (CaiT).
+    """
+
+    elementwise = True
+
+    init: float = arg(Number, "initial factor", default=1e-5)
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """An open layout is decided: there is a factor for each feature."""
+        x.decide()
+        return x.like(x.shape)
+
+    def params(self, x: Tensor) -> dict[str, Shape]:
+        """One factor for each channel or feature."""
+        return {"weight": (x.shape[x.feature_axis],)}
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """One product an element."""
+        return y.elements
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        axis = x.feature_axis
+        return module("LayerScale", x.shape[axis], **given(init=(self.init, 1e-5), axes=(x.rank - 1 - axis, 0)))

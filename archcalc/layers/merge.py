@@ -1,0 +1,200 @@
+"""Layers that join several tensors element by element or side by side."""
+
+from __future__ import annotations
+
+from archcalc.layers.arguments import Body, Operands, Whole, arg
+from archcalc.layers.base import Layer, ShapeError, layer
+from archcalc.layers.code import Code, expression
+from archcalc.layers.tensor import FEATURES_LAST, Tensor
+
+
+def _joined(sign: str, tensors: tuple[Tensor, ...]) -> Code:
+    """The operands with `sign` between them; a vector beside tensors of more axes gets those in PyTorch."""
+    rank = max(tensor.rank for tensor in tensors)
+    words = []
+    for index, tensor in enumerate(tensors):
+        axes = ", ".join([":", *["None"] * (rank - tensor.rank)])
+        words.append(f"{{{index}}}" + (f"[{axes}]" if tensor.rank < rank else ""))
+    return expression(sign.join(words))
+
+
+def _agree_on_layout(op: str, tensors: tuple[Tensor, ...]) -> None:
+    """All operands of rank 2 and more have one layout; the open ones take it."""
+    decided = next((tensor.layout for tensor in tensors if tensor.layout), None)
+    for index, tensor in enumerate(tensors):
+        if tensor.integer:
+            raise ShapeError(
+                "SHP101",
+                f"`{op}` computes with numbers, but {tensor} holds token ids",
+                operand=index,
+                help="add `embedding` before it",
+            )
+        if tensor.layout and tensor.layout != decided and tensor.rank > 1:
+            raise ShapeError(
+                "SHP102",
+                f"`{op}`: {tensors[0]} is {decided}, {tensor} is {tensor.layout}",
+                operand=index,
+                help="add `transpose` or `rearrange` to one of them",
+            )
+        if tensor.layout is None and tensor.rank > 1 and decided:
+            tensor.layout = decided
+        if tensor.integer is None:
+            tensor.integer = False
+
+
+def _broadcast(op: str, tensors: tuple[Tensor, ...]) -> tuple[int, ...]:
+    """The common shape: axes of size 1 stretch, and a vector goes along the last axis."""
+    widest = max(tensors, key=lambda tensor: tensor.rank)
+    rank, shape = widest.rank, list(widest.shape)
+    vectors = []
+    for index, tensor in enumerate(tensors):
+        if tensor.rank == 1 and rank > 1:
+            vectors.append((index, tensor))
+            continue
+        if tensor.rank != rank:
+            raise _mismatch(op, widest, tensor, index)
+        for axis, size in enumerate(tensor.shape):
+            if shape[axis] == 1:
+                shape[axis] = size
+            elif size not in (1, shape[axis]):
+                raise _mismatch(op, widest, tensor, index)
+    for index, tensor in vectors:
+        if tensor.shape[0] != shape[-1] or widest.layout not in (FEATURES_LAST, None):
+            raise _mismatch(op, widest, tensor, index)
+    return tuple(shape)
+
+
+def _mismatch(op: str, wide: Tensor, tensor: Tensor, index: int) -> ShapeError:
+    help = "axes must be equal or 1"
+    if wide.rank != tensor.rank:
+        help = "operands need equal rank; only a vector goes along the last axis of another tensor"
+    return ShapeError("SHP107", f"`{op}`: {wide} and {tensor} do not match", operand=index, help=help)
+
+
+class _Elementwise(Layer):
+    takes_input = False
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` when two operands do not match."""
+        tensors = (x, *others)
+        _agree_on_layout(self.op, tensors)
+        shape = _broadcast(self.op, tensors)
+        return Tensor(
+            shape, next((tensor.layout for tensor in tensors if tensor.layout and tensor.rank == len(shape)), None)
+        )
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """One operation an element for each operand after the first."""
+        return (len(inputs) - 1) * y.elements
+
+
+@layer("add", first="operands", aliases=("sum", "plus"))
+class Add(_Elementwise):
+    """Sum of its operands, element by element; one operand may stand twice. Source: torch.add."""
+
+    operands: tuple[Tensor, ...] = arg(Operands, "what is added")
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return _joined(" + ", (x, *inputs))
+
+
+@layer("mul", first="operands", aliases=("multiply", "product", "gate"))
+class Mul(_Elementwise):
+    """Product of its operands, element by element. Source: torch.mul."""
+
+    operands: tuple[Tensor, ...] = arg(Operands, "what is multiplied")
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return _joined(" * ", (x, *inputs))
+
+
+@layer("sub", first="operands", aliases=("subtract", "minus"))
+class Sub(_Elementwise):
+    """The first operand minus the second, element by element. Source: torch.sub."""
+
+    operands: tuple[Tensor, ...] = arg(Operands, "what is subtracted from, and what", max=2)
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return _joined(" - ", (x, *inputs))
+
+
+@layer("concat", first="operands", aliases=("cat", "concatenate"))
+class Concat(Layer):
+    """Operands side by side, by default along channels or features. Source: torch.cat."""
+
+    takes_input = False
+    numeric = False
+
+    operands: tuple[Tensor, ...] = arg(Operands, "what is joined")
+    axis: int | None = arg(Whole, "axis; default: channels or features", default=None, min=-8, aliases=("dim",))
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` when two operands differ in another axis."""
+        tensors = (x, *others)
+        _agree_on_layout(self.op, tensors)
+        axis = x.decide() if self.axis is None else self.axis_index("axis", x)
+        for index, tensor in enumerate(others, 1):
+            if tensor.rank != x.rank or any(a != b for i, (a, b) in enumerate(zip(x.shape, tensor.shape)) if i != axis):
+                raise ShapeError(
+                    "SHP107",
+                    f"concat along axis {axis}: {x} and {tensor} do not match",
+                    operand=index,
+                    help="all other axes must be equal" if tensor.rank == x.rank else "operands need equal rank",
+                )
+        joined = sum(tensor.shape[axis] for tensor in tensors)
+        return Tensor((*x.shape[:axis], joined, *x.shape[axis + 1 :]), x.layout)
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        axis = x.feature_axis if self.axis is None else x.axis(self.axis)
+        return expression("torch.cat([{inputs}], dim={axis})", axis=axis + 1)
+
+
+@layer("residual", first="layers", aliases=("skip", "shortcut"))
+class Residual(Layer):
+    """x + f(x), or shortcut(x) + f(x). [...] -> the same shape as f. Source: He et al. 2016."""
+
+    layers: tuple[Tensor, ...] = arg(Body, "f, a list of layers")
+    shortcut: tuple[Tensor, ...] | None = arg(Body, "layers on the way around f; default: none", default=None)
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` when both ways do not end in one shape."""
+        result = others[0]
+        around = others[1] if len(others) > 1 else x
+        if result.shape != around.shape:
+            help = "make the shortcut's shape equal" if len(others) > 1 else self._advice(result, around)
+            raise ShapeError(
+                "SHP107",
+                f"residual: the layers give {result} but the shortcut is {around}",
+                help=help,
+            )
+        _agree_on_layout(self.op, (result, around))
+        return Tensor(result.shape, result.layout)
+
+    def _advice(self, result: Tensor, x: Tensor) -> str:
+        """A projection that would make the shapes equal, where one would."""
+        advice = "add a `shortcut:` that makes the shapes equal"
+        if result.rank != x.rank or x.layout is None:
+            return advice
+        if x.layout == FEATURES_LAST:
+            same = result.shape[:-1] == x.shape[:-1]
+            return advice + (f", as `shortcut: [linear {result.shape[-1]}]`" if same else "")
+        steps = {-(-a // b) for a, b in zip(x.shape[1:], result.shape[1:])}
+        if len(steps) == 1 and all(-(-a // s) == b for s in steps for a, b in zip(x.shape[1:], result.shape[1:])):
+            stride = steps.pop()
+            return (
+                advice
+                + f", as `shortcut: [conv {result.shape[0]} kernel=1{f' stride={stride}' if stride != 1 else ''}]`"
+            )
+        return advice
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """One addition an element."""
+        return y.elements
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return expression("{2} + {1}" if len(inputs) > 1 else "{0} + {1}")

@@ -1,0 +1,198 @@
+"""Normalisation: to mean 0 and variance 1 over some axes, then a learned scale and shift."""
+
+from __future__ import annotations
+
+from archcalc.layers.arguments import Flag, Number, Whole, arg
+from archcalc.layers.base import Layer, ShapeError, layer
+from archcalc.layers.code import Code, given, module
+from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST, Shape, Tensor
+from archcalc.quantity import product
+
+
+def _affine(size: int, weight: bool, bias: bool) -> dict[str, Shape]:
+    return {name: (size,) for name, there in (("weight", weight), ("bias", weight and bias)) if there}
+
+
+class _ChannelNorm(Layer):
+    layout = CHANNELS_FIRST
+    ranks = (1, 8)
+    wants = "a channels-first tensor [channels, ...]"
+
+    eps: float = arg(Number, "added to the variance", default=1e-5, min=0)
+
+
+@layer("batchnorm", aliases=("bn", "syncbatchnorm", "batch_norm"))
+class BatchNorm(_ChannelNorm):
+    """Normalises each channel over the batch and space. [C, *S] -> the same shape.
+
+    Source: torch.nn.BatchNorm1d to BatchNorm3d.
+    """
+
+    ranks = (1, 4)
+    momentum: float = arg(Number, "weight of a new batch in the running statistics", default=0.1, min=0, max=1)
+    affine: bool = arg(Flag, "learn a scale and a shift for each channel", default=True)
+
+    def params(self, x: Tensor) -> dict[str, Shape]:
+        """A scale and a shift for each channel."""
+        return _affine(x.shape[0], self.affine, True)
+
+    def buffers(self, x: Tensor) -> dict[str, Shape]:
+        """The running statistics, and how many batches they have seen."""
+        return {"running_mean": (x.shape[0],), "running_var": (x.shape[0],), "num_batches_tracked": ()}
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """At inference a channel's mean, variance, scale and shift fold into one product and one sum."""
+        return 2 * y.elements
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        plain = given(eps=(self.eps, 1e-5), momentum=(self.momentum, 0.1), affine=(self.affine, True))
+        return module(f"nn.BatchNorm{max(1, x.rank - 1)}d", x.shape[0], **plain)
+
+
+@layer("groupnorm", first="groups", aliases=("gn", "group_norm"))
+class GroupNorm(_ChannelNorm):
+    """Normalises groups of channels over space, each sample for itself. [C, *S] -> the same shape.
+
+    Source: torch.nn.GroupNorm.
+    """
+
+    groups: int = arg(Whole, "groups of channels", min=1, aliases=("num_groups",))
+    affine: bool = arg(Flag, "learn a scale and a shift for each channel", default=True)
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` when the groups do not divide the channels."""
+        if x.shape[0] % self.groups:
+            raise ShapeError(
+                "SHP105",
+                f"groups={self.groups} does not divide the {x.shape[0]} channels",
+                "groups",
+                "choose a divisor",
+            )
+        return x.like(x.shape)
+
+    def params(self, x: Tensor) -> dict[str, Shape]:
+        """A scale and a shift for each channel."""
+        return _affine(x.shape[0], self.affine, True)
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """Mean (1), centring (1), variance (2), division (1), scale and shift (2), as for one row."""
+        return (7 if self.affine else 5) * y.elements
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        plain = given(eps=(self.eps, 1e-5), affine=(self.affine, True))
+        return module("nn.GroupNorm", self.groups, x.shape[0], **plain)
+
+
+@layer("instancenorm", aliases=("in", "instance_norm"))
+class InstanceNorm(_ChannelNorm):
+    """Normalises each channel over space, each sample for itself. [C, *S] -> the same shape.
+
+    As in PyTorch nothing is learned unless affine=true. Source: torch.nn.InstanceNorm1d to InstanceNorm3d.
+    """
+
+    ranks = (2, 4)
+    affine: bool = arg(Flag, "learn a scale and a shift for each channel", default=False)
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` for a single spatial element, which PyTorch refuses to normalise."""
+        if product(x.shape[1:]) == 1:
+            raise ShapeError(
+                "SHP101",
+                f"`instancenorm` needs more than one element a channel, but its input is {x}",
+                help="remove it: one element minus its mean is 0",
+            )
+        return x.like(x.shape)
+
+    def params(self, x: Tensor) -> dict[str, Shape]:
+        """A scale and a shift for each channel, if asked for."""
+        return _affine(x.shape[0], self.affine, True)
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """Mean (1), centring (1), variance (2), division (1), scale and shift (2)."""
+        return (7 if self.affine else 5) * y.elements
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        plain = given(eps=(self.eps, 1e-5), affine=(self.affine, False))
+        return module(f"nn.InstanceNorm{x.rank - 1}d", x.shape[0], **plain)
+
+
+class _FeatureNorm(Layer):
+    layout = FEATURES_LAST
+    wants = "vectors of features in the last axis"
+
+    eps: float = arg(Number, "added to the variance", default=1e-5, min=0)
+    affine: bool = arg(Flag, "learn a scale for each feature", default=True, aliases=("elementwise_affine",))
+
+
+@layer("layernorm", aliases=("ln", "layer_norm"))
+class LayerNorm(_FeatureNorm):
+    """Normalises each vector of the last axis. [*, features] -> the same shape. Source: torch.nn.LayerNorm."""
+
+    bias: bool = arg(Flag, "learn a shift beside the scale", default=True)
+
+    def params(self, x: Tensor) -> dict[str, Shape]:
+        """A scale and a shift for each feature."""
+        return _affine(x.shape[-1], self.affine, self.bias)
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """Mean (1), centring (1), variance (2), division (1), scale (1) and shift (1)."""
+        return (5 + len(self.params(inputs[0]))) * y.elements
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        plain = given(eps=(self.eps, 1e-5), elementwise_affine=(self.affine, True), bias=(self.bias, True))
+        return module("nn.LayerNorm", x.shape[-1], **plain)
+
+
+@layer("rmsnorm", aliases=("rms_norm",))
+class RMSNorm(_FeatureNorm):
+    """Divides each vector by its root mean square. [*, features] -> the same shape.
+
+    Source: torch.nn.RMSNorm; Zhang and Sennrich 2019.
+    """
+
+    eps: float = arg(Number, "added to the mean square", default=1e-6, min=0)
+
+    def params(self, x: Tensor) -> dict[str, Shape]:
+        """A scale for each feature."""
+        return _affine(x.shape[-1], self.affine, False)
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """Squares (1), their sum (1), division (1) and scale (1)."""
+        return (4 if self.affine else 3) * y.elements
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return module("nn.RMSNorm", x.shape[-1], eps=self.eps, **given(elementwise_affine=(self.affine, True)))
+
+
+@layer("localresponsenorm", first="size", aliases=("lrn",))
+class LocalResponseNorm(Layer):
+    """Divides by the energy of neighbouring channels. [C, *S] -> the same shape.
+
+    Source: torch.nn.LocalResponseNorm; Krizhevsky et al. 2012, section 3.3.
+    """
+
+    layout = CHANNELS_FIRST
+    ranks = (2, 8)
+    wants = "a channels-first tensor [channels, ...]"
+
+    size: int = arg(Whole, "neighbouring channels", min=1)
+    alpha: float = arg(Number, "factor of the energy", default=1e-4)
+    beta: float = arg(Number, "exponent", default=0.75)
+    k: float = arg(Number, "added to the energy", default=1.0)
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """Square, a sum over `size` channels, factor, addition, power, division."""
+        return (self.size + 5) * y.elements
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        plain = given(alpha=(self.alpha, 1e-4), beta=(self.beta, 0.75), k=(self.k, 1.0))
+        code = module("nn.LocalResponseNorm", self.size, **plain)
+        if x.rank == 4:  # PyTorch looks at height and width as one axis
+            code.call = "{self}({0}.contiguous())"
+        return code

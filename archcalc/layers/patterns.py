@@ -1,0 +1,182 @@
+"""The patterns of rearrange: `c h w -> (h w) c`.
+
+Source of the notation: einops (Rogozhnikov 2022). Only what rearrange needs: names, groups in
+parentheses, `1` and `...`, which may stand in parentheses on the right only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from archcalc.quantity import product
+
+Group = list[str]
+
+_TOKEN = re.compile(r"\.\.\.|[A-Za-z_]\w*|1(?!\w)|[()]")
+
+
+class PatternError(Exception):
+    """A pattern that is not one, or does not fit a shape; `help` says what to do."""
+
+    def __init__(self, message: str, help: str | None = None) -> None:
+        super().__init__(message)
+        self.help = help
+
+
+class Pattern:
+    """Two lists of axes; an axis is a group of names, `...` stands for any number of axes."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        left, arrow, right = text.partition("->")
+        if not arrow or "->" in right:
+            raise PatternError("a pattern has one `->` between input and output", "as 'c h w -> (h w) c'")
+        self.left, self.right = _side(left), _side(right)
+        if any("..." in group and group != ["..."] for group in self.left):
+            raise PatternError("`...` stands in parentheses on the left", "only the output can join those axes")
+        before, after = _names(self.left), _names(self.right)
+        for name in before:
+            if before.count(name) > 1:
+                raise PatternError(f"`{name}` stands twice on the left")
+        for name in after:
+            if after.count(name) > 1:
+                raise PatternError(f"`{name}` stands twice on the right")
+            if name not in before and name != "1":
+                raise PatternError(
+                    f"`{name}` stands only on the right", "every axis of the output comes from the input"
+                )
+        for name in before:
+            if name not in after:
+                raise PatternError(
+                    f"`{name}` stands only on the left",
+                    "rearrange keeps every element; use `mean` or `select` to lose an axis",
+                )
+
+    @property
+    def names(self) -> list[str]:
+        """The names a size may be given for."""
+        return [name for name in _names(self.left) if name != "..."]
+
+    def apply(self, shape: tuple[int, ...], given: Mapping[str, int]) -> tuple[int, ...]:
+        """The output's shape. Raises `PatternError` when the shape does not fit."""
+        for name in given:
+            if name not in self.names:
+                raise PatternError(f"the pattern has no axis `{name}`", f"it has {', '.join(self.names)}")
+        rest: tuple[int, ...] = ()
+        groups = list(self.left)
+        if ["..."] in groups:
+            at = groups.index(["..."])
+            count = len(shape) - (len(groups) - 1)
+            if count < 0:
+                raise self._rank(shape)
+            rest = shape[at : at + count]
+            shape = (*shape[:at], *shape[at + count :])
+            groups.pop(at)
+        if len(groups) != len(shape):
+            raise self._rank((*shape, *rest))
+        sizes = dict(given)
+        for group, size in zip(groups, shape):
+            self._match(group, size, sizes)
+        out: list[int] = []
+        for group in self.right:
+            if group == ["..."]:
+                out.extend(rest)
+            else:
+                out.append(
+                    product(1 if name == "1" else product(rest) if name == "..." else sizes[name] for name in group)
+                )
+        return tuple(out)
+
+    def source(self, shape: tuple[int, ...], given: Mapping[str, int]) -> str:
+        """Method calls that do the same to a PyTorch tensor with a batch axis in front."""
+        sizes = dict(given)
+        self.apply(shape, given)  # the pattern fits
+        at = self.left.index(["..."]) if ["..."] in self.left else len(self.left)
+        rest = len(shape) - (len(self.left) - 1) if ["..."] in self.left else 0
+        axes: list[tuple[str, int]] = []  # every elementary axis with its size, in the input's order
+        position = 0
+        for index, group in enumerate(self.left):
+            if index == at:
+                axes += [(f"...{number}", int(shape[position + number])) for number in range(rest)]
+                position += rest
+                continue
+            self._match(group, shape[position], sizes)
+            axes += [(name, int(sizes[name])) for name in group if name != "1"]
+            position += 1
+        order = [one for group in self.right for name in group if name != "1" for one in _spread(name, rest)]
+        names = [name for name, _ in axes]
+        code = ""
+        if [size for _, size in axes] != [int(size) for size in shape]:
+            code += f".reshape(-1, {', '.join(str(size) for _, size in axes)})"
+        if order != names:
+            code += f".permute(0, {', '.join(str(names.index(name) + 1) for name in order)})"
+        out = [int(size) for size in self.apply(shape, given)]
+        if out != [dict(axes)[name] for name in order]:
+            code += f".reshape(-1, {', '.join(str(size) for size in out)})"
+        return code or ".clone()"
+
+    def _rank(self, shape: tuple[int, ...]) -> PatternError:
+        wanted = sum(group != ["..."] for group in self.left)
+        return PatternError(
+            f"the pattern has {wanted} axes on the left, the input {list(map(int, shape))} has {len(shape)}"
+        )
+
+    def _match(self, group: Group, size: int, sizes: dict[str, int]) -> None:
+        open_ = [name for name in group if name not in sizes and name != "1"]
+        known = product(sizes[name] for name in group if name in sizes)
+        text = group[0] if len(group) == 1 else f"({' '.join(group)})"
+        if len(open_) > 1:
+            raise PatternError(
+                f"{text} splits an axis of {size}, but only one of {', '.join(open_)} can be found",
+                f"give a size, as {open_[0]}=7",
+            )
+        if open_:
+            if known < 1 or size % known:
+                raise PatternError(f"{text}: {known} does not divide the axis of {size}")
+            sizes[open_[0]] = size if known == 1 else size // known
+        elif known != size:
+            raise PatternError(f"{text} is {known}, the axis has {size}")
+
+
+def _side(text: str) -> list[Group]:
+    groups: list[Group] = []
+    inner: Group | None = None
+    position = 0
+    for match in _TOKEN.finditer(text):
+        if text[position : match.start()].strip():
+            raise PatternError(
+                f"`{text[position : match.start()].strip()}` has no meaning in a pattern",
+                "names, ( ), 1 and ... are known",
+            )
+        position = match.end()
+        token = match.group()
+        if token == "(":
+            if inner is not None:
+                raise PatternError("parentheses do not nest in a pattern")
+            inner = []
+        elif token == ")":
+            if inner is None:
+                raise PatternError("a `)` without its `(`")
+            # A 1 tells (...), which joins the axes, from the bare ... that keeps them.
+            groups.append(["1", "..."] if inner == ["..."] else inner)
+            inner = None
+        elif inner is not None:
+            inner.append(token)
+        else:
+            groups.append([token])
+    if text[position:].strip():
+        raise PatternError(
+            f"`{text[position:].strip()}` has no meaning in a pattern", "names, ( ), 1 and ... are known"
+        )
+    if inner is not None:
+        raise PatternError("a `(` is not closed")
+    return groups
+
+
+def _names(groups: list[Group]) -> list[str]:
+    return [name for group in groups for name in group if name != "1"]
+
+
+def _spread(name: str, rest: int) -> list[str]:
+    return [f"...{number}" for number in range(rest)] if name == "..." else [name]

@@ -1,0 +1,173 @@
+"""Pooling over the spatial axes of a channels-first tensor."""
+
+from __future__ import annotations
+
+import math
+
+from archcalc.layers.arguments import Flag, Size, arg
+from archcalc.layers.base import Layer, ShapeError, layer
+from archcalc.layers.code import Code, given, module, sized
+from archcalc.layers.convolution import sizes_text
+from archcalc.layers.tensor import CHANNELS_FIRST, Tensor
+from archcalc.quantity import ceil_div, product
+
+
+class Pooling(Layer):
+    """A window that moves over each channel for itself."""
+
+    layout = CHANNELS_FIRST
+    ranks = (2, 4)
+    wants = "a channels-first tensor [channels, ...] with one to three spatial axes"
+
+    kernel: tuple[int, ...] = arg(Size, "window size", aliases=("kernel_size", "pool_size"))
+    stride: tuple[int, ...] | None = arg(Size, "step between two windows; default: the kernel", default=None)
+    padding: tuple[int, ...] = arg(Size, "border added on both sides, at most half the kernel", default=(0,), min=0)
+    ceil: bool = arg(Flag, "round the output size up", default=False, aliases=("ceil_mode",))
+    dilation: tuple[int, ...] = (1,)
+
+    @property
+    def label(self) -> str:
+        """As people say it: `maxpool 3×3/2`."""
+        kernel = self.kernel if len(self.kernel) > 1 else self.kernel * self.__dict__.get("spatial_axes", 1)
+        stride = self.stride or self.kernel
+        return f"{self.op} {sizes_text(kernel)}/{sizes_text(stride if len(set(stride)) > 1 else stride[:1])}"
+
+    def axes(self, x: Tensor) -> list[tuple[int, int, int, int]]:
+        """(kernel, stride, padding, dilation) of each spatial axis."""
+        n = x.rank - 1
+        stride = self.per_axis("stride" if self.stride else "kernel", n, x)
+        return list(
+            zip(self.per_axis("kernel", n, x), stride, self.per_axis("padding", n, x), self.per_axis("dilation", n, x))
+        )
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """S' = floor((S + 2·padding - dilation·(kernel - 1) - 1) / stride) + 1.
+
+        With ceil the division rounds up, but the last window must start inside the input or its
+        left padding: PyTorch's extra rule.
+        """
+        self.__dict__["spatial_axes"] = x.rank - 1
+        spatial = []
+        for size, (k, s, p, d) in zip(x.shape[1:], self.axes(x)):
+            reach = d * (k - 1) + 1
+            if 2 * p > k:
+                raise ShapeError(
+                    "SHP109", f"padding {p} is more than half of the kernel {k}", "padding", f"use at most {k // 2}"
+                )
+            room = size + 2 * p - d * (k - 1) - 1
+            out = (ceil_div(room, s) if self.ceil else room // s) + 1
+            if self.ceil and (out - 1) * s >= size + p:
+                out = out - 1
+            if out < 1:
+                raise ShapeError(
+                    "SHP103",
+                    f"window {reach} is larger than the padded input {x}",
+                    "kernel",
+                    "use a smaller window or a larger input",
+                )
+            spatial.append(out)
+        return Tensor((x.shape[0], *spatial), CHANNELS_FIRST)
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """One operation for each element of each window."""
+        return y.elements * product(k for k, _, _, _ in self.axes(inputs[0]))
+
+    def field(self, x: Tensor) -> list[tuple[int, int]]:
+        """A window spans dilation·(kernel − 1) + 1 inputs."""
+        return [(d * (k - 1) + 1, s) for k, s, _, d in self.axes(x)]
+
+
+@layer("maxpool", first="kernel", aliases=("maxpooling", "max_pool"))
+class MaxPool(Pooling):
+    """Largest element of each window. [C, *S] -> [C, *S']. Source: torch.nn.MaxPool1d to MaxPool3d."""
+
+    dilation: tuple[int, ...] = arg(Size, "step between two taps of a window", default=(1,))
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        kernel, stride, padding, dilation = (sized(sizes) for sizes in zip(*self.axes(x)))
+        plain = given(
+            stride=(stride, kernel), padding=(padding, 0), dilation=(dilation, 1), ceil_mode=(self.ceil, False)
+        )
+        return module(f"nn.MaxPool{x.rank - 1}d", kernel_size=kernel, **plain)
+
+
+@layer("avgpool", first="kernel", aliases=("averagepool", "avg_pool", "meanpool"))
+class AvgPool(Pooling):
+    """Mean of each window. [C, *S] -> [C, *S']. Source: torch.nn.AvgPool1d to AvgPool3d."""
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """As every pooling; over three axes the window must fit the input without its padding, as in PyTorch."""
+        y = super().infer(x)
+        for size, (k, _, _, _) in zip(x.shape[1:], self.axes(x)):
+            if x.rank == 4 and k > size:
+                raise ShapeError(
+                    "SHP103",
+                    f"window {k} is larger than the input {x} without its padding",
+                    "kernel",
+                    "use a smaller window or a larger input",
+                )
+        return y
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        kernel, stride, padding, _ = (sized(sizes) for sizes in zip(*self.axes(x)))
+        plain = given(stride=(stride, kernel), padding=(padding, 0), ceil_mode=(self.ceil, False))
+        return module(f"nn.AvgPool{x.rank - 1}d", kernel_size=kernel, **plain)
+
+
+class AdaptivePooling(Layer):
+    """Windows chosen so that the output has a given size."""
+
+    layout = CHANNELS_FIRST
+    ranks = (2, 4)
+    wants = "a channels-first tensor [channels, ...] with one to three spatial axes"
+
+    output: tuple[int, ...] = arg(Size, "output size", aliases=("output_size",))
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """[C, *S] -> [C, *output]; any output size is possible."""
+        return Tensor((x.shape[0], *self.per_axis("output", x.rank - 1, x)), CHANNELS_FIRST)
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """One operation for each element of each window.
+
+        Along an axis of S inputs and S' outputs the windows hold S + S' - gcd(S, S') elements:
+        neighbours share one wherever a border falls inside an element.
+        """
+        x = inputs[0]
+        return x.shape[0] * product(a + b - math.gcd(a, b) for a, b in zip(x.shape[1:], y.shape[1:]))
+
+    @property
+    def sees_everything(self) -> bool:  # type: ignore[override]
+        """A single output looks at all of the input."""
+        return set(self.output) == {1}
+
+    def field(self, x: Tensor) -> list[tuple[int, int]]:
+        """The longest window along each axis, and the step between two."""
+        out = self.per_axis("output", x.rank - 1, x)
+        return [(_longest_window(a, b), max(1, a // b)) for a, b in zip(x.shape[1:], out)]
+
+
+def _longest_window(size: int, output: int) -> int:
+    """The most elements of a window: ⌈size / output⌉, and one more where one begins and ends inside an element."""
+    rest = size % output
+    return ceil_div(size, output) + (1 if rest > math.gcd(size, output) else 0)
+
+
+@layer("adaptiveavgpool", first="output", aliases=("globalavgpool", "gap", "adaptive_avg_pool", "globalaveragepool"))
+class AdaptiveAvgPool(AdaptivePooling):
+    """Mean over windows that give the output size. Source: torch.nn.AdaptiveAvgPool1d to AdaptiveAvgPool3d."""
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return module(f"nn.AdaptiveAvgPool{x.rank - 1}d", sized(self.per_axis("output", x.rank - 1, x)))
+
+
+@layer("adaptivemaxpool", first="output", aliases=("globalmaxpool", "adaptive_max_pool"))
+class AdaptiveMaxPool(AdaptivePooling):
+    """Maximum over windows that give the output size. Source: torch.nn.AdaptiveMaxPool1d to AdaptiveMaxPool3d."""
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return module(f"nn.AdaptiveMaxPool{x.rank - 1}d", sized(self.per_axis("output", x.rank - 1, x)))

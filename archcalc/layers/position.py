@@ -1,0 +1,169 @@
+"""What tells a layer where a position is: tables, waves, rotations, biases, a class token."""
+
+from __future__ import annotations
+
+from archcalc.layers.arguments import Number, Size, Whole, Word, arg
+from archcalc.layers.base import Layer, ShapeError, layer
+from archcalc.layers.code import Code, expression, given, module
+from archcalc.layers.tensor import FEATURES_LAST, Shape, Tensor
+from archcalc.quantity import product
+
+# Rotating one element: two products and an addition.
+ROTATION = 3
+
+
+@layer("posembed", aliases=("positionalembedding", "positionalencoding", "posenc", "positionembedding"))
+class PosEmbed(Layer):
+    """Adds a vector to each position. [*, positions, features] -> the same shape.
+
+    kind=learned has a table [length, features]; kind=sinusoidal has no parameters
+    (Vaswani et al. 2017, section 3.5).
+    """
+
+    layout = FEATURES_LAST
+    ranks = (2, 8)
+    wants = "a sequence of vectors [positions, features]"
+
+    kind: str = arg(Word, "where the vectors come from", choices=("learned", "sinusoidal"), default="learned")
+    length: int | None = arg(
+        Whole,
+        "rows of the table; default: the positions of the input",
+        default=None,
+        min=1,
+        aliases=("max_len", "max_length"),
+    )
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` when the table has fewer rows than the input has positions."""
+        if self.length is not None and x.shape[-2] > self.length:
+            raise ShapeError(
+                "SHP101",
+                f"the table has {self.length} positions, the input {x} has {x.shape[-2]}",
+                "length",
+                "make the table longer, or the sequence shorter",
+            )
+        return x.like(x.shape)
+
+    def params(self, x: Tensor) -> dict[str, Shape]:
+        """A row for each position."""
+        if self.kind == "sinusoidal":
+            return {}
+        return {"weight": (x.shape[-2] if self.length is None else self.length, x.shape[-1])}
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """One addition an element."""
+        return y.elements
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        if self.kind == "sinusoidal":
+            return module("SinusoidalPositions")
+        return module("PositionalEmbedding", *self.params(x)["weight"])
+
+
+@layer("clstoken", aliases=("classtoken", "cls_token"))
+class ClsToken(Layer):
+    """A learned vector before the first position. [*, n, features] -> [*, n + 1, features].
+
+    Source: BERT, ViT (Dosovitskiy et al. 2021).
+    """
+
+    layout = FEATURES_LAST
+    ranks = (2, 8)
+    wants = "a sequence of vectors [positions, features]"
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """One position more."""
+        return Tensor((*x.shape[:-2], x.shape[-2] + 1, x.shape[-1]), FEATURES_LAST)
+
+    def params(self, x: Tensor) -> dict[str, Shape]:
+        """The vector."""
+        return {"weight": (1, x.shape[-1])}
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return module("ClassToken", x.shape[-1])
+
+
+@layer("rope", first="theta", aliases=("rotary", "rotaryembedding"))
+class Rope(Layer):
+    """Rotates pairs of features by an angle that grows with the position. [*, positions, d] -> the same.
+
+    Source: Su et al. 2021, arXiv:2104.09864.
+    """
+
+    layout = FEATURES_LAST
+    ranks = (2, 8)
+    wants = "a sequence of vectors [positions, features]"
+    elementwise = True
+
+    theta: float = arg(Number, "base of the angles", default=10000.0, above=0, aliases=("base",))
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` for an odd number of features: they are rotated in pairs."""
+        if x.shape[-1] % 2:
+            raise ShapeError(
+                "SHP106", f"rope pairs features, and {x} has {x.shape[-1]}", help="use an even number of features"
+            )
+        return x.like(x.shape)
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """Two products and an addition an element."""
+        return ROTATION * y.elements
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return expression("rotate({0}, {theta})", theta=self.theta)
+
+
+@layer("relposbias", first="heads", aliases=("relativepositionbias", "relpos"))
+class RelPosBias(Layer):
+    """A learned score for each head and distance, as a [heads, queries, keys] table.
+
+    kind=bucket (T5): positions of the input, distances in buckets. kind=window (Swin): the
+    positions of a window h×w, a score for each of the (2h - 1)(2w - 1) displacements.
+    Source: Raffel et al. 2020; Liu et al. 2021.
+    """
+
+    ranks = (1, 8)
+    numeric = False
+    passes_gradients = False
+
+    heads: int = arg(Whole, "heads", min=1, aliases=("num_heads",))
+    kind: str = arg(Word, "how distances are told apart", choices=("bucket", "window"), default="bucket")
+    window: tuple[int, ...] | None = arg(Size, "window of kind=window, as 7 or 7x7", default=None)
+    buckets: int = arg(Whole, "distances told apart by kind=bucket", default=32, min=1, aliases=("num_buckets",))
+
+    def _window(self) -> tuple[int, ...]:
+        if self.window is None:
+            raise ShapeError("SPC004", "kind=window needs `window=`", "kind", "as window=7 or window=7x7")
+        return self.window * 2 if len(self.window) == 1 else self.window
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """The table for the positions of the input, or of the window."""
+        if self.kind == "window":
+            positions = product(self._window())
+        elif x.rank < 2 and not x.integer:
+            raise ShapeError(
+                "SHP101",
+                f"kind=bucket takes its positions from a sequence, but its input is {x}",
+                help="use from= to name one",
+            )
+        else:
+            positions = x.shape[-1] if x.integer else x.shape[-2]
+        return Tensor((self.heads, positions, positions))
+
+    def params(self, x: Tensor) -> dict[str, Shape]:
+        """A row for each bucket or displacement, a column for each head."""
+        rows = product(2 * size - 1 for size in self._window()) if self.kind == "window" else self.buckets
+        return {"weight": (rows, self.heads)}
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        if self.kind == "window":
+            return Code("WindowPositionBias", (self.heads, *self._window()), call="{self}({batch})")
+        positions = y.shape[-1]
+        plain = given(buckets=(self.buckets, 32))
+        return Code(
+            "BucketPositionBias", (self.heads,), plain, "{self}({batch}, {positions})", {"positions": positions}
+        )

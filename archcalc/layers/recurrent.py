@@ -1,0 +1,195 @@
+"""Recurrent layers over a sequence of vectors."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from archcalc.layers.arguments import Flag, Number, Reference, Whole, Word, arg
+from archcalc.layers.base import Layer, ShapeError, layer
+from archcalc.layers.code import Code, given, module
+from archcalc.layers.tensor import FEATURES_LAST, Shape, Tensor
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" + ("" if number == 1 else "s")
+
+
+class Recurrent(Layer):
+    """What rnn, lstm and gru share.
+
+    [steps, in] -> [steps, directions·hidden]. Further outputs: `last`, the final hidden state of
+    the top layer [directions·hidden]; `h`, the final states of all layers [layers·directions, hidden].
+    """
+
+    layout = FEATURES_LAST
+    ranks = (2, 2)
+    wants = "a sequence of vectors [steps, features]"
+    sees_everything = True
+    gates: ClassVar[int] = 1
+    # Operations for one hidden unit in one step: besides the biases, and for one of the two bias vectors.
+    unit_flops: ClassVar[int] = 2
+
+    hidden: int = arg(Whole, "size of the hidden state", min=1, aliases=("hidden_size", "units"))
+    layers: int = arg(Whole, "layers stacked", default=1, min=1, aliases=("num_layers",))
+    bidirectional: bool = arg(Flag, "also run from the last step to the first", default=False)
+    dropout: float = arg(Number, "dropout between stacked layers", default=0.0, min=0, max=1)
+    bias: bool = arg(Flag, "learn two bias vectors, as PyTorch does", default=True)
+    state: Tensor | None = arg(Reference, "recurrent layer whose final state it starts from", default=None)
+
+    @property
+    def directions(self) -> int:
+        """1, or 2 when bidirectional."""
+        return 2 if self.bidirectional else 1
+
+    @property
+    def depth(self) -> int:
+        """One for each stacked layer."""
+        return self.layers
+
+    @property
+    def signature(self) -> tuple[Any, ...]:
+        """What two layers must share to share states."""
+        return (self.op, int(self.layers), self.directions, int(self.hidden))
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` when the initial state is another layer's kind of state."""
+        if self.state is not None:
+            self._check_state(self.numbers("state"))
+        width = self.directions * self.hidden
+        states = (self.layers * self.directions, self.hidden)
+        outputs = {"h": Tensor(states), "last": Tensor((width,))}
+        if self.op == "lstm":
+            outputs["c"] = Tensor(states)
+        return Tensor((x.shape[0], width), FEATURES_LAST, outputs=outputs, state=self.signature)
+
+    def _check_state(self, given: Tensor) -> None:
+        if given.state is None:
+            wanted = (self.layers * self.directions, self.hidden)
+            if self.op != "lstm" and (given.shape == wanted or (wanted[0] == 1 and given.shape == wanted[1:])):
+                return
+            help = "give the name of another lstm: it has a state h and a state c" if self.op == "lstm" else None
+            raise ShapeError(
+                "SHP101", f"a state of this `{self.op}` is {list(map(int, wanted))}, not {given}", "state", help
+            )
+        op, layers, directions, hidden = given.state
+        if op != self.op:
+            raise ShapeError(
+                "SHP101",
+                f"the state of an `{op}` does not fit an `{self.op}`",
+                "state",
+                f"make both `{op}` or both `{self.op}`",
+            )
+        if (layers, directions) != (self.layers, self.directions):
+            raise ShapeError(
+                "SHP101",
+                f"the state has {_count(layers, 'layer')} x {_count(directions, 'direction')}, "
+                f"this `{self.op}` has {_count(self.layers, 'layer')} x {_count(self.directions, 'direction')}",
+                "state",
+                "make layers and bidirectional equal in both",
+            )
+        if hidden != self.hidden:
+            raise ShapeError(
+                "SHP101",
+                f"the state has {hidden} units, this `{self.op}` has {self.hidden}",
+                "state",
+                "make hidden equal in both",
+            )
+
+    def _inputs(self, x: Tensor) -> list[int]:
+        """The features that each stacked layer reads."""
+        return [x.shape[-1]] + [self.directions * self.hidden] * (self.layers - 1)
+
+    def params(self, x: Tensor) -> dict[str, Shape]:
+        """weight_ih, weight_hh and two biases for each layer and direction, gates stacked."""
+        rows = self.gates * self.hidden
+        shapes: dict[str, Shape] = {}
+        for index, features in enumerate(self._inputs(x)):
+            for suffix in ("", "_reverse")[: self.directions]:
+                shapes[f"weight_ih_l{index}{suffix}"] = (rows, features)
+                shapes[f"weight_hh_l{index}{suffix}"] = (rows, self.hidden)
+                if self.bias:
+                    shapes[f"bias_ih_l{index}{suffix}"] = (rows,)
+                    shapes[f"bias_hh_l{index}{suffix}"] = (rows,)
+        return shapes
+
+    def macs(self, y: Tensor, *inputs: Tensor) -> int:
+        """In each step every gate is a product with the input and one with the state."""
+        x = inputs[0]
+        steps = x.shape[0]
+        upper = self.directions * self.hidden
+        total = steps * self.directions * (self.gates * self.hidden) * (x.shape[-1] + self.hidden)
+        if self.layers > 1:
+            total = total + (self.layers - 1) * steps * self.directions * (self.gates * self.hidden) * (
+                upper + self.hidden
+            )
+        return total
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """Gate sums, biases and activations of every unit in every step."""
+        each = self.unit_flops + (2 * self.gates if self.bias else 0)
+        return inputs[0].shape[0] * self.layers * self.directions * self.hidden * each
+
+    def backward_macs(self, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
+        """Every product again for its weight, and for what it read where a gradient flows there.
+
+        The state before the first step is a constant unless it comes from another layer.
+        """
+        x = inputs[0]
+        steps, rows = x.shape[0], self.directions * self.gates * self.hidden
+        from_state = self.state is not None and needs[1]
+        total = 0
+        for index, features in enumerate(self._inputs(x)):
+            total = total + steps * rows * features * (1 + (index > 0 or needs[0]))
+            total = total + rows * self.hidden * (2 * steps - (0 if from_state else 1))
+        return total
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        plain = given(
+            num_layers=(self.layers, 1),
+            bias=(self.bias, True),
+            dropout=(self.dropout, 0.0),
+            bidirectional=(self.bidirectional, False),
+            nonlinearity=(getattr(self, "nonlinearity", "tanh"), "tanh"),
+        )
+        code = module(f"nn.{self.op.upper()}", x.shape[-1], self.hidden, batch_first=True, **plain)
+        if self.state is not None:
+            code.call = "{self}({0}, {state1})"
+            if self.state.state is None:
+                lead = "{1}[None]" if self.state.rank == 1 else "{1}.transpose(0, 1)"
+                code.call = "{self}({0}, " + lead + ".contiguous())"
+        h = "{state}[0]" if self.op == "lstm" else "{state}"
+        last = f"torch.cat([{h}[-2], {h}[-1]], dim=-1)" if self.bidirectional else f"{h}[-1]"
+        code.outputs = {"h": f"{h}.transpose(0, 1)", "last": last, "c": "{state}[1].transpose(0, 1)"}
+        return code
+
+
+@layer("rnn", first="hidden", aliases=("elman", "simplernn"))
+class RNN(Recurrent):
+    """z(t) = g(W x(t) + U z(t-1)) with biases. [steps, in] -> [steps, directions·hidden].
+
+    Source: torch.nn.RNN.
+    """
+
+    nonlinearity: str = arg(Word, "g", choices=("tanh", "relu"), default="tanh")
+
+
+@layer("lstm", first="hidden")
+class LSTM(Recurrent):
+    """Four gates and a cell state. [steps, in] -> [steps, directions·hidden]; also output `c`.
+
+    Source: torch.nn.LSTM.
+    """
+
+    gates = 4
+    # Four sums, three sigmoids (4 each), two tangents, c = f·c + i·g (3), h = o·tanh(c) (1).
+    unit_flops = 4 + 12 + 2 + 3 + 1
+
+
+@layer("gru", first="hidden")
+class GRU(Recurrent):
+    """Three gates. [steps, in] -> [steps, directions·hidden]. Source: torch.nn.GRU."""
+
+    gates = 3
+    # Three sums, two sigmoids (4 each), a tangent, r·n (1), h = (1 - z)·n + z·h (4).
+    unit_flops = 3 + 8 + 1 + 1 + 4

@@ -1,0 +1,37 @@
+"""Layers that drop values while training and do nothing at inference."""
+
+from __future__ import annotations
+
+from archcalc.layers.arguments import Number, arg
+from archcalc.layers.base import Layer, layer
+from archcalc.layers.code import Code, module
+from archcalc.layers.tensor import Tensor
+
+
+@layer("dropout", first="p", aliases=("alphadropout", "dropout2d"))
+class Dropout(Layer):
+    """Zeroes elements with probability p in training. Any shape. Source: torch.nn.Dropout."""
+
+    elementwise = True
+
+    p: float = arg(Number, "probability of zero", default=0.5, min=0, max=1, aliases=("rate",))
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return module("nn.Dropout", self.p)
+
+
+@layer("droppath", first="p", aliases=("stochasticdepth", "drop_path"))
+class DropPath(Layer):
+    """Zeroes a whole sample's branch with probability p in training. Any shape.
+
+    Source: Huang et al. 2016 (stochastic depth).
+    """
+
+    elementwise = True
+
+    p: float = arg(Number, "probability of zero", default=0.1, min=0, max=1, aliases=("drop_prob",))
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return module("DropPath", self.p)

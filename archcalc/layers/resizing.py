@@ -1,0 +1,157 @@
+"""Layers that change the size of a channels-first tensor without learning anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archcalc.layers.arguments import Factors, Size, Whole, Word, arg
+from archcalc.layers.base import Layer, ShapeError, layer
+from archcalc.layers.code import Code, expression, given, module, sized
+from archcalc.layers.tensor import CHANNELS_FIRST, Tensor
+
+# The spatial axes each mode works on, and its operations for one output element: a weighted sum of
+# n neighbours takes n products and n - 1 additions.
+_MODES = {
+    "nearest": ((1, 2, 3), 0),
+    "linear": ((1,), 3),
+    "bilinear": ((2,), 7),
+    "bicubic": ((2,), 31),
+    "trilinear": ((3,), 15),
+}
+
+
+@layer("upsample", first="scale", aliases=("interpolate", "resize", "upsampling"))
+class Upsample(Layer):
+    """Larger by a factor. [C, *S] -> [C, *floor(S·scale)]. Source: torch.nn.Upsample."""
+
+    layout = CHANNELS_FIRST
+    ranks = (2, 4)
+    wants = "a channels-first tensor [channels, ...] with one to three spatial axes"
+
+    scale: tuple[float, ...] = arg(Factors, "factor for each spatial axis", aliases=("scale_factor",))
+    mode: str = arg(Word, "how values between elements are found", choices=tuple(_MODES), default="nearest")
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` for a mode of another number of axes, and for an empty output."""
+        axes = x.rank - 1
+        if axes not in _MODES[self.mode][0]:
+            fitting = [mode for mode, (ranks, _) in _MODES.items() if axes in ranks]
+            raise ShapeError(
+                "SHP101",
+                f"mode={self.mode} does not work on {axes} spatial axes",
+                "mode",
+                f"use {' or '.join(fitting)}",
+            )
+        spatial: list[Any] = []
+        for size, scale in zip(x.shape[1:], self.per_axis("scale", axes, x)):
+            out = size * scale
+            spatial.append(int(out) if isinstance(out, float) else out)
+            if out < 1:
+                raise ShapeError(
+                    "SHP104", f"scale {scale:g} makes {size} smaller than one element", "scale", "use a larger scale"
+                )
+        return Tensor((x.shape[0], *spatial), CHANNELS_FIRST)
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """A weighted sum of neighbours for each output element; none for nearest."""
+        return y.elements * _MODES[self.mode][1]
+
+    def field(self, x: Tensor) -> list[tuple[int, int]] | None:
+        """Steps become finer, which the whole-number rule for strides cannot say."""
+        return None
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        scale = sized(self.per_axis("scale", x.rank - 1, x))
+        return module("nn.Upsample", scale_factor=scale, **given(mode=(self.mode, "nearest")))
+
+
+@layer("pad", first="size", aliases=("zeropad", "reflectionpad", "replicationpad", "padding"))
+class Pad(Layer):
+    """A border around each spatial axis. [C, *S] -> [C, *(S + before + after)].
+
+    `size` is added on both sides; `before` and `after` give the two sides separately.
+    Source: torch.nn.functional.pad, torch.nn.ZeroPad2d, ReflectionPad2d, ReplicationPad2d, CircularPad2d.
+    """
+
+    layout = CHANNELS_FIRST
+    ranks = (2, 4)
+    wants = "a channels-first tensor [channels, ...] with one to three spatial axes"
+
+    size: tuple[int, ...] = arg(Size, "border on both sides", default=(0,), min=0, aliases=("padding",))
+    before: tuple[int, ...] | None = arg(Size, "border before the first element; default: size", default=None, min=0)
+    after: tuple[int, ...] | None = arg(Size, "border after the last element; default: size", default=None, min=0)
+    mode: str = arg(
+        Word, "what the border holds", choices=("zeros", "reflect", "replicate", "circular"), default="zeros"
+    )
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """reflect needs a border below the size, circular at most the size, as in PyTorch."""
+        axes = x.rank - 1
+        before = self.per_axis("before" if self.before else "size", axes, x)
+        after = self.per_axis("after" if self.after else "size", axes, x)
+        for size, border in zip(x.shape[1:] * 2, before + after):
+            most = {"reflect": size - 1, "circular": size}.get(self.mode)
+            if most is not None and border > most:
+                blamed = "size" if self.before is None and self.after is None else "before" if self.before else "after"
+                raise ShapeError("SHP109", f"mode={self.mode} can add at most {most} to {size}, not {border}", blamed)
+        spatial = tuple(size + b + a for size, b, a in zip(x.shape[1:], before, after))
+        return Tensor((x.shape[0], *spatial), CHANNELS_FIRST)
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        axes = x.rank - 1
+        before = self.per_axis("before" if self.before else "size", axes, x)
+        after = self.per_axis("after" if self.after else "size", axes, x)
+        # PyTorch starts with the last axis.
+        sides = tuple(side for pair in reversed(list(zip(before, after))) for side in pair)
+        mode = "" if self.mode == "zeros" else f', mode="{self.mode}"'
+        return expression("F.pad({0}, {sides}" + mode + ")", sides=sides)
+
+
+@layer("pixelshuffle", first="factor", aliases=("depthtospace",))
+class PixelShuffle(Layer):
+    """Channels to space. [C·r², H, W] -> [C, H·r, W·r]. Source: torch.nn.PixelShuffle."""
+
+    layout = CHANNELS_FIRST
+    ranks = (3, 3)
+    wants = "an image [channels, height, width]"
+
+    factor: int = arg(Whole, "r, by which height and width grow", min=1, aliases=("upscale_factor",))
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` when r² does not divide the channels."""
+        r = self.factor
+        channels, height, width = x.shape
+        if channels % (r * r):
+            raise ShapeError("SHP108", f"factor² = {int(r * r)} does not divide the {channels} channels", "factor")
+        return Tensor((channels // (r * r), height * r, width * r), CHANNELS_FIRST)
+
+    def field(self, x: Tensor) -> list[tuple[int, int]] | None:
+        """Steps become finer, which the whole-number rule for strides cannot say."""
+        return None
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return module("nn.PixelShuffle", self.factor)
+
+
+@layer("channelshuffle", first="groups")
+class ChannelShuffle(Layer):
+    """Channels dealt out over groups. [C, *S] -> [C, *S]. Source: torch.nn.ChannelShuffle."""
+
+    layout = CHANNELS_FIRST
+    ranks = (2, 4)
+    wants = "a channels-first tensor [channels, ...]"
+
+    groups: int = arg(Whole, "groups the channels are dealt from", min=1)
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` when the groups do not divide the channels."""
+        if x.shape[0] % self.groups:
+            raise ShapeError("SHP105", f"groups={self.groups} does not divide the {x.shape[0]} channels", "groups")
+        return x.like(x.shape)
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return module("nn.ChannelShuffle", self.groups)

@@ -1,0 +1,362 @@
+"""Layers that only move, cut or copy elements. Axes are numbered without the batch."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from archcalc.layers.arguments import Argument, Flag, Size, Text, Whole, arg
+from archcalc.layers.base import Layer, ShapeError, layer
+from archcalc.layers.code import Code, expression, module
+from archcalc.layers.patterns import Pattern, PatternError
+from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST, Layout, Moved, Tensor
+from archcalc.quantity import product
+
+
+class Rearranging(Layer):
+    """Passes elements on as they are, token ids too."""
+
+    numeric = False
+    view = True
+
+    def field(self, x: Tensor) -> list[tuple[int, int]] | None:
+        """Positions change, so what one output sees cannot be given for each axis."""
+        return None
+
+
+def _kept(x: Tensor, axis: int) -> Layout:
+    """The layout of `x` once `axis` is gone or new there: kept unless channels or features went."""
+    return None if axis == x.feature_axis else x.layout
+
+
+def _output(x: Tensor, shape: tuple[int, ...], layout: Layout = None) -> Tensor:
+    return Moved(x, shape, layout) if x.integer is None else Tensor(shape, layout, x.integer)
+
+
+@layer("flatten")
+class Flatten(Rearranging):
+    """Joins the axes from `start` to `end` into one; by default all. [C, H, W] -> [C·H·W].
+
+    Source: torch.nn.Flatten, whose axes count the batch.
+    """
+
+    sees_everything = True
+
+    start: int = arg(Whole, "first axis joined", default=0, min=-8, aliases=("start_dim",))
+    end: int = arg(Whole, "last axis joined", default=-1, min=-8, aliases=("end_dim",))
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` when the axes are none of the input's, or in the wrong order."""
+        start, end = self.axis_index("start", x), self.axis_index("end", x)
+        if start > end:
+            raise ShapeError("SHP108", f"start {self.start} lies behind end {self.end} in {x}", "start")
+        keeps = start > 0 if x.layout == CHANNELS_FIRST else end < x.rank - 1
+        shape = (*x.shape[:start], product(x.shape[start : end + 1]), *x.shape[end + 1 :])
+        return _output(x, shape, x.layout if keeps or start == end else None)
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        start, end = x.axis(self.start), x.axis(self.end)
+        if (start, end) == (0, x.rank - 1):
+            return module("nn.Flatten")
+        return expression("{0}.flatten({start}, {end})", start=start + 1, end=end + 1)
+
+
+@layer("rearrange", first="pattern", aliases=("permute", "einops"))
+class Rearrange(Rearranging):
+    """Reorders, joins and splits axes by a pattern. Sizes that cannot be found are given by name.
+
+    'c h w -> (h w) c'; '(a p) (b q) c -> (a b) (p q) c' p=7 q=7. The layout of the output is open:
+    the next layer decides it. Source of the notation: einops.
+    """
+
+    view = False
+    free_keys: ClassVar[Argument | None] = arg(Whole, "size of an axis of the pattern", default=None, min=1)
+
+    pattern: str = arg(Text, "input axes -> output axes, in quotes")
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` when the pattern is wrong or does not fit."""
+        given = {name: size for name, size in self.__dict__.items() if name != "pattern"}
+        try:
+            return _output(x, Pattern(self.pattern).apply(x.shape, given))
+        except PatternError as error:
+            raise ShapeError("SHP108", f"rearrange '{self.pattern}': {error}", "pattern", error.help) from None
+
+    @property
+    def label(self) -> str:
+        """The pattern and the given sizes."""
+        sizes = "".join(f" {name}={size}" for name, size in self.__dict__.items() if name != "pattern")
+        return f"rearrange '{self.pattern}'{sizes}"
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        given_ = {name: size for name, size in self.__dict__.items() if name != "pattern"}
+        return expression("{0}" + Pattern(self.pattern).source(x.shape, given_))
+
+
+@layer("reshape", first="shape", aliases=("view", "unflatten"))
+class Reshape(Rearranging):
+    """The same elements in other sizes; one of them may be -1. Source: torch.reshape."""
+
+    shape: tuple[int, ...] = arg(Size, "sizes, as 64x7x7; -1 takes what is left", also=-1)
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` when the number of elements would change."""
+        shape = tuple(self.shape)
+        known = product(size for size in shape if size != -1)
+        elements = x.elements
+        if shape.count(-1) > 1:
+            raise ShapeError("SHP108", "only one size can be -1", "shape")
+        if elements % known or (-1 not in shape and elements != known):
+            wanted = "x".join(str(int(size)) for size in shape)
+            raise ShapeError(
+                "SHP108",
+                f"{x} has {elements:,} elements, {wanted} "
+                + ("does not divide them" if -1 in shape else f"has {known:,}"),
+                "shape",
+            )
+        return _output(x, tuple(elements // known if size == -1 else size for size in shape))
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return expression("{0}.reshape({batch}, " + ", ".join(f"{int(size)}" for size in self.shape) + ")")
+
+
+@layer("transpose", first="axes")
+class Transpose(Rearranging):
+    """Swaps two axes, by default the last two. Source: torch.transpose."""
+
+    axes: tuple[int, ...] = arg(Size, "the two axes, as 0x1 or -2x-1", default=(-2, -1), min=-8)
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` for axes the input does not have."""
+        if len(self.axes) != 2:
+            raise ShapeError("SHP108", "transpose swaps two axes", "axes", "as axes=0x1; `rearrange` reorders more")
+        try:
+            a, b = (x.axis(index) for index in self.axes)
+        except IndexError:
+            raise ShapeError(
+                "SHP101",
+                f"{x} has no axes {self.axes[0]} and {self.axes[1]}",
+                "axes" if self.axes != (-2, -1) else None,
+            ) from None
+        shape = list(x.shape)
+        shape[a], shape[b] = shape[b], shape[a]
+        return _output(x, tuple(shape), x.layout if a == b else None)
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        a, b = (x.axis(index) for index in self.axes)
+        if (a, b) == (x.rank - 2, x.rank - 1):
+            return expression("{0}.transpose(-2, -1)")
+        return expression("{0}.transpose({a}, {b})", a=a + 1, b=b + 1)
+
+
+@layer("select", first="index")
+class Select(Rearranging):
+    """One position of an axis, which goes away. [n, features] -> [features]. Source: torch.select."""
+
+    index: int = arg(Whole, "position; negative from the end", min=-(2**62))
+    axis: int = arg(Whole, "axis", default=0, min=-8, aliases=("dim",))
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` for a position outside the axis."""
+        axis = self.axis_index("axis", x)
+        size = x.shape[axis]
+        if not -size <= self.index < size:
+            raise ShapeError("SHP108", f"position {self.index} is outside the {size} of axis {axis} in {x}", "index")
+        if x.rank == 1:
+            raise ShapeError("SHP108", f"selecting from {x} would leave no axis", "index", "use `slice`")
+        return _output(x, (*x.shape[:axis], *x.shape[axis + 1 :]), _kept(x, axis))
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return expression("{0}.select({axis}, {index})", axis=x.axis(self.axis) + 1, index=self.index)
+
+
+@layer("slice", first="start", aliases=("crop", "narrow"))
+class Slice(Rearranging):
+    """Positions from start up to, not including, end, as a slice in Python. Source: Tensor.__getitem__."""
+
+    start: int = arg(Whole, "first position; negative from the end", default=0, min=-(2**62))
+    end: int | None = arg(Whole, "position after the last; default: to the end", default=None, min=-(2**62))
+    axis: int = arg(Whole, "axis", default=0, min=-8, aliases=("dim",))
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` when nothing would be left."""
+        axis = self.axis_index("axis", x)
+        size = x.shape[axis]
+        start = max(0, self.start + size if self.start < 0 else self.start)
+        end = size if self.end is None else min(size, self.end + size if self.end < 0 else self.end)
+        if end <= start:
+            raise ShapeError(
+                "SHP104",
+                f"positions {start} to {end} of the {size} on axis {axis} of {x} are none",
+                "start" if self.end is None else "end",
+            )
+        return _output(x, (*x.shape[:axis], end - start, *x.shape[axis + 1 :]), x.layout)
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        cut = f"{int(self.start)}:" + ("" if self.end is None else str(int(self.end)))
+        before = ", ".join([":"] * (x.axis(self.axis) + 1))
+        return expression("{0}" + f"[{before}, {cut}]")
+
+
+@layer("split", first="parts", aliases=("chunk",))
+class Split(Rearranging):
+    """Equal parts of an axis, as outputs NAME.0, NAME.1, ... Source: torch.chunk."""
+
+    parts: int = arg(Whole, "number of parts", min=1, max=1000, aliases=("chunks",))
+    axis: int | None = arg(Whole, "axis; default: channels or features", default=None, min=-8, aliases=("dim",))
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` when the parts would not be equal."""
+        axis = x.decide() if self.axis is None else self.axis_index("axis", x)
+        if x.shape[axis] % self.parts:
+            raise ShapeError(
+                "SHP108",
+                f"{self.parts} parts do not divide the {x.shape[axis]} of axis {axis} in {x}",
+                "parts",
+                "use `slice` for unequal parts",
+            )
+        shape = (*x.shape[:axis], x.shape[axis] // self.parts, *x.shape[axis + 1 :])
+        parts = {str(index): _output(x, shape, x.layout) for index in range(self.parts)}
+        whole = _output(x, x.shape, x.layout)
+        whole.outputs, whole.parts = parts, True
+        return whole
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        axis = x.feature_axis if self.axis is None else x.axis(self.axis)
+        code = expression("{0}.chunk({parts}, dim={axis})", parts=self.parts, axis=axis + 1)
+        code.outputs = {name: "{out}[" + name + "]" for name in y.outputs or {}}
+        return code
+
+
+@layer("expand", first="shape", aliases=("repeatvector", "broadcast"))
+class Expand(Rearranging):
+    """Repeats axes of size 1, and adds axes in front. -1 keeps a size. Source: torch.Tensor.expand.
+
+    [features] with `expand 10x-1` -> [10, features].
+    """
+
+    shape: tuple[int, ...] = arg(Size, "sizes, as 10x-1", also=-1)
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` for an axis that is neither 1 nor already of its size."""
+        new = len(self.shape) - x.rank
+        if new < 0:
+            raise ShapeError(
+                "SHP108",
+                f"{len(self.shape)} sizes for the {x.rank} axes of {x}",
+                "shape",
+                "give a size for each axis; -1 keeps one",
+            )
+        shape = []
+        for index, size in enumerate(self.shape):
+            old = x.shape[index - new] if index >= new else 1
+            if size == -1 and index < new:
+                raise ShapeError("SHP108", "a new axis needs its size, not -1", "shape")
+            if size not in (-1, old) and old != 1:
+                raise ShapeError(
+                    "SHP108",
+                    f"axis {index - new} of {x} has {old}, it cannot become {size}",
+                    "shape",
+                    "only axes of size 1 are repeated",
+                )
+            shape.append(old if size == -1 else size)
+        layout = x.layout if new == 0 or x.layout == FEATURES_LAST else None
+        return _output(x, tuple(shape), layout)
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        new = len(self.shape) - x.rank
+        sizes = ", ".join(f"{int(size)}" for size in self.shape)
+        index = ", ".join([":"] + ["None"] * new)
+        return expression("{0}" + (f"[{index}]" if new else "") + ".expand({batch}, " + sizes + ")")
+
+
+@layer("mean", first="axis", aliases=("globalmean", "average"))
+class Mean(Layer):
+    """Mean over one axis or several. [n, features] -> [features]. Source: torch.mean."""
+
+    sees_everything = True
+
+    axis: tuple[int, ...] = arg(Size, "axes, as 0 or 1x2", default=(0,), min=-8, aliases=("dim",))
+    keepdim: bool = arg(Flag, "keep the axes with size 1", default=False)
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` for axes the input does not have, and when none would be left."""
+        try:
+            axes = {x.axis(index) for index in self.axis}
+        except IndexError:
+            raise ShapeError(
+                "SHP101", f"{x} has no such axis", "axis", f"axes go from 0 to {x.rank - 1}; the batch is not counted"
+            ) from None
+        if len(axes) != len(self.axis):
+            raise ShapeError("SHP101", "an axis stands twice", "axis")
+        if self.keepdim:
+            return Tensor(tuple(1 if index in axes else size for index, size in enumerate(x.shape)), x.layout)
+        shape = tuple(size for index, size in enumerate(x.shape) if index not in axes)
+        if not shape:
+            raise ShapeError("SHP108", f"the mean of all of {x} would leave no axis", "axis", "add keepdim=true")
+        return Tensor(shape, None if x.feature_axis in axes else x.layout)
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """One addition an element of the input."""
+        return inputs[0].elements
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        axes = tuple(sorted(x.axis(index) + 1 for index in self.axis))
+        keep = ", keepdim=True" if self.keepdim else ""
+        return expression("{0}.mean(dim={axes}" + keep + ")", axes=axes if len(axes) > 1 else axes[0])
+
+
+@layer("roll", first="shift")
+class Roll(Rearranging):
+    """Shifts positions along axes, the end coming in at the start. Source: torch.roll."""
+
+    view = False
+
+    shift: tuple[int, ...] = arg(
+        Size, "positions, as 3 or 3x3; negative to the front", min=-(2**62), aliases=("shifts",)
+    )
+    axes: tuple[int, ...] = arg(Size, "axes, as 0x1", default=(0,), min=-8, aliases=("dims",))
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` unless each shift has its axis."""
+        if len(self.shift) != len(self.axes):
+            raise ShapeError(
+                "SHP101",
+                f"{len(self.shift)} shifts for {len(self.axes)} axes",
+                "shift",
+                "give one shift for each axis, as `roll 3x3 axes=0x1`",
+            )
+        for index in self.axes:
+            if not -x.rank <= index < x.rank:
+                raise ShapeError("SHP101", f"{x} has no axis {index}", "axes")
+        return _output(x, x.shape, x.layout)
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        dims = tuple(x.axis(index) + 1 for index in self.axes)
+        return expression("{0}.roll({shifts}, dims={dims})", shifts=tuple(self.shift), dims=dims)
+
+
+@layer("identity")
+class Identity(Rearranging):
+    """The input as it is. Source: torch.nn.Identity."""
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """The same tensor."""
+        return _output(x, x.shape, x.layout)
+
+    def field(self, x: Tensor) -> list[tuple[int, int]]:
+        """Each position sees itself."""
+        return [(1, 1)] * max(0, x.rank - 1)
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return module("nn.Identity")

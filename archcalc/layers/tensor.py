@@ -1,0 +1,141 @@
+"""What flows between layers: a shape without its batch axis, a layout, and a kind of content."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Shape = tuple[int, ...]
+
+CHANNELS_FIRST = "channels first"
+FEATURES_LAST = "features last"
+Layout = str | None
+
+
+class Tensor:
+    """A tensor in the graph.
+
+    Attributes:
+        shape: sizes without the batch axis.
+        layout: `CHANNELS_FIRST`, `FEATURES_LAST`, or None while no layer has decided it. A vector
+            has one axis that is both, so its layout stays None.
+        integer: True for token ids, False for numbers, None for an input nothing has read yet.
+        outputs: further outputs of the layer, as `h` and `c` of an lstm.
+        state: what makes two recurrent states the same, for `state=`.
+        parts: True for a layer that has several outputs and no single one, as split.
+    """
+
+    __slots__ = ("integer", "layout", "outputs", "parts", "shape", "state")
+
+    def __init__(
+        self,
+        shape: Shape,
+        layout: Layout = None,
+        integer: bool | None = False,
+        outputs: dict[str, Tensor] | None = None,
+        state: Any = None,
+        parts: bool = False,
+    ) -> None:
+        self.shape = shape
+        self.layout = layout if len(shape) > 1 else None
+        self.integer = integer
+        self.outputs = outputs
+        self.state = state
+        self.parts = parts
+
+    def __repr__(self) -> str:
+        return f"Tensor({list(self.shape)}, layout={self.layout!r})"
+
+    def __str__(self) -> str:
+        return str([int(size) for size in self.shape])
+
+    @property
+    def rank(self) -> int:
+        """The number of axes, the batch not counted."""
+        return len(self.shape)
+
+    @property
+    def elements(self) -> int:
+        """The number of elements of one sample."""
+        count = 1
+        for size in self.shape:
+            count = count * size
+        return count
+
+    def like(self, shape: Shape) -> Tensor:
+        """Another tensor of this one's layout."""
+        return Tensor(shape, self.layout)
+
+    def matches(self, other: Tensor) -> bool:
+        """Whether a layer that reads `other` would come out as one that reads this tensor."""
+        return (
+            set(self.outputs or ()) <= set(other.outputs or ())
+            and self.state in (None, other.state)
+            and self.parts == other.parts
+            and self.shape == other.shape
+            and self.layout == other.layout
+            and self.integer == other.integer
+            and [type(size) for size in self.shape] == [type(size) for size in other.shape]
+        )
+
+    def copy(self) -> Tensor:
+        """The same content as a node of its own in the graph."""
+        if self.integer is None:
+            return Moved(self, self.shape, self.layout)
+        return Tensor(self.shape, self.layout, self.integer, self.outputs, self.state, self.parts)
+
+    def axis(self, index: int) -> int:
+        """`index` as a position from the start. Raises `IndexError` outside the rank."""
+        if not -self.rank <= index < self.rank:
+            raise IndexError(index)
+        return int(index) % self.rank
+
+    @property
+    def feature_axis(self) -> int:
+        """The axis of channels or features: the first when channels come first, else the last."""
+        return 0 if self.layout == CHANNELS_FIRST else self.rank - 1
+
+    def decide(self) -> int:
+        """The axis of channels or features; an open layout becomes features last."""
+        if self.layout is None and self.rank > 1:
+            self.layout = FEATURES_LAST
+        return self.feature_axis
+
+
+class Moved(Tensor):
+    """The elements of an input, moved, while nothing has read them: what they are is decided for both."""
+
+    __slots__ = ("source",)
+
+    def __init__(self, source: Tensor, shape: Shape, layout: Layout = None) -> None:
+        self.source = source
+        super().__init__(shape, layout, None, source.outputs, source.state, source.parts)
+
+    @property
+    def integer(self) -> bool | None:
+        """True for token ids, False for numbers, None while open."""
+        return self.source.integer
+
+    @integer.setter
+    def integer(self, value: bool | None) -> None:
+        self.source.integer = value
+
+
+class Alias(Tensor):
+    """What goes into the first of several copies: `origin` under an identity of its own.
+
+    It tells `prev`, which is another tensor in each copy, from the name of that tensor, which is
+    the same in all. What is decided about one is decided about both.
+    """
+
+    __slots__ = ("origin", "outputs")
+
+    def __init__(self, origin: Tensor) -> None:
+        object.__setattr__(self, "origin", origin)
+        outputs = {name: Alias(extra) for name, extra in (origin.outputs or {}).items()}
+        object.__setattr__(self, "outputs", outputs or None)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.origin, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self.origin, name, value)

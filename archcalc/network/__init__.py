@@ -1,0 +1,1 @@
+"""From a document to a graph: names resolved, blocks called, shapes filled in."""

@@ -1,0 +1,224 @@
+"""The values of an item's keys, bound to the arguments of its layer or block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from archcalc.diagnostics import Findings, Span, SpecError, suggest
+from archcalc.language.expressions import Expression
+from archcalc.language.items import Item, parse_items
+from archcalc.language.values import SizeExpression, Value, parse_value
+from archcalc.layers.arguments import Argument, Body, Operands, Reference, check_names
+from archcalc.layers.base import INFERRED, Layer
+from archcalc.network.names import NAME, Names
+from archcalc.network.steps import BlockSteps, Operand, Step
+from archcalc.source import Node, Scalar
+from archcalc.source import Sequence as NodeList
+
+
+class Binder:
+    """Fills a step's constants, expressions, references and inner lists; errors go to `findings`."""
+
+    def __init__(self, findings: Findings, read_items: Callable[[list[Item], Names], list[Step]]) -> None:
+        self.findings = findings
+        self.read_items = read_items
+
+    def layer(self, step: Step, layer: type[Layer], item: Item, names: Names) -> None:
+        """Bind an item to a layer's declared arguments."""
+        given: list[tuple[Scalar, Argument, Node]] = []
+        if item.first is not None:
+            first = self._first(layer, item.first)
+            if first is not None:
+                given.append((item.first, first, item.first))
+        if item.body is not None:
+            first = layer.arguments[layer.first] if layer.first else None
+            if isinstance(first, (Body, Operands)):
+                given.append((item.op, first, item.body))
+            else:
+                self.findings.error(
+                    "SPC010", f"`{layer.op}:` takes a mapping", item.body, f"as `{layer.op}: {{{_example(layer)}}}`"
+                )
+        for key, value in item.keys:
+            argument = layer.arguments.get(key.text) or layer.free_keys
+            if argument is None:
+                self._unknown_key(layer, key)
+                continue
+            if any(other is argument and argument is not layer.free_keys for _, other, _ in given):
+                self.findings.error("SPC006", f"`{key.text}` is given twice", key, "delete one of them")
+                continue
+            given.append((key, argument, value))
+        step.constants = dict(layer.defaults)
+        wrong = item.incomplete or len(given) < (item.first is not None) + (item.body is not None) + len(item.keys)
+        for key, argument, value in given:
+            name = key.text if argument is layer.free_keys else argument.name
+            try:
+                self._bind(step, name, argument, value, names)
+            except SpecError as error:
+                self.findings.take(error)
+                wrong = True
+        if not wrong:
+            missing = [
+                (name, argument)
+                for name, argument in layer.arguments.items()
+                if argument.required and all(other is not argument for _, other, _ in given)
+            ]
+            if missing:
+                self.findings.error(
+                    "SPC004",
+                    f"`{layer.op}` needs {' and '.join(f'`{name}`' for name, _ in missing)}",
+                    item.op,
+                    "; ".join(f"`{name}` is {argument.doc}: {argument.kind}" for name, argument in missing),
+                )
+
+    def _first(self, layer: type[Layer], value: Scalar) -> Argument | None:
+        first = layer.arguments[layer.first] if layer.first else None
+        if first is None:
+            keys = ", ".join(layer.arguments)
+            help = f"its keys are {keys}" if keys else "it has no keys"
+            self.findings.error("SPC010", f"`{layer.op}` takes no unnamed value", value, help)
+        elif isinstance(first, (Body, Operands)):
+            self.findings.error("SPC010", f"`{layer.op}` takes {first.kind}", value, f"write `{layer.op}: [...]`")
+            return None
+        return first
+
+    def _bind(self, step: Step, name: str, argument: Argument, node: Node, names: Names) -> None:
+        if isinstance(node, Scalar):
+            step.places[name] = node
+        if isinstance(argument, Reference):
+            step.references[name] = names.reference(argument.scalar(node))
+        elif isinstance(argument, Body):
+            step.bodies[name] = self.body(node, names.inner() if changes_input(step) else names, name)
+        elif isinstance(argument, Operands):
+            step.operands = self._operands(step.op, argument, node, names)
+        else:
+            value = argument.parse(node, names.values)
+            if isinstance(value, (Expression, SizeExpression)):
+                step.deferred.append((name, argument, value))
+            else:
+                step.constants[name] = value
+
+    def body(self, node: Node, names: Names, key: str) -> list[Step]:
+        """The steps of an inner list of layers."""
+        if not isinstance(node, NodeList):
+            self.findings.error(
+                "SPC010", f"`{key}` is a list of layers", node, "start each layer with `- `, or put them in [ ]"
+            )
+            return []
+        return self.read_items(parse_items(node, self.findings), names)
+
+    def _operands(self, op: Scalar, argument: Operands, node: Node, names: Names) -> list[tuple[Operand, Span]]:
+        if not isinstance(node, NodeList):
+            self.findings.error("SPC010", f"`{op.text}` takes {argument.kind}", node, f"as `{op.text}: [a, b]`")
+            return []
+        operands: list[tuple[Operand, Span]] = []
+        for entry in node.items:
+            if isinstance(entry, NodeList):
+                operands.append((self.read_items(parse_items(entry, self.findings), names), entry))
+            elif isinstance(entry, Scalar):
+                try:
+                    operands.append((names.reference(entry), entry))
+                except SpecError as error:
+                    self.findings.take(error)
+            else:
+                self.findings.error("SPC010", "an operand is a name or a list of layers", entry, "put layers in [ ]")
+        count = len(node.items)
+        if count < argument.min or (argument.max is not None and count > argument.max):
+            wanted = (
+                f"{argument.min}"
+                if argument.min == argument.max
+                else f"at least {argument.min}"
+                if argument.max is None
+                else f"{argument.min} to {argument.max}"
+            )
+            self.findings.error("SPC010", f"`{op.text}` takes {wanted} operands, not {count}", op)
+        return operands
+
+    def block(self, step: Step, block: BlockSteps, item: Item, names: Names) -> None:
+        """Bind a call to the parameters of its block."""
+        parameters = list(block.parameters)
+        given: dict[str, Scalar] = {}
+        if item.body is not None:
+            self.findings.error(
+                "SPC010", f"`{block.name.text}:` takes a mapping", item.body, "give its arguments by name"
+            )
+        if item.first is not None:
+            if parameters:
+                given[parameters[0]] = item.first
+            else:
+                self.findings.error("SPC010", f"block `{block.name.text}` takes no arguments", item.first, "delete it")
+        for key, value in item.keys:
+            if key.text not in block.parameters:
+                meant = suggest(key.text, parameters)
+                help = (
+                    f"did you mean `{meant}`?"
+                    if meant
+                    else f"its arguments are {', '.join(parameters)}"
+                    if parameters
+                    else "it has none"
+                )
+                self.findings.error("SPC003", f"block `{block.name.text}` has no argument `{key.text}`", key, help)
+            elif key.text in given:
+                self.findings.error("SPC006", f"`{key.text}` is given twice", key, "delete one of them")
+            elif not isinstance(value, Scalar):
+                self.findings.error("SPC005", f"`{key.text}` is a number, a size or the name of a layer", value)
+            else:
+                given[key.text] = value
+        wrong = item.incomplete or len(given) < (item.first is not None) + (item.body is not None) + len(item.keys)
+        for name in parameters:
+            default = block.parameters[name]
+            if name in given:
+                self._bind_argument(step, name, given[name], names)
+            elif default is None and not wrong:
+                self.findings.error("SPC004", f"block `{block.name.text}` needs `{name}`", item.op, f"as {name}=...")
+            elif default is not None:
+                step.places[name] = default[0]
+                step.deferred.append((name, None, default[1]))
+
+    def _bind_argument(self, step: Step, name: str, scalar: Scalar, names: Names) -> None:
+        step.places[name] = scalar
+        match = NAME.match(scalar.text)
+        if match and (names.find(match.group(1)) or match.group(1) == "prev") and match.group(1) not in names.values:
+            step.references[name] = names.reference(scalar)
+            return
+        value = self.value(scalar, names.values, names)
+        if value is not None:
+            step.deferred.append((name, None, value))
+
+    def value(self, scalar: Scalar, known: Collection[str], names: Names | None = None) -> Value | None:
+        """A value of open type with its names checked; None after an error."""
+        try:
+            value = parse_value(scalar)
+            if isinstance(value, (Expression, SizeExpression)):
+                if names is not None and isinstance(value, Expression) and value.name and value.name not in known:
+                    names.reference(scalar, "no layer, hparam or argument is named")
+                check_names(value, known)
+            return value
+        except SpecError as error:
+            self.findings.take(error)
+            return None
+
+    def _unknown_key(self, layer: type[Layer], key: Scalar) -> None:
+        for argument in layer.arguments.values():
+            if key.text in argument.aliases:
+                self.findings.error("SPC007", f"`{layer.op}` has no key `{key.text}`", key, f"write `{argument.name}`")
+                return
+        meant = suggest(key.text, list(layer.arguments))
+        if key.text in INFERRED:
+            help = "inputs are inferred: leave it out"
+        elif meant:
+            help = f"did you mean `{meant}`?"
+        else:
+            help = f"its keys are {', '.join(layer.arguments)}" if layer.arguments else "it has no keys"
+        self.findings.error("SPC003", f"`{layer.op}` has no key `{key.text}`", key, help)
+
+
+def changes_input(step: Step) -> bool:
+    """Whether the inner layers see another tensor than the one around, as an expert one position.
+
+    Nothing they make fits what is around, so they have a scope of their own.
+    """
+    return step.layer is not None and step.layer.enter is not Layer.enter
+
+
+def _example(layer: type[Layer]) -> str:
+    return ", ".join(f"{name}: ..." for name, argument in layer.arguments.items() if argument.required)

@@ -1,0 +1,148 @@
+"""What the backward pass costs: which gradients are needed, and the products that give them.
+
+A layer runs backward if a parameter lies behind it and an output of the model in front of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from archcalc.layers.tensor import Alias, Tensor
+from archcalc.network.graph import Node
+from archcalc.network.load import Graph
+from archcalc.network.paths import enter_copies, running
+
+
+@dataclass
+class Backward:
+    """A layer in the backward pass.
+
+    Attributes:
+        node: the layer.
+        needs: for each of its inputs whether its gradient is needed.
+        runs: how often it runs so for one sample.
+    """
+
+    node: Node
+    needs: tuple[bool, ...]
+    runs: int
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of all runs."""
+        assert self.node.layer is not None
+        return self.runs * int(self.node.layer.backward_macs(self.needs, self.node.exit, *self.node.inputs))
+
+
+def backward_macs(graph: Graph) -> int:
+    """Multiply-accumulates of a whole backward pass, for the whole batch.
+
+    The gradient of an input of the model is not computed; of equal copies the first may lack the
+    gradient of its input that all others need.
+    """
+    return graph.batch * sum(one.macs for one in backward(graph) if one.node.macs)
+
+
+def backward(graph: Graph) -> Iterator[Backward]:
+    """The layers that run backward, last ones first; copies that need different gradients apart."""
+    flows: dict[int, bool] = {}
+    _forward(graph.nodes, flows)
+    yield from _through(graph.nodes, flows, {key for y in graph.outputs.values() for key in _family(y)}, 1)
+
+
+def _family(tensor: Tensor) -> Iterator[int]:
+    """A tensor and the further outputs that come with it."""
+    yield id(tensor)
+    yield from map(id, (tensor.outputs or {}).values())
+
+
+def _sources(node: Node) -> tuple[Tensor, ...]:
+    """The inputs that a gradient of the layer's output is passed on to."""
+    if node.layer is None or not node.layer.passes_gradients:
+        return ()
+    around = node.op == "residual" and len(node.inputs) > 2
+    return node.inputs[1:] if around else node.inputs  # with a shortcut, what they start from is not added
+
+
+# -- which tensors depend on a parameter ----------------------------------------------------
+
+
+def _forward(nodes: list[Node], flows: dict[int, bool]) -> None:
+    """Note in `flows` which tensors depend on a parameter."""
+    for node in nodes:
+        enter_copies(node, flows)
+        _forward_once(node, flows)
+        if node.copies > 1:
+            # A copy gives a dependent tensor if the first does, or if it only passes on what it gets.
+            flows.update(dict.fromkeys(_family(node.output), flows.get(id(node.exit), False)))
+
+
+def _forward_once(node: Node, flows: dict[int, bool]) -> None:
+    for child in node.children:
+        if child.is_expert:
+            flows[id(child.inputs[0])] = flows.get(id(node.inputs[0]), False)
+    _forward(node.children, flows)
+    if node.layer is not None:
+        depends = bool(node.params or node.tied) or any(flows.get(id(tensor), False) for tensor in _sources(node))
+        flows.update(dict.fromkeys(_family(node.exit), depends))
+    elif node.unfolded:
+        flows[id(node.output)] = flows.get(id(node.children[-1].output), False)
+
+
+# -- which of them an output depends on -----------------------------------------------------
+
+
+def _through(nodes: list[Node], flows: dict[int, bool], used: set[int], runs: int) -> Iterator[Backward]:
+    """Back through `nodes`; `used` holds the tensors that a gradient arrives at."""
+    for node, before in zip(reversed(nodes), [*reversed(nodes[:-1]), None]):
+        if node.copies > 1 and any(key in used for key in _family(node.output)):
+            used.add(id(node.exit))
+        if node.copies == 1:
+            yield from _once(node, flows, used, runs)
+        else:
+            yield from _copies(node, running(node, before), flows, used, runs)
+        for entry in node.inputs:
+            if isinstance(entry, Alias):
+                used.update(
+                    id(alias.origin)
+                    for alias in (entry, *(entry.outputs or {}).values())
+                    if id(alias) in used and isinstance(alias, Alias)
+                )
+
+
+def _copies(node: Node, entry: Tensor | None, flows: dict[int, bool], used: set[int], runs: int) -> Iterator[Backward]:
+    """The last copy, and those before it if it depends on them, the first for itself."""
+    further = flows
+    if entry is not None:
+        stale = set(_aliases(node.children))  # copies further in start anew
+        further = {key: depends for key, depends in flows.items() if key not in stale}
+        further.update(dict.fromkeys(_family(entry), flows.get(id(node.exit), False)))
+        _forward_once(node, further)
+    last = list(_once(node, further, used, runs))
+    yield from last
+    if entry is None or not any(key in used for key in _family(entry)):
+        return
+    for one in last:
+        yield Backward(one.node, one.needs, one.runs * (node.copies - 2))
+    yield from _once(node, flows, used, runs)
+
+
+def _aliases(nodes: list[Node]) -> Iterator[int]:
+    for node in nodes:
+        for tensor in node.inputs:
+            if isinstance(tensor, Alias):
+                yield from _family(tensor)
+        yield from _aliases(node.children)
+
+
+def _once(node: Node, flows: dict[int, bool], used: set[int], runs: int) -> Iterator[Backward]:
+    if node.layer is None:
+        yield from _through(node.children, flows, used, runs * node.work)
+        return
+    if any(key in used for key in _family(node.exit)) and flows.get(id(node.exit), False):
+        yield Backward(node, tuple(flows.get(id(tensor), False) for tensor in node.inputs), runs)
+        used.update(id(tensor) for tensor in _sources(node))
+    yield from _through(node.children, flows, used, runs)
+    if any(child.is_expert and id(child.inputs[0]) in used for child in node.children):
+        used.add(id(node.inputs[0]))

@@ -1,0 +1,182 @@
+"""The graph: nodes with their tensors, nested as in the spec, equal copies stored once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from archcalc.diagnostics import Span
+from archcalc.layers.base import Layer
+from archcalc.layers.tensor import Shape, Tensor
+
+# Attributes of every PyTorch module; a layer must not hide one.
+MODULE_ATTRIBUTES = frozenset(
+    [
+        "apply",
+        "bfloat16",
+        "buffers",
+        "call_super_init",
+        "children",
+        "compile",
+        "cpu",
+        "cuda",
+        "double",
+        "dump_patches",
+        "eval",
+        "extra_repr",
+        "float",
+        "forward",
+        "half",
+        "ipu",
+        "modules",
+        "mtia",
+        "parameters",
+        "requires_grad_",
+        "share_memory",
+        "state_dict",
+        "to",
+        "train",
+        "training",
+        "type",
+        "xpu",
+        "zero_grad",
+    ]
+)
+# Groups that have no scope of their own.
+INLINE = ("branch", "shortcut")
+
+
+class Node:
+    """A layer, or a group of them, in the graph.
+
+    Attributes:
+        id: where it stands, as `stem.conv`; of copies the first one's, as `encoder.0.attention`.
+        segment: the last part of the id; of unequal copies the number of the first.
+        op: the layer's name, the block's, or `repeat`, `branch`, `expert`.
+        layer: the layer with its arguments; None for a group.
+        inputs: what it reads, the tensor before it first.
+        output: what comes out of it, after all its copies.
+        exit: what comes out of one copy.
+        children: the layers inside it.
+        weights: how many copies of it are stored; work: how many of them run for one sample.
+        copies: how many times it stands one after the other (`repeat`).
+        params, buffers: named shapes that belong to this node alone; tied: names of parameters
+            that are another node's, with that node; tied_to: the node that `tie=` named.
+        macs, other_flops, masked_macs: of this node alone, for one sample.
+    """
+
+    __slots__ = (
+        "arguments", "block", "buffers", "children", "copies", "exit", "id", "inputs", "layer", "macs", "masked_macs",
+        "name", "op", "other_flops", "output", "params", "place", "segment", "tied", "tied_to", "unfolded", "weights", "work",
+    )  # fmt: skip
+
+    def __init__(self, op: str, place: Span, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        self.op = op
+        self.place = place
+        self.inputs = inputs
+        self.output = output
+        self.exit = output
+        self.id = ""
+        self.segment = ""
+        self.name: str | None = None
+        self.layer: Layer | None = None
+        self.block: bool = False
+        self.arguments: dict[str, Any] = {}
+        self.children: list[Node] = []
+        self.copies = 1
+        self.weights = 1
+        self.work = 1
+        self.unfolded = False
+        self.params: dict[str, Shape] = {}
+        self.buffers: dict[str, Shape] = {}
+        self.tied: dict[str, Node] = {}
+        self.tied_to: Node | None = None
+        self.macs = 0
+        self.other_flops = 0
+        self.masked_macs = 0
+
+    def __repr__(self) -> str:
+        return f"Node({self.id!r}, {self.op}, {self.output})"
+
+    @property
+    def label(self) -> str:
+        """What a person would call it: `conv 64 7×7/2`, `bottleneck 64`."""
+        if self.layer is not None:
+            return self.layer.label
+        words = [self.op]
+        for index, (name, value) in enumerate(self.arguments.items()):
+            if not isinstance(value, Tensor):
+                text = "x".join(map(str, value)) if isinstance(value, tuple) else f"{value}"
+                words.append(text if index == 0 else f"{name}={text}")
+        return " ".join(words)
+
+    @property
+    def inline(self) -> bool:
+        """Whether the layers inside it belong to the scope around it: lists written in place."""
+        if self.layer is None:
+            return self.op in INLINE and not self.block
+        return bool(self.children) and self.op != "moe"
+
+    @property
+    def is_expert(self) -> bool:
+        """Whether it stands for the experts of a mixture."""
+        return self.op == "expert" and not self.block
+
+    @property
+    def is_view(self) -> bool:
+        """Whether the output takes no memory of its own."""
+        return self.layer is None or self.layer.view
+
+
+def assign_ids(nodes: list[Node], prefix: str = "") -> None:
+    """Give every node its id: its name, or its op with a number where its scope has several.
+
+    A scope is the model, a block's call, a repeat's copy or an expert; the ids of layers are then
+    the paths of a PyTorch module with one class for each scope.
+    """
+    scope = list(_scope(nodes))
+    taken = {node.name for node in scope if node.name}
+    ops: dict[str, int] = {}
+    for node in scope:
+        if not node.name:
+            ops[node.op] = ops.get(node.op, 0) + 1
+    seen: dict[str, int] = {}
+    for node in scope:
+        if node.name:
+            node.segment = node.name
+        else:
+            seen[node.op] = seen.get(node.op, 0) + 1
+            node.segment = f"{node.op}{seen[node.op]}" if ops[node.op] > 1 or node.op in MODULE_ATTRIBUTES else node.op
+            while node.segment in taken:
+                node.segment += "_"
+        node.id = prefix + node.segment
+        if node.unfolded:
+            first = 0
+            for copy in node.children:
+                copy.segment = str(first)
+                copy.id = f"{node.id}.{first}"
+                assign_ids(copy.children, f"{copy.id}.")
+                first += copy.copies
+        elif node.op == "moe" and node.layer is not None:
+            for expert in node.children:
+                expert.segment, expert.id = "experts", f"{node.id}.experts"
+                assign_ids(expert.children, f"{expert.id}.0.")
+        elif not node.inline:
+            assign_ids(node.children, f"{node.id}.0." if node.copies > 1 else f"{node.id}.")
+
+
+def _scope(nodes: list[Node]) -> Iterator[Node]:
+    """The nodes of one scope in the order of the spec."""
+    for node in nodes:
+        yield node
+        if node.inline:
+            yield from _scope(node.children)
+
+
+def walk(nodes: list[Node], weights: int = 1, work: int = 1) -> Iterator[tuple[Node, int, int]]:
+    """Every node in order of execution, inner ones first, with how often it is stored and run."""
+    for node in nodes:
+        stored, run = weights * node.weights * node.copies, work * node.work * node.copies
+        if node.children:
+            yield from walk(node.children, stored, run)
+        yield node, stored, run

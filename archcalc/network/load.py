@@ -1,0 +1,118 @@
+"""From a file to a graph, the one way in for commands and the Python interface."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from archcalc.diagnostics import Findings, RequestError, Source
+from archcalc.language.document import Document, parse_document
+from archcalc.language.settings import Settings, settle
+from archcalc.layers.tensor import Tensor
+from archcalc.network.build import Builder
+from archcalc.network.graph import Node, assign_ids
+from archcalc.network.resolve import resolve
+from archcalc.network.scope import Scope
+from archcalc.network.steps import Ref
+from archcalc.source import Scalar, read
+
+
+@dataclass
+class Graph:
+    """A network with its shapes filled in.
+
+    Attributes:
+        inputs: the tensors it reads, by name; the only input of a model is named `input`.
+        outputs: what it gives, by name.
+        nodes: its layers in order, inner ones as children.
+    """
+
+    document: Document
+    settings: Settings
+    variant: str | None
+    given: Mapping[str, str]
+    batch: int
+    inputs: dict[str, Tensor]
+    outputs: dict[str, Tensor]
+    nodes: list[Node]
+
+    @property
+    def model(self) -> str:
+        """The model's name, with the variant where one was chosen."""
+        name = self.document.model.text
+        return f"{name}@{self.variant}" if self.variant else name
+
+    @property
+    def path(self) -> str:
+        """The path the spec was read from, as it was given."""
+        return self.document.source.path
+
+
+def split_variant(spec: str) -> tuple[str, str | None]:
+    """`spec.yaml@large` as its path and variant; a file of that whole name comes first."""
+    path, at, variant = spec.rpartition("@")
+    if not at or not path or not variant or os.sep in variant or os.path.exists(spec):
+        return spec, None
+    return path, variant
+
+
+def load_graph(spec: str, given: Mapping[str, str] | None = None, batch: int = 1) -> Graph:
+    """Read, check and shape the spec at `spec`, a path that may end in `@variant`.
+
+    Raises:
+        SpecError: the spec is not valid; all findings of the phase that failed.
+        RequestError: the file cannot be read, or a variant or setting does not exist.
+    """
+    path, variant = split_variant(spec)
+    return build_graph(read(path), variant, given, batch)
+
+
+def build_graph(
+    source: Source, variant: str | None = None, given: Mapping[str, str] | None = None, batch: int = 1
+) -> Graph:
+    """As `load_graph`, from a source already read."""
+    if not 1 <= batch < 2**40:
+        raise RequestError(f"the batch is a whole number from 1, not {batch}")
+    findings = Findings()
+    document = parse_document(source, findings)
+    if document is None:
+        findings.raise_if_any()
+        raise AssertionError("a document without findings")
+    settings = settle(document, variant, given or {}, findings)
+    return graph_of(document, settings, variant, given or {}, batch, findings)
+
+
+def graph_of(
+    document: Document,
+    settings: Settings,
+    variant: str | None,
+    given: Mapping[str, str],
+    batch: int,
+    findings: Findings,
+) -> Graph:
+    """The graph of a document whose settings are known; `findings` holds what was wrong so far."""
+    steps = resolve(document, findings)
+    findings.raise_if_any()
+
+    inputs = {name or "input": Tensor(shape, None, None) for name, shape in settings.inputs.items()}
+    only = next(iter(inputs.values())) if len(inputs) == 1 else None
+    scope = Scope(settings.values, only)
+    scope.layers.update({name: (tensor, None) for name, tensor in inputs.items()})
+    builder = Builder(findings, settings.values, batch)
+    last = builder.run(steps, scope, only)
+    findings.raise_if_any()
+    assert last is not None
+    outputs: dict[str, Tensor] = {}
+    for output in document.outputs:
+        outputs[output.text] = builder.output(_ref(output), scope, last)
+    findings.raise_if_any()
+    assign_ids(builder.nodes)
+    if not outputs:
+        outputs = {builder.nodes[-1].id if builder.nodes else "input": last}
+    return Graph(document, settings, variant, dict(given), batch, inputs, outputs, builder.nodes)
+
+
+def _ref(scalar: Scalar) -> Ref:
+    name, _, output = scalar.text.partition(".")
+    return Ref(scalar, name, output or None)

@@ -1,0 +1,134 @@
+"""Which names mean something at a point of a spec, and what to say of those that do not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+
+from archcalc.diagnostics import Findings, Note, Span, suggest
+from archcalc.language.expressions import RESERVED
+from archcalc.language.items import Item
+from archcalc.layers.base import REGISTRY
+from archcalc.network.steps import Ref
+from archcalc.source import Scalar
+
+NAME = re.compile(r"([A-Za-z_]\w*)(?:\.(\w+))?\Z", re.ASCII)
+
+
+class Names:
+    """A scope while it is read: the layers named so far, and the values that expressions may use.
+
+    Args:
+        findings: where errors go.
+        values: hparams, dims and arguments of the block.
+        blocks: the names of all blocks, for advice.
+        inputs: the names of the model's inputs, for advice.
+        arguments: the arguments of the block; each may turn out to be a layer. None outside of blocks.
+        parent: the scope around a repeat's body.
+    """
+
+    def __init__(
+        self,
+        findings: Findings,
+        values: Collection[str],
+        blocks: Collection[str],
+        inputs: Sequence[str],
+        arguments: Collection[str] | None = None,
+        parent: Names | None = None,
+    ) -> None:
+        self.findings = findings
+        self.layers: dict[str, Span | None] = {}
+        self.values = values
+        self.blocks = blocks
+        self.inputs = inputs
+        self.arguments = arguments or ()
+        self.in_block = arguments is not None
+        self.parent = parent
+        self.items: list[Item] = []
+
+    def inner(self) -> Names:
+        """A scope inside this one, for the body of a repeat."""
+        arguments = self.arguments if self.in_block else None
+        return Names(self.findings, self.values, self.blocks, self.inputs, arguments, self)
+
+    def find(self, name: str) -> bool:
+        """Whether a layer of this name stands before, here or around."""
+        scope: Names | None = self
+        while scope is not None:
+            if name in scope.layers:
+                return True
+            scope = scope.parent
+        return False
+
+    def all_layers(self) -> list[str]:
+        """All names a reference could use."""
+        return list(self.layers) + (self.parent.all_layers() if self.parent else [])
+
+    def define(self, name: Scalar) -> None:
+        """Add the name of a layer; a clash is an error."""
+        scope: Names | None = self
+        if not NAME.match(name.text) or "." in name.text or name.text in RESERVED or name.text == "input":
+            reason = "has a meaning of its own" if name.text in (*RESERVED, "input") else "is not a name"
+            self.findings.error(
+                "SPC010", f"`{name.text}` {reason}", name, "a name is letters, digits and _, not a digit first"
+            )
+            return
+        if name.text in self.values or name.text in self.arguments:
+            what = "an argument of the block" if name.text in self.arguments else "an hparam or dim"
+            self.findings.error("SPC011", f"`{name.text}` is already {what}", name, "choose another name")
+            return
+        while scope is not None:
+            if name.text in scope.layers:
+                first = scope.layers[name.text]
+                self.findings.error(
+                    "SPC011",
+                    f"`{name.text}` is already the name of a layer",
+                    name,
+                    "choose another name",
+                    [Note("first", first)] if first else [],
+                )
+                return
+            scope = scope.parent
+        self.layers[name.text] = name
+
+    def reference(self, scalar: Scalar, message: str = "no earlier layer is named") -> Ref:
+        """The layer that `scalar` names, which must stand before."""
+        match = NAME.match(scalar.text)
+        if not match:
+            self.findings.error(
+                "SPC010", f"not the name of a layer: `{scalar.text}`", scalar, "to use layers here, put them in [ ]"
+            )
+            return Ref(scalar, "prev", None)
+        name, output = match.groups()
+        if name == "prev" or self.find(name) or name in self.arguments:
+            return Ref(scalar, name, output)
+        help = None
+        if name in self.values:
+            self.findings.error(
+                "SPC008", f"`{name}` is a number, not a layer", scalar, "give the name of a layer before this one"
+            )
+            return Ref(scalar, "prev", None)
+        later = next(
+            (
+                item.common["name"]
+                for item in self.items
+                if item.common.get("name") and item.common["name"].text == name
+            ),
+            None,
+        )
+        if later is not None:
+            help = f"`{name}` stands later, at {later.line}:{later.column}; references point backwards only"
+        elif name == "input" and self.inputs:
+            help = f"the model has several inputs: {', '.join(self.inputs)}"
+        elif name in REGISTRY or name in self.blocks:
+            help = f"to apply the layer here, write [{scalar.text}]"
+        else:
+            near = suggest(name, self.all_layers())
+            if near:
+                help = f"did you mean `{near}`?"
+            else:
+                help = f"give an earlier layer name={name}"
+                if self.in_block:
+                    help += ", or pass the layer as an argument: a block sees none from outside"
+        self.findings.error("SPC008", f"{message} `{name}`", scalar, help)
+        return Ref(scalar, "prev", None)

@@ -1,0 +1,141 @@
+"""What depends on the paths through a graph: its depth, and what a layer sees of the input.
+
+Both are computed over the folded graph: a group of n equal copies is gone through twice, which
+shows by how much each further copy adds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from archcalc.layers.tensor import Alias, Tensor
+from archcalc.network.graph import Node
+from archcalc.network.load import Graph
+
+Value = Any
+Rule = Callable[[Node, "list[Value]"], Value]
+Grow = Callable[[Value, Value, int], Value]
+
+
+def propagate(nodes: list[Node], values: dict[int, Value], rule: Rule, grow: Grow) -> None:
+    """Give every tensor of `nodes` a value; `values` maps the id of a tensor to its value.
+
+    Args:
+        rule: the value of a layer's output from its node and its inputs' values.
+        grow: the value after n copies from those after one and after two.
+    """
+    for node, before in zip(nodes, [None, *nodes]):
+        # Not what the first pass leaves: copies further in start anew in the second.
+        again = dict(values) if node.copies > 1 else {}
+        _through(node, values, rule, grow)
+        if node.copies > 1:
+            once = values[id(node.exit)]
+            entry = running(node, before)
+            if entry is not None:
+                again[id(entry)] = once
+            _through(node, again, rule, grow)
+            values[id(node.output)] = grow(once, again[id(node.exit)], node.copies)
+
+
+def _through(node: Node, values: dict[int, Value], rule: Rule, grow: Grow) -> None:
+    enter_copies(node, values)
+    if node.layer is not None and node.children:
+        _enter(node, values)
+    propagate(node.children, values, rule, grow)
+    if node.layer is not None:
+        value = rule(node, [values.get(id(tensor)) for tensor in node.inputs])
+        for tensor in (node.exit, *(node.exit.outputs or {}).values()):
+            values[id(tensor)] = value
+    elif node.unfolded:
+        values[id(node.output)] = values[id(node.children[-1].output)]
+
+
+def running(node: Node, before: Node | None) -> Tensor | None:
+    """The input of a repeated node that is another tensor in each copy; `before` is the node before it."""
+    for tensor in node.inputs:
+        if isinstance(tensor, Alias) or (before is not None and tensor is before.output):
+            return tensor
+    return None
+
+
+def enter_copies(node: Node, values: dict[int, Value]) -> None:
+    """The first of several copies starts from what the layer before them gives."""
+    entry = node.inputs[0] if node.inputs else None
+    if isinstance(entry, Alias):
+        for alias in (entry, *(entry.outputs or {}).values()):
+            if isinstance(alias, Alias) and id(alias.origin) in values:
+                values.setdefault(id(alias), values[id(alias.origin)])
+
+
+def _enter(node: Node, values: dict[int, Value]) -> None:
+    """An expert starts from a tensor of its own, one position of the layer's input."""
+    for child in node.children:
+        if child.op == "expert":
+            values[id(child.inputs[0])] = values.get(id(node.inputs[0]))
+
+
+def depth(graph: Graph) -> int:
+    """How many layers with weights lie on the longest path from an input to an output."""
+    values: dict[int, Value] = {id(tensor): 0 for tensor in graph.inputs.values()}
+
+    def rule(node: Node, inputs: list[Value]) -> int:
+        assert node.layer is not None
+        return max((value for value in inputs if value is not None), default=0) + int(node.layer.depth)
+
+    propagate(graph.nodes, values, rule, lambda once, twice, copies: once + (copies - 1) * (twice - once))
+    return max((values.get(id(tensor), 0) or 0 for tensor in graph.outputs.values()), default=0)
+
+
+Field = tuple[tuple[int, int], ...]  # (extent, step) along each axis of the input
+EVERYTHING = "everything"
+
+
+def fields(graph: Graph) -> dict[int, Value]:
+    """What each tensor's elements see of the input: id of the tensor -> field.
+
+    A field is (extent, step) for each spatial axis, `EVERYTHING`, or None where positions no
+    longer lie on the input's grid.
+    """
+    values: dict[int, Value] = {id(tensor): ((1, 1),) * max(0, tensor.rank - 1) for tensor in graph.inputs.values()}
+
+    def grow(once: Value, twice: Value, copies: int) -> Value:
+        if not isinstance(once, tuple) or not isinstance(twice, tuple) or len(once) != len(twice):
+            return twice
+        return tuple(_grown(one, two, copies) for one, two in zip(once, twice))
+
+    propagate(graph.nodes, values, _field_rule, grow)
+    return values
+
+
+def _grown(once: tuple[int, int], twice: tuple[int, int], copies: int) -> tuple[int, int]:
+    """Extent and step after all copies. A stride that leaves the size at 1 makes each copy's reach larger."""
+    (extent, step), (further, wider) = once, twice
+    stride = wider // step
+    if stride == 1:
+        return extent + (copies - 1) * (further - extent), step
+    copies = min(copies, 64)  # by then it is more than any input has
+    return extent + (further - extent) * (stride ** (copies - 1) - 1) // (stride - 1), step * stride ** (copies - 1)
+
+
+def _field_rule(node: Node, inputs: list[Value]) -> Value:
+    assert node.layer is not None
+    if node.layer.sees_everything:
+        return EVERYTHING
+    known = [value for value in inputs if value is not None]
+    if not known:
+        return None
+    if EVERYTHING in known:
+        return EVERYTHING
+    merged = known[0]
+    for value in known[1:]:
+        if len(value) != len(merged):
+            return None
+        merged = tuple((max(a, b), max(s, t)) for (a, s), (b, t) in zip(merged, value))
+    x: Tensor = node.inputs[0]
+    windows = node.layer.field(x)
+    if windows is None or len(windows) != len(merged):
+        return None
+    return tuple(
+        (extent + (window - 1) * step, step * stride) for (extent, step), (window, stride) in zip(merged, windows)
+    )

@@ -1,0 +1,165 @@
+"""The syntax phase: which layer, block, key and name every item means.
+
+It looks at each item once, whether or not it is ever run, and collects all errors. What it leaves
+is a list of `Step`s whose values are constants or expressions, ready to be run many times.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from archcalc.diagnostics import Findings, SpecError, suggest
+from archcalc.language.document import Document
+from archcalc.language.expressions import Expression
+from archcalc.language.items import Item
+from archcalc.language.values import SizeExpression, Value
+from archcalc.layers.base import REGISTRY
+from archcalc.network.binding import Binder
+from archcalc.network.names import Names
+from archcalc.network.steps import REPEAT, BlockSteps, Step
+from archcalc.source import Scalar
+
+
+def resolve(document: Document, findings: Findings) -> list[Step]:
+    """The steps of the document's layers. Errors go to `findings`."""
+    return _Resolver(document, findings).run()
+
+
+class _Resolver:
+    def __init__(self, document: Document, findings: Findings) -> None:
+        self.document = document
+        self.findings = findings
+        self.globals = {key.text for key, _ in (*document.hparams, *document.dims)} | {"cin"}
+        self.blocks: dict[str, BlockSteps] = {}
+        self.calls: list[tuple[str, Scalar]] = []
+        self.bind = Binder(findings, self._items)
+
+    def _names(self, arguments: set[str] | None = None) -> Names:
+        inputs = [name.text for name, _ in self.document.inputs if name]
+        return Names(self.findings, self.globals | (arguments or set()), list(self.document.blocks), inputs, arguments)
+
+    def run(self) -> list[Step]:
+        self._signatures()
+        for name, block in self.document.blocks.items():
+            if name not in self.blocks:
+                continue
+            body = self.blocks[name]
+            names = self._names(set(body.parameters))
+            names.layers["input"] = None
+            self.calls = body.calls
+            body.steps = self._items(block.items, names)
+        self._no_recursion()
+        names = self._names()
+        if len(self.document.inputs) == 1:
+            names.layers["input"] = None
+        for input, _ in self.document.inputs:
+            if input:
+                names.layers[input.text] = input
+        self.calls = []
+        steps = self._items(self.document.items, names)
+        for output in self.document.outputs:
+            names.reference(output)
+        return steps
+
+    def _signatures(self) -> None:
+        for name, block in self.document.blocks.items():
+            if name in ("repeat", "layers"):
+                self.findings.error("SPC011", f"`{name}` has a meaning of its own", block.name, "choose another name")
+                continue
+            parameters: dict[str, tuple[Scalar, Value] | None] = {}
+            for parameter, default in block.parameters:
+                parameters[parameter.text] = None
+                if default is not None:
+                    value = self.bind.value(default, self.globals)
+                    if isinstance(value, (Expression, SizeExpression)) and "cin" in value.names:
+                        help = f"give {parameter.text}=cin where the block is called"
+                        self.findings.error("SPC008", "a default cannot use `cin`", value.names["cin"], help)
+                    parameters[parameter.text] = (default, 1 if value is None else value)
+            self.blocks[name] = BlockSteps(block.name, parameters)
+
+    def _no_recursion(self) -> None:
+        """Report each block that calls itself, directly or through others."""
+        done: set[str] = set()
+        for start in self.blocks:
+            if start in done:
+                continue
+            path = [(start, iter(self.blocks[start].calls))]
+            open_ = {start}
+            while path:
+                name, calls = path[-1]
+                for callee, place in calls:
+                    if callee in open_:
+                        self.findings.error(
+                            "SPC014",
+                            f"block `{callee}` calls itself",
+                            place,
+                            "a block can only call others; use `repeat=` for copies",
+                        )
+                    elif callee not in done:
+                        open_.add(callee)
+                        path.append((callee, iter(self.blocks[callee].calls)))
+                        break
+                else:
+                    path.pop()
+                    open_.discard(name)
+                    done.add(name)
+
+    # -- items ------------------------------------------------------------------------------
+
+    def _items(self, items: Sequence[Item], names: Names) -> list[Step]:
+        if not names.items:
+            names.items = list(items)
+        steps = []
+        for item in items:
+            try:
+                step = self._item(item, names)
+            except SpecError as error:
+                self.findings.take(error)
+                step = None
+            name = item.common.get("name")
+            if name is not None:
+                names.define(name)
+            if step is not None:
+                step.name = name
+                steps.append(step)
+        return steps
+
+    def _item(self, item: Item, names: Names) -> Step | None:
+        op = item.op.text
+        step = Step(item.op)
+        if op in self.blocks:  # a block of the spec comes before a layer of the same name
+            step.block = self.blocks[op]
+            self.calls.append((op, item.op))
+            self.bind.block(step, step.block, item, names)
+        elif op in REGISTRY:
+            step.layer = REGISTRY[op]
+            self.bind.layer(step, step.layer, item, names)
+        elif op == "repeat" and item.keys and item.keys[0][0].text == "layers":
+            step.bodies["layers"] = self.bind.body(item.keys[0][1], names.inner(), "layers")
+        elif op not in self.document.blocks:
+            self._unknown_layer(item.op)
+            return None
+        if "from" in item.common:
+            step.source = names.reference(item.common["from"])
+        if "tie" in item.common:
+            step.tie = names.reference(item.common["tie"])
+        if "repeat" in item.common:
+            step.places["repeat"] = item.common["repeat"]
+            step.repeat = REPEAT.parse(item.common["repeat"], names.values)
+        return step
+
+    def _unknown_layer(self, op: Scalar) -> None:
+        plain = re.sub(r"[123]d$", "", op.text.split(".")[-1].lower()).replace("_", "")
+        meant = plain if plain in REGISTRY else _BY_ALIAS.get(plain)
+        if meant:
+            help: str | None = f"write `{meant}`"
+        else:
+            near = suggest(op.text, [*REGISTRY, *self.blocks])
+            help = f"did you mean `{near}`?" if near else "`archcalc layers` lists them; your own go under `blocks:`"
+        if op.text == "repeat":
+            help = "write `repeat: N` with `layers: [...]` under it, or repeat=N on a layer"
+        self.findings.error("SPC002", f"unknown layer `{op.text}`", op, help)
+
+
+_BY_ALIAS = {alias.replace("_", ""): op for op, layer in REGISTRY.items() for alias in layer.aliases}

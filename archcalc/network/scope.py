@@ -1,0 +1,153 @@
+"""What names and values mean while a body runs on shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from archcalc.diagnostics import Findings, Note, Span, SpecError, suggest
+from archcalc.language.expressions import Expression, describe
+from archcalc.language.values import SizeExpression, Value, evaluate
+from archcalc.layers.arguments import Argument, ValueProblem
+from archcalc.layers.base import Layer
+from archcalc.layers.tensor import CHANNELS_FIRST, Tensor
+from archcalc.network.graph import Node
+from archcalc.network.steps import Ref
+from archcalc.quantity import varies, varying
+from archcalc.source import Scalar
+
+# Stands for the output of a step that failed; what reads it stays silent.
+UNKNOWN = Tensor(())
+
+
+class StepFailedError(Exception):
+    """A step whose output is unknown, after its error was reported."""
+
+
+class Scope:
+    """What names mean while a body runs: layers so far, values, and the body's input."""
+
+    __slots__ = ("input", "layers", "parent", "values")
+
+    def __init__(self, values: Mapping[str, Any], input: Tensor | None, parent: Scope | None = None) -> None:
+        self.values = values
+        self.input = input
+        self.parent = parent
+        self.layers: dict[str, tuple[Tensor, Node | None]] = {}
+
+    def find(self, name: str) -> tuple[Tensor, Node | None] | None:
+        """The layer of this name, here or around: what it gives and its node."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.layers:
+                return scope.layers[name]
+            scope = scope.parent
+        return None
+
+
+class Evaluator:
+    """Looks up references and evaluates expressions; errors are reported with the calls around them."""
+
+    def __init__(self, findings: Findings) -> None:
+        self.findings = findings
+        self.calls: list[Note] = []
+
+    def output(self, ref: Ref, scope: Scope, x: Tensor) -> Tensor:
+        """The tensor an `output:` names; `UNKNOWN` after an error."""
+        try:
+            return self.lookup(ref, scope, x)[0]
+        except StepFailedError:
+            return UNKNOWN
+
+    def lookup(self, ref: Ref, scope: Scope, x: Tensor | None) -> tuple[Tensor, Node | None]:
+        """The tensor a reference names, and the node that made it."""
+        node: Node | None = None
+        if ref.name == "prev":
+            if x is None:
+                self.fail("SPC008", "there is no layer before this one", ref.place, "name an input or an earlier layer")
+            tensor = x
+        elif ref.name == "input" and (found := self._input_of(scope)) is not None:
+            tensor = found
+        else:
+            entry = scope.find(ref.name)
+            if entry is None:
+                value = scope.values.get(ref.name, UNKNOWN)
+                if not isinstance(value, Tensor):
+                    self.fail(
+                        "SPC008",
+                        f"`{ref.name}` is {describe(value)} here, not a layer",
+                        ref.place,
+                        "pass the name of a layer",
+                    )
+                entry = (value, None)
+            tensor, node = entry
+        if tensor is UNKNOWN or tensor is None:
+            raise StepFailedError
+        if ref.output is not None:
+            outputs = tensor.outputs or {}
+            if ref.output not in outputs:
+                near = suggest(ref.output, list(outputs))
+                there = f"its further outputs are {', '.join(outputs)}" if outputs else "it has one output"
+                self.fail(
+                    "SPC008",
+                    f"`{ref.name}` has no output `{ref.output}`",
+                    ref.place,
+                    f"did you mean `{near}`?" if near else there,
+                )
+            tensor = outputs[ref.output]
+        return tensor, node
+
+    def _input_of(self, scope: Scope | None) -> Tensor | None:
+        while scope is not None and scope.input is None:
+            scope = scope.parent
+        return scope.input if scope else None
+
+    def fail(self, code: str, message: str, place: Span, help: str | None = None) -> NoReturn:
+        """Report an error with the calls around it, and give up the step."""
+        self.findings.error(code, message, place, help, self.calls[::-1])
+        raise StepFailedError
+
+    def evaluate(
+        self,
+        value: Value,
+        scope: Scope,
+        x: Tensor | None,
+        place: Scalar,
+        argument: Argument | None,
+        cls: type[Layer] | None = None,
+    ) -> Any:
+        """A value with its names filled in, as `argument` takes it."""
+        names = scope.values
+        if isinstance(value, (Expression, SizeExpression)) and "cin" in value.names:
+            names = {**names, "cin": self._cin(x, place, cls)}
+        try:
+            result = evaluate(value, names, place)
+            if isinstance(result, Tensor) and argument is not None:
+                raise ValueProblem(f"is {argument.kind}, not the layer `{place.text}`")
+            if argument is not None:
+                result = argument.coerce(result)
+        except SpecError as error:
+            for diagnostic in error.diagnostics:
+                self.fail(diagnostic.code, diagnostic.message, diagnostic.place, diagnostic.help)
+        except ValueProblem as problem:
+            assert argument is not None
+            self.fail("SPC005", f"`{argument.name}` {problem}", place, problem.help)
+        if isinstance(value, (Expression, SizeExpression)) and any(varies(names[name]) for name in value.names):
+            result = varying(result, place.text)
+        return result
+
+    def _cin(self, x: Tensor | None, place: Scalar, cls: type[Layer] | None) -> int:
+        """The incoming channels or features, as the layer that asks would read them."""
+        if x is None:
+            self.fail("SPC008", "`cin` needs a layer before this one", place, "name one with from=")
+        if x is UNKNOWN:
+            raise StepFailedError
+        layout = x.layout or (cls.layout if cls else None)
+        if x.rank > 1 and layout is None:
+            self.fail(
+                "SPC008",
+                f"`cin` is open: the layout of {x} is not decided yet",
+                place,
+                "it is known after the first layer that needs channels or features; write the number here",
+            )
+        return x.shape[0] if layout == CHANNELS_FIRST or x.rank == 1 else x.shape[-1]

@@ -1,0 +1,68 @@
+"""Tied weights: one node's parameters used by another, counted once."""
+
+from __future__ import annotations
+
+from archcalc.layers.tensor import Shape
+from archcalc.network.graph import Node
+
+
+class UntiedError(Exception):
+    """Why two nodes cannot share their weights."""
+
+
+def share(node: Node, target: Node) -> None:
+    """Make `node` use the parameters of `target`, layer by layer inside blocks.
+
+    Parameters that only `node` has, as the bias of an output layer tied to an embedding, stay its
+    own. Raises `UntiedError` when the two do not fit.
+    """
+    if not _parameters(node):
+        raise UntiedError("it has no weights to tie")
+    if node.children or target.children:
+        _share_block(node, target)
+    elif node.op != target.op and {node.op, target.op} != {"linear", "embedding"}:
+        raise UntiedError("they are not the same layer")
+    elif target.copies > 1:
+        raise UntiedError(f"that is {target.copies:,} layers")
+    else:
+        _share_layer(node, target)
+
+
+def _share_block(node: Node, target: Node) -> None:
+    if node.op != target.op:
+        raise UntiedError("they are not the same block")
+    same = len(node.children) == len(target.children)
+    if not same or node.copies * node.weights != target.copies * target.weights:
+        raise UntiedError("their layers differ")
+    _share_layer(node, target)
+    for child, other in zip(node.children, target.children):
+        _share_block(child, other)
+
+
+def _share_layer(node: Node, target: Node) -> None:
+    """Tie what both have by the same name; buffers go along when nothing of the target is left out."""
+    given = _own_shapes(target)
+    common = [name for name in node.params if name in given]
+    if node.op == target.op and len(common) != len(given):
+        raise UntiedError("their parameters differ")
+    for name in common:
+        if node.params[name] != given[name]:
+            ours, theirs = ("×".join(str(int(size)) for size in sizes) for sizes in (node.params[name], given[name]))
+            raise UntiedError(f"its {name} is {ours}, the other's is {theirs}")
+    for name in common:
+        node.tied[name] = target.tied.get(name, target)
+        del node.params[name]
+    if node.op == target.op:
+        node.buffers = {}
+
+
+def _own_shapes(node: Node) -> dict[str, Shape]:
+    """The shapes a node computes with, its own and those it has from another."""
+    return {**node.params, **{name: owner.params[name] for name, owner in node.tied.items()}}
+
+
+def _parameters(node: Node) -> list[str]:
+    names = [*node.params, *node.tied]
+    for child in node.children:
+        names += _parameters(child)
+    return names
