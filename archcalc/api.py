@@ -1,0 +1,208 @@
+"""The Python interface: `archcalc.load("specs/alexnet.yaml", batch=32)`."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from archcalc.cost import Cost, Costs
+from archcalc.derivation import Derivation, derive
+from archcalc.diagnostics import Source
+from archcalc.language.expressions import describe
+from archcalc.network.graph import Node
+from archcalc.network.load import Graph, build_graph, load_graph
+from archcalc.network.parameters import named_parameters
+from archcalc.network.paths import depth
+from archcalc.reports import json as json_report
+from archcalc.reports.rows import flat, nested
+
+if TYPE_CHECKING:
+    import torch
+
+
+def load(spec: str | os.PathLike[str], *, batch: int = 1, causal: str = "dense", **settings: Any) -> Network:
+    """The network of a spec file.
+
+    Args:
+        spec: the path of the file, or `path@variant`.
+        batch: the batch size.
+        causal: "dense" counts all scores of masked attention, "half" those a query may see.
+        settings: values of hparams and dims, as `width=128, seq=2048`.
+
+    Raises:
+        SpecError: the spec is not valid; `diagnostics` has all findings with their places.
+        RequestError: the file cannot be read, or a setting does not exist.
+
+    >>> load("specs/alexnet.yaml").params
+    61100840
+    """
+    return Network(load_graph(os.fspath(spec), _texts(settings), batch), causal)
+
+
+def loads(text: str, *, variant: str | None = None, batch: int = 1, causal: str = "dense", **settings: Any) -> Network:
+    """As `load`, from the text of a spec.
+
+    >>> loads("{model: m, input: [3, 32, 32], layers: [conv 2 kernel=3 stride=2 padding=1]}").params
+    56
+    """
+    return Network(build_graph(Source("<text>", text), variant, _texts(settings), batch), causal)
+
+
+def _texts(settings: dict[str, Any]) -> dict[str, str]:
+    return {name: describe(value) for name, value in settings.items()}
+
+
+class Layer:
+    """One layer of a network; numbers are those of all its copies, for the whole batch.
+
+    Attributes:
+        id: where it stands, as `stem.conv`.
+        op: the layer's name in the language.
+        label: what a person would call it, as `conv 64 7×7/2`.
+        count: how many equal copies it stands for.
+        inputs, output: shapes without the batch.
+        params, buffers, macs, flops, other_flops, activation_bytes: what it costs.
+        parameters: named shapes of one copy's own parameters.
+        line, column: its place in the spec.
+    """
+
+    def __init__(self, node: Node, cost: Cost, count: int) -> None:
+        self._node = node
+        self.id = node.id
+        self.op = node.op
+        self.label = node.label
+        self.count = count
+        self.inputs = tuple(tuple(int(size) for size in x.shape) for x in node.inputs)
+        self.output = tuple(int(size) for size in node.output.shape)
+        self.params = cost.params
+        self.buffers = cost.buffers
+        self.macs = cost.macs
+        self.flops = cost.flops
+        self.other_flops = cost.other_flops
+        self.activation_bytes = cost.activation_bytes
+        self.parameters = {name: tuple(int(size) for size in shape) for name, shape in node.params.items()}
+        self.line = node.place.line
+        self.column = node.place.column
+
+    @cached_property
+    def derivation(self) -> Derivation:
+        """Its formulas for one copy and one sample; quantities have `.numbers()` and `.names()`."""
+        return derive(self._node)
+
+    @property
+    def formulas(self) -> dict[str, str]:
+        """`parameters`, `macs` and `other_flops` as they are computed: `(3·3·3 + 1)·2`."""
+        from archcalc.quantity import numbers
+
+        found = self.derivation
+        return {name: numbers(getattr(found, name)) for name in ("parameters", "macs", "other_flops")}
+
+    def __repr__(self) -> str:
+        return f"<{self.id}: {self.label} -> {list(self.output)}, {self.params:,} parameters>"
+
+
+class Network:
+    """A network with its shapes and costs. In a terminal and in a notebook it shows itself as a table."""
+
+    def __init__(self, graph: Graph, causal: str = "dense") -> None:
+        if causal not in ("dense", "half"):
+            raise ValueError(f"causal is 'dense' or 'half', not {causal!r}")
+        self._costs = Costs(graph, useful=causal == "half")
+        self.model = graph.model
+        self.batch = graph.batch
+
+    @property
+    def graph(self) -> Graph:
+        """The graph with its tensors and nested nodes."""
+        return self._costs.graph
+
+    @property
+    def inputs(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the inputs, without the batch."""
+        return {name: tuple(int(size) for size in x.shape) for name, x in self.graph.inputs.items()}
+
+    @property
+    def outputs(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the outputs, without the batch."""
+        return {name: tuple(int(size) for size in y.shape) for name, y in self.graph.outputs.items()}
+
+    @cached_property
+    def layers(self) -> list[Layer]:
+        """Every layer in order of execution; equal copies are one, with their `count`."""
+        return [Layer(row.node, row.own, row.count) for row in flat(self._costs) if row.node is not None]
+
+    def __getitem__(self, name: str) -> Layer:
+        """The layer of this id or name."""
+        for layer in self.layers:
+            if name in (layer.id, layer._node.name):
+                return layer
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    @property
+    def totals(self) -> Cost:
+        """Sums over the layers."""
+        return self._costs.totals
+
+    @property
+    def params(self) -> int:
+        """The number of learned parameters; tied ones count once."""
+        return self.totals.params
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates for the whole batch."""
+        return self.totals.macs
+
+    @property
+    def flops(self) -> int:
+        """Two for each multiply-accumulate."""
+        return self.totals.flops
+
+    @property
+    def depth(self) -> int:
+        """Layers with weights on the longest path."""
+        return depth(self.graph)
+
+    def named_parameters(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """Name and shape of every parameter, each copy for itself. Tied ones come once."""
+        yield from named_parameters(self.graph.nodes)
+
+    def to_torch(self, device: str = "cpu") -> torch.nn.Module:
+        """The network as a PyTorch module, from the source that `archcalc build` writes."""
+        from archcalc.pytorch.instance import instantiate  # PyTorch is needed here and nowhere before
+
+        return instantiate(self.graph, device)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `archcalc shapes --format json` prints."""
+        return json_report.network(self._costs, flat(self._costs))
+
+    def table(self, depth: int = 1, width: int = 100) -> str:
+        """The table as text."""
+        from rich.console import Console
+
+        from archcalc.reports import text
+
+        file = io.StringIO()
+        console = Console(file=file, width=width, color_system=None, legacy_windows=False)
+        console.print(
+            text.network(self._costs, nested(self._costs, depth)), no_wrap=True, overflow="ignore", crop=False
+        )
+        return file.getvalue()
+
+    def __repr__(self) -> str:
+        return self.table().rstrip()
+
+    def _repr_html_(self) -> str:
+        from archcalc.reports import html
+
+        return html.network(self._costs, nested(self._costs, 1))

@@ -1,0 +1,1 @@
+"""What the program prints, one file a format."""

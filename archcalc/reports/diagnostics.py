@@ -1,0 +1,108 @@
+"""Findings as rustc shows them: the place, the line with the token underlined, what to do."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+from click import style
+
+from archcalc.diagnostics import Diagnostic, Note, Span
+
+_COLORS = {"error": "red", "warning": "yellow", "info": "cyan"}
+_WIDEST = 120
+# Notes on places so many lines away, and so many of them, are written beside those places.
+_NEAR = 6
+_MOST_LABELS = 3
+
+
+def render(diagnostics: Sequence[Diagnostic], most: int | None = 50, closing: str | None = None) -> str:
+    """All findings one after the other, and `closing`, or how many there are.
+
+    Not more than `most` are shown; None shows all.
+    """
+    parts = [_one(diagnostic) for diagnostic in diagnostics[:most]]
+    count = len(diagnostics)
+    if most is not None and count > most:
+        parts.append(f"and {count - most} more")
+    if closing is None and count > 1:
+        errors = sum(diagnostic.severity == "error" for diagnostic in diagnostics)
+        closing = f"{count} errors" if errors == count else f"{count} findings"
+    if closing:
+        parts.append(style(closing, bold=True))
+    return "\n\n".join(parts)
+
+
+def _one(diagnostic: Diagnostic) -> str:
+    place = diagnostic.place
+    near = [note for note in diagnostic.notes if note.place and _is_near(note.place, place)][:_MOST_LABELS]
+    margin = " " * len(str(max([place.line, *(note.place.line for note in near if note.place)])))
+    bar = style(f"{margin} |", fg="blue")
+    color = _COLORS.get(diagnostic.severity)
+    head = style(f"{diagnostic.severity}[{diagnostic.code}]", fg=color, bold=True)
+    lines = [
+        f"{head}: {style(_shown(diagnostic.message), bold=True)}",
+        f"{margin}{style('-->', fg='blue')} {_shown(str(place))}",
+        bar,
+    ]
+    before = 0
+    marked = [(place, "", color, True), *((note.place, note.message, "blue", False) for note in near if note.place)]
+    for where, label, ink, first in sorted(marked, key=lambda mark: (mark[0].line, not mark[3], mark[0].column)):
+        if before and where.line > before + 1:
+            lines.append(style("...", fg="blue"))
+        text, carets = _excerpt(where, "^" if first else "-")
+        if where.line != before or len(place.source.line(where.line)) > _WIDEST:
+            lines.append(f"{style(f'{where.line:>{len(margin)}} |', fg='blue')} {text}".rstrip())
+        lines.append(f"{bar} {style(carets, fg=ink, bold=True)}{style(f' {_shown(label)}', fg=ink) if label else ''}")
+        before = where.line
+    lines += _advice(diagnostic, [note for note in diagnostic.notes if note not in near], margin)
+    return "\n".join(lines)
+
+
+def _advice(diagnostic: Diagnostic, notes: Sequence[Note], margin: str) -> list[str]:
+    """What is said below the lines of the spec: notes from elsewhere, help, a fix."""
+    told = [("note", note.message + (f" at {note.place}" if note.place else "")) for note in notes]
+    fix = getattr(diagnostic, "fix", None)  # what a rule found may have one
+    if diagnostic.help and not (fix and fix.message == diagnostic.help):
+        told.append(("help", diagnostic.help))
+    if fix:
+        told.append(("fix", f"{fix.message} (`archcalc lint {'--fix' if fix.safe else '--unsafe-fixes'}`)"))
+    lines = [f"{margin} {style(f'= {kind}:', bold=True)} {_shown(text)}" for kind, text in told]
+    return [style(f"{margin} |", fg="blue"), *lines] if lines else []
+
+
+def _is_near(other: Span, place: Span) -> bool:
+    """Whether another place is shown with the lines around a finding."""
+    return other.source is place.source and abs(other.line - place.line) <= _NEAR
+
+
+def _excerpt(place: Span, mark: str) -> tuple[str, str]:
+    """The source line and what underlines it; a long line is cut around the token, tabs and controls shown."""
+    line = place.source.line(place.line)
+    start = min(place.column - 1, len(line))
+    end = place.end_column - 1 if place.end_line == place.line else len(line)
+    end = min(max(end, start + 1), max(len(line), start + 1))
+    lead = ""
+    if len(line) > _WIDEST:
+        cut = max(0, start - _WIDEST // 3)
+        lead = "… " if cut else ""
+        line, start, end = line[cut : cut + _WIDEST], start - cut, min(end - cut, _WIDEST)
+    shown = lead + "".join(_visible(character) for character in line)
+    before = len(lead) + sum(_cells(_visible(character)) for character in line[:start])
+    width = max(1, sum(_cells(_visible(character)) for character in line[start:end]))
+    return shown, " " * before + mark * width
+
+
+def _shown(text: str) -> str:
+    """A message without what a terminal would obey; its own line breaks stay."""
+    return "\n".join("".join(map(_visible, line)) for line in text.split("\n"))
+
+
+def _visible(character: str) -> str:
+    if character == "\t":
+        return "    "
+    return character if character.isprintable() else "\ufffd"
+
+
+def _cells(text: str) -> int:
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

@@ -1,0 +1,23 @@
+"""The project's own form: one object, whose version grows when its keys change their meaning."""
+
+from __future__ import annotations
+
+import json
+
+from archcalc.reports.findings.report import VERSION, Report, data
+from archcalc.rules.base import SEVERITIES
+
+
+def render(report: Report) -> str:
+    """All findings, and how many of each severity."""
+    document = {
+        "version": 1,
+        "tool": {"name": "archcalc", "version": VERSION},
+        "summary": {
+            **{severity: report.count(severity) for severity in SEVERITIES},
+            "fixable": report.fixable,
+            "specs": len(report.specs),
+        },
+        "findings": [data(finding, mark) for finding, mark in zip(report.findings, report.fingerprints())],
+    }
+    return json.dumps(document, ensure_ascii=False, indent=1) + "\n"

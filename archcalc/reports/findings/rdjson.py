@@ -1,0 +1,43 @@
+"""reviewdog's form, whose suggestions a reviewer takes with one click."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from archcalc.reports.findings.report import Report, shown_path, span
+from archcalc.rules.base import Finding
+
+_SEVERITIES = {"error": "ERROR", "warning": "WARNING", "info": "INFO"}
+
+
+def render(report: Report) -> str:
+    """All findings; those with one edit carry it as a suggestion."""
+    document = {
+        "source": {"name": "archcalc"},
+        "severity": next((_SEVERITIES[kind] for kind in _SEVERITIES if report.count(kind)), "INFO"),
+        "diagnostics": [_diagnostic(finding) for finding in report.findings],
+    }
+    return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+
+
+def _diagnostic(finding: Finding) -> dict[str, Any]:
+    place = finding.place
+    document: dict[str, Any] = {
+        "message": finding.message + (f"\n{finding.help}" if finding.help else ""),
+        "location": {"path": shown_path(place.source.path), "range": span(place)},
+        "severity": _SEVERITIES[finding.severity],
+        "code": {"value": finding.code},
+    }
+    fix = finding.fix
+    if fix and len(fix.edits) == 1 and fix.edits[0].place.source is place.source:
+        edit = fix.edits[0]
+        document["suggestions"] = [{"range": span(edit.place), "text": edit.text}]
+    related = [
+        {"message": note.message, "location": {"path": shown_path(note.place.source.path), "range": span(note.place)}}
+        for note in finding.notes
+        if note.place
+    ]
+    if related:
+        document["relatedLocations"] = related
+    return document

@@ -1,0 +1,66 @@
+"""The JSON form of `archcalc shapes`: exact integers, the unit in the key, version 1."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from archcalc.cost import DTYPE_BYTES, Costs
+from archcalc.reports.rows import Row, tensors
+
+VERSION = 1
+
+
+def network(costs: Costs, rows: Iterable[Row]) -> dict[str, Any]:
+    """One network. Every total is the sum over its layers; a layer's numbers are those of all its copies."""
+    graph, totals = costs.graph, costs.totals
+    return {
+        "version": VERSION,
+        "model": graph.model,
+        "path": graph.path,
+        "batch": graph.batch,
+        "attention": "useful" if costs.useful else "dense",
+        "input": {name: tensors((x,))[0] for name, x in graph.inputs.items()},
+        "output": {name: tensors((y,))[0] for name, y in graph.outputs.items()},
+        "totals": {
+            "params": totals.params,
+            "trainable_params": totals.params,
+            "buffers": totals.buffers,
+            "macs": totals.macs,
+            "flops": totals.flops,
+            "other_flops": totals.other_flops,
+            "activation_bytes": totals.activation_bytes,
+            "param_bytes": {name: totals.params * size for name, size in DTYPE_BYTES.items()},
+        },
+        "layers": [_layer(row) for row in rows if row.node is not None],
+    }
+
+
+def _layer(row: Row) -> dict[str, Any]:
+    node = row.node
+    assert node is not None
+    layer = {
+        "id": row.id,
+        "op": node.op,
+        "label": row.label,
+        "input": tensors(node.inputs),
+        "output": tensors((node.output,))[0],
+        "count": row.count,
+        "params": row.own.params,
+        "buffers": row.own.buffers,
+        "macs": row.own.macs,
+        "flops": row.own.flops,
+        "other_flops": row.own.other_flops,
+        "activation_bytes": row.own.activation_bytes,
+        "line": node.place.line,
+        "column": node.place.column,
+    }
+    if node.tied:
+        layer["tied"] = row.tied
+    return layer
+
+
+def dumps(document: Any) -> str:
+    """One line for each layer: short to read, small to store."""
+    return json.dumps(document, ensure_ascii=False) + "\n"

@@ -1,0 +1,65 @@
+"""Tables in GitHub's markdown, for a pull request or a README."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from archcalc.cost import Costs
+from archcalc.network.paths import depth
+from archcalc.reports import numbers
+from archcalc.reports.rows import Row
+
+
+def network(costs: Costs, rows: Iterable[Row]) -> str:
+    """One network: its rows, its totals in the last one."""
+    totals = costs.totals
+    lines = [
+        (
+            "&emsp;" * row.level + _escape(row.label) + (f" ×{row.copies:,}" if row.copies > 1 else ""),
+            row.output,
+            numbers.exact(row.cost.params) if row.cost.params else f"= {row.tied}" if row.tied else "",
+            numbers.column(row.cost.macs),
+            numbers.size(row.cost.activation_bytes),
+        )
+        for row in rows
+    ]
+    last = tuple(
+        f"**{text}**"
+        for text in (
+            "total",
+            " ",
+            numbers.exact(totals.params),
+            numbers.column(totals.macs) or "0",
+            numbers.size(totals.activation_bytes) or "0 B",
+        )
+    )
+    inputs = ", ".join(numbers.shape(x.shape) for x in costs.graph.inputs.values())
+    heading = f"### {_escape(costs.graph.model)}\n\nInput {inputs}, batch {costs.graph.batch}.\n\n"
+    return heading + _table(
+        ("layer", "output", "params", "MACs", "activations"), "llrrr", [*lines, (last[0], "", *last[2:])]
+    )
+
+
+def comparison(networks: Sequence[Costs]) -> str:
+    """A row for each network."""
+    lines = [
+        (
+            _escape(costs.graph.model),
+            ", ".join(numbers.shape(x.shape) for x in costs.graph.inputs.values()),
+            numbers.short(costs.totals.params),
+            numbers.short(costs.totals.macs),
+            numbers.size(costs.totals.activation_bytes),
+            str(depth(costs.graph)),
+        )
+        for costs in networks
+    ]
+    return _table(("model", "input", "params", "MACs", "activations", "depth"), "llrrrr", lines)
+
+
+def _table(header: Sequence[str], align: str, lines: Iterable[Sequence[str]]) -> str:
+    rule = ["---:" if side == "r" else "---" for side in align]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *lines)) + "\n"
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("*", "\\*").replace("_", "\\_")

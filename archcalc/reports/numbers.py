@@ -1,0 +1,73 @@
+"""Numbers and sizes as people read them. Units are decimal: 1 MB is 10^6 bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_UNITS = ("", "K", "M", "G", "T", "P", "E", "Z", "Y")
+
+
+def exact(number: int) -> str:
+    """`61,100,840`."""
+    return f"{number:,}"
+
+
+def short(number: int, digits: int = 4) -> str:
+    """About `digits` significant digits: `61.10 M`, `4.089 G`; below 10,000 the exact number."""
+    if number < 10_000:
+        return f"{number:,}"
+    scaled, unit = _scale(number, digits)
+    return f"{scaled} {unit}"
+
+
+def column(number: int) -> str:
+    """For a column of a table: `118.0 M`; empty for 0."""
+    if number == 0:
+        return ""
+    if number < 10_000:
+        return f"{number:,}"
+    value, power = number / 1000, 1
+    while value >= 999.95 and power < len(_UNITS) - 1:
+        value, power = value / 1000, power + 1
+    return f"{value:,.1f} {_UNITS[power]}"
+
+
+def size(count: int) -> str:
+    """Bytes: `784 B`, `3.2 MB`; empty for 0."""
+    if count == 0:
+        return ""
+    if count < 1000:
+        return f"{count} B"
+    value, power = count / 1000, 1
+    while value >= 999.95 and power < len(_UNITS) - 1:
+        value, power = value / 1000, power + 1
+    return f"{value:,.1f} {'kMGTPEZY'[power - 1]}B"
+
+
+def with_unit(number: int, unit: str) -> str:
+    """`4.089 GMACs`; without a prefix below 10,000: `1,152 MACs`."""
+    if number < 10_000:
+        return f"{number:,} {unit}"
+    scaled, prefix = _scale(number, 4)
+    return f"{scaled} {prefix}{unit}"
+
+
+def share(part: int, whole: int) -> str:
+    """Percent with one decimal; empty where there is nothing."""
+    return f"{100 * part / whole:.1f}" if part and whole else ""
+
+
+def shape(sizes: Sequence[int]) -> str:
+    """`64×55×55`."""
+    return "×".join(str(int(one)) for one in sizes)
+
+
+def _scale(number: int, digits: int) -> tuple[str, str]:
+    value, power = float(number), 0
+    while value >= 1000 and power < len(_UNITS) - 1:
+        value, power = value / 1000, power + 1
+    decimals = max(0, digits - len(str(int(value))))
+    text = f"{value:,.{decimals}f}"
+    if text.startswith("1000") and power < len(_UNITS) - 1:  # rounded up into the next unit
+        return _scale(round(value / 1000) * 1000 ** (power + 1), digits)
+    return text, _UNITS[power]

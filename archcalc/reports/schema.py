@@ -1,0 +1,109 @@
+"""JSON Schema of a spec, for editors: the top level, and every layer in its long form.
+
+A layer written as a line is a string, checked by its first word only; the program itself checks
+the rest.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from archcalc.language.document import BUDGETS, EXPECTATIONS, KEYS, LOSSES
+from archcalc.layers import REGISTRY, Layer
+from archcalc.layers.arguments import Body, Operands, Reference, Whole
+
+_EXPRESSION = {"type": "string", "pattern": r"^[A-Za-z0-9_+\-*/%().,\s]+$"}
+_NUMBER_OR_EXPRESSION = {"anyOf": [{"type": "number"}, {"$ref": "#/$defs/expression"}]}
+_SIZES = {"type": "array", "minItems": 1, "maxItems": 8, "items": _NUMBER_OR_EXPRESSION}
+_VALUES = {"type": "object", "additionalProperties": {"anyOf": [{"type": ["number", "boolean"]}, {"type": "string"}]}}
+
+
+def schema() -> dict[str, Any]:
+    """The schema (draft 2020-12)."""
+    common = {
+        "name": {"type": "string", "pattern": r"^[A-Za-z_]\w*$", "description": "a name for its output"},
+        "from": {**Reference("").schema(), "description": "the layer it reads; default: the one before"},
+        "repeat": {**Whole("", min=0).schema(), "description": "independent copies, one after the other"},
+        "tie": {**Reference("").schema(), "description": "the layer whose weights it uses"},
+    }
+    forms = [
+        {
+            "type": "object",
+            "required": [op],
+            "properties": {op: {"$ref": f"#/$defs/layer-{op}"}, **common},
+            "additionalProperties": False,
+        }
+        for op in REGISTRY
+    ]
+    repeat = {
+        "type": "object",
+        "required": ["repeat", "layers"],
+        "properties": {"layers": {"$ref": "#/$defs/layers"}, **common},
+        "additionalProperties": False,
+    }
+    # A block of the spec may stand under any name that no layer has.
+    block = {
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": {"not": {"enum": [*REGISTRY, "layers"]}},
+        "properties": common,
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "archcalc spec",
+        "type": "object",
+        "required": ["model", "input", "layers"],
+        "additionalProperties": False,
+        "properties": _top_level(),
+        "$defs": {
+            "expression": _EXPRESSION,
+            "layers": {"type": "array", "items": {"$ref": "#/$defs/item"}},
+            "item": {"anyOf": [{"$ref": "#/$defs/line"}, {"$ref": "#/$defs/layers"}, *forms, repeat, block]},
+            "line": {"type": "string", "pattern": r"^[A-Za-z_]\w*(\s|$)"},
+            **{f"layer-{op}": _layer(layer) for op, layer in REGISTRY.items()},
+        },
+    }
+
+
+def _top_level() -> dict[str, Any]:
+    counts = {name: {"type": "integer", "minimum": 0} for name in EXPECTATIONS if name != "output"}
+    expectation = {**counts, "output": {"type": "array"}}
+    parts: dict[str, Any] = {
+        "model": {"type": ["string", "number"]},
+        "include": {"type": "array", "items": {"type": "string"}},
+        "hparams": _VALUES,
+        "variants": {"type": "object", "additionalProperties": _VALUES},
+        "dims": _VALUES,
+        "input": {"anyOf": [_SIZES, {"type": "object", "minProperties": 1, "additionalProperties": _SIZES}]},
+        "blocks": {"type": "object", "additionalProperties": {"$ref": "#/$defs/layers"}},
+        "layers": {"$ref": "#/$defs/layers"},
+        "output": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
+        "loss": {"enum": list(LOSSES)},
+        "budget": {
+            "type": "object",
+            "properties": {name: {"type": ["string", "integer"]} for name in BUDGETS},
+            "additionalProperties": False,
+        },
+        "expect": {
+            "type": "object",
+            "properties": expectation,
+            "additionalProperties": {"type": "object", "properties": expectation, "additionalProperties": False},
+        },
+    }
+    return {name: {**parts[name], "description": doc} for name, doc in KEYS.items()}
+
+
+def _layer(layer: type[Layer]) -> dict[str, Any]:
+    keys = {name: {**argument.schema(), "description": argument.doc} for name, argument in layer.arguments.items()}
+    mapping: dict[str, Any] = {
+        "type": "object",
+        "properties": keys,
+        "required": [name for name, argument in layer.arguments.items() if argument.required],
+        "additionalProperties": layer.free_keys.schema() if layer.free_keys else False,
+    }
+    description = inspect.getdoc(layer) or ""
+    first = layer.arguments[layer.first] if layer.first else None
+    if isinstance(first, (Body, Operands)):
+        return {"description": description, "anyOf": [first.schema(), mapping]}
+    return {"description": description, **mapping}

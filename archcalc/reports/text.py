@@ -1,0 +1,174 @@
+"""The table of a network for people, and the comparison of several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.segment import Segment
+from rich.style import Style
+
+from archcalc.cost import DTYPE_BYTES, Costs
+from archcalc.derivation import parameter_formula
+from archcalc.network.paths import depth
+from archcalc.reports import numbers
+from archcalc.reports.columns import BOLD, DIM, Column, Columns
+from archcalc.reports.rows import Row
+
+_LAYERS = (
+    Column("layer", right=False),
+    Column("output", right=False, rank=3),
+    Column("params"),
+    Column("%", rank=5),
+    Column("MACs", rank=2),
+    Column("element-wise", rank=7),
+    Column("activations", rank=4),
+    Column("parameters by formula", right=False, rank=6),
+)
+_GROUP = Style(bold=True)
+
+
+class Line:
+    """A line of text with something at the right end, on two lines where it does not fit."""
+
+    def __init__(self, left: str, right: str) -> None:
+        self.left, self.right = left, right
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The left part bold, the right part at the end of the line when the terminal has one."""
+        room = min(options.max_width, 100) - cell_len(self.left) - cell_len(self.right)
+        yield Segment(self.left, BOLD)
+        if room >= 2 and console.is_terminal:
+            yield Segment(" " * room + self.right, DIM)
+        else:
+            yield Segment("\n  " + self.right, DIM)
+        yield Segment.line()
+
+
+class Parts:
+    """Facts joined by ` · `, broken only between them."""
+
+    def __init__(self, parts: Iterable[str], style: Style | None = None) -> None:
+        self.parts, self.style = list(parts), style
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """As many facts to a line as fit."""
+        line = ""
+        for part in self.parts:
+            joined = f"{line} · {part}" if line else f"  {part}"
+            if line and cell_len(joined) > options.max_width:
+                yield Segment(line, self.style)
+                yield Segment.line()
+                line = f"  {part}"
+            else:
+                line = joined
+        yield Segment(line, self.style)
+        yield Segment.line()
+
+
+def network(costs: Costs, rows: Iterable[Row], formulas: bool = False, rule: bool = True) -> RenderableType:
+    """The table of one network: title, rows, totals and the counting convention."""
+    graph = costs.graph
+    sizes = ", ".join(
+        (f"{name} " if name != "input" else "") + numbers.shape(x.shape) for name, x in graph.inputs.items()
+    )
+    title = Line(graph.model, f"input {sizes}, batch {graph.batch}")
+    table = Columns(_LAYERS, (_cells(row, costs, formulas) for row in rows), rule)
+    return Group(title, "", table, *([] if rule else [""]), *footer(costs))
+
+
+def _cells(row: Row, costs: Costs, formulas: bool) -> tuple[list[str], Style | None]:
+    cost = row.cost
+    label = "  " * row.level + row.label + (f"  ×{row.copies:,}" if row.copies > 1 else "")
+    if row.node is not None and row.node.weights > 1:
+        label += f"  ×{row.node.weights:,}"
+    if row.node is not None and row.node.name:
+        label += f"  ({row.node.name})"
+    params = numbers.exact(cost.params) if cost.params else f"= {row.tied}" if row.tied else ""
+    cells = [
+        label,
+        row.output,
+        params,
+        numbers.share(cost.params, costs.totals.params),
+        numbers.column(cost.macs),
+        "",
+        numbers.size(cost.activation_bytes),
+        _formula(row) if formulas else "",
+    ]
+    is_group = row.node is None or bool(row.node.children)
+    return cells, _GROUP if is_group and row.level == 0 and row.node is not None and row.node.block else None
+
+
+def _formula(row: Row) -> str:
+    """The row's parameters with its copies counted, so that it gives the number beside it."""
+    if row.node is None or row.node.layer is None or not row.node.params:
+        return ""
+    one = parameter_formula(row.node)
+    copies = row.own.params // int(one)
+    return (one if copies == 1 else one * copies).numbers()
+
+
+def footer(costs: Costs) -> Iterator[RenderableType]:
+    """Totals, and what they count."""
+    totals = costs.totals
+    by_dtype = ", ".join(
+        f"{numbers.size(totals.params * DTYPE_BYTES[name]) or '0 B'} in {name}" for name in ("fp32", "bf16")
+    )
+    facts = [f"{totals.params:,} parameters, all trainable ({by_dtype})"]
+    if totals.buffers:
+        facts.append(f"{totals.buffers:,} buffers")
+    facts.append(f"{numbers.with_unit(totals.macs, 'MACs')} = {numbers.with_unit(totals.flops, 'FLOPs')}")
+    facts.append(f"{numbers.with_unit(totals.other_flops, 'FLOPs')} element-wise")
+    facts.append(f"activations {numbers.size(totals.activation_bytes) or '0 B'} in {costs.dtype}")
+    yield Parts(facts)
+    yield Parts(convention(costs), DIM)
+
+
+def convention(costs: Costs) -> list[str]:
+    """What is counted, in sentences."""
+    sentences = [
+        "MACs: convolution, linear, attention, recurrent products. FLOPs = 2 × MACs, as torch.utils.flop_counter"
+    ]
+    if any(node.masked_macs for node in costs.layers()):
+        sentences.append(
+            "masked attention: only the scores a query may see (--causal half)"
+            if costs.useful
+            else "masked attention: all scores counted (--causal dense)"
+        )
+    return sentences
+
+
+_NETWORKS = (
+    Column("model", right=False),
+    Column("input", right=False, rank=4),
+    Column("params"),
+    Column("MACs"),
+    Column("element-wise", rank=5),
+    Column("activations", rank=2),
+    Column("depth", rank=3),
+)
+
+
+def comparison(networks: list[Costs], rule: bool = True) -> RenderableType:
+    """A row for each network: its input and its totals."""
+    rows = []
+    for costs in networks:
+        totals, graph = costs.totals, costs.graph
+        inputs = ", ".join(numbers.shape(x.shape) for x in graph.inputs.values())
+        rows.append(
+            (
+                [
+                    graph.model,
+                    inputs + (f", batch {graph.batch}" if graph.batch > 1 else ""),
+                    numbers.short(totals.params),
+                    numbers.short(totals.macs),
+                    numbers.short(totals.other_flops),
+                    numbers.size(totals.activation_bytes),
+                    str(depth(graph)),
+                ],
+                None,
+            )
+        )
+    notes = ["depth: layers with weights on the longest path", *convention(networks[0])[:1]]
+    return Group(Columns(_NETWORKS, rows, rule), *([] if rule else [""]), Parts(notes, DIM))

@@ -1,0 +1,62 @@
+"""How the program writes: results to stdout, messages to stderr, colour only where it is wanted."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import IO, TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+COLORS = ("auto", "always", "never")
+_UNBOUNDED = 100_000
+
+
+def wants_color(choice: str, stream: IO[str]) -> bool:
+    """Whether `stream` gets colour: as asked, else on a terminal unless NO_COLOR is set."""
+    if choice != "auto":
+        return choice == "always"
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and stream.isatty()
+
+
+def text_width() -> int:
+    """How wide a line may be: the terminal, or as wide as it takes in a pipe."""
+    if sys.stdout.isatty() or os.environ.get("COLUMNS"):
+        import shutil  # only a terminal pays for it
+
+        return shutil.get_terminal_size().columns
+    return _UNBOUNDED
+
+
+def console(choice: str) -> Console:
+    """Where tables are printed; a pipe is as wide as it takes."""
+    from rich.console import Console
+
+    color = wants_color(choice, sys.stdout)
+    return Console(
+        color_system="auto" if color else None,
+        force_terminal=True if choice == "always" else None,
+        no_color=not color,
+        highlight=False,
+        soft_wrap=True,
+        width=text_width(),
+        legacy_windows=False,
+    )
+
+
+def show(renderable: RenderableType, choice: str) -> None:
+    """Print a table or text for people."""
+    console(choice).print(renderable, soft_wrap=False, no_wrap=True, overflow="ignore", crop=False)
+
+
+def write(text: str) -> None:
+    """Print for machines, exactly `text`."""
+    sys.stdout.write(text)
+
+
+def complain(text: str, choice: str = "auto") -> None:
+    """A message for people, to stderr."""
+    click.echo(text, err=True, color=wants_color(choice, sys.stderr))
