@@ -1,0 +1,75 @@
+"""Expressions for numbers that differ between the instances of a class.
+
+A class is written once for all calls of a block. A number that is the same in all of them stays a
+number; one that differs becomes an expression of the constructor's parameters that gives the right
+value for every instance, or a parameter of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+Vector = tuple[object, ...]
+
+
+class Parameters:
+    """The parameters of a class being written, with their value in each instance.
+
+    Args:
+        known: numbers that the class may compute with; they become parameters where they are used.
+        taken: names that no parameter may have.
+    """
+
+    def __init__(self, known: dict[str, Vector], taken: Collection[str] = ()) -> None:
+        self.known = {name: vector for name, vector in known.items() if name not in taken}
+        self.taken = taken
+        self.used: dict[str, Vector] = {}
+
+    def express(self, values: Sequence[object], name: str) -> str:
+        """Source for a number that has these `values`; `name` is for a parameter of its own."""
+        vector = tuple(values)
+        if all(value == vector[0] and type(value) is type(vector[0]) for value in vector):
+            return literal(vector[0])
+        found = self._fit(vector)
+        if found:
+            return found
+        own, index = name, 2
+        while own in self.known or own in self.taken:
+            own, index = f"{name}{index}", index + 1
+        self.known[own] = self.used[own] = vector
+        return own
+
+    def _fit(self, vector: Vector) -> str | None:
+        for name, known in self.known.items():
+            if known == vector and all(type(a) is type(b) for a, b in zip(known, vector)):
+                self.used[name] = known
+                return name
+        if not all(type(value) is int for value in vector):
+            return None
+        for name, known in self.known.items():
+            numbers = [value for value in known if type(value) is int and value > 0]
+            if len(numbers) != len(vector):
+                continue
+            pairs = list(zip(vector, numbers))
+            factor = pairs[0][0] // pairs[0][1]  # type: ignore[operator]
+            if factor > 1 and all(value == factor * number for value, number in pairs):
+                self.used[name] = known
+                return f"{factor} * {name}"
+            divisor = pairs[0][1] // pairs[0][0] if pairs[0][0] else 0  # type: ignore[operator]
+            if divisor > 1 and all(value == number // divisor for value, number in pairs):
+                self.used[name] = known
+                return f"{name} // {divisor}"
+        return None
+
+
+def literal(value: object) -> str:
+    """A value as Python source."""
+    if isinstance(value, tuple):
+        return f"({', '.join(literal(one) for one in value)}{',' if len(value) == 1 else ''})"
+    if isinstance(value, bool) or value is None:
+        return repr(value)
+    if isinstance(value, int):
+        return str(int(value))
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return repr(value)

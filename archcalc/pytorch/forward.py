@@ -1,0 +1,200 @@
+"""The statements of a `forward`, and which variable holds what between them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Sequence
+
+from archcalc.layers.code import Code
+from archcalc.layers.tensor import Alias, Tensor
+from archcalc.network.graph import Node
+from archcalc.pytorch.names import BuildError, Variables, identifier
+from archcalc.pytorch.structure import Item, Structure, family, steps
+
+# As many parts of a split are unpacked into variables of their own.
+_UNPACKED = 8
+
+
+class Forward:
+    """Statements of one class in order.
+
+    Args:
+        structure: of the graph.
+        owner: the name of the class, for messages.
+        nodes: its layers.
+        inputs: what it starts from, with a variable for each.
+        outputs: what it gives.
+        probe: pass the output of every layer through the function `probe`.
+    """
+
+    def __init__(
+        self,
+        structure: Structure,
+        owner: str,
+        nodes: list[Node],
+        inputs: dict[str, Item],
+        outputs: Sequence[Item],
+        probe: bool,
+    ) -> None:
+        self.structure = structure
+        self.owner = owner
+        self.outputs = list(outputs)
+        self.probe = probe
+        self.tuples: set[str] = set()  # variables that hold all parts of a split
+        self.fixed: set[str] = set()  # variables that all copies in a loop read
+        self.lines: list[str] = []
+        self.variables = Variables(self._last_uses(list(steps(nodes))))
+        for name, item in inputs.items():
+            self.variables.bind(name, item)
+        self.whole = {name for name, item in inputs.items() if not (isinstance(item, Tensor) and item.parts)}
+
+    def _last_uses(self, nodes: list[Node]) -> dict[int, int]:
+        last: dict[int, int] = {}
+        for index, node in enumerate(nodes):
+            last.update({id(item): index for item in self.structure.inputs(node)})
+        last.update({id(item): len(nodes) + 1 for item in self.outputs})
+        return last
+
+    # -- expressions ------------------------------------------------------------------------
+
+    def expression(self, item: Item) -> str:
+        """The variable that holds `item`, or what has to be done with one."""
+        item = item if id(item) in self.variables.where else self.structure.plain(item)
+        if id(item) not in self.variables.where:
+            raise BuildError(f"{self.owner}: a further output of copies cannot be passed on yet; name the layer inside")
+        return self.variables.where[id(item)]
+
+    def batch(self, read: Sequence[Item]) -> str:
+        """The size of the batch, from a tensor that the layer reads or any other."""
+        names = [self.expression(item) for item in read if isinstance(item, Tensor)]
+        names += [name for name in self.variables.holds if name in self.whole]
+        names += [f"{name}[0]" for name in self.tuples if name in self.variables.holds]
+        name = next((name for name in names if name.isidentifier() or name[:-3] in self.tuples), None)
+        if name is None:
+            raise BuildError(f"{self.owner}: it starts from no tensor, so it cannot know the size of the batch")
+        return f"{name}.shape[0]"
+
+    def call(self, code: Code, owner: str, items: Sequence[Item], numbers: dict[str, str]) -> str:
+        """The expression that applies a layer."""
+        inputs = [self.expression(item) for item in items]
+        named = {"self": owner, "inputs": ", ".join(inputs), **numbers}
+        named.update({f"state{number}": text for number, text in enumerate(inputs)})
+        if "{batch}" in code.call:
+            named["batch"] = self.batch(items)
+        # A state is turned to have its batch first, and back where a layer starts from it.
+        return code.call.format(*inputs, **named).replace(".transpose(0, 1).transpose(0, 1).contiguous()", "")
+
+    # -- statements -------------------------------------------------------------------------
+
+    def assign(self, index: int, node: Node, call: str, code: Code | None, indent: str = "", name: str = "") -> None:
+        """Keep what `call` returns; `code` says what further outputs come with it."""
+        outputs = node.output.outputs or {}
+        if node.output.parts:
+            self._assign_parts(index, node, call, indent, name)
+        elif code is not None and outputs:
+            self._assign_state(index, node, call, code, indent, name)
+        else:
+            name = name or self._choose(index, node)
+            self.lines.append(f"{indent}{name} = {call}")
+            self.variables.bind(name, node.output)
+
+    def _assign_parts(self, index: int, node: Node, call: str, indent: str, name: str) -> None:
+        parts = list((node.output.outputs or {}).values())
+        whole = bool(name) or self.probe or self.variables.is_read_after(node.output, index)
+        if whole or not 1 < len(parts) <= _UNPACKED:
+            name = name or self._choose(index, node)
+            self.lines.append(f"{indent}{name} = {call}")
+            self.variables.bind(name, node.output)
+            for number, part in enumerate(parts):
+                self.variables.derive(part, name, f"{name}[{number}]")
+            self.whole.discard(name)
+            self.tuples.add(name)
+            return
+        names: list[str] = []
+        for part in parts:
+            read = self.variables.is_read_after(part, index)
+            names.append(self.variables.choose(index, [], names) if read else "_")
+        self.lines.append(f"{', '.join(names)} = {call}")
+        for name, part in zip(names, parts):
+            if name != "_":
+                self.variables.bind(name, part)
+                self._is_whole(name)
+
+    def _assign_state(self, index: int, node: Node, call: str, code: Code, indent: str, name: str) -> None:
+        outputs = node.output.outputs or {}
+        items: list[Item] = [outputs, *outputs.values()]
+        read = any(self.variables.is_read_after(item, index) for item in items)
+        avoid = self.fixed if name else set()
+        name = name or self._choose(index, node)
+        state = self.variables.choose(index, [f"{name}_state"], {name, *avoid}) if read else "_"
+        self.lines.append(f"{indent}{name}, {state} = {call}")
+        self.variables.bind(name, node.output)
+        if read:
+            self.variables.bind(state, outputs)
+            for key, extra in outputs.items():
+                self.variables.derive(extra, state, code.outputs[key].format(state=state, out=name))
+
+    def _choose(self, index: int, node: Node) -> str:
+        name = self.variables.choose(index, self._wanted(index, node))
+        self._is_whole(name)
+        return name
+
+    def _wanted(self, index: int, node: Node) -> list[str]:
+        lasts = self.variables.is_read_after(node.output, index + 1)
+        return [identifier(node.name)] if node.name and lasts else []
+
+    def _is_whole(self, name: str) -> None:
+        self.whole.add(name)
+        self.tuples.discard(name)
+
+    def report(self, segment: str, output: Tensor) -> None:
+        """A call of the probe, where one is wanted."""
+        if self.probe:
+            name = self.variables.where[id(output)]
+            self.lines.append(f'{name} = probe(self, "{segment}", {name})')
+
+    def start_loop(self, index: int, node: Node, entry: Item | None, others: Sequence[Item]) -> str:
+        """The variable that goes through the copies of `node`, from `entry` on; the `others` stay as they are."""
+        texts = [self.expression(item) for item in others]
+        self.fixed = {word for text in texts for word in re.findall(r"[A-Za-z_]\w*", text)}
+        wanted = self._wanted(index, node)
+        if entry is not None:
+            wanted.append(self.expression(entry))
+        name = self.variables.choose(index, [one for one in wanted if one.isidentifier()], self.fixed)
+        self._is_whole(name)
+        if entry is not None and self.expression(entry) != name:
+            self.lines.append(f"{name} = {self.expression(entry)}")
+        return name
+
+    def copies(
+        self, index: int, node: Node, header: str, name: str, running: Tensor | None, call: Callable[[], tuple[str, Code | None]]
+    ) -> None:  # fmt: skip
+        """One statement, under `header` where there is one, in which `name` stands for `running`."""
+        before = dict(self.variables.where)
+        if running is not None:
+            self.variables.where[id(running)] = name
+        text, code = call()
+        self.variables.where = before
+        if header:
+            self.lines.append(header)
+        self.assign(index, node, text, code, "    " if header else "", name)
+
+    def refuse_carried(self, node: Node, items: Collection[Item]) -> None:
+        """Raise `BuildError` for copies that read a further output of the copy before them."""
+        first = node.children[0] if node.unfolded else node
+        for entry in first.inputs:
+            if isinstance(entry, Alias) and any(id(item) in family(entry) - {id(entry)} for item in items):
+                raise BuildError(
+                    f"{node.id}: copies that read a further output of the copy before them cannot be written yet"
+                )
+
+    def finish(self) -> None:
+        """The `return`, joined with the last statement where that is all it gives."""
+        returned = ", ".join(self.expression(item) for item in self.outputs)
+        last = self.lines[-1] if self.lines else ""
+        if last.startswith(f"{returned} = ") and len(self.outputs) == 1:
+            self.lines[-1] = f"return {last.partition(' = ')[2]}"
+        elif last.startswith(f"{returned}, _ = ") and len(self.outputs) == 1:
+            self.lines[-1] = f"return {last.partition(' = ')[2]}[0]"
+        else:
+            self.lines.append(f"return {returned}")

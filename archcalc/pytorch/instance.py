@@ -1,0 +1,71 @@
+"""A network's source, executed: the module it describes, and input for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from archcalc.network.load import Graph
+from archcalc.pytorch.source import module_source
+
+Probe = Callable[[nn.Module, str, Any], Any]
+
+
+def instantiate(graph: Graph, device: str = "cpu", probe: Probe | None = None) -> nn.Module:
+    """The module of `graph`, initialised as PyTorch does.
+
+    Args:
+        graph: the network.
+        device: where its parameters live; "meta" needs no memory.
+        probe: called with every layer's output, `probe(module, segment, output)`; returns the output.
+
+    Raises:
+        BuildError: something in the network cannot be written as source yet.
+    """
+    source = module_source(graph, probe is not None)
+    namespace: dict[str, Any] = {"probe": probe}
+    exec(compile(source, f"<{graph.model}>", "exec"), namespace)
+    with torch.device(device):
+        made: nn.Module = namespace[re.findall(r"^class (\w+)", source, re.MULTILINE)[-1]]()
+    if device == "meta":
+        for inner in made.modules():
+            if type(inner).__name__ == "MixtureOfExperts":
+                inner.forward = _route_evenly.__get__(inner)
+    return made
+
+
+def _route_evenly(self: Any, x: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
+    """Routing depends on the data, which meta tensors have none of: one expert does all the work."""
+    positions = x.flatten(0, -2)
+    each = len(positions) // len(x)
+    chosen = [torch.cat([other.repeat_interleave(each, 0)] * self.top_k) for other in others]
+    out = self.experts[0](positions.repeat(self.top_k, 1), *chosen)
+    # The router comes last, so that its work is counted as the layer's own.
+    weights = self.router(positions).softmax(dim=-1).sum(dim=-1, keepdim=True)
+    result: torch.Tensor = (out[: positions.shape[0]] * weights).unflatten(0, x.shape[:-1])
+    return result
+
+
+def example_inputs(graph: Graph, device: str = "cpu") -> list[torch.Tensor]:
+    """Random input of the right shapes, batch first; token ids below the smallest vocabulary that reads them."""
+    inputs = []
+    for x in graph.inputs.values():
+        sizes = (graph.batch, *(int(size) for size in x.shape))
+        if not x.integer:
+            inputs.append(torch.randn(sizes, device=device))
+        elif device == "meta":
+            inputs.append(torch.empty(sizes, dtype=torch.long, device=device))
+        else:
+            inputs.append(torch.randint(_vocabulary(graph), sizes, device=device))
+    return inputs
+
+
+def _vocabulary(graph: Graph) -> int:
+    from archcalc.cost import Costs
+
+    sizes = [int(node.layer.vocab) for node in Costs(graph).layers() if node.layer and node.op == "embedding"]  # type: ignore[attr-defined]
+    return min(sizes, default=2)

@@ -1,0 +1,277 @@
+"""`archcalc profile`: what a network really costs on this machine.
+
+The total is timed on the module as it is; the times of single layers come from a second pass over
+the same weights in which every layer's end is marked. What a layer computes and moves is static.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from archcalc.cost import Costs
+from archcalc.network.graph import Node
+from archcalc.network.load import Graph
+from archcalc.pytorch.instance import example_inputs, instantiate
+from archcalc.pytorch.memory import out_of_memory, peak_bytes, tensor_bytes
+from archcalc.pytorch.setup import DTYPES, Setup, applied, device_name, find_device
+from archcalc.pytorch.timing import Clock, Times, repeat, settle
+from archcalc.quantity import product
+from archcalc.reports.rows import Row, flat
+
+OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
+    "sgd": lambda parameters: torch.optim.SGD(parameters, lr=1e-4),
+    "adam": lambda parameters: torch.optim.Adam(parameters, lr=1e-5),
+    "adamw": lambda parameters: torch.optim.AdamW(parameters, lr=1e-5),
+}
+PHASES = ("zero_grad", "forward", "loss", "backward", "step")
+
+
+@dataclass
+class LayerTime:
+    """The times of a layer's copies; `row` has its static costs."""
+
+    row: Row
+    bytes: int
+    copies: list[Times] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """The sum over the copies of their medians."""
+        return sum(times.median for times in self.copies)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The fastest and the slowest copy."""
+        medians = [times.median for times in self.copies]
+        return min(medians, default=0.0), max(medians, default=0.0)
+
+
+@dataclass
+class Profile:
+    """What was measured."""
+
+    graph: Graph
+    setup: Setup
+    device: str
+    threads: int | None
+    total: Times
+    phases: dict[str, Times]
+    layers: list[LayerTime]
+    peak: int | None
+    warmup: int
+    costs: Costs
+
+    @property
+    def layer_seconds(self) -> float:
+        """The sum of the layers' times."""
+        return sum(layer.seconds for layer in self.layers)
+
+    @property
+    def samples_per_second(self) -> float:
+        """How many samples of the batch go through in a second."""
+        return self.graph.batch / self.total.median if self.total.median else 0.0
+
+
+def profile(graph: Graph, setup: Setup, progress: Callable[[str], None] = lambda what: None) -> Profile:
+    """Measure one network.
+
+    Raises:
+        RequestError: the device does not exist, or has too little memory.
+        BuildError: the network cannot be written as a module.
+    """
+    device = find_device(setup.device)
+    with applied(setup), out_of_memory(graph, setup, device):
+        session = Session(graph, setup, device)
+        progress("warming up")
+        warmup = settle(session.timed, setup.budget)
+        session.total = Times()
+        session.phases = {name: Times() for name in session.phases}
+        progress("measuring")
+        repeat([session.timed], setup.budget, lambda: progress("measuring"))
+        progress("measuring layers")
+        layers = session.layer_times()
+        peak = peak_bytes(session.run, device, session.held())
+        return Profile(
+            graph, setup, device_name(device), torch.get_num_threads() if device.type == "cpu" else None,
+            session.total, session.phases, layers, peak, warmup, session.costs,
+        )  # fmt: skip
+
+
+def compare(
+    graphs: tuple[Graph, Graph], setup: Setup, progress: Callable[[str], None] = lambda what: None
+) -> tuple[list[Times], list[float]]:
+    """Two networks in turn, A B A B ...: the times of both, and the ratio A/B of each round."""
+    device = find_device(setup.device)
+    with applied(setup), out_of_memory(graphs[0], setup, device):
+        sessions = [Session(graph, setup, device) for graph in graphs]
+        for session in sessions:
+            settle(session.timed, setup.budget)
+            session.total = Times()
+        repeat([session.timed for session in sessions], setup.budget, lambda: progress("measuring"))
+    first, second = (session.total.seconds for session in sessions)
+    return [session.total for session in sessions], [a / b for a, b in zip(first, second)]
+
+
+class Session:
+    """A module on its device with input, and one run of it."""
+
+    def __init__(self, graph: Graph, setup: Setup, device: torch.device) -> None:
+        torch.manual_seed(setup.seed)
+        self.graph, self.setup, self.device = graph, setup, device
+        self.costs = Costs(graph)
+        self.clock = Clock(device)
+        self.total = Times()
+        self.phases: dict[str, Times] = {name: Times() for name in PHASES} if setup.train else {}
+        self.module = self._prepare(instantiate(graph, str(device)))
+        self.called: Any = torch.compile(self.module) if setup.compiled else self.module
+        self.inputs = [self._cast(x) for x in example_inputs(graph, str(device))]
+        self.optimizer = OPTIMIZERS[setup.optimizer](list(self.module.parameters())) if setup.train else None
+        self.targets = self._targets() if setup.train else []
+
+    def _prepare(self, module: nn.Module) -> nn.Module:
+        module = module.to(DTYPES[self.setup.dtype])
+        if self.setup.channels_last:
+            module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return module.train(self.setup.train)
+
+    def _cast(self, x: torch.Tensor) -> torch.Tensor:
+        if x.is_floating_point():
+            x = x.to(DTYPES[self.setup.dtype])
+            if self.setup.channels_last and x.dim() == 4:
+                x = x.to(memory_format=torch.channels_last)
+        return x
+
+    def _targets(self) -> list[torch.Tensor]:
+        """Random targets for the spec's loss, one for each output."""
+        with torch.no_grad():
+            outputs = self.called(*self.inputs)
+        kind = self.graph.document.loss.text if self.graph.document.loss else "mse"
+        targets = []
+        for output in outputs if isinstance(outputs, tuple) else (outputs,):
+            if kind in ("crossentropy", "nll"):
+                classes = output.shape[-1] if output.dim() < 4 else output.shape[1]
+                rows = output.shape[:-1] if output.dim() < 4 else (output.shape[0], *output.shape[2:])
+                targets.append(torch.randint(classes, rows, device=output.device))
+            else:
+                targets.append(torch.rand_like(output))
+        return targets
+
+    def run(self) -> None:
+        """One forward pass, or one training step: zero_grad, forward, loss, backward, step."""
+        mark = self.clock.mark
+        if self.optimizer is None:
+            with torch.inference_mode():
+                self.called(*self.inputs)
+            mark()
+            return
+        self.optimizer.zero_grad(set_to_none=True)
+        mark()
+        outputs = self.called(*self.inputs)
+        mark()
+        loss = self._loss(outputs)
+        mark()
+        loss.backward()  # type: ignore[no-untyped-call]
+        mark()
+        self.optimizer.step()
+        mark()
+
+    def _loss(self, outputs: Any) -> torch.Tensor:
+        kind = self.graph.document.loss.text if self.graph.document.loss else "mse"
+        total = torch.zeros((), device=self.device)
+        for output, target in zip(outputs if isinstance(outputs, tuple) else (outputs,), self.targets):
+            total = total + _LOSSES[kind](output.float(), target if target.dtype == torch.long else target.float())
+        return total
+
+    def held(self) -> int:
+        """Bytes of the tensors that outlive a run; gradients do not, they are dropped first."""
+        self.clock.marks = []
+        tensors = [*self.module.parameters(), *self.module.buffers(), *self.inputs, *self.targets]
+        if self.optimizer is not None:
+            self.optimizer.zero_grad(set_to_none=True)
+            for state in self.optimizer.state.values():
+                tensors += [value for value in state.values() if isinstance(value, torch.Tensor)]
+        return tensor_bytes(tensors)
+
+    def timed(self) -> float:
+        """One run; its seconds, which are also kept."""
+        self.clock.start()
+        self.run()
+        spans = self.clock.between()
+        for name, seconds in zip(self.phases, spans):
+            self.phases[name].seconds.append(seconds)
+        self.total.seconds.append(sum(spans))
+        return sum(spans)
+
+    def layer_times(self) -> list[LayerTime]:
+        """The forward pass with a mark after every layer, repeated; one entry for each node."""
+        rows = list(_copies(flat(self.costs, expand=True)))
+        probed = self._prepare(instantiate(self.graph, str(self.device), self._probe))
+        probed.load_state_dict(self.module.state_dict(), assign=True)
+        times = [Times() for _ in rows]
+
+        def run() -> None:
+            self.clock.start()
+            with torch.inference_mode():
+                probed(*self.inputs)
+            for one, seconds in zip(times, self.clock.between()):
+                one.seconds.append(seconds)
+
+        for _ in range(3):
+            run()
+        for one in times:
+            one.seconds.clear()
+        repeat([run], self.setup.budget)
+        found: dict[int, LayerTime] = {}
+        folded = {id(row.node): row for row in flat(self.costs)}
+        for row, one in zip(rows, times):
+            assert row.node is not None
+            entry = found.get(id(row.node))
+            if entry is None:
+                shown = folded[id(row.node)]
+                entry = found[id(row.node)] = LayerTime(
+                    shown, _bytes_moved(row.node, shown, self.setup.width, self.graph.batch)
+                )
+            entry.copies.append(one)
+        return list(found.values())
+
+    def _probe(self, module: nn.Module, segment: str, output: Any) -> Any:
+        self.clock.mark()
+        return output
+
+
+_LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "crossentropy": lambda y, t: F.cross_entropy(
+        y.flatten(0, -2) if 2 < y.dim() < 4 else y, t.flatten() if 2 < y.dim() < 4 else t
+    ),
+    "nll": lambda y, t: F.nll_loss(y.flatten(0, -2), t.flatten()),
+    "mse": F.mse_loss,
+    "l1": F.l1_loss,
+    "bce": lambda y, t: F.binary_cross_entropy(y.clamp(0, 1), t),
+    "bcewithlogits": F.binary_cross_entropy_with_logits,
+}
+
+
+def _copies(rows: Iterator[Row]) -> Iterator[Row]:
+    """Rows as the module runs them: copies of a single layer are one call."""
+    last: Row | None = None
+    for row in rows:
+        node = row.node
+        assert node is not None
+        alone = node.copies > 1 and not node.children
+        if alone and last is not None and last.node is node and last.id.rpartition(".")[0] == row.id.rpartition(".")[0]:
+            continue
+        last = row
+        yield row
+
+
+def _bytes_moved(node: Node, row: Row, width: int, batch: int) -> int:
+    """The least that all copies of a layer read and write: inputs, weights and output once each."""
+    elements = sum(x.elements * batch for x in (*node.inputs, node.exit))
+    weights = sum(product(shape) for shape in node.params.values())
+    return int((elements + weights) * width * row.count)

@@ -1,0 +1,129 @@
+"""Tied weights: which nodes are one module used again, and which share single parameters."""
+
+from __future__ import annotations
+
+from archcalc.network.graph import Node
+from archcalc.pytorch.codes import code_of
+
+
+class Sharing:
+    """For each node of a graph, whose weights it uses.
+
+    A node that is the same as the one it is tied to calls that one's module. Otherwise it has a
+    module of its own, in which the parameters are replaced: one by one in a layer, all in a group.
+    """
+
+    def __init__(self, nodes: list[Node]) -> None:
+        self._target: dict[int, Node] = {}
+        self._covered: set[int] = set()
+        self._reused: dict[int, Node] = {}
+        self._visit(nodes)
+
+    def _visit(self, nodes: list[Node]) -> None:
+        for node in nodes:
+            if node.tied_to is not None and node.children:
+                self._pair(node, node.tied_to)
+            self._visit(node.children)
+            if node.layer is not None and node.tied and not node.children:
+                self._layer(node)
+
+    def _pair(self, node: Node, other: Node) -> None:
+        """Groups that are tied as a whole; lists written in place are gone through."""
+        if node.inline:
+            for child, counterpart in zip(node.children, other.children):
+                self._pair(child, counterpart)
+        elif node.children and node.params == {} and _has_ties(node):
+            self._target[id(node)] = other
+            self._cover(node.children)
+            if _same(node, other) and _wiring(node) == _wiring(other):
+                self._reused[id(node)] = other
+
+    def _cover(self, nodes: list[Node]) -> None:
+        for node in nodes:
+            self._covered.add(id(node))
+            self._cover(node.children)
+
+    def _layer(self, node: Node) -> None:
+        owners = {id(owner): owner for owner in node.tied.values()}
+        if node.params or len(owners) != 1 or id(node) in self._covered:
+            return
+        (owner,) = owners.values()
+        if owner.op == node.op and not owner.children and _equal(node, owner):
+            self._reused[id(node)] = owner
+
+    def is_reused(self, node: Node) -> bool:
+        """Whether `node` calls the module of another."""
+        return id(node) in self._reused
+
+    def module_of(self, node: Node) -> Node:
+        """The node whose module `node` calls: itself, or the first of those it is tied to."""
+        while id(node) in self._reused:
+            node = self._reused[id(node)]
+        return node
+
+    def is_called_again(self, node: Node) -> bool:
+        """Whether copies of `node` call one module several times, and not each its own."""
+        return self.is_reused(node) and not node.unfolded and self.module_of(node).copies == 1
+
+    def owners(self, node: Node) -> list[Node]:
+        """The nodes whose modules `node` needs for its weights, in order."""
+        if id(node) in self._target:
+            return [self.module_of(self._target[id(node)])]
+        if self.is_reused(node):
+            return [self.module_of(node)]
+        return list({id(owner): owner for _, owner in self.parameters(node)}.values())
+
+    def parameters(self, node: Node) -> list[tuple[str, Node]]:
+        """Each tied parameter of a layer, and the node that has it."""
+        if node.layer is None or id(node) in self._covered or id(node) in self._target:
+            return []
+        return [(name, self.module_of(owner)) for name, owner in node.tied.items()]
+
+    def target(self, node: Node) -> Node | None:
+        """The group whose parameters replace those of `node`, which has a module of its own."""
+        target = self._target.get(id(node))
+        return None if target is None or self.is_reused(node) else self.module_of(target)
+
+
+def _has_ties(node: Node) -> bool:
+    return bool(node.tied) or any(_has_ties(child) for child in node.children)
+
+
+def _wiring(group: Node) -> list[tuple[int, ...]]:
+    """What each layer inside a group reads, as numbers in the order of first use."""
+    labels = {id(tensor): number for number, tensor in enumerate(group.inputs[:1])}
+    found: list[tuple[int, ...]] = []
+
+    def visit(nodes: list[Node]) -> None:
+        for node in nodes:
+            if node.op == "expert":
+                labels.setdefault(id(node.inputs[0]), len(labels))
+            visit(node.children)
+            given = node.inputs if node.layer is not None else ()
+            found.append(tuple(labels.setdefault(id(tensor), len(labels)) for tensor in given))
+            for tensor in (node.exit, node.output):
+                for one in (tensor, *(tensor.outputs or {}).values()):
+                    labels.setdefault(id(one), len(labels))
+
+    visit(group.children)
+    return [*found, (labels.setdefault(id(group.exit), len(labels)),)]
+
+
+def _equal(a: Node, b: Node) -> bool:
+    """Whether two layers are made with the same arguments."""
+    one, other = code_of(a), code_of(b)
+    return (one.module, one.args, one.kwargs) == (other.module, other.args, other.kwargs)
+
+
+def _same(a: Node, b: Node) -> bool:
+    """Whether two groups compute the same function."""
+    if (a.op, a.block, len(a.children)) != (b.op, b.block, len(b.children)):
+        return False
+    if a.layer is not None and (b.layer is None or not _equal(a, b) or code_of(a).values != code_of(b).values):
+        return False
+    if a.layer is not None and code_of(a).call != code_of(b).call:
+        return False
+    return all(
+        (one.segment, one.copies, one.weights) == (other.segment, other.copies, other.weights) and _same(one, other)
+        for one, other in zip(a.children, b.children)
+    )

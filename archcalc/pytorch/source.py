@@ -1,0 +1,88 @@
+"""`archcalc build`: the text of a Python file that holds a network as a PyTorch module."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+
+from archcalc.cost import Costs
+from archcalc.network.load import Graph
+from archcalc.pytorch.codes import code_of
+from archcalc.pytorch.file import File
+from archcalc.pytorch.layout import wrap
+from archcalc.reports.numbers import shape
+
+_PIECES = os.path.join(os.path.dirname(__file__), "pieces", "modules.py")
+_WIDTH = 88
+
+
+def module_source(graph: Graph, probe: bool = False) -> str:
+    """The source of `graph` as a module, formatted; no import of archcalc.
+
+    Args:
+        graph: the network.
+        probe: pass every layer's output through a function `probe(module, name, output)`, which the
+            caller puts into the module's namespace.
+
+    Raises:
+        BuildError: something in the network cannot be written yet.
+    """
+    library = _library()
+    used = _with_needed(_pieces_of(graph), library)
+    file = File(graph, probe, set(used))
+    file.main()
+    file.classes[-1] = file.classes[-1].replace("{doc}", _summary(graph))
+    used |= file.helpers
+    body = "\n\n\n".join([*(text for name, text in library.items() if name in used), *file.classes])
+    imports = []
+    if re.search(r"\bmath\.", body):
+        imports += ["import math", ""]
+    if re.search(r"\btorch\.", body):
+        imports.append("import torch")
+    if re.search(r"\bF\.", body):
+        imports.append("import torch.nn.functional as F")
+    imports.append("from torch import nn")
+    lines = [*imports, "", "", *body.split("\n")]
+    return "\n".join(wrapped for line in lines for wrapped in wrap(line, _WIDTH)) + "\n"
+
+
+def _summary(graph: Graph) -> str:
+    totals = Costs(graph).totals
+    inputs = ", ".join(f"{name} {shape(x.shape)}" for name, x in graph.inputs.items())
+    several = "inputs " if len(graph.inputs) > 1 else "" if "input" in graph.inputs else "input "
+    lines = [
+        f"{graph.model}: {several}{inputs}, {totals.params:,} parameters, {totals.macs // graph.batch:,} MACs.",
+        "",
+        f"    Written by archcalc from {os.path.basename(graph.path)}.",
+        "    ",
+    ]
+    return "\n".join(lines).replace("\\", "/").replace('"""', '"')
+
+
+def _library() -> dict[str, str]:
+    """The source of every piece, by its name."""
+    with open(_PIECES, encoding="utf-8") as file:
+        text = file.read()
+    lines = text.splitlines()
+    return {
+        node.name: "\n".join(lines[node.lineno - 1 : node.end_lineno])
+        for node in ast.parse(text).body
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef))
+    }
+
+
+def _pieces_of(graph: Graph) -> set[str]:
+    """The pieces that the layers are written with."""
+    codes = [code_of(node) for node in Costs(graph).layers()]
+    called = {name for code in codes for name in re.findall(r"\b(rotate)\(", code.call)}
+    return called | {code.module for code in codes if code.module and not code.module.startswith("nn.")}
+
+
+def _with_needed(names: set[str], library: dict[str, str]) -> set[str]:
+    """`names` with the pieces that those use themselves."""
+    while True:
+        more = {name for name in library if any(re.search(rf"\b{name}\(", library[one]) for one in names)}
+        if more <= names:
+            return names
+        names = names | more

@@ -1,0 +1,275 @@
+"""How a graph falls into classes: the steps of each class, what flows into it, and which nodes share one.
+
+A class is written for a scope: a block's call, a copy of a repeat, an expert. What flows between
+steps are items: tensors, and the states of recurrent layers, for which the dictionary of the
+layer's further outputs stands.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Union
+
+from archcalc.layers.tensor import Alias, Tensor
+from archcalc.network.graph import Node
+from archcalc.network.load import Graph
+from archcalc.pytorch.codes import code_of
+from archcalc.pytorch.sharing import Sharing
+
+Item = Union[Tensor, "dict[str, Tensor]"]
+
+
+def steps(nodes: list[Node]) -> Iterator[Node]:
+    """The nodes of a class in order of execution; lists written in place belong to the class around them."""
+    for node in nodes:
+        if node.inline:
+            yield from steps(node.children)
+            if node.layer is not None:
+                yield node
+        else:
+            yield node
+
+
+def entry_of(node: Node) -> Tensor | None:
+    """What a group starts from."""
+    return node.inputs[0] if node.inputs else None
+
+
+def is_layers(node: Node) -> bool:
+    """Whether it is unequal copies of one layer, which need no class."""
+    return node.unfolded and node.children[0].layer is not None
+
+
+class Structure:
+    """What the classes of a graph are; everything is computed once.
+
+    `exports` holds the signatures of classes that give a recurrent state beside their output.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.sharing = Sharing(graph.nodes)
+        self.instances: dict[int, list[Node]] = {}
+        self.exports: set[int] = set()
+        self._wrappers: dict[int, Node] = {}
+        self._free: dict[int, list[Item]] = {}
+        self._modules: dict[int, list[Node]] = {}
+        self._signatures: dict[int, int] = {}
+        self._known: dict[Any, int] = {}
+        self._bundles: dict[int, int] = {}
+        self._reads: dict[int, Counter[int]] = {}
+        self._entries: dict[int, Node] = {}
+        self._origins: dict[int, Item] = {}
+        self._prepare(graph.nodes)
+        self._find(graph.nodes)
+        everywhere = self._count(graph.nodes)
+        everywhere.update(self._bundles.get(id(tensor), 0) for tensor in graph.outputs.values())
+        for group in [node for nodes in self.instances.values() for node in nodes]:
+            bundle = id(group.exit.outputs)
+            if everywhere[bundle] > self._reads[id(group)][bundle]:
+                self.exports.add(self.signature(group))
+
+    def _prepare(self, nodes: list[Node]) -> None:
+        """Note which copies belong together, and what the aliases stand for."""
+        for node in nodes:
+            if node.unfolded:
+                self._wrappers.update({id(child): node for child in node.children})
+            for tensor in node.inputs:
+                if isinstance(tensor, Alias) and id(tensor) not in self._origins:
+                    self._origins[id(tensor)] = tensor.origin
+                    for name, extra in (tensor.outputs or {}).items():
+                        self._origins[id(extra)] = (tensor.origin.outputs or {})[name]
+                    if tensor.outputs and tensor.origin.outputs:
+                        self._origins[id(tensor.outputs)] = tensor.origin.outputs
+            entry = entry_of(node)
+            if node.layer is None and isinstance(entry, Alias) and id(entry) not in self._entries:
+                self._entries.update(dict.fromkeys(family(entry), node))  # those inside have it from this one
+            self._prepare(node.children)
+
+    def _find(self, nodes: list[Node]) -> None:
+        """Every group that is an instance of a class, outer ones first."""
+        for node in steps(nodes):
+            for group in self._scopes(node):
+                if not self.sharing.is_reused(node) and not self.sharing.is_reused(group):
+                    self.instances.setdefault(self.signature(group), []).append(group)
+                    self._find(group.children)
+
+    def plain(self, item: Item) -> Item:
+        """The tensor itself for the alias that a repeated layer starts from."""
+        while id(item) in self._origins and id(item) not in self._entries:
+            item = self._origins[id(item)]
+        return item
+
+    def _outer(self, node: Node, item: Item) -> Item:
+        """What `item` is called outside of the group `node`."""
+        first = node.children[0] if node.unfolded else node
+        entry = entry_of(first)
+        if isinstance(entry, Alias) and self._entries[id(entry)] is first and id(item) in family(entry):
+            item = self._origins[id(item)]
+        return self.plain(item)
+
+    def _scopes(self, node: Node) -> list[Node]:
+        if node.layer is not None:
+            return node.children if node.op == "moe" else []
+        return [] if is_layers(node) else node.children if node.unfolded else [node]
+
+    def _count(self, nodes: list[Node]) -> Counter[int]:
+        """How often the state of each recurrent layer is read in `nodes`, by the id of its outputs."""
+        total: Counter[int] = Counter()
+        for node in nodes:
+            outputs = node.exit.outputs
+            if outputs and node.exit.state:
+                self._bundles.update({id(extra): id(outputs) for extra in outputs.values()})
+            inside = self._count(node.children)
+            self._reads[id(node)] = inside
+            total.update(inside)
+            for item in layer_inputs(node) if node.layer is not None else ():
+                while id(item) in self._origins:
+                    item = self._origins[id(item)]
+                total[id(item) if isinstance(item, dict) else self._bundles.get(id(item), 0)] += 1
+        return total
+
+    # -- what flows -------------------------------------------------------------------------
+
+    def inputs(self, node: Node) -> list[Item]:
+        """What a step reads; a group first of all what it starts from."""
+        if is_layers(node):
+            own = {key for child in node.children for key in produced(child)}
+            read = [item for child in node.children for item in layer_inputs(child) if id(item) not in own]
+            return list({id(item): item for item in map(self.plain, read)}.values())
+        if node.layer is not None and node.op != "moe":
+            return [self.plain(item) for item in layer_inputs(node)]
+        entry = entry_of(node)
+        items = ([] if entry is None else [entry]) + self.free(node)
+        return [self._outer(node, item) for item in items]
+
+    def free(self, node: Node) -> list[Item]:
+        """What a group reads from around it beside the tensor it starts from, each once, in order."""
+        if id(node) in self._wrappers:
+            node = self._wrappers[id(node)]
+        if id(node) not in self._free:
+            found: dict[int, Item] = {}
+            for scope in self._scopes(node):
+                found.update({id(item): item for item in self._read_by(scope) if id(item) not in found})
+            self._free[id(node)] = list(found.values())
+        return self._free[id(node)]
+
+    def _read_by(self, group: Node) -> list[Item]:
+        own: set[int] = {id(entry_of(group))}
+        found: dict[int, Item] = {}
+        for step in steps(group.children):
+            for item in self.inputs(step):
+                if id(item) not in own:
+                    found.setdefault(id(item), item)
+            own |= produced(step)
+        if id(group.exit) not in own:
+            found.setdefault(id(group.exit), group.exit)
+        given = [value for value in group.arguments.values() if isinstance(value, Tensor) and id(value) in found]
+        first = {id(value): value for value in given}
+        return [*first.values(), *(item for key, item in found.items() if key not in first)]
+
+    def modules(self, node: Node) -> list[Node]:
+        """The layers and groups outside of a group whose weights it uses, each once, in order."""
+        if id(node) not in self._modules:
+            found: dict[int, Node] = {}
+            for scope in self._scopes(node):
+                inner = list(steps(scope.children))
+                own = {id(step) for step in inner}
+                for needed in (needed for step in inner for needed in self.needed(step)):
+                    if id(needed) not in own:
+                        found.setdefault(id(needed), needed)
+            self._modules[id(node)] = list(found.values())
+        return self._modules[id(node)]
+
+    def needed(self, step: Node) -> list[Node]:
+        """The layers and groups whose weights a step uses."""
+        if self.sharing.is_reused(step):
+            return self.sharing.owners(step)
+        copies = step.children if step.unfolded else [step]
+        found = [*self.sharing.owners(step), *(owner for one in copies for owner in self.sharing.owners(one))]
+        return found if is_layers(step) else found + self.modules(step)
+
+    # -- which nodes share a class ----------------------------------------------------------
+
+    def signature(self, group: Node) -> int:
+        """A number that two groups share if one class does for both: all but their numbers is equal."""
+        if id(group) not in self._signatures:
+            entry = entry_of(group)
+            labels: dict[int, Any] = {id(item): number for number, item in enumerate(self.free(group), 1)}
+            labels[id(entry)] = 0
+            labels.update({id(node): ("module", number) for number, node in enumerate(self.modules(group))})
+            parts: list[Any] = [group.op if group.block else "", entry is None, len(self.free(group))]
+            for number, step in enumerate(steps(group.children)):
+                parts.append(self._step_signature(step, labels))
+                labels[id(step)] = ("step", number)
+                for name, item in _outputs(step):
+                    labels[id(item)] = (number, name)
+            parts.append(labels[id(group.exit)])
+            self._signatures[id(group)] = self._known.setdefault(tuple(parts), len(self._known))
+        return self._signatures[id(group)]
+
+    def _step_signature(self, step: Node, labels: dict[int, Any]) -> Any:
+        reads = tuple(labels[id(item)] for item in self.inputs(step))
+        copies = step.children if step.unfolded else [step]
+        ties = tuple(
+            (
+                tuple(labels[id(owner)] for owner in self.sharing.owners(one)),
+                self.sharing.is_reused(one),
+                tuple(one.tied),
+            )
+            for one in copies
+        )
+        inner: list[Any] = []
+        for one in copies:
+            several = one.copies if step.unfolded else one.copies > 1
+            if one.layer is None:
+                inner.append((several, self.signature(one), tuple(labels[id(node)] for node in self.modules(one))))
+                continue
+            code = code_of(one)
+            experts = tuple(self.signature(child) for child in self._scopes(one))
+            inner.append((several, code.module, code.call, len(code.args), tuple(code.kwargs), experts))
+        return step.op, step.segment, reads, ties, tuple(inner)
+
+    def gives_state(self, node: Node) -> bool:
+        """Whether a group's class gives a state beside its output."""
+        return any(self.signature(scope) in self.exports for scope in self._scopes(node))
+
+
+def layer_inputs(node: Node) -> list[Item]:
+    """What a layer reads; the state of a recurrent layer in place of the layer's output."""
+    given = node.layer.__dict__.get("state") if node.layer is not None else None
+    if node.op == "moe":
+        return list(node.inputs[:1])  # what experts give is not read by the layer around them
+    if isinstance(given, Tensor) and given.state is not None and given.outputs:
+        return [node.inputs[0], given.outputs]
+    return list(node.inputs)
+
+
+def family(tensor: Tensor) -> set[int]:
+    """The ids of a tensor, of the further outputs that come with it, and of its state."""
+    outputs = tensor.outputs
+    return {id(tensor), *((id(outputs), *map(id, outputs.values())) if outputs else ())}
+
+
+def _outputs(step: Node) -> Iterator[tuple[Any, Item]]:
+    """Everything that a step gives, with a name for each."""
+    for tensor in (step.exit, step.output):
+        yield "", tensor
+        if tensor.outputs:
+            yield "state", tensor.outputs
+            yield from tensor.outputs.items()
+
+
+def produced(step: Node) -> set[int]:
+    """The ids of everything that a step gives."""
+    return {id(item) for _, item in _outputs(step)}
+
+
+def producer(group: Node) -> Node | None:
+    """The recurrent layer inside a group whose state the group gives."""
+    for step in steps(group.children):
+        if step.exit.outputs is not None and step.exit.outputs is group.exit.outputs:
+            last = step.children[-1] if step.unfolded else step
+            return last if last.layer is not None else producer(last)
+    return None

@@ -1,0 +1,132 @@
+"""Measuring time properly: warm-up until it settles, device work waited for, median and spread."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+# Warm-up ends when the last runs lie this close together, relative to their median.
+_SETTLED = 0.05
+_LAST = 3
+_LONGEST_WARMUP = 30
+
+
+@dataclass
+class Times:
+    """Seconds of repeated runs."""
+
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        """The middle value; 0 for no run."""
+        return statistics.median(self.seconds) if self.seconds else 0.0
+
+    @property
+    def spread(self) -> float:
+        """Half the distance between the quartiles, in seconds."""
+        if len(self.seconds) < 4:
+            return (max(self.seconds) - min(self.seconds)) / 2 if self.seconds else 0.0
+        low, _, high = statistics.quantiles(self.seconds, n=4)
+        return (high - low) / 2
+
+
+class Clock:
+    """Marks of time on a device; `between` waits for the device and gives the seconds between them.
+
+    On CUDA a mark is an event in the stream, so that marking does not make the device wait.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.marks: list[float | torch.cuda.Event] = []
+
+    def start(self) -> None:
+        """Forget all marks, wait for the device, and make the first one."""
+        self.wait()
+        self.marks = []
+        self.mark()
+
+    def mark(self) -> None:
+        """One more mark."""
+        if self.device.type == "cuda":
+            event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+            event.record(torch.cuda.current_stream(self.device))
+            self.marks.append(event)
+        else:
+            if self.device.type != "cpu":
+                self.wait()
+            self.marks.append(time.perf_counter())
+
+    def wait(self) -> None:
+        """Until the device has done everything it was given."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        elif self.device.type == "mps":
+            torch.mps.synchronize()
+
+    def between(self) -> list[float]:
+        """Seconds between neighbouring marks."""
+        self.wait()
+        return [_elapsed(a, b) for a, b in zip(self.marks, self.marks[1:])]
+
+
+def _elapsed(a: float | torch.cuda.Event, b: float | torch.cuda.Event) -> float:
+    if isinstance(a, float) and isinstance(b, float):
+        return b - a
+    milliseconds: float = a.elapsed_time(b)  # type: ignore[union-attr,arg-type]
+    return milliseconds / 1000
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long to measure: runs that do not count, runs that do, and a bound in seconds."""
+
+    warmup: int | None = None
+    repeat: int = 20
+    seconds: float = 10.0
+
+
+def settle(run: Callable[[], float], budget: Budget) -> int:
+    """Run until the time settles, or as often as the budget says; how many runs that took.
+
+    At least one run is made; a third of the budget's seconds is the most it takes.
+    """
+    if budget.warmup is not None:
+        for _ in range(budget.warmup):
+            run()
+        return budget.warmup
+    end = time.perf_counter() + budget.seconds / 3
+    recent: list[float] = []
+    for index in range(_LONGEST_WARMUP):
+        recent = [*recent, run()][-_LAST:]
+        if time.perf_counter() > end or (len(recent) == _LAST and _is_settled(recent)):
+            return index + 1
+    return _LONGEST_WARMUP
+
+
+def _is_settled(seconds: Sequence[float]) -> bool:
+    return max(seconds) - min(seconds) <= _SETTLED * statistics.median(seconds)
+
+
+def repeat(runs: Sequence[Callable[[], object]], budget: Budget, step: Callable[[], None] = lambda: None) -> int:
+    """Call each of `runs` in turn, A B A B ..., until the budget is used up; how many rounds that were.
+
+    An interrupt ends it early and keeps what is there, if one round is complete.
+    """
+    end = time.perf_counter() + budget.seconds
+    rounds = 0
+    try:
+        while rounds < budget.repeat and (rounds < 3 or time.perf_counter() < end):
+            for run in runs:
+                run()
+            rounds += 1
+            step()
+    except KeyboardInterrupt:
+        if not rounds:
+            raise
+    return rounds

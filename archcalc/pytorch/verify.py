@@ -1,0 +1,211 @@
+"""`archcalc verify`: the static numbers beside those of the module that runs.
+
+The module is built on the meta device, which computes shapes and counts operations without memory
+or arithmetic, so that a model of any size is compared in seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from archcalc.cost import Costs
+from archcalc.layers.tensor import Tensor
+from archcalc.network.gradients import backward, backward_macs
+from archcalc.network.graph import Node
+from archcalc.network.load import Graph
+from archcalc.network.parameters import named_parameters
+from archcalc.pytorch.instance import example_inputs, instantiate
+
+# What PyTorch raises for layers that it does not take.
+_REFUSALS = (RuntimeError, ValueError, IndexError, AssertionError)
+
+
+@dataclass
+class Difference:
+    """One number that is not the same on both sides."""
+
+    layer: str
+    what: str
+    ours: Any
+    theirs: Any
+
+    def __str__(self) -> str:
+        return f"{self.layer}: {self.what} is {self.ours} here, {self.theirs} in PyTorch"
+
+
+@dataclass
+class Verification:
+    """What was compared, and what differs.
+
+    Attributes:
+        layers: how many outputs were compared; parameters: how many named tensors.
+        params, flops, backward_flops: PyTorch's totals.
+    """
+
+    layers: int = 0
+    parameters: int = 0
+    params: int = 0
+    flops: int = 0
+    backward_flops: int = 0
+    differences: list[Difference] = field(default_factory=list)
+
+
+@dataclass
+class _Output:
+    name: str
+    shapes: list[list[int]]
+    flops: int
+
+
+def verify(graph: Graph) -> Verification:
+    """Compare output shapes, named parameters and forward FLOPs, layer by layer; buffers and backward FLOPs in total.
+
+    Raises:
+        BuildError: something in the network cannot be written as a module yet.
+    """
+    counter = FlopCounterMode(display=False)
+    seen: list[_Output] = []
+    before = 0
+
+    def probe(module: nn.Module, segment: str, output: Any) -> Any:
+        nonlocal before
+        total = counter.get_total_flops()
+        path = getattr(module, "_archcalc_path", "")
+        name = f"{path}.{segment}" if path else segment
+        seen.append(_Output(name, _shapes(output), total - before))
+        before = total
+        return output
+
+    # Without training a batch of one sample is no error for batch norms.
+    module = instantiate(graph, "meta", probe).eval()
+    for name, inner in module.named_modules():
+        inner._archcalc_path = name
+    expected = list(_expected(graph.nodes, "", graph.batch))
+    with counter, torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        try:
+            outputs = module(*example_inputs(graph, "meta"))
+        except _REFUSALS as error:
+            refused = expected[len(seen)].id if len(seen) < len(expected) else graph.model
+            reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+            return Verification(
+                len(seen), differences=[Difference(refused, "the layer", "possible", f"refused ({reason})")]
+            )
+        forward = counter.get_total_flops()
+        _backward(outputs if isinstance(outputs, tuple) else (outputs,))
+    backward_flops = counter.get_total_flops() - forward - _counted_too_often(graph)
+    result = Verification(len(seen), flops=forward, backward_flops=backward_flops)
+    _compare_outputs(graph, expected, seen, result)
+    _compare_parameters(graph, module, result)
+    if 2 * backward_macs(graph) != backward_flops:
+        ours = 2 * backward_macs(graph)
+        result.differences.append(Difference(graph.model, "backward FLOPs", ours, backward_flops))
+    return result
+
+
+def _backward(outputs: tuple[torch.Tensor, ...]) -> None:
+    loss = sum((output.float().sum() for output in outputs), torch.zeros((), device="meta"))
+    if loss.requires_grad:
+        loss.backward()  # type: ignore[no-untyped-call]
+
+
+def _counted_too_often(graph: Graph) -> int:
+    """PyTorch's counter (2.13) counts the weight gradient of a grouped convolution once for each group."""
+    total = 0
+    for one in backward(graph):
+        if one.node.op in ("conv", "convtranspose"):
+            groups = int(one.node.layer.groups)  # type: ignore[union-attr]
+            total += 2 * one.runs * graph.batch * int(one.node.macs) * (groups - 1)
+    return total
+
+
+def _shapes(output: Any) -> list[list[int]]:
+    tensors = [output] if isinstance(output, torch.Tensor) else [one for one in output if isinstance(one, torch.Tensor)]
+    return [list(tensor.shape[1:]) for tensor in tensors]
+
+
+@dataclass
+class _Expected:
+    """A layer as it runs: all its copies in one go where they are of one layer, else one by one."""
+
+    id: str
+    output: Tensor
+    flops: int
+    in_expert: bool
+
+
+def _expected(nodes: list[Node], prefix: str, runs: int, in_expert: bool = False) -> Iterator[_Expected]:
+    for node in nodes:
+        name = prefix + node.segment
+        if node.unfolded:
+            first = 0
+            for child in node.children:
+                yield from _copies(child, f"{name}.", first, runs, in_expert)
+                first += child.copies
+        elif node.layer is None and not node.inline:
+            if node.copies > 1:
+                yield from _copies(node, f"{name}.", 0, runs, in_expert)
+            else:
+                yield from _expected(node.children, f"{name}.", runs, in_expert)
+        elif node.op == "moe":
+            (expert,) = node.children
+            yield from _expected(expert.children, f"{name}.experts.0.", runs * expert.work, True)
+            yield _layer(node, name, runs, in_expert)
+        else:
+            yield from _expected(node.children, prefix, runs, in_expert)
+            if node.layer is not None:
+                yield _layer(node, name, runs, in_expert)
+
+
+def _copies(node: Node, prefix: str, first: int, runs: int, in_expert: bool) -> Iterator[_Expected]:
+    if node.layer is not None:
+        yield _layer(node, f"{prefix}{first}", runs, in_expert)
+        return
+    for index in range(first, first + node.copies):
+        yield from _expected(node.children, f"{prefix}{index}.", runs, in_expert)
+
+
+def _layer(node: Node, name: str, runs: int, in_expert: bool) -> _Expected:
+    return _Expected(name, node.output, 2 * int(node.macs) * node.copies * runs, in_expert)
+
+
+def _compare_outputs(graph: Graph, expected: list[_Expected], seen: list[_Output], result: Verification) -> None:
+    """Both sides are in order of execution."""
+    if len(expected) != len(seen):
+        result.differences.append(Difference(graph.model, "the number of layers", len(expected), len(seen)))
+        return
+    for ours, theirs in zip(expected, seen):
+        tensors = [ours.output]
+        if ours.output.parts:
+            tensors = list((ours.output.outputs or {}).values())
+        shapes = [[int(size) for size in tensor.shape] for tensor in tensors]
+        if shapes != theirs.shapes and not ours.in_expert:
+            one = len(shapes) == len(theirs.shapes) == 1
+            shown = (shapes[0], theirs.shapes[0]) if one else (shapes, theirs.shapes)
+            result.differences.append(Difference(ours.id, "the output", *shown))
+        if ours.flops != theirs.flops:
+            result.differences.append(Difference(ours.id, "FLOPs", ours.flops, theirs.flops))
+    total = Costs(graph).totals.flops
+    if total != result.flops:
+        result.differences.append(Difference(graph.model, "forward FLOPs", total, result.flops))
+
+
+def _compare_parameters(graph: Graph, module: nn.Module, result: Verification) -> None:
+    ours = {name: list(shape) for name, shape in named_parameters(graph.nodes)}
+    theirs = {name: list(tensor.shape) for name, tensor in module.named_parameters()}
+    result.parameters = len(theirs)
+    result.params = sum(tensor.numel() for tensor in module.parameters())
+    for name in dict.fromkeys([*ours, *theirs]):
+        if ours.get(name) != theirs.get(name):
+            result.differences.append(
+                Difference(name, "the shape", ours.get(name, "missing"), theirs.get(name, "missing"))
+            )
+    buffers = sum(tensor.numel() for tensor in module.buffers())
+    static = Costs(graph).totals.buffers
+    if buffers != static:
+        result.differences.append(Difference(graph.model, "the number of elements in buffers", static, buffers))
