@@ -1,0 +1,1 @@
+"""The lint rules: one file each, in a folder for each group."""

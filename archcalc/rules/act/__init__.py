@@ -1,0 +1,1 @@
+"""ACT: activations and losses."""

@@ -1,0 +1,55 @@
+"""ACT402."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.edits import without_layer
+from archcalc.rules.losses import classes, last_layers, loss, loss_note
+from archcalc.rules.mending import mend
+from archcalc.rules.model import Model
+
+
+@rule("ACT402", "log-softmax-before-cross-entropy")
+class LogSoftmaxBeforeCrossEntropy(Rule):
+    """The loss takes the logarithm of softmax, and so does the model.
+
+    The values and gradients are right, because log-softmax of a log-softmax is the same again; one
+    of the two is work for nothing.
+
+    Example:
+        model: example
+        input: [20]
+        layers: [linear 10, logsoftmax]
+        loss: crossentropy
+
+    Use instead:
+        model: example
+        input: [20]
+        layers: [linear 10, logsoftmax]
+        loss: nll
+
+    Reference:
+        torch.nn.CrossEntropyLoss: equivalent to LogSoftmax and NLLLoss.
+    """
+
+    severity = "info"
+    fixable = "unsafe"
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """The log-softmax that the loss reads."""
+        last = last_layers(model)
+        if loss(model) != "crossentropy" or not last or any(node.op != "logsoftmax" for node in last):
+            return
+        for node in last:
+            if classes(node) is not None:
+                work = int(node.other_flops)
+                yield self.finding(
+                    model.placed(node),
+                    f"`crossentropy` takes the log-softmax again: {work:,} operations a sample for nothing",
+                    "write `loss: nll`, or delete the layer if nothing else needs logarithms of probabilities",
+                    loss_note(model),
+                    mend(model, node, last, "delete the log-softmax", without_layer(node), safe=False),
+                    operations=work,
+                )

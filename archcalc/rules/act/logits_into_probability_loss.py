@@ -1,0 +1,62 @@
+"""ACT404."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.losses import UNCHANGED, last_layers, loss, loss_note
+from archcalc.rules.model import Model
+
+_THROUGH = (*UNCHANGED, "select", "slice", "dropout")
+# Layers whose outputs can be any number.
+_LINEAR = ("linear", "conv", "convtranspose", "batchnorm", "layernorm", "instancenorm", "groupnorm", "residual")
+# What each loss takes, what the layers that give something else give, and what is missing.
+_WANTED = {
+    "nll": ("logarithms of probabilities", (*_LINEAR, "softmax", "relu", "sigmoid", "tanh"), "logsoftmax", "crossentropy"),
+    "bce": ("probabilities", (*_LINEAR, "relu", "tanh", "logsoftmax"), "sigmoid", "bcewithlogits"),
+}  # fmt: skip
+
+
+@rule("ACT404", "logits-into-probability-loss")
+class LogitsIntoProbabilityLoss(Rule):
+    """The loss takes probabilities or their logarithms, and the model gives something else.
+
+    `nll` picks out a number and negates it: without a log-softmax before it the loss has no lower
+    bound, and training makes it −∞. `bce` takes logarithms of its input, and PyTorch stops with an
+    error where that lies outside [0, 1].
+
+    Example:
+        model: example
+        input: [20]
+        layers: [linear 10]
+        loss: nll
+
+    Use instead:
+        model: example
+        input: [20]
+        layers: [linear 10, logsoftmax]
+        loss: nll
+
+    Reference:
+        torch.nn.NLLLoss and BCELoss.
+    """
+
+    severity = "error"
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """The last layer, when every output comes from one that cannot give what the loss takes."""
+        name, last = loss(model), last_layers(model, _THROUGH)
+        if name not in _WANTED or not last:
+            return
+        takes, others, missing, instead = _WANTED[name]
+        if any(node.op not in others for node in last):
+            return
+        for node in last:
+            yield self.finding(
+                model.placed(node),
+                f"`{name}` takes {takes}, but the model's output comes from `{node.op}`",
+                f"add `{missing}`, or write `loss: {instead}`",
+                loss_note(model),
+                loss=name,
+            )

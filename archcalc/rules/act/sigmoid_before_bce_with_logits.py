@@ -1,0 +1,59 @@
+"""ACT403."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.edits import without_layer
+from archcalc.rules.losses import UNCHANGED, last_layers, loss, loss_note
+from archcalc.rules.mending import mend
+from archcalc.rules.model import Model
+
+_THROUGH = (*UNCHANGED, "select", "slice")
+
+
+@rule("ACT403", "sigmoid-before-bce-with-logits")
+class SigmoidBeforeBceWithLogits(Rule):
+    """The loss applies sigmoid, and the model has applied it already.
+
+    A sigmoid of a sigmoid lies between 0.5 and 0.731: the loss cannot fall below 0.313 for a
+    positive example, nor below 0.693, a coin's, for a negative one.
+
+    Example:
+        model: example
+        input: [20]
+        layers: [linear 1, sigmoid]
+        loss: bcewithlogits
+
+    Use instead:
+        model: example
+        input: [20]
+        layers: [linear 1]
+        loss: bcewithlogits
+
+    Reference:
+        torch.nn.BCEWithLogitsLoss: it combines a sigmoid and the loss.
+    """
+
+    severity = "error"
+    fixable = "unsafe"
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """The sigmoid that the loss reads, when every output has one."""
+        last = last_layers(model, _THROUGH)
+        if loss(model) != "bcewithlogits" or not last or any(node.op != "sigmoid" for node in last):
+            return
+        positive, negative = math.log(1 + 1 / math.e), math.log(2)
+        for node in last:
+            yield self.finding(
+                model.placed(node),
+                "`bcewithlogits` applies sigmoid again: the loss cannot fall below "
+                f"{positive:.3f} for a positive example and {negative:.3f} for a negative one",
+                "delete the sigmoid, or write `loss: bce`",
+                loss_note(model),
+                mend(model, node, last, "delete the sigmoid", without_layer(node), safe=False),
+                positive=positive,
+                negative=negative,
+            )

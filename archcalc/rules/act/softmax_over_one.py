@@ -1,0 +1,53 @@
+"""ACT408."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archcalc.layers.activation import LogSoftmax, Softmax
+from archcalc.quantity import varies
+from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.model import Model
+
+
+@rule("ACT408", "softmax-over-one")
+class SoftmaxOverOne(Rule):
+    """A softmax over a single element: it is 1, whatever goes in.
+
+    One number over the sum of that one number. Nothing before it gets a gradient. For one logit of
+    two classes `sigmoid` was meant; for a map of scores another axis.
+
+    Example:
+        model: example
+        input: [20]
+        layers: [linear 1, softmax]
+        loss: bce
+
+    Use instead:
+        model: example
+        input: [20]
+        layers: [linear 1, sigmoid]
+        loss: bce
+
+    Reference:
+        The definition of torch.nn.Softmax.
+    """
+
+    severity = "error"
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """Every softmax whose axis has size 1, unless a dim gives that size."""
+        for placed in model.layers:
+            node, layer = placed.node, placed.node.layer
+            if not isinstance(layer, (Softmax, LogSoftmax)):
+                continue
+            x = node.inputs[0]
+            axis = x.feature_axis if layer.axis is None else x.axis(layer.axis)
+            if x.shape[axis] == 1 and not varies(x.shape[axis]):
+                value = 1 if node.op == "softmax" else 0
+                yield self.finding(
+                    placed,
+                    f"`{node.op}` over axis {axis} of {x}, which has size 1: its output is always {value}",
+                    "use `sigmoid`, or give axis= another axis",
+                    value=value,
+                )

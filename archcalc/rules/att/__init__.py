@@ -1,0 +1,1 @@
+"""ATT: attention and sequences."""

@@ -1,0 +1,91 @@
+"""ATT602."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archcalc.diagnostics import Note
+from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.edits import with_argument
+from archcalc.rules.losses import last_layers
+from archcalc.rules.mending import mend
+from archcalc.rules.model import Model
+
+# Layers behind which the positions need not be those of the tokens.
+_MOVING = ("concat", "slice", "split", "rearrange", "reshape", "transpose", "flatten", "roll")
+
+
+@rule("ATT602", "missing-causal-mask")
+class MissingCausalMask(Rule):
+    """One attention without a causal mask between others that have one.
+
+    A model whose layers see only what came before predicts each next token from the past. A single
+    layer without the mask shows every position the tokens after it, and through it all layers
+    behind: the loss falls towards 0, and the model writes nonsense.
+
+    Example:
+        model: example
+        dims: {seq: 16}
+        input: [seq]
+        layers:
+          - embedding vocab=1000 dim=64 name=tokens
+          - posembed length=16
+          - residual: [layernorm, attention 4 bias=qvo causal=true]
+          - residual: [layernorm, attention 4 bias=qvo]
+          - linear 1000 tie=tokens
+        loss: crossentropy
+
+    Use instead:
+        model: example
+        dims: {seq: 16}
+        input: [seq]
+        layers:
+          - embedding vocab=1000 dim=64 name=tokens
+          - posembed length=16
+          - residual: [layernorm, attention 4 bias=qvo causal=true]
+          - residual: [layernorm, attention 4 bias=qvo causal=true]
+          - linear 1000 tie=tokens
+        loss: crossentropy
+
+    Reference:
+        Vaswani et al. 2017, arXiv:1706.03762, section 3.2.3.
+    """
+
+    severity = "error"
+    fixable = "unsafe"
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """Every unmasked self-attention of a model of one token sequence that predicts tokens, where others are masked."""
+        inputs = list(model.graph.inputs.values())
+        if len(inputs) != 1 or inputs[0].rank != 1 or not inputs[0].integer or not _predicts_tokens(model):
+            return
+        attention = [placed.node for placed in model.layers if placed.node.op == "attention"]
+        masked = [node for node in attention if getattr(node.layer, "causal", False)]
+        if not masked or any(placed.node.op in _MOVING for placed in model.layers):
+            return
+        open_ = [node for node in attention if node not in masked and getattr(node.layer, "kv", None) is None]
+        for node in open_:
+            yield self.finding(
+                model.placed(node),
+                f"this attention sees the tokens that come after; {len(masked)} of the {len(attention)} do not",
+                "write causal=true",
+                (Note("an attention with a mask", masked[0].place),),
+                mend(model, node, open_, "write causal=true", with_argument(node, "causal", "true"), safe=False),
+                masked=len(masked),
+                attention=len(attention),
+            )
+
+
+def _predicts_tokens(model: Model) -> bool:
+    """Whether every output is a score for each token of the vocabulary at each position."""
+    vocabularies = {
+        int(getattr(placed.node.layer, "vocab", 0)) for placed in model.layers if placed.node.op == "embedding"
+    }
+    tokens, last = next(iter(model.graph.inputs.values())), last_layers(model)
+    return bool(last) and all(
+        node.op in ("linear", "logsoftmax")
+        and node.exit.rank == 2
+        and node.exit.shape[0] == tokens.shape[0]
+        and int(node.exit.shape[1]) in vocabularies
+        for node in last
+    )

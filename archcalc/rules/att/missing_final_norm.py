@@ -1,0 +1,72 @@
+"""ATT606."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archcalc.network.graph import Node
+from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.model import Model
+
+_NORMS = ("layernorm", "rmsnorm")
+
+
+@rule("ATT606", "missing-final-norm")
+class MissingFinalNorm(Rule):
+    """A stack of residual layers that normalise what they read, and no norm behind the last.
+
+    In a pre-norm transformer nothing normalises the sum that runs through the stack, and it grows
+    with every layer. Models of this kind have one more norm before the head.
+
+    Example:
+        model: example
+        dims: {seq: 16}
+        input: [seq, 64]
+        layers:
+          - repeat: 4
+            layers:
+              - residual: [layernorm, attention 4 bias=qvo]
+              - residual: [layernorm, linear 256, gelu, linear 64]
+          - linear 10
+
+    Use instead:
+        model: example
+        dims: {seq: 16}
+        input: [seq, 64]
+        layers:
+          - repeat: 4
+            layers:
+              - residual: [layernorm, attention 4 bias=qvo]
+              - residual: [layernorm, linear 256, gelu, linear 64]
+          - layernorm
+          - linear 10
+
+    Reference:
+        Xiong et al. 2020, arXiv:2002.04745, section 3.
+    """
+
+    severity = "info"
+    evidence = "heuristic"
+    on = False
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """Every linear layer that reads the sum of a pre-norm residual outside of any residual."""
+        for placed in model.layers:
+            node = placed.node
+            before = model.producer(node.inputs[0]) if node.op == "linear" else None
+            while before is not None and before.op in ("select", "mean", "dropout"):
+                before = model.producer(before.inputs[0])
+            if before is not None and before.op == "residual" and _pre_norm(before):
+                yield self.finding(
+                    placed,
+                    "the sum of a pre-norm stack is read without a norm",
+                    "add the norm that the stack uses",
+                )
+
+
+def _pre_norm(residual: Node) -> bool:
+    """Whether the layers of a residual begin with a norm."""
+    first = residual.children[0] if residual.children else None
+    while first is not None and first.layer is None and first.children:
+        first = first.children[0]
+    return first is not None and first.op in _NORMS and first.inputs[0] is residual.inputs[0]

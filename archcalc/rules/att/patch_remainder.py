@@ -1,0 +1,53 @@
+"""ATT605."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.model import Model
+from archcalc.rules.reading import is_patches, readings
+from archcalc.rules.windows import fixed, space
+
+
+@rule("ATT605", "patch-remainder")
+class PatchRemainder(Rule):
+    """An image that its patches do not fill: the rest at the right and lower border is never read.
+
+    A convolution as wide as its stride cuts the image into patches. What is left over when the
+    patch does not divide the image belongs to no token.
+
+    Example:
+        model: example
+        input: [3, 230, 230]
+        layers:
+          - conv 192 kernel=16 stride=16
+          - rearrange 'c h w -> (h w) c'
+          - [posembed, layernorm]
+
+    Use instead:
+        model: example
+        input: [3, 224, 224]
+        layers:
+          - conv 192 kernel=16 stride=16
+          - rearrange 'c h w -> (h w) c'
+          - [posembed, layernorm]
+
+    Reference:
+        Dosovitskiy et al. 2020, arXiv:2010.11929, section 3.1.
+    """
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """Every such convolution whose image has a rest."""
+        for reading in readings(model):
+            unread = reading.total - reading.spanned
+            if unread and fixed(reading.tensor) and is_patches(model, reading.readers):
+                node = reading.readers[0]
+                yield self.finding(
+                    model.placed(node),
+                    f"{unread:,} of the {space(reading.tensor)} pixels ({unread / reading.total:.1%}) "
+                    f"are in none of the {space(node.exit)} patches",
+                    "make the image a multiple of the patch",
+                    unread=unread,
+                    total=reading.total,
+                )

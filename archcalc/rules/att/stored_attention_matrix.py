@@ -1,0 +1,64 @@
+"""ATT607."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from archcalc.quantity import product
+from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.model import Model
+
+
+@rule("ATT607", "stored-attention-matrix")
+class StoredAttentionMatrix(Rule):
+    """Attention scores that are kept as a matrix grow with the square of the sequence.
+
+    Without a fused kernel training stores heads·queries·keys numbers a layer and sample for the
+    backward pass. `attention` and `sdpa` call PyTorch's fused kernels where those take the
+    arguments; a `softmax` between two `matmul` never does.
+
+    Example:
+        model: example
+        dims: {seq: 128}
+        input: [seq, 64]
+        layers:
+          - linear 64 from=input name=query
+          - linear 64 from=input name=key
+          - transpose from=key name=keys
+          - matmul: [query, keys]
+          - softmax axis=-1
+          - matmul: [prev, query]
+
+    Use instead:
+        model: example
+        dims: {seq: 128}
+        input: [seq, 64]
+        layers:
+          - linear 64 from=input name=query
+          - linear 64 from=input name=key
+          - sdpa q=query k=key v=query
+
+    Reference:
+        Dao et al. 2022, arXiv:2205.14135 (FlashAttention).
+    """
+
+    severity = "info"
+    on = False
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """Every softmax over the columns of a matrix product, in fp32 and for the batch at hand."""
+        for placed in model.layers:
+            node: Any = placed.node
+            before = model.producer(node.inputs[0]) if node.op == "softmax" else None
+            while before is not None and before.op in ("scale", "dropout", "identity"):
+                before = model.producer(before.inputs[0])
+            after = model.only_consumer(node) if before is not None and before.op == "matmul" else None
+            if after is not None and after.op in ("matmul", "dropout"):
+                bytes_ = 4 * model.graph.batch * int(product(node.exit.shape))
+                yield self.finding(
+                    placed,
+                    f"the scores {node.exit} take {bytes_:,} bytes, and are kept for the backward pass",
+                    "use `sdpa` or `attention`, which have fused kernels",
+                    bytes=bytes_,
+                )

@@ -1,0 +1,104 @@
+"""What a rule is, what it finds, and how a finding is mended."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeVar
+
+from archcalc.diagnostics import Diagnostic, Note, Span
+from archcalc.rules.model import Model, Placed
+
+SEVERITIES = ("error", "warning", "info")
+# What a rule rests on: a proof from the graph, a measurement on hardware, a heuristic of the literature.
+EVIDENCE = ("proof", "measured", "heuristic")
+
+
+@dataclass(frozen=True)
+class Edit:
+    """The text at `place` becomes `text`."""
+
+    place: Span
+    text: str
+
+
+@dataclass(frozen=True)
+class Fix:
+    """Edits that make a finding go away; safe ones compute the same function."""
+
+    message: str
+    edits: tuple[Edit, ...]
+    safe: bool
+
+
+@dataclass(frozen=True)
+class Finding(Diagnostic):
+    """A diagnostic of a rule, about a layer, with its numbers in `data`."""
+
+    name: str = ""
+    evidence: str = "proof"
+    layer: str = ""
+    fix: Fix | None = None
+    data: dict[str, Any] = field(default_factory=dict, hash=False)
+
+
+class Rule:
+    """A rule. Its docstring says why, and holds an example that fires and one that is silent.
+
+    The docstring's sections are marked by lines `Example:`, `Use instead:` and `Reference:`; the
+    examples are whole specs, indented.
+    """
+
+    code: ClassVar[str] = ""
+    name: ClassVar[str] = ""
+    severity: ClassVar[str] = "warning"
+    evidence: ClassVar[str] = "proof"
+    on: ClassVar[bool] = True
+    fixable: ClassVar[str] = ""  # "safe", "unsafe" or nothing
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """Everything the rule finds in a network."""
+        raise NotImplementedError
+
+    def finding(
+        self,
+        where: Placed | Span,
+        message: str,
+        help: str | None = None,
+        notes: tuple[Note, ...] = (),
+        fix: Fix | None = None,
+        **data: Any,
+    ) -> Finding:
+        """A finding of this rule at a layer, or at a place of the spec."""
+        place = where if isinstance(where, Span) else where.node.place
+        layer = "" if isinstance(where, Span) else where.node.id
+        calls = () if isinstance(where, Span) else where.calls
+        return Finding(
+            self.code, message, place, help, (*notes, *calls), self.severity, self.name, self.evidence, layer, fix, data
+        )  # fmt: skip
+
+    @classmethod
+    def section(cls, title: str) -> str:
+        """A section of the docstring, its indentation taken off; empty when there is none."""
+        text = inspect.getdoc(cls) or ""
+        match = re.search(rf"^{title}:\n((?:[ ]+.*\n|\n)*(?:[ ]+.*)?)", text, re.MULTILINE)
+        return inspect.cleandoc(match.group(1)) + "\n" if match else ""
+
+
+RULES: dict[str, Rule] = {}
+_R = TypeVar("_R", bound=type[Rule])
+
+
+def rule(code: str, name: str) -> Callable[[_R], _R]:
+    """Register a rule under its code and its name."""
+
+    def register(cls: _R) -> _R:
+        if code in RULES or any(other.name == name for other in RULES.values()):
+            raise ValueError(f"two rules are called {code} or {name}")
+        cls.code, cls.name = code, name
+        RULES[code] = cls()
+        return cls
+
+    return register

@@ -1,0 +1,1 @@
+"""BUD: budgets and expectations."""

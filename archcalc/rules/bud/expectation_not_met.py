@@ -1,0 +1,41 @@
+"""BUD907."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archcalc.expectations import unmet
+from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.model import Model
+
+
+@rule("BUD907", "expectation-not-met")
+class ExpectationNotMet(Rule):
+    """A number that the spec's `expect:` states is not the one that comes out.
+
+    Expectations are a test that stands beside the model: a layer changed by mistake shows in the
+    number of parameters. They are about the spec as it stands, so nothing is compared with other
+    settings.
+
+    Example:
+        model: example
+        input: [784]
+        layers: [linear 100, relu, linear 10]
+        expect: {params: 79500}
+
+    Use instead:
+        model: example
+        input: [784]
+        layers: [linear 100, relu, linear 10]
+        expect: {params: 79510}
+
+    Reference:
+        The expectations of the spec.
+    """
+
+    severity = "error"
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """At each value that is not met."""
+        for number, found in enumerate(unmet(model.costs), 1):
+            yield self.finding(found.place, found.message, found.help, found.notes, number=number)

@@ -1,0 +1,50 @@
+"""BUD902."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archcalc.language.document import parse_amount
+from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.model import Model
+
+
+@rule("BUD902", "operations-over-budget")
+class OperationsOverBudget(Rule):
+    """More multiply-accumulates than the spec's `budget:` allows.
+
+    They are those of one sample, as a dense count has them. The finding names the layers that take
+    most of them.
+
+    Example:
+        model: example
+        input: [3, 32, 32]
+        layers: [conv 64 kernel=3 padding=1, relu, conv 64 kernel=3 padding=1]
+        budget: {macs: 10M}
+
+    Use instead:
+        model: example
+        input: [3, 32, 32]
+        layers: [conv 64 kernel=3 padding=1 stride=2, relu, conv 64 kernel=3 padding=1]
+        budget: {macs: 10M}
+
+    Reference:
+        The budget of the spec.
+    """
+
+    severity = "error"
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """At the budget's value."""
+        for key, value in model.graph.document.budget:
+            limit, actual = parse_amount(value.text), model.costs.totals.macs // model.graph.batch
+            if key.text == "macs" and limit is not None and actual > limit:
+                largest = sorted(model.costs.layers(), key=lambda node: -model.costs.own(node).macs)[:3]
+                named = ", ".join(f"{node.id} {model.costs.own(node).macs // model.graph.batch:,}" for node in largest)
+                yield self.finding(
+                    value,
+                    f"{actual:,} MACs, {actual - limit:,} above the budget of {value.text}",
+                    f"most are in {named}",
+                    macs=actual,
+                    limit=limit,
+                )

@@ -1,0 +1,64 @@
+"""BUD906."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archcalc.language.document import parse_amount
+from archcalc.rules.base import Edit, Finding, Fix, Rule, rule
+from archcalc.rules.bud.memory_over_budget import training_bytes
+from archcalc.rules.model import Model
+
+
+@rule("BUD906", "stale-budget")
+class StaleBudget(Rule):
+    """A budget more than twice what is needed: it would not notice the model doubling.
+
+    A limit is of use near the value. After a model has shrunk its budget should follow, or the
+    savings can be lost again in silence.
+
+    Example:
+        model: example
+        input: [784]
+        layers: [linear 10]
+        budget: {params: 1M}
+
+    Use instead:
+        model: example
+        input: [784]
+        layers: [linear 10]
+        budget: {params: 10K}
+
+    Reference:
+        The budget of the spec.
+    """
+
+    severity = "info"
+    fixable = "safe"
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """At the budget's value; a spec with variants has one budget for all of them."""
+        if model.graph.document.variants or model.graph.given or model.graph.batch != 1:
+            return
+        totals = model.costs.totals
+        actual = {"params": totals.params, "macs": totals.macs, "memory": training_bytes(model)}
+        for key, value in model.graph.document.budget:
+            limit, needed = parse_amount(value.text), actual[key.text]
+            if limit is not None and limit > 2 * needed > 0:
+                wanted = _round_up(needed)
+                fix = Fix(f"write {wanted}", (Edit(value, wanted),), safe=True) if not value.quoted else None
+                yield self.finding(
+                    value,
+                    f"the budget of {value.text} is {limit / needed:.1f} times the {needed:,} that the model needs",
+                    f"write {wanted}",
+                    (),
+                    fix,
+                    limit=limit,
+                    needed=needed,
+                )
+
+
+def _round_up(number: int) -> str:
+    """The number with two figures, rounded up: 7,850 as 7900."""
+    step = int(10 ** max(0, len(str(number)) - 2))
+    return str(-(-number // step) * step)

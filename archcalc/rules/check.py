@@ -1,0 +1,146 @@
+"""Runs the rules on a spec: from a path to findings, in order of place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from archcalc.diagnostics import Diagnostic, Note, Source, SpecError
+from archcalc.network.load import Graph, build_graph, split_variant
+from archcalc.rules.base import RULES, SEVERITIES, Finding, Rule
+from archcalc.rules.codes import LANGUAGE, WARNINGS, language_name
+from archcalc.rules.model import Model
+from archcalc.rules.selection import Selection, load_rules
+from archcalc.rules.suppressions import unsuppressed
+from archcalc.source import Scalar, read
+
+__all__ = ["Budget", "Selection", "by_severity", "check", "check_source", "load_rules"]
+
+# A budget far above what is needed.
+_STALE = "BUD906"
+
+
+class Budget(NamedTuple):
+    """Upper bounds from outside a spec: `amounts` by measure, and who set them."""
+
+    amounts: Mapping[str, str]
+    origin: str
+
+
+def check(spec: str, selection: Selection, budget: Budget | None = None) -> list[Finding]:
+    """All findings in the spec at `spec`, a path that may end in `@variant`.
+
+    An invalid spec has the findings of its errors, which no selection hides. Findings at one place
+    and of one rule are one: a block's is told once. Raises `RequestError` when the file cannot be read.
+    """
+    path, variant = split_variant(spec)
+    try:
+        source = read(path)
+    except SpecError as error:
+        return [_named(diagnostic) for diagnostic in error.diagnostics]
+    return check_source(source, selection, variant, budget)
+
+
+def check_source(
+    source: Source, selection: Selection, variant: str | None = None, budget: Budget | None = None
+) -> list[Finding]:
+    """As `check`, for a source already read."""
+    rules = selection.rules()
+    try:
+        graph = build_graph(source, variant)
+    except SpecError as error:
+        return [_named(diagnostic) for diagnostic in error.diagnostics]
+    added = _add_budget(graph, budget) if budget else []
+    return check_graph(graph, rules, selection, added, budget)
+
+
+def check_graph(
+    graph: Graph, rules: list[Rule], selection: Selection, added: list[Scalar], budget: Budget | None
+) -> list[Finding]:
+    """What `rules` find in a graph; of its budget the values `added` were set by `budget`."""
+    model = Model(graph)
+    found: dict[tuple[str, str, int, int], Finding] = {}
+    for one in rules:
+        for finding in one.check(model):
+            found.setdefault(_key(finding), finding)
+    findings = list(found.values())
+    if budget and added:
+        findings = [told for finding in findings if (told := _outside(finding, added, budget)) is not None]
+    kept = _unsuppressed(findings, graph, rules, selection, model)
+    if selection.severity:
+        kept = [replace(f, severity=selection.severity_of(f.code, f.name, f.severity)) for f in kept]
+    return sorted(kept, key=_order)
+
+
+def _unsuppressed(
+    findings: list[Finding], graph: Graph, rules: list[Rule], selection: Selection, model: Model
+) -> list[Finding]:
+    source = graph.document.source
+    others = {id(f.place.source): f.place.source for f in findings if f.place.source is not source}
+    if not any("archcalc:" in one.text for one in (source, *others.values())):
+        return findings
+    starts = {placed.node.id: placed.node.place for placed in model.layers}
+
+    def lines(finding: Finding) -> tuple[int, ...]:
+        start = starts.get(finding.layer)
+        if start is not None and start.source is finding.place.source:
+            return (finding.place.line, start.line)
+        return (finding.place.line,)
+
+    ran = {rule.code: rule.name for rule in rules}
+    ran |= {code: name for code, (name, _) in LANGUAGE.items() if code not in WARNINGS or selection.keeps(code)}
+    known = {code: name for code, (name, _) in LANGUAGE.items()} | {r.code: r.name for r in load_rules().values()}
+    report = selection.keeps("SPC009") and graph.variant is None  # of a variant, the comment may be the others'
+    return unsuppressed(findings, source, lines, ran, known, report, safe=not graph.document.variants)
+
+
+def _add_budget(graph: Graph, budget: Budget) -> list[Scalar]:
+    """Put a budget from outside beside the spec's own, whose values come first."""
+    own = {key.text for key, _ in graph.document.budget}
+    at = graph.document.model
+    added = []
+    for measure, amount in budget.amounts.items():
+        if measure not in own:
+            key, value = (
+                Scalar(text, at.source, at.line, at.column, at.end_line, at.end_column) for text in (measure, amount)
+            )
+            graph.document.budget.append((key, value))
+            added.append(value)
+    return added
+
+
+def _outside(finding: Finding, added: list[Scalar], budget: Budget) -> Finding | None:
+    """A finding about a budget from outside: it says whose, there is nothing to mend in the spec.
+
+    That the spec needs much less is none: one budget is for many files.
+    """
+    if not any(finding.place is value for value in added):
+        return finding
+    note = Note(f"the budget stands in {budget.origin}")
+    return None if finding.code == _STALE else replace(finding, notes=(*finding.notes, note), fix=None)
+
+
+def _named(diagnostic: Diagnostic) -> Finding:
+    """A diagnostic of the language as a finding, with the name of its code."""
+    if isinstance(diagnostic, Finding):
+        return diagnostic
+    d = diagnostic
+    rule = RULES.get(d.code)
+    name = rule.name if rule else language_name(d.code)
+    return Finding(d.code, d.message, d.place, d.help, d.notes, d.severity, name)
+
+
+def _key(finding: Diagnostic) -> tuple[str, str, int, int]:
+    place = finding.place
+    return finding.code, place.source.path, place.line, place.column
+
+
+def _order(finding: Finding) -> tuple[str, int, int, str]:
+    place = finding.place
+    return place.source.path, place.line, place.column, finding.code
+
+
+def by_severity(findings: Iterable[Finding]) -> list[Finding]:
+    """The most severe first; of one severity in order of place."""
+    return sorted(findings, key=lambda f: (SEVERITIES.index(f.severity), *_order(f)))

@@ -1,0 +1,49 @@
+"""The codes of the language itself: what the reader of a spec reports before any rule runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from archcalc.diagnostics import suggest
+
+# code: name, what it means
+LANGUAGE = {
+    "SPC001": ("invalid-yaml", "The file is not YAML, or uses a part of YAML that specs leave out."),
+    "SPC002": ("unknown-layer-type", "No layer and no block has this name."),
+    "SPC003": ("unknown-key", "The layer or section has no such key."),
+    "SPC004": ("missing-key", "A required key or argument is absent."),
+    "SPC005": ("out-of-range-value", "A value is of the wrong kind, or outside what the argument takes."),
+    "SPC006": ("duplicate-key", "A mapping gives one key twice."),
+    "SPC007": ("legacy-spelling", "A PyTorch spelling of a key that has one name here."),
+    "SPC008": ("undefined-reference", "A name is used that nothing defines."),
+    "SPC009": ("unused-suppression", "A comment ignores a rule that finds nothing there."),
+    "SPC010": ("malformed-section", "A part of the spec does not have the form its key asks for."),
+    "SPC011": ("duplicate-name", "Two layers, blocks or outputs have the same name."),
+    "SPC012": ("impossible-tie", "Two layers cannot share the parameters that `tie=` names."),
+    "SPC013": ("invalid-include", "An included file cannot be read, or holds more than blocks."),
+    "SPC014": ("limit-exceeded", "The spec is larger or deeper than the language allows."),
+    "SPC016": ("unmet-expectation", "A number of `expect:` differs from what came out."),
+    "SHP101": ("rank-mismatch", "A layer is given a tensor with the wrong number of axes, or of the wrong kind."),
+    "SHP102": ("layout-mismatch", "A layer reads channels on an axis where its input has something else."),
+    "SHP103": ("window-larger-than-input", "A kernel or window is larger than its padded input."),
+    "SHP104": ("empty-output", "A layer would give a tensor without elements."),
+    "SHP105": ("groups-not-dividing", "The groups do not divide the channels."),
+    "SHP106": ("heads-not-dividing", "The heads do not divide the width."),
+    "SHP107": ("merge-shape-mismatch", "Tensors that are joined have shapes that do not fit."),
+    "SHP108": ("reshape-size-mismatch", "A rearrangement asks for sizes that the tensor does not have."),
+    "SHP109": ("illegal-padding", "The padding is one that PyTorch refuses."),
+}
+# Of these only a warning: the spec is valid, and rules run.
+WARNINGS = ("SPC009", "SPC016")
+
+
+def language_name(code: str) -> str:
+    """The name of a language code; empty for one that is not known here."""
+    return LANGUAGE.get(code, ("", ""))[0]
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The code or name that `word` most likely meant, whatever its case."""
+    lowered = {name.lower(): name for name in known}
+    near = suggest(word.lower(), list(lowered))
+    return lowered[near] if near else None

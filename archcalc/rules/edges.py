@@ -1,0 +1,82 @@
+"""The edges of a graph in both directions: which layer makes a tensor, and which layers read it."""
+
+from __future__ import annotations
+
+from archcalc.layers.tensor import Alias, Tensor
+from archcalc.network.graph import Node
+
+
+class Edges:
+    """Who makes a tensor and who reads it.
+
+    Copies of a `repeat` are stored once: what one copy gives is read by what the next one, which
+    is the same node, reads, and by what follows the last.
+    """
+
+    def __init__(self, nodes: list[Node]) -> None:
+        self._producers: dict[int, Node] = {}
+        self._consumers: dict[int, list[Node]] = {}
+        self._same: dict[int, int] = {}
+        self._fed_twice: set[int] = set()  # read by the first of several copies; the next ones read something else
+        self._index(nodes)
+
+    def producer(self, tensor: Tensor) -> Node | None:
+        """The layer whose output `tensor` is; None for an input, and where copies read different ones."""
+        while id(tensor) not in self._fed_twice:
+            if not isinstance(tensor, Alias):
+                return self._producers.get(self.name(tensor))
+            tensor = tensor.origin
+        return None
+
+    def consumers(self, tensor: Tensor) -> list[Node]:
+        """Every layer that reads `tensor`."""
+        return self._consumers.get(self.name(tensor), [])
+
+    def name(self, tensor: Tensor) -> int:
+        """A number that tells tensors apart; one for a tensor that has several places in the graph."""
+        key = id(tensor)
+        while key in self._same:
+            key = self._same[key]
+        return key
+
+    def _index(self, nodes: list[Node]) -> None:
+        for node in nodes:
+            self._index(node.children)
+            if node.copies > 1 and node.output is not node.exit:
+                self._same[id(node.output)] = id(node.exit)
+            if node.layer is None:
+                if node.unfolded and node.output is not node.children[-1].output:
+                    self._same[id(node.output)] = id(node.children[-1].output)
+            else:
+                for tensor in (node.exit, *(node.exit.outputs or {}).values()):
+                    self._producers[id(tensor)] = node
+            self._read(node)
+
+    def _read(self, node: Node) -> None:
+        if node.layer is not None:
+            for tensor in _read_by(node):
+                self._add_reader(tensor, node)
+        if node.copies > 1 and node.inputs:
+            # the next copy reads what this one gives
+            several = node.layer is not None and any(isinstance(x, Alias) for x in node.inputs)
+            for entry in [x for x in node.inputs if isinstance(x, Alias)] if several else node.inputs[:1]:
+                self._fed_twice.add(id(entry))
+                for reader in list(self._consumers.get(self.name(entry), [])):
+                    if _inside(reader, node):
+                        self._add_reader(node.exit, reader)
+
+    def _add_reader(self, tensor: Tensor, node: Node) -> None:
+        readers = self._consumers.setdefault(self.name(tensor), [])
+        if node not in readers:
+            readers.append(node)
+        if isinstance(tensor, Alias):
+            self._add_reader(tensor.origin, node)
+
+
+def _read_by(node: Node) -> tuple[Tensor, ...]:
+    """The inputs that a layer computes with: a residual with a shortcut does not add its own input."""
+    return node.inputs[1:] if node.op == "residual" and len(node.inputs) > 2 else node.inputs
+
+
+def _inside(node: Node, group: Node) -> bool:
+    return node is group or any(_inside(node, child) for child in group.children)

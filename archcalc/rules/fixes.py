@@ -1,0 +1,241 @@
+"""Applies fixes to the text of a spec, and only those that keep what they promise.
+
+Edits are spliced in at their places; every other byte stays. What a fix made is checked again:
+the spec must still be valid, the finding gone, and of a safe fix the outputs the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from archcalc.diagnostics import LINE_BREAK, RequestError, Source, Span, SpecError
+from archcalc.network.load import build_graph, split_variant
+from archcalc.rules.base import Edit, Finding
+from archcalc.rules.check import check_source
+from archcalc.rules.codes import LANGUAGE, WARNINGS
+from archcalc.rules.runner import Task
+from archcalc.rules.selection import Selection
+from archcalc.source import read
+
+# Fixes may uncover others; a chain longer than this is a loop.
+_PASSES = 50
+
+
+@dataclass
+class Fixed:
+    """What fixing a spec came to.
+
+    Attributes:
+        path: the file; before, text: what it held, and what it should hold.
+        findings: those that are left.
+        applied: how many fixes were applied.
+        refused: a sentence for each fix that was not, as it did not keep its promise.
+    """
+
+    path: str
+    before: str
+    text: str
+    findings: list[Finding]
+    applied: int = 0
+    refused: list[str] = field(default_factory=list)
+
+
+def fix(task: Task, selection: Selection, unsafe: bool, wanted: Callable[[Finding], bool]) -> Fixed:
+    """The spec of `task` with every fix that can be applied; nothing is written.
+
+    Args:
+        task: the spec.
+        selection: the rules.
+        unsafe: whether fixes that change what is computed are applied too.
+        wanted: which findings are to be fixed at all.
+    """
+    path, variant = split_variant(task.spec)
+    try:
+        source = read(path)
+    except SpecError as error:
+        return Fixed(path, "", "", [Finding(d.code, d.message, d.place, d.help, d.notes) for d in error.diagnostics])
+
+    def look(text: str) -> _State:
+        return _State(Source(source.path, text), task, selection, variant)
+
+    state = look(source.text)
+    result = Fixed(path, source.text, source.text, state.findings)
+    refused: dict[tuple[str, str], str] = {}
+    for _ in range(_PASSES):
+        open_ = [
+            finding
+            for finding in state.findings
+            if finding.fix
+            and (unsafe or finding.fix.safe)
+            and wanted(finding)
+            and (finding.code, finding.message) not in refused
+            and all(edit.place.source is state.source for edit in finding.fix.edits)
+        ]
+        chosen = _apart(open_)
+        if not chosen:
+            break
+        after = look(splice(state.source, _edits(chosen)))
+        if not _kept(state, after, chosen):
+            chosen = chosen[:1]  # one of them is at fault: from here on one at a time
+            after = look(splice(state.source, _edits(chosen)))
+            if not _kept(state, after, chosen):
+                finding = chosen[0]
+                refused[finding.code, finding.message] = (
+                    f"{finding.place}: the fix of {finding.code} was not applied: it does not give a valid spec "
+                    "without the finding"
+                )
+                continue
+        state = after
+        result.applied += len(chosen)
+    result.text = state.source.text
+    result.findings = state.findings
+    result.refused = list(refused.values())
+    return result
+
+
+class _State:
+    """A text, its findings, and what it gives in every variant."""
+
+    def __init__(self, source: Source, task: Task, selection: Selection, variant: str | None) -> None:
+        self.source = source
+        self.findings = check_source(source, selection, variant, task.budget)
+        self.errors = sum(finding.code in LANGUAGE and finding.code not in WARNINGS for finding in self.findings)
+        self.variant = variant
+
+    def outputs(self) -> list[list[object]] | None:
+        """The sizes of the outputs of the model and its variants; None when one is not valid."""
+        try:
+            first = build_graph(self.source, self.variant)
+            names = [name for name in first.document.variants if name != self.variant]
+            graphs = [first, *(build_graph(self.source, name) for name in names)]
+        except SpecError:
+            return None
+        return [[tensor.shape for tensor in graph.outputs.values()] for graph in graphs]
+
+
+def _kept(before: _State, after: _State, chosen: Sequence[Finding]) -> bool:
+    """Whether fixes did what they promise."""
+    if after.errors and after.errors >= before.errors:
+        return False
+    if not before.errors:
+        old, new = before.outputs(), after.outputs()
+        safe = all(finding.fix is not None and finding.fix.safe for finding in chosen)
+        if (new is None and old is not None) or (safe and old != new):
+            return False
+    starts = _line_starts(after.source)
+    moved = _Moved(before.source, _edits(chosen))
+    left = {
+        (finding.code, finding.message, _offset(starts, finding.place.line, finding.place.column))
+        for finding in after.findings
+        if finding.place.source is after.source
+    }
+    return not any((one.code, one.message, moved.offset(one.place)) in left for one in chosen)
+
+
+def _apart(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings whose edits do not touch those of an earlier one; the others wait for the next pass."""
+    chosen = []
+    taken: list[tuple[tuple[int, int], tuple[int, int]]] = []
+    for finding in findings:
+        assert finding.fix is not None
+        ranges = [_range(edit.place) for edit in finding.fix.edits]
+        if not ranges or any(start <= end_ and start_ <= end for start, end in ranges for start_, end_ in taken):
+            continue
+        taken += ranges
+        chosen.append(finding)
+    return chosen
+
+
+def _range(place: Span) -> tuple[tuple[int, int], tuple[int, int]]:
+    return (place.line, place.column), (place.end_line, place.end_column)
+
+
+def _edits(findings: Sequence[Finding]) -> list[Edit]:
+    edits = [edit for finding in findings if finding.fix for edit in finding.fix.edits]
+    return sorted(edits, key=lambda edit: _range(edit.place))
+
+
+def splice(source: Source, edits: Sequence[Edit]) -> str:
+    """The text of `source` with `edits`, which are in order and apart; line breaks are those of the file."""
+    starts = _line_starts(source)
+    newline = "\r\n" if "\r\n" in source.text else "\n"
+    parts = []
+    at = 0
+    for edit in edits:
+        place = edit.place
+        start = _offset(starts, place.line, place.column)
+        parts += [source.text[at:start], edit.text.replace("\n", newline)]
+        at = max(start, min(_offset(starts, place.end_line, place.end_column), len(source.text)))
+    return "".join((*parts, source.text[at:]))
+
+
+class _Moved:
+    """Where a place of a text is after edits."""
+
+    def __init__(self, source: Source, edits: Sequence[Edit]) -> None:
+        self.starts = _line_starts(source)
+        self.edges: list[int] = []
+        self.shifts: list[int] = []
+        newline = 2 if "\r\n" in source.text else 1
+        shift = 0
+        for edit in edits:
+            place = edit.place
+            start = _offset(self.starts, place.line, place.column)
+            end = _offset(self.starts, place.end_line, place.end_column)
+            shift += len(edit.text) + edit.text.count("\n") * (newline - 1) - (end - start)
+            self.edges.append(end)
+            self.shifts.append(shift)
+
+    def offset(self, place: Span) -> int:
+        """The offset of the start of `place` in the new text."""
+        at = _offset(self.starts, place.line, place.column)
+        index = bisect_right(self.edges, at)
+        return at + (self.shifts[index - 1] if index else 0)
+
+
+def _line_starts(source: Source) -> list[int]:
+    return [0, *(match.end() for match in LINE_BREAK.finditer(source.text))]
+
+
+def _offset(starts: Sequence[int], line: int, column: int) -> int:
+    return starts[line - 1] + column - 1 if line <= len(starts) else starts[-1]
+
+
+def unified_diff(fixed: Fixed) -> str:
+    """What changed, as `diff -u` shows it; empty when nothing did."""
+    if fixed.text == fixed.before:
+        return ""
+    import difflib
+
+    lines = []
+    sides = (fixed.before.splitlines(keepends=True), fixed.text.splitlines(keepends=True))
+    for line in difflib.unified_diff(*sides, f"a/{fixed.path}", f"b/{fixed.path}"):
+        lines.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
+    return "".join(lines)
+
+
+def write_fixed(fixed: Fixed) -> None:
+    """Replace the file in one step, its mode and byte order mark kept. Raises `RequestError`."""
+    path = os.path.realpath(fixed.path)
+    temporary = ""
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+        mark = b"\xef\xbb\xbf" if data.startswith(b"\xef\xbb\xbf") else b""
+        if data != mark + fixed.before.encode("utf-8"):
+            raise RequestError(f"cannot fix {fixed.path!r}: it changed in the meantime")
+        handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".archcalc-")
+        with open(handle, "wb") as file:
+            file.write(mark + fixed.text.encode("utf-8"))
+        os.chmod(temporary, os.stat(path).st_mode & 0o7777)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        raise RequestError(f"cannot write {fixed.path!r}: {error.strerror}") from None

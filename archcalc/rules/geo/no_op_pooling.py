@@ -1,0 +1,63 @@
+"""GEO207."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from archcalc.network.graph import Node
+from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.edits import without_layer
+from archcalc.rules.mending import mend
+from archcalc.rules.model import Model
+from archcalc.rules.windows import space
+
+_POOLING = ("maxpool", "avgpool")
+_ADAPTIVE = ("adaptiveavgpool", "adaptivemaxpool")
+
+
+@rule("GEO207", "no-op-pooling")
+class NoOpPooling(Rule):
+    """A pooling that gives out what goes in.
+
+    A 1×1 window with stride 1 holds one element. Adaptive pooling to a size is silent where its
+    input only happens to have it, because images of other sizes may come; behind another adaptive
+    pooling to the same size it never does anything.
+
+    Example:
+        model: example
+        input: [64, 8, 8]
+        layers:
+          - adaptiveavgpool 1
+          - adaptiveavgpool 1
+          - flatten
+
+    Use instead:
+        model: example
+        input: [64, 8, 8]
+        layers:
+          - adaptiveavgpool 1
+          - flatten
+
+    Reference:
+        The definitions of torch.nn.MaxPool2d and AdaptiveAvgPool2d.
+    """
+
+    fixable = "safe"
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """Every pooling whose windows hold one element each, whatever the image."""
+        idle = [placed.node for placed in model.layers if self._idle(model, placed.node)]
+        for node in idle:
+            fix = mend(model, node, idle, "delete the pooling", without_layer(node))
+            message = f"`{node.op}` gives out the {space(node.exit)} values that it reads"
+            yield self.finding(model.placed(node), message, "delete it", fix=fix, size=space(node.exit))
+
+    def _idle(self, model: Model, node: Node) -> bool:
+        layer: Any = node.layer
+        if node.op in _POOLING:
+            return all(k == 1 and s == 1 and not p for k, s, p, _ in layer.axes(node.inputs[0]))
+        if node.op not in _ADAPTIVE:
+            return False
+        before: Any = model.producer(node.inputs[0])
+        return before is not None and before.op in _ADAPTIVE and before.exit.shape == node.exit.shape

@@ -1,0 +1,70 @@
+"""GEO210."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archcalc.network.graph import Node
+from archcalc.network.paths import fields
+from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.model import Model, Placed
+
+
+@rule("GEO210", "unproductive-layers")
+class UnproductiveLayers(Rule):
+    """Convolutions whose input already sees all of the image.
+
+    Such a layer cannot put more of the image together; studies found that layers behind this
+    border often add little to the accuracy. On small images deep networks have many of them. The
+    finding stands at the first.
+
+    Example:
+        model: example
+        input: [3, 32, 32]
+        layers:
+          - [conv 64 kernel=7 stride=2 padding=3, relu, maxpool kernel=3 stride=2 padding=1]
+          - {repeat: 6, layers: [conv 64 kernel=3 padding=1, relu]}
+          - [conv 128 kernel=3 padding=1, relu]
+
+    Use instead:
+        model: example
+        input: [3, 128, 128]
+        layers:
+          - [conv 64 kernel=7 stride=2 padding=3, relu, maxpool kernel=3 stride=2 padding=1]
+          - {repeat: 6, layers: [conv 64 kernel=3 padding=1, relu]}
+          - [conv 128 kernel=3 padding=1, relu]
+
+    Reference:
+        Richter, Byttner, Krumnack, Wiedenroth, Schallner and Shenk 2021, arXiv:2106.12307.
+    """
+
+    severity = "info"
+    evidence = "heuristic"
+    on = False
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """The first convolution of kernel above 1 whose input's field is larger than the image."""
+        inputs = list(model.graph.inputs.values())
+        if len(inputs) != 1 or inputs[0].rank < 2:
+            return
+        seen, sizes = fields(model.graph), inputs[0].shape[1:]
+        for placed in model.layers:
+            field = seen.get(id(placed.node.inputs[0])) if placed.node.op == "conv" else None
+            if not isinstance(field, tuple) or len(field) != len(sizes) or _pointwise(placed.node):
+                continue
+            if all(extent > size for (extent, _), size in zip(field, sizes)):
+                yield self._found(placed, field)
+                return
+
+    def _found(self, placed: Placed, field: tuple[tuple[int, int], ...]) -> Finding:
+        extent = "×".join(str(int(extent)) for extent, _ in field)
+        return self.finding(
+            placed,
+            f"what this convolution reads sees {extent} pixels already, all of the image",
+            "use fewer layers, less stride, or larger images",
+            field=[int(extent) for extent, _ in field],
+        )
+
+
+def _pointwise(node: Node) -> bool:
+    return max(getattr(node.layer, "kernel", (1,))) == 1

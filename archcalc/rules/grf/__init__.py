@@ -1,0 +1,1 @@
+"""GRF: the graph."""

@@ -1,0 +1,55 @@
+"""GRF703."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archcalc.network.paths import depth
+from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.model import Model
+
+_DEEP = 20
+_JOINING = ("residual", "add", "concat", "lstm", "gru", "mul")
+
+
+@rule("GRF703", "deep-without-shortcut")
+class DeepWithoutShortcut(Rule):
+    """More than twenty layers with weights one behind the other, and no way around any of them.
+
+    Plain networks of that depth were found harder to train than shallower ones: their training
+    error grows with depth. Residual connections or concatenations let gradients pass.
+
+    Example:
+        model: example
+        input: [16, 8, 8]
+        layers:
+          - repeat: 24
+            layers: [conv 16 kernel=3 padding=1 bias=false, batchnorm, relu]
+          - [adaptiveavgpool 1, flatten, linear 10]
+
+    Use instead:
+        model: example
+        input: [16, 8, 8]
+        layers:
+          - repeat: 24
+            layers: [residual: [conv 16 kernel=3 padding=1 bias=false, batchnorm, relu]]
+          - [adaptiveavgpool 1, flatten, linear 10]
+
+    Reference:
+        He, Zhang, Ren and Sun 2015, arXiv:1512.03385, section 4.1.
+    """
+
+    severity = "info"
+    evidence = "heuristic"
+    on = False
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """A network that deep in which nothing joins two ways."""
+        layers = depth(model.graph)
+        if layers > _DEEP and not any(placed.node.op in _JOINING for placed in model.layers):
+            yield self.finding(
+                model.layers[-1],
+                f"{layers} layers with weights lie one behind the other without a shortcut",
+                "use `residual`",
+                depth=layers,
+            )

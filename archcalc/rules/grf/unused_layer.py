@@ -1,0 +1,93 @@
+"""GRF701."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archcalc.layers.tensor import Tensor
+from archcalc.network.graph import Node
+from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.model import Model
+
+
+@rule("GRF701", "unused-layer")
+class UnusedLayer(Rule):
+    """A layer whose output reaches no output of the model.
+
+    It is computed for nothing, and its parameters get no gradient: they stay as they were drawn,
+    and data-parallel training stops with an error, because it waits for the gradients. The finding
+    stands at the last layer of each such chain.
+
+    Example:
+        model: example
+        input: [20]
+        layers:
+          - linear 64 name=features
+          - [relu, linear 10 name=logits]
+          - linear 5 from=features name=extra
+        output: logits
+
+    Use instead:
+        model: example
+        input: [20]
+        layers:
+          - linear 64 name=features
+          - [relu, linear 10 name=logits]
+          - linear 5 from=features name=extra
+        output: [logits, extra]
+
+    Reference:
+        torch.nn.parallel.DistributedDataParallel, its argument find_unused_parameters.
+    """
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """The end of every chain of layers that leads nowhere."""
+        used = _used(model)
+        unused = [placed.node for placed in model.layers if id(placed.node) not in used]
+        for node in unused:
+            if any(id(reader) not in used for part in _parts(node) for reader in model.consumers(part)):
+                continue
+            chain = _chain(model, node, used)
+            count = sum(model.costs.own(one).params for one in chain if not model.shares(one))
+            more = f" and {len(chain) - 1} before it" if len(chain) > 1 else ""
+            yield self.finding(
+                model.placed(node),
+                f"`{node.op}`{more} reaches no output: {count:,} parameters get no gradient",
+                "delete it, use its output, or add it to `output:`",
+                layers=len(chain),
+                parameters=count,
+            )
+
+
+def _parts(node: Node) -> list[Tensor]:
+    return [node.exit, *(node.exit.outputs or {}).values()]
+
+
+def _used(model: Model) -> set[int]:
+    """The ids of the layers that an output depends on."""
+    ends = {id(placed.node) for placed in model.layers if any(model.is_output(part) for part in _parts(placed.node))}
+    used: set[int] = set()
+    before: dict[int, list[Node]] = {}
+    for placed in model.layers:
+        for part in _parts(placed.node):
+            for reader in model.consumers(part):
+                before.setdefault(id(reader), []).append(placed.node)
+    pending = [placed.node for placed in model.layers if id(placed.node) in ends]
+    while pending:
+        node = pending.pop()
+        if id(node) not in used:
+            used.add(id(node))
+            pending += before.get(id(node), [])
+    return used
+
+
+def _chain(model: Model, end: Node, used: set[int]) -> list[Node]:
+    """`end` and the unused layers that it reads."""
+    found, pending = {id(end): end}, [end]
+    while pending:
+        for tensor in pending.pop().inputs:
+            before = model.producer(tensor)
+            if before is not None and id(before) not in used and id(before) not in found:
+                found[id(before)] = before
+                pending.append(before)
+    return list(found.values())

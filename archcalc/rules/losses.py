@@ -1,0 +1,50 @@
+"""The model's outputs and its loss, as the rules about both look at them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from archcalc.diagnostics import Note
+from archcalc.layers.activation import LogSoftmax, Softmax
+from archcalc.network.graph import Node
+from archcalc.rules.model import Model
+
+# Layers that give on each value as it is.
+UNCHANGED = ("identity", "flatten", "reshape", "rearrange", "transpose")
+
+
+def loss(model: Model) -> str:
+    """The name of the loss, or nothing."""
+    scalar = model.graph.document.loss
+    return scalar.text if scalar else ""
+
+
+def loss_note(model: Model) -> tuple[Note, ...]:
+    """Where the loss stands."""
+    scalar = model.graph.document.loss
+    return (Note("the loss", scalar),) if scalar else ()
+
+
+def last_layers(model: Model, through: Collection[str] = UNCHANGED) -> list[Node]:
+    """The layer that computes each output, seen through layers that only move its values.
+
+    Empty when one of them is not known for certain.
+    """
+    found = []
+    for tensor in model.graph.outputs.values():
+        node = model.producer(tensor)
+        while node is not None and node.op in through:
+            node = model.producer(node.inputs[0])
+        if node is None:
+            return []
+        found.append(node)
+    return found
+
+
+def classes(node: Node) -> int | None:
+    """Over how many classes a softmax goes; None when it is not over channels or features."""
+    assert isinstance(node.layer, (Softmax, LogSoftmax))
+    x = node.inputs[0]
+    if node.layer.axis is not None and x.axis(node.layer.axis) != x.feature_axis:
+        return None
+    return int(x.shape[x.feature_axis])

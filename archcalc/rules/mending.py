@@ -1,0 +1,35 @@
+"""Whether an edit mends what a rule found, and all of it."""
+
+from __future__ import annotations
+
+from archcalc.network.graph import Node
+from archcalc.rules.base import Edit, Fix
+from archcalc.rules.model import Model
+
+
+def mend(
+    model: Model, node: Node, affected: list[Node], message: str, edit: Edit | None, safe: bool = True
+) -> Fix | None:
+    """A fix by `edit`, if every layer that its place stands for is among the affected ones.
+
+    A spec with variants, or one linted with other settings, may mean another network by the same
+    text: there the fix is not safe.
+    """
+    ids = {id(one) for one in affected}
+    if edit is None or any(id(other) not in ids for other in model.alike(node)):
+        return None
+    document = model.graph.document
+    if node.place.source is not document.source or (_deletes(edit, node) and _may_decide_layout(model, node)):
+        return None
+    return Fix(message, (edit,), safe=safe and not (document.variants or model.graph.given))
+
+
+def _deletes(edit: Edit, node: Node) -> bool:
+    place = edit.place
+    return not edit.text and (place.line, place.column) <= (node.place.line, node.place.column)
+
+
+def _may_decide_layout(model: Model, node: Node) -> bool:
+    """Whether the layer reads a tensor whose layout is open, so that without it another layer decides."""
+    before = model.producer(node.inputs[0]) if node.inputs else None
+    return node.inputs[0].rank > 1 and (before is None or not before.layer or before.layer.layout is None)

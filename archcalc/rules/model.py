@@ -1,0 +1,117 @@
+"""A network as rules look at it: who makes a tensor, who reads it, and where a layer stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from archcalc.cost import Costs
+from archcalc.diagnostics import Note
+from archcalc.layers.tensor import Tensor
+from archcalc.network.graph import Node, walk
+from archcalc.network.load import Graph
+from archcalc.rules.edges import Edges
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A layer, and the calls of blocks around it, the innermost first."""
+
+    node: Node
+    calls: tuple[Note, ...]
+
+
+class Model(Edges):
+    """A graph with its edges, its costs and the places of its layers."""
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__(graph.nodes)
+        self.graph = graph
+        self.layers = list(_placed(graph.nodes, ()))
+        self._place = {id(placed.node): placed for placed in self.layers}
+        self._owners = {id(owner) for placed in self.layers for owner in placed.node.tied.values()}
+
+    @cached_property
+    def costs(self) -> Costs:
+        """What every node costs."""
+        return Costs(self.graph)
+
+    @cached_property
+    def outputs(self) -> set[int]:
+        """The ids of the tensors that the model gives."""
+        return {self.name(tensor) for tensor in self.graph.outputs.values()}
+
+    def placed(self, node: Node) -> Placed:
+        """A layer with the calls around it."""
+        return self._place[id(node)]
+
+    def alike(self, node: Node) -> list[Node]:
+        """The layers that the same place of the spec stands for: those of every call of a block."""
+        return self._by_spot[_spot(node)]
+
+    @cached_property
+    def _by_spot(self) -> dict[tuple[str, int, int], list[Node]]:
+        found: dict[tuple[str, int, int], list[Node]] = {}
+        for placed in self.layers:
+            found.setdefault(_spot(placed.node), []).append(placed.node)
+        return found
+
+    def together(self, nodes: list[Node]) -> Iterator[list[Node]]:
+        """`nodes` in groups of one place each."""
+        ids = {id(node) for node in nodes}
+        for alike in self._by_spot.values():
+            group = [node for node in alike if id(node) in ids]
+            if group:
+                yield group
+
+    @cached_property
+    def _stored(self) -> dict[int, int]:
+        return {id(node): stored for node, stored, _ in walk(self.graph.nodes)}
+
+    def stored(self, node: Node) -> int:
+        """How many layers with weights of their own `node` stands for."""
+        return self._stored[id(node)]
+
+    def shares(self, node: Node) -> bool:
+        """Whether weights of `node` are used by another layer too."""
+        return bool(node.tied) or id(node) in self._owners
+
+    def is_output(self, tensor: Tensor) -> bool:
+        """Whether the model gives `tensor` to the outside."""
+        return self.name(tensor) in self.outputs
+
+    def readers(self, node: Node) -> list[Node]:
+        """The layers that read what `node` gives; none when the outside or a part of it is read as well."""
+        parts = list((node.exit.outputs or {}).values())
+        if self.is_output(node.exit) or any(self.consumers(part) or self.is_output(part) for part in parts):
+            return []
+        return self.consumers(node.exit)
+
+    def only_consumer(self, node: Node) -> Node | None:
+        """The one layer that reads the output of `node`, when nothing else does."""
+        readers = self.readers(node)
+        return readers[0] if len(readers) == 1 else None
+
+
+def normalises_channels(node: Node) -> bool:
+    """Whether a layer takes off each channel's own mean and scale."""
+    one_each = node.op == "groupnorm" and getattr(node.layer, "groups", 0) == node.exit.shape[0]
+    return node.op in ("batchnorm", "instancenorm") or one_each
+
+
+def _spot(node: Node) -> tuple[str, int, int]:
+    return node.place.source.path, node.place.line, node.place.column
+
+
+def _placed(nodes: list[Node], calls: tuple[Note, ...]) -> Iterator[Placed]:
+    for node in nodes:
+        around = calls
+        if node.block and not node.unfolded:
+            shown = ", ".join(
+                f"{name}={value}" for name, value in node.arguments.items() if not isinstance(value, Tensor)
+            )
+            around = (Note(f"in block {node.op}({shown})", node.place), *calls)
+        yield from _placed(node.children, around)
+        if node.layer is not None:
+            yield Placed(node, calls)

@@ -1,0 +1,58 @@
+"""NRM505."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.edits import without_layer
+from archcalc.rules.losses import UNCHANGED, last_layers, loss, loss_note
+from archcalc.rules.mending import mend
+from archcalc.rules.model import Model
+
+_AFTER = (*UNCHANGED, "softmax", "logsoftmax", "sigmoid", "select", "slice")
+
+
+@rule("NRM505", "dropout-on-output")
+class DropoutOnOutput(Rule):
+    """Dropout of the predictions themselves.
+
+    Before the last layer dropout makes features redundant. After it there is nothing to make
+    redundant: in training a logit is 0 with probability p whatever the input, and the loss punishes
+    the model for it.
+
+    Example:
+        model: example
+        input: [20]
+        layers: [linear 10, dropout 0.5]
+        loss: crossentropy
+
+    Use instead:
+        model: example
+        input: [20]
+        layers: [dropout 0.5, linear 10]
+        loss: crossentropy
+
+    Reference:
+        Srivastava et al. 2014, Dropout, section 4: it is applied to inputs and hidden units.
+    """
+
+    fixable = "unsafe"
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """Every dropout that a loss reads behind the last linear layer or convolution."""
+        last = last_layers(model, _AFTER)
+        for node in last if loss(model) else []:
+            layer: Any = node.layer
+            before = model.producer(node.inputs[0]) if node.op == "dropout" else None
+            if before is not None and before.op in ("linear", "conv") and layer.p > 0:
+                fix = mend(model, node, last, "delete the dropout", without_layer(node), safe=False)
+                yield self.finding(
+                    model.placed(node),
+                    f"each of the {int(node.exit.elements):,} predictions is 0 with probability {layer.p:g} in training",
+                    "put the dropout before the last layer",
+                    loss_note(model),
+                    fix,
+                    probability=float(layer.p),
+                )

@@ -1,0 +1,75 @@
+"""NRM506."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from archcalc.network.graph import Node
+from archcalc.rules.base import Edit, Finding, Rule, rule
+from archcalc.rules.edits import without_argument, without_layer, written
+from archcalc.rules.mending import mend
+from archcalc.rules.model import Model
+
+_NEVER = re.compile(r"(dropout|droppath) (p=)?0*\.?0*$")
+_LAYERS = re.compile(r" layers=(\S+)")
+
+
+@rule("NRM506", "ineffective-dropout")
+class IneffectiveDropout(Rule):
+    """Dropout that never drops anything.
+
+    A recurrent layer drops between the layers stacked in it, and has nothing to drop when there is
+    one; PyTorch warns of it. A `dropout 0` passes on its input. A probability that comes from
+    hparams is silent: another variant may set it.
+
+    Example:
+        model: example
+        dims: {steps: 8}
+        input: [steps, 20]
+        layers:
+          - lstm 64 dropout=0.3
+          - linear 10
+
+    Use instead:
+        model: example
+        dims: {steps: 8}
+        input: [steps, 20]
+        layers:
+          - lstm 64 layers=2 dropout=0.3
+          - linear 10
+
+    Reference:
+        torch.nn.LSTM, its argument dropout.
+    """
+
+    fixable = "safe"
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """Every dropout whose line says so."""
+        idle = [placed.node for placed in model.layers if self._idle(placed.node)]
+        for node in idle:
+            recurrent = node.op not in ("dropout", "droppath")
+            edit: Edit | None = without_argument(node, "dropout") if recurrent else without_layer(node)
+            yield self.finding(
+                model.placed(node),
+                f"`{node.op}` has 1 layer: there is nothing between layers to drop"
+                if recurrent
+                else f"`{node.op}` with probability 0 never drops anything",
+                "delete dropout=, or add a `dropout` after it" if recurrent else "delete it",
+                (),
+                mend(model, node, idle, "delete it", edit),
+                layers=1,
+            )
+
+    def _idle(self, node: Node) -> bool:
+        layer: Any = node.layer
+        recurrent = node.op in ("rnn", "lstm", "gru")
+        if not recurrent and node.op not in ("dropout", "droppath"):
+            return False
+        text = written(node.place) or ""
+        if not recurrent:
+            return bool(_NEVER.match(text))
+        stacked = _LAYERS.search(text)
+        return bool(text) and layer.dropout > 0 and (stacked.group(1) if stacked else "1") == "1"

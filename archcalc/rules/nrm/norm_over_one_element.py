@@ -1,0 +1,61 @@
+"""NRM503."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from archcalc.network.graph import Node
+from archcalc.quantity import product
+from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.model import Model
+from archcalc.rules.windows import fixed
+
+
+@rule("NRM503", "norm-over-one-element")
+class NormOverOneElement(Rule):
+    """A normalisation of single numbers: what goes in is lost.
+
+    A number minus the mean of itself is 0, so that layernorm and groupnorm give their shift and
+    nothing else. A number over its own size is 1 or −1, which is all that rmsnorm leaves. Nothing
+    before it learns.
+
+    Example:
+        model: example
+        input: [64, 1, 1]
+        layers: [groupnorm 64]
+
+    Use instead:
+        model: example
+        input: [64, 1, 1]
+        layers: [groupnorm 8]
+
+    Reference:
+        The definitions of torch.nn.LayerNorm, GroupNorm and RMSNorm.
+    """
+
+    severity = "error"
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """Every norm that takes its statistics from one element, unless a dim gives the size."""
+        for placed in model.layers:
+            node = placed.node
+            if _elements(node) == 1 and fixed(node.inputs[0]):
+                left = "the sign of each number" if node.op == "rmsnorm" else "0"
+                yield self.finding(
+                    placed,
+                    f"`{node.op}` normalises over 1 element: it leaves {left}",
+                    "normalise over more elements, or delete it",
+                    elements=1,
+                )
+
+
+def _elements(node: Node) -> int | None:
+    """How many elements share a mean and a deviation."""
+    layer: Any = node.layer
+    x = node.inputs[0].shape if node.inputs else ()
+    if node.op in ("layernorm", "rmsnorm"):
+        return int(x[-1])
+    if node.op == "groupnorm":
+        return int(product(x)) // int(layer.groups)
+    return None

@@ -1,0 +1,61 @@
+"""From what a user names to the specs that are checked: files, folders, `-`, `spec.yaml@variant`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+
+from archcalc.diagnostics import RequestError
+from archcalc.network.load import split_variant
+
+ENDINGS = (".yaml", ".yml")
+_MODEL = re.compile(rb"^(?:\xef\xbb\xbf)?[\"']?model[\"']?[ \t]*:", re.MULTILINE)
+_BLOCKS = re.compile(rb"^(?:\xef\xbb\xbf)?blocks[ \t]*:", re.MULTILINE)
+_KEY = re.compile(rb"^(?:\xef\xbb\xbf)?[\"']?\w+[\"']?[ \t]*:", re.MULTILINE)
+_SKIPPED = ("__pycache__", "node_modules")
+
+
+def specs_in(paths: Iterable[str]) -> list[str]:
+    """The specs that `paths` mean, each once, in the order given; those of a folder by name.
+
+    Of a folder a YAML file is a spec when it has a `model:` at its top level. A file that is named
+    is one unless it holds only blocks, which are checked where they are included. Raises
+    `RequestError` for a path that does not exist and for a folder without a spec.
+    """
+    found: dict[str, None] = {}
+    for path in paths:
+        if os.path.isdir(path):
+            inside = list(_walk(path))
+            if not inside:
+                raise RequestError(f"no spec in {path!r}: a spec is a .yaml file with a `model:`")
+            found.update(dict.fromkeys(inside))
+        elif path == "-" or not _holds_blocks_only(split_variant(path)[0]):
+            found[os.path.normpath(path) if path != "-" else path] = None
+    return list(found)
+
+
+def _walk(folder: str) -> Iterator[str]:
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name not in _SKIPPED and not name.startswith("."))
+        for name in sorted(files):
+            path = os.path.normpath(os.path.join(root, name))
+            if name.endswith(ENDINGS) and os.path.isfile(path) and _MODEL.search(_head(path)):
+                yield path
+
+
+def _holds_blocks_only(path: str) -> bool:
+    try:
+        data = _head(path)
+    except RequestError:
+        return False
+    return bool(_BLOCKS.search(data)) and len(_KEY.findall(data)) == 1
+
+
+def _head(path: str) -> bytes:
+    """The bytes of a file, as far as they are needed to know what it is."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(2**20)
+    except OSError as error:
+        raise RequestError(f"cannot read {path!r}: {(error.strerror or str(error)).lower()}") from None

@@ -1,0 +1,1 @@
+"""PRM: parameters that do nothing."""

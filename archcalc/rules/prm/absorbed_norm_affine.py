@@ -1,0 +1,58 @@
+"""PRM306."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archcalc.diagnostics import Note
+from archcalc.quantity import product
+from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.model import Model
+
+
+@rule("PRM306", "absorbed-norm-affine")
+class AbsorbedNormAffine(Rule):
+    """A norm's scale and shift, followed by nothing but linear layers that could hold them.
+
+    The linear layer's weights times the scale, and its bias plus the weights times the shift, are
+    again a linear layer: the norm's own parameters add no function. They may still help training.
+
+    Example:
+        model: example
+        dims: {seq: 16}
+        input: [seq, 64]
+        layers:
+          - layernorm
+          - linear 64
+
+    Use instead:
+        model: example
+        dims: {seq: 16}
+        input: [seq, 64]
+        layers:
+          - layernorm affine=false
+          - linear 64
+
+    Reference:
+        The definitions of torch.nn.LayerNorm and Linear.
+    """
+
+    severity = "info"
+    on = False
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """Every layernorm with a scale that only linear layers with a bias of their own read."""
+        for placed in model.layers:
+            node = placed.node
+            readers = model.readers(node)
+            if node.op != "layernorm" or "weight" not in node.params or model.shares(node) or not readers:
+                continue
+            if all(one.op == "linear" and "bias" in one.params and not model.shares(one) for one in readers):
+                count = sum(int(product(shape)) for shape in node.params.values())
+                yield self.finding(
+                    placed,
+                    f"{count:,} parameters of `{node.op}` could be part of the `linear` after it",
+                    "write affine=false, if training does not need them",
+                    (Note("read here", readers[0].place),),
+                    parameters=count,
+                )

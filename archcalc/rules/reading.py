@@ -1,0 +1,61 @@
+"""What windows read of a tensor, all of its readers together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from archcalc.layers.tensor import Tensor
+from archcalc.network.graph import Node
+from archcalc.quantity import product
+from archcalc.rules.model import Model
+from archcalc.rules.windows import windows
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What windows read of a tensor, of all its readers together; counts are positions of one channel."""
+
+    tensor: Tensor
+    readers: list[Node]
+    total: int
+    spanned: int
+    read: int
+
+
+def readings(model: Model) -> Iterator[Reading]:
+    """Every tensor that nothing but windows reads."""
+    for tensor in [*model.graph.inputs.values(), *(placed.node.exit for placed in model.layers)]:
+        readers = model.consumers(tensor)
+        if not readers or model.is_output(tensor) or tensor.rank < 2:
+            continue
+        views = [windows(node) for node in readers]
+        known = [view for view in views if view is not None]
+        if len(known) == len(views) and known:
+            total = int(product(tensor.shape[1:]))
+            spanned = _covered([[w.spanned() for w in view] for view in known])
+            yield Reading(tensor, readers, total, spanned, _covered([[w.read() for w in view] for view in known]))
+
+
+def is_patches(model: Model, readers: list[Node]) -> bool:
+    """Whether one convolution cuts the image into patches for a sequence."""
+    node = readers[0]
+    layer: Any = node.layer
+    if len(readers) > 1 or node.op != "conv" or layer.kernel != layer.stride:
+        return False
+    after = model.only_consumer(node)
+    return after is not None and after.op in ("rearrange", "flatten", "reshape")
+
+
+def _covered(masks: list[list[bytearray]]) -> int:
+    """How many positions lie in a product of masks, one of several."""
+    if not masks:
+        return 0
+    if not masks[0]:
+        return 1
+    rows = Counter(zip(*(axes[0] for axes in masks)))
+    return sum(
+        count * _covered([axes[1:] for axes, inside in zip(masks, row) if inside]) for row, count in rows.items()
+    )

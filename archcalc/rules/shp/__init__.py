@@ -1,0 +1,1 @@
+"""SHP: shapes that run, and are not what was meant."""

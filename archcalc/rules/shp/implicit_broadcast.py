@@ -1,0 +1,57 @@
+"""SHP110."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.model import Model
+
+# Layers that give an axis its size 1 on purpose.
+_MEANT = ("rearrange", "reshape", "expand", "transpose", "mean", "slice", "parameter", "relposbias")
+
+
+@rule("SHP110", "implicit-broadcast")
+class ImplicitBroadcast(Rule):
+    """Operands that stretch each other: the result is larger than both.
+
+    Axes of size 1 are repeated. Where one operand has such an axis it is a scale or a gate; where
+    both have one, every element of the first meets every element of the second, which is mostly a
+    forgotten axis. Silent where an axis of size 1 was made on purpose, as by `rearrange`.
+
+    Example:
+        model: example
+        input: {rows: [8, 1, 16], columns: [8, 16, 1]}
+        layers:
+          - conv 8 kernel=1 from=rows name=a
+          - conv 8 kernel=1 from=columns name=b
+          - add: [a, b]
+
+    Use instead:
+        model: example
+        input: {rows: [8, 1, 16], columns: [8, 1, 16]}
+        layers:
+          - conv 8 kernel=1 from=rows name=a
+          - conv 8 kernel=1 from=columns name=b
+          - add: [a, b]
+
+    Reference:
+        The broadcasting rules of PyTorch.
+    """
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """Every sum, difference or product whose shape none of its operands has."""
+        for placed in model.layers:
+            node = placed.node
+            if node.op not in ("add", "sub", "mul") or any(x.shape == node.exit.shape for x in node.inputs):
+                continue
+            makers = [model.producer(x) for x in node.inputs]
+            if any(maker is None or maker.op in _MEANT for maker in makers):
+                continue
+            shapes = " and ".join(str(x) for x in node.inputs)
+            yield self.finding(
+                placed,
+                f"`{node.op}` of {shapes} gives {node.exit}: each is repeated along the other",
+                "give both one shape, or make the axis of size 1 with `rearrange`",
+                elements=int(node.exit.elements),
+            )

@@ -1,0 +1,146 @@
+"""Comments that ignore a finding, and findings for those that ignore nothing.
+
+`# archcalc: ignore[PRM301] reason` holds for its own line; alone on a line, for the next line
+that is not a comment.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from archcalc.diagnostics import LINE_BREAK, Source, Span
+from archcalc.rules.base import Edit, Finding, Fix
+from archcalc.rules.codes import nearest
+
+CODE, NAME = "SPC009", "unused-suppression"
+_IGNORE = re.compile(r"#\s*archcalc:\s*ignore\[([^\]]*)\]")
+
+
+class Comment(NamedTuple):
+    """A suppressing comment: from its `#` to the end of the line, its words, and the line it is about."""
+
+    place: Span
+    words: tuple[str, ...]
+    inside: Span
+    about: int
+    alone: bool
+
+
+def comments(source: Source) -> list[Comment]:
+    """The suppressing comments of a file, in order."""
+    if "archcalc:" not in source.text:
+        return []
+    found = []
+    last = len(LINE_BREAK.findall(source.text)) + 1
+    for number in range(1, last + 1):
+        line = source.line(number)
+        match = _IGNORE.search(line) if "archcalc:" in line else None
+        if match is None or not _is_comment(line, match.start()):
+            continue
+        alone = not line[: match.start()].strip()
+        about = number
+        while alone and about < last and source.line(about).lstrip().startswith("#"):
+            about += 1
+        words = tuple(word.strip() for word in match.group(1).split(",") if word.strip())
+        place = Span(source, number, match.start() + 1, number, len(line) + 1)
+        inside = Span(source, number, match.start(1) + 1, number, match.end(1) + 1)
+        found.append(Comment(place, words, inside, about, alone))
+    return found
+
+
+def _is_comment(line: str, index: int) -> bool:
+    """Whether the `#` at `index` is outside quotes and after a blank: values stand on one line."""
+    if index and not line[index - 1].isspace():
+        return False
+    quote, before = "", " "
+    for character in line[:index]:
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"" and (before.isspace() or before in "[{,:=-("):
+            quote = character
+        before = character
+    return not quote
+
+
+def unsuppressed(
+    findings: Iterable[Finding],
+    source: Source,
+    lines: Callable[[Finding], Sequence[int]],
+    ran: dict[str, str],
+    known: dict[str, str],
+    report: bool,
+    safe: bool = True,
+) -> list[Finding]:
+    """The findings that no comment ignores; with `report` also one for each comment that ignores nothing.
+
+    Args:
+        findings: what the rules found.
+        source: the spec they were run on; of included files unused comments are not told, as other
+            specs may need them.
+        lines: the lines a finding is about.
+        ran: code to name of every rule that ran; a comment on another one is not judged.
+        known: code to name of all rules.
+        report: whether unused comments are told.
+        safe: whether it is certain that no variant of the spec needs them.
+    """
+    files: dict[int, list[Comment]] = {id(source): comments(source)}
+    used: set[tuple[int, int, str]] = set()
+    kept = []
+    for finding in findings:
+        place = finding.place
+        if id(place.source) not in files:
+            files[id(place.source)] = comments(place.source)
+        here = files[id(place.source)]
+        hidden = False
+        for comment in here:
+            if comment.about in lines(finding):
+                for word in comment.words:
+                    if word.upper() == finding.code or word == finding.name:
+                        used.add((id(place.source), comment.place.line, word))
+                        hidden = True
+        if not hidden:
+            kept.append(finding)
+    if report:
+        for comment in files[id(source)]:
+            idle = [word for word in comment.words if (id(source), comment.place.line, word) not in used]
+            told = [word for word in idle if _judged(word, ran, known)]
+            if told or not comment.words:
+                kept.append(_unused(comment, told, known, safe))
+    return kept
+
+
+def _judged(word: str, ran: dict[str, str], known: dict[str, str]) -> bool:
+    """Whether a word ignores a rule that ran, or none that exists."""
+    return word.upper() in ran or word in ran.values() or (word.upper() not in known and word not in known.values())
+
+
+def _unused(comment: Comment, idle: list[str], known: dict[str, str], safe: bool) -> Finding:
+    strange = [word for word in idle if word.upper() not in known and word not in known.values()]
+    if strange:
+        near = nearest(strange[0], [*known, *known.values()])
+        message = f"no rule is called `{strange[0]}`" + (f": did you mean `{near}`?" if near else "")
+    elif idle:
+        message = f"nothing to ignore here: {', '.join(f'`{word}`' for word in idle)} finds nothing"
+    else:
+        message = "the comment names no rule to ignore"
+    left = [word for word in comment.words if word not in idle]
+    place = comment.place
+    if left:
+        fix = Fix(f"ignore only {', '.join(left)}", (Edit(comment.inside, ", ".join(left)),), safe)
+    else:
+        fix = Fix("delete the comment", (Edit(_whole(comment), ""),), safe)
+    return Finding(CODE, message, place, None, (), "warning", NAME, "proof", "", fix, {"unused": idle})
+
+
+def _whole(comment: Comment) -> Span:
+    """The comment with the blanks before it; its line too where it stands alone."""
+    place, source = comment.place, comment.place.source
+    line = source.line(place.line)
+    if comment.alone and not line[: place.column - 1].strip():
+        if len(LINE_BREAK.findall(source.text)) >= place.line:  # not the last line
+            return Span(source, place.line, 1, place.line + 1, 1)
+        return Span(source, place.line, 1, place.line, len(line) + 1)
+    start = len(line[: place.column - 1].rstrip())
+    return Span(source, place.line, start + 1, place.line, len(line) + 1)

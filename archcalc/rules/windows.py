@@ -1,0 +1,96 @@
+"""Windows over a tensor: which elements they read, and which of their taps and outputs do nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from archcalc.layers.tensor import Tensor
+from archcalc.network.graph import Node
+from archcalc.quantity import varies
+
+_LARGEST = 2**20  # an axis longer than this is not looked at
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window along one axis: `out` of them, over `size` elements."""
+
+    size: int
+    kernel: int
+    stride: int
+    padding: int
+    dilation: int
+    out: int
+
+    @property
+    def reach(self) -> int:
+        """From the first tap to the last."""
+        return self.dilation * (self.kernel - 1) + 1
+
+    def read(self) -> bytearray:
+        """1 for each element that a tap of some window lies on."""
+        seen = bytearray(self.size)
+        for tap in range(self.kernel):
+            first, last = self._outputs(tap)
+            if first <= last:
+                start, stop = self._position(tap, first), self._position(tap, last) + 1
+                seen[start : stop : self.stride] = b"\1" * (last - first + 1)
+        return seen
+
+    def spanned(self) -> bytearray:
+        """1 for each element under a window, gaps inside it and up to the next one included."""
+        end = self._position(0, self.out - 1) + max(self.reach, self.stride)
+        return bytearray(b"\1" * min(self.size, max(0, end))).ljust(self.size, b"\0")
+
+    def dead_taps(self) -> int:
+        """How many taps never lie on an element."""
+        return sum(first > last for first, last in map(self._outputs, range(self.kernel)))
+
+    def blind_outputs(self) -> int:
+        """How many windows lie on no element."""
+        sighted = bytearray(self.out)
+        for tap in range(self.kernel):
+            first, last = self._outputs(tap)
+            if first <= last:
+                sighted[first : last + 1] = b"\1" * (last - first + 1)
+        return sighted.count(0)
+
+    def _position(self, tap: int, output: int) -> int:
+        return tap * self.dilation - self.padding + output * self.stride
+
+    def _outputs(self, tap: int) -> tuple[int, int]:
+        """The first and the last window whose `tap` lies on an element."""
+        offset = self._position(tap, 0)
+        return max(0, -(offset // self.stride)), min(self.out - 1, (self.size - 1 - offset) // self.stride)
+
+
+def windows(node: Node) -> list[Window] | None:
+    """The windows of a convolution or a pooling along each axis; None for any other layer."""
+    if node.op not in ("conv", "maxpool", "avgpool"):
+        return None
+    layer: Any = node.layer
+    x, sizes = node.inputs[0], [int(size) for size in node.inputs[0].shape[1:]]
+    if node.op != "conv":
+        axes = layer.axes(x)
+    else:
+        n = len(sizes)
+        kernel, stride, dilation = (layer.per_axis(name, n, x) for name in ("kernel", "stride", "dilation"))
+        same = layer.padding == "same"
+        padding = [d * (k - 1) // 2 for k, d in zip(kernel, dilation)] if same else layer.per_axis("padding", n, x)
+        axes = list(zip(kernel, stride, padding, dilation))
+    found = [
+        Window(size, int(k), int(s), int(p), int(d), int(out))
+        for size, (k, s, p, d), out in zip(sizes, axes, node.exit.shape[1:])
+    ]
+    return None if any(max(w.size, w.out, w.kernel) > _LARGEST for w in found) else found
+
+
+def space(x: Tensor) -> str:
+    """`7×7`, the sizes of an image without its channels."""
+    return "×".join(str(int(size)) for size in x.shape[1:])
+
+
+def fixed(tensor: Tensor) -> bool:
+    """Whether the sizes are the model's own, not those of a dim, which change from run to run."""
+    return not any(varies(size) for size in tensor.shape)
