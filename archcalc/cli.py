@@ -1,0 +1,95 @@
+"""The command line: a name leads to its module, and nothing else is imported."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from archcalc import __version__
+from archcalc.diagnostics import RequestError, suggest
+
+COMMANDS = {
+    "shapes": "What comes out of every layer, and what it costs.",
+    "explain": "Derive the numbers of one layer.",
+    "lint": "Find what is wrong with networks, and mend it.",
+    "diff": "What changed between two networks, and what it costs.",
+    "build": "Write a network as PyTorch source.",
+    "verify": "Compare the numbers with PyTorch's own.",
+    "profile": "Measure time and memory on this machine.",
+    "layers": "List the layers of the language.",
+    "layer": "Describe one layer: keys, shapes, formulas.",
+    "rule": "Describe one rule of the linter, or list all.",
+    "schema": "JSON Schema of a spec, for editors.",
+}
+
+
+class Commands(click.Group):
+    """Commands that are imported when they are named."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of the help page."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command of this name, or None."""
+        if name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"archcalc.commands.{name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with a suggestion for a name that does not exist."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            near = suggest(name, list(COMMANDS))
+            ctx.fail(f"no command is named `{name}`" + (f": did you mean `{near}`?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The help page needs no import of the commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "ARCHCALC"})
+@click.version_option(__version__, message="archcalc %(version)s")
+@click.pass_context
+def group(ctx: click.Context) -> None:
+    """Calculate and check neural-network architectures, without PyTorch.
+
+    A spec is a small YAML file; `archcalc layers` lists what it may hold.
+    """
+    from archcalc.configuration import defaults
+
+    ctx.default_map = defaults()
+
+
+def main() -> None:
+    """Run the program. Exit status: 0 clean, 1 findings, 2 could not run."""
+    # A run is short and its data lives until the end: collecting garbage finds none.
+    gc.set_threshold(100_000, 50, 50)
+    try:
+        status = group.main(prog_name="archcalc", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Abort:
+        status = 130
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except RequestError as error:  # from the settings file, before a command runs
+        click.echo(f"archcalc: {error}", err=True)
+        status = 2
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.EINVAL):
+            raise
+        # The reader closed the pipe: it has what it wanted. Nothing is left to flush at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    sys.exit(status if isinstance(status, int) else 0)

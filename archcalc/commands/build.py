@@ -1,0 +1,54 @@
+"""`archcalc build SPEC -o model.py`."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from archcalc.api import Network
+from archcalc.commands import options
+from archcalc.diagnostics import RequestError
+from archcalc.network.load import load_graph
+from archcalc.pytorch.names import BuildError
+from archcalc.pytorch.source import module_source
+from archcalc.reports.numbers import shape
+from archcalc.terminal import write
+
+
+@click.command(name="build")
+@click.argument("spec", metavar="SPEC")
+@click.option("-o", "--output", metavar="FILE", help="File to write; default: standard output.")
+@click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
+@options.settings
+@click.option(
+    "--format",
+    "format",
+    type=click.Choice(("source", "state-dict")),
+    default="source",
+    show_default=True,
+    help="The module's source, or the names and shapes of its parameters.",
+)
+@options.color
+@options.guarded
+def command(spec: str, output: str | None, force: bool, set: tuple[str, ...], format: str, color: str) -> int:
+    """Write a network as PyTorch source that needs nothing but PyTorch."""
+    graph = load_graph(spec, options.parse_settings(set))
+    if format == "state-dict":
+        text = "".join(f"{name}  {shape(sizes)}\n" for name, sizes in Network(graph).named_parameters())
+    else:
+        try:
+            text = module_source(graph)
+        except BuildError as error:
+            raise RequestError(f"{graph.path}: {error}") from None
+    if output is None:
+        write(text)
+        return 0
+    if os.path.exists(output) and not force:
+        raise RequestError(f"{output!r} exists; --force overwrites it")
+    try:
+        with open(output, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise RequestError(f"cannot write {output!r}: {error.strerror}") from None
+    return 0

@@ -1,0 +1,26 @@
+"""`archcalc layer NAME`."""
+
+from __future__ import annotations
+
+import click
+
+from archcalc.commands import options
+from archcalc.diagnostics import RequestError, suggest
+from archcalc.layers import REGISTRY
+from archcalc.reports import reference
+from archcalc.terminal import write
+
+
+@click.command(name="layer")
+@click.argument("name")
+@options.guarded
+def command(name: str) -> int:
+    """Describe one layer: its keys, shapes and formulas."""
+    layer = REGISTRY.get(name)
+    if layer is None:
+        near = suggest(name, list(REGISTRY))
+        raise RequestError(
+            f"no layer is named `{name}`: " + (f"did you mean `{near}`?" if near else "`archcalc layers` lists them")
+        )
+    write(reference.page(layer))
+    return 0

@@ -1,0 +1,191 @@
+"""`archcalc lint PATH...`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+
+import click
+
+from archcalc.commands import options
+from archcalc.commands.lint_tables import Tables, read_tables
+from archcalc.configuration import LINT_TABLES
+from archcalc.diagnostics import RequestError, suggest
+from archcalc.network.load import split_variant
+from archcalc.reports.findings import FORMATS, render
+from archcalc.reports.findings.report import Report, plural
+from archcalc.rules.base import SEVERITIES, Finding
+from archcalc.rules.check import Selection, by_severity
+from archcalc.rules.paths import specs_in
+from archcalc.rules.runner import Outcome, Task, run
+from archcalc.terminal import complain, wants_color, write
+
+# From this many specs on a run takes long enough for a progress bar.
+_MANY = 200
+_FOR_PEOPLE = ("full",)
+
+
+@click.command(name="lint")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--select", multiple=True, metavar="CODES",
+              help="Only these rules: codes, prefixes, names, ALL or DEFAULT; comma separated, repeatable.")  # fmt: skip
+@click.option("--ignore", multiple=True, metavar="CODES", help="Not these rules; the longer word of both wins.")
+@click.option("--fail-on", type=click.Choice((*SEVERITIES, "never")), default="error", show_default=True,
+              help="Exit with 1 for findings of this severity or a higher one.")  # fmt: skip
+@click.option("--format", type=click.Choice(FORMATS), default="full", show_default=True, help="Form of the output.")
+@click.option("--output", multiple=True, metavar="FORMAT=FILE", help="Write another form to a file; repeatable.")
+@click.option("--fix", is_flag=True, help="Apply the fixes that compute the same function.")
+@click.option("--unsafe-fixes", is_flag=True, help="Apply the others too: they change what is computed.")
+@click.option("--diff", is_flag=True, help="Show what the fixes would change; write nothing.")
+@click.option("--device", metavar="NAME", help="Hardware to plan for; turns rules that rest on measurements on.")
+@click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; default: as many as pay.")
+@options.color
+@click.pass_context
+@options.guarded
+def command(
+    context: click.Context,
+    paths: tuple[str, ...],
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    fail_on: str,
+    format: str,
+    output: tuple[str, ...],
+    fix: bool,
+    unsafe_fixes: bool,
+    diff: bool,
+    device: str | None,
+    jobs: int,
+    color: str,
+) -> int:
+    """Find what is wrong with networks: errors, waste, budgets that do not hold.
+
+    PATH is a spec, `file.yaml@variant`, a folder that is searched for specs, or `-`. A comment
+    `# archcalc: ignore[CODE] reason` on the line of a finding, or alone above it, hides it.
+    `archcalc rule` lists the rules.
+    """
+    tables = read_tables(*(context.default_map or {}).get(LINT_TABLES, ("", {})))
+    selection = Selection(_split(select), _split(ignore), tables.severity, device)
+    selection.check()
+    forms = {"": format, **_outputs(output)}
+    tasks = [Task(spec, tables.budget(split_variant(spec)[0])) for spec in specs_in(paths)]
+    changed = False
+    if fix or unsafe_fixes or diff:
+        outcomes, changed = _mend(tasks, selection, tables, unsafe_fixes, diff, color)
+    else:
+        outcomes = list(_progress(run(tasks, selection, jobs), len(tasks)))
+    for outcome in outcomes:
+        if outcome.error is not None:
+            complain(f"archcalc: {outcome.error}", color)
+    checked = [outcome.spec if outcome.spec != "-" else "<stdin>" for outcome in outcomes if outcome.error is None]
+    report = Report(by_severity(_told(outcomes, tables)), checked, fail_on)
+    if diff:
+        if report.findings:
+            complain(f"not fixed: {report.summary()}", color)
+    else:
+        _write(report, forms, color, to_stderr=bool(fix or unsafe_fixes) and "-" in paths)
+    if any(outcome.error is not None for outcome in outcomes):
+        return 2
+    return 1 if (diff and changed) or any(report.fails(finding) for finding in report.findings) else 0
+
+
+def _split(words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(word.strip() for entry in words for word in entry.split(",") if word.strip())
+
+
+def _outputs(given: Iterable[str]) -> dict[str, str]:
+    """`sarif=out.sarif` as the form of each file."""
+    forms = {}
+    for entry in given:
+        form, equals, path = entry.partition("=")
+        if not equals or not path:
+            raise RequestError(f"--output takes FORMAT=FILE, as --output sarif=lint.sarif, not {entry!r}")
+        if form not in FORMATS:
+            near = suggest(form, FORMATS)
+            hint = f"did you mean `{near}`?" if near else f"there are {', '.join(FORMATS)}"
+            raise RequestError(f"--output: no format is called `{form}`: {hint}")
+        forms[path] = form
+    return forms
+
+
+def _told(outcomes: Iterable[Outcome], tables: Tables) -> Iterator[Finding]:
+    """The findings, those of a block that several specs include once."""
+    seen = set()
+    for outcome in outcomes:
+        own = split_variant(outcome.spec)[0]
+        for finding in outcome.findings:
+            place = finding.place
+            # two variants of a spec may differ in what they are told at one place
+            about = finding.message if place.source.path == own else ""
+            key = (finding.code, os.path.normpath(place.source.path), place.line, place.column, about)
+            if key not in seen and not tables.hides(finding):
+                seen.add(key)
+                yield finding
+
+
+def _write(report: Report, forms: dict[str, str], color: str, to_stderr: bool) -> None:
+    for path, form in forms.items():
+        text = render(form, report)
+        if path:
+            _save(path, click.unstyle(text), "w")
+        elif not text:
+            pass
+        elif form in _FOR_PEOPLE:
+            stream = sys.stderr if to_stderr else sys.stdout
+            click.echo(text, nl=False, err=to_stderr, color=wants_color(color, stream))
+        elif to_stderr:
+            complain(text.rstrip("\n"), "never")
+        else:
+            write(text)
+        summary = os.environ.get("GITHUB_STEP_SUMMARY")
+        if form == "github" and summary and report.findings:  # it shows ten annotations of a kind; the page shows all
+            _save(summary, render("markdown", report), "a")
+
+
+def _save(path: str, text: str, mode: str) -> None:
+    try:
+        with open(path, mode, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+            file.write(text)
+    except OSError as error:
+        raise RequestError(f"cannot write {path!r}: {error.strerror}") from None
+
+
+def _mend(
+    tasks: Sequence[Task], selection: Selection, tables: Tables, unsafe: bool, diff: bool, color: str
+) -> tuple[list[Outcome], bool]:
+    """Fix every spec; what is left to tell of each, and whether anything changed."""
+    from archcalc.rules.fixes import fix, unified_diff, write_fixed
+
+    outcomes = []
+    files = count = 0
+    for task in tasks:
+        try:
+            fixed = fix(task, selection, unsafe, lambda finding: not tables.hides(finding))
+            if diff:
+                write(unified_diff(fixed))
+            elif task.spec == "-":
+                write(fixed.text)
+            elif fixed.applied:
+                write_fixed(fixed)
+        except RequestError as error:
+            outcomes.append(Outcome(task.spec, [], str(error)))
+            continue
+        files += bool(fixed.applied)
+        count += fixed.applied
+        for sentence in fixed.refused:
+            complain(f"archcalc: {sentence}", color)
+        outcomes.append(Outcome(task.spec, fixed.findings))
+    if count:
+        complain(f"{'would fix' if diff else 'fixed'} {plural(count, 'finding')} in {plural(files, 'file')}", color)
+    return outcomes, bool(count)
+
+
+def _progress(outcomes: Iterator[Outcome], count: int) -> Iterator[Outcome]:
+    """The outcomes, with a bar on stderr when there are many and a person watches."""
+    if count < _MANY or not sys.stderr.isatty():
+        yield from outcomes
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(outcomes, "checking", total=count, console=Console(stderr=True), transient=True)

@@ -1,0 +1,59 @@
+"""Options that several commands share, and how every command ends."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from archcalc.diagnostics import Diagnostic, RequestError, SpecError
+from archcalc.terminal import COLORS, complain
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+color = click.option("--color", type=click.Choice(COLORS), default="auto", help="Colour in the output.")
+batch = click.option("--batch", type=click.IntRange(1, 2**40 - 1), default=1, show_default=True, help="Batch size.")
+settings = click.option(
+    "--set",
+    "set",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Value of an hparam or a dim; may be given several times.",
+)
+
+
+def parse_settings(given: tuple[str, ...]) -> dict[str, str]:
+    """`width=128` as a mapping. Raises `RequestError` for anything else."""
+    values = {}
+    for entry in given:
+        name, equals, value = entry.partition("=")
+        if not equals or not name.strip() or not value.strip():
+            raise RequestError(f"--set takes NAME=VALUE, as --set width=128, not {entry!r}")
+        values[name.strip()] = value.strip()
+    return values
+
+
+def report(diagnostics: list[Diagnostic], color: str) -> None:
+    """Print findings to stderr."""
+    from archcalc.reports.diagnostics import render
+
+    complain(render(diagnostics), color)
+
+
+def guarded(command: _F) -> _F:
+    """Run a command; an invalid spec is exit status 1, anything that could not run is 2."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except SpecError as error:
+            report(error.diagnostics, kwargs.get("color", "auto"))
+            return 1
+        except RequestError as error:
+            complain(f"archcalc: {error}", kwargs.get("color", "auto"))
+            return 2
+
+    return run  # type: ignore[return-value]

@@ -1,0 +1,156 @@
+"""`archcalc profile [SPEC]`."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import statistics
+import sys
+from collections.abc import Callable, Iterator
+
+import click
+
+from archcalc.commands import options
+from archcalc.diagnostics import RequestError
+from archcalc.network.load import load_graph
+from archcalc.terminal import show, wants_color, write
+
+# Where the lecture's network lies: in the package when installed, beside it in a checkout.
+_HERE = os.path.dirname(os.path.dirname(__file__))
+_DEFAULT = (os.path.join(_HERE, "specs", "alexnet.yaml"), os.path.join(os.path.dirname(_HERE), "specs", "alexnet.yaml"))
+
+
+@click.command(name="profile")
+@click.argument("spec", required=False, metavar="[SPEC]")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 or mps.")
+@options.settings
+@options.batch
+@click.option(
+    "--dtype",
+    type=click.Choice(("fp32", "tf32", "fp16", "bf16")),
+    default="fp32",
+    show_default=True,
+    help="Type of weights and input.",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(("forward", "train")),
+    default="forward",
+    show_default=True,
+    help="A forward pass, or a whole training step.",
+)
+@click.option(
+    "--optimizer",
+    type=click.Choice(("sgd", "adam", "adamw")),
+    default="sgd",
+    show_default=True,
+    help="Optimizer of the training step.",
+)
+@click.option("--compile", "compile", is_flag=True, help="Use torch.compile for the total.")
+@click.option("--channels-last", is_flag=True, help="Memory format of images.")
+@click.option("--threads", type=click.IntRange(1), help="CPU threads.")
+@click.option("--warmup", type=click.IntRange(0), help="Runs that do not count; default: until the time settles.")
+@click.option("--repeat", type=click.IntRange(1), default=20, show_default=True, help="Runs that count, at most.")
+@click.option(
+    "--time",
+    type=click.FloatRange(0.01),
+    default=10.0,
+    show_default=True,
+    help="Bound in seconds on each pass.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of weights and input.")
+@click.option("--compare", metavar="SPEC", help="Measure another network in turn, and give the ratio.")
+@click.option("--format", "format", type=click.Choice(("text", "json", "csv", "markdown", "chrome-trace")), default="text",
+              show_default=True, help="Form of the output.")  # fmt: skip
+@options.color
+@options.guarded
+def command(
+    spec: str | None,
+    device: str,
+    set: tuple[str, ...],
+    batch: int,
+    dtype: str,
+    mode: str,
+    optimizer: str,
+    compile: bool,
+    channels_last: bool,
+    threads: int | None,
+    warmup: int | None,
+    repeat: int,
+    time: float,
+    seed: int,
+    compare: str | None,
+    format: str,
+    color: str,
+) -> int:
+    """Measure time and memory of a network on this machine; without SPEC the lecture's AlexNet."""
+    path = spec or next((path for path in _DEFAULT if os.path.exists(path)), None)
+    if path is None:
+        raise RequestError("name a spec: the lecture's AlexNet is not installed here")
+    values = options.parse_settings(set)
+    graph = load_graph(path, values, batch)
+    other = load_graph(compare, values, batch) if compare else None
+    if importlib.util.find_spec("torch") is None:
+        raise RequestError("profile needs PyTorch: pip install 'archcalc[torch]'")
+    from archcalc.pytorch import profile as profiling
+    from archcalc.pytorch import report
+    from archcalc.pytorch.names import BuildError
+    from archcalc.pytorch.setup import Setup
+    from archcalc.pytorch.timing import Budget
+
+    setup = Setup(
+        device,
+        dtype,
+        mode == "train",
+        optimizer,
+        compile,
+        channels_last,
+        threads,
+        seed,
+        Budget(warmup, repeat, time),
+    )
+    try:
+        with _watched(repeat) as progress:
+            if other is not None:
+                times, ratios = profiling.compare((graph, other), setup, progress)
+            else:
+                measured = profiling.profile(graph, setup, progress)
+    except BuildError as error:
+        raise RequestError(f"{graph.path}: {error}") from None
+    except KeyboardInterrupt:
+        raise RequestError("interrupted before anything was measured") from None
+    if other is not None:
+        for one, taken in zip((graph, other), times):
+            write(f"{one.model:<24} {report.seconds(taken.median)} ± {report.seconds(taken.spread)}\n")
+        low, high = min(ratios), max(ratios)
+        write(
+            f"{graph.model} / {other.model}: {statistics.median(ratios):.3f} ({low:.3f} to {high:.3f}, {len(ratios)} rounds in turn)\n"
+        )
+        return 0
+    if format == "text":
+        show(report.text(measured, sys.stdout.isatty() or wants_color(color, sys.stdout)), color)
+    elif format == "json":
+        write(json.dumps(report.data(measured), ensure_ascii=False) + "\n")
+    else:
+        write({"csv": report.csv, "markdown": report.markdown, "chrome-trace": report.chrome_trace}[format](measured))
+    return 0
+
+
+@contextlib.contextmanager
+def _watched(repeat: int) -> Iterator[Callable[[str], None]]:
+    """A progress bar on stderr while a person watches."""
+    if not sys.stderr.isatty():
+        yield lambda what: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("building", total=repeat + 3)
+
+        def progress(what: str) -> None:
+            bar.update(task, description=what, advance=1)
+
+        yield progress

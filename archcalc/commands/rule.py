@@ -1,0 +1,44 @@
+"""`archcalc rule [CODE]`."""
+
+from __future__ import annotations
+
+import click
+
+from archcalc.commands import options
+from archcalc.diagnostics import RequestError
+from archcalc.reports import rules as report
+from archcalc.rules.base import Rule
+from archcalc.rules.codes import LANGUAGE, nearest
+from archcalc.rules.selection import load_rules
+from archcalc.terminal import write
+
+
+@click.command(name="rule")
+@click.argument("code", required=False)
+@click.option(
+    "--format", type=click.Choice(("text", "json")), default="text", show_default=True, help="Form of the output."
+)
+@options.guarded
+def command(code: str | None, format: str) -> int:
+    """Describe one rule: what it finds, why, and what to write instead.
+
+    CODE is a code as PRM301, or a name as bias-before-norm. Without it all rules are listed.
+    """
+    rules = load_rules()
+    if code is None:
+        write(report.dumps(report.codes(rules), rules) if format == "json" else report.overview(rules))
+        return 0
+    found = _find(code, rules)
+    write(report.dumps([found], rules) if format == "json" else report.page(found, rules))
+    return 0
+
+
+def _find(wanted: str, rules: dict[str, Rule]) -> str:
+    names = {name: code for code, (name, _) in LANGUAGE.items()} | {rule.name: rule.code for rule in rules.values()}
+    if wanted.upper() in rules or wanted.upper() in LANGUAGE:
+        return wanted.upper()
+    if wanted.lower() in names:
+        return names[wanted.lower()]
+    near = nearest(wanted, [*rules, *LANGUAGE, *names])
+    hint = f"did you mean `{near}`?" if near else "`archcalc rule` lists them"
+    raise RequestError(f"no rule is called `{wanted}`: {hint}")

@@ -1,0 +1,119 @@
+"""`archcalc shapes SPEC...`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+
+import click
+
+from archcalc.commands import options
+from archcalc.cost import DTYPE_BYTES, Costs
+from archcalc.diagnostics import RequestError, SpecError
+from archcalc.expectations import unmet
+from archcalc.network.load import load_graph
+from archcalc.reports.rows import SORT_KEYS, Row, flat, largest, nested
+from archcalc.terminal import complain, show, wants_color, write
+
+# From this many specs on a run takes long enough for a progress bar.
+_MANY = 200
+
+
+@click.command(name="shapes")
+@click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
+@options.settings
+@options.batch
+@click.option("--depth", type=click.IntRange(1), default=1, show_default=True, help="Levels of blocks that are opened.")
+@click.option("--expand", is_flag=True, help="Open every block, and show each copy of a repeat.")
+@click.option("--sort", type=click.Choice(SORT_KEYS), help="Largest layers first, without nesting.")
+@click.option("-n", "--number", type=click.IntRange(1), help="Only so many layers, the largest; the rest in one row.")
+@click.option("--formulas", is_flag=True, help="Show how each parameter count is made.")
+@click.option("--causal", type=click.Choice(("dense", "half")), default="dense", show_default=True,
+              help="Masked attention: count all scores, or only those a query may see.")  # fmt: skip
+@click.option(
+    "--dtype", type=click.Choice(tuple(DTYPE_BYTES)), default="fp32", show_default=True, help="Type of the activations."
+)
+@click.option("--format", "format", type=click.Choice(("text", "json", "csv", "markdown")), default="text", show_default=True,
+              help="Form of the output.")  # fmt: skip
+@options.color
+@options.guarded
+def command(
+    specs: tuple[str, ...],
+    set: tuple[str, ...],
+    batch: int,
+    depth: int,
+    expand: bool,
+    sort: str | None,
+    number: int | None,
+    formulas: bool,
+    causal: str,
+    dtype: str,
+    format: str,
+    color: str,
+) -> int:
+    """Show what comes out of every layer, its parameters, operations and bytes.
+
+    SPEC is a file, `file.yaml@variant` or `-`. Several specs give one row each.
+    """
+    values = options.parse_settings(set)
+    networks: list[Costs] = []
+    status = 0
+    for spec in _progress(specs):
+        try:
+            costs = Costs(load_graph(spec, values, batch), causal == "half", dtype)
+        except SpecError as error:
+            options.report(error.diagnostics, color)
+            status = max(status, 1)
+        except RequestError as error:
+            if len(specs) == 1:
+                raise
+            complain(f"archcalc: {error}", color)
+            status = 2
+        else:
+            networks.append(costs)
+            for diagnostic in unmet(costs):
+                options.report([diagnostic], color)
+
+    def rows(costs: Costs) -> Iterable[Row]:
+        if sort or number:
+            return largest(costs, sort or "params", number, expand)
+        if format in ("json", "csv"):
+            return flat(costs, expand)
+        return nested(costs, depth, expand)
+
+    if not networks:
+        return status
+    several = len(specs) > 1
+    if format == "json":
+        from archcalc.reports import json
+
+        documents = [json.network(costs, rows(costs)) for costs in networks]
+        write(json.dumps({"version": json.VERSION, "specs": documents} if several else documents[0]))
+    elif format == "csv":
+        from archcalc.reports import csv
+
+        write(csv.networks((costs, rows(costs)) for costs in networks))
+    elif format == "markdown":
+        from archcalc.reports import markdown
+
+        write(markdown.comparison(networks) if several else markdown.network(networks[0], rows(networks[0])))
+    else:
+        from archcalc.reports import text
+
+        rule = sys.stdout.isatty() or wants_color(color, sys.stdout)
+        table = (
+            text.comparison(networks, rule) if several else text.network(networks[0], rows(networks[0]), formulas, rule)
+        )
+        show(table, color)
+    return status
+
+
+def _progress(specs: tuple[str, ...]) -> Iterator[str]:
+    """The specs, with a bar on stderr when there are many and a person watches."""
+    if len(specs) < _MANY or not sys.stderr.isatty():
+        yield from specs
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(specs, "reading", console=Console(stderr=True), transient=True)

@@ -1,0 +1,66 @@
+"""`archcalc verify SPEC...`."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import click
+
+from archcalc.commands import options
+from archcalc.diagnostics import RequestError, SpecError
+from archcalc.network.load import Graph, load_graph
+from archcalc.terminal import complain, write
+
+_MOST = 20
+
+
+@click.command(name="verify")
+@click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
+@options.settings
+@options.batch
+@options.color
+@options.guarded
+def command(specs: tuple[str, ...], set: tuple[str, ...], batch: int, color: str) -> int:
+    """Build each network on PyTorch's meta device and compare: shapes, parameters, buffers, FLOPs."""
+    if importlib.util.find_spec("torch") is None:
+        raise RequestError("verify needs PyTorch: pip install 'archcalc[torch]'")
+    values = options.parse_settings(set)
+    status = 0
+    for spec in specs:
+        try:
+            same = _one(load_graph(spec, values, batch))
+            status = max(status, 0 if same else 1)
+        except SpecError as error:
+            options.report(error.diagnostics, color)
+            status = max(status, 1)
+        except RequestError as error:
+            complain(f"archcalc: {error}", color)
+            status = 2
+    return status
+
+
+def _one(graph: Graph) -> bool:
+    from archcalc.pytorch.names import BuildError
+    from archcalc.pytorch.peer import torchinfo_totals
+    from archcalc.pytorch.verify import verify
+
+    try:
+        result = verify(graph)
+    except BuildError as error:
+        raise RequestError(f"{graph.path}: {error}") from None
+    if not result.differences:
+        peer = torchinfo_totals(graph)
+        write(
+            f"{graph.model}: {result.layers:,} layers, {result.parameters:,} named parameters "
+            f"({result.params:,}), {result.flops:,} forward and {result.backward_flops:,} backward FLOPs equal PyTorch's\n"
+        )
+        if peer is not None and peer.reasons:
+            counts = f"{peer.params:,} parameters and {peer.mult_adds:,} mult-adds"
+            write(f"  torchinfo says {counts}: {'; '.join(peer.reasons)}\n")
+        return True
+    write(f"{graph.model}: {len(result.differences)} differences\n")
+    for difference in result.differences[:_MOST]:
+        write(f"  {difference}\n")
+    if len(result.differences) > _MOST:
+        write(f"  and {len(result.differences) - _MOST} more\n")
+    return False
