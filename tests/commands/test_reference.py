@@ -1,0 +1,63 @@
+"""`archcalc layers`, `layer` and `schema`: the reference comes from the declarations."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import pytest
+import yaml
+
+from archcalc.layers import REGISTRY
+from archcalc.reports import reference
+from archcalc.reports.schema import schema
+from tests.commands.test_shapes import run
+from tests.conftest import ROOT, SPECS
+
+BROKEN_FORM = ("04-in-channels", "22-top-typo", "18-list-kernel")
+
+
+def test_layers_lists_every_layer():
+    out = run("layers").stdout
+    assert all(f"  {op} " in out for op in REGISTRY)
+    document = json.loads(run("layers", "--format", "json").stdout)
+    assert {layer["name"] for layer in document["layers"]} == set(REGISTRY)
+
+
+@pytest.mark.parametrize("op", REGISTRY)
+def test_a_page_for_every_layer(op):
+    page = reference.page(REGISTRY[op])
+    assert "Source" in page or "et al." in page or op == "scale", "where does it come from?"
+    for name, argument in REGISTRY[op].arguments.items():
+        assert name in page
+        assert argument.doc in page
+
+
+def test_layer_by_name():
+    assert "(kernel_h·kernel_w·in_channels + bias)·channels" in run("layer", "conv").stdout
+    wrong = run("layer", "con")
+    assert wrong.returncode == 2
+    assert "did you mean `conv`?" in wrong.stderr
+
+
+class Text(yaml.SafeLoader):
+    """Scalars as an editor's YAML service reads them, but `no` stays a word."""
+
+
+def load(path):
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=Text)
+
+
+def test_schema_is_one():
+    jsonschema.Draft202012Validator.check_schema(json.loads(run("schema").stdout))
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda path: path.stem)
+def test_every_spec_fits_the_schema(spec):
+    jsonschema.Draft202012Validator(schema()).validate(load(spec))
+
+
+@pytest.mark.parametrize("name", BROKEN_FORM)
+def test_the_schema_finds_wrong_keys(name):
+    document = load(ROOT / "tests" / "broken" / f"{name}.yaml")
+    assert not jsonschema.Draft202012Validator(schema()).is_valid(document)

@@ -1,0 +1,25 @@
+"""What all tests share: where the specs are, and graphs from a few lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from archcalc.diagnostics import Source
+from archcalc.network.load import Graph, build_graph
+
+ROOT = Path(__file__).parent.parent
+SPECS = sorted((ROOT / "specs").glob("*.yaml"))
+
+
+@pytest.fixture
+def graph() -> Callable[..., Graph]:
+    """`graph("3, 32, 32", "conv 8 kernel=3", "relu")`: a network of these layers."""
+
+    def build(input: str, *layers: str, batch: int = 1) -> Graph:
+        lines = "".join(f"  - {layer}\n" for layer in layers)
+        return build_graph(Source("t.yaml", f"model: t\ninput: [{input}]\nlayers:\n{lines}"), batch=batch)
+
+    return build

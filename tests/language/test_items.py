@@ -1,0 +1,152 @@
+"""One entry of a list of layers: as a line, a list and a mapping."""
+
+import pytest
+
+from archcalc.cost import Costs
+
+from .writing import at, graph, marked, refused, shape, spec, wrong
+
+SAME = [
+    ("conv 64 kernel=11 stride=4 padding=2", "conv: {channels: 64, kernel: 11, stride: 4, padding: 2}"),
+    ("conv 64 kernel=3 name=stem", "{conv: {channels: 64, kernel: 3}, name: stem}"),
+    ("conv 3 kernel=1 repeat=2", "{conv: {channels: 3, kernel: 1}, repeat: 2}"),
+    ("conv 8 kernel=3x5 bias=false", "conv: {channels: 8, kernel: 3x5, bias: false}"),
+    ("relu", "relu: {}"),
+    ("dropout 0.5", "dropout: {p: 0.5}"),
+    ("linear 3*cin", "linear: {features: 3*cin}"),
+    ("rearrange 'c h w -> (h w) c'", "rearrange: {pattern: c h w -> (h w) c}"),
+    ("rearrange 'c (h a) w -> (c a) h w' a=2", "rearrange: {pattern: 'c (h a) w -> (c a) h w', a: 2}"),
+    ("conv channels=4 kernel=3", "conv: {kernel: 3, channels: 4}"),
+    ("maxpool 2", "maxpool kernel=2"),
+    ("{residual: [conv 3 kernel=1]}", "residual: {layers: [conv 3 kernel=1]}"),
+    ("{add: [prev, prev]}", "add: {operands: [prev, prev]}"),
+    ("{relu: {}, from: input}", "relu from=input"),
+]
+
+
+def facts(layer):
+    first = graph("[conv 3 kernel=1]" if "linear" not in layer else "[flatten]", layer)
+    return [(node.op, node.name, node.copies, node.params, node.output.shape) for node in first.nodes]
+
+
+@pytest.mark.parametrize(("line", "mapping"), SAME)
+def test_forms_are_interchangeable(line, mapping):
+    assert facts(line) == facts(mapping)
+    assert shape("conv 3 kernel=1", f"[{line}]") if "{" in line else True
+
+
+def test_a_list_is_its_layers_in_order():
+    flat = graph("conv 8 kernel=3", "batchnorm", "relu", "maxpool 2")
+    nested = graph("[conv 8 kernel=3, [batchnorm, [relu]]]", "[maxpool 2]")
+    block = graph("- conv 8 kernel=3\n    - [batchnorm, relu]", "maxpool 2")
+    assert [n.id for n in flat.nodes] == [n.id for n in nested.nodes] == [n.id for n in block.nodes]
+    assert Costs(flat).totals == Costs(nested).totals == Costs(block).totals
+
+
+def test_words_with_spaces_and_parentheses():
+    assert shape("conv ( 2 * (3 + 1) ) kernel=( 1 + 2 )") == [8, 30, 30]
+    assert shape("conv ((((((8)))))) kernel=3") == [8, 30, 30]
+    assert shape("conv max(8, 16) kernel=3") == [16, 30, 30]
+    assert shape("'conv 8 kernel=3'") == [8, 30, 30]
+    assert shape("conv '8' kernel=\"3\"") == [8, 30, 30]
+    assert shape("rearrange pattern='c h w -> (h w) c'") == [1024, 3]
+    assert shape("  conv   8    kernel=3  # a comment") == [8, 30, 30]
+
+
+@pytest.mark.parametrize(
+    ("layer", "column", "under", "message", "help"),
+    [
+        ("conv 8 9 kernel=3", 12, "9", "takes one unnamed value, `8`; `9` needs its key", "archcalc layer conv"),
+        ("relu 3", 10, "3", "`relu` takes no unnamed value", "it has no keys"),
+        ("residual 3", 14, "3", "`residual` takes a list of layers", "write `residual: [...]`"),
+        ("conv 8 kernel=", 12, "kernel=", "`kernel=` has no value", "without spaces"),
+        ("conv 8 kernel= 3", 12, "kernel=", "`kernel=` has no value", "without spaces"),
+        ("conv 8 kernel =3", 19, "=3", "`=` stands without spaces", "key=value"),
+        ("conv 8 kernel = 3", 19, "=", "`=` stands without spaces", "key=value"),
+        ("conv 8 kernel=3 kernel=5", 21, "kernel", "duplicate key `kernel`", "once"),
+        ("conv 8 kernel=3 channels=5", 21, "channels", "`channels` is given twice", "delete"),
+        ("conv 8 kernel=3 name=a name=b", 28, "name", "duplicate key `name`", "once"),
+        ("conv 8", 5, "conv", "`conv` needs `kernel`", "kernel size"),
+        ("conv", 5, "conv", "`conv` needs `channels` and `kernel`", "output channels"),
+        ("kernel=3", 5, "kernel=3", "a layer starts with its name", "as `conv"),
+        ("conv 8 kernel=3 pading=1", 21, "pading", "has no key `pading`", "did you mean `padding`?"),
+        ("conv 8 kernel=3 zzz=1", 21, "zzz", "has no key `zzz`", "its keys are channels, kernel"),
+        ("relu inplace=true", 10, "inplace", "`relu` has no key `inplace`", "it has no keys"),
+        ("conv -64 kernel=3", 10, "-64", "`channels` is at least 1, not -64", ""),
+        ("conv 8 kernel=3 stride=0", 28, "0", "`stride` is at least 1, not 0", ""),
+        ("dropout 1.5", 13, "1.5", "`p` is at most 1, not 1.5", ""),
+        ("upsample 2 mode=bilinea", 21, "bilinea", "`mode` is one of", "did you mean `bilinear`?"),
+        ("linear 3 bias=qq", 19, "qq", "`bias` is true or false, not `qq`", ""),
+        ("rearrange 'c h w -> (h w) c", 15, "'c h w -> (h w) c", "the quote ' is not closed", "same line"),
+        ("'conv 8 kernel=3 kernal=3'", 22, "kernal", "has no key `kernal`", "kernel"),
+        ("relux", 5, "relux", "unknown layer `relux`", "did you mean `relu`?"),
+        ("zzzzzz", 5, "zzzzzz", "unknown layer `zzzzzz`", "archcalc layers"),
+        ("BatchNorm2d", 5, "BatchNorm2d", "unknown layer `BatchNorm2d`", "write `batchnorm`"),
+        ("nn.ReLU", 5, "nn.ReLU", "unknown layer `nn.ReLU`", "write `relu`"),
+        ("fc 10", 5, "fc", "unknown layer `fc`", "write `linear`"),
+        ("repeat", 5, "repeat", "unknown layer `repeat`", "`repeat: N` with `layers: [...]`"),
+        ("Conv2d(64, kernel_size=3)", 5, "Conv2d", "`Conv2d(...)` is Python", "write `conv 64 kernel=3`"),
+        ("nn.Linear(10, 5, bias=False)", 5, "nn.Linear", "is Python", "write `linear 5 bias=false`"),
+        ("[Conv2d(64, kernel_size=3), relu]", 6, "Conv2d", "is Python", "write `conv 64 kernel=3`"),
+        ("[conv max(8,16) kernel=3, relu]", 11, "max(8", "not a number or an expression", "a comma ends the layer"),
+        ("conv: {channels: max(8, 16), kernel: 3}", 22, "max(8", "not a number", "a comma ends the value"),
+    ],
+)  # fmt: skip
+def test_wrong_line(layer, column, under, message, help):
+    said = wrong(layer)
+    assert at(said) == (4, column)
+    assert marked(said) == under
+    assert message in said.message
+    assert help in (said.help or "")
+
+
+@pytest.mark.parametrize(
+    ("layer", "place", "message"),
+    [
+        ("conv: 64", (4, 11), "`conv:` takes a mapping"),
+        ("conv:", (4, 5), "`conv:` has no value"),
+        ("conv: [a]", (4, 11), "`conv:` takes a mapping"),
+        ("conv: {channels: 8, kernel: }", (4, 25), "`kernel:` has no value"),
+        ("conv: {channels: 8, kernel: {a: 1}}", (4, 33), "is a size, as 3 or 3x5, not a mapping"),
+        ("conv: {channels: [8], kernel: 3}", (4, 22), "is a whole number, not a list"),
+        ("{conv: {channels: 8, kernel: 3}, name: }", (4, 38), "`name:` has no value"),
+        ("{conv: {channels: 8, kernel: 3}, name: [a]}", (4, 44), "`name` is a word or a number"),
+        ("{conv: {channels: 8, kernel: 3}, relu: {}}", (4, 38), "one layer per item"),
+        ("{name: a}", (4, 5), "no layer here"),
+        ("{}", (4, 5), "no layer here"),
+        ("layers: [relu]", (4, 5), "`layers:` needs `repeat:` beside it"),
+        ("residual: {layers: relu}", (4, 24), "`layers` is a list of layers"),
+        ("add: {operands: prev}", (4, 21), "takes a list of names or lists of layers"),
+        ("add: [prev]", (4, 5), "takes at least 2 operands, not 1"),
+        ("sub: [prev, prev, prev]", (4, 5), "takes 2 operands, not 3"),
+        ("add: [prev, {relu: {}}]", (4, 17), "an operand is a name or a list of layers"),
+        ("add: [prev, relu]", (4, 17), "no earlier layer is named `relu`"),
+        ("add: [prev, conv 3 kernel=1]", (4, 17), "not the name of a layer"),
+        ("concat: prev", (4, 13), "`concat:` takes a mapping"),
+        ("conv: {channels: 8, kernel: 3, repeat: 2}", (4, 36), "`repeat` stands beside `conv:`"),
+    ],
+)  # fmt: skip
+def test_wrong_mapping(layer, place, message):
+    said = wrong(layer)
+    assert at(said) == place
+    assert message in said.message
+
+
+def test_operand_that_is_a_layer_gets_brackets():
+    assert wrong("add: [prev, relu]").help == "to apply the layer here, write [relu]"
+
+
+def test_an_empty_entry():
+    (first, second) = refused("model: m\ninput: [3]\nlayers:\n  - relu\n  -\n  -\n")
+    assert (at(first), at(second)) == ((5, 4), (6, 4))
+    assert first.message == "an empty entry: a layer is missing here"
+
+
+def test_empty_lists():
+    assert wrong("[]").message == "`layers:` is empty"
+    assert shape("residual: [[]]") == [3, 32, 32]
+
+
+def test_spec_of_one_line():
+    assert shape("relu") == [3, 32, 32]
+    assert spec("relu").endswith("  - relu\n")

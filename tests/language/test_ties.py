@@ -1,0 +1,103 @@
+"""`tie=NAME`: weights used twice and counted once."""
+
+import pytest
+
+from archcalc.cost import Costs
+
+from .writing import at, graph, marked, params, wrong
+
+
+def test_layer_with_the_same_layer():
+    assert params("linear 4 name=a", "linear 4 tie=a", input="[4]") == 20
+    assert params("conv 3 kernel=3 padding=1 name=a", "relu", "conv 3 kernel=3 padding=1 tie=a") == 84
+    assert params("{linear: {features: 4}, name: a}", "{linear: {features: 4}, tie: a}", input="[4]") == 20
+
+
+def test_a_tied_layer_still_costs_its_work():
+    one, two = graph("linear 4 name=a", input="[4]"), graph("linear 4 name=a", "linear 4 tie=a", input="[4]")
+    assert Costs(two).totals.macs == 2 * Costs(one).totals.macs
+    assert two.nodes[1].params == {}
+    assert two.nodes[1].tied == {"weight": two.nodes[0], "bias": two.nodes[0]}
+
+
+def test_linear_with_embedding_keeps_its_own_bias():
+    layers = ["embedding 100 dim=16 name=e", "linear 100 bias=false tie=e"]
+    assert params(*layers, input="[7]") == 1600
+    assert params(layers[0], "linear 100 tie=e", input="[7]") == 1600 + 100
+
+
+def test_a_chain_of_ties_has_one_owner():
+    net = graph("linear 4 name=a", "linear 4 tie=a name=b", "linear 4 tie=b", input="[4]")
+    assert net.nodes[2].tied["weight"] is net.nodes[0]
+    assert Costs(net).totals.params == 20
+
+
+TOP = """\
+blocks:
+  b(n):
+    - [conv n kernel=3 padding=1, batchnorm, relu]
+    - residual: [conv n kernel=1]
+  other(n): [conv n kernel=3 padding=1, batchnorm]
+"""
+
+
+def test_block_with_the_same_block():
+    net = graph("b 3 name=x", "b 3 tie=x", top=TOP)
+    totals = Costs(net).totals
+    assert totals.params == 84 + 6 + 12
+    assert totals.buffers == 7, "mean, variance and count of one batchnorm"
+    assert totals.macs == 2 * Costs(graph("b 3", top=TOP)).totals.macs
+
+
+def test_siamese():
+    net = graph("b 3 from=a name=x", "b 3 from=b name=y tie=x", input="{a: [3, 8, 8], b: [3, 16, 16]}", top=TOP)
+    assert Costs(net).totals.params == 102
+
+
+def test_tie_inside_a_block_to_an_argument():
+    top = "blocks: {head(e): [linear 100 bias=false tie=e]}\n"
+    assert params("embedding 100 dim=16 name=wte", "linear 16", "head e=wte", input="[7]", top=top) == 1600 + 272
+
+
+def test_tie_in_a_repeat():
+    assert params("linear 4 name=a", "linear 4 tie=a repeat=5", input="[4]") == 20
+    assert params("linear 4 name=a", "{repeat: 5, layers: [linear 4 tie=a, linear 4]}", input="[4]") == 20 + 5 * 20
+    assert params("{repeat: 5, layers: [linear 4 name=a, linear 4 tie=a]}", input="[4]") == 5 * 20
+    assert params("b 3 name=x repeat=4", top=TOP) == 4 * 102
+
+
+def test_equal_repeats():
+    one = "{repeat: 3, layers: [linear 4], name: a}"
+    said = wrong(one, "{repeat: 3, layers: [linear 4], tie: a}", input="[4]")
+    assert (said.code, marked(said)) == ("SPC012", "a")
+
+
+@pytest.mark.parametrize(
+    ("layers", "input", "message"),
+    [
+        (["linear 4 name=a", "linear 5 tie=a"], "[4]", "its weight is 5×4, the other's is 4×4"),
+        (["linear 8 name=a", "linear 8 tie=a"], "[4]", "its weight is 8×8, the other's is 8×4"),
+        (["embedding 9 dim=4 name=a", "linear 9 bias=false", "linear 9 tie=a"], "[7]", "its weight is 9×9"),
+        (["linear 4 name=a", "layernorm tie=a"], "[4]", "they are not the same layer"),
+        (["layernorm name=a", "rmsnorm tie=a"], "[4]", "they are not the same layer"),
+        (["linear 4 name=a", "relu tie=a"], "[4]", "it has no weights to tie"),
+        (["relu name=a", "linear 4 tie=a"], "[4]", "they are not the same layer"),
+        (["linear 4 name=a", "linear 4 bias=false tie=a"], "[4]", "their parameters differ"),
+        (["linear 4 tie=input"], "[4]", "it has no weights of its own"),
+        (["linear 4 repeat=3 name=a", "linear 4 tie=a"], "[4]", "that is 3 layers"),
+        (["b 3 name=a", "other 3 tie=a"], "[3, 8, 8]", "they are not the same block"),
+        (["b 3 name=a", "conv 3 kernel=3 tie=a"], "[3, 8, 8]", "not the same block"),
+        (["b 3 name=a", "b 4 tie=a"], "[3, 8, 8]", "its weight is 4×3×3×3, the other's is 3×3×3×3"),
+        (["b 3 name=a repeat=2", "b 3 tie=a"], "[3, 8, 8]", "their layers differ"),
+    ],
+)
+def test_what_cannot_be_tied(layers, input, message):
+    said = wrong(*layers, input=input, top=TOP)
+    assert said.code == "SPC012"
+    assert message in said.message
+    assert marked(said) in ("a", "input")
+
+
+def test_unknown_target():
+    said = wrong("linear 4", "linear 4 tie=b", input="[4]")
+    assert (said.message, at(said)) == ("no earlier layer is named `b`", (5, 18))

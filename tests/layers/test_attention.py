@@ -1,0 +1,185 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional as F
+
+from .oracle import DRAWN, Draw, compare, covers, layer, line
+
+
+def rotate(x):
+    """Pairs of elements turned by an angle; which one does not matter here."""
+    a, b = x.unflatten(-1, (-1, 2)).unbind(-1)
+    return torch.stack([a - b, a + b], -1).flatten(-2)
+
+
+def folded(x, *others):
+    """Leading axes joined with the batch, as torch.nn.MultiheadAttention wants them."""
+    if any(other.shape[:-2] != x.shape[:-2] for other in others):
+        raise ValueError("leading axes differ")
+    return [tensor.flatten(0, -3) for tensor in (x, *others)]
+
+
+class MultiheadAttention(nn.MultiheadAttention):
+    """PyTorch's own, for any leading axes, and with a table added to the scores."""
+
+    def __init__(self, width, kv_width, heads, table=None, **keys):
+        super().__init__(width, heads, kdim=kv_width, vdim=kv_width, batch_first=True, **keys)
+        self.table = None if table is None else torch.ones(table)
+
+    def forward(self, x, kv=None):
+        q, k = folded(x, x if kv is None else kv)
+        mask = None if self.table is None else self.table.repeat(q.shape[0], 1, 1)
+        return super().forward(q, k, k, attn_mask=mask, need_weights=False)[0].reshape(x.shape)
+
+
+class Attention(nn.Module):
+    """What torch.nn.MultiheadAttention cannot express, out of linear maps and a scaled dot product."""
+
+    def __init__(self, width, kv_width, heads, head_dim=None, kv_heads=None, bias="qkvo", rope=False, qknorm=False,
+                 softcap=None, table=None):  # fmt: skip
+        super().__init__()
+        if head_dim is None and width % heads:
+            raise ValueError("heads do not divide the width")
+        self.d = width // heads if head_dim is None else head_dim
+        self.rope, self.softcap = rope, softcap
+        self.table = None if table is None else torch.ones(table)
+        kv_heads = heads if kv_heads is None else kv_heads
+        self.q_proj = nn.Linear(width, heads * self.d, bias="q" in bias)
+        self.k_proj = nn.Linear(kv_width, kv_heads * self.d, bias="k" in bias)
+        self.v_proj = nn.Linear(kv_width, kv_heads * self.d, bias="v" in bias)
+        if qknorm:
+            self.q_norm, self.k_norm = nn.RMSNorm(self.d), nn.RMSNorm(self.d)
+        self.qknorm = qknorm
+        self.out_proj = nn.Linear(heads * self.d, width, bias="o" in bias)
+
+    def forward(self, x, kv=None):
+        xs, kvs = folded(x, x if kv is None else kv)
+        q, k, v = (
+            project(source).unflatten(-1, (-1, self.d)).transpose(1, 2)
+            for project, source in ((self.q_proj, xs), (self.k_proj, kvs), (self.v_proj, kvs))
+        )
+        if self.qknorm:
+            q, k = self.q_norm(q), self.k_norm(k)
+        if self.rope:
+            q, k = rotate(q), rotate(k)
+        if self.softcap is None:
+            y = F.scaled_dot_product_attention(q, k, v, attn_mask=self.table, enable_gqa=True)
+        else:
+            if q.shape[1] % k.shape[1]:
+                raise ValueError("kv_heads do not divide heads")
+            k, v = (t.repeat_interleave(q.shape[1] // t.shape[1], 1) for t in (k, v))
+            scores = self.softcap * torch.tanh(q @ k.transpose(-1, -2) / self.softcap)
+            y = (scores if self.table is None else scores + self.table).softmax(-1) @ v
+        return self.out_proj(y.transpose(1, 2).flatten(2)).reshape(x.shape)
+
+
+def inputs(draw):
+    """(lead, queries, width) and the shapes by name; keys and values from another sequence or not."""
+    lead = tuple(draw(st.lists(st.integers(1, 3), max_size=2)))
+    queries, width = draw(st.integers(1, 5)), draw.of(4, 6, 12, 1, 5)
+    shapes = {"x": (*lead, queries, width)}
+    if draw(st.booleans()):
+        shapes["mem"] = (*lead, draw(st.integers(1, 5)), draw.of(width, width, 3, 8))
+        if draw.wild and draw(st.booleans()):
+            shapes["mem"] = (*draw.of((), (2,), (3, 1)), 2, 4)
+    return shapes
+
+
+def table(draw, shapes, heads):
+    """The line and shape of a table to add to the scores, or neither."""
+    if not draw(st.booleans()):
+        return [], {}, None
+    shape = (heads, shapes["x"][-2], shapes.get("mem", shapes["x"])[-2])
+    if draw.wild and draw(st.booleans()):
+        shape = (heads, 6, 6)
+    return [f"parameter {'x'.join(map(str, shape))} name=t"], {"relbias": "t"}, shape
+
+
+@covers("attention")
+@settings(DRAWN, max_examples=120)
+@given(data=st.data())
+def test_attention_of_pytorch(data):
+    draw = Draw(data)
+    shapes = inputs(draw)
+    heads = draw(draw.number(1, 4, -1))
+    keys = draw.some(bias=st.booleans(), dropout=st.sampled_from([0.0, 0.5]))
+    lines, relbias, shape = table(draw, shapes, max(heads, 1))
+    ours = keys | relbias | draw.some(causal=st.booleans(), window=st.integers(1, 4))
+    if "mem" in shapes:
+        ours["kv"] = "mem"
+    width, kv_width = shapes["x"][-1], shapes.get("mem", shapes["x"])[-1]
+    compare(
+        [*lines, line("attention", heads, **ours) + " from=x"],
+        shapes,
+        lambda: MultiheadAttention(width, kv_width, heads, shape, **keys),
+    )
+
+
+@covers("attention")
+@settings(DRAWN, max_examples=150)
+@given(data=st.data())
+def test_attention_beyond_pytorchs(data):
+    draw = Draw(data)
+    shapes = inputs(draw)
+    heads = draw(st.integers(1, 6))
+    divisors = [size for size in range(1, heads + 1) if heads % size == 0]
+    keys = draw.some(
+        kv_heads=st.sampled_from([*divisors, *([2 * heads, 4] if draw.wild else [])]),
+        head_dim=st.sampled_from([2, 4, 6, *([3, 1] if draw.wild else [])]),
+        qknorm=st.booleans(),
+        softcap=st.sampled_from([50.0]),
+        bias=st.sampled_from(["q", "qkv", "qvo", "o", "vk"]),
+    )
+    keys.setdefault("bias", "kvo")  # PyTorch's module has all biases or none
+    lines, relbias, shape = table(draw, shapes, heads)
+    ours = keys | relbias | draw.some(rope=st.sampled_from([10000, 5e5]), causal=st.booleans())
+    if "mem" in shapes:
+        ours["kv"] = "mem"
+    width, kv_width = shapes["x"][-1], shapes.get("mem", shapes["x"])[-1]
+    compare(
+        [*lines, line("attention", heads, **ours) + " from=x"],
+        shapes,
+        lambda: Attention(width, kv_width, heads, table=shape, rope="rope" in ours, **keys),
+    )
+
+
+@pytest.mark.parametrize(
+    "keys",
+    ["", "bias=false", "bias=ovkq", "kv_heads=4", "causal=true", "window=2", "dropout=0.1", "kv=mem"],
+)
+def test_names_are_pytorchs_wherever_it_can_express_the_layer(keys):
+    shapes = {"x": (3, 8), "mem": (5, 8)}
+    params = layer(f"attention 4 {keys} from=x", shapes).params
+    module = nn.MultiheadAttention(8, 4, bias="bias=false" not in keys)
+    assert params == {name: tuple(value.shape) for name, value in module.named_parameters()}
+
+
+@pytest.mark.parametrize("keys", ["kv_heads=2", "head_dim=2", "bias=qkv", "rope=10000", "softcap=30", "qknorm=true"])
+def test_names_are_of_projections_where_it_cannot(keys):
+    assert "q_proj.weight" in layer(f"attention 4 {keys}", (3, 8)).params
+
+
+def test_bias_of_all_letters_is_bias_true():
+    for keys in ("", "kv_heads=2"):
+        spelled, plain = layer(f"attention 4 {keys} bias=ovkq", (3, 8)), layer(f"attention 4 {keys}", (3, 8))
+        assert spelled.params == plain.params
+        assert spelled.other_flops == plain.other_flops
+
+
+def test_operations_on_scores_and_vectors():
+    """Six for each score, and the additions of four biases; then what the keys ask for more."""
+    scores, vectors = 4 * 3 * 3, 3 * 8
+    plain = 6 * scores + 4 * vectors
+    for keys, more in {
+        "": 0,
+        "bias=false": -4 * vectors,
+        "bias=qv": -2 * vectors,
+        "softcap=50": 3 * scores,
+        "rope=10000": 3 * 2 * vectors,
+        "qknorm=true": 4 * 2 * vectors,
+        "rope=10000 kv_heads=2": 3 * (vectors + vectors // 2) - vectors,
+        "relbias=t": scores,
+    }.items():
+        assert layer(["parameter 4x3x3 name=t", f"attention 4 {keys} from=input"], (3, 8)).other_flops == plain + more

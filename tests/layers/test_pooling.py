@@ -1,0 +1,67 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from .oracle import DRAWN, Draw, compare, covers, layer, line
+
+
+@covers("maxpool", "avgpool")
+@pytest.mark.parametrize("op", ["max", "avg"])
+@DRAWN
+@given(data=st.data())
+def test_pooling(op, data):
+    draw = Draw(data)
+    axes = draw.of(1, 2, 3)
+    shape = draw.shape(axes)
+    kernel = draw(draw.sizes(axes, 2, 4, 0, 1))
+    half = min(kernel) // 2 if isinstance(kernel, tuple) else kernel // 2
+    keys = draw.some(
+        stride=draw.sizes(axes, 1, 4, 0),
+        padding=draw.sizes(axes, 0, half, -1, half + 1),
+        ceil=st.booleans(),
+        **({"dilation": draw.sizes(axes, 1, 3, 0)} if op == "max" else {}),
+    )
+    module = getattr(nn, f"{op.capitalize()}Pool{axes}d")
+    spelled = {"ceil_mode" if key == "ceil" else key: value for key, value in keys.items()}
+    compare(line(f"{op}pool", kernel, **keys), shape, lambda: module(kernel, **spelled))
+
+
+@pytest.mark.parametrize("axes", [1, 2, 3])
+@pytest.mark.parametrize("keys", [{"padding": 1}, {"padding": 2, "dilation": 3}, {"padding": 2, "dilation": 2}])
+def test_padding_is_at_most_half_the_kernel_however_wide_the_window(axes, keys):
+    module = getattr(nn, f"MaxPool{axes}d")
+    compare(line("maxpool", 2, **keys), (1, *[6] * axes), lambda: module(2, **keys))
+
+
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_a_mean_over_three_axes_needs_the_window_inside_the_input(axes):
+    module = getattr(nn, f"AvgPool{axes}d")
+    compare("avgpool 3 padding=1", (1, *[2] * axes), lambda: module(3, padding=1))
+
+
+@covers("adaptiveavgpool", "adaptivemaxpool")
+@pytest.mark.parametrize("op", ["avg", "max"])
+@DRAWN
+@given(data=st.data())
+def test_adaptive_pooling(op, data):
+    draw = Draw(data)
+    axes = draw.of(1, 2, 3)
+    shape = draw.shape(axes)
+    output = draw(draw.sizes(axes, 1, 9, -1))
+    module = getattr(nn, f"Adaptive{op.capitalize()}Pool{axes}d")
+    compare(line(f"adaptive{op}pool", output), shape, lambda: module(output))
+
+
+@DRAWN
+@given(size=st.integers(1, 40), output=st.integers(1, 40))
+def test_adaptive_windows_hold_as_many_elements_as_pytorchs(size, output):
+    """Window i goes from ⌊i·S/S'⌋ to ⌈(i+1)·S/S'⌉, as in ATen/native/AdaptivePooling.h."""
+    elements = sum(-(-(i + 1) * size // output) - i * size // output for i in range(output))
+    assert layer(f"adaptiveavgpool {output}", (3, size)).other_flops == 3 * elements
+
+
+def test_a_window_takes_one_operation_for_each_element():
+    assert layer("maxpool 3 stride=2 padding=1", (4, 8, 8)).other_flops == 4 * 4 * 4 * 9
+    assert layer("avgpool 2x1", (4, 8, 8)).other_flops == 4 * 4 * 8 * 2
+    assert layer("adaptivemaxpool 1", (4, 5, 7)).other_flops == 4 * 5 * 7

@@ -1,0 +1,153 @@
+"""Masks, scaled dot products, and what tells an attention where a vector stands."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional as F
+
+from archcalc.diagnostics import SpecError
+from archcalc.layers.attention import visible_scores
+
+from .oracle import DRAWN, FEW, Draw, compare, covers, graph, layer, line
+from .test_attention import rotate
+
+
+def visible(queries, keys, causal, window):
+    """The pairs a mask lets through, one by one."""
+    i, j = torch.arange(queries)[:, None], torch.arange(keys)[None]
+    mask = torch.ones(queries, keys, dtype=torch.bool)
+    if causal:
+        mask &= j <= i
+    if window is not None:
+        mask &= (i - j).abs() < window
+    return int(mask.sum())
+
+
+@DRAWN
+@given(st.integers(1, 12), st.integers(1, 12), st.booleans(), st.none() | st.integers(1, 14))
+def test_visible_scores(queries, keys, causal, window):
+    assert visible_scores(queries, keys, causal, window) == visible(queries, keys, causal, window)
+
+
+@FEW
+@given(st.integers(1, 6), st.integers(1, 6), st.booleans(), st.none() | st.integers(1, 7))
+def test_masked_macs_of_attention(queries, keys, causal, window):
+    more = f" causal={str(causal).lower()}" + ("" if window is None else f" window={window}")
+    node = layer(f"attention 2 kv=mem from=x{more}", {"x": (3, queries, 8), "mem": (3, keys, 8)})
+    assert node.masked_macs == 2 * 3 * 8 * (queries * keys - visible(queries, keys, causal, window))
+
+
+def sdpa(causal, scale):
+    def call(q, k, v):
+        if not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
+            raise ValueError("leading axes differ")  # PyTorch would stretch them; a spec says `expand`
+        return F.scaled_dot_product_attention(q, k, v, is_causal=causal, scale=scale)
+
+    return call
+
+
+@covers("sdpa")
+@DRAWN
+@given(data=st.data())
+def test_sdpa(data):
+    draw = Draw(data)
+    lead = tuple(draw(st.lists(st.integers(1, 3), max_size=2)))
+    queries, keys, d, e = draw(st.tuples(*[st.integers(1, 5)] * 4))
+    shapes = {"a": (*lead, queries, d), "b": (*lead, keys, d), "c": (*lead, keys, e)}
+    if draw.wild:
+        name, at = draw.of(*shapes), draw(st.integers(-1, len(lead) + 1))
+        shape = [*shapes[name]]
+        shapes[name] = (1, *shape) if at < 0 else (*shape[:at], draw(st.integers(1, 5)), *shape[at + 1 :])
+    more = draw.some(causal=st.booleans(), scale=st.sampled_from([0.5, 1.0]))
+    compare(
+        line("sdpa", q="a", k="b", v="c", **more),
+        shapes,
+        lambda: sdpa(more.get("causal", False), more.get("scale")),
+    )
+    if not draw.wild:
+        node = layer(line("sdpa", q="a", k="b", v="c", **more), shapes)
+        hidden = queries * keys - visible(queries, keys, more.get("causal", False), None)
+        assert node.masked_macs == math.prod(lead) * hidden * (d + e)
+        assert node.other_flops == 6 * math.prod(lead) * queries * keys
+
+
+@covers("rope")
+@FEW
+@given(data=st.data())
+def test_rope(data):
+    draw = Draw(data)
+    shape = tuple(draw(st.lists(st.integers(1, 6), min_size=2, max_size=4)))
+    compare(line("rope", **draw.some(theta=st.sampled_from([10000.0, 500000]))), shape, lambda: rotate)
+    if shape[-1] % 2 == 0:
+        assert layer("rope", shape).other_flops == 3 * math.prod(shape)
+
+
+class T5Bias(nn.Module):
+    """Raffel et al. 2020 in both directions: half of the buckets exact, the others logarithmic to 128."""
+
+    def __init__(self, heads, buckets):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(buckets, heads))
+
+    def forward(self, x):
+        positions = torch.arange(x.shape[-2])
+        distance = positions[None] - positions[:, None]
+        half = self.weight.shape[0] // 2
+        exact = max(1, half // 2)
+        size = distance.abs()
+        steps = torch.log(size.clamp(min=1) / exact) / math.log(128 / exact) * (half - exact)
+        far = (exact + steps.long()).clamp(max=half - 1)
+        bucket = (distance > 0) * half + torch.where(size < exact, size, far)
+        return self.weight[bucket].permute(2, 0, 1).expand(x.shape[0], -1, -1, -1)
+
+
+class SwinBias(nn.Module):
+    """Liu et al. 2021: a row for each displacement between two places of a window."""
+
+    def __init__(self, heads, window):
+        super().__init__()
+        self.window = window
+        self.weight = nn.Parameter(torch.ones(math.prod(2 * size - 1 for size in window), heads))
+
+    def forward(self, x):
+        places = torch.cartesian_prod(*[torch.arange(size) for size in self.window]).reshape(-1, len(self.window))
+        index = torch.zeros(len(places), len(places), dtype=torch.long)
+        for axis, size in enumerate(self.window):
+            shift = places[:, None, axis] - places[None, :, axis] + size - 1
+            index = index * (2 * size - 1) + shift
+        return self.weight[index].permute(2, 0, 1).expand(x.shape[0], -1, -1, -1)
+
+
+@covers("relposbias")
+@FEW
+@given(data=st.data())
+def test_relposbias(data):
+    draw = Draw(data)
+    shape = tuple(draw(st.lists(st.integers(1, 9), min_size=2, max_size=3)))
+    heads = draw(st.integers(1, 4))
+    buckets = draw.of(None, 4, 8, 32)
+    more = {} if buckets is None else {"buckets": buckets}
+    compare(line("relposbias", heads, **more), shape, lambda: T5Bias(heads, buckets or 32))
+    window = draw(st.integers(1, 4) | st.tuples(*[st.integers(1, 4)] * 2) | st.tuples(*[st.integers(1, 3)] * 3))
+    compare(
+        line("relposbias", heads, kind="window", window=window),
+        shape,
+        lambda: SwinBias(heads, window if isinstance(window, tuple) else (window, window)),
+    )
+
+
+@pytest.mark.parametrize("wrong", ["relposbias 2 kind=window", "relposbias 2"])
+def test_relposbias_needs_positions(wrong):
+    with pytest.raises(SpecError):
+        graph(wrong, (8,))
+
+
+def test_a_table_is_shared_by_several_attentions():
+    lines = ["relposbias 2 name=t", "attention 2 relbias=t from=input", "attention 2 relbias=t"]
+    nodes = graph(lines, (5, 8)).nodes
+    assert [len(node.params) for node in nodes] == [1, 4, 4]
+    assert nodes[0].params == {"weight": (32, 2)}

@@ -1,0 +1,78 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional as F
+
+from .oracle import DRAWN, Draw, compare, covers, layer, line
+
+MODES = ["nearest", "linear", "bilinear", "bicubic", "trilinear"]
+
+
+@covers("upsample")
+@DRAWN
+@given(data=st.data())
+def test_upsample(data):
+    draw = Draw(data)
+    axes = draw.of(1, 2, 3)
+    shape = draw.shape(axes, high=9)
+    mode = draw.of(*MODES) if draw.wild else draw.of("nearest", ("linear", "bilinear", "trilinear")[axes - 1])
+    whole = draw.number(1, 4, 0, -1)
+    factor = whole | st.integers(1, 40).map(lambda tenths: tenths / 10) | st.floats(0.2, 3.5)
+    scale = draw(factor | st.tuples(*[factor] * axes) if axes > 1 else factor)
+    module = nn.Upsample(scale_factor=scale, mode=mode)
+    compare(line("upsample", scale, mode=mode), shape, lambda: module)
+
+
+@covers("pad")
+@DRAWN
+@given(data=st.data())
+def test_pad(data):
+    draw = Draw(data)
+    axes = draw.of(1, 2, 3)
+    shape = draw.shape(axes)
+    keys = draw.some(size=draw.sizes(axes, 0, 4, 7), before=draw.sizes(axes, 0, 3), after=draw.sizes(axes, 0, 3))
+    mode = draw.of("zeros", "reflect", "replicate", "circular")
+
+    def borders(x):
+        sides = []
+        for side in ("before", "after"):
+            border = keys.get(side, keys.get("size", 0))
+            sides.append(border if isinstance(border, tuple) else (border,) * axes)
+            assert len(sides[-1]) == axes
+        pairs = [border for pair in list(zip(*sides))[::-1] for border in pair]
+        return F.pad(x, pairs, {"zeros": "constant"}.get(mode, mode))
+
+    compare(line("pad", **keys, mode=mode), shape, lambda: borders)
+
+
+@covers("pixelshuffle")
+@DRAWN
+@given(data=st.data())
+def test_pixelshuffle(data):
+    draw = Draw(data)
+    shape = draw.shape(2, channels=(4, 8, 9, 16, 18, 1, 6))
+    factor = draw(draw.number(1, 4, 0, -1))
+    compare(line("pixelshuffle", factor), shape, lambda: nn.PixelShuffle(factor))
+
+
+@covers("channelshuffle")
+@DRAWN
+@given(data=st.data())
+def test_channelshuffle(data):
+    draw = Draw(data)
+    shape = draw.shape(draw.of(1, 2, 3))
+    groups = draw(draw.number(1, 4, 0, -1))
+    compare(line("channelshuffle", groups), shape, lambda: nn.ChannelShuffle(groups))
+
+
+@pytest.mark.parametrize(("axes", "mode", "neighbours"), [(1, "nearest", 1), (2, "nearest", 1), (1, "linear", 2),
+                                                          (2, "bilinear", 4), (2, "bicubic", 16), (3, "trilinear", 8)])  # fmt: skip
+def test_an_upsampled_element_is_a_weighted_sum_of_its_neighbours(axes, mode, neighbours):
+    work = 0 if neighbours == 1 else 2 * neighbours - 1
+    assert layer(f"upsample 2 mode={mode}", (3, *[4] * axes)).other_flops == 3 * 8**axes * work
+
+
+def test_moving_elements_takes_no_operations():
+    for op in ("pad 1", "pixelshuffle 2", "channelshuffle 2"):
+        assert layer(op, (4, 6, 6)).other_flops == 0

@@ -1,0 +1,46 @@
+"""The specs that the tests of this folder build: each file of specs/ with each of its variants."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from click.testing import CliRunner
+
+from archcalc.cli import group
+from archcalc.cost import Costs
+from archcalc.network.load import Graph, load_graph
+from tests.conftest import ROOT, SPECS
+
+
+def path(case: str) -> str:
+    """`vgg16@bn` as what the command line takes."""
+    name, at, variant = case.partition("@")
+    return f"{ROOT / 'specs' / name}.yaml{at}{variant}"
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    """The command line in this process: its status, and all it wrote."""
+    result = CliRunner().invoke(group, list(arguments), standalone_mode=False, prog_name="archcalc")
+    if result.exception is not None:
+        raise result.exception
+    return int(result.return_value or 0), result.output
+
+
+def load(case: str, batch: int = 1, **given: str) -> Graph:
+    """The graph of a case."""
+    return load_graph(path(case), given, batch)
+
+
+CASES = [
+    case for spec in SPECS for case in (spec.stem, *(f"{spec.stem}@{v}" for v in load(spec.stem).document.variants))
+]
+
+
+@cache
+def is_small(case: str) -> bool:
+    """Whether a step of training takes no more than a moment on a CPU."""
+    totals = Costs(load(case)).totals
+    return totals.params < 3_000_000 and totals.macs < 300_000_000 and totals.activation_bytes < 100_000_000
+
+
+SMALL = [case for case in CASES if is_small(case)]

@@ -1,0 +1,230 @@
+"""`archcalc build`: the source of every spec is tidy, complete, and runs without archcalc."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from archcalc.api import Network
+from archcalc.pytorch.instance import example_inputs, instantiate
+from archcalc.pytorch.source import module_source
+from tests.pytorch.specs import CASES, SMALL, load, path, run
+
+RUFF = shutil.which("ruff") or shutil.which("ruff", path=str(Path(sys.executable).parent))
+
+
+def shapes(outputs: object) -> list[list[int]]:
+    tensors = outputs if isinstance(outputs, tuple) else (outputs,)
+    return [list(tensor.shape) for tensor in tensors]
+
+
+# -- the text -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sources of all cases as files."""
+    made = tmp_path_factory.mktemp("sources")
+    for case in CASES:
+        (made / f"{case.replace('@', '_').replace('-', '_')}.py").write_text(module_source(load(case)), "utf-8")
+    return made
+
+
+@pytest.mark.skipif(RUFF is None, reason="ruff is not installed")
+def test_is_what_ruff_would_leave(folder: Path) -> None:
+    result = subprocess.run(
+        [str(RUFF), "format", "--diff", "--isolated", "--no-cache", "."], cwd=folder, capture_output=True, text=True
+    )
+    assert (result.returncode, result.stdout) == (0, "")
+
+
+@pytest.mark.skipif(RUFF is None, reason="ruff is not installed")
+def test_has_no_finding_of_ruff(folder: Path) -> None:
+    result = subprocess.run(
+        [str(RUFF), "check", "--isolated", "--no-cache", "."], cwd=folder, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_stands_alone_and_says_what_it_is(case: str) -> None:
+    graph = load(case)
+    source = module_source(graph)
+    assert set(re.findall(r"^(?:import|from) (\w+)", source, re.M)) <= {"math", "torch"}
+    assert "archcalc" not in re.sub(r'""".*?"""', "", source, flags=re.S)
+    network = Network(graph)
+    assert re.search(rf"{network.params:,} parameters, {network.macs:,} MACs", source)
+    assert os.path.basename(graph.path) in source
+    assert max(len(line) for line in source.splitlines() if not line.lstrip().startswith('"""')) <= 88
+
+
+def test_reads_like_a_textbook() -> None:
+    assert module_source(load("net")).endswith(
+        '''
+class Net(nn.Module):
+    """net: input 10, 262 parameters, 240 MACs.
+
+    Written by archcalc from net.yaml.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.fc1 = nn.Linear(10, 20)
+        self.relu = nn.ReLU()
+        self.fc2 = nn.Linear(20, 2)
+        self.logsoftmax = nn.LogSoftmax(dim=-1)
+
+    def forward(self, x):
+        x = self.fc1(x)
+        x = self.relu(x)
+        x = self.fc2(x)
+        return self.logsoftmax(x)
+'''
+    )
+
+
+def test_a_block_is_one_class() -> None:
+    source = module_source(load("resnet152"))
+    assert re.findall(r"^class (\w+)", source, re.M).count("Bottleneck") == 1
+    assert "def __init__(self, in_channels, width, stride)" in source
+    assert "for _ in range(copies)" in source
+
+
+def test_is_deterministic() -> None:
+    assert module_source(load("transformer")) == module_source(load("transformer"))
+
+
+# -- the module -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_runs_forward(case: str) -> None:
+    graph = load(case, batch=2)
+    module = instantiate(graph, "meta")
+    with torch.no_grad():
+        outputs = module(*example_inputs(graph, "meta"))
+    assert shapes(outputs) == [[2, *map(int, tensor.shape)] for tensor in graph.outputs.values()]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_state_dict_is_the_named_parameters(case: str) -> None:
+    graph = load(case)
+    module = instantiate(graph, "meta")
+    ours = dict(Network(graph).named_parameters())
+    theirs = {name: tuple(tensor.shape) for name, tensor in module.named_parameters()}
+    assert theirs == ours
+    assert list(theirs) == list(ours)
+    assert set(ours) <= set(module.state_dict())
+
+
+@pytest.mark.parametrize("case", SMALL)
+def test_trains_one_step(case: str) -> None:
+    graph = load(case, batch=2)
+    torch.manual_seed(0)
+    module = instantiate(graph)
+    inputs = [x.requires_grad_() if x.is_floating_point() else x for x in example_inputs(graph)]
+    outputs = module(*inputs)
+    assert shapes(outputs) == [[2, *map(int, tensor.shape)] for tensor in graph.outputs.values()]
+    loss = sum(one.square().mean() for one in (outputs if isinstance(outputs, tuple) else (outputs,)))
+    loss.backward()
+    assert torch.isfinite(loss)
+    for name, parameter in module.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+
+
+@pytest.mark.parametrize("case", ["mlp", "lenet", "self-attention", "vit@ti16"])
+def test_exports(case: str) -> None:
+    graph = load(case, batch=2)
+    module = instantiate(graph).eval()
+    inputs = tuple(example_inputs(graph))
+    exported = torch.export.export(module, inputs)
+    torch.testing.assert_close(exported.module()(*inputs), module(*inputs))
+
+
+@pytest.mark.parametrize("case", ["lenet", "mlp", "one-to-many", "unet"])
+def test_a_state_dict_loads_into_a_fresh_copy(case: str) -> None:
+    graph = load(case)
+    module = instantiate(graph, "meta")
+    assert module.load_state_dict(instantiate(graph, "meta").state_dict(), assign=True)
+
+
+_BARE = """
+import importlib.util, sys
+import torch
+sys.path[:0] = [sys.argv[1]]
+import model
+assert not any(name.split(".")[0] == "archcalc" for name in sys.modules)
+with torch.device("meta"):
+    net = model.Resnet152()
+    print(sum(p.numel() for p in net.parameters()), list(net(torch.empty(2, 3, 224, 224)).shape))
+"""
+
+
+def test_resnet152_is_short_and_runs_in_a_bare_directory(tmp_path: Path) -> None:
+    status, _ = run("build", path("resnet152"), "-o", str(tmp_path / "model.py"))
+    assert status == 0
+    assert len((tmp_path / "model.py").read_text("utf-8").splitlines()) < 250
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    result = subprocess.run(
+        [sys.executable, "-I", "-W", "ignore", "-c", _BARE, str(tmp_path)],
+        cwd=tmp_path, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert result.stdout == "60192808 [2, 1000]\n", result.stderr
+
+
+# -- the command ----------------------------------------------------------------------------
+
+
+def test_writes_to_standard_output() -> None:
+    assert run("build", path("net")) == (0, module_source(load("net")))
+
+
+def test_does_not_overwrite_without_force(tmp_path: Path) -> None:
+    target = tmp_path / "model.py"
+    assert run("build", path("net"), "-o", str(target)) == (0, "")
+    target.write_text("mine")
+    status, output = run("build", path("net"), "-o", str(target))
+    assert status == 2
+    assert "--force" in output
+    assert target.read_text() == "mine"
+    assert run("build", path("net"), "-o", str(target), "--force") == (0, "")
+    assert target.read_text("utf-8") == module_source(load("net"))
+
+
+def test_settings_and_variants() -> None:
+    assert run("build", path("gpt2@medium"), "--set", "seq=16") == (0, module_source(load("gpt2@medium", seq="16")))
+
+
+def test_state_dict() -> None:
+    assert run("build", path("net"), "--format", "state-dict") == (
+        0,
+        "fc1.weight  20×10\nfc1.bias  20\nfc2.weight  2×20\nfc2.bias  2\n",
+    )
+
+
+@pytest.mark.parametrize("target", ["missing/model.py", "."])
+def test_an_unwritable_path_is_status_2(target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, output = run("build", path("net"), "-o", target, "--force")
+    assert status == 2
+    assert target in output
+
+
+def test_an_invalid_spec_is_status_1(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text("model: m\ninput: [3]\nlayers:\n  - linear 0\n")
+    status, output = run("build", str(tmp_path / "m.yaml"), "-o", str(tmp_path / "m.py"))
+    assert status == 1
+    assert "SPC005" in output
+    assert not (tmp_path / "m.py").exists()
+
+
+def test_a_missing_spec_is_status_2(tmp_path: Path) -> None:
+    assert run("build", str(tmp_path / "none.yaml"))[0] == 2

@@ -1,0 +1,139 @@
+"""`archcalc verify`: holds for every spec, and sees a difference when there is one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archcalc.diagnostics import Source
+from archcalc.layers import REGISTRY
+from archcalc.layers.code import module
+from archcalc.layers.tensor import Tensor
+from archcalc.network.load import Graph, build_graph
+from archcalc.pytorch.verify import verify
+from tests.pytorch.specs import CASES, load, path, run
+
+REGRESSIONS = sorted((Path(__file__).parent / "regressions").glob("*.yaml"))
+
+
+def build(text: str, batch: int = 1) -> Graph:
+    return build_graph(Source("t.yaml", text), batch=batch)
+
+
+def found(graph: Graph) -> list[str]:
+    return [str(difference) for difference in verify(graph).differences]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_holds_for_every_spec(case: str) -> None:
+    assert found(load(case)) == []
+
+
+@pytest.mark.parametrize("case", ["lenet", "gpt2", "mixtral", "unet", "seq2seq-attention"])
+def test_holds_for_a_batch(case: str) -> None:
+    assert found(load(case, batch=3)) == []
+
+
+def test_70_billion_parameters_need_no_memory() -> None:
+    result = verify(load("llama3@70b"))
+    assert result.differences == []
+    assert result.params == 70_553_706_496
+
+
+# -- planted differences --------------------------------------------------------------------
+
+
+def test_sees_a_wrong_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(REGISTRY["linear"], "macs", lambda self, y, *inputs: y.elements)
+    differences = found(load("net"))
+    assert differences[:2] == ["fc1: FLOPs is 40 here, 400 in PyTorch", "fc2: FLOPs is 4 here, 80 in PyTorch"]
+    assert differences[2].startswith("net: forward FLOPs is 44 here, 480")
+
+
+def test_sees_a_wrong_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    def one_more(self: Any, x: Tensor, *others: Tensor) -> Tensor:
+        return x.like((x.shape[0], x.shape[1] // 2 + 1, x.shape[2] // 2))
+
+    monkeypatch.setattr(REGISTRY["maxpool"], "infer", one_more)
+    graph = build("{model: m, input: [3, 8, 8], layers: [maxpool 2, relu]}")
+    assert found(graph) == [
+        "maxpool: the output is [3, 5, 4] here, [3, 4, 4] in PyTorch",
+        "relu: the output is [3, 5, 4] here, [3, 4, 4] in PyTorch",
+    ]
+
+
+def test_sees_a_wrong_parameter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(REGISTRY["layernorm"], "params", lambda self, x: {"weight": (x.shape[-1],)})
+    graph = build("{model: m, input: [4, 8], layers: [layernorm name=norm]}")
+    assert found(graph) == ["norm.bias: the shape is missing here, [8] in PyTorch"]
+
+
+def test_sees_a_wrong_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(REGISTRY["batchnorm"], "buffers", lambda self, x: {})
+    graph = build("{model: m, input: [4, 8, 8], layers: [batchnorm]}")
+    assert found(graph) == ["m: the number of elements in buffers is 0 here, 9 in PyTorch"]
+
+
+def test_sees_a_difference_in_a_further_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = REGISTRY["gru"].infer
+
+    def wrong(self: Any, x: Tensor, *others: Tensor) -> Tensor:
+        y = real(self, x, *others)
+        y.outputs["last"] = Tensor((y.shape[-1] + 1,))
+        return y
+
+    monkeypatch.setattr(REGISTRY["gru"], "infer", wrong)
+    graph = build("{model: m, input: [4, 8], layers: [gru 5 name=g, relu from=g.last]}")
+    assert found(graph) == ["relu: the output is [6] here, [5] in PyTorch"]
+
+
+def test_sees_a_layer_that_pytorch_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(REGISTRY["relu"], "torch", lambda self, y, x, *inputs: module("nn.Linear", 7, 7))
+    (difference,) = found(build("{model: m, input: [4], layers: [linear 5, relu name=bad]}"))
+    assert difference.startswith("bad: the layer is possible here, refused (RuntimeError: ")
+
+
+def test_every_difference_names_its_layer_inside_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(REGISTRY["conv"], "macs", lambda self, y, *inputs: 0)
+    names = [difference.layer for difference in verify(load("resnet18")).differences if difference.what == "FLOPs"]
+    assert len(names) == 20
+    assert names[0] == "conv1"
+    assert all(name.split(".")[-1].startswith(("conv", "downsample")) for name in names)
+
+
+# -- the command ----------------------------------------------------------------------------
+
+
+def test_status_0_and_what_was_compared() -> None:
+    status, output = run("verify", path("net"))
+    assert status == 0
+    assert output.startswith(
+        "net: 4 layers, 4 named parameters (262), 480 forward and 560 backward FLOPs equal PyTorch's\n"
+    )
+
+
+def test_status_1_for_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(REGISTRY["linear"], "macs", lambda self, y, *inputs: 0)
+    status, output = run("verify", path("net"), path("convolution"))
+    assert status == 1
+    assert output.startswith("net: 4 differences\n  fc1: FLOPs is 0 here, 400 in PyTorch\n")
+    assert "convolution: 1 layers" in output
+
+
+def test_status_1_for_an_invalid_spec(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text("model: m\ninput: [3]\nlayers:\n  - linear 0\n")
+    status, output = run("verify", str(tmp_path / "m.yaml"), path("net"))
+    assert status == 1
+    assert "SPC005" in output
+    assert "net: 4 layers" in output
+
+
+def test_status_2_for_a_missing_spec(tmp_path: Path) -> None:
+    assert run("verify", str(tmp_path / "none.yaml"))[0] == 2
+
+
+@pytest.mark.parametrize("file", REGRESSIONS, ids=lambda file: file.stem)
+def test_what_once_failed_holds(file: Path) -> None:
+    assert run("verify", str(file))[0] == 0

@@ -1,0 +1,71 @@
+"""Lints networks that are known to be right. Every finding stands here with the reason why it is true."""
+
+from __future__ import annotations
+
+import pytest
+
+from archcalc.network.load import load_graph
+from archcalc.rules.check import load_rules
+from archcalc.rules.model import Model
+from tests.conftest import SPECS
+from tests.rules.architectures import ARCHITECTURES
+from tests.rules.linting import findings
+
+_FLATTEN = "most weights are those of the linear layer behind `flatten`; the papers say so too"
+_KEYS = "torch.nn.MultiheadAttention has the bias, softmax cancels it"
+_BN = "torchvision's vgg_bn keeps the biases; the comment in the spec says so"
+_ROW = "kernel 3 or 7, stride 2, no padding, 224 pixels: the last row and column are in no window"
+
+# (spec, with its variant; code; line) -> why the finding is true
+ZOO = {
+    ("alexnet", "PRM307", 16): _FLATTEN,
+    ("alexnet-longform", "PRM307", 28): _FLATTEN,
+    ("lenet", "PRM307", 12): _FLATTEN,
+    ("siamese", "PRM307", 11): _FLATTEN,
+    **{(f"vgg{n}{bn}", "PRM307", 22): _FLATTEN for n in (11, 13, 16, 19) for bn in ("", "@bn")},
+    **{(f"vgg{n}@bn", "PRM301", 12): _BN for n in (11, 13, 16, 19)},
+    ("squeezenet1_0", "GEO201", 14): _ROW,
+    ("squeezenet1_1", "GEO201", 14): _ROW,
+    ("attention", "PRM303", 11): _KEYS,
+    **{(f"bert{v}", "PRM303", 18): _KEYS for v in ("", "@large")},
+    **{(f"gpt2{v}", "PRM303", 20): _KEYS for v in ("", "@medium", "@large", "@xl")},
+    **{(f"transformer{v}", "PRM303", line): _KEYS for v in ("", "@big") for line in (14, 18, 20)},
+    **{(f"vit{v}", "PRM303", 22): _KEYS for v in ("", "@ti16", "@s16", "@b32", "@l16", "@h14")},
+}
+
+# (architecture, code) -> why the finding is true
+ALLOWED = {
+    ("resnet-v1-stage", "GEO202"): "both 1x1 convolutions of stride 2 read the same quarter of the pixels",
+}
+
+
+def networks() -> list[str]:
+    found = []
+    for path in SPECS:
+        found += [str(path), *(f"{path}@{variant}" for variant in load_graph(str(path)).document.variants)]
+    return found
+
+
+def test_the_zoo() -> None:
+    seen = set()
+    for spec in networks():
+        model = Model(load_graph(spec))
+        for rule in load_rules().values():
+            if rule.on:
+                name = spec.rpartition("/")[2].replace(".yaml", "")
+                seen |= {(name, finding.code, finding.place.line) for finding in rule.check(model)}
+    assert seen == set(ZOO)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_other_architectures(name: str) -> None:
+    text = f"model: {name}{ARCHITECTURES[name]}"
+    assert {finding.code for finding in findings(text)} == {code for spec, code in ALLOWED if spec == name}
+
+
+def test_heuristics_do_not_fail_on_the_zoo() -> None:
+    for spec in networks():
+        model = Model(load_graph(spec))
+        for rule in load_rules().values():
+            if not rule.on:
+                assert all(finding.severity in ("info", "warning") for finding in rule.check(model))

@@ -1,0 +1,86 @@
+"""The Python interface."""
+
+from __future__ import annotations
+
+import doctest
+
+import pytest
+
+import archcalc
+from archcalc import api, quantity
+
+
+def test_load():
+    net = archcalc.load("specs/alexnet.yaml", batch=32)
+    assert net.params == 61_100_840
+    assert net.macs == 32 * 714_188_480
+    assert net.flops == 2 * net.macs
+    assert net.inputs == {"input": (3, 224, 224)}
+    assert list(net.outputs.values()) == [(1000,)]
+    assert net.depth == 8
+    assert sum(layer.params for layer in net) == net.totals.params
+    assert len(net) == len(net.layers)
+
+
+def test_layers():
+    net = archcalc.load("specs/alexnet.yaml")
+    first = net["conv1"]
+    assert first.output == (64, 55, 55)
+    assert first.parameters == {"weight": (64, 3, 11, 11), "bias": (64,)}
+    assert first.formulas["parameters"] == "(11·11·3 + 1)·64"
+    assert first.inputs == ((3, 224, 224),)
+    assert "conv 64 11×11/4" in repr(first)
+    with pytest.raises(KeyError):
+        net["conv99"]
+
+
+def test_settings():
+    short = archcalc.load("specs/gpt2.yaml@medium", seq=16)
+    assert short.params == 354_823_168
+    assert short.inputs == {"input": (16,)}
+    with pytest.raises(archcalc.RequestError, match="did you mean `width`"):
+        archcalc.load("specs/gpt2.yaml", widht=3)
+    with pytest.raises(archcalc.RequestError, match="cannot read"):
+        archcalc.load("specs/none.yaml")
+
+
+def test_named_parameters_count_every_copy_and_ties_once():
+    net = archcalc.load("specs/gpt2.yaml", seq=8)
+    shapes = dict(net.named_parameters())
+    total = 0
+    for shape in shapes.values():
+        size = 1
+        for axis in shape:
+            size *= axis
+        total += size
+    assert total == net.params == 124_439_808
+    assert "h.11.attention.in_proj_weight" in shapes
+
+
+def test_errors_carry_diagnostics():
+    with pytest.raises(archcalc.SpecError) as caught:
+        archcalc.loads("model: m\ninput: [3]\nlayers:\n  - linear\n  - relu 3\n")
+    assert [(d.place.line, d.code) for d in caught.value.diagnostics] == [(4, "SPC004"), (5, "SPC010")]
+
+
+def test_it_shows_itself():
+    net = archcalc.loads("{model: <m>, input: [3, 8, 8], layers: [conv 2 kernel=3 name=stem]}")
+    assert "conv 2 3×3" in repr(net)
+    assert "56 parameters" in repr(net)
+    html = net._repr_html_()
+    assert "&lt;m&gt;" in html
+    assert html.count("<tr>") == html.count("</tr>") == 3
+    assert net.to_dict()["totals"]["params"] == 56
+
+
+def test_causal():
+    assert archcalc.load("specs/gpt2.yaml", causal="half").macs < archcalc.load("specs/gpt2.yaml").macs
+    with pytest.raises(ValueError, match="dense"):
+        archcalc.load("specs/gpt2.yaml", causal="quarter")
+
+
+@pytest.mark.parametrize("module", [archcalc, api, quantity], ids=lambda module: module.__name__)
+def test_examples_in_docstrings(module):
+    found = doctest.testmod(module, extraglobs={"load": archcalc.load, "loads": archcalc.loads})
+    assert found.attempted
+    assert not found.failed

@@ -1,0 +1,134 @@
+"""The wrong specs of `broken/`: each gets its message, at its place, with its advice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from archcalc.cost import Costs
+from archcalc.diagnostics import SpecError
+from archcalc.network.load import load_graph
+
+FOLDER = Path(__file__).parent / "broken"
+
+# file: line, column, end column, code, part of the message, part of the help
+EXPECTED = {
+    "01-channels-typo": (4, 13, 19, "SPC003", "`conv` has no key `kernal`", "did you mean `kernel`?"),
+    "02-unknown-layer": (4, 5, 11, "SPC002", "unknown layer `Conv2d`", "write `conv`"),
+    "03-pytorch-key": (4, 13, 24, "SPC007", "`conv` has no key `kernel_size`", "write `kernel`"),
+    "04-in-channels": (4, 12, 23, "SPC003", "`conv` has no key `in_channels`", "inputs are inferred: leave it out"),
+    "05-residual-mismatch": (
+        5, 7, 15, "SHP107", "the layers give [128, 28, 28] but the shortcut is [64, 56, 56]",
+        "add a `shortcut:` that makes the shapes equal, as `shortcut: [conv 128 kernel=1 stride=2]`",
+    ),
+    "06-concat-mismatch": (7, 17, 18, "SHP107", "[64, 254, 254] and [64, 127, 127] do not match", "must be equal"),
+    "07-unknown-name": (6, 17, 25, "SPC008", "no earlier layer is named `encoderr`", "did you mean `encoder`?"),
+    "08-duplicate-key": (7, 7, 13, "SPC006", "duplicate key `kernel`", "first given at 6:7"),
+    "09-missing-dash": (
+        5, 5, 12, "SPC010", "one layer per item: found both `conv` and `maxpool`",
+        "`maxpool` belongs under `conv:` (indent it), or a `- ` is missing before it",
+    ),
+    "10-missing-indent": (
+        4, 5, 15, "SPC010", "`attention:` has no value", "write `- attention` (no colon), or indent its keys under it",
+    ),
+    "11-norway": (4, 43, 45, "SPC005", "`bias` is true or false, not `no`", ""),
+    "12-anchor": (4, 5, 24, "SPC001", "anchors/aliases are not part of the language", "use `blocks:` or `hparams:`"),
+    "13-heads": (5, 21, 23, "SHP106", "heads=10 does not divide the width 768", "choose a divisor or give head_dim="),
+    "14-kernel-too-big": (6, 21, 22, "SHP103", "kernel 5 is larger than the padded input [16, 4, 4]", "smaller kernel"),
+    "15-linear-on-image": (
+        5, 5, 11, "SHP102", "`linear` needs a vector or a sequence of vectors, but its input is [8, 30, 30]",
+        "add `flatten` before it",
+    ),
+    "16-comma-in-flow": (
+        5, 11, 16, "SPC005", "not a number or an expression: `max(8`",
+        "inside [ ] a comma ends the layer: give this layer its own `- ` line, or compute the value under `hparams:`",
+    ),
+    "17-tab": (4, 1, 2, "SPC001", "found character", "indent with spaces"),
+    "18-list-kernel": (4, 33, 39, "SPC005", "write `kernel` as 3x5", "kernel=3x5 in a line"),
+    "19-colon-line": (4, 11, 21, "SPC010", "`conv:` takes a mapping", "write `- conv 8 kernel=3` or `- conv: {...}`"),
+    "20-lstm-state": (
+        6, 37, 44, "SHP101", "1 layer x 2 directions, this `lstm` has 2 layers x 1 direction", "make layers",
+    ),
+    "21-fraction": (
+        5, 10, 18, "SPC005", "`channels` is a whole number, not 22.4", "wrap it in round(...), floor(...) or round8(...)",
+    ),
+    "22-top-typo": (3, 1, 6, "SPC003", "unknown key `layer`", "did you mean `layers`?"),
+    "23-tie": (7, 31, 34, "SPC012", "cannot tie `linear` to `wte` (embedding)", "weights of one shape"),
+    "24-hash": (5, 3, 4, "SPC001", "expected ',' or ']'", "`#` starts a comment"),
+    "26-kernel-3x3-neg": (4, 19, 24, "SHP101", "`kernel` has 3 sizes, the input [3, 32, 32] has 2", ""),
+    "27-name-in-args": (4, 36, 40, "SPC010", "`name` stands beside `conv:`, not inside it", "indent it as far as"),
+    "28-dup-name": (5, 26, 27, "SPC011", "`a` is already the name of a layer", "choose another name"),
+}  # fmt: skip
+# The pure Python scanner of YAML says these in words of its own.
+SAME_IN_PYTHON = sorted(set(EXPECTED) - {"24-hash"})
+
+
+def check(name: str) -> None:
+    line, column, end, code, message, help = EXPECTED[name]
+    with pytest.raises(SpecError) as caught:
+        load_graph(str(FOLDER / f"{name}.yaml"))
+    first = caught.value.diagnostics[0]
+    assert (first.place.line, first.place.column, first.place.end_column) == (line, column, end)
+    assert (first.code, first.severity) == (code, "error")
+    assert message in first.message
+    assert help in (first.help or "")
+    assert str(first.place) in str(caught.value)
+
+
+def test_every_file_is_expected():
+    assert {path.stem for path in FOLDER.glob("*.yaml")} == {*EXPECTED, "25-1e6"}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_message(name):
+    check(name)
+
+
+@pytest.mark.parametrize("name", sorted(set(EXPECTED) - {"12-anchor"}))
+def test_nothing_else_is_said(name):
+    with pytest.raises(SpecError) as caught:
+        load_graph(str(FOLDER / f"{name}.yaml"))
+    assert len(caught.value.diagnostics) == 1
+
+
+def test_anchor_and_alias_each_have_their_place():
+    with pytest.raises(SpecError) as caught:
+        load_graph(str(FOLDER / "12-anchor.yaml"))
+    assert [(d.place.line, d.place.column) for d in caught.value.diagnostics] == [(4, 5), (5, 5)]
+
+
+def test_residual_names_the_call():
+    with pytest.raises(SpecError) as caught:
+        load_graph(str(FOLDER / "05-residual-mismatch.yaml"))
+    (note,) = caught.value.diagnostics[0].notes
+    assert note.message == "in block basic(channels=128, stride=2)"
+    assert (note.place.line, note.place.column) == (10, 5)
+
+
+def test_duplicate_name_points_at_the_first():
+    with pytest.raises(SpecError) as caught:
+        load_graph(str(FOLDER / "28-dup-name.yaml"))
+    (note,) = caught.value.diagnostics[0].notes
+    assert (note.message, note.place.line, note.place.column) == ("first", 4, 26)
+
+
+def test_1e6_is_a_number():
+    graph = load_graph(str(FOLDER / "25-1e6.yaml"))
+    assert Costs(graph).totals.params == 16_640
+
+
+@pytest.mark.parametrize("name", SAME_IN_PYTHON)
+def test_without_the_c_scanner(monkeypatch, name):
+    monkeypatch.setattr("archcalc.source._LOADER", yaml.SafeLoader)
+    check(name)
+
+
+def test_unclosed_bracket_without_the_c_scanner(monkeypatch):
+    monkeypatch.setattr("archcalc.source._LOADER", yaml.SafeLoader)
+    with pytest.raises(SpecError) as caught:
+        load_graph(str(FOLDER / "24-hash.yaml"))
+    first = caught.value.diagnostics[0]
+    assert (first.code, first.place.line, first.place.column) == ("SPC001", 5, 3)
+    assert "`#` starts a comment" in first.help

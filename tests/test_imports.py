@@ -1,0 +1,98 @@
+"""The house: who may import whom, and what the static path never imports."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .conftest import ROOT
+
+PACKAGE = ROOT / "archcalc"
+# From the ground up; a room may import itself and what stands before it.
+ORDER = ("diagnostics", "quantity", "source", "language", "layers", "network", "cost", "derivation", "expectations", "difference", "rules",
+         "reports", "pytorch", "api", "terminal", "revision", "configuration", "commands", "cli")  # fmt: skip
+FORBIDDEN = ("torch", "torchinfo", "numpy", "sympy", "pydantic")
+STATIC = (
+    ["shapes", "specs/resnet152.yaml"],
+    ["shapes", "specs/alexnet.yaml", "specs/vgg19.yaml", "--format", "json"],
+    ["shapes", "specs/gpt2.yaml", "--formulas", "--expand"],
+    ["explain", "specs/alexnet.yaml", "conv1"],
+    ["layers"],
+    ["layer", "lstm"],
+    ["schema"],
+    ["build", "specs/resnet18.yaml"],
+    ["build", "specs/resnet18.yaml", "--format", "state-dict"],
+)
+
+
+def room(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[0]
+
+
+def imports(source: str) -> list[str]:
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found.append(node.module)
+        elif isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+    return found
+
+
+def violations(name: str, source: str) -> list[str]:
+    """Imports of rooms that stand above the room `name`."""
+    rooms = [module.split(".")[1] for module in imports(source) if module.startswith("archcalc.")]
+    return [other for other in rooms if other in ORDER and ORDER.index(other) > ORDER.index(name)]
+
+
+@pytest.mark.parametrize("path", [p for p in PACKAGE.rglob("*.py") if room(p) in ORDER], ids=str)
+def test_imports_point_down(path):
+    allowed = {"configuration": {"cli"}}  # the settings file is split over the commands that exist
+    found = set(violations(room(path), path.read_text(encoding="utf-8")))
+    assert found <= allowed.get(room(path), set())
+
+
+def test_the_direction_test_can_fail():
+    assert violations("language", "from archcalc.layers import REGISTRY") == ["layers"]
+    assert violations("layers", "def f():\n    import archcalc.network.load") == ["network"]
+
+
+def test_every_room_is_known():
+    rooms = {room(path) for path in PACKAGE.rglob("*.py")} - {"__init__", "__main__"}
+    assert rooms == set(ORDER)
+
+
+def loaded_modules(code: str) -> set[str]:
+    program = f"import sys\n{code}\nprint(*sys.modules, file=sys.stderr)"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
+    return {name.split(".")[0] for name in run.stderr.split()}
+
+
+@pytest.mark.parametrize("arguments", STATIC, ids=" ".join)
+def test_static_path_is_light(arguments):
+    code = f"sys.argv = ['archcalc', *{arguments!r}]\nfrom archcalc.cli import main\ntry: main()\nexcept SystemExit as e: assert not e.code"
+    assert not loaded_modules(code) & set(FORBIDDEN)
+
+
+def test_python_interface_is_light():
+    code = "import archcalc\nnet = archcalc.load('specs/alexnet.yaml')\nassert net.layers and repr(net)"
+    assert not loaded_modules(code) & set(FORBIDDEN)
+
+
+def test_the_light_test_can_fail():
+    assert "sympy" in loaded_modules("import sympy")
+
+
+def test_machines_get_no_rich():
+    code = "sys.argv = ['archcalc', 'shapes', 'specs/alexnet.yaml', '--format', 'json']\nfrom archcalc.cli import main\ntry: main()\nexcept SystemExit: pass"
+    assert "rich" not in loaded_modules(code)
+
+
+@pytest.mark.parametrize("path", list(PACKAGE.rglob("*.py")), ids=str)
+def test_no_file_is_a_house(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
