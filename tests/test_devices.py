@@ -1,0 +1,66 @@
+"""Device files: those that come with the program are whole, and a wrong one is told what is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from archcalc.devices import find, names
+from archcalc.diagnostics import RequestError
+
+WHOLE = {
+    "version": 1, "name": "mine", "title": "Mine", "kind": "gpu", "memory_bytes": 8, "context_bytes": 0,
+    "bandwidth": 2.0, "peaks": {"fp32": 8.0}, "processors": 1, "source": "nowhere",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", names())
+def test_is_whole(name: str) -> None:
+    device = find(name)
+    assert device.name == name
+    assert device.source
+    assert device.peaks.get("fp16", 0) >= device.peaks["fp32"] or device.kind == "cpu"
+    assert device.context_bytes < device.memory_bytes
+
+
+def test_the_ridge_of_an_h100() -> None:
+    assert find("h100").ridge("bf16") == pytest.approx(989.4 / 3.35, rel=1e-9)
+
+
+def test_reads_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(WHOLE))
+    assert find(str(path)).ridge("fp32") == 4
+
+
+def test_suggests_a_name() -> None:
+    with pytest.raises(RequestError, match="did you mean `h100`"):
+        find("h1000")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("[]", "no \"version\": 1"),
+        (json.dumps({**WHOLE, "kind": "tpu"}), "gpu or cpu"),
+        (json.dumps({**WHOLE, "bandwidth": "fast"}), "`bandwidth` is not a number"),
+        (json.dumps({**WHOLE, "bandwidth": True}), "`bandwidth` is not a number"),
+        (json.dumps({**WHOLE, "memory_bytes": 10**400}), "`memory_bytes` is not a number"),
+        (json.dumps({**WHOLE, "peaks": {}}), "`peaks`"),
+        (json.dumps({**WHOLE, "calibration": 3}), "`calibration`"),
+    ],
+)  # fmt: skip
+def test_tells_what_is_wrong(text: str, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text(text)
+    with pytest.raises(RequestError, match=says):
+        find(str(path))
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="No such file"):
+        find(str(tmp_path / "none.json"))
