@@ -58,7 +58,8 @@ def _one(graph: Graph) -> bool:
             counts = f"{peer.params:,} parameters and {peer.mult_adds:,} mult-adds"
             write(f"  torchinfo says {counts}: {'; '.join(peer.reasons)}\n")
         return True
-    write(f"{graph.model}: {len(result.differences)} differences\n")
+    count = len(result.differences)
+    write(f"{graph.model}: {count} {'difference' if count == 1 else 'differences'}\n")
     for difference in result.differences[:_MOST]:
         write(f"  {difference}\n")
     if len(result.differences) > _MOST:

@@ -144,7 +144,7 @@ class Builder(Evaluator):
         if len(groups) > 1:
             wrapper = Node(step.op.text, step.op, (entry,) if entry is not None else (), result)
             wrapper.children, wrapper.unfolded = groups, True
-            wrapper.arguments, wrapper.block = last.arguments, last.block
+            wrapper.arguments, wrapper.defaulted, wrapper.block = last.arguments, last.defaulted, last.block
         self.nodes.append(wrapper)
         return result, wrapper
 
@@ -185,6 +185,9 @@ class Builder(Evaluator):
         result = self._container(step, x, y, children)
         if result[1] is not None:
             result[1].arguments, result[1].block = arguments, True
+            result[1].defaulted = {
+                name for name, default in block.parameters.items() if default and step.places.get(name) is default[0]
+            }
         return result
 
     def _inside(self, steps: list[Step], scope: Scope, x: Tensor | None, place: Span) -> tuple[Tensor, list[Node]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -57,6 +58,7 @@ class Node:
         inputs: what it reads, the tensor before it first.
         output: what comes out of it, after all its copies.
         exit: what comes out of one copy.
+        arguments: those of a block's call; defaulted: the names of those that the call leaves to their defaults.
         children: the layers inside it.
         weights: how many copies of it are stored; work: how many of them run for one sample.
         copies: how many times it stands one after the other (`repeat`).
@@ -66,7 +68,7 @@ class Node:
     """
 
     __slots__ = (
-        "arguments", "block", "buffers", "children", "copies", "exit", "id", "inputs", "layer", "macs", "masked_macs",
+        "arguments", "block", "buffers", "children", "copies", "defaulted", "exit", "id", "inputs", "layer", "macs", "masked_macs",
         "name", "op", "other_flops", "output", "params", "place", "segment", "tied", "tied_to", "unfolded", "weights", "work",
     )  # fmt: skip
 
@@ -82,6 +84,7 @@ class Node:
         self.layer: Layer | None = None
         self.block: bool = False
         self.arguments: dict[str, Any] = {}
+        self.defaulted: set[str] = set()
         self.children: list[Node] = []
         self.copies = 1
         self.weights = 1
@@ -105,7 +108,7 @@ class Node:
             return self.layer.label
         words = [self.op]
         for index, (name, value) in enumerate(self.arguments.items()):
-            if not isinstance(value, Tensor):
+            if not isinstance(value, Tensor) and name not in self.defaulted:
                 text = "x".join(map(str, value)) if isinstance(value, tuple) else f"{value}"
                 words.append(text if index == 0 else f"{name}={text}")
         return " ".join(words)
@@ -135,20 +138,25 @@ def assign_ids(nodes: list[Node], prefix: str = "") -> None:
     the paths of a PyTorch module with one class for each scope.
     """
     scope = list(_scope(nodes))
+    ops = Counter(node.op for node in scope if not node.name)
     taken = {node.name for node in scope if node.name}
-    ops: dict[str, int] = {}
-    for node in scope:
-        if not node.name:
-            ops[node.op] = ops.get(node.op, 0) + 1
-    seen: dict[str, int] = {}
+    alone = {op for op, count in ops.items() if count == 1} - taken - MODULE_ATTRIBUTES
+    taken |= alone  # six of `relu` do not take the name of a `relu6`
+    seen: Counter[str] = Counter()
     for node in scope:
         if node.name:
             node.segment = node.name
+        elif node.op in alone:
+            node.segment = node.op
         else:
-            seen[node.op] = seen.get(node.op, 0) + 1
-            node.segment = f"{node.op}{seen[node.op]}" if ops[node.op] > 1 or node.op in MODULE_ATTRIBUTES else node.op
+            numbered = ops[node.op] > 1 or node.op in MODULE_ATTRIBUTES
+            node.segment = node.op
+            while numbered and (node.segment == node.op or node.segment in taken):
+                seen[node.op] += 1
+                node.segment = f"{node.op}{seen[node.op]}"
             while node.segment in taken:
                 node.segment += "_"
+            taken.add(node.segment)
         node.id = prefix + node.segment
         if node.unfolded:
             first = 0

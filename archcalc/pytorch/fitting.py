@@ -55,11 +55,21 @@ class Parameters:
             if factor > 1 and all(value == factor * number for value, number in pairs):
                 self.used[name] = known
                 return f"{factor} * {name}"
-            divisor = pairs[0][1] // pairs[0][0] if pairs[0][0] else 0  # type: ignore[operator]
-            if divisor > 1 and all(value == number // divisor for value, number in pairs):
+            divisor = _divisor(pairs)  # type: ignore[arg-type]
+            if divisor is not None:
                 self.used[name] = known
                 return f"{name} // {divisor}"
         return None
+
+
+def _divisor(pairs: list[tuple[int, int]]) -> int | None:
+    """The least d > 1 with number // d = value in every pair, None when there is none."""
+    if any(value < 1 for value, _ in pairs):
+        return None
+    # number // d = value for number / (value + 1) < d <= number / value
+    least = max(2, *(number // (value + 1) + 1 for value, number in pairs))
+    most = min(number // value for value, number in pairs)
+    return least if least <= most else None
 
 
 def literal(value: object) -> str:
