@@ -72,7 +72,12 @@ class Attention(Layer):
     window: int | None = arg(
         Whole, "a position sees only those less than this far away", default=None, min=1, aliases=("sliding_window",)
     )
-    kv: Tensor | None = arg(Reference, "layer that keys and values come from; default: the input", default=None)
+    kv: Tensor | None = arg(
+        Reference,
+        "layer that keys and values come from; default: the input",
+        default=None,
+        aliases=("memory", "context", "encoder"),
+    )
     relbias: Tensor | None = arg(Reference, "a [heads, queries, keys] table added to the scores", default=None)
     softcap: float | None = arg(Number, "scores are bounded to ± this", default=None, above=0)
     qknorm: bool = arg(Flag, "RMS norm of queries and keys, learned for each element of a head", default=False)

@@ -34,12 +34,13 @@ class Convolution(Layer):
 
     @property
     def label(self) -> str:
-        """As people say it: `conv 64 7×7/2`, depthwise as `conv 64 3×3 groups=64`."""
-        stride = self.stride
+        """As people say it: `conv 64 7×7/2`, depthwise as `conv 64 3×3 groups=64`, along one axis `conv 64 kernel=3`."""
+        stride = self.stride if len(set(self.stride)) > 1 else self.stride[:1]
         kernel = self.kernel if len(self.kernel) > 1 else self.kernel * self.__dict__.get("spatial_axes", 1)
-        words = f"{self.op} {self.channels} {sizes_text(kernel)}"
+        flat = len(kernel) == 1
+        words = f"{self.op} {self.channels} {'kernel=' * flat}{sizes_text(kernel)}"
         if set(stride) != {1}:
-            words += f"/{sizes_text(stride if len(set(stride)) > 1 else stride[:1])}"
+            words += f"{' stride=' if flat else '/'}{sizes_text(stride)}"
         if self.groups != 1:
             words += f" groups={self.groups}"
         if set(self.dilation) != {1}:

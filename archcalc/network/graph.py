@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from archcalc.diagnostics import Span
+from archcalc.language.expressions import describe
 from archcalc.layers.base import Layer
 from archcalc.layers.tensor import Shape, Tensor
 
@@ -109,8 +110,7 @@ class Node:
         words = [self.op]
         for index, (name, value) in enumerate(self.arguments.items()):
             if not isinstance(value, Tensor) and name not in self.defaulted:
-                text = "x".join(map(str, value)) if isinstance(value, tuple) else f"{value}"
-                words.append(text if index == 0 else f"{name}={text}")
+                words.append(describe(value) if index == 0 else f"{name}={describe(value)}")
         return " ".join(words)
 
     @property

@@ -81,18 +81,22 @@ def _formulas(layer: type[Layer]) -> list[str]:
     if node is None:
         return []
     derivation = derive(node)
-    lines = [f"formulas, for one sample, as in `{EXAMPLES[layer.op][0]}`"]
+    rows: list[tuple[str, str]] = []
     for axis, size in zip(axis_names(node.output), (size for _, size in derivation.sizes)):
         if isinstance(size, Quantity) and size.op != "name":
-            lines.append(f"  {axis:<13} {names(size)}")
+            rows.append((axis, names(size)))
     for name, shape in derivation.params.items():
-        lines.append(f"  {name:<13} [{', '.join(names(size) for size in shape)}]")
+        rows.append((name, f"[{', '.join(names(size) for size in shape)}]"))
     if derivation.params:
-        lines.append(f"  {'parameters':<13} {names(derivation.parameters)}")
+        rows.append(("parameters", names(derivation.parameters)))
     for title, value in (("MACs", derivation.macs), ("element-wise", derivation.other_flops)):
         if value:
-            lines.append(f"  {title:<13} {names(value)}")
-    return lines if len(lines) > 1 else []
+            rows.append((title, names(value)))
+    if not rows:
+        return []
+    width = max(len(title) for title, _ in rows)
+    head = f"formulas, for one sample, as in `{EXAMPLES[layer.op][0]}`"
+    return [head, *(f"  {title:<{width}}  {formula}" for title, formula in rows)]
 
 
 # A line and an input for every layer whose formulas are worth showing.

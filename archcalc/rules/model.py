@@ -8,6 +8,7 @@ from functools import cached_property
 
 from archcalc.cost import Costs
 from archcalc.diagnostics import Note
+from archcalc.language.expressions import describe
 from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
@@ -109,7 +110,7 @@ def _placed(nodes: list[Node], calls: tuple[Note, ...]) -> Iterator[Placed]:
         around = calls
         if node.block and not node.unfolded:
             shown = ", ".join(
-                f"{name}={value}" for name, value in node.arguments.items() if not isinstance(value, Tensor)
+                f"{name}={describe(value)}" for name, value in node.arguments.items() if not isinstance(value, Tensor)
             )
             around = (Note(f"in block {node.op}({shown})", node.place), *calls)
         yield from _placed(node.children, around)
