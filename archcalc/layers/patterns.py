@@ -7,7 +7,8 @@ parentheses, `1` and `...`, which may stand in parentheses on the right only.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from itertools import chain
 
 from archcalc.quantity import product
 
@@ -88,32 +89,32 @@ class Pattern:
                 )
         return tuple(out)
 
-    def source(self, shape: tuple[int, ...], given: Mapping[str, int]) -> str:
-        """Method calls that do the same to a PyTorch tensor with a batch axis in front."""
-        sizes = dict(given)
-        self.apply(shape, given)  # the pattern fits
-        at = self.left.index(["..."]) if ["..."] in self.left else len(self.left)
-        rest = len(shape) - (len(self.left) - 1) if ["..."] in self.left else 0
-        axes: list[tuple[str, int]] = []  # every elementary axis with its size, in the input's order
-        position = 0
-        for index, group in enumerate(self.left):
-            if index == at:
-                axes += [(f"...{number}", int(shape[position + number])) for number in range(rest)]
-                position += rest
-                continue
-            self._match(group, shape[position], sizes)
-            axes += [(name, int(sizes[name])) for name in group if name != "1"]
-            position += 1
-        order = [one for group in self.right for name in group if name != "1" for one in _spread(name, rest)]
-        names = [name for name, _ in axes]
+    def source(self, rank: int, given: Collection[str]) -> str:
+        """Method calls that do the same to a PyTorch tensor of `rank` axes with a batch axis in front.
+
+        Sizes that are `given` stand as `{NAME_size}`; all others follow from the tensor, so that the
+        calls do for every input that the pattern fits.
+        """
+        rest = rank - (len(self.left) - 1)
+        split, joined = _axes(self.left, rest), _axes(self.right, rest)
+        names, order = list(chain(*split)), list(chain(*joined))
         code = ""
-        if [size for _, size in axes] != [int(size) for size in shape]:
-            code += f".reshape(-1, {', '.join(str(size) for _, size in axes)})"
+        for axis, group in reversed(list(enumerate(split, 1))):
+            if not group:
+                code += f".squeeze({axis})"
+            elif len(group) > 1:
+                sizes = ", ".join(f"{{{name}_size}}" if name in given else "-1" for name in group)
+                code += f".unflatten({axis}, ({sizes}))"
         if order != names:
             code += f".permute(0, {', '.join(str(names.index(name) + 1) for name in order)})"
-        out = [int(size) for size in self.apply(shape, given)]
-        if out != [dict(axes)[name] for name in order]:
-            code += f".reshape(-1, {', '.join(str(size) for size in out)})"
+        end = len(order)
+        for group in reversed(joined):
+            start = end - len(group)
+            if not group:
+                code += f".unsqueeze({end + 1})"
+            elif len(group) > 1:
+                code += f".flatten({start + 1}, {end})"
+            end = start
         return code or ".clone()"
 
     def _rank(self, shape: tuple[int, ...]) -> PatternError:
@@ -178,5 +179,13 @@ def _names(groups: list[Group]) -> list[str]:
     return [name for group in groups for name in group if name != "1"]
 
 
-def _spread(name: str, rest: int) -> list[str]:
-    return [f"...{number}" for number in range(rest)] if name == "..." else [name]
+def _axes(groups: list[Group], rest: int) -> list[list[str]]:
+    """The single axes of each group, where `...` stands for `rest` of them."""
+    spread = [f"...{number}" for number in range(rest)]
+    axes: list[list[str]] = []
+    for group in groups:
+        if group == ["..."]:
+            axes += [[name] for name in spread]
+        else:
+            axes.append(list(chain(*(spread if name == "..." else [name] for name in group if name != "1"))))
+    return axes

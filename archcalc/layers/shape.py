@@ -90,8 +90,9 @@ class Rearrange(Rearranging):
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        given_ = {name: size for name, size in self.__dict__.items() if name != "pattern"}
-        return expression("{0}" + Pattern(self.pattern).source(x.shape, given_))
+        sizes = {name: size for name, size in self.__dict__.items() if name != "pattern"}
+        values = {f"{name}_size": size for name, size in sizes.items()}
+        return expression("{0}" + Pattern(self.pattern).source(x.rank, sizes), **values)
 
 
 @layer("reshape", first="shape", aliases=("view", "unflatten"))

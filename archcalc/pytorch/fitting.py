@@ -63,13 +63,15 @@ class Parameters:
 
 
 def _divisor(pairs: list[tuple[int, int]]) -> int | None:
-    """The least d > 1 with number // d = value in every pair, None when there is none."""
+    """A d > 1 with number // d = value in every pair, one without remainders if possible; None when there is none."""
     if any(value < 1 for value, _ in pairs):
         return None
     # number // d = value for number / (value + 1) < d <= number / value
     least = max(2, *(number // (value + 1) + 1 for value, number in pairs))
     most = min(number // value for value, number in pairs)
-    return least if least <= most else None
+    if least > most:
+        return None
+    return most if all(number % most == 0 for _, number in pairs) else least
 
 
 def literal(value: object) -> str:

@@ -7,7 +7,6 @@ from .oracle import DRAWN, Draw, compare, covers, layer, line
 
 
 @covers("conv", "convtranspose")
-@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 @pytest.mark.parametrize("op", ["conv", "convtranspose"])
 @DRAWN
 @given(data=st.data())

@@ -30,6 +30,7 @@ ZOO = {
     **{(f"bert{v}", "PRM303", 18): _KEYS for v in ("", "@large")},
     **{(f"gpt2{v}", "PRM303", 20): _KEYS for v in ("", "@medium", "@large", "@xl")},
     **{(f"transformer{v}", "PRM303", line): _KEYS for v in ("", "@big") for line in (14, 18, 20)},
+    **{(f"swin{v}", "PRM303", 15): _KEYS for v in ("", "@s", "@b")},
     **{(f"vit{v}", "PRM303", 22): _KEYS for v in ("", "@ti16", "@s16", "@b32", "@l16", "@h14")},
 }
 
