@@ -1,0 +1,79 @@
+"""What this machine is, and what it reaches at most: matrix products and copies, measured."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import platform
+import time
+
+import torch
+
+from archcalc.pytorch.calibration.measure import Stopwatch
+from archcalc.pytorch.setup import DTYPES
+
+# Sides of square matrices whose product is timed, and bytes that are copied.
+_SIDES = (512, 1024, 2048)
+_COPIED = 256 << 20
+_REPEAT = 5
+_SECONDS = 1.0
+# Where the largest cache cannot be read.
+_CACHE = 32 << 20
+
+
+def processor_name() -> str:
+    """What the maker calls the processor."""
+    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+        for line in file:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine() or "CPU"
+
+
+def memory_bytes(device: torch.device) -> int:
+    """All memory of the device."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return 1 << 33
+
+
+def cache_bytes(device: torch.device) -> int:
+    """The last cache before memory."""
+    if device.type == "cuda":
+        return int(getattr(torch.cuda.get_device_properties(device), "L2_cache_size", 0)) or _CACHE
+    sizes = []
+    for path in glob.glob("/sys/devices/system/cpu/cpu0/cache/index*/size"):
+        with contextlib.suppress(OSError, ValueError, KeyError), open(path, encoding="ascii") as file:
+            text = file.read().strip()
+            sizes.append(int(text[:-1]) * {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}[text[-1]])
+    return max(sizes, default=_CACHE)
+
+
+def peak_flops(device: torch.device, dtype: str, watch: Stopwatch) -> float:
+    """FLOP/s of the best square matrix product."""
+    best = 0.0
+    for side in _SIDES:
+        a, b = (torch.randn(side, side, device=device, dtype=DTYPES[dtype]) for _ in range(2))
+        best = max(best, 2 * side**3 / _least(watch, lambda a=a, b=b: a @ b))
+    return best
+
+
+def bandwidth(device: torch.device, watch: Stopwatch) -> float:
+    """Bytes a second, read and written, of a copy that no cache holds."""
+    source = torch.rand(_COPIED // 4, device=device)
+    target = torch.rand(_COPIED // 4, device=device)
+    return 2 * _COPIED / _least(watch, lambda: target.copy_(source))
+
+
+def _least(watch: Stopwatch, call: object) -> float:
+    """The shortest time of some runs: noise only lengthens."""
+    assert callable(call)
+    call()
+    end = time.perf_counter() + _SECONDS
+    times = [watch(call)]
+    while len(times) < _REPEAT and time.perf_counter() < end:
+        times.append(watch(call))
+    return max(min(times), 1e-9)

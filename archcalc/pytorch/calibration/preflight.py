@@ -1,0 +1,77 @@
+"""What about this machine would spoil a measurement, said before it starts."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import sys
+
+# glibc's mallopt parameters: when to give memory back, how much to keep at the top, when to map anew.
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
+_QUOTA_FILES = ("/sys/fs/cgroup/cpu.max", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
+# A machine is busy when this share of the processors asked for is taken by others.
+_BUSY = 0.25
+
+
+def processors() -> int:
+    """How many processors this process may use: its affinity, and its control group's quota."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limit = quota()
+    return allowed if limit is None else max(1, min(allowed, int(limit)))
+
+
+def quota() -> float | None:
+    """Processors that the control group lets this process use; None without a limit."""
+    for path in _QUOTA_FILES:
+        with contextlib.suppress(OSError, ValueError):
+            with open(path, encoding="ascii") as file:
+                words = file.read().split()
+            if path.endswith("cpu.max"):
+                return None if words[0] == "max" else int(words[0]) / int(words[1])
+            with open(path.replace("quota", "period"), encoding="ascii") as file:
+                period = int(file.read())
+            return None if int(words[0]) < 0 else int(words[0]) / period
+    return None
+
+
+def warnings(threads: int, dtype: str, device: str = "cpu") -> list[str]:
+    """What is to be said before measuring with so many threads."""
+    if device != "cpu":
+        return []
+    found = []
+    usable = processors()
+    if threads > usable:
+        found.append(
+            f"{threads} threads share {usable} processors (affinity and control-group quota): "
+            f"they wait for each other; use --threads {usable}"
+        )
+    with contextlib.suppress(OSError, AttributeError):
+        load = os.getloadavg()[0]
+        free = (os.cpu_count() or 1) - load
+        if free < min(threads, usable) - _BUSY:
+            timed = (
+                "with one thread its own processor time is measured, which leaves out waiting but not shared caches"
+                if threads == 1
+                else "several threads are measured by the wall clock"
+            )
+            found.append(f"the machine is busy: load {load:.1f} on {os.cpu_count()} processors; {timed}")
+    if dtype == "fp16":
+        found.append("fp16 on a CPU runs PyTorch's reference kernels, often a hundred times slower than fp32")
+    return found
+
+
+def keep_freed_memory() -> bool:
+    """Have the C library keep freed memory, so that page faults of the next allocation do not count; whether it does.
+
+    A tensor above 32 MB, or much memory freed at once, would otherwise go back to the system, and every
+    page of the next one would be faulted in and cleared.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return False
+    settings = ((_MMAP_THRESHOLD, 1 << 30), (_TRIM_THRESHOLD, (1 << 31) - 1), (_TOP_PAD, 64 << 20))
+    return all(mallopt(name, value) == 1 for name, value in settings)
