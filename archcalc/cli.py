@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gc
 import os
 import sys
 from importlib import import_module
@@ -73,8 +72,8 @@ def group(ctx: click.Context) -> None:
 
 def main() -> None:
     """Run the program. Exit status: 0 clean, 1 findings, 2 could not run."""
-    # A run is short and its data lives until the end: collecting garbage finds none.
-    gc.set_threshold(100_000, 50, 50)
+    if sys.stdout is None:  # closed by whoever started the program
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     try:
         status = group.main(prog_name="archcalc", standalone_mode=False)
         sys.stdout.flush()
@@ -87,9 +86,13 @@ def main() -> None:
         click.echo(f"archcalc: {error}", err=True)
         status = 2
     except OSError as error:
-        if error.errno not in (errno.EPIPE, errno.EINVAL):
+        if error.filename is not None:  # not about what is printed
             raise
-        # The reader closed the pipe: it has what it wanted. Nothing is left to flush at exit.
+        if error.errno in (errno.EPIPE, errno.EINVAL):
+            status = 0  # the reader closed the pipe: it has what it wanted
+        else:
+            click.echo(f"archcalc: cannot write the output: {(error.strerror or str(error)).lower()}", err=True)
+            status = 2
+        # nothing is left to flush at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
     sys.exit(status if isinstance(status, int) else 0)

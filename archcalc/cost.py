@@ -9,7 +9,6 @@ of another tensor has none.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
@@ -18,15 +17,19 @@ from archcalc.quantity import product
 DTYPE_BYTES = {"fp64": 8, "fp32": 4, "bf16": 2, "fp16": 2, "int8": 1}
 
 
-@dataclass
 class Cost:
     """A sum of costs; all for the whole batch, parameters and buffers once."""
 
-    params: int = 0
-    buffers: int = 0
-    macs: int = 0
-    other_flops: int = 0
-    activation_bytes: int = 0
+    __slots__ = ("activation_bytes", "buffers", "macs", "other_flops", "params")
+
+    def __init__(
+        self, params: int = 0, buffers: int = 0, macs: int = 0, other_flops: int = 0, activation_bytes: int = 0
+    ) -> None:
+        self.params = params
+        self.buffers = buffers
+        self.macs = macs
+        self.other_flops = other_flops
+        self.activation_bytes = activation_bytes
 
     def __iadd__(self, other: Cost) -> Cost:
         self.params += other.params
@@ -35,6 +38,12 @@ class Cost:
         self.other_flops += other.other_flops
         self.activation_bytes += other.activation_bytes
         return self
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Cost) and all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+
+    def __repr__(self) -> str:
+        return f"Cost({', '.join(f'{name}={getattr(self, name)}' for name in self.__slots__)})"
 
     @property
     def flops(self) -> int:

@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from copy import copy
+from typing import Any, TypeVar
 
 # The line breaks YAML 1.1 knows, in the order libyaml counts them.
-LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+LINE_BREAK = "\r\n|[\r\n\x85\u2028\u2029]"
+
+
+def split_lines(text: str) -> list[str]:
+    """The lines of `text` without their breaks."""
+    return text.split("\n") if text.isascii() and "\r" not in text else re.split(LINE_BREAK, text)
 
 
 class Source:
@@ -26,9 +32,14 @@ class Source:
 
     def line(self, number: int) -> str:
         """Line `number` (from 1) without its line break; empty past the end."""
+        return self.lines[number - 1] if 1 <= number <= len(self.lines) else ""
+
+    @property
+    def lines(self) -> list[str]:
+        """All lines without their breaks."""
         if self._lines is None:
-            self._lines = LINE_BREAK.split(self.text)
-        return self._lines[number - 1] if 1 <= number <= len(self._lines) else ""
+            self._lines = split_lines(self.text)
+        return self._lines
 
 
 class Span:
@@ -47,24 +58,45 @@ class Span:
         return f"{self.source.path}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True)
+# Here and in the rooms above, what every command reads is a plain class: to make a dataclass takes
+# half a millisecond at each start.
 class Note:
     """Something else worth knowing about a diagnostic, with its own place where it has one."""
 
-    message: str
-    place: Span | None = None
+    __slots__ = ("message", "place")
+
+    def __init__(self, message: str, place: Span | None = None) -> None:
+        self.message = message
+        self.place = place
 
 
-@dataclass(frozen=True)
+_D = TypeVar("_D", bound="Diagnostic")
+
+
 class Diagnostic:
     """One finding about a spec. `code` is stable (`SPC003`); advice stands in `help`."""
 
-    code: str
-    message: str
-    place: Span
-    help: str | None = None
-    notes: tuple[Note, ...] = field(default=())
-    severity: str = "error"
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        place: Span,
+        help: str | None = None,
+        notes: tuple[Note, ...] = (),
+        severity: str = "error",
+    ) -> None:
+        self.code = code
+        self.message = message
+        self.place = place
+        self.help = help
+        self.notes = notes
+        self.severity = severity
+
+    def but(self: _D, **changes: Any) -> _D:
+        """The same diagnostic with some fields changed."""
+        other = copy(self)
+        other.__dict__.update(changes)
+        return other
 
     def __str__(self) -> str:
         text = f"{self.place}: {self.severity}[{self.code}]: {self.message}"
@@ -126,7 +158,7 @@ class Findings:
     def _too_many(self) -> TooManyError:
         found = list(self)
         more = Note(f"only the first {self.MOST} errors are told; there are more")
-        return TooManyError([*found[:-1], replace(found[-1], notes=(*found[-1].notes, more))])
+        return TooManyError([*found[:-1], found[-1].but(notes=(*found[-1].notes, more))])
 
     def __len__(self) -> int:
         return len(self._by_place)

@@ -8,6 +8,7 @@ keys, values over several lines, several documents) is an error with a place.
 
 from __future__ import annotations
 
+import codecs
 import re
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from typing import Any, Union
 
 import yaml
 
-from archcalc.diagnostics import LINE_BREAK, Findings, RequestError, Source, Span, SpecError, fail
+from archcalc.diagnostics import LINE_BREAK, Findings, RequestError, Source, Span, SpecError, fail, split_lines
 
 MAX_BYTES = 4 * 2**20
 MAX_DEPTH = 40
@@ -25,9 +26,8 @@ MAX_TEXT = 4000
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # What YAML does not allow, as a set of what is wrong: the set of what is right is slow to compile.
-_NOT_IN_YAML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
-# What an escape in a quoted value could smuggle in.
-_ESCAPED = re.compile(f"{LINE_BREAK.pattern}|{_NOT_IN_YAML.pattern}")
+_NOT_IN_YAML = "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
+_BREAKS = dict.fromkeys(map(ord, "\r\n"))
 
 
 class Scalar(Span):
@@ -89,7 +89,7 @@ def decode(path: str, data: bytes) -> Source:
     if len(data) > MAX_BYTES:
         raise RequestError(f"{path!r} is larger than {MAX_BYTES // 2**20} MiB: too large to be a spec")
     try:
-        text = data.decode("utf-8-sig")
+        text = data.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError as error:
         source = Source(path, data.decode("utf-8-sig", "replace"))
         place = _after(source, data[: error.start].decode("utf-8-sig", "replace"))
@@ -101,7 +101,9 @@ def decode(path: str, data: bytes) -> Source:
 
 def parse(source: Source) -> Node:
     """The document's root node. Raises `SpecError` with every independent error found."""
-    bad = _NOT_IN_YAML.search(source.text)
+    # nearly every spec is made of what can be printed: then there is nothing to search for
+    printable = source.text.translate(_BREAKS).isprintable()
+    bad = None if printable else re.search(_NOT_IN_YAML, source.text)
     if bad:
         place = _after(source, source.text[: bad.start()])
         raise fail("SPC001", f"not valid YAML: control character U+{ord(bad.group()):04X}", place, "delete it")
@@ -129,7 +131,7 @@ def _at(source: Source, line: int, column: int) -> Span:
 
 def _after(source: Source, before: str) -> Span:
     """The place of what follows the text `before`."""
-    lines = LINE_BREAK.split(before)
+    lines = split_lines(before)
     return _at(source, len(lines), len(lines[-1]) + 1)
 
 
@@ -273,7 +275,12 @@ class _Tree:
             self._reject_extras(event, node)
         if len(node.text) > MAX_TEXT:
             raise fail("SPC014", f"a value has at most {MAX_TEXT:,} characters, not {len(node.text):,}", node)
-        if node.quoted and node.line == node.end_line and _ESCAPED.search(node.text):
+        if (
+            node.quoted
+            and node.line == node.end_line
+            and not node.text.isprintable()
+            and re.search(f"{LINE_BREAK}|{_NOT_IN_YAML}", node.text)  # what an escape smuggles in
+        ):
             self.findings.error("SPC001", "a value holds no line breaks or control characters", node, "delete the `\\`")
         if node.line != node.end_line:
             node.end_line, node.end_column = node.line, len(self.source.line(node.line)) + 1

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from archcalc.cost import Costs
-from archcalc.diagnostics import LINE_BREAK, RequestError, Source, SpecError
+from archcalc.diagnostics import RequestError, Source, SpecError, split_lines
 from archcalc.network.load import Graph, build_graph
 from archcalc.network.paths import depth, fields
 
@@ -92,7 +92,7 @@ def check(diagnostic: Any) -> None:
     assert diagnostic.message
     assert len(str(diagnostic)) < 50_000
     for place in (diagnostic.place, *(note.place for note in diagnostic.notes if note.place)):
-        lines = LINE_BREAK.split(place.source.text)
+        lines = split_lines(place.source.text)
         assert 1 <= place.line <= len(lines)
         assert 1 <= place.column <= len(lines[place.line - 1]) + 1
         assert (place.end_line, place.end_column) >= (place.line, place.column)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
 
 from archcalc.diagnostics import Findings, RequestError, Source, Span, SpecError, suggest
 from archcalc.language.hints import whole_pairs
@@ -33,35 +32,35 @@ LOSSES = ("crossentropy", "nll", "mse", "l1", "bce", "bcewithlogits")
 BUDGETS = ("params", "macs", "memory")
 EXPECTATIONS = ("params", "buffers", "macs", "other_flops", "depth", "output")
 
-_VARIANT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
-_AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([kKMGT]i?)?B?\Z", re.ASCII)
+_VARIANT = r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z"
+_AMOUNT = r"(\d+(?:\.\d+)?)\s*([kKMGT]i?)?B?\Z"
 
 
-@dataclass
 class Block:
     """A macro: its name, its parameters with their defaults, and its body."""
 
-    name: Scalar
-    parameters: list[tuple[Scalar, Scalar | None]]
-    items: list[Item]
+    def __init__(self, name: Scalar, parameters: list[tuple[Scalar, Scalar | None]], items: list[Item]) -> None:
+        self.name = name
+        self.parameters = parameters
+        self.items = items
 
 
-@dataclass
 class Document:
     """A spec as written, every part with its place."""
 
-    source: Source
-    model: Scalar
-    hparams: list[tuple[Scalar, Scalar]] = field(default_factory=list)
-    variants: dict[str, list[tuple[Scalar, Scalar]]] = field(default_factory=dict)
-    dims: list[tuple[Scalar, Scalar]] = field(default_factory=list)
-    inputs: list[tuple[Scalar | None, Sequence]] = field(default_factory=list)
-    blocks: dict[str, Block] = field(default_factory=dict)
-    items: list[Item] = field(default_factory=list)
-    outputs: list[Scalar] = field(default_factory=list)
-    loss: Scalar | None = None
-    budget: list[tuple[Scalar, Scalar]] = field(default_factory=list)
-    expect: dict[str, list[tuple[Scalar, Node]]] = field(default_factory=dict)
+    def __init__(self, source: Source, model: Scalar) -> None:
+        self.source = source
+        self.model = model
+        self.hparams: list[tuple[Scalar, Scalar]] = []
+        self.variants: dict[str, list[tuple[Scalar, Scalar]]] = {}
+        self.dims: list[tuple[Scalar, Scalar]] = []
+        self.inputs: list[tuple[Scalar | None, Sequence]] = []
+        self.blocks: dict[str, Block] = {}
+        self.items: list[Item] = []
+        self.outputs: list[Scalar] = []
+        self.loss: Scalar | None = None
+        self.budget: list[tuple[Scalar, Scalar]] = []
+        self.expect: dict[str, list[tuple[Scalar, Node]]] = {}
 
 
 def parse_document(source: Source, findings: Findings) -> Document | None:
@@ -82,7 +81,7 @@ def parse_document(source: Source, findings: Findings) -> Document | None:
 
 def parse_amount(text: str) -> int | None:
     """`25M`, `4G`, `8GiB`, `61100840` as a whole number, or None."""
-    match = _AMOUNT.match(text)
+    match = re.match(_AMOUNT, text, re.ASCII)
     if not match or len(text) > 40:
         return None
     number, unit = match.groups()
@@ -170,7 +169,7 @@ class _Reader:
             return
         known = [key.text for key, _ in document.hparams]
         for name, value in node.pairs:
-            if not _VARIANT.match(name.text) or name.text in EXPECTATIONS:
+            if not re.match(_VARIANT, name.text) or name.text in EXPECTATIONS:
                 self.findings.error(
                     "SPC010", f"`{name.text}` is not a name for a variant", name, "use letters, digits, - _ and ."
                 )

@@ -16,11 +16,11 @@ from archcalc.source import Scalar
 
 Number = Union[int, float]
 
-IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 FUNCTIONS = ("round8", "round", "ceil", "floor", "min", "max")
 RESERVED = (*FUNCTIONS, "cin", "prev", "true", "false")
 
-_TOKEN = re.compile(
+# Compiled when it is needed, as everywhere here: many specs hold no expression.
+_TOKEN = (
     r"\s*(?:(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
     r"|(?P<op>//|\*\*|[-+*/%(),]))"
 )
@@ -76,10 +76,17 @@ class Expression:
         return _evaluate(self._root, values)
 
 
+def is_identifier(text: str) -> bool:
+    """Whether `text` can be a name: letters, digits and _, no digit first."""
+    return text.isascii() and text.isidentifier()
+
+
 def parse_number(text: str) -> Number | None:
     """`text` as a number literal (`64`, `017`, `1e-5`, `-1`), or None."""
     if text.isascii() and text.isdigit() and len(text) <= 40:
         return int(text)
+    if text.isidentifier():
+        return None
     match = re.fullmatch(r"-?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,4})?", text, re.ASCII)
     if not match:
         return None
@@ -121,8 +128,9 @@ class _Parser:
 
     def _scan(self) -> Iterator[tuple[str, str, int, int]]:
         text, position = self.scalar.text.rstrip(), 0
+        token = re.compile(_TOKEN)
         while position < len(text):
-            match = _TOKEN.match(text, position)
+            match = token.match(text, position)
             if not match or match.lastgroup is None:
                 raise self._wrong()
             kind = match.lastgroup

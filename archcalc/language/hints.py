@@ -7,8 +7,8 @@ import re
 from archcalc.diagnostics import Findings
 from archcalc.source import Node, Scalar
 
-_CALL = re.compile(r"([A-Za-z_][\w.]*)\(")
-_KEY = re.compile(r"([A-Za-z_]\w*)=")
+_CALL = r"([A-Za-z_][\w.]*)\("
+_KEY = r"([A-Za-z_]\w*)="
 
 
 def open_brackets(node: Node) -> int:
@@ -21,12 +21,12 @@ def open_brackets(node: Node) -> int:
 def cut_line(entries: list[Scalar], findings: Findings) -> None:
     """Report the entries of a flow list that a comma inside parentheses has made of one line."""
     entry = entries[0]
-    if _CALL.match(entry.text):
+    if re.match(_CALL, entry.text):
         not_a_layer(entry, entry.part(0, len(entry.text)), ", ".join(part.text for part in entries), findings)
         return
     start = next((m.start() for m in re.finditer(r"\S+", entry.text) if "(" in m.group()), 0)
     word = entry.part(start, len(entry.text))
-    key = _KEY.match(word.text)
+    key = re.match(_KEY, word.text)
     if key:
         word = word.part(key.end(), len(word.text))
     findings.error(
@@ -62,7 +62,7 @@ def whole_pairs(pairs: list[tuple[Scalar, Node]], findings: Findings) -> list[tu
 
 def not_a_layer(line: Scalar, op: Scalar, text: str, findings: Findings) -> None:
     """Report a line whose first word `op` is no name; `text` is all of it."""
-    call = _CALL.match(op.text)
+    call = re.match(_CALL, op.text)
     if call:
         findings.error(
             "SPC007", f"`{call.group(1)}(...)` is Python, not a layer", op.part(0, call.end() - 1), from_python(text)

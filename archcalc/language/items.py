@@ -7,7 +7,6 @@ asked later, where the layers are (`archcalc.network.resolve`).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
 from archcalc.diagnostics import Findings
 from archcalc.language.hints import cut_line, not_a_layer, open_brackets, whole_pairs
@@ -15,11 +14,10 @@ from archcalc.source import Mapping, Node, Scalar, Sequence
 
 COMMON = ("name", "from", "repeat", "tie")
 _WORD = re.compile(r"\S+")
-_PIECE = re.compile(r"""\s+|'[^']*'?|"[^"]*"?|[()]|[^\s'"()]+""")
+_PIECE = r"""\s+|'[^']*'?|"[^"]*"?|[()]|[^\s'"()]+"""
 _KEY = re.compile(r"([A-Za-z_]\w*)=")
 
 
-@dataclass
 class Item:
     """A layer as written: its name, its one unnamed value, its keys, and what stands beside it.
 
@@ -27,12 +25,15 @@ class Item:
     key is left out because what it holds is wrong, so that nothing is said to be missing.
     """
 
-    op: Scalar
-    first: Scalar | None = None
-    keys: list[tuple[Scalar, Node]] = field(default_factory=list)
-    body: Sequence | None = None
-    common: dict[str, Scalar] = field(default_factory=dict)
-    incomplete: bool = False
+    __slots__ = ("body", "common", "first", "incomplete", "keys", "op")
+
+    def __init__(self, op: Scalar) -> None:
+        self.op = op
+        self.first: Scalar | None = None
+        self.keys: list[tuple[Scalar, Node]] = []
+        self.body: Sequence | None = None
+        self.common: dict[str, Scalar] = {}
+        self.incomplete = False
 
 
 def parse_items(node: Node, findings: Findings) -> list[Item]:
@@ -84,7 +85,7 @@ def _words(line: Scalar) -> list[Scalar]:
         return [line.part(match.start(), match.end()) for match in _WORD.finditer(text)]
     words = []
     start, depth = -1, 0
-    for piece in _PIECE.finditer(text):
+    for piece in re.finditer(_PIECE, text):
         mark = piece.group()[0]
         if mark.isspace() and not depth:
             if start >= 0:
@@ -188,7 +189,8 @@ def _mapping(node: Mapping, findings: Findings) -> Item | None:
                 "SPC010", "`layers:` needs `repeat:` beside it", op, "write `repeat: N`, or list the layers themselves"
             )
             return None
-        item = Item(repeat, keys=[(op, value)])
+        item = Item(repeat)
+        item.keys = [(op, value)]
     else:
         item = Item(op)
         if not _fill(item, value, findings):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from archcalc.diagnostics import Findings, RequestError, Source, SpecError, suggest
@@ -16,16 +15,18 @@ from archcalc.source import Scalar
 LARGEST_SIZE = 2**63 - 1
 
 
-@dataclass(frozen=True)
 class Settings:
     """Every hparam and dim with its value, and the sizes of the inputs.
 
     Dims are `Quantity`, so that what depends on them can be told.
     """
 
-    values: dict[str, Any]
-    dims: tuple[str, ...]
-    inputs: dict[str | None, tuple[int, ...]]
+    def __init__(
+        self, values: dict[str, Any], dims: tuple[str, ...], inputs: dict[str | None, tuple[int, ...]]
+    ) -> None:
+        self.values = values
+        self.dims = dims
+        self.inputs = inputs
 
 
 def settle(document: Document, variant: str | None, given: Mapping[str, str], findings: Findings) -> Settings:

@@ -6,17 +6,17 @@ import re
 from collections.abc import Iterator
 
 from archcalc.diagnostics import SpecError, fail
-from archcalc.language.expressions import IDENTIFIER, RESERVED
+from archcalc.language.expressions import RESERVED, is_identifier
 from archcalc.source import Scalar
 
 Parameter = tuple[Scalar, "Scalar | None"]
 
-_SIGNATURE = re.compile(r"\s*([^\s(]+)\s*(?:\((.*)\)\s*)?\Z", re.DOTALL)
+_SIGNATURE = r"\s*([^\s(]+)\s*(?:\((.*)\)\s*)?\Z"
 
 
 def parse_signature(key: Scalar) -> tuple[Scalar, list[Parameter]]:
     """The name and the parameters with their defaults. Raises `SpecError` at what is wrong."""
-    match = _SIGNATURE.match(key.text)
+    match = re.match(_SIGNATURE, key.text, re.DOTALL)
     if not match:
         raise fail("SPC010", f"not a block's signature: `{key.text}`", key, "as `name(width, stride=1)`")
     name = key.part(match.start(1), match.end(1))
@@ -62,7 +62,7 @@ def check_name(key: Scalar, taken: tuple[str, ...] = ()) -> None:
     """Raises `SpecError` when `key` cannot be a name."""
     if key.text in RESERVED or key.text in taken:
         raise fail("SPC011", f"`{key.text}` has a meaning of its own", key, "choose another name")
-    if not IDENTIFIER.match(key.text):
+    if not is_identifier(key.text):
         raise fail("SPC010", f"`{key.text}` is not a name", key, "a name is letters, digits and _, not a digit first")
 
 

@@ -13,7 +13,7 @@ from archcalc.language.expressions import Expression, ExpressionError, parse_exp
 from archcalc.source import Scalar
 
 # An `x` between two sizes; letters around it make it part of a name.
-_BETWEEN = re.compile(r"(?<=[0-9)])x(?=[-0-9(])")
+_BETWEEN = r"(?<=[0-9)])x(?=[-0-9(])"
 
 
 class SizeExpression:
@@ -43,7 +43,7 @@ def parse_size(scalar: Scalar) -> tuple[Any, ...] | SizeExpression | None:
     text = scalar.text
     if "x" not in text:
         return None
-    cuts = [match.start() for match in _BETWEEN.finditer(text)]
+    cuts = [match.start() for match in re.finditer(_BETWEEN, text)]
     if not cuts:
         return None
     if len(cuts) > 7:

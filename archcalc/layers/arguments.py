@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from archcalc.diagnostics import fail, suggest
-from archcalc.language.expressions import IDENTIFIER, Expression, describe, parse_expression, parse_number
+from archcalc.language.expressions import Expression, describe, is_identifier, parse_expression, parse_number
 from archcalc.language.settings import LARGEST_SIZE
 from archcalc.language.values import SizeExpression, parse_size
 from archcalc.source import Mapping, Node, Scalar
@@ -199,7 +199,7 @@ class Flag(Argument):
         scalar = self.scalar(node)
         if scalar.text in ("true", "false"):
             return scalar.text == "true"
-        if IDENTIFIER.match(scalar.text) and scalar.text in known:
+        if is_identifier(scalar.text) and scalar.text in known:
             return parse_expression(scalar)
         meant = {"yes": "true", "on": "true", "1": "true", "no": "false", "off": "false", "0": "false"}
         word = meant.get(scalar.text.lower(), scalar.text.lower())

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 
-@dataclass
 class Code:
     """One layer in PyTorch source.
 
@@ -22,12 +20,21 @@ class Code:
             with them the call returns a tuple whose first element is the output.
     """
 
-    module: str = ""
-    args: tuple[Any, ...] = ()
-    kwargs: dict[str, Any] = field(default_factory=dict)
-    call: str = "{self}({0})"
-    values: dict[str, Any] = field(default_factory=dict)
-    outputs: dict[str, str] = field(default_factory=dict)
+    def __init__(
+        self,
+        module: str = "",
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+        call: str = "{self}({0})",
+        values: dict[str, Any] | None = None,
+        outputs: dict[str, str] | None = None,
+    ) -> None:
+        self.module = module
+        self.args = args
+        self.kwargs = kwargs or {}
+        self.call = call
+        self.values = values or {}
+        self.outputs = outputs or {}
 
 
 def module(name: str, *args: Any, **kwargs: Any) -> Code:
@@ -40,12 +47,12 @@ def expression(call: str, **values: Any) -> Code:
     return Code(call=call, values=values)
 
 
-@dataclass(frozen=True)
 class Option:
     """A keyword argument and PyTorch's default for it."""
 
-    value: Any
-    default: Any
+    def __init__(self, value: Any, default: Any) -> None:
+        self.value = value
+        self.default = default
 
 
 def given(**kwargs: tuple[Any, Any]) -> dict[str, Any]:

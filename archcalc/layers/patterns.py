@@ -14,7 +14,7 @@ from archcalc.quantity import product
 
 Group = list[str]
 
-_TOKEN = re.compile(r"\.\.\.|[A-Za-z_]\w*|1(?!\w)|[()]")
+_TOKEN = r"\.\.\.|[A-Za-z_]\w*|1(?!\w)|[()]"
 
 
 class PatternError(Exception):
@@ -144,7 +144,7 @@ def _side(text: str) -> list[Group]:
     groups: list[Group] = []
     inner: Group | None = None
     position = 0
-    for match in _TOKEN.finditer(text):
+    for match in re.finditer(_TOKEN, text):
         if text[position : match.start()].strip():
             raise PatternError(
                 f"`{text[position : match.start()].strip()}` has no meaning in a pattern",

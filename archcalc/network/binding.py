@@ -10,7 +10,7 @@ from archcalc.language.items import Item, parse_items
 from archcalc.language.values import SizeExpression, Value, parse_value
 from archcalc.layers.arguments import Argument, Body, Operands, Reference, check_names
 from archcalc.layers.base import INFERRED, Layer
-from archcalc.network.names import NAME, Names
+from archcalc.network.names import Names, split_reference
 from archcalc.network.steps import BlockSteps, Operand, Step
 from archcalc.source import Node, Scalar
 from archcalc.source import Sequence as NodeList
@@ -176,8 +176,8 @@ class Binder:
 
     def _bind_argument(self, step: Step, name: str, scalar: Scalar, names: Names) -> None:
         step.places[name] = scalar
-        match = NAME.match(scalar.text)
-        if match and (names.find(match.group(1)) or match.group(1) == "prev") and match.group(1) not in names.values:
+        layer = (split_reference(scalar.text) or ("",))[0]
+        if layer and (names.find(layer) or layer == "prev") and layer not in names.values:
             step.references[name] = names.reference(scalar)
             return
         value = self.value(scalar, names.values, names)

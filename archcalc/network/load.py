@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from archcalc.diagnostics import Findings, RequestError, Source
 from archcalc.language.document import Document, parse_document
@@ -18,7 +17,6 @@ from archcalc.network.steps import Ref
 from archcalc.source import Scalar, read
 
 
-@dataclass
 class Graph:
     """A network with its shapes filled in.
 
@@ -28,14 +26,25 @@ class Graph:
         nodes: its layers in order, inner ones as children.
     """
 
-    document: Document
-    settings: Settings
-    variant: str | None
-    given: Mapping[str, str]
-    batch: int
-    inputs: dict[str, Tensor]
-    outputs: dict[str, Tensor]
-    nodes: list[Node]
+    def __init__(
+        self,
+        document: Document,
+        settings: Settings,
+        variant: str | None,
+        given: Mapping[str, str],
+        batch: int,
+        inputs: dict[str, Tensor],
+        outputs: dict[str, Tensor],
+        nodes: list[Node],
+    ) -> None:
+        self.document = document
+        self.settings = settings
+        self.variant = variant
+        self.given = given
+        self.batch = batch
+        self.inputs = inputs
+        self.outputs = outputs
+        self.nodes = nodes
 
     @property
     def model(self) -> str:

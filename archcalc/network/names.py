@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 
 from archcalc.diagnostics import Findings, Note, Span, suggest
-from archcalc.language.expressions import RESERVED
+from archcalc.language.expressions import RESERVED, is_identifier
 from archcalc.language.items import Item
 from archcalc.layers.base import REGISTRY
 from archcalc.network.steps import Ref
 from archcalc.source import Scalar
 
-NAME = re.compile(r"([A-Za-z_]\w*)(?:\.(\w+))?\Z", re.ASCII)
+
+def split_reference(text: str) -> tuple[str, str | None] | None:
+    """`encoder.h` as the name of a layer and of its output; None for what names nothing."""
+    name, dot, output = text.partition(".")
+    if not is_identifier(name) or (dot and not (output.isascii() and output.replace("_", "0").isalnum())):
+        return None
+    return name, output if dot else None
 
 
 class Names:
@@ -67,7 +72,7 @@ class Names:
     def define(self, name: Scalar) -> None:
         """Add the name of a layer; a clash is an error."""
         scope: Names | None = self
-        if not NAME.match(name.text) or "." in name.text or name.text in RESERVED or name.text == "input":
+        if not is_identifier(name.text) or name.text in RESERVED or name.text == "input":
             reason = "has a meaning of its own" if name.text in (*RESERVED, "input") else "is not a name"
             self.findings.error(
                 "SPC010", f"`{name.text}` {reason}", name, "a name is letters, digits and _, not a digit first"
@@ -93,13 +98,13 @@ class Names:
 
     def reference(self, scalar: Scalar, message: str = "no earlier layer is named") -> Ref:
         """The layer that `scalar` names, which must stand before."""
-        match = NAME.match(scalar.text)
-        if not match:
+        parts = split_reference(scalar.text)
+        if not parts:
             self.findings.error(
                 "SPC010", f"not the name of a layer: `{scalar.text}`", scalar, "to use layers here, put them in [ ]"
             )
             return Ref(scalar, "prev", None)
-        name, output = match.groups()
+        name, output = parts
         if name == "prev" or self.find(name) or name in self.arguments:
             return Ref(scalar, name, output)
         help = None

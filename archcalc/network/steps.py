@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Union
 
 from archcalc.diagnostics import Span
@@ -15,42 +14,44 @@ REPEAT = Whole("copies", min=0)
 REPEAT.name = "repeat"
 
 
-@dataclass
 class Ref:
     """The name of a layer or of one of its outputs, with its place."""
 
-    place: Scalar
-    name: str
-    output: str | None
+    __slots__ = ("name", "output", "place")
+
+    def __init__(self, place: Scalar, name: str, output: str | None) -> None:
+        self.place = place
+        self.name = name
+        self.output = output
 
 
 Operand = Union[Ref, "list[Step]"]
 
 
-@dataclass
 class Step:
     """An item with everything looked up. One of `layer` and `block` is set, or neither for a bare repeat."""
 
-    op: Scalar
-    layer: type[Layer] | None = None
-    block: BlockSteps | None = None
-    constants: dict[str, Any] = field(default_factory=dict)
-    deferred: list[tuple[str, Argument | None, Value]] = field(default_factory=list)
-    references: dict[str, Ref] = field(default_factory=dict)
-    bodies: dict[str, list[Step]] = field(default_factory=dict)
-    operands: list[tuple[Operand, Span]] | None = None
-    places: dict[str, Scalar] = field(default_factory=dict)
-    name: Scalar | None = None
-    source: Ref | None = None
-    repeat: Any = None
-    tie: Ref | None = None
+    def __init__(self, op: Scalar) -> None:
+        self.op = op
+        self.layer: type[Layer] | None = None
+        self.block: BlockSteps | None = None
+        self.constants: dict[str, Any] = {}
+        self.deferred: list[tuple[str, Argument | None, Value]] = []
+        self.references: dict[str, Ref] = {}
+        self.bodies: dict[str, list[Step]] = {}
+        self.operands: list[tuple[Operand, Span]] | None = None
+        self.places: dict[str, Scalar] = {}
+        self.name: Scalar | None = None
+        self.source: Ref | None = None
+        self.repeat: Any = None
+        self.tie: Ref | None = None
 
 
-@dataclass
 class BlockSteps:
     """A block's signature, with the values of its defaults, and its resolved body."""
 
-    name: Scalar
-    parameters: dict[str, tuple[Scalar, Value] | None]
-    steps: list[Step] = field(default_factory=list)
-    calls: list[tuple[str, Scalar]] = field(default_factory=list)
+    def __init__(self, name: Scalar, parameters: dict[str, tuple[Scalar, Value] | None]) -> None:
+        self.name = name
+        self.parameters = parameters
+        self.steps: list[Step] = []
+        self.calls: list[tuple[str, Scalar]] = []

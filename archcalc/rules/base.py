@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
 from archcalc.diagnostics import Diagnostic, Note, Span
@@ -16,32 +15,50 @@ SEVERITIES = ("error", "warning", "info")
 EVIDENCE = ("proof", "measured", "heuristic")
 
 
-@dataclass(frozen=True)
 class Edit:
     """The text at `place` becomes `text`."""
 
-    place: Span
-    text: str
+    __slots__ = ("place", "text")
+
+    def __init__(self, place: Span, text: str) -> None:
+        self.place = place
+        self.text = text
 
 
-@dataclass(frozen=True)
 class Fix:
     """Edits that make a finding go away; safe ones compute the same function."""
 
-    message: str
-    edits: tuple[Edit, ...]
-    safe: bool
+    __slots__ = ("edits", "message", "safe")
+
+    def __init__(self, message: str, edits: tuple[Edit, ...], safe: bool) -> None:
+        self.message = message
+        self.edits = edits
+        self.safe = safe
 
 
-@dataclass(frozen=True)
 class Finding(Diagnostic):
     """A diagnostic of a rule, about a layer, with its numbers in `data`."""
 
-    name: str = ""
-    evidence: str = "proof"
-    layer: str = ""
-    fix: Fix | None = None
-    data: dict[str, Any] = field(default_factory=dict, hash=False)
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        place: Span,
+        help: str | None = None,
+        notes: tuple[Note, ...] = (),
+        severity: str = "error",
+        name: str = "",
+        evidence: str = "proof",
+        layer: str = "",
+        fix: Fix | None = None,
+        data: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(code, message, place, help, notes, severity)
+        self.name = name
+        self.evidence = evidence
+        self.layer = layer
+        self.fix = fix
+        self.data = data or {}
 
 
 class Rule:

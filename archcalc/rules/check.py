@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from typing import NamedTuple
 
 from archcalc.diagnostics import Diagnostic, Note, Source, SpecError
 from archcalc.network.load import Graph, build_graph, split_variant
@@ -12,7 +10,6 @@ from archcalc.rules.base import RULES, SEVERITIES, Finding, Rule
 from archcalc.rules.codes import LANGUAGE, WARNINGS, language_name
 from archcalc.rules.model import Model
 from archcalc.rules.selection import Selection, load_rules
-from archcalc.rules.suppressions import unsuppressed
 from archcalc.source import Scalar, read
 
 __all__ = ["Budget", "Selection", "by_severity", "check", "check_source", "load_rules"]
@@ -21,11 +18,12 @@ __all__ = ["Budget", "Selection", "by_severity", "check", "check_source", "load_
 _STALE = "BUD906"
 
 
-class Budget(NamedTuple):
+class Budget:
     """Upper bounds from outside a spec: `amounts` by measure, and who set them."""
 
-    amounts: Mapping[str, str]
-    origin: str
+    def __init__(self, amounts: Mapping[str, str], origin: str) -> None:
+        self.amounts = amounts
+        self.origin = origin
 
 
 def check(spec: str, selection: Selection, budget: Budget | None = None) -> list[Finding]:
@@ -69,7 +67,7 @@ def check_graph(
         findings = [told for finding in findings if (told := _outside(finding, added, budget)) is not None]
     kept = _unsuppressed(findings, graph, rules, selection, model)
     if selection.severity:
-        kept = [replace(f, severity=selection.severity_of(f.code, f.name, f.severity)) for f in kept]
+        kept = [f.but(severity=selection.severity_of(f.code, f.name, f.severity)) for f in kept]
     return sorted(kept, key=_order)
 
 
@@ -80,6 +78,8 @@ def _unsuppressed(
     others = {id(f.place.source): f.place.source for f in findings if f.place.source is not source}
     if not any("archcalc:" in one.text for one in (source, *others.values())):
         return findings
+    from archcalc.rules.suppressions import unsuppressed  # few specs have such comments
+
     starts = {placed.node.id: placed.node.place for placed in model.layers}
 
     def lines(finding: Finding) -> tuple[int, ...]:
@@ -118,7 +118,7 @@ def _outside(finding: Finding, added: list[Scalar], budget: Budget) -> Finding |
     if not any(finding.place is value for value in added):
         return finding
     note = Note(f"the budget stands in {budget.origin}")
-    return None if finding.code == _STALE else replace(finding, notes=(*finding.notes, note), fix=None)
+    return None if finding.code == _STALE else finding.but(notes=(*finding.notes, note), fix=None)
 
 
 def _named(diagnostic: Diagnostic) -> Finding:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
@@ -199,7 +200,7 @@ class _Moved:
 
 
 def _line_starts(source: Source) -> list[int]:
-    return [0, *(match.end() for match in LINE_BREAK.finditer(source.text))]
+    return [0, *(match.end() for match in re.finditer(LINE_BREAK, source.text))]
 
 
 def _offset(starts: Sequence[int], line: int, column: int) -> int:

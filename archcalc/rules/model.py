@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 from archcalc.cost import Costs
@@ -13,14 +12,18 @@ from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.rules.edges import Edges
+from archcalc.rules.reading import Reading, readings
+from archcalc.rules.windows import Window, windows
 
 
-@dataclass(frozen=True)
 class Placed:
     """A layer, and the calls of blocks around it, the innermost first."""
 
-    node: Node
-    calls: tuple[Note, ...]
+    __slots__ = ("calls", "node")
+
+    def __init__(self, node: Node, calls: tuple[Note, ...]) -> None:
+        self.node = node
+        self.calls = calls
 
 
 class Model(Edges):
@@ -31,6 +34,7 @@ class Model(Edges):
         self.graph = graph
         self.layers = list(_placed(graph.nodes, ()))
         self._place = {id(placed.node): placed for placed in self.layers}
+        self._windows: dict[int, list[Window] | None] = {}
         self._owners = {id(owner) for placed in self.layers for owner in placed.node.tied.values()}
 
     @cached_property
@@ -42,6 +46,17 @@ class Model(Edges):
     def outputs(self) -> set[int]:
         """The ids of the tensors that the model gives."""
         return {self.name(tensor) for tensor in self.graph.outputs.values()}
+
+    @cached_property
+    def readings(self) -> list[Reading]:
+        """What windows read of each tensor that nothing else reads."""
+        return list(readings(self))
+
+    def windows(self, node: Node) -> list[Window] | None:
+        """The windows of a convolution or a pooling along each axis; None for any other layer."""
+        if id(node) not in self._windows:
+            self._windows[id(node)] = windows(node)
+        return self._windows[id(node)]
 
     def placed(self, node: Node) -> Placed:
         """A layer with the calls around it."""

@@ -10,9 +10,8 @@ from archcalc.diagnostics import RequestError
 from archcalc.network.load import split_variant
 
 ENDINGS = (".yaml", ".yml")
-_MODEL = re.compile(rb"^(?:\xef\xbb\xbf)?[\"']?model[\"']?[ \t]*:", re.MULTILINE)
-_BLOCKS = re.compile(rb"^(?:\xef\xbb\xbf)?blocks[ \t]*:", re.MULTILINE)
-_KEY = re.compile(rb"^(?:\xef\xbb\xbf)?[\"']?\w+[\"']?[ \t]*:", re.MULTILINE)
+# A key at the top level, by its bytes.
+_KEY = rb"(?m)^(?:\xef\xbb\xbf)?[\"']?(%b)[\"']?[ \t]*:"
 _SKIPPED = ("__pycache__", "node_modules")
 
 
@@ -40,7 +39,7 @@ def _walk(folder: str) -> Iterator[str]:
         folders[:] = sorted(name for name in folders if name not in _SKIPPED and not name.startswith("."))
         for name in sorted(files):
             path = os.path.normpath(os.path.join(root, name))
-            if name.endswith(ENDINGS) and os.path.isfile(path) and _MODEL.search(_head(path)):
+            if name.endswith(ENDINGS) and os.path.isfile(path) and _has(_head(path), b"model"):
                 yield path
 
 
@@ -49,7 +48,11 @@ def _holds_blocks_only(path: str) -> bool:
         data = _head(path)
     except RequestError:
         return False
-    return bool(_BLOCKS.search(data)) and len(_KEY.findall(data)) == 1
+    return _has(data, b"blocks") and len(re.findall(_KEY % rb"\w+", data)) == 1
+
+
+def _has(data: bytes, key: bytes) -> bool:
+    return key in data and re.search(_KEY % key, data) is not None
 
 
 def _head(path: str) -> bytes:

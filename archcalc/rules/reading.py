@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
 from archcalc.quantity import product
-from archcalc.rules.model import Model
-from archcalc.rules.windows import windows
+
+if TYPE_CHECKING:
+    from archcalc.rules.model import Model
 
 
-@dataclass(frozen=True)
 class Reading:
     """What windows read of a tensor, of all its readers together; counts are positions of one channel."""
 
-    tensor: Tensor
-    readers: list[Node]
-    total: int
-    spanned: int
-    read: int
+    __slots__ = ("read", "readers", "spanned", "tensor", "total")
+
+    def __init__(self, tensor: Tensor, readers: list[Node], total: int, spanned: int, read: int) -> None:
+        self.tensor = tensor
+        self.readers = readers
+        self.total = total
+        self.spanned = spanned
+        self.read = read
 
 
 def readings(model: Model) -> Iterator[Reading]:
@@ -31,10 +33,12 @@ def readings(model: Model) -> Iterator[Reading]:
         readers = model.consumers(tensor)
         if not readers or model.is_output(tensor) or tensor.rank < 2:
             continue
-        views = [windows(node) for node in readers]
-        known = [view for view in views if view is not None]
-        if len(known) == len(views) and known:
+        known = [view for view in map(model.windows, readers) if view is not None]
+        if len(known) == len(readers):
             total = int(product(tensor.shape[1:]))
+            if any(all(window.reads_all for window in view) for view in known):
+                yield Reading(tensor, readers, total, total, total)
+                continue
             spanned = _covered([[w.spanned() for w in view] for view in known])
             yield Reading(tensor, readers, total, spanned, _covered([[w.read() for w in view] for view in known]))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from archcalc.diagnostics import RequestError
 from archcalc.rules.base import Finding
@@ -20,19 +20,21 @@ _WORTH = 40
 _CHUNK = 8
 
 
-class Task(NamedTuple):
+class Task:
     """A spec to check, and the budget that others set for it."""
 
-    spec: str
-    budget: Budget | None = None
+    def __init__(self, spec: str, budget: Budget | None = None) -> None:
+        self.spec = spec
+        self.budget = budget
 
 
-class Outcome(NamedTuple):
+class Outcome:
     """What came of a task: its findings, or why it could not run."""
 
-    spec: str
-    findings: list[Finding]
-    error: str | None = None
+    def __init__(self, spec: str, findings: list[Finding], error: str | None = None) -> None:
+        self.spec = spec
+        self.findings = findings
+        self.error = error
 
 
 def run(tasks: Sequence[Task], selection: Selection, jobs: int = 0) -> Iterator[Outcome]:

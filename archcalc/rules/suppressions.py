@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from archcalc.diagnostics import LINE_BREAK, Source, Span
+from archcalc.diagnostics import Source, Span
 from archcalc.rules.base import Edit, Finding, Fix
 from archcalc.rules.codes import nearest
 
@@ -33,7 +33,7 @@ def comments(source: Source) -> list[Comment]:
     if "archcalc:" not in source.text:
         return []
     found = []
-    last = len(LINE_BREAK.findall(source.text)) + 1
+    last = len(source.lines)
     for number in range(1, last + 1):
         line = source.line(number)
         match = _IGNORE.search(line) if "archcalc:" in line else None
@@ -139,7 +139,7 @@ def _whole(comment: Comment) -> Span:
     place, source = comment.place, comment.place.source
     line = source.line(place.line)
     if comment.alone and not line[: place.column - 1].strip():
-        if len(LINE_BREAK.findall(source.text)) >= place.line:  # not the last line
+        if len(source.lines) > place.line:  # not the last line
             return Span(source, place.line, 1, place.line + 1, 1)
         return Span(source, place.line, 1, place.line, len(line) + 1)
     start = len(line[: place.column - 1].rstrip())

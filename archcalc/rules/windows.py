@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from archcalc.layers.tensor import Tensor
@@ -12,21 +11,29 @@ from archcalc.quantity import varies
 _LARGEST = 2**20  # an axis longer than this is not looked at
 
 
-@dataclass(frozen=True)
 class Window:
     """A window along one axis: `out` of them, over `size` elements."""
 
-    size: int
-    kernel: int
-    stride: int
-    padding: int
-    dilation: int
-    out: int
+    __slots__ = ("dilation", "kernel", "out", "padding", "size", "stride")
+
+    def __init__(self, size: int, kernel: int, stride: int, padding: int, dilation: int, out: int) -> None:
+        self.size = size
+        self.kernel = kernel
+        self.stride = stride
+        self.padding = padding
+        self.dilation = dilation
+        self.out = out
 
     @property
     def reach(self) -> int:
         """From the first tap to the last."""
         return self.dilation * (self.kernel - 1) + 1
+
+    @property
+    def reads_all(self) -> bool:
+        """Whether each element is under a tap, as it is with most windows."""
+        gapless = self.kernel >= self.stride and (self.dilation == 1 or self.kernel == 1)
+        return gapless and self._position(0, self.out - 1) + self.reach >= self.size
 
     def read(self) -> bytearray:
         """1 for each element that a tap of some window lies on."""
@@ -49,6 +56,8 @@ class Window:
 
     def blind_outputs(self) -> int:
         """How many windows lie on no element."""
+        if self.dilation == 1 and self.padding < self.kernel and self._position(0, self.out - 1) < self.size:
+            return 0
         sighted = bytearray(self.out)
         for tap in range(self.kernel):
             first, last = self._outputs(tap)

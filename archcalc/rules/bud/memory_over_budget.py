@@ -47,8 +47,10 @@ class MemoryOverBudget(Rule):
     def check(self, model: Model) -> Iterator[Finding]:
         """At the budget's value."""
         for key, value in model.graph.document.budget:
+            if key.text != "memory":
+                continue
             limit, actual = parse_amount(value.text), training_bytes(model)
-            if key.text == "memory" and limit is not None and actual > limit:
+            if limit is not None and actual > limit:
                 outputs = model.costs.totals.activation_bytes
                 yield self.finding(
                     value,

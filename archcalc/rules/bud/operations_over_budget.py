@@ -37,8 +37,10 @@ class OperationsOverBudget(Rule):
     def check(self, model: Model) -> Iterator[Finding]:
         """At the budget's value."""
         for key, value in model.graph.document.budget:
+            if key.text != "macs":
+                continue
             limit, actual = parse_amount(value.text), model.costs.totals.macs // model.graph.batch
-            if key.text == "macs" and limit is not None and actual > limit:
+            if limit is not None and actual > limit:
                 largest = sorted(model.costs.layers(), key=lambda node: -model.costs.own(node).macs)[:3]
                 named = ", ".join(f"{node.id} {model.costs.own(node).macs // model.graph.batch:,}" for node in largest)
                 yield self.finding(

@@ -38,6 +38,8 @@ class ParametersOverBudget(Rule):
         for key, value in model.graph.document.budget:
             if key.text != "params":
                 continue
+            if key.text != "params":
+                continue
             limit, actual = parse_amount(value.text), model.costs.totals.params
             if limit is not None and actual > limit:
                 largest = sorted(model.costs.layers(), key=lambda node: -model.costs.own(node).params)[:3]

@@ -38,7 +38,12 @@ class StaleBudget(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """At the budget's value; a spec with variants has one budget for all of them."""
-        if model.graph.document.variants or model.graph.given or model.graph.batch != 1:
+        if (
+            not model.graph.document.budget
+            or model.graph.document.variants
+            or model.graph.given
+            or model.graph.batch != 1
+        ):
             return
         totals = model.costs.totals
         actual = {"params": totals.params, "macs": totals.macs, "memory": training_bytes(model)}

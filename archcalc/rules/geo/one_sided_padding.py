@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
-from archcalc.rules.windows import fixed, windows
+from archcalc.rules.windows import fixed
 
 
 @rule("GEO204", "one-sided-padding")
@@ -37,7 +37,7 @@ class OneSidedPadding(Rule):
     def check(self, model: Model) -> Iterator[Finding]:
         """Every convolution and pooling with a stride whose last window ends before the padding."""
         for placed in model.layers:
-            found = windows(placed.node)
+            found = model.windows(placed.node)
             if not found or not fixed(placed.node.inputs[0]):
                 continue
             rests = [w.size + 2 * w.padding - (w.out - 1) * w.stride - w.reach for w in found]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
-from archcalc.rules.windows import fixed, windows
+from archcalc.rules.windows import fixed
 
 
 @rule("GEO203", "padding-only-windows")
@@ -34,7 +34,7 @@ class PaddingOnlyWindows(Rule):
     def check(self, model: Model) -> Iterator[Finding]:
         """Every convolution and pooling with such windows."""
         for placed in model.layers:
-            found = windows(placed.node)
+            found = model.windows(placed.node)
             if found is None or not fixed(placed.node.inputs[0]):
                 continue
             total = product(window.out for window in found)

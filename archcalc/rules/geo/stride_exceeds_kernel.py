@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from archcalc.diagnostics import Note
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
-from archcalc.rules.reading import readings
 from archcalc.rules.windows import space
 
 
@@ -34,7 +33,7 @@ class StrideExceedsKernel(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """Every tensor that only windows read, and not everywhere between the first and the last."""
-        for reading in readings(model):
+        for reading in model.readings:
             unread, first = reading.spanned - reading.read, reading.readers[0]
             if unread <= 0:
                 continue

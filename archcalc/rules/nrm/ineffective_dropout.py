@@ -12,8 +12,8 @@ from archcalc.rules.edits import without_argument, without_layer, written
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 
-_NEVER = re.compile(r"(dropout|droppath) (p=)?0*\.?0*$")
-_LAYERS = re.compile(r" layers=(\S+)")
+_NEVER = r"(dropout|droppath) (p=)?0*\.?0*$"
+_LAYERS = r" layers=(\S+)"
 
 
 @rule("NRM506", "ineffective-dropout")
@@ -70,6 +70,6 @@ class IneffectiveDropout(Rule):
             return False
         text = written(node.place) or ""
         if not recurrent:
-            return bool(_NEVER.match(text))
-        stacked = _LAYERS.search(text)
+            return bool(re.match(_NEVER, text))
+        stacked = re.search(_LAYERS, text)
         return bool(text) and layer.dropout > 0 and (stacked.group(1) if stacked else "1") == "1"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
-from archcalc.rules.windows import fixed, space, windows
+from archcalc.rules.windows import fixed, space
 
 
 @rule("PRM302", "dead-kernel-taps")
@@ -35,7 +35,7 @@ class DeadKernelTaps(Rule):
         """Every convolution with such taps, whose weights no other layer uses."""
         for placed in model.layers:
             node = placed.node
-            found = windows(node) if node.op == "conv" else None
+            found = model.windows(node) if node.op == "conv" else None
             if found is None or model.shares(node) or not fixed(node.inputs[0]):
                 continue
             taps = product(window.kernel for window in found)
