@@ -1,13 +1,13 @@
 """`archcalc profile`: what a network really costs on this machine.
 
 The total is timed on the module as it is; the times of single layers come from a second pass over
-the same weights in which every layer's end is marked. What a layer computes and moves is static.
+the same weights. What a layer computes and moves is static.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,14 +15,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from archcalc.cost import Costs
-from archcalc.network.graph import Node
 from archcalc.network.load import Graph
 from archcalc.pytorch.instance import example_inputs, instantiate
+from archcalc.pytorch.layer_times import Layers, LayerTime
 from archcalc.pytorch.memory import out_of_memory, peak_bytes, tensor_bytes
 from archcalc.pytorch.setup import DTYPES, Setup, applied, device_name, find_device
 from archcalc.pytorch.timing import Clock, Times, repeat, settle
-from archcalc.quantity import product
-from archcalc.reports.rows import Row, flat
 
 OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
     "sgd": lambda parameters: torch.optim.SGD(parameters, lr=1e-4),
@@ -30,26 +28,6 @@ OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
     "adamw": lambda parameters: torch.optim.AdamW(parameters, lr=1e-5),
 }
 PHASES = ("zero_grad", "forward", "loss", "backward", "step")
-
-
-@dataclass
-class LayerTime:
-    """The times of a layer's copies; `row` has its static costs."""
-
-    row: Row
-    bytes: int
-    copies: list[Times] = field(default_factory=list)
-
-    @property
-    def seconds(self) -> float:
-        """The sum over the copies of their medians."""
-        return sum(times.median for times in self.copies)
-
-    @property
-    def range(self) -> tuple[float, float]:
-        """The fastest and the slowest copy."""
-        medians = [times.median for times in self.copies]
-        return min(medians, default=0.0), max(medians, default=0.0)
 
 
 @dataclass
@@ -209,40 +187,21 @@ class Session:
         return sum(spans)
 
     def layer_times(self) -> list[LayerTime]:
-        """The forward pass with a mark after every layer, repeated; one entry for each node."""
-        rows = list(_copies(flat(self.costs, expand=True)))
-        probed = self._prepare(instantiate(self.graph, str(self.device), self._probe))
+        """The same pass with every layer marked, repeated; one entry for each node."""
+        layers = Layers(self.costs, self.clock, self.setup.train)
+        probed = self._prepare(instantiate(self.graph, str(self.device), layers.probe))
         probed.load_state_dict(self.module.state_dict(), assign=True)
-        times = [Times() for _ in rows]
+        layers.attach(probed)
 
         def run() -> None:
-            self.clock.start()
-            with torch.inference_mode():
-                probed(*self.inputs)
-            for one, seconds in zip(times, self.clock.between()):
-                one.seconds.append(seconds)
+            probed.zero_grad(set_to_none=True)
+            layers.run(lambda: probed(*self.inputs), self._loss)
 
         for _ in range(3):
             run()
-        for one in times:
-            one.seconds.clear()
+        layers.forget()
         repeat([run], self.setup.budget)
-        found: dict[int, LayerTime] = {}
-        folded = {id(row.node): row for row in flat(self.costs)}
-        for row, one in zip(rows, times):
-            assert row.node is not None
-            entry = found.get(id(row.node))
-            if entry is None:
-                shown = folded[id(row.node)]
-                entry = found[id(row.node)] = LayerTime(
-                    shown, _bytes_moved(row.node, shown, self.setup.width, self.graph.batch)
-                )
-            entry.copies.append(one)
-        return list(found.values())
-
-    def _probe(self, module: nn.Module, segment: str, output: Any) -> Any:
-        self.clock.mark()
-        return output
+        return layers.result(self.costs, self.setup.width)
 
 
 _LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
@@ -255,23 +214,3 @@ _LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "bce": lambda y, t: F.binary_cross_entropy(y.clamp(0, 1), t),
     "bcewithlogits": F.binary_cross_entropy_with_logits,
 }
-
-
-def _copies(rows: Iterator[Row]) -> Iterator[Row]:
-    """Rows as the module runs them: copies of a single layer are one call."""
-    last: Row | None = None
-    for row in rows:
-        node = row.node
-        assert node is not None
-        alone = node.copies > 1 and not node.children
-        if alone and last is not None and last.node is node and last.id.rpartition(".")[0] == row.id.rpartition(".")[0]:
-            continue
-        last = row
-        yield row
-
-
-def _bytes_moved(node: Node, row: Row, width: int, batch: int) -> int:
-    """The least that all copies of a layer read and write: inputs, weights and output once each."""
-    elements = sum(x.elements * batch for x in (*node.inputs, node.exit))
-    weights = sum(product(shape) for shape in node.params.values())
-    return int((elements + weights) * width * row.count)

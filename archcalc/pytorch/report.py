@@ -11,7 +11,8 @@ import torch
 from rich.console import Group, RenderableType
 from rich.style import Style
 
-from archcalc.pytorch.profile import LayerTime, Profile
+from archcalc.pytorch.layer_times import LayerTime
+from archcalc.pytorch.profile import Profile
 from archcalc.reports import numbers
 from archcalc.reports.columns import DIM, Column, Columns
 from archcalc.reports.text import Line, Parts
@@ -19,6 +20,8 @@ from archcalc.reports.text import Line, Parts
 _COLUMNS = (
     Column("layer", right=False),
     Column("time"),
+    Column("forward", rank=4),
+    Column("backward", rank=4),
     Column("share", rank=3),
     Column("", right=False, rank=4),
     Column("FLOP/s", rank=1),
@@ -71,13 +74,15 @@ def _tokens(profile: Profile) -> list[str]:
 
 def _row(layer: LayerTime, profile: Profile) -> tuple[list[str], Style | None]:
     whole = profile.layer_seconds or 1.0
-    share, flops = layer.seconds / whole, layer.row.cost.flops
+    share, flops, train = layer.seconds / whole, layer.flops, profile.setup.train
     low, high = layer.range
-    copies = f"×{len(layer.copies)}: {seconds(low)} to {seconds(high)}" if len(layer.copies) > 1 else ""
+    copies = f"×{len(layer.forward)}: {seconds(low)} to {seconds(high)}" if len(layer.forward) > 1 else ""
     name = layer.row.node.name if layer.row.node is not None else None
     return [
         layer.row.label + (f"  ×{layer.row.count:,}" if layer.row.count > 1 else "") + (f"  ({name})" if name else ""),
         seconds(layer.seconds),
+        seconds(layer.forward_seconds) if train else "",
+        seconds(layer.backward_seconds) if train and layer.backward_seconds else "",
         f"{100 * share:.1f} %",
         "█" * round(share * _BAR),
         _rate(flops / layer.seconds, "") if flops and layer.seconds else "",
@@ -95,17 +100,16 @@ def _rate(value: float, unit: str) -> str:
 
 def relation(profile: Profile) -> str:
     """How the sum of the layers relates to the total that was timed without marks."""
-    forward = profile.phases["forward"].median if profile.phases else profile.total.median
+    timed = [profile.phases[name].median for name in ("forward", "backward")] if profile.phases else []
+    whole = sum(timed) or profile.total.median
     layers = profile.layer_seconds
-    if not forward:
+    if not whole:
         return "nothing was timed"
-    apart = layers / forward - 1
-    what = "the untouched forward pass" if profile.phases else "the untouched total"
+    apart = layers / whole - 1
+    what = "the untouched forward and backward passes" if timed else "the untouched total"
     sentence = f"layers sum to {seconds(layers)}, {abs(100 * apart):.1f} % {'above' if apart >= 0 else 'below'} {what}"
     if abs(apart) > _LIMIT:
         sentence += ": marking each layer keeps work from overlapping, or the machine was not quiet"
-    if profile.setup.train:
-        sentence += "; layers are those of the forward pass"
     return sentence
 
 
@@ -134,10 +138,12 @@ def data(profile: Profile) -> dict[str, Any]:
                 "label": layer.row.label,
                 "count": layer.row.count,
                 "seconds": layer.seconds,
+                "forward_seconds": layer.forward_seconds,
+                "backward_seconds": layer.backward_seconds,
                 "fastest_copy_seconds": layer.range[0],
                 "slowest_copy_seconds": layer.range[1],
                 "params": layer.row.cost.params,
-                "flops": layer.row.cost.flops,
+                "flops": layer.flops,
                 "other_flops": layer.row.cost.other_flops,
                 "activation_bytes": layer.row.cost.activation_bytes,
                 "bytes_moved": layer.bytes,
@@ -169,7 +175,7 @@ def markdown(profile: Profile) -> str:
     ]
     for layer in profile.layers:
         cells = _row(layer, profile)[0]
-        lines.append(f"| {cells[0].replace('_', chr(92) + '_')} | {cells[1]} | {cells[2]} | {cells[4]} |")
+        lines.append(f"| {cells[0].replace('_', chr(92) + '_')} | {cells[1]} | {cells[4]} | {cells[6]} |")
     return "\n".join(lines) + "\n"
 
 
@@ -178,7 +184,7 @@ def chrome_trace(profile: Profile) -> str:
     events, at = [], 0.0
     for layer in profile.layers:
         duration = layer.seconds * 1e6
-        args = {"flops": layer.row.cost.flops, "params": layer.row.cost.params, "copies": layer.row.count}
+        args = {"flops": layer.flops, "params": layer.row.cost.params, "copies": layer.row.count}
         events.append({"name": layer.row.id, "ph": "X", "ts": at, "dur": duration, "pid": 1, "tid": 1, "args": args})
         at += duration
     return json.dumps({"traceEvents": events, "displayTimeUnit": "ms"}) + "\n"

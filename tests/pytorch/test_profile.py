@@ -9,8 +9,9 @@ import json
 import pytest
 import torch
 
-from archcalc.diagnostics import RequestError
-from archcalc.network.load import load_graph
+from archcalc.diagnostics import RequestError, Source
+from archcalc.network.gradients import backward_macs
+from archcalc.network.load import build_graph, load_graph
 from archcalc.pytorch import memory
 from archcalc.pytorch.profile import PHASES, compare, profile
 from archcalc.pytorch.setup import Setup, applied, find_device
@@ -35,6 +36,9 @@ def test_every_layer_is_timed(device, train, spec):
     assert 3 <= len(measured.total.seconds) <= 4
     assert set(measured.phases) == (set(PHASES) if train else set())
     assert measured.samples_per_second == pytest.approx(2 / measured.total.median)
+    backward = [entry for entry in measured.layers if entry.backward_seconds > 0]
+    assert bool(backward) is train
+    assert not train or all(entry in backward for entry in measured.layers if entry.row.node.params)
     if train:
         assert sum(times.median for times in measured.phases.values()) <= 2 * measured.total.median
     assert measured.peak is not None
@@ -49,13 +53,46 @@ def test_dtypes(device, dtype):
     assert weights <= measured.peak < 2 * weights
 
 
+MIXTURE = """
+model: mixture
+dims: {seq: 32}
+input: [seq]
+layers:
+  - embedding 100 dim=32
+  - linear 32 repeat=3
+  - repeat: 2
+    layers:
+      - moe: {experts: 4, top_k: 2, layers: [linear 64, relu, linear 32 repeat=2]}
+      - {residual: [layernorm, linear 32], repeat: 2}
+  - linear 60000 name=heavy
+"""
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("train", [False, True])
+def test_layers_inside_experts_do_not_shift_the_others(device, train):
+    graph = build_graph(Source("m.yaml", MIXTURE))
+    measured = profile(graph, Setup(device, train=train, budget=SHORT))
+    assert [entry.row.node for entry in measured.layers] == list(measured.costs.layers())
+    assert all(entry.forward_seconds > 0 for entry in measured.layers)
+    assert max(measured.layers, key=lambda entry: entry.seconds).row.node.name == "heavy"
+
+
+def test_flops_of_training_are_those_of_both_passes():
+    graph = load_graph("specs/lenet.yaml", batch=2)
+    forward = profile(graph, Setup(budget=SHORT))
+    both = profile(graph, Setup(train=True, budget=SHORT))
+    assert sum(entry.flops for entry in forward.layers) == forward.costs.totals.flops
+    assert sum(entry.flops for entry in both.layers) == both.costs.totals.flops + 2 * backward_macs(graph)
+
+
 def test_copies_are_folded_with_their_spread():
     measured = profile(load_graph("specs/vit.yaml@ti16", {}, 1), Setup(budget=Budget(0, 3, 0.1)))
     attention = next(entry for entry in measured.layers if entry.row.node.op == "attention")
-    assert len(attention.copies) == attention.row.count == 12
+    assert len(attention.forward) == attention.row.count == 12
     low, high = attention.range
     assert 0 < low <= high
-    assert attention.seconds == pytest.approx(sum(times.median for times in attention.copies))
+    assert attention.seconds == pytest.approx(sum(times.median for times in attention.forward))
 
 
 def test_training_changes_the_weights_and_forward_does_not():

@@ -1,0 +1,207 @@
+"""The times of single layers: a second pass over the same weights, in which every layer is marked.
+
+Forward, the mark stands after a layer, so that the span before it is the layer's. Backward, it
+stands where the gradient of a layer's output arrives, so that the span after it is the layer's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from archcalc.cost import Costs
+from archcalc.network.gradients import backward
+from archcalc.network.graph import Node
+from archcalc.pytorch.timing import Clock, Times
+from archcalc.quantity import product
+from archcalc.reports.rows import Row, flat
+
+
+@dataclass
+class LayerTime:
+    """The times of a layer's copies, forward and, in training, backward; `row` has its static costs.
+
+    Attributes:
+        flops: what all copies compute in one run, `bytes` what they read and write at least.
+    """
+
+    row: Row
+    flops: int
+    bytes: int
+    forward: list[Times] = field(default_factory=list)
+    backward: list[Times] = field(default_factory=list)
+
+    @property
+    def forward_seconds(self) -> float:
+        """The sum over the copies of their medians."""
+        return sum(times.median for times in self.forward)
+
+    @property
+    def backward_seconds(self) -> float:
+        """The same of the backward pass."""
+        return sum(times.median for times in self.backward)
+
+    @property
+    def seconds(self) -> float:
+        """Forward and backward."""
+        return self.forward_seconds + self.backward_seconds
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The fastest and the slowest copy."""
+        medians = [one.median + other.median for one, other in zip(self.forward, self.backward)]
+        return min(medians, default=0.0), max(medians, default=0.0)
+
+
+class Layers:
+    """What a probe calls: it marks each layer's end, and in training where its gradient arrives."""
+
+    def __init__(self, costs: Costs, clock: Clock, train: bool) -> None:
+        self.clock = clock
+        self.train = train
+        self.rows = list(_calls(flat(costs, expand=True)))
+        experts = _inside_experts(costs.graph.nodes)
+        self._in_order = [index for index, row in enumerate(self.rows) if id(row.node) not in experts]
+        self._experts = {
+            name: index
+            for index, row in enumerate(self.rows)
+            if id(row.node) in experts
+            for name in (row.id, row.id.removesuffix(".0"))
+        }
+        self._next = 0
+        self.forward = [Times() for _ in self.rows]
+        self.backward = [Times() for _ in self.rows]
+        self._marked: list[tuple[int | None, bool]] = []
+
+    def attach(self, module: nn.Module) -> None:
+        """Note for each inner module which layer of an expert it is; all experts' times are those of the first."""
+        for name, inner in module.named_modules():
+            parts = name.split(".")
+            inside = [at for at, part in enumerate(parts[:-1]) if part == "experts" and parts[at + 1].isdigit()]
+            for at in inside:
+                parts[at + 1] = "0"
+            inner._archcalc_expert = ".".join(parts) if inside else None
+
+    def probe(self, module: nn.Module, segment: str, output: Any) -> Any:
+        """Mark the end of a layer; returns its output."""
+        expert = getattr(module, "_archcalc_expert", None)
+        index = self._experts.get(f"{expert}.{segment}") if expert else None
+        if index is None:
+            index = self._in_order[self._next]
+            self._next += 1
+        self._mark(index, False)
+        return self._watch(output, index) if self.train else output
+
+    def run(self, forward: Callable[[], Any], loss: Callable[[Any], torch.Tensor]) -> None:
+        """One pass; the seconds of each layer are kept."""
+        self._next = 0
+        self._marked = []
+        self.clock.start()
+        if self.train:
+            total = loss(forward())
+            self._mark(None, False)
+            total.backward()  # type: ignore[no-untyped-call]
+            self._mark(None, False)
+        else:
+            with torch.inference_mode():
+                forward()
+        spans = [*self.clock.between(), 0.0]
+        found = {way: [0.0] * len(self.rows) for way in (False, True)}
+        for position, (index, back) in enumerate(self._marked):
+            if index is not None:
+                found[back][index] += spans[position + 1 if back else position]
+        for times, way in ((self.forward, False), (self.backward, True)):
+            for one, seconds in zip(times, found[way]):
+                one.seconds.append(seconds)
+
+    def forget(self) -> None:
+        """Drop the seconds kept so far: they were warming up."""
+        for one in (*self.forward, *self.backward):
+            one.seconds.clear()
+
+    def result(self, costs: Costs, width: int) -> list[LayerTime]:
+        """One entry for each node of the graph; `width` is the bytes of an element."""
+        folded = {id(row.node): row for row in flat(costs)}
+        work = _backward_flops(costs) if self.train else {}
+        found: dict[int, LayerTime] = {}
+        for row, forward, backward_ in zip(self.rows, self.forward, self.backward):
+            node = row.node
+            assert node is not None
+            if id(node) not in found:
+                shown = folded[id(node)]
+                moved = _elements_moved(node, costs.graph.batch, id(node) in work) * width * shown.count
+                found[id(node)] = LayerTime(shown, shown.cost.flops + work.get(id(node), 0), moved)
+            found[id(node)].forward.append(forward)
+            found[id(node)].backward.append(backward_)
+        return list(found.values())
+
+    def _mark(self, index: int | None, back: bool) -> None:
+        self.clock.mark()
+        self._marked.append((index, back))
+
+    def _watch(self, output: Any, index: int) -> Any:
+        if isinstance(output, torch.Tensor):
+            return _Arrival.apply(output, lambda: self._mark(index, True)) if output.requires_grad else output  # type: ignore[no-untyped-call]
+        if isinstance(output, tuple):
+            return tuple(self._watch(one, index) for one in output)
+        return output
+
+
+class _Arrival(torch.autograd.Function):
+    """The same tensor; calls back when its gradient arrives."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, arrived: Callable[[], None]) -> torch.Tensor:
+        ctx.arrived = arrived
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
+        ctx.arrived()
+        return gradients[0], None
+
+
+def _calls(rows: Iterator[Row]) -> Iterator[Row]:
+    """Rows as the module runs them: copies of a single layer are one call."""
+    last: Row | None = None
+    for row in rows:
+        node = row.node
+        assert node is not None
+        alone = node.copies > 1 and not node.children
+        if alone and last is not None and last.node is node and last.id.rpartition(".")[0] == row.id.rpartition(".")[0]:
+            continue
+        last = row
+        yield row
+
+
+def _inside_experts(nodes: list[Node], inside: bool = False) -> set[int]:
+    """The ids of all nodes inside experts."""
+    found: set[int] = set()
+    for node in nodes:
+        if inside:
+            found.add(id(node))
+        found |= _inside_experts(node.children, inside or node.is_expert)
+    return found
+
+
+def _backward_flops(costs: Costs) -> dict[int, int]:
+    """FLOPs of the backward pass of each node that has one, over all its copies."""
+    found: dict[int, int] = {}
+    for one in backward(costs.graph):
+        flops = 2 * one.macs * costs.graph.batch if one.node.macs else 0
+        found[id(one.node)] = found.get(id(one.node), 0) + flops
+    return found
+
+
+def _elements_moved(node: Node, batch: int, back: bool) -> int:
+    """The least that a copy reads and writes: inputs, weights and output once each.
+
+    Backward it reads inputs, weights and the gradient of the output, and writes the gradients of inputs and weights.
+    """
+    inputs, output = batch * sum(x.elements for x in node.inputs), batch * node.exit.elements
+    weights = sum(product(shape) for shape in node.params.values())
+    return int(inputs + weights + output + (2 * inputs + 2 * weights + output if back else 0))
