@@ -125,7 +125,7 @@ def _told(outcomes: Iterable[Outcome], tables: Tables) -> Iterator[Finding]:
 
 def _write(report: Report, forms: dict[str, str], color: str, to_stderr: bool) -> None:
     for path, form in forms.items():
-        text = render(form, report)
+        text = render(form, report) if report.findings or form not in _FOR_PEOPLE else ""
         if path:
             _save(path, click.unstyle(text), "w")
         elif not text:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from archcalc.configuration import unknown
 from archcalc.diagnostics import RequestError
@@ -15,13 +15,20 @@ from archcalc.rules.codes import LANGUAGE, WARNINGS
 from archcalc.rules.selection import check_words, means
 
 
-class Tables(NamedTuple):
+class Tables:
     """What a settings file says about some files, by glob relative to its folder."""
 
-    path: str = ""
-    ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    severity: tuple[tuple[str, str], ...] = ()
-    budgets: tuple[tuple[str, Mapping[str, str]], ...] = ()
+    def __init__(
+        self,
+        path: str,
+        ignores: tuple[tuple[str, tuple[str, ...]], ...],
+        severity: tuple[tuple[str, str], ...],
+        budgets: tuple[tuple[str, Mapping[str, str]], ...],
+    ) -> None:
+        self.path = path
+        self.ignores = ignores
+        self.severity = severity
+        self.budgets = budgets
 
     def hides(self, finding: Finding) -> bool:
         """Whether its file is excused from a finding; errors of the language never are."""

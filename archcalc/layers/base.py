@@ -251,7 +251,7 @@ def layer(op: str, first: str | None = None, aliases: tuple[str, ...] = ()) -> C
         cls.op, cls.first, cls.aliases = op, first, aliases
         cls.family = cls.__module__.rpartition(".")[2]
         declared: dict[str, Argument] = {}
-        for base in reversed(cls.__mro__):
+        for base in reversed(cls.__mro__[:-2]):  # `Layer` itself has none
             for name, value in vars(base).items():
                 if isinstance(value, Argument) and name != "free_keys":
                     declared[value.name] = value

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from archcalc.reports.findings.report import Report
+if TYPE_CHECKING:
+    from archcalc.reports.findings.report import Report
 
 FORMATS = (
     "full", "concise", "grouped", "json", "jsonl", "github", "gitlab", "sarif", "junit", "rdjson", "markdown",

@@ -68,8 +68,10 @@ class IneffectiveDropout(Rule):
         recurrent = node.op in ("rnn", "lstm", "gru")
         if not recurrent and node.op not in ("dropout", "droppath"):
             return False
+        if (recurrent and (layer.layers > 1 or not layer.dropout)) or (not recurrent and layer.p):
+            return False
         text = written(node.place) or ""
         if not recurrent:
             return bool(re.match(_NEVER, text))
         stacked = re.search(_LAYERS, text)
-        return bool(text) and layer.dropout > 0 and (stacked.group(1) if stacked else "1") == "1"
+        return bool(text) and (stacked.group(1) if stacked else "1") == "1"
