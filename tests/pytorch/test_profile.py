@@ -72,7 +72,7 @@ layers:
 @pytest.mark.parametrize("train", [False, True])
 def test_layers_inside_experts_do_not_shift_the_others(device, train):
     graph = build_graph(Source("m.yaml", MIXTURE))
-    measured = profile(graph, Setup(device, train=train, budget=SHORT))
+    measured = profile(graph, Setup(device, train=train, threads=1, budget=SHORT))
     assert [entry.row.node for entry in measured.layers] == list(measured.costs.layers())
     assert all(entry.forward_seconds > 0 for entry in measured.layers)
     assert max(measured.layers, key=lambda entry: entry.seconds).row.node.name == "heavy"
