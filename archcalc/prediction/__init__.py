@@ -1,0 +1,1 @@
+"""Time before running: a network as operations, and what each takes on a device."""

@@ -1,0 +1,108 @@
+"""How long an operation takes on a device: by its calibration, or by what the data sheet allows at most.
+
+    seconds = Σ coefficient · feature, over FEATURES, with coefficients for each kind of operation and phase
+
+The coefficients are seconds for each unit of a feature, not negative, measured by `archcalc calibrate`.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from archcalc.devices import Device
+from archcalc.diagnostics import RequestError
+from archcalc.prediction.operations import Operation
+
+PHASES = ("forward", "backward")
+# What the coefficients of a kind stand for, in order; those after the first are for one run's work.
+FEATURES = ("runs", "flops", "tiled flops", "input bytes", "weight bytes", "output bytes")
+# A matrix product is computed in tiles of so many rows and columns: thread blocks, vector registers.
+_TILES = {"gpu": (128, 128), "cpu": (16, 16)}
+PRODUCTS, ELEMENTWISE = "matrix products", "element-wise"
+# Kinds of matrix products; their neighbours are each other, those of all others the element-wise kinds.
+_PRODUCTS = frozenset(
+    [
+        "attention", "convolution", "depthwise convolution", "first convolution", "grouped convolution", "gru", "linear",
+        "lstm", "matmul", "matrix-vector", "pointwise convolution", "rnn", "transposed convolution",
+    ]
+)  # fmt: skip
+
+
+def pool_of(kind: str) -> str:
+    """Which kinds share their coefficients with a kind that has none: `PRODUCTS` or `ELEMENTWISE`."""
+    return PRODUCTS if kind in _PRODUCTS else ELEMENTWISE
+
+
+def features(operation: Operation, device: str, processors: int = 1) -> tuple[float, ...]:
+    """The `FEATURES` of all runs of an operation.
+
+    Args:
+        operation: what runs.
+        device: "gpu" or "cpu".
+        processors: a GPU's multiprocessors, which take tiles in waves: a wave takes as long half full as full.
+    """
+    one = (
+        1, operation.flops, _tiled_flops(operation, device, processors),
+        operation.in_bytes, operation.weight_bytes, operation.out_bytes,
+    )  # fmt: skip
+    return tuple(float(feature * operation.runs) for feature in one)
+
+
+def _tiled_flops(operation: Operation, device: str, processors: int) -> int:
+    """FLOPs of a matrix product with its sides rounded up to tiles, and on a GPU its tiles to waves."""
+    if not operation.m:
+        return 0
+    rows, columns = _TILES[device]
+    tiles = -(-operation.m // rows) * -(-operation.n // columns)
+    if device == "gpu":
+        tiles = -(-tiles // processors) * processors
+    return 2 * tiles * rows * columns * operation.k
+
+
+class Model:
+    """The coefficients of a device file.
+
+    Raises:
+        RequestError: the device has no calibration, or one that is not understood.
+    """
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+        calibration = device.calibration
+        if calibration is None:
+            raise RequestError(f"{device.name} is not calibrated: it has a data sheet's numbers only")
+        try:
+            self._coefficients = _checked(calibration["coefficients"])
+            self._pools = _checked(calibration["pools"])
+            for phase in self._coefficients:
+                operator.itemgetter(PRODUCTS, ELEMENTWISE)(self._pools[phase])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise RequestError(f"the calibration of {device.name} is not understood: {error!r}") from None
+
+    def seconds(self, operation: Operation, phase: str = "forward") -> float:
+        """How long all runs of an operation take in a phase. Raises `KeyError` for a phase without coefficients."""
+        return sum(self.parts(operation, phase))
+
+    def parts(self, operation: Operation, phase: str = "forward") -> list[float]:
+        """The seconds of each of `FEATURES`."""
+        found = self._coefficients[phase].get(operation.kind) or self._pools[phase][pool_of(operation.kind)]
+        given = features(operation, self.device.kind, self.device.processors)
+        return [coefficient * feature for coefficient, feature in zip(found, given)]
+
+
+def roofline(operation: Operation, device: Device, dtype: str) -> float:
+    """Seconds at the peak rates: computing or moving, whichever takes longer. Raises `KeyError` for a dtype without one."""
+    moved = operation.in_bytes + operation.weight_bytes + operation.out_bytes
+    return operation.runs * max(operation.flops / device.peaks[dtype], moved / device.bandwidth)
+
+
+def _checked(phases: Mapping[str, Mapping[str, Sequence[Any]]]) -> dict[str, dict[str, list[float]]]:
+    read: dict[str, dict[str, list[float]]] = {}
+    for phase, kinds in phases.items():
+        read[phase] = {kind: [float(value) for value in values] for kind, values in kinds.items()}
+        for kind, values in read[phase].items():
+            if len(values) != len(FEATURES) or not all(0 <= value < 1e30 for value in values):
+                raise ValueError(f"`{kind}` does not have {len(FEATURES)} numbers from 0")
+    return read

@@ -1,0 +1,210 @@
+"""A network as the operations that run: what each computes and moves, of which kind, and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from archcalc.cost import DTYPE_BYTES
+from archcalc.layers.tensor import Shape, Tensor
+from archcalc.network.graph import Node
+from archcalc.network.load import Graph
+from archcalc.quantity import product
+
+_ID_BYTES = 8
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One call of a kernel, or several equal ones.
+
+    Attributes:
+        kind: operations of one kind share coefficients: a matrix product's form, or the layer's name.
+        m, n, k: sizes of the matrix product, [m, k] times [k, n]; 0 where there is none.
+        flops: matrix products and element-wise work of one run.
+        in_bytes, weight_bytes, out_bytes: read, read as weights, and written by one run.
+        runs: how often it runs, one after the other, for a whole batch.
+        node: the layer it belongs to.
+    """
+
+    kind: str
+    m: int
+    n: int
+    k: int
+    flops: int
+    in_bytes: int
+    weight_bytes: int
+    out_bytes: int
+    runs: int
+    node: Node
+
+
+def operations(graph: Graph, dtype: str = "fp32") -> list[Operation]:
+    """All operations of a forward pass in order; views take part with their call alone."""
+    return list(_inside(graph.nodes, 1, graph.batch, DTYPE_BYTES[dtype]))
+
+
+def _inside(nodes: Iterable[Node], runs: int, batch: int, width: int) -> Iterator[Operation]:
+    for node in nodes:
+        times, rows = runs * node.copies, batch
+        if node.is_expert:
+            # Each expert runs once, on its share of the positions.
+            experts = max(1, min(node.weights, batch * node.work))
+            times, rows = times * experts, -(-batch * node.work // experts)
+        yield from _inside(node.children, times, rows, width)
+        if node.layer is not None:
+            call = Call(node, rows, width)
+            for operation in _FORMS.get(node.op, _elementwise)(call):
+                yield replace(operation, runs=operation.runs * times)
+
+
+class Call:
+    """One run of a layer: its tensors in elements and bytes, for the whole batch."""
+
+    def __init__(self, node: Node, batch: int, width: int) -> None:
+        self.node, self.batch, self.width = node, batch, width
+        self.layer: Any = node.layer
+        self.inputs = node.inputs or (node.exit,)
+        self.x = self.inputs[0]
+        self.flops = batch * (2 * int(node.macs) + int(node.other_flops))
+
+    def bytes(self, *tensors: Tensor) -> int:
+        """Of whole tensors."""
+        return sum(int(x.elements) * self.batch * (_ID_BYTES if x.integer else self.width) for x in tensors)
+
+    @property
+    def weights(self) -> int:
+        """Bytes of the layer's parameters, its own or another's."""
+        assert self.node.layer is not None
+        shapes: dict[str, Shape] = self.node.layer.params(self.x) if self.node.inputs else self.node.params
+        return sum(int(product(shape)) for shape in shapes.values()) * self.width
+
+    def rows(self, x: Tensor) -> int:
+        """How many vectors of features a tensor holds."""
+        return self.batch * int(product(x.shape[:-1]))
+
+    def operation(self, kind: str, sizes: tuple[int, int, int], flops: int, moved: tuple[int, int, int], runs: int = 1) -> Operation:  # fmt: skip
+        """An operation of this layer."""
+        m, n, k = map(int, sizes)
+        read, weights, written = map(int, moved)
+        return Operation(kind, m, n, k, int(flops), read, weights, written, int(runs), self.node)
+
+    def product(self, kind: str, m: int, n: int, k: int, runs: int = 1) -> Operation:
+        """A matrix product with weights [k, n]."""
+        moved = tuple(self.width * size for size in (m * k, k * n, m * n))
+        return self.operation(kind, (m, n, k), 2 * m * n * k, (moved[0], moved[1], moved[2]), runs)
+
+
+def _elementwise(call: Call) -> Iterator[Operation]:
+    """What reads and writes each element once; a view moves nothing."""
+    moved = (0, 0, 0) if call.node.is_view else (call.bytes(*call.inputs), call.weights, call.bytes(call.node.exit))
+    yield call.operation(call.node.op, (0, 0, 0), call.flops, moved)
+
+
+def _residual(call: Call) -> Iterator[Operation]:
+    """The sum at the end of a residual; what is inside counts for itself."""
+    out = call.bytes(call.node.exit)
+    yield call.operation("add", (0, 0, 0), call.flops, (2 * out, 0, out))
+
+
+def _gelu(call: Call) -> Iterator[Operation]:
+    """The two forms of gelu differ in speed."""
+    kind = "gelu" if call.layer.approximate == "none" else "gelu tanh"
+    yield call.operation(kind, (0, 0, 0), call.flops, (call.bytes(call.x), 0, call.bytes(call.node.exit)))
+
+
+def _embedding(call: Call) -> Iterator[Operation]:
+    """Rows of a table: only those that are read."""
+    out = call.bytes(call.node.exit)
+    yield call.operation("embedding", (0, 0, 0), 0, (call.bytes(call.x), out, out))
+
+
+def _linear(call: Call) -> Iterator[Operation]:
+    m, n, k = call.rows(call.x), int(call.node.exit.shape[-1]), int(call.x.shape[-1])
+    moved = (call.bytes(call.x), call.weights, call.bytes(call.node.exit))
+    yield call.operation("linear" if m > 1 else "matrix-vector", (m, n, k), call.flops, moved)
+
+
+def _convolution(call: Call) -> Iterator[Operation]:
+    layer, y = call.layer, call.node.exit
+    groups = int(getattr(layer, "groups", 1))
+    channels, cin = int(y.shape[0]), int(call.x.shape[0])
+    area = int(product(layer.per_axis("kernel", call.x.rank - 1, call.x)))
+    if call.node.op == "convtranspose":
+        kind = "transposed convolution"
+        sizes = (call.batch * int(product(call.x.shape[1:])), channels // groups * area, cin // groups)
+    else:
+        sizes = (call.batch * int(product(y.shape[1:])), channels // groups, cin // groups * area)
+        if groups > 1:
+            kind = "depthwise convolution" if groups == cin else "grouped convolution"
+        else:
+            kind = "pointwise convolution" if area == 1 else "first convolution" if cin <= 4 else "convolution"
+    yield call.operation(kind, sizes, call.flops, (call.bytes(call.x), call.weights, call.bytes(y)))
+
+
+def _attention(call: Call) -> Iterator[Operation]:
+    """Four projections, then scores and weighted values of all heads."""
+    layer, x = call.layer, call.x
+    keys: Tensor = x if layer.kv is None else layer.kv
+    heads, head = int(layer.heads), int(layer._head)
+    kv_heads = heads if layer.kv_heads is None else int(layer.kv_heads)
+    queries, width = call.rows(x), int(x.shape[-1])
+    for m, n, k in (
+        (queries, heads * head, width),
+        (call.rows(keys), kv_heads * head, int(keys.shape[-1])),
+        (call.rows(keys), kv_heads * head, int(keys.shape[-1])),
+        (queries, width, heads * head),
+    ):
+        projection = call.product("linear" if m > 1 else "matrix-vector", m, n, k)
+        call.flops -= projection.flops
+        yield projection
+    moved = (call.width * (queries * heads + 2 * call.rows(keys) * kv_heads) * head, 0, call.width * queries * heads * head)  # fmt: skip
+    yield call.operation("attention", (int(x.shape[-2]), int(keys.shape[-2]), head), call.flops, moved)
+
+
+def _sdpa(call: Call) -> Iterator[Operation]:
+    q, k, v = call.layer.q, call.layer.k, call.layer.v
+    sizes = (int(q.shape[-2]), int(k.shape[-2]), int(q.shape[-1]))
+    yield call.operation("attention", sizes, call.flops, (call.bytes(q, k, v), 0, call.bytes(call.node.exit)))
+
+
+def _matmul(call: Call) -> Iterator[Operation]:
+    y = call.node.exit
+    n = int(y.shape[-1]) if y.shape else 1
+    m = max(1, call.batch * int(y.elements) // n)
+    k = max(1, call.batch * int(call.node.macs) // (m * n))
+    yield call.operation("matmul", (m, n, k), call.flops, (call.bytes(*call.inputs), 0, call.bytes(y)))
+
+
+def _recurrent(call: Call) -> Iterator[Operation]:
+    """For each layer and direction the input's product over all steps, then one product a step."""
+    layer, x = call.layer, call.x
+    steps, hidden, gates = int(x.shape[0]), int(layer.hidden), int(layer.gates)
+    features = int(x.shape[-1])
+    turns = int(layer.layers) * int(layer.directions)
+    for index in range(int(layer.layers)):
+        width = features if index == 0 else hidden * int(layer.directions)
+        projection = call.product("linear", call.batch * steps, gates * hidden, width, int(layer.directions))
+        call.flops -= projection.flops * projection.runs
+        yield projection
+    each = call.flops // (turns * steps)
+    step = call.product(call.node.op, call.batch, gates * hidden, hidden)
+    yield replace(step, flops=each, runs=turns * steps)
+
+
+_FORMS: dict[str, Callable[[Call], Iterator[Operation]]] = {
+    "residual": _residual,
+    "gelu": _gelu,
+    "embedding": _embedding,
+    "linear": _linear,
+    "conv": _convolution,
+    "convtranspose": _convolution,
+    "attention": _attention,
+    "sdpa": _sdpa,
+    "matmul": _matmul,
+    "einsum": _matmul,
+    "lstm": _recurrent,
+    "gru": _recurrent,
+    "rnn": _recurrent,
+}

@@ -1,0 +1,114 @@
+"""Operations and their times: what runs adds up to what the network costs, and coefficients mean what they say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from archcalc.cost import Costs
+from archcalc.devices import Device
+from archcalc.diagnostics import RequestError
+from archcalc.network.load import load_graph
+from archcalc.prediction.model import ELEMENTWISE, FEATURES, PRODUCTS, Model, features, pool_of, roofline
+from archcalc.prediction.operations import Operation, operations
+
+from .conftest import SPECS
+
+
+def device(kind: str = "cpu", **calibration: object) -> Device:
+    return Device("mine", "Mine", kind, 1, 0, 100.0, {"fp32": 1000.0}, 4, "here", calibration or None)
+
+
+def operation(**changes: int) -> Operation:
+    return replace(Operation("linear", 20, 20, 5, 4100, 10, 20, 30, 1, None), **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_the_work_of_all_operations_is_the_networks(path, batch):
+    graph = load_graph(str(path), batch=batch)
+    totals = Costs(graph).totals
+    work = sum(one.flops * one.runs for one in operations(graph))
+    # Experts share positions that do not divide evenly; a step of a recurrent layer is a whole number.
+    assert work == pytest.approx(totals.flops + totals.other_flops, rel=1e-3)
+    assert all(one.runs >= 1 and min(one.flops, one.in_bytes, one.weight_bytes, one.out_bytes) >= 0 for one in operations(graph))  # fmt: skip
+
+
+def test_a_linear_layer(graph):
+    [one] = operations(graph("7, 16", "linear 5", batch=2))
+    assert (one.kind, one.m, one.n, one.k, one.runs) == ("linear", 14, 5, 16, 1)
+    assert (one.in_bytes, one.weight_bytes, one.out_bytes) == (4 * 14 * 16, 4 * (16 * 5 + 5), 4 * 14 * 5)
+    assert operations(graph("16", "linear 5"))[0].kind == "matrix-vector"
+    assert operations(graph("7, 16", "linear 5", batch=2), "bf16")[0].weight_bytes == 2 * 85
+
+
+def test_copies_run_one_after_the_other(graph):
+    first, second = operations(graph("8, 9, 9", "conv 8 kernel=3 padding=1 groups=8 repeat=5", "flatten"))
+    assert (first.kind, first.runs, first.k) == ("depthwise convolution", 5, 9)
+    assert (second.kind, second.in_bytes, second.out_bytes) == ("flatten", 0, 0)
+
+
+def test_experts_run_once_each_on_their_share(graph):
+    found = operations(graph("10, 8", "moe: {experts: 4, top_k: 2, layers: [linear 8]}", batch=3))
+    expert = next(one for one in found if one.kind == "linear")
+    assert (expert.runs, expert.m) == (4, 15)
+
+
+def test_recurrent_layers_run_step_by_step(graph):
+    projection, step = operations(graph("12, 8", "lstm 6 bidirectional=true"))
+    assert (projection.m, projection.n, projection.k, projection.runs) == (12, 24, 8, 2)
+    assert (step.kind, step.m, step.n, step.k, step.runs) == ("lstm", 1, 24, 6, 24)
+
+
+def test_attention_is_projections_and_scores(graph):
+    found = operations(graph("10, 16", "attention heads=4 kv_heads=2"))
+    assert [one.n for one in found[:4]] == [16, 8, 8, 16]
+    assert (found[4].kind, found[4].m, found[4].n, found[4].k) == ("attention", 10, 10, 4)
+
+
+def test_features_count_all_runs_in_whole_tiles_and_waves():
+    assert features(operation(runs=3), "cpu") == (3, 12300, 3 * 2 * 32 * 32 * 5, 30, 60, 90)
+    assert features(operation(), "gpu", 4)[2] == 2 * 4 * 128 * 128 * 5
+    assert features(operation(m=0), "gpu", 4)[2] == 0
+
+
+def test_coefficients_are_seconds_for_each_feature():
+    own, pool = [1.0, 0, 0, 0, 0, 2.0], [0.5] + [0.0] * 5
+    both = {PRODUCTS: pool, ELEMENTWISE: pool}
+    model = Model(device(coefficients={"forward": {"linear": own}}, pools={"forward": both}))
+    assert model.parts(operation(runs=2)) == [2, 0, 0, 0, 0, 120]
+    assert model.seconds(operation(kind="gru", runs=2)) == 1
+    with pytest.raises(KeyError):
+        model.seconds(operation(), "backward")
+
+
+def test_kinds_have_neighbours():
+    assert pool_of("linear") == pool_of("convolution") == PRODUCTS
+    assert pool_of("relu") == pool_of("maxpool") == ELEMENTWISE
+
+
+def test_the_roofline_is_the_slower_of_both():
+    assert roofline(operation(runs=2), device(), "fp32") == 2 * 4.1
+    assert roofline(operation(flops=10), device(), "fp32") == 0.6
+
+
+@pytest.mark.parametrize(
+    "calibration",
+    [
+        {"coefficients": 3},
+        {"coefficients": {"forward": {"linear": [1] * len(FEATURES)}}},
+        {"coefficients": {"forward": {"linear": [1]}}, "pools": {}},
+        {"coefficients": {"forward": {"linear": [-1] * len(FEATURES)}}, "pools": {}},
+        {"coefficients": {"forward": {"linear": ["x"] * len(FEATURES)}}, "pools": {}},
+        {"coefficients": {"forward": {}}, "pools": {"forward": {PRODUCTS: [1] * len(FEATURES)}}},
+    ],
+)
+def test_a_calibration_that_is_not_one(calibration):
+    with pytest.raises(RequestError, match="not understood"):
+        Model(device(**calibration))
+
+
+def test_a_data_sheet_alone_is_not_a_calibration():
+    with pytest.raises(RequestError, match="not calibrated"):
+        Model(device())
