@@ -146,6 +146,9 @@ def _invalid(source: Source, error: yaml.MarkedYAMLError, findings: Findings) ->
         place = end
     line = source.line(place.line)
     help = None
+    below = _key_below_a_line(source, place.line) if "mapping values are not allowed" in problem else None
+    if below:
+        return SpecError([*(one for one in findings if one.place.line != place.line - 1), *below.diagnostics])
     if "\t" in line[: len(line) - len(line.lstrip())]:
         help = "indent with spaces: YAML allows no tab there"
     elif "expected ',' or" in problem and error.context_mark:
@@ -161,6 +164,21 @@ def _invalid(source: Source, error: yaml.MarkedYAMLError, findings: Findings) ->
         help = "write `key: value`, or `- ` before an entry of a list"
     findings.error("SPC001", f"not valid YAML: {problem}", place, help)
     return SpecError(list(findings))
+
+
+def _key_below_a_line(source: Source, number: int) -> SpecError | None:
+    """What is wrong with `name: x` on line `number` when `- conv 8` stands on the line above."""
+    line, above = source.line(number), source.line(number - 1).strip()
+    key, _, value = (part.strip() for part in line.partition(":"))
+    if not key.isidentifier() or not above.startswith("- ") or ":" in above or above[2:].lstrip()[:1] in "[{'\"":
+        return None
+    start = line.index(key) + 1
+    return fail(
+        "SPC010",
+        f"`{above[2:]}` is a whole layer: no key stands below it",
+        Span(source, number, start, number, start + len(key)),
+        f"write `{above} {key}={value or 'VALUE'}`",
+    )
 
 
 class _Tree:

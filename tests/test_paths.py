@@ -27,6 +27,8 @@ def spec(input, layers):
         (["conv 8 kernel=3", "adaptiveavgpool 1"], EVERYTHING),
         (["conv 8 kernel=3", "flatten", "linear 4"], EVERYTHING),
         (["conv 8 kernel=3 padding=1", "upsample 2"], None),
+        (["conv 8 kernel=3 padding=1 name=a", "maxpool 2", "upsample 2", "{concat: [a, prev]}", "conv 8 kernel=3"], None),
+        (["parameter 3x64x64 name=p", "conv 8 kernel=3 from=input", "{sub: [input, p]}", "conv 8 kernel=3"], ((3, 1), (3, 1))),
     ],
 )  # fmt: skip
 def test_receptive_field(graph, layers, expected):

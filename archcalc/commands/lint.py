@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,6 +21,9 @@ from archcalc.rules.check import Selection, by_severity
 from archcalc.rules.paths import specs_in
 from archcalc.rules.runner import Outcome, Task, run
 from archcalc.terminal import complain, wants_color, write
+
+if TYPE_CHECKING:
+    from archcalc.devices import Device
 
 # From this many specs on a run takes long enough for a progress bar.
 _MANY = 200
@@ -38,7 +42,7 @@ _FOR_PEOPLE = ("full",)
 @click.option("--fix", is_flag=True, help="Apply the fixes that compute the same function.")
 @click.option("--unsafe-fixes", is_flag=True, help="Apply the others too: they change what is computed.")
 @click.option("--diff", is_flag=True, help="Show what the fixes would change; write nothing.")
-@click.option("--device", metavar="NAME", help="Hardware to plan for; turns rules that rest on measurements on.")
+@click.option("--device", metavar="NAME", help="Hardware to plan for, as h100: turns the rules about it on.")
 @click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; default: as many as pay.")
 @options.color
 @click.pass_context
@@ -65,7 +69,7 @@ def command(
     `archcalc rule` lists the rules.
     """
     tables = read_tables(*(context.default_map or {}).get(LINT_TABLES, ("", {})))
-    selection = Selection(_split(select), _split(ignore), tables.severity, device)
+    selection = Selection(_split(select), _split(ignore), tables.severity, _device(device))
     selection.check()
     forms = {"": format, **_outputs(output)}
     tasks = [Task(spec, tables.budget(split_variant(spec)[0])) for spec in specs_in(paths)]
@@ -87,6 +91,15 @@ def command(
     if any(outcome.error is not None for outcome in outcomes):
         return 2
     return 1 if (diff and changed) or any(report.fails(finding) for finding in report.findings) else 0
+
+
+def _device(name: str | None) -> Device | None:
+    """The device of this name. Raises `RequestError` for one that is not known."""
+    if name is None:
+        return None
+    from archcalc.devices import find  # most runs are about none
+
+    return find(name)
 
 
 def _split(words: Iterable[str]) -> tuple[str, ...]:

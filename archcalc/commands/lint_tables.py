@@ -92,7 +92,8 @@ def _budget(path: str, glob: str, table: Any) -> dict[str, str]:
     if not isinstance(table, dict):
         raise RequestError(f'{path}: the budget of "{glob}" is a table, as {{params = "25M"}}')
     amounts = {}
-    for measure, amount in table.items():
+    for given, amount in table.items():
+        measure = given.replace("-", "_")
         if measure not in BUDGETS:
             raise unknown(path, f'budget of "{glob}":', measure, BUDGETS)
         if isinstance(amount, bool) or not isinstance(amount, (int, str)) or parse_amount(str(amount)) is None:

@@ -25,11 +25,11 @@ KEYS = {
     "layers": "the list of layers (required)",
     "output": "the layer that is the output, or a list of several; default: the last layer",
     "loss": "the training loss",
-    "budget": "upper bounds: params, macs, memory",
+    "budget": "upper bounds: params, macs, depth, memory (of training), inference_memory",
     "expect": "exact values: params, buffers, macs, other_flops, depth, output; a variant's under its name",
 }
 LOSSES = ("crossentropy", "nll", "mse", "l1", "bce", "bcewithlogits")
-BUDGETS = ("params", "macs", "memory")
+BUDGETS = ("params", "macs", "depth", "memory", "inference_memory")
 EXPECTATIONS = ("params", "buffers", "macs", "other_flops", "depth", "output")
 
 _VARIANT = r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z"
@@ -310,9 +310,9 @@ class _Reader:
         document.budget = self._numbers("budget", values)
         for key, value in document.budget:
             if key.text not in BUDGETS:
-                self.findings.error(
-                    "SPC003", f"`budget` has no key `{key.text}`", key, f"the keys are {', '.join(BUDGETS)}"
-                )
+                meant = suggest(key.text, BUDGETS)
+                help = f"did you mean `{meant}`?" if meant else f"the keys are {', '.join(BUDGETS)}"
+                self.findings.error("SPC003", f"`budget` has no key `{key.text}`", key, help)
             elif parse_amount(value.text) is None:
                 self.findings.error("SPC005", f"not an amount: `{value.text}`", value, "as 25M, 4G or 8GiB")
 

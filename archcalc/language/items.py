@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from archcalc.diagnostics import Findings
+from archcalc.diagnostics import Findings, suggest
 from archcalc.language.hints import cut_line, not_a_layer, open_brackets, whole_pairs
 from archcalc.source import Mapping, Node, Scalar, Sequence
 
@@ -175,7 +175,12 @@ def _mapping(node: Mapping, findings: Findings) -> Item | None:
         )
         return None
     if len(layers) > 1:
-        other = layers[1][0]
+        other, beside = layers[1]
+        meant = suggest(other.text, COMMON) if isinstance(beside, Scalar) else None
+        if meant:
+            help = f"did you mean `{meant}`?"
+            findings.error("SPC003", f"`{other.text}` is no key beside `{op.text}:`", other, help)
+            return None
         findings.error(
             "SPC010",
             f"one layer per item: found both `{op.text}` and `{other.text}`",

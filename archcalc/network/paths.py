@@ -88,14 +88,14 @@ def depth(graph: Graph) -> int:
 
 
 Field = tuple[tuple[int, int], ...]  # (extent, step) along each axis of the input
-EVERYTHING = "everything"
+EVERYTHING, NOTHING = "everything", "nothing"
 
 
 def fields(graph: Graph) -> dict[int, Value]:
     """What each tensor's elements see of the input: id of the tensor -> field.
 
-    A field is (extent, step) for each spatial axis, `EVERYTHING`, or None where positions no
-    longer lie on the input's grid.
+    A field is (extent, step) for each spatial axis, `EVERYTHING`, `NOTHING` (of learned tensors), or
+    None where positions no longer lie on the input's grid.
     """
     values: dict[int, Value] = {id(tensor): ((1, 1),) * max(0, tensor.rank - 1) for tensor in graph.inputs.values()}
 
@@ -122,11 +122,13 @@ def _field_rule(node: Node, inputs: list[Value]) -> Value:
     assert node.layer is not None
     if node.layer.sees_everything:
         return EVERYTHING
-    known = [value for value in inputs if value is not None]
+    known = [value for value in inputs if value != NOTHING]
     if not known:
-        return None
+        return NOTHING
     if EVERYTHING in known:
         return EVERYTHING
+    if None in known:
+        return None
     merged = known[0]
     for value in known[1:]:
         if len(value) != len(merged):

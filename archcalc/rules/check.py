@@ -57,7 +57,7 @@ def check_graph(
     graph: Graph, rules: list[Rule], selection: Selection, added: list[Scalar], budget: Budget | None
 ) -> list[Finding]:
     """What `rules` find in a graph; of its budget the values `added` were set by `budget`."""
-    model = Model(graph)
+    model = Model(graph, selection.device)
     found: dict[tuple[str, str, int, int], Finding] = {}
     for one in rules:
         for finding in one.check(model):

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from archcalc.cost import Costs
 from archcalc.diagnostics import Note
+from archcalc.language.document import parse_amount
 from archcalc.language.expressions import describe
 from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
+from archcalc.network.paths import depth, fields
 from archcalc.rules.edges import Edges
 from archcalc.rules.reading import Reading, readings
 from archcalc.rules.windows import Window, windows
+from archcalc.source import Scalar
+
+if TYPE_CHECKING:
+    from archcalc.devices import Device
 
 
 class Placed:
@@ -27,11 +34,12 @@ class Placed:
 
 
 class Model(Edges):
-    """A graph with its edges, its costs and the places of its layers."""
+    """A graph with its edges, its costs and the places of its layers, and the device it is for if one was named."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, device: Device | None = None) -> None:
         super().__init__(graph.nodes)
         self.graph = graph
+        self.device = device
         self.layers = list(_placed(graph.nodes, ()))
         self._place = {id(placed.node): placed for placed in self.layers}
         self._windows: dict[int, list[Window] | None] = {}
@@ -43,9 +51,26 @@ class Model(Edges):
         return Costs(self.graph)
 
     @cached_property
+    def depth(self) -> int:
+        """How many layers with weights lie on the longest path."""
+        return depth(self.graph)
+
+    def budgets(self, measure: str) -> Iterator[tuple[Scalar, int]]:
+        """The bounds that are set for a measure: where each stands, and its amount."""
+        for key, value in self.graph.document.budget:
+            amount = parse_amount(value.text) if key.text == measure else None
+            if amount is not None:
+                yield value, amount
+
+    @cached_property
     def outputs(self) -> set[int]:
         """The ids of the tensors that the model gives."""
         return {self.name(tensor) for tensor in self.graph.outputs.values()}
+
+    @cached_property
+    def fields(self) -> dict[int, Any]:
+        """What each tensor's elements see of the input, by the tensor's id, as `network.paths` says it."""
+        return fields(self.graph)
 
     @cached_property
     def readings(self) -> list[Reading]:

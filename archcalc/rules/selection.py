@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable
 from functools import cached_property
 from importlib.util import module_from_spec, spec_from_file_location
+from typing import TYPE_CHECKING
 
 import archcalc.rules
 from archcalc.diagnostics import RequestError
@@ -16,6 +17,9 @@ from archcalc.rules.codes import LANGUAGE, language_name, nearest
 # Words that stand for many rules: every one, or those that run when nothing is selected.
 WORDS = ("ALL", "DEFAULT")
 _loaded: list[str] = []
+
+if TYPE_CHECKING:
+    from archcalc.devices import Device
 
 
 def load_rules() -> dict[str, Rule]:
@@ -36,7 +40,8 @@ def _load(name: str, path: str) -> None:
     """Import the module `name`; that its place is known saves half the time of an import."""
     if name not in sys.modules:  # another rule may have imported it
         spec = spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
+        assert spec is not None
+        assert spec.loader is not None
         module = sys.modules[name] = module_from_spec(spec)
         spec.loader.exec_module(module)
 
@@ -56,7 +61,7 @@ class Selection:
         select: tuple[str, ...] = (),
         ignore: tuple[str, ...] = (),
         severity: tuple[tuple[str, str], ...] = (),
-        device: str | None = None,
+        device: Device | None = None,
     ) -> None:
         self.select = select
         self.ignore = ignore

@@ -96,7 +96,15 @@ def test_a_budget(lint, write, settings):
     assert codes(lint, own) == []  # what the spec says comes first
 
 
-@pytest.mark.parametrize(("measure", "amount", "code"), [("macs", "1K", "BUD902"), ("memory", "1KiB", "BUD903")])
+@pytest.mark.parametrize(
+    ("measure", "amount", "code"),
+    [
+        ("macs", "1K", "BUD902"),
+        ("memory", "1KiB", "BUD903"),
+        ("inference-memory", "1KiB", "BUD903"),
+        ("depth", "0", "BUD908"),
+    ],
+)
 def test_budgets_of_every_measure(lint, write, settings, measure, amount, code):
     settings(f'select = "BUD"\n[budgets."*"]\n{measure} = "{amount}"\n')
     assert codes(lint, write("a.yaml", CLEAN)) == [code]

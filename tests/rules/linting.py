@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from archcalc.devices import find
 from archcalc.diagnostics import Diagnostic, Source
 from archcalc.network.load import build_graph
 from archcalc.rules.base import Finding, Fix
@@ -13,9 +14,11 @@ from archcalc.rules.model import Model
 
 def findings(text: str, codes: tuple[str, ...] = (), batch: int = 1) -> list[Finding]:
     """All findings of the rules with these codes; of those that are on without any."""
-    model = Model(build_graph(Source("t.yaml", text), batch=batch))
+    model = Model(build_graph(Source("t.yaml", text), batch=batch), find("h100"))
     chosen = [
-        rule for rule in load_rules().values() if (rule.on if not codes else "ALL" in codes or rule.code in codes)
+        rule
+        for rule in load_rules().values()
+        if ("ALL" in codes or rule.code in codes if codes else rule.on and rule.evidence != "measured")
     ]
     found: dict[tuple[str, int, int], Finding] = {}
     for rule in chosen:

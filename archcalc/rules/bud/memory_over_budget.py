@@ -4,27 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archcalc.language.document import parse_amount
 from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.memory import inference_bytes, training_bytes
 from archcalc.rules.model import Model
-
-# Bytes for each parameter in fp32: the weight, its gradient, and the two averages of Adam.
-_TRAINING = 16
-
-
-def training_bytes(model: Model) -> int:
-    """What training holds in fp32: 16 bytes a parameter, 4 a buffer, and the outputs of all layers."""
-    totals = model.costs.totals
-    return _TRAINING * totals.params + 4 * totals.buffers + totals.activation_bytes
 
 
 @rule("BUD903", "memory-over-budget")
 class MemoryOverBudget(Rule):
-    """Training takes more memory than the spec's `budget:` allows.
+    """Training or inference takes more memory than the spec's `budget:` allows.
 
-    Counted are weights, gradients and the two averages of Adam, 16 bytes a parameter in fp32, and
-    the outputs of all layers, which the backward pass reads. Views and what the device's kernels
-    take besides are not: the true number is larger in most cases.
+    `memory` bounds training: weights, gradients and the two averages of Adam, 16 bytes a parameter
+    in fp32, and the outputs of all layers, which the backward pass reads. `inference_memory` bounds
+    a forward pass: the weights, and the largest tensors that one layer reads and gives.
 
     Example:
         model: example
@@ -46,16 +37,18 @@ class MemoryOverBudget(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """At the budget's value."""
-        for key, value in model.graph.document.budget:
-            if key.text != "memory":
-                continue
-            limit, actual = parse_amount(value.text), training_bytes(model)
-            if limit is not None and actual > limit:
-                outputs = model.costs.totals.activation_bytes
-                yield self.finding(
-                    value,
-                    f"{actual:,} bytes for training, {actual - limit:,} above the budget of {value.text}",
-                    f"{_TRAINING * model.costs.totals.params:,} are for parameters, {outputs:,} for outputs of layers",
-                    bytes=actual,
-                    limit=limit,
-                )
+        for measure, pass_, needed in (
+            ("memory", "training", training_bytes),
+            ("inference_memory", "inference", inference_bytes),
+        ):
+            for value, limit in model.budgets(measure):
+                weights, tensors = needed(model)
+                if weights + tensors > limit:
+                    yield self.finding(
+                        value,
+                        f"{weights + tensors:,} bytes for {pass_}, "
+                        f"{weights + tensors - limit:,} above the budget of {value.text}",
+                        f"{weights:,} are for parameters, {tensors:,} for outputs of layers",
+                        bytes=weights + tensors,
+                        limit=limit,
+                    )

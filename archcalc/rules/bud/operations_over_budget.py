@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archcalc.language.document import parse_amount
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
 
@@ -36,11 +35,9 @@ class OperationsOverBudget(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """At the budget's value."""
-        for key, value in model.graph.document.budget:
-            if key.text != "macs":
-                continue
-            limit, actual = parse_amount(value.text), model.costs.totals.macs // model.graph.batch
-            if limit is not None and actual > limit:
+        for value, limit in model.budgets("macs"):
+            actual = model.costs.totals.macs // model.graph.batch
+            if actual > limit:
                 largest = sorted(model.costs.layers(), key=lambda node: -model.costs.own(node).macs)[:3]
                 named = ", ".join(f"{node.id} {model.costs.own(node).macs // model.graph.batch:,}" for node in largest)
                 yield self.finding(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archcalc.language.document import parse_amount
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
 
@@ -35,13 +34,9 @@ class ParametersOverBudget(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """At the budget's value."""
-        for key, value in model.graph.document.budget:
-            if key.text != "params":
-                continue
-            if key.text != "params":
-                continue
-            limit, actual = parse_amount(value.text), model.costs.totals.params
-            if limit is not None and actual > limit:
+        for value, limit in model.budgets("params"):
+            actual = model.costs.totals.params
+            if actual > limit:
                 largest = sorted(model.costs.layers(), key=lambda node: -model.costs.own(node).params)[:3]
                 named = ", ".join(f"{node.id} {model.costs.own(node).params:,}" for node in largest)
                 yield self.finding(

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from archcalc.language.document import parse_amount
 from archcalc.rules.base import Edit, Finding, Fix, Rule, rule
-from archcalc.rules.bud.memory_over_budget import training_bytes
+from archcalc.rules.memory import inference_bytes, training_bytes
 from archcalc.rules.model import Model
+
+_NEEDED: dict[str, Callable[[Model], int]] = {
+    "params": lambda model: model.costs.totals.params,
+    "macs": lambda model: model.costs.totals.macs,
+    "depth": lambda model: model.depth,
+    "memory": lambda model: sum(training_bytes(model)),
+    "inference_memory": lambda model: sum(inference_bytes(model)),
+}
 
 
 @rule("BUD906", "stale-budget")
@@ -38,18 +45,13 @@ class StaleBudget(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """At the budget's value; a spec with variants has one budget for all of them."""
-        if (
-            not model.graph.document.budget
-            or model.graph.document.variants
-            or model.graph.given
-            or model.graph.batch != 1
-        ):
+        if model.graph.document.variants or model.graph.given or model.graph.batch != 1:
             return
-        totals = model.costs.totals
-        actual = {"params": totals.params, "macs": totals.macs, "memory": training_bytes(model)}
-        for key, value in model.graph.document.budget:
-            limit, needed = parse_amount(value.text), actual[key.text]
-            if limit is not None and limit > 2 * needed > 0:
+        for measure, need in _NEEDED.items():
+            for value, limit in model.budgets(measure):
+                needed = need(model)
+                if not limit > 2 * needed > 0:
+                    continue
                 wanted = _round_up(needed)
                 fix = Fix(f"write {wanted}", (Edit(value, wanted),), safe=True) if not value.quoted else None
                 yield self.finding(

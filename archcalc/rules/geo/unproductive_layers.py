@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.network.graph import Node
-from archcalc.network.paths import fields
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model, Placed
 
@@ -47,9 +46,9 @@ class UnproductiveLayers(Rule):
         inputs = list(model.graph.inputs.values())
         if len(inputs) != 1 or inputs[0].rank < 2:
             return
-        seen, sizes = fields(model.graph), inputs[0].shape[1:]
+        sizes = inputs[0].shape[1:]
         for placed in model.layers:
-            field = seen.get(id(placed.node.inputs[0])) if placed.node.op == "conv" else None
+            field = model.fields.get(id(placed.node.inputs[0])) if placed.node.op == "conv" else None
             if not isinstance(field, tuple) or len(field) != len(sizes) or _pointwise(placed.node):
                 continue
             if all(extent > size for (extent, _), size in zip(field, sizes)):

@@ -1,0 +1,67 @@
+"""GEO211."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.model import Model
+from archcalc.rules.reading import is_patches
+from archcalc.rules.windows import space
+
+_STEP = 8  # pixels of the input from one position to the next
+_CONVOLUTIONS = 2
+
+
+@rule("GEO211", "early-downsampling")
+class EarlyDownsampling(Rule):
+    """An image that is an eighth of its size, along each axis, after one or two convolutions.
+
+    What two convolutions have not put into channels by then is lost, and all layers behind them
+    work on few positions. Where accuracy counts more than time, downsample later.
+
+    Example:
+        model: example
+        input: [3, 224, 224]
+        layers:
+          - [conv 64 kernel=11 stride=4 padding=2, relu, maxpool kernel=3 stride=2]
+          - [conv 128 kernel=3 padding=1, relu]
+
+    Use instead:
+        model: example
+        input: [3, 224, 224]
+        layers:
+          - [conv 64 kernel=7 stride=2 padding=3, relu, maxpool kernel=2]
+          - [conv 128 kernel=3 padding=1, relu]
+
+    Reference:
+        Iandola et al. 2016, arXiv:1602.07360, section 3.1 (downsample late).
+    """
+
+    severity = "info"
+    evidence = "heuristic"
+    on = False
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """The first layer with that step, when at most two convolutions lead to it; patches of a sequence are none."""
+        inputs = list(model.graph.inputs.values())
+        if len(inputs) != 1 or inputs[0].rank < 2:
+            return
+        convolutions = 0
+        for placed in model.layers:
+            node = placed.node
+            convolutions += node.op == "conv"
+            field = model.fields.get(id(node.exit))
+            if convolutions > _CONVOLUTIONS or not isinstance(field, tuple):
+                return
+            if field and min(step for _, step in field) >= _STEP:
+                if convolutions and node.op in ("conv", "maxpool", "avgpool") and not is_patches(model, [node]):
+                    yield self.finding(
+                        placed,
+                        f"the {space(inputs[0])} input is {space(node.exit)} after "
+                        f"{convolutions} convolution{'s' * (convolutions > 1)}",
+                        "use less stride here, and more in later layers",
+                        convolutions=convolutions,
+                        step=min(int(step) for _, step in field),
+                    )
+                return

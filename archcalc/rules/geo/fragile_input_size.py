@@ -1,0 +1,88 @@
+"""GEO212."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archcalc.diagnostics import Diagnostic, Findings, Span, SpecError
+from archcalc.language.settings import Settings
+from archcalc.network.load import graph_of
+from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.model import Model
+from archcalc.rules.windows import fixed, space
+
+_MOST = 128
+
+
+@rule("GEO212", "fragile-input-size")
+class FragileInputSize(Rule):
+    """A network that joins an image with what was once smaller, and works for some image sizes only.
+
+    Halving rounds down and doubling does not know of it: 25 pixels halved and doubled are 24, and
+    the two do not fit together. Whoever trains on crops or runs on camera images meets the error
+    then. It is no mistake, and pads or crops before the network mend it; so the rule is off.
+
+    Example:
+        model: example
+        input: [8, 32, 32]
+        layers:
+          - conv 8 kernel=3 padding=1 name=skip
+          - [maxpool 2, maxpool 2, conv 8 kernel=3 padding=1, upsample 4]
+          - concat: [prev, skip]
+
+    Use instead:
+        model: example
+        input: [8, 32, 32]
+        layers:
+          - conv 8 kernel=3 padding=1 name=skip
+          - [conv 8 kernel=3 padding=2 dilation=2]
+          - concat: [prev, skip]
+
+    Reference:
+        The formula for the output size in torch.nn.MaxPool2d: it rounds down.
+    """
+
+    severity = "info"
+    on = False
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """Where tensors no longer fit together when the image has one more pixel along every axis."""
+        inputs = list(model.graph.inputs.items())
+        if len(inputs) != 1 or inputs[0][1].rank < 3 or not fixed(inputs[0][1]):
+            return
+        broken = _error(model, 1)
+        if broken is None or broken.code != "SHP107":
+            return
+        step = next((more for more in range(2, _MOST + 1) if _error(model, more) is None), None)
+        if step is None:
+            return
+        tensor = inputs[0][1]
+        sizes = [int(size) for size in tensor.shape[1:]]
+        what = f"multiples of {step}" if all(size % step == 0 for size in sizes) else f"steps of {step} pixels"
+        larger = "×".join(str(size + 1) for size in sizes)
+        yield self.finding(
+            Span(
+                broken.place.source,
+                broken.place.line,
+                broken.place.column,
+                broken.place.end_line,
+                broken.place.end_column,
+            ),
+            f"this works at {space(tensor)}, and then only in {what}: at {larger}, {broken.message}",
+            "pad or crop images before the network",
+            step=step,
+        )
+
+
+def _error(model: Model, more: int) -> Diagnostic | None:
+    """What is wrong with the network when its input is so many pixels larger; None when nothing is."""
+    graph = model.graph
+    inputs = {
+        name: (sizes[0], *(int(size) + more for size in sizes[1:])) for name, sizes in graph.settings.inputs.items()
+    }
+    settings = Settings(graph.settings.values, graph.settings.dims, inputs)
+    try:
+        graph_of(graph.document, settings, graph.variant, graph.given, graph.batch, Findings())
+    except SpecError as error:
+        return error.diagnostics[0]
+    return None

@@ -1,0 +1,1 @@
+"""HWE: what a device would rather have."""

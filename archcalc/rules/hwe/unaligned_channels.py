@@ -1,0 +1,70 @@
+"""HWE801."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from archcalc.network.graph import Node
+from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.model import Model
+
+_BYTES = 16  # tensor cores read so many at once
+
+
+@rule("HWE801", "unaligned-channels")
+class UnalignedChannels(Rule):
+    """A width that is no multiple of 8, on a GPU with tensor cores.
+
+    In bf16 and fp16 the matrix products of convolutions and linear layers are fastest where their
+    sides are multiples of 8 elements, 16 bytes. With other sides libraries pad or choose slower
+    kernels; how much slower depends on the library, its version and the size, and some measure
+    no difference. Nothing here was measured by this project: time both widths on your device.
+    Silent for layers at an output, whose width is the number of classes, for layers with
+    groups, and below 64, where the other overheads are larger.
+
+    Example:
+        model: example
+        input: [256]
+        layers: [linear 1020, relu, linear 10]
+
+    Use instead:
+        model: example
+        input: [256]
+        layers: [linear 1024, relu, linear 10]
+
+    Reference:
+        NVIDIA developer blog, Optimizing GPU performance with tensor cores: widths that are multiples of 8.
+    """
+
+    severity = "info"
+    evidence = "measured"
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """Every convolution or linear layer with such a width that another layer reads."""
+        if model.device is None or model.device.kind != "gpu":
+            return
+        step = _BYTES // 2
+        for placed in model.layers:
+            node = placed.node
+            width = _width(node)
+            if width is None or width % step == 0 or model.is_output(node.exit) or not model.consumers(node.exit):
+                continue
+            near = -(-width // step) * step
+            yield self.finding(
+                placed,
+                f"{width:,} {'channels' if node.op == 'conv' else 'features'} are {near - width} short of "
+                f"{near:,}, a multiple of {step} ({_BYTES} bytes in 16-bit types)",
+                f"try {near:,}, or {near - step:,}, and time both",
+                width=width,
+                multiple=step,
+            )
+
+
+def _width(node: Node) -> int | None:
+    """How many channels or features a layer that is a matrix product gives; None for others."""
+    layer: Any = node.layer
+    if node.op == "linear" or (node.op == "conv" and int(layer.groups) == 1):
+        width = int(node.exit.shape[node.exit.feature_axis])
+        return width if width >= 64 else None
+    return None

@@ -1,0 +1,65 @@
+"""HWE803."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from archcalc.network.graph import Node
+from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.model import Model
+
+_STEP, _LARGEST = 8, 256
+
+
+@rule("HWE803", "unaligned-head-dim")
+class UnalignedHeadDim(Rule):
+    """An attention head whose size the fused kernels of GPUs pad, or do not take.
+
+    FlashAttention takes heads of up to 256 elements in multiples of 8. Others are padded with zeros
+    before the kernel, and larger ones need another one. What it costs was not measured by this
+    project.
+
+    Example:
+        model: example
+        dims: {seq: 16}
+        input: [seq, 240]
+        layers: [posembed length=16, attention 4 bias=qvo, linear 10]
+
+    Use instead:
+        model: example
+        dims: {seq: 16}
+        input: [seq, 256]
+        layers: [posembed length=16, attention 4 bias=qvo, linear 10]
+
+    Reference:
+        github.com/Dao-AILab/flash-attention, issues 277 (up to 256) and 1347 (padding to multiples of 8).
+    """
+
+    severity = "info"
+    evidence = "measured"
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """Every attention with such heads."""
+        if model.device is None or model.device.kind != "gpu":
+            return
+        for placed in model.layers:
+            size = _head_dim(placed.node)
+            if size is None or (size % _STEP == 0 and size <= _LARGEST):
+                continue
+            if size > _LARGEST:
+                what, advice = f"more than the {_LARGEST} that fused kernels take", "use more heads"
+            else:
+                near = -(-size // _STEP) * _STEP
+                what, advice = f"padded to {near}", f"choose width and heads so that a head has a multiple of {_STEP}"
+            yield self.finding(placed, f"a head has {size} elements: {what}", advice, head_dim=size)
+
+
+def _head_dim(node: Node) -> int | None:
+    """How many elements a query of one head has."""
+    layer: Any = node.layer
+    if node.op == "attention":
+        return int(layer.head_dim or int(node.inputs[0].shape[-1]) // int(layer.heads))
+    if node.op == "sdpa":
+        return int(layer.q.shape[-1])
+    return None

@@ -1,0 +1,70 @@
+"""HWE802."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.losses import last_layers
+from archcalc.rules.model import Model
+
+_STEP = 64
+
+
+@rule("HWE802", "unaligned-vocabulary")
+class UnalignedVocabulary(Rule):
+    """Logits over a vocabulary whose size is no multiple of 64, on a GPU.
+
+    The product with the token table is among the largest of a small language model, and the kernel
+    for it is chosen by the divisors of the vocabulary. Published: padding to a multiple of 64 took
+    a model from 1.19 to 1.24 steps a second on an RTX 3090; a compiler that padded the same product
+    was faster on one device, 2.57 for 2.65 ms, and slower on an RTX 3090. Nothing here was measured
+    by this project: time both. The tokens that are added are never used.
+
+    Example:
+        model: example
+        dims: {seq: 16}
+        input: [seq]
+        layers:
+          - embedding vocab=50257 dim=64 name=tokens
+          - lstm 64
+          - linear 50257 bias=false tie=tokens
+
+    Use instead:
+        model: example
+        dims: {seq: 16}
+        input: [seq]
+        layers:
+          - embedding vocab=50304 dim=64 name=tokens
+          - lstm 64
+          - linear 50304 bias=false tie=tokens
+
+    Reference:
+        github.com/RobertRiachi/nanoPALM, pull request 6; github.com/tinygrad/tinygrad, pull request 2664.
+    """
+
+    severity = "info"
+    evidence = "measured"
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """Every linear layer at an output that has as many features as an embedding has tokens."""
+        if model.device is None or model.device.kind != "gpu":
+            return
+        vocabularies = {
+            int(placed.node.params["weight"][0])
+            for placed in model.layers
+            if placed.node.op == "embedding" and "weight" in placed.node.params
+        }
+        for node in last_layers(model):
+            features = int(node.exit.shape[-1])
+            if node.op != "linear" or features not in vocabularies or features % _STEP == 0:
+                continue
+            near = -(-features // _STEP) * _STEP
+            more = (near - features) * int(node.inputs[0].shape[-1])
+            yield self.finding(
+                model.placed(node),
+                f"a vocabulary of {features:,} is {near - features} short of {near:,}, a multiple of {_STEP}",
+                f"try {near:,} ({more:,} more parameters a table), and time both",
+                vocabulary=features,
+                multiple=_STEP,
+            )
