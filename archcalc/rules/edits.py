@@ -53,13 +53,15 @@ def without_argument(node: Node, key: str) -> Edit | None:
 
 
 def without_layer(node: Node) -> Edit | None:
-    """The list without the layer. It must be a line without a name, and not the only one."""
+    """The list without the layer. It must be a line that reads the one before it, without a name, and not the only one."""
     found = _entry(node.place)
     if found is None:
         return None
     sequence, index = found
     written = sequence.items[index]
-    if not isinstance(written, Scalar) or written.quoted or " name=" in written.text or len(sequence.items) < 2:
+    if not isinstance(written, Scalar) or written.quoted or len(sequence.items) < 2:
+        return None
+    if " name=" in written.text or " from=" in written.text:
         return None
     source = written.source
     if sequence.flow:

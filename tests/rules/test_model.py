@@ -101,6 +101,12 @@ def test_no_fix_where_the_text_is_not_plain(line: str) -> None:
     assert one(text, "PRM301").fix is None
 
 
+def test_a_layer_that_reads_from_elsewhere_is_not_deleted() -> None:
+    text = "model: m\ninput: [8]\nlayers:\n  - sigmoid name=gate\n  - linear 4\n  - relu{}\n  - linear 2\n"
+    assert one(text.format(" from=gate"), "ACT405").fix is None  # what follows would read the layer before it
+    assert not findings(text.format(""), ("ACT405",))
+
+
 def test_no_fix_for_a_block_that_is_right_elsewhere() -> None:
     text = """model: m
 input: [3, 9, 9]

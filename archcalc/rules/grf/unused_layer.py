@@ -49,10 +49,14 @@ class UnusedLayer(Rule):
                 continue
             chain = _chain(model, node, used)
             count = sum(model.costs.own(one).params for one in chain if not model.shares(one))
-            more = f" and {len(chain) - 1} before it" if len(chain) > 1 else ""
+            what = f"`{node.op}` and {len(chain) - 1} before it reach" if len(chain) > 1 else f"`{node.op}` reaches"
+            if count:
+                lost = f"{count:,} parameters get no gradient" if count > 1 else "1 parameter gets no gradient"
+            else:
+                lost = f"its {int(node.exit.elements):,} values are computed for nothing"
             yield self.finding(
                 model.placed(node),
-                f"`{node.op}`{more} reaches no output: {count:,} parameters get no gradient",
+                f"{what} no output: {lost}",
                 "delete it, use its output, or add it to `output:`",
                 layers=len(chain),
                 parameters=count,
