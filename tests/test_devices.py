@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from archcalc.devices import find, names
+from archcalc.devices import find, local_path, names, save
 from archcalc.diagnostics import RequestError
+
+from .conftest import ROOT
 
 WHOLE = {
     "version": 1, "name": "mine", "title": "Mine", "kind": "gpu", "memory_bytes": 8, "context_bytes": 0,
@@ -16,7 +19,7 @@ WHOLE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", [path.stem for path in (ROOT / "archcalc" / "devices").glob("*.json")])
 def test_is_whole(name: str) -> None:
     device = find(name)
     assert device.name == name
@@ -64,3 +67,24 @@ def test_tells_what_is_wrong(text: str, says: str, tmp_path: Path) -> None:
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="No such file"):
         find(str(tmp_path / "none.json"))
+
+
+def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "mine.json"
+    device = replace(find("h100"), name="mine", calibration={"coefficients": {"forward": {"relu": [1e-9, 0.0]}}})
+    save(device, str(path))
+    assert find(str(path)) == device
+    assert '"relu": [1e-09, 0.0]' in path.read_text()
+    with pytest.raises(RequestError, match="cannot write"):
+        save(device, str(path / "below"))
+
+
+def test_this_machines_own_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("APPDATA", str(tmp_path))
+    assert "cpu" not in names()
+    with pytest.raises(RequestError, match="archcalc calibrate --device cpu"):
+        find("cpu")
+    save(replace(find("h100"), name="cpu", kind="cpu"), local_path("cpu"))
+    assert "cpu" in names()
+    assert find("cpu").kind == "cpu"

@@ -21,7 +21,7 @@ def device(kind: str = "cpu", **calibration: object) -> Device:
 
 
 def operation(**changes: int) -> Operation:
-    return replace(Operation("linear", 20, 20, 5, 4100, 10, 20, 30, 1, None), **changes)  # type: ignore[arg-type]
+    return replace(Operation("linear", 20, 20, 5, 4100, 10, 20, 30, 25, 1, None), **changes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("batch", [1, 3])
@@ -41,6 +41,11 @@ def test_a_linear_layer(graph):
     assert (one.in_bytes, one.weight_bytes, one.out_bytes) == (4 * 14 * 16, 4 * (16 * 5 + 5), 4 * 14 * 5)
     assert operations(graph("16", "linear 5"))[0].kind == "matrix-vector"
     assert operations(graph("7, 16", "linear 5", batch=2), "bf16")[0].weight_bytes == 2 * 85
+
+
+def test_an_embedding_reads_rows_and_writes_a_whole_gradient(graph):
+    [one] = operations(graph("7", "embedding 100 dim=8", batch=2))
+    assert (one.in_bytes, one.weight_bytes, one.gradient_bytes) == (8 * 14, 4 * 14 * 8, 4 * 100 * 8)
 
 
 def test_copies_run_one_after_the_other(graph):
@@ -69,6 +74,7 @@ def test_attention_is_projections_and_scores(graph):
 
 def test_features_count_all_runs_in_whole_tiles_and_waves():
     assert features(operation(runs=3), "cpu") == (3, 12300, 3 * 2 * 32 * 32 * 5, 30, 60, 90)
+    assert features(operation(runs=2), "cpu", phase="backward")[4] == 50
     assert features(operation(), "gpu", 4)[2] == 2 * 4 * 128 * 128 * 5
     assert features(operation(m=0), "gpu", 4)[2] == 0
 
@@ -81,6 +87,15 @@ def test_coefficients_are_seconds_for_each_feature():
     assert model.seconds(operation(kind="gru", runs=2)) == 1
     with pytest.raises(KeyError):
         model.seconds(operation(), "backward")
+
+
+def test_weights_of_small_networks_stay_in_the_cache():
+    pools = {phase: {PRODUCTS: [1.0] * 6, ELEMENTWISE: [1.0] * 6} for phase in ("forward", "cached forward")}
+    model = Model(device(coefficients={}, pools=pools, cache_bytes=800))
+    assert model.inference_phase([operation(runs=4)]) == "cached forward"
+    assert model.inference_phase([operation(runs=5)]) == "forward"
+    assert model.inference_phase([operation(kind="lstm", runs=500)]) == "cached forward"
+    assert Model(device(coefficients={}, pools={})).inference_phase([operation()]) == "forward"
 
 
 def test_kinds_have_neighbours():

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+import re
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from archcalc.diagnostics import RequestError, suggest
 
 _FOLDER = os.path.dirname(__file__)
 _KINDS = ("gpu", "cpu")
+# What `archcalc calibrate` measures: this machine's own.
+LOCAL = ("cpu", "cuda")
 
 
 @dataclass(frozen=True)
@@ -47,23 +50,54 @@ class Device:
 
 
 def names() -> list[str]:
-    """The devices that come with the program."""
-    return sorted(entry[:-5] for entry in os.listdir(_FOLDER) if entry.endswith(".json"))
+    """The devices that come with the program, and those that were calibrated here."""
+    found = set(os.listdir(_FOLDER))
+    if os.path.isdir(local := os.path.dirname(local_path(""))):
+        found |= set(os.listdir(local))
+    return sorted(entry[:-5] for entry in found if entry.endswith(".json"))
+
+
+def local_path(name: str) -> str:
+    """Where the file of a device that was calibrated on this machine lies, whether or not there is one."""
+    given = os.environ.get("APPDATA" if os.name == "nt" else "XDG_CONFIG_HOME")
+    return os.path.join(given or os.path.expanduser("~/.config"), "archcalc", "devices", f"{name}.json")
 
 
 def find(name: str) -> Device:
     """The device of this name, or in this file when the name has a `/` or ends in `.json`.
+
+    `cpu` and `cuda` are this machine's own, as `archcalc calibrate` measured them.
 
     Raises:
         RequestError: there is none, or the file does not describe one.
     """
     if name.endswith(".json") or "/" in name or os.sep in name:
         return _read(name)
+    if name in LOCAL and not os.path.exists(local_path(name)):
+        raise RequestError(
+            f"{name} has not been measured on this machine: run `archcalc calibrate --device {name}` once"
+        )
     if name not in (known := names()):
         near = suggest(name, known)
         hint = f"did you mean `{near}`?" if near else f"there are {', '.join(known)}, or give a file, as ./mine.json"
         raise RequestError(f"no device is named {name!r}: {hint}")
-    return _read(os.path.join(_FOLDER, f"{name}.json"))
+    here = os.path.join(_FOLDER, f"{name}.json")
+    return _read(here if os.path.exists(here) else local_path(name))
+
+
+def save(device: Device, path: str) -> None:
+    """Write a device file, and the folder it lies in. Raises `RequestError`."""
+    fields = {"version": 1, **{name: value for name, value in asdict(device).items() if value is not None}}
+    # A list of numbers stands on one line.
+    text = re.sub(
+        r"\[[^\[\]{}]*\]", lambda found: f"[{' '.join(found[0][1:-1].split())}]", json.dumps(fields, indent=1)
+    )
+    try:
+        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+    except OSError as error:
+        raise RequestError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def _read(path: str) -> Device:

@@ -13,19 +13,25 @@ from typing import Any
 
 from archcalc.devices import Device
 from archcalc.diagnostics import RequestError
-from archcalc.prediction.operations import Operation
+from archcalc.prediction.operations import Operation, Work
 
-PHASES = ("forward", "backward")
+# At inference, with weights from memory or from the cache, and the two passes of training, whose forward
+# pass also keeps what the backward pass needs.
+PHASES = ("forward", "cached forward", "training forward", "backward")
 # What the coefficients of a kind stand for, in order; those after the first are for one run's work.
 FEATURES = ("runs", "flops", "tiled flops", "input bytes", "weight bytes", "output bytes")
 # A matrix product is computed in tiles of so many rows and columns: thread blocks, vector registers.
 _TILES = {"gpu": (128, 128), "cpu": (16, 16)}
 PRODUCTS, ELEMENTWISE = "matrix products", "element-wise"
+# Caches are shared with other programs, and are not filled to the last byte.
+_CACHED_SHARE = 0.25
+# Kinds that run step by step over the same weights.
+_STEPPED = ("gru", "lstm", "rnn")
 # Kinds of matrix products; their neighbours are each other, those of all others the element-wise kinds.
 _PRODUCTS = frozenset(
     [
-        "attention", "convolution", "depthwise convolution", "first convolution", "grouped convolution", "gru", "linear",
-        "lstm", "matmul", "matrix-vector", "pointwise convolution", "rnn", "transposed convolution",
+        "attention", "convolution", "depthwise convolution", "first convolution", "grouped convolution", "gru", "gru projection", "linear",
+        "lstm", "lstm projection", "matmul", "matrix-vector", "pointwise convolution", "rnn", "rnn projection", "transposed convolution",
     ]
 )  # fmt: skip
 
@@ -35,30 +41,29 @@ def pool_of(kind: str) -> str:
     return PRODUCTS if kind in _PRODUCTS else ELEMENTWISE
 
 
-def features(operation: Operation, device: str, processors: int = 1) -> tuple[float, ...]:
+def features(work: Work, device: str, processors: int = 1, phase: str = "forward") -> tuple[float, ...]:
     """The `FEATURES` of all runs of an operation.
 
     Args:
-        operation: what runs.
+        work: what runs.
         device: "gpu" or "cpu".
         processors: a GPU's multiprocessors, which take tiles in waves: a wave takes as long half full as full.
+        phase: one of `PHASES`; the backward pass is described by what the forward pass did.
     """
-    one = (
-        1, operation.flops, _tiled_flops(operation, device, processors),
-        operation.in_bytes, operation.weight_bytes, operation.out_bytes,
-    )  # fmt: skip
-    return tuple(float(feature * operation.runs) for feature in one)
+    weights = work.gradient_bytes if phase == "backward" else work.weight_bytes
+    one = (1, work.flops, _tiled_flops(work, device, processors), work.in_bytes, weights, work.out_bytes)
+    return tuple(float(feature * work.runs) for feature in one)
 
 
-def _tiled_flops(operation: Operation, device: str, processors: int) -> int:
+def _tiled_flops(work: Work, device: str, processors: int) -> int:
     """FLOPs of a matrix product with its sides rounded up to tiles, and on a GPU its tiles to waves."""
-    if not operation.m:
+    if not work.m:
         return 0
     rows, columns = _TILES[device]
-    tiles = -(-operation.m // rows) * -(-operation.n // columns)
+    tiles = -(-work.m // rows) * -(-work.n // columns)
     if device == "gpu":
         tiles = -(-tiles // processors) * processors
-    return 2 * tiles * rows * columns * operation.k
+    return 2 * tiles * rows * columns * work.k
 
 
 class Model:
@@ -76,6 +81,7 @@ class Model:
         try:
             self._coefficients = _checked(calibration["coefficients"])
             self._pools = _checked(calibration["pools"])
+            self._cache_bytes = float(calibration.get("cache_bytes", 0))
             for phase in self._coefficients:
                 operator.itemgetter(PRODUCTS, ELEMENTWISE)(self._pools[phase])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -85,10 +91,19 @@ class Model:
         """How long all runs of an operation take in a phase. Raises `KeyError` for a phase without coefficients."""
         return sum(self.parts(operation, phase))
 
+    def inference_phase(self, found: Sequence[Operation]) -> str:
+        """Which of `PHASES` a network's inference is in: its weights stay cached where all it touches takes little of the cache."""
+        touched = sum((one.weight_bytes + one.out_bytes) * one.runs for one in found if one.kind not in _STEPPED)
+        return (
+            "cached forward"
+            if touched <= _CACHED_SHARE * self._cache_bytes and "cached forward" in self._pools
+            else "forward"
+        )
+
     def parts(self, operation: Operation, phase: str = "forward") -> list[float]:
         """The seconds of each of `FEATURES`."""
         found = self._coefficients[phase].get(operation.kind) or self._pools[phase][pool_of(operation.kind)]
-        given = features(operation, self.device.kind, self.device.processors)
+        given = features(operation, self.device.kind, self.device.processors, phase)
         return [coefficient * feature for coefficient, feature in zip(found, given)]
 
 

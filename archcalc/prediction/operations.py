@@ -16,16 +16,16 @@ _ID_BYTES = 8
 
 
 @dataclass(frozen=True)
-class Operation:
-    """One call of a kernel, or several equal ones.
+class Work:
+    """What a kernel does in one call, and how often it is called.
 
     Attributes:
         kind: operations of one kind share coefficients: a matrix product's form, or the layer's name.
         m, n, k: sizes of the matrix product, [m, k] times [k, n]; 0 where there is none.
         flops: matrix products and element-wise work of one run.
         in_bytes, weight_bytes, out_bytes: read, read as weights, and written by one run.
+        gradient_bytes: of the weights' gradient; all of an embedding's table, of which few rows are read.
         runs: how often it runs, one after the other, for a whole batch.
-        node: the layer it belongs to.
     """
 
     kind: str
@@ -36,7 +36,14 @@ class Operation:
     in_bytes: int
     weight_bytes: int
     out_bytes: int
+    gradient_bytes: int
     runs: int
+
+
+@dataclass(frozen=True)
+class Operation(Work):
+    """The work of a layer, or a part of it; `node` is the layer."""
+
     node: Node
 
 
@@ -88,7 +95,7 @@ class Call:
         """An operation of this layer."""
         m, n, k = map(int, sizes)
         read, weights, written = map(int, moved)
-        return Operation(kind, m, n, k, int(flops), read, weights, written, int(runs), self.node)
+        return Operation(kind, m, n, k, int(flops), read, weights, written, weights, int(runs), self.node)
 
     def product(self, kind: str, m: int, n: int, k: int, runs: int = 1) -> Operation:
         """A matrix product with weights [k, n]."""
@@ -115,9 +122,10 @@ def _gelu(call: Call) -> Iterator[Operation]:
 
 
 def _embedding(call: Call) -> Iterator[Operation]:
-    """Rows of a table: only those that are read."""
+    """Rows of a table: only those that are read; the gradient is as large as the table."""
     out = call.bytes(call.node.exit)
-    yield call.operation("embedding", (0, 0, 0), 0, (call.bytes(call.x), out, out))
+    operation = call.operation("embedding", (0, 0, 0), 0, (call.bytes(call.x), out, out))
+    yield replace(operation, gradient_bytes=call.weights)
 
 
 def _linear(call: Call) -> Iterator[Operation]:
@@ -185,7 +193,9 @@ def _recurrent(call: Call) -> Iterator[Operation]:
     turns = int(layer.layers) * int(layer.directions)
     for index in range(int(layer.layers)):
         width = features if index == 0 else hidden * int(layer.directions)
-        projection = call.product("linear", call.batch * steps, gates * hidden, width, int(layer.directions))
+        projection = call.product(
+            f"{call.node.op} projection", call.batch * steps, gates * hidden, width, int(layer.directions)
+        )
         call.flops -= projection.flops * projection.runs
         yield projection
     each = call.flops // (turns * steps)

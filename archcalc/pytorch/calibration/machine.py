@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import glob
 import os
 import platform
 import time
+from collections.abc import Callable
 
 import torch
 
@@ -15,9 +17,9 @@ from archcalc.pytorch.setup import DTYPES
 
 # Sides of square matrices whose product is timed, and bytes that are copied.
 _SIDES = (512, 1024, 2048)
-_COPIED = 256 << 20
+_COPIED = 128 << 20
 _REPEAT = 5
-_SECONDS = 1.0
+_SECONDS = 0.4
 # Where the largest cache cannot be read.
 _CACHE = 32 << 20
 
@@ -57,7 +59,7 @@ def peak_flops(device: torch.device, dtype: str, watch: Stopwatch) -> float:
     best = 0.0
     for side in _SIDES:
         a, b = (torch.randn(side, side, device=device, dtype=DTYPES[dtype]) for _ in range(2))
-        best = max(best, 2 * side**3 / _least(watch, lambda a=a, b=b: a @ b))
+        best = max(best, 2 * side**3 / _least(watch, functools.partial(torch.matmul, a, b)))
     return best
 
 
@@ -68,12 +70,11 @@ def bandwidth(device: torch.device, watch: Stopwatch) -> float:
     return 2 * _COPIED / _least(watch, lambda: target.copy_(source))
 
 
-def _least(watch: Stopwatch, call: object) -> float:
+def _least(watch: Stopwatch, call: Callable[[], object]) -> float:
     """The shortest time of some runs: noise only lengthens."""
-    assert callable(call)
     call()
     end = time.perf_counter() + _SECONDS
-    times = [watch(call)]
+    times = [watch(call)[0]]
     while len(times) < _REPEAT and time.perf_counter() < end:
-        times.append(watch(call))
+        times.append(watch(call)[0])
     return max(min(times), 1e-9)

@@ -2,8 +2,9 @@
 
 A loop over the same call finds the weights in cache, which a network, whose other layers ran in
 between, does not; a cache emptied before every call loses the input too, which the layer before
-has just written. So the input is written anew before each call, and the calls go round copies of
-the layer that together are larger than the cache.
+has just written. So the input is written anew before each call, the calls go round copies of the layer
+that together are larger than the cache, and outputs are kept for as long, so that the next one is
+written to memory that was not used just now.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import copy
 import itertools
 import statistics
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,9 +24,10 @@ from torch import nn
 from archcalc.network.load import Graph
 from archcalc.pytorch.calibration.sample import Sample
 from archcalc.pytorch.instance import example_inputs, instantiate
+from archcalc.pytorch.memory import tensor_bytes
 from archcalc.pytorch.setup import DTYPES
+from archcalc.pytorch.timing import Times
 
-PHASES = ("forward", "backward")
 _MOST_COPIES = 64
 _WARMUP, _LEAST, _MOST = 3, 5, 40
 # Warm-up ends when the last runs lie this close together, relative to their median.
@@ -33,12 +36,15 @@ _SETTLED = 0.10
 
 @dataclass(frozen=True)
 class Measurement:
-    """The seconds that one layer took: medians, and half the distance between the quartiles."""
+    """How long one layer took in each phase of the model."""
 
-    sample: Sample
     graph: Graph
-    seconds: dict[str, float]
-    spread: dict[str, float]
+    times: dict[str, Times]
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """The medians."""
+        return {phase: times.median for phase, times in self.times.items()}
 
 
 class Stopwatch:
@@ -52,23 +58,22 @@ class Stopwatch:
         self.device = device
         self.clock = time.thread_time if threads == 1 else time.perf_counter
         self.overhead = 0.0
-        empty = nn.Identity()
+        empty, x = nn.Identity(), torch.zeros(1, device=device)
         with torch.inference_mode():
-            x = torch.zeros(1, device=device)
-            self.overhead = statistics.median(self(lambda: empty(x)) for _ in range(200))
+            self.overhead = statistics.median(self(lambda: empty(x))[0] for _ in range(200))
 
-    def __call__(self, call: Callable[[], Any]) -> float:
-        """Run `call`; its seconds, without those of calling a module that does nothing."""
+    def __call__(self, call: Callable[[], Any]) -> tuple[float, Any]:
+        """Run `call`; its seconds, without those of calling a module that does nothing, and what it returned."""
         if self.device.type == "cuda":
             start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
             start.record(torch.cuda.current_stream(self.device))
-            call()
+            output = call()
             end.record(torch.cuda.current_stream(self.device))
             end.synchronize()
-            return max(0.0, float(start.elapsed_time(end)) / 1000 - self.overhead)
+            return max(0.0, float(start.elapsed_time(end)) / 1000 - self.overhead), output
         before = self.clock()
-        call()
-        return max(0.0, self.clock() - before - self.overhead)
+        output = call()
+        return max(0.0, self.clock() - before - self.overhead), output
 
 
 class Rotation:
@@ -76,43 +81,58 @@ class Rotation:
 
     def __init__(self, graph: Graph, device: torch.device, dtype: str, cache_bytes: int) -> None:
         module = instantiate(graph, str(device)).to(DTYPES[dtype])
-        weights = sum(p.numel() * p.element_size() for p in (*module.parameters(), *module.buffers()))
+        weights = tensor_bytes((*module.parameters(), *module.buffers()))
         count = min(_MOST_COPIES, 1 + 2 * cache_bytes // weights) if weights else 1
         self.modules = [module, *(copy.deepcopy(module) for _ in range(count - 1))]
         self.fresh = [_cast(x, dtype) for x in example_inputs(graph, str(device))]
         self.inputs = [x.clone() for x in self.fresh]
+        self.has_weights = weights > 0
         self._turn: Iterator[nn.Module] = itertools.cycle(self.modules)
+        self._kept: deque[tuple[list[torch.Tensor], int]] = deque()
+        self._room = cache_bytes
 
-    def forward(self, watch: Stopwatch) -> float:
-        """One forward pass at inference."""
+    def inference(self, watch: Stopwatch) -> dict[str, float]:
+        """The seconds of one forward pass."""
+        return {"forward": self._forward(next(self._turn), watch)}
+
+    def cached(self, watch: Stopwatch) -> dict[str, float]:
+        """The same with weights that the last call has just read, as in a network that fits into the cache."""
+        return {"cached forward": self._forward(self.modules[0], watch)}
+
+    def _forward(self, module: nn.Module, watch: Stopwatch) -> float:
         with torch.inference_mode():
             for x, fresh in zip(self.inputs, self.fresh):
                 x.copy_(fresh)
-            module = next(self._turn)
-            return watch(lambda: module(*self.inputs))
-
-    def backward(self, watch: Stopwatch) -> float | None:
-        """One backward pass, as inside a network: the inputs need gradients as well. None where nothing does."""
-        module = next(self._turn)
-        inputs = [fresh.clone().requires_grad_(fresh.is_floating_point()) for fresh in self.fresh]
-        given = module(*inputs)
-        outputs = [y for y in (given if isinstance(given, tuple) else (given,)) if y.requires_grad]
-        if not outputs:
-            return None
-        gradients = [torch.randn_like(y) for y in outputs]
-        taken = watch(lambda: torch.autograd.backward(outputs, gradients))
-        module.zero_grad(set_to_none=True)
-        return taken
-
-    def train(self) -> None:
-        """Have all copies keep what the backward pass needs."""
-        for module in self.modules:
-            module.train()
-
-    def eval(self) -> None:
-        """Have all copies behave as at inference."""
-        for module in self.modules:
             module.eval()
+            seconds, output = watch(lambda: module(*self.inputs))
+            self._keep(_tensors(output))
+        return seconds
+
+    def training(self, watch: Stopwatch) -> dict[str, float]:
+        """The seconds of a forward and a backward pass of training; inputs need gradients, as inside a network."""
+        module = next(self._turn).train()
+        inputs = [fresh.clone().requires_grad_(fresh.is_floating_point()) for fresh in self.fresh]
+        forward, output = watch(lambda: module(*inputs))
+        outputs = [y for y in _tensors(output) if y.requires_grad]
+        if not outputs:
+            return {"training forward": forward}
+        gradients = [torch.randn_like(y) for y in outputs]
+        backward, _ = watch(lambda: torch.autograd.backward(outputs, gradients))
+        self._keep([*gradients, *(x.grad for x in (*inputs, *module.parameters()) if x.grad is not None)])
+        module.zero_grad(set_to_none=True)
+        return {"training forward": forward, "backward": backward}
+
+    def _keep(self, tensors: list[torch.Tensor]) -> None:
+        """Hold on to tensors until others of the cache's size have come after them."""
+        size = tensor_bytes(tensors)
+        self._kept.append((tensors, size))
+        self._room -= size
+        while self._room < 0 and self._kept:
+            self._room += self._kept.popleft()[1]
+
+
+def _tensors(output: Any) -> list[torch.Tensor]:
+    return list(output) if isinstance(output, tuple) else [output]
 
 
 def _cast(x: torch.Tensor, dtype: str) -> torch.Tensor:
@@ -122,7 +142,7 @@ def _cast(x: torch.Tensor, dtype: str) -> torch.Tensor:
 def measure(
     sample: Sample, device: torch.device, dtype: str, cache_bytes: int, seconds: float, watch: Stopwatch
 ) -> Measurement:
-    """Measure one layer, forward and backward, in about `seconds`.
+    """Measure one layer, at inference and in training, in about `seconds`.
 
     Raises:
         SpecError: its shapes do not fit together.
@@ -130,36 +150,27 @@ def measure(
     """
     graph = sample.graph()
     rotation = Rotation(graph, device, dtype, cache_bytes)
-    found: dict[str, float] = {}
-    spread: dict[str, float] = {}
-    for phase, share, prepare, run in (
-        ("forward", 0.5, rotation.eval, rotation.forward),
-        ("backward", 0.5, rotation.train, rotation.backward),
-    ):
-        prepare()
-        taken = _repeated(lambda run=run: run(watch), seconds * share)  # type: ignore[misc]
-        if taken:
-            found[phase] = statistics.median(taken)
-            low, _, high = statistics.quantiles(taken, n=4)
-            spread[phase] = (high - low) / 2
-    return Measurement(sample, graph, found, spread)
+    taken: dict[str, Times] = {}
+    runs = (rotation.inference, rotation.training, *([rotation.cached] if rotation.has_weights else []))
+    for run in runs:
+        taken |= _repeated(lambda run=run: run(watch), seconds / len(runs))  # type: ignore[misc]
+    taken.setdefault("cached forward", taken["forward"])
+    return Measurement(graph, taken)
 
 
-def _repeated(run: Callable[[], float | None], seconds: float) -> list[float]:
-    """Times after warming up until they settle; empty where `run` gives none."""
-    end = time.perf_counter() + seconds
+def _repeated(run: Callable[[], dict[str, float]], seconds: float) -> dict[str, Times]:
+    """Times by phase, after warming up until they settle."""
+    start = time.perf_counter()
     recent: list[float] = []
     for _ in range(_MOST):
-        taken = run()
-        if taken is None:
-            return []
-        recent = [*recent, taken][-_WARMUP:]
+        recent = [*recent, sum(run().values())][-_WARMUP:]
         settled = len(recent) == _WARMUP and max(recent) - min(recent) <= _SETTLED * statistics.median(recent)
-        if settled or time.perf_counter() > end - seconds / 2:
+        if settled or time.perf_counter() > start + seconds / 2:
             break
-    times: list[float] = []
-    while len(times) < _MOST and (len(times) < _LEAST or time.perf_counter() < end):
-        taken = run()
-        assert taken is not None
-        times.append(taken)
+    times: dict[str, Times] = {}
+    for index in range(_MOST):
+        if index >= _LEAST and time.perf_counter() > start + seconds:
+            break
+        for phase, one in run().items():
+            times.setdefault(phase, Times()).seconds.append(one)
     return times

@@ -7,8 +7,8 @@ import ctypes
 import os
 import sys
 
-# glibc's mallopt parameters: when to give memory back, how much to keep at the top, when to map anew.
-_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
+# glibc's mallopt parameters: when to give memory back, how much more to take at once, how many blocks to map apart.
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
 _QUOTA_FILES = ("/sys/fs/cgroup/cpu.max", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
 # A machine is busy when this share of the processors asked for is taken by others.
 _BUSY = 0.25
@@ -64,7 +64,7 @@ def warnings(threads: int, dtype: str, device: str = "cpu") -> list[str]:
 def keep_freed_memory() -> bool:
     """Have the C library keep freed memory, so that page faults of the next allocation do not count; whether it does.
 
-    A tensor above 32 MB, or much memory freed at once, would otherwise go back to the system, and every
+    Large tensors, and much memory freed at once, would otherwise go back to the system, and every
     page of the next one would be faulted in and cleared.
     """
     if not sys.platform.startswith("linux"):
@@ -73,5 +73,5 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return False
-    settings = ((_MMAP_THRESHOLD, 1 << 30), (_TRIM_THRESHOLD, (1 << 31) - 1), (_TOP_PAD, 64 << 20))
+    settings = ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, (1 << 31) - 1), (_TOP_PAD, 64 << 20))
     return all(mallopt(name, value) == 1 for name, value in settings)

@@ -82,6 +82,7 @@ linear features=4096 | 9216
 linear features=4096 | 4096
 linear features=1000 | 2048
 linear features=1000 | 1280
+linear features=256 | 784
 linear features=84 | 120
 dropout p=0.5 | 4096
 """
@@ -94,6 +95,7 @@ linear features=768 | 512 768
 linear features=192 | 197 768
 linear features=512 | 30 256
 linear features=10000 bias=false | 60 256
+linear features=30000 | 30 512
 linear features=20 | 50 10
 attention heads=12 | 197 768
 attention heads=8 | 64 512
@@ -124,16 +126,23 @@ embedding vocab=10000 dim=128 | 200
 posembed length=512 | 512 768
 posembed length=64 | 64 512
 matmul operands | 128 64 | 64 128
+matmul operands | 8 128 64 | 8 64 128
+matmul operands | 256 256 | 256 64
 scale factor=0.125 | 128 128
 transpose | 128 64
 select index=0 | 197 768
 slice start=0 end=32 | 128 512
 concat operands axis=1 | 30 256 | 30 256
 lstm hidden=20 | 50 10
+lstm hidden=64 | 20 32
 lstm hidden=128 | 60 128
 lstm hidden=256 layers=2 | 30 256
+lstm hidden=512 | 40 512
 gru hidden=20 | 50 10
+gru hidden=64 | 20 64
 gru hidden=256 | 60 128
+gru hidden=512 | 30 256
 rnn hidden=20 | 50 10
+rnn hidden=128 | 100 128
 rnn hidden=256 | 100 128
 """

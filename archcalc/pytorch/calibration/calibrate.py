@@ -1,0 +1,121 @@
+"""A calibration from start to end: layers drawn and measured until the time is used up, then the fit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+import torch
+
+from archcalc.devices import Device
+from archcalc.diagnostics import RequestError
+from archcalc.network.load import Graph
+from archcalc.prediction.operations import operations
+from archcalc.pytorch.calibration import machine, preflight
+from archcalc.pytorch.calibration.device_file import Conditions, Measured, device_of
+from archcalc.pytorch.calibration.draw import draw
+from archcalc.pytorch.calibration.measure import Stopwatch, measure
+from archcalc.pytorch.calibration.sample import Sample
+from archcalc.pytorch.names import BuildError
+from archcalc.pytorch.setup import Setup, applied, find_device
+
+# So many layers are measured at least, if the time allows: fewer leave coefficients unstable.
+ENOUGH = 160
+# Without this many there is no fit at all.
+LEAST = 40
+_MOST = 600
+# A layer may take this share of its time for one run, so that there are several.
+_SHARE = 1 / 12
+_LARGEST_BYTES = 1e8
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to calibrate.
+
+    Attributes:
+        seconds: how long to measure; the fit comes after.
+        name: what the device is to be called.
+        most: how many layers to measure at most.
+        avoid: layers that are not to be measured.
+    """
+
+    device: str = "cpu"
+    dtype: str = "fp32"
+    threads: int = 1
+    seconds: float = 60.0
+    seed: int = 0
+    name: str = "cpu"
+    most: int = _MOST
+    avoid: Collection[Sample] = field(default=())
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A device with its calibration, and what happened on the way."""
+
+    device: Device
+    measured: Sequence[Measured]
+    seconds: float
+    interrupted: bool
+
+
+def calibrate(
+    request: Request, graphs: Sequence[Graph] = (), progress: Callable[[float, str], None] = lambda share, what: None
+) -> Calibration:
+    """Measure layers of `graphs` and around them, and fit the device's coefficients.
+
+    Args:
+        request: on what, and how long.
+        graphs: networks whose layers are drawn; without any, layers of common networks.
+        progress: called with the share of the time used and what is measured now.
+
+    Raises:
+        RequestError: the device does not exist, or too few layers were measured.
+    """
+    device = find_device(request.device)
+    setup = Setup(request.device, request.dtype, threads=request.threads, seed=request.seed)
+    start = time.perf_counter()
+    found: list[Measured] = []
+    interrupted = False
+    with applied(setup):
+        preflight.keep_freed_memory()
+        torch.set_flush_denormal(True)
+        torch.manual_seed(request.seed)
+        watch = Stopwatch(device, request.threads)
+        progress(0.0, "matrix products and copies")
+        peak, bandwidth = machine.peak_flops(device, request.dtype, watch), machine.bandwidth(device, watch)
+        try:
+            for one in _measurements(request, graphs, device, watch, peak, bandwidth):
+                found.append(one)
+                progress((time.perf_counter() - start) / request.seconds, one.label)
+                if len(found) >= request.most or time.perf_counter() - start >= request.seconds:
+                    break
+        except KeyboardInterrupt:
+            interrupted = True
+    if len(found) < LEAST:
+        raise RequestError(
+            f"{len(found)} layers were measured, and a fit needs {LEAST}: "
+            + ("it was interrupted too early" if interrupted else "give it more --time")
+        )
+    conditions = Conditions.now(device, request.dtype, request.threads, request.name)
+    return Calibration(
+        device_of(conditions, peak, bandwidth, found), found, time.perf_counter() - start, interrupted
+    )  # fmt: skip
+
+
+def _measurements(
+    request: Request, graphs: Sequence[Graph], device: torch.device, watch: Stopwatch, peak: float, bandwidth: float
+) -> Iterator[Measured]:
+    each = request.seconds / ENOUGH
+    cache = machine.cache_bytes(device)
+    stored = "fp32" if request.dtype == "tf32" else request.dtype  # tf32 is a way to compute with fp32
+    most_bytes = min(_LARGEST_BYTES, max(1e5, bandwidth * each * _SHARE))
+    for sample in draw(graphs, Random(request.seed), peak * each * _SHARE, most_bytes, request.avoid):
+        try:
+            taken = measure(sample, device, request.dtype, cache, each, watch)
+        except (BuildError, NotImplementedError):
+            continue  # a layer that PyTorch has no kernel for on this device, or that is not written yet
+        yield Measured.of(sample.op, operations(taken.graph, stored), taken.seconds)
