@@ -32,6 +32,8 @@ def _percent(before: int, after: int) -> str:
     if not before:
         return ""
     percent = 100 * (after - before) / before
+    if abs(percent) < 0.05:
+        return ""
     return f" ({'+' if percent > 0 else '−'}{abs(percent):.1f} %)"
 
 
@@ -98,7 +100,9 @@ def markdown(differences: Sequence[Difference]) -> str:
     changed = [found for found in differences if not found.is_empty]
     if not changed:
         return "No network changed.\n"
-    lines = ["| model | params | MACs | activations |", "| --- | ---: | ---: | ---: |"]
+    several = f"{len(changed)} of {len(differences)} networks changed"
+    lines = [f"**archcalc: {headline(changed[0]) if len(differences) == 1 else several}**", ""]
+    lines += ["| model | parameters | MACs | activations |", "| --- | ---: | ---: | ---: |"]
     for found in changed:
         cells = [_cell(found, measure) for measure, _ in _NAMES]
         lines.append(f"| {found.head.model.replace('_', chr(92) + '_')} | " + " | ".join(cells) + " |")
@@ -114,4 +118,5 @@ def _cell(found: Difference, measure: str) -> str:
     show = numbers.size if measure.endswith("bytes") else numbers.short
     if before == after:
         return show(after) or "0"
-    return f"{show(before) or '0'} → {show(after) or '0'}{_percent(before, after)}"
+    old, new = show(before) or "0", show(after) or "0"
+    return f"{old} → {new}{_percent(before, after)}" if old != new else f"{new} ({_signed(after - before, measure)})"

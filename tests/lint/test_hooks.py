@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import shlex
+import shutil
 import subprocess
+import sys
 
 import yaml
 
@@ -48,3 +53,48 @@ def test_the_action_runs_the_linter(write, folder, monkeypatch):
         "lint", "--format", "github", "--fail-on", "never", "--jobs", "2", "--output", "sarif=o.sarif", "--", "a", "b;", "c",
     ]  # fmt: skip
     assert not done.stderr
+
+
+def readme(language: str) -> list[str]:
+    """The blocks of the README's section about CI."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## In CI\n")[2].partition("\n## ")[0]
+    return re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
+
+
+def test_what_the_readme_names_exists():
+    hooks, workflow, job = (yaml.safe_load(block) for block in readme("yaml"))
+    known = {hook["id"] for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))}
+    assert {hook["id"] for repo in hooks["repos"] for hook in repo["hooks"]} <= known
+    steps = workflow["jobs"]["networks"]["steps"]
+    (used,) = [step for step in steps if "archcalc" in step.get("uses", "")]
+    folder = used["uses"].partition("@")[0].partition("/archcalc/")[2]
+    action = yaml.safe_load((ROOT / folder / "action.yml").read_text(encoding="utf-8"))
+    assert set(used["with"]) <= set(action["inputs"])
+    assert job["networks"]["artifacts"]["reports"]["codequality"] in job["networks"]["script"][-1]
+
+
+def test_the_readmes_commands_run(tmp_path):
+    """Every `archcalc` command of the snippets, in a repository whose main branch has a smaller network."""
+    shutil.copytree(ROOT / "specs", tmp_path / "specs")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(tmp_path)]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "add", "specs"], check=True)
+    subprocess.run([*git, "commit", "-q", "-m", "specs"], check=True)
+    subprocess.run([*git, "update-ref", "refs/remotes/origin/main", "HEAD"], check=True)
+    net = tmp_path / "specs" / "net.yaml"
+    net.write_text(net.read_text().replace("linear 20", "linear 200").partition("expect:")[0])
+    blocks = [*readme("yaml"), *readme("sh")]
+    commands = [
+        line.strip().removeprefix("- run: ").removeprefix("- ") for block in blocks for line in block.split("\n")
+    ]
+    commands = [command for command in commands if command.startswith("archcalc ")]
+    assert len(commands) >= 4
+    environment = {**os.environ, "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"), "PYTHONPATH": str(ROOT)}
+    for command in commands:
+        program = f"{shlex.quote(sys.executable)} -m {command}"
+        done = subprocess.run(["bash", "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert done.returncode == ("--max-growth" in command or "--fail-on warning" in command), done.stderr
+        assert "Traceback" not in done.stderr
+    assert (tmp_path / "summary.md").read_text().startswith("**archcalc: 1 of ")
+    assert json.loads((tmp_path / "archcalc.sarif").read_text())["version"] == "2.1.0"
+    assert json.loads((tmp_path / "gl-code-quality-report.json").read_text())
