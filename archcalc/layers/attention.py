@@ -92,6 +92,11 @@ class Attention(Layer):
         words = words.replace(f"{self.op} {self.heads}", f"{self.op} heads={self.heads}", 1)
         return words + (" cross" if self.kv is not None else "")
 
+    @property
+    def sees_ahead(self) -> bool:  # type: ignore[override]
+        """Unless it is causal."""
+        return not self.causal
+
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` where heads do not divide, or the other tensors do not fit."""
         width = x.shape[-1]
@@ -249,6 +254,15 @@ class Attention(Layer):
         total = total + 2 * lead * keys.shape[-2] * keys.shape[-1] * kv_inner * (1 + from_keys)
         return total + 4 * queries * keys.shape[-2] * inner
 
+    def kept(self, y: Tensor, *inputs: Tensor) -> dict[str, Shape]:
+        """Keys and values of the positions that a query may still see: the last `window` of its own sequence."""
+        x = inputs[0]
+        positions = self._keys(x).shape[-2]
+        if self.causal and self.window is not None:
+            positions = min(self.window, positions)  # of equal ones the window, which does not grow
+        shape = (*x.shape[:-2], self._key_heads, positions, self._head)
+        return {"keys": shape, "values": shape}
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         causal, window = (self.causal, False), (self.window, None)
@@ -289,6 +303,11 @@ class SDPA(Layer):
     v: Tensor = arg(Reference, "values")
     causal: bool = arg(Flag, "a position sees none after it", default=False, aliases=("is_causal",))
     scale: float | None = arg(Number, "factor of the scores; default: 1/√d", default=None)
+
+    @property
+    def sees_ahead(self) -> bool:  # type: ignore[override]
+        """Unless it is causal."""
+        return not self.causal
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` where the three do not fit together."""
@@ -338,6 +357,10 @@ class SDPA(Layer):
         q, k, v = needs
         pairs = product(self.q.shape[:-1]) * self.k.shape[-2]
         return pairs * (self.q.shape[-1] * (q + k) + self.v.shape[-1] * (v + (q or k)))
+
+    def kept(self, y: Tensor, *inputs: Tensor) -> dict[str, Shape]:
+        """Keys and values, once where they are one tensor."""
+        return {"keys": self.k.shape} | ({"values": self.v.shape} if self.v is not self.k else {})
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

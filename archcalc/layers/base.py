@@ -67,6 +67,8 @@ class Layer:
     elementwise: ClassVar[bool] = False
     # True: an output element may depend on every position of the input.
     sees_everything: ClassVar[bool] = False
+    # True: an output position may depend on positions of its own sequence that come after it.
+    sees_ahead: ClassVar[bool] = False
     # False for layers that look at the input's sizes alone.
     passes_gradients: ClassVar[bool] = True
     # False for layers that pass token ids through as they are.
@@ -106,6 +108,13 @@ class Layer:
         again for the input's where it is needed. `needs` says so for each input.
         """
         return self.macs(y, *inputs) * (1 + (bool(needs) and needs[0]))
+
+    def kept(self, y: Tensor, *inputs: Tensor) -> dict[str, Shape]:
+        """Named shapes of what it keeps of one sample from one position to the next, when positions come one by one.
+
+        A sequence is generated so: what earlier positions gave is kept instead of computed again.
+        """
+        return {}
 
     def field(self, x: Tensor) -> list[tuple[int, int]] | None:
         """For each spatial axis what one output sees: (extent, step); None when positions change."""

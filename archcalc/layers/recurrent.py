@@ -47,6 +47,11 @@ class Recurrent(Layer):
         return self.layers
 
     @property
+    def sees_ahead(self) -> bool:  # type: ignore[override]
+        """When it also runs from the last step to the first."""
+        return bool(self.bidirectional)
+
+    @property
     def signature(self) -> tuple[Any, ...]:
         """What two layers must share to share states."""
         return (self.op, int(self.layers), self.directions, int(self.hidden))
@@ -142,6 +147,11 @@ class Recurrent(Layer):
             total = total + steps * rows * features * (1 + (index > 0 or needs[0]))
             total = total + rows * self.hidden * (2 * steps - (0 if from_state else 1))
         return total
+
+    def kept(self, y: Tensor, *inputs: Tensor) -> dict[str, Shape]:
+        """The state after the last step, of every stacked layer and direction."""
+        shape = (self.layers * self.directions, self.hidden)
+        return {"h": shape, "c": shape} if self.op == "lstm" else {"h": shape}
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

@@ -1,0 +1,1 @@
+"""Memory before running: inference, training, and generating a sequence."""

@@ -1,0 +1,159 @@
+"""What generating a sequence keeps in memory: weights, the cache of every layer, and one step.
+
+A sequence is generated one position at a time. Layers that look back keep what earlier positions
+gave them: attention its keys and values, recurrent layers their state. A cache of keys and values
+grows by the same number of bytes for each position, until its window is full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from archcalc.cost import DTYPE_BYTES, Costs
+from archcalc.layers.tensor import Alias, Shape, Tensor
+from archcalc.memory.positions import kept, named, of_source, positions_dim
+from archcalc.memory.sizes import resized
+from archcalc.network.graph import Node, walk
+from archcalc.network.load import Graph
+from archcalc.quantity import product
+
+_ID_BYTES = 8
+
+
+@dataclass(frozen=True)
+class Cache:
+    """What one layer keeps between two positions, over all its copies, for the whole batch.
+
+    Attributes:
+        node: the layer.
+        copies: how many copies of it run, each with a cache of its own.
+        shapes: what one copy keeps for one sample, by name: `keys` and `values`, `h` and `c`.
+        positions: how many positions are kept; 0 for a state that has none.
+        bytes: all that is kept.
+        token_bytes: how much the next position adds; 0 for a state, a full window, the keys of a source.
+        source: whether the positions are those of another sequence, as of an encoder's.
+    """
+
+    node: Node
+    copies: int
+    shapes: dict[str, Shape]
+    positions: int
+    bytes: int
+    token_bytes: int
+    source: bool
+
+
+@dataclass(frozen=True)
+class Generation:
+    """The memory of generating, when `length` positions are there.
+
+    Attributes:
+        graph: the network at that length.
+        dim: the dim that counts the positions.
+        length, dtype, cache_dtype: what the numbers are for, with the graph's batch.
+        parameter_bytes, buffer_bytes: the weights; exact.
+        caches: what the layers keep; exact.
+        step_bytes: the most that one step reads, writes and holds beside them; a rule.
+        logits_bytes: what one step gives, a part of `step_bytes`; exact.
+    """
+
+    graph: Graph
+    dim: str
+    length: int
+    dtype: str
+    cache_dtype: str
+    parameter_bytes: int
+    buffer_bytes: int
+    caches: tuple[Cache, ...]
+    step_bytes: int
+    logits_bytes: int
+
+    @property
+    def cache_bytes(self) -> int:
+        """All that layers keep."""
+        return sum(cache.bytes for cache in self.caches)
+
+    @property
+    def token_bytes(self) -> int:
+        """What the next position adds, for the whole batch."""
+        return sum(cache.token_bytes for cache in self.caches)
+
+    @property
+    def peak_bytes(self) -> int:
+        """Weights, caches and one step."""
+        return self.parameter_bytes + self.buffer_bytes + self.cache_bytes + self.step_bytes
+
+
+def generate(
+    graph: Graph, length: int | None = None, dtype: str = "bf16", cache_dtype: str | None = None
+) -> Generation:
+    """The memory of generating with `graph`'s batch.
+
+    Args:
+        length: positions that are there, prompt included; by default what the graph has.
+        dtype: the type of weights and activations.
+        cache_dtype: the type of keys, values and states; by default `dtype`.
+
+    Raises:
+        NotGenerativeError: the network cannot give one position after the other.
+        SpecError: it cannot have so many positions; the finding says why.
+    """
+    dim = positions_dim(graph)
+    if length is not None:
+        graph = resized(graph, {dim: length})
+    width = DTYPE_BYTES[dtype]
+    step = resized(graph, {dim: 1})
+    totals = Costs(graph).totals
+    given = sum(int(y.elements) for y in step.outputs.values() if dim in named(y.shape))
+    return Generation(
+        graph, dim, int(graph.settings.values[dim]), dtype, cache_dtype or dtype,
+        totals.params * width, totals.buffers * width, tuple(_caches(graph, dim, DTYPE_BYTES[cache_dtype or dtype])),
+        max(_alive(step.nodes, dim, graph.batch, width, {}), default=0), graph.batch * given * width,
+    )  # fmt: skip
+
+
+def _caches(graph: Graph, dim: str, width: int) -> Iterator[Cache]:
+    """What each layer on the way of the generated sequence keeps."""
+    for node, _, runs in walk(graph.nodes):
+        if node.layer is None or not node.inputs or dim not in named(node.exit.shape):
+            continue
+        shapes = kept(node)
+        if not shapes:
+            continue
+        total = width * graph.batch * runs * sum(int(product(shape)) for shape in shapes.values())
+        axes = {int(shape[-2]): named(shape) for shape in shapes.values()}
+        grows = any(dim in names for names in axes.values())
+        source = of_source(node, dim)
+        positions = max(axes) if grows or source or _windowed(node) else 0
+        yield Cache(node, runs, shapes, positions, total, total // positions if grows else 0, source)
+
+
+def _windowed(node: Node) -> bool:
+    return getattr(node.layer, "window", None) is not None
+
+
+def _alive(nodes: list[Node], dim: str, batch: int, width: int, held: dict[int, int]) -> Iterator[int]:
+    """For every layer of one step: bytes of what it reads and gives, and of what the layers around it hold."""
+    for node in nodes:
+        if dim not in named(node.exit.shape):  # an encoder has run before
+            continue
+        if node.layer is None:
+            yield from _alive(node.children, dim, batch, width, held)
+            continue
+        # What a source gave is not read again: its keys and values are kept.
+        near = [x for x in (*node.inputs, node.exit) if dim in named(x.shape)]
+        alive = held | {_key(x): _bytes(x, batch, width) for x in near}
+        yield from _alive(node.children, dim, batch, width, alive)
+        yield sum(alive.values())
+
+
+def _key(tensor: Tensor) -> int:
+    """The same for what goes into the first of several copies as for what it comes from."""
+    while isinstance(tensor, Alias):
+        tensor = tensor.origin
+    return id(tensor)
+
+
+def _bytes(tensor: Tensor, batch: int, width: int) -> int:
+    return int(tensor.elements) * batch * (_ID_BYTES if tensor.integer else width)

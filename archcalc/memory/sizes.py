@@ -1,0 +1,32 @@
+"""The same network at other sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from archcalc.diagnostics import Findings, RequestError, suggest
+from archcalc.language.settings import settle
+from archcalc.network.load import Graph, graph_of
+
+BATCH = "batch"
+
+
+def resized(graph: Graph, sizes: Mapping[str, int]) -> Graph:
+    """The network with other values for the batch and for dims. Raises `SpecError` where it cannot have them."""
+    dims = {name: str(size) for name, size in sizes.items() if name != BATCH}
+    given = {**graph.given, **dims}
+    findings = Findings()
+    settings = settle(graph.document, graph.variant, given, findings)
+    return graph_of(graph.document, settings, graph.variant, given, sizes.get(BATCH, graph.batch), findings)
+
+
+def size_of(graph: Graph, name: str) -> int:
+    """The value of the batch or of a dim. Raises `RequestError` for a name that is neither."""
+    if name == BATCH:
+        return graph.batch
+    if name not in graph.settings.dims:
+        known = [BATCH, *graph.settings.dims]
+        near = suggest(name, known)
+        hint = f"did you mean `{near}`?" if near else f"there are {', '.join(known)}"
+        raise RequestError(f"{graph.path}: neither the batch nor a dim is named `{name}`: {hint}")
+    return int(graph.settings.values[name])

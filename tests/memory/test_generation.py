@@ -1,0 +1,140 @@
+"""Caches against formulas written out by hand, and networks that do not generate."""
+
+from __future__ import annotations
+
+import pytest
+
+from archcalc.diagnostics import Source, SpecError
+from archcalc.memory.generation import generate
+from archcalc.memory.positions import NotGenerativeError
+from archcalc.network.load import build_graph, load_graph
+from tests.conftest import ROOT
+
+
+def spec(name, batch=1, **given):
+    return load_graph(str(ROOT / "specs" / name), {key: str(value) for key, value in given.items()}, batch)
+
+
+def text(*layers, dims="seq: 64", input="[seq]", batch=1):
+    lines = "".join(f"  - {layer}\n" for layer in layers)
+    source = f"model: t\ndims: {{{dims}}}\ninput: {input}\nlayers:\n{lines}"
+    return build_graph(Source("t.yaml", source), batch=batch)
+
+
+@pytest.mark.parametrize(
+    ("name", "token", "length"),
+    [
+        ("llama3.yaml", 2 * 32 * 8 * 128, 8192),
+        ("llama3.yaml@70b", 2 * 80 * 8 * 128, 8192),
+        ("mixtral.yaml", 2 * 32 * 8 * 128, 8192),
+        ("gpt2.yaml", 2 * 12 * 768, 1024),
+        ("gpt2.yaml@xl", 2 * 48 * 1600, 1024),
+    ],
+)
+@pytest.mark.parametrize(("dtype", "width"), [("bf16", 2), ("fp32", 4), ("int8", 1)])
+def test_keys_and_values(name, token, length, dtype, width):
+    found = generate(spec(name, batch=3), dtype=dtype)
+    assert found.token_bytes == 3 * token * width
+    assert found.cache_bytes == 3 * token * width * length
+    assert generate(spec(name, batch=3), length=7, dtype=dtype).cache_bytes == 3 * token * width * 7
+
+
+def test_published_sizes():
+    # 128 KiB and 320 KiB a token: Llama 3 in bf16
+    assert generate(spec("llama3.yaml")).token_bytes == 131_072
+    assert generate(spec("llama3.yaml@70b")).token_bytes == 327_680
+    assert generate(spec("llama3.yaml")).parameter_bytes == 2 * 8_030_261_248
+
+
+def test_each_token_adds_what_is_said():
+    for name in ("llama3.yaml", "t5.yaml", "transformer.yaml"):
+        before, after = (generate(spec(name), length=length) for length in (20, 21))
+        assert after.cache_bytes - before.cache_bytes == before.token_bytes == after.token_bytes > 0
+
+
+def test_a_window_fills():
+    graph = text("embedding 100 dim=32", "attention heads=4 kv_heads=2 causal=true window=16", "linear 100")
+    for length in (1, 15, 16, 17, 64):
+        found = generate(graph, length=length)
+        assert found.cache_bytes == 2 * min(length, 16) * 2 * 8 * 2
+        assert found.caches[0].positions == min(length, 16)
+        assert found.token_bytes == (2 * 2 * 8 * 2 if length < 16 else 0)
+
+
+def test_a_source_is_kept_once():
+    found = generate(spec("t5.yaml", source=100), length=30, dtype="fp32")
+    own, other = found.caches
+    assert (own.source, other.source) == (False, True)
+    assert own.bytes == 2 * 6 * 8 * 64 * 30 * 4
+    assert other.bytes == 2 * 6 * 8 * 64 * 100 * 4
+    assert other.token_bytes == 0
+    assert own.copies == other.copies == 6
+
+
+def test_recurrent_states():
+    found = generate(spec("seq2seq-attention.yaml", batch=5), dtype="fp32")
+    decoder, context = found.caches
+    assert decoder.bytes == 5 * 2 * (2 * 512) * 4  # h and c of two layers
+    assert context.bytes == 5 * 30 * 512 * 4  # keys are values, kept once
+    assert found.token_bytes == 0
+    assert generate(spec("gru.yaml"), dtype="fp32").cache_bytes == 20 * 4
+
+
+def test_one_step():
+    found = generate(spec("gpt2.yaml", batch=2), dtype="fp32")
+    assert found.logits_bytes == 2 * 50257 * 4
+    # the output layer reads a vector and gives the logits; nothing else is as large
+    assert found.step_bytes == found.logits_bytes + 2 * 768 * 4
+    assert found.peak_bytes == found.parameter_bytes + found.buffer_bytes + found.cache_bytes + found.step_bytes
+    # without logits to speak of: what the residual reads and gives, and the two widest tensors inside it
+    wide = text(
+        "embedding 10 dim=8", "residual: [linear 800, relu, linear 8]", "attention heads=1 causal=true", "linear 10"
+    )
+    assert generate(wide, dtype="fp32").step_bytes == 4 * (8 + 8 + 8 + 800 + 800)
+
+
+def test_a_cache_of_another_type():
+    half = generate(spec("llama3.yaml"), cache_dtype="int8")
+    assert half.token_bytes == 65_536
+    assert half.parameter_bytes == generate(spec("llama3.yaml")).parameter_bytes
+
+
+WORDS = "embedding 9 dim=8"
+LOOKS_BACK = "attention heads=1 causal=true"
+
+
+@pytest.mark.parametrize(
+    ("graph", "words"),
+    [
+        (lambda: spec("alexnet.yaml"), "nothing to generate with"),
+        (lambda: spec("bert.yaml"), r"`encoder\.0\.attention` sees the positions after"),
+        (lambda: spec("many-to-many.yaml"), "`lstm` sees the positions after"),
+        (lambda: spec("many-to-one.yaml"), "no axis of positions"),
+        (lambda: text(WORDS, LOOKS_BACK, dims="other: 3", input="[12]"), "no axis of positions"),
+        (
+            lambda: build_graph(Source("t.yaml", f"{{model: t, input: [8], layers: [{WORDS}, {LOOKS_BACK}]}}")),
+            "make it a dim",
+        ),
+        (lambda: text(WORDS, LOOKS_BACK, "attention heads=1 name=both", "linear 9"), "`both` sees the positions after"),
+        (
+            lambda: text(
+                WORDS, LOOKS_BACK, "transpose", "conv 8 kernel=3 padding=1 name=mix", "rearrange 'c s -> s c'"
+            ),
+            "`mix` sees the positions after",
+        ),
+        (
+            lambda: text(
+                WORDS, "rearrange '(w p) c -> w p c' p=4", "attention heads=1 causal=true name=group", "linear 9"
+            ),
+            "`group` attends within groups",
+        ),
+    ],
+)
+def test_says_why_not(graph, words):
+    with pytest.raises(NotGenerativeError, match=words):
+        generate(graph())
+
+
+def test_no_more_positions_than_a_table_holds():
+    with pytest.raises(SpecError, match="the table has 1024 positions"):
+        generate(spec("gpt2.yaml"), length=1025)
