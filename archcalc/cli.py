@@ -20,6 +20,7 @@ COMMANDS = {
     "build": "Write a network as PyTorch source.",
     "verify": "Compare the numbers with PyTorch's own.",
     "profile": "Measure time and memory on this machine.",
+    "calibrate": "Measure this machine, so that predict knows it.",
     "layers": "List the layers of the language.",
     "layer": "Describe one layer: keys, shapes, formulas.",
     "rule": "Describe one rule of the linter, or list all.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -22,6 +23,23 @@ settings = click.option(
     multiple=True,
     help="Value of an hparam or a dim; may be given several times.",
 )
+
+
+class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """Seconds, written as `60s`, `2m`, `500ms` or a plain number of seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The seconds, above 0."""
+        text = str(value).strip()
+        for unit, scale in (("ms", 0.001), ("s", 1.0), ("m", 60.0), ("", 1.0)):
+            if text.endswith(unit):
+                with contextlib.suppress(ValueError):
+                    seconds = float(text[: len(text) - len(unit)]) * scale
+                    if 0 < seconds < 1e6:
+                        return seconds
+        raise click.BadParameter(f"{value!r} is not a time: write 60s or 2m", ctx, param)
 
 
 def parse_settings(given: tuple[str, ...]) -> dict[str, str]:

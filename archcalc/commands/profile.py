@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator
 import click
 
 from archcalc.commands import options
+from archcalc.devices import find, save
 from archcalc.diagnostics import RequestError
 from archcalc.network.load import load_graph
-from archcalc.terminal import show, wants_color, write
+from archcalc.terminal import complain, show, wants_color, write
 
 # Where the lecture's network lies: in the package when installed, beside it in a checkout.
 _HERE = os.path.dirname(os.path.dirname(__file__))
@@ -62,6 +63,7 @@ _DEFAULT = (os.path.join(_HERE, "specs", "alexnet.yaml"), os.path.join(os.path.d
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of weights and input.")
 @click.option("--compare", metavar="SPEC", help="Measure another network in turn, and give the ratio.")
+@click.option("--save-device", metavar="FILE", help="Add the measured layers to this device file of `calibrate`.")
 @click.option("--format", "format", type=click.Choice(("text", "json", "csv", "markdown", "chrome-trace")), default="text",
               show_default=True, help="Form of the output.")  # fmt: skip
 @options.color
@@ -82,6 +84,7 @@ def command(
     time: float,
     seed: int,
     compare: str | None,
+    save_device: str | None,
     format: str,
     color: str,
 ) -> int:
@@ -111,6 +114,14 @@ def command(
         seed,
         Budget(warmup, repeat, time),
     )
+    known = None
+    if save_device:
+        if other is not None:
+            raise RequestError("--save-device takes the layers of one network: leave out --compare")
+        from archcalc.pytorch.calibration import refit
+
+        known = find(save_device)
+        refit.check(known, setup)
     try:
         with _watched(repeat) as progress:
             if other is not None:
@@ -129,6 +140,10 @@ def command(
             f"{graph.model} / {other.model}: {statistics.median(ratios):.3f} ({low:.3f} to {high:.3f}, {len(ratios)} rounds in turn)\n"
         )
         return 0
+    if known is not None and save_device is not None:
+        extended, added = refit.extended(known, measured)
+        save(extended, save_device)
+        complain(f"added {added} {'layer' if added == 1 else 'layers'} to {save_device}", color)
     if format == "text":
         show(report.text(measured, sys.stdout.isatty() or wants_color(color, sys.stdout)), color)
     elif format == "json":

@@ -232,7 +232,9 @@ def test_measured_layers_are_kept_with_the_device(tiny):
 
 
 def test_too_few_layers_are_no_calibration():
-    with pytest.raises(RequestError, match=r"3 layers were measured, and a fit needs 40: give it more --time"):
+    with pytest.raises(
+        RequestError, match=r"3 layers were measured, and a fit needs 40: give it more --time and --layers"
+    ):
         calibrate(Request(seconds=4.0, most=3))
 
 

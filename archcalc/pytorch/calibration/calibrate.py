@@ -25,7 +25,6 @@ from archcalc.pytorch.setup import Setup, applied, find_device
 ENOUGH = 160
 # Without this many there is no fit at all.
 LEAST = 40
-_MOST = 600
 # A layer may take this share of its time for one run, so that there are several.
 _SHARE = 1 / 12
 _LARGEST_BYTES = 1e8
@@ -48,7 +47,7 @@ class Request:
     seconds: float = 60.0
     seed: int = 0
     name: str = "cpu"
-    most: int = _MOST
+    most: int = 600
     avoid: Collection[Sample] = field(default=())
 
 
@@ -98,7 +97,7 @@ def calibrate(
     if len(found) < LEAST:
         raise RequestError(
             f"{len(found)} layers were measured, and a fit needs {LEAST}: "
-            + ("it was interrupted too early" if interrupted else "give it more --time")
+            + ("it was interrupted too early" if interrupted else "give it more --time and --layers")
         )
     conditions = Conditions.now(device, request.dtype, request.threads, request.name)
     return Calibration(

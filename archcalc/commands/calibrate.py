@@ -1,0 +1,105 @@
+"""`archcalc calibrate [SPEC...]`."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import sys
+from collections.abc import Callable, Iterator
+
+import click
+
+from archcalc.commands import options
+from archcalc.devices import local_path, save
+from archcalc.diagnostics import RequestError
+from archcalc.network.load import load_graph
+from archcalc.terminal import complain, show, wants_color, write
+
+
+@click.command(name="calibrate")
+@click.argument("specs", nargs=-1, metavar="[SPEC...]")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
+@options.settings
+@options.batch
+@click.option(
+    "--dtype",
+    type=click.Choice(("fp32", "tf32", "fp16", "bf16")),
+    default="fp32",
+    show_default=True,
+    help="Type of weights and input.",
+)
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True,
+              help="CPU threads; one is measured in its own processor time, several by the wall clock.")  # fmt: skip
+@click.option("--time", type=options.Duration(), default="60s", show_default=True, help="How long to measure.")
+@click.option("--layers", type=click.IntRange(1), default=600, show_default=True, help="Layers to measure, at most.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the layers that are drawn.")
+@click.option("-o", "--output", metavar="FILE", help="Device file; default: where predict finds this machine's own.")
+@click.option("--format", "format", type=click.Choice(("text", "json")), default="text", show_default=True,
+              help="Form of the output.")  # fmt: skip
+@options.color
+@options.guarded
+def command(
+    specs: tuple[str, ...],
+    device: str,
+    set: tuple[str, ...],
+    batch: int,
+    dtype: str,
+    threads: int,
+    time: float,
+    layers: int,
+    seed: int,
+    output: str | None,
+    format: str,
+    color: str,
+) -> int:
+    """Measure layers on this machine, and write a device file for `predict`.
+
+    Half of the layers are those of the specs, half have sizes drawn around them; without SPEC they are
+    drawn around layers of common networks.
+    """
+    values = options.parse_settings(set)
+    graphs = [load_graph(spec, values, batch) for spec in specs]
+    if importlib.util.find_spec("torch") is None:
+        raise RequestError("calibrate needs PyTorch: pip install 'archcalc[torch]'")
+    from archcalc.pytorch.calibration import preflight, report
+    from archcalc.pytorch.calibration.calibrate import Request, calibrate
+
+    kind = device.partition(":")[0]
+    if kind not in ("cpu", "cuda"):
+        raise RequestError(f"{device} cannot be calibrated: use cpu, cuda or cuda:1")
+    path = output or local_path(kind)
+    for warning in preflight.warnings(threads, dtype, kind):
+        complain(f"warning: {warning}", color)
+    try:
+        with _watched() as progress:
+            made = calibrate(Request(device, dtype, threads, time, seed, kind, layers), graphs, progress)
+    except KeyboardInterrupt:
+        raise RequestError("interrupted before anything was measured") from None
+    save(made.device, path)
+    for remark in report.remarks(made):
+        complain(f"warning: {remark}", color)
+    if format == "json":
+        write(json.dumps(report.data(made, path), ensure_ascii=False) + "\n")
+    else:
+        show(report.text(made, path, sys.stdout.isatty() or wants_color(color, sys.stdout)), color)
+    return 0
+
+
+@contextlib.contextmanager
+def _watched() -> Iterator[Callable[[float, str], None]]:
+    """A progress bar on stderr while a person watches."""
+    if not sys.stderr.isatty():
+        yield lambda share, what: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+
+        def progress(share: float, what: str) -> None:
+            bar.update(task, description=what, completed=share)
+
+        yield progress

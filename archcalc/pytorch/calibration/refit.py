@@ -1,0 +1,74 @@
+"""Layers that `archcalc profile` measured, added to a device file, whose coefficients are fitted again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from archcalc.devices import Device
+from archcalc.diagnostics import RequestError
+from archcalc.prediction.model import Model
+from archcalc.prediction.operations import Operation, operations
+from archcalc.pytorch.calibration.device_file import Conditions, Measured, device_of
+from archcalc.pytorch.profile import Profile
+from archcalc.pytorch.setup import Setup
+
+
+def check(device: Device, setup: Setup) -> None:
+    """Raise `RequestError` where a profile by `setup` would not fit to what the device file holds."""
+    Model(device)
+    conditions = _conditions(device)
+    kind = "gpu" if setup.device.startswith("cuda") else "cpu"
+    threads = setup.threads or torch.get_num_threads()
+    problem = None
+    if device.kind != kind:
+        problem = f"it is for a {device.kind}, not for {setup.device}"
+    elif conditions.dtype != setup.dtype:
+        problem = f"it is for {conditions.dtype}: use --dtype {conditions.dtype}"
+    elif kind == "cpu" and conditions.threads != threads:
+        count = "1 thread" if conditions.threads == 1 else f"{conditions.threads} threads"
+        problem = f"it is for {count}: use --threads {conditions.threads}"
+    elif conditions.version != torch.__version__:
+        problem = f"it was measured with torch {conditions.version}, this is {torch.__version__}: calibrate again"
+    elif setup.channels_last:
+        problem = "it was measured with channels first: leave out --channels-last"
+    if problem:
+        raise RequestError(f"the layers cannot be added to {device.name}: {problem}")
+
+
+def extended(device: Device, profile: Profile) -> tuple[Device, int]:
+    """The device with the profile's layers among what was measured, and how many they are."""
+    found: dict[int, list[Operation]] = {}
+    everything = operations(profile.graph, "fp32" if profile.setup.dtype == "tf32" else profile.setup.dtype)
+    for one in everything:
+        found.setdefault(id(one.node), []).append(one)
+    inference = Model(device).inference_phase(everything)
+    added = []
+    for layer in profile.layers:
+        node = layer.row.node
+        if node is None or id(node) not in found or ".experts." in node.id:
+            continue  # which expert runs how often depends on the data
+        if profile.setup.train:
+            seconds = {"training forward": layer.forward_seconds, "backward": layer.backward_seconds}
+        else:
+            seconds = {inference: layer.forward_seconds}
+        added.append(Measured.of(node.op, found[id(node)], seconds))
+    calibration = device.calibration or {}
+    measured = [*(Measured.unpacked(one) for one in calibration["measured"]), *added]
+    conditions = _conditions(device)
+    made = device_of(conditions, device.peaks[conditions.dtype], device.bandwidth, measured)
+    return replace(made, peaks=device.peaks, context_bytes=device.context_bytes, source=device.source), len(added)
+
+
+def _conditions(device: Device) -> Conditions:
+    calibration = device.calibration or {}
+    try:
+        [Measured.unpacked(one) for one in calibration["measured"]]
+        return Conditions(
+            device.name, device.title, device.kind, device.processors, device.memory_bytes,
+            int(calibration["cache_bytes"]), str(calibration["dtype"]), int(calibration["threads"]),
+            str(calibration["torch"]),
+        )  # fmt: skip
+    except (KeyError, TypeError, ValueError):
+        raise RequestError(f"{device.name} holds no measured layers that others could be added to") from None

@@ -1,0 +1,99 @@
+"""`archcalc calibrate`, and `archcalc profile --save-device`, as a user runs them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from archcalc.devices import find
+from tests.commands.test_shapes import run
+
+# A fit's least layers, an eighth of a second for each at most.
+QUICK = ("--time", "20s", "--layers", "42")
+ONE = {"OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture(scope="module")
+def device(tmp_path_factory):
+    """A device file, and what was printed while it was made, over the layers of one spec."""
+    path = tmp_path_factory.mktemp("devices") / "mine.json"
+    done = run("calibrate", "specs/lenet.yaml", *QUICK, "-o", str(path), "--format", "json", env=ONE)
+    assert done.returncode == 0, done.stderr
+    return path, done
+
+
+def test_writes_a_device_file(device):
+    path, done = device
+    document = json.loads(done.stdout)
+    assert document["version"] == 1
+    assert document["path"] == str(path)
+    calibration = find(str(path)).calibration
+    assert document["layers"] == calibration["layers"] == len(calibration["measured"]) >= 40
+    assert document["error"] == calibration["error"]
+    assert "first convolution" in calibration["coefficients"]["forward"]
+
+
+def test_its_usual_place_and_a_narrow_terminal(tmp_path):
+    places = {"XDG_CONFIG_HOME": str(tmp_path), "APPDATA": str(tmp_path), "COLUMNS": "40", **ONE}
+    done = run("calibrate", *QUICK, "--color", "never", env=places)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "archcalc" / "devices" / "cpu.json").exists()
+    assert "all layers, " in done.stdout
+    assert all(len(line) <= 40 for line in done.stdout.splitlines()[2:] if "written to" not in line)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--device", "mps"), "cannot be calibrated"),
+        (("--device", "cuda:99"), "CUDA|CPU only|there is no"),
+        (("--time", "soon"), "is not a time: write 60s or 2m"),
+        (("--time", "-3s"), "is not a time"),
+        (("--time", "nan"), "is not a time"),
+        (("specs/none.yaml",), "no such file"),
+        (("--layers", "3"), "give it more --time and --layers"),
+    ],
+)
+def test_what_cannot_run(arguments, says):
+    done = run("calibrate", *arguments, env=ONE)
+    assert done.returncode == 2
+    assert not done.stdout
+    assert any(word in done.stderr for word in says.split("|"))
+
+
+def test_a_profile_adds_its_layers(device):
+    path, _ = device
+    before = len(find(str(path)).calibration["measured"])
+    quick = ("--time", "0.2", "--repeat", "3", "--warmup", "1", "--threads", "1")
+    done = run("profile", "specs/lstm.yaml", *quick, "--save-device", str(path), env=ONE)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == f"added 1 layer to {path}\n"
+    after = find(str(path)).calibration
+    assert len(after["measured"]) == before + 1
+    assert "lstm" in after["coefficients"]["cached forward"]  # all weights of that network fit into the cache
+    trained = run("profile", "specs/net.yaml", "--mode", "train", *quick, "--save-device", str(path), env=ONE)
+    assert trained.returncode == 0, trained.stderr
+    assert len(find(str(path)).calibration["measured"]) > before + 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--threads", "2"), "it is for 1 thread: use --threads 1"),
+        (("--threads", "1", "--dtype", "bf16"), "use --dtype fp32"),
+        (("--threads", "1", "--channels-last"), "leave out --channels-last"),
+        (("--threads", "1", "--compare", "specs/net.yaml"), "leave out --compare"),
+    ],
+)
+def test_a_profile_that_does_not_fit(device, arguments, says):
+    done = run("profile", "specs/net.yaml", *arguments, "--save-device", str(device[0]), env=ONE)
+    assert done.returncode == 2
+    assert says in done.stderr
+
+
+def test_a_profile_needs_a_calibration():
+    done = run("profile", "specs/net.yaml", "--save-device", "archcalc/devices/t4.json", env=ONE)
+    assert done.returncode == 2
+    assert "t4 is not calibrated" in done.stderr
+    assert "No such file" in run("profile", "specs/net.yaml", "--save-device", "none.json", env=ONE).stderr
