@@ -14,7 +14,7 @@ from typing import Any
 
 from archcalc.diagnostics import RequestError, suggest
 
-TABLES = ("per-file-ignores", "severity", "budgets")
+TABLES = ("per-file-ignores", "severity", "budgets", "growth")
 # Where the linter finds its tables among the defaults of its options.
 LINT_TABLES = "tables"
 _LISTS = ("select", "ignore", "output")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 import click
@@ -23,6 +24,7 @@ from archcalc.rules.runner import Outcome, Task, run
 from archcalc.terminal import complain, wants_color, write
 
 if TYPE_CHECKING:
+    from archcalc.commands.lint_base import Base
     from archcalc.devices import Device
 
 # From this many specs on a run takes long enough for a progress bar.
@@ -43,6 +45,11 @@ _FOR_PEOPLE = ("full",)
 @click.option("--unsafe-fixes", is_flag=True, help="Apply the others too: they change what is computed.")
 @click.option("--diff", is_flag=True, help="Show what the fixes would change; write nothing.")
 @click.option("--device", metavar="NAME", help="Hardware to plan for, as h100: turns the rules about it on.")
+@click.option(
+    "--base",
+    metavar="REV|PATH",
+    help="The specs as they were, which `growth:` is about: a git revision, a file or a folder.",
+)
 @click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; default: as many as pay.")
 @options.color
 @click.pass_context
@@ -59,6 +66,7 @@ def command(
     unsafe_fixes: bool,
     diff: bool,
     device: str | None,
+    base: str | None,
     jobs: int,
     color: str,
 ) -> int:
@@ -72,12 +80,14 @@ def command(
     selection = Selection(_split(select), _split(ignore), tables.severity, _device(device))
     selection.check()
     forms = {"": format, **_outputs(output)}
-    tasks = [Task(spec, tables.budget(split_variant(spec)[0])) for spec in specs_in(paths)]
+    specs = specs_in(paths)
     changed = False
-    if fix or unsafe_fixes or diff:
-        outcomes, changed = _mend(tasks, selection, tables, unsafe_fixes, diff, color)
-    else:
-        outcomes = list(_progress(run(tasks, selection, jobs), len(tasks)))
+    with _bases(base, specs) as base_of:
+        tasks = [Task(spec, tables.budget(split_variant(spec)[0]), base_of(spec)) for spec in specs]
+        if fix or unsafe_fixes or diff:
+            outcomes, changed = _mend(tasks, selection, tables, unsafe_fixes, diff, color)
+        else:
+            outcomes = list(_progress(run(tasks, selection, jobs), len(tasks)))
     for outcome in outcomes:
         if outcome.error is not None:
             complain(f"archcalc: {outcome.error}", color)
@@ -100,6 +110,15 @@ def _device(name: str | None) -> Device | None:
     from archcalc.devices import find  # most runs are about none
 
     return find(name)
+
+
+def _bases(base: str | None, specs: Sequence[str]) -> AbstractContextManager[Base]:
+    """Where each spec stands in the base."""
+    if base is None:
+        return nullcontext(lambda spec: None)
+    from archcalc.commands.lint_base import bases  # most runs have none
+
+    return bases(base, specs)
 
 
 def _split(words: Iterable[str]) -> tuple[str, ...]:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from archcalc.configuration import unknown
 from archcalc.diagnostics import RequestError
-from archcalc.language.document import BUDGETS, parse_amount
+from archcalc.language.document import BUDGETS, parse_amount, parse_percent
 from archcalc.rules.base import SEVERITIES, Finding
 from archcalc.rules.check import Budget
 from archcalc.rules.codes import LANGUAGE, WARNINGS
 from archcalc.rules.selection import check_words, means
+
+# The tables of bounds: what their entries are, how one is read, and as what it is written.
+_KINDS: dict[str, tuple[str, Callable[[str], float | None], str, str]] = {
+    "budgets": ("budget", parse_amount, '"25M"', 'an amount, as "25M", "4G" or "8GiB"'),
+    "growth": ("limit of growth", parse_percent, '"5%"', 'a percentage, as "5%"'),
+}
 
 
 class Tables:
@@ -24,11 +30,13 @@ class Tables:
         ignores: tuple[tuple[str, tuple[str, ...]], ...],
         severity: tuple[tuple[str, str], ...],
         budgets: tuple[tuple[str, Mapping[str, str]], ...],
+        growth: tuple[tuple[str, Mapping[str, str]], ...],
     ) -> None:
         self.path = path
         self.ignores = ignores
         self.severity = severity
         self.budgets = budgets
+        self.growth = growth
 
     def hides(self, finding: Finding) -> bool:
         """Whether its file is excused from a finding; errors of the language never are."""
@@ -42,13 +50,16 @@ class Tables:
         )
 
     def budget(self, path: str) -> Budget | None:
-        """The budget of a file; of several globs that match, later ones win."""
-        matching = [(glob, amounts) for glob, amounts in self.budgets if self._matches(path, glob)]
-        if not matching:
+        """The budget of a file and the limits of its growth; of several globs that match, later ones win."""
+        bounds: list[dict[str, str]] = []
+        globs: dict[str, None] = {}
+        for tables in (self.budgets, self.growth):
+            matching = [(glob, amounts) for glob, amounts in tables if self._matches(path, glob)]
+            bounds.append({measure: amount for _, table in matching for measure, amount in table.items()})
+            globs |= {f'"{glob}"': None for glob, _ in matching}
+        if not globs:
             return None
-        amounts = {measure: amount for _, table in matching for measure, amount in table.items()}
-        globs = ", ".join(f'"{glob}"' for glob, _ in matching)
-        return Budget(amounts, f"{os.path.relpath(self.path)}, for {globs}")
+        return Budget(bounds[0], bounds[1], f"{os.path.relpath(self.path)}, for {', '.join(globs)}")
 
     def _matches(self, path: str, glob: str) -> bool:
         from fnmatch import fnmatch  # most runs have no tables
@@ -64,7 +75,10 @@ def read_tables(path: str, tables: Mapping[str, Any]) -> Tables:
         path,
         tuple(_ignores(path, tables.get("per-file-ignores", {}))),
         tuple(_severity(path, tables.get("severity", {})).items()),
-        tuple((glob, _budget(path, glob, amounts)) for glob, amounts in tables.get("budgets", {}).items()),
+        *(
+            tuple((glob, _bounds(path, kind, glob, table)) for glob, table in tables.get(kind, {}).items())
+            for kind in _KINDS
+        ),
     )
 
 
@@ -88,15 +102,16 @@ def _severity(path: str, table: Mapping[str, Any]) -> dict[str, str]:
     return dict(table)
 
 
-def _budget(path: str, glob: str, table: Any) -> dict[str, str]:
+def _bounds(path: str, kind: str, glob: str, table: Any) -> dict[str, str]:
+    what, parse, example, examples = _KINDS[kind]
     if not isinstance(table, dict):
-        raise RequestError(f'{path}: the budget of "{glob}" is a table, as {{params = "25M"}}')
+        raise RequestError(f'{path}: the {what} of "{glob}" is a table, as {{params = {example}}}')
     amounts = {}
     for given, amount in table.items():
         measure = given.replace("-", "_")
         if measure not in BUDGETS:
-            raise unknown(path, f'budget of "{glob}":', measure, BUDGETS)
-        if isinstance(amount, bool) or not isinstance(amount, (int, str)) or parse_amount(str(amount)) is None:
-            raise RequestError(f'{path}: {measure} of "{glob}" is an amount, as "25M", "4G" or "8GiB", not {amount!r}')
+            raise unknown(path, f'{what} of "{glob}":', measure, BUDGETS)
+        if isinstance(amount, bool) or not isinstance(amount, (int, str)) or parse(str(amount)) is None:
+            raise RequestError(f'{path}: {measure} of "{glob}" is {examples}, not {amount!r}')
         amounts[measure] = str(amount)
     return amounts

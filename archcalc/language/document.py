@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 
 from archcalc.diagnostics import Findings, RequestError, Source, Span, SpecError, suggest
 from archcalc.language.hints import whole_pairs
@@ -26,6 +27,7 @@ KEYS = {
     "output": "the layer that is the output, or a list of several; default: the last layer",
     "loss": "the training loss",
     "budget": "upper bounds: params, macs, depth, memory (of training), inference_memory",
+    "growth": "how much more than the base of `archcalc lint --base` it may need, as {params: 5%}; keys as of budget",
     "expect": "exact values: params, buffers, macs, other_flops, depth, output; a variant's under its name",
 }
 LOSSES = ("crossentropy", "nll", "mse", "l1", "bce", "bcewithlogits")
@@ -60,6 +62,7 @@ class Document:
         self.outputs: list[Scalar] = []
         self.loss: Scalar | None = None
         self.budget: list[tuple[Scalar, Scalar]] = []
+        self.growth: list[tuple[Scalar, Scalar]] = []
         self.expect: dict[str, list[tuple[Scalar, Node]]] = {}
 
 
@@ -89,6 +92,12 @@ def parse_amount(text: str) -> int | None:
     scale = int(step ** ("kmgt".index(unit[0].lower()) + 1)) if unit else 1
     whole, _, part = number.partition(".")
     return int(whole) * scale + int(part or "0") * scale // int(10 ** len(part))
+
+
+def parse_percent(text: str) -> float | None:
+    """`5%` as 0.05, or None."""
+    number = text[:-1].rstrip() if text.endswith("%") and len(text) <= 40 else ""
+    return float(number) / 100 if re.match(r"\d+(\.\d+)?\Z", number, re.ASCII) else None
 
 
 class _Reader:
@@ -125,7 +134,8 @@ class _Reader:
             document.items = self._layers(values["layers"][1])
         self._output(document, values)
         self._loss(document, values)
-        self._budget(document, values)
+        document.budget = self._bounds("budget", parse_amount, "an amount", "as 25M, 4G or 8GiB", values)
+        document.growth = self._bounds("growth", parse_percent, "a percentage", "as 5%", values)
         self._expect(document, values)
         return document
 
@@ -306,15 +316,24 @@ class _Reader:
             help = f"did you mean `{meant}`?" if meant else f"the losses are {', '.join(LOSSES)}"
             self.findings.error("SPC005", f"no loss is named `{document.loss.text}`", document.loss, help)
 
-    def _budget(self, document: Document, values: dict[str, tuple[Scalar, Node]]) -> None:
-        document.budget = self._numbers("budget", values)
-        for key, value in document.budget:
+    def _bounds(
+        self,
+        name: str,
+        parse: Callable[[str], float | None],
+        what: str,
+        example: str,
+        values: dict[str, tuple[Scalar, Node]],
+    ) -> list[tuple[Scalar, Scalar]]:
+        """A bound for some of `BUDGETS`."""
+        bounds = self._numbers(name, values)
+        for key, value in bounds:
             if key.text not in BUDGETS:
                 meant = suggest(key.text, BUDGETS)
                 help = f"did you mean `{meant}`?" if meant else f"the keys are {', '.join(BUDGETS)}"
-                self.findings.error("SPC003", f"`budget` has no key `{key.text}`", key, help)
-            elif parse_amount(value.text) is None:
-                self.findings.error("SPC005", f"not an amount: `{value.text}`", value, "as 25M, 4G or 8GiB")
+                self.findings.error("SPC003", f"`{name}` has no key `{key.text}`", key, help)
+            elif parse(value.text) is None:
+                self.findings.error("SPC005", f"not {what}: `{value.text}`", value, example)
+        return bounds
 
     def _expect(self, document: Document, values: dict[str, tuple[Scalar, Node]]) -> None:
         if "expect" not in values:

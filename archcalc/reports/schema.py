@@ -85,6 +85,11 @@ def _top_level() -> dict[str, Any]:
             "properties": {name: {"type": ["string", "integer"]} for name in BUDGETS},
             "additionalProperties": False,
         },
+        "growth": {
+            "type": "object",
+            "properties": {name: {"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$"} for name in BUDGETS},
+            "additionalProperties": False,
+        },
         "expect": {
             "type": "object",
             "properties": expectation,

@@ -19,29 +19,34 @@ _STALE = "BUD906"
 
 
 class Budget:
-    """Upper bounds from outside a spec: `amounts` by measure, and who set them."""
+    """Upper bounds from outside a spec: `amounts` and `growth` by measure, and who set them."""
 
-    def __init__(self, amounts: Mapping[str, str], origin: str) -> None:
+    def __init__(self, amounts: Mapping[str, str], growth: Mapping[str, str], origin: str) -> None:
         self.amounts = amounts
+        self.growth = growth
         self.origin = origin
 
 
-def check(spec: str, selection: Selection, budget: Budget | None = None) -> list[Finding]:
+def check(spec: str, selection: Selection, budget: Budget | None = None, base: str | None = None) -> list[Finding]:
     """All findings in the spec at `spec`, a path that may end in `@variant`.
 
     An invalid spec has the findings of its errors, which no selection hides. Findings at one place
-    and of one rule are one: a block's is told once. Raises `RequestError` when the file cannot be read.
+    and of one rule are one: a block's is told once. `base` is the spec as it was. Raises `RequestError` when the file cannot be read.
     """
     path, variant = split_variant(spec)
     try:
         source = read(path)
     except SpecError as error:
         return [_named(diagnostic) for diagnostic in error.diagnostics]
-    return check_source(source, selection, variant, budget)
+    return check_source(source, selection, variant, budget, base)
 
 
 def check_source(
-    source: Source, selection: Selection, variant: str | None = None, budget: Budget | None = None
+    source: Source,
+    selection: Selection,
+    variant: str | None = None,
+    budget: Budget | None = None,
+    base: str | None = None,
 ) -> list[Finding]:
     """As `check`, for a source already read."""
     rules = selection.rules()
@@ -50,14 +55,13 @@ def check_source(
     except SpecError as error:
         return [_named(diagnostic) for diagnostic in error.diagnostics]
     added = _add_budget(graph, budget) if budget else []
-    return check_graph(graph, rules, selection, added, budget)
+    return check_graph(Model(graph, selection.device, base), rules, selection, added, budget)
 
 
 def check_graph(
-    graph: Graph, rules: list[Rule], selection: Selection, added: list[Scalar], budget: Budget | None
+    model: Model, rules: list[Rule], selection: Selection, added: list[Scalar], budget: Budget | None
 ) -> list[Finding]:
-    """What `rules` find in a graph; of its budget the values `added` were set by `budget`."""
-    model = Model(graph, selection.device)
+    """What `rules` find in a model; of its budget the values `added` were set by `budget`."""
     found: dict[tuple[str, str, int, int], Finding] = {}
     for one in rules:
         for finding in one.check(model):
@@ -65,15 +69,14 @@ def check_graph(
     findings = list(found.values())
     if budget and added:
         findings = [told for finding in findings if (told := _outside(finding, added, budget)) is not None]
-    kept = _unsuppressed(findings, graph, rules, selection, model)
+    kept = _unsuppressed(findings, model, rules, selection)
     if selection.severity:
         kept = [f.but(severity=selection.severity_of(f.code, f.name, f.severity)) for f in kept]
     return sorted(kept, key=_order)
 
 
-def _unsuppressed(
-    findings: list[Finding], graph: Graph, rules: list[Rule], selection: Selection, model: Model
-) -> list[Finding]:
+def _unsuppressed(findings: list[Finding], model: Model, rules: list[Rule], selection: Selection) -> list[Finding]:
+    graph = model.graph
     source = graph.document.source
     others = {id(f.place.source): f.place.source for f in findings if f.place.source is not source}
     if not any("archcalc:" in one.text for one in (source, *others.values())):
@@ -97,16 +100,18 @@ def _unsuppressed(
 
 def _add_budget(graph: Graph, budget: Budget) -> list[Scalar]:
     """Put a budget from outside beside the spec's own, whose values come first."""
-    own = {key.text for key, _ in graph.document.budget}
     at = graph.document.model
     added = []
-    for measure, amount in budget.amounts.items():
-        if measure not in own:
-            key, value = (
-                Scalar(text, at.source, at.line, at.column, at.end_line, at.end_column) for text in (measure, amount)
-            )
-            graph.document.budget.append((key, value))
-            added.append(value)
+    for bounds, amounts in ((graph.document.budget, budget.amounts), (graph.document.growth, budget.growth)):
+        own = {key.text for key, _ in bounds}
+        for measure, amount in amounts.items():
+            if measure not in own:
+                key, value = (
+                    Scalar(text, at.source, at.line, at.column, at.end_line, at.end_column)
+                    for text in (measure, amount)
+                )
+                bounds.append((key, value))
+                added.append(value)
     return added
 
 

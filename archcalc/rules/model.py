@@ -7,12 +7,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from archcalc.cost import Costs
-from archcalc.diagnostics import Note
+from archcalc.diagnostics import Note, RequestError, SpecError
 from archcalc.language.document import parse_amount
 from archcalc.language.expressions import describe
 from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node, walk
-from archcalc.network.load import Graph
+from archcalc.network.load import Graph, load_graph
 from archcalc.network.paths import depth, fields
 from archcalc.rules.edges import Edges
 from archcalc.rules.reading import Reading, readings
@@ -34,16 +34,27 @@ class Placed:
 
 
 class Model(Edges):
-    """A graph with its edges, its costs and the places of its layers, and the device it is for if one was named."""
+    """A graph with its edges, its costs and the places of its layers, the device it is for, and the spec as it was."""
 
-    def __init__(self, graph: Graph, device: Device | None = None) -> None:
+    def __init__(self, graph: Graph, device: Device | None = None, base: str | None = None) -> None:
         super().__init__(graph.nodes)
         self.graph = graph
         self.device = device
+        self._base = base
         self.layers = list(_placed(graph.nodes, ()))
         self._place = {id(placed.node): placed for placed in self.layers}
         self._windows: dict[int, list[Window] | None] = {}
         self._owners = {id(owner) for placed in self.layers for owner in placed.node.tied.values()}
+
+    @cached_property
+    def before(self) -> Model | None:
+        """The network as it was in the base; None without one, and when it is not valid."""
+        if self._base is None:
+            return None
+        try:
+            return Model(load_graph(self._base, batch=self.graph.batch), self.device)
+        except (SpecError, RequestError):
+            return None
 
     @cached_property
     def costs(self) -> Costs:

@@ -21,11 +21,12 @@ _CHUNK = 8
 
 
 class Task:
-    """A spec to check, and the budget that others set for it."""
+    """A spec to check, the budget that others set for it, and the spec as it was."""
 
-    def __init__(self, spec: str, budget: Budget | None = None) -> None:
+    def __init__(self, spec: str, budget: Budget | None = None, base: str | None = None) -> None:
         self.spec = spec
         self.budget = budget
+        self.base = base
 
 
 class Outcome:
@@ -70,6 +71,6 @@ def _processes(tasks: int, jobs: int, specs: Sequence[str]) -> int:
 
 def _one(task: Task, selection: Selection) -> Outcome:
     try:
-        return Outcome(task.spec, check(task.spec, selection, task.budget))
+        return Outcome(task.spec, check(task.spec, selection, task.budget, task.base))
     except RequestError as error:
         return Outcome(task.spec, [], str(error))

@@ -43,6 +43,8 @@ def test_all_that_is_missing_is_told():
         ("output: nothing", (4, 9), "no earlier layer is named `nothing`", "name=nothing"),
         ("budget: {params: much}", (4, 18), "not an amount: `much`", "as 25M"),
         ("budget: {flops: 1G}", (4, 10), "`budget` has no key `flops`", "params, macs, depth, memory"),
+        ("growth: {params: 5}", (4, 18), "not a percentage: `5`", "as 5%"),
+        ("growth: {prams: 5%}", (4, 10), "`growth` has no key `prams`", "did you mean `params`?"),
         ("budget: {dept: 5}", (4, 10), "`budget` has no key `dept`", "did you mean `depth`?"),
         ("budget: 25M", (4, 9), "`budget:` takes a mapping", ""),
         ("expect: {params: 1.5}", (4, 18), "`params` is a whole number", "exact number"),
@@ -137,7 +139,20 @@ def test_a_spec_is_a_mapping():
 
 
 def test_nulls_everywhere():
-    keys = ["model", "input", "layers", "blocks", "hparams", "variants", "dims", "output", "loss", "budget", "expect"]
+    keys = [
+        "model",
+        "input",
+        "layers",
+        "blocks",
+        "hparams",
+        "variants",
+        "dims",
+        "output",
+        "loss",
+        "budget",
+        "growth",
+        "expect",
+    ]
     for empty in ("", " ~", " null"):
         diagnostics = refused("".join(f"{key}:{empty}\n" for key in [*keys, "include"]))
         assert {d.place.line for d in diagnostics} >= set(range(2, 12)) - {8}

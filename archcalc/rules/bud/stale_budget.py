@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from archcalc.rules.base import Edit, Finding, Fix, Rule, rule
-from archcalc.rules.memory import inference_bytes, training_bytes
+from archcalc.rules.measures import MEASURES
 from archcalc.rules.model import Model
-
-_NEEDED: dict[str, Callable[[Model], int]] = {
-    "params": lambda model: model.costs.totals.params,
-    "macs": lambda model: model.costs.totals.macs,
-    "depth": lambda model: model.depth,
-    "memory": lambda model: sum(training_bytes(model)),
-    "inference_memory": lambda model: sum(inference_bytes(model)),
-}
 
 
 @rule("BUD906", "stale-budget")
@@ -47,7 +39,7 @@ class StaleBudget(Rule):
         """At the budget's value; a spec with variants has one budget for all of them."""
         if model.graph.document.variants or model.graph.given or model.graph.batch != 1:
             return
-        for measure, need in _NEEDED.items():
+        for measure, need in MEASURES.items():
             for value, limit in model.budgets(measure):
                 needed = need(model)
                 if not limit > 2 * needed > 0:

@@ -1,0 +1,53 @@
+"""BUD905."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archcalc.language.document import parse_percent
+from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.measures import MEASURES, NAMES
+from archcalc.rules.model import Model
+
+
+@rule("BUD905", "grew-since-baseline")
+class GrewSinceBaseline(Rule):
+    """The model needs more than it did, by more than the spec's `growth:` allows.
+
+    A budget is about the whole, `growth:` about one change: small additions, each within the
+    budget, are noticed as well. Compared is with the spec as it was, which `archcalc lint --base`
+    says: a git revision, or a file or folder. In the examples it is a `linear 100`, `relu` and
+    `linear 10`.
+
+    Example:
+        model: example
+        input: [784]
+        layers: [linear 120, relu, linear 10]
+        growth: {params: 5%}
+
+    Use instead:
+        model: example
+        input: [784]
+        layers: [linear 104, relu, linear 10]
+        growth: {params: 5%}
+
+    Reference:
+        The limits of the spec.
+    """
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """At each limit, where there is a base."""
+        before = model.before if model.graph.document.growth else None
+        for key, value in model.graph.document.growth if before else []:
+            assert before is not None
+            limit, measure = parse_percent(value.text), MEASURES[key.text]
+            was, now = measure(before), measure(model)
+            if limit is not None and now > was * (1 + limit):
+                grown = f"{(now - was) / was:.1%} more than the {was:,} of the base" if was else "there were none"
+                yield self.finding(
+                    value,
+                    f"{now:,} {NAMES[key.text]}, {grown}: the limit is {value.text}",
+                    "save elsewhere, or raise the limit with the change that needs it",
+                    before=was,
+                    after=now,
+                )

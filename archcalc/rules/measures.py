@@ -1,0 +1,24 @@
+"""What budgets and limits of growth are about: each measure of `BUDGETS` as a number of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from archcalc.rules.memory import inference_bytes, training_bytes
+from archcalc.rules.model import Model
+
+MEASURES: dict[str, Callable[[Model], int]] = {
+    "params": lambda model: model.costs.totals.params,
+    "macs": lambda model: model.costs.totals.macs // model.graph.batch,
+    "depth": lambda model: model.depth,
+    "memory": lambda model: sum(training_bytes(model)),
+    "inference_memory": lambda model: sum(inference_bytes(model)),
+}
+# As a sentence names them.
+NAMES = {
+    "params": "parameters",
+    "macs": "MACs",
+    "depth": "layers with weights one behind the other",
+    "memory": "bytes for training",
+    "inference_memory": "bytes for inference",
+}
