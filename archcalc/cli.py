@@ -60,6 +60,7 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "ARCHCALC"})
 @click.version_option(__version__, message="archcalc %(version)s", help="Show the version and exit.")
+@click.help_option("-h", "--help", help="Show this message and exit.")  # with no text click looks for translations
 @click.pass_context
 def group(ctx: click.Context) -> None:
     """Calculate and check neural-network architectures, without PyTorch.

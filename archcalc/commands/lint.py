@@ -52,6 +52,7 @@ _FOR_PEOPLE = ("full",)
 )
 @click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; default: as many as pay.")
 @options.color
+@options.help
 @click.pass_context
 @options.guarded
 def command(

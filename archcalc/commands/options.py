@@ -15,6 +15,8 @@ from archcalc.terminal import COLORS, complain
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 color = click.option("--color", type=click.Choice(COLORS), default="auto", help="Colour in the output.")
+# With its text given click need not look for translations, which takes a millisecond.
+help = click.help_option("-h", "--help", help="Show this message and exit.")
 batch = click.option("--batch", type=click.IntRange(1, 2**40 - 1), default=1, show_default=True, help="Batch size.")
 settings = click.option(
     "--set",

@@ -36,6 +36,7 @@ _MANY = 200
 @click.option("--format", "format", type=click.Choice(("text", "json", "csv", "markdown")), default="text", show_default=True,
               help="Form of the output.")  # fmt: skip
 @options.color
+@options.help
 @options.guarded
 def command(
     specs: tuple[str, ...],
