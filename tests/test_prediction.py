@@ -98,6 +98,13 @@ def test_weights_of_small_networks_stay_in_the_cache():
     assert Model(device(coefficients={}, pools={})).inference_phase([operation()]) == "forward"
 
 
+def test_a_step_takes_its_tensors_and_bytes():
+    model = Model(device(coefficients={}, pools={}, steps={"adam": [2.0, 0.5]}))
+    assert model.step_seconds("adam", 3, 10) == 11
+    with pytest.raises(KeyError):
+        model.step_seconds("sgd", 1, 1)
+
+
 def test_kinds_have_neighbours():
     assert pool_of("linear") == pool_of("convolution") == PRODUCTS
     assert pool_of("relu") == pool_of("maxpool") == ELEMENTWISE

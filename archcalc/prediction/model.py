@@ -82,6 +82,9 @@ class Model:
             self._coefficients = _checked(calibration["coefficients"])
             self._pools = _checked(calibration["pools"])
             self._cache_bytes = float(calibration.get("cache_bytes", 0))
+            self._steps = {
+                name: (float(each), float(byte)) for name, (each, byte) in calibration.get("steps", {}).items()
+            }
             for phase in self._coefficients:
                 operator.itemgetter(PRODUCTS, ELEMENTWISE)(self._pools[phase])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -90,6 +93,11 @@ class Model:
     def seconds(self, operation: Operation, phase: str = "forward") -> float:
         """How long all runs of an operation take in a phase. Raises `KeyError` for a phase without coefficients."""
         return sum(self.parts(operation, phase))
+
+    def step_seconds(self, optimizer: str, tensors: int, bytes: int) -> float:
+        """How long a step over so many parameter tensors of so many bytes takes. Raises `KeyError` where it was not measured."""
+        each, byte = self._steps[optimizer]
+        return each * tensors + byte * bytes
 
     def inference_phase(self, found: Sequence[Operation]) -> str:
         """Which of `PHASES` a network's inference is in: its weights stay cached where all it touches takes little of the cache."""

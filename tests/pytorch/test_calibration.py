@@ -25,6 +25,7 @@ from archcalc.pytorch.calibration.fit import Point, fit
 from archcalc.pytorch.calibration.measure import Measurement, Rotation, Stopwatch, measure
 from archcalc.pytorch.calibration.nnls import nonnegative
 from archcalc.pytorch.calibration.sample import Sample, sample_of
+from archcalc.pytorch.profile import OPTIMIZERS
 from archcalc.pytorch.timing import Times
 from tests.conftest import SPECS
 
@@ -84,6 +85,10 @@ def test_what_is_avoided_or_too_large_is_not_drawn():
         totals = Costs(sample.graph()).totals
         assert totals.flops <= 1e6
         assert 4 * totals.params <= 1e5
+
+
+def test_drawing_ends_where_nothing_is_small_enough():
+    assert list(draw([], Random(0), 0, 0)) == []
 
 
 # -- how it is measured ---------------------------------------------------------------------
@@ -225,6 +230,15 @@ def test_a_calibration_is_a_device_that_predicts(tiny, tmp_path):
         assert all(sum(model.seconds(one, phase) for one in found) > 0 for phase in PHASES)
 
 
+def test_steps_of_optimizers_are_measured(tiny):
+    model = Model(tiny.device)
+    for name in OPTIMIZERS:
+        one, many, large = (model.step_seconds(name, *size) for size in ((1, 4000), (50, 4000), (1, 40_000_000)))
+        assert 0 < one < many < 1
+        assert one < large < 1
+    assert model.step_seconds("adam", 10, 10**7) > model.step_seconds("sgd", 10, 10**7)
+
+
 def test_measured_layers_are_kept_with_the_device(tiny):
     packed = tiny.device.calibration["measured"]
     assert [Measured.unpacked(one) for one in packed] == [Measured.unpacked(one.packed()) for one in tiny.measured]
@@ -257,6 +271,22 @@ def test_an_interrupt_keeps_what_is_enough(after, monkeypatch):
         made = calibrate(Request())
         assert made.interrupted
         assert len(made.measured) == after
+
+
+def test_layers_without_a_kernel_are_passed_over(monkeypatch):
+    real = calibrating.measure
+    refused = []
+
+    def measure_some(sample, *rest):
+        if sample.op == "conv":
+            refused.append(sample)
+            raise RuntimeError("\"slow_conv2d_cpu\" not implemented for 'Half'")
+        return real(sample, *rest)
+
+    monkeypatch.setattr(calibrating, "measure", measure_some)
+    made = calibrate(Request(seconds=20.0, most=42))
+    assert refused
+    assert not any("convolution" in one.label.split() and "transposed" not in one.label for one in made.measured)
 
 
 @pytest.mark.cuda

@@ -14,10 +14,11 @@ from archcalc.diagnostics import RequestError
 from archcalc.network.load import Graph
 from archcalc.prediction.operations import operations
 from archcalc.pytorch.calibration import machine, preflight
-from archcalc.pytorch.calibration.device_file import Conditions, Measured, device_of
+from archcalc.pytorch.calibration.device_file import Conditions, Measured, Rates, device_of
 from archcalc.pytorch.calibration.draw import draw
 from archcalc.pytorch.calibration.measure import Stopwatch, measure
 from archcalc.pytorch.calibration.sample import Sample
+from archcalc.pytorch.calibration.steps import step_coefficients
 from archcalc.pytorch.names import BuildError
 from archcalc.pytorch.setup import Setup, applied, find_device
 
@@ -28,6 +29,10 @@ LEAST = 40
 # A layer may take this share of its time for one run, so that there are several.
 _SHARE = 1 / 12
 _LARGEST_BYTES = 1e8
+# PyTorch has no kernel for the layer's type on this device, or no memory for so large a layer.
+_PASSED_OVER = ("not implemented", "out of memory", "can't allocate")
+# The share of the time that goes to optimizers.
+_STEPS_SHARE = 0.03
 
 
 @dataclass(frozen=True)
@@ -86,35 +91,42 @@ def calibrate(
         watch = Stopwatch(device, request.threads)
         progress(0.0, "matrix products and copies")
         peak, bandwidth = machine.peak_flops(device, request.dtype, watch), machine.bandwidth(device, watch)
+        progress(0.0, "steps of optimizers")
+        steps = step_coefficients(device, request.dtype, watch, _STEPS_SHARE * request.seconds)
+        rates = Rates(peak, bandwidth, steps)
         try:
-            for one in _measurements(request, graphs, device, watch, peak, bandwidth):
+            for one in _measurements(request, graphs, device, watch, rates):
                 found.append(one)
                 progress((time.perf_counter() - start) / request.seconds, one.label)
                 if len(found) >= request.most or time.perf_counter() - start >= request.seconds:
                     break
         except KeyboardInterrupt:
             interrupted = True
+        finally:
+            torch.set_flush_denormal(False)
     if len(found) < LEAST:
         raise RequestError(
             f"{len(found)} layers were measured, and a fit needs {LEAST}: "
             + ("it was interrupted too early" if interrupted else "give it more --time and --layers")
         )
     conditions = Conditions.now(device, request.dtype, request.threads, request.name)
-    return Calibration(
-        device_of(conditions, peak, bandwidth, found), found, time.perf_counter() - start, interrupted
-    )  # fmt: skip
+    return Calibration(device_of(conditions, rates, found), found, time.perf_counter() - start, interrupted)
 
 
 def _measurements(
-    request: Request, graphs: Sequence[Graph], device: torch.device, watch: Stopwatch, peak: float, bandwidth: float
+    request: Request, graphs: Sequence[Graph], device: torch.device, watch: Stopwatch, rates: Rates
 ) -> Iterator[Measured]:
     each = request.seconds / ENOUGH
     cache = machine.cache_bytes(device)
     stored = "fp32" if request.dtype == "tf32" else request.dtype  # tf32 is a way to compute with fp32
-    most_bytes = min(_LARGEST_BYTES, max(1e5, bandwidth * each * _SHARE))
-    for sample in draw(graphs, Random(request.seed), peak * each * _SHARE, most_bytes, request.avoid):
+    most_bytes = min(_LARGEST_BYTES, max(1e5, rates.bandwidth * each * _SHARE))
+    for sample in draw(graphs, Random(request.seed), rates.flops * each * _SHARE, most_bytes, request.avoid):
         try:
             taken = measure(sample, device, request.dtype, cache, each, watch)
-        except (BuildError, NotImplementedError):
-            continue  # a layer that PyTorch has no kernel for on this device, or that is not written yet
+        except BuildError:
+            continue  # a layer that is not written yet
+        except (RuntimeError, MemoryError) as error:
+            if any(words in str(error) for words in _PASSED_OVER) or isinstance(error, MemoryError):
+                continue
+            raise
         yield Measured.of(sample.op, operations(taken.graph, stored), taken.seconds)

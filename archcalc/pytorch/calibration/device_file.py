@@ -19,6 +19,8 @@ from archcalc.pytorch.calibration.fit import Fit, Point, fit
 from archcalc.pytorch.setup import device_name
 
 SOURCE = "archcalc calibrate"
+# What a driver takes for a process before its first tensor; an estimate.
+_CONTEXT_BYTES = 524_288_000
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,22 @@ class Measured:
         )
 
 
-def device_of(conditions: Conditions, peak: float, bandwidth: float, measured: Sequence[Measured]) -> Device:
+@dataclass(frozen=True)
+class Rates:
+    """What is measured beside layers.
+
+    Attributes:
+        flops: FLOP/s of the best matrix product.
+        bandwidth: bytes a second of a copy, read and written.
+        steps: for each optimizer the seconds for a parameter tensor and for a byte of parameters.
+    """
+
+    flops: float
+    bandwidth: float
+    steps: Mapping[str, Sequence[float]]
+
+
+def device_of(conditions: Conditions, rates: Rates, measured: Sequence[Measured]) -> Device:
     """The device with coefficients fitted to what was measured. Raises `RequestError` for too few kinds of layers."""
     points = {
         phase: [
@@ -117,11 +134,13 @@ def device_of(conditions: Conditions, peak: float, bandwidth: float, measured: S
         "kinds": _by_kind(fits),
         "coefficients": {phase: one.coefficients for phase, one in fits.items()},
         "pools": {phase: one.pools for phase, one in fits.items()},
+        "steps": {name: list(each) for name, each in rates.steps.items()},
         "measured": [one.packed() for one in measured],
     }
     return Device(
-        conditions.name, conditions.title, conditions.kind, conditions.memory_bytes, 0, bandwidth,
-        {conditions.dtype: peak}, conditions.processors, SOURCE, calibration,
+        conditions.name, conditions.title, conditions.kind, conditions.memory_bytes,
+        0 if conditions.kind == "cpu" else _CONTEXT_BYTES, rates.bandwidth, {conditions.dtype: rates.flops},
+        conditions.processors, SOURCE, calibration,
     )  # fmt: skip
 
 

@@ -21,6 +21,8 @@ _WIDTHS = ("channels", "features", "hidden", "dim", "vocab")
 # How far sizes are drawn around those of a spec: channels a factor 2, positions along an axis 1.5.
 _WIDTH_RANGE, _POSITION_RANGE = 1.0, 0.6
 _TRIES = 20
+# After so many in a row that are too large or were drawn before, no more are drawn.
+_MOST_MISSES = 2000
 
 
 def histogram(graphs: Sequence[Graph]) -> Counter[Sample]:
@@ -51,7 +53,9 @@ def _parse(line: str) -> Sample:
 def draw(
     graphs: Sequence[Graph], rng: Random, most_flops: float, most_bytes: float, avoid: Collection[Sample] = ()
 ) -> Iterator[Sample]:
-    """Distinct samples without end, one from the specs and one around them in turn; around typical ones without specs.
+    """Distinct samples, one from the specs and one around them in turn; around typical ones without specs.
+
+    They end where hardly any that is drawn is small enough.
 
     Args:
         graphs: the specs.
@@ -63,13 +67,18 @@ def draw(
     given = histogram(graphs)
     own = _weighted(given, rng)
     neighbours, others = _endless(list(given), rng), _endless(typical(), rng)
+    misses = 0
     for index in itertools.count():
+        if misses > _MOST_MISSES:
+            return
+        misses += 1
         sample = next(own, None) if index % 2 == 0 else None
         if sample is None:
             # Layers that the specs do not have are measured as well: others will be predicted.
             sample = around(next(neighbours if given and index % 4 < 3 else others), rng)
         if sample is not None and sample not in seen and _is_measurable(sample, most_flops, most_bytes):
             seen.add(sample)
+            misses = 0
             yield sample
 
 

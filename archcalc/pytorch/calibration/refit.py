@@ -10,7 +10,7 @@ from archcalc.devices import Device
 from archcalc.diagnostics import RequestError
 from archcalc.prediction.model import Model
 from archcalc.prediction.operations import Operation, operations
-from archcalc.pytorch.calibration.device_file import Conditions, Measured, device_of
+from archcalc.pytorch.calibration.device_file import Conditions, Measured, Rates, device_of
 from archcalc.pytorch.profile import Profile
 from archcalc.pytorch.setup import Setup
 
@@ -57,7 +57,8 @@ def extended(device: Device, profile: Profile) -> tuple[Device, int]:
     calibration = device.calibration or {}
     measured = [*(Measured.unpacked(one) for one in calibration["measured"]), *added]
     conditions = _conditions(device)
-    made = device_of(conditions, device.peaks[conditions.dtype], device.bandwidth, measured)
+    rates = Rates(device.peaks[conditions.dtype], device.bandwidth, calibration.get("steps", {}))
+    made = device_of(conditions, rates, measured)
     return replace(made, peaks=device.peaks, context_bytes=device.context_bytes, source=device.source), len(added)
 
 
