@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from archcalc.cost import Costs
-from archcalc.devices import Device, find
+from archcalc.devices import Device
 from archcalc.diagnostics import RequestError
 from archcalc.network.load import load_graph
 from archcalc.prediction.model import ELEMENTWISE, FEATURES, PRODUCTS, Model, features, pool_of, roofline
@@ -89,28 +89,6 @@ def test_coefficients_are_seconds_for_each_feature():
         model.seconds(operation(), "backward")
 
 
-def test_what_a_device_does_at_the_same_time_takes_no_longer():
-    pools = {"forward": {PRODUCTS: [0, 3.0, 0, 0, 4.0, 0]}}
-    one = operation(flops=1, weight_bytes=1, runs=2)
-    for overlap, seconds in ((1, 14), (2, 10)):
-        model = Model(device(coefficients={"forward": {}}, pools=pools, overlap=overlap))
-        assert model.seconds(one) == pytest.approx(seconds)
-
-
-def test_kinds_that_nothing_is_known_about():
-    model = Model(device(coefficients={"forward": {"linear": [1] * 6}}, pools={"forward": {ELEMENTWISE: [1] * 6}}))
-    assert [model.knows(kind, "forward") for kind in ("linear", "relu", "gru")] == ["linear", ELEMENTWISE, ""]
-    assert model.knows("linear", "backward") == ""
-
-
-@pytest.mark.parametrize("name", ["a100", "a40", "h100"])
-def test_gpus_come_with_coefficients(name):
-    model = Model(found := find(name))
-    square = operation(m=4096, n=4096, k=4096, flops=2 * 4096**3, in_bytes=2**25, weight_bytes=2**25, out_bytes=2**25)
-    assert 0.5 < roofline(square, found, "fp16") / model.seconds(square) < 1
-    assert found.calibration["error"]["forward"]["mean"] < 0.08
-
-
 def test_weights_of_small_networks_stay_in_the_cache():
     pools = {phase: {PRODUCTS: [1.0] * 6, ELEMENTWISE: [1.0] * 6} for phase in ("forward", "cached forward")}
     model = Model(device(coefficients={}, pools=pools, cache_bytes=800))
@@ -145,7 +123,7 @@ def test_the_roofline_is_the_slower_of_both():
         {"coefficients": {"forward": {"linear": [1]}}, "pools": {}},
         {"coefficients": {"forward": {"linear": [-1] * len(FEATURES)}}, "pools": {}},
         {"coefficients": {"forward": {"linear": ["x"] * len(FEATURES)}}, "pools": {}},
-        {"coefficients": {}, "pools": {}, "overlap": 0.5},
+        {"coefficients": {"forward": {}}, "pools": {"forward": {PRODUCTS: [1] * len(FEATURES)}}},
     ],
 )
 def test_a_calibration_that_is_not_one(calibration):

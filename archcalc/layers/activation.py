@@ -7,18 +7,24 @@ from typing import ClassVar
 from archcalc.layers.arguments import Number, Whole, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, given, module
+from archcalc.layers.saved import INPUT, OUTPUT, Saved, Saving
 from archcalc.layers.tensor import CHANNELS_FIRST, Shape, Tensor
 
 
 class Activation(Layer):
-    """A function of each element; `each` is its operations for one."""
+    """A function of each element; `each` is its operations for one, `keeps` what its derivative is computed from."""
 
     elementwise = True
     each: ClassVar[int] = 1
+    keeps: ClassVar[Saved] = INPUT
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """`each` operations an element."""
         return self.each * y.elements
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """The input or the output."""
+        return how.first(self.keeps)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -30,6 +36,7 @@ class ReLU(Activation):
     """max(x, 0). One comparison. Source: torch.nn.ReLU."""
 
     each = 1
+    keeps = OUTPUT
 
 
 @layer("relu6")
@@ -44,6 +51,7 @@ class Sigmoid(Activation):
     """1 / (1 + exp(-x)). Sign, exponential, addition, division. Source: torch.nn.Sigmoid."""
 
     each = 4
+    keeps = OUTPUT
 
 
 @layer("tanh")
@@ -51,6 +59,7 @@ class Tanh(Activation):
     """tanh(x). One hyperbolic tangent. Source: torch.nn.Tanh."""
 
     each = 1
+    keeps = OUTPUT
 
 
 @layer("silu", aliases=("swish",))
@@ -125,6 +134,10 @@ class PReLU(Activation):
         """The slopes."""
         return {"weight": (self.parameters,)}
 
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """The input, for the gradient of the slopes."""
+        return INPUT
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         return module("nn.PReLU", **given(num_parameters=(self.parameters, 1)))
@@ -181,6 +194,10 @@ class _Softmax(Layer):
         else:
             self.axis_index("axis", x)
         return x.like(x.shape)
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """The output."""
+        return how.first(OUTPUT)
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Maximum, subtraction, exponential, sum, division (or logarithm and subtraction)."""

@@ -5,8 +5,12 @@ from __future__ import annotations
 from archcalc.layers.arguments import Body, Number, Operands, Text, Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, expression, module
+from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.tensor import FEATURES_LAST, Shape, Tensor
 from archcalc.quantity import product
+
+# Bytes of an index (int64).
+_INDEX = 8
 
 
 def _numbers_only(op: str, tensors: tuple[Tensor, ...]) -> None:
@@ -60,6 +64,19 @@ class MatMul(Layer):
     def backward_macs(self, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
         """As many as forward for each operand whose gradient is needed."""
         return self.macs(y, *inputs) * sum(needs)
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """Each factor for the other's gradient; one that is stretched over a stack is copied."""
+        kept, extra = [], {}
+        for index, other in ((0, 1), (1, 0)):
+            if how.needs[other]:
+                factor = inputs[index]
+                if factor.shape[:-2] == y.shape[:-2]:
+                    kept.append(index)
+                else:
+                    elements = product((*y.shape[:-2], *factor.shape[-2:]))
+                    extra[f"operand {index}"] = how.batch * int(elements) * how.width
+        return Saved(tuple(kept), extra=extra)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -173,6 +190,26 @@ class Einsum(Layer):
         """As many as forward for each operand whose gradient is needed."""
         return self.macs(y, *inputs) * sum(needs)
 
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """Each of two operands for the other's gradient; a sum over one operand keeps nothing.
+
+        An operand of which an axis is summed away first is kept as that sum.
+        """
+        if len(inputs) == 1:
+            return Saved()
+        terms, right = self._terms()
+        kept, extra = [], {}
+        for index, other in ((0, 1), (1, 0)):
+            if not how.needs[other]:
+                continue
+            sizes = dict(zip(terms[index], inputs[index].shape))
+            left = [letter for letter in terms[index] if letter in right or letter in terms[other]]
+            if all(letter in left or sizes[letter] == 1 for letter in terms[index]):
+                kept.append(index)
+            else:
+                extra[f"operand {index}"] = how.batch * int(product(sizes[letter] for letter in left)) * how.width
+        return Saved(tuple(kept), extra=extra)
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         terms, right = self._terms()
@@ -252,6 +289,20 @@ class MoE(Layer):
         """Softmax over the experts, and the weighted sum of the chosen ones' outputs."""
         positions = product(inputs[0].shape[:-1])
         return 5 * positions * self.experts + 2 * self.top_k * y.elements
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """The router's input, softmax and choice; for each token sent, where it goes, its weight and its output."""
+        positions = how.batch * int(product(inputs[0].shape[:-1]))
+        sent = positions * int(self.top_k)
+        router = positions * (int(self.experts) + 1) * how.width + sent * (_INDEX + how.width)
+        return Saved(
+            (0, 1),
+            extra={
+                "router": router,
+                "routes": sent * (2 * _INDEX + (how.width if how.needs[1] else 0)),
+                "weighted outputs": sent * int(y.shape[-1]) * how.width,
+            },
+        )
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

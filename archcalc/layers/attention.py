@@ -6,35 +6,13 @@ from archcalc.layers.arguments import Flag, Letters, Number, Reference, Whole, a
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, expression, given, module
 from archcalc.layers.position import ROTATION
+from archcalc.layers.saved import Saved, Saving
+from archcalc.layers.scores import eager_scores, fused_scores, multihead_inputs, visible_scores
 from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST, Shape, Tensor
 from archcalc.quantity import product
 
 # Operations on one attention score: scaling (1), softmax (5), a bias (1), a soft cap (3).
 _SCORE, _BIAS, _SOFTCAP = 6, 1, 3
-
-
-def visible_scores(queries: int, keys: int, causal: bool, window: int | None) -> int:
-    """How many of the queries·keys scores a mask lets through.
-
-    Causal: query i sees keys 0..i. A window w: only keys less than w positions away.
-    """
-    if not causal and window is None:
-        return queries * keys
-    reach = keys + queries if window is None else min(window, keys + queries)
-    # Keys up to the query itself: i - j in [0, reach), j < keys.
-    before = _staircase(queries, reach) - _staircase(max(0, queries - keys), reach)
-    if causal:
-        return before
-    after = _staircase(keys - 1, reach - 1) - _staircase(max(0, keys - 1 - queries), reach - 1) if keys > 1 else 0
-    return before + after
-
-
-def _staircase(rows: int, reach: int) -> int:
-    """1 + 2 + ... over `rows` rows, no row longer than `reach`."""
-    if rows <= 0 or reach <= 0:
-        return 0
-    growing = min(rows, reach)
-    return growing * (growing + 1) // 2 + (rows - growing) * reach
 
 
 @layer("attention", first="heads", aliases=("multiheadattention", "mha", "selfattention", "multihead_attention"))
@@ -73,10 +51,7 @@ class Attention(Layer):
         Whole, "a position sees only those less than this far away", default=None, min=1, aliases=("sliding_window",)
     )
     kv: Tensor | None = arg(
-        Reference,
-        "layer that keys and values come from; default: the input",
-        default=None,
-        aliases=("memory", "context", "encoder"),
+        Reference, "source of keys and values; default: the input", default=None, aliases=("memory",)
     )
     relbias: Tensor | None = arg(Reference, "a [heads, queries, keys] table added to the scores", default=None)
     softcap: float | None = arg(Number, "scores are bounded to ± this", default=None, above=0)
@@ -166,6 +141,15 @@ class Attention(Layer):
             and self.softcap is None
             and not self.qknorm
         )
+
+    @property
+    def wants_order(self) -> bool:  # type: ignore[override]
+        """torch.nn.MultiheadAttention puts the axes in an order of its own."""
+        return not self._is_multihead_attention()
+
+    def reorders(self, x: Tensor, batch: int) -> bool:
+        """torch.nn.MultiheadAttention gives positions first in memory."""
+        return self._is_multihead_attention() and batch * product(x.shape[:-2]) > 1 and x.shape[-2] > 1
 
     def _biased(self, letter: str) -> bool:
         return letter in self.bias if isinstance(self.bias, str) else self.bias
@@ -262,6 +246,39 @@ class Attention(Layer):
             positions = min(self.window, positions)  # of equal ones the window, which does not grow
         shape = (*x.shape[:-2], self._key_heads, positions, self._head)
         return {"keys": shape, "values": shape}
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """What its projections read, queries, keys and values, and what the scores' kernel keeps."""
+        x, keys = inputs[0], self._keys(inputs[0])
+        rows = how.batch * int(product(x.shape[:-2]))
+        queries, keyed = rows * int(x.shape[-2]), rows * int(keys.shape[-2])
+        heads, inner, width = int(self.heads), int(self.heads * self._head), how.width
+        fused = how.attention == "flash"
+        if self._is_multihead_attention():
+            fused |= how.attention is None and self.relbias is None and (how.gpu or not self.dropout)
+            alone = self.kv is None or self.kv is x
+            kept, extra = multihead_inputs(how, rows, x, None if alone else keys, fused)
+            mask = width if fused else int(self.relbias is not None)
+        else:
+            kept, extra, mask = (0,) if self.kv is None else (0, 1), {}, int(not fused)
+            shared = int(self._key_heads * self._head) if fused else inner
+            extra["queries, keys and values"] = (queries * inner + 2 * keyed * shared) * width
+            if self.qknorm:
+                normed = queries * heads + keyed * int(self._key_heads)
+                extra["norms"] = normed * (2 * int(self._head) * width + 4)
+            if self.rope is not None:
+                extra["angles"] = int((x.shape[-2] + keys.shape[-2]) * self._head) * width
+        if self.causal or self.window is not None:
+            extra["mask"] = int(x.shape[-2] * keys.shape[-2]) * mask
+        pairs = queries * int(keys.shape[-2]) * heads
+        scores = fused_scores(queries * heads) if fused else eager_scores(how, pairs, self.dropout, self.softcap)
+        if self._is_multihead_attention() and not fused:
+            scores["scaled queries and keys"] = (queries + keyed) * inner * width
+        passing = (queries + 2 * keyed) * inner  # measured: their gradients, or those of the scores as well
+        if not fused:
+            passing = max(passing, pairs - queries * inner if self.dropout else 2 * pairs - passing)
+        scores["output of the scores"] = queries * inner * width
+        return Saved(kept, extra=extra | scores, forward=passing * width, backward=passing * width)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -361,6 +378,20 @@ class SDPA(Layer):
     def kept(self, y: Tensor, *inputs: Tensor) -> dict[str, Shape]:
         """Keys and values, once where they are one tensor."""
         return {"keys": self.k.shape} | ({"values": self.v.shape} if self.v is not self.k else {})
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """Queries, keys and values, and what the scores' kernel keeps."""
+        q, k = self.q, self.k
+        queries = how.batch * int(product(q.shape[:-1]))
+        fused = how.attention == "flash" or (
+            how.attention is None and q.rank == 3 and (how.gpu or q.shape[-1] == self.v.shape[-1])
+        )
+        if fused:
+            return Saved((0, 1, 2), True, fused_scores(queries))
+        extra = eager_scores(how, queries * int(k.shape[-2]))
+        copies = (q.elements if how.needs[1] else 0) + (k.elements if how.needs[0] else 0)
+        extra["scaled queries and keys"] = how.batch * int(copies) * how.width
+        return Saved((2,) if how.needs[0] or how.needs[1] else (), extra=extra)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

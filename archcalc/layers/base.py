@@ -12,6 +12,7 @@ from typing import Any, ClassVar, TypeVar
 
 from archcalc.layers.arguments import Argument, Body, Operands, Reference
 from archcalc.layers.code import Code
+from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST, Layout, Shape, Tensor
 
 # How PyTorch passes on the sizes that a spec never states.
@@ -73,6 +74,12 @@ class Layer:
     passes_gradients: ClassVar[bool] = True
     # False for layers that pass token ids through as they are.
     numeric: ClassVar[bool] = True
+    # True: the gradient of the output is that of each input, and takes no memory of its own.
+    hands_on: ClassVar[bool] = False
+    # True: an input whose elements lie in another order than its axes is copied first.
+    wants_order: ClassVar[bool] = False
+    # True: the output is the same for every sample and stored once.
+    stored_once: ClassVar[bool] = False
     # The argument that every key not declared is read as, for layers that name sizes freely.
     free_keys: ClassVar[Argument | None] = None
 
@@ -115,6 +122,18 @@ class Layer:
         A sequence is generated so: what earlier positions gave is kept instead of computed again.
         """
         return {}
+
+    def shares(self, x: Tensor) -> bool:
+        """Whether the output is memory of the input when it runs; a view always is."""
+        return self.view
+
+    def reorders(self, x: Tensor, batch: int) -> bool:
+        """Whether the elements of the output lie in memory in another order than its axes."""
+        return False
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """What autograd keeps for the backward pass; by default nothing, as for sums and views."""
+        return NOTHING
 
     def field(self, x: Tensor) -> list[tuple[int, int]] | None:
         """For each spatial axis what one output sees: (extent, step); None when positions change."""

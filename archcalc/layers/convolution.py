@@ -7,6 +7,7 @@ from typing import Any
 from archcalc.layers.arguments import Flag, Size, Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, given, module, sized
+from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.tensor import CHANNELS_FIRST, Shape, Tensor
 from archcalc.quantity import product
 
@@ -65,6 +66,11 @@ class Convolution(Layer):
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One addition an output element for the bias."""
         return y.elements if self.bias else 0
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """The input, for the gradient of the weights; oneDNN's backward reorders those of a larger kernel once."""
+        weights = int(product(self.params(inputs[0])["weight"])) * how.width
+        return Saved((0,), backward=0 if how.gpu or set(self.kernel) == {1} else weights)
 
     def field(self, x: Tensor) -> list[tuple[int, int]] | None:
         """A window spans dilation·(kernel − 1) + 1 inputs."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from archcalc.layers.arguments import Flag, Number, Size, Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, given, module
+from archcalc.layers.saved import INPUT, Saved, Saving
 from archcalc.layers.tensor import FEATURES_LAST, Shape, Tensor
 
 
@@ -14,6 +15,7 @@ class Linear(Layer):
 
     layout = FEATURES_LAST
     wants = "a vector or a sequence of vectors"
+    wants_order = True
     depth = 1
 
     features: int = arg(Whole, "output features", min=1, aliases=("out_features", "units"))
@@ -35,6 +37,10 @@ class Linear(Layer):
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One addition an output element for the bias."""
         return y.elements if self.bias else 0
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """The input, for the gradient of the weights."""
+        return INPUT
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -68,6 +74,10 @@ class Embedding(Layer):
     def params(self, x: Tensor) -> dict[str, Shape]:
         """The table."""
         return {"weight": (self.vocab, self.dim)}
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """The ids."""
+        return INPUT
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -119,6 +129,10 @@ class LayerScale(Layer):
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One product an element."""
         return y.elements
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """The input, for the gradient of the factors."""
+        return INPUT
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from archcalc.layers.arguments import Body, Operands, Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, expression
+from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.tensor import FEATURES_LAST, Tensor
+from archcalc.quantity import product
 
 
 def _joined(sign: str, tensors: tuple[Tensor, ...]) -> Code:
@@ -92,6 +94,7 @@ class _Elementwise(Layer):
 class Add(_Elementwise):
     """Sum of its operands, element by element; one operand may stand twice. Source: torch.add."""
 
+    hands_on = True
     operands: tuple[Tensor, ...] = arg(Operands, "what is added")
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -104,6 +107,23 @@ class Mul(_Elementwise):
     """Product of its operands, element by element. Source: torch.mul."""
 
     operands: tuple[Tensor, ...] = arg(Operands, "what is multiplied")
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """Each factor of a product whose other factor needs a gradient; products in between are new."""
+        kept: dict[int, None] = {}
+        extra: dict[str, int] = {}
+        shape, before = inputs[0].shape, how.needs[0]
+        for index in range(1, len(inputs)):
+            if how.needs[index]:
+                if index == 1:
+                    kept[0] = None
+                else:
+                    extra[f"product {index}"] = how.batch * int(product(shape)) * how.width
+            if before:
+                kept[index] = None
+            before = before or how.needs[index]
+            shape = _broadcast(self.op, inputs[: index + 1])
+        return Saved(tuple(kept), extra=extra)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -125,6 +145,7 @@ class Sub(_Elementwise):
 class Concat(Layer):
     """Operands side by side, by default along channels or features. Source: torch.cat."""
 
+    hands_on = True
     takes_input = False
     numeric = False
 
@@ -157,6 +178,7 @@ class Concat(Layer):
 class Residual(Layer):
     """x + f(x), or shortcut(x) + f(x). [...] -> the same shape as f. Source: He et al. 2016."""
 
+    hands_on = True
     layers: tuple[Tensor, ...] = arg(Body, "f, a list of layers")
     shortcut: tuple[Tensor, ...] | None = arg(Body, "layers on the way around f; default: none", default=None)
 

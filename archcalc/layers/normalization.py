@@ -5,12 +5,17 @@ from __future__ import annotations
 from archcalc.layers.arguments import Flag, Number, Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, given, module
+from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST, Shape, Tensor
 from archcalc.quantity import product
 
 
 def _affine(size: int, weight: bool, bias: bool) -> dict[str, Shape]:
     return {name: (size,) for name, there in (("weight", weight), ("bias", weight and bias)) if there}
+
+
+# Bytes of a mean or a variance, which are fp32 whatever the input is.
+_STATISTIC = 4
 
 
 class _ChannelNorm(Layer):
@@ -43,6 +48,11 @@ class BatchNorm(_ChannelNorm):
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """At inference a channel's mean, variance, scale and shift fold into one product and one sum."""
         return 2 * y.elements
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """The input, and mean and deviation of each channel."""
+        statistics = Saved((0,), extra={"statistics": 2 * _STATISTIC * int(y.shape[0])})
+        return statistics if self.affine else how.first(statistics)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -79,6 +89,11 @@ class GroupNorm(_ChannelNorm):
         """Mean (1), centring (1), variance (2), division (1), scale and shift (2), as for one row."""
         return (7 if self.affine else 5) * y.elements
 
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """The input, and mean and deviation of each group."""
+        statistics = Saved((0,), extra={"statistics": 2 * _STATISTIC * how.batch * int(self.groups)})
+        return statistics if self.affine else how.first(statistics)
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         plain = given(eps=(self.eps, 1e-5), affine=(self.affine, True))
@@ -113,6 +128,14 @@ class InstanceNorm(_ChannelNorm):
         """Mean (1), centring (1), variance (2), division (1), scale and shift (2)."""
         return (7 if self.affine else 5) * y.elements
 
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """The input, and mean and deviation of each channel; PyTorch repeats the scales for each sample."""
+        channels = how.batch * int(y.shape[0])
+        statistics = 2 * _STATISTIC * channels
+        if not self.affine:
+            return how.first(Saved((0,), extra={"statistics": statistics}))
+        return Saved((0,), extra={"statistics": statistics, "scales": channels * how.width})
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         plain = given(eps=(self.eps, 1e-5), affine=(self.affine, False))
@@ -121,6 +144,7 @@ class InstanceNorm(_ChannelNorm):
 
 class _FeatureNorm(Layer):
     layout = FEATURES_LAST
+    wants_order = True
     wants = "vectors of features in the last axis"
 
     eps: float = arg(Number, "added to the variance", default=1e-5, min=0)
@@ -140,6 +164,12 @@ class LayerNorm(_FeatureNorm):
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Mean (1), centring (1), variance (2), division (1), scale (1) and shift (1)."""
         return (5 + len(self.params(inputs[0]))) * y.elements
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """The input, and mean and deviation of each vector."""
+        rows = how.batch * int(product(y.shape[:-1]))
+        statistics = Saved((0,), extra={"statistics": 2 * _STATISTIC * rows})
+        return statistics if self.affine else how.first(statistics)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -163,6 +193,14 @@ class RMSNorm(_FeatureNorm):
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Squares (1), their sum (1), division (1) and scale (1)."""
         return (4 if self.affine else 3) * y.elements
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """Input and deviation for the input's gradient; the CPU also keeps the normalised input for the scales'."""
+        rows, elements = how.batch * int(product(y.shape[:-1])), how.batch * int(y.elements)
+        extra = {"statistics": _STATISTIC * rows} if how.needs[0] or (how.gpu and self.affine) else {}
+        if self.affine and not how.gpu:
+            extra["normalised"] = elements * how.width
+        return Saved((0,) if how.needs[0] or (how.gpu and self.affine) else (), extra=extra) if extra else NOTHING
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -188,6 +226,12 @@ class LocalResponseNorm(Layer):
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Square, a sum over `size` channels, factor, addition, power, division."""
         return (self.size + 5) * y.elements
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """The input, its padded squares, the energy and its power."""
+        elements = how.batch * int(y.elements) * how.width
+        padded = elements // int(y.shape[0]) * (int(y.shape[0]) + int(self.size) - 1)
+        return how.first(Saved((0,), extra={"squares": padded, "energy": elements, "divisor": elements}))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

@@ -89,6 +89,14 @@ class Pattern:
                 )
         return tuple(out)
 
+    def is_view(self, rank: int) -> bool:
+        """Whether only neighbours are joined, in their order: then no element moves in memory."""
+        rest = rank - (len(self.left) - 1)
+        order = list(chain(*_axes(self.left, rest)))
+        return all(
+            order[order.index(group[0]) :][: len(group)] == group for group in _axes(self.right, rest) if len(group) > 1
+        )
+
     def source(self, rank: int, given: Collection[str]) -> str:
         """Method calls that do the same to a PyTorch tensor of `rank` axes with a batch axis in front.
 

@@ -8,8 +8,12 @@ from archcalc.layers.arguments import Flag, Size, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, given, module, sized
 from archcalc.layers.convolution import sizes_text
+from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
 from archcalc.layers.tensor import CHANNELS_FIRST, Tensor
 from archcalc.quantity import ceil_div, product
+
+# Bytes of a position (int64).
+_POSITION = 8
 
 
 class Pooling(Layer):
@@ -83,6 +87,10 @@ class MaxPool(Pooling):
 
     dilation: tuple[int, ...] = arg(Size, "step between two taps of a window", default=(1,))
 
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """The input, and where each largest element was."""
+        return how.first(Saved((0,), extra={"positions": _POSITION * how.batch * int(y.elements)}))
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         kernel, stride, padding, dilation = (sized(sizes) for sizes in zip(*self.axes(x)))
@@ -108,6 +116,10 @@ class AvgPool(Pooling):
                     "use a smaller window or a larger input",
                 )
         return y
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """The input, though only its sizes are needed."""
+        return how.first(INPUT)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -159,6 +171,10 @@ def _longest_window(size: int, output: int) -> int:
 class AdaptiveAvgPool(AdaptivePooling):
     """Mean over windows that give the output size. Source: torch.nn.AdaptiveAvgPool1d to AdaptiveAvgPool3d."""
 
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """The input; a single output is a plain mean, which keeps nothing."""
+        return NOTHING if set(y.shape[1:]) == {1} else how.first(INPUT)
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         return module(f"nn.AdaptiveAvgPool{x.rank - 1}d", sized(self.per_axis("output", x.rank - 1, x)))
@@ -167,6 +183,10 @@ class AdaptiveAvgPool(AdaptivePooling):
 @layer("adaptivemaxpool", first="output", aliases=("globalmaxpool", "adaptive_max_pool"))
 class AdaptiveMaxPool(AdaptivePooling):
     """Maximum over windows that give the output size. Source: torch.nn.AdaptiveMaxPool1d to AdaptiveMaxPool3d."""
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """The input, and where each largest element was."""
+        return how.first(Saved((0,), extra={"positions": _POSITION * how.batch * int(y.elements)}))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

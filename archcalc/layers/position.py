@@ -5,6 +5,7 @@ from __future__ import annotations
 from archcalc.layers.arguments import Number, Size, Whole, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, expression, given, module
+from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.tensor import FEATURES_LAST, Shape, Tensor
 from archcalc.quantity import product
 
@@ -20,6 +21,7 @@ class PosEmbed(Layer):
     (Vaswani et al. 2017, section 3.5).
     """
 
+    hands_on = True
     layout = FEATURES_LAST
     ranks = (2, 8)
     wants = "a sequence of vectors [positions, features]"
@@ -68,6 +70,7 @@ class ClsToken(Layer):
     Source: BERT, ViT (Dosovitskiy et al. 2021).
     """
 
+    hands_on = True
     layout = FEATURES_LAST
     ranks = (2, 8)
     wants = "a sequence of vectors [positions, features]"
@@ -107,6 +110,10 @@ class Rope(Layer):
             )
         return x.like(x.shape)
 
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """Cosine and sine of each angle."""
+        return how.first(Saved(extra={"angles": int(y.shape[-2] * y.shape[-1]) * how.width}))
+
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Two products and an addition an element."""
         return ROTATION * y.elements
@@ -125,6 +132,7 @@ class RelPosBias(Layer):
     Source: Raffel et al. 2020; Liu et al. 2021.
     """
 
+    stored_once = True
     ranks = (1, 8)
     numeric = False
     passes_gradients = False
@@ -157,6 +165,10 @@ class RelPosBias(Layer):
         """A row for each bucket or displacement, a column for each head."""
         rows = product(2 * size - 1 for size in self._window()) if self.kind == "window" else self.buckets
         return {"weight": (rows, self.heads)}
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """Which row of the table each pair of positions takes (int64)."""
+        return Saved(extra={"rows": 8 * int(y.shape[-1] * y.shape[-1])})
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

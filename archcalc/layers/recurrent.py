@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from archcalc.layers.arguments import Flag, Number, Reference, Whole, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, given, module
+from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.tensor import FEATURES_LAST, Shape, Tensor
 
 
@@ -26,6 +27,8 @@ class Recurrent(Layer):
     wants = "a sequence of vectors [steps, features]"
     sees_everything = True
     gates: ClassVar[int] = 1
+    # Numbers for each unit and step that backward needs in passing; measured.
+    passing: ClassVar[int] = 0
     # Operations for one hidden unit in one step: besides the biases, and for one of the two bias vectors.
     unit_flops: ClassVar[int] = 2
 
@@ -153,6 +156,35 @@ class Recurrent(Layer):
         shape = (self.layers * self.directions, self.hidden)
         return {"h": shape, "c": shape} if self.op == "lstm" else {"h": shape}
 
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """What a step of each layer and direction keeps, and what the layers read."""
+        x = inputs[0]
+        steps, hidden, width = int(x.shape[0]), int(self.hidden), how.width
+        each = how.batch * hidden * self.directions * width
+        # Steps first, as the kernels want it, is another order of memory unless there is one step or one sample.
+        reordered = steps > 1 and how.batch > 1
+        copies = self._input_copies if reordered else 0
+        between = steps * each * (self.layers - 1)
+        extra = {
+            "input by steps": copies * steps * how.batch * int(x.shape[-1]) * width,
+            "steps": self._kept_by_steps(how, x),
+            "between layers": between,
+            "masks": between // width * how.mask if 0 < self.dropout < 1 else 0,
+        }
+        top = self.op == "lstm" and not self.bidirectional  # its kernel keeps what it gives
+        return Saved(() if copies else (0,), top, extra, backward=steps * each * self.passing)
+
+    def reorders(self, x: Tensor, batch: int) -> bool:
+        """Steps come first in memory."""
+        return batch > 1 and x.shape[0] > 1
+
+    @property
+    def _input_copies(self) -> int:
+        return self.directions
+
+    def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
+        raise NotImplementedError(self.op)
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         plain = given(
@@ -174,6 +206,15 @@ class Recurrent(Layer):
         return code
 
 
+# oneDNN: bytes of a page, and floats that a row is padded to, and away from.
+_PAGE, _LINE, _CONFLICT = 4096, 16, 256
+
+
+def _padded(row: int) -> int:
+    row = -(-row // _LINE) * _LINE
+    return row + _LINE if row % _CONFLICT == 0 else row
+
+
 @layer("rnn", first="hidden", aliases=("elman", "simplernn"))
 class RNN(Recurrent):
     """z(t) = g(W x(t) + U z(t-1)) with biases. [steps, in] -> [steps, directions·hidden].
@@ -182,6 +223,10 @@ class RNN(Recurrent):
     """
 
     nonlinearity: str = arg(Word, "g", choices=("tanh", "relu"), default="tanh")
+
+    def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
+        """The state before each step and the last one."""
+        return (int(x.shape[0]) + 1) * how.batch * int(self.hidden) * self.layers * self.directions * how.width
 
 
 @layer("lstm", first="hidden")
@@ -192,8 +237,35 @@ class LSTM(Recurrent):
     """
 
     gates = 4
+    passing = 6
     # Four sums, three sigmoids (4 each), two tangents, c = f·c + i·g (3), h = o·tanh(c) (1).
     unit_flops = 4 + 12 + 2 + 3 + 1
+
+    @property
+    def _input_copies(self) -> int:
+        return 1
+
+    def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
+        """Outputs, first and last states, and the workspace of oneDNN for each layer and direction.
+
+        Measured on PyTorch 2.13 for x86: seven regions of whole pages whose rows are padded. On a GPU the
+        size of cuDNN's reserve is not known; the same number stands for it.
+        """
+        steps, hidden, width = int(x.shape[0]), int(self.hidden), how.width
+        total = 0
+        for index, features in enumerate(self._inputs(x)):
+            rows, wide = steps * how.batch, max(int(features), hidden)
+            longer = 2 * (steps + 1) * how.batch
+            regions = [rows * _padded(4 * hidden), rows * _padded(hidden)]
+            regions += 3 * [longer * _padded(wide)] + 2 * [longer * hidden]
+            workspace = sum(-(-4 * region // _PAGE) * _PAGE for region in regions)
+            top = index == self.layers - 1
+            read_on = self.directions == 1 and (top or not self.dropout)
+            outputs = 0 if read_on else rows * hidden
+            states = 4 * how.batch * hidden
+            zeros = 0 if self.bias else 4 * hidden * (int(features) + hidden)
+            total += self.directions * (workspace + (outputs + states + zeros) * width)
+        return total
 
 
 @layer("gru", first="hidden")
@@ -201,5 +273,10 @@ class GRU(Recurrent):
     """Three gates. [steps, in] -> [steps, directions·hidden]. Source: torch.nn.GRU."""
 
     gates = 3
+    passing = 1
     # Three sums, two sigmoids (4 each), a tangent, r·n (1), h = (1 - z)·n + z·h (4).
     unit_flops = 3 + 8 + 1 + 1 + 4
+
+    def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
+        """Three gates' products, three gates and the state."""
+        return 7 * int(x.shape[0]) * how.batch * int(self.hidden) * self.layers * self.directions * how.width

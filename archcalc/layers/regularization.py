@@ -5,6 +5,7 @@ from __future__ import annotations
 from archcalc.layers.arguments import Number, arg
 from archcalc.layers.base import Layer, layer
 from archcalc.layers.code import Code, module
+from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.tensor import Tensor
 
 
@@ -15,6 +16,14 @@ class Dropout(Layer):
     elementwise = True
 
     p: float = arg(Number, "probability of zero", default=0.5, min=0, max=1, aliases=("rate",))
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """The mask; with p=1 the one number 0."""
+        if not self.p or not how.needs[0]:
+            return NOTHING
+        if self.p == 1:
+            return Saved(extra={"mask": how.width})
+        return Saved(extra={"mask": how.batch * int(y.elements) * how.mask})
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -31,6 +40,10 @@ class DropPath(Layer):
     elementwise = True
 
     p: float = arg(Number, "probability of zero", default=0.1, min=0, max=1, aliases=("drop_prob",))
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """A factor for each sample."""
+        return how.first(Saved(extra={"mask": how.batch * how.width}))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

@@ -7,6 +7,7 @@ from typing import Any
 from archcalc.layers.arguments import Factors, Size, Whole, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, expression, given, module, sized
+from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
 from archcalc.layers.tensor import CHANNELS_FIRST, Tensor
 
 # The spatial axes each mode works on, and its operations for one output element: a weighted sum of
@@ -97,6 +98,10 @@ class Pad(Layer):
                 raise ShapeError("SHP109", f"mode={self.mode} can add at most {most} to {size}, not {border}", blamed)
         spatial = tuple(size + b + a for size, b, a in zip(x.shape[1:], before, after))
         return Tensor((x.shape[0], *spatial), CHANNELS_FIRST)
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """The input where the border copies it, though only its sizes are needed."""
+        return how.first(INPUT) if self.mode in ("reflect", "replicate") else NOTHING
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

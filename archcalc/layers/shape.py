@@ -17,6 +17,7 @@ class Rearranging(Layer):
 
     numeric = False
     view = True
+    hands_on = True
 
     def field(self, x: Tensor) -> list[tuple[int, int]] | None:
         """Positions change, so what one output sees cannot be given for each axis."""
@@ -88,6 +89,14 @@ class Rearrange(Rearranging):
         sizes = "".join(f" {name}={size}" for name, size in self.__dict__.items() if name != "pattern")
         return f"rearrange '{self.pattern}'{sizes}"
 
+    def shares(self, x: Tensor) -> bool:
+        """Axes that stay neighbours are joined without a copy."""
+        return Pattern(self.pattern).is_view(x.rank)
+
+    def reorders(self, x: Tensor, batch: int) -> bool:
+        """A view whose axes have changed places."""
+        return self.shares(x) and "permute" in Pattern(self.pattern).source(x.rank, ())
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         sizes = {name: size for name, size in self.__dict__.items() if name != "pattern"}
@@ -129,6 +138,10 @@ class Transpose(Rearranging):
 
     axes: tuple[int, ...] = arg(Size, "the two axes, as 0x1 or -2x-1", default=(-2, -1), min=-8)
 
+    def reorders(self, x: Tensor, batch: int) -> bool:
+        """The elements stay where they are."""
+        return x.axis(self.axes[0]) != x.axis(self.axes[1])
+
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for axes the input does not have."""
         if len(self.axes) != 2:
@@ -157,6 +170,8 @@ class Transpose(Rearranging):
 class Select(Rearranging):
     """One position of an axis, which goes away. [n, features] -> [features]. Source: torch.select."""
 
+    hands_on = False
+
     index: int = arg(Whole, "position; negative from the end", min=-(2**62))
     axis: int = arg(Whole, "axis", default=0, min=-8, aliases=("dim",))
 
@@ -178,6 +193,8 @@ class Select(Rearranging):
 @layer("slice", first="start", aliases=("crop", "narrow"))
 class Slice(Rearranging):
     """Positions from start up to, not including, end, as a slice in Python. Source: Tensor.__getitem__."""
+
+    hands_on = False
 
     start: int = arg(Whole, "first position; negative from the end", default=0, min=-(2**62))
     end: int | None = arg(Whole, "position after the last; default: to the end", default=None, min=-(2**62))
@@ -207,6 +224,8 @@ class Slice(Rearranging):
 @layer("split", first="parts", aliases=("chunk",))
 class Split(Rearranging):
     """Equal parts of an axis, as outputs NAME.0, NAME.1, ... Source: torch.chunk."""
+
+    hands_on = False
 
     parts: int = arg(Whole, "number of parts", min=1, max=1000, aliases=("chunks",))
     axis: int | None = arg(Whole, "axis; default: channels or features", default=None, min=-8, aliases=("dim",))
@@ -241,6 +260,8 @@ class Expand(Rearranging):
 
     [features] with `expand 10x-1` -> [10, features].
     """
+
+    hands_on = False
 
     shape: tuple[int, ...] = arg(Size, "sizes, as 10x-1", also=-1)
 
@@ -319,7 +340,7 @@ class Mean(Layer):
 class Roll(Rearranging):
     """Shifts positions along axes, the end coming in at the start. Source: torch.roll."""
 
-    view = False
+    view = hands_on = False
 
     shift: tuple[int, ...] = arg(
         Size, "positions, as 3 or 3x3; negative to the front", min=-(2**62), aliases=("shifts",)

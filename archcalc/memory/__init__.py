@@ -1,1 +1,1 @@
-"""Memory before running: inference, training, and generating a sequence."""
+"""Memory before running: inference, a training step, and generating a sequence."""

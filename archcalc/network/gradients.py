@@ -57,7 +57,7 @@ def _family(tensor: Tensor) -> Iterator[int]:
     yield from map(id, (tensor.outputs or {}).values())
 
 
-def _sources(node: Node) -> tuple[Tensor, ...]:
+def sources(node: Node) -> tuple[Tensor, ...]:
     """The inputs that a gradient of the layer's output is passed on to."""
     if node.layer is None or not node.layer.passes_gradients:
         return ()
@@ -84,7 +84,7 @@ def _forward_once(node: Node, flows: dict[int, bool]) -> None:
             flows[id(child.inputs[0])] = flows.get(id(node.inputs[0]), False)
     _forward(node.children, flows)
     if node.layer is not None:
-        depends = bool(node.params or node.tied) or any(flows.get(id(tensor), False) for tensor in _sources(node))
+        depends = bool(node.params or node.tied) or any(flows.get(id(tensor), False) for tensor in sources(node))
         flows.update(dict.fromkeys(_family(node.exit), depends))
     elif node.unfolded:
         flows[id(node.output)] = flows.get(id(node.children[-1].output), False)
@@ -142,7 +142,7 @@ def _once(node: Node, flows: dict[int, bool], used: set[int], runs: int) -> Iter
         return
     if any(key in used for key in _family(node.exit)) and flows.get(id(node.exit), False):
         yield Backward(node, tuple(flows.get(id(tensor), False) for tensor in node.inputs), runs)
-        used.update(id(tensor) for tensor in _sources(node))
+        used.update(id(tensor) for tensor in sources(node))
     yield from _through(node.children, flows, used, runs)
     if any(child.is_expert and id(child.inputs[0]) in used for child in node.children):
         used.add(id(node.inputs[0]))

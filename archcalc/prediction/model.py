@@ -1,14 +1,13 @@
 """How long an operation takes on a device: by its calibration, or by what the data sheet allows at most.
 
-    seconds = (Σ (coefficient · feature)^overlap)^(1/overlap), over FEATURES
+    seconds = Σ coefficient · feature, over FEATURES, with coefficients for each kind of operation and phase
 
-with coefficients for each kind of operation and phase: seconds for each unit of a feature, not negative. `overlap` is the
-device's: 1 where one thing is done after the other, as on a CPU; on a GPU, which computes while it moves, it is higher.
-The coefficients are measured by `archcalc calibrate`, or fitted to measurements that others published.
+The coefficients are seconds for each unit of a feature, not negative, measured by `archcalc calibrate`.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -86,22 +85,14 @@ class Model:
             self._steps = {
                 name: (float(each), float(byte)) for name, (each, byte) in calibration.get("steps", {}).items()
             }
-            self._overlap = float(calibration.get("overlap", 1))
-            if not self._overlap >= 1 or not set(self._coefficients) <= set(self._pools):
-                raise ValueError("`overlap` is below 1, or a phase has no pools")
+            for phase in self._coefficients:
+                operator.itemgetter(PRODUCTS, ELEMENTWISE)(self._pools[phase])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RequestError(f"the calibration of {device.name} is not understood: {error!r}") from None
 
-    def seconds(self, operation: Work, phase: str = "forward") -> float:
-        """How long all runs of an operation take in a phase. Raises `KeyError` where there are no coefficients."""
-        return float(sum(part**self._overlap for part in self.parts(operation, phase)) ** (1 / self._overlap))
-
-    def knows(self, kind: str, phase: str) -> str:
-        """`kind` itself where it was measured in a phase, the pool it falls back on, or nothing."""
-        if kind in self._coefficients.get(phase, ()):
-            return kind
-        pool = pool_of(kind)
-        return pool if pool in self._pools.get(phase, ()) else ""
+    def seconds(self, operation: Operation, phase: str = "forward") -> float:
+        """How long all runs of an operation take in a phase. Raises `KeyError` for a phase without coefficients."""
+        return sum(self.parts(operation, phase))
 
     def step_seconds(self, optimizer: str, tensors: int, bytes: int) -> float:
         """How long a step over so many parameter tensors of so many bytes takes. Raises `KeyError` where it was not measured."""
@@ -117,14 +108,14 @@ class Model:
             else "forward"
         )
 
-    def parts(self, operation: Work, phase: str = "forward") -> list[float]:
-        """The seconds that each of `FEATURES` would take by itself."""
+    def parts(self, operation: Operation, phase: str = "forward") -> list[float]:
+        """The seconds of each of `FEATURES`."""
         found = self._coefficients[phase].get(operation.kind) or self._pools[phase][pool_of(operation.kind)]
         given = features(operation, self.device.kind, self.device.processors, phase)
         return [coefficient * feature for coefficient, feature in zip(found, given)]
 
 
-def roofline(operation: Work, device: Device, dtype: str) -> float:
+def roofline(operation: Operation, device: Device, dtype: str) -> float:
     """Seconds at the peak rates: computing or moving, whichever takes longer. Raises `KeyError` for a dtype without one."""
     moved = operation.in_bytes + operation.weight_bytes + operation.out_bytes
     return operation.runs * max(operation.flops / device.peaks[dtype], moved / device.bandwidth)

@@ -35,6 +35,11 @@ def peak_bytes(run: Callable[[], object], device: torch.device, held: int) -> in
         return int(torch.cuda.max_memory_allocated(device))
     if device.type != "cpu":
         return None
+    return held + max(cpu_allocations(run))
+
+
+def cpu_allocations(run: Callable[[], object]) -> list[int]:
+    """The bytes that tensors took more than before, 0 first, after each allocation and release during `run`."""
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profiler:
         run()
     with tempfile.TemporaryDirectory() as folder:
@@ -47,10 +52,8 @@ def peak_bytes(run: Callable[[], object], device: torch.device, held: int) -> in
         for event in events
         if event.get("name") == "[memory]" and event["args"].get("Device Type") == 0
     )
-    if not changes:
-        return held
-    before = changes[0][1] - changes[0][2]
-    return held + max(total for _, total, _ in changes) - before
+    before = changes[0][1] - changes[0][2] if changes else 0
+    return [0, *(total - before for _, total, _ in changes)]
 
 
 def tensor_bytes(tensors: Iterable[torch.Tensor]) -> int:

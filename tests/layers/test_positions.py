@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from archcalc.diagnostics import SpecError
-from archcalc.layers.attention import visible_scores
+from archcalc.layers.scores import visible_scores
 
 from .oracle import DRAWN, FEW, Draw, compare, covers, graph, layer, line
 from .test_attention import rotate

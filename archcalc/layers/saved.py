@@ -1,0 +1,72 @@
+"""What autograd keeps of a layer until the backward pass has used it.
+
+The rules are those of PyTorch 2.13; a test compares them with `torch.autograd.graph.saved_tensors_hooks`
+for every layer. Parameters and buffers are there anyway and never counted.
+"""
+
+from __future__ import annotations
+
+
+class Saving:
+    """How a layer runs when it saves.
+
+    Attributes:
+        needs: for each input whether a gradient flows to it.
+        batch: samples that run at once; of a layer inside experts, the positions that reach them.
+        width: bytes of an element.
+        gpu: whether PyTorch's CUDA kernels run, which keep masks as bytes and attention fused.
+        attention: "flash" or "math" where that is forced, else what PyTorch picks.
+    """
+
+    __slots__ = ("attention", "batch", "gpu", "needs", "width")
+
+    def __init__(
+        self, needs: tuple[bool, ...], batch: int = 1, width: int = 4, gpu: bool = False, attention: str | None = None
+    ) -> None:
+        self.needs = needs
+        self.batch = batch
+        self.width = width
+        self.gpu = gpu
+        self.attention = attention
+
+    def first(self, saved: Saved) -> Saved:
+        """`saved`, if the gradient of the first input is needed."""
+        return saved if self.needs[0] else NOTHING
+
+    @property
+    def mask(self) -> int:
+        """Bytes of an element of a dropout's mask: the CPU keeps the factor itself."""
+        return 1 if self.gpu else self.width
+
+
+class Saved:
+    """What a layer keeps, for the whole batch.
+
+    Attributes:
+        inputs: positions of the inputs that are kept as they are; others may keep the same memory.
+        output: whether the output is kept as it is.
+        extra: bytes of what else is kept, by name.
+        forward, backward: bytes that are needed in passing, beside inputs, outputs and their gradients. A rule
+            of thumb for attention and recurrent layers.
+    """
+
+    __slots__ = ("backward", "extra", "forward", "inputs", "output")
+
+    def __init__(
+        self,
+        inputs: tuple[int, ...] = (),
+        output: bool = False,
+        extra: dict[str, int] | None = None,
+        forward: int = 0,
+        backward: int = 0,
+    ) -> None:
+        self.inputs = inputs
+        self.output = output
+        self.extra = extra or {}
+        self.forward = forward
+        self.backward = backward
+
+
+NOTHING = Saved()
+INPUT = Saved((0,))
+OUTPUT = Saved(output=True)

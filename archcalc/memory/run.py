@@ -1,0 +1,71 @@
+"""What a run takes: totals, and what is alive at each moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from archcalc.memory.plan import Plan
+from archcalc.network.graph import Node
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The most that is alive while one thing runs, in bytes.
+
+    Attributes:
+        phase: "forward", "loss", "backward" or "step".
+        node: the layer that runs; None for loss and step.
+        count: how many copies it stands for; `live` is that of the last of them.
+        kept: for backward; activations: other tensors and gradients of tensors; passing: what a kernel
+            needs while it runs; gradients: of the parameters so far.
+    """
+
+    phase: str
+    node: Node | None
+    live: int
+    kept: int
+    activations: int
+    passing: int
+    gradients: int
+    count: int = 1
+
+
+@dataclass
+class Run:
+    """What a run takes, in bytes.
+
+    Attributes:
+        parameters, buffers: of the model; with `Plan.mixed` parameters count in their own type, and the fp32
+            copy belongs to `optimizer`.
+        inputs: the batch and, in training, its targets.
+        gradients: of all parameters; optimizer: its states.
+        saved: kept for backward when forward and loss are done.
+        forward_end: all that is alive then; peak: the most that is ever alive.
+        layers: bytes kept by each layer over all its copies, by the id of its node.
+    """
+
+    plan: Plan
+    parameters: int = 0
+    buffers: int = 0
+    inputs: int = 0
+    gradients: int = 0
+    optimizer: int = 0
+    saved: int = 0
+    forward_end: int = 0
+    moments: list[Moment] = field(default_factory=list)
+    layers: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def base(self) -> int:
+        """What is there before and after every step."""
+        return self.parameters + self.buffers + self.inputs + self.optimizer
+
+    @property
+    def peak_moment(self) -> Moment:
+        """When the most is alive."""
+        return max(self.moments, key=lambda moment: moment.live)
+
+    @property
+    def peak(self) -> int:
+        """The most that is ever alive."""
+        return self.peak_moment.live if self.moments else self.base

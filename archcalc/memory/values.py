@@ -1,0 +1,78 @@
+"""Memory as the simulation sees it: blocks of bytes, who holds them, and what they are for."""
+
+from __future__ import annotations
+
+
+class Storage:
+    """A block of memory, alive while somebody holds it.
+
+    Attributes:
+        holders: variables and gradients that hold it; keepers: layers that keep it for backward.
+    """
+
+    __slots__ = ("bytes", "holders", "keepers")
+
+    def __init__(self, size: int) -> None:
+        self.bytes = size
+        self.holders = 0
+        self.keepers = 0
+
+
+class Value:
+    """A tensor at run time: views have the same storage.
+
+    Attributes:
+        bytes: what its gradient takes.
+        ordered: whether its elements lie in memory in the order of its axes.
+    """
+
+    __slots__ = ("bytes", "ordered", "storage")
+
+    def __init__(self, storage: Storage, size: int, ordered: bool = True) -> None:
+        self.storage = storage
+        self.bytes = size
+        self.ordered = ordered
+
+
+class Heap:
+    """How many bytes are alive: kept for backward, and other activations."""
+
+    def __init__(self) -> None:
+        self.kept = 0
+        self.other = 0
+
+    @property
+    def live(self) -> int:
+        """All of them."""
+        return self.kept + self.other
+
+    def hold(self, storage: Storage) -> Storage:
+        """One more variable holds it."""
+        if not storage.holders and not storage.keepers:
+            self.other += storage.bytes
+        storage.holders += 1
+        return storage
+
+    def drop(self, storage: Storage) -> None:
+        """A variable lets it go."""
+        storage.holders -= 1
+        if not storage.holders and not storage.keepers:
+            self.other -= storage.bytes
+
+    def keep(self, storage: Storage) -> bool:
+        """A layer keeps it for backward; whether it is the first."""
+        storage.keepers += 1
+        if storage.keepers > 1:
+            return False
+        if storage.holders:
+            self.other -= storage.bytes
+        self.kept += storage.bytes
+        return True
+
+    def release(self, storage: Storage) -> None:
+        """Backward has used it."""
+        storage.keepers -= 1
+        if not storage.keepers:
+            self.kept -= storage.bytes
+            if storage.holders:
+                self.other += storage.bytes

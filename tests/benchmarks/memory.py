@@ -1,0 +1,76 @@
+"""Predicted memory of a training step beside what PyTorch's allocator recorded on the CPU. Run by hand:
+
+    .venv/bin/python tests/benchmarks/memory.py [SPEC...] [--optimizer adam] [--batch 2] [--most 2500]
+
+Networks that are predicted to take more than `--most` megabytes are left out. Needs `archcalc[torch]`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import warnings
+from pathlib import Path
+
+import torch
+
+from archcalc.diagnostics import SpecError
+from archcalc.memory.plan import Plan
+from archcalc.memory.simulation import simulate
+from archcalc.network.load import load_graph
+from archcalc.pytorch.memory import cpu_allocations, peak_bytes
+from archcalc.pytorch.profile import Session
+from archcalc.pytorch.setup import Setup
+
+SPECS = Path(__file__).parents[2] / "specs"
+CPU = torch.device("cpu")
+
+
+def measured(session: Session) -> tuple[int, int]:
+    """Bytes alive after forward and loss, and the most of a whole step; steady, after a first step."""
+    session.run()
+
+    def forward() -> None:
+        session.optimizer.zero_grad(set_to_none=True)
+        kept.append(session.called(*session.inputs))
+        kept.append(session._loss(kept[0]))
+
+    kept: list[object] = []
+    held = session.held()
+    end = held + cpu_allocations(forward)[-1]
+    kept.clear()
+    return end, peak_bytes(session.run, CPU, session.held())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("specs", nargs="*")
+    parser.add_argument("--optimizer", default="adam")
+    parser.add_argument("--batch", type=int, default=2)
+    parser.add_argument("--most", type=int, default=2500)
+    given = parser.parse_args()
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    apart = []
+    print(f"{'':24}{'forward end':>14}{'apart':>9}{'peak':>16}{'apart':>9}   predicted peak in")
+    for spec in given.specs or sorted(map(str, SPECS.glob("*.yaml"))):
+        try:
+            graph = load_graph(spec, batch=given.batch)
+        except SpecError:
+            continue
+        run = simulate(graph, Plan(training=True, optimizer=given.optimizer))
+        if run.peak > given.most * 10**6 or not run.parameters:
+            continue
+        end, peak = measured(Session(graph, Setup(train=True, optimizer=given.optimizer), CPU))
+        apart.append(run.peak / peak - 1)
+        moment = run.peak_moment
+        where = moment.node.id if moment.node else ""
+        print(
+            f"{graph.model:24}{end:14,}{run.forward_end / end - 1:9.3%}{peak:16,}{apart[-1]:9.2%}   {moment.phase} {where}",
+            flush=True,
+        )
+    print(f"mean {statistics.mean(map(abs, apart)):.2%}, worst {max(apart, key=abs):.2%}, {len(apart)} networks")
+
+
+if __name__ == "__main__":
+    main()
