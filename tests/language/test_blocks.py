@@ -189,7 +189,7 @@ def test_a_number_where_a_layer_is_needed():
 
 def test_arguments_in_reports():
     (block,) = graph("conv3 8 k=5 name=stem", top=TOP).nodes
-    assert (block.op, block.id, block.label, block.block) == ("conv3", "stem", "conv3 8 k=5 bias=True", True)
+    assert (block.op, block.id, block.label, block.block) == ("conv3", "stem", "conv3 8 k=5", True)
     assert [child.id for child in block.children] == ["stem.conv", "stem.relu"]
 
 

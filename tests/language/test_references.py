@@ -136,4 +136,4 @@ def test_clash_with_a_name_around_a_repeat():
 
 def test_ids_are_unique_and_readable():
     net = graph("conv 8 kernel=3", "relu", "conv 8 kernel=3 name=last", "relu", "relu name=relu1")
-    assert [node.id for node in net.nodes] == ["conv", "relu1_", "last", "relu2", "relu1"]
+    assert [node.id for node in net.nodes] == ["conv", "relu2", "last", "relu3", "relu1"]
