@@ -1,0 +1,59 @@
+"""The peak of a training step is what PyTorch's allocator records on the CPU."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import torch
+
+from archcalc.diagnostics import Source
+from archcalc.memory.plan import Plan
+from archcalc.memory.run import Run
+from archcalc.memory.simulation import simulate
+from archcalc.network.load import build_graph, load_graph
+from archcalc.pytorch.memory import peak_bytes
+from archcalc.pytorch.profile import Session
+from archcalc.pytorch.setup import Setup
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize(
+    "spec", ["densenet121", "resnet18", "mobilenetv2", "squeezenet1_0", "many-to-many", "vit@ti16"]
+)
+def test_equals_the_allocator_within_three_per_cent(spec: str, optimizer: str) -> None:
+    name, _, variant = spec.partition("@")
+    graph = load_graph(f"specs/{name}.yaml" + (f"@{variant}" if variant else ""), batch=2)
+    session = Session(graph, Setup(train=True, optimizer=optimizer), CPU)
+    session.run()
+    measured = peak_bytes(session.run, CPU, session.held())
+    assert measured is not None
+    assert simulate(graph, Plan(training=True, optimizer=optimizer)).peak == pytest.approx(measured, rel=0.03)
+
+
+def run(depth: int) -> Run:
+    text = f"{{model: m, input: [16, 8], layers: [linear 8, {{repeat: {depth}, layers: [residual: [layernorm, linear 8, relu]]}}]}}"
+    return simulate(build_graph(Source("t.yaml", text), batch=4), Plan(training=True))
+
+
+def test_copies_that_are_not_gone_through_count_as_much() -> None:
+    kept = [sum(run(depth).layers.values()) for depth in range(2, 9)]
+    assert len({after - before for before, after in pairwise(kept)}) == 1
+    ends = [run(depth).forward_end for depth in range(2, 9)]
+    assert len({after - before for before, after in pairwise(ends)}) == 1
+    peaks = [run(depth).peak for depth in range(3, 9)]
+    assert len({after - before for before, after in pairwise(peaks)}) == 1
+
+
+def test_cost_does_not_grow_with_repeat() -> None:
+    assert len(run(100_000).moments) == len(run(10).moments)
+    assert run(100_000).peak > 1000 * run(10).saved
+
+
+def test_inference_keeps_nothing() -> None:
+    graph = load_graph("specs/resnet18.yaml", batch=2)
+    forward = simulate(graph, Plan())
+    assert forward.saved == forward.gradients == forward.optimizer == 0
+    assert forward.base < forward.peak < forward.base + 30e6
