@@ -4,7 +4,7 @@
 
 Three times: a calibration of 60 s on layers drawn around common ones, none of which is a layer of a network below;
 then every network's forward pass at inference, measured and predicted. Processor time of one
-thread, freed memory kept. Beside it the naive roofline: FLOPs at the speed of the best matrix product or
+thread, freed memory kept; with `--train` a forward and a backward pass of training. Beside it the naive roofline: FLOPs at the speed of the best matrix product or
 bytes at the speed of a copy, both measured, whichever takes longer, layer by layer.
 """
 
@@ -41,28 +41,35 @@ def load(name: str, values: dict[str, str]) -> Graph:
     return load_graph(f"specs/{path}.yaml{at}{variant}", values)
 
 
-def measured(graph: Graph, least: int = 5, most: int = 60, limit: float = 3.0) -> float:
-    """Seconds of a forward pass: the lower quartile, as calibration takes it."""
-    module, inputs = instantiate(graph).eval(), example_inputs(graph)
+def measured(graph: Graph, train: bool, least: int = 5, most: int = 60, limit: float = 3.0) -> float:
+    """Seconds of one pass, or of forward and backward: the lower quartile, as calibration takes it."""
+    module, inputs = instantiate(graph).train(train), example_inputs(graph)
     times: list[float] = []
-    with torch.inference_mode():
-        for _ in range(3):
-            module(*inputs)
+    with torch.inference_mode(not train):
+        output = module(*inputs)
+        outputs = output if isinstance(output, tuple) else (output,)
+        gradients = [torch.randn_like(y) for y in outputs]
+
+        def run() -> None:
+            output = module(*inputs)
+            if train:
+                torch.autograd.backward(output if isinstance(output, tuple) else (output,), gradients)
+
         end = time.perf_counter() + limit
-        while len(times) < least or (len(times) < most and time.perf_counter() < end):
+        while len(times) < 2 + least or (len(times) < most and time.perf_counter() < end):
+            module.zero_grad(set_to_none=True)
             before = time.thread_time()
-            module(*inputs)
+            run()
             times.append(time.thread_time() - before)
-    del module
-    gc.collect()
-    return sorted(times)[len(times) // 4]
+    return sorted(times[2:])[len(times[2:]) // 4]
 
 
-def predicted(graph: Graph, device: Device) -> tuple[float, float]:
-    """Seconds by the calibration and by the roofline."""
+def predicted(graph: Graph, device: Device, train: bool) -> tuple[float, float]:
+    """Seconds by the calibration and by the roofline, which takes the backward pass for twice the forward pass."""
     found, model = operations(graph), Model(device)
-    phase = model.inference_phase(found)
-    return sum(model.seconds(one, phase) for one in found), sum(roofline(one, device, "fp32") for one in found)
+    phases = ("training forward", "backward") if train else (model.inference_phase(found),)
+    ours = sum(model.seconds(one, phase) for one in found for phase in phases)
+    return ours, sum(roofline(one, device, "fp32") for one in found) * (3 if train else 1)
 
 
 def main() -> None:
@@ -70,6 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--time", type=float, default=60.0)
     parser.add_argument("--runs", type=int, default=RUNS)
+    parser.add_argument("--train", action="store_true")
     options = parser.parse_args()
     preflight.keep_freed_memory()
     torch.set_num_threads(1)
@@ -86,7 +94,8 @@ def main() -> None:
         print(f"run {seed + 1}: {len(made.measured)} layers in {made.seconds:.0f} s, held-out error of a layer "
               f"{100 * error['median']:.0f} % in the median, {100 * error['mean']:.0f} % in the mean", flush=True)  # fmt: skip
         for name, graph in graphs.items():
-            rows[name].append((measured(graph), *predicted(graph, made.device)))
+            gc.collect()
+            rows[name].append((measured(graph, options.train), *predicted(graph, made.device, options.train)))
     print(f"\n{'network':<22} {'measured':>10} {'predicted':>10} {'off':>6} {'roofline':>10} {'off':>6}")
     for name, runs in rows.items():
         real, ours, naive = (statistics.median(run[index] for run in runs) for index in range(3))

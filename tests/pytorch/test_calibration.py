@@ -114,6 +114,16 @@ def test_what_has_no_gradient_has_no_backward_pass():
     assert set(flat.training(watch)) == {"training forward"}
 
 
+@pytest.mark.parametrize(("channels", "needed"), [(3, False), (8, True)])
+def test_an_image_needs_no_gradient(channels, needed):
+    sample = Sample("conv", (("channels", "4"), ("kernel", "3")), ((channels, 9, 9),))
+    rotation = Rotation(sample.graph(), torch.device("cpu"), "fp32", 0)
+    seen = []
+    rotation.modules[0].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].requires_grad))
+    rotation.training(Stopwatch(torch.device("cpu"), 1))
+    assert seen == [needed]
+
+
 def test_weights_go_round_and_inputs_are_written_anew():
     graph = Sample("linear", (("features", "64"),), ((64,),)).graph()
     rotation = Rotation(graph, torch.device("cpu"), "fp32", 100_000)

@@ -106,7 +106,7 @@ def calibrate(
             torch.set_flush_denormal(False)
     if len(found) < LEAST:
         raise RequestError(
-            f"{len(found)} layers were measured, and a fit needs {LEAST}: "
+            f"{len(found)} {'layer was' if len(found) == 1 else 'layers were'} measured, and a fit needs {LEAST}: "
             + ("it was interrupted too early" if interrupted else "give it more --time and --layers")
         )
     conditions = Conditions.now(device, request.dtype, request.threads, request.name)

@@ -58,6 +58,8 @@ def peak_flops(device: torch.device, dtype: str, watch: Stopwatch) -> float:
     """FLOP/s of the best square matrix product."""
     best = 0.0
     for side in _SIDES:
+        if best and 2 * side**3 / best > _SECONDS:
+            break
         a, b = (torch.randn(side, side, device=device, dtype=DTYPES[dtype]) for _ in range(2))
         best = max(best, 2 * side**3 / _least(watch, functools.partial(torch.matmul, a, b)))
     return best

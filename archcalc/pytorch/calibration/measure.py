@@ -22,6 +22,7 @@ import torch
 from torch import nn
 
 from archcalc.network.load import Graph
+from archcalc.prediction.operations import operations
 from archcalc.pytorch.calibration.sample import Sample
 from archcalc.pytorch.instance import example_inputs, instantiate
 from archcalc.pytorch.memory import tensor_bytes
@@ -29,6 +30,7 @@ from archcalc.pytorch.setup import DTYPES
 from archcalc.pytorch.timing import Times
 
 _MOST_COPIES = 64
+_CALLS = 200
 _WARMUP, _LEAST, _MOST = 3, 5, 40
 # Warm-up ends when the last runs lie this close together, relative to their median.
 _SETTLED = 0.10
@@ -60,7 +62,14 @@ class Stopwatch:
         self.overhead = 0.0
         empty, x = nn.Identity(), torch.zeros(1, device=device)
         with torch.inference_mode():
-            self.overhead = statistics.median(self(lambda: empty(x))[0] for _ in range(200))
+            self.overhead = statistics.median(self(lambda: empty(x))[0] for _ in range(_CALLS))
+        leaf = torch.zeros(1, device=device, requires_grad=True)
+        views = [leaf.view_as(leaf) for _ in range(_CALLS)]
+        self.backward_overhead = statistics.median(self(view.backward)[0] for view in views)
+
+    def backward(self, outputs: list[torch.Tensor], gradients: list[torch.Tensor]) -> float:
+        """The seconds of a backward pass, without those of starting one: a network starts one for all its layers."""
+        return max(0.0, self(lambda: torch.autograd.backward(outputs, gradients))[0] - self.backward_overhead)
 
     def __call__(self, call: Callable[[], Any]) -> tuple[float, Any]:
         """Run `call`; its seconds, without those of calling a module that does nothing, and what it returned."""
@@ -87,6 +96,8 @@ class Rotation:
         self.fresh = [_cast(x, dtype) for x in example_inputs(graph, str(device))]
         self.inputs = [x.clone() for x in self.fresh]
         self.has_weights = weights > 0
+        # Inside a network inputs need gradients; an image does not.
+        self._inside = not any(one.kind == "first convolution" for one in operations(graph))
         self._turn: Iterator[nn.Module] = itertools.cycle(self.modules)
         self._kept: deque[tuple[list[torch.Tensor], int]] = deque()
         self._room = cache_bytes
@@ -109,15 +120,15 @@ class Rotation:
         return seconds
 
     def training(self, watch: Stopwatch) -> dict[str, float]:
-        """The seconds of a forward and a backward pass of training; inputs need gradients, as inside a network."""
+        """The seconds of a forward and a backward pass of training."""
         module = next(self._turn).train()
-        inputs = [fresh.clone().requires_grad_(fresh.is_floating_point()) for fresh in self.fresh]
+        inputs = [fresh.clone().requires_grad_(self._inside and fresh.is_floating_point()) for fresh in self.fresh]
         forward, output = watch(lambda: module(*inputs))
         outputs = [y for y in _tensors(output) if y.requires_grad]
         if not outputs:
             return {"training forward": forward}
         gradients = [torch.randn_like(y) for y in outputs]
-        backward, _ = watch(lambda: torch.autograd.backward(outputs, gradients))
+        backward = watch.backward(outputs, gradients)
         self._keep([*gradients, *(x.grad for x in (*inputs, *module.parameters()) if x.grad is not None)])
         module.zero_grad(set_to_none=True)
         return {"training forward": forward, "backward": backward}

@@ -61,7 +61,7 @@ def remarks(calibration: Calibration) -> list[str]:
     said = []
     if calibration.interrupted:
         said.append(f"interrupted: fitted to the {found} layers measured until then")
-    if found < ENOUGH:
+    elif found < ENOUGH:
         said.append(
             f"{found} layers were measured: below {ENOUGH} coefficients are unstable; give it more --time and --layers"
         )
