@@ -20,6 +20,7 @@ COMMANDS = {
     "build": "Write a network as PyTorch source.",
     "verify": "Compare the numbers with PyTorch's own.",
     "profile": "Measure time and memory on this machine.",
+    "predict": "How long a network takes on a device, before running it.",
     "calibrate": "Measure this machine, so that predict knows it.",
     "layers": "List the layers of the language.",
     "layer": "Describe one layer: keys, shapes, formulas.",

@@ -67,9 +67,17 @@ def test_recurrent_layers_run_step_by_step(graph):
 
 
 def test_attention_is_projections_and_scores(graph):
-    found = operations(graph("10, 16", "attention heads=4 kv_heads=2"))
-    assert [one.n for one in found[:4]] == [16, 8, 8, 16]
-    assert (found[4].kind, found[4].m, found[4].n, found[4].k) == ("attention", 10, 10, 4)
+    q, k, v, scores, output = operations(graph("10, 16", "attention heads=4 kv_heads=2"))
+    assert [one.n for one in (q, k, v, output)] == [16, 8, 8, 16]
+    assert [one.part for one in (q, k, v, scores, output)] == ["queries", "keys", "values", "scores", "output"]
+    assert (scores.kind, scores.m, scores.n, scores.k) == ("attention", 10, 10, 4)
+    assert (scores.in_bytes, scores.out_bytes) == (4 * 10 * (16 + 8 + 8), 4 * 10 * 16)
+
+
+def test_queries_and_keys_are_turned_and_normed(graph):
+    found = operations(graph("10, 16", "attention heads=4 kv_heads=2 rope=10000 qknorm=true"))
+    assert [one.kind for one in found[3:6]] == ["rmsnorm", "rope", "attention"]
+    assert [one.in_bytes for one in found[3:5]] == [4 * 10 * (16 + 8)] * 2
 
 
 def test_features_count_all_runs_in_whole_tiles_and_waves():

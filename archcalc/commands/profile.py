@@ -102,6 +102,7 @@ def command(
     from archcalc.pytorch.names import BuildError
     from archcalc.pytorch.setup import Setup
     from archcalc.pytorch.timing import Budget
+    from archcalc.reports import numbers
 
     setup = Setup(
         device,
@@ -134,7 +135,7 @@ def command(
         raise RequestError("interrupted before anything was measured") from None
     if other is not None:
         for one, taken in zip((graph, other), times):
-            write(f"{one.model:<24} {report.seconds(taken.median)} ± {report.seconds(taken.spread)}\n")
+            write(f"{one.model:<24} {numbers.seconds(taken.median)} ± {numbers.seconds(taken.spread)}\n")
         low, high = min(ratios), max(ratios)
         write(
             f"{graph.model} / {other.model}: {statistics.median(ratios):.3f} ({low:.3f} to {high:.3f}, {len(ratios)} rounds in turn)\n"

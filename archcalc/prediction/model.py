@@ -1,13 +1,14 @@
 """How long an operation takes on a device: by its calibration, or by what the data sheet allows at most.
 
-    seconds = Σ coefficient · feature, over FEATURES, with coefficients for each kind of operation and phase
+    seconds = (Σ (coefficient · feature)^overlap)^(1/overlap), over FEATURES
 
-The coefficients are seconds for each unit of a feature, not negative, measured by `archcalc calibrate`.
+with coefficients for each kind of operation and phase: seconds for each unit of a feature, not negative. `overlap` is the
+device's: 1 where one thing is done after the other, as on a CPU; on a GPU, which computes while it moves, it is higher.
+The coefficients are measured by `archcalc calibrate`, or fitted to measurements that others published.
 """
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -69,6 +70,10 @@ def _tiled_flops(work: Work, device: str, processors: int) -> int:
 class Model:
     """The coefficients of a device file.
 
+    Attributes:
+        device: whose they are.
+        errors: for each phase the mean size of the relative errors of what was held out of the fit.
+
     Raises:
         RequestError: the device has no calibration, or one that is not understood.
     """
@@ -85,14 +90,36 @@ class Model:
             self._steps = {
                 name: (float(each), float(byte)) for name, (each, byte) in calibration.get("steps", {}).items()
             }
-            for phase in self._coefficients:
-                operator.itemgetter(PRODUCTS, ELEMENTWISE)(self._pools[phase])
+            self._overlap = float(calibration.get("overlap", 1))
+            self.errors = {phase: float(one["mean"]) for phase, one in calibration.get("error", {}).items()}
+            if not self._overlap >= 1 or not set(self._coefficients) <= set(self._pools):
+                raise ValueError("`overlap` is below 1, or a phase has no pools")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RequestError(f"the calibration of {device.name} is not understood: {error!r}") from None
 
-    def seconds(self, operation: Operation, phase: str = "forward") -> float:
-        """How long all runs of an operation take in a phase. Raises `KeyError` for a phase without coefficients."""
-        return sum(self.parts(operation, phase))
+    def seconds(self, operation: Work, phase: str = "forward") -> float:
+        """How long all runs of an operation take in a phase. Raises `KeyError` where there are no coefficients."""
+        return self.combined(self.parts(operation, phase))
+
+    def combined(self, parts: Sequence[float]) -> float:
+        """The seconds of what is partly done at the same time."""
+        return float(sum(part**self._overlap for part in parts) ** (1 / self._overlap))
+
+    @property
+    def phases(self) -> list[str]:
+        """Those of `PHASES` that have coefficients."""
+        return [phase for phase in PHASES if phase in self._coefficients]
+
+    def knows_step(self, optimizer: str) -> bool:
+        """Whether the steps of an optimizer were measured."""
+        return optimizer in self._steps
+
+    def knows(self, kind: str, phase: str) -> str:
+        """`kind` itself where it was measured in a phase, the pool it falls back on, or nothing."""
+        if kind in self._coefficients.get(phase, ()):
+            return kind
+        pool = pool_of(kind)
+        return pool if pool in self._pools.get(phase, ()) else ""
 
     def step_seconds(self, optimizer: str, tensors: int, bytes: int) -> float:
         """How long a step over so many parameter tensors of so many bytes takes. Raises `KeyError` where it was not measured."""
@@ -108,14 +135,14 @@ class Model:
             else "forward"
         )
 
-    def parts(self, operation: Operation, phase: str = "forward") -> list[float]:
-        """The seconds of each of `FEATURES`."""
+    def parts(self, operation: Work, phase: str = "forward") -> list[float]:
+        """The seconds that each of `FEATURES` would take by itself."""
         found = self._coefficients[phase].get(operation.kind) or self._pools[phase][pool_of(operation.kind)]
         given = features(operation, self.device.kind, self.device.processors, phase)
         return [coefficient * feature for coefficient, feature in zip(found, given)]
 
 
-def roofline(operation: Operation, device: Device, dtype: str) -> float:
+def roofline(operation: Work, device: Device, dtype: str) -> float:
     """Seconds at the peak rates: computing or moving, whichever takes longer. Raises `KeyError` for a dtype without one."""
     moved = operation.in_bytes + operation.weight_bytes + operation.out_bytes
     return operation.runs * max(operation.flops / device.peaks[dtype], moved / device.bandwidth)

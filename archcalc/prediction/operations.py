@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from archcalc.cost import DTYPE_BYTES
+from archcalc.layers.position import ROTATION
 from archcalc.layers.tensor import Shape, Tensor
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
 from archcalc.quantity import product
 
 _ID_BYTES = 8
+# FLOPs for an element of queries and keys that are normed, as the layer counts them.
+_NORM = 4
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,15 @@ class Work:
 
 @dataclass(frozen=True)
 class Operation(Work):
-    """The work of a layer, or a part of it; `node` is the layer."""
+    """The work of a layer, or a part of it.
+
+    Attributes:
+        node: the layer.
+        part: which part, where the layer has several: of attention `queries`, `keys`, `values`, `scores`, `output`, ...
+    """
 
     node: Node
+    part: str = ""
 
 
 def operations(graph: Graph, dtype: str = "fp32") -> list[Operation]:
@@ -152,23 +161,31 @@ def _convolution(call: Call) -> Iterator[Operation]:
 
 
 def _attention(call: Call) -> Iterator[Operation]:
-    """Four projections, then scores and weighted values of all heads."""
+    """Projections, what turns or norms queries and keys, then scores and weighted values of all heads."""
     layer, x = call.layer, call.x
     keys: Tensor = x if layer.kv is None else layer.kv
     heads, head = int(layer.heads), int(layer._head)
     kv_heads = heads if layer.kv_heads is None else int(layer.kv_heads)
-    queries, width = call.rows(x), int(x.shape[-1])
-    for m, n, k in (
-        (queries, heads * head, width),
-        (call.rows(keys), kv_heads * head, int(keys.shape[-1])),
-        (call.rows(keys), kv_heads * head, int(keys.shape[-1])),
-        (queries, width, heads * head),
+    rows, key_rows, width = call.rows(x), call.rows(keys), int(x.shape[-1])
+    inner, kv_inner = heads * head, kv_heads * head
+    turned = rows * inner + key_rows * kv_inner
+    parts = []
+    for part, m, n, k in (
+        ("queries", rows, inner, width),
+        ("keys", key_rows, kv_inner, int(keys.shape[-1])),
+        ("values", key_rows, kv_inner, int(keys.shape[-1])),
+        ("output", rows, width, inner),
     ):
-        projection = call.product("linear" if m > 1 else "matrix-vector", m, n, k)
-        call.flops -= projection.flops
-        yield projection
-    moved = (call.width * (queries * heads + 2 * call.rows(keys) * kv_heads) * head, 0, call.width * queries * heads * head)  # fmt: skip
-    yield call.operation("attention", (int(x.shape[-2]), int(keys.shape[-2]), head), call.flops, moved)
+        parts.append(replace(call.product("linear" if m > 1 else "matrix-vector", m, n, k), part=part))
+    between = []
+    for kind, flops, given in (("rmsnorm", _NORM, layer.qknorm), ("rope", ROTATION, layer.rope is not None)):
+        if given:
+            moved = (call.width * turned, call.width * head * (kind == "rmsnorm"), call.width * turned)
+            between.append(replace(call.operation(kind, (0, 0, 0), flops * turned, moved), part=kind))
+    rest = call.flops - sum(one.flops for one in (*parts, *between))
+    moved = (call.width * (rows * inner + 2 * key_rows * kv_inner), 0, call.width * rows * inner)
+    scores = call.operation("attention", (int(x.shape[-2]), int(keys.shape[-2]), head), rest, moved)
+    yield from (*parts[:3], *between, replace(scores, part="scores"), parts[3])
 
 
 def _sdpa(call: Call) -> Iterator[Operation]:

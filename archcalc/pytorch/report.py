@@ -35,14 +35,6 @@ _BAR = 20
 _LIMIT = 0.10
 
 
-def seconds(value: float) -> str:
-    """`9.81 ms`."""
-    for scale, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")):
-        if value >= scale:
-            return f"{value / scale:.3g} {unit}" if value / scale < 100 else f"{value / scale:.0f} {unit}"
-    return f"{value * 1e9:.0f} ns"
-
-
 def text(profile: Profile, rule: bool) -> RenderableType:
     """The table for people, slow layers visible at a glance."""
     setup, total = profile.setup, profile.total
@@ -50,7 +42,7 @@ def text(profile: Profile, rule: bool) -> RenderableType:
     mode = f"training step with {setup.optimizer}" if setup.train else "forward"
     facts = f"{mode}, batch {profile.graph.batch}, {threads}{setup.dtype}, torch {torch.__version__}"
     headline = [
-        f"{seconds(total.median)} ± {seconds(total.spread)} (median of {len(total.seconds)} after {profile.warmup} to warm up)",
+        f"{numbers.seconds(total.median)} ± {numbers.seconds(total.spread)} (median of {len(total.seconds)} after {profile.warmup} to warm up)",
         f"{numbers.short(round(profile.samples_per_second))} samples/s",
         *_tokens(profile),
     ]
@@ -62,7 +54,7 @@ def text(profile: Profile, rule: bool) -> RenderableType:
     table = Columns(_COLUMNS, [_row(layer, profile) for layer in profile.layers], rule)
     parts: list[RenderableType] = [Line(f"{profile.graph.model} on {profile.device}", facts), Parts(headline), ""]
     if profile.phases:
-        parts.append(Parts([f"{name} {seconds(times.median)}" for name, times in profile.phases.items()]))
+        parts.append(Parts([f"{name} {numbers.seconds(times.median)}" for name, times in profile.phases.items()]))
         parts.append("")
     return Group(*parts, table, *([] if rule else [""]), Parts([relation(profile)], DIM))
 
@@ -76,13 +68,15 @@ def _row(layer: LayerTime, profile: Profile) -> tuple[list[str], Style | None]:
     whole = profile.layer_seconds or 1.0
     share, flops, train = layer.seconds / whole, layer.flops, profile.setup.train
     low, high = layer.range
-    copies = f"×{len(layer.forward)}: {seconds(low)} to {seconds(high)}" if len(layer.forward) > 1 else ""
+    copies = (
+        f"×{len(layer.forward)}: {numbers.seconds(low)} to {numbers.seconds(high)}" if len(layer.forward) > 1 else ""
+    )
     name = layer.row.node.name if layer.row.node is not None else None
     return [
         layer.row.label + (f"  ×{layer.row.count:,}" if layer.row.count > 1 else "") + (f"  ({name})" if name else ""),
-        seconds(layer.seconds),
-        seconds(layer.forward_seconds) if train else "",
-        seconds(layer.backward_seconds) if train and layer.backward_seconds else "",
+        numbers.seconds(layer.seconds),
+        numbers.seconds(layer.forward_seconds) if train else "",
+        numbers.seconds(layer.backward_seconds) if train and layer.backward_seconds else "",
         f"{100 * share:.1f} %",
         "█" * round(share * _BAR),
         _rate(flops / layer.seconds, "") if flops and layer.seconds else "",
@@ -107,7 +101,9 @@ def relation(profile: Profile) -> str:
         return "nothing was timed"
     apart = layers / whole - 1
     what = "the untouched forward and backward passes" if timed else "the untouched total"
-    sentence = f"layers sum to {seconds(layers)}, {abs(100 * apart):.1f} % {'above' if apart >= 0 else 'below'} {what}"
+    sentence = (
+        f"layers sum to {numbers.seconds(layers)}, {abs(100 * apart):.1f} % {'above' if apart >= 0 else 'below'} {what}"
+    )
     if abs(apart) > _LIMIT:
         sentence += ": marking each layer keeps work from overlapping, or the machine was not quiet"
     return sentence
@@ -168,7 +164,7 @@ def markdown(profile: Profile) -> str:
     total = profile.total
     lines = [
         f"{profile.graph.model} on {profile.device}, batch {profile.graph.batch}, {profile.setup.dtype}: "
-        f"{seconds(total.median)} ± {seconds(total.spread)}",
+        f"{numbers.seconds(total.median)} ± {numbers.seconds(total.spread)}",
         "",
         "| layer | time | share | FLOP/s |",
         "| --- | ---: | ---: | ---: |",

@@ -1,0 +1,108 @@
+"""The backward pass as operations: for each layer that runs backward, the kernels that give its gradients.
+
+A product of m rows with weights [k, n] is followed by two of the same FLOPs: one gives the weights' gradient
+[k, n], one the input's [m, k]. What is element-wise reads what the forward pass kept and the gradient of its
+output, and writes that of its input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from archcalc.network.gradients import Backward, backward
+from archcalc.network.graph import walk
+from archcalc.network.load import Graph
+from archcalc.prediction.operations import Operation
+
+# The kernels of attention do not keep the scores: they compute them again, one product beside the four of
+# the gradients, where the forward pass has two. Source: Dao 2023, FlashAttention-2.
+_ATTENTION_FLOPS = (5, 2)
+# Their gradients are the one that arrives, passed on; where a tensor is read twice, two gradients are added.
+_SUMS = ("add", "residual")
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """An operation of the forward pass in the backward pass.
+
+    Attributes:
+        forward: the operation, with as many runs as it has backward.
+        kernels: what runs.
+        share: of the FLOPs that all gradients of the operation take, those of the gradients that are needed.
+    """
+
+    forward: Operation
+    kernels: tuple[Operation, ...]
+    share: float
+
+
+def gradients(graph: Graph, found: list[Operation]) -> Iterator[Gradient]:
+    """The operations that run backward, those of the last layers first.
+
+    Args:
+        graph: the network.
+        found: all its operations forward.
+    """
+    forward: dict[int, list[Operation]] = {}
+    for one in found:
+        forward.setdefault(id(one.node), []).append(one)
+    runs = {id(node): run for node, _, run in walk(graph.nodes)}
+    for entry in backward(graph):
+        if not entry.runs:
+            continue
+        for one in reversed(forward.get(id(entry.node), ())):
+            # Of equal copies some need other gradients than the rest; experts run on shares.
+            here = replace(one, runs=max(1, one.runs * entry.runs // runs[id(entry.node)]))
+            kernels = tuple(_kernels(here, _needs(here, entry)))
+            yield Gradient(here, kernels, _share(here, _needs(here, entry)))
+
+
+def _needs(one: Operation, entry: Backward) -> tuple[bool, ...]:
+    """For each tensor that the operation reads whether its gradient is needed."""
+    needs = entry.needs or (False,)
+    if one.part in ("output", "scores", "rope", "rmsnorm"):
+        return (True,)  # behind them are the layer's own weights
+    if one.part in ("keys", "values"):
+        keys = getattr(one.node.layer, "kv", None)
+        return (needs[1] if keys is not None and len(needs) > 1 else needs[0],)
+    return needs
+
+
+def _share(one: Operation, needs: tuple[bool, ...]) -> float:
+    if one.m and one.weight_bytes:
+        return 1.0 if needs[0] else 0.5
+    return max(1, sum(needs)) / len(needs) if one.m else 1.0
+
+
+def _kernels(one: Operation, needs: tuple[bool, ...]) -> Iterator[Operation]:
+    if one.m and one.weight_bytes:
+        yield from _products(one, needs[0])
+    elif one.kind == "attention":
+        more, less = _ATTENTION_FLOPS
+        moved = one.in_bytes + 2 * one.out_bytes
+        yield replace(one, flops=one.flops * more // less, in_bytes=moved, out_bytes=one.in_bytes, gradient_bytes=0)
+    elif one.m:
+        for needed in needs:
+            if needed:
+                half = one.in_bytes // len(needs)
+                yield replace(one, m=one.m, n=one.k, k=one.n, in_bytes=half + one.out_bytes, out_bytes=half)
+    elif one.kind == "embedding":
+        yield replace(one, in_bytes=one.in_bytes + one.out_bytes, weight_bytes=0, out_bytes=one.gradient_bytes)
+    elif one.node.op in _SUMS:
+        yield one
+    elif one.in_bytes + one.out_bytes:
+        written = one.gradient_bytes + (one.in_bytes if any(needs) else 0)
+        yield replace(one, in_bytes=one.in_bytes + one.out_bytes, out_bytes=written)
+
+
+def _products(one: Operation, input_needed: bool) -> Iterator[Operation]:
+    """The weights' gradient, and the input's."""
+    plain = one.kind in ("linear", "matrix-vector")
+    kind = "linear" if plain else one.kind
+    yield replace(
+        one, kind=kind, m=one.k, n=one.n, k=one.m, weight_bytes=one.out_bytes, out_bytes=one.gradient_bytes
+    )  # fmt: skip
+    if input_needed:
+        kind = "matrix-vector" if plain and one.m == 1 else kind
+        yield replace(one, kind=kind, m=one.m, n=one.k, k=one.n, in_bytes=one.out_bytes, out_bytes=one.in_bytes)

@@ -1,0 +1,167 @@
+"""An operation's time with what is known about it: a best guess, bounds, where it is from and what limits it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from archcalc.devices import Device
+from archcalc.diagnostics import RequestError
+from archcalc.prediction.model import FEATURES, Model, roofline
+from archcalc.prediction.operations import Work
+
+# Where a time is from: coefficients of its own kind, of kinds that work alike, or the peak rates of a data sheet.
+CALIBRATED, NEIGHBOURS, DATASHEET = "calibrated", "neighbours", "datasheet"
+BASES = (CALIBRATED, NEIGHBOURS, DATASHEET)
+# What a kernel waits for.
+COMPUTE, MEMORY, LAUNCH = "compute", "memory", "launch"
+BOUNDS = (COMPUTE, MEMORY, LAUNCH)
+# Kernels reach between all and this part of the peak rates: nine of ten matrix products of the profiles that A100, A40 and
+# H100 are calibrated with over 0.4; convolutional networks as a whole 0.24 to 0.43 in the median of timm's benchmarks.
+_EFFICIENCY = {"attention": 0.4, "linear": 0.4, "matmul": 0.4, "matrix-vector": 0.4}
+_LEAST_EFFICIENCY = 0.25
+# No kernel is shorter: the shortest medians of the profiles that A100, A40 and H100 are calibrated with are 1 to 4 µs.
+SHORTEST = 2e-6
+# Layers that do nothing at inference.
+_IDLE = ("dropout", "droppath")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds. Estimates add up: their errors are taken to be those of one measurement, and do not cancel.
+
+    Attributes:
+        seconds: the best guess.
+        low, high: between these it is expected.
+        bases: the seconds of each of `BASES`.
+        bounds: the seconds of each of `BOUNDS`.
+    """
+
+    seconds: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+    bases: dict[str, float] = field(default_factory=dict)
+    bounds: dict[str, float] = field(default_factory=dict)
+
+    def __add__(self, other: Estimate) -> Estimate:
+        return Estimate(
+            self.seconds + other.seconds, self.low + other.low, self.high + other.high,
+            _sum(self.bases, other.bases), _sum(self.bounds, other.bounds),
+        )  # fmt: skip
+
+    def times(self, factor: float) -> Estimate:
+        """The same work so many times."""
+        scaled = [{name: value * factor for name, value in each.items()} for each in (self.bases, self.bounds)]
+        return Estimate(self.seconds * factor, self.low * factor, self.high * factor, *scaled)
+
+    @property
+    def basis(self) -> str:
+        """What most of the time is known from."""
+        return max(self.bases, key=lambda name: self.bases[name]) if self.seconds else ""
+
+    @property
+    def bound(self) -> str:
+        """What most of the time is spent waiting for."""
+        return max(self.bounds, key=lambda name: self.bounds[name]) if self.seconds else ""
+
+    def share(self, basis: str) -> float:
+        """The part of the time that is of this basis."""
+        return self.bases.get(basis, 0.0) / self.seconds if self.seconds else 0.0
+
+
+def _sum(one: dict[str, float], other: dict[str, float]) -> dict[str, float]:
+    return {name: one.get(name, 0.0) + other.get(name, 0.0) for name in {**one, **other}}
+
+
+def total(estimates: Iterable[Estimate]) -> Estimate:
+    """Their sum."""
+    found = Estimate()
+    for one in estimates:
+        found = found + one
+    return found
+
+
+class Estimator:
+    """Times on one device, in one type.
+
+    Args:
+        device: with its calibration, or without.
+        dtype: one of the device's `peaks`; by default what it is calibrated for, or the fastest of common ones.
+
+    Raises:
+        RequestError: the device does not compute in this type, or its calibration is not understood.
+    """
+
+    def __init__(self, device: Device, dtype: str | None = None) -> None:
+        calibration = device.calibration or {}
+        self.device = device
+        self.model = Model(device) if device.calibration is not None else None
+        measured = str(calibration.get("dtype", ""))
+        self.dtype = dtype or _usual(device, measured)
+        if self.dtype not in device.peaks:
+            raise RequestError(_lacks(device, self.dtype, bool(calibration)))
+        # tf32 is a way to compute with numbers that are stored as fp32.
+        self.stored = "fp32" if self.dtype == "tf32" else self.dtype
+        self.slower = device.peaks.get(measured, device.peaks[self.dtype]) / device.peaks[self.dtype]
+        self.is_measured = self.model is not None and (
+            measured == self.dtype or {measured, self.dtype} == {"fp16", "bf16"}
+        )
+
+    def estimate(self, work: Work, phase: str = "forward", training: bool = False) -> Estimate:
+        """All runs of an operation in a phase of the model."""
+        known = self.model.knows(work.kind, phase) if self.model else ""
+        idle = work.kind in _IDLE and not training
+        moved = work.in_bytes + work.weight_bytes + work.out_bytes
+        if known != work.kind and (idle or not (moved or work.flops)):
+            return Estimate()
+        if not known or self.model is None:
+            return self.by_datasheet(work)
+        parts = self.model.parts(work, phase)
+        parts = [part * self.slower if "flops" in name else part for name, part in zip(FEATURES, parts)]
+        seconds = self.model.combined(parts)
+        if self.device.kind == "gpu":  # whose peaks are a data sheet's
+            seconds = max(seconds, roofline(work, self.device, self.dtype))
+        waits = {COMPUTE: self.model.combined(parts[1:3]), MEMORY: self.model.combined(parts[3:]), LAUNCH: parts[0]}
+        bounds = {max(waits, key=lambda name: waits[name]): seconds}
+        if known == work.kind and self.is_measured:
+            error = self.model.errors.get(phase, 0.0)
+            return Estimate(
+                seconds, seconds * (1 - min(error, 1)), seconds * (1 + error), {CALIBRATED: seconds}, bounds
+            )
+        least, most = self._range(work)
+        return Estimate(seconds, min(seconds, least), max(seconds, most), {NEIGHBOURS: seconds}, bounds)
+
+    def unmeasured(self, work: Work) -> Estimate:
+        """Work of the forward pass's kinds in other circumstances: its coefficients are no more than neighbours."""
+        found = self.estimate(work, "forward", True)
+        if found.basis != CALIBRATED:
+            return found
+        least, most = self._range(work)
+        bases = {NEIGHBOURS: found.seconds}
+        return replace(found, low=min(found.seconds, least), high=max(found.seconds, most), bases=bases)
+
+    def _range(self, work: Work) -> tuple[float, float]:
+        """Seconds at the peak rates, and at the part of them that kernels reach at least."""
+        least = max(roofline(work, self.device, self.dtype), work.runs * SHORTEST)
+        return least, least / _EFFICIENCY.get(work.kind, _LEAST_EFFICIENCY)
+
+    def by_datasheet(self, work: Work) -> Estimate:
+        """Between the peak rates and the part of them that kernels reach at least; the guess lies between the two."""
+        least, most = self._range(work)
+        moving = (work.in_bytes + work.weight_bytes + work.out_bytes) / self.device.bandwidth
+        waits = {COMPUTE: work.flops / self.device.peaks[self.dtype], MEMORY: moving, LAUNCH: SHORTEST}
+        seconds = (least * most) ** 0.5
+        bound = max(waits, key=lambda name: waits[name])
+        return Estimate(seconds, least, most, {DATASHEET: seconds}, {bound: seconds})
+
+
+def _usual(device: Device, measured: str) -> str:
+    wanted = (measured, "bf16", "fp16", "fp32") if device.kind == "gpu" else (measured, "fp32")
+    return next((dtype for dtype in wanted if dtype in device.peaks), next(iter(device.peaks)))
+
+
+def _lacks(device: Device, dtype: str, calibrated: bool) -> str:
+    known = ", ".join(device.peaks)
+    if device.kind == "cpu" and calibrated:
+        return f"{device.name} was measured in {known}, not in {dtype}: run `archcalc calibrate --dtype {dtype}`"
+    return f"{device.title} has no {dtype}: it computes in {known}"

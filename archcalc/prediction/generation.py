@@ -1,0 +1,108 @@
+"""The time of generating: the prompt at once, then token after token.
+
+One step computes for a single position, and reads all weights and, in layers that look back, what the positions before it
+left. What an encoder gave has been computed with the prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from archcalc.devices import Device
+from archcalc.memory.generation import Cache, Generation, generate
+from archcalc.memory.positions import named
+from archcalc.memory.sizes import resized
+from archcalc.network.graph import Node
+from archcalc.network.load import Graph
+from archcalc.prediction.estimate import Estimate, Estimator, total
+from archcalc.prediction.operations import Operation, operations
+from archcalc.prediction.predict import LayerTime, Prediction, forward_times, predict
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """Generating `tokens` after a prompt.
+
+    Attributes:
+        prefill: the forward pass over the prompt.
+        memory: weights and caches when all tokens are there.
+        tokens: how many are generated; position: at which one of all positions a step is predicted, the middle one.
+        layers: of one step.
+    """
+
+    prefill: Prediction
+    memory: Generation
+    tokens: int
+    position: int
+    layers: tuple[LayerTime, ...]
+
+    @property
+    def step(self) -> Estimate:
+        """One step: one token of each sample of the batch."""
+        return total(layer.forward for layer in self.layers)
+
+    @property
+    def total(self) -> Estimate:
+        """The prompt and all steps. A step's time grows evenly with the positions, so the middle one is the mean."""
+        return self.prefill.forward + self.step.times(self.tokens)
+
+    @property
+    def tokens_per_second(self) -> float:
+        """While decoding, over the whole batch."""
+        return self.prefill.graph.batch / self.step.seconds if self.step.seconds else 0.0
+
+
+def decode(graph: Graph, device: Device, tokens: int, dtype: str | None = None) -> Decoding:
+    """The time of generating `tokens` after a prompt as long as the graph's sequence.
+
+    Raises:
+        NotGenerativeError: the network cannot give one position after the other.
+        SpecError: it cannot have so many positions.
+        RequestError: the device does not compute in `dtype`.
+    """
+    estimator = Estimator(device, dtype)
+    prompt = generate(graph, dtype=estimator.stored).length
+    position = prompt + (tokens + 1) // 2
+    memory = generate(graph, prompt + tokens, estimator.stored)
+    caches = {cache.node.id: cache for cache in generate(graph, position, estimator.stored).caches}
+    step = resized(graph, {memory.dim: 1})
+    running = set(_running(step.nodes, memory.dim))
+    found = [
+        now for one in operations(step, estimator.stored) if id(one.node) in running for now in _cached(one, caches)
+    ]
+    times = forward_times(estimator, found)
+    nodes = {id(one.node): one.node for one in found}
+    layers = tuple(LayerTime(node, times[key], Estimate()) for key, node in nodes.items())
+    return Decoding(predict(graph, device, dtype), memory, tokens, position, layers)
+
+
+def _running(nodes: list[Node], dim: str) -> Iterator[int]:
+    """The nodes that run in a step: those whose output has the positions that are generated."""
+    for node in nodes:
+        if node.layer is None or dim in named(node.exit.shape):
+            yield id(node)
+            # Experts see single positions, whose shape no longer tells.
+            yield from _all(node.children) if node.op == "moe" else _running(node.children, dim)
+
+
+def _all(nodes: list[Node]) -> Iterator[int]:
+    for node in nodes:
+        yield id(node)
+        yield from _all(node.children)
+
+
+def _cached(one: Operation, caches: dict[str, Cache]) -> Iterator[Operation]:
+    """The operation with what is kept from earlier positions; nothing where that is its whole result."""
+    cache = caches.get(one.node.id)
+    if cache is None:
+        yield one
+    elif cache.source:
+        if one.part not in ("keys", "values"):
+            yield one
+    elif one.kind == "attention":
+        # One query, and as many keys as positions: work and bytes were those of one key.
+        kept = cache.bytes // cache.copies
+        yield replace(one, n=cache.positions, flops=one.flops * cache.positions, in_bytes=one.out_bytes + kept)
+    else:
+        yield one

@@ -1,0 +1,1 @@
+"""What `archcalc predict` found, one file for each form."""

@@ -1,0 +1,182 @@
+"""A prediction for people: what it comes to, where the time goes, and how far to trust it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.style import Style
+
+from archcalc.prediction.answer import Answer
+from archcalc.prediction.estimate import BASES, BOUNDS, CALIBRATED, LAUNCH, NEIGHBOURS, Estimate
+from archcalc.prediction.generation import Decoding
+from archcalc.prediction.predict import Prediction
+from archcalc.reports import numbers
+from archcalc.reports.columns import BOLD, DIM, Column, Columns
+from archcalc.reports.prediction.rows import TimedRow
+from archcalc.reports.text import Line, Parts
+
+_COLUMNS = (
+    Column("layer", right=False),
+    Column("time"),
+    Column("share", rank=2),
+    Column("", right=False, rank=5),
+    Column("forward", rank=6),
+    Column("backward", rank=6),
+    Column("prompt", rank=6),
+    Column("tokens", rank=6),
+    Column("waits for", right=False, rank=3),
+    Column("known from", right=False, rank=4),
+    Column("FLOP/s", rank=7),
+)
+_BAR = 20
+# From this part of the time on the gaps between kernels are worth a word.
+_MUCH = 0.1
+
+
+def text(answer: Answer, rows: Iterable[TimedRow], rule: bool) -> RenderableType:
+    """Title, headline, table, and where the numbers are from."""
+    one = answer.prediction
+    return Group(
+        Line(f"{one.graph.model} on {one.device.title}", ", ".join(_setting(answer))),
+        *(Parts(facts, BOLD if index == 0 else None) for index, facts in enumerate(headline(answer))),
+        "",
+        Columns(_COLUMNS, [_row(row, answer) for row in rows], rule),
+        *([] if rule else [""]),
+        *(Parts([note], DIM) for note in notes(answer)),
+    )
+
+
+def _setting(answer: Answer) -> Iterator[str]:
+    one = answer.prediction
+    if answer.decoding is not None:
+        yield f"generating {answer.decoding.tokens:,} tokens"
+    else:
+        yield f"training step with {one.optimizer}" if one.mode == "train" else "forward"
+    yield f"batch {one.graph.batch:,}"
+    threads = (one.device.calibration or {}).get("threads")
+    if one.device.kind == "cpu" and threads:
+        yield "1 thread" if threads == 1 else f"{threads} threads"
+    yield one.dtype
+
+
+def headline(answer: Answer) -> list[list[str]]:
+    """What it comes to, in a line or two of facts."""
+    if answer.decoding is not None:
+        return _generating(answer.decoding)
+    one = answer.prediction
+    facts = [between(one.total), f"{_rate(one.samples_per_second)} samples/s"]
+    if one.tokens:
+        facts.append(f"{_rate(one.samples_per_second * one.tokens)} tokens/s")
+    facts.append(f"{100 * used(one):.2g} % of the peak FLOP/s")
+    if one.mode == "forward":
+        return [facts]
+    phases = {"forward": one.forward, "loss": one.loss, "backward": one.backward, "step": one.step}
+    return [facts, [f"{name} {numbers.seconds(each.seconds)}" for name, each in phases.items()]]
+
+
+def _generating(decoding: Decoding) -> list[list[str]]:
+    prefill, step = decoding.prefill, decoding.step
+    prompt = decoding.memory.length - decoding.tokens
+    read = prefill.graph.batch * prompt / prefill.total.seconds if prefill.total.seconds else 0
+    return [
+        [f"{between(decoding.total)} for {decoding.tokens:,} tokens after a prompt of {prompt:,}"],
+        [f"prompt {between(prefill.total)}", f"{_rate(read)} tokens/s"],
+        [
+            f"then {between(step)} a token at position {decoding.position:,}",
+            f"{_rate(decoding.tokens_per_second)} tokens/s",
+            f"cache {numbers.size(decoding.memory.cache_bytes) or '0 B'} at the end",
+        ],
+    ]
+
+
+def between(time: Estimate) -> str:
+    """`13.4 ms (12.3 to 17.7 ms)`."""
+    low, high = numbers.seconds(time.low), numbers.seconds(time.high)
+    if low.rpartition(" ")[2] == high.rpartition(" ")[2]:
+        low = low.rpartition(" ")[0]
+    return f"{numbers.seconds(time.seconds)} ({low} to {high})"
+
+
+def used(one: Prediction) -> float:
+    """The part of the peak rate that the network's products reach, over all passes."""
+    passes = 3 if one.mode == "train" else 1
+    peak = one.device.peaks[one.dtype]
+    return passes * one.costs.totals.flops / one.total.seconds / peak if one.total.seconds else 0.0
+
+
+def _rate(value: float) -> str:
+    return numbers.short(round(value)) if value >= 100 else f"{value:.3g}"
+
+
+def _row(row: TimedRow, answer: Answer) -> tuple[list[str], Style | None]:
+    one, whole = row.total, answer.total.seconds or 1.0
+    share = one.seconds / whole
+    train, generating = answer.prediction.mode == "train", answer.decoding is not None
+    flops = row.row.cost.flops if row.row is not None and not train and not generating else 0
+    return [
+        _label(row),
+        numbers.seconds(one.seconds) if one.seconds else "",
+        f"{100 * share:.1f} %" if one.seconds else "",
+        "█" * round(share * _BAR),
+        *(
+            numbers.seconds(each.seconds) if each.seconds and shown else ""
+            for each, shown in (
+                (row.forward, train),
+                (row.backward, train and row.row is not None),
+                (row.forward, generating),
+                (row.steps, generating),
+            )
+        ),
+        one.bound,
+        one.basis + (f" {100 * one.share(one.basis):.0f} %" if one.share(one.basis) < 0.995 and one.seconds else ""),
+        numbers.with_unit(round(flops / one.seconds), "").rstrip() if flops and one.seconds else "",
+    ], None
+
+
+def _label(row: TimedRow) -> str:
+    if row.row is None:
+        return row.label
+    label = "  " * row.row.level + row.label
+    copies = row.row.count if row.row.level == 0 else row.row.copies
+    name = row.row.node.name if row.row.node is not None else None
+    return label + (f"  ×{copies:,}" if copies > 1 else "") + (f"  ({name})" if name else "")
+
+
+def notes(answer: Answer) -> Iterator[str]:
+    """Where the numbers are from, and what is not in them."""
+    one, whole = answer.prediction, answer.total
+    calibration: dict[str, Any] = one.device.calibration or {}
+    for basis in BASES:
+        if whole.share(basis):
+            yield f"{_percent(whole.share(basis))} {basis}: {_basis(basis, calibration)}"
+    if calibration:
+        yield f"measured: {calibration.get('source', one.device.source)}, {', '.join(_conditions(one, calibration))}"
+    waits = [f"{name} {_percent(whole.bounds[name] / whole.seconds)}" for name in BOUNDS if whole.bounds.get(name)]
+    if waits:
+        yield "waits for " + ", ".join(waits)
+    if one.device.kind == "gpu" and whole.bounds.get(LAUNCH, 0.0) > _MUCH * whole.seconds:
+        yield "many kernels are short: a program that starts them one by one takes longer, one CUDA graph does not"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.01 else "under 1 %"
+
+
+def _basis(basis: str, calibration: dict[str, Any]) -> str:
+    if basis == CALIBRATED:
+        error = calibration["error"].get("forward", {})
+        return (
+            f"{error.get('of', 'layers held out of the fit')} were {100 * error.get('mean', 0):.1f} % off in the mean"
+        )
+    if basis == NEIGHBOURS:
+        return "not measured; guessed from work that is alike, the range from the data sheet"
+    return "not measured; from the peak rates down to 40 % of them, 25 % for convolutions and element-wise work"
+
+
+def _conditions(one: Prediction, calibration: dict[str, Any]) -> Iterator[str]:
+    yield str(calibration.get("dtype", one.dtype))
+    if torch := calibration.get("torch"):
+        yield f"torch {torch}"
+    yield str(calibration.get("date", ""))
