@@ -131,7 +131,7 @@ def test_the_roofline_is_the_slower_of_both():
         {"coefficients": {"forward": {"linear": [1]}}, "pools": {}},
         {"coefficients": {"forward": {"linear": [-1] * len(FEATURES)}}, "pools": {}},
         {"coefficients": {"forward": {"linear": ["x"] * len(FEATURES)}}, "pools": {}},
-        {"coefficients": {"forward": {}}, "pools": {"forward": {PRODUCTS: [1] * len(FEATURES)}}},
+        {"coefficients": {"forward": {}}, "pools": {"forward": {PRODUCTS: [1] * len(FEATURES)}}, "overlap": 0.5},
     ],
 )
 def test_a_calibration_that_is_not_one(calibration):
