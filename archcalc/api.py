@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,11 @@ from archcalc.cost import Cost, Costs
 from archcalc.derivation import Derivation, derive
 from archcalc.diagnostics import Source
 from archcalc.language.expressions import describe
+from archcalc.memory.footprint import check_checkpoint
+from archcalc.memory.generation import Generation, generate
+from archcalc.memory.plan import ATTENTION, OPTIMIZERS, WIDTHS, Plan
+from archcalc.memory.run import Run
+from archcalc.memory.simulation import simulate
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph, build_graph, load_graph
 from archcalc.network.parameters import named_parameters
@@ -175,6 +180,60 @@ class Network:
     def named_parameters(self) -> Iterator[tuple[str, tuple[int, ...]]]:
         """Name and shape of every parameter, each copy for itself. Tied ones come once."""
         yield from named_parameters(self.graph.nodes)
+
+    def memory(
+        self,
+        *,
+        training: bool = False,
+        dtype: str = "fp32",
+        optimizer: str = "adam",
+        mixed: bool = False,
+        checkpoint: Sequence[str] = (),
+        attention: str | None = None,
+        gpu: bool = False,
+    ) -> Run:
+        """What a forward pass, or with `training` a whole step, takes in memory: its peak, and every moment.
+
+        Args:
+            training: forward, loss, backward and the optimizer's step; else a forward pass without gradients.
+            dtype: "fp32", "tf32", "bf16" or "fp16".
+            optimizer: "sgd", "momentum", "adam" or "adamw".
+            mixed: weights of 16 bits have an fp32 copy that the optimizer works on.
+            checkpoint: names of blocks or groups that keep their input alone and run again in backward.
+            attention: "flash" or "math"; None for what PyTorch picks.
+            gpu: with the kernels of CUDA instead of those of the CPU.
+
+        Raises:
+            ValueError: one of these words is none of those.
+            RequestError: a name in `checkpoint` is no group of layers.
+
+        >>> load("specs/alexnet.yaml").memory(training=True, optimizer="sgd").parameters
+        244403360
+        """
+        for name, given, known in (
+            ("dtype", dtype, WIDTHS), ("optimizer", optimizer, OPTIMIZERS), ("attention", attention, (*ATTENTION, None)),
+        ):  # fmt: skip
+            if given not in known:
+                raise ValueError(f"{name} is one of {', '.join(map(str, known))}, not {given!r}")
+        check_checkpoint(self.graph, checkpoint)
+        return simulate(self.graph, Plan(training, dtype, optimizer, mixed, tuple(checkpoint), attention, gpu))
+
+    def generation(
+        self, *, length: int | None = None, dtype: str = "bf16", cache_dtype: str | None = None
+    ) -> Generation:
+        """What generating a sequence keeps in memory: weights, caches, and one step.
+
+        Args:
+            length: positions that are there, prompt included; by default what the spec says.
+            dtype, cache_dtype: types of weights and of the cache, which is `dtype` by default.
+
+        Raises:
+            RequestError: the network does not give one position after the other.
+
+        >>> load("specs/llama3.yaml").generation(length=8192).token_bytes
+        131072
+        """
+        return generate(self.graph, length, dtype, cache_dtype)
 
     def to_torch(self, device: str = "cpu") -> torch.nn.Module:
         """The network as a PyTorch module, from the source that `archcalc build` writes."""

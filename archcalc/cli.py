@@ -22,6 +22,7 @@ COMMANDS = {
     "profile": "Measure time and memory on this machine.",
     "predict": "How long a network takes on a device, before running it.",
     "calibrate": "Measure this machine, so that predict knows it.",
+    "memory": "Predict the memory of inference, training and generation.",
     "layers": "List the layers of the language.",
     "layer": "Describe one layer: keys, shapes, formulas.",
     "rule": "Describe one rule of the linter, or list all.",

@@ -24,6 +24,8 @@ STATIC = (
     ["layers"],
     ["layer", "lstm"],
     ["schema"],
+    ["memory", "specs/gpt2.yaml", "--device", "h100"],
+    ["memory", "specs/resnet152.yaml", "--format", "json"],
     ["build", "specs/resnet18.yaml"],
     ["build", "specs/resnet18.yaml", "--format", "state-dict"],
 )

@@ -33,18 +33,23 @@ class Columns:
         columns: the first one is the label, the only one that may be cut.
         rows: texts for each row, with a style for the row or None.
         rule: draw a line under the header and after the last row.
+        header: show the headers.
     """
 
     def __init__(
-        self, columns: Sequence[Column], rows: Iterable[tuple[Sequence[str], Style | None]], rule: bool = True
+        self,
+        columns: Sequence[Column],
+        rows: Iterable[tuple[Sequence[str], Style | None]],
+        rule: bool = True,
+        header: bool = True,
     ) -> None:
         self.rows = list(rows)
         used = [index for index in range(len(columns)) if index == 0 or any(cells[index] for cells, _ in self.rows)]
         self.columns = [columns[index] for index in used]
         self.rows = [([cells[index] for index in used], style) for cells, style in self.rows]
-        self.rule = rule
+        self.rule, self.header = rule, header
         self.widths = [
-            max([cell_len(column.header), *(cell_len(cells[index]) for cells, _ in self.rows)])
+            max([cell_len(column.header) if header else 0, *(cell_len(cells[index]) for cells, _ in self.rows)])
             for index, column in enumerate(self.columns)
         ]
 
@@ -68,8 +73,9 @@ class Columns:
         kept, label = self.fit(options.max_width)
         line = Segment.line()
         total = label + sum(_GAP + self.widths[index] for index in kept[1:])
-        yield from self._line([column.header for column in self.columns], kept, label, DIM)
-        yield line
+        if self.header:
+            yield from self._line([column.header for column in self.columns], kept, label, DIM)
+            yield line
         if self.rule:
             yield Segment("  " + "─" * total, DIM)
             yield line

@@ -15,7 +15,7 @@ def network(costs: Costs, rows: Iterable[Row]) -> str:
     totals = costs.totals
     lines = [
         (
-            "&emsp;" * row.level + _escape(row.label) + (f" ×{row.copies:,}" if row.copies > 1 else ""),
+            "&emsp;" * row.level + escape(row.label) + (f" ×{row.copies:,}" if row.copies > 1 else ""),
             row.output,
             numbers.exact(row.cost.params) if row.cost.params else f"= {row.tied}" if row.tied else "",
             numbers.column(row.cost.macs),
@@ -34,8 +34,8 @@ def network(costs: Costs, rows: Iterable[Row]) -> str:
         )
     )
     inputs = ", ".join(numbers.shape(x.shape) for x in costs.graph.inputs.values())
-    heading = f"### {_escape(costs.graph.model)}\n\nInput {inputs}, batch {costs.graph.batch}.\n\n"
-    return heading + _table(
+    heading = f"### {escape(costs.graph.model)}\n\nInput {inputs}, batch {costs.graph.batch}.\n\n"
+    return heading + table(
         ("layer", "output", "params", "MACs", "activations"), "llrrr", [*lines, (last[0], "", *last[2:])]
     )
 
@@ -44,7 +44,7 @@ def comparison(networks: Sequence[Costs]) -> str:
     """A row for each network."""
     lines = [
         (
-            _escape(costs.graph.model),
+            escape(costs.graph.model),
             ", ".join(numbers.shape(x.shape) for x in costs.graph.inputs.values()),
             numbers.short(costs.totals.params),
             numbers.short(costs.totals.macs),
@@ -53,13 +53,15 @@ def comparison(networks: Sequence[Costs]) -> str:
         )
         for costs in networks
     ]
-    return _table(("model", "input", "params", "MACs", "activations", "depth"), "llrrrr", lines)
+    return table(("model", "input", "params", "MACs", "activations", "depth"), "llrrrr", lines)
 
 
-def _table(header: Sequence[str], align: str, lines: Iterable[Sequence[str]]) -> str:
+def table(header: Sequence[str], align: str, lines: Iterable[Sequence[str]]) -> str:
+    """A table; `align` has an l or an r for each column."""
     rule = ["---:" if side == "r" else "---" for side in align]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *lines)) + "\n"
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
+    """`text` without anything that markdown reads as a sign."""
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("*", "\\*").replace("_", "\\_")

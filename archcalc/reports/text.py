@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator
 
 from rich.cells import cell_len
@@ -65,6 +66,19 @@ class Parts:
                 line = joined
         yield Segment(line, self.style)
         yield Segment.line()
+
+
+class Wrapped:
+    """A sentence, broken between words where the terminal ends."""
+
+    def __init__(self, text: str, style: Style | None = None) -> None:
+        self.text, self.style = text, style
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Its lines, the first one two characters in, the others four."""
+        for line in textwrap.wrap(self.text, max(20, options.max_width), initial_indent="  ", subsequent_indent="    "):
+            yield Segment(line, self.style)
+            yield Segment.line()
 
 
 def network(costs: Costs, rows: Iterable[Row], formulas: bool = False, rule: bool = True) -> RenderableType:

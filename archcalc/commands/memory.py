@@ -1,0 +1,144 @@
+"""`archcalc memory SPEC...`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from archcalc.commands import options
+from archcalc.devices import find
+from archcalc.diagnostics import RequestError, SpecError
+from archcalc.language.document import parse_amount
+from archcalc.memory.assessment import Assessment, Question, assess
+from archcalc.memory.footprint import MODES
+from archcalc.memory.plan import ATTENTION, OPTIMIZERS, WIDTHS, Plan
+from archcalc.network.load import load_graph
+from archcalc.terminal import complain, show, wants_color, write
+
+
+def _definitions(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from archcalc.reports.memory.definitions import text
+
+        write(text())
+        context.exit()
+
+
+@click.command(name="memory")
+@click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
+@click.option("--mode", type=click.Choice(MODES), help="Only this; default: all that apply.")
+@options.settings
+@options.batch
+@click.option("--dtype", type=click.Choice(tuple(WIDTHS)), help="Type of weights and activations.  [default: fp32]")
+@click.option("--mixed", is_flag=True, help="Weights of 16 bits, with an fp32 copy and states for the optimizer.")
+@click.option("--optimizer", type=click.Choice(tuple(OPTIMIZERS)), default="adam", show_default=True,
+              help="Optimizer of the training step.")  # fmt: skip
+@click.option("--checkpoint", metavar="BLOCK", multiple=True,
+              help="A block or group that keeps its input alone and runs again in backward; may be given several times.")  # fmt: skip
+@click.option("--attention", type=click.Choice(ATTENTION), help="Kernel of attention; default: what PyTorch picks.")
+@click.option("--length", type=click.IntRange(1, 2**40), help="Generation: positions that are there, prompt included.")
+@click.option(
+    "--cache-dtype", type=click.Choice(("fp32", "bf16", "fp16", "int8")), help="Generation: type of the cache."
+)
+@click.option("--device", metavar="NAME|FILE", help="What it is to run on, as h100: three numbers, and what fits.")
+@click.option("--room", metavar="BYTES", help="What it is to fit, as 24GB, instead of a device.")
+@click.option("--fit", metavar="NAME", multiple=True, help="The largest batch or dim that fits; default: all of them.")
+@click.option("-n", "--number", type=click.IntRange(0), default=5, show_default=True, help="Layers listed.")
+@click.option("--definitions", is_flag=True, is_eager=True, expose_value=False, callback=_definitions,
+              help="What every number means and how sure it is, and exit.")  # fmt: skip
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write the drawing over time as SVG.")
+@click.option("--format", "format", type=click.Choice(("text", "json", "csv", "markdown")), default="text", show_default=True,
+              help="Form of the output.")  # fmt: skip
+@options.color
+@options.guarded
+def command(
+    specs: tuple[str, ...],
+    mode: str | None,
+    set: tuple[str, ...],
+    batch: int,
+    dtype: str | None,
+    mixed: bool,
+    optimizer: str,
+    checkpoint: tuple[str, ...],
+    attention: str | None,
+    length: int | None,
+    cache_dtype: str | None,
+    device: str | None,
+    room: str | None,
+    fit: tuple[str, ...],
+    number: int,
+    output: str | None,
+    format: str,
+    color: str,
+) -> int:
+    """Predict the memory of inference, training and generation, without running.
+
+    SPEC is a file, `file.yaml@variant` or `-`. Several specs give one row each.
+    """
+    if mixed and dtype not in (None, "bf16", "fp16"):
+        raise RequestError(f"--mixed has weights of 16 bits: give --dtype bf16 or fp16, not {dtype}")
+    if output is not None and len(specs) > 1:
+        raise RequestError("-o draws one network: name one spec")
+    plan = Plan(
+        dtype=dtype or ("bf16" if mixed else "fp32"), optimizer=optimizer, mixed=mixed, checkpoint=checkpoint,
+        attention=attention,
+    )  # fmt: skip
+    question = Question(plan, mode, length, cache_dtype, find(device) if device else None, _bytes(room), fit)
+    values = options.parse_settings(set)
+    reports: list[Assessment] = []
+    status = 0
+    for spec in specs:
+        try:
+            reports.append(assess(load_graph(spec, values, batch), question))
+        except SpecError as error:
+            options.report(error.diagnostics, color)
+            status = max(status, 1)
+        except RequestError as error:
+            if len(specs) == 1:
+                raise
+            complain(f"archcalc: {error}", color)
+            status = 2
+    if not reports:
+        return status
+    _print(reports, len(specs) > 1, number, format, color)
+    if output is not None:
+        _draw(reports[0], output)
+    return status
+
+
+def _print(reports: list[Assessment], several: bool, number: int, format: str, color: str) -> None:
+    if format == "json":
+        from archcalc.reports.memory import json
+
+        write(json.dumps(reports, several, number))
+    elif format == "csv":
+        from archcalc.reports.memory import csv
+
+        write(csv.networks(reports))
+    elif format == "markdown":
+        from archcalc.reports.memory import markdown
+
+        write(markdown.comparison(reports) if several else markdown.network(reports[0]))
+    else:
+        from archcalc.reports.memory import comparison, text
+
+        rule = sys.stdout.isatty() or wants_color(color, sys.stdout)
+        show(comparison.table(reports, rule) if several else text.network(reports[0], number, rule), color)
+
+
+def _draw(report: Assessment, path: str) -> None:
+    from archcalc.reports.memory import svg
+
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(svg.network(report))
+    except OSError as error:
+        raise RequestError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def _bytes(room: str | None) -> int | None:
+    found = parse_amount(room.strip()) if room is not None else None
+    if room is not None and not found:
+        raise RequestError(f"--room takes bytes, as 24GB or 80GiB, not {room!r}")
+    return found

@@ -1,0 +1,206 @@
+"""What one mode of running a network takes at its peak, of what it is made, and when."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from archcalc.diagnostics import RequestError, suggest
+from archcalc.memory.definitions import DEFINITIONS, RULE
+from archcalc.memory.generation import Generation, generate
+from archcalc.memory.plan import OPTIMIZERS, Plan
+from archcalc.memory.run import Moment, Run
+from archcalc.memory.simulation import simulate
+from archcalc.network.graph import Node, walk
+from archcalc.network.load import Graph
+from archcalc.quantity import product
+
+TRAINING, INFERENCE, GENERATION = MODES = ("training", "inference", "generation")
+# What a drawing over time stacks, from the bottom to the top.
+STACK = ("parameters", "optimizer states", "gradients", "activations")
+# Of a group's copies no more are drawn.
+_MOST_SAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A moment: its phase, the layer that runs or "", and the bytes of each of `STACK`."""
+
+    phase: str
+    layer: str
+    parts: tuple[int, ...]
+
+    @property
+    def total(self) -> int:
+        """All bytes."""
+        return sum(self.parts)
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """The memory of one mode.
+
+    Attributes:
+        mode: "inference", "training" or "generation".
+        graph, plan: what is run, and how.
+        parts: what the peak is made of, bytes by the key of their definition; they add up to `peak`.
+        phase, node: when the peak is, and the layer that runs then; None for the loss and the step. The phase
+            "recomputation" is that of a layer that runs again for backward.
+        tensors: bytes and number of those that stay from step to step, and of the gradients once all are there.
+        held: bytes by layer: kept for backward in training, else alive while it runs.
+        saved, forward_end: kept for backward, and all that is alive, when forward and loss are done.
+        run: the simulated step; generation: the caches.
+    """
+
+    mode: str
+    graph: Graph
+    plan: Plan
+    parts: dict[str, int]
+    phase: str
+    node: Node | None
+    tensors: tuple[tuple[int, int], ...]
+    held: dict[int, int] = field(default_factory=dict)
+    saved: int = 0
+    forward_end: int = 0
+    run: Run | None = None
+    generation: Generation | None = None
+
+    @property
+    def peak(self) -> int:
+        """The most bytes in tensors at one moment."""
+        return sum(self.parts.values())
+
+    def certainty(self, key: str) -> str:
+        """How sure a part is: "exact", "rule" or "estimate"."""
+        if key == "saved" and (self.plan.gpu or self.plan.dtype != "fp32"):
+            return RULE
+        return DEFINITIONS[key].certainty
+
+    def samples(self) -> list[Sample]:
+        """The run over time; copies that were not gone through one by one rise or fall evenly."""
+        return list(_samples(self.run)) if self.run is not None else []
+
+
+def footprint(
+    graph: Graph, plan: Plan, mode: str, length: int | None = None, cache_dtype: str | None = None
+) -> Footprint:
+    """What `mode` takes.
+
+    Args:
+        plan: how it is run; `training` follows from the mode.
+        length: positions that are there when generating; by default what the graph has.
+        cache_dtype: the type of keys, values and states when generating; by default that of the plan.
+
+    Raises:
+        RequestError: a name in `plan.checkpoint` is no group of layers; a network that does not generate.
+        SpecError: it cannot have so many positions.
+    """
+    if mode == GENERATION:
+        return _generating(generate(graph, length, plan.dtype, cache_dtype), plan)
+    check_checkpoint(graph, plan.checkpoint)
+    run = simulate(graph, plan)
+    moment = run.peak_moment if run.moments else Moment("forward", None, run.base, 0, 0, 0, 0)
+    before = itertools.takewhile(lambda one: one is not moment, run.moments)
+    again = moment.phase == "forward" and any(one.phase == "loss" for one in before)
+    parts = {
+        "parameters": run.parameters, "buffers": run.buffers, "optimizer": run.optimizer,
+        "gradients": moment.gradients, "inputs": run.inputs, "saved": moment.kept,
+        "temporaries": moment.activations + moment.passing,
+    }  # fmt: skip
+    held = run.layers if plan.training else _alive(run.moments)
+    return Footprint(
+        mode, graph, plan, {key: bytes for key, bytes in parts.items() if bytes},
+        "recomputation" if again else moment.phase, moment.node,
+        tuple(_tensors(graph, plan, moment.gradients == run.gradients)), held, run.saved, run.forward_end, run,
+    )  # fmt: skip
+
+
+def _generating(found: Generation, plan: Plan) -> Footprint:
+    parts = {
+        "parameters": found.parameter_bytes, "buffers": found.buffer_bytes,
+        "cache": found.cache_bytes, "step": found.step_bytes,
+    }  # fmt: skip
+    held: dict[int, int] = {}
+    caches = []
+    for cache in found.caches:
+        held[id(cache.node)] = cache.bytes
+        pieces = cache.copies * len(cache.shapes)
+        caches.append((cache.bytes // pieces, pieces))
+    tensors = (*_weights(found.graph, plan.width), *caches)
+    return Footprint(
+        GENERATION, found.graph, plan, {key: bytes for key, bytes in parts.items() if bytes}, "forward", None,
+        tensors, held, generation=found,
+    )  # fmt: skip
+
+
+def _alive(moments: Sequence[Moment]) -> dict[int, int]:
+    """The most that lives while a layer runs, besides weights and the batch."""
+    alive: dict[int, int] = {}
+    for moment in moments:
+        if moment.node is not None and moment.node.layer is not None:
+            bytes = moment.activations + moment.passing
+            alive[id(moment.node)] = max(alive.get(id(moment.node), 0), bytes)
+    return alive
+
+
+def _weights(graph: Graph, width: int) -> Iterator[tuple[int, int]]:
+    """Bytes and number of the parameters and buffers."""
+    for node, stored, _ in walk(graph.nodes):
+        for shape in (*node.params.values(), *node.buffers.values()):
+            yield int(product(shape)) * width, stored
+
+
+def _tensors(graph: Graph, plan: Plan, all_gradients: bool) -> Iterator[tuple[int, int]]:
+    """As `_weights`, with optimizer states, and the gradients where all of them are there."""
+    yield from _weights(graph, plan.width)
+    if not plan.training:
+        return
+    states = OPTIMIZERS[plan.optimizer] + (1 if plan.mixed else 0)
+    for node, stored, _ in walk(graph.nodes):
+        for shape in node.params.values():
+            if states:
+                yield int(product(shape)) * plan.state_width, stored * states
+            if all_gradients:
+                yield int(product(shape)) * plan.width, stored
+
+
+def _samples(run: Run) -> Iterator[Sample]:
+    weights = run.parameters + run.buffers + run.inputs
+    patterns: list[int] = []
+    phase = ""
+    for index, moment in enumerate(run.moments):
+        phase = moment.phase if moment.phase != "forward" or phase != "backward" else phase  # layers run again
+        layer = moment.node.id if moment.node is not None else ""
+        if moment.count == 1:
+            moments = [moment]
+        else:
+            if moment.node is not None:
+                patterns.append(sum(1 for node, _, _ in walk([moment.node]) if node.layer is not None))
+            length = (patterns[-1] if moment.node is not None else patterns.pop()) if patterns else 1
+            moments = list(_repeated(run.moments[max(0, index - length) : index], moment))
+        for one in moments:
+            alive = one.kept + one.activations + one.passing
+            yield Sample(phase, layer, (weights, run.optimizer, one.gradients, alive))
+
+
+def _repeated(pattern: Sequence[Moment], last: Moment) -> Iterator[Moment]:
+    """Copies that were not gone through one by one: each as the one before, with what is kept in between."""
+    copies = min(last.count, max(1, _MOST_SAMPLES // max(1, len(pattern))))
+    for copy in range(1, copies + 1):
+        for one in pattern:
+            kept = one.kept + (last.kept - pattern[-1].kept) * copy // copies
+            gradients = one.gradients + (last.gradients - pattern[-1].gradients) * copy // copies
+            yield replace(one, kept=max(0, kept), gradients=max(0, gradients))
+
+
+def check_checkpoint(graph: Graph, names: Sequence[str]) -> None:
+    """Raise `RequestError` for a name that is that of no block and no group of layers."""
+    groups = [node for node, _, _ in walk(graph.nodes) if node.layer is None]
+    known = dict.fromkeys(name for node in groups for name in (node.name, node.op, node.id) if name)
+    for name in names:
+        if name not in known:
+            near = suggest(name, list(known))
+            there = ", ".join(list(known)[:12])
+            hint = f"did you mean `{near}`?" if near else f"there are {there}" if known else "it has none"
+            raise RequestError(f"{graph.path}: no block or group of layers is named `{name}`: {hint}")

@@ -1,0 +1,39 @@
+"""What memory is made of as CSV: a line for each part of each mode of each network."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+
+from archcalc.memory.assessment import Assessment, Mode
+from archcalc.memory.definitions import DEFINITIONS
+
+HEADER = ("model", "batch", "mode", "part", "bytes", "certainty")
+
+
+def networks(answers: Sequence[Assessment]) -> str:
+    """All parts of all networks, a header first; the parts of a mode come before its totals."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(HEADER)
+    for answer in answers:
+        for mode in answer.modes:
+            for part, bytes, certainty in _lines(mode):
+                writer.writerow((answer.graph.model, answer.graph.batch, mode.name, part, bytes, certainty))
+    return file.getvalue()
+
+
+def _lines(mode: Mode) -> Iterator[tuple[str, int, str]]:
+    found = mode.found
+    for key, bytes in found.parts.items():
+        yield key, bytes, found.certainty(key)
+    totals = {"peak": found.peak}
+    if found.forward_end:
+        totals["forward_end"] = found.forward_end
+    if found.generation is not None:
+        totals |= {"token": found.generation.token_bytes, "logits": found.generation.logits_bytes}
+    if mode.taken is not None:
+        totals |= {"allocated": mode.taken.allocated, "reserved": mode.taken.reserved, "nvidia_smi": mode.taken.shown}
+    for key, bytes in totals.items():
+        yield key, bytes, DEFINITIONS[key].certainty

@@ -1,0 +1,21 @@
+"""What every number about memory means, as a page of text."""
+
+from __future__ import annotations
+
+import textwrap
+
+from archcalc.memory.definitions import DEFINITIONS, SURE
+from archcalc.terminal import text_width
+
+
+def text() -> str:
+    """A paragraph for each number, and one for each word on how sure it is."""
+    width = max(30, min(text_width(), 96))
+    lines = []
+    for definition in DEFINITIONS.values():
+        lines.append(f"{definition.name} ({definition.key}_bytes, {definition.certainty})")
+        lines += textwrap.wrap(definition.text, width, initial_indent="  ", subsequent_indent="  ")
+        lines.append("")
+    for word, meaning in SURE.items():
+        lines += textwrap.wrap(f"{word}: {meaning}", width, subsequent_indent="  ")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,121 @@
+"""Memory over time, drawn in characters: one column for some moments, stacked by what it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.segment import Segment
+from rich.style import Style
+
+from archcalc.memory.footprint import STACK, Sample
+from archcalc.reports import numbers
+from archcalc.reports.columns import DIM
+from archcalc.reports.memory.samples import resample
+
+_WIDEST, _HEIGHT = 72, 9
+_EIGHTHS = " ▁▂▃▄▅▆▇█"
+# From the bottom of the stack to its top; the last one is drawn in eighths of a character.
+_SHADES, _PLAIN = "░▒▓█", ".-+#"
+_STYLES = (Style(color="blue"), Style(color="cyan"), Style(color="yellow"), Style(color="magenta"))
+
+
+class Timeline:
+    """The drawing, as wide as the terminal allows; in colour, or in shades of grey, or in ASCII.
+
+    Args:
+        samples: the moments in order.
+        rule: draw the axes.
+    """
+
+    def __init__(self, samples: Sequence[Sample], rule: bool = True) -> None:
+        self.samples, self.rule = list(samples), rule
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Rows from the top, the phases under them, and what the shades stand for."""
+        peak = max(sample.total for sample in self.samples) or 1
+        first = self.samples[0].total
+        margin = max(len(numbers.size(peak)), len(numbers.size(first)))
+        columns = resample(self.samples, max(8, min(_WIDEST, options.max_width - margin - 4)))
+        colored, plain = console.color_system is not None, not _can_print(options.encoding)
+        labels = {min(_HEIGHT - 2, _HEIGHT * first // peak): numbers.size(first), _HEIGHT - 1: numbers.size(peak)}
+        for row in reversed(range(_HEIGHT)):
+            axis = ("┤" if row in labels else "│") if self.rule and not plain else " "
+            yield Segment(f"  {labels.get(row, ''):>{margin}} {axis}", DIM)
+            yield from _row(columns, row, peak, colored, plain)
+            yield Segment.line()
+        yield Segment(" " * (margin + 4) + _phases(columns), DIM)
+        yield Segment.line()
+        yield from self._legend(margin + 4, options.max_width, colored, plain)
+
+    def _legend(self, margin: int, width: int, colored: bool, plain: bool) -> Iterator[Segment]:
+        used = [index for index in range(len(STACK)) if any(sample.parts[index] for sample in self.samples)]
+        column = 0
+        for index in reversed(used):
+            name = STACK[index]
+            if column and column + len(name) + 4 > width:
+                yield Segment.line()
+                column = 0
+            yield Segment("  " if column else " " * margin)
+            yield Segment("█" if colored and not plain else (_PLAIN if plain else _SHADES)[index], _STYLES[index])
+            yield Segment(f" {name}", DIM)
+            column += len(name) + 4 if column else margin + len(name) + 2
+        yield Segment.line()
+
+
+def _row(columns: Sequence[Sample], row: int, peak: int, colored: bool, plain: bool) -> Iterator[Segment]:
+    """One line of the stack, equal characters together."""
+    run, last = "", None
+    for column in columns:
+        character, style = _cell(column, row, peak, colored, plain)
+        if style != last:
+            yield Segment(run, last)
+            run, last = "", style
+        run += character
+    yield Segment(run, last)
+
+
+def _cell(column: Sample, row: int, peak: int, colored: bool, plain: bool) -> tuple[str, Style | None]:
+    """A character: what fills most of it, and where two meet in colour the border between them."""
+    # From the bottom up: eighths of this cell, and the part that fills them; None above the stack.
+    pieces: list[tuple[float, int | None]] = []
+    low = 0
+    for index, part in enumerate((*column.parts, max(0, peak - column.total))):
+        high = low + part
+        inside = min(8 * _HEIGHT * high / peak - 8 * row, 8) - max(8 * _HEIGHT * low / peak - 8 * row, 0)
+        if inside > 0:
+            pieces.append((inside, index if index < len(column.parts) else None))
+        low = high
+    kept = sorted(sorted(pieces, key=lambda piece: -piece[0])[:2], key=pieces.index)
+    below = kept[0][1]
+    above = kept[-1][1]
+    filled = round(8 * kept[0][0] / sum(size for size, _ in kept)) if len(kept) > 1 else 8
+    if below is None or filled == 0:
+        below, filled = above, 8
+    if below is None:
+        return " ", None
+    if plain or (not colored and (below != len(column.parts) - 1 or above is not None)):
+        most = max(kept, key=lambda piece: piece[0])[1]
+        return (" " if most is None else (_PLAIN if plain else _SHADES)[most]), None
+    style = _STYLES[below]
+    if filled < 8 and above is not None:
+        style += Style(bgcolor=_STYLES[above].color)
+    return _EIGHTHS[filled], style
+
+
+def _phases(columns: Sequence[Sample]) -> str:
+    """The name of each phase where it begins, as far as there is room."""
+    line = ""
+    for index, column in enumerate(columns):
+        if index == 0 or column.phase != columns[index - 1].phase:
+            room = sum(1 for other in columns if other.phase == column.phase)
+            line = line.ljust(index) + column.phase[: max(1, room - 1)]
+    return line
+
+
+def _can_print(encoding: str) -> bool:
+    try:
+        (_EIGHTHS + _SHADES).encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

@@ -1,0 +1,269 @@
+"""`archcalc memory` as a user runs it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+import archcalc
+from archcalc.memory.definitions import DEFINITIONS
+from archcalc.memory.footprint import MODES
+from archcalc.reports.numbers import size
+from tests.commands.test_shapes import run
+from tests.conftest import ROOT, SPECS
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def answered(*arguments):
+    done = run("memory", *arguments, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_text():
+    done = run("memory", "specs/gpt2.yaml", env={"COLUMNS": "100"})
+    assert done.returncode == 0
+    assert not done.stderr
+    peaks = answered("specs/gpt2.yaml")
+    for mode in MODES:
+        line = next(line for line in done.stdout.splitlines() if line.split()[:1] == [mode])
+        assert size(peaks[mode]["peak_bytes"]) in line
+    assert not re.search("[─│┤]", done.stdout)  # a pipe gets no drawing of boxes
+    assert "\x1b" not in done.stdout
+    assert "█ activations" in done.stdout
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda path: path.stem)
+def test_parts_add_up(spec):
+    document = answered(str(spec.relative_to(ROOT)))
+    assert document["version"] == 1
+    for mode in MODES:
+        if mode in document:
+            found = document[mode]
+            assert sum(found["parts"].values()) == found["peak_bytes"]
+            assert set(found["certainty"]) <= set(DEFINITIONS)
+            assert all(bytes > 0 for bytes in found["parts"].values())
+            if mode != "generation":
+                assert max(moment["live_bytes"] for moment in found["timeline"]) == found["peak_bytes"]
+    assert document["training"]["peak_bytes"] > document["inference"]["peak_bytes"]
+    assert ("generation" in document) == (spec.stem in GENERATE)
+
+
+GENERATE = ("gpt2", "llama3", "mixtral", "t5", "transformer", "seq2seq-attention", "one-to-many", "lstm", "gru", "rnn")
+
+
+def test_generation():
+    found = answered("specs/llama3.yaml", "--mode", "generation", "--dtype", "bf16", "--length", "1000")
+    assert "training" not in found
+    generation = found["generation"]
+    assert generation["token_bytes"] == 131_072
+    assert generation["parts"]["cache_bytes"] == 131_072_000
+    assert generation["caches"][0]["shapes"] == {"keys": [8, 1000, 128], "values": [8, 1000, 128]}
+    smaller = answered(
+        "specs/llama3.yaml", "--mode", "generation", "--dtype", "bf16", "--length", "1000", "--cache-dtype", "int8"
+    )
+    assert smaller["generation"]["token_bytes"] == 65_536
+    done = run("memory", "specs/llama3.yaml", "--mode", "generation", "--dtype", "bf16")
+    assert "131.1 kB more for each" in done.stdout
+
+
+def test_nothing_to_generate_with():
+    done = run("memory", "specs/alexnet.yaml", "--mode", "generation")
+    assert done.returncode == 2
+    assert "nothing to generate with" in done.stderr
+    assert run("memory", "specs/alexnet.yaml").returncode == 0
+
+
+def test_optimizers():
+    peaks = {
+        name: answered("specs/resnet18.yaml", "--mode", "training", "--optimizer", name)["training"]
+        for name in ("sgd", "momentum", "adam", "adamw")
+    }
+    params = 4 * 11_689_512
+    assert "optimizer_bytes" not in peaks["sgd"]["parts"]
+    assert peaks["momentum"]["parts"]["optimizer_bytes"] == params
+    assert peaks["adam"]["parts"]["optimizer_bytes"] >= 2 * params
+    assert peaks["adam"] == peaks["adamw"]
+
+
+def test_mixed_precision():
+    found = answered("specs/resnet18.yaml", "--mode", "training", "--mixed", "--optimizer", "momentum")
+    assert found["dtype"] == "bf16"
+    assert found["training"]["parts"]["parameters_bytes"] == 2 * 11_689_512
+    assert found["training"]["parts"]["optimizer_bytes"] == 2 * 4 * 11_689_512
+    done = run("memory", "specs/resnet18.yaml", "--mixed", "--dtype", "fp32")
+    assert done.returncode == 2
+    assert "give --dtype bf16 or fp16" in done.stderr
+
+
+def test_checkpoint():
+    plain = answered("specs/gpt2.yaml", "--mode", "training")["training"]
+    less = answered("specs/gpt2.yaml", "--mode", "training", "--checkpoint", "h")["training"]
+    assert less["saved_bytes"] < plain["saved_bytes"] / 2
+    done = run("memory", "specs/gpt2.yaml", "--checkpoint", "hh")
+    assert done.returncode == 2
+    assert "did you mean `h`" in done.stderr
+
+
+def test_a_device():
+    found = answered("specs/gpt2.yaml", "--device", "t4", "--batch", "64")
+    training = found["training"]
+    assert training["peak_bytes"] <= training["allocated_bytes"] <= training["reserved_bytes"]
+    assert training["nvidia_smi_bytes"] == training["reserved_bytes"] + found["device"]["context_bytes"]
+    assert not training["fits"]
+    assert 1 <= training["largest"]["batch"]["value"] < 64
+    assert training["largest"]["seq"]["value"] < 1024
+    done = run("memory", "specs/gpt2.yaml", "--device", "t4", "--batch", "64")
+    assert "training does not fit" in done.stdout
+    assert done.returncode == 0
+    assert "did you mean `h100`" in run("memory", "specs/gpt2.yaml", "--device", "h1000").stderr
+
+
+def test_the_largest_batch_is_the_largest():
+    room = 4 * 10**9
+    found = answered("specs/resnet50.yaml", "--mode", "training", "--room", "4GB", "--fit", "batch")
+    largest = found["training"]["largest"]
+    assert list(largest) == ["batch"]
+    batch = largest["batch"]["value"]
+    at, beyond = (
+        answered("specs/resnet50.yaml", "--mode", "training", "--batch", str(size))["training"]["peak_bytes"]
+        for size in (batch, batch + 1)
+    )
+    assert (at, beyond) == (largest["batch"]["bytes"], largest["batch"]["next_bytes"])
+    assert at <= room < beyond
+    done = run("memory", "specs/resnet50.yaml", "--mode", "training", "--room", "4GB")
+    assert f"largest batch {batch}: {batch + 1} takes" in done.stdout
+
+
+def test_what_stops_a_sequence():
+    done = run("memory", "specs/gpt2.yaml", "--room", "80GB", "--mode", "training", "--fit", "seq")
+    assert "largest seq 1,024: 1,025 is not possible, the table has 1024 positions" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--fit", "batch"), "give --device or --room"),
+        (("--room", "many"), "--room takes bytes, as 24GB"),
+        (("--room", "0"), "--room takes bytes"),
+        (("--room", "4GB", "--fit", "sq"), "did you mean `seq`"),
+        (("-o", "/nowhere/at/all.svg"), "cannot write /nowhere/at/all.svg"),
+        (("-o", "x.svg", "--mode", "generation"), "nothing to draw over time"),
+    ],
+)
+def test_requests_that_cannot_be_met(arguments, words):
+    done = run("memory", "specs/gpt2.yaml", *arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+
+
+def test_a_length_that_is_not_possible():
+    done = run("memory", "specs/gpt2.yaml", "--length", "2000")
+    assert done.returncode == 1
+    assert "the table has 1024 positions" in done.stderr
+
+
+def test_svg(tmp_path):
+    path = tmp_path / "memory.svg"
+    done = run("memory", "specs/resnet50.yaml", "--batch", "8", "-o", str(path))
+    assert done.returncode == 0
+    text = path.read_text(encoding="utf-8")
+    root = ElementTree.fromstring(text)
+    assert root.tag == f"{SVG}svg"
+    found = answered("specs/resnet50.yaml", "--batch", "8", "--mode", "training")["training"]
+    words = [node.text for node in root.iter() if node.text]
+    assert f"{found['peak_bytes']:,} bytes" in words
+    assert any(size(found["peak_bytes"]) in word for word in words)
+    assert f"optimizer states: at most {found['parts']['optimizer_bytes']:,} bytes" in words
+    assert {"forward", "loss", "backward", "step"} <= set(words)
+    # no area reaches out of the frame
+    width, height = map(float, root.attrib["viewBox"].split()[2:])
+    for area in root.iter(f"{SVG}path"):
+        numbers = [float(number) for number in re.findall(r"[\d.]+", area.attrib["d"])]
+        assert max(numbers) <= max(width, height)
+    assert "prefers-color-scheme" in text
+    assert len(text) < 40_000
+
+
+def test_svg_of_an_odd_name(tmp_path):
+    spec = tmp_path / "odd.yaml"
+    spec.write_text('model: a<b>&"c"\ninput: [4]\nlayers: [linear 2]\n', encoding="utf-8")
+    path = tmp_path / "odd.svg"
+    assert run("memory", str(spec), "-o", str(path)).returncode == 0
+    assert 'a<b>&"c"' in ElementTree.fromstring(path.read_text(encoding="utf-8")).find(f"{SVG}title").text
+
+
+def test_csv_and_markdown():
+    rows = list(csv.DictReader(io.StringIO(run("memory", "specs/gpt2.yaml", "--format", "csv").stdout)))
+    for mode in MODES:
+        bytes = {row["part"]: int(row["bytes"]) for row in rows if row["mode"] == mode}
+        totals = {"forward_end", "token", "logits", "peak"}
+        assert sum(count for part, count in bytes.items() if part not in totals) == bytes["peak"]
+    lines = run("memory", "specs/gpt2.yaml", "--format", "markdown").stdout.splitlines()
+    table = [line for line in lines if line.startswith("|")]
+    assert len({line.count("|") for line in table}) == 1
+    assert "**peak**" in table[-1]
+
+
+def test_several():
+    done = run("memory", "specs/alexnet.yaml", "specs/gpt2.yaml@medium", "--room", "8GB")
+    lines = done.stdout.splitlines()
+    assert lines[0].split()[:3] == ["model", "input", "training"]
+    assert lines[1].split()[0] == "alexnet"
+    assert lines[2].split()[0] == "gpt2@medium"
+    document = json.loads(run("memory", "specs/alexnet.yaml", "specs/lenet.yaml", "--format", "json").stdout)
+    assert [one["model"] for one in document["specs"]] == ["alexnet", "lenet5"]
+    table = run("memory", "specs/alexnet.yaml", "specs/gpt2.yaml", "--format", "markdown").stdout
+    assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+def test_one_of_several_is_missing():
+    done = run("memory", "specs/alexnet.yaml", "nowhere.yaml")
+    assert done.returncode == 2
+    assert "alexnet" in done.stdout
+    assert "nowhere.yaml" in done.stderr
+
+
+@pytest.mark.parametrize("columns", [40, 60, 100])
+@pytest.mark.parametrize("spec", ["gpt2", "resnet50", "llama3"])
+def test_a_narrow_terminal(spec, columns):
+    done = run("memory", f"specs/{spec}.yaml", "--device", "h100", "--color", "never", env={"COLUMNS": str(columns)})
+    assert all(len(line) <= columns for line in done.stdout.splitlines())
+    peak = answered(f"specs/{spec}.yaml", "--device", "h100")["training"]["peak_bytes"]
+    assert size(peak) in done.stdout
+
+
+def test_a_stream_without_blocks():
+    done = run("memory", "specs/net.yaml", env={"PYTHONIOENCODING": "ascii", "COLUMNS": "80"})
+    assert done.returncode == 0
+    assert "# activations" in done.stdout
+
+
+def test_definitions():
+    done = run("memory", "--definitions")
+    assert done.returncode == 0
+    for definition in DEFINITIONS.values():
+        assert f"{definition.name} ({definition.key}_bytes, {definition.certainty})" in done.stdout
+    keys = {f"{key}_bytes" for key in DEFINITIONS}
+    found = answered("specs/gpt2.yaml", "--device", "h100")
+    for mode in MODES:
+        assert {key for key in found[mode] if key.endswith("_bytes")} <= keys
+        assert set(found[mode]["parts"]) <= keys
+
+
+def test_python_interface():
+    net = archcalc.load(str(ROOT / "specs/alexnet.yaml"), batch=2)
+    taken = net.memory(training=True, optimizer="sgd")
+    assert taken.peak == answered("specs/alexnet.yaml", "--batch", "2", "--optimizer", "sgd")["training"]["peak_bytes"]
+    assert net.memory().peak < taken.peak
+    with pytest.raises(ValueError, match="optimizer is one of sgd, momentum, adam, adamw, not 'lion'"):
+        net.memory(training=True, optimizer="lion")
+    with pytest.raises(archcalc.RequestError, match="nothing to generate"):
+        net.generation()
+    assert archcalc.load(str(ROOT / "specs/llama3.yaml")).generation().token_bytes == 131_072
