@@ -14,14 +14,14 @@ from archcalc.memory.assessment import Assessment, Question, assess
 from archcalc.memory.footprint import MODES
 from archcalc.memory.plan import ATTENTION, OPTIMIZERS, WIDTHS, Plan
 from archcalc.network.load import load_graph
-from archcalc.terminal import complain, show, wants_color, write
+from archcalc.terminal import complain, show, text_width, wants_color, write
 
 
 def _definitions(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
         from archcalc.reports.memory.definitions import text
 
-        write(text())
+        write(text(text_width()))
         context.exit()
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import textwrap
 
 from archcalc.memory.definitions import DEFINITIONS, SURE
-from archcalc.terminal import text_width
 
 
-def text() -> str:
-    """A paragraph for each number, and one for each word on how sure it is."""
-    width = max(30, min(text_width(), 96))
+def text(width: int) -> str:
+    """A paragraph for each number, and one for each word on how sure it is, in `width` columns."""
+    width = max(30, min(width, 96))
     lines = []
     for definition in DEFINITIONS.values():
         lines.append(f"{definition.name} ({definition.key}_bytes, {definition.certainty})")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
 from rich.style import Style
+from rich.text import Text
 
 from archcalc.memory.assessment import Assessment, Mode
 from archcalc.memory.definitions import DEFINITIONS
@@ -14,7 +15,7 @@ from archcalc.reports import numbers
 from archcalc.reports.columns import BOLD, DIM, Column, Columns
 from archcalc.reports.memory.timeline import Timeline
 from archcalc.reports.memory.words import facts, holders, sentence, value, where
-from archcalc.reports.text import Line, Parts, Wrapped
+from archcalc.reports.text import Parts, Wrapped
 
 _BAR = 28
 _DEVICE = ("allocated", "reserved", "nvidia_smi")
@@ -27,7 +28,7 @@ def network(answer: Assessment, layers: int, rule: bool = True) -> RenderableTyp
     sizes = ", ".join(
         (f"{name} " if name != "input" else "") + numbers.shape(x.shape) for name, x in graph.inputs.items()
     )
-    parts: list[RenderableType] = [Line(graph.model, ", ".join([f"input {sizes}", *facts(answer)])), ""]
+    parts: list[RenderableType] = [Text(graph.model, style=BOLD), Parts([f"input {sizes}", *facts(answer)]), ""]
     single = answer.modes[0] if len(answer.modes) == 1 else None
     parts += [Columns(_HEADLINES, _headlines(answer), False, header=False), ""]
     parts += [_one(single, rule) if single else _several(answer, rule), ""]
@@ -138,7 +139,7 @@ def _holders(mode: Mode, count: int, rule: bool) -> Iterator[RenderableType]:
         return
     whole = sum(found.held.values()) if found.mode != INFERENCE else 0
     title = {
-        TRAINING: "layers that keep most for backward, over the whole step",
+        TRAINING: "layers that keep most for backward",
         GENERATION: "layers with the largest caches",
     }
     rows: list[_LINES] = []
