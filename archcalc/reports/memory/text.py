@@ -28,7 +28,11 @@ def network(answer: Assessment, layers: int, rule: bool = True) -> RenderableTyp
     sizes = ", ".join(
         (f"{name} " if name != "input" else "") + numbers.shape(x.shape) for name, x in graph.inputs.items()
     )
-    parts: list[RenderableType] = [Text(graph.model, style=BOLD), Parts([f"input {sizes}", *facts(answer)]), ""]
+    parts: list[RenderableType] = [
+        Text(graph.model, style=BOLD),
+        Wrapped(", ".join([f"input {sizes}", *facts(answer)])),
+        "",
+    ]
     single = answer.modes[0] if len(answer.modes) == 1 else None
     parts += [Columns(_HEADLINES, _headlines(answer), False, header=False), ""]
     parts += [_one(single, rule) if single else _several(answer, rule), ""]
