@@ -15,6 +15,7 @@ from archcalc.network.load import build_graph, load_graph
 from archcalc.pytorch.memory import peak_bytes
 from archcalc.pytorch.profile import Session
 from archcalc.pytorch.setup import Setup
+from tests.pytorch.networks import draw
 
 CPU = torch.device("cpu")
 
@@ -57,3 +58,13 @@ def test_inference_keeps_nothing() -> None:
     forward = simulate(graph, Plan())
     assert forward.saved == forward.gradients == forward.optimizer == 0
     assert forward.base < forward.peak < forward.base + 30e6
+
+
+@pytest.mark.parametrize(
+    "plan", [Plan(), Plan(training=True), Plan(True, "bf16", "sgd", True, (), "flash", True)], ids=str
+)
+def test_drawn_networks_end_as_they_began(plan: Plan) -> None:
+    for seed in range(100):
+        found = simulate(draw(seed).build(), plan)
+        assert found.peak >= found.base
+        assert all(moment.kept >= 0 and moment.activations >= 0 for moment in found.moments)

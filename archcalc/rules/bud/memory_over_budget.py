@@ -13,9 +13,8 @@ from archcalc.rules.model import Model
 class MemoryOverBudget(Rule):
     """Training or inference takes more memory than the spec's `budget:` allows.
 
-    `memory` bounds training: weights, gradients and the two averages of Adam, 16 bytes a parameter
-    in fp32, and the outputs of all layers, which the backward pass reads. `inference_memory` bounds
-    a forward pass: the weights, and the largest tensors that one layer reads and gives.
+    `memory` bounds the peak of a training step with Adam, `inference_memory` that of a forward pass,
+    both in fp32 on the CPU, as `archcalc memory` predicts them.
 
     Example:
         model: example
@@ -26,11 +25,11 @@ class MemoryOverBudget(Rule):
     Use instead:
         model: example
         input: [784]
-        layers: [linear 1024, relu, linear 10]
+        layers: [linear 512, relu, linear 10]
         budget: {memory: 16MiB}
 
     Reference:
-        Rajbhandari et al. 2019, arXiv:1910.02054, section 3.1.
+        Rajbhandari et al. 2019, arXiv:1910.02054, section 3.1, for what Adam needs.
     """
 
     severity = "error"
@@ -42,13 +41,12 @@ class MemoryOverBudget(Rule):
             ("inference_memory", "inference", inference_bytes),
         ):
             for value, limit in model.budgets(measure):
-                weights, tensors = needed(model)
-                if weights + tensors > limit:
+                base, more = needed(model)
+                if base + more > limit:
                     yield self.finding(
                         value,
-                        f"{weights + tensors:,} bytes for {pass_}, "
-                        f"{weights + tensors - limit:,} above the budget of {value.text}",
-                        f"{weights:,} are for parameters, {tensors:,} for outputs of layers",
-                        bytes=weights + tensors,
+                        f"{base + more:,} bytes for {pass_}, {base + more - limit:,} above the budget of {value.text}",
+                        f"{base:,} are there all the time (`archcalc memory` says what for), {more:,} more at the peak",
+                        bytes=base + more,
                         limit=limit,
                     )
