@@ -13,13 +13,14 @@ from .conftest import ROOT
 
 PACKAGE = ROOT / "archcalc"
 # From the ground up; a room may import itself and what stands before it.
-ORDER = ("diagnostics", "quantity", "source", "language", "layers", "network", "cost", "derivation", "devices", "memory", "prediction", "expectations", "difference", "rules",
+ORDER = ("diagnostics", "quantity", "source", "language", "layers", "network", "cost", "derivation", "devices", "memory", "prediction", "peers", "expectations", "difference", "rules",
          "reports", "pytorch", "api", "terminal", "revision", "configuration", "commands", "cli")  # fmt: skip
 FORBIDDEN = ("torch", "torchinfo", "numpy", "sympy", "pydantic")
 STATIC = (
     ["shapes", "specs/resnet152.yaml"],
     ["shapes", "specs/alexnet.yaml", "specs/vgg19.yaml", "--format", "json"],
     ["shapes", "specs/gpt2.yaml", "--formulas", "--expand"],
+    ["shapes", "specs/gpt2.yaml", "--like", "torchinfo"],
     ["explain", "specs/alexnet.yaml", "conv1"],
     ["layers"],
     ["layer", "lstm"],

@@ -12,6 +12,7 @@ from archcalc.cost import DTYPE_BYTES, Costs
 from archcalc.diagnostics import RequestError, SpecError
 from archcalc.expectations import unmet
 from archcalc.network.load import load_graph
+from archcalc.peers import NAMES
 from archcalc.reports.rows import SORT_KEYS, Row, flat, largest, nested
 from archcalc.terminal import complain, show, wants_color, write
 
@@ -30,6 +31,7 @@ _MANY = 200
 @click.option("--formulas", is_flag=True, help="Show how each parameter count is made.")
 @click.option("--causal", type=click.Choice(("dense", "half")), default="dense", show_default=True,
               help="Masked attention: count all scores, or only those a query may see.")  # fmt: skip
+@click.option("--like", type=click.Choice(NAMES), help="Beside our counts those of this tool, and why they differ.")
 @click.option(
     "--dtype", type=click.Choice(tuple(DTYPE_BYTES)), default="fp32", show_default=True, help="Type of the activations."
 )
@@ -48,6 +50,7 @@ def command(
     number: int | None,
     formulas: bool,
     causal: str,
+    like: str | None,
     dtype: str,
     format: str,
     color: str,
@@ -57,6 +60,18 @@ def command(
     SPEC is a file, `file.yaml@variant` or `-`. Several specs give one row each.
     """
     values = options.parse_settings(set)
+    if like:
+        from archcalc.commands.shapes_like import print_comparison, refuse
+
+        refuse(
+            {
+                "--sort": bool(sort),
+                "--number": bool(number),
+                "--formulas": formulas,
+                "--causal": causal != "dense",
+                "--dtype": dtype != "fp32",
+            }
+        )
     networks: list[Costs] = []
     status = 0
     for spec in _progress(specs):
@@ -85,6 +100,9 @@ def command(
     if not networks:
         return status
     several = len(specs) > 1
+    if like:
+        print_comparison([costs.graph for costs in networks], like, several, depth, expand, format, color)
+        return status
     if format == "json":
         from archcalc.reports import json
 

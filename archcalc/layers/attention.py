@@ -131,7 +131,7 @@ class Attention(Layer):
     def _key_heads(self) -> int:
         return self.heads if self.kv_heads is None else self.kv_heads
 
-    def _is_multihead_attention(self) -> bool:
+    def is_multihead_attention(self) -> bool:
         """Whether torch.nn.MultiheadAttention computes the same with the same parameters."""
         return (
             self.kv_heads in (None, self.heads)
@@ -145,11 +145,11 @@ class Attention(Layer):
     @property
     def wants_order(self) -> bool:  # type: ignore[override]
         """torch.nn.MultiheadAttention puts the axes in an order of its own."""
-        return not self._is_multihead_attention()
+        return not self.is_multihead_attention()
 
     def reorders(self, x: Tensor, batch: int) -> bool:
         """torch.nn.MultiheadAttention gives positions first in memory."""
-        return self._is_multihead_attention() and batch * product(x.shape[:-2]) > 1 and x.shape[-2] > 1
+        return self.is_multihead_attention() and batch * product(x.shape[:-2]) > 1 and x.shape[-2] > 1
 
     def _biased(self, letter: str) -> bool:
         return letter in self.bias if isinstance(self.bias, str) else self.bias
@@ -157,7 +157,7 @@ class Attention(Layer):
     def params(self, x: Tensor) -> dict[str, Shape]:
         """Projections to queries, keys, values and back."""
         width, kv_width = x.shape[-1], self._keys(x).shape[-1]
-        if self._is_multihead_attention():
+        if self.is_multihead_attention():
             return self._multihead_params(width, kv_width)
         shapes: dict[str, Shape] = {}
         inner, kv_inner = self.heads * self._head, self._key_heads * self._head
@@ -254,7 +254,7 @@ class Attention(Layer):
         queries, keyed = rows * int(x.shape[-2]), rows * int(keys.shape[-2])
         heads, inner, width = int(self.heads), int(self.heads * self._head), how.width
         fused = how.attention == "flash"
-        if self._is_multihead_attention():
+        if self.is_multihead_attention():
             fused |= how.attention is None and self.relbias is None and (how.gpu or not self.dropout)
             alone = self.kv is None or self.kv is x
             kept, extra = multihead_inputs(how, rows, x, None if alone else keys, fused)
@@ -272,7 +272,7 @@ class Attention(Layer):
             extra["mask"] = int(x.shape[-2] * keys.shape[-2]) * mask
         pairs = queries * int(keys.shape[-2]) * heads
         scores = fused_scores(queries * heads) if fused else eager_scores(how, pairs, self.dropout, self.softcap)
-        if self._is_multihead_attention() and not fused:
+        if self.is_multihead_attention() and not fused:
             scores["scaled queries and keys"] = (queries + keyed) * inner * width
         passing = (queries + 2 * keyed) * inner  # measured: their gradients, or those of the scores as well
         if not fused:
@@ -283,7 +283,7 @@ class Attention(Layer):
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         causal, window = (self.causal, False), (self.window, None)
-        if self._is_multihead_attention():
+        if self.is_multihead_attention():
             plain = given(causal=causal, window=window, dropout=(self.dropout, 0.0), bias=(self.bias, True))
             other = self._keys(x).shape[-1]
             plain.update(given(kdim=(other, x.shape[-1]), vdim=(other, x.shape[-1])))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
-from archcalc.cost import Costs
-from archcalc.network.graph import Node
 from archcalc.network.load import Graph
+from archcalc.peers import peer
+from archcalc.peers.comparison import Comparison
 from archcalc.pytorch.instance import example_inputs, instantiate
 
 
@@ -31,24 +31,8 @@ def torchinfo_totals(graph: Graph) -> PeerTotals | None:
     module = instantiate(graph, "meta")
     with torch.no_grad():
         summary = torchinfo.summary(module, input_data=example_inputs(graph, "meta"), device="meta", verbose=0)
-    totals = Costs(graph).totals
-    reasons = []
-    if summary.total_params != totals.params:
-        reasons.append("it counts parameters at every call of a shared layer")
-    if summary.total_mult_adds != totals.macs:
-        reasons += [reason for reason, applies in _REASONS if any(applies(node) for node in Costs(graph).layers())]
+    predicted = Comparison(graph, peer("torchinfo"))
+    reasons = predicted.totals.reasons()
+    if summary.total_mult_adds != predicted.macs or predicted.params not in (None, summary.total_params):
+        reasons.append("and for reasons that are not known")
     return PeerTotals(summary.total_params, summary.total_mult_adds, reasons)
-
-
-def _is_sequence(node: Node) -> bool:
-    return node.op == "linear" and node.inputs[0].rank > 1
-
-
-_REASONS = (
-    ("it counts biases as products", lambda node: node.op in ("conv", "convtranspose", "linear") and "bias" in node.params),
-    ("it counts the weights of norms", lambda node: node.op.endswith("norm") and bool(node.params)),
-    ("it counts a linear layer once for a whole sequence", _is_sequence),
-    ("it does not count scores and weighted values of attention", lambda node: node.op in ("attention", "sdpa", "matmul", "einsum")),
-    ("it counts an embedding's table as products", lambda node: node.op == "embedding"),
-    ("it counts recurrent biases", lambda node: node.op in ("rnn", "lstm", "gru")),
-)  # fmt: skip

@@ -7,8 +7,8 @@ from typing import Any
 
 from archcalc.layers.code import Code
 from archcalc.layers.tensor import CHANNELS_FIRST, Alias, Tensor
+from archcalc.network.codes import plain
 from archcalc.network.graph import Node
-from archcalc.pytorch.codes import plain
 from archcalc.pytorch.names import identifier
 from archcalc.pytorch.structure import entry_of, layer_inputs
 

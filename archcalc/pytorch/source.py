@@ -7,8 +7,8 @@ import os
 import re
 
 from archcalc.cost import Costs
+from archcalc.network.codes import code_of
 from archcalc.network.load import Graph
-from archcalc.pytorch.codes import code_of
 from archcalc.pytorch.file import File
 from archcalc.pytorch.layout import wrap
 from archcalc.reports.numbers import shape

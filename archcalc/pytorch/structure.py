@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from typing import Any, Union
 
 from archcalc.layers.tensor import Alias, Tensor
+from archcalc.network.codes import code_of
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
-from archcalc.pytorch.codes import code_of
-from archcalc.pytorch.sharing import Sharing
+from archcalc.network.sharing import Sharing
 
 Item = Union[Tensor, "dict[str, Tensor]"]
 

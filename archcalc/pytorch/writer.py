@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from archcalc.layers.code import Code
 from archcalc.layers.tensor import Tensor
+from archcalc.network.codes import code_of
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
-from archcalc.pytorch.codes import code_of
 from archcalc.pytorch.fitting import Parameters, literal
 from archcalc.pytorch.forward import Forward
 from archcalc.pytorch.names import BuildError, attribute, class_name, identifier, unique

@@ -11,10 +11,10 @@ from archcalc.diagnostics import Note, RequestError, SpecError
 from archcalc.language.document import parse_amount
 from archcalc.language.expressions import describe
 from archcalc.layers.tensor import Tensor
+from archcalc.network.edges import Edges
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph, load_graph
 from archcalc.network.paths import depth, fields
-from archcalc.rules.edges import Edges
 from archcalc.rules.reading import Reading, readings
 from archcalc.rules.windows import Window, windows
 from archcalc.source import Scalar

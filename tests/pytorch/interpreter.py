@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from archcalc.layers.tensor import Alias, Tensor
+from archcalc.network.codes import code_of
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
-from archcalc.pytorch.codes import code_of
 from archcalc.pytorch.pieces.modules import rotate
 
 Values = dict[int, Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archcalc.layers.tensor import Tensor
+from archcalc.network.edges import parts
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
@@ -42,10 +42,10 @@ class UnusedLayer(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """The end of every chain of layers that leads nowhere."""
-        used = _used(model)
+        used = model.leading_to(model.graph.outputs.values())
         unused = [placed.node for placed in model.layers if id(placed.node) not in used]
         for node in unused:
-            if any(id(reader) not in used for part in _parts(node) for reader in model.consumers(part)):
+            if any(id(reader) not in used for part in parts(node) for reader in model.consumers(part)):
                 continue
             chain = _chain(model, node, used)
             count = sum(model.costs.own(one).params for one in chain if not model.shares(one))
@@ -61,28 +61,6 @@ class UnusedLayer(Rule):
                 layers=len(chain),
                 parameters=count,
             )
-
-
-def _parts(node: Node) -> list[Tensor]:
-    return [node.exit, *(node.exit.outputs or {}).values()]
-
-
-def _used(model: Model) -> set[int]:
-    """The ids of the layers that an output depends on."""
-    ends = {id(placed.node) for placed in model.layers if any(model.is_output(part) for part in _parts(placed.node))}
-    used: set[int] = set()
-    before: dict[int, list[Node]] = {}
-    for placed in model.layers:
-        for part in _parts(placed.node):
-            for reader in model.consumers(part):
-                before.setdefault(id(reader), []).append(placed.node)
-    pending = [placed.node for placed in model.layers if id(placed.node) in ends]
-    while pending:
-        node = pending.pop()
-        if id(node) not in used:
-            used.add(id(node))
-            pending += before.get(id(node), [])
-    return used
 
 
 def _chain(model: Model, end: Node, used: set[int]) -> list[Node]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from archcalc.network.codes import code_of
 from archcalc.network.graph import Node
-from archcalc.pytorch.codes import code_of
 
 
 class Sharing:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.network.graph import Node
 
@@ -39,6 +41,24 @@ class Edges:
             key = self._same[key]
         return key
 
+    def leading_to(self, outputs: Iterable[Tensor]) -> set[int]:
+        """The ids of the layers that one of `outputs` depends on."""
+        ends = {self.name(tensor) for tensor in outputs}
+        layers = {id(node): node for node in self._producers.values()}.values()
+        before: dict[int, list[Node]] = {}
+        for node in layers:
+            for part in parts(node):
+                for reader in self.consumers(part):
+                    before.setdefault(id(reader), []).append(node)
+        found: set[int] = set()
+        pending = [node for node in layers if any(self.name(part) in ends for part in parts(node))]
+        while pending:
+            node = pending.pop()
+            if id(node) not in found:
+                found.add(id(node))
+                pending += before.get(id(node), [])
+        return found
+
     def _index(self, nodes: list[Node]) -> None:
         for node in nodes:
             self._index(node.children)
@@ -48,8 +68,7 @@ class Edges:
                 if node.unfolded and node.output is not node.children[-1].output:
                     self._same[id(node.output)] = id(node.children[-1].output)
             else:
-                for tensor in (node.exit, *(node.exit.outputs or {}).values()):
-                    self._producers[id(tensor)] = node
+                self._producers.update({id(tensor): node for tensor in parts(node)})
             self._read(node)
 
     def _read(self, node: Node) -> None:
@@ -71,6 +90,11 @@ class Edges:
             readers.append(node)
         if isinstance(tensor, Alias):
             self._add_reader(tensor.origin, node)
+
+
+def parts(node: Node) -> list[Tensor]:
+    """All that one copy of a layer gives: its output and further ones."""
+    return [node.exit, *(node.exit.outputs or {}).values()]
 
 
 def _read_by(node: Node) -> tuple[Tensor, ...]:

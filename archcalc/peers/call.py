@@ -1,0 +1,81 @@
+"""A layer as a counting tool meets it: the sizes it works on, for a whole batch, in one run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archcalc.layers.base import Layer
+from archcalc.layers.tensor import Tensor
+from archcalc.network.edges import Edges
+from archcalc.network.graph import Node
+from archcalc.network.load import Graph
+from archcalc.quantity import product
+
+
+class Call:
+    """One run of a layer.
+
+    Attributes:
+        node, layer: the layer, in `graph`; batch: how many samples there are. In an expert, one position is a sample.
+        x, y: the first input and the output, of one sample.
+        weights: elements of each named parameter it uses, tied ones too.
+        edges: who makes what it reads.
+        reused: whether it calls the module of another layer.
+    """
+
+    def __init__(self, node: Node, graph: Graph, edges: Edges, reused: bool = False) -> None:
+        assert node.layer is not None
+        self.node = node
+        self.layer: Layer = node.layer
+        self.graph = graph
+        self.batch = graph.batch
+        self.edges = edges
+        self.inputs: Sequence[Tensor] = node.inputs
+        self.y = node.exit
+        self.x = node.inputs[0] if node.inputs else node.exit
+        self.reused = reused
+        self.weights = {name: int(product(shape)) for name, shape in self._shapes().items()}
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        tied = {name: owner.params[name] for name, owner in self.node.tied.items()}
+        return {**self.node.params, **tied}
+
+    @property
+    def macs(self) -> int:
+        """Our count."""
+        return self.batch * int(self.node.macs)
+
+    @property
+    def params(self) -> int:
+        """Our count: tied parameters are another layer's."""
+        return sum(int(product(shape)) for shape in self.node.params.values())
+
+    @property
+    def read(self) -> int:
+        """Elements of the first input."""
+        return self.batch * int(self.x.elements)
+
+    @property
+    def written(self) -> int:
+        """Elements of the output."""
+        return self.batch * int(self.y.elements)
+
+    @property
+    def held(self) -> int:
+        """Elements of all parameters, tied ones too."""
+        return sum(self.weights.values())
+
+    @property
+    def bias_terms(self) -> int:
+        """Additions of a bias to the output."""
+        return self.written if "bias" in self.weights else 0
+
+    @property
+    def axes(self) -> int:
+        """Axes after the channels."""
+        return self.x.rank - 1
+
+    @property
+    def is_affine(self) -> bool:
+        """Whether a norm learns a scale."""
+        return bool(getattr(self.layer, "affine", False))

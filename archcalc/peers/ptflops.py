@@ -1,0 +1,70 @@
+"""ptflops: what get_model_complexity_info gives as MACs and params with its backend `pytorch`, the default.
+
+It counts in modules of the types in its table, and again in functions that those call, so that some
+layers count twice. Source: ptflops 0.7.5, pytorch_engine.py and pytorch_ops.py.
+"""
+
+from __future__ import annotations
+
+import math
+
+from archcalc.layers.recurrent import Recurrent
+from archcalc.peers.attention import biases, is_multihead, products
+from archcalc.peers.base import BIAS, SCORES, Deltas, Peer
+from archcalc.peers.call import Call
+
+PEER = Peer("ptflops", "0.7.5", "get_model_complexity_info(model, size)", "MACs", one_sample=True, places=("macs",))
+
+TWICE = "it counts activations and pooling twice, in the module and in its function: 2 for each element of the input"
+ONCE = "it counts these activations once: 1 for each element"
+NORMS = "it counts 2 for each element of a norm, 1 without scale and shift, and 1 for nn.LayerNorm"
+LRN = "it counts 3 for each element of local response normalisation, and 1 for each padded square"
+RESIZED = "it counts resizing twice, in the module and in its function: 2 for each element of the output"
+GATES = "it counts biases, sums and products of gates in recurrent layers"
+INSIDE = "it does not count the projections of a subclass of nn.MultiheadAttention"
+OPERATORS = "it does not count `@` and torch.einsum"
+
+PEER.same("clstoken", "embedding", "layerscale", "moe", "parameter", "posembed", "relposbias", "rmsnorm")
+PEER.without(OPERATORS, "matmul", "einsum")
+PEER.without(SCORES, "sdpa")
+PEER.beyond(BIAS, lambda call: call.bias_terms, "conv", "convtranspose", "linear")
+PEER.beyond(
+    TWICE, lambda call: 2 * call.read,
+    "adaptiveavgpool", "adaptivemaxpool", "avgpool", "elu", "gelu", "maxpool", "prelu", "relu",
+)  # fmt: skip
+PEER.beyond(ONCE, lambda call: call.read, "leakyrelu", "relu6", "silu", "softmax")
+PEER.beyond(NORMS, lambda call: call.read * (2 if call.is_affine else 1), "batchnorm", "groupnorm", "instancenorm")
+PEER.beyond(NORMS, lambda call: call.read, "layernorm")
+
+
+@PEER.rule("localresponsenorm")
+def _local_response(call: Call) -> Deltas:
+    channels, size = int(call.x.shape[0]), int(call.layer.__dict__["size"])
+    return {LRN: 3 * call.read + call.read // channels * (channels + size - 1)}
+
+
+@PEER.rule("upsample")
+def _upsample(call: Call) -> Deltas | None:
+    """In the function a fractional factor is cut if there is one for each axis, and else gives a fraction."""
+    factors = [float(one) for one in call.layer.per_axis("scale", call.axes, call.x)]
+    if len(set(factors)) > 1:
+        function = float(call.read * math.prod(int(one) for one in factors))
+    else:
+        function = call.read * factors[0] ** call.axes
+    return {RESIZED: call.written + int(function)} if function.is_integer() else None
+
+
+@PEER.rule("rnn", "lstm", "gru")
+def _recurrent(call: Call) -> Deltas:
+    layer = call.layer
+    assert isinstance(layer, Recurrent)
+    each = {"rnn": 1, "gru": 7, "lstm": 10}[layer.op] + (2 * layer.gates if layer.bias else 0)
+    return {GATES: call.batch * int(call.x.shape[0] * layer.layers * layer.directions * layer.hidden) * each}
+
+
+@PEER.rule("attention")
+def _attention(call: Call) -> Deltas:
+    projections, scores = products(call)
+    if is_multihead(call):
+        return {INSIDE: -projections, SCORES: -scores}
+    return {SCORES: -scores, BIAS: biases(call)}

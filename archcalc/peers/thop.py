@@ -1,0 +1,112 @@
+"""thop (pytorch-OpCounter): what profile gives as MACs and params.
+
+It counts in modules of the types in its table, and in no others; functions and operators are not seen.
+Source: thop 0.1.1.post2209072238, profile.py, vision/basic_hooks.py, vision/calc_func.py, rnn_hooks.py.
+"""
+
+from __future__ import annotations
+
+import math
+
+from archcalc.layers.recurrent import Recurrent
+from archcalc.peers.attention import is_multihead, products
+from archcalc.peers.base import SCORES, Deltas, Peer
+from archcalc.peers.call import Call
+from archcalc.quantity import product
+
+PEER = Peer("thop", "0.1.1.post2209072238", "profile(model, (x,))", "MACs", places=("macs", "params"))
+
+OUTPUTS = "it counts a transposed convolution at every output position, not at every input"
+NORMS = "it counts 4 for each element of a norm, 2 without a scale"
+SOFTMAX = "it counts softmax: 3 for each element, less 1 for each sum"
+SLOPES = "it counts 1 for each element of prelu"
+POOLED = "it counts average pooling: 1 for each element of the output"
+ADAPTIVE = "it counts adaptive average pooling: 1 for each element of the output, and the size of its window"
+RESIZED = "it counts resizing for each element of the output: nearest 1, linear 5, bilinear 11, bicubic 259"
+GATES = "it counts biases, sums and products of gates in recurrent layers"
+INSIDE = "it does not count the projections of nn.MultiheadAttention, which is not in its table"
+FUNCTIONS = "it does not count products of two tensors, which are no modules"
+NO_TABLE = "it does not count parameters of modules that are not in its table"
+TIED = "it counts tied parameters in every module that has them"
+
+PEER.same(
+    "adaptivemaxpool", "clstoken", "conv", "elu", "embedding", "gelu", "groupnorm", "layerscale", "leakyrelu",
+    "linear", "localresponsenorm", "maxpool", "moe", "parameter", "posembed", "relposbias", "relu", "relu6",
+    "rmsnorm", "silu",
+)  # fmt: skip
+PEER.without(FUNCTIONS, "matmul", "einsum")
+PEER.without(SCORES, "sdpa")
+PEER.beyond(
+    NORMS, lambda call: call.read * (4 if call.is_affine else 2), "batchnorm", "instancenorm", "layernorm"
+)  # fmt: skip
+PEER.beyond(SLOPES, lambda call: call.read, "prelu")
+PEER.beyond(POOLED, lambda call: call.written, "avgpool")
+
+_RESIZED = {"nearest": 1, "linear": 5, "bilinear": 11, "bicubic": 259, "trilinear": 0}
+# Modules in its table that hold parameters.
+_KNOWN = (
+    "batchnorm",
+    "conv",
+    "convtranspose",
+    "gru",
+    "instancenorm",
+    "layernorm",
+    "linear",
+    "lstm",
+    "moe",
+    "prelu",
+    "rnn",
+)
+
+
+@PEER.rule("convtranspose")
+def _transposed(call: Call) -> Deltas:
+    x, groups = int(call.x.shape[0]), int(call.layer.__dict__["groups"])
+    kernel = product(call.layer.per_axis("kernel", call.axes, call.x))
+    return {OUTPUTS: call.written * (x // groups) * int(kernel) - call.macs}
+
+
+@PEER.rule("softmax")
+def _softmax(call: Call) -> Deltas:
+    axis = call.x.feature_axis if call.layer.__dict__["axis"] is None else call.layer.axis_index("axis", call.x)
+    return {SOFTMAX: 3 * call.read - call.read // int(call.x.shape[axis])}
+
+
+@PEER.rule("adaptiveavgpool")
+def _adaptive(call: Call) -> Deltas:
+    """In floating point and rounded down, as there."""
+    share = math.prod(int(a) / int(b) for a, b in zip(call.x.shape[1:], call.y.shape[1:]))
+    return {ADAPTIVE: int((share + 1) * call.written)}
+
+
+@PEER.rule("upsample")
+def _upsample(call: Call) -> Deltas:
+    return {RESIZED: _RESIZED[call.layer.__dict__["mode"]] * call.written}
+
+
+@PEER.rule("rnn", "lstm", "gru")
+def _recurrent(call: Call) -> Deltas:
+    layer = call.layer
+    assert isinstance(layer, Recurrent)
+    each = {"rnn": 1, "gru": 3 + 1 + 3, "lstm": 4 + 3 + 1}[layer.op] + (2 * layer.gates if layer.bias else 0)
+    return {GATES: call.batch * int(call.x.shape[0] * layer.layers * layer.directions * layer.hidden) * each}
+
+
+@PEER.rule("attention")
+def _attention(call: Call) -> Deltas:
+    projections, scores = products(call)
+    return {INSIDE: -projections, SCORES: -scores} if is_multihead(call) else {SCORES: -scores}
+
+
+def _params(call: Call) -> Deltas:
+    seen = call.held if call.node.op in _KNOWN else 0
+    if call.node.op == "attention" and not is_multihead(call):
+        seen = sum(size for name, size in call.weights.items() if "_proj." in name)
+    if call.reused:
+        seen, missing = 0, 0
+    else:
+        missing = seen - call.held
+    return {NO_TABLE: missing, TIED: seen - missing - call.params}
+
+
+PEER.params = _params

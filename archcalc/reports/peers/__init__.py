@@ -1,0 +1,1 @@
+"""Our counts beside another tool's: a file for each format."""

@@ -1,0 +1,80 @@
+"""Small networks that have each layer type at least once, in the forms that tools tell apart."""
+
+from __future__ import annotations
+
+from archcalc.diagnostics import Source
+from archcalc.network.load import Graph, build_graph
+
+_SEQUENCE, _IMAGE, _LINE, _VOLUME, _VECTOR, _TOKENS = "[5, 8]", "[4, 8, 8]", "[4, 9]", "[4, 3, 4, 5]", "[6]", "[5]"
+
+CASES: dict[str, tuple[str, ...]] = {
+    _VECTOR: (
+        "linear 5", "linear 5 bias=false", "batchnorm", "layernorm", "softmax", "prelu 6", "layerscale",
+        "residual: [relu]", "mul: [[relu], [tanh]]", "add: [[linear 4], [linear 4]]", "sub: [[relu], [sigmoid]]",
+        "concat: [[relu], [linear 3]]", "moe: {experts: 3, top_k: 2, layers: [linear 4]}", "reshape 2x3",
+    ),
+    _SEQUENCE: (
+        "linear 5", "layernorm", "layernorm bias=false", "layernorm affine=false", "rmsnorm", "rmsnorm affine=false",
+        "posembed", "posembed kind=sinusoidal", "clstoken", "rope", "layerscale", "dropout 0.1", "droppath 0.1",
+        "mean 0", "roll 1", "scale 0.5", "select 0", "slice 1", "transpose", "softmax axis=0", "logsoftmax", "expand 3x-1x-1",
+        "rnn 4", "rnn 4 nonlinearity=relu layers=2 bidirectional=true", "lstm 4", "lstm 4 layers=2 bidirectional=true",
+        "lstm 4 bias=false", "gru 4 layers=3", "gru 4 bias=false", "attention 2", "attention 2 causal=true window=2",
+        "attention 2 bias=false", "attention 4 kv_heads=2 head_dim=2", "attention 4 kv_heads=2 rope=1e4 qknorm=true bias=q",
+        "attention 2 softcap=3", "moe: {experts: 3, top_k: 2, layers: [linear 6, relu, linear 8]}",
+        "matmul: [[relu], [transpose]]", "einsum: {equation: 'qd,kd->qk', operands: [[relu], [relu]]}",
+        "einsum: {equation: 'kd,qd->qk', operands: [[relu], [relu]]}",
+        "einsum: {equation: 'kd,ke->ed', operands: [[linear 30], [linear 7]]}",
+        "einsum: {equation: 'kd->d', operands: [[relu]]}", "einsum: {equation: 'kd,kd->kd', operands: [[relu], [relu]]}",
+        "rearrange 'a (b c) -> b a c' b=2",
+    ),
+    _IMAGE: (
+        "conv 6 kernel=3", "conv 6 kernel=3 stride=2 padding=1 bias=false", "conv 8 kernel=3 groups=4",
+        "conv 6 kernel=3 padding=same", "conv 6 kernel=2 padding=same", "convtranspose 6 kernel=3 stride=2 groups=2",
+        "convtranspose 6 kernel=2 stride=2 bias=false", "relu", "relu6", "sigmoid", "tanh", "silu", "mish", "hardswish",
+        "hardsigmoid", "leakyrelu", "prelu", "elu", "gelu", "softplus", "softmax", "logsoftmax", "batchnorm",
+        "batchnorm affine=false", "groupnorm 2", "groupnorm 2 affine=false", "instancenorm", "instancenorm affine=true",
+        "localresponsenorm 4", "identity", "maxpool 2", "avgpool 2", "adaptiveavgpool 3", "adaptivemaxpool 3",
+        "upsample 2", "upsample 2 mode=bilinear", "upsample 2 mode=bicubic", "upsample 2x3", "upsample 1.5",
+        "upsample 1.5x2.5", "pad 1", "pixelshuffle 2", "channelshuffle 2", "flatten", "split 2", "layerscale",
+    ),
+    _LINE: (
+        "conv 6 kernel=3", "convtranspose 6 kernel=3", "maxpool 3", "avgpool 3", "adaptiveavgpool 4", "adaptivemaxpool 2",
+        "upsample 2", "upsample 2 mode=linear", "localresponsenorm 3", "batchnorm", "instancenorm",
+    ),
+    _VOLUME: (
+        "conv 6 kernel=2", "convtranspose 6 kernel=2", "maxpool 2", "avgpool 2", "adaptiveavgpool 2", "adaptivemaxpool 2",
+        "upsample 2", "upsample 2 mode=trilinear", "localresponsenorm 3", "batchnorm", "groupnorm 2", "layernorm",
+    ),
+    _TOKENS: ("embedding 10 dim=4",),
+}  # fmt: skip
+
+WHOLE = (
+    # weights tied: a layer called again, one with a bias of its own, a block
+    "{model: m, input: [5], layers: [embedding 10 dim=4 name=e, linear 10 bias=false tie=e]}",
+    "{model: m, input: [5], layers: [embedding 10 dim=4 name=e, linear 10 tie=e]}",
+    "{model: m, input: [5, 8], layers: [linear 8 name=a, relu, linear 8 tie=a]}",
+    "{model: m, input: [5, 8], layers: [lstm 8 name=a, lstm 8 tie=a, attention 2 name=b, attention 2 tie=b]}",
+    "{model: m, input: [5, 8], blocks: {two: [linear 8, layernorm]}, layers: [two name=a, two tie=a]}",
+    # copies, experts in copies, layers of several inputs
+    "{model: m, input: [5, 8], layers: [{repeat: 3, layers: [attention 2, {residual: [layernorm, linear 8]}]}]}",
+    "{model: m, input: [5, 8], layers: [{moe: {experts: 2, top_k: 1, layers: [linear 8, prelu]}, repeat: 2}]}",
+    "{model: m, input: {x: [5, 8], y: [3, 6]}, layers: [attention 2 from=x kv=y, attention 2 kv=y kv_heads=1]}",
+    "{model: m, input: {x: [2, 5, 8], y: [2, 5, 8]}, layers: [sdpa q=x k=y v=y causal=true]}",
+    "{model: m, input: {x: [2, 5, 8], y: [2, 5, 6]}, layers: [sdpa q=x k=x v=y]}",
+    "{model: m, input: {x: [5, 8], y: [5, 8]}, layers: [sdpa q=x k=y v=y]}",
+    "{model: m, input: {x: [1, 5, 8], y: [3, 8, 4]}, layers: [{matmul: [x, y]}]}",
+    "{model: m, input: [5, 8], layers: [relposbias 2 name=b, attention 2 relbias=b from=input]}",
+    "{model: m, input: [5, 8], layers: [parameter 8 name=p, {add: [input, p]}, lstm 4 name=s, lstm 4 state=s]}",
+    # what leads nowhere
+    "{model: m, input: [8], layers: [linear 8 name=a, linear 3 name=b, linear 5 from=a], output: b}",
+)
+
+
+def single(sizes: str, layer: str, batch: int = 1) -> Graph:
+    """A network of one layer."""
+    line = f"{{{layer}}}" if ": " in layer else layer
+    return whole(f"{{model: m, input: {sizes}, layers: [{line}]}}", batch)
+
+
+def whole(text: str, batch: int = 1) -> Graph:
+    return build_graph(Source("t.yaml", text), batch=batch)
