@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from archcalc.layers.shape import Rearrange
 from archcalc.layers.tensor import Tensor
+from archcalc.network.graph import Node
 from archcalc.peers.attention import has_bias_of_scores, is_multihead, products
 from archcalc.peers.base import Deltas, Peer
 from archcalc.peers.call import Call
@@ -42,26 +43,35 @@ def _sdpa(call: Call) -> Deltas | None:
     q, _, v = call.inputs
     if q.rank != 3 or q.shape[-1] != v.shape[-1]:
         return {}
-    scattered = any(_may_be_scattered(call, tensor, set()) for tensor in call.inputs)
+    scattered = any(_may_be_scattered(call, tensor) for tensor in call.inputs)
     return None if scattered else {FUSED: -call.macs}
 
 
 # Layers whose output has its features together, however the input lies in memory.
 _TOGETHER = ("attention", "embedding", "gru", "layernorm", "linear", "lstm", "matmul", "moe", "rnn", "sdpa")
+# Layers that may give another axis that place.
+_SCATTERING = ("einsum", "expand", "relposbias", "select", "transpose")
 
 
-def _may_be_scattered(call: Call, tensor: Tensor, seen: set[int]) -> bool:
+def _may_be_scattered(call: Call, tensor: Tensor) -> bool:
     """Whether the last axis of `tensor` may not be the one whose elements follow each other in memory."""
-    node = call.edges.producer(tensor)
-    if node is None:  # an input of the model, or what one copy of a repeat gives to the next
-        return all(tensor is not given for given in call.graph.inputs.values())
-    if node.op in _TOGETHER or id(node) in seen:
-        return False
-    seen.add(id(node))
-    if node.op in ("einsum", "expand", "relposbias", "select", "transpose"):
-        return True
-    if isinstance(node.layer, Rearrange):
-        before, _, after = node.layer.pattern.partition("->")
-        if before.split()[-1].strip("()") != after.split()[-1].strip("()"):
+    pending, seen = [tensor], set()
+    while pending:
+        one = pending.pop()
+        node = call.edges.producer(one)
+        if node is None:  # an input of the model, or what one copy of a repeat gives to the next
+            if all(one is not given for given in call.graph.inputs.values()):
+                return True
+        elif node.op in _SCATTERING or _moves_the_last_axis(node):
             return True
-    return any(_may_be_scattered(call, x, seen) for x in node.inputs)
+        elif node.op not in _TOGETHER and id(node) not in seen:
+            seen.add(id(node))
+            pending += node.inputs
+    return False
+
+
+def _moves_the_last_axis(node: Node) -> bool:
+    if not isinstance(node.layer, Rearrange):
+        return False
+    before, _, after = node.layer.pattern.partition("->")
+    return before.split()[-1].strip("()") != after.split()[-1].strip("()")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from archcalc.layers.tensor import Tensor
 from archcalc.network.edges import Edges
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.network.paths import running
 
 UNUSED = "it does not see layers that lead to no output"
-# Layers that take the size of the batch from a tensor that they do not read, which keeps it in the trace.
-_SIZED = ("parameter", "relposbias")
 
 
 class Trace:
@@ -17,24 +18,35 @@ class Trace:
 
     Attributes:
         is_certain: whether all that is dropped is known. Earlier copies of a repeat may lead nowhere
-            while the last one leads to an output, and a size may keep what else would go.
+            while the last one leads to an output; and a learned tensor takes the size of the batch
+            from a tensor it does not read, which keeps in the trace what else would go.
     """
 
     def __init__(self, graph: Graph, edges: Edges) -> None:
+        self._edges = edges
         self._used = edges.leading_to(graph.outputs.values())
-        layers = [node for node, _, _ in walk(graph.nodes)]
-        drops = any(node.layer is not None and id(node) not in self._used for node in layers)
-        loose = any(node.copies > 1 or (node.op in _SIZED and id(node) in self._used) for node in layers)
-        self.is_certain = not (drops and loose) and not _starts_anew(graph.nodes)
+        layers = [node for node, _, _ in walk(graph.nodes) if node.layer is not None]
+        drops = any(not self.holds(node) for node in layers)
+        sized = any(node.op == "parameter" and self.holds(node) for node in layers)
+        self.is_certain = not (drops and sized) and all(
+            self._continues(node, entry) for node, entry in _repeated(graph.nodes)
+        )
 
     def holds(self, node: Node) -> bool:
         """Whether an output depends on the layer."""
         return id(node) in self._used
 
+    def _continues(self, node: Node, entry: Tensor | None) -> bool:
+        """Whether each copy of `node` is used by the next one, or none of them at all."""
+        inside = {id(one) for one, _, _ in walk([node]) if self.holds(one)}
+        return not inside or (
+            entry is not None and any(id(reader) in inside for reader in self._edges.consumers(entry))
+        )
 
-def _starts_anew(nodes: list[Node]) -> bool:
-    """Whether copies of a repeat do not read what the copy before them gives: only the last one is used."""
+
+def _repeated(nodes: list[Node]) -> Iterator[tuple[Node, Tensor | None]]:
+    """Every node with several copies, and the tensor that is another one in each of them."""
     for node, before in zip(nodes, [None, *nodes]):
-        if (node.copies > 1 and running(node, before) is None) or _starts_anew(node.children):
-            return True
-    return False
+        if node.copies > 1:
+            yield node, running(node, before)
+        yield from _repeated(node.children)

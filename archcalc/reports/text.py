@@ -28,6 +28,8 @@ _LAYERS = (
     Column("parameters by formula", right=False, rank=6),
 )
 _GROUP = Style(bold=True)
+# Stands between a number and its unit.
+NO_BREAK = "\u00a0"
 
 
 class Line:
@@ -69,7 +71,7 @@ class Parts:
 
 
 class Wrapped:
-    """A sentence, broken between words where the terminal ends."""
+    """A sentence, broken between words where the terminal ends; not at a `NO_BREAK`."""
 
     def __init__(self, text: str, style: Style | None = None) -> None:
         self.text, self.style = text, style
@@ -77,7 +79,7 @@ class Wrapped:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Its lines, the first one two characters in, the others four."""
         for line in textwrap.wrap(self.text, max(20, options.max_width), initial_indent="  ", subsequent_indent="    "):
-            yield Segment(line, self.style)
+            yield Segment(line.replace(NO_BREAK, " "), self.style)
             yield Segment.line()
 
 

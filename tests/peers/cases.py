@@ -65,7 +65,9 @@ WHOLE = (
     "{model: m, input: {x: [1, 5, 8], y: [3, 8, 4]}, layers: [{matmul: [x, y]}]}",
     "{model: m, input: [5, 8], layers: [relposbias 2 name=b, attention 2 relbias=b from=input]}",
     "{model: m, input: [5, 8], layers: [parameter 8 name=p, {add: [input, p]}, lstm 4 name=s, lstm 4 state=s]}",
-    # what leads nowhere
+    "{model: m, input: [5, 8], layers: [linear 8, rearrange 'n (h d) -> h n d' h=2 name=q, sdpa q=q k=q v=q]}",
+    # what leads nowhere, alone and in copies
+    "{model: m, input: [8], layers: [{repeat: 3, layers: [linear 8 name=a, linear 3 from=prev, relu from=a]}]}",
     "{model: m, input: [8], layers: [linear 8 name=a, linear 3 name=b, linear 5 from=a], output: b}",
 )
 

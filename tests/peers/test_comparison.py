@@ -82,6 +82,29 @@ def test_a_norm_of_six_axes_stops_fvcore() -> None:
     assert Comparison(single("[2, 2, 2, 2, 2]", "layernorm"), peer("fvcore")).macs is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        # earlier copies lead nowhere, and the last one to the output
+        "{model: m, input: [8], layers: [linear 8 name=a, {repeat: 3, layers: [linear 8 from=a]}]}",
+        # the size of the batch is taken from a tensor that is not read
+        "{model: m, input: [8], layers: [linear 8, parameter 4, linear 3]}",
+    ],
+)
+def test_a_trace_that_is_not_certain(text: str) -> None:
+    assert Comparison(whole(text), peer("fvcore")).macs is None
+    assert Comparison(whole(text), peer("deepspeed")).macs is not None
+
+
+@pytest.mark.parametrize(
+    ("before", "known"),
+    [("relu", True), ("linear 6", True), ("transpose", False), ("rearrange 'a b c -> c b a'", False)],
+)
+def test_vectors_that_may_not_lie_together(before: str, known: bool) -> None:
+    text = f"{{model: m, input: [6, 6, 6], layers: [{before}, relu, {{sdpa: {{q: prev, k: prev, v: prev}}}}]}}"
+    assert (Comparison(whole(text), peer("flopcounter")).macs is not None) is known
+
+
 def test_a_rule_stands_once() -> None:
     with pytest.raises(ValueError, match="two rules for linear of fvcore"):
         peer("fvcore").same("linear")

@@ -13,7 +13,7 @@ from archcalc.peers.comparison import Comparison
 from archcalc.reports import numbers
 from archcalc.reports.columns import BOLD, DIM, Column, Columns
 from archcalc.reports.peers.rows import UNKNOWN, Beside, apart, printed, signed
-from archcalc.reports.text import Line, Wrapped
+from archcalc.reports.text import NO_BREAK, Line, Wrapped
 
 _Cells = tuple[Sequence[str], "Style | None"]
 
@@ -93,7 +93,9 @@ def _total(comparison: Comparison) -> _Cells:
 def _reasons(macs: Counter[str], params: Counter[str], notes: dict[str, str]) -> Iterator[RenderableType]:
     for why, number in notes.items():
         counts = [
-            f"{signed(count)} {unit}" for count, unit in ((macs[why], "MACs"), (params[why], "parameters")) if count
+            f"{signed(count)} {unit}".replace(" ", NO_BREAK)
+            for count, unit in ((macs[why], "MACs"), (params[why], "parameters"))
+            if count
         ]
         yield Wrapped(f"{number}  {why}: {', '.join(counts)}")
     if notes:
