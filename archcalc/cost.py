@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
-from archcalc.quantity import product
+from archcalc.quantity import plain, product
 
 DTYPE_BYTES = {"fp64": 8, "fp32": 4, "bf16": 2, "fp16": 2, "int8": 1}
 
@@ -85,11 +85,11 @@ class Costs:
         work *= node.work * node.copies
         runs = work * self.graph.batch
         own = Cost(
-            weights * sum(int(product(shape)) for shape in node.params.values()),
-            weights * sum(int(product(shape)) for shape in node.buffers.values()),
-            runs * int(node.macs - node.masked_macs if self.useful else node.macs),
-            runs * int(node.other_flops),
-            0 if node.is_view else runs * int(product(node.exit.shape)) * DTYPE_BYTES[self.dtype],
+            weights * sum(plain(product(shape)) for shape in node.params.values()),
+            weights * sum(plain(product(shape)) for shape in node.buffers.values()),
+            runs * plain(node.macs - node.masked_macs if self.useful else node.macs),
+            runs * plain(node.other_flops),
+            0 if node.is_view else runs * plain(product(node.exit.shape)) * DTYPE_BYTES[self.dtype],
         )
         total = Cost()
         total += own

@@ -86,6 +86,11 @@ class Quantity(int):
         return _render(self, lambda leaf: str(leaf.operands[0]))[0]
 
 
+def plain(value: int) -> int:
+    """`value` without its derivation; other whole numbers as they are."""
+    return int(value) if isinstance(value, Quantity) else value
+
+
 class Varying(float):
     """A number with a fraction that was computed from a quantity."""
 
@@ -139,10 +144,19 @@ def _made(op: str, left: Any, right: Any, compute: Callable[[Any, Any], Any]) ->
 
 def ceil_div(a: int, b: int) -> int:
     """⌈a / b⌉ of whole numbers, kept as such in a derivation."""
-    value = -(-int(a) // int(b))
+    value = -(-plain(a) // plain(b))
     if isinstance(a, Quantity) or isinstance(b, Quantity):
         return Quantity(value, "ceil", (a, b))
     return value
+
+
+def gcd(a: int, b: int) -> int:
+    """The greatest common divisor; numbers that keep what they were computed from may have one of their own."""
+    for one, other in ((a, b), (b, a)):
+        own: Callable[[int], int] | None = getattr(one, "gcd", None)
+        if own is not None:
+            return own(other)
+    return math.gcd(a, b)
 
 
 def product(factors: Iterable[int]) -> int:

@@ -13,7 +13,7 @@ from .conftest import ROOT
 
 PACKAGE = ROOT / "archcalc"
 # From the ground up; a room may import itself and what stands before it.
-ORDER = ("diagnostics", "quantity", "source", "language", "layers", "network", "cost", "derivation", "devices", "memory", "prediction", "peers", "expectations", "difference", "rules",
+ORDER = ("diagnostics", "quantity", "source", "language", "layers", "network", "cost", "derivation", "devices", "memory", "prediction", "symbolic", "peers", "expectations", "difference", "rules",
          "reports", "pytorch", "api", "terminal", "revision", "configuration", "commands", "cli")  # fmt: skip
 FORBIDDEN = ("torch", "torchinfo", "numpy", "sympy", "pydantic")
 STATIC = (
@@ -27,6 +27,7 @@ STATIC = (
     ["schema"],
     ["memory", "specs/gpt2.yaml", "--device", "h100"],
     ["memory", "specs/resnet152.yaml", "--format", "json"],
+    ["shapes", "--help"],
     ["build", "specs/resnet18.yaml"],
     ["build", "specs/resnet18.yaml", "--format", "state-dict"],
 )
@@ -80,6 +81,12 @@ def loaded_modules(code: str) -> set[str]:
 def test_static_path_is_light(arguments):
     code = f"sys.argv = ['archcalc', *{arguments!r}]\nfrom archcalc.cli import main\ntry: main()\nexcept SystemExit as e: assert not e.code"
     assert not loaded_modules(code) & set(FORBIDDEN)
+
+
+def test_sympy_stays_in_its_room():
+    users = [path for path in PACKAGE.rglob("*.py") if "sympy" in imports(path.read_text(encoding="utf-8"))]
+    assert users
+    assert {room(path) for path in users} == {"symbolic"}
 
 
 def test_python_interface_is_light():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib.util
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -25,6 +26,33 @@ settings = click.option(
     multiple=True,
     help="Value of an hparam or a dim; may be given several times.",
 )
+
+
+class Names(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """Names with commas between them."""
+
+    name = "names"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """The names, at least one."""
+        names = tuple(name.strip() for name in value.split(",")) if isinstance(value, str) else tuple(value)
+        if not names or not all(names):
+            raise click.BadParameter(f"{value!r} is no list of names: write seq,batch", ctx, param)
+        return names
+
+
+symbolic = click.option(
+    "--symbolic",
+    type=Names(),
+    metavar="NAMES",
+    help="Formulas of these hparams and dims, and of batch: seq,batch.",
+)
+
+
+def needs_sympy() -> None:
+    """Raises `RequestError` when sympy is not installed."""
+    if importlib.util.find_spec("sympy") is None:
+        raise RequestError("--symbolic needs sympy: pip install 'archcalc[symbolic]'")
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]

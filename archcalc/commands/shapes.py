@@ -35,6 +35,7 @@ _MANY = 200
 @click.option(
     "--dtype", type=click.Choice(tuple(DTYPE_BYTES)), default="fp32", show_default=True, help="Type of the activations."
 )
+@options.symbolic
 @click.option("--format", "format", type=click.Choice(("text", "json", "csv", "markdown")), default="text", show_default=True,
               help="Form of the output.")  # fmt: skip
 @options.color
@@ -52,6 +53,7 @@ def command(
     causal: str,
     like: str | None,
     dtype: str,
+    symbolic: tuple[str, ...] | None,
     format: str,
     color: str,
 ) -> int:
@@ -70,8 +72,16 @@ def command(
                 "--formulas": formulas,
                 "--causal": causal != "dense",
                 "--dtype": dtype != "fp32",
+                "--symbolic": bool(symbolic),
             }
         )
+    if symbolic:
+        if len(specs) > 1 or expand or formulas:
+            raise RequestError("--symbolic takes one spec, and goes without --expand and --formulas")
+        from archcalc.commands.shapes_symbolic import print_formulas
+
+        costs_of = (values, batch, causal == "half", dtype)
+        return print_formulas(specs[0], symbolic, costs_of, depth, sort, number, format, color)
     networks: list[Costs] = []
     status = 0
     for spec in _progress(specs):

@@ -42,8 +42,8 @@ def round8(value: Number) -> int:
 
     Source: the channel rounding of MobileNet's reference code.
     """
-    rounded = max(8, int(value + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * value else rounded
+    rounded = max(8, math.trunc(value + 4) // 8 * 8)
+    return rounded + 8 if 10 * rounded < 9 * value else rounded
 
 
 _CALLS: dict[str, Callable[..., Number]] = {

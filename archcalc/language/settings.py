@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from archcalc.diagnostics import Findings, RequestError, Source, SpecError, suggest
@@ -29,12 +29,19 @@ class Settings:
         self.inputs = inputs
 
 
-def settle(document: Document, variant: str | None, given: Mapping[str, str], findings: Findings) -> Settings:
+def settle(
+    document: Document,
+    variant: str | None,
+    given: Mapping[str, str],
+    findings: Findings,
+    leaf: Callable[[str, Any], Any] | None = None,
+) -> Settings:
     """Evaluate hparams, dims and input sizes.
 
     Args:
         variant: the name after `@`, or None.
         given: what `--set` gives, as text.
+        leaf: what a value becomes under its name; by default a dim becomes a `Quantity`.
 
     Raises:
         RequestError: a variant or a setting that the document does not have.
@@ -58,8 +65,9 @@ def settle(document: Document, variant: str | None, given: Mapping[str, str], fi
             value = overrides.get(key.text, value)
             result = _evaluate(value, values, findings)
             if is_dim:
-                result = Quantity.named(key.text, _size(result, value, findings, f"the dim `{key.text}`"))
-            values[key.text] = result
+                result = _size(result, value, findings, f"the dim `{key.text}`")
+                result = Quantity.named(key.text, result) if leaf is None else result
+            values[key.text] = result if leaf is None else leaf(key.text, result)
     dims = tuple(key.text for key, _ in document.dims)
     inputs = {
         name.text if name else None: tuple(

@@ -9,12 +9,12 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, given, module, sized
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.tensor import CHANNELS_FIRST, Shape, Tensor
-from archcalc.quantity import product
+from archcalc.quantity import plain, product
 
 
 def sizes_text(sizes: tuple[int, ...]) -> str:
     """`7×7` for (7, 7); a single size stands for itself on every axis."""
-    return "×".join(str(int(size)) for size in sizes)
+    return "×".join(str(plain(size)) for size in sizes)
 
 
 class Convolution(Layer):

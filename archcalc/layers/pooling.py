@@ -10,7 +10,7 @@ from archcalc.layers.code import Code, given, module, sized
 from archcalc.layers.convolution import sizes_text
 from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
 from archcalc.layers.tensor import CHANNELS_FIRST, Tensor
-from archcalc.quantity import ceil_div, product
+from archcalc.quantity import ceil_div, gcd, product
 
 # Bytes of a position (int64).
 _POSITION = 8
@@ -148,7 +148,7 @@ class AdaptivePooling(Layer):
         neighbours share one wherever a border falls inside an element.
         """
         x = inputs[0]
-        return x.shape[0] * product(a + b - math.gcd(a, b) for a, b in zip(x.shape[1:], y.shape[1:]))
+        return x.shape[0] * product(a + b - gcd(a, b) for a, b in zip(x.shape[1:], y.shape[1:]))
 
     @property
     def sees_everything(self) -> bool:  # type: ignore[override]

@@ -9,6 +9,7 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, given, module
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.tensor import FEATURES_LAST, Shape, Tensor
+from archcalc.quantity import plain
 
 
 def _count(number: int, word: str) -> str:
@@ -57,7 +58,7 @@ class Recurrent(Layer):
     @property
     def signature(self) -> tuple[Any, ...]:
         """What two layers must share to share states."""
-        return (self.op, int(self.layers), self.directions, int(self.hidden))
+        return (self.op, plain(self.layers), self.directions, plain(self.hidden))
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` when the initial state is another layer's kind of state."""

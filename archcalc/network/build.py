@@ -20,7 +20,7 @@ from archcalc.network.graph import Node, walk
 from archcalc.network.scope import UNKNOWN, Evaluator, Scope, StepFailedError
 from archcalc.network.steps import REPEAT, BlockSteps, Operand, Ref, Step
 from archcalc.network.tying import UntiedError, share
-from archcalc.quantity import Quantity, leaves, product
+from archcalc.quantity import Quantity, leaves, plain, product
 from archcalc.source import Scalar
 
 MAX_LAYERS = 20_000
@@ -99,7 +99,7 @@ class Builder(Evaluator):
 
     def _repeat(self, step: Step, scope: Scope, x: Tensor | None) -> int:
         if not isinstance(step.repeat, (Expression, SizeExpression)):
-            return int(step.repeat)
+            return plain(step.repeat)
         copies: int = self.evaluate(step.repeat, scope, x, step.places["repeat"], REPEAT)
         return copies
 
@@ -125,10 +125,10 @@ class Builder(Evaluator):
                     self.nodes.pop()
                     self._container(step, x, y, [node])
                 done += 1
-                if done == copies or (x is not None and x.matches(y)):
+                if (x is not None and x.matches(y)) or done == copies:
                     break
                 x = y
-            groups, rest = self.nodes, int(copies) - done + 1
+            groups, rest = self.nodes, plain(copies) - done + 1
         finally:
             self.nodes = outer
             self.repeats -= copies > 1

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 from archcalc.diagnostics import Findings, RequestError, Source
 from archcalc.language.document import Document
 from archcalc.language.items import parse_items
-from archcalc.language.settings import settle
-from archcalc.network.load import Graph, graph_of
+from archcalc.network.load import Graph, document_graph
 from archcalc.source import Scalar, Sequence, parse
 
 
@@ -23,20 +24,36 @@ def line_graph(line: str, sizes: str, batch: int = 1) -> Graph:
         RequestError: the sizes are not sizes.
     """
     findings = Findings()
+    document = line_document(line, sizes, {}, findings)
+    return document_graph(document, None, {}, batch, findings)
+
+
+def line_document(line: str, sizes: str, names: Mapping[str, int], findings: Findings) -> Document:
+    """A line as a document, whose hparams are `names`; they may stand among the sizes and in the line."""
     source = Source("<line>", line)
     document = Document(source, Scalar(line, source, 1, 1, 1, len(line) + 1))
-    document.inputs = [(None, _input(sizes))]
+    for name, value in names.items():
+        text = Source(f"--set {name}", str(value))
+        key, number = (Scalar(word, text, 1, 1, 1, len(word) + 1) for word in (name, str(value)))
+        document.hparams.append((key, number))
+    document.inputs = [(None, _input(sizes, names))]
     document.items = parse_items(parse(source), findings)
     findings.raise_if_any()
-    settings = settle(document, None, {}, findings)
-    return graph_of(document, settings, None, {}, batch, findings)
+    return document
 
 
-def _input(sizes: str) -> Sequence:
-    source = Source("--input", sizes)
-    words = sizes.replace("×", "x").split("x")
-    if not all(word.strip().isascii() and word.strip().isdigit() and int(word) > 0 for word in words) or len(words) > 8:
+def split_sizes(sizes: str, names: Collection[str] = ()) -> list[str]:
+    """The words of `3xHxW`, of which `names` may be names."""
+    words = [word.strip() for word in sizes.replace("×", "x").split("x")]
+    good = all(word in names or (word.isascii() and word.isdigit() and int(word) > 0) for word in words)
+    if not good or len(words) > 8:
         raise RequestError(f"--input takes sizes without the batch, as 3x32x32, not {sizes!r}")
+    return words
+
+
+def _input(sizes: str, names: Collection[str]) -> Sequence:
+    source = Source("--input", sizes)
+    words = split_sizes(sizes, names)
     node = Sequence(source, 1, 1, 1, len(sizes) + 1)
-    node.items = [Scalar(word.strip(), source, 1, 1, 1, len(sizes) + 1) for word in words]
+    node.items = [Scalar(word, source, 1, 1, 1, len(sizes) + 1) for word in words]
     return node

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from archcalc.diagnostics import Findings, RequestError, Source
 from archcalc.language.document import Document, parse_document
@@ -84,12 +85,24 @@ def build_graph(
     if not 1 <= batch < 2**40:
         raise RequestError(f"the batch is a whole number from 1, not {batch}")
     findings = Findings()
+    document = parsed(source, findings)
+    return document_graph(document, variant, given or {}, batch, findings)
+
+
+def parsed(source: Source, findings: Findings) -> Document:
+    """The document in `source`. Raises `SpecError` when there is none at all."""
     document = parse_document(source, findings)
     if document is None:
         findings.raise_if_any()
         raise AssertionError("a document without findings")
-    settings = settle(document, variant, given or {}, findings)
-    return graph_of(document, settings, variant, given or {}, batch, findings)
+    return document
+
+
+def document_graph(
+    document: Document, variant: str | None, given: Mapping[str, str], batch: int, findings: Findings
+) -> Graph:
+    """As `load_graph`, from a document; `findings` holds what was wrong with it so far."""
+    return graph_of(document, settle(document, variant, given, findings), variant, given, batch, findings)
 
 
 def graph_of(
@@ -99,6 +112,7 @@ def graph_of(
     given: Mapping[str, str],
     batch: int,
     findings: Findings,
+    builder_of: Callable[[Findings, Mapping[str, Any], int], Builder] = Builder,
 ) -> Graph:
     """The graph of a document whose settings are known; `findings` holds what was wrong so far."""
     steps = resolve(document, findings)
@@ -108,7 +122,7 @@ def graph_of(
     only = next(iter(inputs.values())) if len(inputs) == 1 else None
     scope = Scope(settings.values, only)
     scope.layers.update({name: (tensor, None) for name, tensor in inputs.items()})
-    builder = Builder(findings, settings.values, batch)
+    builder = builder_of(findings, settings.values, batch)
     last = builder.run(steps, scope, only)
     findings.raise_if_any()
     assert last is not None

@@ -1,0 +1,1 @@
+"""Closed forms: shapes and costs as formulas of chosen names."""

@@ -1,0 +1,103 @@
+"""Closed forms for machines: formulas as Python evaluates them on whole numbers."""
+
+from __future__ import annotations
+
+import csv as csv_module
+import io
+from collections.abc import Iterable
+from typing import Any
+
+from archcalc.cost import DTYPE_BYTES, Cost
+from archcalc.reports import markdown as markdown_tables
+from archcalc.reports.closed_form.rows import FormulaRow, totals, values
+from archcalc.reports.csv import HEADER
+from archcalc.reports.rows import Row
+from archcalc.symbolic.network import ClosedForm
+
+
+def data(form: ClosedForm, rows: Iterable[Row]) -> dict[str, Any]:
+    """As the JSON of `shapes`, a text for each number; `values` are those of the spec."""
+    graph, sums = form.costs.graph, form.costs.totals
+    return {
+        "version": 1,
+        "model": graph.model,
+        "path": graph.path,
+        "values": form.names,
+        "conditions": form.conditions(python=True),
+        "attention": "useful" if form.costs.useful else "dense",
+        "input": {name: [form.code(size) for size in x.shape] for name, x in graph.inputs.items()},
+        "output": {name: [form.code(size) for size in y.shape] for name, y in graph.outputs.items()},
+        "totals": {
+            **_costs(form, sums),
+            "param_bytes": {name: form.code(sums.params * size) for name, size in DTYPE_BYTES.items()},
+        },
+        "layers": [_layer(form, row) for row in rows if row.node is not None],
+    }
+
+
+def _costs(form: ClosedForm, cost: Cost) -> dict[str, str]:
+    numbers = {
+        "params": cost.params,
+        "buffers": cost.buffers,
+        "macs": cost.macs,
+        "flops": cost.flops,
+        "other_flops": cost.other_flops,
+        "activation_bytes": cost.activation_bytes,
+    }
+    return {name: form.code(number) for name, number in numbers.items()}
+
+
+def _layer(form: ClosedForm, row: Row) -> dict[str, Any]:
+    node = row.node
+    assert node is not None
+    return {
+        "id": row.id,
+        "op": node.op,
+        "label": row.label,
+        "input": [[form.code(size) for size in x.shape] for x in node.inputs],
+        "output": [form.code(size) for size in node.output.shape],
+        "count": form.code(row.count),
+        **_costs(form, row.own),
+        "line": node.place.line,
+        "column": node.place.column,
+        **({"tied": row.tied} if node.tied else {}),
+    }
+
+
+def csv(form: ClosedForm, rows: Iterable[Row]) -> str:
+    """The columns of `shapes`, a formula for each number."""
+    file = io.StringIO()
+    writer = csv_module.writer(file, lineterminator="\n")
+    writer.writerow(HEADER)
+    for row in rows:
+        node, cost = row.node, _costs(form, row.own)
+        output = ", ".join(form.code(size) for size in node.output.shape) if node else ""
+        writer.writerow(
+            (
+                form.costs.graph.model,
+                row.id,
+                node.op if node else "",
+                row.label,
+                f"[{output}]" if node else "",
+                form.code(row.count),
+                *(cost[name] for name in HEADER[6:]),
+            )
+        )
+    return file.getvalue()
+
+
+def markdown(form: ClosedForm, rows: Iterable[FormulaRow]) -> str:
+    """Two tables: the layers, and the totals with their values."""
+    escape = markdown_tables.escape
+    lines = [
+        ("&emsp;" * row.level + escape(row.label), escape(row.output), escape(row.params), escape(row.macs))
+        for row in rows
+    ]
+    sums = [(f"{total.title} {total.unit}".strip(), escape(total.formula), f"{total.value}") for total in totals(form)]
+    conditions = f"For {escape(', '.join(form.conditions()))}.\n\n" if form.conditions() else ""
+    return (
+        f"### {escape(form.costs.graph.model)}\n\n{conditions}"
+        + markdown_tables.table(("layer", "output", "params", "MACs"), "llll", lines)
+        + "\n"
+        + markdown_tables.table(("total", "formula", escape(f"at {values(form)}")), "llr", sums)
+    )

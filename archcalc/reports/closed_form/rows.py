@@ -1,0 +1,83 @@
+"""The rows of a table of formulas, as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from archcalc.cost import DTYPE_BYTES
+from archcalc.reports import numbers
+from archcalc.reports.rows import Row
+from archcalc.symbolic.network import BATCH, ClosedForm
+
+
+@dataclass
+class FormulaRow:
+    """One line: what comes out of a layer and what it costs, empty where that is nothing."""
+
+    level: int
+    label: str
+    output: str
+    params: str
+    macs: str
+
+
+def formula_rows(form: ClosedForm, rows: Iterable[Row]) -> list[FormulaRow]:
+    """The rows of a report in formulas."""
+    return [_row(form, row) for row in rows]
+
+
+def _row(form: ClosedForm, row: Row) -> FormulaRow:
+    label = row.label
+    node = row.node
+    if int(row.copies) > 1:
+        label += f"  ×{form.factor(row.copies)}"
+    if node is not None and int(node.weights) > 1:
+        label += f"  ×{form.factor(node.weights)}"
+    if node is not None and node.name:
+        label += f"  ({node.name})"
+    cost = row.cost
+    params = form.formula(cost.params) if int(cost.params) else f"= {row.tied}" if row.tied else ""
+    macs = form.formula(cost.macs) if int(cost.macs) else ""
+    return FormulaRow(row.level, label, shape(form, node.output.shape) if node else "", params, macs)
+
+
+def shape(form: ClosedForm, sizes: Iterable[int]) -> str:
+    """`[batch, seq, 768]`; the batch stands there when it was chosen."""
+    lead = [BATCH] if form.has_batch else []
+    return f"[{', '.join([*lead, *map(form.size, sizes)])}]"
+
+
+@dataclass
+class Total:
+    """A sum over the network: its formula, its value for the spec's own sizes, and what is counted."""
+
+    title: str
+    formula: str
+    value: str
+    unit: str
+
+
+def totals(form: ClosedForm) -> list[Total]:
+    """Parameters, operations and bytes of the whole network."""
+    costs = form.costs
+    every = costs.totals
+    of_parameters = every.params * DTYPE_BYTES[costs.dtype]
+    found = [
+        ("parameters", every.params, numbers.exact, ""),
+        ("buffers", every.buffers, numbers.exact, ""),
+        ("MACs", every.macs, numbers.exact, ""),
+        ("element-wise", every.other_flops, numbers.exact, "FLOPs"),
+        ("weights", of_parameters, numbers.size, f"bytes in {costs.dtype}"),
+        ("activations", every.activation_bytes, numbers.size, f"bytes in {costs.dtype}"),
+    ]
+    return [
+        Total(title, form.formula(number), write(int(number)) or "0", unit)
+        for title, number, write, unit in found
+        if int(number) or title != "buffers"
+    ]
+
+
+def values(form: ClosedForm) -> str:
+    """The values that the spec gives: `seq=1024 width=768`."""
+    return " ".join(f"{name}={value}" for name, value in form.names.items())

@@ -1,0 +1,114 @@
+"""A table of formulas for people; where it does not fit, a few lines for each layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+
+from archcalc.reports.closed_form.rows import FormulaRow, shape, totals, values
+from archcalc.reports.columns import BOLD, DIM, Column, Columns
+from archcalc.reports.text import Wrapped, convention
+from archcalc.symbolic.network import ClosedForm
+
+_COLUMNS = tuple(Column(header, right=False) for header in ("layer", "output", "params", "MACs"))
+# Wider tables are hard to read even where they fit.
+_WIDEST = 140
+
+
+class Folded:
+    """A formula after its title, broken after a `·` or before a sign where the terminal ends."""
+
+    def __init__(self, title: str, formula: str, tail: str = "", indent: int = 2, style: Style | None = None) -> None:
+        self.title, self.formula, self.tail, self.indent, self.style = title, formula, tail, indent, style
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The title once, further lines under the beginning of the formula."""
+        width = min(options.max_width, _WIDEST)
+        for line in folded(self.title, [*_pieces(self.formula), self.tail], self.indent, width):
+            yield Segment(line, self.style)
+            yield Segment.line()
+
+
+def folded(title: str, pieces: Iterable[str], indent: int, width: int) -> Iterator[str]:
+    """The lines of a formula: as much to a line as fits."""
+    line, start = " " * indent + title, " " * min(indent + len(title), max(indent, width // 3))
+    begun = False
+    for piece in pieces:
+        if begun and cell_len(line) + cell_len(piece.rstrip()) > width:
+            yield line.rstrip()
+            line, piece = start, piece.lstrip()
+        line += piece
+        begun = True
+    yield line.rstrip()
+
+
+def _pieces(formula: str) -> Iterator[str]:
+    """Where a formula may be broken: before a blank, after a dot between factors unless a number stands before it."""
+    piece = ""
+    for character in formula:
+        if character == " " and piece:
+            yield piece
+            piece = ""
+        piece += character
+        if character == "·" and not piece[-2:-1].isdigit():
+            yield piece
+            piece = ""
+    yield piece
+
+
+class Rows:
+    """The layers, as a table or one after the other."""
+
+    def __init__(self, rows: list[FormulaRow], rule: bool) -> None:
+        self.rows = rows
+        cells = [(["  " * row.level + row.label, row.output, row.params, row.macs], None) for row in rows]
+        self.table = Columns(_COLUMNS, cells, rule)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The table when all of it fits."""
+        width = min(options.max_width, _WIDEST)
+        if 2 * len(self.table.widths) + sum(self.table.widths) <= width:
+            yield self.table
+            return
+        for row in self.rows:
+            indent = 2 + 2 * min(row.level, 4)
+            for line in folded("", _pieces(row.label), indent, width):
+                yield from _lines(line, None if row.level else BOLD)
+            facts = (("", row.output), ("params ", row.params), ("MACs ", row.macs))
+            for title, formula in facts:
+                if formula:
+                    yield from chain.from_iterable(
+                        _lines(line, DIM) for line in folded(title, _pieces(formula), indent + 2, width)
+                    )
+
+
+def _lines(text: str, style: Style | None) -> Iterator[Segment]:
+    yield Segment(text, style)
+    yield Segment.line()
+
+
+def network(form: ClosedForm, rows: list[FormulaRow], rule: bool = True) -> RenderableType:
+    """Title, rows, totals, and the values for which they hold."""
+    graph = form.costs.graph
+    inputs = ", ".join(
+        (f"{name} " if name != "input" else "") + shape(form, x.shape) for name, x in graph.inputs.items()
+    )
+    head: list[RenderableType] = [Text(graph.model, style="bold"), Folded("input ", inputs, style=DIM)]
+    conditions = form.conditions()
+    if conditions:
+        head.append(Wrapped(f"for {', '.join(conditions)}", DIM))
+    sums = totals(form)
+    longest = max(len(total.title) for total in sums)
+    foot: list[RenderableType] = []
+    for total in sums:
+        unit = f" {total.unit}" if total.unit else ""
+        tail = "" if total.formula == total.value else f" = {total.value}"
+        foot.append(Folded(f"{total.title:<{longest}}  ", total.formula + unit, tail))
+    notes = [f"= at {values(form)}", *convention(form.costs)]
+    return Group(*head, "", Rows(rows, rule), "", *foot, "", *(Wrapped(note, DIM) for note in notes))

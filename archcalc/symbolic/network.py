@@ -1,0 +1,222 @@
+"""The closed form of a network: its graph on traced numbers, and the formulas behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from archcalc.cost import Costs
+from archcalc.diagnostics import Findings, RequestError, Span, suggest
+from archcalc.language.document import Document
+from archcalc.language.expressions import describe
+from archcalc.language.settings import settle
+from archcalc.layers.tensor import Tensor
+from archcalc.network.build import Builder
+from archcalc.network.graph import Node
+from archcalc.network.load import document_graph, graph_of, parsed, split_variant
+from archcalc.network.scope import Scope
+from archcalc.network.steps import Step
+from archcalc.source import read
+from archcalc.symbolic.algebra import Algebra
+from archcalc.symbolic.check import check
+from archcalc.symbolic.conditions import written
+from archcalc.symbolic.domain import Domain, PinnedError, sides
+from archcalc.symbolic.traced import InexactError, Trace, Traced
+from archcalc.symbolic.writing import Writer
+
+BATCH = "batch"
+
+
+class ClosedForm:
+    """A network whose numbers carry formulas of some names.
+
+    Attributes:
+        costs: shapes and costs at the values that the spec gives, on traced numbers.
+        names: the chosen names with those values, the batch first.
+        algebra: gives the expression of any of the numbers.
+        domain: the values for which the formulas hold.
+    """
+
+    def __init__(self, costs: Costs, names: dict[str, int], trace: Trace) -> None:
+        self.costs = costs
+        self.names = names
+        trace.open = False
+        self.algebra = Algebra(trace.decisions)
+        self.text, self.python = Writer(list(names)), Writer(list(names), python=True)
+        try:
+            self.domain = Domain(trace, self.algebra, names)
+        except PinnedError as error:
+            raise RequestError(self._pinned(error)) from None
+
+    def formula(self, number: int) -> str:
+        """How people write a number: `batch·seq·768`."""
+        return self.text.write(self.algebra.of(number))
+
+    def code(self, number: int) -> str:
+        """How Python writes it: `768*batch*seq`."""
+        return self.python.write(self.algebra.of(number))
+
+    def size(self, number: int) -> str:
+        """One size of a shape: `⌈height/2⌉`, `768`."""
+        return self.formula(number) if isinstance(number, Traced) else str(int(number))
+
+    def factor(self, number: int) -> str:
+        """A formula as it stands behind a `×`: a sum in parentheses."""
+        text = self.formula(number)
+        return f"({text})" if " " in text and not text.startswith(("⌊", "⌈")) else text
+
+    @property
+    def has_batch(self) -> bool:
+        """Whether the batch size is one of the names."""
+        return isinstance(self.costs.graph.batch, Traced)
+
+    def conditions(self, python: bool = False) -> list[str]:
+        """For which values it holds, beside those being whole numbers from 1: `12 divides width`."""
+        return written(self.domain, self.python if python else self.text)
+
+    def _pinned(self, error: PinnedError) -> str:
+        left, right = (self.text.write(side) for side in sides(error.relation))
+        what = " and ".join(f"`{name}`" for name in error.names)
+        cannot = "cannot be chosen" if len(error.names) == 1 else "cannot be chosen both"
+        return f"{what} {cannot}: {_at(error.relation.place)} needs {left} = {right}"
+
+
+def _at(place: Span | None) -> str:
+    return f"`{place.text}` at {place}" if place is not None and hasattr(place, "text") else f"{place or 'the spec'}"
+
+
+class TracingBuilder(Builder):
+    """Tells the trace which step is being run. Sizes were checked before, on plain numbers."""
+
+    def __init__(self, findings: Findings, globals: Mapping[str, Any], batch: int, trace: Trace) -> None:
+        super().__init__(findings, globals, batch)
+        self.trace = trace
+
+    def _step(self, step: Step, scope: Scope, x: Tensor | None) -> Tensor:
+        around, self.trace.place = self.trace.place, step.op
+        try:
+            return super()._step(step, scope, x)
+        except InexactError as reason:
+            raise RequestError(f"no closed form in the chosen names: {_at(self.trace.place)} {reason}") from None
+        finally:
+            self.trace.place = around
+
+    def _repeated(self, step: Step, scope: Scope, x: Tensor | None, copies: int) -> tuple[Tensor, Node | None]:
+        y, node = super()._repeated(step, scope, x, copies)
+        if isinstance(copies, Traced) and int(copies) > 1 and node is not None:
+            last = node.children[-1] if node.unfolded else node
+            if not isinstance(last.copies, Traced):
+                raise RequestError(
+                    f"no closed form in the number of copies of {_at(step.op)}, {copies}: each copy has another shape"
+                )
+        return y, node
+
+    def _check_sizes(self, step: Step, node: Node) -> None:
+        pass
+
+
+def load_closed_form(
+    spec: str,
+    names: Sequence[str],
+    given: Mapping[str, str] | None = None,
+    batch: int = 1,
+    useful: bool = False,
+    dtype: str = "fp32",
+) -> ClosedForm:
+    """The closed form of the spec at `spec`, a path that may end in `@variant`; raises as `closed_form`."""
+    path, variant = split_variant(spec)
+    findings = Findings()
+    document = parsed(read(path), findings)
+    findings.raise_if_any()
+    return closed_form(document, names, variant, given, batch, useful, dtype)
+
+
+def closed_form(
+    document: Document,
+    names: Sequence[str],
+    variant: str | None = None,
+    given: Mapping[str, str] | None = None,
+    batch: int = 1,
+    useful: bool = False,
+    dtype: str = "fp32",
+) -> ClosedForm:
+    """The closed form of a network in some of its hparams and dims, and in `batch`.
+
+    Args:
+        document: the spec.
+        names: what the formulas are of.
+        variant, given: as for `load_graph`; chosen names have these values where a decision must be taken.
+        batch, useful, dtype: as for `Costs`.
+
+    Raises:
+        SpecError: the spec is not valid.
+        RequestError: a name that cannot be chosen, and why.
+    """
+    given = dict(given or {})
+    plain = document_graph(document, variant, given, batch, Findings())
+    values = _values(document, plain.settings.values, names, batch)
+    trace = Trace()
+    symbols = {name: trace.name(name, value) for name, value in values.items()}
+    findings = Findings()
+    try:
+        settings = settle(document, variant, given, findings, lambda name, value: symbols.get(name, value))
+    except InexactError as reason:
+        raise RequestError(f"{document.source.path}: no closed form in the chosen names: an hparam {reason}") from None
+    graph = graph_of(
+        document,
+        settings,
+        variant,
+        given,
+        symbols.get(BATCH, batch),
+        findings,
+        lambda findings, values, batch: TracingBuilder(findings, values, batch, trace),
+    )
+    form = ClosedForm(Costs(graph, useful, dtype), values, trace)
+
+    def build(drawn: Mapping[str, int]) -> Costs:
+        texts = {name: str(size) for name, size in drawn.items() if name in plain.settings.values}
+        size = batch if BATCH in texts else drawn.get(BATCH, batch)
+        return Costs(document_graph(document, variant, {**given, **texts}, size, Findings()), useful, dtype)
+
+    check(form.costs, form.algebra.of, form.domain, build)
+    return form
+
+
+def _values(document: Document, known: Mapping[str, Any], names: Sequence[str], batch: int) -> dict[str, int]:
+    """The chosen names with their values, the batch first. Raises `RequestError`."""
+    values: dict[str, int] = {}
+    path = document.source.path
+    for name in sorted(dict.fromkeys(names), key=lambda name: name != BATCH):
+        if name == BATCH and name not in known:
+            values[name] = batch
+            continue
+        if name not in known:
+            there = [*known, BATCH]
+            meant = suggest(name, there)
+            help = f"did you mean `{meant}`?" if meant else f"there are {', '.join(there)}{_unnamed(document)}"
+            raise RequestError(f"{path}: no hparam or dim is named `{name}`: {help}")
+        value = known[name]
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise RequestError(f"{path}: `{name}` is {describe(value)}; a formula takes names of whole numbers")
+        if value < 1:
+            raise RequestError(
+                f"{path}: `{name}` is {int(value)}; a formula takes numbers from 1: give one, as --set {name}=1"
+            )
+        values[name] = int(value)
+    return values
+
+
+def _unnamed(document: Document) -> str:
+    """How sizes of the input that are written as numbers get a name."""
+    for _, node in document.inputs:
+        texts = [getattr(size, "text", "") for size in node.items]
+        if texts and all(text.isdigit() for text in texts):
+            called = ["height", "width"] if len(texts) == 3 else ["length"]
+            first = len(texts) - len(called)
+            dims = ", ".join(f"{name}: {text}" for name, text in zip(called, texts[first:]))
+            sizes = ", ".join([*texts[:first], *called])
+            return (
+                f"\n  help: the input [{', '.join(texts)}] is written in numbers; to choose its sizes, name them: "
+                f"`dims: {{{dims}}}` and `input: [{sizes}]`"
+            )
+    return ""
