@@ -21,9 +21,10 @@ from archcalc.terminal import text_width, write
 @click.command(name="explain")
 @click.argument("spec", metavar="SPEC|LINE")
 @click.argument("layer", required=False)
-@click.option("--input", metavar="SIZES", help="Input of a LINE without its batch, as 3x32x32.")
+@click.option("--input", metavar="SIZES", help="Input of a LINE without its batch, as 3x32x32 or 3xHxW.")
 @options.settings
 @options.batch
+@options.symbolic
 @click.option(
     "--dtype", type=click.Choice(tuple(DTYPE_BYTES)), default="fp32", show_default=True, help="Type of the activations."
 )
@@ -43,6 +44,7 @@ def command(
     input: str | None,
     set: tuple[str, ...],
     batch: int,
+    symbolic: tuple[str, ...] | None,
     dtype: str,
     format: str,
     color: str,
@@ -52,6 +54,8 @@ def command(
     SPEC LAYER names a layer of a file by its id (`archcalc shapes --format json` lists them), its
     name or its line. LINE is a layer as it would stand in a spec, with --input for what it reads.
     """
+    if symbolic or (input is not None and any(map(str.isalpha, input.replace("x", "")))):
+        return _formulas(spec, layer, input, symbolic or (), options.parse_settings(set), batch, dtype, format)
     graph = _graph(spec, layer, input, options.parse_settings(set), batch)
     costs = Costs(graph, dtype=dtype)
     nodes = list(costs.layers()) if layer is None else _find(costs, layer)
@@ -67,15 +71,59 @@ def command(
     return 0
 
 
-def _graph(spec: str, layer: str | None, sizes: str | None, given: dict[str, str], batch: int) -> Graph:
+def _formulas(
+    spec: str,
+    layer: str | None,
+    sizes: str | None,
+    names: tuple[str, ...],
+    given: dict[str, str],
+    batch: int,
+    dtype: str,
+    format: str,
+) -> int:
+    """The derivation in formulas of `names`, and of the names among the sizes of a line's input."""
+    options.needs_sympy()
+    from archcalc.reports.closed_form.explanation import FormulaExplanation
+    from archcalc.symbolic.line import line_form
+    from archcalc.symbolic.network import BATCH, load_closed_form
+
+    _check(spec, layer, sizes)
+    if sizes is not None:
+        form = line_form(spec, sizes, names, given, batch, dtype)
+    else:
+        form = load_closed_form(spec, names, given, batch, dtype=dtype)
+    plain = {node.id: node for node in Costs(form.plain).layers()}
+    nodes = list(form.costs.layers()) if layer is None else _find(form.costs, layer)
+    title = spec if sizes is not None and len(nodes) == 1 else None
+    valued = sizes is None or set(form.names) <= {*given, BATCH}
+    explanations = [FormulaExplanation(form, node, plain[node.id], title, valued) for node in nodes]
+    if format == "json":
+        document = {
+            "version": 1,
+            "values": form.names,
+            "conditions": form.conditions(python=True),
+            "layers": [one.data() for one in explanations],
+        }
+        write(json.dumps(document, ensure_ascii=False) + "\n")
+    else:
+        write("\n".join(one.text(text_width()) for one in explanations))
+    return 0
+
+
+def _check(spec: str, layer: str | None, sizes: str | None) -> None:
+    """Raises `RequestError` for a line without its input, or a spec with one."""
     path = split_variant(spec)[0]
     is_file = path == "-" or os.path.exists(path) or path.endswith((".yaml", ".yml"))
-    if sizes is None:
-        if layer is None and not is_file:
-            raise RequestError("give the input of the layer with --input, as --input 3x32x32")
-        return load_graph(spec, given, batch)
-    if layer is not None:
+    if sizes is None and layer is None and not is_file:
+        raise RequestError("give the input of the layer with --input, as --input 3x32x32")
+    if sizes is not None and layer is not None:
         raise RequestError("--input belongs to a line; a spec has an input of its own (quote the line)")
+
+
+def _graph(spec: str, layer: str | None, sizes: str | None, given: dict[str, str], batch: int) -> Graph:
+    _check(spec, layer, sizes)
+    if sizes is None:
+        return load_graph(spec, given, batch)
     if given:
         raise RequestError("--set belongs to a spec; write the number into the line")
     return line_graph(spec, sizes, batch)

@@ -13,7 +13,7 @@ from archcalc.language.settings import settle
 from archcalc.layers.tensor import Tensor
 from archcalc.network.build import Builder
 from archcalc.network.graph import Node
-from archcalc.network.load import document_graph, graph_of, parsed, split_variant
+from archcalc.network.load import Graph, document_graph, graph_of, parsed, split_variant
 from archcalc.network.scope import Scope
 from archcalc.network.steps import Step
 from archcalc.source import read
@@ -32,13 +32,15 @@ class ClosedForm:
 
     Attributes:
         costs: shapes and costs at the values that the spec gives, on traced numbers.
+        plain: the same on plain ones.
         names: the chosen names with those values, the batch first.
         algebra: gives the expression of any of the numbers.
         domain: the values for which the formulas hold.
     """
 
-    def __init__(self, costs: Costs, names: dict[str, int], trace: Trace) -> None:
+    def __init__(self, costs: Costs, plain: Graph, names: dict[str, int], trace: Trace) -> None:
         self.costs = costs
+        self.plain = plain
         self.names = names
         trace.open = False
         self.algebra = Algebra(trace.decisions)
@@ -171,7 +173,7 @@ def closed_form(
         findings,
         lambda findings, values, batch: TracingBuilder(findings, values, batch, trace),
     )
-    form = ClosedForm(Costs(graph, useful, dtype), values, trace)
+    form = ClosedForm(Costs(graph, useful, dtype), plain, values, trace)
 
     def build(drawn: Mapping[str, int]) -> Costs:
         texts = {name: str(size) for name, size in drawn.items() if name in plain.settings.values}

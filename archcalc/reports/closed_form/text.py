@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 
-from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 
+from archcalc.reports.closed_form.folding import WIDEST, folded, pieces
 from archcalc.reports.closed_form.rows import FormulaRow, shape, totals, values
 from archcalc.reports.columns import BOLD, DIM, Column, Columns
 from archcalc.reports.text import Wrapped, convention
 from archcalc.symbolic.network import ClosedForm
 
 _COLUMNS = tuple(Column(header, right=False) for header in ("layer", "output", "params", "MACs"))
-# Wider tables are hard to read even where they fit.
-_WIDEST = 140
 
 
 class Folded:
@@ -29,37 +27,10 @@ class Folded:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The title once, further lines under the beginning of the formula."""
-        width = min(options.max_width, _WIDEST)
-        for line in folded(self.title, [*_pieces(self.formula), self.tail], self.indent, width):
+        width = min(options.max_width, WIDEST)
+        for line in folded(self.title, [*pieces(self.formula), self.tail], self.indent, width):
             yield Segment(line, self.style)
             yield Segment.line()
-
-
-def folded(title: str, pieces: Iterable[str], indent: int, width: int) -> Iterator[str]:
-    """The lines of a formula: as much to a line as fits."""
-    line, start = " " * indent + title, " " * min(indent + len(title), max(indent, width // 3))
-    begun = False
-    for piece in pieces:
-        if begun and cell_len(line) + cell_len(piece.rstrip()) > width:
-            yield line.rstrip()
-            line, piece = start, piece.lstrip()
-        line += piece
-        begun = True
-    yield line.rstrip()
-
-
-def _pieces(formula: str) -> Iterator[str]:
-    """Where a formula may be broken: before a blank, after a dot between factors unless a number stands before it."""
-    piece = ""
-    for character in formula:
-        if character == " " and piece:
-            yield piece
-            piece = ""
-        piece += character
-        if character == "·" and not piece[-2:-1].isdigit():
-            yield piece
-            piece = ""
-    yield piece
 
 
 class Rows:
@@ -72,19 +43,19 @@ class Rows:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The table when all of it fits."""
-        width = min(options.max_width, _WIDEST)
+        width = min(options.max_width, WIDEST)
         if 2 * len(self.table.widths) + sum(self.table.widths) <= width:
             yield self.table
             return
         for row in self.rows:
             indent = 2 + 2 * min(row.level, 4)
-            for line in folded("", _pieces(row.label), indent, width):
+            for line in folded("", pieces(row.label), indent, width):
                 yield from _lines(line, None if row.level else BOLD)
             facts = (("", row.output), ("params ", row.params), ("MACs ", row.macs))
             for title, formula in facts:
                 if formula:
                     yield from chain.from_iterable(
-                        _lines(line, DIM) for line in folded(title, _pieces(formula), indent + 2, width)
+                        _lines(line, DIM) for line in folded(title, pieces(formula), indent + 2, width)
                     )
 
 

@@ -1,0 +1,35 @@
+"""Long formulas over several lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+# Wider lines are hard to read even where they fit.
+WIDEST = 140
+
+
+def folded(title: str, parts: Iterable[str], indent: int, width: int) -> Iterator[str]:
+    """The lines of a formula: as much to a line as fits."""
+    line, start = " " * indent + title, " " * min(indent + len(title), max(indent, width // 3))
+    begun = False
+    for piece in parts:
+        if begun and len(line) + len(piece.rstrip()) > width:
+            yield line.rstrip()
+            line, piece = start, piece.lstrip()
+        line += piece
+        begun = True
+    yield line.rstrip()
+
+
+def pieces(formula: str) -> Iterator[str]:
+    """Where a formula may be broken: before a blank, after a dot between factors unless a number stands before it."""
+    piece = ""
+    for character in formula:
+        if character == " " and piece:
+            yield piece
+            piece = ""
+        piece += character
+        if character == "·" and not piece[-2:-1].isdigit():
+            yield piece
+            piece = ""
+    yield piece
