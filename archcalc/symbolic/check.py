@@ -35,11 +35,16 @@ def check(costs: Costs, of: Callable[[int], Any], domain: Domain, build: Callabl
     varied: set[str] = set()
     done = 0
     for names in draws(domain):
+        at = " ".join(f"{name}={size}" for name, size in names.items())
         try:
             plain = build(names)
-        except (SpecError, RequestError):
+        except RequestError:
+            continue
+        except SpecError as error:
+            if any(diagnostic.code.startswith("SHP") for diagnostic in error.diagnostics):
+                message = error.diagnostics[0].message
+                raise RequestError(f"no closed form: no condition says why there is none at {at}: {message}") from None
             continue  # too many layers, or too large for PyTorch
-        at = " ".join(f"{name}={size}" for name, size in names.items())
         known: dict[Any, Fraction] = {}
         numbers = list(_numbers(plain))
         same = len(numbers) == len(expressions)
