@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archcalc.cost import Costs
-from archcalc.diagnostics import Findings, RequestError, Span, suggest
+from archcalc.diagnostics import Findings, RequestError, Span, SpecError, suggest
 from archcalc.language.document import Document
 from archcalc.language.expressions import describe
 from archcalc.language.settings import settle
@@ -162,17 +162,21 @@ def closed_form(
     findings = Findings()
     try:
         settings = settle(document, variant, given, findings, lambda name, value: symbols.get(name, value))
+        size = symbols.get(BATCH, batch) if BATCH not in settings.values else batch
+        graph = graph_of(
+            document,
+            settings,
+            variant,
+            given,
+            size,
+            findings,
+            lambda found, known, batch: TracingBuilder(found, known, batch, trace),
+        )
     except InexactError as reason:
         raise RequestError(f"{document.source.path}: no closed form in the chosen names: an hparam {reason}") from None
-    graph = graph_of(
-        document,
-        settings,
-        variant,
-        given,
-        symbols.get(BATCH, batch),
-        findings,
-        lambda findings, values, batch: TracingBuilder(findings, values, batch, trace),
-    )
+    except SpecError as error:  # sizes that are equal here, and are not another's formula
+        message = error.diagnostics[0].message
+        raise RequestError(f"no closed form in the chosen names: with sizes that may change, {message}") from None
     form = ClosedForm(Costs(graph, useful, dtype), plain, values, trace)
 
     def build(drawn: Mapping[str, int]) -> Costs:
