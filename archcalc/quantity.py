@@ -152,11 +152,21 @@ def ceil_div(a: int, b: int) -> int:
 
 def gcd(a: int, b: int) -> int:
     """The greatest common divisor; numbers that keep what they were computed from may have one of their own."""
+    return _own("gcd", a, b, math.gcd)
+
+
+def larger(a: int, b: int) -> int:
+    """The larger number, told apart from `max` by numbers that note every comparison."""
+    return _own("larger", a, b, max)
+
+
+def _own(name: str, a: int, b: int, otherwise: Callable[[int, int], int]) -> int:
+    """What the method `name` of one of the numbers gives for the other, where one has it."""
     for one, other in ((a, b), (b, a)):
-        own: Callable[[int], int] | None = getattr(one, "gcd", None)
-        if own is not None:
-            return own(other)
-    return math.gcd(a, b)
+        method: Callable[[int], int] | None = getattr(one, name, None)
+        if method is not None:
+            return method(other)
+    return otherwise(a, b)
 
 
 def product(factors: Iterable[int]) -> int:

@@ -7,7 +7,7 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, expression, module
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.tensor import FEATURES_LAST, Shape, Tensor
-from archcalc.quantity import product
+from archcalc.quantity import plain, product
 
 # Bytes of an index (int64).
 _INDEX = 8
@@ -75,7 +75,7 @@ class MatMul(Layer):
                     kept.append(index)
                 else:
                     elements = product((*y.shape[:-2], *factor.shape[-2:]))
-                    extra[f"operand {index}"] = how.batch * int(elements) * how.width
+                    extra[f"operand {index}"] = how.batch * plain(elements) * how.width
         return Saved(tuple(kept), extra=extra)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -207,7 +207,7 @@ class Einsum(Layer):
             if all(letter in left or sizes[letter] == 1 for letter in terms[index]):
                 kept.append(index)
             else:
-                extra[f"operand {index}"] = how.batch * int(product(sizes[letter] for letter in left)) * how.width
+                extra[f"operand {index}"] = how.batch * plain(product(sizes[letter] for letter in left)) * how.width
         return Saved(tuple(kept), extra=extra)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -292,15 +292,15 @@ class MoE(Layer):
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The router's input, softmax and choice; for each token sent, where it goes, its weight and its output."""
-        positions = how.batch * int(product(inputs[0].shape[:-1]))
-        sent = positions * int(self.top_k)
-        router = positions * (int(self.experts) + 1) * how.width + sent * (_INDEX + how.width)
+        positions = how.batch * plain(product(inputs[0].shape[:-1]))
+        sent = positions * plain(self.top_k)
+        router = positions * (plain(self.experts) + 1) * how.width + sent * (_INDEX + how.width)
         return Saved(
             (0, 1),
             extra={
                 "router": router,
                 "routes": sent * (2 * _INDEX + (how.width if how.needs[1] else 0)),
-                "weighted outputs": sent * int(y.shape[-1]) * how.width,
+                "weighted outputs": sent * plain(y.shape[-1]) * how.width,
             },
         )
 

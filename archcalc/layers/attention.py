@@ -9,7 +9,7 @@ from archcalc.layers.position import ROTATION
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.scores import eager_scores, fused_scores, multihead_inputs, visible_scores
 from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST, Shape, Tensor
-from archcalc.quantity import product
+from archcalc.quantity import larger, plain, product
 
 # Operations on one attention score: scaling (1), softmax (5), a bias (1), a soft cap (3).
 _SCORE, _BIAS, _SOFTCAP = 6, 1, 3
@@ -250,9 +250,9 @@ class Attention(Layer):
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """What its projections read, queries, keys and values, and what the scores' kernel keeps."""
         x, keys = inputs[0], self._keys(inputs[0])
-        rows = how.batch * int(product(x.shape[:-2]))
-        queries, keyed = rows * int(x.shape[-2]), rows * int(keys.shape[-2])
-        heads, inner, width = int(self.heads), int(self.heads * self._head), how.width
+        rows = how.batch * plain(product(x.shape[:-2]))
+        queries, keyed = rows * plain(x.shape[-2]), rows * plain(keys.shape[-2])
+        heads, inner, width = plain(self.heads), plain(self.heads * self._head), how.width
         fused = how.attention == "flash"
         if self.is_multihead_attention():
             fused |= how.attention is None and self.relbias is None and (how.gpu or not self.dropout)
@@ -261,22 +261,22 @@ class Attention(Layer):
             mask = width if fused else int(self.relbias is not None)
         else:
             kept, extra, mask = (0,) if self.kv is None else (0, 1), {}, int(not fused)
-            shared = int(self._key_heads * self._head) if fused else inner
+            shared = plain(self._key_heads * self._head) if fused else inner
             extra["queries, keys and values"] = (queries * inner + 2 * keyed * shared) * width
             if self.qknorm:
-                normed = queries * heads + keyed * int(self._key_heads)
-                extra["norms"] = normed * (2 * int(self._head) * width + 4)
+                normed = queries * heads + keyed * plain(self._key_heads)
+                extra["norms"] = normed * (2 * plain(self._head) * width + 4)
             if self.rope is not None:
-                extra["angles"] = int((x.shape[-2] + keys.shape[-2]) * self._head) * width
+                extra["angles"] = plain((x.shape[-2] + keys.shape[-2]) * self._head) * width
         if self.causal or self.window is not None:
-            extra["mask"] = int(x.shape[-2] * keys.shape[-2]) * mask
-        pairs = queries * int(keys.shape[-2]) * heads
+            extra["mask"] = plain(x.shape[-2] * keys.shape[-2]) * mask
+        pairs = queries * plain(keys.shape[-2]) * heads
         scores = fused_scores(queries * heads) if fused else eager_scores(how, pairs, self.dropout, self.softcap)
         if self.is_multihead_attention() and not fused:
             scores["scaled queries and keys"] = (queries + keyed) * inner * width
         passing = (queries + 2 * keyed) * inner  # measured: their gradients, or those of the scores as well
         if not fused:
-            passing = max(passing, pairs - queries * inner if self.dropout else 2 * pairs - passing)
+            passing = larger(passing, pairs - queries * inner if self.dropout else 2 * pairs - passing)
         scores["output of the scores"] = queries * inner * width
         return Saved(kept, extra=extra | scores, forward=passing * width, backward=passing * width)
 
@@ -382,15 +382,15 @@ class SDPA(Layer):
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """Queries, keys and values, and what the scores' kernel keeps."""
         q, k = self.q, self.k
-        queries = how.batch * int(product(q.shape[:-1]))
+        queries = how.batch * plain(product(q.shape[:-1]))
         fused = how.attention == "flash" or (
             how.attention is None and q.rank == 3 and (how.gpu or q.shape[-1] == self.v.shape[-1])
         )
         if fused:
             return Saved((0, 1, 2), True, fused_scores(queries))
-        extra = eager_scores(how, queries * int(k.shape[-2]))
+        extra = eager_scores(how, queries * plain(k.shape[-2]))
         copies = (q.elements if how.needs[1] else 0) + (k.elements if how.needs[0] else 0)
-        extra["scaled queries and keys"] = how.batch * int(copies) * how.width
+        extra["scaled queries and keys"] = how.batch * plain(copies) * how.width
         return Saved((2,) if how.needs[0] or how.needs[1] else (), extra=extra)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:

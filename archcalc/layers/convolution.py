@@ -69,7 +69,7 @@ class Convolution(Layer):
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, for the gradient of the weights; oneDNN's backward reorders those of a larger kernel once."""
-        weights = int(product(self.params(inputs[0])["weight"])) * how.width
+        weights = plain(product(self.params(inputs[0])["weight"])) * how.width
         return Saved((0,), backward=0 if how.gpu or set(self.kernel) == {1} else weights)
 
     def field(self, x: Tensor) -> list[tuple[int, int]] | None:

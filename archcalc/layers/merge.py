@@ -7,7 +7,7 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, expression
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.tensor import FEATURES_LAST, Tensor
-from archcalc.quantity import product
+from archcalc.quantity import plain, product
 
 
 def _joined(sign: str, tensors: tuple[Tensor, ...]) -> Code:
@@ -118,7 +118,7 @@ class Mul(_Elementwise):
                 if index == 1:
                     kept[0] = None
                 else:
-                    extra[f"product {index}"] = how.batch * int(product(shape)) * how.width
+                    extra[f"product {index}"] = how.batch * plain(product(shape)) * how.width
             if before:
                 kept[index] = None
             before = before or how.needs[index]

@@ -7,7 +7,7 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, given, module
 from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST, Shape, Tensor
-from archcalc.quantity import product
+from archcalc.quantity import plain, product
 
 
 def _affine(size: int, weight: bool, bias: bool) -> dict[str, Shape]:
@@ -51,7 +51,7 @@ class BatchNorm(_ChannelNorm):
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, and mean and deviation of each channel."""
-        statistics = Saved((0,), extra={"statistics": 2 * _STATISTIC * int(y.shape[0])})
+        statistics = Saved((0,), extra={"statistics": 2 * _STATISTIC * plain(y.shape[0])})
         return statistics if self.affine else how.first(statistics)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -91,7 +91,7 @@ class GroupNorm(_ChannelNorm):
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, and mean and deviation of each group."""
-        statistics = Saved((0,), extra={"statistics": 2 * _STATISTIC * how.batch * int(self.groups)})
+        statistics = Saved((0,), extra={"statistics": 2 * _STATISTIC * how.batch * plain(self.groups)})
         return statistics if self.affine else how.first(statistics)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -130,7 +130,7 @@ class InstanceNorm(_ChannelNorm):
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, and mean and deviation of each channel; PyTorch repeats the scales for each sample."""
-        channels = how.batch * int(y.shape[0])
+        channels = how.batch * plain(y.shape[0])
         statistics = 2 * _STATISTIC * channels
         if not self.affine:
             return how.first(Saved((0,), extra={"statistics": statistics}))
@@ -167,7 +167,7 @@ class LayerNorm(_FeatureNorm):
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, and mean and deviation of each vector."""
-        rows = how.batch * int(product(y.shape[:-1]))
+        rows = how.batch * plain(product(y.shape[:-1]))
         statistics = Saved((0,), extra={"statistics": 2 * _STATISTIC * rows})
         return statistics if self.affine else how.first(statistics)
 
@@ -196,7 +196,7 @@ class RMSNorm(_FeatureNorm):
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """Input and deviation for the input's gradient; the CPU also keeps the normalised input for the scales'."""
-        rows, elements = how.batch * int(product(y.shape[:-1])), how.batch * int(y.elements)
+        rows, elements = how.batch * plain(product(y.shape[:-1])), how.batch * plain(y.elements)
         extra = {"statistics": _STATISTIC * rows} if how.needs[0] or (how.gpu and self.affine) else {}
         if self.affine and not how.gpu:
             extra["normalised"] = elements * how.width
@@ -229,8 +229,8 @@ class LocalResponseNorm(Layer):
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, its padded squares, the energy and its power."""
-        elements = how.batch * int(y.elements) * how.width
-        padded = elements // int(y.shape[0]) * (int(y.shape[0]) + int(self.size) - 1)
+        elements = how.batch * plain(y.elements) * how.width
+        padded = elements // plain(y.shape[0]) * (plain(y.shape[0]) + plain(self.size) - 1)
         return how.first(Saved((0,), extra={"squares": padded, "energy": elements, "divisor": elements}))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:

@@ -10,7 +10,7 @@ from archcalc.layers.code import Code, given, module, sized
 from archcalc.layers.convolution import sizes_text
 from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
 from archcalc.layers.tensor import CHANNELS_FIRST, Tensor
-from archcalc.quantity import ceil_div, gcd, product
+from archcalc.quantity import ceil_div, gcd, plain, product
 
 # Bytes of a position (int64).
 _POSITION = 8
@@ -89,7 +89,7 @@ class MaxPool(Pooling):
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, and where each largest element was."""
-        return how.first(Saved((0,), extra={"positions": _POSITION * how.batch * int(y.elements)}))
+        return how.first(Saved((0,), extra={"positions": _POSITION * how.batch * plain(y.elements)}))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -186,7 +186,7 @@ class AdaptiveMaxPool(AdaptivePooling):
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, and where each largest element was."""
-        return how.first(Saved((0,), extra={"positions": _POSITION * how.batch * int(y.elements)}))
+        return how.first(Saved((0,), extra={"positions": _POSITION * how.batch * plain(y.elements)}))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

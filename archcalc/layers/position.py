@@ -7,7 +7,7 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, expression, given, module
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.tensor import FEATURES_LAST, Shape, Tensor
-from archcalc.quantity import product
+from archcalc.quantity import plain, product
 
 # Rotating one element: two products and an addition.
 ROTATION = 3
@@ -112,7 +112,7 @@ class Rope(Layer):
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """Cosine and sine of each angle."""
-        return how.first(Saved(extra={"angles": int(y.shape[-2] * y.shape[-1]) * how.width}))
+        return how.first(Saved(extra={"angles": plain(y.shape[-2] * y.shape[-1]) * how.width}))
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Two products and an addition an element."""
@@ -168,7 +168,7 @@ class RelPosBias(Layer):
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """Which row of the table each pair of positions takes (int64)."""
-        return Saved(extra={"rows": 8 * int(y.shape[-1] * y.shape[-1])})
+        return Saved(extra={"rows": 8 * plain(y.shape[-1] * y.shape[-1])})
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

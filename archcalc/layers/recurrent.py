@@ -160,14 +160,14 @@ class Recurrent(Layer):
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """What a step of each layer and direction keeps, and what the layers read."""
         x = inputs[0]
-        steps, hidden, width = int(x.shape[0]), int(self.hidden), how.width
+        steps, hidden, width = plain(x.shape[0]), plain(self.hidden), how.width
         each = how.batch * hidden * self.directions * width
         # Steps first, as the kernels want it, is another order of memory unless there is one step or one sample.
         reordered = steps > 1 and how.batch > 1
         copies = self._input_copies if reordered else 0
         between = steps * each * (self.layers - 1)
         extra = {
-            "input by steps": copies * steps * how.batch * int(x.shape[-1]) * width,
+            "input by steps": copies * steps * how.batch * plain(x.shape[-1]) * width,
             "steps": self._kept_by_steps(how, x),
             "between layers": between,
             "masks": between // width * how.mask if 0 < self.dropout < 1 else 0,
@@ -227,7 +227,7 @@ class RNN(Recurrent):
 
     def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
         """The state before each step and the last one."""
-        return (int(x.shape[0]) + 1) * how.batch * int(self.hidden) * self.layers * self.directions * how.width
+        return (plain(x.shape[0]) + 1) * how.batch * plain(self.hidden) * self.layers * self.directions * how.width
 
 
 @layer("lstm", first="hidden")
@@ -252,10 +252,10 @@ class LSTM(Recurrent):
         Measured on PyTorch 2.13 for x86: seven regions of whole pages whose rows are padded. On a GPU the
         size of cuDNN's reserve is not known; the same number stands for it.
         """
-        steps, hidden, width = int(x.shape[0]), int(self.hidden), how.width
+        steps, hidden, width = plain(x.shape[0]), plain(self.hidden), how.width
         total = 0
         for index, features in enumerate(self._inputs(x)):
-            rows, wide = steps * how.batch, max(int(features), hidden)
+            rows, wide = steps * how.batch, max(plain(features), hidden)
             longer = 2 * (steps + 1) * how.batch
             regions = [rows * _padded(4 * hidden), rows * _padded(hidden)]
             regions += 3 * [longer * _padded(wide)] + 2 * [longer * hidden]
@@ -264,7 +264,7 @@ class LSTM(Recurrent):
             read_on = self.directions == 1 and (top or not self.dropout)
             outputs = 0 if read_on else rows * hidden
             states = 4 * how.batch * hidden
-            zeros = 0 if self.bias else 4 * hidden * (int(features) + hidden)
+            zeros = 0 if self.bias else 4 * hidden * (plain(features) + hidden)
             total += self.directions * (workspace + (outputs + states + zeros) * width)
         return total
 
@@ -280,4 +280,4 @@ class GRU(Recurrent):
 
     def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
         """Three gates' products, three gates and the state."""
-        return 7 * int(x.shape[0]) * how.batch * int(self.hidden) * self.layers * self.directions * how.width
+        return 7 * plain(x.shape[0]) * how.batch * plain(self.hidden) * self.layers * self.directions * how.width

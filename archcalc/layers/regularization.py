@@ -7,6 +7,7 @@ from archcalc.layers.base import Layer, layer
 from archcalc.layers.code import Code, module
 from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.tensor import Tensor
+from archcalc.quantity import plain
 
 
 @layer("dropout", first="p", aliases=("alphadropout", "dropout2d"))
@@ -23,7 +24,7 @@ class Dropout(Layer):
             return NOTHING
         if self.p == 1:
             return Saved(extra={"mask": how.width})
-        return Saved(extra={"mask": how.batch * int(y.elements) * how.mask})
+        return Saved(extra={"mask": how.batch * plain(y.elements) * how.mask})
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from archcalc.layers.saved import Saving
 from archcalc.layers.tensor import Tensor
+from archcalc.quantity import plain
 
 
 def visible_scores(queries: int, keys: int, causal: bool, window: int | None) -> int:
@@ -66,7 +67,7 @@ def multihead_inputs(
     kept, copied = [], 0
     for index, tensor, times in reads:
         if batch > 1 and tensor.shape[-2] > 1:
-            copied += times * batch * int(tensor.shape[-2] * tensor.shape[-1])
+            copied += times * batch * plain(tensor.shape[-2] * tensor.shape[-1])
         else:
             kept.append(index)
     # Projections made in one go are one block of memory, all of which stays for the values alone.
@@ -74,7 +75,7 @@ def multihead_inputs(
     positions = together * keys.shape[-2]
     if fused or len(reads) == 1:
         positions = x.shape[-2] + 2 * keys.shape[-2]
-    projected = batch * int(positions * x.shape[-1])
+    projected = batch * plain(positions * x.shape[-1])
     extra = {"queries, keys and values": projected * how.width}
     if copied:
         extra["inputs by position"] = copied * how.width

@@ -15,6 +15,7 @@ from archcalc.memory.values import Heap, Storage, Value
 from archcalc.network.gradients import backward
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
+from archcalc.quantity import plain
 
 # Copies that are gone through one by one.
 _COPIES = 3
@@ -24,7 +25,7 @@ INDEX = 8
 
 def tensor_bytes(x: Tensor, batch: int, width: int) -> int:
     """Bytes of a tensor for the whole batch, at `width` bytes a number."""
-    return int(x.elements) * batch * (INDEX if x.integer else width)
+    return plain(x.elements) * batch * (INDEX if x.integer else width)
 
 
 @dataclass
@@ -182,7 +183,7 @@ class Forward:
             if child.is_expert:
                 sent = batch * child.work
                 entry = child.inputs[0]
-                size = int(entry.elements) * sent * self.plan.width
+                size = plain(entry.elements) * sent * self.plan.width
                 self._bind(entry, Value(Storage(size), size))
                 self._frame(child.children, family(child.exit), sent, first)
         inputs = [self._value(x) for x in node.inputs]

@@ -23,7 +23,7 @@ from archcalc.memory.values import Storage, Value
 from archcalc.network.gradients import sources
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
-from archcalc.quantity import product
+from archcalc.quantity import plain, product
 
 
 def simulate(graph: Graph, plan: Plan) -> Run:
@@ -43,6 +43,13 @@ def simulate(graph: Graph, plan: Plan) -> Run:
     return run
 
 
+def kept_for_backward(graph: Graph, plan: Plan) -> int:
+    """Bytes that are kept for backward when forward and loss are done; `plan` is of a training step."""
+    run = Run(plan)
+    _Step(graph, plan, run).forward()
+    return run.saved
+
+
 def _loss(graph: Graph) -> str:
     return graph.document.loss.text if graph.document.loss else "mse"
 
@@ -56,7 +63,7 @@ def _targets(graph: Graph, y: Tensor, width: int) -> int:
 
 def _rows(y: Tensor) -> int:
     """How many classes are predicted: one for each position, or for each pixel of an image."""
-    return int(product(y.shape[:-1] if y.rank < 3 else y.shape[1:]))
+    return plain(product(y.shape[:-1] if y.rank < 3 else y.shape[1:]))
 
 
 def _weights(nodes: list[Node], times: int = 1) -> Iterator[tuple[Node, int]]:
@@ -73,7 +80,7 @@ def _parameter_tensors(nodes: list[Node]) -> int:
 def _buffer_bytes(nodes: list[Node], width: int) -> int:
     """Statistics have the parameters' type; a counter, which has no axes, is an int64."""
     return sum(
-        times * int(product(shape) * width if shape else INDEX)
+        times * plain(product(shape) * width if shape else INDEX)
         for node, times in _weights(nodes)
         for shape in node.buffers.values()
     )
@@ -82,7 +89,8 @@ def _buffer_bytes(nodes: list[Node], width: int) -> int:
 class _Step(Forward):
     """One run through the graph, forward and in training back."""
 
-    def go(self) -> None:
+    def forward(self) -> tuple[list[Value], list[list[Storage]]]:
+        """Forward and, in training, the loss: the outputs, and what the loss keeps of each."""
         for x in self.graph.inputs.values():
             size = tensor_bytes(x, self.graph.batch, self.plan.width)
             value = Value(Storage(size), size)
@@ -93,10 +101,16 @@ class _Step(Forward):
         self._frame(self.graph.nodes, outputs, self.graph.batch, True)
         results = [self._value(y) for y in self.graph.outputs.values()]
         if not self.plan.training:
-            return
+            return results, []
         losses = [self._lose(y, value) for y, value in zip(self.graph.outputs.values(), results)]
         self.run.saved = self.heap.kept + self.more_kept
         self.run.forward_end = self.run.base + self.heap.live + self.more
+        return results, losses
+
+    def go(self) -> None:
+        results, losses = self.forward()
+        if not self.plan.training:
+            return
         self.entered.clear()
         self._backward(results, losses)
         largest = max((product(s) for n, _ in _weights(self.graph.nodes) for s in n.params.values()), default=0)
@@ -108,7 +122,7 @@ class _Step(Forward):
     def _lose(self, y: Tensor, value: Value) -> list[Storage]:
         """What the loss keeps."""
         kind = _loss(self.graph)
-        size = int(y.elements) * self.graph.batch
+        size = plain(y.elements) * self.graph.batch
         kept = []
         if kind == "crossentropy":
             kept.append(Storage(size * max(4, self.plan.width)))

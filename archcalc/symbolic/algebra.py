@@ -36,6 +36,14 @@ class Gcd(sympy.Function):  # type: ignore[misc]
     is_commutative = True
 
 
+class Larger(sympy.Function):  # type: ignore[misc]
+    """The larger of two whole numbers."""
+
+    nargs = 2
+    is_integer = True
+    is_commutative = True
+
+
 def symbol(name: str) -> sympy.Symbol:
     """The symbol of a name: a whole number from 1."""
     return sympy.Symbol(name, integer=True, positive=True)
@@ -99,6 +107,8 @@ class Algebra:
             return sympy.Pow(left, right)
         if value.op == "gcd":
             return Gcd(left, right)
+        if value.op == "max":
+            return Larger(left, right)
         if value.op == "//":
             return self.floor(left, right)
         return self.rest(left, right)
@@ -223,6 +233,8 @@ def value(expression: Any, names: Mapping[str, int], known: dict[Any, Fraction] 
         parts = [value(part, names, known) for part in expression.args]
         if isinstance(expression, Floor):
             result = Fraction(math.floor(parts[0] / parts[1]))
+        elif isinstance(expression, Larger):
+            result = max(parts)
         elif isinstance(expression, Gcd):
             result = Fraction(math.gcd(int(parts[0]), int(parts[1])))
         elif expression.is_Add:

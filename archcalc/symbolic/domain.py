@@ -148,7 +148,7 @@ def _always(relation: Relation, least: Mapping[str, int] | None = None) -> bool:
     """Whether it holds for all whole numbers from `least`: no coefficient is negative once those are taken off."""
     taken = {name: (least or {}).get(name, 1) for name in (one.name for one in relation.expression.free_symbols)}
     for expression in (relation.expression, -relation.expression)[: 2 if relation.op == "!=" else 1]:
-        low = _lowest(expression)
+        low = _lowest(expression, least)
         shifted = sympy.expand(low.subs({one: one + taken[one.name] for one in low.free_symbols}, simultaneous=True))
         terms = [term.as_coeff_Mul() for term in sympy.Add.make_args(shifted)]
         if any(coefficient < 0 or rest.has(Floor) or sympy.fraction(rest)[1] != 1 for coefficient, rest in terms):
@@ -158,17 +158,29 @@ def _always(relation: Relation, least: Mapping[str, int] | None = None) -> bool:
     return False
 
 
-def _lowest(expression: Any) -> Any:
-    """Not above the expression: each rounded division by its least, where it is added."""
+def _lowest(expression: Any, least: Mapping[str, int] | None) -> Any:
+    """Not above the expression: each rounded division that is added by its least; 0 for products of them."""
     terms = []
     for term in sympy.Add.make_args(expression):
         coefficient, rest = term.as_coeff_Mul()
         if isinstance(rest, Floor) and coefficient > 0 and rest.args[1].is_Integer:
             numerator, divisor = rest.args
             if not numerator.has(Floor):
-                rest = (numerator - divisor + 1) / divisor
+                terms.append(coefficient * (numerator - divisor + 1) / divisor)
+                continue
+        if coefficient > 0 and rest.has(Floor) and _not_negative(rest, least):
+            continue
         terms.append(coefficient * rest)
     return sympy.Add(*terms)
+
+
+def _not_negative(product: Any, least: Mapping[str, int] | None) -> bool:
+    """Whether all roundings in a product of names and roundings are at least 0."""
+    plain = all(not factor.is_Add and not factor.as_base_exp()[0].is_Add for factor in sympy.Mul.make_args(product))
+    return plain and all(
+        rounded.args[1].is_Integer and _always(Relation(rounded.args[0], ">=", None), least)
+        for rounded in product.atoms(Floor)
+    )
 
 
 def sides(relation: Relation) -> Iterator[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from archcalc.cost import Costs
@@ -21,6 +21,7 @@ from archcalc.symbolic.algebra import Algebra
 from archcalc.symbolic.check import check
 from archcalc.symbolic.conditions import written
 from archcalc.symbolic.domain import Domain, PinnedError, sides
+from archcalc.symbolic.kept import Kept, kept
 from archcalc.symbolic.traced import InexactError, Trace, Traced
 from archcalc.symbolic.writing import Writer
 
@@ -36,11 +37,22 @@ class ClosedForm:
         names: the chosen names with those values, the batch first.
         algebra: gives the expression of any of the numbers.
         domain: the values for which the formulas hold.
+        trace: what was decided while the graph was built.
+        build: the graph on plain numbers, at other values of the names.
     """
 
-    def __init__(self, costs: Costs, plain: Graph, names: dict[str, int], trace: Trace) -> None:
+    def __init__(
+        self,
+        costs: Costs,
+        plain: Graph,
+        names: dict[str, int],
+        trace: Trace,
+        build: Callable[[Mapping[str, int]], Graph],
+    ) -> None:
         self.costs = costs
         self.plain = plain
+        self.trace = trace
+        self.build = build
         self.names = names
         trace.open = False
         self.algebra = Algebra(trace.decisions)
@@ -71,6 +83,15 @@ class ClosedForm:
     def has_batch(self) -> bool:
         """Whether the batch size is one of the names."""
         return isinstance(self.costs.graph.batch, Traced)
+
+    def kept(self) -> Kept | None:
+        """What a training step keeps for backward; None where that has no formula."""
+        return kept(self.costs.graph, self.trace, self.names, self.costs.dtype, self.build)
+
+    def further(self, domain: Domain) -> list[str]:
+        """Conditions of a smaller domain that this form does not have."""
+        own = self.conditions()
+        return [condition for condition in written(domain, self.text) if condition not in own]
 
     def conditions(self, python: bool = False) -> list[str]:
         """For which values it holds, beside those being whole numbers from 1: `12 divides width`."""
@@ -177,14 +198,14 @@ def closed_form(
     except SpecError as error:  # sizes that are equal here, and are not another's formula
         message = error.diagnostics[0].message
         raise RequestError(f"no closed form in the chosen names: with sizes that may change, {message}") from None
-    form = ClosedForm(Costs(graph, useful, dtype), plain, values, trace)
 
-    def build(drawn: Mapping[str, int]) -> Costs:
+    def build(drawn: Mapping[str, int]) -> Graph:
         texts = {name: str(size) for name, size in drawn.items() if name in plain.settings.values}
         size = batch if BATCH in texts else drawn.get(BATCH, batch)
-        return Costs(document_graph(document, variant, {**given, **texts}, size, Findings()), useful, dtype)
+        return document_graph(document, variant, {**given, **texts}, size, Findings())
 
-    check(form.costs, form.algebra.of, form.domain, build)
+    form = ClosedForm(Costs(graph, useful, dtype), plain, values, trace, build)
+    check(form.costs, form.algebra.of, form.domain, lambda drawn: Costs(build(drawn), useful, dtype))
     return form
 
 

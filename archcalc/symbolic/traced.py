@@ -71,7 +71,7 @@ class Traced(int):
     """An integer with its expression.
 
     Attributes:
-        op: "name", "+", "-", "*", "//", "%", "**" or "gcd".
+        op: "name", "+", "-", "*", "//", "%", "**", "gcd" or "max".
         operands: the name, or the two sides.
         trace: where decisions go.
     """
@@ -173,6 +173,10 @@ class Traced(int):
     def gcd(self, other: int) -> Any:
         """The greatest common divisor."""
         return 1 if _is(other, 1) else _made("gcd", self, other, self.trace, math.gcd)
+
+    def larger(self, other: int) -> Any:
+        """The larger one."""
+        return _made("max", self, other, self.trace, max)
 
     def __bool__(self) -> bool:
         return not self.trace.decide("==", self, 0, int(self) == 0)

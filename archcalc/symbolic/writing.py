@@ -13,7 +13,7 @@ from typing import Any
 
 import sympy
 
-from archcalc.symbolic.algebra import Algebra, Floor, Gcd
+from archcalc.symbolic.algebra import Algebra, Floor, Gcd, Larger
 from archcalc.symbolic.traced import Traced
 
 _RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹"
@@ -174,6 +174,8 @@ class Writer:
             return self._floor(*base.args)
         if isinstance(base, Gcd):
             return f"gcd({', '.join(map(self.write, base.args))})", _ATOM
+        if isinstance(base, Larger):
+            return f"max({', '.join(map(self.write, base.args))})", _ATOM
         if base.is_Pow:  # an exponent that is a formula
             sign = "**" if self.python else "^"
             return (

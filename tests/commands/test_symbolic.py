@@ -65,6 +65,8 @@ def test_machines_get_python():
     assert form["values"] == {"batch": 1, "seq": 1024, "width": 768, "depth": 12}
     assert code(form["totals"]["macs"], values) == numbers["totals"]["macs"]
     assert form["conditions"] == ["seq <= 1024", "depth >= 2", "(width) % (12) == 0"]
+    assert form["kept"]["dtype"] == "fp32"
+    assert "batch >= 2" in form["kept"]["conditions"]
     table = run("shapes", GPT2, "--symbolic", "batch,seq,width,depth", "--format", "csv").output
     rows = list(csv.DictReader(io.StringIO(table)))
     assert sum(code(row["params"], values) for row in rows) == numbers["totals"]["params"]

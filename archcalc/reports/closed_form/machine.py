@@ -9,15 +9,17 @@ from typing import Any
 
 from archcalc.cost import DTYPE_BYTES, Cost
 from archcalc.reports import markdown as markdown_tables
-from archcalc.reports.closed_form.rows import FormulaRow, totals, values
+from archcalc.reports.closed_form.rows import FormulaRow, kept, totals, values
 from archcalc.reports.csv import HEADER
 from archcalc.reports.rows import Row
+from archcalc.symbolic.conditions import written
 from archcalc.symbolic.network import ClosedForm
 
 
 def data(form: ClosedForm, rows: Iterable[Row]) -> dict[str, Any]:
     """As the JSON of `shapes`, a text for each number; `values` are those of the spec."""
     graph, sums = form.costs.graph, form.costs.totals
+    training = form.kept()
     return {
         "version": 1,
         "model": graph.model,
@@ -30,6 +32,13 @@ def data(form: ClosedForm, rows: Iterable[Row]) -> dict[str, Any]:
         "totals": {
             **_costs(form, sums),
             "param_bytes": {name: form.code(sums.params * size) for name, size in DTYPE_BYTES.items()},
+        },
+        # What a training step keeps for backward; null where that has no formula.
+        "kept": training
+        and {
+            "bytes": form.python.write(training.expression),
+            "dtype": form.costs.dtype,
+            "conditions": written(training.domain, form.python),
         },
         "layers": [_layer(form, row) for row in rows if row.node is not None],
     }
@@ -93,11 +102,15 @@ def markdown(form: ClosedForm, rows: Iterable[FormulaRow]) -> str:
         ("&emsp;" * row.level + escape(row.label), escape(row.output), escape(row.params), escape(row.macs))
         for row in rows
     ]
-    sums = [(f"{total.title} {total.unit}".strip(), escape(total.formula), f"{total.value}") for total in totals(form)]
+    training = kept(form)
+    counted = [*totals(form), *(training[:1] if training else ())]
+    sums = [(f"{total.title} {total.unit}".strip(), escape(total.formula), total.value) for total in counted]
+    further = f"\nWhat is kept: for {escape(', '.join(training[1]))}.\n" if training and training[1] else ""
     conditions = f"For {escape(', '.join(form.conditions()))}.\n\n" if form.conditions() else ""
     return (
         f"### {escape(form.costs.graph.model)}\n\n{conditions}"
         + markdown_tables.table(("layer", "output", "params", "MACs"), "llll", lines)
         + "\n"
         + markdown_tables.table(("total", "formula", escape(f"at {values(form)}")), "llr", sums)
+        + further
     )

@@ -78,6 +78,18 @@ def totals(form: ClosedForm) -> list[Total]:
     ]
 
 
+def kept(form: ClosedForm) -> tuple[Total, list[str]] | None:
+    """What a training step keeps for backward, and the conditions that this formula has beside those of the form."""
+    found = form.kept()
+    if found is None:
+        return None
+    formula = form.text.write(found.expression)
+    total = Total(
+        "kept", formula, numbers.size(found.value) if found.value else "", f"bytes for backward in {form.costs.dtype}"
+    )
+    return total, form.further(found.domain)
+
+
 def values(form: ClosedForm) -> str:
     """The values that the spec gives: `seq=1024 width=768`."""
     return " ".join(f"{name}={value}" for name, value in form.names.items())

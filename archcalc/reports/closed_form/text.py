@@ -11,7 +11,7 @@ from rich.style import Style
 from rich.text import Text
 
 from archcalc.reports.closed_form.folding import WIDEST, folded, pieces
-from archcalc.reports.closed_form.rows import FormulaRow, shape, totals, values
+from archcalc.reports.closed_form.rows import FormulaRow, kept, shape, totals, values
 from archcalc.reports.columns import BOLD, DIM, Column, Columns
 from archcalc.reports.text import Wrapped, convention
 from archcalc.symbolic.network import ClosedForm
@@ -75,11 +75,18 @@ def network(form: ClosedForm, rows: list[FormulaRow], rule: bool = True) -> Rend
     if conditions:
         head.append(Wrapped(f"for {', '.join(conditions)}", DIM))
     sums = totals(form)
+    training = kept(form)
+    if training:
+        sums.append(training[0])
     longest = max(len(total.title) for total in sums)
     foot: list[RenderableType] = []
     for total in sums:
         unit = f" {total.unit}" if total.unit else ""
-        tail = "" if total.formula == total.value else f" = {total.value}"
+        tail = "" if total.value in ("", total.formula) else f" = {total.value}"
         foot.append(Folded(f"{total.title:<{longest}}  ", total.formula + unit, tail))
     notes = [f"= at {values(form)}", *convention(form.costs)]
+    if training is None:
+        notes.append("what a training step keeps for backward has no formula of these names")
+    elif training[1]:
+        notes.append(f"kept for backward: for {', '.join(training[1])}")
     return Group(*head, "", Rows(rows, rule), "", *foot, "", *(Wrapped(note, DIM) for note in notes))
