@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from archcalc.layers.arguments import Flag, Letters, Number, Reference, Whole, arg
+from archcalc.layers.attention_memory import AttentionMemory
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, expression, given, module
 from archcalc.layers.position import ROTATION
 from archcalc.layers.saved import Saved, Saving
-from archcalc.layers.scores import eager_scores, fused_scores, multihead_inputs, visible_scores
+from archcalc.layers.scores import eager_scores, fused_scores, visible_scores
 from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST, Shape, Tensor
-from archcalc.quantity import larger, plain, product
+from archcalc.quantity import plain, product
 
 # Operations on one attention score: scaling (1), softmax (5), a bias (1), a soft cap (3).
 _SCORE, _BIAS, _SOFTCAP = 6, 1, 3
 
 
 @layer("attention", first="heads", aliases=("multiheadattention", "mha", "selfattention", "multihead_attention"))
-class Attention(Layer):
+class Attention(AttentionMemory):
     """Multi-head attention with its four projections. [*, queries, width] -> the same shape.
 
     kv_heads < heads shares keys and values (grouped queries, Ainslie et al. 2023); kv=NAME takes
@@ -58,7 +59,7 @@ class Attention(Layer):
     qknorm: bool = arg(Flag, "RMS norm of queries and keys, learned for each element of a head", default=False)
     dropout: float = arg(Number, "dropout of the attention weights", default=0.0, min=0, max=1)
     # The size of a head, once the width is known.
-    _head: int
+    head: int
 
     @property
     def label(self) -> str:
@@ -89,10 +90,10 @@ class Attention(Layer):
                 "kv_heads",
                 "choose a divisor of heads",
             )
-        if self.rope is not None and self._head % 2:
+        if self.rope is not None and self.head % 2:
             raise ShapeError(
                 "SHP106",
-                f"rope pairs the elements of a head, and a head has {self._head}",
+                f"rope pairs the elements of a head, and a head has {self.head}",
                 "rope",
                 "choose heads so that head_dim is even",
             )
@@ -112,7 +113,7 @@ class Attention(Layer):
     def accept(self, x: Tensor) -> None:
         """The width is needed for the size of a head."""
         super().accept(x)
-        self.__dict__["_head"] = x.shape[-1] // self.heads if self.head_dim is None else self.head_dim
+        self.__dict__["head"] = x.shape[-1] // self.heads if self.head_dim is None else self.head_dim
 
     def _check_kv(self, x: Tensor, kv: Tensor) -> None:
         if kv.layout not in (FEATURES_LAST, None) or kv.rank != x.rank or kv.shape[:-2] != x.shape[:-2]:
@@ -128,7 +129,8 @@ class Attention(Layer):
         return x if self.kv is None else self.kv
 
     @property
-    def _key_heads(self) -> int:
+    def key_heads(self) -> int:
+        """Heads of keys and values."""
         return self.heads if self.kv_heads is None else self.kv_heads
 
     def is_multihead_attention(self) -> bool:
@@ -160,13 +162,13 @@ class Attention(Layer):
         if self.is_multihead_attention():
             return self._multihead_params(width, kv_width)
         shapes: dict[str, Shape] = {}
-        inner, kv_inner = self.heads * self._head, self._key_heads * self._head
+        inner, kv_inner = self.heads * self.head, self.key_heads * self.head
         for letter, rows, columns in (("q", inner, width), ("k", kv_inner, kv_width), ("v", kv_inner, kv_width)):
             shapes[f"{letter}_proj.weight"] = (rows, columns)
             if self._biased(letter):
                 shapes[f"{letter}_proj.bias"] = (rows,)
         if self.qknorm:
-            shapes["q_norm.weight"] = shapes["k_norm.weight"] = (self._head,)
+            shapes["q_norm.weight"] = shapes["k_norm.weight"] = (self.head,)
         shapes["out_proj.weight"] = (width, inner)
         if self._biased("o"):
             shapes["out_proj.bias"] = (width,)
@@ -192,7 +194,7 @@ class Attention(Layer):
         """Four projections, then scores and their weighted sum of values, all pairs counted."""
         x = inputs[0]
         keys = self._keys(x)
-        inner, kv_inner = self.heads * self._head, self._key_heads * self._head
+        inner, kv_inner = self.heads * self.head, self.key_heads * self.head
         queries = product(x.shape[:-2]) * x.shape[-2]
         projections = (
             2 * queries * x.shape[-1] * inner + 2 * product(x.shape[:-2]) * keys.shape[-2] * keys.shape[-1] * kv_inner
@@ -204,13 +206,13 @@ class Attention(Layer):
         x = inputs[0]
         queries, keys = x.shape[-2], self._keys(x).shape[-2]
         hidden = queries * keys - visible_scores(queries, keys, self.causal, self.window)
-        return 2 * product(x.shape[:-2]) * hidden * self.heads * self._head
+        return 2 * product(x.shape[:-2]) * hidden * self.heads * self.head
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Scores: scaling, softmax, bias, soft cap. Vectors: biases, rotation, norms."""
         x = inputs[0]
         keys, lead = self._keys(x), product(x.shape[:-2])
-        inner, kv_inner = self.heads * self._head, self._key_heads * self._head
+        inner, kv_inner = self.heads * self.head, self.key_heads * self.head
         each = _SCORE + (_BIAS if self.relbias is not None else 0) + (_SOFTCAP if self.softcap is not None else 0)
         queries, key_rows = lead * x.shape[-2], lead * keys.shape[-2]
         total = each * queries * keys.shape[-2] * self.heads
@@ -231,7 +233,7 @@ class Attention(Layer):
         """Scores and weighted values twice, as their four gradients; projections as linear layers."""
         x = inputs[0]
         keys, lead = self._keys(x), product(x.shape[:-2])
-        inner, kv_inner = self.heads * self._head, self._key_heads * self._head
+        inner, kv_inner = self.heads * self.head, self.key_heads * self.head
         queries = lead * x.shape[-2]
         from_keys = needs[1] if self.kv is not None else needs[0]
         total = queries * x.shape[-1] * inner * (1 + needs[0] + 2)
@@ -244,41 +246,8 @@ class Attention(Layer):
         positions = self._keys(x).shape[-2]
         if self.causal and self.window is not None:
             positions = min(self.window, positions)  # of equal ones the window, which does not grow
-        shape = (*x.shape[:-2], self._key_heads, positions, self._head)
+        shape = (*x.shape[:-2], self.key_heads, positions, self.head)
         return {"keys": shape, "values": shape}
-
-    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """What its projections read, queries, keys and values, and what the scores' kernel keeps."""
-        x, keys = inputs[0], self._keys(inputs[0])
-        rows = how.batch * plain(product(x.shape[:-2]))
-        queries, keyed = rows * plain(x.shape[-2]), rows * plain(keys.shape[-2])
-        heads, inner, width = plain(self.heads), plain(self.heads * self._head), how.width
-        fused = how.attention == "flash"
-        if self.is_multihead_attention():
-            fused |= how.attention is None and self.relbias is None and (how.gpu or not self.dropout)
-            alone = self.kv is None or self.kv is x
-            kept, extra = multihead_inputs(how, rows, x, None if alone else keys, fused)
-            mask = width if fused else int(self.relbias is not None)
-        else:
-            kept, extra, mask = (0,) if self.kv is None else (0, 1), {}, int(not fused)
-            shared = plain(self._key_heads * self._head) if fused else inner
-            extra["queries, keys and values"] = (queries * inner + 2 * keyed * shared) * width
-            if self.qknorm:
-                normed = queries * heads + keyed * plain(self._key_heads)
-                extra["norms"] = normed * (2 * plain(self._head) * width + 4)
-            if self.rope is not None:
-                extra["angles"] = plain((x.shape[-2] + keys.shape[-2]) * self._head) * width
-        if self.causal or self.window is not None:
-            extra["mask"] = plain(x.shape[-2] * keys.shape[-2]) * mask
-        pairs = queries * plain(keys.shape[-2]) * heads
-        scores = fused_scores(queries * heads) if fused else eager_scores(how, pairs, self.dropout, self.softcap)
-        if self.is_multihead_attention() and not fused:
-            scores["scaled queries and keys"] = (queries + keyed) * inner * width
-        passing = (queries + 2 * keyed) * inner  # measured: their gradients, or those of the scores as well
-        if not fused:
-            passing = larger(passing, pairs - queries * inner if self.dropout else 2 * pairs - passing)
-        scores["output of the scores"] = queries * inner * width
-        return Saved(kept, extra=extra | scores, forward=passing * width, backward=passing * width)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -295,7 +264,7 @@ class Attention(Layer):
                 rope=(self.rope, None), window=window, softcap=(self.softcap, None), qknorm=(self.qknorm, False),
                 dropout=(self.dropout, 0.0),
             )  # fmt: skip
-            sizes = (x.shape[-1], self.heads, self._key_heads, self._head)
+            sizes = (x.shape[-1], self.heads, self.key_heads, self.head)
             code = Code("GroupedQueryAttention", sizes, plain)
         words = ["{0}"] + (["{1}"] if self.kv is not None else [])
         if self.relbias is not None:

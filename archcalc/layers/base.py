@@ -135,6 +135,13 @@ class Layer:
         """What autograd keeps for the backward pass; by default nothing, as for sums and views."""
         return NOTHING
 
+    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
+        """Bytes that its kernels need in passing, forward and backward, beside what they read, keep and give.
+
+        They give the output, and backward the gradients of the inputs and of the parameters.
+        """
+        return 0, 0
+
     def field(self, x: Tensor) -> list[tuple[int, int]] | None:
         """For each spatial axis what one output sees: (extent, step); None when positions change."""
         return [(1, 1)] * max(0, x.rank - 1)

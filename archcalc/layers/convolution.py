@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from archcalc.layers.arguments import Flag, Size, Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, given, module, sized
+from archcalc.layers.onednn import Convolving
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.tensor import CHANNELS_FIRST, Shape, Tensor
 from archcalc.quantity import plain, product
@@ -15,6 +17,10 @@ from archcalc.quantity import plain, product
 def sizes_text(sizes: tuple[int, ...]) -> str:
     """`7×7` for (7, 7); a single size stands for itself on every axis."""
     return "×".join(str(plain(size)) for size in sizes)
+
+
+def _plain(sizes: Iterable[int]) -> tuple[int, ...]:
+    return tuple(plain(size) for size in sizes)
 
 
 class Convolution(Layer):
@@ -68,9 +74,20 @@ class Convolution(Layer):
         return y.elements if self.bias else 0
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """The input, for the gradient of the weights; oneDNN's backward reorders those of a larger kernel once."""
-        weights = plain(product(self.params(inputs[0])["weight"])) * how.width
-        return Saved((0,), backward=0 if how.gpu or set(self.kernel) == {1} else weights)
+        """The input, for the gradient of the weights."""
+        return Saved((0,))
+
+    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
+        """Copies in the order of the kernels' own."""
+        x = inputs[0]
+        n = x.rank - 1
+        kernel, stride, dilation = (self.per_axis(name, n, x) for name in ("kernel", "stride", "dilation"))
+        padding = (0,) * n if self.padding == "same" else self.per_axis("padding", n, x)
+        before, after = (_plain(z.shape[1:]) for z in (x, y))
+        return Convolving(
+            how, plain(x.shape[0]), plain(y.shape[0]), plain(self.groups), before, after, _plain(kernel),
+            _plain(padding), set(stride) != {1}, set(dilation) != {1}, self.op == "convtranspose", self.bias,
+        ).passing()  # fmt: skip
 
     def field(self, x: Tensor) -> list[tuple[int, int]] | None:
         """A window spans dilation·(kernel − 1) + 1 inputs."""

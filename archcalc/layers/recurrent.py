@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from archcalc.layers.arguments import Flag, Number, Reference, Whole, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, given, module
+from archcalc.layers.onednn import BLOCK, pages, row, up
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.tensor import FEATURES_LAST, Shape, Tensor
 from archcalc.quantity import plain
@@ -28,8 +29,6 @@ class Recurrent(Layer):
     wants = "a sequence of vectors [steps, features]"
     sees_everything = True
     gates: ClassVar[int] = 1
-    # Numbers for each unit and step that backward needs in passing; measured.
-    passing: ClassVar[int] = 0
     # Operations for one hidden unit in one step: besides the biases, and for one of the two bias vectors.
     unit_flops: ClassVar[int] = 2
 
@@ -173,7 +172,7 @@ class Recurrent(Layer):
             "masks": between // width * how.mask if 0 < self.dropout < 1 else 0,
         }
         top = self.op == "lstm" and not self.bidirectional  # its kernel keeps what it gives
-        return Saved(() if copies else (0,), top, extra, backward=steps * each * self.passing)
+        return Saved(() if copies else (0,), top, extra)
 
     def reorders(self, x: Tensor, batch: int) -> bool:
         """Steps come first in memory."""
@@ -185,6 +184,24 @@ class Recurrent(Layer):
 
     def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
         raise NotImplementedError(self.op)
+
+    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
+        """All steps' products of the input forward; backward the gradients that add up step by step.
+
+        What a step kept is let go when it has run: most is there in the second, where a sum is made of two
+        gradients of the weights, or at the end, where the steps' gradients are joined.
+        """
+        if how.gpu:
+            return 0, 0
+        x, hidden, gates = inputs[0], plain(self.hidden), self.gates * plain(self.hidden)
+        rows = plain(x.shape[0]) * how.batch
+        learned = sum(gates * (plain(features) + hidden) + 2 * gates * self.bias for features in self._inputs(x))
+        counted = rows * plain(x.shape[-1]) * how.needs[0] + self.directions * learned
+        weights = gates * (hidden + self.bias)
+        kept = self._kept_by_steps(how, x) // (self.layers * self.directions * how.width)
+        second = (3 if x.shape[0] > 1 else 1) * weights
+        backward = max(second, 2 * rows * gates + weights - kept) - counted
+        return rows * gates * how.width, max(backward, rows * gates - kept) * how.width
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -207,13 +224,8 @@ class Recurrent(Layer):
         return code
 
 
-# oneDNN: bytes of a page, and floats that a row is padded to, and away from.
-_PAGE, _LINE, _CONFLICT = 4096, 16, 256
-
-
-def _padded(row: int) -> int:
-    row = -(-row // _LINE) * _LINE
-    return row + _LINE if row % _CONFLICT == 0 else row
+# Bytes of oneDNN's room for an LSTM that do not depend on its sizes.
+_ROOM = 4664
 
 
 @layer("rnn", first="hidden", aliases=("elman", "simplernn"))
@@ -238,7 +250,6 @@ class LSTM(Recurrent):
     """
 
     gates = 4
-    passing = 6
     # Four sums, three sigmoids (4 each), two tangents, c = f·c + i·g (3), h = o·tanh(c) (1).
     unit_flops = 4 + 12 + 2 + 3 + 1
 
@@ -247,26 +258,57 @@ class LSTM(Recurrent):
         return 1
 
     def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
-        """Outputs, first and last states, and the workspace of oneDNN for each layer and direction.
+        """Outputs, first and last states, and the workspace of oneDNN for each layer and direction."""
+        steps, hidden = plain(x.shape[0]), plain(self.hidden)
+        total = 0
+        for index, features in enumerate(self._inputs(x)):
+            top = index == self.layers - 1
+            read_on = self.directions == 1 and (top or not self.dropout)
+            outputs = 0 if read_on else steps * how.batch * hidden
+            states = 4 * how.batch * hidden
+            zeros = 0 if self.bias else 4 * hidden * (plain(features) + hidden)
+            total += self.directions * (
+                self._workspace(how, steps, plain(features)) + (outputs + states + zeros) * how.width
+            )
+        return total
+
+    def _workspace(self, how: Saving, steps: int, features: int) -> int:
+        """Bytes that oneDNN keeps of one layer and direction.
 
         Measured on PyTorch 2.13 for x86: seven regions of whole pages whose rows are padded. On a GPU the
         size of cuDNN's reserve is not known; the same number stands for it.
         """
-        steps, hidden, width = plain(x.shape[0]), plain(self.hidden), how.width
-        total = 0
-        for index, features in enumerate(self._inputs(x)):
-            rows, wide = steps * how.batch, max(plain(features), hidden)
-            longer = 2 * (steps + 1) * how.batch
-            regions = [rows * _padded(4 * hidden), rows * _padded(hidden)]
-            regions += 3 * [longer * _padded(wide)] + 2 * [longer * hidden]
-            workspace = sum(-(-4 * region // _PAGE) * _PAGE for region in regions)
-            top = index == self.layers - 1
-            read_on = self.directions == 1 and (top or not self.dropout)
-            outputs = 0 if read_on else rows * hidden
-            states = 4 * how.batch * hidden
-            zeros = 0 if self.bias else 4 * hidden * (plain(features) + hidden)
-            total += self.directions * (workspace + (outputs + states + zeros) * width)
-        return total
+        hidden = plain(self.hidden)
+        rows, longer, wide = steps * how.batch, 2 * (steps + 1) * how.batch, max(features, hidden)
+        regions = [rows * row(4 * hidden), rows * row(hidden), *3 * [longer * row(wide)], *2 * [longer * hidden]]
+        return sum(pages(4 * region) for region in regions)
+
+    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
+        """oneDNN's room for the gates of all steps and copies of the weights, and backward of their gradients.
+
+        Layers run one after the other, the last first; what one kept is let go when it has run.
+        """
+        if how.gpu:
+            return 0, 0
+        x, hidden = inputs[0], plain(self.hidden)
+        steps, gates, widths = plain(x.shape[0]), 4 * hidden, [plain(features) for features in self._inputs(x)]
+        rows, state = steps * how.batch, how.batch * hidden
+        room = pages(4 * rows * row(gates)) + 2 * pages(4 * how.batch * row(hidden)) + _ROOM
+        forward = backward = 0
+        released = 0  # of the layers above, less the gradients of their parameters
+        learned = [gates * (features + hidden) + 2 * gates * self.bias for features in widths]
+        for index in reversed(range(len(widths))):
+            features = widths[index]
+            filled = row(gates) * (features + hidden) + gates
+            forward = max(forward, room + 4 * filled)
+            blocks = sum(gates * up(size) for size in (features, hidden) if size % BLOCK)
+            copy = rows * hidden if index == len(widths) - 1 and steps > 1 and how.batch > 1 else 0
+            sums = 0 if self.bias else gates  # of the two biases; with them, one is not there yet
+            own = copy + 4 * state + sums + rows * features + learned[index] + blocks + filled
+            backward = max(backward, room + 4 * own - released)
+            released += self.directions * (self._workspace(how, steps, features) - 4 * learned[index])
+        counted = rows * widths[0] * how.needs[0] + self.directions * sum(learned)
+        return forward, backward - 4 * counted
 
 
 @layer("gru", first="hidden")
@@ -274,7 +316,6 @@ class GRU(Recurrent):
     """Three gates. [steps, in] -> [steps, directions·hidden]. Source: torch.nn.GRU."""
 
     gates = 3
-    passing = 1
     # Three sums, two sigmoids (4 each), a tangent, r·n (1), h = (1 - z)·n + z·h (4).
     unit_flops = 3 + 8 + 1 + 1 + 4
 

@@ -16,18 +16,29 @@ class Saving:
         width: bytes of an element.
         gpu: whether PyTorch's CUDA kernels run, which keep masks as bytes and attention fused.
         attention: "flash" or "math" where that is forced, else what PyTorch picks.
+        threads: of the CPU; one has kernels of its own.
+        ordered: whether the elements of the first input lie in memory in the order of its axes.
     """
 
-    __slots__ = ("attention", "batch", "gpu", "needs", "width")
+    __slots__ = ("attention", "batch", "gpu", "needs", "ordered", "threads", "width")
 
     def __init__(
-        self, needs: tuple[bool, ...], batch: int = 1, width: int = 4, gpu: bool = False, attention: str | None = None
+        self,
+        needs: tuple[bool, ...],
+        batch: int = 1,
+        width: int = 4,
+        gpu: bool = False,
+        attention: str | None = None,
+        threads: int = 2,
+        ordered: bool = True,
     ) -> None:
         self.needs = needs
         self.batch = batch
         self.width = width
         self.gpu = gpu
         self.attention = attention
+        self.threads = threads
+        self.ordered = ordered
 
     def first(self, saved: Saved) -> Saved:
         """`saved`, if the gradient of the first input is needed."""
@@ -46,25 +57,14 @@ class Saved:
         inputs: positions of the inputs that are kept as they are; others may keep the same memory.
         output: whether the output is kept as it is.
         extra: bytes of what else is kept, by name.
-        forward, backward: bytes that are needed in passing, beside inputs, outputs and their gradients. A rule
-            of thumb for attention and recurrent layers.
     """
 
-    __slots__ = ("backward", "extra", "forward", "inputs", "output")
+    __slots__ = ("extra", "inputs", "output")
 
-    def __init__(
-        self,
-        inputs: tuple[int, ...] = (),
-        output: bool = False,
-        extra: dict[str, int] | None = None,
-        forward: int = 0,
-        backward: int = 0,
-    ) -> None:
+    def __init__(self, inputs: tuple[int, ...] = (), output: bool = False, extra: dict[str, int] | None = None) -> None:
         self.inputs = inputs
         self.output = output
         self.extra = extra or {}
-        self.forward = forward
-        self.backward = backward
 
 
 NOTHING = Saved()

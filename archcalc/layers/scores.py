@@ -80,3 +80,41 @@ def multihead_inputs(
     if copied:
         extra["inputs by position"] = copied * how.width
     return tuple(kept), extra
+
+
+# Queries and keys that the CPU's fused kernel takes at a time: from so many queries on, so many.
+_QUERIES, _KEYS = ((768, 256), (192, 64), (0, 32)), 512
+
+
+def scores_passing(
+    how: Saving, sizes: tuple[int, int, int, int], kept: dict[str, int], fused: bool, dropout: bool, counted: int
+) -> tuple[int, int]:
+    """Bytes that attention needs in passing, forward and backward, beside input, output and what it keeps.
+
+    Backward, the gradients of queries, keys and values are there before those of the projections and of the
+    input, and are put together only when what was kept is let go.
+
+    Args:
+        sizes: heads of all samples, queries, keys and features of a head.
+        kept: as `Saved.extra` of the layer has it.
+        counted: bytes of the gradients that come later.
+    """
+    heads, queries, keys, head = sizes
+    asked, known = heads * queries * head * how.width, heads * keys * head * how.width
+    projected, pairs, all_kept = asked + 2 * known, heads * queries * keys * how.width, sum(kept.values())
+    if fused:
+        forward_room, backward_room = (0, 0) if how.gpu else fused_room(how, queries, keys, head)
+        forward = max(2 * projected - asked - all_kept, forward_room)
+        backward = projected + backward_room
+    else:
+        forward = asked if dropout else pairs
+        backward = pairs + known - 2 * asked if dropout else max(pairs + known, 2 * pairs - asked) - 2 * asked
+    together = projected - all_kept + kept.get("inputs by position", 0)
+    return forward, max(backward + asked - counted, together)
+
+
+def fused_room(how: Saving, queries: int, keys: int, head: int) -> tuple[int, int]:
+    """Bytes of each thread's scores in the CPU's kernel. Source: aten/src/ATen/native/cpu/FlashAttentionKernel.cpp."""
+    block = next(size for least, size in _QUERIES if queries >= least)
+    scores = block * min(_KEYS, keys)
+    return 4 * how.threads * (scores + 2 * block + block * head), 4 * how.threads * 2 * scores

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archcalc.layers.base import Layer
-from archcalc.layers.saved import NOTHING, Saved, Saving
+from archcalc.layers.saved import NOTHING, Saving
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.memory.plan import Plan
 from archcalc.memory.run import Moment, Run
@@ -30,15 +30,14 @@ def tensor_bytes(x: Tensor, batch: int, width: int) -> int:
 
 @dataclass
 class Ran:
-    """A layer on the tape: what it read and gave, and what it keeps."""
+    """A layer on the tape: what it read and gave, what it keeps, and what its backward needs in passing."""
 
     node: Node
     needs: tuple[bool, ...]
     inputs: list[Value]
     output: Value
-    saved: Saved
     kept: list[Storage]
-    batch: int
+    passing: int
 
 
 @dataclass
@@ -61,10 +60,10 @@ class Again:
 
 
 class Forward:
-    """A forward pass through the graph."""
+    """A forward pass through the graph; without `peaks` only what is kept is counted right."""
 
-    def __init__(self, graph: Graph, plan: Plan, run: Run) -> None:
-        self.graph, self.plan, self.run = graph, plan, run
+    def __init__(self, graph: Graph, plan: Plan, run: Run, peaks: bool = True) -> None:
+        self.graph, self.plan, self.run, self.peaks = graph, plan, run, peaks
         self.heap = Heap()
         self.env: dict[int, Value] = {}
         self.needs: dict[int, list[tuple[bool, ...]]] = {}
@@ -126,7 +125,7 @@ class Forward:
                 self._bind(entry, self._value(node.exit))
                 for name, extra in (entry.outputs or {}).items():
                     given = (node.exit.outputs or {})[name]
-                    if _origins(given) & set(self.env):
+                    if origins(given) & set(self.env):
                         self._bind(extra, self._value(given))
             if skipped:
                 # The variable that goes from copy to copy is replaced, so that only what is kept adds up.
@@ -152,7 +151,7 @@ class Forward:
         self.entered.add(id(entry))
         self._bind(entry, self._value(entry.origin))
         for extra in (entry.outputs or {}).values():
-            if _origins(extra) & set(self.env):  # else nobody reads it
+            if origins(extra) & set(self.env):  # else nobody reads it
                 self._bind(extra, self._value(extra))
         return True
 
@@ -203,20 +202,23 @@ class Forward:
             part = tensor_bytes(extra, batch, self.plan.width)
             self._bind(extra, Value(output.storage if node.exit.parts else Storage(part), part))
         needs = self._needs(node, first)
-        saved = NOTHING
+        saved, passing = NOTHING, (0, 0)
         if needs is not None or not self.plan.training:
             how = Saving(
-                needs or (False,) * max(1, len(inputs)), batch, self.plan.width, self.plan.gpu, self.plan.attention
-            )
+                needs or (False,) * max(1, len(inputs)), batch, self.plan.width, self.plan.gpu, self.plan.attention,
+                self.plan.threads, not inputs or inputs[0].ordered,
+            )  # fmt: skip
             saved = layer.saved(how, node.exit, *node.inputs)
+            if self.peaks:
+                passing = layer.passing(how, node.exit, *node.inputs)
         kept: list[Storage] = []
         if needs is not None and self.keeping:
             kept = [self._keep(self._read_as(node, index, inputs[index]), node) for index in saved.inputs]
             if saved.output:
                 kept.append(self._keep(output.storage, node))
             kept += [self._keep(Storage(size), node) for size in saved.extra.values() if size]
-            self.tape.append(Ran(node, needs, inputs, output, saved, kept, batch))
-        self._moment("forward", node, saved.forward)
+            self.tape.append(Ran(node, needs, inputs, output, kept, passing[1]))
+        self._moment("forward", node, passing[0])
         for child in node.children:
             if child.is_expert:
                 self._unbind(id(child.inputs[0]))
@@ -267,7 +269,7 @@ class Forward:
                 node = pending.pop()
                 pending += node.children
                 for tensor in (*node.inputs, *(() if node is step else (node.exit,))):
-                    found |= _origins(tensor)
+                    found |= origins(tensor)
             self.reads[id(step)] = found - self._produced(step)
         return self.reads[id(step)]
 
@@ -295,7 +297,7 @@ def _steps(nodes: list[Node]) -> Iterator[Node]:
             yield node
 
 
-def _origins(tensor: Tensor) -> set[int]:
+def origins(tensor: Tensor) -> set[int]:
     """The ids under which a tensor may be known."""
     found = {id(tensor)}
     while isinstance(tensor, Alias):
@@ -306,7 +308,7 @@ def _origins(tensor: Tensor) -> set[int]:
 
 def family(tensor: Tensor) -> set[int]:
     """The ids of a tensor and of the further outputs that come with it."""
-    found = _origins(tensor)
+    found = origins(tensor)
     for extra in (tensor.outputs or {}).values():
-        found |= _origins(extra)
+        found |= origins(extra)
     return found

@@ -23,6 +23,7 @@ class Plan:
         checkpoint: blocks or groups, by name or id, that keep only their input and run again in backward.
         attention: "flash" or "math"; None for what PyTorch picks.
         gpu: PyTorch's CUDA kernels run, not those of the CPU.
+        threads: of the CPU; kernels of one thread differ from those of several.
     """
 
     training: bool = False
@@ -32,6 +33,7 @@ class Plan:
     checkpoint: tuple[str, ...] = ()
     attention: str | None = None
     gpu: bool = False
+    threads: int = 2
 
     @property
     def width(self) -> int:

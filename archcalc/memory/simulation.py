@@ -16,7 +16,7 @@ from typing import Any
 
 from archcalc.cost import Costs
 from archcalc.layers.tensor import Tensor
-from archcalc.memory.forward import INDEX, Again, Forward, More, Ran, family, tensor_bytes
+from archcalc.memory.forward import INDEX, Again, Forward, More, Ran, family, origins, tensor_bytes
 from archcalc.memory.plan import OPTIMIZERS, Plan
 from archcalc.memory.run import Run
 from archcalc.memory.values import Storage, Value
@@ -46,7 +46,7 @@ def simulate(graph: Graph, plan: Plan) -> Run:
 def kept_for_backward(graph: Graph, plan: Plan) -> int:
     """Bytes that are kept for backward when forward and loss are done; `plan` is of a training step."""
     run = Run(plan)
-    _Step(graph, plan, run).forward()
+    _Step(graph, plan, run, peaks=False).forward()
     return run.saved
 
 
@@ -86,6 +86,30 @@ def _buffer_bytes(nodes: list[Node], width: int) -> int:
     )
 
 
+def _roots(nodes: list[Node]) -> tuple[int, int, int]:
+    """Numbers in the first and the last parameter, and the most that Adam needs in passing.
+
+    The root of the second average is made anew to be divided, while that of the parameter before is still there.
+    Source: _single_tensor_adam in torch/optim/adam.py.
+    """
+    sizes = (0, 0, 0)
+    for node in nodes:
+        own = (0, 0, 0)
+        for shape in node.params.values() if node.weights else ():
+            size = int(product(shape))
+            own = _after(own, (size, size, 2 * size))
+        own = _after(own, _roots(node.children))
+        for _ in range(min(2, node.weights * node.copies)):
+            sizes = _after(sizes, own)
+    return sizes
+
+
+def _after(before: tuple[int, int, int], then: tuple[int, int, int]) -> tuple[int, int, int]:
+    if not before[1] or not then[1]:
+        return before if before[1] else then
+    return before[0], then[1], max(before[2], then[2], before[1] + 2 * then[0])
+
+
 class _Step(Forward):
     """One run through the graph, forward and in training back."""
 
@@ -97,7 +121,7 @@ class _Step(Forward):
             value.storage.holders = 1  # counted with the run's inputs, never let go
             value.storage.bytes = 0
             self.env[id(x)] = value
-        outputs = {key for y in self.graph.outputs.values() for key in family(y)}
+        outputs = {key for y in self.graph.outputs.values() for key in origins(y)}
         self._frame(self.graph.nodes, outputs, self.graph.batch, True)
         results = [self._value(y) for y in self.graph.outputs.values()]
         if not self.plan.training:
@@ -112,10 +136,10 @@ class _Step(Forward):
         if not self.plan.training:
             return
         self.entered.clear()
+        self.learned: dict[tuple[int, str], int] = {}  # which layer gave a parameter its first gradient
         self._backward(results, losses)
-        largest = max((product(s) for n, _ in _weights(self.graph.nodes) for s in n.params.values()), default=0)
         adam = OPTIMIZERS[self.plan.optimizer] == 2
-        self._moment("step", None, 2 * int(largest) * self.plan.state_width if adam else 0)
+        self._moment("step", None, _roots(self.graph.nodes)[2] * self.plan.state_width if adam else 0)
 
     # -- loss and backward ------------------------------------------------------------------
 
@@ -193,11 +217,7 @@ class _Step(Forward):
             storage = given if same else Storage(value.bytes)
             self.heap.hold(storage)
             new.append((value, storage))
-        own = sum(int(product(shape)) for shape in node.params.values()) * self.plan.width
-        shared = sum(int(product(_shape_of(owner, name))) for name, owner in node.tied.items()) * self.plan.width
-        stored = own * node.weights if not node.tied else own
-        self.gradients += stored
-        self._moment("backward", node, ran.saved.backward + shared)
+        self._moment("backward", node, self._learn(node) + ran.passing)
         for value, storage in new:
             self._give(gradients, value, storage)
             self.heap.drop(storage)
@@ -205,11 +225,24 @@ class _Step(Forward):
         for storage in ran.kept:
             self.heap.release(storage)
 
+    def _learn(self, node: Node) -> int:
+        """Count the gradients of a layer's parameters; what adding those of shared ones needs in passing.
+
+        The sum of two is a third beside them.
+        """
+        passing = 0
+        named = [(name, node, shape) for name, shape in node.params.items()]
+        named += [(name, owner, owner.params.get(name, ())) for name, owner in node.tied.items()]
+        for name, owner, shape in named:
+            stored = owner.weights if owner is not node or not node.tied else 1
+            size = int(product(shape)) * stored * self.plan.width
+            if self.learned.setdefault((id(owner), name), id(node)) == id(node):
+                self.gradients += size
+            else:
+                passing += 2 * size
+        return passing
+
     def _give(self, gradients: dict[int, Storage], value: Value, storage: Storage) -> None:
         """Pass a gradient on; a second one is added to the first."""
         if id(value) not in gradients:
             gradients[id(value)] = self.heap.hold(storage)
-
-
-def _shape_of(owner: Node, name: str) -> tuple[int, ...]:
-    return owner.params.get(name, ())

@@ -1,0 +1,83 @@
+"""What attention with its projections keeps for backward, and what its kernels need in passing."""
+
+from __future__ import annotations
+
+from archcalc.layers.base import Layer
+from archcalc.layers.saved import Saved, Saving
+from archcalc.layers.scores import eager_scores, fused_scores, multihead_inputs, scores_passing
+from archcalc.layers.tensor import Tensor
+from archcalc.quantity import plain, product
+
+
+class AttentionMemory(Layer):
+    """The part of `Attention` that is about memory.
+
+    Attributes:
+        head: features of a head; the rest as the layer's arguments.
+    """
+
+    heads: int
+    head: int
+    causal: bool
+    window: int | None
+    dropout: float
+    softcap: float | None
+    rope: float | None
+    qknorm: bool
+    kv: Tensor | None
+    relbias: Tensor | None
+
+    def is_multihead_attention(self) -> bool:
+        """Whether torch.nn.MultiheadAttention computes the same with the same parameters."""
+        raise NotImplementedError(self.op)
+
+    @property
+    def key_heads(self) -> int:
+        """Heads of keys and values."""
+        raise NotImplementedError(self.op)
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """What its projections read, queries, keys and values, and what the scores' kernel keeps."""
+        x = inputs[0]
+        keys = x if self.kv is None else self.kv
+        rows = how.batch * plain(product(x.shape[:-2]))
+        queries, keyed = rows * plain(x.shape[-2]), rows * plain(keys.shape[-2])
+        heads, inner, width = plain(self.heads), plain(self.heads * self.head), how.width
+        fused = self._fused(how)
+        if self.is_multihead_attention():
+            alone = self.kv is None or self.kv is x
+            kept, extra = multihead_inputs(how, rows, x, None if alone else keys, fused)
+            mask = width if fused else int(self.relbias is not None)
+        else:
+            kept, extra, mask = (0,) if self.kv is None else (0, 1), {}, int(not fused)
+            shared = plain(self.key_heads * self.head) if fused else inner
+            extra["queries, keys and values"] = (queries * inner + 2 * keyed * shared) * width
+            if self.qknorm:
+                normed = queries * heads + keyed * plain(self.key_heads)
+                extra["norms"] = normed * (2 * plain(self.head) * width + 4)
+            if self.rope is not None:
+                extra["angles"] = plain((x.shape[-2] + keys.shape[-2]) * self.head) * width
+        if self.causal or self.window is not None:
+            extra["mask"] = plain(x.shape[-2] * keys.shape[-2]) * mask
+        pairs = queries * plain(keys.shape[-2]) * heads
+        scores = fused_scores(queries * heads) if fused else eager_scores(how, pairs, self.dropout, self.softcap)
+        if self.is_multihead_attention() and not fused:
+            scores["scaled queries and keys"] = (queries + keyed) * inner * width
+        scores["output of the scores"] = queries * inner * width
+        return Saved(kept, extra=extra | scores)
+
+    def _fused(self, how: Saving) -> bool:
+        """Whether one kernel computes scores and weighted values without keeping the scores."""
+        if how.attention is not None or not self.is_multihead_attention():
+            return how.attention == "flash"
+        return self.relbias is None and (how.gpu or not self.dropout)
+
+    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
+        """What the scores' kernel needs, and copies of queries, keys and values."""
+        x = inputs[0]
+        keys = x if self.kv is None else self.kv
+        rows, kept = how.batch * plain(product(x.shape[:-2])), self.saved(how, y, *inputs).extra
+        sizes = (rows * plain(self.heads), plain(x.shape[-2]), plain(keys.shape[-2]), plain(self.head))
+        given = plain(x.elements) * how.batch + sum(plain(product(s)) for s in self.params(x).values())
+        late = plain(product(x.shape[-1:]) * self.heads * self.head)  # of the projection back, which comes first
+        return scores_passing(how, sizes, kept, self._fused(how), bool(self.dropout), (given - late) * how.width)
