@@ -244,6 +244,7 @@ class MoE(Layer):
     """
 
     layout = FEATURES_LAST
+    wants_order = True
     wants = "a vector or a sequence of vectors"
     depth = 0
 

@@ -149,9 +149,11 @@ class Attention(AttentionMemory):
         """torch.nn.MultiheadAttention puts the axes in an order of its own."""
         return not self.is_multihead_attention()
 
-    def reorders(self, x: Tensor, batch: int) -> bool:
+    def permutes(self, x: Tensor, batch: int) -> tuple[int, ...] | None:
         """torch.nn.MultiheadAttention gives positions first in memory."""
-        return self.is_multihead_attention() and batch * product(x.shape[:-2]) > 1 and x.shape[-2] > 1
+        if not self.is_multihead_attention() or batch * product(x.shape[:-2]) == 1 or x.shape[-2] == 1:
+            return ()
+        return (*range(1, x.rank), 0, x.rank)
 
     def _biased(self, letter: str) -> bool:
         return letter in self.bias if isinstance(self.bias, str) else self.bias

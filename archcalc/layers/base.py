@@ -76,6 +76,10 @@ class Layer:
     numeric: ClassVar[bool] = True
     # True: the gradient of the output is that of each input, and takes no memory of its own.
     hands_on: ClassVar[bool] = False
+    # True: a view of the input's memory only where its elements lie in the order of the axes, else a copy.
+    wants_order_to_share: ClassVar[bool] = False
+    # True: the elements of the output lie in memory in the order of the input's.
+    keeps_order: ClassVar[bool] = False
     # True: an input whose elements lie in another order than its axes is copied first.
     wants_order: ClassVar[bool] = False
     # True: the output is the same for every sample and stored once.
@@ -127,9 +131,12 @@ class Layer:
         """Whether the output is memory of the input when it runs; a view always is."""
         return self.view
 
-    def reorders(self, x: Tensor, batch: int) -> bool:
-        """Whether the elements of the output lie in memory in another order than its axes."""
-        return False
+    def permutes(self, x: Tensor, batch: int) -> tuple[int, ...] | None:
+        """Which axes in memory the axes of the output are, the batch among them; () where they lie in their order.
+
+        None where no order of axes says it.
+        """
+        return ()
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """What autograd keeps for the backward pass; by default nothing, as for sums and views."""

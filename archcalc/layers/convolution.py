@@ -26,6 +26,7 @@ def _plain(sizes: Iterable[int]) -> tuple[int, ...]:
 class Convolution(Layer):
     """What conv and convtranspose share: groups, windows and the label."""
 
+    keeps_order = True
     layout = CHANNELS_FIRST
     ranks = (2, 4)
     wants = "a channels-first tensor [channels, ...] with one to three spatial axes"
@@ -74,8 +75,17 @@ class Convolution(Layer):
         return y.elements if self.bias else 0
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """The input, for the gradient of the weights."""
-        return Saved((0,))
+        """The input, for the gradient of the weights; one that is padded on one side alone is a copy."""
+        x = inputs[0]
+        n = x.rank - 1
+        uneven = [
+            d * (k - 1) % 2 if self.padding == "same" else 0
+            for k, d in zip(self.per_axis("kernel", n, x), self.per_axis("dilation", n, x))
+        ]
+        if not any(uneven):
+            return Saved((0,))
+        padded = product(size + more for size, more in zip(x.shape[1:], uneven))
+        return Saved(extra={"padded input": how.batch * plain(x.shape[0] * padded) * how.width})
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
         """Copies in the order of the kernels' own."""

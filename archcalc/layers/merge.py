@@ -75,6 +75,7 @@ def _mismatch(op: str, wide: Tensor, tensor: Tensor, index: int) -> ShapeError:
 
 class _Elementwise(Layer):
     takes_input = False
+    keeps_order = True
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` when two operands do not match."""

@@ -19,6 +19,7 @@ _STATISTIC = 4
 
 
 class _ChannelNorm(Layer):
+    keeps_order = True
     layout = CHANNELS_FIRST
     ranks = (1, 8)
     wants = "a channels-first tensor [channels, ...]"
@@ -183,6 +184,9 @@ class RMSNorm(_FeatureNorm):
 
     Source: torch.nn.RMSNorm; Zhang and Sennrich 2019.
     """
+
+    wants_order = False
+    keeps_order = True
 
     eps: float = arg(Number, "added to the mean square", default=1e-6, min=0)
 

@@ -15,6 +15,8 @@ from archcalc.layers.saved import Saving
 BLOCK = 16
 # Below so many input channels the first convolution of a network reads them as they are.
 _FLAT, _FLAT_BACKWARD = 16, 4
+# How images and volumes lie in memory with channels last.
+_CHANNELS_LAST = ((0, 2, 3, 1), (0, 2, 3, 4, 1))
 # Bytes of a page, and floats that a row is kept away from a multiple of.
 _PAGE, _CONFLICT = 4096, 256
 # Numbers of an input for which PyTorch does not call oneDNN when there is one sample.
@@ -66,7 +68,7 @@ class Convolving:
             return 0, 0
         if self._by_columns:
             return self._columns()
-        if not self.how.ordered:
+        if self.how.order in _CHANNELS_LAST:
             return self._channels_last()
         return self._forward(), self._backward()
 

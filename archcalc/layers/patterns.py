@@ -97,6 +97,16 @@ class Pattern:
             order[order.index(group[0]) :][: len(group)] == group for group in _axes(self.right, rest) if len(group) > 1
         )
 
+    def permutation(self, rank: int) -> tuple[int, ...] | None:
+        """Which input axis each output axis is, with a batch axis in front; () for none moved, None where joined too."""
+        rest = rank - (len(self.left) - 1)
+        names, order = (list(chain(*_axes(side, rest))) for side in (self.left, self.right))
+        if names == order:
+            return ()
+        if any(len(group) != 1 for side in (self.left, self.right) for group in _axes(side, rest)):
+            return None
+        return (0, *(names.index(name) + 1 for name in order))
+
     def source(self, rank: int, given: Collection[str]) -> str:
         """Method calls that do the same to a PyTorch tensor of `rank` axes with a batch axis in front.
 

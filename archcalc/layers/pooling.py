@@ -19,6 +19,7 @@ _POSITION = 8
 class Pooling(Layer):
     """A window that moves over each channel for itself."""
 
+    keeps_order = True
     layout = CHANNELS_FIRST
     ranks = (2, 4)
     wants = "a channels-first tensor [channels, ...] with one to three spatial axes"

@@ -17,6 +17,10 @@ def _count(number: int, word: str) -> str:
     return f"{number} {word}" + ("" if number == 1 else "s")
 
 
+# How a sequence lies in memory whose steps come before the batch.
+STEPS_FIRST = (1, 0, 2)
+
+
 class Recurrent(Layer):
     """What rnn, lstm and gru share.
 
@@ -162,7 +166,7 @@ class Recurrent(Layer):
         steps, hidden, width = plain(x.shape[0]), plain(self.hidden), how.width
         each = how.batch * hidden * self.directions * width
         # Steps first, as the kernels want it, is another order of memory unless there is one step or one sample.
-        reordered = steps > 1 and how.batch > 1
+        reordered = steps > 1 and how.batch > 1 and how.order != STEPS_FIRST
         copies = self._input_copies if reordered else 0
         between = steps * each * (self.layers - 1)
         extra = {
@@ -171,12 +175,16 @@ class Recurrent(Layer):
             "between layers": between,
             "masks": between // width * how.mask if 0 < self.dropout < 1 else 0,
         }
+        state = 0
+        if self.state is not None and self.state.state is not None:
+            state = self.layers * each * len(self.kept(y, *inputs))
+            extra["steps"] -= state
         top = self.op == "lstm" and not self.bidirectional  # its kernel keeps what it gives
-        return Saved(() if copies else (0,), top, extra)
+        return Saved(() if copies else (0,), top, extra, state)
 
-    def reorders(self, x: Tensor, batch: int) -> bool:
+    def permutes(self, x: Tensor, batch: int) -> tuple[int, ...] | None:
         """Steps come first in memory."""
-        return batch > 1 and x.shape[0] > 1
+        return STEPS_FIRST if batch > 1 and x.shape[0] > 1 else ()
 
     @property
     def _input_copies(self) -> int:

@@ -17,10 +17,11 @@ class Saving:
         gpu: whether PyTorch's CUDA kernels run, which keep masks as bytes and attention fused.
         attention: "flash" or "math" where that is forced, else what PyTorch picks.
         threads: of the CPU; one has kernels of its own.
-        ordered: whether the elements of the first input lie in memory in the order of its axes.
+        orders: the axes of each input as they lie in memory, the batch among them; () where they lie in their
+            order, None where it is not known.
     """
 
-    __slots__ = ("attention", "batch", "gpu", "needs", "ordered", "threads", "width")
+    __slots__ = ("attention", "batch", "gpu", "needs", "orders", "threads", "width")
 
     def __init__(
         self,
@@ -30,7 +31,7 @@ class Saving:
         gpu: bool = False,
         attention: str | None = None,
         threads: int = 2,
-        ordered: bool = True,
+        orders: tuple[tuple[int, ...] | None, ...] = (),
     ) -> None:
         self.needs = needs
         self.batch = batch
@@ -38,11 +39,16 @@ class Saving:
         self.gpu = gpu
         self.attention = attention
         self.threads = threads
-        self.ordered = ordered
+        self.orders = orders
 
     def first(self, saved: Saved) -> Saved:
         """`saved`, if the gradient of the first input is needed."""
         return saved if self.needs[0] else NOTHING
+
+    @property
+    def order(self) -> tuple[int, ...] | None:
+        """That of the first input."""
+        return self.orders[0] if self.orders else ()
 
     @property
     def mask(self) -> int:
@@ -57,14 +63,18 @@ class Saved:
         inputs: positions of the inputs that are kept as they are; others may keep the same memory.
         output: whether the output is kept as it is.
         extra: bytes of what else is kept, by name.
+        state: bytes of the state that the second input, a recurrent layer, gives; who reads it too keeps the same.
     """
 
-    __slots__ = ("extra", "inputs", "output")
+    __slots__ = ("extra", "inputs", "output", "state")
 
-    def __init__(self, inputs: tuple[int, ...] = (), output: bool = False, extra: dict[str, int] | None = None) -> None:
+    def __init__(
+        self, inputs: tuple[int, ...] = (), output: bool = False, extra: dict[str, int] | None = None, state: int = 0
+    ) -> None:
         self.inputs = inputs
         self.output = output
         self.extra = extra or {}
+        self.state = state
 
 
 NOTHING = Saved()

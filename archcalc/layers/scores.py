@@ -47,6 +47,11 @@ def eager_scores(how: Saving, pairs: int, dropout: float = 0, softcap: float | N
     return extra
 
 
+def positions_first(rank: int) -> tuple[int, ...]:
+    """How a sequence of so many axes lies in memory whose positions come before the batch and all other axes."""
+    return (rank - 1, *range(rank - 1), rank)
+
+
 def multihead_inputs(
     how: Saving, batch: int, x: Tensor, memory: Tensor | None, fused: bool
 ) -> tuple[tuple[int, ...], dict[str, int]]:
@@ -66,7 +71,7 @@ def multihead_inputs(
         reads.append((0 if memory is None else 1, keys, 1 if keys.shape[-1] == x.shape[-1] else 2))
     kept, copied = [], 0
     for index, tensor, times in reads:
-        if batch > 1 and tensor.shape[-2] > 1:
+        if batch > 1 and tensor.shape[-2] > 1 and how.orders[index] != positions_first(tensor.rank):
             copied += times * batch * plain(tensor.shape[-2] * tensor.shape[-1])
         else:
             kept.append(index)

@@ -40,6 +40,7 @@ class Flatten(Rearranging):
     Source: torch.nn.Flatten, whose axes count the batch.
     """
 
+    wants_order_to_share = True
     sees_everything = True
 
     start: int = arg(Whole, "first axis joined", default=0, min=-8, aliases=("start_dim",))
@@ -93,9 +94,9 @@ class Rearrange(Rearranging):
         """Axes that stay neighbours are joined without a copy."""
         return Pattern(self.pattern).is_view(x.rank)
 
-    def reorders(self, x: Tensor, batch: int) -> bool:
+    def permutes(self, x: Tensor, batch: int) -> tuple[int, ...] | None:
         """A view whose axes have changed places."""
-        return self.shares(x) and "permute" in Pattern(self.pattern).source(x.rank, ())
+        return Pattern(self.pattern).permutation(x.rank) if self.shares(x) else ()
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -108,6 +109,7 @@ class Rearrange(Rearranging):
 class Reshape(Rearranging):
     """The same elements in other sizes; one of them may be -1. Source: torch.reshape."""
 
+    wants_order_to_share = True
     shape: tuple[int, ...] = arg(Size, "sizes, as 64x7x7; -1 takes what is left", also=-1)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
@@ -138,9 +140,12 @@ class Transpose(Rearranging):
 
     axes: tuple[int, ...] = arg(Size, "the two axes, as 0x1 or -2x-1", default=(-2, -1), min=-8)
 
-    def reorders(self, x: Tensor, batch: int) -> bool:
+    def permutes(self, x: Tensor, batch: int) -> tuple[int, ...] | None:
         """The elements stay where they are."""
-        return x.axis(self.axes[0]) != x.axis(self.axes[1])
+        places = list(range(x.rank + 1))
+        a, b = (x.axis(index) + 1 for index in self.axes)
+        places[a], places[b] = b, a
+        return tuple(places)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for axes the input does not have."""

@@ -11,10 +11,11 @@ from archcalc.layers.saved import NOTHING, Saving
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.memory.plan import Plan
 from archcalc.memory.run import Moment, Run
-from archcalc.memory.values import Heap, Storage, Value
-from archcalc.network.gradients import backward
+from archcalc.memory.values import Heap, Storage, Value, reordered
+from archcalc.network.gradients import BETWEEN, FIRST, LAST, backward
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
+from archcalc.network.paths import running
 from archcalc.quantity import plain
 
 # Copies that are gone through one by one.
@@ -56,7 +57,7 @@ class Again:
     entries: dict[int, Value]
     output: Value
     batch: int
-    first: bool
+    at: tuple[int, ...]
 
 
 class Forward:
@@ -66,10 +67,10 @@ class Forward:
         self.graph, self.plan, self.run, self.peaks = graph, plan, run, peaks
         self.heap = Heap()
         self.env: dict[int, Value] = {}
-        self.needs: dict[int, list[tuple[bool, ...]]] = {}
+        self.needs: dict[tuple[int, ...], tuple[bool, ...]] = {}
         if plan.training:
-            for one in backward(graph):
-                self.needs.setdefault(id(one.node), []).append(one.needs)
+            self.needs = {(id(one.node), *one.copies): one.needs for one in backward(graph)}
+        self.at: tuple[int, ...] = ()  # which copy of each group of copies is run
         self.tape: list[Any] = []
         self.keeping = plan.training
         self.more = 0  # bytes of copies that are not gone through
@@ -81,7 +82,7 @@ class Forward:
 
     # -- forward ----------------------------------------------------------------------------
 
-    def _frame(self, nodes: list[Node], kept: set[int], batch: int, first: bool) -> None:
+    def _frame(self, nodes: list[Node], kept: set[int], batch: int) -> None:
         """Run the steps of one function; a variable lives until its last use, `kept` ones beyond."""
         steps = list(_steps(nodes))
         last: dict[int, int] = {}
@@ -90,7 +91,7 @@ class Forward:
         made: dict[int, int] = {}
         for index, step in enumerate(steps):
             before = set(self.env)
-            self._run(step, batch, first)
+            self._run(step, batch, steps[index - 1] if index else None)
             for key in self._produced(step):
                 made[key] = index
             for key in set(self.env) - before - set(made):
@@ -99,29 +100,33 @@ class Forward:
                 self._unbind(key)
                 del made[key]
 
-    def _run(self, node: Node, batch: int, first: bool) -> None:
+    def _run(self, node: Node, batch: int, before: Node | None) -> None:
         if node.unfolded:
-            begun = first
-            for child in node.children:
-                self._run_copies(child, batch, begun)
-                begun = False
+            for child, previous in zip(node.children, [None, *node.children]):
+                self._run_copies(child, batch, previous)
             self._bind(node.output, self._value(node.children[-1].output))
         elif node.copies > 1:
-            self._run_copies(node, batch, first)
+            self._run_copies(node, batch, before)
         else:
-            self._once(node, batch, first)
+            self._once(node, batch)
 
-    def _run_copies(self, node: Node, batch: int, first: bool) -> None:
-        entry = next((x for x in node.inputs if isinstance(x, Alias)), node.inputs[0] if node.inputs else None)
+    def _run_copies(self, node: Node, batch: int, before: Node | None) -> None:
+        entry = running(node, before)
         alone = self._enter(entry)
+        began = None if entry is None or isinstance(entry, Alias) else self._value(entry)
+        chained = entry is not None and entry.shape == node.exit.shape
         index = 0
         while index < node.copies:
             skipped = node.copies - _COPIES if index == 1 and node.copies > _COPIES else 0
-            live, kept, at = self.heap.live + self.more, self.heap.kept + self.more_kept, len(self.tape)
+            live, kept, taped = self.heap.live + self.more, self.heap.kept + self.more_kept, len(self.tape)
             self.copies *= 1 + skipped
-            self._once(node, batch, first and index == 0)
+            at = self.at
+            if node.copies > 1:
+                self.at += (FIRST if index == 0 else LAST if index == node.copies - 1 else BETWEEN,)
+            self._once(node, batch)
+            self.at = at
             self.copies //= 1 + skipped
-            if entry is not None and entry.shape == node.exit.shape and index + 1 < node.copies and (alone or index):
+            if entry is not None and chained and index + 1 < node.copies and (alone or index or began is not None):
                 self._bind(entry, self._value(node.exit))
                 for name, extra in (entry.outputs or {}).items():
                     given = (node.exit.outputs or {})[name]
@@ -132,14 +137,16 @@ class Forward:
                 grown = self.heap.kept + self.more_kept - kept
                 self.more += skipped * grown
                 self.more_kept += skipped * grown
-                if len(self.tape) > at:
-                    self.tape[at:] = [More(self.tape[at:], skipped)]
+                if len(self.tape) > taped:
+                    self.tape[taped:] = [More(self.tape[taped:], skipped)]
                 if self.run.moments:
                     self._moment("forward", node, 0, skipped)
                 del live
             index += 1 + skipped
         if alone and entry is not None:
             self.entered.discard(id(entry))
+        if entry is not None and began is not None and chained:
+            self._bind(entry, began)
         self._bind(node.output, self._value(node.exit))
         if node.output is not node.exit:
             self._unbind(id(node.exit))
@@ -155,9 +162,9 @@ class Forward:
                 self._bind(extra, self._value(extra))
         return True
 
-    def _once(self, node: Node, batch: int, first: bool) -> None:
+    def _once(self, node: Node, batch: int) -> None:
         if node.layer is not None:
-            self._layer(node, batch, first)
+            self._layer(node, batch)
             return
         entry = node.inputs[0] if node.inputs else None
         alone = self._enter(entry)
@@ -167,55 +174,69 @@ class Forward:
             for value in entries.values():
                 self._keep(value.storage, node)
             self.keeping = False
-        self._frame(node.children, family(node.exit), batch, first)
+        self._frame(node.children, family(node.exit), batch)
         if again:
             self.keeping = True
-            self.tape.append(Again(node, entries, self._value(node.exit), batch, first))
+            self.tape.append(Again(node, entries, self._value(node.exit), batch, self.at))
         if alone and entry is not None:
             self.entered.discard(id(entry))
             self._unbind(id(entry))
 
-    def _layer(self, node: Node, batch: int, first: bool) -> None:
+    def _layer(self, node: Node, batch: int) -> None:
         layer = node.layer
         assert layer is not None
+        samples: list[Storage] = []
         for child in node.children:  # of a mixture: experts see the positions that are sent to them
             if child.is_expert:
                 sent = batch * child.work
                 entry = child.inputs[0]
                 size = plain(entry.elements) * sent * self.plan.width
                 self._bind(entry, Value(Storage(size), size))
-                self._frame(child.children, family(child.exit), sent, first)
+                outside = self._gather(child, entry, batch, sent)
+                self._frame(child.children, family(child.exit), sent)
+                for key, value in outside.items():
+                    self._unbind(key)
+                    self.env[key] = value
+                if self.keeping and self._gradient_reaches(child, set(outside)):
+                    samples.append(Storage(sent * INDEX))
         inputs = [self._value(x) for x in node.inputs]
         size = tensor_bytes(node.exit, batch, self.plan.width)
-        if inputs and self._is_alias(layer, node):
+        if inputs and self._is_alias(layer, node, inputs[0]):
             output = Value(inputs[0].storage, size)
         elif layer.view:  # of a parameter
             output = Value(Storage(0), size)
         else:
             output = Value(Storage(size // batch if layer.stored_once else size), size)
-        follows = bool(inputs) and (layer.elementwise or output.storage is inputs[0].storage)
-        output.ordered = not (node.inputs and layer.reorders(node.inputs[0], batch))
-        if follows and output.ordered:
-            output.ordered = inputs[0].ordered
+        if node.inputs:
+            follows = layer.elementwise or layer.keeps_order or output.storage is inputs[0].storage
+            output.order = reordered(inputs[0].order if follows else (), layer.permutes(node.inputs[0], batch))
+            if output.order and len(output.order) != node.exit.rank + 1:
+                output.order = None if output.storage is inputs[0].storage else ()
+        if (layer.stored_once or (layer.view and not inputs)) and batch > 1:
+            output.order = None  # every sample is the same memory
         self._bind(node.exit, output)
         for extra in (node.exit.outputs or {}).values():
             part = tensor_bytes(extra, batch, self.plan.width)
             self._bind(extra, Value(output.storage if node.exit.parts else Storage(part), part))
-        needs = self._needs(node, first)
+        needs = self.needs.get((id(node), *self.at))  # None where the layer does not run backward
         saved, passing = NOTHING, (0, 0)
         if needs is not None or not self.plan.training:
             how = Saving(
                 needs or (False,) * max(1, len(inputs)), batch, self.plan.width, self.plan.gpu, self.plan.attention,
-                self.plan.threads, not inputs or inputs[0].ordered,
+                self.plan.threads, tuple(value.order for value in inputs),
             )  # fmt: skip
             saved = layer.saved(how, node.exit, *node.inputs)
             if self.peaks:
                 passing = layer.passing(how, node.exit, *node.inputs)
-        kept: list[Storage] = []
+        kept: list[Storage] = [self._keep(storage, node) for storage in samples]
         if needs is not None and self.keeping:
-            kept = [self._keep(self._read_as(node, index, inputs[index]), node) for index in saved.inputs]
+            kept += [self._keep(self._read_as(node, index, inputs[index]), node) for index in saved.inputs]
             if saved.output:
                 kept.append(self._keep(output.storage, node))
+            if saved.state:
+                given = inputs[1]
+                given.state = given.state or Storage(saved.state)
+                kept.append(self._keep(given.state, node))
             kept += [self._keep(Storage(size), node) for size in saved.extra.values() if size]
             self.tape.append(Ran(node, needs, inputs, output, kept, passing[1]))
         self._moment("forward", node, passing[0])
@@ -224,20 +245,31 @@ class Forward:
                 self._unbind(id(child.inputs[0]))
                 self._unbind(id(child.exit))
 
+    def _gather(self, expert: Node, entry: Tensor, batch: int, sent: int) -> dict[int, Value]:
+        """Give an expert, of what it reads from outside, the samples of the positions sent to it; what was there."""
+        outside = {key: self.env[key] for key in self._read(expert) & set(self.env) if key != id(entry)}
+        for key, value in outside.items():
+            size = value.bytes // batch * sent
+            self.env[key] = Value(self.heap.hold(Storage(size)), size)
+        return outside
+
+    def _gradient_reaches(self, group: Node, keys: set[int]) -> bool:
+        """Whether a layer inside passes a gradient on to one of these tensors."""
+        needs = self.needs.get((id(group), *self.at), ())
+        found = any(needed and origins(x) & keys for needed, x in zip(needs, group.inputs))
+        return found or any(self._gradient_reaches(child, keys) for child in group.children)
+
     def _read_as(self, node: Node, index: int, value: Value) -> Storage:
         """The memory that a layer reads an input from: a copy where it wants another order."""
-        copied = node.layer is not None and node.layer.wants_order and not value.ordered and node.inputs[index].rank > 1
+        copied = node.layer is not None and node.layer.wants_order and value.order != () and node.inputs[index].rank > 1
         return Storage(value.bytes) if copied else value.storage
 
-    def _is_alias(self, layer: Layer, node: Node) -> bool:
+    def _is_alias(self, layer: Layer, node: Node, value: Value) -> bool:
         """Whether what comes out is the memory that went in."""
+        if layer.wants_order_to_share and value.order != () and node.exit.rank != node.inputs[0].rank:
+            return False
         p = getattr(layer, "p", None)
         return layer.shares(node.inputs[0]) or (p is not None and (not self.plan.training or not p))
-
-    def _needs(self, node: Node, first: bool) -> tuple[bool, ...] | None:
-        """Which inputs need a gradient; None when the layer does not run backward."""
-        found = self.needs.get(id(node))
-        return (found[-1] if first else found[0]) if found else None
 
     def _keep(self, storage: Storage, node: Node) -> Storage:
         if self.heap.keep(storage):

@@ -25,6 +25,9 @@ from archcalc.network.graph import Node
 from archcalc.network.load import Graph
 from archcalc.quantity import plain, product
 
+# Bytes of the loss, one number.
+_LOSS = 4
+
 
 def simulate(graph: Graph, plan: Plan) -> Run:
     """Go through one forward pass, or one training step in the steady state: the second or a later one."""
@@ -122,11 +125,12 @@ class _Step(Forward):
             value.storage.bytes = 0
             self.env[id(x)] = value
         outputs = {key for y in self.graph.outputs.values() for key in origins(y)}
-        self._frame(self.graph.nodes, outputs, self.graph.batch, True)
+        self._frame(self.graph.nodes, outputs, self.graph.batch)
         results = [self._value(y) for y in self.graph.outputs.values()]
         if not self.plan.training:
             return results, []
         losses = [self._lose(y, value) for y, value in zip(self.graph.outputs.values(), results)]
+        self.heap.hold(Storage(_LOSS))
         self.run.saved = self.heap.kept + self.more_kept
         self.run.forward_end = self.run.base + self.heap.live + self.more
         return results, losses
@@ -162,6 +166,7 @@ class _Step(Forward):
     def _backward(self, results: list[Value], losses: list[list[Storage]]) -> None:
         gradients: dict[int, Storage] = {}
         passing = len(losses) and 1
+        self.heap.hold(Storage(_LOSS))  # its own gradient
         for value, kept in zip(results, losses):
             size = value.bytes // self.plan.width * 4
             if _loss(self.graph) == "crossentropy":  # of the logarithms, then of the logits
@@ -191,7 +196,9 @@ class _Step(Forward):
         for value in self.env.values():
             self.heap.hold(value.storage)
         tape, self.tape = self.tape, []
-        self._frame(entry.node.children, family(entry.node.exit), entry.batch, entry.first)
+        at, self.at = self.at, entry.at
+        self._frame(entry.node.children, family(entry.node.exit), entry.batch)
+        self.at = at
         output = self._value(entry.node.exit)
         for key in list(self.env):
             self._unbind(key)

@@ -23,15 +23,28 @@ class Value:
 
     Attributes:
         bytes: what its gradient takes.
-        ordered: whether its elements lie in memory in the order of its axes.
+        order: its axes as they lie in memory, the outermost first, the batch among them; () where they lie in
+            their order, None where it is not known.
+        state: of a recurrent layer, where its final state is kept.
     """
 
-    __slots__ = ("bytes", "ordered", "storage")
+    __slots__ = ("bytes", "order", "state", "storage")
 
-    def __init__(self, storage: Storage, size: int, ordered: bool = True) -> None:
+    def __init__(self, storage: Storage, size: int, order: tuple[int, ...] | None = ()) -> None:
         self.storage = storage
         self.bytes = size
-        self.ordered = ordered
+        self.order = order
+        self.state: Storage | None = None
+
+
+def reordered(order: tuple[int, ...] | None, places: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """The order in memory of a view whose axes are the axes `places` of what lies in `order`."""
+    if order is None or places is None or (order and places and len(order) != len(places)):
+        return None
+    if not places:
+        return order
+    found = tuple(places.index(axis) for axis in order or range(len(places)))
+    return () if found == tuple(range(len(places))) else found
 
 
 class Heap:

@@ -6,12 +6,15 @@ A layer runs backward if a parameter lies behind it and an output of the model i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
 from archcalc.network.paths import enter_copies, running
+
+# Which of several equal copies.
+FIRST, BETWEEN, LAST = range(3)
 
 
 @dataclass
@@ -22,11 +25,13 @@ class Backward:
         node: the layer.
         needs: for each of its inputs whether its gradient is needed.
         runs: how often it runs so for one sample.
+        copies: for each group of copies around it, the outermost first, which of them.
     """
 
     node: Node
     needs: tuple[bool, ...]
     runs: int
+    copies: tuple[int, ...] = ()
 
     @property
     def macs(self) -> int:
@@ -120,12 +125,13 @@ def _copies(node: Node, entry: Tensor | None, flows: dict[int, bool], used: set[
         further.update(dict.fromkeys(_family(entry), flows.get(id(node.exit), False)))
         _forward_once(node, further)
     last = list(_once(node, further, used, runs))
-    yield from last
+    yield from (replace(one, copies=(LAST, *one.copies)) for one in last)
     if entry is None or not any(key in used for key in _family(entry)):
         return
     for one in last:
-        yield Backward(one.node, one.needs, one.runs * (node.copies - 2))
-    yield from _once(node, flows, used, runs)
+        yield replace(one, runs=one.runs * (node.copies - 2), copies=(BETWEEN, *one.copies))
+    for one in _once(node, flows, used, runs):
+        yield replace(one, copies=(FIRST, *one.copies))
 
 
 def _aliases(nodes: list[Node]) -> Iterator[int]:

@@ -34,7 +34,7 @@ def kept(graph: Graph, grad: bool = True, seed: int = 0) -> Kept:
 
     def pack(tensor: torch.Tensor) -> Box:
         storage = tensor.untyped_storage()
-        box = Box(tensor)
+        box = Box(tensor.detach())  # an output itself would hold, by its history, the box that holds it
         if storage.data_ptr() not in own and storage.nbytes():
             what = names.get(storage.data_ptr(), f"{list(tensor.shape)} {tensor.dtype}")
             boxes.append((weakref.ref(box), storage.data_ptr(), storage.nbytes(), what))
