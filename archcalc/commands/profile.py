@@ -151,6 +151,9 @@ def command(
         write(json.dumps(report.data(measured), ensure_ascii=False) + "\n")
     else:
         write({"csv": report.csv, "markdown": report.markdown, "chrome-trace": report.chrome_trace}[format](measured))
+    warning = report.memory_warning(measured)
+    if warning is not None:
+        complain(f"warning: {warning}", color)
     return 0
 
 

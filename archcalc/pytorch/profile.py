@@ -15,6 +15,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from archcalc.cost import Costs
+from archcalc.memory.plan import Plan
+from archcalc.memory.simulation import simulate
 from archcalc.network.load import Graph
 from archcalc.pytorch.instance import example_inputs, instantiate
 from archcalc.pytorch.layer_times import Layers, LayerTime
@@ -42,6 +44,7 @@ class Profile:
     phases: dict[str, Times]
     layers: list[LayerTime]
     peak: int | None
+    predicted_peak: int | None
     warmup: int
     costs: Costs
 
@@ -77,8 +80,17 @@ def profile(graph: Graph, setup: Setup, progress: Callable[[str], None] = lambda
         peak = peak_bytes(session.run, device, session.held())
         return Profile(
             graph, setup, device_name(device), torch.get_num_threads() if device.type == "cpu" else None,
-            session.total, session.phases, layers, peak, warmup, session.costs,
+            session.total, session.phases, layers, peak, predicted_peak(graph, setup, device), warmup, session.costs,
         )  # fmt: skip
+
+
+def predicted_peak(graph: Graph, setup: Setup, device: torch.device) -> int | None:
+    """What the memory of such a run is by prediction; None where its kernels are others than those predicted."""
+    if setup.compiled or setup.channels_last or device.type not in ("cpu", "cuda"):
+        return None
+    gpu = device.type == "cuda"
+    plan = Plan(setup.train, setup.dtype, setup.optimizer, gpu=gpu, threads=torch.get_num_threads())
+    return simulate(graph, plan).peak
 
 
 def compare(

@@ -33,6 +33,8 @@ _COLUMNS = (
 )
 _BAR = 20
 _LIMIT = 0.10
+# By how much the predicted peak may be off before that is worth a warning.
+_MEMORY_LIMIT = 0.03
 
 
 def text(profile: Profile, rule: bool) -> RenderableType:
@@ -47,7 +49,7 @@ def text(profile: Profile, rule: bool) -> RenderableType:
         *_tokens(profile),
     ]
     if profile.peak is not None:
-        headline.append(f"peak {numbers.size(profile.peak)}")
+        headline.append(_peak(profile.peak, profile.predicted_peak))
     flops = profile.costs.totals.flops
     if total.median and flops and not setup.train:
         headline.append(f"{_rate(flops / total.median, 'FLOP/s')}")
@@ -57,6 +59,23 @@ def text(profile: Profile, rule: bool) -> RenderableType:
         parts.append(Parts([f"{name} {numbers.seconds(times.median)}" for name, times in profile.phases.items()]))
         parts.append("")
     return Group(*parts, table, *([] if rule else [""]), Parts([relation(profile)], DIM))
+
+
+def _peak(measured: int, predicted: int | None) -> str:
+    return f"peak {numbers.size(measured)}" + (f" (predicted {numbers.size(predicted)})" if predicted else "")
+
+
+def memory_warning(profile: Profile) -> str | None:
+    """What to say when prediction and measurement of memory do not agree."""
+    if not profile.peak or not profile.predicted_peak:
+        return None
+    apart = profile.predicted_peak / profile.peak - 1
+    if abs(apart) <= _MEMORY_LIMIT:
+        return None
+    return (
+        f"the predicted peak of {numbers.exact(profile.predicted_peak)} bytes is {abs(100 * apart):.1f} % "
+        f"{'above' if apart > 0 else 'below'} the measured {numbers.exact(profile.peak)}"
+    )
 
 
 def _tokens(profile: Profile) -> list[str]:
@@ -125,6 +144,7 @@ def data(profile: Profile) -> dict[str, Any]:
         "warmup_runs": profile.warmup,
         "samples_per_second": profile.samples_per_second,
         "peak_bytes": profile.peak,
+        "predicted_peak_bytes": profile.predicted_peak,
         "phases": {name: {"seconds": times.median, "runs": times.seconds} for name, times in profile.phases.items()},
         "layers_seconds": profile.layer_seconds,
         "flops": profile.costs.totals.flops,
@@ -164,7 +184,8 @@ def markdown(profile: Profile) -> str:
     total = profile.total
     lines = [
         f"{profile.graph.model} on {profile.device}, batch {profile.graph.batch}, {profile.setup.dtype}: "
-        f"{numbers.seconds(total.median)} ± {numbers.seconds(total.spread)}",
+        f"{numbers.seconds(total.median)} ± {numbers.seconds(total.spread)}"
+        + (f", {_peak(profile.peak, profile.predicted_peak)}" if profile.peak else ""),
         "",
         "| layer | time | share | FLOP/s |",
         "| --- | ---: | ---: | ---: |",
