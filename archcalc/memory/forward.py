@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -82,28 +83,39 @@ class Forward:
 
     # -- forward ----------------------------------------------------------------------------
 
-    def _frame(self, nodes: list[Node], kept: set[int], batch: int) -> None:
-        """Run the steps of one function; a variable lives until its last use, `kept` ones beyond."""
+    def _frame(self, nodes: list[Node], kept: set[int], batch: int, entry: Tensor | None) -> None:
+        """Run the steps of one function that starts from `entry` and gives `kept`.
+
+        Its variables are those of the written module: what a step gives takes the first variable that nobody
+        reads any more, and lets go what that held; a layer with a name that is read later on has one of its own.
+        """
         steps = list(_steps(nodes))
-        last: dict[int, int] = {}
-        for index, step in enumerate(steps):
-            last.update(dict.fromkeys(self._read(step), index))
-        made: dict[int, int] = {}
+        last = {key: index for index, step in enumerate(steps) for key in self._read(step)}
+        last.update(dict.fromkeys(kept, len(steps)))
+        holds: dict[str, set[int]] = {"x": origins(entry)} if entry is not None else {}
+        given = set(holds.get("x", ()))
         for index, step in enumerate(steps):
             before = set(self.env)
             self._run(step, batch, steps[index - 1] if index else None)
-            for key in self._produced(step):
-                made[key] = index
-            for key in set(self.env) - before - set(made):
+            made = self._produced(step)
+            lasts = step.name is not None and last.get(id(step.output), -1) > index + 1
+            wanted = (step.name,) if lasts and step.name else ()
+            names = itertools.chain(wanted, "xyz", (f"x{number}" for number in itertools.count(1)))
+            name = next(one for one in names if all(last.get(key, -1) <= index for key in holds.get(one, ())))
+            held = set().union(*holds.values())
+            for key in (set(self.env) - before - made - held) | holds.get(name, set()) - given - made:
                 self._unbind(key)
-            for key in [key for key in made if last.get(key, made[key]) <= index and key not in kept]:
-                self._unbind(key)
-                del made[key]
+            holds[name] = made & set(self.env)
+        for key in set().union(*holds.values()) - kept - given:
+            self._unbind(key)
 
     def _run(self, node: Node, batch: int, before: Node | None) -> None:
         if node.unfolded:
+            last = {key: child for child in node.children for key in self._read(child)}
             for child, previous in zip(node.children, [None, *node.children]):
                 self._run_copies(child, batch, previous)
+                if previous is not None and last.get(id(previous.output), child) is child:
+                    self._unbind(id(previous.output))
             self._bind(node.output, self._value(node.children[-1].output))
         elif node.copies > 1:
             self._run_copies(node, batch, before)
@@ -174,7 +186,7 @@ class Forward:
             for value in entries.values():
                 self._keep(value.storage, node)
             self.keeping = False
-        self._frame(node.children, family(node.exit), batch)
+        self._frame(node.children, family(node.exit), batch, entry)
         if again:
             self.keeping = True
             self.tape.append(Again(node, entries, self._value(node.exit), batch, self.at))
@@ -193,7 +205,7 @@ class Forward:
                 size = plain(entry.elements) * sent * self.plan.width
                 self._bind(entry, Value(Storage(size), size))
                 outside = self._gather(child, entry, batch, sent)
-                self._frame(child.children, family(child.exit), sent)
+                self._frame(child.children, family(child.exit), sent, entry)
                 for key, value in outside.items():
                     self._unbind(key)
                     self.env[key] = value
@@ -299,7 +311,8 @@ class Forward:
             pending = [step]
             while pending:
                 node = pending.pop()
-                pending += node.children
+                if not node.inline or node is not step:  # else they are steps of their own
+                    pending += node.children
                 for tensor in (*node.inputs, *(() if node is step else (node.exit,))):
                     found |= origins(tensor)
             self.reads[id(step)] = found - self._produced(step)

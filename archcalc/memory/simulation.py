@@ -125,7 +125,9 @@ class _Step(Forward):
             value.storage.bytes = 0
             self.env[id(x)] = value
         outputs = {key for y in self.graph.outputs.values() for key in origins(y)}
-        self._frame(self.graph.nodes, outputs, self.graph.batch)
+        alone = len(self.graph.inputs) == 1
+        entry = next(iter(self.graph.inputs.values())) if alone else None
+        self._frame(self.graph.nodes, outputs, self.graph.batch, entry)
         results = [self._value(y) for y in self.graph.outputs.values()]
         if not self.plan.training:
             return results, []
@@ -197,7 +199,8 @@ class _Step(Forward):
             self.heap.hold(value.storage)
         tape, self.tape = self.tape, []
         at, self.at = self.at, entry.at
-        self._frame(entry.node.children, family(entry.node.exit), entry.batch)
+        inputs = entry.node.inputs
+        self._frame(entry.node.children, family(entry.node.exit), entry.batch, inputs[0] if inputs else None)
         self.at = at
         output = self._value(entry.node.exit)
         for key in list(self.env):
