@@ -16,6 +16,8 @@ class AttentionMemory(Layer):
         head: features of a head; the rest as the layer's arguments.
     """
 
+    lets_go_early = True
+
     heads: int
     head: int
     causal: bool
@@ -70,7 +72,7 @@ class AttentionMemory(Layer):
         """Whether one kernel computes scores and weighted values without keeping the scores."""
         if how.attention is not None or not self.is_multihead_attention():
             return how.attention == "flash"
-        return self.relbias is None and (how.gpu or not self.dropout)
+        return self.relbias is None and (how.gpu or not self.dropout or not how.keeps)
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
         """What the scores' kernel needs, and copies of queries, keys and values."""
@@ -80,4 +82,20 @@ class AttentionMemory(Layer):
         sizes = (rows * plain(self.heads), plain(x.shape[-2]), plain(keys.shape[-2]), plain(self.head))
         given = plain(x.elements) * how.batch + sum(plain(product(s)) for s in self.params(x).values())
         late = plain(product(x.shape[-1:]) * self.heads * self.head)  # of the projection back, which comes first
-        return scores_passing(how, sizes, kept, self._fused(how), bool(self.dropout), (given - late) * how.width)
+        if self._fused(how) and self.is_multihead_attention() and self.kv is None and not (how.keeps or how.gpu):
+            return self._fast(rows, how.width, x), 0
+        return scores_passing(
+            how, sizes, kept, self._fused(how), bool(self.dropout) and how.keeps, (given - late) * how.width
+        )
+
+    def _fast(self, rows: int, width: int, x: Tensor) -> int:
+        """Forward at inference, where PyTorch computes the scores of torch.nn.MultiheadAttention one by one.
+
+        Source: aten/src/ATen/native/transformers/attention.cpp.
+        """
+        positions = plain(x.shape[-2])
+        projected = 3 * rows * positions * plain(self.heads * self.head) * width
+        scores = rows * plain(self.heads) * positions**2 * width
+        masked = self.causal or self.window is not None
+        masks = (1 + 2 * width) * positions**2 if masked else 0  # of bytes, and of numbers for the softmax
+        return max(2 * projected, projected + scores * (1 + masked)) + masks - projected // 3

@@ -76,6 +76,8 @@ class Layer:
     numeric: ClassVar[bool] = True
     # True: the gradient of the output is that of each input, and takes no memory of its own.
     hands_on: ClassVar[bool] = False
+    # True: backward lets the gradient of the output go before the most is needed, unless others read it too.
+    lets_go_early: ClassVar[bool] = False
     # True: a view of the input's memory only where its elements lie in the order of the axes, else a copy.
     wants_order_to_share: ClassVar[bool] = False
     # True: the elements of the output lie in memory in the order of the input's.

@@ -237,6 +237,10 @@ class LocalResponseNorm(Layer):
         padded = elements // plain(y.shape[0]) * (plain(y.shape[0]) + plain(self.size) - 1)
         return how.first(Saved((0,), extra={"squares": padded, "energy": elements, "divisor": elements}))
 
+    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
+        """What would be kept in training: the squares' mean, scaled and shifted."""
+        return (0 if how.keeps else 2 * how.batch * plain(y.elements) * how.width), 0
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         plain = given(alpha=(self.alpha, 1e-4), beta=(self.beta, 0.75), k=(self.k, 1.0))

@@ -209,7 +209,8 @@ class Recurrent(Layer):
         kept = self._kept_by_steps(how, x) // (self.layers * self.directions * how.width)
         second = (3 if x.shape[0] > 1 else 1) * weights
         backward = max(second, 2 * rows * gates + weights - kept) - counted
-        return rows * gates * how.width, max(backward, rows * gates - kept) * how.width
+        joined = 0 if how.keeps else rows * hidden  # the states of all steps, before they are one tensor
+        return (rows * gates + joined) * how.width, max(backward, rows * gates - kept) * how.width
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -308,13 +309,15 @@ class LSTM(Recurrent):
         for index in reversed(range(len(widths))):
             features = widths[index]
             filled = row(gates) * (features + hidden) + gates
-            forward = max(forward, room + 4 * filled)
+            read = gates * (up(features) + up(hidden)) + (rows + how.batch) * row(max(features, hidden))
+            forward = max(forward, room + 4 * (filled if how.keeps else rows * features + read + gates))
             blocks = sum(gates * up(size) for size in (features, hidden) if size % BLOCK)
             copy = rows * hidden if index == len(widths) - 1 and steps > 1 and how.batch > 1 else 0
             sums = 0 if self.bias else gates  # of the two biases; with them, one is not there yet
             own = copy + 4 * state + sums + rows * features + learned[index] + blocks + filled
-            backward = max(backward, room + 4 * own - released)
-            released += self.directions * (self._workspace(how, steps, features) - 4 * learned[index])
+            for _ in range(self.directions):
+                backward = max(backward, room + 4 * own - released)
+                released += self._workspace(how, steps, features) - 4 * learned[index]
         counted = rows * widths[0] * how.needs[0] + self.directions * sum(learned)
         return forward, backward - 4 * counted
 

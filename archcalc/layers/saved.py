@@ -17,11 +17,12 @@ class Saving:
         gpu: whether PyTorch's CUDA kernels run, which keep masks as bytes and attention fused.
         attention: "flash" or "math" where that is forced, else what PyTorch picks.
         threads: of the CPU; one has kernels of its own.
+        keeps: whether it runs in training; else what it would keep is let go at once.
         orders: the axes of each input as they lie in memory, the batch among them; () where they lie in their
             order, None where it is not known.
     """
 
-    __slots__ = ("attention", "batch", "gpu", "needs", "orders", "threads", "width")
+    __slots__ = ("attention", "batch", "gpu", "keeps", "needs", "orders", "threads", "width")
 
     def __init__(
         self,
@@ -31,6 +32,7 @@ class Saving:
         gpu: bool = False,
         attention: str | None = None,
         threads: int = 2,
+        keeps: bool = True,
         orders: tuple[tuple[int, ...] | None, ...] = (),
     ) -> None:
         self.needs = needs
@@ -39,6 +41,7 @@ class Saving:
         self.gpu = gpu
         self.attention = attention
         self.threads = threads
+        self.keeps = keeps
         self.orders = orders
 
     def first(self, saved: Saved) -> Saved:

@@ -114,6 +114,8 @@ def scores_passing(
     else:
         forward = asked if dropout else pairs
         backward = pairs + known - 2 * asked if dropout else max(pairs + known, 2 * pairs - asked) - 2 * asked
+    if not how.keeps:  # the copies of the inputs have been used, and two outputs are not there yet
+        forward += all_kept - kept.get("inputs by position", 0) - (0 if fused else 2 * asked)
     together = projected - all_kept + kept.get("inputs by position", 0)
     return forward, max(backward + asked - counted, together)
 

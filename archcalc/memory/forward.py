@@ -235,11 +235,15 @@ class Forward:
         if needs is not None or not self.plan.training:
             how = Saving(
                 needs or (False,) * max(1, len(inputs)), batch, self.plan.width, self.plan.gpu, self.plan.attention,
-                self.plan.threads, tuple(value.order for value in inputs),
+                self.plan.threads, needs is not None and self.keeping, tuple(value.order for value in inputs),
             )  # fmt: skip
             saved = layer.saved(how, node.exit, *node.inputs)
             if self.peaks:
                 passing = layer.passing(how, node.exit, *node.inputs)
+                if not how.keeps:
+                    copied = [self._read_as(node, index, value) for index, value in enumerate(inputs)]
+                    more = sum(copy.bytes for copy, value in zip(copied, inputs) if copy is not value.storage)
+                    passing = (passing[0] + more, passing[1])
         kept: list[Storage] = [self._keep(storage, node) for storage in samples]
         if needs is not None and self.keeping:
             kept += [self._keep(self._read_as(node, index, inputs[index]), node) for index in saved.inputs]

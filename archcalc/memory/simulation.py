@@ -227,7 +227,8 @@ class _Step(Forward):
             storage = given if same else Storage(value.bytes)
             self.heap.hold(storage)
             new.append((value, storage))
-        self._moment("backward", node, self._learn(node) + ran.passing)
+        shared = given.bytes if layer.lets_go_early and given.holders > 1 else 0
+        self._moment("backward", node, self._learn(node) + ran.passing + shared)
         for value, storage in new:
             self._give(gradients, value, storage)
             self.heap.drop(storage)

@@ -1,6 +1,6 @@
-"""Predicted memory of a training step beside what PyTorch's allocator recorded on the CPU. Run by hand:
+"""Predicted memory of a training step, and of inference, beside what PyTorch's allocator recorded on the CPU. By hand:
 
-    .venv/bin/python tests/benchmarks/memory.py [SPEC...] [--optimizer adam] [--batch 2] [--most 2500]
+    .venv/bin/python tests/benchmarks/memory.py [SPEC...] [--optimizer adam] [--batch 2] [--threads 2] [--most 2500]
 
 Networks that are predicted to take more than `--most` megabytes are left out. Needs `archcalc[torch]`.
 """
@@ -47,29 +47,35 @@ def main() -> None:
     parser.add_argument("specs", nargs="*")
     parser.add_argument("--optimizer", default="adam")
     parser.add_argument("--batch", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--most", type=int, default=2500)
     given = parser.parse_args()
     warnings.simplefilter("ignore")
-    torch.set_num_threads(1)
-    apart = []
-    print(f"{'':24}{'forward end':>14}{'apart':>9}{'peak':>16}{'apart':>9}   predicted peak in")
+    torch.set_num_threads(given.threads)
+    apart, inference = [], []
+    print(f"{'':22}{'forward end':>14}{'apart':>9}{'peak':>15}{'apart':>9}{'inference':>13}{'apart':>9}")
     for spec in given.specs or sorted(map(str, SPECS.glob("*.yaml"))):
         try:
             graph = load_graph(spec, batch=given.batch)
         except SpecError:
             continue
-        run = simulate(graph, Plan(training=True, optimizer=given.optimizer))
+        run = simulate(graph, Plan(training=True, optimizer=given.optimizer, threads=given.threads))
         if run.peak > given.most * 10**6 or not run.parameters:
             continue
         end, peak = measured(Session(graph, Setup(train=True, optimizer=given.optimizer), CPU))
         apart.append(run.peak / peak - 1)
-        moment = run.peak_moment
-        where = moment.node.id if moment.node else ""
+        forward = Session(graph, Setup(), CPU)
+        forward.run()
+        least = peak_bytes(forward.run, CPU, forward.held())
+        inference.append(simulate(graph, Plan(threads=given.threads)).peak / least - 1)
         print(
-            f"{graph.model:24}{end:14,}{run.forward_end / end - 1:9.3%}{peak:16,}{apart[-1]:9.2%}   {moment.phase} {where}",
+            f"{graph.model:22}{end:14,}{run.forward_end / end - 1:9.3%}{peak:15,}{apart[-1]:9.2%}"
+            f"{least:13,}{inference[-1]:9.2%}",
             flush=True,
         )
-    print(f"mean {statistics.mean(map(abs, apart)):.2%}, worst {max(apart, key=abs):.2%}, {len(apart)} networks")
+    for name, found in (("training peak", apart), ("inference peak", inference)):
+        mean, worst = statistics.mean(map(abs, found)), max(found, key=abs)
+        print(f"{name}: mean {mean:.2%}, worst {worst:.2%}, {len(found)} networks")
 
 
 if __name__ == "__main__":

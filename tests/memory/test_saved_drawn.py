@@ -44,9 +44,11 @@ def test_drawn_arguments(op: str) -> None:
         if graph is None:
             continue
         try:
-            assert difference(graph) == 0, graph.document.source.text
-        except ValueError as error:  # batchnorm trains on no single value
-            assert "Expected more than 1 value per channel" in str(error)
+            apart = difference(graph)
+        except ValueError:
+            assert op == "batchnorm"  # it trains on no single value
+            continue
+        assert apart == 0, graph.document.source.text
         compared += 1
         if compared == 6:
             break

@@ -1,0 +1,110 @@
+"""What kernels need in passing: peaks of small networks of one kind are those of PyTorch's allocator, over drawn shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+import pytest
+import torch
+
+from archcalc.diagnostics import Source, SpecError
+from archcalc.memory.plan import Plan
+from archcalc.memory.simulation import simulate
+from archcalc.network.load import Graph, build_graph
+from archcalc.pytorch.memory import peak_bytes
+from archcalc.pytorch.profile import Session
+from archcalc.pytorch.setup import Setup
+
+CPU = torch.device("cpu")
+
+
+def convolutions(rng: Random) -> str:
+    size = rng.choice([17, 24, 40])
+    lines = [f"conv {rng.choice([16, 24, 40])} kernel=3 padding=1", "relu"]
+    kernel = rng.choice([1, 3, 5])
+    lines.append(f"conv {rng.choice([16, 32, 50])} kernel={kernel} stride={rng.choice([1, 2])} padding={kernel // 2}")
+    depthwise = rng.choice([3, 5, 7])
+    lines += ["batchnorm", f"conv cin kernel={depthwise} groups=cin padding={depthwise // 2}"]
+    return f"input: [{rng.choice([1, 3, 8])}, {size}, {size}], layers: [{', '.join(lines)}]"
+
+
+def channels_last(rng: Random) -> str:
+    width, kernel = rng.choice([64, 96]), rng.choice([3, 7])
+    return (
+        f"input: [3, 96, 96], layers: [conv {width} kernel=4 stride=4, rearrange 'c h w -> h w c', layernorm,"
+        f" rearrange 'h w c -> c h w', conv {width} kernel={kernel} padding={kernel // 2} groups={width},"
+        f" conv {2 * width} kernel=2 stride=2, rearrange 'c h w -> h w c', layernorm, linear 10]"
+    )
+
+
+def transposed(rng: Random) -> str:
+    kernel = rng.choice([2, 3])
+    return (
+        f"input: [16, 14, 14], layers: [conv {rng.choice([32, 64])} kernel=3, relu,"
+        f" convtranspose {rng.choice([16, 32])} kernel={kernel} stride={rng.choice([1, 2])}, conv 16 kernel=3]"
+    )
+
+
+def lstms(rng: Random) -> str:
+    given = (
+        f"lstm {rng.choice([20, 64, 100])} layers={rng.choice([1, 2])} bidirectional={rng.choice(['true', 'false'])}"
+    )
+    return f"input: [{rng.choice([5, 30])}, {rng.choice([10, 64, 150])}], layers: [{given}, linear 8]"
+
+
+def attentions(rng: Random) -> str:
+    width, heads = rng.choice([64, 128]), rng.choice([2, 4])
+    more = rng.choice(["", " causal=true", " window=8", " dropout=0.1", f" kv_heads={heads // 2} causal=true"])
+    given = f"layernorm, attention {heads}{more}"
+    return f"input: [{rng.choice([100, 200])}, {width}], layers: [linear {width}, residual: [{given}], linear 8]"
+
+
+def tied(rng: Random) -> str:
+    words = rng.choice([300, 1000])
+    return (
+        f"input: [16], layers: [embedding {words} dim=32 name=e, linear 32, linear {words} bias=false tie=e],"
+        " loss: crossentropy"
+    )
+
+
+KINDS = (convolutions, channels_last, transposed, lstms, attentions, tied)
+
+
+def drawn(kind: Callable[[Random], str], seed: int) -> Graph:
+    rng = Random(f"{kind.__name__}{seed}")
+    while True:
+        try:
+            text = f"{{model: m, {kind(rng)}}}"
+            return build_graph(Source("t.yaml", text), batch=rng.choice([2, 3, 8]))
+        except SpecError:
+            continue
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_training(kind: Callable[[Random], str], optimizer: str) -> None:
+    for seed in range(5):
+        graph = drawn(kind, seed)
+        session = Session(graph, Setup(train=True, optimizer=optimizer), CPU)
+        session.run()
+        measured = peak_bytes(session.run, CPU, session.held())
+        plan = Plan(training=True, optimizer=optimizer, threads=torch.get_num_threads())
+        text = graph.document.source.text
+        assert simulate(graph, plan).peak == pytest.approx(measured, rel=0.03), (text, graph.batch)
+
+
+# What oneDNN's LSTM works in when nothing is kept was not found out to the byte.
+APART = {lstms: 0.1}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_inference(kind: Callable[[Random], str]) -> None:
+    for seed in range(5):
+        graph = drawn(kind, seed)
+        session = Session(graph, Setup(), CPU)
+        session.run()
+        measured = peak_bytes(session.run, CPU, session.held())
+        text = graph.document.source.text
+        found = simulate(graph, Plan(threads=torch.get_num_threads())).peak
+        assert found == pytest.approx(measured, rel=APART.get(kind, 0.03)), text
