@@ -17,7 +17,7 @@ def resized(graph: Graph, sizes: Mapping[str, int]) -> Graph:
     given = {**graph.given, **dims}
     findings = Findings()
     settings = settle(graph.document, graph.variant, given, findings)
-    return graph_of(graph.document, settings, graph.variant, given, sizes.get(BATCH, graph.batch), findings)
+    return graph_of(graph.document, graph.steps, settings, graph.variant, given, sizes.get(BATCH, graph.batch), findings)
 
 
 def size_of(graph: Graph, name: str) -> int:

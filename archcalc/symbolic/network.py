@@ -186,6 +186,7 @@ def closed_form(
         size = symbols.get(BATCH, batch) if BATCH not in settings.values else batch
         graph = graph_of(
             document,
+            plain.steps,
             settings,
             variant,
             given,

@@ -82,7 +82,7 @@ def _error(model: Model, more: int) -> Diagnostic | None:
     }
     settings = Settings(graph.settings.values, graph.settings.dims, inputs)
     try:
-        graph_of(graph.document, settings, graph.variant, graph.given, graph.batch, Findings())
+        graph_of(graph.document, graph.steps, settings, graph.variant, graph.given, graph.batch, Findings())
     except SpecError as error:
         return error.diagnostics[0]
     return None
