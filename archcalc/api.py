@@ -18,7 +18,7 @@ from archcalc.memory.plan import ATTENTION, OPTIMIZERS, WIDTHS, Plan
 from archcalc.memory.run import Run
 from archcalc.memory.simulation import simulate
 from archcalc.network.graph import Node
-from archcalc.network.load import Graph, build_graph, load_graph
+from archcalc.network.load import Graph, build_graph, graph_at, load_graph
 from archcalc.network.parameters import named_parameters
 from archcalc.network.paths import depth
 from archcalc.reports import json as json_report
@@ -118,6 +118,27 @@ class Network:
         self._costs = Costs(graph, useful=causal == "half")
         self.model = graph.model
         self.batch = graph.batch
+
+    def at(self, *, batch: int | None = None, **settings: Any) -> Network:
+        """The same network at other settings; the spec is not read again.
+
+        Args:
+            batch: the batch size; as it is when None.
+            settings: values of hparams and dims; those given before stay.
+
+        Raises:
+            SpecError: there is no such network.
+            RequestError: a setting does not exist.
+
+        >>> net = load("specs/vit.yaml")
+        >>> [net.at(depth=depth).params for depth in (6, 12)]
+        [44040424, 86567656]
+        """
+        graph = self.graph
+        given = {**graph.given, **_texts(settings)}
+        causal = "half" if self._costs.useful else "dense"
+        size = graph.batch if batch is None else batch
+        return Network(graph_at(graph.document, graph.steps, graph.variant, given, size), causal)
 
     @property
     def graph(self) -> Graph:

@@ -85,11 +85,16 @@ def build_graph(
     source: Source, variant: str | None = None, given: Mapping[str, str] | None = None, batch: int = 1
 ) -> Graph:
     """As `load_graph`, from a source already read."""
-    if not 1 <= batch < 2**40:
-        raise RequestError(f"the batch is a whole number from 1, not {batch}")
+    check_batch(batch)
     findings = Findings()
     document = parsed(source, findings)
     return document_graph(document, variant, given or {}, batch, findings)
+
+
+def check_batch(batch: int) -> None:
+    """Raises `RequestError` for what is no batch size."""
+    if not 1 <= batch < 2**40:
+        raise RequestError(f"the batch is a whole number from 1, not {batch}")
 
 
 def parsed(source: Source, findings: Findings) -> Document:
@@ -107,6 +112,14 @@ def document_graph(
     """As `load_graph`, from a document; `findings` holds what was wrong with it so far."""
     settings = settle(document, variant, given, findings)
     steps = resolve(document, findings)
+    return graph_of(document, steps, settings, variant, given, batch, findings)
+
+
+def graph_at(document: Document, steps: list[Step], variant: str | None, given: Mapping[str, str], batch: int) -> Graph:
+    """As `document_graph`, from a document that was resolved before, for whatever settings."""
+    check_batch(batch)
+    findings = Findings()
+    settings = settle(document, variant, given, findings)
     return graph_of(document, steps, settings, variant, given, batch, findings)
 
 
