@@ -27,6 +27,20 @@ STATIC = (
     ["schema"],
     ["memory", "specs/gpt2.yaml", "--device", "h100"],
     ["memory", "specs/resnet152.yaml", "--format", "json"],
+    [
+        "sweep",
+        "specs/vit.yaml",
+        "--set",
+        "depth=1,2",
+        "--show",
+        "params,memory,time",
+        "--device",
+        "h100",
+        "--plot",
+        "macs,params",
+    ],
+    ["sweep", "specs/vit.yaml", "--set", "depth=1..300", "--format", "csv"],
+    ["fit", "specs/vit.yaml", "--vary", "depth", "--max", "params=25M"],
     ["shapes", "--help"],
     ["build", "specs/resnet18.yaml"],
     ["build", "specs/resnet18.yaml", "--format", "state-dict"],
@@ -87,6 +101,16 @@ def test_sympy_stays_in_its_room():
     users = [path for path in PACKAGE.rglob("*.py") if "sympy" in imports(path.read_text(encoding="utf-8"))]
     assert users
     assert {room(path) for path in users} == {"symbolic"}
+
+
+@pytest.mark.parametrize(("library", "file"), [("plotille", "plot.py"), ("matplotlib", "figure.py")])
+def test_what_draws_stays_in_its_file(library, file):
+    users = [
+        path
+        for path in PACKAGE.rglob("*.py")
+        if any(name.split(".")[0] == library for name in imports(path.read_text(encoding="utf-8")))
+    ]
+    assert users == [PACKAGE / "reports" / "sweep" / file]
 
 
 def test_python_interface_is_light():

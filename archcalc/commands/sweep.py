@@ -20,7 +20,8 @@ from archcalc.sweep.results import Results, sides
 from archcalc.terminal import show, wants_color, write
 
 FORMATS = ("text", "json", "jsonl", "csv", "markdown")
-_MOST = 10_000_000
+_MOST = 1_000_000
+_USUAL_ROWS = 60
 # From this many points on a run takes long enough for a progress bar.
 _MANY = 2000
 
@@ -108,10 +109,12 @@ def command(
     if format == "jsonl":
         return _stream(outcomes, wanted)
     results = Results(list(outcomes), wanted, conditions, drawn)
-    rows = _rows(results, front, sort, number, format)
+    rows = _rows(results, front, sort)
+    most = _USUAL_ROWS if number is None and format == "text" else number
+    cut = max(0, len(rows) - most) if most else 0
     if output:
         figure.draw(results, output)
-    _print(results, rows, format, color)
+    _print(results, rows[: len(rows) - cut], cut, format, color)
     return 0 if any(one.is_valid for one in results.outcomes) else 1
 
 
@@ -176,17 +179,16 @@ def _stream(outcomes: Iterator[Outcome], wanted: Sequence[Measure]) -> int:
     return status
 
 
-def _rows(results: Results, front: bool, sort: str | None, number: int | None, format: str) -> list[int]:
+def _rows(results: Results, front: bool, sort: str | None) -> list[int]:
     """Which outcomes are shown, in order."""
     rows = [index for index in range(len(results.outcomes)) if results.front[index] or not front]
     if sort:
         infinite = float("inf")
         rows.sort(key=lambda index: results.outcomes[index].values.get(sort, infinite))
-    most = 60 if number is None and format == "text" else number
-    return rows[:most] if most else rows
+    return rows
 
 
-def _print(results: Results, rows: list[int], format: str, color: str) -> None:
+def _print(results: Results, rows: list[int], cut: int, format: str, color: str) -> None:
     if format != "text":
         from archcalc.reports.sweep import machine
 
@@ -201,4 +203,4 @@ def _print(results: Results, rows: list[int], format: str, color: str) -> None:
 
         show(Scatter(results), color)
         write("\n")
-    show(text.table(results, rows, rule), color)
+    show(text.table(results, rows, cut, rule), color)

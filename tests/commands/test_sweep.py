@@ -139,7 +139,7 @@ def test_time_needs_a_device():
         (["specs/none.yaml"], "none.yaml"),
         ([VIT, "--device", "h1000"], "did you mean `h100`"),
         ([VIT, "--device", "v100", "--dtype", "bf16"], "has no bf16"),
-        ([VIT, "--set", "width=1..999999", "--set", "depth=1..999999"], "more than 10,000,000"),
+        ([VIT, "--set", "width=1..999999", "--set", "depth=1..999999"], "more than 1,000,000"),
     ],
 )
 def test_refusals(arguments, says):

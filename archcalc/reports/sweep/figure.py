@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from archcalc.diagnostics import RequestError
 from archcalc.reports.sweep import words
 from archcalc.reports.sweep.plot import Scale, coordinates
 from archcalc.sweep.results import Results
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 KINDS = (".svg", ".png", ".pdf")
 # Tell apart in grey and for the colour-blind.
 _POINT, _FRONT = "#72b7b2", "#b2396b"
-# So many points of the front have their settings beside them.
-_LABELS = 12
+# How far apart, as a share of the width, points of the front are that have their settings beside them.
+_APART = 0.09
 
 
 def check(path: str) -> None:
@@ -54,7 +58,7 @@ def draw(results: Results, path: str) -> None:
         unit = scale.side.unit
         axis.set_major_formatter(FuncFormatter(lambda value, _, unit=unit: words.shown(value, unit)))
         set_label(scale.name)
-    _annotate(results, axes)
+    _annotate(results, scales[0], axes)
     facts = ", ".join((words.count(results), *words.conditions(results)))
     axes.set_title(f"{words.title(results)}\n{facts}", loc="left", fontsize=10)
     axes.grid(alpha=0.25, which="both")
@@ -65,13 +69,23 @@ def draw(results: Results, path: str) -> None:
         raise RequestError(f"cannot write {path}: {error.strerror or error}") from None
 
 
-def _annotate(results: Results, axes: object) -> None:
+def _annotate(results: Results, scale: Scale, axes: Axes) -> None:
     """Write beside points of the front what they are, as far as there is room."""
     assert results.drawn is not None
     x, y = results.drawn
-    marked = [one for one, on_front in zip(results.outcomes, results.front) if on_front]
-    for one in marked[:: max(1, -(-len(marked) // _LABELS))]:
-        label = results.label(one)
-        axes.annotate(  # type: ignore[attr-defined]
-            label, (x.of(one), y.of(one)), textcoords="offset points", xytext=(6, -10), fontsize=7, color=_FRONT
+    marked = {x.of(one): one for one, on_front in zip(results.outcomes, results.front) if on_front}
+    last = -1.0
+    for value in sorted(value for value in marked if value is not None):
+        place = scale.place(value)
+        if place - last < _APART:
+            continue
+        last, is_left = place, place < 0.5
+        axes.annotate(
+            results.label(marked[value]),
+            (value, y.of(marked[value])),
+            textcoords="offset points",
+            xytext=(7, -10) if is_left else (-7, 5),
+            ha="left" if is_left else "right",
+            fontsize=7,
+            color=_FRONT,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
 from rich.style import Style
@@ -14,14 +14,14 @@ from archcalc.sweep.evaluate import Outcome
 from archcalc.sweep.results import Results
 
 
-def table(results: Results, rows: Iterable[int], rule: bool = True) -> RenderableType:
+def table(results: Results, rows: Sequence[int], cut: int = 0, rule: bool = True) -> RenderableType:
     """The rows of these outcomes.
 
     Args:
         rows: indices of what is shown, in order.
+        cut: how many more there are.
         rule: draw lines.
     """
-    rows = list(rows)
     several, batches = len(results.models) > 1, len(results.batches) > 1
     columns = [
         Column(""),
@@ -32,7 +32,7 @@ def table(results: Results, rows: Iterable[int], rule: bool = True) -> Renderabl
     ]  # fmt: skip
     cells = [_cells(results, index, several, batches) for index in rows]
     title = Line(words.title(results), ", ".join((words.count(results), *words.conditions(results))))
-    return Group(title, "", Columns(columns, cells, rule), *([] if rule else [""]), *_notes(results, len(rows)))
+    return Group(title, "", Columns(columns, cells, rule), *([] if rule else [""]), *_notes(results, cut))
 
 
 def _cells(results: Results, index: int, several: bool, batches: bool) -> tuple[list[str], Style | None]:
@@ -54,9 +54,9 @@ def _values(results: Results, one: Outcome) -> list[str]:
     return [words.shown(one.values[measure.name], measure.unit) for measure in results.measures]
 
 
-def _notes(results: Results, rows: int) -> Iterator[RenderableType]:
-    if rows < len(results.outcomes):
-        yield Parts([f"{len(results.outcomes) - rows:,} more rows: -n 0 shows all, --format csv writes them"], DIM)
+def _notes(results: Results, cut: int) -> Iterator[RenderableType]:
+    if cut:
+        yield Parts([f"{cut:,} more rows: -n 0 shows all, --format csv writes them"], DIM)
     if results.drawn is not None:
         yield Wrapped(words.front(results.drawn), DIM)
     for sentence in words.refusals(results):
