@@ -116,5 +116,7 @@ def guarded(command: _F) -> _F:
         except RequestError as error:
             complain(f"archcalc: {error}", kwargs.get("color", "auto"))
             return 2
+        except BrokenPipeError:  # before click takes it for a failure
+            return 0  # the reader has what it wanted
 
     return run  # type: ignore[return-value]

@@ -115,7 +115,7 @@ def command(
     if output:
         figure.draw(results, output)
     _print(results, rows[: len(rows) - cut], cut, format, color)
-    return 0 if any(one.is_valid for one in results.outcomes) else 1
+    return 0 if any(one.is_valid for one in results.outcomes) or not points else 1
 
 
 def _points(
@@ -127,9 +127,9 @@ def _points(
     if path is not None:
         if axes or len(specs) > 1:
             raise RequestError("--grid brings its own settings: leave out --set, and name one spec at most")
-        from archcalc.source import read
-
-        points = read_grid(read(path).text.splitlines(), path, specs[0] if specs else None)
+        points = read_grid(_lines(path), path, specs[0] if specs else None)
+        if not points:
+            raise RequestError(f"{path}: there is no point in it")
     else:
         if not specs:
             raise RequestError("name a spec, or a file of points with --grid")
@@ -140,6 +140,16 @@ def _points(
         check_names(list(grid(specs, [Axis(axis.name, axis.values[:1]) for axis in axes], batches[:1])))
         points = list(grid(specs, axes, batches))
     return shard(points, *_part(part)) if part else points
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        with click.open_file(path, encoding="utf-8") as file:
+            return list(file)
+    except OSError as error:
+        raise RequestError(f"cannot read {path!r}: {(error.strerror or str(error)).lower()}") from None
+    except UnicodeDecodeError:
+        raise RequestError(f"{path}: not text: save the file as UTF-8") from None
 
 
 def _check_axes(axes: Sequence[Axis]) -> None:
@@ -172,11 +182,11 @@ def _stream(outcomes: Iterator[Outcome], wanted: Sequence[Measure]) -> int:
     """Each point as soon as it is computed."""
     from archcalc.reports.sweep import machine
 
-    status = 1
+    found = []
     for one in outcomes:
         write(machine.line(one, wanted))
-        status = 0 if one.is_valid else status
-    return status
+        found.append(one.is_valid)
+    return 0 if any(found) or not found else 1
 
 
 def _rows(results: Results, front: bool, sort: str | None) -> list[int]:

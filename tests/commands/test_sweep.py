@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import subprocess
 import sys
 
 import pytest
 
 from archcalc.cli import main
 from tests.commands.test_shapes import run
+from tests.conftest import ROOT
 
 VIT = "specs/vit.yaml"
 GRID = ("--set", "width=96..384:96", "--set", "depth=1,2")
@@ -60,6 +63,26 @@ def test_the_grid_can_be_split(tmp_path):
     ]
     assert sorted("".join(parts).splitlines()) == sorted(whole.splitlines())
     assert len(whole.splitlines()) == 16
+
+
+def test_a_part_of_few_points_may_be_empty():
+    for format in ("text", "json", "jsonl", "csv", "markdown"):
+        done = run("sweep", VIT, "--shard", "3/8", "--format", format)
+        assert done.returncode == 0
+        assert format != "json" or json.loads(done.stdout)["points"] == []
+
+
+def test_a_reader_that_has_enough():
+    command = f"{sys.executable} -m archcalc sweep {VIT} --set width=12..1200:12 --set depth=1..20 --format jsonl"
+    done = subprocess.run(
+        f"{command} | head -n 1; exit ${{PIPESTATUS[0]}}",
+        shell=True,
+        executable="/bin/bash",
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 1)
 
 
 def test_what_is_not_possible_stays_with_its_reason():
@@ -136,6 +159,8 @@ def test_time_needs_a_device():
         ([VIT, "--shard", "4/3"], "I from 1 to N"),
         ([VIT, "--grid", "missing.jsonl"], "missing.jsonl"),
         ([VIT, "--grid", "specs/vit.yaml"], "not JSON"),
+        ([VIT, "--grid", "specs"], "is a directory"),
+        ([VIT, "--grid", os.devnull], "there is no point in it"),
         (["specs/none.yaml"], "none.yaml"),
         ([VIT, "--device", "h1000"], "did you mean `h100`"),
         ([VIT, "--device", "v100", "--dtype", "bf16"], "has no bf16"),

@@ -30,7 +30,7 @@ def shown(value: float, unit: str) -> str:
 def conditions(results: Results) -> list[str]:
     """How the networks are run, as far as what is shown depends on it."""
     given = results.conditions
-    facts = [] if len(results.batches) > 1 else [f"batch {results.batches[0]}"]
+    facts = [f"batch {results.batches[0]}"] if len(results.batches) == 1 else []
     if any(measure.unit != "count" for measure in results.measures):
         facts.append(given.type)
     if any(measure.name in ("memory", "step_time") for measure in results.measures):
@@ -42,7 +42,8 @@ def conditions(results: Results) -> list[str]:
 
 def title(results: Results) -> str:
     """The model, or how many there are."""
-    return results.models[0] if len(results.models) == 1 else f"{len(results.models)} models"
+    models = len(results.models)
+    return results.models[0] if models == 1 else f"{models} models" if models else "nothing to compute"
 
 
 def count(results: Results) -> str:
@@ -75,7 +76,7 @@ def refusals(results: Results) -> Iterator[str]:
     for found in list(places.values())[:_PLACES]:
         first = results.outcomes[found[0]]
         more = f" and {len(found) - 1:,} more" if len(found) > 1 else ""
-        place = f", at {first.place}" if first.place else ""
+        place = f", at {first.place}" if first.place and not first.place.startswith("--set") else ""
         label = results.label(first)
         yield f"not possible: {label}{more}: {first.reason}{place}" if label else f"not possible: {first.reason}{place}"
     if len(places) > _PLACES:
