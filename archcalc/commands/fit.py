@@ -6,11 +6,10 @@ import sys
 
 import click
 
+from archcalc.commands import conditions as run
 from archcalc.commands import options
 from archcalc.diagnostics import RequestError
 from archcalc.language.document import parse_amount
-from archcalc.memory.plan import WIDTHS
-from archcalc.prediction.predict import OPTIMIZERS
 from archcalc.sweep.axis import parse_values
 from archcalc.sweep.fit import fit
 from archcalc.sweep.grid import Point
@@ -27,19 +26,7 @@ from archcalc.terminal import show, wants_color, write
               "device time=10ms, step_time; may be given several times.")  # fmt: skip
 @options.settings
 @options.batch
-@click.option(
-    "--dtype",
-    type=click.Choice(tuple(WIDTHS)),
-    help="Type of weights and activations.  [default: the device's, or fp32]",
-)
-@click.option(
-    "--optimizer",
-    type=click.Choice(OPTIMIZERS),
-    default="adam",
-    show_default=True,
-    help="Optimizer of a training step.",
-)
-@click.option("--device", metavar="NAME|FILE", help="What it runs on, as h100: for time and step_time.")
+@run.options
 @click.option("--format", "format", type=click.Choice(("text", "json", "markdown")), default="text", show_default=True,
               help="Form of the output.")  # fmt: skip
 @options.color
@@ -61,7 +48,7 @@ def command(
 
     Exit status 1: not even the smallest does.
     """
-    conditions = options.conditions(dtype, optimizer, device)
+    conditions = run.conditions(dtype, optimizer, device)
     name, equals, values = (part.strip() for part in vary.partition("="))
     if not name or (equals and not values):
         raise RequestError(f"--vary takes a name, or NAME=VALUES as width=64..1024:64, not {vary!r}")

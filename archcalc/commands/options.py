@@ -6,15 +6,12 @@ import contextlib
 import functools
 import importlib.util
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from archcalc.diagnostics import Diagnostic, RequestError, SpecError
 from archcalc.terminal import COLORS, complain
-
-if TYPE_CHECKING:
-    from archcalc.sweep.measures import Conditions
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -50,16 +47,6 @@ symbolic = click.option(
     metavar="NAMES",
     help="Formulas of these hparams and dims, and of batch: seq,batch.",
 )
-
-
-def conditions(dtype: str | None, optimizer: str, device: str | None) -> Conditions:
-    """How networks are run. Raises `RequestError` for an unknown device, or a type it does not compute in."""
-    from archcalc.devices import find  # the static commands need neither
-    from archcalc.sweep.measures import Conditions
-
-    given = Conditions(dtype, optimizer, find(device) if device else None)
-    _ = given.type
-    return given
 
 
 def needs_sympy() -> None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator, Sequence
 
 import click
 
+from archcalc.commands import conditions as run
 from archcalc.commands import options
 from archcalc.diagnostics import RequestError
-from archcalc.memory.plan import WIDTHS
-from archcalc.prediction.predict import OPTIMIZERS
-from archcalc.sweep.axis import Axis, parse_axis, parse_batches
+from archcalc.sweep.axis import Axis, parse_axes, parse_batches
 from archcalc.sweep.evaluate import Outcome, check_names, evaluate
-from archcalc.sweep.grid import Point, grid, read_grid, shard, size
+from archcalc.sweep.grid import Point, grid, parse_part, read_grid, shard, size
 from archcalc.sweep.measures import USUAL, Measure, measures
 from archcalc.sweep.results import Results, sides
 from archcalc.terminal import show, wants_color, write
@@ -38,19 +36,7 @@ _MANY = 2000
               "more of anything else; -NAME or +NAME says otherwise.")  # fmt: skip
 @click.option("--front", is_flag=True, help="Only what is on the Pareto front of --plot.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write the drawing as SVG, PNG or PDF.")
-@click.option(
-    "--dtype",
-    type=click.Choice(tuple(WIDTHS)),
-    help="Type of weights and activations.  [default: the device's, or fp32]",
-)
-@click.option(
-    "--optimizer",
-    type=click.Choice(OPTIMIZERS),
-    default="adam",
-    show_default=True,
-    help="Optimizer of a training step.",
-)
-@click.option("--device", metavar="NAME|FILE", help="What it runs on, as h100: for time and step_time.")
+@run.options
 @click.option("--sort", metavar="NAME", help="Rows in order of this measure, the least first.")
 @click.option("-n", "--number", type=click.IntRange(0), help="Only so many rows, 0 for all.  [default: 60 for people]")
 @click.option(
@@ -89,7 +75,7 @@ def command(
 
     What is not possible stays in the table, with the reason. Exit status 1: no combination is possible.
     """
-    conditions = options.conditions(dtype, optimizer, device)
+    conditions = run.conditions(dtype, optimizer, device)
     points = _points(specs, set, batch, grid, shard)
     if list_:
         for point in points:
@@ -122,7 +108,7 @@ def _points(
     specs: Sequence[str], set: Sequence[str], batch: str, path: str | None, part: str | None
 ) -> Sequence[Point]:
     """The points that are asked for, with their names known to exist where they come from options."""
-    axes = [parse_axis(text) for text in set]
+    axes = parse_axes(set)
     points: Sequence[Point]
     if path is not None:
         if axes or len(specs) > 1:
@@ -134,12 +120,11 @@ def _points(
         if not specs:
             raise RequestError("name a spec, or a file of points with --grid")
         batches = parse_batches(batch)
-        _check_axes(axes)
         if (count := size(specs, axes, batches)) > _MOST:
             raise RequestError(f"{count:,} combinations are more than {_MOST:,}: take larger steps, or fewer names")
         check_names(list(grid(specs, [Axis(axis.name, axis.values[:1]) for axis in axes], batches[:1])))
         points = list(grid(specs, axes, batches))
-    return shard(points, *_part(part)) if part else points
+    return shard(points, *parse_part(part)) if part else points
 
 
 def _lines(path: str) -> list[str]:
@@ -150,21 +135,6 @@ def _lines(path: str) -> list[str]:
         raise RequestError(f"cannot read {path!r}: {(error.strerror or str(error)).lower()}") from None
     except UnicodeDecodeError:
         raise RequestError(f"{path}: not text: save the file as UTF-8") from None
-
-
-def _check_axes(axes: Sequence[Axis]) -> None:
-    names = [axis.name for axis in axes]
-    for name in names:
-        if names.count(name) > 1:
-            raise RequestError(f"--set {name} is given twice: write all its values in one")
-
-
-def _part(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text, re.ASCII)
-    part, parts = map(int, match.groups()) if match else (0, 0)
-    if not 1 <= part <= parts:
-        raise RequestError(f"--shard takes I/N with I from 1 to N, as 3/8, not {text!r}")
-    return part, parts
 
 
 def _progress(outcomes: Iterator[Outcome], total: int) -> Iterator[Outcome]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
@@ -29,6 +29,16 @@ def parse_axis(text: str) -> Axis:
     if not name or not equals or not values:
         raise RequestError(f"--set takes NAME=VALUES, as --set width=128,256, not {text!r}")
     return Axis(name, parse_values(values, name))
+
+
+def parse_axes(texts: Sequence[str]) -> list[Axis]:
+    """Several, each of its own name. Raises `RequestError`."""
+    axes = [parse_axis(text) for text in texts]
+    names = [axis.name for axis in axes]
+    for name in names:
+        if names.count(name) > 1:
+            raise RequestError(f"--set {name} is given twice: write all its values in one")
+    return axes
 
 
 def parse_values(text: str, name: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -77,6 +78,15 @@ def _point(line: str, place: str, spec: str | None) -> Point:
 def _text(value: Any) -> str:
     """A value as `--set` is given it."""
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def parse_part(text: str) -> tuple[int, int]:
+    """`3/8` as the third of eight parts. Raises `RequestError`."""
+    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text, re.ASCII)
+    part, parts = map(int, match.groups()) if match else (0, 0)
+    if not 1 <= part <= parts:
+        raise RequestError(f"--shard takes I/N with I from 1 to N, as 3/8, not {text!r}")
+    return part, parts
 
 
 def shard(points: Sequence[Point], part: int, parts: int) -> Sequence[Point]:

@@ -12,6 +12,7 @@ from rich.segment import Segment
 
 from archcalc.diagnostics import RequestError
 from archcalc.reports.columns import BOLD, DIM
+from archcalc.reports.encoding import can_print
 from archcalc.reports.sweep import words
 from archcalc.sweep.results import Results, Side
 
@@ -83,7 +84,7 @@ class Scatter:
         """The name of the upward side, rows from the top, and the side across under them."""
         margin = max(cell_len(text) for text in self.y.ends)
         width = max(_NARROWEST, min(_WIDEST, options.max_width - margin - 5))
-        rows = self._rows(width, _can_print(options.encoding))
+        rows = self._rows(width, can_print(_FRONT + _BLANK, options.encoding))
         yield Segment(f"  {self.y.name}{self.y.kind}\n", DIM)
         for index, row in enumerate(rows):
             label = self.y.ends[1] if index == 0 else self.y.ends[0] if index == len(rows) - 1 else ""
@@ -119,11 +120,3 @@ def _styled(row: str) -> Iterator[Segment]:
         if index:
             yield Segment(_FRONT, BOLD)
         yield Segment(part)
-
-
-def _can_print(encoding: str) -> bool:
-    try:
-        (_FRONT + _BLANK).encode(encoding)
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
