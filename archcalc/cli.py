@@ -73,7 +73,7 @@ def group(ctx: click.Context) -> None:
     """
     from archcalc.configuration import defaults
 
-    ctx.default_map = defaults()
+    ctx.default_map = defaults(COMMANDS)
 
 
 def main() -> None:

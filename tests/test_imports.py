@@ -70,9 +70,7 @@ def violations(name: str, source: str) -> list[str]:
 
 @pytest.mark.parametrize("path", [p for p in PACKAGE.rglob("*.py") if room(p) in ORDER], ids=str)
 def test_imports_point_down(path):
-    allowed = {"configuration": {"cli"}}  # the settings file is split over the commands that exist
-    found = set(violations(room(path), path.read_text(encoding="utf-8")))
-    assert found <= allowed.get(room(path), set())
+    assert violations(room(path), path.read_text(encoding="utf-8")) == []
 
 
 def test_the_direction_test_can_fail():
