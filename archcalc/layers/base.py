@@ -15,12 +15,6 @@ from archcalc.layers.code import Code
 from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST, Layout, Shape, Tensor
 
-# How PyTorch passes on the sizes that a spec never states.
-INFERRED = (
-    "in_channels", "in_features", "num_features", "input_size", "embed_dim", "num_channels",
-    "normalized_shape", "kdim", "vdim", "batch_first", "d_model",
-)  # fmt: skip
-
 
 class ShapeError(Exception):
     """Input or arguments a layer cannot take.
