@@ -73,10 +73,11 @@ class Names:
         """Add the name of a layer; a clash is an error."""
         scope: Names | None = self
         if not is_identifier(name.text) or name.text in RESERVED or name.text == "input":
-            reason = "has a meaning of its own" if name.text in (*RESERVED, "input") else "is not a name"
-            self.findings.error(
-                "SPC010", f"`{name.text}` {reason}", name, "a name is letters, digits and _, not a digit first"
-            )
+            if name.text in (*RESERVED, "input"):
+                self.findings.error("SPC010", f"`{name.text}` has a meaning of its own", name, "choose another name")
+            else:
+                help = "a name is letters, digits and _, not a digit first"
+                self.findings.error("SPC010", f"`{name.text}` is not a name", name, help)
             return
         if name.text in self.values or name.text in self.arguments:
             what = "an argument of the block" if name.text in self.arguments else "an hparam or dim"
