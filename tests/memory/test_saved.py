@@ -31,6 +31,9 @@ CASES = """
 [3,9,9] | conv 4 kernel=1, maxpool 2, avgpool 2, upsample 2, adaptiveavgpool 3
 [3,9] | conv 4 kernel=1, maxpool 2, avgpool 2, adaptivemaxpool 2
 [3,8,8] | conv 4 kernel=1, pad 1, pad 1 mode=reflect, pad 1 mode=circular, pixelshuffle 2, adaptiveavgpool 1
+[4,6] | linear 6, selu, celu, celu 0.5, hardtanh, hardtanh low=0 high=6, softsign, logsigmoid, exp
+[4,8] | linear 8, glu, linear 8, glu axis=0
+[8,6,6] | conv 8 kernel=1, glu, pixelunshuffle 2, upsample size=5x7, upsample size=4 mode=bilinear
 [3,8,8] | conv 4 kernel=1, channelshuffle 2, adaptivemaxpool 3, pad 1 mode=replicate
 [5] | embedding 10 dim=4, posembed, clstoken, rope, linear 4, posembed kind=sinusoidal
 [4,6] | linear 6, flatten, reshape 4x6, transpose, linear 5, rearrange 'a b -> b a', rearrange 'a b -> (b a)'
