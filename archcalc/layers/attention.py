@@ -57,8 +57,9 @@ class Attention(Layer):
     softcap: float | None = arg(Number, "scores are bounded to ± this", default=None, above=0)
     qknorm: bool = arg(Flag, "RMS norm of queries and keys, learned for each element of a head", default=False)
     dropout: float = arg(Number, "dropout of the attention weights", default=0.0, min=0, max=1)
-    # The size of a head, once the width is known.
+    # The size of a head, and of all heads together, once the width is known.
     _head: int
+    _inner: int
 
     @property
     def label(self) -> str:
@@ -112,7 +113,8 @@ class Attention(Layer):
     def accept(self, x: Tensor) -> None:
         """The width is needed for the size of a head."""
         super().accept(x)
-        self.__dict__["_head"] = x.shape[-1] // self.heads if self.head_dim is None else self.head_dim
+        width, head = x.shape[-1], self.head_dim
+        self._head, self._inner = (width // self.heads, width) if head is None else (head, self.heads * head)
 
     def _check_kv(self, x: Tensor, kv: Tensor) -> None:
         if kv.layout not in (FEATURES_LAST, None) or kv.rank != x.rank or kv.shape[:-2] != x.shape[:-2]:
@@ -131,16 +133,15 @@ class Attention(Layer):
     def _key_heads(self) -> int:
         return self.heads if self.kv_heads is None else self.kv_heads
 
+    @property
+    def _kv_inner(self) -> int:
+        return self._inner if self.kv_heads is None else self.kv_heads * self._head
+
     def is_multihead_attention(self) -> bool:
         """Whether torch.nn.MultiheadAttention computes the same with the same parameters."""
-        return (
-            self.kv_heads in (None, self.heads)
-            and self.head_dim is None
-            and len({self._biased(letter) for letter in "qkvo"}) == 1
-            and self.rope is None
-            and self.softcap is None
-            and not self.qknorm
-        )
+        biases = {self._biased(letter) for letter in "qkvo"}
+        plain = self.head_dim is None and self.rope is None and self.softcap is None and not self.qknorm
+        return plain and len(biases) == 1 and self.kv_heads in (None, self.heads)
 
     @property
     def wants_order(self) -> bool:  # type: ignore[override]
@@ -160,7 +161,7 @@ class Attention(Layer):
         if self.is_multihead_attention():
             return self._multihead_params(width, kv_width)
         shapes: dict[str, Shape] = {}
-        inner, kv_inner = self.heads * self._head, self._key_heads * self._head
+        inner, kv_inner = self._inner, self._kv_inner
         for letter, rows, columns in (("q", inner, width), ("k", kv_inner, kv_width), ("v", kv_inner, kv_width)):
             shapes[f"{letter}_proj.weight"] = (rows, columns)
             if self._biased(letter):
@@ -190,13 +191,10 @@ class Attention(Layer):
 
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
         """Four projections, then scores and their weighted sum of values, all pairs counted."""
-        x = inputs[0]
-        keys = self._keys(x)
-        inner, kv_inner = self.heads * self._head, self._key_heads * self._head
-        queries = product(x.shape[:-2]) * x.shape[-2]
-        projections = (
-            2 * queries * x.shape[-1] * inner + 2 * product(x.shape[:-2]) * keys.shape[-2] * keys.shape[-1] * kv_inner
-        )
+        x, keys = inputs[0], self._keys(inputs[0])
+        lead, inner = product(x.shape[:-2]), self._inner
+        queries = lead * x.shape[-2]
+        projections = 2 * queries * x.shape[-1] * inner + 2 * lead * keys.shape[-2] * keys.shape[-1] * self._kv_inner
         return projections + 2 * queries * keys.shape[-2] * inner
 
     def masked_macs(self, y: Tensor, *inputs: Tensor) -> int:
@@ -204,13 +202,13 @@ class Attention(Layer):
         x = inputs[0]
         queries, keys = x.shape[-2], self._keys(x).shape[-2]
         hidden = queries * keys - visible_scores(queries, keys, self.causal, self.window)
-        return 2 * product(x.shape[:-2]) * hidden * self.heads * self._head
+        return 2 * product(x.shape[:-2]) * hidden * self._inner
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Scores: scaling, softmax, bias, soft cap. Vectors: biases, rotation, norms."""
         x = inputs[0]
         keys, lead = self._keys(x), product(x.shape[:-2])
-        inner, kv_inner = self.heads * self._head, self._key_heads * self._head
+        inner, kv_inner = self._inner, self._kv_inner
         each = _SCORE + (_BIAS if self.relbias is not None else 0) + (_SOFTCAP if self.softcap is not None else 0)
         queries, key_rows = lead * x.shape[-2], lead * keys.shape[-2]
         total = each * queries * keys.shape[-2] * self.heads
@@ -231,7 +229,7 @@ class Attention(Layer):
         """Scores and weighted values twice, as their four gradients; projections as linear layers."""
         x = inputs[0]
         keys, lead = self._keys(x), product(x.shape[:-2])
-        inner, kv_inner = self.heads * self._head, self._key_heads * self._head
+        inner, kv_inner = self._inner, self._kv_inner
         queries = lead * x.shape[-2]
         from_keys = needs[1] if self.kv is not None else needs[0]
         total = queries * x.shape[-1] * inner * (1 + needs[0] + 2)
@@ -252,7 +250,7 @@ class Attention(Layer):
         x, keys = inputs[0], self._keys(inputs[0])
         rows = how.batch * plain(product(x.shape[:-2]))
         queries, keyed = rows * plain(x.shape[-2]), rows * plain(keys.shape[-2])
-        heads, inner, width = plain(self.heads), plain(self.heads * self._head), how.width
+        heads, inner, width = plain(self.heads), plain(self._inner), how.width
         fused = how.attention == "flash"
         if self.is_multihead_attention():
             fused |= how.attention is None and self.relbias is None and (how.gpu or not self.dropout)
@@ -261,7 +259,7 @@ class Attention(Layer):
             mask = width if fused else int(self.relbias is not None)
         else:
             kept, extra, mask = (0,) if self.kv is None else (0, 1), {}, int(not fused)
-            shared = plain(self._key_heads * self._head) if fused else inner
+            shared = plain(self._kv_inner) if fused else inner
             extra["queries, keys and values"] = (queries * inner + 2 * keyed * shared) * width
             if self.qknorm:
                 normed = queries * heads + keyed * plain(self._key_heads)
