@@ -190,7 +190,7 @@ class Binder:
             value = parse_value(scalar)
             if isinstance(value, (Expression, SizeExpression)):
                 if names is not None and isinstance(value, Expression) and value.name and value.name not in known:
-                    names.reference(scalar, "no layer, hparam or argument is named")
+                    names.reference(scalar, in_call=True)
                 check_names(value, known)
             return value
         except SpecError as error:
