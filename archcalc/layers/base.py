@@ -258,20 +258,23 @@ REGISTRY: dict[str, type[Layer]] = {}
 _L = TypeVar("_L", bound=type[Layer])
 
 
-def layer(op: str, first: str | None = None, aliases: tuple[str, ...] = ()) -> Callable[[_L], _L]:
+def layer(
+    op: str, first: str | None = None, aliases: tuple[str, ...] = (), family: str | None = None
+) -> Callable[[_L], _L]:
     """Register a layer class under its name in the language.
 
     Args:
         op: the name.
         first: the key that may be given without its name.
         aliases: other names people use, for a hint.
+        family: what it is listed under; by default the name of its file.
     """
 
     def register(cls: _L) -> _L:
         if op in REGISTRY:
             raise ValueError(f"two layers are named {op}")
         cls.op, cls.first, cls.aliases = op, first, aliases
-        cls.family = cls.__module__.rpartition(".")[2]
+        cls.family = family or cls.__module__.rpartition(".")[2]
         declared: dict[str, Argument] = {}
         for base in reversed(cls.__mro__[:-2]):  # `Layer` itself has none
             for name, value in vars(base).items():
