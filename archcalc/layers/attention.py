@@ -47,6 +47,13 @@ class Attention(Layer):
     rope: float | None = arg(
         Number, "rotary positions with this base, as 10000", default=None, above=0, aliases=("rope_theta",)
     )
+    rope_dim: int | None = arg(
+        Whole,
+        "elements of a head that rotate, the first ones; default: all",
+        default=None,
+        min=2,
+        aliases=("rotary_dim",),
+    )
     window: int | None = arg(
         Whole, "a position sees only those less than this far away", default=None, min=1, aliases=("sliding_window",)
     )
@@ -90,13 +97,7 @@ class Attention(Layer):
                 "kv_heads",
                 "choose a divisor of heads",
             )
-        if self.rope is not None and self._head % 2:
-            raise ShapeError(
-                "SHP106",
-                f"rope pairs the elements of a head, and a head has {self._head}",
-                "rope",
-                "choose heads so that head_dim is even",
-            )
+        self._check_rope()
         if self.kv is not None:
             self._check_kv(x, self.numbers("kv"))
         if self.relbias is not None:
@@ -109,6 +110,19 @@ class Attention(Layer):
                     "use the same heads and positions in both",
                 )
         return x.like(x.shape)
+
+    def _check_rope(self) -> None:
+        if self.rope_dim is not None and self.rope is None:
+            raise ShapeError("SPC004", "`rope_dim` needs `rope`", "rope_dim", "as rope=10000")
+        if self.rope_dim is not None and self.rope_dim > self._head:
+            raise ShapeError("SHP106", f"a head has {self._head} elements, {self.rope_dim} cannot rotate", "rope_dim")
+        if self.rope is not None and self._turned % 2:
+            raise ShapeError(
+                "SHP106",
+                f"rope pairs the elements of a head, and {'a head has' if self.rope_dim is None else 'there are'} {self._turned}",
+                "rope" if self.rope_dim is None else "rope_dim",
+                "choose heads so that head_dim is even" if self.rope_dim is None else "choose an even number",
+            )
 
     def accept(self, x: Tensor) -> None:
         """The width is needed for the size of a head."""
@@ -132,6 +146,10 @@ class Attention(Layer):
     @property
     def _key_heads(self) -> int:
         return self.heads if self.kv_heads is None else self.kv_heads
+
+    @property
+    def _turned(self) -> int:
+        return self._head if self.rope_dim is None else self.rope_dim
 
     @property
     def _kv_inner(self) -> int:
@@ -212,9 +230,11 @@ class Attention(Layer):
         each = SCORE + (_BIAS if self.relbias is not None else 0) + (_SOFTCAP if self.softcap is not None else 0)
         queries, key_rows = lead * x.shape[-2], lead * keys.shape[-2]
         total = each * queries * keys.shape[-2] * self.heads
-        turned = (ROTATION if self.rope is not None else 0) + (4 if self.qknorm else 0)
+        turned = (ROTATION if self.rope is not None and self.rope_dim is None else 0) + (4 if self.qknorm else 0)
         if turned:
             total = total + turned * (queries * inner + key_rows * kv_inner)
+        if self.rope_dim is not None:
+            total = total + ROTATION * self.rope_dim * (queries * self.heads + key_rows * self._key_heads)
         for letter, rows, columns in (
             ("q", queries, inner),
             ("k", key_rows, kv_inner),
@@ -265,7 +285,7 @@ class Attention(Layer):
                 normed = queries * heads + keyed * plain(self._key_heads)
                 extra["norms"] = normed * (2 * plain(self._head) * width + 4)
             if self.rope is not None:
-                extra["angles"] = plain((x.shape[-2] + keys.shape[-2]) * self._head) * width
+                extra["angles"] = plain((x.shape[-2] + keys.shape[-2]) * self._turned) * width
         if self.causal or self.window is not None:
             extra["mask"] = plain(x.shape[-2] * keys.shape[-2]) * mask
         pairs = queries * plain(keys.shape[-2]) * heads
@@ -290,7 +310,7 @@ class Attention(Layer):
             letters = "".join(letter for letter in "qkvo" if self._biased(letter))
             plain = given(
                 bias=(letters, "qkvo"), kv_features=(self._keys(x).shape[-1], x.shape[-1]), causal=causal,
-                rope=(self.rope, None), window=window, softcap=(self.softcap, None), qknorm=(self.qknorm, False),
+                rope=(self.rope, None), rope_dim=(self.rope_dim, None), window=window, softcap=(self.softcap, None), qknorm=(self.qknorm, False),
                 dropout=(self.dropout, 0.0),
             )  # fmt: skip
             sizes = (x.shape[-1], self.heads, self._key_heads, self._head)

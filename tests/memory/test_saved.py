@@ -55,6 +55,7 @@ CASES = """
 [7,5] | linear 5, lstm 3 layers=2 bidirectional=true dropout=0.2
 [8,4] | linear 4, attention 2, attention 2 causal=true, attention 2 window=2 bias=false
 [8,4] | linear 4, attention 2 dropout=0.1 causal=true, attention 1
+[8,4] | linear 4, attention 2 head_dim=4 rope=100 rope_dim=2, rope 100 dim=2, linear 3
 [8,4] | linear 4, attention 2 kv_heads=1 rope=100, attention 2 qknorm=true softcap=5 dropout=0.1 causal=true
 [8,4] | linear 4 name=m, linear 6 name=n, attention 2 kv=m from=input, attention 2 kv=n
 [8,4] | linear 4 name=m, relposbias 2 name=b, attention 2 relbias=b from=m causal=true, attention 2 kv=m relbias=b dropout=0.1

@@ -196,7 +196,9 @@ def _rmsnorm(rng: Random, x: Tensor) -> Keys | None:
 
 @draws("rope")
 def _rope(rng: Random, x: Tensor) -> Keys | None:
-    return some(rng, theta=rng.choice([100, 10000, 500.5])) if is_last(x, 2) and x.shape[-1] % 2 == 0 else None
+    if not is_last(x, 2) or x.shape[-1] % 2:
+        return None
+    return some(rng, theta=rng.choice([100, 10000, 500.5])) | some(rng, 0.2, dim=2)
 
 
 @draws("rnn", "lstm", "gru")
@@ -219,6 +221,7 @@ def _attention(rng: Random, x: Tensor) -> Keys | None:
     keys |= some(
         rng, 0.2, kv_heads=divisor(rng, heads), head_dim=rng.choice([2, 4]), rope=100, softcap=5.5, qknorm=flag(rng)
     )
+    keys |= some(rng, 0.2, rope_dim=2) if "rope" in keys else {}
     return keys | some(
         rng, 0.3, bias=rng.choice(["true", "false", "qkv", "qvo", "o"]), causal=flag(rng), window=rng.randint(1, 4)
     )
