@@ -45,6 +45,41 @@ NEUTRAL = (
     "align_corners", "count_include_pad", "divisor_override", "return_indices", "recompute_scale_factor",
 )  # fmt: skip
 
+# What is no layer of its own, in layers.
+_NORMED = "[rmsnorm affine=false, scale cin**-0.5]"
+_MLP = "[linear 4*cin, gelu, linear cin//4]"
+_ENCODER = "[residual: [attention heads=8], layernorm, residual: [linear 2048, relu, linear 512], layernorm]"
+_PATCHES = "[conv 768 kernel=16 stride=16, rearrange 'c h w -> (h w) c']"
+_EXCITED = "mul: [prev, [adaptiveavgpool 1, conv 16 kernel=1, relu, conv 64 kernel=1, sigmoid]]"
+MADE_OF = {
+    "sequential": "[linear 8, relu, linear 4]",
+    "modulelist": "[linear 8, relu, linear 4]",
+    "transformer": _ENCODER,
+    "transformerencoder": _ENCODER,
+    "transformerencoderlayer": _ENCODER,
+    "mlp": _MLP,
+    "feedforward": _MLP,
+    "ffn": _MLP,
+    "swiglu": "mul: [[linear 256, silu], [linear 256]]",
+    "geglu": "mul: [[linear 256, gelu], [linear 256]]",
+    "depthwiseconv": "conv cin kernel=3 padding=1 groups=cin",
+    "separableconv": "[conv cin kernel=3 padding=1 groups=cin, conv 64 kernel=1]",
+    "squeezeexcitation": _EXCITED,
+    "squeezeexcite": _EXCITED,
+    "patchembed": _PATCHES,
+    "patchembedding": _PATCHES,
+    "embeddingbag": "[embedding 1000 dim=64, mean]",
+    "rnncell": "rnn 64",
+    "lstmcell": "lstm 64",
+    "grucell": "gru 64",
+    "normalize": _NORMED,
+    "l2norm": _NORMED,
+    "max": "adaptivemaxpool 1",
+    "globalmaxpooling": "adaptivemaxpool 1",
+    "globalaveragepooling": "adaptiveavgpool 1",
+    "softmin": "[scale -1, softmax]",
+}
+
 
 def from_python(text: str) -> str:
     """What to write instead of the call `text`; with one positional argument it is the size of the output."""

@@ -21,7 +21,11 @@ _MODES = {
 }
 
 
-@layer("upsample", first="scale", aliases=("interpolate", "resize", "upsampling"))
+@layer(
+    "upsample",
+    first="scale",
+    aliases=("interpolate", "resize", "upsampling", "upsamplingnearest", "upsamplingbilinear"),
+)
 class Upsample(Layer):
     """Another size, by a factor or as given. [C, *S] -> [C, *floor(S·scale)] or [C, *size]. Source: torch.nn.Upsample."""
 
@@ -83,7 +87,9 @@ class Upsample(Layer):
         )
 
 
-@layer("pad", first="size", aliases=("zeropad", "reflectionpad", "replicationpad", "padding"))
+@layer(
+    "pad", first="size", aliases=("zeropad", "constantpad", "circularpad", "reflectionpad", "replicationpad", "padding")
+)
 class Pad(Layer):
     """A border around each spatial axis. [C, *S] -> [C, *(S + before + after)].
 

@@ -152,8 +152,12 @@ class _Resolver:
     def _unknown_layer(self, op: Scalar, names: Names) -> None:
         plain = re.sub(r"[123]d$", "", op.text.split(".")[-1].lower()).replace("_", "")
         meant = plain if plain in REGISTRY else _BY_ALIAS.get(plain)
+        from archcalc.language.pytorch import MADE_OF
+
         if meant:
             help: str | None = f"write `{meant}`"
+        elif plain in MADE_OF:
+            help = f"write it in layers, as `{MADE_OF[plain]}`"
         else:
             near = suggest(op.text, [*REGISTRY, *self.blocks])
             help = f"did you mean `{near}`?" if near else "`archcalc layers` lists them; your own go under `blocks:`"

@@ -1,8 +1,10 @@
 import pytest
 
-from archcalc.language.pytorch import from_python
+from archcalc.diagnostics import SpecError
+from archcalc.language.pytorch import MADE_OF, from_python
+from archcalc.layers import REGISTRY
 
-from .writing import wrong
+from .writing import graph, wrong
 
 
 @pytest.mark.parametrize(
@@ -33,6 +35,19 @@ from .writing import wrong
 )
 def test_a_call_as_a_line(call, line):
     assert from_python(call) == f"write `{line}`"
+
+
+@pytest.mark.parametrize("name", MADE_OF)
+def test_what_is_no_layer_is_made_of_layers(name):
+    assert name not in REGISTRY
+    assert wrong(name).help == f"write it in layers, as `{MADE_OF[name]}`"
+    for input in ("[64, 32, 32]", "[7]", "[7, 512]"):  # an image, tokens, a sequence of vectors
+        try:
+            assert graph(MADE_OF[name], input=input).nodes
+            return
+        except SpecError:
+            continue
+    pytest.fail(f"{MADE_OF[name]} fits none of the inputs")
 
 
 def test_a_key_beside_a_list_belongs_inside():
