@@ -37,7 +37,7 @@ _KEYS = {
 # How PyTorch passes on the sizes that a spec never states.
 INFERRED = (
     "in_channels", "in_features", "num_features", "input_size", "embed_dim", "num_channels", "normalized_shape",
-    "kdim", "vdim", "batch_first", "d_model",
+    "kdim", "vdim", "batch_first", "d_model", "input_shape", "input_dim", "in_planes",
 )  # fmt: skip
 # Keys of PyTorch's that change neither a size nor what is counted.
 NEUTRAL = (
@@ -45,6 +45,14 @@ NEUTRAL = (
     "align_corners", "count_include_pad", "divisor_override", "return_indices", "recompute_scale_factor",
 )  # fmt: skip
 
+# Keys of other libraries, and what to do instead.
+ELSEWHERE = {
+    "padding_mode": "put `pad 1 mode=reflect` before it",
+    "activation": "write the activation as a layer after it, as `relu`",
+    "return_sequences": "the output holds all steps; from=NAME.last takes the last one",
+    "return_state": "from=NAME.h takes the final state",
+    "go_backwards": "bidirectional=true runs both ways",
+}
 # What is no layer of its own, in layers.
 _NORMED = "[rmsnorm affine=false, scale cin**-0.5]"
 _MLP = "[linear 4*cin, gelu, linear cin//4]"

@@ -202,11 +202,13 @@ class Binder:
             if key.text in argument.aliases:
                 self.findings.error("SPC007", f"`{layer.op}` has no key `{key.text}`", key, f"write `{argument.name}`")
                 return
-        from archcalc.language.pytorch import INFERRED, NEUTRAL
+        from archcalc.language.pytorch import ELSEWHERE, INFERRED, NEUTRAL
 
         meant = suggest(key.text, list(layer.arguments))
         if key.text in INFERRED:
             help = "inputs are inferred: leave it out"
+        elif key.text in ELSEWHERE:
+            help = ELSEWHERE[key.text]
         elif key.text in NEUTRAL:
             help = "it changes no size and no cost: leave it out"
         elif meant:
