@@ -254,8 +254,8 @@ class _Reader:
                 self.findings.error(
                     "SPC010", f"the body of `{name.text}` is a list of layers", key, "start each layer with `- `"
                 )
-                continue
-            document.blocks[name.text] = Block(name, parameters, parse_items(body, self.findings))
+            items = parse_items(body, self.findings) if isinstance(body, Sequence) else []
+            document.blocks[name.text] = Block(name, parameters, items)
 
     def _include(self, document: Document, node: Node) -> None:
         if not isinstance(node, Sequence):

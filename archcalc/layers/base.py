@@ -15,12 +15,6 @@ from archcalc.layers.code import Code
 from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST, Layout, Shape, Tensor
 
-# How PyTorch passes on the sizes that a spec never states.
-INFERRED = (
-    "in_channels", "in_features", "num_features", "input_size", "embed_dim", "num_channels",
-    "normalized_shape", "kdim", "vdim", "batch_first", "d_model",
-)  # fmt: skip
-
 
 class ShapeError(Exception):
     """Input or arguments a layer cannot take.
@@ -264,20 +258,23 @@ REGISTRY: dict[str, type[Layer]] = {}
 _L = TypeVar("_L", bound=type[Layer])
 
 
-def layer(op: str, first: str | None = None, aliases: tuple[str, ...] = ()) -> Callable[[_L], _L]:
+def layer(
+    op: str, first: str | None = None, aliases: tuple[str, ...] = (), family: str | None = None
+) -> Callable[[_L], _L]:
     """Register a layer class under its name in the language.
 
     Args:
         op: the name.
         first: the key that may be given without its name.
         aliases: other names people use, for a hint.
+        family: what it is listed under; by default the name of its file.
     """
 
     def register(cls: _L) -> _L:
         if op in REGISTRY:
             raise ValueError(f"two layers are named {op}")
         cls.op, cls.first, cls.aliases = op, first, aliases
-        cls.family = cls.__module__.rpartition(".")[2]
+        cls.family = family or cls.__module__.rpartition(".")[2]
         declared: dict[str, Argument] = {}
         for base in reversed(cls.__mro__[:-2]):  # `Layer` itself has none
             for name, value in vars(base).items():

@@ -101,26 +101,38 @@ class Rope(Layer):
     elementwise = True
 
     theta: float = arg(Number, "base of the angles", default=10000.0, above=0, aliases=("base",))
+    dim: int | None = arg(
+        Whole, "features that rotate, the first ones; default: all", default=None, min=2, aliases=("rotary_dim",)
+    )
+
+    def _turned(self, x: Tensor) -> int:
+        return x.shape[-1] if self.dim is None else self.dim
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for an odd number of features: they are rotated in pairs."""
-        if x.shape[-1] % 2:
+        if self.dim is not None and self.dim > x.shape[-1]:
+            raise ShapeError("SHP106", f"{x} has {x.shape[-1]} features, {self.dim} cannot rotate", "dim")
+        if self._turned(x) % 2:
             raise ShapeError(
-                "SHP106", f"rope pairs features, and {x} has {x.shape[-1]}", help="use an even number of features"
+                "SHP106",
+                f"rope pairs features, and {f'{x} has' if self.dim is None else 'there are'} {self._turned(x)}",
+                None if self.dim is None else "dim",
+                "use an even number of features",
             )
         return x.like(x.shape)
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """Cosine and sine of each angle."""
-        return how.first(Saved(extra={"angles": plain(y.shape[-2] * y.shape[-1]) * how.width}))
+        return how.first(Saved(extra={"angles": plain(y.shape[-2] * self._turned(y)) * how.width}))
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """Two products and an addition an element."""
-        return ROTATION * y.elements
+        """Two products and an addition for each element that rotates."""
+        return ROTATION * (y.elements if self.dim is None else product(y.shape[:-1]) * self.dim)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        return expression("rotate({0}, {theta})", theta=self.theta)
+        size = "" if self.dim is None else ", {dim}"
+        return expression("rotate({0}, {theta}" + size + ")", theta=self.theta, dim=self.dim)
 
 
 @layer("relposbias", first="heads", aliases=("relativepositionbias", "relpos"))

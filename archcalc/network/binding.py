@@ -9,7 +9,7 @@ from archcalc.language.expressions import Expression
 from archcalc.language.items import Item, parse_items
 from archcalc.language.values import SizeExpression, Value, parse_value
 from archcalc.layers.arguments import Argument, Body, Operands, Reference, check_names
-from archcalc.layers.base import INFERRED, Layer
+from archcalc.layers.base import Layer
 from archcalc.network.names import Names, split_reference
 from archcalc.network.steps import BlockSteps, Operand, Step
 from archcalc.source import Node, Scalar
@@ -190,7 +190,7 @@ class Binder:
             value = parse_value(scalar)
             if isinstance(value, (Expression, SizeExpression)):
                 if names is not None and isinstance(value, Expression) and value.name and value.name not in known:
-                    names.reference(scalar, "no layer, hparam or argument is named")
+                    names.reference(scalar, in_call=True)
                 check_names(value, known)
             return value
         except SpecError as error:
@@ -202,9 +202,15 @@ class Binder:
             if key.text in argument.aliases:
                 self.findings.error("SPC007", f"`{layer.op}` has no key `{key.text}`", key, f"write `{argument.name}`")
                 return
+        from archcalc.language.pytorch import ELSEWHERE, INFERRED, NEUTRAL
+
         meant = suggest(key.text, list(layer.arguments))
         if key.text in INFERRED:
             help = "inputs are inferred: leave it out"
+        elif key.text in ELSEWHERE:
+            help = ELSEWHERE[key.text]
+        elif key.text in NEUTRAL:
+            help = "it changes no size and no cost: leave it out"
         elif meant:
             help = f"did you mean `{meant}`?"
         else:

@@ -26,8 +26,11 @@ class Relation:
     place: Span | None
 
     def holds(self, names: Mapping[str, int]) -> bool:
-        """Whether it does at these values."""
-        at = value(self.expression, names)
+        """Whether it does at these values; not where something is divided by 0."""
+        try:
+            at = value(self.expression, names)
+        except ZeroDivisionError:
+            return False
         return at >= 0 if self.op == ">=" else (at == 0) == (self.op == "==")
 
 

@@ -156,3 +156,8 @@ def test_nulls_everywhere():
     for empty in ("", " ~", " null"):
         diagnostics = refused("".join(f"{key}:{empty}\n" for key in [*keys, "include"]))
         assert {d.place.line for d in diagnostics} >= set(range(2, 12)) - {8}
+
+
+def test_a_block_without_a_body_is_not_unknown_as_well():
+    (said,) = refused("model: m\ninput: [4]\nblocks: {a: relu}\nlayers: [a]\n")
+    assert said.message == "the body of `a` is a list of layers"

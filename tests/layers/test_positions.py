@@ -81,9 +81,18 @@ def test_sdpa(data):
 def test_rope(data):
     draw = Draw(data)
     shape = tuple(draw(st.lists(st.integers(1, 6), min_size=2, max_size=4)))
-    compare(line("rope", **draw.some(theta=st.sampled_from([10000.0, 500000]))), shape, lambda: rotate)
+    keys = draw.some(theta=st.sampled_from([10000.0, 500000]), dim=draw.number(2, 6, 1))
+    size = keys.get("dim", True)
+    compare(line("rope", **keys), shape, lambda: lambda x: rotate(x, size))
     if shape[-1] % 2 == 0:
         assert layer("rope", shape).other_flops == 3 * math.prod(shape)
+
+
+def test_features_that_do_not_rotate_take_no_operations():
+    assert layer("rope dim=4", (5, 10)).other_flops == 3 * 5 * 4
+    assert (
+        layer("attention 2 head_dim=6 bias=false rope=100 rope_dim=4", (5, 10)).other_flops == 300 + 3 * 4 * 2 * 5 * 2
+    )
 
 
 class T5Bias(nn.Module):

@@ -28,6 +28,7 @@ ZOO = {
     ("squeezenet1_1", "GEO201", 14): _ROW,
     ("attention", "PRM303", 11): _KEYS,
     **{(f"bert{v}", "PRM303", 18): _KEYS for v in ("", "@large")},
+    ("clip", "PRM303", 8): _KEYS,
     **{(f"gpt2{v}", "PRM303", 20): _KEYS for v in ("", "@medium", "@large", "@xl")},
     **{(f"transformer{v}", "PRM303", line): _KEYS for v in ("", "@big") for line in (14, 18, 20)},
     **{(f"swin{v}", "PRM303", 15): _KEYS for v in ("", "@s", "@b")},

@@ -8,7 +8,7 @@ from archcalc.diagnostics import Note
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
 
-_RISING = ("relu", "relu6", "sigmoid", "tanh", "softplus", "hardsigmoid", "elu")
+_RISING = ("relu", "relu6", "sigmoid", "tanh", "softplus", "hardsigmoid", "hardtanh", "elu", "selu")
 
 
 @rule("ACT406", "activation-before-max-pool")
