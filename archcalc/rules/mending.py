@@ -8,20 +8,27 @@ from archcalc.rules.model import Model
 
 
 def mend(
-    model: Model, node: Node, affected: list[Node], message: str, edit: Edit | None, safe: bool = True
+    model: Model,
+    node: Node,
+    affected: list[Node],
+    message: str,
+    edit: Edit | tuple[Edit, ...] | None,
+    safe: bool = True,
 ) -> Fix | None:
-    """A fix by `edit`, if every layer that its place stands for is among the affected ones.
+    """A fix by one edit or several, if every layer that the place of `node` stands for is among the affected ones.
 
     A spec with variants, or one linted with other settings, may mean another network by the same
     text: there the fix is not safe.
     """
     ids = {id(one) for one in affected}
-    if edit is None or any(id(other) not in ids for other in model.alike(node)):
+    if not edit or any(id(other) not in ids for other in model.alike(node)):
         return None
+    edits = (edit,) if isinstance(edit, Edit) else edit
     document = model.graph.document
-    if node.place.source is not document.source or (_deletes(edit, node) and _may_decide_layout(model, node)):
+    deletes = any(_deletes(one, node) for one in edits)
+    if node.place.source is not document.source or (deletes and _may_decide_layout(model, node)):
         return None
-    return Fix(message, (edit,), safe=safe and not (document.variants or model.graph.given))
+    return Fix(message, edits, safe=safe and not (document.variants or model.graph.given))
 
 
 def _deletes(edit: Edit, node: Node) -> bool:
@@ -31,5 +38,7 @@ def _deletes(edit: Edit, node: Node) -> bool:
 
 def _may_decide_layout(model: Model, node: Node) -> bool:
     """Whether the layer reads a tensor whose layout is open, so that without it another layer decides."""
-    before = model.producer(node.inputs[0]) if node.inputs else None
+    if not node.inputs:
+        return False
+    before = model.producer(node.inputs[0])
     return node.inputs[0].rank > 1 and (before is None or not before.layer or before.layer.layout is None)

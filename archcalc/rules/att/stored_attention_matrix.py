@@ -44,7 +44,6 @@ class StoredAttentionMatrix(Rule):
     """
 
     severity = "info"
-    on = False
 
     def check(self, model: Model) -> Iterator[Finding]:
         """Every softmax over the columns of a matrix product, in fp32 and for the batch at hand."""
