@@ -45,6 +45,8 @@ _FOR_PEOPLE = ("full",)
 @click.option("--unsafe-fixes", is_flag=True, help="Apply the others too: they change what is computed.")
 @click.option("--diff", is_flag=True, help="Show what the fixes would change; write nothing.")
 @click.option("--device", metavar="NAME", help="Hardware to plan for, as h100: turns the rules about it on.")
+@click.option("--batch", type=click.IntRange(1, 2**40 - 1), default=1, show_default=True,
+              help="Batch size that memory is counted for.")  # fmt: skip
 @click.option(
     "--base",
     metavar="REV|PATH",
@@ -67,6 +69,7 @@ def command(
     unsafe_fixes: bool,
     diff: bool,
     device: str | None,
+    batch: int,
     base: str | None,
     jobs: int,
     color: str,
@@ -84,7 +87,7 @@ def command(
     specs = specs_in(paths)
     changed = False
     with _bases(base, specs) as base_of:
-        tasks = [Task(spec, tables.budget(split_variant(spec)[0]), base_of(spec)) for spec in specs]
+        tasks = [Task(spec, tables.budget(split_variant(spec)[0]), base_of(spec), batch) for spec in specs]
         if fix or unsafe_fixes or diff:
             outcomes, changed = _mend(tasks, selection, tables, unsafe_fixes, diff, color)
         else:

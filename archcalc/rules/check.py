@@ -27,7 +27,9 @@ class Budget:
         self.origin = origin
 
 
-def check(spec: str, selection: Selection, budget: Budget | None = None, base: str | None = None) -> list[Finding]:
+def check(
+    spec: str, selection: Selection, budget: Budget | None = None, base: str | None = None, batch: int = 1
+) -> list[Finding]:
     """All findings in the spec at `spec`, a path that may end in `@variant`.
 
     An invalid spec has the findings of its errors, which no selection hides. Findings at one place
@@ -38,7 +40,7 @@ def check(spec: str, selection: Selection, budget: Budget | None = None, base: s
         source = read(path)
     except SpecError as error:
         return [_named(diagnostic) for diagnostic in error.diagnostics]
-    return check_source(source, selection, variant, budget, base)
+    return check_source(source, selection, variant, budget, base, batch)
 
 
 def check_source(
@@ -47,11 +49,12 @@ def check_source(
     variant: str | None = None,
     budget: Budget | None = None,
     base: str | None = None,
+    batch: int = 1,
 ) -> list[Finding]:
     """As `check`, for a source already read."""
     rules = selection.rules()
     try:
-        graph = build_graph(source, variant)
+        graph = build_graph(source, variant, batch=batch)
     except SpecError as error:
         return [_named(diagnostic) for diagnostic in error.diagnostics]
     added = _add_budget(graph, budget) if budget else []

@@ -104,7 +104,7 @@ class _State:
 
     def __init__(self, source: Source, task: Task, selection: Selection, variant: str | None) -> None:
         self.source = source
-        self.findings = check_source(source, selection, variant, task.budget, task.base)
+        self.findings = check_source(source, selection, variant, task.budget, task.base, task.batch)
         self.errors = sum(finding.code in LANGUAGE and finding.code not in WARNINGS for finding in self.findings)
         self.variant = variant
 

@@ -16,12 +16,13 @@ _WORTH = 40
 
 
 class Task:
-    """A spec to check, the budget that others set for it, and the spec as it was."""
+    """A spec to check, the budget that others set for it, the spec as it was, and the batch that costs are for."""
 
-    def __init__(self, spec: str, budget: Budget | None = None, base: str | None = None) -> None:
+    def __init__(self, spec: str, budget: Budget | None = None, base: str | None = None, batch: int = 1) -> None:
         self.spec = spec
         self.budget = budget
         self.base = base
+        self.batch = batch
 
 
 class Outcome:
@@ -43,6 +44,6 @@ def run(tasks: Sequence[Task], selection: Selection, jobs: int = 0) -> Iterator[
 
 def _one(task: Task, selection: Selection) -> Outcome:
     try:
-        return Outcome(task.spec, check(task.spec, selection, task.budget, task.base))
+        return Outcome(task.spec, check(task.spec, selection, task.budget, task.base, task.batch))
     except RequestError as error:
         return Outcome(task.spec, [], str(error))

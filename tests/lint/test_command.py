@@ -113,6 +113,14 @@ def test_what_cannot_be_read(lint, write):
     assert lint("a.yaml@large").status == 2
 
 
+def test_the_batch_that_memory_is_counted_for(lint, write):
+    text = "model: m\ninput: [64]\nlayers: [linear 64]\nbudget: {inference_memory: 20K}\n"
+    assert lint(write("a.yaml", text)).status == 0
+    done = lint("a.yaml", "--batch", "100", "--format", "concise")
+    assert done.status == 1
+    assert "BUD903" in done.out
+
+
 def test_standard_input(lint):
     done = lint("-", *ONLY, stdin=BIASED)
     assert done.out == LINE.replace("a.yaml", "<stdin>")

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from archcalc.devices import find
 from archcalc.diagnostics import Source
+from archcalc.memory.plan import Plan
+from archcalc.memory.simulation import simulate
+from archcalc.memory.sizes import resized
 from archcalc.network.load import build_graph
+from archcalc.rules.check import load_rules
 from archcalc.rules.memory import inference_bytes, training_bytes
 from archcalc.rules.model import Model
 from tests.rules.linting import findings
@@ -38,3 +45,17 @@ def test_a_training_step():
 def test_depth(bound, codes):
     text = f"model: m\ninput: [8]\nlayers: [{{repeat: 3, layers: [linear 8, relu]}}, linear 2]\nbudget: {{depth: {bound}}}\n"
     assert [finding.code for finding in findings(text)] == codes
+
+
+def test_the_largest_batch_that_fits_a_device(tmp_path):
+    text = "model: m\ninput: [64]\nlayers: [linear 128, relu]\n"
+    network = build_graph(Source("t.yaml", text))
+    peaks = {
+        batch: simulate(resized(network, {"batch": batch}), Plan(dtype="bf16", gpu=True)).peak for batch in (9, 10)
+    }
+    device = replace(find("h100"), memory_bytes=peaks[10] - 1)
+    rule = load_rules()["BUD904"]
+    assert not list(rule.check(Model(build_graph(Source("t.yaml", text), batch=9), device)))
+    (found,) = rule.check(Model(build_graph(Source("t.yaml", text), batch=10), device))
+    assert found.data["bytes"] == peaks[10]
+    assert found.help == "the largest batch that fits is 9"
