@@ -74,7 +74,10 @@ _D = TypeVar("_D", bound="Diagnostic")
 
 
 class Diagnostic:
-    """One finding about a spec. `code` is stable (`SPC003`); advice stands in `help`."""
+    """One finding about a spec. `code` is stable (`SPC003`); advice stands in `help`.
+
+    `instead` is what was most likely meant, as it would stand in the place of what `place` covers.
+    """
 
     def __init__(
         self,
@@ -84,6 +87,7 @@ class Diagnostic:
         help: str | None = None,
         notes: tuple[Note, ...] = (),
         severity: str = "error",
+        instead: str | None = None,
     ) -> None:
         self.code = code
         self.message = message
@@ -91,6 +95,7 @@ class Diagnostic:
         self.help = help
         self.notes = notes
         self.severity = severity
+        self.instead = instead
 
     def but(self: _D, **changes: Any) -> _D:
         """The same diagnostic with some fields changed."""
@@ -151,9 +156,17 @@ class Findings:
         for diagnostic in error.diagnostics:
             self.add(diagnostic)
 
-    def error(self, code: str, message: str, place: Span, help: str | None = None, notes: Sequence[Note] = ()) -> None:
+    def error(
+        self,
+        code: str,
+        message: str,
+        place: Span,
+        help: str | None = None,
+        notes: Sequence[Note] = (),
+        instead: str | None = None,
+    ) -> None:
         """Add an error. Raises `TooManyError` when there are `MOST` already."""
-        self.add(_diagnostic(code, message, place, help, notes))
+        self.add(_diagnostic(code, message, place, help, notes, instead))
 
     def _too_many(self) -> TooManyError:
         found = list(self)
@@ -177,9 +190,11 @@ def fail(code: str, message: str, place: Span, help: str | None = None, notes: S
     return SpecError([_diagnostic(code, message, place, help, notes)])
 
 
-def _diagnostic(code: str, message: str, place: Span, help: str | None, notes: Sequence[Note]) -> Diagnostic:
+def _diagnostic(
+    code: str, message: str, place: Span, help: str | None, notes: Sequence[Note], instead: str | None = None
+) -> Diagnostic:
     told = tuple(Note(_clip(note.message), note.place) for note in notes)
-    return Diagnostic(code, _clip(message), place, help and _clip(help), told)
+    return Diagnostic(code, _clip(message), place, help and _clip(help), told, instead=instead)
 
 
 def _clip(text: str, longest: int = 400) -> str:

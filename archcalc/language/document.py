@@ -114,7 +114,7 @@ class _Reader:
         for key in unknown:
             meant = suggest(key.text, list(KEYS))
             help = f"did you mean `{meant}`?" if meant else f"the keys are {', '.join(KEYS)}"
-            self.findings.error("SPC003", f"unknown key `{key.text}`", key, help)
+            self.findings.error("SPC003", f"unknown key `{key.text}`", key, help, instead=meant)
         missing = [name for name in ("model", "input", "layers") if name not in values]
         if missing and not unknown:  # an unknown key may be a missing one, misspelt
             what = " and ".join(", ".join(f"`{name}:`" for name in missing).rsplit(", ", 1))
@@ -193,7 +193,7 @@ class _Reader:
                         if meant
                         else "a variant gives hparams other values: add it there first"
                     )
-                    self.findings.error("SPC008", f"no hparam is named `{key.text}`", key, help)
+                    self.findings.error("SPC008", f"no hparam is named `{key.text}`", key, help, instead=meant)
             document.variants[name.text] = pairs
 
     def _input(self, document: Document, values: dict[str, tuple[Scalar, Node]]) -> None:
@@ -330,7 +330,7 @@ class _Reader:
             if key.text not in BUDGETS:
                 meant = suggest(key.text, BUDGETS)
                 help = f"did you mean `{meant}`?" if meant else f"the keys are {', '.join(BUDGETS)}"
-                self.findings.error("SPC003", f"`{name}` has no key `{key.text}`", key, help)
+                self.findings.error("SPC003", f"`{name}` has no key `{key.text}`", key, help, instead=meant)
             elif parse(value.text) is None:
                 self.findings.error("SPC005", f"not {what}: `{value.text}`", value, example)
         return bounds
@@ -355,7 +355,7 @@ class _Reader:
             help = (
                 f"did you mean `{meant}`?" if meant else f"the keys are {', '.join(EXPECTATIONS)}, or a variant's name"
             )
-            self.findings.error("SPC003", f"`expect` has no key `{key.text}`", key, help)
+            self.findings.error("SPC003", f"`expect` has no key `{key.text}`", key, help, instead=meant)
             return False
         sizes = value.items if isinstance(value, Sequence) else [value]
         nested = [size for entry in sizes for size in (entry.items if isinstance(entry, Sequence) else [entry])]

@@ -179,7 +179,7 @@ def _mapping(node: Mapping, findings: Findings) -> Item | None:
         meant = suggest(other.text, COMMON) if isinstance(beside, Scalar) else None
         if meant:
             help = f"did you mean `{meant}`?"
-            findings.error("SPC003", f"`{other.text}` is no key beside `{op.text}:`", other, help)
+            findings.error("SPC003", f"`{other.text}` is no key beside `{op.text}:`", other, help, instead=meant)
             return None
         help = f"`{other.text}` belongs under `{op.text}:` (indent it), or a `- ` is missing before it"
         if isinstance(value, Sequence) and isinstance(beside, Scalar) and beside.text:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 
 from archcalc.diagnostics import Findings, Span, SpecError, suggest
 from archcalc.language.expressions import Expression
-from archcalc.language.items import Item, parse_items
+from archcalc.language.items import COMMON, Item, parse_items
 from archcalc.language.values import SizeExpression, Value, parse_value
 from archcalc.layers.arguments import Argument, Body, Operands, Reference, check_names
 from archcalc.layers.base import Layer
@@ -148,7 +148,7 @@ class Binder:
                 self.findings.error("SPC010", f"block `{block.name.text}` takes no arguments", item.first, "delete it")
         for key, value in item.keys:
             if key.text not in block.parameters:
-                meant = suggest(key.text, parameters)
+                meant = suggest(key.text, [*parameters, *COMMON])
                 help = (
                     f"did you mean `{meant}`?"
                     if meant
@@ -156,7 +156,9 @@ class Binder:
                     if parameters
                     else "it has none"
                 )
-                self.findings.error("SPC003", f"block `{block.name.text}` has no argument `{key.text}`", key, help)
+                self.findings.error(
+                    "SPC003", f"block `{block.name.text}` has no argument `{key.text}`", key, help, instead=meant
+                )
             elif key.text in given:
                 self.findings.error("SPC006", f"`{key.text}` is given twice", key, "delete one of them")
             elif not isinstance(value, Scalar):
@@ -200,11 +202,13 @@ class Binder:
     def _unknown_key(self, layer: type[Layer], key: Scalar) -> None:
         for argument in layer.arguments.values():
             if key.text in argument.aliases:
-                self.findings.error("SPC007", f"`{layer.op}` has no key `{key.text}`", key, f"write `{argument.name}`")
+                message = f"`{layer.op}` has no key `{key.text}`"
+                self.findings.error("SPC007", message, key, f"write `{argument.name}`", instead=argument.name)
                 return
         from archcalc.language.pytorch import ELSEWHERE, INFERRED, NEUTRAL
 
-        meant = suggest(key.text, list(layer.arguments))
+        told = key.text in INFERRED or key.text in ELSEWHERE or key.text in NEUTRAL
+        meant = None if told else suggest(key.text, [*layer.arguments, *COMMON])
         if key.text in INFERRED:
             help = "inputs are inferred: leave it out"
         elif key.text in ELSEWHERE:
@@ -215,7 +219,7 @@ class Binder:
             help = f"did you mean `{meant}`?"
         else:
             help = f"its keys are {', '.join(layer.arguments)}" if layer.arguments else "it has no keys"
-        self.findings.error("SPC003", f"`{layer.op}` has no key `{key.text}`", key, help)
+        self.findings.error("SPC003", f"`{layer.op}` has no key `{key.text}`", key, help, instead=meant)
 
 
 def changes_input(step: Step) -> bool:

@@ -114,7 +114,7 @@ class Names:
         name, output = parts
         if name == "prev" or self.find(name) or name in self.arguments:
             return Ref(scalar, name, output)
-        help = None
+        help = near = None
         if name in self.values:
             self.findings.error(
                 "SPC008", f"`{name}` is a number, not a layer", scalar, "give the name of a layer before this one"
@@ -143,5 +143,6 @@ class Names:
                 if self.in_block:
                     help += ", or pass the layer as an argument: a block sees none from outside"
         what = "no layer, hparam or argument is named" if in_call else "no earlier layer is named"
-        self.findings.error("SPC008", f"{what} `{name}`", scalar, help)
+        instead = near and (near if output is None else f"{near}.{output}")
+        self.findings.error("SPC008", f"{what} `{name}`", scalar, help, instead=instead)
         return Ref(scalar, "prev", None)

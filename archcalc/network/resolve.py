@@ -159,13 +159,13 @@ class _Resolver:
         elif plain in MADE_OF:
             help = f"write it in layers, as `{MADE_OF[plain]}`"
         else:
-            near = suggest(op.text, [*REGISTRY, *self.blocks])
-            help = f"did you mean `{near}`?" if near else "`archcalc layers` lists them; your own go under `blocks:`"
+            meant = suggest(op.text, [*REGISTRY, *self.blocks])
+            help = f"did you mean `{meant}`?" if meant else "`archcalc layers` lists them; your own go under `blocks:`"
         if op.text in names.arguments:
-            help = f"{AN_ARGUMENT}; write a block for each kind of layer"
+            meant, help = None, f"{AN_ARGUMENT}; write a block for each kind of layer"
         if op.text == "repeat":
-            help = "write `repeat: N` with `layers: [...]` under it, or repeat=N on a layer"
-        self.findings.error("SPC002", f"unknown layer `{op.text}`", op, help)
+            meant, help = None, "write `repeat: N` with `layers: [...]` under it, or repeat=N on a layer"
+        self.findings.error("SPC002", f"unknown layer `{op.text}`", op, help, instead=meant)
 
 
 _BY_ALIAS = {alias.replace("_", ""): op for op, layer in REGISTRY.items() for alias in layer.aliases}

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from archcalc.diagnostics import Diagnostic, Note, Source, SpecError
 from archcalc.network.load import Graph, build_graph, split_variant
-from archcalc.rules.base import RULES, SEVERITIES, Finding, Rule
-from archcalc.rules.codes import LANGUAGE, WARNINGS, language_name
+from archcalc.rules.base import RULES, SEVERITIES, Edit, Finding, Fix, Rule
+from archcalc.rules.codes import FIXES, LANGUAGE, WARNINGS, language_name
 from archcalc.rules.model import Model
 from archcalc.rules.selection import Selection, load_rules
 from archcalc.source import Scalar, read
@@ -136,7 +136,15 @@ def _named(diagnostic: Diagnostic) -> Finding:
     d = diagnostic
     rule = RULES.get(d.code)
     name = rule.name if rule else language_name(d.code)
-    return Finding(d.code, d.message, d.place, d.help, d.notes, d.severity, name)
+    return Finding(d.code, d.message, d.place, d.help, d.notes, d.severity, name, fix=_respelt(d))
+
+
+def _respelt(diagnostic: Diagnostic) -> Fix | None:
+    """A fix that writes what was most likely meant."""
+    place, instead = diagnostic.place, diagnostic.instead
+    if instead is None or diagnostic.code not in FIXES or (isinstance(place, Scalar) and place.quoted):
+        return None
+    return Fix(f"write `{instead}`", (Edit(place, instead),), safe=FIXES[diagnostic.code] == "safe")
 
 
 def _key(finding: Diagnostic) -> tuple[str, str, int, int]:

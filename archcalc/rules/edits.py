@@ -97,7 +97,8 @@ def without_layer(node: Node, unread: bool = False) -> Edit | None:
     """The list without the layer.
 
     It must be a line that reads the one before it, without a name, and not the only one. One that
-    is `unread`, as nothing reads its output, may have a name and read from elsewhere.
+    is `unread`, as nothing reads its output, may have a name and read from elsewhere; what follows
+    it must say what it reads.
     """
     found = _entry(node.place)
     if found is None:
@@ -108,6 +109,8 @@ def without_layer(node: Node, unread: bool = False) -> Edit | None:
         return None
     if not unread and (" name=" in written.text or " from=" in written.text):
         return None
+    if unread and index + 1 < len(sequence.items) and not _says_input(sequence.items[index + 1]):
+        return None
     source = written.source
     if sequence.flow:
         before, after = (sequence.items[index - 1], written) if index else (written, sequence.items[1])
@@ -117,6 +120,13 @@ def without_layer(node: Node, unread: bool = False) -> Edit | None:
     if source.line(written.line).strip() != f"- {written.text}":
         return None
     return Edit(Span(source, written.line, 1, written.line + 1, 1), "")
+
+
+def _says_input(written: Written) -> bool:
+    """Whether a layer of a list reads what it names, wherever it stands."""
+    if isinstance(written, Mapping) and written.pairs:
+        return written.pairs[0][0].text in ("add", "sub", "mul", "concat", "matmul", "einsum")
+    return isinstance(written, Scalar) and " from=" in written.text
 
 
 def swapped(first: Node, second: Node) -> tuple[Edit, ...] | None:
