@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from archcalc.difference import MEASURES, Difference, LayerRecord
+from archcalc.difference import Difference, LayerRecord
 from archcalc.reports import numbers
 
-_NAMES = (("params", "parameters"), ("macs", "MACs"), ("activation_bytes", "activations"))
+_NAMES = (("params", "parameters"), ("macs", "MACs"), ("activation_bytes", "activations"),
+          ("training_memory_bytes", "training memory"))  # fmt: skip
 
 
 def headline(found: Difference) -> str:
-    """One sentence: `parameters +1.18 M (+10.1 %) · MACs unchanged · activations −3.0 %`."""
+    """One sentence: `parameters +1.18 M (+10.1 %) · MACs unchanged · activations −3.0 %`; what saved JSON leaves out is not told."""
     parts = []
     for measure, name in _NAMES:
+        if measure not in found.measures:
+            continue
         before, after = found.base.totals[measure], found.head.totals[measure]
         if before == after:
             parts.append(f"{name} unchanged")
@@ -86,7 +89,9 @@ def data(found: Difference) -> dict[str, Any]:
         "base": found.base.model,
         "head": found.head.model,
         "headline": headline(found),
-        "totals": {name: {"before": found.base.totals[name], "after": found.head.totals[name]} for name in MEASURES},
+        "totals": {
+            name: {"before": found.base.totals[name], "after": found.head.totals[name]} for name in found.measures
+        },
         "changed": [{"before": vars(old), "after": vars(new)} for old, new in found.changed],
         "added": [vars(one) for one in found.added],
         "removed": [vars(one) for one in found.removed],
@@ -102,7 +107,7 @@ def markdown(differences: Sequence[Difference]) -> str:
         return "No network changed.\n"
     several = f"{len(changed)} of {len(differences)} networks changed"
     lines = [f"**archcalc: {headline(changed[0]) if len(differences) == 1 else several}**", ""]
-    lines += ["| model | parameters | MACs | activations |", "| --- | ---: | ---: | ---: |"]
+    lines += [f"| model | {' | '.join(name for _, name in _NAMES)} |", f"| --- |{' ---: |' * len(_NAMES)}"]
     for found in changed:
         cells = [_cell(found, measure) for measure, _ in _NAMES]
         lines.append(f"| {found.head.model.replace('_', chr(92) + '_')} | " + " | ".join(cells) + " |")
@@ -114,6 +119,8 @@ def markdown(differences: Sequence[Difference]) -> str:
 
 
 def _cell(found: Difference, measure: str) -> str:
+    if measure not in found.measures:
+        return "–"
     before, after = found.base.totals[measure], found.head.totals[measure]
     show = numbers.size if measure.endswith("bytes") else numbers.short
     if before == after:

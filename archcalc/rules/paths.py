@@ -25,7 +25,7 @@ def specs_in(paths: Iterable[str]) -> list[str]:
     found: dict[str, None] = {}
     for path in paths:
         if os.path.isdir(path):
-            inside = list(_walk(path))
+            inside = list(specs_of(path))
             if not inside:
                 raise RequestError(f"no spec in {path!r}: a spec is a .yaml file with a `model:`")
             found.update(dict.fromkeys(inside))
@@ -34,7 +34,8 @@ def specs_in(paths: Iterable[str]) -> list[str]:
     return list(found)
 
 
-def _walk(folder: str) -> Iterator[str]:
+def specs_of(folder: str) -> Iterator[str]:
+    """The specs of a folder and the folders in it, by name."""
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if name not in _SKIPPED and not name.startswith("."))
         for name in sorted(files):
