@@ -35,7 +35,8 @@ BUDGETS = ("params", "macs", "depth", "memory", "inference_memory")
 EXPECTATIONS = ("params", "buffers", "macs", "other_flops", "depth", "output")
 
 _VARIANT = r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z"
-_AMOUNT = r"(\d+(?:\.\d+)?)\s*([kKMGT]i?)?B?\Z"
+# A B alone could be bytes or billions.
+_AMOUNT = r"(\d[\d_]*(?:\.\d+)?)\s*(?:([kmgt]i?)b?)?\Z"
 
 
 class Block:
@@ -83,12 +84,12 @@ def parse_document(source: Source, findings: Findings) -> Document | None:
 
 
 def parse_amount(text: str) -> int | None:
-    """`25M`, `4G`, `8GiB`, `61100840` as a whole number, or None."""
-    match = re.match(_AMOUNT, text, re.ASCII)
+    """`25M`, `4G`, `8 GiB`, `1.5g`, `61_100_840` as a whole number, or None."""
+    match = re.match(_AMOUNT, text, re.ASCII | re.IGNORECASE)
     if not match or len(text) > 40:
         return None
     number, unit = match.groups()
-    step = 1024 if unit and unit.endswith("i") else 1000
+    step = 1024 if unit and unit.lower().endswith("i") else 1000
     scale = int(step ** ("kmgt".index(unit[0].lower()) + 1)) if unit else 1
     whole, _, part = number.partition(".")
     return int(whole) * scale + int(part or "0") * scale // int(10 ** len(part))

@@ -41,4 +41,6 @@ def _may_decide_layout(model: Model, node: Node) -> bool:
     if not node.inputs:
         return False
     before = model.producer(node.inputs[0])
+    while before is not None and before.layer and before.layer.elementwise and before.layer.layout is None:
+        before = model.producer(before.inputs[0])  # it gives the layout that it reads
     return node.inputs[0].rank > 1 and (before is None or not before.layer or before.layer.layout is None)
