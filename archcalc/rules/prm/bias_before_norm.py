@@ -10,7 +10,7 @@ from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import with_argument
 from archcalc.rules.mending import mend
-from archcalc.rules.model import Model
+from archcalc.rules.model import Model, normalises_channels
 from archcalc.rules.shifts import norm_after, shiftless
 
 _WITH_BIAS = ("conv", "convtranspose", "linear")
@@ -43,7 +43,8 @@ class BiasBeforeNorm(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """Every biased layer whose output all that read it normalise by channels."""
-        biased = [placed.node for placed in model.layers if self._biased(model, placed.node)]
+        norms = any(normalises_channels(placed.node) for placed in model.layers)
+        biased = [placed.node for placed in model.layers if self._biased(model, placed.node)] if norms else []
         free = shiftless(model) if biased else set()
         cancelled = [node for node in biased if id(node) in free]
         for nodes in model.together(cancelled):
@@ -63,4 +64,5 @@ class BiasBeforeNorm(Rule):
             )
 
     def _biased(self, model: Model, node: Node) -> bool:
-        return node.op in _WITH_BIAS and "bias" in node.params and not model.shares(node)
+        biased = node.op in _WITH_BIAS and "bias" in node.params and not model.shares(node)
+        return biased and bool(model.readers(node))

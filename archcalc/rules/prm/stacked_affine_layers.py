@@ -52,6 +52,8 @@ class StackedAffineLayers(Rule):
                 )
         for placed in model.layers:
             node = placed.node
+            if node.op not in ("linear", "conv"):
+                continue
             after = model.only_consumer(node, _BETWEEN)
             if after is None or model.shares(node) or model.shares(after):
                 continue
@@ -84,7 +86,7 @@ def _merged(first: Node, second: Node) -> int | None:
     """The parameters of the one layer that can be whatever the two can, if there is one."""
     a: Any = first.layer
     b: Any = second.layer
-    if first.op != second.op or first.op not in ("linear", "conv") or first.copies > 1 or second.copies > 1:
+    if first.op != second.op or first.copies > 1 or second.copies > 1:
         return None
     inner, out = int(first.params["weight"][0]), int(second.params["weight"][0])
     seen, reached, taps = int(product(first.params["weight"][1:])), out, 1
