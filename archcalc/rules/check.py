@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from archcalc.diagnostics import Diagnostic, Note, Source, SpecError
 from archcalc.network.load import Graph, build_graph, split_variant
-from archcalc.rules.base import RULES, SEVERITIES, Edit, Finding, Fix, Rule
+from archcalc.rules.base import RULES, SEVERITIES, Edit, Finding, Fix, Rule, joined
 from archcalc.rules.codes import FIXES, LANGUAGE, WARNINGS, language_name
 from archcalc.rules.model import Model
 from archcalc.rules.selection import Selection, load_rules
@@ -68,7 +68,9 @@ def check_graph(
     found: dict[tuple[str, str, int, int], Finding] = {}
     for one in rules:
         for finding in one.check(model):
-            found.setdefault(_key(finding), finding)
+            first = found.setdefault(_key(finding), finding)
+            if first is not finding:  # the same place in another call of its block
+                found[_key(finding)] = first.but(notes=joined(first.notes, finding.notes))
     findings = list(found.values())
     if budget and added:
         findings = [told for finding in findings if (told := _outside(finding, added, budget)) is not None]

@@ -153,6 +153,18 @@ def test_a_finding_inside_a_block_is_told_once_at_its_body(lint, write):
     assert done.out.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("rule", "layers"), [("PRM301", "conv c kernel=3"), ("GEO204", "conv c kernel=2 stride=2 padding=1")]
+)
+def test_the_calls_of_a_block_are_related_places(lint, write, rule, layers):
+    path = write("a.yaml", USER.format(BLOCK.replace("conv c kernel=3", layers)).replace("32, 32", "33, 33"))
+    (found,) = json.loads(lint(path, "--select", rule, "--format", "json").out)["findings"]
+    calls = [(note["message"], note["start"]) for note in found["notes"] if note["message"].startswith("in block")]
+    assert calls == [
+        (f"in block unit(c={width})", {"line": 7, "column": column}) for width, column in ((8, 10), (16, 18))
+    ]
+
+
 def test_a_block_that_two_specs_include_is_told_once(lint, write):
     write("blocks.yml", BLOCK)
     for name in ("a.yaml", "b.yaml"):

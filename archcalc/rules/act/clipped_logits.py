@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 from archcalc.diagnostics import Note
 from archcalc.network.graph import Node
@@ -67,7 +68,7 @@ class ClippedLogits(Rule):
                     f"`{node.op}` keeps the {count:,} logits between {low} and {high}: "
                     f"`{reader}` cannot fall below {floor:.3f}"
                 )
-                numbers: dict[str, float] = {"logits": count, "floor": floor}
+                numbers: dict[str, Any] = {"logits": count, "floor": floor}
             else:
                 what = f"`{node.op}` makes every negative one of the {int(node.exit.elements):,} logits 0 before `{reader}`"
                 numbers = {"logits": int(node.exit.elements)}

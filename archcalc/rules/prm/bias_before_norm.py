@@ -60,6 +60,7 @@ class BiasBeforeNorm(Rule):
                 "write bias=false",
                 (Note("normalised here", norm.place),),
                 mend(model, node, cancelled, "write bias=false", with_argument(node, "bias", "false")),
+                also=map(model.placed, nodes),
                 parameters=count,
             )
 
