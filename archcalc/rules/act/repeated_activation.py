@@ -61,12 +61,13 @@ class RepeatedActivation(Rule):
         idle = {id(placed.node): first for placed in model.layers if (first := _idle_after(model, placed.node))}
         squeezed = {id(placed.node): first for placed in model.layers if (first := _squeezed(model, placed.node))}
         nodes = [placed.node for placed in model.layers]
+        doing_nothing, doing_little = ([one for one in nodes if id(one) in found] for found in (idle, squeezed))
         for node in nodes:
             first = idle.get(id(node)) or squeezed.get(id(node))
             if first is None:
                 continue
             note, safe = (Note(f"`{first.op}` stands here", first.place),), id(node) in idle
-            alike = [one for one in nodes if id(one) in (idle if safe else squeezed)]
+            alike = doing_nothing if safe else doing_little
             fix = mend(model, node, alike, f"delete the `{node.op}`", without_layer(node), safe)
             if safe:
                 count = int(node.exit.elements)
