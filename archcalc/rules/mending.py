@@ -6,6 +6,9 @@ from archcalc.network.graph import Node
 from archcalc.rules.base import Edit, Fix
 from archcalc.rules.model import Model
 
+# Through so many layers that hand on a layout its origin is looked for.
+_FURTHEST = 16
+
 
 def mend(
     model: Model,
@@ -41,6 +44,8 @@ def _may_decide_layout(model: Model, node: Node) -> bool:
     if not node.inputs:
         return False
     before = model.producer(node.inputs[0])
-    while before is not None and before.layer and before.layer.elementwise and before.layer.layout is None:
+    for _ in range(_FURTHEST):
+        if before is None or not before.layer or not before.layer.elementwise or before.layer.layout is not None:
+            break
         before = model.producer(before.inputs[0])  # it gives the layout that it reads
     return node.inputs[0].rank > 1 and (before is None or not before.layer or before.layer.layout is None)
