@@ -486,14 +486,18 @@ def test_patches_with_an_order(old: str, new: str) -> None:
     assert not findings(PATCHES.replace(old, new), ("ATT601",))
 
 
-def test_sizes_that_do_not_fit_together() -> None:
-    text = example("GEO212")
-    step = one(text, "GEO212").data["step"]
+@pytest.mark.parametrize("stem", [[], ["conv 8 kernel=3 stride=2 padding=1"]])
+def test_sizes_that_do_not_fit_together(stem: list[str]) -> None:
+    text = example("GEO212").replace(
+        "  - conv 8 kernel=3 padding=1 name",
+        "".join(f"  - {layer}\n" for layer in stem) + "  - conv 8 kernel=3 padding=1 name",
+    )
+    found = one(text, "GEO212").data
     net = module(text)
-    for more, fits in ((0, True), (1, False), (step, True)):
+    for more, fits in ((0, True), (found["broken"], False), (found["step"], True)):
         x = torch.randn(1, 8, 32 + more, 32 + more, dtype=torch.double)
         if fits:
-            assert net(x).shape[-1] == 32 + more
+            assert net(x).shape[-1] == (32 + more) // (1 + len(stem))
         else:
             with pytest.raises(RuntimeError, match="Sizes of tensors must match"):
                 net(x)

@@ -14,7 +14,8 @@ from archcalc.rules.windows import fixed, space
 
 # Without one of these nothing small is made large again.
 _ENLARGING = ("upsample", "convtranspose", "pixelshuffle")
-# By how many pixels images are made larger, to find those that work again.
+# By how many pixels images are made larger, to find those that do not work and those that do again.
+_FIRST = (1, 2, 4, 8, 16)
 _STEPS = (2, 4, 8, 16, 32, 64, 128, 3, 6, 12, 24, 48, 96)
 
 
@@ -49,25 +50,26 @@ class FragileInputSize(Rule):
     severity = "info"
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """Where tensors no longer fit together when the image has one more pixel along every axis."""
+        """Where tensors no longer fit together when the image has some more pixels along every axis."""
         inputs = list(model.graph.inputs.values())
         if len(inputs) != 1 or inputs[0].rank < 3 or not fixed(inputs[0]):
             return
         if not any(placed.node.op in _ENLARGING for placed in model.layers):
             return
-        broken = _error(model, 1)
+        more, broken = next(((more, error) for more in _FIRST if (error := _error(model, more))), (0, None))
         if broken is None or broken.code != "SHP107":
             return
-        step = next((more for more in _STEPS if _error(model, more) is None), None)
+        step = next((other for other in _STEPS if other > more and _error(model, other) is None), None)
         if step is None:
             return
         place = broken.place
         yield self.finding(
             Span(place.source, place.line, place.column, place.end_line, place.end_column),
-            f"this works at {space(inputs[0])} and {_larger(inputs[0], step)}, but not at {_larger(inputs[0], 1)}: "
+            f"this works at {space(inputs[0])} and {_larger(inputs[0], step)}, but not at {_larger(inputs[0], more)}: "
             f"{broken.message}",
             f"pad or crop images before the network, to sizes {step} pixels apart",
             step=step,
+            broken=more,
         )
 
 
