@@ -13,7 +13,7 @@ from archcalc.memory.simulation import simulate
 from archcalc.memory.sizes import resized
 from archcalc.network.load import build_graph
 from archcalc.rules.check import load_rules
-from archcalc.rules.memory import inference_bytes, training_bytes
+from archcalc.rules.memory import inference_bytes, largest, run_of, training_bytes
 from archcalc.rules.model import Model
 from tests.rules.linting import findings
 
@@ -32,6 +32,14 @@ def model(layers: str, input: str) -> Model:
 )
 def test_a_forward_pass(layers, input, base, more):
     assert inference_bytes(model(layers, input)) == (4 * base, 4 * more)
+
+
+def test_the_layers_that_take_most_memory():
+    made = model("linear 64 bias=false, relu, linear 4 bias=false", "8")
+    step, forward = (largest(made, run_of(made, training)) for training in (True, False))
+    # A weight and two averages, with a step's number for Adam; backward keeps the inputs of both and what relu gives.
+    assert [(id, bytes_ // 100) for id, bytes_ in step] == [("linear1", 61), ("linear2", 30), ("relu", 2)]
+    assert forward == [("linear1", 8 * 64 * 4), ("linear2", 64 * 4 * 4)]
 
 
 def test_a_training_step():
