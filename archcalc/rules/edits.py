@@ -93,12 +93,12 @@ def without_argument(node: Node, key: str) -> Edit | None:
     return Edit(written.part(start, len(written.text) if end < 0 else end), "")
 
 
-def without_layer(node: Node, unread: bool = False) -> Edit | None:
+def without_layer(node: Node, unread: bool = False, final: bool = False) -> Edit | None:
     """The list without the layer.
 
     It must be a line that reads the one before it, without a name, and not the only one. One that
     is `unread`, as nothing reads its output, may have a name and read from elsewhere; what follows
-    it must say what it reads.
+    it must say what it reads, or there is nothing as it is the `final` one of the model.
     """
     found = _entry(node.place)
     if found is None:
@@ -109,7 +109,8 @@ def without_layer(node: Node, unread: bool = False) -> Edit | None:
         return None
     if not unread and (" name=" in written.text or " from=" in written.text):
         return None
-    if unread and index + 1 < len(sequence.items) and not _says_input(sequence.items[index + 1]):
+    following = sequence.items[index + 1] if index + 1 < len(sequence.items) else None
+    if unread and not (_says_input(following) if following else final):
         return None
     source = written.source
     if sequence.flow:

@@ -92,7 +92,8 @@ class UnusedLayer(Rule):
             return None
         counted = not node.name and bool(node.params or node.buffers)
         draws = node.op in ("dropout", "droppath") or bool(getattr(node.layer, "dropout", 0))
-        return mend(model, node, unused, "delete it", without_layer(node, unread=True), safe=not (counted or draws))
+        edit = without_layer(node, unread=True, final=node is model.graph.nodes[-1])
+        return mend(model, node, unused, "delete it", edit, safe=not (counted or draws))
 
 
 def _chain(model: Model, end: Node, used: set[int]) -> list[Node]:
