@@ -9,6 +9,7 @@ import pytest
 from archcalc.reports.rules import GROUPS
 from archcalc.rules.codes import LANGUAGE
 from archcalc.rules.selection import load_rules
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize("word", ["PRM301", "prm301", "bias-before-norm"])
@@ -59,3 +60,7 @@ def test_unknown(archcalc, word, near):
     done = archcalc("rule", word)
     assert done.status == 2
     assert near in done.err
+
+
+def test_the_readme_counts_them():
+    assert f"| {len(load_rules())} rules about networks" in (ROOT / "README.md").read_text(encoding="utf-8")

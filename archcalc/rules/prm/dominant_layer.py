@@ -61,7 +61,7 @@ class DominantLayer(Rule):
 def _flattened(model: Model, node: Node) -> Tensor | None:
     """The image that a layer reads as one vector, if it does."""
     before = model.producer(node.inputs[0])
-    while before is not None and before.layer is not None and before.exit.rank == 1:
+    while before is not None and before.layer is not None and before.inputs and before.exit.rank == 1:
         x = before.inputs[0]
         if before.op in _VIEWS and x.rank > 1 and x.layout == CHANNELS_FIRST:
             return x if product(x.shape[1:]) > 1 else None
