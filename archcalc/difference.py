@@ -10,9 +10,12 @@ from typing import Any
 
 from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError
+from archcalc.language.document import parse_amount
 from archcalc.memory.plan import Plan
 from archcalc.memory.simulation import simulate
 from archcalc.network.graph import walk
+from archcalc.network.load import Graph
+from archcalc.network.paths import depth
 
 _COSTS = ("params", "buffers", "macs", "other_flops", "activation_bytes")
 # The peaks of a training step with Adam and of a forward pass, in fp32.
@@ -49,11 +52,15 @@ def _stem(id: str) -> str:
 
 @dataclass
 class Side:
-    """One of two networks: its name, totals and layers. Saved JSON does not hold all of `MEASURES`."""
+    """One of two networks: its name, totals and layers. Saved JSON does not hold all of `MEASURES`.
+
+    `over` has the bounds of its `budget:` that it exceeds, as `params 25M`; None where it has no budget.
+    """
 
     model: str
     totals: dict[str, int]
     layers: list[LayerRecord]
+    over: list[str] | None = None
 
 
 @dataclass
@@ -106,7 +113,21 @@ def side_of(costs: Costs) -> Side:
     ]
     totals = {name: int(getattr(costs.totals, name)) for name in _COSTS}
     totals |= {name: simulate(costs.graph, Plan(training="training" in name)).peak for name in _PEAKS}
-    return Side(costs.graph.model, totals, layers)
+    return Side(costs.graph.model, totals, layers, _over(costs.graph, totals))
+
+
+def _over(graph: Graph, totals: dict[str, int]) -> list[str] | None:
+    budget = [(key.text, value.text) for key, value in graph.document.budget]
+    if not budget:
+        return None
+    needed = {
+        "params": totals["params"],
+        "macs": totals["macs"] // graph.batch,
+        "depth": depth(graph),
+        "memory": totals["training_memory_bytes"],
+        "inference_memory": totals["inference_memory_bytes"],
+    }
+    return [f"{measure} {amount}" for measure, amount in budget if needed[measure] > (parse_amount(amount) or 0)]
 
 
 def side_of_json(text: str, path: str) -> Side:

@@ -97,6 +97,7 @@ def data(found: Difference) -> dict[str, Any]:
         "removed": [vars(one) for one in found.removed],
         "moved": [{"before": vars(old), "after": vars(new)} for old, new in found.moved],
         "unchanged": found.unchanged,
+        "over_budget": found.head.over,
     }
 
 
@@ -107,15 +108,32 @@ def markdown(differences: Sequence[Difference]) -> str:
         return "No network changed.\n"
     several = f"{len(changed)} of {len(differences)} networks changed"
     lines = [f"**archcalc: {headline(changed[0]) if len(differences) == 1 else several}**", ""]
-    lines += [f"| model | {' | '.join(name for _, name in _NAMES)} |", f"| --- |{' ---: |' * len(_NAMES)}"]
+    budgets = any(found.head.over is not None for found in changed)
+    titles = [*(name for _, name in _NAMES), *(["budget"] if budgets else [])]
+    lines += [f"| model | {' | '.join(titles)} |", f"| --- |{' ---: |' * len(_NAMES)}{' --- |' * budgets}"]
     for found in changed:
         cells = [_cell(found, measure) for measure, _ in _NAMES]
-        lines.append(f"| {found.head.model.replace('_', chr(92) + '_')} | " + " | ".join(cells) + " |")
+        cells += [_budget(found)] if budgets else []
+        lines.append(f"| {_escaped(found.head.model)} | " + " | ".join(cells) + " |")
     for found in changed:
         body = text(found).partition("\n\n")[2]
-        lines += ["", f"<details><summary>{found.head.model}: {headline(found)}</summary>", "", "```"]
+        lines += ["", f"<details><summary>{_escaped(found.head.model)}: {headline(found)}</summary>", "", "```"]
         lines += [body.rstrip("\n"), "```", "", "</details>"]
     return "\n".join(lines) + "\n"
+
+
+def _escaped(name: str) -> str:
+    """A name that stays in its cell and is not taken for markup."""
+    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "&#124;"), ("_", "&#95;")):
+        name = name.replace(character, entity)
+    return " ".join(name.split())
+
+
+def _budget(found: Difference) -> str:
+    """The bounds that the network exceeds now; a tick when there are some and it keeps to them."""
+    if found.head.over is None:
+        return ""
+    return ", ".join(f"✗ {bound}" for bound in found.head.over) or "✓"
 
 
 def _cell(found: Difference, measure: str) -> str:

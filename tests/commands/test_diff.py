@@ -185,6 +185,26 @@ def test_memory(specs):
     assert (done.returncode, "training_memory_bytes grew by" in done.stderr) == (1, True)
 
 
+@pytest.mark.parametrize(
+    ("budget", "cell"),
+    [("", None), ("{params: 200}", "✗ params 200"), ("{params: 400, macs: 1K}", "✓"), ("{memory: 1K, depth: 1}", "✗ memory 1K, ✗ depth 1")],
+)  # fmt: skip
+def test_the_budget_of_the_new_network(specs, budget, cell):
+    new = specs / "b.yaml"
+    new.write_text(new.read_text(encoding="utf-8") + (f"budget: {budget}\n" if budget else ""), encoding="utf-8")
+    table = run("diff", str(specs / "a.yaml"), str(new), "--format", "markdown").stdout.split("\n")
+    rows = [row for row in table if row.startswith("| m")]
+    assert (rows[0].endswith("| budget |"), rows[1].endswith(f"| {cell} |")) == (cell is not None,) * 2
+
+
+def test_names_stay_in_their_cell(specs):
+    new = specs / "b.yaml"
+    new.write_text(new.read_text(encoding="utf-8").replace("model: m", "model: 'a|b <i>_x_'"), encoding="utf-8")
+    done = run("diff", str(specs / "a.yaml"), str(new), "--format", "markdown").stdout
+    assert "\n| a&#124;b &lt;i&gt;&#95;x&#95; | " in done
+    assert "<summary>a&#124;b &lt;i&gt;&#95;x&#95;: " in done
+
+
 def test_saved_json_holds_no_memory(specs):
     saved = specs / "a.json"
     saved.write_text(run("shapes", str(specs / "a.yaml"), "--format", "json").stdout, encoding="utf-8")
