@@ -6,9 +6,8 @@ import os
 from collections.abc import Iterator
 
 from archcalc.diagnostics import Findings, SpecError
-from archcalc.language.document import Document
 from archcalc.network.load import parsed
-from archcalc.rules.paths import specs_of
+from archcalc.rules.paths import specs_of, variants_of
 from archcalc.source import read
 
 Pair = tuple["str | None", "str | None"]
@@ -31,11 +30,11 @@ def pairs(base: str, head: str) -> Iterator[Pair]:
     for path in sorted({*before, *after} - set(renamed.values())):
         old, now = before.get(renamed.get(path, path)), after.get(path)
         yield old, now
-        variants = [*_variants(now), *(one for one in _variants(old) if one not in _variants(now))]
-        for variant in variants:
+        theirs, ours = (variants_of(side) if side is not None else [] for side in (old, now))
+        for variant in dict.fromkeys([*ours, *theirs]):
             yield (
-                f"{old}@{variant}" if variant in _variants(old) else None,
-                f"{now}@{variant}" if variant in _variants(now) else None,
+                f"{old}@{variant}" if variant in theirs else None,
+                f"{now}@{variant}" if variant in ours else None,
             )
 
 
@@ -43,18 +42,8 @@ def _by_path(folder: str) -> dict[str, str]:
     return {os.path.relpath(spec, folder): spec for spec in specs_of(folder)}
 
 
-def _document(spec: str | None) -> Document | None:
+def _name(spec: str) -> str | None:
     try:
-        return parsed(read(spec), Findings()) if spec is not None else None
+        return parsed(read(spec), Findings()).model.text
     except SpecError:
         return None  # told when it is compared
-
-
-def _name(spec: str) -> str | None:
-    document = _document(spec)
-    return document.model.text if document else None
-
-
-def _variants(spec: str | None) -> list[str]:
-    document = _document(spec)
-    return list(document.variants) if document else []

@@ -6,8 +6,9 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 
-from archcalc.diagnostics import RequestError
-from archcalc.network.load import split_variant
+from archcalc.diagnostics import Findings, RequestError, SpecError
+from archcalc.network.load import parsed, split_variant
+from archcalc.source import read
 
 ENDINGS = (".yaml", ".yml")
 # A key at the top level, by its bytes.
@@ -42,6 +43,24 @@ def specs_of(folder: str) -> Iterator[str]:
             path = os.path.normpath(os.path.join(root, name))
             if name.endswith(ENDINGS) and os.path.isfile(path) and _has(_head(path), b"model"):
                 yield path
+
+
+def with_variants(specs: Iterable[str]) -> list[str]:
+    """`specs`, and after each of them that names no variant all that it has, as `spec.yaml@large`."""
+    found: dict[str, None] = {}
+    for spec in specs:
+        found[spec] = None
+        if spec != "-" and split_variant(spec)[1] is None:
+            found.update((f"{spec}@{name}", None) for name in variants_of(spec))
+    return list(found)
+
+
+def variants_of(path: str) -> list[str]:
+    """The variants of a spec; none of one that cannot be read or is not valid, which is told elsewhere."""
+    try:
+        return list(parsed(read(path), Findings()).variants)
+    except (SpecError, RequestError):
+        return []
 
 
 def _holds_blocks_only(path: str) -> bool:

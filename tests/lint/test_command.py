@@ -136,6 +136,19 @@ def test_a_variant(lint, write):
     assert [line.split()[2] for line in both.splitlines()] == ["64", "128"]
 
 
+def test_every_variant_on_request(lint, write):
+    text = "model: m\nhparams: {n: 8}\nvariants: {odd: {n: 9}, same: {n: 8}}\ninput: [3, 9, 9]\n"
+    path = write("a.yaml", text + "layers: [conv n kernel=3 groups=1, conv 8 kernel=1 groups=n]\n")
+    assert lint(path, "--format", "concise").status == 0
+    done = lint(path, "--variants", "--format", "concise")
+    assert done.status == 1
+    assert done.out.count("SHP105") == 1
+    assert "  = note: in variant `odd`\n" in lint(path, "--variants").out
+    told = lint(write("b.yaml", BIASED.replace("model", "variants: {x: {}, y: {}}\nmodel")), "--variants", *ONLY)
+    assert told.out.count("PRM301") == 1  # told once, as all say the same
+    assert json.loads(lint("a.yaml@same", "--variants", "--format", "json").out)["summary"]["specs"] == 1
+
+
 def test_the_most_severe_comes_first(lint, write):
     write("a.yaml", BIASED)
     write("b.yaml", CLEAN + "budget: {params: 10}\n")
