@@ -76,7 +76,8 @@ _D = TypeVar("_D", bound="Diagnostic")
 class Diagnostic:
     """One finding about a spec. `code` is stable (`SPC003`); advice stands in `help`.
 
-    `instead` is what was most likely meant, as it would stand in the place of what `place` covers.
+    `instead` is what was most likely meant, as it would stand in the place of what `place` covers;
+    `before` the line of a layer that is missing before the one at `place`.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Diagnostic:
         notes: tuple[Note, ...] = (),
         severity: str = "error",
         instead: str | None = None,
+        before: str | None = None,
     ) -> None:
         self.code = code
         self.message = message
@@ -96,6 +98,7 @@ class Diagnostic:
         self.notes = notes
         self.severity = severity
         self.instead = instead
+        self.before = before
 
     def but(self: _D, **changes: Any) -> _D:
         """The same diagnostic with some fields changed."""
@@ -164,9 +167,10 @@ class Findings:
         help: str | None = None,
         notes: Sequence[Note] = (),
         instead: str | None = None,
+        before: str | None = None,
     ) -> None:
         """Add an error. Raises `TooManyError` when there are `MOST` already."""
-        self.add(_diagnostic(code, message, place, help, notes, instead))
+        self.add(_diagnostic(code, message, place, help, notes).but(instead=instead, before=before))
 
     def _too_many(self) -> TooManyError:
         found = list(self)
@@ -190,11 +194,9 @@ def fail(code: str, message: str, place: Span, help: str | None = None, notes: S
     return SpecError([_diagnostic(code, message, place, help, notes)])
 
 
-def _diagnostic(
-    code: str, message: str, place: Span, help: str | None, notes: Sequence[Note], instead: str | None = None
-) -> Diagnostic:
+def _diagnostic(code: str, message: str, place: Span, help: str | None, notes: Sequence[Note]) -> Diagnostic:
     told = tuple(Note(_clip(note.message), note.place) for note in notes)
-    return Diagnostic(code, _clip(message), place, help and _clip(help), told, instead=instead)
+    return Diagnostic(code, _clip(message), place, help and _clip(help), told)
 
 
 def _clip(text: str, longest: int = 400) -> str:

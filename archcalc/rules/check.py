@@ -138,15 +138,23 @@ def _named(diagnostic: Diagnostic) -> Finding:
     d = diagnostic
     rule = RULES.get(d.code)
     name = rule.name if rule else language_name(d.code)
-    return Finding(d.code, d.message, d.place, d.help, d.notes, d.severity, name, fix=_respelt(d))
+    return Finding(d.code, d.message, d.place, d.help, d.notes, d.severity, name, fix=_mended(d))
 
 
-def _respelt(diagnostic: Diagnostic) -> Fix | None:
-    """A fix that writes what was most likely meant."""
-    place, instead = diagnostic.place, diagnostic.instead
-    if instead is None or diagnostic.code not in FIXES or (isinstance(place, Scalar) and place.quoted):
+def _mended(diagnostic: Diagnostic) -> Fix | None:
+    """A fix that writes what was most likely meant, or the layer that is missing."""
+    place, instead, before = diagnostic.place, diagnostic.instead, diagnostic.before
+    if diagnostic.code not in FIXES:
         return None
-    return Fix(f"write `{instead}`", (Edit(place, instead),), safe=FIXES[diagnostic.code] == "safe")
+    safe = FIXES[diagnostic.code] == "safe"
+    if before is not None:
+        from archcalc.rules.edits import with_layer_before  # few specs have such errors
+
+        edit = with_layer_before(place, before)
+        return Fix(f"add `{before}` before it", (edit,), safe) if edit else None
+    if instead is None or (isinstance(place, Scalar) and place.quoted):
+        return None
+    return Fix(f"write `{instead}`", (Edit(place, instead),), safe)
 
 
 def _key(finding: Diagnostic) -> tuple[str, str, int, int]:

@@ -130,6 +130,23 @@ def _says_input(written: Written) -> bool:
     return isinstance(written, Scalar) and " from=" in written.text
 
 
+def with_layer_before(place: Span, line: str) -> Edit | None:
+    """The list with one more layer before the one at `place`, which must read the one before it."""
+    found = _entry(place)
+    if found is None:
+        return None
+    sequence, index = found
+    written = sequence.items[index]
+    text = written.text if isinstance(written, Scalar) else ""
+    if isinstance(written, Sequence) or " from=" in text or (isinstance(written, Scalar) and written.quoted):
+        return None
+    start = Span(written.source, written.line, written.column, written.line, written.column)
+    if sequence.flow:
+        return Edit(start, f"{line}, ")
+    indent = written.source.line(written.line)[: written.column - 1]
+    return Edit(start, f"{line}\n{indent}") if indent.strip() == "-" else None
+
+
 def swapped(first: Node, second: Node) -> tuple[Edit, ...] | None:
     """Two layers that follow each other in one list, in the other order. Neither may have a name or read from elsewhere."""
     places = [_entry(node.place) for node in (first, second)]

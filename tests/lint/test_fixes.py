@@ -261,3 +261,29 @@ def test_errors_of_shape_may_show_when_the_form_is_mended(lint, write, folder):
     done = lint(path, "--fix", "--format", "concise")
     assert "SHP103" in done.out
     assert (folder / path).read_text() == BIASED.replace("kernel=3", "kernel=64") + "  - linear 10\n"
+
+
+def test_a_layer_that_brings_axes_in_order_is_added_on_request(lint, write, folder):
+    text = """\
+model: m
+input: [3, 16, 16]
+blocks:
+  head(n):
+    - linear n  # scores
+layers:
+  - conv 8 kernel=3 # stem
+  - layernorm  # over channels
+  - [relu, linear 8]
+  - [identity, {conv: {channels: 8, kernel: 1}}]
+  - head 10
+"""
+    mended = (
+        text.replace("  - layernorm", "  - rearrange 'c h w -> (h w) c'\n  - layernorm")
+        .replace("    - linear n", "    - flatten\n    - linear n")
+        .replace("[identity, {", "[identity, transpose, {")
+    )
+    path = write("a.yaml", text)
+    assert lint(path, "--fix", "--select", "SHP").status == 1
+    assert (folder / path).read_text() == text
+    assert lint(path, "--unsafe-fixes", "--select", "SHP").status == 0
+    assert (folder / path).read_text() == mended
