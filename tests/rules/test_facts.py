@@ -331,11 +331,11 @@ def test_losses_on_logits() -> None:
         nn.functional.binary_cross_entropy(logits, torch.ones(1, 2))
 
 
-@pytest.mark.parametrize("layer", ["sigmoid", "hardsigmoid", "tanh"])
+@pytest.mark.parametrize("layer", ["sigmoid", "hardsigmoid", "tanh", "softsign"])
 def test_the_floor_of_bounded_logits(layer: str) -> None:
     text = spec("20", "linear 10", layer) + "loss: crossentropy\n"
-    best = torch.full((1, 10), -1e4, dtype=torch.double)
-    best[0, 0] = 1e4
+    best = torch.full((1, 10), -1e12, dtype=torch.double)
+    best[0, 0] = 1e12
     squeezed = module(spec("10", layer))(best)
     loss = nn.functional.cross_entropy(squeezed, torch.tensor([0]))
     assert math.isclose(loss.item(), one(text, "ACT407").data["floor"])
@@ -355,6 +355,7 @@ def test_the_other_loss_is_the_same() -> None:
         ["linear 6", "relu", "dropout 0.5", "relu"],
         ["linear 6", "sigmoid", "leakyrelu 0.3"],
         ["linear 6", "softplus", "elu"],
+        ["linear 6", "exp", "celu"],
         ["linear 6", "relu6", "identity", "relu6"],
     ],
 )

@@ -12,7 +12,8 @@ from archcalc.rules.edits import swapped
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 
-_RISING = ("relu", "relu6", "leakyrelu", "sigmoid", "tanh", "softplus", "hardsigmoid", "hardtanh", "elu", "selu")
+_RISING = ("relu", "relu6", "leakyrelu", "sigmoid", "tanh", "softplus", "hardsigmoid", "hardtanh",
+           "softsign", "logsigmoid", "exp", "elu", "selu", "celu")  # fmt: skip
 # Less is not worth telling: values, and their part of the element-wise work of the network.
 _FEW, _SHARE = 2**16, 0.1
 

@@ -15,7 +15,7 @@ from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 
 _CLIPPING = ("relu", "relu6")
-_BOUNDED = {"sigmoid": (0, 1), "hardsigmoid": (0, 1), "tanh": (-1, 1)}
+_BOUNDED = {"sigmoid": (0, 1), "hardsigmoid": (0, 1), "tanh": (-1, 1), "softsign": (-1, 1)}
 _OF_LOGITS = ("softmax", "logsoftmax", "sigmoid")
 _THROUGH = (*UNCHANGED, "dropout")
 

@@ -12,11 +12,12 @@ _THROUGH = (*UNCHANGED, "select", "slice", "dropout")
 # Layers whose outputs can be any number.
 _LINEAR = ("linear", "conv", "convtranspose", "batchnorm", "layernorm", "instancenorm", "groupnorm", "residual")
 # What each loss takes, what the layers that give something else give, and what is missing.
-_OPEN = ("relu", "leakyrelu", "prelu", "elu", "gelu", "silu", "mish", "hardswish", "softplus", "tanh")
+_OPEN = ("relu", "leakyrelu", "prelu", "elu", "selu", "celu", "gelu", "silu", "mish", "hardswish", "softplus", "tanh",
+         "softsign", "exp", "glu")  # fmt: skip
 _WANTED = {
     "nll": ("logarithms of probabilities", (*_LINEAR, *_OPEN, "relu6", "softmax", "sigmoid", "hardsigmoid"),
             "logsoftmax", "crossentropy"),
-    "bce": ("probabilities", (*_LINEAR, *_OPEN, "relu6", "logsoftmax"), "sigmoid", "bcewithlogits"),
+    "bce": ("probabilities", (*_LINEAR, *_OPEN, "relu6", "logsoftmax", "logsigmoid"), "sigmoid", "bcewithlogits"),
 }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from archcalc.rules.reading import is_patches
 _TO_SEQUENCE = ("rearrange", "flatten", "transpose", "reshape")
 # Layers that treat every position alike; `elementwise` ones are added.
 _ALIKE = ("embedding", "linear", "layernorm", "rmsnorm", "residual", "add", "mul", "sub", "moe", "identity",
-          "scale", "clstoken", "select", "mean", "softmax", "logsoftmax", "attention")  # fmt: skip
+          "scale", "glu", "clstoken", "select", "mean", "softmax", "logsoftmax", "attention")  # fmt: skip
 
 
 @rule("ATT601", "order-blind-attention")
