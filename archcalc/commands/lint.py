@@ -149,17 +149,18 @@ def _outputs(given: Iterable[str]) -> dict[str, str]:
 
 def _told(outcomes: Iterable[Outcome], tables: Tables, named: Collection[str]) -> Iterator[Finding]:
     """The findings, those of a block that several specs include once; of a variant that nobody named, which it is."""
-    seen = set()
+    seen: set[tuple[object, ...]] = set()
     for outcome in outcomes:
         own, variant = split_variant(outcome.spec)
         more = (Note(f"in variant `{variant}`"),) if outcome.spec not in named else ()
         for finding in outcome.findings:
             place = finding.place
-            # two variants of a spec may differ in what they are told at one place
-            about = finding.message if place.source.path == own else ""
-            key = (finding.code, os.path.normpath(place.source.path), place.line, place.column, about)
-            if key not in seen and not tables.hides(finding):
-                seen.add(key)
+            where = (finding.code, os.path.normpath(place.source.path), place.line, place.column)
+            # two variants of a spec may differ in what they are told at one place, mostly in numbers
+            key = (*where, finding.message if place.source.path == own else "")
+            known = where in seen if more and not finding.code.startswith("BUD") else key in seen
+            if not known and not tables.hides(finding):
+                seen |= {where, key}
                 yield finding.but(notes=(*finding.notes, *more)) if more else finding
 
 
