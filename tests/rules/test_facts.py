@@ -510,6 +510,17 @@ def test_an_input_that_nothing_reads() -> None:
     assert (found.place.line, found.place.column, found.data["values"]) == (2, 17, 4)
 
 
+def test_scores_are_kept_for_the_backward_pass() -> None:
+    def kept(text: str) -> set[int]:
+        tensors: list[torch.Tensor] = []
+        with torch.autograd.graph.saved_tensors_hooks(lambda t: tensors.append(t) or t, lambda t: t):
+            archcalc.loads(text).to_torch()(torch.randn(1, 128, 64))
+        return {tensor.nbytes for tensor in tensors if tensor.shape[-2:] == (128, 128)}
+
+    assert kept(example("ATT607")) == {one(example("ATT607"), "ATT607").data["bytes"]}
+    assert not kept(RULES["ATT607"].section("Use instead"))
+
+
 def test_an_unmasked_layer_shows_what_comes() -> None:
     tokens = torch.randint(1000, (1, 16))
     changed = tokens.clone()
