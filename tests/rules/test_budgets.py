@@ -52,7 +52,9 @@ def test_a_training_step():
 @pytest.mark.parametrize(("bound", "codes"), [(3, ["BUD908"]), (4, []), (8, []), (9, ["BUD906"])])
 def test_depth(bound, codes):
     text = f"model: m\ninput: [8]\nlayers: [{{repeat: 3, layers: [linear 8, relu]}}, linear 2]\nbudget: {{depth: {bound}}}\n"
-    assert [finding.code for finding in findings(text)] == codes
+    found = findings(text)
+    assert [finding.code for finding in found] == codes
+    assert all("repeat.0.linear ×3, linear ×1" in finding.help for finding in found if finding.code == "BUD908")
 
 
 def test_the_largest_batch_that_fits_a_device(tmp_path):
