@@ -21,7 +21,7 @@ from archcalc.symbolic.algebra import Algebra
 from archcalc.symbolic.check import check
 from archcalc.symbolic.conditions import written
 from archcalc.symbolic.domain import Domain, PinnedError, sides
-from archcalc.symbolic.kept import Kept, kept
+from archcalc.symbolic.memory import Bytes, cache, kept
 from archcalc.symbolic.traced import InexactError, Trace, Traced
 from archcalc.symbolic.writing import Writer
 
@@ -84,9 +84,13 @@ class ClosedForm:
         """Whether the batch size is one of the names."""
         return isinstance(self.costs.graph.batch, Traced)
 
-    def kept(self) -> Kept | None:
+    def kept(self) -> Bytes | None:
         """What a training step keeps for backward; None where that has no formula."""
         return kept(self.costs.graph, self.trace, self.names, self.costs.dtype, self.build)
+
+    def cache(self) -> Bytes | None:
+        """What layers keep when the whole sequence was generated; None for a network that does not generate."""
+        return cache(self.costs.graph, self.plain, self.trace, self.names, self.costs.dtype, self.build)
 
     def further(self, domain: Domain) -> list[str]:
         """Conditions of a smaller domain that this form does not have."""
