@@ -44,8 +44,10 @@ class Names(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 symbolic = click.option(
     "--symbolic",
     type=Names(),
-    metavar="NAMES",
-    help="Formulas of these hparams and dims, and of batch: seq,batch.",
+    is_flag=False,
+    flag_value="*",
+    metavar="[NAMES]",
+    help="Formulas of these hparams and dims, and of batch: seq,batch; without NAMES of batch and all dims.",
 )
 
 

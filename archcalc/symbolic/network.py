@@ -26,6 +26,8 @@ from archcalc.symbolic.traced import InexactError, Trace, Traced
 from archcalc.symbolic.writing import Writer
 
 BATCH = "batch"
+# Stands for the batch and all dims.
+ALL = "*"
 
 
 class ClosedForm:
@@ -171,7 +173,7 @@ def closed_form(
 
     Args:
         document: the spec.
-        names: what the formulas are of.
+        names: what the formulas are of; `ALL` for the batch and all dims.
         variant, given: as for `load_graph`; chosen names have these values where a decision must be taken.
         batch, useful, dtype: as for `Costs`.
 
@@ -181,7 +183,10 @@ def closed_form(
     """
     given = dict(given or {})
     plain = document_graph(document, variant, given, batch, Findings())
-    values = _values(document, plain.settings.values, names, batch)
+    if ALL in names:
+        names = [*names, BATCH, *plain.settings.dims]
+    chosen = [name for name in names if name != ALL]
+    values = _values(document, plain.settings.values, chosen, batch)
     trace = Trace()
     symbols = {name: trace.name(name, value) for name, value in values.items()}
     findings = Findings()

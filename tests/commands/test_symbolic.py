@@ -47,6 +47,10 @@ def test_the_table_says_formulas_values_and_where_they_hold():
     assert "at batch=1 seq=1024 width=768 depth=12" in out
 
 
+def test_without_names_they_are_the_batch_and_all_dims():
+    assert run("shapes", GPT2, "--symbolic").output == run("shapes", GPT2, "--symbolic", "batch,seq").output
+
+
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_no_line_is_longer_than_the_terminal(width):
     out = run("shapes", GPT2, "--symbolic", "batch,seq,width,depth", width=width).output
