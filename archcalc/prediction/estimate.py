@@ -119,7 +119,7 @@ class Estimator:
         parts = self.model.parts(work, phase)
         parts = [part * self.slower if "flops" in name else part for name, part in zip(FEATURES, parts)]
         seconds = self.model.combined(parts)
-        if self.device.kind == "gpu":  # whose peaks are a data sheet's
+        if not self.device.has_measured_rates:  # a kernel does not pass those of a data sheet
             seconds = max(seconds, roofline(work, self.device, self.dtype))
         bounds = {self._bound(work, parts): seconds}
         if known == work.kind and self.is_measured:

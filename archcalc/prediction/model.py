@@ -92,10 +92,13 @@ class Model:
             }
             self._overlap = float(calibration.get("overlap", 1))
             self.errors = {phase: float(one["mean"]) for phase, one in calibration.get("error", {}).items()}
-            if not self._overlap >= 1 or not set(self._coefficients) <= set(self._pools):
-                raise ValueError("`overlap` is below 1, or a phase has no pools")
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise RequestError(f"the calibration of {device.name} is not understood: {error!r}") from None
+            if not self._overlap >= 1:
+                raise ValueError("`overlap` is below 1")
+            if not {"forward"} <= set(self._coefficients) <= set(self._pools):
+                raise ValueError("there is no phase `forward`, or a phase has no pools")
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+            raise RequestError(f"the calibration of {device.name} is not understood: {what}") from None
 
     def seconds(self, operation: Work, phase: str = "forward") -> float:
         """How long all runs of an operation take in a phase. Raises `KeyError` where there are no coefficients."""

@@ -15,8 +15,9 @@ import torch
 from archcalc.pytorch.calibration.measure import Stopwatch
 from archcalc.pytorch.setup import DTYPES
 
-# Sides of square matrices whose product is timed, and bytes that are copied.
-_SIDES = (512, 1024, 2048)
+# Sides of square matrices whose product is timed, as far as one takes less than `_SECONDS`: GPUs are at their best with
+# the largest. And bytes that are copied.
+_SIDES = (512, 1024, 2048, 4096, 8192)
 _COPIED = 128 << 20
 _REPEAT = 5
 _SECONDS = 0.4

@@ -70,7 +70,7 @@ def _known(answers: Sequence[Answer]) -> Iterator[RenderableType]:
         said = {}
         for answer in using:
             device = answer.prediction.device
-            said[f" on {device.name}" if basis == CALIBRATED else ""] = known(basis, device.calibration or {})
+            said[f" on {device.name}" if basis == CALIBRATED else ""] = known(basis, answer.prediction)
         for where, words in said.items():
             yield sentence(f"{basis}{where}: {words}")
 

@@ -11,7 +11,7 @@ from archcalc.prediction.answer import Answer
 from archcalc.prediction.estimate import BASES, BOUNDS, Estimate
 from archcalc.reports import numbers
 from archcalc.reports.prediction.rows import TimedRow
-from archcalc.reports.prediction.text import between
+from archcalc.reports.prediction.text import between, notes
 
 
 def documents(answers: Sequence[tuple[Answer, Iterable[TimedRow]]], several: bool) -> dict[str, Any]:
@@ -137,6 +137,7 @@ def markdown(answer: Answer, rows: Iterable[TimedRow]) -> str:
                 time.basis,
             )
             lines.append("| " + " | ".join(cells) + " |")
+    lines += ["", *(f"* {_escape(note)}" for note in notes(answer))]
     return "\n".join(lines) + "\n"
 
 

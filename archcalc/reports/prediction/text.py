@@ -163,7 +163,7 @@ def notes(answer: Answer) -> Iterator[str]:
     calibration: dict[str, Any] = one.device.calibration or {}
     for basis in BASES:
         if whole.share(basis):
-            yield f"{_percent(whole.share(basis))} {basis}: {known(basis, calibration)}"
+            yield f"{_percent(whole.share(basis))} {basis}: {known(basis, one)}"
     if calibration:
         yield f"measured: {calibration.get('source', one.device.source)}, {', '.join(_conditions(one, calibration))}"
     waits = [f"{name} {_percent(whole.bounds[name] / whole.seconds)}" for name in BOUNDS if whole.bounds.get(name)]
@@ -177,13 +177,18 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share >= 0.01 else "under 1 %"
 
 
-def known(basis: str, calibration: dict[str, Any]) -> str:
+def known(basis: str, one: Prediction) -> str:
     """What times of a basis are from, and how far off they are."""
     if basis == CALIBRATED:
-        error = calibration["error"].get("forward", {})
-        return (
-            f"{error.get('of', 'layers held out of the fit')} were {100 * error.get('mean', 0):.1f} % off in the mean"
-        )
+        found: dict[str, Any] = (one.device.calibration or {}).get("error", {})
+        errors = [(phase, found[phase]) for phase in one.phases if phase in found]
+        if not errors:
+            return "measured; how far off is not known"
+        means = [f"{100 * error['mean']:.1f} %" for _, error in errors]
+        if len(errors) > 1:
+            means = [f"{mean} ({phase})" for mean, (phase, _) in zip(means, errors)]
+        what = errors[0][1].get("of", "layers held out of the fit")
+        return f"{what} were {' and '.join(means)} off in the mean"
     if basis == NEIGHBOURS:
         return "not measured; guessed from work that is alike, the range from the data sheet"
     return "not measured; from the peak rates down to 40 % of them, 25 % for convolutions and element-wise work"
