@@ -89,6 +89,18 @@ def test_features_count_all_runs_in_whole_tiles_and_waves():
     assert features(operation(m=0), "gpu", 4)[2] == 0
 
 
+def test_weights_of_recurrent_steps_stay_near_the_processor_or_do_not():
+    step = operation(kind="lstm", weight_bytes=100, gradient_bytes=100, runs=2)
+
+    def weights(near: float, phase: str = "forward", work: Operation = step) -> float:
+        return features(work, "cpu", phase=phase, near_bytes=near)[4]
+
+    assert [weights(near) for near in (0, 50, 100 / 1.15, 100 / 0.75, 1000)] == pytest.approx([200, 200, 200, 0, 0])
+    assert 0 < weights(100) < 200
+    assert weights(1000, "backward") == 0
+    assert weights(1000, work=replace(step, kind="linear")) == 200
+
+
 def test_coefficients_are_seconds_for_each_feature():
     own, pool = [1.0, 0, 0, 0, 0, 2.0], [0.5] + [0.0] * 5
     both = {PRODUCTS: pool, ELEMENTWISE: pool}

@@ -33,6 +33,7 @@ class Conditions:
     processors: int
     memory_bytes: int
     cache_bytes: int
+    near_bytes: int
     dtype: str
     threads: int
     version: str
@@ -52,6 +53,7 @@ class Conditions:
             count,
             machine.memory_bytes(device),
             machine.cache_bytes(device),
+            machine.near_cache_bytes(device),
             dtype,
             threads,
             torch.__version__,
@@ -107,13 +109,13 @@ class Rates:
 
 def device_of(conditions: Conditions, rates: Rates, measured: Sequence[Measured]) -> Device:
     """The device with coefficients fitted to what was measured. Raises `RequestError` for too few kinds of layers."""
+
+    def described(work: Work, phase: str) -> tuple[float, ...]:
+        return features(work, conditions.kind, conditions.processors, phase, conditions.near_bytes)
+
     points = {
         phase: [
-            Point(
-                one.label,
-                tuple((work.kind, features(work, conditions.kind, conditions.processors, phase)) for work in one.work),
-                one.seconds[phase],
-            )
+            Point(one.label, tuple((work.kind, described(work, phase)) for work in one.work), one.seconds[phase])
             for one in measured
             if phase in one.seconds
         ]
@@ -129,6 +131,7 @@ def device_of(conditions: Conditions, rates: Rates, measured: Sequence[Measured]
         "clock": _clock(conditions),
         "date": datetime.date.today().isoformat(),
         "cache_bytes": conditions.cache_bytes,
+        "near_cache_bytes": conditions.near_bytes,
         "layers": len(points["forward"]),
         "error": {phase: _error(one) for phase, one in fits.items()},
         "kinds": _by_kind(fits),

@@ -138,11 +138,15 @@ lstm hidden=64 | 20 32
 lstm hidden=128 | 60 128
 lstm hidden=256 layers=2 | 30 256
 lstm hidden=512 | 40 512
+lstm hidden=768 | 8 512
+lstm hidden=1024 | 8 1024
 gru hidden=20 | 50 10
 gru hidden=64 | 20 64
 gru hidden=256 | 60 128
 gru hidden=512 | 30 256
+gru hidden=1024 | 8 512
 rnn hidden=20 | 50 10
 rnn hidden=128 | 100 128
 rnn hidden=256 | 100 128
+rnn hidden=1536 | 8 512
 """
