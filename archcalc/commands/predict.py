@@ -18,7 +18,7 @@ from archcalc.terminal import complain, show, wants_color, write
 
 @click.command(name="predict")
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
-@click.option("--device", "devices", required=True, multiple=True, metavar="NAME|FILE",
+@click.option("--device", cls=options.Several, multiple=True, required=True, metavar="NAME|FILE",
               help="h100, a100, a40, ...; cpu or cuda as `archcalc calibrate` measured them; or a device file. May be given several times.")  # fmt: skip
 @options.settings
 @options.batch
@@ -39,7 +39,7 @@ from archcalc.terminal import complain, show, wants_color, write
 @options.guarded
 def command(
     specs: tuple[str, ...],
-    devices: tuple[str, ...],
+    device: tuple[str, ...],
     set: tuple[str, ...],
     batch: int,
     dtype: str | None,
@@ -56,18 +56,18 @@ def command(
     Every time comes with the range in which it is expected, and with what it is known from: measurements of
     such layers, of layers that work alike, or a data sheet. Several specs or devices give one row each.
     """
-    known = {name: find(name) for name in devices}
+    known = {name: find(name) for name in device}
     values = options.parse_settings(set)
     several = len(specs) > 1 or len(known) > 1
     answers: list[Answer] = []
     status = 0
-    for name, device in known.items():
-        for warning in _versions(device.calibration) if name in LOCAL else ():
+    for name, found in known.items():
+        for warning in _versions(found.calibration) if name in LOCAL else ():
             complain(f"warning: {warning}", color)
     for spec in specs:
-        for device in known.values():
+        for one in known.values():
             try:
-                found = answer(load_graph(spec, values, batch), device, dtype, mode, optimizer, generate)
+                made = answer(load_graph(spec, values, batch), one, dtype, mode, optimizer, generate)
             except SpecError as error:
                 options.report(error.diagnostics, color)
                 status = max(status, 1)
@@ -78,8 +78,8 @@ def command(
                 complain(f"archcalc: {error}", color)
                 status = 2
                 continue
-            answers.append(found)
-            for warning in found.warnings:
+            answers.append(made)
+            for warning in made.warnings:
                 complain(f"warning: {warning}", color)
     if answers:
         _print(answers, several, depth, number, format, color)

@@ -9,6 +9,7 @@ import json
 import pytest
 
 from tests.commands.test_shapes import run
+from tests.conftest import ROOT
 
 
 def answer(*arguments: str) -> dict:
@@ -140,3 +141,12 @@ def test_one_that_cannot_does_not_stop_the_others():
 def test_widths_of_a_comparison(columns):
     done = run("predict", *SEVERAL, env={"COLUMNS": str(columns)})
     assert max(map(len, done.stdout.splitlines())) <= columns
+
+
+def test_devices_of_the_environment_and_of_settings(tmp_path):
+    spec = str(ROOT / "specs" / "lenet.yaml")
+    assert "NVIDIA A100" in run("predict", spec, env={"ARCHCALC_PREDICT_DEVICE": "a100"}).stdout
+    assert run("predict", spec, env={"ARCHCALC_PREDICT_DEVICE": "a100 l4"}).stdout.count("lenet5") == 2
+    for text, rows in (('"a100"', 1), ('["a100", "l4"]', 2)):
+        (tmp_path / "archcalc.toml").write_text(f"[predict]\ndevice = {text}\n", encoding="utf-8")
+        assert run("predict", spec, cwd=tmp_path).stdout.count("lenet5 ") == rows
