@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+import archcalc
 from archcalc.cost import Costs
 from archcalc.devices import find, save
 from archcalc.diagnostics import RequestError
@@ -230,7 +231,7 @@ def test_a_calibration_is_a_device_that_predicts(tiny, tmp_path):
     device = find(path)
     assert device == tiny.device
     assert (device.kind, device.source, device.processors) == ("cpu", "archcalc calibrate", 1)
-    assert device.calibration["torch"] == torch.__version__
+    assert (device.calibration["torch"], device.calibration["archcalc"]) == (torch.__version__, archcalc.__version__)
     assert (device.calibration["threads"], device.calibration["dtype"]) == (1, "fp32")
     assert set(device.calibration["error"]) == set(PHASES)
     assert device.peaks["fp32"] > 1e8 < device.bandwidth

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from archcalc import __version__
 from archcalc.devices import Device
 from archcalc.diagnostics import RequestError
 from archcalc.prediction.model import PHASES, features, pool_of
@@ -125,6 +126,7 @@ def device_of(conditions: Conditions, rates: Rates, measured: Sequence[Measured]
     if len(fits["forward"].pools) < 2:
         raise RequestError("too few kinds of layers were measured: matrix products and element-wise work are needed")
     calibration: dict[str, Any] = {
+        "archcalc": __version__,
         "torch": conditions.version,
         "threads": conditions.threads,
         "dtype": conditions.dtype,
