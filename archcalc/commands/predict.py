@@ -65,9 +65,11 @@ def command(
         for warning in _versions(found.calibration) if name in LOCAL else ():
             complain(f"warning: {warning}", color)
     for spec in specs:
+        graph = None
         for one in known.values():
             try:
-                made = answer(load_graph(spec, values, batch), one, dtype, mode, optimizer, generate)
+                graph = graph or load_graph(spec, values, batch)
+                made = answer(graph, one, dtype, mode, optimizer, generate)
             except SpecError as error:
                 options.report(error.diagnostics, color)
                 status = max(status, 1)
@@ -77,6 +79,8 @@ def command(
                     raise
                 complain(f"archcalc: {error}", color)
                 status = 2
+                if graph is None:
+                    break
                 continue
             answers.append(made)
             for warning in made.warnings:
