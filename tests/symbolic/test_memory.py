@@ -39,6 +39,7 @@ GENERATING = (
     ("gru", "hidden,steps,batch"),
     ("lstm", "hidden,steps,batch"),
     ("one-to-many", "steps,batch"),
+    ("whisper", "text,batch"),
     ("seq2seq-attention", "src_len,tgt_len,hidden,batch"),
 )
 WINDOW = """\
