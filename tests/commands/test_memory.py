@@ -61,6 +61,7 @@ GENERATE = (
     "mixtral",
     "gemma2",
     "deepseek-v2-lite",
+    "whisper",
     "t5",
     "transformer",
     "seq2seq-attention",

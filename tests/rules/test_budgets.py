@@ -12,6 +12,7 @@ from archcalc.memory.plan import Plan
 from archcalc.memory.simulation import simulate
 from archcalc.memory.sizes import resized
 from archcalc.network.load import build_graph
+from archcalc.prediction.predict import predict
 from archcalc.rules.check import load_rules
 from archcalc.rules.memory import inference_bytes, largest, run_of, training_bytes
 from archcalc.rules.model import Model
@@ -69,3 +70,12 @@ def test_the_largest_batch_that_fits_a_device(tmp_path):
     (found,) = rule.check(Model(build_graph(Source("t.yaml", text), batch=10), device))
     assert found.data["bytes"] == peaks[10]
     assert found.help == "the largest batch that fits is 9"
+
+
+@pytest.mark.parametrize(("size", "waits"), [(4096, False), (256, True)])
+def test_the_part_that_waits_is_the_predictions(size, waits):
+    text = f"model: m\ninput: [8192, {size}]\nlayers: [linear {size}, gelu]\n"
+    whole = predict(build_graph(Source("t.yaml", text), batch=8), find("h100")).forward
+    share = whole.bounds.get("memory", 0) / whole.seconds
+    assert (share > 0.5) is waits
+    assert [one.data["share"] for one in findings(text, ("HWE804",), batch=8)] == ([share] if waits else [])
