@@ -17,14 +17,20 @@ def mend(
     message: str,
     edit: Edit | tuple[Edit, ...] | None,
     safe: bool = True,
+    ties: bool = False,
 ) -> Fix | None:
     """A fix by one edit or several, if every layer that the place of `node` stands for is among the affected ones.
 
+    Where weights are shared there is none, unless the edits see to these `ties`: the other layer would
+    have to change with this one.
     A spec with variants, or one linted with other settings, may mean another network by the same
     text: there the fix is not safe.
     """
     ids = {id(one) for one in affected}
-    if not edit or any(id(other) not in ids for other in model.alike(node)):
+    alike = model.alike(node)
+    if not edit or any(id(other) not in ids for other in alike):
+        return None
+    if not ties and any(model.shares(other) for other in alike):
         return None
     edits = (edit,) if isinstance(edit, Edit) else edit
     document = model.graph.document

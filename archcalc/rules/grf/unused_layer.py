@@ -88,7 +88,7 @@ class UnusedLayer(Rule):
         Without one that draws random numbers, others draw different ones.
         """
         said = re.findall(rf"\b{node.name}\b", node.place.source.text) if node.name else []
-        if len(said) > 1 or any(model.shares(one) for one in model.alike(node)):
+        if len(said) > 1:
             return None
         counted = not node.name and bool(node.params or node.buffers)
         draws = node.op in ("dropout", "droppath") or bool(getattr(node.layer, "dropout", 0))

@@ -81,4 +81,5 @@ class UnalignedVocabulary(Rule):
         whole = tuple(edit for edit in edits if edit is not None)
         if len(whole) < len(edits) or any(len(model.alike(one)) > 1 for one in same):
             return None
-        return mend(model, node, [node], f"write {near}", whole, safe=False)
+        tied = [placed.node for placed in model.layers if any(owner in same for owner in placed.node.tied.values())]
+        return mend(model, node, [node], f"write {near}", whole, safe=False, ties=tied == [node])
