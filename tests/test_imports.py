@@ -78,6 +78,47 @@ def test_the_direction_test_can_fail():
     assert violations("layers", "def f():\n    import archcalc.network.load") == ["network"]
 
 
+def modules() -> dict[str, set[str]]:
+    """The files of the package by their dotted names, each with those that it imports when it runs."""
+    names = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in PACKAGE.rglob("*.py")
+    }
+    return {name: imported(path.read_text(encoding="utf-8")) & set(names) - {name} for name, path in names.items()}
+
+
+def imported(source: str) -> set[str]:
+    """What a file imports, but for types alone: modules, and names that may be modules."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = []
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found
+
+
+def circle(graph: dict[str, set[str]]) -> set[str]:
+    """Files that import each other, by whatever way; empty where there are none."""
+    left = dict(graph)
+    while leaves := {name for name, others in left.items() if not others & set(left)}:
+        left = {name: others for name, others in left.items() if name not in leaves}
+    return set(left)
+
+
+def test_no_two_files_import_each_other():
+    assert circle(modules()) == set()
+
+
+def test_the_test_of_circles_can_fail():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == {"a", "b", "c"}
+    assert imported("import a.b\nfrom c import d\nif TYPE_CHECKING:\n    import e") == {"a.b", "c", "c.d"}
+
+
 def test_every_room_is_known():
     rooms = {room(path) for path in PACKAGE.rglob("*.py")} - {"__init__", "__main__"}
     assert rooms == set(ORDER)

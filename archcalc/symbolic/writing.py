@@ -202,7 +202,7 @@ class Writer:
         return text[0] if text[1] >= at_least else f"({text[0]})"
 
 
-def describe(value: Traced) -> str:
+def label(value: Traced) -> str:
     """The expression of one traced number, for a label."""
     return Writer().write(Algebra(value.trace.decisions).of(value))
 
