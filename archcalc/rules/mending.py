@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from archcalc.diagnostics import Source, SpecError
 from archcalc.network.graph import Node
 from archcalc.rules.base import Edit, Fix
 from archcalc.rules.model import Model
@@ -38,6 +39,23 @@ def mend(
     if node.place.source is not document.source or (deletes and _may_decide_layout(model, node)):
         return None
     return Fix(message, edits, safe=safe and not (document.variants or model.graph.given))
+
+
+def if_valid(model: Model, fix: Fix | None) -> Fix | None:
+    """The fix, unless what it leaves is no valid spec: layers behind a wider one may want its old width."""
+    if fix is None:
+        return None
+    from archcalc.network.load import build_graph  # few rules ask
+    from archcalc.rules.fixes import splice
+
+    graph = model.graph
+    source = graph.document.source
+    edits = sorted(fix.edits, key=lambda edit: (edit.place.line, edit.place.column))
+    try:
+        build_graph(Source(source.path, splice(source, edits)), graph.variant, graph.given, graph.batch)
+    except SpecError:
+        return None
+    return fix
 
 
 def _deletes(edit: Edit, node: Node) -> bool:

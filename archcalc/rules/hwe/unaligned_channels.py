@@ -8,7 +8,7 @@ from typing import Any
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import with_argument
-from archcalc.rules.mending import mend
+from archcalc.rules.mending import if_valid, mend
 from archcalc.rules.model import Model
 
 _BYTES = 16  # tensor cores read so many at once
@@ -60,7 +60,9 @@ class UnalignedChannels(Rule):
                 f"({_BYTES} bytes in 16-bit types)",
                 f"try {near:,}, or {near - step:,}, and time both",
                 (),
-                mend(model, node, odd, f"write {near}", with_argument(node, key, str(near)), safe=False),
+                if_valid(
+                    model, mend(model, node, odd, f"write {near}", with_argument(node, key, str(near)), safe=False)
+                ),
                 width=width,
                 multiple=step,
             )

@@ -8,7 +8,7 @@ from typing import Any
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import with_argument
-from archcalc.rules.mending import mend
+from archcalc.rules.mending import if_valid, mend
 from archcalc.rules.model import Model
 
 _STEP, _LARGEST = 8, 256
@@ -57,7 +57,7 @@ class UnalignedHeadDim(Rule):
                 what, advice = f"padded to {near}", f"choose width and heads so that a head has a multiple of {_STEP}"
             heads = _heads(node)
             edit = with_argument(node, "heads", str(heads)) if heads else None
-            fix = mend(model, node, odd, f"write {heads} heads", edit, safe=False)
+            fix = if_valid(model, mend(model, node, odd, f"write {heads} heads", edit, safe=False))
             message = f"a head has {size} elements: {what}"
             yield self.finding(model.placed(node), message, advice, (), fix, head_dim=size)
 

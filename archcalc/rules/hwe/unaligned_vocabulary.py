@@ -8,7 +8,7 @@ from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Fix, Rule, rule
 from archcalc.rules.edits import with_argument
 from archcalc.rules.losses import last_layers
-from archcalc.rules.mending import mend
+from archcalc.rules.mending import if_valid, mend
 from archcalc.rules.model import Model
 
 _STEP, _SMALLEST = 64, 1024
@@ -82,4 +82,5 @@ class UnalignedVocabulary(Rule):
         if len(whole) < len(edits) or any(len(model.alike(one)) > 1 for one in same):
             return None
         tied = [placed.node for placed in model.layers if any(owner in same for owner in placed.node.tied.values())]
-        return mend(model, node, [node], f"write {near}", whole, safe=False, ties=tied == [node])
+        fix = mend(model, node, [node], f"write {near}", whole, safe=False, ties=tied == [node])
+        return if_valid(model, fix)
