@@ -27,6 +27,16 @@ _POSITIONS: dict[str, tuple[str, ...]] = {
     "sigmoid": (),
     "tanh": (),
 }
+# Functions of several tensors.
+_JOINED = {
+    "cat": "concat",
+    "concat": "concat",
+    "add": "add",
+    "sub": "sub",
+    "mul": "mul",
+    "matmul": "matmul",
+    "bmm": "matmul",
+}
 _CLASSES = {"multiheadattention": "attention", "zeropad": "pad"}
 _KEYS = {
     "kernel_size": "kernel", "out_channels": "channels", "out_features": "features", "hidden_size": "hidden",
@@ -94,6 +104,12 @@ def from_python(text: str) -> str:
     name, _, inside = text.partition("(")
     op = re.sub(r"[123]d$", "", name.split(".")[-1]).lower()
     op = _CLASSES.get(op, op)
+    if op in MADE_OF:
+        return f"write it in layers, as `{MADE_OF[op]}`"
+    if op in _JOINED:
+        return f"write `{_JOINED[op]}: [a, b]`, with the names of two layers"
+    if op.endswith("loss"):
+        return f"write `loss: {op.removesuffix('loss')}` beside `layers:`"
     words = [word for word in _split(inside.rstrip().removesuffix(")")) if word]
     plain = [_value(word) for word in words if not re.match(r"\w+\s*=", word)]
     positions = _POSITIONS.get(op)

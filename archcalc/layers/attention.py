@@ -273,7 +273,8 @@ class Attention(Layer):
         heads, inner, width = plain(self.heads), plain(self._inner), how.width
         fused = how.attention == "flash"
         if self.is_multihead_attention():
-            fused |= how.attention is None and self.relbias is None and (how.gpu or not self.dropout)
+            learned = self.relbias is not None and how.needs[-1]
+            fused |= how.attention is None and not learned and (how.gpu or not self.dropout)
             alone = self.kv is None or self.kv is x
             kept, extra = multihead_inputs(how, rows, x, None if alone else keys, fused)
             mask = width if fused else int(self.relbias is not None)
@@ -286,9 +287,11 @@ class Attention(Layer):
                 extra["norms"] = normed * (2 * plain(self._head) * width + 4)
             if self.rope is not None:
                 extra["angles"] = plain((x.shape[-2] + keys.shape[-2]) * self._turned) * width
-        if self.causal or self.window is not None:
-            extra["mask"] = plain(x.shape[-2] * keys.shape[-2]) * mask
         pairs = queries * plain(keys.shape[-2]) * heads
+        if fused and self.relbias is not None and self.is_multihead_attention():
+            extra["mask"] = pairs * width  # the table, repeated for each sample
+        elif self.causal or self.window is not None:
+            extra["mask"] = plain(x.shape[-2] * keys.shape[-2]) * mask
         scores = fused_scores(queries * heads) if fused else eager_scores(how, pairs, self.dropout, self.softcap)
         if self.is_multihead_attention() and not fused:
             scores["scaled queries and keys"] = (queries + keyed) * inner * width
@@ -310,8 +313,8 @@ class Attention(Layer):
             letters = "".join(letter for letter in "qkvo" if self._biased(letter))
             plain = given(
                 bias=(letters, "qkvo"), kv_features=(self._keys(x).shape[-1], x.shape[-1]), causal=causal,
-                rope=(self.rope, None), rope_dim=(self.rope_dim, None), window=window, softcap=(self.softcap, None), qknorm=(self.qknorm, False),
-                dropout=(self.dropout, 0.0),
+                rope=(self.rope, None), rope_dim=(self.rope_dim, None), window=window,
+                softcap=(self.softcap, None), qknorm=(self.qknorm, False), dropout=(self.dropout, 0.0),
             )  # fmt: skip
             sizes = (x.shape[-1], self.heads, self._key_heads, self._head)
             code = Code("GroupedQueryAttention", sizes, plain)

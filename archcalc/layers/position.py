@@ -5,7 +5,7 @@ from __future__ import annotations
 from archcalc.layers.arguments import Number, Size, Whole, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, expression, given, module
-from archcalc.layers.saved import Saved, Saving
+from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.tensor import FEATURES_LAST, Shape, Tensor
 from archcalc.quantity import plain, product
 
@@ -137,11 +137,12 @@ class Rope(Layer):
 
 @layer("relposbias", first="heads", aliases=("relativepositionbias", "relpos"))
 class RelPosBias(Layer):
-    """A learned score for each head and distance, as a [heads, queries, keys] table.
+    """A score for each head and distance, as a [heads, queries, keys] table.
 
     kind=bucket (T5): positions of the input, distances in buckets. kind=window (Swin): the
-    positions of a window h×w, a score for each of the (2h - 1)(2w - 1) displacements.
-    Source: Raffel et al. 2020; Liu et al. 2021.
+    positions of a window h×w, a score for each of the (2h - 1)(2w - 1) displacements. kind=alibi:
+    nothing is learned, the score falls with the distance, in each head at a slope of its own.
+    Source: Raffel et al. 2020; Liu et al. 2021; Press et al. 2021.
     """
 
     stored_once = True
@@ -150,7 +151,7 @@ class RelPosBias(Layer):
     passes_gradients = False
 
     heads: int = arg(Whole, "heads", min=1, aliases=("num_heads",))
-    kind: str = arg(Word, "how distances are told apart", choices=("bucket", "window"), default="bucket")
+    kind: str = arg(Word, "how distances are told apart", choices=("bucket", "window", "alibi"), default="bucket")
     window: tuple[int, ...] | None = arg(Size, "window of kind=window, as 7 or 7x7", default=None)
     buckets: int = arg(Whole, "distances told apart by kind=bucket", default=32, min=1, aliases=("num_buckets",))
 
@@ -166,7 +167,7 @@ class RelPosBias(Layer):
         elif x.rank < 2 and not x.integer:
             raise ShapeError(
                 "SHP101",
-                f"kind=bucket takes its positions from a sequence, but its input is {x}",
+                f"kind={self.kind} takes its positions from a sequence, but its input is {x}",
                 help="use from= to name one",
             )
         else:
@@ -175,11 +176,19 @@ class RelPosBias(Layer):
 
     def params(self, x: Tensor) -> dict[str, Shape]:
         """A row for each bucket or displacement, a column for each head."""
+        if self.kind == "alibi":
+            return {}
         rows = product(2 * size - 1 for size in self._window()) if self.kind == "window" else self.buckets
         return {"weight": (rows, self.heads)}
 
+    def buffers(self, x: Tensor) -> dict[str, Shape]:
+        """The slope of each head with kind=alibi."""
+        return {"slopes": (self.heads,)} if self.kind == "alibi" else {}
+
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """Which row of the table each pair of positions takes (int64)."""
+        if self.kind == "alibi":
+            return NOTHING
         return Saved(extra={"rows": 8 * plain(y.shape[-1] * y.shape[-1])})
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -187,6 +196,10 @@ class RelPosBias(Layer):
         if self.kind == "window":
             return Code("WindowPositionBias", (self.heads, *self._window()), call="{self}({batch})")
         positions = y.shape[-1]
+        if self.kind == "alibi":
+            return Code(
+                "DistanceBias", (self.heads,), call="{self}({batch}, {positions})", values={"positions": positions}
+            )
         plain = given(buckets=(self.buckets, 32))
         return Code(
             "BucketPositionBias", (self.heads,), plain, "{self}({batch}, {positions})", {"positions": positions}

@@ -37,6 +37,19 @@ def test_a_call_as_a_line(call, line):
     assert from_python(call) == f"write `{line}`"
 
 
+@pytest.mark.parametrize(
+    ("call", "help"),
+    [
+        ("nn.TransformerEncoderLayer(512, 8)", "write it in layers, as `[residual: "),
+        ("nn.Sequential(nn.Linear(3, 4), nn.ReLU())", "write it in layers, as `[linear 8, relu"),
+        ("torch.cat([a, b], dim=1)", "write `concat: [a, b]`, with the names"),
+        ("nn.CrossEntropyLoss()", "write `loss: crossentropy` beside `layers:`"),
+    ],
+)
+def test_a_call_that_is_no_layer(call, help):
+    assert from_python(call).startswith(help)
+
+
 @pytest.mark.parametrize("name", MADE_OF)
 def test_what_is_no_layer_is_made_of_layers(name):
     assert name not in REGISTRY

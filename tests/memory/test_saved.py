@@ -34,6 +34,8 @@ CASES = """
 [4,6] | linear 6, selu, celu, celu 0.5, hardtanh, hardtanh low=0 high=6, softsign, logsigmoid, exp
 [4,8] | linear 8, glu, linear 8, glu axis=0
 [8,6,6] | conv 8 kernel=1, glu, pixelunshuffle 2, upsample size=5x7, upsample size=4 mode=bilinear
+[8,4] | linear 4 name=m, relposbias 2 kind=alibi name=b, attention 2 kv_heads=1 relbias=b from=m, linear 4, attention 2 relbias=b
+[8,4] | linear 4 name=m, relposbias 2 kind=alibi name=b, attention 2 relbias=b causal=true from=m, attention 2 relbias=b dropout=0.1
 [3,8,8] | conv 4 kernel=1, channelshuffle 2, adaptivemaxpool 3, pad 1 mode=replicate
 [5] | embedding 10 dim=4, posembed, clstoken, rope, linear 4, posembed kind=sinusoidal
 [4,6] | linear 6, flatten, reshape 4x6, transpose, linear 5, rearrange 'a b -> b a', rearrange 'a b -> (b a)'

@@ -232,7 +232,8 @@ def _relposbias(rng: Random, x: Tensor) -> Keys | None:
     heads: Keys = {"heads": rng.randint(1, 4)}
     if flag(rng):
         return heads | {"kind": "window", "window": size(rng, 2, 1, 3)}
-    return heads | some(rng, buckets=rng.randint(1, 8)) if x.rank > 1 and x.shape[-2] < 30 else None
+    kind: Keys = {"kind": "alibi"} if rng.random() < 0.3 else some(rng, buckets=rng.randint(1, 8))
+    return heads | kind if x.rank > 1 and x.shape[-2] < 30 else None
 
 
 # -- any ------------------------------------------------------------------------------------

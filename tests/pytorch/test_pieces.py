@@ -12,6 +12,7 @@ from torch import nn
 from archcalc.pytorch.pieces.modules import (
     BucketPositionBias,
     ClassToken,
+    DistanceBias,
     DropPath,
     GroupedQueryAttention,
     LayerScale,
@@ -251,6 +252,16 @@ def test_bucket_bias_is_exact_near_and_logarithmic_far() -> None:
 @pytest.mark.parametrize("buckets", [1, 2, 3, 4, 5])
 def test_bucket_bias_with_few_buckets_stays_inside_its_table(buckets: int) -> None:
     assert BucketPositionBias(2, buckets)(3, 40).shape == (3, 2, 40, 40)
+
+
+@pytest.mark.parametrize(
+    ("heads", "slopes"), [(4, [1 / 4, 1 / 16, 1 / 64, 1 / 256]), (3, [1 / 16, 1 / 256, 1 / 4]), (1, [1 / 256])]
+)
+def test_distance_bias_falls_at_the_slope_of_the_head(heads: int, slopes: list[float]) -> None:
+    table = DistanceBias(heads)(2, 5)
+    assert table.shape == (2, heads, 5, 5)
+    for head, slope in enumerate(slopes):
+        close(table[1, head, 3], -slope * torch.tensor([3.0, 2, 1, 0, 1]))
 
 
 # -- the rest -------------------------------------------------------------------------------

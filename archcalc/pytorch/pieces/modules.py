@@ -228,6 +228,23 @@ class BucketPositionBias(nn.Module):
         return self.weight[bucket].permute(2, 0, 1).expand(batch, -1, -1, -1)
 
 
+class DistanceBias(nn.Module):
+    """A score that falls with the distance, in each head at a slope of its own (ALiBi)."""
+
+    def __init__(self, heads):
+        super().__init__()
+        steps = 2 ** math.floor(math.log2(heads))
+        slopes = [2 ** (-8 * (i + 1) / steps) for i in range(steps)]
+        between = [2 ** (-4 * (2 * i + 1) / steps) for i in range(heads - steps)]
+        self.register_buffer("slopes", torch.tensor(slopes + between))
+
+    def forward(self, batch, positions):
+        place = torch.arange(positions, device=self.slopes.device)
+        distance = (place[:, None] - place).abs()
+        table = -self.slopes[:, None, None] * distance
+        return table.expand(batch, -1, -1, -1)
+
+
 class WindowPositionBias(nn.Module):
     """A learned score for each head and displacement inside a window (Swin)."""
 
