@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import os
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from archcalc.cost import Cost, Costs
 from archcalc.derivation import Derivation, derive
-from archcalc.diagnostics import Source
+from archcalc.diagnostics import RequestError, Source
 from archcalc.language.expressions import describe
 from archcalc.memory.footprint import check_checkpoint
 from archcalc.memory.generation import Generation, generate
@@ -18,7 +19,7 @@ from archcalc.memory.plan import ATTENTION, OPTIMIZERS, WIDTHS, Plan
 from archcalc.memory.run import Run
 from archcalc.memory.simulation import simulate
 from archcalc.network.graph import Node
-from archcalc.network.load import Graph, build_graph, load_graph
+from archcalc.network.load import Graph, build_graph, graph_at, load_graph
 from archcalc.network.parameters import named_parameters
 from archcalc.network.paths import depth
 from archcalc.reports import json as json_report
@@ -26,6 +27,10 @@ from archcalc.reports.rows import flat, nested
 
 if TYPE_CHECKING:
     import torch
+
+    from archcalc.peers.comparison import Comparison
+    from archcalc.prediction.answer import Answer
+    from archcalc.symbolic.network import ClosedForm
 
 
 def load(spec: str | os.PathLike[str], *, batch: int = 1, causal: str = "dense", **settings: Any) -> Network:
@@ -118,6 +123,27 @@ class Network:
         self._costs = Costs(graph, useful=causal == "half")
         self.model = graph.model
         self.batch = graph.batch
+
+    def at(self, *, batch: int | None = None, **settings: Any) -> Network:
+        """The same network at other settings; the spec is not read again.
+
+        Args:
+            batch: the batch size; as it is when None.
+            settings: values of hparams and dims; those given before stay.
+
+        Raises:
+            SpecError: there is no such network.
+            RequestError: a setting does not exist.
+
+        >>> net = load("specs/vit.yaml")
+        >>> [net.at(depth=depth).params for depth in (6, 12)]
+        [44040424, 86567656]
+        """
+        graph = self.graph
+        given = {**graph.given, **_texts(settings)}
+        causal = "half" if self._costs.useful else "dense"
+        size = graph.batch if batch is None else batch
+        return Network(graph_at(graph.document, graph.steps, graph.variant, given, size), causal)
 
     @property
     def graph(self) -> Graph:
@@ -234,6 +260,79 @@ class Network:
         131072
         """
         return generate(self.graph, length, dtype, cache_dtype)
+
+    def predict(
+        self,
+        device: str,
+        *,
+        dtype: str | None = None,
+        mode: str = "forward",
+        optimizer: str = "adamw",
+        tokens: int | None = None,
+    ) -> Answer:
+        """How long it takes on a device: `total` with its range, `of(node)` for each layer, `tokens_per_second`.
+
+        Args:
+            device: "h100", "a100", ...; "cpu" or "cuda" as `archcalc calibrate` measured them; or a device file.
+            dtype: "fp64", "fp32", "tf32", "bf16" or "fp16"; by default what the device is calibrated for, else its fastest.
+            mode: "forward", or "train" for a whole step with `optimizer`: "sgd", "adam" or "adamw".
+            tokens: generate so many after a prompt as long as the network's sequence.
+
+        Raises:
+            RequestError: there is no such device, it does not compute in `dtype`, the network does not generate.
+            SpecError: the network cannot have so many positions.
+
+        >>> found = load("specs/gpt2.yaml", batch=8).predict("a100").total
+        >>> found.low < found.seconds < found.high < 0.1
+        True
+        """
+        from archcalc.devices import find
+        from archcalc.prediction.answer import answer
+
+        return answer(self.graph, find(device), dtype, mode, optimizer, tokens)
+
+    def closed_form(self, *names: str, dtype: str = "fp32") -> ClosedForm:
+        """Shapes and costs as formulas of hparams, dims and `batch`; needs sympy.
+
+        Args:
+            names: what the formulas are of; without any, the batch and all dims.
+            dtype: the type that bytes are counted in.
+
+        Raises:
+            RequestError: sympy is not installed, or a name cannot be chosen, and why.
+
+        >>> form = load("specs/gpt2.yaml").closed_form("batch", "seq")
+        >>> form.formula(form.costs.totals.macs), form.conditions()
+        ('768·batch·seq·(24·seq + 160,849)', ['seq ≤ 1,024'])
+        """
+        if importlib.util.find_spec("sympy") is None:
+            raise RequestError("closed forms need sympy: pip install 'archcalc[symbolic]'")
+        from archcalc.symbolic.network import ALL, closed_form
+
+        graph = self.graph
+        return closed_form(
+            graph.document, names or (ALL,), graph.variant, graph.given, graph.batch, self._costs.useful, dtype
+        )
+
+    def like(self, tool: str) -> Comparison:
+        """What another tool counts of it: `macs`, `params`, and the reasons in `totals`; None where that is not known.
+
+        Args:
+            tool: "torchinfo", "fvcore", "ptflops", "thop", "deepspeed" or "flopcounter".
+
+        Raises:
+            ValueError: it is none of those.
+            RequestError: it counts one sample, and the batch is another.
+
+        >>> load("specs/gpt2.yaml").like("torchinfo").params
+        163037184
+        """
+        from archcalc.peers import NAMES, peer
+        from archcalc.peers.comparison import Comparison
+
+        if tool not in NAMES:
+            raise ValueError(f"tool is one of {', '.join(NAMES)}, not {tool!r}")
+        return Comparison(self.graph, peer(tool))
 
     def to_torch(self, device: str = "cpu") -> torch.nn.Module:
         """The network as a PyTorch module, from the source that `archcalc build` writes."""

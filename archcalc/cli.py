@@ -23,6 +23,8 @@ COMMANDS = {
     "predict": "How long a network takes on a device, before running it.",
     "calibrate": "Measure this machine, so that predict knows it.",
     "memory": "Predict the memory of inference, training and generation.",
+    "sweep": "Compute a network at many settings: tables, plots, the Pareto front.",
+    "fit": "The largest width, depth, batch, ... within limits.",
     "layers": "List the layers of the language.",
     "layer": "Describe one layer: keys, shapes, formulas.",
     "rule": "Describe one rule of the linter, or list all.",
@@ -71,7 +73,7 @@ def group(ctx: click.Context) -> None:
     """
     from archcalc.configuration import defaults
 
-    ctx.default_map = defaults()
+    ctx.default_map = defaults(COMMANDS)
 
 
 def main() -> None:

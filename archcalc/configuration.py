@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from archcalc.diagnostics import RequestError, suggest
@@ -22,25 +22,23 @@ _LISTS = ("select", "ignore", "output")
 _LINT_ONLY = ("select", "ignore", "fail-on", "fail_on", "device")
 
 
-def defaults(folder: str = ".") -> dict[str, Any]:
-    """Option defaults for every command, as click takes them. Raises `RequestError` for a bad file."""
+def defaults(commands: Collection[str], folder: str = ".") -> dict[str, Any]:
+    """Option defaults for all `commands`, as click takes them. Raises `RequestError` for a bad file."""
     path, found = _nearest(os.path.abspath(folder))
     if not found:
         return {}
-    from archcalc.cli import COMMANDS
-
     shared = {key: value for key, value in found.items() if not isinstance(value, dict)}
     sections = {key: value for key, value in found.items() if isinstance(value, dict)}
     for key in sections:
-        if key not in COMMANDS and key not in TABLES:
-            raise unknown(path, "table", key, (*TABLES, *COMMANDS))
+        if key not in commands and key not in TABLES:
+            raise unknown(path, "table", key, (*TABLES, *commands))
     general = {key: value for key, value in shared.items() if key not in _LINT_ONLY}
-    maps = {name: {**(shared if name == "lint" else general), **sections.get(name, {})} for name in COMMANDS}
+    maps = {name: {**(shared if name == "lint" else general), **sections.get(name, {})} for name in commands}
     tables = {key: maps["lint"].pop(key, None) or sections.get(key, {}) for key in TABLES}
-    _check_keys(path, shared, None)
-    for name in COMMANDS:
+    _check_keys(path, shared, commands, "key")
+    for name in commands:
         if name in sections:
-            _check_keys(path, {key: value for key, value in sections[name].items() if key not in TABLES}, name)
+            _check_keys(path, [key for key in sections[name] if key not in TABLES], (name,), f"key of [{name}]")
     options = {name: {key.replace("-", "_"): value for key, value in values.items()} for name, values in maps.items()}
     for key in _LISTS:
         if isinstance(options["lint"].get(key), str):
@@ -63,27 +61,23 @@ def unknown(path: str, what: str, key: str, known: Iterable[str]) -> RequestErro
 _USUAL = ("select", "ignore", "fail-on", "format", "color", "jobs", "device", "batch")
 
 
-def _check_keys(path: str, keys: Iterable[str], command: str | None) -> None:
-    """Raise `RequestError` for a key that is no option of the command, or of any."""
-    if command is None and all(key.replace("_", "-") in _USUAL for key in keys):
-        return
+def _check_keys(path: str, keys: Iterable[str], commands: Collection[str], what: str) -> None:
+    """Raise `RequestError` for a key that is no option of any of the commands."""
     keys = list(keys)
-    if not keys:
+    if not keys or (len(commands) > 1 and all(key.replace("_", "-") in _USUAL for key in keys)):
         return
-    known = option_names(command)
+    known = option_names(commands)
     for key in keys:
         if key.replace("_", "-") not in known:
-            raise unknown(path, "key" if command is None else f"key of [{command}]", key, known | set(TABLES))
+            raise unknown(path, what, key, known | set(TABLES))
 
 
-def option_names(command: str | None) -> set[str]:
-    """The long names of the options of one command, or of all."""
+def option_names(commands: Iterable[str]) -> set[str]:
+    """The long names of the options of these commands."""
     from importlib import import_module
 
-    from archcalc.cli import COMMANDS
-
     names: set[str] = set()
-    for name in COMMANDS if command is None else (command,):
+    for name in commands:
         for parameter in import_module(f"archcalc.commands.{name}").command.params:
             if parameter.param_type_name == "option":
                 names |= {option[2:] for option in parameter.opts if option.startswith("--")}

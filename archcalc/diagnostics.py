@@ -74,7 +74,11 @@ _D = TypeVar("_D", bound="Diagnostic")
 
 
 class Diagnostic:
-    """One finding about a spec. `code` is stable (`SPC003`); advice stands in `help`."""
+    """One finding about a spec. `code` is stable (`SPC003`); advice stands in `help`.
+
+    `instead` is what was most likely meant, as it would stand in the place of what `place` covers;
+    `before` the line of a layer that is missing before the one at `place`.
+    """
 
     def __init__(
         self,
@@ -84,6 +88,8 @@ class Diagnostic:
         help: str | None = None,
         notes: tuple[Note, ...] = (),
         severity: str = "error",
+        instead: str | None = None,
+        before: str | None = None,
     ) -> None:
         self.code = code
         self.message = message
@@ -91,6 +97,8 @@ class Diagnostic:
         self.help = help
         self.notes = notes
         self.severity = severity
+        self.instead = instead
+        self.before = before
 
     def but(self: _D, **changes: Any) -> _D:
         """The same diagnostic with some fields changed."""
@@ -151,9 +159,18 @@ class Findings:
         for diagnostic in error.diagnostics:
             self.add(diagnostic)
 
-    def error(self, code: str, message: str, place: Span, help: str | None = None, notes: Sequence[Note] = ()) -> None:
+    def error(
+        self,
+        code: str,
+        message: str,
+        place: Span,
+        help: str | None = None,
+        notes: Sequence[Note] = (),
+        instead: str | None = None,
+        before: str | None = None,
+    ) -> None:
         """Add an error. Raises `TooManyError` when there are `MOST` already."""
-        self.add(_diagnostic(code, message, place, help, notes))
+        self.add(_diagnostic(code, message, place, help, notes).but(instead=instead, before=before))
 
     def _too_many(self) -> TooManyError:
         found = list(self)

@@ -10,9 +10,17 @@ from typing import Any
 
 from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError
+from archcalc.language.document import parse_amount
+from archcalc.memory.plan import Plan
+from archcalc.memory.simulation import simulate
 from archcalc.network.graph import walk
+from archcalc.network.load import Graph
+from archcalc.network.paths import depth
 
-MEASURES = ("params", "buffers", "macs", "other_flops", "activation_bytes")
+_COSTS = ("params", "buffers", "macs", "other_flops", "activation_bytes")
+# The peaks of a training step with Adam and of a forward pass, in fp32.
+_PEAKS = ("training_memory_bytes", "inference_memory_bytes")
+MEASURES = (*_COSTS, *_PEAKS)
 
 
 @dataclass(frozen=True)
@@ -44,11 +52,15 @@ def _stem(id: str) -> str:
 
 @dataclass
 class Side:
-    """One of two networks: its name, totals and layers."""
+    """One of two networks: its name, totals and layers. Saved JSON does not hold all of `MEASURES`.
+
+    `over` has the bounds of its `budget:` that it exceeds, as `params 25M`; None where it has no budget.
+    """
 
     model: str
     totals: dict[str, int]
     layers: list[LayerRecord]
+    over: list[str] | None = None
 
 
 @dataclass
@@ -71,7 +83,13 @@ class Difference:
     @property
     def is_empty(self) -> bool:
         """Whether both networks have the same layers at the same costs."""
-        return not (self.added or self.removed or self.changed or self.moved) and self.base.totals == self.head.totals
+        same = all(self.base.totals[name] == self.head.totals[name] for name in self.measures)
+        return same and not (self.added or self.removed or self.changed or self.moved)
+
+    @property
+    def measures(self) -> list[str]:
+        """The measures that are known of both."""
+        return [name for name in MEASURES if name in self.base.totals and name in self.head.totals]
 
     def growth(self, measure: str) -> float:
         """How much `measure` grew, relative to before; infinite from nothing."""
@@ -93,7 +111,23 @@ def side_of(costs: Costs) -> Side:
         )
         for node in costs.layers()
     ]
-    return Side(costs.graph.model, {name: getattr(costs.totals, name) for name in MEASURES}, layers)
+    totals = {name: int(getattr(costs.totals, name)) for name in _COSTS}
+    totals |= {name: simulate(costs.graph, Plan(training="training" in name)).peak for name in _PEAKS}
+    return Side(costs.graph.model, totals, layers, _over(costs.graph, totals))
+
+
+def _over(graph: Graph, totals: dict[str, int]) -> list[str] | None:
+    budget = [(key.text, value.text) for key, value in graph.document.budget]
+    if not budget:
+        return None
+    needed = {
+        "params": totals["params"],
+        "macs": totals["macs"] // graph.batch,
+        "depth": depth(graph),
+        "memory": totals["training_memory_bytes"],
+        "inference_memory": totals["inference_memory_bytes"],
+    }
+    return [f"{measure} {amount}" for measure, amount in budget if needed[measure] > (parse_amount(amount) or 0)]
 
 
 def side_of_json(text: str, path: str) -> Side:
@@ -111,7 +145,7 @@ def side_of_json(text: str, path: str) -> Side:
             )
             for layer in document["layers"]
         ]
-        return Side(document["model"], {name: int(document["totals"][name]) for name in MEASURES}, layers)
+        return Side(document["model"], {name: int(document["totals"][name]) for name in _COSTS}, layers)
     except (ValueError, KeyError, TypeError):
         raise RequestError(f"{path!r} is not what `archcalc shapes --format json` prints for one spec") from None
 
@@ -149,8 +183,10 @@ def _pair(before: list[LayerRecord], after: list[LayerRecord], result: Differenc
 
 
 def over_limit(found: Difference, limits: dict[str, float]) -> Iterator[str]:
-    """A sentence for each measure that grew more than it may."""
+    """A sentence for each measure that grew more than it may. Raises `RequestError` for one that is not known of both."""
     for measure, limit in limits.items():
+        if measure not in found.measures:
+            raise RequestError(f"saved JSON does not hold {measure}: compare with the spec instead")
         growth = found.growth(measure)
         if growth > limit:
             grown = "from nothing" if growth == float("inf") else f"by {100 * growth:.1f} %"

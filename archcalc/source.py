@@ -158,6 +158,9 @@ def _invalid(source: Source, error: yaml.MarkedYAMLError, findings: Findings) ->
             if " #" in source.line(error.context_mark.line + 1)
             else ""
         )
+    elif "unexpected end of stream" in problem and error.context_mark:
+        opened = f"{error.context_mark.line + 1}:{error.context_mark.column + 1}"
+        help = f"the quote opened at {opened} is not closed"
     elif "mapping values are not allowed" in problem:
         help = "a `: ` inside a line must be quoted, or the line is indented too far"
     elif "could not find expected ':'" in problem:

@@ -79,6 +79,39 @@ def test_causal():
         archcalc.load("specs/gpt2.yaml", causal="quarter")
 
 
+def test_time():
+    net = archcalc.load("specs/gpt2.yaml", seq=64, batch=2)
+    found = net.predict("h100", mode="train", optimizer="sgd")
+    assert found.total.seconds > net.predict("h100").total.seconds
+    assert found.of(net["wte"]._node)[0].seconds > 0
+    assert net.predict("h100", tokens=5).tokens_per_second > 0
+    with pytest.raises(archcalc.RequestError, match="did you mean `h100`"):
+        net.predict("h1000")
+    with pytest.raises(archcalc.RequestError, match="the mode is forward or train"):
+        net.predict("h100", mode="backward")
+
+
+def test_formulas_of_names(monkeypatch):
+    net = archcalc.load("specs/gpt2.yaml@medium", causal="half", depth=3)
+    form = net.closed_form()
+    assert form.names == {"batch": 1, "seq": 1024}
+    assert int(form.costs.totals.macs) == net.macs
+    assert int(net.closed_form("depth", dtype="bf16").costs.totals.activation_bytes) == net.totals.activation_bytes // 2
+    with pytest.raises(archcalc.RequestError, match="did you mean `width`"):
+        net.closed_form("widht")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(archcalc.RequestError, match="closed forms need sympy"):
+        net.closed_form("depth")
+
+
+def test_other_tools():
+    net = archcalc.load("specs/alexnet.yaml")
+    assert net.like("thop").macs == 714_206_912
+    assert "it counts biases as products" in net.like("ptflops").totals.reasons()
+    with pytest.raises(ValueError, match="tool is one of torchinfo, fvcore"):
+        net.like("numpy")
+
+
 @pytest.mark.parametrize("module", [archcalc, api, quantity], ids=lambda module: module.__name__)
 def test_examples_in_docstrings(module):
     found = doctest.testmod(module, extraglobs={"load": archcalc.load, "loads": archcalc.loads})

@@ -13,7 +13,7 @@ from .conftest import ROOT
 
 PACKAGE = ROOT / "archcalc"
 # From the ground up; a room may import itself and what stands before it.
-ORDER = ("diagnostics", "quantity", "source", "language", "layers", "network", "cost", "derivation", "devices", "memory", "prediction", "symbolic", "peers", "expectations", "difference", "rules",
+ORDER = ("diagnostics", "quantity", "workers", "largest", "source", "language", "layers", "network", "cost", "derivation", "devices", "memory", "prediction", "sweep", "symbolic", "peers", "expectations", "difference", "rules",
          "reports", "pytorch", "api", "terminal", "revision", "configuration", "commands", "cli")  # fmt: skip
 FORBIDDEN = ("torch", "torchinfo", "numpy", "sympy", "pydantic")
 STATIC = (
@@ -27,6 +27,20 @@ STATIC = (
     ["schema"],
     ["memory", "specs/gpt2.yaml", "--device", "h100"],
     ["memory", "specs/resnet152.yaml", "--format", "json"],
+    [
+        "sweep",
+        "specs/vit.yaml",
+        "--set",
+        "depth=1,2",
+        "--show",
+        "params,memory,time",
+        "--device",
+        "h100",
+        "--plot",
+        "macs,params",
+    ],
+    ["sweep", "specs/vit.yaml", "--set", "depth=1..300", "--format", "csv"],
+    ["fit", "specs/vit.yaml", "--vary", "depth", "--max", "params=25M"],
     ["shapes", "--help"],
     ["build", "specs/resnet18.yaml"],
     ["build", "specs/resnet18.yaml", "--format", "state-dict"],
@@ -56,14 +70,53 @@ def violations(name: str, source: str) -> list[str]:
 
 @pytest.mark.parametrize("path", [p for p in PACKAGE.rglob("*.py") if room(p) in ORDER], ids=str)
 def test_imports_point_down(path):
-    allowed = {"configuration": {"cli"}}  # the settings file is split over the commands that exist
-    found = set(violations(room(path), path.read_text(encoding="utf-8")))
-    assert found <= allowed.get(room(path), set())
+    assert violations(room(path), path.read_text(encoding="utf-8")) == []
 
 
 def test_the_direction_test_can_fail():
     assert violations("language", "from archcalc.layers import REGISTRY") == ["layers"]
     assert violations("layers", "def f():\n    import archcalc.network.load") == ["network"]
+
+
+def modules() -> dict[str, set[str]]:
+    """The files of the package by their dotted names, each with those that it imports when it runs."""
+    names = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in PACKAGE.rglob("*.py")
+    }
+    return {name: imported(path.read_text(encoding="utf-8")) & set(names) - {name} for name, path in names.items()}
+
+
+def imported(source: str) -> set[str]:
+    """What a file imports, but for types alone: modules, and names that may be modules."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = []
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found
+
+
+def circle(graph: dict[str, set[str]]) -> set[str]:
+    """Files that import each other, by whatever way; empty where there are none."""
+    left = dict(graph)
+    while leaves := {name for name, others in left.items() if not others & set(left)}:
+        left = {name: others for name, others in left.items() if name not in leaves}
+    return set(left)
+
+
+def test_no_two_files_import_each_other():
+    assert circle(modules()) == set()
+
+
+def test_the_test_of_circles_can_fail():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == {"a", "b", "c"}
+    assert imported("import a.b\nfrom c import d\nif TYPE_CHECKING:\n    import e") == {"a.b", "c", "c.d"}
 
 
 def test_every_room_is_known():
@@ -87,6 +140,16 @@ def test_sympy_stays_in_its_room():
     users = [path for path in PACKAGE.rglob("*.py") if "sympy" in imports(path.read_text(encoding="utf-8"))]
     assert users
     assert {room(path) for path in users} == {"symbolic"}
+
+
+@pytest.mark.parametrize(("library", "file"), [("plotille", "plot.py"), ("matplotlib", "figure.py")])
+def test_what_draws_stays_in_its_file(library, file):
+    users = [
+        path
+        for path in PACKAGE.rglob("*.py")
+        if any(name.split(".")[0] == library for name in imports(path.read_text(encoding="utf-8")))
+    ]
+    assert users == [PACKAGE / "reports" / "sweep" / file]
 
 
 def test_python_interface_is_light():

@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 
 from archcalc.cost import Costs
-from archcalc.devices import Device
+from archcalc.devices import Device, find
 from archcalc.diagnostics import RequestError
 from archcalc.network.load import load_graph
+from archcalc.prediction.answer import answer
+from archcalc.prediction.estimate import CALIBRATED, COMPUTE, DATASHEET, LAUNCH, MEMORY, NEIGHBOURS, Estimator
 from archcalc.prediction.model import ELEMENTWISE, FEATURES, PRODUCTS, Model, features, pool_of, roofline
 from archcalc.prediction.operations import Operation, operations
 
@@ -87,6 +89,18 @@ def test_features_count_all_runs_in_whole_tiles_and_waves():
     assert features(operation(m=0), "gpu", 4)[2] == 0
 
 
+def test_weights_of_recurrent_steps_stay_near_the_processor_or_do_not():
+    step = operation(kind="lstm", weight_bytes=100, gradient_bytes=100, runs=2)
+
+    def weights(near: float, phase: str = "forward", work: Operation = step) -> float:
+        return features(work, "cpu", phase=phase, near_bytes=near)[4]
+
+    assert [weights(near) for near in (0, 50, 100 / 1.15, 100 / 0.75, 1000)] == pytest.approx([200, 200, 200, 0, 0])
+    assert 0 < weights(100) < 200
+    assert weights(1000, "backward") == 0
+    assert weights(1000, work=replace(step, kind="linear")) == 200
+
+
 def test_coefficients_are_seconds_for_each_feature():
     own, pool = [1.0, 0, 0, 0, 0, 2.0], [0.5] + [0.0] * 5
     both = {PRODUCTS: pool, ELEMENTWISE: pool}
@@ -99,15 +113,17 @@ def test_coefficients_are_seconds_for_each_feature():
 
 def test_weights_of_small_networks_stay_in_the_cache():
     pools = {phase: {PRODUCTS: [1.0] * 6, ELEMENTWISE: [1.0] * 6} for phase in ("forward", "cached forward")}
-    model = Model(device(coefficients={}, pools=pools, cache_bytes=800))
+    model = Model(device(coefficients={"forward": {}}, pools=pools, cache_bytes=800))
     assert model.inference_phase([operation(runs=4)]) == "cached forward"
     assert model.inference_phase([operation(runs=5)]) == "forward"
     assert model.inference_phase([operation(kind="lstm", runs=500)]) == "cached forward"
-    assert Model(device(coefficients={}, pools={})).inference_phase([operation()]) == "forward"
+    assert (
+        Model(device(coefficients={"forward": {}}, pools={"forward": {}})).inference_phase([operation()]) == "forward"
+    )
 
 
 def test_a_step_takes_its_tensors_and_bytes():
-    model = Model(device(coefficients={}, pools={}, steps={"adam": [2.0, 0.5]}))
+    model = Model(device(coefficients={"forward": {}}, pools={"forward": {}}, steps={"adam": [2.0, 0.5]}))
     assert model.step_seconds("adam", 3, 10) == 11
     with pytest.raises(KeyError):
         model.step_seconds("sgd", 1, 1)
@@ -127,6 +143,8 @@ def test_the_roofline_is_the_slower_of_both():
     "calibration",
     [
         {"coefficients": 3},
+        {"coefficients": {}, "pools": {}},
+        {"coefficients": {"forward": {}}, "pools": {"forward": {}}, "cache_bytes": 10**400},
         {"coefficients": {"forward": {"linear": [1] * len(FEATURES)}}},
         {"coefficients": {"forward": {"linear": [1]}}, "pools": {}},
         {"coefficients": {"forward": {"linear": [-1] * len(FEATURES)}}, "pools": {}},
@@ -142,3 +160,71 @@ def test_a_calibration_that_is_not_one(calibration):
 def test_a_data_sheet_alone_is_not_a_calibration():
     with pytest.raises(RequestError, match="not calibrated"):
         Model(device())
+
+
+# -- estimates ------------------------------------------------------------------------------
+
+
+def calibrated(kind: str, slow: float, **more: object) -> Device:
+    """A device that takes `slow` seconds a run of `linear`, and no time for anything else of it."""
+    own = {"forward": {"linear": [slow, 0, 0, 0, 0, 0]}}
+    pools = {"forward": {ELEMENTWISE: [slow] + [0] * 5}}
+    error = {"forward": {"mean": 0.1}}
+    return device(kind, dtype="fp32", coefficients=own, pools=pools, error=error, **more)
+
+
+def test_what_is_known_says_so_and_how_far_off_it_is():
+    found = Estimator(calibrated("cpu", 20.0)).estimate(operation(runs=3))
+    assert (found.seconds, found.bases) == (60, {CALIBRATED: 60})
+    assert (found.low, found.high) == (pytest.approx(54), pytest.approx(66))
+    alike = Estimator(calibrated("cpu", 2.0)).estimate(operation(kind="relu", m=0))
+    assert alike.bases == {NEIGHBOURS: 2}
+    assert alike.low <= 2 <= alike.high
+    unknown = Estimator(calibrated("cpu", 2.0)).estimate(operation(kind="convolution"))
+    assert set(unknown.bases) == {DATASHEET}
+    assert unknown.low == roofline(operation(), device(), "fp32")
+    assert unknown.high == pytest.approx(unknown.low / 0.25)
+    assert unknown.low < unknown.seconds < unknown.high
+
+
+def test_nothing_passes_the_rates_of_a_data_sheet():
+    least = roofline(operation(), device(), "fp32")
+    assert Estimator(calibrated("gpu", 1e-6)).estimate(operation()).seconds == least
+    assert Estimator(calibrated("gpu", 1e-6, measured=[])).estimate(operation()).seconds == pytest.approx(1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "bound"),
+    [({"flops": 10_000}, COMPUTE), ({"in_bytes": 1000}, MEMORY), ({"flops": 1, "in_bytes": 0}, LAUNCH)],
+)
+def test_what_a_gpu_waits_for(changes, bound):
+    rates = {"forward": {"linear": [0.9, 1e-3, 0, 1e-2, 1e-2, 1e-2]}}
+    gpu = device("gpu", dtype="fp32", coefficients=rates, pools={"forward": {}}, overlap=2)
+    done = operation(weight_bytes=0, out_bytes=0, **{"in_bytes": 10, **changes})
+    assert set(Estimator(gpu).estimate(done).bounds) == {bound}
+
+
+def test_other_types_than_the_measured_one_are_neighbours():
+    gpu = calibrated("gpu", 2.0)
+    both = replace(gpu, peaks={"fp32": 1000.0, "fp16": 4000.0})
+    assert set(Estimator(both, "fp32").estimate(operation()).bases) == {CALIBRATED}
+    assert set(Estimator(both, "fp16").estimate(operation()).bases) == {NEIGHBOURS}
+    assert Estimator(both, "fp16").stored == "fp16"
+
+
+@pytest.mark.parametrize("mode", ["forward", "train"])
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_times_of_networks_are_sums_within_their_ranges(path, mode):
+    for name in ("h100", "l4"):
+        found = answer(load_graph(str(path), batch=2), find(name), mode=mode)
+        one, whole = found.prediction, found.total
+        layers = sum(layer.total.seconds for layer in one.layers)
+        assert whole.seconds == pytest.approx(layers + one.loss.seconds + one.step.seconds)
+        assert 0 < whole.low <= whole.seconds <= whole.high
+        assert sum(whole.bases.values()) == pytest.approx(whole.seconds)
+        assert sum(whole.bounds.values()) == pytest.approx(whole.seconds)
+        for layer in one.layers:
+            idle = layer.node.is_view or layer.node.op in ("dropout", "droppath")
+            assert layer.forward.seconds > 0 or idle, layer.node.id
+        larger = answer(load_graph(str(path), batch=64), find(name), mode=mode).total
+        assert whole.seconds <= larger.seconds < 33 * whole.seconds

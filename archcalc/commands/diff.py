@@ -8,14 +8,18 @@ import os
 import click
 
 from archcalc.commands import options
+from archcalc.commands.diff_folders import pairs
 from archcalc.cost import Costs
-from archcalc.diagnostics import RequestError, suggest
+from archcalc.diagnostics import RequestError, SpecError, suggest
 from archcalc.difference import MEASURES, Difference, Side, difference, over_limit, side_of, side_of_json
+from archcalc.language.document import parse_percent
 from archcalc.network.load import load_graph
 from archcalc.reports import difference as report
 from archcalc.revision import checked_out
 from archcalc.terminal import complain, write
 
+# Measures as `budget:` names them.
+_BUDGETED = {"memory": "training_memory_bytes", "inference_memory": "inference_memory_bytes"}
 _EMPTY = Side("nothing", dict.fromkeys(MEASURES, 0), [])
 
 
@@ -29,7 +33,7 @@ _EMPTY = Side("nothing", dict.fromkeys(MEASURES, 0), [])
     "max_growth",
     metavar="MEASURE=PERCENT",
     multiple=True,
-    help="Exit with 1 when it grew more, as params=5%. Measures: " + ", ".join(MEASURES) + ".",
+    help="Exit with 1 when it grew more, as params=5%. Measures: " + ", ".join([*MEASURES, *_BUDGETED]) + ".",
 )
 @click.option(
     "--format",
@@ -53,76 +57,105 @@ def command(
     """Show what changed between two networks, and what it costs.
 
     BASE and HEAD are specs, `REV:path` of a git revision, saved JSON of `archcalc shapes`, or
-    folders of specs.
+    folders of specs, whose variants are compared as well.
     """
     limits = _limits(max_growth)
     values = options.parse_settings(set)
     with checked_out(base) as old, checked_out(head) as new:
         if os.path.isdir(old) != os.path.isdir(new):
             raise RequestError("compare two specs, or two folders")
-        found = _folders(old, new, values, batch) if os.path.isdir(old) else [_pair(old, new, values, batch)]
-    if format == "json":
-        documents = [report.data(one) for one in found]
-        document = {"version": 1, "specs": documents} if os.path.isdir(head) else documents[0]
-        write(json.dumps(document, ensure_ascii=False) + "\n")
-    elif format == "markdown":
-        write(report.markdown(found))
-    else:
-        changed = [one for one in found if not one.is_empty]
-        write("\n".join(report.text(one) for one in changed) or "nothing changed\n")
+        sides = _Sides({old: base, new: head}, values, batch, color)
+        found = sides.of_folders(old, new) if os.path.isdir(old) else [sides.pair(old, new)]
+        if format == "json":
+            documents = [report.data(one) for one in found]
+            document = {"version": 1, "specs": documents} if os.path.isdir(new) else documents[0]
+            write(json.dumps(document, ensure_ascii=False) + "\n")
+        elif format == "markdown":
+            write(report.markdown(found))
+        else:
+            changed = [one for one in found if not one.is_empty]
+            write("\n".join(report.text(one) for one in changed) or "nothing changed\n")
     sentences = [sentence for one in found for sentence in over_limit(one, limits)]
     for sentence in sentences:
         complain(f"archcalc: {sentence}", color)
-    return 1 if sentences else 0
+    return 1 if sentences or sides.invalid else 0
 
 
-def _pair(base: str, head: str, values: dict[str, str], batch: int) -> Difference:
-    return difference(_side(base, values, batch), _side(head, values, batch))
+class _Sides:
+    """The networks that are compared. `names` says what the user called the two places they lie at."""
 
+    def __init__(self, names: dict[str, str], values: dict[str, str], batch: int, color: str) -> None:
+        self.names = names
+        self.values = values
+        self.batch = batch
+        self.color = color
+        self.invalid = False
 
-def _side(spec: str, values: dict[str, str], batch: int) -> Side:
-    if spec.endswith(".json"):
+    def pair(self, base: str, head: str) -> Difference:
+        """Two networks. Raises `SpecError` when one is not valid."""
+        return difference(self._side(base), self._side(head))
+
+    def of_folders(self, base: str, head: str) -> list[Difference]:
+        """Every network of two folders; one that is new or gone is compared with nothing.
+
+        One that is not valid is told and left out: that fails the run, unless only the base's is not.
+        """
+        found = []
+        for old, new in pairs(base, head):
+            after = self._valid(new)
+            before = self._valid(old) if new is None or after is not None else None
+            if new is not None and after is None:
+                self.invalid = True
+            elif old is None or before is not None:
+                found.append(difference(before or _EMPTY, after or _EMPTY))
+        return found
+
+    def _valid(self, spec: str | None) -> Side | None:
         try:
-            with open(spec, encoding="utf-8") as file:
-                return side_of_json(file.read(), spec)
-        except (OSError, UnicodeDecodeError) as error:
-            raise RequestError(f"cannot read {spec!r}: {getattr(error, 'strerror', None) or error}") from None
-    return side_of(Costs(load_graph(spec, values, batch)))
+            return self._side(spec) if spec is not None else None
+        except SpecError as error:
+            options.report(error.diagnostics, self.color)
+            return None
+
+    def _side(self, spec: str) -> Side:
+        try:
+            if spec.endswith(".json"):
+                return _saved(spec)
+            return side_of(Costs(load_graph(spec, self.values, self.batch)))
+        except SpecError as error:
+            for source in {id(one.place.source): one.place.source for one in error.diagnostics}.values():
+                source.path = self._shown(source.path)
+            raise
+
+    def _shown(self, path: str) -> str:
+        """A path in a copy of a revision as the user would write it."""
+        for place, name in self.names.items():
+            if place != name and path.startswith(place.partition("@")[0]):
+                return name.partition("@")[0] + path[len(place.partition("@")[0]) :]
+        return path
 
 
-def _folders(base: str, head: str, values: dict[str, str], batch: int) -> list[Difference]:
-    """Specs of one name in both folders; one that is new or gone is compared with nothing."""
-    names = sorted({name for folder in (base, head) for name in os.listdir(folder) if _is_spec(folder, name)})
-    found = []
-    for name in names:
-        sides = [
-            _side(os.path.join(folder, name), values, batch) if os.path.exists(os.path.join(folder, name)) else _EMPTY
-            for folder in (base, head)
-        ]
-        found.append(difference(*sides))
-    return found
-
-
-def _is_spec(folder: str, name: str) -> bool:
-    """A YAML file with a model; others are blocks to include."""
-    if not name.endswith((".yaml", ".yml")):
-        return False
-    with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
-        return any(line.startswith("model:") for line in file)
+def _saved(path: str) -> Side:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return side_of_json(file.read(), path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise RequestError(f"cannot read {path!r}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _limits(growth: tuple[str, ...]) -> dict[str, float]:
     limits = {}
     for entry in growth:
-        measure, _, amount = entry.partition("=")
+        given, _, amount = entry.partition("=")
+        measure = _BUDGETED.get(given, given)
         if measure not in MEASURES:
-            near = suggest(measure, MEASURES)
+            near = suggest(given, MEASURES)
             raise RequestError(
-                f"--max-growth: no measure is named {measure!r}: "
+                f"--max-growth: no measure is named {given!r}: "
                 + (f"did you mean `{near}`?" if near else f"there are {', '.join(MEASURES)}")
             )
-        try:
-            limits[measure] = float(amount.removesuffix("%")) / 100
-        except ValueError:
-            raise RequestError(f"--max-growth takes MEASURE=PERCENT, as params=5%, not {entry!r}") from None
+        limit = parse_percent(amount if amount.endswith("%") else f"{amount}%")
+        if limit is None:
+            raise RequestError(f"--max-growth takes MEASURE=PERCENT, as params=5%, not {entry!r}")
+        limits[measure] = limit
     return limits

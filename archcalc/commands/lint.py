@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -13,13 +13,13 @@ import click
 from archcalc.commands import options
 from archcalc.commands.lint_tables import Tables, read_tables
 from archcalc.configuration import LINT_TABLES
-from archcalc.diagnostics import RequestError, suggest
+from archcalc.diagnostics import Note, RequestError, suggest
 from archcalc.network.load import split_variant
 from archcalc.reports.findings import FORMATS, render
 from archcalc.reports.findings.report import Report, plural
 from archcalc.rules.base import SEVERITIES, Finding
 from archcalc.rules.check import Selection, by_severity
-from archcalc.rules.paths import specs_in
+from archcalc.rules.paths import specs_in, with_variants
 from archcalc.rules.runner import Outcome, Task, run
 from archcalc.terminal import complain, wants_color, write
 
@@ -45,11 +45,14 @@ _FOR_PEOPLE = ("full",)
 @click.option("--unsafe-fixes", is_flag=True, help="Apply the others too: they change what is computed.")
 @click.option("--diff", is_flag=True, help="Show what the fixes would change; write nothing.")
 @click.option("--device", metavar="NAME", help="Hardware to plan for, as h100: turns the rules about it on.")
+@click.option("--batch", type=click.IntRange(1, 2**40 - 1), default=1, show_default=True,
+              help="Batch size that memory is counted for.")  # fmt: skip
 @click.option(
     "--base",
     metavar="REV|PATH",
     help="The specs as they were, which `growth:` is about: a git revision, a file or a folder.",
 )
+@click.option("--variants", is_flag=True, help="Check every variant of a spec too.")
 @click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; default: as many as pay.")
 @options.color
 @options.help
@@ -67,7 +70,9 @@ def command(
     unsafe_fixes: bool,
     diff: bool,
     device: str | None,
+    batch: int,
     base: str | None,
+    variants: bool,
     jobs: int,
     color: str,
 ) -> int:
@@ -81,10 +86,11 @@ def command(
     selection = Selection(_split(select), _split(ignore), tables.severity, _device(device))
     selection.check()
     forms = {"": format, **_outputs(output)}
-    specs = specs_in(paths)
+    named = specs_in(paths)
+    specs = with_variants(named) if variants else named
     changed = False
     with _bases(base, specs) as base_of:
-        tasks = [Task(spec, tables.budget(split_variant(spec)[0]), base_of(spec)) for spec in specs]
+        tasks = [Task(spec, tables.budget(split_variant(spec)[0]), base_of(spec), batch) for spec in specs]
         if fix or unsafe_fixes or diff:
             outcomes, changed = _mend(tasks, selection, tables, unsafe_fixes, diff, color)
         else:
@@ -93,7 +99,7 @@ def command(
         if outcome.error is not None:
             complain(f"archcalc: {outcome.error}", color)
     checked = [outcome.spec if outcome.spec != "-" else "<stdin>" for outcome in outcomes if outcome.error is None]
-    report = Report(by_severity(_told(outcomes, tables)), checked, fail_on)
+    report = Report(by_severity(_told(outcomes, tables, set(named))), checked, fail_on)
     if diff:
         if report.findings:
             complain(f"not fixed: {report.summary()}", color)
@@ -141,19 +147,21 @@ def _outputs(given: Iterable[str]) -> dict[str, str]:
     return forms
 
 
-def _told(outcomes: Iterable[Outcome], tables: Tables) -> Iterator[Finding]:
-    """The findings, those of a block that several specs include once."""
-    seen = set()
+def _told(outcomes: Iterable[Outcome], tables: Tables, named: Collection[str]) -> Iterator[Finding]:
+    """The findings, those of a block that several specs include once; of a variant that nobody named, which it is."""
+    seen: set[tuple[object, ...]] = set()
     for outcome in outcomes:
-        own = split_variant(outcome.spec)[0]
+        own, variant = split_variant(outcome.spec)
+        more = (Note(f"in variant `{variant}`"),) if outcome.spec not in named else ()
         for finding in outcome.findings:
             place = finding.place
-            # two variants of a spec may differ in what they are told at one place
-            about = finding.message if place.source.path == own else ""
-            key = (finding.code, os.path.normpath(place.source.path), place.line, place.column, about)
-            if key not in seen and not tables.hides(finding):
-                seen.add(key)
-                yield finding
+            where = (finding.code, os.path.normpath(place.source.path), place.line, place.column)
+            # two variants of a spec may differ in what they are told at one place, mostly in numbers
+            key = (*where, finding.message if place.source.path == own else "")
+            known = where in seen if more and not finding.code.startswith("BUD") else key in seen
+            if not known and not tables.hides(finding):
+                seen |= {where, key}
+                yield finding.but(notes=(*finding.notes, *more)) if more else finding
 
 
 def _write(report: Report, forms: dict[str, str], color: str, to_stderr: bool) -> None:

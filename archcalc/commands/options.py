@@ -15,6 +15,15 @@ from archcalc.terminal import COLORS, complain
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
+
+class Several(click.Option):
+    """An option that may be given several times; a settings file may write one value as a text, not a list."""
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        """The values as a tuple."""
+        return super().type_cast_value(ctx, (value,) if isinstance(value, str) else value)
+
+
 color = click.option("--color", type=click.Choice(COLORS), default="auto", help="Colour in the output.")
 # With its text given click need not look for translations, which takes a millisecond.
 help = click.help_option("-h", "--help", help="Show this message and exit.")
@@ -22,8 +31,9 @@ batch = click.option("--batch", type=click.IntRange(1, 2**40 - 1), default=1, sh
 settings = click.option(
     "--set",
     "set",
-    metavar="NAME=VALUE",
+    cls=Several,
     multiple=True,
+    metavar="NAME=VALUE",
     help="Value of an hparam or a dim; may be given several times.",
 )
 
@@ -44,8 +54,10 @@ class Names(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 symbolic = click.option(
     "--symbolic",
     type=Names(),
-    metavar="NAMES",
-    help="Formulas of these hparams and dims, and of batch: seq,batch.",
+    is_flag=False,
+    flag_value="*",
+    metavar="[NAMES]",
+    help="Formulas of these hparams and dims, and of batch: seq,batch; without NAMES of batch and all dims.",
 )
 
 
@@ -103,5 +115,7 @@ def guarded(command: _F) -> _F:
         except RequestError as error:
             complain(f"archcalc: {error}", kwargs.get("color", "auto"))
             return 2
+        except BrokenPipeError:  # before click takes it for a failure
+            return 0  # the reader has what it wanted
 
     return run  # type: ignore[return-value]

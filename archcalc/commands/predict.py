@@ -9,16 +9,17 @@ import click
 
 from archcalc.commands import options
 from archcalc.devices import LOCAL, find
+from archcalc.diagnostics import RequestError, SpecError
 from archcalc.network.load import load_graph
-from archcalc.prediction.answer import answer
+from archcalc.prediction.answer import Answer, answer
 from archcalc.prediction.predict import MODES, OPTIMIZERS
 from archcalc.terminal import complain, show, wants_color, write
 
 
 @click.command(name="predict")
-@click.argument("spec", metavar="SPEC")
-@click.option("--device", required=True, metavar="NAME|FILE",
-              help="h100, a100, a40, ...; cpu or cuda as `archcalc calibrate` measured them; or a device file.")  # fmt: skip
+@click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
+@click.option("--device", cls=options.Several, multiple=True, required=True, metavar="NAME|FILE",
+              help="h100, a100, a40, ...; cpu or cuda as `archcalc calibrate` measured them; or a device file. May be given several times.")  # fmt: skip
 @options.settings
 @options.batch
 @click.option("--dtype", type=click.Choice(("fp64", "fp32", "tf32", "bf16", "fp16")),
@@ -37,8 +38,8 @@ from archcalc.terminal import complain, show, wants_color, write
 @options.help
 @options.guarded
 def command(
-    spec: str,
-    device: str,
+    specs: tuple[str, ...],
+    device: tuple[str, ...],
     set: tuple[str, ...],
     batch: int,
     dtype: str | None,
@@ -53,31 +54,70 @@ def command(
     """Predict how long a network takes on a device, without running it.
 
     Every time comes with the range in which it is expected, and with what it is known from: measurements of
-    such layers, of layers that work alike, or a data sheet.
+    such layers, of layers that work alike, or a data sheet. Several specs or devices give one row each.
     """
-    known = find(device)
-    graph = load_graph(spec, options.parse_settings(set), batch)
-    found = answer(graph, known, dtype, mode, optimizer, generate)
-    for warning in (*found.warnings, *(_versions(known.calibration) if device in LOCAL else ())):
-        complain(f"warning: {warning}", color)
+    known = {name: find(name) for name in device}
+    values = options.parse_settings(set)
+    several = len(specs) > 1 or len(known) > 1
+    answers: list[Answer] = []
+    status = 0
+    for name, found in known.items():
+        for warning in _versions(found.calibration) if name in LOCAL else ():
+            complain(f"warning: {warning}", color)
+    for spec in specs:
+        graph = None
+        for one in known.values():
+            try:
+                graph = graph or load_graph(spec, values, batch)
+                made = answer(graph, one, dtype, mode, optimizer, generate)
+            except SpecError as error:
+                options.report(error.diagnostics, color)
+                status = max(status, 1)
+                break  # on any other device too
+            except RequestError as error:
+                if not several:
+                    raise
+                complain(f"archcalc: {error}", color)
+                status = 2
+                if graph is None:
+                    break
+                continue
+            answers.append(made)
+            for warning in made.warnings:
+                complain(f"warning: {warning}", color)
+    if answers:
+        _print(answers, several, depth, number, format, color)
+    return status
+
+
+def _print(answers: list[Answer], several: bool, depth: int, number: int | None, format: str, color: str) -> None:
     from archcalc.reports.prediction import rows
 
-    if number:
-        listed = rows.slowest(found, number)
-    else:
-        listed = rows.layers(found) if format in ("json", "csv") else list(rows.rows(found, depth))
-    if format == "text":
-        from archcalc.reports.prediction import text
+    def listed(one: Answer) -> list[rows.TimedRow]:
+        if number:
+            return rows.slowest(one, number)
+        return rows.layers(one) if format in ("json", "csv") else list(rows.rows(one, depth))
 
-        show(text.text(found, listed, sys.stdout.isatty() or wants_color(color, sys.stdout)), color)
-        return 0
-    from archcalc.reports.prediction import machine
+    if format in ("json", "csv"):
+        from archcalc.reports.prediction import machine
 
-    if format == "json":
-        write(json.dumps(machine.data(found, listed), ensure_ascii=False) + "\n")
+        found = [(one, listed(one)) for one in answers]
+        if format == "csv":
+            write(machine.csv(found))
+        else:
+            write(json.dumps(machine.documents(found, several), ensure_ascii=False) + "\n")
+    elif format == "markdown":
+        from archcalc.reports.prediction import comparison, machine
+
+        write(comparison.markdown(answers) if several else machine.markdown(answers[0], listed(answers[0])))
     else:
-        write(machine.csv(listed) if format == "csv" else machine.markdown(found, listed))
-    return 0
+        from archcalc.reports.prediction import comparison, text
+
+        rule = sys.stdout.isatty() or wants_color(color, sys.stdout)
+        show(
+            comparison.table(answers, rule) if several else text.text(answers[0], listed(answers[0]), rule),
+            color,
+        )
 
 
 def _versions(calibration: dict[str, object] | None) -> list[str]:

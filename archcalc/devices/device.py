@@ -8,10 +8,13 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from archcalc.cost import DTYPE_BYTES
 from archcalc.diagnostics import RequestError, suggest
 
 _FOLDER = os.path.dirname(__file__)
 _KINDS = ("gpu", "cpu")
+# tf32 is a way to compute with fp32.
+DTYPES = ("tf32", *DTYPE_BYTES)
 # What `archcalc calibrate` measures: this machine's own.
 LOCAL = ("cpu", "cuda")
 
@@ -43,6 +46,11 @@ class Device:
     processors: int
     source: str
     calibration: dict[str, Any] | None = None
+
+    @property
+    def has_measured_rates(self) -> bool:
+        """Whether peaks and bandwidth are measured, which caches may pass, and not those of a data sheet."""
+        return self.kind == "cpu" or "measured" in (self.calibration or {})
 
     def ridge(self, dtype: str) -> float:
         """FLOPs a byte above which the device computes longer than it moves data. Raises `KeyError`."""
@@ -143,4 +151,7 @@ def _peaks(fields: dict[str, Any]) -> dict[str, float]:
     peaks = fields.get("peaks")
     if not isinstance(peaks, dict) or not peaks:
         raise ValueError("`peaks` does not map types to FLOP/s")
+    for dtype in peaks:
+        if dtype not in DTYPES:
+            raise ValueError(f"`peaks` has the type {dtype!r}, which is none of {', '.join(DTYPES)}")
     return {dtype: _number(peaks, dtype) for dtype in peaks}

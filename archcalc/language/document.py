@@ -35,7 +35,8 @@ BUDGETS = ("params", "macs", "depth", "memory", "inference_memory")
 EXPECTATIONS = ("params", "buffers", "macs", "other_flops", "depth", "output")
 
 _VARIANT = r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z"
-_AMOUNT = r"(\d+(?:\.\d+)?)\s*([kKMGT]i?)?B?\Z"
+# A B alone could be bytes or billions.
+_AMOUNT = r"(\d[\d_]*(?:\.\d+)?)\s*(?:([kmgt]i?)b?)?\Z"
 
 
 class Block:
@@ -83,12 +84,12 @@ def parse_document(source: Source, findings: Findings) -> Document | None:
 
 
 def parse_amount(text: str) -> int | None:
-    """`25M`, `4G`, `8GiB`, `61100840` as a whole number, or None."""
-    match = re.match(_AMOUNT, text, re.ASCII)
+    """`25M`, `4G`, `8 GiB`, `1.5g`, `61_100_840` as a whole number, or None."""
+    match = re.match(_AMOUNT, text, re.ASCII | re.IGNORECASE)
     if not match or len(text) > 40:
         return None
     number, unit = match.groups()
-    step = 1024 if unit and unit.endswith("i") else 1000
+    step = 1024 if unit and unit.lower().endswith("i") else 1000
     scale = int(step ** ("kmgt".index(unit[0].lower()) + 1)) if unit else 1
     whole, _, part = number.partition(".")
     return int(whole) * scale + int(part or "0") * scale // int(10 ** len(part))
@@ -114,7 +115,7 @@ class _Reader:
         for key in unknown:
             meant = suggest(key.text, list(KEYS))
             help = f"did you mean `{meant}`?" if meant else f"the keys are {', '.join(KEYS)}"
-            self.findings.error("SPC003", f"unknown key `{key.text}`", key, help)
+            self.findings.error("SPC003", f"unknown key `{key.text}`", key, help, instead=meant)
         missing = [name for name in ("model", "input", "layers") if name not in values]
         if missing and not unknown:  # an unknown key may be a missing one, misspelt
             what = " and ".join(", ".join(f"`{name}:`" for name in missing).rsplit(", ", 1))
@@ -193,7 +194,7 @@ class _Reader:
                         if meant
                         else "a variant gives hparams other values: add it there first"
                     )
-                    self.findings.error("SPC008", f"no hparam is named `{key.text}`", key, help)
+                    self.findings.error("SPC008", f"no hparam is named `{key.text}`", key, help, instead=meant)
             document.variants[name.text] = pairs
 
     def _input(self, document: Document, values: dict[str, tuple[Scalar, Node]]) -> None:
@@ -254,8 +255,8 @@ class _Reader:
                 self.findings.error(
                     "SPC010", f"the body of `{name.text}` is a list of layers", key, "start each layer with `- `"
                 )
-                continue
-            document.blocks[name.text] = Block(name, parameters, parse_items(body, self.findings))
+            items = parse_items(body, self.findings) if isinstance(body, Sequence) else []
+            document.blocks[name.text] = Block(name, parameters, items)
 
     def _include(self, document: Document, node: Node) -> None:
         if not isinstance(node, Sequence):
@@ -330,7 +331,7 @@ class _Reader:
             if key.text not in BUDGETS:
                 meant = suggest(key.text, BUDGETS)
                 help = f"did you mean `{meant}`?" if meant else f"the keys are {', '.join(BUDGETS)}"
-                self.findings.error("SPC003", f"`{name}` has no key `{key.text}`", key, help)
+                self.findings.error("SPC003", f"`{name}` has no key `{key.text}`", key, help, instead=meant)
             elif parse(value.text) is None:
                 self.findings.error("SPC005", f"not {what}: `{value.text}`", value, example)
         return bounds
@@ -355,7 +356,7 @@ class _Reader:
             help = (
                 f"did you mean `{meant}`?" if meant else f"the keys are {', '.join(EXPECTATIONS)}, or a variant's name"
             )
-            self.findings.error("SPC003", f"`expect` has no key `{key.text}`", key, help)
+            self.findings.error("SPC003", f"`expect` has no key `{key.text}`", key, help, instead=meant)
             return False
         sizes = value.items if isinstance(value, Sequence) else [value]
         nested = [size for entry in sizes for size in (entry.items if isinstance(entry, Sequence) else [entry])]

@@ -144,7 +144,11 @@ class _Parser:
         text = self.scalar.text
         if help is None:
             unclosed = text.count("(") - text.count(")")
-            if unclosed:
+            if text.endswith(","):
+                help = "the words of a line have spaces between them, no commas"
+            elif re.search(r"(?<=[0-9)])x(?=[A-Za-z_])", text):
+                help = "in a size, names stand in parentheses, as 3x(width)"
+            elif unclosed:
                 help = "a `(` is not closed" if unclosed > 0 else "a `)` has no `(`"
             elif "," in text:
                 help = "a comma stands only in min(a, b) and max(a, b); a size is written 3x5"

@@ -64,18 +64,10 @@ def not_a_layer(line: Scalar, op: Scalar, text: str, findings: Findings) -> None
     """Report a line whose first word `op` is no name; `text` is all of it."""
     call = re.match(_CALL, op.text)
     if call:
+        from archcalc.language.pytorch import from_python
+
         findings.error(
             "SPC007", f"`{call.group(1)}(...)` is Python, not a layer", op.part(0, call.end() - 1), from_python(text)
         )
     else:
         findings.error("SPC010", f"a layer starts with its name, not `{op.text}`", op, "as `conv 64 kernel=3`")
-
-
-def from_python(text: str) -> str:
-    """How a call such as `nn.Conv2d(64, kernel_size=3)` is written as a line."""
-    name, _, arguments = text.partition("(")
-    name = re.sub(r"[123]d$", "", name.split(".")[-1]).lower()
-    words = [word.strip().replace("kernel_size", "kernel") for word in arguments.rstrip(") ").split(",")]
-    plain = [word for word in words if word and "=" not in word][-1:]
-    named = [re.sub(r"\s*=\s*", "=", word) for word in words if "=" in word]
-    return f"write `{' '.join([name, *plain, *named]).replace('True', 'true').replace('False', 'false')}`"

@@ -179,14 +179,14 @@ def _mapping(node: Mapping, findings: Findings) -> Item | None:
         meant = suggest(other.text, COMMON) if isinstance(beside, Scalar) else None
         if meant:
             help = f"did you mean `{meant}`?"
-            findings.error("SPC003", f"`{other.text}` is no key beside `{op.text}:`", other, help)
+            findings.error("SPC003", f"`{other.text}` is no key beside `{op.text}:`", other, help, instead=meant)
             return None
-        findings.error(
-            "SPC010",
-            f"one layer per item: found both `{op.text}` and `{other.text}`",
-            other,
-            f"`{other.text}` belongs under `{op.text}:` (indent it), or a `- ` is missing before it",
-        )
+        help = f"`{other.text}` belongs under `{op.text}:` (indent it), or a `- ` is missing before it"
+        if isinstance(value, Sequence) and isinstance(beside, Scalar) and beside.text:
+            help = (
+                f"`{other.text}` belongs under `{op.text}:`, beside the list's own key; see `archcalc layer {op.text}`"
+            )
+        findings.error("SPC010", f"one layer per item: found both `{op.text}` and `{other.text}`", other, help)
         return None
     if op.text == "layers":
         if repeat is None:

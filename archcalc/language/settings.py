@@ -98,7 +98,7 @@ def _evaluate(scalar: Scalar, values: Mapping[str, Any], findings: Findings) -> 
                 if name not in values:
                     meant = suggest(name, list(values))
                     help = f"did you mean `{meant}`?" if meant else "a value may use the hparams above it"
-                    findings.error("SPC008", f"no earlier hparam is named `{name}`", place, help)
+                    findings.error("SPC008", f"no earlier hparam is named `{name}`", place, help, instead=meant)
                     return 1
         return evaluate(value, values, scalar)
     except SpecError as error:

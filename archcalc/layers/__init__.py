@@ -13,6 +13,7 @@ from archcalc.layers import (
     recurrent,
     regularization,
     resizing,
+    sdpa,  # noqa: F401
     shape,
 )
 from archcalc.layers.base import REGISTRY, Layer, ShapeError

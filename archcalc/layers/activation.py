@@ -6,9 +6,10 @@ from typing import ClassVar
 
 from archcalc.layers.arguments import Number, Whole, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
-from archcalc.layers.code import Code, given, module
+from archcalc.layers.code import Code, expression, given, module
 from archcalc.layers.saved import INPUT, OUTPUT, Saved, Saving
 from archcalc.layers.tensor import CHANNELS_FIRST, Shape, Tensor
+from archcalc.quantity import plain
 
 
 class Activation(Layer):
@@ -90,6 +91,60 @@ class Hardsigmoid(Activation):
     each = 4
 
 
+@layer("softsign")
+class Softsign(Activation):
+    """x / (1 + |x|). Absolute value, addition, division. Source: torch.nn.Softsign."""
+
+    each = 3
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """The input and the denominator."""
+        return how.first(Saved((0,), extra={"denominator": how.batch * plain(y.elements) * how.width}))
+
+
+@layer("logsigmoid")
+class LogSigmoid(Activation):
+    """-log(1 + exp(-x)). Two signs, exponential, addition, logarithm. Source: torch.nn.LogSigmoid."""
+
+    each = 5
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """The input; on the CPU the exponential too."""
+        kept = 0 if how.gpu else how.batch * plain(y.elements) * how.width
+        return how.first(Saved((0,), extra={"exponential": kept}))
+
+
+@layer("exp", aliases=("exponential",))
+class Exp(Activation):
+    """exp(x). One exponential. Source: torch.exp."""
+
+    each = 1
+    keeps = OUTPUT
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return expression("{0}.exp()")
+
+
+@layer("hardtanh", aliases=("clamp", "clip"))
+class Hardtanh(Activation):
+    """min(max(x, low), high). Two comparisons. Source: torch.nn.Hardtanh."""
+
+    each = 2
+    low: float = arg(Number, "smallest value", default=-1.0, aliases=("min_val", "min"))
+    high: float = arg(Number, "largest value; above low", default=1.0, aliases=("max_val", "max"))
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` where no value lies between the two."""
+        if self.high <= self.low:
+            raise ShapeError("SPC005", f"`high` is above low={self.low:g}, not {self.high:g}", "high")
+        return x.like(x.shape)
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return module("nn.Hardtanh", **given(min_val=(self.low, -1.0), max_val=(self.high, 1.0)))
+
+
 @layer("leakyrelu", first="slope", aliases=("lrelu",))
 class LeakyReLU(Activation):
     """x where positive, slope·x elsewhere. Comparison and product. Source: torch.nn.LeakyReLU."""
@@ -153,6 +208,65 @@ class ELU(Activation):
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         return module("nn.ELU", **given(alpha=(self.alpha, 1.0)))
+
+
+@layer("selu")
+class SELU(Activation):
+    """1.0507·x where positive, 1.7581·(exp(x) - 1) elsewhere. Source: torch.nn.SELU; Klambauer et al. 2017."""
+
+    each = 4
+
+
+@layer("celu", first="alpha")
+class CELU(Activation):
+    """x where positive, alpha·(exp(x / alpha) - 1) elsewhere. Source: torch.nn.CELU."""
+
+    each = 5
+    alpha: float = arg(Number, "value far left, negated; not 0", default=1.0)
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` for alpha=0, by which nothing can be divided."""
+        if not self.alpha:
+            raise ShapeError("SPC005", "`alpha` is not 0", "alpha", "use `relu`")
+        return x.like(x.shape)
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return module("nn.CELU", **given(alpha=(self.alpha, 1.0)))
+
+
+@layer("glu")
+class GLU(Layer):
+    """Half of the channels or features, each times a gate between 0 and 1: a · sigmoid(b) with the input [a, b].
+
+    [2n, ...] -> [n, ...]. Source: torch.nn.GLU; Dauphin et al. 2016.
+    """
+
+    axis: int | None = arg(
+        Whole, "axis cut in two; default: channels or features", default=None, min=-8, aliases=("dim",)
+    )
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` for an axis the input does not have, or that has no halves."""
+        axis = x.decide() if self.axis is None else self.axis_index("axis", x)
+        if x.shape[axis] % 2:
+            raise ShapeError(
+                "SHP108", f"2 does not divide the {x.shape[axis]} of axis {axis} in {x}", "axis" if self.axis else None
+            )
+        return x.like((*x.shape[:axis], x.shape[axis] // 2, *x.shape[axis + 1 :]))
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """A sigmoid (4) and a product for each element of the output."""
+        return 5 * y.elements
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """The input."""
+        return how.first(INPUT)
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        axis = x.feature_axis if self.axis is None else x.axis(self.axis)
+        return module("nn.GLU", **given(dim=(-1 if axis == x.rank - 1 else axis + 1, -1)))
 
 
 @layer("gelu")

@@ -104,8 +104,11 @@ def check_names(expression: Expression | SizeExpression, known: Collection[str])
     for name, place in expression.names.items():
         if name not in known:
             meant = suggest(name, list(known))
+            sizes = name.split("x")
             help = (
-                f"did you mean `{meant}`?"
+                f"a size of names is written {'x'.join(f'({size})' for size in sizes)}"
+                if len(sizes) > 1 and all(size in known or size.isdigit() for size in sizes)
+                else f"did you mean `{meant}`?"
                 if meant
                 else "define it under `hparams:`, or pass it as an argument of the block"
             )

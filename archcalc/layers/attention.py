@@ -1,19 +1,18 @@
-"""Attention, with its projections and without."""
+"""Attention with its projections."""
 
 from __future__ import annotations
 
 from archcalc.layers.arguments import Flag, Letters, Number, Reference, Whole, arg
 from archcalc.layers.attention_memory import AttentionMemory
-from archcalc.layers.base import Layer, ShapeError, layer
-from archcalc.layers.code import Code, expression, given, module
+from archcalc.layers.base import ShapeError, layer
+from archcalc.layers.code import Code, given, module
 from archcalc.layers.position import ROTATION
-from archcalc.layers.saved import Saved, Saving
-from archcalc.layers.scores import eager_scores, fused_scores, visible_scores
-from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST, Shape, Tensor
-from archcalc.quantity import plain, product
+from archcalc.layers.scores import SCORE, visible_scores
+from archcalc.layers.tensor import FEATURES_LAST, Shape, Tensor
+from archcalc.quantity import product
 
-# Operations on one attention score: scaling (1), softmax (5), a bias (1), a soft cap (3).
-_SCORE, _BIAS, _SOFTCAP = 6, 1, 3
+# Operations more on one attention score with a bias, and with a soft cap.
+_BIAS, _SOFTCAP = 1, 3
 
 
 @layer("attention", first="heads", aliases=("multiheadattention", "mha", "selfattention", "multihead_attention"))
@@ -48,6 +47,13 @@ class Attention(AttentionMemory):
     rope: float | None = arg(
         Number, "rotary positions with this base, as 10000", default=None, above=0, aliases=("rope_theta",)
     )
+    rope_dim: int | None = arg(
+        Whole,
+        "elements of a head that rotate, the first ones; default: all",
+        default=None,
+        min=2,
+        aliases=("rotary_dim",),
+    )
     window: int | None = arg(
         Whole, "a position sees only those less than this far away", default=None, min=1, aliases=("sliding_window",)
     )
@@ -58,8 +64,9 @@ class Attention(AttentionMemory):
     softcap: float | None = arg(Number, "scores are bounded to ± this", default=None, above=0)
     qknorm: bool = arg(Flag, "RMS norm of queries and keys, learned for each element of a head", default=False)
     dropout: float = arg(Number, "dropout of the attention weights", default=0.0, min=0, max=1)
-    # The size of a head, once the width is known.
-    head: int
+    # The size of a head, and of all heads together, once the width is known.
+    _head: int
+    _inner: int
 
     @property
     def label(self) -> str:
@@ -90,13 +97,7 @@ class Attention(AttentionMemory):
                 "kv_heads",
                 "choose a divisor of heads",
             )
-        if self.rope is not None and self.head % 2:
-            raise ShapeError(
-                "SHP106",
-                f"rope pairs the elements of a head, and a head has {self.head}",
-                "rope",
-                "choose heads so that head_dim is even",
-            )
+        self._check_rope()
         if self.kv is not None:
             self._check_kv(x, self.numbers("kv"))
         if self.relbias is not None:
@@ -110,10 +111,24 @@ class Attention(AttentionMemory):
                 )
         return x.like(x.shape)
 
+    def _check_rope(self) -> None:
+        if self.rope_dim is not None and self.rope is None:
+            raise ShapeError("SPC004", "`rope_dim` needs `rope`", "rope_dim", "as rope=10000")
+        if self.rope_dim is not None and self.rope_dim > self._head:
+            raise ShapeError("SHP106", f"a head has {self._head} elements, {self.rope_dim} cannot rotate", "rope_dim")
+        if self.rope is not None and self._turned % 2:
+            raise ShapeError(
+                "SHP106",
+                f"rope pairs the elements of a head, and {'a head has' if self.rope_dim is None else 'there are'} {self._turned}",
+                "rope" if self.rope_dim is None else "rope_dim",
+                "choose heads so that head_dim is even" if self.rope_dim is None else "choose an even number",
+            )
+
     def accept(self, x: Tensor) -> None:
         """The width is needed for the size of a head."""
         super().accept(x)
-        self.__dict__["head"] = x.shape[-1] // self.heads if self.head_dim is None else self.head_dim
+        width, head = x.shape[-1], self.head_dim
+        self._head, self._inner = (width // self.heads, width) if head is None else (head, self.heads * head)
 
     def _check_kv(self, x: Tensor, kv: Tensor) -> None:
         if kv.layout not in (FEATURES_LAST, None) or kv.rank != x.rank or kv.shape[:-2] != x.shape[:-2]:
@@ -129,20 +144,22 @@ class Attention(AttentionMemory):
         return x if self.kv is None else self.kv
 
     @property
-    def key_heads(self) -> int:
-        """Heads of keys and values."""
+    def _key_heads(self) -> int:
         return self.heads if self.kv_heads is None else self.kv_heads
+
+    @property
+    def _turned(self) -> int:
+        return self._head if self.rope_dim is None else self.rope_dim
+
+    @property
+    def _kv_inner(self) -> int:
+        return self._inner if self.kv_heads is None else self.kv_heads * self._head
 
     def is_multihead_attention(self) -> bool:
         """Whether torch.nn.MultiheadAttention computes the same with the same parameters."""
-        return (
-            self.kv_heads in (None, self.heads)
-            and self.head_dim is None
-            and len({self._biased(letter) for letter in "qkvo"}) == 1
-            and self.rope is None
-            and self.softcap is None
-            and not self.qknorm
-        )
+        biases = {self._biased(letter) for letter in "qkvo"}
+        plain = self.head_dim is None and self.rope is None and self.softcap is None and not self.qknorm
+        return plain and len(biases) == 1 and self.kv_heads in (None, self.heads)
 
     @property
     def wants_order(self) -> bool:  # type: ignore[override]
@@ -164,13 +181,13 @@ class Attention(AttentionMemory):
         if self.is_multihead_attention():
             return self._multihead_params(width, kv_width)
         shapes: dict[str, Shape] = {}
-        inner, kv_inner = self.heads * self.head, self.key_heads * self.head
+        inner, kv_inner = self._inner, self._kv_inner
         for letter, rows, columns in (("q", inner, width), ("k", kv_inner, kv_width), ("v", kv_inner, kv_width)):
             shapes[f"{letter}_proj.weight"] = (rows, columns)
             if self._biased(letter):
                 shapes[f"{letter}_proj.bias"] = (rows,)
         if self.qknorm:
-            shapes["q_norm.weight"] = shapes["k_norm.weight"] = (self.head,)
+            shapes["q_norm.weight"] = shapes["k_norm.weight"] = (self._head,)
         shapes["out_proj.weight"] = (width, inner)
         if self._biased("o"):
             shapes["out_proj.bias"] = (width,)
@@ -194,13 +211,10 @@ class Attention(AttentionMemory):
 
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
         """Four projections, then scores and their weighted sum of values, all pairs counted."""
-        x = inputs[0]
-        keys = self._keys(x)
-        inner, kv_inner = self.heads * self.head, self.key_heads * self.head
-        queries = product(x.shape[:-2]) * x.shape[-2]
-        projections = (
-            2 * queries * x.shape[-1] * inner + 2 * product(x.shape[:-2]) * keys.shape[-2] * keys.shape[-1] * kv_inner
-        )
+        x, keys = inputs[0], self._keys(inputs[0])
+        lead, inner = product(x.shape[:-2]), self._inner
+        queries = lead * x.shape[-2]
+        projections = 2 * queries * x.shape[-1] * inner + 2 * lead * keys.shape[-2] * keys.shape[-1] * self._kv_inner
         return projections + 2 * queries * keys.shape[-2] * inner
 
     def masked_macs(self, y: Tensor, *inputs: Tensor) -> int:
@@ -208,19 +222,21 @@ class Attention(AttentionMemory):
         x = inputs[0]
         queries, keys = x.shape[-2], self._keys(x).shape[-2]
         hidden = queries * keys - visible_scores(queries, keys, self.causal, self.window)
-        return 2 * product(x.shape[:-2]) * hidden * self.heads * self.head
+        return 2 * product(x.shape[:-2]) * hidden * self._inner
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Scores: scaling, softmax, bias, soft cap. Vectors: biases, rotation, norms."""
         x = inputs[0]
         keys, lead = self._keys(x), product(x.shape[:-2])
-        inner, kv_inner = self.heads * self.head, self.key_heads * self.head
-        each = _SCORE + (_BIAS if self.relbias is not None else 0) + (_SOFTCAP if self.softcap is not None else 0)
+        inner, kv_inner = self._inner, self._kv_inner
+        each = SCORE + (_BIAS if self.relbias is not None else 0) + (_SOFTCAP if self.softcap is not None else 0)
         queries, key_rows = lead * x.shape[-2], lead * keys.shape[-2]
         total = each * queries * keys.shape[-2] * self.heads
-        turned = (ROTATION if self.rope is not None else 0) + (4 if self.qknorm else 0)
+        turned = (ROTATION if self.rope is not None and self.rope_dim is None else 0) + (4 if self.qknorm else 0)
         if turned:
             total = total + turned * (queries * inner + key_rows * kv_inner)
+        if self.rope_dim is not None:
+            total = total + ROTATION * self.rope_dim * (queries * self.heads + key_rows * self._key_heads)
         for letter, rows, columns in (
             ("q", queries, inner),
             ("k", key_rows, kv_inner),
@@ -235,7 +251,7 @@ class Attention(AttentionMemory):
         """Scores and weighted values twice, as their four gradients; projections as linear layers."""
         x = inputs[0]
         keys, lead = self._keys(x), product(x.shape[:-2])
-        inner, kv_inner = self.heads * self.head, self.key_heads * self.head
+        inner, kv_inner = self._inner, self._kv_inner
         queries = lead * x.shape[-2]
         from_keys = needs[1] if self.kv is not None else needs[0]
         total = queries * x.shape[-1] * inner * (1 + needs[0] + 2)
@@ -248,7 +264,7 @@ class Attention(AttentionMemory):
         positions = self._keys(x).shape[-2]
         if self.causal and self.window is not None:
             positions = min(self.window, positions)  # of equal ones the window, which does not grow
-        shape = (*x.shape[:-2], self.key_heads, positions, self.head)
+        shape = (*x.shape[:-2], self._key_heads, positions, self._head)
         return {"keys": shape, "values": shape}
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -263,109 +279,13 @@ class Attention(AttentionMemory):
             letters = "".join(letter for letter in "qkvo" if self._biased(letter))
             plain = given(
                 bias=(letters, "qkvo"), kv_features=(self._keys(x).shape[-1], x.shape[-1]), causal=causal,
-                rope=(self.rope, None), window=window, softcap=(self.softcap, None), qknorm=(self.qknorm, False),
-                dropout=(self.dropout, 0.0),
+                rope=(self.rope, None), rope_dim=(self.rope_dim, None), window=window,
+                softcap=(self.softcap, None), qknorm=(self.qknorm, False), dropout=(self.dropout, 0.0),
             )  # fmt: skip
-            sizes = (x.shape[-1], self.heads, self.key_heads, self.head)
+            sizes = (x.shape[-1], self.heads, self._key_heads, self._head)
             code = Code("GroupedQueryAttention", sizes, plain)
         words = ["{0}"] + (["{1}"] if self.kv is not None else [])
         if self.relbias is not None:
             words.append(f"bias={{{len(words)}}}")
         code.call = "{self}(" + ", ".join(words) + ")"
         return code
-
-
-@layer("sdpa", aliases=("scaled_dot_product_attention", "scaleddotproductattention"))
-class SDPA(Layer):
-    """softmax(q kᵀ · scale) v without projections, over the last two axes.
-
-    q [*, queries, d], k [*, keys, d], v [*, keys, e] -> [*, queries, e]; leading axes are heads,
-    windows, ... Source: torch.nn.functional.scaled_dot_product_attention.
-    """
-
-    takes_input = False
-    sees_everything = True
-
-    q: Tensor = arg(Reference, "queries")
-    k: Tensor = arg(Reference, "keys")
-    v: Tensor = arg(Reference, "values")
-    causal: bool = arg(Flag, "a position sees none after it", default=False, aliases=("is_causal",))
-    scale: float | None = arg(Number, "factor of the scores; default: 1/√d", default=None)
-
-    @property
-    def sees_ahead(self) -> bool:  # type: ignore[override]
-        """Unless it is causal."""
-        return not self.causal
-
-    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` where the three do not fit together."""
-        for name in ("q", "k", "v"):
-            tensor = self.numbers(name)
-            if tensor.rank < 2:
-                raise ShapeError(
-                    "SHP101", f"`{name}` is a sequence of vectors [..., positions, features], not {tensor}", name
-                )
-            if tensor.shape[:-2] != self.q.shape[:-2]:
-                raise ShapeError("SHP107", f"the leading axes of `{name}` {tensor} are not those of `q` {self.q}", name)
-            if tensor.layout == CHANNELS_FIRST:
-                raise ShapeError(
-                    "SHP102",
-                    f"`{name}` is a sequence of vectors [..., positions, features], but {tensor} is channels first",
-                    name,
-                    "add `rearrange 'c ... -> (...) c'` after it",
-                )
-            tensor.layout = FEATURES_LAST
-        if self.k.shape[-1] != self.q.shape[-1]:
-            raise ShapeError(
-                "SHP107",
-                f"`q` has {self.q.shape[-1]} features, `k` has {self.k.shape[-1]}",
-                "k",
-                "project one to the other's features",
-            )
-        if self.v.shape[-2] != self.k.shape[-2]:
-            raise ShapeError("SHP107", f"`k` has {self.k.shape[-2]} positions, `v` has {self.v.shape[-2]}", "v")
-        return Tensor((*self.q.shape[:-1], self.v.shape[-1]), FEATURES_LAST)
-
-    def macs(self, y: Tensor, *inputs: Tensor) -> int:
-        """Scores over d features, weighted sums of e features, all pairs counted."""
-        return product(self.q.shape[:-1]) * self.k.shape[-2] * (self.q.shape[-1] + self.v.shape[-1])
-
-    def masked_macs(self, y: Tensor, *inputs: Tensor) -> int:
-        """Scores and weighted values of the pairs that the mask hides."""
-        queries, keys = self.q.shape[-2], self.k.shape[-2]
-        hidden = queries * keys - visible_scores(queries, keys, self.causal, None)
-        return product(self.q.shape[:-2]) * hidden * (self.q.shape[-1] + self.v.shape[-1])
-
-    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """Scaling and softmax of every score."""
-        return _SCORE * product(self.q.shape[:-1]) * self.k.shape[-2]
-
-    def backward_macs(self, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
-        """Two products for the queries' and keys' gradients, two for the values' and the weights'."""
-        q, k, v = needs
-        pairs = product(self.q.shape[:-1]) * self.k.shape[-2]
-        return pairs * (self.q.shape[-1] * (q + k) + self.v.shape[-1] * (v + (q or k)))
-
-    def kept(self, y: Tensor, *inputs: Tensor) -> dict[str, Shape]:
-        """Keys and values, once where they are one tensor."""
-        return {"keys": self.k.shape} | ({"values": self.v.shape} if self.v is not self.k else {})
-
-    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """Queries, keys and values, and what the scores' kernel keeps."""
-        q, k = self.q, self.k
-        queries = how.batch * plain(product(q.shape[:-1]))
-        fused = how.attention == "flash" or (
-            how.attention is None and q.rank == 3 and (how.gpu or q.shape[-1] == self.v.shape[-1])
-        )
-        if fused:
-            return Saved((0, 1, 2), True, fused_scores(queries))
-        extra = eager_scores(how, queries * plain(k.shape[-2]))
-        copies = (q.elements if how.needs[1] else 0) + (k.elements if how.needs[0] else 0)
-        extra["scaled queries and keys"] = how.batch * plain(copies) * how.width
-        return Saved((2,) if how.needs[0] or how.needs[1] else (), extra=extra)
-
-    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
-        """The same in PyTorch."""
-        plain = ", is_causal=True" if self.causal else ""
-        plain += ", scale={scale}" if self.scale is not None else ""
-        return expression("F.scaled_dot_product_attention({0}, {1}, {2}" + plain + ")", scale=self.scale)

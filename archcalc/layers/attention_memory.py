@@ -13,13 +13,14 @@ class AttentionMemory(Layer):
     """The part of `Attention` that is about memory.
 
     Attributes:
-        head: features of a head; the rest as the layer's arguments.
+        _head: features of a head; _inner: of all heads; the rest as the layer's arguments.
     """
 
     lets_go_early = True
 
     heads: int
-    head: int
+    _head: int
+    _inner: int
     causal: bool
     window: int | None
     dropout: float
@@ -34,8 +35,15 @@ class AttentionMemory(Layer):
         raise NotImplementedError(self.op)
 
     @property
-    def key_heads(self) -> int:
-        """Heads of keys and values."""
+    def _key_heads(self) -> int:
+        raise NotImplementedError(self.op)
+
+    @property
+    def _kv_inner(self) -> int:
+        raise NotImplementedError(self.op)
+
+    @property
+    def _turned(self) -> int:
         raise NotImplementedError(self.op)
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
@@ -44,7 +52,7 @@ class AttentionMemory(Layer):
         keys = x if self.kv is None else self.kv
         rows = how.batch * plain(product(x.shape[:-2]))
         queries, keyed = rows * plain(x.shape[-2]), rows * plain(keys.shape[-2])
-        heads, inner, width = plain(self.heads), plain(self.heads * self.head), how.width
+        heads, inner, width = plain(self.heads), plain(self._inner), how.width
         fused = self._fused(how)
         if self.is_multihead_attention():
             alone = self.kv is None or self.kv is x
@@ -52,16 +60,18 @@ class AttentionMemory(Layer):
             mask = width if fused else int(self.relbias is not None)
         else:
             kept, extra, mask = (0,) if self.kv is None else (0, 1), {}, int(not fused)
-            shared = plain(self.key_heads * self.head) if fused else inner
+            shared = plain(self._kv_inner) if fused else inner
             extra["queries, keys and values"] = (queries * inner + 2 * keyed * shared) * width
             if self.qknorm:
-                normed = queries * heads + keyed * plain(self.key_heads)
-                extra["norms"] = normed * (2 * plain(self.head) * width + 4)
+                normed = queries * heads + keyed * plain(self._key_heads)
+                extra["norms"] = normed * (2 * plain(self._head) * width + 4)
             if self.rope is not None:
-                extra["angles"] = plain((x.shape[-2] + keys.shape[-2]) * self.head) * width
-        if self.causal or self.window is not None:
-            extra["mask"] = plain(x.shape[-2] * keys.shape[-2]) * mask
+                extra["angles"] = plain((x.shape[-2] + keys.shape[-2]) * self._turned) * width
         pairs = queries * plain(keys.shape[-2]) * heads
+        if fused and self.relbias is not None and self.is_multihead_attention():
+            extra["mask"] = pairs * width  # the table, repeated for each sample
+        elif self.causal or self.window is not None:
+            extra["mask"] = plain(x.shape[-2] * keys.shape[-2]) * mask
         scores = fused_scores(queries * heads) if fused else eager_scores(how, pairs, self.dropout, self.softcap)
         if self.is_multihead_attention() and not fused:
             scores["scaled queries and keys"] = (queries + keyed) * inner * width
@@ -72,17 +82,24 @@ class AttentionMemory(Layer):
         """Whether one kernel computes scores and weighted values without keeping the scores."""
         if how.attention is not None or not self.is_multihead_attention():
             return how.attention == "flash"
-        return self.relbias is None and (how.gpu or not self.dropout or not how.keeps)
+        learned = self.relbias is not None and how.needs[-1]
+        return not learned and (how.gpu or not self.dropout or not how.keeps)
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
         """What the scores' kernel needs, and copies of queries, keys and values."""
         x = inputs[0]
         keys = x if self.kv is None else self.kv
         rows, kept = how.batch * plain(product(x.shape[:-2])), self.saved(how, y, *inputs).extra
-        sizes = (rows * plain(self.heads), plain(x.shape[-2]), plain(keys.shape[-2]), plain(self.head))
+        sizes = (rows * plain(self.heads), plain(x.shape[-2]), plain(keys.shape[-2]), plain(self._head))
         given = plain(x.elements) * how.batch + sum(plain(product(s)) for s in self.params(x).values())
-        late = plain(product(x.shape[-1:]) * self.heads * self.head)  # of the projection back, which comes first
-        if self._fused(how) and self.is_multihead_attention() and self.kv is None and not (how.keeps or how.gpu):
+        late = plain(product(x.shape[-1:]) * self._inner)  # of the projection back, which comes first
+        if (
+            self.relbias is None
+            and self._fused(how)
+            and self.is_multihead_attention()
+            and self.kv is None
+            and not (how.keeps or how.gpu)
+        ):
             return self._fast(rows, how.width, x), 0
         return scores_passing(
             how, sizes, kept, self._fused(how), bool(self.dropout) and how.keeps, (given - late) * how.width
@@ -94,7 +111,7 @@ class AttentionMemory(Layer):
         Source: aten/src/ATen/native/transformers/attention.cpp.
         """
         positions = plain(x.shape[-2])
-        projected = 3 * rows * positions * plain(self.heads * self.head) * width
+        projected = 3 * rows * positions * plain(self._inner) * width
         scores = rows * plain(self.heads) * positions**2 * width
         masked = self.causal or self.window is not None
         masks = (1 + 2 * width) * positions**2 if masked else 0  # of bytes, and of numbers for the softmax

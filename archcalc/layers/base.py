@@ -15,12 +15,6 @@ from archcalc.layers.code import Code
 from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST, Layout, Shape, Tensor
 
-# How PyTorch passes on the sizes that a spec never states.
-INFERRED = (
-    "in_channels", "in_features", "num_features", "input_size", "embed_dim", "num_channels",
-    "normalized_shape", "kdim", "vdim", "batch_first", "d_model",
-)  # fmt: skip
-
 
 class ShapeError(Exception):
     """Input or arguments a layer cannot take.
@@ -31,16 +25,24 @@ class ShapeError(Exception):
         argument: the key to blame, None for the layer itself.
         operand: the operand to blame, by position.
         help: what to do.
+        before: the line of a layer that is missing before this one.
     """
 
     def __init__(
-        self, code: str, message: str, argument: str | None = None, help: str | None = None, operand: int | None = None
+        self,
+        code: str,
+        message: str,
+        argument: str | None = None,
+        help: str | None = None,
+        operand: int | None = None,
+        before: str | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.argument = argument
         self.operand = operand
         self.help = help
+        self.before = before
 
 
 class Layer:
@@ -222,24 +224,19 @@ class Layer:
         return None
 
     def _wrong_layout(self, x: Tensor) -> ShapeError:
-        if self.layout == FEATURES_LAST:
-            help = (
-                "add `flatten` before it"
-                if self.op == "linear"
-                else "add `rearrange 'c ... -> ... c'` before it, or `flatten`"
-            )
-            if self.op != "linear" and x.rank == 3:
-                help = "add `rearrange 'c h w -> (h w) c'` before it to make each pixel a position"
-            return ShapeError(
-                "SHP102", f"`{self.op}` needs {self.wants}, but its input is {x}, channels first", help=help
-            )
-        return ShapeError(
-            "SHP102",
-            f"`{self.op}` needs {self.wants}, but its input is {x}, features last",
-            help="add `transpose` before it"
-            if x.rank == 2
-            else "add `rearrange` before it, as `rearrange 'h w c -> c h w'`",
-        )
+        first = self.layout == CHANNELS_FIRST
+        before, more = "rearrange 'c ... -> ... c'", ", or `flatten`"
+        if self.op == "linear":
+            before, more = "flatten", ""
+        elif first:
+            before, more = "transpose" if x.rank == 2 else "rearrange 'h w c -> c h w'", ""
+        elif x.rank == 3:
+            before, more = "rearrange 'c h w -> (h w) c'", " to make each pixel a position"
+        help = f"add `{before}` before it{more}"
+        if first and x.rank > 3:
+            help = "add `rearrange` before it, as `rearrange 'd h w c -> c d h w'`"
+        what = f"{self.wants}, but its input is {x}, {'features last' if first else 'channels first'}"
+        return ShapeError("SHP102", f"`{self.op}` needs {what}", help=help, before=before if x.rank <= 3 else None)
 
     def per_axis(self, name: str, count: int, x: Tensor) -> tuple[int, ...]:
         """The argument `name` as one size for each of `count` axes."""
@@ -280,20 +277,23 @@ REGISTRY: dict[str, type[Layer]] = {}
 _L = TypeVar("_L", bound=type[Layer])
 
 
-def layer(op: str, first: str | None = None, aliases: tuple[str, ...] = ()) -> Callable[[_L], _L]:
+def layer(
+    op: str, first: str | None = None, aliases: tuple[str, ...] = (), family: str | None = None
+) -> Callable[[_L], _L]:
     """Register a layer class under its name in the language.
 
     Args:
         op: the name.
         first: the key that may be given without its name.
         aliases: other names people use, for a hint.
+        family: what it is listed under; by default the name of its file.
     """
 
     def register(cls: _L) -> _L:
         if op in REGISTRY:
             raise ValueError(f"two layers are named {op}")
         cls.op, cls.first, cls.aliases = op, first, aliases
-        cls.family = cls.__module__.rpartition(".")[2]
+        cls.family = family or cls.__module__.rpartition(".")[2]
         declared: dict[str, Argument] = {}
         for base in reversed(cls.__mro__[:-2]):  # `Layer` itself has none
             for name, value in vars(base).items():

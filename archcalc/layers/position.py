@@ -5,7 +5,7 @@ from __future__ import annotations
 from archcalc.layers.arguments import Number, Size, Whole, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, expression, given, module
-from archcalc.layers.saved import Saved, Saving
+from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.tensor import FEATURES_LAST, Shape, Tensor
 from archcalc.quantity import plain, product
 
@@ -101,35 +101,48 @@ class Rope(Layer):
     elementwise = True
 
     theta: float = arg(Number, "base of the angles", default=10000.0, above=0, aliases=("base",))
+    dim: int | None = arg(
+        Whole, "features that rotate, the first ones; default: all", default=None, min=2, aliases=("rotary_dim",)
+    )
+
+    def _turned(self, x: Tensor) -> int:
+        return x.shape[-1] if self.dim is None else self.dim
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for an odd number of features: they are rotated in pairs."""
-        if x.shape[-1] % 2:
+        if self.dim is not None and self.dim > x.shape[-1]:
+            raise ShapeError("SHP106", f"{x} has {x.shape[-1]} features, {self.dim} cannot rotate", "dim")
+        if self._turned(x) % 2:
             raise ShapeError(
-                "SHP106", f"rope pairs features, and {x} has {x.shape[-1]}", help="use an even number of features"
+                "SHP106",
+                f"rope pairs features, and {f'{x} has' if self.dim is None else 'there are'} {self._turned(x)}",
+                None if self.dim is None else "dim",
+                "use an even number of features",
             )
         return x.like(x.shape)
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """Cosine and sine of each angle."""
-        return how.first(Saved(extra={"angles": plain(y.shape[-2] * y.shape[-1]) * how.width}))
+        return how.first(Saved(extra={"angles": plain(y.shape[-2] * self._turned(y)) * how.width}))
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """Two products and an addition an element."""
-        return ROTATION * y.elements
+        """Two products and an addition for each element that rotates."""
+        return ROTATION * (y.elements if self.dim is None else product(y.shape[:-1]) * self.dim)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        return expression("rotate({0}, {theta})", theta=self.theta)
+        size = "" if self.dim is None else ", {dim}"
+        return expression("rotate({0}, {theta}" + size + ")", theta=self.theta, dim=self.dim)
 
 
 @layer("relposbias", first="heads", aliases=("relativepositionbias", "relpos"))
 class RelPosBias(Layer):
-    """A learned score for each head and distance, as a [heads, queries, keys] table.
+    """A score for each head and distance, as a [heads, queries, keys] table.
 
     kind=bucket (T5): positions of the input, distances in buckets. kind=window (Swin): the
-    positions of a window h×w, a score for each of the (2h - 1)(2w - 1) displacements.
-    Source: Raffel et al. 2020; Liu et al. 2021.
+    positions of a window h×w, a score for each of the (2h - 1)(2w - 1) displacements. kind=alibi:
+    nothing is learned, the score falls with the distance, in each head at a slope of its own.
+    Source: Raffel et al. 2020; Liu et al. 2021; Press et al. 2021.
     """
 
     stored_once = True
@@ -138,7 +151,7 @@ class RelPosBias(Layer):
     passes_gradients = False
 
     heads: int = arg(Whole, "heads", min=1, aliases=("num_heads",))
-    kind: str = arg(Word, "how distances are told apart", choices=("bucket", "window"), default="bucket")
+    kind: str = arg(Word, "how distances are told apart", choices=("bucket", "window", "alibi"), default="bucket")
     window: tuple[int, ...] | None = arg(Size, "window of kind=window, as 7 or 7x7", default=None)
     buckets: int = arg(Whole, "distances told apart by kind=bucket", default=32, min=1, aliases=("num_buckets",))
 
@@ -154,7 +167,7 @@ class RelPosBias(Layer):
         elif x.rank < 2 and not x.integer:
             raise ShapeError(
                 "SHP101",
-                f"kind=bucket takes its positions from a sequence, but its input is {x}",
+                f"kind={self.kind} takes its positions from a sequence, but its input is {x}",
                 help="use from= to name one",
             )
         else:
@@ -163,11 +176,19 @@ class RelPosBias(Layer):
 
     def params(self, x: Tensor) -> dict[str, Shape]:
         """A row for each bucket or displacement, a column for each head."""
+        if self.kind == "alibi":
+            return {}
         rows = product(2 * size - 1 for size in self._window()) if self.kind == "window" else self.buckets
         return {"weight": (rows, self.heads)}
 
+    def buffers(self, x: Tensor) -> dict[str, Shape]:
+        """The slope of each head with kind=alibi."""
+        return {"slopes": (self.heads,)} if self.kind == "alibi" else {}
+
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """Which row of the table each pair of positions takes (int64)."""
+        if self.kind == "alibi":
+            return NOTHING
         return Saved(extra={"rows": 8 * plain(y.shape[-1] * y.shape[-1])})
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -175,6 +196,10 @@ class RelPosBias(Layer):
         if self.kind == "window":
             return Code("WindowPositionBias", (self.heads, *self._window()), call="{self}({batch})")
         positions = y.shape[-1]
+        if self.kind == "alibi":
+            return Code(
+                "DistanceBias", (self.heads,), call="{self}({batch}, {positions})", values={"positions": positions}
+            )
         plain = given(buckets=(self.buckets, 32))
         return Code(
             "BucketPositionBias", (self.heads,), plain, "{self}({batch}, {positions})", {"positions": positions}

@@ -21,19 +21,26 @@ _MODES = {
 }
 
 
-@layer("upsample", first="scale", aliases=("interpolate", "resize", "upsampling"))
+@layer(
+    "upsample",
+    first="scale",
+    aliases=("interpolate", "resize", "upsampling", "upsamplingnearest", "upsamplingbilinear"),
+)
 class Upsample(Layer):
-    """Larger by a factor. [C, *S] -> [C, *floor(S·scale)]. Source: torch.nn.Upsample."""
+    """Another size, by a factor or as given. [C, *S] -> [C, *floor(S·scale)] or [C, *size]. Source: torch.nn.Upsample."""
 
     layout = CHANNELS_FIRST
     ranks = (2, 4)
     wants = "a channels-first tensor [channels, ...] with one to three spatial axes"
 
-    scale: tuple[float, ...] = arg(Factors, "factor for each spatial axis", aliases=("scale_factor",))
+    scale: tuple[float, ...] | None = arg(
+        Factors, "factor for each spatial axis", default=None, aliases=("scale_factor",)
+    )
+    size: tuple[int, ...] | None = arg(Size, "the size itself, instead of a scale", default=None)
     mode: str = arg(Word, "how values between elements are found", choices=tuple(_MODES), default="nearest")
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for a mode of another number of axes, and for an empty output."""
+        """Raises `ShapeError` for a mode of another number of axes, both or none of scale and size, an empty output."""
         axes = x.rank - 1
         if axes not in _MODES[self.mode][0]:
             fitting = [mode for mode, (ranks, _) in _MODES.items() if axes in ranks]
@@ -43,6 +50,16 @@ class Upsample(Layer):
                 "mode",
                 f"use {' or '.join(fitting)}",
             )
+        if (self.scale is None) == (self.size is None):
+            both = self.size is not None
+            raise ShapeError(
+                "SPC004",
+                "`upsample` takes a scale or a size, not both" if both else "`upsample` needs `scale` or `size`",
+                "size" if both else None,
+                "delete one of them" if both else "as `upsample 2` or `upsample size=32x32`",
+            )
+        if self.size is not None:
+            return Tensor((x.shape[0], *self.per_axis("size", axes, x)), CHANNELS_FIRST)
         spatial: list[Any] = []
         for size, scale in zip(x.shape[1:], self.per_axis("scale", axes, x)):
             out = size * scale
@@ -63,11 +80,16 @@ class Upsample(Layer):
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        scale = sized(self.per_axis("scale", x.rank - 1, x))
-        return module("nn.Upsample", scale_factor=scale, **given(mode=(self.mode, "nearest")))
+        name = "scale" if self.size is None else "size"
+        sizes = sized(self.per_axis(name, x.rank - 1, x))
+        return module(
+            "nn.Upsample", **{name.replace("scale", "scale_factor"): sizes}, **given(mode=(self.mode, "nearest"))
+        )
 
 
-@layer("pad", first="size", aliases=("zeropad", "reflectionpad", "replicationpad", "padding"))
+@layer(
+    "pad", first="size", aliases=("zeropad", "constantpad", "circularpad", "reflectionpad", "replicationpad", "padding")
+)
 class Pad(Layer):
     """A border around each spatial axis. [C, *S] -> [C, *(S + before + after)].
 
@@ -139,6 +161,33 @@ class PixelShuffle(Layer):
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         return module("nn.PixelShuffle", self.factor)
+
+
+@layer("pixelunshuffle", first="factor", aliases=("spacetodepth", "focus"))
+class PixelUnshuffle(Layer):
+    """Space to channels. [C, H, W] -> [C·r², H/r, W/r]. Source: torch.nn.PixelUnshuffle."""
+
+    layout = CHANNELS_FIRST
+    ranks = (3, 3)
+    wants = "an image [channels, height, width]"
+
+    factor: int = arg(Whole, "r, by which height and width shrink", min=1, aliases=("downscale_factor",))
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` when r does not divide height and width."""
+        r = self.factor
+        channels, height, width = x.shape
+        if height % r or width % r:
+            raise ShapeError("SHP108", f"factor={int(r)} does not divide the size of {x}", "factor")
+        return Tensor((channels * r * r, height // r, width // r), CHANNELS_FIRST)
+
+    def field(self, x: Tensor) -> list[tuple[int, int]]:
+        """A square of r × r pixels becomes one."""
+        return [(self.factor, self.factor)] * 2
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return module("nn.PixelUnshuffle", self.factor)
 
 
 @layer("channelshuffle", first="groups")

@@ -6,6 +6,9 @@ from archcalc.layers.saved import Saving
 from archcalc.layers.tensor import Tensor
 from archcalc.quantity import plain
 
+# Operations on one attention score: scaling (1) and softmax (5).
+SCORE = 6
+
 
 def visible_scores(queries: int, keys: int, causal: bool, window: int | None) -> int:
     """How many of the queries·keys scores a mask lets through.

@@ -9,7 +9,7 @@ from archcalc.devices import Device
 from archcalc.diagnostics import RequestError
 from archcalc.memory.allocator import Taken, taken
 from archcalc.memory.footprint import MODES, TRAINING, Footprint, footprint
-from archcalc.memory.limits import Limit, largest
+from archcalc.memory.limits import Limit, largest_size
 from archcalc.memory.plan import Plan
 from archcalc.memory.positions import NotGenerativeError
 from archcalc.memory.sizes import BATCH
@@ -94,7 +94,7 @@ def _mode(graph: Graph, question: Question, name: str) -> Mode:
     if room is not None:
         needs = _needs(plan, name, question.cache_dtype, device)
         for size in question.fit or (BATCH, *graph.settings.dims):
-            mode.limits.append(largest(found.graph, size, needs, room))
+            mode.limits.append(largest_size(found.graph, size, needs, room))
     return mode
 
 

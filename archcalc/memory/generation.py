@@ -7,7 +7,7 @@ grows by the same number of bytes for each position, until its window is full.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from archcalc.cost import DTYPE_BYTES, Costs
@@ -111,6 +111,17 @@ def generate(
         totals.params * width, totals.buffers * width, tuple(_caches(graph, dim, DTYPE_BYTES[cache_dtype or dtype])),
         max(_alive(step.nodes, dim, graph.batch, width, {}), default=0), graph.batch * given * width,
     )  # fmt: skip
+
+
+def cache_bytes(graph: Graph, layers: Collection[str], dtype: str) -> int:
+    """All that the layers with these ids keep for the graph's batch and positions."""
+    width = DTYPE_BYTES[dtype]
+    return sum(
+        width * graph.batch * runs * product(shape)
+        for node, _, runs in walk(graph.nodes)
+        if node.id in layers
+        for shape in kept(node).values()
+    )
 
 
 def _caches(graph: Graph, dim: str, width: int) -> Iterator[Cache]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from archcalc.diagnostics import RequestError
 from archcalc.layers.base import Layer
-from archcalc.layers.tensor import CHANNELS_FIRST, Shape
+from archcalc.layers.tensor import CHANNELS_FIRST, Shape, Tensor
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.quantity import leaves
@@ -65,7 +65,16 @@ def named(shape: Iterable[int]) -> list[str]:
 
 def of_source(node: Node, dim: str) -> bool:
     """Whether a layer that takes part in generating keeps the positions of another sequence."""
-    return not any(dim in named(shape) for shape in kept(node).values()) and any(map(named, kept(node).values()))
+    shapes = kept(node).values()
+    if any(dim in named(shape) for shape in shapes):
+        return False
+    return any(map(named, shapes)) or _reads_apart(node, dim)
+
+
+def _reads_apart(node: Node, dim: str) -> bool:
+    """Whether keys are made of a tensor whose length is a number, as that of an image or of a piece of sound."""
+    keys = getattr(node.layer, "kv", None) or getattr(node.layer, "k", None)
+    return isinstance(keys, Tensor) and dim not in named(keys.shape)
 
 
 def looks_ahead(node: Node, dim: str) -> bool:

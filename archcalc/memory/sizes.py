@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from archcalc.diagnostics import Findings, RequestError, suggest
-from archcalc.language.settings import settle
-from archcalc.network.load import Graph, graph_of
+from archcalc.diagnostics import RequestError, suggest
+from archcalc.network.load import Graph, graph_at
 
 BATCH = "batch"
 
@@ -15,9 +14,7 @@ def resized(graph: Graph, sizes: Mapping[str, int]) -> Graph:
     """The network with other values for the batch and for dims. Raises `SpecError` where it cannot have them."""
     dims = {name: str(size) for name, size in sizes.items() if name != BATCH}
     given = {**graph.given, **dims}
-    findings = Findings()
-    settings = settle(graph.document, graph.variant, given, findings)
-    return graph_of(graph.document, settings, graph.variant, given, sizes.get(BATCH, graph.batch), findings)
+    return graph_at(graph.document, graph.steps, graph.variant, given, sizes.get(BATCH, graph.batch))
 
 
 def size_of(graph: Graph, name: str) -> int:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection
 
 from archcalc.diagnostics import Findings, Span, SpecError, suggest
 from archcalc.language.expressions import Expression
-from archcalc.language.items import Item, parse_items
+from archcalc.language.items import COMMON, Item, parse_items
 from archcalc.language.values import SizeExpression, Value, parse_value
 from archcalc.layers.arguments import Argument, Body, Operands, Reference, check_names
-from archcalc.layers.base import INFERRED, Layer
+from archcalc.layers.base import Layer
 from archcalc.network.names import Names, split_reference
 from archcalc.network.steps import BlockSteps, Operand, Step
 from archcalc.source import Node, Scalar
@@ -148,7 +148,7 @@ class Binder:
                 self.findings.error("SPC010", f"block `{block.name.text}` takes no arguments", item.first, "delete it")
         for key, value in item.keys:
             if key.text not in block.parameters:
-                meant = suggest(key.text, parameters)
+                meant = suggest(key.text, [*parameters, *COMMON])
                 help = (
                     f"did you mean `{meant}`?"
                     if meant
@@ -156,7 +156,9 @@ class Binder:
                     if parameters
                     else "it has none"
                 )
-                self.findings.error("SPC003", f"block `{block.name.text}` has no argument `{key.text}`", key, help)
+                self.findings.error(
+                    "SPC003", f"block `{block.name.text}` has no argument `{key.text}`", key, help, instead=meant
+                )
             elif key.text in given:
                 self.findings.error("SPC006", f"`{key.text}` is given twice", key, "delete one of them")
             elif not isinstance(value, Scalar):
@@ -190,7 +192,7 @@ class Binder:
             value = parse_value(scalar)
             if isinstance(value, (Expression, SizeExpression)):
                 if names is not None and isinstance(value, Expression) and value.name and value.name not in known:
-                    names.reference(scalar, "no layer, hparam or argument is named")
+                    names.reference(scalar, in_call=True)
                 check_names(value, known)
             return value
         except SpecError as error:
@@ -200,16 +202,24 @@ class Binder:
     def _unknown_key(self, layer: type[Layer], key: Scalar) -> None:
         for argument in layer.arguments.values():
             if key.text in argument.aliases:
-                self.findings.error("SPC007", f"`{layer.op}` has no key `{key.text}`", key, f"write `{argument.name}`")
+                message = f"`{layer.op}` has no key `{key.text}`"
+                self.findings.error("SPC007", message, key, f"write `{argument.name}`", instead=argument.name)
                 return
-        meant = suggest(key.text, list(layer.arguments))
+        from archcalc.language.pytorch import ELSEWHERE, INFERRED, NEUTRAL
+
+        told = key.text in INFERRED or key.text in ELSEWHERE or key.text in NEUTRAL
+        meant = None if told else suggest(key.text, [*layer.arguments, *COMMON])
         if key.text in INFERRED:
             help = "inputs are inferred: leave it out"
+        elif key.text in ELSEWHERE:
+            help = ELSEWHERE[key.text]
+        elif key.text in NEUTRAL:
+            help = "it changes no size and no cost: leave it out"
         elif meant:
             help = f"did you mean `{meant}`?"
         else:
             help = f"its keys are {', '.join(layer.arguments)}" if layer.arguments else "it has no keys"
-        self.findings.error("SPC003", f"`{layer.op}` has no key `{key.text}`", key, help)
+        self.findings.error("SPC003", f"`{layer.op}` has no key `{key.text}`", key, help, instead=meant)
 
 
 def changes_input(step: Step) -> bool:

@@ -327,7 +327,7 @@ class Builder(Evaluator):
             place = step.operands[error.operand][1]
         elif error.argument is not None:
             place = step.places.get(error.argument, place)
-        self.fail(error.code, str(error), place, error.help)
+        self.fail(error.code, str(error), place, error.help, error.before)
 
     def _check_sizes(self, step: Step, node: Node) -> None:
         """Refuse tensors too large for PyTorch, and parameters that a dim would change."""

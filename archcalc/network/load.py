@@ -14,7 +14,7 @@ from archcalc.network.build import Builder
 from archcalc.network.graph import Node, assign_ids
 from archcalc.network.resolve import resolve
 from archcalc.network.scope import Scope
-from archcalc.network.steps import Ref
+from archcalc.network.steps import Ref, Step
 from archcalc.source import Scalar, read
 
 
@@ -22,6 +22,7 @@ class Graph:
     """A network with its shapes filled in.
 
     Attributes:
+        steps: its document's items with everything looked up; they serve for other settings too.
         inputs: the tensors it reads, by name; the only input of a model is named `input`.
         outputs: what it gives, by name.
         nodes: its layers in order, inner ones as children.
@@ -30,6 +31,7 @@ class Graph:
     def __init__(
         self,
         document: Document,
+        steps: list[Step],
         settings: Settings,
         variant: str | None,
         given: Mapping[str, str],
@@ -39,6 +41,7 @@ class Graph:
         nodes: list[Node],
     ) -> None:
         self.document = document
+        self.steps = steps
         self.settings = settings
         self.variant = variant
         self.given = given
@@ -82,11 +85,16 @@ def build_graph(
     source: Source, variant: str | None = None, given: Mapping[str, str] | None = None, batch: int = 1
 ) -> Graph:
     """As `load_graph`, from a source already read."""
-    if not 1 <= batch < 2**40:
-        raise RequestError(f"the batch is a whole number from 1, not {batch}")
+    check_batch(batch)
     findings = Findings()
     document = parsed(source, findings)
     return document_graph(document, variant, given or {}, batch, findings)
+
+
+def check_batch(batch: int) -> None:
+    """Raises `RequestError` for what is no batch size."""
+    if not 1 <= batch < 2**40:
+        raise RequestError(f"the batch is a whole number from 1, not {batch}")
 
 
 def parsed(source: Source, findings: Findings) -> Document:
@@ -102,11 +110,22 @@ def document_graph(
     document: Document, variant: str | None, given: Mapping[str, str], batch: int, findings: Findings
 ) -> Graph:
     """As `load_graph`, from a document; `findings` holds what was wrong with it so far."""
-    return graph_of(document, settle(document, variant, given, findings), variant, given, batch, findings)
+    settings = settle(document, variant, given, findings)
+    steps = resolve(document, findings)
+    return graph_of(document, steps, settings, variant, given, batch, findings)
+
+
+def graph_at(document: Document, steps: list[Step], variant: str | None, given: Mapping[str, str], batch: int) -> Graph:
+    """As `document_graph`, from a document that was resolved before, for whatever settings."""
+    check_batch(batch)
+    findings = Findings()
+    settings = settle(document, variant, given, findings)
+    return graph_of(document, steps, settings, variant, given, batch, findings)
 
 
 def graph_of(
     document: Document,
+    steps: list[Step],
     settings: Settings,
     variant: str | None,
     given: Mapping[str, str],
@@ -114,8 +133,7 @@ def graph_of(
     findings: Findings,
     builder_of: Callable[[Findings, Mapping[str, Any], int], Builder] = Builder,
 ) -> Graph:
-    """The graph of a document whose settings are known; `findings` holds what was wrong so far."""
-    steps = resolve(document, findings)
+    """The graph of a document whose steps and settings are known; `findings` holds what was wrong so far."""
     findings.raise_if_any()
 
     inputs = {name or "input": Tensor(shape, None, None) for name, shape in settings.inputs.items()}
@@ -133,7 +151,7 @@ def graph_of(
     assign_ids(builder.nodes)
     if not outputs:
         outputs = {builder.nodes[-1].id if builder.nodes else "input": last}
-    return Graph(document, settings, variant, dict(given), batch, inputs, outputs, builder.nodes)
+    return Graph(document, steps, settings, variant, dict(given), batch, inputs, outputs, builder.nodes)
 
 
 def _ref(scalar: Scalar) -> Ref:

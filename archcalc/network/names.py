@@ -20,6 +20,9 @@ def split_reference(text: str) -> tuple[str, str | None] | None:
     return name, output if dot else None
 
 
+AN_ARGUMENT = "an argument of a block is a number, a size or the name of an earlier layer"
+
+
 class Names:
     """A scope while it is read: the layers named so far, and the values that expressions may use.
 
@@ -73,10 +76,11 @@ class Names:
         """Add the name of a layer; a clash is an error."""
         scope: Names | None = self
         if not is_identifier(name.text) or name.text in RESERVED or name.text == "input":
-            reason = "has a meaning of its own" if name.text in (*RESERVED, "input") else "is not a name"
-            self.findings.error(
-                "SPC010", f"`{name.text}` {reason}", name, "a name is letters, digits and _, not a digit first"
-            )
+            if name.text in (*RESERVED, "input"):
+                self.findings.error("SPC010", f"`{name.text}` has a meaning of its own", name, "choose another name")
+            else:
+                help = "a name is letters, digits and _, not a digit first"
+                self.findings.error("SPC010", f"`{name.text}` is not a name", name, help)
             return
         if name.text in self.values or name.text in self.arguments:
             what = "an argument of the block" if name.text in self.arguments else "an hparam or dim"
@@ -96,8 +100,11 @@ class Names:
             scope = scope.parent
         self.layers[name.text] = name
 
-    def reference(self, scalar: Scalar, message: str = "no earlier layer is named") -> Ref:
-        """The layer that `scalar` names, which must stand before."""
+    def reference(self, scalar: Scalar, in_call: bool = False) -> Ref:
+        """The layer that `scalar` names, which must stand before.
+
+        `in_call`: it is an argument of a block, which could be a number as well.
+        """
         parts = split_reference(scalar.text)
         if not parts:
             self.findings.error(
@@ -107,7 +114,7 @@ class Names:
         name, output = parts
         if name == "prev" or self.find(name) or name in self.arguments:
             return Ref(scalar, name, output)
-        help = None
+        help = near = None
         if name in self.values:
             self.findings.error(
                 "SPC008", f"`{name}` is a number, not a layer", scalar, "give the name of a layer before this one"
@@ -126,7 +133,7 @@ class Names:
         elif name == "input" and self.inputs:
             help = f"the model has several inputs: {', '.join(self.inputs)}"
         elif name in REGISTRY or name in self.blocks:
-            help = f"to apply the layer here, write [{scalar.text}]"
+            help = AN_ARGUMENT if in_call else f"to apply the layer here, write [{scalar.text}]"
         else:
             near = suggest(name, self.all_layers())
             if near:
@@ -135,5 +142,7 @@ class Names:
                 help = f"give an earlier layer name={name}"
                 if self.in_block:
                     help += ", or pass the layer as an argument: a block sees none from outside"
-        self.findings.error("SPC008", f"{message} `{name}`", scalar, help)
+        what = "no layer, hparam or argument is named" if in_call else "no earlier layer is named"
+        instead = near and (near if output is None else f"{near}.{output}")
+        self.findings.error("SPC008", f"{what} `{name}`", scalar, help, instead=instead)
         return Ref(scalar, "prev", None)

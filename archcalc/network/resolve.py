@@ -16,7 +16,7 @@ from archcalc.language.items import Item
 from archcalc.language.values import SizeExpression, Value
 from archcalc.layers.base import REGISTRY
 from archcalc.network.binding import Binder
-from archcalc.network.names import Names
+from archcalc.network.names import AN_ARGUMENT, Names
 from archcalc.network.steps import REPEAT, BlockSteps, Step
 from archcalc.source import Scalar
 
@@ -138,7 +138,7 @@ class _Resolver:
         elif op == "repeat" and item.keys and item.keys[0][0].text == "layers":
             step.bodies["layers"] = self.bind.body(item.keys[0][1], names.inner(), "layers")
         elif op not in self.document.blocks:
-            self._unknown_layer(item.op)
+            self._unknown_layer(item.op, names)
             return None
         if "from" in item.common:
             step.source = names.reference(item.common["from"])
@@ -149,17 +149,23 @@ class _Resolver:
             step.repeat = REPEAT.parse(item.common["repeat"], names.values)
         return step
 
-    def _unknown_layer(self, op: Scalar) -> None:
+    def _unknown_layer(self, op: Scalar, names: Names) -> None:
         plain = re.sub(r"[123]d$", "", op.text.split(".")[-1].lower()).replace("_", "")
         meant = plain if plain in REGISTRY else _BY_ALIAS.get(plain)
+        from archcalc.language.pytorch import MADE_OF
+
         if meant:
             help: str | None = f"write `{meant}`"
+        elif plain in MADE_OF:
+            help = f"write it in layers, as `{MADE_OF[plain]}`"
         else:
-            near = suggest(op.text, [*REGISTRY, *self.blocks])
-            help = f"did you mean `{near}`?" if near else "`archcalc layers` lists them; your own go under `blocks:`"
+            meant = suggest(op.text, [*REGISTRY, *self.blocks])
+            help = f"did you mean `{meant}`?" if meant else "`archcalc layers` lists them; your own go under `blocks:`"
+        if op.text in names.arguments:
+            meant, help = None, f"{AN_ARGUMENT}; write a block for each kind of layer"
         if op.text == "repeat":
-            help = "write `repeat: N` with `layers: [...]` under it, or repeat=N on a layer"
-        self.findings.error("SPC002", f"unknown layer `{op.text}`", op, help)
+            meant, help = None, "write `repeat: N` with `layers: [...]` under it, or repeat=N on a layer"
+        self.findings.error("SPC002", f"unknown layer `{op.text}`", op, help, instead=meant)
 
 
 _BY_ALIAS = {alias.replace("_", ""): op for op, layer in REGISTRY.items() for alias in layer.aliases}

@@ -102,9 +102,11 @@ class Evaluator:
             scope = scope.parent
         return scope.input if scope else None
 
-    def fail(self, code: str, message: str, place: Span, help: str | None = None) -> NoReturn:
+    def fail(
+        self, code: str, message: str, place: Span, help: str | None = None, before: str | None = None
+    ) -> NoReturn:
         """Report an error with the calls around it, and give up the step."""
-        self.findings.error(code, message, place, help, self.calls[::-1])
+        self.findings.error(code, message, place, help, self.calls[::-1], before=before)
         raise StepFailedError
 
     def evaluate(

@@ -14,9 +14,10 @@ Rule = Callable[[Call], "Deltas | None"]
 
 # Layers without products, weights, or anything else that any of the tools looks at.
 SILENT = (
-    "add", "channelshuffle", "concat", "dropout", "droppath", "expand", "flatten", "hardsigmoid", "hardswish",
-    "identity", "logsoftmax", "mean", "mish", "mul", "pad", "pixelshuffle", "rearrange", "reshape", "residual",
-    "roll", "rope", "scale", "select", "sigmoid", "slice", "softplus", "split", "sub", "tanh", "transpose",
+    "add", "celu", "channelshuffle", "concat", "dropout", "droppath", "exp", "expand", "flatten", "glu", "hardsigmoid",
+    "hardswish", "hardtanh", "identity", "logsigmoid", "logsoftmax", "mean", "mish", "mul", "pad", "pixelshuffle",
+    "pixelunshuffle", "rearrange", "reshape", "residual", "roll", "rope", "scale", "select", "selu", "sigmoid",
+    "slice", "softplus", "softsign", "split", "sub", "tanh", "transpose",
 )  # fmt: skip
 
 # Reasons that several tools have.

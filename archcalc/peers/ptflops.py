@@ -46,6 +46,8 @@ def _local_response(call: Call) -> Deltas:
 @PEER.rule("upsample")
 def _upsample(call: Call) -> Deltas | None:
     """In the function a fractional factor is cut if there is one for each axis, and else gives a fraction."""
+    if call.layer.__dict__["scale"] is None:
+        return {RESIZED: 2 * call.written}
     factors = [float(one) for one in call.layer.per_axis("scale", call.axes, call.x)]
     if len(set(factors)) > 1:
         function = float(call.read * math.prod(int(one) for one in factors))

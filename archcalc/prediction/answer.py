@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from archcalc.cost import DTYPE_BYTES, Costs
+from archcalc.cost import Costs
 from archcalc.devices import Device
 from archcalc.diagnostics import RequestError
+from archcalc.memory.allocator import Taken, taken
+from archcalc.memory.footprint import GENERATION, INFERENCE, TRAINING, footprint
+from archcalc.memory.plan import WIDTHS, Plan
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
 from archcalc.prediction.estimate import Estimate
 from archcalc.prediction.generation import Decoding, decode
 from archcalc.prediction.predict import MODES, OPTIMIZERS, Prediction, predict
-
-# Copies of the parameters that training keeps at least: the weights, their gradients, and averages.
-_KEPT = {"sgd": 2, "adam": 4, "adamw": 4}
 
 
 @dataclass(frozen=True)
@@ -65,21 +65,33 @@ class Answer:
         return {layer.node.id: layer.forward.times(self.decoding.tokens) for layer in self.decoding.layers}
 
     @property
+    def tokens_per_second(self) -> float:
+        """Tokens of the batch that are read in a second, or where it generates, written; 0 without tokens."""
+        if self.decoding is not None:
+            return self.decoding.tokens_per_second
+        return self.prediction.samples_per_second * self.prediction.tokens
+
+    @cached_property
+    def memory(self) -> Taken | None:
+        """What it takes of the device's memory at its peak; None in a type that `archcalc memory` does not know."""
+        one = self.prediction
+        if one.costs.dtype not in WIDTHS:
+            return None
+        training = one.mode == "train"
+        plan = Plan(training, one.costs.dtype, one.optimizer, gpu=one.device.kind == "gpu")
+        if self.decoding is not None:
+            return taken(footprint(one.graph, plan, GENERATION, self.decoding.memory.length), one.device)
+        return taken(footprint(one.graph, plan, TRAINING if training else INFERENCE), one.device)
+
+    @property
     def warnings(self) -> list[str]:
         """What stands against the prediction."""
-        one = self.prediction
-        stored = "fp32" if one.dtype == "tf32" else one.dtype
-        weights = one.costs.totals.params * DTYPE_BYTES[stored]
-        what, needed = "its weights", weights
-        if one.mode == "train":
-            what, needed = f"weights, gradients and averages of {one.optimizer}", weights * _KEPT[one.optimizer]
-        elif self.decoding is not None:
-            what, needed = "weights and the cache", self.decoding.memory.peak_bytes
-        if needed <= one.device.memory_bytes:
+        one, needed = self.prediction, self.memory
+        if needed is None or needed.fits:
             return []
         return [
-            f"{one.graph.model} does not fit on {one.device.title}: {what} take {needed / 1e9:.1f} GB of "
-            f"{one.device.memory_bytes / 1e9:.1f} GB"
+            f"{one.graph.model} does not fit on {one.device.title}: it takes {needed.shown / 1e9:.1f} GB of "
+            f"{needed.room / 1e9:.1f} GB (`archcalc memory` says what for)"
         ]
 
 

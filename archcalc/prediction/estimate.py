@@ -119,10 +119,9 @@ class Estimator:
         parts = self.model.parts(work, phase)
         parts = [part * self.slower if "flops" in name else part for name, part in zip(FEATURES, parts)]
         seconds = self.model.combined(parts)
-        if self.device.kind == "gpu":  # whose peaks are a data sheet's
+        if not self.device.has_measured_rates:  # a kernel does not pass those of a data sheet
             seconds = max(seconds, roofline(work, self.device, self.dtype))
-        waits = {COMPUTE: self.model.combined(parts[1:3]), MEMORY: self.model.combined(parts[3:]), LAUNCH: parts[0]}
-        bounds = {max(waits, key=lambda name: waits[name]): seconds}
+        bounds = {self._bound(work, parts): seconds}
         if known == work.kind and self.is_measured:
             error = self.model.errors.get(phase, 0.0)
             return Estimate(
@@ -130,6 +129,24 @@ class Estimator:
             )
         least, most = self._range(work)
         return Estimate(seconds, min(seconds, least), max(seconds, most), {NEIGHBOURS: seconds}, bounds)
+
+    def _bound(self, work: Work, parts: list[float]) -> str:
+        """What the most of an operation's time is for, given that of each feature by itself."""
+        assert self.model is not None
+        waits = {COMPUTE: self.model.combined(parts[1:3]), MEMORY: self.model.combined(parts[3:]), LAUNCH: parts[0]}
+        most = max(waits, key=lambda name: waits[name])
+        if self.device.kind == "gpu" and most != LAUNCH:
+            # FLOPs and bytes of matrix products rise together: the fit tells their sum, the peak rates tell them apart.
+            return self._limit(work)
+        return most
+
+    def _limit(self, work: Work) -> str:
+        """What takes longer at the peak rates, computing or moving."""
+        return COMPUTE if work.flops / self.device.peaks[self.dtype] > self._moving(work) else MEMORY
+
+    def _moving(self, work: Work) -> float:
+        """Seconds of one run to read and write all, at the peak rate."""
+        return (work.in_bytes + work.weight_bytes + work.out_bytes) / self.device.bandwidth
 
     def unmeasured(self, work: Work) -> Estimate:
         """Work of the forward pass's kinds in other circumstances: its coefficients are no more than neighbours."""
@@ -148,10 +165,8 @@ class Estimator:
     def by_datasheet(self, work: Work) -> Estimate:
         """Between the peak rates and the part of them that kernels reach at least; the guess lies between the two."""
         least, most = self._range(work)
-        moving = (work.in_bytes + work.weight_bytes + work.out_bytes) / self.device.bandwidth
-        waits = {COMPUTE: work.flops / self.device.peaks[self.dtype], MEMORY: moving, LAUNCH: SHORTEST}
         seconds = (least * most) ** 0.5
-        bound = max(waits, key=lambda name: waits[name])
+        bound = LAUNCH if least <= work.runs * SHORTEST else self._limit(work)
         return Estimate(seconds, least, most, {DATASHEET: seconds}, {bound: seconds})
 
 

@@ -26,8 +26,10 @@ _TILES = {"gpu": (128, 128), "cpu": (16, 16)}
 PRODUCTS, ELEMENTWISE = "matrix products", "element-wise"
 # Caches are shared with other programs, and are not filled to the last byte.
 _CACHED_SHARE = 0.25
-# Kinds that run step by step over the same weights.
+# Kinds that run step by step over the same weights. Those stay near the processor up to the first share of its own cache,
+# and none does from the second: a step finds that the one before has driven out what it is about to read.
 _STEPPED = ("gru", "lstm", "rnn")
+_STAYING, _GONE = 0.75, 1.15
 # Kinds of matrix products; their neighbours are each other, those of all others the element-wise kinds.
 _PRODUCTS = frozenset(
     [
@@ -42,7 +44,9 @@ def pool_of(kind: str) -> str:
     return PRODUCTS if kind in _PRODUCTS else ELEMENTWISE
 
 
-def features(work: Work, device: str, processors: int = 1, phase: str = "forward") -> tuple[float, ...]:
+def features(
+    work: Work, device: str, processors: int = 1, phase: str = "forward", near_bytes: float = 0
+) -> tuple[float, ...]:
     """The `FEATURES` of all runs of an operation.
 
     Args:
@@ -50,8 +54,11 @@ def features(work: Work, device: str, processors: int = 1, phase: str = "forward
         device: "gpu" or "cpu".
         processors: a GPU's multiprocessors, which take tiles in waves: a wave takes as long half full as full.
         phase: one of `PHASES`; the backward pass is described by what the forward pass did.
+        near_bytes: of a processor's own cache, where weights of recurrent steps may stay; 0 where that is not known.
     """
-    weights = work.gradient_bytes if phase == "backward" else work.weight_bytes
+    weights: float = work.gradient_bytes if phase == "backward" else work.weight_bytes
+    if work.kind in _STEPPED and near_bytes:
+        weights *= min(1.0, max(0.0, (work.weight_bytes / near_bytes - _STAYING) / (_GONE - _STAYING)))
     one = (1, work.flops, _tiled_flops(work, device, processors), work.in_bytes, weights, work.out_bytes)
     return tuple(float(feature * work.runs) for feature in one)
 
@@ -87,15 +94,19 @@ class Model:
             self._coefficients = _checked(calibration["coefficients"])
             self._pools = _checked(calibration["pools"])
             self._cache_bytes = float(calibration.get("cache_bytes", 0))
+            self._near_bytes = float(calibration.get("near_cache_bytes", 0))
             self._steps = {
                 name: (float(each), float(byte)) for name, (each, byte) in calibration.get("steps", {}).items()
             }
             self._overlap = float(calibration.get("overlap", 1))
             self.errors = {phase: float(one["mean"]) for phase, one in calibration.get("error", {}).items()}
-            if not self._overlap >= 1 or not set(self._coefficients) <= set(self._pools):
-                raise ValueError("`overlap` is below 1, or a phase has no pools")
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise RequestError(f"the calibration of {device.name} is not understood: {error!r}") from None
+            if not self._overlap >= 1:
+                raise ValueError("`overlap` is below 1")
+            if not {"forward"} <= set(self._coefficients) <= set(self._pools):
+                raise ValueError("there is no phase `forward`, or a phase has no pools")
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+            raise RequestError(f"the calibration of {device.name} is not understood: {what}") from None
 
     def seconds(self, operation: Work, phase: str = "forward") -> float:
         """How long all runs of an operation take in a phase. Raises `KeyError` where there are no coefficients."""
@@ -138,7 +149,7 @@ class Model:
     def parts(self, operation: Work, phase: str = "forward") -> list[float]:
         """The seconds that each of `FEATURES` would take by itself."""
         found = self._coefficients[phase].get(operation.kind) or self._pools[phase][pool_of(operation.kind)]
-        given = features(operation, self.device.kind, self.device.processors, phase)
+        given = features(operation, self.device.kind, self.device.processors, phase, self._near_bytes)
         return [coefficient * feature for coefficient, feature in zip(found, given)]
 
 

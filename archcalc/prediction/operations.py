@@ -164,11 +164,12 @@ def _attention(call: Call) -> Iterator[Operation]:
     """Projections, what turns or norms queries and keys, then scores and weighted values of all heads."""
     layer, x = call.layer, call.x
     keys: Tensor = x if layer.kv is None else layer.kv
-    heads, head = int(layer.heads), int(layer.head)
+    heads, head = int(layer.heads), int(layer._head)
     kv_heads = heads if layer.kv_heads is None else int(layer.kv_heads)
     rows, key_rows, width = call.rows(x), call.rows(keys), int(x.shape[-1])
     inner, kv_inner = heads * head, kv_heads * head
     turned = rows * inner + key_rows * kv_inner
+    rotated = turned if layer.rope_dim is None else int(layer.rope_dim) * (rows * heads + key_rows * kv_heads)
     parts = []
     for part, m, n, k in (
         ("queries", rows, inner, width),
@@ -178,10 +179,13 @@ def _attention(call: Call) -> Iterator[Operation]:
     ):
         parts.append(replace(call.product("linear" if m > 1 else "matrix-vector", m, n, k), part=part))
     between = []
-    for kind, flops, given in (("rmsnorm", _NORM, layer.qknorm), ("rope", ROTATION, layer.rope is not None)):
+    for kind, flops, given in (
+        ("rmsnorm", _NORM * turned, layer.qknorm),
+        ("rope", ROTATION * rotated, layer.rope is not None),
+    ):
         if given:
             moved = (call.width * turned, call.width * head * (kind == "rmsnorm"), call.width * turned)
-            between.append(replace(call.operation(kind, (0, 0, 0), flops * turned, moved), part=kind))
+            between.append(replace(call.operation(kind, (0, 0, 0), flops, moved), part=kind))
     rest = call.flops - sum(one.flops for one in (*parts, *between))
     moved = (call.width * (rows * inner + 2 * key_rows * kv_inner), 0, call.width * rows * inner)
     scores = call.operation("attention", (int(x.shape[-2]), int(keys.shape[-2]), head), rest, moved)

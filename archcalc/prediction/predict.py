@@ -48,6 +48,7 @@ class Prediction:
         graph, device, dtype, mode: what was predicted; optimizer: of a training step.
         layers: those that take part, in order of execution.
         loss, step: of a training step, else nothing.
+        phases: of the calibration, whose coefficients were used; none without one.
         costs: of the network, for what it computes.
     """
 
@@ -60,6 +61,7 @@ class Prediction:
     loss: Estimate
     step: Estimate
     costs: Costs
+    phases: tuple[str, ...]
 
     @property
     def forward(self) -> Estimate:
@@ -108,16 +110,25 @@ def predict(
     nodes = {id(one.node): one.node for one in found}
     layers = tuple(LayerTime(node, forward[key], backward.get(key, Estimate())) for key, node in nodes.items())
     costs = Costs(graph, dtype=estimator.stored)
-    return Prediction(graph, device, estimator.dtype, mode, optimizer, layers, loss, step, costs)
+    known = estimator.model.phases if estimator.model is not None else []
+    wanted = (forward_phase(estimator, found, training), *(["backward"] if training else []))
+    phases = tuple(phase for phase in wanted if phase in known)
+    return Prediction(graph, device, estimator.dtype, mode, optimizer, layers, loss, step, costs, phases)
+
+
+def forward_phase(estimator: Estimator, found: list[Operation], training: bool = False) -> str:
+    """The phase of the calibration for a pass forward: it may tell training from inference, and weights in the cache
+    from those in memory.
+    """
+    if estimator.model is None:
+        return "forward"
+    phase = "training forward" if training else estimator.model.inference_phase(found)
+    return phase if phase in estimator.model.phases else "forward"
 
 
 def forward_times(estimator: Estimator, found: list[Operation], training: bool = False) -> dict[int, Estimate]:
     """The time of each layer forward, by its node's identity."""
-    phase = "forward"
-    if estimator.model is not None:
-        # A calibration may tell training from inference, and weights in the cache from those in memory.
-        phase = "training forward" if training else estimator.model.inference_phase(found)
-        phase = phase if phase in estimator.model.phases else "forward"
+    phase = forward_phase(estimator, found, training)
     times: dict[int, Estimate] = defaultdict(Estimate)
     for one in found:
         times[id(one.node)] += estimator.estimate(one, phase, training)

@@ -13,6 +13,8 @@ _WIDEST = 120
 # Notes on places so many lines away, and so many of them, are written beside those places.
 _NEAR = 6
 _MOST_LABELS = 3
+# So many of the others stand below.
+_MOST_NOTES = 6
 
 
 def render(diagnostics: Sequence[Diagnostic], most: int | None = 50, closing: str | None = None) -> str:
@@ -60,7 +62,10 @@ def _one(diagnostic: Diagnostic) -> str:
 
 def _advice(diagnostic: Diagnostic, notes: Sequence[Note], margin: str) -> list[str]:
     """What is said below the lines of the spec: notes from elsewhere, help, a fix."""
-    told = [("note", note.message + (f" at {note.place}" if note.place else "")) for note in notes]
+    shown = notes if len(notes) <= _MOST_NOTES else notes[: _MOST_NOTES - 1]
+    told = [("note", note.message + (f" at {note.place}" if note.place else "")) for note in shown]
+    if len(shown) < len(notes):
+        told.append(("note", f"and {len(notes) - len(shown)} more places"))
     fix = getattr(diagnostic, "fix", None)  # what a rule found may have one
     if diagnostic.help and not (fix and fix.message == diagnostic.help):
         told.append(("help", diagnostic.help))

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from archcalc.difference import MEASURES, Difference, LayerRecord
+from archcalc.difference import Difference, LayerRecord
 from archcalc.reports import numbers
 
-_NAMES = (("params", "parameters"), ("macs", "MACs"), ("activation_bytes", "activations"))
+_NAMES = (("params", "parameters"), ("macs", "MACs"), ("activation_bytes", "activations"),
+          ("training_memory_bytes", "training memory"))  # fmt: skip
 
 
 def headline(found: Difference) -> str:
-    """One sentence: `parameters +1.18 M (+10.1 %) · MACs unchanged · activations −3.0 %`."""
+    """One sentence: `parameters +1.18 M (+10.1 %) · MACs unchanged · activations −3.0 %`; what saved JSON leaves out is not told."""
     parts = []
     for measure, name in _NAMES:
+        if measure not in found.measures:
+            continue
         before, after = found.base.totals[measure], found.head.totals[measure]
         if before == after:
             parts.append(f"{name} unchanged")
@@ -86,12 +89,15 @@ def data(found: Difference) -> dict[str, Any]:
         "base": found.base.model,
         "head": found.head.model,
         "headline": headline(found),
-        "totals": {name: {"before": found.base.totals[name], "after": found.head.totals[name]} for name in MEASURES},
+        "totals": {
+            name: {"before": found.base.totals[name], "after": found.head.totals[name]} for name in found.measures
+        },
         "changed": [{"before": vars(old), "after": vars(new)} for old, new in found.changed],
         "added": [vars(one) for one in found.added],
         "removed": [vars(one) for one in found.removed],
         "moved": [{"before": vars(old), "after": vars(new)} for old, new in found.moved],
         "unchanged": found.unchanged,
+        "over_budget": found.head.over,
     }
 
 
@@ -102,18 +108,37 @@ def markdown(differences: Sequence[Difference]) -> str:
         return "No network changed.\n"
     several = f"{len(changed)} of {len(differences)} networks changed"
     lines = [f"**archcalc: {headline(changed[0]) if len(differences) == 1 else several}**", ""]
-    lines += ["| model | parameters | MACs | activations |", "| --- | ---: | ---: | ---: |"]
+    budgets = any(found.head.over is not None for found in changed)
+    titles = [*(name for _, name in _NAMES), *(["budget"] if budgets else [])]
+    lines += [f"| model | {' | '.join(titles)} |", f"| --- |{' ---: |' * len(_NAMES)}{' --- |' * budgets}"]
     for found in changed:
         cells = [_cell(found, measure) for measure, _ in _NAMES]
-        lines.append(f"| {found.head.model.replace('_', chr(92) + '_')} | " + " | ".join(cells) + " |")
+        cells += [_budget(found)] if budgets else []
+        lines.append(f"| {_escaped(found.head.model)} | " + " | ".join(cells) + " |")
     for found in changed:
         body = text(found).partition("\n\n")[2]
-        lines += ["", f"<details><summary>{found.head.model}: {headline(found)}</summary>", "", "```"]
+        lines += ["", f"<details><summary>{_escaped(found.head.model)}: {headline(found)}</summary>", "", "```"]
         lines += [body.rstrip("\n"), "```", "", "</details>"]
     return "\n".join(lines) + "\n"
 
 
+def _escaped(name: str) -> str:
+    """A name that stays in its cell and is not taken for markup."""
+    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "&#124;"), ("_", "&#95;")):
+        name = name.replace(character, entity)
+    return " ".join(name.split())
+
+
+def _budget(found: Difference) -> str:
+    """The bounds that the network exceeds now; a tick when there are some and it keeps to them."""
+    if found.head.over is None:
+        return ""
+    return ", ".join(f"✗ {bound}" for bound in found.head.over) or "✓"
+
+
 def _cell(found: Difference, measure: str) -> str:
+    if measure not in found.measures:
+        return "–"
     before, after = found.base.totals[measure], found.head.totals[measure]
     show = numbers.size if measure.endswith("bytes") else numbers.short
     if before == after:

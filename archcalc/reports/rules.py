@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from archcalc.rules.base import Rule
-from archcalc.rules.codes import LANGUAGE, WARNINGS
+from archcalc.rules.codes import FIXES, LANGUAGE, WARNINGS
 
 GROUPS = {
     "SPC": "the file",
@@ -37,7 +37,7 @@ def entry(code: str, rules: dict[str, Rule]) -> dict[str, Any]:
     if rule is None:
         name, text = LANGUAGE[code]
         severity = "warning" if code in WARNINGS else "error"
-        fixable = "safe" if code == "SPC009" else ""
+        fixable = FIXES.get(code, "")
         empty = {_key(title): "" for title in SECTIONS}
         return _facts(code, name, severity, "proof", True, fixable) | {"why": text} | empty
     text = inspect.getdoc(type(rule)) or ""
@@ -98,7 +98,11 @@ def overview(rules: dict[str, Rule]) -> str:
         if one["group"] != group:
             group = one["group"]
             lines += [*([""] if lines else []), f"{group}  {GROUPS.get(group, '')}".rstrip()]
-        marks = [*([] if one["default"] else ["off"]), *([f"{one['fix']} fix"] if one["fix"] else [])]
+        marks = [
+            *([] if one["default"] else ["off"]),
+            *(["with --device"] if one["evidence"] == "measured" else []),
+            *([f"{one['fix']} fix"] if one["fix"] else []),
+        ]
         lines.append(f"  {one['code']}  {one['name']:<{width}}  {one['severity']:<7}  {', '.join(marks)}".rstrip())
     lines += ["", "`archcalc rule CODE` describes one; those marked off run with --select CODE, or ALL."]
     return "\n".join(lines) + "\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, TypeVar
 
 from archcalc.diagnostics import Diagnostic, Note, Span
@@ -86,12 +86,15 @@ class Rule:
         help: str | None = None,
         notes: tuple[Note, ...] = (),
         fix: Fix | None = None,
+        also: Iterable[Placed] = (),
         **data: Any,
     ) -> Finding:
-        """A finding of this rule at a layer, or at a place of the spec."""
+        """A finding of this rule at a layer, or at a place of the spec; `also` are other calls of the same layer."""
         place = where if isinstance(where, Span) else where.node.place
         layer = "" if isinstance(where, Span) else where.node.id
         calls = () if isinstance(where, Span) else where.calls
+        for other in also:
+            calls = joined(calls, other.calls)
         return Finding(
             self.code, message, place, help, (*notes, *calls), self.severity, self.name, self.evidence, layer, fix, data
         )  # fmt: skip
@@ -102,6 +105,16 @@ class Rule:
         text = inspect.getdoc(cls) or ""
         match = re.search(rf"^{title}:\n((?:[ ]+.*\n|\n)*(?:[ ]+.*)?)", text, re.MULTILINE)
         return inspect.cleandoc(match.group(1)) + "\n" if match else ""
+
+
+def joined(notes: tuple[Note, ...], others: tuple[Note, ...]) -> tuple[Note, ...]:
+    """`notes`, and those of `others` that are about other places."""
+    places = {_where(note) for note in notes}
+    return (*notes, *(note for note in others if _where(note) not in places))
+
+
+def _where(note: Note) -> tuple[str, int, int] | None:
+    return (note.place.source.path, note.place.line, note.place.column) if note.place else None
 
 
 RULES: dict[str, Rule] = {}

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from archcalc.diagnostics import Diagnostic, Note, Source, SpecError
 from archcalc.network.load import Graph, build_graph, split_variant
-from archcalc.rules.base import RULES, SEVERITIES, Finding, Rule
-from archcalc.rules.codes import LANGUAGE, WARNINGS, language_name
+from archcalc.rules.base import RULES, SEVERITIES, Edit, Finding, Fix, Rule, joined
+from archcalc.rules.codes import FIXES, LANGUAGE, WARNINGS, language_name
 from archcalc.rules.model import Model
 from archcalc.rules.selection import Selection, load_rules
 from archcalc.source import Scalar, read
@@ -27,7 +27,9 @@ class Budget:
         self.origin = origin
 
 
-def check(spec: str, selection: Selection, budget: Budget | None = None, base: str | None = None) -> list[Finding]:
+def check(
+    spec: str, selection: Selection, budget: Budget | None = None, base: str | None = None, batch: int = 1
+) -> list[Finding]:
     """All findings in the spec at `spec`, a path that may end in `@variant`.
 
     An invalid spec has the findings of its errors, which no selection hides. Findings at one place
@@ -38,7 +40,7 @@ def check(spec: str, selection: Selection, budget: Budget | None = None, base: s
         source = read(path)
     except SpecError as error:
         return [_named(diagnostic) for diagnostic in error.diagnostics]
-    return check_source(source, selection, variant, budget, base)
+    return check_source(source, selection, variant, budget, base, batch)
 
 
 def check_source(
@@ -47,11 +49,12 @@ def check_source(
     variant: str | None = None,
     budget: Budget | None = None,
     base: str | None = None,
+    batch: int = 1,
 ) -> list[Finding]:
     """As `check`, for a source already read."""
     rules = selection.rules()
     try:
-        graph = build_graph(source, variant)
+        graph = build_graph(source, variant, batch=batch)
     except SpecError as error:
         return [_named(diagnostic) for diagnostic in error.diagnostics]
     added = _add_budget(graph, budget) if budget else []
@@ -65,7 +68,9 @@ def check_graph(
     found: dict[tuple[str, str, int, int], Finding] = {}
     for one in rules:
         for finding in one.check(model):
-            found.setdefault(_key(finding), finding)
+            first = found.setdefault(_key(finding), finding)
+            if first is not finding:  # the same place in another call of its block
+                found[_key(finding)] = first.but(notes=joined(first.notes, finding.notes))
     findings = list(found.values())
     if budget and added:
         findings = [told for finding in findings if (told := _outside(finding, added, budget)) is not None]
@@ -133,7 +138,23 @@ def _named(diagnostic: Diagnostic) -> Finding:
     d = diagnostic
     rule = RULES.get(d.code)
     name = rule.name if rule else language_name(d.code)
-    return Finding(d.code, d.message, d.place, d.help, d.notes, d.severity, name)
+    return Finding(d.code, d.message, d.place, d.help, d.notes, d.severity, name, fix=_mended(d))
+
+
+def _mended(diagnostic: Diagnostic) -> Fix | None:
+    """A fix that writes what was most likely meant, or the layer that is missing."""
+    place, instead, before = diagnostic.place, diagnostic.instead, diagnostic.before
+    if diagnostic.code not in FIXES:
+        return None
+    safe = FIXES[diagnostic.code] == "safe"
+    if before is not None:
+        from archcalc.rules.edits import with_layer_before  # few specs have such errors
+
+        edit = with_layer_before(place, before)
+        return Fix(f"add `{before}` before it", (edit,), safe) if edit else None
+    if instead is None or (isinstance(place, Scalar) and place.quoted):
+        return None
+    return Fix(f"write `{instead}`", (Edit(place, instead),), safe)
 
 
 def _key(finding: Diagnostic) -> tuple[str, str, int, int]:

@@ -35,6 +35,10 @@ LANGUAGE = {
 }
 # Of these only a warning: the spec is valid, and rules run.
 WARNINGS = ("SPC009", "SPC016")
+# How an error is mended where it is clear what was meant: with one right word safely, with a likely one not.
+FIXES = {
+    "SPC002": "unsafe", "SPC003": "unsafe", "SPC007": "safe", "SPC008": "unsafe", "SPC009": "safe", "SHP102": "unsafe",
+}  # fmt: skip
 
 
 def language_name(code: str) -> str:

@@ -5,6 +5,7 @@ Each returns None where the text is not of the plain form that can be spliced fo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -14,28 +15,68 @@ from archcalc.rules.base import Edit
 from archcalc.source import Mapping, Scalar, Sequence, parse
 from archcalc.source import Node as Written
 
+# What an edit may replace: any other word may mean something else in a variant or another call.
+_LITERAL = r"\d+(\.\d+)?(x\d+)*|true|false|same"
+
 
 def with_argument(node: Node, key: str, value: str) -> Edit | None:
     """`key=value` added to the layer, or `value` in the place of what the key had."""
+    edits = with_arguments(node, {key: value})
+    return edits[0] if edits else None
+
+
+def with_arguments(node: Node, values: dict[str, str]) -> tuple[Edit, ...] | None:
+    """The same for several keys. Only a number, a size or a word of YAML is replaced, not a name or an expression."""
     found = _entry(node.place)
     if found is None:
         return None
     written = found[0].items[found[1]]
     if isinstance(written, Scalar):
-        if written.quoted or f" {key}=" in written.text:
-            return None
-        return Edit(_end(written), f" {key}={value}")
+        return _in_line(node, written, values)
     arguments = written.pairs[0][1] if isinstance(written, Mapping) else None
-    if not isinstance(arguments, Mapping) or not arguments.pairs:
+    return _in_mapping(arguments, values) if isinstance(arguments, Mapping) and arguments.pairs else None
+
+
+def _in_line(node: Node, line: Scalar, values: dict[str, str]) -> tuple[Edit, ...] | None:
+    if line.quoted:
         return None
-    for name, old in arguments.pairs:
-        if name.text == key:
-            return Edit(old, value) if isinstance(old, Scalar) and not old.quoted else None
-    if arguments.line != arguments.end_line:
-        return None
-    last = arguments.pairs[-1][1]
-    if isinstance(last, Scalar) and arguments.source.line(last.line)[arguments.end_column - 2 :][:1] == "}":
-        return Edit(_end(last), f", {key}: {value}")
+    edits, added = [], ""
+    words = [(match.group(), match.span()) for match in re.finditer(r"\S+", line.text)]
+    plain = not any(mark in line.text for mark in "'\"(")
+    for key, value in values.items():
+        first = node.layer is not None and type(node.layer).first == key and len(words) > 1 and "=" not in words[1][0]
+        start = words[1][1][0] if first else line.text.find(f" {key}=") + len(f" {key}=")
+        if not first and f" {key}=" not in line.text:
+            added += f" {key}={value}"
+            continue
+        old = line.text[start:].split(" ")[0]
+        if not plain or not re.fullmatch(_LITERAL, old):
+            return None
+        edits.append(Edit(line.part(start, start + len(old)), value))
+    return (*edits, Edit(_end(line), added)) if added else tuple(edits)
+
+
+def _in_mapping(arguments: Mapping, values: dict[str, str]) -> tuple[Edit, ...] | None:
+    edits, added = [], []
+    for key, value in values.items():
+        old = next((old for name, old in arguments.pairs if name.text == key), None)
+        if old is None:
+            added.append(f"{key}: {value}")
+        elif isinstance(old, Scalar) and not old.quoted and re.fullmatch(_LITERAL, old.text):
+            edits.append(Edit(old, value))
+        else:
+            return None
+    name, last = arguments.pairs[-1]
+    if not added:
+        return tuple(edits)
+    if arguments.source.line(arguments.line)[arguments.column - 1 : arguments.column] != "{":
+        before = arguments.source.line(name.line)[: name.column - 1]
+        if before.strip():  # the only key, on the line of the layer's name
+            return None
+        lines = "".join(f"{one}\n{before}" for one in added)
+        return (*edits, Edit(Span(name.source, name.line, name.column, name.line, name.column), lines))
+    if arguments.line == arguments.end_line and isinstance(last, Scalar):
+        return (*edits, Edit(_end(last), "".join(f", {one}" for one in added)))
     return None
 
 
@@ -52,8 +93,13 @@ def without_argument(node: Node, key: str) -> Edit | None:
     return Edit(written.part(start, len(written.text) if end < 0 else end), "")
 
 
-def without_layer(node: Node) -> Edit | None:
-    """The list without the layer. It must be a line that reads the one before it, without a name, and not the only one."""
+def without_layer(node: Node, unread: bool = False, final: bool = False) -> Edit | None:
+    """The list without the layer.
+
+    It must be a line that reads the one before it, without a name, and not the only one. One that
+    is `unread`, as nothing reads its output, may have a name and read from elsewhere; what follows
+    it must say what it reads, or there is nothing as it is the `final` one of the model.
+    """
     found = _entry(node.place)
     if found is None:
         return None
@@ -61,7 +107,10 @@ def without_layer(node: Node) -> Edit | None:
     written = sequence.items[index]
     if not isinstance(written, Scalar) or written.quoted or len(sequence.items) < 2:
         return None
-    if " name=" in written.text or " from=" in written.text:
+    if not unread and (" name=" in written.text or " from=" in written.text):
+        return None
+    following = sequence.items[index + 1] if index + 1 < len(sequence.items) else None
+    if unread and not (_says_input(following) if following else final):
         return None
     source = written.source
     if sequence.flow:
@@ -74,11 +123,59 @@ def without_layer(node: Node) -> Edit | None:
     return Edit(Span(source, written.line, 1, written.line + 1, 1), "")
 
 
-def written(place: Span) -> str | None:
-    """The text of the line that stands at `place`; None for a layer in long form."""
+def _says_input(written: Written) -> bool:
+    """Whether a layer of a list reads what it names, wherever it stands."""
+    if isinstance(written, Mapping) and written.pairs:
+        return written.pairs[0][0].text in ("add", "sub", "mul", "concat", "matmul", "einsum")
+    return isinstance(written, Scalar) and " from=" in written.text
+
+
+def with_layer_before(place: Span, line: str) -> Edit | None:
+    """The list with one more layer before the one at `place`, which must read the one before it."""
     found = _entry(place)
+    if found is None:
+        return None
+    sequence, index = found
+    written = sequence.items[index]
+    text = written.text if isinstance(written, Scalar) else ""
+    if isinstance(written, Sequence) or " from=" in text or (isinstance(written, Scalar) and written.quoted):
+        return None
+    start = Span(written.source, written.line, written.column, written.line, written.column)
+    if sequence.flow:
+        return Edit(start, f"{line}, ")
+    indent = written.source.line(written.line)[: written.column - 1]
+    return Edit(start, f"{line}\n{indent}") if indent.strip() == "-" else None
+
+
+def swapped(first: Node, second: Node) -> tuple[Edit, ...] | None:
+    """Two layers that follow each other in one list, in the other order. Neither may have a name or read from elsewhere."""
+    places = [_entry(node.place) for node in (first, second)]
+    if places[0] is None or places[1] is None:
+        return None
+    (sequence, index), (other, after) = places[0], places[1]
+    lines = [sequence.items[index], other.items[after]]
+    if sequence is not other or after != index + 1:
+        return None
+    texts = [line.text for line in lines if isinstance(line, Scalar) and not line.quoted]
+    if len(texts) < 2 or any(key in text for text in texts for key in (" name=", " from=", " repeat=", " tie=")):
+        return None
+    return Edit(lines[0], texts[1]), Edit(lines[1], texts[0])
+
+
+def written(node: Node, key: str) -> str | None:
+    """What stands in the spec as the value of `key`; empty when nothing does, None where that cannot be told."""
+    found = _entry(node.place)
     entry = found[0].items[found[1]] if found else None
-    return entry.text if isinstance(entry, Scalar) else None
+    if isinstance(entry, Scalar):
+        words = entry.text.split()
+        if node.layer is not None and type(node.layer).first == key and len(words) > 1 and "=" not in words[1]:
+            return words[1]
+        return next((word.partition("=")[2] for word in words if word.startswith(f"{key}=")), "")
+    arguments = entry.pairs[0][1] if isinstance(entry, Mapping) and entry.pairs else None
+    if not isinstance(arguments, Mapping):
+        return None
+    value = next((value for name, value in arguments.pairs if name.text == key), None)
+    return "" if value is None else value.text if isinstance(value, Scalar) else None
 
 
 def _end(node: Written) -> Span:

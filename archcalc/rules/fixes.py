@@ -104,8 +104,11 @@ class _State:
 
     def __init__(self, source: Source, task: Task, selection: Selection, variant: str | None) -> None:
         self.source = source
-        self.findings = check_source(source, selection, variant, task.budget, task.base)
-        self.errors = sum(finding.code in LANGUAGE and finding.code not in WARNINGS for finding in self.findings)
+        self.findings = check_source(source, selection, variant, task.budget, task.base, task.batch)
+        errors = [one.code for one in self.findings if one.code in LANGUAGE and one.code not in WARNINGS]
+        self.errors = len(errors)
+        # Shapes are looked at when the form is right: with fewer errors of form there may be more of shape.
+        self.malformed = sum(code.startswith("SPC") for code in errors)
         self.variant = variant
 
     def outputs(self) -> list[list[object]] | None:
@@ -121,7 +124,10 @@ class _State:
 
 def _kept(before: _State, after: _State, chosen: Sequence[Finding]) -> bool:
     """Whether fixes did what they promise."""
-    if after.errors and after.errors >= before.errors:
+    # behind an error of shape that is mended the next one shows, so that there may be as many as before
+    shapes = any(finding.code in LANGUAGE for finding in chosen)
+    worse = (after.malformed, after.errors) > (before.malformed, before.errors - (not shapes))
+    if after.errors and worse:
         return False
     if not before.errors:
         old, new = before.outputs(), after.outputs()

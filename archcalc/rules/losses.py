@@ -7,6 +7,7 @@ from collections.abc import Collection
 from archcalc.diagnostics import Note
 from archcalc.layers.activation import LogSoftmax, Softmax
 from archcalc.network.graph import Node
+from archcalc.rules.base import Edit, Fix
 from archcalc.rules.model import Model
 
 # Layers that give on each value as it is.
@@ -25,6 +26,15 @@ def loss_note(model: Model) -> tuple[Note, ...]:
     return (Note("the loss", scalar),) if scalar else ()
 
 
+def with_loss(model: Model, name: str, safe: bool) -> Fix | None:
+    """A fix that writes another loss. In a spec with variants it is not safe: they may have other last layers."""
+    scalar = model.graph.document.loss
+    if scalar is None or scalar.quoted:
+        return None
+    alone = not (model.graph.document.variants or model.graph.given)
+    return Fix(f"write `loss: {name}`", (Edit(scalar, name),), safe=safe and alone)
+
+
 def last_layers(model: Model, through: Collection[str] = UNCHANGED) -> list[Node]:
     """The layer that computes each output, seen through layers that only move its values.
 
@@ -32,9 +42,7 @@ def last_layers(model: Model, through: Collection[str] = UNCHANGED) -> list[Node
     """
     found = []
     for tensor in model.graph.outputs.values():
-        node = model.producer(tensor)
-        while node is not None and node.op in through:
-            node = model.producer(node.inputs[0])
+        node = model.maker(tensor, through)
         if node is None:
             return []
         found.append(node)

@@ -2,26 +2,60 @@
 
 from __future__ import annotations
 
+from archcalc.diagnostics import Source, SpecError
 from archcalc.network.graph import Node
 from archcalc.rules.base import Edit, Fix
 from archcalc.rules.model import Model
 
+# Through so many layers that hand on a layout its origin is looked for.
+_FURTHEST = 16
+
 
 def mend(
-    model: Model, node: Node, affected: list[Node], message: str, edit: Edit | None, safe: bool = True
+    model: Model,
+    node: Node,
+    affected: list[Node],
+    message: str,
+    edit: Edit | tuple[Edit, ...] | None,
+    safe: bool = True,
+    ties: bool = False,
 ) -> Fix | None:
-    """A fix by `edit`, if every layer that its place stands for is among the affected ones.
+    """A fix by one edit or several, if every layer that the place of `node` stands for is among the affected ones.
 
+    Where weights are shared there is none, unless the edits see to these `ties`: the other layer would
+    have to change with this one.
     A spec with variants, or one linted with other settings, may mean another network by the same
     text: there the fix is not safe.
     """
     ids = {id(one) for one in affected}
-    if edit is None or any(id(other) not in ids for other in model.alike(node)):
+    alike = model.alike(node)
+    if not edit or any(id(other) not in ids for other in alike):
         return None
+    if not ties and any(model.shares(other) for other in alike):
+        return None
+    edits = (edit,) if isinstance(edit, Edit) else edit
     document = model.graph.document
-    if node.place.source is not document.source or (_deletes(edit, node) and _may_decide_layout(model, node)):
+    deletes = any(_deletes(one, node) for one in edits)
+    if node.place.source is not document.source or (deletes and _may_decide_layout(model, node)):
         return None
-    return Fix(message, (edit,), safe=safe and not (document.variants or model.graph.given))
+    return Fix(message, edits, safe=safe and not (document.variants or model.graph.given))
+
+
+def if_valid(model: Model, fix: Fix | None) -> Fix | None:
+    """The fix, unless what it leaves is no valid spec: layers behind a wider one may want its old width."""
+    if fix is None:
+        return None
+    from archcalc.network.load import build_graph  # few rules ask
+    from archcalc.rules.fixes import splice
+
+    graph = model.graph
+    source = graph.document.source
+    edits = sorted(fix.edits, key=lambda edit: (edit.place.line, edit.place.column))
+    try:
+        build_graph(Source(source.path, splice(source, edits)), graph.variant, graph.given, graph.batch)
+    except SpecError:
+        return None
+    return fix
 
 
 def _deletes(edit: Edit, node: Node) -> bool:
@@ -31,5 +65,11 @@ def _deletes(edit: Edit, node: Node) -> bool:
 
 def _may_decide_layout(model: Model, node: Node) -> bool:
     """Whether the layer reads a tensor whose layout is open, so that without it another layer decides."""
-    before = model.producer(node.inputs[0]) if node.inputs else None
+    if not node.inputs:
+        return False
+    before = model.producer(node.inputs[0])
+    for _ in range(_FURTHEST):
+        if before is None or not before.layer or not before.layer.elementwise or before.layer.layout is not None:
+            break
+        before = model.producer(before.inputs[0])  # it gives the layout that it reads
     return node.inputs[0].rank > 1 and (before is None or not before.layer or before.layer.layout is None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -133,16 +133,36 @@ class Model(Edges):
         """Whether the model gives `tensor` to the outside."""
         return self.name(tensor) in self.outputs
 
-    def readers(self, node: Node) -> list[Node]:
-        """The layers that read what `node` gives; none when the outside or a part of it is read as well."""
-        parts = list((node.exit.outputs or {}).values())
-        if self.is_output(node.exit) or any(self.consumers(part) or self.is_output(part) for part in parts):
-            return []
-        return self.consumers(node.exit)
+    def maker(self, tensor: Tensor, through: Collection[str] = ()) -> Node | None:
+        """The layer that computes `tensor`, seen through layers of these names."""
+        node = self.producer(tensor)
+        while node is not None and node.op in through:
+            node = self.producer(node.inputs[0])
+        return node
 
-    def only_consumer(self, node: Node) -> Node | None:
+    def readers(self, node: Node, through: Collection[str] = ()) -> list[Node]:
+        """The layers that read what `node` gives, seen through layers of these names.
+
+        None when the outside reads it, or a part of it is read as well.
+        """
+        found: dict[int, Node] = {}
+        seen, pending = {id(node)}, [node]
+        while pending:
+            one = pending.pop()
+            parts = list((one.exit.outputs or {}).values())
+            if self.is_output(one.exit) or any(self.consumers(part) or self.is_output(part) for part in parts):
+                return []
+            for reader in self.consumers(one.exit):
+                if reader.op not in through:
+                    found[id(reader)] = reader
+                elif id(reader) not in seen:
+                    seen.add(id(reader))
+                    pending.append(reader)
+        return list(found.values())
+
+    def only_consumer(self, node: Node, through: Collection[str] = ()) -> Node | None:
         """The one layer that reads the output of `node`, when nothing else does."""
-        readers = self.readers(node)
+        readers = self.readers(node, through)
         return readers[0] if len(readers) == 1 else None
 
 

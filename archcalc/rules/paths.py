@@ -6,8 +6,9 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 
-from archcalc.diagnostics import RequestError
-from archcalc.network.load import split_variant
+from archcalc.diagnostics import Findings, RequestError, SpecError
+from archcalc.network.load import parsed, split_variant
+from archcalc.source import read
 
 ENDINGS = (".yaml", ".yml")
 # A key at the top level, by its bytes.
@@ -25,7 +26,7 @@ def specs_in(paths: Iterable[str]) -> list[str]:
     found: dict[str, None] = {}
     for path in paths:
         if os.path.isdir(path):
-            inside = list(_walk(path))
+            inside = list(specs_of(path))
             if not inside:
                 raise RequestError(f"no spec in {path!r}: a spec is a .yaml file with a `model:`")
             found.update(dict.fromkeys(inside))
@@ -34,13 +35,32 @@ def specs_in(paths: Iterable[str]) -> list[str]:
     return list(found)
 
 
-def _walk(folder: str) -> Iterator[str]:
+def specs_of(folder: str) -> Iterator[str]:
+    """The specs of a folder and the folders in it, by name."""
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if name not in _SKIPPED and not name.startswith("."))
         for name in sorted(files):
             path = os.path.normpath(os.path.join(root, name))
             if name.endswith(ENDINGS) and os.path.isfile(path) and _has(_head(path), b"model"):
                 yield path
+
+
+def with_variants(specs: Iterable[str]) -> list[str]:
+    """`specs`, and after each of them that names no variant all that it has, as `spec.yaml@large`."""
+    found: dict[str, None] = {}
+    for spec in specs:
+        found[spec] = None
+        if spec != "-" and split_variant(spec)[1] is None:
+            found.update((f"{spec}@{name}", None) for name in variants_of(spec))
+    return list(found)
+
+
+def variants_of(path: str) -> list[str]:
+    """The variants of a spec; none of one that cannot be read or is not valid, which is told elsewhere."""
+    try:
+        return list(parsed(read(path), Findings()).variants)
+    except (SpecError, RequestError):
+        return []
 
 
 def _holds_blocks_only(path: str) -> bool:

@@ -54,6 +54,11 @@ class Window:
         """How many taps never lie on an element."""
         return sum(first > last for first, last in map(self._outputs, range(self.kernel)))
 
+    def live_taps(self) -> tuple[int, int]:
+        """The first tap that lies on an element in some window, and the one after the last."""
+        live = [tap for tap, (first, last) in enumerate(map(self._outputs, range(self.kernel))) if first <= last]
+        return (live[0], live[-1] + 1) if live else (0, 0)
+
     def blind_outputs(self) -> int:
         """How many windows lie on no element."""
         if self.dilation == 1 and self.padding < self.kernel and self._position(0, self.out - 1) < self.size:

@@ -26,8 +26,11 @@ class Relation:
     place: Span | None
 
     def holds(self, names: Mapping[str, int]) -> bool:
-        """Whether it does at these values."""
-        at = value(self.expression, names)
+        """Whether it does at these values; not where something is divided by 0."""
+        try:
+            at = value(self.expression, names)
+        except ZeroDivisionError:
+            return False
         return at >= 0 if self.op == ">=" else (at == 0) == (self.op == "==")
 
 
@@ -76,6 +79,23 @@ class Domain:
             and all(relation.holds(names) for relation in self._checks)
         )
 
+    def admit_one(self, name: str, alone: Domain) -> bool:
+        """Let `name`, which is from 2, be 1 as well, where the conditions of `alone` hold; whether that can be said."""
+        first = [one for one in self._checks if _names(one) == {name} and not one.holds({name: 1})]
+        if not all(one.holds({name: size}) for one in first for size in _TRIED[1:]):
+            return False
+        self.values[name] = self.least[name] = 1
+        for other in alone.values:
+            self.least[other] = max(self.least[other], alone.least[other])
+            if other in alone.most:
+                self.most[other] = min(self.most.get(other, alone.most[other]), alone.most[other])
+        self.even += [division for division in alone.even if division not in self.even]
+        self._checks = [one for one in self._checks if one not in first] + alone._checks
+        known = [(one.expression, one.op) for one in self.relations]
+        self.relations = [one for one in self.relations if one not in first]
+        self.relations += [one for one in alone.relations if (one.expression, one.op) not in known]
+        return True
+
     def _add(self, relation: Relation) -> None:
         symbols = relation.expression.free_symbols
         if relation.op == "==":
@@ -108,6 +128,10 @@ class Domain:
             end = _edge(relation, name, max(size for size in tried if size < high), high)
             self.most[name] = min(self.most.get(name, end), end)
         return True
+
+
+def _names(relation: Relation) -> set[str]:
+    return {one.name for one in relation.expression.free_symbols}
 
 
 def _edge(relation: Relation, name: str, good: int, wrong: int) -> int:
@@ -147,7 +171,10 @@ def _divides(relation: Relation, algebra: Algebra) -> bool:
 def _always(relation: Relation, least: Mapping[str, int] | None = None) -> bool:
     """Whether it holds for all whole numbers from `least`: no coefficient is negative once those are taken off."""
     taken = {name: (least or {}).get(name, 1) for name in (one.name for one in relation.expression.free_symbols)}
-    for expression in (relation.expression, -relation.expression)[: 2 if relation.op == "!=" else 1]:
+    whole, divisor = sympy.fraction(sympy.together(relation.expression))
+    if not divisor.is_positive or divisor.has(Floor):  # names are positive, and so is what is made of them
+        whole = relation.expression
+    for expression in (whole, -whole)[: 2 if relation.op == "!=" else 1]:
         low = _lowest(expression, least)
         shifted = sympy.expand(low.subs({one: one + taken[one.name] for one in low.free_symbols}, simultaneous=True))
         terms = [term.as_coeff_Mul() for term in sympy.Add.make_args(shifted)]

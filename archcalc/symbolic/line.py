@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from archcalc.diagnostics import Findings, RequestError, SpecError
 from archcalc.language.expressions import RESERVED, is_identifier
 from archcalc.network.line import line_document
-from archcalc.symbolic.network import BATCH, ClosedForm, closed_form
+from archcalc.symbolic.network import ALL, BATCH, ClosedForm, closed_form
 
 # Values that names without one are tried with, those of the input's sizes and those of the line's own numbers:
 # large enough for a window, with many divisors, and unequal where several numbers may be. What they decide is
@@ -37,7 +37,9 @@ def line_form(
         RequestError: a name that cannot be chosen, and why.
     """
     of_input = named_sizes(sizes)
-    every = list(dict.fromkeys([*of_input, *(name for name in names if name != BATCH)]))
+    every = list(dict.fromkeys([*of_input, *(name for name in names if name not in (ALL, BATCH))]))
+    if not every and BATCH not in names:
+        raise RequestError(f"--symbolic of what? Name a size of the input {sizes}, as 3xHxW, or one in the line")
     for name in every:
         if not is_identifier(name) or name in RESERVED:
             raise RequestError(f"`{name}` cannot be a name: a name is letters, digits and _, not a digit first")

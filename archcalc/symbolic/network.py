@@ -21,11 +21,13 @@ from archcalc.symbolic.algebra import Algebra
 from archcalc.symbolic.check import check
 from archcalc.symbolic.conditions import written
 from archcalc.symbolic.domain import Domain, PinnedError, sides
-from archcalc.symbolic.kept import Kept, kept
+from archcalc.symbolic.memory import Bytes, cache, kept
 from archcalc.symbolic.traced import InexactError, Trace, Traced
-from archcalc.symbolic.writing import Writer
+from archcalc.symbolic.writing import Writer, label
 
 BATCH = "batch"
+# Stands for the batch and all dims.
+ALL = "*"
 
 
 class ClosedForm:
@@ -84,9 +86,13 @@ class ClosedForm:
         """Whether the batch size is one of the names."""
         return isinstance(self.costs.graph.batch, Traced)
 
-    def kept(self) -> Kept | None:
+    def kept(self) -> Bytes | None:
         """What a training step keeps for backward; None where that has no formula."""
         return kept(self.costs.graph, self.trace, self.names, self.costs.dtype, self.build)
+
+    def cache(self) -> Bytes | None:
+        """What layers keep when the whole sequence was generated; None for a network that does not generate."""
+        return cache(self.costs.graph, self.plain, self.trace, self.names, self.costs.dtype, self.build)
 
     def further(self, domain: Domain) -> list[str]:
         """Conditions of a smaller domain that this form does not have."""
@@ -167,7 +173,7 @@ def closed_form(
 
     Args:
         document: the spec.
-        names: what the formulas are of.
+        names: what the formulas are of; `ALL` for the batch and all dims.
         variant, given: as for `load_graph`; chosen names have these values where a decision must be taken.
         batch, useful, dtype: as for `Costs`.
 
@@ -177,8 +183,11 @@ def closed_form(
     """
     given = dict(given or {})
     plain = document_graph(document, variant, given, batch, Findings())
-    values = _values(document, plain.settings.values, names, batch)
-    trace = Trace()
+    if ALL in names:
+        names = [*names, BATCH, *plain.settings.dims]
+    chosen = [name for name in names if name != ALL]
+    values = _values(document, plain.settings.values, chosen, batch)
+    trace = Trace(label)
     symbols = {name: trace.name(name, value) for name, value in values.items()}
     findings = Findings()
     try:
@@ -186,6 +195,7 @@ def closed_form(
         size = symbols.get(BATCH, batch) if BATCH not in settings.values else batch
         graph = graph_of(
             document,
+            plain.steps,
             settings,
             variant,
             given,

@@ -49,9 +49,14 @@ class Decision:
 
 
 class Trace:
-    """The decisions of one run; `place` is where it is, and None before and after."""
+    """The decisions of one run; `place` is where it is, and None before and after.
 
-    def __init__(self) -> None:
+    Args:
+        write: how a traced number is written in a label.
+    """
+
+    def __init__(self, write: Callable[[Traced], str] = lambda value: f"<{int(value)}>") -> None:
+        self.write = write
         self.decisions: list[Decision] = []
         self.place: Span | None = None
         self.open = True
@@ -88,9 +93,7 @@ class Traced(int):
 
     def __str__(self) -> str:
         """The expression, as people write it: it stands in labels."""
-        from archcalc.symbolic.writing import describe  # sympy is loaded by then
-
-        return describe(self)
+        return self.trace.write(self)
 
     def __format__(self, spec: str) -> str:
         return str(self)

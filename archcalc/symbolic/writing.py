@@ -202,7 +202,7 @@ class Writer:
         return text[0] if text[1] >= at_least else f"({text[0]})"
 
 
-def describe(value: Traced) -> str:
+def label(value: Traced) -> str:
     """The expression of one traced number, for a label."""
     return Writer().write(Algebra(value.trace.decisions).of(value))
 
@@ -216,11 +216,19 @@ def _terms(expression: Any) -> list[Term]:
             base, exponent = factor.as_base_exp()
             if not exponent.is_Integer:
                 base, exponent = factor, 1
+            if base.is_Add and _is_negative(base):
+                base, coefficient = -base, coefficient * (-1) ** int(exponent)
             if base != 1:
                 factors[base] = factors.get(base, 0) + int(exponent)
         if coefficient != 0:
             terms.append((coefficient, tuple(sorted(factors.items(), key=lambda pair: str(pair[0])))))
     return terms
+
+
+def _is_negative(total: Any) -> bool:
+    """Whether more of its terms are taken off than added: H − k + 1 is easier to read than k − H − 1."""
+    taken = [term.as_coeff_Mul()[0] < 0 for term in total.args]
+    return 2 * taken.count(True) > len(taken)
 
 
 def _common(terms: list[Term]) -> tuple[Any, tuple[tuple[Any, int], ...]]:

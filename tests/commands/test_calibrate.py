@@ -9,8 +9,8 @@ import pytest
 from archcalc.devices import find
 from tests.commands.test_shapes import run
 
-# A fit's least layers, an eighth of a second for each at most.
-QUICK = ("--time", "20s", "--layers", "42")
+# A fit's least layers, a fifth of a second for each at most.
+QUICK = ("--time", "30s", "--layers", "42")
 ONE = {"OMP_NUM_THREADS": "1"}
 
 

@@ -10,7 +10,9 @@ import pytest
 from archcalc.cost import Costs
 from archcalc.diagnostics import Source
 from archcalc.difference import difference, over_limit, side_of, side_of_json
-from archcalc.network.load import build_graph
+from archcalc.memory.plan import Plan
+from archcalc.memory.simulation import simulate
+from archcalc.network.load import build_graph, load_graph
 from tests.commands.test_shapes import run
 
 BASE = [
@@ -124,6 +126,99 @@ def test_folders(specs):
     assert run("diff", str(old), str(specs / "a.yaml")).returncode == 2
 
 
+NET = "model: {0}\nhparams: {{n: {1}}}\nvariants: {{big: {{n: {2}}}}}\ninput: [8]\nlayers: [linear n, relu]\n"
+
+
+def folders(tmp_path, old, new):
+    for folder, files in (("old", old), ("new", new)):
+        for name, text in files.items():
+            path = tmp_path / folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    return str(tmp_path / "old"), str(tmp_path / "new")
+
+
+def test_variants_and_inner_folders(tmp_path):
+    done = run("diff", *folders(tmp_path, {"x/a.yaml": NET.format("a", 4, 8)}, {"x/a.yaml": NET.format("a", 4, 9)}))
+    assert done.stdout.startswith("a@big: parameters +9")
+    gone = run(
+        "diff",
+        *folders(
+            tmp_path / "2",
+            {"a.yaml": NET.format("a", 4, 8)},
+            {"a.yaml": NET.format("a", 4, 8).replace("variants: {big: {n: 8}}\n", "")},
+        ),
+    )
+    assert "a@big → nothing" in gone.stdout
+
+
+def test_a_renamed_file_is_the_same_network(tmp_path):
+    old = {"a.yaml": NET.format("net", 4, 8), "b.yaml": NET.format("other", 5, 8)}
+    new = {"c.yaml": NET.format("net", 6, 8), "b.yaml": NET.format("other", 5, 8)}
+    done = run("diff", *folders(tmp_path, old, new), "--format", "json")
+    found = [(one["base"], one["head"]) for one in json.loads(done.stdout)["specs"]]
+    assert found == [("other", "other"), ("other@big", "other@big"), ("net", "net"), ("net@big", "net@big")]
+
+
+@pytest.mark.parametrize(("broken", "status"), [("old", 0), ("new", 1)])
+def test_one_invalid_spec_of_a_folder_is_told_and_left_out(tmp_path, broken, status):
+    good, bad = {"a.yaml": NET.format("a", 4, 8)}, {"b.yaml": NET.format("b", 4, 8).replace("relu", "rleu")}
+    sides = {
+        "old": good | {"b.yaml": NET.format("b", 4, 8)},
+        "new": {"a.yaml": NET.format("a", 5, 8), "b.yaml": NET.format("b", 4, 8)},
+    }
+    sides[broken] |= bad
+    done = run("diff", *folders(tmp_path, sides["old"], sides["new"]))
+    assert done.returncode == status
+    assert "error[SPC002]" in done.stderr
+    assert done.stdout.startswith("a: parameters +9")
+
+
+def test_memory(specs):
+    document = json.loads(run("diff", str(specs / "a.yaml"), str(specs / "b.yaml"), "--format", "json").stdout)
+    for measure, training in (("training_memory_bytes", True), ("inference_memory_bytes", False)):
+        for side, name in (("before", "a"), ("after", "b")):
+            peak = simulate(load_graph(str(specs / f"{name}.yaml")), Plan(training=training)).peak
+            assert document["totals"][measure][side] == peak
+    assert "training memory +" in document["headline"]
+    done = run("diff", str(specs / "a.yaml"), str(specs / "b.yaml"), "--max-growth", "memory=5%")
+    assert (done.returncode, "training_memory_bytes grew by" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("budget", "cell"),
+    [("", None), ("{params: 200}", "✗ params 200"), ("{params: 400, macs: 1K}", "✓"), ("{memory: 1K, depth: 1}", "✗ memory 1K, ✗ depth 1")],
+)  # fmt: skip
+def test_the_budget_of_the_new_network(specs, budget, cell):
+    new = specs / "b.yaml"
+    new.write_text(new.read_text(encoding="utf-8") + (f"budget: {budget}\n" if budget else ""), encoding="utf-8")
+    table = run("diff", str(specs / "a.yaml"), str(new), "--format", "markdown").stdout.split("\n")
+    rows = [row for row in table if row.startswith("| m")]
+    assert (rows[0].endswith("| budget |"), rows[1].endswith(f"| {cell} |")) == (cell is not None,) * 2
+
+
+def test_names_stay_in_their_cell(specs):
+    new = specs / "b.yaml"
+    new.write_text(new.read_text(encoding="utf-8").replace("model: m", "model: 'a|b <i>_x_'"), encoding="utf-8")
+    done = run("diff", str(specs / "a.yaml"), str(new), "--format", "markdown").stdout
+    assert "\n| a&#124;b &lt;i&gt;&#95;x&#95; | " in done
+    assert "<summary>a&#124;b &lt;i&gt;&#95;x&#95;: " in done
+
+
+def test_saved_json_holds_no_memory(specs):
+    saved = specs / "a.json"
+    saved.write_text(run("shapes", str(specs / "a.yaml"), "--format", "json").stdout, encoding="utf-8")
+    assert "memory" not in run("diff", str(saved), str(specs / "b.yaml")).stdout
+    assert "| – |" in run("diff", str(saved), str(specs / "b.yaml"), "--format", "markdown").stdout
+    assert run("diff", str(saved), str(specs / "b.yaml"), "--max-growth", "memory=5%").returncode == 2
+
+
+@pytest.mark.parametrize("amount", ["nan", "inf", "-5%", "", "five"])
+def test_a_limit_is_a_percentage(specs, amount):
+    done = run("diff", str(specs / "a.yaml"), str(specs / "b.yaml"), "--max-growth", f"params={amount}")
+    assert (done.returncode, "takes MEASURE=PERCENT" in done.stderr) == (2, True)
+
+
 def test_revisions(tmp_path):
     def git(*arguments):
         identity = ("-c", "user.name=a", "-c", "user.email=a@example.org")
@@ -141,6 +236,10 @@ def test_revisions(tmp_path):
     assert "linear 4 → linear 6" in run("diff", "HEAD:nets/net.yaml", "nets/net.yaml", cwd=tmp_path).stdout
     assert run("diff", "HEAD:nets/net.yaml@big", "nets/net.yaml@big", cwd=tmp_path).stdout == "nothing changed\n"
     assert "linear 4 → linear 6" in run("diff", "HEAD:net.yaml", "net.yaml", cwd=tmp_path / "nets").stdout
+    spec.write_text(text.replace("two n", "tow n"), encoding="utf-8")
+    git("commit", "-qam", "two")
+    for sides in (("HEAD:nets/net.yaml", "nets/net.yaml"), ("nets", "HEAD:nets")):
+        assert " --> HEAD:nets/net.yaml:6:10\n" in run("diff", *sides, cwd=tmp_path).stderr
     for wrong in ("nowhere:nets/net.yaml", "HEAD:nets/none.yaml", "--help:nets/net.yaml"):
         assert run("diff", "--", wrong, "nets/net.yaml", cwd=tmp_path).returncode == 2
 

@@ -55,7 +55,21 @@ def test_parts_add_up(spec):
     assert ("generation" in document) == (spec.stem in GENERATE)
 
 
-GENERATE = ("gpt2", "llama3", "mixtral", "t5", "transformer", "seq2seq-attention", "one-to-many", "lstm", "gru", "rnn")
+GENERATE = (
+    "gpt2",
+    "llama3",
+    "mixtral",
+    "gemma2",
+    "deepseek-v2-lite",
+    "whisper",
+    "t5",
+    "transformer",
+    "seq2seq-attention",
+    "one-to-many",
+    "lstm",
+    "gru",
+    "rnn",
+)
 
 
 def test_generation():

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 
 import pytest
 
 from tests.commands.test_shapes import run
+from tests.conftest import ROOT
 
 
 def answer(*arguments: str) -> dict:
     return json.loads(run("predict", *arguments, "--format", "json").stdout)
 
 
-def test_the_total_is_the_sum_of_its_layers():
-    found = answer("specs/alexnet.yaml", "--device", "a100")
+@pytest.mark.parametrize("options", [[], ["--mode", "train"], ["--generate", "8", "--set", "seq=64"]])
+def test_the_total_is_the_sum_of_its_layers(options):
+    found = answer("specs/gpt2.yaml", "--device", "a100", *options)
     assert found["version"] == 1
-    assert found["seconds"] > 0
+    for key in ("seconds", "low_seconds", "high_seconds"):
+        assert sum(layer[key] for layer in found["layers"]) == pytest.approx(found[key])
+        assert sum(phase[key] for phase in found["phases"].values()) == pytest.approx(found[key])
+    assert found["low_seconds"] <= found["seconds"] <= found["high_seconds"]
+    for parts in ("by_basis", "by_bound"):
+        assert sum(found[parts].values()) == pytest.approx(found["seconds"])
+    passes = ("forward_seconds", "backward_seconds", "generating_seconds")
+    assert sum(layer[key] for layer in found["layers"] for key in passes) == pytest.approx(found["seconds"])
 
 
 @pytest.mark.parametrize(
@@ -25,19 +36,25 @@ def test_the_total_is_the_sum_of_its_layers():
         (["--device", "v100", "--dtype", "bf16"], "has no bf16"),
         (["--device", "h1000"], "did you mean `h100`"),
         (["--device", "./none.json"], "No such file"),
+        (["--device", "h100", "--generate", "5", "--mode", "train"], "leave out --mode train or --generate"),
+        (["--device", "h100", "--optimizer", "rmsprop"], "'sgd', 'adam', 'adamw'"),
+        ([], "Missing option '--device'"),
     ],
 )
 def test_refusals(arguments, says):
     done = run("predict", "specs/gpt2.yaml", *arguments)
     assert done.returncode == 2
     assert says in done.stderr
+    assert not done.stdout
 
 
+@pytest.mark.parametrize("options", [[], ["--mode", "train"], ["--generate", "8", "--set", "seq=64"]])
 @pytest.mark.parametrize("columns", [40, 80, 200])
-def test_widths(columns):
-    done = run("predict", "specs/gpt2.yaml", "--device", "h100", env={"COLUMNS": str(columns)})
+def test_widths(columns, options):
+    done = run("predict", "specs/gpt2.yaml", "--device", "h100", *options, env={"COLUMNS": str(columns)})
     assert done.returncode == 0
     assert "gpt2 on NVIDIA H100" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= columns
 
 
 def test_a_larger_batch_takes_longer():
@@ -48,3 +65,88 @@ def test_a_larger_batch_takes_longer():
 def test_formats():
     for format in ("csv", "markdown"):
         assert run("predict", "specs/lenet.yaml", "--device", "a40", "--format", format).stdout.count("\n") > 5
+
+
+def test_tokens_a_second_of_reading_and_of_writing():
+    short = ["--set", "seq=64", "--batch", "4"]
+    found = answer("specs/gpt2.yaml", "--device", "h100", *short, "--generate", "8")
+    step = found["generation"]["step"]["seconds"]
+    assert found["generation"]["prompt_tokens"] == 64
+    assert found["tokens_per_second"] == pytest.approx(4 / step)
+    assert found["phases"]["tokens"]["seconds"] == pytest.approx(8 * step)
+    # A step reads all weights and the cache of the middle position; no device does so faster than its memory.
+    weights, cache = 2 * 124_439_808, 4 * 68 * 12 * 2 * 768 * 2
+    assert step > (weights - 2 * 1024 * 768 + cache) / 3.35e12
+    read = answer("specs/gpt2.yaml", "--device", "h100", *short)
+    assert read["seconds"] == pytest.approx(found["phases"]["prompt"]["seconds"])
+    assert read["tokens_per_second"] == pytest.approx(4 * 64 / read["seconds"])
+
+
+def test_what_does_not_fit_is_said():
+    done = run("predict", "specs/gpt2.yaml", "--device", "h100", "--mode", "train", "--batch", "200")
+    assert "gpt2 does not fit on NVIDIA H100 SXM5 80 GB: it takes 210.5 GB of 85.9 GB" in done.stderr
+    memory = [
+        "memory",
+        "specs/gpt2.yaml",
+        "--batch",
+        "200",
+        "--mode",
+        "training",
+        "--dtype",
+        "fp16",
+        "--device",
+        "h100",
+    ]
+    taken = json.loads(run(*memory, "--format", "json").stdout)["training"]
+    found = answer("specs/gpt2.yaml", "--device", "h100", "--mode", "train", "--batch", "200")
+    assert (found["fits"], found["memory_bytes"]) == (False, taken["nvidia_smi_bytes"])
+
+
+# -- several specs and devices --------------------------------------------------------------
+
+SEVERAL = ("specs/gpt2.yaml", "specs/lenet.yaml", "--device", "h100", "--device", "l4")
+
+
+def test_a_row_for_each_spec_and_device():
+    done = run("predict", *SEVERAL, env={"COLUMNS": "140"})
+    assert [line.split()[:3] for line in done.stdout.splitlines()[1:5]] == [
+        ["gpt2", "h100", "fp16"], ["gpt2", "l4", "bf16"], ["lenet5", "h100", "fp16"], ["lenet5", "l4", "bf16"],
+    ]  # fmt: skip
+    assert "calibrated on h100: decoder layers of a model left out were 5.5 % off" in done.stdout
+    alone = answer("specs/gpt2.yaml", "--device", "l4")
+    several = answer(*SEVERAL)["predictions"]
+    assert [one["device"] for one in several] == ["h100", "l4", "h100", "l4"]
+    assert several[1] == alone
+
+
+def test_several_in_other_formats():
+    rows = list(csv.DictReader(io.StringIO(run("predict", *SEVERAL, "--format", "csv").stdout)))
+    assert {(row["model"], row["device"]) for row in rows} == {
+        ("gpt2", "h100"), ("gpt2", "l4"), ("lenet5", "h100"), ("lenet5", "l4"),
+    }  # fmt: skip
+    lines = run("predict", *SEVERAL, "--format", "markdown").stdout.splitlines()
+    assert len(lines) == 6
+    assert len({line.count("|") for line in lines}) == 1
+
+
+def test_one_that_cannot_does_not_stop_the_others():
+    done = run("predict", "specs/lenet.yaml", "specs/none.yaml", "--device", "h100", "--device", "v100", "--dtype", "bf16")  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.count("has no bf16") == 1
+    assert done.stderr.count("cannot read 'specs/none.yaml'") == 1
+    assert "lenet5" in done.stdout
+
+
+@pytest.mark.parametrize("columns", [40, 60, 100])
+def test_widths_of_a_comparison(columns):
+    done = run("predict", *SEVERAL, env={"COLUMNS": str(columns)})
+    assert max(map(len, done.stdout.splitlines())) <= columns
+
+
+def test_devices_of_the_environment_and_of_settings(tmp_path):
+    spec = str(ROOT / "specs" / "lenet.yaml")
+    assert "NVIDIA A100" in run("predict", spec, env={"ARCHCALC_PREDICT_DEVICE": "a100"}).stdout
+    assert run("predict", spec, env={"ARCHCALC_PREDICT_DEVICE": "a100 l4"}).stdout.count("lenet5") == 2
+    for text, rows in (('"a100"', 1), ('["a100", "l4"]', 2)):
+        (tmp_path / "archcalc.toml").write_text(f"[predict]\ndevice = {text}\n", encoding="utf-8")
+        assert run("predict", spec, cwd=tmp_path).stdout.count("lenet5 ") == rows

@@ -47,6 +47,10 @@ def test_the_table_says_formulas_values_and_where_they_hold():
     assert "at batch=1 seq=1024 width=768 depth=12" in out
 
 
+def test_without_names_they_are_the_batch_and_all_dims():
+    assert run("shapes", GPT2, "--symbolic").output == run("shapes", GPT2, "--symbolic", "batch,seq").output
+
+
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_no_line_is_longer_than_the_terminal(width):
     out = run("shapes", GPT2, "--symbolic", "batch,seq,width,depth", width=width).output
@@ -66,7 +70,8 @@ def test_machines_get_python():
     assert code(form["totals"]["macs"], values) == numbers["totals"]["macs"]
     assert form["conditions"] == ["seq <= 1024", "depth >= 2", "(width) % (12) == 0"]
     assert form["kept"]["dtype"] == "fp32"
-    assert "batch >= 2" in form["kept"]["conditions"]
+    assert "2 <= seq <= 1024" in form["kept"]["conditions"]
+    assert code(form["cache"]["bytes"], values) == 2 * 4 * 3 * 64 * 96 * 5
     table = run("shapes", GPT2, "--symbolic", "batch,seq,width,depth", "--format", "csv").output
     rows = list(csv.DictReader(io.StringIO(table)))
     assert sum(code(row["params"], values) for row in rows) == numbers["totals"]["params"]

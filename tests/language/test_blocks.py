@@ -198,3 +198,12 @@ def test_an_argument_hides_an_hparam_of_its_name():
     text = "model: m\nhparams: {width: 4}\ninput: [3]\nblocks:\n  b(width): [linear width]\nlayers: [b 5, b width]\n"
     built = build_graph(Source("t.yaml", text))
     assert [tuple(node.output.shape) for node in built.nodes] == [(5,), (4,)]
+
+
+def test_a_kind_of_layer_is_no_argument():
+    text = "model: t\ninput: [16]\nblocks:\n  f(act): [linear 16, act]\nlayers: [f relu]\n"
+    body, call = refused(text)
+    assert (body.message, at(body)) == ("unknown layer `act`", (4, 23))
+    assert "write a block for each kind of layer" in body.help
+    assert (call.message, at(call)) == ("no layer, hparam or argument is named `relu`", (5, 12))
+    assert "a number, a size or the name of an earlier layer" in call.help

@@ -2,6 +2,8 @@
 
 import pytest
 
+from archcalc.language.document import parse_amount
+
 from .writing import at, graph, marked, read, refused, spec
 
 LAYERS = "model: m\ninput: [3, 8, 8]\nlayers: [relu]\n"
@@ -42,6 +44,7 @@ def test_all_that_is_missing_is_told():
         ("output: [input, prev, input]", (4, 23), "`input` is already an output", "delete"),
         ("output: nothing", (4, 9), "no earlier layer is named `nothing`", "name=nothing"),
         ("budget: {params: much}", (4, 18), "not an amount: `much`", "as 25M"),
+        ("budget: {params: 7B}", (4, 18), "not an amount: `7B`", "as 25M"),
         ("budget: {flops: 1G}", (4, 10), "`budget` has no key `flops`", "params, macs, depth, memory"),
         ("growth: {params: 5}", (4, 18), "not a percentage: `5`", "as 5%"),
         ("growth: {prams: 5%}", (4, 10), "`growth` has no key `prams`", "did you mean `params`?"),
@@ -156,3 +159,17 @@ def test_nulls_everywhere():
     for empty in ("", " ~", " null"):
         diagnostics = refused("".join(f"{key}:{empty}\n" for key in [*keys, "include"]))
         assert {d.place.line for d in diagnostics} >= set(range(2, 12)) - {8}
+
+
+def test_a_block_without_a_body_is_not_unknown_as_well():
+    (said,) = refused("model: m\ninput: [4]\nblocks: {a: relu}\nlayers: [a]\n")
+    assert said.message == "the body of `a` is a list of layers"
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [("25M", 25_000_000), ("4g", 4_000_000_000), ("8 GiB", 8 * 2**30), ("8gib", 8 * 2**30), ("1.5k", 1500),
+     ("0.5MiB", 2**19), ("61_100_840", 61_100_840), ("12MB", 12_000_000), ("7B", None), ("25,000", None), ("1e6", None), ("-5", None), ("5 M iB", None)],
+)  # fmt: skip
+def test_amounts(text, amount):
+    assert parse_amount(text) == amount

@@ -120,6 +120,9 @@ def test_wrong_reference(layers, place, under, message, help):
 def test_wrong_name(name, message):
     said = wrong("relu name=a", f"relu name={name}", top="hparams: {w: 1}\ndims: {s: 1}\n")
     assert (said.message, at(said)) == (message, (7, 15))
+    assert said.help == (
+        "a name is letters, digits and _, not a digit first" if "is not" in message else "choose another name"
+    )
 
 
 def test_a_name_may_be_an_argument_in_no_way():

@@ -93,6 +93,7 @@ def test_not_in_the_language(text, place, message):
 
 def test_help_for_common_slips():
     assert "no tab" in first("a:\n\t- b\n").help
+    assert first('a: "x\nb: 1\n').help == "the quote opened at 1:4 is not closed"
     assert first("a: [x, 'y'\n'b'\n").help == "the bracket opened at 1:4 is not closed"
     assert "`#` starts a comment" in first("a: [x, y # z\n- b\n").help
     assert "must be quoted" in first("a: b: c\n").help

@@ -16,6 +16,12 @@ PLAIN = {
     "mish": (nn.Mish, None),
     "hardswish": (nn.Hardswish, None),
     "hardsigmoid": (nn.Hardsigmoid, None),
+    "selu": (nn.SELU, None),
+    "softsign": (nn.Softsign, None),
+    "logsigmoid": (nn.LogSigmoid, None),
+    "exp": (lambda: torch.exp, None),
+    "hardtanh": (nn.Hardtanh, ("low", "min_val", [-2.0, 0.5, 1.0, 3.0])),
+    "celu": (nn.CELU, ("alpha", "alpha", [1.0, 0.5, -2.0, 0.0])),
     "identity": (nn.Identity, None),
     "leakyrelu": (nn.LeakyReLU, ("slope", "negative_slope", [0.2, 0.0, -1.0])),
     "elu": (nn.ELU, ("alpha", "alpha", [1.0, 0.5, 2.0])),
@@ -87,6 +93,29 @@ def test_softmax(op, data):
         compare(line(op, axis=axis), shape, lambda: module(dim=axis if axis < 0 else axis + 1))
 
 
+@covers("glu")
+@FEW
+@given(data=st.data())
+def test_glu(data):
+    draw = Draw(data)
+    shape = tuple(draw(st.lists(st.sampled_from([2, 4, 6, 1, 3] if draw.wild else [2, 4, 6]), min_size=1, max_size=4)))
+    rank = len(shape)
+    axis = draw(st.none() | draw.number(-rank, rank - 1, rank, rank + 2, -rank - 2))
+    if axis is None:
+        compare("glu", shape, lambda: nn.GLU())
+    else:
+        compare(line("glu", axis=axis), shape, lambda: nn.GLU(axis if axis < 0 else axis + 1))
+
+
+def test_glu_halves_the_channels_of_an_image():
+    node = layer(["conv 6 kernel=1", "glu"], (3, 5, 5))
+    assert (node.output.shape, node.other_flops) == ((3, 5, 5), 5 * 75)
+
+
+def test_the_bounds_of_hardtanh():
+    compare(line("hardtanh", low=0, high=6), (4, 5), lambda: nn.Hardtanh(0, 6))
+
+
 def test_softmax_is_over_the_channels_of_an_image():
     assert layer(["conv 4 kernel=1", "softmax"], (3, 5, 5)).other_flops == 5 * 4 * 25
 
@@ -96,7 +125,8 @@ def test_softmax_is_over_the_channels_of_an_image():
     [
         ("relu", 1), ("relu6", 2), ("sigmoid", 4), ("tanh", 1), ("silu", 5), ("mish", 5), ("hardswish", 5),
         ("hardsigmoid", 4), ("leakyrelu", 2), ("prelu", 2), ("elu", 4), ("gelu", 5), ("gelu approximate=tanh", 9),
-        ("softplus", 5), ("softmax", 5), ("logsoftmax", 5), ("dropout", 0), ("droppath", 0), ("identity", 0),
+        ("softplus", 5), ("selu", 4), ("celu", 5), ("hardtanh", 2), ("softsign", 3), ("logsigmoid", 5), ("exp", 1),
+        ("softmax", 5), ("logsoftmax", 5), ("dropout", 0), ("droppath", 0), ("identity", 0),
     ],
 )  # fmt: skip
 def test_operations_for_each_element(op, each):

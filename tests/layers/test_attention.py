@@ -8,10 +8,13 @@ from torch.nn import functional as F
 from .oracle import DRAWN, Draw, compare, covers, layer, line
 
 
-def rotate(x):
-    """Pairs of elements turned by an angle; which one does not matter here."""
-    a, b = x.unflatten(-1, (-1, 2)).unbind(-1)
-    return torch.stack([a - b, a + b], -1).flatten(-2)
+def rotate(x, size=True):
+    """Pairs of the first elements turned by an angle; which one does not matter here."""
+    turned, rest = (x, x[..., :0]) if size is True else x.tensor_split([size], -1)
+    if size is not True and turned.shape[-1] < size:
+        raise ValueError("fewer elements than turn")
+    a, b = turned.unflatten(-1, (-1, 2)).unbind(-1)
+    return torch.cat([torch.stack([a - b, a + b], -1).flatten(-2), rest], -1)
 
 
 def folded(x, *others):
@@ -63,7 +66,7 @@ class Attention(nn.Module):
         if self.qknorm:
             q, k = self.q_norm(q), self.k_norm(k)
         if self.rope:
-            q, k = rotate(q), rotate(k)
+            q, k = rotate(q, self.rope), rotate(k, self.rope)
         if self.softcap is None:
             y = F.scaled_dot_product_attention(q, k, v, attn_mask=self.table, enable_gqa=True)
         else:
@@ -135,13 +138,15 @@ def test_attention_beyond_pytorchs(data):
     keys.setdefault("bias", "kvo")  # PyTorch's module has all biases or none
     lines, relbias, shape = table(draw, shapes, heads)
     ours = keys | relbias | draw.some(rope=st.sampled_from([10000, 5e5]), causal=st.booleans())
+    if "rope" in ours and "head_dim" in keys and draw(st.booleans()):
+        ours["rope_dim"] = draw(draw.number(2, keys["head_dim"] // 2 * 2 or 2, 3, keys["head_dim"] + 2))
     if "mem" in shapes:
         ours["kv"] = "mem"
     width, kv_width = shapes["x"][-1], shapes.get("mem", shapes["x"])[-1]
     compare(
         [*lines, line("attention", heads, **ours) + " from=x"],
         shapes,
-        lambda: Attention(width, kv_width, heads, table=shape, rope="rope" in ours, **keys),
+        lambda: Attention(width, kv_width, heads, table=shape, rope=ours.get("rope_dim", "rope" in ours), **keys),
     )
 
 

@@ -81,9 +81,18 @@ def test_sdpa(data):
 def test_rope(data):
     draw = Draw(data)
     shape = tuple(draw(st.lists(st.integers(1, 6), min_size=2, max_size=4)))
-    compare(line("rope", **draw.some(theta=st.sampled_from([10000.0, 500000]))), shape, lambda: rotate)
+    keys = draw.some(theta=st.sampled_from([10000.0, 500000]), dim=draw.number(2, 6, 1))
+    size = keys.get("dim", True)
+    compare(line("rope", **keys), shape, lambda: lambda x: rotate(x, size))
     if shape[-1] % 2 == 0:
         assert layer("rope", shape).other_flops == 3 * math.prod(shape)
+
+
+def test_features_that_do_not_rotate_take_no_operations():
+    assert layer("rope dim=4", (5, 10)).other_flops == 3 * 5 * 4
+    assert (
+        layer("attention 2 head_dim=6 bias=false rope=100 rope_dim=4", (5, 10)).other_flops == 300 + 3 * 4 * 2 * 5 * 2
+    )
 
 
 class T5Bias(nn.Module):
@@ -122,6 +131,19 @@ class SwinBias(nn.Module):
         return self.weight[index].permute(2, 0, 1).expand(x.shape[0], -1, -1, -1)
 
 
+class Alibi(nn.Module):
+    """Press et al. 2021: a fixed slope for each head."""
+
+    def __init__(self, heads):
+        super().__init__()
+        self.register_buffer("slopes", torch.ones(heads))
+
+    def forward(self, x):
+        positions = torch.arange(x.shape[-2])
+        distance = (positions[None] - positions[:, None]).abs()
+        return (-self.slopes[:, None, None] * distance).expand(x.shape[0], -1, -1, -1)
+
+
 @covers("relposbias")
 @FEW
 @given(data=st.data())
@@ -132,6 +154,7 @@ def test_relposbias(data):
     buckets = draw.of(None, 4, 8, 32)
     more = {} if buckets is None else {"buckets": buckets}
     compare(line("relposbias", heads, **more), shape, lambda: T5Bias(heads, buckets or 32))
+    compare(line("relposbias", heads, kind="alibi"), shape, lambda: Alibi(heads))
     window = draw(st.integers(1, 4) | st.tuples(*[st.integers(1, 4)] * 2) | st.tuples(*[st.integers(1, 3)] * 3))
     compare(
         line("relposbias", heads, kind="window", window=window),
@@ -140,7 +163,7 @@ def test_relposbias(data):
     )
 
 
-@pytest.mark.parametrize("wrong", ["relposbias 2 kind=window", "relposbias 2"])
+@pytest.mark.parametrize("wrong", ["relposbias 2 kind=window", "relposbias 2", "relposbias 2 kind=alibi"])
 def test_relposbias_needs_positions(wrong):
     with pytest.raises(SpecError):
         graph(wrong, (8,))

@@ -20,8 +20,18 @@ def test_upsample(data):
     whole = draw.number(1, 4, 0, -1)
     factor = whole | st.integers(1, 40).map(lambda tenths: tenths / 10) | st.floats(0.2, 3.5)
     scale = draw(factor | st.tuples(*[factor] * axes) if axes > 1 else factor)
+    if draw.of(False, False, True):
+        size = draw(draw.sizes(axes, 1, 12))
+        compare(line("upsample", size=size, mode=mode), shape, lambda: nn.Upsample(size, mode=mode))
+        return
     module = nn.Upsample(scale_factor=scale, mode=mode)
     compare(line("upsample", scale, mode=mode), shape, lambda: module)
+
+
+@pytest.mark.parametrize(("scale", "size"), [(None, None), (2, 8)])
+def test_upsample_takes_a_scale_or_a_size(scale, size):
+    keys = {"size": size} if size else {}
+    compare(line("upsample", scale, **keys), (3, 4, 4), lambda: nn.Upsample(size, scale_factor=scale).forward)
 
 
 @covers("pad")
@@ -56,6 +66,16 @@ def test_pixelshuffle(data):
     compare(line("pixelshuffle", factor), shape, lambda: nn.PixelShuffle(factor))
 
 
+@covers("pixelunshuffle")
+@DRAWN
+@given(data=st.data())
+def test_pixelunshuffle(data):
+    draw = Draw(data)
+    shape = draw(st.tuples(*[st.sampled_from([1, 2, 4, 6, 12, 3])] * 3))
+    factor = draw(draw.number(1, 4, 0, -1))
+    compare(line("pixelunshuffle", factor), shape, lambda: nn.PixelUnshuffle(factor))
+
+
 @covers("channelshuffle")
 @DRAWN
 @given(data=st.data())
@@ -74,5 +94,5 @@ def test_an_upsampled_element_is_a_weighted_sum_of_its_neighbours(axes, mode, ne
 
 
 def test_moving_elements_takes_no_operations():
-    for op in ("pad 1", "pixelshuffle 2", "channelshuffle 2"):
+    for op in ("pad 1", "pixelshuffle 2", "pixelunshuffle 2", "channelshuffle 2"):
         assert layer(op, (4, 6, 6)).other_flops == 0

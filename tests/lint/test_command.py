@@ -113,6 +113,14 @@ def test_what_cannot_be_read(lint, write):
     assert lint("a.yaml@large").status == 2
 
 
+def test_the_batch_that_memory_is_counted_for(lint, write):
+    text = "model: m\ninput: [64]\nlayers: [linear 64]\nbudget: {inference_memory: 20K}\n"
+    assert lint(write("a.yaml", text)).status == 0
+    done = lint("a.yaml", "--batch", "100", "--format", "concise")
+    assert done.status == 1
+    assert "BUD903" in done.out
+
+
 def test_standard_input(lint):
     done = lint("-", *ONLY, stdin=BIASED)
     assert done.out == LINE.replace("a.yaml", "<stdin>")
@@ -126,6 +134,19 @@ def test_a_variant(lint, write):
     assert "128 bias parameters" in lint(f"{path}@big", *ONLY).out
     both = lint(path, f"{path}@big", *ONLY).out
     assert [line.split()[2] for line in both.splitlines()] == ["64", "128"]
+
+
+def test_every_variant_on_request(lint, write):
+    text = "model: m\nhparams: {n: 8}\nvariants: {odd: {n: 9}, same: {n: 8}}\ninput: [3, 9, 9]\n"
+    path = write("a.yaml", text + "layers: [conv n kernel=3 groups=1, conv 8 kernel=1 groups=n]\n")
+    assert lint(path, "--format", "concise").status == 0
+    done = lint(path, "--variants", "--format", "concise")
+    assert done.status == 1
+    assert done.out.count("SHP105") == 1
+    assert "  = note: in variant `odd`\n" in lint(path, "--variants").out
+    told = lint(write("b.yaml", BIASED.replace("model", "variants: {x: {}, y: {}}\nmodel")), "--variants", *ONLY)
+    assert told.out.count("PRM301") == 1  # told once, as all say the same
+    assert json.loads(lint("a.yaml@same", "--variants", "--format", "json").out)["summary"]["specs"] == 1
 
 
 def test_the_most_severe_comes_first(lint, write):
@@ -143,6 +164,18 @@ def test_a_finding_inside_a_block_is_told_once_at_its_body(lint, write):
     done = lint(write("a.yaml", USER.format(BLOCK)), *ONLY)
     assert done.out.startswith("a.yaml:4:7: warning[PRM301]")
     assert done.out.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "layers"), [("PRM301", "conv c kernel=3"), ("GEO204", "conv c kernel=2 stride=2 padding=1")]
+)
+def test_the_calls_of_a_block_are_related_places(lint, write, rule, layers):
+    path = write("a.yaml", USER.format(BLOCK.replace("conv c kernel=3", layers)).replace("32, 32", "33, 33"))
+    (found,) = json.loads(lint(path, "--select", rule, "--format", "json").out)["findings"]
+    calls = [(note["message"], note["start"]) for note in found["notes"] if note["message"].startswith("in block")]
+    assert calls == [
+        (f"in block unit(c={width})", {"line": 7, "column": column}) for width, column in ((8, 10), (16, 18))
+    ]
 
 
 def test_a_block_that_two_specs_include_is_told_once(lint, write):

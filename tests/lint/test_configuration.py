@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from archcalc.cli import COMMANDS
 from archcalc.configuration import _USUAL, option_names
 
 from .conftest import BIASED, CLEAN
@@ -152,7 +153,7 @@ def test_settings_of_the_linter_are_not_those_of_other_commands(archcalc, write,
 
 
 def test_usual_keys_are_options():
-    assert set(_USUAL) <= option_names(None)
+    assert set(_USUAL) <= option_names(COMMANDS)
 
 
 def test_environment(lint, write, monkeypatch, folder):

@@ -85,7 +85,7 @@ def test_diff_writes_nothing(lint, write, folder):
     assert "-  - conv 64 kernel=3  # keep this\n+  - conv 64 kernel=3 bias=false  # keep this\n" in done.out
     assert (folder / "a.yaml").read_text() == BIASED
     assert lint(write("b.yaml", CLEAN), *FIX[:-1], "--diff").status == 0
-    bad = lint(write("b.yaml", CLEAN.replace("relu", "rleu")), *FIX[:-1], "--diff")
+    bad = lint(write("b.yaml", CLEAN.replace("relu", "qqqq")), *FIX[:-1], "--diff")
     assert (bad.status, bad.out, bad.err) == (1, "", "not fixed: 1 error\n")
 
 
@@ -212,3 +212,78 @@ def test_splicing():
         Edit(Span(source, 3, 1, 3, 1), "z"),
     ]
     assert splice(source, edits) == "ab!\r\n\r\ncd\r\nz"
+
+
+MISSPELT = """\
+modle: m   # a name
+input: [3, 32, 32]
+blocks:
+  unit(width): [conv width kernal=3, batchnorm, ReLU]
+layers:
+  - Conv2d 64 kernel=3 stirde=2 name=stem
+  - unit 32 repaet=2
+  - cnv: {channels: 64, kernel: 1}  # as wide
+  - relu name=last
+  - concat: [prev, lst]
+loss: crossentropy
+"""
+SPELT = """\
+model: m   # a name
+input: [3, 32, 32]
+blocks:
+  unit(width): [conv width kernel=3, batchnorm, relu]
+layers:
+  - conv 64 kernel=3 stride=2 name=stem
+  - unit 32 repeat=2
+  - conv: {channels: 64, kernel: 1}  # as wide
+  - relu name=last
+  - concat: [prev, last]
+loss: crossentropy
+"""
+
+
+def test_a_spelling_of_pytorch_is_mended_safely(lint, write, folder):
+    path = write("a.yaml", BIASED.replace("kernel=3", "kernel_size=3"))
+    assert lint(path, "--fix", "--select", "SPC").status == 0
+    assert (folder / path).read_text() == BIASED
+
+
+def test_what_was_probably_meant_is_written_on_request(lint, write, folder):
+    path = write("a.yaml", MISSPELT)
+    assert lint(path, "--fix").status == 1
+    assert (folder / path).read_text() == MISSPELT
+    assert lint(path, "--fix", "--unsafe-fixes", "--select", "SPC").status == 0
+    assert (folder / path).read_text() == SPELT
+
+
+def test_errors_of_shape_may_show_when_the_form_is_mended(lint, write, folder):
+    path = write("a.yaml", BIASED.replace("kernel=3", "kernel_size=64") + "  - linear 10\n")
+    done = lint(path, "--fix", "--format", "concise")
+    assert "SHP103" in done.out
+    assert (folder / path).read_text() == BIASED.replace("kernel=3", "kernel=64") + "  - linear 10\n"
+
+
+def test_a_layer_that_brings_axes_in_order_is_added_on_request(lint, write, folder):
+    text = """\
+model: m
+input: [3, 16, 16]
+blocks:
+  head(n):
+    - linear n  # scores
+layers:
+  - conv 8 kernel=3 # stem
+  - layernorm  # over channels
+  - [relu, linear 8]
+  - [identity, {conv: {channels: 8, kernel: 1}}]
+  - head 10
+"""
+    mended = (
+        text.replace("  - layernorm", "  - rearrange 'c h w -> (h w) c'\n  - layernorm")
+        .replace("    - linear n", "    - flatten\n    - linear n")
+        .replace("[identity, {", "[identity, transpose, {")
+    )
+    path = write("a.yaml", text)
+    assert lint(path, "--fix", "--select", "SHP").status == 1
+    assert (folder / path).read_text() == text
+    assert lint(path, "--unsafe-fixes", "--select", "SHP").status == 0
+    assert (folder / path).read_text() == mended

@@ -185,3 +185,11 @@ def test_columns_count_code_points(lint, write):
     found = json.loads(lint(path, "--format", "json").out)["findings"][0]
     assert found["start"]["column"] == 31
     assert found["end"]["column"] == 33
+
+
+def test_reviewdog_counts_bytes(lint, write):
+    text = "{model: é😀, input: [3, 8, 8], layers: [conv 4 kernel=3, batchnorm]}"
+    (found,) = json.loads(lint(write("a.yaml", text), "--select", "PRM301", "--format", "rdjson").out)["diagnostics"]
+    start = text.encode().find(b"conv") + 1
+    assert found["location"]["range"]["start"] == {"line": 1, "column": start}
+    assert found["suggestions"][0]["range"]["start"] == {"line": 1, "column": start + len("conv 4 kernel=3")}

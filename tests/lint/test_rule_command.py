@@ -9,6 +9,7 @@ import pytest
 from archcalc.reports.rules import GROUPS
 from archcalc.rules.codes import LANGUAGE
 from archcalc.rules.selection import load_rules
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize("word", ["PRM301", "prm301", "bias-before-norm"])
@@ -28,7 +29,7 @@ def test_a_code_of_the_language(archcalc):
 
 def test_as_json(archcalc):
     (rule,) = json.loads(archcalc("rule", "PRM301", "--format", "json").out)["rules"]
-    assert rule["why"].startswith("A bias that the next layer's normalisation takes off again.\n\n")
+    assert rule["why"].startswith("A bias that a normalisation behind it takes off again.\n\n")
     assert "Example" not in rule["why"]
     assert rule["example"].startswith("model: example\n")
     assert rule["use_instead"].endswith("\n")
@@ -59,3 +60,7 @@ def test_unknown(archcalc, word, near):
     done = archcalc("rule", word)
     assert done.status == 2
     assert near in done.err
+
+
+def test_the_readme_counts_them():
+    assert f"| {len(load_rules())} rules about networks" in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -71,6 +71,17 @@ def test_a_source_is_kept_once():
     assert own.copies == other.copies == 6
 
 
+def test_a_source_of_a_fixed_length():
+    graph = text(
+        "embedding 10 dim=8 from=words name=x", "attention 2 causal=true", "attention 2 kv=sound", "linear 10",
+        dims="seq: 16", input="{words: [seq], sound: [50, 8]}", batch=3,
+    )  # fmt: skip
+    own, source = generate(graph, dtype="fp32").caches
+    assert (own.source, own.positions, own.token_bytes) == (False, 16, 3 * 4 * 2 * 8)
+    assert (source.source, source.positions, source.token_bytes) == (True, 50, 0)
+    assert source.bytes == 3 * 4 * 2 * 50 * 8
+
+
 def test_recurrent_states():
     found = generate(spec("seq2seq-attention.yaml", batch=5), dtype="fp32")
     decoder, context = found.caches

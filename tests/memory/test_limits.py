@@ -6,7 +6,7 @@ import pytest
 
 from archcalc.diagnostics import RequestError, Source, SpecError
 from archcalc.memory.generation import generate
-from archcalc.memory.limits import largest
+from archcalc.memory.limits import largest_size
 from archcalc.memory.sizes import resized
 from archcalc.network.load import build_graph, load_graph
 from tests.conftest import ROOT
@@ -38,7 +38,7 @@ def outputs(graph):
 )
 def test_the_boundary_is_exact(name, size, room):
     graph = spec(name)
-    found = largest(graph, size, generated, room)
+    found = largest_size(graph, size, generated, room)
     assert found.bytes == generated(resized(graph, {size: found.value})) <= room
     assert found.next_bytes == generated(resized(graph, {size: found.value + 1})) > room
     assert found.next == found.value + 1
@@ -46,19 +46,19 @@ def test_the_boundary_is_exact(name, size, room):
 
 @pytest.mark.parametrize("room", [4, 41, 44, 45, 399, 400, 401, 4 * 10**6])
 def test_every_room(graph, room):
-    found = largest(graph("1", "linear 1", batch=10), "batch", outputs, room)
+    found = largest_size(graph("1", "linear 1", batch=10), "batch", outputs, room)
     assert found.value == room // 4
     assert (found.next, found.next_bytes) == (found.value + 1, 4 * (found.value + 1))
 
 
 def test_none_fits():
-    found = largest(spec("mixtral.yaml"), "batch", generated, 80 * 10**9)
+    found = largest_size(spec("mixtral.yaml"), "batch", generated, 80 * 10**9)
     assert found.value == found.bytes == 0
     assert found.next_bytes > 80 * 10**9
 
 
 def test_a_table_stops_it():
-    found = largest(spec("gpt2.yaml"), "seq", generated, 80 * 10**9)
+    found = largest_size(spec("gpt2.yaml"), "seq", generated, 80 * 10**9)
     assert (found.value, found.next_bytes) == (1024, None)
     assert found.stopped_by == "the table has 1024 positions, the input [1025, 768] has 1025"
     with pytest.raises(SpecError):
@@ -76,7 +76,7 @@ layers: [conv 8 kernel=16 stride=16, "rearrange 'c h (a b) -> (h a) (b c)' b=2",
     # 80 to 95 give 5 columns, which cannot be halved
     possible = {size: 4 * (size // 16) ** 2 for size in range(32, 900) if size // 16 % 2 == 0}
     for room in (16, 24, 64, 800, 1000, 4000):
-        found = largest(graph, "size", outputs, room)
+        found = largest_size(graph, "size", outputs, room)
         best = max(size for size, bytes in possible.items() if bytes <= room)
         assert found.value == best
         assert found.bytes == possible[best] == outputs(resized(graph, {"size": best}))
@@ -87,26 +87,26 @@ layers: [conv 8 kernel=16 stride=16, "rearrange 'c h (a b) -> (h a) (b c)' b=2",
 def test_multiples_alone():
     source = "{model: m, dims: {n: 48}, input: [n], layers: [rearrange '(a b) -> a b' b=16, linear 2]}"
     graph = build_graph(Source("t.yaml", source))
-    found = largest(graph, "n", outputs, 8 * 1000)
+    found = largest_size(graph, "n", outputs, 8 * 1000)
     assert (found.value, found.next, found.next_bytes) == (16_000, 16_016, 8_008)
-    assert largest(graph, "n", outputs, 8).value == 16
-    assert largest(graph, "n", outputs, 7).value == 0
+    assert largest_size(graph, "n", outputs, 8).value == 16
+    assert largest_size(graph, "n", outputs, 7).value == 0
 
 
 def test_memory_that_does_not_grow():
-    found = largest(spec("lstm.yaml"), "steps", generated, 10**9)
+    found = largest_size(spec("lstm.yaml"), "steps", generated, 10**9)
     assert found.unbounded
-    assert largest(spec("lstm.yaml"), "steps", generated, 10).value == 0
+    assert largest_size(spec("lstm.yaml"), "steps", generated, 10).value == 0
 
 
 def test_one_size_alone():
     graph = build_graph(Source("t.yaml", "{model: m, dims: {n: 3}, input: [n], layers: [reshape 3, linear 2]}"))
-    found = largest(graph, "n", outputs, 100)
+    found = largest_size(graph, "n", outputs, 100)
     assert (found.value, found.next, found.next_bytes) == (3, 4, None)
     assert "3" in found.stopped_by
-    assert largest(graph, "n", outputs, 1).value == 0
+    assert largest_size(graph, "n", outputs, 1).value == 0
 
 
 def test_unknown_name():
     with pytest.raises(RequestError, match="did you mean `seq`"):
-        largest(spec("llama3.yaml"), "sqe", generated, 10**9)
+        largest_size(spec("llama3.yaml"), "sqe", generated, 10**9)

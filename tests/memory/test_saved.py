@@ -31,6 +31,11 @@ CASES = """
 [3,9,9] | conv 4 kernel=1, maxpool 2, avgpool 2, upsample 2, adaptiveavgpool 3
 [3,9] | conv 4 kernel=1, maxpool 2, avgpool 2, adaptivemaxpool 2
 [3,8,8] | conv 4 kernel=1, pad 1, pad 1 mode=reflect, pad 1 mode=circular, pixelshuffle 2, adaptiveavgpool 1
+[4,6] | linear 6, selu, celu, celu 0.5, hardtanh, hardtanh low=0 high=6, softsign, logsigmoid, exp
+[4,8] | linear 8, glu, linear 8, glu axis=0
+[8,6,6] | conv 8 kernel=1, glu, pixelunshuffle 2, upsample size=5x7, upsample size=4 mode=bilinear
+[8,4] | linear 4 name=m, relposbias 2 kind=alibi name=b, attention 2 kv_heads=1 relbias=b from=m, linear 4, attention 2 relbias=b
+[8,4] | linear 4 name=m, relposbias 2 kind=alibi name=b, attention 2 relbias=b causal=true from=m, attention 2 relbias=b dropout=0.1
 [3,8,8] | conv 4 kernel=1, channelshuffle 2, adaptivemaxpool 3, pad 1 mode=replicate
 [5] | embedding 10 dim=4, posembed, clstoken, rope, linear 4, posembed kind=sinusoidal
 [4,6] | linear 6, flatten, reshape 4x6, transpose, linear 5, rearrange 'a b -> b a', rearrange 'a b -> (b a)'
@@ -52,6 +57,7 @@ CASES = """
 [7,5] | linear 5, lstm 3 layers=2 bidirectional=true dropout=0.2
 [8,4] | linear 4, attention 2, attention 2 causal=true, attention 2 window=2 bias=false
 [8,4] | linear 4, attention 2 dropout=0.1 causal=true, attention 1
+[8,4] | linear 4, attention 2 head_dim=4 rope=100 rope_dim=2, rope 100 dim=2, linear 3
 [8,4] | linear 4, attention 2 kv_heads=1 rope=100, attention 2 qknorm=true softcap=5 dropout=0.1 causal=true
 [8,4] | linear 4 name=m, linear 6 name=n, attention 2 kv=m from=input, attention 2 kv=n
 [8,4] | linear 4 name=m, relposbias 2 name=b, attention 2 relbias=b from=m causal=true, attention 2 kv=m relbias=b dropout=0.1

@@ -98,7 +98,10 @@ def _upsample(rng: Random, x: Tensor) -> Keys | None:
     if not is_first(x):
         return None
     modes = {2: ["linear"], 3: ["bilinear", "bicubic"], 4: ["trilinear"]}[x.rank]
-    return {"scale": rng.choice(["2", "1", "1.5", "2"])} | some(rng, mode=rng.choice(["nearest", *modes]))
+    mode = some(rng, mode=rng.choice(["nearest", *modes]))
+    if rng.random() < 0.3:
+        return {"size": size(rng, x.rank - 1, 1, 8)} | mode
+    return {"scale": rng.choice(["2", "1", "1.5", "2"])} | mode
 
 
 @draws("pad")
@@ -115,6 +118,13 @@ def _pad(rng: Random, x: Tensor) -> Keys | None:
 @draws("pixelshuffle")
 def _pixelshuffle(rng: Random, x: Tensor) -> Keys | None:
     return {"factor": 2 if x.shape[0] % 4 == 0 else 1} if is_first(x, 3, 3) else None
+
+
+@draws("pixelunshuffle")
+def _pixelunshuffle(rng: Random, x: Tensor) -> Keys | None:
+    if not is_first(x, 3, 3):
+        return None
+    return {"factor": 2 if x.shape[1] % 2 == x.shape[2] % 2 == 0 else 1}
 
 
 @draws("channelshuffle")
@@ -186,7 +196,9 @@ def _rmsnorm(rng: Random, x: Tensor) -> Keys | None:
 
 @draws("rope")
 def _rope(rng: Random, x: Tensor) -> Keys | None:
-    return some(rng, theta=rng.choice([100, 10000, 500.5])) if is_last(x, 2) and x.shape[-1] % 2 == 0 else None
+    if not is_last(x, 2) or x.shape[-1] % 2:
+        return None
+    return some(rng, theta=rng.choice([100, 10000, 500.5])) | some(rng, 0.2, dim=2)
 
 
 @draws("rnn", "lstm", "gru")
@@ -209,6 +221,7 @@ def _attention(rng: Random, x: Tensor) -> Keys | None:
     keys |= some(
         rng, 0.2, kv_heads=divisor(rng, heads), head_dim=rng.choice([2, 4]), rope=100, softcap=5.5, qknorm=flag(rng)
     )
+    keys |= some(rng, 0.2, rope_dim=2) if "rope" in keys else {}
     return keys | some(
         rng, 0.3, bias=rng.choice(["true", "false", "qkv", "qvo", "o"]), causal=flag(rng), window=rng.randint(1, 4)
     )
@@ -219,13 +232,28 @@ def _relposbias(rng: Random, x: Tensor) -> Keys | None:
     heads: Keys = {"heads": rng.randint(1, 4)}
     if flag(rng):
         return heads | {"kind": "window", "window": size(rng, 2, 1, 3)}
-    return heads | some(rng, buckets=rng.randint(1, 8)) if x.rank > 1 and x.shape[-2] < 30 else None
+    kind: Keys = {"kind": "alibi"} if rng.random() < 0.3 else some(rng, buckets=rng.randint(1, 8))
+    return heads | kind if x.rank > 1 and x.shape[-2] < 30 else None
 
 
 # -- any ------------------------------------------------------------------------------------
 
 
-@draws("relu", "relu6", "sigmoid", "tanh", "silu", "mish", "hardswish", "hardsigmoid", "identity")
+@draws(
+    "relu",
+    "relu6",
+    "sigmoid",
+    "tanh",
+    "silu",
+    "mish",
+    "hardswish",
+    "hardsigmoid",
+    "selu",
+    "softsign",
+    "logsigmoid",
+    "exp",
+    "identity",
+)
 def _plain(rng: Random, x: Tensor) -> Keys | None:
     return {}
 
@@ -238,6 +266,22 @@ def _leakyrelu(rng: Random, x: Tensor) -> Keys | None:
 @draws("elu")
 def _elu(rng: Random, x: Tensor) -> Keys | None:
     return some(rng, alpha=0.5)
+
+
+@draws("celu")
+def _celu(rng: Random, x: Tensor) -> Keys | None:
+    return some(rng, alpha=0.5)
+
+
+@draws("hardtanh")
+def _hardtanh(rng: Random, x: Tensor) -> Keys | None:
+    return some(rng, low=-2, high=6)
+
+
+@draws("glu")
+def _glu(rng: Random, x: Tensor) -> Keys | None:
+    axis = rng.randrange(x.rank)
+    return {"axis": axis} if x.shape[axis] % 2 == 0 else None
 
 
 @draws("softplus")

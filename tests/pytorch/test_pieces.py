@@ -12,6 +12,7 @@ from torch import nn
 from archcalc.pytorch.pieces.modules import (
     BucketPositionBias,
     ClassToken,
+    DistanceBias,
     DropPath,
     GroupedQueryAttention,
     LayerScale,
@@ -38,7 +39,7 @@ def close(actual: torch.Tensor, expected: torch.Tensor) -> None:
 # -- attention ------------------------------------------------------------------------------
 
 
-def formula(q, k, v, heads, kv_heads, visible=None, rope=None, softcap=None, bias=None):
+def formula(q, k, v, heads, kv_heads, visible=None, rope=None, softcap=None, bias=None, rope_dim=None):
     """Attention head by head and query by query, from projected vectors [positions, heads * d]."""
     q, k, v = q.detach(), k.detach(), v.detach()
     d = q.shape[-1] // heads
@@ -48,7 +49,9 @@ def formula(q, k, v, heads, kv_heads, visible=None, rope=None, softcap=None, bia
         qs = q[:, head * d : head * d + d]
         ks, vs = (one[:, shared * d : shared * d + d] for one in (k, v))
         if rope:
-            qs, ks = (torch.stack([turn(row, position, rope) for position, row in enumerate(one)]) for one in (qs, ks))
+            size = rope_dim or d
+            turned = ([turn(row[:size], position, rope) for position, row in enumerate(one)] for one in (qs, ks))
+            qs, ks = (torch.cat([torch.stack(new), one[:, size:]], -1) for new, one in zip(turned, (qs, ks)))
         for i in range(q.shape[0]):
             scores = torch.tensor([float(qs[i] @ ks[j]) for j in range(k.shape[0])]) / math.sqrt(d)
             if softcap:
@@ -121,7 +124,7 @@ def test_attention_in_windows_takes_a_table_for_each_sample(make) -> None:
 
 @pytest.mark.parametrize(("causal", "window"), VISIBLE)
 @pytest.mark.parametrize(
-    "options", [{}, {"rope": 100.0}, {"softcap": 0.5}, {"qknorm": True}, {"bias": "qk"}, {"rope": 10, "qknorm": True}],
+    "options", [{}, {"rope": 100.0}, {"rope": 100.0, "rope_dim": 4}, {"softcap": 0.5}, {"qknorm": True}, {"bias": "qk"}, {"rope": 10, "qknorm": True}],
     ids=str,
 )  # fmt: skip
 def test_grouped_query_attention_is_its_formula(causal: bool, window: int | None, options: dict) -> None:
@@ -139,7 +142,7 @@ def test_grouped_query_attention_is_its_formula(causal: bool, window: int | None
                 for one, norm in ((q, ours.q_norm), (k, ours.k_norm))
             )
         see = VISIBLE[causal, window]
-        head = formula(q, k, v, 4, 2, see, options.get("rope"), options.get("softcap"), bias)
+        head = formula(q, k, v, 4, 2, see, options.get("rope"), options.get("softcap"), bias, options.get("rope_dim"))
         close(y, ours.out_proj(head))
 
 
@@ -249,6 +252,16 @@ def test_bucket_bias_is_exact_near_and_logarithmic_far() -> None:
 @pytest.mark.parametrize("buckets", [1, 2, 3, 4, 5])
 def test_bucket_bias_with_few_buckets_stays_inside_its_table(buckets: int) -> None:
     assert BucketPositionBias(2, buckets)(3, 40).shape == (3, 2, 40, 40)
+
+
+@pytest.mark.parametrize(
+    ("heads", "slopes"), [(4, [1 / 4, 1 / 16, 1 / 64, 1 / 256]), (3, [1 / 16, 1 / 256, 1 / 4]), (1, [1 / 256])]
+)
+def test_distance_bias_falls_at_the_slope_of_the_head(heads: int, slopes: list[float]) -> None:
+    table = DistanceBias(heads)(2, 5)
+    assert table.shape == (2, heads, 5, 5)
+    for head, slope in enumerate(slopes):
+        close(table[1, head, 3], -slope * torch.tensor([3.0, 2, 1, 0, 1]))
 
 
 # -- the rest -------------------------------------------------------------------------------

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from archcalc.devices import find
 from archcalc.diagnostics import Source
+from archcalc.memory.plan import Plan
+from archcalc.memory.simulation import simulate
+from archcalc.memory.sizes import resized
 from archcalc.network.load import build_graph
-from archcalc.rules.memory import inference_bytes, training_bytes
+from archcalc.prediction.predict import predict
+from archcalc.rules.check import load_rules
+from archcalc.rules.memory import inference_bytes, largest, run_of, training_bytes
 from archcalc.rules.model import Model
 from tests.rules.linting import findings
 
@@ -27,6 +35,14 @@ def test_a_forward_pass(layers, input, base, more):
     assert inference_bytes(model(layers, input)) == (4 * base, 4 * more)
 
 
+def test_the_layers_that_take_most_memory():
+    made = model("linear 64 bias=false, relu, linear 4 bias=false", "8")
+    step, forward = (largest(made, run_of(made, training)) for training in (True, False))
+    # A weight and two averages, with a step's number for Adam; backward keeps the inputs of both and what relu gives.
+    assert [(id, bytes_ // 100) for id, bytes_ in step] == [("linear1", 61), ("linear2", 30), ("relu", 2)]
+    assert forward == [("linear1", 8 * 64 * 4), ("linear2", 64 * 4 * 4)]
+
+
 def test_a_training_step():
     base, more = training_bytes(model("linear 20 bias=false, relu, linear 5 bias=false", "10"))
     assert base == 4 * (3 * 300 + 10 + 5) + 2 * 4  # weights and two averages, input and target, two counters
@@ -37,4 +53,29 @@ def test_a_training_step():
 @pytest.mark.parametrize(("bound", "codes"), [(3, ["BUD908"]), (4, []), (8, []), (9, ["BUD906"])])
 def test_depth(bound, codes):
     text = f"model: m\ninput: [8]\nlayers: [{{repeat: 3, layers: [linear 8, relu]}}, linear 2]\nbudget: {{depth: {bound}}}\n"
-    assert [finding.code for finding in findings(text)] == codes
+    found = findings(text)
+    assert [finding.code for finding in found] == codes
+    assert all("repeat.0.linear ×3, linear ×1" in finding.help for finding in found if finding.code == "BUD908")
+
+
+def test_the_largest_batch_that_fits_a_device(tmp_path):
+    text = "model: m\ninput: [64]\nlayers: [linear 128, relu]\n"
+    network = build_graph(Source("t.yaml", text))
+    peaks = {
+        batch: simulate(resized(network, {"batch": batch}), Plan(dtype="bf16", gpu=True)).peak for batch in (9, 10)
+    }
+    device = replace(find("h100"), memory_bytes=peaks[10] - 1)
+    rule = load_rules()["BUD904"]
+    assert not list(rule.check(Model(build_graph(Source("t.yaml", text), batch=9), device)))
+    (found,) = rule.check(Model(build_graph(Source("t.yaml", text), batch=10), device))
+    assert found.data["bytes"] == peaks[10]
+    assert found.help == "the largest batch that fits is 9"
+
+
+@pytest.mark.parametrize(("size", "waits"), [(4096, False), (256, True)])
+def test_the_part_that_waits_is_the_predictions(size, waits):
+    text = f"model: m\ninput: [8192, {size}]\nlayers: [linear {size}, gelu]\n"
+    whole = predict(build_graph(Source("t.yaml", text), batch=8), find("h100")).forward
+    share = whole.bounds.get("memory", 0) / whole.seconds
+    assert (share > 0.5) is waits
+    assert [one.data["share"] for one in findings(text, ("HWE804",), batch=8)] == ([share] if waits else [])

@@ -11,7 +11,7 @@ from torch import nn
 
 import archcalc
 from archcalc.rules.check import load_rules
-from tests.rules.linting import apply, one
+from tests.rules.linting import apply, findings, one
 
 RULES = load_rules()
 
@@ -124,6 +124,25 @@ def test_adaptive_pooling_repeats_values() -> None:
         ("PRM301", example("PRM301"), ["conv.bias"]),
         ("PRM301", spec("4, 9", "convtranspose 6 kernel=3", "groupnorm 6"), ["convtranspose.bias"]),
         ("PRM301", spec("4, 9", "conv 6 kernel=3", "instancenorm"), ["conv.bias"]),
+        (
+            "PRM301",
+            spec("4, 9, 9", "conv 6 kernel=3", "maxpool 2", "upsample 2 mode=bilinear", "batchnorm"),
+            ["conv.bias"],
+        ),
+        ("PRM301", spec("4, 9, 9", "conv 6 kernel=3", "avgpool 2", "flatten", "batchnorm"), ["conv.bias"]),
+        ("PRM301", spec("5, 4", "linear 6", "transpose", "batchnorm"), ["linear.bias"]),
+        ("PRM301", spec("4, 9", "conv 6 kernel=3", "conv 6 kernel=3 groups=6 bias=false", "batchnorm"), ["conv1.bias"]),
+        (
+            "PRM301",
+            spec("4, 9", "concat: [[conv 2 kernel=1], [conv 3 kernel=1 bias=false]]", "batchnorm"),
+            ["conv1.bias"],
+        ),
+        (
+            "PRM301",
+            spec("4, 9", "repeat: 3\n    layers: [residual: [batchnorm, relu, conv 4 kernel=1]]", "batchnorm"),
+            [f"repeat.{copy}.conv.bias" for copy in range(3)],
+        ),
+        ("PRM309", spec("4, 9", "batchnorm", "identity", "instancenorm"), ["batchnorm.weight", "batchnorm.bias"]),
         ("PRM309", example("PRM309"), ["batchnorm1.weight", "batchnorm1.bias"]),
         ("PRM309", spec("4, 9", "groupnorm 2", "batchnorm"), ["groupnorm.weight", "groupnorm.bias"]),
     ],
@@ -135,6 +154,57 @@ def test_cancelled_parameters_have_no_gradient(code: str, text: str, dead: list[
     largest = max(float(gradient.abs().max()) for gradient in every.values())
     # the small number added to the variance leaves a rest
     assert max(float(every[name].abs().max()) for name in dead) < 1e-3 * largest
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        ["conv 6 kernel=3", "avgpool kernel=2 padding=1", "batchnorm"],  # the border's means hold zeros
+        ["conv 6 kernel=3", "conv 6 kernel=3 padding=1 bias=false", "batchnorm"],
+        ["conv 6 kernel=3", "relu", "batchnorm"],
+        ["conv 6 kernel=3", "dropout 0.5", "batchnorm"],
+        ["conv 6 kernel=3", "pad 1", "batchnorm"],
+        ["concat: {operands: [[conv 6 kernel=1], [identity]], axis: 1}", "batchnorm"],
+    ],
+)
+def test_a_bias_that_the_norm_notices(layers: list[str]) -> None:
+    text = spec("6, 9, 9", *layers)
+    assert not findings(text, ("PRM301",))
+    bias = next(gradient for name, gradient in gradients(text).items() if name.startswith("conv") and "bias" in name)
+    assert bias.abs().max() > 1e-6
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("GEO202", spec("2, 15, 15", "conv 4 kernel=1 stride=2")),
+        ("GEO202", spec("2, 16, 15", "conv 4 kernel=2 stride=5 padding=1")),
+        ("GEO205", spec("2, 15, 16", "conv 4 kernel=2x5 padding=same")),
+        ("GEO206", spec("2, 7, 8", "convtranspose 4 kernel=3 stride=2 padding=1 output_padding=1")),
+        ("GEO206", spec("2, 7, 8", "convtranspose 4 kernel=3 stride=2 padding=1")),
+        ("GEO206", spec("2, 7, 8", "convtranspose 4 kernel=2 stride=3")),
+        ("PRM302", spec("2, 1, 1", "conv 4 kernel=5 padding=2")),
+        ("PRM302", spec("2, 5, 5", "conv 4 kernel=3 padding=24 dilation=24")),
+        ("PRM302", spec("2, 2", "conv 4 kernel=5 padding=same")),
+    ],
+)
+def test_a_fix_of_windows_keeps_the_size(code: str, text: str) -> None:
+    fix = one(text, code).fix
+    assert fix
+    mended = apply(text, [fix])
+    assert not findings(mended, (code,))
+    assert module(mended)(input_of(mended)).shape == module(text)(input_of(text)).shape
+
+
+def test_without_its_dead_taps_a_convolution_is_the_same() -> None:
+    text = spec("2, 5, 5", "conv 4 kernel=7 padding=9 dilation=3")
+    net, small = module(text), module(apply(text, [one(text, "PRM302").fix]))
+    cut = (net.conv.weight.shape[-1] - small.conv.weight.shape[-1]) // 2
+    with torch.no_grad():
+        small.conv.weight.copy_(net.conv.weight[:, :, cut:-cut, cut:-cut])
+        small.conv.bias.copy_(net.conv.bias)
+    x = input_of(text)
+    assert torch.allclose(net(x), small(x))
 
 
 @pytest.mark.parametrize("norm", ["layernorm", "groupnorm 2", "rmsnorm"])
@@ -180,6 +250,58 @@ def test_two_linear_layers_are_one() -> None:
     assert sum(p.numel() for p in net.parameters()) == found.data["parameters"] == 44410
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("conv 9 kernel=3", "conv 5 kernel=1"), ("conv 9 kernel=1", "conv 5 kernel=3"), ("conv 9 kernel=1 bias=false", "conv 5 kernel=3 padding=1")],
+)  # fmt: skip
+def test_two_convolutions_are_one(first: str, second: str) -> None:
+    text = spec("4, 6, 6", first, second)
+    found, net = one(text, "PRM305"), module(text)
+    taps = [
+        torch.nn.functional.pad(layer.weight, [1] * 4) if layer.kernel_size == (1, 1) else layer.weight
+        for layer in (net.conv1, net.conv2)
+    ]
+    merged = torch.einsum("oixy,ijuv->ojxyuv", taps[1], taps[0])
+    centre = merged[:, :, 1, 1] if net.conv2.kernel_size == (1, 1) else merged[:, :, :, :, 1, 1]
+    both = nn.Conv2d(4, 5, 3, padding=net.conv2.padding).double()
+    with torch.no_grad():
+        both.weight.copy_(centre)
+        shift = 0 if net.conv1.bias is None else net.conv2.weight.sum(dim=(2, 3)) @ net.conv1.bias
+        both.bias.copy_(shift + net.conv2.bias)
+    x = input_of(text)
+    assert torch.allclose(net(x), both(x))
+    assert found.data["merged"] == sum(p.numel() for p in both.parameters())
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        ["conv 9 kernel=1", "conv 5 kernel=3 padding=1"],  # the border sees no bias
+        ["conv 3 kernel=1", "conv 5 kernel=3"],  # narrower than both ends
+        ["conv 8 kernel=3 groups=4", "conv 8 kernel=1"],
+        ["conv 8 kernel=3", "conv 8 kernel=3"],  # one of 5x5 is larger
+    ],
+)
+def test_convolutions_that_are_not_one(layers: list[str]) -> None:
+    assert not findings(spec("4, 6, 6", *layers), ("PRM305",))
+
+
+def test_a_stack_of_linear_layers_is_one() -> None:
+    text = spec("6", "{repeat: 3, name: stack, layers: [linear 6]}", "relu")
+    found, net = one(text, "PRM305"), module(text)
+    assert found.data["parameters"] == sum(p.numel() for p in net.parameters()) == 3 * found.data["merged"]
+    x, y = input_of(text), input_of(text)
+    layers = [layer for layer in net.modules() if isinstance(layer, nn.Linear)]
+
+    def map_(x: torch.Tensor) -> torch.Tensor:
+        for layer in layers:
+            x = layer(x)
+        return x
+
+    assert torch.allclose(map_(x + y) + map_(torch.zeros_like(x)), map_(x) + map_(y))
+    assert not findings(spec("6", "{repeat: 3, layers: [linear 6, relu]}"), ("PRM305",))
+
+
 @pytest.mark.parametrize("classes", [2, 10, 1000])
 def test_the_floor_of_a_second_softmax(classes: int) -> None:
     text = spec("20", f"linear {classes}", "softmax") + "loss: crossentropy\n"
@@ -207,6 +329,49 @@ def test_losses_on_logits() -> None:
     assert nn.functional.nll_loss(logits, torch.tensor([0])) == -1e6
     with pytest.raises(RuntimeError, match="between 0 and 1"):
         nn.functional.binary_cross_entropy(logits, torch.ones(1, 2))
+
+
+@pytest.mark.parametrize("layer", ["sigmoid", "hardsigmoid", "tanh", "softsign"])
+def test_the_floor_of_bounded_logits(layer: str) -> None:
+    text = spec("20", "linear 10", layer) + "loss: crossentropy\n"
+    best = torch.full((1, 10), -1e12, dtype=torch.double)
+    best[0, 0] = 1e12
+    squeezed = module(spec("10", layer))(best)
+    loss = nn.functional.cross_entropy(squeezed, torch.tensor([0]))
+    assert math.isclose(loss.item(), one(text, "ACT407").data["floor"])
+
+
+def test_the_other_loss_is_the_same() -> None:
+    text = example("ACT402")
+    mended = apply(text, [one(text, "ACT402").fix])
+    x, target = module(text)(input_of(text, 5)), torch.randint(10, (5,))
+    assert archcalc.loads(mended).graph.document.loss.text == "nll"
+    assert torch.allclose(nn.functional.cross_entropy(x, target), nn.functional.nll_loss(x, target))
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        ["linear 6", "relu", "dropout 0.5", "relu"],
+        ["linear 6", "sigmoid", "leakyrelu 0.3"],
+        ["linear 6", "softplus", "elu"],
+        ["linear 6", "exp", "celu"],
+        ["linear 6", "relu6", "identity", "relu6"],
+    ],
+)
+def test_an_activation_of_what_is_not_negative(layers: list[str]) -> None:
+    text = spec("6", *layers)
+    mended = apply(text, [one(text, "ACT405").fix])
+    x = input_of(text)
+    assert torch.equal(module(text).eval()(x), module(mended).eval()(x))
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [["relu", "relu6"], ["relu", "dropout 0.5", "relu6"], ["leakyrelu", "relu"], ["relu", "batchnorm", "relu"]],
+)
+def test_an_activation_that_does_something(layers: list[str]) -> None:
+    assert not findings(spec("6", *layers), ("ACT405",))
 
 
 def test_a_second_activation() -> None:
@@ -286,6 +451,74 @@ def test_shuffled_tokens_are_a_bag() -> None:
     assert torch.allclose(net(tokens), net(shuffled))
     ordered = module(RULES["ATT601"].section("Use instead")).eval()
     assert not torch.allclose(ordered(tokens), ordered(shuffled))
+
+
+PATCHES = """model: m
+input: [3, 16, 16]
+layers:
+  - conv 32 kernel=4 stride=4
+  - rearrange 'c h w -> (h w) c'
+  - clstoken
+  - repeat: 2
+    layers: [residual: [layernorm, attention 4 bias=qvo], residual: [layernorm, linear 64, gelu, linear 32]]
+  - [layernorm, select 0, linear 10]
+"""
+
+
+def test_shuffled_patches_give_the_same() -> None:
+    assert one(PATCHES, "ATT601").data["positions"] == 16
+    net, image = module(PATCHES).eval(), torch.randn(1, 3, 16, 16, dtype=torch.double)
+    patches = image.unfold(2, 4, 4).unfold(3, 4, 4).reshape(3, 16, 4, 4)[:, torch.randperm(16)]
+    shuffled = patches.reshape(3, 4, 4, 4, 4).permute(0, 1, 3, 2, 4).reshape(1, 3, 16, 16)
+    assert not torch.equal(image, shuffled)
+    assert torch.allclose(net(image), net(shuffled))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("  - clstoken\n", "  - [clstoken, posembed]\n"),
+        ("kernel=4 stride=4", "kernel=7 stride=4 padding=3"),  # the padding tells the border from the middle
+        ("attention 4 bias=qvo", "attention 4 bias=qvo rope=10000"),
+        ("  - clstoken\n", "  - roll 1 axes=0\n  - linear 32\n"),
+    ],
+)
+def test_patches_with_an_order(old: str, new: str) -> None:
+    assert not findings(PATCHES.replace(old, new), ("ATT601",))
+
+
+@pytest.mark.parametrize("stem", [[], ["conv 8 kernel=3 stride=2 padding=1"]])
+def test_sizes_that_do_not_fit_together(stem: list[str]) -> None:
+    text = example("GEO212").replace(
+        "  - conv 8 kernel=3 padding=1 name",
+        "".join(f"  - {layer}\n" for layer in stem) + "  - conv 8 kernel=3 padding=1 name",
+    )
+    found = one(text, "GEO212").data
+    net = module(text)
+    for more, fits in ((0, True), (found["broken"], False), (found["step"], True)):
+        x = torch.randn(1, 8, 32 + more, 32 + more, dtype=torch.double)
+        if fits:
+            assert net(x).shape[-1] == (32 + more) // (1 + len(stem))
+        else:
+            with pytest.raises(RuntimeError, match="Sizes of tensors must match"):
+                net(x)
+
+
+def test_an_input_that_nothing_reads() -> None:
+    text = "model: m\ninput: {x: [8], y: [4]}\nlayers: [linear 4 from=x]\n"
+    found = one(text, "GRF701")
+    assert (found.place.line, found.place.column, found.data["values"]) == (2, 17, 4)
+
+
+def test_scores_are_kept_for_the_backward_pass() -> None:
+    def kept(text: str) -> set[int]:
+        tensors: list[torch.Tensor] = []
+        with torch.autograd.graph.saved_tensors_hooks(lambda t: tensors.append(t) or t, lambda t: t):
+            archcalc.loads(text).to_torch()(torch.randn(1, 128, 64))
+        return {tensor.nbytes for tensor in tensors if tensor.shape[-2:] == (128, 128)}
+
+    assert kept(example("ATT607")) == {one(example("ATT607"), "ATT607").data["bytes"]}
+    assert not kept(RULES["ATT607"].section("Use instead"))
 
 
 def test_an_unmasked_layer_shows_what_comes() -> None:

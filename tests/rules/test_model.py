@@ -81,6 +81,7 @@ def test_a_bias_before_the_norms_of_all_copies() -> None:
     ("line", "mended"),
     [
         ("conv 8 kernel=3", "conv 8 kernel=3 bias=false"),
+        ("conv 8 bias=true kernel=3", "conv 8 bias=false kernel=3"),
         ("conv: {channels: 8, kernel: 3}", "conv: {channels: 8, kernel: 3, bias: false}"),
         ("conv: {channels: 8, kernel: 3, bias: true}", "conv: {channels: 8, kernel: 3, bias: false}"),
     ],
@@ -93,8 +94,16 @@ def test_an_argument_is_added(line: str, mended: str) -> None:
     assert apply(text.format(line), [fix]) == text.format(mended)
 
 
+def test_an_argument_is_added_to_the_long_form_over_several_lines() -> None:
+    text = "model: m\ninput: [3, 9, 9]\nlayers:\n  - conv:\n      channels: 8\n      kernel: 3   # odd\n  - batchnorm\n"
+    fix = one(text, "PRM301").fix
+    assert fix
+    assert apply(text, [fix]) == text.replace("      kernel", "      bias: false\n      kernel")
+
+
 @pytest.mark.parametrize(
-    "line", ["conv 8 kernel=3 bias=true", "'conv 8 kernel=3'", "conv:\n      channels: 8\n      kernel: 3"]
+    "line",
+    ["'conv 8 kernel=3'", "conv: {channels: 8,\n      kernel: 3}", "conv: {channels: 8, kernel: 3, bias: 'true'}"],
 )
 def test_no_fix_where_the_text_is_not_plain(line: str) -> None:
     text = f"model: m\ninput: [3, 9, 9]\nlayers:\n  - {line}\n  - batchnorm\n"

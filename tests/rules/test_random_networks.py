@@ -15,8 +15,8 @@ from tests.rules.linting import apply, findings
 # How many networks are drawn, each from its number; more on request.
 COUNT = int(os.environ.get("ARCHCALC_RANDOM_LINTS", "200"))
 BATCH = 4
-# Networks in whose drawing a fix was found wrong once.
-KEPT = (1899,)
+# Numbers of networks of which a fix was found wrong once.
+KEPT = (44, 875, 1247, 1899, 2068, 4384, 5475)
 
 
 @pytest.mark.parametrize("seed", [*KEPT, *range(COUNT)])
@@ -30,7 +30,7 @@ def test_what_a_safe_fix_leaves_is_the_same_function(seed):
         if found.fix.safe:
             before, after = outputs(text, text, seed), outputs(mended, text, seed)
             for old, new in zip(before, after, strict=True):
-                torch.testing.assert_close(new, old, msg=f"{found.code} at {found.place}\n{text}")
+                torch.testing.assert_close(new, old, equal_nan=True, msg=f"{found.code} at {found.place}\n{text}")
 
 
 def outputs(text: str, source: str, seed: int) -> list[torch.Tensor]:

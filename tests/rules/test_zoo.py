@@ -14,6 +14,8 @@ from tests.rules.linting import findings
 _FLATTEN = "most weights are those of the linear layer behind `flatten`; the papers say so too"
 _KEYS = "torch.nn.MultiheadAttention has the bias, softmax cancels it"
 _BN = "torchvision's vgg_bn keeps the biases; the comment in the spec says so"
+_HALVES = "halving rounds down: with one more row the skip is a row larger, and cat refuses it in PyTorch as well"
+_SCORES = "the spec shows attention step by step, with softmax between two products: no fused kernel does it"
 _ROW = "kernel 3 or 7, stride 2, no padding, 224 pixels: the last row and column are in no window"
 
 # (spec, with its variant; code; line) -> why the finding is true
@@ -26,8 +28,13 @@ ZOO = {
     **{(f"vgg{n}@bn", "PRM301", 12): _BN for n in (11, 13, 16, 19)},
     ("squeezenet1_0", "GEO201", 14): _ROW,
     ("squeezenet1_1", "GEO201", 14): _ROW,
+    ("unet", "GEO212", 12): _HALVES,
+    ("unet-paper", "GEO212", 15): _HALVES,
+    ("self-attention", "ATT607", 16): _SCORES,
+    ("multi-head-attention", "ATT607", 20): _SCORES,
     ("attention", "PRM303", 11): _KEYS,
     **{(f"bert{v}", "PRM303", 18): _KEYS for v in ("", "@large")},
+    ("clip", "PRM303", 8): _KEYS,
     **{(f"gpt2{v}", "PRM303", 20): _KEYS for v in ("", "@medium", "@large", "@xl")},
     **{(f"transformer{v}", "PRM303", line): _KEYS for v in ("", "@big") for line in (14, 18, 20)},
     **{(f"swin{v}", "PRM303", 15): _KEYS for v in ("", "@s", "@b")},
@@ -37,6 +44,7 @@ ZOO = {
 # (architecture, code) -> why the finding is true
 ALLOWED = {
     ("resnet-v1-stage", "GEO202"): "both 1x1 convolutions of stride 2 read the same quarter of the pixels",
+    ("unet-with-upsampling", "GEO212"): "64 pixels halved twice and doubled are 64, 65 are not",
 }
 
 

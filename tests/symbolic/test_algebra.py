@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archcalc.quantity import gcd
@@ -39,6 +39,7 @@ def run(start, other, steps):
     return start
 
 
+@settings(deadline=None, derandomize=True, database=None)
 @given(STEPS, VALUES, VALUES, VALUES, VALUES)
 def test_expressions_follow_arithmetic_at_all_values(steps, a, b, c, d):
     trace = Trace()

@@ -26,6 +26,17 @@ def test_a_line_with_names_among_its_sizes():
     assert "240" not in out  # nobody asked for a value
 
 
+def test_without_names_they_are_those_of_the_input():
+    plain = run("explain", "conv 64 kernel=3", "--input", "3xHxW").output
+    assert run("explain", "conv 64 kernel=3", "--input", "3xHxW", "--symbolic").output == plain
+    assert run("explain", GPT2, "wpe", "--symbolic").output == run("explain", GPT2, "wpe", "--symbolic", "seq,batch").output  # fmt: skip
+
+
+def test_factors_are_written_as_the_sizes_they_are():
+    out = run("explain", "conv 8 kernel=k", "--input", "3xHxW", "--symbolic", "k").output
+    assert "24·k²·(H − k + 1)·(W − k + 1)" in out
+
+
 def test_a_line_with_names_of_its_own():
     out = run("explain", "conv K kernel=k", "--input", "CxHxW", "--symbolic", "K,k").output
     assert "C·K·k² + K" in out
@@ -88,6 +99,7 @@ def test_no_line_is_longer_than_the_terminal(width):
         (("conv 64 kernel=3", "--input", "3xHxW", "--set", "H=big"), "takes whole numbers"),
         (("conv 64 kernel=3", "--input", "3x32x32", "--symbolic", "2k"), "`2k` cannot be a name"),
         (("conv 64 kernel=3", "--symbolic", "k"), "give the input of the layer with --input"),
+        (("conv 64 kernel=3", "--input", "3x32x32", "--symbolic"), "Name a size of the input 3x32x32, as 3xHxW"),
         ((GPT2, "wte", "--input", "3xHxW"), "--input belongs to a line"),
         ((GPT2, "wtf", "--symbolic", "seq"), "did you mean `wte`?"),
     ],

@@ -65,9 +65,10 @@ def images(name: str) -> Source:
     """The spec with the size of its image named `high` and `wide`."""
     path = ROOT / "specs" / f"{name}.yaml"
     text = path.read_text(encoding="utf-8")
-    sizes = re.search(r"^input: \[(\d+), (\d+), (\d+)\]", text, re.M)
+    sizes = re.search(r"^input: \[(\w+), (\w+), (\w+)\]", text, re.M)
     assert sizes
-    channels, high, wide = sizes.groups()
+    channels, *axes = sizes.groups()
+    high, wide = (size if size.isdigit() else re.findall(rf"\b{size}: (\d+)", text)[0] for size in axes)
     kind = "hparams" if name == "lenet" else "dims"  # its first linear layer reads the whole image
     named = f"{kind}: {{high: {high}, wide: {wide}}}\ninput: [{channels}, high, wide]"
     return Source(str(path), text.replace(sizes.group(), named))

@@ -15,7 +15,7 @@ from archcalc.network.load import Graph
 from archcalc.prediction.operations import operations
 from archcalc.pytorch.calibration import machine, preflight
 from archcalc.pytorch.calibration.device_file import Conditions, Measured, Rates, device_of
-from archcalc.pytorch.calibration.draw import draw
+from archcalc.pytorch.calibration.draw import draw, is_measurable
 from archcalc.pytorch.calibration.measure import Stopwatch, measure
 from archcalc.pytorch.calibration.sample import Sample
 from archcalc.pytorch.calibration.steps import step_coefficients
@@ -28,7 +28,10 @@ ENOUGH = 160
 LEAST = 40
 # A layer may take this share of its time for one run, so that there are several.
 _SHARE = 1 / 12
-_LARGEST_BYTES = 1e8
+# Below this part of what was planned for each layer the rest get less, and at least the other.
+_LATE, _LEAST_SHARE = 3 / 4, 1 / 8
+# Bytes of the largest layer: a GPU's are filled in no time, and one of a language model has some hundred megabytes.
+_LARGEST_BYTES = {"cpu": 1e8, "cuda": 1e9}
 # PyTorch has no kernel for the layer's type on this device, or no memory for so large a layer.
 _PASSED_OVER = ("not implemented", "out of memory", "can't allocate")
 # The share of the time that goes to optimizers.
@@ -95,7 +98,7 @@ def calibrate(
         steps = step_coefficients(device, request.dtype, watch, _STEPS_SHARE * request.seconds)
         rates = Rates(peak, bandwidth, steps)
         try:
-            for one in _measurements(request, graphs, device, watch, rates):
+            for one in _measurements(request, time.perf_counter() - start, graphs, device, watch, rates):
                 found.append(one)
                 progress((time.perf_counter() - start) / request.seconds, one.label)
                 if len(found) >= request.most or time.perf_counter() - start >= request.seconds:
@@ -114,15 +117,24 @@ def calibrate(
 
 
 def _measurements(
-    request: Request, graphs: Sequence[Graph], device: torch.device, watch: Stopwatch, rates: Rates
+    request: Request, used: float, graphs: Sequence[Graph], device: torch.device, watch: Stopwatch, rates: Rates
 ) -> Iterator[Measured]:
-    each = request.seconds / ENOUGH
+    whole = request.seconds / ENOUGH
+    end = time.perf_counter() + request.seconds - used
     cache = machine.cache_bytes(device)
     stored = "fp32" if request.dtype == "tf32" else request.dtype  # tf32 is a way to compute with fp32
-    most_bytes = min(_LARGEST_BYTES, max(1e5, rates.bandwidth * each * _SHARE))
-    for sample in draw(graphs, Random(request.seed), rates.flops * each * _SHARE, most_bytes, request.avoid):
+    found = 0
+    for sample in draw(graphs, Random(request.seed), *_largest(whole, device, rates), request.avoid):
+        # On a busy machine layers take longer than they should: the others get less, and large ones are left out.
+        left = (end - time.perf_counter()) / max(1, ENOUGH - found)
+        each = whole if left > _LATE * whole else max(left, _LEAST_SHARE * whole)
+        if each < whole and not is_measurable(sample, *_largest(each, device, rates)):
+            if time.perf_counter() > end:
+                return
+            continue
         try:
             taken = measure(sample, device, request.dtype, cache, each, watch)
+            found += 1
         except BuildError:
             continue  # a layer that is not written yet
         except (RuntimeError, MemoryError) as error:
@@ -130,3 +142,8 @@ def _measurements(
                 continue
             raise
         yield Measured.of(sample.op, operations(taken.graph, stored), taken.seconds)
+
+
+def _largest(each: float, device: torch.device, rates: Rates) -> tuple[float, float]:
+    """FLOPs and bytes of the largest layer that `each` seconds are enough for."""
+    return rates.flops * each * _SHARE, min(_LARGEST_BYTES[device.type], max(1e5, rates.bandwidth * each * _SHARE))

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from archcalc import __version__
 from archcalc.devices import Device
 from archcalc.diagnostics import RequestError
 from archcalc.prediction.model import PHASES, features, pool_of
@@ -33,6 +34,7 @@ class Conditions:
     processors: int
     memory_bytes: int
     cache_bytes: int
+    near_bytes: int
     dtype: str
     threads: int
     version: str
@@ -52,6 +54,7 @@ class Conditions:
             count,
             machine.memory_bytes(device),
             machine.cache_bytes(device),
+            machine.near_cache_bytes(device),
             dtype,
             threads,
             torch.__version__,
@@ -107,13 +110,13 @@ class Rates:
 
 def device_of(conditions: Conditions, rates: Rates, measured: Sequence[Measured]) -> Device:
     """The device with coefficients fitted to what was measured. Raises `RequestError` for too few kinds of layers."""
+
+    def described(work: Work, phase: str) -> tuple[float, ...]:
+        return features(work, conditions.kind, conditions.processors, phase, conditions.near_bytes)
+
     points = {
         phase: [
-            Point(
-                one.label,
-                tuple((work.kind, features(work, conditions.kind, conditions.processors, phase)) for work in one.work),
-                one.seconds[phase],
-            )
+            Point(one.label, tuple((work.kind, described(work, phase)) for work in one.work), one.seconds[phase])
             for one in measured
             if phase in one.seconds
         ]
@@ -123,12 +126,14 @@ def device_of(conditions: Conditions, rates: Rates, measured: Sequence[Measured]
     if len(fits["forward"].pools) < 2:
         raise RequestError("too few kinds of layers were measured: matrix products and element-wise work are needed")
     calibration: dict[str, Any] = {
+        "archcalc": __version__,
         "torch": conditions.version,
         "threads": conditions.threads,
         "dtype": conditions.dtype,
         "clock": _clock(conditions),
         "date": datetime.date.today().isoformat(),
         "cache_bytes": conditions.cache_bytes,
+        "near_cache_bytes": conditions.near_bytes,
         "layers": len(points["forward"]),
         "error": {phase: _error(one) for phase, one in fits.items()},
         "kinds": _by_kind(fits),

@@ -76,7 +76,7 @@ def draw(
         if sample is None:
             # Layers that the specs do not have are measured as well: others will be predicted.
             sample = around(next(neighbours if given and index % 4 < 3 else others), rng)
-        if sample is not None and sample not in seen and _is_measurable(sample, most_flops, most_bytes):
+        if sample is not None and sample not in seen and is_measurable(sample, most_flops, most_bytes):
             seen.add(sample)
             misses = 0
             yield sample
@@ -93,7 +93,8 @@ def _weighted(found: Counter[Sample], rng: Random) -> Iterator[Sample]:
     yield from sorted(found, key=lambda sample: rng.random() ** (1 / found[sample]), reverse=True)
 
 
-def _is_measurable(sample: Sample, most_flops: float, most_bytes: float) -> bool:
+def is_measurable(sample: Sample, most_flops: float, most_bytes: float) -> bool:
+    """Whether it is a layer, and one that is not too large."""
     try:
         costs = Costs(sample.graph()).totals
     except SpecError:

@@ -15,8 +15,9 @@ import torch
 from archcalc.pytorch.calibration.measure import Stopwatch
 from archcalc.pytorch.setup import DTYPES
 
-# Sides of square matrices whose product is timed, and bytes that are copied.
-_SIDES = (512, 1024, 2048)
+# Sides of square matrices whose product is timed, as far as one takes less than `_SECONDS`: GPUs are at their best with
+# the largest. And bytes that are copied.
+_SIDES = (512, 1024, 2048, 4096, 8192)
 _COPIED = 128 << 20
 _REPEAT = 5
 _SECONDS = 0.4
@@ -46,12 +47,28 @@ def cache_bytes(device: torch.device) -> int:
     """The last cache before memory."""
     if device.type == "cuda":
         return int(getattr(torch.cuda.get_device_properties(device), "L2_cache_size", 0)) or _CACHE
-    sizes = []
-    for path in glob.glob("/sys/devices/system/cpu/cpu0/cache/index*/size"):
-        with contextlib.suppress(OSError, ValueError, KeyError), open(path, encoding="ascii") as file:
-            text = file.read().strip()
-            sizes.append(int(text[:-1]) * {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}[text[-1]])
-    return max(sizes, default=_CACHE)
+    return max(_caches().values(), default=_CACHE)
+
+
+def near_cache_bytes(device: torch.device) -> int:
+    """The second-level cache, which a processor has for itself; 0 where it cannot be read, and on a GPU."""
+    return _caches().get(2, 0) if device.type == "cpu" else 0
+
+
+def _caches() -> dict[int, int]:
+    """Bytes of this machine's largest cache of each level."""
+    sizes: dict[int, int] = {}
+    for folder in glob.glob("/sys/devices/system/cpu/cpu0/cache/index*"):
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            level, text = (_read(os.path.join(folder, name)) for name in ("level", "size"))
+            size = int(text[:-1]) * {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}[text[-1]]
+            sizes[int(level)] = max(size, sizes.get(int(level), 0))
+    return sizes
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="ascii") as file:
+        return file.read().strip()
 
 
 def peak_flops(device: torch.device, dtype: str, watch: Stopwatch) -> float:

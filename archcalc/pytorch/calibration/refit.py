@@ -68,8 +68,8 @@ def _conditions(device: Device) -> Conditions:
         [Measured.unpacked(one) for one in calibration["measured"]]
         return Conditions(
             device.name, device.title, device.kind, device.processors, device.memory_bytes,
-            int(calibration["cache_bytes"]), str(calibration["dtype"]), int(calibration["threads"]),
-            str(calibration["torch"]),
+            int(calibration["cache_bytes"]), int(calibration.get("near_cache_bytes", 0)), str(calibration["dtype"]),
+            int(calibration["threads"]), str(calibration["torch"]),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError):
         raise RequestError(f"{device.name} holds no measured layers that others could be added to") from None

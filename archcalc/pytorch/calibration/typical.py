@@ -134,15 +134,27 @@ select index=0 | 197 768
 slice start=0 end=32 | 128 512
 concat operands axis=1 | 30 256 | 30 256
 lstm hidden=20 | 50 10
+lstm hidden=32 | 30 16
 lstm hidden=64 | 20 32
 lstm hidden=128 | 60 128
+lstm hidden=200 bidirectional=true | 30 100
 lstm hidden=256 layers=2 | 30 256
+lstm hidden=320 layers=2 | 25 300
 lstm hidden=512 | 40 512
+lstm hidden=768 | 8 512
+lstm hidden=1024 | 8 1024
 gru hidden=20 | 50 10
+gru hidden=32 | 40 16
 gru hidden=64 | 20 64
+gru hidden=128 layers=2 | 30 128
 gru hidden=256 | 60 128
+gru hidden=400 | 20 200
 gru hidden=512 | 30 256
+gru hidden=1024 | 8 512
 rnn hidden=20 | 50 10
+rnn hidden=64 | 40 32
 rnn hidden=128 | 100 128
 rnn hidden=256 | 100 128
+rnn hidden=512 | 30 256
+rnn hidden=1536 | 8 512
 """

@@ -130,6 +130,7 @@ class GroupedQueryAttention(nn.Module):
         kv_features=None,
         causal=False,
         rope=None,
+        rope_dim=None,
         window=None,
         softcap=None,
         qknorm=False,
@@ -138,13 +139,13 @@ class GroupedQueryAttention(nn.Module):
         super().__init__()
         kv_features = kv_features or features
         self.heads, self.kv_heads, self.head_dim = heads, kv_heads, head_dim
-        self.causal, self.rope, self.window, self.softcap, self.dropout = (
+        self.causal, self.window, self.softcap, self.dropout = (
             causal,
-            rope,
             window,
             softcap,
             dropout,
         )
+        self.rope, self.rope_dim = rope, rope_dim
         self.q_proj = nn.Linear(features, heads * head_dim, bias="q" in bias)
         self.k_proj = nn.Linear(kv_features, kv_heads * head_dim, bias="k" in bias)
         self.v_proj = nn.Linear(kv_features, kv_heads * head_dim, bias="v" in bias)
@@ -168,7 +169,7 @@ class GroupedQueryAttention(nn.Module):
         if hasattr(self, "q_norm"):
             q, k = self.q_norm(q), self.k_norm(k)
         if self.rope:
-            q, k = rotate(q, self.rope), rotate(k, self.rope)
+            q, k = (rotate(x, self.rope, self.rope_dim) for x in (q, k))
         k = k.repeat_interleave(self.heads // self.kv_heads, dim=-3)
         v = v.repeat_interleave(self.heads // self.kv_heads, dim=-3)
         scores = q @ k.transpose(-2, -1) / math.sqrt(self.head_dim)
@@ -186,9 +187,9 @@ class GroupedQueryAttention(nn.Module):
         return self.out_proj((weights @ v).transpose(-2, -3).flatten(-2))
 
 
-def rotate(x, theta):
-    """Rotary positions: turns pairs of features by an angle that grows with the position."""
-    half = x.shape[-1] // 2
+def rotate(x, theta, size=None):
+    """Rotary positions: turns pairs of the first `size` features by an angle that grows with the position."""
+    half = (size or x.shape[-1]) // 2
     frequency = theta ** (
         -torch.arange(half, device=x.device, dtype=torch.float32) / half
     )
@@ -197,8 +198,8 @@ def rotate(x, theta):
         * frequency
     )
     cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
-    a, b = x[..., :half], x[..., half:]
-    return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
+    a, b, rest = x[..., :half], x[..., half : 2 * half], x[..., 2 * half :]
+    return torch.cat([a * cos - b * sin, a * sin + b * cos, rest], dim=-1)
 
 
 class BucketPositionBias(nn.Module):
@@ -225,6 +226,23 @@ class BucketPositionBias(nn.Module):
         )
         bucket = (bucket + side * (distance > 0)).clamp(max=self.weight.shape[0] - 1)
         return self.weight[bucket].permute(2, 0, 1).expand(batch, -1, -1, -1)
+
+
+class DistanceBias(nn.Module):
+    """A score that falls with the distance, in each head at a slope of its own (ALiBi)."""
+
+    def __init__(self, heads):
+        super().__init__()
+        steps = 2 ** math.floor(math.log2(heads))
+        slopes = [2 ** (-8 * (i + 1) / steps) for i in range(steps)]
+        between = [2 ** (-4 * (2 * i + 1) / steps) for i in range(heads - steps)]
+        self.register_buffer("slopes", torch.tensor(slopes + between))
+
+    def forward(self, batch, positions):
+        place = torch.arange(positions, device=self.slopes.device)
+        distance = (place[:, None] - place).abs()
+        table = -self.slopes[:, None, None] * distance
+        return table.expand(batch, -1, -1, -1)
 
 
 class WindowPositionBias(nn.Module):

@@ -9,17 +9,17 @@ from typing import Any
 
 from archcalc.cost import DTYPE_BYTES, Cost
 from archcalc.reports import markdown as markdown_tables
-from archcalc.reports.closed_form.rows import FormulaRow, kept, totals, values
+from archcalc.reports.closed_form.rows import FormulaRow, memory, totals, values
 from archcalc.reports.csv import HEADER
 from archcalc.reports.rows import Row
 from archcalc.symbolic.conditions import written
+from archcalc.symbolic.memory import Bytes
 from archcalc.symbolic.network import ClosedForm
 
 
 def data(form: ClosedForm, rows: Iterable[Row]) -> dict[str, Any]:
     """As the JSON of `shapes`, a text for each number; `values` are those of the spec."""
     graph, sums = form.costs.graph, form.costs.totals
-    training = form.kept()
     return {
         "version": 1,
         "model": graph.model,
@@ -33,14 +33,20 @@ def data(form: ClosedForm, rows: Iterable[Row]) -> dict[str, Any]:
             **_costs(form, sums),
             "param_bytes": {name: form.code(sums.params * size) for name, size in DTYPE_BYTES.items()},
         },
-        # What a training step keeps for backward; null where that has no formula.
-        "kept": training
-        and {
-            "bytes": form.python.write(training.expression),
-            "dtype": form.costs.dtype,
-            "conditions": written(training.domain, form.python),
-        },
+        # What a training step keeps for backward, and what layers keep while generating; null without a formula.
+        "kept": _memory(form, form.kept()),
+        "cache": _memory(form, form.cache()),
         "layers": [_layer(form, row) for row in rows if row.node is not None],
+    }
+
+
+def _memory(form: ClosedForm, found: Bytes | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "bytes": form.python.write(found.expression),
+        "dtype": form.costs.dtype,
+        "conditions": written(found.domain, form.python),
     }
 
 
@@ -102,10 +108,12 @@ def markdown(form: ClosedForm, rows: Iterable[FormulaRow]) -> str:
         ("&emsp;" * row.level + escape(row.label), escape(row.output), escape(row.params), escape(row.macs))
         for row in rows
     ]
-    training = kept(form)
-    counted = [*totals(form), *(training[:1] if training else ())]
+    runs = memory(form)
+    counted = [*totals(form), *(run.total for run in runs)]
     sums = [(f"{total.title} {total.unit}".strip(), escape(total.formula), total.value) for total in counted]
-    further = f"\nWhat is kept: for {escape(', '.join(training[1]))}.\n" if training and training[1] else ""
+    further = "".join(
+        f"\n{run.what.capitalize()}: for {escape(', '.join(run.further))}.\n" for run in runs if run.further
+    )
     conditions = f"For {escape(', '.join(form.conditions()))}.\n\n" if form.conditions() else ""
     return (
         f"### {escape(form.costs.graph.model)}\n\n{conditions}"

@@ -78,16 +78,35 @@ def totals(form: ClosedForm) -> list[Total]:
     ]
 
 
-def kept(form: ClosedForm) -> tuple[Total, list[str]] | None:
-    """What a training step keeps for backward, and the conditions that this formula has beside those of the form."""
-    found = form.kept()
-    if found is None:
-        return None
-    formula = form.text.write(found.expression)
-    total = Total(
-        "kept", formula, numbers.size(found.value) if found.value else "", f"bytes for backward in {form.costs.dtype}"
-    )
-    return total, form.further(found.domain)
+@dataclass
+class Memory:
+    """Bytes of a run as a total, and the conditions of its formula beside those of the form."""
+
+    total: Total
+    what: str
+    further: list[str]
+
+
+def memory(form: ClosedForm) -> list[Memory]:
+    """What a training step keeps for backward, and the cache of generating, where they have a formula."""
+    dtype = form.costs.dtype
+    return [
+        Memory(
+            Total(
+                title,
+                form.text.write(found.expression),
+                numbers.size(found.value) if found.value else "",
+                f"bytes {purpose} in {dtype}",
+            ),
+            what,
+            form.further(found.domain),
+        )
+        for title, what, purpose, found in (
+            ("kept", "kept for backward", "for backward", form.kept()),
+            ("cache", "cache", "when all is generated", form.cache()),
+        )
+        if found is not None
+    ]
 
 
 def values(form: ClosedForm) -> str:

@@ -11,7 +11,7 @@ from rich.style import Style
 from rich.text import Text
 
 from archcalc.reports.closed_form.folding import WIDEST, folded, pieces
-from archcalc.reports.closed_form.rows import FormulaRow, kept, shape, totals, values
+from archcalc.reports.closed_form.rows import FormulaRow, memory, shape, totals, values
 from archcalc.reports.columns import BOLD, DIM, Column, Columns
 from archcalc.reports.text import Wrapped, convention
 from archcalc.symbolic.network import ClosedForm
@@ -74,10 +74,8 @@ def network(form: ClosedForm, rows: list[FormulaRow], rule: bool = True) -> Rend
     conditions = form.conditions()
     if conditions:
         head.append(Wrapped(f"for {', '.join(conditions)}", DIM))
-    sums = totals(form)
-    training = kept(form)
-    if training:
-        sums.append(training[0])
+    runs = memory(form)
+    sums = [*totals(form), *(run.total for run in runs)]
     longest = max(len(total.title) for total in sums)
     foot: list[RenderableType] = []
     for total in sums:
@@ -85,8 +83,7 @@ def network(form: ClosedForm, rows: list[FormulaRow], rule: bool = True) -> Rend
         tail = "" if total.value in ("", total.formula) else f" = {total.value}"
         foot.append(Folded(f"{total.title:<{longest}}  ", total.formula + unit, tail))
     notes = [f"= at {values(form)}", *convention(form.costs)]
-    if training is None:
+    if not any(run.total.title == "kept" for run in runs):
         notes.append("what a training step keeps for backward has no formula of these names")
-    elif training[1]:
-        notes.append(f"kept for backward: for {', '.join(training[1])}")
+    notes += [f"{run.what}: for {', '.join(run.further)}" for run in runs if run.further]
     return Group(*head, "", Rows(rows, rule), "", *foot, "", *(Wrapped(note, DIM) for note in notes))

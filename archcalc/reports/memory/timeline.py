@@ -11,6 +11,7 @@ from rich.style import Style
 from archcalc.memory.footprint import STACK, Sample
 from archcalc.reports import numbers
 from archcalc.reports.columns import DIM
+from archcalc.reports.encoding import can_print
 from archcalc.reports.memory.samples import resample
 
 _WIDEST, _HEIGHT = 72, 9
@@ -37,7 +38,7 @@ class Timeline:
         first = self.samples[0].total
         margin = max(len(numbers.size(peak)), len(numbers.size(first)))
         columns = resample(self.samples, max(8, min(_WIDEST, options.max_width - margin - 4)))
-        colored, plain = console.color_system is not None, not _can_print(options.encoding)
+        colored, plain = console.color_system is not None, not can_print(_EIGHTHS + _SHADES, options.encoding)
         labels = {min(_HEIGHT - 2, _HEIGHT * first // peak): numbers.size(first), _HEIGHT - 1: numbers.size(peak)}
         for row in reversed(range(_HEIGHT)):
             axis = ("┤" if row in labels else "│") if self.rule and not plain else " "
@@ -111,11 +112,3 @@ def _phases(columns: Sequence[Sample]) -> str:
             room = sum(1 for other in columns if other.phase == column.phase)
             line = line.ljust(index) + column.phase[: max(1, room - 1)]
     return line
-
-
-def _can_print(encoding: str) -> bool:
-    try:
-        (_EIGHTHS + _SHADES).encode(encoding)
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True

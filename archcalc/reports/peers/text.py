@@ -30,10 +30,10 @@ def network(comparison: Comparison, rows: Iterable[Beside], rule: bool) -> Rende
         Column("output", right=False, rank=6),
         Column("params", rank=5),
         Column(f"in {peer.name}", rank=4),
-        Column("MACs", rank=2),
+        Column("MACs"),
         Column(peer.name),
         Column("apart", rank=3),
-        Column("why", right=False),
+        Column("why", right=False, rank=2),
     )
     cells = [_cells(one, comparison, notes) for one in rows]
     table = Columns(columns, [*cells, _total(comparison)], rule)
@@ -129,9 +129,9 @@ def several(comparisons: Sequence[Comparison], rule: bool) -> RenderableType:
         Column("model", right=False),
         Column("params", rank=3),
         Column(f"in {peer.name}", rank=3),
-        Column("MACs", rank=1),
+        Column("MACs"),
         Column(peer.name),
-        Column("apart"),
+        Column("apart", rank=1),
         Column("why", right=False, rank=2),
     )
     return Group(

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import csv as csv_module
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from archcalc.prediction.answer import Answer
 from archcalc.prediction.estimate import BASES, BOUNDS, Estimate
 from archcalc.reports import numbers
 from archcalc.reports.prediction.rows import TimedRow
-from archcalc.reports.prediction.text import between
+from archcalc.reports.prediction.text import between, notes
+
+
+def documents(answers: Sequence[tuple[Answer, Iterable[TimedRow]]], several: bool) -> dict[str, Any]:
+    """One prediction, or `predictions` with several."""
+    found = [data(answer, rows) for answer, rows in answers]
+    return {"version": 1, "predictions": found} if several else found[0]
 
 
 def data(answer: Answer, rows: Iterable[TimedRow]) -> dict[str, Any]:
@@ -36,9 +42,11 @@ def data(answer: Answer, rows: Iterable[TimedRow]) -> dict[str, Any]:
         "by_basis": _shares(answer.total.bases, BASES),
         "by_bound": _shares(answer.total.bounds, BOUNDS),
         "samples_per_second": None if decoding else one.samples_per_second,
-        "tokens_per_second": decoding.tokens_per_second if decoding else one.samples_per_second * one.tokens or None,
+        "tokens_per_second": answer.tokens_per_second or None,
         "flops": one.costs.totals.flops,
         "phases": _phases(answer),
+        "memory_bytes": answer.memory.shown if answer.memory else None,
+        "fits": answer.memory.fits if answer.memory else None,
         "layers": [_layer(row) for row in rows],
         "warnings": answer.warnings,
     }
@@ -88,11 +96,15 @@ def _layer(row: TimedRow) -> dict[str, Any]:
     }
 
 
-def csv(rows: Iterable[TimedRow]) -> str:
-    """One line for each layer."""
-    found = [_layer(row) for row in rows]
+def csv(answers: Iterable[tuple[Answer, Iterable[TimedRow]]]) -> str:
+    """One line for each layer of each prediction."""
+    found = [
+        {"model": answer.prediction.graph.model, "device": answer.prediction.device.name, **_layer(row)}
+        for answer, rows in answers
+        for row in rows
+    ]
     file = io.StringIO()
-    writer = csv_module.DictWriter(file, found[0].keys() if found else ["id"], lineterminator="\n")
+    writer = csv_module.DictWriter(file, found[0].keys() if found else ["model"], lineterminator="\n")
     writer.writeheader()
     writer.writerows(found)
     return file.getvalue()
@@ -125,6 +137,7 @@ def markdown(answer: Answer, rows: Iterable[TimedRow]) -> str:
                 time.basis,
             )
             lines.append("| " + " | ".join(cells) + " |")
+    lines += ["", *(f"* {_escape(note)}" for note in notes(answer))]
     return "\n".join(lines) + "\n"
 
 

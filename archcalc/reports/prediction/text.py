@@ -15,7 +15,7 @@ from archcalc.prediction.predict import Prediction
 from archcalc.reports import numbers
 from archcalc.reports.columns import BOLD, DIM, Column, Columns
 from archcalc.reports.prediction.rows import TimedRow
-from archcalc.reports.text import Line, Parts
+from archcalc.reports.text import NO_BREAK, Line, Parts, Wrapped
 
 _COLUMNS = (
     Column("layer", right=False),
@@ -39,21 +39,27 @@ def text(answer: Answer, rows: Iterable[TimedRow], rule: bool) -> RenderableType
     """Title, headline, table, and where the numbers are from."""
     one = answer.prediction
     return Group(
-        Line(f"{one.graph.model} on {one.device.title}", ", ".join(_setting(answer))),
+        Line(f"{one.graph.model} on {one.device.title}", ", ".join(setting(answer))),
         *(Parts(facts, BOLD if index == 0 else None) for index, facts in enumerate(headline(answer))),
         "",
         Columns(_COLUMNS, [_row(row, answer) for row in rows], rule),
         *([] if rule else [""]),
-        *(Parts([note], DIM) for note in notes(answer)),
+        *(sentence(note) for note in notes(answer)),
     )
 
 
-def _setting(answer: Answer) -> Iterator[str]:
+def sentence(note: str) -> Wrapped:
+    """A note over as many lines as it takes; a number stays with its sign."""
+    return Wrapped(note.replace(" %", f"{NO_BREAK}%"), DIM)
+
+
+def setting(answer: Answer) -> Iterator[str]:
+    """What is predicted: the pass, the batch, threads, and the type last."""
     one = answer.prediction
     if answer.decoding is not None:
         yield f"generating {answer.decoding.tokens:,} tokens"
     else:
-        yield f"training step with {one.optimizer}" if one.mode == "train" else "forward"
+        yield f"training with {one.optimizer}" if one.mode == "train" else "forward"
     yield f"batch {one.graph.batch:,}"
     threads = (one.device.calibration or {}).get("threads")
     if one.device.kind == "cpu" and threads:
@@ -66,9 +72,9 @@ def headline(answer: Answer) -> list[list[str]]:
     if answer.decoding is not None:
         return _generating(answer.decoding)
     one = answer.prediction
-    facts = [between(one.total), f"{_rate(one.samples_per_second)} samples/s"]
-    if one.tokens:
-        facts.append(f"{_rate(one.samples_per_second * one.tokens)} tokens/s")
+    facts = [between(one.total), f"{rate(one.samples_per_second)} samples/s"]
+    if answer.tokens_per_second:
+        facts.append(f"{rate(answer.tokens_per_second)} tokens/s")
     facts.append(f"{100 * used(one):.2g} % of the peak FLOP/s")
     if one.mode == "forward":
         return [facts]
@@ -81,11 +87,12 @@ def _generating(decoding: Decoding) -> list[list[str]]:
     prompt = decoding.memory.length - decoding.tokens
     read = prefill.graph.batch * prompt / prefill.total.seconds if prefill.total.seconds else 0
     return [
-        [f"{between(decoding.total)} for {decoding.tokens:,} tokens after a prompt of {prompt:,}"],
-        [f"prompt {between(prefill.total)}", f"{_rate(read)} tokens/s"],
+        [between(decoding.total), f"{decoding.tokens:,} tokens after a prompt of {prompt:,}"],
+        [f"prompt {between(prefill.total)}", f"{rate(read)} tokens/s"],
         [
-            f"then {between(step)} a token at position {decoding.position:,}",
-            f"{_rate(decoding.tokens_per_second)} tokens/s",
+            f"then {between(step)} a token",
+            f"at position {decoding.position:,}",
+            f"{rate(decoding.tokens_per_second)} tokens/s",
             f"cache {numbers.size(decoding.memory.cache_bytes) or '0 B'} at the end",
         ],
     ]
@@ -93,10 +100,15 @@ def _generating(decoding: Decoding) -> list[list[str]]:
 
 def between(time: Estimate) -> str:
     """`13.4 ms (12.3 to 17.7 ms)`."""
+    return f"{numbers.seconds(time.seconds)} ({span(time)})"
+
+
+def span(time: Estimate) -> str:
+    """`12.3 to 17.7 ms`."""
     low, high = numbers.seconds(time.low), numbers.seconds(time.high)
     if low.rpartition(" ")[2] == high.rpartition(" ")[2]:
         low = low.rpartition(" ")[0]
-    return f"{numbers.seconds(time.seconds)} ({low} to {high})"
+    return f"{low} to {high}"
 
 
 def used(one: Prediction) -> float:
@@ -106,7 +118,8 @@ def used(one: Prediction) -> float:
     return passes * one.costs.totals.flops / one.total.seconds / peak if one.total.seconds else 0.0
 
 
-def _rate(value: float) -> str:
+def rate(value: float) -> str:
+    """How much goes through in a second: `609.4 K`, `8.37`."""
     return numbers.short(round(value)) if value >= 100 else f"{value:.3g}"
 
 
@@ -150,7 +163,7 @@ def notes(answer: Answer) -> Iterator[str]:
     calibration: dict[str, Any] = one.device.calibration or {}
     for basis in BASES:
         if whole.share(basis):
-            yield f"{_percent(whole.share(basis))} {basis}: {_basis(basis, calibration)}"
+            yield f"{_percent(whole.share(basis))} {basis}: {known(basis, one)}"
     if calibration:
         yield f"measured: {calibration.get('source', one.device.source)}, {', '.join(_conditions(one, calibration))}"
     waits = [f"{name} {_percent(whole.bounds[name] / whole.seconds)}" for name in BOUNDS if whole.bounds.get(name)]
@@ -164,12 +177,18 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share >= 0.01 else "under 1 %"
 
 
-def _basis(basis: str, calibration: dict[str, Any]) -> str:
+def known(basis: str, one: Prediction) -> str:
+    """What times of a basis are from, and how far off they are."""
     if basis == CALIBRATED:
-        error = calibration["error"].get("forward", {})
-        return (
-            f"{error.get('of', 'layers held out of the fit')} were {100 * error.get('mean', 0):.1f} % off in the mean"
-        )
+        found: dict[str, Any] = (one.device.calibration or {}).get("error", {})
+        errors = [(phase, found[phase]) for phase in one.phases if phase in found]
+        if not errors:
+            return "measured; how far off is not known"
+        means = [f"{100 * error['mean']:.1f} %" for _, error in errors]
+        if len(errors) > 1:
+            means = [f"{mean} ({phase})" for mean, (phase, _) in zip(means, errors)]
+        what = errors[0][1].get("of", "layers held out of the fit")
+        return f"{what} were {' and '.join(means)} off in the mean"
     if basis == NEIGHBOURS:
         return "not measured; guessed from work that is alike, the range from the data sheet"
     return "not measured; from the peak rates down to 40 % of them, 25 % for convolutions and element-wise work"

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from typing import Any
 
 from archcalc.diagnostics import Note
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import without_layer
-from archcalc.rules.losses import last_layers, loss, loss_note
+from archcalc.rules.losses import UNCHANGED, last_layers, loss, loss_note
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 
 _CLIPPING = ("relu", "relu6")
+_BOUNDED = {"sigmoid": (0, 1), "hardsigmoid": (0, 1), "tanh": (-1, 1), "softsign": (-1, 1)}
 _OF_LOGITS = ("softmax", "logsoftmax", "sigmoid")
+_THROUGH = (*UNCHANGED, "dropout")
 
 
 @rule("ACT407", "clipped-logits")
 class ClippedLogits(Rule):
-    """A relu on logits: evidence against a class cannot be told.
+    """A relu, sigmoid or tanh on logits: evidence for or against a class cannot be told.
 
-    Every negative logit becomes 0 and gets no gradient. Behind a sigmoid no probability is below
-    one half; behind a softmax all classes that the model argues against are equally likely.
+    Behind a relu every negative logit is 0 and gets no gradient: behind a sigmoid no probability is
+    below one half then, and behind a softmax all classes that the model argues against are equally
+    likely. Logits between two bounds leave cross-entropy a least value: with C classes and logits
+    from 0 to 1 it is ln(1 + (C − 1) / e).
 
     Example:
         model: example
@@ -42,22 +48,29 @@ class ClippedLogits(Rule):
     fixable = "unsafe"
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """Every relu that a softmax, a sigmoid or a loss on logits reads directly."""
-        clipped: list[tuple[Node, str, tuple[Note, ...]]] = []
+        """Every relu that a softmax, a sigmoid or a loss on logits reads, and every bounded activation before crossentropy."""
+        clipped: dict[int, tuple[Node, str, tuple[Note, ...]]] = {}
         for placed in model.layers:
-            first = model.producer(placed.node.inputs[0]) if placed.node.op in _OF_LOGITS else None
+            first = model.maker(placed.node.inputs[0], _THROUGH) if placed.node.op in _OF_LOGITS else None
             if first is not None and first.op in _CLIPPING:
-                clipped.append((first, placed.node.op, (Note("read here", placed.node.place),)))
-        last = last_layers(model)
-        if loss(model) in ("crossentropy", "bcewithlogits") and all(node.op in _CLIPPING for node in last):
-            clipped += [(node, loss(model), loss_note(model)) for node in last]
-        for node, reader, notes in clipped:
-            fix = mend(model, node, [one for one, _, _ in clipped], "delete it", without_layer(node), safe=False)
-            yield self.finding(
-                model.placed(node),
-                f"`{node.op}` makes every negative one of the {int(node.exit.elements):,} logits 0 before `{reader}`",
-                "delete it",
-                notes,
-                fix,
-                logits=int(node.exit.elements),
-            )
+                clipped[id(first)] = (first, placed.node.op, (Note("read here", placed.node.place),))
+        name, last = loss(model), last_layers(model, _THROUGH)
+        found = _CLIPPING if name == "bcewithlogits" else (*_CLIPPING, *_BOUNDED) if name == "crossentropy" else ()
+        if all(node.op in found for node in last):
+            clipped |= {id(node): (node, name, loss_note(model)) for node in last}
+        affected = [node for node, _, _ in clipped.values()]
+        for node, reader, notes in clipped.values():
+            count = int(node.exit.shape[node.exit.feature_axis])
+            if node.op in _BOUNDED:
+                low, high = _BOUNDED[node.op]
+                floor = math.log(1 + (count - 1) * math.exp(low - high))
+                what = (
+                    f"`{node.op}` keeps the {count:,} logits between {low} and {high}: "
+                    f"`{reader}` cannot fall below {floor:.3f}"
+                )
+                numbers: dict[str, Any] = {"logits": count, "floor": floor}
+            else:
+                what = f"`{node.op}` makes every negative one of the {int(node.exit.elements):,} logits 0 before `{reader}`"
+                numbers = {"logits": int(node.exit.elements)}
+            fix = mend(model, node, affected, "delete it", without_layer(node), safe=False)
+            yield self.finding(model.placed(node), what, "delete it", notes, fix, **numbers)

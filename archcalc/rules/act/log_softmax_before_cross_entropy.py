@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.rules.base import Finding, Rule, rule
-from archcalc.rules.edits import without_layer
-from archcalc.rules.losses import classes, last_layers, loss, loss_note
-from archcalc.rules.mending import mend
+from archcalc.rules.losses import classes, last_layers, loss, loss_note, with_loss
 from archcalc.rules.model import Model
 
 
@@ -35,13 +33,14 @@ class LogSoftmaxBeforeCrossEntropy(Rule):
     """
 
     severity = "info"
-    fixable = "unsafe"
+    fixable = "safe"
 
     def check(self, model: Model) -> Iterator[Finding]:
         """The log-softmax that the loss reads."""
         last = last_layers(model)
         if loss(model) != "crossentropy" or not last or any(node.op != "logsoftmax" for node in last):
             return
+        fix = with_loss(model, "nll", safe=True)
         for node in last:
             if classes(node) is not None:
                 work = int(node.other_flops)
@@ -50,6 +49,6 @@ class LogSoftmaxBeforeCrossEntropy(Rule):
                     f"`crossentropy` takes the log-softmax again: {work:,} operations a sample for nothing",
                     "write `loss: nll`, or delete the layer if nothing else needs logarithms of probabilities",
                     loss_note(model),
-                    mend(model, node, last, "delete the log-softmax", without_layer(node), safe=False),
+                    fix,
                     operations=work,
                 )

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.rules.base import Finding, Rule, rule
-from archcalc.rules.losses import UNCHANGED, last_layers, loss, loss_note
+from archcalc.rules.losses import UNCHANGED, last_layers, loss, loss_note, with_loss
 from archcalc.rules.model import Model
 
 _THROUGH = (*UNCHANGED, "select", "slice", "dropout")
 # Layers whose outputs can be any number.
 _LINEAR = ("linear", "conv", "convtranspose", "batchnorm", "layernorm", "instancenorm", "groupnorm", "residual")
 # What each loss takes, what the layers that give something else give, and what is missing.
+_OPEN = ("relu", "leakyrelu", "prelu", "elu", "selu", "celu", "gelu", "silu", "mish", "hardswish", "softplus", "tanh",
+         "softsign", "exp", "glu")  # fmt: skip
 _WANTED = {
-    "nll": ("logarithms of probabilities", (*_LINEAR, "softmax", "relu", "sigmoid", "tanh"), "logsoftmax", "crossentropy"),
-    "bce": ("probabilities", (*_LINEAR, "relu", "tanh", "logsoftmax"), "sigmoid", "bcewithlogits"),
+    "nll": ("logarithms of probabilities", (*_LINEAR, *_OPEN, "relu6", "softmax", "sigmoid", "hardsigmoid"),
+            "logsoftmax", "crossentropy"),
+    "bce": ("probabilities", (*_LINEAR, *_OPEN, "relu6", "logsoftmax", "logsigmoid"), "sigmoid", "bcewithlogits"),
 }  # fmt: skip
 
 
@@ -43,6 +46,7 @@ class LogitsIntoProbabilityLoss(Rule):
     """
 
     severity = "error"
+    fixable = "unsafe"
 
     def check(self, model: Model) -> Iterator[Finding]:
         """The last layer, when every output comes from one that cannot give what the loss takes."""
@@ -52,11 +56,14 @@ class LogitsIntoProbabilityLoss(Rule):
         takes, others, missing, instead = _WANTED[name]
         if any(node.op not in others for node in last):
             return
+        logits = all(node.op in _LINEAR for node in last)
+        fix = with_loss(model, instead, safe=False) if logits else None
         for node in last:
             yield self.finding(
                 model.placed(node),
                 f"`{name}` takes {takes}, but the model's output comes from `{node.op}`",
                 f"add `{missing}`, or write `loss: {instead}`",
                 loss_note(model),
+                fix,
                 loss=name,
             )

@@ -14,9 +14,13 @@ from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 
 _IN_UNIT = ("sigmoid", "softmax", "hardsigmoid")
-# For each activation those after which it changes nothing.
+# Layers that give no negative number, and those that give none when they read none.
+_NOT_NEGATIVE = ("relu", "relu6", "softplus", "exp", *_IN_UNIT)
+_KEEPING = ("identity", "dropout", "maxpool", "avgpool", "adaptiveavgpool", "adaptivemaxpool", "flatten", "reshape",
+            "rearrange", "transpose", "select", "slice", "mean", "channelshuffle")  # fmt: skip
+# Activations that pass on what is not negative, and the layers after which one is idle; of sixes those up to 6 too.
 _IDLE = {
-    "relu": ("relu", "relu6", "softplus", *_IN_UNIT),
+    **dict.fromkeys(("relu", "leakyrelu", "prelu", "elu", "celu"), _NOT_NEGATIVE),
     "relu6": ("relu6", *_IN_UNIT),
 }
 
@@ -54,35 +58,40 @@ class RepeatedActivation(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """Every activation that reads another whose values leave it nothing to do, or little."""
-        before = {id(placed.node): _before(model, placed.node) for placed in model.layers}
-        idle = [
-            placed.node
-            for placed in model.layers
-            if (first := before[id(placed.node)]) and first.op in _IDLE.get(placed.node.op, ())
-        ]
-        for placed in model.layers:
-            node, first = placed.node, before[id(placed.node)]
+        idle = {id(placed.node): first for placed in model.layers if (first := _idle_after(model, placed.node))}
+        squeezed = {id(placed.node): first for placed in model.layers if (first := _squeezed(model, placed.node))}
+        nodes = [placed.node for placed in model.layers]
+        doing_nothing, doing_little = ([one for one in nodes if id(one) in found] for found in (idle, squeezed))
+        for node in nodes:
+            first = idle.get(id(node)) or squeezed.get(id(node))
             if first is None:
                 continue
-            note = (Note(f"`{first.op}` stands here", first.place),)
-            if node in idle:
-                fix = mend(model, node, idle, f"delete the `{node.op}`", without_layer(node))
-                message = f"`{node.op}` changes none of the {int(node.exit.elements):,} values that `{first.op}` gives"
-                yield self.finding(placed, message, "delete it", note, fix, values=int(node.exit.elements))
-            elif first.op in _IN_UNIT and node.op in ("sigmoid", "softmax"):
+            note, safe = (Note(f"`{first.op}` stands here", first.place),), id(node) in idle
+            alike = doing_nothing if safe else doing_little
+            fix = mend(model, node, alike, f"delete the `{node.op}`", without_layer(node), safe)
+            if safe:
+                count = int(node.exit.elements)
+                message = f"`{node.op}` changes none of the {count:,} values, which `{first.op}` has made"
+                yield self.finding(model.placed(node), message, "delete it", note, fix, values=count)
+            else:
                 low, high = _range(node, first)
                 message = f"`{node.op}` of `{first.op}`: its values lie between {low:.3f} and {high:.3f}"
-                yield self.finding(placed, message, "delete one of the two", note, low=low, high=high)
+                yield self.finding(model.placed(node), message, "delete one of the two", note, fix, low=low, high=high)
 
 
-def _before(model: Model, node: Node) -> Node | None:
-    """The layer that computes what an activation reads."""
-    if node.op not in ("relu", "relu6", "sigmoid", "softmax"):
+def _idle_after(model: Model, node: Node) -> Node | None:
+    """The layer whose values an activation passes on as they are; None when it may change some."""
+    if node.op not in _IDLE:
         return None
-    first = model.producer(node.inputs[0])
-    while first is not None and first.op == "identity":
-        first = model.producer(first.inputs[0])
-    return first
+    through = ("identity", "maxpool", "flatten", "reshape") if node.op == "relu6" else _KEEPING
+    first = model.maker(node.inputs[0], through)
+    return first if first is not None and first.op in _IDLE[node.op] else None
+
+
+def _squeezed(model: Model, node: Node) -> Node | None:
+    """The layer with values between 0 and 1 that a sigmoid or softmax reads."""
+    first = model.maker(node.inputs[0], ("identity",)) if node.op in ("sigmoid", "softmax") else None
+    return first if first is not None and first.op in _IN_UNIT else None
 
 
 def _range(node: Node, first: Node) -> tuple[float, float]:

@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from archcalc.layers.tensor import FEATURES_LAST, Tensor
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
+from archcalc.rules.reading import is_patches
 
+# Layers that make a sequence of an image's patches.
+_TO_SEQUENCE = ("rearrange", "flatten", "transpose", "reshape")
 # Layers that treat every position alike; `elementwise` ones are added.
 _ALIKE = ("embedding", "linear", "layernorm", "rmsnorm", "residual", "add", "mul", "sub", "moe", "identity",
-          "scale", "clstoken", "select", "mean", "softmax", "logsoftmax", "attention")  # fmt: skip
+          "scale", "glu", "clstoken", "select", "mean", "softmax", "logsoftmax", "attention")  # fmt: skip
 
 
 @rule("ATT601", "order-blind-attention")
 class OrderBlindAttention(Rule):
-    """Attention over tokens, and nothing in the model that knows their order.
+    """Attention over tokens or patches, and nothing in the model that knows their order.
 
     Attention sums over positions. Without position vectors, rotary positions, a mask or a layer
     that goes along the sequence, shuffled tokens give the same vectors, shuffled: the model sees a
-    bag of words.
+    bag of words, or of pieces of an image. Silent for inputs of numbers that are no image: a cloud
+    of points has no order.
 
     Example:
         model: example
@@ -48,21 +53,46 @@ class OrderBlindAttention(Rule):
     """
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """The first attention of a model of one sequence of tokens whose layers are all blind to order."""
-        inputs = list(model.graph.inputs.values())
-        if len(inputs) != 1 or inputs[0].rank != 1 or not inputs[0].integer or inputs[0].shape[0] < 2:
+        """The first attention of a model of tokens, or of an image's patches, whose layers are all blind to order."""
+        start, what = _sequence(model)
+        if start is None or start.shape[0] < 2:
             return
-        class_token = any(placed.node.op == "clstoken" for placed in model.layers)
-        if not all(_blind(placed.node, class_token) for placed in model.layers):
-            return
-        attention = [placed for placed in model.layers if placed.node.op == "attention"]
-        if attention:
+        after = [placed for placed in model.layers if not _leads_to(model, placed.node, start)]
+        class_token = any(placed.node.op == "clstoken" for placed in after)
+        attention = [placed for placed in after if placed.node.op in ("attention", "sdpa")]
+        if attention and all(_blind(placed.node, class_token) for placed in after):
             yield self.finding(
                 attention[0],
-                f"no layer knows the order of the {int(inputs[0].shape[0])} tokens: shuffled ones give the same result",
-                "add `posembed` after the embedding, or rope= to the attention",
-                positions=int(inputs[0].shape[0]),
+                f"no layer knows the order of the {int(start.shape[0])} {what}: shuffled ones give the same result",
+                "add `posembed` before the attention, or rope= to it",
+                positions=int(start.shape[0]),
             )
+
+
+def _sequence(model: Model) -> tuple[Tensor | None, str]:
+    """The tokens, or the patches of an image, that a model of one input works on."""
+    inputs = list(model.graph.inputs.values())
+    if len(inputs) != 1:
+        return None, ""
+    if inputs[0].rank == 1 and inputs[0].integer:
+        return inputs[0], "tokens"
+    first = model.consumers(inputs[0])
+    if inputs[0].rank != 3 or len(first) != 1 or not is_patches(model, first):
+        return None, ""
+    node: Node | None = first[0]
+    while node is not None and node.exit.rank > 1 and (node.exit.rank, node.exit.layout) != (2, FEATURES_LAST):
+        node = model.only_consumer(node)
+        if node is not None and node.op not in _TO_SEQUENCE:
+            return None, ""
+    return (node.exit, "patches") if node is not None and node.exit.rank == 2 else (None, "")
+
+
+def _leads_to(model: Model, node: Node, start: Tensor) -> bool:
+    """Whether a layer is one of those that make `start`."""
+    before = model.producer(start)
+    while before is not None and before is not node:
+        before = model.producer(before.inputs[0])
+    return before is node
 
 
 def _blind(node: Node, class_token: bool) -> bool:
@@ -70,6 +100,8 @@ def _blind(node: Node, class_token: bool) -> bool:
     layer: Any = node.layer
     if node.op == "attention":
         return not layer.causal and layer.rope is None and layer.window is None and layer.relbias is None
+    if node.op == "sdpa":
+        return not layer.causal and node.exit.rank == 2
     if node.op == "select":  # the class token's place; another's would tell it from the rest
         return bool(class_token and layer.index == 0 and layer.axis == 0)
     if node.op == "mean":

@@ -15,8 +15,8 @@ class StoredAttentionMatrix(Rule):
     """Attention scores that are kept as a matrix grow with the square of the sequence.
 
     Without a fused kernel training stores heads·queries·keys numbers a layer and sample for the
-    backward pass. `attention` and `sdpa` call PyTorch's fused kernels where those take the
-    arguments; a `softmax` between two `matmul` never does.
+    backward pass. `attention`, and `sdpa` of tensors with an axis of heads, call PyTorch's fused
+    kernels where those take the arguments; a `softmax` between two `matmul` never does.
 
     Example:
         model: example
@@ -35,8 +35,10 @@ class StoredAttentionMatrix(Rule):
         dims: {seq: 128}
         input: [seq, 64]
         layers:
-          - linear 64 from=input name=query
-          - linear 64 from=input name=key
+          - linear 64 from=input
+          - rearrange 't (h d) -> h t d' h=1 name=query
+          - linear 64 from=input
+          - rearrange 't (h d) -> h t d' h=1 name=key
           - sdpa q=query k=key v=query
 
     Reference:
@@ -44,7 +46,6 @@ class StoredAttentionMatrix(Rule):
     """
 
     severity = "info"
-    on = False
 
     def check(self, model: Model) -> Iterator[Finding]:
         """Every softmax over the columns of a matrix product, in fp32 and for the batch at hand."""
@@ -59,6 +60,6 @@ class StoredAttentionMatrix(Rule):
                 yield self.finding(
                     placed,
                     f"the scores {node.exit} take {bytes_:,} bytes, and are kept for the backward pass",
-                    "use `sdpa` or `attention`, which have fused kernels",
+                    "use `attention`, or `sdpa` with an axis of heads: they have fused kernels",
                     bytes=bytes_,
                 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from archcalc.network.graph import walk
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
 
@@ -13,7 +14,8 @@ class DepthOverBudget(Rule):
     """More layers with weights one behind the other than the spec's `budget:` allows.
 
     Such layers cannot run side by side, so that their number bounds the time of one sample from
-    below, whatever the device; and gradients pass through all of them.
+    below, whatever the device; and gradients pass through all of them. The finding names the layers
+    that stand there most often.
 
     Example:
         model: example
@@ -37,11 +39,13 @@ class DepthOverBudget(Rule):
         """At the budget's value."""
         for value, limit in model.budgets("depth"):
             if model.depth > limit:
+                often = {node.id: work for node, _, work in walk(model.graph.nodes) if node.layer and node.layer.depth}
+                named = ", ".join(f"{id} ×{often[id]}" for id in sorted(often, key=lambda id: -often[id])[:3])
                 yield self.finding(
                     value,
                     f"{model.depth:,} layers with weights one behind the other, "
                     f"{model.depth - limit:,} above the budget of {value.text}",
-                    "use fewer layers or copies on the longest path",
+                    f"use fewer layers or copies on the longest path; most often there are {named}",
                     depth=model.depth,
                     limit=limit,
                 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.rules.base import Finding, Rule, rule
-from archcalc.rules.memory import inference_bytes, training_bytes
+from archcalc.rules.memory import largest, run_of
 from archcalc.rules.model import Model
 
 
@@ -14,7 +14,8 @@ class MemoryOverBudget(Rule):
     """Training or inference takes more memory than the spec's `budget:` allows.
 
     `memory` bounds the peak of a training step with Adam, `inference_memory` that of a forward pass,
-    both in fp32 on the CPU, as `archcalc memory` predicts them.
+    both in fp32 on the CPU, as `archcalc memory` predicts them. The finding names the layers that
+    take most of it.
 
     Example:
         model: example
@@ -36,17 +37,16 @@ class MemoryOverBudget(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """At the budget's value."""
-        for measure, pass_, needed in (
-            ("memory", "training", training_bytes),
-            ("inference_memory", "inference", inference_bytes),
-        ):
+        for measure, pass_ in (("memory", "training"), ("inference_memory", "inference")):
             for value, limit in model.budgets(measure):
-                base, more = needed(model)
-                if base + more > limit:
+                run = run_of(model, pass_ == "training")
+                if run.peak > limit:
+                    named = ", ".join(f"{id} {bytes_:,}" for id, bytes_ in largest(model, run))
                     yield self.finding(
                         value,
-                        f"{base + more:,} bytes for {pass_}, {base + more - limit:,} above the budget of {value.text}",
-                        f"{base:,} are there all the time (`archcalc memory` says what for), {more:,} more at the peak",
-                        bytes=base + more,
+                        f"{run.peak:,} bytes for {pass_}, {run.peak - limit:,} above the budget of {value.text}",
+                        f"{run.base:,} are there all the time, {run.peak - run.base:,} more at the peak"
+                        + (f"; most are for {named}" if named else ""),
+                        bytes=run.peak,
                         limit=limit,
                     )

@@ -8,6 +8,8 @@ from archcalc.rules.base import Edit, Finding, Fix, Rule, rule
 from archcalc.rules.measures import MEASURES
 from archcalc.rules.model import Model
 
+_UNITS = ((12, "T"), (9, "G"), (6, "M"), (3, "K"))
+
 
 @rule("BUD906", "stale-budget")
 class StaleBudget(Rule):
@@ -58,6 +60,8 @@ class StaleBudget(Rule):
 
 
 def _round_up(number: int) -> str:
-    """The number with two figures, rounded up: 7,850 as 7900."""
+    """The number with two figures, rounded up, as a budget is written: 7,850 as 7.9K."""
     step = int(10 ** max(0, len(str(number)) - 2))
-    return str(-(-number // step) * step)
+    rounded = -(-number // step) * step
+    scale, unit = next(((10**power, unit) for power, unit in _UNITS if rounded >= 10**power), (1, ""))
+    return f"{rounded // scale}{unit}" if rounded % scale == 0 else f"{rounded / scale:.1f}{unit}"

@@ -24,14 +24,14 @@ class EarlyDownsampling(Rule):
         model: example
         input: [3, 224, 224]
         layers:
-          - [conv 64 kernel=11 stride=4 padding=2, relu, maxpool kernel=3 stride=2]
+          - [conv 64 kernel=11 stride=4 padding=2, maxpool kernel=3 stride=2, relu]
           - [conv 128 kernel=3 padding=1, relu]
 
     Use instead:
         model: example
         input: [3, 224, 224]
         layers:
-          - [conv 64 kernel=7 stride=2 padding=3, relu, maxpool kernel=2]
+          - [conv 64 kernel=7 stride=2 padding=3, maxpool kernel=2, relu]
           - [conv 128 kernel=3 padding=1, relu]
 
     Reference:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.edits import with_argument
+from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 
 
@@ -30,23 +33,32 @@ class EvenKernelSamePadding(Rule):
         torch.nn.Conv2d with padding='same', and its warning.
     """
 
+    fixable = "unsafe"
+
     def check(self, model: Model) -> Iterator[Finding]:
         """Every such convolution."""
-        for placed in model.layers:
-            layer: Any = placed.node.layer
-            if placed.node.op != "conv" or layer.padding != "same":
-                continue
-            n = placed.node.inputs[0].rank - 1
-            reach = [
-                d * (k - 1)
-                for k, d in zip(*(layer.per_axis(a, n, placed.node.inputs[0]) for a in ("kernel", "dilation")))
-            ]
-            odd = next((total for total in reach if total % 2), None)
-            if odd is not None:
-                yield self.finding(
-                    placed,
-                    f"`padding=same` adds {odd // 2} on the left and {odd - odd // 2} on the right",
-                    "use an odd kernel, or `pad` with the sides that are meant",
-                    left=odd // 2,
-                    right=odd - odd // 2,
-                )
+        uneven = [placed.node for placed in model.layers if _odd_reach(placed.node) is not None]
+        for node in uneven:
+            layer: Any = node.layer
+            odd = _odd_reach(node) or 0
+            larger = "x".join(str(int(size) + 1 - int(size) % 2) for size in layer.kernel)
+            edit = with_argument(node, "kernel", larger)
+            yield self.finding(
+                model.placed(node),
+                f"`padding=same` adds {odd // 2} on the left and {odd - odd // 2} on the right",
+                "use an odd kernel, or `pad` with the sides that are meant",
+                (),
+                mend(model, node, uneven, f"write kernel={larger}", edit, safe=False),
+                left=odd // 2,
+                right=odd - odd // 2,
+            )
+
+
+def _odd_reach(node: Node) -> int | None:
+    """How many elements of padding a convolution adds along the first axis where they are odd."""
+    layer: Any = node.layer
+    if node.op != "conv" or layer.padding != "same":
+        return None
+    x = node.inputs[0]
+    sizes = (layer.per_axis(name, x.rank - 1, x) for name in ("kernel", "dilation"))
+    return next((int(d * (k - 1)) for k, d in zip(*sizes) if d * (k - 1) % 2), None)

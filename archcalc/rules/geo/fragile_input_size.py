@@ -6,12 +6,17 @@ from collections.abc import Iterator
 
 from archcalc.diagnostics import Diagnostic, Findings, Span, SpecError
 from archcalc.language.settings import Settings
+from archcalc.layers.tensor import Tensor
 from archcalc.network.load import graph_of
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
 from archcalc.rules.windows import fixed, space
 
-_MOST = 128
+# Without one of these nothing small is made large again.
+_ENLARGING = ("upsample", "convtranspose", "pixelshuffle")
+# By how many pixels images are made larger, to find those that do not work and those that do again.
+_FIRST = (1, 2, 4, 8, 16)
+_STEPS = (2, 4, 8, 16, 32, 64, 128, 3, 6, 12, 24, 48, 96)
 
 
 @rule("GEO212", "fragile-input-size")
@@ -20,7 +25,7 @@ class FragileInputSize(Rule):
 
     Halving rounds down and doubling does not know of it: 25 pixels halved and doubled are 24, and
     the two do not fit together. Whoever trains on crops or runs on camera images meets the error
-    then. It is no mistake, and pads or crops before the network mend it; so the rule is off.
+    then. It is no mistake, and pads or crops before the network mend it.
 
     Example:
         model: example
@@ -43,35 +48,33 @@ class FragileInputSize(Rule):
     """
 
     severity = "info"
-    on = False
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """Where tensors no longer fit together when the image has one more pixel along every axis."""
-        inputs = list(model.graph.inputs.items())
-        if len(inputs) != 1 or inputs[0][1].rank < 3 or not fixed(inputs[0][1]):
+        """Where tensors no longer fit together when the image has some more pixels along every axis."""
+        inputs = list(model.graph.inputs.values())
+        if len(inputs) != 1 or inputs[0].rank < 3 or not fixed(inputs[0]):
             return
-        broken = _error(model, 1)
+        if not any(placed.node.op in _ENLARGING for placed in model.layers):
+            return
+        more, broken = next(((more, error) for more in _FIRST if (error := _error(model, more))), (0, None))
         if broken is None or broken.code != "SHP107":
             return
-        step = next((more for more in range(2, _MOST + 1) if _error(model, more) is None), None)
+        step = next((other for other in _STEPS if other > more and _error(model, other) is None), None)
         if step is None:
             return
-        tensor = inputs[0][1]
-        sizes = [int(size) for size in tensor.shape[1:]]
-        what = f"multiples of {step}" if all(size % step == 0 for size in sizes) else f"steps of {step} pixels"
-        larger = "×".join(str(size + 1) for size in sizes)
+        place = broken.place
         yield self.finding(
-            Span(
-                broken.place.source,
-                broken.place.line,
-                broken.place.column,
-                broken.place.end_line,
-                broken.place.end_column,
-            ),
-            f"this works at {space(tensor)}, and then only in {what}: at {larger}, {broken.message}",
-            "pad or crop images before the network",
+            Span(place.source, place.line, place.column, place.end_line, place.end_column),
+            f"this works at {space(inputs[0])} and {_larger(inputs[0], step)}, but not at {_larger(inputs[0], more)}: "
+            f"{broken.message}",
+            f"pad or crop images before the network, to sizes {step} pixels apart",
             step=step,
+            broken=more,
         )
+
+
+def _larger(x: Tensor, more: int) -> str:
+    return "×".join(str(int(size) + more) for size in x.shape[1:])
 
 
 def _error(model: Model, more: int) -> Diagnostic | None:
@@ -82,7 +85,7 @@ def _error(model: Model, more: int) -> Diagnostic | None:
     }
     settings = Settings(graph.settings.values, graph.settings.dims, inputs)
     try:
-        graph_of(graph.document, settings, graph.variant, graph.given, graph.batch, Findings())
+        graph_of(graph.document, graph.steps, settings, graph.variant, graph.given, graph.batch, Findings())
     except SpecError as error:
         return error.diagnostics[0]
     return None

@@ -59,5 +59,15 @@ class NoOpPooling(Rule):
             return all(k == 1 and s == 1 and not p for k, s, p, _ in layer.axes(node.inputs[0]))
         if node.op not in _ADAPTIVE:
             return False
-        before: Any = model.producer(node.inputs[0])
-        return before is not None and before.op in _ADAPTIVE and before.exit.shape == node.exit.shape
+        before = model.producer(node.inputs[0])
+        while before is not None and _keeps_size(before):
+            before = model.producer(before.inputs[0])
+        return before is not None and before.op in _ADAPTIVE and before.exit.shape[1:] == node.exit.shape[1:]
+
+
+def _keeps_size(node: Node) -> bool:
+    """Whether a layer gives an image of the size that it reads, whatever that is."""
+    layer: Any = node.layer
+    if node.op == "conv":
+        return layer.padding != "same" and (set(layer.kernel), set(layer.stride), set(layer.padding)) == ({1}, {1}, {0})
+    return bool(layer.elementwise) or node.op in ("dropout", "batchnorm", "identity")

@@ -43,9 +43,10 @@ class OneSidedPadding(Rule):
             rests = [w.size + 2 * w.padding - (w.out - 1) * w.stride - w.reach for w in found]
             unread = max((min(rest, w.padding) for rest, w in zip(rests, found) if w.stride > 1), default=0)
             if unread > 0:
+                padding = max(w.padding for w in found)
                 yield self.finding(
                     placed,
-                    f"{unread} of the {max(w.padding for w in found)} rows of padding on the right are never read",
+                    f"the padding at the end is never read: {unread} of {padding} row{'s' * (padding > 1)}",
                     "choose the size so that the stride divides size + 2·padding − kernel",
                     unread=unread,
                 )

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from archcalc.diagnostics import Note
+from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.edits import with_arguments
+from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 from archcalc.rules.windows import space
 
@@ -31,18 +35,38 @@ class StrideExceedsKernel(Rule):
         He et al. 2018, arXiv:1812.01187, section 4 (ResNet-B and ResNet-D).
     """
 
+    fixable = "unsafe"
+
     def check(self, model: Model) -> Iterator[Finding]:
         """Every tensor that only windows read, and not everywhere between the first and the last."""
-        for reading in model.readings:
+        gaps = [reading for reading in model.readings if reading.spanned > reading.read]
+        for reading in gaps:
             unread, first = reading.spanned - reading.read, reading.readers[0]
-            if unread <= 0:
-                continue
+            affected, wider = [one.readers[0] for one in gaps], _wider(first)
             yield self.finding(
                 model.placed(first),
                 f"{unread:,} of the {space(reading.tensor)} pixels ({unread / reading.total:.1%}) are never read: "
                 "they lie in gaps between the windows",
                 "use a kernel at least as large as the stride, or pool before",
                 tuple(Note("the same tensor is read here", other.place) for other in reading.readers[1:]),
+                mend(model, first, affected, f"write {_words(wider)}", with_arguments(first, wider), safe=False),
                 unread=unread,
                 total=reading.total,
             )
+
+
+def _wider(node: Node) -> dict[str, str]:
+    """A kernel as large as the stride with the padding that keeps the size of the output, where one number tells each."""
+    layer: Any = node.layer
+    if node.op != "conv" or layer.padding == "same" or set(layer.dilation) != {1}:
+        return {}
+    sizes = [set(layer.kernel), set(layer.stride), set(layer.padding)]
+    if any(len(size) > 1 for size in sizes):
+        return {}
+    kernel, stride, padding = (int(size.pop()) for size in sizes)
+    more = -((kernel - stride) // 2)
+    return {"kernel": str(kernel + 2 * more), "padding": str(padding + more)}
+
+
+def _words(arguments: dict[str, str]) -> str:
+    return " ".join(f"{key}={value}" for key, value in arguments.items())

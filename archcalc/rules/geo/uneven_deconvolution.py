@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.edits import with_arguments
+from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 
 
@@ -30,27 +33,32 @@ class UnevenDeconvolution(Rule):
         Odena, Dumoulin and Olah 2016, Deconvolution and checkerboard artifacts, Distill.
     """
 
+    fixable = "unsafe"
+
     def check(self, model: Model) -> Iterator[Finding]:
         """Every transposed convolution with unequal overlaps along some axis."""
-        for placed in model.layers:
-            node, layer = placed.node, placed.node.layer
-            if node.op != "convtranspose":
-                continue
-            few, many = self._overlap(layer, node.inputs[0])
-            if few == many:
-                continue
+        overlaps = {id(one.node): self._overlap(one.node) for one in model.layers if one.node.op == "convtranspose"}
+        uneven = [placed.node for placed in model.layers if len(set(overlaps.get(id(placed.node), ()))) > 1]
+        for node in uneven:
+            few, many = overlaps[id(node)]
+            even = _even(node)
+            words = " ".join(f"{key}={value}" for key, value in even.items())
             yield self.finding(
-                placed,
+                model.placed(node),
                 f"outputs overlap unevenly: along an axis some sum {many} inputs, others {few}"
                 if few
                 else f"some outputs get no input at all, others {many}: the kernel is smaller than the stride",
                 "use a kernel that is a multiple of the stride, or `upsample` and a convolution",
+                (),
+                mend(model, node, uneven, f"write {words}", with_arguments(node, even), safe=False),
                 few=few,
                 many=many,
             )
 
-    def _overlap(self, layer: Any, x: Any) -> tuple[int, int]:
+    def _overlap(self, node: Node) -> tuple[int, int]:
         """The fewest and the most inputs that an output sums, along the axis where they differ most."""
+        layer: Any = node.layer
+        x = node.inputs[0]
         n = x.rank - 1
         worst = (1, 1)
         sizes = [layer.per_axis(name, n, x) for name in ("kernel", "stride", "dilation")]
@@ -62,3 +70,18 @@ class UnevenDeconvolution(Rule):
                 if max(counts) - min(counts) > worst[1] - worst[0]:
                     worst = min(counts), max(counts)
         return worst
+
+
+def _even(node: Node) -> dict[str, str]:
+    """A kernel that the stride divides with paddings that keep the size of the output, where one number tells each."""
+    layer: Any = node.layer
+    sizes = [set(getattr(layer, name)) for name in ("kernel", "stride", "padding", "output_padding", "dilation")]
+    if any(len(size) > 1 for size in sizes):
+        return {}
+    kernel, stride, padding, extra, dilation = (int(size.pop()) for size in sizes)
+    larger = -(-kernel // stride) * stride
+    grown = larger - kernel + 2 * padding - extra  # what the paddings must take off
+    if dilation > 1 or grown < 0:
+        return {}
+    wanted = {"kernel": str(larger), "padding": str((grown + grown % 2) // 2)}
+    return wanted | ({"output_padding": str(grown % 2)} if extra != grown % 2 else {})

@@ -21,7 +21,7 @@ class UnproductiveLayers(Rule):
         model: example
         input: [3, 32, 32]
         layers:
-          - [conv 64 kernel=7 stride=2 padding=3, relu, maxpool kernel=3 stride=2 padding=1]
+          - [conv 64 kernel=7 stride=2 padding=3, maxpool kernel=3 stride=2 padding=1, relu]
           - {repeat: 6, layers: [conv 64 kernel=3 padding=1, relu]}
           - [conv 128 kernel=3 padding=1, relu]
 
@@ -29,7 +29,7 @@ class UnproductiveLayers(Rule):
         model: example
         input: [3, 128, 128]
         layers:
-          - [conv 64 kernel=7 stride=2 padding=3, relu, maxpool kernel=3 stride=2 padding=1]
+          - [conv 64 kernel=7 stride=2 padding=3, maxpool kernel=3 stride=2 padding=1, relu]
           - {repeat: 6, layers: [conv 64 kernel=3 padding=1, relu]}
           - [conv 128 kernel=3 padding=1, relu]
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from archcalc.network.edges import parts
 from archcalc.network.graph import Node
-from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.base import Finding, Fix, Rule, rule
+from archcalc.rules.edits import without_layer
+from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 
 
 @rule("GRF701", "unused-layer")
 class UnusedLayer(Rule):
-    """A layer whose output reaches no output of the model.
+    """A layer whose output reaches no output of the model, or an input that no layer reads.
 
     It is computed for nothing, and its parameters get no gradient: they stay as they were drawn,
     and data-parallel training stops with an error, because it waits for the gradients. The finding
@@ -40,8 +43,11 @@ class UnusedLayer(Rule):
         torch.nn.parallel.DistributedDataParallel, its argument find_unused_parameters.
     """
 
+    fixable = "safe"
+
     def check(self, model: Model) -> Iterator[Finding]:
-        """The end of every chain of layers that leads nowhere."""
+        """The end of every chain of layers that leads nowhere, and every input without a reader."""
+        yield from self._inputs(model)
         used = model.leading_to(model.graph.outputs.values())
         unused = [placed.node for placed in model.layers if id(placed.node) not in used]
         for node in unused:
@@ -58,9 +64,36 @@ class UnusedLayer(Rule):
                 model.placed(node),
                 f"{what} no output: {lost}",
                 "delete it, use its output, or add it to `output:`",
+                (),
+                self._fix(model, node, unused),
                 layers=len(chain),
                 parameters=count,
             )
+
+    def _inputs(self, model: Model) -> Iterator[Finding]:
+        for name, _ in model.graph.document.inputs:
+            tensor = model.graph.inputs.get(name.text) if name is not None else None
+            if name is not None and tensor is not None and not model.consumers(tensor) and not model.is_output(tensor):
+                yield self.finding(
+                    name,
+                    f"no layer reads the input `{name.text}`: its {int(tensor.elements):,} values have no effect",
+                    "read it with from=, or delete it",
+                    values=int(tensor.elements),
+                )
+
+    def _fix(self, model: Model, node: Node, unused: list[Node]) -> Fix | None:
+        """Without the layer, unless others have its weights or say its name.
+
+        Layers without a name are numbered: without one that has parameters, others are called differently.
+        Without one that draws random numbers, others draw different ones.
+        """
+        said = re.findall(rf"\b{node.name}\b", node.place.source.text) if node.name else []
+        if len(said) > 1:
+            return None
+        counted = not node.name and bool(node.params or node.buffers)
+        draws = node.op in ("dropout", "droppath") or bool(getattr(node.layer, "dropout", 0))
+        edit = without_layer(node, unread=True, final=node is model.graph.nodes[-1])
+        return mend(model, node, unused, "delete it", edit, safe=not (counted or draws))
 
 
 def _chain(model: Model, end: Node, used: set[int]) -> list[Node]:

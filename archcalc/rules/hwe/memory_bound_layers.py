@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
 
-_DTYPES = ("bf16", "fp16", "fp32")
 _SHARE = 0.5
-_NAMED = 3
+# So many sorts of layers are named, if their part is as large as this.
+_NAMED, _SMALLEST = 3, 0.01
 
 
 @rule("HWE804", "memory-bound-layers")
@@ -18,14 +18,14 @@ class MemoryBoundLayers(Rule):
     """A forward pass that would mostly wait for memory, however fast the device computes.
 
     A layer that does few operations for each byte it reads and writes is bound by the memory. The
-    finding compares, for each layer, its FLOPs at the peak rate and its bytes at the peak bandwidth
-    of the data sheet; what takes longer counts. Peak rates are never reached, and compilers join
-    layers, so that it tells where to look and not how long it takes. Larger batches help layers
-    with weights; joining element-wise layers with their neighbours helps the others.
+    finding is about the time that `archcalc predict` gives for a forward pass: the part of it in
+    layers that wait for memory, and which those are. Compilers join layers, so that it tells where
+    to look. Larger batches help layers with weights; joining element-wise layers with their
+    neighbours helps the others.
 
     Example:
         model: example
-        input: [64, 56, 56]
+        input: [64, 224, 224]
         layers: [conv 64 kernel=3 padding=1 bias=false, batchnorm, relu, conv 64 kernel=1, relu]
 
     Use instead:
@@ -42,28 +42,25 @@ class MemoryBoundLayers(Rule):
     on = False
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """At the name of a model that waits for more than half of the time; in the narrowest type the device computes in."""
-        device = model.device
-        dtype = next((one for one in _DTYPES if device and one in device.peaks), None)
-        if device is None or dtype is None:
+        """At the name of a model that waits for more than half of the time; in the type that `predict` takes."""
+        if model.device is None:
             return
-        from archcalc.prediction.model import roofline
-        from archcalc.prediction.operations import operations
+        from archcalc.prediction.estimate import MEMORY  # most runs are about no device
+        from archcalc.prediction.predict import predict
 
-        total = 0.0
-        waiting: Counter[str] = Counter()
-        for one in operations(model.graph, dtype):
-            seconds = roofline(one, device, dtype)
-            total += seconds
-            if seconds > one.runs * one.flops / device.peaks[dtype]:
-                waiting[one.kind] += seconds  # type: ignore[assignment]
-        share = sum(waiting.values()) / total if total else 0
+        found = predict(model.graph, model.device)
+        whole = found.forward
+        share = whole.bounds.get(MEMORY, 0.0) / whole.seconds if whole.seconds else 0.0
         if share > _SHARE:
-            named = ", ".join(f"{kind} {seconds / total:.0%}" for kind, seconds in waiting.most_common(_NAMED))
+            waiting: Counter[str] = Counter()
+            for layer in found.layers:
+                waiting[layer.node.op] += layer.forward.bounds.get(MEMORY, 0.0)  # type: ignore[assignment]
+            parts = [(op, seconds / whole.seconds) for op, seconds in waiting.most_common(_NAMED)]
+            named = ", ".join(f"{op} {part:.0%}" for op, part in parts if part >= _SMALLEST)
             yield self.finding(
                 model.graph.document.model,
-                f"{share:.0%} of the least time on {device.name} in {dtype} is waiting for memory: {named}",
+                f"{share:.0%} of the time predicted on {model.device.name} in {found.dtype} is waiting for memory: {named}",
                 "use larger batches, fewer element-wise layers, or a compiler that joins them",
                 share=share,
-                seconds=total,
+                seconds=whole.seconds,
             )

@@ -7,6 +7,8 @@ from typing import Any
 
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.edits import with_argument
+from archcalc.rules.mending import if_valid, mend
 from archcalc.rules.model import Model
 
 _BYTES = 16  # tensor cores read so many at once
@@ -40,22 +42,27 @@ class UnalignedChannels(Rule):
     severity = "info"
     evidence = "measured"
 
+    fixable = "unsafe"
+
     def check(self, model: Model) -> Iterator[Finding]:
         """Every convolution or linear layer with such a width that another layer reads."""
         if model.device is None or model.device.kind != "gpu":
             return
         step = _BYTES // 2
-        for placed in model.layers:
-            node = placed.node
-            width = _width(node)
-            if width is None or width % step == 0 or model.is_output(node.exit) or not model.consumers(node.exit):
-                continue
+        odd = [placed.node for placed in model.layers if (_width(placed.node) or 0) % step]
+        odd = [node for node in odd if not model.is_output(node.exit) and model.consumers(node.exit)]
+        for node in odd:
+            width, key = _width(node) or 0, "channels" if node.op == "conv" else "features"
             near = -(-width // step) * step
             yield self.finding(
-                placed,
-                f"{width:,} {'channels' if node.op == 'conv' else 'features'} are {near - width} short of "
-                f"{near:,}, a multiple of {step} ({_BYTES} bytes in 16-bit types)",
+                model.placed(node),
+                f"{width:,} {key} are {near - width} short of {near:,}, a multiple of {step} "
+                f"({_BYTES} bytes in 16-bit types)",
                 f"try {near:,}, or {near - step:,}, and time both",
+                (),
+                if_valid(
+                    model, mend(model, node, odd, f"write {near}", with_argument(node, key, str(near)), safe=False)
+                ),
                 width=width,
                 multiple=step,
             )

@@ -7,6 +7,8 @@ from typing import Any
 
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.edits import with_argument
+from archcalc.rules.mending import if_valid, mend
 from archcalc.rules.model import Model
 
 _STEP, _LARGEST = 8, 256
@@ -39,20 +41,39 @@ class UnalignedHeadDim(Rule):
     severity = "info"
     evidence = "measured"
 
+    fixable = "unsafe"
+
     def check(self, model: Model) -> Iterator[Finding]:
         """Every attention with such heads."""
         if model.device is None or model.device.kind != "gpu":
             return
-        for placed in model.layers:
-            size = _head_dim(placed.node)
-            if size is None or (size % _STEP == 0 and size <= _LARGEST):
-                continue
+        odd = [placed.node for placed in model.layers if not _fits(_head_dim(placed.node) or _STEP)]
+        for node in odd:
+            size = _head_dim(node) or 0
             if size > _LARGEST:
                 what, advice = f"more than the {_LARGEST} that fused kernels take", "use more heads"
             else:
                 near = -(-size // _STEP) * _STEP
                 what, advice = f"padded to {near}", f"choose width and heads so that a head has a multiple of {_STEP}"
-            yield self.finding(placed, f"a head has {size} elements: {what}", advice, head_dim=size)
+            heads = _heads(node)
+            edit = with_argument(node, "heads", str(heads)) if heads else None
+            fix = if_valid(model, mend(model, node, odd, f"write {heads} heads", edit, safe=False))
+            message = f"a head has {size} elements: {what}"
+            yield self.finding(model.placed(node), message, advice, (), fix, head_dim=size)
+
+
+def _fits(size: int) -> bool:
+    return size % _STEP == 0 and size <= _LARGEST
+
+
+def _heads(node: Node) -> int | None:
+    """The number of heads nearest to the layer's own with which a head fits, if its width has one."""
+    layer: Any = node.layer
+    if node.op != "attention" or layer.head_dim or layer.kv_heads or layer.relbias is not None:
+        return None
+    width = int(node.inputs[0].shape[-1])
+    fitting = [heads for heads in range(1, width // _STEP + 1) if width % heads == 0 and _fits(width // heads)]
+    return min(fitting, key=lambda heads: abs(heads - int(layer.heads)), default=None)
 
 
 def _head_dim(node: Node) -> int | None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archcalc.rules.base import Finding, Rule, rule
+from archcalc.network.graph import Node
+from archcalc.rules.base import Finding, Fix, Rule, rule
+from archcalc.rules.edits import with_argument
 from archcalc.rules.losses import last_layers
+from archcalc.rules.mending import if_valid, mend
 from archcalc.rules.model import Model
 
-_STEP = 64
+_STEP, _SMALLEST = 64, 1024
 
 
 @rule("HWE802", "unaligned-vocabulary")
@@ -19,7 +22,7 @@ class UnalignedVocabulary(Rule):
     for it is chosen by the divisors of the vocabulary. Published: padding to a multiple of 64 took
     a model from 1.19 to 1.24 steps a second on an RTX 3090; a compiler that padded the same product
     was faster on one device, 2.57 for 2.65 ms, and slower on an RTX 3090. Nothing here was measured
-    by this project: time both. The tokens that are added are never used.
+    by this project: time both. The tokens that are added are never used. Silent below 1,024 tokens.
 
     Example:
         model: example
@@ -45,19 +48,17 @@ class UnalignedVocabulary(Rule):
 
     severity = "info"
     evidence = "measured"
+    fixable = "unsafe"
 
     def check(self, model: Model) -> Iterator[Finding]:
         """Every linear layer at an output that has as many features as an embedding has tokens."""
         if model.device is None or model.device.kind != "gpu":
             return
-        vocabularies = {
-            int(placed.node.params["weight"][0])
-            for placed in model.layers
-            if placed.node.op == "embedding" and "weight" in placed.node.params
-        }
+        tables = [placed.node for placed in model.layers if placed.node.op == "embedding" and not placed.node.tied_to]
+        vocabularies = {int(getattr(table.layer, "vocab", 0)) for table in tables}
         for node in last_layers(model):
             features = int(node.exit.shape[-1])
-            if node.op != "linear" or features not in vocabularies or features % _STEP == 0:
+            if node.op != "linear" or features not in vocabularies or features % _STEP == 0 or features < _SMALLEST:
                 continue
             near = -(-features // _STEP) * _STEP
             more = (near - features) * int(node.inputs[0].shape[-1])
@@ -65,6 +66,21 @@ class UnalignedVocabulary(Rule):
                 model.placed(node),
                 f"a vocabulary of {features:,} is {near - features} short of {near:,}, a multiple of {_STEP}",
                 f"try {near:,} ({more:,} more parameters a table), and time both",
+                (),
+                self._fix(model, node, tables, near),
                 vocabulary=features,
                 multiple=_STEP,
             )
+
+    def _fix(self, model: Model, node: Node, tables: list[Node], near: int) -> Fix | None:
+        """The new size at the output and at every table of that size."""
+        edits = [with_argument(node, "features", str(near))]
+        features = int(node.exit.shape[-1])
+        same = [table for table in tables if getattr(table.layer, "vocab", 0) == features]
+        edits += [with_argument(table, "vocab", str(near)) for table in same]
+        whole = tuple(edit for edit in edits if edit is not None)
+        if len(whole) < len(edits) or any(len(model.alike(one)) > 1 for one in same):
+            return None
+        tied = [placed.node for placed in model.layers if any(owner in same for owner in placed.node.tied.values())]
+        fix = mend(model, node, [node], f"write {near}", whole, safe=False, ties=tied == [node])
+        return if_valid(model, fix)

@@ -7,6 +7,7 @@ from typing import Any
 
 from archcalc.diagnostics import Note
 from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.losses import UNCHANGED
 from archcalc.rules.model import Model
 
 
@@ -38,7 +39,7 @@ class DropoutBeforeBatchnorm(Rule):
             layer: Any = placed.node.layer
             if placed.node.op != "dropout" or not 0 < layer.p < 1:
                 continue
-            norm = next((node for node in model.consumers(placed.node.exit) if node.op == "batchnorm"), None)
+            norm = next((one for one in model.readers(placed.node, UNCHANGED) if one.op == "batchnorm"), None)
             if norm is not None:
                 factor = 1 / (1 - float(layer.p))
                 yield self.finding(

@@ -12,8 +12,7 @@ from archcalc.rules.edits import without_argument, without_layer, written
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 
-_NEVER = r"(dropout|droppath) (p=)?0*\.?0*$"
-_LAYERS = r" layers=(\S+)"
+_ZERO = r"0+(\.0*)?|\.0+"
 
 
 @rule("NRM506", "ineffective-dropout")
@@ -70,8 +69,6 @@ class IneffectiveDropout(Rule):
             return False
         if (recurrent and (layer.layers > 1 or not layer.dropout)) or (not recurrent and layer.p):
             return False
-        text = written(node.place) or ""
         if not recurrent:
-            return bool(re.match(_NEVER, text))
-        stacked = re.search(_LAYERS, text)
-        return bool(text) and (stacked.group(1) if stacked else "1") == "1"
+            return bool(re.fullmatch(_ZERO, written(node, "p") or ""))
+        return written(node, "layers") in ("", "1")

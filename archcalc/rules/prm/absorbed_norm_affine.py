@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.diagnostics import Note
+from archcalc.network.graph import Node
 from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.edits import with_argument
+from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 
 
@@ -39,20 +42,27 @@ class AbsorbedNormAffine(Rule):
 
     severity = "info"
     on = False
+    fixable = "unsafe"
 
     def check(self, model: Model) -> Iterator[Finding]:
         """Every layernorm with a scale that only linear layers with a bias of their own read."""
-        for placed in model.layers:
-            node = placed.node
-            readers = model.readers(node)
-            if node.op != "layernorm" or "weight" not in node.params or model.shares(node) or not readers:
-                continue
-            if all(one.op == "linear" and "bias" in one.params and not model.shares(one) for one in readers):
-                count = sum(int(product(shape)) for shape in node.params.values())
-                yield self.finding(
-                    placed,
-                    f"{count:,} parameters of `{node.op}` could be part of the `linear` after it",
-                    "write affine=false, if training does not need them",
-                    (Note("read here", readers[0].place),),
-                    parameters=count,
-                )
+        absorbed = [placed.node for placed in model.layers if _absorbed(model, placed.node)]
+        for node in absorbed:
+            count = sum(int(product(shape)) for shape in node.params.values())
+            yield self.finding(
+                model.placed(node),
+                f"{count:,} parameters of `{node.op}` could be part of the `linear` after it",
+                "write affine=false, if training does not need them",
+                (Note("read here", model.readers(node)[0].place),),
+                mend(model, node, absorbed, "write affine=false", with_argument(node, "affine", "false"), safe=False),
+                parameters=count,
+            )
+
+
+def _absorbed(model: Model, node: Node) -> bool:
+    if node.op != "layernorm" or "weight" not in node.params or model.shares(node):
+        return False
+    readers = model.readers(node)
+    return bool(readers) and all(
+        one.op == "linear" and "bias" in one.params and not model.shares(one) for one in readers
+    )

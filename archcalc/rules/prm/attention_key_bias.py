@@ -56,6 +56,7 @@ class AttentionKeyBias(Rule):
                 "bias=qvo leaves them out; the parameters are then named as separate projections",
                 (),
                 mend(model, node, idle, "write bias=qvo", edit, safe=False),
+                also=map(model.placed, nodes),
                 parameters=count,
             )
 

@@ -11,17 +11,19 @@ from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import with_argument
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model, normalises_channels
+from archcalc.rules.shifts import norm_after, shiftless
 
 _WITH_BIAS = ("conv", "convtranspose", "linear")
 
 
 @rule("PRM301", "bias-before-norm")
 class BiasBeforeNorm(Rule):
-    """A bias that the next layer's normalisation takes off again.
+    """A bias that a normalisation behind it takes off again.
 
     batchnorm and instancenorm subtract each channel's mean, and with it any constant added to the
     channel: the bias has no effect and no gradient. It costs memory, optimizer state and time.
-    groupnorm cancels it only with one channel a group; layernorm does not.
+    groupnorm cancels it only with one channel a group; layernorm does not. Pooling, sums and
+    concatenation on the way to the norms pass the constant on; an activation does not.
 
     Example:
         model: example
@@ -40,10 +42,15 @@ class BiasBeforeNorm(Rule):
     fixable = "safe"
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """Every biased layer whose readers all normalise its channels."""
-        cancelled = [placed.node for placed in model.layers if self._cancelled(model, placed.node)]
+        """Every biased layer whose output all that read it normalise by channels."""
+        norms = any(normalises_channels(placed.node) for placed in model.layers)
+        biased = [placed.node for placed in model.layers if self._biased(model, placed.node)] if norms else []
+        free = shiftless(model) if biased else set()
+        cancelled = [node for node in biased if id(node) in free]
         for nodes in model.together(cancelled):
-            node, norm = nodes[0], model.readers(nodes[0])[0]
+            node, norm = nodes[0], norm_after(model, nodes[0])
+            if norm is None:
+                continue
             count = sum(model.stored(one) * int(product(one.params["bias"])) for one in nodes)
             layers = sum(model.stored(one) for one in nodes)
             yield self.finding(
@@ -53,11 +60,10 @@ class BiasBeforeNorm(Rule):
                 "write bias=false",
                 (Note("normalised here", norm.place),),
                 mend(model, node, cancelled, "write bias=false", with_argument(node, "bias", "false")),
+                also=map(model.placed, nodes),
                 parameters=count,
             )
 
-    def _cancelled(self, model: Model, node: Node) -> bool:
-        if node.op not in _WITH_BIAS or "bias" not in node.params or model.shares(node):
-            return False
-        readers = model.readers(node)
-        return bool(readers) and all(normalises_channels(reader) for reader in readers)
+    def _biased(self, model: Model, node: Node) -> bool:
+        biased = node.op in _WITH_BIAS and "bias" in node.params and not model.shares(node)
+        return biased and bool(model.readers(node))

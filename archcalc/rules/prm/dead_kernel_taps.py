@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+from archcalc.network.graph import Node
 from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.edits import with_arguments
+from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 from archcalc.rules.windows import fixed, space
 
@@ -31,23 +35,46 @@ class DeadKernelTaps(Rule):
         Chen et al. 2017, arXiv:1706.05587, section 3.3 (large dilations degenerate to 1×1).
     """
 
+    fixable = "unsafe"
+
     def check(self, model: Model) -> Iterator[Finding]:
         """Every convolution with such taps, whose weights no other layer uses."""
-        for placed in model.layers:
-            node = placed.node
-            found = model.windows(node) if node.op == "conv" else None
-            if found is None or model.shares(node) or not fixed(node.inputs[0]):
-                continue
-            taps = product(window.kernel for window in found)
-            dead = taps - product(window.kernel - window.dead_taps() for window in found)
-            if dead:
-                weights = int(product(node.params["weight"][:2])) * dead
-                yield self.finding(
-                    placed,
-                    f"{dead} of the {taps} taps of the kernel never meet the {space(node.inputs[0])} input: "
-                    f"{weights:,} dead weights",
-                    "use a smaller kernel or dilation, or a larger image",
-                    dead=dead,
-                    taps=taps,
-                    parameters=weights,
-                )
+        some = [placed.node for placed in model.layers if _dead(model, placed.node)]
+        for node in some:
+            taps, dead = product(window.kernel for window in model.windows(node) or []), _dead(model, node)
+            weights = int(product(node.params["weight"][:2])) * dead
+            smaller = _smaller(model, node)
+            words = " ".join(f"{key}={value}" for key, value in smaller.items())
+            yield self.finding(
+                model.placed(node),
+                f"{dead} of the {taps} taps of the kernel never meet the {space(node.inputs[0])} input: "
+                f"{weights:,} dead weights",
+                "use a smaller kernel or dilation, or a larger image",
+                (),
+                mend(model, node, some, f"write {words}", with_arguments(node, smaller), safe=False),
+                dead=dead,
+                taps=taps,
+                parameters=weights,
+            )
+
+
+def _dead(model: Model, node: Node) -> int:
+    """How many taps of a convolution lie on padding alone."""
+    found = model.windows(node) if node.op == "conv" else None
+    if found is None or model.shares(node) or not fixed(node.inputs[0]):
+        return 0
+    return product(w.kernel for w in found) - product(w.kernel - w.dead_taps() for w in found)
+
+
+def _smaller(model: Model, node: Node) -> dict[str, str]:
+    """The kernel and padding of the taps that are left, where they are the middle ones and one number tells each."""
+    layer: Any = node.layer
+    found = model.windows(node) or []
+    outer = {(w.kernel, w.dead_taps(), w.padding - w.dilation * (w.dead_taps() // 2)) for w in found}
+    middle = all(w.live_taps() == (w.dead_taps() // 2, w.kernel - w.dead_taps() // 2) for w in found)
+    if len(outer) > 1 or not middle:
+        return {}
+    kernel, dead, padding = outer.pop()
+    if layer.padding == "same":
+        return {"kernel": str(kernel - dead)}
+    return {"kernel": str(kernel - dead), "padding": str(padding)} if padding >= 0 else {}

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from archcalc.layers.tensor import CHANNELS_FIRST, Tensor
+from archcalc.network.graph import Node
 from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
 from archcalc.rules.windows import space
+
+_VIEWS = ("flatten", "reshape", "rearrange")
 
 
 @rule("PRM307", "dominant-layer")
@@ -42,13 +46,8 @@ class DominantLayer(Rule):
             own = model.costs.own(node).params
             if node.op != "linear" or 2 * own <= total or node.copies > 1:
                 continue
-            before = model.producer(node.inputs[0])
-            while before is not None and before.op == "dropout":
-                before = model.producer(before.inputs[0])
-            if before is None or before.op != "flatten":
-                continue
-            image = before.inputs[0]
-            if image.rank > 1 and product(image.shape[1:]) > 1:
+            image = _flattened(model, node)
+            if image is not None:
                 yield self.finding(
                     placed,
                     f"this layer holds {own:,} of the {total:,} parameters ({own / total:.1%}): "
@@ -57,3 +56,16 @@ class DominantLayer(Rule):
                     parameters=own,
                     total=total,
                 )
+
+
+def _flattened(model: Model, node: Node) -> Tensor | None:
+    """The image that a layer reads as one vector, if it does."""
+    before = model.producer(node.inputs[0])
+    while before is not None and before.layer is not None and before.inputs and before.exit.rank == 1:
+        x = before.inputs[0]
+        if before.op in _VIEWS and x.rank > 1 and x.layout == CHANNELS_FIRST:
+            return x if product(x.shape[1:]) > 1 else None
+        if not before.layer.elementwise and before.op not in ("dropout", "batchnorm", "layernorm"):
+            return None
+        before = model.producer(x)
+    return None

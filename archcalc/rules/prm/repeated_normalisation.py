@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.diagnostics import Note
+from archcalc.network.graph import Node
 from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.edits import with_argument
+from archcalc.rules.mending import mend
 from archcalc.rules.model import Model, normalises_channels
 
 
@@ -32,20 +35,26 @@ class RepeatedNormalisation(Rule):
         Ioffe and Szegedy 2015, arXiv:1502.03167, algorithm 1.
     """
 
+    fixable = "unsafe"
+
     def check(self, model: Model) -> Iterator[Finding]:
         """Every norm with a scale for each channel that only another norm of channels reads."""
-        for placed in model.layers:
-            node = placed.node
-            readers = model.readers(node)
-            if node.op not in ("batchnorm", "instancenorm", "groupnorm") or "weight" not in node.params:
-                continue
-            if not readers or model.shares(node) or not all(normalises_channels(reader) for reader in readers):
-                continue
+        repeated = [placed.node for placed in model.layers if _repeated(model, placed.node)]
+        for node in repeated:
             count = sum(int(product(shape)) for shape in node.params.values())
+            again = model.readers(node, ("identity",))[0]
             yield self.finding(
-                placed,
-                f"{count} parameters of `{node.op}` are cancelled by the `{readers[0].op}` after it",
+                model.placed(node),
+                f"{count:,} parameters of `{node.op}` are cancelled by the `{again.op}` after it",
                 "delete one of the two, or write affine=false",
-                (Note("normalised again here", readers[0].place),),
+                (Note("normalised again here", again.place),),
+                mend(model, node, repeated, "write affine=false", with_argument(node, "affine", "false"), safe=False),
                 parameters=count,
             )
+
+
+def _repeated(model: Model, node: Node) -> bool:
+    if node.op not in ("batchnorm", "instancenorm", "groupnorm") or "weight" not in node.params or model.shares(node):
+        return False
+    readers = model.readers(node, ("identity",))
+    return bool(readers) and all(normalises_channels(reader) for reader in readers)

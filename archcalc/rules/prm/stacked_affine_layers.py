@@ -11,14 +11,17 @@ from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
 
+_BETWEEN = ("identity", "dropout")
+
 
 @rule("PRM305", "stacked-affine-layers")
 class StackedAffineLayers(Rule):
     """Two linear maps with nothing between them: one of them could do the same.
 
     A product of two matrices is a matrix. Without an activation between them the second layer adds
-    weights and work but no function that one layer alone could not have. Silent where the width
-    between them is smaller than at both ends: such a bottleneck saves parameters.
+    weights and work but no function that one layer alone could not have; dropout between them is
+    none at inference. Silent where the width between them is smaller than at both ends: such a
+    bottleneck saves parameters.
 
     Example:
         model: example
@@ -35,16 +38,29 @@ class StackedAffineLayers(Rule):
     """
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """Every pair of linear layers, or of a convolution and a 1×1 convolution."""
+        """Every pair of linear layers, or of convolutions of which one is 1×1, and every stack of equal linear layers."""
+        for node, copies in _stacks(model.graph.nodes):
+            own = sum(int(product(shape)) for shape in node.params.values())
+            if node in model.consumers(node.exit) and not model.shares(node):
+                yield self.finding(
+                    model.placed(node),
+                    f"{copies} `linear` without an activation between them are one linear map: "
+                    f"{copies * own:,} parameters where {own:,} do the same",
+                    "put an activation between them, or write one layer",
+                    parameters=copies * own,
+                    merged=own,
+                )
         for placed in model.layers:
             node = placed.node
-            after = model.only_consumer(node)
+            if node.op not in ("linear", "conv"):
+                continue
+            after = model.only_consumer(node, _BETWEEN)
             if after is None or model.shares(node) or model.shares(after):
                 continue
             merged = _merged(node, after)
-            if merged is None:
-                continue
             both = sum(int(product(shape)) for one in (node, after) for shape in one.params.values())
+            if merged is None or merged > both:
+                continue
             yield self.finding(
                 model.placed(after),
                 f"`{node.op}` and `{after.op}` without an activation between them are one linear map: "
@@ -56,24 +72,38 @@ class StackedAffineLayers(Rule):
             )
 
 
+def _stacks(nodes: list[Node], copies: int = 1) -> Iterator[tuple[Node, int]]:
+    """Linear layers of which each copy reads the one before it, and how many there are in a row."""
+    for node in nodes:
+        row = (copies if len(nodes) == 1 else 1) * node.copies
+        if node.layer is None or node.children:
+            yield from _stacks(node.children, row if node.layer is None and not node.unfolded else 1)
+        elif node.op == "linear" and row > 1:
+            yield node, row
+
+
 def _merged(first: Node, second: Node) -> int | None:
-    """The parameters of the one layer that can be whatever the two can, if it exists and is no larger."""
+    """The parameters of the one layer that can be whatever the two can, if there is one."""
     a: Any = first.layer
     b: Any = second.layer
-    if first.op != second.op or first.op not in ("linear", "conv") or first.copies > 1 or second.copies > 1:
+    if first.op != second.op or first.copies > 1 or second.copies > 1:
         return None
-    x, inner, out = first.inputs[0], first.params["weight"][0], second.params["weight"][0]
-    if first.op == "linear":
-        seen = int(x.shape[-1])
-    elif a.groups != 1 or b.groups != 1 or not _pointwise(second):
+    inner, out = int(first.params["weight"][0]), int(second.params["weight"][0])
+    seen, reached, taps = int(product(first.params["weight"][1:])), out, 1
+    if first.op == "conv":
+        if a.groups != 1 or b.groups != 1:
+            return None
+        if not _pointwise(second):
+            # a bias before a border of zeros is none of the one layer's
+            if not _pointwise(first) or (a.bias and (b.padding == "same" or any(b.padding))):
+                return None
+            taps = int(product(second.params["weight"][2:]))
+            reached = out * taps
+    if inner < min(seen, reached):
         return None
-    else:
-        seen = int(product(first.params["weight"][1:]))
-    if inner < min(seen, out):
-        return None
-    return int(seen * out + (out if a.bias or b.bias else 0))
+    return seen * out * taps + (out if a.bias or b.bias else 0)
 
 
 def _pointwise(node: Node) -> bool:
     layer: Any = node.layer
-    return set(layer.kernel) == {1} and set(layer.stride) == {1} and layer.padding in ("same", (0,), (0, 0), (0, 0, 0))
+    return set(layer.kernel) == {1} and set(layer.stride) == {1} and (layer.padding == "same" or not any(layer.padding))

@@ -9,7 +9,7 @@ from archcalc.network.graph import Node
 from archcalc.quantity import product
 from archcalc.rules.base import Finding, Fix, Rule, rule
 from archcalc.rules.edits import with_argument
-from archcalc.rules.losses import last_layers
+from archcalc.rules.losses import UNCHANGED, last_layers
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 
@@ -49,7 +49,7 @@ class UntiedEmbeddings(Rule):
     def check(self, model: Model) -> Iterator[Finding]:
         """Every linear layer at an output whose weights have the shape of an embedding's."""
         tables = [placed.node for placed in model.layers if placed.node.op == "embedding"]
-        for node in last_layers(model):
+        for node in last_layers(model, (*UNCHANGED, "softmax", "logsoftmax", "dropout", "scale")):
             shape = node.params.get("weight")
             if node.op != "linear" or shape is None or model.shares(node):
                 continue

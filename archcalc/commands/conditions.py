@@ -1,0 +1,35 @@
+"""The options that say how networks are run, of the commands that ask for memory or time at many settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from archcalc.devices import find
+from archcalc.memory.plan import WIDTHS
+from archcalc.prediction.predict import OPTIMIZERS
+from archcalc.sweep.measures import Conditions
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option("--dtype", type=click.Choice(tuple(WIDTHS)), help="Type of weights and activations.  [default: the device's, or fp32]"),
+    click.option("--optimizer", type=click.Choice(OPTIMIZERS), default="adam", show_default=True, help="Optimizer of a training step."),
+    click.option("--device", metavar="NAME|FILE", help="What it runs on, as h100: for time and step_time."),
+)  # fmt: skip
+
+
+def options(command: _F) -> _F:
+    """`--dtype`, `--optimizer` and `--device`, in this order."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def conditions(dtype: str | None, optimizer: str, device: str | None) -> Conditions:
+    """What they say. Raises `RequestError` for an unknown device, or a type it does not compute in."""
+    given = Conditions(dtype, optimizer, find(device) if device else None)
+    _ = given.type
+    return given

@@ -1,0 +1,186 @@
+"""`archcalc sweep SPEC --set width=256..2048:256`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+
+import click
+
+from archcalc.commands import conditions as run
+from archcalc.commands import options
+from archcalc.diagnostics import RequestError
+from archcalc.sweep.axis import Axis, parse_axes, parse_batches
+from archcalc.sweep.evaluate import Outcome, check_names, evaluate
+from archcalc.sweep.grid import Point, grid, parse_part, read_grid, shard, size
+from archcalc.sweep.measures import USUAL, Measure, measures
+from archcalc.sweep.results import Results, sides
+from archcalc.terminal import show, wants_color, write
+
+FORMATS = ("text", "json", "jsonl", "csv", "markdown")
+_MOST = 1_000_000
+_USUAL_ROWS = 60
+# From this many points on a run takes long enough for a progress bar.
+_MANY = 2000
+
+
+@click.command(name="sweep")
+@click.argument("specs", nargs=-1, metavar="[SPEC...]")
+@click.option("--set", "set", metavar="NAME=VALUES", multiple=True,
+              help="Values of an hparam or dim: 6,12,24 or 256..2048:256 or 1..64:*2; several give all combinations.")  # fmt: skip
+@click.option("--batch", default="1", show_default=True, metavar="VALUES", help="Batch sizes, written alike.")
+@click.option("--show", type=options.Names(), metavar="NAMES",
+              help=f"What is computed: {','.join(USUAL)} by default; also flops, other_flops, depth, memory, "
+              "inference_memory, and with a device time, step_time.")  # fmt: skip
+@click.option("--plot", metavar="X,Y", help="Draw two of what is set or shown, and mark the Pareto front: less of a cost, "
+              "more of anything else; -NAME or +NAME says otherwise.")  # fmt: skip
+@click.option("--front", is_flag=True, help="Only what is on the Pareto front of --plot.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write the drawing as SVG, PNG or PDF.")
+@run.options
+@click.option("--sort", metavar="NAME", help="Rows in order of this measure, the least first.")
+@click.option("-n", "--number", type=click.IntRange(0), help="Only so many rows, 0 for all.  [default: 60 for people]")
+@click.option(
+    "--grid", metavar="FILE", help="Read the points from FILE or -, one JSON object a line, as --list writes them."
+)
+@click.option("--list", "list_", is_flag=True, help="Write the points of the grid, one a line, and compute nothing.")
+@click.option("--shard", metavar="I/N", help="Only part I of N of the grid, for a scheduler to split it.")
+@click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; default: as many as pay.")
+@click.option(
+    "--format", "format", type=click.Choice(FORMATS), default="text", show_default=True, help="Form of the output."
+)
+@options.color
+@options.help
+@options.guarded
+def command(
+    specs: tuple[str, ...],
+    set: tuple[str, ...],
+    batch: str,
+    show: tuple[str, ...] | None,
+    plot: str | None,
+    front: bool,
+    output: str | None,
+    dtype: str | None,
+    optimizer: str,
+    device: str | None,
+    sort: str | None,
+    number: int | None,
+    grid: str | None,
+    list_: bool,
+    shard: str | None,
+    jobs: int,
+    format: str,
+    color: str,
+) -> int:
+    """Compute a network at every combination of values.
+
+    What is not possible stays in the table, with the reason. Exit status 1: no combination is possible.
+    """
+    conditions = run.conditions(dtype, optimizer, device)
+    points = _points(specs, set, batch, grid, shard)
+    if list_:
+        for point in points:
+            write(point.line + "\n")
+        return 0
+    names = list(dict.fromkeys(name for point in points for name, _ in point.settings))
+    drawn = sides(plot, names, conditions) if plot else None
+    if (front or output) and drawn is None:
+        raise RequestError(f"{'--front' if front else '-o'} needs --plot, as --plot macs,params")
+    if output:
+        from archcalc.reports.sweep import figure
+
+        figure.check(output)
+    extra = [side.measure.name for side in drawn or () if side.measure] + ([sort] if sort else [])
+    wanted = measures([*(show or USUAL), *extra], conditions)
+    outcomes = _progress(evaluate(points, wanted, conditions, jobs), len(points))
+    if format == "jsonl":
+        return _stream(outcomes, wanted)
+    results = Results(list(outcomes), wanted, conditions, drawn)
+    rows = _rows(results, front, sort)
+    most = _USUAL_ROWS if number is None and format == "text" else number
+    cut = max(0, len(rows) - most) if most else 0
+    if output:
+        figure.draw(results, output)
+    _print(results, rows[: len(rows) - cut], cut, format, color)
+    return 0 if any(one.is_valid for one in results.outcomes) or not points else 1
+
+
+def _points(
+    specs: Sequence[str], set: Sequence[str], batch: str, path: str | None, part: str | None
+) -> Sequence[Point]:
+    """The points that are asked for, with their names known to exist where they come from options."""
+    axes = parse_axes(set)
+    points: Sequence[Point]
+    if path is not None:
+        if axes or len(specs) > 1:
+            raise RequestError("--grid brings its own settings: leave out --set, and name one spec at most")
+        points = read_grid(_lines(path), path, specs[0] if specs else None)
+        if not points:
+            raise RequestError(f"{path}: there is no point in it")
+    else:
+        if not specs:
+            raise RequestError("name a spec, or a file of points with --grid")
+        batches = parse_batches(batch)
+        if (count := size(specs, axes, batches)) > _MOST:
+            raise RequestError(f"{count:,} combinations are more than {_MOST:,}: take larger steps, or fewer names")
+        check_names(list(grid(specs, [Axis(axis.name, axis.values[:1]) for axis in axes], batches[:1])))
+        points = list(grid(specs, axes, batches))
+    return shard(points, *parse_part(part)) if part else points
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        with click.open_file(path, encoding="utf-8") as file:
+            return list(file)
+    except OSError as error:
+        raise RequestError(f"cannot read {path!r}: {(error.strerror or str(error)).lower()}") from None
+    except UnicodeDecodeError:
+        raise RequestError(f"{path}: not text: save the file as UTF-8") from None
+
+
+def _progress(outcomes: Iterator[Outcome], total: int) -> Iterator[Outcome]:
+    """The outcomes, with a bar on stderr when there are many and a person watches."""
+    if total < _MANY or not sys.stderr.isatty():
+        yield from outcomes
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(outcomes, "computing", total=total, console=Console(stderr=True), transient=True)
+
+
+def _stream(outcomes: Iterator[Outcome], wanted: Sequence[Measure]) -> int:
+    """Each point as soon as it is computed."""
+    from archcalc.reports.sweep import machine
+
+    found = []
+    for one in outcomes:
+        write(machine.line(one, wanted))
+        found.append(one.is_valid)
+    return 0 if any(found) or not found else 1
+
+
+def _rows(results: Results, front: bool, sort: str | None) -> list[int]:
+    """Which outcomes are shown, in order."""
+    rows = [index for index in range(len(results.outcomes)) if results.front[index] or not front]
+    if sort:
+        infinite = float("inf")
+        rows.sort(key=lambda index: results.outcomes[index].values.get(sort, infinite))
+    return rows
+
+
+def _print(results: Results, rows: list[int], cut: int, format: str, color: str) -> None:
+    if format != "text":
+        from archcalc.reports.sweep import machine
+
+        forms = {"json": machine.dumps, "csv": machine.csv, "markdown": machine.markdown}
+        write(forms[format](results, rows))
+        return
+    from archcalc.reports.sweep import text
+
+    rule = sys.stdout.isatty() or wants_color(color, sys.stdout)
+    if results.drawn is not None:
+        from archcalc.reports.sweep.plot import Scatter
+
+        show(Scatter(results), color)
+        write("\n")
+    show(text.table(results, rows, cut, rule), color)

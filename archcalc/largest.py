@@ -1,0 +1,118 @@
+"""The largest size that keeps within a limit: by trying, not by a formula.
+
+What is measured grows with the size, so doubling finds a bound and halving the exact place. Not every
+size is possible: images may have to be multiples of a patch, widths of the heads. Sizes are tried as
+far apart as is allowed, and what stops them is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+# No one means a larger size; what still fits here does not depend on it.
+_MOST = 2**40
+# Where another possible size is looked for: every distance up to a point, then common ones.
+_DISTANCES = (*range(1, 65), 96, 112, 128, 192, 224, 256, 384, 512)
+
+
+@dataclass(frozen=True)
+class Largest:
+    """What the search found.
+
+    Attributes:
+        value: the largest size that fits; 0 where not even the smallest does.
+        next: the size after it that does not fit, or that is not possible.
+        stopped_by: why it is not possible; empty where the limit is what stops.
+        unbounded: whether no size was found that does not fit.
+    """
+
+    value: int
+    next: int
+    stopped_by: str = ""
+    unbounded: bool = False
+
+
+def largest(start: int, measure: Callable[[int], float | str], most: float) -> Largest:
+    """The largest size from 1 whose measure is at most `most`.
+
+    Args:
+        start: a size that is possible.
+        measure: a number that grows with the size, or why there is no such size. Asked once for each size.
+    """
+    return _Search(start, measure, most).run()
+
+
+class _Search:
+    def __init__(self, start: int, measure: Callable[[int], float | str], most: float) -> None:
+        self.start, self.measure, self.most = start, measure, most
+        self.known: dict[int, float | str] = {}
+
+    def run(self) -> Largest:
+        near = [self._possible(self.start + 1, 1), self._possible(self.start - 1, -1)]
+        step = min((abs(size - self.start) for size in near if size is not None), default=1)
+        low, high = self._rise(step) if self._fits(self.start) else (self._sink(step), self.start)
+        if high > _MOST:
+            return Largest(low, high, unbounded=True)
+        after = self._possible(low + 1, 1)
+        if after is None:
+            return Largest(low, low + 1, str(self._measured(low + 1)))
+        return Largest(low, after)
+
+    def _rise(self, step: int) -> tuple[int, int]:
+        """From a start that fits: the largest size that fits, and one that does not."""
+        finest = step
+        while True:
+            low, high = self.start, self.start + step
+            while self._fits(high) and high <= _MOST:
+                low, high = high, high + 2 * (high - self.start)
+            low, high = self._halve(low, high, step) if high <= _MOST else (low, high)
+            beyond = None if self._is_possible(high) else self._possible(high + 1, 1)
+            if beyond is None or not self._fits(beyond):
+                break
+            step = beyond - self.start  # further up, sizes are possible only so far apart
+        if step > finest:
+            low = next((size for size in range(high - 1, low, -1) if self._fits(size)), low)
+        return low, high
+
+    def _sink(self, step: int) -> int:
+        """From a start that does not fit: the largest size below it that does; 0 for none."""
+        high: int | None = self.start
+        while high is not None:
+            low, _ = self._halve((high - 1) % step + 1 - step, high, step, below=True)
+            high = self._possible(low, -1)
+            if high is not None and self._fits(high):
+                return high
+        return 0
+
+    def _halve(self, low: int, high: int, step: int, below: bool = False) -> tuple[int, int]:
+        """Bring `low`, which fits, and `high`, which does not, `step` together.
+
+        With `below`, sizes that are not possible count as fitting: they are taken to be too small.
+        """
+        while high - low > step:
+            middle = low + (high - low) // step // 2 * step
+            if self._fits(middle) or (below and not self._is_possible(middle)):
+                low = middle
+            else:
+                high = middle
+        return low, high
+
+    def _measured(self, size: int) -> float | str:
+        if size not in self.known:
+            self.known[size] = self.measure(size)
+        return self.known[size]
+
+    def _is_possible(self, size: int) -> bool:
+        return not isinstance(self._measured(size), str)
+
+    def _fits(self, size: int) -> bool:
+        if size < 1:
+            return False
+        found = self._measured(size)
+        return not isinstance(found, str) and found <= self.most
+
+    def _possible(self, size: int, direction: int) -> int | None:
+        """The possible size nearest to `size`, itself included, in one direction."""
+        near = (size + direction * (distance - 1) for distance in _DISTANCES)
+        return next((other for other in near if other >= 1 and self._is_possible(other)), None)

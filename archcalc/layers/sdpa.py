@@ -1,0 +1,107 @@
+"""Attention without projections."""
+
+from __future__ import annotations
+
+from archcalc.layers.arguments import Flag, Number, Reference, arg
+from archcalc.layers.base import Layer, ShapeError, layer
+from archcalc.layers.code import Code, expression
+from archcalc.layers.saved import Saved, Saving
+from archcalc.layers.scores import SCORE, eager_scores, fused_scores, visible_scores
+from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST, Shape, Tensor
+from archcalc.quantity import plain, product
+
+
+@layer("sdpa", family="attention", aliases=("scaled_dot_product_attention", "scaleddotproductattention"))
+class SDPA(Layer):
+    """softmax(q kᵀ · scale) v without projections, over the last two axes.
+
+    q [*, queries, d], k [*, keys, d], v [*, keys, e] -> [*, queries, e]; leading axes are heads,
+    windows, ... Source: torch.nn.functional.scaled_dot_product_attention.
+    """
+
+    takes_input = False
+    sees_everything = True
+
+    q: Tensor = arg(Reference, "queries")
+    k: Tensor = arg(Reference, "keys")
+    v: Tensor = arg(Reference, "values")
+    causal: bool = arg(Flag, "a position sees none after it", default=False, aliases=("is_causal",))
+    scale: float | None = arg(Number, "factor of the scores; default: 1/√d", default=None)
+
+    @property
+    def sees_ahead(self) -> bool:  # type: ignore[override]
+        """Unless it is causal."""
+        return not self.causal
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` where the three do not fit together."""
+        for name in ("q", "k", "v"):
+            tensor = self.numbers(name)
+            if tensor.rank < 2:
+                raise ShapeError(
+                    "SHP101", f"`{name}` is a sequence of vectors [..., positions, features], not {tensor}", name
+                )
+            if tensor.shape[:-2] != self.q.shape[:-2]:
+                raise ShapeError("SHP107", f"the leading axes of `{name}` {tensor} are not those of `q` {self.q}", name)
+            if tensor.layout == CHANNELS_FIRST:
+                raise ShapeError(
+                    "SHP102",
+                    f"`{name}` is a sequence of vectors [..., positions, features], but {tensor} is channels first",
+                    name,
+                    "add `rearrange 'c ... -> (...) c'` after it",
+                )
+            tensor.layout = FEATURES_LAST
+        if self.k.shape[-1] != self.q.shape[-1]:
+            raise ShapeError(
+                "SHP107",
+                f"`q` has {self.q.shape[-1]} features, `k` has {self.k.shape[-1]}",
+                "k",
+                "project one to the other's features",
+            )
+        if self.v.shape[-2] != self.k.shape[-2]:
+            raise ShapeError("SHP107", f"`k` has {self.k.shape[-2]} positions, `v` has {self.v.shape[-2]}", "v")
+        return Tensor((*self.q.shape[:-1], self.v.shape[-1]), FEATURES_LAST)
+
+    def macs(self, y: Tensor, *inputs: Tensor) -> int:
+        """Scores over d features, weighted sums of e features, all pairs counted."""
+        return product(self.q.shape[:-1]) * self.k.shape[-2] * (self.q.shape[-1] + self.v.shape[-1])
+
+    def masked_macs(self, y: Tensor, *inputs: Tensor) -> int:
+        """Scores and weighted values of the pairs that the mask hides."""
+        queries, keys = self.q.shape[-2], self.k.shape[-2]
+        hidden = queries * keys - visible_scores(queries, keys, self.causal, None)
+        return product(self.q.shape[:-2]) * hidden * (self.q.shape[-1] + self.v.shape[-1])
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """Scaling and softmax of every score."""
+        return SCORE * product(self.q.shape[:-1]) * self.k.shape[-2]
+
+    def backward_macs(self, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
+        """Two products for the queries' and keys' gradients, two for the values' and the weights'."""
+        q, k, v = needs
+        pairs = product(self.q.shape[:-1]) * self.k.shape[-2]
+        return pairs * (self.q.shape[-1] * (q + k) + self.v.shape[-1] * (v + (q or k)))
+
+    def kept(self, y: Tensor, *inputs: Tensor) -> dict[str, Shape]:
+        """Keys and values, once where they are one tensor."""
+        return {"keys": self.k.shape} | ({"values": self.v.shape} if self.v is not self.k else {})
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """Queries, keys and values, and what the scores' kernel keeps."""
+        q, k = self.q, self.k
+        queries = how.batch * plain(product(q.shape[:-1]))
+        fused = how.attention == "flash" or (
+            how.attention is None and q.rank == 3 and (how.gpu or q.shape[-1] == self.v.shape[-1])
+        )
+        if fused:
+            return Saved((0, 1, 2), True, fused_scores(queries))
+        extra = eager_scores(how, queries * plain(k.shape[-2]))
+        copies = (q.elements if how.needs[1] else 0) + (k.elements if how.needs[0] else 0)
+        extra["scaled queries and keys"] = how.batch * plain(copies) * how.width
+        return Saved((2,) if how.needs[0] or how.needs[1] else (), extra=extra)
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        plain = ", is_causal=True" if self.causal else ""
+        plain += ", scale={scale}" if self.scale is not None else ""
+        return expression("F.scaled_dot_product_attention({0}, {1}, {2}" + plain + ")", scale=self.scale)

@@ -1,0 +1,86 @@
+"""Predictions of several networks or for several devices, one row each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Group, RenderableType
+
+from archcalc.prediction.answer import Answer
+from archcalc.prediction.estimate import BASES, CALIBRATED
+from archcalc.reports import markdown as markdown_tables
+from archcalc.reports import numbers
+from archcalc.reports.columns import DIM, Column, Columns
+from archcalc.reports.prediction.text import known, rate, sentence, setting, span
+from archcalc.reports.text import Parts
+
+_COLUMNS = (
+    Column("model", right=False),
+    Column("device", right=False, rank=1),
+    Column("dtype", right=False, rank=9),
+    Column("time"),
+    Column("expected", right=False, rank=4),
+    Column("prompt", rank=6),
+    Column("a token", rank=7),
+    Column("samples/s", rank=5),
+    Column("tokens/s", rank=2),
+    Column("waits for", right=False, rank=8),
+    Column("known from", right=False, rank=7),
+    Column("memory", rank=6),
+    Column("fits", right=False, rank=3),
+)
+
+
+def table(answers: Sequence[Answer], rule: bool) -> RenderableType:
+    """The time of each with its range, how much goes through in a second, and whether it fits."""
+    rows = [(cells(answer), None) for answer in answers]
+    return Group(Columns(_COLUMNS, rows, rule), *([] if rule else [""]), Parts(common(answers), DIM), *_known(answers))
+
+
+def cells(answer: Answer) -> list[str]:
+    """One row."""
+    one, total, decoding = answer.prediction, answer.total, answer.decoding
+    return [
+        one.graph.model,
+        one.device.name,
+        one.dtype,
+        numbers.seconds(total.seconds),
+        span(total),
+        numbers.seconds(one.total.seconds) if decoding else "",
+        numbers.seconds(decoding.step.seconds) if decoding else "",
+        "" if decoding else rate(one.samples_per_second),
+        rate(answer.tokens_per_second) if answer.tokens_per_second else "",
+        total.bound,
+        total.basis,
+        numbers.size(answer.memory.shown) if answer.memory else "",
+        ("yes" if answer.memory.fits else "no") if answer.memory else "",
+    ]
+
+
+def common(answers: Sequence[Answer]) -> list[str]:
+    """What all rows have in common, the types apart."""
+    found = [list(setting(answer))[:-1] for answer in answers]
+    return [fact for fact in found[0] if all(fact in one for one in found)]
+
+
+def _known(answers: Sequence[Answer]) -> Iterator[RenderableType]:
+    """Where the times are from: what is calibrated for each device, the rest for all."""
+    for basis in BASES:
+        using = [answer for answer in answers if answer.total.share(basis)]
+        said = {}
+        for answer in using:
+            device = answer.prediction.device
+            said[f" on {device.name}" if basis == CALIBRATED else ""] = known(basis, answer.prediction)
+        for where, words in said.items():
+            yield sentence(f"{basis}{where}: {words}")
+
+
+def markdown(answers: Sequence[Answer]) -> str:
+    """The table for a pull request; columns without anything are left out."""
+    rows = [cells(answer) for answer in answers]
+    used = [index for index in range(len(_COLUMNS)) if any(row[index] for row in rows)]
+    return markdown_tables.table(
+        [_COLUMNS[index].header for index in used],
+        "".join("r" if _COLUMNS[index].right else "l" for index in used),
+        [[markdown_tables.escape(row[index]) for index in used] for row in rows],
+    )

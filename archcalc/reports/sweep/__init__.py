@@ -1,0 +1,1 @@
+"""Reports of `archcalc sweep` and `archcalc fit`: one file per form."""

@@ -1,0 +1,91 @@
+"""Two sides of a sweep as a picture, SVG, PNG or PDF, drawn by matplotlib."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archcalc.diagnostics import RequestError
+from archcalc.reports.sweep import words
+from archcalc.reports.sweep.plot import Scale, coordinates
+from archcalc.sweep.results import Results
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+KINDS = (".svg", ".png", ".pdf")
+# Tell apart in grey and for the colour-blind.
+_POINT, _FRONT = "#72b7b2", "#b2396b"
+# How far apart, as a share of the width, points of the front are that have their settings beside them.
+_APART = 0.09
+
+
+def check(path: str) -> None:
+    """Raises `RequestError` when no picture can be written under this name."""
+    if Path(path).suffix.lower() not in KINDS:
+        raise RequestError(f"-o {path}: a picture ends in {', '.join(KINDS[:-1])} or {KINDS[-1]}")
+    if find_spec("matplotlib") is None:
+        raise RequestError("-o needs matplotlib to draw: pip install 'archcalc[plot]'")
+
+
+def draw(results: Results, path: str) -> None:
+    """Write the picture; the same sweep gives the same bytes.
+
+    Raises:
+        RequestError: there is nothing to draw, or the file cannot be written.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter
+
+    assert results.drawn is not None
+    points = coordinates(results)
+    matplotlib.rcParams.update({"svg.hashsalt": "archcalc", "svg.fonttype": "none", "font.family": "sans-serif"})
+    figure = Figure(figsize=(7.6, 5.0), layout="constrained")
+    axes = figure.add_subplot()
+    rest = [point for point in points if not point[2]]
+    front = sorted(point for point in points if point[2])
+    axes.scatter([x for x, _, _ in rest], [y for _, y, _ in rest], s=14, color=_POINT, label="configurations")
+    axes.plot([x for x, _, _ in front], [y for _, y, _ in front], "o-", ms=5, lw=1, color=_FRONT, label="Pareto front")
+    scales = [Scale(side, [point[index] for point in points]) for index, side in enumerate(results.drawn)]
+    for scale, axis, set_scale, set_label in (
+        (scales[0], axes.xaxis, axes.set_xscale, axes.set_xlabel),
+        (scales[1], axes.yaxis, axes.set_yscale, axes.set_ylabel),
+    ):
+        if scale.is_log:
+            set_scale("log")
+        unit = scale.side.unit
+        axis.set_major_formatter(FuncFormatter(lambda value, _, unit=unit: words.shown(value, unit)))
+        set_label(scale.name)
+    _annotate(results, scales[0], axes)
+    facts = ", ".join((words.count(results), *words.conditions(results)))
+    axes.set_title(f"{words.title(results)}\n{facts}", loc="left", fontsize=10)
+    axes.grid(alpha=0.25, which="both")
+    axes.legend(frameon=False)
+    try:
+        figure.savefig(path, dpi=150, metadata={"Date": None} if path.lower().endswith("svg") else None)
+    except OSError as error:
+        raise RequestError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def _annotate(results: Results, scale: Scale, axes: Axes) -> None:
+    """Write beside points of the front what they are, as far as there is room."""
+    assert results.drawn is not None
+    x, y = results.drawn
+    marked = {x.of(one): one for one, on_front in zip(results.outcomes, results.front) if on_front}
+    last = -1.0
+    for value in sorted(value for value in marked if value is not None):
+        place = scale.place(value)
+        if place - last < _APART:
+            continue
+        last, is_left = place, place < 0.5
+        axes.annotate(
+            results.label(marked[value]),
+            (value, y.of(marked[value])),
+            textcoords="offset points",
+            xytext=(7, -10) if is_left else (-7, 5),
+            ha="left" if is_left else "right",
+            fontsize=7,
+            color=_FRONT,
+        )

@@ -1,0 +1,83 @@
+"""What the reports of a sweep have in common: headers, values as people read them, and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archcalc.reports import numbers
+from archcalc.sweep.measures import BYTES, SECONDS, Measure
+from archcalc.sweep.results import Results, Side
+
+_HEADERS = {"params": "params", "macs": "MACs", "flops": "FLOPs", "other_flops": "element-wise"}
+# So many places of refusals are listed; machines get them all.
+_PLACES = 5
+
+
+def header(measure: Measure) -> str:
+    """What stands over a column of it."""
+    return _HEADERS.get(measure.name, measure.name.replace("_", " "))
+
+
+def shown(value: float, unit: str) -> str:
+    """A value with about four digits and its unit."""
+    if unit == SECONDS:
+        return numbers.seconds(value)
+    if unit == BYTES:
+        return numbers.size(int(value)) or "0 B"
+    return numbers.short(int(value)) if value == int(value) else f"{value:g}"
+
+
+def conditions(results: Results) -> list[str]:
+    """How the networks are run, as far as what is shown depends on it."""
+    given = results.conditions
+    facts = [f"batch {results.batches[0]}"] if len(results.batches) == 1 else []
+    if any(measure.unit != "count" for measure in results.measures):
+        facts.append(given.type)
+    if any(measure.name in ("memory", "step_time") for measure in results.measures):
+        facts.append(given.optimizer)
+    if given.device is not None:
+        facts.append(f"on {given.device.title}")
+    return facts
+
+
+def title(results: Results) -> str:
+    """The model, or how many there are."""
+    models = len(results.models)
+    return results.models[0] if models == 1 else f"{models} models" if models else "nothing to compute"
+
+
+def count(results: Results) -> str:
+    """`24 configurations, 3 of them not possible`."""
+    total, refused = len(results.outcomes), len(results.refused)
+    text = f"{total:,} configuration{'s' if total != 1 else ''}"
+    return text + (f", {refused:,} of them not possible" if refused else "")
+
+
+def front(sides: tuple[Side, Side]) -> str:
+    """What being on the Pareto front means."""
+    (x, y) = sides
+    return f"● on the Pareto front: none has {_better(y)} {y.name} without {_worse(x)} {x.name}"
+
+
+def _better(side: Side) -> str:
+    return "less" if side.less else "more"
+
+
+def _worse(side: Side) -> str:
+    return "more" if side.less else "less"
+
+
+def refusals(results: Results) -> Iterator[str]:
+    """Why there is no network at some points: a sentence for each place in a spec, the first few."""
+    places: dict[str, list[int]] = {}
+    for index, one in enumerate(results.outcomes):
+        if not one.is_valid:
+            places.setdefault(one.place or one.reason, []).append(index)
+    for found in list(places.values())[:_PLACES]:
+        first = results.outcomes[found[0]]
+        more = f" and {len(found) - 1:,} more" if len(found) > 1 else ""
+        place = f", at {first.place}" if first.place and not first.place.startswith("--set") else ""
+        label = results.label(first)
+        yield f"not possible: {label}{more}: {first.reason}{place}" if label else f"not possible: {first.reason}{place}"
+    if len(places) > _PLACES:
+        yield f"not possible: {len(places) - _PLACES} more reasons; --format csv has them all"

@@ -1,0 +1,72 @@
+"""Where a constant added to each channel has no effect, because all that read it take it off again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST, Tensor
+from archcalc.network.graph import Node
+from archcalc.rules.model import Model, normalises_channels
+
+# What gives on a constant of a channel as a constant of a channel, whatever its arguments.
+_PASSING = ("identity", "scale", "layerscale", "linear", "flatten", "maxpool", "upsample", "channelshuffle",
+            "adaptiveavgpool", "adaptivemaxpool")  # fmt: skip
+_SUMS = ("add", "sub", "residual")
+
+
+def shiftless(model: Model) -> set[int]:
+    """The ids of the layers whose output may be shifted, each channel by a number of its own, and nothing changes.
+
+    All start as such, and those are taken out that something reads which notices. Copies of a
+    `repeat`, which read one another, are then right from the last to the first.
+    """
+    found = {id(placed.node) for placed in model.layers}
+    changed = True
+    while changed:
+        changed = False
+        for placed in reversed(model.layers):
+            node = placed.node
+            if id(node) in found and not _unnoticed(model, node, found):
+                found.discard(id(node))
+                changed = True
+    return found
+
+
+def norm_after(model: Model, node: Node) -> Node | None:
+    """The first norm that takes off what is added to the output of `node`."""
+    seen, pending = {id(node)}, [node]
+    for one in pending:
+        for reader in model.readers(one):
+            if normalises_channels(reader):
+                return reader
+            if id(reader) not in seen:
+                seen.add(id(reader))
+                pending.append(reader)
+    return None
+
+
+def _unnoticed(model: Model, node: Node, found: set[int]) -> bool:
+    readers = model.readers(node)
+    return bool(readers) and all(
+        normalises_channels(reader) or (id(reader) in found and _passes(reader, node.exit)) for reader in readers
+    )
+
+
+def _passes(node: Node, tensor: Tensor) -> bool:
+    """Whether a constant of each channel of `tensor` comes out of `node` as one of each channel."""
+    layer: Any = node.layer
+    y = node.exit
+    if node.op in _PASSING:
+        return node.op != "flatten" or y.rank == 1
+    if node.op in _SUMS:
+        axis = tensor.feature_axis
+        return (tensor.layout, tensor.rank, tensor.shape[axis]) == (y.layout, y.rank, y.shape[axis])
+    if node.op == "concat":
+        return layer.axis is None or tensor.axis(layer.axis) == tensor.feature_axis
+    if node.op == "avgpool":
+        return all(padding == 0 for _, _, padding, _ in layer.axes(node.inputs[0]))
+    if node.op == "conv":
+        return layer.padding != "same" and not any(layer.padding)
+    if node.op == "transpose":
+        return y.rank == 2 and (tensor.layout, y.layout) == (FEATURES_LAST, CHANNELS_FIRST)
+    return False

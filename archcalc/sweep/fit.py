@@ -1,0 +1,156 @@
+"""The largest value of one name with which a network keeps within limits, and which limit stops it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+from itertools import pairwise
+
+from archcalc.diagnostics import RequestError, suggest
+from archcalc.largest import largest
+from archcalc.memory.sizes import BATCH
+from archcalc.network.load import Graph
+from archcalc.sweep.axis import batch_size
+from archcalc.sweep.evaluate import Outcome, check_names, evaluate, network_at, outcome
+from archcalc.sweep.grid import Point
+from archcalc.sweep.measures import Conditions, Measure
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The answer.
+
+    Attributes:
+        model, name: what was varied.
+        limits: the most of each measure, by its name.
+        best: the network at the largest value that fits; None where none was found.
+        beyond: the network at the next value, which is over a limit or does not exist; None where all fit.
+        falling: measures that were seen to fall while the value grew: more may fit further up.
+        tried: how many networks were computed.
+    """
+
+    model: str
+    name: str
+    limits: Mapping[str, float]
+    best: Outcome | None
+    beyond: Outcome | None
+    falling: tuple[str, ...]
+    tried: int
+
+    def value_of(self, one: Outcome) -> str:
+        """The varied value of an outcome."""
+        return str(one.point.batch) if self.name == BATCH else dict(one.point.settings)[self.name]
+
+    @property
+    def binding(self) -> list[str]:
+        """The measures whose limits the next value breaks."""
+        return _over(self.beyond, self.limits) if self.beyond is not None else []
+
+
+def fit(
+    point: Point,
+    name: str,
+    limits: Mapping[Measure, float],
+    conditions: Conditions,
+    values: Iterable[str] | None = None,
+    jobs: int = 0,
+) -> Fit:
+    """Find the largest value of `name`, a whole-number hparam or dim or `batch`, that keeps within `limits`.
+
+    Args:
+        point: the network otherwise.
+        limits: the most that each measure may be.
+        values: what is tried; by default every whole number for which it pays, up and down from the spec's own.
+
+    Raises:
+        RequestError: there is no such name, or it is no number.
+        SpecError: the network does not exist as it stands, so there is nowhere to start.
+    """
+    most = {measure.name: limit for measure, limit in limits.items()}
+    known: dict[Decimal, Outcome] = {}
+    if values is None:
+        graph = network_at(point)
+        found = _searched(point, name, _start(graph, name), list(limits), most, conditions, known)
+    else:
+        graph = None
+        found = _listed(point, name, values, list(limits), conditions, known, most, jobs)
+    best, beyond = found
+    ordered = [known[value] for value in sorted(known) if known[value].is_valid]
+    falling = tuple(
+        measure for measure in most if any(a.values[measure] > b.values[measure] for a, b in pairwise(ordered))
+    )
+    model = graph.model if graph else next(iter(known.values())).model
+    return Fit(model, name, most, best, beyond, falling if values is None else (), len(known))
+
+
+def _searched(
+    point: Point,
+    name: str,
+    start: int,
+    wanted: list[Measure],
+    most: Mapping[str, float],
+    conditions: Conditions,
+    known: dict[Decimal, Outcome],
+) -> tuple[Outcome | None, Outcome | None]:
+    names = [measure.name for measure in wanted]
+
+    def measure(value: int) -> float | str:
+        one = known[Decimal(value)] = outcome(_at(point, name, str(value)), names, conditions)
+        return max(one.values[name] - most[name] for name in names) if one.is_valid else one.reason
+
+    found = largest(start, measure, 0)
+    best = known[Decimal(found.value)] if found.value else None
+    return best, None if found.unbounded else known[Decimal(found.next)]
+
+
+def _listed(
+    point: Point,
+    name: str,
+    values: Iterable[str],
+    wanted: list[Measure],
+    conditions: Conditions,
+    known: dict[Decimal, Outcome],
+    most: Mapping[str, float],
+    jobs: int,
+) -> tuple[Outcome | None, Outcome | None]:
+    numbers = sorted({_number(value, name): value for value in values}.items())
+    points = [_at(point, name, value) for _, value in numbers]
+    check_names(points[:1])
+    known.update(zip((number for number, _ in numbers), evaluate(points, wanted, conditions, jobs)))
+    best = next((one for _, one in sorted(known.items(), reverse=True) if one.is_valid and not _over(one, most)), None)
+    above = [one for one in known.values() if best is None or points.index(one.point) > points.index(best.point)]
+    return best, next((one for one in above if one.is_valid), above[0] if above else None)
+
+
+def _over(one: Outcome, limits: Mapping[str, float]) -> list[str]:
+    return [name for name, limit in limits.items() if one.is_valid and one.values[name] > limit]
+
+
+def _at(point: Point, name: str, value: str) -> Point:
+    if name == BATCH:
+        return replace(point, batch=batch_size(value))
+    return replace(point, settings=(*((key, old) for key, old in point.settings if key != name), (name, value)))
+
+
+def _number(value: str, name: str) -> Decimal:
+    try:
+        return Decimal(value)
+    except InvalidOperation:
+        raise RequestError(f"--vary {name}: `{value}` is no number, so none is the largest") from None
+
+
+def _start(graph: Graph, name: str) -> int:
+    """The value that the network has now."""
+    if name == BATCH:
+        return graph.batch
+    values = graph.settings.values
+    if name not in values:
+        known = [BATCH, *values]
+        near = suggest(name, known)
+        hint = f"did you mean `{near}`?" if near else f"there are {', '.join(known)}"
+        raise RequestError(f"{graph.path}: neither the batch nor an hparam or dim is named `{name}`: {hint}")
+    value = values[name]
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise RequestError(f"`{name}` is no whole number from 1: say what to try, as --vary {name}=0.5..4:0.5")
+    return int(value)

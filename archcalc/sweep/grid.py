@@ -1,0 +1,94 @@
+"""The points of a grid: every combination of values, or those that a file lists, one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from typing import Any
+
+from archcalc.diagnostics import RequestError
+from archcalc.sweep.axis import Axis
+
+_KEYS = ("spec", "set", "batch")
+_FORM = '{"spec": "net.yaml", "set": {"width": 128}, "batch": 8}'
+
+
+@dataclass(frozen=True)
+class Point:
+    """A network to be computed: its spec, as `net.yaml@large`, and what `--set` and `--batch` would be given."""
+
+    spec: str
+    settings: tuple[tuple[str, str], ...]
+    batch: int = 1
+
+    @property
+    def line(self) -> str:
+        """The point as a line of a grid file."""
+        return json.dumps({"spec": self.spec, "set": dict(self.settings), "batch": self.batch}, ensure_ascii=False)
+
+
+def grid(specs: Sequence[str], axes: Sequence[Axis], batches: Sequence[int]) -> Iterator[Point]:
+    """All combinations; the last axis changes fastest, the batch before all axes."""
+    names = [axis.name for axis in axes]
+    for spec, batch in product(specs, batches):
+        for values in product(*(axis.values for axis in axes)):
+            yield Point(spec, tuple(zip(names, values)), batch)
+
+
+def size(specs: Sequence[str], axes: Sequence[Axis], batches: Sequence[int]) -> int:
+    """How many points `grid` gives."""
+    return len(specs) * len(batches) * prod(len(axis.values) for axis in axes)
+
+
+def read_grid(lines: Iterable[str], path: str, spec: str | None) -> list[Point]:
+    """The points in a grid file, whose lines may leave out what is as usual.
+
+    Args:
+        path: what the file is called in messages.
+        spec: of lines that name none.
+
+    Raises:
+        RequestError: a line that is no point.
+    """
+    return [_point(line, f"{path}:{number}", spec) for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def _point(line: str, place: str, spec: str | None) -> Point:
+    try:
+        entry: Any = json.loads(line)
+    except (ValueError, RecursionError):
+        raise RequestError(f"{place}: not JSON: a line is a point, as {_FORM}") from None
+    if not isinstance(entry, dict) or not set(entry) <= set(_KEYS):
+        raise RequestError(f"{place}: a point has the keys {', '.join(_KEYS)}, as {_FORM}")
+    named = entry.get("spec", spec)
+    if not isinstance(named, str):
+        raise RequestError(f"{place}: no spec: name one on the command line, or in the line, as {_FORM}")
+    batch, settings = entry.get("batch", 1), entry.get("set", {})
+    if isinstance(batch, bool) or not isinstance(batch, int) or not 1 <= batch < 2**40:
+        raise RequestError(f"{place}: the batch is a whole number from 1, not {batch!r}")
+    if not isinstance(settings, dict) or not all(isinstance(one, (str, int, float)) for one in settings.values()):
+        raise RequestError(f"{place}: `set` has a number or a word for each name, as {_FORM}")
+    return Point(named, tuple((name, _text(value)) for name, value in settings.items()), batch)
+
+
+def _text(value: Any) -> str:
+    """A value as `--set` is given it."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def parse_part(text: str) -> tuple[int, int]:
+    """`3/8` as the third of eight parts. Raises `RequestError`."""
+    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text, re.ASCII)
+    part, parts = map(int, match.groups()) if match else (0, 0)
+    if not 1 <= part <= parts:
+        raise RequestError(f"--shard takes I/N with I from 1 to N, as 3/8, not {text!r}")
+    return part, parts
+
+
+def shard(points: Sequence[Point], part: int, parts: int) -> Sequence[Point]:
+    """Every `parts`-th point, from the `part`-th on (from 1): alike in work, unlike a stretch of the grid."""
+    return points[part - 1 :: parts]

@@ -1,0 +1,128 @@
+"""What a sweep found, as reports need it: the points, what varies among them, and the Pareto front of two sides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from archcalc.diagnostics import RequestError, suggest
+from archcalc.memory.sizes import BATCH
+from archcalc.sweep.evaluate import Outcome
+from archcalc.sweep.front import pareto
+from archcalc.sweep.measures import COUNT, MEASURES, Conditions, Measure, measures
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two things that are weighed against each other.
+
+    Attributes:
+        name: a measure, a name that was set, or `batch`.
+        measure: the measure, or None for a name.
+        less: whether less of it is better.
+    """
+
+    name: str
+    measure: Measure | None
+    less: bool
+
+    @property
+    def unit(self) -> str:
+        """The unit of its values."""
+        return self.measure.unit if self.measure else COUNT
+
+    def of(self, one: Outcome) -> float | None:
+        """Its value at a point; None where there is no network, or the value is no number."""
+        if not one.is_valid:
+            return None
+        if self.measure is not None:
+            return one.values[self.measure.name]
+        try:
+            return one.point.batch if self.name == BATCH else float(dict(one.point.settings).get(self.name, ""))
+        except ValueError:
+            return None
+
+
+def sides(text: str, names: Sequence[str], conditions: Conditions) -> tuple[Side, Side]:
+    """`macs,params`: what is drawn across and upwards. `-` before a name means less is better, `+` more.
+
+    Without a sign less of a cost is better and more of anything else.
+
+    Args:
+        names: those that are set, which come before measures of the same name.
+
+    Raises:
+        RequestError: these are not two names that are known here.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 2 or not all(part.lstrip("+-") for part in parts):
+        raise RequestError(f"--plot takes two names, as --plot macs,params, not {text!r}")
+    first, second = (_side(part, [*names, BATCH], conditions) for part in parts)
+    return first, second
+
+
+def _side(text: str, names: Sequence[str], conditions: Conditions) -> Side:
+    name = text.lstrip("+-")
+    if name not in names and name not in MEASURES:
+        near = suggest(name, [*names, *MEASURES])
+        raise RequestError(
+            f"--plot: nothing is called `{name}`: "
+            + (f"did you mean `{near}`?" if near else f"there are {', '.join([*names, *MEASURES])}")
+        )
+    measure = None if name in names else measures([name], conditions)[0]
+    less = text.startswith("-") or (not text.startswith("+") and measure is not None and measure.is_cost)
+    return Side(name, measure, less)
+
+
+@dataclass(frozen=True)
+class Results:
+    """A sweep that is done.
+
+    Attributes:
+        outcomes: of every point, in order.
+        measures: what was computed and is shown.
+        conditions: how the networks are run.
+        drawn: what is weighed against each other, if anything.
+    """
+
+    outcomes: Sequence[Outcome]
+    measures: Sequence[Measure]
+    conditions: Conditions
+    drawn: tuple[Side, Side] | None = None
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The names that are set at some point, in order."""
+        return list(dict.fromkeys(name for one in self.outcomes for name, _ in one.point.settings))
+
+    @cached_property
+    def models(self) -> list[str]:
+        """The models, each once."""
+        return list(dict.fromkeys(one.model or one.point.spec for one in self.outcomes))
+
+    @cached_property
+    def batches(self) -> list[int]:
+        """The batch sizes, each once."""
+        return list(dict.fromkeys(one.point.batch for one in self.outcomes))
+
+    @cached_property
+    def front(self) -> list[bool]:
+        """For every outcome whether it is on the Pareto front of what is drawn."""
+        if self.drawn is None:
+            return [False] * len(self.outcomes)
+        x, y = self.drawn
+        pairs = [(x.of(one), y.of(one)) for one in self.outcomes]
+        points = [(a, b) if a is not None and b is not None else None for a, b in pairs]
+        return pareto(points, (x.less, y.less))
+
+    @property
+    def refused(self) -> list[Outcome]:
+        """The points where there is no network."""
+        return [one for one in self.outcomes if not one.is_valid]
+
+    def label(self, one: Outcome) -> str:
+        """What tells a point from the others: `width=128 depth=6`."""
+        parts = [one.model or one.point.spec] if len(self.models) > 1 else []
+        parts += [f"batch={one.point.batch}"] if len(self.batches) > 1 else []
+        return " ".join([*parts, *(f"{name}={value}" for name, value in one.point.settings)])

@@ -1,0 +1,43 @@
+"""Work over many pieces, on several processes where that pays; the results and their order are the same."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from multiprocessing.pool import Pool
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+def each(function: Callable[[_T], _R], pieces: Sequence[_T], processes: int, chunk: int = 8) -> Iterator[_R]:
+    """`function` of every piece, in their order; `function` and `pieces` can be pickled.
+
+    Processes start with this call and not with the first result.
+    """
+    if processes <= 1:
+        return map(function, pieces)
+    import multiprocessing  # one piece need not pay for it
+    import signal
+
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
+    # started here and not with the first result: the caller may show progress from a thread, which a fork loses
+    pool = context.Pool(processes, signal.signal, (signal.SIGINT, signal.SIG_IGN))
+    return _collected(pool, function, pieces, chunk)
+
+
+def _collected(pool: Pool, function: Callable[[_T], _R], pieces: Sequence[_T], chunk: int) -> Iterator[_R]:
+    with pool:
+        yield from pool.imap(function, pieces, chunksize=chunk)
+
+
+def processes(pieces: int, worth: int, jobs: int = 0) -> int:
+    """How many processes to use: `jobs`, or with 0 as many cores as there are, each for at least `worth` pieces."""
+    if jobs:
+        return min(jobs, pieces)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, pieces // worth)

@@ -1,0 +1,121 @@
+"""A point of a sweep is what the other commands say of the same network."""
+
+from __future__ import annotations
+
+import pytest
+
+from archcalc.cost import Costs
+from archcalc.devices import find
+from archcalc.diagnostics import RequestError, SpecError
+from archcalc.memory.plan import Plan
+from archcalc.memory.simulation import simulate
+from archcalc.network.load import load_graph
+from archcalc.network.paths import depth
+from archcalc.prediction.predict import predict
+from archcalc.sweep.axis import Axis, parse_axis
+from archcalc.sweep.evaluate import check_names, evaluate
+from archcalc.sweep.grid import Point, grid
+from archcalc.sweep.measures import MEASURES, Conditions, measures
+from archcalc.sweep.results import Results, sides
+from tests.conftest import ROOT
+
+VIT = str(ROOT / "specs" / "vit.yaml")
+CPU = Conditions()
+
+
+def test_every_measure_is_that_of_the_other_commands():
+    h100 = find("h100")
+    conditions = Conditions("bf16", "sgd", h100)
+    points = list(grid([VIT + "@s16"], [Axis("depth", ("2", "3"))], [1, 4]))
+    for one in evaluate(points, measures(MEASURES, conditions), conditions):
+        graph = load_graph(one.point.spec, dict(one.point.settings), one.point.batch)
+        totals = Costs(graph, dtype="bf16").totals
+        assert one.values == {
+            "params": totals.params,
+            "macs": totals.macs,
+            "flops": totals.flops,
+            "other_flops": totals.other_flops,
+            "activations": totals.activation_bytes,
+            "depth": depth(graph),
+            "memory": simulate(graph, Plan(True, "bf16", "sgd", gpu=True)).peak,
+            "inference_memory": simulate(graph, Plan(False, "bf16", "sgd", gpu=True)).peak,
+            "time": predict(graph, h100, "bf16").total.seconds,
+            "step_time": predict(graph, h100, "bf16", "train", "sgd").total.seconds,
+        }
+
+
+def test_the_type_is_the_devices():
+    assert Conditions().type == "fp32"
+    assert Conditions(device=find("h100")).type == "fp16"
+    with pytest.raises(RequestError, match="bf16"):
+        _ = Conditions("bf16", device=find("v100")).type
+
+
+def test_what_is_not_possible_has_its_reason_and_place():
+    axes = [parse_axis("width=380..388:4"), parse_axis("heads=6,9,0")]
+    found = list(evaluate(list(grid([VIT], axes, [1])), measures(["params"], CPU), CPU))
+    valid = [one.is_valid for one in found]
+    assert valid == [False, False, False, True, False, False, False, False, False]
+    assert "6 heads" in found[0].reason or "380" in found[0].reason
+    assert found[0].place.startswith(VIT + ":")
+    assert not found[0].values
+    assert found[2].reason
+
+
+@pytest.mark.parametrize("name", ["wdith", "speed"])
+def test_names_are_looked_up_before_the_work(name):
+    with pytest.raises(RequestError, match="no hparam or dim"):
+        check_names([Point(VIT, ((name, "1"),))])
+
+
+def test_specs_are_read_before_the_work(tmp_path):
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("model: m\ninput: [3]\nlayers: [linaer 3]\n")
+    with pytest.raises(SpecError, match="linaer"):
+        check_names([Point(str(broken), ())])
+    with pytest.raises(RequestError, match="missing"):
+        check_names([Point(str(tmp_path / "missing.yaml"), ())])
+    with pytest.raises(RequestError, match="no variant"):
+        check_names([Point(VIT + "@huge", ())])
+
+
+def test_a_file_of_points_may_name_what_is_not_there():
+    points = [Point(VIT + "@huge", ()), Point("missing.yaml", ()), Point(VIT, (("a", "1"),)), Point(VIT + "@ti16", ())]
+    found = list(evaluate(points, measures(["params"], CPU), CPU))
+    assert [one.is_valid for one in found] == [False, False, False, True]
+    assert all(one.reason for one in found[:3])
+
+
+def test_processes_give_the_same():
+    points = list(grid([VIT], [parse_axis("width=180..240:4"), parse_axis("depth=1..4")], [1]))
+    wanted = measures(["params", "macs", "memory"], CPU)
+    assert list(evaluate(points, wanted, CPU, 1)) == list(evaluate(points, wanted, CPU, 3))
+
+
+def test_measures_that_are_not_known():
+    with pytest.raises(RequestError, match="did you mean `params`"):
+        measures(["parms"], CPU)
+    with pytest.raises(RequestError, match="--device"):
+        measures(["time"], CPU)
+
+
+def test_sides():
+    x, y = sides("macs,params", ["width"], CPU)
+    assert (x.less, y.less) == (True, False)
+    x, y = sides("+macs,-width", ["width"], CPU)
+    assert (x.less, y.less, y.measure) == (False, True, None)
+    # a name that is set comes before the measure of that name
+    assert sides("depth,macs", ["depth"], CPU)[0].measure is None
+    assert sides("depth,macs", [], CPU)[0].measure is MEASURES["depth"]
+    for wrong in ("macs", "macs,params,depth", "macs,", "macs,parms", "-,macs"):
+        with pytest.raises(RequestError, match="--plot"):
+            sides(wrong, ["width"], CPU)
+
+
+def test_the_front_leaves_out_what_is_not_possible():
+    points = list(grid([VIT], [parse_axis("width=192,190,384"), parse_axis("heads=3,6")], [1]))
+    results = Results(
+        list(evaluate(points, measures(["params", "macs"], CPU), CPU)), [], CPU, sides("macs,params", [], CPU)
+    )
+    assert results.front == [True, True, False, False, True, True]
+    assert len(results.refused) == 2
