@@ -54,10 +54,17 @@ def _summary(graph: Graph) -> str:
     lines = [
         f"{graph.model}: {several}{inputs}, {totals.params:,} parameters, {totals.macs // graph.batch:,} MACs.",
         "",
-        f"    Written by archcalc from {os.path.basename(graph.path)}.",
+        f"    Written by archcalc from {_origin(graph)}.",
         "    ",
     ]
     return "\n".join(lines).replace("\\", "/").replace('"""', '"')
+
+
+def _origin(graph: Graph) -> str:
+    """The spec's file, with what was chosen in it."""
+    variant = f"@{graph.variant}" if graph.variant else ""
+    chosen = ", ".join(f"{name}={value}" for name, value in graph.given.items())
+    return f"{os.path.basename(graph.path)}{variant}" + (f" with {chosen}" if chosen else "")
 
 
 def _library() -> dict[str, str]:

@@ -13,6 +13,8 @@ import pytest
 import torch
 
 from archcalc.api import Network
+from archcalc.diagnostics import Source
+from archcalc.network.load import build_graph
 from archcalc.pytorch.instance import example_inputs, instantiate
 from archcalc.pytorch.source import module_source
 from tests.pytorch.specs import CASES, SMALL, load, path, run
@@ -90,11 +92,45 @@ class Net(nn.Module):
     )
 
 
-def test_a_block_is_one_class() -> None:
+@pytest.mark.parametrize("case", ["resnet152", "vgg19", "vgg16@bn", "googlenet", "siamese", "swin", "unet"])
+def test_a_block_is_one_class(case: str) -> None:
+    described = re.findall(r'"""The block `(\w+)`', module_source(load(case)))
+    assert described
+    assert sorted(described) == sorted(set(described))
+
+
+def test_arguments_and_their_defaults_are_those_of_the_spec() -> None:
     source = module_source(load("resnet152"))
-    assert re.findall(r"^class (\w+)", source, re.M).count("Bottleneck") == 1
-    assert "def __init__(self, in_channels, width, stride)" in source
-    assert "for _ in range(copies)" in source
+    assert "def __init__(self, in_channels, width, blocks, stride=2)" in source
+    assert "self.layer1 = BottleneckStage(64, 64, blocks=3, stride=1)" in source
+    assert "self.layer2 = BottleneckStage(256, 128, blocks=8)" in source
+    assert "*(Bottleneck(4 * width, width) for _ in range(blocks - 1))" in source
+
+
+def test_a_first_copy_of_its_own_does_not_unroll_the_loop() -> None:
+    source = module_source(load("vgg19"))
+    assert source.count("RepeatLayer(in_channels, channels),") == 1
+    assert "*(RepeatLayer(channels, channels) for _ in range(convs - 1))," in source
+    text = "{model: m, input: [3], layers: [{repeat: 1000, layers: [linear 4, relu]}, linear 5 repeat=1000]}"
+    assert len(module_source(build_graph(Source("m.yaml", text))).splitlines()) < 50
+
+
+def test_a_tower_called_twice_is_made_once() -> None:
+    source = module_source(load("siamese"))
+    assert "a = self.a(left)\n        b = self.a(right)\n" in source
+    assert "tie_weights" not in source
+
+
+def test_variables_are_named_as_in_the_spec() -> None:
+    source = module_source(load("t5"))
+    assert "x = layer(x, before, memory)" in source
+    assert "def forward(self, x, before, memory):" in source
+    assert "return torch.cat([x, self.new_channels(x)], dim=1)" in module_source(load("densenet121"))
+    assert "_, rnn_state = self.rnn(x)" in module_source(load("many-to-one"))
+
+
+def test_says_what_was_chosen() -> None:
+    assert "Written by archcalc from gpt2.yaml@medium with seq=16." in module_source(load("gpt2@medium", seq="16"))
 
 
 def test_is_deterministic() -> None:
