@@ -170,10 +170,12 @@ class Forward:
         self.tuples.discard(name)
 
     def report(self, segment: str, output: Tensor) -> None:
-        """A call of the probe, where one is wanted."""
+        """A call of the probe, where one is wanted; a state that is read goes through it with the output."""
         if self.probe:
             name = self.variables.where[id(output)]
-            self.lines.append(f'{name} = probe(self, "{segment}", {name})')
+            state = self.variables.where.get(id(output.outputs)) if output.state else None
+            names = f"{name}, {state}" if state else name
+            self.lines.append(f'{names} = probe(self, "{segment}", {f"({names})" if state else name})')
 
     def start_loop(self, index: int, node: Node, entry: Item | None, others: Sequence[Item]) -> str:
         """The variable that goes through the copies of `node`, from `entry` on; the `others` stay as they are."""
