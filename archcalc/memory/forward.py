@@ -92,8 +92,7 @@ class Forward:
         for index, step in enumerate(steps):
             before = set(self.env)
             self._run(step, batch, first)
-            for key in self._produced(step):
-                made[key] = index
+            made.update(dict.fromkeys(self._produced(step) - before, index))  # a copy may give what it was given
             for key in set(self.env) - before - set(made):
                 self._unbind(key)
             for key in [key for key in made if last.get(key, made[key]) <= index and key not in kept]:
@@ -114,7 +113,7 @@ class Forward:
 
     def _run_copies(self, node: Node, batch: int, first: bool) -> None:
         entry = next((x for x in node.inputs if isinstance(x, Alias)), node.inputs[0] if node.inputs else None)
-        alone = self._enter(entry)
+        alone, given_on = self._enter(entry), id(node.exit) in self.env
         index = 0
         while index < node.copies:
             skipped = node.copies - _COPIES if index == 1 and node.copies > _COPIES else 0
@@ -142,7 +141,7 @@ class Forward:
         if alone and entry is not None:
             self.entered.discard(id(entry))
         self._bind(node.output, self._value(node.exit))
-        if node.output is not node.exit:
+        if node.output is not node.exit and not given_on:
             self._unbind(id(node.exit))
 
     def _enter(self, entry: Tensor | None) -> bool:

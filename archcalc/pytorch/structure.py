@@ -260,8 +260,9 @@ class Structure:
         return step.op, step.segment, reads, ties, tuple(inner)
 
     def gives_state(self, node: Node) -> bool:
-        """Whether a group's class gives a state beside its output."""
-        return any(self.signature(scope) in self.exports for scope in self._scopes(node))
+        """Whether the class of a group, or of the one whose module it calls, gives a state beside its output."""
+        scopes = [self.sharing.module_of(scope) for scope in self._scopes(self.sharing.module_of(node))]
+        return any(self.signature(scope) in self.exports for scope in scopes)
 
 
 def layer_inputs(node: Node) -> list[Item]:
