@@ -50,6 +50,38 @@ def test_every_layer_is_timed(device, train, spec):
     assert measured.peak >= 4 * measured.costs.totals.params
 
 
+@pytest.mark.cuda
+@pytest.mark.skipif(not HAS_CUDA, reason="no CUDA")
+@pytest.mark.parametrize("train", [False, True])
+@pytest.mark.parametrize(
+    ("spec", "batch"), [("alexnet", 256), ("resnet152", 64), ("vgg19", 64), ("gpt2", 8), ("lstm", 4096)]
+)
+def test_totals_are_the_cuda_time_of_torch_profiler(spec, batch, train):
+    device, runs = torch.device("cuda"), 5
+    setup = Setup("cuda", train=train, budget=Budget(warmup=5, repeat=10, seconds=20.0))
+    graph = load_graph(f"specs/{spec}.yaml", batch=batch)
+    measured = profile(graph, setup)
+    session = Session(graph, setup, device)
+    for _ in range(5):
+        session.run()
+    torch.cuda.synchronize(device)
+    kinds = [torch.profiler.ProfilerActivity.CPU, torch.profiler.ProfilerActivity.CUDA]
+    with torch.profiler.profile(activities=kinds) as profiler:
+        for _ in range(runs):
+            session.run()
+        torch.cuda.synchronize(device)
+    kernels = [event for event in profiler.events() if event.device_type == torch.autograd.DeviceType.CUDA]
+    seconds = sum(event.self_device_time_total for event in kernels) / 1e6 / runs
+    assert measured.total.median == pytest.approx(seconds, rel=0.05)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not HAS_CUDA, reason="no CUDA")
+def test_a_gpu_that_is_full_says_so():
+    with pytest.raises(RequestError, match=r"alexnet with batch 100000 needs .* by prediction a batch of [\d,]+ fits"):
+        profile(load_graph("specs/alexnet.yaml", batch=100_000), Setup("cuda", train=True, budget=SHORT))
+
+
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("dtype", ["fp32", "tf32", "bf16"])
 def test_dtypes(device, dtype):
