@@ -131,15 +131,13 @@ class _Fold(ast.NodeTransformer):
         """Without operands that do not decide."""
         self.generic_visit(node)
         stops = isinstance(node.op, ast.Or)
-        left: list[ast.expr] = []
-        for index, one in enumerate(node.values):
-            last = index == len(node.values) - 1
-            if isinstance(one, ast.Constant) and bool(one.value) is not stops and not (last and not left):
-                continue
-            left.append(one)
-            if isinstance(one, ast.Constant) and bool(one.value) is stops:
-                break
-        return left[0] if len(left) == 1 else ast.BoolOp(node.op, left)
+        # What decides does so wherever it stands: only the truth of such expressions matters in a piece.
+        if any(isinstance(one, ast.Constant) and bool(one.value) is stops for one in node.values):
+            return ast.Constant(stops)
+        left = [one for one in node.values if not isinstance(one, ast.Constant)]
+        if len(left) > 1:
+            return ast.BoolOp(node.op, left)
+        return left[0] if left else node.values[-1]
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
         """True or False, where that is known."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 
 from archcalc.diagnostics import RequestError
-from archcalc.memory.limits import largest
+from archcalc.memory.limits import largest_size
 from archcalc.memory.plan import Plan
 from archcalc.memory.simulation import simulate
 from archcalc.network.load import Graph
@@ -109,7 +109,7 @@ def possible(graph: Graph, setup: Setup, device: torch.device) -> Iterator[None]
 
 
 def _too_large(graph: Graph, setup: Setup, needed: int, there: int | None, device: torch.device) -> str:
-    fits = largest(graph, "batch", lambda other: predicted_bytes(other, setup), there).value if there else 0
+    fits = largest_size(graph, "batch", lambda other: predicted_bytes(other, setup), there).value if there else 0
     smaller = "choose a smaller network, or another dtype"
     if fits >= graph.batch:
         advice = "the prediction was too low: try a smaller batch"
