@@ -211,14 +211,14 @@ def capped_attention(q, k, v, mask, softcap, dropout):
 
 def rotate(x, theta, size=None):
     """Rotary positions: turns pairs of features by an angle that grows with the position; `size` is how many turn."""
-    half = (size or x.shape[-1]) // 2
-    index = torch.arange(half, device=x.device, dtype=torch.float32)
+    turning = x[..., :size] if size else x
+    a, b = turning.chunk(2, dim=-1)
+    index = torch.arange(a.shape[-1], device=x.device, dtype=torch.float32)
     position = torch.arange(x.shape[-2], device=x.device, dtype=torch.float32)
-    angle = position[:, None] * theta ** (-index / half)
+    angle = position[:, None] * theta ** (-index / a.shape[-1])
     cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
-    a, b = x[..., :half], x[..., half : 2 * half]
     turned = torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
-    return torch.cat([turned, x[..., 2 * half :]], dim=-1) if size else turned
+    return torch.cat([turned, x[..., size:]], dim=-1) if size else turned
 
 
 class BucketPositionBias(nn.Module):
