@@ -66,6 +66,12 @@ class Structure:
         self._find(graph.nodes)
         everywhere = self._count(graph.nodes)
         everywhere.update(self._bundles.get(id(tensor), 0) for tensor in graph.outputs.values())
+        # Unequal copies run in one loop: if one gives its state, all do.
+        for wrapper in list({id(node): node for node in self._wrappers.values()}.values()):
+            copies = [copy for copy in wrapper.children if copy.exit.state and id(copy) in self._reads]
+            bundles = [id(copy.exit.outputs) for copy in copies]
+            if any(everywhere[key] > self._reads[id(copy)][key] for copy, key in zip(copies, bundles)):
+                everywhere.update(bundles)
         for group in [node for nodes in self.instances.values() for node in nodes]:
             bundle = id(group.exit.outputs)
             if everywhere[bundle] > self._reads[id(group)][bundle]:
