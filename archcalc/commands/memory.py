@@ -130,9 +130,10 @@ def _print(reports: list[Assessment], several: bool, number: int, format: str, c
 def _draw(report: Assessment, path: str) -> None:
     from archcalc.reports.memory import svg
 
+    drawing = svg.network(report)  # before the file is opened: what stands there is lost for nothing less
     try:
         with open(path, "w", encoding="utf-8") as file:
-            file.write(svg.network(report))
+            file.write(drawing)
     except OSError as error:
         raise RequestError(f"cannot write {path}: {error.strerror or error}") from None
 

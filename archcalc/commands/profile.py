@@ -6,7 +6,6 @@ import contextlib
 import importlib.util
 import json
 import os
-import statistics
 import sys
 from collections.abc import Callable, Iterator
 
@@ -97,12 +96,11 @@ def command(
     other = load_graph(compare, values, batch) if compare else None
     if importlib.util.find_spec("torch") is None:
         raise RequestError("profile needs PyTorch: pip install 'archcalc[torch]'")
+    from archcalc.pytorch import compared, report
     from archcalc.pytorch import profile as profiling
-    from archcalc.pytorch import report
     from archcalc.pytorch.names import BuildError
     from archcalc.pytorch.setup import Setup
     from archcalc.pytorch.timing import Budget
-    from archcalc.reports import numbers
 
     setup = Setup(
         device,
@@ -115,6 +113,8 @@ def command(
         seed,
         Budget(warmup, repeat, time),
     )
+    if compare and format == "chrome-trace":
+        raise RequestError("a trace is of one network: leave out --compare, or use another --format")
     known = None
     if save_device:
         if other is not None:
@@ -126,7 +126,7 @@ def command(
     try:
         with _watched(repeat) as progress:
             if other is not None:
-                times, ratios = profiling.compare((graph, other), setup, progress)
+                found = profiling.compare((graph, other), setup, progress)
             else:
                 measured = profiling.profile(graph, setup, progress)
     except BuildError as error:
@@ -134,14 +134,13 @@ def command(
     except KeyboardInterrupt:
         raise RequestError("interrupted before anything was measured") from None
     if other is not None:
-        for one, taken in zip((graph, other), times):
-            write(f"{one.model:<24} {numbers.seconds(taken.median)} ± {numbers.seconds(taken.spread)}\n")
-        low, high = min(ratios), max(ratios)
         write(
-            f"{graph.model} / {other.model}: {statistics.median(ratios):.3f} ({low:.3f} to {high:.3f}, {len(ratios)} rounds in turn)\n"
+            {"json": compared.data, "csv": compared.csv, "markdown": compared.markdown}.get(format, compared.text)(
+                found
+            )
         )
-        return 0
-    if known is not None and save_device is not None:
+        return _status(found.interrupted, len(found.ratios), color)
+    if known is not None and save_device is not None and not measured.interrupted:
         extended, added = refit.extended(known, measured)
         save(extended, save_device)
         complain(f"added {added} {'layer' if added == 1 else 'layers'} to {save_device}", color)
@@ -151,10 +150,13 @@ def command(
         write(json.dumps(report.data(measured), ensure_ascii=False) + "\n")
     else:
         write({"csv": report.csv, "markdown": report.markdown, "chrome-trace": report.chrome_trace}[format](measured))
-    warning = report.memory_warning(measured)
-    if warning is not None:
-        complain(f"warning: {warning}", color)
-    return 0
+    return _status(measured.interrupted, len(measured.total.seconds), color)
+
+
+def _status(interrupted: bool, rounds: int, color: str) -> int:
+    if interrupted:
+        complain(f"archcalc: interrupted after {rounds} {'run' if rounds == 1 else 'runs'}", color)
+    return 2 if interrupted else 0
 
 
 @contextlib.contextmanager

@@ -53,13 +53,12 @@ class AttentionMemory(Layer):
         rows = how.batch * plain(product(x.shape[:-2]))
         queries, keyed = rows * plain(x.shape[-2]), rows * plain(keys.shape[-2])
         heads, inner, width = plain(self.heads), plain(self._inner), how.width
-        fused = self._fused(how)
+        learned, fused = self._learned(how), self._fused(how)
         if self.is_multihead_attention():
-            alone = self.kv is None or self.kv is x
+            alone = self.kv is None or (self.kv is x and x.rank == 2)
             kept, extra = multihead_inputs(how, rows, x, None if alone else keys, fused)
-            mask = width if fused else int(self.relbias is not None)
         else:
-            kept, extra, mask = (0,) if self.kv is None else (0, 1), {}, int(not fused)
+            kept, extra = (0,) if self.kv is None else (0, 1), {}
             shared = plain(self._kv_inner) if fused else inner
             extra["queries, keys and values"] = (queries * inner + 2 * keyed * shared) * width
             if self.qknorm:
@@ -68,22 +67,42 @@ class AttentionMemory(Layer):
             if self.rope is not None:
                 extra["angles"] = plain((x.shape[-2] + keys.shape[-2]) * self._turned) * width
         pairs = queries * plain(keys.shape[-2]) * heads
-        if fused and self.relbias is not None and self.is_multihead_attention():
+        extra["mask"] = plain(x.shape[-2] * keys.shape[-2]) * self._masks(fused, learned, width)
+        if fused and self.relbias is not None:
             extra["mask"] = pairs * width  # the table, repeated for each sample
-        elif self.causal or self.window is not None:
-            extra["mask"] = plain(x.shape[-2] * keys.shape[-2]) * mask
         scores = fused_scores(queries * heads) if fused else eager_scores(how, pairs, self.dropout, self.softcap)
         if self.is_multihead_attention() and not fused:
             scores["scaled queries and keys"] = (queries + keyed) * inner * width
         scores["output of the scores"] = queries * inner * width
+        if fused and (self.qknorm or self.rope is not None) and heads > 1 and x.shape[-2] > 1:
+            # The kernel lays its output out as the queries, which are by heads once they were normed or rotated.
+            scores["output by position"] = queries * inner * width
         return Saved(kept, extra=extra | scores)
+
+    def is_fused(self, learned: bool) -> bool:
+        """Whether one kernel of the CPU does scores and weighted values; `learned`: numbers that learn are added to them.
+
+        Rotated vectors of two elements come out of `torch.cat` in an order that it refuses, unless they were normed.
+        """
+        scattered = self.rope is not None and self._turned == 2 == self._head and not self.qknorm
+        return not learned and self.softcap is None and not scattered
+
+    def _masks(self, fused: bool, learned: bool, width: int) -> int:
+        """Bytes that are kept for each pair of positions to hide some."""
+        hides = int(self.causal) + int(self.window is not None)
+        if not fused:
+            return hides if learned else 0  # where numbers that learn are filled up with -inf
+        told = not self.is_multihead_attention() and self.window is None  # is_causal
+        return width if hides and not told else 0
+
+    def _learned(self, how: Saving) -> bool:
+        return self.relbias is not None and how.needs[-1]
 
     def _fused(self, how: Saving) -> bool:
         """Whether one kernel computes scores and weighted values without keeping the scores."""
-        if how.attention is not None or not self.is_multihead_attention():
+        if how.attention is not None:
             return how.attention == "flash"
-        learned = self.relbias is not None and how.needs[-1]
-        return not learned and (how.gpu or not self.dropout or not how.keeps)
+        return self.is_fused(self._learned(how)) and (how.gpu or not self.dropout or not how.keeps)
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
         """What the scores' kernel needs, and copies of queries, keys and values."""

@@ -54,6 +54,12 @@ class Option:
         self.value = value
         self.default = default
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Option) and (self.value, self.default) == (other.value, other.default)
+
+    def __hash__(self) -> int:
+        return hash((self.value, self.default))
+
 
 def given(**kwargs: tuple[Any, Any]) -> dict[str, Any]:
     """Keyword arguments with PyTorch's defaults: `bias=(self.bias, True)`."""

@@ -60,8 +60,7 @@ def multihead_inputs(
 ) -> tuple[tuple[int, ...], dict[str, int]]:
     """What torch.nn.MultiheadAttention keeps of its inputs: which of them as they are, and the bytes of the rest.
 
-    It puts positions first, which is a copy unless there is one sample or one position, and sees that
-    queries, keys and values are of one tensor only where that has no further axes.
+    It puts positions first, which is a copy unless there is one sample or one position.
 
     Args:
         batch: samples, times the axes before the positions.
@@ -70,8 +69,8 @@ def multihead_inputs(
     """
     keys = x if memory is None else memory
     reads = [(0, x, 1)]
-    if memory is not None or x.rank > 2:
-        reads.append((0 if memory is None else 1, keys, 1 if keys.shape[-1] == x.shape[-1] else 2))
+    if memory is not None:
+        reads.append((1, keys, 1 if keys.shape[-1] == x.shape[-1] else 2))
     kept, copied = [], 0
     for index, tensor, times in reads:
         if batch > 1 and tensor.shape[-2] > 1 and how.orders[index] != positions_first(tensor.rank):

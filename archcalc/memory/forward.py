@@ -97,7 +97,7 @@ class Forward:
         for index, step in enumerate(steps):
             before = set(self.env)
             self._run(step, batch, steps[index - 1] if index else None)
-            made = self._produced(step)
+            made = self._produced(step) - before  # a copy may give what it was given
             lasts = step.name is not None and last.get(id(step.output), -1) > index + 1
             wanted = (step.name,) if lasts and step.name else ()
             names = itertools.chain(wanted, "xyz", (f"x{number}" for number in itertools.count(1)))
@@ -124,7 +124,7 @@ class Forward:
 
     def _run_copies(self, node: Node, batch: int, before: Node | None) -> None:
         entry = running(node, before)
-        alone = self._enter(entry)
+        alone, given_on = self._enter(entry), id(node.exit) in self.env
         began = None if entry is None or isinstance(entry, Alias) else self._value(entry)
         chained = entry is not None and entry.shape == node.exit.shape
         index = 0
@@ -160,7 +160,7 @@ class Forward:
         if entry is not None and began is not None and chained:
             self._bind(entry, began)
         self._bind(node.output, self._value(node.exit))
-        if node.output is not node.exit:
+        if node.output is not node.exit and not given_on:
             self._unbind(id(node.exit))
 
     def _enter(self, entry: Tensor | None) -> bool:

@@ -31,9 +31,16 @@ def biases(call: Call) -> int:
     return sum(read_by[name[0]] * size for name, size in call.weights.items() if name.endswith("_proj.bias"))
 
 
-def has_bias_of_scores(call: Call) -> bool:
-    """Whether learned numbers are added to the scores."""
-    return _layer(call).relbias is not None
+def is_fused(call: Call) -> bool:
+    """Whether one kernel of the CPU does scores and weighted values."""
+    table = _layer(call).relbias
+    producer = None if table is None else call.edges.producer(table)
+    return _layer(call).is_fused(table is not None and (producer is None or bool(producer.params or producer.tied)))
+
+
+def is_step_by_step(call: Call) -> bool:
+    """Whether scores and weighted values are two matrix products in the source."""
+    return _layer(call).softcap is not None
 
 
 def _layer(call: Call) -> Attention:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from archcalc.layers.shape import Rearrange
 from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
-from archcalc.peers.attention import has_bias_of_scores, is_multihead, products
+from archcalc.peers.attention import is_fused, products
 from archcalc.peers.base import Deltas, Peer
 from archcalc.peers.call import Call
 
@@ -32,9 +32,7 @@ PEER.without(LSTM, "lstm")
 
 @PEER.rule("attention")
 def _attention(call: Call) -> Deltas:
-    """A mask that learns is not for the fused kernel."""
-    fused = is_multihead(call) and not has_bias_of_scores(call)
-    return {FUSED: -products(call)[1] if fused else 0}
+    return {FUSED: -products(call)[1] if is_fused(call) else 0}
 
 
 @PEER.rule("sdpa")

@@ -7,7 +7,7 @@ warning in the log. Source: fvcore 0.1.5.post20221221, nn/flop_count.py and nn/j
 from __future__ import annotations
 
 from archcalc.layers.algebra import Einsum
-from archcalc.peers.attention import is_multihead, products
+from archcalc.peers.attention import is_step_by_step, products
 from archcalc.peers.base import SCORES, Deltas, Peer
 from archcalc.peers.call import Call
 from archcalc.quantity import product
@@ -56,7 +56,7 @@ def _upsample(call: Call) -> Deltas:
 
 @PEER.rule("attention")
 def _attention(call: Call) -> Deltas:
-    return {SCORES: -products(call)[1] if is_multihead(call) else 0}
+    return {SCORES: 0 if is_step_by_step(call) else -products(call)[1]}
 
 
 @PEER.rule("matmul")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
+from archcalc.pytorch.maker import Written
 from archcalc.pytorch.names import class_name, unique
 from archcalc.pytorch.structure import Structure
-from archcalc.pytorch.writer import ClassWriter, Written
+from archcalc.pytorch.writer import ClassWriter
 
 
 class File:

@@ -11,6 +11,9 @@ from collections.abc import Collection, Sequence
 
 Vector = tuple[object, ...]
 
+# Larger divisors that leave remainders are a coincidence, not what the spec says.
+_SMALL = 8
+
 
 class Parameters:
     """The parameters of a class being written, with their value in each instance.
@@ -39,6 +42,22 @@ class Parameters:
         self.known[own] = self.used[own] = vector
         return own
 
+    def count(self, values: Sequence[int], name: str) -> str:
+        """As `express`, for a number of copies, which may also be one less than a number that is known."""
+        vector = tuple(values)
+        if len(set(vector)) > 1 and vector not in self.known.values():
+            more = tuple(value + 1 for value in vector)
+            found = next((known for known, numbers in self.known.items() if numbers == more), None)
+            if found:
+                self.used[found] = more
+                return f"{found} - 1"
+        return self.express(values, name)
+
+    @property
+    def names(self) -> list[str]:
+        """Those that are used, in the order in which they became known."""
+        return [name for name in self.known if name in self.used]
+
     def _fit(self, vector: Vector) -> str | None:
         for name, known in self.known.items():
             if known == vector and all(type(a) is type(b) for a, b in zip(known, vector)):
@@ -63,15 +82,17 @@ class Parameters:
 
 
 def _divisor(pairs: list[tuple[int, int]]) -> int | None:
-    """A d > 1 with number // d = value in every pair, one without remainders if possible; None when there is none."""
-    if any(value < 1 for value, _ in pairs):
+    """A d > 1 with number // d = value in every pair: one without remainders, or a small one; None when there is none."""
+    if any(value < 0 for value, _ in pairs) or not any(value for value, _ in pairs):
         return None
     # number // d = value for number / (value + 1) < d <= number / value
     least = max(2, *(number // (value + 1) + 1 for value, number in pairs))
-    most = min(number // value for value, number in pairs)
+    most = min(number // value for value, number in pairs if value)
     if least > most:
         return None
-    return most if all(number % most == 0 for _, number in pairs) else least
+    if all(number % most == 0 for _, number in pairs):
+        return most
+    return least if least <= _SMALL else None
 
 
 def literal(value: object) -> str:

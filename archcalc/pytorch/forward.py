@@ -11,6 +11,9 @@ from archcalc.network.graph import Node
 from archcalc.pytorch.names import BuildError, Variables, identifier
 from archcalc.pytorch.structure import Item, Structure, family, steps
 
+# Layers that join what comes from several.
+MERGES = ("add", "sub", "mul", "concat", "residual")
+
 # As many parts of a split are unpacked into variables of their own.
 _UNPACKED = 8
 
@@ -43,7 +46,9 @@ class Forward:
         self.tuples: set[str] = set()  # variables that hold all parts of a split
         self.fixed: set[str] = set()  # variables that all copies in a loop read
         self.lines: list[str] = []
-        self.variables = Variables(self._last_uses(list(steps(nodes))))
+        every = list(steps(nodes))
+        self.variables = Variables(self._last_uses(every))
+        self.beside = {id(item) for node in every for item in structure.inputs(node)[1:]}
         for name, item in inputs.items():
             self.variables.bind(name, item)
         self.whole = {name for name, item in inputs.items() if not (isinstance(item, Tensor) and item.parts)}
@@ -95,8 +100,21 @@ class Forward:
             self._assign_state(index, node, call, code, indent, name)
         else:
             name = name or self._choose(index, node)
-            self.lines.append(f"{indent}{name} = {call}")
+            self.lines.append(f"{indent}{name} = {call if indent else self._joined(index, node, call)}")
             self.variables.bind(name, node.output)
+
+    def _joined(self, index: int, node: Node, call: str) -> str:
+        """`x + self.f(x)` for `y = self.f(x)` and `x + y`."""
+        last = re.fullmatch(r"(\w+) = (self\.\w+\((\w+)\))", self.lines[-1]) if self.lines else None
+        if last is None or self.probe or node.op not in MERGES:
+            return call
+        name, text, given = last.groups()
+        read = re.findall(r"\b[A-Za-z_]\w*\b", call)
+        again = any(self.variables.last_use.get(item, -1) > index for item in self.variables.holds[name])
+        if again or name == given or read.count(name) != 1 or given not in read:
+            return call
+        self.lines.pop()
+        return re.sub(rf"\b{name}\b", text, call)
 
     def _assign_parts(self, index: int, node: Node, call: str, indent: str, name: str) -> None:
         parts = list((node.output.outputs or {}).values())
@@ -125,10 +143,14 @@ class Forward:
         items: list[Item] = [outputs, *outputs.values()]
         read = any(self.variables.is_read_after(item, index) for item in items)
         avoid = self.fixed if name else set()
+        if read and not (name or self.probe or self.variables.is_read_after(node.output, index)):
+            name = "_"
         name = name or self._choose(index, node)
-        state = self.variables.choose(index, [f"{name}_state"], {name, *avoid}) if read else "_"
+        wanted = f"{identifier(node.name)}_state" if node.name else "state"
+        state = self.variables.choose(index, [wanted], {name, *avoid}) if read else "_"
         self.lines.append(f"{indent}{name}, {state} = {call}")
-        self.variables.bind(name, node.output)
+        if name != "_":
+            self.variables.bind(name, node.output)
         if read:
             self.variables.bind(state, outputs)
             for key, extra in outputs.items():
@@ -140,7 +162,7 @@ class Forward:
         return name
 
     def _wanted(self, index: int, node: Node) -> list[str]:
-        lasts = self.variables.is_read_after(node.output, index + 1)
+        lasts = self.variables.is_read_after(node.output, index + 1) or id(node.output) in self.beside
         return [identifier(node.name)] if node.name and lasts else []
 
     def _is_whole(self, name: str) -> None:
@@ -148,10 +170,12 @@ class Forward:
         self.tuples.discard(name)
 
     def report(self, segment: str, output: Tensor) -> None:
-        """A call of the probe, where one is wanted."""
+        """A call of the probe, where one is wanted; a state that is read goes through it with the output."""
         if self.probe:
             name = self.variables.where[id(output)]
-            self.lines.append(f'{name} = probe(self, "{segment}", {name})')
+            state = self.variables.where.get(id(output.outputs)) if output.state else None
+            names = f"{name}, {state}" if state else name
+            self.lines.append(f'{names} = probe(self, "{segment}", {f"({names})" if state else name})')
 
     def start_loop(self, index: int, node: Node, entry: Item | None, others: Sequence[Item]) -> str:
         """The variable that goes through the copies of `node`, from `entry` on; the `others` stay as they are."""

@@ -144,11 +144,16 @@ class Layers:
         self._marked.append((index, back))
 
     def _watch(self, output: Any, index: int) -> Any:
-        if isinstance(output, torch.Tensor):
-            return _Arrival.apply(output, lambda: self._mark(index, True)) if output.requires_grad else output  # type: ignore[no-untyped-call]
-        if isinstance(output, tuple):
-            return tuple(self._watch(one, index) for one in output)
-        return output
+        return watched(output, lambda: self._mark(index, True))
+
+
+def watched(output: Any, arrived: Callable[[], None]) -> Any:
+    """A layer's output that calls `arrived` when its gradient does."""
+    if isinstance(output, torch.Tensor):
+        return _Arrival.apply(output, arrived) if output.requires_grad else output  # type: ignore[no-untyped-call]
+    if isinstance(output, tuple):
+        return tuple(watched(one, arrived) for one in output)
+    return output
 
 
 class _Arrival(torch.autograd.Function):

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 _OPEN, _CLOSE = "([{", ")]}"
 # Operators from the weakest to the strongest; the weakest are broken at first.
-_OPERATORS = ((" + ", " - "), (" * ", " @ ", " // "))
+_OPERATORS = ((" if ", " else "), (" or ",), (" and ",), (" + ", " - "), (" * ", " @ ", " / ", " // "))
 
 
 def wrap(line: str, width: int) -> Iterator[str]:

@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterable, Iterator
 
 import torch
 
-from archcalc.cost import Cost, Costs
 from archcalc.diagnostics import RequestError
+from archcalc.memory.limits import largest_size
+from archcalc.memory.plan import Plan
+from archcalc.memory.simulation import simulate
 from archcalc.network.load import Graph
 from archcalc.pytorch.setup import Setup, device_name
 from archcalc.reports.numbers import size
-
-# Bytes of optimizer state for each byte of parameters.
-_STATE = {"sgd": 0, "adam": 2, "adamw": 2}
 
 
 def peak_bytes(run: Callable[[], object], device: torch.device, held: int) -> int | None:
@@ -69,48 +68,52 @@ def available_bytes(device: torch.device) -> int | None:
     try:
         with open("/proc/meminfo", encoding="ascii") as file:
             fields = dict(line.split(":", 1) for line in file)
-        return int(fields["MemAvailable"].split()[0]) * 1024
+        there = int(fields["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError, ValueError):
         return None
+    with contextlib.suppress(OSError, ValueError):  # no limit of a container, or none that is a number
+        limit, used = (_number(f"/sys/fs/cgroup/memory.{name}") for name in ("max", "current"))
+        there = min(there, limit - used)
+    return max(0, there)
 
 
-def predicted_bytes(cost: Cost, setup: Setup) -> int:
-    """A lower bound of the memory that a run takes: weights, and what is kept while it runs.
+def _number(path: str) -> int:
+    with open(path, encoding="ascii") as file:
+        return int(file.read())
 
-    Forward: weights and the largest tensors that live together are at least a hundredth of all
-    activations. Training: weights, gradients, optimizer state and all activations.
-    """
-    width = setup.width
-    activations = cost.activation_bytes * width // 4
-    if not setup.train:
-        return cost.params * width + activations // 100
-    return cost.params * width * (2 + _STATE[setup.optimizer]) + activations
+
+def predicted_bytes(graph: Graph, setup: Setup) -> int:
+    """The peak that `archcalc memory` predicts for this run."""
+    gpu, threads = setup.device.startswith("cuda"), setup.threads or torch.get_num_threads()
+    return simulate(graph, Plan(setup.train, setup.dtype, setup.optimizer, gpu=gpu, threads=threads)).peak
 
 
 @contextlib.contextmanager
-def out_of_memory(graph: Graph, setup: Setup, device: torch.device) -> Iterator[None]:
-    """Say before trying that a network cannot fit; turn running out of memory into one sentence."""
-    costs = Costs(graph)
-    needed, there = predicted_bytes(costs.totals, setup), available_bytes(device)
+def possible(graph: Graph, setup: Setup, device: torch.device) -> Iterator[None]:
+    """Say before trying that a network cannot fit; turn what PyTorch refuses while it runs into one sentence."""
+    needed, there = predicted_bytes(graph, setup), available_bytes(device)
     if there is not None and needed > there:
-        raise RequestError(_too_large(graph, costs, setup, needed, there, device))
+        raise RequestError(_too_large(graph, setup, needed, there, device))
     try:
         yield
-    except (torch.OutOfMemoryError, RuntimeError, MemoryError) as error:
+    except (RuntimeError, MemoryError, TypeError) as error:
         text = str(error)
-        if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "allocate" in text or "out of memory" in text:
-            raise RequestError(_too_large(graph, costs, setup, needed, there, device)) from None
-        raise
+        short = any(word in text for word in ("allocate memory", "out of memory", "ALLOC_FAILED"))
+        if short or isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+            raise RequestError(_too_large(graph, setup, needed, there, device)) from None
+        first = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
+        compiled = ", compiled" if setup.compiled else ""
+        raise RequestError(
+            f"PyTorch does not run {graph.model} in {setup.dtype}{compiled} on {device_name(device)}: {first}"
+        ) from None
 
 
-def _too_large(graph: Graph, costs: Costs, setup: Setup, needed: int, there: int | None, device: torch.device) -> str:
-    fixed = predicted_bytes(Cost(params=costs.totals.params), setup)
-    each = max(1, (needed - fixed) // graph.batch)
-    fits = max(0, ((there or 0) - fixed) // each)
-    advice = (
-        f"by prediction a batch of {fits} fits" if fits else "no batch fits: choose a smaller network or another dtype"
-    )
-    has = f"has {size(there)} free" if there is not None else "has too little"
-    return (
-        f"{graph.model} with batch {graph.batch} needs at least {size(needed)}, {device_name(device)} {has}; {advice}"
-    )
+def _too_large(graph: Graph, setup: Setup, needed: int, there: int | None, device: torch.device) -> str:
+    fits = largest_size(graph, "batch", lambda other: predicted_bytes(other, setup), there).value if there else 0
+    smaller = "choose a smaller network, or another dtype"
+    if fits >= graph.batch:
+        advice = "the prediction was too low: try a smaller batch"
+    else:
+        advice = f"by prediction a batch of {fits:,} fits" if fits else f"no batch fits: {smaller}"
+    has = f"has {size(there) or '0 B'} free" if there is not None else "has too little"
+    return f"{graph.model} with batch {graph.batch} needs {size(needed)} by prediction, {device_name(device)} {has}; {advice}"

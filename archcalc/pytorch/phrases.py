@@ -20,19 +20,37 @@ def generated(text: str, sequential: bool) -> str:
     return f"nn.Sequential(*({text}))" if sequential else f"nn.ModuleList({text})"
 
 
-def listed(items: list[str], sequential: bool) -> str:
-    """Copies one by one, as a list of modules."""
-    return f"nn.Sequential({', '.join(items)})" if sequential else f"nn.ModuleList([{', '.join(items)}])"
+def listed(items: list[tuple[str, str]], sequential: bool) -> str:
+    """Modules with how often each stands there, as a list of modules: a loop for more than two of one kind."""
+    words: list[str] = []
+    for text, count in items:
+        if count in ("0", "1", "2"):
+            words += [text] * int(count)
+        else:
+            words.append(f"*({text} for _ in range({count}))")
+    joined = ", ".join(words)
+    return f"nn.Sequential({joined})" if sequential else f"nn.ModuleList([{joined}])"
 
 
-def common_step(rows: list[list[Any]]) -> int | None:
-    """By how much each row is more than the one before it; None where that is not one number for all."""
-    if all(row == rows[0] for row in rows):
+def runs(node: Node) -> list[tuple[Node, int]]:
+    """Copies of a group that are equal, and their number; equal ones alone are taken as the first and the rest."""
+    if node.unfolded:
+        return [(child, child.copies) for child in node.children]
+    return [(node, 1), (node, node.copies - 1)]
+
+
+def common_step(values: list[Any], counts: list[int]) -> int | None:
+    """By how much each of `values` is more than the one before it; None where that is not one number.
+
+    Args:
+        counts: how many copies have each of the values.
+    """
+    if all(value == values[0] for value in values):
         return 0
-    if not all(type(value) is int for row in rows for value in row):
+    if max(counts) > 1 or not all(type(value) is int for value in values):
         return None
-    steps_ = {after - before for one, other in pairwise(rows) for before, after in zip(one, other)}
-    return steps_.pop() if len(steps_) == 1 else None
+    differences = {after - before for before, after in pairwise(values)}
+    return differences.pop() if len(differences) == 1 else None
 
 
 def running_tensor(node: Node) -> Alias | None:
@@ -59,11 +77,22 @@ def known_numbers(instances: list[Node]) -> dict[str, tuple[object, ...]]:
     return known
 
 
-def sentence(node: Node) -> str:
-    """What a class is, for its docstring."""
+def default_numbers(instances: list[Node], used: dict[str, tuple[object, ...]]) -> dict[str, object]:
+    """The defaults of a block's arguments that a call leaves out, of those that its class uses."""
+    found: dict[str, object] = {}
+    for name in instances[0].arguments:
+        if identifier(name) in used:
+            left = [value for node, value in zip(instances, used[identifier(name)]) if name in node.defaulted]
+            if left and all(value == left[0] for value in left):
+                found[identifier(name)] = left[0]
+    return found
+
+
+def sentence(node: Node, wrapper: Node) -> str:
+    """What a class is, for its docstring; `wrapper` is the node of all copies."""
     if node.block:
         return f"The block `{node.op}`."
-    return "One expert." if node.op == "expert" else "One of the copies of a repeat."
+    return "One expert." if node.op == "expert" else f"One of the copies in `{wrapper.segment}`."
 
 
 def is_sequential(code: Code, again: bool) -> bool:

@@ -1,11 +1,13 @@
 """`archcalc profile`: what a network really costs on this machine.
 
 The total is timed on the module as it is; the times of single layers come from a second pass over
-the same weights. What a layer computes and moves is static.
+the same weights, in turn with the first so that both meet the same machine. What a layer computes
+and moves is static.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +17,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from archcalc.cost import Costs
-from archcalc.memory.plan import Plan
-from archcalc.memory.simulation import simulate
 from archcalc.network.load import Graph
 from archcalc.pytorch.instance import example_inputs, instantiate
 from archcalc.pytorch.layer_times import Layers, LayerTime
-from archcalc.pytorch.memory import out_of_memory, peak_bytes, tensor_bytes
+from archcalc.pytorch.memory import peak_bytes, possible, predicted_bytes, tensor_bytes
 from archcalc.pytorch.setup import DTYPES, Setup, applied, device_name, find_device
 from archcalc.pytorch.timing import Clock, Times, repeat, settle
 
@@ -34,7 +34,15 @@ PHASES = ("zero_grad", "forward", "loss", "backward", "step")
 
 @dataclass
 class Profile:
-    """What was measured."""
+    """What was measured.
+
+    Attributes:
+        threads: of the CPU; None on another device.
+        total: of the whole run; phases: of its parts in training.
+        peak: bytes; None where the device keeps no count. predicted: what `archcalc memory` says.
+        warmup: runs that do not count.
+        interrupted: whether it was ended early, so that there may be no layers.
+    """
 
     graph: Graph
     setup: Setup
@@ -44,14 +52,19 @@ class Profile:
     phases: dict[str, Times]
     layers: list[LayerTime]
     peak: int | None
-    predicted_peak: int | None
+    predicted: int
     warmup: int
     costs: Costs
+    interrupted: bool = False
 
     @property
     def layer_seconds(self) -> float:
         """The sum of the layers' times."""
         return sum(layer.seconds for layer in self.layers)
+
+    def activations(self, bytes: int) -> int:
+        """Bytes of activations in fp32, in the type of this run."""
+        return bytes * self.setup.width // 4
 
     @property
     def samples_per_second(self) -> float:
@@ -63,49 +76,65 @@ def profile(graph: Graph, setup: Setup, progress: Callable[[str], None] = lambda
     """Measure one network.
 
     Raises:
-        RequestError: the device does not exist, or has too little memory.
+        RequestError: the device does not exist, has too little memory, or cannot run it.
         BuildError: the network cannot be written as a module.
+        KeyboardInterrupt: before anything was measured.
     """
     device = find_device(setup.device)
-    with applied(setup), out_of_memory(graph, setup, device):
+    with applied(setup, device), possible(graph, setup, device):
         session = Session(graph, setup, device)
         progress("warming up")
         warmup = settle(session.timed, setup.budget)
-        session.total = Times()
-        session.phases = {name: Times() for name in session.phases}
-        progress("measuring")
-        repeat([session.timed], setup.budget, lambda: progress("measuring"))
-        progress("measuring layers")
-        layers = session.layer_times()
         peak = peak_bytes(session.run, device, session.held())
+        layers = session.layers()
+        session.forget()
+        interrupted = repeat([session.timed, layers], setup.budget, lambda: progress("measuring"))
+        if not session.total.seconds:
+            raise KeyboardInterrupt
         return Profile(
-            graph, setup, device_name(device), torch.get_num_threads() if device.type == "cpu" else None,
-            session.total, session.phases, layers, peak, predicted_peak(graph, setup, device), warmup, session.costs,
+            graph, setup, device_name(device), torch.get_num_threads() if device.type == "cpu" else None, session.total,
+            session.phases, layers.result(session.costs, setup.width), peak, predicted_bytes(graph, setup), warmup,
+            session.costs, interrupted,
         )  # fmt: skip
 
 
-def predicted_peak(graph: Graph, setup: Setup, device: torch.device) -> int | None:
-    """What the memory of such a run is by prediction; None where its kernels are others than those predicted."""
-    if setup.compiled or setup.channels_last or device.type not in ("cpu", "cuda"):
-        return None
-    gpu = device.type == "cuda"
-    plan = Plan(setup.train, setup.dtype, setup.optimizer, gpu=gpu, threads=torch.get_num_threads())
-    return simulate(graph, plan).peak
+@dataclass
+class Comparison:
+    """Two networks measured in turn.
+
+    Attributes:
+        ratios: the first's time over the second's, in each round.
+    """
+
+    graphs: tuple[Graph, Graph]
+    setup: Setup
+    device: str
+    times: list[Times]
+    interrupted: bool = False
+
+    @property
+    def ratios(self) -> list[float]:
+        """The first's time over the second's, in each round."""
+        first, second = (times.seconds for times in self.times)
+        return [a / b for a, b in zip(first, second)]
 
 
 def compare(
     graphs: tuple[Graph, Graph], setup: Setup, progress: Callable[[str], None] = lambda what: None
-) -> tuple[list[Times], list[float]]:
-    """Two networks in turn, A B A B ...: the times of both, and the ratio A/B of each round."""
+) -> Comparison:
+    """Two networks in turn, A B A B ... Raises what `profile` raises."""
     device = find_device(setup.device)
-    with applied(setup), out_of_memory(graphs[0], setup, device):
+    with applied(setup, device), possible(graphs[0], setup, device), possible(graphs[1], setup, device):
         sessions = [Session(graph, setup, device) for graph in graphs]
         for session in sessions:
+            progress("warming up")
             settle(session.timed, setup.budget)
-            session.total = Times()
-        repeat([session.timed for session in sessions], setup.budget, lambda: progress("measuring"))
-    first, second = (session.total.seconds for session in sessions)
-    return [session.total for session in sessions], [a / b for a, b in zip(first, second)]
+            session.forget()
+        interrupted = repeat([session.timed for session in sessions], setup.budget, lambda: progress("measuring"))
+    found = Comparison(graphs, setup, device_name(device), [session.total for session in sessions], interrupted)
+    if not found.ratios:
+        raise KeyboardInterrupt
+    return found
 
 
 class Session:
@@ -140,7 +169,7 @@ class Session:
     def _targets(self) -> list[torch.Tensor]:
         """Random targets for the spec's loss, one for each output."""
         with torch.no_grad():
-            outputs = self.called(*self.inputs)
+            outputs = self.module(*self.inputs)
         kind = self.graph.document.loss.text if self.graph.document.loss else "mse"
         targets = []
         for output in outputs if isinstance(outputs, tuple) else (outputs,):
@@ -164,14 +193,15 @@ class Session:
         mark()
         outputs = self.called(*self.inputs)
         mark()
-        loss = self._loss(outputs)
+        loss = self.loss(outputs)
         mark()
         loss.backward()  # type: ignore[no-untyped-call]
         mark()
         self.optimizer.step()
         mark()
 
-    def _loss(self, outputs: Any) -> torch.Tensor:
+    def loss(self, outputs: Any) -> torch.Tensor:
+        """The spec's loss, over all outputs; mean squares where it names none."""
         kind = self.graph.document.loss.text if self.graph.document.loss else "mse"
         total = torch.zeros((), device=self.device)
         for output, target in zip(outputs if isinstance(outputs, tuple) else (outputs,), self.targets):
@@ -198,22 +228,40 @@ class Session:
         self.total.seconds.append(sum(spans))
         return sum(spans)
 
-    def layer_times(self) -> list[LayerTime]:
-        """The same pass with every layer marked, repeated; one entry for each node."""
+    def forget(self) -> None:
+        """Drop the seconds kept so far: they were warming up."""
+        self.total = Times()
+        self.phases = {name: Times() for name in self.phases}
+
+    def layers(self) -> LayerPass:
+        """A second pass over the same weights, warmed up, in which every layer is marked."""
         layers = Layers(self.costs, self.clock, self.setup.train)
         probed = self._prepare(instantiate(self.graph, str(self.device), layers.probe))
         probed.load_state_dict(self.module.state_dict(), assign=True)
         layers.attach(probed)
-
-        def run() -> None:
-            probed.zero_grad(set_to_none=True)
-            layers.run(lambda: probed(*self.inputs), self._loss)
-
-        for _ in range(3):
-            run()
+        made = LayerPass(layers, probed, self)
+        end = time.perf_counter() + self.setup.budget.seconds / 3
+        for index in range(3):
+            if not index or time.perf_counter() < end:
+                made()
         layers.forget()
-        repeat([run], self.setup.budget)
-        return layers.result(self.costs, self.setup.width)
+        return made
+
+
+class LayerPass:
+    """A pass whose layers are timed; calling it runs it once."""
+
+    def __init__(self, layers: Layers, module: nn.Module, session: Session) -> None:
+        self.layers, self.module, self.session = layers, module, session
+
+    def __call__(self) -> None:
+        """One run; in training forward, loss and backward, without the optimizer's step."""
+        self.module.zero_grad(set_to_none=True)
+        self.layers.run(lambda: self.module(*self.session.inputs), self.session.loss)
+
+    def result(self, costs: Costs, width: int) -> list[LayerTime]:
+        """One entry for each node, of the rounds that were finished; none where no round was."""
+        return self.layers.result(costs, width)
 
 
 _LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {

@@ -14,97 +14,137 @@ from rich.style import Style
 from archcalc.pytorch.layer_times import LayerTime
 from archcalc.pytorch.profile import Profile
 from archcalc.reports import numbers
-from archcalc.reports.columns import DIM, Column, Columns
+from archcalc.reports.columns import BOLD, DIM, Column, Columns
 from archcalc.reports.text import Line, Parts
 
 _COLUMNS = (
     Column("layer", right=False),
     Column("time"),
-    Column("forward", rank=4),
-    Column("backward", rank=4),
-    Column("share", rank=3),
-    Column("", right=False, rank=4),
-    Column("FLOP/s", rank=1),
-    Column("bytes/s", rank=2),
-    Column("params", rank=6),
-    Column("FLOPs", rank=5),
-    Column("bytes moved", rank=7),
-    Column("copies", rank=8),
+    Column("forward", rank=5),
+    Column("backward", rank=5),
+    Column("share", rank=1),
+    Column("", right=False, rank=2),
+    Column("FLOP/s", rank=3),
+    Column("bytes/s", rank=4),
+    Column("copies", rank=6),
+    Column("FLOPs", rank=7),
+    Column("bytes moved", rank=8),
+    Column("params", rank=9),
+    Column("activations", rank=10),
 )
 _BAR = 20
 _LIMIT = 0.10
-# By how much the predicted peak may be off before that is worth a warning.
-_MEMORY_LIMIT = 0.03
+# The prediction of the peak is right within this part.
+_SURE = 0.03
 
 
 def text(profile: Profile, rule: bool) -> RenderableType:
     """The table for people, slow layers visible at a glance."""
-    setup, total = profile.setup, profile.total
-    threads = f"{profile.threads} threads, " if profile.threads else ""
-    mode = f"training step with {setup.optimizer}" if setup.train else "forward"
-    facts = f"{mode}, batch {profile.graph.batch}, {threads}{setup.dtype}, torch {torch.__version__}"
-    headline = [
-        f"{numbers.seconds(total.median)} ± {numbers.seconds(total.spread)} (median of {len(total.seconds)} after {profile.warmup} to warm up)",
-        f"{numbers.short(round(profile.samples_per_second))} samples/s",
-        *_tokens(profile),
-    ]
-    if profile.peak is not None:
-        headline.append(_peak(profile.peak, profile.predicted_peak))
-    flops = profile.costs.totals.flops
-    if total.median and flops and not setup.train:
-        headline.append(f"{_rate(flops / total.median, 'FLOP/s')}")
-    table = Columns(_COLUMNS, [_row(layer, profile) for layer in profile.layers], rule)
-    parts: list[RenderableType] = [Line(f"{profile.graph.model} on {profile.device}", facts), Parts(headline), ""]
+    total = profile.total
+    runs = f"median of {len(total.seconds)} after {profile.warmup} to warm up"
+    headline = [f"{numbers.seconds(total.median)} ± {numbers.seconds(total.spread)} ({runs})", *_rates(profile)]
+    parts: list[RenderableType] = [Line(f"{profile.graph.model} on {profile.device}", _facts(profile))]
+    parts += [Parts(headline), Parts(memory(profile)), ""]
     if profile.phases:
         parts.append(Parts([f"{name} {numbers.seconds(times.median)}" for name, times in profile.phases.items()]))
         parts.append("")
-    return Group(*parts, table, *([] if rule else [""]), Parts([relation(profile)], DIM))
+    if profile.layer_seconds:
+        rows = [*(_row(layer, profile) for layer in profile.layers), _sums(profile)]
+        parts += [Columns(_COLUMNS, rows, rule), *([] if rule else [""])]
+    return Group(*parts, Parts([relation(profile)], DIM))
 
 
-def _peak(measured: int, predicted: int | None) -> str:
-    return f"peak {numbers.size(measured)}" + (f" (predicted {numbers.size(predicted)})" if predicted else "")
+def _facts(profile: Profile) -> str:
+    setup = profile.setup
+    threads = f"{profile.threads} {'thread' if profile.threads == 1 else 'threads'}" if profile.threads else ""
+    chosen = [
+        f"training step with {setup.optimizer}" if setup.train else "forward",
+        f"batch {profile.graph.batch}", threads, setup.dtype, "compiled" if setup.compiled else "",
+        "channels last" if setup.channels_last else "", f"torch {torch.__version__}",
+    ]  # fmt: skip
+    return ", ".join(filter(None, chosen))
 
 
-def memory_warning(profile: Profile) -> str | None:
-    """What to say when prediction and measurement of memory do not agree."""
-    if not profile.peak or not profile.predicted_peak:
-        return None
-    apart = profile.predicted_peak / profile.peak - 1
-    if abs(apart) <= _MEMORY_LIMIT:
-        return None
-    return (
-        f"the predicted peak of {numbers.exact(profile.predicted_peak)} bytes is {abs(100 * apart):.1f} % "
-        f"{'above' if apart > 0 else 'below'} the measured {numbers.exact(profile.peak)}"
-    )
-
-
-def _tokens(profile: Profile) -> list[str]:
+def _rates(profile: Profile) -> list[str]:
+    """Samples, tokens and FLOPs in a second."""
+    rates = [f"{_figure(profile.samples_per_second)} samples/s"]
     tokens = sum(x.elements for x in profile.graph.inputs.values() if x.integer)
-    return [f"{numbers.short(round(profile.samples_per_second * tokens))} tokens/s"] if tokens else []
+    if tokens:
+        rates.append(f"{_figure(profile.samples_per_second * tokens)} tokens/s")
+    flops = sum(layer.flops for layer in profile.layers)
+    if profile.total.median and flops:
+        rates.append(_rate(flops / profile.total.median, "FLOP/s"))
+    return rates
+
+
+def _figure(value: float) -> str:
+    return numbers.short(round(value)) if value >= 100 else f"{value:.3g}"
+
+
+def memory(profile: Profile) -> list[str]:
+    """The peak beside what `archcalc memory` predicts, and how far apart they are where that is too far."""
+    predicted = f"{numbers.size(profile.predicted)} predicted"
+    if profile.peak is None:
+        return [f"peak: this device keeps no count, {predicted}"]
+    found = [f"peak {numbers.size(profile.peak)}, {predicted}"]
+    apart = profile.peak / profile.predicted - 1 if profile.predicted else 0.0
+    if abs(apart) > _SURE:
+        found.append(f"warning: the prediction is {abs(100 * apart):.1f} % too {'low' if apart > 0 else 'high'}")
+    return found
 
 
 def _row(layer: LayerTime, profile: Profile) -> tuple[list[str], Style | None]:
-    whole = profile.layer_seconds or 1.0
-    share, flops, train = layer.seconds / whole, layer.flops, profile.setup.train
+    share = layer.seconds / (profile.layer_seconds or 1.0)
     low, high = layer.range
     copies = (
         f"×{len(layer.forward)}: {numbers.seconds(low)} to {numbers.seconds(high)}" if len(layer.forward) > 1 else ""
     )
     name = layer.row.node.name if layer.row.node is not None else None
+    label = (
+        layer.row.label + (f"  ×{layer.row.count:,}" if layer.row.count > 1 else "") + (f"  ({name})" if name else "")
+    )
+    cost = layer.row.cost
+    times = (layer.seconds, layer.forward_seconds, layer.backward_seconds)
+    static = (layer.flops, layer.bytes, cost.params, profile.activations(cost.activation_bytes))
+    return _cells(label, times, f"{100 * share:.1f} %", "█" * round(share * _BAR), copies, static, profile), None
+
+
+def _sums(profile: Profile) -> tuple[list[str], Style | None]:
+    """The last row: all layers together."""
+    layers, cost = profile.layers, profile.costs.totals
+    times = (
+        profile.layer_seconds,
+        sum(layer.forward_seconds for layer in layers),
+        sum(layer.backward_seconds for layer in layers),
+    )
+    static = (
+        sum(layer.flops for layer in layers), sum(layer.bytes for layer in layers), cost.params,
+        profile.activations(cost.activation_bytes),
+    )  # fmt: skip
+    return _cells("all layers", times, "100.0 %", "", "", static, profile), BOLD
+
+
+def _cells(
+    label: str, times: tuple[float, float, float], share: str, bar: str, copies: str, static: tuple[int, ...], profile: Profile
+) -> list[str]:  # fmt: skip
+    seconds, forward, backward = times
+    flops, moved, params, activations = static
+    train = profile.setup.train
     return [
-        layer.row.label + (f"  ×{layer.row.count:,}" if layer.row.count > 1 else "") + (f"  ({name})" if name else ""),
-        numbers.seconds(layer.seconds),
-        numbers.seconds(layer.forward_seconds) if train else "",
-        numbers.seconds(layer.backward_seconds) if train and layer.backward_seconds else "",
-        f"{100 * share:.1f} %",
-        "█" * round(share * _BAR),
-        _rate(flops / layer.seconds, "") if flops and layer.seconds else "",
-        _rate(layer.bytes / layer.seconds, "B") if layer.seconds else "",
-        numbers.exact(layer.row.cost.params) if layer.row.cost.params else "",
-        numbers.column(flops),
-        numbers.size(layer.bytes),
+        label,
+        numbers.seconds(seconds),
+        numbers.seconds(forward) if train else "",
+        numbers.seconds(backward) if train and backward else "",
+        share,
+        bar,
+        _rate(flops / seconds, "") if flops and seconds else "",
+        _rate(moved / seconds, "B") if seconds else "",
         copies,
-    ], None
+        numbers.column(flops),
+        numbers.size(moved),
+        numbers.exact(params) if params else "",
+        numbers.size(activations),
+    ]
 
 
 def _rate(value: float, unit: str) -> str:
@@ -114,18 +154,21 @@ def _rate(value: float, unit: str) -> str:
 def relation(profile: Profile) -> str:
     """How the sum of the layers relates to the total that was timed without marks."""
     timed = [profile.phases[name].median for name in ("forward", "backward")] if profile.phases else []
-    whole = sum(timed) or profile.total.median
-    layers = profile.layer_seconds
-    if not whole:
-        return "nothing was timed"
+    whole, layers = sum(timed) or profile.total.median, profile.layer_seconds
+    if not layers:
+        return "no layer was timed: it was interrupted"
     apart = layers / whole - 1
     what = "the untouched forward and backward passes" if timed else "the untouched total"
     sentence = (
         f"layers sum to {numbers.seconds(layers)}, {abs(100 * apart):.1f} % {'above' if apart >= 0 else 'below'} {what}"
     )
-    if abs(apart) > _LIMIT:
-        sentence += ": marking each layer keeps work from overlapping, or the machine was not quiet"
-    return sentence
+    if abs(apart) <= _LIMIT:
+        return sentence
+    if profile.setup.compiled:
+        return f"{sentence}: the total is compiled, single layers are not"
+    if apart > 0:
+        return f"{sentence}: marking each layer keeps work from overlapping, or the machine was not quiet"
+    return f"{sentence}: some work lies outside of layers, or the machine was not quiet"
 
 
 def data(profile: Profile) -> dict[str, Any]:
@@ -144,7 +187,8 @@ def data(profile: Profile) -> dict[str, Any]:
         "warmup_runs": profile.warmup,
         "samples_per_second": profile.samples_per_second,
         "peak_bytes": profile.peak,
-        "predicted_peak_bytes": profile.predicted_peak,
+        "predicted_peak_bytes": profile.predicted,
+        "interrupted": profile.interrupted,
         "phases": {name: {"seconds": times.median, "runs": times.seconds} for name, times in profile.phases.items()},
         "layers_seconds": profile.layer_seconds,
         "flops": profile.costs.totals.flops,
@@ -161,7 +205,7 @@ def data(profile: Profile) -> dict[str, Any]:
                 "params": layer.row.cost.params,
                 "flops": layer.flops,
                 "other_flops": layer.row.cost.other_flops,
-                "activation_bytes": layer.row.cost.activation_bytes,
+                "activation_bytes": profile.activations(layer.row.cost.activation_bytes),
                 "bytes_moved": layer.bytes,
             }
             for layer in profile.layers
@@ -182,18 +226,18 @@ def csv(profile: Profile) -> str:
 def markdown(profile: Profile) -> str:
     """A table for a README."""
     total = profile.total
+    titles = ["layer", "time", "share", "FLOP/s", "bytes/s", "FLOPs", "params"]
+    shown = [0, 1, 4, 6, 7, 9, 11]
     lines = [
-        f"{profile.graph.model} on {profile.device}, batch {profile.graph.batch}, {profile.setup.dtype}: "
-        f"{numbers.seconds(total.median)} ± {numbers.seconds(total.spread)}"
-        + (f", {_peak(profile.peak, profile.predicted_peak)}" if profile.peak else ""),
+        f"{profile.graph.model} on {profile.device}, {_facts(profile)}: "
+        f"{numbers.seconds(total.median)} ± {numbers.seconds(total.spread)}, {', '.join(memory(profile))}",
         "",
-        "| layer | time | share | FLOP/s |",
-        "| --- | ---: | ---: | ---: |",
+        f"| {' | '.join(titles)} |",
+        f"| --- |{' ---: |' * (len(titles) - 1)}",
     ]
-    for layer in profile.layers:
-        cells = _row(layer, profile)[0]
-        lines.append(f"| {cells[0].replace('_', chr(92) + '_')} | {cells[1]} | {cells[4]} | {cells[6]} |")
-    return "\n".join(lines) + "\n"
+    for cells, _ in [*(_row(layer, profile) for layer in profile.layers), _sums(profile)]:
+        lines.append(f"| {' | '.join(cells[index] for index in shown)} |".replace("_", "\\_"))
+    return "\n".join([*lines, "", relation(profile)]) + "\n"
 
 
 def chrome_trace(profile: Profile) -> str:

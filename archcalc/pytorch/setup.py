@@ -62,8 +62,8 @@ def device_name(device: torch.device) -> str:
 
 
 @contextlib.contextmanager
-def applied(setup: Setup) -> Iterator[None]:
-    """Threads and matrix precision for the run, as they were before after it."""
+def applied(setup: Setup, device: torch.device) -> Iterator[None]:
+    """Threads, matrix precision and the current GPU for the run, as they were before after it."""
     threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
     cudnn = torch.backends.cudnn.allow_tf32
     try:
@@ -71,7 +71,8 @@ def applied(setup: Setup) -> Iterator[None]:
             torch.set_num_threads(setup.threads)
         torch.set_float32_matmul_precision("high" if setup.dtype == "tf32" else "highest")
         torch.backends.cudnn.allow_tf32 = setup.dtype == "tf32"
-        yield
+        with torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext():
+            yield
     finally:
         torch.set_num_threads(threads)
         torch.set_float32_matmul_precision(precision)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 
 from archcalc.cost import Costs
-from archcalc.network.codes import code_of
 from archcalc.network.load import Graph
 from archcalc.pytorch.file import File
 from archcalc.pytorch.layout import wrap
+from archcalc.pytorch.library import Library
 from archcalc.reports.numbers import shape
 
-_PIECES = os.path.join(os.path.dirname(__file__), "pieces", "modules.py")
 _WIDTH = 88
 
 
@@ -28,13 +26,11 @@ def module_source(graph: Graph, probe: bool = False) -> str:
     Raises:
         BuildError: something in the network cannot be written yet.
     """
-    library = _library()
-    used = _with_needed(_pieces_of(graph), library)
-    file = File(graph, probe, set(used))
+    library = Library(graph)
+    file = File(graph, probe, library.names)
     file.main()
     file.classes[-1] = file.classes[-1].replace("{doc}", _summary(graph))
-    used |= file.helpers
-    body = "\n\n\n".join([*(text for name, text in library.items() if name in used), *file.classes])
+    body = "\n\n\n".join([*library.texts(file.structure, file.helpers), *file.classes])
     imports = []
     if re.search(r"\bmath\.", body):
         imports += ["import math", ""]
@@ -54,35 +50,14 @@ def _summary(graph: Graph) -> str:
     lines = [
         f"{graph.model}: {several}{inputs}, {totals.params:,} parameters, {totals.macs // graph.batch:,} MACs.",
         "",
-        f"    Written by archcalc from {os.path.basename(graph.path)}.",
+        f"    Written by archcalc from {_origin(graph)}.",
         "    ",
     ]
     return "\n".join(lines).replace("\\", "/").replace('"""', '"')
 
 
-def _library() -> dict[str, str]:
-    """The source of every piece, by its name."""
-    with open(_PIECES, encoding="utf-8") as file:
-        text = file.read()
-    lines = text.splitlines()
-    return {
-        node.name: "\n".join(lines[node.lineno - 1 : node.end_lineno])
-        for node in ast.parse(text).body
-        if isinstance(node, (ast.ClassDef, ast.FunctionDef))
-    }
-
-
-def _pieces_of(graph: Graph) -> set[str]:
-    """The pieces that the layers are written with."""
-    codes = [code_of(node) for node in Costs(graph).layers()]
-    called = {name for code in codes for name in re.findall(r"\b(rotate)\(", code.call)}
-    return called | {code.module for code in codes if code.module and not code.module.startswith("nn.")}
-
-
-def _with_needed(names: set[str], library: dict[str, str]) -> set[str]:
-    """`names` with the pieces that those use themselves."""
-    while True:
-        more = {name for name in library if any(re.search(rf"\b{name}\(", library[one]) for one in names)}
-        if more <= names:
-            return names
-        names = names | more
+def _origin(graph: Graph) -> str:
+    """The spec's file, with what was chosen in it."""
+    variant = f"@{graph.variant}" if graph.variant else ""
+    chosen = ", ".join(f"{name}={value}" for name, value in graph.given.items())
+    return f"{os.path.basename(graph.path)}{variant}" + (f" with {chosen}" if chosen else "")

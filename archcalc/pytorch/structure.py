@@ -60,11 +60,18 @@ class Structure:
         self._bundles: dict[int, int] = {}
         self._reads: dict[int, Counter[int]] = {}
         self._entries: dict[int, Node] = {}
+        self._names: dict[int, str] = {id(x): name for name, x in graph.inputs.items()}
         self._origins: dict[int, Item] = {}
         self._prepare(graph.nodes)
         self._find(graph.nodes)
         everywhere = self._count(graph.nodes)
         everywhere.update(self._bundles.get(id(tensor), 0) for tensor in graph.outputs.values())
+        # Unequal copies run in one loop: if one gives its state, all do.
+        for wrapper in list({id(node): node for node in self._wrappers.values()}.values()):
+            copies = [copy for copy in wrapper.children if copy.exit.state and id(copy) in self._reads]
+            bundles = [id(copy.exit.outputs) for copy in copies]
+            if any(everywhere[key] > self._reads[id(copy)][key] for copy, key in zip(copies, bundles)):
+                everywhere.update(bundles)
         for group in [node for nodes in self.instances.values() for node in nodes]:
             bundle = id(group.exit.outputs)
             if everywhere[bundle] > self._reads[id(group)][bundle]:
@@ -75,6 +82,8 @@ class Structure:
         for node in nodes:
             if node.unfolded:
                 self._wrappers.update({id(child): node for child in node.children})
+            if node.name:
+                self._names |= {id(node.output): node.name, id(node.exit): node.name}
             for tensor in node.inputs:
                 if isinstance(tensor, Alias) and id(tensor) not in self._origins:
                     self._origins[id(tensor)] = tensor.origin
@@ -100,6 +109,14 @@ class Structure:
         while id(item) in self._origins and id(item) not in self._entries:
             item = self._origins[id(item)]
         return item
+
+    def name_of(self, item: Item) -> str | None:
+        """What the spec calls an item."""
+        return self._names.get(id(self.plain(item)))
+
+    def wrapper(self, group: Node) -> Node:
+        """Of one of several unequal copies the node of all of them, else the group itself."""
+        return self._wrappers.get(id(group), group)
 
     def _outer(self, node: Node, item: Item) -> Item:
         """What `item` is called outside of the group `node`."""
@@ -146,8 +163,7 @@ class Structure:
 
     def free(self, node: Node) -> list[Item]:
         """What a group reads from around it beside the tensor it starts from, each once, in order."""
-        if id(node) in self._wrappers:
-            node = self._wrappers[id(node)]
+        node = self.wrapper(node)
         if id(node) not in self._free:
             found: dict[int, Item] = {}
             for scope in self._scopes(node):
@@ -209,14 +225,32 @@ class Structure:
             self._signatures[id(group)] = self._known.setdefault(tuple(parts), len(self._known))
         return self._signatures[id(group)]
 
+    def uniform(self, step: Node) -> int | None:
+        """The signature of copies that one class does for, whatever their number; only the first may have other numbers.
+
+        None where it is one group, or where what the copies need and give is not the tensor between them alone.
+        """
+        copies = step.children if step.unfolded else [step]
+        several = len(copies) == 2 and copies[0].copies == 1 if step.unfolded else step.copies > 1
+        if step.layer is not None or is_layers(step) or not several or self.free(step) or self.needed(step):
+            return None
+        if entry_of(copies[0]) is None or any(one.exit.outputs for one in copies):
+            return None
+        first, last = self.signature(copies[0]), self.signature(copies[-1])
+        return first if first == last else None
+
     def _step_signature(self, step: Node, labels: dict[int, Any]) -> Any:
         reads = tuple(labels[id(item)] for item in self.inputs(step))
+        uniform = self.uniform(step)
+        if uniform is not None:
+            return step.op, step.segment, reads, uniform
         copies = step.children if step.unfolded else [step]
         ties = tuple(
             (
                 tuple(labels[id(owner)] for owner in self.sharing.owners(one)),
                 self.sharing.is_reused(one),
                 tuple(one.tied),
+                one.copies if self.sharing.owners(one) or (is_layers(step) and one is not copies[-1]) else 0,
             )
             for one in copies
         )
@@ -232,8 +266,9 @@ class Structure:
         return step.op, step.segment, reads, ties, tuple(inner)
 
     def gives_state(self, node: Node) -> bool:
-        """Whether a group's class gives a state beside its output."""
-        return any(self.signature(scope) in self.exports for scope in self._scopes(node))
+        """Whether the class of a group, or of the one whose module it calls, gives a state beside its output."""
+        scopes = [self.sharing.module_of(scope) for scope in self._scopes(self.sharing.module_of(node))]
+        return any(self.signature(scope) in self.exports for scope in scopes)
 
 
 def layer_inputs(node: Node) -> list[Item]:

@@ -113,12 +113,12 @@ def _is_settled(seconds: Sequence[float]) -> bool:
     return max(seconds) - min(seconds) <= _SETTLED * statistics.median(seconds)
 
 
-def repeat(runs: Sequence[Callable[[], object]], budget: Budget, step: Callable[[], None] = lambda: None) -> int:
-    """Call each of `runs` in turn, A B A B ..., until the budget is used up; how many rounds that were.
+def repeat(runs: Sequence[Callable[[], object]], budget: Budget, step: Callable[[], None] = lambda: None) -> bool:
+    """Call each of `runs` in turn, A B A B ..., until the budget is used up; whether that was interrupted.
 
-    An interrupt ends it early and keeps what is there, if one round is complete.
+    An interrupt ends it early and keeps what is there.
     """
-    end = time.perf_counter() + budget.seconds
+    end = time.perf_counter() + budget.seconds * len(runs)
     rounds = 0
     try:
         while rounds < budget.repeat and (rounds < 3 or time.perf_counter() < end):
@@ -127,6 +127,5 @@ def repeat(runs: Sequence[Callable[[], object]], budget: Budget, step: Callable[
             rounds += 1
             step()
     except KeyboardInterrupt:
-        if not rounds:
-            raise
-    return rounds
+        return True
+    return False

@@ -6,7 +6,7 @@ Equal structures share a class; what differs between them becomes a constructor 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from archcalc.layers.code import Code
@@ -16,13 +16,12 @@ from archcalc.network.graph import Node
 from archcalc.network.load import Graph
 from archcalc.pytorch.fitting import Parameters, literal
 from archcalc.pytorch.forward import Forward
-from archcalc.pytorch.names import BuildError, attribute, class_name, identifier, unique
+from archcalc.pytorch.maker import Maker, Written
+from archcalc.pytorch.names import attribute, identifier, unique
 from archcalc.pytorch.phrases import (
-    common_step,
-    generated,
+    default_numbers,
     is_sequential,
     known_numbers,
-    listed,
     returned,
     running_tensor,
     sentence,
@@ -31,15 +30,6 @@ from archcalc.pytorch.structure import Item, entry_of, is_layers, layer_inputs, 
 
 if TYPE_CHECKING:
     from archcalc.pytorch.file import File
-
-
-@dataclass
-class Written:
-    """A finished class: its name, the numbers its constructor takes, and their values."""
-
-    name: str
-    parameters: list[str]
-    values: dict[int, list[Any]]  # id of an instance's node -> a value for each parameter
 
 
 class ClassWriter:
@@ -51,8 +41,7 @@ class ClassWriter:
         self.structure = file.structure
         self.sharing = file.structure.sharing
         self.init: list[str] = []
-        self.modules: dict[int, str] = {}
-        self.parameters = Parameters({})
+        self.maker = Maker(file)
         self.forward: Forward
 
     # -- whole classes ----------------------------------------------------------------------
@@ -63,24 +52,31 @@ class ClassWriter:
         entry, free = entry_of(first), self.structure.free(first)
         names: list[str] = []
         for item in free:
-            given = next((name for name, value in first.arguments.items() if value is item), "memory")
-            names.append(unique(identifier(given), ["x", *names]))
+            given = next((name for name, value in first.arguments.items() if value is item), None)
+            names.append(unique(identifier(given or self._common_name(instances, len(names))), ["x", *names]))
         modules = [unique(identifier(node.segment), ()) for node in self.structure.modules(first)]
         modules = [unique(name, modules[:index]) for index, name in enumerate(modules)]
-        self.modules = {id(node): name for node, name in zip(self.structure.modules(first), modules)}
-        self.parameters = Parameters(known_numbers(instances), modules)
+        self.maker.modules = {id(node): name for node, name in zip(self.structure.modules(first), modules)}
+        self.parameters = self.maker.parameters = Parameters(known_numbers(instances), modules)
         inputs: dict[str, Item] = {} if entry is None else {"x": entry}
         inputs.update(zip(names, free))
         outputs: list[Item] = [first.exit]
         if self.structure.signature(first) in self.structure.exports:
             outputs.append(first.exit.outputs or {})
         self._body([node.children for node in instances], inputs, outputs)
-        numbers = list(self.parameters.used)
-        self._emit(sentence(first), ["self", *modules, *numbers], ["self", *inputs])
+        defaults = default_numbers(instances, self.parameters.used)
+        numbers = [*(name for name in self.parameters.names if name not in defaults), *defaults]
+        arguments = [f"{name}={literal(defaults[name])}" if name in defaults else name for name in numbers]
+        self._emit(sentence(first, self.structure.wrapper(first)), ["self", *modules, *arguments], ["self", *inputs])
         values = {
             id(node): [self.parameters.used[name][index] for name in numbers] for index, node in enumerate(instances)
         }
-        return Written(self.name, numbers, values)
+        return Written(self.name, numbers, values, defaults)
+
+    def _common_name(self, instances: list[Node], index: int) -> str:
+        """What the spec calls a tensor that the instances take from around them, if that is the same for all."""
+        names = {self.structure.name_of(self.structure.free(node)[index]) for node in instances}
+        return (names.pop() if len(names) == 1 else None) or "memory"
 
     def write_model(self, graph: Graph) -> None:
         """The class of the whole network."""
@@ -116,9 +112,10 @@ class ClassWriter:
         node, code = nodes[0], code_of(nodes[0])
         if node.op == "moe":
             code.call = "{self}({inputs})"  # with what the experts read from around them
-        owner = self._layer_module(nodes) if code.module else ""
+        sequential = self._is_sequential(node)
+        owner = self._module(nodes, self.maker.layer, sequential) if code.module else ""
         numbers = self._numbers(nodes)
-        if node.copies == 1 or is_sequential(code, self.sharing.is_called_again(node)):
+        if node.copies == 1 or sequential:
             items = self.structure.inputs(node)
             self.forward.assign(index, node, self.forward.call(code, owner, items, numbers), returned(code))
         else:
@@ -155,12 +152,9 @@ class ClassWriter:
         """Copies of one layer that differ in their numbers: `repeat` where the shape changes."""
         node, children = nodes[0], nodes[0].children
         codes = [code_of(child) for child in children]
-        owner = ""
-        if codes[0].module:
-            owner = self._shared(node) if self.sharing.is_reused(node) else self._list_module(nodes, codes)
-        if not self.file.probe and all(
-            is_sequential(code, self.sharing.is_called_again(child)) for child, code in zip(children, codes)
-        ):
+        sequential = self._is_sequential(node)
+        owner = self._module(nodes, self.maker.layers, sequential) if codes[0].module else ""
+        if sequential and not self.file.probe:
             items = self.structure.inputs(node)
             self.forward.assign(index, node, self.forward.call(codes[0], owner, items, {}), None)
             return
@@ -169,54 +163,41 @@ class ClassWriter:
         first = 0
         for number, (child, code) in enumerate(zip(children, codes)):
             one, header = (f"{owner}[{first}]" if owner else ""), ""
-            if child.copies > 1:
-                one, header = "", f"for _ in range({child.copies}):"
-                if owner:
-                    one, header = "layer", f"for layer in {owner}[{first}:{first + child.copies}]:"
-            numbers = self._numbers([one.children[number] for one in nodes], f"{node.segment}{number}_")
+            row = [one.children[number] for one in nodes]
+            if child.copies > 1 and owner:
+                end = "" if child is children[-1] else first + child.copies
+                one, header = "layer", f"for layer in {owner}[{first}:{end}]:"
+            elif child.copies > 1:
+                count = self._number([copy.copies for copy in row], f"{node.segment}_copies")
+                header = f"for _ in range({count}):"
+            numbers = self._numbers(row, f"{node.segment}{number}_")
             self._copies(index, child, header, name, running, code, one, numbers)
             self.forward.report(f"{node.segment}.{number}", child.output)
             running, first = child.output, first + child.copies
 
     # -- modules ----------------------------------------------------------------------------
 
-    def _layer_module(self, nodes: list[Node]) -> str:
-        """Make the layer's module in `__init__`; the expression that names it."""
+    def _is_sequential(self, node: Node) -> bool:
+        """Whether the copies of a layer can stand in nn.Sequential."""
+        copies = node.children if node.unfolded else [node]
+        return all(is_sequential(code_of(copy), self.sharing.is_called_again(copy)) for copy in copies)
+
+    def _module(self, nodes: list[Node], make: Callable[[list[Node], bool], str], sequential: bool) -> str:
+        """The module of a layer or group, or of its copies: another's, or one that is made in `__init__`."""
         node = nodes[0]
         if self.sharing.is_reused(node):
             return self._shared(node)
-        made = self._made(nodes, node.segment)
-        if node.copies > 1:
-            count = self.parameters.express([one.copies for one in nodes], f"{node.segment}_copies")
-            made = generated(
-                f"{made} for _ in range({count})", is_sequential(code_of(node), self.sharing.is_called_again(node))
-            )
-        return self._own(node, made, [node])
-
-    def _list_module(self, nodes: list[Node], codes: list[Code]) -> str:
-        """A module for each of unequal copies."""
-        node = nodes[0]
-        items: list[str] = []
-        for copies in zip(*(one.children for one in nodes)):
-            child = copies[0]
-            if self.sharing.is_reused(child):
-                items += [self._module(self.sharing.module_of(child))] * child.copies
-            else:
-                items += [self._made(list(copies), f"{node.segment}_{child.segment}")] * child.copies
-        simple = all(
-            is_sequential(code, self.sharing.is_called_again(child)) for child, code in zip(node.children, codes)
-        )
-        return self._own(node, listed(items, simple), node.children)
+        return self._own(node, make(nodes, sequential), node.children if node.unfolded else [node])
 
     def _own(self, node: Node, made: str, copies: list[Node]) -> str:
         """Keep a module of the node's own, and replace what is tied in it or in each of its copies."""
         name = attribute(node.segment, node.id)
-        self.modules[id(node)] = name
+        self.maker.modules[id(node)] = name
         self.init.append(f"{name} = {made}")
         target = self.sharing.target(node)
         if target is not None and (node.unfolded or node.copies == target.copies):
             self.file.helpers.add("tie_weights")
-            self.init.append(f"tie_weights({name}, {self._module(target)})")
+            self.init.append(f"tie_weights({name}, {self.maker.module(target)})")
             return name
         first = 0
         for one in copies:
@@ -234,53 +215,26 @@ class ClassWriter:
         target = self.sharing.target(node)
         if target is not None:
             self.file.helpers.add("tie_weights")
-            return [f"tie_weights({{}}, {self._module(target)})"]
+            return [f"tie_weights({{}}, {self.maker.module(target)})"]
         if self.sharing.is_reused(node):
             return []
-        found = [f"{{}}.{name} = {self._module(owner)}.{name}" for name, owner in self.sharing.parameters(node)]
+        found = [f"{{}}.{name} = {self.maker.module(owner)}.{name}" for name, owner in self.sharing.parameters(node)]
         owners = [owner for _, owner in self.sharing.parameters(node) if owner.op == node.op]
         if owners and node.layer is not None and not node.buffers:
             buffers = node.layer.buffers(node.inputs[0])
-            found += [f"{{}}.{name} = {self._module(owners[0])}.{name}" for name in buffers]
+            found += [f"{{}}.{name} = {self.maker.module(owners[0])}.{name}" for name in buffers]
         return found
 
     def _shared(self, node: Node) -> str:
         """The module of another layer or group, which a class keeps when it comes from outside."""
         owner = self.sharing.module_of(node)
-        found = self._module(owner)
+        found = self.maker.module(owner)
         if not found.startswith("self."):
             name = attribute(node.segment, node.id)
             self.init.append(f"{name} = {found}")
-            self.modules[id(owner)] = name
+            self.maker.modules[id(owner)] = name
             return name
         return found
-
-    def _module(self, node: Node) -> str:
-        if id(node) not in self.modules:
-            raise BuildError(f"{node.id}: weights tied across a block or repeat cannot be written yet")
-        return self.modules[id(node)]
-
-    def _made(self, nodes: list[Node], name: str) -> str:
-        codes = [code_of(node) for node in nodes]
-        words = []
-        if nodes[0].op == "moe":
-            words = [self._experts(nodes, codes)]
-        else:
-            for position in range(len(codes[0].args)):
-                values = [code.args[position] for code in codes]
-                words.append(self.parameters.express(values, f"{name}_{'in' if position == 0 else 'out'}"))
-        for key in codes[0].kwargs:
-            options = [code.kwargs[key] for code in codes]
-            if any(option.value != option.default for option in options):
-                words.append(f"{key}={self.parameters.express([one.value for one in options], f'{name}_{key}')}")
-        return f"{codes[0].module}({', '.join(words)})"
-
-    def _experts(self, nodes: list[Node], codes: list[Code]) -> str:
-        experts = [node.children[0] for node in nodes]
-        written = self.file.class_of(experts[0], class_name(f"{nodes[0].segment}_expert"))
-        features = self.parameters.express([code.args[0] for code in codes], "features")
-        count = self.parameters.express([expert.weights for expert in experts], "experts")
-        return f"{features}, [{self._instance(written, experts)} for _ in range({count})]"
 
     def _numbers(self, nodes: list[Node], prefix: str = "") -> dict[str, str]:
         """The numbers in a layer's expression."""
@@ -303,7 +257,7 @@ class ClassWriter:
     def _group(self, index: int, nodes: list[Node]) -> None:
         node = nodes[0]
         items = self.structure.inputs(node)
-        owner = self._shared(node) if self.sharing.is_reused(node) else self._group_module(nodes)
+        owner = self._module(nodes, self.maker.group, not self._is_loop(node))
         reused = self.sharing.is_called_again(node)
         code = None
         if self.structure.gives_state(node):
@@ -335,61 +289,3 @@ class ClassWriter:
         first = node.children[0] if node.unfolded else node
         plain_copies = not self.structure.free(node) and not self.structure.gives_state(node)
         return self.sharing.is_called_again(node) or not plain_copies or entry_of(first) is None
-
-    def _group_module(self, nodes: list[Node]) -> str:
-        """Make the module of a group or of its copies."""
-        node = nodes[0]
-        wanted = node.children[0] if node.unfolded else node
-        name = class_name(wanted.op if wanted.block else f"{node.segment}_layer")
-        if node.unfolded:
-            growing = self._growing(nodes, name)
-            if growing is not None:
-                return self._own(node, generated(growing, not self._is_loop(node)), node.children)
-            return self._own(node, listed(self._unequal_groups(nodes, name), not self._is_loop(node)), node.children)
-        made = self._instance(self.file.class_of(node, name), nodes)
-        if node.copies > 1:
-            count = self.parameters.express([one.copies for one in nodes], "copies")
-            made = generated(f"{made} for _ in range({count})", not self._is_loop(node))
-        return self._own(node, made, [node])
-
-    def _unequal_groups(self, nodes: list[Node], name: str) -> list[str]:
-        items: list[str] = []
-        for copies in zip(*(one.children for one in nodes)):
-            if self.sharing.is_reused(copies[0]):
-                text = self._module(self.sharing.module_of(copies[0]))
-            else:
-                text = self._instance(self.file.class_of(copies[0], name), list(copies))
-            items += [text] * copies[0].copies
-        return items
-
-    def _growing(self, nodes: list[Node], name: str) -> str | None:
-        """Copies of one class that are equal, or whose numbers grow by one step: `Dense(64 + 32 * i) for i in ...`."""
-        children = nodes[0].children
-        total = sum(child.copies for child in children)
-        if any(self.sharing.is_reused(child) for child in children):
-            return None
-        if len({self.structure.signature(child) for child in children}) > 1:
-            return None
-        written = self.file.class_of(children[0], name)
-        words = [self._module(owner) for owner in self.structure.modules(children[0])]
-        for position, parameter in enumerate(written.parameters):
-            rows = [
-                [written.values[id(node.children[number])][position] for node in nodes]
-                for number, child in enumerate(children)
-                for _ in range(child.copies)
-            ]
-            step = common_step(rows)
-            if step is None or (step and total < 3):
-                return None
-            start = self.parameters.express(rows[0], parameter)
-            words.append(start if step == 0 else f"{start} + {step} * i" if step > 0 else f"{start} - {-step} * i")
-        index = "i" if any(word.endswith("* i") for word in words) else "_"
-        return f"{written.name}({', '.join(words)}) for {index} in range({total})"
-
-    def _instance(self, written: Written, nodes: list[Node]) -> str:
-        words = [self._module(owner) for owner in self.structure.modules(nodes[0])]
-        words += [
-            self.parameters.express([written.values[id(node)][position] for node in nodes], name)
-            for position, name in enumerate(written.parameters)
-        ]
-        return f"{written.name}({', '.join(words)})"

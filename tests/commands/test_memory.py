@@ -177,6 +177,14 @@ def test_requests_that_cannot_be_met(arguments, words):
     assert words in done.stderr
 
 
+def test_a_drawing_that_cannot_be_made_leaves_the_file_alone(tmp_path):
+    path = tmp_path / "kept.svg"
+    path.write_text("mine")
+    done = run("memory", "specs/gpt2.yaml", "--mode", "generation", "-o", str(path))
+    assert done.returncode == 2
+    assert path.read_text() == "mine"
+
+
 def test_a_length_that_is_not_possible():
     done = run("memory", "specs/gpt2.yaml", "--length", "2000")
     assert done.returncode == 1

@@ -68,3 +68,20 @@ def test_drawn_networks_end_as_they_began(plan: Plan) -> None:
         found = simulate(draw(seed).build(), plan)
         assert found.peak >= found.base
         assert all(moment.kept >= 0 and moment.activations >= 0 for moment in found.moments)
+
+
+def test_copies_that_give_what_they_were_given() -> None:
+    # Random network 68: what the block gives is a tensor from outside, which is there for later copies.
+    text = """
+model: m
+input: {x: [4], other: [4]}
+blocks:
+  passes(t):
+    - linear 4
+    - relu from=t repeat=0
+layers:
+  - linear 4 from=other name=held
+  - {repeat: 3, layers: [linear 4 from=x, passes t=held repeat=2, linear 4]}
+"""
+    found = simulate(build_graph(Source("t.yaml", text), batch=2), Plan(training=True))
+    assert found.peak > found.base

@@ -59,6 +59,11 @@ CASES = """
 [8,4] | linear 4, attention 2 dropout=0.1 causal=true, attention 1
 [8,4] | linear 4, attention 2 head_dim=4 rope=100 rope_dim=2, rope 100 dim=2, linear 3
 [8,4] | linear 4, attention 2 kv_heads=1 rope=100, attention 2 qknorm=true softcap=5 dropout=0.1 causal=true
+[8,8] | linear 8, attention 2 kv_heads=1 causal=true, attention 2 rope=100 causal=true window=3
+[8,8] | linear 8, attention 2 kv_heads=1 window=3, attention 2 kv_heads=1 dropout=0.1 causal=true window=2
+[8,8] | linear 8 name=m, relposbias 2 name=b, attention 2 kv_heads=1 relbias=b from=m causal=true window=4, attention 2 kv=prev
+[8,8] | linear 8 name=m, relposbias 2 name=b, attention 2 relbias=b from=m causal=true window=4
+[3,8,8] | linear 8 name=m, linear 8, attention 2 kv=prev, attention 2 kv=m, attention 2 kv_heads=1 kv=m rope=10
 [8,4] | linear 4 name=m, linear 6 name=n, attention 2 kv=m from=input, attention 2 kv=n
 [8,4] | linear 4 name=m, relposbias 2 name=b, attention 2 relbias=b from=m causal=true, attention 2 kv=m relbias=b dropout=0.1
 [3,8,4] | linear 4, attention 2 causal=true

@@ -16,6 +16,7 @@ from archcalc.layers.tensor import Alias, Tensor
 from archcalc.network.codes import code_of
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
+from archcalc.network.sharing import Sharing
 from archcalc.pytorch.pieces.modules import rotate
 
 Values = dict[int, Any]
@@ -25,6 +26,7 @@ class Interpreter:
     def __init__(self, graph: Graph, module: nn.Module) -> None:
         self.graph = graph
         self.module = module
+        self.sharing = Sharing(graph.nodes)
         self.modules = dict(module.named_modules(remove_duplicate=False))
         self.paths: dict[int, str] = {}
         self.active: set[int] = set()
@@ -51,6 +53,8 @@ class Interpreter:
                 self._apply(node, values, prefix + node.segment)
             return
         path = prefix + node.segment
+        if path not in self.modules and self.sharing.is_reused(node):  # it calls the module of another
+            path = self.paths[id(self.sharing.module_of(node))]
         self.paths[id(node)] = path
         if node.unfolded:
             first = 0
@@ -68,8 +72,9 @@ class Interpreter:
         )
         alone = self._enter(entry, values)
         for index in range(first, first + node.copies):
-            self.paths[id(node)] = f"{prefix}{index}"
-            self._once(node, values, f"{prefix}{index}")
+            one = f"{prefix}{index}" if f"{prefix}{index}" in self.modules else prefix[:-1]
+            self.paths[id(node)] = one
+            self._once(node, values, one)
             if entry is not None and node.copies > 1 and (alone or first) and entry.shape == node.exit.shape:
                 values[id(entry)] = values[id(node.exit)]
                 for name, extra in (entry.outputs or {}).items():

@@ -73,13 +73,26 @@ def _convtranspose(rng: Random, x: Tensor) -> Keys | None:
     if not is_first(x):
         return None
     n = x.rank - 1
-    keys: Keys = {"channels": rng.randint(1, 6), "kernel": size(rng, n, 1, 3)}
+    groups = divisor(rng, x.shape[0]) if rng.random() < 0.3 else 1
+    keys: Keys = {"channels": groups * rng.randint(1, 4), "kernel": size(rng, n, 1, 3)}
+    keys |= {"groups": groups} if groups > 1 else {}
     return keys | some(
-        rng, stride=size(rng, n, 1, 2), padding=size(rng, n, 0, 1), bias=flag(rng), output_padding=rng.randint(0, 1)
+        rng,
+        dilation=size(rng, n, 1, 2),
+        stride=size(rng, n, 1, 2),
+        padding=size(rng, n, 0, 1),
+        bias=flag(rng),
+        output_padding=rng.randint(0, 1),
     )
 
 
-@draws("maxpool", "avgpool")
+@draws("maxpool")
+def _maxpool(rng: Random, x: Tensor) -> Keys | None:
+    keys = _pool(rng, x)
+    return None if keys is None else keys | some(rng, 0.2, dilation=size(rng, x.rank - 1, 1, 2))
+
+
+@draws("avgpool")
 def _pool(rng: Random, x: Tensor) -> Keys | None:
     if not is_first(x):
         return None
@@ -139,14 +152,14 @@ def _batchnorm(rng: Random, x: Tensor) -> Keys | None:
 
 @draws("instancenorm")
 def _instancenorm(rng: Random, x: Tensor) -> Keys | None:
-    return some(rng, affine=flag(rng)) if is_first(x) else None
+    return some(rng, affine=flag(rng), eps="1e-3") if is_first(x) else None
 
 
 @draws("groupnorm")
 def _groupnorm(rng: Random, x: Tensor) -> Keys | None:
     groups = divisor(rng, x.shape[0])
     several = x.elements // groups > 1  # PyTorch refuses to normalise single elements
-    return {"groups": groups} | some(rng, affine=flag(rng)) if is_first(x, 1) and several else None
+    return {"groups": groups} | some(rng, affine=flag(rng), eps="1e-3") if is_first(x, 1) and several else None
 
 
 @draws("localresponsenorm")
@@ -201,13 +214,20 @@ def _rope(rng: Random, x: Tensor) -> Keys | None:
     return some(rng, theta=rng.choice([100, 10000, 500.5])) | some(rng, 0.2, dim=2)
 
 
-@draws("rnn", "lstm", "gru")
+@draws("rnn")
+def _rnn(rng: Random, x: Tensor) -> Keys | None:
+    keys = _recurrent(rng, x)
+    return None if keys is None else keys | some(rng, nonlinearity=rng.choice(["tanh", "relu"]))
+
+
+@draws("lstm", "gru")
 def _recurrent(rng: Random, x: Tensor) -> Keys | None:
     if not is_last(x, 2, 2):
         return None
-    return {"hidden": rng.choice([3, 4, 6])} | some(
-        rng, layers=rng.randint(1, 2), bidirectional=flag(rng), bias=flag(rng)
-    )
+    layers = rng.choice([1, 1, 2, 3])
+    keys: Keys = {"hidden": rng.choice([3, 4, 6])} | some(rng, bidirectional=flag(rng), bias=flag(rng))
+    keys |= {"layers": layers} if layers > 1 else {}
+    return keys | (some(rng, dropout=0.5) if layers > 1 else {})
 
 
 @draws("attention")
@@ -223,7 +243,12 @@ def _attention(rng: Random, x: Tensor) -> Keys | None:
     )
     keys |= some(rng, 0.2, rope_dim=2) if "rope" in keys else {}
     return keys | some(
-        rng, 0.3, bias=rng.choice(["true", "false", "qkv", "qvo", "o"]), causal=flag(rng), window=rng.randint(1, 4)
+        rng,
+        0.3,
+        bias=rng.choice(["true", "false", "qkv", "qvo", "o"]),
+        causal=flag(rng),
+        window=rng.randint(1, 4),
+        dropout=0.1,
     )
 
 

@@ -19,6 +19,18 @@ from tests.pytorch.layer_draws import DRAWS, Keys
 
 Body = list["Item"]
 
+# Drawn more often: what fits few tensors, and what others build on.
+COMMON = 3 * ["conv", "linear", "attention", "batchnorm", "maxpool", "embedding", "lstm", "gru", "rnn"] + [
+    "convtranspose", "avgpool", "groupnorm", "layernorm", "rearrange", "upsample", "pad", "posembed", "rope",
+]  # fmt: skip
+# Layers of networks that stay channels first.
+IMAGES = 3 * ["conv", "batchnorm", "relu"] + [
+    "convtranspose", "maxpool", "avgpool", "adaptiveavgpool", "adaptivemaxpool", "upsample", "pad", "pixelshuffle",
+    "channelshuffle", "groupnorm", "instancenorm", "localresponsenorm", "prelu", "silu", "dropout", "layerscale", "roll",
+]  # fmt: skip
+# How often a layer is drawn until one fits.
+_TRIES = 12
+
 
 @dataclass
 class Item:
@@ -80,6 +92,7 @@ class Network:
         self.blocks: dict[str, tuple[list[str], Body]] = {}
         self.hparams: dict[str, int] = {"h1": 4, "h2": 2}
         self.dims: dict[str, int] = {}
+        self.images = self.rng.random() < 0.3
         self.inputs = self._inputs()
         self.outputs: list[str] = []
         self.variant = ""
@@ -95,6 +108,7 @@ class Network:
         names = rng.choice([["input"]] * 4 + [["x", "y"], ["src", "tgt", "extra"]])
         found: dict[str, str] = {}
         kinds = ["8", "5, 8", "6, 4", "4, 9", "2, 7, 7", "4, 6, 5", "2, 4, 5, 4", "7", "1, 8"]
+        kinds = ["2, 7, 7", "4, 6, 5", "4, 8, 8", "2, 4, 5, 4", "4, 9"] if self.images else kinds
         same = rng.choice(kinds)
         for name in names:
             found[name] = same if rng.random() < 0.6 else rng.choice(kinds)
@@ -176,9 +190,13 @@ class Network:
 
     def layer(self, x: Tensor, ops: list[str] | None = None) -> Item | None:
         """A layer that probably fits `x`."""
-        op = self.rng.choice(ops or [*DRAWS])
-        keys = DRAWS[op](self.rng, x)
-        return None if keys is None else Item(op, self._written(dict(keys), x))
+        pool = ops or (IMAGES if self.images else [*DRAWS, *COMMON])
+        for _ in range(_TRIES):
+            op = self.rng.choice(pool)
+            keys = DRAWS[op](self.rng, x)
+            if keys is not None:
+                return Item(op, self._written(dict(keys), x))
+        return None
 
     def _written(self, keys: Keys, x: Tensor) -> Keys:
         """Some numbers as expressions of hparams and cin."""
@@ -190,6 +208,7 @@ class Network:
             if x.layout is not None or x.rank == 1:
                 channels = int(x.shape[x.feature_axis])
                 forms += [f"cin*{value}//{channels}"] if channels else []
+            forms += [f"{dim}-{number}+{value}" for dim, number in self.dims.items() if number <= 5]
             keys[name] = self.rng.choice(forms)
             self.used["expression"] += 1
         return keys
@@ -216,6 +235,8 @@ class Network:
                 self.add(item)
             return
         moves = list(MOVES) if self.depth < 3 else ["layer"]
+        if self.images and self.depth < 3:
+            moves = ["layer", "merge", "residual", "repeat", "block", "again", "tie", "hparam"]
         weights = [6 if move == "layer" else 1 for move in moves]
         (move,) = self.rng.choices(moves, weights)
         self.depth += move != "layer"
@@ -243,8 +264,10 @@ class Network:
 def draw(seed: int) -> Network:
     """A network of a few to a few dozen layers."""
     network = Network(seed)
-    for _ in range(network.rng.randint(3, 12)):
-        network.step()
+    wanted = network.rng.randint(3, 10)
+    for _ in range(3 * wanted):
+        if len(network.items) < wanted:
+            network.step()
     while network.graph is None or not network.items:
         network.step()
     network.finish()

@@ -44,3 +44,23 @@ def is_small(case: str) -> bool:
 
 
 SMALL = [case for case in CASES if is_small(case)]
+
+
+# Specs that are large as they stand, in a size that runs in a moment.
+_TEXT = {"vocab": "50", "width": "16", "heads": "4", "depth": "2"}
+SHRUNK = {
+    "gpt2": {**_TEXT, "seq": "12"},
+    "llama3": {**_TEXT, "kv_heads": "2", "ff": "24", "seq": "12"},
+    "mixtral": {**_TEXT, "kv_heads": "2", "ff": "24", "seq": "12"},
+    "t5": {**_TEXT, "hidden": "24", "source": "12", "target": "9"},
+    "bert": {**_TEXT, "seq": "12"},
+    "transformer": {**_TEXT, "ff": "24", "src_len": "12", "tgt_len": "9"},
+    "vit": {"patch": "56", "width": "16", "heads": "4", "depth": "2"},
+    "swin": {"width": "8", "heads": "2", "pairs": "1"},
+    "convnext": {"width": "8", "third": "2"},
+}
+
+
+def shrunk(name: str, batch: int = 2) -> Graph:
+    """A large spec in a small size."""
+    return load(name, batch, **SHRUNK[name])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from archcalc.layers import REGISTRY
 from archcalc.layers.tensor import Tensor
 from tests.pytorch.layer_draws import divisor, is_last, some
-from tests.pytorch.networks import Body, Item, Network
+from tests.pytorch.networks import Body, Item, Network, text
 
 Move = Callable[[Network], bool]
 MOVES: dict[str, Move] = {}
@@ -172,12 +172,13 @@ def block(network: Network) -> bool:
                 replace(item, {base: argument})
     for item in (one for top in body for one in top.walk()):
         for key, value in item.keys.items():
-            if isinstance(value, int) and not isinstance(value, bool) and rng.random() < 0.3 and item.op in REGISTRY:
+            plain = isinstance(value, (int, float)) or (isinstance(value, str) and value.replace("x", "").isdigit())
+            if plain and rng.random() < 0.3 and item.op in REGISTRY:
                 argument = f"a{len(given) + 1}"
                 given[argument], item.keys[key] = value, argument
     parameters = list(given)
-    if parameters and isinstance(given[parameters[-1]], int) and rng.random() < 0.4:
-        parameters[-1] += f"={given.pop(parameters[-1])}"
+    if parameters and not isinstance(given[parameters[-1]], str) and rng.random() < 0.4:
+        parameters[-1] += f"={text(given.pop(parameters[-1]))}"
         network.used["default"] += 1
     network.blocks[name] = (parameters, body)
     if not network.add(call(network, name, given)):
@@ -221,7 +222,9 @@ def again(network: Network) -> bool:
             item.common["repeat"] = 2
         return network.add(item) or network.add(item)
     for key, value in item.keys.items():
-        if isinstance(value, int) and rng.random() < 0.7:
+        if isinstance(value, bool):
+            item.keys[key] = rng.random() < 0.5
+        elif isinstance(value, int) and rng.random() < 0.7:
             item.keys[key] = max(1, value + rng.choice([-1, 1, 2, value]))
         elif isinstance(value, str) and value in network.named() and rng.random() < 0.5:
             item.keys[key] = rng.choice([*network.named(), "prev"])

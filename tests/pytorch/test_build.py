@@ -13,9 +13,11 @@ import pytest
 import torch
 
 from archcalc.api import Network
+from archcalc.diagnostics import Source
+from archcalc.network.load import Graph, build_graph
 from archcalc.pytorch.instance import example_inputs, instantiate
 from archcalc.pytorch.source import module_source
-from tests.pytorch.specs import CASES, SMALL, load, path, run
+from tests.pytorch.specs import CASES, SHRUNK, SMALL, load, path, run, shrunk
 
 RUFF = shutil.which("ruff") or shutil.which("ruff", path=str(Path(sys.executable).parent))
 
@@ -90,11 +92,45 @@ class Net(nn.Module):
     )
 
 
-def test_a_block_is_one_class() -> None:
+@pytest.mark.parametrize("case", ["resnet152", "vgg19", "vgg16@bn", "googlenet", "siamese", "swin", "unet"])
+def test_a_block_is_one_class(case: str) -> None:
+    described = re.findall(r'"""The block `(\w+)`', module_source(load(case)))
+    assert described
+    assert sorted(described) == sorted(set(described))
+
+
+def test_arguments_and_their_defaults_are_those_of_the_spec() -> None:
     source = module_source(load("resnet152"))
-    assert re.findall(r"^class (\w+)", source, re.M).count("Bottleneck") == 1
-    assert "def __init__(self, in_channels, width, stride)" in source
-    assert "for _ in range(copies)" in source
+    assert "def __init__(self, in_channels, width, blocks, stride=2)" in source
+    assert "self.layer1 = BottleneckStage(64, 64, blocks=3, stride=1)" in source
+    assert "self.layer2 = BottleneckStage(256, 128, blocks=8)" in source
+    assert "*(Bottleneck(4 * width, width) for _ in range(blocks - 1))" in source
+
+
+def test_a_first_copy_of_its_own_does_not_unroll_the_loop() -> None:
+    source = module_source(load("vgg19"))
+    assert source.count("RepeatLayer(in_channels, channels),") == 1
+    assert "*(RepeatLayer(channels, channels) for _ in range(convs - 1))," in source
+    text = "{model: m, input: [3], layers: [{repeat: 1000, layers: [linear 4, relu]}, linear 5 repeat=1000]}"
+    assert len(module_source(build_graph(Source("m.yaml", text))).splitlines()) < 50
+
+
+def test_a_tower_called_twice_is_made_once() -> None:
+    source = module_source(load("siamese"))
+    assert "a = self.a(left)\n        b = self.a(right)\n" in source
+    assert "tie_weights" not in source
+
+
+def test_variables_are_named_as_in_the_spec() -> None:
+    source = module_source(load("t5"))
+    assert "x = layer(x, before, memory)" in source
+    assert "def forward(self, x, before, memory):" in source
+    assert "return torch.cat([x, self.new_channels(x)], dim=1)" in module_source(load("densenet121"))
+    assert "_, rnn_state = self.rnn(x)" in module_source(load("many-to-one"))
+
+
+def test_says_what_was_chosen() -> None:
+    assert "Written by archcalc from gpt2.yaml@medium with seq=16." in module_source(load("gpt2@medium", seq="16"))
 
 
 def test_is_deterministic() -> None:
@@ -124,29 +160,80 @@ def test_state_dict_is_the_named_parameters(case: str) -> None:
     assert set(ours) <= set(module.state_dict())
 
 
-@pytest.mark.parametrize("case", SMALL)
+@pytest.mark.parametrize("case", CASES)
 def test_trains_one_step(case: str) -> None:
+    """On the CPU where that takes a moment, else on the meta device, where all is computed but the numbers."""
+    device = "cpu" if case in SMALL else "meta"
     graph = load(case, batch=2)
     torch.manual_seed(0)
-    module = instantiate(graph)
-    inputs = [x.requires_grad_() if x.is_floating_point() else x for x in example_inputs(graph)]
+    module = instantiate(graph, device)
+    inputs = [x.requires_grad_() if x.is_floating_point() else x for x in example_inputs(graph, device)]
+    optimizer = torch.optim.SGD([*module.parameters(), *(x for x in inputs if x.requires_grad)], lr=1e-3)
+    before = [parameter.detach().clone() for parameter in module.parameters()]
     outputs = module(*inputs)
-    assert shapes(outputs) == [[2, *map(int, tensor.shape)] for tensor in graph.outputs.values()]
     loss = sum(one.square().mean() for one in (outputs if isinstance(outputs, tuple) else (outputs,)))
+    optimizer.zero_grad()
     loss.backward()
-    assert torch.isfinite(loss)
-    for name, parameter in module.named_parameters():
-        assert parameter.grad is not None, name
-        assert torch.isfinite(parameter.grad).all(), name
+    optimizer.step()
+    used = {name: parameter.grad for name, parameter in module.named_parameters()}
+    # Without data one expert does all the work.
+    idle = [name for name, grad in used.items() if grad is None]
+    assert all(re.search(r"\.experts\.[1-9]", name) for name in idle), idle
+    if device == "cpu":
+        assert not idle
+        assert torch.isfinite(loss)
+        assert all(torch.isfinite(grad).all() for grad in used.values() if grad is not None)
+        moved = [not torch.equal(old, new) for old, new in zip(before, module.parameters())]
+        assert any(moved) or not moved
 
 
-@pytest.mark.parametrize("case", ["mlp", "lenet", "self-attention", "vit@ti16"])
+@pytest.mark.parametrize("name", SHRUNK)
+def test_every_weight_of_a_small_version_learns(name: str) -> None:
+    torch.manual_seed(0)
+    module = instantiate(shrunk(name))
+    outputs = module(*example_inputs(shrunk(name)))
+    outputs.square().mean().backward()
+    for parameter_name, parameter in module.named_parameters():
+        assert parameter.grad is not None, parameter_name
+        assert torch.isfinite(parameter.grad).all(), parameter_name
+
+
+# torch.compile leaves recurrent layers to PyTorch, and experts get what the data sends them.
+WHOLE = ["lenet", "mlp", "attention", "self-attention", "graph-xxy", *(name for name in SHRUNK if name != "mixtral")]
+
+
+def small(case: str) -> Graph:
+    return shrunk(case) if case in SHRUNK else load(case, batch=2)
+
+
+@pytest.mark.filterwarnings("ignore:The tensor attributes? self.* assigned during export")  # torch's own, in RNNs
+@pytest.mark.parametrize("case", [*WHOLE, "rnn", "gru@stacked", "lstm", "many-to-one", "one-to-many"])
 def test_exports(case: str) -> None:
-    graph = load(case, batch=2)
-    module = instantiate(graph).eval()
-    inputs = tuple(example_inputs(graph))
+    module = instantiate(small(case)).eval()
+    inputs = tuple(example_inputs(small(case)))
     exported = torch.export.export(module, inputs)
     torch.testing.assert_close(exported.module()(*inputs), module(*inputs))
+
+
+@pytest.mark.parametrize("case", [*WHOLE, "lstm", "mixtral"])
+def test_compiles(case: str) -> None:
+    torch.compiler.reset()
+    module = instantiate(small(case)).eval()
+    inputs = example_inputs(small(case))
+    with torch.no_grad():
+        compiled = torch.compile(module, backend="eager", fullgraph=case in WHOLE)(*inputs)
+        torch.testing.assert_close(compiled, module(*inputs))
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated")
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="no C compiler")
+def test_compiles_to_code() -> None:
+    torch.compiler.reset()
+    graph = load("net", batch=2)
+    module = instantiate(graph).eval()
+    inputs = example_inputs(graph)
+    with torch.no_grad():
+        torch.testing.assert_close(torch.compile(module)(*inputs), module(*inputs), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("case", ["lenet", "mlp", "one-to-many", "unet"])

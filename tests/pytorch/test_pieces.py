@@ -22,8 +22,8 @@ from archcalc.pytorch.pieces.modules import (
     PositionalEmbedding,
     SinusoidalPositions,
     WindowPositionBias,
-    attention_mask,
     rotate,
+    score_mask,
 )
 
 
@@ -176,9 +176,11 @@ def test_attention_drops_weights_only_in_training(make) -> None:
 
 
 def test_mask_of_a_cross_attention() -> None:
-    hidden = attention_mask(3, 5, True, None, "cpu")
-    assert hidden.tolist() == [[j > i for j in range(5)] for i in range(3)]
-    assert attention_mask(3, 5, False, None, "cpu") is None
+    q, k, bias = torch.zeros(2, 3, 4), torch.zeros(2, 5, 4), torch.randn(1, 6, 3, 5)
+    hidden = torch.tensor([[j > i for j in range(5)] for i in range(3)])
+    assert torch.equal(score_mask(q, k, True, None, None), torch.zeros(3, 5).masked_fill(hidden, -math.inf))
+    assert torch.equal(score_mask(q, k, False, None, bias), bias.repeat(2, 1, 1, 1))
+    assert torch.equal(score_mask(q, k, True, None, bias)[1], bias[0].masked_fill(hidden, -math.inf))
 
 
 # -- positions ------------------------------------------------------------------------------

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
 import json
+import sys
 
 import pytest
 import torch
 
+from archcalc.cli import main
 from archcalc.diagnostics import RequestError, Source
 from archcalc.network.gradients import backward_macs
 from archcalc.network.load import build_graph, load_graph
-from archcalc.pytorch import memory
-from archcalc.pytorch.profile import PHASES, compare, profile
+from archcalc.pytorch import memory, report
+from archcalc.pytorch import profile as profiling
+from archcalc.pytorch.profile import PHASES, Session, compare, profile
 from archcalc.pytorch.setup import Setup, applied, find_device
 from archcalc.pytorch.timing import Budget, Clock, Times, repeat, settle
+from archcalc.reports import numbers
 from tests.commands.test_shapes import run
 
 SHORT = Budget(warmup=1, repeat=4, seconds=1.0)
@@ -43,6 +48,38 @@ def test_every_layer_is_timed(device, train, spec):
         assert sum(times.median for times in measured.phases.values()) <= 2 * measured.total.median
     assert measured.peak is not None
     assert measured.peak >= 4 * measured.costs.totals.params
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not HAS_CUDA, reason="no CUDA")
+@pytest.mark.parametrize("train", [False, True])
+@pytest.mark.parametrize(
+    ("spec", "batch"), [("alexnet", 256), ("resnet152", 64), ("vgg19", 64), ("gpt2", 8), ("lstm", 4096)]
+)
+def test_totals_are_the_cuda_time_of_torch_profiler(spec, batch, train):
+    device, runs = torch.device("cuda"), 5
+    setup = Setup("cuda", train=train, budget=Budget(warmup=5, repeat=10, seconds=20.0))
+    graph = load_graph(f"specs/{spec}.yaml", batch=batch)
+    measured = profile(graph, setup)
+    session = Session(graph, setup, device)
+    for _ in range(5):
+        session.run()
+    torch.cuda.synchronize(device)
+    kinds = [torch.profiler.ProfilerActivity.CPU, torch.profiler.ProfilerActivity.CUDA]
+    with torch.profiler.profile(activities=kinds) as profiler:
+        for _ in range(runs):
+            session.run()
+        torch.cuda.synchronize(device)
+    kernels = [event for event in profiler.events() if event.device_type == torch.autograd.DeviceType.CUDA]
+    seconds = sum(event.self_device_time_total for event in kernels) / 1e6 / runs
+    assert measured.total.median == pytest.approx(seconds, rel=0.05)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not HAS_CUDA, reason="no CUDA")
+def test_a_gpu_that_is_full_says_so():
+    with pytest.raises(RequestError, match=r"alexnet with batch 100000 needs .* by prediction a batch of [\d,]+ fits"):
+        profile(load_graph("specs/alexnet.yaml", batch=100_000), Setup("cuda", train=True, budget=SHORT))
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -96,8 +133,6 @@ def test_copies_are_folded_with_their_spread():
 
 
 def test_training_changes_the_weights_and_forward_does_not():
-    from archcalc.pytorch.profile import Session
-
     graph = load_graph("specs/net.yaml", batch=4)
     for train in (False, True):
         session = Session(graph, Setup(train=train, budget=SHORT), torch.device("cpu"))
@@ -108,8 +143,6 @@ def test_training_changes_the_weights_and_forward_does_not():
 
 
 def test_input_is_random_and_seeded():
-    from archcalc.pytorch.profile import Session
-
     graph = load_graph("specs/net.yaml", batch=4)
     first, again, other = (Session(graph, Setup(seed=seed), torch.device("cpu")).inputs[0] for seed in (1, 1, 2))
     assert first.abs().sum() > 0
@@ -118,14 +151,16 @@ def test_input_is_random_and_seeded():
 
 
 def test_two_networks_in_turn():
-    times, ratios = compare((load_graph("specs/lenet.yaml"), load_graph("specs/net.yaml")), Setup(budget=SHORT))
-    assert len(ratios) == len(times[0].seconds) == len(times[1].seconds)
-    assert sorted(ratios)[len(ratios) // 2] > 1
+    found = compare((load_graph("specs/lenet.yaml"), load_graph("specs/net.yaml")), Setup(budget=SHORT))
+    first, second = found.times
+    assert len(found.ratios) == len(first.seconds) == len(second.seconds)
+    assert found.ratios == [a / b for a, b in zip(first.seconds, second.seconds)]
+    assert sorted(found.ratios)[len(found.ratios) // 2] > 1
 
 
 def test_settings_last_as_long_as_the_run():
     threads = torch.get_num_threads()
-    with applied(Setup(threads=1)):
+    with applied(Setup(threads=1), torch.device("cpu")):
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == threads
 
@@ -136,21 +171,60 @@ def test_times():
     assert Times([1.0, 1.0, 1.0, 1.0, 1.0]).spread == 0.0
     assert settle(lambda: 1.0, Budget(seconds=5)) == 3
     assert settle(lambda: 1.0, Budget(warmup=7)) == 7
-    assert repeat([lambda: None], Budget(repeat=5, seconds=5)) == 5
-
-
-def test_an_interrupt_keeps_what_was_measured():
     rounds = []
+    assert not repeat([lambda: rounds.append(1)], Budget(repeat=5, seconds=5))
+    assert len(rounds) == 5
 
-    def once():
-        rounds.append(1)
-        if len(rounds) == 3:
+
+def status(monkeypatch, *arguments):
+    """The status with which the command line ends in this process."""
+    monkeypatch.setattr(sys, "argv", ["archcalc", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code
+
+
+class Interrupted:
+    """A run that Ctrl-C meets at its third time."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self):
+        self.calls += 1
+        if self.calls == 3:
             raise KeyboardInterrupt
 
-    assert repeat([once], Budget()) == 2
-    rounds[:] = [1, 1]
-    with pytest.raises(KeyboardInterrupt):
-        repeat([once], Budget())
+
+def test_an_interrupt_ends_the_rounds():
+    others = []
+    assert repeat([lambda: others.append(1), Interrupted()], Budget())
+    assert len(others) == 3
+
+
+@pytest.mark.parametrize("turn", [1, 2, 5])
+def test_an_interrupt_prints_what_is_there(turn, monkeypatch, capsys):
+    calls = []
+    real = profiling.Session.run
+
+    def run_once(self):
+        calls.append(1)
+        if len(calls) == 3 + turn:  # one to warm up, one for the peak
+            raise KeyboardInterrupt
+        real(self)
+
+    monkeypatch.setattr(profiling.Session, "run", run_once)
+    assert status(monkeypatch, "profile", "specs/net.yaml", "--warmup", "1", "--repeat", "9", "--color", "never") == 2
+    printed = capsys.readouterr()
+    assert f"(median of {turn} after 1 to warm up)" in printed.out
+    assert "layers sum to" in printed.out
+    assert printed.err == f"archcalc: interrupted after {turn} {'run' if turn == 1 else 'runs'}\n"
+
+
+def test_an_interrupt_before_anything_was_measured(monkeypatch, capsys):
+    monkeypatch.setattr(profiling.Session, "run", Interrupted())
+    assert status(monkeypatch, "profile", "specs/net.yaml", "--warmup", "1") == 2
+    assert capsys.readouterr() == ("", "archcalc: interrupted before anything was measured\n")
 
 
 def test_clock_marks_spans():
@@ -189,20 +263,84 @@ def test_devices_that_are_not_there(device, sentence):
         find_device(device)
 
 
-def test_too_large_is_said_before_trying():
-    with pytest.raises(RequestError, match=r"needs at least 286\.6 GB"):
-        profile(load_graph("specs/llama3.yaml@70b"), Setup(budget=SHORT))
+@pytest.mark.parametrize("train", [False, True])
+def test_too_large_is_said_before_trying(train, monkeypatch):
+    monkeypatch.setattr(memory, "available_bytes", lambda device: 10_000_000_000)
+    monkeypatch.setattr(profiling, "instantiate", None)
+    with pytest.raises(
+        RequestError, match=r"^llama3@70b with batch 1 needs [\d,.]+ [GT]B by prediction, CPU has 10\.0 GB free"
+    ):
+        profile(load_graph("specs/llama3.yaml@70b"), Setup(train=train, budget=SHORT))
+    with pytest.raises(
+        RequestError, match=r"alexnet with batch 50000 .* by prediction a batch of [\d,]+ fits$"
+    ) as raised:
+        profile(load_graph("specs/alexnet.yaml", batch=50_000), Setup(train=train, budget=SHORT))
+    fits = int(str(raised.value).split()[-2].replace(",", ""))
+    alone = [
+        memory.predicted_bytes(load_graph("specs/alexnet.yaml", batch=n), Setup(train=train)) for n in (fits, fits + 1)
+    ]
+    assert alone[0] <= 10_000_000_000 < alone[1]
 
 
-def test_running_out_of_memory_is_one_sentence(monkeypatch):
-    import archcalc.pytorch.profile as profiling
-
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes"), "needs .* by prediction"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), "needs .* by prediction"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"), "needs .* by prediction"),
+        (MemoryError(), "needs .* by prediction"),
+        (RuntimeError('\n"relu" not implemented for \'Half\'\nmore'), "^PyTorch does not run lenet5 in fp16 on CPU: \"relu\" not"),
+    ],
+)  # fmt: skip
+def test_what_pytorch_refuses_is_one_sentence(error, sentence, monkeypatch):
     def fail(*_: object) -> int:
-        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
+        raise error
 
     monkeypatch.setattr(profiling, "settle", fail)
-    with pytest.raises(RequestError, match="by prediction a batch of"):
-        profile(load_graph("specs/alexnet.yaml"), Setup(budget=SHORT))
+    with pytest.raises(RequestError, match=sentence) as raised:
+        profile(load_graph("specs/lenet.yaml"), Setup(dtype="fp16", budget=SHORT))
+    assert "\n" not in str(raised.value)
+
+
+def test_without_pytorch_it_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    for command in ("profile", "verify"):
+        assert status(monkeypatch, command, "specs/net.yaml") == 2
+        assert capsys.readouterr().err == f"archcalc: {command} needs PyTorch: pip install 'archcalc[torch]'\n"
+
+
+def test_the_peak_stands_beside_its_prediction():
+    measured = profile(load_graph("specs/mlp.yaml", batch=8), Setup(train=True, threads=1, budget=SHORT))
+    assert measured.predicted == pytest.approx(measured.peak, rel=0.03)
+    assert len(report.memory(measured)) == 1
+    measured.predicted = measured.peak * 9 // 10
+    assert report.memory(measured)[1] == "warning: the prediction is 11.1 % too low"
+    measured.predicted = measured.peak * 11 // 10
+    assert report.memory(measured)[1] == "warning: the prediction is 9.1 % too high"
+
+
+def test_the_relation_gives_a_reason_where_it_is_far():
+    measured = profile(load_graph("specs/lenet.yaml"), Setup(threads=1, budget=SHORT))
+    measured.total = Times([measured.layer_seconds * 1.05])
+    assert report.relation(measured).endswith("4.8 % below the untouched total")
+    measured.total = Times([measured.layer_seconds * 0.5])
+    assert "100.0 % above the untouched total: marking each layer" in report.relation(measured)
+    measured.total = Times([measured.layer_seconds * 2])
+    assert "50.0 % below the untouched total: some work lies outside of layers" in report.relation(measured)
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_rows_add_up_at_any_width(width):
+    from rich.console import Console
+
+    measured = profile(load_graph("specs/lenet.yaml"), Setup(train=True, threads=1, budget=SHORT))
+    console = Console(width=width, file=io.StringIO(), color_system=None)
+    console.print(report.text(measured, False))
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    (sums,) = (line for line in lines if "all layers" in line)
+    assert numbers.seconds(measured.layer_seconds) in sums
+    assert "100.0 %" in sums
 
 
 def test_command_line():
@@ -219,7 +357,12 @@ def test_command_line():
     trace = json.loads(run("profile", "specs/lenet.yaml", *quick, "--format", "chrome-trace").stdout)
     assert len(trace["traceEvents"]) == len(rows)
     assert "| conv 6 5×5" in run("profile", "specs/lenet.yaml", *quick, "--format", "markdown").stdout
-    assert "lenet5 / mlp" in run("profile", "specs/lenet.yaml", "--compare", "specs/mlp.yaml", *quick).stdout
+    both = ("profile", "specs/lenet.yaml", "--compare", "specs/mlp.yaml", *quick)
+    assert "lenet5 / mlp" in run(*both).stdout
+    assert json.loads(run(*both, "--format", "json").stdout)["networks"][1]["model"] == "mlp"
+    assert run(*both, "--format", "csv").stdout.startswith("first_seconds,second_seconds,ratio\n")
+    assert run(*both, "--format", "markdown").stdout.startswith("| model | time | spread |\n")
+    assert "leave out --compare" in run(*both, "--format", "chrome-trace").stderr
     assert run("profile", "specs/lenet.yaml", "--device", "tpu").returncode == 2
     assert run("profile", "specs/none.yaml").returncode == 2
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from archcalc.diagnostics import Source
+from archcalc.diagnostics import RequestError, Source
 from archcalc.layers import REGISTRY
 from archcalc.layers.code import module
 from archcalc.layers.tensor import Tensor
@@ -89,6 +89,26 @@ def test_sees_a_difference_in_a_further_output(monkeypatch: pytest.MonkeyPatch) 
     assert found(graph) == ["relu: the output is [6] here, [5] in PyTorch"]
 
 
+def test_sees_a_wrong_backward_count_at_its_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(REGISTRY["conv"], "backward_macs", lambda self, needs, y, *inputs: y.elements)
+    text = "{model: m, input: [3, 8, 8], layers: [conv 4 kernel=1 name=first, relu, {repeat: 3, layers: [conv 4 kernel=3 padding=1]}]}"
+    assert found(build(text)) == [
+        "first: backward FLOPs is 512 here, 1536 in PyTorch",
+        "repeat.0.conv: backward FLOPs is 1536 here, 110592 in PyTorch",
+        "m: backward FLOPs is 2048 here, 112128 in PyTorch",
+    ]
+
+
+def test_too_little_memory_is_said_before_trying(monkeypatch: pytest.MonkeyPatch) -> None:
+    import archcalc.pytorch.verify as verifying
+
+    monkeypatch.setattr(verifying, "available_bytes", lambda device: 10_000_000_000)
+    monkeypatch.setattr(verifying, "instantiate", None)
+    graph = build("{model: m, input: [4], layers: [{repeat: 1000000, layers: [linear 4, relu]}]}")
+    with pytest.raises(RequestError, match=r"^m has 2,000,000 layers, which take about 30\.0 GB .* there are 10\.0 GB"):
+        verify(graph)
+
+
 def test_sees_a_layer_that_pytorch_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(REGISTRY["relu"], "torch", lambda self, y, x, *inputs: module("nn.Linear", 7, 7))
     (difference,) = found(build("{model: m, input: [4], layers: [linear 5, relu name=bad]}"))
@@ -118,7 +138,7 @@ def test_status_1_for_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(REGISTRY["linear"], "macs", lambda self, y, *inputs: 0)
     status, output = run("verify", path("net"), path("convolution"))
     assert status == 1
-    assert output.startswith("net: 4 differences\n  fc1: FLOPs is 0 here, 400 in PyTorch\n")
+    assert output.startswith("net: 6 differences\n  fc1: FLOPs is 0 here, 400 in PyTorch\n")
     assert "convolution: 1 layers" in output
 
 

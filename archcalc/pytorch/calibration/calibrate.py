@@ -87,7 +87,7 @@ def calibrate(
     start = time.perf_counter()
     found: list[Measured] = []
     interrupted = False
-    with applied(setup):
+    with applied(setup, device):
         preflight.keep_freed_memory()
         torch.set_flush_denormal(True)
         torch.manual_seed(request.seed)

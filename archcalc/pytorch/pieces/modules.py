@@ -1,4 +1,9 @@
-"""Small modules for what torch.nn has none of. A class is copied into a generated file when it is used."""
+"""Small modules for what torch.nn has none of. A class is copied into a generated file when it is used.
+
+What no layer of the network asks for is left out (`archcalc.pytorch.trimming`). So that this can be
+told from the text, a variable here is assigned once, and an option is a keyword argument whose
+default switches it off.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +32,13 @@ class SinusoidalPositions(nn.Module):
         length, features = x.shape[-2:]
         position = torch.arange(length, device=x.device, dtype=x.dtype)[:, None]
         index = torch.arange(features, device=x.device)
-        angle = position * torch.exp(
-            -math.log(10000.0) * (index // 2 * 2) / features
-        ).to(x.dtype)
+        rate = torch.exp(-math.log(10000.0) * (index // 2 * 2) / features)
+        angle = position * rate.to(x.dtype)
         return x + torch.where(index % 2 == 0, angle.sin(), angle.cos())
 
 
 class ClassToken(nn.Module):
-    """Puts a learned vector before the first position: [..., n, features] -> [..., n + 1, features]."""
+    """Puts a learned vector first: [..., n, features] -> [..., n + 1, features]."""
 
     def __init__(self, features):
         super().__init__()
@@ -58,19 +62,21 @@ class LearnedTensor(nn.Module):
 class LayerScale(nn.Module):
     """A learned factor for each feature; `axes` are the axes after it."""
 
-    def __init__(self, features, init=1e-5, axes=0):
+    def __init__(self, features, init=1e-05, axes=0):
         super().__init__()
         self.axes = axes
         self.weight = nn.Parameter(torch.full((features,), init))
 
     def forward(self, x):
-        return x * self.weight.view(-1, *[1] * self.axes)
+        return x * (
+            self.weight.view(-1, *[1] * self.axes) if self.axes else self.weight
+        )
 
 
 class DropPath(nn.Module):
     """Zeroes whole samples in training (stochastic depth)."""
 
-    def __init__(self, p=0.1):
+    def __init__(self, p):
         super().__init__()
         self.p = p
 
@@ -82,43 +88,29 @@ class DropPath(nn.Module):
 
 
 class MultiHeadAttention(nn.MultiheadAttention):
-    """Attention that returns no weights; `causal` hides what comes after, `window` what is further away."""
+    """Attention that returns no weights; `causal` hides what comes after; `window` hides what is further away."""
 
     def __init__(self, features, heads, causal=False, window=None, **options):
         super().__init__(features, heads, batch_first=True, **options)
-        self.causal, self.window = causal, window
+        self.causal = causal
+        self.window = window
 
     def forward(self, x, memory=None, bias=None):
-        memory = x if memory is None else memory
-        lead, x, memory = x.shape[:-2], x.flatten(0, -3), memory.flatten(0, -3)
-        mask = attention_mask(
-            x.shape[-2], memory.shape[-2], self.causal, self.window, x.device
-        )
-        if bias is not None:
-            if mask is not None:
-                bias = bias.masked_fill(mask, float("-inf"))
-            mask = bias.repeat_interleave(len(x) // len(bias), dim=0).flatten(0, 1)
-        y = super().forward(x, memory, memory, attn_mask=mask, need_weights=False)[0]
-        return y.unflatten(0, lead)
-
-
-def attention_mask(queries, keys, causal, window, device):
-    """True where a query may not look; None when it may look everywhere."""
-    if not causal and window is None:
-        return None
-    distance = torch.arange(queries, device=device)[:, None] - torch.arange(
-        keys, device=device
-    )
-    hidden = torch.zeros_like(distance, dtype=torch.bool)
-    if causal:
-        hidden |= distance < 0
-    if window is not None:
-        hidden |= distance.abs() >= window
-    return hidden
+        if x.dim() > 3:
+            return self.forward(
+                x.flatten(0, -3),
+                memory.flatten(0, -3) if memory is not None else None,
+                bias,
+            ).unflatten(0, x.shape[:-2])
+        kv = memory if memory is not None else x
+        masked = self.causal or self.window or bias is not None
+        mask = score_mask(x, kv, self.causal, self.window, bias) if masked else None
+        each = mask.flatten(0, 1) if bias is not None else mask
+        return super().forward(x, kv, kv, attn_mask=each, need_weights=False)[0]
 
 
 class GroupedQueryAttention(nn.Module):
-    """Attention whose keys and values have fewer heads, with rotary positions and the like."""
+    """Attention in which several heads may share keys and values; `rope` is the base of rotary positions; `rope_dim` is how many elements rotate; `causal` hides what comes after; `window` hides what is further away; `softcap` bounds the scores; `qknorm` normalises queries and keys."""
 
     def __init__(
         self,
@@ -137,95 +129,115 @@ class GroupedQueryAttention(nn.Module):
         dropout=0.0,
     ):
         super().__init__()
-        kv_features = kv_features or features
-        self.heads, self.kv_heads, self.head_dim = heads, kv_heads, head_dim
-        self.causal, self.window, self.softcap, self.dropout = (
-            causal,
-            window,
-            softcap,
-            dropout,
-        )
-        self.rope, self.rope_dim = rope, rope_dim
+        kv_width = kv_features or features
+        self.head_dim = head_dim
+        self.causal = causal
+        self.rope = rope
+        self.rope_dim = rope_dim
+        self.window = window
+        self.softcap = softcap
+        self.qknorm = qknorm
+        self.dropout = dropout
         self.q_proj = nn.Linear(features, heads * head_dim, bias="q" in bias)
-        self.k_proj = nn.Linear(kv_features, kv_heads * head_dim, bias="k" in bias)
-        self.v_proj = nn.Linear(kv_features, kv_heads * head_dim, bias="v" in bias)
+        self.k_proj = nn.Linear(kv_width, kv_heads * head_dim, bias="k" in bias)
+        self.v_proj = nn.Linear(kv_width, kv_heads * head_dim, bias="v" in bias)
         if qknorm:
-            self.q_norm, self.k_norm = nn.RMSNorm(head_dim), nn.RMSNorm(head_dim)
+            self.q_norm = nn.RMSNorm(head_dim)
+            self.k_norm = nn.RMSNorm(head_dim)
         self.out_proj = nn.Linear(heads * head_dim, features, bias="o" in bias)
 
     def forward(self, x, memory=None, bias=None):
-        memory = x if memory is None else memory
-        q = self.q_proj(x).unflatten(-1, (self.heads, self.head_dim)).transpose(-2, -3)
-        k = (
-            self.k_proj(memory)
-            .unflatten(-1, (self.kv_heads, self.head_dim))
-            .transpose(-2, -3)
-        )
-        v = (
-            self.v_proj(memory)
-            .unflatten(-1, (self.kv_heads, self.head_dim))
-            .transpose(-2, -3)
-        )
-        if hasattr(self, "q_norm"):
-            q, k = self.q_norm(q), self.k_norm(k)
+        if x.dim() > 3:
+            return self.forward(
+                x.flatten(0, -3),
+                memory.flatten(0, -3) if memory is not None else None,
+                bias,
+            ).unflatten(0, x.shape[:-2])
+        kv = memory if memory is not None else x
+        q = self.split(self.q_proj(x))
+        k = self.split(self.k_proj(kv))
+        v = self.split(self.v_proj(kv))
+        if self.qknorm:
+            q = self.q_norm(q)
+            k = self.k_norm(k)
         if self.rope:
-            q, k = (rotate(x, self.rope, self.rope_dim) for x in (q, k))
-        k = k.repeat_interleave(self.heads // self.kv_heads, dim=-3)
-        v = v.repeat_interleave(self.heads // self.kv_heads, dim=-3)
-        scores = q @ k.transpose(-2, -1) / math.sqrt(self.head_dim)
-        if self.softcap:
-            scores = self.softcap * torch.tanh(scores / self.softcap)
-        if bias is not None:
-            windows = [1] * (scores.dim() - bias.dim())
-            scores = scores + bias.reshape(len(bias), *windows, *bias.shape[1:])
-        hidden = attention_mask(
-            q.shape[-2], k.shape[-2], self.causal, self.window, x.device
+            q = rotate(q, self.rope, self.rope_dim)
+            k = rotate(k, self.rope, self.rope_dim)
+        masked = self.window or bias is not None or (self.softcap and self.causal)
+        mask = score_mask(q, k, self.causal, self.window, bias) if masked else None
+        dropout = self.dropout if self.training else 0.0
+        y = (
+            capped_attention(q, k, v, mask, self.softcap, dropout)
+            if self.softcap
+            else F.scaled_dot_product_attention(
+                q,
+                k,
+                v,
+                attn_mask=mask,
+                dropout_p=dropout,
+                is_causal=self.causal and mask is None,
+                enable_gqa=True,
+            )
         )
-        if hidden is not None:
-            scores = scores.masked_fill(hidden, float("-inf"))
-        weights = F.dropout(scores.softmax(dim=-1), self.dropout, self.training)
-        return self.out_proj((weights @ v).transpose(-2, -3).flatten(-2))
+        return self.out_proj(y.transpose(1, 2).flatten(2))
+
+    def split(self, x):
+        return x.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
+
+
+def score_mask(q, k, causal, window, bias):
+    """What is added to the scores of queries and keys: -inf where one may not look."""
+    zeros = q.new_zeros(q.shape[-2], k.shape[-2])
+    added = (
+        bias.repeat_interleave(len(q) // len(bias), dim=0)
+        if bias is not None
+        else zeros
+    )
+    rows = torch.arange(q.shape[-2], device=q.device)[:, None]
+    distance = rows - torch.arange(k.shape[-2], device=q.device)
+    seen = added.masked_fill(distance < 0, float("-inf")) if causal else added
+    return seen.masked_fill(distance.abs() >= window, float("-inf")) if window else seen
+
+
+def capped_attention(q, k, v, mask, softcap, dropout):
+    """Attention whose scores are bounded to ± `softcap`."""
+    shared = q.shape[1] // k.shape[1]
+    k, v = k.repeat_interleave(shared, dim=1), v.repeat_interleave(shared, dim=1)
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    capped = softcap * torch.tanh(scores / softcap)
+    weights = (capped + mask if mask is not None else capped).softmax(dim=-1)
+    return (F.dropout(weights, dropout) if dropout else weights) @ v
 
 
 def rotate(x, theta, size=None):
-    """Rotary positions: turns pairs of the first `size` features by an angle that grows with the position."""
-    half = (size or x.shape[-1]) // 2
-    frequency = theta ** (
-        -torch.arange(half, device=x.device, dtype=torch.float32) / half
-    )
-    angle = (
-        torch.arange(x.shape[-2], device=x.device, dtype=torch.float32)[:, None]
-        * frequency
-    )
+    """Rotary positions: turns pairs of features by an angle that grows with the position; `size` is how many turn."""
+    turning = x[..., :size] if size else x
+    a, b = turning.chunk(2, dim=-1)
+    index = torch.arange(a.shape[-1], device=x.device, dtype=torch.float32)
+    position = torch.arange(x.shape[-2], device=x.device, dtype=torch.float32)
+    angle = position[:, None] * theta ** (-index / a.shape[-1])
     cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
-    a, b, rest = x[..., :half], x[..., half : 2 * half], x[..., 2 * half :]
-    return torch.cat([a * cos - b * sin, a * sin + b * cos, rest], dim=-1)
+    turned = torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
+    return torch.cat([turned, x[..., size:]], dim=-1) if size else turned
 
 
 class BucketPositionBias(nn.Module):
     """A learned score for each head and distance in buckets, near ones exact, far ones logarithmic (T5)."""
 
-    def __init__(self, heads, buckets=32, furthest=128):
+    def __init__(self, heads, buckets=32):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(buckets, heads) * 0.02)
-        self.furthest = furthest
 
     def forward(self, batch, positions):
-        device = self.weight.device
-        distance = (
-            torch.arange(positions, device=device)
-            - torch.arange(positions, device=device)[:, None]
-        )
+        position = torch.arange(positions, device=self.weight.device)
+        distance = position - position[:, None]
         side = max(1, self.weight.shape[0] // 2)
         near = max(1, side // 2)
-        far = near + (distance.abs().clamp(min=1) / near).log() / math.log(
-            self.furthest / near
-        ) * (side - near)
-        bucket = torch.where(
-            distance.abs() < near, distance.abs(), far.long().clamp(max=side - 1)
-        )
-        bucket = (bucket + side * (distance > 0)).clamp(max=self.weight.shape[0] - 1)
-        return self.weight[bucket].permute(2, 0, 1).expand(batch, -1, -1, -1)
+        growth = (distance.abs().clamp(min=1) / near).log() / math.log(128 / near)
+        far = (near + growth * (side - near)).long().clamp(max=side - 1)
+        bucket = torch.where(distance.abs() < near, distance.abs(), far)
+        signed = (bucket + side * (distance > 0)).clamp(max=self.weight.shape[0] - 1)
+        return self.weight[signed].permute(2, 0, 1).expand(batch, -1, -1, -1)
 
 
 class DistanceBias(nn.Module):
@@ -250,7 +262,8 @@ class WindowPositionBias(nn.Module):
 
     def __init__(self, heads, height, width):
         super().__init__()
-        self.height, self.width = height, width
+        self.height = height
+        self.width = width
         self.weight = nn.Parameter(
             torch.randn((2 * height - 1) * (2 * width - 1), heads) * 0.02
         )
@@ -261,11 +274,8 @@ class WindowPositionBias(nn.Module):
         column = torch.arange(self.width, device=device).repeat(self.height)
         down = row[:, None] - row + self.height - 1
         right = column[:, None] - column + self.width - 1
-        return (
-            self.weight[down * (2 * self.width - 1) + right]
-            .permute(2, 0, 1)
-            .expand(batch, -1, -1, -1)
-        )
+        scores = self.weight[down * (2 * self.width - 1) + right]
+        return scores.permute(2, 0, 1).expand(batch, -1, -1, -1)
 
 
 class MixtureOfExperts(nn.Module):
@@ -279,10 +289,9 @@ class MixtureOfExperts(nn.Module):
 
     def forward(self, x, *others):
         positions = x.flatten(0, -2)
-        weights, chosen = (
-            self.router(positions).softmax(dim=-1).topk(self.top_k, dim=-1)
-        )
-        weights = weights / weights.sum(dim=-1, keepdim=True)
+        scores = self.router(positions).softmax(dim=-1)
+        best, chosen = scores.topk(self.top_k, dim=-1)
+        weights = best / best.sum(dim=-1, keepdim=True)
         y = None
         for index, expert in enumerate(self.experts):
             token, slot = torch.where(chosen == index)
@@ -296,7 +305,7 @@ class MixtureOfExperts(nn.Module):
 
 def tie_weights(module, other):
     """Gives `module` the parameters and buffers of `other`, which has the same layers."""
-    for named in nn.Module.named_parameters, nn.Module.named_buffers:
+    for named in (nn.Module.named_parameters, nn.Module.named_buffers):
         names = [name for name, _ in named(module, remove_duplicate=False)]
         for name, (_, tensor) in zip(names, named(other, remove_duplicate=False)):
             path, _, leaf = name.rpartition(".")

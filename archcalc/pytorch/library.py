@@ -1,0 +1,89 @@
+"""The pieces that a generated file carries, each with no more than its layers ask for."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from collections.abc import Iterable
+
+from archcalc.cost import Costs
+from archcalc.layers.code import Code, Option
+from archcalc.network.codes import code_of
+from archcalc.network.graph import Node
+from archcalc.network.load import Graph
+from archcalc.pytorch.printing import Definition, text
+from archcalc.pytorch.structure import Structure
+from archcalc.pytorch.trimming import Use, trim_function, trimmed
+
+_PIECES = os.path.join(os.path.dirname(__file__), "pieces", "modules.py")
+# Functions of pieces alone, whose calls are all known.
+_INNER = ("score_mask", "capped_attention")
+
+
+class Library:
+    """The pieces for one network."""
+
+    def __init__(self, graph: Graph) -> None:
+        with open(_PIECES, encoding="utf-8") as file:
+            body = ast.parse(file.read()).body
+        self.pieces: dict[str, Definition] = {
+            node.name: node for node in body if isinstance(node, (ast.ClassDef, ast.FunctionDef))
+        }
+        self.names = set(self.pieces)
+        self._codes = [(node, code_of(node)) for node in Costs(graph).layers()]
+
+    def texts(self, structure: Structure, helpers: set[str]) -> list[str]:
+        """The source of every piece that the network needs, in the order in which they are kept."""
+        made: dict[str, Definition] = {}
+        needed: list[set[str]] = []
+        for name, piece in self.pieces.items():
+            uses = [(node, code) for node, code in self._codes if code.module == name]
+            if isinstance(piece, ast.ClassDef) and uses:
+                use = _use(piece, uses, structure)
+                made[name] = trimmed(piece, use)
+                needed += [use.needed] if _called([made[name]]) & {*_INNER} else []
+        turning = [code.call for _, code in self._codes if "rotate(" in code.call]
+        called = {"rotate"} if turning else set()
+        whole = any("{dim}" in call for call in turning)  # then layers give all of its arguments
+        for name in (*_INNER, *(() if whole else ("rotate",))):
+            piece = self.pieces[name]
+            if isinstance(piece, ast.FunctionDef) and name in called | _called(made.values()):
+                made[name] = trim_function(piece, list(made.values()), set.intersection(*needed) if needed else set())
+        for name in {*called, *helpers, *_called(made.values())} & self.names - set(made):
+            made[name] = self.pieces[name]
+        return [text(made[name]) for name in self.pieces if name in made]
+
+
+def _called(pieces: Iterable[Definition]) -> set[str]:
+    """Names of functions that pieces call."""
+    return {
+        node.func.id
+        for piece in pieces
+        for node in ast.walk(piece)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+
+
+def _use(piece: ast.ClassDef, uses: list[tuple[Node, Code]], structure: Structure) -> Use:
+    """How the layers `uses` use a piece."""
+    given = [{key for key, one in code.kwargs.items() if _is_given(one)} for _, code in uses]
+    (forward,) = (node for node in piece.body if isinstance(node, ast.FunctionDef) and node.name == "forward")
+    order = [argument.arg for argument in forward.args.args[1:]]
+    optional = set(order[len(order) - len(forward.args.defaults) :])
+    read = [_arguments(code, order) & optional for _, code in uses]
+    return Use(
+        set.union(*given), set.intersection(*given), set.union(*read), set.intersection(*read),
+        more=any(node.op == "moe" and structure.free(node) for node, _ in uses),
+        axes=any(node.inputs and node.inputs[0].rank > 2 for node, _ in uses),
+    )  # fmt: skip
+
+
+def _is_given(option: Option) -> bool:
+    return bool(option.value != option.default)
+
+
+def _arguments(code: Code, order: list[str]) -> set[str]:
+    """Which arguments of `forward` the layer's expression gives."""
+    words = re.sub(r"\{\w+\}", "x", code.call.partition("{self}(")[2].rpartition(")")[0]).split(", ")
+    return {word.partition("=")[0] if "=" in word else name for word, name in zip(words, order)}
