@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archcalc.layers.base import Layer
 from archcalc.layers.saved import Saved, Saving
-from archcalc.layers.scores import eager_scores, fused_scores, multihead_inputs, scores_passing
+from archcalc.layers.scores import eager_scores, fused_room, fused_scores, multihead_inputs, scores_passing
 from archcalc.layers.tensor import Tensor
 from archcalc.quantity import plain, product
 
@@ -120,9 +120,18 @@ class AttentionMemory(Layer):
             and not (how.keeps or how.gpu)
         ):
             return self._fast(rows, how.width, x), 0
+        if self._fused(how) and not how.keeps and not self.is_multihead_attention():
+            return self._by_heads(how, sizes, kept), 0
         return scores_passing(
             how, sizes, kept, self._fused(how), bool(self.dropout) and how.keeps, (given - late) * how.width
         )
+
+    def _by_heads(self, how: Saving, sizes: tuple[int, int, int, int], kept: dict[str, int]) -> int:
+        """Forward at inference with projections of its own, which stay until the output is there."""
+        _, queries, keys, head = sizes
+        room = 0 if how.gpu else fused_room(how, queries, keys, head)[0]
+        scores = max(kept["output of the scores"], kept["sums of the scores"] + room)
+        return kept["queries, keys and values"] + scores + kept.get("output by position", 0)
 
     def _fast(self, rows: int, width: int, x: Tensor) -> int:
         """Forward at inference, where PyTorch computes the scores of torch.nn.MultiheadAttention one by one.
