@@ -117,6 +117,7 @@ class AttentionMemory(Layer):
             and self._fused(how)
             and self.is_multihead_attention()
             and self.kv is None
+            and not (self.causal or self.window is not None)  # its mask is one of numbers
             and not (how.keeps or how.gpu)
         ):
             return self._fast(rows, how.width, x), 0
@@ -141,6 +142,4 @@ class AttentionMemory(Layer):
         positions = plain(x.shape[-2])
         projected = 3 * rows * positions * plain(self._inner) * width
         scores = rows * plain(self.heads) * positions**2 * width
-        masked = self.causal or self.window is not None
-        masks = (1 + 2 * width) * positions**2 if masked else 0  # of bytes, and of numbers for the softmax
-        return max(2 * projected, projected + scores * (1 + masked)) + masks - projected // 3
+        return max(2 * projected, projected + scores) - projected // 3

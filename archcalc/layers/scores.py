@@ -109,15 +109,18 @@ def scores_passing(
     heads, queries, keys, head = sizes
     asked, known = heads * queries * head * how.width, heads * keys * head * how.width
     projected, pairs, all_kept = asked + 2 * known, heads * queries * keys * how.width, sum(kept.values())
+    forward_room, backward_room = fused_room(how, queries, keys, head) if fused and not how.gpu else (0, 0)
     if fused:
-        forward_room, backward_room = (0, 0) if how.gpu else fused_room(how, queries, keys, head)
         forward = max(2 * projected - asked - all_kept, forward_room)
         backward = projected + backward_room
     else:
         forward = asked if dropout else pairs
         backward = pairs + known - 2 * asked if dropout else max(pairs + known, 2 * pairs - asked) - 2 * asked
-    if not how.keeps:  # the copies of the inputs have been used, and two outputs are not there yet
-        forward += all_kept - kept.get("inputs by position", 0) - (0 if fused else 2 * asked)
+    if not how.keeps and fused:  # projections beside their copies, or the copies while the kernel runs
+        running = kept.get("sums of the scores", 0) + forward_room
+        forward = kept.get("mask", 0) + max(2 * projected - asked, projected + running)
+    elif not how.keeps:  # the copies of the inputs have been used, and two outputs are not there yet
+        forward += all_kept - kept.get("inputs by position", 0) - 2 * asked
     together = projected - all_kept + kept.get("inputs by position", 0)
     return forward, max(backward + asked - counted, together)
 
