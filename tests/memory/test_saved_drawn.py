@@ -15,8 +15,10 @@ from tests.pytorch.networks import Item, draw, flow
 INPUTS = ["8", "5, 8", "6, 4", "4, 9", "2, 7, 7", "4, 6, 5", "2, 4, 5, 4", "7", "1, 8"]
 # Before the drawn layer, so that a gradient reaches it or not.
 BEFORE = ["linear 8", "conv 4 kernel=1", "scale 1", "linear 6", "identity"]
-# 43: experts read vectors of one feature. 58: `sdpa` reads a table that is the same for every sample.
-DIFFERENT = {43: -576, 58: -528}
+# 23: attention reads a sum of two outputs of `sdpa`. 24: experts are a layernorm and nothing else, twice.
+DIFFERENT = {23: 464, 24: -576}
+# It has a batchnorm on one value, which PyTorch does not train.
+UNTRAINED = (9,)
 
 
 def drawn(op: str, seed: int) -> Graph | None:
@@ -57,5 +59,5 @@ def test_drawn_arguments(op: str) -> None:
 
 @pytest.mark.parametrize("first", range(0, 60, 10))
 def test_drawn_networks(first: int) -> None:
-    for seed in range(first, first + 10):
+    for seed in {*range(first, first + 10)} - {*UNTRAINED}:
         assert difference(draw(seed).build()) == DIFFERENT.get(seed, 0), seed
