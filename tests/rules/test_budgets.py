@@ -46,8 +46,9 @@ def test_the_layers_that_take_most_memory():
 def test_a_training_step():
     base, more = training_bytes(model("linear 20 bias=false, relu, linear 5 bias=false", "10"))
     assert base == 4 * (3 * 300 + 10 + 5) + 2 * 4  # weights and two averages, input and target, two counters
-    # In the step: gradients, the output that the loop still holds, and Adam's work on the larger weight.
-    assert more == 4 * (300 + 5 + 2 * 200)
+    # In the step: gradients, the output and the loss with its own gradient, which the loop still holds,
+    # and Adam's work on the larger weight.
+    assert more == 4 * (300 + 5 + 2 + 2 * 200)
 
 
 @pytest.mark.parametrize(("bound", "codes"), [(3, ["BUD908"]), (4, []), (8, []), (9, ["BUD906"])])
