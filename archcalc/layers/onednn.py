@@ -7,8 +7,8 @@ from and to the order of PyTorch. Measured with PyTorch 2.13 and oneDNN 3.12, wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
+from typing import NamedTuple
 
 from archcalc.layers.saved import Saving
 
@@ -39,8 +39,7 @@ def pages(size: int) -> int:
     return up(size, _PAGE)
 
 
-@dataclass(frozen=True)
-class Convolving:
+class Convolving(NamedTuple):
     """One convolution as its kernel sees it.
 
     Attributes:
