@@ -217,7 +217,7 @@ class Recurrent(Layer):
         plain = given(
             num_layers=(self.layers, 1),
             bias=(self.bias, True),
-            dropout=(self.dropout, 0.0),
+            dropout=(self.dropout if self.layers > 1 else 0.0, 0.0),  # PyTorch warns of one that does nothing
             bidirectional=(self.bidirectional, False),
             nonlinearity=(getattr(self, "nonlinearity", "tanh"), "tanh"),
         )

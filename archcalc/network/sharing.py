@@ -37,6 +37,8 @@ class Sharing:
             self._cover(node.children)
             if _same(node, other) and _wiring(node) == _wiring(other):
                 self._reused[id(node)] = other
+        elif _has_buffers_alone(node) and _equal(node, other):
+            self._reused[id(node)] = other
 
     def _cover(self, nodes: list[Node]) -> None:
         for node in nodes:
@@ -83,6 +85,15 @@ class Sharing:
         """The group whose parameters replace those of `node`, which has a module of its own."""
         target = self._target.get(id(node))
         return None if target is None or self.is_reused(node) else self.module_of(target)
+
+
+def _has_buffers_alone(node: Node) -> bool:
+    """Whether there is nothing but buffers to share, as of a batchnorm without affine parameters."""
+    return (
+        node.layer is not None
+        and not (node.children or node.tied or node.params)
+        and bool(node.layer.buffers(node.inputs[0]))
+    )
 
 
 def _has_ties(node: Node) -> bool:
