@@ -10,6 +10,7 @@ from importlib import import_module
 import click
 
 from archcalc import __version__
+from archcalc.commands import options
 from archcalc.diagnostics import RequestError, suggest
 
 COMMANDS = {
@@ -62,9 +63,18 @@ class Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+def _version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        click.echo(f"archcalc {__version__}")
+        context.exit()
+
+
+# Not click's own: it looks for a translation of its text, which takes a millisecond.
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "ARCHCALC"})
-@click.version_option(__version__, message="archcalc %(version)s", help="Show the version and exit.")
-@click.help_option("-h", "--help", help="Show this message and exit.")  # with no text click looks for translations
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version and exit."
+)
+@options.help
 @click.pass_context
 def group(ctx: click.Context) -> None:
     """Calculate and check neural-network architectures, without PyTorch.

@@ -25,8 +25,18 @@ class Several(click.Option):
 
 
 color = click.option("--color", type=click.Choice(COLORS), default="auto", help="Colour in the output.")
-# With its text given click need not look for translations, which takes a millisecond.
-help = click.help_option("-h", "--help", help="Show this message and exit.")
+
+
+def _help(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        click.echo(context.get_help(), color=context.color)
+        context.exit()
+
+
+# Not click's own: it looks for a translation of its text, which takes a millisecond.
+help = click.option(
+    "-h", "--help", is_flag=True, expose_value=False, is_eager=True, callback=_help, help="Show this message and exit."
+)
 batch = click.option("--batch", type=click.IntRange(1, 2**40 - 1), default=1, show_default=True, help="Batch size.")
 settings = click.option(
     "--set",
