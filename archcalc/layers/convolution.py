@@ -96,7 +96,7 @@ class Convolution(Layer):
         before, after = (_plain(z.shape[1:]) for z in (x, y))
         return Convolving(
             how, plain(x.shape[0]), plain(y.shape[0]), plain(self.groups), before, after, _plain(kernel),
-            _plain(padding), set(stride) != {1}, set(dilation) != {1}, self.op == "convtranspose", self.bias,
+            _plain(padding), plain(product(stride)), set(dilation) != {1}, self.op == "convtranspose", self.bias,
         ).passing()  # fmt: skip
 
     def field(self, x: Tensor) -> list[tuple[int, int]] | None:

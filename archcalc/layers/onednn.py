@@ -10,9 +10,9 @@ from __future__ import annotations
 from math import prod
 from typing import NamedTuple
 
+from archcalc.layers.onednn_threads import ALIGNED, BLOCK, ROWS, Shared
 from archcalc.layers.saved import Saving
 
-BLOCK = 16
 # Below so many input channels the first convolution of a network reads them as they are.
 _FLAT, _FLAT_BACKWARD = 16, 4
 # How images and volumes lie in memory with channels last.
@@ -21,6 +21,9 @@ _CHANNELS_LAST = ((0, 2, 3, 1), (0, 2, 3, 4, 1))
 _PAGE, _CONFLICT = 4096, 256
 # Numbers of an input for which PyTorch does not call oneDNN when there is one sample.
 _FEW = 20480
+# Numbers of a result, for each thread, from which on threads share its products, not the samples.
+_FEW_RESULTS = 256
+_FEW_TAPS = 64
 
 
 def up(size: int, unit: int = BLOCK) -> int:
@@ -45,7 +48,7 @@ class Convolving(NamedTuple):
     Attributes:
         inputs, outputs: channels; groups: that see only each other.
         before, after: spatial sizes of input and output; kernel, padding: for each of these axes.
-        strided, dilated: whether a stride, a dilation is above 1.
+        stride: of all axes together; dilated: whether a dilation is above 1.
     """
 
     how: Saving
@@ -56,7 +59,7 @@ class Convolving(NamedTuple):
     after: tuple[int, ...]
     kernel: tuple[int, ...]
     padding: tuple[int, ...]
-    strided: bool
+    stride: int
     dilated: bool
     transposed: bool
     biased: bool
@@ -135,7 +138,7 @@ class Convolving(NamedTuple):
         if self.how.width < 4:
             return False
         one = self.kernel[-1] == 1 and self.kernel[-2:-1] in ((), (1,))
-        if one and not self.strided and not self.dilated and self.how.batch < 16 and self.how.threads == 1:
+        if one and not self.stride > 1 and not self.dilated and self.how.batch < 16 and self.how.threads == 1:
             return True
         large = len(self.kernel) > 1 and self.kernel[-1] > 3 and self.kernel[-2] > 3
         few = self.how.batch == 1 and self.inputs * prod(self.before[:2]) <= _FEW
@@ -148,7 +151,7 @@ class Convolving(NamedTuple):
             columns = self.outputs * self._pixels * self._taps * self.how.width
         else:
             columns = self.how.batch * self.inputs * self._results * self._taps * self.how.width
-        return (columns, columns) if self._taps > 1 or self.strided else (0, 0)
+        return (columns, columns) if self._taps > 1 or self.stride > 1 else (0, 0)
 
     def _channels_last(self) -> tuple[int, int]:
         """With channels last in memory already, the weights alone are copied: to that order, and into blocks."""
@@ -169,12 +172,13 @@ class Convolving(NamedTuple):
 
     def _forward(self) -> int:
         if not self._multiples(4):
-            return self._y
+            few = self._results // self.how.threads < 2 * _FEW_RESULTS
+            return max(self._y, self._alone(few) * self._patches + ALIGNED)
         y = self._images(self.outputs, self._results)
         flat = self.groups == 1 and self.inputs < _FLAT and not self.transposed
         x = 0 if flat else self._images(self.inputs, self._pixels)
         sums = y if self.transposed else 0  # before the bias
-        return max(sums + x + self._filters(flat=flat) + y - self._y, 2 * self._y if sums and self.strided else y)
+        return max(sums + x + self._filters(flat=flat) + y - self._y, 2 * self._y if sums and self.stride > 1 else y)
 
     def _backward(self) -> int:
         x = self._x if self.how.needs[0] else 0
@@ -183,21 +187,52 @@ class Convolving(NamedTuple):
 
     def _inputs_gradient(self) -> int:
         if not self._multiples(4):
-            return 2 * self._x
-        if self.strided and not self.transposed and not self._depthwise and self._multiples(BLOCK):
+            few = self._results // self.how.threads < 2 * _FEW_RESULTS or self._taps < _FEW_TAPS
+            return self._x + max(self._x, self._alone(few) * self._patches + ALIGNED)
+        if self.stride > 1 and not self.transposed and not self._depthwise and self._multiples(BLOCK):
             return max(self._y + self._filters() + self._x, 3 * self._x)  # with channels last, and back
         x = self._images(self.inputs, self._pixels)
         return x + max(self._images(self.outputs, self._results) + self._filters(), self._x)
 
+    @property
+    def _patches(self) -> int:
+        """The windows of one sample of one group, as rows of a matrix."""
+        return self._of_group[0] * self._taps * self._results * self.how.width
+
+    def _alone(self, few: bool) -> int:
+        """Threads that each multiply matrices of their own; else all share one product."""
+        return self.how.threads if few and (self.how.batch > 1 or self.groups > 2) else 1
+
     def _weights_gradient(self) -> int:
         ending = self._weight + 2 * self._bias
         if not self._multiples(8) or (self._depthwise and not self._narrow):
-            columns = self._of_group[0] * self._taps * self._results * self.how.width
-            return ending + self.how.threads * (columns + 4 * self._weight)
+            threads = self._alone(self._results // self.how.threads < _FEW_RESULTS)
+            return self._weight + self._bias + threads * (self._patches + 4 * self._weight) + 2 * ALIGNED
         unit, flat = BLOCK, False
         if self.groups == 1 and self.inputs < _FLAT and not self.transposed:
             flat = self.inputs < _FLAT_BACKWARD
             unit = BLOCK if flat else BLOCK // 2
         filters = self._filters(unit, flat)
         x = 0 if flat else self._images(self.inputs, self._pixels, unit)
-        return filters + max(self._images(self.outputs, self._results, unit) + x + self._bias, ending)
+        sums = self._bias
+        if self._depthwise:
+            sums += self._of_threads(filters)
+        elif unit == BLOCK and self._taps > 1:
+            sums += self._shared(flat).scratch(self.biased, self._of_group[1] % BLOCK > 0)
+        return filters + max(self._images(self.outputs, self._results, unit) + x + sums, ending)
+
+    def _of_threads(self, filters: int) -> int:
+        """Sums of depthwise kernels: threads for which there is no block of channels take samples."""
+        others = min(self.how.threads // min(self.how.threads, -(-self.outputs // BLOCK)), self.how.batch) - 1
+        bias = others * up(self._bias, BLOCK * self.how.width) + ALIGNED if self.biased else 0
+        return others * filters + ALIGNED + bias if others else 0
+
+    def _shared(self, flat: bool) -> Shared:
+        inputs, outputs = self._of_group
+        block = inputs if flat else BLOCK
+        planes = [(prod(size[:-1]), size[-1]) for size in (self.before, self.after)]
+        by_rows = len(self.after) == 2 and self.after[0] > ROWS and not self.dilated
+        return Shared(
+            self.how.threads, self.how.batch, self.groups, -(-inputs // block), -(-outputs // BLOCK), block,
+            self._taps, planes[0], planes[1], self.stride, by_rows,
+        )  # fmt: skip

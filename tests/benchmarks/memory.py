@@ -33,7 +33,7 @@ def measured(session: Session) -> tuple[int, int]:
     def forward() -> None:
         session.optimizer.zero_grad(set_to_none=True)
         kept.append(session.called(*session.inputs))
-        kept.append(session._loss(kept[0]))
+        kept.append(session.loss(kept[0]))
 
     kept: list[object] = []
     held = session.held()

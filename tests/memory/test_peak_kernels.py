@@ -17,6 +17,9 @@ from archcalc.pytorch.profile import Session
 from archcalc.pytorch.setup import Setup
 
 CPU = torch.device("cpu")
+pytestmark = pytest.mark.skipif(
+    torch.backends.cpu.get_cpu_capability() != "AVX512", reason="the rules are those of oneDNN's kernels for AVX-512"
+)
 
 
 def convolutions(rng: Random) -> str:
@@ -27,6 +30,22 @@ def convolutions(rng: Random) -> str:
     depthwise = rng.choice([3, 5, 7])
     lines += ["batchnorm", f"conv cin kernel={depthwise} groups=cin padding={depthwise // 2}"]
     return f"input: [{rng.choice([1, 3, 8])}, {size}, {size}], layers: [{', '.join(lines)}]"
+
+
+def shared_by_threads(rng: Random) -> str:
+    """Few channels, so that threads share samples and rows, and add up their gradients of the weights."""
+    size, kernel = rng.choice([14, 28, 40]), rng.choice([3, 5])
+    bias = rng.choice(["true", "false"])
+    given = f"conv {rng.choice([2, 16, 24])} kernel={kernel} stride={rng.choice([1, 2])} bias={bias}"
+    more = rng.choice(["conv cin kernel=3 groups=cin", "conv cin kernel=5 groups=cin padding=2", "relu"])
+    return f"input: [{rng.choice([1, 3])}, {size}, {size}], layers: [{given}, {more}]"
+
+
+def grouped(rng: Random) -> str:
+    """Groups too narrow for blocks of channels: PyTorch's windows become rows of a matrix."""
+    groups, size = rng.choice([2, 4]), rng.choice([14, 28])
+    width = groups * rng.choice([3, 5, 6])
+    return f"input: [{width}, {size}, {size}], layers: [conv {width} kernel=3 groups={groups}, relu, conv {2 * width} kernel=5 groups={groups}]"
 
 
 def channels_last(rng: Random) -> str:
@@ -68,7 +87,7 @@ def tied(rng: Random) -> str:
     )
 
 
-KINDS = (convolutions, channels_last, transposed, lstms, attentions, tied)
+KINDS = (convolutions, shared_by_threads, grouped, channels_last, transposed, lstms, attentions, tied)
 
 
 def drawn(kind: Callable[[Random], str], seed: int) -> Graph:
