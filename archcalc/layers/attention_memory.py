@@ -68,7 +68,7 @@ class AttentionMemory(Layer):
                 extra["angles"] = plain((x.shape[-2] + keys.shape[-2]) * self._turned) * width
         pairs = queries * plain(keys.shape[-2]) * heads
         extra["mask"] = plain(x.shape[-2] * keys.shape[-2]) * self._masks(fused, learned, width)
-        if fused and self.relbias is not None:
+        if self.relbias is not None and (fused or not how.keeps):
             extra["mask"] = pairs * width  # the table, repeated for each sample
         scores = fused_scores(queries * heads) if fused else eager_scores(how, pairs, self.dropout, self.softcap)
         if self.is_multihead_attention() and not fused:
@@ -114,7 +114,6 @@ class AttentionMemory(Layer):
         late = plain(product(x.shape[-1:]) * self._inner)  # of the projection back, which comes first
         if (
             self.relbias is None
-            and self._fused(how)
             and self.is_multihead_attention()
             and self.kv is None
             and not (self.causal or self.window is not None)  # its mask is one of numbers
@@ -123,9 +122,14 @@ class AttentionMemory(Layer):
             return self._fast(rows, how.width, x), 0
         if self._fused(how) and not how.keeps and not self.is_multihead_attention():
             return self._by_heads(how, sizes, kept), 0
-        return scores_passing(
+        forward, backward = scores_passing(
             how, sizes, kept, self._fused(how), bool(self.dropout) and how.keeps, (given - late) * how.width
         )
+        if not self._fused(how) and (self.causal or self.window is not None):
+            forward += sizes[1] * sizes[2] * how.width  # what is added to the scores
+        if not self._fused(how) and self._key_heads != self.heads:  # before they were repeated for all heads
+            forward += 2 * rows * sizes[2] * plain(self._kv_inner) * how.width
+        return forward, backward
 
     def _by_heads(self, how: Saving, sizes: tuple[int, int, int, int], kept: dict[str, int]) -> int:
         """Forward at inference with projections of its own, which stay until the output is there."""

@@ -110,17 +110,18 @@ def scores_passing(
     asked, known = heads * queries * head * how.width, heads * keys * head * how.width
     projected, pairs, all_kept = asked + 2 * known, heads * queries * keys * how.width, sum(kept.values())
     forward_room, backward_room = fused_room(how, queries, keys, head) if fused and not how.gpu else (0, 0)
+    softmax = 2 * pairs + pairs // how.width + heads * queries  # what goes in and out, and which are all hidden
     if fused:
         forward = max(2 * projected - asked - all_kept, forward_room)
         backward = projected + backward_room
     else:
-        forward = asked if dropout else pairs
+        forward = asked if dropout else max(asked, softmax - pairs - 2 * asked)
         backward = pairs + known - 2 * asked if dropout else max(pairs + known, 2 * pairs - asked) - 2 * asked
     if not how.keeps and fused:  # projections beside their copies, or the copies while the kernel runs
         running = kept.get("sums of the scores", 0) + forward_room
         forward = kept.get("mask", 0) + max(2 * projected - asked, projected + running)
-    elif not how.keeps:  # the copies of the inputs have been used, and two outputs are not there yet
-        forward += all_kept - kept.get("inputs by position", 0) - 2 * asked
+    elif not how.keeps:
+        forward = kept.get("mask", 0) + projected + softmax
     together = projected - all_kept + kept.get("inputs by position", 0)
     return forward, max(backward + asked - counted, together)
 

@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from archcalc.diagnostics import Source, SpecError
 from archcalc.memory.plan import Plan
@@ -127,3 +128,16 @@ def test_inference(kind: Callable[[Random], str]) -> None:
         text = graph.document.source.text
         found = simulate(graph, Plan(threads=torch.get_num_threads())).peak
         assert found == pytest.approx(measured, rel=APART.get(kind, 0.03)), text
+
+
+@pytest.mark.parametrize("train", [True, False])
+def test_attention_step_by_step(train: bool) -> None:
+    for seed in range(10):
+        graph = drawn(attentions, seed)
+        session = Session(graph, Setup(train=train, optimizer="adam"), CPU)
+        with sdpa_kernel(SDPBackend.MATH):
+            session.run()
+            measured = peak_bytes(session.run, CPU, session.held())
+        plan = Plan(training=train, attention="math", threads=torch.get_num_threads())
+        text = graph.document.source.text
+        assert simulate(graph, plan).peak == pytest.approx(measured, rel=0.05), (text, graph.batch)
