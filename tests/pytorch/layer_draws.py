@@ -157,9 +157,7 @@ def _instancenorm(rng: Random, x: Tensor) -> Keys | None:
 
 @draws("groupnorm")
 def _groupnorm(rng: Random, x: Tensor) -> Keys | None:
-    groups = divisor(rng, x.shape[0])
-    several = x.elements // groups > 1  # PyTorch refuses to normalise single elements
-    return {"groups": groups} | some(rng, affine=flag(rng), eps="1e-3") if is_first(x, 1) and several else None
+    return {"groups": divisor(rng, x.shape[0])} | some(rng, affine=flag(rng), eps="1e-3") if is_first(x, 1) else None
 
 
 @draws("localresponsenorm")
