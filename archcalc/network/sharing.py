@@ -32,13 +32,11 @@ class Sharing:
         if node.inline:
             for child, counterpart in zip(node.children, other.children):
                 self._pair(child, counterpart)
-        elif node.children and node.params == {} and _has_ties(node):
+        elif not node.params and (_has_buffers_alone(node) or (node.children and _has_ties(node))):
             self._target[id(node)] = other
             self._cover(node.children)
             if _same(node, other) and _wiring(node) == _wiring(other):
                 self._reused[id(node)] = other
-        elif _has_buffers_alone(node) and _equal(node, other):
-            self._reused[id(node)] = other
 
     def _cover(self, nodes: list[Node]) -> None:
         for node in nodes:
@@ -89,11 +87,12 @@ class Sharing:
 
 def _has_buffers_alone(node: Node) -> bool:
     """Whether there is nothing but buffers to share, as of a batchnorm without affine parameters."""
-    return (
-        node.layer is not None
-        and not (node.children or node.tied or node.params)
-        and bool(node.layer.buffers(node.inputs[0]))
-    )
+    return not _has_ties(node) and _has_buffers(node)
+
+
+def _has_buffers(node: Node) -> bool:
+    own = node.layer is not None and bool(node.inputs) and bool(node.layer.buffers(node.inputs[0]))
+    return own or any(_has_buffers(child) for child in node.children)
 
 
 def _has_ties(node: Node) -> bool:
