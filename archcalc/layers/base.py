@@ -100,6 +100,9 @@ class Layer:
         """The output for input `x`. Raises `ShapeError`."""
         return x.like(x.shape)
 
+    def admit(self, samples: int, x: Tensor) -> None:
+        """Raise `ShapeError` for an `x` that PyTorch refuses because there are so few samples of it."""
+
     def params(self, x: Tensor) -> dict[str, Shape]:
         """Named shapes of the learned parameters, as in PyTorch's state dict."""
         return {}

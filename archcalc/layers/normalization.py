@@ -82,6 +82,16 @@ class GroupNorm(_ChannelNorm):
             )
         return x.like(x.shape)
 
+    def admit(self, samples: int, x: Tensor) -> None:
+        """Raises `ShapeError` for one value a group of a single sample, which PyTorch refuses at inference too."""
+        if samples * x.elements == self.groups:
+            raise ShapeError(
+                "SHP101",
+                f"groups={self.groups} leaves one value in a group: the input is one sample of {x}",
+                "groups",
+                f"{'choose fewer groups' if self.groups > 1 else 'remove it'}: one value minus its mean is 0",
+            )
+
     def params(self, x: Tensor) -> dict[str, Shape]:
         """A scale and a shift for each channel."""
         return _affine(x.shape[0], self.affine, True)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from archcalc.layers.arguments import Argument, Flag, Size, Text, Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
-from archcalc.layers.code import Code, expression, module
+from archcalc.layers.code import Code, expression, given, module
 from archcalc.layers.patterns import Pattern, PatternError
 from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST, Layout, Moved, Tensor
 from archcalc.quantity import product
@@ -57,10 +57,8 @@ class Flatten(Rearranging):
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        start, end = x.axis(self.start), x.axis(self.end)
-        if (start, end) == (0, x.rank - 1):
-            return module("nn.Flatten")
-        return expression("{0}.flatten({start}, {end})", start=start + 1, end=end + 1)
+        start, end = x.axis(self.start) + 1, x.axis(self.end) + 1
+        return module("nn.Flatten", **given(start_dim=(start, 1), end_dim=(end, x.rank)))
 
 
 @layer("rearrange", first="pattern", aliases=("permute", "einops"))

@@ -38,6 +38,7 @@ class Builder(Evaluator):
         super().__init__(findings)
         self.globals = globals
         self.batch = batch
+        self.samples = batch  # so many at least are there where a layer runs
         self.nodes: list[Node] = []
         self.count = 0
         self.depth = 0
@@ -250,6 +251,8 @@ class Builder(Evaluator):
                 inputs += results
             y = layer.infer(*inputs) if inputs else layer.infer(UNKNOWN)
             first = inputs[0] if inputs else UNKNOWN
+            if inputs:
+                layer.admit(self.samples, first)
             node = Node(
                 cls.op,
                 step.op,
@@ -311,7 +314,11 @@ class Builder(Evaluator):
         inner = Scope(scope.values, None, scope) if changes_input(step) else scope
         for name, body in step.bodies.items():
             start = layer.enter(x)
-            y, nodes = self._inside(body, inner, start, step.op)
+            around, self.samples = self.samples, self.samples if start is x else 1  # one position may come alone
+            try:
+                y, nodes = self._inside(body, inner, start, step.op)
+            finally:
+                self.samples = around
             self._no_parts(y, step.op)
             results.append(y)
             if start is not x or name != layer.first:

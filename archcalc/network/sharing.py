@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from archcalc.layers.tensor import Alias, Tensor
 from archcalc.network.codes import code_of
 from archcalc.network.graph import Node
 
@@ -32,13 +35,11 @@ class Sharing:
         if node.inline:
             for child, counterpart in zip(node.children, other.children):
                 self._pair(child, counterpart)
-        elif node.children and node.params == {} and _has_ties(node):
+        elif not node.params and (_has_buffers_alone(node) or (node.children and _has_ties(node))):
             self._target[id(node)] = other
             self._cover(node.children)
             if _same(node, other) and _wiring(node) == _wiring(other):
                 self._reused[id(node)] = other
-        elif _has_buffers_alone(node) and _equal(node, other):
-            self._reused[id(node)] = other
 
     def _cover(self, nodes: list[Node]) -> None:
         for node in nodes:
@@ -89,21 +90,29 @@ class Sharing:
 
 def _has_buffers_alone(node: Node) -> bool:
     """Whether there is nothing but buffers to share, as of a batchnorm without affine parameters."""
-    return (
-        node.layer is not None
-        and not (node.children or node.tied or node.params)
-        and bool(node.layer.buffers(node.inputs[0]))
-    )
+    return not _has_ties(node) and _has_buffers(node)
+
+
+def _has_buffers(node: Node) -> bool:
+    own = node.layer is not None and bool(node.inputs) and bool(node.layer.buffers(node.inputs[0]))
+    return own or any(_has_buffers(child) for child in node.children)
 
 
 def _has_ties(node: Node) -> bool:
     return bool(node.tied) or any(_has_ties(child) for child in node.children)
 
 
-def _wiring(group: Node) -> list[tuple[int, ...]]:
-    """What each layer inside a group reads, as numbers in the order of first use."""
+def _wiring(group: Node) -> list[tuple[Any, ...]]:
+    """What each layer inside a group reads, as numbers in the order of first use, and where copies have it from."""
     labels = {id(tensor): number for number, tensor in enumerate(group.inputs[:1])}
-    found: list[tuple[int, ...]] = []
+    origins: dict[int, int] = {}
+    found: list[tuple[Any, ...]] = []
+
+    def read(tensor: Tensor) -> tuple[int, int]:
+        origin = tensor
+        while isinstance(origin, Alias) and id(origin) not in labels:
+            origin = origin.origin
+        return labels.setdefault(id(tensor), len(labels)), origins.setdefault(id(origin), len(origins))
 
     def visit(nodes: list[Node]) -> None:
         for node in nodes:
@@ -111,7 +120,7 @@ def _wiring(group: Node) -> list[tuple[int, ...]]:
                 labels.setdefault(id(node.inputs[0]), len(labels))
             visit(node.children)
             given = node.inputs if node.layer is not None else ()
-            found.append(tuple(labels.setdefault(id(tensor), len(labels)) for tensor in given))
+            found.append(tuple(map(read, given)))
             for tensor in (node.exit, node.output):
                 for one in (tensor, *(tensor.outputs or {}).values()):
                     labels.setdefault(id(one), len(labels))

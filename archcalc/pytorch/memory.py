@@ -14,8 +14,10 @@ from archcalc.diagnostics import RequestError
 from archcalc.memory.limits import largest_size
 from archcalc.memory.plan import Plan
 from archcalc.memory.simulation import simulate
+from archcalc.network.graph import walk
 from archcalc.network.load import Graph
 from archcalc.pytorch.setup import Setup, device_name
+from archcalc.quantity import product
 from archcalc.reports.numbers import size
 
 
@@ -91,12 +93,14 @@ def predicted_bytes(graph: Graph, setup: Setup) -> int:
 @contextlib.contextmanager
 def possible(graph: Graph, setup: Setup, device: torch.device) -> Iterator[None]:
     """Say before trying that a network cannot fit; turn what PyTorch refuses while it runs into one sentence."""
+    if setup.train:
+        _check_batch(graph)
     needed, there = predicted_bytes(graph, setup), available_bytes(device)
     if there is not None and needed > there:
         raise RequestError(_too_large(graph, setup, needed, there, device))
     try:
         yield
-    except (RuntimeError, MemoryError, TypeError) as error:
+    except (RuntimeError, MemoryError, TypeError, ValueError) as error:
         text = str(error)
         short = any(word in text for word in ("allocate memory", "out of memory", "ALLOC_FAILED"))
         if short or isinstance(error, (torch.OutOfMemoryError, MemoryError)):
@@ -106,6 +110,16 @@ def possible(graph: Graph, setup: Setup, device: torch.device) -> Iterator[None]
         raise RequestError(
             f"PyTorch does not run {graph.model} in {setup.dtype}{compiled} on {device_name(device)}: {first}"
         ) from None
+
+
+def _check_batch(graph: Graph) -> None:
+    """Raise `RequestError` for a batch norm of one value a channel, which PyTorch does not train."""
+    for node, _, _ in walk(graph.nodes):
+        if node.op == "batchnorm" and graph.batch * product(node.inputs[0].shape[1:]) == 1:
+            raise RequestError(
+                f"{node.place}: `{node.id}` has one value a channel in a batch of 1, which PyTorch does not train: "
+                "use --batch 2 or more, or --mode forward"
+            )
 
 
 def _too_large(graph: Graph, setup: Setup, needed: int, there: int | None, device: torch.device) -> str:

@@ -15,7 +15,7 @@ from archcalc.pytorch.layer_times import LayerTime
 from archcalc.pytorch.profile import Profile
 from archcalc.reports import numbers
 from archcalc.reports.columns import BOLD, DIM, Column, Columns
-from archcalc.reports.text import Line, Parts
+from archcalc.reports.text import Line, Parts, Wrapped
 
 _COLUMNS = (
     Column("layer", right=False),
@@ -47,11 +47,11 @@ def text(profile: Profile, rule: bool) -> RenderableType:
     parts += [Parts(headline), Parts(memory(profile)), ""]
     if profile.phases:
         parts.append(Parts([f"{name} {numbers.seconds(times.median)}" for name, times in profile.phases.items()]))
-        parts.append("")
+        parts += [*(Wrapped(note, DIM) for note in phases_apart(profile)), ""]
     if profile.layer_seconds:
         rows = [*(_row(layer, profile) for layer in profile.layers), _sums(profile)]
         parts += [Columns(_COLUMNS, rows, rule), *([] if rule else [""])]
-    return Group(*parts, Parts([relation(profile)], DIM))
+    return Group(*parts, Wrapped(relation(profile), DIM))
 
 
 def _facts(profile: Profile) -> str:
@@ -149,6 +149,17 @@ def _cells(
 
 def _rate(value: float, unit: str) -> str:
     return numbers.with_unit(round(value), unit).rstrip() if value >= 10_000 else f"{value:.0f} {unit}".rstrip()
+
+
+def phases_apart(profile: Profile) -> list[str]:
+    """Why the phases do not add up to the step, where they do not: each is the median of its own runs."""
+    phases, whole = sum(times.median for times in profile.phases.values()), profile.total.median
+    if not whole or abs(phases / whole - 1) <= _LIMIT:
+        return []
+    return [
+        f"the medians of the phases sum to {numbers.seconds(phases)}: most runs were held up, each in another phase, "
+        "so the machine was not quiet"
+    ]
 
 
 def relation(profile: Profile) -> str:

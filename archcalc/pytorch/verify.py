@@ -93,7 +93,7 @@ def verify(graph: Graph) -> Verification:
         before = total
         return watched(output, lambda: arrivals.append((index, counter.get_total_flops())))
 
-    # Without training a batch of one sample is no error for batch norms.
+    # In training PyTorch refuses a batchnorm of one value a channel, which is no error at inference.
     module = instantiate(graph, "meta", probe).eval()
     for name, inner in module.named_modules():
         inner._archcalc_path = name

@@ -211,8 +211,8 @@ def _not_negative(product: Any, least: Mapping[str, int] | None) -> bool:
 
 
 def sides(relation: Relation) -> Iterator[Any]:
-    """The two sides of a relation, each with positive terms alone."""
-    terms = sympy.Add.make_args(relation.expression)
+    """The two sides of a relation without a common factor, each with positive terms alone."""
+    terms = sympy.Add.make_args(relation.expression.primitive()[1])
     positive = [term for term in terms if term.as_coeff_Mul()[0] > 0]
     yield sympy.Add(*positive)
     yield -sympy.Add(*(term for term in terms if term not in positive))

@@ -37,6 +37,24 @@ class Inexact(float):
     __round__ = __trunc__ = __floor__ = __ceil__ = __int__  # type: ignore[assignment]
 
 
+def _still_inexact(name: str) -> Callable[..., Any]:
+    """A number that an inexact one is part of is inexact as well."""
+    compute = getattr(float, name)
+
+    def method(self: Inexact, *others: Any) -> Any:
+        value = compute(self, *map(_plain, others))
+        return Inexact(value) if isinstance(value, float) else value
+
+    return method
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
+    for _method in (f"__{_name}__", f"__r{_name}__"):
+        setattr(Inexact, _method, _still_inexact(_method))
+for _method in ("__neg__", "__pos__", "__abs__"):
+    setattr(Inexact, _method, _still_inexact(_method))
+
+
 @dataclass(frozen=True)
 class Decision:
     """`left op right` was decided to hold, or not; op is `<`, `<=` or `==`. `place` is the step that asked."""

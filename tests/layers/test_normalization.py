@@ -1,9 +1,13 @@
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from .oracle import FEW, Draw, compare, covers, layer, line
+import archcalc
+from archcalc.diagnostics import SpecError
+
+from .oracle import FEW, Draw, compare, covers, graph, layer, line
 
 
 @covers("batchnorm", "instancenorm")
@@ -30,6 +34,49 @@ def test_groupnorm(data):
     groups = draw(draw.number(1, 4, -1, 5, 6))
     keys = draw.some(affine=st.booleans(), eps=st.sampled_from([1e-5, 1.0]))
     compare(line("groupnorm", groups, **keys), shape, lambda: nn.GroupNorm(groups, shape[0], **keys))
+
+
+@FEW
+@given(data=st.data())
+def test_groupnorm_of_few_values(data):
+    draw = Draw(data)
+    shape = draw.shape(draw.of(0, 1, 2, 3), high=2)
+    groups, batch, training = (
+        draw.of(*(n for n in range(1, 7) if shape[0] % n == 0)),
+        draw.of(1, 2),
+        draw.of(False, True),
+    )
+    try:
+        nn.GroupNorm(groups, shape[0]).train(training)(torch.ones(batch, *shape))
+    except ValueError:
+        with pytest.raises(SpecError, match=f"groups={groups} leaves one value in a group"):
+            graph(line("groupnorm", groups), shape, batch)
+    else:
+        graph(line("groupnorm", groups), shape, batch)
+
+
+def test_one_value_a_group_where_a_layer_runs_on_one_position():
+    layers = "moe: {{experts: 2, top_k: 1, layers: [linear 4, groupnorm {}]}}"
+    with pytest.raises(SpecError, match=r"groups=4 leaves one value in a group: the input is one sample of \[4\]"):
+        graph(layers.format(4), (5, 4), batch=3)
+    graph([layers.format(2), "transpose", "groupnorm 4"], (5, 4), batch=1)
+
+
+def test_a_single_value_is_removed_and_not_regrouped():
+    with pytest.raises(SpecError, match="remove it: one value minus its mean is 0"):
+        graph("groupnorm 1", (1, 1), batch=1)
+
+
+def test_other_batches_are_checked_anew():
+    net = archcalc.loads("{model: m, input: [4], layers: [linear 4, groupnorm 4]}", batch=2)
+    assert net.closed_form("batch").conditions() == ["batch ≥ 2"]
+    with pytest.raises(SpecError, match="groups=4"):
+        net.at(batch=1)
+
+
+def test_sizes_that_leave_single_values_are_told_in_closed_forms():
+    text = "{model: m, dims: {h: 2, w: 3}, input: [4, h, w], layers: [groupnorm 4]}"
+    assert archcalc.loads(text).closed_form("h", "w", "batch").conditions() == ["batch·h·w ≠ 1"]
 
 
 @covers("layernorm", "rmsnorm")

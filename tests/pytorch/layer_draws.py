@@ -157,9 +157,7 @@ def _instancenorm(rng: Random, x: Tensor) -> Keys | None:
 
 @draws("groupnorm")
 def _groupnorm(rng: Random, x: Tensor) -> Keys | None:
-    groups = divisor(rng, x.shape[0])
-    several = x.elements // groups > 1  # PyTorch refuses to normalise single elements
-    return {"groups": groups} | some(rng, affine=flag(rng), eps="1e-3") if is_first(x, 1) and several else None
+    return {"groups": divisor(rng, x.shape[0])} | some(rng, affine=flag(rng), eps="1e-3") if is_first(x, 1) else None
 
 
 @draws("localresponsenorm")
@@ -222,7 +220,7 @@ def _rnn(rng: Random, x: Tensor) -> Keys | None:
 
 @draws("lstm", "gru")
 def _recurrent(rng: Random, x: Tensor) -> Keys | None:
-    if not is_last(x, 2, 2):
+    if not is_last(x, 2, 2) or x.shape[0] > 16:  # on the meta device every step of every gate is a call
         return None
     layers = rng.choice([1, 1, 2, 3])
     keys: Keys = {"hidden": rng.choice([3, 4, 6])} | some(rng, bidirectional=flag(rng), bias=flag(rng))
@@ -285,17 +283,17 @@ def _plain(rng: Random, x: Tensor) -> Keys | None:
 
 @draws("leakyrelu")
 def _leakyrelu(rng: Random, x: Tensor) -> Keys | None:
-    return some(rng, slope=0.2)
+    return some(rng, 0.7, slope=0.2)
 
 
 @draws("elu")
 def _elu(rng: Random, x: Tensor) -> Keys | None:
-    return some(rng, alpha=0.5)
+    return some(rng, 0.7, alpha=0.5)
 
 
 @draws("celu")
 def _celu(rng: Random, x: Tensor) -> Keys | None:
-    return some(rng, alpha=0.5)
+    return some(rng, 0.7, alpha=0.5)
 
 
 @draws("hardtanh")
@@ -311,7 +309,7 @@ def _glu(rng: Random, x: Tensor) -> Keys | None:
 
 @draws("softplus")
 def _softplus(rng: Random, x: Tensor) -> Keys | None:
-    return some(rng, beta=2)
+    return some(rng, 0.7, beta=2)
 
 
 @draws("gelu")

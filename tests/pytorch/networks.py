@@ -12,6 +12,7 @@ from random import Random
 
 from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError, Source, SpecError
+from archcalc.language.document import LOSSES
 from archcalc.layers import REGISTRY
 from archcalc.layers.tensor import Tensor
 from archcalc.network.load import Graph, build_graph
@@ -22,11 +23,12 @@ Body = list["Item"]
 # Drawn more often: what fits few tensors, and what others build on.
 COMMON = 3 * ["conv", "linear", "attention", "batchnorm", "maxpool", "embedding", "lstm", "gru", "rnn"] + [
     "convtranspose", "avgpool", "groupnorm", "layernorm", "rearrange", "upsample", "pad", "posembed", "rope",
+    "clstoken", "glu", "mean", "pixelunshuffle", "rope", "select", "slice",
 ]  # fmt: skip
 # Layers of networks that stay channels first.
 IMAGES = 3 * ["conv", "batchnorm", "relu"] + [
     "convtranspose", "maxpool", "avgpool", "adaptiveavgpool", "adaptivemaxpool", "upsample", "pad", "pixelshuffle",
-    "channelshuffle", "groupnorm", "instancenorm", "localresponsenorm", "prelu", "silu", "dropout", "layerscale", "roll",
+    "pixelunshuffle", "channelshuffle", "groupnorm", "instancenorm", "localresponsenorm", "prelu", "silu", "dropout", "layerscale", "roll",
 ]  # fmt: skip
 # How often a layer is drawn until one fits.
 _TRIES = 12
@@ -96,6 +98,7 @@ class Network:
         self.inputs = self._inputs()
         self.outputs: list[str] = []
         self.variant = ""
+        self.loss = ""
         self.batch = self.rng.choice([1, 2, 2, 3])
         self.count = 0
         self.depth = 0
@@ -138,6 +141,8 @@ class Network:
         lines += [f"  - {flow(item, rng)}" for item in (self.items if items is None else items)]
         if self.outputs:
             lines.append(f"output: [{', '.join(self.outputs)}]")
+        if self.loss:
+            lines.append(f"loss: {self.loss}")
         return "\n".join(lines) + "\n"
 
     def build(self, variant: str | None = None) -> Graph | None:
@@ -191,21 +196,23 @@ class Network:
     def layer(self, x: Tensor, ops: list[str] | None = None) -> Item | None:
         """A layer that probably fits `x`."""
         pool = ops or (IMAGES if self.images else [*DRAWS, *COMMON])
+        if x.integer is None and x.rank < 3 and self.rng.random() < 0.3:
+            pool = ["embedding"]
         for _ in range(_TRIES):
             op = self.rng.choice(pool)
             keys = DRAWS[op](self.rng, x)
             if keys is not None:
-                return Item(op, self._written(dict(keys), x))
+                return Item(op, self.written(dict(keys), x))
         return None
 
-    def _written(self, keys: Keys, x: Tensor) -> Keys:
-        """Some numbers as expressions of hparams and cin."""
+    def written(self, keys: Keys, x: Tensor | None = None) -> Keys:
+        """Some numbers as expressions of hparams, and of `cin` where the input `x` is known."""
         for name, value in keys.items():
             if not isinstance(value, int) or isinstance(value, bool) or self.rng.random() > 0.25:
                 continue
             same = [hparam for hparam, number in self.hparams.items() if number == value]
-            forms = [*same, f"h1*{value}//4", f"{value - 1}+h2-1", f"(h2+{value})-2"]
-            if x.layout is not None or x.rank == 1:
+            forms = [*same, f"h1*{value}//4", f"{value - 1}+h2-1", f"(h2+{value})-2", f"ceil({value}-h2/4)"]
+            if x is not None and (x.layout is not None or x.rank == 1):
                 channels = int(x.shape[x.feature_axis])
                 forms += [f"cin*{value}//{channels}"] if channels else []
             forms += [f"{dim}-{number}+{value}" for dim, number in self.dims.items() if number <= 5]
@@ -245,7 +252,7 @@ class Network:
         self.depth -= move != "layer"
 
     def finish(self) -> None:
-        """Outputs and a variant, where they are valid."""
+        """Outputs, a variant and a loss, where they are valid."""
         names = [name for name in self.named() if name not in self.inputs]
         if names and self.rng.random() < 0.25:
             self.outputs = self.rng.sample(names, min(len(names), self.rng.randint(1, 3)))
@@ -259,6 +266,9 @@ class Network:
                 self.variant = ""
             else:
                 self.used["variant"] += 1
+        if self.rng.random() < 0.2:
+            self.loss = self.rng.choice([*LOSSES])
+            self.used["loss"] += 1
 
 
 def draw(seed: int) -> Network:
@@ -273,13 +283,19 @@ def draw(seed: int) -> Network:
     network.finish()
     network.graph = network.build()
     assert network.graph is not None
-    for item in (
-        inner
-        for body in (network.items, *(b for _, b in network.blocks.values()))
-        for one in body
-        for inner in one.walk()
-    ):
-        network.used[f"op {item.op}"] += item.op in REGISTRY
-        for key in item.common:
-            network.used[key] += 1
+    for body in (network.items, *(inner for _, inner in network.blocks.values())):
+        for item in (one for top in body for one in top.walk()):
+            network.used.update(constructs(item, network, inside=body is not network.items))
     return network
+
+
+def constructs(item: Item, network: Network, inside: bool) -> list[str]:
+    """What an item shows of the language; `inside` a block or not."""
+    found = [*item.common, f"op {item.op}"] if item.op in REGISTRY else [*item.common]
+    found += ["further output"] * ("." in str(item.common.get("from")))
+    found += ["named copies"] * (item.op == "repeat" and "name" in item.common)
+    found += ["block in a block"] * (inside and item.op in network.blocks)
+    found += ["tensor argument"] * (item.op in network.blocks and any(key[0] == "t" for key in item.keys))
+    operands = item.keys.get("operands", [])
+    found += ["list as operand"] * (isinstance(operands, list) and any(isinstance(one, list) for one in operands))
+    return found

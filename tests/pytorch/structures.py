@@ -196,7 +196,7 @@ def swap(item: Item, old: str, new: str) -> None:
 
 
 def call(network: Network, name: str, given: dict[str, object]) -> Item:
-    item = Item(name, dict(given))
+    item = Item(name, network.written(dict(given)))
     if network.rng.random() < 0.4:
         item.common["name"] = network.new_name()
     if network.rng.random() < 0.4:
@@ -364,7 +364,7 @@ def states(network: Network) -> bool:
     """A recurrent layer that starts from the state of another, and its further outputs."""
     rng = network.rng
     x = current(network)
-    if not is_last(x, 2, 2):
+    if not is_last(x, 2, 2) or x.shape[0] > 16:
         return False
     op = rng.choice(["rnn", "lstm", "gru"])
     keys = {"hidden": rng.choice([3, 4]), **some(rng, 0.4, layers=2, bidirectional=True, bias=False)}

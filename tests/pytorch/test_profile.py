@@ -6,6 +6,7 @@ import csv
 import importlib.util
 import io
 import json
+import re
 import sys
 
 import pytest
@@ -300,6 +301,26 @@ def test_what_pytorch_refuses_is_one_sentence(error, sentence, monkeypatch):
     with pytest.raises(RequestError, match=sentence) as raised:
         profile(load_graph("specs/lenet.yaml"), Setup(dtype="fp16", budget=SHORT))
     assert "\n" not in str(raised.value)
+
+
+def test_a_batchnorm_of_one_value_is_not_trained():
+    text = "{model: m, input: [8], layers: [linear 4, batchnorm, linear 2]}"
+    sentence = (
+        "m.yaml:1:43: `batchnorm` has one value a channel in a batch of 1, which PyTorch does not train: use --batch"
+    )
+    with pytest.raises(RequestError, match=re.escape(sentence)):
+        profile(build_graph(Source("m.yaml", text)), Setup(train=True, budget=SHORT))
+    assert profile(build_graph(Source("m.yaml", text), batch=2), Setup(train=True, budget=SHORT)).total.seconds
+    assert profile(build_graph(Source("m.yaml", text)), Setup(budget=SHORT)).total.seconds
+
+
+def test_phases_that_do_not_add_up_are_told():
+    measured = profile(load_graph("specs/net.yaml"), Setup(train=True, threads=1, budget=SHORT))
+    measured.total = Times([sum(times.median for times in measured.phases.values())])
+    assert report.phases_apart(measured) == []
+    measured.total = Times([measured.total.median * 3])
+    (note,) = report.phases_apart(measured)
+    assert "most runs were held up, each in another phase" in note
 
 
 def test_without_pytorch_it_says_what_to_install(monkeypatch, capsys):

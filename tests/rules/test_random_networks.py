@@ -22,11 +22,11 @@ KEPT = (44, 875, 1247, 1899, 2068, 4384, 5475)
 @pytest.mark.parametrize("seed", [*KEPT, *range(COUNT)])
 def test_what_a_safe_fix_leaves_is_the_same_function(seed):
     text = draw(seed).spec()
-    for found in findings(text, ("ALL",)):
+    for found in findings(text, ("ALL",), BATCH):
         if found.fix is None:
             continue
         mended = apply(text, [found.fix])
-        archcalc.loads(mended)  # valid, whatever the fix
+        archcalc.loads(mended, batch=BATCH)  # valid, whatever the fix
         if found.fix.safe:
             before, after = outputs(text, text, seed), outputs(mended, text, seed)
             for old, new in zip(before, after, strict=True):
@@ -36,7 +36,7 @@ def test_what_a_safe_fix_leaves_is_the_same_function(seed):
 def outputs(text: str, source: str, seed: int) -> list[torch.Tensor]:
     """What the network of `text` gives with the weights of the one of `source`, those it does not have left out."""
     try:
-        net, whole = (archcalc.loads(one).to_torch().double().train() for one in (text, source))
+        net, whole = (archcalc.loads(one, batch=BATCH).to_torch().double().train() for one in (text, source))
     except BuildError:
         return []
     torch.manual_seed(seed)

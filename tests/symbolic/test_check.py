@@ -27,3 +27,9 @@ def test_a_layer_that_drops_a_name_of_its_parameters_is_found(monkeypatch):
     monkeypatch.setattr(Linear, "params", lambda self, x: {"weight": (int(self.features), x.shape[-1])})
     with pytest.raises(RequestError, match="axis 0 of weight of `linear`"):
         form(["width"])
+
+
+def test_a_rounded_fraction_of_a_name_is_no_formula():
+    text = TEXT.replace("2*width", "ceil(6 - width/16)")
+    with pytest.raises(RequestError, match=r"`linear` at m\.yaml:6:5 rounds a number with a fraction"):
+        closed_form(parsed(Source("m.yaml", text), Findings()), ["width"])

@@ -18,17 +18,17 @@ class NormOverOneElement(Rule):
 
     A number minus the mean of itself is 0, so that layernorm and groupnorm give their shift and
     nothing else. A number over its own size is 1 or −1, which is all that rmsnorm leaves. Nothing
-    before it learns.
+    before it learns. PyTorch itself refuses groupnorm of one element where the batch is one sample.
 
     Example:
         model: example
-        input: [64, 1, 1]
-        layers: [groupnorm 64]
+        input: [64, 1]
+        layers: [layernorm]
 
     Use instead:
         model: example
-        input: [64, 1, 1]
-        layers: [groupnorm 8]
+        input: [64, 1]
+        layers: [transpose, layernorm]
 
     Reference:
         The definitions of torch.nn.LayerNorm, GroupNorm and RMSNorm.
