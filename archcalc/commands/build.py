@@ -17,7 +17,7 @@ from archcalc.terminal import write
 
 
 @click.command(name="build")
-@click.argument("spec", metavar="SPEC")
+@click.argument("spec", metavar="SPEC", shell_complete=options.files)
 @click.option("-o", "--output", metavar="FILE", help="File to write; default: standard output.")
 @click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
 @options.settings

@@ -24,13 +24,14 @@ _EMPTY = Side("nothing", dict.fromkeys(MEASURES, 0), [])
 
 
 @click.command(name="diff")
-@click.argument("base")
-@click.argument("head")
+@click.argument("base", shell_complete=options.files)
+@click.argument("head", shell_complete=options.files)
 @options.settings
 @options.batch
 @click.option(
     "--max-growth",
     "max_growth",
+    cls=options.Several,
     metavar="MEASURE=PERCENT",
     multiple=True,
     help="Exit with 1 when it grew more, as params=5%. Measures: " + ", ".join([*MEASURES, *_BUDGETED]) + ".",

@@ -38,7 +38,7 @@ def test_the_total_is_the_sum_of_its_layers(options):
         (["--device", "./none.json"], "No such file"),
         (["--device", "h100", "--generate", "5", "--mode", "train"], "leave out --mode train or --generate"),
         (["--device", "h100", "--optimizer", "rmsprop"], "'sgd', 'adam', 'adamw'"),
-        ([], "Missing option '--device'"),
+        ([], "missing option '--device'"),
     ],
 )
 def test_refusals(arguments, says):
