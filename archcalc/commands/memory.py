@@ -11,7 +11,7 @@ from archcalc.devices import find
 from archcalc.diagnostics import RequestError, SpecError
 from archcalc.language.document import parse_amount
 from archcalc.memory.assessment import Assessment, Question, assess
-from archcalc.memory.footprint import MODES
+from archcalc.memory.footprint import GENERATION, MODES
 from archcalc.memory.plan import ATTENTION, OPTIMIZERS, WIDTHS, Plan
 from archcalc.network.load import load_graph
 from archcalc.terminal import complain, show, text_width, wants_color, write
@@ -91,6 +91,11 @@ def command(
         raise RequestError(f"--mixed has weights of 16 bits: give --dtype bf16 or fp16, not {dtype}")
     if output is not None and len(specs) > 1:
         raise RequestError("-o draws one network: name one spec")
+    if output is not None and not output.lower().endswith(".svg"):
+        raise RequestError(f"-o {output}: the drawing is SVG: give a name that ends in .svg")
+    for option, given in (("--length", length), ("--cache-dtype", cache_dtype)):
+        if given is not None and mode not in (None, GENERATION):
+            raise RequestError(f"{option} is about generation, --mode {mode} asks for something else: leave one out")
     plan = Plan(
         dtype=dtype or ("bf16" if mixed else "fp32"), optimizer=optimizer, mixed=mixed, checkpoint=checkpoint,
         attention=attention,
@@ -112,9 +117,9 @@ def command(
             status = 2
     if not reports:
         return status
-    _print(reports, len(specs) > 1, number, format, color)
     if output is not None:
         _draw(reports[0], output)
+    _print(reports, len(specs) > 1, number, format, color)
     return status
 
 
