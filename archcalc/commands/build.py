@@ -8,7 +8,7 @@ import click
 
 from archcalc.api import Network
 from archcalc.commands import options
-from archcalc.diagnostics import RequestError
+from archcalc.diagnostics import RequestError, cannot
 from archcalc.network.load import load_graph
 from archcalc.pytorch.names import BuildError
 from archcalc.pytorch.source import module_source
@@ -50,5 +50,5 @@ def command(spec: str, output: str | None, force: bool, set: tuple[str, ...], fo
         with open(output, "w", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        raise RequestError(f"cannot write {output!r}: {error.strerror}") from None
+        raise cannot("write", output, error) from None
     return 0

@@ -13,7 +13,7 @@ import click
 from archcalc.commands import options
 from archcalc.commands.lint_tables import Tables, read_tables
 from archcalc.configuration import LINT_TABLES
-from archcalc.diagnostics import Note, RequestError, suggest
+from archcalc.diagnostics import Note, RequestError, cannot, suggest
 from archcalc.network.load import split_variant
 from archcalc.reports.findings import FORMATS, render
 from archcalc.reports.findings.report import Report, plural
@@ -205,7 +205,7 @@ def _save(path: str, text: str, mode: str) -> None:
         with open(path, mode, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
             file.write(text)
     except OSError as error:
-        raise RequestError(f"cannot write {path!r}: {error.strerror}") from None
+        raise cannot("write", path, error) from None
 
 
 def _mend(

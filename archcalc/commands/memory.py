@@ -8,7 +8,7 @@ import click
 
 from archcalc.commands import options
 from archcalc.devices import find
-from archcalc.diagnostics import RequestError, SpecError
+from archcalc.diagnostics import RequestError, SpecError, cannot
 from archcalc.language.document import parse_amount
 from archcalc.memory.assessment import Assessment, Question, assess
 from archcalc.memory.footprint import GENERATION, MODES
@@ -151,7 +151,7 @@ def _draw(report: Assessment, path: str) -> None:
         with open(path, "w", encoding="utf-8") as file:
             file.write(drawing)
     except OSError as error:
-        raise RequestError(f"cannot write {path}: {error.strerror or error}") from None
+        raise cannot("write", path, error) from None
 
 
 def _bytes(room: str | None) -> int | None:

@@ -9,7 +9,7 @@ import click
 
 from archcalc.commands import conditions as run
 from archcalc.commands import options
-from archcalc.diagnostics import RequestError
+from archcalc.diagnostics import RequestError, cannot
 from archcalc.sweep.axis import Axis, parse_axes, parse_batches
 from archcalc.sweep.evaluate import Outcome, check_names, evaluate
 from archcalc.sweep.grid import Point, grid, parse_part, read_grid, shard, size
@@ -132,7 +132,7 @@ def _lines(path: str) -> list[str]:
         with click.open_file(path, encoding="utf-8") as file:
             return list(file)
     except OSError as error:
-        raise RequestError(f"cannot read {path!r}: {(error.strerror or str(error)).lower()}") from None
+        raise cannot("read", path, error) from None
     except UnicodeDecodeError:
         raise RequestError(f"{path}: not text: save the file as UTF-8") from None
 

@@ -109,6 +109,26 @@ def test_a_wrong_value_in_the_settings_names_the_file(spec, settings, told):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["shapes", "none.yaml"], "cannot read 'none.yaml': no such file or directory"),
+        (["shapes", "specs"], "cannot read 'specs', a folder: name the specs in it, as specs/*.yaml"),
+        (["diff", "none.json", LENET], "cannot read 'none.json': no such file or directory"),
+        (["lint", "none.yaml"], "cannot read 'none.yaml': no such file or directory"),
+        (["lint", LENET, "--output", "json=no/such/x"], "cannot write 'no/such/x': no such file or directory"),
+        (["build", LENET, "-o", "no/such/x.py"], "cannot write 'no/such/x.py': no such file or directory"),
+        (["memory", LENET, "-o", "no/such/x.svg"], "cannot write 'no/such/x.svg': no such file or directory"),
+        (["predict", LENET, "--device", "./none.json"], "cannot read './none.json': no such file or directory"),
+        (["sweep", "--grid", "none.jsonl"], "cannot read 'none.jsonl': no such file or directory"),
+    ],
+)
+def test_a_file_that_cannot_be_read_or_written(arguments, told):
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stderr == f"archcalc: {told}\n"
+
+
+@pytest.mark.parametrize(
     ("line", "found"),
     [
         ("archcalc la", ["plain,layers", "plain,layer"]),

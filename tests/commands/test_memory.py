@@ -195,7 +195,7 @@ def test_what_stops_a_sequence():
         (("--room", "many"), "--room takes bytes, as 24GB"),
         (("--room", "0"), "--room takes bytes"),
         (("--room", "4GB", "--fit", "sq"), "did you mean `seq`"),
-        (("-o", "/nowhere/at/all.svg"), "cannot write /nowhere/at/all.svg"),
+        (("-o", "/nowhere/at/all.svg"), "cannot write '/nowhere/at/all.svg': no such file"),
         (("-o", "x.svg", "--mode", "generation"), "ask for --mode training or inference"),
         (("-o", "x.png"), "give a name that ends in .svg"),
         (("--mode", "training", "--length", "5"), "--length is about generation"),

@@ -129,6 +129,19 @@ def test_a_rounded_quotient_has_a_formula(tmp_path, n, size, shown):
     assert "divides" not in result.output
 
 
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [
+        ("abc", "a name is tried with numbers, here abc = 240"),
+        ("AxB", "names are tried with numbers, here A = 240, B = 240"),
+    ],
+)
+def test_what_a_name_stood_for_is_told_where_it_does_not_fit(sizes, told):
+    result = run("explain", "conv 2 kernel=3", "--input", sizes if sizes == "abc" else f"{sizes}xCxDxE")
+    assert result.return_value == 1
+    assert told in messages(result)
+
+
 def test_an_input_in_numbers_says_how_to_name_it():
     result = run("shapes", str(ROOT / "specs" / "resnet18.yaml"), "--symbolic", "height")
     assert "`dims: {height: 224, width: 224}` and `input: [3, height, width]`" in result.output
