@@ -70,7 +70,12 @@ def _version(context: click.Context, parameter: click.Parameter, wanted: bool) -
 
 
 # Not click's own: it looks for a translation of its text, which takes a millisecond.
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "ARCHCALC"})
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    subcommand_metavar="COMMAND [ARGS]...",
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "ARCHCALC"},
+)
 @click.option(
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version and exit."
 )
@@ -81,9 +86,30 @@ def group(ctx: click.Context) -> None:
 
     A spec is a small YAML file; `archcalc layers` lists what it may hold.
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help(), err=True)
+        ctx.exit(2)
     from archcalc.configuration import defaults
 
-    ctx.default_map = defaults(COMMANDS)
+    ctx.default_map = defaults(COMMANDS, ctx.invoked_subcommand)
+
+
+def _refusal(error: click.UsageError) -> str:
+    """What is wrong with the command line, where it stands if that is elsewhere, and who knows more."""
+    message = error.format_message().rstrip(".")
+    said = message[:1].lower() + message[1:]
+    context, parameter = error.ctx, getattr(error, "param", None)
+    if context is None:
+        return said
+    if parameter is not None:
+        source = context.get_parameter_source(parameter.name)
+        if source is click.core.ParameterSource.DEFAULT_MAP:
+            from archcalc.configuration import settings_file
+
+            said += f" (in {settings_file()})"
+        elif source is click.core.ParameterSource.ENVIRONMENT:
+            said += f" (in {context.auto_envvar_prefix}_{parameter.name.upper()})"
+    return f"{said}\nTry `{context.command_path} --help`."
 
 
 def main() -> None:
@@ -95,9 +121,9 @@ def main() -> None:
         sys.stdout.flush()
     except click.exceptions.Abort:
         status = 130
-    except click.ClickException as error:
-        error.show()
-        status = error.exit_code
+    except click.UsageError as error:
+        click.echo(f"archcalc: {_refusal(error)}", err=True)
+        status = 2
     except RequestError as error:  # from the settings file, before a command runs
         click.echo(f"archcalc: {error}", err=True)
         status = 2

@@ -17,14 +17,17 @@ from archcalc.diagnostics import RequestError, suggest
 TABLES = ("per-file-ignores", "severity", "budgets", "growth")
 # Where the linter finds its tables among the defaults of its options.
 LINT_TABLES = "tables"
-_LISTS = ("select", "ignore", "output")
 # What stands at the top but means the linter alone: `device` there is hardware to plan for.
 _LINT_ONLY = ("select", "ignore", "fail-on", "fail_on", "device")
 
 
-def defaults(commands: Collection[str], folder: str = ".") -> dict[str, Any]:
-    """Option defaults for all `commands`, as click takes them. Raises `RequestError` for a bad file."""
-    path, found = _nearest(os.path.abspath(folder))
+def defaults(commands: Collection[str], running: str) -> dict[str, Any]:
+    """Option defaults for all `commands`, as click takes them for the one that is running.
+
+    Raises:
+        RequestError: a bad file.
+    """
+    path, found = _nearest(os.path.abspath("."))
     if not found:
         return {}
     shared = {key: value for key, value in found.items() if not isinstance(value, dict)}
@@ -39,12 +42,38 @@ def defaults(commands: Collection[str], folder: str = ".") -> dict[str, Any]:
     for name in commands:
         if name in sections:
             _check_keys(path, [key for key in sections[name] if key not in TABLES], (name,), f"key of [{name}]")
-    options = {name: {key.replace("-", "_"): value for key, value in values.items()} for name, values in maps.items()}
-    for key in _LISTS:
-        if isinstance(options["lint"].get(key), str):
-            options["lint"][key] = [options["lint"][key]]
+    options: dict[str, Any] = {
+        name: {key.replace("-", "_"): _as_given(value) for key, value in values.items()}
+        for name, values in maps.items()
+    }
+    _join_lists(options[running], running)
     options["lint"][LINT_TABLES] = (path, tables)
     return options
+
+
+def settings_file() -> str:
+    """The file whose settings hold here; empty where there is none."""
+    return _nearest(os.path.abspath("."))[0]
+
+
+def _as_given(value: Any) -> Any:
+    """A value as it would be given on the command line, so that what is no batch there is none here either."""
+    if isinstance(value, list):
+        return [_as_given(one) for one in value]
+    if isinstance(value, dict):
+        return [f"{key}={_as_given(one)}" for key, one in value.items()]
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _join_lists(values: dict[str, Any], command: str) -> None:
+    """Write a list with commas for an option that is given once, as `--show params,macs`."""
+    lists = [key for key, value in values.items() if isinstance(value, list)]
+    if not lists:
+        return
+    repeatable = {parameter.name for parameter in _parameters(command) if parameter.multiple}
+    for key in lists:
+        if key not in repeatable:
+            values[key] = ",".join(values[key])
 
 
 def unknown(path: str, what: str, key: str, known: Iterable[str]) -> RequestError:
@@ -74,15 +103,20 @@ def _check_keys(path: str, keys: Iterable[str], commands: Collection[str], what:
 
 def option_names(commands: Iterable[str]) -> set[str]:
     """The long names of the options of these commands."""
+    return {
+        option[2:]
+        for name in commands
+        for parameter in _parameters(name)
+        for option in parameter.opts
+        if option.startswith("--")
+    }
+
+
+def _parameters(command: str) -> list[Any]:
     from importlib import import_module
 
-    names: set[str] = set()
-    for name in commands:
-        for parameter in import_module(f"archcalc.commands.{name}").command.params:
-            if parameter.param_type_name == "option":
-                names |= {option[2:] for option in parameter.opts if option.startswith("--")}
-                names.add(parameter.name.rstrip("_").replace("_", "-"))
-    return names
+    options = import_module(f"archcalc.commands.{command}").command.params
+    return [parameter for parameter in options if parameter.param_type_name == "option"]
 
 
 def _nearest(folder: str) -> tuple[str, dict[str, Any]]:

@@ -129,6 +129,12 @@ class RequestError(Exception):
     """A request that cannot be carried out: a file that cannot be read, an unknown setting (exit status 2)."""
 
 
+def cannot(what: str, path: str, error: Exception) -> RequestError:
+    """The error of a file as it is told: `cannot read 'a.yaml': no such file or directory`."""
+    reason = getattr(error, "strerror", None) or str(error)
+    return RequestError(f"cannot {what} {path!r}: {reason[:1].lower()}{reason[1:]}")
+
+
 class Findings:
     """Diagnostics collected so that one run can report all independent errors.
 

@@ -35,9 +35,9 @@ class LayerRecord:
     macs: int
 
     @property
-    def what(self) -> tuple[str, str, int]:
+    def what(self) -> tuple[str, str]:
         """What makes two layers the same, wherever they stand: what is said of them, and their last name."""
-        return (self.label, _stem(self.id), self.count)
+        return (self.label, _stem(self.id))
 
     @property
     def op(self) -> str:
@@ -160,7 +160,9 @@ def difference(base: Side, head: Side) -> Difference:
         before, after = base.layers[i:j], head.layers[k:m]
         if tag == "equal":
             for old, new in zip(before, after):
-                if (old.params, old.macs, old.output) == (new.params, new.macs, new.output):
+                if old.count != new.count:
+                    result.changed.append((old, new))
+                elif (old.params, old.macs, old.output) == (new.params, new.macs, new.output):
                     result.unchanged += 1
                 else:
                     result.moved.append((old, new))

@@ -9,6 +9,7 @@ keys, values over several lines, several documents) is an error with a place.
 from __future__ import annotations
 
 import codecs
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -16,7 +17,17 @@ from typing import Any, Union
 
 import yaml
 
-from archcalc.diagnostics import LINE_BREAK, Findings, RequestError, Source, Span, SpecError, fail, split_lines
+from archcalc.diagnostics import (
+    LINE_BREAK,
+    Findings,
+    RequestError,
+    Source,
+    Span,
+    SpecError,
+    cannot,
+    fail,
+    split_lines,
+)
 
 MAX_BYTES = 4 * 2**20
 MAX_DEPTH = 40
@@ -78,9 +89,12 @@ def read(path: str) -> Source:
         else:
             with open(path, "rb") as file:
                 data = file.read(MAX_BYTES + 1)
+    except IsADirectoryError:
+        raise RequestError(
+            f"cannot read {path!r}, a folder: name the specs in it, as {os.path.join(path, '*.yaml')}"
+        ) from None
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise RequestError(f"cannot read {path!r}: {reason[:1].lower()}{reason[1:]}") from None
+        raise cannot("read", path, error) from None
     return decode(path, data)
 
 

@@ -66,7 +66,7 @@ def test_tells_what_is_wrong(text: str, says: str, tmp_path: Path) -> None:
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="No such file"):
+    with pytest.raises(RequestError, match="no such file"):
         find(str(tmp_path / "none.json"))
 
 

@@ -8,7 +8,7 @@ import click
 
 from archcalc.api import Network
 from archcalc.commands import options
-from archcalc.diagnostics import RequestError
+from archcalc.diagnostics import RequestError, cannot
 from archcalc.network.load import load_graph
 from archcalc.pytorch.names import BuildError
 from archcalc.pytorch.source import module_source
@@ -17,7 +17,7 @@ from archcalc.terminal import write
 
 
 @click.command(name="build")
-@click.argument("spec", metavar="SPEC")
+@click.argument("spec", metavar="SPEC", shell_complete=options.files)
 @click.option("-o", "--output", metavar="FILE", help="File to write; default: standard output.")
 @click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
 @options.settings
@@ -50,5 +50,5 @@ def command(spec: str, output: str | None, force: bool, set: tuple[str, ...], fo
         with open(output, "w", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        raise RequestError(f"cannot write {output!r}: {error.strerror}") from None
+        raise cannot("write", output, error) from None
     return 0

@@ -10,7 +10,7 @@ import click
 from archcalc.commands import options
 from archcalc.commands.diff_folders import pairs
 from archcalc.cost import Costs
-from archcalc.diagnostics import RequestError, SpecError, suggest
+from archcalc.diagnostics import RequestError, SpecError, cannot, suggest
 from archcalc.difference import MEASURES, Difference, Side, difference, over_limit, side_of, side_of_json
 from archcalc.language.document import parse_percent
 from archcalc.network.load import load_graph
@@ -24,13 +24,14 @@ _EMPTY = Side("nothing", dict.fromkeys(MEASURES, 0), [])
 
 
 @click.command(name="diff")
-@click.argument("base")
-@click.argument("head")
+@click.argument("base", shell_complete=options.files)
+@click.argument("head", shell_complete=options.files)
 @options.settings
 @options.batch
 @click.option(
     "--max-growth",
     "max_growth",
+    cls=options.Several,
     metavar="MEASURE=PERCENT",
     multiple=True,
     help="Exit with 1 when it grew more, as params=5%. Measures: " + ", ".join([*MEASURES, *_BUDGETED]) + ".",
@@ -140,7 +141,7 @@ def _saved(path: str) -> Side:
         with open(path, encoding="utf-8") as file:
             return side_of_json(file.read(), path)
     except (OSError, UnicodeDecodeError) as error:
-        raise RequestError(f"cannot read {path!r}: {getattr(error, 'strerror', None) or error}") from None
+        raise cannot("read", path, error) from None
 
 
 def _limits(growth: tuple[str, ...]) -> dict[str, float]:

@@ -19,7 +19,7 @@ from archcalc.terminal import text_width, write
 
 
 @click.command(name="explain")
-@click.argument("spec", metavar="SPEC|LINE")
+@click.argument("spec", metavar="SPEC|LINE", shell_complete=options.files)
 @click.argument("layer", required=False)
 @click.option("--input", metavar="SIZES", help="Input of a LINE without its batch, as 3x32x32 or 3xHxW.")
 @options.settings

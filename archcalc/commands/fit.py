@@ -18,10 +18,10 @@ from archcalc.terminal import show, wants_color, write
 
 
 @click.command(name="fit")
-@click.argument("spec", metavar="SPEC")
+@click.argument("spec", metavar="SPEC", shell_complete=options.files)
 @click.option("--vary", required=True, metavar="NAME[=VALUES]",
               help="An hparam, a dim or batch; with values, as 64..1024:64, only these are tried.")  # fmt: skip
-@click.option("--max", "limits", required=True, multiple=True, metavar="NAME=AMOUNT",
+@click.option("--max", "max", cls=options.Several, required=True, multiple=True, metavar="NAME=AMOUNT",
               help="A limit: params=25M, macs=4G, memory=8GiB, inference_memory, activations, depth, and with a "
               "device time=10ms, step_time; may be given several times.")  # fmt: skip
 @options.settings
@@ -35,7 +35,7 @@ from archcalc.terminal import show, wants_color, write
 def command(
     spec: str,
     vary: str,
-    limits: tuple[str, ...],
+    max: tuple[str, ...],
     set: tuple[str, ...],
     batch: int,
     dtype: str | None,
@@ -58,7 +58,7 @@ def command(
     found = fit(
         Point(spec, tuple(given.items()), batch),
         name,
-        dict(_limit(text, conditions) for text in limits),
+        dict(_limit(text, conditions) for text in max),
         conditions,
         parse_values(values, f"--vary {name}") if values else None,
     )
@@ -75,7 +75,10 @@ def _limit(text: str, conditions: Conditions) -> tuple[Measure, float]:
     name, _, amount = (part.strip() for part in text.partition("="))
     measure = measures([name], conditions)[0]
     if measure.unit == SECONDS:
-        return measure, options.Duration().convert(amount, None, None)
+        try:
+            return measure, options.Duration().convert(amount, None, None)
+        except click.BadParameter:
+            raise RequestError(f"--max {name} takes a time, as 10ms or 2s, not {amount!r}") from None
     found = parse_amount(amount)
     if not found:
         raise RequestError(f"--max {name} takes an amount, as 25M, 4G or 8GiB, not {amount!r}")

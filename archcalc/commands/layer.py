@@ -11,8 +11,12 @@ from archcalc.reports import reference
 from archcalc.terminal import write
 
 
+def _names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    return [name for name in REGISTRY if name.startswith(incomplete)]
+
+
 @click.command(name="layer")
-@click.argument("name")
+@click.argument("name", shell_complete=_names)
 @options.guarded
 def command(name: str) -> int:
     """Describe one layer: its keys, shapes and formulas."""

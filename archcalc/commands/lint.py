@@ -13,7 +13,7 @@ import click
 from archcalc.commands import options
 from archcalc.commands.lint_tables import Tables, read_tables
 from archcalc.configuration import LINT_TABLES
-from archcalc.diagnostics import Note, RequestError, suggest
+from archcalc.diagnostics import Note, RequestError, cannot, suggest
 from archcalc.network.load import split_variant
 from archcalc.reports.findings import FORMATS, render
 from archcalc.reports.findings.report import Report, plural
@@ -33,19 +33,36 @@ _FOR_PEOPLE = ("full",)
 
 
 @click.command(name="lint")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--select", multiple=True, metavar="CODES",
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", shell_complete=options.files)
+@click.option("--select", cls=options.Several, multiple=True, metavar="CODES",
               help="Only these rules: codes, prefixes, names, ALL or DEFAULT; comma separated, repeatable.")  # fmt: skip
-@click.option("--ignore", multiple=True, metavar="CODES", help="Not these rules; the longer word of both wins.")
+@click.option(
+    "--ignore",
+    cls=options.Several,
+    multiple=True,
+    metavar="CODES",
+    help="Not these rules; the longer word of both wins.",
+)
 @click.option("--fail-on", type=click.Choice((*SEVERITIES, "never")), default="error", show_default=True,
               help="Exit with 1 for findings of this severity or a higher one.")  # fmt: skip
 @click.option("--format", type=click.Choice(FORMATS), default="full", show_default=True, help="Form of the output.")
-@click.option("--output", multiple=True, metavar="FORMAT=FILE", help="Write another form to a file; repeatable.")
+@click.option(
+    "--output",
+    cls=options.Several,
+    multiple=True,
+    metavar="FORMAT=FILE",
+    help="Write another form to a file; repeatable.",
+)
 @click.option("--fix", is_flag=True, help="Apply the fixes that compute the same function.")
 @click.option("--unsafe-fixes", is_flag=True, help="Apply the others too: they change what is computed.")
 @click.option("--diff", is_flag=True, help="Show what the fixes would change; write nothing.")
-@click.option("--device", metavar="NAME", help="Hardware to plan for, as h100: turns the rules about it on.")
-@click.option("--batch", type=click.IntRange(1, 2**40 - 1), default=1, show_default=True,
+@click.option(
+    "--device",
+    shell_complete=options.devices,
+    metavar="NAME",
+    help="Hardware to plan for, as h100: turns the rules about it on.",
+)
+@click.option("--batch", type=options.Whole(1, 2**40 - 1), default=1, show_default=True,
               help="Batch size that memory is counted for.")  # fmt: skip
 @click.option(
     "--base",
@@ -53,7 +70,7 @@ _FOR_PEOPLE = ("full",)
     help="The specs as they were, which `growth:` is about: a git revision, a file or a folder.",
 )
 @click.option("--variants", is_flag=True, help="Check every variant of a spec too.")
-@click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; default: as many as pay.")
+@click.option("--jobs", type=options.Whole(0), default=0, help="Processes; default: as many as pay.")
 @options.color
 @options.help
 @click.pass_context
@@ -188,7 +205,7 @@ def _save(path: str, text: str, mode: str) -> None:
         with open(path, mode, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
             file.write(text)
     except OSError as error:
-        raise RequestError(f"cannot write {path!r}: {error.strerror}") from None
+        raise cannot("write", path, error) from None
 
 
 def _mend(

@@ -8,10 +8,10 @@ import click
 
 from archcalc.commands import options
 from archcalc.devices import find
-from archcalc.diagnostics import RequestError, SpecError
+from archcalc.diagnostics import RequestError, SpecError, cannot
 from archcalc.language.document import parse_amount
 from archcalc.memory.assessment import Assessment, Question, assess
-from archcalc.memory.footprint import MODES
+from archcalc.memory.footprint import GENERATION, MODES
 from archcalc.memory.plan import ATTENTION, OPTIMIZERS, WIDTHS, Plan
 from archcalc.network.load import load_graph
 from archcalc.terminal import complain, show, text_width, wants_color, write
@@ -26,7 +26,7 @@ def _definitions(context: click.Context, parameter: click.Parameter, wanted: boo
 
 
 @click.command(name="memory")
-@click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
+@click.argument("specs", nargs=-1, required=True, metavar="SPEC...", shell_complete=options.files)
 @click.option("--mode", type=click.Choice(MODES), help="Only this; default: all that apply.")
 @options.settings
 @options.batch
@@ -34,17 +34,28 @@ def _definitions(context: click.Context, parameter: click.Parameter, wanted: boo
 @click.option("--mixed", is_flag=True, help="Weights of 16 bits, with an fp32 copy and states for the optimizer.")
 @click.option("--optimizer", type=click.Choice(tuple(OPTIMIZERS)), default="adam", show_default=True,
               help="Optimizer of the training step.")  # fmt: skip
-@click.option("--checkpoint", metavar="BLOCK", multiple=True,
+@click.option("--checkpoint", metavar="BLOCK", cls=options.Several, multiple=True,
               help="A block or group that keeps its input alone and runs again in backward; may be given several times.")  # fmt: skip
 @click.option("--attention", type=click.Choice(ATTENTION), help="Kernel of attention; default: what PyTorch picks.")
-@click.option("--length", type=click.IntRange(1, 2**40), help="Generation: positions that are there, prompt included.")
+@click.option("--length", type=options.Whole(1, 2**40), help="Generation: positions that are there, prompt included.")
 @click.option(
     "--cache-dtype", type=click.Choice(("fp32", "bf16", "fp16", "int8")), help="Generation: type of the cache."
 )
-@click.option("--device", metavar="NAME|FILE", help="What it is to run on, as h100: three numbers, and what fits.")
+@click.option(
+    "--device",
+    shell_complete=options.devices,
+    metavar="NAME|FILE",
+    help="What it is to run on, as h100: three numbers, and what fits.",
+)
 @click.option("--room", metavar="BYTES", help="What it is to fit, as 24GB, instead of a device.")
-@click.option("--fit", metavar="NAME", multiple=True, help="The largest batch or dim that fits; default: all of them.")
-@click.option("-n", "--number", type=click.IntRange(0), default=5, show_default=True, help="Layers listed.")
+@click.option(
+    "--fit",
+    cls=options.Several,
+    metavar="NAME",
+    multiple=True,
+    help="The largest batch or dim that fits; default: all of them.",
+)
+@click.option("-n", "--number", type=options.Whole(0), default=5, show_default=True, help="Layers listed.")
 @click.option("--definitions", is_flag=True, is_eager=True, expose_value=False, callback=_definitions,
               help="What every number means and how sure it is, and exit.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write the drawing over time as SVG.")
@@ -80,6 +91,11 @@ def command(
         raise RequestError(f"--mixed has weights of 16 bits: give --dtype bf16 or fp16, not {dtype}")
     if output is not None and len(specs) > 1:
         raise RequestError("-o draws one network: name one spec")
+    if output is not None and not output.lower().endswith(".svg"):
+        raise RequestError(f"-o {output}: the drawing is SVG: give a name that ends in .svg")
+    for option, given in (("--length", length), ("--cache-dtype", cache_dtype)):
+        if given is not None and mode not in (None, GENERATION):
+            raise RequestError(f"{option} is about generation, --mode {mode} asks for something else: leave one out")
     plan = Plan(
         dtype=dtype or ("bf16" if mixed else "fp32"), optimizer=optimizer, mixed=mixed, checkpoint=checkpoint,
         attention=attention,
@@ -101,9 +117,9 @@ def command(
             status = 2
     if not reports:
         return status
-    _print(reports, len(specs) > 1, number, format, color)
     if output is not None:
         _draw(reports[0], output)
+    _print(reports, len(specs) > 1, number, format, color)
     return status
 
 
@@ -135,7 +151,7 @@ def _draw(report: Assessment, path: str) -> None:
         with open(path, "w", encoding="utf-8") as file:
             file.write(drawing)
     except OSError as error:
-        raise RequestError(f"cannot write {path}: {error.strerror or error}") from None
+        raise cannot("write", path, error) from None
 
 
 def _bytes(room: str | None) -> int | None:

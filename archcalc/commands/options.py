@@ -6,14 +6,31 @@ import contextlib
 import functools
 import importlib.util
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from archcalc.diagnostics import Diagnostic, RequestError, SpecError
 from archcalc.terminal import COLORS, complain
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 _F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def files(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the name of a file, in the shell."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
+
+
+def devices(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the name of a device, in the shell."""
+    from archcalc.devices import names
+
+    return [name for name in names() if name.startswith(incomplete)]
 
 
 class Several(click.Option):
@@ -22,6 +39,27 @@ class Several(click.Option):
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
         """The values as a tuple."""
         return super().type_cast_value(ctx, (value,) if isinstance(value, str) else value)
+
+
+class Whole(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """A whole number within bounds; what is none is refused in plain words, not rounded."""
+
+    name = "number"
+
+    def __init__(self, least: int = 0, most: int = 2**40) -> None:
+        self.least, self.most = least, most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number."""
+        try:
+            number = int(str(value))
+        except ValueError:
+            raise click.BadParameter(f"{value!r} is not a whole number", ctx, param) from None
+        if number < self.least:
+            raise click.BadParameter(f"{number} is too small: the least is {self.least}", ctx, param)
+        if number > self.most:
+            raise click.BadParameter(f"{number} is too large: the most is {self.most}", ctx, param)
+        return number
 
 
 color = click.option("--color", type=click.Choice(COLORS), default="auto", help="Colour in the output.")
@@ -37,7 +75,7 @@ def _help(context: click.Context, parameter: click.Parameter, wanted: bool) -> N
 help = click.option(
     "-h", "--help", is_flag=True, expose_value=False, is_eager=True, callback=_help, help="Show this message and exit."
 )
-batch = click.option("--batch", type=click.IntRange(1, 2**40 - 1), default=1, show_default=True, help="Batch size.")
+batch = click.option("--batch", type=Whole(1, 2**40 - 1), default=1, show_default=True, help="Batch size.")
 settings = click.option(
     "--set",
     "set",

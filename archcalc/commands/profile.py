@@ -23,7 +23,7 @@ _DEFAULT = (os.path.join(_HERE, "specs", "alexnet.yaml"), os.path.join(os.path.d
 
 
 @click.command(name="profile")
-@click.argument("spec", required=False, metavar="[SPEC]")
+@click.argument("spec", required=False, metavar="[SPEC]", shell_complete=options.files)
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 or mps.")
 @options.settings
 @options.batch
@@ -50,9 +50,9 @@ _DEFAULT = (os.path.join(_HERE, "specs", "alexnet.yaml"), os.path.join(os.path.d
 )
 @click.option("--compile", "compile", is_flag=True, help="Use torch.compile for the total.")
 @click.option("--channels-last", is_flag=True, help="Memory format of images.")
-@click.option("--threads", type=click.IntRange(1), help="CPU threads.")
-@click.option("--warmup", type=click.IntRange(0), help="Runs that do not count; default: until the time settles.")
-@click.option("--repeat", type=click.IntRange(1), default=20, show_default=True, help="Runs that count, at most.")
+@click.option("--threads", type=options.Whole(1), help="CPU threads.")
+@click.option("--warmup", type=options.Whole(0), help="Runs that do not count; default: until the time settles.")
+@click.option("--repeat", type=options.Whole(1), default=20, show_default=True, help="Runs that count, at most.")
 @click.option(
     "--time",
     type=click.FloatRange(0.01),
@@ -60,7 +60,9 @@ _DEFAULT = (os.path.join(_HERE, "specs", "alexnet.yaml"), os.path.join(os.path.d
     show_default=True,
     help="Bound in seconds on each pass.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of weights and input.")
+@click.option(
+    "--seed", type=options.Whole(0, 2**63 - 1), default=0, show_default=True, help="Seed of weights and input."
+)
 @click.option("--compare", metavar="SPEC", help="Measure another network in turn, and give the ratio.")
 @click.option("--save-device", metavar="FILE", help="Add the measured layers to this device file of `calibrate`.")
 @click.option("--format", "format", type=click.Choice(("text", "json", "csv", "markdown", "chrome-trace")), default="text",

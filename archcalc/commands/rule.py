@@ -13,8 +13,12 @@ from archcalc.rules.selection import load_rules
 from archcalc.terminal import write
 
 
+def _codes(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    return [code for code in (*LANGUAGE, *load_rules()) if code.startswith(incomplete.upper())]
+
+
 @click.command(name="rule")
-@click.argument("code", required=False)
+@click.argument("code", required=False, shell_complete=_codes)
 @click.option(
     "--format", type=click.Choice(("text", "json")), default="text", show_default=True, help="Form of the output."
 )

@@ -21,13 +21,13 @@ _MANY = 200
 
 
 @click.command(name="shapes")
-@click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
+@click.argument("specs", nargs=-1, required=True, metavar="SPEC...", shell_complete=options.files)
 @options.settings
 @options.batch
-@click.option("--depth", type=click.IntRange(1), default=1, show_default=True, help="Levels of blocks that are opened.")
+@click.option("--depth", type=options.Whole(1), default=1, show_default=True, help="Levels of blocks that are opened.")
 @click.option("--expand", is_flag=True, help="Open every block, and show each copy of a repeat.")
 @click.option("--sort", type=click.Choice(SORT_KEYS), help="Largest layers first, without nesting.")
-@click.option("-n", "--number", type=click.IntRange(1), help="Only so many layers, the largest; the rest in one row.")
+@click.option("-n", "--number", type=options.Whole(1), help="Only so many layers, the largest; the rest in one row.")
 @click.option("--formulas", is_flag=True, help="Show how each parameter count is made.")
 @click.option("--causal", type=click.Choice(("dense", "half")), default="dense", show_default=True,
               help="Masked attention: count all scores, or only those a query may see.")  # fmt: skip

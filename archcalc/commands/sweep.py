@@ -9,7 +9,7 @@ import click
 
 from archcalc.commands import conditions as run
 from archcalc.commands import options
-from archcalc.diagnostics import RequestError
+from archcalc.diagnostics import RequestError, cannot
 from archcalc.sweep.axis import Axis, parse_axes, parse_batches
 from archcalc.sweep.evaluate import Outcome, check_names, evaluate
 from archcalc.sweep.grid import Point, grid, parse_part, read_grid, shard, size
@@ -25,8 +25,8 @@ _MANY = 2000
 
 
 @click.command(name="sweep")
-@click.argument("specs", nargs=-1, metavar="[SPEC...]")
-@click.option("--set", "set", metavar="NAME=VALUES", multiple=True,
+@click.argument("specs", nargs=-1, metavar="[SPEC...]", shell_complete=options.files)
+@click.option("--set", "set", cls=options.Several, metavar="NAME=VALUES", multiple=True,
               help="Values of an hparam or dim: 6,12,24 or 256..2048:256 or 1..64:*2; several give all combinations.")  # fmt: skip
 @click.option("--batch", default="1", show_default=True, metavar="VALUES", help="Batch sizes, written alike.")
 @click.option("--show", type=options.Names(), metavar="NAMES",
@@ -38,13 +38,13 @@ _MANY = 2000
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write the drawing as SVG, PNG or PDF.")
 @run.options
 @click.option("--sort", metavar="NAME", help="Rows in order of this measure, the least first.")
-@click.option("-n", "--number", type=click.IntRange(0), help="Only so many rows, 0 for all.  [default: 60 for people]")
+@click.option("-n", "--number", type=options.Whole(0), help="Only so many rows, 0 for all.  [default: 60 for people]")
 @click.option(
     "--grid", metavar="FILE", help="Read the points from FILE or -, one JSON object a line, as --list writes them."
 )
-@click.option("--list", "list_", is_flag=True, help="Write the points of the grid, one a line, and compute nothing.")
+@click.option("--list", "list", is_flag=True, help="Write the points of the grid, one a line, and compute nothing.")
 @click.option("--shard", metavar="I/N", help="Only part I of N of the grid, for a scheduler to split it.")
-@click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; default: as many as pay.")
+@click.option("--jobs", type=options.Whole(0), default=0, help="Processes; default: as many as pay.")
 @click.option(
     "--format", "format", type=click.Choice(FORMATS), default="text", show_default=True, help="Form of the output."
 )
@@ -65,7 +65,7 @@ def command(
     sort: str | None,
     number: int | None,
     grid: str | None,
-    list_: bool,
+    list: bool,
     shard: str | None,
     jobs: int,
     format: str,
@@ -77,11 +77,11 @@ def command(
     """
     conditions = run.conditions(dtype, optimizer, device)
     points = _points(specs, set, batch, grid, shard)
-    if list_:
+    if list:
         for point in points:
             write(point.line + "\n")
         return 0
-    names = list(dict.fromkeys(name for point in points for name, _ in point.settings))
+    names = [*dict.fromkeys(name for point in points for name, _ in point.settings)]
     drawn = sides(plot, names, conditions) if plot else None
     if (front or output) and drawn is None:
         raise RequestError(f"{'--front' if front else '-o'} needs --plot, as --plot macs,params")
@@ -94,7 +94,7 @@ def command(
     outcomes = _progress(evaluate(points, wanted, conditions, jobs), len(points))
     if format == "jsonl":
         return _stream(outcomes, wanted)
-    results = Results(list(outcomes), wanted, conditions, drawn)
+    results = Results([*outcomes], wanted, conditions, drawn)
     rows = _rows(results, front, sort)
     most = _USUAL_ROWS if number is None and format == "text" else number
     cut = max(0, len(rows) - most) if most else 0
@@ -132,7 +132,7 @@ def _lines(path: str) -> list[str]:
         with click.open_file(path, encoding="utf-8") as file:
             return list(file)
     except OSError as error:
-        raise RequestError(f"cannot read {path!r}: {(error.strerror or str(error)).lower()}") from None
+        raise cannot("read", path, error) from None
     except UnicodeDecodeError:
         raise RequestError(f"{path}: not text: save the file as UTF-8") from None
 

@@ -15,7 +15,7 @@ _MOST = 20
 
 
 @click.command(name="verify")
-@click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
+@click.argument("specs", nargs=-1, required=True, metavar="SPEC...", shell_complete=options.files)
 @options.settings
 @options.batch
 @options.color

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from archcalc.cost import DTYPE_BYTES
-from archcalc.diagnostics import RequestError, suggest
+from archcalc.diagnostics import RequestError, cannot, suggest
 
 _FOLDER = os.path.dirname(__file__)
 _KINDS = ("gpu", "cpu")
@@ -105,7 +105,7 @@ def save(device: Device, path: str) -> None:
         with open(path, "w", encoding="utf-8") as file:
             file.write(text + "\n")
     except OSError as error:
-        raise RequestError(f"cannot write {path}: {error.strerror or error}") from None
+        raise cannot("write", path, error) from None
 
 
 def _read(path: str) -> Device:
@@ -113,7 +113,7 @@ def _read(path: str) -> Device:
         with open(path, encoding="utf-8") as file:
             fields = json.load(file)
     except OSError as error:
-        raise RequestError(f"cannot read {path}: {error.strerror or error}") from None
+        raise cannot("read", path, error) from None
     except (ValueError, RecursionError):
         raise RequestError(f"{path} is not a device file: it is not JSON") from None
     if not isinstance(fields, dict) or fields.get("version") != 1:

@@ -235,6 +235,10 @@ def _evaluate(node: tuple[Any, ...], values: Mapping[str, Any]) -> Any:
         return node[1]
     if op == "name":
         return values[node[1]]
+    if op == "call" and node[1] in _ROUNDED and node[2][0][0] == "/":
+        left, right = (_number(_evaluate(part, values)) for part in node[2][0][1:])
+        if isinstance(left, int) and isinstance(right, int) and right > 0:
+            return _bounded(lambda: _ROUNDED[node[1]](left, right))
     if op == "call":
         arguments = [_number(_evaluate(argument, values)) for argument in node[2]]
         return _bounded(lambda: _CALLS[node[1]](*arguments))
@@ -268,6 +272,12 @@ def _bounded(compute: Callable[[], Any]) -> Number:
 def _divide(a: Number, b: Number) -> Number:
     return a // b if isinstance(a, int) and isinstance(b, int) and a % b == 0 else a / b
 
+
+# Of whole numbers without the detour over a fraction, which is not exact and has no formula.
+_ROUNDED: dict[str, Callable[[Any, Any], Any]] = {
+    "ceil": lambda a, b: (a + b - 1) // b,
+    "floor": lambda a, b: a // b,
+}
 
 _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "+": lambda a, b: a + b,

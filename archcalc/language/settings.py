@@ -86,6 +86,8 @@ def settle(
 def _unknown(kind: str, name: str, known: list[str], document: Document) -> str:
     meant = suggest(name, known)
     there = f"there are {', '.join(known)}" if known else "it has none"
+    if name == "batch" and name not in known:
+        meant, there = None, "the batch is given by --batch"
     return f"{document.source.path}: no {kind} is named `{name}`: " + (f"did you mean `{meant}`?" if meant else there)
 
 

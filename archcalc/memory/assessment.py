@@ -54,11 +54,16 @@ class Mode:
 
 @dataclass
 class Assessment:
-    """The answer: training first, then inference, then generation, as far as they were asked for."""
+    """The answer: training first, then inference, then generation, as far as they were asked for.
+
+    Attributes:
+        generates_not: why there is no generation, where it was not asked for by name.
+    """
 
     graph: Graph
     question: Question
     modes: list[Mode]
+    generates_not: str = ""
 
     def mode(self, name: str) -> Mode | None:
         """The mode of this name, if it was asked for and applies."""
@@ -79,9 +84,10 @@ def assess(graph: Graph, question: Question) -> Assessment:
     for name in MODES if question.mode is None else (question.mode,):
         try:
             answer.modes.append(_mode(graph, question, name))
-        except NotGenerativeError:
+        except NotGenerativeError as error:
             if question.mode is not None:
                 raise
+            answer.generates_not = str(error)
     return answer
 
 

@@ -41,7 +41,7 @@ class Run:
         gradients: of all parameters; optimizer: its states.
         saved: kept for backward when forward and loss are done.
         forward_end: all that is alive then; peak: the most that is ever alive.
-        layers: bytes kept by each layer over all its copies, by the id of its node.
+        layers: bytes kept by each layer over all its copies, by the id of its node; by one copy where it runs again.
     """
 
     plan: Plan

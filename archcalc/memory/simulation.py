@@ -200,7 +200,11 @@ class _Step(Forward):
         tape, self.tape = self.tape, []
         at, self.at = self.at, entry.at
         inputs = entry.node.inputs
+        layers, self.run.layers = self.run.layers, {}
         self._frame(entry.node.children, family(entry.node.exit), entry.batch, inputs[0] if inputs else None)
+        again, self.run.layers = self.run.layers, layers
+        for key, bytes in again.items():  # one copy after the other, never together
+            layers[key] = max(layers.get(key, 0), bytes)
         self.at = at
         output = self._value(entry.node.exit)
         for key in list(self.env):

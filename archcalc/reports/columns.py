@@ -34,6 +34,7 @@ class Columns:
         rows: texts for each row, with a style for the row or None.
         rule: draw a line under the header and after the last row.
         header: show the headers.
+        label: columns go before the label is cut to less than this.
     """
 
     def __init__(
@@ -42,7 +43,9 @@ class Columns:
         rows: Iterable[tuple[Sequence[str], Style | None]],
         rule: bool = True,
         header: bool = True,
+        label: int = _SHORTEST_LABEL,
     ) -> None:
+        self.label = label
         self.rows = list(rows)
         used = [index for index in range(len(columns)) if index == 0 or any(cells[index] for cells, _ in self.rows)]
         self.columns = [columns[index] for index in used]
@@ -60,7 +63,7 @@ class Columns:
         def needed(label: int) -> int:
             return _GAP + label + sum(_GAP + self.widths[index] for index in kept[1:])
 
-        while needed(min(self.widths[0], _SHORTEST_LABEL)) > width:
+        while needed(min(self.widths[0], self.label)) > width:
             droppable = [index for index in kept[1:] if self.columns[index].rank]
             if not droppable:
                 break

@@ -56,7 +56,7 @@ def seconds(value: float) -> str:
     """Of time: `9.81 ms`."""
     for scale, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")):
         if value >= scale:
-            return f"{value / scale:.3g} {unit}" if value / scale < 100 else f"{value / scale:,.0f} {unit}"
+            return f"{value / scale:#.3g} {unit}" if value / scale < 99.95 else f"{value / scale:,.0f} {unit}"
     return f"{value * 1e9:.0f} ns"
 
 

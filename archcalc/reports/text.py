@@ -142,9 +142,10 @@ def footer(costs: Costs) -> Iterator[RenderableType]:
 
 
 def convention(costs: Costs) -> list[str]:
-    """What is counted, in sentences."""
+    """What is counted, in sentences; the first two hold for every network."""
     sentences = [
-        "MACs: convolution, linear, attention, recurrent products. FLOPs = 2 × MACs, as torch.utils.flop_counter"
+        "MACs: convolution, linear, attention, recurrent products",
+        "FLOPs = 2 × MACs, as torch.utils.flop_counter",
     ]
     if any(node.masked_macs for node in costs.layers()):
         sentences.append(
@@ -186,5 +187,5 @@ def comparison(networks: list[Costs], rule: bool = True) -> RenderableType:
                 None,
             )
         )
-    notes = ["depth: layers with weights on the longest path", *convention(networks[0])[:1]]
+    notes = ["depth: layers with weights on the longest path", *convention(networks[0])[:2]]
     return Group(Columns(_NETWORKS, rows, rule), *([] if rule else [""]), Parts(notes, DIM))

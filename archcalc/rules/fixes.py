@@ -14,7 +14,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from archcalc.diagnostics import LINE_BREAK, RequestError, Source, Span, SpecError
+from archcalc.diagnostics import LINE_BREAK, RequestError, Source, Span, SpecError, cannot
 from archcalc.network.load import build_graph, split_variant
 from archcalc.rules.base import Edit, Finding
 from archcalc.rules.check import check_source
@@ -245,4 +245,4 @@ def write_fixed(fixed: Fixed) -> None:
         if temporary:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
-        raise RequestError(f"cannot write {fixed.path!r}: {error.strerror}") from None
+        raise cannot("write", fixed.path, error) from None

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 
-from archcalc.diagnostics import Findings, RequestError, SpecError
+from archcalc.diagnostics import Findings, RequestError, SpecError, cannot
 from archcalc.network.load import parsed, split_variant
 from archcalc.source import read
 
@@ -81,4 +81,4 @@ def _head(path: str) -> bytes:
         with open(path, "rb") as file:
             return file.read(2**20)
     except OSError as error:
-        raise RequestError(f"cannot read {path!r}: {(error.strerror or str(error)).lower()}") from None
+        raise cannot("read", path, error) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 
-from archcalc.diagnostics import Findings, RequestError, SpecError
+from archcalc.diagnostics import Findings, Note, RequestError, SpecError
 from archcalc.language.expressions import RESERVED, is_identifier
 from archcalc.network.line import line_document
 from archcalc.symbolic.network import ALL, BATCH, ClosedForm, closed_form
@@ -58,6 +58,10 @@ def line_form(
             chosen = [*every, *([BATCH] if BATCH in names else [])]
             return closed_form(document, chosen, batch=batch, dtype=dtype)
         except (SpecError, RequestError) as error:
+            if wrong is None and isinstance(error, SpecError):
+                told = ", ".join(f"{name} = {value}" for name, value in values.items())
+                note = Note(f"{'names are' if len(values) > 1 else 'a name is'} tried with numbers, here {told}")
+                error = SpecError([one.but(notes=(*one.notes, note)) for one in error.diagnostics])
             wrong = wrong or error
     assert wrong is not None
     raise wrong

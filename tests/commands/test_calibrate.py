@@ -96,4 +96,4 @@ def test_a_profile_needs_a_calibration():
     done = run("profile", "specs/net.yaml", "--save-device", "archcalc/devices/t4.json", env=ONE)
     assert done.returncode == 2
     assert "t4 is not calibrated" in done.stderr
-    assert "No such file" in run("profile", "specs/net.yaml", "--save-device", "none.json", env=ONE).stderr
+    assert "no such file" in run("profile", "specs/net.yaml", "--save-device", "none.json", env=ONE).stderr

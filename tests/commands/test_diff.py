@@ -62,6 +62,17 @@ def test_a_removal():
     assert changes(BASE, [*BASE[:3], *BASE[4:]]) == ([], [], ["relu"], 0, len(BASE) - 1)
 
 
+def test_another_number_of_copies_is_a_change_of_that_layer():
+    def stages(*counts):
+        return side([f"{{repeat: {n}, layers: [conv 32 kernel=3 padding=1, relu]}}" for n in counts])
+
+    found = difference(stages(1, 2, 3), stages(1, 3, 4))
+    assert [(old.label, old.count, new.count) for old, new in found.changed] == [
+        ("conv 32 3×3", 2, 3), ("relu", 2, 3), ("conv 32 3×3", 3, 4), ("relu", 3, 4),
+    ]  # fmt: skip
+    assert found.added + found.removed == []
+
+
 def test_totals_are_those_of_the_specs():
     found = difference(side(BASE), side([*BASE[:-1], "linear 20"]))
     assert found.head.totals["params"] - found.base.totals["params"] == 33 * 10

@@ -125,6 +125,34 @@ def test_checkpoint():
     assert "did you mean `h`" in done.stderr
 
 
+def test_what_runs_again_is_kept_by_one_copy_at_a_time():
+    arguments = ("specs/gpt2.yaml", "--mode", "training", "-n", "20")
+    together = {one["id"]: one for one in answered(*arguments)["training"]["layers"]}
+    apart = {one["id"]: one for one in answered(*arguments, "--checkpoint", "h")["training"]["layers"]}
+    entry = 4 * 1024 * 768  # kept by the group for all copies, and first read by this norm
+    assert (apart["h"]["count"], apart["h"]["bytes"]) == (12, 12 * entry)
+    assert 12 * (apart["h.0.layernorm1"]["bytes"] + entry) == together["h.0.layernorm1"]["bytes"]
+    for name in ("h.0.attention", "h.0.gelu", "h.0.linear1", "h.0.linear2", "h.0.layernorm2"):
+        assert together[name]["count"] == 12
+        assert (apart[name]["count"], 12 * apart[name]["bytes"]) == (1, together[name]["bytes"])
+
+
+def test_why_there_is_no_generation_is_told_to_who_asks_for_its_length():
+    why = "vit-b16 does not generate: `encoder.0.attention` sees the positions after each position too"
+    assert why in run("memory", "specs/vit.yaml", "--length", "50").stdout
+    assert why not in run("memory", "specs/vit.yaml").stdout
+
+
+@pytest.mark.parametrize("width", ["60", "80", "100"])
+@pytest.mark.parametrize("further", [(), ("--mode", "training"), ("--device", "h100")])
+def test_names_of_parts_are_not_cut(width, further):
+    printed = run("memory", "specs/gpt2.yaml", *further, env={"COLUMNS": width}).stdout
+    assert all(len(line) <= int(width) and line == line.rstrip() for line in printed.splitlines())
+    table = printed[printed.index("  what") : printed.index("over time")]
+    assert "…" not in table
+    assert "saved for backward" in table
+
+
 def test_a_device():
     found = answered("specs/gpt2.yaml", "--device", "t4", "--batch", "64")
     training = found["training"]
@@ -167,8 +195,12 @@ def test_what_stops_a_sequence():
         (("--room", "many"), "--room takes bytes, as 24GB"),
         (("--room", "0"), "--room takes bytes"),
         (("--room", "4GB", "--fit", "sq"), "did you mean `seq`"),
-        (("-o", "/nowhere/at/all.svg"), "cannot write /nowhere/at/all.svg"),
-        (("-o", "x.svg", "--mode", "generation"), "nothing to draw over time"),
+        (("-o", "/nowhere/at/all.svg"), "cannot write '/nowhere/at/all.svg': no such file"),
+        (("-o", "x.svg", "--mode", "generation"), "ask for --mode training or inference"),
+        (("-o", "x.png"), "give a name that ends in .svg"),
+        (("--mode", "training", "--length", "5"), "--length is about generation"),
+        (("--mode", "inference", "--cache-dtype", "int8"), "--cache-dtype is about generation"),
+        (("--set", "batch=4"), "the batch is given by --batch"),
     ],
 )
 def test_requests_that_cannot_be_met(arguments, words):

@@ -35,10 +35,10 @@ def test_the_total_is_the_sum_of_its_layers(options):
     [
         (["--device", "v100", "--dtype", "bf16"], "has no bf16"),
         (["--device", "h1000"], "did you mean `h100`"),
-        (["--device", "./none.json"], "No such file"),
+        (["--device", "./none.json"], "no such file"),
         (["--device", "h100", "--generate", "5", "--mode", "train"], "leave out --mode train or --generate"),
         (["--device", "h100", "--optimizer", "rmsprop"], "'sgd', 'adam', 'adamw'"),
-        ([], "Missing option '--device'"),
+        ([], "missing option '--device'"),
     ],
 )
 def test_refusals(arguments, says):

@@ -109,7 +109,7 @@ def test_names_that_are_none(names, message):
         ("n: 8", "residual: [linear n]", "n", "`n` cannot be chosen: `residual` at"),
         ("n: 2", "lstm 4 layers=n", "n", "has as many parts as one of them says"),
         ("n: 3", "{repeat: n, layers: [linear cin+1]}", "n", "each copy has another shape"),
-        ("n: 8", "linear ceil(n/3)", "n", "rounds a number with a fraction"),
+        ("n: 8", "linear round(n/3)", "n", "rounds a number with a fraction"),
     ],
 )
 def test_names_that_cannot_be_chosen(tmp_path, hparams, layers, name, message):
@@ -117,6 +117,29 @@ def test_names_that_cannot_be_chosen(tmp_path, hparams, layers, name, message):
     result = run("shapes", path, "--symbolic", name)
     assert result.return_value == 2, result.output
     assert message in messages(result)
+
+
+@pytest.mark.parametrize("n", [8, 9])
+@pytest.mark.parametrize(("size", "shown"), [("ceil(n/3)", "⌈n/3⌉"), ("floor(n/3)", "⌊n/3⌋")])
+def test_a_rounded_quotient_has_a_formula(tmp_path, n, size, shown):
+    path = spec(tmp_path, f"model: m\nhparams: {{n: {n}}}\ninput: [5, 8]\nlayers:\n  - linear {size}\n")
+    result = run("shapes", path, "--symbolic", "n")
+    assert f"[5, {shown}]" in result.output
+    assert "≠" not in result.output
+    assert "divides" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [
+        ("abc", "a name is tried with numbers, here abc = 240"),
+        ("AxB", "names are tried with numbers, here A = 240, B = 240"),
+    ],
+)
+def test_what_a_name_stood_for_is_told_where_it_does_not_fit(sizes, told):
+    result = run("explain", "conv 2 kernel=3", "--input", sizes if sizes == "abc" else f"{sizes}xCxDxE")
+    assert result.return_value == 1
+    assert told in messages(result)
 
 
 def test_an_input_in_numbers_says_how_to_name_it():

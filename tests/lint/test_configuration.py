@@ -133,7 +133,7 @@ def test_a_budget_of_many_files_is_not_stale_and_not_mended(lint, write, setting
         ("[budgets]\nparams = 3\n", 'the budget of "params" is a table'),
         ('select = ["PRM3O1"]\n', "`PRM3O1`: did you mean `PRM301`?"),
         ('fail-on = "warn"\n', "'warn' is not one of"),
-        ("select = 3\n", "select"),
+        ("select = 3\n", "`3`"),
     ],
 )
 def test_what_means_nothing_cannot_run(lint, write, settings, text, told):

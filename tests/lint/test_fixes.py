@@ -200,7 +200,7 @@ def test_a_file_that_cannot_be_written(lint, write, monkeypatch):
     monkeypatch.setattr(os, "replace", refuse)
     done = lint(write("a.yaml", BIASED), *FIX)
     assert done.status == 2
-    assert done.err.startswith("archcalc: cannot write 'a.yaml': Permission denied")
+    assert done.err.startswith("archcalc: cannot write 'a.yaml': permission denied")
     assert os.listdir() == ["a.yaml"]
 
 

@@ -53,8 +53,8 @@ def _notes(answer: Assessment) -> list[str]:
     question, first = answer.question, answer.modes[0]
     notes = []
     if first.limits:
-        room = question.room or (question.device.memory_bytes if question.device else 0)
-        notes.append(f"largest sizes for {first.name} in {numbers.size(room)}")
-    if question.device is not None:
-        notes.append(f"on {question.device.title}")
+        device = question.device
+        room = question.room or (device.memory_bytes if device else 0)
+        of = f" of {device.title}" if device and not question.room else ""
+        notes.append(f"largest sizes for {first.name} in {numbers.size(room)}{of}")
     return notes

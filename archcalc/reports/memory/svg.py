@@ -32,7 +32,7 @@ def network(answer: Assessment) -> str:
     """
     drawn = next((mode for mode in answer.modes if mode.found.run is not None and mode.found.run.moments), None)
     if drawn is None:
-        raise RequestError(f"{answer.graph.model}: there is nothing to draw over time")
+        raise RequestError(f"-o draws a run of {answer.graph.model} over time: ask for --mode training or inference")
     title = f"{answer.graph.model}: {drawn.name} peaks at {numbers.size(drawn.found.peak)} {where(drawn.found)}"
     return timeline(drawn.found.samples(), title, ", ".join(facts(answer)))
 
@@ -127,7 +127,7 @@ def _peak(columns: Sequence[Sample], scale: int) -> Iterator[str]:
     at = max(range(len(columns)), key=lambda index: columns[index].total)
     x, y = (_x(at, len(columns)) + _x(at + 1, len(columns))) / 2, _y(columns[at].total, scale)
     anchor = "start" if x < _WIDTH / 3 else "end" if x > 2 * _WIDTH / 3 else "middle"
-    where = " ".join(filter(None, (columns[at].phase, columns[at].layer)))
+    where = ", at ".join(filter(None, (columns[at].phase, columns[at].layer)))
     yield f'  <circle cx="{_number(x)}" cy="{_number(y)}" r="3.5" fill="none" stroke="currentColor" stroke-width="1.5"/>'
     yield (
         f'  <text x="{_number(x)}" y="{_number(y - 6)}" text-anchor="{anchor}">{numbers.size(columns[at].total)} in '

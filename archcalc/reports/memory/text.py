@@ -18,6 +18,8 @@ from archcalc.reports.memory.words import facts, holders, sentence, value, where
 from archcalc.reports.text import Parts, Wrapped
 
 _BAR = 28
+# No name of a part is cut: other columns go first.
+_NAME = max(len(definition.name) for definition in DEFINITIONS.values())
 _DEVICE = ("allocated", "reserved", "nvidia_smi")
 _LINES = tuple[Sequence[str], "Style | None"]
 
@@ -89,7 +91,7 @@ def _one(mode: Mode, rule: bool) -> RenderableType:
     if mode.taken is not None:
         taken = (mode.taken.allocated, mode.taken.reserved, mode.taken.shown)
         rows += [_line(key, bytes) for key, bytes in zip(_DEVICE, taken)]
-    return Columns(_COMPONENTS, rows, rule)
+    return Columns(_COMPONENTS, rows, rule, label=_NAME)
 
 
 def _line(key: str, bytes: int) -> _LINES:
@@ -122,7 +124,7 @@ def _several(answer: Assessment, rule: bool) -> RenderableType:
     for name in dict.fromkeys(limit.name for mode in modes for limit in mode.limits):
         limits = [next((limit for limit in mode.limits if limit.name == name), None) for mode in modes]
         rows.append(((f"largest {name}", *map(value, limits), ""), None))
-    return Columns(columns, rows, rule)
+    return Columns(columns, rows, rule, label=_NAME)
 
 
 _LAYERS = (
@@ -132,7 +134,7 @@ _LAYERS = (
     Column("bytes"),
     Column("%", rank=2),
 )
-# Longer descriptions of layers are cut, so that their column stays.
+# Longer descriptions of layers are cut, so that their column stays; names stay before any of these columns does.
 _LABEL = 32
 
 
@@ -156,7 +158,7 @@ def _holders(mode: Mode, count: int, rule: bool) -> Iterator[RenderableType]:
         rest = sum(one.bytes for one in others)
         rows.append(((f"and {len(others)} smaller", "", "", numbers.size(rest), numbers.share(rest, whole)), None))
     yield Parts([title.get(found.mode, "layers with the most alive while they run")], BOLD)
-    yield Columns(_LAYERS, rows, rule)
+    yield Columns(_LAYERS, rows, rule, label=_LABEL)
     yield ""
 
 
@@ -174,6 +176,8 @@ def _notes(answer: Assessment) -> Iterator[RenderableType]:
             notes.setdefault(sentence(limit), []).append(mode.name)
     for note, modes in notes.items():
         yield Wrapped((f"{', '.join(modes)}: " if several else "") + note)
+    if answer.generates_not and (answer.question.length or answer.question.cache_dtype):
+        yield Wrapped(answer.generates_not)
     yield Wrapped("exact, rule, estimate: archcalc memory --definitions says what every number is", DIM)
 
 

@@ -73,7 +73,7 @@ def _row(columns: Sequence[Sample], row: int, peak: int, colored: bool, plain: b
             yield Segment(run, last)
             run, last = "", style
         run += character
-    yield Segment(run, last)
+    yield Segment(run.rstrip(" "), last)
 
 
 def _cell(column: Sample, row: int, peak: int, colored: bool, plain: bool) -> tuple[str, Style | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archcalc.memory.assessment import Assessment
@@ -61,7 +62,7 @@ def value(limit: Limit | None) -> str:
 
 @dataclass(frozen=True)
 class Holder:
-    """A layer, or a group that keeps what goes into it, with its bytes; `count` copies of it."""
+    """A layer, or a group that keeps what goes into it, with its bytes; `count` copies of it at once."""
 
     node: Node
     count: int
@@ -70,10 +71,21 @@ class Holder:
 
 def holders(found: Footprint, most: int) -> tuple[list[Holder], list[Holder]]:
     """The layers that hold the most, and all others."""
+    alone = _one_at_a_time(found.graph.nodes, found.plan.checkpoint if found.mode == TRAINING else ())
     held = [
-        Holder(node, runs, found.held[id(node)])
+        Holder(node, runs // alone.get(id(node), 1), found.held[id(node)])
         for node, _, runs in walk(found.graph.nodes)
         if found.held.get(id(node))
     ]
     held.sort(key=lambda holder: -holder.bytes)
     return held[:most], held[most:]
+
+
+def _one_at_a_time(nodes: list[Node], checkpoint: Sequence[str]) -> dict[int, int]:
+    """How many copies of a checkpointed group run again one after the other, by what is inside of it."""
+    return {
+        id(inner): runs
+        for node, _, runs in walk(nodes)
+        if node.children and {node.name, node.op, node.id} & set(checkpoint)
+        for inner, _, _ in walk(node.children)
+    }

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archcalc.diagnostics import RequestError
+from archcalc.diagnostics import RequestError, cannot
 from archcalc.reports.sweep import words
 from archcalc.reports.sweep.plot import Scale, coordinates
 from archcalc.sweep.results import Results
@@ -46,7 +46,8 @@ def draw(results: Results, path: str) -> None:
     axes = figure.add_subplot()
     rest = [point for point in points if not point[2]]
     front = sorted(point for point in points if point[2])
-    axes.scatter([x for x, _, _ in rest], [y for _, y, _ in rest], s=14, color=_POINT, label="configurations")
+    if rest:
+        axes.scatter([x for x, _, _ in rest], [y for _, y, _ in rest], s=14, color=_POINT, label="configurations")
     axes.plot([x for x, _, _ in front], [y for _, y, _ in front], "o-", ms=5, lw=1, color=_FRONT, label="Pareto front")
     scales = [Scale(side, [point[index] for point in points]) for index, side in enumerate(results.drawn)]
     for scale, axis, set_scale, set_label in (
@@ -66,7 +67,7 @@ def draw(results: Results, path: str) -> None:
     try:
         figure.savefig(path, dpi=150, metadata={"Date": None} if path.lower().endswith("svg") else None)
     except OSError as error:
-        raise RequestError(f"cannot write {path}: {error.strerror or error}") from None
+        raise cannot("write", path, error) from None
 
 
 def _annotate(results: Results, scale: Scale, axes: Axes) -> None:

@@ -32,7 +32,8 @@ def table(results: Results, rows: Sequence[int], cut: int = 0, rule: bool = True
     ]  # fmt: skip
     cells = [_cells(results, index, several, batches) for index in rows]
     title = Line(words.title(results), ", ".join((words.count(results), *words.conditions(results))))
-    return Group(title, "", Columns(columns, cells, rule), *([] if rule else [""]), *_notes(results, cut))
+    notes = list(_notes(results, cut))
+    return Group(title, "", Columns(columns, cells, rule), *([""] if notes and not rule else []), *notes)
 
 
 def _cells(results: Results, index: int, several: bool, batches: bool) -> tuple[list[str], Style | None]:

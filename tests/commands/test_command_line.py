@@ -1,0 +1,143 @@
+"""The command line itself: what it says to a wrong option, where options come from, and completion."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from archcalc.cli import COMMANDS
+from archcalc.devices import names
+from archcalc.layers import REGISTRY
+from tests.commands.test_shapes import run
+
+LENET = "specs/lenet.yaml"
+files = pytest.mark.skipif(sys.version_info < (3, 11), reason="settings in a file need Python 3.11")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told", "command"),
+    [
+        (["shpes"], "no command is named `shpes`: did you mean `shapes`?", ""),
+        (["--versoin"], "no such option '--versoin'", ""),
+        (["memory", LENET, "--chekpoint", "h"], "did you mean '--checkpoint'?", "memory"),
+        (["memory", LENET, "--optimizer", "adm"], "'adm' is not one of 'sgd', 'momentum', 'adam'", "memory"),
+        (["shapes", LENET, "--batch", "x"], "'--batch': 'x' is not a whole number", "shapes"),
+        (["shapes", LENET, "--batch", "2.5"], "'2.5' is not a whole number", "shapes"),
+        (["shapes", LENET, "--batch", "0"], "0 is too small: the least is 1", "shapes"),
+        (["shapes", LENET, "--batch", str(2**40)], "the most is 1099511627775", "shapes"),
+        (["diff", LENET], "missing argument 'HEAD'", "diff"),
+        (["fit", LENET, "--vary", "batch"], "missing option '--max'", "fit"),
+    ],
+)
+def test_a_wrong_command_line(arguments, told, command):
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert not done.stdout
+    message, advice = done.stderr.splitlines()
+    assert message.startswith("archcalc: ")
+    assert told.lower() in message.lower()
+    assert advice == f"Try `archcalc {command} --help`.".replace("  ", " ")
+
+
+def test_without_a_command():
+    done = run()
+    assert done.returncode == 2
+    assert not done.stdout
+    assert done.stderr == run("--help").stdout
+    assert all(f"\n  {name} " in done.stderr for name in COMMANDS)
+
+
+def test_a_wrong_value_from_the_environment_names_the_variable():
+    done = run("shapes", LENET, env={"ARCHCALC_SHAPES_BATCH": "many"})
+    assert done.returncode == 2
+    assert "'many' is not a whole number (in ARCHCALC_SHAPES_BATCH)" in done.stderr
+
+
+@pytest.fixture
+def spec(tmp_path):
+    (tmp_path / "net.yaml").write_text(
+        "model: m\nhparams: {n: 4, k: 3}\ninput: [8]\nlayers:\n  - repeat: 1\n    name: h\n    layers: [linear n]\n"
+        "  - linear k\n",
+        encoding="utf-8",
+    )
+    return tmp_path
+
+
+@files
+@pytest.mark.parametrize(
+    ("settings", "command", "told"),
+    [
+        ('[memory]\ncheckpoint = "h"\n', "memory net.yaml", "checkpoint h"),
+        ('[memory]\nfit = "batch"\nroom = "1MB"\n', "memory net.yaml", "largest batch"),
+        ('[fit]\nmax = "params=1K"\n', "fit net.yaml --vary n", "is the largest that fits"),
+        ('[fit]\nmax = {params = "1K"}\n', "fit net.yaml --vary n", "is the largest that fits"),
+        ('[sweep]\nset = "n=5,6"\n', "sweep net.yaml", "2 configurations"),
+        ("[sweep]\nset = {n = 5, k = 6}\n", "sweep net.yaml", "1 configuration,"),
+        ('[sweep]\nshow = ["params", "depth"]\n', "sweep net.yaml", "depth"),
+        ("[sweep]\nlist = true\n", "sweep net.yaml", '"set": {}'),
+        ('[diff]\nmax-growth = "params=5%"\n', "diff net.yaml net.yaml", "nothing changed"),
+        ("[shapes]\nset = {n = 16}\n", "shapes net.yaml", "linear 16"),
+        ("[shapes]\nexpand = true\nbatch = 3\n", "shapes net.yaml", "batch 3"),
+    ],
+)
+def test_settings_as_people_write_them(spec, settings, command, told):
+    (spec / "archcalc.toml").write_text(settings, encoding="utf-8")
+    done = run(*command.split(), cwd=spec)
+    assert done.returncode == 0, done.stderr
+    assert told in done.stdout
+
+
+@files
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ("batch = 2.5", "'2.5' is not a whole number"),
+        ("batch = true", "'true' is not a whole number"),
+        ("batch = [1, 2]", "'1,2' is not a whole number"),
+        ("expand = 17", "'17' is not a valid boolean"),
+        ('expand = ["yes", "no"]', "'yes,no' is not a valid boolean"),
+        ('format = ["json", "csv"]', "'json,csv' is not one of"),
+    ],
+)
+def test_a_wrong_value_in_the_settings_names_the_file(spec, settings, told):
+    (spec / "archcalc.toml").write_text(f"[shapes]\n{settings}\n", encoding="utf-8")
+    done = run("shapes", "net.yaml", cwd=spec)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert f"(in {spec / 'archcalc.toml'})" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["shapes", "none.yaml"], "cannot read 'none.yaml': no such file or directory"),
+        (["shapes", "specs"], "cannot read 'specs', a folder: name the specs in it, as specs/*.yaml"),
+        (["diff", "none.json", LENET], "cannot read 'none.json': no such file or directory"),
+        (["lint", "none.yaml"], "cannot read 'none.yaml': no such file or directory"),
+        (["lint", LENET, "--output", "json=no/such/x"], "cannot write 'no/such/x': no such file or directory"),
+        (["build", LENET, "-o", "no/such/x.py"], "cannot write 'no/such/x.py': no such file or directory"),
+        (["memory", LENET, "-o", "no/such/x.svg"], "cannot write 'no/such/x.svg': no such file or directory"),
+        (["predict", LENET, "--device", "./none.json"], "cannot read './none.json': no such file or directory"),
+        (["sweep", "--grid", "none.jsonl"], "cannot read 'none.jsonl': no such file or directory"),
+    ],
+)
+def test_a_file_that_cannot_be_read_or_written(arguments, told):
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stderr == f"archcalc: {told}\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("archcalc la", ["plain,layers", "plain,layer"]),
+        ("archcalc layer conv", [f"plain,{name}" for name in REGISTRY if name.startswith("conv")]),
+        ("archcalc rule prm30", [f"plain,PRM30{last}" for last in range(1, 10)]),
+        ("archcalc memory --device h", [f"plain,{name}" for name in names() if name.startswith("h")]),
+        ("archcalc shapes spe", ["file,spe"]),
+    ],
+)
+def test_completion(line, found):
+    words = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" ")), "_ARCHCALC_COMPLETE": "bash_complete"}
+    assert run(env=words).stdout.split() == found
