@@ -116,7 +116,9 @@ def scores_passing(
         backward = projected + backward_room
     else:
         forward = asked if dropout else max(asked, softmax - pairs - 2 * asked)
-        backward = pairs + known - 2 * asked if dropout else max(pairs + known, 2 * pairs - asked) - 2 * asked
+        backward = pairs + known - 2 * asked
+        if not dropout:  # the scaled copies that torch.nn.MultiheadAttention keeps have been used by then
+            backward = max(backward, 2 * pairs - 3 * asked) - kept.get("scaled queries and keys", 0)
     if not how.keeps and fused:  # projections beside their copies, or the copies while the kernel runs
         running = kept.get("sums of the scores", 0) + forward_room
         forward = kept.get("mask", 0) + max(2 * projected - asked, projected + running)
