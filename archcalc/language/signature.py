@@ -63,7 +63,9 @@ def check_name(key: Scalar, taken: tuple[str, ...] = ()) -> None:
     if key.text in RESERVED or key.text in taken:
         raise fail("SPC011", f"`{key.text}` has a meaning of its own", key, "choose another name")
     if not is_identifier(key.text):
-        raise fail("SPC010", f"`{key.text}` is not a name", key, "a name is letters, digits and _, not a digit first")
+        raise fail(
+            "SPC010", f"`{key.text}` is not a name", key, "a name is letters a to z, digits and _, not a digit first"
+        )
 
 
 def is_name(key: Scalar, taken: tuple[str, ...] = ()) -> SpecError | None:

@@ -104,6 +104,8 @@ class Binder:
                 "SPC010", f"`{key}` is a list of layers", node, "start each layer with `- `, or put them in [ ]"
             )
             return []
+        if not node.items:
+            self.findings.error("SPC010", "an empty list of layers", node, "write its layers, or leave it out")
         return self.read_items(parse_items(node, self.findings), names)
 
     def _operands(self, op: Scalar, argument: Operands, node: Node, names: Names) -> list[tuple[Operand, Span]]:

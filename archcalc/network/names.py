@@ -79,7 +79,7 @@ class Names:
             if name.text in (*RESERVED, "input"):
                 self.findings.error("SPC010", f"`{name.text}` has a meaning of its own", name, "choose another name")
             else:
-                help = "a name is letters, digits and _, not a digit first"
+                help = "a name is letters a to z, digits and _, not a digit first"
                 self.findings.error("SPC010", f"`{name.text}` is not a name", name, help)
             return
         if name.text in self.values or name.text in self.arguments:

@@ -42,7 +42,7 @@ def line_form(
         raise RequestError(f"--symbolic of what? Name a size of the input {sizes}, as 3xHxW, or one in the line")
     for name in every:
         if not is_identifier(name) or name in RESERVED:
-            raise RequestError(f"`{name}` cannot be a name: a name is letters, digits and _, not a digit first")
+            raise RequestError(f"`{name}` cannot be a name: a name is letters a to z, digits and _, not a digit first")
     for name, value in given.items():
         if name not in every:
             raise RequestError(f"--set {name}={value}: the names are {', '.join(every) or 'none'}")

@@ -159,3 +159,17 @@ def test_empty_lists():
 def test_spec_of_one_line():
     assert shape("relu") == [3, 32, 32]
     assert spec("relu").endswith("  - relu\n")
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        "residual: []",
+        "residual: {layers: []}",
+        "residual: {layers: [relu], shortcut: []}",
+        "{repeat: 3, layers: []}",
+    ],
+)
+def test_lists_without_layers(layer):
+    said = wrong(layer)
+    assert (said.code, said.message, marked(said)) == ("SPC010", "an empty list of layers", "[]")

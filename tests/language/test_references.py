@@ -121,7 +121,7 @@ def test_wrong_name(name, message):
     said = wrong("relu name=a", f"relu name={name}", top="hparams: {w: 1}\ndims: {s: 1}\n")
     assert (said.message, at(said)) == (message, (7, 15))
     assert said.help == (
-        "a name is letters, digits and _, not a digit first" if "is not" in message else "choose another name"
+        "a name is letters a to z, digits and _, not a digit first" if "is not" in message else "choose another name"
     )
 
 
