@@ -30,3 +30,8 @@ def test_no_two_layers_share_an_id(items: list[str]) -> None:
 def test_a_numbered_name_gives_way_to_one_that_is_spelt_so() -> None:
     assert ids(["mb1", "mb", "mb"]) == ["mb1.tanh", "mb2.tanh", "mb3.tanh"]
     assert ids(["relu", "relu", "relu6", "relu name=relu2"]) == ["relu1", "relu3", "relu6", "relu2"]
+
+
+def test_a_number_after_a_digit_stands_apart() -> None:
+    assert ids(["relu6", "relu6"]) == ["relu6_1", "relu6_2"]
+    assert ids(["relu6", "linear 4"]) == ["relu6", "linear"]

@@ -149,11 +149,12 @@ def assign_ids(nodes: list[Node], prefix: str = "") -> None:
         elif node.op in alone:
             node.segment = node.op
         else:
+            joint = "_" if node.op[-1].isdigit() else ""  # the first of several `relu6` is no `relu61`
             numbered = ops[node.op] > 1 or node.op in MODULE_ATTRIBUTES
             node.segment = node.op
             while numbered and (node.segment == node.op or node.segment in taken):
                 seen[node.op] += 1
-                node.segment = f"{node.op}{seen[node.op]}"
+                node.segment = f"{node.op}{joint}{seen[node.op]}"
             while node.segment in taken:
                 node.segment += "_"
             taken.add(node.segment)
