@@ -1,0 +1,51 @@
+"""GRF704."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archcalc.layers import REGISTRY
+from archcalc.network.graph import walk
+from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.model import Model
+
+
+@rule("GRF704", "block-hides-layer")
+class BlockHidesLayer(Rule):
+    """A block has the name of a layer, so that every line with that name means the block.
+
+    A reader who knows the layer expects the layer, and the layer cannot be used in this spec any
+    more, not even inside of the block. Blocks go first, so that a spec keeps its meaning when the
+    language gets a layer of the same name.
+
+    Example:
+        model: example
+        input: [3, 32, 32]
+        blocks:
+          relu: [gelu]
+        layers:
+          - [conv 16 kernel=3, relu]
+
+    Use instead:
+        model: example
+        input: [3, 32, 32]
+        blocks:
+          act: [gelu]
+        layers:
+          - [conv 16 kernel=3, act]
+
+    Reference:
+        The spec language: blocks are looked up before layers.
+    """
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """Each block that is called as a layer is, and how often."""
+        for name, block in model.graph.document.blocks.items():
+            if name in REGISTRY:
+                calls = sum(node.op == name for node, _, _ in walk(model.graph.nodes))
+                yield self.finding(
+                    block.name,
+                    f"`{name}` is a block here and no longer the layer: called {calls:,}×",
+                    "give the block another name",
+                    calls=calls,
+                )
