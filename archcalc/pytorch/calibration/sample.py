@@ -89,7 +89,9 @@ def sample_of(node: Node, batch: int) -> Sample | None:
     if not inputs or len(inputs) > len(_NAMES):
         return None
     first = node.inputs[0] if node.inputs else None
-    if node.op == "concat" and "axis" not in arguments and first is not None:
+    axis = layer.arguments.get("axis")
+    if axis is not None and axis.default is None and "axis" not in arguments and first is not None:
+        # Alone, an input may have channels or features; which of them is meant must be said.
         arguments["axis"] = str(first.feature_axis)
     return Sample(node.op, tuple(arguments.items()), tuple(inputs), tuple(tensors), batch)
 
