@@ -15,7 +15,7 @@ from tests.pytorch.networks import draw
 from tests.symbolic.test_specs import compare
 
 # How many networks are drawn, each from its number; more on request.
-COUNT = int(os.environ.get("ARCHCALC_RANDOM_FORMULAS", "60"))
+COUNT = int(os.environ.get("ARCHCALC_RANDOM_FORMULAS", "40"))
 
 
 def named(text: str) -> tuple[str, list[str]]:
