@@ -138,7 +138,7 @@ class Convolving(NamedTuple):
         if self.how.width < 4:
             return False
         one = self.kernel[-1] == 1 and self.kernel[-2:-1] in ((), (1,))
-        if one and not self.stride > 1 and not self.dilated and self.how.batch < 16 and self.how.threads == 1:
+        if one and self.stride == 1 and not self.dilated and self.how.batch < 16 and self.how.threads == 1:
             return True
         large = len(self.kernel) > 1 and self.kernel[-1] > 3 and self.kernel[-2] > 3
         few = self.how.batch == 1 and self.inputs * prod(self.before[:2]) <= _FEW

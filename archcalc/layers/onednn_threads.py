@@ -24,7 +24,7 @@ class Shared(NamedTuple):
     """The gradient of the weights of one convolution, in blocks of channels.
 
     Attributes:
-        threads: that there are; groups, inputs, outputs: how many groups, and blocks of channels in each.
+        threads: that there are; samples: in the batch; groups, inputs, outputs: how many groups, and blocks of channels in each.
         block: channels of a block of inputs; taps: of the window.
         before, after: rows and columns of input and output; stride: of both together; by_rows: whether rows are
             shared out.

@@ -23,7 +23,7 @@ from .networks import draw
 from .test_verify import REGRESSIONS
 
 # How many networks are drawn, each from its number, and from which on; more and others on request.
-COUNT = int(os.environ.get("ARCHCALC_RANDOM_NETWORKS", "200"))
+COUNT = int(os.environ.get("ARCHCALC_RANDOM_NETWORKS", "300"))
 FIRST = int(os.environ.get("ARCHCALC_RANDOM_FIRST", "0"))
 # Of these so many are run on numbers.
 RUN = COUNT // 3
