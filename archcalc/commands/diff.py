@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 import click
@@ -11,10 +10,14 @@ from archcalc.commands import options
 from archcalc.commands.diff_folders import pairs
 from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError, SpecError, cannot, suggest
-from archcalc.difference import MEASURES, Difference, Side, difference, over_limit, side_of, side_of_json
+from archcalc.difference.compare import Difference, difference
+from archcalc.difference.growth import over_limit
+from archcalc.difference.saved import side_of_json
+from archcalc.difference.side import MEASURES, Side, side_of
 from archcalc.language.document import parse_percent
 from archcalc.network.load import load_graph
-from archcalc.reports import difference as report
+from archcalc.reports.difference import FORMATS, render
+from archcalc.reports.difference.report import Report
 from archcalc.revision import checked_out
 from archcalc.terminal import complain, write
 
@@ -39,7 +42,7 @@ _EMPTY = Side("nothing", dict.fromkeys(MEASURES, 0), [])
 @click.option(
     "--format",
     "format",
-    type=click.Choice(("text", "json", "markdown")),
+    type=click.Choice(FORMATS),
     default="text",
     show_default=True,
     help="Form of the output.",
@@ -66,16 +69,9 @@ def command(
         if os.path.isdir(old) != os.path.isdir(new):
             raise RequestError("compare two specs, or two folders")
         sides = _Sides({old: base, new: head}, values, batch, color)
-        found = sides.of_folders(old, new) if os.path.isdir(old) else [sides.pair(old, new)]
-        if format == "json":
-            documents = [report.data(one) for one in found]
-            document = {"version": 1, "specs": documents} if os.path.isdir(new) else documents[0]
-            write(json.dumps(document, ensure_ascii=False) + "\n")
-        elif format == "markdown":
-            write(report.markdown(found))
-        else:
-            changed = [one for one in found if not one.is_empty]
-            write("\n".join(report.text(one) for one in changed) or "nothing changed\n")
+        folders = os.path.isdir(old)
+        found = sides.of_folders(old, new) if folders else [sides.pair(old, new)]
+        write(render(format, Report(found, folders)))
     sentences = [sentence for one in found for sentence in over_limit(one, limits)]
     for sentence in sentences:
         complain(f"archcalc: {sentence}", color)

@@ -9,7 +9,10 @@ import pytest
 
 from archcalc.cost import Costs
 from archcalc.diagnostics import Source
-from archcalc.difference import difference, over_limit, side_of, side_of_json
+from archcalc.difference.compare import difference
+from archcalc.difference.growth import over_limit
+from archcalc.difference.saved import side_of_json
+from archcalc.difference.side import side_of
 from archcalc.memory.plan import Plan
 from archcalc.memory.simulation import simulate
 from archcalc.network.load import build_graph, load_graph

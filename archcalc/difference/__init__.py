@@ -1,0 +1,1 @@
+"""What changed between two networks: which layers, which settings, and what the change costs."""
