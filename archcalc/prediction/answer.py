@@ -47,11 +47,18 @@ class Answer:
 
     def inside(self, node: Node) -> tuple[Estimate, Estimate, Estimate]:
         """The same with all that is inside it."""
-        forward, backward, steps = self.of(node)
-        for child in node.children:
-            further = self.inside(child)
-            forward, backward, steps = forward + further[0], backward + further[1], steps + further[2]
-        return forward, backward, steps
+        known = self._inside.get(id(node))
+        if known is None:
+            forward, backward, steps = self.of(node)
+            for child in node.children:
+                further = self.inside(child)
+                forward, backward, steps = forward + further[0], backward + further[1], steps + further[2]
+            known = self._inside[id(node)] = forward, backward, steps
+        return known
+
+    @cached_property
+    def _inside(self) -> dict[int, tuple[Estimate, Estimate, Estimate]]:
+        return {}
 
     @cached_property
     def _passes(self) -> dict[int, tuple[Estimate, Estimate]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from archcalc.devices import Device
 from archcalc.memory.generation import Cache, Generation, generate
@@ -37,12 +38,12 @@ class Decoding:
     position: int
     layers: tuple[LayerTime, ...]
 
-    @property
+    @cached_property
     def step(self) -> Estimate:
         """One step: one token of each sample of the batch."""
         return total(layer.forward for layer in self.layers)
 
-    @property
+    @cached_property
     def total(self) -> Estimate:
         """The prompt and all steps. A step's time grows evenly with the positions, so the middle one is the mean."""
         return self.prefill.forward + self.step.times(self.tokens)

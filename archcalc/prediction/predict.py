@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 
 from archcalc.cost import DTYPE_BYTES, Costs
 from archcalc.devices import Device
@@ -63,17 +64,17 @@ class Prediction:
     costs: Costs
     phases: tuple[str, ...]
 
-    @property
+    @cached_property
     def forward(self) -> Estimate:
         """The forward pass."""
         return total(layer.forward for layer in self.layers)
 
-    @property
+    @cached_property
     def backward(self) -> Estimate:
         """The backward pass."""
         return total(layer.backward for layer in self.layers)
 
-    @property
+    @cached_property
     def total(self) -> Estimate:
         """All of it."""
         return self.forward + self.loss + self.backward + self.step
@@ -103,13 +104,13 @@ def predict(
     forward = forward_times(estimator, found, training)
     backward: dict[int, Estimate] = defaultdict(Estimate)
     loss = step = Estimate()
+    costs = Costs(graph, dtype=estimator.stored)
     if training:
         for gradient in gradients(graph, found):
             backward[id(gradient.forward.node)] += _backward(estimator, gradient)
-        loss, step = _loss(estimator, graph), _step(estimator, graph, optimizer)
+        loss, step = _loss(estimator, graph), _step(estimator, costs, optimizer)
     nodes = {id(one.node): one.node for one in found}
     layers = tuple(LayerTime(node, forward[key], backward.get(key, Estimate())) for key, node in nodes.items())
-    costs = Costs(graph, dtype=estimator.stored)
     known = estimator.model.phases if estimator.model is not None else []
     wanted = (forward_phase(estimator, found, training), *(["backward"] if training else []))
     phases = tuple(phase for phase in wanted if phase in known)
@@ -156,10 +157,10 @@ def _loss(estimator: Estimator, graph: Graph) -> Estimate:
     return estimator.estimate(one, "forward", True) + estimator.estimate(one, "forward", True)
 
 
-def _step(estimator: Estimator, graph: Graph, optimizer: str) -> Estimate:
+def _step(estimator: Estimator, costs: Costs, optimizer: str) -> Estimate:
     """The optimizer's step, with its state in the type of the weights."""
-    tensors = sum(stored * len(node.params) for node, stored, _ in walk(graph.nodes))
-    params = Costs(graph).totals.params
+    tensors = sum(stored * len(node.params) for node, stored, _ in walk(costs.graph.nodes))
+    params = costs.totals.params
     if not params:
         return Estimate()
     size = params * DTYPE_BYTES[estimator.stored]
