@@ -12,7 +12,7 @@ from collections.abc import Callable
 from archcalc.diagnostics import Findings, RequestError, Source, Span, SpecError, suggest
 from archcalc.language.hints import whole_pairs
 from archcalc.language.items import Item, parse_items
-from archcalc.language.signature import is_name, parse_signature
+from archcalc.language.signature import check_name, parse_signature
 from archcalc.source import Mapping, Node, Scalar, Sequence, parse, read
 
 KEYS = {
@@ -161,15 +161,10 @@ class _Reader:
         for key, value in whole_pairs(node.pairs, self.findings):
             if not isinstance(value, Scalar) or not (value.text or value.quoted):
                 self.findings.error("SPC010", f"`{key.text}` needs one value", key, "a number, an expression or a size")
-            elif self._is_name(key, taken=("input",)):
+            else:
+                check_name(key, self.findings, taken=("input",))
                 pairs.append((key, value))
         return pairs
-
-    def _is_name(self, key: Scalar, taken: tuple[str, ...] = ()) -> bool:
-        error = is_name(key, taken)
-        if error:
-            self.findings.take(error)
-        return error is None
 
     def _variants(self, document: Document, values: dict[str, tuple[Scalar, Node]]) -> None:
         if "variants" not in values:
@@ -205,8 +200,7 @@ class _Reader:
             self._sizes(document, None, node)
         elif isinstance(node, Mapping) and node.pairs:
             for name, value in node.pairs:
-                if not self._is_name(name):
-                    continue
+                check_name(name, self.findings)
                 if isinstance(value, Sequence):
                     self._sizes(document, name, value)
                 else:
@@ -241,7 +235,7 @@ class _Reader:
             return
         for key, body in node.pairs:
             try:
-                name, parameters = parse_signature(key)
+                name, parameters = parse_signature(key, self.findings)
             except SpecError as error:
                 self.findings.take(error)
                 continue

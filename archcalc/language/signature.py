@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from archcalc.diagnostics import SpecError, fail
+from archcalc.diagnostics import Findings, fail
 from archcalc.language.expressions import RESERVED, is_identifier
+from archcalc.language.reserved import reserved
 from archcalc.source import Scalar
 
 Parameter = tuple[Scalar, "Scalar | None"]
@@ -14,16 +15,19 @@ Parameter = tuple[Scalar, "Scalar | None"]
 _SIGNATURE = r"\s*([^\s(]+)\s*(?:\((.*)\)\s*)?\Z"
 
 
-def parse_signature(key: Scalar) -> tuple[Scalar, list[Parameter]]:
-    """The name and the parameters with their defaults. Raises `SpecError` at what is wrong."""
+def parse_signature(key: Scalar, findings: Findings) -> tuple[Scalar, list[Parameter]]:
+    """The name and the parameters with their defaults; what is wrong with a name goes to `findings`.
+
+    Raises `SpecError` where the form is wrong.
+    """
     match = re.match(_SIGNATURE, key.text, re.DOTALL)
     if not match:
         raise fail("SPC010", f"not a block's signature: `{key.text}`", key, "as `name(width, stride=1)`")
     name = key.part(match.start(1), match.end(1))
-    check_name(name)
+    check_name(name, findings)
     parameters: list[Parameter] = []
     for start, end in _commas(match.group(2) or ""):
-        parameter, default = _parameter(key.part(match.start(2) + start, match.start(2) + end))
+        parameter, default = _parameter(key.part(match.start(2) + start, match.start(2) + end), findings)
         if any(other.text == parameter.text for other, _ in parameters):
             raise fail("SPC011", f"`{parameter.text}` is already an argument", parameter, "choose another name")
         if default is None and any(given is not None for _, given in parameters):
@@ -47,10 +51,10 @@ def _commas(text: str) -> Iterator[tuple[int, int]]:
             start = index + 1
 
 
-def _parameter(word: Scalar) -> Parameter:
+def _parameter(word: Scalar, findings: Findings) -> Parameter:
     head, equals, tail = word.text.partition("=")
     parameter = word.part(0, len(head.rstrip()))
-    check_name(parameter, taken=("input",))
+    check_name(parameter, findings, taken=("input",))
     if not equals:
         return parameter, None
     if not tail.strip():
@@ -58,20 +62,13 @@ def _parameter(word: Scalar) -> Parameter:
     return parameter, word.part(len(word.text) - len(tail.lstrip()), len(word.text))
 
 
-def check_name(key: Scalar, taken: tuple[str, ...] = ()) -> None:
-    """Raises `SpecError` when `key` cannot be a name."""
-    if key.text in RESERVED or key.text in taken:
-        raise fail("SPC011", f"`{key.text}` has a meaning of its own", key, "choose another name")
-    if not is_identifier(key.text):
-        raise fail(
-            "SPC010", f"`{key.text}` is not a name", key, "a name is letters a to z, digits and _, not a digit first"
-        )
-
-
-def is_name(key: Scalar, taken: tuple[str, ...] = ()) -> SpecError | None:
-    """What is wrong with a name, if anything."""
-    try:
-        check_name(key, taken)
-    except SpecError as error:
-        return error
-    return None
+def check_name(key: Scalar, findings: Findings, taken: tuple[str, ...] = (), of_layer: bool = False) -> None:
+    """Report a name that cannot be one; the name of a layer is an attribute of a PyTorch module as well."""
+    name = key.text
+    if name in RESERVED or name in taken:
+        findings.error("SPC011", f"`{name}` has a meaning of its own", key, "choose another name")
+    elif not is_identifier(name):
+        help = "a name is letters a to z, digits and _, not a digit first"
+        findings.error("SPC010", f"`{name}` is not a name", key, help)
+    elif reason := reserved(name, of_layer):
+        findings.error("SPC011", reason, key, f"choose another name, as `{name.strip('_')}_1`")

@@ -8,42 +8,10 @@ from typing import Any
 
 from archcalc.diagnostics import Span
 from archcalc.language.expressions import describe
+from archcalc.language.reserved import MODULE_ATTRIBUTES
 from archcalc.layers.base import Layer
 from archcalc.layers.tensor import Shape, Tensor
 
-# Attributes of every PyTorch module; a layer must not hide one.
-MODULE_ATTRIBUTES = frozenset(
-    [
-        "apply",
-        "bfloat16",
-        "buffers",
-        "call_super_init",
-        "children",
-        "compile",
-        "cpu",
-        "cuda",
-        "double",
-        "dump_patches",
-        "eval",
-        "extra_repr",
-        "float",
-        "forward",
-        "half",
-        "ipu",
-        "modules",
-        "mtia",
-        "parameters",
-        "requires_grad_",
-        "share_memory",
-        "state_dict",
-        "to",
-        "train",
-        "training",
-        "type",
-        "xpu",
-        "zero_grad",
-    ]
-)
 # Groups that have no scope of their own.
 INLINE = ("branch", "shortcut")
 

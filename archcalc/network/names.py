@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from archcalc.diagnostics import Findings, Note, Span, suggest
-from archcalc.language.expressions import RESERVED, is_identifier
+from archcalc.language.expressions import is_identifier
 from archcalc.language.items import Item
+from archcalc.language.signature import check_name
 from archcalc.layers.base import REGISTRY
 from archcalc.network.steps import Ref
 from archcalc.source import Scalar
@@ -75,13 +76,7 @@ class Names:
     def define(self, name: Scalar) -> None:
         """Add the name of a layer; a clash is an error."""
         scope: Names | None = self
-        if not is_identifier(name.text) or name.text in RESERVED or name.text == "input":
-            if name.text in (*RESERVED, "input"):
-                self.findings.error("SPC010", f"`{name.text}` has a meaning of its own", name, "choose another name")
-            else:
-                help = "a name is letters a to z, digits and _, not a digit first"
-                self.findings.error("SPC010", f"`{name.text}` is not a name", name, help)
-            return
+        check_name(name, self.findings, taken=("input",), of_layer=True)  # what reads it is not wrong as well
         if name.text in self.values or name.text in self.arguments:
             what = "an argument of the block" if name.text in self.arguments else "an hparam or dim"
             self.findings.error("SPC011", f"`{name.text}` is already {what}", name, "choose another name")

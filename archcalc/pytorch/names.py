@@ -6,7 +6,6 @@ import keyword
 import re
 from collections.abc import Collection
 
-from archcalc.network.graph import MODULE_ATTRIBUTES
 from archcalc.pytorch.structure import Item
 
 
@@ -17,69 +16,6 @@ class BuildError(Exception):
 # What a generated file uses itself where a variable or parameter could stand.
 _TAKEN = frozenset(
     ["self", "super", "torch", "nn", "F", "math", "range", "layer", "probe", "rotate", "tie_weights", "i", "_"]
-)
-# Further attributes of torch.nn.Module, which a layer of this name would not replace.
-_HIDDEN = MODULE_ATTRIBUTES | frozenset(
-    [
-        "T_destination",
-        "add_module",
-        "get_buffer",
-        "get_extra_state",
-        "get_parameter",
-        "get_submodule",
-        "load_state_dict",
-        "named_buffers",
-        "named_children",
-        "named_modules",
-        "named_parameters",
-        "register_backward_hook",
-        "register_buffer",
-        "register_forward_hook",
-        "register_forward_pre_hook",
-        "register_full_backward_hook",
-        "register_full_backward_pre_hook",
-        "register_load_state_dict_post_hook",
-        "register_load_state_dict_pre_hook",
-        "register_module",
-        "register_parameter",
-        "register_state_dict_post_hook",
-        "register_state_dict_pre_hook",
-        "set_extra_state",
-        "set_submodule",
-        "to_empty",
-        "_apply",
-        "_backward_hooks",
-        "_backward_pre_hooks",
-        "_buffers",
-        "_call_impl",
-        "_compiled_call_impl",
-        "_forward_hooks",
-        "_forward_hooks_always_called",
-        "_forward_hooks_with_kwargs",
-        "_forward_pre_hooks",
-        "_forward_pre_hooks_with_kwargs",
-        "_get_backward_hooks",
-        "_get_backward_pre_hooks",
-        "_get_name",
-        "_is_full_backward_hook",
-        "_load_from_state_dict",
-        "_load_state_dict_post_hooks",
-        "_load_state_dict_pre_hooks",
-        "_maybe_warn_non_full_backward_hook",
-        "_modules",
-        "_named_members",
-        "_non_persistent_buffers_set",
-        "_parameters",
-        "_register_load_state_dict_pre_hook",
-        "_register_state_dict_hook",
-        "_replicate_for_data_parallel",
-        "_save_to_state_dict",
-        "_slow_forward",
-        "_state_dict_hooks",
-        "_state_dict_pre_hooks",
-        "_version",
-        "_wrapped_call_impl",
-    ]
 )
 
 
@@ -104,13 +40,6 @@ def identifier(name: str) -> str:
     """`name` as a variable that is neither a keyword nor one of the file's imports."""
     text = re.sub(r"\W", "_", name)
     return f"{text}_" if keyword.iskeyword(text) or text in _TAKEN or not text.isidentifier() else text
-
-
-def attribute(segment: str, id: str) -> str:
-    """The attribute of a layer, `self.conv1`. Raises `BuildError` for a name that a module has already."""
-    if keyword.iskeyword(segment) or segment in _HIDDEN or segment.startswith("__"):
-        raise BuildError(f"{id}: a PyTorch module cannot have a layer named `{segment}`; choose another name")
-    return f"self.{segment}"
 
 
 class Variables:

@@ -17,7 +17,7 @@ from archcalc.network.load import Graph
 from archcalc.pytorch.fitting import Parameters, literal
 from archcalc.pytorch.forward import Forward
 from archcalc.pytorch.maker import Maker, Written
-from archcalc.pytorch.names import attribute, identifier, unique
+from archcalc.pytorch.names import identifier, unique
 from archcalc.pytorch.phrases import (
     default_numbers,
     is_sequential,
@@ -191,7 +191,7 @@ class ClassWriter:
 
     def _own(self, node: Node, made: str, copies: list[Node]) -> str:
         """Keep a module of the node's own, and replace what is tied in it or in each of its copies."""
-        name = attribute(node.segment, node.id)
+        name = f"self.{node.segment}"
         self.maker.modules[id(node)] = name
         self.init.append(f"{name} = {made}")
         target = self.sharing.target(node)
@@ -230,7 +230,7 @@ class ClassWriter:
         owner = self.sharing.module_of(node)
         found = self.maker.module(owner)
         if not found.startswith("self."):
-            name = attribute(node.segment, node.id)
+            name = f"self.{node.segment}"
             self.init.append(f"{name} = {found}")
             self.maker.modules[id(owner)] = name
             return name
