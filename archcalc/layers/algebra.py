@@ -8,6 +8,7 @@ from archcalc.layers.code import Code, expression, module
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.tensor import FEATURES_LAST, Shape, Tensor
 from archcalc.quantity import plain, product
+from archcalc.quoting import python_string
 
 # Bytes of an index (int64).
 _INDEX = 8
@@ -215,7 +216,7 @@ class Einsum(Layer):
         terms, right = self._terms()
         batch = next(letter for letter in "bzyxwvutsrq" if letter not in self.equation)
         equation = ",".join(batch + term for term in terms) + f"->{batch}{right}"
-        return expression(f'torch.einsum("{equation}", {{inputs}})')
+        return expression(f"torch.einsum({python_string(equation)}, {{inputs}})")
 
 
 @layer("scale", first="factor")

@@ -9,6 +9,7 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, expression, given, module, sized
 from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
 from archcalc.layers.tensor import CHANNELS_FIRST, Tensor
+from archcalc.quoting import python_string
 
 # The spatial axes each mode works on, and its operations for one output element: a weighted sum of
 # n neighbours takes n products and n - 1 additions.
@@ -132,7 +133,7 @@ class Pad(Layer):
         after = self.per_axis("after" if self.after else "size", axes, x)
         # PyTorch starts with the last axis.
         sides = tuple(side for pair in reversed(list(zip(before, after))) for side in pair)
-        mode = "" if self.mode == "zeros" else f', mode="{self.mode}"'
+        mode = "" if self.mode == "zeros" else f", mode={python_string(self.mode)}"
         return expression("F.pad({0}, {sides}" + mode + ")", sides=sides)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
+from archcalc.pytorch.classes import ClassText
 from archcalc.pytorch.maker import Written
 from archcalc.pytorch.names import class_name, unique
 from archcalc.pytorch.structure import Structure
@@ -17,15 +18,18 @@ class File:
         graph: the network.
         probe: pass the output of every layer through the function `probe`.
         taken: names that no class may have.
+        summary: the docstring of the model's own class.
     """
 
-    def __init__(self, graph: Graph, probe: bool, taken: set[str]) -> None:
+    def __init__(self, graph: Graph, probe: bool, taken: set[str], summary: str) -> None:
         self.graph = graph
         self.probe = probe
+        self.summary = summary
         self.structure = Structure(graph)
-        self.classes: list[str] = []
+        self.classes: list[ClassText] = []
         self.written: dict[int, Written] = {}
         self.helpers: set[str] = set()
+        self.reported: set[str] = set()
         self.name = unique(class_name(graph.model), taken)
         self.taken = {*taken, self.name}
 
@@ -39,5 +43,5 @@ class File:
         return self.written[key]
 
     def main(self) -> None:
-        """The model's own class, written last; its description is left as {doc}."""
+        """The model's own class, written last."""
         ClassWriter(self, self.name).write_model(self.graph)

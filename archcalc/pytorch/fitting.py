@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from archcalc.quoting import python_string
+
 Vector = tuple[object, ...]
 
 # Larger divisors that leave remainders are a coincidence, not what the spec says.
@@ -104,5 +106,5 @@ def literal(value: object) -> str:
     if isinstance(value, int):
         return str(int(value))
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return python_string(value)
     return repr(value)

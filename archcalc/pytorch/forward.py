@@ -10,6 +10,7 @@ from archcalc.layers.tensor import Alias, Tensor
 from archcalc.network.graph import Node
 from archcalc.pytorch.names import BuildError, Variables, identifier
 from archcalc.pytorch.structure import Item, Structure, family, steps
+from archcalc.quoting import python_string
 
 # Layers that join what comes from several.
 MERGES = ("add", "sub", "mul", "concat", "residual")
@@ -46,6 +47,7 @@ class Forward:
         self.tuples: set[str] = set()  # variables that hold all parts of a split
         self.fixed: set[str] = set()  # variables that all copies in a loop read
         self.lines: list[str] = []
+        self.reported: set[str] = set()  # what the probe is told of
         every = list(steps(nodes))
         self.variables = Variables(self._last_uses(every))
         self.beside = {id(item) for node in every for item in structure.inputs(node)[1:]}
@@ -172,10 +174,12 @@ class Forward:
     def report(self, segment: str, output: Tensor) -> None:
         """A call of the probe, where one is wanted; a state that is read goes through it with the output."""
         if self.probe:
+            self.reported.add(segment)
             name = self.variables.where[id(output)]
             state = self.variables.where.get(id(output.outputs)) if output.state else None
             names = f"{name}, {state}" if state else name
-            self.lines.append(f'{names} = probe(self, "{segment}", {f"({names})" if state else name})')
+            given = f"({names})" if state else name
+            self.lines.append(f"{names} = probe(self, {python_string(segment)}, {given})")
 
     def start_loop(self, index: int, node: Node, entry: Item | None, others: Sequence[Item]) -> str:
         """The variable that goes through the copies of `node`, from `entry` on; the `others` stay as they are."""

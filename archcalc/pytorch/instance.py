@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import ast
 from collections.abc import Callable
 from typing import Any
 
@@ -28,9 +28,12 @@ def instantiate(graph: Graph, device: str = "cpu", probe: Probe | None = None) -
     """
     source = module_source(graph, probe is not None)
     namespace: dict[str, Any] = {"probe": probe}
-    exec(compile(source, f"<{graph.model}>", "exec"), namespace)
+    tree = ast.parse(source)
+    main = tree.body[-1]
+    assert isinstance(main, ast.ClassDef)
+    exec(compile(tree, "<network>", "exec"), namespace)
     with torch.device(device):
-        made: nn.Module = namespace[re.findall(r"^class (\w+)", source, re.MULTILINE)[-1]]()
+        made: nn.Module = namespace[main.name]()
     if device == "meta":
         for inner in made.modules():
             if type(inner).__name__ == "MixtureOfExperts":

@@ -31,19 +31,19 @@ class Library:
             node.name: node for node in body if isinstance(node, (ast.ClassDef, ast.FunctionDef))
         }
         self.names = set(self.pieces)
-        self._codes = [(node, code_of(node)) for node in Costs(graph).layers()]
+        self.codes = [(node, code_of(node)) for node in Costs(graph).layers()]
 
     def texts(self, structure: Structure, helpers: set[str]) -> list[str]:
         """The source of every piece that the network needs, in the order in which they are kept."""
         made: dict[str, Definition] = {}
         needed: list[set[str]] = []
         for name, piece in self.pieces.items():
-            uses = [(node, code) for node, code in self._codes if code.module == name]
+            uses = [(node, code) for node, code in self.codes if code.module == name]
             if isinstance(piece, ast.ClassDef) and uses:
                 use = _use(piece, uses, structure)
                 made[name] = trimmed(piece, use)
                 needed += [use.needed] if _called([made[name]]) & {*_INNER} else []
-        turning = [code.call for _, code in self._codes if "rotate(" in code.call]
+        turning = [code.call for _, code in self.codes if "rotate(" in code.call]
         called = {"rotate"} if turning else set()
         whole = any("{dim}" in call for call in turning)  # then layers give all of its arguments
         for name in (*_INNER, *(() if whole else ("rotate",))):

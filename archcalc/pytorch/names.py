@@ -38,7 +38,7 @@ def unique(name: str, taken: Collection[str]) -> str:
 
 def identifier(name: str) -> str:
     """`name` as a variable that is neither a keyword nor one of the file's imports."""
-    text = re.sub(r"\W", "_", name)
+    text = re.sub(r"\W", "_", name, flags=re.ASCII)
     return f"{text}_" if keyword.iskeyword(text) or text in _TAKEN or not text.isidentifier() else text
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 
 from archcalc.cost import Costs
 from archcalc.network.load import Graph
 from archcalc.pytorch.file import File
+from archcalc.pytorch.inspection import Meant, inspect
 from archcalc.pytorch.layout import wrap
 from archcalc.pytorch.library import Library
 from archcalc.reports.numbers import shape
@@ -27,10 +29,21 @@ def module_source(graph: Graph, probe: bool = False) -> str:
         BuildError: something in the network cannot be written yet.
     """
     library = Library(graph)
-    file = File(graph, probe, library.names)
+    file = File(graph, probe, library.names, _summary(graph))
     file.main()
-    file.classes[-1] = file.classes[-1].replace("{doc}", _summary(graph))
-    body = "\n\n\n".join([*library.texts(file.structure, file.helpers), *file.classes])
+    pieces = library.texts(file.structure, file.helpers)
+    imports = _imports("\n".join([*pieces, *(line for made in file.classes for line in made.lines)]))
+    blocks: list[Iterable[str]] = [imports]
+    blocks += [(wrapped for line in piece.split("\n") for wrapped in wrap(line, _WIDTH)) for piece in pieces]
+    blocks += [made.laid_out(_WIDTH) for made in file.classes]
+    source = "\n\n\n".join(map("\n".join, blocks)) + "\n"
+    docs = {made.name: made.doc for made in file.classes}
+    inspect(source, Meant(imports, pieces, docs, [code for _, code in library.codes], _tied(library), file.reported))
+    return source
+
+
+def _imports(body: str) -> list[str]:
+    """The imports that code with these lines needs."""
     imports = []
     if re.search(r"\bmath\.", body):
         imports += ["import math", ""]
@@ -38,9 +51,17 @@ def module_source(graph: Graph, probe: bool = False) -> str:
         imports.append("import torch")
     if re.search(r"\bF\.", body):
         imports.append("import torch.nn.functional as F")
-    imports.append("from torch import nn")
-    lines = [*imports, "", "", *body.split("\n")]
-    return "\n".join(wrapped for line in lines for wrapped in wrap(line, _WIDTH)) + "\n"
+    return [*imports, "from torch import nn"]
+
+
+def _tied(library: Library) -> set[str]:
+    """Names of parameters that some layer takes from another, and of its buffers."""
+    return {
+        name
+        for node, _ in library.codes
+        if node.tied and node.layer is not None
+        for name in (*node.tied, *node.layer.buffers(*(node.inputs[:1] or [node.exit])))
+    }
 
 
 def _summary(graph: Graph) -> str:
@@ -53,7 +74,7 @@ def _summary(graph: Graph) -> str:
         f"    Written by archcalc from {_origin(graph)}.",
         "    ",
     ]
-    return "\n".join(lines).replace("\\", "/").replace('"""', '"')
+    return "\n".join(lines)
 
 
 def _origin(graph: Graph) -> str:

@@ -14,6 +14,7 @@ from archcalc.layers.tensor import Tensor
 from archcalc.network.codes import code_of
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
+from archcalc.pytorch.classes import ClassText
 from archcalc.pytorch.fitting import Parameters, literal
 from archcalc.pytorch.forward import Forward
 from archcalc.pytorch.maker import Maker, Written
@@ -84,15 +85,16 @@ class ClassWriter:
         for name, tensor in graph.inputs.items():
             inputs[unique("x" if name == "input" else identifier(name), inputs)] = tensor
         self._body([graph.nodes], inputs, list(graph.outputs.values()))
-        self._emit("{doc}", ["self"], ["self", *inputs])
+        self._emit(self.file.summary, ["self"], ["self", *inputs])
 
     def _emit(self, doc: str, init: list[str], forward: list[str]) -> None:
-        lines = [f"class {self.name}(nn.Module):", f'    """{doc}"""', ""]
+        lines = []
         if self.init:
             lines += [f"    def __init__({', '.join(init)}):", "        super().__init__()"]
             lines += [f"        {line}" for line in self.init] + [""]
         lines += [f"    def forward({', '.join(forward)}):", *(f"        {line}" for line in self.forward.lines)]
-        self.file.classes.append("\n".join(lines))
+        self.file.reported |= self.forward.reported
+        self.file.classes.append(ClassText(self.name, doc, lines))
 
     def _body(self, bodies: list[list[Node]], inputs: dict[str, Item], outputs: list[Item]) -> None:
         self.forward = Forward(self.structure, self.name, bodies[0], inputs, outputs, self.file.probe)
@@ -248,7 +250,7 @@ class ClassWriter:
             return literal(values[0])
         source = self.parameters.express(values, identifier(name))
         taken = {line.partition(" = ")[0] for line in self.init}
-        made = unique(f"self.{name}", taken)
+        made = unique(f"self.{identifier(name)}", taken)
         self.init.append(f"{made} = {source}")
         return made
 
