@@ -13,7 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any, Union
 
 import yaml
 
@@ -29,6 +29,9 @@ from archcalc.diagnostics import (
     split_lines,
 )
 
+if TYPE_CHECKING:
+    from archcalc.foreign import Foreign
+
 MAX_BYTES = 4 * 2**20
 MAX_DEPTH = 40
 MAX_NODES = 100_000
@@ -38,6 +41,8 @@ MAX_TEXT = 4000
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # What YAML does not allow, as a set of what is wrong: the set of what is right is slow to compile.
 _NOT_IN_YAML = "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
+# Bytes that no text begins with.
+_CONTROLS = bytes({*range(32), 127} - set(b"\t\n\f\r"))
 _BREAKS = dict.fromkeys(map(ord, "\r\n"))
 
 
@@ -99,7 +104,13 @@ def read(path: str) -> Source:
 
 
 def decode(path: str, data: bytes) -> Source:
-    """Bytes of a file as a `Source`; a byte that is not UTF-8 is an error with its place."""
+    """Bytes of a file as a `Source`; what is no text, and a byte that is not UTF-8, are errors with their place."""
+    if len(data) > MAX_BYTES or data[:64].translate(None, _CONTROLS) != data[:64] or data[:1] in (b"\x80", b"\xff"):
+        from archcalc.foreign import of_bytes
+
+        foreign = of_bytes(path, data)
+        if foreign:
+            raise not_a_spec(Source(path, ""), foreign)
     if len(data) > MAX_BYTES:
         raise RequestError(f"{path!r} is larger than {MAX_BYTES // 2**20} MiB: too large to be a spec")
     try:
@@ -111,6 +122,11 @@ def decode(path: str, data: bytes) -> Source:
             "SPC001", f"not text: byte 0x{data[error.start]:02x} is not UTF-8", place, "save the file as UTF-8"
         ) from None
     return Source(path, text)
+
+
+def not_a_spec(source: Source, foreign: Foreign) -> SpecError:
+    """The error of a file that is of another kind, told once for all of it."""
+    return fail("SPC015", foreign.message, Span(source, 1, 1, 1, 1), foreign.advice)
 
 
 def parse(source: Source) -> Node:

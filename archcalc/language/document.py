@@ -9,11 +9,11 @@ import os
 import re
 from collections.abc import Callable
 
-from archcalc.diagnostics import Findings, RequestError, Source, Span, SpecError, suggest
+from archcalc.diagnostics import Findings, RequestError, Source, Span, SpecError, fail, suggest
 from archcalc.language.hints import whole_pairs
 from archcalc.language.items import Item, parse_items
 from archcalc.language.signature import check_name, parse_signature
-from archcalc.source import Mapping, Node, Scalar, Sequence, parse, read
+from archcalc.source import Mapping, Node, Scalar, Sequence, not_a_spec, parse, read
 
 KEYS = {
     "model": "the name of the model (required)",
@@ -75,12 +75,29 @@ def parse_document(source: Source, findings: Findings) -> Document | None:
     try:
         root = parse(source)
     except SpecError as error:
-        findings.take(error)
+        findings.take(_other_file(source) or error)
         return None
     if not isinstance(root, Mapping):
-        findings.error("SPC010", "a spec is a mapping of keys", root, "start with `model:`, `input:` and `layers:`")
+        message, help = "a spec is a mapping of keys", "start with `model:`, `input:` and `layers:`"
+        findings.take(_other_file(source) or fail("SPC010", message, root, help))
         return None
     return _Reader(source, findings).read(root)
+
+
+def _other_file(source: Source) -> SpecError | None:
+    """The error of a text that is of another kind as a whole, when it is one that is known."""
+    from archcalc.foreign import of_text  # only what is no spec pays for it
+
+    foreign = of_text(source.path, source.text)
+    return not_a_spec(source, foreign) if foreign else None
+
+
+def _other_keys(source: Source, keys: list[str]) -> SpecError | None:
+    """The error of a mapping that is no spec."""
+    from archcalc.foreign import of_keys
+
+    foreign = of_keys(keys, KEYS)
+    return not_a_spec(source, foreign) if foreign else None
 
 
 def parse_amount(text: str) -> int | None:
@@ -112,6 +129,10 @@ class _Reader:
         values = {key.text: (key, value) for key, value in root.pairs}
         start = Span(self.source, 1, 1, 1, 1)
         unknown = [key for key, _ in root.pairs if key.text not in KEYS]
+        other = _other_keys(self.source, list(values)) if unknown else None
+        if other:
+            self.findings.take(other)
+            return None
         for key in unknown:
             meant = suggest(key.text, list(KEYS))
             help = f"did you mean `{meant}`?" if meant else f"the keys are {', '.join(KEYS)}"

@@ -22,6 +22,7 @@ LANGUAGE = {
     "SPC012": ("impossible-tie", "Two layers cannot share the parameters that `tie=` names."),
     "SPC013": ("invalid-include", "An included file cannot be read, or holds more than blocks."),
     "SPC014": ("limit-exceeded", "The spec is larger or deeper than the language allows."),
+    "SPC015": ("not-a-spec", "The file is of another kind: a checkpoint, source code, a file of another program."),
     "SPC016": ("unmet-expectation", "A number of `expect:` differs from what came out."),
     "SHP101": ("rank-mismatch", "A layer is given a tensor with the wrong number of axes, or of the wrong kind."),
     "SHP102": ("layout-mismatch", "A layer reads channels on an axis where its input has something else."),
