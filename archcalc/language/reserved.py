@@ -1,14 +1,15 @@
-"""Names that Python or PyTorch uses itself, so that no layer of a module can have them.
+"""Names that Python or PyTorch uses itself.
 
 What a spec names stands in state-dict keys and in the source that `build` writes. A name that
-could not stand there is an error where it is written, for every command.
+Python keeps is an error where it is written, for every command; a layer that has the name of an
+attribute of every module gets an id of its own, `half_` for `half`.
 """
 
 from __future__ import annotations
 
 import keyword
 
-# Attributes and methods of every torch.nn.Module: a layer of the name would replace one.
+# Attributes and methods of every torch.nn.Module, which the attribute of a layer would replace.
 MODULE_ATTRIBUTES = frozenset(
     [
         "T_destination", "_apply", "_backward_hooks", "_backward_pre_hooks", "_buffers", "_call_impl",
@@ -31,12 +32,10 @@ MODULE_ATTRIBUTES = frozenset(
 )  # fmt: skip
 
 
-def reserved(name: str, of_layer: bool = False) -> str | None:
-    """Why nothing can be called `name`, or no layer; None when it can."""
+def reserved(name: str) -> str | None:
+    """Why nothing can be called `name`; None when something can."""
     if keyword.iskeyword(name):
         return f"`{name}` is a keyword of Python"
     if name.startswith("__"):
         return f"`{name}` starts with two underscores, which Python keeps for itself"
-    if of_layer and name in MODULE_ATTRIBUTES:
-        return f"no layer can be called `{name}`: every PyTorch module has a `{name}` of its own"
     return None

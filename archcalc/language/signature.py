@@ -62,13 +62,13 @@ def _parameter(word: Scalar, findings: Findings) -> Parameter:
     return parameter, word.part(len(word.text) - len(tail.lstrip()), len(word.text))
 
 
-def check_name(key: Scalar, findings: Findings, taken: tuple[str, ...] = (), of_layer: bool = False) -> None:
-    """Report a name that cannot be one; the name of a layer is an attribute of a PyTorch module as well."""
+def check_name(key: Scalar, findings: Findings, taken: tuple[str, ...] = ()) -> None:
+    """Report a name that cannot be one."""
     name = key.text
     if name in RESERVED or name in taken:
         findings.error("SPC011", f"`{name}` has a meaning of its own", key, "choose another name")
     elif not is_identifier(name):
         help = "a name is letters a to z, digits and _, not a digit first"
         findings.error("SPC010", f"`{name}` is not a name", key, help)
-    elif reason := reserved(name, of_layer):
+    elif reason := reserved(name):
         findings.error("SPC011", reason, key, f"choose another name, as `{name.strip('_')}_1`")

@@ -102,6 +102,8 @@ class Node:
 def assign_ids(nodes: list[Node], prefix: str = "") -> None:
     """Give every node its id: its name, or its op with a number where its scope has several.
 
+    A name that is an attribute of every PyTorch module ends in `_`, as `half_` for `half`.
+
     A scope is the model, a block's call, a repeat's copy or an expert; the ids of layers are then
     the paths of a PyTorch module with one class for each scope.
     """
@@ -114,6 +116,9 @@ def assign_ids(nodes: list[Node], prefix: str = "") -> None:
     for node in scope:
         if node.name:
             node.segment = node.name
+            while node.segment in MODULE_ATTRIBUTES or (node.segment != node.name and node.segment in taken):
+                node.segment += "_"
+            taken.add(node.segment)
         elif node.op in alone:
             node.segment = node.op
         else:

@@ -76,7 +76,7 @@ class Names:
     def define(self, name: Scalar) -> None:
         """Add the name of a layer; a clash is an error."""
         scope: Names | None = self
-        check_name(name, self.findings, taken=("input",), of_layer=True)  # what reads it is not wrong as well
+        check_name(name, self.findings, taken=("input",))  # what reads it is not wrong as well
         if name.text in self.values or name.text in self.arguments:
             what = "an argument of the block" if name.text in self.arguments else "an hparam or dim"
             self.findings.error("SPC011", f"`{name.text}` is already {what}", name, "choose another name")
