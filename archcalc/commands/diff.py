@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterable, Mapping
 
 import click
 
 from archcalc.commands import options
 from archcalc.commands.diff_folders import pairs
-from archcalc.cost import Costs
-from archcalc.diagnostics import RequestError, SpecError, cannot, suggest
-from archcalc.difference.compare import Difference, difference
+from archcalc.diagnostics import Diagnostic, RequestError, suggest
+from archcalc.difference.files import Outcome, Task, compare
 from archcalc.difference.growth import over_limit
-from archcalc.difference.saved import side_of_json
-from archcalc.difference.side import MEASURES, Side, side_of
+from archcalc.difference.side import BUDGETED, COSTS, MEASURES, PEAKS
 from archcalc.language.document import parse_percent
-from archcalc.network.load import load_graph
 from archcalc.reports.difference import FORMATS, render
 from archcalc.reports.difference.report import Report
 from archcalc.revision import checked_out
-from archcalc.terminal import complain, write
+from archcalc.terminal import complain, text_width, wants_color, write
+from archcalc.workers import each, processes
 
-# Measures as `budget:` names them.
-_BUDGETED = {"memory": "training_memory_bytes", "inference_memory": "inference_memory_bytes"}
-_EMPTY = Side("nothing", dict.fromkeys(MEASURES, 0), [])
+# Starting a process costs as much as so many pairs of files.
+_WORTH = 40
 
 
 @click.command(name="diff")
@@ -37,16 +36,10 @@ _EMPTY = Side("nothing", dict.fromkeys(MEASURES, 0), [])
     cls=options.Several,
     metavar="MEASURE=PERCENT",
     multiple=True,
-    help="Exit with 1 when it grew more, as params=5%. Measures: " + ", ".join([*MEASURES, *_BUDGETED]) + ".",
+    help="Exit with 1 when it grew more, as params=5%. Measures: " + ", ".join([*MEASURES, *BUDGETED]) + ".",
 )
-@click.option(
-    "--format",
-    "format",
-    type=click.Choice(FORMATS),
-    default="text",
-    show_default=True,
-    help="Form of the output.",
-)
+@click.option("--memory", is_flag=True, help="Tell the peak memory of training too; json and markdown always do.")
+@click.option("--format", type=click.Choice(FORMATS), default="text", show_default=True, help="Form of the output.")
 @options.color
 @options.guarded
 def command(
@@ -55,96 +48,66 @@ def command(
     set: tuple[str, ...],
     batch: int,
     max_growth: tuple[str, ...],
+    memory: bool,
     format: str,
     color: str,
 ) -> int:
     """Show what changed between two networks, and what it costs.
 
     BASE and HEAD are specs, `REV:path` of a git revision, saved JSON of `archcalc shapes`, or
-    folders of specs, whose variants are compared as well.
+    folders of specs. Variants are compared as well. Files of the same text are not read further.
     """
     limits = _limits(max_growth)
     values = options.parse_settings(set)
+    measures = {"text": COSTS, "json": MEASURES}.get(format, (*COSTS, PEAKS[0]))
+    wanted = tuple(dict.fromkeys([*measures, *limits, *PEAKS[:memory]]))
+    budget = format != "text"
     with checked_out(base) as old, checked_out(head) as new:
-        if os.path.isdir(old) != os.path.isdir(new):
+        folders = os.path.isdir(new)
+        if os.path.isdir(old) != folders:
             raise RequestError("compare two specs, or two folders")
-        sides = _Sides({old: base, new: head}, values, batch, color)
-        folders = os.path.isdir(old)
-        found = sides.of_folders(old, new) if folders else [sides.pair(old, new)]
-        write(render(format, Report(found, folders)))
+        files = pairs(old, new) if folders else [(old, new)]
+        tasks = [Task(one, other, values, batch, wanted, budget, format == "json") for one, other in files]
+        outcomes = list(each(compare, tasks, processes(len(tasks), _WORTH)))
+    status = _complain(outcomes, folders, {old: base, new: head}, color)
+    found = [one for outcome in outcomes for one in outcome.differences]
+    if folders or status == 0:
+        width = text_width() if sys.stdout.isatty() or os.environ.get("COLUMNS") else None
+        same = sum(outcome.equal for outcome in outcomes)
+        write(render(format, Report(found, folders, same, memory, width, wants_color(color, sys.stdout))))
     sentences = [sentence for one in found for sentence in over_limit(one, limits)]
     for sentence in sentences:
         complain(f"archcalc: {sentence}", color)
-    return 1 if sentences or sides.invalid else 0
+    return 1 if sentences else status
 
 
-class _Sides:
-    """The networks that are compared. `names` says what the user called the two places they lie at."""
-
-    def __init__(self, names: dict[str, str], values: dict[str, str], batch: int, color: str) -> None:
-        self.names = names
-        self.values = values
-        self.batch = batch
-        self.color = color
-        self.invalid = False
-
-    def pair(self, base: str, head: str) -> Difference:
-        """Two networks. Raises `SpecError` when one is not valid."""
-        return difference(self._side(base), self._side(head))
-
-    def of_folders(self, base: str, head: str) -> list[Difference]:
-        """Every network of two folders; one that is new or gone is compared with nothing.
-
-        One that is not valid is told and left out: that fails the run, unless only the base's is not.
-        """
-        found = []
-        for old, new in pairs(base, head):
-            after = self._valid(new)
-            before = self._valid(old) if new is None or after is not None else None
-            if new is not None and after is None:
-                self.invalid = True
-            elif old is None or before is not None:
-                found.append(difference(before or _EMPTY, after or _EMPTY))
-        return found
-
-    def _valid(self, spec: str | None) -> Side | None:
-        try:
-            return self._side(spec) if spec is not None else None
-        except SpecError as error:
-            options.report(error.diagnostics, self.color)
-            return None
-
-    def _side(self, spec: str) -> Side:
-        try:
-            if spec.endswith(".json"):
-                return _saved(spec)
-            return side_of(Costs(load_graph(spec, self.values, self.batch)))
-        except SpecError as error:
-            for source in {id(one.place.source): one.place.source for one in error.diagnostics}.values():
-                source.path = self._shown(source.path)
-            raise
-
-    def _shown(self, path: str) -> str:
-        """A path in a copy of a revision as the user would write it."""
-        for place, name in self.names.items():
-            if place != name and path.startswith(place.partition("@")[0]):
-                return name.partition("@")[0] + path[len(place.partition("@")[0]) :]
-        return path
+def _complain(outcomes: Iterable[Outcome], folders: bool, names: Mapping[str, str], color: str) -> int:
+    """Tell what is not valid; 1 where it fails the run. Of folders what is wrong with the base does not."""
+    status = 0
+    for outcome in outcomes:
+        wrong = [*outcome.base_invalid, *outcome.head_invalid]
+        if wrong:
+            options.report(_as_named(wrong, names), color)
+        if outcome.head_invalid or (outcome.base_invalid and not folders):
+            status = 1
+    return status
 
 
-def _saved(path: str) -> Side:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return side_of_json(file.read(), path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise cannot("read", path, error) from None
+def _as_named(findings: list[Diagnostic], names: Mapping[str, str]) -> list[Diagnostic]:
+    """Findings with paths in a copy of a revision as the user would write them."""
+    for source in {id(one.place.source): one.place.source for one in findings}.values():
+        for place, name in names.items():
+            copied = place.partition("@")[0]
+            if place != name and source.path.startswith(copied):
+                source.path = name.partition("@")[0] + source.path[len(copied) :]
+    return findings
 
 
 def _limits(growth: tuple[str, ...]) -> dict[str, float]:
     limits = {}
     for entry in growth:
         given, _, amount = entry.partition("=")
-        measure = _BUDGETED.get(given, given)
+        measure = BUDGETED.get(given, given)
         if measure not in MEASURES:
             near = suggest(given, MEASURES)
             raise RequestError(

@@ -1,4 +1,4 @@
-"""Which networks of two folders are compared, for `archcalc diff`: every spec and each of its variants."""
+"""Which files of two folders are compared, for `archcalc diff`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 from archcalc.diagnostics import Findings, SpecError
 from archcalc.network.load import parsed
-from archcalc.rules.paths import specs_of, variants_of
+from archcalc.rules.paths import specs_of
 from archcalc.source import read
 
 Pair = tuple["str | None", "str | None"]
 
 
 def pairs(base: str, head: str) -> Iterator[Pair]:
-    """The networks of both folders that are the same one, by path and variant; None where one has it not.
+    """The specs of both folders that are the same one, by their path; None where one has it not.
 
     A spec that only one folder has is paired with one that only the other has and that has the name
     of the same model: its file was renamed.
@@ -28,14 +28,7 @@ def pairs(base: str, head: str) -> Iterator[Pair]:
         if len(same) == 1 and list(gone.values()).count(name) == 1:
             renamed[same[0]] = path
     for path in sorted({*before, *after} - set(renamed.values())):
-        old, now = before.get(renamed.get(path, path)), after.get(path)
-        yield old, now
-        theirs, ours = (variants_of(side) if side is not None else [] for side in (old, now))
-        for variant in dict.fromkeys([*ours, *theirs]):
-            yield (
-                f"{old}@{variant}" if variant in theirs else None,
-                f"{now}@{variant}" if variant in ours else None,
-            )
+        yield before.get(renamed.get(path, path)), after.get(path)
 
 
 def _by_path(folder: str) -> dict[str, str]:

@@ -1,76 +1,191 @@
-"""Two networks laid side by side: which layers came, went and changed."""
+"""Two networks laid side by side: what came, went and changed."""
 
 from __future__ import annotations
 
-import difflib
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
 
-from archcalc.difference.side import MEASURES, LayerRecord, Side
+from archcalc.difference.changes import Change, Comparison
+from archcalc.difference.checkpoints import Checkpoints, checkpoints
+from archcalc.difference.matching import match
+from archcalc.difference.record import LayerRecord
+from archcalc.difference.renaming import Renaming, renamings
+from archcalc.difference.settings import Setting, changed
+from archcalc.difference.side import COSTS, MEASURES, Side
+from archcalc.network.graph import Node
 
 
-@dataclass
-class Difference:
-    """What changed, layer by layer.
+class Pair:
+    """A layer as it was and is; None on the side that does not have it.
 
     Attributes:
-        changed: pairs of what a layer was and is; moved: layers as before whose costs differ
-            because their input does.
+        changes: what changed in a layer of both.
+        place: what one that came or went reads.
+        block: the outermost block or list around it all of whose layers came or went with it.
     """
 
-    base: Side
-    head: Side
-    added: list[LayerRecord] = field(default_factory=list)
-    removed: list[LayerRecord] = field(default_factory=list)
-    changed: list[tuple[LayerRecord, LayerRecord]] = field(default_factory=list)
-    moved: list[tuple[LayerRecord, LayerRecord]] = field(default_factory=list)
-    unchanged: int = 0
+    __slots__ = ("base", "block", "changes", "head", "place")
+
+    def __init__(
+        self, base: LayerRecord | None, head: LayerRecord | None, changes: list[Change] | None = None, place: str = ""
+    ) -> None:
+        self.base = base
+        self.head = head
+        self.changes = changes or []
+        self.place = place
+        self.block: Block | None = None
+
+    @property
+    def record(self) -> LayerRecord:
+        """The layer as it is; one that went as it was."""
+        record = self.head or self.base
+        assert record is not None
+        return record
+
+
+class Block(NamedTuple):
+    """A block or list of layers: where it stands, and what is said of it."""
+
+    id: str
+    label: str
+
+
+class Difference:
+    """What changed.
+
+    Attributes:
+        entries: the layers that came, went or changed, in the order of the network.
+        inherited: layers as before whose costs differ because other shapes go in.
+        unchanged: how many layers are as before, at the same costs.
+        reordered: how many of these run at another point although nothing else says so.
+        renamed: other names; settings: what changed beside the layers.
+        checkpoints: what becomes of a state dict.
+    """
+
+    def __init__(self, base: Side, head: Side) -> None:
+        self.base = base
+        self.head = head
+        self.entries: list[Pair] = []
+        self.inherited: list[Pair] = []
+        self.unchanged = 0
+        self.reordered = 0
+        self.renamed: list[Renaming] = []
+        self.settings: list[Setting] = []
+        self.checkpoints = Checkpoints()
+
+    @property
+    def changed(self) -> list[Pair]:
+        """Layers that both have and that are not the same."""
+        return [entry for entry in self.entries if entry.base is not None and entry.head is not None]
+
+    @property
+    def added(self) -> list[LayerRecord]:
+        """Layers that only the head has."""
+        return [entry.head for entry in self.entries if entry.base is None and entry.head is not None]
+
+    @property
+    def removed(self) -> list[LayerRecord]:
+        """Layers that only the base has."""
+        return [entry.base for entry in self.entries if entry.head is None and entry.base is not None]
 
     @property
     def is_empty(self) -> bool:
-        """Whether both networks have the same layers at the same costs."""
-        same = all(self.base.totals[name] == self.head.totals[name] for name in self.measures)
-        return same and not (self.added or self.removed or self.changed or self.moved)
+        """Whether both are the same network with the same settings."""
+        told = self.entries or self.inherited or self.renamed or self.settings or self.reordered
+        return not told and self.base.model == self.head.model
 
     @property
     def measures(self) -> list[str]:
         """The measures that are known of both."""
-        return [name for name in MEASURES if name in self.base.totals and name in self.head.totals]
+        return list(COSTS if self.base.saved or self.head.saved else MEASURES)
+
+    def totals(self, measure: str) -> tuple[int, int]:
+        """A measure before and after."""
+        return self.base.total(measure) or 0, self.head.total(measure) or 0
 
     def growth(self, measure: str) -> float:
         """How much `measure` grew, relative to before; infinite from nothing."""
-        before, after = self.base.totals[measure], self.head.totals[measure]
+        before, after = self.totals(measure)
         return (after - before) / before if before else (float("inf") if after else 0.0)
+
+    def settle(self, measures: Collection[str], budget: bool) -> None:
+        """Compute the totals that may be asked for, and let go what is not needed to tell the difference."""
+        for side in (self.base, self.head):
+            side.settle(measures, budget and side is self.head)
+        for entry in (*self.entries, *self.inherited):
+            for record in (entry.base, entry.head):
+                if record is not None:
+                    record.words, record.node, record.groups = record.label, None, ()
 
 
 def difference(base: Side, head: Side) -> Difference:
-    """Match the layers of both, by what they are and in their order, so that an insertion shifts nothing."""
-    result = Difference(base, head)
-    matcher = difflib.SequenceMatcher(
-        None, [one.what for one in base.layers], [one.what for one in head.layers], autojunk=False
-    )
-    for tag, i, j, k, m in matcher.get_opcodes():
-        before, after = base.layers[i:j], head.layers[k:m]
-        if tag == "equal":
-            for old, new in zip(before, after):
-                if old.count != new.count:
-                    result.changed.append((old, new))
-                elif (old.params, old.macs, old.output) == (new.params, new.macs, new.output):
-                    result.unchanged += 1
-                else:
-                    result.moved.append((old, new))
+    """Compare two networks; either both hold all that a spec says or both what saved JSON does."""
+    found = Difference(base, head)
+    _same_inputs(base, head)
+    matching = match(base.layers, head.layers)
+    comparison = Comparison(matching, wired=not base.saved)
+    placed: list[tuple[float, Pair]] = []
+    after = -1.0
+    for x, old in enumerate(matching.base):
+        y = matching.to_head[x]
+        if y is None:
+            placed.append((after + 0.5, Pair(old, None, place=comparison.position(x, False))))
+            continue
+        after = y
+        new = matching.head[y]
+        changes = comparison.changes(x, y)
+        pair = Pair(old, new, changes)
+        if changes:
+            placed.append((y, pair))
+        elif old.costs != new.costs:
+            found.inherited.append(pair)
         else:
-            _pair(before, after, result)
-    return result
+            found.unchanged += 1
+    for y, new in enumerate(matching.head):
+        if matching.to_base[y] is None:
+            placed.append((y, Pair(None, new, place=comparison.position(y, True))))
+    found.entries = [entry for _, entry in sorted(placed, key=lambda one: one[0])]
+    _blocks(found)
+    found.reordered = 0 if comparison.branches_reordered else comparison.out_of_order
+    found.renamed = renamings((matching.base[x], matching.head[y]) for x, y in matching.pairs())
+    if base.facts is not None and head.facts is not None:
+        found.settings = changed(base.facts, head.facts, comparison.outputs(base.outputs, head.outputs))
+        found.checkpoints = checkpoints(matching)
+    return found
 
 
-def _pair(before: list[LayerRecord], after: list[LayerRecord], result: Difference) -> None:
-    """Layers of one kind in one stretch are one layer changed; the rest came or went."""
-    rest = list(after)
-    for old in before:
-        new = next((one for one in rest if one.op == old.op), None)
-        if new is None:
-            result.removed.append(old)
-        else:
-            rest.remove(new)
-            result.changed.append((old, new))
-    result.added += rest
+def _same_inputs(base: Side, head: Side) -> None:
+    """Give inputs of the base that have another name now the name that they have."""
+    if base.facts is None or head.facts is None:
+        return
+    gone = [name for name in base.facts.get("input", {}) if name not in head.facts.get("input", {})]
+    new = [name for name in head.facts.get("input", {}) if name not in base.facts.get("input", {})]
+    names = dict(zip((name or "input" for name in gone), (name or "input" for name in new)))
+    if not names or len(gone) != len(new):
+        return
+    for record in base.layers:
+        record.reads = tuple(
+            (names.get(source, source) if isinstance(source, str) else source, part, again)
+            for source, part, again in record.reads
+        )
+
+
+def _blocks(found: Difference) -> None:
+    """Say of the layers that came or went which blocks did so as a whole."""
+    for some, of in ((found.added, found.head.layers), (found.removed, found.base.layers)):
+        nodes = {id(node): node for record in some for node in _around(record)}
+        there = Counter(id(node) for record in some for node in _around(record))
+        every = Counter(id(node) for record in (of if nodes else ()) for node in _around(record) if id(node) in nodes)
+        whole = {key: Block(node.id, node.label) for key, node in nodes.items() if 1 < there[key] == every[key]}
+        inside = {id(record) for record in some}
+        for entry in found.entries if whole else ():
+            if id(entry.record) in inside:
+                entry.block = next((whole[id(node)] for node in _around(entry.record) if id(node) in whole), None)
+
+
+def _around(record: LayerRecord) -> Iterator[Node]:
+    """What a layer is inside of, outermost first; itself, when others are inside it."""
+    yield from record.groups
+    if record.node is not None and record.node.children:
+        yield record.node

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
 
 from archcalc.cost import Costs
+from archcalc.difference.flattening import flatten
+from archcalc.difference.record import LayerRecord, Read
+from archcalc.difference.settings import Facts, facts
 from archcalc.language.document import parse_amount
 from archcalc.memory.plan import Plan
 from archcalc.memory.simulation import simulate
-from archcalc.network.graph import walk
 from archcalc.network.load import Graph
 from archcalc.network.paths import depth
 
@@ -16,76 +18,88 @@ COSTS = ("params", "buffers", "macs", "other_flops", "activation_bytes")
 # The peaks of a training step with Adam and of a forward pass, in fp32.
 PEAKS = ("training_memory_bytes", "inference_memory_bytes")
 MEASURES = (*COSTS, *PEAKS)
+# Measures as `budget:` names them.
+BUDGETED = {"memory": "training_memory_bytes", "inference_memory": "inference_memory_bytes"}
 
 
-@dataclass(frozen=True)
-class LayerRecord:
-    """A layer as far as a comparison needs it; the costs are those of all its copies."""
-
-    id: str
-    label: str
-    output: str
-    count: int
-    params: int
-    macs: int
-
-    @property
-    def what(self) -> tuple[str, str]:
-        """What makes two layers the same, wherever they stand: what is said of them, and their last name."""
-        return (self.label, _stem(self.id))
-
-    @property
-    def op(self) -> str:
-        """The first word of the label."""
-        return self.label.partition(" ")[0]
-
-
-def _stem(id: str) -> str:
-    """The last part of an id without the number that siblings give it."""
-    return id.rpartition(".")[2].rstrip("0123456789")
-
-
-@dataclass
 class Side:
-    """One of two networks: its name, totals and layers. Saved JSON does not hold all of `MEASURES`.
+    """One of two networks.
 
-    `over` has the bounds of its `budget:` that it exceeds, as `params 25M`; None where it has no budget.
+    Attributes:
+        model: its name; None where there is no such network.
+        layers: in order of execution.
+        outputs: what each of its outputs is, by name.
+        facts: what its spec says beside; None for saved JSON, which does not tell.
+        saved: whether it was read from saved JSON, which does not hold all of `MEASURES`.
     """
 
-    model: str
-    totals: dict[str, int]
-    layers: list[LayerRecord]
-    over: list[str] | None = None
+    def __init__(
+        self,
+        model: str | None,
+        totals: dict[str, int],
+        layers: list[LayerRecord],
+        saved: bool = False,
+        graph: Graph | None = None,
+    ) -> None:
+        self.model = model
+        self.layers = layers
+        self.outputs: dict[str, tuple[Read, ...]] = {}
+        self.facts: Facts | None = None
+        self.saved = saved
+        self._totals = totals
+        self._graph = graph
+        self._over: list[str] | None = None
+
+    @classmethod
+    def of(cls, costs: Costs) -> Side:
+        """A network read from a spec."""
+        graph = costs.graph
+        layers, outputs = flatten(costs)
+        side = cls(graph.model, totals_of(costs), layers, graph=graph)
+        side.facts = facts(graph)
+        side.outputs = outputs if graph.document.outputs else {"": next(iter(outputs.values()))}
+        return side
+
+    @classmethod
+    def nothing(cls) -> Side:
+        """What a network is compared with that is new, or gone."""
+        side = cls(None, dict.fromkeys(MEASURES, 0), [])
+        side.facts = {}
+        return side
+
+    def total(self, measure: str) -> int | None:
+        """One of `MEASURES`; None where it is not known. A peak is computed when it is asked for."""
+        if measure not in self._totals and self._graph is not None:
+            self._totals[measure] = simulate(self._graph, Plan(training="training" in measure)).peak
+        return self._totals.get(measure)
+
+    def over_budget(self) -> list[str] | None:
+        """The bounds of its `budget:` that it exceeds, as `params 25M`; None where it has no budget."""
+        graph = self._graph
+        if graph is not None and graph.document.budget:
+            self._over = [
+                f"{key.text} {bound.text}"
+                for key, bound in graph.document.budget
+                if self._needed(graph, key.text) > (parse_amount(bound.text) or 0)
+            ]
+        return self._over
+
+    def settle(self, measures: Collection[str], budget: bool) -> None:
+        """Compute what may be asked for, and let the graph and the layers go."""
+        for measure in measures:
+            if measure in COSTS or not self.saved:
+                self.total(measure)
+        if budget:
+            self.over_budget()
+        self._graph, self.layers, self.outputs = None, [], {}
+
+    def _needed(self, graph: Graph, key: str) -> int:
+        if key == "depth":
+            return depth(graph)
+        needed = self.total(BUDGETED.get(key, key)) or 0
+        return needed // graph.batch if key == "macs" else needed
 
 
-def side_of(costs: Costs) -> Side:
-    """A network read from a spec."""
-    counts = {id(node): work for node, _, work in walk(costs.graph.nodes)}
-    layers = [
-        LayerRecord(
-            node.id,
-            node.label,
-            "×".join(str(int(size)) for size in node.output.shape),
-            counts[id(node)],
-            costs.own(node).params,
-            costs.own(node).macs,
-        )
-        for node in costs.layers()
-    ]
-    totals = {name: int(getattr(costs.totals, name)) for name in COSTS}
-    totals |= {name: simulate(costs.graph, Plan(training="training" in name)).peak for name in PEAKS}
-    return Side(costs.graph.model, totals, layers, _over(costs.graph, totals))
-
-
-def _over(graph: Graph, totals: dict[str, int]) -> list[str] | None:
-    budget = [(key.text, value.text) for key, value in graph.document.budget]
-    if not budget:
-        return None
-    needed = {
-        "params": totals["params"],
-        "macs": totals["macs"] // graph.batch,
-        "depth": depth(graph),
-        "memory": totals["training_memory_bytes"],
-        "inference_memory": totals["inference_memory_bytes"],
-    }
-    return [f"{measure} {amount}" for measure, amount in budget if needed[measure] > (parse_amount(amount) or 0)]
+def totals_of(costs: Costs) -> dict[str, int]:
+    """The totals but for memory."""
+    return {name: int(getattr(costs.totals, name)) for name in COSTS}

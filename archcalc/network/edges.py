@@ -73,7 +73,7 @@ class Edges:
 
     def _read(self, node: Node) -> None:
         if node.layer is not None:
-            for tensor in _read_by(node):
+            for tensor in read_by(node):
                 self._add_reader(tensor, node)
         if node.copies > 1 and node.inputs:
             # the next copy reads what this one gives
@@ -97,7 +97,7 @@ def parts(node: Node) -> list[Tensor]:
     return [node.exit, *(node.exit.outputs or {}).values()]
 
 
-def _read_by(node: Node) -> tuple[Tensor, ...]:
+def read_by(node: Node) -> tuple[Tensor, ...]:
     """The inputs that a layer computes with: a residual with a shortcut does not add its own input."""
     return node.inputs[1:] if node.op == "residual" and len(node.inputs) > 2 else node.inputs
 

@@ -12,7 +12,7 @@ from archcalc.diagnostics import Source
 from archcalc.difference.compare import difference
 from archcalc.difference.growth import over_limit
 from archcalc.difference.saved import side_of_json
-from archcalc.difference.side import side_of
+from archcalc.difference.side import Side
 from archcalc.memory.plan import Plan
 from archcalc.memory.simulation import simulate
 from archcalc.network.load import build_graph, load_graph
@@ -31,16 +31,16 @@ BASE = [
 
 def side(layers):
     lines = "".join(f"  - {layer}\n" for layer in layers)
-    return side_of(Costs(build_graph(Source("t.yaml", f"model: t\ninput: [3, 8, 8]\nlayers:\n{lines}"))))
+    return Side.of(Costs(build_graph(Source("t.yaml", f"model: t\ninput: [3, 8, 8]\nlayers:\n{lines}"))))
 
 
 def changes(before, after):
     found = difference(side(before), side(after))
     return (
-        [(old.label, new.label) for old, new in found.changed],
+        [(one.base.label, one.head.label) for one in found.changed],
         [one.label for one in found.added],
         [one.label for one in found.removed],
-        len(found.moved),
+        len(found.inherited),
         found.unchanged,
     )
 
@@ -70,7 +70,7 @@ def test_another_number_of_copies_is_a_change_of_that_layer():
         return side([f"{{repeat: {n}, layers: [conv 32 kernel=3 padding=1, relu]}}" for n in counts])
 
     found = difference(stages(1, 2, 3), stages(1, 3, 4))
-    assert [(old.label, old.count, new.count) for old, new in found.changed] == [
+    assert [(one.base.label, one.base.count, one.head.count) for one in found.changed] == [
         ("conv 32 3×3", 2, 3), ("relu", 2, 3), ("conv 32 3×3", 3, 4), ("relu", 3, 4),
     ]  # fmt: skip
     assert found.added + found.removed == []
@@ -78,8 +78,9 @@ def test_another_number_of_copies_is_a_change_of_that_layer():
 
 def test_totals_are_those_of_the_specs():
     found = difference(side(BASE), side([*BASE[:-1], "linear 20"]))
-    assert found.head.totals["params"] - found.base.totals["params"] == 33 * 10
-    assert found.growth("params") == pytest.approx(330 / found.base.totals["params"])
+    before, after = found.totals("params")
+    assert after - before == 33 * 10
+    assert found.growth("params") == pytest.approx(330 / before)
     assert list(over_limit(found, {"params": 1.0})) == []
     assert len(list(over_limit(found, {"params": 0.01, "macs": 0.0}))) == 2
 
@@ -95,7 +96,7 @@ def test_command(specs):
     done = run("diff", str(specs / "a.yaml"), str(specs / "b.yaml"))
     assert done.returncode == 0
     assert done.stdout.startswith("m: parameters +176 (+98.9 %) · MACs +160 (+100.0 %)")
-    assert "linear 16 → linear 32" in done.stdout
+    assert "~ linear1  features 16 → 32" in done.stdout
     assert run("diff", str(specs / "a.yaml"), str(specs / "a.yaml")).stdout == "nothing changed\n"
 
 
@@ -112,7 +113,7 @@ def test_saved_json(specs):
     saved = specs / "a.json"
     saved.write_text(run("shapes", str(specs / "a.yaml"), "--format", "json").stdout, encoding="utf-8")
     assert run("diff", str(saved), str(specs / "a.yaml")).stdout == "nothing changed\n"
-    assert side_of_json(saved.read_text(encoding="utf-8"), "a.json").totals["params"] == 178
+    assert side_of_json(str(saved)).total("params") == 178
     saved.write_text("[]", encoding="utf-8")
     assert run("diff", str(saved), str(specs / "a.yaml")).returncode == 2
 
@@ -135,8 +136,8 @@ def test_folders(specs):
         (folder / "blocks.yaml").write_text("blocks:\n  b: [relu]\n", encoding="utf-8")
     (new / "more.yaml").write_text((specs / "a.yaml").read_text(encoding="utf-8"), encoding="utf-8")
     out = run("diff", str(old), str(new)).stdout
-    assert "linear 16 → linear 32" in out
-    assert "nothing → m" in out
+    assert "~ linear1  features 16 → 32" in out
+    assert "m: new · 178 parameters · 160 MACs" in out
     assert run("diff", str(old), str(specs / "a.yaml")).returncode == 2
 
 
@@ -163,7 +164,8 @@ def test_variants_and_inner_folders(tmp_path):
             {"a.yaml": NET.format("a", 4, 8).replace("variants: {big: {n: 8}}\n", "")},
         ),
     )
-    assert "a@big → nothing" in gone.stdout
+    assert "a@big: removed · 72 parameters" in gone.stdout
+    assert "variants − big (n=8)" in gone.stdout
 
 
 def test_a_renamed_file_is_the_same_network(tmp_path):
@@ -215,8 +217,8 @@ def test_names_stay_in_their_cell(specs):
     new = specs / "b.yaml"
     new.write_text(new.read_text(encoding="utf-8").replace("model: m", "model: 'a|b <i>_x_'"), encoding="utf-8")
     done = run("diff", str(specs / "a.yaml"), str(new), "--format", "markdown").stdout
-    assert "\n| a&#124;b &lt;i&gt;&#95;x&#95; | " in done
-    assert "<summary>a&#124;b &lt;i&gt;&#95;x&#95;: " in done
+    assert "\n| m → a&#124;b &lt;i&gt;&#95;x&#95; | " in done
+    assert "<summary>m → a&#124;b &lt;i&gt;&#95;x&#95;: " in done
 
 
 def test_saved_json_holds_no_memory(specs):
@@ -247,11 +249,12 @@ def test_revisions(tmp_path):
     git("add", ".")
     git("commit", "-qm", "one")
     spec.write_text(text.replace("{n: 4}", "{n: 6}"), encoding="utf-8")
-    assert "linear 4 → linear 6" in run("diff", "HEAD:nets/net.yaml", "nets/net.yaml", cwd=tmp_path).stdout
+    assert "features 4 → 6" in run("diff", "HEAD:nets/net.yaml", "nets/net.yaml", cwd=tmp_path).stdout
     assert run("diff", "HEAD:nets/net.yaml@big", "nets/net.yaml@big", cwd=tmp_path).stdout == "nothing changed\n"
-    assert "linear 4 → linear 6" in run("diff", "HEAD:net.yaml", "net.yaml", cwd=tmp_path / "nets").stdout
+    assert "features 4 → 6" in run("diff", "HEAD:net.yaml", "net.yaml", cwd=tmp_path / "nets").stdout
     spec.write_text(text.replace("two n", "tow n"), encoding="utf-8")
     git("commit", "-qam", "two")
+    spec.write_text(text.replace("two n", "tow n") + "# as wrong\n", encoding="utf-8")
     for sides in (("HEAD:nets/net.yaml", "nets/net.yaml"), ("nets", "HEAD:nets")):
         assert " --> HEAD:nets/net.yaml:6:10\n" in run("diff", *sides, cwd=tmp_path).stderr
     for wrong in ("nowhere:nets/net.yaml", "HEAD:nets/none.yaml", "--help:nets/net.yaml"):

@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 from archcalc.difference.compare import Difference
+from archcalc.difference.side import PEAKS
 from archcalc.reports import numbers
 
-NAMES = (("params", "parameters"), ("macs", "MACs"), ("activation_bytes", "activations"),
-          ("training_memory_bytes", "training memory"))  # fmt: skip
+NAMES = {
+    "params": "parameters",
+    "macs": "MACs",
+    "activation_bytes": "activations",
+    "training_memory_bytes": "training memory",
+}
 
 
-def headline(found: Difference) -> str:
-    """One sentence: `parameters +1.18 M (+10.1 %) · MACs unchanged · activations −3.0 %`; what saved JSON leaves out is not told."""
-    parts = []
-    for measure, name in NAMES:
-        if measure not in found.measures:
+def name(found: Difference) -> str:
+    """The model's name, or both."""
+    before, after = found.base.model, found.head.model
+    return after or before or "" if before == after or not before or not after else f"{before} → {after}"
+
+
+def headline(found: Difference, memory: bool = True) -> str:
+    """One sentence: `parameters +1.18 M (+10.1 %) · MACs unchanged · activations −3.0 %`.
+
+    With `memory` the training peak too, which takes longer than all else; what saved JSON leaves out is not told.
+    """
+    only = "new" if found.base.model is None else "removed" if found.head.model is None else ""
+    parts = [only] if only else []
+    for measure, word in NAMES.items():
+        if measure not in found.measures or (measure in PEAKS and not memory):
             continue
-        before, after = found.base.totals[measure], found.head.totals[measure]
-        if before == after:
-            parts.append(f"{name} unchanged")
+        before, after = found.totals(measure)
+        if only:
+            parts.append(f"{_amount(before or after, measure)} {word}")
+        elif before == after:
+            parts.append(f"{word} unchanged")
         else:
-            parts.append(f"{name} {signed(after - before, measure)}{percent(before, after)}")
+            parts.append(f"{word} {signed(after - before, measure)}{percent(before, after)}")
     return " · ".join(parts)
+
+
+def _amount(number: int, measure: str) -> str:
+    return (numbers.size(number) or "0 B") if measure.endswith("bytes") else numbers.short(number)
 
 
 def signed(change: int, measure: str = "") -> str:

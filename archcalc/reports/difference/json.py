@@ -5,31 +5,77 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from archcalc.difference.compare import Difference
+from archcalc.difference.compare import Difference, Pair
+from archcalc.difference.record import LayerRecord
 from archcalc.reports.difference.headline import headline
 from archcalc.reports.difference.report import Report
+from archcalc.reports.numbers import shape
 
 
 def render(report: Report) -> str:
-    """One network as an object; those of folders in a list, whether they changed or not."""
-    documents = [_data(one) for one in report.differences]
+    """One network as an object, its variants in it; those of folders in a list, whether they changed or not."""
+    documents = [_network(one) for one in report.differences]
     document = {"version": 1, "specs": documents} if report.folders else documents[0]
+    if not report.folders and len(documents) > 1:
+        document["variants"] = documents[1:]
     return json.dumps(document, ensure_ascii=False) + "\n"
 
 
-def _data(found: Difference) -> dict[str, Any]:
+def _network(found: Difference) -> dict[str, Any]:
+    keys = found.checkpoints
     return {
         "version": 1,
-        "base": found.base.model,
-        "head": found.head.model,
+        "base": found.base.model or "nothing",
+        "head": found.head.model or "nothing",
         "headline": headline(found),
         "totals": {
-            name: {"before": found.base.totals[name], "after": found.head.totals[name]} for name in found.measures
+            name: {"before": before, "after": after}
+            for name in found.measures
+            for before, after in [found.totals(name)]
         },
-        "changed": [{"before": vars(old), "after": vars(new)} for old, new in found.changed],
-        "added": [vars(one) for one in found.added],
-        "removed": [vars(one) for one in found.removed],
-        "moved": [{"before": vars(old), "after": vars(new)} for old, new in found.moved],
+        "changed": [_pair(one) for one in found.changed],
+        "added": [_layer(one) for one in found.added],
+        "removed": [_layer(one) for one in found.removed],
+        "moved": [_pair(one) for one in found.inherited],
         "unchanged": found.unchanged,
-        "over_budget": found.head.over,
+        "reordered": found.reordered,
+        "renamed": [
+            {"before": before, "after": after, "layers": one.layers}
+            for one in found.renamed
+            for before, after in one.pairs
+        ],
+        "settings": [
+            {"key": one.key, "name": one.name or None, "before": one.before, "after": one.after}
+            for one in found.settings
+        ],
+        "checkpoint_keys": {
+            "before": keys.total,
+            "renamed": keys.renamed,
+            "reshaped": keys.reshaped,
+            "gone": keys.gone,
+            "new": keys.new,
+        },
+        "over_budget": found.head.over_budget(),
+    }
+
+
+def _pair(one: Pair) -> dict[str, Any]:
+    assert one.base is not None
+    assert one.head is not None
+    return {
+        "before": _layer(one.base),
+        "after": _layer(one.head),
+        "changes": [{"key": change.key, "before": change.before, "after": change.after} for change in one.changes],
+    }
+
+
+def _layer(record: LayerRecord) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "op": record.op,
+        "label": record.label,
+        "output": shape(record.output),
+        "count": record.count,
+        "params": record.params,
+        "macs": record.macs,
     }

@@ -4,51 +4,53 @@ from __future__ import annotations
 
 from archcalc.difference.compare import Difference
 from archcalc.reports import numbers
-from archcalc.reports.difference.headline import NAMES, headline, percent, signed
+from archcalc.reports.difference.headline import NAMES, headline, name, percent, signed
 from archcalc.reports.difference.report import Report
-from archcalc.reports.difference.text import network
+from archcalc.reports.difference.text import plain
 
 
 def render(report: Report) -> str:
     """For a pull request: a table of the specs that changed, the layers of each folded."""
-    differences = report.differences
-    changed = [found for found in differences if not found.is_empty]
+    differences, changed = report.differences, report.changed
     if not changed:
         return "No network changed.\n"
     several = f"{len(changed)} of {len(differences)} networks changed"
     lines = [f"**archcalc: {headline(changed[0]) if len(differences) == 1 else several}**", ""]
-    budgets = any(found.head.over is not None for found in changed)
-    titles = [*(name for _, name in NAMES), *(["budget"] if budgets else [])]
+    budgets = any(found.head.over_budget() is not None for found in changed)
+    titles = [*NAMES.values(), *(["budget"] if budgets else [])]
     lines += [f"| model | {' | '.join(titles)} |", f"| --- |{' ---: |' * len(NAMES)}{' --- |' * budgets}"]
     for found in changed:
-        cells = [_cell(found, measure) for measure, _ in NAMES]
+        cells = [_cell(found, measure) for measure in NAMES]
         cells += [_budget(found)] if budgets else []
-        lines.append(f"| {_escaped(found.head.model)} | " + " | ".join(cells) + " |")
+        lines.append(f"| {_escaped(name(found))} | " + " | ".join(cells) + " |")
     for found in changed:
-        body = network(found).partition("\n\n")[2]
-        lines += ["", f"<details><summary>{_escaped(found.head.model)}: {headline(found)}</summary>", "", "```"]
-        lines += [body.rstrip("\n"), "```", "", "</details>"]
+        body = list(plain(found))
+        if not body:
+            continue
+        lines += ["", f"<details><summary>{_escaped(name(found))}: {headline(found)}</summary>", "", "```"]
+        lines += [*body, "```", "", "</details>"]
     return "\n".join(lines) + "\n"
 
 
-def _escaped(name: str) -> str:
+def _escaped(text: str) -> str:
     """A name that stays in its cell and is not taken for markup."""
     for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "&#124;"), ("_", "&#95;")):
-        name = name.replace(character, entity)
-    return " ".join(name.split())
+        text = text.replace(character, entity)
+    return " ".join(text.split())
 
 
 def _budget(found: Difference) -> str:
     """The bounds that the network exceeds now; a tick when there are some and it keeps to them."""
-    if found.head.over is None:
+    over = found.head.over_budget()
+    if over is None:
         return ""
-    return ", ".join(f"✗ {bound}" for bound in found.head.over) or "✓"
+    return ", ".join(f"✗ {bound}" for bound in over) or "✓"
 
 
 def _cell(found: Difference, measure: str) -> str:
     if measure not in found.measures:
         return "–"
-    before, after = found.base.totals[measure], found.head.totals[measure]
+    before, after = found.totals(measure)
     show = numbers.size if measure.endswith("bytes") else numbers.short
     if before == after:
         return show(after) or "0"

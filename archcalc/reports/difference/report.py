@@ -13,8 +13,28 @@ class Report:
     Attributes:
         differences: a pair of networks each.
         folders: whether they are those of two folders.
+        same: how many files are the same word by word, and have no difference here.
+        memory: whether peak memory is told where it takes time to know.
+        width: how wide a line may be, None for as wide as it takes; color: whether it is coloured.
     """
 
-    def __init__(self, differences: Sequence[Difference], folders: bool = False) -> None:
+    def __init__(
+        self,
+        differences: Sequence[Difference],
+        folders: bool = False,
+        same: int = 0,
+        memory: bool = False,
+        width: int | None = None,
+        color: bool = False,
+    ) -> None:
         self.differences = differences
         self.folders = folders
+        self.same = same
+        self.memory = memory
+        self.width = width
+        self.color = color
+
+    @property
+    def changed(self) -> list[Difference]:
+        """Those in which something changed."""
+        return [found for found in self.differences if not found.is_empty]

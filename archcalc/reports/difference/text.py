@@ -2,55 +2,124 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Iterable, Iterator
+
+from archcalc.difference.checkpoints import Checkpoints
 from archcalc.difference.compare import Difference
-from archcalc.difference.side import LayerRecord
-from archcalc.reports import numbers
-from archcalc.reports.difference.headline import headline, signed
+from archcalc.reports.difference.headline import headline, name
 from archcalc.reports.difference.report import Report
+from archcalc.reports.difference.rows import ADDED, CHANGED, REMOVED, Row, rows
+
+# Stands between a number and its unit: no line breaks there.
+_NO_BREAK = "\u00a0"
+_STYLES = {ADDED: "32", REMOVED: "31", CHANGED: "33"}
+# Details start here at the latest; what is longer has them on a line of their own.
+_WIDEST = 44
 
 
 def render(report: Report) -> str:
     """The networks that changed, one after the other."""
-    return "\n".join(network(one) for one in report.differences if not one.is_empty) or "nothing changed\n"
+    shown: list[str] = []
+    before: dict[str, list[tuple[str, str]]] = {}
+    for found in report.changed:
+        lines = rows(found)
+        model, at, _ = name(found).partition("@")
+        kinds = [(row.sign, row.what) for row in lines]
+        if at and lines and before.get(model) == kinds:
+            told = ["", f"  the same changes as in {model}"]
+        else:
+            told = list(body(found, lines, report.width, report.color))
+        before.setdefault(model, kinds)
+        title = _styled(f"{name(found)}:", "1", report.color)
+        sentence = headline(found, report.memory)
+        shown.append("\n".join([*_wrapped(sentence, f"{title} ", "    ", report.width, len(name(found)) + 2), *told]))
+    return "\n\n".join(shown) + "\n" if shown else "nothing changed\n"
 
 
-def network(found: Difference) -> str:
-    """The headline, the layers that changed, and how many did not."""
-    if found.is_empty:
-        return f"{found.head.model}: nothing changed\n"
-    name = found.head.model if found.base.model == found.head.model else f"{found.base.model} → {found.head.model}"
-    rows = [("~", _ids(old, new), _labels(old, new), _params(old.params, new.params)) for old, new in found.changed]
-    rows += [("+", one.id, one.label, _params(0, one.params)) for one in found.added]
-    rows += [("−", one.id, one.label, _params(one.params, 0)) for one in found.removed]
-    widths = [max((len(row[column]) for row in rows), default=0) for column in (1, 2)]
-    lines = [f"{name}: {headline(found)}", ""]
-    lines += [
-        f"  {sign} {id:<{widths[0]}}  {label:<{widths[1]}}  {params}".rstrip() for sign, id, label, params in rows
-    ]
-    lines.append(f"  {summary(found)}")
-    return "\n".join(lines) + "\n"
+def body(found: Difference, lines: list[Row], width: int | None = None, color: bool = False) -> Iterator[str]:
+    """All that is said below the headline."""
+    if found.base.model is None or found.head.model is None:
+        return
+    yield ""
+    longest = max((len(row.what) for row in lines if row.details and len(row.what) <= _WIDEST), default=0)
+    for row in lines:
+        yield from _row(row, longest, width, color)
+    for sentence in sentences(found):
+        yield from _wrapped(sentence, "  ", "    ", width)
 
 
-def summary(found: Difference) -> str:
-    """How many layers changed in which way."""
-    parts = [f"{len(found.changed)} changed", f"{len(found.added)} added", f"{len(found.removed)} removed"]
-    text = ", ".join(parts)
-    if found.moved:
-        text += f"; {len(found.moved)} as before at other costs, because their input changed"
-    return text + f"; {found.unchanged} unchanged layers not shown"
+def _row(row: Row, longest: int, width: int | None, color: bool) -> Iterator[str]:
+    sign = f"{_styled(row.sign, _STYLES[row.sign], color)} " if row.sign else ""
+    start = len(row.sign) + 1 if row.sign else 0
+    details = ", ".join(row.details).replace(" ", _NO_BREAK).replace(f",{_NO_BREAK}", ", ")
+    line = f"  {sign}{row.what:<{longest}}  {details}".rstrip()
+    if width is None or 2 + start + max(len(row.what), longest) + 2 + len(details) <= width:
+        yield line.replace(_NO_BREAK, " ") if not color else _dimmed(line, details)
+        return
+    yield from _wrapped(row.what, f"  {sign}", "      ", width, 2 + start)
+    if details:
+        yield from _wrapped(details, "      ", "      ", width)
 
 
-def _ids(old: LayerRecord, new: LayerRecord) -> str:
-    return new.id if old.what[1] == new.what[1] else f"{old.id} → {new.id}"
+def _dimmed(line: str, details: str) -> str:
+    plain = details.replace(_NO_BREAK, " ")
+    return line[: len(line) - len(details)] + _styled(plain, "2", True) if details else line
 
 
-def _labels(old: LayerRecord, new: LayerRecord) -> str:
-    before, after = old, new
-    copies = f" ×{old.count} → ×{new.count}" if old.count != new.count else ""
-    return (before.label if before.label == after.label else f"{before.label} → {after.label}") + copies
+def _styled(text: str, style: str, color: bool) -> str:
+    return f"\x1b[{style}m{text}\x1b[0m" if color else text
 
 
-def _params(before: int, after: int) -> str:
-    if before == after:
-        return ""
-    return f"{signed(after - before)}   ({numbers.short(before, 3)} → {numbers.short(after, 3)})"
+def _wrapped(text: str, first: str, others: str, width: int | None, taken: int | None = None) -> Iterator[str]:
+    """Lines of `text`, broken between words; `taken` is how wide `first` is on a screen."""
+    if width is None:
+        yield first + text.replace(_NO_BREAK, " ")
+        return
+    taken = len(first) if taken is None else taken
+    lines = textwrap.wrap(
+        text, max(20, width), initial_indent=" " * taken, subsequent_indent=others,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+    for index, line in enumerate(lines):
+        line = line.replace(_NO_BREAK, " ")
+        yield first + line[taken:] if index == 0 else line
+
+
+def sentences(found: Difference) -> Iterator[str]:
+    """What holds of many layers: checkpoints, costs that followed, and how many are as they were."""
+    if text := checkpoints(found.checkpoints):
+        yield text
+    parts = []
+    if count := len(found.inherited):
+        layers, their = ("layer", "its") if count == 1 else ("layers", "their")
+        parts.append(f"{count:,} {layers} as before at other costs, because {their} input changed")
+    if found.unchanged:
+        parts.append(f"{found.unchanged:,} unchanged")
+    if parts:
+        yield "; ".join(parts)
+
+
+def checkpoints(found: Checkpoints) -> str:
+    """`checkpoints: 57 of 62 state-dict keys have other names`; empty where all fit."""
+    parts: list[str] = []
+    for count, several, one in (
+        (found.renamed, "have other names", "has another name"),
+        (found.reshaped, "have other shapes", "has another shape"),
+        (found.gone, "are gone", "is gone"),
+    ):
+        if count:
+            keys = f"{count:,}" if parts else f"{count:,} of {_keys(found.total)}"
+            parts.append(f"{keys} {one if count == 1 else several}")
+    if found.new:
+        parts.append(f"{found.new if parts else _keys(found.new)} {'is' if found.new == 1 else 'are'} new")
+    return f"checkpoints: {', '.join(parts)}" if parts else ""
+
+
+def _keys(count: int) -> str:
+    return f"{count:,} state-dict {'key' if count == 1 else 'keys'}"
+
+
+def plain(found: Difference) -> Iterable[str]:
+    """What is said below the headline, as wide as it takes."""
+    return list(body(found, rows(found)))[1:]

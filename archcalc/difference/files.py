@@ -1,0 +1,130 @@
+"""Two files compared: their networks and those of their variants."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from archcalc.cost import Costs
+from archcalc.diagnostics import Diagnostic, Source, SpecError
+from archcalc.difference.compare import Difference, difference
+from archcalc.difference.saved import as_saved, side_of_json
+from archcalc.difference.side import Side
+from archcalc.difference.texts import same
+from archcalc.network.load import Graph, build_graph, graph_at, split_variant
+from archcalc.source import read
+
+
+@dataclass(frozen=True)
+class Task:
+    """Two files to compare.
+
+    Attributes:
+        base, head: their paths, which may end in `@variant`; None for one that is not there.
+        values: what `--set` gives; batch: the batch size.
+        measures: the totals that are asked for; budget: whether it is asked if the head keeps to its own.
+        whole: whether equal files are compared too, for their totals.
+    """
+
+    base: str | None
+    head: str | None
+    values: Mapping[str, str] = field(default_factory=dict)
+    batch: int = 1
+    measures: Collection[str] = ()
+    budget: bool = False
+    whole: bool = False
+
+
+@dataclass
+class Outcome:
+    """What came of a task: differences, and what is wrong with specs.
+
+    Attributes:
+        differences: of the network, then of each variant.
+        base_invalid, head_invalid: findings about networks that could not be compared.
+        equal: whether both files say the same, and nothing else was looked at.
+    """
+
+    differences: list[Difference] = field(default_factory=list)
+    base_invalid: list[Diagnostic] = field(default_factory=list)
+    head_invalid: list[Diagnostic] = field(default_factory=list)
+    equal: bool = False
+
+
+def compare(task: Task) -> Outcome:
+    """Compare two files. Raises `RequestError` for one that cannot be read."""
+    # what a graph leaves behind is in circles; looking for them again and again takes longer than all else
+    gc.disable()
+    try:
+        return _compare(task)
+    finally:
+        gc.enable()
+
+
+def _compare(task: Task) -> Outcome:
+    found = Outcome()
+    base, head = (_File(spec, task) if spec is not None else None for spec in (task.base, task.head))
+    if base and head and not task.whole and not task.values and not base.variant and not head.variant:
+        found.equal = base.source is not None and head.source is not None and same(base.source, head.source)
+        if found.equal:
+            return found
+    saved = any(file is not None and file.source is None for file in (base, head))
+    for variant in _variants(base, head):
+        before = _side(base, variant, saved, found.base_invalid)
+        after = _side(head, variant, saved, found.head_invalid)
+        if any(file is not None and file.has(variant) and not side for file, side in ((base, before), (head, after))):
+            continue
+        result = difference(before or Side.nothing(), after or Side.nothing())
+        result.settle(task.measures, task.budget)
+        found.differences.append(result)
+    return found
+
+
+class _File:
+    """A file on one side; saved JSON has no source."""
+
+    def __init__(self, spec: str, task: Task) -> None:
+        self.spec = spec
+        self.task = task
+        self.path, self.variant = split_variant(spec)
+        self.source: Source | None = None if spec.endswith(".json") else read(self.path)
+        self.graph: Graph | None = None
+
+    def variants(self) -> list[str]:
+        """The variants that are compared beside the network that is named."""
+        return [] if self.variant or self.graph is None else list(self.graph.document.variants)
+
+    def has(self, variant: str | None) -> bool:
+        """Whether there is a network under this name."""
+        return variant is None or variant in self.variants()
+
+    def load(self, variant: str | None) -> Graph:
+        """The network, or one of its variants. Raises `SpecError`."""
+        task = self.task
+        if variant is not None and self.graph is not None:
+            return graph_at(self.graph.document, self.graph.steps, variant, task.values, task.batch)
+        assert self.source is not None
+        self.graph = build_graph(self.source, self.variant, task.values, task.batch)
+        return self.graph
+
+
+def _variants(base: _File | None, head: _File | None) -> Iterator[str | None]:
+    """None for the network itself, which is loaded before the next is asked for; then the names of variants."""
+    yield None
+    if not any(file is not None and file.variant for file in (base, head)):
+        yield from dict.fromkeys(name for file in (head, base) if file is not None for name in file.variants())
+
+
+def _side(file: _File | None, variant: str | None, saved: bool, invalid: list[Diagnostic]) -> Side | None:
+    """A network of a file; None where there is none, or none that is valid."""
+    if file is None or not file.has(variant):
+        return None
+    if file.source is None:
+        return side_of_json(file.path)
+    try:
+        costs = Costs(file.load(variant))
+    except SpecError as error:
+        invalid += error.diagnostics
+        return None
+    return as_saved(costs) if saved else Side.of(costs)

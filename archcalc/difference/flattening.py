@@ -1,0 +1,243 @@
+"""A graph as the list of its layers, with what each reads as a place in the list.
+
+Copies of a `repeat` are one record. Where the first copies had to be told apart, because other shapes
+go in, they are put together again as long as nothing but the shapes differs: a change of width must
+not look like a change of structure.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from archcalc.cost import Costs
+from archcalc.difference.record import LayerRecord, Level, Read
+from archcalc.layers.tensor import Alias, Shape, Tensor
+from archcalc.network.edges import read_by
+from archcalc.network.graph import Node
+
+# As `Read`, but the layer may be an entry.
+_Reads = tuple[tuple[Any, str, bool], ...]
+
+
+class _Entry:
+    """What goes into copies: for the first of them `before`, for the next ones `after`, what a copy gives.
+
+    Both by the name of the output, "" for the first.
+    """
+
+    __slots__ = ("after", "before")
+
+    def __init__(self, before: dict[str, _Reads]) -> None:
+        self.before = before
+        self.after: dict[str, _Reads] = {}
+
+
+class _Around(NamedTuple):
+    """What is around a layer: the path in a state dict and the rest as in `LayerRecord`."""
+
+    prefix: str = ""
+    stem: str = ""
+    levels: tuple[Level, ...] = ()
+    groups: tuple[Node, ...] = ()
+    copies: int = 1
+
+
+def flatten(costs: Costs) -> tuple[list[LayerRecord], dict[str, tuple[Read, ...]]]:
+    """The layers in order of execution, and what the model's outputs are, by their names."""
+    walk = _Flattening(costs)
+    for name, tensor in costs.graph.inputs.items():
+        walk.reads[id(tensor)] = ((name, "", False),)
+    walk.nodes(costs.graph.nodes, _Around())
+    for record in walk.records:
+        record.reads = _resolved(record.reads)
+    return walk.records, {name: _resolved(walk.read(tensor)) for name, tensor in costs.graph.outputs.items()}
+
+
+class _Flattening:
+    def __init__(self, costs: Costs) -> None:
+        self.costs = costs
+        self.records: list[LayerRecord] = []
+        self.reads: dict[int, Any] = {}  # by the identity of a tensor
+        self.places: dict[int, int] = {}  # by that of a node
+
+    def read(self, tensor: Tensor) -> _Reads:
+        """What a tensor is, as its readers have it; nothing for what no layer gives."""
+        while id(tensor) not in self.reads:
+            if not isinstance(tensor, Alias):
+                return ()
+            tensor = tensor.origin
+        found: _Reads = self.reads[id(tensor)]
+        return found
+
+    def nodes(self, nodes: list[Node], around: _Around) -> None:
+        """Add the records of `nodes`, in their order."""
+        for node in nodes:
+            name, stem = around.prefix + node.segment, around.stem + (node.name or f"{node.op}*")
+            if node.unfolded:
+                self._copies(node, node.children, f"{name}.#", f"{stem}.#", around)
+            elif node.copies > 1:
+                self._copies(node, [node], f"{name}.#", f"{stem}.#", around)
+            elif node.is_expert:
+                self._node(node, f"{name}.#", f"{stem}.#", (node.id, 0, node.weights), around)
+            else:
+                self._node(node, name, stem, None, around)
+
+    def _copies(self, node: Node, copies: list[Node], name: str, stem: str, around: _Around) -> None:
+        """Copies one after the other; one that differs from the one before in shapes alone is put to it."""
+        before = self._outputs(node.inputs[0]) if node.inputs else {}
+        run = _Run()
+        after = before
+        for copy in copies:
+            entry, mark = _Entry(before), len(self.records)
+            tensors = _entered(copy)
+            outside = [(id(tensor), self.reads.get(id(tensor))) for tensor in tensors.values()]
+            self.reads.update((id(tensor), ((entry, part, False),)) for part, tensor in tensors.items())
+            first = int(copy.segment) if copy is not node else 0
+            number = (node.id, first, copy.copies * copy.weights)
+            self._node(copy, name, stem, number, around)
+            after = self._outputs(copy.exit)
+            self.reads.update(outside)
+            if run.entry is not None and self._alike(run, mark, entry, copy.copies, len(around.levels)):
+                after = {part: _shifted(reads, mark, run.start, entry, run.entry) for part, reads in after.items()}
+                self._join(run.start, mark, len(around.levels))
+                run.copies += copy.copies
+            else:
+                run = _Run(entry, mark, copy.copies)
+            if run.copies > 1 and run.entry is not None:
+                run.entry.after = after
+            before = after
+        for part, tensor in _parts(node.output).items():
+            self.reads[id(tensor)] = after[part]
+
+    def _node(self, node: Node, name: str, stem: str, number: Level | None, around: _Around) -> None:
+        """Add what is inside a node, and the node where it is a layer; `name` and `stem` are its own paths."""
+        levels = (*around.levels, number) if number else around.levels
+        count = around.copies * node.copies
+        if node.children:
+            child = node.children[0]
+            if child.is_expert and child.inputs:  # it starts from one position of what the mixture reads
+                self.reads[id(child.inputs[0])] = self.read(node.inputs[0])
+            groups = around.groups if node.inline and node.layer is None else (*around.groups, node)
+            paths = (around.prefix, around.stem) if node.inline else (f"{name}.", f"{stem}.")
+            self.nodes(node.children, _Around(*paths, levels, groups, count))
+        if node.layer is None:
+            return
+        record = LayerRecord(node.id, node.op, content(node))
+        record.node, record.name, record.pattern, record.stem = node, node.name, name, stem
+        record.levels, record.groups, record.count = levels, around.groups, count
+        record.reads = tuple(read for tensor in read_by(node) for read in self.read(tensor))
+        record.ties = tuple((param, self.places[id(owner)]) for param, owner in node.tied.items())
+        record.inputs = tuple(sizes(tensor.shape) for tensor in node.inputs)
+        record.output = sizes(node.output.shape)
+        if node.params or node.buffers:
+            shapes = {key: sizes(shape) for key, shape in (*node.params.items(), *node.buffers.items())}
+            record.stored = ((levels, shapes),)
+        cost = self.costs.own(node)
+        record.params, record.macs = cost.params, cost.macs
+        place = self.places[id(node)] = len(self.records)
+        self.records.append(record)
+        for part, tensor in _parts(node.exit).items():
+            self.reads[id(tensor)] = ((place, part, False),)
+
+    def _outputs(self, tensor: Tensor) -> dict[str, _Reads]:
+        return {name: self.read(part) for name, part in _parts(tensor).items()}
+
+    # -- copies that differ in shapes alone --------------------------------------------------
+
+    def _alike(self, run: _Run, mark: int, entry: _Entry, copies: int, level: int) -> bool:
+        """Whether the records from `mark` on are those of the run before, but for their shapes."""
+        assert run.entry is not None
+        if len(self.records) - mark != mark - run.start:
+            return False
+        for old, new in zip(self.records[run.start : mark], self.records[mark:]):
+            reads = _shifted(new.reads, mark, run.start, entry, run.entry)
+            ties = tuple((name, _before(place, mark, run.start)) for name, place in new.ties)
+            if (old.content, old.stem, old.reads, old.ties) != (new.content, new.stem, reads, ties) or (
+                old.count * copies != new.count * run.copies
+            ):
+                return False
+            inner = (old.levels[level + 1 :], new.levels[level + 1 :])
+            if [one[1:] for one in inner[0]] != [one[1:] for one in inner[1]]:
+                return False
+        return True
+
+    def _join(self, start: int, mark: int, level: int) -> None:
+        """Put the records from `mark` on to those from `start` on."""
+        for old, new in zip(self.records[start:mark], self.records[mark:]):
+            old.count += new.count
+            old.params += new.params
+            old.macs += new.macs
+            old.output = new.output
+            old.inputs += new.inputs
+            old.stored += new.stored
+            group, first, number = old.levels[level]
+            old.levels = (*old.levels[:level], (group, first, number + new.levels[level][2]), *old.levels[level + 1 :])
+            assert new.node is not None
+            self.places[id(new.node)] = self.places[id(old.node)]
+        del self.records[mark:]
+
+
+class _Run:
+    """Copies that are one record each so far: what goes in, where their records start, how many they are."""
+
+    def __init__(self, entry: _Entry | None = None, start: int = 0, copies: int = 0) -> None:
+        self.entry = entry
+        self.start = start
+        self.copies = copies
+
+
+def _entered(node: Node) -> dict[str, Tensor]:
+    """The tensor that each copy of `node` has from the one before, with its further outputs."""
+    if not node.inputs or (node.layer is not None and not node.layer.takes_input):
+        return {}
+    return _parts(node.inputs[0])
+
+
+def _parts(tensor: Tensor) -> dict[str, Tensor]:
+    """A layer's output by the name ""; its further ones."""
+    return {"": tensor, **tensor.outputs} if tensor.outputs else {"": tensor}
+
+
+def _before(place: Any, mark: int, start: int) -> Any:
+    """The place of a record among the copies from `start` on, for one among those from `mark` on."""
+    return place - mark + start if isinstance(place, int) and place >= mark else place
+
+
+def _shifted(reads: Any, mark: int, start: int, entry: _Entry, other: _Entry) -> Any:
+    """Reads of a copy as the copy before, which starts at `start` and not `mark`, would have them."""
+    return tuple(
+        (other if source is entry else _before(source, mark, start), part, again) for source, part, again in reads
+    )
+
+
+def _resolved(reads: Any) -> tuple[Read, ...]:
+    """Reads without entries: what the first copy has, and what the next ones have."""
+    if not any(isinstance(source, _Entry) for source, _, _ in reads):
+        return tuple(reads)
+    found: list[Read] = []
+    for source, part, again in reads:
+        if isinstance(source, _Entry):
+            found += [(place, name, again or more) for place, name, more in _resolved(source.before.get(part, ()))]
+            found += [(place, name, True) for place, name, _ in _resolved(source.after.get(part, ()))]
+        else:
+            found.append((source, part, again))
+    return tuple(found)
+
+
+def sizes(shape: Shape) -> tuple[int, ...]:
+    """A shape in plain numbers."""
+    return tuple(map(int, shape))
+
+
+def content(node: Node) -> tuple[Any, ...]:
+    """What a layer is, whatever it reads and is called: its op and the values of its keys."""
+    layer = node.layer
+    assert layer is not None
+    values = layer.__dict__
+    given = [_GIVEN if isinstance(value := values.get(name), Tensor) else value for name in layer.arguments]
+    if layer.free_keys is not None:
+        given += sorted((name, value) for name, value in values.items() if name not in layer.arguments)
+    return (node.op, *given)
+
+
+_GIVEN = "the name of a layer"

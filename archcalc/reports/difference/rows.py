@@ -1,0 +1,208 @@
+"""What changed as rows: equal changes are one row, and so is a block that came or went whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from math import prod
+
+from archcalc.difference.changes import COPIES, COSTS, KIND, ORDER, PLACE, READS, Change
+from archcalc.difference.compare import Difference, Pair
+from archcalc.difference.record import LayerRecord
+from archcalc.difference.renaming import Renaming
+from archcalc.difference.settings import KEYS, Setting
+from archcalc.reports import numbers
+from archcalc.reports.difference.headline import signed
+
+ADDED, REMOVED, CHANGED = "+", "−", "~"
+
+
+class Row:
+    """One line: `sign`, what changed, and where and at what cost."""
+
+    __slots__ = ("details", "sign", "what")
+
+    def __init__(self, sign: str, what: str, *details: str) -> None:
+        self.sign = sign
+        self.what = what
+        self.details = [detail for detail in details if detail]
+
+
+def rows(found: Difference) -> list[Row]:
+    """All that changed but for costs."""
+    return [*_layers(found), *map(_renamed, found.renamed), *_order(found), *settings(found.settings)]
+
+
+# -- layers -------------------------------------------------------------------------------------
+
+
+class _Group:
+    """Layers of which the same is to be said."""
+
+    def __init__(self) -> None:
+        self.entries: list[Pair] = []
+        self.costs: list[Pair] = []
+        self.blocks: dict[str, None] = {}
+
+    @property
+    def records(self) -> list[LayerRecord]:
+        """The layers as they are; those that went as they were."""
+        return [entry.record for entry in self.entries]
+
+    def effect(self) -> str:
+        """What they cost more or less."""
+        for measure, word in (("params", "parameters"), ("macs", "MACs")):
+            change = sum(getattr(one.head, measure, 0) - getattr(one.base, measure, 0) for one in self.costs)
+            if change:
+                return f"{signed(change)} {word}"
+        return ""
+
+    def where(self) -> str:
+        """`×35, features.0.2 to features.18.2`; empty for a single layer."""
+        count = sum(copies(record) for record in self.records)
+        if count == 1:
+            return ""
+        first, last = self.records[0].id, _last(self.records[-1])
+        return f"×{count:,}, {first} {'to' if count > 2 else 'and'} {last}" if first != last else f"×{count:,}, {first}"
+
+
+def _layers(found: Difference) -> list[Row]:
+    """A row for each kind of change, where it comes first."""
+    groups: dict[tuple[str, ...], _Group] = {}
+
+    def add(entry: Pair, *key: str) -> _Group:
+        group = groups.setdefault(key, _Group())
+        group.entries.append(entry)
+        return group
+
+    for entry in found.entries:
+        old, new = entry.base, entry.head
+        if old is not None and new is not None:
+            own = [change for change in entry.changes if change.key != COPIES or not change.subject]
+            of_blocks = [change for change in entry.changes if change.key == COPIES and change.subject]
+            added = [add(entry, CHANGED, _subject(old, new, own), ", ".join(map(_words, own)))] if own else []
+            added += [add(entry, CHANGED, f"{one.subject}  {one.before} → {one.after}") for one in of_blocks]
+            added[0].costs.append(entry)
+            continue
+        sign = ADDED if old is None else REMOVED
+        block = entry.block
+        group = add(entry, sign, "block", block.label) if block else add(entry, sign, entry.record.label)
+        group.costs.append(entry)
+        if block is not None:
+            group.blocks[block.id] = None
+    return [_row(key, group) for key, group in groups.items()]
+
+
+def _row(key: tuple[str, ...], group: _Group) -> Row:
+    sign, effect = key[0], group.effect()
+    records = group.records
+    if sign != CHANGED and len(key) == 3:
+        ids = list(group.blocks)
+        where = ids[0] if len(ids) == 1 else f"×{len(ids):,}, {ids[0]} to {ids[-1]}"
+        layers = sum(map(copies, records))
+        return Row(sign, key[2], where, f"{layers:,} layers", effect)
+    if sign != CHANGED:
+        where = group.where()
+        if where:
+            return Row(sign, key[1], where, effect)
+        place = group.entries[0].place
+        return Row(sign, _named(records[0]), f"after {place}" if place else "", effect)
+    if len(key) == 2:  # of a block or list that is repeated
+        return Row(sign, key[1], f"{len(records):,} layers" if len(records) > 1 else "", effect)
+    where = group.where()
+    subject = key[1] if where else _single(group.entries[0])
+    return Row(sign, f"{subject}  {key[2]}" if subject else key[2], where, effect)
+
+
+def _subject(old: LayerRecord, new: LayerRecord, changes: list[Change]) -> str:
+    """What a row of several layers is about; the change of a kind says that itself."""
+    return "" if any(change.key == KIND for change in changes) else new.op
+
+
+def _single(entry: Pair) -> str:
+    """A single layer by its name, with its kind where neither the name nor the change shows it."""
+    record = entry.record
+    shown = record.id.rpartition(".")[2].startswith(record.op) or any(one.key == KIND for one in entry.changes)
+    return record.id if shown else f"{record.id} ({record.op})"
+
+
+def _named(record: LayerRecord) -> str:
+    """A single layer by its name and what it is."""
+    last = record.id.rpartition(".")[2]
+    return record.id if last == record.label else f"{record.id}  {record.label}"
+
+
+def _words(change: Change) -> str:
+    """`bias true → false`."""
+    before = "default" if change.before is None else change.before
+    after = "default" if change.after is None else change.after
+    if change.key in (KIND, COSTS):
+        return f"{before} → {after}"
+    if change.key == PLACE:
+        return f"moved from after {before} to after {after}"
+    if change.key == COPIES:
+        return f"{before} → {after}"
+    if change.key == ORDER:
+        return f"in another order: {before} → {after}"
+    if change.key == READS:
+        return f"reads {before} → {after}"
+    return f"{change.key} {before} → {after}"
+
+
+def copies(record: LayerRecord) -> int:
+    """How many layers a record stands for."""
+    return prod(number for _, _, number in record.levels) if record.levels else record.count
+
+
+def _last(record: LayerRecord) -> str:
+    """The id of the last copy."""
+    parts = record.pattern.split("#")
+    numbers = [str(first + number - 1) for _, first, number in record.levels]
+    return "".join(part + number for part, number in zip(parts, [*numbers, ""]))
+
+
+# -- names, order, settings ---------------------------------------------------------------------
+
+
+def _renamed(one: Renaming) -> Row:
+    pairs = list(one.pairs)
+    before, after = pairs[0]
+    layers = f"{one.layers:,} layers" if one.layers > 1 else ""
+    more = f"×{len(pairs):,}, to {pairs[-1][1]}" if len(pairs) > 1 else ""
+    if not before or not after:
+        return Row(CHANGED, f"now inside {after}" if after else f"no longer inside {before}", layers, more)
+    return Row(CHANGED, f"{before} → {after}", "renamed", more, layers)
+
+
+def _order(found: Difference) -> Iterator[Row]:
+    if found.reordered:
+        word = "layer runs" if found.reordered == 1 else "layers run"
+        yield Row(CHANGED, f"{found.reordered:,} {word} earlier or later", "with the same inputs and outputs")
+
+
+def settings(found: Iterable[Setting]) -> Iterator[Row]:
+    """A row for each key of the spec, without a sign."""
+    by_key: dict[str, list[str]] = {}
+    for one in found:
+        by_key.setdefault(one.key, []).append(_setting(one))
+    for key in KEYS:
+        if key in by_key:
+            yield Row("", f"{key:<8} {', '.join(by_key[key])}")
+
+
+def _setting(one: Setting) -> str:
+    name = f"{one.name} " if one.name else ""
+    before, after = (_amount(one.key, value) for value in (one.before, one.after))
+    if not one.name:
+        return f"{before or 'none'} → {after or 'none'}"
+    if after is None:
+        return f"− {name}{before}"
+    return f"{name}{before} → {after}" if before is not None else f"+ {name}{after}"
+
+
+def _amount(key: str, value: str | None) -> str | None:
+    """A long number as people write it."""
+    if value is not None and value.isdigit() and key in ("budget", "expect"):
+        return numbers.exact(int(value))
+    if key == "variants" and value is not None:
+        return f"({value})"
+    return value
