@@ -3,6 +3,9 @@
 The nearest file in the working directory or above it counts. A key is an option's long name; a
 table named after a command holds for that command alone. The tables in `TABLES` belong to the
 linter, as does all that `[lint]` holds.
+
+A repository brings its settings along, and may be somebody else's. So they give only the options
+that are declared as a `look` (`archcalc.commands.options`), and name files beside them alone.
 """
 
 from __future__ import annotations
@@ -12,9 +15,11 @@ import sys
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from archcalc import project
 from archcalc.diagnostics import RequestError, suggest
 
 TABLES = ("per-file-ignores", "severity", "budgets", "growth")
+_MOST_BYTES = 2**20
 # Where the linter finds its tables among the defaults of its options.
 LINT_TABLES = "tables"
 # What stands at the top but means the linter alone: `device` there is hardware to plan for.
@@ -25,8 +30,9 @@ def defaults(commands: Collection[str], running: str) -> dict[str, Any]:
     """Option defaults for all `commands`, as click takes them for the one that is running.
 
     Raises:
-        RequestError: a bad file.
+        RequestError: a bad file, or an option that settings cannot give.
     """
+    _check_environment(running)
     path, found = _nearest(os.path.abspath("."))
     if not found:
         return {}
@@ -46,7 +52,7 @@ def defaults(commands: Collection[str], running: str) -> dict[str, Any]:
         name: {key.replace("-", "_"): _as_given(value) for key, value in values.items()}
         for name, values in maps.items()
     }
-    _join_lists(options[running], running)
+    _settle(path, options, running)
     options["lint"][LINT_TABLES] = (path, tables)
     return options
 
@@ -65,15 +71,54 @@ def _as_given(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _join_lists(values: dict[str, Any], command: str) -> None:
-    """Write a list with commas for an option that is given once, as `--show params,macs`."""
-    lists = [key for key, value in values.items() if isinstance(value, list)]
-    if not lists:
-        return
-    repeatable = {parameter.name for parameter in _parameters(command) if parameter.multiple}
-    for key in lists:
-        if key not in repeatable:
-            values[key] = ",".join(values[key])
+def _settle(path: str, options: dict[str, Any], command: str) -> None:
+    """Keep of the command's options those it has, written as it takes them.
+
+    A list stands with commas for an option that is given once, as `--show params,macs`; the path of
+    a file is relative to the settings.
+    """
+    given, options[command] = options[command], {}
+    for parameter in _parameters(command) if given else ():
+        if parameter.name not in given or not is_look(parameter):
+            continue
+        value = given[parameter.name]
+        if parameter.may_be_file is not None:
+            value = _beside(path, parameter, value)
+        if isinstance(value, list) and not parameter.multiple:
+            value = ",".join(value)
+        options[command][parameter.name] = value
+
+
+def _beside(path: str, option: Any, value: Any) -> Any:
+    """The paths in a value, from the folder of the settings at `path`, in which they must stay."""
+    if isinstance(value, list):
+        return [_beside(path, option, one) for one in value]
+    if not option.may_be_file(value):
+        return value
+    folder = os.path.dirname(path)
+    file = os.path.join(folder, value)
+    if not project.is_in(file, folder):
+        raise RequestError(
+            f"{path}: {option.name} = {value!r} lies outside the folder of these settings: give {option.opts[-1]} on the command line"
+        )
+    return file
+
+
+def _check_environment(command: str) -> None:
+    """Raise `RequestError` for a variable that gives an option which stands on the command line alone."""
+    prefix = f"ARCHCALC_{command.upper()}_"
+    given = {name for name, value in os.environ.items() if name.startswith(prefix) and value}
+    for parameter in _parameters(command) if given else ():
+        if (name := f"{prefix}{parameter.name.upper()}") in given and not is_look(parameter):
+            raise refused(name, parameter.opts[-1])
+
+
+def refused(where: str, option: str) -> RequestError:
+    """The error for an option that stands neither in settings nor in the environment."""
+    return RequestError(
+        f"{where} is not for settings: they say how to look, never what to write, overwrite, read or run; "
+        f"give {option} on the command line"
+    )
 
 
 def unknown(path: str, what: str, key: str, known: Iterable[str]) -> RequestError:
@@ -95,21 +140,28 @@ def _check_keys(path: str, keys: Iterable[str], commands: Collection[str], what:
     keys = list(keys)
     if not keys or (len(commands) > 1 and all(key.replace("_", "-") in _USUAL for key in keys)):
         return
-    known = option_names(commands)
+    options = [parameter for name in commands for parameter in _parameters(name)]
+    known, looks = _names(options), option_names(commands)
     for key in keys:
-        if key.replace("_", "-") not in known:
-            raise unknown(path, what, key, known | set(TABLES))
+        name = key.replace("_", "-")
+        if name not in known:
+            raise unknown(path, what, key, looks | set(TABLES))
+        if name not in looks:
+            raise refused(f"{path}: {what} `{key}`", f"--{name}")
 
 
 def option_names(commands: Iterable[str]) -> set[str]:
-    """The long names of the options of these commands."""
-    return {
-        option[2:]
-        for name in commands
-        for parameter in _parameters(name)
-        for option in parameter.opts
-        if option.startswith("--")
-    }
+    """The long names of the options of these commands that settings may give."""
+    return _names(parameter for name in commands for parameter in _parameters(name) if is_look(parameter))
+
+
+def _names(options: Iterable[Any]) -> set[str]:
+    return {name[2:] for option in options for name in option.opts if name.startswith("--")}
+
+
+def is_look(option: Any) -> bool:
+    """Whether settings may give this option."""
+    return hasattr(option, "may_be_file")
 
 
 def _parameters(command: str) -> list[Any]:
@@ -134,10 +186,11 @@ def _nearest(folder: str) -> tuple[str, dict[str, Any]]:
 
 
 def _table(path: str, nested: bool) -> dict[str, Any] | None:
+    if not project.contains(os.path.dirname(path), path):
+        raise RequestError(f"{path} is a link that leads out of its project: settings are not read from there")
     try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-    except (OSError, UnicodeDecodeError) as error:
+        text = project.read_file(path, _MOST_BYTES).decode()
+    except UnicodeDecodeError as error:
         raise RequestError(f"cannot read {path!r}: {error}") from None
     if nested and "tool.archcalc" not in text:  # most projects: no need for a TOML parser
         return None

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from multiprocessing.pool import Pool
 
+# More processes for each core only wait for it, and take memory.
+_MOST_PER_CORE = 4
+
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -37,7 +40,7 @@ def _collected(pool: Pool, function: Callable[[_T], _R], pieces: Sequence[_T], c
 
 def processes(pieces: int, worth: int, jobs: int = 0) -> int:
     """How many processes to use: `jobs`, or with 0 as many cores as there are, each for at least `worth` pieces."""
-    if jobs:
-        return min(jobs, pieces)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if jobs:
+        return min(jobs, pieces, _MOST_PER_CORE * cores)
     return min(cores, pieces // worth)

@@ -21,7 +21,7 @@ from archcalc.terminal import write
 @click.option("-o", "--output", metavar="FILE", help="File to write; default: standard output.")
 @click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
 @options.settings
-@click.option(
+@options.look(
     "--format",
     "format",
     type=click.Choice(("source", "state-dict")),

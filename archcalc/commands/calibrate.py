@@ -19,25 +19,25 @@ from archcalc.terminal import complain, show, wants_color, write
 
 @click.command(name="calibrate")
 @click.argument("specs", nargs=-1, metavar="[SPEC...]", shell_complete=options.files)
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
+@options.look("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
 @options.settings
 @options.batch
-@click.option(
+@options.look(
     "--dtype",
     type=click.Choice(("fp32", "tf32", "fp16", "bf16")),
     default="fp32",
     show_default=True,
     help="Type of weights and input.",
 )
-@click.option("--threads", type=options.Whole(1), default=1, show_default=True,
+@options.look("--threads", type=options.Whole(1), default=1, show_default=True,
               help="CPU threads; one is measured in its own processor time, several by the wall clock.")  # fmt: skip
-@click.option("--time", type=options.Duration(), default="60s", show_default=True, help="How long to measure.")
-@click.option("--layers", type=options.Whole(1), default=600, show_default=True, help="Layers to measure, at most.")
-@click.option(
+@options.look("--time", type=options.Duration(), default="60s", show_default=True, help="How long to measure.")
+@options.look("--layers", type=options.Whole(1), default=600, show_default=True, help="Layers to measure, at most.")
+@options.look(
     "--seed", type=options.Whole(0, 2**63 - 1), default=0, show_default=True, help="Seed of the layers that are drawn."
 )
 @click.option("-o", "--output", metavar="FILE", help="Device file; default: where predict finds this machine's own.")
-@click.option("--format", "format", type=click.Choice(("text", "json")), default="text", show_default=True,
+@options.look("--format", "format", type=click.Choice(("text", "json")), default="text", show_default=True,
               help="Form of the output.")  # fmt: skip
 @options.color
 @options.guarded

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from archcalc.commands.options import devices
+from archcalc.commands.options import devices, is_device_file, look
 from archcalc.devices import find
 from archcalc.memory.plan import WIDTHS
 from archcalc.prediction.predict import OPTIMIZERS
@@ -16,9 +16,9 @@ from archcalc.sweep.measures import Conditions
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 _OPTIONS = (
-    click.option("--dtype", type=click.Choice(tuple(WIDTHS)), help="Type of weights and activations.  [default: the device's, or fp32]"),
-    click.option("--optimizer", type=click.Choice(OPTIMIZERS), default="adam", show_default=True, help="Optimizer of a training step."),
-    click.option("--device", shell_complete=devices, metavar="NAME|FILE", help="What it runs on, as h100: for time and step_time."),
+    look("--dtype", type=click.Choice(tuple(WIDTHS)), help="Type of weights and activations.  [default: the device's, or fp32]"),
+    look("--optimizer", type=click.Choice(OPTIMIZERS), default="adam", show_default=True, help="Optimizer of a training step."),
+    look("--device", shell_complete=devices, may_be_file=is_device_file, metavar="NAME|FILE", help="What it runs on, as h100: for time and step_time."),
 )  # fmt: skip
 
 

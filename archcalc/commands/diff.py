@@ -30,7 +30,7 @@ _WORTH = 40
 @click.argument("head", shell_complete=options.files)
 @options.settings
 @options.batch
-@click.option(
+@options.look(
     "--max-growth",
     "max_growth",
     cls=options.Several,
@@ -38,8 +38,8 @@ _WORTH = 40
     multiple=True,
     help="Exit with 1 when it grew more, as params=5%. Measures: " + ", ".join([*MEASURES, *BUDGETED]) + ".",
 )
-@click.option("--memory", is_flag=True, help="Tell the peak memory of training too; json and markdown always do.")
-@click.option("--format", type=click.Choice(FORMATS), default="text", show_default=True, help="Form of the output.")
+@options.look("--memory", is_flag=True, help="Tell the peak memory of training too; json and markdown always do.")
+@options.look("--format", type=click.Choice(FORMATS), default="text", show_default=True, help="Form of the output.")
 @options.color
 @options.guarded
 def command(

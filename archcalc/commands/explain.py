@@ -21,14 +21,14 @@ from archcalc.terminal import text_width, write
 @click.command(name="explain")
 @click.argument("spec", metavar="SPEC|LINE", shell_complete=options.files)
 @click.argument("layer", required=False)
-@click.option("--input", metavar="SIZES", help="Input of a LINE without its batch, as 3x32x32 or 3xHxW.")
+@options.look("--input", metavar="SIZES", help="Input of a LINE without its batch, as 3x32x32 or 3xHxW.")
 @options.settings
 @options.batch
 @options.symbolic
-@click.option(
+@options.look(
     "--dtype", type=click.Choice(tuple(DTYPE_BYTES)), default="fp32", show_default=True, help="Type of the activations."
 )
-@click.option(
+@options.look(
     "--format",
     "format",
     type=click.Choice(("text", "json")),

@@ -19,15 +19,15 @@ from archcalc.terminal import show, wants_color, write
 
 @click.command(name="fit")
 @click.argument("spec", metavar="SPEC", shell_complete=options.files)
-@click.option("--vary", required=True, metavar="NAME[=VALUES]",
+@options.look("--vary", required=True, metavar="NAME[=VALUES]",
               help="An hparam, a dim or batch; with values, as 64..1024:64, only these are tried.")  # fmt: skip
-@click.option("--max", "max", cls=options.Several, required=True, multiple=True, metavar="NAME=AMOUNT",
+@options.look("--max", "max", cls=options.Several, required=True, multiple=True, metavar="NAME=AMOUNT",
               help="A limit: params=25M, macs=4G, memory=8GiB, inference_memory, activations, depth, and with a "
               "device time=10ms, step_time; may be given several times.")  # fmt: skip
 @options.settings
 @options.batch
 @run.options
-@click.option("--format", "format", type=click.Choice(("text", "json", "markdown")), default="text", show_default=True,
+@options.look("--format", "format", type=click.Choice(("text", "json", "markdown")), default="text", show_default=True,
               help="Form of the output.")  # fmt: skip
 @options.color
 @options.help

@@ -10,7 +10,7 @@ from archcalc.terminal import write
 
 
 @click.command(name="layers")
-@click.option(
+@options.look(
     "--format",
     "format",
     type=click.Choice(("text", "json")),

@@ -34,18 +34,18 @@ _FOR_PEOPLE = ("full",)
 
 @click.command(name="lint")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", shell_complete=options.files)
-@click.option("--select", cls=options.Several, multiple=True, metavar="CODES",
+@options.look("--select", cls=options.Several, multiple=True, metavar="CODES",
               help="Only these rules: codes, prefixes, names, ALL or DEFAULT; comma separated, repeatable.")  # fmt: skip
-@click.option(
+@options.look(
     "--ignore",
     cls=options.Several,
     multiple=True,
     metavar="CODES",
     help="Not these rules; the longer word of both wins.",
 )
-@click.option("--fail-on", type=click.Choice((*SEVERITIES, "never")), default="error", show_default=True,
+@options.look("--fail-on", type=click.Choice((*SEVERITIES, "never")), default="error", show_default=True,
               help="Exit with 1 for findings of this severity or a higher one.")  # fmt: skip
-@click.option("--format", type=click.Choice(FORMATS), default="full", show_default=True, help="Form of the output.")
+@options.look("--format", type=click.Choice(FORMATS), default="full", show_default=True, help="Form of the output.")
 @click.option(
     "--output",
     cls=options.Several,
@@ -56,21 +56,22 @@ _FOR_PEOPLE = ("full",)
 @click.option("--fix", is_flag=True, help="Apply the fixes that compute the same function.")
 @click.option("--unsafe-fixes", is_flag=True, help="Apply the others too: they change what is computed.")
 @click.option("--diff", is_flag=True, help="Show what the fixes would change; write nothing.")
-@click.option(
+@options.look(
     "--device",
     shell_complete=options.devices,
+    may_be_file=options.is_device_file,
     metavar="NAME",
     help="Hardware to plan for, as h100: turns the rules about it on.",
 )
-@click.option("--batch", type=options.Whole(1, 2**40 - 1), default=1, show_default=True,
+@options.look("--batch", type=options.Whole(1, 2**40 - 1), default=1, show_default=True,
               help="Batch size that memory is counted for.")  # fmt: skip
 @click.option(
     "--base",
     metavar="REV|PATH",
     help="The specs as they were, which `growth:` is about: a git revision, a file or a folder.",
 )
-@click.option("--variants", is_flag=True, help="Check every variant of a spec too.")
-@click.option("--jobs", type=options.Whole(0), default=0, help="Processes; default: as many as pay.")
+@options.look("--variants", is_flag=True, help="Check every variant of a spec too.")
+@options.look("--jobs", type=options.Whole(0), default=0, help="Processes; default: as many as pay.")
 @options.color
 @options.help
 @click.pass_context

@@ -27,39 +27,40 @@ def _definitions(context: click.Context, parameter: click.Parameter, wanted: boo
 
 @click.command(name="memory")
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...", shell_complete=options.files)
-@click.option("--mode", type=click.Choice(MODES), help="Only this; default: all that apply.")
+@options.look("--mode", type=click.Choice(MODES), help="Only this; default: all that apply.")
 @options.settings
 @options.batch
-@click.option("--dtype", type=click.Choice(tuple(WIDTHS)), help="Type of weights and activations.  [default: fp32]")
-@click.option("--mixed", is_flag=True, help="Weights of 16 bits, with an fp32 copy and states for the optimizer.")
-@click.option("--optimizer", type=click.Choice(tuple(OPTIMIZERS)), default="adam", show_default=True,
+@options.look("--dtype", type=click.Choice(tuple(WIDTHS)), help="Type of weights and activations.  [default: fp32]")
+@options.look("--mixed", is_flag=True, help="Weights of 16 bits, with an fp32 copy and states for the optimizer.")
+@options.look("--optimizer", type=click.Choice(tuple(OPTIMIZERS)), default="adam", show_default=True,
               help="Optimizer of the training step.")  # fmt: skip
-@click.option("--checkpoint", metavar="BLOCK", cls=options.Several, multiple=True,
+@options.look("--checkpoint", metavar="BLOCK", cls=options.Several, multiple=True,
               help="A block or group that keeps its input alone and runs again in backward; may be given several times.")  # fmt: skip
-@click.option("--attention", type=click.Choice(ATTENTION), help="Kernel of attention; default: what PyTorch picks.")
-@click.option("--length", type=options.Whole(1, 2**40), help="Generation: positions that are there, prompt included.")
-@click.option(
+@options.look("--attention", type=click.Choice(ATTENTION), help="Kernel of attention; default: what PyTorch picks.")
+@options.look("--length", type=options.Whole(1, 2**40), help="Generation: positions that are there, prompt included.")
+@options.look(
     "--cache-dtype", type=click.Choice(("fp32", "bf16", "fp16", "int8")), help="Generation: type of the cache."
 )
-@click.option(
+@options.look(
     "--device",
     shell_complete=options.devices,
+    may_be_file=options.is_device_file,
     metavar="NAME|FILE",
     help="What it is to run on, as h100: three numbers, and what fits.",
 )
-@click.option("--room", metavar="BYTES", help="What it is to fit, as 24GB, instead of a device.")
-@click.option(
+@options.look("--room", metavar="BYTES", help="What it is to fit, as 24GB, instead of a device.")
+@options.look(
     "--fit",
     cls=options.Several,
     metavar="NAME",
     multiple=True,
     help="The largest batch or dim that fits; default: all of them.",
 )
-@click.option("-n", "--number", type=options.Whole(0), default=5, show_default=True, help="Layers listed.")
+@options.look("-n", "--number", type=options.Whole(0), default=5, show_default=True, help="Layers listed.")
 @click.option("--definitions", is_flag=True, is_eager=True, expose_value=False, callback=_definitions,
               help="What every number means and how sure it is, and exit.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write the drawing over time as SVG.")
-@click.option("--format", "format", type=click.Choice(("text", "json", "csv", "markdown")), default="text", show_default=True,
+@options.look("--format", "format", type=click.Choice(("text", "json", "csv", "markdown")), default="text", show_default=True,
               help="Form of the output.")  # fmt: skip
 @options.color
 @options.guarded

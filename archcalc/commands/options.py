@@ -33,6 +33,32 @@ def devices(context: click.Context, parameter: click.Parameter, incomplete: str)
     return [name for name in names() if name.startswith(incomplete)]
 
 
+def look(*names: str, may_be_file: Callable[[str], bool] | None = None, **attributes: Any) -> Callable[[_F], _F]:
+    """An option of how to look, which settings files and the environment may give as well.
+
+    One that says what to write, overwrite, read or run is a `click.option`: it stands on the command
+    line alone, for a repository of somebody else brings settings along.
+
+    Args:
+        may_be_file: whether a value is the path of a file, which then lies in the folder of the settings.
+    """
+    option = click.option(*names, **attributes)
+
+    def declared(command: _F) -> _F:
+        command = option(command)
+        command.__click_params__[-1].may_be_file = may_be_file  # type: ignore[attr-defined]
+        return command
+
+    return declared
+
+
+def is_device_file(name: str) -> bool:
+    """Whether a device is given by the path of its file."""
+    from archcalc.devices import is_file
+
+    return is_file(name)
+
+
 class Several(click.Option):
     """An option that may be given several times; a settings file may write one value as a text, not a list."""
 
@@ -62,7 +88,7 @@ class Whole(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return number
 
 
-color = click.option("--color", type=click.Choice(COLORS), default="auto", help="Colour in the output.")
+color = look("--color", type=click.Choice(COLORS), default="auto", help="Colour in the output.")
 
 
 def _help(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
@@ -75,8 +101,8 @@ def _help(context: click.Context, parameter: click.Parameter, wanted: bool) -> N
 help = click.option(
     "-h", "--help", is_flag=True, expose_value=False, is_eager=True, callback=_help, help="Show this message and exit."
 )
-batch = click.option("--batch", type=Whole(1, 2**40 - 1), default=1, show_default=True, help="Batch size.")
-settings = click.option(
+batch = look("--batch", type=Whole(1, 2**40 - 1), default=1, show_default=True, help="Batch size.")
+settings = look(
     "--set",
     "set",
     cls=Several,
@@ -99,7 +125,7 @@ class Names(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return names
 
 
-symbolic = click.option(
+symbolic = look(
     "--symbolic",
     type=Names(),
     is_flag=False,

@@ -18,21 +18,21 @@ from archcalc.terminal import complain, show, wants_color, write
 
 @click.command(name="predict")
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...", shell_complete=options.files)
-@click.option("--device", cls=options.Several, shell_complete=options.devices, multiple=True, required=True, metavar="NAME|FILE",
+@options.look("--device", cls=options.Several, shell_complete=options.devices, may_be_file=options.is_device_file, multiple=True, required=True, metavar="NAME|FILE",
               help="h100, a100, a40, ...; cpu or cuda as `archcalc calibrate` measured them; or a device file. May be given several times.")  # fmt: skip
 @options.settings
 @options.batch
-@click.option("--dtype", type=click.Choice(("fp64", "fp32", "tf32", "bf16", "fp16")),
+@options.look("--dtype", type=click.Choice(("fp64", "fp32", "tf32", "bf16", "fp16")),
               help="Type of weights and input; default: what the device is calibrated for, else its fastest.")  # fmt: skip
-@click.option("--mode", type=click.Choice(MODES), default="forward", show_default=True,
+@options.look("--mode", type=click.Choice(MODES), default="forward", show_default=True,
               help="A forward pass, or a whole training step.")  # fmt: skip
-@click.option("--optimizer", type=click.Choice(OPTIMIZERS), default="adamw", show_default=True,
+@options.look("--optimizer", type=click.Choice(OPTIMIZERS), default="adamw", show_default=True,
               help="Optimizer of the training step.")  # fmt: skip
-@click.option("--generate", type=options.Whole(1, 2**31), metavar="TOKENS",
+@options.look("--generate", type=options.Whole(1, 2**31), metavar="TOKENS",
               help="Generate so many tokens after a prompt, which is as long as the spec's sequence.")  # fmt: skip
-@click.option("--depth", type=options.Whole(1), default=1, show_default=True, help="Levels of blocks that are opened.")
-@click.option("-n", "--number", type=options.Whole(1), help="Only so many layers, the slowest; the rest in one row.")
-@click.option("--format", "format", type=click.Choice(("text", "json", "csv", "markdown")), default="text", show_default=True,
+@options.look("--depth", type=options.Whole(1), default=1, show_default=True, help="Levels of blocks that are opened.")
+@options.look("-n", "--number", type=options.Whole(1), help="Only so many layers, the slowest; the rest in one row.")
+@options.look("--format", "format", type=click.Choice(("text", "json", "csv", "markdown")), default="text", show_default=True,
               help="Form of the output.")  # fmt: skip
 @options.color
 @options.help

@@ -24,24 +24,24 @@ _DEFAULT = (os.path.join(_HERE, "specs", "alexnet.yaml"), os.path.join(os.path.d
 
 @click.command(name="profile")
 @click.argument("spec", required=False, metavar="[SPEC]", shell_complete=options.files)
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 or mps.")
+@options.look("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 or mps.")
 @options.settings
 @options.batch
-@click.option(
+@options.look(
     "--dtype",
     type=click.Choice(("fp32", "tf32", "fp16", "bf16")),
     default="fp32",
     show_default=True,
     help="Type of weights and input.",
 )
-@click.option(
+@options.look(
     "--mode",
     type=click.Choice(("forward", "train")),
     default="forward",
     show_default=True,
     help="A forward pass, or a whole training step.",
 )
-@click.option(
+@options.look(
     "--optimizer",
     type=click.Choice(("sgd", "adam", "adamw")),
     default="sgd",
@@ -49,23 +49,23 @@ _DEFAULT = (os.path.join(_HERE, "specs", "alexnet.yaml"), os.path.join(os.path.d
     help="Optimizer of the training step.",
 )
 @click.option("--compile", "compile", is_flag=True, help="Use torch.compile for the total.")
-@click.option("--channels-last", is_flag=True, help="Memory format of images.")
-@click.option("--threads", type=options.Whole(1), help="CPU threads.")
-@click.option("--warmup", type=options.Whole(0), help="Runs that do not count; default: until the time settles.")
-@click.option("--repeat", type=options.Whole(1), default=20, show_default=True, help="Runs that count, at most.")
-@click.option(
+@options.look("--channels-last", is_flag=True, help="Memory format of images.")
+@options.look("--threads", type=options.Whole(1), help="CPU threads.")
+@options.look("--warmup", type=options.Whole(0), help="Runs that do not count; default: until the time settles.")
+@options.look("--repeat", type=options.Whole(1), default=20, show_default=True, help="Runs that count, at most.")
+@options.look(
     "--time",
     type=click.FloatRange(0.01),
     default=10.0,
     show_default=True,
     help="Bound in seconds on each pass.",
 )
-@click.option(
+@options.look(
     "--seed", type=options.Whole(0, 2**63 - 1), default=0, show_default=True, help="Seed of weights and input."
 )
 @click.option("--compare", metavar="SPEC", help="Measure another network in turn, and give the ratio.")
 @click.option("--save-device", metavar="FILE", help="Add the measured layers to this device file of `calibrate`.")
-@click.option("--format", "format", type=click.Choice(("text", "json", "csv", "markdown", "chrome-trace")), default="text",
+@options.look("--format", "format", type=click.Choice(("text", "json", "csv", "markdown", "chrome-trace")), default="text",
               show_default=True, help="Form of the output.")  # fmt: skip
 @options.color
 @options.guarded

@@ -19,7 +19,7 @@ def _codes(context: click.Context, parameter: click.Parameter, incomplete: str) 
 
 @click.command(name="rule")
 @click.argument("code", required=False, shell_complete=_codes)
-@click.option(
+@options.look(
     "--format", type=click.Choice(("text", "json")), default="text", show_default=True, help="Form of the output."
 )
 @options.guarded

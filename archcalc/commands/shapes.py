@@ -24,19 +24,19 @@ _MANY = 200
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...", shell_complete=options.files)
 @options.settings
 @options.batch
-@click.option("--depth", type=options.Whole(1), default=1, show_default=True, help="Levels of blocks that are opened.")
-@click.option("--expand", is_flag=True, help="Open every block, and show each copy of a repeat.")
-@click.option("--sort", type=click.Choice(SORT_KEYS), help="Largest layers first, without nesting.")
-@click.option("-n", "--number", type=options.Whole(1), help="Only so many layers, the largest; the rest in one row.")
-@click.option("--formulas", is_flag=True, help="Show how each parameter count is made.")
-@click.option("--causal", type=click.Choice(("dense", "half")), default="dense", show_default=True,
+@options.look("--depth", type=options.Whole(1), default=1, show_default=True, help="Levels of blocks that are opened.")
+@options.look("--expand", is_flag=True, help="Open every block, and show each copy of a repeat.")
+@options.look("--sort", type=click.Choice(SORT_KEYS), help="Largest layers first, without nesting.")
+@options.look("-n", "--number", type=options.Whole(1), help="Only so many layers, the largest; the rest in one row.")
+@options.look("--formulas", is_flag=True, help="Show how each parameter count is made.")
+@options.look("--causal", type=click.Choice(("dense", "half")), default="dense", show_default=True,
               help="Masked attention: count all scores, or only those a query may see.")  # fmt: skip
-@click.option("--like", type=click.Choice(NAMES), help="Beside our counts those of this tool, and why they differ.")
-@click.option(
+@options.look("--like", type=click.Choice(NAMES), help="Beside our counts those of this tool, and why they differ.")
+@options.look(
     "--dtype", type=click.Choice(tuple(DTYPE_BYTES)), default="fp32", show_default=True, help="Type of the activations."
 )
 @options.symbolic
-@click.option("--format", "format", type=click.Choice(("text", "json", "csv", "markdown")), default="text", show_default=True,
+@options.look("--format", "format", type=click.Choice(("text", "json", "csv", "markdown")), default="text", show_default=True,
               help="Form of the output.")  # fmt: skip
 @options.color
 @options.help

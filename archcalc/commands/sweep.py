@@ -26,26 +26,26 @@ _MANY = 2000
 
 @click.command(name="sweep")
 @click.argument("specs", nargs=-1, metavar="[SPEC...]", shell_complete=options.files)
-@click.option("--set", "set", cls=options.Several, metavar="NAME=VALUES", multiple=True,
+@options.look("--set", "set", cls=options.Several, metavar="NAME=VALUES", multiple=True,
               help="Values of an hparam or dim: 6,12,24 or 256..2048:256 or 1..64:*2; several give all combinations.")  # fmt: skip
-@click.option("--batch", default="1", show_default=True, metavar="VALUES", help="Batch sizes, written alike.")
-@click.option("--show", type=options.Names(), metavar="NAMES",
+@options.look("--batch", default="1", show_default=True, metavar="VALUES", help="Batch sizes, written alike.")
+@options.look("--show", type=options.Names(), metavar="NAMES",
               help=f"What is computed: {','.join(USUAL)} by default; also flops, other_flops, depth, memory, "
               "inference_memory, and with a device time, step_time.")  # fmt: skip
-@click.option("--plot", metavar="X,Y", help="Draw two of what is set or shown, and mark the Pareto front: less of a cost, "
+@options.look("--plot", metavar="X,Y", help="Draw two of what is set or shown, and mark the Pareto front: less of a cost, "
               "more of anything else; -NAME or +NAME says otherwise.")  # fmt: skip
-@click.option("--front", is_flag=True, help="Only what is on the Pareto front of --plot.")
+@options.look("--front", is_flag=True, help="Only what is on the Pareto front of --plot.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write the drawing as SVG, PNG or PDF.")
 @run.options
-@click.option("--sort", metavar="NAME", help="Rows in order of this measure, the least first.")
-@click.option("-n", "--number", type=options.Whole(0), help="Only so many rows, 0 for all.  [default: 60 for people]")
+@options.look("--sort", metavar="NAME", help="Rows in order of this measure, the least first.")
+@options.look("-n", "--number", type=options.Whole(0), help="Only so many rows, 0 for all.  [default: 60 for people]")
 @click.option(
     "--grid", metavar="FILE", help="Read the points from FILE or -, one JSON object a line, as --list writes them."
 )
-@click.option("--list", "list", is_flag=True, help="Write the points of the grid, one a line, and compute nothing.")
+@options.look("--list", "list", is_flag=True, help="Write the points of the grid, one a line, and compute nothing.")
 @click.option("--shard", metavar="I/N", help="Only part I of N of the grid, for a scheduler to split it.")
-@click.option("--jobs", type=options.Whole(0), default=0, help="Processes; default: as many as pay.")
-@click.option(
+@options.look("--jobs", type=options.Whole(0), default=0, help="Processes; default: as many as pay.")
+@options.look(
     "--format", "format", type=click.Choice(FORMATS), default="text", show_default=True, help="Form of the output."
 )
 @options.color

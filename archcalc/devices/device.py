@@ -10,8 +10,10 @@ from typing import Any
 
 from archcalc.cost import DTYPE_BYTES
 from archcalc.diagnostics import RequestError, cannot, suggest
+from archcalc.project import read_file
 
 _FOLDER = os.path.dirname(__file__)
+_MOST_BYTES = 4 * 2**20
 _KINDS = ("gpu", "cpu")
 # tf32 is a way to compute with fp32.
 DTYPES = ("tf32", *DTYPE_BYTES)
@@ -71,6 +73,11 @@ def local_path(name: str) -> str:
     return os.path.join(given or os.path.expanduser("~/.config"), "archcalc", "devices", f"{name}.json")
 
 
+def is_file(name: str) -> bool:
+    """Whether it is the path of a device's file, which has a `/` or ends in `.json`."""
+    return name.endswith(".json") or "/" in name or os.sep in name
+
+
 def find(name: str) -> Device:
     """The device of this name, or in this file when the name has a `/` or ends in `.json`.
 
@@ -79,7 +86,7 @@ def find(name: str) -> Device:
     Raises:
         RequestError: there is none, or the file does not describe one.
     """
-    if name.endswith(".json") or "/" in name or os.sep in name:
+    if is_file(name):
         return _read(name)
     if name in LOCAL and not os.path.exists(local_path(name)):
         raise RequestError(
@@ -110,10 +117,7 @@ def save(device: Device, path: str) -> None:
 
 def _read(path: str) -> Device:
     try:
-        with open(path, encoding="utf-8") as file:
-            fields = json.load(file)
-    except OSError as error:
-        raise cannot("read", path, error) from None
+        fields = json.loads(read_file(path, _MOST_BYTES))
     except (ValueError, RecursionError):
         raise RequestError(f"{path} is not a device file: it is not JSON") from None
     if not isinstance(fields, dict) or fields.get("version") != 1:

@@ -1,0 +1,68 @@
+"""What belongs to a project: files that a spec or its settings may name, and how they are read.
+
+A repository of somebody else decides what its specs and settings say. So what they name lies in
+that repository, links followed, and is a file like any other: no device, pipe or system file.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from functools import cache
+
+from archcalc.diagnostics import RequestError, cannot
+
+SETTINGS = ("archcalc.toml", "pyproject.toml")
+
+
+def contains(folder: str, path: str) -> bool:
+    """Whether `path`, links followed, lies in the project of a file in `folder`."""
+    real = os.path.realpath(path)
+    return any(_holds(root, real) for root in roots(folder or ".", os.getcwd()))
+
+
+def is_in(path: str, folder: str) -> bool:
+    """Whether `path`, links followed, lies in `folder` or below it."""
+    return _holds(os.path.realpath(folder), os.path.realpath(path))
+
+
+@cache
+def roots(folder: str, working: str) -> tuple[str, ...]:
+    """The folders that are the project of a file in `folder`, with links followed.
+
+    The repository around it; else the folder of the nearest settings; else `folder` and `working`,
+    the folder that the program runs in.
+    """
+    here = os.path.realpath(folder)
+    for marks in ((".git",), SETTINGS):
+        top = here
+        while not _is_everything(top):
+            if any(os.path.exists(os.path.join(top, mark)) for mark in marks):
+                return (top,)
+            top = os.path.dirname(top)
+    return here, os.path.realpath(working)
+
+
+def _is_everything(folder: str) -> bool:
+    """Whether it holds what is no project: the root of all files, or somebody's home."""
+    return folder in (os.path.dirname(folder), os.path.realpath(os.path.expanduser("~")))
+
+
+def _holds(root: str, path: str) -> bool:
+    folder = os.path.dirname(path)
+    return folder == root if _is_everything(root) else path.startswith(os.path.join(root, ""))
+
+
+def read_file(path: str, most: int) -> bytes:
+    """The bytes of a regular file. Raises `RequestError` for anything else, and for more than `most` bytes."""
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with open(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise RequestError(f"cannot read {path!r}: it is not a regular file")
+            data = file.read(most + 1)
+    except (OSError, ValueError) as error:
+        raise cannot("read", path, error) from None
+    if len(data) > most:
+        raise RequestError(f"cannot read {path!r}: it is larger than {most // 2**20} MiB")
+    return data
