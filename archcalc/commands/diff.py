@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterable, Mapping
@@ -66,6 +67,8 @@ def command(
         folders = os.path.isdir(new)
         if os.path.isdir(old) != folders:
             raise RequestError("compare two specs, or two folders")
+        if not folders:
+            gc.disable()  # the process ends soon: what two graphs leave behind may stay
         files = pairs(old, new) if folders else [(old, new)]
         tasks = [Task(one, other, values, batch, wanted, budget, format == "json") for one, other in files]
         outcomes = list(each(compare, tasks, processes(len(tasks), _WORTH)))

@@ -93,18 +93,20 @@ class Comparison:
             for (a, part, again), (b, other_part, other_again) in zip(old.reads, new.reads)
         ):
             return None
-        # with another number of copies the first or the later ones may be missing
-        repeated = old.count == new.count
-        before = [self._seen(read, False) for read in old.reads if repeated or not read[2]]
-        after = [self._seen(read, True) for read in new.reads if repeated or not read[2]]
-        if len(before) == len(after) and all(map(_agree, before, after)):
-            return None
-        names = self._names(x, False), self._names(y, True)
-        if Counter(before) == Counter(after):
-            return Change(ORDER, *names)
-        if names[0] == names[1]:  # other layers of the same names
-            names = self._names(x, False, labels=True), self._names(y, True, labels=True)
-        return Change(READS, *names)
+        for again in (False, True):
+            before = [self._seen(read, False) for read in old.reads if read[2] == again]
+            after = [self._seen(read, True) for read in new.reads if read[2] == again]
+            if again and (old.count != new.count or len(before) != len(after)):
+                return None  # more copies than before, or fewer; or what reads the copy before is another layer
+            if len(before) == len(after) and all(map(_agree, before, after)):
+                continue
+            if Counter(before) == Counter(after):
+                return Change(ORDER, *_orders(before, after))
+            names = self._names(x, False), self._names(y, True)
+            if names[0] == names[1]:  # other layers of the same names
+                names = self._names(x, False, labels=True), self._names(y, True, labels=True)
+            return Change(READS, *names)
+        return None
 
     def _seen(self, read: Read, head: bool) -> tuple[frozenset[Any], str, bool]:
         """What is read in the head's terms: layers as their places there."""
@@ -162,6 +164,15 @@ class Comparison:
 def _agree(before: tuple[frozenset[Any], str, bool], after: tuple[frozenset[Any], str, bool]) -> bool:
     """Whether something of what was read is still read, in the same way."""
     return before[1:] == after[1:] and (before[0] == after[0] or bool(before[0] & after[0]))
+
+
+def _orders(before: Sequence[Any], after: Sequence[Any]) -> tuple[str, str]:
+    """`1, 2, 3` and where each of the new ones stood before, as `1, 3, 2`."""
+    places: dict[Any, list[int]] = {}
+    for number, one in enumerate(before, 1):
+        places.setdefault(one, []).append(number)
+    order = [str(places[one].pop(0)) for one in after]
+    return ", ".join(map(str, range(1, len(before) + 1))), ", ".join(order)
 
 
 def _name(records: Sequence[LayerRecord], read: Read, label: bool) -> str:

@@ -40,8 +40,8 @@ def checkpoints(matching: Matching) -> Checkpoints:
         if y is None:
             for name, copies, shape in _keys(record):
                 gone.setdefault(name, []).append((copies, shape))
-        elif record.stored or matching.head[y].stored:
-            _pair(record, matching.head[y], found)
+        elif (record.pattern, record.stored) != ((new := matching.head[y]).pattern, new.stored):
+            _pair(record, new, found)
     lost = sum(copies for entries in gone.values() for copies, _ in entries)
     for y, record in enumerate(matching.head):
         if matching.to_base[y] is not None:
@@ -60,7 +60,7 @@ def checkpoints(matching: Matching) -> Checkpoints:
 
 
 def _count(record: LayerRecord) -> int:
-    return sum(_copies(levels) * len(shapes) for levels, shapes in record.stored)
+    return sum((_copies(levels) if levels else 1) * len(shapes) for levels, shapes in record.stored)
 
 
 def _copies(levels: Iterable[Level]) -> int:

@@ -116,7 +116,7 @@ class Difference:
         for entry in (*self.entries, *self.inherited):
             for record in (entry.base, entry.head):
                 if record is not None:
-                    record.words, record.node, record.groups = record.label, None, ()
+                    record.settle()
 
 
 def difference(base: Side, head: Side) -> Difference:

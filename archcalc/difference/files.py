@@ -55,11 +55,13 @@ class Outcome:
 def compare(task: Task) -> Outcome:
     """Compare two files. Raises `RequestError` for one that cannot be read."""
     # what a graph leaves behind is in circles; looking for them again and again takes longer than all else
+    collects = gc.isenabled()
     gc.disable()
     try:
         return _compare(task)
     finally:
-        gc.enable()
+        if collects:
+            gc.enable()
 
 
 def _compare(task: Task) -> Outcome:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from archcalc.cost import Costs
 from archcalc.difference.record import LayerRecord, Level, Read
-from archcalc.layers.tensor import Alias, Shape, Tensor
+from archcalc.layers.tensor import Alias, Tensor
 from archcalc.network.edges import read_by
 from archcalc.network.graph import Node
 
@@ -127,11 +127,10 @@ class _Flattening:
         record.levels, record.groups, record.count = levels, around.groups, count
         record.reads = tuple(read for tensor in read_by(node) for read in self.read(tensor))
         record.ties = tuple((param, self.places[id(owner)]) for param, owner in node.tied.items())
-        record.inputs = tuple(sizes(tensor.shape) for tensor in node.inputs)
-        record.output = sizes(node.output.shape)
+        record.inputs = tuple([tensor.shape for tensor in node.inputs])
+        record.output = node.output.shape
         if node.params or node.buffers:
-            shapes = {key: sizes(shape) for key, shape in (*node.params.items(), *node.buffers.items())}
-            record.stored = ((levels, shapes),)
+            record.stored = ((levels, {**node.params, **node.buffers}),)
         cost = self.costs.own(node)
         record.params, record.macs = cost.params, cost.macs
         place = self.places[id(node)] = len(self.records)
@@ -222,11 +221,6 @@ def _resolved(reads: Any) -> tuple[Read, ...]:
         else:
             found.append((source, part, again))
     return tuple(found)
-
-
-def sizes(shape: Shape) -> tuple[int, ...]:
-    """A shape in plain numbers."""
-    return tuple(map(int, shape))
 
 
 def content(node: Node) -> tuple[Any, ...]:

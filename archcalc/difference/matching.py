@@ -71,14 +71,16 @@ def match(base: Sequence[LayerRecord], head: Sequence[LayerRecord]) -> Matching:
 
 
 def _pasts(records: Sequence[LayerRecord], numbers: dict[Hashable, int]) -> list[int]:
-    """A number for each layer that is the same for layers that compute the same from the same inputs."""
+    """A number for each layer that is the same for layers that compute the same from the same inputs, in any order."""
     past: list[int] = []
     for index, record in enumerate(records):
-        reads: tuple[Hashable, ...] = tuple(
+        reads: list[Hashable] = [
             (past[source] if isinstance(source, int) and source < index else _forward(records, source), part, again)
             for source, part, again in record.reads
-        )
-        key: Hashable = ("past", record.content, reads, tuple(name for name, _ in record.ties))
+        ]
+        if len(reads) > 1:
+            reads.sort(key=repr)
+        key: Hashable = ("past", record.content, tuple(reads), tuple([name for name, _ in record.ties]))
         past.append(numbers.setdefault(key, len(numbers)))
     return past
 

@@ -63,6 +63,11 @@ class LayerRecord:
         """What is said of it."""
         return self.words or (self.node.label if self.node is not None else self.op)
 
+    def settle(self) -> None:
+        """Keep what is told of it, and let its graph go."""
+        self.words, self.output = self.label, tuple(map(int, self.output))
+        self.node, self.groups, self.content, self.inputs, self.stored = None, (), (), (), ()
+
     @property
     def costs(self) -> tuple[int, int, tuple[int, ...]]:
         """What it costs and gives."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from archcalc.difference.record import LayerRecord
 
@@ -30,15 +30,22 @@ def renamings(pairs: Iterable[tuple[LayerRecord, LayerRecord]]) -> list[Renaming
         if old.op != new.op and old.name is None and new.name is None:
             for path in (before, after, *ids):
                 path.pop()  # it has its name from its op
-        while before and after and before[-1] == after[-1]:
-            for path in (before, after, *ids):
-                path.pop()
-        if before == after:
-            continue
-        one = found.setdefault((".".join(before), ".".join(after)), Renaming())
-        one.pairs[".".join(ids[0]), ".".join(ids[1])] = None
-        one.layers += 1
+        for end in _ends(before, after):
+            one = found.setdefault((".".join(before[end]), ".".join(after[end])), Renaming())
+            one.pairs[".".join(ids[0][: end.stop]), ".".join(ids[1][: end.stop])] = None
+            one.layers += 1
     return list(found.values())
+
+
+def _ends(before: list[str], after: list[str]) -> Iterator[slice]:
+    """Where two paths differ: name by name, or where one is longer all up to the names that both end in."""
+    if len(before) == len(after):
+        yield from (slice(index, index + 1) for index, name in enumerate(before) if name != after[index])
+        return
+    common = 0
+    while common < min(len(before), len(after)) and before[-1 - common] == after[-1 - common]:
+        common += 1
+    yield slice(0, -common or None)
 
 
 def _path(id: str) -> list[str]:

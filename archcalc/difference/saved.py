@@ -7,7 +7,6 @@ from typing import Any
 
 from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError, cannot
-from archcalc.difference.flattening import sizes
 from archcalc.difference.record import LayerRecord
 from archcalc.difference.side import COSTS, Side, totals_of
 from archcalc.network.graph import walk
@@ -52,8 +51,8 @@ def as_saved(costs: Costs) -> Side:
     counts = {id(node): work for node, _, work in walk(costs.graph.nodes)}
     for node in costs.layers():
         record = LayerRecord(node.id, node.op, (node.op, node.label))
-        record.words, record.inputs = node.label, tuple(sizes(x.shape) for x in node.inputs)
-        record.output, record.count = sizes(node.output.shape), counts[id(node)]
+        record.words, record.inputs = node.label, tuple(x.shape for x in node.inputs)
+        record.output, record.count = node.output.shape, counts[id(node)]
         record.params, record.macs = costs.own(node).params, costs.own(node).macs
         layers.append(record)
     return Side(costs.graph.model, totals_of(costs), _in_line(layers), saved=True, graph=costs.graph)

@@ -35,6 +35,12 @@ class Report:
         self.color = color
 
     @property
+    def respelled(self) -> bool:
+        """Whether it is about two specs that are not written alike, although nothing changed."""
+        one = self.differences[0] if self.differences and not self.folders else None
+        return one is not None and not self.changed and not one.base.saved
+
+    @property
     def changed(self) -> list[Difference]:
         """Those in which something changed."""
         return [found for found in self.differences if not found.is_empty]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from math import prod
 
-from archcalc.difference.changes import COPIES, COSTS, KIND, ORDER, PLACE, READS, Change
+from archcalc.difference.changes import COPIES, COSTS, KIND, ORDER, PLACE, READS, TIE, Change
 from archcalc.difference.compare import Difference, Pair
 from archcalc.difference.record import LayerRecord
 from archcalc.difference.renaming import Renaming
@@ -133,16 +133,16 @@ def _named(record: LayerRecord) -> str:
 
 def _words(change: Change) -> str:
     """`bias true → false`."""
-    before = "default" if change.before is None else change.before
-    after = "default" if change.after is None else change.after
+    nothing = "none" if change.key == TIE else "default"
+    before, after = change.before or nothing, change.after or nothing
     if change.key in (KIND, COSTS):
         return f"{before} → {after}"
     if change.key == PLACE:
-        return f"moved from after {before} to after {after}"
+        return f"moved: after {before} → after {after}"
     if change.key == COPIES:
         return f"{before} → {after}"
     if change.key == ORDER:
-        return f"in another order: {before} → {after}"
+        return f"inputs in another order: {before} → {after}"
     if change.key == READS:
         return f"reads {before} → {after}"
     return f"{change.key} {before} → {after}"
@@ -167,10 +167,12 @@ def _renamed(one: Renaming) -> Row:
     pairs = list(one.pairs)
     before, after = pairs[0]
     layers = f"{one.layers:,} layers" if one.layers > 1 else ""
-    more = f"×{len(pairs):,}, to {pairs[-1][1]}" if len(pairs) > 1 else ""
     if not before or not after:
-        return Row(CHANGED, f"now inside {after}" if after else f"no longer inside {before}", layers, more)
-    return Row(CHANGED, f"{before} → {after}", "renamed", more, layers)
+        return Row(CHANGED, f"now inside {after}" if after else f"no longer inside {before}", layers)
+    if len(pairs) == 1:
+        return Row(CHANGED, f"{before} → {after}", "renamed", layers)
+    names = (path.rpartition(".")[2].rstrip("0123456789").rstrip("_") for path in pairs[0])
+    return Row(CHANGED, " → ".join(names), "renamed", f"×{len(pairs):,}, {after} to {pairs[-1][1]}", layers)
 
 
 def _order(found: Difference) -> Iterator[Row]:

@@ -32,9 +32,11 @@ def render(report: Report) -> str:
             told = list(body(found, lines, report.width, report.color))
         before.setdefault(model, kinds)
         title = _styled(f"{name(found)}:", "1", report.color)
-        sentence = headline(found, report.memory)
+        sentence = headline(found, report.memory).replace(" ", _NO_BREAK).replace(f"{_NO_BREAK}·{_NO_BREAK}", " · ")
         shown.append("\n".join([*_wrapped(sentence, f"{title} ", "    ", report.width, len(name(found)) + 2), *told]))
-    return "\n\n".join(shown) + "\n" if shown else "nothing changed\n"
+    if shown:
+        return "\n\n".join(shown) + "\n"
+    return "nothing changed: the texts differ, the networks do not\n" if report.respelled else "nothing changed\n"
 
 
 def body(found: Difference, lines: list[Row], width: int | None = None, color: bool = False) -> Iterator[str]:

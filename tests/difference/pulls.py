@@ -1,0 +1,116 @@
+"""Pull requests as people make them: what is changed in the files of specs/, by the name of the request.
+
+`python -m tests.difference.pulls` writes what `archcalc diff` says of each to golden/. Read it as the
+reviewer of the request would before you commit it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from tests.conftest import ROOT
+
+GOLDEN = Path(__file__).parent / "golden"
+# The spec that is compared, and the edits: a file, what stands there, what it becomes everywhere in it.
+PULLS: dict[str, tuple[str, list[tuple[str, str, str]]]] = {
+    "bias-before-norm": (
+        "googlenet-paper.yaml",
+        [("googlenet-paper.yaml", "[conv channels kernel=kernel stride=stride padding=kernel//2, relu]",
+          "[conv channels kernel=kernel stride=stride padding=kernel//2 bias=false, batchnorm, relu]")],
+    ),
+    "kernel-7-to-three-3x3": (
+        "resnet18.yaml",
+        [("resnet18.yaml", "[conv 64 kernel=7 stride=2 padding=3 bias=false name=conv1, batchnorm name=bn1, relu]",
+          "[conv 32 kernel=3 stride=2 padding=1 bias=false, batchnorm, relu, conv 32 kernel=3 padding=1 bias=false, "
+          "batchnorm, relu, conv 64 kernel=3 padding=1 bias=false name=conv1, batchnorm name=bn1, relu]")],
+    ),
+    "gelu-to-swiglu": (
+        "vit.yaml",
+        [("vit.yaml", "linear 4*width, gelu, linear width]",
+          "mul: [[linear 8*width//3 bias=false, silu], [linear 8*width//3 bias=false]], linear width]")],
+    ),
+    "grouped-queries": (
+        "bert.yaml",
+        [("bert.yaml", "attention heads=heads", "attention heads=heads kv_heads=4")],
+    ),
+    "dropout": (
+        "googlenet.yaml",
+        [("googlenet.yaml", "[batchnorm eps=0.001, relu]", "[batchnorm eps=0.001, relu, dropout 0.1]")],
+    ),
+    "relu6-to-hardswish": (
+        "mobilenetv2.yaml",
+        [("mobilenetv2.yaml", "relu6", "hardswish")],
+    ),
+    "stage-depth": (
+        "resnet50.yaml",
+        [("resnet50.yaml", "blocks=4", "blocks=8"), ("resnet50.yaml", "blocks=6", "blocks=36")],
+    ),
+    "width-multiplier": (
+        "mobilenetv2.yaml",
+        [("mobilenetv2.yaml", "width: 1.0 ", "width: 0.75")],
+    ),
+    "loss": ("unet.yaml", [("unet.yaml", "bcewithlogits", "mse")]),
+    "input-resolution": ("resnet18.yaml", [("resnet18.yaml", "[3, 224, 224]", "[3, 384, 384]")]),
+    "renamed-block": (
+        "resnet18.yaml",
+        [("resnet18.yaml", "name=layer", "name=stage"), ("blocks/resnet.yaml", "basic_path", "two_convs")],
+    ),
+    "reordered-branches": (
+        "googlenet.yaml",
+        [("googlenet.yaml", "      - [unit r3, unit c3 kernel=3]\n      - [unit r5, unit c5 kernel=3]\n",
+          "      - [unit r5, unit c5 kernel=3]\n      - [unit r3, unit c3 kernel=3]\n")],
+    ),
+    "new-variant": (
+        "gpt2.yaml",
+        [("gpt2.yaml", "  xl: {width: 1600, heads: 25, depth: 48}\n\n",
+          "  xl: {width: 1600, heads: 25, depth: 48}\n  nano: {width: 192, heads: 6, depth: 6}\n\n"),
+         ("gpt2.yaml", "large: {width: 1280, heads: 20, depth: 36}", "large: {width: 1280, heads: 20, depth: 40}")],
+    ),
+    "untied-head": ("gpt2.yaml", [("gpt2.yaml", " tie=wte", "")]),
+    "post-norm": (
+        "gpt2.yaml",
+        [("gpt2.yaml", "residual: [layernorm, attention heads=heads causal=true dropout=0.1, dropout 0.1]",
+          "residual: [attention heads=heads causal=true dropout=0.1, dropout 0.1, layernorm]")],
+    ),
+    "budget": (
+        "lenet.yaml",
+        [("lenet.yaml", "loss:", "budget: {params: 50K, memory: 4M}\nloss:"), ("lenet.yaml", "linear 120", "linear 96")],
+    ),
+    "only-spelling": (
+        "resnet18.yaml",
+        [("resnet18.yaml", "kernel=7 stride=2 padding=3", "padding=7//2 stride=2x2 kernel=7x7"),
+         ("blocks/resnet.yaml", "kernel=3", "kernel=2+1")],
+    ),
+}  # fmt: skip
+
+
+def folders(name: str, place: Path) -> tuple[Path, Path]:
+    """The spec before and after, each in a copy of specs/ below `place`."""
+    spec, edits = PULLS[name]
+    for side in ("old", "new"):
+        shutil.copytree(ROOT / "specs", place / side)
+    for file, old, new in edits:
+        path = place / "new" / file
+        text = path.read_text(encoding="utf-8")
+        assert old in text, f"{name}: {file} has no {old!r}"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+    return place / "old" / spec, place / "new" / spec
+
+
+def write() -> None:
+    """Write what the program says into golden/."""
+    import tempfile
+
+    from tests.commands.test_shapes import run
+
+    for name in PULLS:
+        with tempfile.TemporaryDirectory() as place:
+            old, new = folders(name, Path(place))
+            done = run("diff", str(old), str(new), env={"COLUMNS": "80"})
+            (GOLDEN / f"{name}.txt").write_text(done.stdout + done.stderr, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(write())
