@@ -17,6 +17,7 @@ class AttentionMemory(Layer):
     """
 
     lets_go_early = True
+    learns_in_turn = True
 
     heads: int
     _head: int

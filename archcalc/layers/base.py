@@ -80,6 +80,8 @@ class Layer:
     hands_on: ClassVar[bool] = False
     # True: backward lets the gradient of the output go before the most is needed, unless others read it too.
     lets_go_early: ClassVar[bool] = False
+    # True: backward gives the gradients of its weights one after the other, each a transposed view of a product.
+    learns_in_turn: ClassVar[bool] = False
     # True: a view of the input's memory only where its elements lie in the order of the axes, else a copy.
     wants_order_to_share: ClassVar[bool] = False
     # True: the elements of the output lie in memory in the order of the input's.

@@ -16,6 +16,7 @@ class Linear(Layer):
     layout = FEATURES_LAST
     wants = "a vector or a sequence of vectors"
     wants_order = True
+    learns_in_turn = True
     depth = 1
 
     features: int = arg(Whole, "output features", min=1, aliases=("out_features", "units"))

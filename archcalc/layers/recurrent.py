@@ -245,6 +245,7 @@ class RNN(Recurrent):
     Source: torch.nn.RNN.
     """
 
+    learns_in_turn = True
     nonlinearity: str = arg(Word, "g", choices=("tanh", "relu"), default="tanh")
 
     def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
@@ -327,6 +328,7 @@ class LSTM(Recurrent):
 class GRU(Recurrent):
     """Three gates. [steps, in] -> [steps, directions·hidden]. Source: torch.nn.GRU."""
 
+    learns_in_turn = True
     gates = 3
     # Three sums, two sigmoids (4 each), a tangent, r·n (1), h = (1 - z)·n + z·h (4).
     unit_flops = 3 + 8 + 1 + 1 + 4

@@ -167,21 +167,14 @@ def _tensors(graph: Graph, plan: Plan, all_gradients: bool) -> Iterator[tuple[in
 
 def _samples(run: Run) -> Iterator[Sample]:
     weights = run.parameters + run.buffers + run.inputs
-    patterns: list[int] = []
-    phase = ""
     for index, moment in enumerate(run.moments):
-        phase = moment.phase if moment.phase != "forward" or phase != "backward" else phase  # layers run again
         layer = moment.node.id if moment.node is not None else ""
-        if moment.count == 1:
-            moments = [moment]
-        else:
-            if moment.node is not None:
-                patterns.append(sum(1 for node, _, _ in walk([moment.node]) if node.layer is not None))
-            length = (patterns[-1] if moment.node is not None else patterns.pop()) if patterns else 1
-            moments = list(_repeated(run.moments[max(0, index - length) : index], moment))
+        moments = [moment]
+        if moment.count > 1:
+            moments = list(_repeated(run.moments[index - moment.pattern : index], moment))
         for one in moments:
             alive = one.kept + one.activations + one.passing
-            yield Sample(phase, layer, (weights, run.optimizer, one.gradients, alive))
+            yield Sample(moment.phase, layer, (weights, run.optimizer, one.gradients, alive))
 
 
 def _repeated(pattern: Sequence[Moment], last: Moment) -> Iterator[Moment]:

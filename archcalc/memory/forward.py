@@ -32,9 +32,13 @@ def tensor_bytes(x: Tensor, batch: int, width: int) -> int:
 
 @dataclass
 class Ran:
-    """A layer on the tape: what it read and gave, what it keeps, and what its backward needs in passing."""
+    """A layer on the tape: what it read and gave, what it keeps, and what its backward needs in passing.
+
+    `at` is which copy it is of each group of copies around it.
+    """
 
     node: Node
+    at: tuple[int, ...]
     needs: tuple[bool, ...]
     inputs: list[Value]
     output: Value
@@ -130,7 +134,7 @@ class Forward:
         index = 0
         while index < node.copies:
             skipped = node.copies - _COPIES if index == 1 and node.copies > _COPIES else 0
-            live, kept, taped = self.heap.live + self.more, self.heap.kept + self.more_kept, len(self.tape)
+            kept, taped, began_at = self.heap.kept + self.more_kept, len(self.tape), len(self.run.moments)
             self.copies *= 1 + skipped
             at = self.at
             if node.copies > 1:
@@ -151,9 +155,7 @@ class Forward:
                 self.more_kept += skipped * grown
                 if len(self.tape) > taped:
                     self.tape[taped:] = [More(self.tape[taped:], skipped)]
-                if self.run.moments:
-                    self._moment("forward", node, 0, skipped)
-                del live
+                self._moment("forward", node, 0, skipped, len(self.run.moments) - began_at)
             index += 1 + skipped
         if alone and entry is not None:
             self.entered.discard(id(entry))
@@ -254,7 +256,7 @@ class Forward:
                 given.state = given.state or Storage(saved.state)
                 kept.append(self._keep(given.state, node))
             kept += [self._keep(Storage(size), node) for size in saved.extra.values() if size]
-            self.tape.append(Ran(node, needs, inputs, output, kept, passing[1]))
+            self.tape.append(Ran(node, self.at, needs, inputs, output, kept, passing[1]))
         self._moment("forward", node, passing[0])
         for child in node.children:
             if child.is_expert:
@@ -328,11 +330,11 @@ class Forward:
             found |= {id(extra) for extra in (tensor.outputs or {}).values()}
         return found & set(self.env) if step.copies > 1 or step.unfolded else found
 
-    def _moment(self, phase: str, node: Node | None, passing: int, count: int = 1) -> None:
+    def _moment(self, phase: str, node: Node | None, passing: int, count: int = 1, pattern: int = 0) -> None:
         kept = self.heap.kept + self.more_kept
         live = self.heap.live + self.more
         total = self.run.base + live + self.gradients + passing
-        self.run.moments.append(Moment(phase, node, total, kept, live - kept, passing, self.gradients, count))
+        self.run.moments.append(Moment(phase, node, total, kept, live - kept, passing, self.gradients, count, pattern))
 
 
 def _steps(nodes: list[Node]) -> Iterator[Node]:

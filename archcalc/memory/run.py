@@ -15,7 +15,8 @@ class Moment:
     Attributes:
         phase: "forward", "loss", "backward" or "step".
         node: the layer that runs; None for loss and step.
-        count: how many copies it stands for; `live` is that of the last of them.
+        count: how many copies it stands for; `live` is that of the last of them. pattern: how many moments
+            before it are those of the copy that all of them are like.
         kept: for backward; activations: other tensors and gradients of tensors; passing: what a kernel
             needs while it runs; gradients: of the parameters so far.
     """
@@ -28,6 +29,7 @@ class Moment:
     passing: int
     gradients: int
     count: int = 1
+    pattern: int = 0
 
 
 @dataclass

@@ -11,17 +11,17 @@ a variable lets go. Source of the rules: PyTorch 2.13, compared with its allocat
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from archcalc.cost import Costs
 from archcalc.layers.tensor import Tensor
 from archcalc.memory.forward import INDEX, Again, Forward, More, Ran, family, origins, tensor_bytes
+from archcalc.memory.losses import FP32, LOSSES, Loss
+from archcalc.memory.parameters import Gradients, buffer_bytes, parameter_tensors, roots
 from archcalc.memory.plan import OPTIMIZERS, Plan
 from archcalc.memory.run import Run
 from archcalc.memory.values import Storage, Value
 from archcalc.network.gradients import sources
-from archcalc.network.graph import Node
 from archcalc.network.load import Graph
 from archcalc.quantity import plain, product
 
@@ -32,14 +32,13 @@ _LOSS = 4
 def simulate(graph: Graph, plan: Plan) -> Run:
     """Go through one forward pass, or one training step in the steady state: the second or a later one."""
     totals = Costs(graph).totals
-    tensors = _parameter_tensors(graph.nodes)
-    run = Run(plan, parameters=totals.params * plan.width, buffers=_buffer_bytes(graph.nodes, plan.width))
+    run = Run(plan, parameters=totals.params * plan.width, buffers=buffer_bytes(graph.nodes, plan.width))
     run.inputs = sum(tensor_bytes(x, graph.batch, plan.width) for x in graph.inputs.values())
     if plan.training:
         states = OPTIMIZERS[plan.optimizer] + (1 if plan.mixed else 0)
         run.optimizer = totals.params * states * plan.state_width
         if OPTIMIZERS[plan.optimizer] == 2:
-            run.optimizer += 4 * tensors  # the number of steps, a scalar for each tensor
+            run.optimizer += 4 * parameter_tensors(graph.nodes)  # the number of steps, a scalar for each tensor
         run.gradients = totals.params * plan.width
         run.inputs += sum(_targets(graph, y, plan.width) for y in graph.outputs.values())
     _Step(graph, plan, run).go()
@@ -53,13 +52,13 @@ def kept_for_backward(graph: Graph, plan: Plan) -> int:
     return run.saved
 
 
-def _loss(graph: Graph) -> str:
-    return graph.document.loss.text if graph.document.loss else "mse"
+def _loss(graph: Graph) -> Loss:
+    return LOSSES[graph.document.loss.text if graph.document.loss else "mse"]
 
 
 def _targets(graph: Graph, y: Tensor, width: int) -> int:
     """Bytes of the targets: classes, or numbers like the output's."""
-    if _loss(graph) in ("crossentropy", "nll"):
+    if _loss(graph).classes:
         return _rows(y) * graph.batch * INDEX
     return tensor_bytes(y, graph.batch, width)
 
@@ -67,50 +66,6 @@ def _targets(graph: Graph, y: Tensor, width: int) -> int:
 def _rows(y: Tensor) -> int:
     """How many classes are predicted: one for each position, or for each pixel of an image."""
     return plain(product(y.shape[:-1] if y.rank < 3 else y.shape[1:]))
-
-
-def _weights(nodes: list[Node], times: int = 1) -> Iterator[tuple[Node, int]]:
-    for node in nodes:
-        stored = times * node.weights * node.copies
-        yield node, stored
-        yield from _weights(node.children, stored)
-
-
-def _parameter_tensors(nodes: list[Node]) -> int:
-    return sum(len(node.params) * times for node, times in _weights(nodes))
-
-
-def _buffer_bytes(nodes: list[Node], width: int) -> int:
-    """Statistics have the parameters' type; a counter, which has no axes, is an int64."""
-    return sum(
-        times * plain(product(shape) * width if shape else INDEX)
-        for node, times in _weights(nodes)
-        for shape in node.buffers.values()
-    )
-
-
-def _roots(nodes: list[Node]) -> tuple[int, int, int]:
-    """Numbers in the first and the last parameter, and the most that Adam needs in passing.
-
-    The root of the second average is made anew to be divided, while that of the parameter before is still there.
-    Source: _single_tensor_adam in torch/optim/adam.py.
-    """
-    sizes = (0, 0, 0)
-    for node in nodes:
-        own = (0, 0, 0)
-        for shape in node.params.values() if node.weights else ():
-            size = int(product(shape))
-            own = _after(own, (size, size, 2 * size))
-        own = _after(own, _roots(node.children))
-        for _ in range(min(2, node.weights * node.copies)):
-            sizes = _after(sizes, own)
-    return sizes
-
-
-def _after(before: tuple[int, int, int], then: tuple[int, int, int]) -> tuple[int, int, int]:
-    if not before[1] or not then[1]:
-        return before if before[1] else then
-    return before[0], then[1], max(before[2], then[2], before[1] + 2 * then[0])
 
 
 class _Step(Forward):
@@ -142,52 +97,52 @@ class _Step(Forward):
         if not self.plan.training:
             return
         self.entered.clear()
-        self.learned: dict[tuple[int, str], int] = {}  # which layer gave a parameter its first gradient
+        self.learned = Gradients(self.graph.nodes, self.plan.width)
         self._backward(results, losses)
         adam = OPTIMIZERS[self.plan.optimizer] == 2
-        self._moment("step", None, _roots(self.graph.nodes)[2] * self.plan.state_width if adam else 0)
+        self._moment("step", None, roots(self.graph.nodes)[2] * self.plan.state_width if adam else 0)
 
     # -- loss and backward ------------------------------------------------------------------
 
     def _lose(self, y: Tensor, value: Value) -> list[Storage]:
         """What the loss keeps."""
-        kind = _loss(self.graph)
-        size = plain(y.elements) * self.graph.batch
-        kept = []
-        if kind == "crossentropy":
-            kept.append(Storage(size * max(4, self.plan.width)))
-        elif kind != "nll":
-            kept.append(value.storage)
-            if self.plan.width < 4:
-                kept[0] = Storage(4 * size)
+        loss, size = _loss(self.graph), plain(y.elements) * self.graph.batch * FP32
+        copied = self.plan.width < FP32
+        kept = [Storage(size) for _ in range(loss.kept)]
+        if loss.output:
+            kept.append(Storage(size) if copied else value.storage)
+        if loss.target and copied and not loss.classes:
+            kept.append(Storage(size))
         for storage in kept:
             self.heap.keep(storage)
-        self._moment("loss", None, size * 4 if kind != "nll" else 0)
+        copies = copied * ((not loss.output) + (not loss.target)) * size
+        self._moment("loss", None, int(loss.forward * size) + copies)
         return kept
 
     def _backward(self, results: list[Value], losses: list[list[Storage]]) -> None:
         gradients: dict[int, Storage] = {}
-        passing = len(losses) and 1
         self.heap.hold(Storage(_LOSS))  # its own gradient
-        for value, kept in zip(results, losses):
-            size = value.bytes // self.plan.width * 4
-            if _loss(self.graph) == "crossentropy":  # of the logarithms, then of the logits
-                self._moment("backward", None, 2 * size * passing)
-            self._give(gradients, value, Storage(value.bytes))
+        for value, kept in reversed(list(zip(results, losses))):
+            size = value.bytes // self.plan.width * FP32
+            loss, cast = _loss(self.graph), value.bytes if self.plan.width < FP32 else 0
+            self._moment("backward", None, int(loss.backward * size))
             for storage in kept:
                 self.heap.release(storage)
+            self._moment("backward", None, max(int(loss.after * size), size + cast))
+            self._give(gradients, value, Storage(value.bytes))
         self._back(self.tape, gradients)
 
     def _back(self, tape: list[Any], gradients: dict[int, Storage]) -> None:
         for entry in reversed(tape):
             if isinstance(entry, More):
                 live, kept, given = self.heap.live + self.more, self.heap.kept + self.more_kept, self.gradients
+                began_at = len(self.run.moments)
                 self._back(entry.tape, gradients)
                 change, less = self.heap.live + self.more - live, self.heap.kept + self.more_kept - kept
                 self.more += entry.copies * change
                 self.more_kept += entry.copies * less
                 self.gradients += entry.copies * (self.gradients - given)
-                self._moment("backward", None, 0, entry.copies)
+                self._moment("backward", None, 0, entry.copies, len(self.run.moments) - began_at)
             elif isinstance(entry, Again):
                 self._recompute(entry, gradients)
             else:
@@ -232,30 +187,18 @@ class _Step(Forward):
             self.heap.hold(storage)
             new.append((value, storage))
         shared = given.bytes if layer.lets_go_early and given.holders > 1 else 0
-        self._moment("backward", node, self._learn(node) + ran.passing + shared)
+        learned, more, sums = self.learned.give(node, ran.at)
+        self.gradients += learned
+        passing = max(ran.passing, more) if more and layer.learns_in_turn else ran.passing + more
+        self._moment("backward", node, passing + shared)
         for value, storage in new:
             self._give(gradients, value, storage)
             self.heap.drop(storage)
         self.heap.drop(given)
         for storage in ran.kept:
             self.heap.release(storage)
-
-    def _learn(self, node: Node) -> int:
-        """Count the gradients of a layer's parameters; what adding those of shared ones needs in passing.
-
-        The sum of two is a third beside them.
-        """
-        passing = 0
-        named = [(name, node, shape) for name, shape in node.params.items()]
-        named += [(name, owner, owner.params.get(name, ())) for name, owner in node.tied.items()]
-        for name, owner, shape in named:
-            stored = owner.weights if owner is not node or not node.tied else 1
-            size = int(product(shape)) * stored * self.plan.width
-            if self.learned.setdefault((id(owner), name), id(node)) == id(node):
-                self.gradients += size
-            else:
-                passing += 2 * size
-        return passing
+        if sums:
+            self._moment("backward", node, sums)
 
     def _give(self, gradients: dict[int, Storage], value: Value, storage: Storage) -> None:
         """Pass a gradient on; a second one is added to the first."""

@@ -1,0 +1,103 @@
+"""What the parameters of a network take: how many are stored, and their gradients as backward gives them."""
+
+from __future__ import annotations
+
+from archcalc.network.graph import Node, walk
+from archcalc.quantity import plain, product
+
+# Bytes of a counter (int64).
+_COUNTER = 8
+
+
+def parameter_tensors(nodes: list[Node]) -> int:
+    """How many parameters there are."""
+    return sum(len(node.params) * stored for node, stored, _ in walk(nodes))
+
+
+def buffer_bytes(nodes: list[Node], width: int) -> int:
+    """Statistics have the parameters' type; a counter, which has no axes, is an int64."""
+    return sum(
+        stored * plain(product(shape) * width if shape else _COUNTER)
+        for node, stored, _ in walk(nodes)
+        for shape in node.buffers.values()
+    )
+
+
+def roots(nodes: list[Node]) -> tuple[int, int, int]:
+    """Numbers in the first and the last parameter, and the most that Adam needs in passing.
+
+    The root of the second average is made anew to be divided, while that of the parameter before is still there.
+    Source: _single_tensor_adam in torch/optim/adam.py.
+    """
+    sizes = (0, 0, 0)
+    for node in nodes:
+        own = (0, 0, 0)
+        for shape in node.params.values() if node.weights else ():
+            size = int(product(shape))
+            own = _after(own, (size, size, 2 * size))
+        own = _after(own, roots(node.children))
+        for _ in range(min(2, node.weights * node.copies)):
+            sizes = _after(sizes, own)
+    return sizes
+
+
+def _after(before: tuple[int, int, int], then: tuple[int, int, int]) -> tuple[int, int, int]:
+    if not before[1] or not then[1]:
+        return before if before[1] else then
+    return before[0], then[1], max(before[2], then[2], before[1] + 2 * then[0])
+
+
+class Gradients:
+    """The gradients of parameters: of one that several layers share, or one layer used again, there is one.
+
+    Autograd adds up what comes for one parameter. The first sum is made anew where what came first is a view,
+    as the gradient of a matrix product's weights; later ones are added in place.
+    Source: torch/csrc/autograd/input_buffer.cpp.
+    """
+
+    def __init__(self, nodes: list[Node], width: int) -> None:
+        self.width = width
+        self._stored: dict[int, int] = {}
+        self._levels: dict[int, tuple[Node, ...]] = {}
+        self._given: dict[tuple[int, str, tuple[int, ...]], bool] = {}
+        self._note(nodes, 1, ())
+
+    def _note(self, nodes: list[Node], stored: int, around: tuple[Node, ...]) -> None:
+        for node in nodes:
+            levels = (*around, node) if node.copies > 1 else around
+            self._stored[id(node)] = stored * node.weights
+            self._levels[id(node)] = levels
+            self._note(node.children, stored * node.weights, levels)
+
+    def give(self, node: Node, at: tuple[int, ...]) -> tuple[int, int, int]:
+        """Bytes of the gradients that a layer's backward gives.
+
+        The first of a parameter, which stay; further ones; and these with the new sums, where there are such.
+
+        Args:
+            at: which copy it is of each group of copies around it.
+        """
+        layer, first, more, sums = node.layer, 0, [0], [0]
+        assert layer is not None
+        named = [(name, node, shape) for name, shape in node.params.items()]
+        named += [(name, owner, owner.params.get(name, ())) for name, owner in node.tied.items()]
+        for name, owner, shape in named:
+            size = plain(product(shape)) * self._stored[id(owner)] * self.width
+            key = (id(owner), name, self._copy(node, owner, at))
+            if key not in self._given:
+                self._given[key] = layer.learns_in_turn and len(shape) > 1
+                first += size
+            else:
+                more.append(size)
+                sums.append(2 * size if self._given[key] else 0)
+                self._given[key] = False
+        return first, max(more) if layer.learns_in_turn else sum(more), max(sums)
+
+    def _copy(self, node: Node, owner: Node, at: tuple[int, ...]) -> tuple[int, ...]:
+        """Which copy of the owner's weights a copy of `node` uses."""
+        mine, theirs = self._levels[id(node)], self._levels[id(owner)]
+        shared = 0
+        while shared < min(len(mine), len(theirs)) and mine[shared] is theirs[shared]:
+            shared += 1
+        own = len(theirs) - shared  # groups inside what is tied, copy by copy
+        return at[:shared] + (at[len(at) - own :] if own else ())
