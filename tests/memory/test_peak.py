@@ -15,7 +15,7 @@ from archcalc.network.load import build_graph, load_graph
 from archcalc.pytorch.memory import peak_bytes
 from archcalc.pytorch.profile import Session
 from archcalc.pytorch.setup import Setup
-from tests.pytorch.networks import draw
+from tests.draw.draw import case
 
 CPU = torch.device("cpu")
 
@@ -65,7 +65,7 @@ def test_inference_keeps_nothing() -> None:
 )
 def test_drawn_networks_end_as_they_began(plan: Plan) -> None:
     for seed in range(100):
-        found = simulate(draw(seed).build(), plan)
+        found = simulate(case(seed).graph(), plan)
         assert found.peak >= found.base
         assert all(moment.kept >= 0 and moment.activations >= 0 for moment in found.moments)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -15,13 +15,13 @@ from archcalc.peers import NAMES, peer
 from archcalc.peers.comparison import Comparison
 from archcalc.pytorch.names import BuildError
 from archcalc.pytorch.source import module_source
+from tests.draw.draw import case
 from tests.peers.cases import CASES, WHOLE, single, whole
 from tests.peers.tools import TOOLS, run
-from tests.pytorch.networks import draw
 from tests.pytorch.specs import load
 
-# How many drawn networks each tool is run on; more on request.
-COUNT = int(os.environ.get("ARCHCALC_RANDOM_NETWORKS", "12"))
+# How many drawn networks each tool is run on.
+COUNT = 12
 
 
 def batch_of(name: str) -> int:
@@ -70,16 +70,14 @@ def test_the_cases_have_every_layer() -> None:
 def test_drawn_networks(name: str) -> None:
     known = 0
     for seed in range(COUNT):
-        network = draw(seed)
-        network.batch = 1 if peer(name).one_sample else network.batch
-        graph = network.build()
-        assert graph is not None
+        drawn = case(seed)
+        graph = replace(drawn, batch=1 if peer(name).one_sample else drawn.batch).graph()
         try:
             module_source(graph)
         except BuildError:
             continue
         found = difference(name, graph)
-        assert not found, f"seed {seed}: {found}\n{network.spec()}"
+        assert not found, f"seed {seed}: {found}\n{drawn.text}"
         known += Comparison(graph, peer(name)).macs is not None
     assert known > COUNT // 3
 

@@ -1,0 +1,66 @@
+"""The written module computes what its graph says: outputs and gradients, gone through layer by layer.
+
+In double precision, as norms of nearly equal numbers enlarge errors; without dropout.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from archcalc.pytorch.instance import example_inputs, instantiate
+from archcalc.pytorch.names import BuildError
+from tests.draw.case import Case
+from tests.draw.checks import Skipped, Wrong
+from tests.draw.interpreter import Interpreter
+
+Named = dict[str, torch.Tensor]
+
+
+def wrong(case: Case) -> Wrong | None:
+    graph = case.graph()
+    torch.manual_seed(0)
+    try:
+        module = instantiate(graph).double().eval()
+    except BuildError as error:
+        raise Skipped(str(error)) from None
+    inputs = [x.double().requires_grad_() if x.is_floating_point() else x for x in example_inputs(graph)]
+    ours, theirs = flat(module(*inputs)), flat(Interpreter(graph, module).run(*inputs))
+    if [x.shape for x in ours] != [x.shape for x in theirs]:
+        return Wrong("shapes", f"{[list(x.shape) for x in ours]} from the module, {[list(x.shape) for x in theirs]}")
+    for number, (x, y) in enumerate(zip(ours, theirs)):
+        if not close(x, y):
+            return Wrong("outputs", f"output {number} differs by {gap(x, y)}")
+    mine, other = gradients(ours, module, inputs), gradients(theirs, module, inputs)
+    for name in mine:
+        if not close(mine[name], other[name]):
+            return Wrong("gradients", f"the gradient of {name} differs by {gap(mine[name], other[name])}")
+    return None
+
+
+def flat(outputs: object) -> list[torch.Tensor]:
+    """The tensors that a module gives."""
+    if isinstance(outputs, torch.Tensor):
+        return [outputs]
+    return [tensor for one in outputs for tensor in flat(one)]  # type: ignore[attr-defined]
+
+
+def gradients(outputs: list[torch.Tensor], module: nn.Module, inputs: list[torch.Tensor]) -> Named:
+    """The gradients of a weighted sum of all outputs."""
+    torch.manual_seed(1)
+    loss = sum((x * torch.randn_like(x)).sum() for x in outputs if x.requires_grad)
+    names = {f"input {number}": x for number, x in enumerate(inputs) if x.requires_grad} | dict(
+        module.named_parameters()
+    )
+    if not isinstance(loss, torch.Tensor) or not names:
+        return {}
+    found = torch.autograd.grad(loss, list(names.values()), allow_unused=True)
+    return {name: torch.zeros_like(x) if one is None else one for (name, x), one in zip(names.items(), found)}
+
+
+def close(a: torch.Tensor, b: torch.Tensor) -> bool:
+    return a.shape == b.shape and torch.allclose(a, b, rtol=1e-6, atol=1e-8, equal_nan=True)
+
+
+def gap(a: torch.Tensor, b: torch.Tensor) -> str:
+    return f"{(a - b).abs().max().item():.3g}" if a.shape == b.shape else f"{list(a.shape)} and {list(b.shape)}"

@@ -1,0 +1,63 @@
+"""Formulas of hparams, dims, input sizes and the batch give the numbers of builds."""
+
+from __future__ import annotations
+
+import re
+from itertools import count
+
+from archcalc.diagnostics import Findings, RequestError, Source
+from archcalc.network.load import parsed
+from archcalc.symbolic.network import ClosedForm, closed_form
+from tests.draw.case import Case
+from tests.draw.checks import Wrong
+from tests.symbolic.test_specs import compare
+
+
+def wrong(case: Case) -> Wrong | None:
+    text, sizes = named(case.text)
+    source = Source("drawn.yaml", text)
+    hparams = [name for name in ("h1", "h2") if f"{name}:" in text]
+    dims = ["seq"] if "dims: {seq" in text else []
+    for names in (["batch"], [*hparams, "batch"], [*sizes, *dims], *([size] for size in sizes)):
+        form = _form_of(source, names)
+        if isinstance(form, RequestError):
+            # Shapes may depend on names too much, as on hparams that number an axis; the batch never is one.
+            lost = "is no formula" in str(form) or "no condition says" in str(form)
+            if names == ["batch"] or (lost and "h2" not in names):
+                return Wrong("refused", f"{', '.join(names)}: {form}")
+            continue
+        try:
+            compare(form, source, None, batch=2)
+        except AssertionError as error:
+            return Wrong("other numbers", f"{', '.join(names)}: {str(error)[:300]}")
+    return None
+
+
+def _form_of(source: Source, names: list[str]) -> ClosedForm | RequestError:
+    try:
+        return closed_form(parsed(source, Findings()), names, batch=2)
+    except RequestError as refusal:
+        return refusal
+
+
+def named(text: str) -> tuple[str, list[str]]:
+    """The spec with every number of its inputs under a name of its own, and those names."""
+    number = count(1)
+    found: dict[str, str] = {}
+
+    def name(match: re.Match[str]) -> str:
+        found[f"size{next(number)}"] = match.group()
+        return [*found][-1]
+
+    lines = text.splitlines()
+    for index, line in enumerate(lines):
+        if line.startswith("input:"):
+            lines[index] = re.sub(r"(?<![\w])\d+(?![\w])", name, line)
+    new = ", ".join(f"{key}: {value}" for key, value in found.items())
+    for index, line in enumerate(lines):
+        if line.startswith("hparams:"):
+            lines[index] = line.rstrip("}") + f", {new}}}"
+            break
+    else:
+        lines.insert(1, f"hparams: {{{new}}}")
+    return "\n".join(lines) + "\n", [*found]

@@ -1,0 +1,63 @@
+"""Layers with several outputs: states of recurrent layers, parts of a split."""
+
+from __future__ import annotations
+
+from archcalc.layers.tensor import CHANNELS_FIRST
+from tests.draw.choices import Choices
+from tests.draw.constructs import construct
+from tests.draw.items import Item
+from tests.draw.layers.recurrent import is_short
+from tests.draw.network import Network
+
+
+@construct(for_images=False)
+def states(network: Network, at: Choices) -> bool:
+    """A recurrent layer that starts from the state of another, and its further outputs."""
+    x = network.tensor
+    if x is None or x.rank != 2 or x.integer or x.layout == CHANNELS_FIRST or not is_short(x):
+        return False
+    op = at.pick("op", ["rnn", "lstm", "gru"])
+    keys = {"hidden": at.pick("hidden", [3, 4]), **at.given(0.4, layers=2, bidirectional=True, bias=False)}
+    first, second = network.new_name(), network.new_name()
+    giver = Item(op, dict(keys), {"name": first})
+    reader = Item(op, {**keys, "state": first}, {"name": second})
+    if op != "lstm" and at.chance("output as state", 0.3):
+        reader.keys["state"] = f"{first}.h"
+    inside = at.pick("inside", {"": 4, "block": 3, "repeat": 2, "copies": 1})
+    if inside == "block":
+        name = network.new_block([], [Item("dropout"), Item(op, dict(keys))])
+        giver = Item(name, {}, {"name": first, **at.given(0.3, repeat=2)})
+    elif inside == "repeat":
+        giver = Item("repeat", {"count": 2, "layers": [Item("tanh"), Item(op, dict(keys))]}, {"name": first})
+    elif inside == "copies":
+        giver.common["repeat"] = 2
+    if at.chance("readers", 0.3):
+        reader.common["repeat"] = 2
+    items = [giver, reader]
+    if at.chance("further", 0.5):
+        output = at.pick("output", ["h", "last", "c"] if op == "lstm" else ["h", "last"])
+        further = Item("linear", {"features": 4}) if at.chance("weights", 0.5) else Item("relu")
+        further.common["from"] = f"{at.pick('of', [first, second])}.{output}"
+        network.drawn.used["further output"] += 1
+        items.append(further)
+    return network.add(*items)
+
+
+@construct(weight=0.7)
+def parts(network: Network, at: Choices) -> bool:
+    """Parts of a split, joined again in another order."""
+    x = network.tensor
+    if x is None:
+        return False
+    name = network.new_name()
+    axis = at.whole("axis", 0, x.rank - 1)
+    most = min(12, int(x.shape[axis]))
+    count = at.pick("parts", [d for d in range(1, most + 1) if most % d == 0])
+    chosen: list[object] = [
+        f"{name}.{at.whole(f'part {number}', 0, count - 1)}" for number in range(at.whole("operands", 2, 3))
+    ]
+    split = Item("split", {"parts": count, "axis": axis}, {"name": name})
+    if at.chance("block", 0.3):
+        inner = Item("split", {"parts": count, "axis": axis})
+        split = Item(network.new_block([], [Item("identity"), inner]), {}, {"name": name})
+    return network.add(split, Item(at.pick("op", ["add", "concat", "mul"]), {"operands": chosen}))

@@ -1,0 +1,89 @@
+"""Products of two tensors: matmul, einsum, attention to another tensor, scaled dot products."""
+
+from __future__ import annotations
+
+from archcalc.layers.tensor import CHANNELS_FIRST, Tensor
+from tests.draw.choices import Choices
+from tests.draw.constructs import construct
+from tests.draw.items import Item
+from tests.draw.network import Network
+
+
+def _positions(network: Network) -> Tensor | None:
+    """The tensor before, where it is a sequence of features."""
+    x = network.tensor
+    return None if x is None or x.rank < 2 or x.integer or x.layout == CHANNELS_FIRST else x
+
+
+@construct(weight=0.5, for_images=False)
+def matmul(network: Network, at: Choices) -> bool:
+    """A tensor times itself transposed, or times another."""
+    x = network.tensor
+    if x is None or x.rank < 2:
+        return False
+    others = [name for name, tensor in network.named().items() if tensor.rank == x.rank]
+    other: object = [Item("transpose")]
+    if others and at.chance("named", 0.3):
+        other = at.pick("other", others)
+    return network.add(Item("matmul", {"operands": ["prev", other]}))
+
+
+@construct(weight=0.6, for_images=False)
+def einsum(network: Network, at: Choices) -> bool:
+    """A sum of products over axes of one tensor, or of two."""
+    x = network.tensor
+    if x is None or not 2 <= x.rank <= 4:
+        return False
+    letters = "abcd"[: x.rank]
+    head, last = letters[:-1], letters[-1]
+    equation = at.pick(
+        "equation",
+        [
+            f"'{letters},{head[:-1]}x{last}->{head}x'",
+            f"'{letters}->{letters[::-1]}'",
+            f"'{letters},{letters}->{head}'",
+            f"'{letters},{letters}->{letters}'",
+        ],
+    )
+    operands: list[object] = ["prev", "prev"][: 1 + ("," in equation)]
+    if "x" in equation and x.rank == 2:
+        operands[1] = [Item("linear", {"features": int(x.shape[-1])})]
+    return network.add(Item("einsum", {"equation": equation, "operands": operands}))
+
+
+@construct(for_images=False)
+def cross(network: Network, at: Choices) -> bool:
+    """Attention to another layer, or with a table of positions."""
+    x = _positions(network)
+    if x is None:
+        return False
+    width = int(x.shape[-1])
+    heads = at.pick("heads", [d for d in range(1, width + 1) if width % d == 0])
+    more = at.given(0.3, causal=True, rope=50, softcap=3, qknorm=True, bias="qkv", window=2)
+    item = Item("attention", {"heads": heads, **more})
+    if at.chance("other", 0.6):
+        others = [name for name, tensor in network.named().items() if tensor.rank == x.rank]
+        item.keys["kv"] = at.pick("kv", [*others, "prev"])
+    item.common |= at.given(0.3, repeat=2, name=network.new_name())
+    if not at.chance("table", 0.4):
+        return network.add(item)
+    start, table = network.new_name(), network.new_name()
+    item.keys["relbias"] = table
+    item.common["from"] = start
+    bias = Item("relposbias", {"heads": heads, "buckets": 6}, {"name": table})
+    return network.add(Item("identity", {}, {"name": start}), bias, item)
+
+
+@construct(for_images=False)
+def sdpa(network: Network, at: Choices) -> bool:
+    """Scaled dot products of parts of a split, or of named tensors."""
+    x = _positions(network)
+    if x is None:
+        return False
+    keys = at.given(0.4, causal=True, scale=0.5)
+    if x.shape[-1] % 3 == 0:
+        name = network.new_name()
+        split = Item("split", {"parts": 3, "axis": -1}, {"name": name})
+        return network.add(split, Item("sdpa", {"q": f"{name}.0", "k": f"{name}.1", "v": f"{name}.2", **keys}))
+    others = [one for one, tensor in network.named().items() if tensor.rank == x.rank]
+    return network.add(Item("sdpa", {**{key: at.pick(key, [*others, "prev"]) for key in "qkv"}, **keys}))

@@ -1,0 +1,35 @@
+"""Layers with a matrix or a table."""
+
+from __future__ import annotations
+
+from archcalc.layers.tensor import Tensor
+from tests.draw.layers import fits, key, often
+from tests.draw.layers.place import Place
+
+often(4, "linear")
+often(3, "embedding")
+
+
+@key("features", of="linear")
+def features(at: Place) -> object:
+    return at.pick(at.shape[-1], 4, 6, 8, 12)
+
+
+@fits("embedding")
+def holds_ids(x: Tensor) -> bool:
+    return x.integer is not False and x.rank < 3
+
+
+@key("vocab", of="embedding")
+def vocab(at: Place) -> object:
+    return at.whole(2, 30)
+
+
+@key("dim", of="embedding")
+def dim(at: Place) -> object:
+    return at.pick(4, 6, 8, 12)
+
+
+@key("shape", of="parameter")
+def shape(at: Place) -> object:
+    return at.pick("x".join(map(str, at.shape)), str(at.shape[-1]), "3x4")

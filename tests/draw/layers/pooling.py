@@ -1,0 +1,33 @@
+"""Pooling."""
+
+from __future__ import annotations
+
+from tests.draw.layers import key, often
+from tests.draw.layers.place import Place
+
+often(3, "maxpool", "avgpool")
+
+
+@key("kernel", of=("maxpool", "avgpool"))
+def kernel(at: Place) -> object:
+    return at.size(1, 3)
+
+
+@key("stride", of=("maxpool", "avgpool"))
+def stride(at: Place) -> object:
+    return at.size(1, 2)
+
+
+@key("padding", of=("maxpool", "avgpool"))
+def padding(at: Place) -> object:
+    return at.size(0, 1)
+
+
+@key("dilation", of="maxpool")
+def dilation(at: Place) -> object:
+    return at.size(1, 2)
+
+
+@key("output", of=("adaptiveavgpool", "adaptivemaxpool"))
+def output(at: Place) -> object:
+    return at.size(1, 4)

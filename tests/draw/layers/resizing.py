@@ -1,0 +1,38 @@
+"""Layers that make images larger or smaller."""
+
+from __future__ import annotations
+
+from tests.draw.layers import key, often
+from tests.draw.layers.place import Place
+
+often(2, "upsample", "pad", "pixelunshuffle")
+
+
+@key("scale", of="upsample", chance=0.7)
+def scale(at: Place) -> object:
+    return at.pick("2", "1", "1.5", "x".join(str(at.pick(1, 2, 1.5)) for _ in range(at.rank - 1)))
+
+
+@key("size", of="upsample", chance=1)
+def size(at: Place) -> object:
+    return at.size(1, 8) if at["scale"] is None else None
+
+
+@key("mode", of="upsample")
+def mode(at: Place) -> object:
+    return at.pick("nearest", *{2: ["linear"], 3: ["bilinear", "bicubic"], 4: ["trilinear"]}[at.rank])
+
+
+@key("factor", of="pixelshuffle")
+def factor(at: Place) -> object:
+    return 2 if at.shape[0] % 4 == 0 else 1
+
+
+@key("factor", of="pixelunshuffle")
+def unshuffled(at: Place) -> object:
+    return 2 if at.shape[1] % 2 == at.shape[2] % 2 == 0 else 1
+
+
+@key("groups", of="channelshuffle")
+def groups(at: Place) -> object:
+    return at.divisor(at.shape[0])

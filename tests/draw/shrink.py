@@ -1,0 +1,169 @@
+"""Makes a spec that fails a check as small as it can be while it fails in the same way."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from tests.draw.case import Case
+from tests.draw.checks import Check, Skipped
+from tests.draw.spec_data import Data, data, spec
+
+# So many attempts at most.
+_BUDGET = 1500
+Fails = Callable[[Case], bool]
+
+
+def shrink(check: Check, case: Case, kind: str, budget: int = _BUDGET) -> Case:
+    """The smallest case found for which `check` says `kind`."""
+
+    def fails(one: Case) -> bool:
+        try:
+            found = check(one)
+        except Skipped:
+            return False
+        return found is not None and found.kind == kind
+
+    best = replace(case, whole=True)
+    if not fails(best):
+        return case
+    again = True
+    while again and budget > 0:
+        again = False
+        for smaller in _smaller(best):
+            budget -= 1
+            if budget < 0:
+                break
+            if _weight(smaller) < _weight(best) and fails(smaller):
+                best, again = smaller, True
+                break
+    return best
+
+
+def _weight(case: Case) -> tuple[int, ...]:
+    """Fewer items first, then fewer words, then smaller numbers, then less text."""
+    document = data(case.text)
+    items = sum(1 for _, value in _walk(document) if isinstance(value, (dict, list)))
+    texts = [value for _, value in _walk(document) if isinstance(value, str)]
+    keys = sum(len(value) for _, value in _walk(document) if isinstance(value, dict))
+    words = sum(len(text.split()) for text in texts) + keys
+    numbers = sum(min(int(n), 10**6) for text in texts for n in re.findall(r"\d+", text)[:20] if len(n) < 12)
+    named = {**(document.get("hparams") or {}), **(document.get("dims") or {})}
+    names = sum(word in named for text in texts for word in re.findall(r"[A-Za-z_]\w*", text))
+    return items + words + names, numbers + case.batch, len(case.text)
+
+
+def _smaller(case: Case) -> Iterator[Case]:
+    """Cases with something less, the largest steps first."""
+    document = data(case.text)
+    for change in (*_without_variant(document, case.variant), *_without_parts(document), *_simpler_values(document)):
+        yield replace(case, text=spec(change), variant=case.variant if change.get("variants") else None)
+    if case.batch > 1:
+        yield replace(case, batch=1)
+    if case.batch > 2:
+        yield replace(case, batch=2)
+
+
+def _without_variant(document: Data, variant: str | None) -> Iterator[Data]:
+    """The settings of the variant as the spec's own."""
+    if variant:
+        changed = copy.deepcopy(document)
+        for name, value in changed.pop("variants")[variant].items():
+            changed.setdefault("hparams", {})[name] = value
+        yield changed
+
+
+def _without_parts(document: Data) -> Iterator[Data]:
+    """Fewer entries: several of a list at once, one of a list, a key; or what is inside of one instead of it."""
+    places = list(_walk(document))
+    for path, value in places:
+        if isinstance(value, list) and len(value) > 3:
+            half = len(value) // 2
+            yield _put(document, path, value[half:])
+            yield _put(document, path, value[:half])
+    for path, value in places:
+        for key in range(len(value)) if isinstance(value, list) else list(value) if isinstance(value, dict) else ():
+            if path or key not in ("model", "input", "layers"):
+                rest = [*value[:key], *value[key + 1 :]] if isinstance(value, list) else {**value}
+                if isinstance(rest, dict):
+                    del rest[key]
+                yield _put(document, path, rest)
+    blocks = document.get("blocks") or {}
+    for path, value in places:
+        if not isinstance(value, list):
+            continue
+        for index, item in enumerate(value):
+            inner = _inside(item, blocks)
+            for body in inner:
+                yield _put(document, path, [*value[:index], *copy.deepcopy(body), *value[index + 1 :]])
+
+
+def _inside(item: Data, blocks: dict[str, Data]) -> Iterator[list[Data]]:
+    """The lists of layers inside an item, or of the block that it calls."""
+    if isinstance(item, dict):
+        for path, value in _walk(item):
+            if isinstance(value, list) and len(path) <= 3:
+                yield value
+    word = item.split()[0] if isinstance(item, str) and item else ""
+    for name, body in blocks.items():
+        if name.partition("(")[0].strip() == word:
+            yield body
+
+
+def _simpler_values(document: Data) -> Iterator[Data]:
+    """Texts with a word less, or a smaller number; a name for a number as that number."""
+    numbers = {**(document.get("hparams") or {}), **(document.get("dims") or {})}
+    for path, value in list(_walk(document)):
+        if isinstance(value, dict) and len(value) == 1 and path and path[0] in ("layers", "blocks"):
+            (op, keys), *_ = value.items()
+            if isinstance(keys, dict) and all(isinstance(one, str) for one in keys.values()):
+                yield _put(document, path, " ".join([op, *(f"{name}={one}" for name, one in keys.items())]))
+        if isinstance(value, str) and path[:1] != ("model",):
+            for text in _simpler(value, numbers):
+                yield _put(document, path, text)
+
+
+def _simpler(text: str, numbers: dict[str, str]) -> Iterator[str]:
+    words = text.split(" ")
+    for index in range(1, len(words)):
+        yield " ".join([*words[:index], *words[index + 1 :]])
+    for match in re.finditer(r"[A-Za-z_]\w*", text):
+        if match.group() in numbers and not text[match.end() :].startswith("="):
+            yield text[: match.start()] + numbers[match.group()] + text[match.end() :]
+    for match in re.finditer(r"[\d(][\d+*/()-]*[\d)]", text):
+        if not match.group().isdigit() and re.fullmatch(r"[\d+*/() -]+", match.group()):
+            try:
+                yield text[: match.start()] + str(int(eval(match.group()))) + text[match.end() :]
+            except (SyntaxError, ArithmeticError, TypeError):
+                continue
+    for match in re.finditer(r"\d+", text):
+        if len(match.group()) < 10:
+            number = int(match.group())
+            for other in sorted({1, 2, number // 2, number - 1}):
+                if 0 <= other < number:
+                    yield text[: match.start()] + str(other) + text[match.end() :]
+    for match in re.finditer(r"\d+x(?=\d)", text):
+        yield text[: match.start()] + text[match.end() :]
+
+
+# -- places in data -------------------------------------------------------------------------
+
+
+def _walk(value: Data, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Data]]:
+    """Every value with where it stands, outer ones first."""
+    yield path, value
+    if isinstance(value, (dict, list)):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _walk(inner, (*path, key))
+
+
+def _put(document: Data, path: tuple[Any, ...], value: Data) -> Data:
+    """The document with another value at a place."""
+    if not path:
+        return value
+    changed = copy.copy(document)
+    changed[path[0]] = _put(document[path[0]], path[1:], value)
+    return changed
