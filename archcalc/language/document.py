@@ -5,15 +5,15 @@ Nothing is evaluated here; `archcalc.language.settings` gives the hparams and di
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 
-from archcalc.diagnostics import Findings, RequestError, Source, Span, SpecError, fail, suggest
+from archcalc.diagnostics import Findings, Source, Span, SpecError, fail, suggest
 from archcalc.language.hints import whole_pairs
+from archcalc.language.includes import Includes
 from archcalc.language.items import Item, parse_items
 from archcalc.language.signature import check_name, parse_signature
-from archcalc.source import Mapping, Node, Scalar, Sequence, not_a_spec, parse, read
+from archcalc.source import Mapping, Node, Scalar, Sequence, not_a_spec, parse
 
 KEYS = {
     "model": "the name of the model (required)",
@@ -151,7 +151,8 @@ class _Reader:
         if "blocks" in values:
             self._blocks(document, values["blocks"][1])
         if "include" in values:
-            self._include(document, values["include"][1])
+            for root in Includes(self.source, self.findings).read(values["include"][1]):
+                self._included(document, root)
         if "layers" in values:
             document.items = self._layers(values["layers"][1])
         self._output(document, values)
@@ -273,32 +274,7 @@ class _Reader:
             items = parse_items(body, self.findings) if isinstance(body, Sequence) else []
             document.blocks[name.text] = Block(name, parameters, items)
 
-    def _include(self, document: Document, node: Node) -> None:
-        if not isinstance(node, Sequence):
-            self.findings.error("SPC013", "`include:` is a list of files", node, "as [blocks/resnet.yaml]")
-            return
-        folder = os.path.dirname(self.source.path)
-        for entry in node.items:
-            if not isinstance(entry, Scalar) or not entry.text:
-                self.findings.error("SPC013", "an include is the path of a file", entry, "as blocks/resnet.yaml")
-                continue
-            try:
-                path = os.path.join(folder, entry.text)
-                if not os.path.isfile(path):
-                    raise RequestError(f"cannot read {path!r}: no such file")
-                root = parse(read(path))
-            except RequestError as error:
-                self.findings.error("SPC013", str(error), entry, "paths are relative to the file that includes them")
-                continue
-            except SpecError as error:
-                self.findings.take(error)
-                continue
-            self._included(document, root)
-
-    def _included(self, document: Document, root: Node) -> None:
-        if not isinstance(root, Mapping):
-            self.findings.error("SPC013", "an included file holds `blocks:` and nothing else", root)
-            return
+    def _included(self, document: Document, root: Mapping) -> None:
         for key, value in root.pairs:
             if key.text == "blocks":
                 self._blocks(document, value)

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 
+from archcalc import project
 from archcalc.diagnostics import Findings, RequestError, SpecError, cannot
 from archcalc.network.load import parsed, split_variant
 from archcalc.source import read
@@ -36,13 +37,17 @@ def specs_in(paths: Iterable[str]) -> list[str]:
 
 
 def specs_of(folder: str) -> Iterator[str]:
-    """The specs of a folder and the folders in it, by name."""
+    """The specs of a folder and the folders in it, by name; links that lead out of its project are none."""
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if name not in _SKIPPED and not name.startswith("."))
         for name in sorted(files):
             path = os.path.normpath(os.path.join(root, name))
-            if name.endswith(ENDINGS) and os.path.isfile(path) and _has(_head(path), b"model"):
+            if name.endswith(ENDINGS) and _is_of(folder, path) and _has(_head(path), b"model"):
                 yield path
+
+
+def _is_of(folder: str, path: str) -> bool:
+    return os.path.isfile(path) and (not os.path.islink(path) or project.contains(folder, path))
 
 
 def with_variants(specs: Iterable[str]) -> list[str]:

@@ -1,0 +1,90 @@
+"""`include:`, files that hold blocks for others.
+
+A spec may be somebody else's, so what it names is read with care: files of its own project alone,
+each once, and no more than a spec may hold. What turns out to be no file of blocks is not quoted:
+its place is told, and nothing that it says.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+
+from archcalc import project
+from archcalc.diagnostics import LINE_BREAK, Findings, RequestError, Source, Span, SpecError, fail
+from archcalc.source import MAX_BYTES, Mapping, Node, Scalar, Sequence, decode, parse
+
+MAX_INCLUDES = 100
+
+
+class Includes:
+    """The files that one spec includes, while they are read."""
+
+    def __init__(self, source: Source, findings: Findings) -> None:
+        self.source = source
+        self.findings = findings
+        self.left = MAX_BYTES  # of all files together
+        self.places: dict[str, Span] = {}  # where each file is named first
+
+    def read(self, node: Node) -> Iterator[Mapping]:
+        """The files listed in `node`, each a mapping with `blocks:`; what is wrong goes to the findings."""
+        if not isinstance(node, Sequence):
+            self.findings.error("SPC013", "`include:` is a list of files", node, "as [blocks/resnet.yaml]")
+            return
+        for number, entry in enumerate(node.items):
+            try:
+                if number == MAX_INCLUDES:
+                    help = "put several blocks in one file"
+                    raise fail("SPC014", f"a spec includes at most {MAX_INCLUDES} files", entry, help)
+                if not isinstance(entry, Scalar) or not entry.text:
+                    raise fail("SPC013", "an include is the path of a file", entry, "as blocks/resnet.yaml")
+                yield self._file(os.path.join(os.path.dirname(self.source.path), entry.text), entry)
+            except SpecError as error:
+                self.findings.take(error)
+            if number == MAX_INCLUDES or self.left < 0:
+                return
+
+    def _file(self, path: str, entry: Scalar) -> Mapping:
+        if "\0" in path or not project.contains(os.path.dirname(self.source.path), path):
+            what = f"`{entry.text}` lies outside the project"
+            raise fail(
+                "SPC013",
+                what,
+                entry,
+                "an include lies in the spec's repository, or else in its folder or the working directory",
+            )
+        real = os.path.realpath(path)
+        first = self.places.setdefault(real, entry)
+        if first is not entry or real == os.path.realpath(self.source.path):
+            where = "by itself" if first is entry else f"already, at {first.line}:{first.column}"
+            raise fail("SPC013", f"`{entry.text}` is included {where}", entry, "delete it here")
+        try:
+            data = project.read_file(path, MAX_BYTES)
+        except RequestError as error:
+            raise fail("SPC013", str(error), entry, "paths are relative to the file that includes them") from None
+        self.left -= len(data)
+        if self.left < 0:
+            most = f"the files that a spec includes have at most {MAX_BYTES // 2**20} MiB together"
+            raise fail("SPC014", most, entry, "include less")
+        return _blocks(path, data)
+
+
+def _blocks(path: str, data: bytes) -> Mapping:
+    """The root of a file that has `blocks:`. Raises `SpecError`."""
+    try:
+        root = parse(decode(path, data))
+    except SpecError as error:
+        place = error.diagnostics[0].place
+        help = f"`archcalc shapes {path}` says why"
+        raise fail("SPC013", "an included file does not parse from here on", _unquoted(place), help) from None
+    if isinstance(root, Mapping) and any(key.text == "blocks" for key, _ in root.pairs):
+        return root
+    raise fail("SPC013", "an included file holds `blocks:` and nothing else; this one has none", _unquoted(root))
+
+
+def _unquoted(place: Span) -> Span:
+    """The same place in a file of which no text can be shown."""
+    source = place.source
+    blank = Source(source.path, re.sub(rf"(?!{LINE_BREAK})[\s\S]", " ", source.text))
+    return Span(blank, place.line, place.column, place.end_line, place.end_column)
