@@ -12,6 +12,7 @@ from archcalc.cost import DTYPE_BYTES, Costs
 from archcalc.diagnostics import RequestError, SpecError
 from archcalc.expectations import unmet
 from archcalc.network.load import load_graph
+from archcalc.network.unused import unused
 from archcalc.peers import NAMES
 from archcalc.reports.rows import SORT_KEYS, Row, flat, largest, nested
 from archcalc.terminal import complain, show, wants_color, write
@@ -97,7 +98,7 @@ def command(
             status = 2
         else:
             networks.append(costs)
-            for diagnostic in unmet(costs):
+            for diagnostic in (*unmet(costs), *unused(costs.graph)):
                 options.report([diagnostic], color)
 
     def rows(costs: Costs) -> Iterable[Row]:

@@ -123,6 +123,35 @@ def without_layer(node: Node, unread: bool = False, final: bool = False) -> Edit
     return Edit(Span(source, written.line, 1, written.line + 1, 1), "")
 
 
+def without_pair(key: Span) -> Edit | None:
+    """The mapping without the key at `key` and its value; without the mapping, where it holds nothing else."""
+    found = _pairs(key.source).get((key.line, key.column))
+    if found is None:
+        return None
+    mapping, index, around = found
+    name, value = mapping.pairs[index]
+    if len(mapping.pairs) == 1:
+        return without_pair(around) if around else None
+    source = name.source
+    if source.line(mapping.line)[mapping.column - 1 : mapping.column] == "{":
+        before, after = (mapping.pairs[index - 1][1], value) if index else (name, mapping.pairs[1][0])
+        ends = (before.end_line, before.end_column) if index else (name.line, name.column)
+        stops = (value.end_line, value.end_column) if index else (after.line, after.column)
+        return Edit(Span(source, *ends, *stops), "") if ends[0] == stops[0] else None
+    if source.line(name.line)[: name.column - 1].strip():
+        return None
+    return Edit(Span(source, name.line, 1, _last_line(value) + 1, 1), "")
+
+
+def _last_line(node: Written) -> int:
+    """The last line that a value stands on; lists and mappings without brackets have no end of their own."""
+    if isinstance(node, Sequence) and not node.flow and node.items:
+        return _last_line(node.items[-1])
+    if isinstance(node, Mapping) and node.pairs and node.source.line(node.line)[node.column - 1] != "{":
+        return _last_line(node.pairs[-1][1])
+    return node.end_line
+
+
 def _says_input(written: Written) -> bool:
     """Whether a layer of a list reads what it names, wherever it stands."""
     if isinstance(written, Mapping) and written.pairs:
@@ -195,6 +224,22 @@ def _entries(source: Source) -> dict[tuple[int, int], tuple[Sequence, int]]:
             start = item.pairs[0][0] if isinstance(item, Mapping) and item.pairs else item
             if not isinstance(item, Sequence):
                 found[start.line, start.column] = sequence, index
+    return found
+
+
+@lru_cache(maxsize=4)
+def _pairs(source: Source) -> dict[tuple[int, int], tuple[Mapping, int, Scalar | None]]:
+    """Of every key its mapping, its number there, and the key that the mapping is the value of."""
+    found: dict[tuple[int, int], tuple[Mapping, int, Scalar | None]] = {}
+    pending: list[tuple[Written, Scalar | None]] = [(parse(source), None)]
+    while pending:
+        node, around = pending.pop()
+        if isinstance(node, Sequence):
+            pending += [(item, None) for item in node.items]
+        elif isinstance(node, Mapping):
+            for index, (key, value) in enumerate(node.pairs):
+                found[key.line, key.column] = node, index, around
+                pending.append((value, key))
     return found
 
 

@@ -173,3 +173,12 @@ def test_an_expectation_that_does_not_hold_is_told(tmp_path):
     assert "`params` is 15, the spec expects 16" in done.stderr
     assert done.stderr.count("warning") == 1
     assert not run("shapes", str(spec), "--batch", "2").stderr
+
+
+def test_names_that_nothing_reads_are_warnings(tmp_path):
+    path = tmp_path / "t.yaml"
+    path.write_text("model: t\nhparams: {never: 3}\ndims: {nope: 5}\ninput: [8]\nlayers: [linear 2]\n")
+    done = run("shapes", str(path))
+    assert done.returncode == 0
+    assert done.stderr.count("warning[GRF705]") == 2
+    assert "18 parameters" in done.stdout

@@ -1,0 +1,112 @@
+"""Names that a spec declares and nothing reads: hparams, dims, blocks, arguments, keys of variants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from archcalc.diagnostics import Diagnostic, Note
+from archcalc.language.document import Document
+from archcalc.language.expressions import Expression
+from archcalc.language.values import SizeExpression, Value, parse_value
+from archcalc.network.load import Graph
+from archcalc.network.steps import BlockSteps, Ref, Step
+from archcalc.source import Scalar
+
+CODE = "GRF705"
+
+
+def unused(graph: Graph) -> list[Diagnostic]:
+    """A warning at each name of the spec's own file that nothing reads; included blocks may be for others."""
+    document = graph.document
+    blocks: dict[str, BlockSteps] = {}
+    read = set(_read(graph.steps, blocks))
+    pending = list(blocks.values())
+    found: list[Diagnostic] = []
+    while pending:
+        block = pending.pop()
+        known = set(blocks)
+        names = set(_read(block.steps, blocks))
+        pending += [blocks[name] for name in blocks if name not in known]
+        read |= names - set(block.parameters)
+        for default in block.parameters.values():
+            read |= set(_names(default[1])) if default else set()
+        found += [
+            _warning(place, f"block `{block.name.text}` never reads its argument `{place.text}`", "use it, or delete it here and in the calls")
+            for place, _ in document.blocks[block.name.text].parameters
+            if place.text not in names and place.source is document.source
+        ]  # fmt: skip
+    for name in (declared.name for declared in document.blocks.values()):
+        if name.text not in blocks and name.source is document.source:
+            found.append(_warning(name, f"nothing calls the block `{name.text}`", "call it, or delete it"))
+    found += _settings(document, read | set(_sizes(document)))
+    return sorted(found, key=lambda one: (one.place.line, one.place.column))
+
+
+def _warning(place: Scalar, message: str, help: str, notes: Iterable[Note] = ()) -> Diagnostic:
+    return Diagnostic(CODE, message, place, help, tuple(notes), "warning")
+
+
+def _settings(document: Document, read: set[str]) -> Iterator[Diagnostic]:
+    """The hparams and dims that no layer and no size depends on, in any variant; the variants' keys without effect."""
+    reached = {variant: _reached(document, variant, read) for variant in ("", *document.variants)}
+    anywhere = set().union(*reached.values())
+    for kind, pairs in (("hparam", document.hparams), ("dim", document.dims)):
+        for key, _ in pairs:
+            if key.text not in anywhere:
+                also = [
+                    Note(f"variant `{name}` sets it", place)
+                    for name, overrides in document.variants.items()
+                    for place, _ in overrides
+                    if place.text == key.text
+                ]
+                yield _warning(key, f"nothing reads the {kind} `{key.text}`", "use it, or delete it", also)
+    for variant, overrides in document.variants.items():
+        for key, _ in overrides:
+            if key.text in anywhere and key.text not in reached[variant]:
+                yield _warning(key, f"nothing reads `{key.text}` in the variant `{variant}`", "use it, or delete it")
+
+
+def _reached(document: Document, variant: str, read: set[str]) -> set[str]:
+    """The names that `read` depends on, in a variant."""
+    written = {key.text: value for key, value in (*document.hparams, *document.dims)}
+    written |= {key.text: value for key, value in document.variants.get(variant, [])}
+    reached: set[str] = set()
+    pending = list(read)
+    while pending:
+        name = pending.pop()
+        if name in written and name not in reached:
+            reached.add(name)
+            pending += _names(parse_value(written[name]))
+    return reached
+
+
+def _sizes(document: Document) -> Iterator[str]:
+    """The names in the sizes of the inputs."""
+    for _, sizes in document.inputs:
+        for size in sizes.items:
+            if isinstance(size, Scalar):
+                yield from _names(parse_value(size))
+
+
+def _read(steps: Iterable[Step], blocks: dict[str, BlockSteps]) -> Iterator[str]:
+    """Every name that `steps` read, those of layers too; the blocks that they call go to `blocks`."""
+    for step in steps:
+        if step.block is not None:
+            blocks.setdefault(step.block.name.text, step.block)
+        for ref in (step.source, step.tie, *step.references.values()):
+            if ref is not None:
+                yield ref.name
+        for _, _, value in step.deferred:
+            yield from _names(value)
+        yield from _names(step.repeat)
+        for operand, _ in step.operands or ():
+            if isinstance(operand, Ref):
+                yield operand.name
+            else:
+                yield from _read(operand, blocks)
+        for body in step.bodies.values():
+            yield from _read(body, blocks)
+
+
+def _names(value: Value | None) -> Iterable[str]:
+    return value.names if isinstance(value, (Expression, SizeExpression)) else ()

@@ -1,0 +1,55 @@
+"""GRF705."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from archcalc.diagnostics import Diagnostic
+from archcalc.network.unused import CODE, unused
+from archcalc.rules.base import Finding, Fix, Rule, rule
+from archcalc.rules.edits import without_pair
+from archcalc.rules.model import Model
+
+
+@rule(CODE, "unused-name")
+class UnusedName(Rule):
+    """A name that is declared and never read: an hparam, a dim, a block, a block's argument, a key of a variant.
+
+    Whoever changes it expects another network and gets the same. Often the name was misspelt where
+    it should be read, or a number was written in its place. Names of layers are not reported: they
+    are what reports and state dicts call the layers. Nor are the blocks of an included file, which
+    may be there for other specs.
+
+    Example:
+        model: example
+        hparams: {width: 64, depth: 12}
+        input: [20]
+        layers:
+          - {repeat: 4, layers: [linear width, relu]}
+
+    Use instead:
+        model: example
+        hparams: {width: 64, depth: 12}
+        input: [20]
+        layers:
+          - {repeat: depth, layers: [linear width, relu]}
+
+    Reference:
+        The spec language: hparams define the model.
+    """
+
+    fixable = "safe"
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """At each name that no layer and no size depends on."""
+        for number, found in enumerate(unused(model.graph), 1):
+            yield self.finding(found.place, found.message, found.help, found.notes, self._fix(found), number=number)
+
+    def _fix(self, found: Diagnostic) -> Fix | None:
+        """Without the name, unless what is not read either says it: that goes first."""
+        place = found.place
+        name = place.source.line(place.line)[place.column - 1 : place.end_column - 1]
+        said = re.findall(rf"\b{re.escape(name)}\b", place.source.text)
+        edit = without_pair(place) if len(said) == 1 else None
+        return Fix("delete it", (edit,), safe=True) if edit else None
