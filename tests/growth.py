@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 def instructions(call: Callable[[], object]) -> int:
@@ -28,11 +31,16 @@ def instructions(call: Callable[[], object]) -> int:
     return count
 
 
-def exponent(call: Callable[[int], object], size: int) -> float:
-    """With which power of its argument the work of `call` grows, from `size` to four times as much: 1 is linear.
+def exponent(make: Callable[[int], T], call: Callable[[T], object], size: int) -> float:
+    """With which power of the size the work of `call` grows, from `size` to four times as much: 1 is linear.
 
-    A first call is not counted, nor is what does not depend on the size.
+    What does not depend on the size is not counted, nor is a first call, which imports modules, nor the making of
+    what the call is given, anew each time.
     """
-    call(size)
-    least, middle, most = (instructions(lambda times=times: call(times * size)) for times in (1, 2, 4))  # type: ignore[misc]
-    return math.log2((most - middle) / (middle - least))
+    call(make(size))
+    counts = []
+    for times in (1, 2, 4):
+        made = make(times * size)
+        counts.append(instructions(functools.partial(call, made)))
+    least, middle, most = counts
+    return math.log2((most - middle) / (middle - least)) if most > middle > least else 0.0

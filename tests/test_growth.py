@@ -2,40 +2,132 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
+
 import pytest
 
 from archcalc.devices import find
 from archcalc.diagnostics import Source
-from archcalc.network.load import build_graph
+from archcalc.network.load import Graph, build_graph
 from archcalc.prediction.answer import answer
 from archcalc.reports.prediction import machine, rows, text
+from archcalc.rules.check import Selection, check_graph, load_rules
+from archcalc.rules.model import Model
 
 from .growth import exponent
 
-# Of work that is linear and a little more; n log n is 1.1 at these sizes.
-LINEAR = 1.15
+# Of work that is linear and a little more: the networks are small, and their layers of several kinds.
+LINEAR = 1.25
 
 
-def chain(count: int):
-    layers = "".join(f"  - linear {8 + index % 13}\n  - relu\n" for index in range(count))
-    return build_graph(Source("t.yaml", f"model: t\ninput: [8]\nlayers:\n{layers}"))
+IMAGE, SEQUENCE = "[8, 8, 8]", "[6, 8]"
+# Layers with something to find about each of them.
+IMAGE_LAYERS = (
+    "conv 8 kernel=3 padding=1", "batchnorm", "batchnorm", "relu", "relu", "maxpool 3 stride=1 padding=1", "maxpool 1",
+    "conv 8 kernel=2 padding=same", "convtranspose 8 kernel=3 stride=2 padding=1 output_padding=1", "conv 8 kernel=1 stride=2",
+    "conv 8 kernel=3 padding=9 dilation=9", "adaptiveavgpool 8", "adaptiveavgpool 8", "dropout 0", "dropout 0.1", "batchnorm",
+)  # fmt: skip
+SEQUENCE_LAYERS = (
+    "attention heads=4", "layernorm", "linear 8", "linear 8", "lstm 8 dropout=0.1", "relu", "sigmoid", "softmax", "gru 8",
+    "residual: [layernorm, attention heads=2]",
+)  # fmt: skip
 
 
-def nest(count: int):
+def lines(input: str, layers: Iterable[str], top: str = "", end: str = "") -> str:
+    return f"model: t\n{top}input: {input}\nlayers:\n" + "".join(f"  - {layer}\n" for layer in layers) + end
+
+
+def chain(count: int) -> str:
+    """Layers one after the other."""
+    return lines("[8]", [f"linear {8 + index % 13}" if index % 2 else "relu" for index in range(count)])
+
+
+def image(count: int) -> str:
+    return lines(IMAGE, itertools.islice(itertools.cycle(IMAGE_LAYERS), count))
+
+
+def sequence(count: int) -> str:
+    return lines(SEQUENCE, itertools.islice(itertools.cycle(SEQUENCE_LAYERS), count))
+
+
+def idle(count: int) -> str:
+    """Something to find about every layer."""
+    return lines(IMAGE, ["relu", "dropout 0", "maxpool 1"] * (count // 3))
+
+
+def nested(count: int) -> str:
     inner = "residual: [relu, {residual: [{repeat: 2, layers: [linear 8, relu]}]}]"
-    layers = f"  - {inner}\n  - linear 8\n" * count
-    return build_graph(Source("t.yaml", f"model: t\ninput: [8]\nlayers:\n{layers}"))
+    return lines("[8]", [inner, "linear 8"] * (count // 4))
+
+
+def calls(count: int) -> str:
+    """One block that is called often."""
+    inside = ", ".join(IMAGE_LAYERS[:6])
+    return lines(IMAGE, ["b"] * (count // 4), f"blocks:\n  b(x=8): [{inside}]\n")
+
+
+def unused(count: int) -> str:
+    """Nothing reads what the layers give."""
+    return lines(IMAGE, [f"conv 8 kernel=1 from=input name=c{index}" for index in range(count)], end="output: c0\n")
+
+
+def wide(count: int) -> str:
+    """Branches side by side."""
+    return lines(IMAGE, ["concat: [" + ", ".join(["[conv 2 kernel=3 padding=1]"] * count) + "]", "relu"])
+
+
+def comb(count: int) -> str:
+    """Every layer is read once more, at the end."""
+    down = [f"conv 8 kernel=1 name=c{index}" for index in range(count // 2)]
+    return lines(IMAGE, [*down, *(f"add: [prev, c{index}]" for index in range(count // 2))])
+
+
+def ends(count: int) -> str:
+    """As many outputs as layers, and a loss that reads them."""
+    layers = [f"{'relu' if index % 2 else 'softmax'} name=c{index} from=input" for index in range(count)]
+    outputs = ", ".join(f"c{index}" for index in range(count))
+    return lines("[8]", layers, end=f"output: [{outputs}]\nloss: crossentropy\n")
+
+
+NETWORKS = (chain, image, sequence, idle, nested, calls, unused, wide, comb, ends)
+
+
+def build(text: str) -> Graph:
+    return build_graph(Source("t.yaml", text))
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_linting(network):
+    graphs = {count: build(network(count)) for count in (64, 128, 256)}
+    grows = {
+        rule.code: exponent(lambda count: Model(graphs[count]), lambda model, rule=rule: list(rule.check(model)), 64)
+        for rule in load_rules().values()
+    }
+    assert {code: power for code, power in grows.items() if power > LINEAR} == {}
+
+
+@pytest.mark.parametrize("network", [idle, calls, unused])
+def test_telling_what_was_found(network):
+    """Many findings, at as many places or at the same few."""
+    everything = Selection(("ALL",))
+
+    def check(graph: Graph) -> None:
+        check_graph(Model(graph), everything.rules(), everything, [], None)
+
+    graphs = {count: build(network(count)) for count in (64, 128, 256)}
+    assert exponent(graphs.__getitem__, check, 64) < LINEAR
 
 
 @pytest.mark.parametrize("mode", ["forward", "train"])
-@pytest.mark.parametrize("network", [chain, nest])
+@pytest.mark.parametrize("network", [chain, nested])
 def test_predicting(network, mode):
-    graphs = {count: network(count) for count in (20, 40, 80)}
+    graphs = {count: build(network(count)) for count in (20, 40, 80)}
 
-    def run(count: int) -> None:
-        found = answer(graphs[count], find("h100"), mode=mode)
+    def run(graph: Graph) -> None:
+        found = answer(graph, find("h100"), mode=mode)
         text.text(found, rows.rows(found, 1), rule=False)
         machine.data(found, rows.layers(found))
         rows.slowest(found, 3)
 
-    assert exponent(run, 20) < LINEAR
+    assert exponent(graphs.__getitem__, run, 20) < LINEAR

@@ -52,6 +52,14 @@ def test_sizes_beyond_what_can_be_addressed():
 # -- structure ------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "layer", ["identity", "flatten", "relu", "residual: [identity]", "repeat: 2\n    layers: [identity]"]
+)
+def test_very_many_layers(layer):
+    lines = "".join(f"  - {layer}\n" for _ in range(1500))
+    assert built(f"model: m\ninput: [8]\nlayers:\n{lines}") is None
+
+
 def test_very_many_copies():
     assert built(spec("conv 3 kernel=1 repeat=1000000000000")) is None
     assert built(spec("{repeat: 1000000000000, layers: [{repeat: 1000000, layers: [conv 3 kernel=1]}]}")) is None

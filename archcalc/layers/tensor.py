@@ -108,6 +108,8 @@ class Moved(Tensor):
 
     def __init__(self, source: Tensor, shape: Shape, layout: Layout = None) -> None:
         self.source = source
+        while isinstance(self.source, (Moved, Alias)):  # of however many in a row each knows the first
+            self.source = self.source.source if isinstance(self.source, Moved) else self.source.origin
         super().__init__(shape, layout, None, source.outputs, source.state, source.parts)
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from archcalc.layers.tensor import Alias, Tensor
-from archcalc.network.graph import Node
+from archcalc.network.graph import Node, walk
 
 
 class Edges:
@@ -18,6 +18,7 @@ class Edges:
     def __init__(self, nodes: list[Node]) -> None:
         self._producers: dict[int, Node] = {}
         self._consumers: dict[int, list[Node]] = {}
+        self._reading: set[tuple[int, int]] = set()  # a tensor's name and its reader's id
         self._same: dict[int, int] = {}
         self._fed_twice: set[int] = set()  # read by the first of several copies; the next ones read something else
         self._index(nodes)
@@ -78,16 +79,18 @@ class Edges:
         if node.copies > 1 and node.inputs:
             # the next copy reads what this one gives
             several = node.layer is not None and any(isinstance(x, Alias) for x in node.inputs)
+            inside = [one for one, _, _ in walk([node])]
             for entry in [x for x in node.inputs if isinstance(x, Alias)] if several else node.inputs[:1]:
                 self._fed_twice.add(id(entry))
-                for reader in list(self._consumers.get(self.name(entry), [])):
-                    if _inside(reader, node):
+                for reader in inside:  # not the entry's readers, which may be as many as the network has layers
+                    if (self.name(entry), id(reader)) in self._reading:
                         self._add_reader(node.exit, reader)
 
     def _add_reader(self, tensor: Tensor, node: Node) -> None:
-        readers = self._consumers.setdefault(self.name(tensor), [])
-        if node not in readers:
-            readers.append(node)
+        name = self.name(tensor)
+        if (name, id(node)) not in self._reading:
+            self._reading.add((name, id(node)))
+            self._consumers.setdefault(name, []).append(node)
         if isinstance(tensor, Alias):
             self._add_reader(tensor.origin, node)
 
@@ -100,7 +103,3 @@ def parts(node: Node) -> list[Tensor]:
 def read_by(node: Node) -> tuple[Tensor, ...]:
     """The inputs that a layer computes with: a residual with a shortcut does not add its own input."""
     return node.inputs[1:] if node.op == "residual" and len(node.inputs) > 2 else node.inputs
-
-
-def _inside(node: Node, group: Node) -> bool:
-    return node is group or any(_inside(node, child) for child in group.children)

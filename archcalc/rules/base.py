@@ -92,9 +92,7 @@ class Rule:
         """A finding of this rule at a layer, or at a place of the spec; `also` are other calls of the same layer."""
         place = where if isinstance(where, Span) else where.node.place
         layer = "" if isinstance(where, Span) else where.node.id
-        calls = () if isinstance(where, Span) else where.calls
-        for other in also:
-            calls = joined(calls, other.calls)
+        calls = () if isinstance(where, Span) else joined(where.calls, *(other.calls for other in also))
         return Finding(
             self.code, message, place, help, (*notes, *calls), self.severity, self.name, self.evidence, layer, fix, data
         )  # fmt: skip
@@ -107,10 +105,14 @@ class Rule:
         return inspect.cleandoc(match.group(1)) + "\n" if match else ""
 
 
-def joined(notes: tuple[Note, ...], others: tuple[Note, ...]) -> tuple[Note, ...]:
-    """`notes`, and those of `others` that are about other places."""
-    places = {_where(note) for note in notes}
-    return (*notes, *(note for note in others if _where(note) not in places))
+def joined(notes: tuple[Note, ...], *others: Iterable[Note]) -> tuple[Note, ...]:
+    """`notes`, and of each of `others` those that are about places which no earlier ones are about."""
+    found, places = list(notes), {_where(note) for note in notes}
+    for more in others:
+        new = [note for note in more if _where(note) not in places]
+        places.update(map(_where, new))
+        found += new
+    return tuple(found)
 
 
 def _where(note: Note) -> tuple[str, int, int] | None:

@@ -65,19 +65,23 @@ def check_graph(
     model: Model, rules: list[Rule], selection: Selection, added: list[Scalar], budget: Budget | None
 ) -> list[Finding]:
     """What `rules` find in a model; of its budget the values `added` were set by `budget`."""
-    found: dict[tuple[str, str, int, int], Finding] = {}
+    found: dict[tuple[str, str, int, int], list[Finding]] = {}
     for one in rules:
         for finding in one.check(model):
-            first = found.setdefault(_key(finding), finding)
-            if first is not finding:  # the same place in another call of its block
-                found[_key(finding)] = first.but(notes=joined(first.notes, finding.notes))
-    findings = list(found.values())
+            found.setdefault(_key(finding), []).append(finding)
+    findings = [_joined(alike) for alike in found.values()]
     if budget and added:
         findings = [told for finding in findings if (told := _outside(finding, added, budget)) is not None]
     kept = _unsuppressed(findings, model, rules, selection)
     if selection.severity:
         kept = [f.but(severity=selection.severity_of(f.code, f.name, f.severity)) for f in kept]
     return sorted(kept, key=_order)
+
+
+def _joined(alike: list[Finding]) -> Finding:
+    """One of the findings at a place, which several calls of its block have."""
+    first, *others = alike
+    return first.but(notes=joined(first.notes, *(other.notes for other in others))) if others else first
 
 
 def _unsuppressed(findings: list[Finding], model: Model, rules: list[Rule], selection: Selection) -> list[Finding]:

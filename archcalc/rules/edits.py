@@ -6,6 +6,7 @@ Each returns None where the text is not of the plain form that can be spliced fo
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -214,6 +215,12 @@ def _end(node: Written) -> Span:
 def _entry(place: Span) -> tuple[Sequence, int] | None:
     """The list that the layer at `place` stands in, and its number there."""
     return _entries(place.source).get((place.line, place.column))
+
+
+@lru_cache(maxsize=4)
+def said(source: Source) -> Counter[str]:
+    """How often each word stands in the text, a name of a layer among them."""
+    return Counter(re.findall(r"\w+", source.text))
 
 
 @lru_cache(maxsize=4)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from archcalc.diagnostics import Source, SpecError
 from archcalc.network.graph import Node
 from archcalc.rules.base import Edit, Fix
-from archcalc.rules.model import Model
+from archcalc.rules.model import Model, Spot, spot_of
 
 # Through so many layers that hand on a layout its origin is looked for.
 _FURTHEST = 16
@@ -14,24 +16,21 @@ _FURTHEST = 16
 def mend(
     model: Model,
     node: Node,
-    affected: list[Node],
+    affected: Collection[Spot],
     message: str,
     edit: Edit | tuple[Edit, ...] | None,
     safe: bool = True,
     ties: bool = False,
 ) -> Fix | None:
-    """A fix by one edit or several, if every layer that the place of `node` stands for is among the affected ones.
+    """A fix by one edit or several, if the place of `node` is one whose layers are all affected (`Model.everywhere`).
 
     Where weights are shared there is none, unless the edits see to these `ties`: the other layer would
     have to change with this one.
     A spec with variants, or one linted with other settings, may mean another network by the same
     text: there the fix is not safe.
     """
-    ids = {id(one) for one in affected}
-    alike = model.alike(node)
-    if not edit or any(id(other) not in ids for other in alike):
-        return None
-    if not ties and any(model.shares(other) for other in alike):
+    spot = spot_of(node)
+    if not edit or spot not in affected or (not ties and spot in model.sharing):
         return None
     edits = (edit,) if isinstance(edit, Edit) else edit
     document = model.graph.document

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ from archcalc.source import Scalar
 
 if TYPE_CHECKING:
     from archcalc.devices import Device
+
+Spot = tuple[str, int, int]  # a path, a line and a column
 
 
 class Placed:
@@ -44,6 +47,7 @@ class Model(Edges):
         self.layers = list(_placed(graph.nodes, ()))
         self._place = {id(placed.node): placed for placed in self.layers}
         self._windows: dict[int, list[Window] | None] = {}
+        self._makers: dict[tuple[str, ...], dict[int, Node | None]] = {}
         self._owners = {id(owner) for placed in self.layers for owner in placed.node.tied.values()}
 
     @cached_property
@@ -100,14 +104,19 @@ class Model(Edges):
 
     def alike(self, node: Node) -> list[Node]:
         """The layers that the same place of the spec stands for: those of every call of a block."""
-        return self._by_spot[_spot(node)]
+        return self._by_spot[spot_of(node)]
 
     @cached_property
-    def _by_spot(self) -> dict[tuple[str, int, int], list[Node]]:
-        found: dict[tuple[str, int, int], list[Node]] = {}
+    def _by_spot(self) -> dict[Spot, list[Node]]:
+        found: dict[Spot, list[Node]] = {}
         for placed in self.layers:
-            found.setdefault(_spot(placed.node), []).append(placed.node)
+            found.setdefault(spot_of(placed.node), []).append(placed.node)
         return found
+
+    def everywhere(self, nodes: Iterable[Node]) -> set[Spot]:
+        """The places of the spec all of whose layers are among `nodes`."""
+        found = Counter(spot_of(node) for node in {id(node): node for node in nodes}.values())
+        return {spot for spot, count in found.items() if count == len(self._by_spot[spot])}
 
     def together(self, nodes: list[Node]) -> Iterator[list[Node]]:
         """`nodes` in groups of one place each."""
@@ -116,6 +125,11 @@ class Model(Edges):
             group = [node for node in alike if id(node) in ids]
             if group:
                 yield group
+
+    @cached_property
+    def sharing(self) -> set[Spot]:
+        """The places of the spec with a layer whose weights another layer uses too."""
+        return {spot_of(placed.node) for placed in self.layers if self.shares(placed.node)}
 
     @cached_property
     def _stored(self) -> dict[int, int]:
@@ -135,9 +149,15 @@ class Model(Edges):
 
     def maker(self, tensor: Tensor, through: Collection[str] = ()) -> Node | None:
         """The layer that computes `tensor`, seen through layers of these names."""
-        node = self.producer(tensor)
+        node, passed = self.producer(tensor), []
+        known = self._makers.setdefault(tuple(through), {})
         while node is not None and node.op in through:
+            if id(node) in known:
+                node = known[id(node)]
+                break
+            passed.append(id(node))
             node = self.producer(node.inputs[0])
+        known.update(dict.fromkeys(passed, node))
         return node
 
     def readers(self, node: Node, through: Collection[str] = ()) -> list[Node]:
@@ -172,7 +192,8 @@ def normalises_channels(node: Node) -> bool:
     return node.op in ("batchnorm", "instancenorm") or one_each
 
 
-def _spot(node: Node) -> tuple[str, int, int]:
+def spot_of(node: Node) -> Spot:
+    """Where a layer is written."""
     return node.place.source.path, node.place.line, node.place.column
 
 

@@ -32,17 +32,20 @@ def shiftless(model: Model) -> set[int]:
     return found
 
 
-def norm_after(model: Model, node: Node) -> Node | None:
-    """The first norm that takes off what is added to the output of `node`."""
-    seen, pending = {id(node)}, [node]
-    for one in pending:
-        for reader in model.readers(one):
-            if normalises_channels(reader):
-                return reader
-            if id(reader) not in seen:
-                seen.add(id(reader))
-                pending.append(reader)
-    return None
+def norms_after(model: Model) -> dict[int, Node]:
+    """By each layer's id the nearest norm of channels behind it; none where no way leads to one."""
+    readers = {id(placed.node): model.readers(placed.node) for placed in model.layers}
+    before: dict[int, list[int]] = {}
+    for node, those in readers.items():
+        for reader in those:
+            before.setdefault(id(reader), []).append(node)
+    found = {node: norm for node, those in readers.items() if (norm := next(filter(normalises_channels, those), None))}
+    pending = list(found)
+    while pending:  # layers one further away each time
+        further = dict.fromkeys(node for one in pending for node in before.get(one, ()) if node not in found)
+        found |= {node: next(found[id(one)] for one in readers[node] if id(one) in found) for node in further}
+        pending = list(further)
+    return found
 
 
 def _unnoticed(model: Model, node: Node, found: set[int]) -> bool:

@@ -10,7 +10,7 @@ from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import swapped
 from archcalc.rules.mending import mend
-from archcalc.rules.model import Model
+from archcalc.rules.model import Model, spot_of
 
 _RISING = ("relu", "relu6", "leakyrelu", "sigmoid", "tanh", "softplus", "hardsigmoid", "hardtanh",
            "softsign", "logsigmoid", "exp", "elu", "selu", "celu")  # fmt: skip
@@ -48,19 +48,20 @@ class ActivationBeforeMaxPool(Rule):
         """Every such activation that only a max-pooling to a smaller image reads."""
         early = [placed.node for placed in model.layers if _pooled(model, placed.node) is not None]
         saved = {id(node): model.costs.own(node).other_flops for node in early}
+        affected = model.everywhere(early)
         for node in early:
             after = _pooled(model, node)
             assert after is not None
             many, few = int(node.exit.elements), int(after.exit.elements)
             small = saved[id(node)] * (many - few) < _SHARE * many * model.costs.totals.other_flops
-            if many < _FEW or small or len(model.alike(node)) > sum(one in early for one in model.alike(node)):
+            if many < _FEW or small or spot_of(node) not in affected:
                 continue
             yield self.finding(
                 model.placed(node),
                 f"`{node.op}` computes {many:,} values, of which `{after.op}` keeps {few:,}",
                 "put it after the pooling: the result is the same",
                 (Note("pooled here", after.place),),
-                mend(model, node, early, f"put it after the `{after.op}`", swapped(node, after)),
+                mend(model, node, affected, f"put it after the `{after.op}`", swapped(node, after)),
                 values=many,
                 kept=few,
             )

@@ -58,7 +58,7 @@ class ClippedLogits(Rule):
         found = _CLIPPING if name == "bcewithlogits" else (*_CLIPPING, *_BOUNDED) if name == "crossentropy" else ()
         if all(node.op in found for node in last):
             clipped |= {id(node): (node, name, loss_note(model)) for node in last}
-        affected = [node for node, _, _ in clipped.values()]
+        affected = model.everywhere(node for node, _, _ in clipped.values())
         for node, reader, notes in clipped.values():
             count = int(node.exit.shape[node.exit.feature_axis])
             if node.op in _BOUNDED:

@@ -61,7 +61,9 @@ class RepeatedActivation(Rule):
         idle = {id(placed.node): first for placed in model.layers if (first := _idle_after(model, placed.node))}
         squeezed = {id(placed.node): first for placed in model.layers if (first := _squeezed(model, placed.node))}
         nodes = [placed.node for placed in model.layers]
-        doing_nothing, doing_little = ([one for one in nodes if id(one) in found] for found in (idle, squeezed))
+        doing_nothing, doing_little = (
+            model.everywhere(one for one in nodes if id(one) in found) for found in (idle, squeezed)
+        )
         for node in nodes:
             first = idle.get(id(node)) or squeezed.get(id(node))
             if first is None:

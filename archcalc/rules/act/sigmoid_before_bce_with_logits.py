@@ -46,6 +46,7 @@ class SigmoidBeforeBceWithLogits(Rule):
         if loss(model) != "bcewithlogits" or not last or any(node.op != "sigmoid" for node in last):
             return
         positive, negative = math.log(1 + 1 / math.e), math.log(2)
+        affected = model.everywhere(last)
         for node in last:
             yield self.finding(
                 model.placed(node),
@@ -53,7 +54,7 @@ class SigmoidBeforeBceWithLogits(Rule):
                 f"{positive:.3f} for a positive example and {negative:.3f} for a negative one",
                 "delete the sigmoid, or write `loss: bce`",
                 loss_note(model),
-                mend(model, node, last, "delete the sigmoid", without_layer(node), safe=False),
+                mend(model, node, affected, "delete the sigmoid", without_layer(node), safe=False),
                 positive=positive,
                 negative=negative,
             )

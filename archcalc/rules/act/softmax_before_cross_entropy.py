@@ -44,11 +44,12 @@ class SoftmaxBeforeCrossEntropy(Rule):
         last = last_layers(model)
         if loss(model) != "crossentropy" or not last or any(node.op != "softmax" for node in last):
             return
+        affected = model.everywhere(last)
         for node in last:
             count = classes(node)
             if count is not None and count > 1:
                 floor = math.log(1 + (count - 1) / math.e)
-                fix = mend(model, node, last, "delete the softmax", without_layer(node), safe=False)
+                fix = mend(model, node, affected, "delete the softmax", without_layer(node), safe=False)
                 yield self.finding(
                     model.placed(node),
                     f"`crossentropy` applies softmax again: with {count:,} classes the loss cannot fall below {floor:.3f}",

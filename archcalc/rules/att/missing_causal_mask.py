@@ -63,14 +63,19 @@ class MissingCausalMask(Rule):
         masked = [node for node in attention if getattr(node.layer, "causal", False)]
         if not masked or any(placed.node.op in _MOVING for placed in model.layers):
             return
-        open_ = [node for node in attention if node not in masked and getattr(node.layer, "kv", None) is None]
+        open_ = [
+            node
+            for node in attention
+            if not getattr(node.layer, "causal", False) and getattr(node.layer, "kv", None) is None
+        ]
+        affected = model.everywhere(open_)
         for node in open_:
             yield self.finding(
                 model.placed(node),
                 f"this attention sees the tokens that come after; {len(masked)} of the {len(attention)} do not",
                 "write causal=true",
                 (Note("an attention with a mask", masked[0].place),),
-                mend(model, node, open_, "write causal=true", with_argument(node, "causal", "true"), safe=False),
+                mend(model, node, affected, "write causal=true", with_argument(node, "causal", "true"), safe=False),
                 masked=len(masked),
                 attention=len(attention),
             )

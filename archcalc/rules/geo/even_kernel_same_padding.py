@@ -38,6 +38,7 @@ class EvenKernelSamePadding(Rule):
     def check(self, model: Model) -> Iterator[Finding]:
         """Every such convolution."""
         uneven = [placed.node for placed in model.layers if _odd_reach(placed.node) is not None]
+        affected = model.everywhere(uneven)
         for node in uneven:
             layer: Any = node.layer
             odd = _odd_reach(node) or 0
@@ -48,7 +49,7 @@ class EvenKernelSamePadding(Rule):
                 f"`padding=same` adds {odd // 2} on the left and {odd - odd // 2} on the right",
                 "use an odd kernel, or `pad` with the sides that are meant",
                 (),
-                mend(model, node, uneven, f"write kernel={larger}", edit, safe=False),
+                mend(model, node, affected, f"write kernel={larger}", edit, safe=False),
                 left=odd // 2,
                 right=odd - odd // 2,
             )

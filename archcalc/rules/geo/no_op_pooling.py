@@ -48,8 +48,9 @@ class NoOpPooling(Rule):
     def check(self, model: Model) -> Iterator[Finding]:
         """Every pooling whose windows hold one element each, whatever the image."""
         idle = [placed.node for placed in model.layers if self._idle(model, placed.node)]
+        affected = model.everywhere(idle)
         for node in idle:
-            fix = mend(model, node, idle, "delete the pooling", without_layer(node))
+            fix = mend(model, node, affected, "delete the pooling", without_layer(node))
             message = f"`{node.op}` gives out the {space(node.exit)} values that it reads"
             yield self.finding(model.placed(node), message, "delete it", fix=fix, size=space(node.exit))
 

@@ -40,9 +40,10 @@ class StrideExceedsKernel(Rule):
     def check(self, model: Model) -> Iterator[Finding]:
         """Every tensor that only windows read, and not everywhere between the first and the last."""
         gaps = [reading for reading in model.readings if reading.spanned > reading.read]
+        affected = model.everywhere(reading.readers[0] for reading in gaps)
         for reading in gaps:
             unread, first = reading.spanned - reading.read, reading.readers[0]
-            affected, wider = [one.readers[0] for one in gaps], _wider(first)
+            wider = _wider(first)
             yield self.finding(
                 model.placed(first),
                 f"{unread:,} of the {space(reading.tensor)} pixels ({unread / reading.total:.1%}) are never read: "

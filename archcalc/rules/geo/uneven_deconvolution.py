@@ -39,6 +39,7 @@ class UnevenDeconvolution(Rule):
         """Every transposed convolution with unequal overlaps along some axis."""
         overlaps = {id(one.node): self._overlap(one.node) for one in model.layers if one.node.op == "convtranspose"}
         uneven = [placed.node for placed in model.layers if len(set(overlaps.get(id(placed.node), ()))) > 1]
+        affected = model.everywhere(uneven)
         for node in uneven:
             few, many = overlaps[id(node)]
             even = _even(node)
@@ -50,7 +51,7 @@ class UnevenDeconvolution(Rule):
                 else f"some outputs get no input at all, others {many}: the kernel is smaller than the stride",
                 "use a kernel that is a multiple of the stride, or `upsample` and a convolution",
                 (),
-                mend(model, node, uneven, f"write {words}", with_arguments(node, even), safe=False),
+                mend(model, node, affected, f"write {words}", with_arguments(node, even), safe=False),
                 few=few,
                 many=many,
             )

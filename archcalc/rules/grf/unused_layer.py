@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from archcalc.network.edges import parts
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Fix, Rule, rule
-from archcalc.rules.edits import without_layer
+from archcalc.rules.edits import said, without_layer
 from archcalc.rules.mending import mend
-from archcalc.rules.model import Model
+from archcalc.rules.model import Model, Spot
 
 
 @rule("GRF701", "unused-layer")
@@ -50,6 +49,7 @@ class UnusedLayer(Rule):
         yield from self._inputs(model)
         used = model.leading_to(model.graph.outputs.values())
         unused = [placed.node for placed in model.layers if id(placed.node) not in used]
+        affected = model.everywhere(unused)
         for node in unused:
             if any(id(reader) not in used for part in parts(node) for reader in model.consumers(part)):
                 continue
@@ -65,7 +65,7 @@ class UnusedLayer(Rule):
                 f"{what} no output: {lost}",
                 "delete it, use its output, or add it to `output:`",
                 (),
-                self._fix(model, node, unused),
+                self._fix(model, node, affected),
                 layers=len(chain),
                 parameters=count,
             )
@@ -81,19 +81,18 @@ class UnusedLayer(Rule):
                     values=int(tensor.elements),
                 )
 
-    def _fix(self, model: Model, node: Node, unused: list[Node]) -> Fix | None:
+    def _fix(self, model: Model, node: Node, affected: set[Spot]) -> Fix | None:
         """Without the layer, unless others have its weights or say its name.
 
         Layers without a name are numbered: without one that has parameters, others are called differently.
         Without one that draws random numbers, others draw different ones.
         """
-        said = re.findall(rf"\b{node.name}\b", node.place.source.text) if node.name else []
-        if len(said) > 1:
+        if node.name and said(node.place.source)[node.name] > 1:
             return None
         counted = not node.name and bool(node.params or node.buffers)
         draws = node.op in ("dropout", "droppath") or bool(getattr(node.layer, "dropout", 0))
         edit = without_layer(node, unread=True, final=node is model.graph.nodes[-1])
-        return mend(model, node, unused, "delete it", edit, safe=not (counted or draws))
+        return mend(model, node, affected, "delete it", edit, safe=not (counted or draws))
 
 
 def _chain(model: Model, end: Node, used: set[int]) -> list[Node]:

@@ -51,6 +51,7 @@ class UnalignedChannels(Rule):
         step = _BYTES // 2
         odd = [placed.node for placed in model.layers if (_width(placed.node) or 0) % step]
         odd = [node for node in odd if not model.is_output(node.exit) and model.consumers(node.exit)]
+        affected = model.everywhere(odd)
         for node in odd:
             width, key = _width(node) or 0, "channels" if node.op == "conv" else "features"
             near = -(-width // step) * step
@@ -61,7 +62,7 @@ class UnalignedChannels(Rule):
                 f"try {near:,}, or {near - step:,}, and time both",
                 (),
                 if_valid(
-                    model, mend(model, node, odd, f"write {near}", with_argument(node, key, str(near)), safe=False)
+                    model, mend(model, node, affected, f"write {near}", with_argument(node, key, str(near)), safe=False)
                 ),
                 width=width,
                 multiple=step,

@@ -48,6 +48,7 @@ class UnalignedHeadDim(Rule):
         if model.device is None or model.device.kind != "gpu":
             return
         odd = [placed.node for placed in model.layers if not _fits(_head_dim(placed.node) or _STEP)]
+        affected = model.everywhere(odd)
         for node in odd:
             size = _head_dim(node) or 0
             if size > _LARGEST:
@@ -57,7 +58,7 @@ class UnalignedHeadDim(Rule):
                 what, advice = f"padded to {near}", f"choose width and heads so that a head has a multiple of {_STEP}"
             heads = _heads(node)
             edit = with_argument(node, "heads", str(heads)) if heads else None
-            fix = if_valid(model, mend(model, node, odd, f"write {heads} heads", edit, safe=False))
+            fix = if_valid(model, mend(model, node, affected, f"write {heads} heads", edit, safe=False))
             message = f"a head has {size} elements: {what}"
             yield self.finding(model.placed(node), message, advice, (), fix, head_dim=size)
 

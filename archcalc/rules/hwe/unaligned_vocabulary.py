@@ -82,5 +82,5 @@ class UnalignedVocabulary(Rule):
         if len(whole) < len(edits) or any(len(model.alike(one)) > 1 for one in same):
             return None
         tied = [placed.node for placed in model.layers if any(owner in same for owner in placed.node.tied.values())]
-        fix = mend(model, node, [node], f"write {near}", whole, safe=False, ties=tied == [node])
+        fix = mend(model, node, model.everywhere([node]), f"write {near}", whole, safe=False, ties=tied == [node])
         return if_valid(model, fix)

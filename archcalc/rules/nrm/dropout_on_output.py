@@ -43,11 +43,12 @@ class DropoutOnOutput(Rule):
     def check(self, model: Model) -> Iterator[Finding]:
         """Every dropout that a loss reads behind the last linear layer or convolution."""
         last = last_layers(model, _AFTER)
+        affected = model.everywhere(last)
         for node in last if loss(model) else []:
             layer: Any = node.layer
             before = model.producer(node.inputs[0]) if node.op == "dropout" else None
             if before is not None and before.op in ("linear", "conv") and layer.p > 0:
-                fix = mend(model, node, last, "delete the dropout", without_layer(node), safe=False)
+                fix = mend(model, node, affected, "delete the dropout", without_layer(node), safe=False)
                 yield self.finding(
                     model.placed(node),
                     f"each of the {int(node.exit.elements):,} predictions is 0 with probability {layer.p:g} in training",

@@ -48,6 +48,7 @@ class IneffectiveDropout(Rule):
     def check(self, model: Model) -> Iterator[Finding]:
         """Every dropout whose line says so."""
         idle = [placed.node for placed in model.layers if self._idle(placed.node)]
+        affected = model.everywhere(idle)
         for node in idle:
             recurrent = node.op not in ("dropout", "droppath")
             edit: Edit | None = without_argument(node, "dropout") if recurrent else without_layer(node)
@@ -58,7 +59,7 @@ class IneffectiveDropout(Rule):
                 else f"`{node.op}` with probability 0 never drops anything",
                 "delete dropout=, or add a `dropout` after it" if recurrent else "delete it",
                 (),
-                mend(model, node, idle, "delete it", edit),
+                mend(model, node, affected, "delete it", edit),
                 layers=1,
             )
 

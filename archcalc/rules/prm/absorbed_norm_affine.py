@@ -47,6 +47,7 @@ class AbsorbedNormAffine(Rule):
     def check(self, model: Model) -> Iterator[Finding]:
         """Every layernorm with a scale that only linear layers with a bias of their own read."""
         absorbed = [placed.node for placed in model.layers if _absorbed(model, placed.node)]
+        affected = model.everywhere(absorbed)
         for node in absorbed:
             count = sum(int(product(shape)) for shape in node.params.values())
             yield self.finding(
@@ -54,7 +55,7 @@ class AbsorbedNormAffine(Rule):
                 f"{count:,} parameters of `{node.op}` could be part of the `linear` after it",
                 "write affine=false, if training does not need them",
                 (Note("read here", model.readers(node)[0].place),),
-                mend(model, node, absorbed, "write affine=false", with_argument(node, "affine", "false"), safe=False),
+                mend(model, node, affected, "write affine=false", with_argument(node, "affine", "false"), safe=False),
                 parameters=count,
             )
 

@@ -46,6 +46,7 @@ class AttentionKeyBias(Rule):
     def check(self, model: Model) -> Iterator[Finding]:
         """Every attention with a bias of its keys and nothing between them and the softmax."""
         idle = [placed.node for placed in model.layers if _keys_biased(placed.node) and not model.shares(placed.node)]
+        affected = model.everywhere(idle)
         for nodes in model.together(idle):
             node, layers = nodes[0], sum(model.stored(one) for one in nodes)
             count = sum(model.stored(one) * _bias_size(one) for one in nodes)
@@ -55,7 +56,7 @@ class AttentionKeyBias(Rule):
                 f"{count:,} key biases{f' of {layers} layers' if layers > 1 else ''} are cancelled by the softmax",
                 "bias=qvo leaves them out; the parameters are then named as separate projections",
                 (),
-                mend(model, node, idle, "write bias=qvo", edit, safe=False),
+                mend(model, node, affected, "write bias=qvo", edit, safe=False),
                 also=map(model.placed, nodes),
                 parameters=count,
             )

@@ -11,7 +11,7 @@ from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import with_argument
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model, normalises_channels
-from archcalc.rules.shifts import norm_after, shiftless
+from archcalc.rules.shifts import norms_after, shiftless
 
 _WITH_BIAS = ("conv", "convtranspose", "linear")
 
@@ -43,12 +43,13 @@ class BiasBeforeNorm(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """Every biased layer whose output all that read it normalise by channels."""
-        norms = any(normalises_channels(placed.node) for placed in model.layers)
-        biased = [placed.node for placed in model.layers if self._biased(model, placed.node)] if norms else []
+        normed = any(normalises_channels(placed.node) for placed in model.layers)
+        biased = [placed.node for placed in model.layers if self._biased(model, placed.node)] if normed else []
         free = shiftless(model) if biased else set()
         cancelled = [node for node in biased if id(node) in free]
+        affected, norms = model.everywhere(cancelled), norms_after(model) if cancelled else {}
         for nodes in model.together(cancelled):
-            node, norm = nodes[0], norm_after(model, nodes[0])
+            node, norm = nodes[0], norms.get(id(nodes[0]))
             if norm is None:
                 continue
             count = sum(model.stored(one) * int(product(one.params["bias"])) for one in nodes)
@@ -59,7 +60,7 @@ class BiasBeforeNorm(Rule):
                 f"are cancelled by the `{norm.op}` after {'them' if layers > 1 else 'it'}",
                 "write bias=false",
                 (Note("normalised here", norm.place),),
-                mend(model, node, cancelled, "write bias=false", with_argument(node, "bias", "false")),
+                mend(model, node, affected, "write bias=false", with_argument(node, "bias", "false")),
                 also=map(model.placed, nodes),
                 parameters=count,
             )

@@ -40,6 +40,7 @@ class DeadKernelTaps(Rule):
     def check(self, model: Model) -> Iterator[Finding]:
         """Every convolution with such taps, whose weights no other layer uses."""
         some = [placed.node for placed in model.layers if _dead(model, placed.node)]
+        affected = model.everywhere(some)
         for node in some:
             taps, dead = product(window.kernel for window in model.windows(node) or []), _dead(model, node)
             weights = int(product(node.params["weight"][:2])) * dead
@@ -51,7 +52,7 @@ class DeadKernelTaps(Rule):
                 f"{weights:,} dead weights",
                 "use a smaller kernel or dilation, or a larger image",
                 (),
-                mend(model, node, some, f"write {words}", with_arguments(node, smaller), safe=False),
+                mend(model, node, affected, f"write {words}", with_arguments(node, smaller), safe=False),
                 dead=dead,
                 taps=taps,
                 parameters=weights,

@@ -40,6 +40,7 @@ class RepeatedNormalisation(Rule):
     def check(self, model: Model) -> Iterator[Finding]:
         """Every norm with a scale for each channel that only another norm of channels reads."""
         repeated = [placed.node for placed in model.layers if _repeated(model, placed.node)]
+        affected = model.everywhere(repeated)
         for node in repeated:
             count = sum(int(product(shape)) for shape in node.params.values())
             again = model.readers(node, ("identity",))[0]
@@ -48,7 +49,7 @@ class RepeatedNormalisation(Rule):
                 f"{count:,} parameters of `{node.op}` are cancelled by the `{again.op}` after it",
                 "delete one of the two, or write affine=false",
                 (Note("normalised again here", again.place),),
-                mend(model, node, repeated, "write affine=false", with_argument(node, "affine", "false"), safe=False),
+                mend(model, node, affected, "write affine=false", with_argument(node, "affine", "false"), safe=False),
                 parameters=count,
             )
 

@@ -75,4 +75,4 @@ class UntiedEmbeddings(Rule):
         if not table.name or id(node) not in top or id(table) not in top:
             return None
         edit = with_argument(node, "tie", table.name)
-        return mend(model, node, [node], f"write tie={table.name}", edit, safe=False)
+        return mend(model, node, model.everywhere([node]), f"write tie={table.name}", edit, safe=False)
