@@ -12,6 +12,7 @@ import click
 from archcalc import __version__
 from archcalc.commands import options
 from archcalc.diagnostics import RequestError, suggest
+from archcalc.terminal import complain, prepare
 
 COMMANDS = {
     "shapes": "What comes out of every layer, and what it costs.",
@@ -87,7 +88,7 @@ def group(ctx: click.Context) -> None:
     A spec is a small YAML file; `archcalc layers` lists what it may hold.
     """
     if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help(), err=True)
+        click.echo(ctx.get_help(), file=sys.stderr)
         ctx.exit(2)
     from archcalc.configuration import defaults
 
@@ -114,18 +115,20 @@ def _refusal(error: click.UsageError) -> str:
 
 def main() -> None:
     """Run the program. Exit status: 0 clean, 1 findings, 2 could not run."""
-    if sys.stdout is None:  # closed by whoever started the program
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started the program
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        prepare(getattr(sys, name))
     try:
         status = group.main(prog_name="archcalc", standalone_mode=False)
         sys.stdout.flush()
     except click.exceptions.Abort:
         status = 130
     except click.UsageError as error:
-        click.echo(f"archcalc: {_refusal(error)}", err=True)
+        complain(f"archcalc: {_refusal(error)}")
         status = 2
     except RequestError as error:  # from the settings file, before a command runs
-        click.echo(f"archcalc: {error}", err=True)
+        complain(f"archcalc: {error}")
         status = 2
     except OSError as error:
         if error.filename is not None:  # not about what is printed
@@ -133,7 +136,7 @@ def main() -> None:
         if error.errno in (errno.EPIPE, errno.EINVAL):
             status = 0  # the reader closed the pipe: it has what it wanted
         else:
-            click.echo(f"archcalc: cannot write the output: {(error.strerror or str(error)).lower()}", err=True)
+            complain(f"archcalc: cannot write the output: {(error.strerror or str(error)).lower()}")
             status = 2
         # nothing is left to flush at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

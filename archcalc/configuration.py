@@ -33,7 +33,7 @@ def defaults(commands: Collection[str], running: str) -> dict[str, Any]:
         RequestError: a bad file, or an option that settings cannot give.
     """
     _check_environment(running)
-    path, found = _nearest(os.path.abspath("."))
+    path, found = _nearest(project.working_folder())
     if not found:
         return {}
     shared = {key: value for key, value in found.items() if not isinstance(value, dict)}
@@ -44,6 +44,9 @@ def defaults(commands: Collection[str], running: str) -> dict[str, Any]:
     general = {key: value for key, value in shared.items() if key not in _LINT_ONLY}
     maps = {name: {**(shared if name == "lint" else general), **sections.get(name, {})} for name in commands}
     tables = {key: maps["lint"].pop(key, None) or sections.get(key, {}) for key in TABLES}
+    for key, table in tables.items():
+        if not isinstance(table, dict):
+            raise RequestError(f"{path}: `{key}` of [lint] is a table, as [lint.{key}]")
     _check_keys(path, shared, commands, "key")
     for name in commands:
         if name in sections:
@@ -59,7 +62,7 @@ def defaults(commands: Collection[str], running: str) -> dict[str, Any]:
 
 def settings_file() -> str:
     """The file whose settings hold here; empty where there is none."""
-    return _nearest(os.path.abspath("."))[0]
+    return _nearest(project.working_folder())[0]
 
 
 def _as_given(value: Any) -> Any:
@@ -144,6 +147,8 @@ def _check_keys(path: str, keys: Iterable[str], commands: Collection[str], what:
     known, looks = _names(options), option_names(commands)
     for key in keys:
         name = key.replace("_", "-")
+        if name in TABLES or (name in commands and len(commands) > 1):
+            raise RequestError(f"{path}: `{key}` is a table, as [{key}]")
         if name not in known:
             raise unknown(path, what, key, looks | set(TABLES))
         if name not in looks:
@@ -172,7 +177,7 @@ def _parameters(command: str) -> list[Any]:
 
 
 def _nearest(folder: str) -> tuple[str, dict[str, Any]]:
-    while True:
+    while folder:
         for name in ("archcalc.toml", "pyproject.toml"):
             path = os.path.join(folder, name)
             if os.path.isfile(path):
@@ -180,16 +185,15 @@ def _nearest(folder: str) -> tuple[str, dict[str, Any]]:
                 if table is not None:
                     return path, table
         parent = os.path.dirname(folder)
-        if parent == folder:
-            return "", {}
-        folder = parent
+        folder = parent if parent != folder else ""
+    return "", {}
 
 
 def _table(path: str, nested: bool) -> dict[str, Any] | None:
     if not project.contains(os.path.dirname(path), path):
         raise RequestError(f"{path} is a link that leads out of its project: settings are not read from there")
     try:
-        text = project.read_file(path, _MOST_BYTES).decode()
+        text = project.read_file(path, _MOST_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise RequestError(f"cannot read {path!r}: {error}") from None
     if nested and "tool.archcalc" not in text:  # most projects: no need for a TOML parser
@@ -200,11 +204,16 @@ def _table(path: str, nested: bool) -> dict[str, Any] | None:
 
         try:
             document = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise RequestError(f"{path}: {error}") from None
+        except (ValueError, RecursionError) as error:  # a number of thousands of digits is no TOMLDecodeError
+            said = error if isinstance(error, tomllib.TOMLDecodeError) else "not TOML that can be read"
+            raise RequestError(f"{path}: {said}") from None
     else:
         raise RequestError(f"{path}: settings in a file need Python 3.11; use options or ARCHCALC_ variables")
     if not nested:
         return document
-    table = document.get("tool", {}).get("archcalc")
-    return table if isinstance(table, dict) else None
+    tools = document.get("tool")
+    if not isinstance(tools, dict) or "archcalc" not in tools:
+        return None
+    if not isinstance(tools["archcalc"], dict):
+        raise RequestError(f"{path}: `tool.archcalc` is a table, as [tool.archcalc]")
+    return tools["archcalc"]

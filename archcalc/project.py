@@ -18,7 +18,15 @@ SETTINGS = ("archcalc.toml", "pyproject.toml")
 def contains(folder: str, path: str) -> bool:
     """Whether `path`, links followed, lies in the project of a file in `folder`."""
     real = os.path.realpath(path)
-    return any(_holds(root, real) for root in roots(folder or ".", os.getcwd()))
+    return any(_holds(root, real) for root in roots(folder or ".", working_folder()))
+
+
+def working_folder() -> str:
+    """The folder that the program runs in; empty where it was deleted meanwhile."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return ""
 
 
 def is_in(path: str, folder: str) -> bool:
@@ -40,7 +48,7 @@ def roots(folder: str, working: str) -> tuple[str, ...]:
             if any(os.path.exists(os.path.join(top, mark)) for mark in marks):
                 return (top,)
             top = os.path.dirname(top)
-    return here, os.path.realpath(working)
+    return (here, os.path.realpath(working)) if working else (here,)
 
 
 def _is_everything(folder: str) -> bool:

@@ -90,6 +90,8 @@ def read(path: str) -> Source:
     """Read a spec file; `-` is standard input. Raises `RequestError` or `SpecError`."""
     try:
         if path == "-":
+            if sys.stdin is None:
+                raise RequestError("cannot read standard input: it is closed")
             path, data = "<stdin>", sys.stdin.buffer.read(MAX_BYTES + 1)
         else:
             with open(path, "rb") as file:

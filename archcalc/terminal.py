@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TextIO
 
 import click
 
@@ -13,6 +14,27 @@ if TYPE_CHECKING:
 
 COLORS = ("auto", "always", "never")
 _UNBOUNDED = 100_000
+# What is written where the encoding of the output has no such character.
+_PLAIN = {
+    "×": "x", "·": "*", "−": "-", "–": "-", "→": "->", "±": "+-", "≤": "<=", "≥": ">=", "≠": "!=", "…": "...", "∞": "inf",
+    "√": "sqrt", "⌊": "floor(", "⌋": ")", "⌈": "ceil(", "⌉": ")", "²": "^2", "³": "^3", "µ": "u", "✓": "yes", "✗": "no",
+    **dict.fromkeys("▁▂▃▄", "."), **dict.fromkeys("▅▆▇", "#"), **dict.fromkeys("▏▎▍▌", "|"), **dict.fromkeys("▋▊▉", "#"),
+    "─": "-", "│": "|", "┤": "|", "└": "\\", "●": "o", "█": "#", "▓": "=", "▒": "+", "░": ".",
+}  # fmt: skip
+
+
+def _in_plain_characters(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    missing = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(c) or c.encode("ascii", "backslashreplace").decode() for c in missing), error.end
+
+
+def prepare(stream: TextIO) -> None:
+    """Let `stream` write every text: what its encoding cannot say in plain characters, or escaped."""
+    if (stream.encoding or "").lower().replace("-", "") != "utf8" and hasattr(stream, "reconfigure"):
+        codecs.register_error("archcalc.plain", _in_plain_characters)
+        stream.reconfigure(errors="archcalc.plain")
 
 
 def wants_color(choice: str, stream: IO[str]) -> bool:
@@ -59,4 +81,4 @@ def write(text: str) -> None:
 
 def complain(text: str, choice: str = "auto") -> None:
     """A message for people, to stderr."""
-    click.echo(text, err=True, color=wants_color(choice, sys.stderr))
+    click.echo(text, file=sys.stderr, color=wants_color(choice, sys.stderr))

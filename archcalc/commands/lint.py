@@ -191,7 +191,7 @@ def _write(report: Report, forms: dict[str, str], color: str, to_stderr: bool) -
             pass
         elif form in _FOR_PEOPLE:
             stream = sys.stderr if to_stderr else sys.stdout
-            click.echo(text, nl=False, err=to_stderr, color=wants_color(color, stream))
+            click.echo(text, nl=False, file=stream, color=wants_color(color, stream))
         elif to_stderr:
             complain(text.rstrip("\n"), "never")
         else:

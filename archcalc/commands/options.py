@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.util
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -93,7 +94,7 @@ color = look("--color", type=click.Choice(COLORS), default="auto", help="Colour 
 
 def _help(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
-        click.echo(context.get_help(), color=context.color)
+        click.echo(context.get_help(), file=sys.stdout, color=context.color)
         context.exit()
 
 

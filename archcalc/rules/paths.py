@@ -69,6 +69,8 @@ def variants_of(path: str) -> list[str]:
 
 
 def _holds_blocks_only(path: str) -> bool:
+    if not os.path.isfile(path):  # what stands in a pipe can be read once only
+        return False
     try:
         data = _head(path)
     except RequestError:

@@ -52,12 +52,17 @@ def symbol(name: str) -> sympy.Symbol:
 class Algebra:
     """Expressions of traced numbers, given which divisions leave nothing over.
 
+    Args:
+        decisions: what was decided while the numbers were traced.
+        fixed: names that are plain numbers here.
+
     Attributes:
         even: (dividend, divisor) of the divisions that were found to be even.
     """
 
-    def __init__(self, decisions: Iterable[Decision] = ()) -> None:
+    def __init__(self, decisions: Iterable[Decision] = (), fixed: Mapping[str, int] | None = None) -> None:
         self.even: list[tuple[Any, Any]] = []
+        self._fixed = fixed or {}
         self._known: dict[int, tuple[int, Any]] = {}
         for decision in decisions:
             found = remainder(decision)
@@ -92,7 +97,8 @@ class Algebra:
 
     def _made(self, value: Traced) -> Any:
         if value.op == "name":
-            return symbol(value.operands[0])
+            name = value.operands[0]
+            return sympy.Integer(self._fixed[name]) if name in self._fixed else symbol(name)
         left, right = (
             self._known[id(side)][1] if isinstance(side, Traced) else sympy.Integer(int(side))
             for side in value.operands

@@ -170,6 +170,8 @@ def _divides(relation: Relation, algebra: Algebra) -> bool:
 
 def _always(relation: Relation, least: Mapping[str, int] | None = None) -> bool:
     """Whether it holds for all whole numbers from `least`: no coefficient is negative once those are taken off."""
+    if relation.op == "!=" and _all_positive(relation.expression, least):
+        return True
     taken = {name: (least or {}).get(name, 1) for name in (one.name for one in relation.expression.free_symbols)}
     whole, divisor = sympy.fraction(sympy.together(relation.expression))
     if not divisor.is_positive or divisor.has(Floor):  # names are positive, and so is what is made of them
@@ -208,6 +210,16 @@ def _not_negative(product: Any, least: Mapping[str, int] | None) -> bool:
         rounded.args[1].is_Integer and _always(Relation(rounded.args[0], ">=", None), least)
         for rounded in product.atoms(Floor)
     )
+
+
+def _all_positive(product: Any, least: Mapping[str, int] | None) -> bool:
+    """Whether a product is one of positive names, numbers and roundings that are at least 1."""
+    for factor in sympy.Mul.make_args(product):
+        base = factor.as_base_exp()[0]
+        rounded = isinstance(base, Floor) and base.args[1].is_Integer
+        if not (_always(Relation(base.args[0] - base.args[1], ">=", None), least) if rounded else base.is_positive):
+            return False
+    return True
 
 
 def sides(relation: Relation) -> Iterator[Any]:

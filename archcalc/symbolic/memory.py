@@ -62,7 +62,8 @@ def kept(graph: Graph, trace: Trace, names: Mapping[str, int], dtype: str, build
     if found is None:
         return None
     others = {name: size for name, size in names.items() if name != batch}
-    alone = _formula(_of_batch(graph, 1), trace, others, count, lambda drawn: build({**drawn, batch: 1}))
+    one = {batch: 1}
+    alone = _formula(_of_batch(graph, 1), trace, others, count, lambda drawn: build({**drawn, **one}), one)
     same = alone is not None and canonical(found.expression.subs(symbol(batch), 1) - alone.expression) == 0
     if alone is not None and same and found.domain.admit_one(batch, alone.domain):
         found.value = alone.value
@@ -86,13 +87,23 @@ def _of_batch(graph: Graph, batch: int) -> Graph:
     return other
 
 
-def _formula(graph: Graph, trace: Trace, names: Mapping[str, int], count: Count, build: Build) -> Bytes | None:
-    """What `count` gives as a formula, checked against plain graphs at drawn values; None where there is none."""
+def _formula(
+    graph: Graph,
+    trace: Trace,
+    names: Mapping[str, int],
+    count: Count,
+    build: Build,
+    fixed: Mapping[str, int] | None = None,
+) -> Bytes | None:
+    """What `count` gives as a formula, checked against plain graphs at drawn values; None where there is none.
+
+    `fixed` holds the names of the trace that are numbers in the formula.
+    """
     seen = len(trace.decisions)
     trace.open = True
     try:
         number = count(graph)
-        algebra = Algebra(trace.decisions)
+        algebra = Algebra(trace.decisions, fixed)
         domain = Domain(trace, algebra, names)
     except (InexactError, PinnedError):
         return None

@@ -91,6 +91,20 @@ def test_a_transformer_by_hand():
     assert form.text.write(cache.expression) == "8·batch·seq·width·depth"
 
 
+def test_one_sample_counted_apart_has_no_batch_in_its_conditions():
+    """A convolution over a reshaped input keeps one sample in another order; the scores must not be empty."""
+    text = """model: m
+dims: {samples: 400}
+input: [samples]
+layers: [reshape 1x-1, conv 6 kernel=10 stride=5 bias=false, groupnorm 6, gelu, transpose, attention heads=2]
+"""
+    kept = form_of(Source("t.yaml", text), "batch,samples").kept()
+    assert kept is not None
+    assert kept.value == simulate(build_graph(Source("t.yaml", text)), Plan(training=True)).saved
+    assert {"batch": 1, "samples": 400} in kept.domain
+    assert {"batch": 1, "samples": 12} not in kept.domain  # the groupnorm would see one value
+
+
 def test_one_sample_that_is_kept_otherwise_is_left_out():
     kept = form_of(spec("t5"), "batch").kept()
     assert kept is not None

@@ -8,6 +8,7 @@ from typing import Any
 
 from archcalc import __version__
 from archcalc.diagnostics import Span
+from archcalc.project import working_folder
 from archcalc.rules.base import RULES, SEVERITIES, Finding, Fix
 from archcalc.rules.codes import LANGUAGE, WARNINGS
 
@@ -97,9 +98,9 @@ def shown_path(path: str) -> str:
     """
     if path == "<stdin>":
         return path
-    root = os.environ.get("GITHUB_WORKSPACE") or os.environ.get("CI_PROJECT_DIR") or os.getcwd()
+    root = os.environ.get("GITHUB_WORKSPACE") or os.environ.get("CI_PROJECT_DIR") or working_folder()
     try:
-        relative = os.path.relpath(path, root)
+        relative = os.path.relpath(path, root) if root else path
     except ValueError:  # another drive
         relative = path
     if relative.startswith(".."):

@@ -1,0 +1,79 @@
+"""What surrounds a run: encodings, closed streams, pipes as files, a folder that is gone, settings of all kinds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+SPEC = str(ROOT / "specs" / "alexnet.yaml")
+VGG = str(ROOT / "specs" / "vgg16.yaml@bn")
+
+
+def shell(line: str, folder=ROOT, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a line of bash in which `archcalc` is the program."""
+    line = line.replace("archcalc", f"{sys.executable} -m archcalc", 1)
+    variables = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    return subprocess.run(["bash", "-c", line], capture_output=True, cwd=folder, env=variables, check=False)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "koi8-r", "utf-16"])
+@pytest.mark.parametrize("line", [f"shapes {SPEC}", f"memory {SPEC} --mode training", f"lint {VGG}", "rule PRM301",
+                                  'explain "conv 2 kernel=3" --input 3x8x8', "shapes nothing.yaml"])  # fmt: skip
+def test_every_encoding_can_say_it(encoding, line):
+    run = shell(f"archcalc {line}", PYTHONIOENCODING=encoding)
+    assert b"Traceback" not in run.stderr
+    assert run.stdout.decode(encoding) or run.stderr.decode(encoding)
+    plain = shell(f"archcalc {line}", PYTHONIOENCODING="utf-8")
+    assert run.returncode == plain.returncode
+    assert run.stdout.decode(encoding).count("\n") == plain.stdout.decode().count("\n")
+
+
+def test_signs_that_an_encoding_lacks_are_plain_ones():
+    out = shell(f"archcalc shapes {SPEC}", PYTHONIOENCODING="ascii").stdout.decode("ascii")
+    assert "input 3x224x224, batch 1" in out
+    assert "FLOPs = 2 x MACs" in out
+
+
+@pytest.mark.parametrize(("line", "status"), [
+    ("archcalc shapes SPEC >&-", 0), ("archcalc shapes nothing.yaml 2>&-", 2), ("archcalc nothing 2>&- >&-", 2),
+    ("archcalc lint - <&-", 2), ("archcalc shapes - <&-", 2), ("archcalc shapes - < SPEC", 0),
+    ("archcalc lint <(cat SPEC)", 0), ("archcalc shapes <(cat SPEC)", 0), ("cat SPEC | archcalc lint /dev/stdin", 0),
+])  # fmt: skip
+def test_streams(line, status):
+    run = shell(line.replace("SPEC", SPEC))
+    assert b"Traceback" not in run.stderr
+    assert run.returncode == status
+    assert b"the file is empty" not in run.stdout
+
+
+@pytest.mark.parametrize("command", ["shapes", "lint", "memory", "build", "lint --format github", "diff SPEC"])
+def test_a_folder_that_is_gone(command, tmp_path):
+    (tmp_path / "gone").mkdir()
+    line = f"rmdir $PWD && archcalc {command} SPEC".replace("SPEC", SPEC)
+    run = shell(line, tmp_path / "gone")
+    assert (run.returncode, run.stderr) == (0, b"")
+    assert run.stdout
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="settings in a file need Python 3.11")
+@pytest.mark.parametrize(("name", "text"), [
+    ("pyproject.toml", 'tool = "x"  # tool.archcalc'), ("pyproject.toml", "[tool]\narchcalc = 3  # tool.archcalc"),
+    ("archcalc.toml", "[" * 3000), ("archcalc.toml", "x = " + "[" * 3000), ("archcalc.toml", "x = " + "9" * 5000),
+    ("archcalc.toml", "\ufeffjobs = 1"), ("archcalc.toml", "severity = 5"), ("archcalc.toml", "[lint]\nseverity = 5"),
+    ("archcalc.toml", "lint = 3"), ("archcalc.toml", "[[lint]]\njobs = 1"), ("archcalc.toml", "[lint.x]\njobs = 1"),
+    ("archcalc.toml", "[lnt]\njobs = 1"), ("archcalc.toml", "budgets = []"), ("archcalc.toml", "jobs = 1979-05-27"),
+])  # fmt: skip
+def test_settings_that_are_none(name, text, tmp_path):
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    run = shell(f"archcalc lint {SPEC}", tmp_path)
+    accepted = text.startswith(("\ufeff", "tool"))
+    assert run.returncode == (0 if accepted else 2), run.stderr
+    assert b"Traceback" not in run.stderr
+    if not accepted:
+        assert str(tmp_path / name).encode() in run.stderr
+    assert b"did you mean `severity`" not in run.stderr
