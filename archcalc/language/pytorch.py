@@ -52,12 +52,11 @@ INFERRED = (
 # Keys of PyTorch's that change neither a size nor what is counted.
 NEUTRAL = (
     "inplace", "device", "dtype", "padding_idx", "max_norm", "norm_type", "scale_grad_by_freq", "sparse",
-    "align_corners", "count_include_pad", "divisor_override", "return_indices", "recompute_scale_factor",
+    "return_indices",
 )  # fmt: skip
 
 # Keys of other libraries, and what to do instead.
 ELSEWHERE = {
-    "padding_mode": "put `pad 1 mode=reflect` before it",
     "activation": "write the activation as a layer after it, as `relu`",
     "return_sequences": "the output holds all steps; from=NAME.last takes the last one",
     "return_state": "from=NAME.h takes the final state",

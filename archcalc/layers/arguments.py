@@ -185,7 +185,7 @@ class Number(Argument):
             raise ValueProblem(f"is above {self.above:g}, not {value:g}")
         if abs(value) > 1e30:
             raise ValueProblem(f"is at most 1e+30, not {value:g}")
-        return value
+        return float(value)
 
     def schema(self) -> dict[str, Any]:
         limits = {"minimum": self.min, "maximum": self.max, "exclusiveMinimum": self.above}
@@ -219,7 +219,13 @@ class Flag(Argument):
 
 
 class Size(Argument):
-    """One size for every axis (`3`) or one for each (`3x5`); `words` are further values."""
+    """One size for every axis (`3`) or one for each (`3x5`).
+
+    Args:
+        words: further values.
+        foreign: words of other frameworks, which the layer refuses once it knows its input: then it can say what
+            to write instead.
+    """
 
     kind = "a size, as 3 or 3x5"
 
@@ -231,9 +237,10 @@ class Size(Argument):
         words: Sequence[str] = (),
         aliases: Sequence[str] = (),
         also: int | None = None,
+        foreign: Sequence[str] = (),
     ) -> None:
         super().__init__(doc, default, aliases)
-        self.min, self.words, self.also = min, tuple(words), also
+        self.min, self.words, self.also, self.foreign = min, tuple(words), also, tuple(foreign)
 
     def parse(self, node: Node, known: Collection[str]) -> Any:
         if isinstance(node, NodeList) and node.items and all(isinstance(item, Scalar) for item in node.items):
@@ -245,7 +252,7 @@ class Size(Argument):
                 f"{self.name}={text} in a line, `{self.name}: {text}` in a mapping",
             )
         scalar = self.scalar(node)
-        if scalar.text in self.words:
+        if scalar.text in self.words or (scalar.text in self.foreign and scalar.text not in known):
             return scalar.text
         size = parse_size(scalar)
         if size is None:

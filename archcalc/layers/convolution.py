@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from archcalc.layers.arguments import Flag, Size, Whole, arg
+from archcalc.layers.arguments import Flag, Size, Whole, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
+from archcalc.layers.borders import FOREIGN, MODES, Border, check_borders, evenly, pad_call, same_borders, sides
 from archcalc.layers.code import Code, given, module, sized
 from archcalc.layers.onednn import Convolving
-from archcalc.layers.saved import Saved, Saving
+from archcalc.layers.saved import INPUT, Saved, Saving
 from archcalc.layers.tensor import CHANNELS_FIRST, Shape, Tensor
-from archcalc.quantity import plain, product
+from archcalc.quantity import ceil_div, plain, product
 
 
 def sizes_text(sizes: tuple[int, ...]) -> str:
@@ -19,8 +20,18 @@ def sizes_text(sizes: tuple[int, ...]) -> str:
     return "×".join(str(plain(size)) for size in sizes)
 
 
+def sizes_value(sizes: tuple[int, ...]) -> str:
+    """As a spec writes it: `7` for (7, 7), `7x1` for (7, 1)."""
+    return "x".join(str(plain(size)) for size in (sizes[:1] if len(set(sizes)) == 1 else sizes))
+
+
 def _plain(sizes: Iterable[int]) -> tuple[int, ...]:
     return tuple(plain(size) for size in sizes)
+
+
+def _bytes(how: Saving, x: Tensor, sizes: Sequence[int]) -> int:
+    """Of `x` with other spatial sizes, for the whole batch."""
+    return how.batch * plain(x.shape[0] * product(sizes)) * how.width
 
 
 class Convolution(Layer):
@@ -74,36 +85,29 @@ class Convolution(Layer):
         """One addition an output element for the bias."""
         return y.elements if self.bias else 0
 
-    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """The input, for the gradient of the weights; one that is padded on one side alone is a copy."""
-        x = inputs[0]
-        n = x.rank - 1
-        uneven = [
-            d * (k - 1) % 2 if self.padding == "same" else 0
-            for k, d in zip(self.per_axis("kernel", n, x), self.per_axis("dilation", n, x))
-        ]
-        if not any(uneven):
-            return Saved((0,))
-        padded = product(size + more for size, more in zip(x.shape[1:], uneven))
-        return Saved(extra={"padded input": how.batch * plain(x.shape[0] * padded) * how.width})
+    def borders(self, x: Tensor) -> list[Border]:
+        """What is added before and after each spatial axis."""
+        return [(border, border) for border in self.per_axis("padding", x.rank - 1, x)]
 
-    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """Copies in the order of the kernels' own."""
-        x = inputs[0]
-        n = x.rank - 1
-        kernel, stride, dilation = (self.per_axis(name, n, x) for name in ("kernel", "stride", "dilation"))
-        padding = (0,) * n if self.padding == "same" else self.per_axis("padding", n, x)
-        before, after = (_plain(z.shape[1:]) for z in (x, y))
-        return Convolving(
-            how, plain(x.shape[0]), plain(y.shape[0]), plain(self.groups), before, after, _plain(kernel),
-            _plain(padding), plain(product(stride)), set(dilation) != {1}, self.op == "convtranspose", self.bias,
-        ).passing()  # fmt: skip
-
-    def field(self, x: Tensor) -> list[tuple[int, int]] | None:
-        """A window spans dilation·(kernel − 1) + 1 inputs."""
+    def windows(self, x: Tensor) -> list[tuple[int, int]]:
+        """How far a window reaches along each spatial axis, dilation·(kernel - 1) + 1, and the step between two."""
         n = x.rank - 1
         kernel, dilation = self.per_axis("kernel", n, x), self.per_axis("dilation", n, x)
         return [(d * (k - 1) + 1, s) for k, d, s in zip(kernel, dilation, self.per_axis("stride", n, x))]
+
+    def field(self, x: Tensor) -> list[tuple[int, int]] | None:
+        """A window sees what it reaches over."""
+        return self.windows(x)
+
+    def kernels(
+        self, how: Saving, before: tuple[int, ...], padding: tuple[int, ...], y: Tensor, x: Tensor
+    ) -> tuple[int, int]:
+        """Bytes that PyTorch's kernels need for an input of the spatial sizes `before`, which they pad themselves."""
+        kernel, stride, dilation = (self.per_axis(name, x.rank - 1, x) for name in ("kernel", "stride", "dilation"))
+        return Convolving(
+            how, plain(x.shape[0]), plain(y.shape[0]), plain(self.groups), _plain(before), _plain(y.shape[1:]), _plain(kernel),
+            _plain(padding), plain(product(stride)), set(dilation) != {1}, self.op == "convtranspose", self.bias,
+        ).passing()  # fmt: skip
 
 
 @layer("conv", first="channels", aliases=("convolution", "conv1d", "conv2d", "conv3d"))
@@ -111,12 +115,44 @@ class Conv(Convolution):
     """Convolution (cross-correlation) over a channels-first tensor, 1-D to 3-D by its input.
 
     [C, *S] -> [channels, *S'] with S' = floor((S + 2·padding - dilation·(kernel - 1) - 1) / stride) + 1.
-    padding=same keeps S and needs stride 1. Source: torch.nn.Conv1d, Conv2d, Conv3d.
+    padding=same keeps S and needs stride 1. padding=same_upper gives ceil(S / stride), as TensorFlow's SAME
+    and ONNX's SAME_UPPER do: of an odd border the larger part comes after the axis.
+    Source: torch.nn.Conv1d, Conv2d, Conv3d.
     """
 
     padding: tuple[int, ...] | str = arg(
-        Size, "zeros added on both sides, or same", default=(0,), min=0, words=("same",)
+        Size,
+        "border on both sides, or same, or same_upper",
+        default=(0,),
+        min=0,
+        words=("same", "same_upper"),
+        foreign=FOREIGN,
     )
+    padding_mode: str = arg(Word, "what the border holds", choices=MODES, default="zeros")
+
+    def borders(self, x: Tensor) -> list[Border]:
+        """What is added before and after each spatial axis."""
+        return same_borders(x.shape[1:], self.windows(x)) if isinstance(self.padding, str) else super().borders(x)
+
+    def padded(self, x: Tensor) -> list[int]:
+        """The spatial sizes with their borders."""
+        return [size + before + after for size, (before, after) in zip(x.shape[1:], self.borders(x))]
+
+    def pads_zeros(self, x: Tensor) -> bool:
+        """Whether zeros stand around its input."""
+        return self.padding_mode == "zeros" and any(any(border) for border in self.borders(x))
+
+    def _copied(self, x: Tensor) -> list[int] | None:
+        """The spatial sizes of the copy of the input that PyTorch makes to pad it; None where its kernel pads.
+
+        The kernel adds zeros alone, and as many before as after. With padding=same it adds what is even.
+        """
+        uneven = [after - before for before, after in self.borders(x)]
+        if self.padding_mode == "zeros" and not any(uneven):
+            return None
+        if self.padding_mode == "zeros" and self.padding == "same":
+            return [size + more for size, more in zip(x.shape[1:], uneven)]
+        return self.padded(x)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for a window larger than the padded input, as PyTorch does."""
@@ -124,30 +160,76 @@ class Conv(Convolution):
         kernel, stride, dilation = (self.per_axis(name, n, x) for name in ("kernel", "stride", "dilation"))
         self.__dict__["spatial_axes"] = n
         self.check_groups(x)
-        if self.padding == "same":
-            if set(stride) != {1}:
-                raise ShapeError(
-                    "SHP109", "padding=same needs stride=1", "padding", "give the padding as a number, as padding=1"
-                )
-            return Tensor((self.channels, *x.shape[1:]), CHANNELS_FIRST)
+        self._check_word(x)
+        check_borders(self.padding_mode, x, self.borders(x), ("padding", "padding"))
+        if isinstance(self.padding, str):
+            spatial = x.shape[1:] if self.padding == "same" else [ceil_div(*pair) for pair in zip(x.shape[1:], stride)]
+            return Tensor((self.channels, *spatial), CHANNELS_FIRST)
         padding = self.per_axis("padding", n, x)
         for size, k, p, d in zip(x.shape[1:], kernel, padding, dilation):
             if size + 2 * p < d * (k - 1) + 1:
                 reach = f"kernel {k}" + (f" with dilation {d}" if d != 1 else "")
-                padded = (
-                    f"the padded input {[int(x.shape[0]), *(int(s + 2 * q) for s, q in zip(x.shape[1:], padding))]}"
-                )
                 raise ShapeError(
                     "SHP103",
-                    f"{reach} is larger than {padded}",
+                    f"{reach} is larger than the padded input {[int(size) for size in (x.shape[0], *self.padded(x))]}",
                     "kernel",
                     "use a smaller kernel, more padding or a larger input",
                 )
-        spatial = tuple(
+        spatial = [
             (size + 2 * p - d * (k - 1) - 1) // s + 1
             for size, k, s, p, d in zip(x.shape[1:], kernel, stride, padding, dilation)
-        )
+        ]
         return Tensor((self.channels, *spatial), CHANNELS_FIRST)
+
+    def _check_word(self, x: Tensor) -> None:
+        """Raises `ShapeError` for a word that PyTorch does not take here, with the number that was meant."""
+        word = self.padding
+        if not isinstance(word, str):
+            return
+        even = evenly(x.shape[1:], self.windows(x))
+        strided = any(s != 1 for _, s in self.windows(x))
+        width = sizes_value(even) if even else "same_upper" if strided else "same"
+        if word == "valid":
+            raise ShapeError(
+                "SHP109", "`padding` is a size, same or same_upper, not `valid`", "padding", "write `padding=0`"
+            )
+        if word in MODES:
+            mode = "" if word == "zeros" else f" padding_mode={word}"
+            raise ShapeError(
+                "SHP109",
+                f"`padding` is the width of the border, `{word}` is what it holds",
+                "padding",
+                f"write `padding={width}{mode}`",
+            )
+        if word == "same" and strided:
+            help = f"write `padding={width}`"
+            if even and self.borders(x) != [(border, border) for border in even]:
+                help += ", or `padding=same_upper` for windows that lie where TensorFlow puts them"
+            raise ShapeError("SHP109", "padding=same needs stride=1", "padding", help)
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """The input or its padded copy, for the gradient of the weights."""
+        x = inputs[0]
+        copied = self._copied(x)
+        if copied is None:
+            return Saved((0,))
+        kept = (0,) if how.needs[0] and self.padding_mode in ("reflect", "replicate") else ()
+        return Saved(kept, extra={"padded input": _bytes(how, x, copied)})
+
+    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
+        """Copies in the order of the kernels' own; a padded copy that is not kept, and the gradient of one."""
+        x = inputs[0]
+        copied = self._copied(x)
+        if copied is None:
+            padding = tuple(before for before, _ in self.borders(x))
+            return self.kernels(how, x.shape[1:], padding, y, x)
+        inside = self.padding_mode == "zeros" and self.padding == "same"
+        padding = tuple(before if inside else 0 for before, _ in self.borders(x))
+        forward, backward = self.kernels(how, tuple(copied), padding, y, x)
+        copy = _bytes(how, x, copied)
+        if how.needs[0]:
+            backward = max(backward + copy - _bytes(how, x, x.shape[1:]), copy)
+        return forward if how.keeps else forward + copy, backward
 
     def params(self, x: Tensor) -> dict[str, Shape]:
         """Every output channel has a kernel over its group's input channels, and one bias."""
@@ -161,15 +243,25 @@ class Conv(Convolution):
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         n = x.rank - 1
-        name = f"nn.Conv{n}d"
-        plain = given(
+        borders, mode = self.borders(x), self.padding_mode
+        apart = self.padding == "same_upper" and any(before != after for before, after in borders)
+        padding: Any = (
+            "same" if self.padding == "same" else sized(tuple(0 if apart else before for before, _ in borders))
+        )
+        options = given(
             stride=(sized(self.per_axis("stride", n, x)), 1),
-            padding=(self.padding if self.padding == "same" else sized(self.per_axis("padding", n, x)), 0),
+            padding=(padding, 0),
             dilation=(sized(self.per_axis("dilation", n, x)), 1),
             groups=(self.groups, 1),
             bias=(self.bias, True),
+            padding_mode=("zeros" if apart else mode, "zeros"),
         )
-        return module(name, x.shape[0], self.channels, kernel_size=sized(self.per_axis("kernel", n, x)), **plain)
+        kernel = sized(self.per_axis("kernel", n, x))
+        code = module(f"nn.Conv{n}d", x.shape[0], self.channels, kernel_size=kernel, **options)
+        if apart:
+            code.call = "{self}(" + pad_call(mode) + ")"
+            code.values = {"sides": sides(borders)}
+        return code
 
 
 @layer("convtranspose", first="channels", aliases=("deconv", "conv_transpose", "upconv"))
@@ -180,7 +272,7 @@ class ConvTranspose(Convolution):
     Source: torch.nn.ConvTranspose1d, ConvTranspose2d, ConvTranspose3d.
     """
 
-    padding: tuple[int, ...] = arg(Size, "border taken off on both sides", default=(0,), min=0)
+    padding: Any = arg(Size, "border taken off on both sides", default=(0,), min=0, foreign=("same", "valid"))
     output_padding: tuple[int, ...] = arg(
         Size, "size added at the end; less than stride or dilation", default=(0,), min=0
     )
@@ -190,6 +282,7 @@ class ConvTranspose(Convolution):
         n = x.rank - 1
         self.__dict__["spatial_axes"] = n
         self.check_groups(x)
+        self._check_word(x)
         arguments = [
             self.per_axis(name, n, x) for name in ("kernel", "stride", "padding", "dilation", "output_padding")
         ]
@@ -209,6 +302,28 @@ class ConvTranspose(Convolution):
                 )
             spatial.append(out)
         return Tensor((self.channels, *spatial), CHANNELS_FIRST)
+
+    def _check_word(self, x: Tensor) -> None:
+        """Raises `ShapeError` for a word; `same` makes each axis `stride` times as long, as in Keras."""
+        if not isinstance(self.padding, str):
+            return
+        keys = "padding=0"
+        if self.padding == "same":
+            extra = [s - reach if reach < s else (reach - s) % 2 for reach, s in self.windows(x)]
+            padding = [max(0, reach - s + more) // 2 for (reach, s), more in zip(self.windows(x), extra)]
+            keys = f"padding={sizes_value(tuple(padding))}"
+            if any(extra):
+                keys += f" output_padding={sizes_value(tuple(extra))}"
+        raise ShapeError("SHP109", f"`padding` is a size, not `{self.padding}`", "padding", f"write `{keys}`")
+
+    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
+        """Copies in the order of the kernels' own."""
+        x = inputs[0]
+        return self.kernels(how, x.shape[1:], self.per_axis("padding", x.rank - 1, x), y, x)
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """The input, for the gradient of the weights."""
+        return INPUT
 
     def params(self, x: Tensor) -> dict[str, Shape]:
         """PyTorch keeps the input channels first: [in_channels, channels / groups, *kernel]."""

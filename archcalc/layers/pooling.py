@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
-from archcalc.layers.arguments import Flag, Size, arg
+from archcalc.layers.arguments import Flag, Size, Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
+from archcalc.layers.borders import evenly
 from archcalc.layers.code import Code, given, module, sized
-from archcalc.layers.convolution import sizes_text
+from archcalc.layers.convolution import sizes_text, sizes_value
 from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
 from archcalc.layers.tensor import CHANNELS_FIRST, Tensor
 from archcalc.quantity import ceil_div, gcd, plain, product
@@ -26,7 +27,9 @@ class Pooling(Layer):
 
     kernel: tuple[int, ...] = arg(Size, "window size", aliases=("kernel_size", "pool_size"))
     stride: tuple[int, ...] | None = arg(Size, "step between two windows; default: the kernel", default=None)
-    padding: tuple[int, ...] = arg(Size, "border added on both sides, at most half the kernel", default=(0,), min=0)
+    padding: tuple[int, ...] = arg(
+        Size, "border on both sides, at most half the kernel", default=(0,), min=0, foreign=("same", "valid")
+    )
     ceil: bool = arg(Flag, "round the output size up", default=False, aliases=("ceil_mode",))
     dilation: tuple[int, ...] = (1,)
 
@@ -52,6 +55,8 @@ class Pooling(Layer):
         left padding: PyTorch's extra rule.
         """
         self.__dict__["spatial_axes"] = x.rank - 1
+        if isinstance(self.padding, str):
+            raise self._foreign_word(self.padding, x)
         spatial = []
         for size, (k, s, p, d) in zip(x.shape[1:], self.axes(x)):
             reach = d * (k - 1) + 1
@@ -72,6 +77,18 @@ class Pooling(Layer):
                 )
             spatial.append(out)
         return Tensor((x.shape[0], *spatial), CHANNELS_FIRST)
+
+    def _foreign_word(self, word: str, x: Tensor) -> ShapeError:
+        """What to write for a word of TensorFlow's, whose means leave the border out."""
+        self.padding = (0,)
+        axes, help = self.axes(x), "write `padding=0`"
+        if word == "same":
+            even = evenly(x.shape[1:], [(d * (k - 1) + 1, s) for k, s, _, d in axes])
+            help = "no border of one width on both sides does this: choose an odd kernel, or put `pad` before it"
+            if even is not None and all(2 * border <= k for border, (k, _, _, _) in zip(even, axes)):
+                left_out = " count_include_pad=false" if self.op == "avgpool" and any(even) else ""
+                help = f"write `padding={sizes_value(even)}{left_out}`"
+        return ShapeError("SHP109", f"`padding` is a size, not `{word}`", "padding", help)
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One operation for each element of each window."""
@@ -105,9 +122,21 @@ class MaxPool(Pooling):
 class AvgPool(Pooling):
     """Mean of each window. [C, *S] -> [C, *S']. Source: torch.nn.AvgPool1d to AvgPool3d."""
 
+    count_include_pad: bool = arg(Flag, "the border's zeros count in the mean", default=True)
+    divisor_override: int | None = arg(
+        Whole, "what a window's sum is divided by; default: its elements", default=None, min=1
+    )
+
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """As every pooling; over three axes the window must fit the input without its padding, as in PyTorch."""
         y = super().infer(x)
+        if self.divisor_override is not None and x.rank == 2:
+            raise ShapeError(
+                "SHP109",
+                "PyTorch's mean over one axis takes no `divisor_override`",
+                "divisor_override",
+                "delete it; a `scale` after the layer multiplies all means",
+            )
         for size, (k, _, _, _) in zip(x.shape[1:], self.axes(x)):
             if x.rank == 4 and k > size:
                 raise ShapeError(
@@ -126,6 +155,8 @@ class AvgPool(Pooling):
         """The same in PyTorch."""
         kernel, stride, padding, _ = (sized(sizes) for sizes in zip(*self.axes(x)))
         plain = given(stride=(stride, kernel), padding=(padding, 0), ceil_mode=(self.ceil, False))
+        plain.update(given(count_include_pad=(self.count_include_pad, True)))
+        plain.update(given(divisor_override=(self.divisor_override, None)))
         return module(f"nn.AvgPool{x.rank - 1}d", kernel_size=kernel, **plain)
 
 

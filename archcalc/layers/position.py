@@ -140,8 +140,8 @@ class RelPosBias(Layer):
     """A score for each head and distance, as a [heads, queries, keys] table.
 
     kind=bucket (T5): positions of the input, distances in buckets. kind=window (Swin): the
-    positions of a window h×w, a score for each of the (2h - 1)(2w - 1) displacements. kind=alibi:
-    nothing is learned, the score falls with the distance, in each head at a slope of its own.
+    positions of a window h×w, a score for each of the (2h - 1)(2w - 1) displacements, or of a window
+    of more axes (Video Swin). kind=alibi: nothing is learned, the score falls with the distance, in each head at a slope of its own.
     Source: Raffel et al. 2020; Liu et al. 2021; Press et al. 2021.
     """
 
@@ -152,7 +152,7 @@ class RelPosBias(Layer):
 
     heads: int = arg(Whole, "heads", min=1, aliases=("num_heads",))
     kind: str = arg(Word, "how distances are told apart", choices=("bucket", "window", "alibi"), default="bucket")
-    window: tuple[int, ...] | None = arg(Size, "window of kind=window, as 7 or 7x7", default=None)
+    window: tuple[int, ...] | None = arg(Size, "window of kind=window, as 7, 7x7 or 8x7x7", default=None)
     buckets: int = arg(Whole, "distances told apart by kind=bucket", default=32, min=1, aliases=("num_buckets",))
 
     def _window(self) -> tuple[int, ...]:

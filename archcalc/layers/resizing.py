@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from archcalc.layers.arguments import Factors, Size, Whole, Word, arg
+from archcalc.layers.arguments import Factors, Flag, Size, Whole, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
+from archcalc.layers.borders import MODES, Border, check_borders, pad_call, sides
 from archcalc.layers.code import Code, expression, given, module, sized
 from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
 from archcalc.layers.tensor import CHANNELS_FIRST, Tensor
-from archcalc.quoting import python_string
 
 # The spatial axes each mode works on, and its operations for one output element: a weighted sum of
 # n neighbours takes n products and n - 1 additions.
 _MODES = {
     "nearest": ((1, 2, 3), 0),
+    "nearest-exact": ((1, 2, 3), 0),
     "linear": ((1,), 3),
     "bilinear": ((2,), 7),
     "bicubic": ((2,), 31),
@@ -39,6 +40,12 @@ class Upsample(Layer):
     )
     size: tuple[int, ...] | None = arg(Size, "the size itself, instead of a scale", default=None)
     mode: str = arg(Word, "how values between elements are found", choices=tuple(_MODES), default="nearest")
+    align_corners: bool | None = arg(
+        Flag, "the first and last elements stay at the corners; not for nearest; default: false", default=None
+    )
+    recompute_scale_factor: bool = arg(
+        Flag, "places come from the sizes, where a scale does not give a whole one", default=False
+    )
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for a mode of another number of axes, both or none of scale and size, an empty output."""
@@ -59,6 +66,10 @@ class Upsample(Layer):
                 "size" if both else None,
                 "delete one of them" if both else "as `upsample 2` or `upsample size=32x32`",
             )
+        if self.align_corners is not None and not _MODES[self.mode][1]:
+            raise ShapeError("SHP109", f"mode={self.mode} takes no `align_corners`", "align_corners", "delete it")
+        if self.size is not None and self.recompute_scale_factor:
+            raise ShapeError("SHP109", "there is no scale to compute again", "recompute_scale_factor", "delete it")
         if self.size is not None:
             return Tensor((x.shape[0], *self.per_axis("size", axes, x)), CHANNELS_FIRST)
         spatial: list[Any] = []
@@ -83,9 +94,12 @@ class Upsample(Layer):
         """The same in PyTorch."""
         name = "scale" if self.size is None else "size"
         sizes = sized(self.per_axis(name, x.rank - 1, x))
-        return module(
-            "nn.Upsample", **{name.replace("scale", "scale_factor"): sizes}, **given(mode=(self.mode, "nearest"))
+        options = given(
+            mode=(self.mode, "nearest"),
+            align_corners=(self.align_corners, None),
+            recompute_scale_factor=(self.recompute_scale_factor, False),
         )
+        return module("nn.Upsample", **{name.replace("scale", "scale_factor"): sizes}, **options)
 
 
 @layer(
@@ -105,22 +119,18 @@ class Pad(Layer):
     size: tuple[int, ...] = arg(Size, "border on both sides", default=(0,), min=0, aliases=("padding",))
     before: tuple[int, ...] | None = arg(Size, "border before the first element; default: size", default=None, min=0)
     after: tuple[int, ...] | None = arg(Size, "border after the last element; default: size", default=None, min=0)
-    mode: str = arg(
-        Word, "what the border holds", choices=("zeros", "reflect", "replicate", "circular"), default="zeros"
-    )
+    mode: str = arg(Word, "what the border holds", choices=MODES, default="zeros")
+
+    def borders(self, x: Tensor) -> list[Border]:
+        """What is added before and after each spatial axis."""
+        keys = (key if getattr(self, key) else "size" for key in ("before", "after"))
+        return list(zip(*(self.per_axis(key, x.rank - 1, x) for key in keys)))
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """reflect needs a border below the size, circular at most the size, as in PyTorch."""
-        axes = x.rank - 1
-        before = self.per_axis("before" if self.before else "size", axes, x)
-        after = self.per_axis("after" if self.after else "size", axes, x)
-        for size, border in zip(x.shape[1:] * 2, before + after):
-            most = {"reflect": size - 1, "circular": size}.get(self.mode)
-            if most is not None and border > most:
-                blamed = "size" if self.before is None and self.after is None else "before" if self.before else "after"
-                raise ShapeError("SHP109", f"mode={self.mode} can add at most {most} to {size}, not {border}", blamed)
-        spatial = tuple(size + b + a for size, b, a in zip(x.shape[1:], before, after))
-        return Tensor((x.shape[0], *spatial), CHANNELS_FIRST)
+        """Raises `ShapeError` for a border that cannot be filled from the input."""
+        borders = self.borders(x)
+        check_borders(self.mode, x, borders, ("before" if self.before else "size", "after" if self.after else "size"))
+        return Tensor((x.shape[0], *(size + b + a for size, (b, a) in zip(x.shape[1:], borders))), CHANNELS_FIRST)
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input where the border copies it, though only its sizes are needed."""
@@ -128,13 +138,7 @@ class Pad(Layer):
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        axes = x.rank - 1
-        before = self.per_axis("before" if self.before else "size", axes, x)
-        after = self.per_axis("after" if self.after else "size", axes, x)
-        # PyTorch starts with the last axis.
-        sides = tuple(side for pair in reversed(list(zip(before, after))) for side in pair)
-        mode = "" if self.mode == "zeros" else f", mode={python_string(self.mode)}"
-        return expression("F.pad({0}, {sides}" + mode + ")", sides=sides)
+        return expression(pad_call(self.mode), sides=sides(self.borders(x)))
 
 
 @layer("pixelshuffle", first="factor", aliases=("depthtospace",))

@@ -67,9 +67,10 @@ def _passes(node: Node, tensor: Tensor) -> bool:
     if node.op == "concat":
         return layer.axis is None or tensor.axis(layer.axis) == tensor.feature_axis
     if node.op == "avgpool":
-        return all(padding == 0 for _, _, padding, _ in layer.axes(node.inputs[0]))
+        every = layer.divisor_override is None  # else a window over the edge has a smaller sum
+        return every and all(padding == 0 for _, _, padding, _ in layer.axes(node.inputs[0]))
     if node.op == "conv":
-        return layer.padding != "same" and not any(layer.padding)
+        return not layer.pads_zeros(node.inputs[0])
     if node.op == "transpose":
         return y.rank == 2 and (tensor.layout, y.layout) == (FEATURES_LAST, CHANNELS_FIRST)
     return False

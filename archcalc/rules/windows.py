@@ -80,7 +80,7 @@ class Window:
 
 
 def windows(node: Node) -> list[Window] | None:
-    """The windows of a convolution or a pooling along each axis; None for any other layer."""
+    """The windows of a convolution or a pooling along each axis; None for any other layer, and where no zeros are around."""
     if node.op not in ("conv", "maxpool", "avgpool"):
         return None
     layer: Any = node.layer
@@ -88,11 +88,10 @@ def windows(node: Node) -> list[Window] | None:
     if node.op != "conv":
         axes = layer.axes(x)
     else:
-        n = len(sizes)
-        kernel, stride, dilation = (layer.per_axis(name, n, x) for name in ("kernel", "stride", "dilation"))
-        same = layer.padding == "same"
-        padding = [d * (k - 1) // 2 for k, d in zip(kernel, dilation)] if same else layer.per_axis("padding", n, x)
-        axes = list(zip(kernel, stride, padding, dilation))
+        if layer.padding_mode != "zeros":  # its border holds pixels
+            return None
+        kernel, stride, dilation = (layer.per_axis(name, len(sizes), x) for name in ("kernel", "stride", "dilation"))
+        axes = list(zip(kernel, stride, [before for before, _ in layer.borders(x)], dilation))
     found = [
         Window(size, int(k), int(s), int(p), int(d), int(out))
         for size, (k, s, p, d), out in zip(sizes, axes, node.exit.shape[1:])

@@ -72,7 +72,7 @@ def test_words_with_spaces_and_parentheses():
         ("conv 8 kernel=3 pading=1", 21, "pading", "has no key `pading`", "did you mean `padding`?"),
         ("conv 8 kernel=3 zzz=1", 21, "zzz", "has no key `zzz`", "its keys are channels, kernel"),
         ("relu inplace=true", 10, "inplace", "`relu` has no key `inplace`", "no cost: leave it out"),
-        ("conv 8 kernel=3 padding_mode=reflect", 21, "padding_mode", "has no key `padding_mode`", "`pad 1 mode=reflect`"),
+        ("conv 8 kernel=3 padding=reflect", 29, "reflect", "`padding` is the width of the border", "`padding=1 padding_mode=reflect`"),
         ("linear 8 activation=relu", 14, "activation", "has no key `activation`", "as a layer after it"),
         ("relu slope=1", 10, "slope", "`relu` has no key `slope`", "it has no keys"),
         ("conv 8, kernel=3", 10, "8,", "not a number or an expression", "no commas"),

@@ -22,7 +22,7 @@ DRAWN = settings(max_examples=200, deadline=None, derandomize=True, database=Non
 # For layers with little to go wrong.
 FEW = settings(DRAWN, max_examples=50)
 # What PyTorch raises for arguments it does not take.
-REFUSALS = (RuntimeError, ValueError, IndexError, AssertionError)
+REFUSALS = (RuntimeError, ValueError, IndexError, AssertionError, ZeroDivisionError)
 
 Shape = tuple[int, ...]
 

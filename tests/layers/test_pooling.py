@@ -3,6 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from archcalc.diagnostics import SpecError
+
 from .oracle import DRAWN, Draw, compare, covers, layer, line
 
 
@@ -20,7 +22,8 @@ def test_pooling(op, data):
         stride=draw.sizes(axes, 1, 4, 0),
         padding=draw.sizes(axes, 0, half, -1, half + 1),
         ceil=st.booleans(),
-        **({"dilation": draw.sizes(axes, 1, 3, 0)} if op == "max" else {}),
+        **({"dilation": draw.sizes(axes, 1, 3, 0)} if op == "max" else {"count_include_pad": st.booleans()}),
+        **({"divisor_override": draw.number(1, 5, 0)} if op == "avg" and axes > 1 else {}),
     )
     module = getattr(nn, f"{op.capitalize()}Pool{axes}d")
     spelled = {"ceil_mode" if key == "ceil" else key: value for key, value in keys.items()}
@@ -65,3 +68,10 @@ def test_a_window_takes_one_operation_for_each_element():
     assert layer("maxpool 3 stride=2 padding=1", (4, 8, 8)).other_flops == 4 * 4 * 4 * 9
     assert layer("avgpool 2x1", (4, 8, 8)).other_flops == 4 * 4 * 8 * 2
     assert layer("adaptivemaxpool 1", (4, 5, 7)).other_flops == 4 * 5 * 7
+
+
+def test_pytorchs_mean_over_one_axis_divides_by_nothing_else():
+    with pytest.raises(TypeError, match="divisor_override"):
+        nn.AvgPool1d(2, divisor_override=3)
+    with pytest.raises(SpecError, match="divisor_override"):
+        layer("avgpool 2 divisor_override=3", (3, 8))

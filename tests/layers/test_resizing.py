@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from .oracle import DRAWN, Draw, compare, covers, layer, line
 
-MODES = ["nearest", "linear", "bilinear", "bicubic", "trilinear"]
+MODES = ["nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear"]
 
 
 @covers("upsample")
@@ -16,16 +16,26 @@ def test_upsample(data):
     draw = Draw(data)
     axes = draw.of(1, 2, 3)
     shape = draw.shape(axes, high=9)
-    mode = draw.of(*MODES) if draw.wild else draw.of("nearest", ("linear", "bilinear", "trilinear")[axes - 1])
+    mode = (
+        draw.of(*MODES)
+        if draw.wild
+        else draw.of("nearest", "nearest-exact", ("linear", "bilinear", "trilinear")[axes - 1])
+    )
     whole = draw.number(1, 4, 0, -1)
     factor = whole | st.integers(1, 40).map(lambda tenths: tenths / 10) | st.floats(0.2, 3.5)
     scale = draw(factor | st.tuples(*[factor] * axes) if axes > 1 else factor)
+    keys = draw.some(
+        **({"align_corners": st.booleans()} if "nearest" not in mode or draw.wild else {}),
+        recompute_scale_factor=st.booleans(),
+    )
     if draw.of(False, False, True):
         size = draw(draw.sizes(axes, 1, 12))
-        compare(line("upsample", size=size, mode=mode), shape, lambda: nn.Upsample(size, mode=mode))
+        if not draw.wild:
+            keys.pop("recompute_scale_factor", None)
+        compare(line("upsample", size=size, mode=mode, **keys), shape, lambda: nn.Upsample(size, mode=mode, **keys))
         return
-    module = nn.Upsample(scale_factor=scale, mode=mode)
-    compare(line("upsample", scale, mode=mode), shape, lambda: module)
+    module = nn.Upsample(scale_factor=scale, mode=mode, **keys)
+    compare(line("upsample", scale, mode=mode, **keys), shape, lambda: module)
 
 
 @pytest.mark.parametrize(("scale", "size"), [(None, None), (2, 8)])

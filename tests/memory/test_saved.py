@@ -16,6 +16,12 @@ from tests.memory.hooks import kept
 CASES = """
 [3,8,8] | conv 4 kernel=3, conv 4 kernel=3 padding=same groups=2
 [4,8] | conv 4 kernel=3 dilation=2, relu, conv 6 kernel=1
+[3,8,8] | conv 4 kernel=3 padding=1 padding_mode=circular, conv 4 kernel=3x4 padding=same_upper stride=2, conv 4 kernel=2 padding=same
+[3,8,8] | conv 4 kernel=3 padding=1 padding_mode=reflect, conv 4 kernel=3 padding_mode=replicate, conv 4 kernel=4 padding=same padding_mode=reflect
+[3,8] | conv 4 kernel=4 padding=same_upper padding_mode=replicate, conv 4 kernel=3 padding=same_upper, conv 4 kernel=4 padding=2 padding_mode=circular
+[3,6,5,7] | conv 4 kernel=3 padding=1 padding_mode=replicate, conv 4 kernel=3 stride=2 padding=same_upper padding_mode=circular
+[3,9,9] | conv 4 kernel=1, avgpool 3 padding=1 count_include_pad=false, avgpool 2 divisor_override=3, upsample 2 mode=bilinear align_corners=true
+[3,9,9] | conv 4 kernel=1, upsample 1.7 mode=bicubic recompute_scale_factor=true, upsample 2 mode=nearest-exact
 [3,8,8] | convtranspose 4 kernel=3, relu, convtranspose 2 kernel=2 stride=2
 [6] | linear 5, relu, linear 3
 [4,6] | linear 6, relu, relu6, sigmoid, tanh, silu, mish, hardswish, hardsigmoid

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -227,15 +228,17 @@ def test_class_token_comes_first() -> None:
     close(y[..., 0, :], token.weight[0].expand(2, 3, 4))
 
 
-def test_window_bias_has_a_score_for_each_displacement() -> None:
-    bias = WindowPositionBias(2, 2, 3)
+@pytest.mark.parametrize("window", [(2, 3), (3, 1), (2, 2, 3), (1, 2, 1, 2)])
+def test_window_bias_has_a_score_for_each_displacement(window: tuple[int, ...]) -> None:
+    bias = WindowPositionBias(2, *window)
     table = bias(4)
-    assert table.shape == (4, 2, 6, 6)
-    places = [(row, column) for row in range(2) for column in range(3)]
-    scores = bias.weight.view(3, 5, 2)
-    for i, (a, b) in enumerate(places):
-        for j, (c, d) in enumerate(places):
-            close(table[3, :, i, j], scores[a - c + 1, b - d + 2])
+    assert table.shape == (4, 2, math.prod(window), math.prod(window))
+    places = list(itertools.product(*(range(size) for size in window)))
+    scores = bias.weight.view(*(2 * size - 1 for size in window), 2)
+    for i, query in enumerate(places):
+        for j, key in enumerate(places):
+            moved = tuple(a - b + size - 1 for a, b, size in zip(query, key, window))
+            close(table[3, :, i, j], scores[moved])
 
 
 def test_bucket_bias_is_exact_near_and_logarithmic_far() -> None:

@@ -258,24 +258,25 @@ class DistanceBias(nn.Module):
 
 
 class WindowPositionBias(nn.Module):
-    """A learned score for each head and displacement inside a window (Swin)."""
+    """A learned score for each head and displacement inside a window of two axes or more (Swin)."""
 
-    def __init__(self, heads, height, width):
+    def __init__(self, heads, *window):
         super().__init__()
-        self.height = height
-        self.width = width
-        self.weight = nn.Parameter(
-            torch.randn((2 * height - 1) * (2 * width - 1), heads) * 0.02
-        )
+        self.window = window
+        self.spans = [2 * size - 1 for size in window]
+        self.weight = nn.Parameter(torch.randn(math.prod(self.spans), heads) * 0.02)
 
     def forward(self, batch):
         device = self.weight.device
-        row = torch.arange(self.height, device=device).repeat_interleave(self.width)
-        column = torch.arange(self.width, device=device).repeat(self.height)
-        down = row[:, None] - row + self.height - 1
-        right = column[:, None] - column + self.width - 1
-        scores = self.weight[down * (2 * self.width - 1) + right]
-        return scores.permute(2, 0, 1).expand(batch, -1, -1, -1)
+        axes = [torch.arange(size, device=device) for size in self.window]
+        places = torch.cartesian_prod(*axes).unbind(dim=-1)
+        moved = [
+            place[:, None] - place + size - 1
+            for place, size in zip(places, self.window)
+        ]
+        rows = torch.arange(len(self.weight), device=device).view(self.spans)
+        row = rows[tuple(moved)]
+        return self.weight[row].permute(2, 0, 1).expand(batch, -1, -1, -1)
 
 
 class MixtureOfExperts(nn.Module):

@@ -57,7 +57,8 @@ class NoOpPooling(Rule):
     def _idle(self, model: Model, node: Node) -> bool:
         layer: Any = node.layer
         if node.op in _POOLING:
-            return all(k == 1 and s == 1 and not p for k, s, p, _ in layer.axes(node.inputs[0]))
+            whole = getattr(layer, "divisor_override", None) in (None, 1)
+            return whole and all(k == 1 and s == 1 and not p for k, s, p, _ in layer.axes(node.inputs[0]))
         if node.op not in _ADAPTIVE:
             return False
         before = model.producer(node.inputs[0])
@@ -70,5 +71,5 @@ def _keeps_size(node: Node) -> bool:
     """Whether a layer gives an image of the size that it reads, whatever that is."""
     layer: Any = node.layer
     if node.op == "conv":
-        return layer.padding != "same" and (set(layer.kernel), set(layer.stride), set(layer.padding)) == ({1}, {1}, {0})
+        return (set(layer.kernel), set(layer.stride), set(layer.padding)) == ({1}, {1}, {0})
     return bool(layer.elementwise) or node.op in ("dropout", "batchnorm", "identity")

@@ -59,7 +59,7 @@ class StrideExceedsKernel(Rule):
 def _wider(node: Node) -> dict[str, str]:
     """A kernel as large as the stride with the padding that keeps the size of the output, where one number tells each."""
     layer: Any = node.layer
-    if node.op != "conv" or layer.padding == "same" or set(layer.dilation) != {1}:
+    if node.op != "conv" or isinstance(layer.padding, str) or set(layer.dilation) != {1}:
         return {}
     sizes = [set(layer.kernel), set(layer.stride), set(layer.padding)]
     if any(len(size) > 1 for size in sizes):

@@ -76,6 +76,6 @@ def _smaller(model: Model, node: Node) -> dict[str, str]:
     if len(outer) > 1 or not middle:
         return {}
     kernel, dead, padding = outer.pop()
-    if layer.padding == "same":
+    if isinstance(layer.padding, str):
         return {"kernel": str(kernel - dead)}
     return {"kernel": str(kernel - dead), "padding": str(padding)} if padding >= 0 else {}

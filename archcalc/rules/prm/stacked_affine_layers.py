@@ -95,7 +95,7 @@ def _merged(first: Node, second: Node) -> int | None:
             return None
         if not _pointwise(second):
             # a bias before a border of zeros is none of the one layer's
-            if not _pointwise(first) or (a.bias and (b.padding == "same" or any(b.padding))):
+            if not _pointwise(first) or (a.bias and b.pads_zeros(second.inputs[0])):
                 return None
             taps = int(product(second.params["weight"][2:]))
             reached = out * taps
@@ -106,4 +106,5 @@ def _merged(first: Node, second: Node) -> int | None:
 
 def _pointwise(node: Node) -> bool:
     layer: Any = node.layer
-    return set(layer.kernel) == {1} and set(layer.stride) == {1} and (layer.padding == "same" or not any(layer.padding))
+    borders = layer.borders(node.inputs[0])
+    return set(layer.kernel) == {1} and set(layer.stride) == {1} and not any(any(border) for border in borders)

@@ -66,7 +66,7 @@ def kind(at: Place) -> object:
 
 @key("window", of="relposbias", chance=1)
 def table(at: Place) -> object:
-    return at.size(1, 3, axes=2) if at["kind"] == "window" else None
+    return at.size(1, 3, axes=at.whole(2, 3)) if at["kind"] == "window" else None
 
 
 @key("buckets", of="relposbias")

@@ -36,7 +36,9 @@ def dilation(at: Place) -> object:
 
 @key("padding", of="conv", chance=0.5)
 def padding(at: Place) -> object:
-    return "same" if at["stride"] is None and at.chance(0.4) else at.size(0, 2)
+    if at.chance(0.4):
+        return "same" if at["stride"] is None and at.chance() else "same_upper"
+    return at.size(0, 2)
 
 
 @key("output_padding", of="convtranspose")

@@ -28,6 +28,11 @@ def dilation(at: Place) -> object:
     return at.size(1, 2)
 
 
+@key("divisor_override", of="avgpool", chance=0.2)
+def divisor_override(at: Place) -> object:
+    return at.whole(1, 5) if at.rank > 2 else None
+
+
 @key("output", of=("adaptiveavgpool", "adaptivemaxpool"))
 def output(at: Place) -> object:
     return at.size(1, 4)

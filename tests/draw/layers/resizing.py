@@ -20,7 +20,17 @@ def size(at: Place) -> object:
 
 @key("mode", of="upsample")
 def mode(at: Place) -> object:
-    return at.pick("nearest", *{2: ["linear"], 3: ["bilinear", "bicubic"], 4: ["trilinear"]}[at.rank])
+    return at.pick("nearest", "nearest-exact", *{2: ["linear"], 3: ["bilinear", "bicubic"], 4: ["trilinear"]}[at.rank])
+
+
+@key("align_corners", of="upsample")
+def align_corners(at: Place) -> object:
+    return at.chance() if at["mode"] and "nearest" not in at["mode"] else None
+
+
+@key("recompute_scale_factor", of="upsample", chance=0.2)
+def recompute_scale_factor(at: Place) -> object:
+    return at.chance() if at["scale"] else None
 
 
 @key("factor", of="pixelshuffle")

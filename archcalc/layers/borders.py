@@ -1,0 +1,61 @@
+"""Borders around the spatial axes of a tensor: how wide they may be, and how PyTorch adds them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archcalc.layers.base import ShapeError
+from archcalc.layers.tensor import Tensor
+from archcalc.quantity import ceil_div
+from archcalc.quoting import python_string
+
+# What a border may hold. The first is PyTorch's default.
+MODES = ("zeros", "reflect", "replicate", "circular")
+# Words for `padding` in other frameworks.
+FOREIGN = ("valid", *MODES)
+
+Border = tuple[int, int]
+
+
+def check_borders(mode: str, x: Tensor, borders: Sequence[Border], arguments: tuple[str, str]) -> None:
+    """Raise `ShapeError` unless reflect adds less than the size and circular at most the size, as in PyTorch.
+
+    Args:
+        borders: what is added before and after each spatial axis of `x`.
+        arguments: the keys that say so.
+    """
+    for size, border in zip(x.shape[1:], borders):
+        most = {"reflect": size - 1, "circular": size}.get(mode)
+        for argument, width in zip(arguments, border):
+            if most is not None and width > most:
+                raise ShapeError("SHP109", f"{mode} can add at most {most} to {size}, not {width}", argument)
+
+
+def same_borders(sizes: Sequence[int], windows: Sequence[tuple[int, int]]) -> list[Border]:
+    """Borders that give ceil(size / stride) windows along each axis, the odd one after it.
+
+    TensorFlow calls this SAME and ONNX SAME_UPPER.
+
+    Args:
+        windows: how far a window reaches along each axis, and the step between two.
+    """
+    totals = [max(0, (ceil_div(size, s) - 1) * s + reach - size) for size, (reach, s) in zip(sizes, windows)]
+    return [(total // 2, total - total // 2) for total in totals]
+
+
+def evenly(sizes: Sequence[int], windows: Sequence[tuple[int, int]]) -> tuple[int, ...] | None:
+    """One number for both sides of each axis that gives as many windows as `same_borders`; None where there is none."""
+    borders = same_borders(sizes, windows)
+    if any(before != after and s == 1 for (before, after), (_, s) in zip(borders, windows)):
+        return None
+    return tuple(int(after) for _, after in borders)
+
+
+def sides(borders: Sequence[Border]) -> tuple[int, ...]:
+    """As torch.nn.functional.pad takes them, which starts with the last axis."""
+    return tuple(side for border in reversed(borders) for side in border)
+
+
+def pad_call(mode: str) -> str:
+    """The call that adds them; `{sides}` stands for `sides`."""
+    return "F.pad({0}, {sides}" + ("" if mode == "zeros" else f", mode={python_string(mode)}") + ")"
