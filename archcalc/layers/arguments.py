@@ -185,7 +185,7 @@ class Number(Argument):
             raise ValueProblem(f"is above {self.above:g}, not {value:g}")
         if abs(value) > 1e30:
             raise ValueProblem(f"is at most 1e+30, not {value:g}")
-        return float(value)
+        return value
 
     def schema(self) -> dict[str, Any]:
         limits = {"minimum": self.min, "maximum": self.max, "exclusiveMinimum": self.above}
