@@ -14,8 +14,9 @@ import yaml
 from archcalc.cost import Costs
 from archcalc.diagnostics import Source, SpecError
 from archcalc.language.items import COMMON
-from archcalc.layers.arguments import Body, Flag, Operands, Reference, Text, Word
+from archcalc.layers.arguments import Flag, Text, Word
 from archcalc.layers.base import REGISTRY
+from archcalc.layers.operands import Body, Operands, Reference
 from archcalc.network.gradients import backward_macs
 from archcalc.network.load import build_graph
 from archcalc.network.paths import depth, fields

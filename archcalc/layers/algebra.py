@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from archcalc.layers.arguments import Body, Number, Operands, Text, Whole, arg
+from archcalc.layers.arguments import Number, Text, Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, expression, module
+from archcalc.layers.operands import Body, Operands
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.tensor import FEATURES_LAST, Shape, Tensor
 from archcalc.quantity import plain, product

@@ -363,43 +363,6 @@ class Text(Argument):
         return {"type": "string"}
 
 
-class Reference(Argument):
-    """The name of an earlier layer, or of one of its outputs (`encoder.h`)."""
-
-    kind = "the name of a layer"
-
-    def schema(self) -> dict[str, Any]:
-        return {"type": "string", "pattern": r"^[A-Za-z_]\w*(\.\w+)?$"}
-
-
-class Body(Argument):
-    """A list of layers."""
-
-    kind = "a list of layers"
-
-    def schema(self) -> dict[str, Any]:
-        return {"$ref": "#/$defs/layers"}
-
-
-class Operands(Argument):
-    """A list whose entries are names of layers, or lists of layers that start from the current tensor."""
-
-    kind = "a list of names or lists of layers"
-
-    def __init__(self, doc: str, min: int = 2, max: int | None = None) -> None:
-        super().__init__(doc)
-        self.min, self.max = min, max
-
-    def schema(self) -> dict[str, Any]:
-        limit = {} if self.max is None else {"maxItems": self.max}
-        return {
-            "type": "array",
-            "minItems": self.min,
-            **limit,
-            "items": {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/layers"}]},
-        }
-
-
 def arg(kind: type[Argument], doc: str, **options: Any) -> Any:
     """Declare a layer's argument; typed `Any` so that the attribute can carry its value's type."""
     return kind(doc, **options)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from archcalc.layers.arguments import Flag, Letters, Number, Reference, Whole, arg
+from archcalc.layers.arguments import Flag, Letters, Number, Whole, arg
 from archcalc.layers.attention_memory import AttentionMemory
 from archcalc.layers.base import ShapeError, layer
 from archcalc.layers.code import Code, given, module
+from archcalc.layers.operands import Reference
 from archcalc.layers.position import ROTATION
 from archcalc.layers.scores import SCORE, visible_scores
 from archcalc.layers.tensor import FEATURES_LAST, Shape, Tensor

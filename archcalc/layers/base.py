@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
-from archcalc.layers.arguments import Argument, Body, Operands, Reference
+from archcalc.layers.arguments import Argument
 from archcalc.layers.code import Code
+from archcalc.layers.operands import Body, Operands, Reference
 from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST, Layout, Shape, Tensor
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from archcalc.layers.arguments import Body, Operands, Whole, arg
+from archcalc.layers.arguments import Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, expression
+from archcalc.layers.operands import Body, Operands
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.tensor import FEATURES_LAST, Tensor
 from archcalc.quantity import plain, product

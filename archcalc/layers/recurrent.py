@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from archcalc.layers.arguments import Flag, Number, Reference, Whole, Word, arg
+from archcalc.layers.arguments import Flag, Number, Whole, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, given, module
 from archcalc.layers.onednn import pages, row, up
 from archcalc.layers.onednn_threads import BLOCK
+from archcalc.layers.operands import Reference
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.tensor import FEATURES_LAST, Shape, Tensor
 from archcalc.quantity import plain

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from archcalc.layers.arguments import Flag, Number, Reference, arg
+from archcalc.layers.arguments import Flag, Number, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, expression
+from archcalc.layers.operands import Reference
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.scores import SCORE, eager_scores, fused_scores, visible_scores
 from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST, Shape, Tensor

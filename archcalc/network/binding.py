@@ -8,8 +8,9 @@ from archcalc.diagnostics import Findings, Span, SpecError, suggest
 from archcalc.language.expressions import Expression
 from archcalc.language.items import COMMON, Item, parse_items
 from archcalc.language.values import SizeExpression, Value, parse_value
-from archcalc.layers.arguments import Argument, Body, Operands, Reference, check_names
+from archcalc.layers.arguments import Argument, check_names
 from archcalc.layers.base import Layer
+from archcalc.layers.operands import Body, Operands, Reference
 from archcalc.network.names import Names, split_reference
 from archcalc.network.steps import BlockSteps, Operand, Step
 from archcalc.source import Node, Scalar

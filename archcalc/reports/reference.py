@@ -9,7 +9,7 @@ from typing import Any
 from archcalc.derivation import axis_names, derive
 from archcalc.diagnostics import SpecError
 from archcalc.layers import FAMILIES, REGISTRY, Layer
-from archcalc.layers.arguments import Body, Operands
+from archcalc.layers.operands import Body, Operands
 from archcalc.network.graph import Node
 from archcalc.network.line import line_graph
 from archcalc.quantity import Quantity, names

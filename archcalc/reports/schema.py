@@ -11,7 +11,8 @@ from typing import Any
 
 from archcalc.language.document import BUDGETS, EXPECTATIONS, KEYS, LOSSES
 from archcalc.layers import REGISTRY, Layer
-from archcalc.layers.arguments import Body, Operands, Reference, Whole
+from archcalc.layers.arguments import Whole
+from archcalc.layers.operands import Body, Operands, Reference
 
 _EXPRESSION = {"type": "string", "pattern": r"^[A-Za-z0-9_+\-*/%().,\s]+$"}
 _NUMBER_OR_EXPRESSION = {"anyOf": [{"type": "number"}, {"$ref": "#/$defs/expression"}]}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from archcalc.layers import REGISTRY
-from archcalc.layers.arguments import Reference
+from archcalc.layers.operands import Reference
 
 Body = list["Item"]
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from archcalc.diagnostics import Source
-from archcalc.layers.arguments import Argument, Body, Operands, Reference
+from archcalc.layers.arguments import Argument
 from archcalc.layers.base import REGISTRY, Layer
+from archcalc.layers.operands import Body, Operands, Reference
 from archcalc.layers.tensor import CHANNELS_FIRST, Shape, Tensor
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph, build_graph

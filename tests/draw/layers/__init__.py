@@ -16,7 +16,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from archcalc.layers import REGISTRY, Layer
-from archcalc.layers.arguments import REQUIRED, Argument, Body, Operands, Reference
+from archcalc.layers.arguments import REQUIRED, Argument
+from archcalc.layers.operands import Body, Operands, Reference
 from archcalc.layers.tensor import Tensor
 from tests.draw.choices import Choices
 from tests.draw.layers.place import DRAWN_BY_KIND, Place
