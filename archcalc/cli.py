@@ -10,8 +10,9 @@ from importlib import import_module
 import click
 
 from archcalc import __version__
+from archcalc.advice import suggest
 from archcalc.commands import options
-from archcalc.diagnostics import RequestError, suggest
+from archcalc.diagnostics import RequestError
 from archcalc.terminal import complain, prepare
 
 COMMANDS = {

@@ -16,7 +16,8 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from archcalc import project
-from archcalc.diagnostics import RequestError, suggest
+from archcalc.advice import suggest
+from archcalc.diagnostics import RequestError
 
 TABLES = ("per-file-ignores", "severity", "budgets", "growth")
 _MOST_BYTES = 2**20

@@ -70,14 +70,47 @@ class Note:
         self.place = place
 
 
+class Edit:
+    """The text at `place` becomes `text`."""
+
+    __slots__ = ("place", "text")
+
+    def __init__(self, place: Span, text: str) -> None:
+        self.place = place
+        self.text = text
+
+
+class Fix:
+    """Edits that make a finding go away; safe ones compute the same function."""
+
+    __slots__ = ("edits", "message", "safe")
+
+    def __init__(self, message: str, edits: tuple[Edit, ...], safe: bool = False) -> None:
+        self.message = message
+        self.edits = edits
+        self.safe = safe
+
+
+class Advice:
+    """What to do about a finding: in words, and as a fix where there is one thing that was meant.
+
+    Where it could be two, both stand in the words and there is no fix.
+    """
+
+    __slots__ = ("fix", "text")
+
+    def __init__(self, text: str, fix: Fix | None = None) -> None:
+        self.text = text
+        self.fix = fix
+
+
 _D = TypeVar("_D", bound="Diagnostic")
 
 
 class Diagnostic:
-    """One finding about a spec. `code` is stable (`SPC003`); advice stands in `help`.
+    """One finding about a spec. `code` is stable (`SPC003`); advice stands in `help`, and in `fix` as edits.
 
-    `instead` is what was most likely meant, as it would stand in the place of what `place` covers;
-    `before` the line of a layer that is missing before the one at `place`.
+    `before` is the line of a layer that is missing before the one at `place`.
     """
 
     def __init__(
@@ -88,7 +121,7 @@ class Diagnostic:
         help: str | None = None,
         notes: tuple[Note, ...] = (),
         severity: str = "error",
-        instead: str | None = None,
+        fix: Fix | None = None,
         before: str | None = None,
     ) -> None:
         self.code = code
@@ -97,7 +130,7 @@ class Diagnostic:
         self.help = help
         self.notes = notes
         self.severity = severity
-        self.instead = instead
+        self.fix = fix
         self.before = before
 
     def but(self: _D, **changes: Any) -> _D:
@@ -170,13 +203,12 @@ class Findings:
         code: str,
         message: str,
         place: Span,
-        help: str | None = None,
+        help: str | Advice | None = None,
         notes: Sequence[Note] = (),
-        instead: str | None = None,
         before: str | None = None,
     ) -> None:
         """Add an error. Raises `TooManyError` when there are `MOST` already."""
-        self.add(_diagnostic(code, message, place, help, notes).but(instead=instead, before=before))
+        self.add(_diagnostic(code, message, place, help, notes).but(before=before))
 
     def _too_many(self) -> TooManyError:
         found = list(self)
@@ -195,45 +227,19 @@ class Findings:
             raise SpecError(list(self))
 
 
-def fail(code: str, message: str, place: Span, help: str | None = None, notes: Sequence[Note] = ()) -> SpecError:
+def fail(
+    code: str, message: str, place: Span, help: str | Advice | None = None, notes: Sequence[Note] = ()
+) -> SpecError:
     """The error to raise for one finding."""
     return SpecError([_diagnostic(code, message, place, help, notes)])
 
 
-def _diagnostic(code: str, message: str, place: Span, help: str | None, notes: Sequence[Note]) -> Diagnostic:
+def _diagnostic(code: str, message: str, place: Span, help: str | Advice | None, notes: Sequence[Note]) -> Diagnostic:
     told = tuple(Note(_clip(note.message), note.place) for note in notes)
-    return Diagnostic(code, _clip(message), place, help and _clip(help), told)
+    text, fix = (help.text, help.fix) if isinstance(help, Advice) else (help, None)
+    return Diagnostic(code, _clip(message), place, text and _clip(text), told, fix=fix)
 
 
 def _clip(text: str, longest: int = 400) -> str:
     """`text`, cut where a word of the spec is absurdly long."""
     return text if len(text) <= longest else text[: longest - 1] + "…"
-
-
-def suggest(word: str, known: Sequence[str]) -> str | None:
-    """The known word a typing mistake most likely meant, if any is near enough."""
-    if len(word) > 60:
-        return None
-    import difflib  # only a wrong spec pays for these
-    import heapq
-
-    lowered = word.lower()
-    for name in known:
-        if name.lower() == lowered:
-            return name
-    most = 2000 // (len(word) + 1)  # comparing takes time: of very many names, those that begin or end alike
-    if len(known) > most:
-        known = heapq.nlargest(most, known[-2000:], key=lambda name: _alike(name, word))
-    near = difflib.get_close_matches(lowered, known, n=1, cutoff=0.6)
-    return near[0] if near else None
-
-
-def _alike(name: str, word: str) -> int:
-    """How many letters two words have in common at their ends."""
-    count = 0
-    for letters in (zip(name, word), zip(reversed(name), reversed(word))):
-        for a, b in letters:
-            if a != b:
-                break
-            count += 1
-    return count

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from archcalc.diagnostics import suggest
+from archcalc.advice import suggest
 
 # What a file of weights is, by its first bytes.
 _SIGNATURES = (

@@ -46,7 +46,7 @@ EXPECTED = {
         "inside [ ] a comma ends the layer: give this layer its own `- ` line, or compute the value under `hparams:`",
     ),
     "17-tab": (4, 1, 2, "SPC001", "found character", "indent with spaces"),
-    "18-list-kernel": (4, 33, 39, "SPC005", "write `kernel` as 3x5", "kernel=3x5 in a line"),
+    "18-list-kernel": (4, 33, 39, "SPC005", "`kernel` is a size, as 3 or 3x5, not a list", "write `3x5`"),
     "19-colon-line": (4, 11, 21, "SPC010", "`conv:` takes a mapping", "write `- conv 8 kernel=3` or `- conv: {...}`"),
     "20-lstm-state": (
         6, 37, 44, "SHP101", "1 layer x 2 directions, this `lstm` has 2 layers x 1 direction", "make layers",

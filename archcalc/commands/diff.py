@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping
 
 import click
 
+from archcalc.advice import suggest
 from archcalc.commands import options
 from archcalc.commands.diff_folders import pairs
-from archcalc.diagnostics import Diagnostic, RequestError, suggest
+from archcalc.diagnostics import Diagnostic, RequestError
 from archcalc.difference.files import Outcome, Task, compare
 from archcalc.difference.growth import over_limit
 from archcalc.difference.side import BUDGETED, COSTS, MEASURES, PEAKS

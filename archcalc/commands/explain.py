@@ -7,9 +7,10 @@ import os
 
 import click
 
+from archcalc.advice import suggest
 from archcalc.commands import options
 from archcalc.cost import DTYPE_BYTES, Costs
-from archcalc.diagnostics import RequestError, suggest
+from archcalc.diagnostics import RequestError
 from archcalc.network.graph import Node
 from archcalc.network.line import line_graph
 from archcalc.network.load import Graph, load_graph, split_variant

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from archcalc.advice import suggest
 from archcalc.commands import options
-from archcalc.diagnostics import RequestError, suggest
+from archcalc.diagnostics import RequestError
 from archcalc.layers import REGISTRY
 from archcalc.reports import reference
 from archcalc.terminal import write

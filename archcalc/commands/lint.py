@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from archcalc.advice import suggest
 from archcalc.commands import options
 from archcalc.commands.lint_tables import Tables, read_tables
 from archcalc.configuration import LINT_TABLES
-from archcalc.diagnostics import Note, RequestError, cannot, suggest
+from archcalc.diagnostics import Note, RequestError, cannot
 from archcalc.network.load import split_variant
 from archcalc.reports.findings import FORMATS, render
 from archcalc.reports.findings.report import Report, plural

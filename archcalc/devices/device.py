@@ -8,8 +8,9 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from archcalc.advice import suggest
 from archcalc.cost import DTYPE_BYTES
-from archcalc.diagnostics import RequestError, cannot, suggest
+from archcalc.diagnostics import RequestError, cannot
 from archcalc.project import read_file
 
 _FOLDER = os.path.dirname(__file__)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from archcalc.diagnostics import Findings, Source, Span, SpecError, fail, suggest
+from archcalc.advice import meant
+from archcalc.diagnostics import Findings, Source, Span, SpecError, fail
 from archcalc.language.hints import whole_pairs
 from archcalc.language.includes import Includes
 from archcalc.language.items import Item, parse_items
@@ -134,9 +135,8 @@ class _Reader:
             self.findings.take(other)
             return None
         for key in unknown:
-            meant = suggest(key.text, list(KEYS))
-            help = f"did you mean `{meant}`?" if meant else f"the keys are {', '.join(KEYS)}"
-            self.findings.error("SPC003", f"unknown key `{key.text}`", key, help, instead=meant)
+            help = meant(key, key.text, list(KEYS), f"the keys are {', '.join(KEYS)}")
+            self.findings.error("SPC003", f"unknown key `{key.text}`", key, help)
         missing = [name for name in ("model", "input", "layers") if name not in values]
         if missing and not unknown:  # an unknown key may be a missing one, misspelt
             what = " and ".join(", ".join(f"`{name}:`" for name in missing).rsplit(", ", 1))
@@ -205,13 +205,8 @@ class _Reader:
             pairs = self._pairs(value, name.text)
             for key, _ in pairs:
                 if key.text not in known:
-                    meant = suggest(key.text, known)
-                    help = (
-                        f"did you mean `{meant}`?"
-                        if meant
-                        else "a variant gives hparams other values: add it there first"
-                    )
-                    self.findings.error("SPC008", f"no hparam is named `{key.text}`", key, help, instead=meant)
+                    help = meant(key, key.text, known, "a variant gives hparams other values: add it there first")
+                    self.findings.error("SPC008", f"no hparam is named `{key.text}`", key, help)
             document.variants[name.text] = pairs
 
     def _input(self, document: Document, values: dict[str, tuple[Scalar, Node]]) -> None:
@@ -304,8 +299,7 @@ class _Reader:
     def _loss(self, document: Document, values: dict[str, tuple[Scalar, Node]]) -> None:
         document.loss = self._scalar("loss", values)
         if document.loss and document.loss.text not in LOSSES:
-            meant = suggest(document.loss.text, LOSSES)
-            help = f"did you mean `{meant}`?" if meant else f"the losses are {', '.join(LOSSES)}"
+            help = meant(document.loss, document.loss.text, LOSSES, f"the losses are {', '.join(LOSSES)}")
             self.findings.error("SPC005", f"no loss is named `{document.loss.text}`", document.loss, help)
 
     def _bounds(
@@ -320,9 +314,8 @@ class _Reader:
         bounds = self._numbers(name, values)
         for key, value in bounds:
             if key.text not in BUDGETS:
-                meant = suggest(key.text, BUDGETS)
-                help = f"did you mean `{meant}`?" if meant else f"the keys are {', '.join(BUDGETS)}"
-                self.findings.error("SPC003", f"`{name}` has no key `{key.text}`", key, help, instead=meant)
+                help = meant(key, key.text, BUDGETS, f"the keys are {', '.join(BUDGETS)}")
+                self.findings.error("SPC003", f"`{name}` has no key `{key.text}`", key, help)
             elif parse(value.text) is None:
                 self.findings.error("SPC005", f"not {what}: `{value.text}`", value, example)
         return bounds
@@ -343,11 +336,8 @@ class _Reader:
 
     def _expectation(self, key: Scalar, value: Node) -> bool:
         if key.text not in EXPECTATIONS:
-            meant = suggest(key.text, EXPECTATIONS)
-            help = (
-                f"did you mean `{meant}`?" if meant else f"the keys are {', '.join(EXPECTATIONS)}, or a variant's name"
-            )
-            self.findings.error("SPC003", f"`expect` has no key `{key.text}`", key, help, instead=meant)
+            help = meant(key, key.text, EXPECTATIONS, f"the keys are {', '.join(EXPECTATIONS)}, or a variant's name")
+            self.findings.error("SPC003", f"`expect` has no key `{key.text}`", key, help)
             return False
         sizes = value.items if isinstance(value, Sequence) else [value]
         nested = [size for entry in sizes for size in (entry.items if isinstance(entry, Sequence) else [entry])]

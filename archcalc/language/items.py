@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 
-from archcalc.diagnostics import Findings, suggest
+from archcalc.advice import meant
+from archcalc.diagnostics import Findings
 from archcalc.language.hints import cut_line, not_a_layer, open_brackets, whole_pairs
 from archcalc.source import Mapping, Node, Scalar, Sequence
 
@@ -176,10 +177,9 @@ def _mapping(node: Mapping, findings: Findings) -> Item | None:
         return None
     if len(layers) > 1:
         other, beside = layers[1]
-        meant = suggest(other.text, COMMON) if isinstance(beside, Scalar) else None
-        if meant:
-            help = f"did you mean `{meant}`?"
-            findings.error("SPC003", f"`{other.text}` is no key beside `{op.text}:`", other, help, instead=meant)
+        near = meant(other, other.text, COMMON) if isinstance(beside, Scalar) else None
+        if near:
+            findings.error("SPC003", f"`{other.text}` is no key beside `{op.text}:`", other, near)
             return None
         help = f"`{other.text}` belongs under `{op.text}:` (indent it), or a `- ` is missing before it"
         if isinstance(value, Sequence) and isinstance(beside, Scalar) and beside.text:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from archcalc.diagnostics import Findings, RequestError, Source, SpecError, suggest
+from archcalc.advice import meant, suggest
+from archcalc.diagnostics import Findings, RequestError, Source, SpecError
 from archcalc.language.document import Document
 from archcalc.language.expressions import Expression, describe
 from archcalc.language.values import SizeExpression, Value, evaluate, parse_value
@@ -84,11 +85,11 @@ def settle(
 
 
 def _unknown(kind: str, name: str, known: list[str], document: Document) -> str:
-    meant = suggest(name, known)
+    near = suggest(name, known)
     there = f"there are {', '.join(known)}" if known else "it has none"
     if name == "batch" and name not in known:
-        meant, there = None, "the batch is given by --batch"
-    return f"{document.source.path}: no {kind} is named `{name}`: " + (f"did you mean `{meant}`?" if meant else there)
+        near, there = None, "the batch is given by --batch"
+    return f"{document.source.path}: no {kind} is named `{name}`: " + (f"did you mean `{near}`?" if near else there)
 
 
 def _evaluate(scalar: Scalar, values: Mapping[str, Any], findings: Findings) -> Any:
@@ -98,9 +99,8 @@ def _evaluate(scalar: Scalar, values: Mapping[str, Any], findings: Findings) -> 
         if isinstance(value, (Expression, SizeExpression)):
             for name, place in value.names.items():
                 if name not in values:
-                    meant = suggest(name, list(values))
-                    help = f"did you mean `{meant}`?" if meant else "a value may use the hparams above it"
-                    findings.error("SPC008", f"no earlier hparam is named `{name}`", place, help, instead=meant)
+                    help = meant(place, name, list(values), "a value may use the hparams above it")
+                    findings.error("SPC008", f"no earlier hparam is named `{name}`", place, help)
                     return 1
         return evaluate(value, values, scalar)
     except SpecError as error:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from archcalc.diagnostics import fail, suggest
+from archcalc.advice import instead, meant
+from archcalc.diagnostics import Advice, fail
 from archcalc.language.expressions import Expression, describe, is_identifier, parse_expression, parse_number
 from archcalc.language.settings import LARGEST_SIZE
 from archcalc.language.values import SizeExpression, parse_size
@@ -103,14 +104,12 @@ def check_names(expression: Expression | SizeExpression, known: Collection[str])
     """Raises `SpecError` at the first name of `expression` that nothing defines."""
     for name, place in expression.names.items():
         if name not in known:
-            meant = suggest(name, list(known))
             sizes = name.split("x")
-            help = (
-                f"a size of names is written {'x'.join(f'({size})' for size in sizes)}"
+            otherwise = "define it under `hparams:`, or pass it as an argument of the block"
+            help: str | Advice | None = (
+                instead(place, "x".join(f"({size})" for size in sizes))
                 if len(sizes) > 1 and all(size in known or size.isdigit() for size in sizes)
-                else f"did you mean `{meant}`?"
-                if meant
-                else "define it under `hparams:`, or pass it as an argument of the block"
+                else meant(place, name, list(known), otherwise)
             )
             raise fail("SPC008", f"no hparam, dim or argument is named `{name}`", place, help)
 
@@ -204,9 +203,9 @@ class Flag(Argument):
             return scalar.text == "true"
         if is_identifier(scalar.text) and scalar.text in known:
             return parse_expression(scalar)
-        meant = {"yes": "true", "on": "true", "1": "true", "no": "false", "off": "false", "0": "false"}
-        word = meant.get(scalar.text.lower(), scalar.text.lower())
-        help = f"write {word}" if word in ("true", "false") else None
+        words = {"yes": "true", "on": "true", "1": "true", "no": "false", "off": "false", "0": "false"}
+        word = words.get(scalar.text.lower(), scalar.text.lower())
+        help = instead(scalar, word) if word in ("true", "false") else None
         raise fail("SPC005", f"`{self.name}` is true or false, not `{scalar.text}`", scalar, help)
 
     def coerce(self, value: Any) -> Any:
@@ -245,12 +244,7 @@ class Size(Argument):
     def parse(self, node: Node, known: Collection[str]) -> Any:
         if isinstance(node, NodeList) and node.items and all(isinstance(item, Scalar) for item in node.items):
             text = "x".join(item.text for item in node.items if isinstance(item, Scalar))
-            raise fail(
-                "SPC005",
-                f"write `{self.name}` as {text}",
-                node,
-                f"{self.name}={text} in a line, `{self.name}: {text}` in a mapping",
-            )
+            raise fail("SPC005", f"`{self.name}` is {self.kind}, not a list", node, instead(node, text))
         scalar = self.scalar(node)
         if scalar.text in self.words or (scalar.text in self.foreign and scalar.text not in known):
             return scalar.text
@@ -314,13 +308,8 @@ class Word(Argument):
         scalar = self.scalar(node)
         if scalar.text in self.choices:
             return scalar.text
-        meant = suggest(scalar.text, self.choices)
-        raise fail(
-            "SPC005",
-            f"`{self.name}` is {self.kind}, not `{scalar.text}`",
-            scalar,
-            f"did you mean `{meant}`?" if meant else None,
-        )
+        help = meant(scalar, scalar.text, self.choices)
+        raise fail("SPC005", f"`{self.name}` is {self.kind}, not `{scalar.text}`", scalar, help)
 
     def schema(self) -> dict[str, Any]:
         return {"enum": list(self.choices)}

@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from archcalc.diagnostics import RequestError, suggest
+from archcalc.advice import suggest
+from archcalc.diagnostics import RequestError
 from archcalc.memory.definitions import DEFINITIONS, RULE
 from archcalc.memory.generation import Generation, generate
 from archcalc.memory.plan import OPTIMIZERS, Plan

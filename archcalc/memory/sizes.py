@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from archcalc.diagnostics import RequestError, suggest
+from archcalc.advice import suggest
+from archcalc.diagnostics import RequestError
 from archcalc.network.load import Graph, graph_at
 
 BATCH = "batch"

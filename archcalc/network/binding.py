@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from archcalc.diagnostics import Findings, Span, SpecError, suggest
+from archcalc.advice import instead, meant
+from archcalc.diagnostics import Advice, Findings, Span, SpecError
 from archcalc.language.expressions import Expression
 from archcalc.language.items import COMMON, Item, parse_items
 from archcalc.language.values import SizeExpression, Value, parse_value
@@ -151,17 +152,9 @@ class Binder:
                 self.findings.error("SPC010", f"block `{block.name.text}` takes no arguments", item.first, "delete it")
         for key, value in item.keys:
             if key.text not in block.parameters:
-                meant = suggest(key.text, [*parameters, *COMMON])
-                help = (
-                    f"did you mean `{meant}`?"
-                    if meant
-                    else f"its arguments are {', '.join(parameters)}"
-                    if parameters
-                    else "it has none"
-                )
-                self.findings.error(
-                    "SPC003", f"block `{block.name.text}` has no argument `{key.text}`", key, help, instead=meant
-                )
+                otherwise = f"its arguments are {', '.join(parameters)}" if parameters else "it has none"
+                help = meant(key, key.text, [*parameters, *COMMON], otherwise)
+                self.findings.error("SPC003", f"block `{block.name.text}` has no argument `{key.text}`", key, help)
             elif key.text in given:
                 self.findings.error("SPC006", f"`{key.text}` is given twice", key, "delete one of them")
             elif not isinstance(value, Scalar):
@@ -206,23 +199,21 @@ class Binder:
         for argument in layer.arguments.values():
             if key.text in argument.aliases:
                 message = f"`{layer.op}` has no key `{key.text}`"
-                self.findings.error("SPC007", message, key, f"write `{argument.name}`", instead=argument.name)
+                self.findings.error("SPC007", message, key, instead(key, argument.name, safe=True))
                 return
         from archcalc.language.pytorch import ELSEWHERE, INFERRED, NEUTRAL
 
-        told = key.text in INFERRED or key.text in ELSEWHERE or key.text in NEUTRAL
-        meant = None if told else suggest(key.text, [*layer.arguments, *COMMON])
+        help: str | Advice | None
         if key.text in INFERRED:
             help = "inputs are inferred: leave it out"
         elif key.text in ELSEWHERE:
             help = ELSEWHERE[key.text]
         elif key.text in NEUTRAL:
             help = "it changes no size and no cost: leave it out"
-        elif meant:
-            help = f"did you mean `{meant}`?"
         else:
-            help = f"its keys are {', '.join(layer.arguments)}" if layer.arguments else "it has no keys"
-        self.findings.error("SPC003", f"`{layer.op}` has no key `{key.text}`", key, help, instead=meant)
+            otherwise = f"its keys are {', '.join(layer.arguments)}" if layer.arguments else "it has no keys"
+            help = meant(key, key.text, [*layer.arguments, *COMMON], otherwise)
+        self.findings.error("SPC003", f"`{layer.op}` has no key `{key.text}`", key, help)
 
 
 def changes_input(step: Step) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from archcalc.diagnostics import Findings, Note, Span, suggest
+from archcalc.advice import meant
+from archcalc.diagnostics import Advice, Findings, Note, Span
 from archcalc.language.expressions import is_identifier
 from archcalc.language.items import Item
 from archcalc.language.signature import check_name
@@ -109,7 +110,7 @@ class Names:
         name, output = parts
         if name == "prev" or self.find(name) or name in self.arguments:
             return Ref(scalar, name, output)
-        help = near = None
+        help: str | Advice | None
         if name in self.values:
             self.findings.error(
                 "SPC008", f"`{name}` is a number, not a layer", scalar, "give the name of a layer before this one"
@@ -130,14 +131,11 @@ class Names:
         elif name in REGISTRY or name in self.blocks:
             help = AN_ARGUMENT if in_call else f"to apply the layer here, write [{scalar.text}]"
         else:
-            near = suggest(name, self.all_layers())
-            if near:
-                help = f"did you mean `{near}`?"
-            else:
-                help = f"give an earlier layer name={name}"
-                if self.in_block:
-                    help += ", or pass the layer as an argument: a block sees none from outside"
+            otherwise = f"give an earlier layer name={name}"
+            if self.in_block:
+                otherwise += ", or pass the layer as an argument: a block sees none from outside"
+            tail = "" if output is None else f".{output}"
+            help = meant(scalar, name, self.all_layers(), otherwise, lambda near: near + tail)
         what = "no layer, hparam or argument is named" if in_call else "no earlier layer is named"
-        instead = near and (near if output is None else f"{near}.{output}")
-        self.findings.error("SPC008", f"{what} `{name}`", scalar, help, instead=instead)
+        self.findings.error("SPC008", f"{what} `{name}`", scalar, help)
         return Ref(scalar, "prev", None)

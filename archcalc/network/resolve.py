@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from archcalc.diagnostics import Findings, SpecError, suggest
+from archcalc.advice import instead, meant
+from archcalc.diagnostics import Advice, Findings, SpecError
 from archcalc.language.document import Document
 from archcalc.language.expressions import Expression
 from archcalc.language.items import Item
@@ -151,21 +152,22 @@ class _Resolver:
 
     def _unknown_layer(self, op: Scalar, names: Names) -> None:
         plain = re.sub(r"[123]d$", "", op.text.split(".")[-1].lower()).replace("_", "")
-        meant = plain if plain in REGISTRY else _BY_ALIAS.get(plain)
+        known = plain if plain in REGISTRY else _BY_ALIAS.get(plain)
         from archcalc.language.pytorch import MADE_OF
 
-        if meant:
-            help: str | None = f"write `{meant}`"
+        help: str | Advice | None
+        if known:
+            help = instead(op, known)
         elif plain in MADE_OF:
             help = f"write it in layers, as `{MADE_OF[plain]}`"
         else:
-            meant = suggest(op.text, [*REGISTRY, *self.blocks])
-            help = f"did you mean `{meant}`?" if meant else "`archcalc layers` lists them; your own go under `blocks:`"
+            otherwise = "`archcalc layers` lists them; your own go under `blocks:`"
+            help = meant(op, op.text, [*REGISTRY, *self.blocks], otherwise)
         if op.text in names.arguments:
-            meant, help = None, f"{AN_ARGUMENT}; write a block for each kind of layer"
+            help = f"{AN_ARGUMENT}; write a block for each kind of layer"
         if op.text == "repeat":
-            meant, help = None, "write `repeat: N` with `layers: [...]` under it, or repeat=N on a layer"
-        self.findings.error("SPC002", f"unknown layer `{op.text}`", op, help, instead=meant)
+            help = "write `repeat: N` with `layers: [...]` under it, or repeat=N on a layer"
+        self.findings.error("SPC002", f"unknown layer `{op.text}`", op, help)
 
 
 _BY_ALIAS = {alias.replace("_", ""): op for op, layer in REGISTRY.items() for alias in layer.aliases}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from archcalc.diagnostics import Findings, Note, Span, SpecError, suggest
+from archcalc.advice import meant
+from archcalc.diagnostics import Advice, Findings, Note, Span, SpecError
 from archcalc.language.expressions import Expression, describe
 from archcalc.language.values import SizeExpression, Value, evaluate
 from archcalc.layers.arguments import Argument, ValueProblem
@@ -86,14 +87,9 @@ class Evaluator:
         if ref.output is not None:
             outputs = tensor.outputs or {}
             if ref.output not in outputs:
-                near = suggest(ref.output, list(outputs))
                 there = f"its further outputs are {', '.join(outputs)}" if outputs else "it has one output"
-                self.fail(
-                    "SPC008",
-                    f"`{ref.name}` has no output `{ref.output}`",
-                    ref.place,
-                    f"did you mean `{near}`?" if near else there,
-                )
+                help = meant(ref.place, ref.output, list(outputs), there, lambda near: f"{ref.name}.{near}")
+                self.fail("SPC008", f"`{ref.name}` has no output `{ref.output}`", ref.place, help)
             tensor = outputs[ref.output]
         return tensor, node
 
@@ -103,7 +99,7 @@ class Evaluator:
         return scope.input if scope else None
 
     def fail(
-        self, code: str, message: str, place: Span, help: str | None = None, before: str | None = None
+        self, code: str, message: str, place: Span, help: str | Advice | None = None, before: str | None = None
     ) -> NoReturn:
         """Report an error with the calls around it, and give up the step."""
         self.findings.error(code, message, place, help, self.calls[::-1], before=before)

@@ -17,12 +17,14 @@ _MOST_LABELS = 3
 _MOST_NOTES = 6
 
 
-def render(diagnostics: Sequence[Diagnostic], most: int | None = 50, closing: str | None = None) -> str:
+def render(
+    diagnostics: Sequence[Diagnostic], most: int | None = 50, closing: str | None = None, fixes: bool = False
+) -> str:
     """All findings one after the other, and `closing`, or how many there are.
 
-    Not more than `most` are shown; None shows all.
+    Not more than `most` are shown; None shows all. With `fixes` it is said which `archcalc lint` can apply.
     """
-    parts = [_one(diagnostic) for diagnostic in diagnostics[:most]]
+    parts = [_one(diagnostic, fixes) for diagnostic in diagnostics[:most]]
     count = len(diagnostics)
     if most is not None and count > most:
         parts.append(f"and {count - most} more")
@@ -34,7 +36,7 @@ def render(diagnostics: Sequence[Diagnostic], most: int | None = 50, closing: st
     return "\n\n".join(parts)
 
 
-def _one(diagnostic: Diagnostic) -> str:
+def _one(diagnostic: Diagnostic, fixes: bool) -> str:
     place = diagnostic.place
     near = [note for note in diagnostic.notes if note.place and _is_near(note.place, place)][:_MOST_LABELS]
     margin = " " * len(str(max([place.line, *(note.place.line for note in near if note.place)])))
@@ -56,17 +58,17 @@ def _one(diagnostic: Diagnostic) -> str:
             lines.append(f"{style(f'{where.line:>{len(margin)}} |', fg='blue')} {text}".rstrip())
         lines.append(f"{bar} {style(carets, fg=ink, bold=True)}{style(f' {_shown(label)}', fg=ink) if label else ''}")
         before = where.line
-    lines += _advice(diagnostic, [note for note in diagnostic.notes if note not in near], margin)
+    lines += _advice(diagnostic, [note for note in diagnostic.notes if note not in near], margin, fixes)
     return "\n".join(lines)
 
 
-def _advice(diagnostic: Diagnostic, notes: Sequence[Note], margin: str) -> list[str]:
+def _advice(diagnostic: Diagnostic, notes: Sequence[Note], margin: str, fixes: bool) -> list[str]:
     """What is said below the lines of the spec: notes from elsewhere, help, a fix."""
     shown = notes if len(notes) <= _MOST_NOTES else notes[: _MOST_NOTES - 1]
     told = [("note", note.message + (f" at {note.place}" if note.place else "")) for note in shown]
     if len(shown) < len(notes):
         told.append(("note", f"and {len(notes) - len(shown)} more places"))
-    fix = getattr(diagnostic, "fix", None)  # what a rule found may have one
+    fix = diagnostic.fix if fixes else None
     if diagnostic.help and not (fix and fix.message == diagnostic.help):
         told.append(("help", diagnostic.help))
     if fix:

@@ -7,33 +7,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, TypeVar
 
-from archcalc.diagnostics import Diagnostic, Note, Span
+from archcalc.diagnostics import Diagnostic, Fix, Note, Span
 from archcalc.rules.model import Model, Placed
 
 SEVERITIES = ("error", "warning", "info")
 # What a rule rests on: a proof from the graph, a measurement on hardware, a heuristic of the literature.
 EVIDENCE = ("proof", "measured", "heuristic")
-
-
-class Edit:
-    """The text at `place` becomes `text`."""
-
-    __slots__ = ("place", "text")
-
-    def __init__(self, place: Span, text: str) -> None:
-        self.place = place
-        self.text = text
-
-
-class Fix:
-    """Edits that make a finding go away; safe ones compute the same function."""
-
-    __slots__ = ("edits", "message", "safe")
-
-    def __init__(self, message: str, edits: tuple[Edit, ...], safe: bool) -> None:
-        self.message = message
-        self.edits = edits
-        self.safe = safe
 
 
 class Finding(Diagnostic):
@@ -53,11 +32,10 @@ class Finding(Diagnostic):
         fix: Fix | None = None,
         data: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__(code, message, place, help, notes, severity)
+        super().__init__(code, message, place, help, notes, severity, fix)
         self.name = name
         self.evidence = evidence
         self.layer = layer
-        self.fix = fix
         self.data = data or {}
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from archcalc.diagnostics import Diagnostic, Note, Source, SpecError
+from archcalc.diagnostics import Diagnostic, Fix, Note, Source, SpecError
 from archcalc.network.load import Graph, build_graph, split_variant
-from archcalc.rules.base import RULES, SEVERITIES, Edit, Finding, Fix, Rule, joined
-from archcalc.rules.codes import FIXES, LANGUAGE, WARNINGS, language_name
+from archcalc.rules.base import RULES, SEVERITIES, Finding, Rule, joined
+from archcalc.rules.codes import LANGUAGE, WARNINGS, language_name
 from archcalc.rules.model import Model
 from archcalc.rules.selection import Selection, load_rules
 from archcalc.source import Scalar, read
@@ -147,18 +147,12 @@ def _named(diagnostic: Diagnostic) -> Finding:
 
 def _mended(diagnostic: Diagnostic) -> Fix | None:
     """A fix that writes what was most likely meant, or the layer that is missing."""
-    place, instead, before = diagnostic.place, diagnostic.instead, diagnostic.before
-    if diagnostic.code not in FIXES:
-        return None
-    safe = FIXES[diagnostic.code] == "safe"
-    if before is not None:
-        from archcalc.rules.edits import with_layer_before  # few specs have such errors
+    if diagnostic.before is None:
+        return diagnostic.fix
+    from archcalc.rules.edits import with_layer_before  # few specs have such errors
 
-        edit = with_layer_before(place, before)
-        return Fix(f"add `{before}` before it", (edit,), safe) if edit else None
-    if instead is None or (isinstance(place, Scalar) and place.quoted):
-        return None
-    return Fix(f"write `{instead}`", (Edit(place, instead),), safe)
+    edit = with_layer_before(diagnostic.place, diagnostic.before)
+    return Fix(f"add `{diagnostic.before}` before it", (edit,)) if edit else None
 
 
 def _key(finding: Diagnostic) -> tuple[str, str, int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from archcalc.diagnostics import suggest
+from archcalc.advice import suggest
 
 # code: name, what it means
 LANGUAGE = {

@@ -10,9 +10,8 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
 
-from archcalc.diagnostics import Source, Span
+from archcalc.diagnostics import Edit, Source, Span
 from archcalc.network.graph import Node
-from archcalc.rules.base import Edit
 from archcalc.source import Mapping, Scalar, Sequence, parse
 from archcalc.source import Node as Written
 

@@ -14,9 +14,9 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from archcalc.diagnostics import LINE_BREAK, RequestError, Source, Span, SpecError, cannot
+from archcalc.diagnostics import LINE_BREAK, Edit, RequestError, Source, Span, SpecError, cannot
 from archcalc.network.load import build_graph, split_variant
-from archcalc.rules.base import Edit, Finding
+from archcalc.rules.base import Finding
 from archcalc.rules.check import check_source
 from archcalc.rules.codes import LANGUAGE, WARNINGS
 from archcalc.rules.runner import Task

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from archcalc.diagnostics import Note
+from archcalc.diagnostics import Edit, Fix, Note
 from archcalc.layers.activation import LogSoftmax, Softmax
 from archcalc.network.graph import Node
-from archcalc.rules.base import Edit, Fix
 from archcalc.rules.model import Model
 
 # Layers that give on each value as it is.

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from archcalc.diagnostics import Source, SpecError
+from archcalc.diagnostics import Edit, Fix, Source, SpecError
 from archcalc.network.graph import Node
-from archcalc.rules.base import Edit, Fix
 from archcalc.rules.model import Model, Spot, spot_of
 
 # Through so many layers that hand on a layout its origin is looked for.

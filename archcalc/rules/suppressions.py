@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from archcalc.diagnostics import Source, Span
-from archcalc.rules.base import Edit, Finding, Fix
+from archcalc.diagnostics import Edit, Fix, Source, Span
+from archcalc.rules.base import Finding
 from archcalc.rules.codes import nearest
 
 CODE, NAME = "SPC009", "unused-suppression"

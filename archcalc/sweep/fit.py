@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 
-from archcalc.diagnostics import RequestError, suggest
+from archcalc.advice import suggest
+from archcalc.diagnostics import RequestError
 from archcalc.largest import largest
 from archcalc.memory.sizes import BATCH
 from archcalc.network.load import Graph

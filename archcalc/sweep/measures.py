@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+from archcalc.advice import suggest
 from archcalc.cost import Costs
 from archcalc.devices import Device
-from archcalc.diagnostics import RequestError, suggest
+from archcalc.diagnostics import RequestError
 from archcalc.memory.plan import Plan
 from archcalc.memory.simulation import simulate
 from archcalc.network.load import Graph

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from archcalc.diagnostics import RequestError, suggest
+from archcalc.advice import suggest
+from archcalc.diagnostics import RequestError
 from archcalc.memory.sizes import BATCH
 from archcalc.sweep.evaluate import Outcome
 from archcalc.sweep.front import pareto

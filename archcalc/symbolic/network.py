@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from archcalc.advice import suggest
 from archcalc.cost import Costs
-from archcalc.diagnostics import Findings, RequestError, Span, SpecError, suggest
+from archcalc.diagnostics import Findings, RequestError, Span, SpecError
 from archcalc.language.document import Document
 from archcalc.language.expressions import describe
 from archcalc.language.settings import settle

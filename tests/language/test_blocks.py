@@ -128,7 +128,7 @@ def test_input_is_that_of_the_block():
         ("conv3: [8]", 12, "[8]", "`conv3:` takes a mapping", "by name"),
         ("conv3: {n: [8]}", 16, "[8]", "`n` is a number, a size or the name of a layer", ""),
         ("conv3: 8", 12, "8", "`conv3:` takes a mapping", "write `- conv3 8`"),
-        ("con3 8", 5, "con3", "unknown layer `con3`", "did you mean `conv3`?"),
+        ("con3 8", 5, "con3", "unknown layer `con3`", "did you mean `conv` or `conv3`?"),
     ],
 )  # fmt: skip
 def test_wrong_call(call, column, under, message, help):

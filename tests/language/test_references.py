@@ -83,7 +83,7 @@ def test_parts_of_a_split():
             (5, 15),
             "e.hh",
             "`e` has no output `hh`",
-            "did you mean `h`?",
+            "did you mean `e.h`?",
         ),
         (["relu name=e", "relu from=e.h"], (5, 15), "e.h", "`e` has no output `h`", "it has one output"),
         (["relu from='a b'"], (4, 15), "'a b'", "not the name of a layer: `a b`", "put them in [ ]"),

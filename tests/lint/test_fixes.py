@@ -7,8 +7,8 @@ import stat
 
 import pytest
 
-from archcalc.diagnostics import Source, Span
-from archcalc.rules.base import RULES, Edit, Fix, Rule
+from archcalc.diagnostics import Edit, Fix, Source, Span
+from archcalc.rules.base import RULES, Rule
 from archcalc.rules.fixes import _PASSES, splice
 
 from .conftest import BIASED, CLEAN

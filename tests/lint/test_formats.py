@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from archcalc import __version__
-from archcalc.diagnostics import Note, Source, Span
+from archcalc.diagnostics import Edit, Fix, Note, Source, Span
 from archcalc.reports.findings import FORMATS, render
 from archcalc.reports.findings.report import Report
-from archcalc.rules.base import RULES, Edit, Finding, Fix, Rule
+from archcalc.rules.base import RULES, Finding, Rule
 
 HERE = Path(__file__).parent
 GOLDEN = os.environ.pop("ARCHCALC_GOLDEN", "") == "write"

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from archcalc.devices import find
-from archcalc.diagnostics import Diagnostic, Source
+from archcalc.diagnostics import Diagnostic, Fix, Source
 from archcalc.network.load import build_graph
-from archcalc.rules.base import Finding, Fix
+from archcalc.rules.base import Finding
 from archcalc.rules.check import load_rules
 from archcalc.rules.model import Model
 

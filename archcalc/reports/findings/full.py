@@ -10,4 +10,4 @@ def render(report: Report) -> str:
     """As rustc shows them, in colours that the terminal may take off."""
     if not report.findings:
         return ""
-    return f"{blocks(report.findings, most=None, closing=report.summary())}\n"
+    return f"{blocks(report.findings, most=None, closing=report.summary(), fixes=True)}\n"

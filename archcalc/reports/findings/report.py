@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from archcalc import __version__
-from archcalc.diagnostics import Span
+from archcalc.diagnostics import Fix, Span
 from archcalc.project import working_folder
-from archcalc.rules.base import RULES, SEVERITIES, Finding, Fix
+from archcalc.rules.base import RULES, SEVERITIES, Finding
 from archcalc.rules.codes import LANGUAGE, WARNINGS
 
 VERSION = __version__

@@ -8,9 +8,9 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-from archcalc.diagnostics import Note, Span
+from archcalc.diagnostics import Fix, Note, Span
 from archcalc.reports.findings.report import VERSION, Report, default_severity, explain, shown_path
-from archcalc.rules.base import Finding, Fix
+from archcalc.rules.base import Finding
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {"error": "error", "warning": "warning", "info": "note"}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archcalc.rules.base import Edit, Finding, Fix, Rule, rule
+from archcalc.diagnostics import Edit, Fix
+from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.measures import MEASURES
 from archcalc.rules.model import Model
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from archcalc.diagnostics import Fix
 from archcalc.network.edges import parts
 from archcalc.network.graph import Node
-from archcalc.rules.base import Finding, Fix, Rule, rule
+from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import said, without_layer
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model, Spot

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from archcalc.diagnostics import Fix
 from archcalc.network.graph import Node
-from archcalc.rules.base import Finding, Fix, Rule, rule
+from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import with_argument
 from archcalc.rules.losses import last_layers
 from archcalc.rules.mending import if_valid, mend

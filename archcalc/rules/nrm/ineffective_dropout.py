@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from archcalc.diagnostics import Edit
 from archcalc.network.graph import Node
-from archcalc.rules.base import Edit, Finding, Rule, rule
+from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import without_argument, without_layer, written
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archcalc.diagnostics import Note
+from archcalc.diagnostics import Fix, Note
 from archcalc.network.graph import Node
 from archcalc.quantity import product
-from archcalc.rules.base import Finding, Fix, Rule, rule
+from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import with_argument
 from archcalc.rules.losses import UNCHANGED, last_layers
 from archcalc.rules.mending import mend

@@ -1,0 +1,104 @@
+"""What was probably meant: names that are spelt nearly so, and the edit that writes one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from archcalc.diagnostics import Advice, Edit, Fix, Span
+
+# A word of so many letters may differ in so many places from what was meant.
+_ALLOWED = ((4, 1), (8, 2), (60, 3))
+_SHORTEST_BEGINNING = 3
+
+
+def instead(place: Span, text: str, safe: bool = False) -> Advice:
+    """Write `text` in the place of what stands there."""
+    return Advice(f"write `{text}`", written(place, text, safe))
+
+
+def written(place: Span, text: str, safe: bool = False) -> Fix | None:
+    """The fix that writes `text` at `place`; None where the file has no such place, as behind an escape."""
+    at = place.source.line(place.line)[place.column - 1 : place.end_column - 1]
+    was = getattr(place, "text", at)
+    if place.line != place.end_line or at not in (was, f"'{was}'", f'"{was}"'):
+        return None
+    return Fix(f"write `{text}`", (Edit(place, text),), safe)
+
+
+def meant(
+    place: Span,
+    word: str,
+    known: Sequence[str],
+    otherwise: str | Advice | None = None,
+    shown: Callable[[str], str] = str,
+) -> Advice | str | None:
+    """Which of the `known` words `word` at `place` was meant to be; several are told, one is written by a fix.
+
+    Args:
+        otherwise: what to say when none is near.
+        shown: how one of the known words is written at the place.
+    """
+    near = nearest(word, known)
+    if not near:
+        return otherwise
+    if len(near) == 1:
+        text = shown(near[0])
+        return Advice(f"did you mean `{text}`?", written(place, text))
+    return f"did you mean {' or '.join(f'`{shown(name)}`' for name in near[:3])}?"
+
+
+def suggest(word: str, known: Sequence[str]) -> str | None:
+    """The known word a typing mistake most likely meant, if any is near enough."""
+    return next(iter(nearest(word, known)), None)
+
+
+def nearest(word: str, known: Sequence[str]) -> list[str]:
+    """The known words that a typing mistake most likely meant, all at the same distance; or those it begins."""
+    if len(word) > _ALLOWED[-1][0]:
+        return []
+    most = 20_000 // (len(word) + 1) ** 2  # comparing takes time: of very many names, those that begin or end alike
+    if len(known) > most:
+        import heapq
+
+        known = heapq.nlargest(most, known[-2000:], key=lambda name: _alike(name, word))
+    plain = _plain(word)
+    limit = next(allowed for length, allowed in _ALLOWED if len(plain) <= length)
+    distances = {name: _distance(plain, _plain(name), limit) for name in dict.fromkeys(known)}
+    least = min(distances.values(), default=limit + 1)
+    if least <= limit and least < len(plain):
+        return [name for name, distance in distances.items() if distance == least]
+    if len(plain) < _SHORTEST_BEGINNING:
+        return []
+    return [name for name in distances if _plain(name).startswith(plain)]
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("_", "").replace("-", "")
+
+
+def _distance(a: str, b: str, limit: int) -> int:
+    """How many letters are wrong, missing, too many or swapped with the next; `limit` + 1 for more than `limit`."""
+    if abs(len(a) - len(b)) > limit:
+        return limit + 1
+    before: list[int] = []
+    row = list(range(len(b) + 1))
+    for i, letter in enumerate(a, 1):
+        above, row, earlier = row, [i], before
+        before = above
+        for j, other in enumerate(b, 1):
+            cost = min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == b[j - 2] and a[i - 2] == other:
+                cost = min(cost, earlier[j - 2] + 1)
+            row.append(cost)
+    return min(row[-1], limit + 1)
+
+
+def _alike(name: str, word: str) -> int:
+    """How many letters two words have in common at their ends."""
+    count = 0
+    for letters in (zip(name, word), zip(reversed(name), reversed(word))):
+        for a, b in letters:
+            if a != b:
+                break
+            count += 1
+    return count
