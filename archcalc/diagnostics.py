@@ -210,6 +210,12 @@ class Findings:
         """Add an error. Raises `TooManyError` when there are `MOST` already."""
         self.add(_diagnostic(code, message, place, help, notes).but(before=before))
 
+    def copy(self) -> Findings:
+        """Findings that begin with these."""
+        other = Findings()
+        other._by_place = dict(self._by_place)
+        return other
+
     def _too_many(self) -> TooManyError:
         found = list(self)
         more = Note(f"only the first {self.MOST} errors are told; there are more")

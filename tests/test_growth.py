@@ -14,6 +14,8 @@ from archcalc.prediction.answer import answer
 from archcalc.reports.prediction import machine, rows, text
 from archcalc.rules.check import Selection, check_graph, load_rules
 from archcalc.rules.model import Model
+from archcalc.rules.paths import with_variants
+from archcalc.rules.runner import Task, run
 
 from .growth import exponent
 
@@ -119,15 +121,28 @@ def test_telling_what_was_found(network):
     assert exponent(graphs.__getitem__, check, 64) < LINEAR
 
 
+def test_linting_variants(tmp_path):
+    def tasks(count: int) -> list[Task]:
+        path = tmp_path / f"{count}.yaml"
+        variants = "".join(f"  v{index}: {{a: {index + 1}}}\n" for index in range(count))
+        path.write_text(lines("[8]", ["linear a", "relu", "relu"], f"hparams: {{a: 4}}\nvariants:\n{variants}"))
+        return [Task(spec) for spec in with_variants([str(path)])]
+
+    def check(tasks: list[Task]) -> None:
+        assert all(outcome.findings for outcome in run(tasks, Selection(("ALL",)), jobs=1))
+
+    assert exponent(tasks, check, 32) < LINEAR
+
+
 @pytest.mark.parametrize("mode", ["forward", "train"])
 @pytest.mark.parametrize("network", [chain, nested])
 def test_predicting(network, mode):
     graphs = {count: build(network(count)) for count in (20, 40, 80)}
 
-    def run(graph: Graph) -> None:
+    def run_all(graph: Graph) -> None:
         found = answer(graph, find("h100"), mode=mode)
         text.text(found, rows.rows(found, 1), rule=False)
         machine.data(found, rows.layers(found))
         rows.slowest(found, 3)
 
-    assert exponent(graphs.__getitem__, run, 20) < LINEAR
+    assert exponent(graphs.__getitem__, run_all, 20) < LINEAR

@@ -91,6 +91,26 @@ def build_graph(
     return document_graph(document, variant, given or {}, batch, findings)
 
 
+class Networks:
+    """The networks of one spec, its own and its variants'; it is read and resolved once for all of them."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._findings = Findings()  # of reading it
+        self._document: Document | None = None
+        self._first: Graph | None = None
+
+    def graph(self, variant: str | None, batch: int = 1) -> Graph:
+        """The network of a variant, or with None the spec's own. Raises as `load_graph` does."""
+        if self._first is not None:
+            return graph_at(self._first.document, self._first.steps, variant, {}, batch)
+        check_batch(batch)
+        if self._document is None:
+            self._document = parsed(self.source, self._findings)
+        self._first = document_graph(self._document, variant, {}, batch, self._findings.copy())
+        return self._first
+
+
 def check_batch(batch: int) -> None:
     """Raises `RequestError` for what is no batch size."""
     if not 1 <= batch < 2**40:

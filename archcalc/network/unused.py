@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from archcalc.diagnostics import Diagnostic, Note
 from archcalc.language.document import Document
@@ -17,16 +18,20 @@ CODE = "GRF705"
 
 def unused(graph: Graph) -> list[Diagnostic]:
     """A warning at each name of the spec's own file that nothing reads; included blocks may be for others."""
-    document = graph.document
+    return _unused(graph.document, tuple(graph.steps))
+
+
+@lru_cache(maxsize=1)  # of a spec all variants have the same
+def _unused(document: Document, steps: tuple[Step, ...]) -> list[Diagnostic]:
     blocks: dict[str, BlockSteps] = {}
-    read = set(_read(graph.steps, blocks))
+    read = set(_read(steps, blocks))
     pending = list(blocks.values())
     found: list[Diagnostic] = []
     while pending:
         block = pending.pop()
-        known = set(blocks)
+        known = len(blocks)
         names = set(_read(block.steps, blocks))
-        pending += [blocks[name] for name in blocks if name not in known]
+        pending += list(blocks.values())[known:]
         read |= names - set(block.parameters)
         for default in block.parameters.values():
             read |= set(_names(default[1])) if default else set()

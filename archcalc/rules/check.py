@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 
-from archcalc.diagnostics import Diagnostic, Fix, Note, Source, SpecError
-from archcalc.network.load import Graph, build_graph, split_variant
+from archcalc.diagnostics import Diagnostic, Fix, Note, SpecError
+from archcalc.network.load import Graph, Networks
 from archcalc.rules.base import RULES, SEVERITIES, Finding, Rule, joined
 from archcalc.rules.codes import LANGUAGE, WARNINGS, language_name
 from archcalc.rules.model import Model
 from archcalc.rules.selection import Selection, load_rules
 from archcalc.source import Scalar, read
 
-__all__ = ["Budget", "Selection", "by_severity", "check", "check_source", "load_rules"]
+__all__ = ["Budget", "Selection", "by_severity", "check", "load_rules", "opened"]
 
 # A budget far above what is needed.
 _STALE = "BUD906"
@@ -27,34 +28,31 @@ class Budget:
         self.origin = origin
 
 
-def check(
-    spec: str, selection: Selection, budget: Budget | None = None, base: str | None = None, batch: int = 1
-) -> list[Finding]:
-    """All findings in the spec at `spec`, a path that may end in `@variant`.
-
-    An invalid spec has the findings of its errors, which no selection hides. Findings at one place
-    and of one rule are one: a block's is told once. `base` is the spec as it was. Raises `RequestError` when the file cannot be read.
-    """
-    path, variant = split_variant(spec)
+def opened(path: str) -> Networks | list[Finding]:
+    """The networks of the spec at `path`, or what is wrong with the file. Raises `RequestError` when it cannot be read."""
     try:
-        source = read(path)
+        return Networks(read(path))
     except SpecError as error:
         return [_named(diagnostic) for diagnostic in error.diagnostics]
-    return check_source(source, selection, variant, budget, base, batch)
 
 
-def check_source(
-    source: Source,
+def check(
+    networks: Networks,
     selection: Selection,
     variant: str | None = None,
     budget: Budget | None = None,
     base: str | None = None,
     batch: int = 1,
 ) -> list[Finding]:
-    """As `check`, for a source already read."""
+    """All findings in a spec or a variant of it.
+
+    An invalid spec has the findings of its errors, which no selection hides. Findings at one place
+    and of one rule are one: a block's is told once. `base` is the spec as it was. Raises `RequestError` for a variant that
+    the spec does not have.
+    """
     rules = selection.rules()
     try:
-        graph = build_graph(source, variant, batch=batch)
+        graph = networks.graph(variant, batch)
     except SpecError as error:
         return [_named(diagnostic) for diagnostic in error.diagnostics]
     added = _add_budget(graph, budget) if budget else []
@@ -109,9 +107,11 @@ def _unsuppressed(findings: list[Finding], model: Model, rules: list[Rule], sele
 
 def _add_budget(graph: Graph, budget: Budget) -> list[Scalar]:
     """Put a budget from outside beside the spec's own, whose values come first."""
-    at = graph.document.model
+    document = graph.document = copy(graph.document)  # other variants have it too
+    document.budget, document.growth = list(document.budget), list(document.growth)
+    at = document.model
     added = []
-    for bounds, amounts in ((graph.document.budget, budget.amounts), (graph.document.growth, budget.growth)):
+    for bounds, amounts in ((document.budget, budget.amounts), (document.growth, budget.growth)):
         own = {key.text for key, _ in bounds}
         for measure, amount in amounts.items():
             if measure not in own:

@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from archcalc.diagnostics import LINE_BREAK, Edit, RequestError, Source, Span, SpecError, cannot
-from archcalc.network.load import build_graph, split_variant
+from archcalc.network.load import Networks, split_variant
 from archcalc.rules.base import Finding
-from archcalc.rules.check import check_source
+from archcalc.rules.check import check
 from archcalc.rules.codes import LANGUAGE, WARNINGS
 from archcalc.rules.runner import Task
 from archcalc.rules.selection import Selection
@@ -104,7 +104,8 @@ class _State:
 
     def __init__(self, source: Source, task: Task, selection: Selection, variant: str | None) -> None:
         self.source = source
-        self.findings = check_source(source, selection, variant, task.budget, task.base, task.batch)
+        self.networks = Networks(source)
+        self.findings = check(self.networks, selection, variant, task.budget, task.base, task.batch)
         errors = [one.code for one in self.findings if one.code in LANGUAGE and one.code not in WARNINGS]
         self.errors = len(errors)
         # Shapes are looked at when the form is right: with fewer errors of form there may be more of shape.
@@ -114,9 +115,9 @@ class _State:
     def outputs(self) -> list[list[object]] | None:
         """The sizes of the outputs of the model and its variants; None when one is not valid."""
         try:
-            first = build_graph(self.source, self.variant)
+            first = self.networks.graph(self.variant)
             names = [name for name in first.document.variants if name != self.variant]
-            graphs = [first, *(build_graph(self.source, name) for name in names)]
+            graphs = [first, *(self.networks.graph(name) for name in names)]
         except SpecError:
             return None
         return [[tensor.shape for tensor in graph.outputs.values()] for graph in graphs]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import chain, groupby
 
 from archcalc.diagnostics import RequestError
+from archcalc.network.load import Networks, split_variant
 from archcalc.rules.base import Finding
-from archcalc.rules.check import Budget, check
+from archcalc.rules.check import Budget, check, opened
 from archcalc.rules.selection import Selection
 from archcalc.workers import each, processes
 
@@ -39,11 +41,26 @@ def run(tasks: Sequence[Task], selection: Selection, jobs: int = 0) -> Iterator[
     selection.rules()  # an unknown code is told before anything runs, and a child need not load them
     # only this process has the standard input
     count = 1 if any(task.spec == "-" for task in tasks) else processes(len(tasks), _WORTH, jobs)
-    return each(partial(_one, selection=selection), tasks, count)
+    files = [list(group) for _, group in groupby(tasks, lambda task: split_variant(task.spec)[0])]
+    most = max(_WORTH, -(-len(tasks) // max(1, count)))  # of very many variants each process takes its part
+    pieces = [file[start : start + most] for file in files for start in range(0, len(file), most)]
+    return chain.from_iterable(each(partial(_of_file, selection=selection), pieces, count))
 
 
-def _one(task: Task, selection: Selection) -> Outcome:
+def _of_file(tasks: Sequence[Task], selection: Selection) -> list[Outcome]:
+    """The outcomes of a spec and its variants."""
     try:
-        return Outcome(task.spec, check(task.spec, selection, task.budget, task.base, task.batch))
+        found = opened(split_variant(tasks[0].spec)[0])
+    except RequestError as error:
+        return [Outcome(task.spec, [], str(error)) for task in tasks]
+    return [_outcome(task, found, selection) for task in tasks]
+
+
+def _outcome(task: Task, found: Networks | list[Finding], selection: Selection) -> Outcome:
+    if isinstance(found, list):
+        return Outcome(task.spec, found)
+    try:
+        variant = split_variant(task.spec)[1]
+        return Outcome(task.spec, check(found, selection, variant, task.budget, task.base, task.batch))
     except RequestError as error:
         return Outcome(task.spec, [], str(error))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from archcalc.diagnostics import Diagnostic, Fix
 from archcalc.network.unused import CODE, unused
 from archcalc.rules.base import Finding, Rule, rule
-from archcalc.rules.edits import without_pair
+from archcalc.rules.edits import said, without_pair
 from archcalc.rules.model import Model
 
 
@@ -50,6 +49,5 @@ class UnusedName(Rule):
         """Without the name, unless what is not read either says it: that goes first."""
         place = found.place
         name = place.source.line(place.line)[place.column - 1 : place.end_column - 1]
-        said = re.findall(rf"\b{re.escape(name)}\b", place.source.text)
-        edit = without_pair(place) if len(said) == 1 else None
+        edit = without_pair(place) if said(place.source)[name] == 1 else None
         return Fix("delete it", (edit,), safe=True) if edit else None
