@@ -61,16 +61,21 @@ def _holds(root: str, path: str) -> bool:
     return folder == root if _is_everything(root) else path.startswith(os.path.join(root, ""))
 
 
-def read_file(path: str, most: int) -> bytes:
-    """The bytes of a regular file. Raises `RequestError` for anything else, and for more than `most` bytes."""
+def read_file(path: str, most: int, name: str = "") -> bytes:
+    """The bytes of a regular file. Raises `RequestError` for anything else, and for more than `most` bytes.
+
+    Args:
+        name: what the file is called in messages, if not by its path.
+    """
+    name = name or path
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with open(handle, "rb") as file:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise RequestError(f"cannot read {path!r}: it is not a regular file")
+                raise RequestError(f"cannot read {name!r}: it is not a regular file")
             data = file.read(most + 1)
     except (OSError, ValueError) as error:
-        raise cannot("read", path, error) from None
+        raise cannot("read", name, error) from None
     if len(data) > most:
-        raise RequestError(f"cannot read {path!r}: it is larger than {most // 2**20} MiB")
+        raise RequestError(f"cannot read {name!r}: it is larger than {most // 2**20} MiB")
     return data

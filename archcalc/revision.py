@@ -1,50 +1,194 @@
-"""Specs as they were: `REV:path` read through git, with the files they include."""
+"""Specs as they were: `REV:path` read through git, with the files they include.
+
+They are copied to a folder of their own for as long as they are compared, with what is stored in
+the revision and nothing else; folders are laid out as in the repository.
+"""
 
 from __future__ import annotations
 
-import io
 import os
-import subprocess
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from archcalc.diagnostics import RequestError
+from archcalc import project
+from archcalc.diagnostics import RequestError, SpecError
+from archcalc.git import Tree, ask
+from archcalc.language.includes import MAX_INCLUDES
+from archcalc.network.load import split_variant
+from archcalc.rules.paths import is_spec, is_walked
+from archcalc.source import MAX_BYTES, Mapping, Scalar, Sequence, decode, parse
+
+# Of all files that are copied.
+_MOST_BYTES = 512 * 2**20
+
+
+class Revision:
+    """Files of one revision in a folder, copied there when they are asked for.
+
+    Attributes:
+        unread: why specs of folders could not be read, by their path in the repository.
+
+    Raises `RequestError` when git does not know the revision.
+    """
+
+    def __init__(self, name: str, place: str) -> None:
+        self.name = name
+        self.place = place
+        self.unread: dict[str, str] = {}
+        self._tree = Tree(name)
+        self._here = os.fsdecode(ask("rev-parse", "--show-prefix").removesuffix(b"\n"))
+        self._left = _MOST_BYTES
+        os.mkdir(os.path.join(place, ".git"))  # the copies are a project of their own
+
+    def inside(self, path: str) -> str:
+        """A path from the root of the repository. Raises `RequestError` for one that lies outside."""
+        found = _normal(os.path.join(self._here, path))
+        if found is None:
+            raise RequestError(f"{path!r} lies outside the repository")
+        return found
+
+    def told(self, path: str) -> str:
+        """What the user would write for a copy, or for a path in the repository."""
+        inside = os.path.relpath(path, self.place) if os.path.isabs(path) else path
+        return f"{self.name}:{os.path.relpath(inside, self._here or '.')}"
+
+    def is_folder(self, inside: str) -> bool:
+        """Whether it is a folder there."""
+        return self._tree.is_folder(inside)
+
+    def copy(self, inside: str, folder: bool = False) -> str | None:
+        """Where a file is copied to, with what it includes; None where there is none.
+
+        Args:
+            folder: it was found in a folder, and is copied if it is a spec.
+
+        Raises `RequestError` when it cannot be read.
+        """
+        data = self._tree.read(inside, MAX_BYTES + 1)
+        if data is None or (folder and not is_spec(data)):
+            return None
+        if len(data) > MAX_BYTES:
+            raise RequestError(f"it is larger than {MAX_BYTES // 2**20} MiB")
+        self._write(inside, data)
+        for name in _includes(data):
+            included = _normal(os.path.join(os.path.dirname(inside), name))
+            try:
+                if included and (data := self._tree.read(included, MAX_BYTES + 1)) is not None:
+                    self._write(included, data)
+            except RequestError:
+                pass  # told where it is included
+        return self._path(inside)
+
+    def copy_folder(self, inside: str) -> str:
+        """Where the specs of a folder are copied to."""
+        for path in self._tree.files(inside):
+            if is_walked(os.path.relpath(path, inside or ".")):
+                try:
+                    self.copy(path, folder=True)
+                except RequestError as error:
+                    self.unread[path] = str(error)
+        os.makedirs(self._path(inside), exist_ok=True)
+        return self._path(inside)
+
+    def _path(self, inside: str) -> str:
+        return os.path.join(self.place, *inside.split("/"))
+
+    def _write(self, inside: str, data: bytes) -> None:
+        path = self._path(inside)
+        self._left -= len(data)
+        if self._left < 0:
+            raise RequestError(f"the specs of {self.name!r} are larger than {_MOST_BYTES // 2**20} MiB")
+        try:
+            if project.is_in(path, self.place) and not os.path.exists(path):
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                with open(path, "xb") as file:
+                    file.write(data)
+        except (OSError, ValueError) as error:
+            raise RequestError(f"it cannot be copied: {error}") from None
+
+    def close(self) -> None:
+        """End reading."""
+        self._tree.close()
 
 
 @contextmanager
-def checked_out(spec: str) -> Iterator[str]:
-    """A path to `spec` that can be read: itself, or for `REV:path` a copy of that revision's folder.
+def revision(name: str) -> Iterator[Revision]:
+    """The files of a revision while they are read. Raises `RequestError` when git does not know it."""
+    with tempfile.TemporaryDirectory(prefix="archcalc-") as place:
+        made = Revision(name, os.path.realpath(place))
+        try:
+            yield made
+        finally:
+            made.close()
 
-    Raises `RequestError` when git does not know the revision or the path.
+
+class Place:
+    """Where a spec or a folder can be read: itself, or the copy of what was in a revision."""
+
+    def __init__(self, path: str, of: Revision | None = None) -> None:
+        self.path = path
+        self.of = of
+
+    def told(self, path: str) -> str:
+        """A path in it as the user would write it."""
+        of = self.of
+        return of.told(path) if of is not None and os.path.isabs(path) and project.is_in(path, of.place) else path
+
+    def unread(self) -> list[str]:
+        """What is there and could not be read, with the reason."""
+        return [f"cannot read {self.of.told(path)!r}: {why}" for path, why in self.of.unread.items()] if self.of else []
+
+
+@contextmanager
+def checked_out(spec: str) -> Iterator[Place]:
+    """Where `spec` can be read: itself, or for `REV:path` a copy of what that revision has there.
+
+    Raises `RequestError` when git does not know the revision or the path, or cannot read it.
     """
-    revision, colon, path = spec.partition(":")
-    if not colon or os.path.exists(spec) or spec == "-" or (len(revision) < 2 and os.name == "nt"):
-        yield spec
+    name, colon, path = spec.partition(":")
+    if not colon or os.path.exists(split_variant(spec)[0]) or spec == "-" or (len(name) < 2 and os.name == "nt"):
+        yield Place(spec)
         return
-    if revision.startswith("-"):
-        raise RequestError(f"{revision!r} is not a revision")
-    prefix = _git("rev-parse", "--show-prefix").decode().strip()
-    inside = os.path.normpath(os.path.join(prefix, path.partition("@")[0]))
-    folder = os.path.dirname(inside)
-    top = _git("rev-parse", "--show-toplevel").decode().rstrip("\n")
-    archive = _git("-C", top, "archive", "--format=tar", revision, "--", folder or ".")
-    with tempfile.TemporaryDirectory() as place, tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        tar.extractall(place, filter="data")
-        found = os.path.join(place, inside)
-        if not os.path.exists(found):
-            raise RequestError(f"there is no {path!r} in {revision!r}")
-        variant = path.partition("@")[2]
-        yield found + (f"@{variant}" if variant else "")
+    with revision(name) as was:
+        yield Place(_copied(was, path), was)
 
 
-def _git(*arguments: str) -> bytes:
+def _copied(was: Revision, path: str) -> str:
+    start, at, variant = path.rpartition("@")
+    for file, end in ((path, ""), (start, f"@{variant}")) if at and start else ((path, ""),):
+        inside = was.inside(file)
+        try:
+            if was.is_folder(inside):
+                return was.copy_folder(inside)
+            found = was.copy(inside)
+        except RequestError as error:
+            raise RequestError(f"cannot read {was.told(inside)!r}: {error}") from None
+        if found is not None:
+            return found + end
+    raise RequestError(f"there is no {path!r} in {was.name!r}")
+
+
+def _normal(path: str) -> str | None:
+    """A path from the root of the repository, with `/`; None for one that leads out of it."""
+    found = os.path.normpath(path).replace(os.sep, "/")
+    if os.path.isabs(found) or found.split("/")[0] == "..":
+        return None
+    return "" if found == "." else found
+
+
+def _includes(data: bytes) -> Iterator[str]:
+    """The files that a spec says it includes; what is wrong with it is told when it is compared."""
+    if b"include" not in data:
+        return
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, check=False)
-    except FileNotFoundError:
-        raise RequestError("REV:path needs git, which is not installed") from None
-    if done.returncode:
-        reason = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise RequestError(f"git: {reason[0] if reason else 'it failed'}")
-    return done.stdout
+        root = parse(decode("", data))
+    except (SpecError, RequestError):
+        return
+    for key, node in root.pairs if isinstance(root, Mapping) else ():
+        if key.text == "include" and isinstance(node, Sequence):
+            yield from (
+                entry.text
+                for entry in node.items[:MAX_INCLUDES]
+                if isinstance(entry, Scalar) and "\0" not in entry.text
+            )

@@ -5,21 +5,21 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 
 import click
 
 from archcalc.advice import suggest
 from archcalc.commands import options
 from archcalc.commands.diff_folders import pairs
-from archcalc.diagnostics import Diagnostic, RequestError
+from archcalc.diagnostics import Diagnostic, RequestError, SpecError
 from archcalc.difference.files import Outcome, Task, compare
 from archcalc.difference.growth import over_limit
 from archcalc.difference.side import BUDGETED, COSTS, MEASURES, PEAKS
 from archcalc.language.document import parse_percent
 from archcalc.reports.difference import FORMATS, render
 from archcalc.reports.difference.report import Report
-from archcalc.revision import checked_out
+from archcalc.revision import Place, checked_out
 from archcalc.terminal import complain, text_width, wants_color, write
 from archcalc.workers import each, processes
 
@@ -65,45 +65,51 @@ def command(
     wanted = tuple(dict.fromkeys([*measures, *limits, *PEAKS[:memory]]))
     budget = format != "text"
     with checked_out(base) as old, checked_out(head) as new:
-        folders = os.path.isdir(new)
-        if os.path.isdir(old) != folders:
+        folders = os.path.isdir(new.path)
+        if os.path.isdir(old.path) != folders:
             raise RequestError("compare two specs, or two folders")
         if not folders:
             gc.disable()  # the process ends soon: what two graphs leave behind may stay
-        files = pairs(old, new) if folders else [(old, new)]
+        files = pairs(old.path, new.path) if folders else [(old.path, new.path)]
         tasks = [Task(one, other, values, batch, wanted, budget, format == "json") for one, other in files]
-        outcomes = list(each(compare, tasks, processes(len(tasks), _WORTH)))
-    status = _complain(outcomes, folders, {old: base, new: head}, color)
+        try:
+            outcomes = list(each(compare, tasks, processes(len(tasks), _WORTH)))
+        except SpecError as error:  # a file that is no text
+            raise SpecError(_as_named(error.diagnostics, (old, new))) from None
+    status = _complain(outcomes, (old, new), folders, color)
     found = [one for outcome in outcomes for one in outcome.differences]
     if folders or status == 0:
         width = text_width() if sys.stdout.isatty() or os.environ.get("COLUMNS") else None
         same = sum(outcome.equal for outcome in outcomes)
         write(render(format, Report(found, folders, same, memory, width, wants_color(color, sys.stdout))))
     sentences = [sentence for one in found for sentence in over_limit(one, limits)]
+    if limits and any(outcome.base_invalid for outcome in outcomes):
+        sentences.append("growth is not known where the base is not valid")
     for sentence in sentences:
         complain(f"archcalc: {sentence}", color)
     return 1 if sentences else status
 
 
-def _complain(outcomes: Iterable[Outcome], folders: bool, names: Mapping[str, str], color: str) -> int:
+def _complain(outcomes: Iterable[Outcome], places: Sequence[Place], folders: bool, color: str) -> int:
     """Tell what is not valid; 1 where it fails the run. Of folders what is wrong with the base does not."""
-    status = 0
+    unread = [sentence for place in places for sentence in place.unread()]
+    for sentence in unread:
+        complain(f"archcalc: {sentence}", color)
+    status = 1 if unread else 0
     for outcome in outcomes:
         wrong = [*outcome.base_invalid, *outcome.head_invalid]
         if wrong:
-            options.report(_as_named(wrong, names), color)
+            options.report(_as_named(wrong, places), color)
         if outcome.head_invalid or (outcome.base_invalid and not folders):
             status = 1
     return status
 
 
-def _as_named(findings: list[Diagnostic], names: Mapping[str, str]) -> list[Diagnostic]:
+def _as_named(findings: list[Diagnostic], places: Sequence[Place]) -> list[Diagnostic]:
     """Findings with paths in a copy of a revision as the user would write them."""
     for source in {id(one.place.source): one.place.source for one in findings}.values():
-        for place, name in names.items():
-            copied = place.partition("@")[0]
-            if place != name and source.path.startswith(copied):
-                source.path = name.partition("@")[0] + source.path[len(copied) :]
+        for place in places:
+            source.path = place.told(source.path)
     return findings
 
 

@@ -6,30 +6,51 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from archcalc.diagnostics import RequestError
 from archcalc.network.load import split_variant
-from archcalc.revision import checked_out
+from archcalc.revision import Revision, revision
+from archcalc.rules.before import Before
 
-Base = Callable[[str], "str | None"]
+Base = Callable[[str], "Before | None"]
 
 
 @contextmanager
 def bases(base: str | None, specs: Sequence[str]) -> Iterator[Base]:
-    """Where each spec stands in `base`: a file, a folder laid out as that of all specs, or a git revision.
+    """Each spec as it was in `base`: a file, a folder laid out as that of all specs, or a git revision.
 
-    A file need not exist there. Raises `RequestError` for a base that does not.
+    One that was not there has none. Raises `RequestError` for a base that does not exist.
     """
     paths = [split_variant(spec)[0] for spec in specs if spec != "-"]
     if base is None or not paths:
         yield lambda spec: None
-        return
-    folder = os.path.relpath(os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in paths]))
-    with checked_out(base if os.path.exists(base) else f"{base}:{folder}") as place:
-        yield lambda spec: _place(spec, place, folder)
+    elif os.path.exists(base):
+        folder = os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in paths])
+        yield lambda spec: _in_files(spec, base, folder)
+    else:
+        with revision(base) as was:
+            yield lambda spec: _in_revision(spec, was)
 
 
-def _place(spec: str, place: str, folder: str) -> str | None:
-    path, variant = split_variant(spec)
+def _in_files(spec: str, base: str, folder: str) -> Before | None:
     if spec == "-":
         return None
-    found = os.path.join(place, os.path.relpath(path, folder)) if os.path.isdir(place) else place
-    return found + (f"@{variant}" if variant else "")
+    path, variant = split_variant(spec)
+    found = os.path.join(base, os.path.relpath(path, folder)) if os.path.isdir(base) else base
+    return _before(found, found, variant) if os.path.lexists(found) else None
+
+
+def _in_revision(spec: str, was: Revision) -> Before | None:
+    if spec == "-":
+        return None
+    path, variant = split_variant(spec)
+    inside = was.inside(os.path.relpath(path))
+    try:
+        found = was.copy(inside)
+    except RequestError as error:
+        return _before("", was.told(inside), variant, str(error))
+    return _before(found, was.told(inside), variant) if found else None
+
+
+def _before(path: str, name: str, variant: str | None, problem: str = "") -> Before:
+    end = f"@{variant}" if variant else ""
+    return Before(path + end, name + end, problem)

@@ -60,7 +60,7 @@ class Includes:
             where = "by itself" if first is entry else f"already, at {first.line}:{first.column}"
             raise fail("SPC013", f"`{entry.text}` is included {where}", entry, "delete it here")
         try:
-            data = project.read_file(path, MAX_BYTES)
+            data = project.read_file(path, MAX_BYTES, entry.text)
         except RequestError as error:
             raise fail("SPC013", str(error), entry, "paths are relative to the file that includes them") from None
         self.left -= len(data)
@@ -76,7 +76,7 @@ def _blocks(path: str, data: bytes) -> Mapping:
         root = parse(decode(path, data))
     except SpecError as error:
         place = error.diagnostics[0].place
-        help = f"`archcalc shapes {path}` says why"
+        help = "`archcalc shapes` of that file says why"
         raise fail("SPC013", "an included file does not parse from here on", _unquoted(place), help) from None
     if isinstance(root, Mapping) and any(key.text == "blocks" for key, _ in root.pairs):
         return root

@@ -8,6 +8,7 @@ from copy import copy
 from archcalc.diagnostics import Diagnostic, Fix, Note, SpecError
 from archcalc.network.load import Graph, Networks
 from archcalc.rules.base import RULES, SEVERITIES, Finding, Rule, joined
+from archcalc.rules.before import Before
 from archcalc.rules.codes import LANGUAGE, WARNINGS, language_name
 from archcalc.rules.model import Model
 from archcalc.rules.selection import Selection, load_rules
@@ -41,7 +42,7 @@ def check(
     selection: Selection,
     variant: str | None = None,
     budget: Budget | None = None,
-    base: str | None = None,
+    base: Before | None = None,
     batch: int = 1,
 ) -> list[Finding]:
     """All findings in a spec or a variant of it.

@@ -8,14 +8,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from archcalc.cost import Costs
-from archcalc.diagnostics import Note, RequestError, SpecError
+from archcalc.diagnostics import Note
 from archcalc.language.document import parse_amount
 from archcalc.language.expressions import describe
 from archcalc.layers.tensor import Tensor
 from archcalc.network.edges import Edges
 from archcalc.network.graph import Node, walk
-from archcalc.network.load import Graph, load_graph
+from archcalc.network.load import Graph
 from archcalc.network.paths import depth, fields
+from archcalc.rules.before import Before
 from archcalc.rules.reading import Reading, readings
 from archcalc.rules.windows import Window, windows
 from archcalc.source import Scalar
@@ -39,7 +40,7 @@ class Placed:
 class Model(Edges):
     """A graph with its edges, its costs and the places of its layers, the device it is for, and the spec as it was."""
 
-    def __init__(self, graph: Graph, device: Device | None = None, base: str | None = None) -> None:
+    def __init__(self, graph: Graph, device: Device | None = None, base: Before | None = None) -> None:
         super().__init__(graph.nodes)
         self.graph = graph
         self.device = device
@@ -52,13 +53,9 @@ class Model(Edges):
 
     @cached_property
     def before(self) -> Model | None:
-        """The network as it was in the base; None without one, and when it is not valid."""
-        if self._base is None:
-            return None
-        try:
-            return Model(load_graph(self._base, batch=self.graph.batch), self.device)
-        except (SpecError, RequestError):
-            return None
+        """The network as it was in the base; None without one. Raises `UnknownBaseError`."""
+        graph = self._base.graph(self.graph.batch) if self._base else None
+        return Model(graph, self.device) if graph else None
 
     @cached_property
     def costs(self) -> Costs:

@@ -39,11 +39,26 @@ def specs_in(paths: Iterable[str]) -> list[str]:
 def specs_of(folder: str) -> Iterator[str]:
     """The specs of a folder and the folders in it, by name; links that lead out of its project are none."""
     for root, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in _SKIPPED and not name.startswith("."))
+        folders[:] = sorted(filter(_is_entered, folders))
         for name in sorted(files):
             path = os.path.normpath(os.path.join(root, name))
-            if name.endswith(ENDINGS) and _is_of(folder, path) and _has(_head(path), b"model"):
+            if name.endswith(ENDINGS) and _is_of(folder, path) and is_spec(_head(path)):
                 yield path
+
+
+def is_walked(path: str) -> bool:
+    """Whether a file at this path in a folder is looked at, when the specs of the folder are asked for."""
+    *folders, name = path.replace(os.sep, "/").split("/")
+    return name.endswith(ENDINGS) and all(map(_is_entered, folders))
+
+
+def is_spec(data: bytes) -> bool:
+    """Whether a YAML file that begins so is a spec: it has a `model:` at its top level."""
+    return _has(data, b"model")
+
+
+def _is_entered(folder: str) -> bool:
+    return folder not in _SKIPPED and not folder.startswith(".")
 
 
 def _is_of(folder: str, path: str) -> bool:

@@ -9,6 +9,7 @@ from itertools import chain, groupby
 from archcalc.diagnostics import RequestError
 from archcalc.network.load import Networks, split_variant
 from archcalc.rules.base import Finding
+from archcalc.rules.before import Before
 from archcalc.rules.check import Budget, check, opened
 from archcalc.rules.selection import Selection
 from archcalc.workers import each, processes
@@ -20,7 +21,7 @@ _WORTH = 40
 class Task:
     """A spec to check, the budget that others set for it, the spec as it was, and the batch that costs are for."""
 
-    def __init__(self, spec: str, budget: Budget | None = None, base: str | None = None, batch: int = 1) -> None:
+    def __init__(self, spec: str, budget: Budget | None = None, base: Before | None = None, batch: int = 1) -> None:
         self.spec = spec
         self.budget = budget
         self.base = base

@@ -64,8 +64,9 @@ def test_a_base_that_does_not_exist(lint, repository):
     assert "nowhere" in done.err
 
 
-def test_a_base_that_is_not_valid_is_none(lint, write, repository):
-    assert told(lint, "nets/a.yaml", "--base", write("broken.yaml", "model: [")) == []
+def test_a_base_that_is_not_valid_is_told(lint, write, repository):
+    done = lint("nets/a.yaml", "--base", write("broken.yaml", "model: ["), "--select", "BUD905")
+    assert "growth is not known: `broken.yaml` is not valid, at 1:9: not valid YAML" in done.out
 
 
 def test_limits_by_glob(lint, write, repository):

@@ -9,6 +9,7 @@ from archcalc.devices import find
 from archcalc.diagnostics import Diagnostic, Fix, Source
 from archcalc.network.load import build_graph
 from archcalc.rules.base import Finding
+from archcalc.rules.before import Before
 from archcalc.rules.check import load_rules
 from archcalc.rules.model import Model
 
@@ -18,7 +19,7 @@ BASE = Path(__file__).with_name("base.yaml")
 
 def findings(text: str, codes: tuple[str, ...] = (), batch: int = 1) -> list[Finding]:
     """All findings of the rules with these codes; of those that are on without any."""
-    model = Model(build_graph(Source("t.yaml", text), batch=batch), find("h100"), str(BASE))
+    model = Model(build_graph(Source("t.yaml", text), batch=batch), find("h100"), Before(str(BASE), "base.yaml"))
     chosen = [
         rule
         for rule in load_rules().values()

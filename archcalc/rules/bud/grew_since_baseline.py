@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from archcalc.language.document import parse_percent
 from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.before import UnknownBaseError
 from archcalc.rules.measures import MEASURES, NAMES
 from archcalc.rules.model import Model
 
@@ -37,8 +38,14 @@ class GrewSinceBaseline(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """At each limit, where there is a base."""
-        before = model.before if model.graph.document.growth else None
-        for key, value in model.graph.document.growth if before else []:
+        growth = model.graph.document.growth
+        try:
+            before = model.before if growth else None
+        except UnknownBaseError as error:
+            help = "give a base that can be read, or take the limits out with the change that makes it valid"
+            yield self.finding(growth[0][1], f"growth is not known: {error}", help)
+            return
+        for key, value in growth if before else []:
             assert before is not None
             limit, measure = parse_percent(value.text), MEASURES[key.text]
             was, now = measure(before), measure(model)

@@ -1,0 +1,44 @@
+"""A spec as it was, for `archcalc lint --base`."""
+
+from __future__ import annotations
+
+from archcalc.diagnostics import Findings, RequestError, SpecError
+from archcalc.network.load import Graph, document_graph, parsed, split_variant
+from archcalc.source import read
+
+
+class Before:
+    """Where a spec can be read as it was, a path that may end in `@variant`.
+
+    Attributes:
+        name: what its user calls it.
+        problem: why it cannot be read; empty where it can.
+    """
+
+    def __init__(self, path: str, name: str, problem: str = "") -> None:
+        self.path = path
+        self.name = name
+        self.problem = problem
+
+    def graph(self, batch: int) -> Graph | None:
+        """The network as it was; None for a variant that it did not have. Raises `UnknownBaseError`."""
+        if self.problem:
+            raise UnknownBaseError(f"`{self.name}` cannot be read: {self.problem}")
+        path, variant = split_variant(self.path)
+        try:
+            findings = Findings()
+            document = parsed(read(path), findings)
+            if variant is not None and variant not in document.variants and not findings:
+                return None
+            return document_graph(document, variant, {}, batch, findings)
+        except SpecError as error:
+            first = error.diagnostics[0]
+            own = first.place.source.path == path
+            where = f", at {first.place.line}:{first.place.column}" if own else ""
+            raise UnknownBaseError(f"`{self.name}` is not valid{where}: {first.message}") from None
+        except RequestError as error:
+            raise UnknownBaseError(f"`{self.name}`: {error}") from None
+
+
+class UnknownBaseError(Exception):
+    """The message says why nothing is known of a spec as it was."""
