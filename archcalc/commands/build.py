@@ -9,6 +9,7 @@ import click
 from archcalc.api import Network
 from archcalc.commands import options
 from archcalc.diagnostics import RequestError, cannot
+from archcalc.network.bounds import check_copies
 from archcalc.network.load import load_graph
 from archcalc.pytorch.names import BuildError
 from archcalc.pytorch.source import module_source
@@ -35,6 +36,7 @@ def command(spec: str, output: str | None, force: bool, set: tuple[str, ...], fo
     """Write a network as PyTorch source that needs nothing but PyTorch."""
     graph = load_graph(spec, options.parse_settings(set))
     if format == "state-dict":
+        check_copies(graph, "--format state-dict")
         text = "".join(f"{name}  {shape(sizes)}\n" for name, sizes in Network(graph).named_parameters())
     else:
         try:

@@ -11,6 +11,7 @@ from archcalc.commands import options
 from archcalc.cost import DTYPE_BYTES, Costs
 from archcalc.diagnostics import RequestError, SpecError
 from archcalc.expectations import unmet
+from archcalc.network.bounds import check_copies
 from archcalc.network.load import load_graph
 from archcalc.network.unused import unused
 from archcalc.peers import NAMES
@@ -88,6 +89,8 @@ def command(
     for spec in _progress(specs):
         try:
             costs = Costs(load_graph(spec, values, batch), causal == "half", dtype)
+            if expand:
+                check_copies(costs.graph, "--expand")
         except SpecError as error:
             options.report(error.diagnostics, color)
             status = max(status, 1)

@@ -20,8 +20,8 @@ from archcalc.quantity import product
 TRAINING, INFERENCE, GENERATION = MODES = ("training", "inference", "generation")
 # What a drawing over time stacks, from the bottom to the top.
 STACK = ("parameters", "optimizer states", "gradients", "activations")
-# Of a group's copies no more are drawn.
-_MOST_SAMPLES = 2000
+# Moments that copies are drawn with: those of one repeat, and those of all together.
+_MOST_SAMPLES, _MOST_TOGETHER = 2000, 20_000
 
 
 @dataclass(frozen=True)
@@ -168,19 +168,23 @@ def _tensors(graph: Graph, plan: Plan, all_gradients: bool) -> Iterator[tuple[in
 
 def _samples(run: Run) -> Iterator[Sample]:
     weights = run.parameters + run.buffers + run.inputs
+    each = _MOST_TOGETHER // max(1, sum(moment.pattern for moment in run.moments if moment.count > 1))
     for index, moment in enumerate(run.moments):
         layer = moment.node.id if moment.node is not None else ""
         moments = [moment]
         if moment.count > 1:
-            moments = list(_repeated(run.moments[index - moment.pattern : index], moment))
+            moments = list(_repeated(run.moments[index - moment.pattern : index], moment, each))
         for one in moments:
             alive = one.kept + one.activations + one.passing
             yield Sample(moment.phase, layer, (weights, run.optimizer, one.gradients, alive))
 
 
-def _repeated(pattern: Sequence[Moment], last: Moment) -> Iterator[Moment]:
-    """Copies that were not gone through one by one: each as the one before, with what is kept in between."""
-    copies = min(last.count, max(1, _MOST_SAMPLES // max(1, len(pattern))))
+def _repeated(pattern: Sequence[Moment], last: Moment, most: int) -> Iterator[Moment]:
+    """Copies that were not gone through one by one: each as the one before, with what is kept in between.
+
+    They are at most `most`, and at least one.
+    """
+    copies = min(last.count, max(1, min(most, _MOST_SAMPLES // max(1, len(pattern)))))
     for copy in range(1, copies + 1):
         for one in pattern:
             kept = one.kept + (last.kept - pattern[-1].kept) * copy // copies

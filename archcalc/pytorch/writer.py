@@ -206,7 +206,7 @@ class ClassWriter:
             ties = self._ties(one)
             if one is node and node.copies == 1:
                 self.init += [tie.format(name) for tie in ties]
-            else:
+            elif ties:
                 for number in range(first, first + one.copies):
                     self.init += [tie.format(f"{name}[{number}]") for tie in ties]
             first += one.copies

@@ -77,3 +77,25 @@ def test_settings_that_are_none(name, text, tmp_path):
     if not accepted:
         assert str(tmp_path / name).encode() in run.stderr
     assert b"did you mean `severity`" not in run.stderr
+
+
+@pytest.mark.parametrize("command", ["shapes --expand", "shapes --expand --format csv", "build --format state-dict"])
+def test_lists_of_every_copy_have_an_end(command, tmp_path):
+    (tmp_path / "spec.yaml").write_text("model: m\ninput: [3]\nlayers: [{repeat: 1000000000, layers: [linear 3]}]\n")
+    run = shell(f"archcalc {command} spec.yaml", tmp_path)
+    assert (run.returncode, run.stdout) == (2, b"")
+    assert b"spec.yaml: m has 1,000,000,000 layers with every copy, and --" in run.stderr
+    assert shell("archcalc build spec.yaml", tmp_path).stdout.count(b"\n") < 60
+
+
+def test_memory_of_nested_repeats(tmp_path):
+    layers = "[linear 3]"
+    for depth in range(1, 10):
+        layers = f"[{{repeat: 10, layers: {layers}}}]"
+        (tmp_path / f"{depth}.yaml").write_text(f"model: m\ninput: [3]\nlayers: {layers}\n")
+    run = shell("archcalc memory 7.yaml", tmp_path)
+    assert run.returncode == 0
+    assert b"training over time" in run.stdout
+    run = shell("archcalc memory 9.yaml", tmp_path)
+    assert run.returncode == 2
+    assert b"9.yaml: repeats stand 9 deep in each other" in run.stderr
