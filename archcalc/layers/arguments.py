@@ -18,8 +18,9 @@ from archcalc.source import Mapping, Node, Scalar
 from archcalc.source import Sequence as NodeList
 
 REQUIRED: Any = object()
-# A whole number that was computed in floating point may be this far off, relative to itself.
-_ROUNDING = 1e-9
+# A whole number that was computed in floating point may be this far off, relative to itself: a few
+# roundings. Above the other bound every float is whole, whatever was computed.
+_ROUNDING, _EXACT = 16 * 2.0**-52, 2.0**53
 
 
 class ValueProblem(Exception):
@@ -143,6 +144,8 @@ def whole_number(value: Any, min: int, max: int = LARGEST_SIZE) -> int:
         raise ValueProblem(f"is a whole number, not {describe(value)}")
     if isinstance(value, float):
         nearest = round(value)
+        if abs(value) >= _EXACT:
+            raise ValueProblem(f"is {value:.15g}, a fraction that is too large to be exact", "divide with //")
         if abs(value - nearest) > _ROUNDING * abs(value):
             raise ValueProblem(
                 f"is a whole number, not {value:.15g}", "wrap it in round(...), floor(...) or round8(...)"

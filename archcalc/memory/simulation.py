@@ -21,7 +21,6 @@ from archcalc.memory.parameters import Gradients, buffer_bytes, parameter_tensor
 from archcalc.memory.plan import OPTIMIZERS, Plan
 from archcalc.memory.run import Run
 from archcalc.memory.values import Storage, Value
-from archcalc.network.bounds import check_nesting
 from archcalc.network.gradients import sources
 from archcalc.network.load import Graph
 from archcalc.quantity import plain, product
@@ -31,11 +30,7 @@ _LOSS = 4
 
 
 def simulate(graph: Graph, plan: Plan) -> Run:
-    """Go through one forward pass, or one training step in the steady state: the second or a later one.
-
-    Raises `RequestError` for repeats that are nested too deep.
-    """
-    check_nesting(graph, "the simulation of memory")
+    """Go through one forward pass, or one training step in the steady state: the second or a later one."""
     totals = Costs(graph).totals
     run = Run(plan, parameters=totals.params * plan.width, buffers=buffer_bytes(graph.nodes, plan.width))
     run.inputs = sum(tensor_bytes(x, graph.batch, plan.width) for x in graph.inputs.values())

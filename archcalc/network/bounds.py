@@ -1,4 +1,4 @@
-"""What is too much to go through: copies one at a time, repeats inside repeats.
+"""What is too much to go through: copies one at a time.
 
 Costs do not grow with the copies of a repeat, so that a spec may ask for any number. What lists
 them one by one has an end, and says so instead of going on for hours.
@@ -7,11 +7,10 @@ them one by one has an end, and says so instead of going on for hours.
 from __future__ import annotations
 
 from archcalc.diagnostics import RequestError
-from archcalc.network.graph import Node, walk
+from archcalc.network.graph import walk
 from archcalc.network.load import Graph
 
 MOST_LAYERS = 1_000_000
-DEEPEST = 8
 
 
 def check_copies(graph: Graph, what: str) -> None:
@@ -22,17 +21,3 @@ def check_copies(graph: Graph, what: str) -> None:
             f"{graph.path}: {graph.model} has {layers:,} layers with every copy, and {what} lists at most {MOST_LAYERS:,}: "
             "repeat fewer times"
         )
-
-
-def check_nesting(graph: Graph, what: str) -> None:
-    """Raise `RequestError` where repeats nest so deep that `what`, which grows threefold with each, would not end."""
-    depth = _depth(graph.nodes)
-    if depth > DEEPEST:
-        raise RequestError(
-            f"{graph.path}: repeats stand {depth} deep in each other, and {what} goes through at most {DEEPEST}: "
-            "multiply two of the numbers and write one repeat"
-        )
-
-
-def _depth(nodes: list[Node]) -> int:
-    return max((_depth(node.children) + (node.copies > 1) for node in nodes if node.children), default=0)

@@ -18,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError
+from archcalc.layers.recurrent import Recurrent
 from archcalc.layers.tensor import Tensor
 from archcalc.network.gradients import Backward, backward, backward_macs
 from archcalc.network.graph import Node, walk
@@ -30,6 +31,8 @@ from archcalc.reports.numbers import size
 
 # Bytes of a layer as a module on the meta device, with what autograd notes about it; measured: 11,000 to 14,000.
 _LAYER_BYTES = 15_000
+# Steps of recurrences; measured: ten milliseconds each, with autograd's notes about it.
+_MOST_STEPS = 3_000
 # What PyTorch raises for layers that it does not take.
 _REFUSALS = (RuntimeError, ValueError, IndexError, AssertionError)
 
@@ -76,9 +79,10 @@ def verify(graph: Graph) -> Verification:
 
     Raises:
         BuildError: something in the network cannot be written as a module yet.
-        RequestError: this machine has too little memory for so many layers.
+        RequestError: this machine has too little memory for so many layers; a sequence is too long.
     """
     _check_memory(graph)
+    _check_steps(graph)
     counter = FlopCounterMode(display=False)
     seen: list[_Output] = []
     arrivals: list[tuple[int, int]] = []  # of gradients: which layer, and what was counted before
@@ -130,6 +134,18 @@ def _check_memory(graph: Graph) -> None:
             f"{graph.model} has {layers:,} layers, which take about {size(needed)} as modules, and there are {size(there)}: "
             "verify it with fewer copies"
         )
+
+
+def _check_steps(graph: Graph) -> None:
+    """Raise `RequestError` for a recurrence of so many steps, which PyTorch notes one by one, that it would take minutes."""
+    for node, _, run in walk(graph.nodes):
+        if isinstance(node.layer, Recurrent):
+            steps = node.inputs[0].shape[0] * node.layer.layers * node.layer.directions * run
+            if steps > _MOST_STEPS:
+                raise RequestError(
+                    f"{graph.model}: `{node.id}` has {steps:,} steps, which PyTorch would go through one by one, "
+                    f"and at most {_MOST_STEPS:,} are: verify it with a shorter sequence"
+                )
 
 
 def _backward(outputs: tuple[torch.Tensor, ...]) -> None:

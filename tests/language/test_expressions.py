@@ -197,3 +197,18 @@ def test_fractions():
     said = wrong("conv 3.7 kernel=3")
     assert said.message == "`channels` is a whole number, not 3.7"
     assert "round8" in said.help
+
+
+@pytest.mark.parametrize(
+    ("expression", "channels"),
+    [("1.4*160", 224), ("(0.1+0.2)*10", 3), ("1.1*10", 11), ("2**52/2", 2**51), ("1.2**2*100", 144)],
+)
+def test_what_was_rounded_is_the_whole_number_it_stands_for(expression, channels):
+    assert graph(f"linear {expression}", input="[4]").nodes[0].output.shape == (channels,)
+
+
+@pytest.mark.parametrize("expression", ["(2*10**9+1)/2", "10**17/3", "1000000000001/1000000000000", "2.0**60"])
+def test_a_fraction_is_no_whole_number_however_large_it_is(expression):
+    said = wrong(f"linear {expression}", input="[4]")
+    assert said.code == "SPC005"
+    assert said.message.startswith("`features` is ")

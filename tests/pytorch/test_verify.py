@@ -150,3 +150,9 @@ def test_status_1_for_an_invalid_spec(tmp_path: Path) -> None:
 
 def test_status_2_for_a_missing_spec(tmp_path: Path) -> None:
     assert run("verify", str(tmp_path / "none.yaml"))[0] == 2
+
+
+def test_a_sequence_that_is_too_long_is_refused_at_once():
+    text = "model: m\ndims: {t: 1000000}\ninput: [t, 4]\nlayers: [lstm 4 bidirectional=true name=read]\n"
+    with pytest.raises(RequestError, match=r"`read` has 2,000,000 steps.*verify it with a shorter sequence"):
+        verify(build_graph(Source("t.yaml", text)))
