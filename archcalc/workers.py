@@ -26,11 +26,27 @@ def each(function: Callable[[_T], _R], pieces: Sequence[_T], processes: int, chu
         return map(function, pieces)
     import multiprocessing  # one piece need not pay for it
     import signal
+    import threading
 
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _stop)
     # started here and not with the first result: the caller may show progress from a thread, which a fork loses
-    pool = context.Pool(processes, signal.signal, (signal.SIGINT, signal.SIG_IGN))
+    pool = context.Pool(processes, _begin)
     return _collected(pool, function, pieces, chunk)
+
+
+def _begin() -> None:
+    """A process that works: Ctrl-C is for the one that started it, which then ends it."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _stop(number: int, frame: object) -> None:
+    """End as a program that was terminated, and the processes with it, which would wait for work forever."""
+    sys.exit(128 + number)
 
 
 def _collected(pool: Pool, function: Callable[[_T], _R], pieces: Sequence[_T], chunk: int) -> Iterator[_R]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -98,3 +100,41 @@ def test_memory_of_nested_repeats_is_drawn_with_a_bounded_number_of_moments():
         layers = f"[{{repeat: 1000, layers: {layers}}}]"
     graph = build_graph(Source("t.yaml", f"model: m\ninput: [3]\nlayers: {layers}\n"))
     assert len(footprint(graph, Plan(training=True), "training").samples()) < 30_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds processes as Linux shows them")
+def test_a_terminated_run_leaves_no_process_behind(tmp_path):
+    marker = f"{tmp_path.name}-{os.getpid()}.yaml"
+    path = tmp_path / marker
+    path.write_text("model: m\nhparams: {k: 1}\ninput: [4]\nlayers: [linear k]\n")
+    command = [
+        sys.executable,
+        "-m",
+        "archcalc",
+        "sweep",
+        str(path),
+        "--set",
+        "k=1..400000",
+        "--jobs",
+        "2",
+        "--format",
+        "jsonl",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)}) as run:
+        assert run.stdout is not None
+        assert run.stdout.read(1)  # it is at work
+        assert len(running(marker)) == 3
+        run.terminate()
+        run.stdout.close()
+        assert run.wait() == 143
+    assert running(marker) == []
+
+
+def running(marker: str) -> list[int]:
+    """The processes whose command line holds `marker`."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if marker.encode() in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+    return found
