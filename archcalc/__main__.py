@@ -14,6 +14,7 @@ def main() -> None:
     while modules are read, and taking everything apart at the end, which takes Python as long as
     checking a network, is left to the system.
     """
+    _forget_working_folder()
     gc.set_threshold(100_000, 50, 50)
     from archcalc.cli import main as run
 
@@ -24,6 +25,18 @@ def main() -> None:
             raise
         sys.stderr.flush()
         os._exit(end.code)
+
+
+def _forget_working_folder() -> None:
+    """Import nothing from the folder one stands in, where `python -m` looks first: it may be somebody else's."""
+    first = sys.path[0] if sys.path else ""
+    home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    try:
+        here = os.getcwd()
+    except OSError:
+        return
+    if first in ("", here) and os.path.realpath(here) != os.path.realpath(home):
+        del sys.path[0]
 
 
 if __name__ == "__main__":

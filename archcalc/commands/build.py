@@ -8,9 +8,10 @@ import click
 
 from archcalc.api import Network
 from archcalc.commands import options
-from archcalc.diagnostics import RequestError, cannot
+from archcalc.diagnostics import RequestError
 from archcalc.network.bounds import check_copies
 from archcalc.network.load import load_graph
+from archcalc.output import write_file
 from archcalc.pytorch.names import BuildError
 from archcalc.pytorch.source import module_source
 from archcalc.reports.numbers import shape
@@ -48,9 +49,5 @@ def command(spec: str, output: str | None, force: bool, set: tuple[str, ...], fo
         return 0
     if os.path.exists(output) and not force:
         raise RequestError(f"{output!r} exists; --force overwrites it")
-    try:
-        with open(output, "w", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise cannot("write", output, error) from None
+    write_file(output, text, inputs=[graph.path])
     return 0

@@ -14,8 +14,9 @@ from archcalc.advice import suggest
 from archcalc.commands import options
 from archcalc.commands.lint_tables import Tables, read_tables
 from archcalc.configuration import LINT_TABLES
-from archcalc.diagnostics import Note, RequestError, cannot
+from archcalc.diagnostics import Note, RequestError
 from archcalc.network.load import split_variant
+from archcalc.output import write_file
 from archcalc.reports.findings import FORMATS, render
 from archcalc.reports.findings.report import Report, plural
 from archcalc.rules.base import SEVERITIES, Finding
@@ -187,7 +188,7 @@ def _write(report: Report, forms: dict[str, str], color: str, to_stderr: bool) -
     for path, form in forms.items():
         text = render(form, report) if report.findings or form not in _FOR_PEOPLE else ""
         if path:
-            _save(path, click.unstyle(text), "w")
+            write_file(path, click.unstyle(text), inputs=[split_variant(spec)[0] for spec in report.specs])
         elif not text:
             pass
         elif form in _FOR_PEOPLE:
@@ -199,15 +200,7 @@ def _write(report: Report, forms: dict[str, str], color: str, to_stderr: bool) -
             write(text)
         summary = os.environ.get("GITHUB_STEP_SUMMARY")
         if form == "github" and summary and report.findings:  # it shows ten annotations of a kind; the page shows all
-            _save(summary, render("markdown", report), "a")
-
-
-def _save(path: str, text: str, mode: str) -> None:
-    try:
-        with open(path, mode, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-            file.write(text)
-    except OSError as error:
-        raise cannot("write", path, error) from None
+            write_file(summary, render("markdown", report), append=True)
 
 
 def _mend(

@@ -8,12 +8,13 @@ import click
 
 from archcalc.commands import options
 from archcalc.devices import find
-from archcalc.diagnostics import RequestError, SpecError, cannot
+from archcalc.diagnostics import RequestError, SpecError
 from archcalc.language.document import parse_amount
 from archcalc.memory.assessment import Assessment, Question, assess
 from archcalc.memory.footprint import GENERATION, MODES
 from archcalc.memory.plan import ATTENTION, OPTIMIZERS, WIDTHS, Plan
-from archcalc.network.load import load_graph
+from archcalc.network.load import load_graph, split_variant
+from archcalc.output import write_file
 from archcalc.terminal import complain, show, text_width, wants_color, write
 
 
@@ -119,7 +120,9 @@ def command(
     if not reports:
         return status
     if output is not None:
-        _draw(reports[0], output)
+        from archcalc.reports.memory import svg
+
+        write_file(output, svg.network(reports[0]), inputs=[split_variant(spec)[0] for spec in specs])
     _print(reports, len(specs) > 1, number, format, color)
     return status
 
@@ -142,17 +145,6 @@ def _print(reports: list[Assessment], several: bool, number: int, format: str, c
 
         rule = sys.stdout.isatty() or wants_color(color, sys.stdout)
         show(comparison.table(reports, rule) if several else text.network(reports[0], number, rule), color)
-
-
-def _draw(report: Assessment, path: str) -> None:
-    from archcalc.reports.memory import svg
-
-    drawing = svg.network(report)  # before the file is opened: what stands there is lost for nothing less
-    try:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(drawing)
-    except OSError as error:
-        raise cannot("write", path, error) from None
 
 
 def _bytes(room: str | None) -> int | None:

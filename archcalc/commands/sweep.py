@@ -10,6 +10,8 @@ import click
 from archcalc.commands import conditions as run
 from archcalc.commands import options
 from archcalc.diagnostics import RequestError, cannot
+from archcalc.network.load import split_variant
+from archcalc.output import write_file
 from archcalc.sweep.axis import Axis, parse_axes, parse_batches
 from archcalc.sweep.evaluate import Outcome, check_names, evaluate
 from archcalc.sweep.grid import Point, grid, parse_part, read_grid, shard, size
@@ -99,7 +101,7 @@ def command(
     most = _USUAL_ROWS if number is None and format == "text" else number
     cut = max(0, len(rows) - most) if most else 0
     if output:
-        figure.draw(results, output)
+        write_file(output, figure.draw(results, output), inputs=[split_variant(spec)[0] for spec in specs])
     _print(results, rows[: len(rows) - cut], cut, format, color)
     return 0 if any(one.is_valid for one in results.outcomes) or not points else 1
 

@@ -11,6 +11,7 @@ from typing import Any
 from archcalc.advice import suggest
 from archcalc.cost import DTYPE_BYTES
 from archcalc.diagnostics import RequestError, cannot
+from archcalc.output import write_file
 from archcalc.project import read_file
 
 _FOLDER = os.path.dirname(__file__)
@@ -110,10 +111,9 @@ def save(device: Device, path: str) -> None:
     )
     try:
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
     except OSError as error:
         raise cannot("write", path, error) from None
+    write_file(path, text + "\n")
 
 
 def _read(path: str) -> Device:

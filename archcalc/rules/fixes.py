@@ -6,16 +6,14 @@ the spec must still be valid, the finding gone, and of a safe fix the outputs th
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
-import tempfile
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from archcalc.diagnostics import LINE_BREAK, Edit, RequestError, Source, Span, SpecError, cannot
 from archcalc.network.load import Networks, split_variant
+from archcalc.output import rewrite
 from archcalc.rules.base import Finding
 from archcalc.rules.check import check
 from archcalc.rules.codes import LANGUAGE, WARNINGS
@@ -229,21 +227,12 @@ def unified_diff(fixed: Fixed) -> str:
 
 def write_fixed(fixed: Fixed) -> None:
     """Replace the file in one step, its mode and byte order mark kept. Raises `RequestError`."""
-    path = os.path.realpath(fixed.path)
-    temporary = ""
     try:
-        with open(path, "rb") as file:
+        with open(fixed.path, "rb") as file:
             data = file.read()
-        mark = b"\xef\xbb\xbf" if data.startswith(b"\xef\xbb\xbf") else b""
-        if data != mark + fixed.before.encode("utf-8"):
-            raise RequestError(f"cannot fix {fixed.path!r}: it changed in the meantime")
-        handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".archcalc-")
-        with open(handle, "wb") as file:
-            file.write(mark + fixed.text.encode("utf-8"))
-        os.chmod(temporary, os.stat(path).st_mode & 0o7777)
-        os.replace(temporary, path)
     except OSError as error:
-        if temporary:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
         raise cannot("write", fixed.path, error) from None
+    mark = b"\xef\xbb\xbf" if data.startswith(b"\xef\xbb\xbf") else b""
+    if data != mark + fixed.before.encode("utf-8"):
+        raise RequestError(f"cannot fix {fixed.path!r}: it changed in the meantime")
+    rewrite(fixed.path, mark + fixed.text.encode("utf-8"))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archcalc.diagnostics import RequestError, cannot
+from archcalc.diagnostics import RequestError
 from archcalc.reports.sweep import words
 from archcalc.reports.sweep.plot import Scale, coordinates
 from archcalc.sweep.results import Results
@@ -29,11 +30,11 @@ def check(path: str) -> None:
         raise RequestError("-o needs matplotlib to draw: pip install 'archcalc[plot]'")
 
 
-def draw(results: Results, path: str) -> None:
-    """Write the picture; the same sweep gives the same bytes.
+def draw(results: Results, path: str) -> bytes:
+    """The picture of the kind that the ending of `path` says; the same sweep gives the same bytes.
 
     Raises:
-        RequestError: there is nothing to draw, or the file cannot be written.
+        RequestError: there is nothing to draw.
     """
     import matplotlib
     from matplotlib.figure import Figure
@@ -41,6 +42,7 @@ def draw(results: Results, path: str) -> None:
 
     assert results.drawn is not None
     points = coordinates(results)
+    matplotlib.rcdefaults()  # a `matplotlibrc` of the working directory may name programs to run
     matplotlib.rcParams.update({"svg.hashsalt": "archcalc", "svg.fonttype": "none", "font.family": "sans-serif"})
     figure = Figure(figsize=(7.6, 5.0), layout="constrained")
     axes = figure.add_subplot()
@@ -64,10 +66,9 @@ def draw(results: Results, path: str) -> None:
     axes.set_title(f"{words.title(results)}\n{facts}", loc="left", fontsize=10)
     axes.grid(alpha=0.25, which="both")
     axes.legend(frameon=False)
-    try:
-        figure.savefig(path, dpi=150, metadata={"Date": None} if path.lower().endswith("svg") else None)
-    except OSError as error:
-        raise cannot("write", path, error) from None
+    kind, picture = Path(path).suffix.lower()[1:], io.BytesIO()
+    figure.savefig(picture, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
+    return picture.getvalue()
 
 
 def _annotate(results: Results, scale: Scale, axes: Axes) -> None:
