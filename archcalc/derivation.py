@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from archcalc.layers.arguments import Size, Whole
 from archcalc.layers.base import Layer
-from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST, Shape, Tensor
+from archcalc.layers.layout import CHANNELS_FIRST, FEATURES_LAST
+from archcalc.layers.tensor import Shape, Tensor
 from archcalc.network.graph import Node
 from archcalc.quantity import Quantity, product
 

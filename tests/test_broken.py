@@ -38,7 +38,7 @@ EXPECTED = {
     "13-heads": (5, 21, 23, "SHP106", "heads=10 does not divide the width 768", "choose a divisor or give head_dim="),
     "14-kernel-too-big": (6, 21, 22, "SHP103", "kernel 5 is larger than the padded input [16, 4, 4]", "smaller kernel"),
     "15-linear-on-image": (
-        5, 5, 11, "SHP102", "`linear` needs a vector or a sequence of vectors, but its input is [8, 30, 30]",
+        5, 5, 11, "SHP102", "`linear` wants features last, but [8, 30, 30] is channels first",
         "add `flatten` before it",
     ),
     "16-comma-in-flow": (

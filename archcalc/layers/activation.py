@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from archcalc.layers.arguments import Number, Whole, Word, arg
+from archcalc.layers.asking import Asking
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, expression, given, module
+from archcalc.layers.layout import CHANNELS_FIRST, KEEPS
 from archcalc.layers.saved import INPUT, OUTPUT, Saved, Saving
-from archcalc.layers.tensor import CHANNELS_FIRST, Shape, Tensor
+from archcalc.layers.tensor import Shape, Tensor, Want
 from archcalc.quantity import plain
 
 
 class Activation(Layer):
     """A function of each element; `each` is its operations for one, `keeps` what its derivative is computed from."""
 
+    layout = KEEPS
     elementwise = True
     each: ClassVar[int] = 1
     keeps: ClassVar[Saved] = INPUT
@@ -138,7 +141,7 @@ class Hardtanh(Activation):
         """Raises `ShapeError` where no value lies between the two."""
         if self.high <= self.low:
             raise ShapeError("SPC005", f"`high` is above low={self.low:g}, not {self.high:g}", "high")
-        return x.like(x.shape)
+        return Tensor(x.shape)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -166,24 +169,24 @@ class PReLU(Activation):
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` unless there is one slope, or one for each channel of the first axis."""
-        if self.parameters != 1:
-            if x.layout not in (CHANNELS_FIRST, None):
-                raise ShapeError(
-                    "SHP102",
-                    f"one slope for each channel needs a channels-first tensor, not {x}",
-                    "parameters",
-                    "use one slope",
-                )
-            if self.parameters != x.shape[0]:
-                raise ShapeError(
-                    "SHP101",
-                    f"{self.parameters} slopes for the {x.shape[0]} channels of {x}",
-                    "parameters",
-                    f"use 1 or {x.shape[0]}",
-                )
-            if x.rank > 1:
-                x.layout = CHANNELS_FIRST
-        return x.like(x.shape)
+        if self.parameters not in (1, x.shape[0]):
+            raise ShapeError(
+                "SHP101",
+                f"{self.parameters} slopes for the {x.shape[0]} channels of {x}",
+                "parameters",
+                f"use 1 or {x.shape[0]}",
+            )
+        return Tensor(x.shape)
+
+    def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
+        """Channels first, where each channel has a slope of its own."""
+        return ((inputs[0], CHANNELS_FIRST, "parameters"),) if self.parameters != 1 else ()
+
+    def disagreement(self, want: Want, found: str, by: Any) -> ShapeError:
+        """One slope does for any layout."""
+        error = super().disagreement(want, found, by)
+        error.help = "use one slope"
+        return error
 
     def params(self, x: Tensor) -> dict[str, Shape]:
         """The slopes."""
@@ -228,7 +231,7 @@ class CELU(Activation):
         """Raises `ShapeError` for alpha=0, by which nothing can be divided."""
         if not self.alpha:
             raise ShapeError("SPC005", "`alpha` is not 0", "alpha", "use `relu`")
-        return x.like(x.shape)
+        return Tensor(x.shape)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -236,24 +239,25 @@ class CELU(Activation):
 
 
 @layer("glu")
-class GLU(Layer):
+class GLU(Asking):
     """Half of the channels or features, each times a gate between 0 and 1: a · sigmoid(b) with the input [a, b].
 
     [2n, ...] -> [n, ...]. Source: torch.nn.GLU; Dauphin et al. 2016.
     """
 
+    does = "halves"
     axis: int | None = arg(
         Whole, "axis cut in two; default: channels or features", default=None, min=-8, aliases=("dim",)
     )
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for an axis the input does not have, or that has no halves."""
-        axis = x.decide() if self.axis is None else self.axis_index("axis", x)
+        axis = self.along(x)
         if x.shape[axis] % 2:
             raise ShapeError(
                 "SHP108", f"2 does not divide the {x.shape[axis]} of axis {axis} in {x}", "axis" if self.axis else None
             )
-        return x.like((*x.shape[:axis], x.shape[axis] // 2, *x.shape[axis + 1 :]))
+        return Tensor((*x.shape[:axis], x.shape[axis] // 2, *x.shape[axis + 1 :]))
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """A sigmoid (4) and a product for each element of the output."""
@@ -265,7 +269,7 @@ class GLU(Layer):
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        axis = x.feature_axis if self.axis is None else x.axis(self.axis)
+        axis = self.along(x)
         return module("nn.GLU", **given(dim=(-1 if axis == x.rank - 1 else axis + 1, -1)))
 
 
@@ -296,18 +300,20 @@ class Softplus(Activation):
         return module("nn.Softplus", **given(beta=(self.beta, 1.0)))
 
 
-class _Softmax(Layer):
+class _Softmax(Asking):
+    does = "normalises"
     axis: int | None = arg(
         Whole, "axis that sums to 1; default: channels or features", default=None, min=-8, aliases=("dim",)
     )
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for an axis the input does not have."""
-        if self.axis is None:
-            x.decide()
-        else:
-            self.axis_index("axis", x)
-        return x.like(x.shape)
+        self.along(x)
+        return Tensor(x.shape)
+
+    def outcome(self, axis: int, *inputs: Tensor) -> str:
+        """What sums to 1."""
+        return f"vectors of {inputs[0].shape[axis]} that sum to 1"
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The output."""
@@ -319,7 +325,7 @@ class _Softmax(Layer):
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        axis = x.feature_axis if self.axis is None else x.axis(self.axis)
+        axis = self.along(x)
         return module(f"nn.{type(self).__name__}", dim=-1 if axis == x.rank - 1 else axis + 1)
 
 

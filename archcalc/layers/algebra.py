@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from archcalc.layers.arguments import Number, Text, Whole, arg
-from archcalc.layers.base import Layer, ShapeError, layer
+from archcalc.layers.base import Layer, ShapeError, layer, numbers_only
 from archcalc.layers.code import Code, expression, module
+from archcalc.layers.layout import ENDS, FEATURES_LAST, KEEPS
 from archcalc.layers.operands import Body, Operands
 from archcalc.layers.saved import Saved, Saving
-from archcalc.layers.tensor import FEATURES_LAST, Shape, Tensor
+from archcalc.layers.tensor import Shape, Tensor
 from archcalc.quantity import plain, product
 from archcalc.quoting import python_string
 
@@ -15,23 +16,11 @@ from archcalc.quoting import python_string
 _INDEX = 8
 
 
-def _numbers_only(op: str, tensors: tuple[Tensor, ...]) -> None:
-    for index, tensor in enumerate(tensors):
-        if tensor.integer:
-            raise ShapeError(
-                "SHP101",
-                f"`{op}` computes with numbers, but {tensor} holds token ids",
-                operand=index,
-                help="add `embedding` before it",
-            )
-        if tensor.integer is None:
-            tensor.integer = False
-
-
 @layer("matmul", first="operands", aliases=("bmm", "mm", "dot"))
 class MatMul(Layer):
     """Matrix product over the last two axes. [*, m, k] and [*, k, n] -> [*, m, n]. Source: torch.matmul."""
 
+    layout = ENDS
     takes_input = False
 
     operands: tuple[Tensor, ...] = arg(Operands, "the two factors", max=2)
@@ -39,7 +28,7 @@ class MatMul(Layer):
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` when the inner sizes differ or the leading axes do not match."""
         other = others[0]
-        _numbers_only(self.op, (x, other))
+        numbers_only(self.op, (x, other))
         for index, tensor in enumerate((x, other)):
             if tensor.rank < 2:
                 raise ShapeError(
@@ -112,10 +101,15 @@ class Einsum(Layer):
     `einsum: {equation: 'hqd,hkd->hqk', operands: [q, k]}`.
     """
 
+    layout = ENDS
     takes_input = False
 
     equation: str = arg(Text, "axes of each operand -> axes of the result, a letter each")
     operands: tuple[Tensor, ...] = arg(Operands, "one or two tensors", min=1, max=2)
+
+    def output_rank(self, *inputs: Tensor) -> int:
+        """A letter for each axis."""
+        return len(self._terms()[1])
 
     def _terms(self) -> tuple[list[str], str]:
         left, arrow, right = self.equation.replace(" ", "").partition("->")
@@ -153,7 +147,7 @@ class Einsum(Layer):
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` when the equation does not fit its operands."""
         tensors = (x, *others)
-        _numbers_only(self.op, tensors)
+        numbers_only(self.op, tensors)
         sizes = self._sizes(tensors)
         _, right = self._terms()
         return Tensor(tuple(sizes[letter] for letter in right))
@@ -224,6 +218,7 @@ class Einsum(Layer):
 class Scale(Layer):
     """Multiplies by a fixed number. [...] -> the same shape."""
 
+    layout = KEEPS
     elementwise = True
 
     factor: float = arg(Number, "the number")
@@ -267,6 +262,10 @@ class MoE(Layer):
         """All experts are stored; each position runs top_k of them."""
         return self.experts, product(x.shape[:-1]) * self.top_k
 
+    def output_rank(self, *inputs: Tensor) -> int:
+        """Each position stays one."""
+        return inputs[0].rank
+
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for more chosen experts than there are, or experts that give no vector."""
         if self.top_k > self.experts:
@@ -278,7 +277,7 @@ class MoE(Layer):
                 "layers",
                 "an expert sees one position and gives one vector",
             )
-        return Tensor((*x.shape[:-1], others[0].shape[0]), FEATURES_LAST)
+        return Tensor((*x.shape[:-1], others[0].shape[0]))
 
     def params(self, x: Tensor) -> dict[str, Shape]:
         """The router; the experts count for themselves."""

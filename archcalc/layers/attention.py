@@ -6,10 +6,11 @@ from archcalc.layers.arguments import Flag, Letters, Number, Whole, arg
 from archcalc.layers.attention_memory import AttentionMemory
 from archcalc.layers.base import ShapeError, layer
 from archcalc.layers.code import Code, given, module
+from archcalc.layers.layout import FEATURES_LAST
 from archcalc.layers.operands import Reference
 from archcalc.layers.position import ROTATION
 from archcalc.layers.scores import SCORE, visible_scores
-from archcalc.layers.tensor import FEATURES_LAST, Shape, Tensor
+from archcalc.layers.tensor import Shape, Tensor, Want
 from archcalc.quantity import product
 
 # Operations more on one attention score with a bias, and with a soft cap.
@@ -110,7 +111,7 @@ class Attention(AttentionMemory):
                     "relbias",
                     "use the same heads and positions in both",
                 )
-        return x.like(x.shape)
+        return Tensor(x.shape)
 
     def _check_rope(self) -> None:
         if self.rope_dim is not None and self.rope is None:
@@ -125,6 +126,14 @@ class Attention(AttentionMemory):
                 "choose heads so that head_dim is even" if self.rope_dim is None else "choose an even number",
             )
 
+    def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
+        """Features last, in queries as in keys and values."""
+        return ((inputs[0], FEATURES_LAST, None), *(((self.kv, FEATURES_LAST, "kv"),) if self.kv is not None else ()))
+
+    def joined(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """The queries: the output has their axes."""
+        return inputs[:1]
+
     def accept(self, x: Tensor) -> None:
         """The width is needed for the size of a head."""
         super().accept(x)
@@ -132,14 +141,13 @@ class Attention(AttentionMemory):
         self._head, self._inner = (width // self.heads, width) if head is None else (head, self.heads * head)
 
     def _check_kv(self, x: Tensor, kv: Tensor) -> None:
-        if kv.layout not in (FEATURES_LAST, None) or kv.rank != x.rank or kv.shape[:-2] != x.shape[:-2]:
+        if kv.rank != x.rank or kv.shape[:-2] != x.shape[:-2]:
             raise ShapeError(
                 "SHP101",
                 f"keys and values need a sequence of vectors beside {x}, but `kv` is {kv}",
                 "kv",
                 "give the name of a layer with [positions, features]",
             )
-        kv.layout = FEATURES_LAST
 
     def _keys(self, x: Tensor) -> Tensor:
         return x if self.kv is None else self.kv

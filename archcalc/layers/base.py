@@ -12,9 +12,10 @@ from typing import Any, ClassVar, TypeVar
 
 from archcalc.layers.arguments import Argument
 from archcalc.layers.code import Code
+from archcalc.layers.layout import ASKS, CHANNELS_FIRST, ENDS, FEATURES_LAST, KEEPS, LAYOUTS, Layout, told
 from archcalc.layers.operands import Body, Operands, Reference
 from archcalc.layers.saved import NOTHING, Saved, Saving
-from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST, Layout, Shape, Tensor
+from archcalc.layers.tensor import Shape, Tensor, Want
 
 
 class ShapeError(Exception):
@@ -27,6 +28,7 @@ class ShapeError(Exception):
         operand: the operand to blame, by position.
         help: what to do.
         before: the line of a layer that is missing before this one.
+        notes: what else to know, each with its place.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class ShapeError(Exception):
         help: str | None = None,
         operand: int | None = None,
         before: str | None = None,
+        notes: tuple[tuple[str, Any], ...] = (),
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -44,6 +47,7 @@ class ShapeError(Exception):
         self.operand = operand
         self.help = help
         self.before = before
+        self.notes = notes
 
 
 class Layer:
@@ -59,8 +63,9 @@ class Layer:
     defaults: ClassVar[dict[str, Any]] = {}
     first: ClassVar[str | None] = None
     aliases: ClassVar[tuple[str, ...]] = ()
-    # The layout the input must have, and how many axes (batch not counted).
-    layout: ClassVar[Layout] = None
+    # What it does to the layout: it wants CHANNELS_FIRST or FEATURES_LAST, or it KEEPS, ASKS or ENDS it.
+    layout: ClassVar[str]
+    # How many axes the input may have (batch not counted), and what that is called.
     ranks: ClassVar[tuple[int, int]] = (1, 8)
     wants: ClassVar[str] = "a tensor"
     # False: the layer does not look at the tensor before it.
@@ -101,7 +106,7 @@ class Layer:
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """The output for input `x`. Raises `ShapeError`."""
-        return x.like(x.shape)
+        return Tensor(x.shape)
 
     def admit(self, samples: int, x: Tensor) -> None:
         """Raise `ShapeError` for an `x` that PyTorch refuses because there are so few samples of it."""
@@ -167,6 +172,37 @@ class Layer:
         """How the layer is written in PyTorch, for output `y` and input `x`."""
         raise NotImplementedError(self.op)
 
+    # -- layout -----------------------------------------------------------------------------
+
+    @property
+    def effect(self) -> str:
+        """What it does to the layout with its arguments: who is given an axis need not ask for one."""
+        return KEEPS if self.layout == ASKS and self.__dict__.get("axis") is not None else self.layout
+
+    def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
+        """Which tensors it reads in one layout only."""
+        return ((inputs[0], self.layout, None),) if inputs and self.layout in LAYOUTS else ()
+
+    def gives(self, *inputs: Tensor) -> Layout:
+        """The layout of the output where the layer itself says it."""
+        return self.layout if self.layout in LAYOUTS else None
+
+    def joined(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """The inputs whose elements stand in the output, so that their layouts are one."""
+        return inputs
+
+    def survives(self, layout: str, x: Tensor) -> bool:
+        """Whether the output has the layout of the input `x`, were it this one."""
+        return self.layout != ENDS
+
+    def output_rank(self, *inputs: Tensor) -> int:
+        """The number of axes of the output."""
+        return max(x.rank for x in inputs)
+
+    def further_rank(self, name: str, rank: int) -> int:
+        """The number of axes of the further output `name`, where the output has `rank`."""
+        return rank
+
     # -- structure --------------------------------------------------------------------------
 
     def enter(self, x: Tensor) -> Tensor:
@@ -204,7 +240,7 @@ class Layer:
     # -- shared checks ----------------------------------------------------------------------
 
     def accept(self, x: Tensor) -> None:
-        """Check rank, layout and content of the input, and decide what was open in it."""
+        """Check rank and content of the input, and decide whether it holds numbers."""
         if x.integer and self.numeric:
             raise ShapeError(
                 "SHP101",
@@ -214,11 +250,6 @@ class Layer:
         least, most = self.ranks
         if not least <= x.rank <= most:
             raise ShapeError("SHP101", f"`{self.op}` needs {self.wants}, but its input is {x}", help=self._rank_help(x))
-        if self.layout and x.rank > 1:
-            if x.layout is None:
-                x.layout = self.layout
-            elif x.layout != self.layout:
-                raise self._wrong_layout(x)
         if x.integer is None and self.numeric:
             x.integer = False
 
@@ -229,20 +260,35 @@ class Layer:
             return "it needs an axis of positions before the features"
         return None
 
-    def _wrong_layout(self, x: Tensor) -> ShapeError:
-        first = self.layout == CHANNELS_FIRST
-        before, more = "rearrange 'c ... -> ... c'", ", or `flatten`"
-        if self.op == "linear":
-            before, more = "flatten", ""
-        elif first:
-            before, more = "transpose" if x.rank == 2 else "rearrange 'h w c -> c h w'", ""
-        elif x.rank == 3:
-            before, more = "rearrange 'c h w -> (h w) c'", " to make each pixel a position"
-        help = f"add `{before}` before it{more}"
-        if first and x.rank > 3:
-            help = "add `rearrange` before it, as `rearrange 'd h w c -> c d h w'`"
-        what = f"{self.wants}, but its input is {x}, {'features last' if first else 'channels first'}"
-        return ShapeError("SHP102", f"`{self.op}` needs {what}", help=help, before=before if x.rank <= 3 else None)
+    def disagreement(self, want: Want, found: str, by: Any) -> ShapeError:
+        """The error of a tensor that is to be read in one layout and has another, decided `by` a layer."""
+        x, wanted, blame = want
+        what = f"`{blame}` " if isinstance(blame, str) else ""
+        return ShapeError(
+            "SHP102",
+            f"`{self.op}` wants {what}{wanted}, but {x} {told(found)}",
+            argument=blame if isinstance(blame, str) else None,
+            operand=blame if isinstance(blame, int) else None,
+            help=self._layout_help(x, wanted, blame is not None),
+            before=self.bridge(x, wanted) if blame is None and x.rank <= 3 and found in LAYOUTS else None,
+            notes=decided(by),
+        )
+
+    def bridge(self, x: Tensor, wanted: str) -> str:
+        """The line of a layer that gives `x` the layout that is wanted."""
+        if wanted == CHANNELS_FIRST:
+            return "transpose" if x.rank == 2 else "rearrange 'h w c -> c h w'"
+        return "rearrange 'c h w -> (h w) c'" if x.rank == 3 else "rearrange 'c ... -> ... c'"
+
+    def _layout_help(self, x: Tensor, wanted: str, elsewhere: bool) -> str:
+        line, where = self.bridge(x, wanted), "after it" if elsewhere else "before it"
+        if wanted == CHANNELS_FIRST:
+            return (
+                f"add `{line}` {where}"
+                if x.rank <= 3
+                else f"add `rearrange` {where}, as `rearrange 'd h w c -> c d h w'`"
+            )
+        return f"add `{line}` {where}" + (" to make each pixel a position" if x.rank == 3 else ", or `flatten`")
 
     def per_axis(self, name: str, count: int, x: Tensor) -> tuple[int, ...]:
         """The argument `name` as one size for each of `count` axes."""
@@ -277,6 +323,26 @@ class Layer:
                 name,
                 f"axes go from 0 to {x.rank - 1}, or from -{x.rank} to -1; the batch is not counted",
             ) from None
+
+
+def numbers_only(op: str, tensors: tuple[Tensor, ...]) -> None:
+    """All operands hold numbers; an open one does from now on. Raises `ShapeError` for token ids."""
+    for index, tensor in enumerate(tensors):
+        if tensor.integer:
+            raise ShapeError(
+                "SHP101",
+                f"`{op}` computes with numbers, but {tensor} holds token ids",
+                operand=index,
+                help="add `embedding` before it",
+            )
+        if tensor.integer is None:
+            tensor.integer = False
+
+
+def decided(by: Any, layout: str = "") -> tuple[tuple[str, Any], ...]:
+    """A note that says what decided a layout."""
+    what = f"{layout} is decided by" if layout else "decided by"
+    return ((f"{what} `{by.text}`", by),) if by is not None else ()
 
 
 REGISTRY: dict[str, type[Layer]] = {}

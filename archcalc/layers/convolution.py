@@ -9,9 +9,10 @@ from archcalc.layers.arguments import Flag, Size, Whole, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.borders import FOREIGN, MODES, Border, check_borders, evenly, pad_call, same_borders, sides
 from archcalc.layers.code import Code, given, module, sized
+from archcalc.layers.layout import CHANNELS_FIRST
 from archcalc.layers.onednn import Convolving
 from archcalc.layers.saved import INPUT, Saved, Saving
-from archcalc.layers.tensor import CHANNELS_FIRST, Shape, Tensor
+from archcalc.layers.tensor import Shape, Tensor
 from archcalc.quantity import ceil_div, plain, product
 
 
@@ -164,7 +165,7 @@ class Conv(Convolution):
         check_borders(self.padding_mode, x, self.borders(x), ("padding", "padding"))
         if isinstance(self.padding, str):
             spatial = x.shape[1:] if self.padding == "same" else [ceil_div(*pair) for pair in zip(x.shape[1:], stride)]
-            return Tensor((self.channels, *spatial), CHANNELS_FIRST)
+            return Tensor((self.channels, *spatial))
         padding = self.per_axis("padding", n, x)
         for size, k, p, d in zip(x.shape[1:], kernel, padding, dilation):
             if size + 2 * p < d * (k - 1) + 1:
@@ -179,7 +180,7 @@ class Conv(Convolution):
             (size + 2 * p - d * (k - 1) - 1) // s + 1
             for size, k, s, p, d in zip(x.shape[1:], kernel, stride, padding, dilation)
         ]
-        return Tensor((self.channels, *spatial), CHANNELS_FIRST)
+        return Tensor((self.channels, *spatial))
 
     def _check_word(self, x: Tensor) -> None:
         """Raises `ShapeError` for a word that PyTorch does not take here, with the number that was meant."""
@@ -301,7 +302,7 @@ class ConvTranspose(Convolution):
                     "SHP104", f"the output would have size {out} for the input {x}", "padding", "use less padding"
                 )
             spatial.append(out)
-        return Tensor((self.channels, *spatial), CHANNELS_FIRST)
+        return Tensor((self.channels, *spatial))
 
     def _check_word(self, x: Tensor) -> None:
         """Raises `ShapeError` for a word; `same` makes each axis `stride` times as long, as in Keras."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from archcalc.layers.arguments import Flag, Number, Size, Whole, arg
+from archcalc.layers.asking import Asking
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, given, module
+from archcalc.layers.layout import ENDS, FEATURES_LAST
 from archcalc.layers.saved import INPUT, Saved, Saving
-from archcalc.layers.tensor import FEATURES_LAST, Shape, Tensor
+from archcalc.layers.tensor import Shape, Tensor, Want
 
 
 @layer("linear", first="features", aliases=("dense", "fc", "fullyconnected", "lazylinear"))
@@ -24,7 +26,11 @@ class Linear(Layer):
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """The leading axes stay as they are."""
-        return Tensor((*x.shape[:-1], self.features), FEATURES_LAST)
+        return Tensor((*x.shape[:-1], self.features))
+
+    def bridge(self, x: Tensor, wanted: str) -> str:
+        """What reads an image mostly reads all of it."""
+        return "flatten"
 
     def params(self, x: Tensor) -> dict[str, Shape]:
         """Every output feature has a weight for each input feature, and one bias."""
@@ -52,6 +58,7 @@ class Linear(Layer):
 class Embedding(Layer):
     """A learned vector for each token. [*] of token ids -> [*, dim]. Source: torch.nn.Embedding."""
 
+    layout = FEATURES_LAST
     numeric = False
 
     vocab: int = arg(Whole, "number of different tokens", min=1, aliases=("num_embeddings", "vocab_size"))
@@ -68,9 +75,17 @@ class Embedding(Layer):
             )
         x.integer = True
 
+    def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
+        """Ids have no features."""
+        return ()
+
+    def output_rank(self, *inputs: Tensor) -> int:
+        """One axis more, the features."""
+        return inputs[0].rank + 1
+
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """One vector for each id."""
-        return Tensor((*x.shape, self.dim), FEATURES_LAST)
+        return Tensor((*x.shape, self.dim))
 
     def params(self, x: Tensor) -> dict[str, Shape]:
         """The table."""
@@ -89,10 +104,15 @@ class Embedding(Layer):
 class Parameter(Layer):
     """A learned tensor that is the same for every sample. -> [*shape]. Source: torch.nn.Parameter."""
 
+    layout = ENDS
     takes_input = False
     view = True
 
     shape: tuple[int, ...] = arg(Size, "its sizes, as 16x768; not its batch")
+
+    def output_rank(self, *inputs: Tensor) -> int:
+        """As many axes as sizes are given."""
+        return len(self.shape)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """The tensor itself."""
@@ -108,24 +128,36 @@ class Parameter(Layer):
 
 
 @layer("layerscale", aliases=("layer_scale", "gamma"))
-class LayerScale(Layer):
+class LayerScale(Asking):
     """A learned factor for each channel or feature. [...] -> the same shape.
 
     Source: Touvron et al. 2021 (CaiT).
     """
 
+    does = "scales"
     elementwise = True
 
     init: float = arg(Number, "initial factor", default=1e-5)
+    axis: int | None = arg(
+        Whole,
+        "axis with a factor for each entry; default: channels or features",
+        default=None,
+        min=-8,
+        aliases=("dim",),
+    )
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """An open layout is decided: there is a factor for each feature."""
-        x.decide()
-        return x.like(x.shape)
+        """Raises `ShapeError` for an axis the input does not have."""
+        self.along(x)
+        return Tensor(x.shape)
+
+    def outcome(self, axis: int, *inputs: Tensor) -> str:
+        """The parameters."""
+        return f"{inputs[0].shape[axis]} factors"
 
     def params(self, x: Tensor) -> dict[str, Shape]:
         """One factor for each channel or feature."""
-        return {"weight": (x.shape[x.feature_axis],)}
+        return {"weight": (x.shape[self.along(x)],)}
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One product an element."""
@@ -137,5 +169,5 @@ class LayerScale(Layer):
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        axis = x.feature_axis
+        axis = self.along(x)
         return module("LayerScale", x.shape[axis], **given(init=(self.init, 1e-5), axes=(x.rank - 1 - axis, 0)))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from archcalc.layers.arguments import Whole, arg
-from archcalc.layers.base import Layer, ShapeError, layer
+from archcalc.layers.asking import Asking
+from archcalc.layers.base import Layer, ShapeError, decided, layer, numbers_only
 from archcalc.layers.code import Code, expression
+from archcalc.layers.layout import FEATURES_LAST, KEEPS, told
 from archcalc.layers.operands import Body, Operands
 from archcalc.layers.saved import Saved, Saving
-from archcalc.layers.tensor import FEATURES_LAST, Tensor
+from archcalc.layers.tensor import Tensor, Want
 from archcalc.quantity import plain, product
 
 
@@ -19,30 +23,6 @@ def _joined(sign: str, tensors: tuple[Tensor, ...]) -> Code:
         axes = ", ".join([":", *["None"] * (rank - tensor.rank)])
         words.append(f"{{{index}}}" + (f"[{axes}]" if tensor.rank < rank else ""))
     return expression(sign.join(words))
-
-
-def _agree_on_layout(op: str, tensors: tuple[Tensor, ...]) -> None:
-    """All operands of rank 2 and more have one layout; the open ones take it."""
-    decided = next((tensor.layout for tensor in tensors if tensor.layout), None)
-    for index, tensor in enumerate(tensors):
-        if tensor.integer:
-            raise ShapeError(
-                "SHP101",
-                f"`{op}` computes with numbers, but {tensor} holds token ids",
-                operand=index,
-                help="add `embedding` before it",
-            )
-        if tensor.layout and tensor.layout != decided and tensor.rank > 1:
-            raise ShapeError(
-                "SHP102",
-                f"`{op}`: {tensors[0]} is {decided}, {tensor} is {tensor.layout}",
-                operand=index,
-                help="add `transpose` or `rearrange` to one of them",
-            )
-        if tensor.layout is None and tensor.rank > 1 and decided:
-            tensor.layout = decided
-        if tensor.integer is None:
-            tensor.integer = False
 
 
 def _broadcast(op: str, tensors: tuple[Tensor, ...]) -> tuple[int, ...]:
@@ -62,7 +42,7 @@ def _broadcast(op: str, tensors: tuple[Tensor, ...]) -> tuple[int, ...]:
             elif size not in (1, shape[axis]):
                 raise _mismatch(op, widest, tensor, index)
     for index, tensor in vectors:
-        if tensor.shape[0] != shape[-1] or widest.layout not in (FEATURES_LAST, None):
+        if tensor.shape[0] != shape[-1]:
             raise _mismatch(op, widest, tensor, index)
     return tuple(shape)
 
@@ -75,17 +55,32 @@ def _mismatch(op: str, wide: Tensor, tensor: Tensor, index: int) -> ShapeError:
 
 
 class _Elementwise(Layer):
+    layout = KEEPS
     takes_input = False
     keeps_order = True
+
+    def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
+        """Features last where a vector goes along the last axis."""
+        wide = max(inputs, key=lambda tensor: tensor.rank)
+        vector = next((index for index, tensor in enumerate(inputs) if tensor.rank == 1 < wide.rank), None)
+        return () if vector is None else ((wide, FEATURES_LAST, vector),)
+
+    def disagreement(self, want: Want, found: str, by: Any) -> ShapeError:
+        """A vector cannot go along the channels."""
+        wide = want[0]
+        return ShapeError(
+            "SHP102",
+            f"`{self.op}`: a vector goes along the last axis, but {wide} {told(found)}",
+            operand=want[2] if isinstance(want[2], int) else None,
+            help=f"give it {wide.rank} axes, as `reshape {'x'.join(['-1', *['1'] * (wide.rank - 1)])}` for the channels",
+            notes=decided(by),
+        )
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` when two operands do not match."""
         tensors = (x, *others)
-        _agree_on_layout(self.op, tensors)
-        shape = _broadcast(self.op, tensors)
-        return Tensor(
-            shape, next((tensor.layout for tensor in tensors if tensor.layout and tensor.rank == len(shape)), None)
-        )
+        numbers_only(self.op, tensors)
+        return Tensor(_broadcast(self.op, tensors))
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One operation an element for each operand after the first."""
@@ -144,9 +139,10 @@ class Sub(_Elementwise):
 
 
 @layer("concat", first="operands", aliases=("cat", "concatenate"))
-class Concat(Layer):
+class Concat(Asking):
     """Operands side by side, by default along channels or features. Source: torch.cat."""
 
+    does = "joins"
     hands_on = True
     takes_input = False
     numeric = False
@@ -157,8 +153,8 @@ class Concat(Layer):
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` when two operands differ in another axis."""
         tensors = (x, *others)
-        _agree_on_layout(self.op, tensors)
-        axis = x.decide() if self.axis is None else self.axis_index("axis", x)
+        numbers_only(self.op, tensors)
+        axis = self.along(x)
         for index, tensor in enumerate(others, 1):
             if tensor.rank != x.rank or any(a != b for i, (a, b) in enumerate(zip(x.shape, tensor.shape)) if i != axis):
                 raise ShapeError(
@@ -168,11 +164,11 @@ class Concat(Layer):
                     help="all other axes must be equal" if tensor.rank == x.rank else "operands need equal rank",
                 )
         joined = sum(tensor.shape[axis] for tensor in tensors)
-        return Tensor((*x.shape[:axis], joined, *x.shape[axis + 1 :]), x.layout)
+        return Tensor((*x.shape[:axis], joined, *x.shape[axis + 1 :]))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        axis = x.feature_axis if self.axis is None else x.axis(self.axis)
+        axis = self.along(x)
         return expression("torch.cat([{inputs}], dim={axis})", axis=axis + 1)
 
 
@@ -180,6 +176,7 @@ class Concat(Layer):
 class Residual(Layer):
     """x + f(x), or shortcut(x) + f(x). [...] -> the same shape as f. Source: He et al. 2016."""
 
+    layout = KEEPS
     hands_on = True
     layers: tuple[Tensor, ...] = arg(Body, "f, a list of layers")
     shortcut: tuple[Tensor, ...] | None = arg(Body, "layers on the way around f; default: none", default=None)
@@ -195,8 +192,12 @@ class Residual(Layer):
                 f"residual: the layers give {result} but the shortcut is {around}",
                 help=help,
             )
-        _agree_on_layout(self.op, (result, around))
-        return Tensor(result.shape, result.layout)
+        numbers_only(self.op, (result, around))
+        return Tensor(result.shape)
+
+    def joined(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """What is added: f, and the input or its shortcut."""
+        return inputs[1:] if len(inputs) > 2 else inputs
 
     def _advice(self, result: Tensor, x: Tensor) -> str:
         """A projection that would make the shapes equal, where one would."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from archcalc.layers.arguments import Flag, Number, Whole, arg
+from archcalc.layers.asking import Asking
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, given, module
+from archcalc.layers.layout import CHANNELS_FIRST, FEATURES_LAST
 from archcalc.layers.saved import NOTHING, Saved, Saving
-from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST, Shape, Tensor
+from archcalc.layers.tensor import Shape, Tensor
 from archcalc.quantity import plain, product
 
 
@@ -80,7 +82,7 @@ class GroupNorm(_ChannelNorm):
                 "groups",
                 "choose a divisor",
             )
-        return x.like(x.shape)
+        return Tensor(x.shape)
 
     def admit(self, samples: int, x: Tensor) -> None:
         """Raises `ShapeError` for one value a group of a single sample, which PyTorch refuses at inference too."""
@@ -129,7 +131,7 @@ class InstanceNorm(_ChannelNorm):
                 f"`instancenorm` needs more than one element a channel, but its input is {x}",
                 help="remove it: one element minus its mean is 0",
             )
-        return x.like(x.shape)
+        return Tensor(x.shape)
 
     def params(self, x: Tensor) -> dict[str, Shape]:
         """A scale and a shift for each channel, if asked for."""
@@ -153,19 +155,16 @@ class InstanceNorm(_ChannelNorm):
         return module(f"nn.InstanceNorm{x.rank - 1}d", x.shape[0], **plain)
 
 
-class _FeatureNorm(Layer):
+@layer("layernorm", aliases=("ln", "layer_norm"))
+class LayerNorm(Layer):
+    """Normalises each vector of the last axis. [*, features] -> the same shape. Source: torch.nn.LayerNorm."""
+
     layout = FEATURES_LAST
     wants_order = True
     wants = "vectors of features in the last axis"
 
     eps: float = arg(Number, "added to the variance", default=1e-5, min=0)
     affine: bool = arg(Flag, "learn a scale for each feature", default=True, aliases=("elementwise_affine",))
-
-
-@layer("layernorm", aliases=("ln", "layer_norm"))
-class LayerNorm(_FeatureNorm):
-    """Normalises each vector of the last axis. [*, features] -> the same shape. Source: torch.nn.LayerNorm."""
-
     bias: bool = arg(Flag, "learn a shift beside the scale", default=True)
 
     def params(self, x: Tensor) -> dict[str, Shape]:
@@ -189,20 +188,33 @@ class LayerNorm(_FeatureNorm):
 
 
 @layer("rmsnorm", aliases=("rms_norm",))
-class RMSNorm(_FeatureNorm):
-    """Divides each vector by its root mean square. [*, features] -> the same shape.
+class RMSNorm(Asking):
+    """Divides each vector of channels or features by its root mean square. [...] -> the same shape.
 
-    Source: torch.nn.RMSNorm; Zhang and Sennrich 2019.
+    Source: torch.nn.RMSNorm, which takes features last; Zhang and Sennrich 2019.
     """
 
-    wants_order = False
+    does = "normalises"
     keeps_order = True
 
     eps: float = arg(Number, "added to the mean square", default=1e-6, min=0)
+    affine: bool = arg(Flag, "learn a scale for each feature", default=True, aliases=("elementwise_affine",))
+    axis: int | None = arg(
+        Whole, "axis of the vectors; default: channels or features", default=None, min=-8, aliases=("dim",)
+    )
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` for an axis the input does not have."""
+        self.along(x)
+        return Tensor(x.shape)
+
+    def outcome(self, axis: int, *inputs: Tensor) -> str:
+        """The vectors, each with a mean of its own."""
+        return f"vectors of {inputs[0].shape[axis]}" + (" and as many scales" if self.affine else "")
 
     def params(self, x: Tensor) -> dict[str, Shape]:
         """A scale for each feature."""
-        return _affine(x.shape[-1], self.affine, False)
+        return _affine(x.shape[self.along(x)], self.affine, False)
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Squares (1), their sum (1), division (1) and scale (1)."""
@@ -210,7 +222,8 @@ class RMSNorm(_FeatureNorm):
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """Input and deviation for the input's gradient; the CPU also keeps the normalised input for the scales'."""
-        rows, elements = how.batch * plain(product(y.shape[:-1])), how.batch * plain(y.elements)
+        elements = how.batch * plain(y.elements)
+        rows = elements // plain(y.shape[self.along(inputs[0])])
         extra = {"statistics": _STATISTIC * rows} if how.needs[0] or (how.gpu and self.affine) else {}
         if self.affine and not how.gpu:
             extra["normalised"] = elements * how.width
@@ -218,7 +231,11 @@ class RMSNorm(_FeatureNorm):
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        return module("nn.RMSNorm", x.shape[-1], eps=self.eps, **given(elementwise_affine=(self.affine, True)))
+        axis = self.along(x)
+        code = module("nn.RMSNorm", x.shape[axis], eps=self.eps, **given(elementwise_affine=(self.affine, True)))
+        if axis != x.rank - 1:
+            code.call = f"{{self}}({{0}}.movedim({axis + 1}, -1)).movedim(-1, {axis + 1})"
+        return code
 
 
 @layer("localresponsenorm", first="size", aliases=("lrn",))

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from itertools import chain
 
 from archcalc.quantity import product
 
 Group = list[str]
+
+# The letter for channels or features.
+CHANNELS = "c"
 
 _TOKEN = r"\.\.\.|[A-Za-z_]\w*|1(?!\w)|[()]"
 
@@ -53,6 +57,10 @@ class Pattern:
                     f"`{name}` stands only on the left",
                     "rearrange keeps every element; use `mean` or `select` to lose an axis",
                 )
+
+    def axes(self, side: str, rank: int) -> list[list[str]]:
+        """The names in each axis of the `left` or the `right` side, for an input of `rank` axes."""
+        return _axes(self.left if side == "left" else self.right, rank - (len(self.left) - 1))
 
     @property
     def names(self) -> list[str]:
@@ -156,6 +164,12 @@ class Pattern:
             sizes[open_[0]] = size if known == 1 else size // known
         elif known != size:
             raise PatternError(f"{text} is {known}, the axis has {size}")
+
+
+@lru_cache(maxsize=256)
+def parsed(text: str) -> Pattern:
+    """The pattern in `text`. Raises `PatternError`."""
+    return Pattern(text)
 
 
 def _side(text: str) -> list[Group]:

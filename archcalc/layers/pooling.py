@@ -9,8 +9,9 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.borders import evenly
 from archcalc.layers.code import Code, given, module, sized
 from archcalc.layers.convolution import sizes_text, sizes_value
+from archcalc.layers.layout import CHANNELS_FIRST
 from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
-from archcalc.layers.tensor import CHANNELS_FIRST, Tensor
+from archcalc.layers.tensor import Tensor
 from archcalc.quantity import ceil_div, gcd, plain, product
 
 # Bytes of a position (int64).
@@ -76,7 +77,7 @@ class Pooling(Layer):
                     "use a smaller window or a larger input",
                 )
             spatial.append(out)
-        return Tensor((x.shape[0], *spatial), CHANNELS_FIRST)
+        return Tensor((x.shape[0], *spatial))
 
     def _foreign_word(self, word: str, x: Tensor) -> ShapeError:
         """What to write for a word of TensorFlow's, whose means leave the border out."""
@@ -171,7 +172,7 @@ class AdaptivePooling(Layer):
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """[C, *S] -> [C, *output]; any output size is possible."""
-        return Tensor((x.shape[0], *self.per_axis("output", x.rank - 1, x)), CHANNELS_FIRST)
+        return Tensor((x.shape[0], *self.per_axis("output", x.rank - 1, x)))
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One operation for each element of each window.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from archcalc.layers.arguments import Number, Size, Whole, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, expression, given, module
+from archcalc.layers.layout import ENDS, FEATURES_LAST
 from archcalc.layers.saved import NOTHING, Saved, Saving
-from archcalc.layers.tensor import FEATURES_LAST, Shape, Tensor
+from archcalc.layers.tensor import Shape, Tensor, Want
 from archcalc.quantity import plain, product
 
 # Rotating one element: two products and an addition.
@@ -44,7 +45,7 @@ class PosEmbed(Layer):
                 "length",
                 "make the table longer, or the sequence shorter",
             )
-        return x.like(x.shape)
+        return Tensor(x.shape)
 
     def params(self, x: Tensor) -> dict[str, Shape]:
         """A row for each position."""
@@ -77,7 +78,7 @@ class ClsToken(Layer):
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """One position more."""
-        return Tensor((*x.shape[:-2], x.shape[-2] + 1, x.shape[-1]), FEATURES_LAST)
+        return Tensor((*x.shape[:-2], x.shape[-2] + 1, x.shape[-1]))
 
     def params(self, x: Tensor) -> dict[str, Shape]:
         """The vector."""
@@ -119,7 +120,7 @@ class Rope(Layer):
                 None if self.dim is None else "dim",
                 "use an even number of features",
             )
-        return x.like(x.shape)
+        return Tensor(x.shape)
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """Cosine and sine of each angle."""
@@ -145,6 +146,7 @@ class RelPosBias(Layer):
     Source: Raffel et al. 2020; Liu et al. 2021; Press et al. 2021.
     """
 
+    layout = ENDS
     stored_once = True
     ranks = (1, 8)
     numeric = False
@@ -159,6 +161,15 @@ class RelPosBias(Layer):
         if self.window is None:
             raise ShapeError("SPC004", "kind=window needs `window=`", "kind", "as window=7 or window=7x7")
         return self.window * 2 if len(self.window) == 1 else self.window
+
+    def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
+        """Features last, where the positions of a sequence are counted."""
+        x = inputs[0]
+        return () if self.kind == "window" or x.integer else ((x, FEATURES_LAST, None),)
+
+    def output_rank(self, *inputs: Tensor) -> int:
+        """Heads, queries and keys."""
+        return 3
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """The table for the positions of the input, or of the window."""

@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 from archcalc.layers.arguments import Flag, Number, Whole, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, given, module
+from archcalc.layers.layout import FEATURES_LAST
 from archcalc.layers.onednn import pages, row, up
 from archcalc.layers.onednn_threads import BLOCK
 from archcalc.layers.operands import Reference
 from archcalc.layers.saved import Saved, Saving
-from archcalc.layers.tensor import FEATURES_LAST, Shape, Tensor
+from archcalc.layers.tensor import Shape, Tensor
 from archcalc.quantity import plain
 
 
@@ -74,7 +75,11 @@ class Recurrent(Layer):
         outputs = {"h": Tensor(states), "last": Tensor((width,))}
         if self.op == "lstm":
             outputs["c"] = Tensor(states)
-        return Tensor((x.shape[0], width), FEATURES_LAST, outputs=outputs, state=self.signature)
+        return Tensor((x.shape[0], width), outputs=outputs, state=self.signature)
+
+    def further_rank(self, name: str, rank: int) -> int:
+        """States have an axis of layers; the last one has features only."""
+        return 1 if name == "last" else 2
 
     def _check_state(self, given: Tensor) -> None:
         if given.state is None:

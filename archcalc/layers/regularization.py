@@ -5,6 +5,7 @@ from __future__ import annotations
 from archcalc.layers.arguments import Number, arg
 from archcalc.layers.base import Layer, layer
 from archcalc.layers.code import Code, module
+from archcalc.layers.layout import KEEPS
 from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.tensor import Tensor
 from archcalc.quantity import plain
@@ -14,6 +15,7 @@ from archcalc.quantity import plain
 class Dropout(Layer):
     """Zeroes elements with probability p in training. Any shape. Source: torch.nn.Dropout."""
 
+    layout = KEEPS
     elementwise = True
 
     p: float = arg(Number, "probability of zero", default=0.5, min=0, max=1, aliases=("rate",))
@@ -38,6 +40,7 @@ class DropPath(Layer):
     Source: Huang et al. 2016 (stochastic depth).
     """
 
+    layout = KEEPS
     elementwise = True
 
     p: float = arg(Number, "probability of zero", default=0.1, min=0, max=1, aliases=("drop_prob",))

@@ -8,8 +8,9 @@ from archcalc.layers.arguments import Factors, Flag, Size, Whole, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.borders import MODES, Border, check_borders, pad_call, sides
 from archcalc.layers.code import Code, expression, given, module, sized
+from archcalc.layers.layout import CHANNELS_FIRST
 from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
-from archcalc.layers.tensor import CHANNELS_FIRST, Tensor
+from archcalc.layers.tensor import Tensor
 
 # The spatial axes each mode works on, and its operations for one output element: a weighted sum of
 # n neighbours takes n products and n - 1 additions.
@@ -71,7 +72,7 @@ class Upsample(Layer):
         if self.size is not None and self.recompute_scale_factor:
             raise ShapeError("SHP109", "there is no scale to compute again", "recompute_scale_factor", "delete it")
         if self.size is not None:
-            return Tensor((x.shape[0], *self.per_axis("size", axes, x)), CHANNELS_FIRST)
+            return Tensor((x.shape[0], *self.per_axis("size", axes, x)))
         spatial: list[Any] = []
         for size, scale in zip(x.shape[1:], self.per_axis("scale", axes, x)):
             out = size * scale
@@ -80,7 +81,7 @@ class Upsample(Layer):
                 raise ShapeError(
                     "SHP104", f"scale {scale:g} makes {size} smaller than one element", "scale", "use a larger scale"
                 )
-        return Tensor((x.shape[0], *spatial), CHANNELS_FIRST)
+        return Tensor((x.shape[0], *spatial))
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """A weighted sum of neighbours for each output element; none for nearest."""
@@ -130,7 +131,7 @@ class Pad(Layer):
         """Raises `ShapeError` for a border that cannot be filled from the input."""
         borders = self.borders(x)
         check_borders(self.mode, x, borders, ("before" if self.before else "size", "after" if self.after else "size"))
-        return Tensor((x.shape[0], *(size + b + a for size, (b, a) in zip(x.shape[1:], borders))), CHANNELS_FIRST)
+        return Tensor((x.shape[0], *(size + b + a for size, (b, a) in zip(x.shape[1:], borders))))
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input where the border copies it, though only its sizes are needed."""
@@ -157,7 +158,7 @@ class PixelShuffle(Layer):
         channels, height, width = x.shape
         if channels % (r * r):
             raise ShapeError("SHP108", f"factor² = {int(r * r)} does not divide the {channels} channels", "factor")
-        return Tensor((channels // (r * r), height * r, width * r), CHANNELS_FIRST)
+        return Tensor((channels // (r * r), height * r, width * r))
 
     def field(self, x: Tensor) -> list[tuple[int, int]] | None:
         """Steps become finer, which the whole-number rule for strides cannot say."""
@@ -184,7 +185,7 @@ class PixelUnshuffle(Layer):
         channels, height, width = x.shape
         if height % r or width % r:
             raise ShapeError("SHP108", f"factor={int(r)} does not divide the size of {x}", "factor")
-        return Tensor((channels * r * r, height // r, width // r), CHANNELS_FIRST)
+        return Tensor((channels * r * r, height // r, width // r))
 
     def field(self, x: Tensor) -> list[tuple[int, int]]:
         """A square of r × r pixels becomes one."""
@@ -209,7 +210,7 @@ class ChannelShuffle(Layer):
         """Raises `ShapeError` when the groups do not divide the channels."""
         if x.shape[0] % self.groups:
             raise ShapeError("SHP105", f"groups={self.groups} does not divide the {x.shape[0]} channels", "groups")
-        return x.like(x.shape)
+        return Tensor(x.shape)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from archcalc.layers.arguments import Flag, Number, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, expression
+from archcalc.layers.layout import FEATURES_LAST
 from archcalc.layers.operands import Reference
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.scores import SCORE, eager_scores, fused_scores, visible_scores
-from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST, Shape, Tensor
+from archcalc.layers.tensor import Shape, Tensor, Want
 from archcalc.quantity import plain, product
 
 
@@ -20,6 +21,7 @@ class SDPA(Layer):
     windows, ... Source: torch.nn.functional.scaled_dot_product_attention.
     """
 
+    layout = FEATURES_LAST
     takes_input = False
     sees_everything = True
 
@@ -34,6 +36,14 @@ class SDPA(Layer):
         """Unless it is causal."""
         return not self.causal
 
+    def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
+        """Features last in all three."""
+        return tuple((getattr(self, name), FEATURES_LAST, name) for name in ("q", "k", "v"))
+
+    def output_rank(self, *inputs: Tensor) -> int:
+        """That of the queries."""
+        return self.q.rank
+
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` where the three do not fit together."""
         for name in ("q", "k", "v"):
@@ -44,14 +54,6 @@ class SDPA(Layer):
                 )
             if tensor.shape[:-2] != self.q.shape[:-2]:
                 raise ShapeError("SHP107", f"the leading axes of `{name}` {tensor} are not those of `q` {self.q}", name)
-            if tensor.layout == CHANNELS_FIRST:
-                raise ShapeError(
-                    "SHP102",
-                    f"`{name}` is a sequence of vectors [..., positions, features], but {tensor} is channels first",
-                    name,
-                    "add `rearrange 'c ... -> (...) c'` after it",
-                )
-            tensor.layout = FEATURES_LAST
         if self.k.shape[-1] != self.q.shape[-1]:
             raise ShapeError(
                 "SHP107",
@@ -61,7 +63,7 @@ class SDPA(Layer):
             )
         if self.v.shape[-2] != self.k.shape[-2]:
             raise ShapeError("SHP107", f"`k` has {self.k.shape[-2]} positions, `v` has {self.v.shape[-2]}", "v")
-        return Tensor((*self.q.shape[:-1], self.v.shape[-1]), FEATURES_LAST)
+        return Tensor((*self.q.shape[:-1], self.v.shape[-1]))
 
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
         """Scores over d features, weighted sums of e features, all pairs counted."""

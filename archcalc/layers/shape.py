@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-from archcalc.layers.arguments import Argument, Flag, Size, Text, Whole, arg
+from archcalc.layers.arguments import Flag, Size, Whole, arg
+from archcalc.layers.asking import Asking
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, expression, given, module
-from archcalc.layers.patterns import Pattern, PatternError
-from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST, Layout, Moved, Tensor
+from archcalc.layers.layout import ENDS, FEATURES_LAST, KEEPS, axis_of
+from archcalc.layers.tensor import Moved, Tensor
 from archcalc.quantity import product
 
 
@@ -24,13 +23,9 @@ class Rearranging(Layer):
         return None
 
 
-def _kept(x: Tensor, axis: int) -> Layout:
-    """The layout of `x` once `axis` is gone or new there: kept unless channels or features went."""
-    return None if axis == x.feature_axis else x.layout
-
-
-def _output(x: Tensor, shape: tuple[int, ...], layout: Layout = None) -> Tensor:
-    return Moved(x, shape, layout) if x.integer is None else Tensor(shape, layout, x.integer)
+def moved(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """The elements of `x` in another shape; what they are, numbers or token ids, stays open with those of `x`."""
+    return Moved(x, shape) if x.integer is None else Tensor(shape, None, x.integer)
 
 
 @layer("flatten")
@@ -40,6 +35,7 @@ class Flatten(Rearranging):
     Source: torch.nn.Flatten, whose axes count the batch.
     """
 
+    layout = ENDS
     wants_order_to_share = True
     sees_everything = True
 
@@ -51,9 +47,17 @@ class Flatten(Rearranging):
         start, end = self.axis_index("start", x), self.axis_index("end", x)
         if start > end:
             raise ShapeError("SHP108", f"start {self.start} lies behind end {self.end} in {x}", "start")
-        keeps = start > 0 if x.layout == CHANNELS_FIRST else end < x.rank - 1
-        shape = (*x.shape[:start], product(x.shape[start : end + 1]), *x.shape[end + 1 :])
-        return _output(x, shape, x.layout if keeps or start == end else None)
+        return moved(x, (*x.shape[:start], product(x.shape[start : end + 1]), *x.shape[end + 1 :]))
+
+    def survives(self, layout: str, x: Tensor) -> bool:
+        """Where the axis of channels or features is not among those joined."""
+        start, end = x.axis(self.start), x.axis(self.end)
+        return start == end or not start <= axis_of(layout, x.rank) <= end
+
+    def output_rank(self, *inputs: Tensor) -> int:
+        """One for those joined."""
+        x = inputs[0]
+        return x.rank - (x.axis(self.end) - x.axis(self.start))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -61,52 +65,11 @@ class Flatten(Rearranging):
         return module("nn.Flatten", **given(start_dim=(start, 1), end_dim=(end, x.rank)))
 
 
-@layer("rearrange", first="pattern", aliases=("permute", "einops"))
-class Rearrange(Rearranging):
-    """Reorders, joins and splits axes by a pattern. Sizes that cannot be found are given by name.
-
-    'c h w -> (h w) c'; '(a p) (b q) c -> (a b) (p q) c' p=7 q=7. The layout of the output is open:
-    the next layer decides it. Source of the notation: einops.
-    """
-
-    view = False
-    free_keys: ClassVar[Argument | None] = arg(Whole, "size of an axis of the pattern", default=None, min=1)
-
-    pattern: str = arg(Text, "input axes -> output axes, in quotes")
-
-    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` when the pattern is wrong or does not fit."""
-        given = {name: size for name, size in self.__dict__.items() if name != "pattern"}
-        try:
-            return _output(x, Pattern(self.pattern).apply(x.shape, given))
-        except PatternError as error:
-            raise ShapeError("SHP108", f"rearrange '{self.pattern}': {error}", "pattern", error.help) from None
-
-    @property
-    def label(self) -> str:
-        """The pattern and the given sizes."""
-        sizes = "".join(f" {name}={size}" for name, size in self.__dict__.items() if name != "pattern")
-        return f"rearrange '{self.pattern}'{sizes}"
-
-    def shares(self, x: Tensor) -> bool:
-        """Axes that stay neighbours are joined without a copy."""
-        return Pattern(self.pattern).is_view(x.rank)
-
-    def permutes(self, x: Tensor, batch: int) -> tuple[int, ...] | None:
-        """A view whose axes have changed places."""
-        return Pattern(self.pattern).permutation(x.rank) if self.shares(x) else ()
-
-    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
-        """The same in PyTorch."""
-        sizes = {name: size for name, size in self.__dict__.items() if name != "pattern"}
-        values = {f"{name}_size": size for name, size in sizes.items()}
-        return expression("{0}" + Pattern(self.pattern).source(x.rank, sizes), **values)
-
-
 @layer("reshape", first="shape", aliases=("view", "unflatten"))
 class Reshape(Rearranging):
     """The same elements in other sizes; one of them may be -1. Source: torch.reshape."""
 
+    layout = ENDS
     wants_order_to_share = True
     shape: tuple[int, ...] = arg(Size, "sizes, as 64x7x7; -1 takes what is left", also=-1)
 
@@ -125,7 +88,11 @@ class Reshape(Rearranging):
                 + ("does not divide them" if -1 in shape else f"has {known:,}"),
                 "shape",
             )
-        return _output(x, tuple(elements // known if size == -1 else size for size in shape))
+        return moved(x, tuple(elements // known if size == -1 else size for size in shape))
+
+    def output_rank(self, *inputs: Tensor) -> int:
+        """As many axes as sizes are given."""
+        return len(self.shape)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -136,6 +103,7 @@ class Reshape(Rearranging):
 class Transpose(Rearranging):
     """Swaps two axes, by default the last two. Source: torch.transpose."""
 
+    layout = ENDS
     axes: tuple[int, ...] = arg(Size, "the two axes, as 0x1 or -2x-1", default=(-2, -1), min=-8)
 
     def permutes(self, x: Tensor, batch: int) -> tuple[int, ...] | None:
@@ -159,7 +127,12 @@ class Transpose(Rearranging):
             ) from None
         shape = list(x.shape)
         shape[a], shape[b] = shape[b], shape[a]
-        return _output(x, tuple(shape), x.layout if a == b else None)
+        return moved(x, tuple(shape))
+
+    def survives(self, layout: str, x: Tensor) -> bool:
+        """Where an axis is swapped with itself."""
+        a, b = (x.axis(index) for index in self.axes)
+        return a == b
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -173,6 +146,7 @@ class Transpose(Rearranging):
 class Select(Rearranging):
     """One position of an axis, which goes away. [n, features] -> [features]. Source: torch.select."""
 
+    layout = ENDS
     hands_on = False
 
     index: int = arg(Whole, "position; negative from the end", min=-(2**62))
@@ -186,7 +160,15 @@ class Select(Rearranging):
             raise ShapeError("SHP108", f"position {self.index} is outside the {size} of axis {axis} in {x}", "index")
         if x.rank == 1:
             raise ShapeError("SHP108", f"selecting from {x} would leave no axis", "index", "use `slice`")
-        return _output(x, (*x.shape[:axis], *x.shape[axis + 1 :]), _kept(x, axis))
+        return moved(x, (*x.shape[:axis], *x.shape[axis + 1 :]))
+
+    def survives(self, layout: str, x: Tensor) -> bool:
+        """Unless the axis of channels or features goes away."""
+        return x.axis(self.axis) != axis_of(layout, x.rank)
+
+    def output_rank(self, *inputs: Tensor) -> int:
+        """One axis goes away."""
+        return inputs[0].rank - 1
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -197,6 +179,7 @@ class Select(Rearranging):
 class Slice(Rearranging):
     """Positions from start up to, not including, end, as a slice in Python. Source: Tensor.__getitem__."""
 
+    layout = KEEPS
     hands_on = False
 
     start: int = arg(Whole, "first position; negative from the end", default=0, min=-(2**62))
@@ -215,7 +198,7 @@ class Slice(Rearranging):
                 f"positions {start} to {end} of the {size} on axis {axis} of {x} are none",
                 "start" if self.end is None else "end",
             )
-        return _output(x, (*x.shape[:axis], end - start, *x.shape[axis + 1 :]), x.layout)
+        return moved(x, (*x.shape[:axis], end - start, *x.shape[axis + 1 :]))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -225,9 +208,10 @@ class Slice(Rearranging):
 
 
 @layer("split", first="parts", aliases=("chunk",))
-class Split(Rearranging):
+class Split(Asking, Rearranging):
     """Equal parts of an axis, as outputs NAME.0, NAME.1, ... Source: torch.chunk."""
 
+    does = "cuts"
     hands_on = False
 
     parts: int = arg(Whole, "number of parts", min=1, max=1000, aliases=("chunks",))
@@ -235,7 +219,7 @@ class Split(Rearranging):
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` when the parts would not be equal."""
-        axis = x.decide() if self.axis is None else self.axis_index("axis", x)
+        axis = self.along(x)
         if x.shape[axis] % self.parts:
             raise ShapeError(
                 "SHP108",
@@ -244,14 +228,18 @@ class Split(Rearranging):
                 "use `slice` for unequal parts",
             )
         shape = (*x.shape[:axis], x.shape[axis] // self.parts, *x.shape[axis + 1 :])
-        parts = {str(index): _output(x, shape, x.layout) for index in range(self.parts)}
-        whole = _output(x, x.shape, x.layout)
+        parts = {str(index): moved(x, shape) for index in range(self.parts)}
+        whole = moved(x, x.shape)
         whole.outputs, whole.parts = parts, True
         return whole
 
+    def outcome(self, axis: int, *inputs: Tensor) -> str:
+        """The parts."""
+        return f"{self.parts} of {(self.infer(*inputs).outputs or {})['0']}"
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        axis = x.feature_axis if self.axis is None else x.axis(self.axis)
+        axis = self.along(x)
         code = expression("{0}.chunk({parts}, dim={axis})", parts=self.parts, axis=axis + 1)
         code.outputs = {name: "{out}[" + name + "]" for name in y.outputs or {}}
         return code
@@ -264,6 +252,7 @@ class Expand(Rearranging):
     [features] with `expand 10x-1` -> [10, features].
     """
 
+    layout = KEEPS
     hands_on = False
 
     shape: tuple[int, ...] = arg(Size, "sizes, as 10x-1", also=-1)
@@ -291,8 +280,15 @@ class Expand(Rearranging):
                     "only axes of size 1 are repeated",
                 )
             shape.append(old if size == -1 else size)
-        layout = x.layout if new == 0 or x.layout == FEATURES_LAST else None
-        return _output(x, tuple(shape), layout)
+        return moved(x, tuple(shape))
+
+    def survives(self, layout: str, x: Tensor) -> bool:
+        """Features stay last; new axes come before channels."""
+        return layout == FEATURES_LAST or len(self.shape) == x.rank
+
+    def output_rank(self, *inputs: Tensor) -> int:
+        """As many axes as sizes are given."""
+        return len(self.shape)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -306,6 +302,7 @@ class Expand(Rearranging):
 class Mean(Layer):
     """Mean over one axis or several. [n, features] -> [features]. Source: torch.mean."""
 
+    layout = ENDS
     sees_everything = True
 
     axis: tuple[int, ...] = arg(Size, "axes, as 0 or 1x2", default=(0,), min=-8, aliases=("dim",))
@@ -322,11 +319,19 @@ class Mean(Layer):
         if len(axes) != len(self.axis):
             raise ShapeError("SHP101", "an axis stands twice", "axis")
         if self.keepdim:
-            return Tensor(tuple(1 if index in axes else size for index, size in enumerate(x.shape)), x.layout)
+            return Tensor(tuple(1 if index in axes else size for index, size in enumerate(x.shape)))
         shape = tuple(size for index, size in enumerate(x.shape) if index not in axes)
         if not shape:
             raise ShapeError("SHP108", f"the mean of all of {x} would leave no axis", "axis", "add keepdim=true")
-        return Tensor(shape, None if x.feature_axis in axes else x.layout)
+        return Tensor(shape)
+
+    def survives(self, layout: str, x: Tensor) -> bool:
+        """Unless the axis of channels or features goes away."""
+        return self.keepdim or axis_of(layout, x.rank) not in [x.axis(index) for index in self.axis]
+
+    def output_rank(self, *inputs: Tensor) -> int:
+        """Without the axes of the mean, unless they are kept."""
+        return inputs[0].rank - (0 if self.keepdim else len(self.axis))
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One addition an element of the input."""
@@ -343,6 +348,7 @@ class Mean(Layer):
 class Roll(Rearranging):
     """Shifts positions along axes, the end coming in at the start. Source: torch.roll."""
 
+    layout = KEEPS
     view = hands_on = False
 
     shift: tuple[int, ...] = arg(
@@ -362,7 +368,7 @@ class Roll(Rearranging):
         for index in self.axes:
             if not -x.rank <= index < x.rank:
                 raise ShapeError("SHP101", f"{x} has no axis {index}", "axes")
-        return _output(x, x.shape, x.layout)
+        return moved(x, x.shape)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -374,9 +380,11 @@ class Roll(Rearranging):
 class Identity(Rearranging):
     """The input as it is. Source: torch.nn.Identity."""
 
+    layout = KEEPS
+
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """The same tensor."""
-        return _output(x, x.shape, x.layout)
+        return moved(x, x.shape)
 
     def field(self, x: Tensor) -> list[tuple[int, int]]:
         """Each position sees itself."""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-Shape = tuple[int, ...]
+from archcalc.layers.layout import Group, Layout, axis_of
 
-CHANNELS_FIRST = "channels first"
-FEATURES_LAST = "features last"
-Layout = str | None
+Shape = tuple[int, ...]
 
 
 class Tensor:
@@ -16,15 +14,15 @@ class Tensor:
 
     Attributes:
         shape: sizes without the batch axis.
-        layout: `CHANNELS_FIRST`, `FEATURES_LAST`, or None while no layer has decided it. A vector
-            has one axis that is both, so its layout stays None.
+        group: the tensors that have its layout, whatever it is. A vector has one axis that is both
+            channels and features, and belongs to no group.
         integer: True for token ids, False for numbers, None for an input nothing has read yet.
         outputs: further outputs of the layer, as `h` and `c` of an lstm.
         state: what makes two recurrent states the same, for `state=`.
         parts: True for a layer that has several outputs and no single one, as split.
     """
 
-    __slots__ = ("integer", "layout", "outputs", "parts", "shape", "state")
+    __slots__ = ("_group", "integer", "outputs", "parts", "shape", "state")
 
     def __init__(
         self,
@@ -36,7 +34,7 @@ class Tensor:
         parts: bool = False,
     ) -> None:
         self.shape = shape
-        self.layout = layout if len(shape) > 1 else None
+        self._group = Group(layout) if layout is not None and len(shape) > 1 else None
         self.integer = integer
         self.outputs = outputs
         self.state = state
@@ -61,9 +59,22 @@ class Tensor:
             count = count * size
         return count
 
-    def like(self, shape: Shape) -> Tensor:
-        """Another tensor of this one's layout."""
-        return Tensor(shape, self.layout)
+    @property
+    def group(self) -> Group | None:
+        """The tensors of its layout; None for a vector."""
+        if self._group is None and len(self.shape) > 1:
+            self._group = Group()
+        return self._group
+
+    @group.setter
+    def group(self, group: Group | None) -> None:
+        self._group = group
+
+    @property
+    def layout(self) -> Layout:
+        """`CHANNELS_FIRST`, `FEATURES_LAST`, or None while no layer has decided it."""
+        group = self._group
+        return None if group is None else group.layout
 
     def matches(self, other: Tensor) -> bool:
         """Whether a layer that reads `other` would come out as one that reads this tensor."""
@@ -80,8 +91,11 @@ class Tensor:
     def copy(self) -> Tensor:
         """The same content as a node of its own in the graph."""
         if self.integer is None:
-            return Moved(self, self.shape, self.layout)
-        return Tensor(self.shape, self.layout, self.integer, self.outputs, self.state, self.parts)
+            other: Tensor = Moved(self, self.shape)
+        else:
+            other = Tensor(self.shape, None, self.integer, self.outputs, self.state, self.parts)
+        other.group = self.group
+        return other
 
     def axis(self, index: int) -> int:
         """`index` as a position from the start. Raises `IndexError` outside the rank."""
@@ -92,13 +106,7 @@ class Tensor:
     @property
     def feature_axis(self) -> int:
         """The axis of channels or features: the first when channels come first, else the last."""
-        return 0 if self.layout == CHANNELS_FIRST else self.rank - 1
-
-    def decide(self) -> int:
-        """The axis of channels or features; an open layout becomes features last."""
-        if self.layout is None and self.rank > 1:
-            self.layout = FEATURES_LAST
-        return self.feature_axis
+        return axis_of(self.layout, self.rank)
 
 
 class Moved(Tensor):
@@ -106,11 +114,11 @@ class Moved(Tensor):
 
     __slots__ = ("source",)
 
-    def __init__(self, source: Tensor, shape: Shape, layout: Layout = None) -> None:
+    def __init__(self, source: Tensor, shape: Shape) -> None:
         self.source = source
         while isinstance(self.source, (Moved, Alias)):  # of however many in a row each knows the first
             self.source = self.source.source if isinstance(self.source, Moved) else self.source.origin
-        super().__init__(shape, layout, None, source.outputs, source.state, source.parts)
+        super().__init__(shape, None, None, source.outputs, source.state, source.parts)
 
     @property
     def integer(self) -> bool | None:
@@ -141,3 +149,7 @@ class Alias(Tensor):
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self.origin, name, value)
+
+
+# A tensor that a layer reads in one layout, that layout, and the key or the operand to blame where it has another.
+Want = tuple[Tensor, str, "str | int | None"]

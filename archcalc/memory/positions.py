@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from archcalc.diagnostics import RequestError
 from archcalc.layers.base import Layer
-from archcalc.layers.tensor import CHANNELS_FIRST, Shape, Tensor
+from archcalc.layers.layout import CHANNELS_FIRST
+from archcalc.layers.tensor import Shape, Tensor
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.quantity import leaves

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 from archcalc.diagnostics import Findings, RequestError, Source
 from archcalc.language.document import Document
+from archcalc.language.inputs import Input
 from archcalc.language.items import parse_items
 from archcalc.network.load import Graph, document_graph
 from archcalc.source import Scalar, Sequence, parse
@@ -36,7 +37,7 @@ def line_document(line: str, sizes: str, names: Mapping[str, int], findings: Fin
         text = Source(f"--set {name}", str(value))
         key, number = (Scalar(word, text, 1, 1, 1, len(word) + 1) for word in (name, str(value)))
         document.hparams.append((key, number))
-    document.inputs = [(None, _input(sizes, names))]
+    document.inputs = [Input(None, _input(sizes, names))]
     document.items = parse_items(parse(source), findings)
     findings.raise_if_any()
     return document

@@ -9,11 +9,11 @@ from typing import Any
 from archcalc.diagnostics import Findings, RequestError, Source
 from archcalc.language.document import Document, parse_document
 from archcalc.language.settings import Settings, settle
+from archcalc.layers.layout import Group, stated
 from archcalc.layers.tensor import Tensor
 from archcalc.network.build import Builder
 from archcalc.network.graph import Node, assign_ids
 from archcalc.network.resolve import resolve
-from archcalc.network.scope import Scope
 from archcalc.network.steps import Ref, Step
 from archcalc.source import Scalar, read
 
@@ -157,11 +157,11 @@ def graph_of(
     findings.raise_if_any()
 
     inputs = {name or "input": Tensor(shape, None, None) for name, shape in settings.inputs.items()}
-    only = next(iter(inputs.values())) if len(inputs) == 1 else None
-    scope = Scope(settings.values, only)
-    scope.layers.update({name: (tensor, None) for name, tensor in inputs.items()})
+    for input in document.inputs:
+        if input.layout is not None and input.name is not None:
+            inputs[input.name.text].group = Group(stated(input.layout.text), input.layout)
     builder = builder_of(findings, settings.values, batch)
-    last = builder.run(steps, scope, only)
+    scope, last = builder.start(steps, inputs)
     findings.raise_if_any()
     assert last is not None
     outputs: dict[str, Tensor] = {}

@@ -37,7 +37,7 @@ class _Resolver:
         self.bind = Binder(findings, self._items)
 
     def _names(self, arguments: set[str] | None = None) -> Names:
-        inputs = [name.text for name, _ in self.document.inputs if name]
+        inputs = [input.name.text for input in self.document.inputs if input.name]
         return Names(self.findings, self.globals | (arguments or set()), list(self.document.blocks), inputs, arguments)
 
     def run(self) -> list[Step]:
@@ -54,9 +54,9 @@ class _Resolver:
         names = self._names()
         if len(self.document.inputs) == 1:
             names.layers["input"] = None
-        for input, _ in self.document.inputs:
-            if input:
-                names.layers[input.text] = input
+        for input in self.document.inputs:
+            if input.name:
+                names.layers[input.name.text] = input.name
         self.calls = []
         steps = self._items(self.document.items, names)
         for output in self.document.outputs:

@@ -11,7 +11,8 @@ from archcalc.language.expressions import Expression, describe
 from archcalc.language.values import SizeExpression, Value, evaluate
 from archcalc.layers.arguments import Argument, ValueProblem
 from archcalc.layers.base import Layer
-from archcalc.layers.tensor import CHANNELS_FIRST, Tensor
+from archcalc.layers.layout import LAYOUTS, UNDECIDED, Layout, axis_of
+from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
 from archcalc.network.steps import Ref
 from archcalc.quantity import varies, varying
@@ -99,10 +100,16 @@ class Evaluator:
         return scope.input if scope else None
 
     def fail(
-        self, code: str, message: str, place: Span, help: str | Advice | None = None, before: str | None = None
+        self,
+        code: str,
+        message: str,
+        place: Span,
+        help: str | Advice | None = None,
+        before: str | None = None,
+        notes: tuple[Note, ...] = (),
     ) -> NoReturn:
         """Report an error with the calls around it, and give up the step."""
-        self.findings.error(code, message, place, help, self.calls[::-1], before=before)
+        self.findings.error(code, message, place, help, [*notes, *self.calls[::-1]], before=before)
         raise StepFailedError
 
     def evaluate(
@@ -140,12 +147,19 @@ class Evaluator:
             self.fail("SPC008", "`cin` needs a layer before this one", place, "name one with from=")
         if x is UNKNOWN:
             raise StepFailedError
-        layout = x.layout or (cls.layout if cls else None)
-        if x.rank > 1 and layout is None:
+        if x.rank == 1:
+            return x.shape[0]
+        layout = x.layout or (cls.layout if cls and cls.layout in LAYOUTS else None) or self.ask(x, place)
+        if layout is None:
             self.fail(
-                "SPC008",
-                f"`cin` is open: the layout of {x} is not decided yet",
+                "SHP111",
+                f"`cin` cannot tell channels from features in {x}",
                 place,
-                "it is known after the first layer that needs channels or features; write the number here",
+                f"write the number: {x.shape[0]} for the channels of axis 0, {x.shape[-1]} for the features of the last",
+                notes=(Note(UNDECIDED),),
             )
-        return x.shape[0] if layout == CHANNELS_FIRST or x.rank == 1 else x.shape[-1]
+        return x.shape[axis_of(layout, x.rank)]
+
+    def ask(self, x: Tensor, place: Span) -> Layout:
+        """The layout of `x`, for what stands at `place` and has to know; None where nothing decides it."""
+        raise NotImplementedError

@@ -87,8 +87,8 @@ def _reached(document: Document, variant: str, read: set[str]) -> set[str]:
 
 def _sizes(document: Document) -> Iterator[str]:
     """The names in the sizes of the inputs."""
-    for _, sizes in document.inputs:
-        for size in sizes.items:
+    for input in document.inputs:
+        for size in input.sizes.items:
             if isinstance(size, Scalar):
                 yield from _names(parse_value(size))
 

@@ -6,7 +6,7 @@ have no formula. Source: torch 2.13, utils/flop_counter.py.
 
 from __future__ import annotations
 
-from archcalc.layers.shape import Rearrange
+from archcalc.layers.rearrange import Rearrange
 from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
 from archcalc.peers.attention import is_fused, products

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from archcalc.layers.asking import Asking
 from archcalc.layers.recurrent import Recurrent
 from archcalc.peers.attention import is_multihead, products
 from archcalc.peers.base import SCORES, Deltas, Peer
@@ -68,7 +69,8 @@ def _transposed(call: Call) -> Deltas:
 
 @PEER.rule("softmax")
 def _softmax(call: Call) -> Deltas:
-    axis = call.x.feature_axis if call.layer.__dict__["axis"] is None else call.layer.axis_index("axis", call.x)
+    assert isinstance(call.layer, Asking)
+    axis = call.layer.along(call.x)
     return {SOFTMAX: 3 * call.read - call.read // int(call.x.shape[axis])}
 
 

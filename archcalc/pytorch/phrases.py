@@ -6,7 +6,8 @@ from itertools import pairwise
 from typing import Any
 
 from archcalc.layers.code import Code
-from archcalc.layers.tensor import CHANNELS_FIRST, Alias, Tensor
+from archcalc.layers.layout import CHANNELS_FIRST
+from archcalc.layers.tensor import Alias, Tensor
 from archcalc.network.codes import plain
 from archcalc.network.graph import Node
 from archcalc.pytorch.names import identifier

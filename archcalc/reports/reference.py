@@ -109,12 +109,12 @@ EXAMPLES = {
     "embedding": ("embedding 1000 dim=64", "20"),
     "posembed": ("posembed length=512", "20x64"),
     "clstoken": ("clstoken", "20x64"),
-    "layerscale": ("layerscale", "20x64"),
+    "layerscale": ("layerscale axis=-1", "20x64"),
     "batchnorm": ("batchnorm", "8x32x32"),
     "groupnorm": ("groupnorm 4", "8x32x32"),
     "instancenorm": ("instancenorm affine=true", "8x32x32"),
     "layernorm": ("layernorm", "20x64"),
-    "rmsnorm": ("rmsnorm", "20x64"),
+    "rmsnorm": ("rmsnorm axis=-1", "20x64"),
     "prelu": ("prelu", "20x64"),
     "rnn": ("rnn 32", "20x64"),
     "lstm": ("lstm 32", "20x64"),
@@ -122,7 +122,7 @@ EXAMPLES = {
     "attention": ("attention heads=8", "20x64"),
     "relposbias": ("relposbias 4", "20x64"),
     "parameter": ("parameter 16x768", "1"),
-    "softmax": ("softmax", "20x64"),
+    "softmax": ("softmax axis=-1", "20x64"),
 }
 
 

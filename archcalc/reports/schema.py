@@ -10,6 +10,8 @@ import inspect
 from typing import Any
 
 from archcalc.language.document import BUDGETS, EXPECTATIONS, KEYS, LOSSES
+from archcalc.language.inputs import KEYS as INPUT_KEYS
+from archcalc.language.inputs import LAYOUTS
 from archcalc.layers import REGISTRY, Layer
 from archcalc.layers.arguments import Whole
 from archcalc.layers.operands import Body, Operands, Reference
@@ -17,6 +19,15 @@ from archcalc.layers.operands import Body, Operands, Reference
 _EXPRESSION = {"type": "string", "pattern": r"^[A-Za-z0-9_+\-*/%().,\s]+$"}
 _NUMBER_OR_EXPRESSION = {"anyOf": [{"type": "number"}, {"$ref": "#/$defs/expression"}]}
 _SIZES = {"type": "array", "minItems": 1, "maxItems": 8, "items": _NUMBER_OR_EXPRESSION}
+_INPUT = {
+    "type": "object",
+    "properties": {
+        "size": {**_SIZES, "description": INPUT_KEYS["size"]},
+        "layout": {"enum": list(LAYOUTS), "description": INPUT_KEYS["layout"]},
+    },
+    "required": ["size"],
+    "additionalProperties": False,
+}
 _VALUES = {"type": "object", "additionalProperties": {"anyOf": [{"type": ["number", "boolean"]}, {"type": "string"}]}}
 
 
@@ -76,7 +87,12 @@ def _top_level() -> dict[str, Any]:
         "hparams": _VALUES,
         "variants": {"type": "object", "additionalProperties": _VALUES},
         "dims": _VALUES,
-        "input": {"anyOf": [_SIZES, {"type": "object", "minProperties": 1, "additionalProperties": _SIZES}]},
+        "input": {
+            "anyOf": [
+                _SIZES,
+                {"type": "object", "minProperties": 1, "additionalProperties": {"anyOf": [_SIZES, _INPUT]}},
+            ]
+        },
         "blocks": {"type": "object", "additionalProperties": {"$ref": "#/$defs/layers"}},
         "layers": {"$ref": "#/$defs/layers"},
         "output": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},

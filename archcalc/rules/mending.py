@@ -8,9 +8,6 @@ from archcalc.diagnostics import Edit, Fix, Source, SpecError
 from archcalc.network.graph import Node
 from archcalc.rules.model import Model, Spot, spot_of
 
-# Through so many layers that hand on a layout its origin is looked for.
-_FURTHEST = 16
-
 
 def mend(
     model: Model,
@@ -34,7 +31,7 @@ def mend(
     edits = (edit,) if isinstance(edit, Edit) else edit
     document = model.graph.document
     deletes = any(_deletes(one, node) for one in edits)
-    if node.place.source is not document.source or (deletes and _may_decide_layout(model, node)):
+    if node.place.source is not document.source or (deletes and _decides_layout(node)):
         return None
     return Fix(message, edits, safe=safe and not (document.variants or model.graph.given))
 
@@ -61,13 +58,6 @@ def _deletes(edit: Edit, node: Node) -> bool:
     return not edit.text and (place.line, place.column) <= (node.place.line, node.place.column)
 
 
-def _may_decide_layout(model: Model, node: Node) -> bool:
-    """Whether the layer reads a tensor whose layout is open, so that without it another layer decides."""
-    if not node.inputs:
-        return False
-    before = model.producer(node.inputs[0])
-    for _ in range(_FURTHEST):
-        if before is None or not before.layer or not before.layer.elementwise or before.layer.layout is not None:
-            break
-        before = model.producer(before.inputs[0])  # it gives the layout that it reads
-    return node.inputs[0].rank > 1 and (before is None or not before.layer or before.layer.layout is None)
+def _decides_layout(node: Node) -> bool:
+    """Whether a layout was decided by the layer, so that without it another would decide, or none."""
+    return any(x.group is not None and x.group.by is node.place for x in node.inputs)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST, Tensor
+from archcalc.layers.layout import CHANNELS_FIRST, FEATURES_LAST
+from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
 from archcalc.rules.model import Model, normalises_channels
 

@@ -246,8 +246,8 @@ def _values(document: Document, known: Mapping[str, Any], names: Sequence[str], 
 
 def _unnamed(document: Document) -> str:
     """How sizes of the input that are written as numbers get a name."""
-    for _, node in document.inputs:
-        texts = [getattr(size, "text", "") for size in node.items]
+    for given in document.inputs:
+        texts = [getattr(size, "text", "") for size in given.sizes.items]
         if texts and all(text.isdigit() for text in texts):
             called = ["height", "width"] if len(texts) == 3 else ["length"]
             first = len(texts) - len(called)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError, SpecError
 from archcalc.layers import REGISTRY
-from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST, Tensor
+from archcalc.layers.layout import CHANNELS_FIRST, FEATURES_LAST
+from archcalc.layers.tensor import Tensor
 from archcalc.network.load import Graph
 from tests.draw.case import Case
 from tests.draw.choices import Choices

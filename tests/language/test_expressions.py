@@ -150,8 +150,10 @@ def test_cin_is_channels_or_features():
 
 
 def test_cin_of_an_open_layout():
-    said = wrong("add: [input, input]", "b cin", top="blocks: {b(n): [conv n kernel=1]}\n")
-    assert "`cin` is open" in said.message
+    said = wrong("add: [input, input]", "b cin", top="blocks: {b(n): [scale n]}\n")
+    assert said.code == "SHP111"
+    assert said.message == "`cin` cannot tell channels from features in [3, 32, 32]"
+    assert params("add: [input, input]", "b cin", top="blocks: {b(n): [conv n kernel=1]}\n") == 12
 
 
 def test_cin_in_a_block_is_the_channels_there():

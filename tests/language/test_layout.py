@@ -2,7 +2,7 @@
 
 import pytest
 
-from archcalc.layers.tensor import CHANNELS_FIRST, FEATURES_LAST
+from archcalc.layers.layout import CHANNELS_FIRST, FEATURES_LAST
 
 from .writing import at, graph, marked, shape, wrong
 

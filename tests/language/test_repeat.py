@@ -113,7 +113,10 @@ def test_growing_without_end_is_refused():
         said = wrong(layer)
         assert said.code == "SPC014"
         assert "more than 20,000 layers" in said.message
-    assert "has more bytes than 2^63" in wrong("{repeat: 100, layers: [{concat: [prev, prev]}]}").message
+    assert (
+        "has more bytes than 2^63"
+        in wrong("{repeat: 100, layers: [{concat: {operands: [prev, prev], axis: 0}}]}").message
+    )
 
 
 def test_errors_in_a_body_are_told_once():

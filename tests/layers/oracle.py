@@ -92,17 +92,22 @@ def line(op: str, first: Any = None, **keys: Any) -> str:
 # -- ours -----------------------------------------------------------------------------------
 
 
-def graph(layers: str | Sequence[str], shape: Shape | Mapping[str, Shape], batch: int = BATCH) -> Graph:
-    """A network of `layers`, lines of YAML. Raises `SpecError`."""
-    inputs = {name: list(sizes) for name, sizes in shape.items()} if isinstance(shape, Mapping) else list(shape)
+def graph(
+    layers: str | Sequence[str], shape: Shape | Mapping[str, Shape], batch: int = BATCH, layout: str | None = None
+) -> Graph:
+    """A network of `layers`, lines of YAML, whose inputs have a stated `layout` or none. Raises `SpecError`."""
+    inputs: Any = {name: list(sizes) for name, sizes in shape.items()} if isinstance(shape, Mapping) else list(shape)
+    if layout is not None:
+        named = inputs if isinstance(inputs, dict) else {"x": inputs}
+        inputs = {name: {"size": sizes, "layout": layout} if len(sizes) > 1 else sizes for name, sizes in named.items()}
     lines = [layers] if isinstance(layers, str) else layers
     spec = f"model: t\ninput: {inputs}\nlayers:\n".replace("'", "") + "".join(f"  - {item}\n" for item in lines)
     return build_graph(Source("t.yaml", spec), batch=batch)
 
 
-def layer(layers: str | Sequence[str], shape: Shape | Mapping[str, Shape]) -> Node:
+def layer(layers: str | Sequence[str], shape: Shape | Mapping[str, Shape], layout: str | None = None) -> Node:
     """The last node of that network."""
-    return graph(layers, shape).nodes[-1]
+    return graph(layers, shape, layout=layout).nodes[-1]
 
 
 # -- theirs ---------------------------------------------------------------------------------
@@ -151,6 +156,7 @@ def compare(
     stricter: bool = False,
     tokens: bool = False,
     whole: bool = False,
+    layout: str | None = None,
 ) -> None:
     """Both take the layer and agree on it, or both refuse it.
 
@@ -161,10 +167,11 @@ def compare(
         stricter: we refuse this on purpose though PyTorch does not; say why beside the call.
         tokens: the inputs are whole numbers.
         whole: compare the cost of all layers together and not the names of parameters.
+        layout: what is stated of the inputs.
     """
     inputs = list(shape.values()) if isinstance(shape, Mapping) else [shape]
     try:
-        ours: Graph | None = graph(layers, shape)
+        ours: Graph | None = graph(layers, shape, layout=layout)
         refusal = ""
     except SpecError as error:
         ours, refusal = None, str(error)
@@ -204,5 +211,13 @@ def count(shape: Shape) -> int:
 
 
 def other_flops(layers: str | Sequence[str], shape: Shape | Mapping[str, Shape]) -> int:
-    """The element-wise work of all layers for one sample."""
-    return sum(node.other_flops * runs for node, _, runs in walk(graph(layers, shape).nodes))
+    """The element-wise work of all layers for one sample, on inputs that have their features last."""
+    return sum(node.other_flops * runs for node, _, runs in walk(graph(layers, shape, layout="features-last").nodes))
+
+
+def dims(layout: str) -> int:
+    """The axis, as PyTorch counts it, of channels or features in a tensor of this stated layout."""
+    return 1 if layout == "channels-first" else -1
+
+
+LAYOUTS = st.sampled_from(["channels-first", "features-last"])

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from .oracle import FEW, Draw, compare, covers, layer, line
+from .oracle import FEW, LAYOUTS, Draw, compare, covers, dims, layer, line
 
 # Layer: its PyTorch module, its key, PyTorch's name of the key and values of it.
 PLAIN = {
@@ -88,7 +88,8 @@ def test_softmax(op, data):
     # -rank - 1 is PyTorch's batch, which a spec cannot name.
     axis = draw(st.none() | draw.number(-rank, rank - 1, rank, rank + 2, -rank - 2))
     if axis is None:
-        compare(op, shape, lambda: module(dim=-1))
+        layout = draw(LAYOUTS)
+        compare(op, shape, lambda: module(dim=dims(layout)), layout=layout)
     else:
         compare(line(op, axis=axis), shape, lambda: module(dim=axis if axis < 0 else axis + 1))
 
@@ -102,7 +103,8 @@ def test_glu(data):
     rank = len(shape)
     axis = draw(st.none() | draw.number(-rank, rank - 1, rank, rank + 2, -rank - 2))
     if axis is None:
-        compare("glu", shape, lambda: nn.GLU())
+        layout = draw(LAYOUTS)
+        compare("glu", shape, lambda: nn.GLU(dims(layout)), layout=layout)
     else:
         compare(line("glu", axis=axis), shape, lambda: nn.GLU(axis if axis < 0 else axis + 1))
 
@@ -130,4 +132,4 @@ def test_softmax_is_over_the_channels_of_an_image():
     ],
 )  # fmt: skip
 def test_operations_for_each_element(op, each):
-    assert layer(op, (6, 5)).other_flops == each * 30
+    assert layer(op, (6, 5), "features-last").other_flops == each * 30

@@ -112,7 +112,9 @@ def test_parameter(data):
 def test_layerscale(data):
     draw = Draw(data)
     shape = vectors(draw, least=1)
-    compare("layerscale init=1e-6", shape, lambda: Scaled(shape[-1], -1))
+    compare("layerscale init=1e-6", shape, lambda: Scaled(shape[-1], -1), layout="features-last")
+    axis = draw(draw.number(0, len(shape) - 1, len(shape)))
+    compare(line("layerscale", axis=axis), shape, lambda: Scaled(shape[axis], axis + 1))
     shape = draw.shape(draw.of(1, 2, 3))
     compare(["maxpool 1", "layerscale"], shape, lambda: Scaled(shape[0], 1))
 
@@ -120,5 +122,5 @@ def test_layerscale(data):
 def test_additions_and_products_are_counted_for_each_element():
     assert layer("linear 7", (5, 3)).other_flops == 5 * 7
     assert layer("linear 7 bias=false", (5, 3)).other_flops == 0
-    assert layer("posembed", (5, 3)).other_flops == layer("layerscale", (5, 3)).other_flops == 5 * 3
+    assert layer("posembed", (5, 3)).other_flops == layer("layerscale axis=-1", (5, 3)).other_flops == 5 * 3
     assert layer("embedding 9 dim=4", (5,)).other_flops == layer("clstoken", (5, 3)).other_flops == 0

@@ -47,7 +47,7 @@ def test_adaptive_windows(size, output):
 
 
 def test_layers_that_keep_positions_see_one_and_layers_that_move_them_cannot_say():
-    for op in ("relu", "batchnorm", "linear 4", "softmax", "dropout", "identity"):
+    for op in ("relu", "batchnorm", "linear 4", "softmax axis=0", "dropout", "identity"):
         node = layer(op, (4, 6))
         assert node.layer.field(node.inputs[0]) == [(1, 1)], op
     for op in ("reshape 24", "transpose", "flatten", "upsample 2", "convtranspose 2 kernel=2"):

@@ -6,7 +6,7 @@ from torch import nn
 
 from archcalc.diagnostics import SpecError
 
-from .oracle import DRAWN, FEW, Draw, compare, covers, graph, layer, line, other_flops
+from .oracle import DRAWN, FEW, LAYOUTS, Draw, compare, covers, graph, layer, line, other_flops
 
 OPS = {"add": torch.add, "sub": torch.sub, "mul": torch.mul}
 
@@ -60,7 +60,7 @@ def test_an_operand_may_stand_twice():
 def test_operations_of_merging():
     shapes = {"a": (4, 3), "b": (4, 3)}
     assert layer("sub: [a, b]", shapes).other_flops == layer("mul: [a, b]", shapes).other_flops == 12
-    assert layer("concat: [a, b]", shapes).other_flops == 0
+    assert layer("concat: {operands: [a, b], axis: 1}", shapes).other_flops == 0
     assert layer("scale 0.5", (4, 3)).other_flops == 12
     assert other_flops("residual: [relu]", (4, 3)) == 12 + 12
 
@@ -73,7 +73,8 @@ def test_concat(data):
     base = list(draw(st.lists(st.integers(1, 4), min_size=1, max_size=4)))
     rank = len(base)
     axis = draw(st.none() | draw.number(-rank, rank - 1, rank, -rank - 2))
-    at = -1 if axis is None else axis
+    layout = draw(LAYOUTS)
+    at = axis if axis is not None else -1 if layout == "features-last" else 0
     shapes = {}
     for name in "abc"[: draw(st.integers(2, 3))]:
         shape = list(base)
@@ -87,6 +88,7 @@ def test_concat(data):
         f"concat: {{operands: [{', '.join(shapes)}]{keys}}}",
         shapes,
         lambda: lambda *tensors: torch.cat(tensors, at if at < 0 else at + 1),
+        layout=layout if axis is None else None,
     )
 
 

@@ -7,7 +7,18 @@ from torch import nn
 import archcalc
 from archcalc.diagnostics import SpecError
 
-from .oracle import FEW, Draw, compare, covers, graph, layer, line
+from .oracle import FEW, LAYOUTS, Draw, compare, covers, dims, graph, layer, line
+
+
+class Along(nn.RMSNorm):
+    """Vectors along any axis."""
+
+    def __init__(self, size, axis):
+        super().__init__(size)
+        self.axis = axis
+
+    def forward(self, x):
+        return super().forward(x.movedim(self.axis, -1)).movedim(-1, self.axis)
 
 
 @covers("batchnorm", "instancenorm")
@@ -91,7 +102,20 @@ def test_feature_norms(op, data):
         keys |= draw.some(bias=st.booleans())
     spelled = {"elementwise_affine" if key == "affine" else key: value for key, value in keys.items()}
     module = nn.LayerNorm if op == "layernorm" else nn.RMSNorm
-    compare(line(op, **keys), shape, lambda: module(shape[-1], **spelled))
+    compare(line(op, **keys), shape, lambda: module(shape[-1], **spelled), layout="features-last")
+
+
+@FEW
+@given(data=st.data())
+def test_rms_over_any_axis(data):
+    draw = Draw(data)
+    shape = tuple(draw(st.lists(st.integers(1, 5), min_size=1, max_size=4)))
+    axis = draw(draw.number(-len(shape), len(shape) - 1, len(shape)))
+    compare(line("rmsnorm", axis=axis), shape, lambda: Along(shape[axis], axis if axis < 0 else axis + 1))
+    layout = draw(LAYOUTS)
+    compare(
+        "rmsnorm", shape, lambda: Along(shape[dims(layout) - (layout == "channels-first")], dims(layout)), layout=layout
+    )
 
 
 @covers("localresponsenorm")
@@ -119,8 +143,8 @@ def test_localresponsenorm(data):
         ("layernorm", 7),
         ("layernorm bias=false", 6),
         ("layernorm affine=false", 5),
-        ("rmsnorm", 4),
-        ("rmsnorm affine=false", 3),
+        ("rmsnorm axis=0", 4),
+        ("rmsnorm axis=0 affine=false", 3),
         ("localresponsenorm 5", 10),
     ],
 )

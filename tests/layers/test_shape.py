@@ -183,7 +183,7 @@ def test_moving_elements_takes_no_operations_and_no_memory_where_pytorch_makes_a
         "transpose": x.transpose(1, 2),
         "select 1": x.select(1, 1),
         "slice 1": x[:, 1:],
-        "split 2": x.chunk(2, -1)[0],
+        "split 2 axis=-1": x.chunk(2, -1)[0],
         "expand 3x-1x-1": x[:, None].expand(2, 3, 4, 6),
         "identity": nn.Identity()(x),
         "roll 1": x.roll(1, 1),

@@ -426,7 +426,7 @@ def test_a_group_of_one_element() -> None:
 
 
 def test_an_rms_norm_of_one_element() -> None:
-    text = spec("5, 1", "rmsnorm")
+    text = spec("5, 1", "rmsnorm axis=1")
     assert "sign" in one(text, "NRM503").message
     x = input_of(text)
     assert torch.allclose(module(text)(x), x.sign(), atol=1e-2)

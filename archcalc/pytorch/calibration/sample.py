@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from archcalc.diagnostics import Source
 from archcalc.layers.arguments import Argument
 from archcalc.layers.base import REGISTRY, Layer
+from archcalc.layers.layout import ASKS, CHANNELS_FIRST, LAYOUTS
 from archcalc.layers.operands import Body, Operands, Reference
-from archcalc.layers.tensor import CHANNELS_FIRST, Shape, Tensor
+from archcalc.layers.tensor import Shape, Tensor
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph, build_graph
 
@@ -104,7 +105,9 @@ def plain(tensor: Tensor) -> Shape:
 
 def feature_axis(sample: Sample, shape: Shape) -> int:
     """Which axis of an input holds its channels or features; images where the layer takes either."""
-    layout = sample.layer.layout
-    if layout is None:
+    layout, axis = sample.layer.layout, dict(sample.arguments).get("axis")
+    if layout == ASKS and axis is not None:
+        return int(axis) % len(shape)
+    if layout not in LAYOUTS:
         return 0 if len(shape) > 2 else len(shape) - 1
     return 0 if layout == CHANNELS_FIRST else len(shape) - 1

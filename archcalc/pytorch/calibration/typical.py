@@ -107,18 +107,18 @@ attention heads=8 kv | 48 512 | 64 512
 layernorm | 197 768
 layernorm | 64 512
 layernorm | 512 1024
-rmsnorm | 256 1024
-rmsnorm | 64 2048
+rmsnorm axis=1 | 256 1024
+rmsnorm axis=1 | 64 2048
 gelu | 197 3072
 gelu approximate=tanh | 512 3072
 relu | 64 2048
 silu | 256 2816
 tanh | 60 512
 sigmoid | 128 128
-softmax | 128 128
-softmax | 8 128 128
+softmax axis=1 | 128 128
+softmax axis=2 | 8 128 128
 logsoftmax | 10
-logsoftmax | 60 10000
+logsoftmax axis=1 | 60 10000
 add operands | 197 768 | 197 768
 mul operands | 256 2816 | 256 2816
 embedding vocab=30000 dim=512 | 64

@@ -101,7 +101,7 @@ def _range(node: Node, first: Node) -> tuple[float, float]:
     if not isinstance(node.layer, Softmax):
         return 0.5, math.e / (math.e + 1)
     x = node.inputs[0]
-    others = int(x.shape[x.feature_axis if node.layer.axis is None else x.axis(node.layer.axis)]) - 1
+    others = int(x.shape[node.layer.along(x)]) - 1
     # the values of a softmax sum to 1: one of them is 1 at most
     low = 1 / (math.e + others) if first.op == "softmax" else 1 / (1 + others * math.e)
     return low, math.e / (math.e + others)

@@ -42,7 +42,7 @@ class SoftmaxOverOne(Rule):
             if not isinstance(layer, (Softmax, LogSoftmax)):
                 continue
             x = node.inputs[0]
-            axis = x.feature_axis if layer.axis is None else x.axis(layer.axis)
+            axis = layer.along(x)
             if x.shape[axis] == 1 and not varies(x.shape[axis]):
                 value = 1 if node.op == "softmax" else 0
                 yield self.finding(

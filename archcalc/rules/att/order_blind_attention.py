@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from archcalc.layers.tensor import FEATURES_LAST, Tensor
+from archcalc.layers.layout import FEATURES_LAST
+from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model

@@ -72,7 +72,7 @@ class UnusedLayer(Rule):
             )
 
     def _inputs(self, model: Model) -> Iterator[Finding]:
-        for name, _ in model.graph.document.inputs:
+        for name in (input.name for input in model.graph.document.inputs):
             tensor = model.graph.inputs.get(name.text) if name is not None else None
             if name is not None and tensor is not None and not model.consumers(tensor) and not model.is_output(tensor):
                 yield self.finding(

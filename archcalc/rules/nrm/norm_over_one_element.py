@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from archcalc.network.graph import Node
-from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
 from archcalc.rules.windows import fixed
@@ -53,9 +52,10 @@ class NormOverOneElement(Rule):
 def _elements(node: Node) -> int | None:
     """How many elements share a mean and a deviation."""
     layer: Any = node.layer
-    x = node.inputs[0].shape if node.inputs else ()
-    if node.op in ("layernorm", "rmsnorm"):
-        return int(x[-1])
+    if node.op == "layernorm":
+        return int(node.inputs[0].shape[-1])
+    if node.op == "rmsnorm":
+        return int(node.inputs[0].shape[layer.along(node.inputs[0])])
     if node.op == "groupnorm":
-        return int(product(x)) // int(layer.groups)
+        return int(node.inputs[0].elements) // int(layer.groups)
     return None

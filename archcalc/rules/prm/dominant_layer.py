@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archcalc.layers.tensor import CHANNELS_FIRST, Tensor
+from archcalc.layers.layout import CHANNELS_FIRST
+from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
 from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from archcalc.layers.tensor import CHANNELS_FIRST, Tensor
+from archcalc.layers.layout import CHANNELS_FIRST
+from archcalc.layers.tensor import Tensor
 from tests.draw.choices import Choices
 from tests.draw.constructs import construct
 from tests.draw.items import Body, Item

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archcalc.layers.tensor import CHANNELS_FIRST
+from archcalc.layers.layout import CHANNELS_FIRST
 from tests.draw.choices import Choices
 from tests.draw.constructs import construct
 from tests.draw.items import Item

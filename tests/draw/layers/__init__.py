@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from archcalc.layers import REGISTRY, Layer
 from archcalc.layers.arguments import REQUIRED, Argument
+from archcalc.layers.layout import ASKS, LAYOUTS
 from archcalc.layers.operands import Body, Operands, Reference
 from archcalc.layers.tensor import Tensor
 from tests.draw.choices import Choices
@@ -90,7 +91,7 @@ def suits(cls: type[Layer], x: Tensor) -> bool:
     least, most = cls.ranks
     return (
         least <= x.rank <= most
-        and (cls.layout is None or x.layout in (None, cls.layout))
+        and (cls.layout not in LAYOUTS or x.layout in (None, cls.layout))
         and not (cls.numeric and x.integer)
     )
 
@@ -125,6 +126,8 @@ class _Drawing:
         argument = self.cls.arguments[name]
         draw, chance = KEYS.get((self.cls.op, name), (DRAWN_BY_KIND.get(type(argument)), _OFTEN))
         choices = self.choices / name
+        if name == "axis" and self.cls.layout == ASKS and self.x.rank > 1 and self.x.layout is None:
+            chance = 0.9  # a later layer seldom decides which axis is meant
         if draw is None or not (argument.required or choices.chance("given", chance)):
             return None
         return draw(Place(self, argument, choices.random()))

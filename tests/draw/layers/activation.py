@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archcalc.layers.tensor import FEATURES_LAST
+from archcalc.layers.layout import FEATURES_LAST
 from tests.draw.layers import key, often
 from tests.draw.layers.place import Place
 

@@ -23,7 +23,9 @@ def end(at: Place) -> object:
 def pattern(at: Place) -> object:
     if at.rank > 1 and at.chance(0.2):
         return at.pick("'a ... -> ... a'", "'... a -> a ...'", "'a ... -> a (...)'", "'a ... -> 1 ... a'")
-    names = list("abcdefgh"[: at.rank])
+    names = list("abdefghi"[: at.rank])
+    if at.x.layout is not None and at.chance():
+        names[at.x.feature_axis] = "c"
     left, right = list(names), list(names)
     even = [axis for axis in range(at.rank) if at.shape[axis] % 2 == 0]
     if even and at.chance(0.4):
@@ -70,7 +72,7 @@ def rolled(at: Place) -> object:
     return "x".join(map(str, at.rng.sample(range(at.rank), str(at["shift"]).count("x") + 1)))
 
 
-@key("axis", of=("select", "slice", "split", "softmax", "logsoftmax"), chance=0.7)
+@key("axis", of=("select", "slice", "split", "softmax", "logsoftmax", "layerscale", "rmsnorm"), chance=0.7)
 def axis(at: Place) -> object:
     return at.axis()
 

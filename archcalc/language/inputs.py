@@ -1,0 +1,94 @@
+"""The `input:` of a spec: sizes, and where nothing else says it the layout."""
+
+from __future__ import annotations
+
+from archcalc.advice import meant
+from archcalc.diagnostics import Findings
+from archcalc.language.signature import check_name
+from archcalc.source import Mapping, Node, Scalar, Sequence
+
+LAYOUTS = ("channels-first", "features-last")
+KEYS = {
+    "size": "its sizes without the batch axis (required)",
+    "layout": f"{' or '.join(LAYOUTS)}; default: as it is read",
+}
+
+_SIZES = "as [3, 224, 224], without the batch axis"
+
+
+class Input:
+    """An input of the model.
+
+    Attributes:
+        name: None for the only one, where it is not named.
+        sizes: without the batch axis.
+        layout: one of `LAYOUTS`, where it is stated.
+    """
+
+    def __init__(self, name: Scalar | None, sizes: Sequence, layout: Scalar | None = None) -> None:
+        self.name = name
+        self.sizes = sizes
+        self.layout = layout
+
+
+def read_inputs(node: Node, findings: Findings) -> list[Input]:
+    """The inputs of a model. Errors go to `findings`."""
+    inputs: list[Input | None] = []
+    if isinstance(node, Sequence):
+        inputs.append(_input(None, node, None, findings))
+    elif isinstance(node, Mapping) and node.pairs:
+        for name, value in node.pairs:
+            check_name(name, findings)
+            if isinstance(value, Sequence):
+                inputs.append(_input(name, value, None, findings))
+            elif isinstance(value, Mapping):
+                inputs.append(_mapping(name, value, findings))
+            else:
+                help = _SIZES
+                if name.text == "layout":
+                    help = f"name the input, as `input: {{image: {{size: [3, 224, 224], layout: {value.text or LAYOUTS[0]}}}}}`"
+                findings.error("SPC010", "an input is a list of sizes", value, help)
+    else:
+        findings.error("SPC010", "`input:` is a list of sizes", node, _SIZES)
+    return [one for one in inputs if one is not None]
+
+
+def _mapping(name: Scalar, node: Mapping, findings: Findings) -> Input | None:
+    values = {key.text: value for key, value in node.pairs}
+    for key, _ in node.pairs:
+        if key.text not in KEYS:
+            help = meant(key, key.text, list(KEYS), f"its keys are {', '.join(KEYS)}")
+            findings.error("SPC003", f"an input has no key `{key.text}`", key, help)
+    size, layout = values.get("size"), values.get("layout")
+    if not isinstance(size, Sequence):
+        if size is None:
+            findings.error(
+                "SPC004", f"the input `{name.text}` needs `size`", name, f"`size` is {KEYS['size']}: {_SIZES}"
+            )
+        else:
+            findings.error("SPC010", "`size` is a list of sizes", size, _SIZES)
+        return None
+    return _input(name, size, _layout(layout, len(size.items), findings) if layout is not None else None, findings)
+
+
+def _layout(node: Node, rank: int, findings: Findings) -> Scalar | None:
+    """The word for a layout; None after an error."""
+    if not isinstance(node, Scalar):
+        findings.error("SPC005", f"`layout` is {' or '.join(LAYOUTS)}", node)
+        return None
+    if node.text not in LAYOUTS:
+        help = meant(node, node.text.replace(" ", "-").replace("_", "-"), LAYOUTS, "leave it out to let layers decide")
+        findings.error("SPC005", f"`layout` is {' or '.join(LAYOUTS)}, not `{node.text}`", node, help)
+        return None
+    if rank == 1:
+        said = "a vector has one axis, which is both channels and features"
+        findings.error("SPC005", said, node, "leave `layout` out")
+        return None
+    return node
+
+
+def _input(name: Scalar | None, sizes: Sequence, layout: Scalar | None, findings: Findings) -> Input | None:
+    if 1 <= len(sizes.items) <= 8 and all(isinstance(size, Scalar) and size.text for size in sizes.items):
+        return Input(name, sizes, layout)
+    findings.error("SPC010", "an input has one to eight sizes", sizes, _SIZES)
+    return None

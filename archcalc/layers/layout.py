@@ -1,0 +1,172 @@
+"""Which axis of a tensor holds its channels or features: one rule, no guess.
+
+Tensors connected by layers that only pass elements on form a group, which has one layout. A layer
+that can mean one layout only decides it for the whole group, wherever it stands; two that disagree
+are an error, and so is a layer that has to know while nothing in the group decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+CHANNELS_FIRST = "channels first"
+FEATURES_LAST = "features last"
+LAYOUTS = (CHANNELS_FIRST, FEATURES_LAST)
+# The layout of a tensor; None while nothing has decided it. The letters of a pattern may also say
+# that channels are on an axis in between, which no layer reads.
+Layout = str | None
+
+# What a layer does to the layout of its input, beside wanting one of those two:
+# the output is of the input's group,
+KEEPS = "keeps"
+# the same, and without `axis=` the layer works along the channels or features, so it has to know them,
+ASKS = "asks"
+# the output is a group of its own, unless the axis of channels or features is left where it was.
+ENDS = "ends"
+
+
+# What is said where a layer has to know the layout of a tensor, and nothing decides it.
+UNDECIDED = "nothing that reads or makes this tensor decides its layout"
+_BETWEEN = "channels on axis "
+
+
+def stated(word: str) -> str:
+    """The layout that a spec calls `channels-first` or `features-last`."""
+    return word.replace("-", " ")
+
+
+def between(axis: int) -> str:
+    """The layout of a tensor whose channels are neither on its first axis nor on its last."""
+    return f"{_BETWEEN}{axis}"
+
+
+def axis_of(layout: Layout, rank: int) -> int:
+    """The axis of channels or features: the first when channels come first, the last where nothing is decided."""
+    if layout == CHANNELS_FIRST:
+        return 0
+    return int(layout.removeprefix(_BETWEEN)) if layout and layout.startswith(_BETWEEN) else rank - 1
+
+
+def told(layout: str) -> str:
+    """What is said of a tensor: `is channels first`."""
+    return f"has its {layout}" if layout.startswith(_BETWEEN) else f"is {layout}"
+
+
+class DisagreementError(Exception):
+    """Two layers want one group of tensors in different layouts.
+
+    Attributes:
+        group: the tensors.
+        first, second: (layout, what decided it) of the two.
+    """
+
+    def __init__(self, group: Group, first: tuple[str, Any], second: tuple[str, Any]) -> None:
+        super().__init__(f"{first[0]} and {second[0]}")
+        self.group = group
+        self.first = first
+        self.second = second
+
+
+class Group:
+    """Tensors that have one layout, whatever it is.
+
+    Args:
+        layout: the layout, None while open.
+        by: what decided it, a place in the spec.
+    """
+
+    __slots__ = ("_by", "_into", "_layout", "_waiting")
+
+    def __init__(self, layout: Layout = None, by: Any = None) -> None:
+        self._layout = layout
+        self._by = by
+        self._into: Group | None = None
+        self._waiting: list[Callable[[str], None]] | None = None
+
+    @property
+    def root(self) -> Group:
+        """The group that stands for all that were joined with this one."""
+        root = self
+        while root._into is not None:
+            root = root._into
+        group = self
+        while group._into is not None:  # later ones get there at once
+            group._into, group = root, group._into
+        return root
+
+    @property
+    def layout(self) -> Layout:
+        """The layout of all tensors in the group."""
+        return self._layout if self._into is None else self.root._layout
+
+    @property
+    def by(self) -> Any:
+        """What decided the layout."""
+        return self.root._by
+
+    def decide(self, layout: str, by: Any) -> None:
+        """Give the whole group a layout. Raises `DisagreementError` when it has the other one."""
+        root = self.root
+        if root._layout is None:
+            root._settle(layout, by)
+        elif root._layout != layout:
+            raise DisagreementError(root, (root._layout, root._by), (layout, by))
+
+    def join(self, other: Group) -> None:
+        """Make one group of two. Raises `DisagreementError` when they have different layouts."""
+        one, two = self.root, other.root
+        if one is two:
+            return
+        if one._layout is None:
+            one, two = two, one
+        if one._layout is None or two._layout is None:
+            two._into = one
+            waiting, two._waiting = two._waiting, None
+            if one._layout is None:
+                one._waiting = [*waiting, *one._waiting] if waiting and one._waiting else waiting or one._waiting
+            else:
+                _wake(waiting, one._layout)
+        elif one._layout == two._layout:
+            two._into = one
+        else:
+            raise DisagreementError(one, (one._layout, one._by), (two._layout, two._by))
+
+    def when_decided(self, wake: Callable[[str], None]) -> None:
+        """Call `wake` with the layout, now or as soon as there is one."""
+        root = self.root
+        if root._layout is not None:
+            wake(root._layout)
+        else:
+            root._waiting = root._waiting or []
+            root._waiting.append(wake)
+
+    def kept_where(self, survives: Callable[[str], bool]) -> Group:
+        """The group of what has this one's layout if `survives` says so of the layout, else one of its own."""
+        layout = self.layout
+        if layout is not None:
+            return self if survives(layout) else Group()
+        kept = survives(CHANNELS_FIRST), survives(FEATURES_LAST)
+        if all(kept):
+            return self
+        group = Group()
+        if any(kept):
+            self.when_decided(lambda layout: group.join(self) if survives(layout) else None)
+        return group
+
+    def _settle(self, layout: str, by: Any) -> None:
+        self._layout, self._by = layout, by
+        waiting, self._waiting = self._waiting, None
+        _wake(waiting, layout)
+
+
+def _wake(waiting: list[Callable[[str], None]] | None, layout: str) -> None:
+    """Tell all of them, also when one of them disagrees."""
+    disagrees: Exception | None = None
+    for wake in waiting or ():
+        try:
+            wake(layout)
+        except Exception as error:
+            disagrees = disagrees or error
+    if disagrees is not None:
+        raise disagrees

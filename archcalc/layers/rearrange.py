@@ -1,0 +1,95 @@
+"""Axes reordered, joined and split by a pattern of letters, which also say where the channels are."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from archcalc.layers.arguments import Argument, Text, Whole, arg
+from archcalc.layers.base import ShapeError, decided, layer
+from archcalc.layers.code import Code, expression
+from archcalc.layers.layout import CHANNELS_FIRST, ENDS, FEATURES_LAST, LAYOUTS, Layout, axis_of, between
+from archcalc.layers.patterns import CHANNELS, PatternError, parsed
+from archcalc.layers.shape import Rearranging, moved
+from archcalc.layers.tensor import Tensor, Want
+
+
+@layer("rearrange", first="pattern", aliases=("permute", "einops"), family="shape")
+class Rearrange(Rearranging):
+    """Reorders, joins and splits axes by a pattern. Sizes that cannot be found are given by name.
+
+    'c h w -> (h w) c'; '(a p) (b q) c -> (a b) (p q) c' p=7 q=7. The letter `c` means channels or
+    features: on the left it must stand for the axis that holds them, on the right it says the layout
+    of the output where it is the first axis or the last. Source of the notation: einops.
+    """
+
+    layout = ENDS
+    view = False
+    free_keys: ClassVar[Argument | None] = arg(Whole, "size of an axis of the pattern", default=None, min=1)
+
+    pattern: str = arg(Text, "input axes -> output axes, in quotes")
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` when the pattern is wrong or does not fit."""
+        given = {name: size for name, size in self.__dict__.items() if name != "pattern"}
+        try:
+            return moved(x, parsed(self.pattern).apply(x.shape, given))
+        except PatternError as error:
+            raise ShapeError("SHP108", f"rearrange '{self.pattern}': {error}", "pattern", error.help) from None
+
+    def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
+        """The layout that the letters on the left say."""
+        layout = self._said("left", inputs[0].rank)
+        return ((inputs[0], layout, "pattern"),) if layout else ()
+
+    def disagreement(self, want: Want, found: str, by: Any) -> ShapeError:
+        """The letter stands on another axis than the channels."""
+        x = want[0]
+        named, real = axis_of(want[1], x.rank), axis_of(found, x.rank)
+        what = "features" if found == FEATURES_LAST else "channels"
+        return ShapeError(
+            "SHP112",
+            f"the pattern calls axis {named} `c`, but the {what} of {x} are axis {real}",
+            "pattern",
+            f"name axis {real} `c`, and the others by other letters",
+            notes=decided(by),
+        )
+
+    def gives(self, *inputs: Tensor) -> Layout:
+        """The layout that the letters on the right say."""
+        layout = self._said("right", inputs[0].rank)
+        return layout if layout in LAYOUTS else None
+
+    def _said(self, side: str, rank: int) -> Layout:
+        """What the letter `c` says of one side, where the input has `rank` axes; None without the letter."""
+        try:
+            axes = parsed(self.pattern).axes(side, rank)
+        except PatternError:
+            return None  # told when it is applied
+        at = next((index for index, names in enumerate(axes) if CHANNELS in names), None)
+        if at is None or len(axes) < 2:
+            return None
+        return CHANNELS_FIRST if at == 0 else FEATURES_LAST if at == len(axes) - 1 else between(at)
+
+    def output_rank(self, *inputs: Tensor) -> int:
+        """The axes on the right."""
+        return len(parsed(self.pattern).axes("right", inputs[0].rank))
+
+    @property
+    def label(self) -> str:
+        """The pattern and the given sizes."""
+        sizes = "".join(f" {name}={size}" for name, size in self.__dict__.items() if name != "pattern")
+        return f"rearrange '{self.pattern}'{sizes}"
+
+    def shares(self, x: Tensor) -> bool:
+        """Axes that stay neighbours are joined without a copy."""
+        return parsed(self.pattern).is_view(x.rank)
+
+    def permutes(self, x: Tensor, batch: int) -> tuple[int, ...] | None:
+        """A view whose axes have changed places."""
+        return parsed(self.pattern).permutation(x.rank) if self.shares(x) else ()
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        sizes = {name: size for name, size in self.__dict__.items() if name != "pattern"}
+        values = {f"{name}_size": size for name, size in sizes.items()}
+        return expression("{0}" + parsed(self.pattern).source(x.rank, sizes), **values)

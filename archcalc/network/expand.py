@@ -1,0 +1,283 @@
+"""How steps are gone through: lists run, blocks called, references looked up, whatever a layer then does.
+
+The shape phase and the look at layouts go through them alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from archcalc.diagnostics import Findings, Note, Span
+from archcalc.language.expressions import Expression, describe
+from archcalc.language.values import SizeExpression
+from archcalc.layers.base import Layer
+from archcalc.layers.tensor import Tensor
+from archcalc.network.binding import changes_input
+from archcalc.network.graph import Node
+from archcalc.network.scope import UNKNOWN, Evaluator, Scope, StepFailedError
+from archcalc.network.steps import REPEAT, BlockSteps, Operand, Ref, Step
+from archcalc.quantity import plain
+
+MAX_LAYERS = 20_000
+MAX_DEPTH = 60
+# Where a layer stands among calls and copies: the step of each, the number of axes that a copy starts from,
+# and whether it starts from what a copy with as many axes gave. Copies that have these in common are alike.
+Path = tuple[tuple[int, int, bool], ...]
+
+
+class Expander(Evaluator):
+    """Runs steps in a scope; nodes go to the innermost open group."""
+
+    def __init__(self, findings: Findings, globals: Mapping[str, Any], batch: int) -> None:
+        super().__init__(findings)
+        self.globals = globals
+        self.batch = batch
+        self.samples = batch  # so many at least are there where a layer runs
+        self.nodes: list[Node] = []
+        self.count = 0
+        self.depth = 0
+        self.path: Path = ()  # the calls and copies around
+
+    def start(self, steps: list[Step], inputs: Mapping[str, Tensor]) -> tuple[Scope, Tensor | None]:
+        """Run a whole network; the scope that it leaves and what its last layer gives."""
+        only = next(iter(inputs.values())) if len(inputs) == 1 else None
+        scope = Scope(self.globals, only)
+        scope.layers.update({name: (tensor, None) for name, tensor in inputs.items()})
+        return scope, self.run(steps, scope, only)
+
+    def run(self, steps: list[Step], scope: Scope, x: Tensor | None) -> Tensor | None:
+        """The output of `steps` one after the other, starting from `x`."""
+        for step in steps:
+            try:
+                x = self._step(step, scope, x)
+            except StepFailedError:
+                x = UNKNOWN
+                if step.name is not None:
+                    scope.layers[step.name.text] = (UNKNOWN, None)
+        return x
+
+    def _count(self, layers: int, place: Span) -> None:
+        """Count what was expanded; the end of the run when it is too much."""
+        self.count += layers
+        if self.count <= MAX_LAYERS:
+            return
+        self.findings.error(
+            "SPC014",
+            f"the spec expands to more than {MAX_LAYERS:,} layers",
+            place,
+            "copies of unchanging shape cost nothing: use `repeat`",
+            self.calls[::-1][:5],
+        )
+        self.findings.raise_if_any()
+
+    # -- steps ------------------------------------------------------------------------------
+
+    def _step(self, step: Step, scope: Scope, x: Tensor | None) -> Tensor:
+        if step.source is not None:
+            x = self.lookup(step.source, scope, x)[0]
+        if x is UNKNOWN and (step.layer is None or step.layer.takes_input):
+            self._skip(step, scope)
+            raise StepFailedError
+        if step.repeat is None:
+            y, node = self._once(step, scope, x)
+        else:
+            y, node = self._repeated(step, scope, x, self._repeat(step, scope, x))
+        if step.name is not None:
+            scope.layers[step.name.text] = (y, node)
+            if node is not None:
+                node.name = step.name.text
+        return y
+
+    def _skip(self, step: Step, scope: Scope) -> None:
+        """Run the inner lists of a step without input: they may start elsewhere, and define names."""
+        if step.block is None and step.repeat is None:
+            mark = len(self.nodes)
+            for operand, _ in step.operands or []:
+                if isinstance(operand, list):
+                    self.run(operand, scope, UNKNOWN)
+            for body in step.bodies.values():
+                self.run(body, Scope(scope.values, None, scope) if changes_input(step) else scope, UNKNOWN)
+            del self.nodes[mark:]
+
+    def _repeat(self, step: Step, scope: Scope, x: Tensor | None) -> int:
+        if not isinstance(step.repeat, (Expression, SizeExpression)):
+            return plain(step.repeat)
+        copies: int = self.evaluate(step.repeat, scope, x, step.places["repeat"], REPEAT)
+        return copies
+
+    def _repeated(self, step: Step, scope: Scope, x: Tensor | None, copies: int) -> tuple[Tensor, Node | None]:
+        """`copies` of a step one after the other."""
+        raise NotImplementedError
+
+    def _copy(self, step: Step, scope: Scope, x: Tensor | None, again: bool) -> tuple[Tensor, Node | None]:
+        """One of several copies, which starts from `x`; `again`: what another copy like this one gave."""
+        around, self.path = self.path, (*self.path, (id(step), x.rank if x is not None else 0, again))
+        try:
+            return self._once(step, scope, x)
+        finally:
+            self.path = around
+
+    def _once(self, step: Step, scope: Scope, x: Tensor | None) -> tuple[Tensor, Node | None]:
+        self._count(1, step.op)
+        node: Node | None
+        if step.layer is not None:
+            y, node = self._layer(step, step.layer, scope, x)
+        elif step.block is not None:
+            y, node = self._call(step, step.block, scope, x)
+        else:
+            y, node = self._group(step, scope, x)
+        return y, node
+
+    def _group(self, step: Step, scope: Scope, x: Tensor | None) -> tuple[Tensor, Node | None]:
+        y, children = self._inside(step.bodies["layers"], Scope(scope.values, None, scope), x, step.op)
+        return self._container(step, x, y, children)
+
+    def _call(self, step: Step, block: BlockSteps, scope: Scope, x: Tensor | None) -> tuple[Tensor, Node | None]:
+        layers = {name: self.lookup(ref, scope, x) for name, ref in step.references.items()}
+        arguments: dict[str, Any] = {name: tensor for name, (tensor, _) in layers.items()}
+        for name, _, value in step.deferred:
+            place = step.places[name]
+            arguments[name] = self.evaluate(value, scope, x, place, None)
+            if arguments[name] is UNKNOWN:
+                raise StepFailedError
+        arguments = {name: arguments[name] for name in block.parameters if name in arguments}
+        inner = Scope({**self.globals, **arguments}, x)
+        inner.layers.update(layers)  # with their nodes, so that `tie=` can use them
+        shown = ", ".join(f"{name}={_show(value, step, name)}" for name, value in arguments.items())
+        self.calls.append(Note(f"in block {block.name.text}({shown})", step.op))
+        around, self.path = self.path, (*self.path, (id(step), 0, False))
+        try:
+            y, children = self._inside(block.steps, inner, x, step.op)
+        finally:
+            self.calls.pop()
+            self.path = around
+        result = self._container(step, x, y, children)
+        if result[1] is not None:
+            result[1].arguments, result[1].block = arguments, True
+            result[1].defaulted = {
+                name for name, default in block.parameters.items() if default and step.places.get(name) is default[0]
+            }
+        return result
+
+    def _inside(self, steps: list[Step], scope: Scope, x: Tensor | None, place: Span) -> tuple[Tensor, list[Node]]:
+        """Run the body of what stands at `place`; its output and the nodes it made."""
+        if self.depth >= MAX_DEPTH:
+            self.fail("SPC014", f"blocks and lists nest deeper than {MAX_DEPTH} levels", place, "flatten the blocks")
+        outer, self.nodes = self.nodes, []
+        self.depth += 1
+        try:
+            y = self.run(steps, scope, x)
+            children = self.nodes
+        finally:
+            self.nodes = outer
+            self.depth -= 1
+        if y is UNKNOWN or y is None:
+            raise StepFailedError
+        return y, children
+
+    def _container(self, step: Step, x: Tensor | None, y: Tensor, children: list[Node]) -> tuple[Tensor, Node | None]:
+        node = Node(step.op.text, step.op, (x,) if x is not None else (), y)
+        node.children = children
+        self.nodes.append(node)
+        return y, node
+
+    # -- layers -----------------------------------------------------------------------------
+
+    def _layer(self, step: Step, cls: type[Layer], scope: Scope, x: Tensor | None) -> tuple[Tensor, Node | None]:
+        """What a layer gives, and its node."""
+        raise NotImplementedError
+
+    def _bound(self, step: Step, cls: type[Layer], scope: Scope, x: Tensor | None) -> Layer:
+        """The layer with its arguments, where it has an input."""
+        if cls.takes_input:
+            if x is None:
+                self.fail(
+                    "SPC008",
+                    f"`{step.op.text}` has no layer before it",
+                    step.op,
+                    "the model has several inputs: choose one with from=NAME",
+                )
+            assert x is not None
+            if x.parts:
+                self.fail(
+                    "SPC008", "the layer before has several outputs", step.op, "choose one with from=, as from=NAME.0"
+                )
+        layer = cls.__new__(cls)
+        values = layer.__dict__ = dict(step.constants)
+        for name, ref in step.references.items():
+            values[name] = self._single(ref, scope, x)
+        for name, argument, value in step.deferred:
+            values[name] = self.evaluate(value, scope, x, step.places[name], argument, cls)
+        return layer
+
+    def _read(self, step: Step, layer: Layer, scope: Scope, x: Tensor | None) -> tuple[tuple[Tensor, ...], list[Node]]:
+        """What a layer computes with, the tensor before it first, and the nodes of its inner lists."""
+        inputs: tuple[Tensor, ...] = (x,) if layer.takes_input and x is not None else ()
+        children: list[Node] = []
+        if step.operands is not None:
+            inputs, children = self._operands(step.operands, scope, x)
+        if step.bodies:
+            results, children = self._bodies(step, layer, scope, inputs[0])
+            inputs += results
+        return inputs, children
+
+    def _operands(
+        self, operands: list[tuple[Operand, Span]], scope: Scope, x: Tensor | None
+    ) -> tuple[tuple[Tensor, ...], list[Node]]:
+        tensors: list[Tensor] = []
+        children: list[Node] = []
+        failed = False
+        for operand, place in operands:
+            try:
+                if isinstance(operand, Ref):
+                    tensor = self._single(operand, scope, x)
+                else:
+                    tensor, nodes = self._inside(operand, scope, x, place)
+                    self._no_parts(tensor, place)
+                    branch = Node("branch", place, (x,) if x is not None else (), tensor)
+                    branch.children = nodes
+                    children.append(branch)
+                tensors.append(tensor)
+            except StepFailedError:
+                failed = True
+        if failed or not tensors:
+            raise StepFailedError
+        return tuple(tensors), children
+
+    def _single(self, ref: Ref, scope: Scope, x: Tensor | None) -> Tensor:
+        """The tensor that `ref` names, which must be one."""
+        tensor = self.lookup(ref, scope, x)[0]
+        if tensor.parts:
+            self.fail("SPC008", f"`{ref.name}` has several outputs", ref.place, f"choose one, as {ref.name}.0")
+        return tensor
+
+    def _no_parts(self, tensor: Tensor, place: Span) -> None:
+        """Lists of layers that are joined give one tensor each."""
+        if tensor.parts:
+            self.fail("SPC008", "the layers end in several outputs", place, "choose one, as `identity from=NAME.0`")
+
+    def _bodies(self, step: Step, layer: Layer, scope: Scope, x: Tensor) -> tuple[tuple[Tensor, ...], list[Node]]:
+        results: list[Tensor] = []
+        children: list[Node] = []
+        weights, work = layer.copies(x)
+        inner = Scope(scope.values, None, scope) if changes_input(step) else scope
+        for name, body in step.bodies.items():
+            start = layer.enter(x)
+            around, self.samples = self.samples, self.samples if start is x else 1  # one position may come alone
+            try:
+                y, nodes = self._inside(body, inner, start, step.op)
+            finally:
+                self.samples = around
+            self._no_parts(y, step.op)
+            results.append(y)
+            if start is not x or name != layer.first:
+                group = Node("expert" if start is not x else name, step.op, (start,), y)
+                group.children, group.weights, group.work = nodes, weights, work
+                nodes = [group]
+            children += nodes
+        return tuple(results), children
+
+
+def _show(value: Any, step: Step, name: str) -> str:
+    return step.places[name].text if isinstance(value, Tensor) else describe(value)

@@ -1,0 +1,163 @@
+"""What later layers decide about layouts, for one that has to know before.
+
+The steps are gone through once more without sizes: which tensors share a layout, and what decides
+it, follows from the numbers of axes alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from archcalc.diagnostics import Findings, Span
+from archcalc.language.values import Value
+from archcalc.layers.arguments import Argument
+from archcalc.layers.base import Layer, ShapeError
+from archcalc.layers.layout import ASKS, FEATURES_LAST, DisagreementError, Group, Layout
+from archcalc.layers.patterns import PatternError
+from archcalc.layers.tensor import Tensor
+from archcalc.network.expand import MAX_LAYERS, Expander, Path
+from archcalc.network.graph import Node
+from archcalc.network.layouts import agree, lay, widest
+from archcalc.network.scope import Scope, StepFailedError
+from archcalc.network.steps import Step
+from archcalc.quantity import plain
+from archcalc.source import Scalar
+
+# Stands for every size. Many numbers divide it, so that most of what is computed from sizes is whole.
+_SIZE = 720_720
+# A copy may have fewer axes than the one before; after so many they have no more to lose.
+_MOST_COPIES = 20
+# Copies that are not known to be alike are gone through twice, nested ones more often.
+_MOST_LAYERS = 10 * MAX_LAYERS
+
+
+class Foresight(Expander):
+    """The groups of tensors of one layout in a whole network.
+
+    Args:
+        globals: hparams and dims.
+        steps: the network.
+        inputs: the tensors it reads, by name; of these only ranks and stated layouts count.
+    """
+
+    def __init__(self, globals: Mapping[str, Any], steps: list[Step], inputs: Mapping[str, Tensor]) -> None:
+        super().__init__(_Nothing(), {name: plain(value) for name, value in globals.items()}, 1)
+        self._asked: dict[tuple[Path, int], Group] = {}
+        self._alike: set[Path] = set()  # copies whose like is not gone through again
+        self._disagree: list[DisagreementError] = []
+        stated = {name: _tensor(x.rank, Group(x.layout, x.group.by if x.group else None)) for name, x in inputs.items()}
+        with suppress(_TooLargeError):  # the error of the network itself
+            self.start(steps, stated)
+
+    def found(self, path: Path, place: Span) -> Group | None:
+        """The group that was asked about at this place. Raises `DisagreementError` where two layers decide it."""
+        there: Path = ()
+        for step, rank, again in path:
+            first = (*there, (step, rank, False))
+            there = first if first in self._alike else (*there, (step, rank, again))
+        group = self._asked.get((there, id(place)))
+        for error in self._disagree:
+            if group is not None and error.group.root is group.root:
+                raise error
+        return group
+
+    def ask(self, x: Tensor, place: Span) -> Layout:
+        """Keep the question. Any answer does meanwhile: all sizes are alike."""
+        if x.group is not None:
+            self._asked[self.path, id(place)] = x.group
+        return FEATURES_LAST
+
+    def evaluate(
+        self, value: Value, scope: Scope, x: Tensor | None, place: Scalar, argument: Argument | None, cls: Any = None
+    ) -> Any:
+        """A value, which may be any number where it depends on sizes."""
+        try:
+            return super().evaluate(value, scope, x, place, argument, cls)
+        except StepFailedError:
+            return _SIZE
+
+    def _repeated(self, step: Step, scope: Scope, x: Tensor | None, copies: int) -> tuple[Tensor, Node | None]:
+        if copies == 0 and x is not None:
+            return x, None
+        again = False
+        for done in range(1, _MOST_COPIES + 1):
+            y, _ = self._copy(step, scope, x, again)
+            if done == copies or x is None:
+                break
+            if x.rank == y.rank:
+                if again:
+                    self._ends_alike(x, y)
+                    break
+                if x.group is y.group or (x.group and y.group and _alike(x.group, y.group)):
+                    self._alike.add((*self.path, (id(step), x.rank, False)))
+                    break
+            again = x.rank == y.rank
+            x = y
+        return y, None
+
+    def _ends_alike(self, x: Tensor, y: Tensor) -> None:
+        """What copies give has one layout."""
+        if x.group is not None and y.group is not None:
+            try:
+                x.group.join(y.group)
+            except DisagreementError as error:
+                self._disagree.append(error)
+
+    def _layer(self, step: Step, cls: type[Layer], scope: Scope, x: Tensor | None) -> tuple[Tensor, Node | None]:
+        layer = self._bound(step, cls, scope, x)
+        inputs, _ = self._read(step, layer, scope, x)
+        try:
+            agree(layer, inputs, step.op, lambda error, *_: self._disagree.append(error))
+            if layer.effect == ASKS:
+                self.ask(widest(inputs), step.op)
+            y = _tensor(layer.output_rank(*inputs))
+            lay(layer, inputs, y, step.op)
+            y.outputs = _Outputs(layer, y)
+        except (ShapeError, PatternError, IndexError):
+            raise StepFailedError from None  # the error of the network itself
+        return y, None
+
+    def _count(self, layers: int, place: Span) -> None:
+        self.count += layers
+        if self.count > _MOST_LAYERS:
+            raise _TooLargeError
+
+
+def _alike(one: Group, other: Group) -> bool:
+    """Whether a copy that starts from the one is like a copy that starts from the other."""
+    return one.root is other.root or (one.layout is not None and one.layout == other.layout)
+
+
+def _tensor(rank: int, group: Group | None = None) -> Tensor:
+    x = Tensor((_SIZE,) * rank)
+    if rank > 1 and group is not None:
+        x.group = group
+    return x
+
+
+class _Outputs(dict[str, Tensor]):
+    """Further outputs of whatever name: which there are may depend on sizes."""
+
+    def __init__(self, layer: Layer, y: Tensor) -> None:
+        super().__init__()
+        self._layer, self._y = layer, y
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> Tensor:
+        self[name] = _tensor(self._layer.further_rank(name, self._y.rank), self._y.group)
+        return self[name]
+
+
+class _Nothing(Findings):
+    """Errors are told where the network is built."""
+
+    def error(self, *_: Any, **__: Any) -> None:
+        """Forget it."""
+
+
+class _TooLargeError(Exception):
+    """More layers than are expanded."""
