@@ -1,0 +1,1 @@
+"""Hostile and broken input for every command: `python -m tests.fuzz`."""

@@ -1,0 +1,81 @@
+"""Ways to spoil a text: its bytes, tokens, words, numbers and lines."""
+
+from __future__ import annotations
+
+import random
+import re
+
+from archcalc.layers.base import REGISTRY
+from tests.outcome import NUMBERS
+
+WORDS = [
+    "- ", ": ", ", ", "[", "]", "{", "}", "(", ")", "'", '"', "=", "#", " #", "&a ", "*a", "!t ", "|", ">", "?", "@", "%",
+    "---\n", "...\n", "\n", "\t", "  ", "\r", "\\", "<<: ", "~", "null", "*", "**", "//", "x", "->", ".", "prev", "input",
+    "cin", "repeat", "layers:", "blocks:", "residual:", "concat:", "add:", "name=a", "from=prev", "from=input", "tie=a",
+    "repeat=2", "repeat=1000000", "conv 8 kernel=3", "linear 4", "relu", "flatten", "lstm 3", "attention 2", "split 2",
+    "embedding 9 dim=4", "transpose", "kernel", "width", "stem", "min", "max(", "round8(", "é", "😀", "\u2028", "\x85",
+]  # fmt: skip
+TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
+
+
+def mutate_bytes(text: str, draw: random.Random) -> str:
+    data = bytearray(text.encode("utf-8", "surrogateescape"))
+    for _ in range(draw.randint(1, 4)):
+        at = draw.randrange(len(data) + 1)
+        data[at : at + draw.randint(0, 3)] = bytes(draw.randrange(256) for _ in range(draw.randint(0, 3)))
+    return bytes(data).decode("latin-1" if draw.random() < 0.1 else "utf-8", "surrogateescape")
+
+
+def mutate_tokens(text: str, draw: random.Random) -> str:
+    tokens = TOKEN.findall(text)
+    for _ in range(draw.randint(1, 3)):
+        if not tokens:
+            return text
+        at, other = draw.randrange(len(tokens)), draw.randrange(len(tokens))
+        kind = draw.randrange(4)
+        if kind == 0:
+            tokens[at], tokens[other] = tokens[other], tokens[at]
+        elif kind == 1:
+            del tokens[at]
+        elif kind == 2:
+            tokens.insert(at, tokens[other])
+        else:
+            tokens.insert(at, draw.choice(WORDS))
+    return "".join(tokens)
+
+
+def mutate_words(text: str, draw: random.Random) -> str:
+    """A word in the place of another: still YAML, so that it gets further."""
+    words = list(re.finditer(r"[\w.]+", text))
+    for match in sorted(draw.sample(words, min(len(words), draw.randint(1, 3))), key=lambda m: -m.start()):
+        other = draw.choice([draw.choice(words).group(), draw.choice(sorted(REGISTRY)), draw.choice(NUMBERS)])
+        text = text[: match.start()] + other + text[match.end() :]
+    return text
+
+
+def mutate_numbers(text: str, draw: random.Random) -> str:
+    numbers = list(re.finditer(r"\d[\d.]*", text))
+    for match in sorted(draw.sample(numbers, min(len(numbers), draw.randint(1, 3))), key=lambda m: -m.start()):
+        text = text[: match.start()] + draw.choice(NUMBERS) + text[match.end() :]
+    return text
+
+
+def mutate_lines(text: str, draw: random.Random) -> str:
+    lines = text.split("\n")
+    for _ in range(draw.randint(1, 3)):
+        at, other = draw.randrange(len(lines)), draw.randrange(len(lines))
+        kind = draw.randrange(5)
+        if kind == 0:
+            lines[at], lines[other] = lines[other], lines[at]
+        elif kind == 1 and len(lines) > 1:
+            del lines[at]
+        elif kind == 2:
+            lines.insert(at, lines[other])
+        elif kind == 3:
+            lines[at] = " " * draw.randint(0, 8) + lines[at].lstrip()
+        else:
+            lines = lines[:at] + lines[other : other + 3] + lines[at:]
+    return "\n".join(lines)
+
+
+MUTATIONS = [mutate_bytes, mutate_tokens, mutate_words, mutate_words, mutate_numbers, mutate_numbers, mutate_lines]

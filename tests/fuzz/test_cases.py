@@ -1,0 +1,53 @@
+"""What ever failed is met, a few fresh cases are, and the fuzzing itself can fail."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.fuzz.case import Case, drawn, read
+
+# Each case is a fork of a process that has only read the program, with no thread and no PyTorch in it.
+_FUZZ = [sys.executable, "-m", "tests.fuzz"]
+
+
+def fuzz(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*_FUZZ, *words], capture_output=True, text=True, cwd=ROOT, check=False)
+
+
+def test_cases():
+    run = fuzz("--cases", "120", "--first", "1")
+    assert (run.returncode, run.stderr) == (0, ""), run.stdout
+    assert "nothing failed" in run.stdout
+
+
+def test_what_was_kept():
+    run = fuzz("--kept")
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("program", "wrong"),
+    [
+        ("raise KeyError(3)", "KeyError at"), ("while True: pass", "over 5 s"), ("print('\\x1b[2J')", "prints U+001B"),
+        ("sys.exit(7)", "status 7"), ("sys.exit(2)", "status 2 without a word"), ("bytearray(2**33)", "MemoryError at"),
+        ("os.kill(os.getpid(), 11)", "ended by SIGSEGV"), ("print('x = (')", "SyntaxError in what build prints"),
+    ],
+)  # fmt: skip
+def test_every_fault_is_seen(program, wrong):
+    code = (
+        "import os, sys, archcalc.cli\n"
+        "from tests.fuzz.case import Case\nfrom tests.fuzz.run import meet\n"
+        f"def main():\n    {program}\n"
+        "archcalc.cli.main = main\nprint(meet(Case({}, ['build'])).wrong)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert run.stdout.startswith(wrong)
+
+
+def test_a_case_is_that_of_its_seed():
+    assert drawn(8) == drawn(8)
+    assert read(Case({"a": "\udcff"}, ["lint"], "why").json()) == Case({"a": "\udcff"}, ["lint"], "why")
