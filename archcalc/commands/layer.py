@@ -9,7 +9,8 @@ from archcalc.commands import options
 from archcalc.diagnostics import RequestError
 from archcalc.layers import REGISTRY
 from archcalc.reports import reference
-from archcalc.terminal import write
+from archcalc.spelling.names import meaning
+from archcalc.terminal import complain, write
 
 
 def _names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -21,11 +22,13 @@ def _names(context: click.Context, parameter: click.Parameter, incomplete: str) 
 @options.guarded
 def command(name: str) -> int:
     """Describe one layer: its keys, shapes and formulas."""
-    layer = REGISTRY.get(name)
-    if layer is None:
-        near = suggest(name, list(REGISTRY))
-        raise RequestError(
-            f"no layer is named `{name}`: " + (f"did you mean `{near}`?" if near else "`archcalc layers` lists them")
-        )
-    write(reference.page(layer))
+    if name not in REGISTRY:
+        known = meaning(name)
+        if known is None or known.layer is None:
+            near = suggest(name, list(REGISTRY))
+            hint = known.sentence if known else f"did you mean `{near}`?" if near else "`archcalc layers` lists them"
+            raise RequestError(f"no layer is named `{name}`: {hint}")
+        complain(f"archcalc: `{name}` is `{known.layer}` here", "never")
+        name = known.layer
+    write(reference.page(REGISTRY[name]))
     return 0

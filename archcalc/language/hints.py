@@ -1,4 +1,4 @@
-"""What a line that is none was probably meant to be: an expression cut by a comma, a call in Python."""
+"""What a line that is none was probably meant to be: an expression cut by a comma, a line of Python."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from archcalc.diagnostics import Findings
 from archcalc.source import Node, Scalar
 
-_CALL = r"([A-Za-z_][\w.]*)\("
+_PYTHON = r"[A-Za-z_][\w.]*\(|[A-Za-z_][\w.]*\s*=\s*[A-Za-z_][\w.]*\(|return\b|[a-z]\w*\s+[-+*/@]\s+\w|x\d?\s*\[|self\."
 _KEY = r"([A-Za-z_]\w*)="
 
 
@@ -21,9 +21,6 @@ def open_brackets(node: Node) -> int:
 def cut_line(entries: list[Scalar], findings: Findings) -> None:
     """Report the entries of a flow list that a comma inside parentheses has made of one line."""
     entry = entries[0]
-    if re.match(_CALL, entry.text):
-        not_a_layer(entry, entry.part(0, len(entry.text)), ", ".join(part.text for part in entries), findings)
-        return
     start = next((m.start() for m in re.finditer(r"\S+", entry.text) if "(" in m.group()), 0)
     word = entry.part(start, len(entry.text))
     key = re.match(_KEY, word.text)
@@ -60,14 +57,15 @@ def whole_pairs(pairs: list[tuple[Scalar, Node]], findings: Findings) -> list[tu
     return whole
 
 
-def not_a_layer(line: Scalar, op: Scalar, text: str, findings: Findings) -> None:
-    """Report a line whose first word `op` is no name; `text` is all of it."""
-    call = re.match(_CALL, op.text)
-    if call:
-        from archcalc.language.pytorch import from_python
+def is_python(line: str) -> bool:
+    """Whether a line is a call, an assignment, a sum or a slice in Python, or returns something."""
+    return re.match(_PYTHON, line) is not None
 
-        findings.error(
-            "SPC007", f"`{call.group(1)}(...)` is Python, not a layer", op.part(0, call.end() - 1), from_python(text)
-        )
-    else:
-        findings.error("SPC010", f"a layer starts with its name, not `{op.text}`", op, "as `conv 64 kernel=3`")
+
+def joined(entries: list[Scalar]) -> Scalar:
+    """The entries of a flow list as the one line that they were."""
+    first, last = entries[0], entries[-1]
+    text = first.source.line(first.line)[first.column - 1 : last.end_column - 1]
+    if first.line != last.line:
+        text = ", ".join(entry.text for entry in entries)
+    return Scalar(text, first.source, first.line, first.column, last.end_line, last.end_column)

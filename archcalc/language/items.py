@@ -10,7 +10,7 @@ import re
 
 from archcalc.advice import meant
 from archcalc.diagnostics import Findings
-from archcalc.language.hints import cut_line, not_a_layer, open_brackets, whole_pairs
+from archcalc.language.hints import cut_line, is_python, joined, open_brackets, whole_pairs
 from archcalc.source import Mapping, Node, Scalar, Sequence
 
 COMMON = ("name", "from", "repeat", "tie")
@@ -22,11 +22,12 @@ _KEY = re.compile(r"([A-Za-z_]\w*)=")
 class Item:
     """A layer as written: its name, its one unnamed value, its keys, and what stands beside it.
 
-    `body` is the list in `{op: [...]}`. `common` holds name, from, repeat and tie. `incomplete`: a
+    `python` is all of a line that is a call or an assignment in Python, which is no item at all; it
+    is told where layers are known. `body` is the list in `{op: [...]}`. `common` holds name, from, repeat and tie. `incomplete`: a
     key is left out because what it holds is wrong, so that nothing is said to be missing.
     """
 
-    __slots__ = ("body", "common", "first", "incomplete", "keys", "op")
+    __slots__ = ("body", "common", "first", "incomplete", "keys", "op", "python")
 
     def __init__(self, op: Scalar) -> None:
         self.op = op
@@ -35,6 +36,7 @@ class Item:
         self.body: Sequence | None = None
         self.common: dict[str, Scalar] = {}
         self.incomplete = False
+        self.python: Scalar | None = None
 
 
 def parse_items(node: Node, findings: Findings) -> list[Item]:
@@ -62,14 +64,23 @@ def _sequence(node: Sequence, findings: Findings, items: list[Item]) -> None:
                 cut.append(entry)
                 depth = max(0, depth + brackets)
                 if not depth:
-                    cut_line(cut, findings)
+                    _cut(cut, findings, items)
                     cut = []
                 continue
         item = _item(entry, findings)
         if item:
             items.append(item)
     if cut:
-        cut_line(cut, findings)
+        _cut(cut, findings, items)
+
+
+def _cut(entries: list[Scalar], findings: Findings, items: list[Item]) -> None:
+    """The parts of one line that a comma in parentheses has cut."""
+    whole = joined(entries)
+    if is_python(whole.text):
+        items.append(_python(whole))
+    else:
+        cut_line(entries, findings)
 
 
 def _item(node: Node, findings: Findings) -> Item | None:
@@ -106,17 +117,20 @@ def parse_line(line: Scalar, findings: Findings) -> Item | None:
         return None
     op = words[0]
     if "(" in op.text or "=" in op.text:
-        not_a_layer(line, op, line.text, findings)
-        return None
+        return _not_a_layer(line, op, findings)
     item = Item(op)
     for word, after in zip(words[1:], [*words[2:], op]):
         key = _KEY.match(word.text)
         if not key:
             if word.text.startswith("=") or after.text.startswith("="):
+                if is_python(line.text):
+                    return _python(line)
                 place = word if word.text.startswith("=") else after
                 findings.error("SPC010", "`=` stands without spaces around it", place, "write key=value, as kernel=3")
                 return None
             if item.first is not None:
+                if is_python(line.text):
+                    return _python(line)
                 findings.error(
                     "SPC010",
                     f"`{op.text}` takes one unnamed value, `{item.first.text}`; `{word.text}` needs its key",
@@ -131,6 +145,21 @@ def parse_line(line: Scalar, findings: Findings) -> Item | None:
             findings.error("SPC010", f"`{name.text}=` has no value", word, f"write {name.text}=VALUE, without spaces")
             return None
         _add_key(item, name, _unquote(word.part(key.end(), len(word.text)), findings), findings)
+    return item
+
+
+def _not_a_layer(line: Scalar, op: Scalar, findings: Findings) -> Item | None:
+    """A line whose first word `op` is no name."""
+    if is_python(line.text):
+        return _python(line)
+    findings.error("SPC010", f"a layer starts with its name, not `{op.text}`", op, "as `conv 64 kernel=3`")
+    return None
+
+
+def _python(line: Scalar) -> Item:
+    end = re.match(r"[^\s(=]*", line.text)
+    item = Item(line.part(0, end.end() if end else 0))
+    item.python = line
     return item
 
 
@@ -230,6 +259,8 @@ def _fill(item: Item, value: Node, findings: Findings) -> bool:
                 )
             else:
                 _add_key(item, key, inner, findings)
+    elif is_python(value.text):
+        item.python = value
     else:
         findings.error("SPC010", f"`{op}:` takes a mapping", value, f"write `- {op} {value.text}` or `- {op}: {{...}}`")
         return False

@@ -17,7 +17,18 @@ from archcalc.quantity import product
 _BIAS, _SOFTCAP = 1, 3
 
 
-@layer("attention", first="heads", aliases=("multiheadattention", "mha", "selfattention", "multihead_attention"))
+@layer(
+    "attention",
+    first="heads",
+    aliases=(
+        "multiheadattention",
+        "attn",
+        "mha",
+        "selfattention",
+        "multiheadselfattention",
+        "multiheaddotproductattention",
+    ),
+)
 class Attention(AttentionMemory):
     """Multi-head attention with its four projections. [*, queries, width] -> the same shape.
 

@@ -87,7 +87,7 @@ class _Elementwise(Layer):
         return (len(inputs) - 1) * y.elements
 
 
-@layer("add", first="operands", aliases=("sum", "plus"))
+@layer("add", first="operands", aliases=("plus",))
 class Add(_Elementwise):
     """Sum of its operands, element by element; one operand may stand twice. Source: torch.add."""
 
@@ -99,7 +99,7 @@ class Add(_Elementwise):
         return _joined(" + ", (x, *inputs))
 
 
-@layer("mul", first="operands", aliases=("multiply", "product", "gate"))
+@layer("mul", first="operands", aliases=("multiply", "product"))
 class Mul(_Elementwise):
     """Product of its operands, element by element. Source: torch.mul."""
 

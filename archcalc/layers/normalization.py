@@ -29,7 +29,7 @@ class _ChannelNorm(Layer):
     eps: float = arg(Number, "added to the variance", default=1e-5, min=0)
 
 
-@layer("batchnorm", aliases=("bn", "syncbatchnorm", "batch_norm"))
+@layer("batchnorm", aliases=("bn", "syncbatchnorm", "batch_norm", "batchnormalization"))
 class BatchNorm(_ChannelNorm):
     """Normalises each channel over the batch and space. [C, *S] -> the same shape.
 
@@ -63,7 +63,7 @@ class BatchNorm(_ChannelNorm):
         return module(f"nn.BatchNorm{max(1, x.rank - 1)}d", x.shape[0], **plain)
 
 
-@layer("groupnorm", first="groups", aliases=("gn", "group_norm"))
+@layer("groupnorm", first="groups", aliases=("gn", "group_norm", "groupnormalization"))
 class GroupNorm(_ChannelNorm):
     """Normalises groups of channels over space, each sample for itself. [C, *S] -> the same shape.
 
@@ -113,7 +113,7 @@ class GroupNorm(_ChannelNorm):
         return module("nn.GroupNorm", self.groups, x.shape[0], **plain)
 
 
-@layer("instancenorm", aliases=("in", "instance_norm"))
+@layer("instancenorm", aliases=("in", "instance_norm", "instancenormalization"))
 class InstanceNorm(_ChannelNorm):
     """Normalises each channel over space, each sample for itself. [C, *S] -> the same shape.
 
@@ -155,7 +155,7 @@ class InstanceNorm(_ChannelNorm):
         return module(f"nn.InstanceNorm{x.rank - 1}d", x.shape[0], **plain)
 
 
-@layer("layernorm", aliases=("ln", "layer_norm"))
+@layer("layernorm", aliases=("ln", "layer_norm", "layernormalization"))
 class LayerNorm(Layer):
     """Normalises each vector of the last axis. [*, features] -> the same shape. Source: torch.nn.LayerNorm."""
 

@@ -119,7 +119,7 @@ class MaxPool(Pooling):
         return module(f"nn.MaxPool{x.rank - 1}d", kernel_size=kernel, **plain)
 
 
-@layer("avgpool", first="kernel", aliases=("averagepool", "avg_pool", "meanpool"))
+@layer("avgpool", first="kernel", aliases=("averagepool", "avg_pool", "meanpool", "averagepooling"))
 class AvgPool(Pooling):
     """Mean of each window. [C, *S] -> [C, *S']. Source: torch.nn.AvgPool1d to AvgPool3d."""
 
@@ -200,7 +200,7 @@ def _longest_window(size: int, output: int) -> int:
     return ceil_div(size, output) + (1 if rest > math.gcd(size, output) else 0)
 
 
-@layer("adaptiveavgpool", first="output", aliases=("globalavgpool", "gap", "adaptive_avg_pool", "globalaveragepool"))
+@layer("adaptiveavgpool", first="output", aliases=("adaptive_avg_pool",))
 class AdaptiveAvgPool(AdaptivePooling):
     """Mean over windows that give the output size. Source: torch.nn.AdaptiveAvgPool1d to AdaptiveAvgPool3d."""
 
@@ -213,7 +213,7 @@ class AdaptiveAvgPool(AdaptivePooling):
         return module(f"nn.AdaptiveAvgPool{x.rank - 1}d", sized(self.per_axis("output", x.rank - 1, x)))
 
 
-@layer("adaptivemaxpool", first="output", aliases=("globalmaxpool", "adaptive_max_pool"))
+@layer("adaptivemaxpool", first="output", aliases=("adaptive_max_pool",))
 class AdaptiveMaxPool(AdaptivePooling):
     """Maximum over windows that give the output size. Source: torch.nn.AdaptiveMaxPool1d to AdaptiveMaxPool3d."""
 

@@ -13,7 +13,7 @@ from archcalc.layers.shape import Rearranging, moved
 from archcalc.layers.tensor import Tensor, Want
 
 
-@layer("rearrange", first="pattern", aliases=("permute", "einops"), family="shape")
+@layer("rearrange", first="pattern", aliases=("einops",), family="shape")
 class Rearrange(Rearranging):
     """Reorders, joins and splits axes by a pattern. Sizes that cannot be found are given by name.
 

@@ -11,7 +11,7 @@ from archcalc.layers.tensor import Tensor
 from archcalc.quantity import plain
 
 
-@layer("dropout", first="p", aliases=("alphadropout", "dropout2d"))
+@layer("dropout", first="p")
 class Dropout(Layer):
     """Zeroes elements with probability p in training. Any shape. Source: torch.nn.Dropout."""
 

@@ -27,7 +27,7 @@ _MODES = {
 @layer(
     "upsample",
     first="scale",
-    aliases=("interpolate", "resize", "upsampling", "upsamplingnearest", "upsamplingbilinear"),
+    aliases=("interpolate", "upsampling", "upsamplingnearest"),
 )
 class Upsample(Layer):
     """Another size, by a factor or as given. [C, *S] -> [C, *floor(S·scale)] or [C, *size]. Source: torch.nn.Upsample."""
@@ -169,7 +169,7 @@ class PixelShuffle(Layer):
         return module("nn.PixelShuffle", self.factor)
 
 
-@layer("pixelunshuffle", first="factor", aliases=("spacetodepth", "focus"))
+@layer("pixelunshuffle", first="factor", aliases=("spacetodepth",))
 class PixelUnshuffle(Layer):
     """Space to channels. [C, H, W] -> [C·r², H/r, W/r]. Source: torch.nn.PixelUnshuffle."""
 

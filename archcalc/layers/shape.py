@@ -65,7 +65,7 @@ class Flatten(Rearranging):
         return module("nn.Flatten", **given(start_dim=(start, 1), end_dim=(end, x.rank)))
 
 
-@layer("reshape", first="shape", aliases=("view", "unflatten"))
+@layer("reshape", first="shape", aliases=("view",))
 class Reshape(Rearranging):
     """The same elements in other sizes; one of them may be -1. Source: torch.reshape."""
 
@@ -175,7 +175,7 @@ class Select(Rearranging):
         return expression("{0}.select({axis}, {index})", axis=x.axis(self.axis) + 1, index=self.index)
 
 
-@layer("slice", first="start", aliases=("crop", "narrow"))
+@layer("slice", first="start")
 class Slice(Rearranging):
     """Positions from start up to, not including, end, as a slice in Python. Source: Tensor.__getitem__."""
 
@@ -245,7 +245,7 @@ class Split(Asking, Rearranging):
         return code
 
 
-@layer("expand", first="shape", aliases=("repeatvector", "broadcast"))
+@layer("expand", first="shape", aliases=("broadcast",))
 class Expand(Rearranging):
     """Repeats axes of size 1, and adds axes in front. -1 keeps a size. Source: torch.Tensor.expand.
 
@@ -298,7 +298,7 @@ class Expand(Rearranging):
         return expression("{0}" + (f"[{index}]" if new else "") + ".expand({batch}, " + sizes + ")")
 
 
-@layer("mean", first="axis", aliases=("globalmean", "average"))
+@layer("mean", first="axis", aliases=("reducemean",))
 class Mean(Layer):
     """Mean over one axis or several. [n, features] -> [features]. Source: torch.mean."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from archcalc.advice import instead, meant
-from archcalc.diagnostics import Advice, Findings, Span, SpecError
+from archcalc.diagnostics import Findings, Span, SpecError
 from archcalc.language.expressions import Expression
 from archcalc.language.items import COMMON, Item, parse_items
 from archcalc.language.values import SizeExpression, Value, parse_value
@@ -43,7 +43,7 @@ class Binder:
         for key, value in item.keys:
             argument = layer.arguments.get(key.text) or layer.free_keys
             if argument is None:
-                self._unknown_key(layer, key)
+                self._unknown_key(layer, item.op, key, value)
                 continue
             if any(other is argument and argument is not layer.free_keys for _, other, _ in given):
                 self.findings.error("SPC006", f"`{key.text}` is given twice", key, "delete one of them")
@@ -195,24 +195,15 @@ class Binder:
             self.findings.take(error)
             return None
 
-    def _unknown_key(self, layer: type[Layer], key: Scalar) -> None:
+    def _unknown_key(self, layer: type[Layer], op: Scalar, key: Scalar, value: Node) -> None:
         for argument in layer.arguments.values():
             if key.text in argument.aliases:
                 message = f"`{layer.op}` has no key `{key.text}`"
                 self.findings.error("SPC007", message, key, instead(key, argument.name, safe=True))
                 return
-        from archcalc.language.pytorch import ELSEWHERE, INFERRED, NEUTRAL
+        from archcalc.spelling.keys import advice_on  # only a wrong key pays for it
 
-        help: str | Advice | None
-        if key.text in INFERRED:
-            help = "inputs are inferred: leave it out"
-        elif key.text in ELSEWHERE:
-            help = ELSEWHERE[key.text]
-        elif key.text in NEUTRAL:
-            help = "it changes no size and no cost: leave it out"
-        else:
-            otherwise = f"its keys are {', '.join(layer.arguments)}" if layer.arguments else "it has no keys"
-            help = meant(key, key.text, [*layer.arguments, *COMMON], otherwise)
+        help = advice_on(layer, op, key, value)
         self.findings.error("SPC003", f"`{layer.op}` has no key `{key.text}`", key, help)
 
 

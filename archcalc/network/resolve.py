@@ -6,11 +6,10 @@ is a list of `Step`s whose values are constants or expressions, ready to be run 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from archcalc.advice import instead, meant
-from archcalc.diagnostics import Advice, Findings, SpecError
+from archcalc.diagnostics import Advice, Findings, Span, SpecError
 from archcalc.language.document import Document
 from archcalc.language.expressions import Expression
 from archcalc.language.items import Item
@@ -128,6 +127,9 @@ class _Resolver:
 
     def _item(self, item: Item, names: Names) -> Step | None:
         op = item.op.text
+        if item.python is not None:
+            self._python(item, item.python)
+            return None
         step = Step(item.op)
         if op in self.blocks:  # a block of the spec comes before a layer of the same name
             step.block = self.blocks[op]
@@ -150,16 +152,34 @@ class _Resolver:
             step.repeat = REPEAT.parse(item.common["repeat"], names.values)
         return step
 
-    def _unknown_layer(self, op: Scalar, names: Names) -> None:
-        plain = re.sub(r"[123]d$", "", op.text.split(".")[-1].lower()).replace("_", "")
-        known = plain if plain in REGISTRY else _BY_ALIAS.get(plain)
-        from archcalc.language.pytorch import MADE_OF
+    def _python(self, item: Item, line: Scalar) -> None:
+        """A line of Python; as the value of a key that is no layer it has the key for a name."""
+        from archcalc.spelling.convert import from_python  # only a line that is none pays for it
 
+        op, place = item.op, Span(line.source, line.line, line.column, line.end_line, line.end_column)
+        text = line.text
+        if item.op.column < line.column:
+            place = Span(op.source, op.line, op.column, line.end_line, line.end_column)
+            text = text if op.text in REGISTRY else f"self.{op.text} = {text}"
+            op = line.part(0, len(line.text.partition("(")[0]))
+        read = from_python(text)
+        help: str | Advice
+        if len(read.readings) == 1:
+            help = instead(line if line.quoted else place, read.readings[0])
+        elif read.readings:
+            help = f"write {' or '.join(f'`{reading}`' for reading in read.readings)}"
+        else:
+            help = read.sentence or ""
+        shown = f"{op.text}(...)" if line.text.startswith(f"{op.text}(") else op.text
+        self.findings.error("SPC007", f"`{shown}` is Python, not a layer", op, help)
+
+    def _unknown_layer(self, op: Scalar, names: Names) -> None:
+        from archcalc.spelling.names import meaning  # only a spec with an unknown layer pays for them
+
+        known = meaning(op.text)
         help: str | Advice | None
         if known:
-            help = instead(op, known)
-        elif plain in MADE_OF:
-            help = f"write it in layers, as `{MADE_OF[plain]}`"
+            help = instead(op, known.layer) if known.layer else known.sentence
         else:
             otherwise = "`archcalc layers` lists them; your own go under `blocks:`"
             help = meant(op, op.text, [*REGISTRY, *self.blocks], otherwise)
@@ -168,6 +188,3 @@ class _Resolver:
         if op.text == "repeat":
             help = "write `repeat: N` with `layers: [...]` under it, or repeat=N on a layer"
         self.findings.error("SPC002", f"unknown layer `{op.text}`", op, help)
-
-
-_BY_ALIAS = {alias.replace("_", ""): op for op, layer in REGISTRY.items() for alias in layer.aliases}

@@ -150,7 +150,7 @@ def _mended(diagnostic: Diagnostic) -> Fix | None:
     """A fix that writes what was most likely meant, or the layer that is missing."""
     if diagnostic.before is None:
         return diagnostic.fix
-    from archcalc.rules.edits import with_layer_before  # few specs have such errors
+    from archcalc.language.edits import with_layer_before  # few specs have such errors
 
     edit = with_layer_before(diagnostic.place, diagnostic.before)
     return Fix(f"add `{diagnostic.before}` before it", (edit,)) if edit else None

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.diagnostics import Fix
+from archcalc.language.edits import said
 from archcalc.network.edges import parts
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
-from archcalc.rules.edits import said, without_layer
+from archcalc.rules.edits import without_layer
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model, Spot
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.diagnostics import Diagnostic, Fix
+from archcalc.language.edits import said, without_pair
 from archcalc.network.unused import CODE, unused
 from archcalc.rules.base import Finding, Rule, rule
-from archcalc.rules.edits import said, without_pair
 from archcalc.rules.model import Model
 
 

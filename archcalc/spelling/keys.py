@@ -1,0 +1,67 @@
+"""Keys of other libraries on a layer: what each is called here, or what to do instead."""
+
+from __future__ import annotations
+
+import re
+
+from archcalc.advice import meant, written
+from archcalc.diagnostics import Advice, Edit, Fix
+from archcalc.language.edits import entry, without_key
+from archcalc.language.items import COMMON
+from archcalc.layers.base import Layer
+from archcalc.source import Node, Scalar
+from archcalc.spelling.names import meaning
+from archcalc.spelling.signatures import INFERRED, NEUTRAL
+
+_SHORT = {"k": "kernel", "s": "stride", "p": "padding", "d": "dilation", "g": "groups", "ks": "kernel", "h": "heads"}
+_STATES = {
+    "return_state": "from=NAME.h takes the final state",
+    "go_backwards": "bidirectional=true runs both ways",
+}
+
+
+def advice_on(layer: type[Layer], op: Scalar, key: Scalar, value: Node) -> str | Advice | None:
+    """What to do about a key that a layer does not have."""
+    name = key.text
+    if name in _SHORT and _SHORT[name] in layer.arguments:
+        return Advice(f"did you mean `{_SHORT[name]}`?", written(key, _SHORT[name]))
+    if name == "activation":
+        return _activation(op, key, value)
+    if name == "return_sequences":
+        if isinstance(value, Scalar) and value.text.lower() == "true":
+            return _left_out("the output holds all steps: leave it out", key, value)
+        return "the output holds all steps; from=NAME.last takes the last one"
+    if name in _STATES:
+        return _STATES[name]
+    if name in INFERRED:
+        return _left_out("inputs are inferred: leave it out", key, value)
+    if name in NEUTRAL:
+        return _left_out("it changes no size and no cost: leave it out", key, value)
+    keys = {alias: argument.name for argument in layer.arguments.values() for alias in argument.aliases}
+    known = [*layer.arguments, *COMMON, *keys, *INFERRED]
+    near = meant(key, name, known, None, lambda word: keys.get(word, word))
+    if isinstance(near, Advice) and near.fix and near.fix.edits[0].text in INFERRED:
+        return _left_out("inputs are inferred: leave it out", key, value)
+    return near or (f"its keys are {', '.join(layer.arguments)}" if layer.arguments else "it has no keys")
+
+
+def _left_out(text: str, key: Scalar, value: Node) -> Advice:
+    edit = without_key(key, value)
+    return Advice(text, Fix("leave it out", (edit,)) if edit else None)
+
+
+def _activation(op: Scalar, key: Scalar, value: Node) -> Advice:
+    """An activation that is a key in Keras is a layer of its own."""
+    known = meaning(value.text) if isinstance(value, Scalar) else None
+    layer = known.layer if known and known.layer else "relu"
+    found = entry(op)
+    line = found[0].items[found[1]] if found else None
+    fix = None
+    if known and known.layer and isinstance(line, Scalar) and not line.quoted and isinstance(value, Scalar):
+        rest = line.text.replace(f" {key.text}={value.text}", "", 1)
+        name = re.search(r" name=\S+", rest)
+        after = layer + (name.group() if name else "")
+        rest = rest.replace(name.group(), "", 1) if name else rest
+        if " repeat=" not in rest and " tie=" not in rest and rest != line.text:
+            fix = Fix(f"write `[{rest}, {after}]`", (Edit(line, f"[{rest}, {after}]"),))
+    return Advice(f"write the activation as a layer after it, as `{layer}`", fix)

@@ -1,0 +1,191 @@
+"""Names of layers in other libraries: what each is called here, or is made of, or that there is none.
+
+Names that mean the same layer are its aliases and stand with the layer. Here stand those that
+mean something else: a few layers together, one of several, or nothing that the language has.
+"""
+
+from __future__ import annotations
+
+import re
+
+from archcalc.layers import REGISTRY
+
+# In layers; sizes are examples, made for 64 channels, or for vectors of 512.
+_NORMED = "[rmsnorm affine=false, scale cin**-0.5]"
+_MLP = "[linear 4*cin, gelu, linear cin//4]"
+_ENCODER = "[residual: [attention heads=8], layernorm, residual: [linear 2048, relu, linear 512], layernorm]"
+_PATCHES = "[conv 768 kernel=16 stride=16, rearrange 'c h w -> (h w) c']"
+_EXCITED = "mul: [prev, [adaptiveavgpool 1, conv 16 kernel=1, relu, conv 64 kernel=1, sigmoid]]"
+_FOCUS = "[pixelunshuffle 2, conv 64 kernel=3 padding=1 bias=false, batchnorm, silu]"
+_CHANNELS_NORMED = "[rearrange 'c h w -> h w c', layernorm, rearrange 'h w c -> c h w']"
+MADE_OF = {
+    "sequential": "[linear 8, relu, linear 4]",
+    "modulelist": "[linear 8, relu, linear 4]",
+    "transformer": _ENCODER,
+    "transformerencoder": _ENCODER,
+    "transformerencoderlayer": _ENCODER,
+    "mlp": _MLP,
+    "feedforward": _MLP,
+    "ffn": _MLP,
+    "swiglu": "mul: [[linear 256, silu], [linear 256]]",
+    "geglu": "mul: [[linear 256, gelu], [linear 256]]",
+    "depthwiseconv": "conv cin kernel=3 padding=1 groups=cin",
+    "dwconv": "conv cin kernel=3 padding=1 groups=cin",
+    "separableconv": "[conv cin kernel=3 padding=1 groups=cin, conv 64 kernel=1]",
+    "se": _EXCITED,
+    "seblock": _EXCITED,
+    "selayer": _EXCITED,
+    "semodule": _EXCITED,
+    "squeezeexcitation": _EXCITED,
+    "squeezeexcite": _EXCITED,
+    "patchembed": _PATCHES,
+    "patchembedding": _PATCHES,
+    "focus": _FOCUS,
+    "embeddingbag": "[embedding 1000 dim=64, mean]",
+    "normalize": _NORMED,
+    "l2norm": _NORMED,
+    "softmin": "[scale -1, softmax]",
+    "softmax2d": "softmax axis=0",
+    "layernorm2d": _CHANNELS_NORMED,
+    "globalmaxpooling": "[adaptivemaxpool 1, flatten]",
+    "globalaveragepooling": "[adaptiveavgpool 1, flatten]",
+    "upsamplingbilinear2d": "upsample 2 mode=bilinear align_corners=true",
+    "resizing": "upsample size=224 mode=bilinear",
+    "resize": "upsample size=224 mode=bilinear",
+    "squeeze": "select 0 axis=-1",
+    "unsqueeze": "rearrange 'a ... -> a 1 ...'",
+    "expanddims": "rearrange 'a ... -> a 1 ...'",
+    "narrow": "slice 2 end=5",
+    "crop": "slice 2 end=5",
+    "cropping": "[slice 2 end=30 axis=1, slice 2 end=30 axis=2]",
+    "repeatvector": "expand 5x-1",
+    "unflatten": "reshape 64x1x-1",
+}
+# In words; what stands in backticks is a layer or a key as it is written.
+_NO_CHANNELS = "no layer drops whole channels; `dropout` costs the same"
+_ULTRALYTICS = "it is a block of Ultralytics: write its layers under `blocks:`"
+_ONE_STEP = "it is one step of `{0} 64`, which runs over a sequence; for a vector `[reshape 1x-1, {0} 64, select 0]`"
+_LOSS = "write `loss: crossentropy` beside `layers:`; there are crossentropy, nll, mse, l1, bce and bcewithlogits"
+_NONE = "there is no such layer; `archcalc layers` lists what there is"
+_NO_NOISE = "it does nothing at inference: leave it out, or write `dropout`"
+_NO_PARTS = "it sets how a network runs, not what it computes: leave it out"
+SAID = {
+    "permute": "`transpose 0x1` swaps two axes, `rearrange 'a b c -> c a b'` gives any order; neither counts the batch",
+    "sum": "`add: [a, b]` sums tensors; over an axis of 10 it is `[mean 0, scale 10]`",
+    "average": "`mean` is over an axis; of two tensors it is `[add: [a, b], scale 0.5]`",
+    "max": "over space it is `[adaptivemaxpool 1, flatten]`, over positions `[transpose, adaptivemaxpool 1, flatten]`",
+    "amax": "over space it is `[adaptivemaxpool 1, flatten]`, over positions `[transpose, adaptivemaxpool 1, flatten]`",
+    "pool": "`maxpool 2` or `avgpool 2`",
+    "pooling": "`maxpool 2` or `avgpool 2`",
+    "globalpool": "`adaptiveavgpool 1` or `adaptivemaxpool 1`",
+    "globalpooling": "`adaptiveavgpool 1` or `adaptivemaxpool 1`",
+    "globalavgpool": "`adaptiveavgpool 1` keeps an image of 1×1, `[adaptiveavgpool 1, flatten]` gives a vector",
+    "globalaveragepool": "`adaptiveavgpool 1` keeps an image of 1×1, `[adaptiveavgpool 1, flatten]` gives a vector",
+    "gap": "`adaptiveavgpool 1` keeps an image of 1×1, `[adaptiveavgpool 1, flatten]` gives a vector",
+    "globalmaxpool": "`adaptivemaxpool 1` keeps an image of 1×1, `[adaptivemaxpool 1, flatten]` gives a vector",
+    "norm": "name it: `batchnorm`, `layernorm`, `groupnorm 32`, `instancenorm` or `rmsnorm`",
+    "normalization": "name it: `batchnorm`, `layernorm`, `groupnorm 32`, `instancenorm` or `rmsnorm`",
+    "activation": "write its name as a layer: `relu`, `gelu`, `silu`, ...",
+    "act": "write its name as a layer: `relu`, `gelu`, `silu`, ...",
+    "nonlinearity": "write its name as a layer: `relu`, `gelu`, `silu`, ...",
+    "rnncell": _ONE_STEP.format("rnn"),
+    "lstmcell": _ONE_STEP.format("lstm"),
+    "grucell": _ONE_STEP.format("gru"),
+    "bidirectional": "write `lstm 64 bidirectional=true`",
+    "timedistributed": "layers on features act on every position anyway: write the layer alone, as `linear 64`",
+    "convlstm": "there is no such layer: write a step with `concat`, `conv`, `sigmoid` and `mul`",
+    "stack": "join along a new axis: `rearrange '... -> 1 ...'` on each tensor, then `concat` with axis: 0",
+    "gate": "`mul: [a, b]` multiplies two tensors",
+    "conditional": _NONE,
+    "lambda": "there are no functions: write what it computes in layers",
+    "function": "there are no functions: write what it computes in layers",
+    "input": "the input stands at the top of the spec, as `input: [3, 224, 224]`",
+    "inputlayer": "the input stands at the top of the spec, as `input: [3, 224, 224]`",
+    "output": "the output is the last layer, or what `output:` names beside `layers:`",
+    "moduledict": "write the layers themselves; name= gives them names",
+    "module": "write its layers, or a block under `blocks:`",
+    "container": "write its layers, or a block under `blocks:`",
+    "block": "a block is called by its own name, which stands under `blocks:`",
+    "parameterlist": "write each as `parameter 64`",
+    "parameterdict": "write each as `parameter 64`",
+    "dataparallel": _NO_PARTS,
+    "checkpoint": _NO_PARTS,
+    "dropout1d": _NO_CHANNELS,
+    "dropout2d": _NO_CHANNELS,
+    "dropout3d": _NO_CHANNELS,
+    "spatialdropout": _NO_CHANNELS,
+    "alphadropout": "no layer keeps mean and variance while it drops; `dropout` costs the same",
+    "featurealphadropout": _NO_CHANNELS,
+    "gaussiannoise": _NO_NOISE,
+    "gaussiandropout": _NO_NOISE,
+    "rrelu": "at inference it is `leakyrelu slope=0.229`; no layer draws the slope",
+    "crossmaplrn2d": "write `localresponsenorm 5`",
+    "multiheadattentionforward": "write `attention 8`, which holds its projections",
+    "upsamplebilinear": "write `upsample 2 mode=bilinear align_corners=true`",
+    "upsamplenearest": "write `upsample 2`",
+    "nativechannelshuffle": "write `channelshuffle 2`",
+    "transformerdecoder": "write its layers, with `attention heads=8 kv=NAME` for the encoder's output",
+    "transformerdecoderlayer": "write its layers, with `attention heads=8 kv=NAME` for the encoder's output",
+    "c2f": _ULTRALYTICS,
+    "c3": _ULTRALYTICS,
+    "c3k2": _ULTRALYTICS,
+    "c2psa": _ULTRALYTICS,
+    "sppf": _ULTRALYTICS,
+    "bottleneck": "write its layers as a block under `blocks:`",
+    "basicblock": "write its layers as a block under `blocks:`",
+    "detect": _ULTRALYTICS,
+    **dict.fromkeys(
+        ("bilinear", "fold", "unfold", "maxunpool", "fractionalmaxpool", "lppool", "hardshrink", "softshrink", "threshold",
+         "tanhshrink", "cosinesimilarity", "pairwisedistance", "adaptivelogsoftmaxwithloss", "gridsample", "affinegrid",
+         "onehot", "gumbelsoftmax", "argmax", "min", "amin", "std", "var", "topk", "sort", "cumsum", "fft", "abs", "sqrt",
+         "log", "sin", "cos", "where", "gather", "scatter", "locallyconnected", "mamba", "kan", "rnnbase",
+         "rnncellbase", "deformconv", "convtbc", "groupedmm", "scaledmm", "scaledgroupedmm", "pdist"),
+        _NONE,
+    ),
+}  # fmt: skip
+_BY_ALIAS = {alias.replace("_", ""): op for op, layer in REGISTRY.items() for alias in layer.aliases}
+
+
+class Meaning:
+    """What a name stands for: a layer of the language, layers that compute it, or a sentence about it."""
+
+    __slots__ = ("layer", "made_of", "text")
+
+    def __init__(self, layer: str | None = None, made_of: str | None = None, text: str | None = None) -> None:
+        self.layer = layer
+        self.made_of = made_of
+        self.text = text
+
+    @property
+    def sentence(self) -> str:
+        """What to do, in words."""
+        if self.layer:
+            return f"write `{self.layer}`"
+        return f"write it in layers, as `{self.made_of}`" if self.made_of else self.text or ""
+
+
+def meaning(name: str) -> Meaning | None:
+    """What a layer of another library is here; None for a name that is not known.
+
+    `nn.Conv2d`, `Conv2D`, `conv_2d` and `LazyConv2d` are one name; where PyTorch has a class of its own
+    for images, as Softmax2d, it is another.
+    """
+    whole = name.split(".")[-1].lower().replace("_", "")
+    for word in (whole, plain(name), plain(name).removeprefix("lazy"), plain(name).removesuffix("withindices")):
+        if word in REGISTRY:
+            return Meaning(layer=word)
+        if word in MADE_OF:
+            return Meaning(made_of=MADE_OF[word])
+        if word in SAID:
+            return Meaning(text=SAID[word])
+        if word in _BY_ALIAS:
+            return Meaning(layer=_BY_ALIAS[word])
+    if plain(name).endswith(("loss", "div")) or "crossentropy" in plain(name):
+        return Meaning(text=_LOSS)
+    return None
+
+
+def plain(name: str) -> str:
+    """A name without what it stands in, its case, underscores and the number of axes."""
+    word = name.split(".")[-1].lower().replace("_", "")
+    return re.sub(r"(?<=[a-z])[123]d(?=\Z|[a-z])", "", word)

@@ -1,0 +1,138 @@
+"""The arguments of layers in other libraries, in their order, and which key of ours each is.
+
+A signature is the library's own names separated by spaces; `filters=channels` says the key where
+no alias of the layer does. What is not a key is left out when the language infers it or does
+without it (`LEFT_OUT`), and refused otherwise.
+"""
+
+from __future__ import annotations
+
+_POOL = "kernel_size stride padding"
+_RNN = "input_size hidden_size num_layers"
+TORCH = {
+    "conv": "in_channels out_channels kernel_size stride padding dilation groups bias padding_mode",
+    "convtranspose": "in_channels out_channels kernel_size stride padding output_padding groups bias dilation padding_mode",
+    "linear": "in_features out_features bias",
+    "embedding": "num_embeddings embedding_dim padding_idx max_norm norm_type scale_grad_by_freq sparse",
+    "maxpool": f"{_POOL} dilation return_indices ceil_mode",
+    "avgpool": f"{_POOL} ceil_mode count_include_pad divisor_override",
+    "adaptiveavgpool": "output_size",
+    "adaptivemaxpool": "output_size return_indices",
+    "batchnorm": "num_features eps momentum affine track_running_stats",
+    "instancenorm": "num_features eps momentum affine track_running_stats",
+    "layernorm": "normalized_shape eps elementwise_affine bias",
+    "rmsnorm": "normalized_shape eps elementwise_affine",
+    "groupnorm": "num_groups num_channels eps affine",
+    "localresponsenorm": "size alpha beta k",
+    "rnn": f"{_RNN} nonlinearity bias batch_first dropout bidirectional",
+    "lstm": f"{_RNN} bias batch_first dropout bidirectional",
+    "gru": f"{_RNN} bias batch_first dropout bidirectional",
+    "attention": "embed_dim num_heads dropout bias",
+    "upsample": "size scale_factor mode align_corners recompute_scale_factor",
+    "pixelshuffle": "upscale_factor",
+    "pixelunshuffle": "downscale_factor",
+    "channelshuffle": "groups",
+    "dropout": "p inplace",
+    "leakyrelu": "negative_slope inplace",
+    "prelu": "num_parameters init",
+    "elu": "alpha inplace",
+    "celu": "alpha inplace",
+    "gelu": "approximate",
+    "glu": "dim",
+    "softplus": "beta threshold",
+    "softmax": "dim",
+    "logsoftmax": "dim",
+    "hardtanh": "min_val max_val inplace",
+    "flatten": "start_dim end_dim",
+    **dict.fromkeys(("relu", "relu6", "selu", "silu", "mish", "hardswish", "hardsigmoid"), "inplace"),
+    **dict.fromkeys(("sigmoid", "tanh", "softsign", "logsigmoid", "identity"), ""),
+}  # fmt: skip
+# Functions whose first argument is the tensor; what is not here takes what the class takes.
+TORCH_FUNCTIONS = {
+    "maxpool": f"{_POOL} dilation ceil_mode return_indices",
+    "dropout": "p training inplace",
+    "softmax": "dim _stacklevel dtype",
+    "logsoftmax": "dim _stacklevel dtype",
+    "layernorm": "normalized_shape weight=- bias=- eps",
+    "rmsnorm": "normalized_shape weight=- eps",
+    "groupnorm": "num_groups weight=- bias=- eps",
+    "split": "chunks=parts dim=axis",
+    "roll": "shifts dims",
+}
+
+_KERAS_POOL = "pool_size=kernel strides=stride padding data_format"
+_KERAS_RNN = "units=hidden activation=- recurrent_activation=- use_bias=bias"
+KERAS = {
+    "dense": "units=features activation use_bias=bias",
+    "conv": "filters=channels kernel_size=kernel strides=stride padding data_format dilation_rate=dilation groups activation use_bias=bias",
+    "convtranspose": "filters=channels kernel_size=kernel strides=stride padding output_padding data_format dilation_rate=dilation activation use_bias=bias",
+    "maxpooling": _KERAS_POOL,
+    "maxpool": _KERAS_POOL,
+    "averagepooling": _KERAS_POOL,
+    "avgpool": _KERAS_POOL,
+    "upsampling": "size=scale data_format interpolation=mode",
+    "zeropadding": "padding=size data_format",
+    "batchnormalization": "axis=- momentum=- epsilon=eps center=- scale=affine",
+    "layernormalization": "axis=- epsilon=eps center=bias scale=affine",
+    "groupnormalization": "groups axis=- epsilon=eps center=- scale=affine",
+    "embedding": "input_dim=vocab output_dim=dim",
+    "lstm": _KERAS_RNN,
+    "gru": _KERAS_RNN,
+    "simplernn": _KERAS_RNN,
+    "multiheadattention": "num_heads=heads key_dim=head_dim value_dim=- dropout use_bias=bias",
+    "dropout": "rate=p noise_shape=- seed=-",
+    "flatten": "data_format",
+    "leakyrelu": "negative_slope=slope",
+    "elu": "alpha",
+    "softmax": "axis",
+    "repeatvector": "n",
+    **dict.fromkeys(("relu", "sigmoid", "tanh", "gelu", "silu", "selu", "softplus", "softsign", "identity"), ""),
+}  # fmt: skip
+
+_FLAX_CONV = "features=channels kernel_size=kernel strides=stride padding input_dilation=- kernel_dilation=dilation feature_group_count=groups use_bias=bias"
+FLAX = {
+    "dense": "features use_bias=bias",
+    "conv": _FLAX_CONV,
+    "convtranspose": "features=channels kernel_size=kernel strides=stride padding kernel_dilation=dilation use_bias=bias",
+    "embed": "num_embeddings=vocab features=dim",
+    "layernorm": "epsilon=eps dtype param_dtype use_bias=bias use_scale=affine",
+    "rmsnorm": "epsilon=eps dtype param_dtype use_scale=affine",
+    "batchnorm": "use_running_average=- axis=- momentum=- epsilon=eps",
+    "groupnorm": "num_groups=groups group_size=- epsilon=eps",
+    "dropout": "rate=p broadcast_dims=- deterministic=-",
+    "selfattention": "num_heads=heads",
+    "multiheaddotproductattention": "num_heads=heads",
+    "multiheadattention": "num_heads=heads",
+    **dict.fromkeys(("relu", "sigmoid", "tanh", "gelu", "silu", "swish", "selu", "softplus", "relu6", "leakyrelu"), ""),
+    "softmax": "axis",
+    "logsoftmax": "axis",
+    "maxpool": "window_shape=kernel strides=stride padding",
+    "avgpool": "window_shape=kernel strides=stride padding",
+}
+# The newer interface of Flax states the sizes that come in.
+NNX = FLAX | {
+    "linear": "in_features out_features use_bias=bias",
+    "conv": f"in_features {_FLAX_CONV.replace('features=', 'out_features=', 1)}",
+    "convtranspose": "in_features out_features=channels kernel_size=kernel strides=stride padding",
+    "layernorm": "num_features epsilon=eps use_bias=bias use_scale=affine",
+    "rmsnorm": "num_features epsilon=eps use_scale=affine",
+    "batchnorm": "num_features use_running_average=- axis=- momentum=- epsilon=eps",
+    "groupnorm": "num_features num_groups=groups",
+    "multiheadattention": "num_heads=heads in_features",
+}
+
+# How other libraries pass on the sizes that a spec never states.
+INFERRED = (
+    "in_channels", "in_features", "num_features", "input_size", "embed_dim", "num_channels", "normalized_shape",
+    "kdim", "vdim", "batch_first", "d_model", "input_shape", "input_dim", "in_planes", "batch_input_shape",
+)  # fmt: skip
+# What changes neither a size, nor what is counted, nor what a trained network computes.
+NEUTRAL = (
+    "inplace", "device", "dtype", "padding_idx", "max_norm", "norm_type", "scale_grad_by_freq", "sparse",
+    "return_indices", "track_running_stats", "training", "param_dtype", "data_format", "rngs", "key", "seed", "trainable",
+    "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer", "kernel_init", "bias_init",
+    "precision", "deterministic", "momentum", "_stacklevel", "rng", "init", "mask_zero", "embeddings_initializer",
+    "depthwise_initializer", "pointwise_initializer", "recurrent_initializer", "kernel_constraint", "unroll", "stateful",
+    "time_major", "bias_constraint", "activity_regularizer",
+)  # fmt: skip
+LEFT_OUT = frozenset((*INFERRED, *NEUTRAL))
