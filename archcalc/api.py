@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import io
 import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -346,16 +345,10 @@ class Network:
 
     def table(self, depth: int = 1, width: int = 100) -> str:
         """The table as text."""
-        from rich.console import Console
-
         from archcalc.reports import text
+        from archcalc.reports.blocks import Page, rendered
 
-        file = io.StringIO()
-        console = Console(file=file, width=width, color_system=None, legacy_windows=False)
-        console.print(
-            text.network(self._costs, nested(self._costs, depth)), no_wrap=True, overflow="ignore", crop=False
-        )
-        return file.getvalue()
+        return rendered(text.network(self._costs, nested(self._costs, depth)), Page(width))
 
     def __repr__(self) -> str:
         return self.table().rstrip()

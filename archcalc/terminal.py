@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, TextIO
 import click
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from archcalc.reports.blocks import Block
 
 COLORS = ("auto", "always", "never")
 _UNBOUNDED = 100_000
@@ -53,25 +53,14 @@ def text_width() -> int:
     return _UNBOUNDED
 
 
-def console(choice: str) -> Console:
-    """Where tables are printed; a pipe is as wide as it takes."""
-    from rich.console import Console
+def show(block: Block, choice: str) -> None:
+    """Print a table or text for people; a pipe is as wide as it takes."""
+    from archcalc.reports.blocks import Page, rendered  # what is for machines needs none
 
-    color = wants_color(choice, sys.stdout)
-    return Console(
-        color_system="auto" if color else None,
-        force_terminal=True if choice == "always" else None,
-        no_color=not color,
-        highlight=False,
-        soft_wrap=True,
-        width=text_width(),
-        legacy_windows=False,
-    )
-
-
-def show(renderable: RenderableType, choice: str) -> None:
-    """Print a table or text for people."""
-    console(choice).print(renderable, soft_wrap=False, no_wrap=True, overflow="ignore", crop=False)
+    colored = wants_color(choice, sys.stdout)
+    terminal = choice == "always" or sys.stdout.isatty()
+    page = Page(text_width(), sys.stdout.encoding or "utf-8", terminal, colored)
+    click.echo(rendered(block, page), nl=False, color=colored)
 
 
 def write(text: str) -> None:

@@ -161,8 +161,21 @@ def test_the_light_test_can_fail():
     assert "sympy" in loaded_modules("import sympy")
 
 
-def test_machines_get_no_rich():
-    code = "sys.argv = ['archcalc', 'shapes', 'specs/alexnet.yaml', '--format', 'json']\nfrom archcalc.cli import main\ntry: main()\nexcept SystemExit: pass"
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["shapes", "specs/alexnet.yaml", "--format", "json"],
+        ["shapes", "specs/alexnet.yaml"],
+        ["shapes", "specs/alexnet.yaml", "specs/lenet.yaml", "--color", "always"],
+        ["memory", "specs/alexnet.yaml", "--color", "always"],
+        ["lint", "specs/alexnet.yaml"],
+    ],
+    ids=" ".join,
+)
+def test_rich_is_for_what_moves(arguments):
+    code = (
+        f"sys.argv = {['archcalc', *arguments]!r}\nfrom archcalc.cli import main\ntry: main()\nexcept SystemExit: pass"
+    )
     assert "rich" not in loaded_modules(code)
 
 

@@ -8,13 +8,12 @@ import json
 from typing import Any
 
 import torch
-from rich.console import Group, RenderableType
-from rich.style import Style
 
 from archcalc.pytorch.layer_times import LayerTime
 from archcalc.pytorch.profile import Profile
 from archcalc.reports import numbers
-from archcalc.reports.columns import BOLD, DIM, Column, Columns
+from archcalc.reports.blocks import BOLD, DIM, Block, Group, Style
+from archcalc.reports.columns import Column, Columns
 from archcalc.reports.text import Line, Parts, Wrapped
 
 _COLUMNS = (
@@ -38,12 +37,12 @@ _LIMIT = 0.10
 _SURE = 0.03
 
 
-def text(profile: Profile, rule: bool) -> RenderableType:
+def text(profile: Profile, rule: bool) -> Block:
     """The table for people, slow layers visible at a glance."""
     total = profile.total
     runs = f"median of {len(total.seconds)} after {profile.warmup} to warm up"
     headline = [f"{numbers.seconds(total.median)} ± {numbers.seconds(total.spread)} ({runs})", *_rates(profile)]
-    parts: list[RenderableType] = [Line(f"{profile.graph.model} on {profile.device}", _facts(profile))]
+    parts: list[Block] = [Line(f"{profile.graph.model} on {profile.device}", _facts(profile))]
     parts += [Parts(headline), Parts(memory(profile)), ""]
     if profile.phases:
         parts.append(Parts([f"{name} {numbers.seconds(times.median)}" for name, times in profile.phases.items()]))

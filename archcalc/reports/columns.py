@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len, set_cell_size
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.segment import Segment
-from rich.style import Style
+from archcalc.reports.blocks import DIM, NEWLINE, Page, Piece, Style, columns_of
 
 _GAP = 2
 _SHORTEST_LABEL = 12
-DIM = Style(dim=True)
-BOLD = Style(bold=True)
 
 
 @dataclass(frozen=True)
@@ -27,7 +22,7 @@ class Column:
 
 
 class Columns:
-    """A table that `rich` can print.
+    """A table.
 
     Args:
         columns: the first one is the label, the only one that may be cut.
@@ -52,7 +47,7 @@ class Columns:
         self.rows = [([cells[index] for index in used], style) for cells, style in self.rows]
         self.rule, self.header = rule, header
         self.widths = [
-            max([cell_len(column.header) if header else 0, *(cell_len(cells[index]) for cells, _ in self.rows)])
+            max([columns_of(column.header) if header else 0, *(columns_of(cells[index]) for cells, _ in self.rows)])
             for index, column in enumerate(self.columns)
         ]
 
@@ -71,33 +66,41 @@ class Columns:
         spare = width - (needed(self.widths[0]) - self.widths[0])
         return kept, max(1, min(self.widths[0], max(spare, _SHORTEST_LABEL)))
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Lines of segments; a line is never longer than the label allows."""
-        kept, label = self.fit(options.max_width)
-        line = Segment.line()
+    def pieces(self, page: Page) -> Iterator[Piece]:
+        """Line by line; a line is never longer than the label allows."""
+        kept, label = self.fit(page.width)
         total = label + sum(_GAP + self.widths[index] for index in kept[1:])
         if self.header:
             yield from self._line([column.header for column in self.columns], kept, label, DIM)
-            yield line
+            yield NEWLINE
         if self.rule:
-            yield Segment("  " + "─" * total, DIM)
-            yield line
+            yield "  " + "─" * total, DIM
+            yield NEWLINE
         for cells, style in self.rows:
             yield from self._line(cells, kept, label, style)
-            yield line
+            yield NEWLINE
         if self.rule:
-            yield Segment("  " + "─" * total, DIM)
-            yield line
+            yield "  " + "─" * total, DIM
+            yield NEWLINE
 
-    def _line(self, cells: Sequence[str], kept: list[int], label: int, style: Style | None) -> Iterable[Segment]:
+    def _line(self, cells: Sequence[str], kept: list[int], label: int, style: Style | None) -> Iterable[Piece]:
         text = cells[0]
-        if cell_len(text) > label:
-            text = set_cell_size(text, label - 1) + "…"
+        if columns_of(text) > label:
+            text = _cut(text, label - 1) + "…"
         parts = []
         for index in kept[1:]:
-            pad = " " * (self.widths[index] - cell_len(cells[index]))
+            pad = " " * (self.widths[index] - columns_of(cells[index]))
             parts.append(pad + cells[index] if self.columns[index].right else cells[index] + pad)
         rest = "".join(" " * _GAP + part for part in parts).rstrip()
-        yield Segment("  " + text, style)
+        yield "  " + text, style
         if rest.strip():
-            yield Segment(" " * (label - cell_len(text)) + rest, style)
+            yield " " * (label - columns_of(text)) + rest, style
+
+
+def _cut(text: str, columns: int) -> str:
+    """The beginning of `text` that takes so many columns, filled up where half a character would stand."""
+    if columns_of(text[:columns]) == columns:
+        return text[:columns]
+    from rich.cells import set_cell_size  # most reports have no such text
+
+    return set_cell_size(text, columns)

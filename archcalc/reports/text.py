@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator
-
-from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.segment import Segment
-from rich.style import Style
 
 from archcalc.cost import DTYPE_BYTES, Costs
 from archcalc.derivation import parameter_formula
 from archcalc.network.paths import depth
 from archcalc.reports import numbers
-from archcalc.reports.columns import BOLD, DIM, Column, Columns
+from archcalc.reports.blocks import BOLD, DIM, NEWLINE, Block, Group, Page, Piece, Style, columns_of
+from archcalc.reports.columns import Column, Columns
 from archcalc.reports.rows import Row
 
 _LAYERS = (
@@ -27,9 +22,9 @@ _LAYERS = (
     Column("activations", rank=4),
     Column("parameters by formula", right=False, rank=6),
 )
-_GROUP = Style(bold=True)
 # Stands between a number and its unit.
 NO_BREAK = "\u00a0"
+_OTHER_BLANKS = frozenset("\t\n\v\f\r")
 
 
 class Line:
@@ -38,15 +33,15 @@ class Line:
     def __init__(self, left: str, right: str) -> None:
         self.left, self.right = left, right
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def pieces(self, page: Page) -> Iterator[Piece]:
         """The left part bold, the right part at the end of the line when the terminal has one."""
-        room = min(options.max_width, 100) - cell_len(self.left) - cell_len(self.right)
-        yield Segment(self.left, BOLD)
-        if room >= 2 and console.is_terminal:
-            yield Segment(" " * room + self.right, DIM)
+        room = min(page.width, 100) - columns_of(self.left) - columns_of(self.right)
+        yield self.left, BOLD
+        if room >= 2 and page.terminal:
+            yield " " * room + self.right, DIM
         else:
-            yield Segment("\n  " + self.right, DIM)
-        yield Segment.line()
+            yield "\n  " + self.right, DIM
+        yield NEWLINE
 
 
 class Parts:
@@ -55,19 +50,19 @@ class Parts:
     def __init__(self, parts: Iterable[str], style: Style | None = None) -> None:
         self.parts, self.style = list(parts), style
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def pieces(self, page: Page) -> Iterator[Piece]:
         """As many facts to a line as fit."""
         line = ""
         for part in self.parts:
             joined = f"{line} · {part}" if line else f"  {part}"
-            if line and cell_len(joined) > options.max_width:
-                yield Segment(line, self.style)
-                yield Segment.line()
+            if line and columns_of(joined) > page.width:
+                yield line, self.style
+                yield NEWLINE
                 line = f"  {part}"
             else:
                 line = joined
-        yield Segment(line, self.style)
-        yield Segment.line()
+        yield line, self.style
+        yield NEWLINE
 
 
 class Wrapped:
@@ -76,14 +71,22 @@ class Wrapped:
     def __init__(self, text: str, style: Style | None = None) -> None:
         self.text, self.style = text, style
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def pieces(self, page: Page) -> Iterator[Piece]:
         """Its lines, the first one two characters in, the others four."""
-        for line in textwrap.wrap(self.text, max(20, options.max_width), initial_indent="  ", subsequent_indent="    "):
-            yield Segment(line.replace(NO_BREAK, " "), self.style)
-            yield Segment.line()
+        for line in _wrapped(self.text, max(20, page.width)):
+            yield line.replace(NO_BREAK, " "), self.style
+            yield NEWLINE
 
 
-def network(costs: Costs, rows: Iterable[Row], formulas: bool = False, rule: bool = True) -> RenderableType:
+def _wrapped(text: str, width: int) -> list[str]:
+    if text and len(text) + 2 <= width and text == text.strip(" ") and _OTHER_BLANKS.isdisjoint(text):
+        return [f"  {text}"]
+    import textwrap  # a pipe is wide enough
+
+    return textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="    ")
+
+
+def network(costs: Costs, rows: Iterable[Row], formulas: bool = False, rule: bool = True) -> Block:
     """The table of one network: title, rows, totals and the counting convention."""
     graph = costs.graph
     sizes = ", ".join(
@@ -113,7 +116,7 @@ def _cells(row: Row, costs: Costs, formulas: bool) -> tuple[list[str], Style | N
         _formula(row) if formulas else "",
     ]
     is_group = row.node is None or bool(row.node.children)
-    return cells, _GROUP if is_group and row.level == 0 and row.node is not None and row.node.block else None
+    return cells, BOLD if is_group and row.level == 0 and row.node is not None and row.node.block else None
 
 
 def _formula(row: Row) -> str:
@@ -125,7 +128,7 @@ def _formula(row: Row) -> str:
     return (one if copies == 1 else one * copies).numbers()
 
 
-def footer(costs: Costs) -> Iterator[RenderableType]:
+def footer(costs: Costs) -> Iterator[Block]:
     """Totals, and what they count."""
     totals = costs.totals
     by_dtype = ", ".join(
@@ -167,7 +170,7 @@ _NETWORKS = (
 )
 
 
-def comparison(networks: list[Costs], rule: bool = True) -> RenderableType:
+def comparison(networks: list[Costs], rule: bool = True) -> Block:
     """A row for each network: its input and its totals."""
     rows = []
     for costs in networks:

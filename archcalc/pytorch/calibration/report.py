@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.console import Group, RenderableType
-from rich.style import Style
-
 from archcalc.devices import local_path
 from archcalc.prediction.model import PHASES
 from archcalc.pytorch.calibration.calibrate import ENOUGH, Calibration
 from archcalc.reports import numbers
-from archcalc.reports.columns import DIM, Column, Columns
+from archcalc.reports.blocks import DIM, Block, Group, Style
+from archcalc.reports.columns import Column, Columns
 from archcalc.reports.text import Line, Parts
 
 _COLUMNS = (
@@ -24,7 +22,7 @@ _COLUMNS = (
 )
 
 
-def text(calibration: Calibration, path: str, rule: bool) -> RenderableType:
+def text(calibration: Calibration, path: str, rule: bool) -> Block:
     """A table for people."""
     device, fit = calibration.device, calibration.device.calibration or {}
     threads = "1 thread" if fit["threads"] == 1 else f"{fit['threads']} threads"

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.segment import Segment
-from rich.style import Style
-from rich.text import Text
-
+from archcalc.reports.blocks import BOLD, DIM, NEWLINE, Block, Group, Heading, Page, Piece, Style
 from archcalc.reports.closed_form.folding import WIDEST, folded, pieces
 from archcalc.reports.closed_form.rows import FormulaRow, memory, shape, totals, values
-from archcalc.reports.columns import BOLD, DIM, Column, Columns
+from archcalc.reports.columns import Column, Columns
 from archcalc.reports.text import Wrapped, convention
 from archcalc.symbolic.network import ClosedForm
 
@@ -25,12 +21,12 @@ class Folded:
     def __init__(self, title: str, formula: str, tail: str = "", indent: int = 2, style: Style | None = None) -> None:
         self.title, self.formula, self.tail, self.indent, self.style = title, formula, tail, indent, style
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def pieces(self, page: Page) -> Iterator[Piece]:
         """The title once, further lines under the beginning of the formula."""
-        width = min(options.max_width, WIDEST)
+        width = min(page.width, WIDEST)
         for line in folded(self.title, [*pieces(self.formula), self.tail], self.indent, width):
-            yield Segment(line, self.style)
-            yield Segment.line()
+            yield line, self.style
+            yield NEWLINE
 
 
 class Rows:
@@ -41,11 +37,11 @@ class Rows:
         cells = [(["  " * row.level + row.label, row.output, row.params, row.macs], None) for row in rows]
         self.table = Columns(_COLUMNS, cells, rule)
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def pieces(self, page: Page) -> Iterator[Piece]:
         """The table when all of it fits."""
-        width = min(options.max_width, WIDEST)
+        width = min(page.width, WIDEST)
         if 2 * len(self.table.widths) + sum(self.table.widths) <= width:
-            yield self.table
+            yield from self.table.pieces(page)
             return
         for row in self.rows:
             indent = 2 + 2 * min(row.level, 4)
@@ -59,25 +55,25 @@ class Rows:
                     )
 
 
-def _lines(text: str, style: Style | None) -> Iterator[Segment]:
-    yield Segment(text, style)
-    yield Segment.line()
+def _lines(text: str, style: Style | None) -> Iterator[Piece]:
+    yield text, style
+    yield NEWLINE
 
 
-def network(form: ClosedForm, rows: list[FormulaRow], rule: bool = True) -> RenderableType:
+def network(form: ClosedForm, rows: list[FormulaRow], rule: bool = True) -> Block:
     """Title, rows, totals, and the values for which they hold."""
     graph = form.costs.graph
     inputs = ", ".join(
         (f"{name} " if name != "input" else "") + shape(form, x.shape) for name, x in graph.inputs.items()
     )
-    head: list[RenderableType] = [Text(graph.model, style="bold"), Folded("input ", inputs, style=DIM)]
+    head: list[Block] = [Heading(graph.model), Folded("input ", inputs, style=DIM)]
     conditions = form.conditions()
     if conditions:
         head.append(Wrapped(f"for {', '.join(conditions)}", DIM))
     runs = memory(form)
     sums = [*totals(form), *(run.total for run in runs)]
     longest = max(len(total.title) for total in sums)
-    foot: list[RenderableType] = []
+    foot: list[Block] = []
     for total in sums:
         unit = f" {total.unit}" if total.unit else ""
         tail = "" if total.value in ("", total.formula) else f" = {total.value}"

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.console import Group, RenderableType
-
 from archcalc.memory.assessment import Assessment
 from archcalc.memory.footprint import GENERATION, MODES
 from archcalc.reports import numbers
-from archcalc.reports.columns import DIM, Column, Columns
+from archcalc.reports.blocks import DIM, Block, Group
+from archcalc.reports.columns import Column, Columns
 from archcalc.reports.memory.words import facts, value
 from archcalc.reports.text import Parts
 
 
-def table(answers: Sequence[Assessment], rule: bool = True) -> RenderableType:
+def table(answers: Sequence[Assessment], rule: bool = True) -> Block:
     """Input, the peak of each mode, what a position adds, whether it fits, and the largest sizes."""
     shown = [name for name in MODES if any(answer.mode(name) for answer in answers)]
     sizes = list(dict.fromkeys(limit.name for answer in answers for mode in answer.modes for limit in mode.limits))

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rich.console import Group, RenderableType
-from rich.style import Style
-from rich.text import Text
-
 from archcalc.memory.assessment import Assessment, Mode
 from archcalc.memory.definitions import DEFINITIONS
 from archcalc.memory.footprint import GENERATION, INFERENCE, TRAINING
 from archcalc.reports import numbers
-from archcalc.reports.columns import BOLD, DIM, Column, Columns
+from archcalc.reports.blocks import BOLD, DIM, Block, Group, Heading, Style
+from archcalc.reports.columns import Column, Columns
 from archcalc.reports.memory.timeline import Timeline
 from archcalc.reports.memory.words import facts, holders, sentence, value, where
 from archcalc.reports.text import Parts, Wrapped
@@ -24,14 +21,14 @@ _DEVICE = ("allocated", "reserved", "nvidia_smi")
 _LINES = tuple[Sequence[str], "Style | None"]
 
 
-def network(answer: Assessment, layers: int, rule: bool = True) -> RenderableType:
+def network(answer: Assessment, layers: int, rule: bool = True) -> Block:
     """Everything about one network; `layers` is how many are listed."""
     graph = answer.graph
     sizes = ", ".join(
         (f"{name} " if name != "input" else "") + numbers.shape(x.shape) for name, x in graph.inputs.items()
     )
-    parts: list[RenderableType] = [
-        Text(graph.model, style=BOLD),
+    parts: list[Block] = [
+        Heading(graph.model),
         Wrapped(", ".join([f"input {sizes}", *facts(answer)])),
         "",
     ]
@@ -69,7 +66,7 @@ _COMPONENTS = (
 )
 
 
-def _one(mode: Mode, rule: bool) -> RenderableType:
+def _one(mode: Mode, rule: bool) -> Block:
     """What the peak of one mode is made of, each part beginning where the one before ends."""
     found = mode.found
     rows: list[_LINES] = []
@@ -100,7 +97,7 @@ def _line(key: str, bytes: int) -> _LINES:
     return (definition.name, numbers.exact(bytes), size, "", "", definition.certainty), None
 
 
-def _several(answer: Assessment, rule: bool) -> RenderableType:
+def _several(answer: Assessment, rule: bool) -> Block:
     """What the peaks of several modes are made of, a column for each mode."""
     modes = answer.modes
     columns = (
@@ -138,7 +135,7 @@ _LAYERS = (
 _LABEL = 32
 
 
-def _holders(mode: Mode, count: int, rule: bool) -> Iterator[RenderableType]:
+def _holders(mode: Mode, count: int, rule: bool) -> Iterator[Block]:
     found = mode.found
     most, others = holders(found, count)
     if not most:
@@ -162,7 +159,7 @@ def _holders(mode: Mode, count: int, rule: bool) -> Iterator[RenderableType]:
     yield ""
 
 
-def _notes(answer: Assessment) -> Iterator[RenderableType]:
+def _notes(answer: Assessment) -> Iterator[Block]:
     """Whether it fits, what stops the largest sizes, and how sure all this is."""
     device = answer.question.device
     if device is not None:

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.segment import Segment
-from rich.style import Style
-
 from archcalc.memory.footprint import STACK, Sample
 from archcalc.reports import numbers
-from archcalc.reports.columns import DIM
+from archcalc.reports.blocks import BLUE, CYAN, DIM, MAGENTA, NEWLINE, YELLOW, Page, Piece, Style, on_another
 from archcalc.reports.encoding import can_print
 from archcalc.reports.memory.samples import resample
 
@@ -18,7 +14,7 @@ _WIDEST, _HEIGHT = 72, 9
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 # From the bottom of the stack to its top; the last one is drawn in eighths of a character.
 _SHADES, _PLAIN = "░▒▓█", ".-+#"
-_STYLES = (Style(color="blue"), Style(color="cyan"), Style(color="yellow"), Style(color="magenta"))
+_STYLES = (BLUE, CYAN, YELLOW, MAGENTA)
 
 
 class Timeline:
@@ -32,48 +28,48 @@ class Timeline:
     def __init__(self, samples: Sequence[Sample], rule: bool = True) -> None:
         self.samples, self.rule = list(samples), rule
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def pieces(self, page: Page) -> Iterator[Piece]:
         """Rows from the top, the phases under them, and what the shades stand for."""
         peak = max(sample.total for sample in self.samples) or 1
         first = self.samples[0].total
         margin = max(len(numbers.size(peak)), len(numbers.size(first)))
-        columns = resample(self.samples, max(8, min(_WIDEST, options.max_width - margin - 4)))
-        colored, plain = console.color_system is not None, not can_print(_EIGHTHS + _SHADES, options.encoding)
+        columns = resample(self.samples, max(8, min(_WIDEST, page.width - margin - 4)))
+        colored, plain = page.colored, not can_print(_EIGHTHS + _SHADES, page.encoding)
         labels = {min(_HEIGHT - 2, _HEIGHT * first // peak): numbers.size(first), _HEIGHT - 1: numbers.size(peak)}
         for row in reversed(range(_HEIGHT)):
             axis = ("┤" if row in labels else "│") if self.rule and not plain else " "
-            yield Segment(f"  {labels.get(row, ''):>{margin}} {axis}", DIM)
+            yield f"  {labels.get(row, ''):>{margin}} {axis}", DIM
             yield from _row(columns, row, peak, colored, plain)
-            yield Segment.line()
-        yield Segment(" " * (margin + 4) + _phases(columns), DIM)
-        yield Segment.line()
-        yield from self._legend(margin + 4, options.max_width, colored, plain)
+            yield NEWLINE
+        yield " " * (margin + 4) + _phases(columns), DIM
+        yield NEWLINE
+        yield from self._legend(margin + 4, page.width, colored, plain)
 
-    def _legend(self, margin: int, width: int, colored: bool, plain: bool) -> Iterator[Segment]:
+    def _legend(self, margin: int, width: int, colored: bool, plain: bool) -> Iterator[Piece]:
         used = [index for index in range(len(STACK)) if any(sample.parts[index] for sample in self.samples)]
         column = 0
         for index in reversed(used):
             name = STACK[index]
             if column and column + len(name) + 4 > width:
-                yield Segment.line()
+                yield NEWLINE
                 column = 0
-            yield Segment("  " if column else " " * margin)
-            yield Segment("█" if colored and not plain else (_PLAIN if plain else _SHADES)[index], _STYLES[index])
-            yield Segment(f" {name}", DIM)
+            yield "  " if column else " " * margin, None
+            yield "█" if colored and not plain else (_PLAIN if plain else _SHADES)[index], _STYLES[index]
+            yield f" {name}", DIM
             column += len(name) + 4 if column else margin + len(name) + 2
-        yield Segment.line()
+        yield NEWLINE
 
 
-def _row(columns: Sequence[Sample], row: int, peak: int, colored: bool, plain: bool) -> Iterator[Segment]:
+def _row(columns: Sequence[Sample], row: int, peak: int, colored: bool, plain: bool) -> Iterator[Piece]:
     """One line of the stack, equal characters together."""
     run, last = "", None
     for column in columns:
         character, style = _cell(column, row, peak, colored, plain)
         if style != last:
-            yield Segment(run, last)
+            yield run, last
             run, last = "", style
         run += character
-    yield Segment(run.rstrip(" "), last)
+    yield run.rstrip(" "), last
 
 
 def _cell(column: Sample, row: int, peak: int, colored: bool, plain: bool) -> tuple[str, Style | None]:
@@ -98,9 +94,9 @@ def _cell(column: Sample, row: int, peak: int, colored: bool, plain: bool) -> tu
     if plain or (not colored and (below != len(column.parts) - 1 or above is not None)):
         most = max(kept, key=lambda piece: piece[0])[1]
         return (" " if most is None else (_PLAIN if plain else _SHADES)[most]), None
-    style = _STYLES[below]
+    style: Style = _STYLES[below]
     if filled < 8 and above is not None:
-        style += Style(bgcolor=_STYLES[above].color)
+        style = on_another(style, _STYLES[above])
     return _EIGHTHS[filled], style
 
 

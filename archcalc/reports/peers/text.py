@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from rich.console import Group, RenderableType
-from rich.style import Style
-
 from archcalc.peers.base import Peer
 from archcalc.peers.comparison import Comparison
 from archcalc.reports import numbers
-from archcalc.reports.columns import BOLD, DIM, Column, Columns
+from archcalc.reports.blocks import BOLD, DIM, Block, Group, Style
+from archcalc.reports.columns import Column, Columns
 from archcalc.reports.peers.rows import UNKNOWN, Beside, apart, printed, signed
 from archcalc.reports.text import NO_BREAK, Line, Wrapped
 
 _Cells = tuple[Sequence[str], "Style | None"]
 
 
-def network(comparison: Comparison, rows: Iterable[Beside], rule: bool) -> RenderableType:
+def network(comparison: Comparison, rows: Iterable[Beside], rule: bool) -> Block:
     """The table, the reasons with what each makes up, and what the tool prints."""
     graph, peer = comparison.graph, comparison.peer
     sizes = ", ".join(
@@ -90,7 +88,7 @@ def _total(comparison: Comparison) -> _Cells:
     ], BOLD
 
 
-def _reasons(macs: Counter[str], params: Counter[str], notes: dict[str, str]) -> Iterator[RenderableType]:
+def _reasons(macs: Counter[str], params: Counter[str], notes: dict[str, str]) -> Iterator[Block]:
     for why, number in notes.items():
         counts = [
             f"{signed(count)} {unit}".replace(" ", NO_BREAK)
@@ -102,7 +100,7 @@ def _reasons(macs: Counter[str], params: Counter[str], notes: dict[str, str]) ->
         yield ""
 
 
-def _footer(comparison: Comparison) -> Iterator[RenderableType]:
+def _footer(comparison: Comparison) -> Iterator[Block]:
     unknown = max(comparison.totals.unknown.values(), default=0)
     if unknown:
         layers = "1 layer" if unknown == 1 else f"{unknown:,} layers"
@@ -115,7 +113,7 @@ def _called(peer: Peer) -> str:
     return f"predicted for the module that `archcalc build` writes, on the CPU: {peer.call}"
 
 
-def several(comparisons: Sequence[Comparison], rule: bool) -> RenderableType:
+def several(comparisons: Sequence[Comparison], rule: bool) -> Block:
     """A row for each network, and the reasons of all."""
     peer = comparisons[0].peer
     macs: Counter[str] = Counter()

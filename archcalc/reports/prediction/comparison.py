@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rich.console import Group, RenderableType
-
 from archcalc.prediction.answer import Answer
 from archcalc.prediction.estimate import BASES, CALIBRATED
 from archcalc.reports import markdown as markdown_tables
 from archcalc.reports import numbers
-from archcalc.reports.columns import DIM, Column, Columns
+from archcalc.reports.blocks import DIM, Block, Group
+from archcalc.reports.columns import Column, Columns
 from archcalc.reports.prediction.text import known, rate, sentence, setting, span
 from archcalc.reports.text import Parts
 
@@ -31,7 +30,7 @@ _COLUMNS = (
 )
 
 
-def table(answers: Sequence[Answer], rule: bool) -> RenderableType:
+def table(answers: Sequence[Answer], rule: bool) -> Block:
     """The time of each with its range, how much goes through in a second, and whether it fits."""
     rows = [(cells(answer), None) for answer in answers]
     return Group(Columns(_COLUMNS, rows, rule), *([] if rule else [""]), Parts(common(answers), DIM), *_known(answers))
@@ -63,7 +62,7 @@ def common(answers: Sequence[Answer]) -> list[str]:
     return [fact for fact in found[0] if all(fact in one for one in found)]
 
 
-def _known(answers: Sequence[Answer]) -> Iterator[RenderableType]:
+def _known(answers: Sequence[Answer]) -> Iterator[Block]:
     """Where the times are from: what is calibrated for each device, the rest for all."""
     for basis in BASES:
         using = [answer for answer in answers if answer.total.share(basis)]

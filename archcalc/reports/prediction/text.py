@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from rich.console import Group, RenderableType
-from rich.style import Style
-
 from archcalc.prediction.answer import Answer
 from archcalc.prediction.estimate import BASES, BOUNDS, CALIBRATED, LAUNCH, NEIGHBOURS, Estimate
 from archcalc.prediction.generation import Decoding
 from archcalc.prediction.predict import Prediction
 from archcalc.reports import numbers
-from archcalc.reports.columns import BOLD, DIM, Column, Columns
+from archcalc.reports.blocks import BOLD, DIM, Block, Group, Style
+from archcalc.reports.columns import Column, Columns
 from archcalc.reports.prediction.rows import TimedRow
 from archcalc.reports.text import NO_BREAK, Line, Parts, Wrapped
 
@@ -35,7 +33,7 @@ _BAR = 20
 _MUCH = 0.1
 
 
-def text(answer: Answer, rows: Iterable[TimedRow], rule: bool) -> RenderableType:
+def text(answer: Answer, rows: Iterable[TimedRow], rule: bool) -> Block:
     """Title, headline, table, and where the numbers are from."""
     one = answer.prediction
     return Group(

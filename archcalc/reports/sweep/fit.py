@@ -6,9 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from rich.console import Group, RenderableType
-
-from archcalc.reports.columns import BOLD, DIM, Column, Columns
+from archcalc.reports.blocks import BOLD, DIM, Block, Group
+from archcalc.reports.columns import Column, Columns
 from archcalc.reports.markdown import escape
 from archcalc.reports.markdown import table as markdown_table
 from archcalc.reports.sweep.words import shown
@@ -81,7 +80,7 @@ def _headers(fit: Fit) -> tuple[str, str, str, str, str]:
     return "limit of", "at most", best, "used", beyond
 
 
-def text(fit: Fit, rule: bool = True) -> RenderableType:
+def text(fit: Fit, rule: bool = True) -> Block:
     """The sentence, a row for each limit, and what stops it."""
     headers = _headers(fit)
     columns = [

@@ -6,12 +6,8 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from math import log10
 
-from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.segment import Segment
-
 from archcalc.diagnostics import RequestError
-from archcalc.reports.columns import BOLD, DIM
+from archcalc.reports.blocks import BOLD, DIM, NEWLINE, Page, Piece, columns_of
 from archcalc.reports.encoding import can_print
 from archcalc.reports.sweep import words
 from archcalc.sweep.results import Results, Side
@@ -80,24 +76,24 @@ class Scatter:
         self.x = Scale(results.drawn[0], [x for x, _, _ in self.points])
         self.y = Scale(results.drawn[1], [y for _, y, _ in self.points])
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def pieces(self, page: Page) -> Iterator[Piece]:
         """The name of the upward side, rows from the top, and the side across under them."""
-        margin = max(cell_len(text) for text in self.y.ends)
-        width = max(_NARROWEST, min(_WIDEST, options.max_width - margin - 5))
-        rows = self._rows(width, can_print(_FRONT + _BLANK, options.encoding))
-        yield Segment(f"  {self.y.name}{self.y.kind}\n", DIM)
+        margin = max(columns_of(text) for text in self.y.ends)
+        width = max(_NARROWEST, min(_WIDEST, page.width - margin - 5))
+        rows = self._rows(width, can_print(_FRONT + _BLANK, page.encoding))
+        yield f"  {self.y.name}{self.y.kind}\n", DIM
         for index, row in enumerate(rows):
             label = self.y.ends[1] if index == 0 else self.y.ends[0] if index == len(rows) - 1 else ""
-            yield Segment(f"  {label:>{margin}} ┤" if label else f"  {'':>{margin}} │", DIM)
+            yield f"  {label:>{margin}} ┤" if label else f"  {'':>{margin}} │", DIM
             yield from _styled(row)
-            yield Segment.line()
+            yield NEWLINE
         low, high = self.x.ends
         name = f"{self.x.name}{self.x.kind}"
-        room = max(1, width - cell_len(low) - cell_len(high))
-        middle = f"{name:^{room}}" if room >= cell_len(name) + 2 else " " * room
-        yield Segment(f"  {'':>{margin}} └{'─' * width}\n  {'':>{margin}}  {low}{middle}{high}\n", DIM)
-        if room < cell_len(name) + 2:
-            yield Segment(f"  {'':>{margin}}  {name}\n", DIM)
+        room = max(1, width - columns_of(low) - columns_of(high))
+        middle = f"{name:^{room}}" if room >= columns_of(name) + 2 else " " * room
+        yield f"  {'':>{margin}} └{'─' * width}\n  {'':>{margin}}  {low}{middle}{high}\n", DIM
+        if room < columns_of(name) + 2:
+            yield f"  {'':>{margin}}  {name}\n", DIM
 
     def _rows(self, width: int, unicode: bool) -> list[str]:
         from plotille import Canvas
@@ -114,9 +110,9 @@ def _ascii(character: str) -> str:
     return character if character == " " else "o" if character == _FRONT else "."
 
 
-def _styled(row: str) -> Iterator[Segment]:
+def _styled(row: str) -> Iterator[Piece]:
     """The row with the front in bold."""
     for index, part in enumerate(row.split(_FRONT)):
         if index:
-            yield Segment(_FRONT, BOLD)
-        yield Segment(part)
+            yield _FRONT, BOLD
+        yield part, None

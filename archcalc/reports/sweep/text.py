@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rich.console import Group, RenderableType
-from rich.style import Style
-
-from archcalc.reports.columns import BOLD, DIM, Column, Columns
+from archcalc.reports.blocks import BOLD, DIM, Block, Group, Style
+from archcalc.reports.columns import Column, Columns
 from archcalc.reports.sweep import words
 from archcalc.reports.text import Line, Parts, Wrapped
 from archcalc.sweep.evaluate import Outcome
 from archcalc.sweep.results import Results
 
 
-def table(results: Results, rows: Sequence[int], cut: int = 0, rule: bool = True) -> RenderableType:
+def table(results: Results, rows: Sequence[int], cut: int = 0, rule: bool = True) -> Block:
     """The rows of these outcomes.
 
     Args:
@@ -55,7 +53,7 @@ def _values(results: Results, one: Outcome) -> list[str]:
     return [words.shown(one.values[measure.name], measure.unit) for measure in results.measures]
 
 
-def _notes(results: Results, cut: int) -> Iterator[RenderableType]:
+def _notes(results: Results, cut: int) -> Iterator[Block]:
     if cut:
         yield Parts([f"{cut:,} more rows: -n 0 shows all, --format csv writes them"], DIM)
     if results.drawn is not None:

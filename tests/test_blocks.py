@@ -1,0 +1,53 @@
+"""Blocks of text: as wide as a terminal shows them, broken where it ends, in colour where it is wanted."""
+
+from __future__ import annotations
+
+import textwrap
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from archcalc.reports.blocks import BLUE, BOLD, NEWLINE, YELLOW, Group, Heading, Page, columns_of, on_another, rendered
+from archcalc.reports.columns import Column, Columns
+from archcalc.reports.text import Line, Wrapped
+
+WIDE = st.text(st.one_of(st.sampled_from("aé×█─…−⌊⌋⣿層한́ \u00ad"), st.characters(blacklist_categories=["Cs"])))
+
+
+@given(WIDE)
+def test_columns_are_those_of_a_terminal(text):
+    assert columns_of(text) == cell_len(text)
+
+
+@given(WIDE, st.integers(1, 60))
+@example("a b", 5)
+@example(" a", 60)
+@example("a\tb", 60)
+def test_a_sentence_is_broken_as_textwrap_does(text, width):
+    wanted = textwrap.wrap(text, max(20, width), initial_indent="  ", subsequent_indent="    ")
+    found = list(Wrapped(text).pieces(Page(width)))
+    assert [piece for piece, _ in found[::2]] == [line.replace("\u00a0", " ") for line in wanted]
+    assert found[1::2] == [NEWLINE] * len(wanted)
+
+
+def test_styles_are_written_where_colour_is_wanted():
+    block = Group(Heading("net"), "", "plain")
+    assert rendered(block, Page(80)) == "net\n\nplain\n"
+    assert rendered(block, Page(80, colored=True)) == "\x1b[1mnet\x1b[0m\n\nplain\n"
+    assert on_another(BLUE, YELLOW) == (34, 43)
+    assert rendered("", Page(80, colored=True)) == "\n"
+
+
+def test_a_line_ends_at_the_right_of_a_terminal():
+    line = Line("net", "batch 1")
+    assert rendered(line, Page(20, terminal=True)) == "net" + " " * 10 + "batch 1\n"
+    assert rendered(line, Page(20)) == rendered(line, Page(11, terminal=True)) == "net\n  batch 1\n"
+
+
+def test_a_label_is_cut_between_characters():
+    table = Columns([Column("", right=False), Column("")], [(("層" * 12, "1"), BOLD)], rule=False, header=False)
+    assert rendered(table, Page(17)).splitlines() == ["  " + "層" * 5 + " …  1"]
+    assert all(
+        columns_of(line) <= width for width in range(17, 40) for line in rendered(table, Page(width)).splitlines()
+    )
