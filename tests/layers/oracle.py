@@ -17,6 +17,8 @@ from archcalc.diagnostics import Source, SpecError
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph, build_graph
 
+from .values import difference
+
 BATCH = 2
 DRAWN = settings(max_examples=200, deadline=None, derandomize=True, database=None)
 # For layers with little to go wrong.
@@ -93,7 +95,11 @@ def line(op: str, first: Any = None, **keys: Any) -> str:
 
 
 def graph(
-    layers: str | Sequence[str], shape: Shape | Mapping[str, Shape], batch: int = BATCH, layout: str | None = None
+    layers: str | Sequence[str],
+    shape: Shape | Mapping[str, Shape],
+    batch: int = BATCH,
+    layout: str | None = None,
+    output: str = "",
 ) -> Graph:
     """A network of `layers`, lines of YAML, whose inputs have a stated `layout` or none. Raises `SpecError`."""
     inputs: Any = {name: list(sizes) for name, sizes in shape.items()} if isinstance(shape, Mapping) else list(shape)
@@ -102,7 +108,7 @@ def graph(
         inputs = {name: {"size": sizes, "layout": layout} if len(sizes) > 1 else sizes for name, sizes in named.items()}
     lines = [layers] if isinstance(layers, str) else layers
     spec = f"model: t\ninput: {inputs}\nlayers:\n".replace("'", "") + "".join(f"  - {item}\n" for item in lines)
-    return build_graph(Source("t.yaml", spec), batch=batch)
+    return build_graph(Source("t.yaml", spec + (f"output: {output}\n" if output else "")), batch=batch)
 
 
 def layer(layers: str | Sequence[str], shape: Shape | Mapping[str, Shape], layout: str | None = None) -> Node:
@@ -157,8 +163,10 @@ def compare(
     tokens: bool = False,
     whole: bool = False,
     layout: str | None = None,
+    loose: bool = False,
+    values: Callable[[], Any] | None = None,
 ) -> None:
-    """Both take the layer and agree on it, or both refuse it.
+    """Both take the layer and agree on it, on sizes, counts and values, or both refuse it.
 
     Args:
         layers: the layer as a line of a spec, or several of which the last is compared.
@@ -168,6 +176,8 @@ def compare(
         tokens: the inputs are whole numbers.
         whole: compare the cost of all layers together and not the names of parameters.
         layout: what is stated of the inputs.
+        loose: some values are computed in single precision.
+        values: the module or function to compare values with, where `make` gives none that mean something.
     """
     inputs = list(shape.values()) if isinstance(shape, Mapping) else [shape]
     try:
@@ -203,6 +213,12 @@ def compare(
         assert list(node.params) == list(theirs.params), where
         assert node.buffers == theirs.buffers, where
         assert 2 * node.macs * BATCH == theirs.flops, where
+    if len(outputs) > 1 or node.output.parts:
+        names = ", ".join(f"z.{name}" if name else "z" for name in outputs)
+        lines = [layers] if isinstance(layers, str) else [*layers]
+        ours = graph([*lines[:-1], f"{lines[-1]} name=z"], shape, layout=layout, output=f"[{names}]")
+    found = difference(ours, values or make, loose)
+    assert not found, f"{where}: {found}"
 
 
 def count(shape: Shape) -> int:

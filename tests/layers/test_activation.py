@@ -38,10 +38,10 @@ class DropPath(nn.Module):
         super().__init__()
         if not 0 <= p <= 1:
             raise ValueError("not a probability")
-        self.keep = 1 - p
+        self.drop = nn.Dropout(p)
 
     def forward(self, x):
-        return x * torch.full((x.shape[0], *[1] * (x.dim() - 1)), self.keep).bernoulli()
+        return x * self.drop(x.new_ones(x.shape[0])).reshape(-1, *[1] * (x.dim() - 1))
 
 
 @covers(*PLAIN)

@@ -90,6 +90,25 @@ class MoE(nn.Module):
         return sum(weights[..., i : i + 1] * out for i, out in enumerate(chosen))
 
 
+class Routed(nn.Module):
+    """The same with the router's choice, position by position, the weights of those chosen adding up to 1."""
+
+    def __init__(self, width, experts, top_k, expert):
+        super().__init__()
+        self.experts = nn.ModuleList(expert() for _ in range(experts))
+        self.router = nn.Linear(width, experts, bias=False)
+        self.top_k = top_k
+
+    def forward(self, x):
+        rows = []
+        for position in x.flatten(0, -2):
+            scores = self.router(position).softmax(-1)
+            chosen = scores.argsort(descending=True)[: self.top_k]
+            total = scores[chosen].sum()
+            rows.append(sum(scores[i] / total * self.experts[i](position) for i in chosen))
+        return torch.stack(rows).unflatten(0, x.shape[:-1])
+
+
 @covers("moe")
 @FEW
 @given(data=st.data())
@@ -108,6 +127,7 @@ def test_moe(data):
         shape,
         lambda: MoE(shape[-1], experts, top_k, expert),
         whole=True,
+        values=lambda: Routed(shape[-1], experts, top_k, expert),
     )
 
 

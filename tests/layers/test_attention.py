@@ -1,20 +1,35 @@
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from torch.nn import functional as F
 
 from .oracle import DRAWN, Draw, compare, covers, layer, line
 
 
-def rotate(x, size=True):
-    """Pairs of the first elements turned by an angle; which one does not matter here."""
-    turned, rest = (x, x[..., :0]) if size is True else x.tensor_split([size], -1)
-    if size is not True and turned.shape[-1] < size:
-        raise ValueError("fewer elements than turn")
-    a, b = turned.unflatten(-1, (-1, 2)).unbind(-1)
-    return torch.cat([torch.stack([a - b, a + b], -1).flatten(-2), rest], -1)
+def rotate(x, theta=10000.0, size=None):
+    """Su et al. 2021: the first elements as complex numbers, turned by an angle that grows with the position."""
+    size = x.shape[-1] if size is None else size
+    if size > x.shape[-1] or size % 2:
+        raise ValueError("elements turn in pairs, and no more than there are")
+    real, imaginary = x[..., : size // 2], x[..., size // 2 : size]
+    rate = float(theta) ** (-2 * torch.arange(size // 2) / size)
+    angle = (torch.arange(x.shape[-2])[:, None] * rate).to(x.dtype)
+    turned = torch.complex(real, imaginary) * torch.polar(torch.ones_like(angle), angle)
+    return torch.cat([turned.real, turned.imag, x[..., size:]], -1)
+
+
+def hidden(queries, keys, causal, window):
+    """What is added to the scores: -inf where a query may not look."""
+    i, j = torch.arange(queries)[:, None], torch.arange(keys)
+    seen = torch.ones(queries, keys, dtype=torch.bool)
+    if causal:
+        seen &= j <= i
+    if window is not None:
+        seen &= (i - j).abs() < window
+    return torch.zeros(queries, keys, dtype=torch.float64).masked_fill(~seen, -torch.inf)
 
 
 def folded(x, *others):
@@ -24,40 +39,58 @@ def folded(x, *others):
     return [tensor.flatten(0, -3) for tensor in (x, *others)]
 
 
-class MultiheadAttention(nn.MultiheadAttention):
+class Masked:
+    """Masks and a table as what is added to the scores of all samples and heads, or nothing."""
+
+    causal = False
+    window = None
+
+    def added(self, x, q, k, heads, table):
+        """[samples and heads, queries, keys], or None."""
+        if not self.causal and self.window is None and table is None:
+            return None
+        mask = hidden(q.shape[-2], k.shape[-2], self.causal, self.window).to(x)
+        if table is None:
+            return mask.expand(len(q), heads, -1, -1)
+        if table.shape[1:] != (heads, *mask.shape):
+            raise ValueError("the table is one of other scores")
+        return mask + table.repeat_interleave(len(q) // len(x), 0)
+
+
+class MultiheadAttention(Masked, nn.MultiheadAttention):
     """PyTorch's own, for any leading axes, and with a table added to the scores."""
 
-    def __init__(self, width, kv_width, heads, table=None, **keys):
+    def __init__(self, width, kv_width, heads, causal=False, window=None, **keys):
         super().__init__(width, heads, kdim=kv_width, vdim=kv_width, batch_first=True, **keys)
-        self.table = None if table is None else torch.ones(table)
+        self.causal, self.window = causal, window
 
-    def forward(self, x, kv=None):
+    def forward(self, x, kv=None, table=None):
         q, k = folded(x, x if kv is None else kv)
-        mask = None if self.table is None else self.table.repeat(q.shape[0], 1, 1)
+        mask = self.added(x, q, k, self.num_heads, table)
+        mask = None if mask is None else mask.flatten(0, 1)
         return super().forward(q, k, k, attn_mask=mask, need_weights=False)[0].reshape(x.shape)
 
 
-class Attention(nn.Module):
-    """What torch.nn.MultiheadAttention cannot express, out of linear maps and a scaled dot product."""
+class Attention(Masked, nn.Module):
+    """What torch.nn.MultiheadAttention cannot express, out of linear maps and a softmax."""
 
-    def __init__(self, width, kv_width, heads, head_dim=None, kv_heads=None, bias="qkvo", rope=False, qknorm=False,
-                 softcap=None, table=None):  # fmt: skip
+    def __init__(self, width, kv_width, heads, head_dim=None, kv_heads=None, bias="qkvo", rope=None, rope_dim=None,
+                 qknorm=False, softcap=None, causal=False, window=None):  # fmt: skip
         super().__init__()
         if head_dim is None and width % heads:
             raise ValueError("heads do not divide the width")
         self.d = width // heads if head_dim is None else head_dim
-        self.rope, self.softcap = rope, softcap
-        self.table = None if table is None else torch.ones(table)
+        self.heads, self.rope, self.rope_dim, self.softcap = heads, rope, rope_dim, softcap
+        self.causal, self.window, self.qknorm = causal, window, qknorm
         kv_heads = heads if kv_heads is None else kv_heads
         self.q_proj = nn.Linear(width, heads * self.d, bias="q" in bias)
         self.k_proj = nn.Linear(kv_width, kv_heads * self.d, bias="k" in bias)
         self.v_proj = nn.Linear(kv_width, kv_heads * self.d, bias="v" in bias)
         if qknorm:
             self.q_norm, self.k_norm = nn.RMSNorm(self.d), nn.RMSNorm(self.d)
-        self.qknorm = qknorm
         self.out_proj = nn.Linear(heads * self.d, width, bias="o" in bias)
 
-    def forward(self, x, kv=None):
+    def forward(self, x, kv=None, table=None):
         xs, kvs = folded(x, x if kv is None else kv)
         q, k, v = (
             project(source).unflatten(-1, (-1, self.d)).transpose(1, 2)
@@ -65,16 +98,21 @@ class Attention(nn.Module):
         )
         if self.qknorm:
             q, k = self.q_norm(q), self.k_norm(k)
-        if self.rope:
-            q, k = rotate(q, self.rope), rotate(k, self.rope)
-        if self.softcap is None:
-            y = F.scaled_dot_product_attention(q, k, v, attn_mask=self.table, enable_gqa=True)
-        else:
-            if q.shape[1] % k.shape[1]:
-                raise ValueError("kv_heads do not divide heads")
-            k, v = (t.repeat_interleave(q.shape[1] // t.shape[1], 1) for t in (k, v))
-            scores = self.softcap * torch.tanh(q @ k.transpose(-1, -2) / self.softcap)
-            y = (scores if self.table is None else scores + self.table).softmax(-1) @ v
+        if self.rope is not None:
+            q, k = rotate(q, self.rope, self.rope_dim), rotate(k, self.rope, self.rope_dim)
+        if q.shape[1] % k.shape[1]:
+            raise ValueError("kv_heads do not divide heads")
+        k, v = (t.repeat_interleave(q.shape[1] // t.shape[1], 1) for t in (k, v))
+        scores = q @ k.transpose(-1, -2) / math.sqrt(self.d)
+        if self.softcap is not None:
+            scores = self.softcap * torch.tanh(scores / self.softcap)
+        mask = self.added(x, q, k, self.heads, table)
+        blind = torch.zeros_like(scores[..., :1], dtype=torch.bool)
+        if mask is not None:
+            scores = scores + mask
+            if self.softcap is None:  # PyTorch's scaled dot product gives 0 where a query sees nothing
+                blind = (mask == -torch.inf).all(-1, keepdim=True)
+        y = scores.masked_fill(blind, 0).softmax(-1).masked_fill(blind, 0) @ v
         return self.out_proj(y.transpose(1, 2).flatten(2)).reshape(x.shape)
 
 
@@ -90,14 +128,26 @@ def inputs(draw):
     return shapes
 
 
-def table(draw, shapes, heads):
-    """The line and shape of a table to add to the scores, or neither."""
+def with_table(draw, shapes, heads):
+    """The shapes with a table to add to the scores, and the key that takes it; or without."""
     if not draw(st.booleans()):
-        return [], {}, None
+        return shapes, {}
     shape = (heads, shapes["x"][-2], shapes.get("mem", shapes["x"])[-2])
     if draw.wild and draw(st.booleans()):
         shape = (heads, 6, 6)
-    return [f"parameter {'x'.join(map(str, shape))} name=t"], {"relbias": "t"}, shape
+    return shapes | {"t": shape}, {"relbias": "t"}
+
+
+def called(module, shapes):
+    """The module with its inputs by their names in the spec."""
+    names = {"x": "x", "mem": "kv", "t": "table"}
+
+    class Called(type(module)):
+        def forward(self, *tensors):
+            return super().forward(**{names[name]: tensor for name, tensor in zip(shapes, tensors)})
+
+    module.__class__ = Called
+    return module
 
 
 @covers("attention")
@@ -107,16 +157,17 @@ def test_attention_of_pytorch(data):
     draw = Draw(data)
     shapes = inputs(draw)
     heads = draw(draw.number(1, 4, -1))
-    keys = draw.some(bias=st.booleans(), dropout=st.sampled_from([0.0, 0.5]))
-    lines, relbias, shape = table(draw, shapes, max(heads, 1))
-    ours = keys | relbias | draw.some(causal=st.booleans(), window=st.integers(1, 4))
+    keys = draw.some(
+        bias=st.booleans(), dropout=st.sampled_from([0.0, 0.5]), causal=st.booleans(), window=st.integers(1, 4)
+    )
+    shapes, ours = with_table(draw, shapes, max(heads, 1))
     if "mem" in shapes:
         ours["kv"] = "mem"
     width, kv_width = shapes["x"][-1], shapes.get("mem", shapes["x"])[-1]
     compare(
-        [*lines, line("attention", heads, **ours) + " from=x"],
+        line("attention", heads, **keys, **ours) + " from=x",
         shapes,
-        lambda: MultiheadAttention(width, kv_width, heads, shape, **keys),
+        lambda: called(MultiheadAttention(width, kv_width, heads, **keys), shapes),
     )
 
 
@@ -132,21 +183,25 @@ def test_attention_beyond_pytorchs(data):
         kv_heads=st.sampled_from([*divisors, *([2 * heads, 4] if draw.wild else [])]),
         head_dim=st.sampled_from([2, 4, 6, *([3, 1] if draw.wild else [])]),
         qknorm=st.booleans(),
-        softcap=st.sampled_from([50.0]),
+        softcap=st.sampled_from([50.0, 0.5]),
         bias=st.sampled_from(["q", "qkv", "qvo", "o", "vk"]),
+        rope=st.sampled_from([10000, 5e5]),
+        causal=st.booleans(),
+        window=st.integers(1, 4),
     )
     keys.setdefault("bias", "kvo")  # PyTorch's module has all biases or none
-    lines, relbias, shape = table(draw, shapes, heads)
-    ours = keys | relbias | draw.some(rope=st.sampled_from([10000, 5e5]), causal=st.booleans())
-    if "rope" in ours and "head_dim" in keys and draw(st.booleans()):
-        ours["rope_dim"] = draw(draw.number(2, keys["head_dim"] // 2 * 2 or 2, 3, keys["head_dim"] + 2))
+    if "rope" in keys and "head_dim" in keys and draw(st.booleans()):
+        keys["rope_dim"] = draw(draw.number(2, keys["head_dim"] // 2 * 2 or 2, 3, keys["head_dim"] + 2))
+        keys["rope_dim"] -= 0 if draw.wild else keys["rope_dim"] % 2
+    shapes, ours = with_table(draw, shapes, heads)
     if "mem" in shapes:
         ours["kv"] = "mem"
     width, kv_width = shapes["x"][-1], shapes.get("mem", shapes["x"])[-1]
     compare(
-        [*lines, line("attention", heads, **ours) + " from=x"],
+        line("attention", heads, **keys, **ours) + " from=x",
         shapes,
-        lambda: Attention(width, kv_width, heads, table=shape, rope=ours.get("rope_dim", "rope" in ours), **keys),
+        lambda: called(Attention(width, kv_width, heads, **keys), shapes),
+        loose="rope" in keys,
     )
 
 

@@ -4,8 +4,11 @@ import importlib
 from pathlib import Path
 
 import pytest
+from torch import nn
 
 from archcalc.layers import REGISTRY
+
+from .oracle import compare
 
 
 def test_every_layer_is_compared_with_pytorch():
@@ -20,3 +23,19 @@ def test_every_layer_has_a_docstring_with_its_meaning(op):
     cls = REGISTRY[op]
     assert cls.__doc__
     assert cls.__doc__.split("\n")[0].endswith("."), "the first line is a sentence"
+
+
+def test_other_values_are_seen():
+    """The mean that leaves the border out is another, with the same sizes and counts."""
+    compare("avgpool 3 padding=1", (2, 5, 5), lambda: nn.AvgPool2d(3, padding=1))
+    with pytest.raises(AssertionError, match="output avgpool is another"):
+        compare("avgpool 3 padding=1", (2, 5, 5), lambda: nn.AvgPool2d(3, padding=1, count_include_pad=False))
+
+
+def test_other_gradients_are_seen():
+    class Detached(nn.Linear):
+        def forward(self, x):
+            return super().forward(x.detach()) + 0 * x.sum()
+
+    with pytest.raises(AssertionError, match="gradient of input is another"):
+        compare("linear 3", (4,), lambda: Detached(4, 3))

@@ -1,3 +1,5 @@
+import math
+
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,7 +88,16 @@ def test_posembed(data):
     keys = {} if length is None else {"length": length}
     compare(line("posembed", **keys), shape, lambda: Added(shape[-2] if length is None else length, shape[-1]))
     if length is None:
-        compare("posembed kind=sinusoidal", shape, lambda: lambda x: x + torch.ones(shape[-2:]))
+        compare("posembed kind=sinusoidal", shape, lambda: lambda x: x + waves(*shape[-2:]), loose=True)
+
+
+def waves(positions, features):
+    """Vaswani et al. 2017, section 3.5, number by number."""
+    rows = []
+    for position in range(positions):
+        angles = [position / 10000 ** (2 * (index // 2) / features) for index in range(features)]
+        rows.append([math.cos(angle) if index % 2 else math.sin(angle) for index, angle in enumerate(angles)])
+    return torch.tensor(rows)
 
 
 @covers("clstoken")

@@ -130,12 +130,12 @@ def test_residual(data):
     stride = draw(st.integers(1, 2))
     conv = lambda size: nn.Conv2d(channels, out, size, stride, size // 2)  # noqa: E731
     inner = f"[conv {out} kernel=3 stride={stride} padding=1, relu]"
-    compare(f"residual: {inner}", (channels, 5, 4), lambda: Residual(conv(3)), whole=True)
+    compare(f"residual: {inner}", (channels, 5, 4), lambda: Residual(nn.Sequential(conv(3), nn.ReLU())), whole=True)
     other = draw(st.integers(1, 3))
     compare(
         f"residual: {{layers: {inner}, shortcut: [conv {other} kernel=1 stride={stride}]}}",
         (channels, 5, 4),
-        lambda: Residual(conv(3), nn.Conv2d(channels, other, 1, stride)),
+        lambda: Residual(nn.Sequential(conv(3), nn.ReLU()), nn.Conv2d(channels, other, 1, stride)),
         whole=True,
     )
 
