@@ -14,7 +14,7 @@ class Along(nn.RMSNorm):
     """Vectors along any axis."""
 
     def __init__(self, size, axis):
-        super().__init__(size)
+        super().__init__(size, eps=1e-6)
         self.axis = axis
 
     def forward(self, x):
