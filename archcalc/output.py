@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 from archcalc.diagnostics import RequestError, cannot
 
-# What a spec, or a file of blocks for others, has at its top level, and no form of a report.
-_SPEC = rb"(?m)^(?:\xef\xbb\xbf)?[{ ]*[\"']?(?:layers|blocks)[\"']?[ \t]*:"
+# What a spec, or a file of blocks for others, has at its top level, and no form of a report: a device file counts its layers.
+_SPEC = rb"(?m)^(?:\xef\xbb\xbf)?[{ ]*[\"']?(?:layers|blocks)[\"']?[ \t]*:(?![ \t]*\d)"
 
 
 def write_file(path: str, content: str | bytes, inputs: Iterable[str] = (), append: bool = False) -> None:

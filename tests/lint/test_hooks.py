@@ -95,6 +95,6 @@ def test_the_readmes_commands_run(tmp_path):
         done = subprocess.run(["bash", "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True)
         assert done.returncode == ("--max-growth" in command or "--fail-on warning" in command), done.stderr
         assert "Traceback" not in done.stderr
-    assert (tmp_path / "summary.md").read_text().startswith("**archcalc: 1 of ")
+    assert (tmp_path / "summary.md").read_text().startswith("**archcalc: parameters +2,340 (+893.1 %)")
     assert json.loads((tmp_path / "archcalc.sarif").read_text())["version"] == "2.1.0"
     assert json.loads((tmp_path / "gl-code-quality-report.json").read_text())
