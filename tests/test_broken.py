@@ -60,6 +60,35 @@ EXPECTED = {
     "26-kernel-3x3-neg": (4, 19, 24, "SHP101", "`kernel` has 3 sizes, the input [3, 32, 32] has 2", ""),
     "27-name-in-args": (4, 36, 40, "SPC010", "`name` stands beside `conv:`, not inside it", "indent it as far as"),
     "28-dup-name": (5, 26, 27, "SPC011", "`a` is already the name of a layer", "choose another name"),
+    "29-layout-undecided": (
+        4, 5, 11, "SHP111", "`concat` cannot tell channels from features in [3, 256, 256]",
+        "say which axis: axis=0 joins channels, giving [6, 256, 256]; axis=2 joins the last axis, giving [3, 256, 512]",
+    ),
+    "30-layout-of-attention": (
+        6, 5, 14, "SHP102", "`attention` wants features last, but [64, 56, 56] is channels first",
+        "add `rearrange 'c h w -> (h w) c'` before it",
+    ),
+    "31-pattern-letter": (
+        5, 15, 31, "SHP112", "the pattern calls axis 2 `c`, but the channels of [64, 56, 56] are axis 0", "name axis 0 `c`",
+    ),
+    "32-two-layouts": (
+        4, 5, 11, "SHP102", "`concat`: [8, 16, 16] would be features last and channels first at once", "`rearrange`",
+    ),
+    "33-cin-undecided": (
+        4, 18, 27, "SHP111", "`cin` cannot tell channels from features in [8, 16, 16]",
+        "write the number: 8 for the channels of axis 0, 16 for the features of the last",
+    ),
+    "34-input-layout": (
+        2, 44, 57, "SPC005", "`layout` is channels-first or features-last, not `channel-first`", "did you mean `channels-first`?",
+    ),
+    "35-vector-on-channels": (
+        6, 17, 22, "SHP102", "a vector goes along the last axis, but [8, 32, 32] is channels first",
+        "give the vector 3 axes, as `reshape 1x-1x1` for axis 1 or `reshape 1x1x-1` for axis 2",
+    ),
+    "36-branches-of-two-layouts": (
+        6, 14, 15, "SHP102", "`add`: [16, 16] would be channels first and features last at once", "add `transpose`",
+    ),
+    "37-input-without-size": (2, 17, 22, "SPC003", "an input has no key `sizes`", "did you mean `size`?"),
 }  # fmt: skip
 # The pure Python scanner of YAML says these in words of its own.
 SAME_IN_PYTHON = sorted(set(EXPECTED) - {"24-hash"})
@@ -97,6 +126,28 @@ def test_anchor_and_alias_each_have_their_place():
     with pytest.raises(SpecError) as caught:
         load_graph(str(FOLDER / "12-anchor.yaml"))
     assert [(d.place.line, d.place.column) for d in caught.value.diagnostics] == [(4, 5), (5, 5)]
+
+
+# What decided a layout: the words and the place of each note.
+DECIDED = {
+    "15-linear-on-image": [("decided by `conv`", 4, 5)],
+    "29-layout-undecided": [("nothing that reads or makes this tensor decides its layout",)],
+    "30-layout-of-attention": [("decided by `conv`", 4, 5)],
+    "31-pattern-letter": [("decided by `conv`", 4, 5)],
+    "32-two-layouts": [("features last, decided by `linear`", 5, 5), ("channels first, decided by `conv`", 6, 5)],
+    "35-vector-on-channels": [("decided by `conv`", 5, 5)],
+    "36-branches-of-two-layouts": [
+        ("channels first, decided by `conv`", 4, 28), ("features last, decided by `linear`", 5, 28),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DECIDED)
+def test_what_decided_a_layout_is_shown(name):
+    with pytest.raises(SpecError) as caught:
+        load_graph(str(FOLDER / f"{name}.yaml"))
+    notes = caught.value.diagnostics[0].notes
+    assert [(one.message, *((one.place.line, one.place.column) if one.place else ())) for one in notes] == DECIDED[name]
 
 
 def test_residual_names_the_call():

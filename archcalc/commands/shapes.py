@@ -13,6 +13,7 @@ from archcalc.diagnostics import RequestError, SpecError
 from archcalc.expectations import unmet
 from archcalc.network.bounds import check_copies
 from archcalc.network.load import load_graph
+from archcalc.network.misread import misread
 from archcalc.network.unused import unused
 from archcalc.peers import NAMES
 from archcalc.reports.rows import SORT_KEYS, Row, flat, largest, nested
@@ -101,7 +102,7 @@ def command(
             status = 2
         else:
             networks.append(costs)
-            for diagnostic in (*unmet(costs), *unused(costs.graph)):
+            for diagnostic in (*unmet(costs), *unused(costs.graph), *misread(costs.graph)):
                 options.report([diagnostic], color)
 
     def rows(costs: Costs) -> Iterable[Row]:

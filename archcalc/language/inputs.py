@@ -31,6 +31,12 @@ class Input:
         self.layout = layout
 
 
+def stating(name: str, sizes: str, layout: str) -> str:
+    """How an input is written that states its layout; `name` is `input` where it has none yet."""
+    written = f"{{size: {sizes}, layout: {layout}}}"
+    return f"input: {{x: {written}}}" if name == "input" else f"{name}: {written}"
+
+
 def read_inputs(node: Node, findings: Findings) -> list[Input]:
     """The inputs of a model. Errors go to `findings`."""
     inputs: list[Input | None] = []
@@ -55,18 +61,17 @@ def read_inputs(node: Node, findings: Findings) -> list[Input]:
 
 def _mapping(name: Scalar, node: Mapping, findings: Findings) -> Input | None:
     values = {key.text: value for key, value in node.pairs}
-    for key, _ in node.pairs:
-        if key.text not in KEYS:
-            help = meant(key, key.text, list(KEYS), f"its keys are {', '.join(KEYS)}")
-            findings.error("SPC003", f"an input has no key `{key.text}`", key, help)
+    unknown = [key for key, _ in node.pairs if key.text not in KEYS]
+    for key in unknown:
+        help = meant(key, key.text, list(KEYS), f"its keys are {', '.join(KEYS)}")
+        findings.error("SPC003", f"an input has no key `{key.text}`", key, help)
     size, layout = values.get("size"), values.get("layout")
+    if size is None and not unknown:  # an unknown key may be a missing one, misspelt
+        help = f"as `{name.text}: {{size: [3, 224, 224], layout: {LAYOUTS[0]}}}`"
+        findings.error("SPC004", f"the input `{name.text}` needs `size`", name, help)
+    elif size is not None and not isinstance(size, Sequence):
+        findings.error("SPC010", "`size` is a list of sizes", size, _SIZES)
     if not isinstance(size, Sequence):
-        if size is None:
-            findings.error(
-                "SPC004", f"the input `{name.text}` needs `size`", name, f"`size` is {KEYS['size']}: {_SIZES}"
-            )
-        else:
-            findings.error("SPC010", "`size` is a list of sizes", size, _SIZES)
         return None
     return _input(name, size, _layout(layout, len(size.items), findings) if layout is not None else None, findings)
 

@@ -182,9 +182,9 @@ class PReLU(Activation):
         """Channels first, where each channel has a slope of its own."""
         return ((inputs[0], CHANNELS_FIRST, "parameters"),) if self.parameters != 1 else ()
 
-    def disagreement(self, want: Want, found: str, by: Any) -> ShapeError:
+    def disagreement(self, want: Want, inputs: tuple[Tensor, ...], found: str, by: Any) -> ShapeError:
         """One slope does for any layout."""
-        error = super().disagreement(want, found, by)
+        error = super().disagreement(want, inputs, found, by)
         error.help = "use one slope"
         return error
 

@@ -6,7 +6,7 @@ from copy import copy
 from typing import ClassVar
 
 from archcalc.layers.base import Layer, ShapeError
-from archcalc.layers.layout import ASKS, CHANNELS_FIRST, LAYOUTS, UNDECIDED, axis_of
+from archcalc.layers.layout import ASKS, CHANNELS_FIRST, LAYOUTS, axis_of
 from archcalc.layers.tensor import Tensor
 
 
@@ -26,23 +26,25 @@ class Asking(Layer):
         """What comes out along that axis, in words. Raises `ShapeError`."""
         return f"{self.infer(*inputs)}"
 
-    def undecided(self, x: Tensor, *others: Tensor) -> ShapeError:
-        """The error where nothing says which axis holds channels or features: what each would give."""
-        readings, refused = [], []
+    def readings(self, *inputs: Tensor) -> dict[str, str]:
+        """What each layout of the inputs would give, in words; the readings that do not fit come last.
+
+        Raises the `ShapeError` of the inputs where none fits.
+        """
+        x = max(inputs, key=lambda one: one.rank)
+        fit: dict[str, str] = {}
+        refused: dict[str, ShapeError] = {}
         for layout in LAYOUTS:
             axis = axis_of(layout, x.rank)
             layer = copy(self)
             layer.axis = axis
             what = "channels" if layout == CHANNELS_FIRST else "the last axis"
             try:
-                readings.append(f"axis={axis} {self.does} {what}, giving {layer.outcome(axis, x, *others)}")
+                fit[layout] = f"axis={axis} {self.does} {what}, giving {layer.outcome(axis, *inputs)}"
             except ShapeError as error:
-                refused.append(error)
-        if not readings:
-            return refused[-1]
-        return ShapeError(
-            "SHP111",
-            f"`{self.op}` cannot tell channels from features in {x}",
-            help=f"say which axis: {'; '.join(readings)}",
-            notes=((UNDECIDED, None),),
-        )
+                refused[layout] = error
+        if not fit:
+            raise refused[LAYOUTS[-1]]
+        return fit | {
+            layout: f"axis={axis_of(layout, x.rank)} does not fit: {error}" for layout, error in refused.items()
+        }

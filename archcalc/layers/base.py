@@ -260,7 +260,7 @@ class Layer:
             return "it needs an axis of positions before the features"
         return None
 
-    def disagreement(self, want: Want, found: str, by: Any) -> ShapeError:
+    def disagreement(self, want: Want, inputs: tuple[Tensor, ...], found: str, by: Any) -> ShapeError:
         """The error of a tensor that is to be read in one layout and has another, decided `by` a layer."""
         x, wanted, blame = want
         what = f"`{blame}` " if isinstance(blame, str) else ""
@@ -341,7 +341,7 @@ def numbers_only(op: str, tensors: tuple[Tensor, ...]) -> None:
 
 def decided(by: Any, layout: str = "") -> tuple[tuple[str, Any], ...]:
     """A note that says what decided a layout."""
-    what = f"{layout} is decided by" if layout else "decided by"
+    what = f"{layout}, decided by" if layout else "decided by"
     return ((f"{what} `{by.text}`", by),) if by is not None else ()
 
 

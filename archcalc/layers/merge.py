@@ -65,14 +65,18 @@ class _Elementwise(Layer):
         vector = next((index for index, tensor in enumerate(inputs) if tensor.rank == 1 < wide.rank), None)
         return () if vector is None else ((wide, FEATURES_LAST, vector),)
 
-    def disagreement(self, want: Want, found: str, by: Any) -> ShapeError:
-        """A vector cannot go along the channels."""
-        wide = want[0]
+    def disagreement(self, want: Want, inputs: tuple[Tensor, ...], found: str, by: Any) -> ShapeError:
+        """A vector goes along the last axis, and not along channels unless it has the axes for it."""
+        wide, _, operand = want
+        assert isinstance(operand, int)
+        along = [axis for axis, size in enumerate(wide.shape) if size == inputs[operand].shape[0]]
+        shapes = ["x".join("-1" if axis == other else "1" for other in range(wide.rank)) for axis in along]
+        forms = " or ".join(f"`reshape {shape}` for axis {axis}" for axis, shape in zip(along, shapes))
         return ShapeError(
             "SHP102",
             f"`{self.op}`: a vector goes along the last axis, but {wide} {told(found)}",
-            operand=want[2] if isinstance(want[2], int) else None,
-            help=f"give it {wide.rank} axes, as `reshape {'x'.join(['-1', *['1'] * (wide.rank - 1)])}` for the channels",
+            operand=operand,
+            help=f"give the vector {wide.rank} axes" + (f", as {forms}" if forms else ""),
             notes=decided(by),
         )
 

@@ -41,7 +41,7 @@ class Rearrange(Rearranging):
         layout = self._said("left", inputs[0].rank)
         return ((inputs[0], layout, "pattern"),) if layout else ()
 
-    def disagreement(self, want: Want, found: str, by: Any) -> ShapeError:
+    def disagreement(self, want: Want, inputs: tuple[Tensor, ...], found: str, by: Any) -> ShapeError:
         """The letter stands on another axis than the channels."""
         x = want[0]
         named, real = axis_of(want[1], x.rank), axis_of(found, x.rank)

@@ -12,9 +12,10 @@ from functools import partial
 from typing import Any, NoReturn
 
 from archcalc.diagnostics import Findings, Note, Span
+from archcalc.language.inputs import stating
 from archcalc.layers.asking import Asking
 from archcalc.layers.base import Layer, ShapeError, decided
-from archcalc.layers.layout import ASKS, DisagreementError, Layout
+from archcalc.layers.layout import ASKS, UNDECIDED, DisagreementError, Layout
 from archcalc.layers.tensor import Alias, Tensor, Want
 from archcalc.network.expand import Expander
 from archcalc.network.foresight import Foresight
@@ -136,7 +137,7 @@ class Builder(Expander):
             if cls.takes_input and x is not None:
                 layer.accept(x)
             inputs, children = self._read(step, layer, scope, x)
-            agree(layer, inputs, step.op, partial(_differ, layer))
+            agree(layer, inputs, step.op, partial(_differ, layer, inputs))
             if isinstance(layer, Asking) and layer.effect == ASKS:
                 self._know(layer, inputs, step)
             y = layer.infer(*inputs) if inputs else layer.infer(UNKNOWN)
@@ -167,10 +168,24 @@ class Builder(Expander):
         """Find the layout that a layer has to know. Raises `ShapeError` where nothing decides it, or two layers do."""
         x = widest(inputs)
         try:
-            if x.rank > 1 and self.ask(x, step.op) is None:
-                raise layer.undecided(*inputs)
+            known = x.rank == 1 or self.ask(x, step.op) is not None
         except DisagreementError as error:
             raise conflict(layer.op, x, error) from None
+        if not known:
+            readings = layer.readings(*inputs)
+            raise ShapeError(
+                "SHP111",
+                f"`{layer.op}` cannot tell channels from features in {x}",
+                help=f"say which axis: {'; '.join(readings.values())}{self._or_state(x, next(iter(readings)))}",
+                notes=((UNDECIDED, None),),
+            )
+
+    def _or_state(self, x: Tensor, layout: str) -> str:
+        """What to write at an input of the network that has the layout of `x`; nothing where none has it."""
+        for name, tensor in self._network[1].items():
+            if tensor.group is not None and x.group is not None and tensor.group.root is x.group.root:
+                return f"; or state it at the input, as `{stating(name, str(tensor), layout.replace(' ', '-'))}`"
+        return ""
 
     def _shape_error(self, error: ShapeError, step: Step) -> NoReturn:
         place: Span = step.op
@@ -238,12 +253,19 @@ def _given(size: int, step: Step, node: Node) -> Span:
     return step.op
 
 
-def _differ(layer: Layer, error: DisagreementError, x: Tensor, want: Want | None, operand: int | None) -> NoReturn:
+def _differ(
+    layer: Layer,
+    inputs: tuple[Tensor, ...],
+    error: DisagreementError,
+    x: Tensor,
+    want: Want | None,
+    operand: int | None,
+) -> NoReturn:
     """Raise the error of two layers that want one tensor in different layouts."""
     if want is None:
         raise conflict(layer.op, x, error, operand)
     assert x.group is not None
-    raise layer.disagreement(want, *(error.first if x.layout == error.first[0] else error.second))
+    raise layer.disagreement(want, inputs, *(error.first if x.layout == error.first[0] else error.second))
 
 
 def _notes(notes: tuple[tuple[str, Any], ...]) -> tuple[Note, ...]:

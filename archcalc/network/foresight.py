@@ -22,7 +22,6 @@ from archcalc.network.graph import Node
 from archcalc.network.layouts import agree, lay, widest
 from archcalc.network.scope import Scope, StepFailedError
 from archcalc.network.steps import Step
-from archcalc.quantity import plain
 from archcalc.source import Scalar
 
 # Stands for every size. Many numbers divide it, so that most of what is computed from sizes is whole.
@@ -43,7 +42,7 @@ class Foresight(Expander):
     """
 
     def __init__(self, globals: Mapping[str, Any], steps: list[Step], inputs: Mapping[str, Tensor]) -> None:
-        super().__init__(_Nothing(), {name: plain(value) for name, value in globals.items()}, 1)
+        super().__init__(_Nothing(), {name: _plain(value) for name, value in globals.items()}, 1)
         self._asked: dict[tuple[Path, int], Group] = {}
         self._alike: set[Path] = set()  # copies whose like is not gone through again
         self._disagree: list[DisagreementError] = []
@@ -123,6 +122,13 @@ class Foresight(Expander):
         self.count += layers
         if self.count > _MOST_LAYERS:
             raise _TooLargeError
+
+
+def _plain(value: Any) -> Any:
+    """A value without its history: what is decided here is no condition of a formula."""
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
+    return value if isinstance(value, bool) else int(value) if isinstance(value, int) else float.__add__(value, 0.0)
 
 
 def _alike(one: Group, other: Group) -> bool:

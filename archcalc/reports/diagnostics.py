@@ -8,7 +8,7 @@ from click import style
 
 from archcalc.diagnostics import Diagnostic, Note, Span
 
-_COLORS = {"error": "red", "warning": "yellow", "info": "cyan"}
+_COLORS = {"error": "red", "warning": "yellow", "info": "cyan", "note": "cyan"}
 _WIDEST = 120
 # Notes on places so many lines away, and so many of them, are written beside those places.
 _NEAR = 6

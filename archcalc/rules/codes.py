@@ -33,6 +33,8 @@ LANGUAGE = {
     "SHP107": ("merge-shape-mismatch", "Tensors that are joined have shapes that do not fit."),
     "SHP108": ("reshape-size-mismatch", "A rearrangement asks for sizes that the tensor does not have."),
     "SHP109": ("illegal-padding", "The padding is one that PyTorch refuses."),
+    "SHP111": ("undecided-layout", "A layer has to know which axis holds channels or features, and nothing says it."),
+    "SHP112": ("wrong-letter", "A pattern calls another axis `c` than the one that holds channels or features."),
 }
 # Of these only a warning: the spec is valid, and rules run.
 WARNINGS = ("SPC009", "SPC016")

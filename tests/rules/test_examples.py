@@ -17,7 +17,7 @@ from tests.rules.linting import apply, findings, lint
 
 RULES = list(load_rules().values())
 # What an example shows besides its own rule, because the two come together.
-ALSO: dict[str, set[str]] = {}
+ALSO: dict[str, set[str]] = {"SHP110": {"SHP114"}}
 
 
 def rule_ids(rule: Rule) -> str:

@@ -1,0 +1,44 @@
+"""SHP113."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archcalc.network.misread import LINEAR_ON_IMAGE, misread
+from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.model import Model
+
+
+@rule(LINEAR_ON_IMAGE, "linear-on-image")
+class LinearOnImage(Rule):
+    """A linear layer that reads an image as it comes in: it acts on each row for itself.
+
+    PyTorch takes the last axis of whatever it is given for the features, so the layer has weights for
+    the columns and shares them among the rows and channels. Mostly a `flatten` is missing. Where the
+    three axes are something else, as windows of positions with features, the input can state it:
+    `input: {x: {size: [9, 49, 16], layout: features-last}}`.
+
+    Example:
+        model: mnist
+        input: [1, 28, 28]
+        layers:
+          - [linear 128, relu, linear 10]
+
+    Use instead:
+        model: mnist
+        input: [1, 28, 28]
+        layers:
+          - [flatten, linear 128, relu, linear 10]
+
+    Reference:
+        torch.nn.Linear, whose input is [*, in_features].
+    """
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """Every linear layer that alone decides what the axes of an input of three axes are."""
+        for found in misread(model.graph):
+            if found.code == self.code:
+                placed = model.placed(found.node)
+                yield self.finding(
+                    placed, found.message, found.help, found.notes, pixels=int(found.node.inputs[0].elements)
+                )
