@@ -25,6 +25,13 @@ def written(place: Span, text: str, safe: bool = False) -> Fix | None:
     return Fix(f"write `{text}`", (Edit(place, text),), safe)
 
 
+def deleted(word: Span) -> Advice:
+    """Delete a word of a line, and the spaces before it."""
+    start = len(word.source.line(word.line)[: word.column - 1].rstrip()) + 1
+    edit = Edit(Span(word.source, word.line, start, word.end_line, word.end_column), "")
+    return Advice("delete it", Fix("delete it", (edit,)))
+
+
 def meant(
     place: Span,
     word: str,

@@ -31,7 +31,7 @@ EXPECTED = {
         "`maxpool` belongs under `conv:` (indent it), or a `- ` is missing before it",
     ),
     "10-missing-indent": (
-        4, 5, 15, "SPC010", "`attention:` has no value", "write `- attention` (no colon), or indent its keys under it",
+        4, 5, 15, "SPC010", "`attention:` has no value", "write `attention` without a colon, or indent its keys under it",
     ),
     "11-norway": (4, 43, 45, "SPC005", "`bias` is true or false, not `no`", ""),
     "12-anchor": (4, 5, 24, "SPC001", "anchors/aliases are not part of the language", "use `blocks:` or `hparams:`"),
@@ -47,7 +47,7 @@ EXPECTED = {
     ),
     "17-tab": (4, 1, 2, "SPC001", "found character", "indent with spaces"),
     "18-list-kernel": (4, 33, 39, "SPC005", "`kernel` is a size, as 3 or 3x5, not a list", "write `3x5`"),
-    "19-colon-line": (4, 11, 21, "SPC010", "`conv:` takes a mapping", "write `- conv 8 kernel=3` or `- conv: {...}`"),
+    "19-colon-line": (4, 11, 21, "SPC010", "`conv:` takes a mapping", "write `conv 8 kernel=3` or `conv: {...}`"),
     "20-lstm-state": (
         6, 37, 44, "SHP101", "1 layer x 2 directions, this `lstm` has 2 layers x 1 direction", "make layers",
     ),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from archcalc.diagnostics import Findings
-from archcalc.source import Node, Scalar
+from archcalc.diagnostics import Advice, Edit, Findings, Fix, Span
+from archcalc.source import Mapping, Node, Scalar, Sequence
 
 _PYTHON = r"[A-Za-z_][\w.]*\(|[A-Za-z_][\w.]*\s*=\s*[A-Za-z_][\w.]*\(|return\b|[a-z]\w*\s+[-+*/@]\s+\w|x\d?\s*\[|self\."
 _KEY = r"([A-Za-z_]\w*)="
@@ -69,3 +69,26 @@ def joined(entries: list[Scalar]) -> Scalar:
     if first.line != last.line:
         text = ", ".join(entry.text for entry in entries)
     return Scalar(text, first.source, first.line, first.column, last.end_line, last.end_column)
+
+
+def is_row(entry: Sequence) -> bool:
+    """Whether an entry is a row of an Ultralytics file: from, repeats, module, arguments."""
+    if not entry.flow or len(entry.items) != 4:
+        return False
+    _, repeats, module, arguments = entry.items
+    return (
+        isinstance(repeats, Scalar)
+        and repeats.text.isdigit()
+        and isinstance(module, Scalar)
+        and isinstance(arguments, Sequence)
+        and not any(isinstance(argument, Mapping) for argument in arguments.items)
+    )
+
+
+def spaced(before: Node, key: Scalar) -> str | Advice:
+    """The key of a line that a comma has cut off, behind its line."""
+    help = "separate the keys of a line by spaces, as `conv 64 kernel=3`"
+    if not isinstance(before, Scalar) or before.quoted or before.end_line != key.line:
+        return help
+    gap = Span(key.source, before.end_line, before.end_column, key.line, key.column)
+    return Advice(help, Fix("write a space", (Edit(gap, " "),)))

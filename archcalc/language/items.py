@@ -8,35 +8,40 @@ from __future__ import annotations
 
 import re
 
-from archcalc.advice import meant
-from archcalc.diagnostics import Findings
-from archcalc.language.hints import cut_line, is_python, joined, open_brackets, whole_pairs
+from archcalc.advice import instead, meant
+from archcalc.diagnostics import Advice, Findings, Span
+from archcalc.language.hints import cut_line, is_python, is_row, joined, open_brackets, spaced, whole_pairs
 from archcalc.source import Mapping, Node, Scalar, Sequence
 
 COMMON = ("name", "from", "repeat", "tie")
+# How other formats say which layer a mapping is.
+_NAMES_A_LAYER = ("type", "op", "layer", "class", "class_name", "_target_", "module")
 _WORD = re.compile(r"\S+")
-_PIECE = r"""\s+|'[^']*'?|"[^"]*"?|[()]|[^\s'"()]+"""
+_PIECE = r"""\s+|'[^']*'?|"[^"]*"?|[()\[\]]|[^\s'"()\[\]]+"""
 _KEY = re.compile(r"([A-Za-z_]\w*)=")
 
 
 class Item:
     """A layer as written: its name, its one unnamed value, its keys, and what stands beside it.
 
-    `python` is all of a line that is a call or an assignment in Python, which is no item at all; it
-    is told where layers are known. `body` is the list in `{op: [...]}`. `common` holds name, from, repeat and tie. `incomplete`: a
+    `body` is the list in `{op: [...]}`. `common` holds name, from, repeat and tie. `incomplete`: a
     key is left out because what it holds is wrong, so that nothing is said to be missing.
+
+    What is no item is told where layers are known: `more` are further values without a key, and
+    `unread` is a line of Python, a row of another program, or a value behind the colon of `op:`.
     """
 
-    __slots__ = ("body", "common", "first", "incomplete", "keys", "op", "python")
+    __slots__ = ("body", "common", "first", "incomplete", "keys", "more", "op", "unread")
 
     def __init__(self, op: Scalar) -> None:
         self.op = op
         self.first: Scalar | None = None
+        self.more: list[Scalar] = []
         self.keys: list[tuple[Scalar, Node]] = []
         self.body: Sequence | None = None
         self.common: dict[str, Scalar] = {}
         self.incomplete = False
-        self.python: Scalar | None = None
+        self.unread: Node | None = None
 
 
 def parse_items(node: Node, findings: Findings) -> list[Item]:
@@ -54,9 +59,12 @@ def parse_items(node: Node, findings: Findings) -> list[Item]:
 def _sequence(node: Sequence, findings: Findings, items: list[Item]) -> None:
     cut: list[Scalar] = []  # the parts of a line that a comma in parentheses has cut
     depth = 0
-    for entry in node.items:
+    for index, entry in enumerate(node.items):
         if isinstance(entry, Sequence):
-            _sequence(entry, findings, items)
+            if is_row(entry):
+                items.append(_unread(entry.items[2], entry))
+            else:
+                _sequence(entry, findings, items)
             continue
         if node.flow and isinstance(entry, Scalar):
             brackets = open_brackets(entry)
@@ -67,6 +75,12 @@ def _sequence(node: Sequence, findings: Findings, items: list[Item]) -> None:
                     _cut(cut, findings, items)
                     cut = []
                 continue
+        if node.flow and index and isinstance(entry, Scalar) and _KEY.match(entry.text):
+            before = node.items[index - 1]
+            findings.error(
+                "SPC010", f"inside [ ] a comma ends the layer before `{entry.text}`", entry, spaced(before, entry)
+            )
+            continue
         item = _item(entry, findings)
         if item:
             items.append(item)
@@ -91,9 +105,9 @@ def _item(node: Node, findings: Findings) -> Item | None:
 
 
 def _words(line: Scalar) -> list[Scalar]:
-    """The words of a line; quotes and parentheses hold a word together, to the end if they stay open."""
+    """The words of a line; quotes and brackets hold a word together, to the end if they stay open."""
     text = line.text
-    if not any(mark in text for mark in "'\"("):
+    if not any(mark in text for mark in "'\"(["):
         return [line.part(match.start(), match.end()) for match in _WORD.finditer(text)]
     words = []
     start, depth = -1, 0
@@ -104,7 +118,7 @@ def _words(line: Scalar) -> list[Scalar]:
                 words.append(line.part(start, piece.start()))
             start = -1
             continue
-        depth = max(0, depth + (mark == "(") - (mark == ")"))
+        depth = max(0, depth + (mark in "([") - (mark in ")]"))
         start = piece.start() if start < 0 else start
     return words if start < 0 else [*words, line.part(start, len(text))]
 
@@ -116,6 +130,10 @@ def parse_line(line: Scalar, findings: Findings) -> Item | None:
         findings.error("SPC010", "an empty entry: a layer is missing here", line, "write a layer, or delete the `-`")
         return None
     op = words[0]
+    if "," in line.text and (comma := next((word for word in words if word.text[-1] == ","), None)):
+        message = f"the words of a line have spaces between them, no commas: `{comma.text}`"
+        findings.error("SPC010", message, comma, instead(line, " ".join(word.text.rstrip(",") for word in words)))
+        return None
     if "(" in op.text or "=" in op.text:
         return _not_a_layer(line, op, findings)
     item = Item(op)
@@ -126,18 +144,14 @@ def parse_line(line: Scalar, findings: Findings) -> Item | None:
                 if is_python(line.text):
                     return _python(line)
                 place = word if word.text.startswith("=") else after
-                findings.error("SPC010", "`=` stands without spaces around it", place, "write key=value, as kernel=3")
+                help = instead(line, re.sub(r"\s*=\s*", "=", line.text))
+                findings.error("SPC010", "`=` stands without spaces around it", place, help)
                 return None
             if item.first is not None:
                 if is_python(line.text):
                     return _python(line)
-                findings.error(
-                    "SPC010",
-                    f"`{op.text}` takes one unnamed value, `{item.first.text}`; `{word.text}` needs its key",
-                    word,
-                    f"write key=value; `archcalc layer {op.text}` lists the keys",
-                )
-                return None
+                item.more.append(_unquote(word, findings))
+                continue
             item.first = _unquote(word, findings)
             continue
         name = word.part(0, key.end() - 1)
@@ -152,14 +166,23 @@ def _not_a_layer(line: Scalar, op: Scalar, findings: Findings) -> Item | None:
     """A line whose first word `op` is no name."""
     if is_python(line.text):
         return _python(line)
-    findings.error("SPC010", f"a layer starts with its name, not `{op.text}`", op, "as `conv 64 kernel=3`")
+    words = line.text.split()
+    name = next((index for index, word in enumerate(words) if "=" not in word), 0)
+    moved = [*words[name : name + 1], *words[name + 1 :], *words[:name]]
+    help = instead(line, " ".join(moved)) if name else "as `conv 64 kernel=3`"
+    findings.error("SPC010", f"a layer starts with its name, not `{op.text}`", op, help)
     return None
 
 
 def _python(line: Scalar) -> Item:
     end = re.match(r"[^\s(=]*", line.text)
-    item = Item(line.part(0, end.end() if end else 0))
-    item.python = line
+    return _unread(line.part(0, end.end() if end else 0), line)
+
+
+def _unread(op: Node, whole: Node) -> Item:
+    assert isinstance(op, Scalar)
+    item = Item(op)
+    item.unread = whole
     return item
 
 
@@ -197,12 +220,16 @@ def _mapping(node: Mapping, findings: Findings) -> Item | None:
         return None
     op, value = layers[0]
     if _is_empty(value):
-        findings.error(
-            "SPC010",
-            f"`{op.text}:` has no value",
-            _with_colon(op),
-            f"write `- {op.text}` (no colon), or indent its keys under it",
-        )
+        colon = _with_colon(op)
+        help: str | Advice = f"write `{op.text}` without a colon, or indent its keys under it"
+        if len(node.pairs) == 1:
+            help = instead(Span(op.source, op.line, op.column, colon.end_line, colon.end_column), op.text)
+        findings.error("SPC010", f"`{op.text}:` has no value", colon, help)
+        return None
+    if op.text in _NAMES_A_LAYER and isinstance(value, Scalar):
+        name = value.text.split(".")[-1] or "conv"
+        help = f"write the name as the key, `{name}: {{...}}`, with the other keys inside"
+        findings.error("SPC010", f"`{op.text}:` names no layer here", op, help)
         return None
     if len(layers) > 1:
         other, beside = layers[1]
@@ -259,11 +286,14 @@ def _fill(item: Item, value: Node, findings: Findings) -> bool:
                 )
             else:
                 _add_key(item, key, inner, findings)
-    elif is_python(value.text):
-        item.python = value
-    else:
-        findings.error("SPC010", f"`{op}:` takes a mapping", value, f"write `- {op} {value.text}` or `- {op}: {{...}}`")
+    elif " " in op:
+        help = instead(
+            Span(value.source, item.op.line, item.op.column, value.end_line, value.end_column), f"{op}={value.text}"
+        )
+        findings.error("SPC010", f"the keys of a line are written key=value, not `{op}: {value.text}`", value, help)
         return False
+    else:
+        item.unread = value
     return True
 
 

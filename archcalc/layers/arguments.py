@@ -6,6 +6,7 @@ An argument is declared once, in its layer's class; reading, ranges, messages, t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -251,6 +252,10 @@ class Size(Argument):
         scalar = self.scalar(node)
         if scalar.text in self.words or (scalar.text in self.foreign and scalar.text not in known):
             return scalar.text
+        sizes = re.fullmatch(r"[(\[]\s*(\d+(?:\s*,\s*\d+)*)\s*,?\s*[)\]]", scalar.text)
+        if sizes:
+            text = "x".join(re.findall(r"\d+", sizes.group(1)))
+            raise fail("SPC005", f"`{self.name}` is {self.kind}, not a tuple", scalar, instead(scalar, text))
         size = parse_size(scalar)
         if size is None:
             return super().parse(node, known)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from archcalc.advice import instead, meant
+from archcalc.advice import deleted, instead, meant
 from archcalc.diagnostics import Findings, Span, SpecError
 from archcalc.language.expressions import Expression
 from archcalc.language.items import COMMON, Item, parse_items
@@ -28,8 +28,11 @@ class Binder:
     def layer(self, step: Step, layer: type[Layer], item: Item, names: Names) -> None:
         """Bind an item to a layer's declared arguments."""
         given: list[tuple[Scalar, Argument, Node]] = []
+        if item.more:
+            self._unnamed(layer.op, item, f"write key=value; `archcalc layer {layer.op}` lists the keys")
+            return
         if item.first is not None:
-            first = self._first(layer, item.first)
+            first = self._first(layer, item, item.first)
             if first is not None:
                 given.append((item.first, first, item.first))
         if item.body is not None:
@@ -37,16 +40,20 @@ class Binder:
             if isinstance(first, (Body, Operands)):
                 given.append((item.op, first, item.body))
             else:
-                self.findings.error(
-                    "SPC010", f"`{layer.op}:` takes a mapping", item.body, f"as `{layer.op}: {{{_example(layer)}}}`"
-                )
+                from archcalc.spelling.lines import listed_values
+
+                help = listed_values(item.op, item.body, f"as `{layer.op}: {{{_example(layer)}}}`")
+                self.findings.error("SPC010", f"`{layer.op}:` takes a mapping", item.body, help)
         for key, value in item.keys:
             argument = layer.arguments.get(key.text) or layer.free_keys
             if argument is None:
-                self._unknown_key(layer, item.op, key, value)
+                self._unknown_key(layer, item, key, value)
                 continue
             if any(other is argument and argument is not layer.free_keys for _, other, _ in given):
-                self.findings.error("SPC006", f"`{key.text}` is given twice", key, "delete one of them")
+                from archcalc.spelling.lines import advice_on_layer
+
+                help = advice_on_layer(item, "delete one of them") if item.first else "delete one of them"
+                self.findings.error("SPC006", f"`{key.text}` is given twice", key, help)
                 continue
             given.append((key, argument, value))
         step.constants = dict(layer.defaults)
@@ -72,11 +79,21 @@ class Binder:
                     "; ".join(f"`{name}` is {argument.doc}: {argument.kind}" for name, argument in missing),
                 )
 
-    def _first(self, layer: type[Layer], value: Scalar) -> Argument | None:
+    def _unnamed(self, op: str, item: Item, otherwise: str) -> None:
+        """Report values without keys where one at most can stand."""
+        from archcalc.spelling.lines import advice_on_layer  # only a wrong line pays for it
+
+        first, word = item.first, item.more[0]
+        message = f"`{op}` takes one unnamed value, `{first.text if first else ''}`; `{word.text}` needs its key"
+        self.findings.error("SPC010", message, word, advice_on_layer(item, otherwise))
+
+    def _first(self, layer: type[Layer], item: Item, value: Scalar) -> Argument | None:
         first = layer.arguments[layer.first] if layer.first else None
         if first is None:
             keys = ", ".join(layer.arguments)
-            help = f"its keys are {keys}" if keys else "it has no keys"
+            from archcalc.spelling.lines import advice_on_layer
+
+            help = advice_on_layer(item, f"its keys are {keys}" if keys else "it has no keys")
             self.findings.error("SPC010", f"`{layer.op}` takes no unnamed value", value, help)
         elif isinstance(first, (Body, Operands)):
             self.findings.error("SPC010", f"`{layer.op}` takes {first.kind}", value, f"write `{layer.op}: [...]`")
@@ -142,19 +159,28 @@ class Binder:
         parameters = list(block.parameters)
         given: dict[str, Scalar] = {}
         if item.body is not None:
-            self.findings.error(
-                "SPC010", f"`{block.name.text}:` takes a mapping", item.body, "give its arguments by name"
-            )
+            from archcalc.spelling.lines import listed
+
+            help = listed(item.op, item.body, parameters)
+            self.findings.error("SPC010", f"`{block.name.text}:` takes a mapping", item.body, help)
+        if item.more:
+            from archcalc.spelling.lines import advice_on_block
+
+            message = f"block `{block.name.text}` takes one argument without its name, `{item.more[0].text}` needs it"
+            self.findings.error("SPC010", message, item.more[0], advice_on_block(item, parameters))
+            return
         if item.first is not None:
             if parameters:
                 given[parameters[0]] = item.first
             else:
-                self.findings.error("SPC010", f"block `{block.name.text}` takes no arguments", item.first, "delete it")
+                self.findings.error(
+                    "SPC010", f"block `{block.name.text}` takes no arguments", item.first, deleted(item.first)
+                )
         for key, value in item.keys:
             if key.text not in block.parameters:
                 otherwise = f"its arguments are {', '.join(parameters)}" if parameters else "it has none"
-                help = meant(key, key.text, [*parameters, *COMMON], otherwise)
-                self.findings.error("SPC003", f"block `{block.name.text}` has no argument `{key.text}`", key, help)
+                near = meant(key, key.text, [*parameters, *COMMON], otherwise)
+                self.findings.error("SPC003", f"block `{block.name.text}` has no argument `{key.text}`", key, near)
             elif key.text in given:
                 self.findings.error("SPC006", f"`{key.text}` is given twice", key, "delete one of them")
             elif not isinstance(value, Scalar):
@@ -195,7 +221,7 @@ class Binder:
             self.findings.take(error)
             return None
 
-    def _unknown_key(self, layer: type[Layer], op: Scalar, key: Scalar, value: Node) -> None:
+    def _unknown_key(self, layer: type[Layer], item: Item, key: Scalar, value: Node) -> None:
         for argument in layer.arguments.values():
             if key.text in argument.aliases:
                 message = f"`{layer.op}` has no key `{key.text}`"
@@ -203,7 +229,7 @@ class Binder:
                 return
         from archcalc.spelling.keys import advice_on  # only a wrong key pays for it
 
-        help = advice_on(layer, op, key, value)
+        help = advice_on(layer, item, key, value)
         self.findings.error("SPC003", f"`{layer.op}` has no key `{key.text}`", key, help)
 
 

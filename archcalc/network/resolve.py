@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archcalc.advice import instead, meant
-from archcalc.diagnostics import Advice, Findings, Span, SpecError
+from archcalc.diagnostics import Advice, Findings, SpecError
 from archcalc.language.document import Document
+from archcalc.language.edits import entry
 from archcalc.language.expressions import Expression
 from archcalc.language.items import Item
 from archcalc.language.values import SizeExpression, Value
@@ -18,6 +19,7 @@ from archcalc.layers.base import REGISTRY
 from archcalc.network.binding import Binder
 from archcalc.network.names import AN_ARGUMENT, Names
 from archcalc.network.steps import REPEAT, BlockSteps, Step
+from archcalc.network.unread import Unread
 from archcalc.source import Scalar
 
 
@@ -127,8 +129,8 @@ class _Resolver:
 
     def _item(self, item: Item, names: Names) -> Step | None:
         op = item.op.text
-        if item.python is not None:
-            self._python(item, item.python)
+        if item.unread is not None:
+            Unread(self.findings, self.blocks).tell(item, item.unread)
             return None
         step = Step(item.op)
         if op in self.blocks:  # a block of the spec comes before a layer of the same name
@@ -152,27 +154,6 @@ class _Resolver:
             step.repeat = REPEAT.parse(item.common["repeat"], names.values)
         return step
 
-    def _python(self, item: Item, line: Scalar) -> None:
-        """A line of Python; as the value of a key that is no layer it has the key for a name."""
-        from archcalc.spelling.convert import from_python  # only a line that is none pays for it
-
-        op, place = item.op, Span(line.source, line.line, line.column, line.end_line, line.end_column)
-        text = line.text
-        if item.op.column < line.column:
-            place = Span(op.source, op.line, op.column, line.end_line, line.end_column)
-            text = text if op.text in REGISTRY else f"self.{op.text} = {text}"
-            op = line.part(0, len(line.text.partition("(")[0]))
-        read = from_python(text)
-        help: str | Advice
-        if len(read.readings) == 1:
-            help = instead(line if line.quoted else place, read.readings[0])
-        elif read.readings:
-            help = f"write {' or '.join(f'`{reading}`' for reading in read.readings)}"
-        else:
-            help = read.sentence or ""
-        shown = f"{op.text}(...)" if line.text.startswith(f"{op.text}(") else op.text
-        self.findings.error("SPC007", f"`{shown}` is Python, not a layer", op, help)
-
     def _unknown_layer(self, op: Scalar, names: Names) -> None:
         from archcalc.spelling.names import meaning  # only a spec with an unknown layer pays for them
 
@@ -186,5 +167,15 @@ class _Resolver:
         if op.text in names.arguments:
             help = f"{AN_ARGUMENT}; write a block for each kind of layer"
         if op.text == "repeat":
-            help = "write `repeat: N` with `layers: [...]` under it, or repeat=N on a layer"
+            help = _repeated(op)
         self.findings.error("SPC002", f"unknown layer `{op.text}`", op, help)
+
+
+def _repeated(op: Scalar) -> str | Advice:
+    """`repeat 3 conv 8 kernel=3` is `conv 8 kernel=3 repeat=3`."""
+    found = entry(op)
+    line = found[0].items[found[1]] if found else None
+    copies, _, layer = line.text.partition(" ")[2].partition(" ") if isinstance(line, Scalar) else ("", "", "")
+    if isinstance(line, Scalar) and copies.isdigit() and layer:
+        return instead(line, f"{layer} repeat={copies}")
+    return "write `repeat: N` with `layers: [...]` under it, or repeat=N on a layer"

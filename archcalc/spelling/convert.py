@@ -37,6 +37,8 @@ _FLAX_ONLY = (
 _DATA = re.compile(
     r"(x|y|z|h|out|output|outputs|inp|inputs?|img|image|feat|features?|hidden|res|identity|src|tgt)\d*\Z"
 )
+# Keys whose number means something else in PyTorch, which counts the batch.
+_COUNTED = ("axis", "start")
 # Of calls that change where a tensor is kept, not what it holds.
 _WITHOUT_EFFECT = ("contiguous", "clone", "detach", "to", "float", "half", "cuda", "cpu", "type", "double", "bfloat16")
 _TENSOR = "a tensor that has a name is read with from=NAME, or as `identity from=NAME`"
@@ -199,7 +201,9 @@ def _lines(
     if any(isinstance(argument, (Body, Operands)) for argument in layer.arguments.values()):
         raise UnwritableError(f"write `{layer.op}: [a, b]`, with the names of layers or lists of layers")
     if library == "ours":
-        signature = " ".join(layer.arguments)
+        signature = " ".join(name for name in layer.arguments if name not in ("eps", "momentum", "affine"))
+        if layer.first is None and next(iter(layer.arguments), "") not in _COUNTED:
+            raise UnwritableError(f"`{layer.op}` takes no value without its key")
     else:
         signature = table.get(plain(name).removeprefix("lazy"), table.get(layer.op, "-"))
     if signature == "-":
@@ -250,6 +254,8 @@ def _bind(name: str, signature: str, args: list[ast.expr], keywords: list[ast.ke
         bound.update({keys[theirs]: arg for (theirs, _), arg in zip(pairs, args)})
     for keyword in keywords:
         assert keyword.arg is not None
+        if keys.get(keyword.arg, keyword.arg) in bound:
+            raise UnwritableError(f"`{keyword.arg}` is given twice")
         bound[keys.get(keyword.arg, keyword.arg)] = keyword.value
     return bound
 

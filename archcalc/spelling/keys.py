@@ -7,7 +7,7 @@ import re
 from archcalc.advice import meant, written
 from archcalc.diagnostics import Advice, Edit, Fix
 from archcalc.language.edits import entry, without_key
-from archcalc.language.items import COMMON
+from archcalc.language.items import COMMON, Item
 from archcalc.layers.base import Layer
 from archcalc.source import Node, Scalar
 from archcalc.spelling.names import meaning
@@ -20,13 +20,13 @@ _STATES = {
 }
 
 
-def advice_on(layer: type[Layer], op: Scalar, key: Scalar, value: Node) -> str | Advice | None:
+def advice_on(layer: type[Layer], item: Item, key: Scalar, value: Node) -> str | Advice | None:
     """What to do about a key that a layer does not have."""
     name = key.text
     if name in _SHORT and _SHORT[name] in layer.arguments:
         return Advice(f"did you mean `{_SHORT[name]}`?", written(key, _SHORT[name]))
     if name == "activation":
-        return _activation(op, key, value)
+        return _activation(item.op, key, value)
     if name == "return_sequences":
         if isinstance(value, Scalar) and value.text.lower() == "true":
             return _left_out("the output holds all steps: leave it out", key, value)
@@ -38,7 +38,8 @@ def advice_on(layer: type[Layer], op: Scalar, key: Scalar, value: Node) -> str |
     if name in NEUTRAL:
         return _left_out("it changes no size and no cost: leave it out", key, value)
     keys = {alias: argument.name for argument in layer.arguments.values() for alias in argument.aliases}
-    known = [*layer.arguments, *COMMON, *keys, *INFERRED]
+    given = {other.text for other, _ in item.keys} | ({layer.first} if item.first or item.body else set())
+    known = [one for one in (*layer.arguments, *COMMON, *keys, *INFERRED) if keys.get(one, one) not in given]
     near = meant(key, name, known, None, lambda word: keys.get(word, word))
     if isinstance(near, Advice) and near.fix and near.fix.edits[0].text in INFERRED:
         return _left_out("inputs are inferred: leave it out", key, value)

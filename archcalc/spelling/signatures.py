@@ -45,7 +45,7 @@ TORCH = {
     "hardtanh": "min_val max_val inplace",
     "flatten": "start_dim end_dim",
     **dict.fromkeys(("relu", "relu6", "selu", "silu", "mish", "hardswish", "hardsigmoid"), "inplace"),
-    **dict.fromkeys(("sigmoid", "tanh", "softsign", "logsigmoid", "identity"), ""),
+    **dict.fromkeys(("sigmoid", "tanh", "softsign", "logsigmoid", "identity", "exp"), ""),
 }  # fmt: skip
 # Functions whose first argument is the tensor; what is not here takes what the class takes.
 TORCH_FUNCTIONS = {

@@ -136,7 +136,7 @@ def test_places():
 
 @pytest.mark.parametrize(
     ("text", "help"),
-    [("(64", "a `(` is not closed"), ("64)", "a `)` has no `(`"), ("(3,3)", "a size is written 3x5")],
+    [("(64", "a `(` is not closed"), ("64)", "a `)` has no `(`"), ("(3,n)", "a size is written 3x5")],
 )
 def test_help(text, help):
     assert help in wrong(f"conv 8 kernel={text}").help

@@ -1,0 +1,87 @@
+"""Entries of a list of layers that are none: lines of Python, rows of other programs, a value behind a colon."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from archcalc.advice import instead
+from archcalc.diagnostics import Advice, Findings, Span
+from archcalc.language.hints import is_python
+from archcalc.language.items import Item
+from archcalc.layers.base import REGISTRY
+from archcalc.network.steps import BlockSteps
+from archcalc.source import Node, Scalar, Sequence
+
+
+class Unread:
+    """Says what such an entry is, and what to write instead. Only a spec that has one pays for it."""
+
+    def __init__(self, findings: Findings, blocks: Mapping[str, BlockSteps]) -> None:
+        self.findings = findings
+        self.blocks = blocks
+
+    def tell(self, item: Item, whole: Node) -> None:
+        """Report the entry `whole`, whose name is that of `item`."""
+        if isinstance(whole, Sequence):
+            from archcalc.spelling.rows import advice_on
+
+            self.findings.error(
+                "SPC007", f"a row of Ultralytics, with a module `{item.op.text}`", whole, advice_on(whole)
+            )
+        elif isinstance(whole, Scalar) and is_python(whole.text):
+            self._python(item, whole)
+        elif isinstance(whole, Scalar):
+            self._behind_a_colon(item, whole)
+
+    def _behind_a_colon(self, item: Item, value: Scalar) -> None:
+        """`conv: 64` is `conv 64`, and `stem: conv 64 kernel=3` is a layer with a name."""
+        op, first = item.op.text, (value.text.split() or [""])[0]
+        place = _from(item.op, value) if not item.common else value
+        if op in REGISTRY or op in self.blocks:
+            help: str | Advice = f"write `{op} {value.text}` or `{op}: {{...}}`"
+            if place is not value:
+                help = (
+                    Advice(help.text, help.fix)
+                    if isinstance(help, Advice)
+                    else Advice(help, instead(place, f"{op} {value.text}").fix)
+                )
+            self.findings.error("SPC010", f"`{op}:` takes a mapping", value, help)
+        elif first in REGISTRY or first in self.blocks:
+            line = f"{value.text} name={op}"
+            help = instead(place, line) if place is not value else f"write `{line}`"
+            self.findings.error("SPC002", f"unknown layer `{op}`: a name stands behind its layer", item.op, help)
+        else:
+            self.findings.error(
+                "SPC002", f"unknown layer `{op}`", item.op, f"write a layer as `{first}: {{...}}`, its name first"
+            )
+
+    def _python(self, item: Item, line: Scalar) -> None:
+        """A line of Python; as the value of a key that is no layer it has the key for a name."""
+        from archcalc.spelling.convert import from_python
+        from archcalc.spelling.lines import called
+
+        op, place, text = item.op, _from(line, line), line.text
+        if item.op.column < line.column:
+            place = _from(op, line)
+            text = text if op.text in REGISTRY else f"self.{op.text} = {text}"
+            op = line.part(0, len(line.text.partition("(")[0]))
+        help: str | Advice
+        name = line.text.partition("(")[0].strip()
+        if name in self.blocks:
+            call = called(line.text, list(self.blocks[name].parameters))
+            help = instead(place, call) if call else f"write `{name}`, then its arguments as name=value"
+            self.findings.error("SPC007", f"`{name}(...)` is Python, not a call of a block", op, help)
+            return
+        read = from_python(text)
+        if len(read.readings) == 1:
+            help = instead(line if line.quoted else place, read.readings[0])
+        elif read.readings:
+            help = f"write {' or '.join(f'`{reading}`' for reading in read.readings)}"
+        else:
+            help = read.sentence or ""
+        shown = f"{op.text}(...)" if line.text.startswith(f"{op.text}(") else op.text
+        self.findings.error("SPC007", f"`{shown}` is Python, not a layer", op, help)
+
+
+def _from(first: Span, last: Span) -> Span:
+    return Span(first.source, first.line, first.column, last.end_line, last.end_column)

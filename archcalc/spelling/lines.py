@@ -1,0 +1,105 @@
+"""Lines that give a layer or a block its values as Python would: by position, in brackets, twice."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+
+from archcalc.advice import written
+from archcalc.diagnostics import Advice, Edit, Fix, Span
+from archcalc.language.edits import entry
+from archcalc.language.items import COMMON, Item
+from archcalc.layers import REGISTRY
+from archcalc.layers.operands import Body, Operands
+from archcalc.source import Scalar
+from archcalc.source import Sequence as NodeList
+from archcalc.spelling.convert import from_python
+from archcalc.spelling.values import UnwritableError, expression, word
+
+_SIZE = r"-?\d+(x-?\d+)+\Z"
+
+
+def advice_on_layer(item: Item, otherwise: str) -> str | Advice:
+    """How the line of a layer is written whose values stand without their keys, or twice."""
+    values = [*([item.first] if item.first else []), *item.more]
+    inner = _in_brackets(item, values)
+    if inner:
+        return inner
+    keys = [(key.text, value.text) for key, value in item.keys if isinstance(value, Scalar)]
+    if len(keys) < len(item.keys):
+        return otherwise
+    said = [*(_in_python(value.text) for value in values), *(f"{key}={_in_python(text)}" for key, text in keys)]
+    readings = from_python(f"{item.op.text}({', '.join(said)})").readings
+    common = "".join(f" {key}={item.common[key].text}" for key in COMMON if key in item.common)
+    lines = [f"{reading}{common}" for reading in readings if not common or reading[0] not in "[{"]
+    if len(lines) > 1 or not lines:
+        return f"write {' or '.join(f'`{line}`' for line in lines)}" if lines else otherwise
+    found = entry(item.op)
+    line = found[0].items[found[1]] if found else None
+    return Advice(f"write `{lines[0]}`", written(line, lines[0]) if isinstance(line, Scalar) else None)
+
+
+def _in_brackets(item: Item, values: Sequence[Scalar]) -> Advice | None:
+    """A layer of layers or of names, whose list stands behind it as words: `add a b`, `residual conv 8 kernel=3`."""
+    layer = REGISTRY.get(item.op.text)
+    argument = layer.arguments[layer.first] if layer and layer.first else None
+    if not isinstance(argument, (Body, Operands)):
+        return None
+    found = entry(item.op)
+    line = found[0].items[found[1]] if found else None
+    told = ", ".join(value.text for value in values)
+    if isinstance(argument, Body) and isinstance(line, Scalar):
+        told = line.text[len(item.op.text) :].strip()
+    text = f"{item.op.text}: [{told}]"
+    return Advice(f"write `{text}`", written(line, text) if isinstance(line, Scalar) and not item.common else None)
+
+
+def _in_python(text: str) -> str:
+    return f"({text.replace('x', ', ')})" if re.match(_SIZE, text) else text
+
+
+def advice_on_block(item: Item, parameters: Sequence[str]) -> str | Advice:
+    """How a block is called whose arguments stand without their names."""
+    given = {key.text for key, _ in item.keys}
+    free = [name for name in parameters[1:] if name not in given]
+    if len(free) < len(item.more):
+        most = f"takes at most {len(parameters)}: {', '.join(parameters)}" if parameters else "takes none"
+        return f"it {most}"
+    names = list(zip(free, item.more))
+    edits = tuple(Edit(Span(w.source, w.line, w.column, w.line, w.column), f"{name}=") for name, w in names)
+    told = " ".join(f"{name}={w.text}" for name, w in names)
+    return Advice(f"write `{told}`", Fix(f"write `{told}`", edits))
+
+
+def called(text: str, parameters: Sequence[str]) -> str | None:
+    """A block that is called as a function in Python, `unit(64, stride=2)`, as a line; None where it cannot be."""
+    node = expression(text)
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or len(node.args) > len(parameters):
+        return None
+    try:
+        values = [word(arg) for arg in node.args]
+        keys = [f"{keyword.arg}={word(keyword.value)}" for keyword in node.keywords if keyword.arg]
+    except UnwritableError:
+        return None
+    return " ".join((node.func.id, *values[:1], *(f"{p}={v}" for p, v in zip(parameters[1:], values[1:])), *keys))
+
+
+def listed_values(op: Scalar, body: NodeList, otherwise: str) -> Advice | str:
+    """A layer whose values stand in a list, `conv: [64, 3]`."""
+    values = [_in_python(one.text) for one in body.items if isinstance(one, Scalar)]
+    readings = from_python(f"{op.text}({', '.join(values)})").readings if len(values) == len(body.items) else []
+    if len(readings) != 1:
+        return f"write {' or '.join(f'`{line}`' for line in readings)}" if readings else otherwise
+    place = Span(op.source, op.line, op.column, body.end_line, body.end_column)
+    return Advice(f"write `{readings[0]}`", written(place, readings[0]))
+
+
+def listed(op: Scalar, body: NodeList, parameters: Sequence[str]) -> Advice | str:
+    """A block whose arguments stand in a list, `unit: [64, 2]`."""
+    values = [one.text for one in body.items if isinstance(one, Scalar)]
+    if len(values) < len(body.items) or len(values) > len(parameters):
+        return "give its arguments by name"
+    line = " ".join((op.text, *values[:1], *(f"{p}={v}" for p, v in zip(parameters[1:], values[1:]))))
+    place = Span(op.source, op.line, op.column, body.end_line, body.end_column)
+    return Advice(f"write `{line}`", written(place, line))
