@@ -6,11 +6,10 @@ import copy
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 from tests.draw.case import Case
 from tests.draw.checks import Check, Skipped
-from tests.draw.spec_data import Data, data, spec
+from tests.draw.spec_data import Data, data, put, spec, walk
 
 # So many attempts at most.
 _BUDGET = 1500
@@ -46,9 +45,9 @@ def shrink(check: Check, case: Case, kind: str, budget: int = _BUDGET) -> Case:
 def _weight(case: Case) -> tuple[int, ...]:
     """Fewer items first, then fewer words, then smaller numbers, then less text."""
     document = data(case.text)
-    items = sum(1 for _, value in _walk(document) if isinstance(value, (dict, list)))
-    texts = [value for _, value in _walk(document) if isinstance(value, str)]
-    keys = sum(len(value) for _, value in _walk(document) if isinstance(value, dict))
+    items = sum(1 for _, value in walk(document) if isinstance(value, (dict, list)))
+    texts = [value for _, value in walk(document) if isinstance(value, str)]
+    keys = sum(len(value) for _, value in walk(document) if isinstance(value, dict))
     words = sum(len(text.split()) for text in texts) + keys
     numbers = sum(min(int(n), 10**6) for text in texts for n in re.findall(r"\d+", text)[:20] if len(n) < 12)
     named = {**(document.get("hparams") or {}), **(document.get("dims") or {})}
@@ -78,19 +77,19 @@ def _without_variant(document: Data, variant: str | None) -> Iterator[Data]:
 
 def _without_parts(document: Data) -> Iterator[Data]:
     """Fewer entries: several of a list at once, one of a list, a key; or what is inside of one instead of it."""
-    places = list(_walk(document))
+    places = list(walk(document))
     for path, value in places:
         if isinstance(value, list) and len(value) > 3:
             half = len(value) // 2
-            yield _put(document, path, value[half:])
-            yield _put(document, path, value[:half])
+            yield put(document, path, value[half:])
+            yield put(document, path, value[:half])
     for path, value in places:
         for key in range(len(value)) if isinstance(value, list) else list(value) if isinstance(value, dict) else ():
             if path or key not in ("model", "input", "layers"):
                 rest = [*value[:key], *value[key + 1 :]] if isinstance(value, list) else {**value}
                 if isinstance(rest, dict):
                     del rest[key]
-                yield _put(document, path, rest)
+                yield put(document, path, rest)
     blocks = document.get("blocks") or {}
     for path, value in places:
         if not isinstance(value, list):
@@ -98,35 +97,52 @@ def _without_parts(document: Data) -> Iterator[Data]:
         for index, item in enumerate(value):
             inner = _inside(item, blocks)
             for body in inner:
-                yield _put(document, path, [*value[:index], *copy.deepcopy(body), *value[index + 1 :]])
+                yield put(document, path, [*value[:index], *copy.deepcopy(body), *value[index + 1 :]])
 
 
 def _inside(item: Data, blocks: dict[str, Data]) -> Iterator[list[Data]]:
     """The lists of layers inside an item, or of the block that it calls."""
     if isinstance(item, dict):
-        for path, value in _walk(item):
+        for path, value in walk(item):
             if isinstance(value, list) and len(path) <= 3:
                 yield value
-    word = item.split()[0] if isinstance(item, str) and item else ""
-    for name, body in blocks.items():
-        if name.partition("(")[0].strip() == word:
-            yield body
+    call, *given = item.split() if isinstance(item, str) and item else [""]
+    for head, body in blocks.items():
+        name, _, parameters = head.rstrip(")").partition("(")
+        if name == call:
+            yield _called(body, [one.strip() for one in parameters.split(",") if one.strip()], given)
+
+
+def _called(body: list[Data], parameters: list[str], given: list[str]) -> list[Data]:
+    """A block's layers with what a call gives for its parameters; the last one has the name of the call."""
+    values = dict(one.split("=", 1) for one in (*parameters, *given) if "=" in one)
+    plain = [one for one in given if "=" not in one]
+    values |= {parameter.partition("=")[0]: value for parameter, value in zip(parameters, plain)}
+    body = copy.deepcopy(body)
+    for path, value in list(walk(body)):
+        if isinstance(value, str):
+            new = re.sub(r"[A-Za-z_]\w*(?!\w|=)", lambda match: values.get(match.group(), match.group()), value)
+            body = put(body, path, new)
+    if "name" in values and isinstance(body[-1], str):
+        body[-1] += f" name={values['name']}"
+    return body
 
 
 def _simpler_values(document: Data) -> Iterator[Data]:
     """Texts with a word less, or a smaller number; a name for a number as that number."""
     numbers = {**(document.get("hparams") or {}), **(document.get("dims") or {})}
-    for path, value in list(_walk(document)):
+    for path, value in list(walk(document)):
         if isinstance(value, dict) and len(value) == 1 and path and path[0] in ("layers", "blocks"):
             (op, keys), *_ = value.items()
             if isinstance(keys, dict) and all(isinstance(one, str) for one in keys.values()):
-                yield _put(document, path, " ".join([op, *(f"{name}={one}" for name, one in keys.items())]))
+                yield put(document, path, " ".join([op, *(f"{name}={one}" for name, one in keys.items())]))
         if isinstance(value, str) and path[:1] != ("model",):
-            for text in _simpler(value, numbers):
-                yield _put(document, path, text)
+            for text in _simpler(value, numbers, 2 if path[:1] == ("input",) else 0):
+                yield put(document, path, text)
 
 
-def _simpler(text: str, numbers: dict[str, str]) -> Iterator[str]:
+def _simpler(text: str, numbers: dict[str, str], least: int) -> Iterator[str]:
+    """Sizes of inputs stay two and more: with ones alone a spec fails in ways of its own."""
     words = text.split(" ")
     for index in range(1, len(words)):
         yield " ".join([*words[:index], *words[index + 1 :]])
@@ -143,27 +159,7 @@ def _simpler(text: str, numbers: dict[str, str]) -> Iterator[str]:
         if len(match.group()) < 10:
             number = int(match.group())
             for other in sorted({1, 2, number // 2, number - 1}):
-                if 0 <= other < number:
+                if least <= other < number:
                     yield text[: match.start()] + str(other) + text[match.end() :]
     for match in re.finditer(r"\d+x(?=\d)", text):
         yield text[: match.start()] + text[match.end() :]
-
-
-# -- places in data -------------------------------------------------------------------------
-
-
-def _walk(value: Data, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Data]]:
-    """Every value with where it stands, outer ones first."""
-    yield path, value
-    if isinstance(value, (dict, list)):
-        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _walk(inner, (*path, key))
-
-
-def _put(document: Data, path: tuple[Any, ...], value: Data) -> Data:
-    """The document with another value at a place."""
-    if not path:
-        return value
-    changed = copy.copy(document)
-    changed[path[0]] = _put(document[path[0]], path[1:], value)
-    return changed

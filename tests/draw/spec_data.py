@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import yaml
 
 Data = Any
+# Keys and numbers, from the outside in.
+Path = tuple[Any, ...]
 
 
 class _Plain(yaml.SafeDumper):
@@ -37,5 +42,33 @@ def spec(document: dict[str, Data]) -> str:
 
 
 def _flow(value: Data) -> str:
-    written = yaml.dump(value, Dumper=_Plain, default_flow_style=True, width=10**6, sort_keys=False, allow_unicode=True)
-    return written.removesuffix("...\n").strip()
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_scalar(key)}: {_flow(inner)}" for key, inner in value.items()) + "}"
+    return "[" + ", ".join(map(_flow, value)) + "]" if isinstance(value, list) else _scalar(value)
+
+
+@cache
+def _scalar(text: str) -> str:
+    """A text as it is written between brackets."""
+    written = yaml.dump([text], Dumper=_Plain, default_flow_style=True, width=10**6, allow_unicode=True)
+    return written.strip()[1:-1]
+
+
+# -- places ---------------------------------------------------------------------------------
+
+
+def walk(value: Data, path: Path = ()) -> Iterator[tuple[Path, Data]]:
+    """Every value with where it stands, outer ones first."""
+    yield path, value
+    if isinstance(value, (dict, list)):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from walk(inner, (*path, key))
+
+
+def put(document: Data, path: Path, value: Data) -> Data:
+    """The document with another value at a place."""
+    if not path:
+        return value
+    changed = copy.copy(document)
+    changed[path[0]] = put(document[path[0]], path[1:], value)
+    return changed

@@ -1,38 +1,116 @@
-"""Fixes leave a valid spec; what a safe one leaves computes the same; `--fix` goes to a fixed point."""
+"""Fixes leave valid specs; what safe ones leave computes the same; `--fix` goes to a fixed point.
+
+Drawn networks, and these with a few layers more or twice, of which rules find more to say.
+"""
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
 import archcalc
 from archcalc.cost import Costs
+from archcalc.diagnostics import RequestError, SpecError
 from archcalc.pytorch.names import BuildError
+from archcalc.rules.fixes import Fixed, fix
+from archcalc.rules.runner import Task
+from archcalc.rules.selection import Selection
 from tests.draw.case import Case
 from tests.draw.checks import Wrong
 from tests.draw.checks.build import flat
+from tests.draw.choices import Choices
+from tests.draw.mutations import some
 from tests.rules.linting import apply, findings
+
+# So many changed networks of each, with up to so many changes.
+_CHANGED, _CHANGES = 2, 3
+
+
+def cases(case: Case) -> Iterator[Case]:
+    """The network, and some that are changed so that there is more to fix."""
+    yield case
+    for number in range(_CHANGED):
+        at = Choices(case.seed) / "changed" / number
+        changed = case
+        for count in range(at.whole("count", 1, _CHANGES)):
+            changed = _changed(changed, at / count) or changed
+        if changed is not case:
+            yield changed
+
+
+def _changed(case: Case, at: Choices) -> Case | None:
+    """The network with a layer more, or one twice."""
+    fitting = (one for one in some(case.text, at, None) if one.kind in ("more", "twice"))
+    for _, mutation in zip(range(8), fitting):
+        changed = replace(case, text=mutation.text)
+        try:
+            changed.graph()
+        except (SpecError, RequestError):
+            continue
+        return changed
+    return None
 
 
 def wrong(case: Case) -> Wrong | None:
-    graph = case.graph()
-    for found in findings(case.text, ("ALL",), case.batch):
-        if found.fix is None:
-            continue
-        where = f"{found.code} at {found.place}"
-        mended = replace(case, text=apply(case.text, [found.fix]))
-        after = mended.graph()
-        if not found.fix.safe:
-            continue
-        if [tensor.shape for tensor in graph.outputs.values()] != [tensor.shape for tensor in after.outputs.values()]:
-            return Wrong(f"{found.code}: shapes", f"{where}: other outputs")
-        if Costs(graph).totals.macs < Costs(after).totals.macs:
-            return Wrong(f"{found.code}: MACs", f"{where}: more MACs")
-        for old, new in zip(_outputs(case, case), _outputs(mended, case), strict=True):
-            if not torch.allclose(old, new, rtol=1e-5, atol=1e-8, equal_nan=True):
-                return Wrong(f"{found.code}: values", f"{where}: other values")
+    for found in findings(case.text, ("ALL",), case.batch, case.variant):
+        if found.fix is not None:
+            after = apply(case.text, [found.fix])
+            name = f"{found.code} ({'safe' if found.fix.safe else 'unsafe'})"
+            what = _static_difference(case, replace(case, text=after), found.fix.safe)
+            if what:
+                return Wrong(f"{name}: {what}", f"{name} at {found.place}: {what}")
+    for unsafe in (False, True):
+        fixed = _fixed(case, case.text, unsafe)
+        option = "--unsafe-fixes" if unsafe else "--fix"
+        if fixed.refused:
+            return Wrong(f"{option} refuses", "; ".join(fixed.refused))
+        after = replace(case, text=fixed.text)
+        what = _static_difference(case, after, not unsafe) or (not unsafe and _other_values(case, after))
+        if what:
+            return Wrong(f"{option}: {what}", f"{option}: {what}")
+        again = _fixed(case, fixed.text, unsafe)
+        if again.text != fixed.text or again.applied:
+            return Wrong(f"{option}: no fixed point", f"{option} changes {again.applied} more the second time")
     return None
+
+
+def _static_difference(before: Case, after: Case, safe: bool) -> str:
+    """What is not as it must be after a fix, without running anything; empty where all is."""
+    try:
+        old, new = before.graph(), after.graph()
+    except SpecError as error:
+        return f"the spec is no longer valid, {error.diagnostics[0].code}"
+    if not safe:
+        return ""
+    if [tensor.shape for tensor in old.outputs.values()] != [tensor.shape for tensor in new.outputs.values()]:
+        return "other shapes"
+    return "more MACs" if Costs(old).totals.macs < Costs(new).totals.macs else ""
+
+
+def _other_values(before: Case, after: Case) -> str:
+    """Whether something else is computed, with the same weights; empty where the same is."""
+    if before.text == after.text:
+        return ""
+    try:
+        pairs = zip(_outputs(before, before), _outputs(after, before), strict=True)
+    except ValueError as error:
+        if "Expected more than 1" in str(error):  # batchnorm trains on no single value
+            return ""
+        raise
+    return "" if all(torch.allclose(x, y, rtol=1e-5, atol=1e-8, equal_nan=True) for x, y in pairs) else "other values"
+
+
+def _fixed(case: Case, text: str, unsafe: bool) -> Fixed:
+    """What `lint --fix` makes of a spec."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "drawn.yaml")
+        path.write_text(text, encoding="utf-8")
+        spec = str(path) + (f"@{case.variant}" if case.variant else "")
+        return fix(Task(spec, batch=case.batch), Selection(("ALL",), (), {}, None), unsafe, lambda finding: True)
 
 
 def _outputs(case: Case, source: Case) -> list[torch.Tensor]:

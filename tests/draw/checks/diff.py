@@ -1,0 +1,111 @@
+"""`diff` tells a change of a network if and only if there is one, and says where.
+
+Whether two networks differ is seen from the module that is written of each.
+"""
+
+from __future__ import annotations
+
+import re
+
+from archcalc.cost import Costs
+from archcalc.diagnostics import RequestError, SpecError
+from archcalc.difference.compare import Difference, difference
+from archcalc.difference.side import Side
+from archcalc.network.codes import code_of
+from archcalc.network.graph import Node, walk
+from archcalc.network.load import Graph
+from archcalc.pytorch.names import BuildError
+from archcalc.pytorch.source import module_source
+from tests.draw.case import Case
+from tests.draw.checks import Skipped, Wrong
+from tests.draw.choices import Choices
+from tests.draw.mutations import Mutation, some
+from tests.draw.spec_data import data, spec
+
+# So many changes of one network.
+_FEW = 12
+
+
+def wrong(case: Case) -> Wrong | None:
+    graph = case.graph()
+    same = compare(graph, Case(spec(data(case.text)), case.batch, case.variant).graph())
+    if not same.is_empty:
+        return Wrong("a difference to itself", told(same))
+    done = 0
+    for mutation in some(case.text, Choices(case.seed), None if case.whole else 8 * _FEW):
+        try:
+            other = Case(mutation.text, case.batch, case.variant).graph()
+            found = _wrong(graph, other, mutation)
+        except (SpecError, RequestError, BuildError):
+            continue
+        if found is not None:
+            return found
+        done += 1
+        if done == _FEW and not case.whole:
+            break
+    if not done:
+        raise Skipped("no change of it is valid")
+    return None
+
+
+def compare(base: Graph, head: Graph) -> Difference:
+    return difference(Side.of(Costs(base)), Side.of(Costs(head)))
+
+
+def told(found: Difference) -> str:
+    """What a difference says, in short."""
+    rows = [f"{pair.base and pair.base.id} -> {pair.head and pair.head.id}: {pair.changes}" for pair in found.entries]
+    rows += [f"inherited {pair.record.id}" for pair in found.inherited]
+    return "; ".join([*rows, *map(str, found.renamed), *map(str, found.settings), f"reordered {found.reordered}"])
+
+
+def _wrong(base: Graph, head: Graph, mutation: Mutation) -> Wrong | None:
+    found = compare(base, head)
+    differs = module_source(base) != module_source(head)
+    ends = any(setting.key in ("input", "output") for setting in found.settings)
+    says = bool(found.entries or found.inherited or found.renamed or found.reordered or ends)
+    if differs != says:
+        kind = "says nothing of a change" if differs else "says a change where there is none"
+        return Wrong(f"{mutation.kind}: {kind}", f"{mutation.what}: {told(found)}")
+    changed = _changed(base, head)
+    if changed is None:
+        return None
+    entries = {_place(pair.record.id) for pair in found.entries}
+    if entries != changed:
+        return Wrong(f"{mutation.kind}: another place", f"{mutation.what}: {sorted(entries)}, not {sorted(changed)}")
+    return None
+
+
+def _place(id: str) -> str:
+    """An id without the numbers of copies, which one row stands for."""
+    return re.sub(r"\.\d+(?=\.|$)", ".#", id)
+
+
+def _changed(base: Graph, head: Graph) -> set[str] | None:
+    """The ids of the layers that were changed by themselves; None where the layers are not the same ones."""
+    if [(node.id, node.copies) for node, _, _ in walk(base.nodes)] != [
+        (node.id, node.copies) for node, _, _ in walk(head.nodes)
+    ]:
+        return None
+    before, after = (
+        {node.id: node for node, _, _ in walk(graph.nodes) if node.layer is not None} for graph in (base, head)
+    )
+    if any(before[id].op != after[id].op for id in before):
+        return None
+    if [_reads(base, before, id) for id in before] != [_reads(head, after, id) for id in after]:
+        return None
+    return {_place(id) for id in before if _code(before[id]) != _code(after[id])}
+
+
+def _reads(graph: Graph, nodes: dict[str, Node], id_: str) -> list[object]:
+    """Where the inputs of a layer come from, where that is easy to see."""
+    givers: dict[int, object] = {id(tensor): name for name, tensor in graph.inputs.items()}
+    for name, node in nodes.items():
+        givers |= {id(extra): (name, part) for part, extra in (node.exit.outputs or {}).items()}
+        givers[id(node.exit)] = givers[id(node.output)] = name
+    return [givers.get(id(tensor)) for tensor in nodes[id_].inputs]
+
+
+def _code(node: Node) -> object:
+    code = code_of(node)
+    return code.module, code.args, code.kwargs, code.call, code.values, code.outputs
