@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from archcalc.diagnostics import Edit, Fix, Source, SpecError
 from archcalc.network.graph import Node
+from archcalc.rules.edits import said
 from archcalc.rules.model import Model, Spot, spot_of
 
 
@@ -23,7 +24,8 @@ def mend(
     Where weights are shared there is none, unless the edits see to these `ties`: the other layer would
     have to change with this one.
     A spec with variants, or one linted with other settings, may mean another network by the same
-    text: there the fix is not safe.
+    text: there the fix is not safe. Nor is one that deletes a layer with parameters that has no name:
+    layers without names are numbered, so that others of its sort would be called differently.
     """
     spot = spot_of(node)
     if not edit or spot not in affected or (not ties and spot in model.sharing):
@@ -33,7 +35,10 @@ def mend(
     deletes = any(_deletes(one, node) for one in edits)
     if node.place.source is not document.source or (deletes and _decides_layout(node)):
         return None
-    return Fix(message, edits, safe=safe and not (document.variants or model.graph.given))
+    numbered = deletes and not node.name and bool(node.params or node.buffers)
+    fix = Fix(message, edits, safe=safe and not (numbered or document.variants or model.graph.given))
+    # what is tied must stay alike, and so must the lists of layers around it
+    return if_valid(model, fix) if deletes and said(document.source)["tie"] else fix
 
 
 def if_valid(model: Model, fix: Fix | None) -> Fix | None:

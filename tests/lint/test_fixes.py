@@ -56,6 +56,27 @@ def test_twice_changes_nothing(lint, write, folder):
     assert os.stat(path).st_ino == changed  # not even written
 
 
+@pytest.mark.parametrize("layers", ["relu", "maxpool 1"])
+def test_a_row_of_useless_layers_goes_in_one_run(lint, write, folder, layers):
+    head = "model: m\ninput: [3, 8, 8]\nlayers:\n  - conv 4 kernel=3\n  - relu\n"
+    done = lint(write("a.yaml", head + f"  - {layers}\n" * 3), "--select", "ACT405,GEO207", "--fix")
+    assert done.err == "fixed 3 findings in 1 file\n"
+    assert (folder / "a.yaml").read_text() == head
+
+
+def test_a_layer_with_parameters_that_others_are_numbered_by_is_no_safe_fix(lint, write, folder):
+    text = "model: m\ninput: [4]\nlayers:\n  - sigmoid\n  - prelu\n  - tanh\n  - prelu\n"
+    lint(write("a.yaml", text), "--select", "ACT405", "--fix")
+    assert (folder / "a.yaml").read_text() == text
+
+
+def test_a_layer_of_a_tied_list_is_not_deleted_in_one_of_both(lint, write):
+    head = "model: m\ninput: [4, 4]\nlayers:\n  - {residual: [linear 4, celu], name: n}\n"
+    done = lint(write("a.yaml", head + "  - {residual: [linear 4, celu from=input], tie: n}\n"), "--select", "GRF701")
+    assert "celu" in done.out
+    assert "[fix]" not in done.out
+
+
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 def test_every_other_byte_stays(lint, write, folder, newline, mark):

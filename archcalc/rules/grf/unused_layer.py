@@ -86,15 +86,13 @@ class UnusedLayer(Rule):
     def _fix(self, model: Model, node: Node, affected: set[Spot]) -> Fix | None:
         """Without the layer, unless others have its weights or say its name.
 
-        Layers without a name are numbered: without one that has parameters, others are called differently.
         Without one that draws random numbers, others draw different ones.
         """
         if node.name and said(node.place.source)[node.name] > 1:
             return None
-        counted = not node.name and bool(node.params or node.buffers)
         draws = node.op in ("dropout", "droppath") or bool(getattr(node.layer, "dropout", 0))
         edit = without_layer(node, unread=True, final=node is model.graph.nodes[-1])
-        return mend(model, node, affected, "delete it", edit, safe=not (counted or draws))
+        return mend(model, node, affected, "delete it", edit, safe=not draws)
 
 
 def _chain(model: Model, end: Node, used: set[int]) -> list[Node]:
