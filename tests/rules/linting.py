@@ -19,7 +19,9 @@ BASE = Path(__file__).with_name("base.yaml")
 
 def findings(text: str, codes: tuple[str, ...] = (), batch: int = 1, variant: str | None = None) -> list[Finding]:
     """All findings of the rules with these codes; of those that are on without any."""
-    model = Model(build_graph(Source("t.yaml", text), variant, batch=batch), find("h100"), Before(str(BASE), "base.yaml"))
+    model = Model(
+        build_graph(Source("t.yaml", text), variant, batch=batch), find("h100"), Before(str(BASE), "base.yaml")
+    )
     chosen = [
         rule
         for rule in load_rules().values()

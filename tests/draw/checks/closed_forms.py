@@ -10,7 +10,11 @@ from archcalc.network.load import parsed
 from archcalc.symbolic.network import ClosedForm, closed_form
 from tests.draw.case import Case
 from tests.draw.checks import Wrong
+from tests.draw.choices import Choices
 from tests.symbolic.test_specs import compare
+
+# So many choices of names for one network.
+_FEW = 2
 
 
 def wrong(case: Case) -> Wrong | None:
@@ -18,7 +22,10 @@ def wrong(case: Case) -> Wrong | None:
     source = Source("drawn.yaml", text)
     hparams = [name for name in ("h1", "h2") if f"{name}:" in text]
     dims = ["seq"] if "dims: {seq" in text else []
-    for names in (["batch"], [*hparams, "batch"], [*sizes, *dims], *([size] for size in sizes)):
+    choices = (["batch"], [*hparams, "batch"], [*sizes, *dims], *([size] for size in sizes))
+    ranked = Choices(case.seed).ranked("names", [",".join(names) for names in choices])
+    for joined in ranked if case.whole else ranked[:_FEW]:
+        names = joined.split(",")
         form = _form_of(source, names)
         if isinstance(form, RequestError):
             # Shapes may depend on names too much, as on hparams that number an axis; the batch never is one.
