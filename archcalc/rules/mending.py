@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from archcalc.diagnostics import Edit, Fix, Source, SpecError
+from archcalc.language.edits import said
 from archcalc.network.graph import Node
-from archcalc.rules.edits import said
 from archcalc.rules.model import Model, Spot, spot_of
 
 
