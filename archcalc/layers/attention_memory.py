@@ -27,6 +27,7 @@ class AttentionMemory(Layer):
     dropout: float
     softcap: float | None
     rope: float | None
+    rope_dim: int | None
     qknorm: bool
     kv: Tensor | None
     relbias: Tensor | None
@@ -83,9 +84,11 @@ class AttentionMemory(Layer):
     def is_fused(self, learned: bool) -> bool:
         """Whether one kernel of the CPU does scores and weighted values; `learned`: numbers that learn are added to them.
 
-        Rotated vectors of two elements come out of `torch.cat` in an order that it refuses, unless they were normed.
+        Rotated vectors of two elements come out of `torch.cat` in an order that it refuses: those of several heads,
+        turned whole, and not normed before.
         """
-        scattered = self.rope is not None and self._turned == 2 == self._head and not self.qknorm
+        turned = self.rope is not None and self.rope_dim is None and self._turned == 2 == self._head
+        scattered = turned and not self.qknorm and plain(self.heads) > 1
         return not learned and self.softcap is None and not scattered
 
     def _masks(self, fused: bool, learned: bool, width: int) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from archcalc.peers.attention import is_multihead, products
 from archcalc.peers.base import BIAS, SCORES, Deltas, Peer
 from archcalc.peers.call import Call
+from archcalc.quantity import product
 
 PEER = Peer("torchinfo", "1.8.0", "summary(model, input_data=x)", "mult-adds", places=("params",))
 
@@ -65,11 +66,12 @@ def _attention(call: Call) -> Deltas:
         return {INSIDE: -projections, SCORES: -scores}
     weights = sum(size for name, size in call.weights.items() if name.endswith("_proj.weight"))
     biases = sum(size for name, size in call.weights.items() if name.endswith("_proj.bias"))
+    sequences = call.batch * int(product(call.x.shape[:-2]))  # its leading axes are samples of the module's own
     return {
         SCORES: -scores,
-        POSITIONS: call.batch * weights - projections,
-        BIAS: call.batch * biases,
-        SCALES: call.batch * (call.held - weights - biases),
+        POSITIONS: sequences * weights - projections,
+        BIAS: sequences * biases,
+        SCALES: sequences * (call.held - weights - biases),
     }
 
 

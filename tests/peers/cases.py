@@ -20,7 +20,7 @@ CASES: dict[str, tuple[str, ...]] = {
         "rnn 4", "rnn 4 nonlinearity=relu layers=2 bidirectional=true", "lstm 4", "lstm 4 layers=2 bidirectional=true",
         "lstm 4 bias=false", "gru 4 layers=3", "gru 4 bias=false", "attention 2", "attention 2 causal=true window=2",
         "attention 2 bias=false", "attention 4 kv_heads=2 head_dim=2", "attention 4 kv_heads=2 rope=1e4 qknorm=true bias=q",
-        "attention 2 softcap=3", "moe: {experts: 3, top_k: 2, layers: [linear 6, relu, linear 8]}",
+        "attention 2 softcap=3", "attention 1 head_dim=2 rope=9", "attention 2 head_dim=2 rope=9 rope_dim=2", "moe: {experts: 3, top_k: 2, layers: [linear 6, relu, linear 8]}",
         "matmul: [[relu], [transpose]]", "einsum: {equation: 'qd,kd->qk', operands: [[relu], [relu]]}",
         "einsum: {equation: 'kd,qd->qk', operands: [[relu], [relu]]}",
         "einsum: {equation: 'kd,ke->ed', operands: [[linear 30], [linear 7]]}",
@@ -60,6 +60,7 @@ WHOLE = (
     # copies, experts in copies, layers of several inputs
     "{model: m, input: [5, 8], layers: [{repeat: 3, layers: [attention 2, {residual: [layernorm, linear 8]}]}]}",
     "{model: m, input: [5, 8], layers: [{moe: {experts: 2, top_k: 1, layers: [linear 8, prelu]}, repeat: 2}]}",
+    "{model: m, input: [2, 4, 6, 4], layers: [attention 1 qknorm=true]}",
     "{model: m, input: {x: [5, 8], y: [3, 6]}, layers: [attention 2 from=x kv=y, attention 2 kv=y kv_heads=1]}",
     "{model: m, input: {x: [2, 5, 8], y: [2, 5, 8]}, layers: [sdpa q=x k=y v=y causal=true]}",
     "{model: m, input: {x: [2, 5, 8], y: [2, 5, 6]}, layers: [sdpa q=x k=x v=y]}",

@@ -71,10 +71,10 @@ def test_drawn_networks(name: str) -> None:
     known = 0
     for seed in range(COUNT):
         drawn = case(seed)
-        graph = replace(drawn, batch=1 if peer(name).one_sample else drawn.batch).graph()
         try:
+            graph = replace(drawn, batch=1 if peer(name).one_sample else drawn.batch).graph()
             module_source(graph)
-        except BuildError:
+        except (BuildError, SpecError):  # it cannot be written, or not run on one sample alone
             continue
         found = difference(name, graph)
         assert not found, f"seed {seed}: {found}\n{drawn.text}"
