@@ -30,7 +30,7 @@ CASES = """
 [6] | linear 4, batchnorm
 [4,8,8] | conv 4 kernel=1, groupnorm 2, instancenorm, instancenorm affine=true, groupnorm 4 affine=false
 [4,6] | linear 6, layernorm, rmsnorm, layernorm affine=false, rmsnorm affine=false
-[4,6] | rmsnorm
+[4,6] | rmsnorm axis=-1
 [4,8,8] | conv 4 kernel=1, localresponsenorm 3
 [4,8] | conv 4 kernel=1, localresponsenorm 2
 [4,6] | linear 6, dropout 0.3, dropout 0, dropout 1, droppath 0.3, layerscale, scale 2
