@@ -13,6 +13,7 @@ from archcalc import __version__
 from archcalc.advice import suggest
 from archcalc.commands import options
 from archcalc.diagnostics import RequestError
+from archcalc.quoting import visible
 from archcalc.terminal import complain, prepare
 
 COMMANDS = {
@@ -108,7 +109,7 @@ def _refusal(error: click.UsageError) -> str:
         if source is click.core.ParameterSource.DEFAULT_MAP:
             from archcalc.configuration import settings_file
 
-            said += f" (in {settings_file()})"
+            said += f" (in {visible(settings_file())})"
         elif source is click.core.ParameterSource.ENVIRONMENT:
             said += f" (in {context.auto_envvar_prefix}_{parameter.name.upper()})"
     return f"{said}\nTry `{context.command_path} --help`."
@@ -129,7 +130,7 @@ def main() -> None:
         complain(f"archcalc: {_refusal(error)}")
         status = 2
     except RequestError as error:  # from the settings file, before a command runs
-        complain(f"archcalc: {error}")
+        complain(f"archcalc: {visible(str(error))}")
         status = 2
     except OSError as error:
         if error.filename is not None:  # not about what is printed

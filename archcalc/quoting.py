@@ -6,6 +6,7 @@ function of that language, which no text can close.
 
 from __future__ import annotations
 
+import json
 import re
 
 
@@ -31,3 +32,87 @@ def _python(text: str, quotes: str = "") -> str:
         else repr(character)[1:-1]
         for character in text
     )  # fmt: skip
+
+
+# -- what is printed ----------------------------------------------------------------------
+
+# Zero-width space: it parts what a reader of markdown would put together, in code as well.
+_APART = "\u200b"
+_LINKS = re.compile(
+    r"(?<=@)(?=[\w-])"  # a mention, an address
+    r"|(?<=[\])!])(?=[\[(:])"  # a link, an image
+    r"|(?<=:)(?=//)|(?<=www)(?=\.)|(?<=mailto)(?=:)|(?<=xmpp)(?=:)"  # what becomes a link by itself
+    r"|(?<!&#)(?<=#)(?=\d)|(?<=\bgh)(?=-\d)",  # an issue
+    re.IGNORECASE,
+)
+# What CI systems take for a command of their own: at the start of a line, or anywhere.
+_COMMAND = re.compile(r"(?m)^([^\S\n]*):(?=:)|#(?=#[a-z]*\[)")
+# Colours, as this program writes them; everything else that moves a terminal is shown.
+_UNSEEN = re.compile(r"\x1b\[[\d;]*m|[^\n\t\x20-\x7e]")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "::", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+def visible(text: str) -> str:
+    """`text` on one line, with everything escaped that is not seen: control characters, the direction of reading.
+
+    Bytes of a name that is not UTF-8 stand as `\\udcff`.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
+def terminal_text(text: str) -> str:
+    """What is printed, so that nothing in it is obeyed by a terminal or a CI system; JSON stays the same JSON."""
+    is_json = text[:1] in ("{", "[")
+    if not text.isascii() or not text.replace("\n", "").replace("\t", "").isprintable():
+        text = _UNSEEN.sub(lambda found: found[0] if found[0][:2] == "\x1b[" else _shown(found[0], is_json), text)
+    if "::" in text or "##" in text:
+        text = _COMMAND.sub(lambda found: _disarmed(found[0], is_json), text)
+    return text
+
+
+def _shown(character: str, is_json: bool) -> str:
+    if character.isprintable():
+        return character
+    return json.dumps(character)[1:-1] if is_json else visible(character)
+
+
+def _disarmed(command: str, is_json: bool) -> str:
+    if command == "#":
+        return "\\u0023" if is_json else "#\\"
+    return f"{command[:-1]}\\{command[-1]}"
+
+
+def markdown(text: str) -> str:
+    """`text` as plain words of markdown: no emphasis, code, link, image, mention or HTML."""
+    return markdown_message(re.sub(r"([\\*_~`$\[\]])", r"\\\1", visible(text)))
+
+
+def markdown_message(text: str) -> str:
+    """As `markdown`, for a sentence of this program, which may have code in it."""
+    text = visible(text)
+    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "&#124;")):
+        text = text.replace(character, entity)
+    return markdown_links(text)
+
+
+def markdown_links(text: str) -> str:
+    """Markdown of this program, with apart what names in it would link to, show or mention."""
+    return _LINKS.sub(_APART, text)
+
+
+def csv_cell(value: object) -> object:
+    """A cell that no spreadsheet takes for a formula; numbers stay as they are."""
+    if not isinstance(value, str):
+        return value
+    text = visible(value)
+    return f"'{text}" if text.startswith(_FORMULA) and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

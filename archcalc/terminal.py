@@ -9,6 +9,8 @@ from typing import IO, TYPE_CHECKING, TextIO
 
 import click
 
+from archcalc.quoting import terminal_text
+
 if TYPE_CHECKING:
     from archcalc.reports.blocks import Block
 
@@ -32,7 +34,7 @@ def _in_plain_characters(error: UnicodeError) -> tuple[str, int]:
 
 def prepare(stream: TextIO) -> None:
     """Let `stream` write every text: what its encoding cannot say in plain characters, or escaped."""
-    if (stream.encoding or "").lower().replace("-", "") != "utf8" and hasattr(stream, "reconfigure"):
+    if hasattr(stream, "reconfigure"):
         codecs.register_error("archcalc.plain", _in_plain_characters)
         stream.reconfigure(errors="archcalc.plain")
 
@@ -60,14 +62,14 @@ def show(block: Block, choice: str) -> None:
     colored = wants_color(choice, sys.stdout)
     terminal = choice == "always" or sys.stdout.isatty()
     page = Page(text_width(), sys.stdout.encoding or "utf-8", terminal, colored)
-    click.echo(rendered(block, page), nl=False, color=colored)
+    click.echo(terminal_text(rendered(block, page)), nl=False, file=sys.stdout, color=colored)
 
 
-def write(text: str) -> None:
-    """Print for machines, exactly `text`."""
-    sys.stdout.write(text)
+def write(text: str, commands: bool = False) -> None:
+    """Print for machines; with `commands` they are told to a CI system on purpose."""
+    sys.stdout.write(text if commands else terminal_text(text))
 
 
 def complain(text: str, choice: str = "auto") -> None:
     """A message for people, to stderr."""
-    click.echo(text, file=sys.stderr, color=wants_color(choice, sys.stderr))
+    click.echo(terminal_text(text), file=sys.stderr, color=wants_color(choice, sys.stderr))

@@ -17,6 +17,7 @@ from archcalc.configuration import LINT_TABLES
 from archcalc.diagnostics import Note, RequestError
 from archcalc.network.load import split_variant
 from archcalc.output import write_file
+from archcalc.quoting import terminal_text, visible
 from archcalc.reports.findings import FORMATS, render
 from archcalc.reports.findings.report import Report, plural
 from archcalc.rules.base import SEVERITIES, Finding
@@ -117,7 +118,7 @@ def command(
             outcomes = list(_progress(run(tasks, selection, jobs), len(tasks)))
     for outcome in outcomes:
         if outcome.error is not None:
-            complain(f"archcalc: {outcome.error}", color)
+            complain(f"archcalc: {visible(outcome.error)}", color)
     checked = [outcome.spec if outcome.spec != "-" else "<stdin>" for outcome in outcomes if outcome.error is None]
     report = Report(by_severity(_told(outcomes, tables, set(named))), checked, fail_on)
     if diff:
@@ -188,16 +189,20 @@ def _write(report: Report, forms: dict[str, str], color: str, to_stderr: bool) -
     for path, form in forms.items():
         text = render(form, report) if report.findings or form not in _FOR_PEOPLE else ""
         if path:
-            write_file(path, click.unstyle(text), inputs=[split_variant(spec)[0] for spec in report.specs])
+            write_file(
+                path,
+                text if form == "github" else terminal_text(click.unstyle(text)),
+                inputs=[split_variant(spec)[0] for spec in report.specs],
+            )
         elif not text:
             pass
         elif form in _FOR_PEOPLE:
             stream = sys.stderr if to_stderr else sys.stdout
-            click.echo(text, nl=False, file=stream, color=wants_color(color, stream))
+            click.echo(terminal_text(text), nl=False, file=stream, color=wants_color(color, stream))
         elif to_stderr:
             complain(text.rstrip("\n"), "never")
         else:
-            write(text)
+            write(text, commands=form == "github")
         summary = os.environ.get("GITHUB_STEP_SUMMARY")
         if form == "github" and summary and report.findings:  # it shows ten annotations of a kind; the page shows all
             write_file(summary, render("markdown", report), append=True)

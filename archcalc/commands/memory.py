@@ -15,6 +15,7 @@ from archcalc.memory.footprint import GENERATION, MODES
 from archcalc.memory.plan import ATTENTION, OPTIMIZERS, WIDTHS, Plan
 from archcalc.network.load import load_graph, split_variant
 from archcalc.output import write_file
+from archcalc.quoting import visible
 from archcalc.terminal import complain, show, text_width, wants_color, write
 
 
@@ -115,7 +116,7 @@ def command(
         except RequestError as error:
             if len(specs) == 1:
                 raise
-            complain(f"archcalc: {error}", color)
+            complain(f"archcalc: {visible(str(error))}", color)
             status = 2
     if not reports:
         return status

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from archcalc.diagnostics import Diagnostic, RequestError, SpecError
+from archcalc.quoting import visible
 from archcalc.terminal import COLORS, complain
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ def guarded(command: _F) -> _F:
             report(error.diagnostics, kwargs.get("color", "auto"))
             return 1
         except RequestError as error:
-            complain(f"archcalc: {error}", kwargs.get("color", "auto"))
+            complain(f"archcalc: {visible(str(error))}", kwargs.get("color", "auto"))
             return 2
         except BrokenPipeError:  # before click takes it for a failure
             return 0  # the reader has what it wanted

@@ -13,6 +13,7 @@ from archcalc.diagnostics import RequestError, SpecError
 from archcalc.network.load import load_graph
 from archcalc.prediction.answer import Answer, answer
 from archcalc.prediction.predict import MODES, OPTIMIZERS
+from archcalc.quoting import visible
 from archcalc.terminal import complain, show, wants_color, write
 
 
@@ -77,7 +78,7 @@ def command(
             except RequestError as error:
                 if not several:
                     raise
-                complain(f"archcalc: {error}", color)
+                complain(f"archcalc: {visible(str(error))}", color)
                 status = 2
                 if graph is None:
                     break

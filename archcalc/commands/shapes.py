@@ -16,6 +16,7 @@ from archcalc.network.load import load_graph
 from archcalc.network.misread import misread
 from archcalc.network.unused import unused
 from archcalc.peers import NAMES
+from archcalc.quoting import visible
 from archcalc.reports.rows import SORT_KEYS, Row, flat, largest, nested
 from archcalc.terminal import complain, show, wants_color, write
 
@@ -98,7 +99,7 @@ def command(
         except RequestError as error:
             if len(specs) == 1:
                 raise
-            complain(f"archcalc: {error}", color)
+            complain(f"archcalc: {visible(str(error))}", color)
             status = 2
         else:
             networks.append(costs)

@@ -9,6 +9,7 @@ import click
 from archcalc.commands import options
 from archcalc.diagnostics import RequestError, SpecError
 from archcalc.network.load import Graph, load_graph
+from archcalc.quoting import visible
 from archcalc.terminal import complain, write
 
 _MOST = 20
@@ -34,7 +35,7 @@ def command(specs: tuple[str, ...], set: tuple[str, ...], batch: int, color: str
             options.report(error.diagnostics, color)
             status = max(status, 1)
         except RequestError as error:
-            complain(f"archcalc: {error}", color)
+            complain(f"archcalc: {visible(str(error))}", color)
             status = 2
     return status
 

@@ -6,6 +6,7 @@ import json
 import statistics
 
 from archcalc.pytorch.profile import Comparison
+from archcalc.quoting import markdown as escape
 from archcalc.reports import numbers
 
 
@@ -52,6 +53,6 @@ def markdown(found: Comparison) -> str:
     """A table for a README."""
     lines = ["| model | time | spread |", "| --- | ---: | ---: |"]
     for graph, taken in zip(found.graphs, found.times):
-        name = graph.model.replace("_", "\\_")
+        name = escape(graph.model)
         lines.append(f"| {name} | {numbers.seconds(taken.median)} | ± {numbers.seconds(taken.spread)} |")
-    return "\n".join([*lines, "", _ratio(found).replace("_", "\\_")]) + "\n"
+    return "\n".join([*lines, "", escape(_ratio(found))]) + "\n"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv as csv_module
-import io
 import json
 from typing import Any
 
@@ -11,9 +9,11 @@ import torch
 
 from archcalc.pytorch.layer_times import LayerTime
 from archcalc.pytorch.profile import Profile
+from archcalc.quoting import markdown as escape
 from archcalc.reports import numbers
 from archcalc.reports.blocks import BOLD, DIM, Block, Group, Style
 from archcalc.reports.columns import Column, Columns
+from archcalc.reports.sheet import sheet
 from archcalc.reports.text import Line, Parts, Wrapped
 
 _COLUMNS = (
@@ -226,11 +226,7 @@ def data(profile: Profile) -> dict[str, Any]:
 def csv(profile: Profile) -> str:
     """One line for each layer."""
     layers = data(profile)["layers"]
-    file = io.StringIO()
-    writer = csv_module.DictWriter(file, layers[0].keys() if layers else ["id"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(layers)
-    return file.getvalue()
+    return sheet(layers[0].keys() if layers else ["id"], [layer.values() for layer in layers])
 
 
 def markdown(profile: Profile) -> str:
@@ -239,7 +235,7 @@ def markdown(profile: Profile) -> str:
     titles = ["layer", "time", "share", "FLOP/s", "bytes/s", "FLOPs", "params"]
     shown = [0, 1, 4, 6, 7, 9, 11]
     lines = [
-        f"{profile.graph.model} on {profile.device}, {_facts(profile)}: "
+        f"{escape(profile.graph.model)} on {profile.device}, {_facts(profile)}: "
         f"{numbers.seconds(total.median)} ± {numbers.seconds(total.spread)}, {', '.join(memory(profile))}",
         "",
         f"| {' | '.join(titles)} |",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
 
 from archcalc.cost import Costs
 from archcalc.reports.numbers import shape
 from archcalc.reports.rows import Row
+from archcalc.reports.sheet import sheet
 
 HEADER = (
     "model",
@@ -27,13 +26,11 @@ HEADER = (
 
 def networks(tables: Iterable[tuple[Costs, Iterable[Row]]]) -> str:
     """All layers of all networks, a header first."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(HEADER)
+    lines = []
     for costs, rows in tables:
         for row in rows:
             cost, node = row.own, row.node
-            writer.writerow(
+            lines.append(
                 (
                     costs.graph.model,
                     row.id,
@@ -48,4 +45,4 @@ def networks(tables: Iterable[tuple[Costs, Iterable[Row]]]) -> str:
                     cost.activation_bytes,
                 )
             )
-    return file.getvalue()
+    return sheet(HEADER, lines)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from click import style
 
 from archcalc.diagnostics import Diagnostic, Note, Span
+from archcalc.quoting import visible
 
 _COLORS = {"error": "red", "warning": "yellow", "info": "cyan", "note": "cyan"}
 _WIDEST = 120
@@ -45,7 +46,7 @@ def _one(diagnostic: Diagnostic, fixes: bool) -> str:
     head = style(f"{diagnostic.severity}[{diagnostic.code}]", fg=color, bold=True)
     lines = [
         f"{head}: {style(_shown(diagnostic.message), bold=True)}",
-        f"{margin}{style('-->', fg='blue')} {_shown(str(place))}",
+        f"{margin}{style('-->', fg='blue')} {visible(str(place))}",
         bar,
     ]
     before = 0
@@ -65,7 +66,7 @@ def _one(diagnostic: Diagnostic, fixes: bool) -> str:
 def _advice(diagnostic: Diagnostic, notes: Sequence[Note], margin: str, fixes: bool) -> list[str]:
     """What is said below the lines of the spec: notes from elsewhere, help, a fix."""
     shown = notes if len(notes) <= _MOST_NOTES else notes[: _MOST_NOTES - 1]
-    told = [("note", note.message + (f" at {note.place}" if note.place else "")) for note in shown]
+    told = [("note", note.message + (f" at {visible(str(note.place))}" if note.place else "")) for note in shown]
     if len(shown) < len(notes):
         told.append(("note", f"and {len(notes) - len(shown)} more places"))
     fix = diagnostic.fix if fixes else None
@@ -100,8 +101,8 @@ def _excerpt(place: Span, mark: str) -> tuple[str, str]:
 
 
 def _shown(text: str) -> str:
-    """A message without what a terminal would obey; its own line breaks stay."""
-    return "\n".join("".join(map(_visible, line)) for line in text.split("\n"))
+    """A message with what a terminal would obey escaped; its own line breaks stay."""
+    return "\n".join(map(visible, text.split("\n")))
 
 
 def _visible(character: str) -> str:

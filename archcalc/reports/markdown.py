@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from archcalc.cost import Costs
 from archcalc.network.paths import depth
+from archcalc.quoting import markdown as escape
+from archcalc.quoting import markdown_links
 from archcalc.reports import numbers
 from archcalc.reports.rows import Row
 
@@ -59,9 +61,4 @@ def comparison(networks: Sequence[Costs]) -> str:
 def table(header: Sequence[str], align: str, lines: Iterable[Sequence[str]]) -> str:
     """A table; `align` has an l or an r for each column."""
     rule = ["---:" if side == "r" else "---" for side in align]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *lines)) + "\n"
-
-
-def escape(text: str) -> str:
-    """`text` without anything that markdown reads as a sign."""
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("*", "\\*").replace("_", "\\_")
+    return markdown_links("\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *lines))) + "\n"

@@ -217,8 +217,8 @@ def test_names_stay_in_their_cell(specs):
     new = specs / "b.yaml"
     new.write_text(new.read_text(encoding="utf-8").replace("model: m", "model: 'a|b <i>_x_'"), encoding="utf-8")
     done = run("diff", str(specs / "a.yaml"), str(new), "--format", "markdown").stdout
-    assert "\n| m → a&#124;b &lt;i&gt;&#95;x&#95; | " in done
-    assert "<summary>m → a&#124;b &lt;i&gt;&#95;x&#95;: " in done
+    assert "\n| m → a&#124;b &lt;i&gt;\\_x\\_ | " in done
+    assert "<summary>m → a|b &lt;i&gt;_x_: " in done
 
 
 def test_saved_json_holds_no_memory(specs):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import csv as csv_module
-import io
 from collections.abc import Iterable
 from typing import Any
 
 from archcalc.cost import DTYPE_BYTES, Cost
+from archcalc.quoting import markdown as escape
 from archcalc.reports import markdown as markdown_tables
 from archcalc.reports.closed_form.rows import FormulaRow, memory, totals, values
 from archcalc.reports.csv import HEADER
 from archcalc.reports.rows import Row
+from archcalc.reports.sheet import sheet
 from archcalc.symbolic.conditions import written
 from archcalc.symbolic.memory import Bytes
 from archcalc.symbolic.network import ClosedForm
@@ -81,13 +81,11 @@ def _layer(form: ClosedForm, row: Row) -> dict[str, Any]:
 
 def csv(form: ClosedForm, rows: Iterable[Row]) -> str:
     """The columns of `shapes`, a formula for each number."""
-    file = io.StringIO()
-    writer = csv_module.writer(file, lineterminator="\n")
-    writer.writerow(HEADER)
+    lines = []
     for row in rows:
         node, cost = row.node, _costs(form, row.own)
         output = ", ".join(form.code(size) for size in node.output.shape) if node else ""
-        writer.writerow(
+        lines.append(
             (
                 form.costs.graph.model,
                 row.id,
@@ -98,12 +96,11 @@ def csv(form: ClosedForm, rows: Iterable[Row]) -> str:
                 *(cost[name] for name in HEADER[6:]),
             )
         )
-    return file.getvalue()
+    return sheet(HEADER, lines)
 
 
 def markdown(form: ClosedForm, rows: Iterable[FormulaRow]) -> str:
     """Two tables: the layers, and the totals with their values."""
-    escape = markdown_tables.escape
     lines = [
         ("&emsp;" * row.level + escape(row.label), escape(row.output), escape(row.params), escape(row.macs))
         for row in rows

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from html import escape
+
 from archcalc.difference.compare import Difference
+from archcalc.quoting import markdown, markdown_links, visible
 from archcalc.reports import numbers
 from archcalc.reports.difference.headline import NAMES, headline, name, percent, signed
 from archcalc.reports.difference.report import Report
@@ -15,28 +19,27 @@ def render(report: Report) -> str:
     if not changed:
         return "No network changed.\n"
     several = f"{len(changed)} of {len(differences)} networks changed"
-    lines = [f"**archcalc: {headline(changed[0]) if len(differences) == 1 else several}**", ""]
+    lines = [f"**archcalc: {markdown(headline(changed[0])) if len(differences) == 1 else several}**", ""]
     budgets = any(found.head.over_budget() is not None for found in changed)
     titles = [*NAMES.values(), *(["budget"] if budgets else [])]
     lines += [f"| model | {' | '.join(titles)} |", f"| --- |{' ---: |' * len(NAMES)}{' --- |' * budgets}"]
     for found in changed:
         cells = [_cell(found, measure) for measure in NAMES]
         cells += [_budget(found)] if budgets else []
-        lines.append(f"| {_escaped(name(found))} | " + " | ".join(cells) + " |")
+        lines.append(f"| {markdown(name(found))} | " + " | ".join(cells) + " |")
     for found in changed:
         body = list(plain(found))
         if not body:
             continue
-        lines += ["", f"<details><summary>{_escaped(name(found))}: {headline(found)}</summary>", "", "```"]
-        lines += [*body, "```", "", "</details>"]
+        fence = "`" * max(3, 1 + max(map(len, re.findall("`+", "\n".join(body))), default=0))
+        lines += ["", f"<details><summary>{_html(f'{name(found)}: {headline(found)}')}</summary>", "", fence]
+        lines += [*body, fence, "", "</details>"]
     return "\n".join(lines) + "\n"
 
 
-def _escaped(text: str) -> str:
-    """A name that stays in its cell and is not taken for markup."""
-    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "&#124;"), ("_", "&#95;")):
-        text = text.replace(character, entity)
-    return " ".join(text.split())
+def _html(text: str) -> str:
+    """Text inside of HTML, in which markdown has no meaning."""
+    return markdown_links(escape(visible(text), quote=False))
 
 
 def _budget(found: Difference) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from archcalc.quoting import visible
 from archcalc.reports.findings.report import Report, one_line, shown_path
 
 
@@ -10,7 +11,7 @@ def render(report: Report) -> str:
     lines = []
     for finding in report.findings:
         place = finding.place
-        where = f"{one_line(shown_path(place.source.path))}:{place.line}:{place.column}"
+        where = f"{visible(shown_path(place.source.path))}:{place.line}:{place.column}"
         mark = " [fix]" if finding.fix and finding.fix.safe else ""
         lines.append(f"{where}: {finding.severity}[{finding.code}]{mark} {one_line(finding.message)}\n")
     return "".join(lines)

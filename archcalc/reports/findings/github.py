@@ -5,6 +5,7 @@ The most severe therefore come first; the whole list belongs in the step's summa
 
 from __future__ import annotations
 
+from archcalc.quoting import visible
 from archcalc.reports.findings.report import Report, shown_path
 from archcalc.rules.base import Finding
 
@@ -35,4 +36,4 @@ def _escape(text: str, more: str = "") -> str:
     text = text.replace("%", "%25")
     for character in "\r\n" + more:
         text = text.replace(character, f"%{ord(character):02X}")
-    return text
+    return visible(text)

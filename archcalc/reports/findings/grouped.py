@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from archcalc.quoting import visible
 from archcalc.reports.findings.report import Report, one_line
 
 
@@ -18,5 +19,5 @@ def render(report: Report) -> str:
             f"  {place:>{width}}  {finding.severity:<{kind}}  {finding.code}  {one_line(finding.message)}"
             for place, finding in zip(places, findings)
         ]
-        parts.append("\n".join((one_line(path), *rows)) + "\n")
+        parts.append("\n".join((visible(path), *rows)) + "\n")
     return "\n".join((*parts, report.summary() + "\n")) if parts else ""

@@ -9,6 +9,7 @@ from typing import Any
 from archcalc import __version__
 from archcalc.diagnostics import Fix, Span
 from archcalc.project import working_folder
+from archcalc.quoting import visible
 from archcalc.rules.base import RULES, SEVERITIES, Finding
 from archcalc.rules.codes import LANGUAGE, WARNINGS
 
@@ -109,8 +110,8 @@ def shown_path(path: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Text without line breaks and control characters, which a terminal or a log could take for something else."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
+    """Text on one line, with what is not seen escaped."""
+    return visible(" ".join(text.split()))
 
 
 def explain(code: str) -> tuple[str, str]:

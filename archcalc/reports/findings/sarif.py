@@ -107,8 +107,8 @@ def _physical(place: Span) -> dict[str, Any]:
 def _artifact(path: str) -> dict[str, str]:
     shown = shown_path(path)
     if shown.startswith("/"):
-        return {"uri": "file://" + quote(shown)}
-    return {"uri": quote(shown), "uriBaseId": "%SRCROOT%"}
+        return {"uri": "file://" + quote(shown, errors="surrogateescape")}
+    return {"uri": quote(shown, errors="surrogateescape"), "uriBaseId": "%SRCROOT%"}
 
 
 def _region(place: Span) -> dict[str, int]:

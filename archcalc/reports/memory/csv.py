@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 
 from archcalc.memory.assessment import Assessment, Mode
 from archcalc.memory.definitions import DEFINITIONS
+from archcalc.reports.sheet import sheet
 
 HEADER = ("model", "batch", "mode", "part", "bytes", "certainty")
 
 
 def networks(answers: Sequence[Assessment]) -> str:
     """All parts of all networks, a header first; the parts of a mode come before its totals."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(HEADER)
+    lines: list[tuple[object, ...]] = []
     for answer in answers:
         for mode in answer.modes:
             for part, bytes, certainty in _lines(mode):
-                writer.writerow((answer.graph.model, answer.graph.batch, mode.name, part, bytes, certainty))
-    return file.getvalue()
+                lines.append((answer.graph.model, answer.graph.batch, mode.name, part, bytes, certainty))
+    return sheet(HEADER, lines)
 
 
 def _lines(mode: Mode) -> Iterator[tuple[str, int, str]]:

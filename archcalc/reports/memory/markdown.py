@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from archcalc.memory.assessment import Assessment
 from archcalc.memory.definitions import DEFINITIONS
 from archcalc.memory.footprint import MODES
+from archcalc.quoting import markdown as escape
 from archcalc.reports import numbers
-from archcalc.reports.markdown import escape, table
+from archcalc.reports.markdown import table
 from archcalc.reports.memory.words import facts, sentence, where
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from archcalc.peers.comparison import Comparison
+from archcalc.quoting import markdown as escape
 from archcalc.reports import numbers
-from archcalc.reports.markdown import escape, table
+from archcalc.reports.markdown import table
 from archcalc.reports.peers.rows import UNKNOWN, Beside, apart, printed, signed
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from archcalc.prediction.answer import Answer
 from archcalc.prediction.estimate import BASES, CALIBRATED
+from archcalc.quoting import markdown as escape
 from archcalc.reports import markdown as markdown_tables
 from archcalc.reports import numbers
 from archcalc.reports.blocks import DIM, Block, Group
@@ -81,5 +82,5 @@ def markdown(answers: Sequence[Answer]) -> str:
     return markdown_tables.table(
         [_COLUMNS[index].header for index in used],
         "".join("r" if _COLUMNS[index].right else "l" for index in used),
-        [[markdown_tables.escape(row[index]) for index in used] for row in rows],
+        [[escape(row[index]) for index in used] for row in rows],
     )

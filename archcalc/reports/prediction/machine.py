@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import csv as csv_module
-import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from archcalc.prediction.answer import Answer
 from archcalc.prediction.estimate import BASES, BOUNDS, Estimate
+from archcalc.quoting import markdown as escape
 from archcalc.reports import numbers
 from archcalc.reports.prediction.rows import TimedRow
 from archcalc.reports.prediction.text import between, notes
+from archcalc.reports.sheet import sheet
 
 
 def documents(answers: Sequence[tuple[Answer, Iterable[TimedRow]]], several: bool) -> dict[str, Any]:
@@ -103,11 +103,7 @@ def csv(answers: Iterable[tuple[Answer, Iterable[TimedRow]]]) -> str:
         for answer, rows in answers
         for row in rows
     ]
-    file = io.StringIO()
-    writer = csv_module.DictWriter(file, found[0].keys() if found else ["model"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(found)
-    return file.getvalue()
+    return sheet(found[0].keys() if found else ["model"], [row.values() for row in found])
 
 
 def markdown(answer: Answer, rows: Iterable[TimedRow]) -> str:
@@ -117,7 +113,7 @@ def markdown(answer: Answer, rows: Iterable[TimedRow]) -> str:
     if answer.decoding is not None:
         what = f"generating {answer.decoding.tokens:,} tokens"
     lines = [
-        f"### {_escape(one.graph.model)} on {one.device.title}",
+        f"### {escape(one.graph.model)} on {one.device.title}",
         "",
         f"{what.capitalize()}, batch {one.graph.batch}, {one.dtype}: {between(answer.total)}.",
         "",
@@ -130,16 +126,12 @@ def markdown(answer: Answer, rows: Iterable[TimedRow]) -> str:
             level = row.row.level if row.row is not None else 0
             copies = f" ×{row.row.copies:,}" if row.row is not None and row.row.copies > 1 else ""
             cells = (
-                "&emsp;" * level + _escape(row.label) + copies,
+                "&emsp;" * level + escape(row.label) + copies,
                 numbers.seconds(time.seconds),
                 f"{100 * time.seconds / whole:.1f} %",
                 time.bound,
                 time.basis,
             )
             lines.append("| " + " | ".join(cells) + " |")
-    lines += ["", *(f"* {_escape(note)}" for note in notes(answer))]
+    lines += ["", *(f"* {escape(note)}" for note in notes(answer))]
     return "\n".join(lines) + "\n"
-
-
-def _escape(label: str) -> str:
-    return label.replace("\\", "\\\\").replace("|", "\\|").replace("*", "\\*").replace("_", "\\_")

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from archcalc.quoting import markdown as escape
 from archcalc.reports.blocks import BOLD, DIM, Block, Group
 from archcalc.reports.columns import Column, Columns
-from archcalc.reports.markdown import escape
 from archcalc.reports.markdown import table as markdown_table
 from archcalc.reports.sweep.words import shown
 from archcalc.reports.text import Line, Wrapped

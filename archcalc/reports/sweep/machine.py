@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv as csv_module
-import io
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from archcalc.reports.markdown import escape
+from archcalc.quoting import markdown as escape
 from archcalc.reports.markdown import table as markdown_table
+from archcalc.reports.sheet import sheet
 from archcalc.reports.sweep import words
 from archcalc.sweep.evaluate import Outcome
 from archcalc.sweep.measures import Measure
@@ -61,19 +60,25 @@ def _side(side: Side) -> dict[str, Any]:
 
 def csv(results: Results, rows: Iterable[int]) -> str:
     """One row a point; names that are set have `set.` before them, so that none is taken for a measure."""
-    file = io.StringIO()
-    writer = csv_module.writer(file, lineterminator="\n")
     keys = [measure.key for measure in results.measures]
-    writer.writerow(
-        ["spec", "model", "batch", *(f"set.{name}" for name in results.names), *keys, "on_front", "reason", "place"]
-    )
+    header = [
+        "spec",
+        "model",
+        "batch",
+        *(f"set.{name}" for name in results.names),
+        *keys,
+        "on_front",
+        "reason",
+        "place",
+    ]
+    lines = []
     for index in rows:
         one = results.outcomes[index]
         given = dict(one.point.settings)
         values = [one.values[measure.name] if one.is_valid else "" for measure in results.measures]
         place = [one.point.spec, one.model, one.point.batch, *(given.get(name, "") for name in results.names)]
-        writer.writerow([*place, *values, str(results.front[index]).lower(), one.reason, one.place])
-    return file.getvalue()
+        lines.append([*place, *values, str(results.front[index]).lower(), one.reason, one.place])
+    return sheet(header, lines)
 
 
 def markdown(results: Results, rows: Iterable[int]) -> str:

@@ -1,0 +1,17 @@
+"""Rows as CSV, of which every form of it is made."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+
+from archcalc.quoting import csv_cell
+
+
+def sheet(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """A header and rows; what a spreadsheet would take for a formula stands there as text."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerows([csv_cell(cell) for cell in row] for row in (header, *rows))
+    return file.getvalue()
