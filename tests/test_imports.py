@@ -124,6 +124,13 @@ def test_every_room_is_known():
     assert rooms == set(ORDER)
 
 
+def loaded(arguments: list[str]) -> set[str]:
+    """The modules that a run of the command line reads."""
+    program = f"import sys\nsys.argv = {['archcalc', *arguments]!r}\nfrom archcalc.cli import main\ntry: main()\nexcept SystemExit: pass\nprint(*sys.modules, file=sys.stderr)"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
+    return set(run.stderr.split())
+
+
 def loaded_modules(code: str) -> set[str]:
     program = f"import sys\n{code}\nprint(*sys.modules, file=sys.stderr)"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
@@ -173,10 +180,22 @@ def test_the_light_test_can_fail():
     ids=" ".join,
 )
 def test_rich_is_for_what_moves(arguments):
-    code = (
-        f"sys.argv = {['archcalc', *arguments]!r}\nfrom archcalc.cli import main\ntry: main()\nexcept SystemExit: pass"
-    )
-    assert "rich" not in loaded_modules(code)
+    assert "rich" not in loaded(arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "needless"),
+    [
+        (["shapes", "specs/resnet18.yaml"], ("onednn", "archcalc.memory", "archcalc.derivation", "dataclasses", "textwrap")),
+        (["lint", "specs/lenet.yaml"], ("onednn", "archcalc.memory", "archcalc.rules.fixes", "dataclasses", "importlib.util")),
+        (["build", "specs/lstm.yaml"], ("onednn", "archcalc.memory", "archcalc.api")),
+    ],
+    ids=lambda value: value[0],
+)  # fmt: skip
+def test_commands_read_what_they_need(arguments, needless):
+    read = loaded(arguments)
+    assert "archcalc.layers.convolution" in read
+    assert [name for name in read if name in needless or name.rpartition(".")[2] in needless] == []
 
 
 @pytest.mark.parametrize("path", list(PACKAGE.rglob("*.py")), ids=str)

@@ -6,11 +6,11 @@ import os
 
 import click
 
-from archcalc.api import Network
 from archcalc.commands import options
 from archcalc.diagnostics import RequestError
 from archcalc.network.bounds import check_copies
 from archcalc.network.load import load_graph
+from archcalc.network.parameters import named_parameters
 from archcalc.output import write_file
 from archcalc.pytorch.names import BuildError
 from archcalc.pytorch.source import module_source
@@ -38,7 +38,7 @@ def command(spec: str, output: str | None, force: bool, set: tuple[str, ...], fo
     graph = load_graph(spec, options.parse_settings(set))
     if format == "state-dict":
         check_copies(graph, "--format state-dict")
-        text = "".join(f"{name}  {shape(sizes)}\n" for name, sizes in Network(graph).named_parameters())
+        text = "".join(f"{name}  {shape(sizes)}\n" for name, sizes in named_parameters(graph.nodes))
     else:
         try:
             text = module_source(graph)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib.util
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -139,6 +138,8 @@ symbolic = look(
 
 def needs_sympy() -> None:
     """Raises `RequestError` when sympy is not installed."""
+    import importlib.util
+
     if importlib.util.find_spec("sympy") is None:
         raise RequestError("--symbolic needs sympy: pip install 'archcalc[symbolic]'")
 

@@ -10,7 +10,6 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.borders import FOREIGN, MODES, Border, check_borders, evenly, pad_call, same_borders, sides
 from archcalc.layers.code import Code, given, module, sized
 from archcalc.layers.layout import CHANNELS_FIRST
-from archcalc.layers.onednn import Convolving
 from archcalc.layers.saved import INPUT, Saved, Saving
 from archcalc.layers.tensor import Shape, Tensor
 from archcalc.quantity import ceil_div, plain, product
@@ -104,6 +103,8 @@ class Convolution(Layer):
         self, how: Saving, before: tuple[int, ...], padding: tuple[int, ...], y: Tensor, x: Tensor
     ) -> tuple[int, int]:
         """Bytes that PyTorch's kernels need for an input of the spatial sizes `before`, which they pad themselves."""
+        from archcalc.layers.onednn import Convolving  # only memory asks
+
         kernel, stride, dilation = (self.per_axis(name, x.rank - 1, x) for name in ("kernel", "stride", "dilation"))
         return Convolving(
             how, plain(x.shape[0]), plain(y.shape[0]), plain(self.groups), _plain(before), _plain(y.shape[1:]), _plain(kernel),

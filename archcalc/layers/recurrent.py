@@ -8,8 +8,6 @@ from archcalc.layers.arguments import Flag, Number, Whole, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, given, module
 from archcalc.layers.layout import FEATURES_LAST
-from archcalc.layers.onednn import pages, row, up
-from archcalc.layers.onednn_threads import BLOCK
 from archcalc.layers.operands import Reference
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.tensor import Shape, Tensor
@@ -295,6 +293,8 @@ class LSTM(Recurrent):
         Measured on PyTorch 2.13 for x86: seven regions of whole pages whose rows are padded. On a GPU the
         size of cuDNN's reserve is not known; the same number stands for it.
         """
+        from archcalc.layers.onednn import pages, row  # only memory asks
+
         hidden = plain(self.hidden)
         rows, longer, wide = steps * how.batch, 2 * (steps + 1) * how.batch, max(features, hidden)
         regions = [rows * row(4 * hidden), rows * row(hidden), *3 * [longer * row(wide)], *2 * [longer * hidden]]
@@ -307,6 +307,9 @@ class LSTM(Recurrent):
         """
         if how.gpu:
             return 0, 0
+        from archcalc.layers.onednn import pages, row, up  # only memory asks
+        from archcalc.layers.onednn_threads import BLOCK
+
         x, hidden = inputs[0], plain(self.hidden)
         steps, gates, widths = plain(x.shape[0]), 4 * hidden, [plain(features) for features in self._inputs(x)]
         rows, state = steps * how.batch, how.batch * hidden

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from archcalc.reports.blocks import DIM, NEWLINE, Page, Piece, Style, columns_of
 
@@ -11,14 +10,13 @@ _GAP = 2
 _SHORTEST_LABEL = 12
 
 
-@dataclass(frozen=True)
 class Column:
     """A column: its header, its alignment, and how needed it is (0 is never dropped)."""
 
-    header: str
-    right: bool = True
-    rank: int = 0
-    style: Style | None = None
+    def __init__(self, header: str, right: bool = True, rank: int = 0) -> None:
+        self.header = header
+        self.right = right
+        self.rank = rank
 
 
 class Columns:

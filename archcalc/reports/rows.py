@@ -8,7 +8,6 @@ row above and in the end to the totals.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from archcalc.cost import Cost, Costs
 from archcalc.layers.tensor import Tensor
@@ -18,7 +17,6 @@ from archcalc.reports.numbers import shape
 SORT_KEYS = ("params", "macs", "other_flops", "activation_bytes", "buffers")
 
 
-@dataclass
 class Row:
     """One line: a node, or the rest of a list that was cut.
 
@@ -30,14 +28,19 @@ class Row:
         own: costs of the node alone; cost: with everything inside.
     """
 
-    id: str
-    label: str
-    level: int
-    node: Node | None
-    copies: int
-    count: int
-    cost: Cost
-    own: Cost
+    __slots__ = ("copies", "cost", "count", "id", "label", "level", "node", "own")
+
+    def __init__(
+        self, id: str, label: str, level: int, node: Node | None, copies: int, count: int, cost: Cost, own: Cost
+    ) -> None:
+        self.id = id
+        self.label = label
+        self.level = level
+        self.node = node
+        self.copies = copies
+        self.count = count
+        self.cost = cost
+        self.own = own
 
     @property
     def output(self) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from archcalc.cost import DTYPE_BYTES, Costs
-from archcalc.derivation import parameter_formula
 from archcalc.network.paths import depth
 from archcalc.reports import numbers
 from archcalc.reports.blocks import BOLD, DIM, NEWLINE, Block, Group, Page, Piece, Style, columns_of
@@ -123,6 +122,8 @@ def _formula(row: Row) -> str:
     """The row's parameters with its copies counted, so that it gives the number beside it."""
     if row.node is None or row.node.layer is None or not row.node.params:
         return ""
+    from archcalc.derivation import parameter_formula  # formulas are asked for
+
     one = parameter_formula(row.node)
     copies = row.own.params // int(one)
     return (one if copies == 1 else one * copies).numbers()

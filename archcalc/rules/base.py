@@ -98,6 +98,7 @@ def _where(note: Note) -> tuple[str, int, int] | None:
 
 
 RULES: dict[str, Rule] = {}
+_NAMES: set[str] = set()
 _R = TypeVar("_R", bound=type[Rule])
 
 
@@ -105,9 +106,10 @@ def rule(code: str, name: str) -> Callable[[_R], _R]:
     """Register a rule under its code and its name."""
 
     def register(cls: _R) -> _R:
-        if code in RULES or any(other.name == name for other in RULES.values()):
+        if code in RULES or name in _NAMES:
             raise ValueError(f"two rules are called {code} or {name}")
         cls.code, cls.name = code, name
+        _NAMES.add(name)
         RULES[code] = cls()
         return cls
 
