@@ -11,8 +11,8 @@ import click
 
 from archcalc.advice import suggest
 from archcalc.commands import options
-from archcalc.commands.diff_folders import pairs
-from archcalc.diagnostics import Diagnostic, RequestError, SpecError
+from archcalc.commands.diff_folders import Files, pairs
+from archcalc.diagnostics import Diagnostic, RequestError
 from archcalc.difference.files import Outcome, Task, compare
 from archcalc.difference.growth import over_limit
 from archcalc.difference.side import BUDGETED, COSTS, MEASURES, PEAKS
@@ -70,12 +70,9 @@ def command(
             raise RequestError("compare two specs, or two folders")
         if not folders:
             gc.disable()  # the process ends soon: what two graphs leave behind may stay
-        files = pairs(old.path, new.path) if folders else [(old.path, new.path)]
-        tasks = [Task(one, other, values, batch, wanted, budget, format == "json") for one, other in files]
-        try:
-            outcomes = list(each(compare, tasks, processes(len(tasks), _WORTH)))
-        except SpecError as error:  # a file that is no text
-            raise SpecError(_as_named(error.diagnostics, (old, new))) from None
+        files = pairs(old.path, new.path) if folders else [Files("", old.path, new.path)]
+        tasks = [Task(*paths, values, batch, wanted, budget, format == "json") for paths in files]
+        outcomes = list(each(compare, tasks, processes(len(tasks), _WORTH)))
     status = _complain(outcomes, (old, new), folders, color)
     found = [one for outcome in outcomes for one in outcome.differences]
     if folders or status == 0:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from typing import Any
 
+from archcalc.difference.flattening import POSITION
 from archcalc.difference.matching import Matching, sources
 from archcalc.difference.record import LayerRecord, Level, Read
 from archcalc.layers.arguments import Argument, Size
@@ -17,6 +18,8 @@ from archcalc.network.codes import code_of
 
 # Kinds of changes that are no key of the layer.
 KIND, COPIES, READS, ORDER, PLACE, TIE, COSTS = "kind", "copies", "reads", "order", "place", "tie", "costs"
+
+_BEFORE = "the copy before"
 
 
 class Change:
@@ -78,7 +81,7 @@ class Comparison:
             self.branches_reordered |= change.key == ORDER
             found.append(change)
         found += self._ties(old, new)
-        if not found and old.costs != new.costs and old.inputs == new.inputs:
+        if not found and old.inputs == new.inputs and not new.costs_as(old):
             found.append(Change(COSTS, *_costs(old, new)))
         return found
 
@@ -93,11 +96,27 @@ class Comparison:
             for (a, part, again), (b, other_part, other_again) in zip(old.reads, new.reads)
         ):
             return None
+        direct = [
+            [
+                (to_head[one[0]] if side is old and isinstance(one[0], int) else one[0], one[1])
+                for one in side.reads
+                if not one[2]
+            ]
+            for side in (old, new)
+        ]
         for again in (False, True):
             before = [self._seen(read, False) for read in old.reads if read[2] == again]
             after = [self._seen(read, True) for read in new.reads if read[2] == again]
-            if again and (old.count != new.count or len(before) != len(after)):
-                return None  # more copies than before, or fewer; or what reads the copy before is another layer
+            if again and old.count != new.count:
+                return None  # there are more copies than before, or fewer
+            if again and len(before) != len(after):
+                if direct[0] != direct[1]:
+                    return None  # what reads the copy before is another layer
+                told = [
+                    self._names(index, head) + (f", then {_BEFORE}" if reads else "")
+                    for index, head, reads in ((x, False, before), (y, True, after))
+                ]
+                return Change(READS, told[0], told[1])
             if len(before) == len(after) and all(map(_agree, before, after)):
                 continue
             if Counter(before) == Counter(after):
@@ -180,6 +199,7 @@ def _name(records: Sequence[LayerRecord], read: Read, label: bool) -> str:
     if isinstance(source, str):
         return source
     record = records[source]
+    part = part.removesuffix(POSITION).rstrip()
     return record.id + (f".{part}" if part else "") + (f" ({record.label})" if label else "")
 
 
@@ -248,9 +268,9 @@ def _one_size(argument: Argument, values: tuple[Any, Any]) -> bool:
 
 def _same_code(old: LayerRecord, new: LayerRecord) -> bool:
     """Whether PyTorch would be told the same with the old keys in the new place."""
-    if [len(shape) for shape in old.inputs] != [len(shape) for shape in new.inputs]:
-        return False
     assert new.node is not None
+    if new.node.children or [len(shape) for shape, _ in old.inputs] != [len(shape) for shape, _ in new.inputs]:
+        return False  # what is inside a layer is told apart from it
     other = copy(new.node)
     other.layer = _layer(old)
     return _told(code_of(other)) == _told(code_of(new.node))

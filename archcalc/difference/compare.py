@@ -55,6 +55,7 @@ class Difference:
     """What changed.
 
     Attributes:
+        file: what the files are called where many are compared.
         entries: the layers that came, went or changed, in the order of the network.
         inherited: layers as before whose costs differ because other shapes go in.
         unchanged: how many layers are as before, at the same costs.
@@ -66,6 +67,7 @@ class Difference:
     def __init__(self, base: Side, head: Side) -> None:
         self.base = base
         self.head = head
+        self.file = ""
         self.entries: list[Pair] = []
         self.inherited: list[Pair] = []
         self.unchanged = 0
@@ -138,7 +140,7 @@ def difference(base: Side, head: Side) -> Difference:
         pair = Pair(old, new, changes)
         if changes:
             placed.append((y, pair))
-        elif old.costs != new.costs:
+        elif not new.costs_as(old):
             found.inherited.append(pair)
         else:
             found.unchanged += 1

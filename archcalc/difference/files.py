@@ -21,12 +21,14 @@ class Task:
     """Two files to compare.
 
     Attributes:
+        name: what both are called where many are compared, else empty.
         base, head: their paths, which may end in `@variant`; None for one that is not there.
         values: what `--set` gives; batch: the batch size.
         measures: the totals that are asked for; budget: whether it is asked if the head keeps to its own.
         whole: whether equal files are compared too, for their totals.
     """
 
+    name: str
     base: str | None
     head: str | None
     values: Mapping[str, str] = field(default_factory=dict)
@@ -66,7 +68,9 @@ def compare(task: Task) -> Outcome:
 
 def _compare(task: Task) -> Outcome:
     found = Outcome()
-    base, head = (_File(spec, task) if spec is not None else None for spec in (task.base, task.head))
+    base, head = _opened(task.base, task, found.base_invalid), _opened(task.head, task, found.head_invalid)
+    if found.base_invalid or found.head_invalid:
+        return found
     if base and head and not task.whole and not task.values and not base.variant and not head.variant:
         found.equal = base.source is not None and head.source is not None and same(base.source, head.source)
         if found.equal:
@@ -78,9 +82,19 @@ def _compare(task: Task) -> Outcome:
         if any(file is not None and file.has(variant) and not side for file, side in ((base, before), (head, after))):
             continue
         result = difference(before or Side.nothing(), after or Side.nothing())
+        result.file = task.name
         result.settle(task.measures, task.budget)
         found.differences.append(result)
     return found
+
+
+def _opened(spec: str | None, task: Task, invalid: list[Diagnostic]) -> _File | None:
+    """A file that is read; None where there is none, or none that is text."""
+    try:
+        return _File(spec, task) if spec is not None else None
+    except SpecError as error:
+        invalid += error.diagnostics
+        return None
 
 
 class _File:

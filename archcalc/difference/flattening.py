@@ -15,6 +15,8 @@ from archcalc.layers.tensor import Alias, Tensor
 from archcalc.network.edges import read_by
 from archcalc.network.graph import Node
 
+# Stands in place of an output, or after it, where single positions of it are read.
+POSITION = "one position"
 # As `Read`, but the layer may be an entry.
 _Reads = tuple[tuple[Any, str, bool], ...]
 
@@ -40,6 +42,7 @@ class _Around(NamedTuple):
     levels: tuple[Level, ...] = ()
     groups: tuple[Node, ...] = ()
     copies: int = 1
+    runs: int = 1
 
 
 def flatten(costs: Costs) -> tuple[list[LayerRecord], dict[str, tuple[Read, ...]]]:
@@ -112,22 +115,24 @@ class _Flattening:
     def _node(self, node: Node, name: str, stem: str, number: Level | None, around: _Around) -> None:
         """Add what is inside a node, and the node where it is a layer; `name` and `stem` are its own paths."""
         levels = (*around.levels, number) if number else around.levels
-        count = around.copies * node.copies
+        count, runs = around.copies * node.copies, around.runs * node.copies * node.work
         if node.children:
             child = node.children[0]
             if child.is_expert and child.inputs:  # it starts from one position of what the mixture reads
-                self.reads[id(child.inputs[0])] = self.read(node.inputs[0])
+                self.reads[id(child.inputs[0])] = tuple(
+                    (source, f"{part} {POSITION}".lstrip(), again) for source, part, again in self.read(node.inputs[0])
+                )
             groups = around.groups if node.inline and node.layer is None else (*around.groups, node)
             paths = (around.prefix, around.stem) if node.inline else (f"{name}.", f"{stem}.")
-            self.nodes(node.children, _Around(*paths, levels, groups, count))
+            self.nodes(node.children, _Around(*paths, levels, groups, count, runs))
         if node.layer is None:
             return
         record = LayerRecord(node.id, node.op, content(node))
         record.node, record.name, record.pattern, record.stem = node, node.name, name, stem
-        record.levels, record.groups, record.count = levels, around.groups, count
+        record.levels, record.groups, record.count, record.runs = levels, around.groups, count, runs
         record.reads = tuple(read for tensor in read_by(node) for read in self.read(tensor))
         record.ties = tuple((param, self.places[id(owner)]) for param, owner in node.tied.items())
-        record.inputs = tuple([tensor.shape for tensor in node.inputs])
+        record.inputs = tuple([(tensor.shape, tensor.layout) for tensor in node.inputs])
         record.output = node.output.shape
         if node.params or node.buffers:
             record.stored = ((levels, {**node.params, **node.buffers}),)
@@ -145,18 +150,17 @@ class _Flattening:
 
     def _alike(self, run: _Run, mark: int, entry: _Entry, copies: int, level: int) -> bool:
         """Whether the records from `mark` on are those of the run before, but for their shapes."""
-        assert run.entry is not None
         if len(self.records) - mark != mark - run.start:
             return False
         for old, new in zip(self.records[run.start : mark], self.records[mark:]):
-            reads = _shifted(new.reads, mark, run.start, entry, run.entry)
             ties = tuple((name, _before(place, mark, run.start)) for name, place in new.ties)
-            if (old.content, old.stem, old.reads, old.ties) != (new.content, new.stem, reads, ties) or (
-                old.count * copies != new.count * run.copies
-            ):
+            if (old.content, old.stem, old.ties) != (new.content, new.stem, ties):
                 return False
-            inner = (old.levels[level + 1 :], new.levels[level + 1 :])
-            if [one[1:] for one in inner[0]] != [one[1:] for one in inner[1]]:
+            if old.count * copies != new.count * run.copies:
+                return False
+            if _form(old.reads, run.entry, mark, mark) != _form(new.reads, entry, mark, run.start):
+                return False
+            if any(one[1:] != other[1:] for one, other in zip(old.levels[level + 1 :], new.levels[level + 1 :])):
                 return False
         return True
 
@@ -164,6 +168,7 @@ class _Flattening:
         """Put the records from `mark` on to those from `start` on."""
         for old, new in zip(self.records[start:mark], self.records[mark:]):
             old.count += new.count
+            old.runs += new.runs
             old.params += new.params
             old.macs += new.macs
             old.output = new.output
@@ -209,15 +214,38 @@ def _shifted(reads: Any, mark: int, start: int, entry: _Entry, other: _Entry) ->
     )
 
 
-def _resolved(reads: Any) -> tuple[Read, ...]:
+def _form(reads: Any, entry: _Entry | None, mark: int, start: int, inside: tuple[_Entry, ...] = ()) -> Any:
+    """Reads of a copy that starts at `mark` in a form that is the same for one that starts at `start`."""
+    found: list[Any] = []
+    for source, part, again in reads:
+        if source is entry:
+            found.append(("before", part, again))
+        elif source in inside:
+            found.append((inside.index(source), part, again))
+        elif isinstance(source, _Entry):
+            ends = (source.before, source.after)
+            inner = tuple(_form(end.get(part, ()), entry, mark, start, (*inside, source)) for end in ends)
+            found.append((inner, part, again))
+        else:
+            found.append((_before(source, mark, start), part, again))
+    return tuple(found)
+
+
+def _resolved(reads: Any, inside: tuple[_Entry, ...] = ()) -> tuple[Read, ...]:
     """Reads without entries: what the first copy has, and what the next ones have."""
     if not any(isinstance(source, _Entry) for source, _, _ in reads):
         return tuple(reads)
     found: list[Read] = []
     for source, part, again in reads:
+        if source in inside:
+            continue  # a copy that passes on what it has
         if isinstance(source, _Entry):
-            found += [(place, name, again or more) for place, name, more in _resolved(source.before.get(part, ()))]
-            found += [(place, name, True) for place, name, _ in _resolved(source.after.get(part, ()))]
+            output, position = (part.removesuffix(POSITION).rstrip(), True) if POSITION in part else (part, False)
+            inner = [
+                (*read[:2], again or read[2]) for read in _resolved(source.before.get(output, ()), (*inside, source))
+            ]
+            inner += [(*read[:2], True) for read in _resolved(source.after.get(output, ()), (*inside, source))]
+            found += [(place, f"{name} {POSITION}".lstrip() if position else name, more) for place, name, more in inner]
         else:
             found.append((source, part, again))
     return tuple(found)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
+from archcalc.layers.layout import Layout
 from archcalc.network.graph import Node
 
 # What a layer reads: the layer that gives it, by its place in the list, or the name of an input; which of its
@@ -25,14 +27,15 @@ class LayerRecord:
         pattern: its path in a state dict, `#` for the number of a copy; levels: the copies, outermost first.
         stem: the same path, `*` for the number that a name gets where there are several.
         groups: the blocks and lists around it, outermost first.
-        inputs: the shapes it reads, output: the shape it gives.
+        inputs: the shapes that it reads and what their axes are, output: the shape it gives.
+        count: how many copies there are; runs: how often they run for one sample, together.
         stored: named shapes of its own parameters and buffers, for some of the copies each.
         node: it in its graph; None for one of saved JSON.
     """
 
     __slots__ = (
         "content", "count", "groups", "id", "inputs", "levels", "macs", "name", "node", "op", "output", "params",
-        "pattern", "reads", "stem", "stored", "ties", "words",
+        "pattern", "reads", "runs", "stem", "stored", "ties", "words",
     )  # fmt: skip
 
     def __init__(self, id: str, op: str, content: tuple[Any, ...]) -> None:
@@ -48,10 +51,11 @@ class LayerRecord:
         self.stem = id
         self.levels: tuple[Level, ...] = ()
         self.groups: tuple[Node, ...] = ()
-        self.inputs: tuple[tuple[int, ...], ...] = ()
+        self.inputs: tuple[tuple[tuple[int, ...], Layout], ...] = ()
         self.output: tuple[int, ...] = ()
         self.stored: tuple[tuple[tuple[Level, ...], dict[str, tuple[int, ...]]], ...] = ()
         self.count = 1
+        self.runs = 1
         self.params = 0
         self.macs = 0
 
@@ -69,6 +73,14 @@ class LayerRecord:
         self.node, self.groups, self.content, self.inputs, self.stored = None, (), (), (), ()
 
     @property
-    def costs(self) -> tuple[int, int, tuple[int, ...]]:
-        """What it costs and gives."""
-        return self.params, self.macs, self.output
+    def copies(self) -> int:
+        """How many layers it stands for, each expert for itself."""
+        return prod(number for _, _, number in self.levels) if self.levels else self.count
+
+    def costs_as(self, other: LayerRecord) -> bool:
+        """Whether a copy of it costs and gives what a copy of `other` does, each time it runs."""
+        return (
+            self.params * other.copies == other.params * self.copies
+            and self.macs * other.runs == other.macs * self.runs
+            and self.output == other.output
+        )

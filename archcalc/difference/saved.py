@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError, cannot
 from archcalc.difference.record import LayerRecord
 from archcalc.difference.side import COSTS, Side, totals_of
-from archcalc.network.graph import walk
+from archcalc.network.graph import Node
 
 
 def side_of_json(path: str) -> Side:
@@ -32,9 +33,10 @@ def side_of_json(path: str) -> Side:
 def _record(layer: dict[str, Any]) -> LayerRecord:
     record = LayerRecord(layer["id"], layer["op"], (layer["op"], layer["label"]))
     record.words = layer["label"]
-    record.inputs = tuple(tuple(shape) for shape in layer["input"])
+    record.inputs = tuple((tuple(shape), None) for shape in layer["input"])
     record.output = tuple(layer["output"])
-    record.count, record.params, record.macs = layer["count"], layer["params"], layer["macs"]
+    record.count = record.runs = layer["count"]
+    record.params, record.macs = layer["params"], layer["macs"]
     return record
 
 
@@ -47,12 +49,20 @@ def _in_line(layers: list[LayerRecord]) -> list[LayerRecord]:
 
 def as_saved(costs: Costs) -> Side:
     """A network with no more than saved JSON holds of it, to be compared with one that was saved."""
-    layers = []
-    counts = {id(node): work for node, _, work in walk(costs.graph.nodes)}
-    for node in costs.layers():
-        record = LayerRecord(node.id, node.op, (node.op, node.label))
-        record.words, record.inputs = node.label, tuple(x.shape for x in node.inputs)
-        record.output, record.count = node.output.shape, counts[id(node)]
-        record.params, record.macs = costs.own(node).params, costs.own(node).macs
-        layers.append(record)
+    layers = [_as_saved(node, copies, costs) for node, copies in _layers(costs.graph.nodes, 1)]
     return Side(costs.graph.model, totals_of(costs), _in_line(layers), saved=True, graph=costs.graph)
+
+
+def _layers(nodes: list[Node], copies: int) -> Iterator[tuple[Node, int]]:
+    for node in nodes:
+        yield from _layers(node.children, copies * node.copies)
+        if node.layer is not None:
+            yield node, copies * node.copies
+
+
+def _as_saved(node: Node, copies: int, costs: Costs) -> LayerRecord:
+    record = LayerRecord(node.id, node.op, (node.op, node.label))
+    record.words, record.inputs = node.label, tuple((x.shape, None) for x in node.inputs)
+    record.output, record.count, record.runs = node.output.shape, copies, copies
+    record.params, record.macs = costs.own(node).params, costs.own(node).macs
+    return record

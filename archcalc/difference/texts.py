@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
+from archcalc import project
 from archcalc.diagnostics import RequestError, Source, SpecError
-from archcalc.source import Mapping, Scalar, Sequence, parse, read
+from archcalc.source import MAX_BYTES, Mapping, Scalar, Sequence, parse
 
 
 def same(base: Source, head: Source) -> bool:
@@ -20,9 +21,17 @@ def same(base: Source, head: Source) -> bool:
         for entry in entries[0].items if entries and isinstance(entries[0], Sequence) else []:
             if not isinstance(entry, Scalar):
                 return False
-            texts = [read(os.path.join(os.path.dirname(one.path), entry.text)).text for one in (base, head)]
-            if texts[0] != texts[1]:
+            if _included(base, entry.text) != _included(head, entry.text):
                 return False
     except (RequestError, SpecError):  # told when they are compared
         return False
     return True
+
+
+def _included(source: Source, name: str) -> bytes:
+    """What a file holds that a spec includes. Raises `RequestError` where it may not be read."""
+    folder = os.path.dirname(source.path)
+    path = os.path.join(folder, name)
+    if "\0" in name or not project.contains(folder, path):
+        raise RequestError(f"{name!r} lies outside the project")
+    return project.read_file(path, MAX_BYTES, name)

@@ -137,7 +137,7 @@ def test_folders(specs):
     (new / "more.yaml").write_text((specs / "a.yaml").read_text(encoding="utf-8"), encoding="utf-8")
     out = run("diff", str(old), str(new)).stdout
     assert "~ linear1  features 16 → 32" in out
-    assert "m: new · 178 parameters · 160 MACs" in out
+    assert "m (more.yaml): new · 178 parameters · 160 MACs" in out
     assert run("diff", str(old), str(specs / "a.yaml")).returncode == 2
 
 

@@ -27,6 +27,7 @@ def _network(found: Difference) -> dict[str, Any]:
         "version": 1,
         "base": found.base.model or "nothing",
         "head": found.head.model or "nothing",
+        "file": found.file or None,
         "headline": headline(found),
         "totals": {
             name: {"before": before, "after": after}

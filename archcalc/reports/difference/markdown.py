@@ -8,33 +8,40 @@ from html import escape
 from archcalc.difference.compare import Difference
 from archcalc.quoting import markdown, markdown_links, visible
 from archcalc.reports import numbers
-from archcalc.reports.difference.headline import NAMES, headline, name, percent, signed
+from archcalc.reports.difference.headline import NAMES, headline, percent, signed
 from archcalc.reports.difference.report import Report
 from archcalc.reports.difference.text import plain
 
 
 def render(report: Report) -> str:
     """For a pull request: a table of the specs that changed, the layers of each folded."""
-    differences, changed = report.differences, report.changed
+    changed = report.changed
     if not changed:
         return "No network changed.\n"
-    several = f"{len(changed)} of {len(differences)} networks changed"
-    lines = [f"**archcalc: {markdown(headline(changed[0])) if len(differences) == 1 else several}**", ""]
+    lines = [f"**archcalc: {markdown(headline(changed[0])) if len(changed) == 1 else _several(report)}**", ""]
     budgets = any(found.head.over_budget() is not None for found in changed)
     titles = [*NAMES.values(), *(["budget"] if budgets else [])]
     lines += [f"| model | {' | '.join(titles)} |", f"| --- |{' ---: |' * len(NAMES)}{' --- |' * budgets}"]
     for found in changed:
         cells = [_cell(found, measure) for measure in NAMES]
         cells += [_budget(found)] if budgets else []
-        lines.append(f"| {markdown(name(found))} | " + " | ".join(cells) + " |")
+        lines.append(f"| {markdown(report.title(found))} | " + " | ".join(cells) + " |")
     for found in changed:
         body = list(plain(found))
         if not body:
             continue
         fence = "`" * max(3, 1 + max(map(len, re.findall("`+", "\n".join(body))), default=0))
-        lines += ["", f"<details><summary>{_html(f'{name(found)}: {headline(found)}')}</summary>", "", fence]
+        lines += ["", f"<details><summary>{_html(f'{report.title(found)}: {headline(found)}')}</summary>", "", fence]
         lines += [*body, fence, "", "</details>"]
     return "\n".join(lines) + "\n"
+
+
+def _several(report: Report) -> str:
+    """`2 of 58 specs changed, 5 networks`."""
+    files = {found.file for found in report.changed}
+    specs = len({found.file for found in report.differences}) + report.same
+    networks = f", {len(report.changed):,} networks" if len(report.changed) > len(files) else ""
+    return f"{len(files):,} of {specs:,} specs changed{networks}"
 
 
 def _html(text: str) -> str:

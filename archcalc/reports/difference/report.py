@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archcalc.difference.compare import Difference
+from archcalc.reports.difference.headline import name
 
 
 class Report:
@@ -33,6 +34,13 @@ class Report:
         self.memory = memory
         self.width = width
         self.color = color
+
+    def title(self, found: Difference) -> str:
+        """The model's name; with its file where that was renamed, or others have models of this name."""
+        title = name(found)
+        if "→" in found.file or len({one.file for one in self.changed if name(one) == title}) > 1:
+            return f"{title} ({found.file})"
+        return title
 
     @property
     def respelled(self) -> bool:

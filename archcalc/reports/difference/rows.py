@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from math import prod
 
 from archcalc.difference.changes import COPIES, COSTS, KIND, ORDER, PLACE, READS, TIE, Change
 from archcalc.difference.compare import Difference, Pair
@@ -58,7 +57,7 @@ class _Group:
 
     def where(self) -> str:
         """`×35, features.0.2 to features.18.2`; empty for a single layer."""
-        count = sum(copies(record) for record in self.records)
+        count = sum(record.copies for record in self.records)
         if count == 1:
             return ""
         first, last = self.records[0].id, _last(self.records[-1])
@@ -98,7 +97,7 @@ def _row(key: tuple[str, ...], group: _Group) -> Row:
     if sign != CHANGED and len(key) == 3:
         ids = list(group.blocks)
         where = ids[0] if len(ids) == 1 else f"×{len(ids):,}, {ids[0]} to {ids[-1]}"
-        layers = sum(map(copies, records))
+        layers = sum(record.copies for record in records)
         return Row(sign, key[2], where, f"{layers:,} layers", effect)
     if sign != CHANGED:
         where = group.where()
@@ -146,11 +145,6 @@ def _words(change: Change) -> str:
     if change.key == READS:
         return f"reads {before} → {after}"
     return f"{change.key} {before} → {after}"
-
-
-def copies(record: LayerRecord) -> int:
-    """How many layers a record stands for."""
-    return prod(number for _, _, number in record.levels) if record.levels else record.count
 
 
 def _last(record: LayerRecord) -> str:

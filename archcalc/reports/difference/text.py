@@ -21,19 +21,26 @@ _WIDEST = 44
 def render(report: Report) -> str:
     """The networks that changed, one after the other."""
     shown: list[str] = []
-    before: dict[str, list[tuple[str, str]]] = {}
+    before: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for found in report.changed:
         lines = rows(found)
+        title = report.title(found)
         model, at, _ = name(found).partition("@")
         kinds = [(row.sign, row.what) for row in lines]
-        if at and lines and before.get(model) == kinds:
+        if at and lines and before.get((found.file, model)) == kinds:
             told = ["", f"  the same changes as in {model}"]
         else:
             told = list(body(found, lines, report.width, report.color))
-        before.setdefault(model, kinds)
-        title = _styled(f"{name(found)}:", "1", report.color)
+        before.setdefault((found.file, model), kinds)
         sentence = headline(found, report.memory).replace(" ", _NO_BREAK).replace(f"{_NO_BREAK}·{_NO_BREAK}", " · ")
-        shown.append("\n".join([*_wrapped(sentence, f"{title} ", "    ", report.width, len(name(found)) + 2), *told]))
+        shown.append(
+            "\n".join(
+                [
+                    *_wrapped(sentence, f"{_styled(title, '1', report.color)}: ", "    ", report.width, len(title) + 2),
+                    *told,
+                ]
+            )
+        )
     if shown:
         return "\n\n".join(shown) + "\n"
     return "nothing changed: the texts differ, the networks do not\n" if report.respelled else "nothing changed\n"
