@@ -14,6 +14,7 @@ from archcalc.prediction.answer import answer
 from archcalc.prediction.estimate import CALIBRATED, COMPUTE, DATASHEET, LAUNCH, MEMORY, NEIGHBOURS, Estimator
 from archcalc.prediction.model import ELEMENTWISE, FEATURES, PRODUCTS, Model, features, pool_of, roofline
 from archcalc.prediction.operations import Operation, operations
+from archcalc.reports.prediction.text import headline
 
 from .conftest import SPECS
 
@@ -228,3 +229,14 @@ def test_times_of_networks_are_sums_within_their_ranges(path, mode):
             assert layer.forward.seconds > 0 or idle, layer.node.id
         larger = answer(load_graph(str(path), batch=64), find(name), mode=mode).total
         assert whole.seconds <= larger.seconds < 33 * whole.seconds
+
+
+@pytest.mark.parametrize("peak", [1.0, 1.12, 20.0])
+def test_more_than_the_peak_is_a_plain_number(graph, peak):
+    found = answer(graph("7, 16", "linear 5"), device(), dtype="fp32")
+    slow = replace(
+        found.prediction,
+        device=replace(device(), peaks={"fp32": found.prediction.costs.totals.flops / found.total.seconds / peak}),
+    )
+    facts = " ".join(fact for line in headline(replace(found, prediction=slow)) for fact in line)
+    assert f" {100 * peak:,.0f} % of the peak" in facts

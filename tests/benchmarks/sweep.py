@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 
-from tests.benchmarks.static import archcalc, row, seconds
+from static import archcalc, row, seconds
 
 CASES = (
     ("vit, width and depth: params, macs, activations", "specs/vit.yaml", "width=12..1200:12", "depth=1..100"),

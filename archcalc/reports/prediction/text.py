@@ -73,7 +73,7 @@ def headline(answer: Answer) -> list[list[str]]:
     facts = [between(one.total), f"{rate(one.samples_per_second)} samples/s"]
     if answer.tokens_per_second:
         facts.append(f"{rate(answer.tokens_per_second)} tokens/s")
-    facts.append(f"{100 * used(one):.2g} % of the peak FLOP/s")
+    facts.append(f"{_figures(100 * used(one))} % of the peak FLOP/s")
     if one.mode == "forward":
         return [facts]
     phases = {"forward": one.forward, "loss": one.loss, "backward": one.backward, "step": one.step}
@@ -114,6 +114,11 @@ def used(one: Prediction) -> float:
     passes = 3 if one.mode == "train" else 1
     peak = one.device.peaks[one.dtype]
     return passes * one.costs.totals.flops / one.total.seconds / peak if one.total.seconds else 0.0
+
+
+def _figures(value: float) -> str:
+    """Two figures, and every one before the point: `0.43`, `27`, `112`."""
+    return f"{value:.2g}" if value < 99.5 else f"{value:,.0f}"
 
 
 def rate(value: float) -> str:
