@@ -134,8 +134,8 @@ class Hardtanh(Activation):
     """min(max(x, low), high). Two comparisons. Source: torch.nn.Hardtanh."""
 
     each = 2
-    low: float = arg(Number, "smallest value", default=-1.0, aliases=("min_val", "min"))
-    high: float = arg(Number, "largest value; above low", default=1.0, aliases=("max_val", "max"))
+    low: float = arg(Number, "smallest value", default=-1.0, aliases=("min_val", "min_value", "min"))
+    high: float = arg(Number, "largest value; above low", default=1.0, aliases=("max_val", "max_value", "max"))
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` where no value lies between the two."""
@@ -166,6 +166,7 @@ class PReLU(Activation):
 
     each = 2
     parameters: int = arg(Whole, "slopes: 1, or one for each channel", default=1, min=1, aliases=("num_parameters",))
+    init: float = arg(Number, "initial slope", default=0.25)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` unless there is one slope, or one for each channel of the first axis."""
@@ -198,7 +199,7 @@ class PReLU(Activation):
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        return module("nn.PReLU", **given(num_parameters=(self.parameters, 1)))
+        return module("nn.PReLU", **given(num_parameters=(self.parameters, 1), init=(self.init, 0.25)))
 
 
 @layer("elu", first="alpha")
@@ -294,10 +295,11 @@ class Softplus(Activation):
 
     each = 5
     beta: float = arg(Number, "sharpness", default=1.0, above=0)
+    threshold: float = arg(Number, "beta·x from which on it is x itself", default=20.0)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        return module("nn.Softplus", **given(beta=(self.beta, 1.0)))
+        return module("nn.Softplus", **given(beta=(self.beta, 1.0), threshold=(self.threshold, 20.0)))
 
 
 class _Softmax(Asking):

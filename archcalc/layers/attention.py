@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from archcalc.layers.arguments import Flag, Letters, Number, Whole, arg
 from archcalc.layers.attention_memory import AttentionMemory
 from archcalc.layers.base import ShapeError, layer
@@ -38,6 +40,10 @@ class Attention(AttentionMemory):
     change the dense count of MACs. Source: torch.nn.MultiheadAttention; Vaswani et al. 2017.
     """
 
+    refused: ClassVar[dict[str, str]] = {
+        "add_bias_kv": "there is no learned key beside those of the positions: leave it out",
+        "add_zero_attn": "there is no key of zeros beside those of the positions: leave it out",
+    }
     layout = FEATURES_LAST
     ranks = (2, 8)
     wants = "a sequence of vectors [positions, features]"

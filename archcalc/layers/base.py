@@ -63,6 +63,8 @@ class Layer:
     defaults: ClassVar[dict[str, Any]] = {}
     first: ClassVar[str | None] = None
     aliases: ClassVar[tuple[str, ...]] = ()
+    # Arguments of PyTorch's class that are no keys although they change something, and what to do instead.
+    refused: ClassVar[dict[str, str]] = {}
     # What it does to the layout: it wants CHANNELS_FIRST or FEATURES_LAST, or it KEEPS, ASKS or ENDS it.
     layout: ClassVar[str]
     # How many axes the input may have (batch not counted), and what that is called.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from archcalc.layers.arguments import Flag, Size, Whole, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
@@ -273,6 +273,8 @@ class ConvTranspose(Convolution):
     [C, *S] -> [channels, *S'] with S' = (S - 1)·stride - 2·padding + dilation·(kernel - 1) + output_padding + 1.
     Source: torch.nn.ConvTranspose1d, ConvTranspose2d, ConvTranspose3d.
     """
+
+    refused: ClassVar[dict[str, str]] = {"padding_mode": "there is no border to fill here: leave it out"}
 
     padding: Any = arg(Size, "border taken off on both sides", default=(0,), min=0, foreign=("same", "valid"))
     output_padding: tuple[int, ...] = arg(

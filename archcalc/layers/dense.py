@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from archcalc.layers.arguments import Flag, Number, Size, Whole, arg
 from archcalc.layers.asking import Asking
 from archcalc.layers.base import Layer, ShapeError, layer
@@ -63,6 +65,18 @@ class Embedding(Layer):
 
     vocab: int = arg(Whole, "number of different tokens", min=1, aliases=("num_embeddings", "vocab_size"))
     dim: int = arg(Whole, "size of a token's vector", min=1, aliases=("embedding_dim",))
+    padding_idx: int | None = arg(
+        Whole,
+        "a token whose vector starts as zeros and is not learned; negative from the end",
+        default=None,
+        min=-(2**62),
+    )
+    refused: ClassVar[dict[str, str]] = {
+        "max_norm": "rows that are shortened while they are looked up are not described: leave it out",
+        "norm_type": "it is the norm of `max_norm`, which is not described: leave it out",
+        "scale_grad_by_freq": "gradients are those of the loss: leave it out",
+        "sparse": "gradients are dense, and counted so: leave it out",
+    }
 
     def accept(self, x: Tensor) -> None:
         """The input must be token ids: an input of the model that nothing used as numbers."""
@@ -84,7 +98,11 @@ class Embedding(Layer):
         return inputs[0].rank + 1
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """One vector for each id."""
+        """One vector for each id. Raises `ShapeError` for a padding that is no token."""
+        if self.padding_idx is not None and not -self.vocab <= self.padding_idx < self.vocab:
+            raise ShapeError(
+                "SHP108", f"`padding_idx` {self.padding_idx} is none of the {self.vocab} tokens", "padding_idx"
+            )
         return Tensor((*x.shape, self.dim))
 
     def params(self, x: Tensor) -> dict[str, Shape]:
@@ -97,7 +115,7 @@ class Embedding(Layer):
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        return module("nn.Embedding", self.vocab, self.dim)
+        return module("nn.Embedding", self.vocab, self.dim, **given(padding_idx=(self.padding_idx, None)))
 
 
 @layer("parameter", first="shape", aliases=("learned", "weight"))

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from archcalc.layers.arguments import Flag, Number, Whole, arg
+from typing import ClassVar
+
+from archcalc.layers.arguments import Flag, Number, Size, Whole, arg
 from archcalc.layers.asking import Asking
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, given, module
-from archcalc.layers.layout import CHANNELS_FIRST, FEATURES_LAST
+from archcalc.layers.layout import CHANNELS_FIRST, FEATURES_LAST, KEEPS, Layout
 from archcalc.layers.saved import NOTHING, Saved, Saving
-from archcalc.layers.tensor import Shape, Tensor
+from archcalc.layers.tensor import Shape, Tensor, Want
 from archcalc.quantity import plain, product
 
 
-def _affine(size: int, weight: bool, bias: bool) -> dict[str, Shape]:
-    return {name: (size,) for name, there in (("weight", weight), ("bias", weight and bias)) if there}
+def _affine(shape: Shape, weight: bool, bias: bool) -> dict[str, Shape]:
+    return {name: shape for name, there in (("weight", weight), ("bias", weight and bias)) if there}
 
 
 # Bytes of a mean or a variance, which are fp32 whatever the input is.
 _STATISTIC = 4
+# Mean (1), centring (1), variance (2), division (1): operations for each element.
+_NORMALISING = 5
 
 
 class _ChannelNorm(Layer):
@@ -27,30 +31,58 @@ class _ChannelNorm(Layer):
     wants = "a channels-first tensor [channels, ...]"
 
     eps: float = arg(Number, "added to the variance", default=1e-5, min=0)
+    affine: bool = arg(Flag, "learn a scale for each channel", default=True)
+    bias: bool = arg(Flag, "learn a shift beside the scale", default=True)
+
+    def params(self, x: Tensor) -> dict[str, Shape]:
+        """A scale and a shift for each channel."""
+        return _affine((x.shape[0],), self.affine, self.bias)
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """Mean (1), centring (1), variance (2), division (1), scale (1) and shift (1)."""
+        return (_NORMALISING + len(self.params(inputs[0]))) * y.elements
+
+
+class _TrackingNorm(_ChannelNorm):
+    """A norm that may keep running statistics, with which it normalises at inference."""
+
+    momentum: float = arg(Number, "weight of a new batch in the running statistics", default=0.1, min=0, max=1)
+    track_running_stats: bool = arg(
+        Flag, "keep running statistics and use them at inference; else those of the batch", default=True
+    )
+
+    def buffers(self, x: Tensor) -> dict[str, Shape]:
+        """The running statistics, and how many batches they have seen."""
+        if not self.track_running_stats:
+            return {}
+        return {"running_mean": (x.shape[0],), "running_var": (x.shape[0],), "num_batches_tracked": ()}
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """At inference running mean and variance, scale and shift fold into one product and one sum of a channel."""
+        return 2 * y.elements if self.track_running_stats else super().other_flops(y, *inputs)
 
 
 @layer("batchnorm", aliases=("bn", "syncbatchnorm", "batch_norm", "batchnormalization"))
-class BatchNorm(_ChannelNorm):
+class BatchNorm(_TrackingNorm):
     """Normalises each channel over the batch and space. [C, *S] -> the same shape.
 
     Source: torch.nn.BatchNorm1d to BatchNorm3d.
     """
 
     ranks = (1, 4)
-    momentum: float = arg(Number, "weight of a new batch in the running statistics", default=0.1, min=0, max=1)
-    affine: bool = arg(Flag, "learn a scale and a shift for each channel", default=True)
+    refused: ClassVar[dict[str, str]] = {
+        "process_group": "which processes share their statistics is said where it runs: leave it out"
+    }
 
-    def params(self, x: Tensor) -> dict[str, Shape]:
-        """A scale and a shift for each channel."""
-        return _affine(x.shape[0], self.affine, True)
-
-    def buffers(self, x: Tensor) -> dict[str, Shape]:
-        """The running statistics, and how many batches they have seen."""
-        return {"running_mean": (x.shape[0],), "running_var": (x.shape[0],), "num_batches_tracked": ()}
-
-    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """At inference a channel's mean, variance, scale and shift fold into one product and one sum."""
-        return 2 * y.elements
+    def admit(self, samples: int, x: Tensor) -> None:
+        """Raises `ShapeError` for one value a channel without running statistics, which PyTorch always refuses."""
+        if not self.track_running_stats and samples * x.elements == x.shape[0]:
+            raise ShapeError(
+                "SHP101",
+                f"a channel of one sample of {x} has one value, and track_running_stats=false takes its mean",
+                "track_running_stats",
+                "leave it out, or use a larger batch",
+            )
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, and mean and deviation of each channel."""
@@ -59,7 +91,13 @@ class BatchNorm(_ChannelNorm):
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        plain = given(eps=(self.eps, 1e-5), momentum=(self.momentum, 0.1), affine=(self.affine, True))
+        plain = given(
+            eps=(self.eps, 1e-5),
+            momentum=(self.momentum, 0.1),
+            affine=(self.affine, True),
+            track_running_stats=(self.track_running_stats, True),
+            bias=(self.bias, True),
+        )
         return module(f"nn.BatchNorm{max(1, x.rank - 1)}d", x.shape[0], **plain)
 
 
@@ -71,7 +109,6 @@ class GroupNorm(_ChannelNorm):
     """
 
     groups: int = arg(Whole, "groups of channels", min=1, aliases=("num_groups",))
-    affine: bool = arg(Flag, "learn a scale and a shift for each channel", default=True)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` when the groups do not divide the channels."""
@@ -94,14 +131,6 @@ class GroupNorm(_ChannelNorm):
                 f"{'choose fewer groups' if self.groups > 1 else 'remove it'}: one value minus its mean is 0",
             )
 
-    def params(self, x: Tensor) -> dict[str, Shape]:
-        """A scale and a shift for each channel."""
-        return _affine(x.shape[0], self.affine, True)
-
-    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """Mean (1), centring (1), variance (2), division (1), scale and shift (2), as for one row."""
-        return (7 if self.affine else 5) * y.elements
-
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, and mean and deviation of each group."""
         statistics = Saved((0,), extra={"statistics": 2 * _STATISTIC * how.batch * plain(self.groups)})
@@ -109,19 +138,23 @@ class GroupNorm(_ChannelNorm):
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        plain = given(eps=(self.eps, 1e-5), affine=(self.affine, True))
+        plain = given(eps=(self.eps, 1e-5), affine=(self.affine, True), bias=(self.bias, True))
         return module("nn.GroupNorm", self.groups, x.shape[0], **plain)
 
 
 @layer("instancenorm", aliases=("in", "instance_norm", "instancenormalization"))
-class InstanceNorm(_ChannelNorm):
+class InstanceNorm(_TrackingNorm):
     """Normalises each channel over space, each sample for itself. [C, *S] -> the same shape.
 
-    As in PyTorch nothing is learned unless affine=true. Source: torch.nn.InstanceNorm1d to InstanceNorm3d.
+    As in PyTorch nothing is learned unless affine=true, and statistics are those of the sample unless
+    track_running_stats=true. Source: torch.nn.InstanceNorm1d to InstanceNorm3d.
     """
 
     ranks = (2, 4)
-    affine: bool = arg(Flag, "learn a scale and a shift for each channel", default=False)
+    affine: bool = arg(Flag, "learn a scale for each channel", default=False)
+    track_running_stats: bool = arg(
+        Flag, "keep running statistics and use them at inference; else those of the sample", default=False
+    )
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for a single spatial element, which PyTorch refuses to normalise."""
@@ -133,58 +166,96 @@ class InstanceNorm(_ChannelNorm):
             )
         return Tensor(x.shape)
 
-    def params(self, x: Tensor) -> dict[str, Shape]:
-        """A scale and a shift for each channel, if asked for."""
-        return _affine(x.shape[0], self.affine, True)
-
-    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """Mean (1), centring (1), variance (2), division (1), scale and shift (2)."""
-        return (7 if self.affine else 5) * y.elements
-
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """The input, and mean and deviation of each channel; PyTorch repeats the scales for each sample."""
+        """The input, mean and deviation; PyTorch repeats scales and running statistics for each sample."""
         channels = how.batch * plain(y.shape[0])
         statistics = 2 * _STATISTIC * channels
-        if not self.affine:
-            return how.first(Saved((0,), extra={"statistics": statistics}))
-        return Saved((0,), extra={"statistics": statistics, "scales": channels * how.width})
+        repeated = (2 * self.track_running_stats + self.affine) * channels * how.width
+        saved = Saved((0,), extra={"statistics": statistics, "repeated for each sample": repeated})
+        return saved if self.affine else how.first(saved)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        plain = given(eps=(self.eps, 1e-5), affine=(self.affine, False))
+        plain = given(
+            eps=(self.eps, 1e-5),
+            momentum=(self.momentum, 0.1),
+            affine=(self.affine, False),
+            track_running_stats=(self.track_running_stats, False),
+            bias=(self.bias, True),
+        )
         return module(f"nn.InstanceNorm{x.rank - 1}d", x.shape[0], **plain)
 
 
 @layer("layernorm", aliases=("ln", "layer_norm", "layernormalization"))
 class LayerNorm(Layer):
-    """Normalises each vector of the last axis. [*, features] -> the same shape. Source: torch.nn.LayerNorm."""
+    """Normalises each vector of the last axis, or of the last axes together. [*, features] -> the same shape.
+
+    Source: torch.nn.LayerNorm, whose normalized_shape has the sizes of those axes.
+    """
 
     layout = FEATURES_LAST
     wants_order = True
     wants = "vectors of features in the last axis"
 
+    axes: tuple[int, ...] = arg(Size, "the axes of a vector, which are the last ones, as 0x1x2", default=(-1,), min=-8)
+
     eps: float = arg(Number, "added to the variance", default=1e-5, min=0)
     affine: bool = arg(Flag, "learn a scale for each feature", default=True, aliases=("elementwise_affine",))
     bias: bool = arg(Flag, "learn a shift beside the scale", default=True)
 
+    def vector(self, x: Tensor) -> Shape:
+        """The sizes of what is normalised together."""
+        return x.shape[x.rank - len(self.axes) :]
+
+    @property
+    def effect(self) -> str:
+        """Over several axes it is the same in any layout."""
+        return super().effect if len(self.axes) == 1 else KEEPS
+
+    def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
+        """Features last, over one axis."""
+        return super().wanted(*inputs) if len(self.axes) == 1 else ()
+
+    def gives(self, *inputs: Tensor) -> Layout:
+        """Features last, over one axis."""
+        return super().gives(*inputs) if len(self.axes) == 1 else None
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` for axes that are not the last ones."""
+        last = range(x.rank - len(self.axes), x.rank)
+        try:
+            given = sorted(x.axis(axis) for axis in self.axes)
+        except IndexError:
+            given = []
+        if given != [*last]:
+            axes = "x".join(str(axis) for axis in (*last,)) if len(self.axes) <= x.rank else "0"
+            raise ShapeError(
+                "SHP101",
+                f"`layernorm` normalises the last axes together, not {list(self.axes)} of {x}",
+                "axes",
+                f"write `axes={axes}`, or `rearrange` the others before them",
+            )
+        return Tensor(x.shape)
+
     def params(self, x: Tensor) -> dict[str, Shape]:
         """A scale and a shift for each feature."""
-        return _affine(x.shape[-1], self.affine, self.bias)
+        return _affine(self.vector(x), self.affine, self.bias)
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Mean (1), centring (1), variance (2), division (1), scale (1) and shift (1)."""
-        return (5 + len(self.params(inputs[0]))) * y.elements
+        return (_NORMALISING + len(self.params(inputs[0]))) * y.elements
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, and mean and deviation of each vector."""
-        rows = how.batch * plain(product(y.shape[:-1]))
+        rows = how.batch * plain(product(y.shape[: y.rank - len(self.axes)]))
         statistics = Saved((0,), extra={"statistics": 2 * _STATISTIC * rows})
         return statistics if self.affine else how.first(statistics)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         plain = given(eps=(self.eps, 1e-5), elementwise_affine=(self.affine, True), bias=(self.bias, True))
-        return module("nn.LayerNorm", x.shape[-1], **plain)
+        sizes = self.vector(x)
+        return module("nn.LayerNorm", sizes[0] if len(sizes) == 1 else sizes, **plain)
 
 
 @layer("rmsnorm", aliases=("rms_norm",))
@@ -197,7 +268,9 @@ class RMSNorm(Asking):
     does = "normalises"
     keeps_order = True
 
-    eps: float = arg(Number, "added to the mean square", default=1e-6, min=0)
+    eps: float = arg(
+        Number, "added to the mean square; PyTorch's default is the least step of the type", default=1e-6, min=0
+    )
     affine: bool = arg(Flag, "learn a scale for each feature", default=True, aliases=("elementwise_affine",))
     axis: int | None = arg(
         Whole, "axis of the vectors; default: channels or features", default=None, min=-8, aliases=("dim",)
@@ -214,7 +287,7 @@ class RMSNorm(Asking):
 
     def params(self, x: Tensor) -> dict[str, Shape]:
         """A scale for each feature."""
-        return _affine(x.shape[self.along(x)], self.affine, False)
+        return _affine((x.shape[self.along(x)],), self.affine, False)
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Squares (1), their sum (1), division (1) and scale (1)."""

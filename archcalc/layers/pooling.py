@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 from archcalc.layers.arguments import Flag, Size, Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
@@ -16,6 +17,7 @@ from archcalc.quantity import ceil_div, gcd, plain, product
 
 # Bytes of a position (int64).
 _POSITION = 8
+_INDICES = "where the largest elements were is no output here: leave it out"
 
 
 class Pooling(Layer):
@@ -105,6 +107,7 @@ class MaxPool(Pooling):
     """Largest element of each window. [C, *S] -> [C, *S']. Source: torch.nn.MaxPool1d to MaxPool3d."""
 
     dilation: tuple[int, ...] = arg(Size, "step between two taps of a window", default=(1,))
+    refused: ClassVar[dict[str, str]] = {"return_indices": _INDICES}
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, and where each largest element was."""
@@ -168,11 +171,18 @@ class AdaptivePooling(Layer):
     ranks = (2, 4)
     wants = "a channels-first tensor [channels, ...] with one to three spatial axes"
 
-    output: tuple[int, ...] = arg(Size, "output size", aliases=("output_size",))
+    output: tuple[int, ...] = arg(
+        Size, "output size; -1 keeps that of an axis, as 1x-1", aliases=("output_size",), also=-1
+    )
+
+    def sizes(self, x: Tensor) -> tuple[int, ...]:
+        """The output size of each spatial axis."""
+        given = self.per_axis("output", x.rank - 1, x)
+        return tuple(size if out == -1 else out for size, out in zip(x.shape[1:], given))
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """[C, *S] -> [C, *output]; any output size is possible."""
-        return Tensor((x.shape[0], *self.per_axis("output", x.rank - 1, x)))
+        return Tensor((x.shape[0], *self.sizes(x)))
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One operation for each element of each window.
@@ -190,7 +200,7 @@ class AdaptivePooling(Layer):
 
     def field(self, x: Tensor) -> list[tuple[int, int]]:
         """The longest window along each axis, and the step between two."""
-        out = self.per_axis("output", x.rank - 1, x)
+        out = self.sizes(x)
         return [(_longest_window(a, b), max(1, a // b)) for a, b in zip(x.shape[1:], out)]
 
 
@@ -210,12 +220,14 @@ class AdaptiveAvgPool(AdaptivePooling):
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        return module(f"nn.AdaptiveAvgPool{x.rank - 1}d", sized(self.per_axis("output", x.rank - 1, x)))
+        return module(f"nn.AdaptiveAvgPool{x.rank - 1}d", sized(self.sizes(x)))
 
 
 @layer("adaptivemaxpool", first="output", aliases=("adaptive_max_pool",))
 class AdaptiveMaxPool(AdaptivePooling):
     """Maximum over windows that give the output size. Source: torch.nn.AdaptiveMaxPool1d to AdaptiveMaxPool3d."""
+
+    refused: ClassVar[dict[str, str]] = {"return_indices": _INDICES}
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, and where each largest element was."""
@@ -223,4 +235,4 @@ class AdaptiveMaxPool(AdaptivePooling):
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        return module(f"nn.AdaptiveMaxPool{x.rank - 1}d", sized(self.per_axis("output", x.rank - 1, x)))
+        return module(f"nn.AdaptiveMaxPool{x.rank - 1}d", sized(self.sizes(x)))

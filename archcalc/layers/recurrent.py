@@ -18,6 +18,7 @@ def _count(number: int, word: str) -> str:
     return f"{number} {word}" + ("" if number == 1 else "s")
 
 
+_NO_PROJECTION = "only `lstm` has a projection in PyTorch: put `linear` after it"
 # How a sequence lies in memory whose steps come before the batch.
 STEPS_FIRST = (1, 0, 2)
 
@@ -252,6 +253,8 @@ class RNN(Recurrent):
     learns_in_turn = True
     nonlinearity: str = arg(Word, "g", choices=("tanh", "relu"), default="tanh")
 
+    refused: ClassVar[dict[str, str]] = {"proj_size": _NO_PROJECTION}
+
     def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
         """The state before each step and the last one."""
         return (plain(x.shape[0]) + 1) * how.batch * plain(self.hidden) * self.layers * self.directions * how.width
@@ -264,6 +267,7 @@ class LSTM(Recurrent):
     Source: torch.nn.LSTM.
     """
 
+    refused: ClassVar[dict[str, str]] = {"proj_size": "put `linear` after it"}
     gates = 4
     # Four sums, three sigmoids (4 each), two tangents, c = f·c + i·g (3), h = o·tanh(c) (1).
     unit_flops = 4 + 12 + 2 + 3 + 1
@@ -338,6 +342,7 @@ class GRU(Recurrent):
     """Three gates. [steps, in] -> [steps, directions·hidden]. Source: torch.nn.GRU."""
 
     learns_in_turn = True
+    refused: ClassVar[dict[str, str]] = {"proj_size": _NO_PROJECTION}
     gates = 3
     # Three sums, two sigmoids (4 each), a tangent, r·n (1), h = (1 - z)·n + z·h (4).
     unit_flops = 3 + 8 + 1 + 1 + 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archcalc.layers.arguments import Factors, Flag, Size, Whole, Word, arg
+from archcalc.layers.arguments import Factors, Flag, Number, Size, Whole, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.borders import MODES, Border, check_borders, pad_call, sides
 from archcalc.layers.code import Code, expression, given, module, sized
@@ -121,6 +121,7 @@ class Pad(Layer):
     before: tuple[int, ...] | None = arg(Size, "border before the first element; default: size", default=None, min=0)
     after: tuple[int, ...] | None = arg(Size, "border after the last element; default: size", default=None, min=0)
     mode: str = arg(Word, "what the border holds", choices=MODES, default="zeros")
+    value: float = arg(Number, "what a border of mode=zeros holds instead of zeros", default=0.0)
 
     def borders(self, x: Tensor) -> list[Border]:
         """What is added before and after each spatial axis."""
@@ -130,6 +131,8 @@ class Pad(Layer):
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for a border that cannot be filled from the input."""
         borders = self.borders(x)
+        if self.value and self.mode != "zeros":
+            raise ShapeError("SHP109", f"mode={self.mode} copies its border from the input", "value", "delete it")
         check_borders(self.mode, x, borders, ("before" if self.before else "size", "after" if self.after else "size"))
         return Tensor((x.shape[0], *(size + b + a for size, (b, a) in zip(x.shape[1:], borders))))
 
@@ -139,7 +142,7 @@ class Pad(Layer):
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        return expression(pad_call(self.mode), sides=sides(self.borders(x)))
+        return expression(pad_call(self.mode, self.value), sides=sides(self.borders(x)))
 
 
 @layer("pixelshuffle", first="factor", aliases=("depthtospace",))

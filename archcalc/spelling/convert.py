@@ -270,6 +270,9 @@ def _line(layer: type[Layer], bound: Bound, library: str) -> list[str]:
             after += activation(node)
         elif name == "-" or is_none(node) or (key is None and name in LEFT_OUT):
             continue
+        elif key is None and name in layer.refused:
+            if word(node) not in ("false", "0"):  # else it is not asked for
+                raise UnwritableError(f"`{name}`: {layer.refused[name]}")
         elif name == "name" and isinstance(node, ast.Constant):
             values["name"] = str(node.value)
         elif key is None:

@@ -33,6 +33,8 @@ def advice_on(layer: type[Layer], item: Item, key: Scalar, value: Node) -> str |
         return "the output holds all steps; from=NAME.last takes the last one"
     if name in _STATES:
         return _STATES[name]
+    if name in layer.refused:
+        return _left_out(layer.refused[name], key, value)
     if name in INFERRED:
         return _left_out("inputs are inferred: leave it out", key, value)
     if name in NEUTRAL:

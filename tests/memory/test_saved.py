@@ -31,6 +31,12 @@ CASES = """
 [4,8,8] | conv 4 kernel=1, groupnorm 2, instancenorm, instancenorm affine=true, groupnorm 4 affine=false
 [4,6] | linear 6, layernorm, rmsnorm, layernorm affine=false, rmsnorm affine=false
 [4,6] | rmsnorm axis=-1
+[3,8,8] | conv 4 kernel=1, batchnorm track_running_stats=false, batchnorm bias=false, batchnorm track_running_stats=false affine=false
+[4,8,8] | conv 4 kernel=1, groupnorm 2 bias=false, instancenorm affine=true bias=false, instancenorm track_running_stats=true
+[4,8,8] | conv 4 kernel=1, instancenorm affine=true track_running_stats=true, layernorm axes=0x1x2, layernorm axes=1x2 bias=false
+[3,6] | linear 5, layernorm axes=0x1 affine=false, softplus threshold=1, prelu init=0.5
+[3,8,8] | conv 4 kernel=1, pad 1 value=2, adaptiveavgpool 1x-1, adaptivemaxpool -1x2
+[5] | embedding 10 dim=4 padding_idx=0, linear 3
 [4,8,8] | conv 4 kernel=1, localresponsenorm 3
 [4,8] | conv 4 kernel=1, localresponsenorm 2
 [4,6] | linear 6, dropout 0.3, dropout 0, dropout 1, droppath 0.3, layerscale, scale 2

@@ -28,7 +28,7 @@ CALLS = {
     "nn.BatchNorm2d(64, momentum=0.01, eps=0.001)": "batchnorm momentum=0.01 eps=0.001",
     "nn.LayerNorm([64])": "layernorm",
     "nn.GroupNorm(32, 64)": "groupnorm 32",
-    "nn.Embedding(1000, 64, padding_idx=0)": "embedding 1000 dim=64",
+    "nn.Embedding(1000, 64, padding_idx=0)": "embedding 1000 dim=64 padding_idx=0",
     "nn.LSTM(10, 20, 2, batch_first=True, bidirectional=True)": "lstm 20 layers=2 bidirectional=true",
     "nn.MultiheadAttention(512, 8)": "attention 8",
     "nn.MaxPool2d(2, 2)": "maxpool 2 stride=2",

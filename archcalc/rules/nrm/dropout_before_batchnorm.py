@@ -40,7 +40,7 @@ class DropoutBeforeBatchnorm(Rule):
             if placed.node.op != "dropout" or not 0 < layer.p < 1:
                 continue
             norm = next((one for one in model.readers(placed.node, UNCHANGED) if one.op == "batchnorm"), None)
-            if norm is not None:
+            if norm is not None and getattr(norm.layer, "track_running_stats", False):
                 factor = 1 / (1 - float(layer.p))
                 yield self.finding(
                     placed,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from archcalc.network.graph import Node
+from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
 from archcalc.rules.windows import fixed
@@ -53,7 +54,7 @@ def _elements(node: Node) -> int | None:
     """How many elements share a mean and a deviation."""
     layer: Any = node.layer
     if node.op == "layernorm":
-        return int(node.inputs[0].shape[-1])
+        return int(product(layer.vector(node.inputs[0])))
     if node.op == "rmsnorm":
         return int(node.inputs[0].shape[layer.along(node.inputs[0])])
     if node.op == "groupnorm":

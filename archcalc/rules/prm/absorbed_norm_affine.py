@@ -61,7 +61,7 @@ class AbsorbedNormAffine(Rule):
 
 
 def _absorbed(model: Model, node: Node) -> bool:
-    if node.op != "layernorm" or "weight" not in node.params or model.shares(node):
+    if node.op != "layernorm" or len(node.params.get("weight", ())) != 1 or model.shares(node):
         return False
     readers = model.readers(node)
     return bool(readers) and all(

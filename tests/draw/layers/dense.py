@@ -30,6 +30,11 @@ def dim(at: Place) -> object:
     return at.pick(4, 6, 8, 12)
 
 
+@key("padding_idx", of="embedding", chance=0.2)
+def padding_idx(at: Place) -> object:
+    return at.pick(0, -1)
+
+
 @key("shape", of="parameter")
 def shape(at: Place) -> object:
     return at.pick("x".join(map(str, at.shape)), str(at.shape[-1]), "3x4")

@@ -14,6 +14,12 @@ def groups(at: Place) -> object:
     return at.divisor(at.shape[0])
 
 
+@key("axes", of="layernorm", chance=0.3)
+def axes(at: Place) -> object:
+    count = at.whole(1, at.rank)
+    return "x".join(str(axis) for axis in range(at.rank - count, at.rank))
+
+
 @key("size", of="localresponsenorm")
 def size(at: Place) -> object:
     return at.whole(1, 4)
