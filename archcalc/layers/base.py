@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeVar
 
 from archcalc.layers.arguments import Argument
 from archcalc.layers.code import Code
-from archcalc.layers.layout import ASKS, CHANNELS_FIRST, ENDS, FEATURES_LAST, KEEPS, LAYOUTS, Layout, told
+from archcalc.layers.layout import ASKS, CHANNELS_FIRST, FEATURES_LAST, KEEPS, LAYOUTS, Layout, told
 from archcalc.layers.operands import Body, Operands, Reference
 from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.tensor import Shape, Tensor, Want
@@ -194,8 +194,8 @@ class Layer:
         return inputs
 
     def survives(self, layout: str, x: Tensor) -> bool:
-        """Whether the output has the layout of the input `x`, were it this one."""
-        return self.layout != ENDS
+        """Whether what ends a layout leaves that of the input `x` as it is, were it this one."""
+        return False
 
     def output_rank(self, *inputs: Tensor) -> int:
         """The number of axes of the output."""

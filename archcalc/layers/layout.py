@@ -82,7 +82,8 @@ class Group:
         self._layout = layout
         self._by = by
         self._into: Group | None = None
-        self._waiting: list[Callable[[str], None]] | None = None
+        # Groups that have this layout too if the function says so of it.
+        self._waiting: list[tuple[Group, Callable[[str], bool]]] | None = None
 
     @property
     def root(self) -> Group:
@@ -109,37 +110,14 @@ class Group:
         """Give the whole group a layout. Raises `DisagreementError` when it has the other one."""
         root = self.root
         if root._layout is None:
-            root._settle(layout, by)
+            root._layout, root._by = layout, by
+            root._wake()
         elif root._layout != layout:
             raise DisagreementError(root, (root._layout, root._by), (layout, by))
 
     def join(self, other: Group) -> None:
         """Make one group of two. Raises `DisagreementError` when they have different layouts."""
-        one, two = self.root, other.root
-        if one is two:
-            return
-        if one._layout is None:
-            one, two = two, one
-        if one._layout is None or two._layout is None:
-            two._into = one
-            waiting, two._waiting = two._waiting, None
-            if one._layout is None:
-                one._waiting = [*waiting, *one._waiting] if waiting and one._waiting else waiting or one._waiting
-            else:
-                _wake(waiting, one._layout)
-        elif one._layout == two._layout:
-            two._into = one
-        else:
-            raise DisagreementError(one, (one._layout, one._by), (two._layout, two._by))
-
-    def when_decided(self, wake: Callable[[str], None]) -> None:
-        """Call `wake` with the layout, now or as soon as there is one."""
-        root = self.root
-        if root._layout is not None:
-            wake(root._layout)
-        else:
-            root._waiting = root._waiting or []
-            root._waiting.append(wake)
+        self._joined(other)._wake()
 
     def kept_where(self, survives: Callable[[str], bool]) -> Group:
         """The group of what has this one's layout if `survives` says so of the layout, else one of its own."""
@@ -151,22 +129,42 @@ class Group:
             return self
         group = Group()
         if any(kept):
-            self.when_decided(lambda layout: group.join(self) if survives(layout) else None)
+            root = self.root
+            root._waiting = root._waiting or []
+            root._waiting.append((group, survives))
         return group
 
-    def _settle(self, layout: str, by: Any) -> None:
-        self._layout, self._by = layout, by
-        waiting, self._waiting = self._waiting, None
-        _wake(waiting, layout)
+    def _joined(self, other: Group) -> Group:
+        """The one group of two; who waits for its layout may have to be told."""
+        one, two = self.root, other.root
+        if one is two:
+            return one
+        if one._layout is None:
+            one, two = two, one
+        if one._layout is not None and two._layout not in (None, one._layout):
+            raise DisagreementError(one, (one._layout, one._by), (str(two._layout), two._by))
+        two._into = one
+        if two._waiting:
+            one._waiting = [*two._waiting, *one._waiting] if one._waiting else two._waiting
+            two._waiting = None
+        return one
 
-
-def _wake(waiting: list[Callable[[str], None]] | None, layout: str) -> None:
-    """Tell all of them, also when one of them disagrees."""
-    disagrees: Exception | None = None
-    for wake in waiting or ():
-        try:
-            wake(layout)
-        except Exception as error:
-            disagrees = disagrees or error
-    if disagrees is not None:
-        raise disagrees
+    def _wake(self) -> None:
+        """Give those that wait for the layout what they have of it, also when one of them disagrees."""
+        layout, waiting = self._layout, self._waiting
+        if layout is None or not waiting:
+            return
+        self._waiting = None
+        disagrees: DisagreementError | None = None
+        while waiting:
+            group, survives = waiting.pop()
+            if survives(layout):
+                try:
+                    root = group._joined(self)
+                except DisagreementError as error:
+                    disagrees = disagrees or error
+                else:
+                    waiting += root._waiting or []
+                    root._waiting = None
+        if disagrees is not None:
+            raise disagrees

@@ -252,7 +252,7 @@ class Expand(Rearranging):
     [features] with `expand 10x-1` -> [10, features].
     """
 
-    layout = KEEPS
+    layout = ENDS
     hands_on = False
 
     shape: tuple[int, ...] = arg(Size, "sizes, as 10x-1", also=-1)

@@ -68,7 +68,7 @@ class Tensor:
 
     @group.setter
     def group(self, group: Group | None) -> None:
-        self._group = group
+        self._group = group if len(self.shape) > 1 else None
 
     @property
     def layout(self) -> Layout:

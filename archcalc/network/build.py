@@ -8,8 +8,7 @@ cost does not grow with their number.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from archcalc.diagnostics import Findings, Note, Span
 from archcalc.language.inputs import stating
@@ -18,7 +17,6 @@ from archcalc.layers.base import Layer, ShapeError, decided
 from archcalc.layers.layout import ASKS, UNDECIDED, DisagreementError, Layout
 from archcalc.layers.tensor import Alias, Tensor, Want
 from archcalc.network.expand import Expander
-from archcalc.network.foresight import Foresight
 from archcalc.network.graph import Node, walk
 from archcalc.network.layouts import agree, conflict, lay, widest
 from archcalc.network.scope import UNKNOWN, Scope
@@ -26,6 +24,9 @@ from archcalc.network.steps import Step
 from archcalc.network.tying import UntiedError, share
 from archcalc.quantity import Quantity, leaves, plain, product
 from archcalc.source import Scalar
+
+if TYPE_CHECKING:
+    from archcalc.network.foresight import Foresight
 
 # What is computed along paths goes through copies twice, so nested ones double the work at each level.
 MAX_REPEATS = 8
@@ -51,7 +52,10 @@ class Builder(Expander):
         """The layout of `x`, which a later layer may decide. Raises `DisagreementError`."""
         group = x.group
         if group is not None and group.layout is None:
-            self._foresight = self._foresight or Foresight(self.globals, *self._network)
+            if self._foresight is None:
+                from archcalc.network.foresight import Foresight  # few networks ask
+
+                self._foresight = Foresight(self.globals, *self._network)
             found = self._foresight.found(self.path, place)
             if found is not None and found.layout is not None:
                 group.decide(found.layout, found.by)
@@ -121,12 +125,6 @@ class Builder(Expander):
                     notes=_notes((*decided(one, first), *decided(other, last))),
                 )
 
-    def _once(self, step: Step, scope: Scope, x: Tensor | None) -> tuple[Tensor, Node | None]:
-        y, node = super()._once(step, scope, x)
-        if step.tie is not None and node is not None:
-            self._tie(step, node, scope, x)
-        return y, node
-
     def _layer(self, step: Step, cls: type[Layer], scope: Scope, x: Tensor | None) -> tuple[Tensor, Node]:
         layer = self._bound(step, cls, scope, x)
         values = layer.__dict__
@@ -137,12 +135,12 @@ class Builder(Expander):
             if cls.takes_input and x is not None:
                 layer.accept(x)
             inputs, children = self._read(step, layer, scope, x)
-            agree(layer, inputs, step.op, partial(_differ, layer, inputs))
-            if isinstance(layer, Asking) and layer.effect == ASKS:
+            together = agree(layer, inputs, step.op, _differ)
+            if layer.layout == ASKS and layer.effect == ASKS:
                 self._know(layer, inputs, step)
             y = layer.infer(*inputs) if inputs else layer.infer(UNKNOWN)
             first = inputs[0] if inputs else UNKNOWN
-            lay(layer, inputs, y, step.op)
+            lay(layer, inputs, together, y, step.op)
             if inputs:
                 layer.admit(self.samples, first)
             node = Node(
@@ -164,8 +162,9 @@ class Builder(Expander):
         self.nodes.append(node)
         return y, node
 
-    def _know(self, layer: Asking, inputs: tuple[Tensor, ...], step: Step) -> None:
+    def _know(self, layer: Layer, inputs: tuple[Tensor, ...], step: Step) -> None:
         """Find the layout that a layer has to know. Raises `ShapeError` where nothing decides it, or two layers do."""
+        assert isinstance(layer, Asking)
         x = widest(inputs)
         try:
             known = x.rank == 1 or self.ask(x, step.op) is not None

@@ -127,7 +127,12 @@ class Expander(Evaluator):
             y, node = self._call(step, step.block, scope, x)
         else:
             y, node = self._group(step, scope, x)
+        if step.tie is not None and node is not None:
+            self._tie(step, node, scope, x)
         return y, node
+
+    def _tie(self, step: Step, node: Node, scope: Scope, x: Tensor | None) -> None:
+        """Let the layers of a node use the weights of others."""
 
     def _group(self, step: Step, scope: Scope, x: Tensor | None) -> tuple[Tensor, Node | None]:
         y, children = self._inside(step.bodies["layers"], Scope(scope.values, None, scope), x, step.op)

@@ -108,11 +108,11 @@ class Foresight(Expander):
         layer = self._bound(step, cls, scope, x)
         inputs, _ = self._read(step, layer, scope, x)
         try:
-            agree(layer, inputs, step.op, lambda error, *_: self._disagree.append(error))
+            together = agree(layer, inputs, step.op, lambda _, __, error, *___: self._disagree.append(error))
             if layer.effect == ASKS:
                 self.ask(widest(inputs), step.op)
             y = _tensor(layer.output_rank(*inputs))
-            lay(layer, inputs, y, step.op)
+            lay(layer, inputs, together, y, step.op)
             y.outputs = _Outputs(layer, y)
         except (ShapeError, PatternError, IndexError):
             raise StepFailedError from None  # the error of the network itself

@@ -143,7 +143,7 @@ def assign_ids(nodes: list[Node], prefix: str = "") -> None:
             for expert in node.children:
                 expert.segment, expert.id = "experts", f"{node.id}.experts"
                 assign_ids(expert.children, f"{expert.id}.0.")
-        elif not node.inline:
+        elif node.children and not node.inline:
             assign_ids(node.children, f"{node.id}.0." if node.copies > 1 else f"{node.id}.")
 
 

@@ -6,43 +6,60 @@ from collections.abc import Callable
 from typing import Any
 
 from archcalc.layers.base import Layer, ShapeError, decided
-from archcalc.layers.layout import ASKS, KEEPS, DisagreementError, Group
+from archcalc.layers.layout import ENDS, LAYOUTS, DisagreementError, Group
 from archcalc.layers.tensor import Tensor, Want
 
-# Takes note of two layers that want a tensor, or the one that a layer wants, in different layouts.
-Differ = Callable[[DisagreementError, Tensor, "Want | None", "int | None"], None]
+# Takes note of two layers that want a tensor, or what a layer wants of it, in different layouts: the
+# layer, its inputs, the error, the tensor, what the layer wants, and the operand that is joined.
+Differ = Callable[[Layer, "tuple[Tensor, ...]", DisagreementError, Tensor, "Want | None", "int | None"], None]
 
 
-def agree(layer: Layer, inputs: tuple[Tensor, ...], by: Any, differ: Differ) -> None:
-    """Decide what the layer `by` wants of its inputs, and join those whose elements it passes on."""
+def agree(layer: Layer, inputs: tuple[Tensor, ...], by: Any, differ: Differ) -> Group | None:
+    """Decide what the layer `by` wants of its inputs, and join those whose elements it passes on.
+
+    The group that they form, for `lay`; None where the output has a layout of its own.
+    """
     for want in layer.wanted(*inputs):
         group = want[0].group
         if group is not None:
             try:
                 group.decide(want[1], by)
             except DisagreementError as error:
-                differ(error, want[0], want if group.layout != want[1] else None, None)
-    together = _together(layer, inputs)
-    for index, x in together[1:]:
-        try:
-            together[0][1].join(x)
-        except DisagreementError as error:
-            differ(error, inputs[index], None, index)
+                differ(layer, inputs, error, want[0], want if group.layout != want[1] else None, None)
+    if layer.layout in LAYOUTS or not inputs:
+        return None
+    if len(inputs) == 1 or layer.layout == ENDS:
+        return inputs[0].group
+    joined = layer.joined(*inputs)
+    wide = max([len(x.shape) for x in joined])
+    first: Group | None = None
+    for index, x in enumerate(inputs):
+        if len(x.shape) == wide and (joined is inputs or x in joined) and (group := x.group) is not None:
+            if first is None:
+                first = group
+                continue
+            try:
+                first.join(group)
+            except DisagreementError as error:
+                differ(layer, inputs, error, x, None, index)
+    return first
 
 
-def lay(layer: Layer, inputs: tuple[Tensor, ...], y: Tensor, by: Any) -> None:
+def lay(layer: Layer, inputs: tuple[Tensor, ...], together: Group | None, y: Tensor, by: Any) -> None:
     """Give the output of a layer, and its further outputs, the group that they belong to."""
     given = layer.gives(*inputs)
-    together = _together(layer, inputs)
     if given is not None:
         group = Group(given, by)
-    elif together:
-        index, first = together[0]
-        group = first.kept_where(lambda layout: layer.survives(layout, inputs[index]))
-    else:
+    elif together is None:
         group = Group()
-    for tensor in (y, *(y.outputs or {}).values()):
-        tensor.group = group if tensor.rank > 1 else None
+    elif layer.layout == ENDS:
+        group = together.kept_where(lambda layout: layer.survives(layout, inputs[0]))
+    else:
+        group = together
+    y.group = group
+    if y.outputs:
+        for tensor in y.outputs.values():
+            tensor.group = group
 
 
 def widest(inputs: tuple[Tensor, ...]) -> Tensor:
@@ -60,11 +77,3 @@ def conflict(op: str, x: Tensor, error: DisagreementError, operand: int | None =
         help="add `transpose` or `rearrange` between the two layers that decide",
         notes=(*decided(one, first), *decided(other, second)),
     )
-
-
-def _together(layer: Layer, inputs: tuple[Tensor, ...]) -> list[tuple[int, Group]]:
-    """The groups that are one by what the layer does, with the numbers of the inputs: those with the most axes."""
-    joined = layer.joined(*inputs) if layer.layout in (KEEPS, ASKS) else inputs[:1]
-    wide = max((x.rank for x in joined), default=0)
-    groups = ((index, x.group) for index, x in enumerate(inputs) if x.rank == wide and any(x is one for one in joined))
-    return [(index, group) for index, group in groups if group is not None]
