@@ -89,6 +89,9 @@ EXPECTED = {
         6, 14, 15, "SHP102", "`add`: [16, 16] would be channels first and features last at once", "add `transpose`",
     ),
     "37-input-without-size": (2, 17, 22, "SPC003", "an input has no key `sizes`", "did you mean `size`?"),
+    "38-own-bias-table": (
+        5, 5, 14, "SHP101", "`attention` reads its own `relbias` [4, 16, 16] as its input", "add from=NAME, as from=input",
+    ),
 }  # fmt: skip
 # The pure Python scanner of YAML says these in words of its own.
 SAME_IN_PYTHON = sorted(set(EXPECTED) - {"24-hash"})

@@ -152,8 +152,14 @@ class Attention(AttentionMemory):
         return inputs[:1]
 
     def accept(self, x: Tensor) -> None:
-        """The width is needed for the size of a head."""
+        """The width is needed for the size of a head. Raises `ShapeError` for its own table of biases as input."""
         super().accept(x)
+        if self.relbias is not None and x.itself is self.relbias.itself:
+            raise ShapeError(
+                "SHP101",
+                f"`{self.op}` reads its own `relbias` {x} as its input",
+                help="say what it attends over: add from=NAME, as from=input",
+            )
         width, head = x.shape[-1], self.head_dim
         self._head, self._inner = (width // self.heads, width) if head is None else (head, self.heads * head)
 

@@ -97,6 +97,11 @@ class Tensor:
         other.group = self.group
         return other
 
+    @property
+    def itself(self) -> Tensor:
+        """The tensor that an alias stands for."""
+        return self
+
     def axis(self, index: int) -> int:
         """`index` as a position from the start. Raises `IndexError` outside the rank."""
         if not -self.rank <= index < self.rank:
@@ -143,6 +148,12 @@ class Alias(Tensor):
         object.__setattr__(self, "origin", origin)
         outputs = {name: Alias(extra) for name, extra in (origin.outputs or {}).items()}
         object.__setattr__(self, "outputs", outputs or None)
+
+    @property
+    def itself(self) -> Tensor:
+        """The tensor that it stands for."""
+        origin: Tensor = self.origin
+        return origin.itself
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.origin, name)

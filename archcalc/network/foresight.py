@@ -150,6 +150,9 @@ class _Outputs(dict[str, Tensor]):
         super().__init__()
         self._layer, self._y = layer, y
 
+    def __bool__(self) -> bool:
+        return True
+
     def __contains__(self, name: object) -> bool:
         return True
 

@@ -10,7 +10,7 @@ from archcalc.layers.convolution import Convolution
 from archcalc.layers.dense import Linear
 from archcalc.layers.layout import CHANNELS_FIRST, KEEPS
 from archcalc.layers.shape import Flatten, Mean
-from archcalc.layers.tensor import Alias, Tensor
+from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 
@@ -47,7 +47,7 @@ def _found(graph: Graph) -> Iterator[Misreading]:
     for node, _, _ in walk(graph.nodes):
         if node.layer is None or not node.inputs:
             continue
-        x = _origin(node.inputs[0])
+        x = node.inputs[0].itself
         input, mean = raw.get(id(x)), means.get(id(x))
         if len(node.inputs) == 1 and node.layer.layout == KEEPS:
             raw |= {id(node.exit): input} if input else {}
@@ -62,12 +62,6 @@ def _found(graph: Graph) -> Iterator[Misreading]:
             yield from _read_as_image(node, x, input)
         elif isinstance(node.layer, Mean) and _loses_channels(node.layer, x):
             means[id(node.exit)] = node
-
-
-def _origin(x: Tensor) -> Tensor:
-    while isinstance(x, Alias):
-        x = x.origin
-    return x
 
 
 def _linear_on_image(node: Node, x: Tensor, input: Input) -> Misreading:
