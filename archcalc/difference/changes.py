@@ -11,6 +11,7 @@ from archcalc.difference.flattening import POSITION
 from archcalc.difference.matching import Matching, sources
 from archcalc.difference.record import LayerRecord, Level, Read
 from archcalc.layers.arguments import Argument, Size
+from archcalc.layers.asking import Asking
 from archcalc.layers.base import Layer
 from archcalc.layers.code import Code
 from archcalc.layers.tensor import Tensor
@@ -74,6 +75,8 @@ class Comparison:
                 found.append(Change(KIND, old.label, new.label))
             else:
                 found += _keys(old, new)
+        elif (change := _along(old, new)) is not None:
+            found.append(change)
         found += _copies(old, new)
         if (x, y) in self.moved:
             found.append(Change(PLACE, self.position(x, False), self.position(y, True)))
@@ -253,6 +256,18 @@ def _keys(old: LayerRecord, new: LayerRecord) -> list[Change]:
     if not found or _same_code(old, new):
         return respelled if not found and not _same_code(old, new) else []
     return found
+
+
+def _along(old: LayerRecord, new: LayerRecord) -> Change | None:
+    """The axis of a layer that goes along channels or features, where they are on another one now."""
+    axes = []
+    for record in (old, new):
+        node = record.node
+        if node is None or not isinstance(node.layer, Asking) or node.layer.axis is not None or not node.inputs:
+            return None
+        axes.append((node.inputs[0].rank, node.layer.along(node.inputs[0])))
+    (rank, before), (other, after) = axes
+    return Change("axis", str(before), str(after)) if rank == other and before != after else None
 
 
 def _show(argument: Argument, value: Any) -> str | None:

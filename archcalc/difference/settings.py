@@ -35,7 +35,7 @@ def facts(graph: Graph) -> Facts:
     """What the spec of `graph` says, by value: `2*32` is 64."""
     document, values = graph.document, graph.settings.values
     return {
-        "input": {_name(name, "input"): _shape(x.shape) for name, x in graph.inputs.items()},
+        "input": _inputs(graph),
         "output": _outputs(graph),
         "dims": {key.text: describe(values[key.text]) for key, _ in document.dims},
         "hparams": {key.text: describe(values[key.text]) for key, _ in document.hparams},
@@ -77,6 +77,14 @@ def _name(name: str, only: str) -> str:
 
 def _shape(shape: tuple[int, ...]) -> str:
     return "×".join(str(int(size)) for size in shape)
+
+
+def _inputs(graph: Graph) -> dict[str, str]:
+    """The shape of each input, and its layout where that is stated."""
+    stated = {
+        input.name.text: f" {input.layout.text}" for input in graph.document.inputs if input.name and input.layout
+    }
+    return {_name(name, "input"): _shape(x.shape) + stated.get(name, "") for name, x in graph.inputs.items()}
 
 
 def _outputs(graph: Graph) -> dict[str, str]:
