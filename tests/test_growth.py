@@ -92,11 +92,30 @@ def ends(count: int) -> str:
     return lines("[8]", layers, end=f"output: [{outputs}]\nloss: crossentropy\n")
 
 
+def asking(count: int) -> str:
+    """The last layer decides what the first ones have to know."""
+    return lines(
+        "{a: [4, 8, 8], b: [4, 8, 8]}", ["concat: [a, b]", *["softmax", "relu"] * (count // 2), "conv 4 kernel=1"]
+    )
+
+
+def conditional(count: int) -> str:
+    """What each layer gives is features last if what it reads is."""
+    return lines(
+        "[4, 8]", ["relu name=u", *["expand 2x-1x-1", "select 0"] * (count // 2), "softmax", "layernorm from=u"]
+    )
+
+
 NETWORKS = (chain, image, sequence, idle, nested, calls, unused, wide, comb, ends)
 
 
 def build(text: str) -> Graph:
     return build_graph(Source("t.yaml", text))
+
+
+@pytest.mark.parametrize("network", [chain, image, asking, conditional])
+def test_building(network):
+    assert exponent(network, build, 200) < LINEAR
 
 
 @pytest.mark.parametrize("network", NETWORKS)

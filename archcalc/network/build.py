@@ -41,6 +41,7 @@ class Builder(Expander):
         super().__init__(findings, globals, batch)
         self._network: tuple[list[Step], Mapping[str, Tensor]] = [], {}
         self._foresight: Foresight | None = None
+        self.states_inputs = True  # a layout can be written where the inputs are
         self.repeats = 0
 
     def start(self, steps: list[Step], inputs: Mapping[str, Tensor]) -> tuple[Scope, Tensor | None]:
@@ -181,7 +182,7 @@ class Builder(Expander):
 
     def _or_state(self, x: Tensor, layout: str) -> str:
         """What to write at an input of the network that has the layout of `x`; nothing where none has it."""
-        for name, tensor in self._network[1].items():
+        for name, tensor in self._network[1].items() if self.states_inputs else ():
             if tensor.group is not None and x.group is not None and tensor.group.root is x.group.root:
                 return f"; or state it at the input, as `{stating(name, str(tensor), layout.replace(' ', '-'))}`"
         return ""

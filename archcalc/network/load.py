@@ -161,6 +161,7 @@ def graph_of(
         if input.layout is not None and input.name is not None:
             inputs[input.name.text].group = Group(stated(input.layout.text), input.layout)
     builder = builder_of(findings, settings.values, batch)
+    builder.states_inputs = all(input.sizes.source is document.source for input in document.inputs)
     scope, last = builder.start(steps, inputs)
     findings.raise_if_any()
     assert last is not None

@@ -33,7 +33,7 @@ def mend(
     edits = (edit,) if isinstance(edit, Edit) else edit
     document = model.graph.document
     deletes = any(_deletes(one, node) for one in edits)
-    if node.place.source is not document.source or (deletes and _decides_layout(node)):
+    if node.place.source is not document.source or (deletes and spot in model.deciding):
         return None
     numbered = deletes and not node.name and bool(node.params or node.buffers)
     fix = Fix(message, edits, safe=safe and not (numbered or document.variants or model.graph.given))
@@ -61,8 +61,3 @@ def if_valid(model: Model, fix: Fix | None) -> Fix | None:
 def _deletes(edit: Edit, node: Node) -> bool:
     place = edit.place
     return not edit.text and (place.line, place.column) <= (node.place.line, node.place.column)
-
-
-def _decides_layout(node: Node) -> bool:
-    """Whether a layout was decided by the layer, so that without it another would decide, or none."""
-    return any(x.group is not None and x.group.by is node.place for x in node.inputs)

@@ -110,6 +110,15 @@ class Model(Edges):
             found.setdefault(spot_of(placed.node), []).append(placed.node)
         return found
 
+    @cached_property
+    def deciding(self) -> set[Spot]:
+        """The places of layers that decide a layout: without such a one another would decide, or none."""
+        return {
+            spot_of(placed.node)
+            for placed in self.layers
+            if any(x.group is not None and x.group.by is placed.node.place for x in placed.node.inputs)
+        }
+
     def everywhere(self, nodes: Iterable[Node]) -> set[Spot]:
         """The places of the spec all of whose layers are among `nodes`."""
         found = Counter(spot_of(node) for node in {id(node): node for node in nodes}.values())

@@ -64,3 +64,11 @@ def test_wrong_requests():
     assert run("explain", "conv 2 kernel=9", "--input", "3x8x8").returncode == 1
     assert run("explain", "", "--input", "3").returncode == 1
     assert run("explain", "[[[", "--input", "3").returncode == 1
+
+
+def test_a_layer_that_has_to_know_its_axis():
+    done = run("explain", "softmax", "--input", "10x5")
+    assert done.returncode == 1
+    assert "axis=0 normalises channels, giving vectors of 10 that sum to 1" in done.stderr
+    assert "state it at the input" not in done.stderr, "a line has no place for that"
+    assert run("explain", "softmax axis=1", "--input", "10x5").returncode == 0

@@ -308,3 +308,14 @@ layers:
     assert (folder / path).read_text() == text
     assert lint(path, "--unsafe-fixes", "--select", "SHP").status == 0
     assert (folder / path).read_text() == mended
+
+
+def test_a_layer_that_decides_a_layout_is_not_deleted(lint, write, folder):
+    """Behind it `softmax` would not know its axis, or take another one."""
+    text = "model: m\ninput: [4, 8, 8]\nlayers:\n  - softmax\n  - maxpool 1\n  - [flatten, linear 3]\n"
+    path = write("a.yaml", text)
+    done = lint(path, "--select", "GEO207", "--format", "concise", "--fix", "--unsafe-fixes")
+    assert "GEO207" in done.out
+    assert (folder / path).read_text() == text
+    path = write("b.yaml", text.replace("softmax", "conv 4 kernel=1"))
+    assert lint(path, "--select", "GEO207", "--fix").err == TOLD
