@@ -188,4 +188,4 @@ class LayerScale(Asking):
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         axis = self.along(x)
-        return module("LayerScale", x.shape[axis], **given(init=(self.init, 1e-5), axes=(x.rank - 1 - axis, 0)))
+        return module("LayerScale", x.shape[axis], **given(init=(float(self.init), 1e-5), axes=(x.rank - 1 - axis, 0)))

@@ -65,7 +65,7 @@ class LayerScale(nn.Module):
     def __init__(self, features, init=1e-05, axes=0):
         super().__init__()
         self.axes = axes
-        self.weight = nn.Parameter(torch.full((features,), float(init)))
+        self.weight = nn.Parameter(torch.full((features,), init))
 
     def forward(self, x):
         return x * (
