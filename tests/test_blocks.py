@@ -24,6 +24,7 @@ def test_columns_are_those_of_a_terminal(text):
 @example("a b", 5)
 @example(" a", 60)
 @example("a\tb", 60)
+@example("\x1f", 60)
 def test_a_sentence_is_broken_as_textwrap_does(text, width):
     wanted = textwrap.wrap(text, max(20, width), initial_indent="  ", subsequent_indent="    ")
     found = list(Wrapped(text).pieces(Page(width)))

@@ -78,7 +78,7 @@ class Wrapped:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    if text and len(text) + 2 <= width and text == text.strip(" ") and _OTHER_BLANKS.isdisjoint(text):
+    if len(text) + 2 <= width and text.strip() and text == text.strip(" ") and _OTHER_BLANKS.isdisjoint(text):
         return [f"  {text}"]
     import textwrap  # a pipe is wide enough
 

@@ -12,6 +12,7 @@ from archcalc.network.graph import Node
 from archcalc.quantity import Quantity, names, product
 from archcalc.reports.closed_form.folding import WIDEST, folded, pieces
 from archcalc.reports.closed_form.rows import shape, values
+from archcalc.reports.text import NO_BREAK
 from archcalc.symbolic.network import ClosedForm
 
 
@@ -52,7 +53,7 @@ class FormulaExplanation:
                 2,
                 min(width, WIDEST),
             )
-        return "\n".join(lines) + "\n"
+        return "\n".join(lines).replace(NO_BREAK, " ") + "\n"
 
     def _rows(self) -> Iterator[tuple[str, str, str]]:
         node, form = self.node, self.form
@@ -72,7 +73,7 @@ class FormulaExplanation:
             if int(number) or title == "parameters":
                 formula = form.formula(number)
                 if self.valued and formula != f"{int(number):,}":
-                    formula += f" =\u00a0{int(number):,}"
+                    formula += f" ={NO_BREAK}{int(number):,}"
                 yield title, formula, note
         if int(node.copies) > 1:
             yield "copies", form.formula(node.copies), "the numbers are one copy's"
