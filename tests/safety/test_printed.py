@@ -33,7 +33,7 @@ COMMANDS = [
     *(f"diff {{0}} {{1}} --format {form}" for form in ("text", "json", "markdown")),
     "build {0}", "build {0} --format state-dict", "explain {0} first", "shapes {2}", "shapes {0} --set w={3}", "shapes {0}@{3}", "shapes {3}",
 ]  # fmt: skip
-OURS = r"</?(br|details|summary)>|&(emsp|amp|lt|gt);"
+OURS = r"</?(br|details|summary)>|&(emsp|amp|lt|gt|#124);"
 
 
 def quoted(text: str) -> str:
