@@ -29,11 +29,13 @@ def each(function: Callable[[_T], _R], pieces: Sequence[_T], processes: int, chu
     import threading
 
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
-    if threading.current_thread() is threading.main_thread():
+    # A program that uses this one from Python may have a handler of its own, which stays.
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    if ours:
         signal.signal(signal.SIGTERM, _stop)
     # started here and not with the first result: the caller may show progress from a thread, which a fork loses
     pool = context.Pool(processes, _begin)
-    return _collected(pool, function, pieces, chunk)
+    return _collected(pool, function, pieces, chunk, ours)
 
 
 def _begin() -> None:
@@ -49,9 +51,16 @@ def _stop(number: int, frame: object) -> None:
     sys.exit(128 + number)
 
 
-def _collected(pool: Pool, function: Callable[[_T], _R], pieces: Sequence[_T], chunk: int) -> Iterator[_R]:
-    with pool:
-        yield from pool.imap(function, pieces, chunksize=chunk)
+def _collected(pool: Pool, function: Callable[[_T], _R], pieces: Sequence[_T], chunk: int, ours: bool) -> Iterator[_R]:
+    """The results; at the end the processes are gone, and SIGTERM means what it did where its handler is `ours`."""
+    import signal
+
+    try:
+        with pool:
+            yield from pool.imap(function, pieces, chunksize=chunk)
+    finally:
+        if ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def processes(pieces: int, worth: int, jobs: int = 0) -> int:

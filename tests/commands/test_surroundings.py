@@ -138,3 +138,17 @@ def running(marker: str) -> list[int]:
             if marker.encode() in (folder / "cmdline").read_bytes():
                 found.append(int(folder.name))
     return found
+
+
+def test_a_program_keeps_its_own_way_to_end():
+    """From Python a handler of SIGTERM stays, and the default one is back when the work is done."""
+    code = (
+        "import signal\nfrom archcalc.workers import each\n"
+        "list(each(abs, range(-9, 0), 2))\n"
+        "assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL\n"
+        "own = lambda *_: None\nsignal.signal(signal.SIGTERM, own)\n"
+        "found = each(abs, range(-9, 0), 2)\nassert signal.getsignal(signal.SIGTERM) is own\n"
+        "assert list(found) == [9, 8, 7, 6, 5, 4, 3, 2, 1]\nassert signal.getsignal(signal.SIGTERM) is own"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=ROOT, check=False)
+    assert (run.returncode, run.stderr) == (0, b"")

@@ -113,6 +113,8 @@ def test_the_functions(text: str) -> None:
     assert visible(text) == text or not text.isprintable()
     is_inert(terminal_text(text.replace("\x1b", "")))
     is_plain(markdown(text))
+    assert not re.search(OURS, markdown(re.sub(r"[|&<>]", "", text)))  # an entity stands for one of these alone
+    assert markdown(f"{text}&#124;").endswith("&amp;#" + markdown("#124;")[1:])
     is_plain(re.sub(r"\\\|", "", markdown_message(text)))
     if text.isprintable() and text[:1] not in ("=", "+", "-", "@", ":", "\uff1d"):
         assert csv_cell(text) == text
