@@ -116,10 +116,12 @@ class Forward:
     def _run(self, node: Node, batch: int, before: Node | None) -> None:
         if node.unfolded:
             last = {key: child for child in node.children for key in self._read(child)}
+            given = set(self.env)  # copies may give what they were given
             for child, previous in zip(node.children, [None, *node.children]):
                 self._run_copies(child, batch, previous)
-                if previous is not None and last.get(id(previous.output), child) is child:
-                    self._unbind(id(previous.output))
+                key = id(previous.output) if previous is not None else None
+                if key is not None and key not in given and last.get(key, child) is child:
+                    self._unbind(key)
             self._bind(node.output, self._value(node.children[-1].output))
         elif node.copies > 1:
             self._run_copies(node, batch, before)
@@ -314,14 +316,19 @@ class Forward:
         """All that a step reads, inside of it as well."""
         if id(step) not in self.reads:
             found: set[int] = set()
+            made: set[int] = set()
             pending = [step]
             while pending:
                 node = pending.pop()
                 if not node.inline or node is not step:  # else they are steps of their own
                     pending += node.children
-                for tensor in (*node.inputs, *(() if node is step else (node.exit,))):
+                for tensor in (*node.inputs, *(() if node.layer is not None else (node.exit,))):
                     found |= origins(tensor)
-            self.reads[id(step)] = found - self._produced(step)
+                if node.layer is not None:
+                    made |= family(node.exit)
+                if node.output is not node.exit:
+                    made |= family(node.output)
+            self.reads[id(step)] = found - made  # a group may give what comes from outside
         return self.reads[id(step)]
 
     def _produced(self, step: Node) -> set[int]:

@@ -23,7 +23,7 @@ layers:
   - [split x name=k, transpose name=kt]
   - split x name=v
   - matmul: [q, kt]
-  - [scale 0.125, softmax, dropout 0.1 name=p]
+  - [scale 0.125, softmax axis=-1, dropout 0.1 name=p]
   - matmul: [p, v]
   - [rearrange 'a s d -> s (a d)', linear h, dropout 0.1]
   - add: [input, prev]

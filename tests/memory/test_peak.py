@@ -85,3 +85,18 @@ layers:
 """
     found = simulate(build_graph(Source("t.yaml", text), batch=2), Plan(training=True))
     assert found.peak > found.base
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input: [5, 8]\nlayers: [silu, split 8 axis=1 name=p, {add: [p.5, p.1]}, {residual: [{repeat: 4, layers: [mish from=p.3 repeat=0]}]}]",
+        "input: [2]\nlayers: [split 1 name=p, {repeat: 2, layers: [mish from=p.0 repeat=0]}]",
+        "input: [1]\nblocks:\n  parts: [split 1]\n  gives(t): [{repeat: 2, layers: [rearrange 'a a' from=t repeat=0]}]\n"
+        "layers: [logsigmoid, parts name=n, gives t=n.0]",
+    ],
+)
+@pytest.mark.parametrize("training", [False, True])
+def test_copies_without_layers_give_what_was_made_outside(text: str, training: bool) -> None:
+    run = simulate(build_graph(Source("t.yaml", f"model: m\n{text}\n"), batch=2), Plan(training=training))
+    assert run.peak >= run.base
