@@ -21,10 +21,16 @@ def main() -> None:
     try:
         run()
     except SystemExit as end:
-        if "torch" in sys.modules or not isinstance(end.code, int):  # torch has threads and processes to end
+        if "torch" in sys.modules or not isinstance(end.code, int) or _has_children():  # there is more to end
             raise
         sys.stderr.flush()
         os._exit(end.code)
+
+
+def _has_children() -> bool:
+    """Whether processes of ours still run: a run that was stopped in the middle of its work leaves them waiting."""
+    multiprocessing = sys.modules.get("multiprocessing")
+    return multiprocessing is not None and bool(multiprocessing.active_children())
 
 
 def _forget_working_folder() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -103,30 +105,28 @@ def test_memory_of_nested_repeats_is_drawn_with_a_bounded_number_of_moments():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds processes as Linux shows them")
-def test_a_terminated_run_leaves_no_process_behind(tmp_path):
+@pytest.mark.parametrize(
+    ("end", "status"), [("terminated", -signal.SIGTERM), ("nobody reads", -signal.SIGTERM), ("pipe closed", 0)]
+)
+def test_a_stopped_run_leaves_no_process_behind(tmp_path, end, status):
     marker = f"{tmp_path.name}-{os.getpid()}.yaml"
     path = tmp_path / marker
     path.write_text("model: m\nhparams: {k: 1}\ninput: [4]\nlayers: [linear k]\n")
-    command = [
-        sys.executable,
-        "-m",
-        "archcalc",
-        "sweep",
-        str(path),
-        "--set",
-        "k=1..400000",
-        "--jobs",
-        "2",
-        "--format",
-        "jsonl",
-    ]
+    line = ["sweep", str(path), "--set", "k=1..400000", "--jobs", "2", "--format", "jsonl"]
+    command = [sys.executable, "-m", "archcalc", *line]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)}) as run:
         assert run.stdout is not None
         assert run.stdout.read(1)  # it is at work
         assert len(running(marker)) == 3
-        run.terminate()
-        run.stdout.close()
-        assert run.wait() == 143
+        if end == "pipe closed":
+            run.stdout.close()
+        else:
+            time.sleep(end == "nobody reads")  # a row waits to be written
+            run.terminate()
+        assert run.wait() == status
+    for _ in range(100):  # a process that was told to end takes a moment
+        if running(marker):
+            time.sleep(0.1)
     assert running(marker) == []
 
 
