@@ -9,6 +9,8 @@ import pytest
 
 from archcalc.devices import find
 from archcalc.diagnostics import Source
+from archcalc.memory.plan import Plan
+from archcalc.memory.simulation import simulate
 from archcalc.network.load import Graph, build_graph
 from archcalc.prediction.answer import answer
 from archcalc.reports.prediction import machine, rows, text
@@ -165,3 +167,9 @@ def test_predicting(network, mode):
         rows.slowest(found, 3)
 
     assert exponent(graphs.__getitem__, run_all, 20) < LINEAR
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_memory(network):
+    graphs = {count: build(network(count)) for count in (32, 64, 128)}
+    assert exponent(graphs.__getitem__, lambda graph: simulate(graph, Plan(training=True)), 32) < LINEAR

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +10,10 @@ from archcalc.layers.saved import NOTHING, Saving
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.memory.plan import Plan
 from archcalc.memory.run import Moment, Run
+from archcalc.memory.structure import Structure, family, origins
 from archcalc.memory.values import Heap, Storage, Value, reordered
-from archcalc.network.gradients import BETWEEN, FIRST, LAST, backward
+from archcalc.memory.variables import Variables
+from archcalc.network.gradients import BETWEEN, FIRST, LAST
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
 from archcalc.network.paths import running
@@ -68,13 +68,12 @@ class Again:
 class Forward:
     """A forward pass through the graph; without `peaks` only what is kept is counted right."""
 
-    def __init__(self, graph: Graph, plan: Plan, run: Run, peaks: bool = True) -> None:
-        self.graph, self.plan, self.run, self.peaks = graph, plan, run, peaks
+    def __init__(self, graph: Graph, structure: Structure, plan: Plan, run: Run, peaks: bool = True) -> None:
+        self.graph, self.structure, self.plan, self.run, self.peaks = graph, structure, plan, run, peaks
         self.heap = Heap()
         self.env: dict[int, Value] = {}
-        self.needs: dict[tuple[int, ...], tuple[bool, ...]] = {}
-        if plan.training:
-            self.needs = {(id(one.node), *one.copies): one.needs for one in backward(graph)}
+        self.changed: list[tuple[int, bool]] = []  # keys that came into `env`, or went
+        self.needs = structure.needs if plan.training else {}
         self.at: tuple[int, ...] = ()  # which copy of each group of copies is run
         self.tape: list[Any] = []
         self.keeping = plan.training
@@ -83,7 +82,6 @@ class Forward:
         self.gradients = 0
         self.copies = 1
         self.entered: set[int] = set()
-        self.reads: dict[int, set[int]] = {}
 
     # -- forward ----------------------------------------------------------------------------
 
@@ -93,30 +91,43 @@ class Forward:
         Its variables are those of the written module: what a step gives takes the first variable that nobody
         reads any more, and lets go what that held; a layer with a name that is read later on has one of its own.
         """
-        steps = list(_steps(nodes))
-        last = {key: index for index, step in enumerate(steps) for key in self._read(step)}
-        last.update(dict.fromkeys(kept, len(steps)))
-        holds: dict[str, set[int]] = {"x": origins(entry)} if entry is not None else {}
-        given = set(holds.get("x", ()))
-        for index, step in enumerate(steps):
-            before = set(self.env)
-            self._run(step, batch, steps[index - 1] if index else None)
-            made = self._produced(step) - before  # a copy may give what it was given
-            lasts = step.name is not None and last.get(id(step.output), -1) > index + 1
-            wanted = (step.name,) if lasts and step.name else ()
-            names = itertools.chain(wanted, "xyz", (f"x{number}" for number in itertools.count(1)))
-            name = next(one for one in names if all(last.get(key, -1) <= index for key in holds.get(one, ())))
-            held = set().union(*holds.values())
-            for key in (set(self.env) - before - made - held) | holds.get(name, set()) - given - made:
+        function = self.structure.function(nodes, kept)
+        given = origins(entry) if entry is not None else set()
+        variables = Variables(function.last, given)
+        previous = None
+        for index, step in enumerate(function.steps):
+            there = {key for key in _produced(step) if key in self.env}  # a copy may give what it was given
+            began = len(self.changed)
+            self._run(step, batch, previous)
+            previous = step
+            made = {key for key in _produced(step) if key in self.env and key not in there}
+            passing = [key for key in self._new(began) if key not in made and not variables.hold(key)]
+            lasts = step.name is not None and function.last.get(id(step.output), -1) > index + 1
+            for key in passing:
                 self._unbind(key)
-            holds[name] = made & set(self.env)
-        for key in set().union(*holds.values()) - kept - given:
-            self._unbind(key)
+            for key in variables.take(index, step.name if lasts else None, made):
+                if key not in given and key not in made:
+                    self._unbind(key)
+            self._settle(began)
+        for key in variables.held():
+            if key not in kept and key not in given:
+                self._unbind(key)
+
+    def _new(self, began: int) -> list[int]:
+        """The keys in `env` that were not there when so many changes had been made."""
+        first = dict(reversed(self.changed[began:]))
+        return [key for key, came in first.items() if came and key in self.env]
+
+    def _settle(self, began: int) -> None:
+        """Keep of the changes since then what is left of them."""
+        first = dict(reversed(self.changed[began:]))
+        self.changed[began:] = [(key, came) for key, came in first.items() if came == (key in self.env)]
 
     def _run(self, node: Node, batch: int, before: Node | None) -> None:
         if node.unfolded:
-            last = {key: child for child in node.children for key in self._read(child)}
-            given = set(self.env)  # copies may give what they were given
+            last = {key: child for child in node.children for key in self.structure.read(child)}
+            # Copies may give what they were given.
+            given = {id(child.output) for child in node.children if id(child.output) in self.env}
             for child, previous in zip(node.children, [None, *node.children]):
                 self._run_copies(child, batch, previous)
                 key = id(previous.output) if previous is not None else None
@@ -148,7 +159,7 @@ class Forward:
                 self._bind(entry, self._value(node.exit))
                 for name, extra in (entry.outputs or {}).items():
                     given = (node.exit.outputs or {})[name]
-                    if origins(given) & set(self.env):
+                    if self._there(given):
                         self._bind(extra, self._value(given))
             if skipped:
                 # The variable that goes from copy to copy is replaced, so that only what is kept adds up.
@@ -174,7 +185,7 @@ class Forward:
         self.entered.add(id(entry))
         self._bind(entry, self._value(entry.origin))
         for extra in (entry.outputs or {}).values():
-            if origins(extra) & set(self.env):  # else nobody reads it
+            if self._there(extra):  # else nobody reads it
                 self._bind(extra, self._value(extra))
         return True
 
@@ -186,7 +197,7 @@ class Forward:
         alone = self._enter(entry)
         again = self.keeping and {node.name, node.op, node.id} & set(self.plan.checkpoint)
         if again:
-            entries = {key: self.env[key] for key in self._read(node) if key in self.env}
+            entries = {key: self.env[key] for key in self.structure.read(node) if key in self.env}
             for value in entries.values():
                 self._keep(value.storage, node)
             self.keeping = False
@@ -267,7 +278,8 @@ class Forward:
 
     def _gather(self, expert: Node, entry: Tensor, batch: int, sent: int) -> dict[int, Value]:
         """Give an expert, of what it reads from outside, the samples of the positions sent to it; what was there."""
-        outside = {key: self.env[key] for key in self._read(expert) & set(self.env) if key != id(entry)}
+        reads = self.structure.read(expert)
+        outside = {key: self.env[key] for key in reads if key in self.env and key != id(entry)}
         for key, value in outside.items():
             size = value.bytes // batch * sent
             self.env[key] = Value(self.heap.hold(Storage(size)), size)
@@ -303,39 +315,22 @@ class Forward:
             tensor = tensor.origin
         return self.env[id(tensor)]
 
+    def _there(self, tensor: Tensor) -> bool:
+        return any(key in self.env for key in origins(tensor))
+
     def _bind(self, tensor: Tensor, value: Value) -> None:
+        key = id(tensor)
         self.heap.hold(value.storage)
-        self._unbind(id(tensor))
-        self.env[id(tensor)] = value
+        if key in self.env:
+            self.heap.drop(self.env[key].storage)
+        else:
+            self.changed.append((key, True))
+        self.env[key] = value
 
     def _unbind(self, key: int) -> None:
         if key in self.env:
             self.heap.drop(self.env.pop(key).storage)
-
-    def _read(self, step: Node) -> set[int]:
-        """All that a step reads, inside of it as well."""
-        if id(step) not in self.reads:
-            found: set[int] = set()
-            made: set[int] = set()
-            pending = [step]
-            while pending:
-                node = pending.pop()
-                if not node.inline or node is not step:  # else they are steps of their own
-                    pending += node.children
-                for tensor in (*node.inputs, *(() if node.layer is not None else (node.exit,))):
-                    found |= origins(tensor)
-                if node.layer is not None:
-                    made |= family(node.exit)
-                if node.output is not node.exit:
-                    made |= family(node.output)
-            self.reads[id(step)] = found - made  # a group may give what comes from outside
-        return self.reads[id(step)]
-
-    def _produced(self, step: Node) -> set[int]:
-        found = {id(step.output), id(step.exit)}
-        for tensor in (step.output, step.exit):
-            found |= {id(extra) for extra in (tensor.outputs or {}).values()}
-        return found & set(self.env) if step.copies > 1 or step.unfolded else found
+            self.changed.append((key, False))
 
     def _moment(self, phase: str, node: Node | None, passing: int, count: int = 1, pattern: int = 0) -> None:
         kept = self.heap.kept + self.more_kept
@@ -344,29 +339,9 @@ class Forward:
         self.run.moments.append(Moment(phase, node, total, kept, live - kept, passing, self.gradients, count, pattern))
 
 
-def _steps(nodes: list[Node]) -> Iterator[Node]:
-    """What one function runs, in order; lists written in place belong to it."""
-    for node in nodes:
-        if node.inline:
-            yield from _steps(node.children)
-            if node.layer is not None:
-                yield node
-        else:
-            yield node
-
-
-def origins(tensor: Tensor) -> set[int]:
-    """The ids under which a tensor may be known."""
-    found = {id(tensor)}
-    while isinstance(tensor, Alias):
-        tensor = tensor.origin
-        found.add(id(tensor))
-    return found
-
-
-def family(tensor: Tensor) -> set[int]:
-    """The ids of a tensor and of the further outputs that come with it."""
-    found = origins(tensor)
-    for extra in (tensor.outputs or {}).values():
-        found |= origins(extra)
+def _produced(step: Node) -> set[int]:
+    """The ids of what a step gives."""
+    found = {id(step.output), id(step.exit)}
+    for tensor in (step.output, step.exit):
+        found.update(id(extra) for extra in (tensor.outputs or {}).values())
     return found

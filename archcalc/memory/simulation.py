@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from archcalc.cost import Costs
 from archcalc.layers.tensor import Tensor
-from archcalc.memory.forward import INDEX, Again, Forward, More, Ran, family, origins, tensor_bytes
+from archcalc.memory.forward import INDEX, Again, Forward, More, Ran, tensor_bytes
 from archcalc.memory.losses import FP32, LOSSES, Loss
 from archcalc.memory.parameters import Gradients, buffer_bytes, parameter_tensors, roots
 from archcalc.memory.plan import OPTIMIZERS, Plan
 from archcalc.memory.run import Run
+from archcalc.memory.structure import Structure, family, origins
 from archcalc.memory.values import Storage, Value
 from archcalc.network.gradients import sources
 from archcalc.network.load import Graph
@@ -29,26 +29,29 @@ from archcalc.quantity import plain, product
 _LOSS = 4
 
 
-def simulate(graph: Graph, plan: Plan) -> Run:
-    """Go through one forward pass, or one training step in the steady state: the second or a later one."""
-    totals = Costs(graph).totals
-    run = Run(plan, parameters=totals.params * plan.width, buffers=buffer_bytes(graph.nodes, plan.width))
+def simulate(graph: Graph, plan: Plan, structure: Structure | None = None) -> Run:
+    """Go through one forward pass, or one training step in the steady state: the second or a later one.
+
+    `structure` is that of the same network, which it may have been run from with another batch.
+    """
+    structure = structure or Structure(graph)
+    run = Run(plan, parameters=structure.params * plan.width, buffers=buffer_bytes(graph.nodes, plan.width))
     run.inputs = sum(tensor_bytes(x, graph.batch, plan.width) for x in graph.inputs.values())
     if plan.training:
         states = OPTIMIZERS[plan.optimizer] + (1 if plan.mixed else 0)
-        run.optimizer = totals.params * states * plan.state_width
+        run.optimizer = structure.params * states * plan.state_width
         if OPTIMIZERS[plan.optimizer] == 2:
             run.optimizer += 4 * parameter_tensors(graph.nodes)  # the number of steps, a scalar for each tensor
-        run.gradients = totals.params * plan.width
+        run.gradients = structure.params * plan.width
         run.inputs += sum(_targets(graph, y, plan.width) for y in graph.outputs.values())
-    _Step(graph, plan, run).go()
+    _Step(graph, structure, plan, run).go()
     return run
 
 
 def kept_for_backward(graph: Graph, plan: Plan) -> int:
     """Bytes that are kept for backward when forward and loss are done; `plan` is of a training step."""
     run = Run(plan)
-    _Step(graph, plan, run, peaks=False).forward()
+    _Step(graph, Structure(graph), plan, run, peaks=False).forward()
     return run.saved
 
 
@@ -120,7 +123,7 @@ class _Step(Forward):
         return kept
 
     def _backward(self, results: list[Value], losses: list[list[Storage]]) -> None:
-        gradients: dict[int, Storage] = {}
+        gradients: dict[Value, Storage] = {}
         self.heap.hold(Storage(_LOSS))  # its own gradient
         for value, kept in reversed(list(zip(results, losses))):
             size = value.bytes // self.plan.width * FP32
@@ -132,7 +135,7 @@ class _Step(Forward):
             self._give(gradients, value, Storage(value.bytes))
         self._back(self.tape, gradients)
 
-    def _back(self, tape: list[Any], gradients: dict[int, Storage]) -> None:
+    def _back(self, tape: list[Any], gradients: dict[Value, Storage]) -> None:
         for entry in reversed(tape):
             if isinstance(entry, More):
                 live, kept, given = self.heap.live + self.more, self.heap.kept + self.more_kept, self.gradients
@@ -148,7 +151,7 @@ class _Step(Forward):
             else:
                 self._back_layer(entry, gradients)
 
-    def _recompute(self, entry: Again, gradients: dict[int, Storage]) -> None:
+    def _recompute(self, entry: Again, gradients: dict[Value, Storage]) -> None:
         outer, self.env = self.env, dict(entry.entries)
         for value in self.env.values():
             self.heap.hold(value.storage)
@@ -165,14 +168,14 @@ class _Step(Forward):
         for key in list(self.env):
             self._unbind(key)
         inner, self.tape, self.env = self.tape, tape, outer
-        if id(entry.output) in gradients:
-            gradients[id(output)] = gradients.pop(id(entry.output))
+        if entry.output in gradients:
+            gradients[output] = gradients.pop(entry.output)
         self._back(inner, gradients)
         for value in entry.entries.values():
             self.heap.release(value.storage)
 
-    def _back_layer(self, ran: Ran, gradients: dict[int, Storage]) -> None:
-        given = gradients.pop(id(ran.output), None)
+    def _back_layer(self, ran: Ran, gradients: dict[Value, Storage]) -> None:
+        given = gradients.pop(ran.output, None)
         layer, node = ran.node.layer, ran.node
         assert layer is not None
         if given is None:  # further outputs: their gradients come from elsewhere
@@ -200,7 +203,7 @@ class _Step(Forward):
         if sums:
             self._moment("backward", node, sums)
 
-    def _give(self, gradients: dict[int, Storage], value: Value, storage: Storage) -> None:
+    def _give(self, gradients: dict[Value, Storage], value: Value, storage: Storage) -> None:
         """Pass a gradient on; a second one is added to the first."""
-        if id(value) not in gradients:
-            gradients[id(value)] = self.heap.hold(storage)
+        if value not in gradients:
+            gradients[value] = self.heap.hold(storage)

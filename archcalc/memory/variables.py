@@ -1,0 +1,65 @@
+"""The variables of a written function: which of them takes what a step gives, and what that lets go."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import defaultdict
+from collections.abc import Iterator
+
+
+class Variables:
+    """The variables of one function while its steps run one after the other. A key stands for a tensor.
+
+    What a step gives takes the first variable that nobody reads any more: `x`, `y`, `z`, `x1`, `x2` and so on.
+
+    Args:
+        last: for each key the index of the step that reads it last.
+        given: the keys that the function starts from, in `x`.
+    """
+
+    def __init__(self, last: dict[int, int], given: set[int]) -> None:
+        self._last = last
+        self._holds: dict[str, set[int]] = {}
+        self._until: dict[str, int] = {}  # who reads what a variable holds last
+        self._holders: dict[int, int] = {}
+        self._unused = itertools.count()
+        self._free: list[int] = []  # a heap of variables, by their places in the order
+        self._ending: defaultdict[int, list[int]] = defaultdict(list)  # those that are free from a step on
+        if given:
+            self._ending[max(0, self._put("x", given))].append(next(self._unused))
+
+    def take(self, index: int, wanted: str | None, keys: set[int]) -> set[int]:
+        """Put what the step `index` gives into a variable, `wanted` if that is free; the keys it held before."""
+        for place in self._ending.pop(index, ()):
+            heapq.heappush(self._free, place)
+        if wanted is not None and self._until.get(wanted, -1) <= index:
+            before = self._holds.get(wanted, set())
+            self._put(wanted, keys)
+            return before
+        while True:
+            place = heapq.heappop(self._free) if self._free else next(self._unused)
+            name = "xyz"[place] if place < 3 else f"x{place - 2}"
+            if self._until.get(name, -1) <= index:
+                break
+            self._ending[self._until[name]].append(place)  # a layer is called so
+        before = self._holds.get(name, set())
+        self._ending[max(index + 1, self._put(name, keys))].append(place)
+        return before
+
+    def hold(self, key: int) -> bool:
+        """Whether a variable holds a key."""
+        return self._holders.get(key, 0) > 0
+
+    def held(self) -> Iterator[int]:
+        """The keys that variables hold."""
+        return (key for key, holders in self._holders.items() if holders)
+
+    def _put(self, name: str, keys: set[int]) -> int:
+        for key in self._holds.get(name, ()):
+            self._holders[key] -= 1
+        for key in keys:
+            self._holders[key] = self._holders.get(key, 0) + 1
+        self._holds[name] = keys
+        self._until[name] = max((self._last.get(key, -1) for key in keys), default=-1)
+        return self._until[name]
