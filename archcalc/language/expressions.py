@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Union
 
 from archcalc.diagnostics import fail
+from archcalc.language.sizes import CALLS, TensorSize, match_size
 from archcalc.source import Scalar
 
 Number = Union[int, float]
 
-FUNCTIONS = ("round8", "round", "ceil", "floor", "min", "max")
-RESERVED = (*FUNCTIONS, "cin", "prev", "true", "false")
+RESERVED = ("round8", "round", "ceil", "floor", "min", "max", "cin", "prev", "true", "false")
 
 # Compiled when it is needed, as everywhere here: many specs hold no expression.
 _TOKEN = (
@@ -37,17 +37,25 @@ class ExpressionError(Exception):
         self.help = help
 
 
-def round8(value: Number) -> int:
-    """The nearest multiple of 8, never below 8 and never more than a tenth below `value`.
+def divisible(value: Number, divisor: Number) -> int:
+    """The nearest multiple of `divisor`, never below it and never more than a tenth below `value`.
 
-    Source: the channel rounding of MobileNet's reference code.
+    Source: the channel rounding of MobileNet's reference code. Raises `ExpressionError` for a divisor that is none.
     """
-    rounded = max(8, math.trunc(value + 4) // 8 * 8)
-    return rounded + 8 if 10 * rounded < 9 * value else rounded
+    if not isinstance(divisor, int) or divisor < 1:
+        raise ExpressionError(f"{describe(divisor)} divides no channels", "as divisible(4.5*width, 8)")
+    rounded = max(divisor, math.trunc((2 * value + divisor) // (2 * divisor)) * divisor)
+    return rounded + divisor if 10 * rounded < 9 * value else rounded
+
+
+def round8(value: Number) -> int:
+    """`divisible` by 8."""
+    return divisible(value, 8)
 
 
 _CALLS: dict[str, Callable[..., Number]] = {
     "round8": round8,
+    "divisible": divisible,
     "round": round,
     "ceil": math.ceil,
     "floor": math.floor,
@@ -56,23 +64,39 @@ _CALLS: dict[str, Callable[..., Number]] = {
 }
 
 
+# How many values a function takes, where it is not one.
+_TAKES = {
+    "min": (2, _MAX_LENGTH, "two or more values"),
+    "max": (2, _MAX_LENGTH, "two or more values"),
+    "divisible": (2, 2, "a value and a divisor"),
+}
+
+
 class Expression:
-    """A parsed expression; `names` are the names it needs, each with its place."""
+    """A parsed expression.
 
-    __slots__ = ("_root", "names", "scalar")
+    Attributes:
+        names: the names it needs, each with its place.
+        sizes: the sizes of tensors it needs, by their keys.
+    """
 
-    def __init__(self, scalar: Scalar, root: tuple[Any, ...], names: dict[str, Scalar]) -> None:
+    __slots__ = ("_root", "names", "scalar", "sizes")
+
+    def __init__(
+        self, scalar: Scalar, root: tuple[Any, ...], names: dict[str, Scalar], sizes: dict[str, TensorSize]
+    ) -> None:
         self.scalar = scalar
         self._root = root
         self.names = names
+        self.sizes = sizes
 
     @property
     def name(self) -> str | None:
         """The name, when the expression is a name and nothing else."""
-        return self._root[1] if self._root[0] == "name" else None
+        return self._root[1] if self._root[0] == "name" and self.names else None
 
     def evaluate(self, values: Mapping[str, Any]) -> Any:
-        """The value, given one for each name. Raises `ExpressionError`."""
+        """The value, given one for each name and for each key of a size. Raises `ExpressionError`."""
         return _evaluate(self._root, values)
 
 
@@ -109,6 +133,7 @@ class _Parser:
     def __init__(self, scalar: Scalar) -> None:
         self.scalar = scalar
         self.names: dict[str, Scalar] = {}
+        self.sizes: dict[str, TensorSize] = {}
         self.depth = 0
         if len(scalar.text) > _MAX_LENGTH:
             raise fail(
@@ -124,12 +149,18 @@ class _Parser:
         root = self._sum(1)
         if self.tokens[self.index][0] != "end":
             raise self._wrong()
-        return Expression(self.scalar, root, self.names)
+        return Expression(self.scalar, root, self.names, self.sizes)
 
     def _scan(self) -> Iterator[tuple[str, str, int, int]]:
         text, position = self.scalar.text.rstrip(), 0
         token = re.compile(_TOKEN)
+        calls = "(" in text
         while position < len(text):
+            found = match_size(self.scalar, position) if calls else None
+            if found is not None:
+                size, position = found
+                yield "size", self.sizes.setdefault(size.key, size).key, position, position
+                continue
             match = token.match(text, position)
             if not match or match.lastgroup is None:
                 raise self._wrong()
@@ -201,6 +232,8 @@ class _Parser:
             if value is None:
                 raise self._wrong()
             return ("number", value)
+        if kind == "size":
+            return ("name", text)
         if kind == "name":
             if self._take("("):
                 return self._call(text, start, end)
@@ -214,17 +247,19 @@ class _Parser:
         raise self._wrong()
 
     def _call(self, name: str, start: int, end: int) -> tuple[Any, ...]:
+        if name in CALLS:
+            help = f"as {name}(prev{', 0' if name == 'size' else ''})"
+            raise fail("SPC005", f"`{name}(...)` takes the name of a layer", self.scalar.part(start, end), help)
         if name not in _CALLS:
-            known = ", ".join(FUNCTIONS)
+            known = ", ".join(_CALLS)
             raise fail("SPC005", f"no function is named `{name}`", self.scalar.part(start, end), f"there are {known}")
         arguments = [self._nested(lambda: self._sum(1))]
         while self._take(","):
             arguments.append(self._nested(lambda: self._sum(1)))
         if not self._take(")"):
             raise self._wrong()
-        least = 2 if name in ("min", "max") else 1
-        if len(arguments) < least or (least == 1 and len(arguments) > 1):
-            wanted = "two or more values" if least == 2 else "one value"
+        least, most, wanted = _TAKES.get(name, (1, 1, "one value"))
+        if not least <= len(arguments) <= most:
             raise fail("SPC005", f"`{name}` takes {wanted}, not {len(arguments)}", self.scalar.part(start, end))
         return ("call", name, arguments)
 

@@ -24,14 +24,15 @@ _KEY = re.compile(r"([A-Za-z_]\w*)=")
 class Item:
     """A layer as written: its name, its one unnamed value, its keys, and what stands beside it.
 
-    `body` is the list in `{op: [...]}`. `common` holds name, from, repeat and tie. `incomplete`: a
-    key is left out because what it holds is wrong, so that nothing is said to be missing.
+    `body` is the list in `{op: [...]}`. `common` holds name, from, repeat and tie, and `loop` the names
+    that a repeat goes through instead of a number. `incomplete`: a key is left out because what it
+    holds is wrong, so that nothing is said to be missing.
 
     What is no item is told where layers are known: `more` are further values without a key, and
     `unread` is a line of Python, a row of another program, or a value behind the colon of `op:`.
     """
 
-    __slots__ = ("body", "common", "first", "incomplete", "keys", "more", "op", "unread")
+    __slots__ = ("body", "common", "first", "incomplete", "keys", "loop", "more", "op", "unread")
 
     def __init__(self, op: Scalar) -> None:
         self.op = op
@@ -40,6 +41,7 @@ class Item:
         self.keys: list[tuple[Scalar, Node]] = []
         self.body: Sequence | None = None
         self.common: dict[str, Scalar] = {}
+        self.loop: tuple[Scalar, Mapping] | None = None
         self.incomplete = False
         self.unread: Node | None = None
 
@@ -206,6 +208,8 @@ def _add_key(item: Item, name: Scalar, value: Node, findings: Findings) -> None:
     elif name.text in COMMON:
         if isinstance(value, Scalar):
             item.common[name.text] = value
+        elif name.text == "repeat" and isinstance(value, Mapping):
+            item.loop = name, value
         else:
             findings.error("SPC010", f"`{name.text}` is a word or a number, not a list or mapping", value)
     else:

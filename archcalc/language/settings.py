@@ -98,6 +98,10 @@ def _evaluate(scalar: Scalar, values: Mapping[str, Any], findings: Findings) -> 
     try:
         value: Value = parse_value(scalar)
         if isinstance(value, (Expression, SizeExpression)):
+            for size in value.sizes.values():
+                where = "write it where a layer needs it, or pass it to a block"
+                findings.error("SPC008", f"there are no layers yet for `{size.key}` to ask", size.place, where)
+                return 1
             for name, place in value.names.items():
                 if name not in values:
                     help = meant(place, name, list(values), "a value may use the hparams above it")

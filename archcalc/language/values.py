@@ -10,6 +10,7 @@ from typing import Any, Union
 
 from archcalc.diagnostics import fail
 from archcalc.language.expressions import Expression, ExpressionError, parse_expression, parse_number
+from archcalc.language.sizes import TensorSize
 from archcalc.source import Scalar
 
 # An `x` between two sizes; letters around it make it part of a name.
@@ -29,6 +30,11 @@ class SizeExpression:
     def names(self) -> dict[str, Scalar]:
         """The names its parts need, each with its place."""
         return {name: place for part in self.parts for name, place in part.names.items()}
+
+    @property
+    def sizes(self) -> dict[str, TensorSize]:
+        """The sizes of tensors its parts need, by their keys."""
+        return {key: size for part in self.parts for key, size in part.sizes.items()}
 
     def evaluate(self, values: Any) -> tuple[Any, ...]:
         """The sizes, given a value for each name."""

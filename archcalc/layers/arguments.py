@@ -83,7 +83,7 @@ class Argument:
             raise fail("SPC005", f"`{self.name}` is {self.kind}, not `{scalar.text}`", scalar)
         expression = parse_expression(scalar)
         check_names(expression, known)
-        if not expression.names:
+        if not expression.names and not expression.sizes:
             from archcalc.language.values import evaluate
 
             return self.constant(evaluate(expression, {}, scalar), scalar)

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
+from archcalc.language.expressions import describe
 from archcalc.layers.arguments import Argument
 from archcalc.layers.code import Code
 from archcalc.layers.layout import ASKS, CHANNELS_FIRST, FEATURES_LAST, KEEPS, LAYOUTS, Layout, told
-from archcalc.layers.operands import Body, Operands, Reference
+from archcalc.layers.operands import Body, Like, Operands, Reference
 from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.tensor import Shape, Tensor, Want
 
@@ -104,6 +105,11 @@ class Layer:
     def __init__(self, **values: Any) -> None:
         self.__dict__.update(values)
 
+    @classmethod
+    def reads(cls, name: str) -> bool:
+        """Whether it computes with the tensor that the argument `name` refers to."""
+        return not isinstance(cls.arguments[name], Like)
+
     # -- formulas ---------------------------------------------------------------------------
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
@@ -179,15 +185,21 @@ class Layer:
     @property
     def effect(self) -> str:
         """What it does to the layout with its arguments: who is given an axis need not ask for one."""
-        return KEEPS if self.layout == ASKS and self.__dict__.get("axis") is not None else self.layout
+        told = self.layout in (ASKS, CHANNELS_FIRST) and self.__dict__.get("axis") is not None
+        return KEEPS if told else self.layout
+
+    @property
+    def ranks_now(self) -> tuple[int, int]:
+        """How many axes the input may have with the arguments that are given."""
+        return self.ranks
 
     def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
         """Which tensors it reads in one layout only."""
-        return ((inputs[0], self.layout, None),) if inputs and self.layout in LAYOUTS else ()
+        return ((inputs[0], self.effect, None),) if inputs and self.effect in LAYOUTS else ()
 
     def gives(self, *inputs: Tensor) -> Layout:
         """The layout of the output where the layer itself says it."""
-        return self.layout if self.layout in LAYOUTS else None
+        return self.effect if self.effect in LAYOUTS else None
 
     def joined(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """The inputs whose elements stand in the output, so that their layouts are one."""
@@ -232,8 +244,10 @@ class Layer:
         words = [self.op]
         for name, argument in self.arguments.items():
             value = self.__dict__.get(name)
-            if value is None or value is argument.default or value == argument.default or isinstance(value, Tensor):
+            if value is None or value is argument.default or value == argument.default:
                 continue
+            if isinstance(argument, Like):
+                words.append(f"size={describe(value.shape[1:])}")
             if isinstance(argument, (Reference, Body, Operands)):
                 continue
             words.append(argument.show(value) if name == self.first else f"{name}={argument.show(value)}")
@@ -249,7 +263,7 @@ class Layer:
                 f"`{self.op}` computes with numbers, but its input holds token ids",
                 help="add `embedding` before it",
             )
-        least, most = self.ranks
+        least, most = self.ranks_now
         if not least <= x.rank <= most:
             raise ShapeError("SHP101", f"`{self.op}` needs {self.wants}, but its input is {x}", help=self._rank_help(x))
         if x.integer is None and self.numeric:
@@ -325,6 +339,17 @@ class Layer:
                 name,
                 f"axes go from 0 to {x.rank - 1}, or from -{x.rank} to -1; the batch is not counted",
             ) from None
+
+    def axis_indices(self, name: str, x: Tensor) -> tuple[int, ...]:
+        """The argument `name` as the numbers of axes of `x`, from the start, each once."""
+        try:
+            axes = tuple(x.axis(index) for index in getattr(self, name))
+        except IndexError:
+            help = f"axes go from 0 to {x.rank - 1}; the batch is not counted"
+            raise ShapeError("SHP101", f"{x} has no such axis", name, help) from None
+        if len(set(axes)) != len(axes):
+            raise ShapeError("SHP101", "an axis stands twice", name)
+        return axes
 
 
 def numbers_only(op: str, tensors: tuple[Tensor, ...]) -> None:

@@ -17,6 +17,12 @@ class Reference(Argument):
         return {"type": "string", "pattern": r"^[A-Za-z_]\w*(\.\w+)?$"}
 
 
+class Like(Reference):
+    """The name of a channels-first tensor of which the layer takes the size of its space and reads nothing."""
+
+    kind = "the name of a layer whose height and width it takes"
+
+
 class Body(Argument):
     """A list of layers."""
 

@@ -9,8 +9,11 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.borders import MODES, Border, check_borders, pad_call, sides
 from archcalc.layers.code import Code, expression, given, module, sized
 from archcalc.layers.layout import CHANNELS_FIRST
+from archcalc.layers.operands import Like
 from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
-from archcalc.layers.tensor import Tensor
+from archcalc.layers.shape import Rearranging
+from archcalc.layers.space import alike, space_of
+from archcalc.layers.tensor import Tensor, Want
 
 # The spatial axes each mode works on, and its operations for one output element: a weighted sum of
 # n neighbours takes n products and n - 1 additions.
@@ -30,7 +33,10 @@ _MODES = {
     aliases=("interpolate", "upsampling", "upsamplingnearest"),
 )
 class Upsample(Layer):
-    """Another size, by a factor or as given. [C, *S] -> [C, *floor(S·scale)] or [C, *size]. Source: torch.nn.Upsample."""
+    """Another size, by a factor, as given or as another tensor has it. [C, *S] -> [C, *floor(S·scale)] or [C, *size].
+
+    Source: torch.nn.Upsample.
+    """
 
     layout = CHANNELS_FIRST
     ranks = (2, 4)
@@ -40,6 +46,7 @@ class Upsample(Layer):
         Factors, "factor for each spatial axis", default=None, aliases=("scale_factor",)
     )
     size: tuple[int, ...] | None = arg(Size, "the size itself, instead of a scale", default=None)
+    like: Tensor | None = arg(Like, "a channels-first tensor that has the size, instead of a scale", default=None)
     mode: str = arg(Word, "how values between elements are found", choices=tuple(_MODES), default="nearest")
     align_corners: bool | None = arg(
         Flag, "the first and last elements stay at the corners; not for nearest; default: false", default=None
@@ -49,7 +56,7 @@ class Upsample(Layer):
     )
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for a mode of another number of axes, both or none of scale and size, an empty output."""
+        """Raises `ShapeError` for a mode of another number of axes, not one of scale, size and like, an empty output."""
         axes = x.rank - 1
         if axes not in _MODES[self.mode][0]:
             fitting = [mode for mode, (ranks, _) in _MODES.items() if axes in ranks]
@@ -59,20 +66,21 @@ class Upsample(Layer):
                 "mode",
                 f"use {' or '.join(fitting)}",
             )
-        if (self.scale is None) == (self.size is None):
-            both = self.size is not None
+        given = [key for key in ("scale", "size", "like") if getattr(self, key) is not None]
+        if not given:
+            help = "as `upsample 2`, `upsample size=32x32` or `upsample like=NAME`"
+            raise ShapeError("SPC004", "`upsample` needs `scale`, `size` or `like`", None, help)
+        if len(given) > 1:
+            both = " and ".join(f"`{key}`" for key in given)
             raise ShapeError(
-                "SPC004",
-                "`upsample` takes a scale or a size, not both" if both else "`upsample` needs `scale` or `size`",
-                "size" if both else None,
-                "delete one of them" if both else "as `upsample 2` or `upsample size=32x32`",
+                "SPC004", f"`upsample` takes one of {both}", given[-1], f"delete {given[-1]}= or {given[0]}="
             )
         if self.align_corners is not None and not _MODES[self.mode][1]:
             raise ShapeError("SHP109", f"mode={self.mode} takes no `align_corners`", "align_corners", "delete it")
-        if self.size is not None and self.recompute_scale_factor:
-            raise ShapeError("SHP109", "there is no scale to compute again", "recompute_scale_factor", "delete it")
-        if self.size is not None:
-            return Tensor((x.shape[0], *self.per_axis("size", axes, x)))
+        if self.scale is None:
+            if self.recompute_scale_factor:
+                raise ShapeError("SHP109", "there is no scale to compute again", "recompute_scale_factor", "delete it")
+            return Tensor((x.shape[0], *self._space(x)))
         spatial: list[Any] = []
         for size, scale in zip(x.shape[1:], self.per_axis("scale", axes, x)):
             out = size * scale
@@ -82,6 +90,13 @@ class Upsample(Layer):
                     "SHP104", f"scale {scale:g} makes {size} smaller than one element", "scale", "use a larger scale"
                 )
         return Tensor((x.shape[0], *spatial))
+
+    def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
+        """The tensor whose size it takes is channels first too."""
+        return (*super().wanted(*inputs), *alike(self.like))
+
+    def _space(self, x: Tensor) -> tuple[int, ...]:
+        return space_of(self, self.like, x) if self.like is not None else self.per_axis("size", x.rank - 1, x)
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """A weighted sum of neighbours for each output element; none for nearest."""
@@ -93,23 +108,23 @@ class Upsample(Layer):
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        name = "scale" if self.size is None else "size"
-        sizes = sized(self.per_axis(name, x.rank - 1, x))
+        name = "size" if self.scale is None else "scale_factor"
+        sizes = sized(self._space(x) if self.scale is None else self.per_axis("scale", x.rank - 1, x))
         options = given(
             mode=(self.mode, "nearest"),
             align_corners=(self.align_corners, None),
             recompute_scale_factor=(self.recompute_scale_factor, False),
         )
-        return module("nn.Upsample", **{name.replace("scale", "scale_factor"): sizes}, **options)
+        return module("nn.Upsample", **{name: sizes}, **options)
 
 
 @layer(
     "pad", first="size", aliases=("zeropad", "constantpad", "circularpad", "reflectionpad", "replicationpad", "padding")
 )
 class Pad(Layer):
-    """A border around each spatial axis. [C, *S] -> [C, *(S + before + after)].
+    """A border around each spatial axis, or the axes given. [C, *S] -> [C, *(S + before + after)].
 
-    `size` is added on both sides; `before` and `after` give the two sides separately.
+    `size` is added on both sides; `before` and `after` give the two sides separately. With `axis` the layout is free.
     Source: torch.nn.functional.pad, torch.nn.ZeroPad2d, ReflectionPad2d, ReplicationPad2d, CircularPad2d.
     """
 
@@ -122,19 +137,34 @@ class Pad(Layer):
     after: tuple[int, ...] | None = arg(Size, "border after the last element; default: size", default=None, min=0)
     mode: str = arg(Word, "what the border holds", choices=MODES, default="zeros")
     value: float = arg(Number, "what a border of mode=zeros holds instead of zeros", default=0.0)
+    axis: tuple[int, ...] | None = arg(
+        Size, "the axes with a border, as 0x1; default: the spatial ones", default=None, min=-8, aliases=("dim",)
+    )
+
+    @property
+    def ranks_now(self) -> tuple[int, int]:
+        """Any where the axes with a border are given."""
+        return self.ranks if self.axis is None else (1, 8)
 
     def borders(self, x: Tensor) -> list[Border]:
-        """What is added before and after each spatial axis."""
+        """What is added before and after each spatial axis, or with `axis` each axis."""
+        axes = range(1, x.rank) if self.axis is None else self.axis_indices("axis", x)
         keys = (key if getattr(self, key) else "size" for key in ("before", "after"))
-        return list(zip(*(self.per_axis(key, x.rank - 1, x) for key in keys)))
+        added = dict(zip(axes, zip(*(self.per_axis(key, len(axes), x) for key in keys))))
+        return [added.get(axis, (0, 0)) for axis in range(self.axis is None, x.rank)]
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for a border that cannot be filled from the input."""
-        borders = self.borders(x)
         if self.value and self.mode != "zeros":
             raise ShapeError("SHP109", f"mode={self.mode} copies its border from the input", "value", "delete it")
+        if self.axis is not None and self.mode != "zeros":
+            raise ShapeError(
+                "SHP109", f"mode={self.mode} fills the spatial axes, not axes of choice", "axis", "delete it"
+            )
+        borders = self.borders(x)
         check_borders(self.mode, x, borders, ("before" if self.before else "size", "after" if self.after else "size"))
-        return Tensor((x.shape[0], *(size + b + a for size, (b, a) in zip(x.shape[1:], borders))))
+        kept = x.rank - len(borders)
+        return Tensor((*x.shape[:kept], *(size + b + a for size, (b, a) in zip(x.shape[kept:], borders))))
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input where the border copies it, though only its sizes are needed."""
@@ -142,7 +172,57 @@ class Pad(Layer):
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        return expression(pad_call(self.mode, self.value), sides=sides(self.borders(x)))
+        borders = self.borders(x)
+        while self.axis is not None and len(borders) > 1 and borders[0] == (0, 0):
+            del borders[0]  # the call starts from the last axis and need not go on to the first
+        return expression(pad_call(self.mode, self.value), sides=sides(borders))
+
+
+@layer("crop", first="size", aliases=("centercrop",))
+class Crop(Rearranging):
+    """The middle of each spatial axis. [C, *S] -> [C, *size]; of an odd rest the larger part is cut after it.
+
+    Source: the copy-and-crop of Ronneberger et al. (2015).
+    """
+
+    layout = CHANNELS_FIRST
+    ranks = (2, 4)
+    wants = "a channels-first tensor [channels, ...] with one to three spatial axes"
+
+    size: tuple[int, ...] | None = arg(Size, "the size that is left", default=None)
+    like: Tensor | None = arg(Like, "a channels-first tensor that has the size, instead of `size`", default=None)
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` for both or none of size and like, and for a size larger than the input."""
+        if (self.size is None) == (self.like is None):
+            if self.size is None:
+                raise ShapeError("SPC004", "`crop` needs `size` or `like`", None, "as `crop 32x32` or `crop like=NAME`")
+            raise ShapeError("SPC004", "`crop` takes a size or `like`, not both", "like", "delete one of them")
+        space = self._space(x)
+        for size, left in zip(x.shape[1:], space):
+            if left > size:
+                what = "size" if self.like is None else "like"
+                raise ShapeError(
+                    "SHP104", f"{left} of {size} cannot be cut out of {x}", what, "use `pad` to enlarge it"
+                )
+        return Tensor((x.shape[0], *space))
+
+    def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
+        """The tensor whose size it takes is channels first too."""
+        return (*super().wanted(*inputs), *alike(self.like))
+
+    def _space(self, x: Tensor) -> tuple[int, ...]:
+        return space_of(self, self.like, x) if self.like is not None else self.per_axis("size", x.rank - 1, x)
+
+    def field(self, x: Tensor) -> list[tuple[int, int]]:
+        """Each element is one of the input's."""
+        return [(1, 1)] * (x.rank - 1)
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        starts = [(int(size) - int(left)) // 2 for size, left in zip(x.shape[1:], y.shape[1:])]
+        cuts = (f"{start}:{start + int(left)}" for start, left in zip(starts, y.shape[1:]))
+        return expression("{0}" + f"[:, :, {', '.join(cuts)}]")
 
 
 @layer("pixelshuffle", first="factor", aliases=("depthtospace",))

@@ -310,14 +310,7 @@ class Mean(Layer):
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for axes the input does not have, and when none would be left."""
-        try:
-            axes = {x.axis(index) for index in self.axis}
-        except IndexError:
-            raise ShapeError(
-                "SHP101", f"{x} has no such axis", "axis", f"axes go from 0 to {x.rank - 1}; the batch is not counted"
-            ) from None
-        if len(axes) != len(self.axis):
-            raise ShapeError("SHP101", "an axis stands twice", "axis")
+        axes = self.axis_indices("axis", x)
         if self.keepdim:
             return Tensor(tuple(1 if index in axes else size for index, size in enumerate(x.shape)))
         shape = tuple(size for index, size in enumerate(x.shape) if index not in axes)

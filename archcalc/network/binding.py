@@ -8,13 +8,15 @@ from archcalc.advice import deleted, instead, meant
 from archcalc.diagnostics import Findings, Span, SpecError
 from archcalc.language.expressions import Expression
 from archcalc.language.items import COMMON, Item, parse_items
+from archcalc.language.signature import check_name
 from archcalc.language.values import SizeExpression, Value, parse_value
 from archcalc.layers.arguments import Argument, check_names
 from archcalc.layers.base import Layer
 from archcalc.layers.operands import Body, Operands, Reference
+from archcalc.network.loops import Loop
 from archcalc.network.names import Names, split_reference
 from archcalc.network.steps import BlockSteps, Operand, Step
-from archcalc.source import Node, Scalar
+from archcalc.source import Mapping, Node, Scalar
 from archcalc.source import Sequence as NodeList
 
 
@@ -112,6 +114,7 @@ class Binder:
         else:
             value = argument.parse(node, names.values)
             if isinstance(value, (Expression, SizeExpression)):
+                names.sizes_in(value)
                 step.deferred.append((name, argument, value))
             else:
                 step.constants[name] = value
@@ -208,6 +211,50 @@ class Binder:
         if value is not None:
             step.deferred.append((name, None, value))
 
+    def loop(self, key: Scalar, node: Mapping, names: Names) -> Loop:
+        """The names that a repeat goes through, each with its values or its number of copies."""
+        loop = Loop(key)
+        lengths: dict[str, int] = {}
+        for name, values in node.pairs:
+            check_name(name, self.findings, taken=("input",))
+            loop.names[name.text] = name, []  # what reads it is not wrong as well
+            what = names.value_named(name.text) or ("the name of a layer" if names.find(name.text) else None)
+            if what is not None:
+                help = "choose another name for the value of the loop"
+                self.findings.error("SPC011", f"`{name.text}` is already {what}", name, help)
+            elif isinstance(values, NodeList):
+                lengths[name.text] = len(values.items)
+                loop.names[name.text] = name, self._values(values, names)
+            elif isinstance(values, Scalar):
+                value = self.value(values, names.values, names)
+                loop.names[name.text] = name, (values, 1 if value is None else value)
+            else:
+                help = f"as {name.text}: [1, 2, 4]"
+                self.findings.error("SPC010", f"`{name.text}` goes through a list of values", values, help)
+        if not node.pairs:
+            self.findings.error(
+                "SPC010", "`repeat:` names nothing", key, "write the number of copies, or `{d: [1, 2, 4]}`"
+            )
+        if len(set(lengths.values())) > 1:
+            one, *others = lengths
+            other = next(name for name in others if lengths[name] != lengths[one])
+            message = f"`repeat` goes through {lengths[one]} values of `{one}` but {lengths[other]} of `{other}`"
+            self.findings.error("SPC005", message, loop.names[other][0], "give both equally many")
+        return loop
+
+    def _values(self, node: NodeList, names: Names) -> list[tuple[Scalar, Value]]:
+        """The values of a list, one for each copy."""
+        found: list[tuple[Scalar, Value]] = []
+        if not node.items:
+            self.findings.error("SPC010", "an empty list of values", node, "write one for each copy")
+        for entry in node.items:
+            if not isinstance(entry, Scalar):
+                message = "a value of a loop is a number, a size, true or false, or an expression"
+                self.findings.error("SPC010", message, entry)
+            elif (value := self.value(entry, names.values, names)) is not None:
+                found.append((entry, value))
+        return found
+
     def value(self, scalar: Scalar, known: Collection[str], names: Names | None = None) -> Value | None:
         """A value of open type with its names checked; None after an error."""
         try:
@@ -216,6 +263,8 @@ class Binder:
                 if names is not None and isinstance(value, Expression) and value.name and value.name not in known:
                     names.reference(scalar, in_call=True)
                 check_names(value, known)
+                if names is not None:
+                    names.sizes_in(value)
             return value
         except SpecError as error:
             self.findings.take(error)

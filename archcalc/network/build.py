@@ -19,6 +19,7 @@ from archcalc.layers.tensor import Alias, Tensor, Want
 from archcalc.network.expand import Expander
 from archcalc.network.graph import Node, walk
 from archcalc.network.layouts import agree, conflict, lay, widest
+from archcalc.network.loops import Turns
 from archcalc.network.scope import UNKNOWN, Scope
 from archcalc.network.steps import Step
 from archcalc.network.tying import UntiedError, share
@@ -62,8 +63,14 @@ class Builder(Expander):
                 group.decide(found.layout, found.by)
         return x.layout
 
-    def _repeated(self, step: Step, scope: Scope, x: Tensor | None, copies: int) -> tuple[Tensor, Node | None]:
-        """`copies` of a step one after the other; equal ones are one node."""
+    def _looped(self, step: Step, scope: Scope, x: Tensor | None, turns: Turns) -> tuple[Tensor, Node | None]:
+        """A copy of a step for each turn, one after the other; each is a node of its own."""
+        return self._repeated(step, scope, x, turns.copies, turns)
+
+    def _repeated(
+        self, step: Step, scope: Scope, x: Tensor | None, copies: int, turns: Turns | None = None
+    ) -> tuple[Tensor, Node | None]:
+        """`copies` of a step one after the other; equal ones are one node, but for `turns` with values of their own."""
         if copies == 0:
             if x is None:
                 self.fail("SPC008", "no input for zero copies to pass on", step.op, "add from=NAME")
@@ -74,12 +81,14 @@ class Builder(Expander):
         outer, self.nodes = self.nodes, []
         entry = x
         x = x if x is None or x is UNKNOWN else Alias(x)
-        self.repeats += copies > 1
+        folds = turns is None and copies > 1
+        self.repeats += folds
         try:
             done = 0
             again = False
             while True:
-                y, node = self._copy(step, scope, x, again)
+                around = scope if turns is None else Scope({**scope.values, **turns[done]}, None, scope)
+                y, node = self._copy(step, around, x, again if turns is None else done)
                 if again and x is not None:
                     self._ends_alike(step, x, y)
                 if node is not None and node.layer is not None and (node.children or step.operands is not None):
@@ -87,14 +96,14 @@ class Builder(Expander):
                     self.nodes.pop()
                     self._container(step, x, y, [node])
                 done += 1
-                if (x is not None and x.matches(y)) or done == copies:
+                if done == copies or (turns is None and x is not None and x.matches(y)):
                     break
-                again = x is not None and x.rank == y.rank
+                again = turns is None and x is not None and x.rank == y.rank
                 x = y
             groups, rest = self.nodes, plain(copies) - done + 1
         finally:
             self.nodes = outer
-            self.repeats -= copies > 1
+            self.repeats -= folds
         if isinstance(copies, Quantity) and any(node.params for node, _, _ in walk(groups)):
             self._dim_dependent(step.op, "the number of its copies", copies, step.places["repeat"])
         last = groups[-1]
@@ -107,7 +116,12 @@ class Builder(Expander):
         if len(groups) > 1:
             wrapper = Node(step.op.text, step.op, (entry,) if entry is not None else (), result)
             wrapper.children, wrapper.unfolded = groups, True
-            wrapper.arguments, wrapper.defaulted, wrapper.block = last.arguments, last.defaulted, last.block
+            wrapper.defaulted, wrapper.block = last.defaulted, last.block
+            wrapper.arguments = {
+                name: value
+                for name, value in last.arguments.items()
+                if turns is None or all(one.arguments[name] == value for one in groups)
+            }
         self.nodes.append(wrapper)
         return result, wrapper
 
@@ -147,7 +161,7 @@ class Builder(Expander):
             node = Node(
                 cls.op,
                 step.op,
-                inputs + tuple(values[name] for name in cls.arguments if name in step.references),
+                inputs + tuple(values[name] for name in cls.arguments if name in step.references and cls.reads(name)),
                 y,
             )
             node.layer = layer

@@ -5,7 +5,7 @@ The shape phase and the look at layouts go through them alike.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archcalc.diagnostics import Findings, Note, Span
@@ -15,6 +15,7 @@ from archcalc.layers.base import Layer
 from archcalc.layers.tensor import Tensor
 from archcalc.network.binding import changes_input
 from archcalc.network.graph import Node
+from archcalc.network.loops import Loop, Turns
 from archcalc.network.scope import UNKNOWN, Evaluator, Scope, StepFailedError
 from archcalc.network.steps import REPEAT, BlockSteps, Operand, Ref, Step
 from archcalc.quantity import plain
@@ -22,8 +23,9 @@ from archcalc.quantity import plain
 MAX_LAYERS = 20_000
 MAX_DEPTH = 60
 # Where a layer stands among calls and copies: the step of each, the number of axes that a copy starts from,
-# and whether it starts from what a copy with as many axes gave. Copies that have these in common are alike.
-Path = tuple[tuple[int, int, bool], ...]
+# and which it is: 1 if it starts from what a copy with as many axes gave, else 0; where copies have values of
+# their own, its number. Copies that have these in common are alike.
+Path = tuple[tuple[int, int, int], ...]
 
 
 class Expander(Evaluator):
@@ -79,7 +81,9 @@ class Expander(Evaluator):
         if x is UNKNOWN and (step.layer is None or step.layer.takes_input):
             self._skip(step, scope)
             raise StepFailedError
-        if step.repeat is None:
+        if step.loop is not None:
+            y, node = self._looped(step, scope, x, self._turns(step.loop, scope, x))
+        elif step.repeat is None:
             y, node = self._once(step, scope, x)
         else:
             y, node = self._repeated(step, scope, x, self._repeat(step, scope, x))
@@ -91,7 +95,7 @@ class Expander(Evaluator):
 
     def _skip(self, step: Step, scope: Scope) -> None:
         """Run the inner lists of a step without input: they may start elsewhere, and define names."""
-        if step.block is None and step.repeat is None:
+        if step.block is None and step.repeat is None and step.loop is None:
             mark = len(self.nodes)
             for operand, _ in step.operands or []:
                 if isinstance(operand, list):
@@ -110,9 +114,32 @@ class Expander(Evaluator):
         """`copies` of a step one after the other."""
         raise NotImplementedError
 
-    def _copy(self, step: Step, scope: Scope, x: Tensor | None, again: bool) -> tuple[Tensor, Node | None]:
-        """One of several copies, which starts from `x`; `again`: what another copy like this one gave."""
-        around, self.path = self.path, (*self.path, (id(step), x.rank if x is not None else 0, again))
+    def _turns(self, loop: Loop, scope: Scope, x: Tensor | None) -> Turns:
+        """The values that a repeat goes through."""
+        found: dict[str, Sequence[Any]] = {}
+        copies: dict[str, int] = {}
+        for name, (_, values) in loop.names.items():
+            if isinstance(values, list):
+                found[name] = [self.evaluate(value, scope, x, place, None) for place, value in values]
+                copies[name] = len(values)
+            else:
+                place, value = values
+                copies[name] = self.evaluate(value, scope, x, place, REPEAT)
+                found[name] = range(copies[name])
+        (one, count), *others = copies.items()
+        for name, number in others:
+            if number != count:
+                message = f"`repeat` goes through {count} values of `{one}` but {number} of `{name}`"
+                self.fail("SPC005", message, loop.names[name][0], "give both equally many")
+        return Turns(count, found)
+
+    def _looped(self, step: Step, scope: Scope, x: Tensor | None, turns: Turns) -> tuple[Tensor, Node | None]:
+        """A step for each turn of a loop, with the values of that turn."""
+        raise NotImplementedError
+
+    def _copy(self, step: Step, scope: Scope, x: Tensor | None, which: int) -> tuple[Tensor, Node | None]:
+        """One of several copies, which starts from `x`; `which` as in a `Path`."""
+        around, self.path = self.path, (*self.path, (id(step), x.rank if x is not None else 0, which))
         try:
             return self._once(step, scope, x)
         finally:
@@ -151,7 +178,7 @@ class Expander(Evaluator):
         inner.layers.update(layers)  # with their nodes, so that `tie=` can use them
         shown = ", ".join(f"{name}={_show(value, step, name)}" for name, value in arguments.items())
         self.calls.append(Note(f"in block {block.name.text}({shown})", step.op))
-        around, self.path = self.path, (*self.path, (id(step), 0, False))
+        around, self.path = self.path, (*self.path, (id(step), 0, 0))
         try:
             y, children = self._inside(block.steps, inner, x, step.op)
         finally:
@@ -249,13 +276,6 @@ class Expander(Evaluator):
         if failed or not tensors:
             raise StepFailedError
         return tuple(tensors), children
-
-    def _single(self, ref: Ref, scope: Scope, x: Tensor | None) -> Tensor:
-        """The tensor that `ref` names, which must be one."""
-        tensor = self.lookup(ref, scope, x)[0]
-        if tensor.parts:
-            self.fail("SPC008", f"`{ref.name}` has several outputs", ref.place, f"choose one, as {ref.name}.0")
-        return tensor
 
     def _no_parts(self, tensor: Tensor, place: Span) -> None:
         """Lists of layers that are joined give one tensor each."""

@@ -20,6 +20,7 @@ from archcalc.layers.tensor import Tensor
 from archcalc.network.expand import MAX_LAYERS, Expander, Path
 from archcalc.network.graph import Node
 from archcalc.network.layouts import agree, lay, widest
+from archcalc.network.loops import Turns
 from archcalc.network.scope import Scope, StepFailedError
 from archcalc.network.steps import Step
 from archcalc.source import Scalar
@@ -54,7 +55,7 @@ class Foresight(Expander):
         """The group that was asked about at this place. Raises `DisagreementError` where two layers decide it."""
         there: Path = ()
         for step, rank, again in path:
-            first = (*there, (step, rank, False))
+            first = (*there, (step, rank, 0))
             there = first if first in self._alike else (*there, (step, rank, again))
         group = self._asked.get((there, id(place)))
         for error in self._disagree:
@@ -90,11 +91,18 @@ class Foresight(Expander):
                     self._ends_alike(x, y)
                     break
                 if x.group is y.group or (x.group and y.group and _alike(x.group, y.group)):
-                    self._alike.add((*self.path, (id(step), x.rank, False)))
+                    self._alike.add((*self.path, (id(step), x.rank, 0)))
                     break
             again = x.rank == y.rank
             x = y
         return y, None
+
+    def _looped(self, step: Step, scope: Scope, x: Tensor | None, turns: Turns) -> tuple[Tensor, Node | None]:
+        for index in range(turns.copies):
+            x = self._copy(step, Scope({**scope.values, **turns[index]}, None, scope), x, index)[0]
+        if x is None:
+            raise StepFailedError
+        return x, None
 
     def _ends_alike(self, x: Tensor, y: Tensor) -> None:
         """What copies give has one layout."""

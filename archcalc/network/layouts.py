@@ -26,7 +26,7 @@ def agree(layer: Layer, inputs: tuple[Tensor, ...], by: Any, differ: Differ) -> 
                 group.decide(want[1], by)
             except DisagreementError as error:
                 differ(layer, inputs, error, want[0], want if group.layout != want[1] else None, None)
-    if layer.layout in LAYOUTS or not inputs:
+    if layer.effect in LAYOUTS or not inputs:
         return None
     if len(inputs) == 1 or layer.layout == ENDS:
         return inputs[0].group

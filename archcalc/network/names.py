@@ -6,9 +6,10 @@ from collections.abc import Collection, Sequence
 
 from archcalc.advice import meant
 from archcalc.diagnostics import Advice, Findings, Note, Span
-from archcalc.language.expressions import is_identifier
+from archcalc.language.expressions import Expression, is_identifier
 from archcalc.language.items import Item
 from archcalc.language.signature import check_name
+from archcalc.language.values import SizeExpression, Value
 from archcalc.layers.base import REGISTRY
 from archcalc.network.steps import Ref
 from archcalc.source import Scalar
@@ -35,6 +36,7 @@ class Names:
         inputs: the names of the model's inputs, for advice.
         arguments: the arguments of the block; each may turn out to be a layer. None outside of blocks.
         parent: the scope around a repeat's body.
+        loop: the names that the repeat goes through.
     """
 
     def __init__(
@@ -45,10 +47,12 @@ class Names:
         inputs: Sequence[str],
         arguments: Collection[str] | None = None,
         parent: Names | None = None,
+        loop: Collection[str] = (),
     ) -> None:
         self.findings = findings
         self.layers: dict[str, Span | None] = {}
-        self.values = values
+        self.values: Collection[str] = {*values, *loop} if loop else values
+        self.loops: Collection[str] = (*parent.loops, *loop) if parent else loop
         self.blocks = blocks
         self.inputs = inputs
         self.arguments = arguments or ()
@@ -56,10 +60,18 @@ class Names:
         self.parent = parent
         self.items: list[Item] = []
 
-    def inner(self) -> Names:
-        """A scope inside this one, for the body of a repeat."""
+    def inner(self, loop: Collection[str] = ()) -> Names:
+        """A scope inside this one, for the body of a repeat, which may go through values of some names."""
         arguments = self.arguments if self.in_block else None
-        return Names(self.findings, self.values, self.blocks, self.inputs, arguments, self)
+        return Names(self.findings, self.values, self.blocks, self.inputs, arguments, self, loop)
+
+    def value_named(self, name: str) -> str | None:
+        """What kind of value has this name; None where none has it."""
+        if name in self.loops:
+            return "a value that a repeat goes through"
+        if name in self.arguments:
+            return "an argument of the block"
+        return "an hparam or dim" if name in self.values else None
 
     def find(self, name: str) -> bool:
         """Whether a layer of this name stands before, here or around."""
@@ -78,8 +90,7 @@ class Names:
         """Add the name of a layer; a clash is an error."""
         scope: Names | None = self
         check_name(name, self.findings, taken=("input",))  # what reads it is not wrong as well
-        if name.text in self.values or name.text in self.arguments:
-            what = "an argument of the block" if name.text in self.arguments else "an hparam or dim"
+        if what := self.value_named(name.text):
             self.findings.error("SPC011", f"`{name.text}` is already {what}", name, "choose another name")
             return
         while scope is not None:
@@ -95,6 +106,12 @@ class Names:
                 return
             scope = scope.parent
         self.layers[name.text] = name
+
+    def sizes_in(self, value: Value) -> None:
+        """Look up the layers whose sizes an expression asks for; those that stand nowhere before are errors."""
+        if isinstance(value, (Expression, SizeExpression)):
+            for size in value.sizes.values():
+                self.reference(size.name)
 
     def reference(self, scalar: Scalar, in_call: bool = False) -> Ref:
         """The layer that `scalar` names, which must stand before.

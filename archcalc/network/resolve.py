@@ -77,6 +77,9 @@ class _Resolver:
                     if isinstance(value, (Expression, SizeExpression)) and "cin" in value.names:
                         help = f"give {parameter.text}=cin where the block is called"
                         self.findings.error("SPC008", "a default cannot use `cin`", value.names["cin"], help)
+                    for size in value.sizes.values() if isinstance(value, (Expression, SizeExpression)) else ():
+                        help = f"give {parameter.text}={size.key} where the block is called"
+                        self.findings.error("SPC008", f"a default cannot use `{size.key}`", size.place, help)
                     parameters[parameter.text] = (default, 1 if value is None else value)
             self.blocks[name] = BlockSteps(block.name, parameters)
 
@@ -133,6 +136,11 @@ class _Resolver:
             Unread(self.findings, self.blocks).tell(item, item.unread)
             return None
         step = Step(item.op)
+        around = names
+        if item.loop is not None:
+            step.loop = self.bind.loop(*item.loop, names)
+            step.places["repeat"] = step.loop.place
+            names = names.inner(step.loop.names)
         if op in self.blocks:  # a block of the spec comes before a layer of the same name
             step.block = self.blocks[op]
             self.calls.append((op, item.op))
@@ -146,12 +154,13 @@ class _Resolver:
             self._unknown_layer(item.op, names)
             return None
         if "from" in item.common:
-            step.source = names.reference(item.common["from"])
+            step.source = around.reference(item.common["from"])
         if "tie" in item.common:
-            step.tie = names.reference(item.common["tie"])
+            step.tie = around.reference(item.common["tie"])
         if "repeat" in item.common:
             step.places["repeat"] = item.common["repeat"]
             step.repeat = REPEAT.parse(item.common["repeat"], names.values)
+            names.sizes_in(step.repeat)
         return step
 
     def _unknown_layer(self, op: Scalar, names: Names) -> None:

@@ -8,11 +8,13 @@ from typing import Any, NoReturn
 from archcalc.advice import meant
 from archcalc.diagnostics import Advice, Findings, Note, Span, SpecError
 from archcalc.language.expressions import Expression, describe
+from archcalc.language.sizes import TensorSize
 from archcalc.language.values import SizeExpression, Value, evaluate
 from archcalc.layers.arguments import Argument, ValueProblem
 from archcalc.layers.base import Layer
 from archcalc.layers.layout import LAYOUTS, UNDECIDED, Layout, axis_of
 from archcalc.layers.tensor import Tensor
+from archcalc.network.axes import NoSizeError, axis, needs_layout, undecided
 from archcalc.network.graph import Node
 from archcalc.network.steps import Ref
 from archcalc.quantity import varies, varying
@@ -123,8 +125,11 @@ class Evaluator:
     ) -> Any:
         """A value with its names filled in, as `argument` takes it."""
         names = scope.values
-        if isinstance(value, (Expression, SizeExpression)) and "cin" in value.names:
-            names = {**names, "cin": self._cin(x, place, cls)}
+        if isinstance(value, (Expression, SizeExpression)):
+            if "cin" in value.names:
+                names = {**names, "cin": self._cin(x, place, cls)}
+            if value.sizes:
+                names = {**names, **{key: self._size(size, scope, x, cls) for key, size in value.sizes.items()}}
         try:
             result = evaluate(value, names, place)
             if isinstance(result, Tensor) and argument is not None:
@@ -137,7 +142,9 @@ class Evaluator:
         except ValueProblem as problem:
             assert argument is not None
             self.fail("SPC005", f"`{argument.name}` {problem}", place, problem.help)
-        if isinstance(value, (Expression, SizeExpression)) and any(varies(names[name]) for name in value.names):
+        if isinstance(value, (Expression, SizeExpression)) and any(
+            varies(names[name]) for name in (*value.names, *value.sizes)
+        ):
             result = varying(result, place.text)
         return result
 
@@ -149,7 +156,7 @@ class Evaluator:
             raise StepFailedError
         if x.rank == 1:
             return x.shape[0]
-        layout = x.layout or (cls.layout if cls and cls.layout in LAYOUTS else None) or self.ask(x, place)
+        layout = self._layout(x, place, cls)
         if layout is None:
             self.fail(
                 "SHP111",
@@ -159,6 +166,31 @@ class Evaluator:
                 notes=(Note(UNDECIDED),),
             )
         return x.shape[axis_of(layout, x.rank)]
+
+    def _size(self, size: TensorSize, scope: Scope, x: Tensor | None, cls: type[Layer] | None) -> int:
+        """What `size` asks for; of the tensor before it, as the layer would read it."""
+        name, _, output = size.name.text.partition(".")
+        tensor = self._single(Ref(size.name, name, output or None), scope, x)
+        try:
+            layout = None
+            if needs_layout(size, tensor):
+                layout = self._layout(tensor, size.place, cls if tensor is x else None)
+                if layout is None:
+                    raise undecided(size, tensor)
+            return tensor.shape[axis(size, tensor, layout)]
+        except NoSizeError as problem:
+            self.fail("SPC008", str(problem), size.place, problem.help)
+
+    def _layout(self, x: Tensor, place: Span, cls: type[Layer] | None) -> Layout:
+        """The layout of `x`, which the layer that reads it may decide, or what stands elsewhere."""
+        return x.layout or (cls.layout if cls and cls.layout in LAYOUTS else None) or self.ask(x, place)
+
+    def _single(self, ref: Ref, scope: Scope, x: Tensor | None) -> Tensor:
+        """The tensor that `ref` names, which must be one."""
+        tensor = self.lookup(ref, scope, x)[0]
+        if tensor.parts:
+            self.fail("SPC008", f"`{ref.name}` has several outputs", ref.place, f"choose one, as {ref.name}.0")
+        return tensor
 
     def ask(self, x: Tensor, place: Span) -> Layout:
         """The layout of `x`, for what stands at `place` and has to know; None where nothing decides it."""

@@ -8,6 +8,7 @@ from archcalc.diagnostics import Span
 from archcalc.language.values import Value
 from archcalc.layers.arguments import Argument, Whole
 from archcalc.layers.base import Layer
+from archcalc.network.loops import Loop
 from archcalc.source import Scalar
 
 REPEAT = Whole("copies", min=0)
@@ -44,6 +45,7 @@ class Step:
         self.name: Scalar | None = None
         self.source: Ref | None = None
         self.repeat: Any = None
+        self.loop: Loop | None = None
         self.tie: Ref | None = None
 
 

@@ -25,6 +25,7 @@ def unused(graph: Graph) -> list[Diagnostic]:
 def _unused(document: Document, steps: tuple[Step, ...]) -> list[Diagnostic]:
     blocks: dict[str, BlockSteps] = {}
     read = set(_read(steps, blocks))
+    loops = list(_unread_turns(steps))
     pending = list(blocks.values())
     found: list[Diagnostic] = []
     while pending:
@@ -32,6 +33,7 @@ def _unused(document: Document, steps: tuple[Step, ...]) -> list[Diagnostic]:
         known = len(blocks)
         names = set(_read(block.steps, blocks))
         pending += list(blocks.values())[known:]
+        loops += _unread_turns(block.steps)
         read |= names - set(block.parameters)
         for default in block.parameters.values():
             read |= set(_names(default[1])) if default else set()
@@ -43,6 +45,11 @@ def _unused(document: Document, steps: tuple[Step, ...]) -> list[Diagnostic]:
     for name in (declared.name for declared in document.blocks.values()):
         if name.text not in blocks and name.source is document.source:
             found.append(_warning(name, f"nothing calls the block `{name.text}`", "call it, or delete it"))
+    found += [
+        _warning(name, f"nothing reads `{name.text}`, which the repeat goes through", "use it, or write the number of copies")
+        for name in loops
+        if name.source is document.source
+    ]  # fmt: skip
     found += _settings(document, read | set(_sizes(document)))
     return sorted(found, key=lambda one: (one.place.line, one.place.column))
 
@@ -104,6 +111,8 @@ def _read(steps: Iterable[Step], blocks: dict[str, BlockSteps]) -> Iterator[str]
         for _, _, value in step.deferred:
             yield from _names(value)
         yield from _names(step.repeat)
+        for value in step.loop.written() if step.loop else ():
+            yield from _names(value)
         for operand, _ in step.operands or ():
             if isinstance(operand, Ref):
                 yield operand.name
@@ -113,5 +122,21 @@ def _read(steps: Iterable[Step], blocks: dict[str, BlockSteps]) -> Iterator[str]
             yield from _read(body, blocks)
 
 
+def _unread_turns(steps: Iterable[Step]) -> Iterator[Scalar]:
+    """The names that a repeat goes through and nothing inside it reads."""
+    for step in steps:
+        inner = [operand for operand, _ in step.operands or () if not isinstance(operand, Ref)] + list(
+            step.bodies.values()
+        )
+        if step.loop is not None:
+            read = {name for _, _, value in step.deferred for name in _names(value)}
+            read |= {name for body in inner for name in _read(body, {})}
+            yield from (place for name, (place, _) in step.loop.names.items() if name not in read)
+        for body in inner:
+            yield from _unread_turns(body)
+
+
 def _names(value: Value | None) -> Iterable[str]:
-    return value.names if isinstance(value, (Expression, SizeExpression)) else ()
+    if not isinstance(value, (Expression, SizeExpression)):
+        return ()
+    return (*value.names, *(size.name.text.partition(".")[0] for size in value.sizes.values()))

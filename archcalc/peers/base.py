@@ -14,7 +14,7 @@ Rule = Callable[[Call], "Deltas | None"]
 
 # Layers without products, weights, or anything else that any of the tools looks at.
 SILENT = (
-    "add", "celu", "channelshuffle", "concat", "dropout", "droppath", "exp", "expand", "flatten", "glu", "hardsigmoid",
+    "add", "celu", "channelshuffle", "concat", "crop", "dropout", "droppath", "exp", "expand", "flatten", "glu", "hardsigmoid",
     "hardswish", "hardtanh", "identity", "logsigmoid", "logsoftmax", "mean", "mish", "mul", "pad", "pixelshuffle",
     "pixelunshuffle", "rearrange", "reshape", "residual", "roll", "rope", "scale", "select", "selu", "sigmoid",
     "slice", "softplus", "softsign", "split", "sub", "tanh", "transpose",

@@ -31,12 +31,28 @@ _INPUT = {
 _VALUES = {"type": "object", "additionalProperties": {"anyOf": [{"type": ["number", "boolean"]}, {"type": "string"}]}}
 
 
+_VALUE = {"anyOf": [{"type": ["number", "boolean"]}, {"type": "string"}]}
+_COPIES = Whole("", min=0).schema()
+_REPEAT = {
+    "anyOf": [
+        *_COPIES["anyOf"],
+        {
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": {"pattern": r"^[A-Za-z_]\w*$"},
+            "additionalProperties": {"anyOf": [*_COPIES["anyOf"], {"type": "array", "minItems": 1, "items": _VALUE}]},
+        },
+    ],
+    "description": "independent copies, one after the other; with names, a value of each for every copy",
+}
+
+
 def schema() -> dict[str, Any]:
     """The schema (draft 2020-12)."""
     common = {
         "name": {"type": "string", "pattern": r"^[A-Za-z_]\w*$", "description": "a name for its output"},
         "from": {**Reference("").schema(), "description": "the layer it reads; default: the one before"},
-        "repeat": {**Whole("", min=0).schema(), "description": "independent copies, one after the other"},
+        "repeat": _REPEAT,
         "tie": {**Reference("").schema(), "description": "the layer whose weights it uses"},
     }
     forms = [

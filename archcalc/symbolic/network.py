@@ -15,6 +15,7 @@ from archcalc.layers.tensor import Tensor
 from archcalc.network.build import Builder
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph, document_graph, graph_of, parsed, split_variant
+from archcalc.network.loops import Turns
 from archcalc.network.scope import Scope
 from archcalc.network.steps import Step
 from archcalc.source import read
@@ -131,8 +132,10 @@ class TracingBuilder(Builder):
         finally:
             self.trace.place = around
 
-    def _repeated(self, step: Step, scope: Scope, x: Tensor | None, copies: int) -> tuple[Tensor, Node | None]:
-        y, node = super()._repeated(step, scope, x, copies)
+    def _repeated(
+        self, step: Step, scope: Scope, x: Tensor | None, copies: int, turns: Turns | None = None
+    ) -> tuple[Tensor, Node | None]:
+        y, node = super()._repeated(step, scope, x, copies, turns)
         if isinstance(copies, Traced) and int(copies) > 1 and node is not None:
             last = node.children[-1] if node.unfolded else node
             if not isinstance(last.copies, Traced):

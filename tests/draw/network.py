@@ -169,7 +169,7 @@ class Network:
         return None
 
     def written(self, at: Choices, keys: dict[str, object], x: Tensor | None = None) -> dict[str, object]:
-        """Some numbers as expressions of hparams, and of `cin` where the input `x` is known."""
+        """Some numbers as expressions of hparams, and of the sizes of the input `x` where it is known."""
         found = {}
         for name, value in keys.items():
             found[name] = value
@@ -184,7 +184,9 @@ class Network:
         forms = [*same, f"h1*{value}//4", f"{value - 1}+h2-1", f"(h2+{value})-2", f"ceil({value}-h2/4)"]
         if x is not None and (x.layout is not None or x.rank == 1):
             channels = int(x.shape[x.feature_axis])
-            forms += [f"cin*{value}//{channels}"] if channels else []
+            forms += [f"cin*{value}//{channels}", f"c(prev)*{value}//{channels}"] if channels else []
+        if x is not None:
+            forms += [f"{value}*size(prev, {axis})//{int(size)}" for axis, size in enumerate(x.shape) if size]
         return forms + [f"{dim}-{number}+{value}" for dim, number in self.drawn.dims.items()]
 
 

@@ -26,7 +26,7 @@ WORDS = (CHANNELS_FIRST, FEATURES_LAST, KEEPS, ASKS, ENDS)
 LINES = {
     "conv": "conv 4 kernel=1", "convtranspose": "convtranspose 4 kernel=1", "maxpool": "maxpool 2", "avgpool": "avgpool 2",
     "adaptiveavgpool": "adaptiveavgpool 2", "adaptivemaxpool": "adaptivemaxpool 2", "upsample": "upsample 2",
-    "pad": "pad 1", "pixelshuffle": "pixelshuffle 2", "pixelunshuffle": "pixelunshuffle 2",
+    "pad": "pad 1", "crop": "crop 2", "pixelshuffle": "pixelshuffle 2", "pixelunshuffle": "pixelunshuffle 2",
     "channelshuffle": "channelshuffle 2", "linear": "linear 6", "embedding": "embedding 9 dim=6",
     "posembed": "posembed", "clstoken": "clstoken", "parameter": "parameter 4x6", "layerscale": "layerscale",
     "batchnorm": "batchnorm", "layernorm": "layernorm", "rmsnorm": "rmsnorm", "groupnorm": "groupnorm 2",

@@ -4,7 +4,9 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from .oracle import DRAWN, Draw, compare, covers, layer, line
+from archcalc.diagnostics import SpecError
+
+from .oracle import DRAWN, Draw, compare, covers, graph, layer, line
 
 MODES = ["nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear"]
 
@@ -42,6 +44,75 @@ def test_upsample(data):
 def test_upsample_takes_a_scale_or_a_size(scale, size):
     keys = {"size": size} if size else {}
     compare(line("upsample", scale, **keys), (3, 4, 4), lambda: nn.Upsample(size, scale_factor=scale).forward)
+
+
+@pytest.mark.parametrize("keys", [{}, {"mode": "bilinear", "align_corners": "true"}])
+def test_upsample_to_the_size_of_another(keys):
+    """As with its size; the other tensor is no input of the layer."""
+    net = graph(
+        ["conv 4 kernel=3 name=a", "conv 5 kernel=3 stride=2 from=input", line("upsample like=a", **keys)], (3, 32, 30)
+    )
+    node = net.nodes[-1]
+    assert node.output.shape == (5, 30, 28)
+    assert node.inputs == (net.nodes[-2].output,)
+    assert node.label == line("upsample", size="30x28", **keys)
+
+
+def test_a_size_is_taken_from_a_map_with_as_many_axes():
+    with pytest.raises(SpecError, match=r"`like` .* has another number of axes than the input"):
+        graph(
+            [
+                "conv 4 kernel=3 name=a",
+                "rearrange 'c h w -> c (h w)' name=b",
+                "upsample 2 from=a name=d",
+                "upsample like=b from=a",
+            ],
+            (3, 8, 8),
+        )
+    with pytest.raises(SpecError, match=r"`upsample` wants `like` channels first, but .* is features last"):
+        graph(["rearrange 'c h w -> h w c' name=b", "conv 4 kernel=3 from=input", "upsample like=b"], (3, 8, 8))
+
+
+@covers("crop")
+@DRAWN
+@given(data=st.data())
+def test_crop(data):
+    draw = Draw(data)
+    axes = draw.of(1, 2, 3)
+    shape = draw.shape(axes)
+    size = draw(draw.sizes(axes, 1, 9))
+    wanted = size if isinstance(size, tuple) else (size,) * axes
+
+    def middle(x):
+        assert len(wanted) == axes
+        for axis, left in enumerate(wanted, 2):
+            x = x.narrow(axis, (x.shape[axis] - left) // 2, left)
+        return x
+
+    compare(line("crop", size), shape, lambda: middle)
+
+
+@DRAWN
+@given(data=st.data())
+def test_pad_of_axes(data):
+    draw = Draw(data)
+    shape = draw.shape(draw.of(0, 1, 2, 3))
+    axes = data.draw(st.lists(st.integers(-len(shape) - 1, len(shape)), min_size=1, max_size=3))
+    keys = draw.some(before=draw.sizes(len(axes), 0, 3), after=draw.sizes(len(axes), 0, 3))
+
+    def borders(x):
+        places = [axis % len(shape) for axis in axes if -len(shape) <= axis < len(shape)]
+        assert len(set(places)) == len(axes)
+        sides = [0] * 2 * len(shape)
+        for at, side in enumerate(("before", "after")):
+            border = keys.get(side, 0)
+            border = border if isinstance(border, tuple) else (border,) * len(axes)
+            assert len(border) == len(axes)
+            for place, width in zip(places, border):
+                sides[2 * (len(shape) - 1 - place) + at] = width
+        return F.pad(x, sides)
+
+    compare(line("pad", axis=tuple(axes), **keys), shape, lambda: borders)
 
 
 @covers("pad")

@@ -8,7 +8,7 @@ from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.losses import UNCHANGED, last_layers, loss, loss_note, with_loss
 from archcalc.rules.model import Model
 
-_THROUGH = (*UNCHANGED, "select", "slice", "dropout")
+_THROUGH = (*UNCHANGED, "select", "slice", "crop", "dropout")
 # Layers whose outputs can be any number.
 _LINEAR = ("linear", "conv", "convtranspose", "batchnorm", "layernorm", "instancenorm", "groupnorm", "residual")
 # What each loss takes, what the layers that give something else give, and what is missing.

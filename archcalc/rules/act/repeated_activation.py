@@ -17,7 +17,7 @@ _IN_UNIT = ("sigmoid", "softmax", "hardsigmoid")
 # Layers that give no negative number, and those that give none when they read none.
 _NOT_NEGATIVE = ("relu", "relu6", "softplus", "exp", *_IN_UNIT)
 _KEEPING = ("identity", "dropout", "maxpool", "avgpool", "adaptiveavgpool", "adaptivemaxpool", "flatten", "reshape",
-            "rearrange", "transpose", "select", "slice", "mean", "channelshuffle")  # fmt: skip
+            "rearrange", "transpose", "select", "slice", "crop", "mean", "channelshuffle")  # fmt: skip
 # Activations that pass on what is not negative, and the layers after which one is idle; of sixes those up to 6 too.
 _IDLE = {
     **dict.fromkeys(("relu", "leakyrelu", "prelu", "elu", "celu"), _NOT_NEGATIVE),

@@ -11,7 +11,7 @@ from archcalc.rules.losses import UNCHANGED, last_layers, loss, loss_note
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 
-_THROUGH = (*UNCHANGED, "select", "slice")
+_THROUGH = (*UNCHANGED, "select", "slice", "crop")
 
 
 @rule("ACT403", "sigmoid-before-bce-with-logits")

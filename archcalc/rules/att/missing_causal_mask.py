@@ -12,7 +12,7 @@ from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 
 # Layers behind which the positions need not be those of the tokens.
-_MOVING = ("concat", "slice", "split", "rearrange", "reshape", "transpose", "flatten", "roll")
+_MOVING = ("concat", "slice", "crop", "split", "rearrange", "reshape", "transpose", "flatten", "roll")
 
 
 @rule("ATT602", "missing-causal-mask")

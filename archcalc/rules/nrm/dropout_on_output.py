@@ -11,7 +11,7 @@ from archcalc.rules.losses import UNCHANGED, last_layers, loss, loss_note
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 
-_AFTER = (*UNCHANGED, "softmax", "logsoftmax", "sigmoid", "select", "slice")
+_AFTER = (*UNCHANGED, "softmax", "logsoftmax", "sigmoid", "select", "slice", "crop")
 
 
 @rule("NRM505", "dropout-on-output")

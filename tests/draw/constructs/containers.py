@@ -40,6 +40,27 @@ def repeat(network: Network, at: Choices) -> bool:
     return network.add(item)
 
 
+@construct(weight=0.7)
+def turns(network: Network, at: Choices) -> bool:
+    """Copies of a list of layers, with a value of their own in each."""
+    body = segment(network, at / "body", 3)
+    numbers = [
+        (item, key)
+        for item in body or []
+        for key, value in item.keys.items()
+        if isinstance(value, int) and not isinstance(value, bool)
+    ]
+    if not body or not numbers:
+        return False
+    item, key = numbers[at.whole("key", 0, len(numbers) - 1)]
+    value, name = item.keys[key], network.new_name()
+    others = [at.pick(f"value {turn}", [value, 1, 2, 4, "h2"]) for turn in range(at.whole("turns", 0, 2))]
+    item.keys[key] = name
+    counted = at.chance("counted", 0.3) and value in (0, 1)
+    values = len(others) + 1 if counted else f"[{', '.join(map(str, [value, *others]))}]"
+    return network.add(Item("repeat", {"count": f"{{{name}: {values}}}", "layers": body}))
+
+
 @construct(weight=2)
 def merge(network: Network, at: Choices) -> bool:
     """add, mul, sub or concat of names and lists of layers."""

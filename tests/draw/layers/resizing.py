@@ -33,6 +33,18 @@ def recompute_scale_factor(at: Place) -> object:
     return at.chance() if at["scale"] else None
 
 
+@key("axis", of="pad", chance=0.2)
+def padded_axes(at: Place) -> object:
+    if at["mode"] not in (None, "zeros"):
+        return None
+    return "x".join(map(str, at.rng.sample(range(at.rank), at.whole(1, min(2, at.rank)))))
+
+
+@key("size", of="crop", chance=1)
+def cropped(at: Place) -> object:
+    return at.size(1, min(at.shape[1:]))
+
+
 @key("factor", of="pixelshuffle")
 def factor(at: Place) -> object:
     return 2 if at.shape[0] % 4 == 0 else 1

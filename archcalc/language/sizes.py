@@ -1,0 +1,59 @@
+"""Sizes of tensors in expressions: `c(prev)`, `h(e4)`, `size(x, 0)`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from archcalc.diagnostics import fail
+from archcalc.source import Scalar
+
+# What each letter asks for, as in the patterns of rearrange.
+LETTERS = {"c": "channels", "d": "depth", "h": "height", "w": "width", "n": "positions"}
+CALLS = (*LETTERS, "size")
+
+_CALL = (
+    r"\s*(?P<letter>[cdhwn]|size)\s*\(\s*(?P<name>[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)?)\s*"
+    r"(?:,\s*(?P<axis>-?[0-9]{1,2})\s*)?\)"
+)
+
+
+@dataclass(frozen=True)
+class TensorSize:
+    """A size that an expression asks a tensor for.
+
+    Attributes:
+        letter: one of `LETTERS`, or "size" for an axis by its number.
+        name: the layer, input or output, as `e4`, `prev`, `e.h`.
+        axis: the axis that `size` asks for, the batch not counted.
+        place: the call as written.
+    """
+
+    letter: str
+    name: Scalar
+    axis: int | None
+    place: Scalar
+
+    @property
+    def key(self) -> str:
+        """The call in its plain form: two calls that ask for the same have one."""
+        return f"{self.letter}({self.name.text}{'' if self.axis is None else f', {self.axis}'})"
+
+
+def match_size(scalar: Scalar, position: int) -> tuple[TensorSize, int] | None:
+    """The size that is asked for at `position`, and where its call ends; None where another thing stands.
+
+    Raises `SpecError` for an axis too many or too few.
+    """
+    match = re.compile(_CALL).match(scalar.text, position)
+    if match is None:
+        return None
+    letter, axis = match["letter"], match["axis"]
+    place = scalar.part(match.start("letter"), match.end())
+    if letter == "size" and axis is None:
+        raise fail("SPC005", "`size` needs the axis", place, f"as size({match['name']}, 0); the batch does not count")
+    if letter != "size" and axis is not None:
+        help = f"write {letter}({match['name']}), or size({match['name']}, {axis}) for the axis of this number"
+        raise fail("SPC005", f"`{letter}` takes the name of a layer and nothing else", place, help)
+    name = scalar.part(match.start("name"), match.end("name"))
+    return TensorSize(letter, name, None if axis is None else int(axis), place), match.end()

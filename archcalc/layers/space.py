@@ -1,0 +1,20 @@
+"""The space of another tensor, for layers that bring their input to its size."""
+
+from __future__ import annotations
+
+from archcalc.layers.base import Layer, ShapeError
+from archcalc.layers.layout import CHANNELS_FIRST
+from archcalc.layers.tensor import Tensor, Want
+
+
+def space_of(layer: Layer, like: Tensor, x: Tensor) -> tuple[int, ...]:
+    """The sizes of `like` without its channels. Raises `ShapeError` where it has another number of axes than `x`."""
+    if like.rank != x.rank:
+        message = f"`like` {like} has another number of axes than the input {x}"
+        raise ShapeError("SHP101", message, "like", f"give the size itself, as `{layer.op} size=...`")
+    return like.shape[1:]
+
+
+def alike(like: Tensor | None) -> tuple[Want, ...]:
+    """That a tensor whose size is taken is channels first."""
+    return () if like is None else ((like, CHANNELS_FIRST, "like"),)
