@@ -15,12 +15,17 @@ from archcalc.source import Mapping, Node, Scalar, Sequence, parse
 
 
 def without_pair(key: Span) -> Edit | None:
-    """The mapping without the key at `key` and its value; without the mapping, where it holds nothing else."""
+    """The mapping without the key at `key` and its value; without the mapping, where it holds nothing else.
+
+    Copies that go through the values of nothing else are counted instead.
+    """
     found = _pairs(key.source).get((key.line, key.column))
     if found is None:
         return None
     mapping, index, around = found
     name, value = mapping.pairs[index]
+    if len(mapping.pairs) == 1 and around is not None and around.text == "repeat":
+        return _counted(mapping, value)
     if len(mapping.pairs) == 1:
         return without_pair(around) if around else None
     source = name.source
@@ -32,6 +37,16 @@ def without_pair(key: Span) -> Edit | None:
     if source.line(name.line)[: name.column - 1].strip():
         return None
     return Edit(Span(source, name.line, 1, _last_line(value) + 1, 1), "")
+
+
+def _counted(loop: Mapping, values: Node) -> Edit | None:
+    """`repeat: {i: 4}` and `repeat: {d: [1, 2, 4, 8]}` as `repeat: 4`."""
+    if loop.source.line(loop.line)[loop.column - 1 : loop.column] != "{":
+        return None
+    count = (
+        values.text if isinstance(values, Scalar) else str(len(values.items)) if isinstance(values, Sequence) else ""
+    )
+    return Edit(Span(loop.source, loop.line, loop.column, loop.end_line, loop.end_column), count) if count else None
 
 
 def without_key(key: Scalar, value: Node) -> Edit | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from archcalc.diagnostics import fail
 from archcalc.source import Scalar
@@ -18,7 +17,6 @@ _CALL = (
 )
 
 
-@dataclass(frozen=True)
 class TensorSize:
     """A size that an expression asks a tensor for.
 
@@ -29,10 +27,13 @@ class TensorSize:
         place: the call as written.
     """
 
-    letter: str
-    name: Scalar
-    axis: int | None
-    place: Scalar
+    __slots__ = ("axis", "letter", "name", "place")
+
+    def __init__(self, letter: str, name: Scalar, axis: int | None, place: Scalar) -> None:
+        self.letter = letter
+        self.name = name
+        self.axis = axis
+        self.place = place
 
     @property
     def key(self) -> str:
