@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from archcalc.layers.arguments import Number, Text, Whole, arg
-from archcalc.layers.base import Layer, ShapeError, layer, numbers_only
+from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, expression, module
+from archcalc.layers.content import numbers_only
 from archcalc.layers.layout import ENDS, FEATURES_LAST, KEEPS
 from archcalc.layers.operands import Body, Operands
 from archcalc.layers.saved import Saved, Saving

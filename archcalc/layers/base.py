@@ -352,20 +352,6 @@ class Layer:
         return axes
 
 
-def numbers_only(op: str, tensors: tuple[Tensor, ...]) -> None:
-    """All operands hold numbers; an open one does from now on. Raises `ShapeError` for token ids."""
-    for index, tensor in enumerate(tensors):
-        if tensor.integer:
-            raise ShapeError(
-                "SHP101",
-                f"`{op}` computes with numbers, but {tensor} holds token ids",
-                operand=index,
-                help="add `embedding` before it",
-            )
-        if tensor.integer is None:
-            tensor.integer = False
-
-
 def decided(by: Any, layout: str = "") -> tuple[tuple[str, Any], ...]:
     """A note that says what decided a layout."""
     what = f"{layout}, decided by" if layout else "decided by"

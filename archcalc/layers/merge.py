@@ -6,8 +6,9 @@ from typing import Any
 
 from archcalc.layers.arguments import Whole, arg
 from archcalc.layers.asking import Asking
-from archcalc.layers.base import Layer, ShapeError, decided, layer, numbers_only
+from archcalc.layers.base import Layer, ShapeError, decided, layer
 from archcalc.layers.code import Code, expression
+from archcalc.layers.content import numbers_only
 from archcalc.layers.layout import FEATURES_LAST, KEEPS, told
 from archcalc.layers.operands import Body, Operands
 from archcalc.layers.saved import Saved, Saving

@@ -1,0 +1,20 @@
+"""What tensors hold: numbers, token ids, or what nothing has decided yet."""
+
+from __future__ import annotations
+
+from archcalc.layers.base import ShapeError
+from archcalc.layers.tensor import Tensor
+
+
+def numbers_only(op: str, tensors: tuple[Tensor, ...]) -> None:
+    """All operands hold numbers; an open one does from now on. Raises `ShapeError` for token ids."""
+    for index, tensor in enumerate(tensors):
+        if tensor.integer:
+            raise ShapeError(
+                "SHP101",
+                f"`{op}` computes with numbers, but {tensor} holds token ids",
+                operand=index,
+                help="add `embedding` before it",
+            )
+        if tensor.integer is None:
+            tensor.integer = False
