@@ -44,7 +44,6 @@ class Forward:
         self.owner = owner
         self.outputs = list(outputs)
         self.probe = probe
-        self.tuples: set[str] = set()  # variables that hold all parts of a split
         self.fixed: set[str] = set()  # variables that all copies in a loop read
         self.lines: list[str] = []
         self.reported: set[str] = set()  # what the probe is told of
@@ -53,7 +52,9 @@ class Forward:
         self.beside = {id(item) for node in every for item in structure.inputs(node)[1:]}
         for name, item in inputs.items():
             self.variables.bind(name, item)
-        self.whole = {name for name, item in inputs.items() if not (isinstance(item, Tensor) and item.parts)}
+        # variables that hold all parts of a split, and those that hold a tensor
+        self.tuples = {name for name, item in inputs.items() if isinstance(item, Tensor) and item.parts}
+        self.whole = set(inputs) - self.tuples
 
     def _last_uses(self, nodes: list[Node]) -> dict[int, int]:
         last: dict[int, int] = {}

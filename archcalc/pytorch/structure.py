@@ -215,7 +215,8 @@ class Structure:
             labels: dict[int, Any] = {id(item): number for number, item in enumerate(self.free(group), 1)}
             labels[id(entry)] = 0
             labels.update({id(node): ("module", number) for number, node in enumerate(self.modules(group))})
-            parts: list[Any] = [group.op if group.block else "", entry is None, len(self.free(group))]
+            given = None if entry is None else bool(entry.parts)  # the parts of a split are no tensor
+            parts: list[Any] = [group.op if group.block else "", given, len(self.free(group))]
             for number, step in enumerate(steps(group.children)):
                 parts.append(self._step_signature(step, labels))
                 labels[id(step)] = ("step", number)

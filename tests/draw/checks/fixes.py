@@ -122,10 +122,11 @@ def _outputs(case: Case, source: Case) -> list[torch.Tensor]:
         torch.nn.init.normal_(parameter, std=0.5)
     weights = whole.state_dict()
     net.load_state_dict({name: weights[name] for name in net.state_dict()})
+    samples = max(2, case.batch)  # batchnorm trains on more than one value
     inputs = [
-        torch.randint(0, 2, (case.batch, *tensor.shape))
+        torch.randint(0, 2, (samples, *tensor.shape))
         if tensor.integer
-        else torch.randn(case.batch, *tensor.shape, dtype=torch.double)
+        else torch.randn(samples, *tensor.shape, dtype=torch.double)
         for tensor in source.graph().inputs.values()
     ]
     torch.manual_seed(case.seed)  # for dropout
