@@ -94,14 +94,15 @@ class Fix:
 class Advice:
     """What to do about a finding: in words, and as a fix where there is one thing that was meant.
 
-    Where it could be two, both stand in the words and there is no fix.
+    Where it could be several, all stand in the words and in `choices`, and there is no fix.
     """
 
-    __slots__ = ("fix", "text")
+    __slots__ = ("choices", "fix", "text")
 
-    def __init__(self, text: str, fix: Fix | None = None) -> None:
+    def __init__(self, text: str, fix: Fix | None = None, choices: tuple[Fix, ...] = ()) -> None:
         self.text = text
         self.fix = fix
+        self.choices = choices
 
 
 _D = TypeVar("_D", bound="Diagnostic")
@@ -110,7 +111,7 @@ _D = TypeVar("_D", bound="Diagnostic")
 class Diagnostic:
     """One finding about a spec. `code` is stable (`SPC003`); advice stands in `help`, and in `fix` as edits.
 
-    `before` is the line of a layer that is missing before the one at `place`.
+    Where it could be one of several things, each is one of the `choices`.
     """
 
     def __init__(
@@ -122,7 +123,7 @@ class Diagnostic:
         notes: tuple[Note, ...] = (),
         severity: str = "error",
         fix: Fix | None = None,
-        before: str | None = None,
+        choices: tuple[Fix, ...] = (),
     ) -> None:
         self.code = code
         self.message = message
@@ -131,7 +132,7 @@ class Diagnostic:
         self.notes = notes
         self.severity = severity
         self.fix = fix
-        self.before = before
+        self.choices = choices
 
     def but(self: _D, **changes: Any) -> _D:
         """The same diagnostic with some fields changed."""
@@ -205,10 +206,9 @@ class Findings:
         place: Span,
         help: str | Advice | None = None,
         notes: Sequence[Note] = (),
-        before: str | None = None,
     ) -> None:
         """Add an error. Raises `TooManyError` when there are `MOST` already."""
-        self.add(_diagnostic(code, message, place, help, notes).but(before=before))
+        self.add(_diagnostic(code, message, place, help, notes))
 
     def copy(self) -> Findings:
         """Findings that begin with these."""
@@ -242,8 +242,10 @@ def fail(
 
 def _diagnostic(code: str, message: str, place: Span, help: str | Advice | None, notes: Sequence[Note]) -> Diagnostic:
     told = tuple(Note(_clip(note.message), note.place) for note in notes)
-    text, fix = (help.text, help.fix) if isinstance(help, Advice) else (help, None)
-    return Diagnostic(code, _clip(message), place, text and _clip(text), told, fix=fix)
+    advice = help if isinstance(help, Advice) else Advice(help or "")
+    return Diagnostic(
+        code, _clip(message), place, _clip(advice.text) or None, told, fix=advice.fix, choices=advice.choices
+    )
 
 
 def _clip(text: str, longest: int = 400) -> str:

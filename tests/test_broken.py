@@ -21,7 +21,7 @@ EXPECTED = {
     "04-in-channels": (4, 12, 23, "SPC003", "`conv` has no key `in_channels`", "inputs are inferred: leave it out"),
     "05-residual-mismatch": (
         5, 7, 15, "SHP107", "the layers give [128, 28, 28] but the shortcut is [64, 56, 56]",
-        "add a `shortcut:` that makes the shapes equal, as `shortcut: [conv 128 kernel=1 stride=2]`",
+        "`shortcut: [conv 128 kernel=1 stride=2]` would do for this call",
     ),
     "06-concat-mismatch": (7, 17, 18, "SHP107", "[64, 254, 254] and [64, 127, 127] do not match", "must be equal"),
     "07-unknown-name": (6, 17, 25, "SPC008", "no earlier layer is named `encoderr`", "did you mean `encoder`?"),
@@ -35,8 +35,8 @@ EXPECTED = {
     ),
     "11-norway": (4, 43, 45, "SPC005", "`bias` is true or false, not `no`", ""),
     "12-anchor": (4, 5, 24, "SPC001", "anchors/aliases are not part of the language", "use `blocks:` or `hparams:`"),
-    "13-heads": (5, 21, 23, "SHP106", "heads=10 does not divide the width 768", "choose a divisor or give head_dim="),
-    "14-kernel-too-big": (6, 21, 22, "SHP103", "kernel 5 is larger than the padded input [16, 4, 4]", "smaller kernel"),
+    "13-heads": (5, 21, 23, "SHP106", "heads=10 does not divide the width 768", "write `heads=8` for heads of 96 features, or `heads=12` for heads of 64 features"),
+    "14-kernel-too-big": (6, 21, 22, "SHP103", "kernel 5 is larger than the padded input [16, 4, 4]", "write `kernel=4`, giving [120, 1, 1], or `padding=1`, giving [120, 2, 2]"),
     "15-linear-on-image": (
         5, 5, 11, "SHP102", "`linear` wants features last, but [8, 30, 30] is channels first",
         "add `flatten` before it",
@@ -49,7 +49,7 @@ EXPECTED = {
     "18-list-kernel": (4, 33, 39, "SPC005", "`kernel` is a size, as 3 or 3x5, not a list", "write `3x5`"),
     "19-colon-line": (4, 11, 21, "SPC010", "`conv:` takes a mapping", "write `conv 8 kernel=3` or `conv: {...}`"),
     "20-lstm-state": (
-        6, 37, 44, "SHP101", "1 layer x 2 directions, this `lstm` has 2 layers x 1 direction", "make layers",
+        6, 37, 44, "SHP101", "1 layer x 2 directions, this `lstm` has 2 layers x 1 direction", "write `layers=1 bidirectional=true`",
     ),
     "21-fraction": (
         5, 10, 18, "SPC005", "`channels` is a whole number, not 22.4", "wrap it in round(...), floor(...) or round8(...)",
@@ -83,7 +83,7 @@ EXPECTED = {
     ),
     "35-vector-on-channels": (
         6, 17, 22, "SHP102", "a vector goes along the last axis, but [8, 32, 32] is channels first",
-        "give the vector 3 axes, as `reshape 1x-1x1` for axis 1 or `reshape 1x1x-1` for axis 2",
+        "write `[reshape 1x-1x1 from=shift]` to go along axis 1, or `[reshape 1x1x-1 from=shift]` to go along axis 2",
     ),
     "36-branches-of-two-layouts": (
         6, 14, 15, "SHP102", "`add`: [16, 16] would be channels first and features last at once", "add `transpose`",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from collections.abc import Mapping as PyMapping
 from functools import lru_cache
 
 from archcalc.diagnostics import Edit, Source, Span
@@ -69,21 +70,134 @@ def _last_line(node: Node) -> int:
     return node.end_line
 
 
-def with_layer_before(place: Span, line: str) -> Edit | None:
-    """The list with one more layer before the one at `place`, which must read the one before it."""
+def with_layer_before(place: Span, line: str) -> tuple[Edit, ...] | None:
+    """The list with one more layer before the one at `place`, which then reads it and nothing else."""
     found = entry(place)
     if found is None:
         return None
     sequence, index = found
     written = sequence.items[index]
-    text = written.text if isinstance(written, Scalar) else ""
-    if isinstance(written, Sequence) or " from=" in text or (isinstance(written, Scalar) and written.quoted):
+    if isinstance(written, Sequence) or (isinstance(written, Scalar) and (written.quoted or " tie=" in written.text)):
         return None
-    start = Span(written.source, written.line, written.column, written.line, written.column)
+    source = re.search(r" from=\S+", written.text) if isinstance(written, Scalar) else None
+    if source:
+        line += source.group()
+    elif isinstance(written, Mapping) and any(key.text == "from" for key, _ in written.pairs):
+        return None
+    start = beginning_of(written)
     if sequence.flow:
-        return Edit(start, f"{line}, ")
-    indent = written.source.line(written.line)[: written.column - 1]
-    return Edit(start, f"{line}\n{indent}") if indent.strip() == "-" else None
+        edit = Edit(start, f"{line}, ")
+    else:
+        indent = written.source.line(written.line)[: written.column - 1]
+        if indent.strip() != "-":
+            return None
+        edit = Edit(start, f"{line}\n{indent}")
+    return (edit, Edit(written.part(*source.span()), "")) if source and isinstance(written, Scalar) else (edit,)
+
+
+def with_values(
+    place: Span, first: str | None, values: PyMapping[str, str | None], literal: str
+) -> tuple[Edit, ...] | None:
+    """The layer at `place` with other values of its keys, those that it has not yet added; None takes a key out.
+
+    Args:
+        place: of the layer's name.
+        first: the key that may stand without its name.
+        values: what each key is to be.
+        literal: what may be replaced; any other word may mean something else in a variant or another call.
+    """
+    found = entry(place)
+    if found is None:
+        return None
+    written = found[0].items[found[1]]
+    if isinstance(written, Scalar):
+        return _in_line(written, first, values, literal)
+    arguments = written.pairs[0][1] if isinstance(written, Mapping) else None
+    if isinstance(arguments, Sequence):
+        return _beside_list(arguments, first, values)
+    return _in_mapping(arguments, values, literal) if isinstance(arguments, Mapping) and arguments.pairs else None
+
+
+def _beside_list(body: Sequence, first: str | None, values: PyMapping[str, str | None]) -> tuple[Edit, ...] | None:
+    """`residual: [...]` with a key beside its list: `residual: {layers: [...], key: value}`."""
+    if first in values or not body.items:
+        return None
+    added = [f"{key}: {value}" for key, value in values.items() if value is not None]
+    if body.flow:
+        behind = "".join(f", {one}" for one in added)
+        return Edit(beginning_of(body), f"{{{first}: "), Edit(end_of(body), f"{behind}}}")
+    indent, _, rest = body.source.line(body.items[0].line).partition("-")
+    if indent.strip() or rest[: body.items[0].column - len(indent) - 2].strip():
+        return None
+    place = Span(body.source, body.items[0].line, len(indent) + 1, body.items[0].line, len(indent) + 1)
+    return (Edit(place, "".join(f"{one}\n{indent}" for one in (*added, f"{first}:"))),)
+
+
+def _in_line(
+    line: Scalar, first: str | None, values: PyMapping[str, str | None], literal: str
+) -> tuple[Edit, ...] | None:
+    if line.quoted or line.line != line.end_line:
+        return None
+    edits, added = [], ""
+    words = [(match.group(), match.span()) for match in re.finditer(r"\S+", line.text)]
+    plain = not any(mark in line.text for mark in "'\"(")
+    for key, value in values.items():
+        unnamed = first == key and len(words) > 1 and "=" not in words[1][0]
+        start = words[1][1][0] if unnamed else line.text.find(f" {key}=") + len(f" {key}=")
+        if not unnamed and f" {key}=" not in line.text:
+            added += f" {key}={value}" if value is not None else ""
+            continue
+        old = line.text[start:].split(" ")[0]
+        if not plain or not re.fullmatch(literal, old):
+            return None
+        begin = start if value is not None else start - len(" " if unnamed else f" {key}=")
+        edits.append(Edit(line.part(begin, start + len(old)), value or ""))
+    return (*edits, Edit(end_of(line), added)) if added else tuple(edits)
+
+
+def _in_mapping(arguments: Mapping, values: PyMapping[str, str | None], literal: str) -> tuple[Edit, ...] | None:
+    edits, added = [], []
+    for key, value in values.items():
+        found = next(((name, old) for name, old in arguments.pairs if name.text == key), None)
+        if found is None:
+            added += [f"{key}: {value}"] if value is not None else []
+            continue
+        name, old = found
+        edit = Edit(old, value) if value is not None else without_key(name, old)
+        if edit is None or not isinstance(old, Scalar) or old.quoted or not re.fullmatch(literal, old.text):
+            return None
+        edits.append(edit)
+    name, last = arguments.pairs[-1]
+    if not added:
+        return tuple(edits)
+    if arguments.source.line(arguments.line)[arguments.column - 1 : arguments.column] != "{":
+        before = arguments.source.line(name.line)[: name.column - 1]
+        if before.strip():  # the only key, on the line of the layer's name
+            return None
+        lines = "".join(f"{one}\n{before}" for one in added)
+        return (*edits, Edit(Span(name.source, name.line, name.column, name.line, name.column), lines))
+    if arguments.line == arguments.end_line:
+        return (*edits, Edit(end_of(last), "".join(f", {one}" for one in added)))
+    return None
+
+
+def shown_values(place: Span, first: str | None, values: PyMapping[str, str | None]) -> str:
+    """The same as it is told: `heads=8`, or in the form that the layer at `place` has."""
+    found = entry(place)
+    written = found[0].items[found[1]] if found else None
+    given = {key: value for key, value in values.items() if value is not None}
+    if isinstance(written, Mapping) and isinstance(written.pairs[0][1], (Mapping, Sequence)):
+        return ", ".join(f"{key}: {value}" for key, value in given.items())
+    words = written.text.split() if isinstance(written, Scalar) else []
+    unnamed = first in given and len(words) > 1 and "=" not in words[1]
+    return " ".join(
+        f"{words[0]} {value}" if unnamed and key == first else f"{key}={value}" for key, value in given.items()
+    )
+
+
+def beginning_of(node: Node) -> Span:
+    """The place before a node."""
+    return Span(node.source, node.line, node.column, node.line, node.column)
 
 
 def end_of(node: Node) -> Span:

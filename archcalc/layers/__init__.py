@@ -6,6 +6,7 @@ from archcalc.layers import (
     attention,
     convolution,
     dense,
+    mean,  # noqa: F401
     merge,
     normalization,
     pooling,

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from archcalc.layers.arguments import Number, Whole, Word, arg
 from archcalc.layers.asking import Asking
 from archcalc.layers.base import Layer, ShapeError, layer
+from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression, given, module
 from archcalc.layers.layout import CHANNELS_FIRST, KEEPS
 from archcalc.layers.saved import INPUT, OUTPUT, Saved, Saving
@@ -175,7 +176,7 @@ class PReLU(Activation):
                 "SHP101",
                 f"{self.parameters} slopes for the {x.shape[0]} channels of {x}",
                 "parameters",
-                f"use 1 or {x.shape[0]}",
+                changes=[Change({"parameters": number}) for number in (1, plain(x.shape[0]))],
             )
         return Tensor(x.shape)
 
@@ -231,7 +232,7 @@ class CELU(Activation):
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for alpha=0, by which nothing can be divided."""
         if not self.alpha:
-            raise ShapeError("SPC005", "`alpha` is not 0", "alpha", "use `relu`")
+            raise ShapeError("SPC005", "`alpha` is not 0", "alpha", changes=[Change(line="relu", reads=x)])
         return Tensor(x.shape)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from archcalc.layers.arguments import Number, Text, Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
+from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression, module
 from archcalc.layers.content import numbers_only
 from archcalc.layers.layout import ENDS, FEATURES_LAST, KEEPS
@@ -44,7 +45,9 @@ class MatMul(Layer):
                 "SHP107",
                 f"`matmul`: {x} has {x.shape[-1]} columns, {other} has {other.shape[-2]} rows",
                 operand=1,
-                help="add `transpose` after the second operand" if swapped else None,
+                changes=[Change(operand=1, behind="transpose", reads=Tensor((*other.shape[:-2], *other.shape[:-3:-1])))]
+                if swapped
+                else (),
             )
         lead = _leading(x, other)
         return Tensor((*lead, x.shape[-2], other.shape[-1]))
@@ -270,7 +273,10 @@ class MoE(Layer):
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for more chosen experts than there are, or experts that give no vector."""
         if self.top_k > self.experts:
-            raise ShapeError("SHP101", f"top_k={self.top_k} is more than the {self.experts} experts", "top_k")
+            changes = [Change({"top_k": self.experts}), Change({"experts": self.top_k})]
+            raise ShapeError(
+                "SHP101", f"top_k={self.top_k} is more than the {self.experts} experts", "top_k", changes=changes
+            )
         if others[0].rank != 1:
             raise ShapeError(
                 "SHP101",

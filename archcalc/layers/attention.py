@@ -7,13 +7,14 @@ from typing import ClassVar
 from archcalc.layers.arguments import Flag, Letters, Number, Whole, arg
 from archcalc.layers.attention_memory import AttentionMemory
 from archcalc.layers.base import ShapeError, layer
+from archcalc.layers.change import Change, divisors_near
 from archcalc.layers.code import Code, given, module
 from archcalc.layers.layout import FEATURES_LAST
 from archcalc.layers.operands import Reference
 from archcalc.layers.position import ROTATION
 from archcalc.layers.scores import SCORE, visible_scores
 from archcalc.layers.tensor import Shape, Tensor, Want
-from archcalc.quantity import product
+from archcalc.quantity import plain, product
 
 # Operations more on one attention score with a bias, and with a soft cap.
 _BIAS, _SOFTCAP = 1, 3
@@ -107,16 +108,16 @@ class Attention(AttentionMemory):
                 "SHP106",
                 f"heads={self.heads} does not divide the width {width}",
                 "heads",
-                "choose a divisor or give head_dim=",
+                changes=self._other_heads(width),
             )
         if self.kv_heads is not None and self.heads % self.kv_heads:
             raise ShapeError(
                 "SHP106",
                 f"kv_heads={self.kv_heads} does not divide heads={self.heads}",
                 "kv_heads",
-                "choose a divisor of heads",
+                changes=[Change({"kv_heads": number}) for number in divisors_near(self.heads, self.kv_heads)],
             )
-        self._check_rope()
+        self._check_rope(x)
         if self.kv is not None:
             self._check_kv(x, self.numbers("kv"))
         if self.relbias is not None:
@@ -130,18 +131,43 @@ class Attention(AttentionMemory):
                 )
         return Tensor(x.shape)
 
-    def _check_rope(self) -> None:
+    def _check_rope(self, x: Tensor) -> None:
         if self.rope_dim is not None and self.rope is None:
-            raise ShapeError("SPC004", "`rope_dim` needs `rope`", "rope_dim", "as rope=10000")
+            raise ShapeError("SPC004", "`rope_dim` needs `rope`", "rope_dim", changes=[Change({"rope": 10000})])
         if self.rope_dim is not None and self.rope_dim > self._head:
-            raise ShapeError("SHP106", f"a head has {self._head} elements, {self.rope_dim} cannot rotate", "rope_dim")
+            raise ShapeError(
+                "SHP106",
+                f"a head has {self._head} elements, {self.rope_dim} cannot rotate",
+                "rope_dim",
+                changes=[Change({"rope_dim": self._head // 2 * 2})],
+            )
         if self.rope is not None and self._turned % 2:
             raise ShapeError(
                 "SHP106",
                 f"rope pairs the elements of a head, and {'a head has' if self.rope_dim is None else 'there are'} {self._turned}",
                 "rope" if self.rope_dim is None else "rope_dim",
-                "choose heads so that head_dim is even" if self.rope_dim is None else "choose an even number",
+                changes=self._even(x.shape[-1]),
             )
+
+    def _other_heads(self, width: int) -> list[Change]:
+        """Other numbers of heads that divide the width."""
+        near = divisors_near(width, self.heads)
+        return [
+            Change(
+                {"heads": heads},
+                gives=f"for {'heads' if heads > 1 else 'one head'} of {plain(width) // heads} features",
+            )
+            for heads in near
+        ]
+
+    def _even(self, width: int) -> list[Change]:
+        """What makes the rotated elements of a head pairs."""
+        if self.rope_dim is not None:
+            return [Change({"rope_dim": size}) for size in (self.rope_dim - 1, self.rope_dim + 1)]
+        if self.head_dim is not None:
+            return [Change({"head_dim": size}) for size in (self.head_dim - 1, self.head_dim + 1)]
+        near = divisors_near(width, self.heads, lambda heads: plain(width) // heads % 2 == 0)
+        return [Change({"heads": heads}, gives=f"for heads of {plain(width) // heads} features") for heads in near]
 
     def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
         """Features last, in queries as in keys and values."""

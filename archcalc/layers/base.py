@@ -7,13 +7,15 @@ plain arithmetic over the layer's arguments and the tensors' sizes, for one samp
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, TypeVar
 
 from archcalc.language.expressions import describe
 from archcalc.layers.arguments import Argument
+from archcalc.layers.bridges import each_alone, into_layout, into_rank
+from archcalc.layers.change import Change, counting_the_batch
 from archcalc.layers.code import Code
-from archcalc.layers.layout import ASKS, CHANNELS_FIRST, FEATURES_LAST, KEEPS, LAYOUTS, Layout, told
+from archcalc.layers.layout import ASKS, CHANNELS_FIRST, KEEPS, LAYOUTS, Layout, told
 from archcalc.layers.operands import Body, Like, Operands, Reference
 from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.tensor import Shape, Tensor, Want
@@ -27,8 +29,8 @@ class ShapeError(Exception):
         message: the fact, with its numbers.
         argument: the key to blame, None for the layer itself.
         operand: the operand to blame, by position.
-        help: what to do.
-        before: the line of a layer that is missing before this one.
+        help: what to do; what else there is to do beside the changes.
+        changes: what may have been meant.
         notes: what else to know, each with its place.
     """
 
@@ -39,7 +41,7 @@ class ShapeError(Exception):
         argument: str | None = None,
         help: str | None = None,
         operand: int | None = None,
-        before: str | None = None,
+        changes: Iterable[Change] = (),
         notes: tuple[tuple[str, Any], ...] = (),
     ) -> None:
         super().__init__(message)
@@ -47,7 +49,7 @@ class ShapeError(Exception):
         self.argument = argument
         self.operand = operand
         self.help = help
-        self.before = before
+        self.changes = tuple(changes)
         self.notes = notes
 
 
@@ -265,46 +267,33 @@ class Layer:
             )
         least, most = self.ranks_now
         if not least <= x.rank <= most:
-            raise ShapeError("SHP101", f"`{self.op}` needs {self.wants}, but its input is {x}", help=self._rank_help(x))
+            raise ShapeError(
+                "SHP101",
+                f"`{self.op}` needs {self.wants}, but its input is {x}",
+                changes=into_rank(x, self.layout, most),
+            )
         if x.integer is None and self.numeric:
             x.integer = False
-
-    def _rank_help(self, x: Tensor) -> str | None:
-        if x.rank == 1 and self.layout == CHANNELS_FIRST:
-            return "give it its space back with `reshape`, or use the layer before `flatten`"
-        if self.layout == FEATURES_LAST and x.rank == 1:
-            return "it needs an axis of positions before the features"
-        return None
 
     def disagreement(self, want: Want, inputs: tuple[Tensor, ...], found: str, by: Any) -> ShapeError:
         """The error of a tensor that is to be read in one layout and has another, decided `by` a layer."""
         x, wanted, blame = want
         what = f"`{blame}` " if isinstance(blame, str) else ""
+        bridges = self.bridges(x, wanted) if found in LAYOUTS else []
+        lines = " or ".join(f"`{one.before}`" for one in bridges)
         return ShapeError(
             "SHP102",
             f"`{self.op}` wants {what}{wanted}, but {x} {told(found)}",
             argument=blame if isinstance(blame, str) else None,
             operand=blame if isinstance(blame, int) else None,
-            help=self._layout_help(x, wanted, blame is not None),
-            before=self.bridge(x, wanted) if blame is None and x.rank <= 3 and found in LAYOUTS else None,
+            help=f"{lines} in between would do" if blame is not None and lines else None,
+            changes=bridges if blame is None else (),
             notes=decided(by),
         )
 
-    def bridge(self, x: Tensor, wanted: str) -> str:
-        """The line of a layer that gives `x` the layout that is wanted."""
-        if wanted == CHANNELS_FIRST:
-            return "transpose" if x.rank == 2 else "rearrange 'h w c -> c h w'"
-        return "rearrange 'c h w -> (h w) c'" if x.rank == 3 else "rearrange 'c ... -> ... c'"
-
-    def _layout_help(self, x: Tensor, wanted: str, elsewhere: bool) -> str:
-        line, where = self.bridge(x, wanted), "after it" if elsewhere else "before it"
-        if wanted == CHANNELS_FIRST:
-            return (
-                f"add `{line}` {where}"
-                if x.rank <= 3
-                else f"add `rearrange` {where}, as `rearrange 'd h w c -> c d h w'`"
-            )
-        return f"add `{line}` {where}" + (" to make each pixel a position" if x.rank == 3 else ", or `flatten`")
+    def bridges(self, x: Tensor, wanted: str) -> list[Change]:
+        """Layers before this one that give `x` the layout that is wanted."""
+        return into_layout(x, wanted)
 
     def per_axis(self, name: str, count: int, x: Tensor) -> tuple[int, ...]:
         """The argument `name` as one size for each of `count` axes."""
@@ -313,7 +302,20 @@ class Layer:
             return sizes
         if len(sizes) == 1:
             return sizes * count
-        raise ShapeError("SHP101", f"`{name}` has {len(sizes)} sizes, the input {x} has {count}", name)
+        raise ShapeError(
+            "SHP101",
+            f"`{name}` has {len(sizes)} sizes, the input {x} has {count}",
+            name,
+            changes=self._of_axes(name, sizes, count, x),
+        )
+
+    def _of_axes(self, name: str, sizes: tuple[int, ...], count: int, x: Tensor) -> list[Change]:
+        """Sizes for as many axes as there are."""
+        if len(set(sizes)) == 1:
+            found = [Change({name: sizes[:1]})]
+        else:
+            found = [Change({name: sizes[-count:]})] if len(sizes) > count else []
+        return [*each_alone(self, x), *found] if len(sizes) == count - 1 == 2 else found
 
     def numbers(self, name: str) -> Tensor:
         """The tensor that the argument `name` refers to, which then holds numbers. Raises `ShapeError` for token ids."""
@@ -338,6 +340,7 @@ class Layer:
                 f"`{name}` {getattr(self, name)} is not an axis of {x}",
                 name,
                 f"axes go from 0 to {x.rank - 1}, or from -{x.rank} to -1; the batch is not counted",
+                changes=counting_the_batch(name, getattr(self, name), x),
             ) from None
 
     def axis_indices(self, name: str, x: Tensor) -> tuple[int, ...]:
@@ -346,7 +349,8 @@ class Layer:
             axes = tuple(x.axis(index) for index in getattr(self, name))
         except IndexError:
             help = f"axes go from 0 to {x.rank - 1}; the batch is not counted"
-            raise ShapeError("SHP101", f"{x} has no such axis", name, help) from None
+            changes = counting_the_batch(name, getattr(self, name), x)
+            raise ShapeError("SHP101", f"{x} has no such axis", name, help, changes=changes) from None
         if len(set(axes)) != len(axes):
             raise ShapeError("SHP101", "an axis stands twice", name)
         return axes

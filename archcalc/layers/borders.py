@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archcalc.layers.base import ShapeError
+from archcalc.layers.change import Change
 from archcalc.layers.tensor import Tensor
-from archcalc.quantity import ceil_div
+from archcalc.quantity import ceil_div, plain
 from archcalc.quoting import python_string
 
 # What a border may hold. The first is PyTorch's default.
@@ -28,7 +29,12 @@ def check_borders(mode: str, x: Tensor, borders: Sequence[Border], arguments: tu
         most = {"reflect": size - 1, "circular": size}.get(mode)
         for argument, width in zip(arguments, border):
             if most is not None and width > most:
-                raise ShapeError("SHP109", f"{mode} can add at most {most} to {size}, not {width}", argument)
+                raise ShapeError(
+                    "SHP109",
+                    f"{mode} can add at most {most} to {size}, not {width}",
+                    argument,
+                    changes=[Change({argument: (plain(most),)})],
+                )
 
 
 def same_borders(sizes: Sequence[int], windows: Sequence[tuple[int, int]]) -> list[Border]:

@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 from archcalc.layers.arguments import Flag, Size, Whole, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.borders import FOREIGN, MODES, Border, check_borders, evenly, pad_call, same_borders, sides
+from archcalc.layers.change import Change, divisors_near
 from archcalc.layers.code import Code, given, module, sized
 from archcalc.layers.layout import CHANNELS_FIRST
 from archcalc.layers.saved import INPUT, Saved, Saving
 from archcalc.layers.tensor import Shape, Tensor
-from archcalc.quantity import ceil_div, plain, product
+from archcalc.quantity import ceil_div, gcd, plain, product
 
 
 def sizes_text(sizes: tuple[int, ...]) -> str:
@@ -20,9 +21,9 @@ def sizes_text(sizes: tuple[int, ...]) -> str:
     return "×".join(str(plain(size)) for size in sizes)
 
 
-def sizes_value(sizes: tuple[int, ...]) -> str:
-    """As a spec writes it: `7` for (7, 7), `7x1` for (7, 1)."""
-    return "x".join(str(plain(size)) for size in (sizes[:1] if len(set(sizes)) == 1 else sizes))
+def one_size(sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """As a spec writes it: (7,) for (7, 7), which stands for every axis; (7, 1) as it is."""
+    return tuple(plain(size) for size in (sizes[:1] if len(set(sizes)) == 1 else sizes))
 
 
 def _plain(sizes: Iterable[int]) -> tuple[int, ...]:
@@ -74,8 +75,17 @@ class Convolution(Layer):
                     "SHP105",
                     f"groups={self.groups} does not divide the {channels} {name} channels",
                     "groups",
-                    "choose a common divisor of input and output channels",
+                    changes=self._other_groups(x),
                 )
+
+    def _other_groups(self, x: Tensor) -> list[Change]:
+        """Groups that divide the channels of input and output; outputs that the groups divide."""
+        near = divisors_near(gcd(x.shape[0], self.channels), self.groups)
+        found = [Change({"groups": groups}) for groups in near]
+        if x.shape[0] % self.groups == 0:
+            below = plain(self.channels) // self.groups * self.groups
+            found += [Change({"channels": channels}) for channels in (below, below + self.groups) if channels]
+        return found
 
     def group_channels(self, channels: int) -> int:
         """The channels of one group."""
@@ -175,7 +185,7 @@ class Conv(Convolution):
                     "SHP103",
                     f"{reach} is larger than the padded input {[int(size) for size in (x.shape[0], *self.padded(x))]}",
                     "kernel",
-                    "use a smaller kernel, more padding or a larger input",
+                    changes=self._fitting(x, kernel, dilation),
                 )
         spatial = [
             (size + 2 * p - d * (k - 1) - 1) // s + 1
@@ -190,24 +200,39 @@ class Conv(Convolution):
             return
         even = evenly(x.shape[1:], self.windows(x))
         strided = any(s != 1 for _, s in self.windows(x))
-        width = sizes_value(even) if even else "same_upper" if strided else "same"
+        width = one_size(tuple(even)) if even else "same_upper" if strided else "same"
         if word == "valid":
             raise ShapeError(
-                "SHP109", "`padding` is a size, same or same_upper, not `valid`", "padding", "write `padding=0`"
+                "SHP109",
+                "`padding` is a size, same or same_upper, not `valid`",
+                "padding",
+                changes=[Change({"padding": (0,)})],
             )
         if word in MODES:
-            mode = "" if word == "zeros" else f" padding_mode={word}"
+            mode = {} if word == "zeros" else {"padding_mode": word}
             raise ShapeError(
                 "SHP109",
                 f"`padding` is the width of the border, `{word}` is what it holds",
                 "padding",
-                f"write `padding={width}{mode}`",
+                changes=[Change({"padding": width, **mode})],
             )
         if word == "same" and strided:
-            help = f"write `padding={width}`"
+            changes = [Change({"padding": width})]
             if even and self.borders(x) != [(border, border) for border in even]:
-                help += ", or `padding=same_upper` for windows that lie where TensorFlow puts them"
-            raise ShapeError("SHP109", "padding=same needs stride=1", "padding", help)
+                there = "for windows that lie where TensorFlow puts them"
+                changes.append(Change({"padding": "same_upper"}, gives=there))
+            raise ShapeError("SHP109", "padding=same needs stride=1", "padding", changes=changes)
+
+    def _fitting(self, x: Tensor, kernel: tuple[int, ...], dilation: tuple[int, ...]) -> list[Change]:
+        """A kernel, and a padding, with which the window fits the input."""
+        padded = list(map(plain, self.padded(x)))
+        smaller = tuple(min(plain(k), (size - 1) // plain(d) + 1) for size, k, d in zip(padded, kernel, dilation))
+        padding = self.per_axis("padding", x.rank - 1, x)
+        wider = tuple(
+            max(plain(p), ceil_div(plain(d * (k - 1) + 1 - size), 2))
+            for size, k, d, p in zip(x.shape[1:], kernel, dilation, padding)
+        )
+        return [Change({"kernel": one_size(smaller)}), Change({"padding": one_size(wider)})]
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input or its padded copy, for the gradient of the weights."""
@@ -298,11 +323,16 @@ class ConvTranspose(Convolution):
                     f"output_padding={extra} is not less than stride {s} or dilation {d}",
                     "output_padding",
                     "it only makes up for what a stride rounds away",
+                    changes=[Change({"output_padding": (max(plain(s), plain(d)) - 1,)})],
                 )
             out = (size - 1) * s - 2 * p + d * (k - 1) + extra + 1
             if out < 1:
+                less = tuple(plain(min(p, p + (out - 1) // 2)) for p in self.per_axis("padding", n, x))
                 raise ShapeError(
-                    "SHP104", f"the output would have size {out} for the input {x}", "padding", "use less padding"
+                    "SHP104",
+                    f"the output would have size {out} for the input {x}",
+                    "padding",
+                    changes=[Change({"padding": one_size(less)})],
                 )
             spatial.append(out)
         return Tensor((self.channels, *spatial))
@@ -311,14 +341,14 @@ class ConvTranspose(Convolution):
         """Raises `ShapeError` for a word; `same` makes each axis `stride` times as long, as in Keras."""
         if not isinstance(self.padding, str):
             return
-        keys = "padding=0"
+        keys: dict[str, Any] = {"padding": (0,)}
         if self.padding == "same":
             extra = [s - reach if reach < s else (reach - s) % 2 for reach, s in self.windows(x)]
             padding = [max(0, reach - s + more) // 2 for (reach, s), more in zip(self.windows(x), extra)]
-            keys = f"padding={sizes_value(tuple(padding))}"
+            keys = {"padding": one_size(tuple(padding))}
             if any(extra):
-                keys += f" output_padding={sizes_value(tuple(extra))}"
-        raise ShapeError("SHP109", f"`padding` is a size, not `{self.padding}`", "padding", f"write `{keys}`")
+                keys["output_padding"] = one_size(tuple(extra))
+        raise ShapeError("SHP109", f"`padding` is a size, not `{self.padding}`", "padding", changes=[Change(keys)])
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
         """Copies in the order of the kernels' own."""

@@ -7,10 +7,12 @@ from typing import ClassVar
 from archcalc.layers.arguments import Flag, Number, Size, Whole, arg
 from archcalc.layers.asking import Asking
 from archcalc.layers.base import Layer, ShapeError, layer
+from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module
 from archcalc.layers.layout import ENDS, FEATURES_LAST
 from archcalc.layers.saved import INPUT, Saved, Saving
 from archcalc.layers.tensor import Shape, Tensor, Want
+from archcalc.quantity import plain
 
 
 @layer("linear", first="features", aliases=("dense", "fc", "fullyconnected", "lazylinear"))
@@ -30,9 +32,11 @@ class Linear(Layer):
         """The leading axes stay as they are."""
         return Tensor((*x.shape[:-1], self.features))
 
-    def bridge(self, x: Tensor, wanted: str) -> str:
+    def bridges(self, x: Tensor, wanted: str) -> list[Change]:
         """What reads an image mostly reads all of it."""
-        return "flatten"
+        return [
+            Change(before="flatten", reads=Tensor((x.elements,)), gives=f"to use all {plain(x.elements):,} elements")
+        ]
 
     def params(self, x: Tensor) -> dict[str, Shape]:
         """Every output feature has a weight for each input feature, and one bias."""

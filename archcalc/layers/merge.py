@@ -7,6 +7,7 @@ from typing import Any
 from archcalc.layers.arguments import Whole, arg
 from archcalc.layers.asking import Asking
 from archcalc.layers.base import Layer, ShapeError, decided, layer
+from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression
 from archcalc.layers.content import numbers_only
 from archcalc.layers.layout import FEATURES_LAST, KEEPS, told
@@ -72,12 +73,15 @@ class _Elementwise(Layer):
         assert isinstance(operand, int)
         along = [axis for axis, size in enumerate(wide.shape) if size == inputs[operand].shape[0]]
         shapes = ["x".join("-1" if axis == other else "1" for other in range(wide.rank)) for axis in along]
-        forms = " or ".join(f"`reshape {shape}` for axis {axis}" for axis, shape in zip(along, shapes))
         return ShapeError(
             "SHP102",
             f"`{self.op}`: a vector goes along the last axis, but {wide} {told(found)}",
             operand=operand,
-            help=f"give the vector {wide.rank} axes" + (f", as {forms}" if forms else ""),
+            help=None if along else f"give the vector {wide.rank} axes",
+            changes=[
+                Change(operand=operand, behind=f"reshape {shape}", gives=f"to go along axis {axis}")
+                for axis, shape in zip(along, shapes)
+            ],
             notes=decided(by),
         )
 
@@ -191,11 +195,11 @@ class Residual(Layer):
         result = others[0]
         around = others[1] if len(others) > 1 else x
         if result.shape != around.shape:
-            help = "make the shortcut's shape equal" if len(others) > 1 else self._advice(result, around)
             raise ShapeError(
                 "SHP107",
                 f"residual: the layers give {result} but the shortcut is {around}",
-                help=help,
+                help="make the shortcut's shape equal" if len(others) > 1 else None,
+                changes=self._projections(result, around) if len(others) == 1 else (),
             )
         numbers_only(self.op, (result, around))
         return Tensor(result.shape)
@@ -204,22 +208,18 @@ class Residual(Layer):
         """What is added: f, and the input or its shortcut."""
         return inputs[1:] if len(inputs) > 2 else inputs
 
-    def _advice(self, result: Tensor, x: Tensor) -> str:
-        """A projection that would make the shapes equal, where one would."""
-        advice = "add a `shortcut:` that makes the shapes equal"
+    def _projections(self, result: Tensor, x: Tensor) -> list[Change]:
+        """A shortcut that makes the shapes equal, where one layer does."""
         if result.rank != x.rank or x.layout is None:
-            return advice
+            return []
         if x.layout == FEATURES_LAST:
             same = result.shape[:-1] == x.shape[:-1]
-            return advice + (f", as `shortcut: [linear {result.shape[-1]}]`" if same else "")
+            return [Change({"shortcut": f"[linear {result.shape[-1]}]"})] if same else []
         steps = {-(-a // b) for a, b in zip(x.shape[1:], result.shape[1:])}
-        if len(steps) == 1 and all(-(-a // s) == b for s in steps for a, b in zip(x.shape[1:], result.shape[1:])):
-            stride = steps.pop()
-            return (
-                advice
-                + f", as `shortcut: [conv {result.shape[0]} kernel=1{f' stride={stride}' if stride != 1 else ''}]`"
-            )
-        return advice
+        if len(steps) > 1 or any(-(-a // s) != b for s in steps for a, b in zip(x.shape[1:], result.shape[1:])):
+            return []
+        stride = "".join(f" stride={step}" for step in steps if step != 1)
+        return [Change({"shortcut": f"[conv {result.shape[0]} kernel=1{stride}]"})]
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One addition an element."""

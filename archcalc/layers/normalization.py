@@ -7,6 +7,7 @@ from typing import ClassVar
 from archcalc.layers.arguments import Flag, Number, Size, Whole, arg
 from archcalc.layers.asking import Asking
 from archcalc.layers.base import Layer, ShapeError, layer
+from archcalc.layers.change import Change, divisors_near
 from archcalc.layers.code import Code, given, module
 from archcalc.layers.layout import CHANNELS_FIRST, FEATURES_LAST, KEEPS, Layout
 from archcalc.layers.saved import NOTHING, Saved, Saving
@@ -81,7 +82,8 @@ class BatchNorm(_TrackingNorm):
                 "SHP101",
                 f"a channel of one sample of {x} has one value, and track_running_stats=false takes its mean",
                 "track_running_stats",
-                "leave it out, or use a larger batch",
+                "or use a larger batch",
+                changes=[Change({"track_running_stats": None})],
             )
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
@@ -117,7 +119,7 @@ class GroupNorm(_ChannelNorm):
                 "SHP105",
                 f"groups={self.groups} does not divide the {x.shape[0]} channels",
                 "groups",
-                "choose a divisor",
+                changes=[Change({"groups": groups}) for groups in divisors_near(x.shape[0], self.groups)],
             )
         return Tensor(x.shape)
 
@@ -228,12 +230,12 @@ class LayerNorm(Layer):
         except IndexError:
             given = []
         if given != [*last]:
-            axes = "x".join(str(axis) for axis in (*last,)) if len(self.axes) <= x.rank else "0"
+            axes = (*last,) if len(self.axes) <= x.rank else (-1,)
             raise ShapeError(
                 "SHP101",
                 f"`layernorm` normalises the last axes together, not {list(self.axes)} of {x}",
                 "axes",
-                f"write `axes={axes}`, or `rearrange` the others before them",
+                changes=[Change({"axes": axes})],
             )
         return Tensor(x.shape)
 

@@ -8,8 +8,9 @@ from typing import ClassVar
 from archcalc.layers.arguments import Flag, Size, Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.borders import evenly
+from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module, sized
-from archcalc.layers.convolution import sizes_text, sizes_value
+from archcalc.layers.convolution import one_size, sizes_text
 from archcalc.layers.layout import CHANNELS_FIRST
 from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
 from archcalc.layers.tensor import Tensor
@@ -65,7 +66,10 @@ class Pooling(Layer):
             reach = d * (k - 1) + 1
             if 2 * p > k:
                 raise ShapeError(
-                    "SHP109", f"padding {p} is more than half of the kernel {k}", "padding", f"use at most {k // 2}"
+                    "SHP109",
+                    f"padding {p} is more than half of the kernel {k}",
+                    "padding",
+                    changes=[Change({"padding": one_size(tuple(min(p, k // 2) for k, _, p, _ in self.axes(x)))})],
                 )
             room = size + 2 * p - d * (k - 1) - 1
             out = (ceil_div(room, s) if self.ceil else room // s) + 1
@@ -76,7 +80,7 @@ class Pooling(Layer):
                     "SHP103",
                     f"window {reach} is larger than the padded input {x}",
                     "kernel",
-                    "use a smaller window or a larger input",
+                    changes=[self._fitting(x)],
                 )
             spatial.append(out)
         return Tensor((x.shape[0], *spatial))
@@ -84,14 +88,24 @@ class Pooling(Layer):
     def _foreign_word(self, word: str, x: Tensor) -> ShapeError:
         """What to write for a word of TensorFlow's, whose means leave the border out."""
         self.padding = (0,)
-        axes, help = self.axes(x), "write `padding=0`"
+        axes = self.axes(x)
+        changes, help = [Change({"padding": (0,)})], None
         if word == "same":
             even = evenly(x.shape[1:], [(d * (k - 1) + 1, s) for k, s, _, d in axes])
+            changes = []
             help = "no border of one width on both sides does this: choose an odd kernel, or put `pad` before it"
             if even is not None and all(2 * border <= k for border, (k, _, _, _) in zip(even, axes)):
-                left_out = " count_include_pad=false" if self.op == "avgpool" and any(even) else ""
-                help = f"write `padding={sizes_value(even)}{left_out}`"
-        return ShapeError("SHP109", f"`padding` is a size, not `{word}`", "padding", help)
+                left_out = {"count_include_pad": False} if self.op == "avgpool" and any(even) else {}
+                changes, help = [Change({"padding": one_size(tuple(even)), **left_out})], None
+        return ShapeError("SHP109", f"`padding` is a size, not `{word}`", "padding", help, changes=changes)
+
+    def _fitting(self, x: Tensor) -> Change:
+        """The largest window that fits the input."""
+        sizes = (
+            min(plain(k), (plain(size + 2 * p) - 1) // plain(d) + 1)
+            for size, (k, _, p, d) in zip(x.shape[1:], self.axes(x))
+        )
+        return Change({"kernel": one_size(tuple(sizes))})
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One operation for each element of each window."""
@@ -139,7 +153,8 @@ class AvgPool(Pooling):
                 "SHP109",
                 "PyTorch's mean over one axis takes no `divisor_override`",
                 "divisor_override",
-                "delete it; a `scale` after the layer multiplies all means",
+                "a `scale` after the layer multiplies all means",
+                changes=[Change({"divisor_override": None})],
             )
         for size, (k, _, _, _) in zip(x.shape[1:], self.axes(x)):
             if x.rank == 4 and k > size:
@@ -147,7 +162,7 @@ class AvgPool(Pooling):
                     "SHP103",
                     f"window {k} is larger than the input {x} without its padding",
                     "kernel",
-                    "use a smaller window or a larger input",
+                    changes=[Change({"kernel": one_size(tuple(map(min, x.shape[1:], (k for k, *_ in self.axes(x)))))})],
                 )
         return y
 

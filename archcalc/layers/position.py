@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from archcalc.layers.arguments import Number, Size, Whole, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
+from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression, given, module
 from archcalc.layers.layout import ENDS, FEATURES_LAST
 from archcalc.layers.saved import NOTHING, Saved, Saving
@@ -43,7 +44,7 @@ class PosEmbed(Layer):
                 "SHP101",
                 f"the table has {self.length} positions, the input {x} has {x.shape[-2]}",
                 "length",
-                "make the table longer, or the sequence shorter",
+                changes=[Change({"length": plain(x.shape[-2])})],
             )
         return Tensor(x.shape)
 
@@ -109,16 +110,27 @@ class Rope(Layer):
     def _turned(self, x: Tensor) -> int:
         return x.shape[-1] if self.dim is None else self.dim
 
+    def _even(self, x: Tensor) -> list[int]:
+        """How many features may rotate instead."""
+        turned = plain(self._turned(x))
+        return [size for size in (turned - 1, turned + 1) if 1 < size <= x.shape[-1]]
+
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for an odd number of features: they are rotated in pairs."""
         if self.dim is not None and self.dim > x.shape[-1]:
-            raise ShapeError("SHP106", f"{x} has {x.shape[-1]} features, {self.dim} cannot rotate", "dim")
+            most = plain(x.shape[-1]) // 2 * 2
+            raise ShapeError(
+                "SHP106",
+                f"{x} has {x.shape[-1]} features, {self.dim} cannot rotate",
+                "dim",
+                changes=[Change({"dim": most})],
+            )
         if self._turned(x) % 2:
             raise ShapeError(
                 "SHP106",
                 f"rope pairs features, and {f'{x} has' if self.dim is None else 'there are'} {self._turned(x)}",
                 None if self.dim is None else "dim",
-                "use an even number of features",
+                changes=[Change({"dim": size}) for size in self._even(x)],
             )
         return Tensor(x.shape)
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from archcalc.layers.arguments import Flag, Number, Whole, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
+from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module
 from archcalc.layers.layout import FEATURES_LAST
 from archcalc.layers.operands import Reference
@@ -85,32 +86,35 @@ class Recurrent(Layer):
             wanted = (self.layers * self.directions, self.hidden)
             if self.op != "lstm" and (given.shape == wanted or (wanted[0] == 1 and given.shape == wanted[1:])):
                 return
-            help = "give the name of another lstm: it has a state h and a state c" if self.op == "lstm" else None
-            raise ShapeError(
-                "SHP101", f"a state of this `{self.op}` is {list(map(int, wanted))}, not {given}", "state", help
-            )
+            shape = list(map(int, wanted))
+            message = f"a state of this `{self.op}` is {shape}, not {given}"
+            if self.op == "lstm":
+                message = f"the state of an `lstm` is two tensors {shape}, h and c, not one {given}"
+            help = "give the name of the other lstm itself, which stands for both" if self.op == "lstm" else None
+            raise ShapeError("SHP101", message, "state", help)
         op, layers, directions, hidden = given.state
         if op != self.op:
             raise ShapeError(
                 "SHP101",
-                f"the state of an `{op}` does not fit an `{self.op}`",
+                f"the state is that of `{op}`, this is `{self.op}`",
                 "state",
-                f"make both `{op}` or both `{self.op}`",
+                "a state is passed on between layers of one kind",
             )
+        given_layers = {"layers": plain(layers), "bidirectional": directions == 2}
         if (layers, directions) != (self.layers, self.directions):
             raise ShapeError(
                 "SHP101",
                 f"the state has {_count(layers, 'layer')} x {_count(directions, 'direction')}, "
                 f"this `{self.op}` has {_count(self.layers, 'layer')} x {_count(self.directions, 'direction')}",
                 "state",
-                "make layers and bidirectional equal in both",
+                changes=[Change({key: value for key, value in given_layers.items() if self.__dict__[key] != value})],
             )
         if hidden != self.hidden:
             raise ShapeError(
                 "SHP101",
                 f"the state has {hidden} units, this `{self.op}` has {self.hidden}",
                 "state",
-                "make hidden equal in both",
+                changes=[Change({"hidden": hidden})],
             )
 
     def _inputs(self, x: Tensor) -> list[int]:

@@ -7,6 +7,7 @@ from typing import Any
 from archcalc.layers.arguments import Factors, Flag, Number, Size, Whole, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.borders import MODES, Border, check_borders, pad_call, sides
+from archcalc.layers.change import Change, divisors_near
 from archcalc.layers.code import Code, expression, given, module, sized
 from archcalc.layers.layout import CHANNELS_FIRST
 from archcalc.layers.operands import Like
@@ -14,6 +15,7 @@ from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
 from archcalc.layers.shape import Rearranging
 from archcalc.layers.space import alike, space_of
 from archcalc.layers.tensor import Tensor, Want
+from archcalc.quantity import gcd, plain
 
 # The spatial axes each mode works on, and its operations for one output element: a weighted sum of
 # n neighbours takes n products and n - 1 additions.
@@ -64,7 +66,7 @@ class Upsample(Layer):
                 "SHP101",
                 f"mode={self.mode} does not work on {axes} spatial axes",
                 "mode",
-                f"use {' or '.join(fitting)}",
+                changes=[Change({"mode": mode}) for mode in fitting],
             )
         given = [key for key in ("scale", "size", "like") if getattr(self, key) is not None]
         if not given:
@@ -73,13 +75,23 @@ class Upsample(Layer):
         if len(given) > 1:
             both = " and ".join(f"`{key}`" for key in given)
             raise ShapeError(
-                "SPC004", f"`upsample` takes one of {both}", given[-1], f"delete {given[-1]}= or {given[0]}="
+                "SPC004", f"`upsample` takes one of {both}", given[-1], changes=[Change({key: None}) for key in given]
             )
         if self.align_corners is not None and not _MODES[self.mode][1]:
-            raise ShapeError("SHP109", f"mode={self.mode} takes no `align_corners`", "align_corners", "delete it")
+            raise ShapeError(
+                "SHP109",
+                f"mode={self.mode} takes no `align_corners`",
+                "align_corners",
+                changes=[Change({"align_corners": None})],
+            )
         if self.scale is None:
             if self.recompute_scale_factor:
-                raise ShapeError("SHP109", "there is no scale to compute again", "recompute_scale_factor", "delete it")
+                raise ShapeError(
+                    "SHP109",
+                    "there is no scale to compute again",
+                    "recompute_scale_factor",
+                    changes=[Change({"recompute_scale_factor": None})],
+                )
             return Tensor((x.shape[0], *self._space(x)))
         spatial: list[Any] = []
         for size, scale in zip(x.shape[1:], self.per_axis("scale", axes, x)):
@@ -156,10 +168,18 @@ class Pad(Layer):
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for a border that cannot be filled from the input."""
         if self.value and self.mode != "zeros":
-            raise ShapeError("SHP109", f"mode={self.mode} copies its border from the input", "value", "delete it")
+            raise ShapeError(
+                "SHP109",
+                f"mode={self.mode} copies its border from the input",
+                "value",
+                changes=[Change({"value": None})],
+            )
         if self.axis is not None and self.mode != "zeros":
             raise ShapeError(
-                "SHP109", f"mode={self.mode} fills the spatial axes, not axes of choice", "axis", "delete it"
+                "SHP109",
+                f"mode={self.mode} fills the spatial axes, not axes of choice",
+                "axis",
+                changes=[Change({"axis": None})],
             )
         borders = self.borders(x)
         check_borders(self.mode, x, borders, ("before" if self.before else "size", "after" if self.after else "size"))
@@ -240,7 +260,13 @@ class PixelShuffle(Layer):
         r = self.factor
         channels, height, width = x.shape
         if channels % (r * r):
-            raise ShapeError("SHP108", f"factor² = {int(r * r)} does not divide the {channels} channels", "factor")
+            fits = divisors_near(channels, plain(r), lambda one: channels % (one * one) == 0)
+            raise ShapeError(
+                "SHP108",
+                f"factor² = {int(r * r)} does not divide the {channels} channels",
+                "factor",
+                changes=[Change({"factor": factor}) for factor in fits if factor > 1],
+            )
         return Tensor((channels // (r * r), height * r, width * r))
 
     def field(self, x: Tensor) -> list[tuple[int, int]] | None:
@@ -267,7 +293,14 @@ class PixelUnshuffle(Layer):
         r = self.factor
         channels, height, width = x.shape
         if height % r or width % r:
-            raise ShapeError("SHP108", f"factor={int(r)} does not divide the size of {x}", "factor")
+            raise ShapeError(
+                "SHP108",
+                f"factor={int(r)} does not divide the size of {x}",
+                "factor",
+                changes=[
+                    Change({"factor": factor}) for factor in divisors_near(gcd(height, width), plain(r)) if factor > 1
+                ],
+            )
         return Tensor((channels * r * r, height // r, width // r))
 
     def field(self, x: Tensor) -> list[tuple[int, int]]:
@@ -292,7 +325,12 @@ class ChannelShuffle(Layer):
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` when the groups do not divide the channels."""
         if x.shape[0] % self.groups:
-            raise ShapeError("SHP105", f"groups={self.groups} does not divide the {x.shape[0]} channels", "groups")
+            raise ShapeError(
+                "SHP105",
+                f"groups={self.groups} does not divide the {x.shape[0]} channels",
+                "groups",
+                changes=[Change({"groups": groups}) for groups in divisors_near(x.shape[0], self.groups)],
+            )
         return Tensor(x.shape)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from archcalc.layers.arguments import Flag, Size, Whole, arg
+from archcalc.layers.arguments import Size, Whole, arg
 from archcalc.layers.asking import Asking
 from archcalc.layers.base import Layer, ShapeError, layer
+from archcalc.layers.change import Change, counting_the_batch, divisors_near
 from archcalc.layers.code import Code, expression, given, module
 from archcalc.layers.layout import ENDS, FEATURES_LAST, KEEPS, axis_of
 from archcalc.layers.tensor import Moved, Tensor
-from archcalc.quantity import product
+from archcalc.quantity import plain, product
 
 
 class Rearranging(Layer):
@@ -87,8 +88,18 @@ class Reshape(Rearranging):
                 f"{x} has {elements:,} elements, {wanted} "
                 + ("does not divide them" if -1 in shape else f"has {known:,}"),
                 "shape",
+                changes=self._of_elements(plain(elements), shape),
             )
         return moved(x, tuple(elements // known if size == -1 else size for size in shape))
+
+    def _of_elements(self, elements: int, shape: tuple[int, ...]) -> list[Change]:
+        """The shape with the first size that fits, or with the last."""
+        found = []
+        for index in dict.fromkeys((0, len(shape) - 1)):
+            rest = plain(product(size for place, size in enumerate(shape) if place != index and size != -1))
+            if elements % rest == 0 and -1 not in (*shape[:index], *shape[index + 1 :]):
+                found.append(Change({"shape": (*map(plain, shape[:index]), -1, *map(plain, shape[index + 1 :]))}))
+        return found
 
     def output_rank(self, *inputs: Tensor) -> int:
         """As many axes as sizes are given."""
@@ -124,6 +135,7 @@ class Transpose(Rearranging):
                 "SHP101",
                 f"{x} has no axes {self.axes[0]} and {self.axes[1]}",
                 "axes" if self.axes != (-2, -1) else None,
+                changes=counting_the_batch("axes", self.axes, x),
             ) from None
         shape = list(x.shape)
         shape[a], shape[b] = shape[b], shape[a]
@@ -157,9 +169,21 @@ class Select(Rearranging):
         axis = self.axis_index("axis", x)
         size = x.shape[axis]
         if not -size <= self.index < size:
-            raise ShapeError("SHP108", f"position {self.index} is outside the {size} of axis {axis} in {x}", "index")
+            raise ShapeError(
+                "SHP108",
+                f"position {self.index} is outside the {size} of axis {axis} in {x}",
+                "index",
+                changes=[Change({"index": 0 if self.index < 0 else -1})],
+            )
         if x.rank == 1:
-            raise ShapeError("SHP108", f"selecting from {x} would leave no axis", "index", "use `slice`")
+            index = plain(self.index)
+            line = f"slice {index}" + (f" end={index + 1}" if index != -1 else "")
+            raise ShapeError(
+                "SHP108",
+                f"selecting from {x} would leave no axis",
+                "index",
+                changes=[Change(line=line, reads=Tensor((1,)))],
+            )
         return moved(x, (*x.shape[:axis], *x.shape[axis + 1 :]))
 
     def survives(self, layout: str, x: Tensor) -> bool:
@@ -225,7 +249,10 @@ class Split(Asking, Rearranging):
                 "SHP108",
                 f"{self.parts} parts do not divide the {x.shape[axis]} of axis {axis} in {x}",
                 "parts",
-                "use `slice` for unequal parts",
+                "`slice` takes unequal parts",
+                changes=[
+                    Change({"parts": parts}) for parts in divisors_near(x.shape[axis], plain(self.parts)) if parts > 1
+                ],
             )
         shape = (*x.shape[:axis], x.shape[axis] // self.parts, *x.shape[axis + 1 :])
         parts = {str(index): moved(x, shape) for index in range(self.parts)}
@@ -278,6 +305,7 @@ class Expand(Rearranging):
                     f"axis {index - new} of {x} has {old}, it cannot become {size}",
                     "shape",
                     "only axes of size 1 are repeated",
+                    changes=[Change({"shape": (plain(size), *[-1] * x.rank)})] if index == new == 0 else (),
                 )
             shape.append(old if size == -1 else size)
         return moved(x, tuple(shape))
@@ -296,45 +324,6 @@ class Expand(Rearranging):
         sizes = ", ".join(f"{int(size)}" for size in self.shape)
         index = ", ".join([":"] + ["None"] * new)
         return expression("{0}" + (f"[{index}]" if new else "") + ".expand({batch}, " + sizes + ")")
-
-
-@layer("mean", first="axis", aliases=("reducemean",))
-class Mean(Layer):
-    """Mean over one axis or several. [n, features] -> [features]. Source: torch.mean."""
-
-    layout = ENDS
-    sees_everything = True
-
-    axis: tuple[int, ...] = arg(Size, "axes, as 0 or 1x2", default=(0,), min=-8, aliases=("dim",))
-    keepdim: bool = arg(Flag, "keep the axes with size 1", default=False)
-
-    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for axes the input does not have, and when none would be left."""
-        axes = self.axis_indices("axis", x)
-        if self.keepdim:
-            return Tensor(tuple(1 if index in axes else size for index, size in enumerate(x.shape)))
-        shape = tuple(size for index, size in enumerate(x.shape) if index not in axes)
-        if not shape:
-            raise ShapeError("SHP108", f"the mean of all of {x} would leave no axis", "axis", "add keepdim=true")
-        return Tensor(shape)
-
-    def survives(self, layout: str, x: Tensor) -> bool:
-        """Unless the axis of channels or features goes away."""
-        return self.keepdim or axis_of(layout, x.rank) not in [x.axis(index) for index in self.axis]
-
-    def output_rank(self, *inputs: Tensor) -> int:
-        """Without the axes of the mean, unless they are kept."""
-        return inputs[0].rank - (0 if self.keepdim else len(self.axis))
-
-    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """One addition an element of the input."""
-        return inputs[0].elements
-
-    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
-        """The same in PyTorch."""
-        axes = tuple(sorted(x.axis(index) + 1 for index in self.axis))
-        keep = ", keepdim=True" if self.keepdim else ""
-        return expression("{0}.mean(dim={axes}" + keep + ")", axes=axes if len(axes) > 1 else axes[0])
 
 
 @layer("roll", first="shift")
@@ -360,7 +349,9 @@ class Roll(Rearranging):
             )
         for index in self.axes:
             if not -x.rank <= index < x.rank:
-                raise ShapeError("SHP101", f"{x} has no axis {index}", "axes")
+                raise ShapeError(
+                    "SHP101", f"{x} has no axis {index}", "axes", changes=counting_the_batch("axes", self.axes, x)
+                )
         return moved(x, x.shape)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:

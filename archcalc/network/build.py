@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from archcalc.diagnostics import Findings, Note, Span
+from archcalc.diagnostics import Advice, Findings, Note, Span
 from archcalc.language.inputs import stating
 from archcalc.layers.asking import Asking
 from archcalc.layers.base import Layer, ShapeError, decided
@@ -146,6 +146,7 @@ class Builder(Expander):
         stacked = values.get("layers")  # of an lstm, each with parameters of its own
         if isinstance(stacked, int):
             self._count(int(stacked) - 1, step.places.get("layers", step.op))
+        inputs: tuple[Tensor, ...] = (x,) if x is not None else ()
         try:
             if cls.takes_input and x is not None:
                 layer.accept(x)
@@ -172,7 +173,7 @@ class Builder(Expander):
             node.other_flops = layer.other_flops(y, *inputs)
             node.masked_macs = layer.masked_macs(y, *inputs)
         except ShapeError as error:
-            self._shape_error(error, step)
+            self._shape_error(error, step, layer, inputs)
         self._check_sizes(step, node)
         self.nodes.append(node)
         return y, node
@@ -201,13 +202,18 @@ class Builder(Expander):
                 return f"; or state it at the input, as `{stating(name, str(tensor), layout.replace(' ', '-'))}`"
         return ""
 
-    def _shape_error(self, error: ShapeError, step: Step) -> NoReturn:
+    def _shape_error(self, error: ShapeError, step: Step, layer: Layer, inputs: tuple[Tensor, ...]) -> NoReturn:
         place: Span = step.op
         if error.operand is not None and step.operands is not None and error.operand < len(step.operands):
             place = step.operands[error.operand][1]
         elif error.argument is not None:
             place = step.places.get(error.argument, place)
-        self.fail(error.code, str(error), place, error.help, error.before, _notes(error.notes))
+        help: str | Advice | None = error.help
+        if error.changes:
+            from archcalc.network.remedies import advice  # only what is wrong pays for it
+
+            help = advice(error, step, layer, inputs, self.samples, called=bool(self.calls))
+        self.fail(error.code, str(error), place, help, _notes(error.notes))
 
     def _check_sizes(self, step: Step, node: Node) -> None:
         """Refuse tensors too large for PyTorch, and parameters that a dim would change."""

@@ -107,11 +107,10 @@ class Evaluator:
         message: str,
         place: Span,
         help: str | Advice | None = None,
-        before: str | None = None,
         notes: tuple[Note, ...] = (),
     ) -> NoReturn:
         """Report an error with the calls around it, and give up the step."""
-        self.findings.error(code, message, place, help, [*notes, *self.calls[::-1]], before=before)
+        self.findings.error(code, message, place, help, [*notes, *self.calls[::-1]])
         raise StepFailedError
 
     def evaluate(

@@ -31,8 +31,9 @@ class Finding(Diagnostic):
         layer: str = "",
         fix: Fix | None = None,
         data: dict[str, Any] | None = None,
+        choices: tuple[Fix, ...] = (),
     ) -> None:
-        super().__init__(code, message, place, help, notes, severity, fix)
+        super().__init__(code, message, place, help, notes, severity, fix, choices)
         self.name = name
         self.evidence = evidence
         self.layer = layer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from copy import copy
 
-from archcalc.diagnostics import Diagnostic, Fix, Note, SpecError
+from archcalc.diagnostics import Diagnostic, Note, SpecError
 from archcalc.network.load import Graph, Networks
 from archcalc.rules.base import RULES, SEVERITIES, Finding, Rule, joined
 from archcalc.rules.before import Before
@@ -143,17 +143,7 @@ def _named(diagnostic: Diagnostic) -> Finding:
     d = diagnostic
     rule = RULES.get(d.code)
     name = rule.name if rule else language_name(d.code)
-    return Finding(d.code, d.message, d.place, d.help, d.notes, d.severity, name, fix=_mended(d))
-
-
-def _mended(diagnostic: Diagnostic) -> Fix | None:
-    """A fix that writes what was most likely meant, or the layer that is missing."""
-    if diagnostic.before is None:
-        return diagnostic.fix
-    from archcalc.language.edits import with_layer_before  # few specs have such errors
-
-    edit = with_layer_before(diagnostic.place, diagnostic.before)
-    return Fix(f"add `{diagnostic.before}` before it", (edit,)) if edit else None
+    return Finding(d.code, d.message, d.place, d.help, d.notes, d.severity, name, fix=d.fix, choices=d.choices)
 
 
 def _key(finding: Diagnostic) -> tuple[str, str, int, int]:

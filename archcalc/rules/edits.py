@@ -5,10 +5,8 @@ Each returns None where the text is not of the plain form that can be spliced fo
 
 from __future__ import annotations
 
-import re
-
 from archcalc.diagnostics import Edit, Span
-from archcalc.language.edits import end_of, entry
+from archcalc.language.edits import entry, with_values
 from archcalc.network.graph import Node
 from archcalc.source import Mapping, Scalar
 from archcalc.source import Node as Written
@@ -25,57 +23,8 @@ def with_argument(node: Node, key: str, value: str) -> Edit | None:
 
 def with_arguments(node: Node, values: dict[str, str]) -> tuple[Edit, ...] | None:
     """The same for several keys. Only a number, a size or a word of YAML is replaced, not a name or an expression."""
-    found = entry(node.place)
-    if found is None:
-        return None
-    written = found[0].items[found[1]]
-    if isinstance(written, Scalar):
-        return _in_line(node, written, values)
-    arguments = written.pairs[0][1] if isinstance(written, Mapping) else None
-    return _in_mapping(arguments, values) if isinstance(arguments, Mapping) and arguments.pairs else None
-
-
-def _in_line(node: Node, line: Scalar, values: dict[str, str]) -> tuple[Edit, ...] | None:
-    if line.quoted:
-        return None
-    edits, added = [], ""
-    words = [(match.group(), match.span()) for match in re.finditer(r"\S+", line.text)]
-    plain = not any(mark in line.text for mark in "'\"(")
-    for key, value in values.items():
-        first = node.layer is not None and type(node.layer).first == key and len(words) > 1 and "=" not in words[1][0]
-        start = words[1][1][0] if first else line.text.find(f" {key}=") + len(f" {key}=")
-        if not first and f" {key}=" not in line.text:
-            added += f" {key}={value}"
-            continue
-        old = line.text[start:].split(" ")[0]
-        if not plain or not re.fullmatch(_LITERAL, old):
-            return None
-        edits.append(Edit(line.part(start, start + len(old)), value))
-    return (*edits, Edit(end_of(line), added)) if added else tuple(edits)
-
-
-def _in_mapping(arguments: Mapping, values: dict[str, str]) -> tuple[Edit, ...] | None:
-    edits, added = [], []
-    for key, value in values.items():
-        old = next((old for name, old in arguments.pairs if name.text == key), None)
-        if old is None:
-            added.append(f"{key}: {value}")
-        elif isinstance(old, Scalar) and not old.quoted and re.fullmatch(_LITERAL, old.text):
-            edits.append(Edit(old, value))
-        else:
-            return None
-    name, last = arguments.pairs[-1]
-    if not added:
-        return tuple(edits)
-    if arguments.source.line(arguments.line)[arguments.column - 1 : arguments.column] != "{":
-        before = arguments.source.line(name.line)[: name.column - 1]
-        if before.strip():  # the only key, on the line of the layer's name
-            return None
-        lines = "".join(f"{one}\n{before}" for one in added)
-        return (*edits, Edit(Span(name.source, name.line, name.column, name.line, name.column), lines))
-    if arguments.line == arguments.end_line and isinstance(last, Scalar):
-        return (*edits, Edit(end_of(last), "".join(f", {one}" for one in added)))
-    return None
+    first = type(node.layer).first if node.layer is not None else None
+    return with_values(node.place, first, values, _LITERAL)
 
 
 def without_argument(node: Node, key: str) -> Edit | None:

@@ -88,7 +88,7 @@ def test_text_of_a_finding():
     assert str(said) == (
         "t.yaml:2:31: error[SHP103]: kernel 99 is larger than the padded input [3, 32, 32]\n"
         "  = note: in block b(k=99) at t.yaml:5:5\n"
-        "  = help: use a smaller kernel, more padding or a larger input"
+        "  = help: `kernel=32`, giving [8, 1, 1], or `padding=34`, giving [8, 2, 2] would do for this call"
     )
 
 

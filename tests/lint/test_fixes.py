@@ -287,7 +287,7 @@ def test_errors_of_shape_may_show_when_the_form_is_mended(lint, write, folder):
 def test_a_layer_that_brings_axes_in_order_is_added_on_request(lint, write, folder):
     text = """\
 model: m
-input: [3, 16, 16]
+input: [3, 16, 15]
 blocks:
   head(n):
     - linear n  # scores

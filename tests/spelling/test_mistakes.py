@@ -110,12 +110,12 @@ def text(*entries: str, input: str) -> str:
 
 
 def mend(spec_text: str) -> str:
-    """A spec with the fixes of its errors applied until there are none."""
+    """A spec with the fixes of how it is written applied until there are none."""
     for _ in range(12):
         try:
             build_graph(decode("t.yaml", spec_text.encode()))
         except SpecError as error:
-            fixes = [one.fix for one in error.diagnostics if one.fix]
+            fixes = [one.fix for one in error.diagnostics if one.fix and one.code.startswith("SPC")]
             if not fixes:
                 return spec_text
             edits = sorted(fixes[0].edits, key=lambda edit: (edit.place.line, edit.place.column))

@@ -82,8 +82,8 @@ def _result(finding: Finding, index: int, mark: str) -> dict[str, Any]:
     related = [_related(number, note, note.place) for number, note in enumerate(finding.notes, 1) if note.place]
     if related:
         result["relatedLocations"] = related
-    if finding.fix:
-        result["fixes"] = [_fix(finding.fix)]
+    if fixes := [finding.fix] if finding.fix else finding.choices:
+        result["fixes"] = [_fix(fix) for fix in fixes]
     return result
 
 

@@ -1,0 +1,93 @@
+"""Layers that turn a tensor into one that another layer takes: another layout, another number of axes."""
+
+from __future__ import annotations
+
+from copy import copy
+from math import isqrt
+from typing import TYPE_CHECKING
+
+from archcalc.layers.change import Change
+from archcalc.layers.layout import CHANNELS_FIRST, FEATURES_LAST
+from archcalc.layers.tensor import Tensor
+from archcalc.quantity import plain, product
+
+if TYPE_CHECKING:
+    from archcalc.layers.base import Layer
+
+
+def into_layout(x: Tensor, wanted: str) -> list[Change]:
+    """Layers that give `x` the layout that is wanted."""
+    if wanted == CHANNELS_FIRST and x.rank == 2:
+        positions, features = x.shape
+        side = isqrt(plain(positions))
+        found = [Change(before="transpose", reads=Tensor((features, positions)))]
+        if side > 1 and side * side == positions:
+            pattern = f"rearrange '(h w) c -> c h w' h={side}"
+            found.append(Change(before=pattern, reads=Tensor((features, side, side))))
+        return found
+    if wanted == CHANNELS_FIRST:
+        letters = "d h w"[-2 * x.rank + 3 :]
+        reads = Tensor((x.shape[-1], *x.shape[:-1]))
+        return [Change(before=f"rearrange '{letters} c -> c {letters}'", reads=reads)] if x.rank < 5 else []
+    if x.rank == 2:
+        return [Change(before="transpose", reads=Tensor((x.shape[1], x.shape[0])))]
+    letters = "d h w"[-2 * x.rank + 3 :]
+    reads = Tensor((product(x.shape[1:]), x.shape[0]))
+    one = "to make each pixel a position"
+    return [Change(before=f"rearrange 'c {letters} -> ({letters}) c'", reads=reads, gives=one)] if x.rank < 5 else []
+
+
+def into_rank(x: Tensor, layout: str, most: int) -> list[Change]:
+    """What gives `x` as many axes, `most` at most, as a layer of this layout takes."""
+    size = plain(x.shape[0])
+    if x.rank == 1 and layout == CHANNELS_FIRST:
+        return [
+            Change(before=f"reshape 1x{size}", reads=Tensor((1, size)), gives=f"for {size} positions of one channel"),
+            Change(before=f"reshape {size}x1x1", reads=Tensor((size, 1, 1)), gives=f"for one pixel of {size} channels"),
+        ]
+    if x.rank == 1 and layout == FEATURES_LAST:
+        return [
+            Change(before=f"reshape 1x{size}", reads=Tensor((1, size)), gives=f"for one step of {size} features"),
+            Change(before=f"reshape {size}x1", reads=Tensor((size, 1)), gives=f"for {size} steps of one feature"),
+        ]
+    if x.rank == 3 and most == 2 and x.layout != FEATURES_LAST:
+        channels, height, width = map(plain, x.shape)
+        return [
+            Change(
+                before="rearrange 'c h w -> (h w) c'",
+                reads=Tensor((height * width, channels)),
+                gives=f"for {height * width} steps, the pixels",
+            ),
+            Change(
+                before="rearrange 'c h w -> w (c h)'",
+                reads=Tensor((width, channels * height)),
+                gives=f"for {width} steps, the columns",
+            ),
+        ]
+    if x.rank > 2 and most == 2:
+        entry = product(x.shape[1:])
+        return [Change(before="flatten start=1", reads=Tensor((size, entry)))]
+    return []
+
+
+def each_alone(layer: Layer, x: Tensor) -> list[Change]:
+    """A window over images for each entry of a stack of them, [entries, channels, height, width]: one entry deep."""
+    entries, channels, height, width = map(plain, x.shape)
+    for depth in (1, entries):  # of a window, and of a size itself
+        deep = copy(layer)
+        words = [layer.op]
+        for name, argument in layer.arguments.items():
+            value = layer.__dict__.get(name)
+            if value is None or value == argument.default:
+                continue
+            if isinstance(value, tuple):
+                value = (depth if argument.default != (0,) else 0, *(value if len(value) == 2 else value * 2))
+                deep.__dict__[name] = value
+            words.append(argument.show(value) if name == layer.first else f"{name}={argument.show(value)}")
+        y = deep.infer(Tensor((channels, entries, height, width)))
+        if y.shape[1] == entries:
+            line = f"[rearrange 'n c h w -> c n h w', {' '.join(words)}, rearrange 'c n h w -> n c h w']"
+            given = Tensor((y.shape[1], y.shape[0], *y.shape[2:]))
+            alone = f"for each of the {entries} entries alone, giving {given}"
+            return [Change(line=line, reads=given, gives=alone)]
+    return []

@@ -1,0 +1,68 @@
+"""What a layer that cannot be computed was probably meant to be: other values of its keys, or a layer around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import isqrt
+from typing import Any
+
+from archcalc.layers.tensor import Tensor
+from archcalc.quantity import plain
+
+# Divisors are looked for among so many numbers at most.
+_LARGEST = 10**10
+
+
+class Change:
+    """One thing that may have been meant; it is tried before it is told, and not told where it fails too.
+
+    Args:
+        keys: other values of the layer's keys; None leaves a key out.
+        before: the line of a layer to put before it.
+        line: the line to write instead of its own.
+        operand: the operand to put the line `behind`, by position.
+        behind: that line.
+        reads: what the layer or the operand then is.
+        gives: what it comes to, in words; without them the output is told where it says something.
+    """
+
+    __slots__ = ("before", "behind", "gives", "keys", "line", "operand", "reads")
+
+    def __init__(
+        self,
+        keys: Mapping[str, Any] | None = None,
+        *,
+        before: str | None = None,
+        line: str | None = None,
+        operand: int | None = None,
+        behind: str | None = None,
+        reads: Tensor | None = None,
+        gives: str = "",
+    ) -> None:
+        self.keys = keys or {}
+        self.before = before
+        self.line = line
+        self.operand = operand
+        self.behind = behind
+        self.reads = reads
+        self.gives = gives
+
+
+def divisors_near(number: int, to: int, fits: Callable[[int], bool] = lambda divisor: True) -> list[int]:
+    """The divisors of `number` next to `to`, below and above, of those that fit."""
+    number = plain(number)
+    if not 0 < number <= _LARGEST:
+        return []
+    small = [divisor for divisor in range(1, isqrt(number) + 1) if number % divisor == 0]
+    fitting = sorted(divisor for divisor in {*small, *(number // one for one in small)} if fits(divisor))
+    below = [divisor for divisor in fitting if divisor < to][-1:]
+    return below + [divisor for divisor in fitting if divisor > to][:1]
+
+
+def counting_the_batch(key: str, axes: int | tuple[int, ...], x: Tensor) -> list[Change]:
+    """The axes one lower, where they were counted as PyTorch does, which counts the batch."""
+    given = axes if isinstance(axes, tuple) else (axes,)
+    if max(given) != x.rank or min(given) < 1:
+        return []
+    lower = tuple(plain(axis) - 1 for axis in given)
+    return [Change({key: lower if isinstance(axes, tuple) else lower[0]})]

@@ -1,0 +1,144 @@
+"""Advice on a layer that cannot be computed: each change that may have been meant is tried, told and made an edit."""
+
+from __future__ import annotations
+
+import re
+from copy import copy
+
+from archcalc.diagnostics import Advice, Edit, Fix, Span
+from archcalc.language.edits import end_of, entry, shown_values, with_layer_before, with_values
+from archcalc.language.items import COMMON
+from archcalc.layers.base import Layer, ShapeError
+from archcalc.layers.change import Change
+from archcalc.layers.operands import Body
+from archcalc.layers.tensor import Tensor
+from archcalc.network.scope import UNKNOWN
+from archcalc.network.steps import Step
+from archcalc.source import Mapping, Scalar, Sequence
+
+# A value without a name of the spec in it may be anything a layer takes.
+_ANY = r"\S+"
+
+
+def advice(
+    error: ShapeError, step: Step, layer: Layer, inputs: tuple[Tensor, ...], samples: int, called: bool
+) -> Advice | str | None:
+    """What to do about the error of a layer: what makes it go away, and what then comes out.
+
+    `called`: it stands in a block, where numbers fit one call and perhaps not another.
+    """
+    trial = _Trial(error, step, layer, inputs, samples)
+    tried = [(change, y) for change in error.changes if (y := trial.outcome(change)) is not None]
+    if not tried:
+        return error.help
+    several = len({str(y) for _, y in tried}) > 1 or (len(tried) == 1 and tried[0][1].shape != inputs[0].shape)
+    verb, told, fixes = "", [], []
+    for change, y in tried:
+        remedy = _Remedy(change, step, layer)
+        gives = f" {change.gives}" if change.gives else f", giving {y}" if several and y is not UNKNOWN else ""
+        words = f"`{remedy.shown}`{remedy.where}{gives}"
+        told.append(words if remedy.verb == verb else f"{remedy.verb}{words}")
+        verb = remedy.verb
+        if remedy.edits and not (called and re.search(r"\d", remedy.shown)):
+            fixes.append(Fix(f"{verb}{words}", remedy.edits))
+    text = _joined(told)
+    if len(fixes) < len(tried):  # a word of the line stands for other values elsewhere
+        text, fixes = f"{text.partition(' ')[2]} would do{' for this call' * called}", []
+    text += f"; {error.help}" if error.help else ""
+    return Advice(text, fixes[0] if len(fixes) == 1 else None, tuple(fixes) if len(fixes) > 1 else ())
+
+
+def _joined(told: list[str]) -> str:
+    if len(told) > 2 or any(" " in one.rpartition("`")[2] for one in told):
+        return ", or ".join([", ".join(told[:-1]), told[-1]]) if len(told) > 1 else told[0]
+    return " or ".join(told)
+
+
+class _Trial:
+    """Computes a layer that failed with something changed."""
+
+    def __init__(self, error: ShapeError, step: Step, layer: Layer, inputs: tuple[Tensor, ...], samples: int) -> None:
+        self.error, self.step, self.layer, self.inputs, self.samples = error, step, layer, inputs, samples
+
+    def outcome(self, change: Change) -> Tensor | None:
+        """What comes out; `UNKNOWN` where something else is wrong as well, None where the same is."""
+        if change.line is not None:
+            return change.reads or UNKNOWN
+        other = copy(self.layer)
+        for name, value in change.keys.items():
+            other.__dict__[name] = type(other).defaults.get(name) if value is None else value
+        if any(isinstance(type(other).arguments[name], Body) for name in change.keys):
+            return UNKNOWN  # a list of layers runs in the network alone
+        read = list(self.inputs)
+        if change.reads is not None and read:
+            read[change.operand or 0] = change.reads
+        try:
+            if other.takes_input:
+                other.accept(read[0])
+            if self.step.bodies and len(read) < 2:  # what is inside was not reached
+                return UNKNOWN
+            y = other.infer(*read)
+            other.admit(self.samples, read[0])
+        except ShapeError as error:
+            return None if error.code == self.error.code else UNKNOWN
+        return y
+
+
+class _Remedy:
+    """A change as it is told and made."""
+
+    def __init__(self, change: Change, step: Step, layer: Layer) -> None:
+        self.verb, self.where = "write ", ""
+        self.edits: tuple[Edit, ...] | None = None
+        if change.before is not None:
+            self.verb, self.shown, self.where = "add ", change.before, " before it"
+            self.edits = with_layer_before(step.op, change.before)
+        elif change.line is not None:
+            self.shown = change.line
+            self._line(change.line, step)
+        elif change.behind is not None and change.operand is not None:
+            self._operand(change.behind, step, change.operand)
+        else:
+            words = {
+                name: None if value is None else type(layer).arguments[name].show(value)
+                for name, value in change.keys.items()
+            }
+            first = type(layer).first
+            self.shown = shown_values(step.op, first, words)
+            if not self.shown:
+                self.verb, self.shown = "delete ", " and ".join(words)
+            named = {name for name, _, value in step.deferred if getattr(value, "names", None)}
+            if not named & set(words):
+                self.edits = with_values(step.op, first, words, _ANY) or None
+
+    def _line(self, line: str, step: Step) -> None:
+        """Another line in the place of the layer's own."""
+        found = entry(step.op)
+        written = found[0].items[found[1]] if found else None
+        if isinstance(written, Mapping) and len(written.pairs) == 1:
+            op, values = written.pairs[0]
+            if values.line == op.line == values.end_line:
+                place = Span(op.source, op.line, op.column, values.end_line, values.end_column)
+                self.edits = (Edit(place, line),)
+        if not isinstance(written, Scalar):
+            return
+        name = f" name={step.name.text}" if step.name is not None else ""
+        if not any(f" {key}=" in written.text.replace(name, "") for key in COMMON):
+            self.edits = (Edit(written, f"{line[:-1]}{name}]" if line.endswith("]") else f"{line}{name}"),)
+
+    def _operand(self, line: str, step: Step, number: int) -> None:
+        """A layer behind an operand: a name becomes a list that starts from it."""
+        place: Span | None = step.operands[number][1] if step.operands and number < len(step.operands) else None
+        self.shown = f"[{line} from=NAME]"
+        if isinstance(place, Scalar):
+            self.shown = f"[{line}]" if place.text == "prev" else f"[{line} from={place.text}]"
+            self.edits = (Edit(place, self.shown),)
+        elif isinstance(place, Sequence) and place.items:
+            self.verb, self.shown, self.where = "add ", line, " after it"
+            last = place.items[-1]
+            if place.flow:
+                self.edits = (Edit(end_of(last), f", {line}"),)
+            elif isinstance(last, Scalar):
+                indent = last.source.line(last.line)[: last.column - 1]
+                if indent.strip() == "-":
+                    self.edits = (Edit(end_of(last), f"\n{indent}{line}"),)
