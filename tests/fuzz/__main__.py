@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import multiprocessing
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from itertools import count
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from importlib import import_module
+from itertools import count, islice
 from pathlib import Path
+from pkgutil import walk_packages
 
+import archcalc
 from tests.fuzz.case import drawn, read
-from tests.fuzz.run import Met, meet
+from tests.fuzz.run import Met, meet, meet_all
 from tests.fuzz.shrink import shrunk
 
 FOLDER = Path(__file__).parent / "regressions"
+_READ = ("torch", "sympy", "matplotlib.figure", "matplotlib.backends.backend_svg", "rich.table")
 
 
-def tried(seed: int) -> tuple[int, str, Met]:
-    """The command of a seed, and how it was met."""
-    case = drawn(seed)
-    return seed, case.words[0], meet(case)
+# So many cases are met in one process that is forked; how many seeds share a drawn network divides it.
+_TOGETHER = 48
+
+
+def tried(first: int, count: int) -> list[tuple[int, str, Met]]:
+    """How the cases of some seeds were met, with the seed and the command of each."""
+    return [*meet_all(range(first, first + count))]
 
 
 def main() -> int:
@@ -39,36 +48,75 @@ def main() -> int:
         }
         print("".join(f"{name}: {what}\n" for name, what in wrong.items() if what), end="")
         return 1 if any(wrong.values()) else 0
+    own = [module.name for module in walk_packages(archcalc.__path__, "archcalc.") if "__main__" not in module.name]
+    for name in (*_READ, *own):  # what commands import when they need it: here once, for all cases
+        with contextlib.suppress(ImportError):
+            import_module(name)
     first = int(time.time()) if given.first is None else given.first
     print(f"first seed {first}", flush=True)
-    ran: Counter[str] = Counter()
-    statuses: Counter[int | None] = Counter()
-    known: Counter[str] = Counter()
+    told = Told()
     try:
-        with multiprocessing.get_context("fork").Pool(given.jobs) as pool:
-            for seed, command, met in pool.imap_unordered(tried, _seeds(first, given.cases, given.minutes), 4):
-                ran[command] += 1
-                statuses[met.status] += 1
-                if wrong := met.wrong:
-                    known[f"{command}: {wrong}"] += 1
-                    if known[f"{command}: {wrong}"] == 1:
-                        print(_keep(seed, wrong), flush=True)
+        for seed, command, met in _met(_parts(first, given.cases, given.minutes), given.jobs):
+            told.take(seed, command, met)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-    print(
-        f"{sum(ran.values()):,} cases: " + ", ".join(f"{command} {number:,}" for command, number in ran.most_common())
-    )
-    print("exit status: " + ", ".join(f"{status} {number:,} times" for status, number in statuses.most_common()))
-    print("\n".join(f"{number} × {wrong}" for wrong, number in known.most_common()) or "nothing failed")
-    return 1 if known else 0
+    print(told.text())
+    return 1 if told.wrong else 0
 
 
-def _seeds(first: int, cases: int | None, minutes: float | None) -> Iterator[int]:
+def _met(parts: Iterator[tuple[int, int]], jobs: int) -> Iterator[tuple[int, str, Met]]:
+    """What came of every case, in the order of their ends; no part waits in a queue, so that it ends with the time."""
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+        running = {pool.submit(tried, *part) for part in islice(parts, jobs)}
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            running |= {pool.submit(tried, *part) for part in islice(parts, len(done))}
+            for one in done:
+                yield from one.result()
+
+
+def _parts(first: int, cases: int | None, minutes: float | None) -> Iterator[tuple[int, int]]:
+    """Runs of seeds, each by its first one and how many they are, until there are enough or the time is over."""
     end = time.monotonic() + 60 * (minutes or 10)
-    for seed in count(first):
-        if seed - first >= cases if cases is not None else time.monotonic() > end:
+    for start in count(first, _TOGETHER):
+        left = _TOGETHER if cases is None else min(_TOGETHER, first + cases - start)
+        if left <= 0 or (cases is None and time.monotonic() > end):
             return
-        yield seed
+        yield start, left
+
+
+class Told:
+    """What came of all cases so far."""
+
+    def __init__(self) -> None:
+        self.commands: Counter[str] = Counter()
+        self.statuses: Counter[int | None] = Counter()
+        self.wrong: Counter[str] = Counter()
+        self.specs = self.accepted = 0
+
+    def take(self, seed: int, command: str, met: Met) -> None:
+        """Count a case; the first of those that fail in the same way is kept."""
+        self.commands[command] += 1
+        self.statuses[met.status] += 1
+        self.specs += met.specs
+        self.accepted += met.accepted
+        if met.wrong:
+            fault = f"{command}: {met.wrong}"
+            self.wrong[fault] += 1
+            if self.wrong[fault] == 1:
+                print(_keep(seed, met.wrong), flush=True)
+        if (done := sum(self.commands.values())) % 10_000 == 0:
+            print(f"{done:,} cases", flush=True)
+
+    def text(self) -> str:
+        """The sums, and what failed how often."""
+        commands = ", ".join(f"{command} {number:,}" for command, number in self.commands.most_common())
+        statuses = ", ".join(f"{status} {number:,} times" for status, number in self.statuses.most_common())
+        share = f"{self.accepted:,} of {self.specs:,} specs accepted ({self.accepted / max(1, self.specs):.0%})"
+        faults = "\n".join(f"{number} × {wrong}" for wrong, number in self.wrong.most_common())
+        total = sum(self.commands.values())
+        return f"{total:,} cases: {commands}\nexit status: {statuses}\n{share}\n{faults or 'nothing failed'}"
 
 
 def _keep(seed: int, wrong: str) -> str:

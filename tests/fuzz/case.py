@@ -1,93 +1,110 @@
-"""A case: some files and a command line, drawn from a seed."""
+"""A case: some files, a command line and what is typed into it, drawn from a seed."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import os
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from tests.conftest import ROOT
 from tests.draw.choices import Choices
-from tests.draw.draw import case as drawn_network
+from tests.fuzz import repository
 from tests.fuzz.commands import arguments
-from tests.fuzz.mutations import MUTATIONS
-from tests.outcome import EVERYTHING
+from tests.fuzz.repository import Commit
+from tests.fuzz.texts import settings, spec
 
-SPECS = sorted((ROOT / "specs").glob("*.yaml"))
-BROKEN = sorted((ROOT / "tests" / "broken").glob("*.yaml"))
-SETTINGS = """\
-batch = 2
-jobs = 1
-ignore = ["PRM307"]
-format = "text"
-[lint]
-select = ["ALL"]
-device = "h100"
-[lint.severity]
-PRM301 = "info"
-[budgets]
-"*.yaml" = {params = "5M", macs = "600M"}
-[growth]
-"*.yaml" = {params = "5%"}
-[memory]
-optimizer = "sgd"
-"""
 # Names that a file may have, and what prints them must bear.
 _NAMES = ("spec.yaml", "spec.yaml", "spec.yaml", "a b.yaml", "é.yaml", "a@b.yaml", "-x.yaml", "x\ny.yaml", "a\x1b[31mb.yaml",
-          "::error::x.yaml", "$(id).yaml", "'\".yaml", "\u202ex.yaml", "\udcff.yaml", "spec.json", "config.json")  # fmt: skip
+          "::error::x.yaml", "$(id).yaml", "'\".yaml", "\u202ex.yaml", "\udcff.yaml", "spec.json", "config.json", "in/spec.yml",
+          "##[group]/x.yaml", "-/-.yaml", "%s{0}.yaml")  # fmt: skip
+_TARGETS = ("spec.yaml", "..", "/etc/passwd", "/dev/zero", "loop.yaml", "/proc/self/environ", "none")
 
 
 @dataclass
 class Case:
-    """What runs: files of a folder by name, as text whose odd bytes are surrogates, and the words of the command."""
+    """What runs.
+
+    Attributes:
+        files: of a folder by path, as text whose odd bytes are surrogates.
+        words: of the command.
+        typed: what stands in the standard input.
+        links: of the folder: where each leads.
+        commit: what the folder's repository holds; None where it is none.
+    """
 
     files: dict[str, str]
     words: list[str]
     why: str = ""
+    typed: str = ""
+    links: dict[str, str] = field(default_factory=dict)
+    commit: Commit | None = None
 
     def write(self, folder: Path) -> None:
         """Put the files into `folder`."""
+        if self.commit is not None:
+            repository.write(self.commit, folder / ".git")
         for name, text in self.files.items():
-            (folder / name).write_bytes(text.encode("utf-8", "surrogateescape"))
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(data(text))
+        for name, target in self.links.items():
+            if not os.path.lexists(folder / name):
+                (folder / name).symlink_to(target)
 
     def json(self) -> str:
-        return json.dumps({"why": self.why, "words": self.words, "files": self.files}, indent=1) + "\n"
+        """As it is kept: what is empty is left out."""
+        return json.dumps({name: value for name, value in asdict(self).items() if value}, indent=1) + "\n"
+
+
+def data(text: str) -> bytes:
+    """The bytes of a text of a case."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def read(text: str) -> Case:
     """The case of a file in the regressions."""
     stored = json.loads(text)
-    return Case(stored["files"], stored["words"], stored["why"])
+    commit = stored.pop("commit", None)
+    return Case(**{"files": {}, **stored}, commit=Commit(**commit) if commit else None)
 
 
 def drawn(seed: int) -> Case:
-    """The case of a seed: half of the specs are as they were meant, the others are spoilt."""
+    """The case of a seed: most specs are as they were meant, the others are spoilt."""
     choices = Choices(seed)
     names = [choices.random(f"name {index}").choice(_NAMES) for index in range(2)]
-    files = {name: _spec(choices / index, seed + index) for index, name in enumerate(names)}
+    words = arguments(choices / "words", [_as_argument(name) for name in names])
+    typed = spec(choices / "typed", seed) if "-" in words else ""
+    files = {name: spec(choices / index, seed) for index, name in enumerate(names) if _as_argument(name) in words}
+    for index, (name, base) in enumerate(zip(names, names[::-1])):
+        if f"{_as_argument(name)}@large" in words or f"HEAD:{name}" in words or "." in words:
+            files.setdefault(name, files.get(base) or spec(choices / index, seed))
     if choices.chance("settings", 0.1):
-        files["archcalc.toml"] = _spoilt(choices / "settings", SETTINGS)
-    specs = [name if not name.startswith("-") else f"./{name}" for name in names]
-    if choices.chance("variant", 0.05):
-        specs.append(f"{specs[0]}@large")
-    if choices.chance("folder", 0.03):
-        specs.append(".")
-    return Case(files, arguments(choices / "words", specs))
+        name, text = settings(choices / "settings")
+        files[name] = text
+    if "grid.jsonl" in words:
+        files["grid.jsonl"] = _grid(choices / "grid", [_as_argument(name) for name in files])
+    links = {}
+    if choices.chance("links", 0.03):
+        links = {"loop.yaml": choices.pick("target", _TARGETS), "up": choices.pick("up", ("..", ".", "/"))}
+    asks_git = any(word.startswith("HEAD") for word in words)
+    commit = repository.drawn(choices / "commit", files) if asks_git or choices.chance("commit", 0.02) else None
+    return Case(files, words, "", typed, links, commit)
 
 
-def _spec(choices: Choices, seed: int) -> str:
-    kind = choices.pick("kind", {"drawn": 4, "published": 3, "everything": 1, "broken": 1})
-    if kind == "drawn":
-        text = drawn_network(seed).text
-    elif kind == "everything":
-        text = EVERYTHING
-    else:
-        text = choices.pick("file", SPECS if kind == "published" else BROKEN).read_text(encoding="utf-8")
-    return text if choices.chance("as meant", 0.5) else _spoilt(choices, text)
+def _as_argument(name: str) -> str:
+    """A file as it is named on the command line."""
+    return f"./{name}" if name.startswith("-") else name
 
 
-def _spoilt(choices: Choices, text: str) -> str:
-    draw = choices.random("spoil")
-    for _ in range(draw.choice((1, 1, 1, 2, 4))):
-        text = draw.choice(MUTATIONS)(text, draw)
-    return text
+def _grid(choices: Choices, specs: list[str]) -> str:
+    draw = choices.random()
+    lines = []
+    for _ in range(draw.randint(0, 6)):
+        point: dict[str, object] = {"batch": draw.choice((1, 2, 0, "x", 2**50)) if draw.random() < 0.2 else 1}
+        if draw.random() < 0.7:
+            point["spec"] = draw.choice((*specs, "-", "/proc/self/environ", "spec.yaml@large", 3))
+        if draw.random() < 0.7:
+            point["set"] = {
+                draw.choice(("width", "depth", "h1")): draw.choice((1, 8, "x", 0.5, True, None, [1], 10**400))
+            }
+        lines.append(json.dumps(point) if draw.random() < 0.9 else draw.choice(("", "{", "[]", "\x00", "[" * 5000)))
+    return "\n".join(lines)

@@ -11,18 +11,23 @@ from archcalc.layers.base import REGISTRY
 from tests.draw.choices import Choices
 from tests.outcome import NUMBERS
 
-# They run PyTorch, or measure this machine for a minute.
-LEFT_OUT = ("verify", "profile", "calibrate")
-NAMES = tuple(name for name in COMMANDS if name not in LEFT_OUT)
+# Those that need PyTorch; `calibrate` measures for longer than a case may take.
+TORCH = ("verify", "profile")
+LEFT_OUT = ("calibrate",)
+# How often each command is drawn: those that read no spec have little to meet, those that run PyTorch take long.
+_RARE = {"layers": 0.1, "schema": 0.1, "layer": 0.2, "rule": 0.2, "verify": 0.2, "profile": 0.02, "lint": 2.0}
+_WEIGHTS = {name: _RARE.get(name, 1.0) for name in COMMANDS if name not in LEFT_OUT}
 # How many specs a command takes, drawn from these; none for those that describe the language.
-_SPECS = {"shapes": (1, 1, 2), "lint": (1, 1, 2), "memory": (1, 1, 2), "predict": (1, 1, 2), "diff": (2,), "build": (1,),
-          "explain": (1,), "sweep": (1,), "fit": (1,)}  # fmt: skip
+_SPECS = {"shapes": (1, 1, 1, 2), "lint": (1, 1, 1, 2), "memory": (1, 1, 1, 2), "predict": (1, 1, 1, 2), "diff": (2,), "build": (1,),
+          "explain": (1,), "sweep": (1,), "fit": (1,), "verify": (1,), "profile": (1,)}  # fmt: skip
+# What keeps a command short.
+_BOUNDED = {"profile": ("--time", "0.01", "--repeat", "1", "--warmup", "0")}
 # Values of options that are neither a flag nor a choice, by the option's name; mostly good ones.
 _VALUES = {
     "set": ("width=8", "depth=2", "seq=5", "h1=2", "h2=1..3", "width=1..9:4", "k=1", "classes=3"),
     "vary": ("width", "depth", "h1", "batch", "seq=1..9"),
     "max": ("params=1M", "macs=2G", "memory=1GiB", "time=1ms"),
-    "device": ("h100", "a100", "t4", "h100,l4", "./device.json", "/dev/zero"),
+    "device": ("h100", "a100", "t4", "mi300x", "h100", "a100", "l4", "./device.json", "/dev/zero"),
     "symbolic": ("batch", "width", "seq", "h1,h2", "batch,seq", "height"),
     "show": ("params", "params,macs,memory", "output"),
     "plot": ("params,macs", "macs,params"),
@@ -33,7 +38,7 @@ _VALUES = {
     "severity": ("PRM301=info",),
     "input": ("3x32x32", "10x16", "5", "3xHxW"),
     "grid": ("grid.jsonl", "spec.yaml"),
-    "base": ("other.yaml", "HEAD", "."),
+    "base": ("spec.yaml", "HEAD", "HEAD", "HEAD", "HEAD~1", ".", "up"),
     "max_growth": ("params=5%", "macs=1%"),
     "checkpoint": ("layer", "block1", "n1"),
     "room": ("8GB", "24", "1kB"),
@@ -56,40 +61,52 @@ _LINES = (
 
 def arguments(choices: Choices, specs: list[str], name: str | None = None) -> list[str]:
     """A command with its options, about the given specs."""
-    name = name or choices.pick("command", NAMES)
+    name = name or choices.pick("command", _WEIGHTS)
     command = import_module(f"archcalc.commands.{name}").command
     options = [one for one in command.params if isinstance(one, click.Option) and one.name != "help"]
-    likely = choices.pick("how many options", (0.0, 0.05, 0.1, 0.25))
-    words = [name]
+    likely = choices.pick("how many options", (0.0, 0.02, 0.05, 0.2))
+    words = [name, *_BOUNDED.get(name, ())]
     for option in options:
-        if choices.chance(f"{option.name}", likely):
+        if choices.chance(f"{option.name}", 0.97 if option.required else 0.3 if option.name == "format" else likely):
             words += _option(choices / option.name, option)
     if name in _SPECS:
-        words += [
-            choices.random(f"spec {index}").choice(specs)
-            for index in range(choices.random("specs").choice(_SPECS[name]))
-        ]
+        count = choices.random("specs").choice(_SPECS[name])
+        words += [_spec(choices / index, name, specs, index) for index in range(count)]
     if name == "explain":
-        words = [name, *words[1:-1], *_explained(choices, words[-1])]
+        words = [*words[:-1], *_explained(choices, words[-1])]
     elif name in ("layer", "rule"):
         words.append(choices.random("about").choice((*sorted(REGISTRY), "PRM301", "dense", "Conv2d", "", "\x1b[31m")))
     return words
 
 
+def _spec(choices: Choices, command: str, specs: list[str], index: int) -> str:
+    """A spec as a command may be given it; of two of `diff` the first is the base."""
+    name = specs[index % len(specs)]
+    if command == "diff" and index == 0 and choices.chance("of git", 0.3):
+        return choices.random("revision").choice((f"HEAD:{name}", f"HEAD:{name}", "HEAD:.", "HEAD:", f"HEAD^:{name}", f"HEAD:../{name}",
+                                                  f"HEAD:{name}@large", "HEAD:none.yaml"))  # fmt: skip
+    if choices.chance("odd", 0.9):
+        return name
+    odd = ("loop.yaml", "up", "none.yaml", "archcalc.toml", "", "@", "/dev/null")
+    return choices.random("form").choice(
+        (f"{name}@large", f"{name}@other", "-", "-", ".", ".", choices.random("name").choice(odd))
+    )
+
+
 def _explained(choices: Choices, spec: str) -> list[str]:
-    line = choices.pick("line", (*_LINES, *sorted(REGISTRY)))
+    line = choices.random("line").choice((*_LINES, *sorted(REGISTRY)))
     if choices.chance("of a spec", 0.5):
-        return [spec, choices.pick("layer", (line.partition(" ")[0] or "x", "n1", "conv1", "layer1"))]
-    return [line, "--input", choices.pick("sizes", (*_VALUES["input"], *NUMBERS))]
+        return [spec, choices.random("layer").choice((line.partition(" ")[0] or "x", "n1", "conv1", "layer1"))]
+    return [line, "--input", choices.random("sizes").choice((*_VALUES["input"], *NUMBERS))]
 
 
 def _option(choices: Choices, option: click.Option) -> list[str]:
     flag = max(option.opts, key=len)
     if option.is_flag:
         return [flag]
-    if choices.chance("odd", 0.08):
-        return [flag, choices.pick("value", (*NUMBERS, "", "a=b", "é\x1b[0m", "-"))]
+    if choices.chance("odd", 0.05):
+        return [flag, choices.random("value").choice((*NUMBERS, "", "a=b", "é\x1b[0m", "-"))]
     if isinstance(option.type, click.Choice):
-        return [flag, choices.pick("value", option.type.choices)]
+        return [flag, choices.random("value").choice(option.type.choices)]
     values = _VALUES.get(option.name or "", ("1", "2", "3", "fp32", "bf16", "x"))
-    return [flag, choices.pick("value", values)]
+    return [flag, choices.random("value").choice(values)]

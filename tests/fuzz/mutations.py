@@ -1,4 +1,4 @@
-"""Ways to spoil a text: its bytes, tokens, words, numbers and lines."""
+"""Ways to spoil a text: its bytes, tokens, words, numbers, lines and structure."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ WORDS = [
     "repeat=2", "repeat=1000000", "conv 8 kernel=3", "linear 4", "relu", "flatten", "lstm 3", "attention 2", "split 2",
     "embedding 9 dim=4", "transpose", "kernel", "width", "stem", "min", "max(", "round8(", "é", "😀", "\u2028", "\x85",
 ]  # fmt: skip
+# What an item can be put into.
+_AROUND = (
+    "{{repeat: 3, layers: [{0}]}}",
+    "{{residual: [{0}]}}",
+    "{{concat: [[{0}], [{0}]]}}",
+    "[{0}, {0}]",
+    "{{add: [prev, [{0}]]}}",
+)
 TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
 
 
@@ -78,4 +86,39 @@ def mutate_lines(text: str, draw: random.Random) -> str:
     return "\n".join(lines)
 
 
-MUTATIONS = [mutate_bytes, mutate_tokens, mutate_words, mutate_words, mutate_numbers, mutate_numbers, mutate_lines]
+def mutate_structure(text: str, draw: random.Random) -> str:
+    """An item of a list doubled, deleted, moved or put into another one: mostly still a spec."""
+    lines = text.split("\n")
+    items = [_item(lines, at) for at, line in enumerate(lines) if re.match(r" *- ", line)]
+    if not items:
+        return text
+    start, end = draw.choice(items)
+    item = lines[start:end]
+    kind = draw.randrange(5)
+    if kind == 0:
+        lines[end:end] = item
+    elif kind == 1:
+        del lines[start:end]
+    elif kind == 2:
+        to = draw.choice(items)[0]
+        indent = len(lines[to]) - len(lines[to].lstrip())
+        own = len(item[0]) - len(item[0].lstrip())
+        lines[to:to] = [" " * indent + line[own:] for line in item]
+    elif len(item) == 1:  # it stands on one line
+        before, _, line = item[0].partition("- ")
+        inner = line if ": " not in line or line[:1] in "[{" else f"{{{line}}}"
+        lines[start] = f"{before}- {draw.choice(_AROUND).format(inner)}"
+    return "\n".join(lines)
+
+
+def _item(lines: list[str], at: int) -> tuple[int, int]:
+    """Where an item of a list begins and ends: with the next line that is not indented further."""
+    indent = len(lines[at]) - len(lines[at].lstrip())
+    end = at + 1
+    while end < len(lines) and len(lines[end]) - len(lines[end].lstrip()) > indent:
+        end += 1
+    return at, end
+
+
+MUTATIONS = [mutate_bytes, mutate_tokens, mutate_words, mutate_words, mutate_numbers, mutate_numbers, mutate_lines,
+             mutate_structure, mutate_structure, mutate_structure]  # fmt: skip

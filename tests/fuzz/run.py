@@ -1,129 +1,182 @@
-"""Runs a case in a process of its own, with an end to its time and memory, and looks at what came out."""
+"""Runs cases in processes that are forked from this one, with an end to their time and memory."""
 
 from __future__ import annotations
 
-import ast
 import contextlib
+import gc
 import json
 import os
-import re
 import resource
 import shutil
 import signal
 import sys
 import tempfile
 import traceback
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import _lru_cache_wrapper
 from pathlib import Path
 
 from tests.conftest import ROOT
-from tests.fuzz.case import Case
+from tests.fuzz.case import Case, drawn
+from tests.fuzz.looks import CRASH, fault, judged, written
+from tests.fuzz.texts import SPECS
 
-SECONDS, BYTES = 5, 2**30
-# What a process has mapped before it reads a file is not the case's.
-_CRASH = 99
-_CONTROL = {chr(code) for code in (*range(32), 127) if chr(code) not in "\n\t"} - {"\r"}
+# Processor time and memory of a case; what waits longer than that hangs.
+SECONDS, BYTES, WAITING = 5, 2**30, 120
+_FOLDER = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
 @dataclass
 class Met:
-    """How the program met a case: its exit status, and what is wrong, in a line that is equal for equal faults."""
+    """How the program met a case: its exit status, and what is wrong; how many specs it was given and had accepted."""
 
     status: int | None = None
     wrong: str | None = None
+    specs: int = 0
+    accepted: int = 0
 
 
 def meet(case: Case) -> Met:
-    """Run the case. The program may refuse anything, but in a message: no traceback, within `SECONDS` of processor time and `BYTES`."""
-    folder = Path(tempfile.mkdtemp())
-    try:
-        case.write(folder)
-        if any("include" in text for text in case.files.values()):
-            shutil.copytree(ROOT / "specs" / "blocks", folder / "blocks", dirs_exist_ok=True)
-        return _looked_at(case, folder)
-    except OSError as error:
-        if error.filename is None:
-            raise
-        return Met()  # no file can have such a name here
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    """Run the case in a process of its own.
+
+    The program may refuse anything, but in a message: no traceback, within `SECONDS` of processor
+    time and `BYTES`; and it writes what it was asked to write.
+    """
+    (met,) = _forked([case])
+    return met
 
 
-def _looked_at(case: Case, folder: Path) -> Met:
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+def meet_all(seeds: Sequence[int]) -> Iterator[tuple[int, str, Met]]:
+    """The cases of these seeds, run one after the other in one process; what fails there runs again alone."""
+    cases = [drawn(seed) for seed in seeds]
+    done = 0
+    while done < len(cases):
+        found = _forked(cases[done:])
+        for met in found:
+            if met.wrong is not None:
+                met = meet(cases[done])
+            yield seeds[done], cases[done].words[0], met
+            done += 1
+
+
+def _forked(cases: Sequence[Case]) -> list[Met]:
+    """The cases, one after the other in a child; up to the one that ends it."""
+    place = Path(tempfile.mkdtemp(dir=_FOLDER))
+    with tempfile.TemporaryFile(dir=_FOLDER) as results:
         child = os.fork()
         if child == 0:
-            _run(case, folder, out.fileno(), err.fileno())
+            with contextlib.suppress(BaseException):
+                _Child(place, results.fileno()).run(cases)
+            os._exit(0)
+        with contextlib.suppress(OSError):
+            os.setpgid(child, child)
         _, state = os.waitpid(child, 0)
-        out.seek(0)
-        err.seek(0)
-        printed, said = (stream.read().decode("utf-8", "replace") for stream in (out, err))
-    if os.WIFSIGNALED(state):
-        number = os.WTERMSIG(state)
-        return Met(wrong=f"over {SECONDS} s" if number == signal.SIGXCPU else f"ended by {signal.Signals(number).name}")
-    status = os.WEXITSTATUS(state)
-    return Met(status, _wrong(case, status, printed, said))
+        with contextlib.suppress(OSError):
+            os.killpg(child, signal.SIGKILL)  # processes that a case left behind
+        results.seek(0)
+        found = [Met(*json.loads(line)) for line in results.read().splitlines()]
+    shutil.rmtree(place, ignore_errors=True)
+    if len(found) < len(cases):
+        found.append(Met(wrong=_ending(state)))
+    return found
 
 
-def _wrong(case: Case, status: int, printed: str, said: str) -> str | None:
-    if status == _CRASH or "Traceback (most recent call last)" in said:
-        lines = [line for line in said.splitlines() if line.strip()]
-        place = next((line.strip() for line in reversed(lines) if line.lstrip().startswith('File "')), "")
-        return f"{lines[-1].partition(':')[0]} at {place.rpartition('/')[2]}"
-    if status not in (0, 1, 2):
-        return f"status {status}"
-    if status == 2 and not said:
-        return "status 2 without a word"
-    shown = printed + said
-    if "always" in case.words:  # asked to be coloured
-        shown = re.sub(r"\x1b\[[0-9;]*m|\x1b\]8;[^\x1b]*\x1b\\\\", "", shown)
-    if controls := _CONTROL & set(shown):
-        return f"prints U+{ord(min(controls)):04X}"
-    return _parsed(case, status, printed)
+def _ending(state: int) -> str:
+    if not os.WIFSIGNALED(state):
+        return f"ended by itself with {os.WEXITSTATUS(state)}"
+    number = os.WTERMSIG(state)
+    if number in (signal.SIGPROF, signal.SIGXCPU):
+        return f"over {SECONDS} s"
+    return f"waits over {WAITING} s" if number == signal.SIGALRM else f"ended by {signal.Signals(number).name}"
 
 
-def _parsed(case: Case, status: int, printed: str) -> str | None:
-    """What is meant for machines can be read by them."""
-    words = case.words
-    try:
-        if status == 0 and words[0] == "build" and not {"-o", "--output", "state-dict", "--help"} & set(words):
-            ast.parse(printed)
-        if printed and "json" in words and words[words.index("json") - 1] == "--format":
-            json.loads(printed)
-    except (SyntaxError, ValueError) as error:
-        return f"{type(error).__name__} in what {words[0]} prints"
-    return None
+class _Child:
+    """The process that runs cases, each in a folder of its own, its streams in files that are emptied."""
 
+    def __init__(self, place: Path, results: int) -> None:
+        os.setpgid(0, 0)
+        self.place = place
+        self.results = results
+        self.built = {path.read_text(encoding="utf-8") for path in SPECS}
+        self.streams = [os.memfd_create(name) for name in ("out", "err")]
+        for number, stream in zip((1, 2), self.streams):
+            os.dup2(stream, number)
+        with open("/proc/self/statm") as file:
+            mapped = int(file.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (mapped + BYTES, mapped + BYTES))
+        os.environ.pop("GITHUB_STEP_SUMMARY", None)
+        os.environ.update({"XDG_CONFIG_HOME": str(place / "home"), "HOME": str(place / "home")})
+        self.environment = dict(os.environ)
+        archcalc = [module for name, module in sys.modules.items() if name.startswith("archcalc.")]
+        self.caches = {
+            id(one): one for module in archcalc for one in vars(module).values() if isinstance(one, _lru_cache_wrapper)
+        }
 
-def _run(case: Case, folder: Path, out: int, err: int) -> None:
-    """The child: the program as it starts, with bounds. Does not return."""
-    status = _CRASH
-    try:
-        os.dup2(out, 1)
-        os.dup2(err, 2)
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    def run(self, cases: Sequence[Case]) -> None:
+        for number, case in enumerate(cases):
+            # A name that is the same for the same case: how long a path is changes what is printed.
+            folder = self.place / f"{number:04}"
+            try:
+                os.mkdir(folder)
+                case.write(folder)
+            except (OSError, ValueError):
+                met = Met()  # no file can have such a name here
+            else:
+                if any("include" in text for text in case.files.values()) and not (folder / "blocks").exists():
+                    shutil.copytree(ROOT / "specs" / "blocks", folder / "blocks")
+                met = self._met(case, folder)
+            os.write(self.results, json.dumps([met.status, met.wrong, met.specs, met.accepted]).encode() + b"\n")
+            os.chdir("/")
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _met(self, case: Case, folder: Path) -> Met:
+        os.chdir(folder)
+        for stream in self.streams:
+            os.ftruncate(stream, 0)
+            os.lseek(stream, 0, os.SEEK_SET)
+        signal.setitimer(signal.ITIMER_PROF, SECONDS + 0.5)
+        signal.alarm(WAITING)
+        status = self._started(case)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        printed, said = (
+            os.pread(stream, os.fstat(stream).st_size, 0).decode("utf-8", "replace") for stream in self.streams
+        )
+        wrong = fault(case, status, printed, said) or written(case, folder)
+        if wrong:
+            return Met(status, wrong)
+        try:
+            return Met(status, *judged(case, self.built))
+        except Exception as error:
+            return Met(status, f"{type(error).__name__} while it is built")
+
+    def _started(self, case: Case) -> int:
+        """The program as it starts; its exit status."""
+        from archcalc.cli import main
+
+        with tempfile.TemporaryFile(dir=_FOLDER) as typed:
+            typed.write(case.typed.encode("utf-8", "surrogateescape"))
+            typed.seek(0)
+            os.dup2(typed.fileno(), 0)
         sys.stdin, sys.stdout, sys.stderr = (
             open(number, mode, encoding="utf-8", errors=errors, closefd=False)  # noqa: SIM115
             for number, mode, errors in ((0, "r", None), (1, "w", "strict"), (2, "w", "backslashreplace"))
         )
-        os.chdir(folder)
-        os.environ.pop("GITHUB_STEP_SUMMARY", None)
-        with open("/proc/self/statm") as file:
-            mapped = int(file.read().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (mapped + BYTES, mapped + BYTES))
-        used = int(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]))
-        resource.setrlimit(resource.RLIMIT_CPU, (used + SECONDS + 1, used + SECONDS + 3))
+        os.environ.clear()
+        os.environ.update(self.environment)
+        for cache in self.caches.values():
+            cache.cache_clear()
         sys.argv = ["archcalc", *case.words]
-        from archcalc.cli import main
-
-        main()
-        status = 0
-    except SystemExit as end:
-        status = end.code if isinstance(end.code, int) else 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
+        status = CRASH
+        try:
+            main()
+            status = 0
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else 0
+        except BaseException:
+            traceback.print_exc()
         with contextlib.suppress(BaseException):
             sys.stdout.flush()
             sys.stderr.flush()
-        os._exit(status)
+        gc.enable()
+        return status

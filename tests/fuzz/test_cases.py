@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.fuzz.case import Case, drawn, read
+from tests.fuzz.repository import Commit
 
 # Each case is a fork of a process that has only read the program, with no thread and no PyTorch in it.
 _FUZZ = [sys.executable, "-m", "tests.fuzz"]
@@ -35,6 +36,7 @@ def test_what_was_kept():
         ("raise KeyError(3)", "KeyError at"), ("while True: pass", "over 5 s"), ("print('\\x1b[2J')", "prints U+001B"),
         ("sys.exit(7)", "status 7"), ("sys.exit(2)", "status 2 without a word"), ("bytearray(2**33)", "MemoryError at"),
         ("os.kill(os.getpid(), 11)", "ended by SIGSEGV"), ("print('x = (')", "SyntaxError in what build prints"),
+        ("open('x.yaml', 'w')", "build leaves a file behind"), ("open('net.yaml', 'w')", "build changes a file"),
     ],
 )  # fmt: skip
 def test_every_fault_is_seen(program, wrong):
@@ -42,7 +44,7 @@ def test_every_fault_is_seen(program, wrong):
         "import os, sys, archcalc.cli\n"
         "from tests.fuzz.case import Case\nfrom tests.fuzz.run import meet\n"
         f"def main():\n    {program}\n"
-        "archcalc.cli.main = main\nprint(meet(Case({}, ['build'])).wrong)"
+        "archcalc.cli.main = main\nprint(meet(Case({'net.yaml': 'model: m'}, ['build'])).wrong)"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert run.stdout.startswith(wrong)
@@ -50,4 +52,6 @@ def test_every_fault_is_seen(program, wrong):
 
 def test_a_case_is_that_of_its_seed():
     assert drawn(8) == drawn(8)
-    assert read(Case({"a": "\udcff"}, ["lint"], "why").json()) == Case({"a": "\udcff"}, ["lint"], "why")
+    commit = Commit([["a", "100644", "\udcff"]], ["a"])
+    case = Case({"a": "\udcff"}, ["lint"], "why", "-", {"b": "a"}, commit)
+    assert read(case.json()) == case

@@ -1,0 +1,152 @@
+"""What is wrong with how the program met a case: what it said, printed and wrote, in a line that is equal for equal faults."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import io
+import json
+import os
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+from archcalc.diagnostics import RequestError, SpecError
+from archcalc.network.load import load_graph
+from archcalc.pytorch.names import BuildError
+from archcalc.pytorch.source import module_source
+from tests.fuzz.case import Case, data
+
+CRASH = 99
+_CONTROL = {chr(code) for code in (*range(32), 127) if chr(code) not in "\n\t"} - {"\r"}
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m|\x1b\]8;[^\x1b]*\x1b\\\\")
+_OUTPUTS = ("-o", "--output", "--save-device")
+_FIXES = {"--fix", "--unsafe-fixes"}
+# What `build` refuses with its reason, as PyTorch's modules or this writer cannot say it.
+_NOT_BUILT = ("cannot be written yet", "cannot be passed on yet", "cannot know the size of the batch")
+_READERS = {
+    "json": json.loads, "sarif": json.loads, "gitlab": json.loads, "rdjson": json.loads, "chrome-trace": json.loads, "source": ast.parse,
+    "jsonl": lambda text: [json.loads(line) for line in text.splitlines()],
+    "junit": ElementTree.fromstring, "csv": lambda text: list(csv.reader(io.StringIO(text), strict=True)),
+}  # fmt: skip
+# What a module's source may call and name beside what it defines.
+_KNOWN = {"torch", "nn", "F", "math", "super", "range", "zip", "len", "tuple", "list", "int", "float", "max", "min", "sum",
+          "isinstance", "setattr", "enumerate", "reversed", "hasattr", "dict", "None", "True", "False"}  # fmt: skip
+
+
+def fault(case: Case, status: int, printed: str, said: str) -> str | None:
+    """What is wrong with the exit status and the two streams; None where nothing is."""
+    if status == CRASH or "Traceback (most recent call last)" in said:
+        lines = [line for line in said.splitlines() if line.strip()]
+        place = next((line.strip() for line in reversed(lines) if line.lstrip().startswith('File "')), "")
+        return f"{lines[-1].partition(':')[0]} at {place.rpartition('/')[2]}"
+    if status not in (0, 1, 2):
+        return f"status {status}"
+    if status == 2 and not said:
+        return "status 2 without a word"
+    shown = printed + said
+    if "always" in case.words:  # asked to be coloured
+        shown = _COLOUR.sub("", shown)
+    if controls := _CONTROL & set(shown):
+        return f"prints U+{ord(min(controls)):04X}"
+    form = _form(case)
+    if status != 2 and printed and form in _READERS and not {"--help", "--definitions"} & set(case.words):
+        try:
+            _READERS[form](printed)
+        except (SyntaxError, ValueError, csv.Error, ElementTree.ParseError) as error:
+            return f"{type(error).__name__} in what {case.words[0]} prints as {form}"
+    return None
+
+
+def _form(case: Case) -> str:
+    words = case.words
+    if "--format" in words[:-1]:
+        return words[words.index("--format") + 1]
+    return "source" if words[0] == "build" and not {"-o", "--output"} & set(words) else ""
+
+
+def written(case: Case, folder: Path) -> str | None:
+    """A file that should not be there, or holds something else, after the run."""
+    named = [after for word, after in zip(case.words, case.words[1:]) if word in _OUTPUTS]
+    asked = {os.path.normpath(path) for name in named for path in (name, name.partition("=")[2])}
+    for root, folders, names in os.walk(folder):
+        if ".git" in folders and case.commit is not None:
+            folders.remove(".git")
+        if Path(root) == folder and "blocks" in folders and "blocks" not in case.files:
+            folders.remove("blocks")  # what specs include
+        for name in names:
+            path = os.path.relpath(os.path.join(root, name), folder)
+            if path in asked or path in case.links:
+                continue
+            if path not in case.files:
+                return f"{case.words[0]} leaves a file behind"
+            if not _FIXES & set(case.words) and Path(root, name).read_bytes() != data(case.files[path]):
+                return f"{case.words[0]} changes a file"
+    return None
+
+
+def judged(case: Case, built: set[str]) -> tuple[str | None, int, int]:
+    """What is wrong with the source of a spec that is accepted; how many specs were named, and how many are accepted.
+
+    Args:
+        built: texts that were built before; those of this case are added.
+    """
+    read = good = 0
+    for path in case.files:
+        if not path.endswith((".yaml", ".yml")) or not {path, f"./{path}"} & set(case.words):
+            continue
+        read += 1
+        try:
+            graph = load_graph(f"./{path}" if "@" in path else path)
+        except (SpecError, RequestError):
+            continue
+        good += 1
+        if case.files[path] in built:
+            continue
+        built.add(case.files[path])
+        try:
+            source = module_source(graph)
+        except BuildError as error:
+            if not any(reason in str(error) for reason in _NOT_BUILT):
+                return f"an accepted spec is not built: {error}", read, good
+            continue
+        if wrong := _more_than_a_module(source):
+            return wrong, read, good
+    return None, read, good
+
+
+def _more_than_a_module(source: str) -> str | None:
+    """What stands in a module's source that no network needs: another statement, import, decorator or name."""
+    try:
+        tree = ast.parse(source)
+        compile(source, "module", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        return f"what is built does not compile: {type(error).__name__}"
+    known = set(_KNOWN)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            known.add(node.name)
+        elif isinstance(node, ast.arg):
+            known.add(node.arg)
+        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            known.add(node.id)
+    for statement in tree.body:
+        imports = ast.unparse(statement)
+        if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            if imports not in (
+                "import math",
+                "import torch",
+                "import torch.nn.functional as F",
+                "from torch import nn",
+            ):
+                return f"what is built imports: {imports}"
+        elif not isinstance(statement, (ast.ClassDef, ast.FunctionDef)):
+            return f"what is built has a statement: {type(statement).__name__}"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id not in known:
+            return f"what is built names {node.id}"
+        if isinstance(node, ast.Attribute) and node.attr.startswith("__") and node.attr not in ("__init__", "__name__"):
+            return f"what is built reads {node.attr}"
+        if isinstance(node, (ast.Global, ast.Try, ast.With, ast.Delete, ast.Await, ast.AsyncFunctionDef)):
+            return f"what is built holds {type(node).__name__}"
+    return None

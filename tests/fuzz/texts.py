@@ -1,0 +1,72 @@
+"""What stands in the files of a case: specs, half of them as they were meant, and settings."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from tests.conftest import ROOT
+from tests.draw.choices import Choices
+from tests.draw.draw import case as drawn_network
+from tests.fuzz.mutations import MUTATIONS
+from tests.outcome import EVERYTHING
+
+SPECS = sorted((ROOT / "specs").glob("*.yaml"))
+BROKEN = sorted((ROOT / "tests" / "broken").glob("*.yaml"))
+SETTINGS = """\
+batch = 2
+jobs = 1
+ignore = ["PRM307"]
+format = "text"
+[lint]
+select = ["ALL"]
+device = "h100"
+[lint.severity]
+PRM301 = "info"
+[lint.per-file-ignores]
+"x*.yaml" = ["ACT"]
+[budgets]
+"*.yaml" = {params = "5M", macs = "600M"}
+[growth]
+"*.yaml" = {params = "5%"}
+[memory]
+optimizer = "sgd"
+"""
+# One network is drawn for so many cases: to draw one takes longer than to run a command on it.
+_SHARED = 16
+
+
+def spec(choices: Choices, seed: int) -> str:
+    """The text of a spec; one that was drawn is the same for the seeds beside this one, until it is spoilt."""
+    kind = choices.pick("kind", {"drawn": 6, "published": 1.5, "everything": 0.3, "broken": 0.7})
+    if kind == "drawn":
+        text = _network(seed // _SHARED)
+    elif kind == "everything":
+        text = EVERYTHING
+    else:
+        text = choices.random("file").choice(SPECS if kind == "published" else BROKEN).read_text(encoding="utf-8")
+    return text if choices.chance("as meant", 0.55) else spoilt(choices, text)
+
+
+def settings(choices: Choices) -> tuple[str, str]:
+    """A settings file by its name: some of the tables and keys, spoilt more often than not."""
+    draw = choices.random()
+    lines = [line for line in SETTINGS.splitlines(keepends=True) if draw.random() < 0.8]
+    text = "".join(lines)
+    if choices.chance("spoilt", 0.6):
+        text = spoilt(choices, text)
+    if choices.chance("nested", 0.2):
+        return "pyproject.toml", "[tool.archcalc]\n" + text.replace("[", "[tool.archcalc.").replace("[[tool", "[[x")
+    return "archcalc.toml", text
+
+
+def spoilt(choices: Choices, text: str) -> str:
+    """The text after one change or a few."""
+    draw = choices.random("spoil")
+    for _ in range(draw.choice((1, 1, 1, 1, 2, 4))):
+        text = draw.choice(MUTATIONS)(text, draw)
+    return text
+
+
+@lru_cache(maxsize=8)
+def _network(number: int) -> str:
+    return drawn_network(number).text
