@@ -16,10 +16,13 @@ def main() -> None:
     """
     _forget_working_folder()
     gc.set_threshold(100_000, 50, 50)
-    from archcalc.cli import main as run
-
     try:
+        from archcalc.cli import main as run
+
         run()
+    except MemoryError:
+        os.write(2, b"archcalc: out of memory\n")
+        os._exit(2)
     except SystemExit as end:
         if "torch" in sys.modules or not isinstance(end.code, int) or _has_children():  # there is more to end
             raise

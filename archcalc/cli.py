@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 import click
@@ -115,6 +116,27 @@ def _refusal(error: click.UsageError) -> str:
     return f"{said}\nTry `{context.command_path} --help`."
 
 
+# What the system says when it has no more of something to give.
+_FEW = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
+
+
+def _ended_by(error: OSError) -> int:
+    """The exit status after an error of the system, which is told: it has too little of something, or the output ends."""
+    reason = (error.strerror or str(error)).lower()
+    if error.filename is not None:
+        complain(f"archcalc: cannot open {error.filename!r}: {reason}")
+        return 2
+    if error.errno in _FEW:
+        complain(f"archcalc: the system gives no more: {reason}")
+        return 2
+    ends = error.errno in (errno.EPIPE, errno.EINVAL)  # the reader closed the pipe: it has what it wanted
+    if not ends:
+        complain(f"archcalc: cannot write the output: {reason}")
+    with suppress(OSError):  # nothing is left to flush at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0 if ends else 2
+
+
 def main() -> None:
     """Run the program. Exit status: 0 clean, 1 findings, 2 could not run."""
     for name in ("stdout", "stderr"):
@@ -133,13 +155,10 @@ def main() -> None:
         complain(f"archcalc: {visible(str(error))}")
         status = 2
     except OSError as error:
-        if error.filename is not None:  # not about what is printed
+        status = _ended_by(error)
+    except ImportError as error:  # a library that is installed, and cannot be loaded: memory or descriptors are few
+        if (error.name or "archcalc").startswith("archcalc"):
             raise
-        if error.errno in (errno.EPIPE, errno.EINVAL):
-            status = 0  # the reader closed the pipe: it has what it wanted
-        else:
-            complain(f"archcalc: cannot write the output: {(error.strerror or str(error)).lower()}")
-            status = 2
-        # nothing is left to flush at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        complain(f"archcalc: cannot load {error.name}: {visible(str(error))}")
+        status = 2
     sys.exit(status if isinstance(status, int) else 0)

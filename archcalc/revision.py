@@ -51,7 +51,7 @@ class Revision:
     def told(self, path: str) -> str:
         """What the user would write for a copy, or for a path in the repository."""
         inside = os.path.relpath(path, self.place) if os.path.isabs(path) else path
-        return f"{self.name}:{os.path.relpath(inside, self._here or '.')}"
+        return f"{self.name}:{os.path.relpath(inside or '.', self._here or '.')}"
 
     def is_folder(self, inside: str) -> bool:
         """Whether it is a folder there."""
@@ -115,7 +115,13 @@ class Revision:
 @contextmanager
 def revision(name: str) -> Iterator[Revision]:
     """The files of a revision while they are read. Raises `RequestError` when git does not know it."""
-    with tempfile.TemporaryDirectory(prefix="archcalc-") as place:
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="archcalc-")
+    except OSError as error:
+        raise RequestError(
+            f"{name!r} is copied to a temporary folder while it is read, which cannot be made: {(error.strerror or str(error)).lower()}"
+        ) from None
+    with folder as place:
         made = Revision(name, os.path.realpath(place))
         try:
             yield made

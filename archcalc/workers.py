@@ -1,14 +1,22 @@
-"""Work over many pieces, on several processes where that pays; the results and their order are the same."""
+"""Work over many pieces, on several processes where that pays; the results and their order are the same.
+
+Each process has a pipe of its own and nothing that is shared: one that the system ends, for want of
+memory say, is seen at once, and no lock is left for the others to wait for.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from archcalc.diagnostics import RequestError
 
 if TYPE_CHECKING:
-    from multiprocessing.pool import Pool
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
 
 # More processes for each core only wait for it, and take memory.
 _MOST_PER_CORE = 4
@@ -17,33 +25,73 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 
+class _Worker(NamedTuple):
+    process: BaseProcess
+    pipe: Connection
+
+
 def each(function: Callable[[_T], _R], pieces: Sequence[_T], processes: int, chunk: int = 8) -> Iterator[_R]:
     """`function` of every piece, in their order; `function` and `pieces` can be pickled.
 
-    Processes start with this call and not with the first result.
+    Processes start with this call and not with the first result; where the system gives fewer, those
+    do the work.
     """
     if processes <= 1:
         return map(function, pieces)
-    import multiprocessing  # one piece need not pay for it
-    import signal
+    import signal  # one piece need not pay for it
     import threading
 
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
     # A program that uses this one from Python may have a handler of its own, which stays.
     ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     if ours:
         signal.signal(signal.SIGTERM, _stop)
     # started here and not with the first result: the caller may show progress from a thread, which a fork loses
-    pool = context.Pool(processes, _begin)
-    return _collected(pool, function, pieces, chunk, ours)
+    workers: list[_Worker] = []
+    with suppress(OSError):  # too few descriptors or processes
+        while len(workers) < processes:
+            workers.append(_started(function, [worker.pipe for worker in workers]))
+    if workers:
+        return _collected(workers, pieces, chunk, ours)
+    if ours:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    return map(function, pieces)
 
 
-def _begin() -> None:
-    """A process that works: Ctrl-C is for the one that started it, which then ends it."""
+def _started(function: Callable[[Any], Any], others: list[Connection]) -> _Worker:
+    """A process that works; `others` are the pipes of those that run already."""
+    import multiprocessing
+
+    context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
+    ours, theirs = context.Pipe()
+    with theirs:
+        # a fork has all that is open here: what stayed open there would keep the others from seeing an end
+        inherited = [ours, *others] if context.get_start_method() == "fork" else []
+        process = context.Process(target=_work, args=(function, theirs, inherited), daemon=True)
+        try:
+            process.start()
+        except OSError:
+            ours.close()
+            raise
+    return _Worker(process, ours)
+
+
+def _work(function: Callable[[Any], Any], pipe: Connection, inherited: list[Connection]) -> None:
+    """What a process does: answers each row of pieces until there are no more."""
     import signal
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that started it, which then ends it
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for one in inherited:
+        one.close()
+    with suppress(EOFError, OSError):  # whoever asked is gone
+        while True:
+            pieces = pipe.recv()
+            answer: tuple[list[Any], Exception | None]
+            try:
+                answer = [function(piece) for piece in pieces], None
+            except Exception as error:
+                answer = [], error
+            pipe.send(answer)
 
 
 def _stop(number: int, frame: object) -> None:
@@ -51,20 +99,63 @@ def _stop(number: int, frame: object) -> None:
     import multiprocessing
     import signal
 
-    for process in multiprocessing.active_children():
-        process.terminate()
+    _end(multiprocessing.active_children())
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
 
 
-def _collected(pool: Pool, function: Callable[[_T], _R], pieces: Sequence[_T], chunk: int, ours: bool) -> Iterator[_R]:
-    """The results; at the end the processes are gone, and SIGTERM means what it did where its handler is `ours`."""
-    import signal
+def _end(running: Iterable[BaseProcess]) -> None:
+    for process in running:
+        process.terminate()
 
+
+@contextmanager
+def _alive() -> Iterator[None]:
+    """What is asked of processes; one that does not answer was ended, as by a system that has no memory left."""
     try:
-        with pool:
-            yield from pool.imap(function, pieces, chunksize=chunk)
+        yield
+    except (EOFError, OSError):
+        raise RequestError(
+            "a process that worked was ended from outside, as for want of memory: try --jobs 1"
+        ) from None
+
+
+def _collected(workers: Sequence[_Worker], pieces: Sequence[Any], chunk: int, ours: bool) -> Iterator[Any]:
+    """The results; at the end the processes are gone, and SIGTERM means what it did where its handler is `ours`.
+
+    Raises `RequestError` when a process was ended from outside.
+    """
+    import signal
+    from multiprocessing.connection import wait
+
+    parts = enumerate(pieces[at : at + chunk] for at in range(0, len(pieces), chunk))
+    idle: list[Any] = [worker.pipe for worker in workers]
+    asked: dict[Any, int] = {}
+    done: dict[int, tuple[list[Any], Exception | None]] = {}
+    turn = 0
+    try:
+        while True:
+            with _alive():
+                for pipe, (number, part) in zip(idle, parts):
+                    asked[pipe] = number
+                    pipe.send(part)
+                idle = [*wait([*asked])] if asked else []
+                answers = [pipe.recv() for pipe in idle]
+            for pipe, answer in zip(idle, answers):
+                done[asked.pop(pipe)] = answer
+            while turn in done:
+                results, error = done.pop(turn)
+                if error is not None:
+                    raise error
+                yield from results
+                turn += 1
+            if not idle:
+                return
     finally:
+        _end(worker.process for worker in workers)
+        for worker in workers:
+            worker.process.join()
+            worker.pipe.close()
         if ours:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 

@@ -81,4 +81,5 @@ def _origin(graph: Graph) -> str:
     """The spec's file, with what was chosen in it."""
     variant = f"@{graph.variant}" if graph.variant else ""
     chosen = ", ".join(f"{name}={value}" for name, value in graph.given.items())
-    return f"{os.path.basename(graph.path)}{variant}" + (f" with {chosen}" if chosen else "")
+    said = f"{os.path.basename(graph.path)}{variant}" + (f" with {chosen}" if chosen else "")
+    return said.encode("utf-8", "backslashreplace").decode()  # Python takes no class whose docstring is not UTF-8

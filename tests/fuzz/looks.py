@@ -22,6 +22,8 @@ _CONTROL = {chr(code) for code in (*range(32), 127) if chr(code) not in "\n\t"} 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m|\x1b\]8;[^\x1b]*\x1b\\\\")
 _OUTPUTS = ("-o", "--output", "--save-device")
 _FIXES = {"--fix", "--unsafe-fixes"}
+# What stands on the standard output beside a report, or in its place.
+_MENDED = {*_FIXES, "--diff"}
 # What `build` refuses with its reason, as PyTorch's modules or this writer cannot say it.
 _NOT_BUILT = ("cannot be written yet", "cannot be passed on yet", "cannot know the size of the batch")
 _READERS = {
@@ -49,7 +51,7 @@ def fault(case: Case, status: int, printed: str, said: str) -> str | None:
         shown = _COLOUR.sub("", shown)
     if controls := _CONTROL & set(shown):
         return f"prints U+{ord(min(controls)):04X}"
-    form = _form(case)
+    form = "" if _MENDED & set(case.words) else _form(case)
     if status != 2 and printed and form in _READERS and not {"--help", "--definitions"} & set(case.words):
         try:
             _READERS[form](printed)
@@ -147,6 +149,10 @@ def _more_than_a_module(source: str) -> str | None:
             return f"what is built names {node.id}"
         if isinstance(node, ast.Attribute) and node.attr.startswith("__") and node.attr not in ("__init__", "__name__"):
             return f"what is built reads {node.attr}"
+        if isinstance(node, ast.ClassDef) and not (ast.get_docstring(node) or "").isprintable():
+            lone = [one for one in ast.get_docstring(node) or "" if "\ud800" <= one <= "\udfff"]
+            if lone:
+                return "what is built has a docstring that is not UTF-8"
         if isinstance(node, (ast.Global, ast.Try, ast.With, ast.Delete, ast.Await, ast.AsyncFunctionDef)):
             return f"what is built holds {type(node).__name__}"
     return None

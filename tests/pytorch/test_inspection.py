@@ -63,7 +63,8 @@ def test_a_network_of_any_name_is_the_same_tree(name: str, path: str, value: str
     assert isinstance(theirs, ast.ClassDef)
     doc = ast.literal_eval(ours.body[0].value)  # type: ignore[attr-defined]
     assert doc.startswith(f"{name}: input 4, ")
-    assert f"from {path} with width={value}." in doc
+    assert f"from {path} with width={value}.".encode("utf-8", "backslashreplace").decode() in doc
+    exec(compile(made, "built", "exec"), {})
     ours.name, ours.body[0] = theirs.name, theirs.body[0]
     assert ast.dump(made) == ast.dump(plain)
 

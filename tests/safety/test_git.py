@@ -255,6 +255,11 @@ def test_trees_that_lead_elsewhere(clone: Path, git: Git, run: Run) -> None:
     make = ("hash-object", "-t", "tree", "-w", "--stdin", "--literally")
     inner = bytes.fromhex(git(*make, input=b"100644 planted.yaml\0" + blob))
     names = [b"..", b".", b"../../planted", b"/tmp/planted"]
+    nameless = git(*make, input=b"100644 \0" + blob + b"100644 net.yaml\0" + blob)
+    git("update-ref", "refs/heads/nameless", git("commit-tree", nameless, "-m", "nameless"))
+    done = run("diff", "nameless:", ".")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("archcalc: cannot read 'nameless:.': git: ")
     top = git(
         *make,
         input=b"".join(b"40000 " + name + b"\0" + inner for name in names)

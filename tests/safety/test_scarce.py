@@ -1,0 +1,135 @@
+"""A system that gives little: few descriptors, little memory, full disks, processes that it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from archcalc.diagnostics import RequestError
+from archcalc.workers import each
+
+from .conftest import SPEC
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="such limits are set as on Linux")
+WIDE = SPEC.replace("input:", "hparams: {w: 3}\ninput:").replace("linear 3", "linear w")
+# Every command that reads or writes more than its own program, with a file it writes.
+COMMANDS = [
+    "shapes net.yaml", "shapes net.yaml --symbolic", "lint .", "lint . --output json=out.svg", "lint net.yaml --fix", "lint . --base HEAD",
+    "memory net.yaml -o out.svg", "predict net.yaml --device h100", "diff other.yaml net.yaml", "diff HEAD:net.yaml net.yaml",
+    "sweep net.yaml --set w=1..300 --jobs 2", "fit net.yaml --vary w --max params=1K", "build net.yaml --force -o out.svg",
+    "explain net.yaml first", "sweep net.yaml --set w=1,2 --plot macs,params -o out.svg",
+]  # fmt: skip
+if find_spec("matplotlib") is None:
+    COMMANDS.pop()
+
+
+@pytest.fixture
+def folder(clone: Path) -> Path:
+    (clone / ".git").rmdir()
+    (clone / "net.yaml").write_text(WIDE, "utf-8")
+    (clone / "other.yaml").write_text(WIDE.replace("w: 3", "w: 4"), "utf-8")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "first"]):
+        subprocess.run([*git, *words], cwd=clone, check=True, capture_output=True)
+    (clone / "out.svg").write_text("as it was", "utf-8")
+    return clone
+
+
+def bash(script: str, words: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """The program as `script` starts it, with `"$@"` for its command line."""
+    command = ["bash", "-c", script, "bash", sys.executable, "-m", "archcalc", *words.split()]
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("most", [4, 8, 20])
+def test_few_descriptors(folder: Path, most: int) -> None:
+    """Three are the streams; what starts processes takes the most."""
+    for words in COMMANDS if most == 4 else [one for one in COMMANDS if "HEAD" in one or "--jobs" in one]:
+        done = bash(f'ulimit -n {most}; exec "$@"', words, folder)
+        assert done.returncode in (0, 1) or "too many open files" in done.stderr, (words, done.stderr)
+        assert "Traceback" not in done.stderr, words
+        assert done.returncode != 2 or (folder / "out.svg").read_text("utf-8") == "as it was"
+        assert (folder / "net.yaml").read_text("utf-8") == WIDE
+        (folder / "out.svg").write_text("as it was", "utf-8")
+        assert most < 20 or done.returncode == 0, (words, done.stderr)
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_a_full_disk(folder: Path, words: str) -> None:
+    """Nothing can be written anywhere, temporary files included."""
+    before = sorted(os.listdir(folder))
+    done = bash('ulimit -f 0; exec "$@"', words, folder)
+    assert "Traceback" not in done.stderr
+    writes, copies = "-o " in words or "--output" in words, "HEAD" in words
+    assert done.returncode == 2 if writes or copies else done.returncode in (0, 1), done.stderr
+    assert not writes or "cannot write 'out.svg': file too large" in done.stderr
+    assert not copies or "'HEAD' is copied to a temporary folder" in done.stderr
+    assert sorted(os.listdir(folder)) == before
+    assert (folder / "out.svg").read_text("utf-8") == "as it was"
+
+
+@pytest.mark.parametrize("words", ["shapes net.yaml", "lint .", "schema", "rule", "diff HEAD:net.yaml net.yaml"])
+def test_an_output_that_takes_nothing(folder: Path, words: str) -> None:
+    done = bash('exec "$@" > /dev/full', words, folder)
+    assert "Traceback" not in done.stderr
+    if words == "lint .":
+        assert done.returncode == 0  # there is nothing to say
+    else:
+        assert done.stderr.endswith("archcalc: cannot write the output: no space left on device\n")
+        assert done.returncode == 2
+
+
+_LITTLE = """
+import resource, sys
+from archcalc.__main__ import main
+import archcalc.commands.{0}, archcalc.configuration, archcalc.reports.diagnostics
+with open("/proc/self/statm") as file:
+    mapped = int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (mapped + 2**20, mapped + 2**20))
+main()
+"""
+
+
+@pytest.mark.parametrize("command", ["shapes", "lint", "memory", "build"])
+def test_little_memory(clone: Path, command: str) -> None:
+    layers = "".join(f"  - linear {number % 7 + 2}\n" for number in range(5000))
+    (clone / "large.yaml").write_text(f"model: m\ninput: [4]\nlayers:\n{layers}", "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", _LITTLE.format(command), command, "large.yaml"],
+        cwd=clone, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "archcalc: out of memory\n")
+
+
+def ended(number: int) -> int:
+    if number == 13:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def waiting(number: int) -> int:
+    time.sleep(0.001 * (number % 3))
+    if number == 50:
+        raise KeyError(number)
+    return number
+
+
+def test_a_process_that_is_ended_is_told() -> None:
+    with pytest.raises(RequestError, match="was ended from outside"):
+        list(each(ended, range(1000), 2))
+
+
+def test_results_come_in_order_up_to_an_error() -> None:
+    assert list(each(waiting, range(50), 3, 4)) == list(range(50))
+    found = each(waiting, range(100), 3, 4)
+    assert [next(found) for _ in range(48)] == list(range(48))
+    with pytest.raises(KeyError, match="50"):
+        list(found)
