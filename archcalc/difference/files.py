@@ -74,6 +74,8 @@ def _compare(task: Task) -> Outcome:
     if base and head and not task.whole and not task.values and not base.variant and not head.variant:
         found.equal = base.source is not None and head.source is not None and same(base.source, head.source)
         if found.equal:
+            if not task.name:  # of the many in a folder those that changed are looked at
+                found.head_invalid += _wrong(head)
             return found
     saved = any(file is not None and file.source is None for file in (base, head))
     for variant in _variants(base, head):
@@ -95,6 +97,15 @@ def _opened(spec: str | None, task: Task, invalid: list[Diagnostic]) -> _File | 
     except SpecError as error:
         invalid += error.diagnostics
         return None
+
+
+def _wrong(file: _File) -> list[Diagnostic]:
+    """What is wrong with the networks of a file."""
+    found: list[Diagnostic] = []
+    for variant in (None, *(file.variants() if _side(file, None, False, found) else ())):
+        if variant is not None:
+            _side(file, variant, False, found)
+    return found
 
 
 class _File:

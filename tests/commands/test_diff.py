@@ -176,6 +176,14 @@ def test_a_renamed_file_is_the_same_network(tmp_path):
     assert found == [("other", "other"), ("other@big", "other@big"), ("net", "net"), ("net@big", "net@big")]
 
 
+def test_two_equal_files_that_are_invalid_are_told(tmp_path):
+    spec = tmp_path / "a.yaml"
+    spec.write_text(NET.format("a", 4, 8).replace("relu", "rleu"))
+    done = run("diff", str(spec), str(spec))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "unknown layer `rleu`" in done.stderr
+
+
 @pytest.mark.parametrize(("broken", "status"), [("old", 0), ("new", 1)])
 def test_one_invalid_spec_of_a_folder_is_told_and_left_out(tmp_path, broken, status):
     good, bad = {"a.yaml": NET.format("a", 4, 8)}, {"b.yaml": NET.format("b", 4, 8).replace("relu", "rleu")}
