@@ -15,7 +15,9 @@ from tests.draw.spec_data import Data, data, put, spec, walk
 LINES = (
     "relu", "sigmoid", "softmax", "logsoftmax", "dropout", "dropout 0", "identity", "scale 1", "flatten", "batchnorm",
     "layernorm", "maxpool 1", "maxpool 2", "relu6", "linear 6", "conv 4 kernel=2 padding=same", "conv 4 kernel=1 stride=2",
-    "embedding 30 dim=7", "layernorm affine=false", "rmsnorm",
+    "embedding 30 dim=7", "layernorm affine=false", "rmsnorm", "convtranspose 4 kernel=3 stride=2", "lstm 4 dropout=0.5",
+    "conv 4 kernel=3 dilation=9 padding=9", "attention 2", "groupnorm 2", "instancenorm", "adaptiveavgpool 1", "avgpool 1",
+    "maxpool 3 stride=4", "dropout 0.5", "droppath 0", "linear 1", "conv 6 kernel=1 padding=1", "abs", "layerscale",
 )  # fmt: skip
 
 

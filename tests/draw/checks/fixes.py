@@ -1,6 +1,6 @@
 """Fixes leave valid specs; what safe ones leave computes the same; `--fix` goes to a fixed point.
 
-Drawn networks, and these with a few layers more or twice, of which rules find more to say.
+Drawn networks, and these with a few things changed, of which rules find more to say.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ def cases(case: Case) -> Iterator[Case]:
 
 
 def _changed(case: Case, at: Choices) -> Case | None:
-    """The network with a layer more, or one twice."""
-    fitting = (one for one in some(case.text, at, None) if one.kind in ("more", "twice"))
+    """The network with one thing changed, as it is drawn what."""
+    kind = at.pick("kind", ["more", "more", "twice", "twice", "less", "moved", "value", "value"])
+    fitting = (one for one in some(case.text, at, None) if one.kind == kind)
     for _, mutation in zip(range(8), fitting):
         changed = replace(case, text=mutation.text)
         try:
