@@ -16,6 +16,17 @@ def instead(place: Span, text: str, safe: bool = False) -> Advice:
     return Advice(f"write `{text}`", written(place, text, safe))
 
 
+def either(readings: Sequence[str], fixes: Sequence[Fix | None], otherwise: str | Advice) -> str | Advice:
+    """Write one of the readings, each of which its fix writes; `otherwise` where there is none."""
+    if not readings:
+        return otherwise
+    text = "write " + " or ".join(f"`{reading}`" for reading in readings)
+    made = tuple(fix for fix in fixes if fix is not None)
+    if len(readings) == 1:
+        return Advice(text, fixes[0])
+    return Advice(text, choices=made if len(made) == len(readings) else ())
+
+
 def written(place: Span, text: str, safe: bool = False) -> Fix | None:
     """The fix that writes `text` at `place`; None where the file has no such place, as behind an escape."""
     at = place.source.line(place.line)[place.column - 1 : place.end_column - 1]
@@ -51,7 +62,9 @@ def meant(
     if len(near) == 1:
         text = shown(near[0])
         return Advice(f"did you mean `{text}`?", written(place, text))
-    return f"did you mean {' or '.join(f'`{shown(name)}`' for name in near[:3])}?"
+    texts = [shown(name) for name in near[:3]]
+    fixes = tuple(fix for text in texts if (fix := written(place, text)))
+    return Advice(f"did you mean {' or '.join(f'`{text}`' for text in texts)}?", choices=fixes)
 
 
 def suggest(word: str, known: Sequence[str]) -> str | None:
@@ -60,7 +73,7 @@ def suggest(word: str, known: Sequence[str]) -> str | None:
 
 
 def nearest(word: str, known: Sequence[str]) -> list[str]:
-    """The known words that a typing mistake most likely meant, all at the same distance; or those it begins."""
+    """The known words that are meant most likely: those it begins, and with a typing mistake the nearest."""
     if len(word) > _ALLOWED[-1][0]:
         return []
     most = 20_000 // (len(word) + 1) ** 2  # comparing takes time: of very many names, those that begin or end alike
@@ -72,11 +85,10 @@ def nearest(word: str, known: Sequence[str]) -> list[str]:
     limit = next(allowed for length, allowed in _ALLOWED if len(plain) <= length)
     distances = {name: _distance(plain, _plain(name), limit) for name in dict.fromkeys(known)}
     least = min(distances.values(), default=limit + 1)
-    if least <= limit and least < len(plain):
-        return [name for name, distance in distances.items() if distance == least]
-    if len(plain) < _SHORTEST_BEGINNING:
-        return []
-    return [name for name in distances if _plain(name).startswith(plain)]
+    begun = [name for name in distances if len(plain) >= _SHORTEST_BEGINNING and _plain(name).startswith(plain)]
+    if least > limit or least >= len(plain):
+        return begun
+    return list(dict.fromkeys([*begun, *(name for name, distance in distances.items() if distance == least)]))
 
 
 def _plain(word: str) -> str:

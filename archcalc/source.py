@@ -19,7 +19,10 @@ import yaml
 
 from archcalc.diagnostics import (
     LINE_BREAK,
+    Advice,
+    Edit,
     Findings,
+    Fix,
     RequestError,
     Source,
     Span,
@@ -196,9 +199,18 @@ def _invalid(source: Source, error: yaml.MarkedYAMLError, findings: Findings) ->
     elif "mapping values are not allowed" in problem:
         help = "a `: ` inside a line must be quoted, or the line is indented too far"
     elif "could not find expected ':'" in problem:
-        help = "write `key: value`, or `- ` before an entry of a list"
+        help = "a line is `key: value`, or `- ` and an entry of a list"
     findings.error("SPC001", f"not valid YAML: {problem}", place, help)
     return SpecError(list(findings))
+
+
+def _on_the_line(source: Source, number: int, line: str, whole: bool) -> Advice:
+    """Line `number` as the end of the one above, which then is `line`; an edit where it is a `whole` key."""
+    above = source.line(number - 1)
+    end = len(above.rstrip()) + 1
+    added = line[len(above.strip()[2:]) :]
+    place = Span(source, number - 1, end, number, len(source.line(number)) + 1)
+    return Advice(f"write `{line}`", Fix(f"write `{line}`", (Edit(place, added),)) if whole else None)
 
 
 def _key_below_a_line(source: Source, number: int) -> SpecError | None:
@@ -212,7 +224,7 @@ def _key_below_a_line(source: Source, number: int) -> SpecError | None:
         "SPC010",
         f"`{above[2:]}` is a whole layer: no key stands below it",
         Span(source, number, start, number, start + len(key)),
-        f"write `{above} {key}={value or 'VALUE'}`",
+        _on_the_line(source, number, f"{above[2:]} {key}={value or 'VALUE'}", bool(value) and " " not in value),
     )
 
 
@@ -295,7 +307,10 @@ class _Tree:
         else:
             if node.text == "<<" and not node.quoted:
                 self.findings.error(
-                    "SPC001", "YAML merge keys are not part of the language", node, "use `blocks:` or `hparams:`"
+                    "SPC001",
+                    "YAML merge keys are not part of the language",
+                    node,
+                    "`blocks:` and `hparams:` hold what stands in several places",
                 )
             if len(seen) >= MAX_KEYS:
                 raise fail("SPC014", f"a mapping has at most {MAX_KEYS:,} keys", node, "split it, or use `repeat`")
@@ -353,5 +368,8 @@ class _Tree:
 
     def _no_anchor(self, node: Span) -> None:
         self.findings.error(
-            "SPC001", "YAML anchors/aliases are not part of the language", node, "use `blocks:` or `hparams:`"
+            "SPC001",
+            "YAML anchors/aliases are not part of the language",
+            node,
+            "`blocks:` and `hparams:` hold what stands in several places",
         )

@@ -20,10 +20,10 @@ OPS = list(REGISTRY)
         ("Batch_Norm", OPS, ["batchnorm"]),
         ("lnear", OPS, ["linear"]),
         ("relux", OPS, ["relu", "relu6"]),
-        ("convt", OPS, ["conv"]),
+        ("convt", OPS, ["convtranspose", "conv"]),
         ("embedd", OPS, ["embedding"]),
         ("feat", ["features", "bias"], ["features"]),
-        ("drop", OPS, ["dropout", "droppath"]),
+        ("drop", OPS, ["dropout", "droppath", "crop"]),
         ("layer", ["layers", "model"], ["layers"]),
         # nothing is near to what is no misspelling
         ("attn", OPS, []),
@@ -54,7 +54,10 @@ def place(line: str, word: str, quoted: bool = False) -> Scalar:
 
 def test_one_word_is_an_edit_and_two_are_told():
     at = place("- relux", "relux")
-    assert meant(at, "relux", OPS) == "did you mean `relu` or `relu6`?"
+    two = meant(at, "relux", OPS)
+    assert isinstance(two, Advice)
+    assert (two.text, two.fix) == ("did you mean `relu` or `relu6`?", None)
+    assert [fix.edits[0].text for fix in two.choices] == ["relu", "relu6"]
     one = meant(at, "lin", ["linear"])
     assert isinstance(one, Advice)
     assert one.text == "did you mean `linear`?"

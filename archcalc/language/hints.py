@@ -85,6 +85,35 @@ def is_row(entry: Sequence) -> bool:
     )
 
 
+def indented(help: str, pairs: list[tuple[Scalar, Node]]) -> str | Advice:
+    """Keys that belong under the one before them, further in."""
+    edits = []
+    for key, value in pairs:
+        indent = key.source.line(key.line)[: key.column - 1]
+        if indent.strip() or value.line != key.line or value.end_line != key.line:
+            return help
+        edits.append(Edit(Span(key.source, key.line, 1, key.line, 1), "  "))
+    return Advice(help, Fix(help, tuple(edits)))
+
+
+def named_by_key(op: Scalar, value: Scalar, pairs: list[tuple[Scalar, Node]]) -> str | Advice:
+    """`{type: conv, channels: 8}` as `{conv: {channels: 8}}`, where the name stands first."""
+    name = value.text.split(".")[-1] or "conv"
+    help = f"its name `{name}` is the key, and the other keys stand inside"
+    if not pairs or value.line != op.line or (pairs[0][0].line, pairs[0][0].column) < (op.line, op.column):
+        return help
+    if pairs[0][0].line > op.line:
+        under = indented(help, pairs)
+        named = Edit(Span(op.source, op.line, op.column, value.line, value.end_column), f"{name}:")
+        return Advice(help, Fix(help, (named, *under.fix.edits))) if isinstance(under, Advice) and under.fix else help
+    last = pairs[-1][1]
+    if last.end_line != op.line:
+        return help
+    opened = Edit(Span(op.source, op.line, op.column, op.line, pairs[0][0].column), f"{name}: {{")
+    closed = Edit(Span(op.source, op.line, last.end_column, op.line, last.end_column), "}")
+    return Advice(help, Fix(help, (opened, closed)))
+
+
 def spaced(before: Node, key: Scalar) -> str | Advice:
     """The key of a line that a comma has cut off, behind its line."""
     help = "separate the keys of a line by spaces, as `conv 64 kernel=3`"

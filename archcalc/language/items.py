@@ -10,7 +10,17 @@ import re
 
 from archcalc.advice import instead, meant
 from archcalc.diagnostics import Advice, Findings, Span
-from archcalc.language.hints import cut_line, is_python, is_row, joined, open_brackets, spaced, whole_pairs
+from archcalc.language.hints import (
+    cut_line,
+    indented,
+    is_python,
+    is_row,
+    joined,
+    named_by_key,
+    open_brackets,
+    spaced,
+    whole_pairs,
+)
 from archcalc.source import Mapping, Node, Scalar, Sequence
 
 COMMON = ("name", "from", "repeat", "tie")
@@ -220,19 +230,22 @@ def _mapping(node: Mapping, findings: Findings) -> Item | None:
     layers = [(key, value) for key, value in node.pairs if key.text not in COMMON]
     repeat = next((key for key, _ in node.pairs if key.text == "repeat"), None)
     if not layers:
-        findings.error("SPC010", "no layer here", node, "write `repeat: N` with `layers: [...]`, or `op: {...}`")
+        findings.error("SPC010", "no layer here", node, "an entry is `repeat: N` with `layers: [...]`, or `op: {...}`")
         return None
     op, value = layers[0]
     if _is_empty(value):
         colon = _with_colon(op)
-        help: str | Advice = f"write `{op.text}` without a colon, or indent its keys under it"
+        whole = Span(op.source, op.line, op.column, colon.end_line, colon.end_column)
+        under = [pair for pair in node.pairs if pair[0] is not op and pair[0].text not in COMMON]
+        help: str | Advice = instead(whole, f"{op.text}: {{}}")
         if len(node.pairs) == 1:
-            help = instead(Span(op.source, op.line, op.column, colon.end_line, colon.end_column), op.text)
+            help = instead(whole, op.text)
+        elif under:
+            help = indented("indent its keys under it", under)
         findings.error("SPC010", f"`{op.text}:` has no value", colon, help)
         return None
     if op.text in _NAMES_A_LAYER and isinstance(value, Scalar):
-        name = value.text.split(".")[-1] or "conv"
-        help = f"write the name as the key, `{name}: {{...}}`, with the other keys inside"
+        help = named_by_key(op, value, [pair for pair in node.pairs if pair[0] is not op])
         findings.error("SPC010", f"`{op.text}:` names no layer here", op, help)
         return None
     if len(layers) > 1:
@@ -251,7 +264,10 @@ def _mapping(node: Mapping, findings: Findings) -> Item | None:
     if op.text == "layers":
         if repeat is None:
             findings.error(
-                "SPC010", "`layers:` needs `repeat:` beside it", op, "write `repeat: N`, or list the layers themselves"
+                "SPC010",
+                "`layers:` needs `repeat:` beside it",
+                op,
+                "`repeat: N` says how often; or list the layers themselves",
             )
             return None
         item = Item(repeat)

@@ -6,11 +6,12 @@ An argument is declared once, in its layer's class; reading, ranges, messages, t
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from archcalc.advice import instead, meant
+from archcalc.advice import instead, meant, written
 from archcalc.diagnostics import Advice, fail
 from archcalc.language.expressions import Expression, describe, is_identifier, parse_expression, parse_number
 from archcalc.language.settings import LARGEST_SIZE
@@ -25,11 +26,24 @@ _ROUNDING, _EXACT = 16 * 2.0**-52, 2.0**53
 
 
 class ValueProblem(Exception):
-    """A value its argument cannot take; the message follows "`key` "."""
+    """A value its argument cannot take; the message follows "`key` ". A `fraction` can be made whole."""
 
-    def __init__(self, message: str, help: str | None = None) -> None:
+    def __init__(self, message: str, help: str | None = None, fraction: float | None = None) -> None:
         super().__init__(message)
         self.help = help
+        self.fraction = fraction
+
+    def advice(self, place: Scalar) -> str | Advice | None:
+        """What to do about the value that stands at `place`."""
+        if self.fraction is None:
+            return self.help
+        if parse_size(place) is not None:
+            return "make each size whole, with round(...) or floor(...)"
+        wraps = ("floor", math.floor(self.fraction)), ("ceil", math.ceil(self.fraction))
+        texts = [(f"{name}({place.text})", value) for name, value in wraps]
+        fixes = [written(place, text) for text, _ in texts]
+        told = ", or ".join(f"`{text}` for {value:,}" for text, value in texts)
+        return Advice(f"write {told}", choices=tuple(fix for fix in fixes if fix))
 
 
 class Argument:
@@ -76,7 +90,7 @@ class Argument:
         try:
             return self.coerce(value)
         except ValueProblem as problem:
-            raise fail("SPC005", f"`{self.name}` {problem}", place, problem.help) from None
+            raise fail("SPC005", f"`{self.name}` {problem}", place, problem.advice(place)) from None
 
     def expression(self, scalar: Scalar, known: Collection[str]) -> Any:
         if not scalar.text or scalar.text in ("true", "false"):
@@ -148,9 +162,7 @@ def whole_number(value: Any, min: int, max: int = LARGEST_SIZE) -> int:
         if abs(value) >= _EXACT:
             raise ValueProblem(f"is {value:.15g}, a fraction that is too large to be exact", "divide with //")
         if abs(value - nearest) > _ROUNDING * abs(value):
-            raise ValueProblem(
-                f"is a whole number, not {value:.15g}", "wrap it in round(...), floor(...) or round8(...)"
-            )
+            raise ValueProblem(f"is a whole number, not {value:.15g}", fraction=value)
         value = nearest
     if value < min:
         raise ValueProblem(f"is at least {min}, not {value}")

@@ -30,7 +30,7 @@ class ShapeError(Exception):
         argument: the key to blame, None for the layer itself.
         operand: the operand to blame, by position.
         help: what to do; what else there is to do beside the changes.
-        changes: what may have been meant.
+        changes: what may have been meant; where they are `told`, the help says them.
         notes: what else to know, each with its place.
     """
 
@@ -43,6 +43,7 @@ class ShapeError(Exception):
         operand: int | None = None,
         changes: Iterable[Change] = (),
         notes: tuple[tuple[str, Any], ...] = (),
+        told: bool = False,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -51,6 +52,7 @@ class ShapeError(Exception):
         self.help = help
         self.changes = tuple(changes)
         self.notes = notes
+        self.told = told
 
 
 class Layer:

@@ -98,7 +98,7 @@ class Binder:
             help = advice_on_layer(item, f"its keys are {keys}" if keys else "it has no keys")
             self.findings.error("SPC010", f"`{layer.op}` takes no unnamed value", value, help)
         elif isinstance(first, (Body, Operands)):
-            self.findings.error("SPC010", f"`{layer.op}` takes {first.kind}", value, f"write `{layer.op}: [...]`")
+            self.findings.error("SPC010", f"`{layer.op}` takes {first.kind}", value, f"it is `{layer.op}: [...]`")
             return None
         return first
 
@@ -140,7 +140,7 @@ class Binder:
                 operands.append((self.read_items(parse_items(entry, self.findings), names), entry))
             elif isinstance(entry, Scalar):
                 try:
-                    operands.append((names.reference(entry), entry))
+                    operands.append((names.reference(entry, operand=True), entry))
                 except SpecError as error:
                     self.findings.take(error)
             else:

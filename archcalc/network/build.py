@@ -14,7 +14,8 @@ from archcalc.diagnostics import Advice, Findings, Note, Span
 from archcalc.language.inputs import stating
 from archcalc.layers.asking import Asking
 from archcalc.layers.base import Layer, ShapeError, decided
-from archcalc.layers.layout import ASKS, UNDECIDED, DisagreementError, Layout
+from archcalc.layers.change import Change
+from archcalc.layers.layout import ASKS, UNDECIDED, DisagreementError, Layout, axis_of
 from archcalc.layers.tensor import Alias, Tensor, Want
 from archcalc.network.expand import Expander
 from archcalc.network.graph import Node, walk
@@ -136,7 +137,7 @@ class Builder(Expander):
                     "SHP102",
                     f"of the copies of `{step.op.text}` one ends in {first}, the next in {last}",
                     step.op,
-                    "add `transpose` or `rearrange` to the end of what is repeated",
+                    "what is repeated may end in a `transpose` or `rearrange`",
                     notes=_notes((*decided(one, first), *decided(other, last))),
                 )
 
@@ -192,6 +193,8 @@ class Builder(Expander):
                 "SHP111",
                 f"`{layer.op}` cannot tell channels from features in {x}",
                 help=f"say which axis: {'; '.join(readings.values())}{self._or_state(x, next(iter(readings)))}",
+                changes=[Change({"axis": axis_of(layout, x.rank)}) for layout in readings],
+                told=True,
                 notes=((UNDECIDED, None),),
             )
 

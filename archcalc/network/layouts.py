@@ -74,6 +74,6 @@ def conflict(op: str, x: Tensor, error: DisagreementError, operand: int | None =
         "SHP102",
         f"`{op}`: {x} would be {first} and {second} at once",
         operand=operand,
-        help="add `transpose` or `rearrange` between the two layers that decide",
+        help="put a `transpose` or `rearrange` between the two layers that decide",
         notes=(*decided(one, first), *decided(other, second)),
     )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archcalc.diagnostics import Diagnostic, Note, Span
+from archcalc.advice import written
+from archcalc.diagnostics import Diagnostic, Fix, Note, Span
+from archcalc.language.edits import with_layer_before, with_values
 from archcalc.language.inputs import Input, stating
 from archcalc.layers.convolution import Convolution
 from archcalc.layers.dense import Linear
@@ -27,9 +29,12 @@ _IMAGE_CHANNELS = (1, 3)
 class Misreading(Diagnostic):
     """A note on what a layer reads; `node` is the layer."""
 
-    def __init__(self, code: str, node: Node, message: str, help: str, place: Span | None = None) -> None:
+    def __init__(
+        self, code: str, node: Node, message: str, help: str, fixes: list[Fix | None], place: Span | None = None
+    ) -> None:
         read = (Note(f"read by `{node.op}`", node.place),) if place is not None else ()
-        super().__init__(code, message, place or node.place, help, read, "note")
+        made = tuple(fix for fix in fixes if fix is not None)
+        super().__init__(code, message, place or node.place, help, read, "note", choices=made)
         self.node = node
 
 
@@ -72,7 +77,22 @@ def _linear_on_image(node: Node, x: Tensor, input: Input) -> Misreading:
         f"`linear` acts on the last axis of an image {x}, its {int(x.shape[-1])} columns",
         f"add `flatten` before it to use all {int(x.elements):,} pixels"
         + _or_state(input, x, "features-last", "rows of features are"),
+        [_before(node, "flatten"), _stated(input, x, "features-last")],
     )
+
+
+def _before(node: Node, line: str) -> Fix | None:
+    """A layer before another one."""
+    edits = with_layer_before(node.place, line)
+    return Fix(f"add `{line}` before it", edits) if edits else None
+
+
+def _stated(input: Input, x: Tensor, layout: str) -> Fix | None:
+    """The layout stated at the input."""
+    name = input.name.text if input.name else "input"
+    text = stating(name, str(x), layout)
+    fix = written(input.sizes, text.partition(": ")[2])
+    return Fix(f"write `{text}`", fix.edits) if fix else None
 
 
 def _read_as_image(node: Node, x: Tensor, input: Input) -> Iterator[Misreading]:
@@ -85,6 +105,7 @@ def _read_as_image(node: Node, x: Tensor, input: Input) -> Iterator[Misreading]:
             node,
             f"`{node.op}` reads {sizes[0]} channels and {last} {'columns' if len(sizes) > 2 else 'positions'} in {x}",
             f"channels come first: write {[last, *others]}{stated}",
+            [written(input.sizes, f"{[last, *others]}"), _stated(input, x, "channels-first")],
             input.sizes,
         )
     elif len(sizes) == 4 and sizes[1] in _IMAGE_CHANNELS:
@@ -94,6 +115,7 @@ def _read_as_image(node: Node, x: Tensor, input: Input) -> Iterator[Misreading]:
             node,
             f"`{node.op}` is a 3-D convolution of {x}: {channels} and {sizes[1]} image{'s' if sizes[1] > 1 else ''} in depth",
             f"a spec leaves the batch out: write {sizes[1:]}{stated}",
+            [written(input.sizes, f"{sizes[1:]}"), _stated(input, x, "channels-first")],
             input.sizes,
         )
 
@@ -112,9 +134,12 @@ def _loses_channels(layer: Mean, x: Tensor) -> bool:
 def _mean_over_channels(mean: Node, node: Node) -> Misreading:
     x = mean.inputs[0]
     axes = "x".join(map(str, range(1, x.rank)))
+    edits = with_values(mean.place, "axis", {"axis": axes}, r"-?\d+")
+    help = f"write `mean axis={axes}` for a mean of each channel"
     return Misreading(
         MEAN_OVER_CHANNELS,
         mean,
         f"`mean` is over the {x.shape[0]} channels of {x}, and leaves {mean.exit} to `{node.op}`",
-        f"write `mean axis={axes}` for a mean of each channel, which leaves [{x.shape[0]}]",
+        f"{help}, which leaves [{x.shape[0]}]",
+        [Fix(help, edits) if edits else None],
     )

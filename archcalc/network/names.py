@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from archcalc.advice import meant
+from archcalc.advice import meant, written
 from archcalc.diagnostics import Advice, Findings, Note, Span
 from archcalc.language.expressions import Expression, is_identifier
 from archcalc.language.items import Item
@@ -113,10 +113,11 @@ class Names:
             for size in value.sizes.values():
                 self.reference(size.name)
 
-    def reference(self, scalar: Scalar, in_call: bool = False) -> Ref:
+    def reference(self, scalar: Scalar, in_call: bool = False, operand: bool = False) -> Ref:
         """The layer that `scalar` names, which must stand before.
 
-        `in_call`: it is an argument of a block, which could be a number as well.
+        `in_call`: it is an argument of a block, which could be a number as well. `operand`: a list of layers may
+        stand in its place.
         """
         parts = split_reference(scalar.text)
         if not parts:
@@ -146,7 +147,10 @@ class Names:
         elif name == "input" and self.inputs:
             help = f"the model has several inputs: {', '.join(self.inputs)}"
         elif name in REGISTRY or name in self.blocks:
-            help = AN_ARGUMENT if in_call else f"to apply the layer here, write [{scalar.text}]"
+            here = f"[{scalar.text}]"
+            help = AN_ARGUMENT if in_call else f"`{name}` is a kind of layer; what is read is a name that name= gives"
+            if operand:
+                help = Advice(f"write `{here}` to apply the layer here", written(scalar, here))
         else:
             otherwise = f"give an earlier layer name={name}"
             if self.in_block:

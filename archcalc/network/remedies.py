@@ -44,7 +44,7 @@ def advice(
     text = _joined(told)
     if len(fixes) < len(tried):  # a word of the line stands for other values elsewhere
         text, fixes = f"{text.partition(' ')[2]} would do{' for this call' * called}", []
-    text += f"; {error.help}" if error.help else ""
+    text = error.help or "" if error.told else f"{text}; {error.help}" if error.help else text
     return Advice(text, fixes[0] if len(fixes) == 1 else None, tuple(fixes) if len(fixes) > 1 else ())
 
 

@@ -187,4 +187,4 @@ def _repeated(op: Scalar) -> str | Advice:
     copies, _, layer = line.text.partition(" ")[2].partition(" ") if isinstance(line, Scalar) else ("", "", "")
     if isinstance(line, Scalar) and copies.isdigit() and layer:
         return instead(line, f"{layer} repeat={copies}")
-    return "write `repeat: N` with `layers: [...]` under it, or repeat=N on a layer"
+    return "a list is repeated by `repeat: N` with `layers: [...]` under it, a layer by repeat=N"

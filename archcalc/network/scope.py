@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from archcalc.advice import meant
-from archcalc.diagnostics import Advice, Findings, Note, Span, SpecError
+from archcalc.advice import meant, written
+from archcalc.diagnostics import Advice, Findings, Fix, Note, Span, SpecError
 from archcalc.language.expressions import Expression, describe
 from archcalc.language.sizes import TensorSize
 from archcalc.language.values import SizeExpression, Value, evaluate
@@ -140,7 +141,7 @@ class Evaluator:
                 self.fail(diagnostic.code, diagnostic.message, diagnostic.place, diagnostic.help)
         except ValueProblem as problem:
             assert argument is not None
-            self.fail("SPC005", f"`{argument.name}` {problem}", place, problem.help)
+            self.fail("SPC005", f"`{argument.name}` {problem}", place, problem.advice(place))
         if isinstance(value, (Expression, SizeExpression)) and any(
             varies(names[name]) for name in (*value.names, *value.sizes)
         ):
@@ -161,7 +162,10 @@ class Evaluator:
                 "SHP111",
                 f"`cin` cannot tell channels from features in {x}",
                 place,
-                f"write the number: {x.shape[0]} for the channels of axis 0, {x.shape[-1]} for the features of the last",
+                Advice(
+                    f"write the number: {x.shape[0]} for the channels of axis 0, {x.shape[-1]} for the features of the last",
+                    choices=_numbers(place, x) if not self.calls else (),
+                ),
                 notes=(Note(UNDECIDED),),
             )
         return x.shape[axis_of(layout, x.rank)]
@@ -194,3 +198,12 @@ class Evaluator:
     def ask(self, x: Tensor, place: Span) -> Layout:
         """The layout of `x`, for what stands at `place` and has to know; None where nothing decides it."""
         raise NotImplementedError
+
+
+def _numbers(place: Scalar, x: Tensor) -> tuple[Fix, ...]:
+    """The channels and the features of `x` in the place of `cin`, which stands there once."""
+    at = [match.span() for match in re.finditer(r"\bcin\b", place.text)]
+    if place.quoted or len(at) != 1:
+        return ()
+    fixes = [written(place.part(*at[0]), str(int(size))) for size in (x.shape[0], x.shape[-1])]
+    return tuple(fix for fix in fixes if fix)

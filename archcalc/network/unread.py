@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from archcalc.advice import instead
+from archcalc.advice import either, instead, written
 from archcalc.diagnostics import Advice, Findings, Span
 from archcalc.language.hints import is_python
 from archcalc.language.items import Item
@@ -38,17 +38,16 @@ class Unread:
         op, first = item.op.text, (value.text.split() or [""])[0]
         place = _from(item.op, value) if not item.common else value
         if op in REGISTRY or op in self.blocks:
-            help: str | Advice = f"write `{op} {value.text}` or `{op}: {{...}}`"
+            line = f"{op} {value.text}"
+            help: str | Advice = f"it is `{line}`, and what stands beside it on the same line as key=value"
             if place is not value:
-                help = (
-                    Advice(help.text, help.fix)
-                    if isinstance(help, Advice)
-                    else Advice(help, instead(place, f"{op} {value.text}").fix)
-                )
+                help = Advice(f"write `{line}`", written(place, line))
+            elif op in REGISTRY and REGISTRY[op].first and len(value.text.split()) == 1:
+                help = instead(value, f"{{{REGISTRY[op].first}: {value.text}}}")
             self.findings.error("SPC010", f"`{op}:` takes a mapping", value, help)
         elif first in REGISTRY or first in self.blocks:
             line = f"{value.text} name={op}"
-            help = instead(place, line) if place is not value else f"write `{line}`"
+            help = instead(place, line) if place is not value else f"it is `{line}`, without a colon"
             self.findings.error("SPC002", f"unknown layer `{op}`: a name stands behind its layer", item.op, help)
         else:
             self.findings.error(
@@ -69,16 +68,12 @@ class Unread:
         name = line.text.partition("(")[0].strip()
         if name in self.blocks:
             call = called(line.text, list(self.blocks[name].parameters))
-            help = instead(place, call) if call else f"write `{name}`, then its arguments as name=value"
+            help = instead(place, call) if call else f"a call is `{name}`, then its arguments as name=value"
             self.findings.error("SPC007", f"`{name}(...)` is Python, not a call of a block", op, help)
             return
         read = from_python(text)
-        if len(read.readings) == 1:
-            help = instead(line if line.quoted else place, read.readings[0])
-        elif read.readings:
-            help = f"write {' or '.join(f'`{reading}`' for reading in read.readings)}"
-        else:
-            help = read.sentence or ""
+        whole = line if line.quoted else place
+        help = either(read.readings, [written(whole, reading) for reading in read.readings], read.sentence or "")
         shown = f"{op.text}(...)" if line.text.startswith(f"{op.text}(") else op.text
         self.findings.error("SPC007", f"`{shown}` is Python, not a layer", op, help)
 

@@ -134,10 +134,10 @@ def _kept(before: _State, after: _State, chosen: Sequence[Finding]) -> bool:
         safe = all(finding.fix is not None and finding.fix.safe for finding in chosen)
         if (new is None and old is not None) or (safe and old != new):
             return False
-    starts = _line_starts(after.source)
-    moved = _Moved(before.source, _edits(chosen))
+    starts = line_starts(after.source)
+    moved = Moved(before.source, _edits(chosen))
     left = {
-        (finding.code, finding.message, _offset(starts, finding.place.line, finding.place.column))
+        (finding.code, finding.message, offset_of(starts, finding.place.line, finding.place.column))
         for finding in after.findings
         if finding.place.source is after.source
     }
@@ -175,47 +175,49 @@ def _edits(findings: Sequence[Finding]) -> list[Edit]:
 
 def splice(source: Source, edits: Sequence[Edit]) -> str:
     """The text of `source` with `edits`, which are in order and apart; line breaks are those of the file."""
-    starts = _line_starts(source)
+    starts = line_starts(source)
     newline = "\r\n" if "\r\n" in source.text else "\n"
     parts = []
     at = 0
     for edit in edits:
         place = edit.place
-        start = _offset(starts, place.line, place.column)
+        start = offset_of(starts, place.line, place.column)
         parts += [source.text[at:start], edit.text.replace("\n", newline)]
-        at = max(start, min(_offset(starts, place.end_line, place.end_column), len(source.text)))
+        at = max(start, min(offset_of(starts, place.end_line, place.end_column), len(source.text)))
     return "".join((*parts, source.text[at:]))
 
 
-class _Moved:
+class Moved:
     """Where a place of a text is after edits."""
 
     def __init__(self, source: Source, edits: Sequence[Edit]) -> None:
-        self.starts = _line_starts(source)
+        self.starts = line_starts(source)
         self.edges: list[int] = []
         self.shifts: list[int] = []
         newline = 2 if "\r\n" in source.text else 1
         shift = 0
         for edit in edits:
             place = edit.place
-            start = _offset(self.starts, place.line, place.column)
-            end = _offset(self.starts, place.end_line, place.end_column)
+            start = offset_of(self.starts, place.line, place.column)
+            end = offset_of(self.starts, place.end_line, place.end_column)
             shift += len(edit.text) + edit.text.count("\n") * (newline - 1) - (end - start)
             self.edges.append(end)
             self.shifts.append(shift)
 
     def offset(self, place: Span) -> int:
         """The offset of the start of `place` in the new text."""
-        at = _offset(self.starts, place.line, place.column)
+        at = offset_of(self.starts, place.line, place.column)
         index = bisect_right(self.edges, at)
         return at + (self.shifts[index - 1] if index else 0)
 
 
-def _line_starts(source: Source) -> list[int]:
+def line_starts(source: Source) -> list[int]:
+    """Where each line of a source begins."""
     return [0, *(match.end() for match in re.finditer(LINE_BREAK, source.text))]
 
 
-def _offset(starts: Sequence[int], line: int, column: int) -> int:
+def offset_of(starts: Sequence[int], line: int, column: int) -> int:
+    """The number of characters before a place, in a text whose lines begin at `starts`."""
     return starts[line - 1] + column - 1 if line <= len(starts) else starts[-1]
 
 

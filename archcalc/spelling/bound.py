@@ -24,6 +24,9 @@ class Bound(dict[str, ast.expr]):
         super().__init__()
         self.rest = rest
 
+    def __missing__(self, name: str) -> ast.expr:
+        raise UnwritableError(f"the call lacks `{name}`")
+
     def given(self, name: str) -> ast.expr | None:
         """An argument that is there and not None."""
         node = self.get(name)
@@ -89,7 +92,7 @@ def _same_transposed(bound: Bound, steps: set[int]) -> dict[str, str]:
         raise UnwritableError("write the padding of each axis as a number: `padding=1 output_padding=1`")
     over = kernels.pop() - steps.pop()
     if over < 0:
-        raise UnwritableError("a kernel smaller than the stride: write `output_padding=` for what is missing")
+        raise UnwritableError("the kernel is smaller than the stride; what is missing stands in `output_padding=`")
     found = {"padding": str((over + 1) // 2), "output_padding": str(over % 2)}
     return {key: value for key, value in found.items() if value != "0"}
 

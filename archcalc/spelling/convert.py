@@ -60,7 +60,8 @@ def from_python(text: str) -> Written:
     node = expression(text)
     if node is None:
         known = meaning(text.partition("(")[0])
-        return Written([], known.sentence if known else _LINE)
+        here = f"it is `{known.layer}` here; {_LINE}" if known and known.layer else known.sentence if known else _LINE
+        return Written([], here)
     if text.lstrip().startswith("return ") and not isinstance(node, ast.Call):
         return Written([], "the output is the last layer, or what `output:` names beside `layers:`")
     try:
@@ -99,11 +100,11 @@ def _readings(node: ast.expr) -> list[list[str]]:
 
 
 _OPERATORS: dict[type[ast.operator], str] = {
-    ast.Add: "write `add: [a, b]` with the names of layers, or `residual: [...]` around what is added to its input",
-    ast.Sub: "write `sub: [a, b]` with the names of layers",
-    ast.Mult: "write `mul: [a, b]` with the names of layers, or `scale 0.5` for a number",
-    ast.Div: "write `scale 1/8` for a number",
-    ast.MatMult: "write `matmul: [a, b]` with the names of layers",
+    ast.Add: "it is `add: [a, b]` with the names of layers, or `residual: [...]` around what is added to its input",
+    ast.Sub: "it is `sub: [a, b]` with the names of layers",
+    ast.Mult: "it is `mul: [a, b]` with the names of layers, or `scale 0.5` for a number",
+    ast.Div: "it is `scale 1/8` for a number",
+    ast.MatMult: "it is `matmul: [a, b]` with the names of layers",
 }
 
 
@@ -199,7 +200,7 @@ def _lines(
         )
     layer = REGISTRY[known.layer]
     if any(isinstance(argument, (Body, Operands)) for argument in layer.arguments.values()):
-        raise UnwritableError(f"write `{layer.op}: [a, b]`, with the names of layers or lists of layers")
+        raise UnwritableError(f"it is `{layer.op}: [a, b]`, with the names of layers or lists of layers")
     if library == "ours":
         signature = " ".join(name for name in layer.arguments if name not in ("eps", "momentum", "affine"))
         if layer.first is None and next(iter(layer.arguments), "") not in _COUNTED:
@@ -207,7 +208,7 @@ def _lines(
     else:
         signature = table.get(plain(name).removeprefix("lazy"), table.get(layer.op, "-"))
     if signature == "-":
-        raise UnwritableError(f"write `{layer.op}`; `archcalc layer {layer.op}` lists its keys")
+        raise UnwritableError(f"it is `{layer.op}` here; `archcalc layer {layer.op}` lists its keys")
     coming_in, _, rest = signature.partition(" ")
     if coming_in in INFERRED and library != "function":
         try:
@@ -320,7 +321,7 @@ def _checked(layer: type[Layer], lines: list[str]) -> list[str]:
     for name, argument in layer.arguments.items():
         if name not in given:
             if argument.required:
-                raise UnwritableError(f"`{layer.op}` needs `{name}`, {argument.doc}: write `{lines[0]} {name}=...`")
+                raise UnwritableError(f"`{layer.op}` needs `{name}`, {argument.doc}: `{lines[0]} {name}=...`")
         elif not isinstance(argument, Reference):
             text = given[name]
             try:

@@ -13,7 +13,7 @@ def _bidirectional(bound: Bound, inner: Inner) -> list[str]:
     line, *rest = inner(bound["layer"])
     both = f"{line} bidirectional=true"
     if rest:  # the last step of each direction
-        raise UnwritableError(f"write `{both} name=NAME`, and read both last states with from=NAME.last")
+        raise UnwritableError(f"it is `{both} name=NAME`, and what follows reads both last states with from=NAME.last")
     return [both]
 
 

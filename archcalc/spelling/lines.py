@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Sequence
 
-from archcalc.advice import written
+from archcalc.advice import either, written
 from archcalc.diagnostics import Advice, Edit, Fix, Span
 from archcalc.language.edits import entry
 from archcalc.language.items import COMMON, Item
@@ -33,11 +33,9 @@ def advice_on_layer(item: Item, otherwise: str) -> str | Advice:
     readings = from_python(f"{item.op.text}({', '.join(said)})").readings
     common = "".join(f" {key}={item.common[key].text}" for key in COMMON if key in item.common)
     lines = [f"{reading}{common}" for reading in readings if not common or reading[0] not in "[{"]
-    if len(lines) > 1 or not lines:
-        return f"write {' or '.join(f'`{line}`' for line in lines)}" if lines else otherwise
     found = entry(item.op)
     line = found[0].items[found[1]] if found else None
-    return Advice(f"write `{lines[0]}`", written(line, lines[0]) if isinstance(line, Scalar) else None)
+    return either(lines, [written(line, text) if isinstance(line, Scalar) else None for text in lines], otherwise)
 
 
 def _in_brackets(item: Item, values: Sequence[Scalar]) -> Advice | None:
@@ -89,10 +87,8 @@ def listed_values(op: Scalar, body: NodeList, otherwise: str) -> Advice | str:
     """A layer whose values stand in a list, `conv: [64, 3]`."""
     values = [_in_python(one.text) for one in body.items if isinstance(one, Scalar)]
     readings = from_python(f"{op.text}({', '.join(values)})").readings if len(values) == len(body.items) else []
-    if len(readings) != 1:
-        return f"write {' or '.join(f'`{line}`' for line in readings)}" if readings else otherwise
     place = Span(op.source, op.line, op.column, body.end_line, body.end_column)
-    return Advice(f"write `{readings[0]}`", written(place, readings[0]))
+    return either(readings, [written(place, line) for line in readings], otherwise)
 
 
 def listed(op: Scalar, body: NodeList, parameters: Sequence[str]) -> Advice | str:

@@ -56,16 +56,15 @@ MADE_OF = {
     "unsqueeze": "rearrange 'a ... -> a 1 ...'",
     "expanddims": "rearrange 'a ... -> a 1 ...'",
     "narrow": "slice 2 end=5",
-    "crop": "slice 2 end=5",
     "cropping": "[slice 2 end=30 axis=1, slice 2 end=30 axis=2]",
     "repeatvector": "expand 5x-1",
     "unflatten": "reshape 64x1x-1",
 }
 # In words; what stands in backticks is a layer or a key as it is written.
 _NO_CHANNELS = "no layer drops whole channels; `dropout` costs the same"
-_ULTRALYTICS = "it is a block of Ultralytics: write its layers under `blocks:`"
+_ULTRALYTICS = "it is a block of Ultralytics, whose layers stand under `blocks:`"
 _ONE_STEP = "it is one step of `{0} 64`, which runs over a sequence; for a vector `[reshape 1x-1, {0} 64, select 0]`"
-_LOSS = "write `loss: crossentropy` beside `layers:`; there are crossentropy, nll, mse, l1, bce and bcewithlogits"
+_LOSS = "it is `loss: crossentropy` beside `layers:`; there are crossentropy, nll, mse, l1, bce and bcewithlogits"
 _NONE = "there is no such layer; `archcalc layers` lists what there is"
 _NO_NOISE = "it does nothing at inference: leave it out, or write `dropout`"
 _NO_PARTS = "it sets how a network runs, not what it computes: leave it out"
@@ -85,15 +84,15 @@ SAID = {
     "globalmaxpool": "`adaptivemaxpool 1` keeps an image of 1×1, `[adaptivemaxpool 1, flatten]` gives a vector",
     "norm": "name it: `batchnorm`, `layernorm`, `groupnorm 32`, `instancenorm` or `rmsnorm`",
     "normalization": "name it: `batchnorm`, `layernorm`, `groupnorm 32`, `instancenorm` or `rmsnorm`",
-    "activation": "write its name as a layer: `relu`, `gelu`, `silu`, ...",
-    "act": "write its name as a layer: `relu`, `gelu`, `silu`, ...",
-    "nonlinearity": "write its name as a layer: `relu`, `gelu`, `silu`, ...",
+    "activation": "its name is a layer: `relu`, `gelu`, `silu`, ...",
+    "act": "its name is a layer: `relu`, `gelu`, `silu`, ...",
+    "nonlinearity": "its name is a layer: `relu`, `gelu`, `silu`, ...",
     "rnncell": _ONE_STEP.format("rnn"),
     "lstmcell": _ONE_STEP.format("lstm"),
     "grucell": _ONE_STEP.format("gru"),
-    "bidirectional": "write `lstm 64 bidirectional=true`",
+    "bidirectional": "it is `lstm 64 bidirectional=true` here",
     "timedistributed": "layers on features act on every position anyway: write the layer alone, as `linear 64`",
-    "convlstm": "there is no such layer: write a step with `concat`, `conv`, `sigmoid` and `mul`",
+    "convlstm": "there is no such layer: a step is made of `concat`, `conv`, `sigmoid` and `mul`",
     "stack": "join along a new axis: `rearrange '... -> 1 ...'` on each tensor, then `concat` with axis: 0",
     "gate": "`mul: [a, b]` multiplies two tensors",
     "conditional": _NONE,
@@ -103,8 +102,8 @@ SAID = {
     "inputlayer": "the input stands at the top of the spec, as `input: [3, 224, 224]`",
     "output": "the output is the last layer, or what `output:` names beside `layers:`",
     "moduledict": "write the layers themselves; name= gives them names",
-    "module": "write its layers, or a block under `blocks:`",
-    "container": "write its layers, or a block under `blocks:`",
+    "module": "its layers stand in the list, or in a block under `blocks:`",
+    "container": "its layers stand in the list, or in a block under `blocks:`",
     "block": "a block is called by its own name, which stands under `blocks:`",
     "parameterlist": "write each as `parameter 64`",
     "parameterdict": "write each as `parameter 64`",
@@ -119,20 +118,20 @@ SAID = {
     "gaussiannoise": _NO_NOISE,
     "gaussiandropout": _NO_NOISE,
     "rrelu": "at inference it is `leakyrelu slope=0.229`; no layer draws the slope",
-    "crossmaplrn2d": "write `localresponsenorm 5`",
-    "multiheadattentionforward": "write `attention 8`, which holds its projections",
-    "upsamplebilinear": "write `upsample 2 mode=bilinear align_corners=true`",
-    "upsamplenearest": "write `upsample 2`",
-    "nativechannelshuffle": "write `channelshuffle 2`",
-    "transformerdecoder": "write its layers, with `attention heads=8 kv=NAME` for the encoder's output",
-    "transformerdecoderlayer": "write its layers, with `attention heads=8 kv=NAME` for the encoder's output",
+    "crossmaplrn2d": "it is `localresponsenorm 5` here",
+    "multiheadattentionforward": "it is `attention 8`, which holds its projections",
+    "upsamplebilinear": "it is `upsample 2 mode=bilinear align_corners=true` here",
+    "upsamplenearest": "it is `upsample 2` here",
+    "nativechannelshuffle": "it is `channelshuffle 2` here",
+    "transformerdecoder": "its layers are written out, with `attention heads=8 kv=NAME` for the encoder's output",
+    "transformerdecoderlayer": "its layers are written out, with `attention heads=8 kv=NAME` for the encoder's output",
     "c2f": _ULTRALYTICS,
     "c3": _ULTRALYTICS,
     "c3k2": _ULTRALYTICS,
     "c2psa": _ULTRALYTICS,
     "sppf": _ULTRALYTICS,
-    "bottleneck": "write its layers as a block under `blocks:`",
-    "basicblock": "write its layers as a block under `blocks:`",
+    "bottleneck": "its layers stand in a block under `blocks:`",
+    "basicblock": "its layers stand in a block under `blocks:`",
     "detect": _ULTRALYTICS,
     **dict.fromkeys(
         ("bilinear", "fold", "unfold", "maxunpool", "fractionalmaxpool", "lppool", "hardshrink", "softshrink", "threshold",

@@ -176,7 +176,7 @@ def _refused(sentence: str) -> Writer:
     return write
 
 
-_WEIGHTS = "its weight is made elsewhere in the Python: write `{0}` with the sizes of that weight"
+_WEIGHTS = "its weight is made elsewhere in the Python; it is `{0}` with the sizes of that weight"
 _ENCODER = "d_model nhead dim_feedforward dropout activation layer_norm_eps batch_first norm_first bias"
 # By library and name; the library is empty where the name is of one only.
 SPECIAL: dict[tuple[str, str], tuple[str, Writer]] = {
@@ -186,7 +186,7 @@ SPECIAL: dict[tuple[str, str], tuple[str, Writer]] = {
     ("", "transformerencoder"): ("encoder_layer num_layers", _encoder),
     ("", "flatten"): ("start_dim=start end_dim=end", _flatten),
     ("function", "flatten"): ("start_dim=start end_dim=end", _flatten_tensor),
-    ("function", "scaleddotproductattention"): ("*", _refused("write `sdpa q=a k=b v=c` with the names of layers")),
+    ("function", "scaleddotproductattention"): ("*", _refused("it is `sdpa q=a k=b v=c` with the names of layers")),
     ("", "unflatten"): ("dim unflattened_size", _unflatten),
     ("function", "view"): ("*", _view),
     ("function", "reshape"): ("*", _view),

@@ -18,12 +18,14 @@ def advice_on(row: Sequence) -> str | Advice:
     values = [value.text if isinstance(value, Scalar) else "" for value in arguments.items]
     if not isinstance(source, Scalar) or source.text != "-1":
         if module.text == "Concat":
-            return "write `concat: [prev, NAME]`; name= gives the other layer its name"
+            return "it is `concat: [prev, NAME]` here; name= gives the other layer its name"
         return f"layers are referred to by name: from=NAME, with name=NAME on the layer that row {_shown(row)} means"
     line = _line(module.text, values)
     if line is None:
         known = meaning(module.text)
-        return known.sentence if known else "write its layers under `blocks:`, and call the block by its name"
+        return (
+            known.sentence if known else "its layers stand under `blocks:`, and it is called by the name of its block"
+        )
     if repeats.text != "1":
         line = f"{{repeat: {repeats.text}, layers: {line if line.startswith('[') else f'[{line}]'}}}"
     return Advice(f"write `{line}`", written(row, line))

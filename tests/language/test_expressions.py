@@ -198,7 +198,7 @@ def test_fractions():
     assert shape("conv 0.1*30 kernel=3") == [3, 30, 30], "rounding errors of floating point do not count"
     said = wrong("conv 3.7 kernel=3")
     assert said.message == "`channels` is a whole number, not 3.7"
-    assert "round8" in said.help
+    assert said.help == "write `floor(3.7)` for 3, or `ceil(3.7)` for 4"
 
 
 @pytest.mark.parametrize(

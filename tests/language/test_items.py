@@ -58,7 +58,7 @@ def test_words_with_spaces_and_parentheses():
     [
         ("conv 8 9 kernel=3", 12, "9", "takes one unnamed value, `8`; `9` needs its key", "write `conv 9 kernel=3`"),
         ("relu 3", 10, "3", "`relu` takes no unnamed value", "write `relu`"),
-        ("residual 3", 14, "3", "`residual` takes a list of layers", "write `residual: [...]`"),
+        ("residual 3", 14, "3", "`residual` takes a list of layers", "it is `residual: [...]`"),
         ("conv 8 kernel=", 12, "kernel=", "`kernel=` has no value", "without spaces"),
         ("conv 8 kernel= 3", 12, "kernel=", "`kernel=` has no value", "without spaces"),
         ("conv 8 kernel =3", 19, "=3", "`=` stands without spaces", "write `conv 8 kernel=3`"),
@@ -142,7 +142,7 @@ def test_wrong_mapping(layer, place, message):
 
 
 def test_operand_that_is_a_layer_gets_brackets():
-    assert wrong("add: [prev, relu]").help == "to apply the layer here, write [relu]"
+    assert wrong("add: [prev, relu]").help == "write `[relu]` to apply the layer here"
 
 
 def test_an_empty_entry():

@@ -76,7 +76,13 @@ def test_parts_of_a_split():
             "`a` stands later, at 6:15; references point",
         ),
         (["relu name=a from=a"], (4, 22), "a", "named `a`", "references point backwards only"),
-        (["relu from=relu"], (4, 15), "relu", "named `relu`", "to apply the layer here, write [relu]"),
+        (
+            ["relu from=relu"],
+            (4, 15),
+            "relu",
+            "named `relu`",
+            "`relu` is a kind of layer; what is read is a name that name= gives",
+        ),
         (["relu from=w"], (4, 15), "w", "`w` is a number, not a layer", "layer before this one"),
         (
             ["lstm 3 name=e from=input", "relu from=e.hh"],

@@ -123,12 +123,12 @@ TWO = {
 }
 # What is no layer, or cannot be known, and what is said of it.
 SAID = {
-    "torch.cat([a, b], dim=1)": "write `concat: [a, b]`, with the names",
-    "x + y": "write `add: [a, b]` with the names of layers, or `residual: [...]`",
-    "x @ w": "write `matmul: [a, b]`",
+    "torch.cat([a, b], dim=1)": "it is `concat: [a, b]`, with the names",
+    "x + y": "it is `add: [a, b]` with the names of layers, or `residual: [...]`",
+    "x @ w": "it is `matmul: [a, b]`",
     "x[:, 0]": "`select 0` one position",
-    "nn.CrossEntropyLoss()": "write `loss: crossentropy` beside `layers:`",
-    "F.cross_entropy(x, y)": "write `loss: crossentropy` beside `layers:`",
+    "nn.CrossEntropyLoss()": "it is `loss: crossentropy` beside `layers:`",
+    "F.cross_entropy(x, y)": "it is `loss: crossentropy` beside `layers:`",
     "nn.Softmax(dim=0)": "axis 0 is the batch in Python",
     "torch.flatten(x)": "axis 0 is the batch in Python",
     "x.mean()": "say over which axes",
@@ -149,9 +149,9 @@ SAID = {
     "nn.AdaptiveAvgPool2d((None, 7))": "`None` is computed",
     "nn.Unfold(3)": "there is no such layer",
     "foo(3)": "`foo` is no layer",
-    "Conv2d(": "write `conv`",
+    "Conv2d(": "it is `conv` here",
     "lambda(x)": "there are no functions",
-    "conv(" + "(" * 3000: "write `conv`",
+    "conv(" + "(" * 3000: "it is `conv` here",
 }  # fmt: skip
 
 
