@@ -58,12 +58,14 @@ class Costs:
         graph: the network.
         useful: count only the attention scores that a mask lets through (`--causal half`).
         dtype: the type of activations.
+        batch: how many samples; by default the graph's.
 
     `own(node)` is the node alone, over all its copies; `total(node)` adds what is inside it.
     """
 
-    def __init__(self, graph: Graph, useful: bool = False, dtype: str = "fp32") -> None:
+    def __init__(self, graph: Graph, useful: bool = False, dtype: str = "fp32", batch: int | None = None) -> None:
         self.graph = graph
+        self.batch = graph.batch if batch is None else batch
         self.useful = useful
         self.dtype = dtype
         self._own: dict[int, Cost] = {}
@@ -83,7 +85,7 @@ class Costs:
     def _add(self, node: Node, weights: int, work: int) -> Cost:
         weights *= node.weights * node.copies
         work *= node.work * node.copies
-        runs = work * self.graph.batch
+        runs = node.runs(weights, work, self.batch)
         own = Cost(
             weights * sum(plain(product(shape)) for shape in node.params.values()),
             weights * sum(plain(product(shape)) for shape in node.buffers.values()),

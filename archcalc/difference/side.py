@@ -96,8 +96,9 @@ class Side:
     def _needed(self, graph: Graph, key: str) -> int:
         if key == "depth":
             return depth(graph)
-        needed = self.total(BUDGETED.get(key, key)) or 0
-        return needed // graph.batch if key == "macs" else needed
+        if key == "macs":  # those of one sample
+            return Costs(graph, batch=1).totals.macs
+        return self.total(BUDGETED.get(key, key)) or 0
 
 
 def totals_of(costs: Costs) -> dict[str, int]:

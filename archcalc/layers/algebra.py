@@ -24,6 +24,7 @@ class MatMul(Layer):
 
     layout = ENDS
     takes_input = False
+    broadcasts = True
 
     operands: tuple[Tensor, ...] = arg(Operands, "the two factors", max=2)
 
@@ -61,12 +62,13 @@ class MatMul(Layer):
         return self.macs(y, *inputs) * sum(needs)
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """Each factor for the other's gradient; one that is stretched over a stack is copied."""
+        """Each factor for the other's gradient; one that is stretched along some axes of a stack is copied."""
         kept, extra = [], {}
         for index, other in ((0, 1), (1, 0)):
             if how.needs[other]:
                 factor = inputs[index]
-                if factor.shape[:-2] == y.shape[:-2]:
+                axes = [(how.batch, factor.samples(how.batch)), *zip(y.shape[:-2], factor.shape[:-2])]
+                if len({size != own for size, own in axes if size != 1}) < 2:  # all or none: another view of it
                     kept.append(index)
                 else:
                     elements = product((*y.shape[:-2], *factor.shape[-2:]))
@@ -107,6 +109,7 @@ class Einsum(Layer):
 
     layout = ENDS
     takes_input = False
+    broadcasts = True
 
     equation: str = arg(Text, "axes of each operand -> axes of the result, a letter each")
     operands: tuple[Tensor, ...] = arg(Operands, "one or two tensors", min=1, max=2)
@@ -207,7 +210,8 @@ class Einsum(Layer):
             if all(letter in left or sizes[letter] == 1 for letter in terms[index]):
                 kept.append(index)
             else:
-                extra[f"operand {index}"] = how.batch * plain(product(sizes[letter] for letter in left)) * how.width
+                elements = inputs[index].samples(how.batch) * plain(product(sizes[letter] for letter in left))
+                extra[f"operand {index}"] = elements * how.width
         return Saved(tuple(kept), extra=extra)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -246,6 +250,7 @@ class MoE(Layer):
 
     layout = FEATURES_LAST
     wants_order = True
+    broadcasts = True
     wants = "a vector or a sequence of vectors"
     depth = 0
 
@@ -271,7 +276,16 @@ class MoE(Layer):
         return inputs[0].rank
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for more chosen experts than there are, or experts that give no vector."""
+        """Raises `ShapeError` for more chosen experts than there are, or experts that give no vector.
+
+        Positions are routed sample by sample: an input that is the same for all of them is refused.
+        """
+        if not x.batched:
+            raise ShapeError(
+                "SHP101",
+                f"`moe` routes the positions of each sample, but {x} depends on parameters alone",
+                help="use the layers of one expert without `moe`, or add something of the input",
+            )
         if self.top_k > self.experts:
             changes = [Change({"top_k": self.experts}), Change({"experts": self.top_k})]
             raise ShapeError(

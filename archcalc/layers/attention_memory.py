@@ -60,7 +60,7 @@ class AttentionMemory(Layer):
             alone = self.kv is None or (self.kv is x and x.rank == 2)
             kept, extra = multihead_inputs(how, rows, x, None if alone else keys, fused)
         else:
-            kept, extra = (0,) if self.kv is None else (0, 1), {}
+            kept, extra = self._read_by_projections(how, rows, *((x,) if self.kv is None else (x, keys)))
             shared = plain(self._kv_inner) if fused else inner
             extra["queries, keys and values"] = (queries * inner + 2 * keyed * shared) * width
             if self.qknorm:
@@ -80,6 +80,17 @@ class AttentionMemory(Layer):
             # The kernel lays its output out as the queries, which are by heads once they were normed or rotated.
             scores["output by position"] = queries * inner * width
         return Saved(kept, extra=extra | scores)
+
+    def _read_by_projections(self, how: Saving, rows: int, *sources: Tensor) -> tuple[tuple[int, ...], dict[str, int]]:
+        """Which inputs its linear maps keep as they are, and the bytes of copies: each makes one of what is not in order."""
+        kept, copied = [], 0
+        for index, x in enumerate(sources):
+            reads = 3 if len(sources) == 1 else (1, 2)[index]
+            if how.orders[index] != () and rows > 1 and x.rank == 2:  # of more axes one copy is flat
+                copied += reads * rows * plain(x.elements)
+            else:
+                kept.append(index)
+        return tuple(kept), {"copies for projections": copied * how.width} if copied else {}
 
     def is_fused(self, learned: bool) -> bool:
         """Whether one kernel of the CPU does scores and weighted values; `learned`: numbers that learn are added to them.

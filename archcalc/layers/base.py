@@ -85,8 +85,8 @@ class Layer:
     sees_everything: ClassVar[bool] = False
     # True: an output position may depend on positions of its own sequence that come after it.
     sees_ahead: ClassVar[bool] = False
-    # False for layers that look at the input's sizes alone.
-    passes_gradients: ClassVar[bool] = True
+    # True: a tensor that is the same for every sample goes along with others as it is; else it is repeated for each.
+    broadcasts: ClassVar[bool] = False
     # False for layers that pass token ids through as they are.
     numeric: ClassVar[bool] = True
     # True: the gradient of the output is that of each input, and takes no memory of its own.
@@ -101,8 +101,6 @@ class Layer:
     keeps_order: ClassVar[bool] = False
     # True: an input whose elements lie in another order than its axes is copied first.
     wants_order: ClassVar[bool] = False
-    # True: the output is the same for every sample and stored once.
-    stored_once: ClassVar[bool] = False
     # The argument that every key not declared is read as, for layers that name sizes freely.
     free_keys: ClassVar[Argument | None] = None
 
@@ -153,6 +151,10 @@ class Layer:
         A sequence is generated so: what earlier positions gave is kept instead of computed again.
         """
         return {}
+
+    def sources(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """The inputs whose elements matter; of the others only the sizes do."""
+        return inputs
 
     def shares(self, x: Tensor) -> bool:
         """Whether the output is memory of the input when it runs; a view always is."""

@@ -146,7 +146,7 @@ class Parameter(Layer):
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        return Code("LearnedTensor", self.shape, call="{self}({batch})")
+        return Code("LearnedTensor", self.shape, call="{self}()")
 
 
 @layer("layerscale", aliases=("layer_scale", "gamma"))

@@ -60,6 +60,7 @@ class _Elementwise(Layer):
     layout = KEEPS
     takes_input = False
     keeps_order = True
+    broadcasts = True
 
     def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
         """Features last where a vector goes along the last axis."""
@@ -124,7 +125,8 @@ class Mul(_Elementwise):
                 if index == 1:
                     kept[0] = None
                 else:
-                    extra[f"product {index}"] = how.batch * plain(product(shape)) * how.width
+                    samples = how.batch if any(x.batched for x in inputs[:index]) else 1
+                    extra[f"product {index}"] = samples * plain(product(shape)) * how.width
             if before:
                 kept[index] = None
             before = before or how.needs[index]
@@ -187,6 +189,7 @@ class Residual(Layer):
 
     layout = KEEPS
     hands_on = True
+    broadcasts = True
     layers: tuple[Tensor, ...] = arg(Body, "f, a list of layers")
     shortcut: tuple[Tensor, ...] | None = arg(Body, "layers on the way around f; default: none", default=None)
 
@@ -207,6 +210,10 @@ class Residual(Layer):
     def joined(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """What is added: f, and the input or its shortcut."""
         return inputs[1:] if len(inputs) > 2 else inputs
+
+    def sources(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """What is added: with a shortcut, what both start from is not."""
+        return self.joined(*inputs)
 
     def _projections(self, result: Tensor, x: Tensor) -> list[Change]:
         """A shortcut that makes the shapes equal, where one layer does."""

@@ -159,15 +159,17 @@ class RelPosBias(Layer):
     """
 
     layout = ENDS
-    stored_once = True
     ranks = (1, 8)
     numeric = False
-    passes_gradients = False
 
     heads: int = arg(Whole, "heads", min=1, aliases=("num_heads",))
     kind: str = arg(Word, "how distances are told apart", choices=("bucket", "window", "alibi"), default="bucket")
     window: tuple[int, ...] | None = arg(Size, "window of kind=window, as 7, 7x7 or 8x7x7", default=None)
     buckets: int = arg(Whole, "distances told apart by kind=bucket", default=32, min=1, aliases=("num_buckets",))
+
+    def sources(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """None: it counts positions."""
+        return ()
 
     def _window(self) -> tuple[int, ...]:
         if self.window is None:
@@ -217,13 +219,9 @@ class RelPosBias(Layer):
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         if self.kind == "window":
-            return Code("WindowPositionBias", (self.heads, *self._window()), call="{self}({batch})")
+            return Code("WindowPositionBias", (self.heads, *self._window()), call="{self}()")
         positions = y.shape[-1]
         if self.kind == "alibi":
-            return Code(
-                "DistanceBias", (self.heads,), call="{self}({batch}, {positions})", values={"positions": positions}
-            )
+            return Code("DistanceBias", (self.heads,), call="{self}({positions})", values={"positions": positions})
         plain = given(buckets=(self.buckets, 32))
-        return Code(
-            "BucketPositionBias", (self.heads,), plain, "{self}({batch}, {positions})", {"positions": positions}
-        )
+        return Code("BucketPositionBias", (self.heads,), plain, "{self}({positions})", {"positions": positions})

@@ -20,9 +20,11 @@ class Tensor:
         outputs: further outputs of the layer, as `h` and `c` of an lstm.
         state: what makes two recurrent states the same, for `state=`.
         parts: True for a layer that has several outputs and no single one, as split.
+        batched: False for what depends on parameters and constants alone: it has no batch axis, whatever
+            makes it runs once for a whole batch, and beside a tensor that has one it is the same for every sample.
     """
 
-    __slots__ = ("_group", "integer", "outputs", "parts", "shape", "state")
+    __slots__ = ("_group", "batched", "integer", "outputs", "parts", "shape", "state")
 
     def __init__(
         self,
@@ -32,6 +34,7 @@ class Tensor:
         outputs: dict[str, Tensor] | None = None,
         state: Any = None,
         parts: bool = False,
+        batched: bool = True,
     ) -> None:
         self.shape = shape
         self._group = Group(layout) if layout is not None and len(shape) > 1 else None
@@ -39,6 +42,7 @@ class Tensor:
         self.outputs = outputs
         self.state = state
         self.parts = parts
+        self.batched = batched
 
     def __repr__(self) -> str:
         return f"Tensor({list(self.shape)}, layout={self.layout!r})"
@@ -58,6 +62,10 @@ class Tensor:
         for size in self.shape:
             count = count * size
         return count
+
+    def samples(self, batch: int) -> int:
+        """How many samples it holds of a batch of so many."""
+        return batch if self.batched else 1
 
     @property
     def group(self) -> Group | None:
@@ -82,6 +90,7 @@ class Tensor:
             set(self.outputs or ()) <= set(other.outputs or ())
             and self.state in (None, other.state)
             and self.parts == other.parts
+            and self.batched == other.batched
             and self.shape == other.shape
             and self.layout == other.layout
             and self.integer == other.integer
@@ -93,7 +102,7 @@ class Tensor:
         if self.integer is None:
             other: Tensor = Moved(self, self.shape)
         else:
-            other = Tensor(self.shape, None, self.integer, self.outputs, self.state, self.parts)
+            other = Tensor(self.shape, None, self.integer, self.outputs, self.state, self.parts, self.batched)
         other.group = self.group
         return other
 
@@ -123,7 +132,7 @@ class Moved(Tensor):
         self.source = source
         while isinstance(self.source, (Moved, Alias)):  # of however many in a row each knows the first
             self.source = self.source.source if isinstance(self.source, Moved) else self.source.origin
-        super().__init__(shape, None, None, source.outputs, source.state, source.parts)
+        super().__init__(shape, None, None, source.outputs, source.state, source.parts, source.batched)
 
     @property
     def integer(self) -> bool | None:

@@ -14,7 +14,7 @@ from archcalc.memory.structure import Structure, family, origins
 from archcalc.memory.values import Heap, Storage, Value, reordered
 from archcalc.memory.variables import Variables
 from archcalc.network.gradients import BETWEEN, FIRST, LAST
-from archcalc.network.graph import Node
+from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.network.paths import running
 from archcalc.quantity import plain
@@ -27,7 +27,7 @@ INDEX = 8
 
 def tensor_bytes(x: Tensor, batch: int, width: int) -> int:
     """Bytes of a tensor for the whole batch, at `width` bytes a number."""
-    return plain(x.elements) * batch * (INDEX if x.integer else width)
+    return plain(x.elements) * x.samples(batch) * (INDEX if x.integer else width)
 
 
 @dataclass
@@ -81,6 +81,7 @@ class Forward:
         self.more_kept = 0
         self.gradients = 0
         self.copies = 1
+        self.experts = 1  # so many of those around are gone through as one
         self.entered: set[int] = set()
 
     # -- forward ----------------------------------------------------------------------------
@@ -220,27 +221,30 @@ class Forward:
                 size = plain(entry.elements) * sent * self.plan.width
                 self._bind(entry, Value(Storage(size), size))
                 outside = self._gather(child, entry, batch, sent)
+                self.experts *= child.weights
                 self._frame(child.children, family(child.exit), sent, entry)
+                self.experts //= child.weights
                 for key, value in outside.items():
                     self._unbind(key)
                     self.env[key] = value
                 if self.keeping and self._gradient_reaches(child, set(outside)):
                     samples.append(Storage(sent * INDEX))
-        inputs = [self._value(x) for x in node.inputs]
+        batch = node.exit.samples(batch)
+        given = [self._value(x) for x in node.inputs]
+        inputs = [_for_each(node, x, value, batch) for x, value in zip(node.inputs, given)]
         size = tensor_bytes(node.exit, batch, self.plan.width)
+        each = 1 if node.exit.batched else self.experts  # what depends on parameters alone, in each expert
         if inputs and self._is_alias(layer, node, inputs[0]):
             output = Value(inputs[0].storage, size)
         elif layer.view:  # of a parameter
             output = Value(Storage(0), size)
         else:
-            output = Value(Storage(size // batch if layer.stored_once else size), size)
+            output = Value(Storage(size * each), size)
         if node.inputs:
             follows = layer.elementwise or layer.keeps_order or output.storage is inputs[0].storage
             output.order = reordered(inputs[0].order if follows else (), layer.permutes(node.inputs[0], batch))
             if output.order and len(output.order) != node.exit.rank + 1:
                 output.order = None if output.storage is inputs[0].storage else ()
-        if (layer.stored_once or (layer.view and not inputs)) and batch > 1:
-            output.order = None  # every sample is the same memory
         self._bind(node.exit, output)
         for extra in (node.exit.outputs or {}).values():
             part = tensor_bytes(extra, batch, self.plan.width)
@@ -265,11 +269,16 @@ class Forward:
             if saved.output:
                 kept.append(self._keep(output.storage, node))
             if saved.state:
-                given = inputs[1]
-                given.state = given.state or Storage(saved.state)
-                kept.append(self._keep(given.state, node))
-            kept += [self._keep(Storage(size), node) for size in saved.extra.values() if size]
-            self.tape.append(Ran(node, self.at, needs, inputs, output, kept, passing[1]))
+                first = inputs[1]
+                first.state = first.state or Storage(saved.state)
+                kept.append(self._keep(first.state, node))
+            kept += [self._keep(Storage(size * each), node) for size in saved.extra.values() if size]
+            sums = [
+                tensor_bytes(x, 1, self.plan.width) * batch
+                for x, needed in zip(node.inputs, needs)
+                if needed and not layer.hands_on and x.batched != node.exit.batched
+            ]
+            self.tape.append(Ran(node, self.at, needs, given, output, kept, passing[1] + sum(sums)))
         self._moment("forward", node, passing[0])
         for child in node.children:
             if child.is_expert:
@@ -278,8 +287,9 @@ class Forward:
 
     def _gather(self, expert: Node, entry: Tensor, batch: int, sent: int) -> dict[int, Value]:
         """Give an expert, of what it reads from outside, the samples of the positions sent to it; what was there."""
-        reads = self.structure.read(expert)
-        outside = {key: self.env[key] for key in reads if key in self.env and key != id(entry)}
+        every = {key for node, _, _ in walk([expert]) for x in node.inputs if not x.batched for key in origins(x)}
+        reads = self.structure.read(expert)  # but for what is the same for every sample
+        outside = {key: self.env[key] for key in reads if key in self.env and key not in {id(entry), *every}}
         for key, value in outside.items():
             size = value.bytes // batch * sent
             self.env[key] = Value(self.heap.hold(Storage(size)), size)
@@ -337,6 +347,13 @@ class Forward:
         live = self.heap.live + self.more
         total = self.run.base + live + self.gradients + passing
         self.run.moments.append(Moment(phase, node, total, kept, live - kept, passing, self.gradients, count, pattern))
+
+
+def _for_each(node: Node, x: Tensor, value: Value, batch: int) -> Value:
+    """What a layer reads of `x`: the same memory for every sample, where it reads no other samples."""
+    if node.layer is None or node.layer.broadcasts or x.batched or not node.exit.batched:
+        return value
+    return Value(value.storage, value.bytes * batch, None if batch > 1 else value.order)
 
 
 def _produced(step: Node) -> set[int]:

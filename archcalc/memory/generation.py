@@ -117,8 +117,8 @@ def cache_bytes(graph: Graph, layers: Collection[str], dtype: str) -> int:
     """All that the layers with these ids keep for the graph's batch and positions."""
     width = DTYPE_BYTES[dtype]
     return sum(
-        width * graph.batch * runs * product(shape)
-        for node, _, runs in walk(graph.nodes)
+        width * node.runs(stored, work, graph.batch) * product(shape)
+        for node, stored, work in walk(graph.nodes)
         if node.id in layers
         for shape in kept(node).values()
     )
@@ -126,13 +126,13 @@ def cache_bytes(graph: Graph, layers: Collection[str], dtype: str) -> int:
 
 def _caches(graph: Graph, dim: str, width: int) -> Iterator[Cache]:
     """What each layer on the way of the generated sequence keeps."""
-    for node, _, runs in walk(graph.nodes):
+    for node, stored, runs in walk(graph.nodes):
         if node.layer is None or not node.inputs or dim not in named(node.exit.shape):
             continue
         shapes = kept(node)
         if not shapes:
             continue
-        total = width * graph.batch * runs * sum(int(product(shape)) for shape in shapes.values())
+        total = width * node.runs(stored, runs, graph.batch) * sum(int(product(shape)) for shape in shapes.values())
         axes = {int(shape[-2]): named(shape) for shape in shapes.values()}
         grows = any(dim in names for names in axes.values())
         source = of_source(node, dim)
@@ -167,4 +167,4 @@ def _key(tensor: Tensor) -> int:
 
 
 def _bytes(tensor: Tensor, batch: int, width: int) -> int:
-    return int(tensor.elements) * batch * (_ID_BYTES if tensor.integer else width)
+    return int(tensor.elements) * tensor.samples(batch) * (_ID_BYTES if tensor.integer else width)

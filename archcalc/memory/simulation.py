@@ -62,7 +62,7 @@ def _loss(graph: Graph) -> Loss:
 def _targets(graph: Graph, y: Tensor, width: int) -> int:
     """Bytes of the targets: classes, or numbers like the output's."""
     if _loss(graph).classes:
-        return _rows(y) * graph.batch * INDEX
+        return _rows(y) * y.samples(graph.batch) * INDEX
     return tensor_bytes(y, graph.batch, width)
 
 
@@ -109,7 +109,7 @@ class _Step(Forward):
 
     def _lose(self, y: Tensor, value: Value) -> list[Storage]:
         """What the loss keeps."""
-        loss, size = _loss(self.graph), plain(y.elements) * self.graph.batch * FP32
+        loss, size = _loss(self.graph), plain(y.elements) * y.samples(self.graph.batch) * FP32
         copied = self.plan.width < FP32
         kept = [Storage(size) for _ in range(loss.kept)]
         if loss.output:
@@ -185,7 +185,7 @@ class _Step(Forward):
         for value, x, needed in zip(ran.inputs, node.inputs, ran.needs):
             if not needed or id(x) not in reached:
                 continue
-            same = layer.hands_on and value.bytes <= ran.output.bytes
+            same = layer.hands_on and value.bytes <= ran.output.bytes and x.batched == node.exit.batched
             storage = given if same else Storage(value.bytes)
             self.heap.hold(storage)
             new.append((value, storage))

@@ -159,7 +159,7 @@ class Builder(Expander):
             first = inputs[0] if inputs else UNKNOWN
             lay(layer, inputs, together, y, step.op)
             if inputs:
-                layer.admit(self.samples, first)
+                layer.admit(first.samples(self.samples), first)
             node = Node(
                 cls.op,
                 step.op,
@@ -167,6 +167,9 @@ class Builder(Expander):
                 y,
             )
             node.layer = layer
+            batched = any(read.batched for read in layer.sources(*node.inputs))
+            for made in (y, *(y.outputs or {}).values()):
+                made.batched = batched
             node.children = children
             node.params = layer.params(first)
             node.buffers = layer.buffers(first)

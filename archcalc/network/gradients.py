@@ -24,20 +24,23 @@ class Backward:
     Attributes:
         node: the layer.
         needs: for each of its inputs whether its gradient is needed.
-        runs: how often it runs so for one sample.
+        stored: how many copies of it run so, each with weights of its own; runs: how often, for one sample.
         copies: for each group of copies around it, the outermost first, which of them.
     """
 
     node: Node
     needs: tuple[bool, ...]
+    stored: int
     runs: int
     copies: tuple[int, ...] = ()
 
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates of all runs."""
+    def macs(self, batch: int) -> int:
+        """Multiply-accumulates of all runs for a whole batch."""
+        if not self.node.macs:
+            return 0
         assert self.node.layer is not None
-        return self.runs * int(self.node.layer.backward_macs(self.needs, self.node.exit, *self.node.inputs))
+        each = int(self.node.layer.backward_macs(self.needs, self.node.exit, *self.node.inputs))
+        return self.node.runs(self.stored, self.runs, batch) * each
 
 
 def backward_macs(graph: Graph) -> int:
@@ -46,14 +49,14 @@ def backward_macs(graph: Graph) -> int:
     The gradient of an input of the model is not computed; of equal copies the first may lack the
     gradient of its input that all others need.
     """
-    return graph.batch * sum(one.macs for one in backward(graph) if one.node.macs)
+    return sum(one.macs(graph.batch) for one in backward(graph))
 
 
 def backward(graph: Graph) -> Iterator[Backward]:
     """The layers that run backward, last ones first; copies that need different gradients apart."""
     flows: dict[int, bool] = {}
     _forward(graph.nodes, flows)
-    yield from _through(graph.nodes, flows, {key for y in graph.outputs.values() for key in _family(y)}, 1)
+    yield from _through(graph.nodes, flows, {key for y in graph.outputs.values() for key in _family(y)}, 1, 1)
 
 
 def _family(tensor: Tensor) -> Iterator[int]:
@@ -64,10 +67,7 @@ def _family(tensor: Tensor) -> Iterator[int]:
 
 def sources(node: Node) -> tuple[Tensor, ...]:
     """The inputs that a gradient of the layer's output is passed on to."""
-    if node.layer is None or not node.layer.passes_gradients:
-        return ()
-    around = node.op == "residual" and len(node.inputs) > 2
-    return node.inputs[1:] if around else node.inputs  # with a shortcut, what they start from is not added
+    return () if node.layer is None else node.layer.sources(*node.inputs)
 
 
 # -- which tensors depend on a parameter ----------------------------------------------------
@@ -98,15 +98,15 @@ def _forward_once(node: Node, flows: dict[int, bool]) -> None:
 # -- which of them an output depends on -----------------------------------------------------
 
 
-def _through(nodes: list[Node], flows: dict[int, bool], used: set[int], runs: int) -> Iterator[Backward]:
+def _through(nodes: list[Node], flows: dict[int, bool], used: set[int], stored: int, runs: int) -> Iterator[Backward]:
     """Back through `nodes`; `used` holds the tensors that a gradient arrives at."""
     for node, before in zip(reversed(nodes), [*reversed(nodes[:-1]), None]):
         if node.copies > 1 and any(key in used for key in _family(node.output)):
             used.add(id(node.exit))
         if node.copies == 1:
-            yield from _once(node, flows, used, runs)
+            yield from _once(node, flows, used, stored, runs)
         else:
-            yield from _copies(node, running(node, before), flows, used, runs)
+            yield from _copies(node, running(node, before), flows, used, stored, runs)
         for entry in node.inputs:
             if isinstance(entry, Alias):
                 used.update(
@@ -116,7 +116,9 @@ def _through(nodes: list[Node], flows: dict[int, bool], used: set[int], runs: in
                 )
 
 
-def _copies(node: Node, entry: Tensor | None, flows: dict[int, bool], used: set[int], runs: int) -> Iterator[Backward]:
+def _copies(
+    node: Node, entry: Tensor | None, flows: dict[int, bool], used: set[int], stored: int, runs: int
+) -> Iterator[Backward]:
     """The last copy, and those before it if it depends on them, the first for itself."""
     further = flows
     if entry is not None:
@@ -124,13 +126,14 @@ def _copies(node: Node, entry: Tensor | None, flows: dict[int, bool], used: set[
         further = {key: depends for key, depends in flows.items() if key not in stale}
         further.update(dict.fromkeys(_family(entry), flows.get(id(node.exit), False)))
         _forward_once(node, further)
-    last = list(_once(node, further, used, runs))
+    last = list(_once(node, further, used, stored, runs))
     yield from (replace(one, copies=(LAST, *one.copies)) for one in last)
     if entry is None or not any(key in used for key in _family(entry)):
         return
     for one in last:
-        yield replace(one, runs=one.runs * (node.copies - 2), copies=(BETWEEN, *one.copies))
-    for one in _once(node, flows, used, runs):
+        between = node.copies - 2
+        yield replace(one, stored=one.stored * between, runs=one.runs * between, copies=(BETWEEN, *one.copies))
+    for one in _once(node, flows, used, stored, runs):
         yield replace(one, copies=(FIRST, *one.copies))
 
 
@@ -142,13 +145,13 @@ def _aliases(nodes: list[Node]) -> Iterator[int]:
         yield from _aliases(node.children)
 
 
-def _once(node: Node, flows: dict[int, bool], used: set[int], runs: int) -> Iterator[Backward]:
+def _once(node: Node, flows: dict[int, bool], used: set[int], stored: int, runs: int) -> Iterator[Backward]:
     if node.layer is None:
-        yield from _through(node.children, flows, used, runs * node.work)
+        yield from _through(node.children, flows, used, stored * node.weights, runs * node.work)
         return
     if any(key in used for key in _family(node.exit)) and flows.get(id(node.exit), False):
-        yield Backward(node, tuple(flows.get(id(tensor), False) for tensor in node.inputs), runs)
+        yield Backward(node, tuple(flows.get(id(tensor), False) for tensor in node.inputs), stored, runs)
         used.update(id(tensor) for tensor in sources(node))
-    yield from _through(node.children, flows, used, runs)
+    yield from _through(node.children, flows, used, stored, runs)
     if any(child.is_expert and id(child.inputs[0]) in used for child in node.children):
         used.add(id(node.inputs[0]))

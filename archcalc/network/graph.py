@@ -93,6 +93,13 @@ class Node:
         """Whether it stands for the experts of a mixture."""
         return self.op == "expert" and not self.block
 
+    def runs(self, stored: int, work: int, batch: int) -> int:
+        """How often it runs for a batch, where `stored` copies of it are stored and `work` run for one sample.
+
+        What depends on parameters alone runs once, each copy with its own.
+        """
+        return work * batch if self.exit.batched else stored
+
     @property
     def is_view(self) -> bool:
         """Whether the output takes no memory of its own."""

@@ -16,7 +16,7 @@ class Call:
     """One run of a layer.
 
     Attributes:
-        node, layer: the layer, in `graph`; batch: how many samples there are. In an expert, one position is a sample.
+        node, layer: the layer, in `graph`; batch: how many samples it works on. In an expert, one position is a sample.
         x, y: the first input and the output, of one sample.
         weights: elements of each named parameter it uses, tied ones too.
         edges: who makes what it reads.
@@ -28,7 +28,7 @@ class Call:
         self.node = node
         self.layer: Layer = node.layer
         self.graph = graph
-        self.batch = graph.batch
+        self.batch = node.exit.samples(graph.batch)
         self.edges = edges
         self.inputs: Sequence[Tensor] = node.inputs
         self.y = node.exit
@@ -53,7 +53,7 @@ class Call:
     @property
     def read(self) -> int:
         """Elements of the first input."""
-        return self.batch * int(self.x.elements)
+        return self.x.samples(self.batch) * int(self.x.elements)
 
     @property
     def written(self) -> int:

@@ -107,7 +107,7 @@ class Comparison:
         own = Tally()
         if node.layer is not None:
             call = Call(node, self.graph, self._edges, reused)
-            own.add("macs", self._macs(call), work, copies)
+            own.add("macs", self._macs(call), node.runs(weights, work, 1), copies)
             if self.peer.counts_params:
                 own.add("params", self._params(call), weights, copies)
         total = Tally()

@@ -18,19 +18,13 @@ class Trace:
 
     Attributes:
         is_certain: whether all that is dropped is known. Earlier copies of a repeat may lead nowhere
-            while the last one leads to an output; and a learned tensor takes the size of the batch
-            from a tensor it does not read, which keeps in the trace what else would go.
+            while the last one leads to an output.
     """
 
     def __init__(self, graph: Graph, edges: Edges) -> None:
         self._edges = edges
         self._used = edges.leading_to(graph.outputs.values())
-        layers = [node for node, _, _ in walk(graph.nodes) if node.layer is not None]
-        drops = any(not self.holds(node) for node in layers)
-        sized = any(node.op == "parameter" and self.holds(node) for node in layers)
-        self.is_certain = not (drops and sized) and all(
-            self._continues(node, entry) for node, entry in _repeated(graph.nodes)
-        )
+        self.is_certain = all(self._continues(node, entry) for node, entry in _repeated(graph.nodes))
 
     def holds(self, node: Node) -> bool:
         """Whether an output depends on the layer."""

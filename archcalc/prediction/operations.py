@@ -9,6 +9,7 @@ from typing import Any
 from archcalc.cost import DTYPE_BYTES
 from archcalc.layers.position import ROTATION
 from archcalc.layers.tensor import Shape, Tensor
+from archcalc.network.gradients import sources
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
 from archcalc.quantity import product
@@ -79,15 +80,15 @@ class Call:
     """One run of a layer: its tensors in elements and bytes, for the whole batch."""
 
     def __init__(self, node: Node, batch: int, width: int) -> None:
-        self.node, self.batch, self.width = node, batch, width
+        self.node, self.batch, self.width = node, node.exit.samples(batch), width
         self.layer: Any = node.layer
         self.inputs = node.inputs or (node.exit,)
         self.x = self.inputs[0]
-        self.flops = batch * (2 * int(node.macs) + int(node.other_flops))
+        self.flops = self.batch * (2 * int(node.macs) + int(node.other_flops))
 
     def bytes(self, *tensors: Tensor) -> int:
         """Of whole tensors."""
-        return sum(int(x.elements) * self.batch * (_ID_BYTES if x.integer else self.width) for x in tensors)
+        return sum(int(x.elements) * x.samples(self.batch) * (_ID_BYTES if x.integer else self.width) for x in tensors)
 
     @property
     def weights(self) -> int:
@@ -120,8 +121,8 @@ def _elementwise(call: Call) -> Iterator[Operation]:
 
 def _residual(call: Call) -> Iterator[Operation]:
     """The sum at the end of a residual; what is inside counts for itself."""
-    out = call.bytes(call.node.exit)
-    yield call.operation("add", (0, 0, 0), call.flops, (2 * out, 0, out))
+    read = call.bytes(*sources(call.node))
+    yield call.operation("add", (0, 0, 0), call.flops, (read, 0, call.bytes(call.node.exit)))
 
 
 def _gelu(call: Call) -> Iterator[Operation]:

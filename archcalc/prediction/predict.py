@@ -150,7 +150,7 @@ def _backward(estimator: Estimator, gradient: Gradient) -> Estimate:
 def _loss(estimator: Estimator, graph: Graph) -> Estimate:
     """The loss and its gradient: passes over the output, in fp32 where that has 16 bits."""
     kind = graph.document.loss.text if graph.document.loss else "mse"
-    elements = graph.batch * sum(int(y.elements) for y in graph.outputs.values())
+    elements = sum(int(y.elements) * y.samples(graph.batch) for y in graph.outputs.values())
     size = elements * max(4, DTYPE_BYTES[estimator.stored])
     read = size * (2 if kind in _PAIRWISE else 1)
     one = Work(kind, 0, 0, 0, _LOSS_FLOPS * elements, read, 0, size, 0, 1)

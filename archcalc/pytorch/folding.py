@@ -157,6 +157,7 @@ class _Fold(ast.NodeTransformer):
         """Without arguments that say nothing."""
         node.args = [one for one in node.args if not self._is_nothing(one)]
         self.generic_visit(node)
+        node.args = [one for one in node.args if not _is_empty(one)]
         node.keywords = [one for one in node.keywords if not _is_said_anyway(one)]
         return node
 
@@ -164,6 +165,11 @@ class _Fold(ast.NodeTransformer):
         """Whether it unpacks arguments that are never given."""
         names = [one.id for one in ast.walk(node) if isinstance(one, ast.Name)]
         return isinstance(node, ast.Starred) and self.facts.nothing in names
+
+
+def _is_empty(node: ast.expr) -> bool:
+    """Whether it unpacks `()`."""
+    return isinstance(node, ast.Starred) and isinstance(node.value, ast.Tuple) and not node.value.elts
 
 
 def _is_said_anyway(keyword: ast.keyword) -> bool:

@@ -9,7 +9,7 @@ from archcalc.layers.code import Code
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.network.graph import Node
 from archcalc.pytorch.names import BuildError, Variables, identifier
-from archcalc.pytorch.structure import Item, Structure, family, steps
+from archcalc.pytorch.structure import Item, Structure, family, is_batched, steps
 from archcalc.quoting import python_string
 
 # Layers that join what comes from several.
@@ -52,9 +52,6 @@ class Forward:
         self.beside = {id(item) for node in every for item in structure.inputs(node)[1:]}
         for name, item in inputs.items():
             self.variables.bind(name, item)
-        # variables that hold all parts of a split, and those that hold a tensor
-        self.tuples = {name for name, item in inputs.items() if isinstance(item, Tensor) and item.parts}
-        self.whole = set(inputs) - self.tuples
 
     def _last_uses(self, nodes: list[Node]) -> dict[int, int]:
         last: dict[int, int] = {}
@@ -72,23 +69,18 @@ class Forward:
             raise BuildError(f"{self.owner}: a further output of copies cannot be passed on yet; name the layer inside")
         return self.variables.where[id(item)]
 
-    def batch(self, read: Sequence[Item]) -> str:
-        """The size of the batch, from a tensor that the layer reads or any other."""
-        names = [self.expression(item) for item in read if isinstance(item, Tensor)]
-        names += [name for name in self.variables.holds if name in self.whole]
-        names += [f"{name}[0]" for name in self.tuples if name in self.variables.holds]
-        name = next((name for name in names if name.isidentifier() or name[:-3] in self.tuples), None)
-        if name is None:
-            raise BuildError(f"{self.owner}: it starts from no tensor, so it cannot know the size of the batch")
-        return f"{name}.shape[0]"
-
-    def call(self, code: Code, owner: str, items: Sequence[Item], numbers: dict[str, str]) -> str:
-        """The expression that applies a layer."""
+    def call(self, node: Node, code: Code, owner: str, items: Sequence[Item], numbers: dict[str, str]) -> str:
+        """The expression that applies a layer; what is the same for every sample is repeated where it has to be."""
         inputs = [self.expression(item) for item in items]
+        if node.layer is not None and not node.layer.broadcasts:
+            batch = next((_batch(text, item) for text, item in zip(inputs, items) if is_batched(item)), None)
+            if batch is not None:
+                given = zip(inputs, items)
+                inputs = [text if is_batched(item) else _for_each(batch, text, item) for text, item in given]
         named = {"self": owner, "inputs": ", ".join(inputs), **numbers}
-        named.update({f"state{number}": text for number, text in enumerate(inputs)})
         if "{batch}" in code.call:
-            named["batch"] = self.batch(items)
+            named["batch"] = _batch(inputs[0], items[0])
+        named.update({f"state{number}": text for number, text in enumerate(inputs)})
         # A state is turned to have its batch first, and back where a layer starts from it.
         return code.call.format(*inputs, **named).replace(".transpose(0, 1).transpose(0, 1).contiguous()", "")
 
@@ -128,8 +120,6 @@ class Forward:
             self.variables.bind(name, node.output)
             for number, part in enumerate(parts):
                 self.variables.derive(part, name, f"{name}[{number}]")
-            self.whole.discard(name)
-            self.tuples.add(name)
             return
         names: list[str] = []
         for part in parts:
@@ -139,7 +129,6 @@ class Forward:
         for name, part in zip(names, parts):
             if name != "_":
                 self.variables.bind(name, part)
-                self._is_whole(name)
 
     def _assign_state(self, index: int, node: Node, call: str, code: Code, indent: str, name: str) -> None:
         outputs = node.output.outputs or {}
@@ -160,17 +149,11 @@ class Forward:
                 self.variables.derive(extra, state, code.outputs[key].format(state=state, out=name))
 
     def _choose(self, index: int, node: Node) -> str:
-        name = self.variables.choose(index, self._wanted(index, node))
-        self._is_whole(name)
-        return name
+        return self.variables.choose(index, self._wanted(index, node))
 
     def _wanted(self, index: int, node: Node) -> list[str]:
         lasts = self.variables.is_read_after(node.output, index + 1) or id(node.output) in self.beside
         return [identifier(node.name)] if node.name and lasts else []
-
-    def _is_whole(self, name: str) -> None:
-        self.whole.add(name)
-        self.tuples.discard(name)
 
     def report(self, segment: str, output: Tensor) -> None:
         """A call of the probe, where one is wanted; a state that is read goes through it with the output."""
@@ -190,7 +173,6 @@ class Forward:
         if entry is not None:
             wanted.append(self.expression(entry))
         name = self.variables.choose(index, [one for one in wanted if one.isidentifier()], self.fixed)
-        self._is_whole(name)
         if entry is not None and self.expression(entry) != name:
             self.lines.append(f"{name} = {self.expression(entry)}")
         return name
@@ -227,3 +209,18 @@ class Forward:
             self.lines[-1] = f"return {last.partition(' = ')[2]}[0]"
         else:
             self.lines.append(f"return {returned}")
+
+
+def _batch(text: str, item: Item) -> str:
+    """The size of the batch, from an item whose expression is `text`."""
+    if isinstance(item, Tensor):
+        return f"{text}.shape[0]"
+    return f"{text}[0].shape[1]" if "c" in item else f"{text}.shape[1]"
+
+
+def _for_each(batch: str, text: str, item: Item) -> str:
+    """The expression `text` of an item that is the same for all samples, repeated for each of them."""
+    if isinstance(item, Tensor):
+        return f"{text}.expand({batch}{', -1' * item.rank})"
+    repeated = f".expand(-1, {batch}, -1).contiguous()"
+    return f"tuple(one{repeated} for one in {text})" if "c" in item else f"{text}{repeated}"

@@ -23,8 +23,8 @@ _NODES = (
     ast.Subscript, ast.Slice, ast.BinOp, ast.UnaryOp, ast.GeneratorExp, ast.ListComp, ast.comprehension,
     ast.operator, ast.unaryop, ast.expr_context,
 )  # fmt: skip
-_NAMES = frozenset(["range", "nn", "torch", "F"])
-_ATTRIBUTES = frozenset(["nn.Module", "nn.Sequential", "nn.ModuleList", ".shape"])
+_NAMES = frozenset(["range", "tuple", "nn", "torch", "F"])
+_ATTRIBUTES = frozenset(["nn.Module", "nn.Sequential", "nn.ModuleList", ".shape", ".expand", ".contiguous"])
 _START = ast.dump(ast.parse("super().__init__()").body[0])
 _OWNERS = frozenset(["nn", "torch", "F", "math", "self"])
 

@@ -41,12 +41,14 @@ def instantiate(graph: Graph, device: str = "cpu", probe: Probe | None = None) -
     return made
 
 
-def _route_evenly(self: Any, x: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
+def _route_evenly(
+    self: Any, x: torch.Tensor, *others: torch.Tensor, shared: tuple[torch.Tensor, ...] = ()
+) -> torch.Tensor:
     """Routing depends on the data, which meta tensors have none of: one expert does all the work."""
     positions = x.flatten(0, -2)
     each = len(positions) // len(x)
     chosen = [torch.cat([other.repeat_interleave(each, 0)] * self.top_k) for other in others]
-    out = self.experts[0](positions.repeat(self.top_k, 1), *chosen)
+    out = self.experts[0](positions.repeat(self.top_k, 1), *chosen, *shared)
     # The router comes last, so that its work is counted as the layer's own.
     weights = self.router(positions).softmax(dim=-1).sum(dim=-1, keepdim=True)
     result: torch.Tensor = (out[: positions.shape[0]] * weights).unflatten(0, x.shape[:-1])

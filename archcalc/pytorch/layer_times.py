@@ -197,8 +197,7 @@ def _backward_flops(costs: Costs) -> dict[int, int]:
     """FLOPs of the backward pass of each node that has one, over all its copies."""
     found: dict[int, int] = {}
     for one in backward(costs.graph):
-        flops = 2 * one.macs * costs.graph.batch if one.node.macs else 0
-        found[id(one.node)] = found.get(id(one.node), 0) + flops
+        found[id(one.node)] = found.get(id(one.node), 0) + 2 * one.macs(costs.graph.batch)
     return found
 
 
@@ -207,6 +206,6 @@ def _elements_moved(node: Node, batch: int, back: bool) -> int:
 
     Backward it reads inputs, weights and the gradient of the output, and writes the gradients of inputs and weights.
     """
-    inputs, output = batch * sum(x.elements for x in node.inputs), batch * node.exit.elements
+    inputs, output = (sum(x.samples(batch) * x.elements for x in xs) for xs in (node.inputs, (node.exit,)))
     weights = sum(product(shape) for shape in node.params.values())
     return int(inputs + weights + output + (2 * inputs + 2 * weights + output if back else 0))

@@ -13,7 +13,7 @@ from archcalc.network.codes import code_of
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
 from archcalc.pytorch.printing import Definition, text
-from archcalc.pytorch.structure import Structure
+from archcalc.pytorch.structure import Structure, is_batched
 from archcalc.pytorch.trimming import Use, trim_function, trimmed
 
 _PIECES = os.path.join(os.path.dirname(__file__), "pieces", "modules.py")
@@ -72,9 +72,12 @@ def _use(piece: ast.ClassDef, uses: list[tuple[Node, Code]], structure: Structur
     order = [argument.arg for argument in forward.args.args[1:]]
     optional = set(order[len(order) - len(forward.args.defaults) :])
     read = [_arguments(code, order) & optional for _, code in uses]
+    outside = [item for node, _ in uses if node.op == "moe" for item in structure.free(node)]
+    if not all(map(is_batched, outside)):
+        read.append({"shared"})
     return Use(
         set.union(*given), set.intersection(*given), set.union(*read), set.intersection(*read),
-        more=any(node.op == "moe" and structure.free(node) for node, _ in uses),
+        more=any(map(is_batched, outside)),
         axes=any(node.inputs and node.inputs[0].rank > 2 for node, _ in uses),
     )  # fmt: skip
 

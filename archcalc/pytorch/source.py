@@ -69,7 +69,7 @@ def _summary(graph: Graph) -> str:
     inputs = ", ".join(f"{name} {shape(x.shape)}" for name, x in graph.inputs.items())
     several = "inputs " if len(graph.inputs) > 1 else "" if "input" in graph.inputs else "input "
     lines = [
-        f"{graph.model}: {several}{inputs}, {totals.params:,} parameters, {totals.macs // graph.batch:,} MACs.",
+        f"{graph.model}: {several}{inputs}, {totals.params:,} parameters, {Costs(graph, batch=1).totals.macs:,} MACs.",
         "",
         f"    Written by archcalc from {_origin(graph)}.",
         "    ",

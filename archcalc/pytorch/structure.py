@@ -183,7 +183,9 @@ class Structure:
             found.setdefault(id(group.exit), group.exit)
         given = [value for value in group.arguments.values() if isinstance(value, Tensor) and id(value) in found]
         first = {id(value): value for value in given}
-        return [*first.values(), *(item for key, item in found.items() if key not in first)]
+        items = [*first.values(), *(item for key, item in found.items() if key not in first)]
+        # Experts are given the samples of their positions, and after that what is the same for all.
+        return sorted(items, key=is_batched, reverse=True) if group.is_expert else items
 
     def modules(self, node: Node) -> list[Node]:
         """The layers and groups outside of a group whose weights it uses, each once, in order."""
@@ -215,8 +217,10 @@ class Structure:
             labels: dict[int, Any] = {id(item): number for number, item in enumerate(self.free(group), 1)}
             labels[id(entry)] = 0
             labels.update({id(node): ("module", number) for number, node in enumerate(self.modules(group))})
-            given = None if entry is None else bool(entry.parts)  # the parts of a split are no tensor
-            parts: list[Any] = [group.op if group.block else "", given, len(self.free(group))]
+            from_parts = None if entry is None else bool(entry.parts)  # the parts of a split are no tensor
+            parts: list[Any] = [group.op if group.block else "", from_parts, len(self.free(group))]
+            given = [*([] if entry is None else [entry]), *self.free(group)]
+            parts.append(tuple(is_batched(item) for item in given))
             for number, step in enumerate(steps(group.children)):
                 parts.append(self._step_signature(step, labels))
                 labels[id(step)] = ("step", number)
@@ -270,6 +274,11 @@ class Structure:
         """Whether the class of a group, or of the one whose module it calls, gives a state beside its output."""
         scopes = [self.sharing.module_of(scope) for scope in self._scopes(self.sharing.module_of(node))]
         return any(self.signature(scope) in self.exports for scope in scopes)
+
+
+def is_batched(item: Item) -> bool:
+    """Whether an item has an axis of samples."""
+    return item.batched if isinstance(item, Tensor) else any(part.batched for part in item.values())
 
 
 def layer_inputs(node: Node) -> list[Item]:

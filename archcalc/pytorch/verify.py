@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -20,7 +20,7 @@ from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError
 from archcalc.layers.recurrent import Recurrent
 from archcalc.layers.tensor import Tensor
-from archcalc.network.gradients import Backward, backward, backward_macs
+from archcalc.network.gradients import Backward, backward
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.network.parameters import named_parameters
@@ -71,6 +71,7 @@ class Verification:
 class _Output:
     name: str
     shapes: list[list[int]]
+    samples: set[int]
     flops: int
 
 
@@ -93,7 +94,9 @@ def verify(graph: Graph) -> Verification:
         total, index = counter.get_total_flops(), len(seen)
         path = getattr(module, "_archcalc_path", "")
         name = f"{path}.{segment}" if path else segment
-        seen.append(_Output(name, _shapes(output), total - before))
+        tensors = _tensors(output)
+        shapes, samples = [list(one.shape[1:]) for one in tensors], {one.shape[0] for one in tensors[:1]}
+        seen.append(_Output(name, shapes, samples, total - before))
         before = total
         return watched(output, lambda: arrivals.append((index, counter.get_total_flops())))
 
@@ -116,12 +119,14 @@ def verify(graph: Graph) -> Verification:
     result = Verification(len(seen), flops=forward)
     _compare_outputs(graph, expected, seen, result)
     _compare_parameters(graph, module, result)
+    gradients = list(_with_one_expert(graph))
     if len(expected) == len(seen):
-        _compare_backward(graph, expected, [*arrivals, (0, counter.get_total_flops())], result)
-    total = counter.get_total_flops() - forward - sum(_counted_too_often(one, graph.batch) for one in backward(graph))
+        _compare_backward(graph, gradients, expected, [*arrivals, (0, counter.get_total_flops())], result)
+    total = counter.get_total_flops() - forward - sum(_counted_too_often(one, graph.batch) for one in gradients)
     result.backward_flops = total
-    if 2 * backward_macs(graph) != total:
-        result.differences.append(Difference(graph.model, "backward FLOPs", 2 * backward_macs(graph), total))
+    ours = sum(2 * one.macs(graph.batch) for one in gradients)
+    if ours != total:
+        result.differences.append(Difference(graph.model, "backward FLOPs", ours, total))
     return result
 
 
@@ -159,28 +164,45 @@ def _counted_too_often(one: Backward, batch: int) -> int:
     if one.node.op not in ("conv", "convtranspose"):
         return 0
     groups = int(one.node.layer.groups)  # type: ignore[union-attr]
-    return 2 * one.runs * batch * int(one.node.macs) * (groups - 1)
+    return 2 * one.node.runs(one.stored, one.runs, batch) * int(one.node.macs) * (groups - 1)
+
+
+def _with_one_expert(graph: Graph) -> Iterator[Backward]:
+    """The layers that run backward where of each mixture one expert does all the work, as with meta tensors."""
+    experts = dict(_experts(graph.nodes))
+    for one in backward(graph):
+        yield replace(one, stored=one.stored // experts[id(one.node)])
+
+
+def _experts(nodes: list[Node], around: int = 1) -> Iterator[tuple[int, int]]:
+    """For each node how many experts it stands for."""
+    for node in nodes:
+        yield id(node), around * node.weights
+        yield from _experts(node.children, around * node.weights)
 
 
 def _compare_backward(
-    graph: Graph, expected: list[_Expected], arrivals: list[tuple[int, int]], result: Verification
+    graph: Graph,
+    gradients: list[Backward],
+    expected: list[_Expected],
+    arrivals: list[tuple[int, int]],
+    result: Verification,
 ) -> None:
     """What is counted between the arrival of a layer's gradient and the next one is the layer's."""
     theirs: Counter[int] = Counter()
     for (index, before), (_, after) in pairwise(arrivals):
         theirs[id(expected[index].node)] += after - before
     ours: Counter[int] = Counter()
-    for one in backward(graph):
-        ours[id(one.node)] += 2 * graph.batch * one.macs if one.node.macs else 0
+    for one in gradients:
+        ours[id(one.node)] += 2 * one.macs(graph.batch)
         theirs[id(one.node)] -= _counted_too_often(one, graph.batch)
     for node in {id(layer.node): layer.node for layer in expected}.values():
         if ours[id(node)] != theirs[id(node)]:
             result.differences.append(Difference(node.id, "backward FLOPs", ours[id(node)], theirs[id(node)]))
 
 
-def _shapes(output: Any) -> list[list[int]]:
-    tensors = [output] if isinstance(output, torch.Tensor) else [one for one in output if isinstance(one, torch.Tensor)]
-    return [list(tensor.shape[1:]) for tensor in tensors]
+def _tensors(output: Any) -> list[torch.Tensor]:
+    return [output] if isinstance(output, torch.Tensor) else [one for one in output if isinstance(one, torch.Tensor)]
 
 
 @dataclass
@@ -230,7 +252,7 @@ def _copies(node: Node, prefix: str, first: int, runs: int, in_expert: bool) -> 
 
 
 def _layer(node: Node, name: str, runs: int, in_expert: bool) -> _Expected:
-    return _Expected(name, node, 2 * int(node.macs) * node.copies * runs, in_expert)
+    return _Expected(name, node, 2 * int(node.macs) * node.runs(node.copies, node.copies, runs), in_expert)
 
 
 def _compare_outputs(graph: Graph, expected: list[_Expected], seen: list[_Output], result: Verification) -> None:
@@ -248,9 +270,12 @@ def _compare_outputs(graph: Graph, expected: list[_Expected], seen: list[_Output
             one = len(shapes) == len(seen_shapes) == 1
             shown = (shapes[0], seen_shapes[0]) if one else (shapes, seen_shapes)
             result.differences.append(Difference(ours.id, "the output", *shown))
+        if theirs.samples != {ours.output.samples(graph.batch)} and not ours.in_expert:
+            count = ours.output.samples(graph.batch)
+            result.differences.append(Difference(ours.id, "the number of samples", count, min(theirs.samples)))
         if ours.flops != theirs.flops:
             result.differences.append(Difference(ours.id, "FLOPs", ours.flops, theirs.flops))
-    total = Costs(graph).totals.flops
+    total = sum(one.flops for one in expected)
     if total != result.flops:
         result.differences.append(Difference(graph.model, "forward FLOPs", total, result.flops))
 

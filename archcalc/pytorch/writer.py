@@ -27,7 +27,7 @@ from archcalc.pytorch.phrases import (
     running_tensor,
     sentence,
 )
-from archcalc.pytorch.structure import Item, entry_of, is_layers, layer_inputs, producer, steps
+from archcalc.pytorch.structure import Item, entry_of, is_batched, is_layers, layer_inputs, producer, steps
 
 if TYPE_CHECKING:
     from archcalc.pytorch.file import File
@@ -113,13 +113,13 @@ class ClassWriter:
     def _layer(self, index: int, nodes: list[Node]) -> None:
         node, code = nodes[0], code_of(nodes[0])
         if node.op == "moe":
-            code.call = "{self}({inputs})"  # with what the experts read from around them
+            code.call = _routed(self.structure.inputs(node))
         sequential = self._is_sequential(node)
         owner = self._module(nodes, self.maker.layer, sequential) if code.module else ""
         numbers = self._numbers(nodes)
         if node.copies == 1 or sequential:
             items = self.structure.inputs(node)
-            self.forward.assign(index, node, self.forward.call(code, owner, items, numbers), returned(code))
+            self.forward.assign(index, node, self.forward.call(node, code, owner, items, numbers), returned(code))
         else:
             header = f"for layer in {owner}:"
             if not code.module or self.sharing.is_called_again(node):
@@ -147,7 +147,7 @@ class ClassWriter:
         read = [item if item is running else self.structure.plain(item) for item in layer_inputs(node)]
         self.forward.copies(
             index, node, header, name, running,
-            lambda: (self.forward.call(code, owner, read, numbers), returned(code)),
+            lambda: (self.forward.call(node, code, owner, read, numbers), returned(code)),
         )  # fmt: skip
 
     def _unequal_layers(self, index: int, nodes: list[Node]) -> None:
@@ -158,7 +158,7 @@ class ClassWriter:
         owner = self._module(nodes, self.maker.layers, sequential) if codes[0].module else ""
         if sequential and not self.file.probe:
             items = self.structure.inputs(node)
-            self.forward.assign(index, node, self.forward.call(codes[0], owner, items, {}), None)
+            self.forward.assign(index, node, self.forward.call(node.children[0], codes[0], owner, items, {}), None)
             return
         name = self._start(index, node, children[0])
         running: Tensor | None = running_tensor(children[0])
@@ -291,3 +291,13 @@ class ClassWriter:
         first = node.children[0] if node.unfolded else node
         plain_copies = not self.structure.free(node) and not self.structure.gives_state(node)
         return self.sharing.is_called_again(node) or not plain_copies or entry_of(first) is None
+
+
+def _routed(items: list[Item]) -> str:
+    """The call of a mixture with what its experts read from around them, last what is the same for every sample."""
+    words = [f"{{{index}}}" for index in range(len(items))]
+    count = sum(map(is_batched, items))
+    shared = ", ".join(words[count:])
+    if shared:
+        words[count:] = [f"shared=({shared}{',' * (len(items) == count + 1)})"]
+    return f"{{self}}({', '.join(words)})"

@@ -56,7 +56,7 @@ class Explanation:
 def explain(node: Node, costs: Costs, seen: Any) -> Explanation:
     """Explain a layer of a graph; `seen` is its receptive field, from `archcalc.network.paths.fields`."""
     derivation = derive(node)
-    batch = costs.graph.batch
+    batch = node.exit.samples(costs.graph.batch)
     result = Explanation(f"{node.id}   {node.label}")
     lines = result.lines
     layer_inputs = [x for x in node.inputs if x.rank]
@@ -79,6 +79,8 @@ def explain(node: Node, costs: Costs, seen: Any) -> Explanation:
     else:
         lines.append(Line("activations", "", "0", "a view of its input"))
     lines.append(Line("receptive field", *_field(seen, costs)))
+    if not node.exit.batched:
+        lines.append(Line("batch", "", "1", "the same for every sample"))
     if node.copies > 1:
         lines.append(Line("copies", "", exact(node.copies), "the numbers are one copy's"))
     result.data = _data(node, derivation, batch, DTYPE_BYTES[costs.dtype], seen)

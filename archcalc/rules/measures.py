@@ -9,7 +9,7 @@ from archcalc.rules.model import Model
 
 MEASURES: dict[str, Callable[[Model], int]] = {
     "params": lambda model: model.costs.totals.params,
-    "macs": lambda model: model.costs.totals.macs // model.graph.batch,
+    "macs": lambda model: model.sample_costs.totals.macs,
     "depth": lambda model: model.depth,
     "memory": lambda model: sum(training_bytes(model)),
     "inference_memory": lambda model: sum(inference_bytes(model)),

@@ -63,6 +63,11 @@ class Model(Edges):
         return Costs(self.graph)
 
     @cached_property
+    def sample_costs(self) -> Costs:
+        """What every node costs for one sample."""
+        return Costs(self.graph, batch=1)
+
+    @cached_property
     def depth(self) -> int:
         """How many layers with weights lie on the longest path."""
         return depth(self.graph)

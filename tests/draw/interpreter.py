@@ -14,7 +14,7 @@ from torch import nn
 
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.network.codes import code_of
-from archcalc.network.graph import Node
+from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.network.sharing import Sharing
 from archcalc.pytorch.pieces.modules import rotate
@@ -30,6 +30,8 @@ class Interpreter:
         self.modules = dict(module.named_modules(remove_duplicate=False))
         self.paths: dict[int, str] = {}
         self.active: set[int] = set()
+        every = [x for node, _, _ in walk(graph.nodes) for x in (*node.inputs, node.exit, node.output)]
+        self.same = {id(x) for x in every if not x.batched}  # for every sample
 
     def run(self, *inputs: torch.Tensor) -> list[torch.Tensor]:
         values: Values = {id(tensor): value for tensor, value in zip(self.graph.inputs.values(), inputs)}
@@ -132,12 +134,25 @@ class Interpreter:
 
     def _evaluate(self, node: Node, call: str, module: Any, values: Values, numbers: dict[str, Any]) -> Any:
         inputs = [self._value(tensor, values) for tensor in node.inputs]
-        names: dict[str, Any] = {"torch": torch, "F": F, "rotate": rotate, "module": module, "batch": self.batch}
+        if node.exit.batched and not node.layer.broadcasts:
+            inputs = [
+                value if tensor.batched else value.expand(self.batch, *value.shape[1:])
+                for tensor, value in zip(node.inputs, inputs)
+            ]
+        names: dict[str, Any] = {"torch": torch, "F": F, "rotate": rotate, "module": module}
+        names["batch"] = len(inputs[0]) if inputs else 1
         names.update({f"x{number}": value for number, value in enumerate(inputs)})
         for number, tensor in enumerate(node.inputs):
             while (id(tensor), "state") not in values and isinstance(tensor, Alias):
                 tensor = tensor.origin
-            names[f"state{number}"] = values.get((id(tensor), "state"))
+            state = values.get((id(tensor), "state"))
+            if state is not None and node.exit.batched and id(tensor) in self.same:
+                parts = [
+                    one.expand(-1, len(inputs[0]), -1).contiguous()
+                    for one in (state if isinstance(state, tuple) else [state])
+                ]
+                state = tuple(parts) if isinstance(state, tuple) else parts[0]
+            names[f"state{number}"] = state
         words = [f"x{number}" for number in range(len(inputs))]
         states = {f"state{number}": f"state{number}" for number in range(len(inputs))}
         shown = {name: repr(value) for name, value in numbers.items()}
@@ -155,7 +170,9 @@ class Interpreter:
                 total = 0
                 for weight, index in zip(weights / weights.sum(), chosen):
                     inner = {
-                        key: value[sample : sample + 1] if isinstance(value, torch.Tensor) else value
+                        key: value[sample : sample + 1]
+                        if isinstance(value, torch.Tensor) and key not in self.same
+                        else value
                         for key, value in values.items()
                     }
                     inner[id(expert.inputs[0])] = position[None]

@@ -231,19 +231,19 @@ def test_class_token_comes_first() -> None:
 @pytest.mark.parametrize("window", [(2, 3), (3, 1), (2, 2, 3), (1, 2, 1, 2)])
 def test_window_bias_has_a_score_for_each_displacement(window: tuple[int, ...]) -> None:
     bias = WindowPositionBias(2, *window)
-    table = bias(4)
-    assert table.shape == (4, 2, math.prod(window), math.prod(window))
+    table = bias()
+    assert table.shape == (1, 2, math.prod(window), math.prod(window))
     places = list(itertools.product(*(range(size) for size in window)))
     scores = bias.weight.view(*(2 * size - 1 for size in window), 2)
     for i, query in enumerate(places):
         for j, key in enumerate(places):
             moved = tuple(a - b + size - 1 for a, b, size in zip(query, key, window))
-            close(table[3, :, i, j], scores[moved])
+            close(table[0, :, i, j], scores[moved])
 
 
 def test_bucket_bias_is_exact_near_and_logarithmic_far() -> None:
     bias = BucketPositionBias(2)  # 32 buckets up to a distance of 128, as in T5
-    table = bias(1, 200)[0]
+    table = bias(200)[0]
     weight = bias.weight
 
     def bucket(distance: int) -> int:  # key minus query
@@ -256,17 +256,17 @@ def test_bucket_bias_is_exact_near_and_logarithmic_far() -> None:
 
 @pytest.mark.parametrize("buckets", [1, 2, 3, 4, 5])
 def test_bucket_bias_with_few_buckets_stays_inside_its_table(buckets: int) -> None:
-    assert BucketPositionBias(2, buckets)(3, 40).shape == (3, 2, 40, 40)
+    assert BucketPositionBias(2, buckets)(40).shape == (1, 2, 40, 40)
 
 
 @pytest.mark.parametrize(
     ("heads", "slopes"), [(4, [1 / 4, 1 / 16, 1 / 64, 1 / 256]), (3, [1 / 16, 1 / 256, 1 / 4]), (1, [1 / 256])]
 )
 def test_distance_bias_falls_at_the_slope_of_the_head(heads: int, slopes: list[float]) -> None:
-    table = DistanceBias(heads)(2, 5)
-    assert table.shape == (2, heads, 5, 5)
+    table = DistanceBias(heads)(5)
+    assert table.shape == (1, heads, 5, 5)
     for head, slope in enumerate(slopes):
-        close(table[1, head, 3], -slope * torch.tensor([3.0, 2, 1, 0, 1]))
+        close(table[0, head, 3], -slope * torch.tensor([3.0, 2, 1, 0, 1]))
 
 
 # -- the rest -------------------------------------------------------------------------------
@@ -274,8 +274,8 @@ def test_distance_bias_falls_at_the_slope_of_the_head(heads: int, slopes: list[f
 
 def test_learned_tensor_is_the_same_for_every_sample() -> None:
     tensor = LearnedTensor(2, 3)
-    assert tensor(4).shape == (4, 2, 3)
-    close(tensor(4)[3], tensor.weight)
+    assert tensor().shape == (1, 2, 3)
+    close(tensor()[0], tensor.weight)
 
 
 @pytest.mark.parametrize(("shape", "axes"), [((2, 3), 0), ((2, 5, 3), 0), ((2, 3, 4, 5), 2)])

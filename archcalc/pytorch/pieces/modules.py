@@ -49,14 +49,14 @@ class ClassToken(nn.Module):
 
 
 class LearnedTensor(nn.Module):
-    """A learned tensor, the same for every sample of the batch."""
+    """A learned tensor, the same for every sample: [1, ...]."""
 
     def __init__(self, *shape):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(shape) * 0.02)
 
-    def forward(self, batch):
-        return self.weight.expand(batch, *self.weight.shape)
+    def forward(self):
+        return self.weight[None]
 
 
 class LayerScale(nn.Module):
@@ -228,7 +228,7 @@ class BucketPositionBias(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(buckets, heads) * 0.02)
 
-    def forward(self, batch, positions):
+    def forward(self, positions):
         position = torch.arange(positions, device=self.weight.device)
         distance = position - position[:, None]
         side = max(1, self.weight.shape[0] // 2)
@@ -237,7 +237,7 @@ class BucketPositionBias(nn.Module):
         far = (near + growth * (side - near)).long().clamp(max=side - 1)
         bucket = torch.where(distance.abs() < near, distance.abs(), far)
         signed = (bucket + side * (distance > 0)).clamp(max=self.weight.shape[0] - 1)
-        return self.weight[signed].permute(2, 0, 1).expand(batch, -1, -1, -1)
+        return self.weight[signed].permute(2, 0, 1)[None]
 
 
 class DistanceBias(nn.Module):
@@ -250,11 +250,10 @@ class DistanceBias(nn.Module):
         between = [2 ** (-4 * (2 * i + 1) / steps) for i in range(heads - steps)]
         self.register_buffer("slopes", torch.tensor(slopes + between))
 
-    def forward(self, batch, positions):
+    def forward(self, positions):
         place = torch.arange(positions, device=self.slopes.device)
         distance = (place[:, None] - place).abs()
-        table = -self.slopes[:, None, None] * distance
-        return table.expand(batch, -1, -1, -1)
+        return (-self.slopes[:, None, None] * distance)[None]
 
 
 class WindowPositionBias(nn.Module):
@@ -266,7 +265,7 @@ class WindowPositionBias(nn.Module):
         self.spans = [2 * size - 1 for size in window]
         self.weight = nn.Parameter(torch.randn(math.prod(self.spans), heads) * 0.02)
 
-    def forward(self, batch):
+    def forward(self):
         device = self.weight.device
         axes = [torch.arange(size, device=device) for size in self.window]
         places = torch.cartesian_prod(*axes).unbind(dim=-1)
@@ -276,7 +275,7 @@ class WindowPositionBias(nn.Module):
         ]
         rows = torch.arange(len(self.weight), device=device).view(self.spans)
         row = rows[tuple(moved)]
-        return self.weight[row].permute(2, 0, 1).expand(batch, -1, -1, -1)
+        return self.weight[row].permute(2, 0, 1)[None]
 
 
 class MixtureOfExperts(nn.Module):
@@ -288,7 +287,7 @@ class MixtureOfExperts(nn.Module):
         self.experts = nn.ModuleList(experts)
         self.router = nn.Linear(features, len(experts), bias=False)
 
-    def forward(self, x, *others):
+    def forward(self, x, *others, shared=()):
         positions = x.flatten(0, -2)
         scores = self.router(positions).softmax(dim=-1)
         best, chosen = scores.topk(self.top_k, dim=-1)
@@ -297,7 +296,9 @@ class MixtureOfExperts(nn.Module):
         for index, expert in enumerate(self.experts):
             token, slot = torch.where(chosen == index)
             sample = token * len(x) // len(positions)
-            out = expert(positions[token], *(other[sample] for other in others))
+            out = expert(
+                positions[token], *(other[sample] for other in others), *shared
+            )
             out = out * weights[token, slot, None]
             y = out.new_zeros(len(positions), out.shape[-1]) if y is None else y
             y = y.index_add(0, token, out)

@@ -29,7 +29,7 @@ class FormulaExplanation:
         self.form, self.node, self.valued = form, node, valued
         self.title = title or f"{node.id}   {node.label}"
         derived = derive(plain)
-        runs = form.costs.graph.batch
+        runs = node.exit.samples(form.costs.graph.batch)
         own = sum(product(sizes) for sizes in node.params.values())
         elements = 0 if node.is_view else product(node.exit.shape) * runs
         # What a formula says in the names of the layer's own arguments and sizes.
@@ -59,10 +59,10 @@ class FormulaExplanation:
         node, form = self.node, self.form
         inputs = [x for x in node.inputs if x.rank]
         for index, x in enumerate(inputs, 1):
-            yield "input" if len(inputs) == 1 else f"input {index}", shape(form, x.shape), ""
-        yield "output", shape(form, node.output.shape), ""
+            yield "input" if len(inputs) == 1 else f"input {index}", shape(form, x), ""
+        yield "output", shape(form, node.output), ""
         for name, tensor in (node.output.outputs or {}).items():
-            yield f"output .{name}", shape(form, tensor.shape), ""
+            yield f"output .{name}", shape(form, tensor), ""
         for name, sizes in node.params.items():
             yield name, _sizes(form, sizes), ""
         for name, owner in node.tied.items():

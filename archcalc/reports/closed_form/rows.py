@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from archcalc.cost import DTYPE_BYTES
+from archcalc.layers.tensor import Tensor
 from archcalc.reports import numbers
 from archcalc.reports.rows import Row
 from archcalc.symbolic.network import BATCH, ClosedForm
@@ -39,13 +40,13 @@ def _row(form: ClosedForm, row: Row) -> FormulaRow:
     cost = row.cost
     params = form.formula(cost.params) if int(cost.params) else f"= {row.tied}" if row.tied else ""
     macs = form.formula(cost.macs) if int(cost.macs) else ""
-    return FormulaRow(row.level, label, shape(form, node.output.shape) if node else "", params, macs)
+    return FormulaRow(row.level, label, shape(form, node.output) if node else "", params, macs)
 
 
-def shape(form: ClosedForm, sizes: Iterable[int]) -> str:
-    """`[batch, seq, 768]`; the batch stands there when it was chosen."""
-    lead = [BATCH] if form.has_batch else []
-    return f"[{', '.join([*lead, *map(form.size, sizes)])}]"
+def shape(form: ClosedForm, x: Tensor) -> str:
+    """`[batch, seq, 768]`; the batch stands there when it was chosen, and the tensor has it."""
+    lead = [BATCH] if form.has_batch and x.batched else []
+    return f"[{', '.join([*lead, *map(form.size, x.shape)])}]"
 
 
 @dataclass

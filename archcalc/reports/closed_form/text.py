@@ -63,9 +63,7 @@ def _lines(text: str, style: Style | None) -> Iterator[Piece]:
 def network(form: ClosedForm, rows: list[FormulaRow], rule: bool = True) -> Block:
     """Title, rows, totals, and the values for which they hold."""
     graph = form.costs.graph
-    inputs = ", ".join(
-        (f"{name} " if name != "input" else "") + shape(form, x.shape) for name, x in graph.inputs.items()
-    )
+    inputs = ", ".join((f"{name} " if name != "input" else "") + shape(form, x) for name, x in graph.inputs.items())
     head: list[Block] = [Heading(graph.model), Folded("input ", inputs, style=DIM)]
     conditions = form.conditions()
     if conditions:

@@ -56,7 +56,7 @@ class StoredAttentionMatrix(Rule):
                 before = model.producer(before.inputs[0])
             after = model.only_consumer(node) if before is not None and before.op == "matmul" else None
             if after is not None and after.op in ("matmul", "dropout"):
-                bytes_ = 4 * model.graph.batch * int(product(node.exit.shape))
+                bytes_ = 4 * node.exit.samples(model.graph.batch) * int(product(node.exit.shape))
                 yield self.finding(
                     placed,
                     f"the scores {node.exit} take {bytes_:,} bytes, and are kept for the backward pass",

@@ -36,10 +36,11 @@ class OperationsOverBudget(Rule):
     def check(self, model: Model) -> Iterator[Finding]:
         """At the budget's value."""
         for value, limit in model.budgets("macs"):
-            actual = model.costs.totals.macs // model.graph.batch
+            costs = model.sample_costs
+            actual = costs.totals.macs
             if actual > limit:
-                largest = sorted(model.costs.layers(), key=lambda node: -model.costs.own(node).macs)[:3]
-                named = ", ".join(f"{node.id} {model.costs.own(node).macs // model.graph.batch:,}" for node in largest)
+                largest = sorted(costs.layers(), key=lambda node: -costs.own(node).macs)[:3]
+                named = ", ".join(f"{node.id} {costs.own(node).macs:,}" for node in largest)
                 yield self.finding(
                     value,
                     f"{actual:,} MACs, {actual - limit:,} above the budget of {value.text}",

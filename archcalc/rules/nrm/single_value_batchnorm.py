@@ -41,7 +41,7 @@ class SingleValueBatchnorm(Rule):
             x = placed.node.inputs[0] if placed.node.op == "batchnorm" else None
             if x is None or x.rank < 2 or not fixed(x):
                 continue
-            values = int(model.graph.batch * product(x.shape[1:]))
+            values = int(x.samples(model.graph.batch) * product(x.shape[1:]))
             if values == 1:
                 yield self.finding(
                     placed,

@@ -41,7 +41,8 @@ class SmallBatchStatistics(Rule):
         for placed in model.layers:
             if placed.node.op != "batchnorm":
                 continue
-            values = int(model.graph.batch * product(placed.node.inputs[0].shape[1:]))
+            x = placed.node.inputs[0]
+            values = int(x.samples(model.graph.batch) * product(x.shape[1:]))
             if values < _FEW:
                 yield self.finding(
                     placed,
