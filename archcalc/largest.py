@@ -9,9 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isqrt
 
 # No one means a larger size; what still fits here does not depend on it.
 _MOST = 2**40
+# More than any size that is tried.
+_BEYOND = 2 * _MOST + 1
+# So many guesses may bring the bounds together more slowly than halving does.
+_PATIENCE = 3
 # Where another possible size is looked for: every distance up to a point, then common ones.
 _DISTANCES = (*range(1, 65), 96, 112, 128, 192, 224, 256, 384, 512)
 
@@ -33,20 +38,38 @@ class Largest:
     unbounded: bool = False
 
 
-def largest(start: int, measure: Callable[[int], float | str], most: float) -> Largest:
+def largest(
+    start: int,
+    measure: Callable[[int], float | str],
+    most: float,
+    likely: Callable[[int, int], int | None] | None = None,
+    possible: Callable[[int], str] | None = None,
+) -> Largest:
     """The largest size from 1 whose measure is at most `most`.
 
     Args:
         start: a size that is possible.
         measure: a number that grows with the size, or why there is no such size. Asked once for each size.
+        likely: a guess at the answer, from a size that fits, or 0, and one that does not; the latter is beyond all
+            sizes as long as none is known. The better the guess, the fewer sizes are measured; the answer is the same.
+        possible: why there is no such size, empty for one that there is, where that is known without measuring.
     """
-    return _Search(start, measure, most).run()
+    return _Search(start, measure, most, likely, possible).run()
 
 
 class _Search:
-    def __init__(self, start: int, measure: Callable[[int], float | str], most: float) -> None:
-        self.start, self.measure, self.most = start, measure, most
+    def __init__(
+        self,
+        start: int,
+        measure: Callable[[int], float | str],
+        most: float,
+        likely: Callable[[int, int], int | None] | None,
+        possible: Callable[[int], str] | None,
+    ) -> None:
+        self.start, self.measure, self.most, self.likely = start, measure, most, likely
+        self.reason = possible or self._reason
         self.known: dict[int, float | str] = {}
+        self.reasons: dict[int, str] = {}
 
     def run(self) -> Largest:
         near = [self._possible(self.start + 1, 1), self._possible(self.start - 1, -1)]
@@ -56,18 +79,15 @@ class _Search:
             return Largest(low, high, unbounded=True)
         after = self._possible(low + 1, 1)
         if after is None:
-            return Largest(low, low + 1, str(self._measured(low + 1)))
+            return Largest(low, low + 1, self._why_not(low + 1))
         return Largest(low, after)
 
     def _rise(self, step: int) -> tuple[int, int]:
         """From a start that fits: the largest size that fits, and one that does not."""
         finest = step
         while True:
-            low, high = self.start, self.start + step
-            while self._fits(high) and high <= _MOST:
-                low, high = high, high + 2 * (high - self.start)
-            low, high = self._halve(low, high, step) if high <= _MOST else (low, high)
-            beyond = None if self._is_possible(high) else self._possible(high + 1, 1)
+            low, high = self._narrow(self.start, _BEYOND, step)
+            beyond = None if high > _MOST or self._is_possible(high) else self._possible(high + 1, 1)
             if beyond is None or not self._fits(beyond):
                 break
             step = beyond - self.start  # further up, sizes are possible only so far apart
@@ -79,23 +99,34 @@ class _Search:
         """From a start that does not fit: the largest size below it that does; 0 for none."""
         high: int | None = self.start
         while high is not None:
-            low, _ = self._halve((high - 1) % step + 1 - step, high, step, below=True)
+            low, _ = self._narrow((high - 1) % step + 1 - step, high, step, below=True)
             high = self._possible(low, -1)
             if high is not None and self._fits(high):
                 return high
         return 0
 
-    def _halve(self, low: int, high: int, step: int, below: bool = False) -> tuple[int, int]:
+    def _narrow(self, low: int, high: int, step: int, below: bool = False) -> tuple[int, int]:
         """Bring `low`, which fits, and `high`, which does not, `step` together.
 
-        With `below`, sizes that are not possible count as fitting: they are taken to be too small.
+        With `below`, sizes that are not possible count as fitting: they are taken to be too small. Guesses are
+        followed as long as they bring the two together as fast as halving does, or nearly.
         """
+        slow, reach = 0, step
         while high - low > step:
-            middle = low + (high - low) // step // 2 * step
-            if self._fits(middle) or (below and not self._is_possible(middle)):
-                low = middle
-            else:
-                high = middle
+            most = (high - low) // step - 1
+            ahead = most + 1 >> 1 if high <= _MOST else reach // step
+            guess = self.likely(max(0, low), high) if self.likely is not None else None
+            if guess is not None and slow == _PATIENCE:
+                guess = isqrt(max(1, low) * high) if high <= _MOST else None
+            if guess is not None:
+                ahead = max(1, min((guess - low) // step, most, (_MOST - low) // step))
+            size, before = low + ahead * step, high - low
+            fits = self._fits(size) or (below and not self._is_possible(size))
+            if size > _MOST:
+                return low, size
+            low, high = (size, high) if fits else (low, size)
+            reach = 2 * reach if guess is None else step
+            slow = 0 if guess is None or 2 * (high - low) <= before else (slow + 1) % (_PATIENCE + 1)
         return low, high
 
     def _measured(self, size: int) -> float | str:
@@ -103,8 +134,17 @@ class _Search:
             self.known[size] = self.measure(size)
         return self.known[size]
 
+    def _reason(self, size: int) -> str:
+        found = self._measured(size)
+        return found if isinstance(found, str) else ""
+
+    def _why_not(self, size: int) -> str:
+        if size not in self.reasons:
+            self.reasons[size] = self.reason(size)
+        return self.reasons[size]
+
     def _is_possible(self, size: int) -> bool:
-        return not isinstance(self._measured(size), str)
+        return not self._why_not(size)
 
     def _fits(self, size: int) -> bool:
         if size < 1:

@@ -5,6 +5,8 @@ Source: c10/core/AllocatorConfig.h and CUDACachingAllocator of PyTorch 2.13, its
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass
 
 from archcalc.devices import Device
@@ -44,27 +46,68 @@ class Taken:
 
 def taken(found: Footprint, device: Device) -> Taken:
     """What the peak of `found` takes of `device`."""
-    if device.kind == "cpu":
-        return Taken(found.peak, found.peak, found.peak + device.context_bytes, device.memory_bytes)
-    counted = sum(bytes * count for bytes, count in found.tensors)
-    rest = max(0, found.peak - counted)
-    allocated = rest + sum(_up(bytes, _BLOCK) * count for bytes, count in found.tensors)
-    reserved = max(_segments([*found.tensors, (rest, 1)]), allocated)
-    return Taken(allocated, reserved, reserved + device.context_bytes, device.memory_bytes)
+    return Blocks(found.tensors, device).taken(found.peak)
 
 
-def _segments(tensors: list[tuple[int, int]]) -> int:
-    """Bytes of the segments that hold so many tensors of each size, without room lost between them."""
-    small = middle = alone = 0
-    for bytes, count in tensors:
-        block = _up(bytes, _BLOCK)
-        if block <= _SMALL:
-            small += block * count
-        elif block < _ALONE:
-            middle += block * count
-        else:
-            alone += _up(block, _STEP) * count
-    return _up(small, _SMALL_SEGMENT) + _up(middle, _LARGE_SEGMENT) + alone
+class Blocks:
+    """The tensors that stay from step to step, as the allocator of a device holds them.
+
+    Args:
+        tensors: bytes and number of those of each size.
+    """
+
+    def __init__(self, tensors: Iterable[tuple[int, int]], device: Device) -> None:
+        self.device = device
+        self._bytes = self._allocated = 0
+        self._parts = (0, 0, 0)
+        self._add(tensors)
+
+    def _add(self, tensors: Iterable[tuple[int, int]]) -> None:
+        for bytes, count in tensors:
+            self._bytes += bytes * count
+            self._allocated += _up(bytes, _BLOCK) * count
+            self._parts = _added(self._parts, bytes, count)
+
+    def plus(self, tensors: Iterable[tuple[int, int]]) -> Blocks:
+        """These, and other tensors that stay."""
+        other = copy(self)
+        other._add(tensors)
+        return other
+
+    def taken(self, peak: int) -> Taken:
+        """What a peak of so many bytes takes; what is no tensor that stays is in one piece."""
+        device = self.device
+        if device.kind == "cpu":
+            return Taken(peak, peak, peak + device.context_bytes, device.memory_bytes)
+        rest = max(0, peak - self._bytes)
+        allocated = rest + self._allocated
+        reserved = max(_segments(_added(self._parts, rest, 1)), allocated)
+        return Taken(allocated, reserved, reserved + device.context_bytes, device.memory_bytes)
+
+    def largest_peak(self, room: int) -> int:
+        """The largest peak that fits into `room`; no more than that."""
+        low, high = 0, room + 1  # more than `room` is shown of a peak of `room`
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self.taken(middle).shown <= room else (low, middle)
+        return low
+
+
+def _added(parts: tuple[int, int, int], bytes: int, count: int) -> tuple[int, int, int]:
+    """Bytes in small, in shared large and in segments of their own, with so many tensors more."""
+    small, shared, alone = parts
+    block = _up(bytes, _BLOCK)
+    if block <= _SMALL:
+        return small + block * count, shared, alone
+    if block < _ALONE:
+        return small, shared + block * count, alone
+    return small, shared, alone + _up(block, _STEP) * count
+
+
+def _segments(parts: tuple[int, int, int]) -> int:
+    """Bytes of the segments that hold tensors, without room lost between them."""
+    small, shared, alone = parts
+    return _up(small, _SMALL_SEGMENT) + _up(shared, _LARGE_SEGMENT) + alone
 
 
 def _up(bytes: int, unit: int) -> int:

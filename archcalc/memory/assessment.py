@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from archcalc.devices import Device
@@ -10,9 +9,11 @@ from archcalc.diagnostics import RequestError
 from archcalc.memory.allocator import Taken, taken
 from archcalc.memory.footprint import MODES, TRAINING, Footprint, footprint
 from archcalc.memory.limits import Limit, largest_size
+from archcalc.memory.needs import Needs
 from archcalc.memory.plan import Plan
 from archcalc.memory.positions import NotGenerativeError
 from archcalc.memory.sizes import BATCH
+from archcalc.memory.structure import Structure
 from archcalc.network.load import Graph
 
 
@@ -81,9 +82,10 @@ def assess(graph: Graph, question: Question) -> Assessment:
     if question.fit and question.device is None and question.room is None:
         raise RequestError("--fit needs to know what to fit: give --device or --room")
     answer = Assessment(graph, question, [])
+    structure = Structure(graph)
     for name in MODES if question.mode is None else (question.mode,):
         try:
-            answer.modes.append(_mode(graph, question, name))
+            answer.modes.append(_mode(graph, structure, question, name))
         except NotGenerativeError as error:
             if question.mode is not None:
                 raise
@@ -91,24 +93,14 @@ def assess(graph: Graph, question: Question) -> Assessment:
     return answer
 
 
-def _mode(graph: Graph, question: Question, name: str) -> Mode:
+def _mode(graph: Graph, structure: Structure, question: Question, name: str) -> Mode:
     device = question.device
     plan = replace(question.plan, training=name == TRAINING, gpu=device is not None and device.kind == "gpu")
-    found = footprint(graph, plan, name, question.length, question.cache_dtype)
+    found = footprint(graph, plan, name, question.length, question.cache_dtype, structure)
     mode = Mode(found, None if device is None else taken(found, device))
     room = question.room if question.room is not None else device.memory_bytes if device is not None else None
     if room is not None:
-        needs = _needs(plan, name, question.cache_dtype, device)
+        needs = Needs(found, question.cache_dtype, device, structure)
         for size in question.fit or (BATCH, *graph.settings.dims):
-            mode.limits.append(largest_size(found.graph, size, needs, room))
+            mode.limits.append(largest_size(found.graph, size, needs, room, needs.first))
     return mode
-
-
-def _needs(plan: Plan, name: str, cache_dtype: str | None, device: Device | None) -> Callable[[Graph], int]:
-    """What a network takes, as nvidia-smi shows it where there is a device."""
-
-    def needs(graph: Graph) -> int:
-        found = footprint(graph, plan, name, cache_dtype=cache_dtype)
-        return found.peak if device is None else taken(found, device).shown
-
-    return needs

@@ -13,6 +13,7 @@ from archcalc.memory.generation import Generation, generate
 from archcalc.memory.plan import OPTIMIZERS, Plan
 from archcalc.memory.run import Moment, Run
 from archcalc.memory.simulation import simulate
+from archcalc.memory.structure import Structure
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.quantity import product
@@ -84,7 +85,12 @@ class Footprint:
 
 
 def footprint(
-    graph: Graph, plan: Plan, mode: str, length: int | None = None, cache_dtype: str | None = None
+    graph: Graph,
+    plan: Plan,
+    mode: str,
+    length: int | None = None,
+    cache_dtype: str | None = None,
+    structure: Structure | None = None,
 ) -> Footprint:
     """What `mode` takes.
 
@@ -92,6 +98,7 @@ def footprint(
         plan: how it is run; `training` follows from the mode.
         length: positions that are there when generating; by default what the graph has.
         cache_dtype: the type of keys, values and states when generating; by default that of the plan.
+        structure: that of the graph, for `simulate`.
 
     Raises:
         RequestError: a name in `plan.checkpoint` is no group of layers; a network that does not generate.
@@ -100,7 +107,7 @@ def footprint(
     if mode == GENERATION:
         return _generating(generate(graph, length, plan.dtype, cache_dtype), plan)
     check_checkpoint(graph, plan.checkpoint)
-    run = simulate(graph, plan)
+    run = simulate(graph, plan, structure)
     moment = run.peak_moment if run.moments else Moment("forward", None, run.base, 0, 0, 0, 0)
     before = itertools.takewhile(lambda one: one is not moment, run.moments)
     again = moment.phase == "forward" and any(one.phase == "loss" for one in before)
@@ -113,7 +120,7 @@ def footprint(
     return Footprint(
         mode, graph, plan, {key: bytes for key, bytes in parts.items() if bytes},
         "recomputation" if again else moment.phase, moment.node,
-        tuple(_tensors(graph, plan, moment.gradients == run.gradients)), held, run.saved, run.forward_end, run,
+        tuple(tensors(graph, plan, run.all_gradients)), held, run.saved, run.forward_end, run,
     )  # fmt: skip
 
 
@@ -126,12 +133,10 @@ def _generating(found: Generation, plan: Plan) -> Footprint:
     caches = []
     for cache in found.caches:
         held[id(cache.node)] = cache.bytes
-        pieces = cache.copies * len(cache.shapes)
-        caches.append((cache.bytes // pieces, pieces))
-    tensors = (*_weights(found.graph, plan.width), *caches)
+        caches.append((cache.bytes // cache.pieces, cache.pieces))
     return Footprint(
         GENERATION, found.graph, plan, {key: bytes for key, bytes in parts.items() if bytes}, "forward", None,
-        tensors, held, generation=found,
+        (*weights(found.graph, plan.width), *caches), held, generation=found,
     )  # fmt: skip
 
 
@@ -145,16 +150,16 @@ def _alive(moments: Sequence[Moment]) -> dict[int, int]:
     return alive
 
 
-def _weights(graph: Graph, width: int) -> Iterator[tuple[int, int]]:
+def weights(graph: Graph, width: int) -> Iterator[tuple[int, int]]:
     """Bytes and number of the parameters and buffers."""
     for node, stored, _ in walk(graph.nodes):
         for shape in (*node.params.values(), *node.buffers.values()):
             yield int(product(shape)) * width, stored
 
 
-def _tensors(graph: Graph, plan: Plan, all_gradients: bool) -> Iterator[tuple[int, int]]:
-    """As `_weights`, with optimizer states, and the gradients where all of them are there."""
-    yield from _weights(graph, plan.width)
+def tensors(graph: Graph, plan: Plan, all_gradients: bool) -> Iterator[tuple[int, int]]:
+    """As `weights`, with optimizer states, and the gradients where all of them are there."""
+    yield from weights(graph, plan.width)
     if not plan.training:
         return
     states = OPTIMIZERS[plan.optimizer] + (1 if plan.mixed else 0)

@@ -74,6 +74,7 @@ class Forward:
         self.env: dict[int, Value] = {}
         self.changed: list[tuple[int, bool]] = []  # keys that came into `env`, or went
         self.needs = structure.needs if plan.training else {}
+        self.base = run.base
         self.at: tuple[int, ...] = ()  # which copy of each group of copies is run
         self.tape: list[Any] = []
         self.keeping = plan.training
@@ -96,17 +97,16 @@ class Forward:
         given = origins(entry) if entry is not None else set()
         variables = Variables(function.last, given)
         previous = None
-        for index, step in enumerate(function.steps):
-            there = {key for key in _produced(step) if key in self.env}  # a copy may give what it was given
+        for index, (step, gives, variable) in enumerate(function.steps):
+            there = [key for key in gives if key in self.env]  # a copy may give what it was given
             began = len(self.changed)
             self._run(step, batch, previous)
             previous = step
-            made = {key for key in _produced(step) if key in self.env and key not in there}
-            passing = [key for key in self._new(began) if key not in made and not variables.hold(key)]
-            lasts = step.name is not None and function.last.get(id(step.output), -1) > index + 1
-            for key in passing:
-                self._unbind(key)
-            for key in variables.take(index, step.name if lasts else None, made):
+            made = {key for key in gives if key in self.env and key not in there}
+            for key in self._new(began):
+                if key not in made and not variables.hold(key):
+                    self._unbind(key)
+            for key in variables.take(index, variable, made):
                 if key not in given and key not in made:
                     self._unbind(key)
             self._settle(began)
@@ -345,7 +345,7 @@ class Forward:
     def _moment(self, phase: str, node: Node | None, passing: int, count: int = 1, pattern: int = 0) -> None:
         kept = self.heap.kept + self.more_kept
         live = self.heap.live + self.more
-        total = self.run.base + live + self.gradients + passing
+        total = self.base + live + self.gradients + passing
         self.run.moments.append(Moment(phase, node, total, kept, live - kept, passing, self.gradients, count, pattern))
 
 
@@ -354,11 +354,3 @@ def _for_each(node: Node, x: Tensor, value: Value, batch: int) -> Value:
     if node.layer is None or node.layer.broadcasts or x.batched or not node.exit.batched:
         return value
     return Value(value.storage, value.bytes * batch, None if batch > 1 else value.order)
-
-
-def _produced(step: Node) -> set[int]:
-    """The ids of what a step gives."""
-    found = {id(step.output), id(step.exit)}
-    for tensor in (step.output, step.exit):
-        found.update(id(extra) for extra in (tensor.outputs or {}).values())
-    return found

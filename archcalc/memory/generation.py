@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from archcalc.cost import DTYPE_BYTES, Costs
 from archcalc.layers.tensor import Alias, Shape, Tensor
 from archcalc.memory.positions import kept, named, of_source, positions_dim
-from archcalc.memory.sizes import resized
+from archcalc.memory.sizes import BATCH, resized
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.quantity import product
@@ -43,13 +43,18 @@ class Cache:
     token_bytes: int
     source: bool
 
+    @property
+    def pieces(self) -> int:
+        """How many tensors it is in."""
+        return self.copies * len(self.shapes)
+
 
 @dataclass(frozen=True)
 class Generation:
     """The memory of generating, when `length` positions are there.
 
     Attributes:
-        graph: the network at that length.
+        graph: the network at that length; step: that with one position.
         dim: the dim that counts the positions.
         length, dtype, cache_dtype: what the numbers are for, with the graph's batch.
         parameter_bytes, buffer_bytes: the weights; exact.
@@ -59,6 +64,7 @@ class Generation:
     """
 
     graph: Graph
+    step: Graph
     dim: str
     length: int
     dtype: str
@@ -86,7 +92,11 @@ class Generation:
 
 
 def generate(
-    graph: Graph, length: int | None = None, dtype: str = "bf16", cache_dtype: str | None = None
+    graph: Graph,
+    length: int | None = None,
+    dtype: str = "bf16",
+    cache_dtype: str | None = None,
+    known: Generation | None = None,
 ) -> Generation:
     """The memory of generating with `graph`'s batch.
 
@@ -94,20 +104,21 @@ def generate(
         length: positions that are there, prompt included; by default what the graph has.
         dtype: the type of weights and activations.
         cache_dtype: the type of keys, values and states; by default `dtype`.
+        known: what was found of the same network, whatever the batch.
 
     Raises:
         NotGenerativeError: the network cannot give one position after the other.
         SpecError: it cannot have so many positions; the finding says why.
     """
-    dim = positions_dim(graph)
+    dim = known.dim if known is not None else positions_dim(graph)
     if length is not None:
         graph = resized(graph, {dim: length})
     width = DTYPE_BYTES[dtype]
-    step = resized(graph, {dim: 1})
+    step = resized(known.step, {BATCH: graph.batch}) if known is not None else resized(graph, {dim: 1})
     totals = Costs(graph).totals
     given = sum(int(y.elements) for y in step.outputs.values() if dim in named(y.shape))
     return Generation(
-        graph, dim, int(graph.settings.values[dim]), dtype, cache_dtype or dtype,
+        graph, step, dim, int(graph.settings.values[dim]), dtype, cache_dtype or dtype,
         totals.params * width, totals.buffers * width, tuple(_caches(graph, dim, DTYPE_BYTES[cache_dtype or dtype])),
         max(_alive(step.nodes, dim, graph.batch, width, {}), default=0), graph.batch * given * width,
     )  # fmt: skip

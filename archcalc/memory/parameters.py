@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from archcalc.network.graph import Node, walk
 from archcalc.quantity import plain, product
 
@@ -47,19 +49,30 @@ def _after(before: tuple[int, int, int], then: tuple[int, int, int]) -> tuple[in
     return before[0], then[1], max(before[2], then[2], before[1] + 2 * then[0])
 
 
-class Gradients:
-    """The gradients of parameters: of one that several layers share, or one layer used again, there is one.
+class Parameter(NamedTuple):
+    """A parameter whose gradient a layer gives.
 
-    Autograd adds up what comes for one parameter. The first sum is made anew where what came first is a view,
-    as the gradient of a matrix product's weights; later ones are added in place.
-    Source: torch/csrc/autograd/input_buffer.cpp.
+    Attributes:
+        owner: the id of the node it belongs to. name: its name there.
+        shared: in how many groups of copies layer and owner both are, and in how many more the owner is.
+        size: its numbers, those of every expert together.
+        is_view: whether what the layer gives is a view, as the gradient of a matrix product's weights.
     """
 
-    def __init__(self, nodes: list[Node], width: int) -> None:
-        self.width = width
+    owner: int
+    name: str
+    shared: tuple[int, int]
+    size: int
+    is_view: bool
+
+
+class Learned:
+    """The parameters whose gradients the layers of a network give."""
+
+    def __init__(self, nodes: list[Node]) -> None:
         self._stored: dict[int, int] = {}
         self._levels: dict[int, tuple[Node, ...]] = {}
-        self._given: dict[tuple[int, str, tuple[int, ...]], bool] = {}
+        self._by: dict[int, list[Parameter]] = {}
         self._note(nodes, 1, ())
 
     def _note(self, nodes: list[Node], stored: int, around: tuple[Node, ...]) -> None:
@@ -68,6 +81,42 @@ class Gradients:
             self._stored[id(node)] = stored * node.weights
             self._levels[id(node)] = levels
             self._note(node.children, stored * node.weights, levels)
+
+    def by(self, node: Node) -> list[Parameter]:
+        """Those of a layer: its own, then those that are tied to others'."""
+        if id(node) not in self._by:
+            layer = node.layer
+            assert layer is not None
+            named = [(name, node, shape) for name, shape in node.params.items()]
+            named += [(name, owner, owner.params.get(name, ())) for name, owner in node.tied.items()]
+            self._by[id(node)] = [
+                Parameter(
+                    id(owner), name, self._shared(node, owner), plain(product(shape)) * self._stored[id(owner)],
+                    layer.learns_in_turn and len(shape) > 1,
+                )
+                for name, owner, shape in named
+            ]  # fmt: skip
+        return self._by[id(node)]
+
+    def _shared(self, node: Node, owner: Node) -> tuple[int, int]:
+        mine, theirs = self._levels[id(node)], self._levels[id(owner)]
+        shared = 0
+        while shared < min(len(mine), len(theirs)) and mine[shared] is theirs[shared]:
+            shared += 1
+        return shared, len(theirs) - shared
+
+
+class Gradients:
+    """The gradients of parameters: of one that several layers share, or one layer used again, there is one.
+
+    Autograd adds up what comes for one parameter. The first sum is made anew where what came first is a view,
+    as the gradient of a matrix product's weights; later ones are added in place.
+    Source: torch/csrc/autograd/input_buffer.cpp.
+    """
+
+    def __init__(self, learned: Learned, width: int) -> None:
+        self.learned, self.width = learned, width
+        self._given: dict[tuple[int, str, tuple[int, ...]], bool] = {}
 
     def give(self, node: Node, at: tuple[int, ...]) -> tuple[int, int, int]:
         """Bytes of the gradients that a layer's backward gives.
@@ -79,25 +128,15 @@ class Gradients:
         """
         layer, first, more, sums = node.layer, 0, [0], [0]
         assert layer is not None
-        named = [(name, node, shape) for name, shape in node.params.items()]
-        named += [(name, owner, owner.params.get(name, ())) for name, owner in node.tied.items()]
-        for name, owner, shape in named:
-            size = plain(product(shape)) * self._stored[id(owner)] * self.width
-            key = (id(owner), name, self._copy(node, owner, at))
+        for owner, name, (shared, own), numbers, is_view in self.learned.by(node):
+            size = numbers * self.width
+            copy = at[:shared] + (at[len(at) - own :] if own else ())  # groups inside what is tied, copy by copy
+            key = (owner, name, copy)
             if key not in self._given:
-                self._given[key] = layer.learns_in_turn and len(shape) > 1
+                self._given[key] = is_view
                 first += size
             else:
                 more.append(size)
                 sums.append(2 * size if self._given[key] else 0)
                 self._given[key] = False
         return first, max(more) if layer.learns_in_turn else sum(more), max(sums)
-
-    def _copy(self, node: Node, owner: Node, at: tuple[int, ...]) -> tuple[int, ...]:
-        """Which copy of the owner's weights a copy of `node` uses."""
-        mine, theirs = self._levels[id(node)], self._levels[id(owner)]
-        shared = 0
-        while shared < min(len(mine), len(theirs)) and mine[shared] is theirs[shared]:
-            shared += 1
-        own = len(theirs) - shared  # groups inside what is tied, copy by copy
-        return at[:shared] + (at[len(at) - own :] if own else ())

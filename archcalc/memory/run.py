@@ -8,7 +8,7 @@ from archcalc.memory.plan import Plan
 from archcalc.network.graph import Node
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Moment:
     """The most that is alive while one thing runs, in bytes.
 
@@ -61,6 +61,11 @@ class Run:
     def base(self) -> int:
         """What is there before and after every step."""
         return self.parameters + self.buffers + self.inputs + self.optimizer
+
+    @property
+    def all_gradients(self) -> bool:
+        """Whether those of all parameters are there at the peak."""
+        return bool(self.moments) and self.peak_moment.gradients == self.gradients
 
     @property
     def peak_moment(self) -> Moment:

@@ -16,7 +16,7 @@ from typing import Any
 from archcalc.layers.tensor import Tensor
 from archcalc.memory.forward import INDEX, Again, Forward, More, Ran, tensor_bytes
 from archcalc.memory.losses import FP32, LOSSES, Loss
-from archcalc.memory.parameters import Gradients, buffer_bytes, parameter_tensors, roots
+from archcalc.memory.parameters import Gradients, buffer_bytes
 from archcalc.memory.plan import OPTIMIZERS, Plan
 from archcalc.memory.run import Run
 from archcalc.memory.structure import Structure, family, origins
@@ -41,7 +41,7 @@ def simulate(graph: Graph, plan: Plan, structure: Structure | None = None) -> Ru
         states = OPTIMIZERS[plan.optimizer] + (1 if plan.mixed else 0)
         run.optimizer = structure.params * states * plan.state_width
         if OPTIMIZERS[plan.optimizer] == 2:
-            run.optimizer += 4 * parameter_tensors(graph.nodes)  # the number of steps, a scalar for each tensor
+            run.optimizer += 4 * structure.parameter_tensors  # the number of steps, a scalar for each tensor
         run.gradients = structure.params * plan.width
         run.inputs += sum(_targets(graph, y, plan.width) for y in graph.outputs.values())
     _Step(graph, structure, plan, run).go()
@@ -100,10 +100,10 @@ class _Step(Forward):
         if not self.plan.training:
             return
         self.entered.clear()
-        self.learned = Gradients(self.graph.nodes, self.plan.width)
+        self.learned = Gradients(self.structure.learned, self.plan.width)
         self._backward(results, losses)
         adam = OPTIMIZERS[self.plan.optimizer] == 2
-        self._moment("step", None, roots(self.graph.nodes)[2] * self.plan.state_width if adam else 0)
+        self._moment("step", None, self.structure.roots * self.plan.state_width if adam else 0)
 
     # -- loss and backward ------------------------------------------------------------------
 

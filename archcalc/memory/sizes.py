@@ -6,13 +6,15 @@ from collections.abc import Mapping
 
 from archcalc.advice import suggest
 from archcalc.diagnostics import RequestError
-from archcalc.network.load import Graph, graph_at
+from archcalc.network.load import Graph, graph_at, with_batch
 
 BATCH = "batch"
 
 
 def resized(graph: Graph, sizes: Mapping[str, int]) -> Graph:
     """The network with other values for the batch and for dims. Raises `SpecError` where it cannot have them."""
+    if set(sizes) == {BATCH}:
+        return with_batch(graph, sizes[BATCH])
     dims = {name: str(size) for name, size in sizes.items() if name != BATCH}
     given = {**graph.given, **dims}
     return graph_at(graph.document, graph.steps, graph.variant, given, sizes.get(BATCH, graph.batch))

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from archcalc.layers.tensor import Alias, Tensor
+from archcalc.memory.parameters import Learned, parameter_tensors, roots
 from archcalc.network.gradients import backward
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
-from archcalc.quantity import plain, product
+from archcalc.quantity import product
 
 
-@dataclass(frozen=True)
-class Function:
+class Step(NamedTuple):
+    """A step of a function.
+
+    Attributes:
+        node: the layer or the group that runs.
+        gives: the ids of what it gives.
+        variable: the one of its own in which it is kept; None where it goes into whichever is free.
+    """
+
+    node: Node
+    gives: tuple[int, ...]
+    variable: str | None
+
+
+class Function(NamedTuple):
     """What one function of the written module runs.
 
     Attributes:
@@ -22,7 +36,7 @@ class Function:
         last: for each tensor, by its id, the index of the step that reads it last.
     """
 
-    steps: list[Node]
+    steps: list[Step]
     last: dict[int, int]
 
 
@@ -36,18 +50,30 @@ class Structure:
 
     @cached_property
     def params(self) -> int:
-        """Numbers in the parameters, each stored copy counted."""
-        sizes = (stored * plain(product(shape)) for node, stored, _ in self._stored for shape in node.params.values())
-        return sum(sizes)
+        """Numbers in the parameters, those of each stored copy."""
+        return sum(
+            stored * product(shape) for node, stored, _ in walk(self.graph.nodes) for shape in node.params.values()
+        )
+
+    @cached_property
+    def parameter_tensors(self) -> int:
+        """How many parameters there are."""
+        return parameter_tensors(self.graph.nodes)
+
+    @cached_property
+    def roots(self) -> int:
+        """The most numbers that Adam needs in passing."""
+        return roots(self.graph.nodes)[2]
+
+    @cached_property
+    def learned(self) -> Learned:
+        """The parameters whose gradients each layer gives."""
+        return Learned(self.graph.nodes)
 
     @cached_property
     def needs(self) -> dict[tuple[int, ...], tuple[bool, ...]]:
-        """For each layer that runs backward, by the id of its node and which copy it is, the inputs whose gradients it gives."""
+        """The inputs whose gradients a layer gives, by its id and which of the copies around it it is in."""
         return {(id(one.node), *one.copies): one.needs for one in backward(self.graph)}
-
-    @cached_property
-    def _stored(self) -> list[tuple[Node, int, int]]:
-        return list(walk(self.graph.nodes))
 
     def function(self, nodes: list[Node], kept: set[int]) -> Function:
         """The function that runs `nodes` and gives `kept`."""
@@ -55,7 +81,7 @@ class Structure:
             steps = list(_steps(nodes))
             last = {key: index for index, step in enumerate(steps) for key in self.read(step)}
             last.update(dict.fromkeys(kept, len(steps)))
-            self._functions[id(nodes)] = Function(steps, last)
+            self._functions[id(nodes)] = Function([_step(step, index, last) for index, step in enumerate(steps)], last)
         return self._functions[id(nodes)]
 
     def read(self, step: Node) -> set[int]:
@@ -87,6 +113,14 @@ def _steps(nodes: list[Node]) -> Iterator[Node]:
                 yield node
         else:
             yield node
+
+
+def _step(node: Node, index: int, last: dict[int, int]) -> Step:
+    gives = dict.fromkeys((id(node.output), id(node.exit)))
+    for tensor in (node.output, node.exit):
+        gives.update((id(extra), None) for extra in (tensor.outputs or {}).values())
+    lasts = last.get(id(node.output), -1) > index + 1
+    return Step(node, tuple(gives), node.name if lasts else None)
 
 
 def origins(tensor: Tensor) -> set[int]:

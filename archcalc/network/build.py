@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 # What is computed along paths goes through copies twice, so nested ones double the work at each level.
 MAX_REPEATS = 8
 # PyTorch counts the bytes of a tensor in 64 bits.
-_LARGEST_TENSOR = 2**63 // 4
+LARGEST_TENSOR = 2**63 // 4
 
 
 class Builder(Expander):
@@ -223,7 +223,7 @@ class Builder(Expander):
 
     def _check_sizes(self, step: Step, node: Node) -> None:
         """Refuse tensors too large for PyTorch, and parameters that a dim would change."""
-        if product(node.output.shape) * self.batch > _LARGEST_TENSOR:
+        if product(node.output.shape) * self.batch > LARGEST_TENSOR:
             self.fail(
                 "SPC005",
                 f"`{step.op.text}`: the output {node.output} has more bytes than 2^63",
@@ -231,7 +231,7 @@ class Builder(Expander):
                 "PyTorch could not address it",
             )
         for name, shape in node.params.items():
-            if product(shape) > _LARGEST_TENSOR:
+            if product(shape) > LARGEST_TENSOR:
                 self.fail(
                     "SPC005",
                     f"`{step.op.text}`: its {name} {[int(s) for s in shape]} has more bytes than 2^63",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from copy import copy
+from functools import cached_property
 from typing import Any
 
 from archcalc.diagnostics import Findings, RequestError, Source
@@ -11,10 +13,11 @@ from archcalc.language.document import Document, parse_document
 from archcalc.language.settings import Settings, settle
 from archcalc.layers.layout import Group, stated
 from archcalc.layers.tensor import Tensor
-from archcalc.network.build import Builder
-from archcalc.network.graph import Node, assign_ids
+from archcalc.network.build import LARGEST_TENSOR, Builder
+from archcalc.network.graph import Node, assign_ids, walk
 from archcalc.network.resolve import resolve
 from archcalc.network.steps import Ref, Step
+from archcalc.quantity import plain, product
 from archcalc.source import Scalar, read
 
 
@@ -56,6 +59,11 @@ class Graph:
         name = self.document.model.text
         return f"{name}@{self.variant}" if self.variant else name
 
+    @cached_property
+    def largest_output(self) -> int:
+        """Elements of the largest tensor that a layer gives for one sample."""
+        return max((plain(product(node.output.shape)) for node, _, _ in walk(self.nodes)), default=0)
+
     @property
     def path(self) -> str:
         """The path the spec was read from, as it was given."""
@@ -89,6 +97,16 @@ def build_graph(
     findings = Findings()
     document = parsed(source, findings)
     return document_graph(document, variant, given or {}, batch, findings)
+
+
+def with_batch(graph: Graph, batch: int) -> Graph:
+    """`graph` with another batch. Raises as `load_graph` does: not every batch is possible."""
+    if batch < graph.batch or graph.largest_output * batch > LARGEST_TENSOR:
+        return graph_at(graph.document, graph.steps, graph.variant, graph.given, batch)
+    check_batch(batch)
+    other = copy(graph)  # with more samples no shape changes, and what one layer refuses so few of, none does
+    other.batch = batch
+    return other
 
 
 class Networks:

@@ -12,7 +12,9 @@ import torch
 
 from archcalc.diagnostics import RequestError
 from archcalc.memory.limits import largest_size
+from archcalc.memory.needs import RunNeed
 from archcalc.memory.plan import Plan
+from archcalc.memory.run import Run
 from archcalc.memory.simulation import simulate
 from archcalc.network.graph import walk
 from archcalc.network.load import Graph
@@ -84,10 +86,10 @@ def _number(path: str) -> int:
         return int(file.read())
 
 
-def predicted_bytes(graph: Graph, setup: Setup) -> int:
-    """The peak that `archcalc memory` predicts for this run."""
+def predicted(graph: Graph, setup: Setup) -> Run:
+    """What `archcalc memory` predicts for this run."""
     gpu, threads = setup.device.startswith("cuda"), setup.threads or torch.get_num_threads()
-    return simulate(graph, Plan(setup.train, setup.dtype, setup.optimizer, gpu=gpu, threads=threads)).peak
+    return simulate(graph, Plan(setup.train, setup.dtype, setup.optimizer, gpu=gpu, threads=threads))
 
 
 @contextlib.contextmanager
@@ -95,7 +97,7 @@ def possible(graph: Graph, setup: Setup, device: torch.device) -> Iterator[None]
     """Say before trying that a network cannot fit; turn what PyTorch refuses while it runs into one sentence."""
     if setup.train:
         _check_batch(graph)
-    needed, there = predicted_bytes(graph, setup), available_bytes(device)
+    needed, there = predicted(graph, setup).peak, available_bytes(device)
     if there is not None and needed > there:
         raise RequestError(_too_large(graph, setup, needed, there, device))
     try:
@@ -123,7 +125,7 @@ def _check_batch(graph: Graph) -> None:
 
 
 def _too_large(graph: Graph, setup: Setup, needed: int, there: int | None, device: torch.device) -> str:
-    fits = largest_size(graph, "batch", lambda other: predicted_bytes(other, setup), there).value if there else 0
+    fits = largest_size(graph, "batch", lambda other: RunNeed(predicted(other, setup)), there).value if there else 0
     smaller = "choose a smaller network, or another dtype"
     if fits >= graph.batch:
         advice = "the prediction was too low: try a smaller batch"

@@ -20,7 +20,7 @@ from archcalc.cost import Costs
 from archcalc.network.load import Graph
 from archcalc.pytorch.instance import example_inputs, instantiate
 from archcalc.pytorch.layer_times import Layers, LayerTime
-from archcalc.pytorch.memory import peak_bytes, possible, predicted_bytes, tensor_bytes
+from archcalc.pytorch.memory import peak_bytes, possible, predicted, tensor_bytes
 from archcalc.pytorch.setup import DTYPES, Setup, applied, device_name, find_device
 from archcalc.pytorch.timing import Clock, Times, repeat, settle
 
@@ -93,7 +93,7 @@ def profile(graph: Graph, setup: Setup, progress: Callable[[str], None] = lambda
             raise KeyboardInterrupt
         return Profile(
             graph, setup, device_name(device), torch.get_num_threads() if device.type == "cpu" else None, session.total,
-            session.phases, layers.result(session.costs, setup.width), peak, predicted_bytes(graph, setup), warmup,
+            session.phases, layers.result(session.costs, setup.width), peak, predicted(graph, setup).peak, warmup,
             session.costs, interrupted,
         )  # fmt: skip
 

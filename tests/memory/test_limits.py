@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
+
 import pytest
 
+from archcalc.devices import find
 from archcalc.diagnostics import RequestError, Source, SpecError
+from archcalc.memory.assessment import Question, assess
 from archcalc.memory.generation import generate
 from archcalc.memory.limits import largest_size
+from archcalc.memory.needs import GeneratingNeed, Need
+from archcalc.memory.plan import Plan
+from archcalc.memory.simulation import simulate
 from archcalc.memory.sizes import resized
 from archcalc.network.load import build_graph, load_graph
 from tests.conftest import ROOT
+from tests.draw.draw import case
 
 
 def spec(name):
     return load_graph(str(ROOT / "specs" / name))
 
 
+class Plain(Need):
+    """Bytes that say nothing about other sizes."""
+
+    def likely(self, room, size, before, earlier):
+        return None
+
+
 def generated(graph):
-    return generate(graph).peak_bytes
+    return GeneratingNeed(generate(graph))
 
 
 def outputs(graph):
     """A simple measure: the bytes of what comes out."""
-    return 4 * graph.batch * sum(int(y.elements) for y in graph.outputs.values())
+    return Plain(4 * graph.batch * sum(int(y.elements) for y in graph.outputs.values()))
 
 
 @pytest.mark.parametrize(
@@ -39,8 +55,8 @@ def outputs(graph):
 def test_the_boundary_is_exact(name, size, room):
     graph = spec(name)
     found = largest_size(graph, size, generated, room)
-    assert found.bytes == generated(resized(graph, {size: found.value})) <= room
-    assert found.next_bytes == generated(resized(graph, {size: found.value + 1})) > room
+    assert found.bytes == generate(resized(graph, {size: found.value})).peak_bytes <= room
+    assert found.next_bytes == generate(resized(graph, {size: found.value + 1})).peak_bytes > room
     assert found.next == found.value + 1
 
 
@@ -79,7 +95,7 @@ layers: [conv 8 kernel=16 stride=16, "rearrange 'c h (a b) -> (h a) (b c)' b=2",
         found = largest_size(graph, "size", outputs, room)
         best = max(size for size, bytes in possible.items() if bytes <= room)
         assert found.value == best
-        assert found.bytes == possible[best] == outputs(resized(graph, {"size": best}))
+        assert found.bytes == possible[best] == outputs(resized(graph, {"size": best})).bytes
         assert found.next == min(size for size, bytes in possible.items() if bytes > room)
         assert found.next_bytes == possible[found.next] > room
 
@@ -110,3 +126,34 @@ def test_one_size_alone():
 def test_unknown_name():
     with pytest.raises(RequestError, match="did you mean `seq`"):
         largest_size(spec("llama3.yaml"), "sqe", generated, 10**9)
+
+
+@pytest.mark.parametrize("device", [None, "l4"])
+@pytest.mark.parametrize("seed", range(8))
+def test_every_batch_up_to_it_fits_and_none_beyond(seed, device):
+    """The search looks at a few batches; those one after the other, and those around what it found, agree with it."""
+    graph = case(1_795_915_000 + seed).graph()
+    draw, on = random.Random(seed), find(device) if device else None
+    scale = 3000 if device else 1  # of which a segment of the allocator holds few
+    for mode in assess(graph, Question(Plan())).modes:
+        question = Question(Plan(), mode.name, device=on)
+
+        def taken(batch, question=question):
+            found = assess(resized(graph, {"batch": batch}), question).modes[0]
+            return found.taken.shown if found.taken else found.found.peak
+
+        room = draw.randint(taken(2 * scale), taken(40 * scale))
+        limit = assess(graph, replace(question, room=room, fit=("batch",))).modes[0].limits[0]
+        tried = {*range(2, 21), *(max(2, limit.value + more) for more in range(-8, 9)), 80 * scale}
+        assert {batch: taken(batch) <= room for batch in tried} == {batch: batch <= limit.value for batch in tried}
+        assert (limit.bytes, limit.next_bytes) == (taken(limit.value), taken(limit.value + 1))
+
+
+def test_few_batches_are_tried(monkeypatch):
+    """What is alive is nearly a line in the batch."""
+    graph, tried = load_graph(str(ROOT / "specs" / "resnet18.yaml")), []
+    monkeypatch.setattr("archcalc.memory.needs.simulate", lambda *given: tried.append(1) or simulate(*given))
+    for mode in ("training", "inference"):
+        tried.clear()
+        assess(graph, Question(Plan(), mode, device=find("h100"), fit=("batch",)))
+        assert len(tried) <= 4

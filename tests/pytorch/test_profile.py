@@ -279,7 +279,7 @@ def test_too_large_is_said_before_trying(train, monkeypatch):
         profile(load_graph("specs/alexnet.yaml", batch=50_000), Setup(train=train, budget=SHORT))
     fits = int(str(raised.value).split()[-2].replace(",", ""))
     alone = [
-        memory.predicted_bytes(load_graph("specs/alexnet.yaml", batch=n), Setup(train=train)) for n in (fits, fits + 1)
+        memory.predicted(load_graph("specs/alexnet.yaml", batch=n), Setup(train=train)).peak for n in (fits, fits + 1)
     ]
     assert alone[0] <= 10_000_000_000 < alone[1]
 

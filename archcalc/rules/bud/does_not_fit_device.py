@@ -69,9 +69,10 @@ class DoesNotFitDevice(Rule):
         if weights > room:
             return f"the parameters alone take {weights:,} bytes: use several devices, or fewer parameters"
         from archcalc.memory.limits import largest_size
+        from archcalc.memory.needs import RunNeed
         from archcalc.memory.simulation import simulate
 
-        limit = largest_size(model.graph, "batch", lambda graph: simulate(graph, plan).peak, room)
+        limit = largest_size(model.graph, "batch", lambda graph: RunNeed(simulate(graph, plan)), room)
         if limit.value:
             return f"the largest batch that fits is {limit.value:,}"
         return "not even a batch of 1 fits: use smaller inputs, or fewer channels in the first layers"

@@ -1,0 +1,164 @@
+"""What one mode of running a network needs at one size, and what that says about other sizes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import log
+
+from archcalc.devices import Device
+from archcalc.memory.allocator import Blocks
+from archcalc.memory.footprint import Footprint, tensors, weights
+from archcalc.memory.generation import Generation, generate
+from archcalc.memory.run import Run
+from archcalc.memory.simulation import simulate
+from archcalc.memory.structure import Structure
+from archcalc.network.load import Graph
+
+# Between sizes so many times apart, neither of them near the room, what is alive is a power of the size.
+_FAR = 16
+# No one means a larger size.
+_MOST = 2**41
+
+
+class Need(ABC):
+    """What is needed, in the bytes that are compared with what is there."""
+
+    def __init__(self, bytes: int) -> None:
+        self.bytes = bytes
+
+    @abstractmethod
+    def likely(self, room: int, size: int, before: Need | None, earlier: int) -> int | None:
+        """The largest size at which no more than `room` is needed, as far as two sizes tell; None for no end.
+
+        Args:
+            size: the size at which this is needed.
+            before: what is needed at the smaller size `earlier`; None where that is not known.
+        """
+
+
+class RunNeed(Need):
+    """What a run needs.
+
+    Args:
+        bytes: by default its peak.
+        most: how many bytes may be alive for no more than a room to be needed; by default as many.
+    """
+
+    def __init__(self, run: Run, bytes: int | None = None, most: Callable[[int], int] = int) -> None:
+        stays = run.parameters + run.buffers + run.optimizer
+        self.alive: Sequence[int] = [moment.live for moment in run.moments] or [run.base]
+        self.stays: Sequence[int] = [stays + moment.gradients for moment in run.moments] or [stays]
+        self.most = most
+        super().__init__(run.peak if bytes is None else bytes)
+
+    def likely(self, room: int, size: int, before: Need | None, earlier: int) -> int | None:
+        """Where the first moment fills the room, if what is alive at each of them goes on as it did."""
+        most, over = self.most(room), size - earlier
+        ends: Iterator[int]
+        if not isinstance(before, RunNeed) or len(before.alive) != len(self.alive):
+            ends = (size * (most - stays) // (now - stays) for stays, now in zip(self.stays, self.alive) if now > stays)
+        elif size > _FAR * earlier and 3 * min(abs(one.bytes - room) for one in (self, before)) > room:
+            moments = zip(self.stays, before.alive, self.alive)
+            grown = ((most - stays, then - stays, now - stays) for stays, then, now in moments if now > then > stays)
+            ratio = log(size / earlier)
+            ends = (int(size * max(0, room / now) ** min(1, ratio / log(now / then))) for room, then, now in grown)
+        else:
+            ends = (
+                size + (most - now) * over // (now - then) for then, now in zip(before.alive, self.alive) if now > then
+            )
+        return min(ends, default=None)
+
+
+class GeneratingNeed(Need):
+    """What generating needs.
+
+    Args:
+        blocks: how the weights lie on a device; None where bytes alone count.
+    """
+
+    def __init__(self, found: Generation, blocks: Blocks | None = None) -> None:
+        self.blocks = blocks
+        self.weights = found.parameter_bytes + found.buffer_bytes
+        self.peak = found.peak_bytes
+        self.caches = [(cache.bytes // cache.pieces, cache.pieces) for cache in found.caches]
+        super().__init__(self._bytes(self.peak, self.caches))
+
+    def _bytes(self, peak: int, caches: Iterable[tuple[int, int]]) -> int:
+        return peak if self.blocks is None else self.blocks.plus(caches).taken(peak).shown
+
+    def likely(self, room: int, size: int, before: Need | None, earlier: int) -> int | None:
+        """Where they fill the room, if every cache and their sum go on along lines."""
+        peak, then = self.weights, [0] * len(self.caches)
+        if isinstance(before, GeneratingNeed) and len(before.caches) == len(self.caches):
+            peak, then = before.peak, [bytes for bytes, _ in before.caches]
+        else:
+            earlier = 0
+        lines: Counter[tuple[int, int]] = Counter()
+        for old, (bytes, count) in zip(then, self.caches):
+            lines[old, bytes] += count
+
+        def at(other: int, old: int, now: int) -> int:
+            return now + (now - old) * (other - size) // (size - earlier)
+
+        def fits(other: int) -> bool:
+            caches = [(at(other, *line), count) for line, count in lines.items()]
+            return self._bytes(at(other, peak, self.peak), caches) <= room
+
+        low, high = 0, 1
+        while fits(high):
+            if high > _MOST:
+                return None
+            low, high = high, 2 * high
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if fits(middle) else (low, middle)
+        return low
+
+
+class Needs:
+    """What a network needs in one mode, as nvidia-smi shows it where there is a device.
+
+    Args:
+        found: what was found of it at one size.
+        structure: of the network at that size, for `simulate`.
+    """
+
+    def __init__(self, found: Footprint, cache_dtype: str | None, device: Device | None, structure: Structure) -> None:
+        self.found, self.plan, self.cache_dtype, self.device, self.structure = (
+            found, found.plan, cache_dtype, device, structure,
+        )  # fmt: skip
+        self._blocks: dict[bool, Blocks] = {}
+
+    @property
+    def first(self) -> Need:
+        """What was found."""
+        if self.found.run is not None:
+            return self._of(self.found.run)
+        assert self.found.generation is not None
+        return self._of_generation(self.found.generation)
+
+    def __call__(self, graph: Graph) -> Need:
+        """What the network needs at the size of `graph`."""
+        if self.found.generation is not None:
+            known = self.found.generation if graph.nodes is self.found.graph.nodes else None
+            return self._of_generation(generate(graph, None, self.plan.dtype, self.cache_dtype, known))
+        same = graph.nodes is self.structure.graph.nodes
+        return self._of(simulate(graph, self.plan, self.structure if same else None))
+
+    def _of_generation(self, found: Generation) -> Need:
+        if self.device is None:
+            return GeneratingNeed(found)
+        if False not in self._blocks:
+            self._blocks[False] = Blocks(weights(found.graph, self.plan.width), self.device)
+        return GeneratingNeed(found, self._blocks[False])
+
+    def _of(self, run: Run) -> Need:
+        if self.device is None:
+            return RunNeed(run)
+        if run.all_gradients not in self._blocks:  # no size changes them
+            stays = tensors(self.found.graph, self.plan, run.all_gradients)
+            self._blocks[run.all_gradients] = Blocks(stays, self.device)
+        blocks = self._blocks[run.all_gradients]
+        return RunNeed(run, blocks.taken(run.peak).shown, blocks.largest_peak)
