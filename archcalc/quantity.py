@@ -160,6 +160,12 @@ def larger(a: int, b: int) -> int:
     return _own("larger", a, b, max)
 
 
+def is_single(size: int) -> bool:
+    """Whether a size is 1; one that keeps what it was computed from notes that it mattered for the order of memory."""
+    method: Callable[[], bool] | None = getattr(size, "is_single", None)
+    return int(size) == 1 if method is None else method()
+
+
 def _own(name: str, a: int, b: int, otherwise: Callable[[int, int], int]) -> int:
     """What the method `name` of one of the numbers gives for the other, where one has it."""
     for one, other in ((a, b), (b, a)):

@@ -5,6 +5,7 @@ from archcalc.layers import (
     algebra,
     attention,
     convolution,
+    cutting,  # noqa: F401
     dense,
     mean,  # noqa: F401
     merge,
@@ -17,6 +18,7 @@ from archcalc.layers import (
     resizing,
     sdpa,  # noqa: F401
     shape,
+    transposed,  # noqa: F401
 )
 from archcalc.layers.base import REGISTRY, Layer, ShapeError
 from archcalc.layers.layout import CHANNELS_FIRST, FEATURES_LAST

@@ -11,6 +11,7 @@ from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression, given, module
 from archcalc.layers.layout import CHANNELS_FIRST, KEEPS
 from archcalc.layers.saved import INPUT, OUTPUT, Saved, Saving
+from archcalc.layers.strides import NUMBER, Strides, contiguous, iterated
 from archcalc.layers.tensor import Shape, Tensor, Want
 from archcalc.quantity import plain
 
@@ -49,6 +50,10 @@ class ReLU6(Activation):
     """min(max(x, 0), 6). Two comparisons. Source: torch.nn.ReLU6."""
 
     each = 2
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """As the input."""
+        return how.strides[0].like()
 
 
 @layer("sigmoid", aliases=("logistic",))
@@ -101,6 +106,11 @@ class Softsign(Activation):
 
     each = 3
 
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """As the input and the denominator, which is a sum with a number."""
+        x = how.strides[0]
+        return iterated(x, iterated(iterated(x), NUMBER))
+
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input and the denominator."""
         return how.first(Saved((0,), extra={"denominator": how.batch * plain(y.elements) * how.width}))
@@ -111,6 +121,10 @@ class LogSigmoid(Activation):
     """-log(1 + exp(-x)). Two signs, exponential, addition, logarithm. Source: torch.nn.LogSigmoid."""
 
     each = 5
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """In the order of its axes."""
+        return contiguous((how.batch, *y.shape))
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input; on the CPU the exponential too."""
@@ -143,6 +157,10 @@ class Hardtanh(Activation):
         if self.high <= self.low:
             raise ShapeError("SPC005", f"`high` is above low={self.low:g}, not {self.high:g}", "high")
         return Tensor(x.shape)
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """As the input."""
+        return how.strides[0].like()
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -193,6 +211,10 @@ class PReLU(Activation):
     def params(self, x: Tensor) -> dict[str, Shape]:
         """The slopes."""
         return {"weight": (self.parameters,)}
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """As the input."""
+        return how.strides[0].like()
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, for the gradient of the slopes."""
@@ -264,6 +286,12 @@ class GLU(Asking):
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """A sigmoid (4) and a product for each element of the output."""
         return 5 * y.elements
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """As the two halves."""
+        axis = self.along(inputs[0])
+        half = how.strides[0].cut(axis + 1, y.shape[axis])
+        return iterated(half, half)
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input."""

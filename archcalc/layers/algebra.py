@@ -7,9 +7,11 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression, module
 from archcalc.layers.content import numbers_only
+from archcalc.layers.contraction import Contraction, contracted
 from archcalc.layers.layout import ENDS, FEATURES_LAST, KEEPS
 from archcalc.layers.operands import Body, Operands
 from archcalc.layers.saved import Saved, Saving
+from archcalc.layers.strides import NUMBER, Strides, are_rows, iterated, joined
 from archcalc.layers.tensor import Shape, Tensor
 from archcalc.quantity import plain, product
 from archcalc.quoting import python_string
@@ -62,13 +64,13 @@ class MatMul(Layer):
         return self.macs(y, *inputs) * sum(needs)
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """Each factor for the other's gradient; one that is stretched along some axes of a stack is copied."""
+        """Each factor for the other's gradient; a copy where it is stretched over a stack that does not lie as one."""
         kept, extra = [], {}
         for index, other in ((0, 1), (1, 0)):
             if how.needs[other]:
                 factor = inputs[index]
-                axes = [(how.batch, factor.samples(how.batch)), *zip(y.shape[:-2], factor.shape[:-2])]
-                if len({size != own for size, own in axes if size != 1}) < 2:  # all or none: another view of it
+                stretched = how.strides[index].expanded((how.batch, *y.shape[:-2], *factor.shape[-2:]))
+                if stretched.viewed(joined(stretched.sizes, 0, y.rank - 2)) is not None:
                     kept.append(index)
                 else:
                     elements = product((*y.shape[:-2], *factor.shape[-2:]))
@@ -196,28 +198,40 @@ class Einsum(Layer):
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """Each of two operands for the other's gradient; a sum over one operand keeps nothing.
 
-        An operand of which an axis is summed away first is kept as that sum.
+        An operand of which an axis is summed away first is kept as that sum, and one whose axes are no matrices as a copy.
         """
         if len(inputs) == 1:
             return Saved()
-        terms, right = self._terms()
         kept, extra = [], {}
-        for index, other in ((0, 1), (1, 0)):
-            if not how.needs[other]:
-                continue
-            sizes = dict(zip(terms[index], inputs[index].shape))
-            left = [letter for letter in terms[index] if letter in right or letter in terms[other]]
-            if all(letter in left or sizes[letter] == 1 for letter in terms[index]):
+        for index, (elements, needed) in enumerate(zip(self._contracted(how).read, reversed(how.needs))):
+            if needed and elements is None:
                 kept.append(index)
-            else:
-                elements = inputs[index].samples(how.batch) * plain(product(sizes[letter] for letter in left))
-                extra[f"operand {index}"] = elements * how.width
+            elif needed and elements is not None:
+                extra[f"operand {index}"] = plain(elements) * how.width
         return Saved(tuple(kept), extra=extra)
+
+    def shares(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
+        """Where axes change their places alone."""
+        terms, right = self._terms()
+        return len(inputs) == 1 and len(right) == len(terms[0])
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """As its product gives it, in the order of the result's letters."""
+        return self._contracted(how).result
+
+    def _contracted(self, how: Saving) -> Contraction:
+        terms, right = self._terms()
+        batch = self._batch_letter
+        return contracted([batch + term for term in terms], batch + right, how.strides)
+
+    @property
+    def _batch_letter(self) -> str:
+        return next(letter for letter in "bzyxwvutsrq" if letter not in self.equation)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         terms, right = self._terms()
-        batch = next(letter for letter in "bzyxwvutsrq" if letter not in self.equation)
+        batch = self._batch_letter
         equation = ",".join(batch + term for term in terms) + f"->{batch}{right}"
         return expression(f"torch.einsum({python_string(equation)}, {{inputs}})")
 
@@ -228,6 +242,10 @@ class Scale(Layer):
 
     layout = KEEPS
     elementwise = True
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """As the input, beside the number."""
+        return iterated(how.strides[0], NUMBER)
 
     factor: float = arg(Number, "the number")
 
@@ -249,7 +267,6 @@ class MoE(Layer):
     """
 
     layout = FEATURES_LAST
-    wants_order = True
     broadcasts = True
     wants = "a vector or a sequence of vectors"
     depth = 0
@@ -312,6 +329,10 @@ class MoE(Layer):
         """Softmax over the experts, and the weighted sum of the chosen ones' outputs."""
         positions = product(inputs[0].shape[:-1])
         return 5 * positions * self.experts + 2 * self.top_k * y.elements
+
+    def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
+        """Vectors that cannot be the rows of one matrix."""
+        return () if are_rows(how.strides[0]) else (0,)
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The router's input, softmax and choice; for each token sent, where it goes, its weight and its output."""

@@ -219,17 +219,6 @@ class Attention(AttentionMemory):
         plain = self.head_dim is None and self.rope is None and self.softcap is None and not self.qknorm
         return plain and len(biases) == 1 and self.kv_heads in (None, self.heads)
 
-    @property
-    def wants_order(self) -> bool:  # type: ignore[override]
-        """torch.nn.MultiheadAttention puts the axes in an order of its own."""
-        return not self.is_multihead_attention()
-
-    def permutes(self, x: Tensor, batch: int) -> tuple[int, ...] | None:
-        """torch.nn.MultiheadAttention gives positions first in memory."""
-        if not self.is_multihead_attention() or batch * product(x.shape[:-2]) == 1 or x.shape[-2] == 1:
-            return ()
-        return (*range(1, x.rank), 0, x.rank)
-
     def _biased(self, letter: str) -> bool:
         return letter in self.bias if isinstance(self.bias, str) else self.bias
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from archcalc.layers.base import Layer
+from archcalc.layers.normalization import root_normed
+from archcalc.layers.position import rotated
 from archcalc.layers.saved import Saved, Saving
-from archcalc.layers.scores import eager_scores, fused_room, fused_scores, multihead_inputs, scores_passing
+from archcalc.layers.scores import copies, eager_scores, fused_room, fused_scores, multihead_inputs, scores_passing
+from archcalc.layers.strides import Strides, are_rows, contiguous, joined
 from archcalc.layers.tensor import Tensor
 from archcalc.quantity import plain, product
 
@@ -48,6 +51,21 @@ class AttentionMemory(Layer):
     def _turned(self) -> int:
         raise NotImplementedError(self.op)
 
+    def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
+        """For each projection of its own, positions that are no rows of one matrix."""
+        if self.is_multihead_attention():
+            return ()  # which puts positions first
+        times = (3,) if self.kv is None else (1, 2)
+        return tuple(at for at, each in enumerate(times) for _ in range(copies(how.strides[at], each, False)))
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """torch.nn.MultiheadAttention gives positions first in memory."""
+        sizes = (how.batch, *y.shape)
+        if not self.is_multihead_attention() or self._is_fast(how):
+            return contiguous(sizes)
+        first = contiguous((y.shape[-2], product(sizes[:-2]), y.shape[-1])).transposed(0, 1)
+        return first if y.rank == 2 else first.split(0, sizes[:-2])
+
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """What its projections read, queries, keys and values, and what the scores' kernel keeps."""
         x = inputs[0]
@@ -60,7 +78,7 @@ class AttentionMemory(Layer):
             alone = self.kv is None or (self.kv is x and x.rank == 2)
             kept, extra = multihead_inputs(how, rows, x, None if alone else keys, fused)
         else:
-            kept, extra = self._read_by_projections(how, rows, *((x,) if self.kv is None else (x, keys)))
+            kept, extra = (0,) if self.kv is None else (0, 1), {}
             shared = plain(self._kv_inner) if fused else inner
             extra["queries, keys and values"] = (queries * inner + 2 * keyed * shared) * width
             if self.qknorm:
@@ -76,21 +94,23 @@ class AttentionMemory(Layer):
         if self.is_multihead_attention() and not fused:
             scores["scaled queries and keys"] = (queries + keyed) * inner * width
         scores["output of the scores"] = queries * inner * width
-        if fused and (self.qknorm or self.rope is not None) and heads > 1 and x.shape[-2] > 1:
-            # The kernel lays its output out as the queries, which are by heads once they were normed or rotated.
+        if fused and not self.is_multihead_attention() and self._is_by_heads(rows, x):
             scores["output by position"] = queries * inner * width
         return Saved(kept, extra=extra | scores)
 
-    def _read_by_projections(self, how: Saving, rows: int, *sources: Tensor) -> tuple[tuple[int, ...], dict[str, int]]:
-        """Which inputs its linear maps keep as they are, and the bytes of copies: each makes one of what is not in order."""
-        kept, copied = [], 0
-        for index, x in enumerate(sources):
-            reads = 3 if len(sources) == 1 else (1, 2)[index]
-            if how.orders[index] != () and rows > 1 and x.rank == 2:  # of more axes one copy is flat
-                copied += reads * rows * plain(x.elements)
-            else:
-                kept.append(index)
-        return tuple(kept), {"copies for projections": copied * how.width} if copied else {}
+    def _is_by_heads(self, rows: int, x: Tensor) -> bool:
+        """Whether the fused kernel's output, laid out as the queries, is copied to lie by position.
+
+        Queries lie by heads once they were normed or rotated.
+        """
+        queries = contiguous((rows, x.shape[-2], self.heads, self._head)).transposed(1, 2)
+        if self.qknorm:
+            queries = root_normed(queries, scaled=True)
+        if self.rope is not None:
+            queries = rotated(queries, self.rope_dim)
+        given = queries.like().transposed(1, 2)
+        together = given.viewed(joined(given.sizes, 2, 3))
+        return together is None or not are_rows(together)
 
     def is_fused(self, learned: bool) -> bool:
         """Whether one kernel of the CPU does scores and weighted values; `learned`: numbers that learn are added to them.
@@ -127,13 +147,7 @@ class AttentionMemory(Layer):
         sizes = (rows * plain(self.heads), plain(x.shape[-2]), plain(keys.shape[-2]), plain(self._head))
         given = plain(x.elements) * how.batch + sum(plain(product(s)) for s in self.params(x).values())
         late = plain(product(x.shape[-1:]) * self._inner)  # of the projection back, which comes first
-        if (
-            self.relbias is None
-            and self.is_multihead_attention()
-            and self.kv is None
-            and not (self.causal or self.window is not None)  # its mask is one of numbers
-            and not (how.keeps or how.gpu)
-        ):
+        if self._is_fast(how):
             return self._fast(rows, how.width, x), 0
         if self._fused(how) and not how.keeps and not self.is_multihead_attention():
             return self._by_heads(how, sizes, kept), 0
@@ -145,6 +159,16 @@ class AttentionMemory(Layer):
         if not self._fused(how) and self._key_heads != self.heads:  # before they were repeated for all heads
             forward += 2 * rows * sizes[2] * plain(self._kv_inner) * how.width
         return forward, backward
+
+    def _is_fast(self, how: Saving) -> bool:
+        """Whether PyTorch computes torch.nn.MultiheadAttention in one go, as at inference."""
+        return (
+            self.relbias is None
+            and self.is_multihead_attention()
+            and self.kv is None
+            and not (self.causal or self.window is not None)  # its mask is one of numbers
+            and not (how.training or how.gpu)
+        )
 
     def _by_heads(self, how: Saving, sizes: tuple[int, int, int, int], kept: dict[str, int]) -> int:
         """Forward at inference with projections of its own, which stay until the output is there."""

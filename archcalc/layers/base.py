@@ -17,7 +17,7 @@ from archcalc.layers.change import Change, counting_the_batch
 from archcalc.layers.code import Code
 from archcalc.layers.layout import ASKS, CHANNELS_FIRST, KEEPS, LAYOUTS, Layout, told
 from archcalc.layers.operands import Body, Like, Operands, Reference
-from archcalc.layers.saved import NOTHING, Saved, Saving
+from archcalc.layers.remembering import LayerMemory
 from archcalc.layers.tensor import Shape, Tensor, Want
 
 
@@ -55,7 +55,7 @@ class ShapeError(Exception):
         self.told = told
 
 
-class Layer:
+class Layer(LayerMemory):
     """A layer with its arguments bound.
 
     Subclasses declare arguments with `arg` and override the formulas. Formulas see tensors of one
@@ -77,10 +77,6 @@ class Layer:
     wants: ClassVar[str] = "a tensor"
     # False: the layer does not look at the tensor before it.
     takes_input: ClassVar[bool] = True
-    # True: the output is another view of the input's memory.
-    view: ClassVar[bool] = False
-    # True: each output element depends only on the input element at its place.
-    elementwise: ClassVar[bool] = False
     # True: an output element may depend on every position of the input.
     sees_everything: ClassVar[bool] = False
     # True: an output position may depend on positions of its own sequence that come after it.
@@ -95,12 +91,6 @@ class Layer:
     lets_go_early: ClassVar[bool] = False
     # True: backward gives the gradients of its weights one after the other, each a transposed view of a product.
     learns_in_turn: ClassVar[bool] = False
-    # True: a view of the input's memory only where its elements lie in the order of the axes, else a copy.
-    wants_order_to_share: ClassVar[bool] = False
-    # True: the elements of the output lie in memory in the order of the input's.
-    keeps_order: ClassVar[bool] = False
-    # True: an input whose elements lie in another order than its axes is copied first.
-    wants_order: ClassVar[bool] = False
     # The argument that every key not declared is read as, for layers that name sizes freely.
     free_keys: ClassVar[Argument | None] = None
 
@@ -155,28 +145,6 @@ class Layer:
     def sources(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """The inputs whose elements matter; of the others only the sizes do."""
         return inputs
-
-    def shares(self, x: Tensor) -> bool:
-        """Whether the output is memory of the input when it runs; a view always is."""
-        return self.view
-
-    def permutes(self, x: Tensor, batch: int) -> tuple[int, ...] | None:
-        """Which axes in memory the axes of the output are, the batch among them; () where they lie in their order.
-
-        None where no order of axes says it.
-        """
-        return ()
-
-    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """What autograd keeps for the backward pass; by default nothing, as for sums and views."""
-        return NOTHING
-
-    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """Bytes that its kernels need in passing, forward and backward, beside what they read, keep and give.
-
-        They give the output, and backward the gradients of the inputs and of the parameters.
-        """
-        return 0, 0
 
     def field(self, x: Tensor) -> list[tuple[int, int]] | None:
         """For each spatial axis what one output sees: (extent, step); None when positions change."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from archcalc.layers.arguments import Flag, Size, Whole, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
@@ -11,9 +11,13 @@ from archcalc.layers.borders import FOREIGN, MODES, Border, check_borders, evenl
 from archcalc.layers.change import Change, divisors_near
 from archcalc.layers.code import Code, given, module, sized
 from archcalc.layers.layout import CHANNELS_FIRST
-from archcalc.layers.saved import INPUT, Saved, Saving
+from archcalc.layers.saved import Saved, Saving
+from archcalc.layers.strides import Strides, contiguous, imaged
 from archcalc.layers.tensor import Shape, Tensor
 from archcalc.quantity import ceil_div, gcd, plain, product
+
+if TYPE_CHECKING:
+    from archcalc.layers.onednn import Convolving
 
 
 def sizes_text(sizes: tuple[int, ...]) -> str:
@@ -38,7 +42,6 @@ def _bytes(how: Saving, x: Tensor, sizes: Sequence[int]) -> int:
 class Convolution(Layer):
     """What conv and convtranspose share: groups, windows and the label."""
 
-    keeps_order = True
     layout = CHANNELS_FIRST
     ranks = (2, 4)
     wants = "a channels-first tensor [channels, ...] with one to three spatial axes"
@@ -109,17 +112,28 @@ class Convolution(Layer):
         """A window sees what it reaches over."""
         return self.windows(x)
 
-    def kernels(
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """In the format of the input; a signal of one spatial axis is put in order first, as are the volumes of one sample."""
+        x, sizes = how.strides[0], (how.batch, *y.shape)
+        if (
+            x.rank == 5
+            and x.suggests_channels_last
+            and self.convolving(how, inputs[0].shape[1:], (), y, *inputs).by_columns
+        ):
+            return contiguous(sizes)
+        return imaged(contiguous(x.sizes) if x.rank == 3 and not x.is_contiguous else x, sizes)
+
+    def convolving(
         self, how: Saving, before: tuple[int, ...], padding: tuple[int, ...], y: Tensor, x: Tensor
-    ) -> tuple[int, int]:
-        """Bytes that PyTorch's kernels need for an input of the spatial sizes `before`, which they pad themselves."""
+    ) -> Convolving:
+        """What PyTorch's kernels see of an input of the spatial sizes `before`, which they pad themselves."""
         from archcalc.layers.onednn import Convolving  # only memory asks
 
         kernel, stride, dilation = (self.per_axis(name, x.rank - 1, x) for name in ("kernel", "stride", "dilation"))
         return Convolving(
             how, plain(x.shape[0]), plain(y.shape[0]), plain(self.groups), _plain(before), _plain(y.shape[1:]), _plain(kernel),
             _plain(padding), plain(product(stride)), set(dilation) != {1}, self.op == "convtranspose", self.bias,
-        ).passing()  # fmt: skip
+        )  # fmt: skip
 
 
 @layer("conv", first="channels", aliases=("convolution", "conv1d", "conv2d", "conv3d"))
@@ -249,10 +263,10 @@ class Conv(Convolution):
         copied = self._copied(x)
         if copied is None:
             padding = tuple(before for before, _ in self.borders(x))
-            return self.kernels(how, x.shape[1:], padding, y, x)
+            return self.convolving(how, x.shape[1:], padding, y, x).passing()
         inside = self.padding_mode == "zeros" and self.padding == "same"
         padding = tuple(before if inside else 0 for before, _ in self.borders(x))
-        forward, backward = self.kernels(how, tuple(copied), padding, y, x)
+        forward, backward = self.convolving(how, tuple(copied), padding, y, x).passing()
         copy = _bytes(how, x, copied)
         if how.needs[0]:
             backward = max(backward + copy - _bytes(how, x, x.shape[1:]), copy)
@@ -289,100 +303,3 @@ class Conv(Convolution):
             code.call = "{self}(" + pad_call(mode) + ")"
             code.values = {"sides": sides(borders)}
         return code
-
-
-@layer("convtranspose", first="channels", aliases=("deconv", "conv_transpose", "upconv"))
-class ConvTranspose(Convolution):
-    """Transposed convolution: each input element adds a weighted kernel to the output.
-
-    [C, *S] -> [channels, *S'] with S' = (S - 1)·stride - 2·padding + dilation·(kernel - 1) + output_padding + 1.
-    Source: torch.nn.ConvTranspose1d, ConvTranspose2d, ConvTranspose3d.
-    """
-
-    refused: ClassVar[dict[str, str]] = {"padding_mode": "there is no border to fill here: leave it out"}
-
-    padding: Any = arg(Size, "border taken off on both sides", default=(0,), min=0, foreign=("same", "valid"))
-    output_padding: tuple[int, ...] = arg(
-        Size, "size added at the end; less than stride or dilation", default=(0,), min=0
-    )
-
-    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for an empty output or an output padding PyTorch refuses."""
-        n = x.rank - 1
-        self.__dict__["spatial_axes"] = n
-        self.check_groups(x)
-        self._check_word(x)
-        arguments = [
-            self.per_axis(name, n, x) for name in ("kernel", "stride", "padding", "dilation", "output_padding")
-        ]
-        spatial = []
-        for size, k, s, p, d, extra in zip(x.shape[1:], *arguments):
-            if extra >= s and extra >= d:
-                raise ShapeError(
-                    "SHP109",
-                    f"output_padding={extra} is not less than stride {s} or dilation {d}",
-                    "output_padding",
-                    "it only makes up for what a stride rounds away",
-                    changes=[Change({"output_padding": (max(plain(s), plain(d)) - 1,)})],
-                )
-            out = (size - 1) * s - 2 * p + d * (k - 1) + extra + 1
-            if out < 1:
-                less = tuple(plain(min(p, p + (out - 1) // 2)) for p in self.per_axis("padding", n, x))
-                raise ShapeError(
-                    "SHP104",
-                    f"the output would have size {out} for the input {x}",
-                    "padding",
-                    changes=[Change({"padding": one_size(less)})],
-                )
-            spatial.append(out)
-        return Tensor((self.channels, *spatial))
-
-    def _check_word(self, x: Tensor) -> None:
-        """Raises `ShapeError` for a word; `same` makes each axis `stride` times as long, as in Keras."""
-        if not isinstance(self.padding, str):
-            return
-        keys: dict[str, Any] = {"padding": (0,)}
-        if self.padding == "same":
-            extra = [s - reach if reach < s else (reach - s) % 2 for reach, s in self.windows(x)]
-            padding = [max(0, reach - s + more) // 2 for (reach, s), more in zip(self.windows(x), extra)]
-            keys = {"padding": one_size(tuple(padding))}
-            if any(extra):
-                keys["output_padding"] = one_size(tuple(extra))
-        raise ShapeError("SHP109", f"`padding` is a size, not `{self.padding}`", "padding", changes=[Change(keys)])
-
-    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """Copies in the order of the kernels' own."""
-        x = inputs[0]
-        return self.kernels(how, x.shape[1:], self.per_axis("padding", x.rank - 1, x), y, x)
-
-    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """The input, for the gradient of the weights."""
-        return INPUT
-
-    def params(self, x: Tensor) -> dict[str, Shape]:
-        """PyTorch keeps the input channels first: [in_channels, channels / groups, *kernel]."""
-        weight = (x.shape[0], self.group_channels(self.channels), *self.per_axis("kernel", x.rank - 1, x))
-        return {"weight": weight, "bias": (self.channels,)} if self.bias else {"weight": weight}
-
-    def macs(self, y: Tensor, *inputs: Tensor) -> int:
-        """Every input element meets each weight of its channel once."""
-        x = inputs[0]
-        return x.elements * product(self.params(x)["weight"][1:])
-
-    def field(self, x: Tensor) -> list[tuple[int, int]] | None:
-        """Steps become finer, which the whole-number rule for strides cannot say."""
-        return None
-
-    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
-        """The same in PyTorch."""
-        n = x.rank - 1
-        plain = given(
-            stride=(sized(self.per_axis("stride", n, x)), 1),
-            padding=(sized(self.per_axis("padding", n, x)), 0),
-            output_padding=(sized(self.per_axis("output_padding", n, x)), 0),
-            groups=(self.groups, 1),
-            bias=(self.bias, True),
-            dilation=(sized(self.per_axis("dilation", n, x)), 1),
-        )
-        kernel = sized(self.per_axis("kernel", n, x))
-        return module(f"nn.ConvTranspose{n}d", x.shape[0], self.channels, kernel_size=kernel, **plain)

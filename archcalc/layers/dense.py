@@ -11,6 +11,7 @@ from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module
 from archcalc.layers.layout import ENDS, FEATURES_LAST
 from archcalc.layers.saved import INPUT, Saved, Saving
+from archcalc.layers.strides import Strides, are_rows, contiguous, iterated
 from archcalc.layers.tensor import Shape, Tensor, Want
 from archcalc.quantity import plain
 
@@ -21,7 +22,6 @@ class Linear(Layer):
 
     layout = FEATURES_LAST
     wants = "a vector or a sequence of vectors"
-    wants_order = True
     learns_in_turn = True
     depth = 1
 
@@ -50,6 +50,10 @@ class Linear(Layer):
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One addition an output element for the bias."""
         return y.elements if self.bias else 0
+
+    def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
+        """The vectors, where they cannot be rows of one matrix."""
+        return () if are_rows(how.strides[0]) else (0,)
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, for the gradient of the weights."""
@@ -184,6 +188,12 @@ class LayerScale(Asking):
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One product an element."""
         return y.elements
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """As the input, beside a factor for each channel or feature."""
+        x = inputs[0]
+        axis = self.along(x)
+        return iterated(how.strides[0], contiguous((x.shape[axis], *[1] * (x.rank - 1 - axis))))
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, for the gradient of the factors."""

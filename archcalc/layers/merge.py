@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 from archcalc.layers.arguments import Whole, arg
@@ -13,6 +14,7 @@ from archcalc.layers.content import numbers_only
 from archcalc.layers.layout import FEATURES_LAST, KEEPS, told
 from archcalc.layers.operands import Body, Operands
 from archcalc.layers.saved import Saved, Saving
+from archcalc.layers.strides import Strides, concatenated, iterated
 from archcalc.layers.tensor import Tensor, Want
 from archcalc.quantity import plain, product
 
@@ -25,6 +27,13 @@ def _joined(sign: str, tensors: tuple[Tensor, ...]) -> Code:
         axes = ", ".join([":", *["None"] * (rank - tensor.rank)])
         words.append(f"{{{index}}}" + (f"[{axes}]" if tensor.rank < rank else ""))
     return expression(sign.join(words))
+
+
+def _widened(x: Strides, rank: int) -> Strides:
+    """A vector with as many axes as the others have, those of one position after the batch."""
+    while x.rank < rank:
+        x = x.with_axis(1)
+    return x
 
 
 def _broadcast(op: str, tensors: tuple[Tensor, ...]) -> tuple[int, ...]:
@@ -59,8 +68,13 @@ def _mismatch(op: str, wide: Tensor, tensor: Tensor, index: int) -> ShapeError:
 class _Elementwise(Layer):
     layout = KEEPS
     takes_input = False
-    keeps_order = True
     broadcasts = True
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """As the operands, one after the other."""
+        rank = y.rank + 1
+        laid = [_widened(one, rank) for one in how.strides]
+        return reduce(iterated, laid[1:], laid[0])
 
     def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
         """Features last where a vector goes along the last axis."""
@@ -177,6 +191,10 @@ class Concat(Asking):
         joined = sum(tensor.shape[axis] for tensor in tensors)
         return Tensor((*x.shape[:axis], joined, *x.shape[axis + 1 :]))
 
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """Channels last where all operands have them so."""
+        return concatenated(how.strides, (how.batch, *y.shape))
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         axis = self.along(x)
@@ -206,6 +224,11 @@ class Residual(Layer):
             )
         numbers_only(self.op, (result, around))
         return Tensor(result.shape)
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """As what is added, the way around f first."""
+        around, result = (how.strides[2], how.strides[1]) if len(inputs) > 2 else how.strides[:2]
+        return iterated(around, result)
 
     def joined(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """What is added: f, and the input or its shortcut."""

@@ -11,6 +11,7 @@ from archcalc.layers.change import Change, divisors_near
 from archcalc.layers.code import Code, given, module
 from archcalc.layers.layout import CHANNELS_FIRST, FEATURES_LAST, KEEPS, Layout
 from archcalc.layers.saved import NOTHING, Saved, Saving
+from archcalc.layers.strides import Strides, channels_last, contiguous, iterated
 from archcalc.layers.tensor import Shape, Tensor, Want
 from archcalc.quantity import plain, product
 
@@ -26,7 +27,6 @@ _NORMALISING = 5
 
 
 class _ChannelNorm(Layer):
-    keeps_order = True
     layout = CHANNELS_FIRST
     ranks = (1, 8)
     wants = "a channels-first tensor [channels, ...]"
@@ -86,6 +86,12 @@ class BatchNorm(_TrackingNorm):
                 changes=[Change({"track_running_stats": None})],
             )
 
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """Channels last where the input has them so, or suggests it."""
+        x = how.strides[0]
+        last = not x.is_contiguous and (x.is_channels_last or x.suggests_channels_last)
+        return channels_last(x.sizes) if last else contiguous(x.sizes)
+
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, and mean and deviation of each channel."""
         statistics = Saved((0,), extra={"statistics": 2 * _STATISTIC * plain(y.shape[0])})
@@ -133,6 +139,14 @@ class GroupNorm(_ChannelNorm):
                 f"{'choose fewer groups' if self.groups > 1 else 'remove it'}: one value minus its mean is 0",
             )
 
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """In the format of the input."""
+        return how.strides[0].formatted((how.batch, *y.shape))
+
+    def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
+        """An input that does not lie in its format."""
+        return () if how.strides[0].has_format else (0,)
+
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, and mean and deviation of each group."""
         statistics = Saved((0,), extra={"statistics": 2 * _STATISTIC * how.batch * plain(self.groups)})
@@ -168,6 +182,10 @@ class InstanceNorm(_TrackingNorm):
             )
         return Tensor(x.shape)
 
+    def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
+        """An input that does not lie in the order of its axes."""
+        return () if how.strides[0].is_contiguous else (0,)
+
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, mean and deviation; PyTorch repeats scales and running statistics for each sample."""
         channels = how.batch * plain(y.shape[0])
@@ -196,7 +214,6 @@ class LayerNorm(Layer):
     """
 
     layout = FEATURES_LAST
-    wants_order = True
     wants = "vectors of features in the last axis"
 
     axes: tuple[int, ...] = arg(Size, "the axes of a vector, which are the last ones, as 0x1x2", default=(-1,), min=-8)
@@ -253,11 +270,25 @@ class LayerNorm(Layer):
         statistics = Saved((0,), extra={"statistics": 2 * _STATISTIC * rows})
         return statistics if self.affine else how.first(statistics)
 
+    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
+        """A copy of an input that does not lie in the order of its axes."""
+        copy = 0 if how.strides[0].is_contiguous else how.batch * plain(y.elements) * how.width
+        return copy, copy
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         plain = given(eps=(self.eps, 1e-5), elementwise_affine=(self.affine, True), bias=(self.bias, True))
         sizes = self.vector(x)
         return module("nn.LayerNorm", sizes[0] if len(sizes) == 1 else sizes, **plain)
+
+
+def root_normed(x: Strides, scaled: bool) -> Strides:
+    """How torch.nn.RMSNorm lays its output out: as the input beside a deviation for each vector, then in its format."""
+    result = iterated(x, contiguous((*x.sizes[:-1], 1)))
+    if scaled:
+        result = iterated(result, contiguous(x.sizes[-1:]))
+    kept = result.is_channels_last if x.suggests_channels_last else result.is_contiguous
+    return result if kept else x.formatted(x.sizes)
 
 
 @layer("rmsnorm", aliases=("rms_norm",))
@@ -268,7 +299,6 @@ class RMSNorm(Asking):
     """
 
     does = "normalises"
-    keeps_order = True
 
     eps: float = arg(
         Number, "added to the mean square; PyTorch's default is the least step of the type", default=1e-6, min=0
@@ -294,6 +324,11 @@ class RMSNorm(Asking):
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Squares (1), their sum (1), division (1) and scale (1)."""
         return (4 if self.affine else 3) * y.elements
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """In the format of the input, once its vectors are put last."""
+        axis = self.along(inputs[0]) + 1
+        return root_normed(how.strides[0].moved(axis, -1), self.affine).moved(y.rank, axis)
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """Input and deviation for the input's gradient; the CPU also keeps the normalised input for the scales'."""
@@ -338,6 +373,12 @@ class LocalResponseNorm(Layer):
         elements = how.batch * plain(y.elements) * how.width
         padded = elements // plain(y.shape[0]) * (plain(y.shape[0]) + plain(self.size) - 1)
         return how.first(Saved((0,), extra={"squares": padded, "energy": elements, "divisor": elements}))
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """As the input, beside the energy."""
+        x = how.strides[0]
+        x = contiguous(x.sizes) if inputs[0].rank == 4 and not x.is_contiguous else x
+        return iterated(x, contiguous(x.sizes))
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
         """What would be kept in training: the squares' mean, scaled and shifted."""

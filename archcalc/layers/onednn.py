@@ -15,8 +15,6 @@ from archcalc.layers.saved import Saving
 
 # Below so many input channels the first convolution of a network reads them as they are.
 _FLAT, _FLAT_BACKWARD = 16, 4
-# How images and volumes lie in memory with channels last.
-_CHANNELS_LAST = ((0, 2, 3, 1), (0, 2, 3, 4, 1))
 # Bytes of a page, and floats that a row is kept away from a multiple of.
 _PAGE, _CONFLICT = 4096, 256
 # Numbers of an input for which PyTorch does not call oneDNN when there is one sample.
@@ -68,9 +66,9 @@ class Convolving(NamedTuple):
         """Bytes needed in passing by the forward pass and by the backward pass."""
         if self.how.gpu:
             return 0, 0
-        if self._by_columns:
+        if self.by_columns:
             return self._columns()
-        if self.how.order in _CHANNELS_LAST:
+        if self._has_channels_last:
             return self._channels_last()
         return self._forward(), self._backward()
 
@@ -127,10 +125,15 @@ class Convolving(NamedTuple):
         inputs = inputs if flat else up(inputs, unit)
         return self.groups * inputs * up(outputs, unit) * self._taps * self.how.width
 
+    @property
+    def _has_channels_last(self) -> bool:
+        x = self.how.strides[0]
+        return x.suggests_channels_last and not x.is_contiguous
+
     # -- how it runs ------------------------------------------------------------------------
 
     @property
-    def _by_columns(self) -> bool:
+    def by_columns(self) -> bool:
         """Whether PyTorch multiplies matrices itself: few numbers, or 1×1 in one thread.
 
         Source: ConvParams::use_mkldnn in aten/src/ATen/native/Convolution.cpp.

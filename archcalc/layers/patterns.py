@@ -11,6 +11,8 @@ from collections.abc import Collection, Mapping
 from functools import lru_cache
 from itertools import chain
 
+from archcalc.layers.strides import Strides
+from archcalc.layers.strides import joined as flat
 from archcalc.quantity import product
 
 Group = list[str]
@@ -72,48 +74,47 @@ class Pattern:
         for name in given:
             if name not in self.names:
                 raise PatternError(f"the pattern has no axis `{name}`", f"it has {', '.join(self.names)}")
-        rest: tuple[int, ...] = ()
-        groups = list(self.left)
-        if ["..."] in groups:
-            at = groups.index(["..."])
-            count = len(shape) - (len(groups) - 1)
-            if count < 0:
-                raise self._rank(shape)
-            rest = shape[at : at + count]
-            shape = (*shape[:at], *shape[at + count :])
-            groups.pop(at)
+        sizes = self._sizes(shape, given)
+        rest = len(shape) - (len(self.left) - 1)
+        return tuple(product(sizes[name] for name in group) for group in _axes(self.right, rest))
+
+    def _sizes(self, shape: tuple[int, ...], given: Mapping[str, int]) -> dict[str, int]:
+        """The size of each axis, by its name. Raises `PatternError` when the shape does not fit."""
+        rest = [[name] for name in _spread(len(shape) - (len(self.left) - 1))]
+        groups = [one for group in self.left for one in (rest if group == ["..."] else [group])]
         if len(groups) != len(shape):
-            raise self._rank((*shape, *rest))
+            raise self._rank(shape)
         sizes = dict(given)
         for group, size in zip(groups, shape):
             self._match(group, size, sizes)
-        out: list[int] = []
-        for group in self.right:
-            if group == ["..."]:
-                out.extend(rest)
-            else:
-                out.append(
-                    product(1 if name == "1" else product(rest) if name == "..." else sizes[name] for name in group)
-                )
-        return tuple(out)
+        return sizes
 
-    def is_view(self, rank: int) -> bool:
-        """Whether only neighbours are joined, in their order: then no element moves in memory."""
-        rest = rank - (len(self.left) - 1)
-        order = list(chain(*_axes(self.left, rest)))
-        return all(
-            order[order.index(group[0]) :][: len(group)] == group for group in _axes(self.right, rest) if len(group) > 1
-        )
+    def laid(self, x: Strides, given: Mapping[str, int]) -> tuple[Strides, bool]:
+        """How the output lies in memory, and whether in that of the input `x`, whose first axis is the batch.
 
-    def permutation(self, rank: int) -> tuple[int, ...] | None:
-        """Which input axis each output axis is, with a batch axis in front; () for none moved, None where joined too."""
-        rest = rank - (len(self.left) - 1)
-        names, order = (list(chain(*_axes(side, rest))) for side in (self.left, self.right))
-        if names == order:
-            return ()
-        if any(len(group) != 1 for side in (self.left, self.right) for group in _axes(side, rest)):
-            return None
-        return (0, *(names.index(name) + 1 for name in order))
+        The steps are those of `source`.
+        """
+        rest = x.rank - 1 - (len(self.left) - 1)
+        split, joined = _axes(self.left, rest), _axes(self.right, rest)
+        names, order = list(chain(*split)), list(chain(*joined))
+        sizes, shared = self._sizes(x.sizes[1:], given), True
+        if split == joined and all(len(group) == 1 for group in split):
+            return x.like(), False
+        for axis, group in reversed(list(enumerate(split, 1))):
+            if len(group) != 1:
+                x = x.split(axis, [sizes[name] for name in group]) if group else x.squeezed(axis)
+        if order != names:
+            x = x.permuted((0, *(names.index(name) + 1 for name in order)))
+        end = len(order)
+        for group in reversed(joined):
+            start = end - len(group)
+            if not group:
+                x = x.with_axis(end + 1)
+            elif len(group) > 1:
+                shared = shared and x.viewed(flat(x.sizes, start + 1, end)) is not None
+                x = x.flattened(start + 1, end)
+            end = start
+        return x, shared
 
     def source(self, rank: int, given: Collection[str]) -> str:
         """Method calls that do the same to a PyTorch tensor of `rank` axes with a batch axis in front.
@@ -211,9 +212,14 @@ def _names(groups: list[Group]) -> list[str]:
     return [name for group in groups for name in group if name != "1"]
 
 
+def _spread(rest: int) -> list[str]:
+    """The names of the axes that `...` stands for."""
+    return [f"...{number}" for number in range(rest)]
+
+
 def _axes(groups: list[Group], rest: int) -> list[list[str]]:
     """The single axes of each group, where `...` stands for `rest` of them."""
-    spread = [f"...{number}" for number in range(rest)]
+    spread = _spread(rest)
     axes: list[list[str]] = []
     for group in groups:
         if group == ["..."]:

@@ -13,6 +13,7 @@ from archcalc.layers.code import Code, given, module, sized
 from archcalc.layers.convolution import one_size, sizes_text
 from archcalc.layers.layout import CHANNELS_FIRST
 from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
+from archcalc.layers.strides import Strides, contiguous, imaged
 from archcalc.layers.tensor import Tensor
 from archcalc.quantity import ceil_div, gcd, plain, product
 
@@ -24,7 +25,9 @@ _INDICES = "where the largest elements were is no output here: leave it out"
 class Pooling(Layer):
     """A window that moves over each channel for itself."""
 
-    keeps_order = True
+    # True: a volume comes out in the order of its axes, whatever the order of the input.
+    reorders_volumes: ClassVar[bool] = False
+
     layout = CHANNELS_FIRST
     ranks = (2, 4)
     wants = "a channels-first tensor [channels, ...] with one to three spatial axes"
@@ -111,6 +114,10 @@ class Pooling(Layer):
         """One operation for each element of each window."""
         return y.elements * product(k for k, _, _, _ in self.axes(inputs[0]))
 
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """In the format of the input."""
+        return _formatted(self, how, y)
+
     def field(self, x: Tensor) -> list[tuple[int, int]]:
         """A window spans dilation·(kernel − 1) + 1 inputs."""
         return [(d * (k - 1) + 1, s) for k, s, _, d in self.axes(x)]
@@ -139,6 +146,8 @@ class MaxPool(Pooling):
 @layer("avgpool", first="kernel", aliases=("averagepool", "avg_pool", "meanpool", "averagepooling"))
 class AvgPool(Pooling):
     """Mean of each window. [C, *S] -> [C, *S']. Source: torch.nn.AvgPool1d to AvgPool3d."""
+
+    reorders_volumes = True
 
     count_include_pad: bool = arg(Flag, "the border's zeros count in the mean", default=True)
     divisor_override: int | None = arg(
@@ -179,8 +188,15 @@ class AvgPool(Pooling):
         return module(f"nn.AvgPool{x.rank - 1}d", kernel_size=kernel, **plain)
 
 
+def _formatted(layer: Pooling | AdaptivePooling, how: Saving, y: Tensor) -> Strides:
+    sizes = (how.batch, *y.shape)
+    return contiguous(sizes) if y.rank == 4 and layer.reorders_volumes else imaged(how.strides[0], sizes)
+
+
 class AdaptivePooling(Layer):
     """Windows chosen so that the output has a given size."""
+
+    reorders_volumes = True
 
     layout = CHANNELS_FIRST
     ranks = (2, 4)
@@ -208,6 +224,10 @@ class AdaptivePooling(Layer):
         x = inputs[0]
         return x.shape[0] * product(a + b - gcd(a, b) for a, b in zip(x.shape[1:], y.shape[1:]))
 
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """In the format of the input."""
+        return _formatted(self, how, y)
+
     @property
     def sees_everything(self) -> bool:  # type: ignore[override]
         """A single output looks at all of the input."""
@@ -228,6 +248,11 @@ def _longest_window(size: int, output: int) -> int:
 @layer("adaptiveavgpool", first="output", aliases=("adaptive_avg_pool",))
 class AdaptiveAvgPool(AdaptivePooling):
     """Mean over windows that give the output size. Source: torch.nn.AdaptiveAvgPool1d to AdaptiveAvgPool3d."""
+
+    @property
+    def reorders_volumes(self) -> bool:  # type: ignore[override]
+        """A single output is a plain mean."""
+        return not self.sees_everything
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input; a single output is a plain mean, which keeps nothing."""

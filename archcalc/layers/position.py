@@ -8,6 +8,7 @@ from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression, given, module
 from archcalc.layers.layout import ENDS, FEATURES_LAST
 from archcalc.layers.saved import NOTHING, Saved, Saving
+from archcalc.layers.strides import Strides, concatenated, contiguous, iterated
 from archcalc.layers.tensor import Shape, Tensor, Want
 from archcalc.quantity import plain, product
 
@@ -58,6 +59,10 @@ class PosEmbed(Layer):
         """One addition an element."""
         return y.elements
 
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """As the input, beside the table."""
+        return iterated(how.strides[0], contiguous(y.shape[-2:]))
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         if self.kind == "sinusoidal":
@@ -88,6 +93,16 @@ class ClsToken(Layer):
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         return module("ClassToken", x.shape[-1])
+
+
+def rotated(x: Strides, size: int | None) -> Strides:
+    """How what is rotated lies in memory: the two halves of what turns put together, then with the rest."""
+    turned = x.sizes[-1] if size is None else size
+    half = x.cut(x.rank - 1, turned // 2)
+    product = iterated(half, contiguous(half.sizes[-2:]))
+    one = iterated(product, product)
+    turning = concatenated([one, one], (*x.sizes[:-1], turned))
+    return turning if size is None else concatenated([turning, x.cut(x.rank - 1, x.sizes[-1] - turned)], x.sizes)
 
 
 @layer("rope", first="theta", aliases=("rotary", "rotaryembedding"))
@@ -133,6 +148,10 @@ class Rope(Layer):
                 changes=[Change({"dim": size}) for size in self._even(x)],
             )
         return Tensor(x.shape)
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """As `rotated`."""
+        return rotated(how.strides[0], self.dim)
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """Cosine and sine of each angle."""
@@ -209,6 +228,12 @@ class RelPosBias(Layer):
     def buffers(self, x: Tensor) -> dict[str, Shape]:
         """The slope of each head with kind=alibi."""
         return {"slopes": (self.heads,)} if self.kind == "alibi" else {}
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """Rows that are looked up have the heads last."""
+        heads, queries, keys = y.shape
+        table = contiguous(y.shape) if self.kind == "alibi" else contiguous((queries, keys, heads)).permuted((2, 0, 1))
+        return table.with_axis(0)
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """Which row of the table each pair of positions takes (int64)."""

@@ -9,7 +9,9 @@ from archcalc.layers.base import ShapeError, decided, layer
 from archcalc.layers.code import Code, expression
 from archcalc.layers.layout import CHANNELS_FIRST, ENDS, FEATURES_LAST, LAYOUTS, Layout, axis_of, between
 from archcalc.layers.patterns import CHANNELS, PatternError, parsed
+from archcalc.layers.saved import Saving
 from archcalc.layers.shape import Rearranging, moved
+from archcalc.layers.strides import Strides
 from archcalc.layers.tensor import Tensor, Want
 
 
@@ -80,13 +82,17 @@ class Rearrange(Rearranging):
         sizes = "".join(f" {name}={size}" for name, size in self.__dict__.items() if name != "pattern")
         return f"rearrange '{self.pattern}'{sizes}"
 
-    def shares(self, x: Tensor) -> bool:
-        """Axes that stay neighbours are joined without a copy."""
-        return parsed(self.pattern).is_view(x.rank)
+    def shares(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
+        """Where something changes and axes that are joined lie one in the other."""
+        return self._laid(how)[1]
 
-    def permutes(self, x: Tensor, batch: int) -> tuple[int, ...] | None:
-        """A view whose axes have changed places."""
-        return parsed(self.pattern).permutation(x.rank) if self.shares(x) else ()
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """Axes are split and reordered in place, then joined."""
+        return self._laid(how)[0]
+
+    def _laid(self, how: Saving) -> tuple[Strides, bool]:
+        given = {name: size for name, size in self.__dict__.items() if name != "pattern"}
+        return parsed(self.pattern).laid(how.strides[0], given)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

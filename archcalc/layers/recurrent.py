@@ -11,6 +11,7 @@ from archcalc.layers.code import Code, given, module
 from archcalc.layers.layout import FEATURES_LAST
 from archcalc.layers.operands import Reference
 from archcalc.layers.saved import Saved, Saving
+from archcalc.layers.strides import Strides, are_rows, contiguous
 from archcalc.layers.tensor import Shape, Tensor
 from archcalc.quantity import plain
 
@@ -20,8 +21,6 @@ def _count(number: int, word: str) -> str:
 
 
 _NO_PROJECTION = "only `lstm` has a projection in PyTorch: put `linear` after it"
-# How a sequence lies in memory whose steps come before the batch.
-STEPS_FIRST = (1, 0, 2)
 
 
 class Recurrent(Layer):
@@ -175,30 +174,48 @@ class Recurrent(Layer):
         x = inputs[0]
         steps, hidden, width = plain(x.shape[0]), plain(self.hidden), how.width
         each = how.batch * hidden * self.directions * width
-        # Steps first, as the kernels want it, is another order of memory unless there is one step or one sample.
-        reordered = steps > 1 and how.batch > 1 and how.order != STEPS_FIRST
-        copies = self._input_copies if reordered else 0
         between = steps * each * (self.layers - 1)
         extra = {
-            "input by steps": copies * steps * how.batch * plain(x.shape[-1]) * width,
             "steps": self._kept_by_steps(how, x),
             "between layers": between,
             "masks": between // width * how.mask if 0 < self.dropout < 1 else 0,
         }
-        state = 0
-        if self.state is not None and self.state.state is not None:
-            state = self.layers * each * len(self.kept(y, *inputs))
-            extra["steps"] -= state
         top = self.op == "lstm" and not self.bidirectional  # its kernel keeps what it gives
-        return Saved(() if copies else (0,), top, extra, state)
+        if self.state is None:
+            return Saved((0,), top, extra)
+        extra["steps"] -= self.layers * each * len(self.kept(y, *inputs))
+        given = self.state.state is not None
+        return Saved((0,) if given else (0, 1), top, extra, state=given)
 
-    def permutes(self, x: Tensor, batch: int) -> tuple[int, ...] | None:
+    def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
+        """Steps that are no rows of one matrix when they come first, for each direction; a state whose layers do not."""
+        copies = () if self._reads(how.strides[0].transposed(0, 1)) else (0,) * self._input_copies
+        if self.state is not None and self.state.state is None and self.state.rank == 2:
+            copies += () if how.strides[1].transposed(0, 1).is_contiguous else (1,)
+        return copies
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """Steps come first in memory."""
-        return STEPS_FIRST if batch > 1 and x.shape[0] > 1 else ()
+        return contiguous((y.shape[0], how.batch, y.shape[1])).transposed(0, 1)
+
+    def further_strides(self, name: str, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """Layers come first in memory."""
+        if name == "last" and self.bidirectional:
+            return super().further_strides(name, how, y, *inputs)
+        states = contiguous((self.layers * self.directions, how.batch, self.hidden))
+        return states.selected(0) if name == "last" else states.transposed(0, 1)
+
+    def further_memory(self, name: str) -> str | None:
+        """The last state is one of those of all layers; those of two directions are put together."""
+        return "h" if name == "last" and not self.bidirectional else None
 
     @property
     def _input_copies(self) -> int:
         return self.directions
+
+    def _reads(self, steps: Strides) -> bool:
+        """Whether it reads steps that lie so, the first axis, as they are."""
+        return are_rows(steps)
 
     def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
         raise NotImplementedError(self.op)
@@ -279,6 +296,10 @@ class LSTM(Recurrent):
     @property
     def _input_copies(self) -> int:
         return 1
+
+    def _reads(self, steps: Strides) -> bool:
+        """oneDNN wants them in order."""
+        return steps.is_contiguous
 
     def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
         """Outputs, first and last states, and the workspace of oneDNN for each layer and direction."""

@@ -7,6 +7,7 @@ from archcalc.layers.base import Layer, layer
 from archcalc.layers.code import Code, module
 from archcalc.layers.layout import KEEPS
 from archcalc.layers.saved import NOTHING, Saved, Saving
+from archcalc.layers.strides import NUMBER, Strides, contiguous, iterated
 from archcalc.layers.tensor import Tensor
 from archcalc.quantity import plain
 
@@ -19,6 +20,15 @@ class Dropout(Layer):
     elementwise = True
 
     p: float = arg(Number, "probability of zero", default=0.5, min=0, max=1, aliases=("rate",))
+
+    def shares(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
+        """Where nothing is dropped."""
+        return not self.p or not how.training
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """As the input and its mask, or beside the one number 0."""
+        x = how.strides[0]
+        return x if self.shares(how, y) else iterated(x, NUMBER if self.p == 1 else x.like())
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The mask; with p=1 the one number 0."""
@@ -44,6 +54,15 @@ class DropPath(Layer):
     elementwise = True
 
     p: float = arg(Number, "probability of zero", default=0.1, min=0, max=1, aliases=("drop_prob",))
+
+    def shares(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
+        """At inference."""
+        return not how.training
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """As the input, beside a factor for each sample."""
+        x = how.strides[0]
+        return iterated(x, contiguous((how.batch, *[1] * inputs[0].rank))) if how.training else x
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """A factor for each sample."""

@@ -12,8 +12,9 @@ from archcalc.layers.code import Code, expression, given, module, sized
 from archcalc.layers.layout import CHANNELS_FIRST
 from archcalc.layers.operands import Like
 from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
-from archcalc.layers.shape import Rearranging
+from archcalc.layers.shape import Rearranging, moved
 from archcalc.layers.space import alike, space_of
+from archcalc.layers.strides import Strides, contiguous
 from archcalc.layers.tensor import Tensor, Want
 from archcalc.quantity import gcd, plain
 
@@ -118,6 +119,10 @@ class Upsample(Layer):
         """Steps become finer, which the whole-number rule for strides cannot say."""
         return None
 
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """In the format of the input."""
+        return how.strides[0].formatted((how.batch, *y.shape))
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         name = "size" if self.scale is None else "scale_factor"
@@ -186,6 +191,13 @@ class Pad(Layer):
         kept = x.rank - len(borders)
         return Tensor((*x.shape[:kept], *(size + b + a for size, (b, a) in zip(x.shape[kept:], borders))))
 
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """In the format of the input, circular ones in the order of the axes; without a border as the input."""
+        x, sizes = how.strides[0], (how.batch, *y.shape)
+        if self.mode == "circular":
+            return contiguous(sizes)
+        return x.formatted(sizes) if self.mode != "zeros" or any(map(any, self.borders(inputs[0]))) else x.like()
+
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input where the border copies it, though only its sizes are needed."""
         return how.first(INPUT) if self.mode in ("reflect", "replicate") else NOTHING
@@ -225,7 +237,7 @@ class Crop(Rearranging):
                 raise ShapeError(
                     "SHP104", f"{left} of {size} cannot be cut out of {x}", what, "use `pad` to enlarge it"
                 )
-        return Tensor((x.shape[0], *space))
+        return moved(x, (x.shape[0], *space))
 
     def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
         """The tensor whose size it takes is channels first too."""
@@ -233,6 +245,13 @@ class Crop(Rearranging):
 
     def _space(self, x: Tensor) -> tuple[int, ...]:
         return space_of(self, self.like, x) if self.like is not None else self.per_axis("size", x.rank - 1, x)
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """Those of the input, with gaps."""
+        x = how.strides[0]
+        for axis, size in enumerate(y.shape[1:], 2):
+            x = x.cut(axis, size)
+        return x
 
     def field(self, x: Tensor) -> list[tuple[int, int]]:
         """Each element is one of the input's."""
@@ -273,6 +292,10 @@ class PixelShuffle(Layer):
         """Steps become finer, which the whole-number rule for strides cannot say."""
         return None
 
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """In the format of the input."""
+        return how.strides[0].formatted((how.batch, *y.shape))
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         return module("nn.PixelShuffle", self.factor)
@@ -307,6 +330,10 @@ class PixelUnshuffle(Layer):
         """A square of r × r pixels becomes one."""
         return [(self.factor, self.factor)] * 2
 
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """In the format of the input."""
+        return how.strides[0].formatted((how.batch, *y.shape))
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         return module("nn.PixelUnshuffle", self.factor)
@@ -332,6 +359,10 @@ class ChannelShuffle(Layer):
                 changes=[Change({"groups": groups}) for groups in divisors_near(x.shape[0], self.groups)],
             )
         return Tensor(x.shape)
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """In the format of the input."""
+        return how.strides[0].formatted((how.batch, *y.shape))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

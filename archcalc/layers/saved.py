@@ -6,6 +6,8 @@ for every layer. Parameters and buffers are there anyway and never counted.
 
 from __future__ import annotations
 
+from archcalc.layers.strides import Strides
+
 
 class Saving:
     """How a layer runs when it saves.
@@ -18,11 +20,11 @@ class Saving:
         attention: "flash" or "math" where that is forced, else what PyTorch picks.
         threads: of the CPU; one has kernels of its own.
         keeps: whether it runs in training; else what it would keep is let go at once.
-        orders: the axes of each input as they lie in memory, the batch among them; () where they lie in their
-            order, None where it is not known.
+        strides: how each input lies in memory.
+        training: whether layers that drop values do so.
     """
 
-    __slots__ = ("attention", "batch", "gpu", "keeps", "needs", "orders", "threads", "width")
+    __slots__ = ("attention", "batch", "gpu", "keeps", "needs", "strides", "threads", "training", "width")
 
     def __init__(
         self,
@@ -33,7 +35,8 @@ class Saving:
         attention: str | None = None,
         threads: int = 2,
         keeps: bool = True,
-        orders: tuple[tuple[int, ...] | None, ...] = (),
+        strides: tuple[Strides, ...] = (),
+        training: bool = True,
     ) -> None:
         self.needs = needs
         self.batch = batch
@@ -42,16 +45,12 @@ class Saving:
         self.attention = attention
         self.threads = threads
         self.keeps = keeps
-        self.orders = orders
+        self.strides = strides
+        self.training = training
 
     def first(self, saved: Saved) -> Saved:
         """`saved`, if the gradient of the first input is needed."""
         return saved if self.needs[0] else NOTHING
-
-    @property
-    def order(self) -> tuple[int, ...] | None:
-        """That of the first input."""
-        return self.orders[0] if self.orders else ()
 
     @property
     def mask(self) -> int:
@@ -66,13 +65,17 @@ class Saved:
         inputs: positions of the inputs that are kept as they are; others may keep the same memory.
         output: whether the output is kept as it is.
         extra: bytes of what else is kept, by name.
-        state: bytes of the state that the second input, a recurrent layer, gives; who reads it too keeps the same.
+        state: whether the state of the second input, a recurrent layer, is kept.
     """
 
     __slots__ = ("extra", "inputs", "output", "state")
 
     def __init__(
-        self, inputs: tuple[int, ...] = (), output: bool = False, extra: dict[str, int] | None = None, state: int = 0
+        self,
+        inputs: tuple[int, ...] = (),
+        output: bool = False,
+        extra: dict[str, int] | None = None,
+        state: bool = False,
     ) -> None:
         self.inputs = inputs
         self.output = output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from archcalc.layers.saved import Saving
+from archcalc.layers.strides import Strides, are_rows
 from archcalc.layers.tensor import Tensor
 from archcalc.quantity import plain
 
@@ -50,9 +51,15 @@ def eager_scores(how: Saving, pairs: int, dropout: float = 0, softcap: float | N
     return extra
 
 
-def positions_first(rank: int) -> tuple[int, ...]:
-    """How a sequence of so many axes lies in memory whose positions come before the batch and all other axes."""
-    return (rank - 1, *range(rank - 1), rank)
+def copies(x: Strides, projections: int, positions_first: bool) -> int:
+    """How many copies of a sequence its projections read, each its own where its positions are no rows of one matrix.
+
+    Axes before the positions are joined first.
+    """
+    sequences = x.flattened(0, x.rank - 3)
+    if not are_rows(sequences.transposed(0, 1) if positions_first else sequences):
+        return projections
+    return int(x.rank > 3 and x.viewed(sequences.sizes) is None)
 
 
 def multihead_inputs(
@@ -60,7 +67,7 @@ def multihead_inputs(
 ) -> tuple[tuple[int, ...], dict[str, int]]:
     """What torch.nn.MultiheadAttention keeps of its inputs: which of them as they are, and the bytes of the rest.
 
-    It puts positions first, which is a copy unless there is one sample or one position.
+    It puts positions first, which mostly is a copy.
 
     Args:
         batch: samples, times the axes before the positions.
@@ -73,8 +80,9 @@ def multihead_inputs(
         reads.append((1, keys, 1 if keys.shape[-1] == x.shape[-1] else 2))
     kept, copied = [], 0
     for index, tensor, times in reads:
-        if batch > 1 and tensor.shape[-2] > 1 and how.orders[index] != positions_first(tensor.rank):
-            copied += times * batch * plain(tensor.shape[-2] * tensor.shape[-1])
+        made = copies(how.strides[index], times, positions_first=True)
+        if made:
+            copied += made * batch * plain(tensor.shape[-2] * tensor.shape[-1])
         else:
             kept.append(index)
     # Projections made in one go are one block of memory, all of which stays for the values alone.

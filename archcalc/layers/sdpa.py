@@ -9,6 +9,7 @@ from archcalc.layers.layout import FEATURES_LAST
 from archcalc.layers.operands import Reference
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.scores import SCORE, eager_scores, fused_scores, visible_scores
+from archcalc.layers.strides import Strides, contiguous, joined
 from archcalc.layers.tensor import Shape, Tensor, Want
 from archcalc.quantity import plain, product
 
@@ -93,15 +94,28 @@ class SDPA(Layer):
         """Queries, keys and values, and what the scores' kernel keeps."""
         q, k = self.q, self.k
         queries = how.batch * plain(product(q.shape[:-1]))
-        fused = how.attention == "flash" or (
-            how.attention is None and q.rank == 3 and (how.gpu or q.shape[-1] == self.v.shape[-1])
-        )
-        if fused:
+        if self._is_fused(how):
             return Saved((0, 1, 2), True, fused_scores(queries))
         extra = eager_scores(how, queries * plain(k.shape[-2]))
         copies = (q.elements if how.needs[1] else 0) + (k.elements if how.needs[0] else 0)
         extra["scaled queries and keys"] = how.batch * plain(copies) * how.width
         return Saved((2,) if how.needs[0] or how.needs[1] else (), extra=extra)
+
+    def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
+        """Step by step, values whose leading axes do not lie as one."""
+        values = how.strides[2]
+        return () if self._is_fused(how) or values.viewed(joined(values.sizes, 0, y.rank - 2)) is not None else (2,)
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """The fused kernel lays its output out as the queries."""
+        return how.strides[0].like() if self._is_fused(how) else contiguous((how.batch, *y.shape))
+
+    def _is_fused(self, how: Saving) -> bool:
+        """Whether one kernel computes scores and weighted values; the CPU's reads features one behind the other."""
+        if how.attention is not None:
+            return how.attention == "flash"
+        read = all(one.steps[-1] == 1 for one in how.strides) and self.q.shape[-1] == self.v.shape[-1]
+        return self.q.rank == 3 and (how.gpu or read)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from archcalc.layers.arguments import Size, Whole, arg
-from archcalc.layers.asking import Asking
 from archcalc.layers.base import Layer, ShapeError, layer
-from archcalc.layers.change import Change, counting_the_batch, divisors_near
+from archcalc.layers.change import Change, counting_the_batch
 from archcalc.layers.code import Code, expression, given, module
 from archcalc.layers.layout import ENDS, FEATURES_LAST, KEEPS, axis_of
+from archcalc.layers.saved import Saving
+from archcalc.layers.strides import Strides, concatenated
 from archcalc.layers.tensor import Moved, Tensor
 from archcalc.quantity import plain, product
 
@@ -18,6 +19,10 @@ class Rearranging(Layer):
     numeric = False
     view = True
     hands_on = True
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """As each of them moves its elements."""
+        raise NotImplementedError(self.op)
 
     def field(self, x: Tensor) -> list[tuple[int, int]] | None:
         """Positions change, so what one output sees cannot be given for each axis."""
@@ -37,7 +42,6 @@ class Flatten(Rearranging):
     """
 
     layout = ENDS
-    wants_order_to_share = True
     sees_everything = True
 
     start: int = arg(Whole, "first axis joined", default=0, min=-8, aliases=("start_dim",))
@@ -49,6 +53,14 @@ class Flatten(Rearranging):
         if start > end:
             raise ShapeError("SHP108", f"start {self.start} lies behind end {self.end} in {x}", "start")
         return moved(x, (*x.shape[:start], product(x.shape[start : end + 1]), *x.shape[end + 1 :]))
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """The same elements in the sizes of the output."""
+        return how.strides[0].reshaped((how.batch, *y.shape))
+
+    def shares(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
+        """Where the elements that are joined lie one behind the other."""
+        return how.strides[0].viewed((how.batch, *y.shape)) is not None
 
     def survives(self, layout: str, x: Tensor) -> bool:
         """Where the axis of channels or features is not among those joined."""
@@ -71,7 +83,6 @@ class Reshape(Rearranging):
     """The same elements in other sizes; one of them may be -1. Source: torch.reshape."""
 
     layout = ENDS
-    wants_order_to_share = True
     shape: tuple[int, ...] = arg(Size, "sizes, as 64x7x7; -1 takes what is left", also=-1)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
@@ -105,6 +116,14 @@ class Reshape(Rearranging):
         """As many axes as sizes are given."""
         return len(self.shape)
 
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """The same elements in the sizes of the output."""
+        return how.strides[0].reshaped((how.batch, *y.shape))
+
+    def shares(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
+        """Where steps in memory say the new sizes."""
+        return how.strides[0].viewed((how.batch, *y.shape)) is not None
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         return expression("{0}.reshape({batch}, " + ", ".join(f"{int(size)}" for size in self.shape) + ")")
@@ -117,12 +136,10 @@ class Transpose(Rearranging):
     layout = ENDS
     axes: tuple[int, ...] = arg(Size, "the two axes, as 0x1 or -2x-1", default=(-2, -1), min=-8)
 
-    def permutes(self, x: Tensor, batch: int) -> tuple[int, ...] | None:
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """The elements stay where they are."""
-        places = list(range(x.rank + 1))
-        a, b = (x.axis(index) + 1 for index in self.axes)
-        places[a], places[b] = b, a
-        return tuple(places)
+        a, b = (inputs[0].axis(index) + 1 for index in self.axes)
+        return how.strides[0].transposed(a, b)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for axes the input does not have."""
@@ -152,124 +169,6 @@ class Transpose(Rearranging):
         if (a, b) == (x.rank - 2, x.rank - 1):
             return expression("{0}.transpose(-2, -1)")
         return expression("{0}.transpose({a}, {b})", a=a + 1, b=b + 1)
-
-
-@layer("select", first="index")
-class Select(Rearranging):
-    """One position of an axis, which goes away. [n, features] -> [features]. Source: torch.select."""
-
-    layout = ENDS
-    hands_on = False
-
-    index: int = arg(Whole, "position; negative from the end", min=-(2**62))
-    axis: int = arg(Whole, "axis", default=0, min=-8, aliases=("dim",))
-
-    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for a position outside the axis."""
-        axis = self.axis_index("axis", x)
-        size = x.shape[axis]
-        if not -size <= self.index < size:
-            raise ShapeError(
-                "SHP108",
-                f"position {self.index} is outside the {size} of axis {axis} in {x}",
-                "index",
-                changes=[Change({"index": 0 if self.index < 0 else -1})],
-            )
-        if x.rank == 1:
-            index = plain(self.index)
-            line = f"slice {index}" + (f" end={index + 1}" if index != -1 else "")
-            raise ShapeError(
-                "SHP108",
-                f"selecting from {x} would leave no axis",
-                "index",
-                changes=[Change(line=line, reads=Tensor((1,)))],
-            )
-        return moved(x, (*x.shape[:axis], *x.shape[axis + 1 :]))
-
-    def survives(self, layout: str, x: Tensor) -> bool:
-        """Unless the axis of channels or features goes away."""
-        return x.axis(self.axis) != axis_of(layout, x.rank)
-
-    def output_rank(self, *inputs: Tensor) -> int:
-        """One axis goes away."""
-        return inputs[0].rank - 1
-
-    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
-        """The same in PyTorch."""
-        return expression("{0}.select({axis}, {index})", axis=x.axis(self.axis) + 1, index=self.index)
-
-
-@layer("slice", first="start")
-class Slice(Rearranging):
-    """Positions from start up to, not including, end, as a slice in Python. Source: Tensor.__getitem__."""
-
-    layout = KEEPS
-    hands_on = False
-
-    start: int = arg(Whole, "first position; negative from the end", default=0, min=-(2**62))
-    end: int | None = arg(Whole, "position after the last; default: to the end", default=None, min=-(2**62))
-    axis: int = arg(Whole, "axis", default=0, min=-8, aliases=("dim",))
-
-    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` when nothing would be left."""
-        axis = self.axis_index("axis", x)
-        size = x.shape[axis]
-        start = max(0, self.start + size if self.start < 0 else self.start)
-        end = size if self.end is None else min(size, self.end + size if self.end < 0 else self.end)
-        if end <= start:
-            raise ShapeError(
-                "SHP104",
-                f"positions {start} to {end} of the {size} on axis {axis} of {x} are none",
-                "start" if self.end is None else "end",
-            )
-        return moved(x, (*x.shape[:axis], end - start, *x.shape[axis + 1 :]))
-
-    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
-        """The same in PyTorch."""
-        cut = f"{int(self.start)}:" + ("" if self.end is None else str(int(self.end)))
-        before = ", ".join([":"] * (x.axis(self.axis) + 1))
-        return expression("{0}" + f"[{before}, {cut}]")
-
-
-@layer("split", first="parts", aliases=("chunk",))
-class Split(Asking, Rearranging):
-    """Equal parts of an axis, as outputs NAME.0, NAME.1, ... Source: torch.chunk."""
-
-    does = "cuts"
-    hands_on = False
-
-    parts: int = arg(Whole, "number of parts", min=1, max=1000, aliases=("chunks",))
-    axis: int | None = arg(Whole, "axis; default: channels or features", default=None, min=-8, aliases=("dim",))
-
-    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` when the parts would not be equal."""
-        axis = self.along(x)
-        if x.shape[axis] % self.parts:
-            raise ShapeError(
-                "SHP108",
-                f"{self.parts} parts do not divide the {x.shape[axis]} of axis {axis} in {x}",
-                "parts",
-                "`slice` takes unequal parts",
-                changes=[
-                    Change({"parts": parts}) for parts in divisors_near(x.shape[axis], plain(self.parts)) if parts > 1
-                ],
-            )
-        shape = (*x.shape[:axis], x.shape[axis] // self.parts, *x.shape[axis + 1 :])
-        parts = {str(index): moved(x, shape) for index in range(self.parts)}
-        whole = moved(x, x.shape)
-        whole.outputs, whole.parts = parts, True
-        return whole
-
-    def outcome(self, axis: int, *inputs: Tensor) -> str:
-        """The parts."""
-        return f"{self.parts} of {(self.infer(*inputs).outputs or {})['0']}"
-
-    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
-        """The same in PyTorch."""
-        axis = self.along(x)
-        code = expression("{0}.chunk({parts}, dim={axis})", parts=self.parts, axis=axis + 1)
-        code.outputs = {name: "{out}[" + name + "]" for name in y.outputs or {}}
-        return code
 
 
 @layer("expand", first="shape", aliases=("broadcast",))
@@ -309,6 +208,13 @@ class Expand(Rearranging):
                 )
             shape.append(old if size == -1 else size)
         return moved(x, tuple(shape))
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """One element stands for all along an axis that is repeated."""
+        x = how.strides[0]
+        for _ in range(len(self.shape) - inputs[0].rank):
+            x = x.with_axis(1)
+        return x.expanded((how.batch, *y.shape))
 
     def survives(self, layout: str, x: Tensor) -> bool:
         """Features stay last; new axes come before channels."""
@@ -354,6 +260,13 @@ class Roll(Rearranging):
                 )
         return moved(x, x.shape)
 
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """What is put together anew follows the format of its parts, along one axis after the other."""
+        x = how.strides[0]
+        for _ in self.axes:
+            x = concatenated([x], x.sizes)
+        return x
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         dims = tuple(x.axis(index) + 1 for index in self.axes)
@@ -369,6 +282,10 @@ class Identity(Rearranging):
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """The same tensor."""
         return moved(x, x.shape)
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """The same."""
+        return how.strides[0]
 
     def field(self, x: Tensor) -> list[tuple[int, int]]:
         """Each position sees itself."""

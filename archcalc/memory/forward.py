@@ -7,11 +7,12 @@ from typing import Any
 
 from archcalc.layers.base import Layer
 from archcalc.layers.saved import NOTHING, Saving
+from archcalc.layers.strides import contiguous
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.memory.plan import Plan
 from archcalc.memory.run import Moment, Run
 from archcalc.memory.structure import Structure, family, origins
-from archcalc.memory.values import Heap, Storage, Value, reordered
+from archcalc.memory.values import Heap, Storage, Value
 from archcalc.memory.variables import Variables
 from archcalc.network.gradients import BETWEEN, FIRST, LAST
 from archcalc.network.graph import Node, walk
@@ -219,7 +220,7 @@ class Forward:
                 sent = batch * child.work
                 entry = child.inputs[0]
                 size = plain(entry.elements) * sent * self.plan.width
-                self._bind(entry, Value(Storage(size), size))
+                self._bind(entry, Value(Storage(size), size, contiguous((sent, *entry.shape))))
                 outside = self._gather(child, entry, batch, sent)
                 self.experts *= child.weights
                 self._frame(child.children, family(child.exit), sent, entry)
@@ -232,46 +233,30 @@ class Forward:
         batch = node.exit.samples(batch)
         given = [self._value(x) for x in node.inputs]
         inputs = [_for_each(node, x, value, batch) for x, value in zip(node.inputs, given)]
-        size = tensor_bytes(node.exit, batch, self.plan.width)
-        each = 1 if node.exit.batched else self.experts  # what depends on parameters alone, in each expert
-        if inputs and self._is_alias(layer, node, inputs[0]):
-            output = Value(inputs[0].storage, size)
-        elif layer.view:  # of a parameter
-            output = Value(Storage(0), size)
-        else:
-            output = Value(Storage(size * each), size)
-        if node.inputs:
-            follows = layer.elementwise or layer.keeps_order or output.storage is inputs[0].storage
-            output.order = reordered(inputs[0].order if follows else (), layer.permutes(node.inputs[0], batch))
-            if output.order and len(output.order) != node.exit.rank + 1:
-                output.order = None if output.storage is inputs[0].storage else ()
-        self._bind(node.exit, output)
-        for extra in (node.exit.outputs or {}).values():
-            part = tensor_bytes(extra, batch, self.plan.width)
-            self._bind(extra, Value(output.storage if node.exit.parts else Storage(part), part))
         needs = self.needs.get((id(node), *self.at))  # None where the layer does not run backward
-        saved, passing = NOTHING, (0, 0)
+        how = Saving(
+            needs or (False,) * max(1, len(inputs)), batch, self.plan.width, self.plan.gpu, self.plan.attention,
+            self.plan.threads, needs is not None and self.keeping, tuple(value.strides for value in inputs),
+            self.plan.training,
+        )  # fmt: skip
+        output = self._outputs(node, layer, how, inputs)
+        saved, passing, copied = NOTHING, (0, 0), layer.copied(how, node.exit, *node.inputs)
         if needs is not None or not self.plan.training:
-            how = Saving(
-                needs or (False,) * max(1, len(inputs)), batch, self.plan.width, self.plan.gpu, self.plan.attention,
-                self.plan.threads, needs is not None and self.keeping, tuple(value.order for value in inputs),
-            )  # fmt: skip
             saved = layer.saved(how, node.exit, *node.inputs)
             if self.peaks:
                 passing = layer.passing(how, node.exit, *node.inputs)
                 if not how.keeps:
-                    copied = [self._read_as(node, index, value) for index, value in enumerate(inputs)]
-                    more = sum(copy.bytes for copy, value in zip(copied, inputs) if copy is not value.storage)
-                    passing = (passing[0] + more, passing[1])
+                    passing = (passing[0] + sum(inputs[index].bytes for index in copied), passing[1])
         kept: list[Storage] = [self._keep(storage, node) for storage in samples]
+        each = 1 if node.exit.batched else self.experts  # what depends on parameters alone, in each expert
         if needs is not None and self.keeping:
-            kept += [self._keep(self._read_as(node, index, inputs[index]), node) for index in saved.inputs]
+            for index in saved.inputs:
+                copies = [Storage(inputs[index].bytes * each) for one in copied if one == index]
+                kept += [self._keep(storage, node) for storage in copies or [inputs[index].storage]]
             if saved.output:
                 kept.append(self._keep(output.storage, node))
             if saved.state:
-                first = inputs[1]
-                first.state = first.state or Storage(saved.state)
-                kept.append(self._keep(first.state, node))
+                kept += [self._keep(storage, node) for storage in inputs[1].states]
             kept += [self._keep(Storage(size * each), node) for size in saved.extra.values() if size]
             sums = [
                 tensor_bytes(x, 1, self.plan.width) * batch
@@ -291,8 +276,8 @@ class Forward:
         reads = self.structure.read(expert)  # but for what is the same for every sample
         outside = {key: self.env[key] for key in reads if key in self.env and key not in {id(entry), *every}}
         for key, value in outside.items():
-            size = value.bytes // batch * sent
-            self.env[key] = Value(self.heap.hold(Storage(size)), size)
+            size, sizes = value.bytes // batch * sent, value.strides.sizes
+            self.env[key] = Value(self.heap.hold(Storage(size)), size, contiguous((sent, *sizes[1:])))
         return outside
 
     def _gradient_reaches(self, group: Node, keys: set[int]) -> bool:
@@ -301,17 +286,26 @@ class Forward:
         found = any(needed and origins(x) & keys for needed, x in zip(needs, group.inputs))
         return found or any(self._gradient_reaches(child, keys) for child in group.children)
 
-    def _read_as(self, node: Node, index: int, value: Value) -> Storage:
-        """The memory that a layer reads an input from: a copy where it wants another order."""
-        copied = node.layer is not None and node.layer.wants_order and value.order != () and node.inputs[index].rank > 1
-        return Storage(value.bytes) if copied else value.storage
-
-    def _is_alias(self, layer: Layer, node: Node, value: Value) -> bool:
-        """Whether what comes out is the memory that went in."""
-        if layer.wants_order_to_share and value.order != () and node.exit.rank != node.inputs[0].rank:
-            return False
-        p = getattr(layer, "p", None)
-        return layer.shares(node.inputs[0]) or (p is not None and (not self.plan.training or not p))
+    def _outputs(self, node: Node, layer: Layer, how: Saving, inputs: list[Value]) -> Value:
+        """Bind what the layer gives, further outputs too; the output."""
+        y, width = node.exit, self.plan.width
+        size = tensor_bytes(y, how.batch, width)
+        if inputs and layer.shares(how, y, *node.inputs):
+            storage = inputs[0].storage
+        elif layer.view and not inputs:  # of a parameter
+            storage = Storage(0)
+        else:
+            each = 1 if y.batched else self.experts
+            storage = Storage(layer.stored(how, y, *node.inputs) * (INDEX if y.integer else width) * each)
+        output = Value(storage, size, layer.strides(how, y, *node.inputs))
+        self._bind(y, output)
+        memory = {"": storage}
+        for name, extra in (y.outputs or {}).items():
+            part, other = tensor_bytes(extra, how.batch, width), layer.further_memory(name)
+            memory[name] = Storage(part) if other is None else memory[other]
+            self._bind(extra, Value(memory[name], part, layer.further_strides(name, how, y, *node.inputs)))
+        output.states = tuple(memory[name] for name in ("h", "c") if name in memory)
+        return output
 
     def _keep(self, storage: Storage, node: Node) -> Storage:
         if self.heap.keep(storage):
@@ -353,4 +347,4 @@ def _for_each(node: Node, x: Tensor, value: Value, batch: int) -> Value:
     """What a layer reads of `x`: the same memory for every sample, where it reads no other samples."""
     if node.layer is None or node.layer.broadcasts or x.batched or not node.exit.batched:
         return value
-    return Value(value.storage, value.bytes * batch, None if batch > 1 else value.order)
+    return Value(value.storage, value.bytes * batch, value.strides.expanded((batch, *x.shape)))

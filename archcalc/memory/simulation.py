@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from archcalc.layers.strides import contiguous
 from archcalc.layers.tensor import Tensor
 from archcalc.memory.forward import INDEX, Again, Forward, More, Ran, tensor_bytes
 from archcalc.memory.losses import FP32, LOSSES, Loss
@@ -78,7 +79,7 @@ class _Step(Forward):
         """Forward and, in training, the loss: the outputs, and what the loss keeps of each."""
         for x in self.graph.inputs.values():
             size = tensor_bytes(x, self.graph.batch, self.plan.width)
-            value = Value(Storage(size), size)
+            value = Value(Storage(size), size, contiguous((self.graph.batch, *x.shape)))
             value.storage.holders = 1  # counted with the run's inputs, never let go
             value.storage.bytes = 0
             self.env[id(x)] = value

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from archcalc.layers.strides import Strides
+
 
 class Storage:
     """A block of memory, alive while somebody holds it.
@@ -23,28 +25,17 @@ class Value:
 
     Attributes:
         bytes: what its gradient takes.
-        order: its axes as they lie in memory, the outermost first, the batch among them; () where they lie in
-            their order, None where it is not known.
-        state: of a recurrent layer, where its final state is kept.
+        strides: how it lies in memory.
+        states: of a recurrent layer, where its final states are kept.
     """
 
-    __slots__ = ("bytes", "order", "state", "storage")
+    __slots__ = ("bytes", "states", "storage", "strides")
 
-    def __init__(self, storage: Storage, size: int, order: tuple[int, ...] | None = ()) -> None:
+    def __init__(self, storage: Storage, size: int, strides: Strides) -> None:
         self.storage = storage
         self.bytes = size
-        self.order = order
-        self.state: Storage | None = None
-
-
-def reordered(order: tuple[int, ...] | None, places: tuple[int, ...] | None) -> tuple[int, ...] | None:
-    """The order in memory of a view whose axes are the axes `places` of what lies in `order`."""
-    if order is None or places is None or (order and places and len(order) != len(places)):
-        return None
-    if not places:
-        return order
-    found = tuple(places.index(axis) for axis in order or range(len(places)))
-    return () if found == tuple(range(len(places))) else found
+        self.strides = strides
+        self.states: tuple[Storage, ...] = ()
 
 
 class Heap:

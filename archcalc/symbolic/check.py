@@ -21,7 +21,7 @@ Numbers = Iterator[tuple[str, str, int]]  # where, what, how many
 
 # Draws: of all names together, and tries for each one.
 _TOGETHER, _TRIES = 4, 400
-_SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 24, 31, 32, 33, 48, 64, 65, 96, 100, 127, 128, 224, 256, 320, 1000)
+SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 24, 31, 32, 33, 48, 64, 65, 96, 100, 127, 128, 224, 256, 320, 1000)
 _FACTORS = (Fraction(1, 4), Fraction(1, 3), Fraction(1, 2), Fraction(3, 2), *map(Fraction, (1, 1, 2, 3, 4, 5)))
 
 
@@ -86,7 +86,7 @@ def draws(domain: Domain, seed: int = 0) -> Iterator[dict[str, int]]:
 
 def _size(draw: random.Random, here: int) -> int:
     if draw.random() < 0.5:
-        return draw.choice(_SIZES)
+        return draw.choice(SIZES)
     return max(1, int(here * draw.choice(_FACTORS)) + draw.choice((0, 0, 0, 1)))
 
 

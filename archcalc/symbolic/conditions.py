@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import sympy
 
 from archcalc.symbolic.algebra import symbol
@@ -11,9 +13,11 @@ from archcalc.symbolic.writing import Writer
 _SIGNS = {">=": ("≥", ">="), "!=": ("≠", "!="), "==": ("=", "==")}
 
 
-def written(domain: Domain, writer: Writer) -> list[str]:
-    """Each condition; that names are whole numbers from 1 goes without saying."""
-    return [*_bounds(domain, writer), *_divisions(domain, writer), *_relations(domain, writer)]
+def written(domain: Domain, writer: Writer, fixed: Mapping[str, int] | None = None) -> list[str]:
+    """Each condition; that names are whole numbers from 1 goes without saying. `fixed` holds names of one value."""
+    equal = _SIGNS["=="][writer.python]
+    alone = [f"{name} {equal} {writer.number(number)}" for name, number in (fixed or {}).items()]
+    return [*alone, *_bounds(domain, writer), *_divisions(domain, writer), *_relations(domain, writer)]
 
 
 def _bounds(domain: Domain, writer: Writer) -> list[str]:

@@ -79,22 +79,10 @@ class Domain:
             and all(relation.holds(names) for relation in self._checks)
         )
 
-    def admit_one(self, name: str, alone: Domain) -> bool:
-        """Let `name`, which is from 2, be 1 as well, where the conditions of `alone` hold; whether that can be said."""
-        first = [one for one in self._checks if _names(one) == {name} and not one.holds({name: 1})]
-        if not all(one.holds({name: size}) for one in first for size in _TRIED[1:]):
-            return False
-        self.values[name] = self.least[name] = 1
-        for other in alone.values:
-            self.least[other] = max(self.least[other], alone.least[other])
-            if other in alone.most:
-                self.most[other] = min(self.most.get(other, alone.most[other]), alone.most[other])
-        self.even += [division for division in alone.even if division not in self.even]
-        self._checks = [one for one in self._checks if one not in first] + alone._checks
-        known = [(one.expression, one.op) for one in self.relations]
-        self.relations = [one for one in self.relations if one not in first]
-        self.relations += [one for one in alone.relations if (one.expression, one.op) not in known]
-        return True
+    def require(self, relation: Relation) -> None:
+        """Hold only where a relation does as well. Raises `PinnedError` for one that leaves a name one value."""
+        self._add(relation)
+        self.relations = [one for one in self.relations if not _always(one, self.least)]
 
     def _add(self, relation: Relation) -> None:
         symbols = relation.expression.free_symbols
@@ -128,10 +116,6 @@ class Domain:
             end = _edge(relation, name, max(size for size in tried if size < high), high)
             self.most[name] = min(self.most.get(name, end), end)
         return True
-
-
-def _names(relation: Relation) -> set[str]:
-    return {one.name for one in relation.expression.free_symbols}
 
 
 def _edge(relation: Relation, name: str, good: int, wrong: int) -> int:

@@ -8,7 +8,8 @@ moments, and which one that is changes with the sizes.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from archcalc.diagnostics import RequestError, SpecError
@@ -17,11 +18,13 @@ from archcalc.memory.plan import WIDTHS, Plan
 from archcalc.memory.positions import NotGenerativeError
 from archcalc.memory.simulation import kept_for_backward
 from archcalc.network.load import Graph
-from archcalc.symbolic.algebra import Algebra, canonical, symbol, value
-from archcalc.symbolic.check import draws
-from archcalc.symbolic.domain import Domain, PinnedError
+from archcalc.symbolic.algebra import Algebra, value
+from archcalc.symbolic.check import SIZES, draws
+from archcalc.symbolic.domain import Domain, PinnedError, Relation
 from archcalc.symbolic.traced import InexactError, Trace, Traced
 
+# Draws for each way in which a size may become 1, or no longer be it.
+_TRIES = 2
 Build = Callable[[Mapping[str, int]], Graph]
 Count = Callable[[Graph], int]
 
@@ -33,19 +36,23 @@ class Bytes:
         expression: the formula.
         value: for the spec's own sizes, None where it does not hold for those.
         domain: where it holds.
+        fixed: names that are plain numbers in it.
+        otherwise: the formula where this one does not hold.
     """
 
-    def __init__(self, expression: Any, number: int | None, domain: Domain) -> None:
+    def __init__(self, expression: Any, number: int | None, domain: Domain, fixed: Mapping[str, int]) -> None:
         self.expression = expression
         self.value = number
         self.domain = domain
+        self.fixed = fixed
+        self.otherwise: Bytes | None = None
 
 
 def kept(graph: Graph, trace: Trace, names: Mapping[str, int], dtype: str, build: Build) -> Bytes | None:
     """What is kept for backward when forward and loss are done; None where that has no formula.
 
-    One sample alone is stored in an order of its own by some layers. Where the batch is a name and 1, and
-    that is such a case, the formula is that of batches from 2, and of 1 as well if it comes out the same.
+    What is copied depends on which axes have one position. One sample alone may so be kept otherwise than several;
+    the formula is then that of one sample where the spec has one, and `otherwise` that of several.
     """
     if dtype not in WIDTHS:
         return None
@@ -58,18 +65,18 @@ def kept(graph: Graph, trace: Trace, names: Mapping[str, int], dtype: str, build
     if found is not None or not isinstance(graph.batch, Traced) or int(graph.batch) != 1:
         return found
     batch = graph.batch.operands[0]
-    found = _formula(_of_batch(graph, trace.name(batch, 2)), trace, {**names, batch: 2}, count, build)
-    if found is None:
-        return None
-    others = {name: size for name, size in names.items() if name != batch}
-    one = {batch: 1}
+    several = _formula(_of_batch(graph, trace.name(batch, 2)), trace, {**names, batch: 2}, count, build)
+    if several is not None and dict(names) in several.domain:
+        several.domain.values[batch] = 1
+        several.value = count(build(names))
+        return several
+    others, one = {name: size for name, size in names.items() if name != batch}, {batch: 1}
     alone = _formula(_of_batch(graph, 1), trace, others, count, lambda drawn: build({**drawn, **one}), one)
-    same = alone is not None and canonical(found.expression.subs(symbol(batch), 1) - alone.expression) == 0
-    if alone is not None and same and found.domain.admit_one(batch, alone.domain):
-        found.value = alone.value
-    elif dict(names) not in found.domain:
-        found.value = None
-    return found
+    if several is not None:
+        several.value = None
+    if alone is not None:
+        alone.otherwise = several
+    return alone
 
 
 def cache(graph: Graph, plain: Graph, trace: Trace, names: Mapping[str, int], dtype: str, build: Build) -> Bytes | None:
@@ -99,25 +106,57 @@ def _formula(
 
     `fixed` holds the names of the trace that are numbers in the formula.
     """
-    seen = len(trace.decisions)
+    seen, noted = len(trace.decisions), len(trace.singles)
     trace.open = True
     try:
         number = count(graph)
         algebra = Algebra(trace.decisions, fixed)
         domain = Domain(trace, algebra, names)
+        singles = dict.fromkeys(algebra.of(size) for size in trace.singles[noted:])
     except (InexactError, PinnedError):
         return None
     finally:
         trace.open = False
         del trace.decisions[seen:]
+        del trace.singles[noted:]
     expression = algebra.of(number)
+    ones = {size: value(size, names) == 1 for size in singles if size.free_symbols}
     varied: set[str] = set()
-    for drawn in draws(domain):
+    wrong: set[Any] = set()
+    tried = [
+        (drawn, {size for size, is_one in ones.items() if (value(size, drawn) == 1) != is_one})
+        for drawn in (*draws(domain), *_others(domain, ones))
+    ]
+    for drawn, changed in sorted(tried, key=lambda one: len(one[1])):  # so that what is wrong is one of few
+        if changed & wrong:
+            continue
         try:
             wanted = count(build(drawn))
         except (SpecError, RequestError):
             continue
-        if value(expression, drawn) != wanted:
+        if value(expression, drawn) == wanted:
+            varied |= {name for name, size in drawn.items() if size != names[name]}
+        elif changed:
+            wrong |= changed
+        else:
             return None
-        varied |= {name for name, size in drawn.items() if size != names[name]}
-    return Bytes(expression, int(number), domain) if varied == set(names) else None
+    try:
+        for size in wrong:
+            domain.require(Relation(size - 1, "==", None) if ones[size] else Relation(size - 2, ">=", None))
+    except PinnedError:
+        return None
+    return Bytes(expression, int(number), domain, fixed or {}) if varied == set(names) else None
+
+
+def _others(domain: Domain, ones: Mapping[Any, bool]) -> Iterator[dict[str, int]]:
+    """Values of names at which a size that is 1 here is not, or that is not is 1; the fewest names first."""
+    for size, is_one in ones.items():
+        of_size = sorted(one.name for one in size.free_symbols)
+        for changed in (*([name] for name in of_size), of_size):
+            fitting = (
+                drawn
+                for number in SIZES
+                for drawn in [{**domain.values, **dict.fromkeys(changed, number)}]
+                if drawn in domain and (value(size, drawn) == 1) != is_one
+            )
+            yield from islice(fitting, _TRIES)

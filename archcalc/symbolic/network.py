@@ -96,10 +96,10 @@ class ClosedForm:
         """What layers keep when the whole sequence was generated; None for a network that does not generate."""
         return cache(self.costs.graph, self.plain, self.trace, self.names, self.costs.dtype, self.build)
 
-    def further(self, domain: Domain) -> list[str]:
-        """Conditions of a smaller domain that this form does not have."""
+    def further(self, found: Bytes) -> list[str]:
+        """Conditions of a formula of memory that this form does not have."""
         own = self.conditions()
-        return [condition for condition in written(domain, self.text) if condition not in own]
+        return [condition for condition in written(found.domain, self.text, found.fixed) if condition not in own]
 
     def conditions(self, python: bool = False) -> list[str]:
         """For which values it holds, beside those being whole numbers from 1: `12 divides width`."""

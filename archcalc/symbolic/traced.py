@@ -76,6 +76,7 @@ class Trace:
     def __init__(self, write: Callable[[Traced], str] = lambda value: f"<{int(value)}>") -> None:
         self.write = write
         self.decisions: list[Decision] = []
+        self.singles: list[Traced] = []
         self.place: Span | None = None
         self.open = True
 
@@ -198,6 +199,11 @@ class Traced(int):
     def larger(self, other: int) -> Any:
         """The larger one."""
         return _made("max", self, other, self.trace, max)
+
+    def is_single(self) -> bool:
+        """Whether it is 1; that the order of memory may depend on it is noted apart."""
+        self.trace.singles.append(self)
+        return int(self) == 1
 
     def __bool__(self) -> bool:
         return not self.trace.decide("==", self, 0, int(self) == 0)

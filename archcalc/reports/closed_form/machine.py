@@ -46,7 +46,8 @@ def _memory(form: ClosedForm, found: Bytes | None) -> dict[str, Any] | None:
     return {
         "bytes": form.python.write(found.expression),
         "dtype": form.costs.dtype,
-        "conditions": written(found.domain, form.python),
+        "conditions": written(found.domain, form.python, found.fixed),
+        **({"otherwise": _memory(form, found.otherwise)} if found.otherwise else {}),
     }
 
 

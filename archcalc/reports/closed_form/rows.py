@@ -91,6 +91,7 @@ class Memory:
 def memory(form: ClosedForm) -> list[Memory]:
     """What a training step keeps for backward, and the cache of generating, where they have a formula."""
     dtype = form.costs.dtype
+    kept = form.kept()
     return [
         Memory(
             Total(
@@ -100,10 +101,11 @@ def memory(form: ClosedForm) -> list[Memory]:
                 f"bytes {purpose} in {dtype}",
             ),
             what,
-            form.further(found.domain),
+            form.further(found),
         )
         for title, what, purpose, found in (
-            ("kept", "kept for backward", "for backward", form.kept()),
+            ("kept", "kept for backward", "for backward", kept),
+            ("otherwise", "otherwise", "for backward", kept and kept.otherwise),
             ("cache", "cache", "when all is generated", form.cache()),
         )
         if found is not None

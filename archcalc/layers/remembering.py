@@ -1,0 +1,54 @@
+"""The part of every layer that is about memory: how its output lies there, what it reads from a copy and keeps."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from archcalc.layers.saved import NOTHING, Saved, Saving
+from archcalc.layers.strides import Strides, contiguous, iterated
+from archcalc.layers.tensor import Tensor
+from archcalc.quantity import plain
+
+
+class LayerMemory:
+    """What a layer says of memory; tensors are of one sample, `Saving.batch` says of how many."""
+
+    # True: the output is another view of the input's memory.
+    view: ClassVar[bool] = False
+    # True: each output element depends only on the input element at its place.
+    elementwise: ClassVar[bool] = False
+
+    def shares(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
+        """Whether the output is memory of the first input when it runs; a view always is."""
+        return self.view
+
+    def stored(self, how: Saving, y: Tensor, *inputs: Tensor) -> int:
+        """Elements of the new memory that the output lies in."""
+        return how.batch * plain(y.elements)
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """How the output lies in memory; by default as its input element by element, else in the order of its axes."""
+        return iterated(how.strides[0]) if self.elementwise else contiguous((how.batch, *y.shape))
+
+    def further_strides(self, name: str, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """How the further output `name` lies in memory."""
+        return contiguous((how.batch, *(y.outputs or {})[name].shape))
+
+    def further_memory(self, name: str) -> str | None:
+        """Whose memory the further output `name` is: that of another one, by name; "" of the output; None its own."""
+        return None
+
+    def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
+        """Positions of inputs that it reads from a copy, as they lie in another order; one that stands twice has two."""
+        return ()
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """What autograd keeps for the backward pass; by default nothing, as for sums and views."""
+        return NOTHING
+
+    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
+        """Bytes that its kernels need in passing, forward and backward, beside what they read, keep and give.
+
+        They give the output, and backward the gradients of the inputs and of the parameters.
+        """
+        return 0, 0
