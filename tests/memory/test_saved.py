@@ -38,6 +38,7 @@ CASES = """
 [3,8,8] | conv 4 kernel=1, pad 1 value=2, adaptiveavgpool 1x-1, adaptivemaxpool -1x2
 [5] | embedding 10 dim=4 padding_idx=0, linear 3
 [4,8,8] | conv 4 kernel=1, localresponsenorm 3
+[3,9,9] | conv 4 kernel=1 name=a, conv 4 kernel=3, crop 4x5 from=a, relu, instancenorm, crop 4x5
 [4,8] | conv 4 kernel=1, localresponsenorm 2
 [4,6] | linear 6, dropout 0.3, dropout 0, dropout 1, droppath 0.3, layerscale, scale 2
 [3,9,9] | conv 4 kernel=1, maxpool 2, avgpool 2, upsample 2, adaptiveavgpool 3
