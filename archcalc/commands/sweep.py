@@ -21,6 +21,7 @@ from archcalc.terminal import show, wants_color, write
 
 FORMATS = ("text", "json", "jsonl", "csv", "markdown")
 _MOST = 1_000_000
+_MOST_BYTES = 128 * 2**20
 _USUAL_ROWS = 60
 # From this many points on a run takes long enough for a progress bar.
 _MANY = 2000
@@ -101,7 +102,9 @@ def command(
     most = _USUAL_ROWS if number is None and format == "text" else number
     cut = max(0, len(rows) - most) if most else 0
     if output:
-        write_file(output, figure.draw(results, output), inputs=[split_variant(spec)[0] for spec in specs])
+        write_file(
+            output, figure.draw(results, output), inputs=[*(split_variant(spec)[0] for spec in specs), grid or ""]
+        )
     _print(results, rows[: len(rows) - cut], cut, format, color)
     return 0 if any(one.is_valid for one in results.outcomes) or not points else 1
 
@@ -118,6 +121,9 @@ def _points(
         points = read_grid(_lines(path), path, specs[0] if specs else None)
         if not points:
             raise RequestError(f"{path}: there is no point in it")
+        if len(points) > _MOST:
+            raise RequestError(f"{path}: {len(points):,} points are more than {_MOST:,}: split the file")
+        check_names([*{(point.spec, *(name for name, _ in point.settings)): point for point in points}.values()])
     else:
         if not specs:
             raise RequestError("name a spec, or a file of points with --grid")
@@ -130,13 +136,17 @@ def _points(
 
 
 def _lines(path: str) -> list[str]:
+    """The lines of a file, of a pipe or of standard input, as `-`."""
     try:
-        with click.open_file(path, encoding="utf-8") as file:
-            return list(file)
-    except OSError as error:
+        with click.open_file(path, "rb") as file:
+            data: bytes = file.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise RequestError(f"{path}: a file of points has at most {_MOST_BYTES // 2**20} MiB: split it")
+        return data.decode("utf-8-sig").split("\n")
+    except (OSError, ValueError) as error:
+        if isinstance(error, UnicodeDecodeError):
+            raise RequestError(f"{path}: not text: save the file as UTF-8") from None
         raise cannot("read", path, error) from None
-    except UnicodeDecodeError:
-        raise RequestError(f"{path}: not text: save the file as UTF-8") from None
 
 
 def _progress(outcomes: Iterator[Outcome], total: int) -> Iterator[Outcome]:

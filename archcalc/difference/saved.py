@@ -7,10 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from archcalc.cost import Costs
-from archcalc.diagnostics import RequestError, cannot
+from archcalc.diagnostics import RequestError
 from archcalc.difference.record import LayerRecord
 from archcalc.difference.side import COSTS, Side, totals_of
 from archcalc.network.graph import Node
+from archcalc.project import read_file
+
+# Of a saved network: the largest specs give a few MiB.
+_MOST_BYTES = 64 * 2**20
+_MOST = 2**120
 
 
 def side_of_json(path: str) -> Side:
@@ -18,26 +23,41 @@ def side_of_json(path: str) -> Side:
 
     Of a layer's keys it holds those that its label shows, and it does not say which layer reads which.
     """
+    data = read_file(path, _MOST_BYTES)
     try:
-        with open(path, encoding="utf-8") as file:
-            document: dict[str, Any] = json.loads(file.read())
+        document: dict[str, Any] = json.loads(data)
         layers = [_record(layer) for layer in document["layers"]]
-        totals = {name: int(document["totals"][name]) for name in COSTS}
-        return Side(document["model"], totals, _in_line(layers), saved=True)
-    except (OSError, UnicodeDecodeError) as error:
-        raise cannot("read", path, error) from None
-    except (ValueError, KeyError, TypeError):
+        totals = {name: _whole(document["totals"][name]) for name in COSTS}
+        return Side(_text(document["model"]), totals, _in_line(layers), saved=True)
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise RequestError(f"{path!r} is not what `archcalc shapes --format json` prints for one spec") from None
 
 
 def _record(layer: dict[str, Any]) -> LayerRecord:
-    record = LayerRecord(layer["id"], layer["op"], (layer["op"], layer["label"]))
-    record.words = layer["label"]
-    record.inputs = tuple((tuple(shape), None) for shape in layer["input"])
-    record.output = tuple(layer["output"])
-    record.count = record.runs = layer["count"]
-    record.params, record.macs = layer["params"], layer["macs"]
+    op, words = _text(layer["op"]), _text(layer["label"])
+    record = LayerRecord(_text(layer["id"]), op, (op, words))
+    record.words = words
+    record.inputs = tuple((_sizes(shape), None) for shape in layer["input"])
+    record.output = _sizes(layer["output"])
+    record.count = record.runs = max(1, _whole(layer["count"]))
+    record.params, record.macs = _whole(layer["params"]), _whole(layer["macs"])
     return record
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError
+    return value
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _MOST:
+        raise ValueError
+    return value
+
+
+def _sizes(values: Any) -> tuple[int, ...]:
+    return tuple(map(_whole, values))
 
 
 def _in_line(layers: list[LayerRecord]) -> list[LayerRecord]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from itertools import product
 from math import prod
 from typing import Any
 
+from archcalc import project
 from archcalc.diagnostics import RequestError
+from archcalc.network.load import split_variant
 from archcalc.sweep.axis import Axis
 
 _KEYS = ("spec", "set", "batch")
@@ -48,13 +51,20 @@ def read_grid(lines: Iterable[str], path: str, spec: str | None) -> list[Point]:
     """The points in a grid file, whose lines may leave out what is as usual.
 
     Args:
-        path: what the file is called in messages.
+        path: the file, `-` for standard input.
         spec: of lines that name none.
 
     Raises:
-        RequestError: a line that is no point.
+        RequestError: a line that is no point, or names a spec outside the projects of the file and of
+            the working directory: the file may be somebody else's.
     """
-    return [_point(line, f"{path}:{number}", spec) for number, line in enumerate(lines, 1) if line.strip()]
+    name = "<stdin>" if path == "-" else path
+    points = [_point(line, f"{name}:{number}", spec) for number, line in enumerate(lines, 1) if line.strip()]
+    for named in {point.spec for point in points} - {spec}:
+        file = split_variant(named)[0]
+        if not any(project.contains(folder, file) for folder in (os.path.dirname(path), "")):
+            raise RequestError(f"{name}: {named!r} lies outside the project: name it on the command line")
+    return points
 
 
 def _point(line: str, place: str, spec: str | None) -> Point:

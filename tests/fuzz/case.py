@@ -11,7 +11,7 @@ from tests.draw.choices import Choices
 from tests.fuzz import repository
 from tests.fuzz.commands import arguments
 from tests.fuzz.repository import Commit
-from tests.fuzz.texts import settings, spec
+from tests.fuzz.texts import device, saved, settings, spec
 
 # Names that a file may have, and what prints them must bear.
 _NAMES = ("spec.yaml", "spec.yaml", "spec.yaml", "a b.yaml", "é.yaml", "a@b.yaml", "-x.yaml", "x\ny.yaml", "a\x1b[31mb.yaml",
@@ -80,6 +80,10 @@ def drawn(seed: int) -> Case:
     if choices.chance("settings", 0.1):
         name, text = settings(choices / "settings")
         files[name] = text
+    if "saved.json" in words:
+        files["saved.json"] = saved(choices / "saved", seed)
+    if "./device.json" in words:
+        files["device.json"] = device(choices / "device")
     if "grid.jsonl" in words:
         files["grid.jsonl"] = _grid(choices / "grid", [_as_argument(name) for name in files])
     links = {}

@@ -27,7 +27,7 @@ _VALUES = {
     "set": ("width=8", "depth=2", "seq=5", "h1=2", "h2=1..3", "width=1..9:4", "k=1", "classes=3"),
     "vary": ("width", "depth", "h1", "batch", "seq=1..9"),
     "max": ("params=1M", "macs=2G", "memory=1GiB", "time=1ms"),
-    "device": ("h100", "a100", "t4", "mi300x", "h100", "a100", "l4", "./device.json", "/dev/zero"),
+    "device": ("h100", "a100", "t4", "mi300x", "h100", "./device.json", "./device.json", "/dev/zero"),
     "symbolic": ("batch", "width", "seq", "h1,h2", "batch,seq", "height"),
     "show": ("params", "params,macs,memory", "output"),
     "plot": ("params,macs", "macs,params"),
@@ -85,6 +85,8 @@ def _spec(choices: Choices, command: str, specs: list[str], index: int) -> str:
     if command == "diff" and index == 0 and choices.chance("of git", 0.3):
         return choices.random("revision").choice((f"HEAD:{name}", f"HEAD:{name}", "HEAD:.", "HEAD:", f"HEAD^:{name}", f"HEAD:../{name}",
                                                   f"HEAD:{name}@large", "HEAD:none.yaml"))  # fmt: skip
+    if command == "diff" and choices.chance("saved", 0.1):
+        return "saved.json"
     if choices.chance("odd", 0.9):
         return name
     odd = ("loop.yaml", "up", "none.yaml", "archcalc.toml", "", "@", "/dev/null")

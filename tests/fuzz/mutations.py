@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import json
 import random
 import re
+from collections.abc import Iterator
+from typing import Any
 
 from archcalc.layers.base import REGISTRY
 from tests.outcome import NUMBERS
@@ -118,6 +123,58 @@ def _item(lines: list[str], at: int) -> tuple[int, int]:
     while end < len(lines) and len(lines[end]) - len(lines[end].lstrip()) > indent:
         end += 1
     return at, end
+
+
+_JSON = [
+    None,
+    True,
+    0,
+    -1,
+    1.5,
+    10**400,
+    float("inf"),
+    float("nan"),
+    "",
+    "x",
+    "\x1b[2J",
+    [],
+    {},
+    [[1]],
+    {"a": {}},
+    "9" * 30,
+    10**25,
+]
+
+
+def mutate_json(text: str, draw: random.Random) -> str:
+    """A value of a JSON document taken away, put elsewhere or replaced by one of another kind."""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return text
+    for _ in range(draw.choice((1, 1, 2, 4))):
+        places = [*_places(document)]
+        if not places:
+            break
+        holder, key = draw.choice(places)
+        kind = draw.randrange(4)
+        if kind == 0:
+            del holder[key]
+        elif kind == 1:
+            other, at = draw.choice(places)
+            with contextlib.suppress(LookupError, TypeError):
+                holder[key] = copy.deepcopy(other[at])
+        else:
+            holder[key] = draw.choice(_JSON)
+    return json.dumps(document)
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every value in a document, as what holds it and where."""
+    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in [*entries][:40]:
+        yield value, key
+        yield from _places(inner)
 
 
 MUTATIONS = [mutate_bytes, mutate_tokens, mutate_words, mutate_words, mutate_numbers, mutate_numbers, mutate_lines,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
 
+import archcalc
 from tests.conftest import ROOT
 from tests.draw.choices import Choices
 from tests.draw.draw import case as drawn_network
-from tests.fuzz.mutations import MUTATIONS
+from tests.fuzz.mutations import MUTATIONS, mutate_json
 from tests.outcome import EVERYTHING
 
 SPECS = sorted((ROOT / "specs").glob("*.yaml"))
@@ -57,6 +59,25 @@ def settings(choices: Choices) -> tuple[str, str]:
     if choices.chance("nested", 0.2):
         return "pyproject.toml", "[tool.archcalc]\n" + text.replace("[", "[tool.archcalc.").replace("[[tool", "[[x")
     return "archcalc.toml", text
+
+
+def device(choices: Choices) -> str:
+    """A device file, spoilt half of the time."""
+    text = (ROOT / "archcalc" / "devices" / choices.pick("name", ("h100.json", "a100.json", "t4.json"))).read_text(
+        "utf-8"
+    )
+    return text if choices.chance("as meant", 0.3) else mutate_json(text, choices.random("spoil"))
+
+
+def saved(choices: Choices, seed: int) -> str:
+    """What `archcalc shapes --format json` prints for a drawn network, spoilt half of the time."""
+    text = _saved(seed // _SHARED)
+    return text if choices.chance("as meant", 0.4) else mutate_json(text, choices.random("spoil"))
+
+
+@lru_cache(maxsize=8)
+def _saved(number: int) -> str:
+    return json.dumps(archcalc.loads(_network(number)).to_dict())
 
 
 def spoilt(choices: Choices, text: str) -> str:
