@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.draw.choices import Choices
 from tests.fuzz import repository
-from tests.fuzz.commands import arguments
+from tests.fuzz.commands import TORCH, arguments
 from tests.fuzz.repository import Commit
 from tests.fuzz.texts import device, saved, settings, spec
 
@@ -73,7 +73,10 @@ def drawn(seed: int) -> Case:
     names = [choices.random(f"name {index}").choice(_NAMES) for index in range(2)]
     words = arguments(choices / "words", [_as_argument(name) for name in names])
     typed = spec(choices / "typed", seed) if "-" in words else ""
-    files = {name: spec(choices / index, seed) for index, name in enumerate(names) if _as_argument(name) in words}
+    small = words[0] in TORCH
+    files = {
+        name: spec(choices / index, seed, small) for index, name in enumerate(names) if _as_argument(name) in words
+    }
     for index, (name, base) in enumerate(zip(names, names[::-1])):
         if f"{_as_argument(name)}@large" in words or f"HEAD:{name}" in words or "." in words:
             files.setdefault(name, files.get(base) or spec(choices / index, seed))

@@ -37,9 +37,14 @@ optimizer = "sgd"
 _SHARED = 16
 
 
-def spec(choices: Choices, seed: int) -> str:
-    """The text of a spec; one that was drawn is the same for the seeds beside this one, until it is spoilt."""
-    kind = choices.pick("kind", {"drawn": 6, "published": 1.5, "everything": 0.3, "broken": 0.7})
+def spec(choices: Choices, seed: int, small: bool = False) -> str:
+    """The text of a spec; one that was drawn is the same for the seeds beside this one, until it is spoilt.
+
+    Args:
+        small: none of a network that takes PyTorch long.
+    """
+    kinds = {"drawn": 6, "published": 1.5, "everything": 0.3, "broken": 0.7}
+    kind = "drawn" if small else choices.pick("kind", kinds)
     if kind == "drawn":
         text = _network(seed // _SHARED)
     elif kind == "everything":
