@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 
 from archcalc.advice import suggest
 from archcalc.diagnostics import RequestError
-from archcalc.largest import largest
+from archcalc.largest import Largest, largest
 from archcalc.memory.sizes import BATCH
 from archcalc.network.load import Graph
 from archcalc.sweep.axis import batch_size
 from archcalc.sweep.evaluate import Outcome, check_names, evaluate, network_at, outcome
 from archcalc.sweep.grid import Point
 from archcalc.sweep.measures import Conditions, Measure
+
+# How far above a value that fits others are tried, in steps of what is possible; and where none fits. So often.
+_FURTHER: tuple[int, ...] = tuple(4**power for power in range(8))
+_FURTHEST: tuple[int, ...] = tuple(2**power for power in range(24))
+_ROUNDS = 8
+_NONE = float("inf")
 
 
 @dataclass(frozen=True)
@@ -97,12 +103,74 @@ def _searched(
     names = [measure.name for measure in wanted]
 
     def measure(value: int) -> float | str:
-        one = known[Decimal(value)] = outcome(_at(point, name, str(value)), names, conditions)
+        one = known.get(Decimal(value))
+        if one is None:
+            one = known[Decimal(value)] = outcome(_at(point, name, str(value)), names, conditions)
         return max(one.values[name] - most[name] for name in names) if one.is_valid else one.reason
 
     found = largest(start, measure, 0)
+    for _ in range(_ROUNDS):
+        higher = _higher(found, start, measure)
+        if higher is None:
+            break
+        found = largest(higher, measure, 0)
     best = known[Decimal(found.value)] if found.value else None
     return best, None if found.unbounded else known[Decimal(found.next)]
+
+
+def _higher(found: Largest, start: int, measure: Callable[[int], float | str]) -> int | None:
+    """A value above those that were found to fit that fits as well: what is limited need not grow with every value.
+
+    A few are tried, ever further apart up to the last that is possible, and where what is limited falls
+    among them its least. Where nothing fits at all, values below the first one are tried likewise.
+    """
+    if found.unbounded:
+        return None
+    first = found.next if found.value else start
+    step = max(1, found.next - found.value) if found.value else 1
+    amounts = {first: _amount(measure(first))}
+    if not found.value:
+        amounts |= {start - far: _amount(measure(start - far)) for far in _FURTHEST if far < start}
+    low = first
+    for far in _FURTHER if found.value else _FURTHEST:
+        value = first + far * step
+        amounts[value] = _amount(measure(value))
+        if amounts[value] == _NONE:
+            amounts |= _up_to_the_last(low, value, measure)
+            break
+        low = value
+    if min(amounts.values()) > 0:
+        amounts |= _down_to_the_least(amounts, measure)
+    return max((value for value, amount in amounts.items() if amount <= 0), default=None)
+
+
+def _amount(found: float | str) -> float:
+    """How far a value is over the limits; `_NONE` of one that is not possible."""
+    return _NONE if isinstance(found, str) else found
+
+
+def _up_to_the_last(low: int, high: int, measure: Callable[[int], float | str]) -> dict[int, float]:
+    """The amounts of values between one that is possible and one that is not, up to the last possible one."""
+    amounts = {}
+    while high - low > 1:
+        middle = (low + high) // 2
+        amounts[middle] = _amount(measure(middle))
+        low, high = (low, middle) if amounts[middle] == _NONE else (middle, high)
+    return amounts
+
+
+def _down_to_the_least(amounts: Mapping[int, float], measure: Callable[[int], float | str]) -> dict[int, float]:
+    """The amounts of values around the least one, where they fall on one side of it and rise on the other."""
+    values = sorted(amounts)
+    at = min(range(len(values)), key=lambda index: amounts[values[index]])
+    low, high = values[max(0, at - 1)], values[min(len(values) - 1, at + 1)]
+    found = {}
+    while high - low > 2:
+        left, right = low + (high - low) // 3, high - (high - low) // 3
+        for value in (left, right):
+            found[value] = _amount(measure(value))
+        low, high = (low, right) if found[left] < found[right] else (left, high)
+    return found
 
 
 def _listed(

@@ -95,6 +95,29 @@ def test_what_falls_is_said(tmp_path):
     assert found.falling == ("macs",)
 
 
+@pytest.mark.parametrize(
+    "width", ["100 - w", "w * (100 - w)", "4 * w", "max(20, 100 - w)", "(w - 50)**2 + 1", "1 + w % 10"]
+)
+@pytest.mark.parametrize("start", [3, 40, 60, 97])
+def test_what_does_not_grow(tmp_path, width, start):
+    """The answer is that of trying all values, or says that others may fit; where it is one fall it is found."""
+    path = tmp_path / "m.yaml"
+    path.write_text(
+        f"model: m\nhparams:\n  w: {start}\n  k: {width}\ninput: [4]\nlayers: [linear k bias=false]\n", "utf-8"
+    )
+    point = Point(str(path), ())
+    for params in (4, 100, 250, 1000, 8000):
+        found = fit(point, "w", limits(params=str(params)), CPU)
+        value = int(found.value_of(found.best)) if found.best else None
+        if value is not None and found.beyond is None:
+            continue  # all that was tried fits
+        widths = {w: eval(width, {"w": w, "max": max}) for w in range(1, 2100)}
+        right = max((w for w, k in widths.items() if k >= 1 and 4 * k <= params), default=None)
+        assert value == right or found.falling, (params, value, right)
+        if width not in ("max(20, 100 - w)", "1 + w % 10"):
+            assert value == right, (params, value, right)
+
+
 @pytest.mark.parametrize("order", [("64", "512", "192", "100"), ("192", "64", "100", "512")])
 def test_values_that_are_given(order):
     found = fit(spec("vit.yaml@ti16"), "width", limits(params="6M"), CPU, order)

@@ -20,13 +20,15 @@ VERSION = 1
 
 def headline(fit: Fit) -> str:
     """The answer in a sentence."""
+    if fit.best is None and fit.falling:
+        return f"none of the {fit.tried:,} values of {fit.name} that were tried fits"
     if fit.best is None:
         least = f", not even {fit.name}={fit.value_of(fit.beyond)}" if fit.beyond is not None else ""
         return f"no {fit.name} fits{least}"
     value = f"{fit.name}={fit.value_of(fit.best)}"
     if fit.beyond is None:
         return f"{value} fits, and so does all that was tried"
-    return f"{value} is the largest that fits"
+    return f"{value} is the largest {'found ' if fit.falling else ''}that fits"
 
 
 def reason(fit: Fit) -> str:
