@@ -92,6 +92,20 @@ EXPECTED = {
     "38-own-bias-table": (
         5, 5, 14, "SHP101", "`attention` reads its own `relbias` [4, 16, 16] as its input", "add from=NAME, as from=input",
     ),
+    "39-own-bias-inside": (
+        5, 27, 36, "SHP101", "`attention` reads what comes of its own `relbias` [4, 16, 16] as its input", "from=input",
+    ),
+    "40-input-in-copies": (6, 54, 59, "SHP107", "`add`: [8, 30, 30] and [3, 32, 32] do not match", "axes must be equal or 1"),
+    "41-lstm-on-image": (
+        5, 5, 9, "SHP101", "`lstm` needs a sequence of vectors [steps, features], but its input is [8, 32, 100]",
+        "add `rearrange 'c h w -> (h w) c'` before it for 3200 steps, the pixels, "
+        "or `rearrange 'c h w -> w (c h)'` before it for 100 steps, the columns",
+    ),
+    "42-each-frame": (
+        5, 20, 23, "SHP101", "`kernel` has 2 sizes, the input [5, 3, 64, 64] has 3",
+        "conv 16 kernel=1x3x3 padding=0x1x1, rearrange 'c n h w -> n c h w']` for each of the 5 entries alone, "
+        "giving [5, 16, 64, 64], or `kernel=3`, giving [16, 3, 64, 64]",
+    ),
 }  # fmt: skip
 # The pure Python scanner of YAML says these in words of its own.
 SAME_IN_PYTHON = sorted(set(EXPECTED) - {"24-hash"})
@@ -151,6 +165,14 @@ def test_what_decided_a_layout_is_shown(name):
         load_graph(str(FOLDER / f"{name}.yaml"))
     notes = caught.value.diagnostics[0].notes
     assert [(one.message, *((one.place.line, one.place.column) if one.place else ())) for one in notes] == DECIDED[name]
+
+
+def test_which_tensor_input_is_in_copies():
+    with pytest.raises(SpecError) as caught:
+        load_graph(str(FOLDER / "40-input-in-copies.yaml"))
+    (note,) = caught.value.diagnostics[0].notes
+    assert note.message.startswith("`input` is the input of the model here too")
+    assert (note.place.line, note.place.column) == (6, 54)
 
 
 def test_residual_names_the_call():

@@ -180,10 +180,11 @@ class Attention(AttentionMemory):
     def accept(self, x: Tensor) -> None:
         """The width is needed for the size of a head. Raises `ShapeError` for its own table of biases as input."""
         super().accept(x)
-        if self.relbias is not None and x.itself is self.relbias.itself:
+        if self.relbias is not None and x.table is not None and x.table is self.relbias.table:
+            what = "its own" if x.itself is self.relbias.itself else "what comes of its own"
             raise ShapeError(
                 "SHP101",
-                f"`{self.op}` reads its own `relbias` {x} as its input",
+                f"`{self.op}` reads {what} `relbias` {x} as its input",
                 help="say what it attends over: add from=NAME, as from=input",
             )
         width, head = x.shape[-1], self.head_dim

@@ -216,7 +216,9 @@ class RelPosBias(Layer):
             )
         else:
             positions = x.shape[-1] if x.integer else x.shape[-2]
-        return Tensor((self.heads, positions, positions))
+        biases = Tensor((self.heads, positions, positions))
+        biases.table = object()
+        return biases
 
     def params(self, x: Tensor) -> dict[str, Shape]:
         """A row for each bucket or displacement, a column for each head."""

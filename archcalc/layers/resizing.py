@@ -229,7 +229,8 @@ class Crop(Rearranging):
         if (self.size is None) == (self.like is None):
             if self.size is None:
                 raise ShapeError("SPC004", "`crop` needs `size` or `like`", None, "as `crop 32x32` or `crop like=NAME`")
-            raise ShapeError("SPC004", "`crop` takes a size or `like`, not both", "like", "delete one of them")
+            changes = [Change({key: None}) for key in ("size", "like")]
+            raise ShapeError("SPC004", "`crop` takes a size or `like`, not both", "like", changes=changes)
         space = self._space(x)
         for size, left in zip(x.shape[1:], space):
             if left > size:

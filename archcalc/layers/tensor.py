@@ -22,9 +22,10 @@ class Tensor:
         parts: True for a layer that has several outputs and no single one, as split.
         batched: False for what depends on parameters and constants alone: it has no batch axis, whatever
             makes it runs once for a whole batch, and beside a tensor that has one it is the same for every sample.
+        table: what is the same for all that is computed from one table of biases alone.
     """
 
-    __slots__ = ("_group", "batched", "integer", "outputs", "parts", "shape", "state")
+    __slots__ = ("_group", "batched", "integer", "outputs", "parts", "shape", "state", "table")
 
     def __init__(
         self,
@@ -43,6 +44,7 @@ class Tensor:
         self.state = state
         self.parts = parts
         self.batched = batched
+        self.table: object | None = None
 
     def __repr__(self) -> str:
         return f"Tensor({list(self.shape)}, layout={self.layout!r})"

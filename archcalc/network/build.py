@@ -22,7 +22,7 @@ from archcalc.network.graph import Node, walk
 from archcalc.network.layouts import agree, conflict, lay, widest
 from archcalc.network.loops import Turns
 from archcalc.network.scope import UNKNOWN, Scope
-from archcalc.network.steps import Step
+from archcalc.network.steps import Ref, Step
 from archcalc.network.tying import UntiedError, share
 from archcalc.quantity import Quantity, leaves, plain, product
 from archcalc.source import Scalar
@@ -160,6 +160,8 @@ class Builder(Expander):
             lay(layer, inputs, together, y, step.op)
             if inputs:
                 layer.admit(first.samples(self.samples), first)
+                if first.table is not None and y.table is None and all(one.table is first.table for one in inputs):
+                    y.table = first.table
             node = Node(
                 cls.op,
                 step.op,
@@ -177,7 +179,7 @@ class Builder(Expander):
             node.other_flops = layer.other_flops(y, *inputs)
             node.masked_macs = layer.masked_macs(y, *inputs)
         except ShapeError as error:
-            self._shape_error(error, step, layer, inputs)
+            self._shape_error(error, step, layer, inputs, scope)
         self._check_sizes(step, node)
         self.nodes.append(node)
         return y, node
@@ -208,7 +210,9 @@ class Builder(Expander):
                 return f"; or state it at the input, as `{stating(name, str(tensor), layout.replace(' ', '-'))}`"
         return ""
 
-    def _shape_error(self, error: ShapeError, step: Step, layer: Layer, inputs: tuple[Tensor, ...]) -> NoReturn:
+    def _shape_error(
+        self, error: ShapeError, step: Step, layer: Layer, inputs: tuple[Tensor, ...], scope: Scope
+    ) -> NoReturn:
         place: Span = step.op
         if error.operand is not None and step.operands is not None and error.operand < len(step.operands):
             place = step.operands[error.operand][1]
@@ -219,7 +223,23 @@ class Builder(Expander):
             from archcalc.network.remedies import advice  # only what is wrong pays for it
 
             help = advice(error, step, layer, inputs, self.samples, called=bool(self.calls))
-        self.fail(error.code, str(error), place, help, _notes(error.notes))
+        self.fail(error.code, str(error), place, help, (*_notes(error.notes), *self._input_meant(step, scope)))
+
+    def _input_meant(self, step: Step, scope: Scope) -> list[Note]:
+        """Which tensor `input` is in copies of a list: not what a copy starts from."""
+        operands = [operand for operand, _ in step.operands or [] if isinstance(operand, Ref)]
+        read = [*operands, *step.references.values(), *([step.source] if step.source else [])]
+        place = next((ref.place for ref in read if ref.name == "input"), None)
+        if place is None or scope.input is not None or scope.parent is None:
+            return []
+        around = "the block" if self.calls else "the model"
+        return [
+            Note(
+                f"`input` is the input of {around} here too; `identity name=start` as the first layer of the list "
+                "names what the list starts from",
+                place,
+            )
+        ]
 
     def _check_sizes(self, step: Step, node: Node) -> None:
         """Refuse tensors too large for PyTorch, and parameters that a dim would change."""
