@@ -78,7 +78,7 @@ class _Trial:
             if self.step.bodies and len(read) < 2:  # what is inside was not reached
                 return UNKNOWN
             y = other.infer(*read)
-            other.admit(self.samples, read[0])
+            other.admit(read[0].samples(self.samples), read[0])
         except ShapeError as error:
             return None if error.code == self.error.code else UNKNOWN
         return y
