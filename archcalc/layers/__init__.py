@@ -7,6 +7,7 @@ from archcalc.layers import (
     convolution,
     cutting,  # noqa: F401
     dense,
+    lstm,  # noqa: F401
     mean,  # noqa: F401
     merge,
     normalization,

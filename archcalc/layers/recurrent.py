@@ -13,7 +13,7 @@ from archcalc.layers.operands import Reference
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.strides import Strides, are_rows, contiguous
 from archcalc.layers.tensor import Shape, Tensor
-from archcalc.quantity import plain
+from archcalc.quantity import plain, product
 
 
 def _count(number: int, word: str) -> str:
@@ -51,6 +51,11 @@ class Recurrent(Layer):
         return 2 if self.bidirectional else 1
 
     @property
+    def width(self) -> int:
+        """Features that one direction gives in each step."""
+        return self.hidden
+
+    @property
     def depth(self) -> int:
         """One for each stacked layer."""
         return self.layers
@@ -63,17 +68,16 @@ class Recurrent(Layer):
     @property
     def signature(self) -> tuple[Any, ...]:
         """What two layers must share to share states."""
-        return (self.op, plain(self.layers), self.directions, plain(self.hidden))
+        return (self.op, plain(self.layers), self.directions, plain(self.hidden), plain(self.width))
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` when the initial state is another layer's kind of state."""
         if self.state is not None:
             self._check_state(self.numbers("state"))
-        width = self.directions * self.hidden
-        states = (self.layers * self.directions, self.hidden)
-        outputs = {"h": Tensor(states), "last": Tensor((width,))}
+        width = self.directions * self.width
+        outputs = {"h": Tensor((self.layers * self.directions, self.width)), "last": Tensor((width,))}
         if self.op == "lstm":
-            outputs["c"] = Tensor(states)
+            outputs["c"] = Tensor((self.layers * self.directions, self.hidden))
         return Tensor((x.shape[0], width), outputs=outputs, state=self.signature)
 
     def further_rank(self, name: str, rank: int) -> int:
@@ -91,7 +95,7 @@ class Recurrent(Layer):
                 message = f"the state of an `lstm` is two tensors {shape}, h and c, not one {given}"
             help = "give the name of the other lstm itself, which stands for both" if self.op == "lstm" else None
             raise ShapeError("SHP101", message, "state", help)
-        op, layers, directions, hidden = given.state
+        op, layers, directions, hidden, width = given.state
         if op != self.op:
             raise ShapeError(
                 "SHP101",
@@ -115,10 +119,17 @@ class Recurrent(Layer):
                 "state",
                 changes=[Change({"hidden": hidden})],
             )
+        if width != self.width:
+            raise ShapeError(
+                "SHP101",
+                f"the state has {width} features, this `{self.op}` has {self.width}",
+                "state",
+                "make proj equal in both",
+            )
 
     def _inputs(self, x: Tensor) -> list[int]:
         """The features that each stacked layer reads."""
-        return [x.shape[-1]] + [self.directions * self.hidden] * (self.layers - 1)
+        return [x.shape[-1]] + [self.directions * self.width] * (self.layers - 1)
 
     def params(self, x: Tensor) -> dict[str, Shape]:
         """weight_ih, weight_hh and two biases for each layer and direction, gates stacked."""
@@ -127,7 +138,7 @@ class Recurrent(Layer):
         for index, features in enumerate(self._inputs(x)):
             for suffix in ("", "_reverse")[: self.directions]:
                 shapes[f"weight_ih_l{index}{suffix}"] = (rows, features)
-                shapes[f"weight_hh_l{index}{suffix}"] = (rows, self.hidden)
+                shapes[f"weight_hh_l{index}{suffix}"] = (rows, self.width)
                 if self.bias:
                     shapes[f"bias_ih_l{index}{suffix}"] = (rows,)
                     shapes[f"bias_hh_l{index}{suffix}"] = (rows,)
@@ -137,13 +148,17 @@ class Recurrent(Layer):
         """In each step every gate is a product with the input and one with the state."""
         x = inputs[0]
         steps = x.shape[0]
-        upper = self.directions * self.hidden
-        total = steps * self.directions * (self.gates * self.hidden) * (x.shape[-1] + self.hidden)
+        upper = self.directions * self.width
+        total = steps * self.directions * (self.gates * self.hidden) * (x.shape[-1] + self.width)
         if self.layers > 1:
             total = total + (self.layers - 1) * steps * self.directions * (self.gates * self.hidden) * (
-                upper + self.hidden
+                upper + self.width
             )
         return total
+
+    def projection_macs(self, x: Tensor) -> int:
+        """Those that make the hidden state smaller, part of `macs`."""
+        return 0
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Gate sums, biases and activations of every unit in every step."""
@@ -161,31 +176,30 @@ class Recurrent(Layer):
         total = 0
         for index, features in enumerate(self._inputs(x)):
             total = total + steps * rows * features * (1 + (index > 0 or needs[0]))
-            total = total + rows * self.hidden * (2 * steps - (0 if from_state else 1))
+            total = total + rows * self.width * (2 * steps - (0 if from_state else 1))
         return total
 
     def kept(self, y: Tensor, *inputs: Tensor) -> dict[str, Shape]:
         """The state after the last step, of every stacked layer and direction."""
-        shape = (self.layers * self.directions, self.hidden)
-        return {"h": shape, "c": shape} if self.op == "lstm" else {"h": shape}
+        return {"h": (self.layers * self.directions, self.width)}
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """What a step of each layer and direction keeps, and what the layers read."""
         x = inputs[0]
-        steps, hidden, width = plain(x.shape[0]), plain(self.hidden), how.width
-        each = how.batch * hidden * self.directions * width
+        steps, width = plain(x.shape[0]), how.width
+        each = how.batch * plain(self.width) * self.directions * width
         between = steps * each * (self.layers - 1)
         extra = {
             "steps": self._kept_by_steps(how, x),
             "between layers": between,
             "masks": between // width * how.mask if 0 < self.dropout < 1 else 0,
         }
-        top = self.op == "lstm" and not self.bidirectional  # its kernel keeps what it gives
         if self.state is None:
-            return Saved((0,), top, extra)
-        extra["steps"] -= self.layers * each * len(self.kept(y, *inputs))
+            return Saved((0,), self._keeps_output, extra)
+        states = sum(plain(product(shape)) for shape in self.kept(y, *inputs).values())
+        extra["steps"] -= how.batch * states * width
         given = self.state.state is not None
-        return Saved((0,) if given else (0, 1), top, extra, state=given)
+        return Saved((0,) if given else (0, 1), self._keeps_output, extra, state=given)
 
     def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
         """Steps that are no rows of one matrix when they come first, for each direction; a state whose layers do not."""
@@ -202,7 +216,8 @@ class Recurrent(Layer):
         """Layers come first in memory."""
         if name == "last" and self.bidirectional:
             return super().further_strides(name, how, y, *inputs)
-        states = contiguous((self.layers * self.directions, how.batch, self.hidden))
+        width = self.hidden if name == "c" else self.width
+        states = contiguous((self.layers * self.directions, how.batch, width))
         return states.selected(0) if name == "last" else states.transposed(0, 1)
 
     def further_memory(self, name: str) -> str | None:
@@ -217,6 +232,10 @@ class Recurrent(Layer):
         """Whether it reads steps that lie so, the first axis, as they are."""
         return are_rows(steps)
 
+    @property
+    def _keeps_output(self) -> bool:
+        return False
+
     def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
         raise NotImplementedError(self.op)
 
@@ -230,7 +249,7 @@ class Recurrent(Layer):
             return 0, 0
         x, hidden, gates = inputs[0], plain(self.hidden), self.gates * plain(self.hidden)
         rows = plain(x.shape[0]) * how.batch
-        learned = sum(gates * (plain(features) + hidden) + 2 * gates * self.bias for features in self._inputs(x))
+        learned = sum(plain(product(shape)) for shape in self.params(x).values()) // self.directions
         counted = rows * plain(x.shape[-1]) * how.needs[0] + self.directions * learned
         weights = gates * (hidden + self.bias)
         kept = self._kept_by_steps(how, x) // (self.layers * self.directions * how.width)
@@ -247,6 +266,7 @@ class Recurrent(Layer):
             dropout=(self.dropout if self.layers > 1 else 0.0, 0.0),  # PyTorch warns of one that does nothing
             bidirectional=(self.bidirectional, False),
             nonlinearity=(getattr(self, "nonlinearity", "tanh"), "tanh"),
+            proj_size=(self.width if self.width is not self.hidden else 0, 0),
         )
         code = module(f"nn.{self.op.upper()}", x.shape[-1], self.hidden, batch_first=True, **plain)
         if self.state is not None:
@@ -258,10 +278,6 @@ class Recurrent(Layer):
         last = f"torch.cat([{h}[-2], {h}[-1]], dim=-1)" if self.bidirectional else f"{h}[-1]"
         code.outputs = {"h": f"{h}.transpose(0, 1)", "last": last, "c": "{state}[1].transpose(0, 1)"}
         return code
-
-
-# Bytes of oneDNN's room for an LSTM that do not depend on its sizes.
-_ROOM = 4664
 
 
 @layer("rnn", first="hidden", aliases=("elman", "simplernn"))
@@ -279,87 +295,6 @@ class RNN(Recurrent):
     def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
         """The state before each step and the last one."""
         return (plain(x.shape[0]) + 1) * how.batch * plain(self.hidden) * self.layers * self.directions * how.width
-
-
-@layer("lstm", first="hidden")
-class LSTM(Recurrent):
-    """Four gates and a cell state. [steps, in] -> [steps, directions·hidden]; also output `c`.
-
-    Source: torch.nn.LSTM.
-    """
-
-    refused: ClassVar[dict[str, str]] = {"proj_size": "put `linear` after it"}
-    gates = 4
-    # Four sums, three sigmoids (4 each), two tangents, c = f·c + i·g (3), h = o·tanh(c) (1).
-    unit_flops = 4 + 12 + 2 + 3 + 1
-
-    @property
-    def _input_copies(self) -> int:
-        return 1
-
-    def _reads(self, steps: Strides) -> bool:
-        """oneDNN wants them in order."""
-        return steps.is_contiguous
-
-    def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
-        """Outputs, first and last states, and the workspace of oneDNN for each layer and direction."""
-        steps, hidden = plain(x.shape[0]), plain(self.hidden)
-        total = 0
-        for index, features in enumerate(self._inputs(x)):
-            top = index == self.layers - 1
-            read_on = self.directions == 1 and (top or not self.dropout)
-            outputs = 0 if read_on else steps * how.batch * hidden
-            states = 4 * how.batch * hidden
-            zeros = 0 if self.bias else 4 * hidden * (plain(features) + hidden)
-            total += self.directions * (
-                self._workspace(how, steps, plain(features)) + (outputs + states + zeros) * how.width
-            )
-        return total
-
-    def _workspace(self, how: Saving, steps: int, features: int) -> int:
-        """Bytes that oneDNN keeps of one layer and direction.
-
-        Measured on PyTorch 2.13 for x86: seven regions of whole pages whose rows are padded. On a GPU the
-        size of cuDNN's reserve is not known; the same number stands for it.
-        """
-        from archcalc.layers.onednn import pages, row  # only memory asks
-
-        hidden = plain(self.hidden)
-        rows, longer, wide = steps * how.batch, 2 * (steps + 1) * how.batch, max(features, hidden)
-        regions = [rows * row(4 * hidden), rows * row(hidden), *3 * [longer * row(wide)], *2 * [longer * hidden]]
-        return sum(pages(4 * region) for region in regions)
-
-    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """oneDNN's room for the gates of all steps and copies of the weights, and backward of their gradients.
-
-        Layers run one after the other, the last first; what one kept is let go when it has run.
-        """
-        if how.gpu:
-            return 0, 0
-        from archcalc.layers.onednn import pages, row, up  # only memory asks
-        from archcalc.layers.onednn_threads import BLOCK
-
-        x, hidden = inputs[0], plain(self.hidden)
-        steps, gates, widths = plain(x.shape[0]), 4 * hidden, [plain(features) for features in self._inputs(x)]
-        rows, state = steps * how.batch, how.batch * hidden
-        room = pages(4 * rows * row(gates)) + 2 * pages(4 * how.batch * row(hidden)) + _ROOM
-        forward = backward = 0
-        released = 0  # of the layers above, less the gradients of their parameters
-        learned = [gates * (features + hidden) + 2 * gates * self.bias for features in widths]
-        for index in reversed(range(len(widths))):
-            features = widths[index]
-            filled = row(gates) * (features + hidden) + gates
-            read = gates * (up(features) + up(hidden)) + (rows + how.batch) * row(max(features, hidden))
-            forward = max(forward, room + 4 * (filled if how.keeps else rows * features + read + gates))
-            blocks = sum(gates * up(size) for size in (features, hidden) if size % BLOCK)
-            copy = rows * hidden if index == len(widths) - 1 and steps > 1 and how.batch > 1 else 0
-            sums = 0 if self.bias else gates  # of the two biases; with them, one is not there yet
-            own = copy + 4 * state + sums + rows * features + learned[index] + blocks + filled
-            for _ in range(self.directions):
-                backward = max(backward, room + 4 * own - released)
-                released += self._workspace(how, steps, features) - 4 * learned[index]
-        counted = rows * widths[0] * how.needs[0] + self.directions * sum(learned)
-        return forward, backward - 4 * counted
 
 
 @layer("gru", first="hidden")

@@ -347,4 +347,6 @@ def _for_each(node: Node, x: Tensor, value: Value, batch: int) -> Value:
     """What a layer reads of `x`: the same memory for every sample, where it reads no other samples."""
     if node.layer is None or node.layer.broadcasts or x.batched or not node.exit.batched:
         return value
-    return Value(value.storage, value.bytes * batch, value.strides.expanded((batch, *x.shape)))
+    repeated = Value(value.storage, value.bytes * batch, value.strides.expanded((batch, *x.shape)))
+    repeated.states = value.states if batch == 1 else tuple(Storage(one.bytes * batch) for one in value.states)
+    return repeated

@@ -27,7 +27,12 @@ PEER.same(
     "localresponsenorm", "matmul", "maxpool", "moe", "parameter", "posembed", "prelu", "relposbias", "relu", "relu6",
     "rmsnorm", "rnn", "silu", "softmax", "upsample",
 )  # fmt: skip
-PEER.without(LSTM, "lstm")
+
+
+@PEER.rule("lstm")
+def _lstm(call: Call) -> Deltas:
+    """With a projection, which oneDNN has none of, PyTorch's own kernel does one product after the other."""
+    return {} if call.layer.__dict__["proj"] is not None else {LSTM: -call.macs}
 
 
 @PEER.rule("attention")

@@ -21,6 +21,7 @@ NORMS = "it counts 2 for each element of a norm, 1 without scale and shift, and 
 LRN = "it counts 3 for each element of local response normalisation, and 1 for each padded square"
 RESIZED = "it counts resizing twice, in the module and in its function: 2 for each element of the output"
 GATES = "it counts biases, sums and products of gates in recurrent layers"
+PROJECTED = "it does not count the projection of an lstm"
 INSIDE = "it does not count the projections of a subclass of nn.MultiheadAttention"
 OPERATORS = "it does not count `@` and torch.einsum"
 
@@ -61,7 +62,8 @@ def _recurrent(call: Call) -> Deltas:
     layer = call.layer
     assert isinstance(layer, Recurrent)
     each = {"rnn": 1, "gru": 7, "lstm": 10}[layer.op] + (2 * layer.gates if layer.bias else 0)
-    return {GATES: call.batch * int(call.x.shape[0] * layer.layers * layer.directions * layer.hidden) * each}
+    units = call.batch * int(call.x.shape[0] * layer.layers * layer.directions * layer.hidden)
+    return {GATES: units * each, PROJECTED: -call.batch * int(layer.projection_macs(call.x))}
 
 
 @PEER.rule("attention")

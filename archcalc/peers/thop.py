@@ -25,6 +25,7 @@ POOLED = "it counts average pooling: 1 for each element of the output"
 ADAPTIVE = "it counts adaptive average pooling: 1 for each element of the output, and the size of its window"
 RESIZED = "it counts resizing for each element of the output: nearest 1, linear 5, bilinear 11, bicubic 259"
 GATES = "it counts biases, sums and products of gates in recurrent layers"
+PROJECTED = "it does not know the projection of an lstm"
 INSIDE = "it does not count the projections of nn.MultiheadAttention, which is not in its table"
 FUNCTIONS = "it does not count products of two tensors, which are no modules"
 NO_TABLE = "it does not count parameters of modules that are not in its table"
@@ -86,12 +87,18 @@ def _upsample(call: Call) -> Deltas:
     return {RESIZED: _RESIZED[call.layer.__dict__["mode"]] * call.written}
 
 
+def _without_projection(layer: Recurrent, call: Call) -> int:
+    plain = type(layer)(**{**layer.__dict__, "proj": None})
+    return call.batch * int(plain.macs(call.y, call.x))
+
+
 @PEER.rule("rnn", "lstm", "gru")
 def _recurrent(call: Call) -> Deltas:
     layer = call.layer
     assert isinstance(layer, Recurrent)
     each = {"rnn": 1, "gru": 3 + 1 + 3, "lstm": 4 + 3 + 1}[layer.op] + (2 * layer.gates if layer.bias else 0)
-    return {GATES: call.batch * int(call.x.shape[0] * layer.layers * layer.directions * layer.hidden) * each}
+    units = call.batch * int(call.x.shape[0] * layer.layers * layer.directions * layer.hidden)
+    return {GATES: units * each, PROJECTED: _without_projection(layer, call) - call.macs}
 
 
 @PEER.rule("attention")

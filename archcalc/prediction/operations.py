@@ -214,14 +214,14 @@ def _recurrent(call: Call) -> Iterator[Operation]:
     features = int(x.shape[-1])
     turns = int(layer.layers) * int(layer.directions)
     for index in range(int(layer.layers)):
-        width = features if index == 0 else hidden * int(layer.directions)
+        width = features if index == 0 else int(layer.width * layer.directions)
         projection = call.product(
             f"{call.node.op} projection", call.batch * steps, gates * hidden, width, int(layer.directions)
         )
         call.flops -= projection.flops * projection.runs
         yield projection
     each = call.flops // (turns * steps)
-    step = call.product(call.node.op, call.batch, gates * hidden, hidden)
+    step = call.product(call.node.op, call.batch, gates * hidden, int(layer.width))
     yield replace(step, flops=each, runs=turns * steps)
 
 

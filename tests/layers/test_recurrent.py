@@ -10,11 +10,11 @@ GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 MODULES = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
 
-def outputs(result, hidden):
+def outputs(result, width):
     """All outputs of a recurrent module, the batch in front."""
     y, states = result
     h, c = states if isinstance(states, tuple) else (states, None)
-    directions = y.shape[-1] // hidden
+    directions = y.shape[-1] // width
     named = {"": y, "h": h.transpose(0, 1), "last": h[-directions:].transpose(0, 1).flatten(1)}
     return named if c is None else named | {"c": c.transpose(0, 1)}
 
@@ -24,13 +24,14 @@ def module(op, features, hidden, **keys):
 
     class Named(MODULES[op]):
         def forward(self, x, state=None):
-            return outputs(super().forward(x, state), hidden)
+            return outputs(super().forward(x, state), keys.get("proj_size") or hidden)
 
     return Named(features, hidden, batch_first=True, **keys)
 
 
 def spelled(keys):
-    return {"num_layers" if name == "layers" else name: value for name, value in keys.items()}
+    names = {"layers": "num_layers", "proj": "proj_size"}
+    return {names.get(name, name): value for name, value in keys.items()}
 
 
 @covers("rnn", "lstm", "gru")
@@ -48,6 +49,7 @@ def test_recurrent(op, data):
         bias=st.booleans(),
         dropout=st.sampled_from([0.0, 0.5, 1.0, *([1.5, -0.5] if draw.wild else [])]),
         **({"nonlinearity": st.sampled_from(["tanh", "relu", "gelu"])} if op == "rnn" else {}),
+        **({"proj": draw.number(1, 5, -1)} if op == "lstm" else {}),
     )
     compare(line(op, hidden, **keys), shape, lambda: module(op, shape[1], hidden, **spelled(keys)))
 

@@ -30,6 +30,8 @@ CASES = """
 [6] | linear 4, batchnorm
 [4,8,8] | conv 4 kernel=1, groupnorm 2, instancenorm, instancenorm affine=true, groupnorm 4 affine=false
 [4,6] | linear 6, layernorm, rmsnorm, layernorm affine=false, rmsnorm affine=false
+[4,6] | lstm 8 proj=3, lstm 6 proj=2 layers=2 bidirectional=true dropout=0.3
+[4,6] | lstm 8 proj=3 layers=2 name=a, lstm 8 proj=3 layers=2 state=a bias=false
 [4,6] | rmsnorm axis=-1
 [3,8,8] | conv 4 kernel=1, batchnorm track_running_stats=false, batchnorm bias=false, batchnorm track_running_stats=false affine=false
 [4,8,8] | conv 4 kernel=1, groupnorm 2 bias=false, instancenorm affine=true bias=false, instancenorm track_running_stats=true

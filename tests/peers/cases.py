@@ -18,7 +18,7 @@ CASES: dict[str, tuple[str, ...]] = {
         "posembed", "posembed kind=sinusoidal", "clstoken", "rope", "layerscale axis=1", "dropout 0.1", "droppath 0.1",
         "mean 0", "roll 1", "scale 0.5", "select 0", "slice 1", "transpose", "softmax axis=0", "logsoftmax axis=1", "expand 3x-1x-1",
         "rnn 4", "rnn 4 nonlinearity=relu layers=2 bidirectional=true", "lstm 4", "lstm 4 layers=2 bidirectional=true",
-        "lstm 4 bias=false", "gru 4 layers=3", "gru 4 bias=false", "attention 2", "attention 2 causal=true window=2",
+        "lstm 4 bias=false", "lstm 6 proj=3 layers=2", "gru 4 layers=3", "gru 4 bias=false", "attention 2", "attention 2 causal=true window=2",
         "attention 2 bias=false", "attention 4 kv_heads=2 head_dim=2", "attention 4 kv_heads=2 rope=1e4 qknorm=true bias=q",
         "attention 2 softcap=3", "attention 1 head_dim=2 rope=9", "attention 2 head_dim=2 rope=9 rope_dim=2", "moe: {experts: 3, top_k: 2, layers: [linear 6, relu, linear 8]}",
         "matmul: [[relu], [transpose]]", "einsum: {equation: 'qd,kd->qk', operands: [[relu], [relu]]}",

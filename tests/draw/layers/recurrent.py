@@ -25,6 +25,11 @@ def layers(at: Place) -> object:
     return at.pick(1, 2, 2, 3)
 
 
+@key("proj", of="lstm", chance=0.3)
+def proj(at: Place) -> object:
+    return at.pick(1, 2)
+
+
 @key("dropout", of=("rnn", "lstm", "gru"), chance=0.6)
 def dropout(at: Place) -> object:
     return 0.5 if (at["layers"] or 1) > 1 else None

@@ -1,0 +1,161 @@
+"""The recurrent layer with a cell state, which PyTorch runs by kernels of its own."""
+
+from __future__ import annotations
+
+from archcalc.layers.arguments import Whole, arg
+from archcalc.layers.base import ShapeError, layer
+from archcalc.layers.recurrent import Recurrent
+from archcalc.layers.saved import Saving
+from archcalc.layers.strides import Strides
+from archcalc.layers.tensor import Shape, Tensor
+from archcalc.quantity import plain
+
+# Bytes of oneDNN's room for an LSTM that do not depend on its sizes.
+_ROOM = 4664
+
+
+@layer("lstm", first="hidden", family="recurrent")
+class LSTM(Recurrent):
+    """Four gates and a cell state. [steps, in] -> [steps, directions·hidden]; also output `c`.
+
+    With `proj` a linear map without bias makes the hidden state smaller, which is then what steps read and what
+    comes out: [steps, directions·proj]. Source: torch.nn.LSTM; Sak et al. 2014, arXiv:1402.1128.
+    """
+
+    proj: int | None = arg(
+        Whole, "size of the hidden state after a projection; default: none", default=None, min=1, aliases=("proj_size",)
+    )
+    gates = 4
+    # Four sums, three sigmoids (4 each), two tangents, c = f·c + i·g (3), h = o·tanh(c) (1).
+    unit_flops = 4 + 12 + 2 + 3 + 1
+
+    @property
+    def width(self) -> int:
+        """What the projection gives, where there is one."""
+        return self.hidden if self.proj is None else self.proj
+
+    @property
+    def learns_in_turn(self) -> bool:  # type: ignore[override]
+        """Where no kernel of its own does all steps."""
+        return self.proj is not None
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` for a projection that makes nothing smaller, which PyTorch refuses."""
+        if self.proj is not None and self.proj >= self.hidden:
+            raise ShapeError(
+                "SHP101",
+                f"`proj` {self.proj} is not smaller than hidden={self.hidden}",
+                "proj",
+                "leave it out, or make it smaller",
+            )
+        return super().infer(x, *others)
+
+    def params(self, x: Tensor) -> dict[str, Shape]:
+        """With a projection its weight beside those of each layer and direction."""
+        shapes = super().params(x)
+        if self.proj is None:
+            return shapes
+        each: dict[str, Shape] = {}
+        for index in range(self.layers):
+            for suffix in ("", "_reverse")[: self.directions]:
+                end = f"_l{index}{suffix}"
+                each.update({name: shape for name, shape in shapes.items() if name.endswith(end)})
+                each[f"weight_hr{end}"] = (self.proj, self.hidden)
+        return each
+
+    def projection_macs(self, x: Tensor) -> int:
+        """Those of the projection in all steps."""
+        if self.proj is None:
+            return 0
+        return x.shape[0] * self.layers * self.directions * self.hidden * self.proj
+
+    def macs(self, y: Tensor, *inputs: Tensor) -> int:
+        """And in each step the projection."""
+        return super().macs(y, *inputs) + self.projection_macs(inputs[0])
+
+    def backward_macs(self, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
+        """The projection's weight and what it reads have gradients in each step."""
+        return super().backward_macs(needs, y, *inputs) + 2 * self.projection_macs(inputs[0])
+
+    def kept(self, y: Tensor, *inputs: Tensor) -> dict[str, Shape]:
+        """The hidden state and the cell's."""
+        return {**super().kept(y, *inputs), "c": (self.layers * self.directions, self.hidden)}
+
+    @property
+    def _input_copies(self) -> int:
+        return 1 if self.proj is None else self.directions
+
+    def _reads(self, steps: Strides) -> bool:
+        """oneDNN wants them in order."""
+        return super()._reads(steps) if self.proj is not None else steps.is_contiguous
+
+    @property
+    def _keeps_output(self) -> bool:
+        """Its kernel keeps what it gives."""
+        return self.proj is None and not self.bidirectional
+
+    def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
+        """Outputs, first and last states, and the workspace of oneDNN for each layer and direction.
+
+        oneDNN has no projection: then each step keeps four gates, both cell states, what is projected and what was.
+        """
+        steps, hidden = plain(x.shape[0]), plain(self.hidden)
+        if self.proj is not None:
+            each = 7 * hidden + plain(self.proj)
+            return steps * how.batch * each * self.layers * self.directions * how.width
+        total = 0
+        for index, features in enumerate(self._inputs(x)):
+            top = index == self.layers - 1
+            read_on = self.directions == 1 and (top or not self.dropout)
+            outputs = 0 if read_on else steps * how.batch * hidden
+            states = 4 * how.batch * hidden
+            zeros = 0 if self.bias else 4 * hidden * (plain(features) + hidden)
+            total += self.directions * (
+                self._workspace(how, steps, plain(features)) + (outputs + states + zeros) * how.width
+            )
+        return total
+
+    def _workspace(self, how: Saving, steps: int, features: int) -> int:
+        """Bytes that oneDNN keeps of one layer and direction.
+
+        Measured on PyTorch 2.13 for x86: seven regions of whole pages whose rows are padded. On a GPU the
+        size of cuDNN's reserve is not known; the same number stands for it.
+        """
+        from archcalc.layers.onednn import pages, row  # only memory asks
+
+        hidden = plain(self.hidden)
+        rows, longer, wide = steps * how.batch, 2 * (steps + 1) * how.batch, max(features, hidden)
+        regions = [rows * row(4 * hidden), rows * row(hidden), *3 * [longer * row(wide)], *2 * [longer * hidden]]
+        return sum(pages(4 * region) for region in regions)
+
+    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
+        """oneDNN's room for the gates of all steps and copies of the weights, and backward of their gradients.
+
+        Layers run one after the other, the last first; what one kept is let go when it has run.
+        """
+        if how.gpu or self.proj is not None:
+            return super().passing(how, y, *inputs)
+        from archcalc.layers.onednn import pages, row, up  # only memory asks
+        from archcalc.layers.onednn_threads import BLOCK
+
+        x, hidden = inputs[0], plain(self.hidden)
+        steps, gates, widths = plain(x.shape[0]), 4 * hidden, [plain(features) for features in self._inputs(x)]
+        rows, state = steps * how.batch, how.batch * hidden
+        room = pages(4 * rows * row(gates)) + 2 * pages(4 * how.batch * row(hidden)) + _ROOM
+        forward = backward = 0
+        released = 0  # of the layers above, less the gradients of their parameters
+        learned = [gates * (features + hidden) + 2 * gates * self.bias for features in widths]
+        for index in reversed(range(len(widths))):
+            features = widths[index]
+            filled = row(gates) * (features + hidden) + gates
+            read = gates * (up(features) + up(hidden)) + (rows + how.batch) * row(max(features, hidden))
+            forward = max(forward, room + 4 * (filled if how.keeps else rows * features + read + gates))
+            blocks = sum(gates * up(size) for size in (features, hidden) if size % BLOCK)
+            copy = rows * hidden if index == len(widths) - 1 and steps > 1 and how.batch > 1 else 0
+            sums = 0 if self.bias else gates  # of the two biases; with them, one is not there yet
+            own = copy + 4 * state + sums + rows * features + learned[index] + blocks + filled
+            for _ in range(self.directions):
+                backward = max(backward, room + 4 * own - released)
+                released += self._workspace(how, steps, features) - 4 * learned[index]
+        counted = rows * widths[0] * how.needs[0] + self.directions * sum(learned)
+        return forward, backward - 4 * counted
