@@ -7,14 +7,15 @@ from archcalc.layers import (
     convolution,
     cutting,  # noqa: F401
     dense,
+    elementwise,
     lstm,  # noqa: F401
-    mean,  # noqa: F401
     merge,
     normalization,
     pooling,
     position,
     rearrange,  # noqa: F401
     recurrent,
+    reduction,
     regularization,
     resizing,
     sdpa,  # noqa: F401
@@ -32,6 +33,8 @@ FAMILIES = (
     dense,
     normalization,
     activation,
+    elementwise,
+    reduction,
     regularization,
     recurrent,
     attention,

@@ -273,6 +273,50 @@ class Roll(Rearranging):
         return expression("{0}.roll({shifts}, dims={dims})", shifts=tuple(self.shift), dims=dims)
 
 
+@layer("flip", first="axis", aliases=("reverse",))
+class Flip(Rearranging):
+    """The elements of one axis or several in reverse order. Source: torch.flip."""
+
+    layout = KEEPS
+    view = hands_on = False
+
+    axis: tuple[int, ...] = arg(Size, "axes, as 0 or 0x1", default=(0,), min=-8, aliases=("dims", "dim"))
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` for axes the input does not have."""
+        self.axis_indices("axis", x)
+        return moved(x, x.shape)
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return expression("{0}.flip({dims})", dims=tuple(axis + 1 for axis in self.axis_indices("axis", x)))
+
+
+@layer("tile", first="times")
+class Tile(Rearranging):
+    """The whole tensor several times along its axes. [n, features] with `tile 2x3` -> [2n, 3·features].
+
+    Source: torch.tile.
+    """
+
+    layout = KEEPS
+    view = hands_on = False
+
+    times: tuple[int, ...] = arg(Size, "copies along each axis, as 2x1", aliases=("dims", "reps", "repeats"))
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` unless each axis has a number of copies."""
+        if len(self.times) != x.rank:
+            form = "x".join(["2", *["1"] * (x.rank - 1)])
+            message = f"{len(self.times)} numbers of copies for the {x.rank} axes of {x}"
+            raise ShapeError("SHP101", message, "times", f"give one for each axis, as `tile {form}`")
+        return moved(x, tuple(times * size for times, size in zip(self.times, x.shape)))
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return expression("{0}.tile({dims})", dims=(1, *(int(times) for times in self.times)))
+
+
 @layer("identity")
 class Identity(Rearranging):
     """The input as it is. Source: torch.nn.Identity."""
