@@ -17,6 +17,7 @@ from archcalc.layers import (
     recurrent,
     reduction,
     regularization,
+    reordering,  # noqa: F401
     resizing,
     sdpa,  # noqa: F401
     shape,
