@@ -68,6 +68,10 @@ class Flip(Rearranging):
         self.axis_indices("axis", x)
         return moved(x, x.shape)
 
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """As the input lies."""
+        return how.strides[0].like()
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         return expression("{0}.flip({dims})", dims=tuple(axis + 1 for axis in self.axis_indices("axis", x)))
