@@ -9,7 +9,7 @@ from archcalc.layers.code import Code, expression
 from archcalc.layers.layout import KEEPS
 from archcalc.layers.saved import Saving
 from archcalc.layers.shape import Rearranging, moved
-from archcalc.layers.strides import Strides, concatenated
+from archcalc.layers.strides import Strides, concatenated, contiguous
 from archcalc.layers.tensor import Tensor
 
 
@@ -96,6 +96,10 @@ class Tile(Rearranging):
             message = f"{len(self.times)} numbers of copies for the {x.rank} axes of {x}"
             raise ShapeError("SHP101", message, "times", f"give one for each axis, as `tile {form}`")
         return moved(x, tuple(times * size for times, size in zip(self.times, x.shape)))
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """In the order of the axes."""
+        return contiguous((how.batch, *y.shape))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
