@@ -11,6 +11,7 @@ from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression
 from archcalc.layers.layout import ENDS, KEEPS, axis_of
 from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
+from archcalc.layers.strides import Strides, contiguous, iterated
 from archcalc.layers.tensor import Tensor
 from archcalc.quantity import plain
 
@@ -278,6 +279,13 @@ class Normalize(Asking):
         """The input, the lengths, and the lengths that are divided by."""
         length = how.batch * plain(self._vectors(y)) * how.width
         return how.first(Saved((0,), extra={"length": length, "divisor": length}))
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """As those of a quotient by lengths that are stretched along the vectors."""
+        sizes = (how.batch, *y.shape)
+        axis = self.along(y) + 1
+        lengths = contiguous((*sizes[:axis], 1, *sizes[axis + 1 :])).expanded(sizes)
+        return iterated(how.strides[0], lengths)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
