@@ -105,7 +105,8 @@ def graph_of(given: str, layers: str, batch: int) -> Graph:
 
 def difference(graph: Graph) -> int:
     theirs = sum(size for size, what in kept(graph, grad=False).storages.values() if "input" not in what)
-    return sum(simulate(graph, Plan(training=True)).layers.values()) - theirs
+    ours = simulate(graph, Plan(training=True, threads=torch.get_num_threads()))
+    return sum(ours.layers.values()) - theirs
 
 
 @pytest.mark.parametrize("batch", [1, 3])
