@@ -106,6 +106,19 @@ EXPECTED = {
         "conv 16 kernel=1x3x3 padding=0x1x1, rearrange 'c n h w -> n c h w']` for each of the 5 entries alone, "
         "giving [5, 16, 64, 64], or `kernel=3`, giving [16, 3, 64, 64]",
     ),
+    "43-size-undecided": (
+        5, 14, 18, "SPC008", "`h(x)`: the layout of x [64, 49, 96] is not decided", "size(x, 0), size(x, 1) or size(x, 2)",
+    ),
+    "44-no-height": (
+        5, 12, 16, "SPC008", "`h(x)`: x [197, 768] has positions and features, no height", "n(x) is 197",
+    ),
+    "45-size-of-nothing": (5, 14, 16, "SPC008", "no earlier layer is named `e5`", "did you mean `e4`?"),
+    "46-values-of-two-lengths": (
+        4, 38, 43, "SPC005", "`repeat` goes through 4 values of `width` but 3 of `depth`", "give both equally many",
+    ),
+    "47-loop-hides-hparam": (
+        5, 51, 56, "SPC011", "`width` is already an hparam or dim", "choose another name for the value of the loop",
+    ),
 }  # fmt: skip
 # The pure Python scanner of YAML says these in words of its own.
 SAME_IN_PYTHON = sorted(set(EXPECTED) - {"24-hash"})
