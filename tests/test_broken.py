@@ -96,6 +96,9 @@ EXPECTED = {
         5, 27, 36, "SHP101", "`attention` reads what comes of its own `relbias` [4, 16, 16] as its input", "from=input",
     ),
     "40-input-in-copies": (6, 54, 59, "SHP107", "`add`: [8, 30, 30] and [3, 32, 32] do not match", "axes must be equal or 1"),
+    "43-ids-cropped": (
+        6, 5, 12, "SHP101", "`maxpool` computes with numbers, but its input holds token ids", "an `embedding` before it",
+    ),
     "41-lstm-on-image": (
         5, 5, 9, "SHP101", "`lstm` needs a sequence of vectors [steps, features], but its input is [8, 32, 100]",
         "add `rearrange 'c h w -> (h w) c'` before it for 3200 steps, the pixels, "

@@ -139,7 +139,9 @@ def parse_line(line: Scalar, findings: Findings) -> Item | None:
     """`conv 64 kernel=3 name=stem` as an item; None after an error."""
     words = _words(line)
     if not words:
-        findings.error("SPC010", "an empty entry: a layer is missing here", line, "write a layer, or delete the `-`")
+        findings.error(
+            "SPC010", "an empty entry: a layer is missing here", line, "write a layer, or leave the entry out"
+        )
         return None
     op = words[0]
     if "," in line.text and (comma := next((word for word in words if word.text[-1] == ","), None)):

@@ -235,7 +235,7 @@ class Layer(LayerMemory):
             raise ShapeError(
                 "SHP101",
                 f"`{self.op}` computes with numbers, but its input holds token ids",
-                help="add `embedding` before it",
+                help="an `embedding` before it makes vectors of ids",
             )
         least, most = self.ranks_now
         if not least <= x.rank <= most:
@@ -297,7 +297,7 @@ class Layer(LayerMemory):
                 "SHP101",
                 f"`{self.op}` computes with numbers, but `{name}` {tensor} holds token ids",
                 name,
-                "add `embedding` after it",
+                "an `embedding` after it makes vectors of ids",
             )
         tensor.integer = False
         return tensor

@@ -14,7 +14,7 @@ def numbers_only(op: str, tensors: tuple[Tensor, ...]) -> None:
                 "SHP101",
                 f"`{op}` computes with numbers, but {tensor} holds token ids",
                 operand=index,
-                help="add `embedding` before it",
+                help="an `embedding` before it makes vectors of ids",
             )
         if tensor.integer is None:
             tensor.integer = False

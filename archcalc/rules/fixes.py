@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -141,12 +140,16 @@ def _kept(before: _State, after: _State, chosen: Sequence[Finding]) -> bool:
         for finding in after.findings
         if finding.place.source is after.source
     }
-    # Of three `relu` one after the other the third now stands where the second did, and is told the same.
-    codes = [Counter(finding.code for finding in some) for some in (before.findings, after.findings, chosen)]
-    return not any(
-        (one.code, one.message, moved.offset(one.place)) in left
-        and codes[0][one.code] - codes[1][one.code] < codes[2][one.code]
-        for one in chosen
+    # What was deleted is gone: of three `relu` one after the other the third now stands where the second did.
+    return not any((one.code, one.message, moved.offset(one.place)) in left and not _deleted(one) for one in chosen)
+
+
+def _deleted(finding: Finding) -> bool:
+    """Whether its fix takes away what it is about."""
+    place = _range(finding.place)
+    edits = finding.fix.edits if finding.fix else ()
+    return any(
+        not edit.text and _range(edit.place)[0] <= place[0] <= place[1] <= _range(edit.place)[1] for edit in edits
     )
 
 
