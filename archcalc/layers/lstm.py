@@ -136,7 +136,6 @@ class LSTM(Recurrent):
         if how.gpu or self.proj is not None:
             return super().passing(how, y, *inputs)
         from archcalc.layers.onednn import pages, row, up  # only memory asks
-        from archcalc.layers.onednn_threads import BLOCK
 
         x, hidden = inputs[0], plain(self.hidden)
         steps, gates, widths = plain(x.shape[0]), 4 * hidden, [plain(features) for features in self._inputs(x)]
@@ -150,7 +149,7 @@ class LSTM(Recurrent):
             filled = row(gates) * (features + hidden) + gates
             read = gates * (up(features) + up(hidden)) + (rows + how.batch) * row(max(features, hidden))
             forward = max(forward, room + 4 * (filled if how.keeps else rows * features + read + gates))
-            blocks = sum(gates * up(size) for size in (features, hidden) if size % BLOCK)
+            blocks = sum(gates * row(size) for size in (features, hidden) if row(size) != size)
             copy = rows * hidden if index == len(widths) - 1 and steps > 1 and how.batch > 1 else 0
             sums = 0 if self.bias else gates  # of the two biases; with them, one is not there yet
             own = copy + 4 * state + sums + rows * features + learned[index] + blocks + filled

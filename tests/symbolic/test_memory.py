@@ -9,12 +9,12 @@ from archcalc.memory.generation import generate
 from archcalc.memory.plan import Plan
 from archcalc.memory.simulation import simulate
 from archcalc.network.load import build_graph, parsed
-from archcalc.symbolic.algebra import value
 from archcalc.symbolic.check import draws
 from archcalc.symbolic.network import ClosedForm, closed_form
 from archcalc.symbolic.writing import Writer
 from tests.conftest import ROOT
 from tests.symbolic.formulas import number
+from tests.symbolic.kept import difference
 from tests.symbolic.test_specs import images
 
 CASES = (
@@ -144,15 +144,8 @@ def test_formulas_hold_for_the_sizes_of_the_spec(layers, sizes):
             form = closed_form(parsed(source, Findings()), names.split(","), batch=batch)
         except RequestError:
             continue
-        kept = form.kept()
-        assert kept is not None
-        assert kept.value == simulate(form.plain, Plan(training=True)).saved
-        assert {name: size for name, size in form.names.items() if name not in kept.fixed} in kept.domain
-        for found in (kept, kept.otherwise):
-            for values in draws(found.domain, seed=5) if found is not None else ():
-                texts = {name: str(value) for name, value in values.items() if name != "batch"}
-                graph = build_graph(source, None, texts, {**values, **found.fixed}["batch"])
-                assert value(found.expression, values) == simulate(graph, Plan(training=True)).saved, values
+        assert form.kept() is not None
+        assert difference(form, seed=5) == ""
 
 
 @pytest.mark.parametrize(("name", "names"), GENERATING, ids=[name for name, _ in GENERATING])

@@ -1,4 +1,4 @@
-"""Formulas of hparams, dims, input sizes and the batch give the numbers of builds."""
+"""Formulas of hparams, dims, input sizes and the batch give the numbers of builds, what is kept for backward too."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from archcalc.symbolic.network import ClosedForm, closed_form
 from tests.draw.case import Case
 from tests.draw.checks import Wrong
 from tests.draw.choices import Choices
+from tests.symbolic.kept import difference
 from tests.symbolic.test_specs import compare
 
 # So many choices of names for one network.
@@ -37,12 +38,15 @@ def wrong(case: Case) -> Wrong | None:
             compare(form, source, None, batch=2)
         except AssertionError as error:
             return Wrong("other numbers", f"{', '.join(names)}: {str(error)[:300]}")
+        for one in (form, _form_of(source, names, batch=1)):
+            if isinstance(one, ClosedForm) and (what := difference(one, case.seed)):
+                return Wrong("other bytes kept", f"{', '.join(names)}: {what}")
     return None
 
 
-def _form_of(source: Source, names: list[str]) -> ClosedForm | RequestError:
+def _form_of(source: Source, names: list[str], batch: int = 2) -> ClosedForm | RequestError:
     try:
-        return closed_form(parsed(source, Findings()), names, batch=2)
+        return closed_form(parsed(source, Findings()), names, batch=batch)
     except RequestError as refusal:
         return refusal
 
