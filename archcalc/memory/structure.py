@@ -116,9 +116,8 @@ def _steps(nodes: list[Node]) -> Iterator[Node]:
 
 
 def _step(node: Node, index: int, last: dict[int, int]) -> Step:
-    gives = dict.fromkeys((id(node.output), id(node.exit)))
-    for tensor in (node.output, node.exit):
-        gives.update((id(extra), None) for extra in (tensor.outputs or {}).values())
+    # A group may give, under an alias, what a step before its last one made.
+    gives = family(node.output) | family(node.exit)
     lasts = last.get(id(node.output), -1) > index + 1
     return Step(node, tuple(gives), node.name if lasts else None)
 

@@ -67,9 +67,7 @@ def transposed(rng: Random) -> str:
 
 
 def lstms(rng: Random) -> str:
-    given = (
-        f"lstm {rng.choice([20, 64, 100, 256])} layers={rng.choice([1, 2])} bidirectional={rng.choice(['true', 'false'])}"
-    )
+    given = f"lstm {rng.choice([20, 64, 100, 256])} layers={rng.choice([1, 2])} bidirectional={rng.choice(['true', 'false'])}"
     return f"input: [{rng.choice([5, 30])}, {rng.choice([10, 64, 150])}], layers: [{given}, linear 8]"
 
 
