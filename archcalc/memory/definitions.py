@@ -76,4 +76,15 @@ _ALL = (
         "Reserved memory and what the process takes before its first tensor: the context of the driver and libraries.",
     ),
 )  # fmt: skip
+# What a peak depends on beside the network, and is taken to be so.
+ASSUMPTIONS = (
+    "The CPU has two threads, and PyTorch uses both: with one its convolutions and recurrent layers have kernels that "
+    "take other room. On a GPU its own kernels run.",
+    "What the network gives lives until the next step: the loss, backward and the optimizer's step run beside it. What "
+    "flows between layers lives as long as a variable of the module that `build` writes holds it.",
+    "Attention is computed by one kernel that keeps no scores, where PyTorch has one for it; with dropout on the CPU, a "
+    "soft cap or a bias that learns it is computed step by step. --attention flash or math says which.",
+    "Gradients and activations are of the type that --dtype says, the optimizer's states as well; with --mixed they and "
+    "a copy of the parameters are fp32. Adam goes through the parameters one by one.",
+)
 DEFINITIONS = {definition.key: definition for definition in _ALL}

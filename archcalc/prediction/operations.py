@@ -138,6 +138,13 @@ def _embedding(call: Call) -> Iterator[Operation]:
     yield replace(operation, gradient_bytes=call.weights)
 
 
+def _posembed(call: Call) -> Iterator[Operation]:
+    """A table of positions: the rows of those that are there."""
+    rows = min(call.weights, int(product(call.x.shape[-2:])) * call.width)
+    moved = (call.bytes(call.x), rows, call.bytes(call.node.exit))
+    yield replace(call.operation("posembed", (0, 0, 0), call.flops, moved), gradient_bytes=call.weights)
+
+
 def _linear(call: Call) -> Iterator[Operation]:
     m, n, k = call.rows(call.x), int(call.node.exit.shape[-1]), int(call.x.shape[-1])
     moved = (call.bytes(call.x), call.weights, call.bytes(call.node.exit))
@@ -229,6 +236,7 @@ _FORMS: dict[str, Callable[[Call], Iterator[Operation]]] = {
     "residual": _residual,
     "gelu": _gelu,
     "embedding": _embedding,
+    "posembed": _posembed,
     "linear": _linear,
     "conv": _convolution,
     "convtranspose": _convolution,

@@ -6,6 +6,7 @@ stands where the gradient of a layer's output arrives, so that the span after it
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,8 +17,9 @@ from torch import nn
 from archcalc.cost import Costs
 from archcalc.network.gradients import backward
 from archcalc.network.graph import Node
+from archcalc.prediction.backward import gradients
+from archcalc.prediction.operations import operations
 from archcalc.pytorch.timing import Clock, Times
-from archcalc.quantity import product
 from archcalc.reports.rows import Row, flat
 
 
@@ -123,18 +125,18 @@ class Layers:
         for one in (*self.forward, *self.backward):
             one.seconds.clear()
 
-    def result(self, costs: Costs, width: int) -> list[LayerTime]:
-        """One entry for each node of the graph; `width` is the bytes of an element."""
+    def result(self, costs: Costs, dtype: str) -> list[LayerTime]:
+        """One entry for each node of the graph, whose tensors are of the type `dtype`."""
         folded = {id(row.node): row for row in flat(costs)}
         work = _backward_flops(costs) if self.train else {}
+        moved = bytes_moved(costs, dtype, self.train)
         found: dict[int, LayerTime] = {}
         for row, forward, backward_ in zip(self.rows, self.forward, self.backward):
             node = row.node
             assert node is not None
             if id(node) not in found:
                 shown = folded[id(node)]
-                moved = _elements_moved(node, costs.graph.batch, id(node) in work) * width * shown.count
-                found[id(node)] = LayerTime(shown, shown.cost.flops + work.get(id(node), 0), moved)
+                found[id(node)] = LayerTime(shown, shown.cost.flops + work.get(id(node), 0), moved[id(node)])
             found[id(node)].forward.append(forward)
             found[id(node)].backward.append(backward_)
         return list(found.values())
@@ -201,11 +203,14 @@ def _backward_flops(costs: Costs) -> dict[int, int]:
     return found
 
 
-def _elements_moved(node: Node, batch: int, back: bool) -> int:
-    """The least that a copy reads and writes: inputs, weights and output once each.
+def bytes_moved(costs: Costs, dtype: str, train: bool) -> Counter[int]:
+    """The least that each node reads and writes over all its copies, in training backward as well.
 
-    Backward it reads inputs, weights and the gradient of the output, and writes the gradients of inputs and weights.
+    As predictions have it: of a table only the rows that are looked up, of tied weights those of the other layer.
     """
-    inputs, output = (sum(x.samples(batch) * x.elements for x in xs) for xs in (node.inputs, (node.exit,)))
-    weights = sum(product(shape) for shape in node.params.values())
-    return int(inputs + weights + output + (2 * inputs + 2 * weights + output if back else 0))
+    forward = operations(costs.graph, dtype)
+    back = [kernel for one in gradients(costs.graph, forward) for kernel in one.kernels] if train else []
+    found: Counter[int] = Counter()
+    for one in (*forward, *back):
+        found[id(one.node)] += one.runs * (one.in_bytes + one.weight_bytes + one.out_bytes)
+    return found

@@ -85,15 +85,17 @@ def profile(graph: Graph, setup: Setup, progress: Callable[[str], None] = lambda
         session = Session(graph, setup, device)
         progress("warming up")
         warmup = settle(session.timed, setup.budget)
-        peak = peak_bytes(session.run, device, session.held())
         layers = session.layers()
         session.forget()
         interrupted = repeat([session.timed, layers], setup.budget, lambda: progress("measuring"))
         if not session.total.seconds:
             raise KeyboardInterrupt
+        layers.module.zero_grad(set_to_none=True)
+        # Recording allocations slows whatever runs later, so it comes last.
+        peak = peak_bytes(session.run, device, session.held())
         return Profile(
             graph, setup, device_name(device), torch.get_num_threads() if device.type == "cpu" else None, session.total,
-            session.phases, layers.result(session.costs, setup.width), peak, predicted(graph, setup).peak, warmup,
+            session.phases, layers.result(session.costs, setup.dtype), peak, predicted(graph, setup).peak, warmup,
             session.costs, interrupted,
         )  # fmt: skip
 
@@ -259,9 +261,9 @@ class LayerPass:
         self.module.zero_grad(set_to_none=True)
         self.layers.run(lambda: self.module(*self.session.inputs), self.session.loss)
 
-    def result(self, costs: Costs, width: int) -> list[LayerTime]:
+    def result(self, costs: Costs, dtype: str) -> list[LayerTime]:
         """One entry for each node, of the rounds that were finished; none where no round was."""
-        return self.layers.result(costs, width)
+        return self.layers.result(costs, dtype)
 
 
 _LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {

@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 import archcalc
-from archcalc.memory.definitions import DEFINITIONS
+from archcalc.memory.definitions import ASSUMPTIONS, DEFINITIONS
 from archcalc.memory.footprint import MODES
 from archcalc.reports.numbers import size
 from tests.commands.test_shapes import run
@@ -309,6 +309,27 @@ def test_definitions():
     for mode in MODES:
         assert {key for key in found[mode] if key.endswith("_bytes")} <= keys
         assert set(found[mode]["parts"]) <= keys
+
+
+def test_what_the_peaks_assume_is_said():
+    for mode, said in {
+        (): "assumes 2 threads, an output that lives through backward and step, attention in one kernel where PyTorch "
+        "has one, gradients in fp32, states in fp32",
+        ("--mode", "inference", "--attention", "math"): "assumes 2 threads",
+        (
+            "--device",
+            "h100",
+            "--mixed",
+            "--dtype",
+            "bf16",
+        ): "assumes the kernels of a GPU, an output that lives through "
+        "backward and step, attention in one kernel where PyTorch has one, gradients in bf16, states in fp32",
+    }.items():
+        shown = run("memory", "specs/gpt2.yaml", *mode, env={"COLUMNS": "80"}).stdout
+        assert max(map(len, shown.splitlines())) <= 80
+        assert said in " ".join(shown.split())
+    page = run("memory", "--definitions").stdout
+    assert all(" ".join(assumption.split()) in " ".join(page.split()) for assumption in ASSUMPTIONS)
 
 
 def test_python_interface():

@@ -110,8 +110,7 @@ class Attention(Masked, nn.Module):
         blind = torch.zeros_like(scores[..., :1], dtype=torch.bool)
         if mask is not None:
             scores = scores + mask
-            if self.softcap is None:  # PyTorch's scaled dot product gives 0 where a query sees nothing
-                blind = (mask == -torch.inf).all(-1, keepdim=True)
+            blind = (mask == -torch.inf).all(-1, keepdim=True)  # PyTorch's scaled dot product gives 0 there
         y = scores.masked_fill(blind, 0).softmax(-1).masked_fill(blind, 0) @ v
         return self.out_proj(y.transpose(1, 2).flatten(2)).reshape(x.shape)
 

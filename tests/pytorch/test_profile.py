@@ -13,11 +13,13 @@ import pytest
 import torch
 
 from archcalc.cli import main
+from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError, Source
 from archcalc.network.gradients import backward_macs
 from archcalc.network.load import build_graph, load_graph
 from archcalc.pytorch import memory, report
 from archcalc.pytorch import profile as profiling
+from archcalc.pytorch.layer_times import bytes_moved
 from archcalc.pytorch.profile import PHASES, Session, compare, profile
 from archcalc.pytorch.setup import Setup, applied, find_device
 from archcalc.pytorch.timing import Budget, Clock, Times, repeat, settle
@@ -389,3 +391,13 @@ def test_command_line():
 def test_without_a_spec_it_is_the_lecture_s_alexnet():
     done = run("profile", "--time", "0.1", "--repeat", "1", "--warmup", "0")
     assert done.stdout.startswith("alexnet on CPU")
+
+
+def test_bytes_moved_are_those_that_are_read() -> None:
+    """Of a table the rows that are looked up, and the weight of a tied head, which is the table's."""
+    text = "{model: m, input: [4], layers: [embedding 1000 dim=8 name=e, posembed length=50, linear 1000 tie=e bias=false]}"
+    costs = Costs(build_graph(Source("m.yaml", text), batch=2))
+    table, positions, head = (bytes_moved(costs, "fp32", False)[id(node)] for node in costs.layers())
+    assert table == 8 * 8 + 2 * 8 * 8 * 4  # ids of eight bytes, and eight rows read and written
+    assert positions == (8 + 4 + 8) * 8 * 4
+    assert head == (8 * 8 + 1000 * 8 + 8 * 1000) * 4

@@ -200,12 +200,16 @@ def score_mask(q, k, causal, window, bias):
 
 
 def capped_attention(q, k, v, mask, softcap, dropout):
-    """Attention whose scores are bounded to ± `softcap`."""
+    """Attention whose scores are bounded to ± `softcap`; a query that sees no key gets zeros."""
     shared = q.shape[1] // k.shape[1]
     k, v = k.repeat_interleave(shared, dim=1), v.repeat_interleave(shared, dim=1)
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
     capped = softcap * torch.tanh(scores / softcap)
-    weights = (capped + mask if mask is not None else capped).softmax(dim=-1)
+    weights = (
+        torch._safe_softmax(capped + mask, dim=-1)
+        if mask is not None
+        else capped.softmax(dim=-1)
+    )
     return (F.dropout(weights, dropout) if dropout else weights) @ v
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from archcalc.memory.definitions import DEFINITIONS, SURE
+from archcalc.memory.definitions import ASSUMPTIONS, DEFINITIONS, SURE
 
 
 def text(width: int) -> str:
@@ -17,4 +17,7 @@ def text(width: int) -> str:
         lines.append("")
     for word, meaning in SURE.items():
         lines += textwrap.wrap(f"{word}: {meaning}", width, subsequent_indent="  ")
+    lines += ["", "what the peaks assume"]
+    for assumption in ASSUMPTIONS:
+        lines += textwrap.wrap(assumption, width, initial_indent="  ", subsequent_indent="  ")
     return "\n".join(lines) + "\n"

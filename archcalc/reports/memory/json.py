@@ -46,6 +46,7 @@ def network(answer: Assessment, layers: int) -> dict[str, Any]:
         "optimizer": plan.optimizer,
         "checkpoint": list(plan.checkpoint),
         "attention": plan.attention,
+        "threads": plan.threads,
     }
     if device is not None:
         document["device"] = {

@@ -11,7 +11,7 @@ from archcalc.reports import numbers
 from archcalc.reports.blocks import BOLD, DIM, Block, Group, Heading, Style
 from archcalc.reports.columns import Column, Columns
 from archcalc.reports.memory.timeline import Timeline
-from archcalc.reports.memory.words import facts, holders, sentence, value, where
+from archcalc.reports.memory.words import assumed, facts, holders, sentence, value, where
 from archcalc.reports.text import Parts, Wrapped
 
 _BAR = 28
@@ -30,6 +30,7 @@ def network(answer: Assessment, layers: int, rule: bool = True) -> Block:
     parts: list[Block] = [
         Heading(graph.model),
         Wrapped(", ".join([f"input {sizes}", *facts(answer)])),
+        *([Wrapped(assumed(answer))] if assumed(answer) else []),
         "",
     ]
     single = answer.modes[0] if len(answer.modes) == 1 else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from archcalc.layers.attention_memory import AttentionMemory
 from archcalc.memory.assessment import Assessment
 from archcalc.memory.footprint import GENERATION, TRAINING, Footprint
 from archcalc.memory.limits import Limit
@@ -41,6 +42,27 @@ def facts(answer: Assessment) -> list[str]:
     if answer.question.device is not None:
         words.append(f"on {answer.question.device.name}")
     return words
+
+
+def assumed(answer: Assessment) -> str:
+    """What the peaks of a run and of a step assume, as a sentence; "" where neither was asked for."""
+    plan, training = answer.question.plan, answer.mode(TRAINING)
+    runs = [mode.found for mode in answer.modes if mode.found.run is not None]
+    if not runs:
+        return ""
+    words = ["the kernels of a GPU" if runs[0].plan.gpu else f"{plan.threads} threads"]
+    if training is not None:
+        words.append("an output that lives through backward and step")
+    if plan.attention is None and any(_attends(node) for node, _, _ in walk(answer.graph.nodes)):
+        words.append("attention in one kernel where PyTorch has one")
+    if training is not None:
+        states = "" if plan.optimizer == "sgd" else f", states in {'fp32' if plan.mixed else plan.dtype}"
+        words.append(f"gradients in {plan.dtype}{states}")
+    return f"assumes {', '.join(words)}"
+
+
+def _attends(node: Node) -> bool:
+    return isinstance(node.layer, AttentionMemory) or node.op == "sdpa"
 
 
 def sentence(limit: Limit) -> str:
