@@ -95,7 +95,7 @@ def profile(graph: Graph, setup: Setup, progress: Callable[[str], None] = lambda
         peak = peak_bytes(session.run, device, session.held())
         return Profile(
             graph, setup, device_name(device), torch.get_num_threads() if device.type == "cpu" else None, session.total,
-            session.phases, layers.result(session.costs, setup.dtype), peak, predicted(graph, setup).peak, warmup,
+            session.phases, layers.result(session.costs, "fp32" if setup.dtype == "tf32" else setup.dtype), peak, predicted(graph, setup).peak, warmup,
             session.costs, interrupted,
         )  # fmt: skip
 

@@ -189,14 +189,14 @@ def status(monkeypatch, *arguments):
 
 
 class Interrupted:
-    """A run that Ctrl-C meets at its third time."""
+    """A run that Ctrl-C meets at its third time, or another."""
 
-    def __init__(self):
-        self.calls = 0
+    def __init__(self, turn=3):
+        self.calls, self.turn = 0, turn
 
     def __call__(self):
         self.calls += 1
-        if self.calls == 3:
+        if self.calls == self.turn:
             raise KeyboardInterrupt
 
 
@@ -213,7 +213,7 @@ def test_an_interrupt_prints_what_is_there(turn, monkeypatch, capsys):
 
     def run_once(self):
         calls.append(1)
-        if len(calls) == 3 + turn:  # one to warm up, one for the peak
+        if len(calls) == 2 + turn:  # one to warm up; the peak comes last
             raise KeyboardInterrupt
         real(self)
 
@@ -226,7 +226,7 @@ def test_an_interrupt_prints_what_is_there(turn, monkeypatch, capsys):
 
 
 def test_an_interrupt_before_anything_was_measured(monkeypatch, capsys):
-    monkeypatch.setattr(profiling.Session, "run", Interrupted())
+    monkeypatch.setattr(profiling.Session, "run", Interrupted(2))
     assert status(monkeypatch, "profile", "specs/net.yaml", "--warmup", "1") == 2
     assert capsys.readouterr() == ("", "archcalc: interrupted before anything was measured\n")
 
