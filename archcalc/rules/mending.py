@@ -38,7 +38,7 @@ def mend(
     numbered = deletes and not node.name and bool(node.params or node.buffers)
     fix = Fix(message, edits, safe=safe and not (numbered or document.variants or model.graph.given))
     # what is tied must stay alike, and so must the lists of layers around it
-    return if_valid(model, fix) if deletes and said(document.source)["tie"] else fix
+    return if_valid(model, fix) if said(document.source)["tie"] else fix
 
 
 def if_valid(model: Model, fix: Fix | None) -> Fix | None:

@@ -10,12 +10,12 @@ import re
 
 from archcalc.layers import REGISTRY
 
-# In layers; sizes are examples, made for 64 channels, or for vectors of 512.
+# In layers; sizes are examples, or follow from what comes in.
 _NORMED = "[rmsnorm affine=false, scale cin**-0.5]"
 _MLP = "[linear 4*cin, gelu, linear cin//4]"
-_ENCODER = "[residual: [attention heads=8], layernorm, residual: [linear 2048, relu, linear 512], layernorm]"
+_ENCODER = "[residual: [attention heads=8], layernorm, residual: [linear 4*cin, relu, linear cin//4], layernorm]"
 _PATCHES = "[conv 768 kernel=16 stride=16, rearrange 'c h w -> (h w) c']"
-_EXCITED = "mul: [prev, [adaptiveavgpool 1, conv 16 kernel=1, relu, conv 64 kernel=1, sigmoid]]"
+_EXCITED = "mul: [prev, [adaptiveavgpool 1, conv cin//4 kernel=1, relu, conv 4*cin kernel=1, sigmoid]]"
 _FOCUS = "[pixelunshuffle 2, conv 64 kernel=3 padding=1 bias=false, batchnorm, silu]"
 _CHANNELS_NORMED = "[rearrange 'c h w -> h w c', layernorm, rearrange 'h w c -> c h w']"
 MADE_OF = {
