@@ -96,6 +96,10 @@ EXPECTED = {
         5, 27, 36, "SHP101", "`attention` reads what comes of its own `relbias` [4, 16, 16] as its input", "from=input",
     ),
     "40-input-in-copies": (6, 54, 59, "SHP107", "`add`: [8, 30, 30] and [3, 32, 32] do not match", "axes must be equal or 1"),
+    "44-cin-of-two-layouts": (
+        4, 11, 20, "SHP102", "`cin**-0.5`: [8, 16, 16] would be features last and channels first at once",
+        "put a `transpose` or `rearrange` between the two layers that decide",
+    ),
     "43-ids-cropped": (
         6, 5, 12, "SHP101", "`maxpool` computes with numbers, but its input holds token ids", "an `embedding` before it",
     ),
@@ -163,6 +167,7 @@ def test_anchor_and_alias_each_have_their_place():
 
 # What decided a layout: the words and the place of each note.
 DECIDED = {
+    "44-cin-of-two-layouts": [("features last, decided by `linear`", 5, 5), ("channels first, decided by `conv`", 6, 5)],
     "15-linear-on-image": [("decided by `conv`", 4, 5)],
     "29-layout-undecided": [("nothing that reads or makes this tensor decides its layout",)],
     "30-layout-of-attention": [("decided by `conv`", 4, 5)],

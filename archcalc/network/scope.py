@@ -13,10 +13,11 @@ from archcalc.language.sizes import TensorSize
 from archcalc.language.values import SizeExpression, Value, evaluate
 from archcalc.layers.arguments import Argument, ValueProblem
 from archcalc.layers.base import Layer
-from archcalc.layers.layout import LAYOUTS, UNDECIDED, Layout, axis_of
+from archcalc.layers.layout import LAYOUTS, UNDECIDED, DisagreementError, Layout, axis_of
 from archcalc.layers.tensor import Tensor
 from archcalc.network.axes import NoSizeError, axis, needs_layout, undecided
 from archcalc.network.graph import Node
+from archcalc.network.layouts import conflict
 from archcalc.network.steps import Ref
 from archcalc.quantity import varies, varying
 from archcalc.source import Scalar
@@ -186,7 +187,13 @@ class Evaluator:
 
     def _layout(self, x: Tensor, place: Span, cls: type[Layer] | None) -> Layout:
         """The layout of `x`, which the layer that reads it may decide, or what stands elsewhere."""
-        return x.layout or (cls.layout if cls and cls.layout in LAYOUTS else None) or self.ask(x, place)
+        try:
+            return x.layout or (cls.layout if cls and cls.layout in LAYOUTS else None) or self.ask(x, place)
+        except DisagreementError as error:
+            asks = place.source.line(place.line)[place.column - 1 : place.end_column - 1]
+            wrong = conflict(asks, x, error)
+            notes = tuple(Note(text, where) for text, where in wrong.notes)
+            self.fail(wrong.code, str(wrong), place, wrong.help, notes)
 
     def _single(self, ref: Ref, scope: Scope, x: Tensor | None) -> Tensor:
         """The tensor that `ref` names, which must be one."""
