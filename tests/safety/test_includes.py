@@ -55,11 +55,15 @@ def test_no_command_reads_it(clone: Path, run: Run, command: str) -> None:
     assert "outside the project" in done.stdout + done.stderr
 
 
+# What a form that quotes lines would show, and what every form would tell in words.
+QUOTED = ["[remote]\n\ttoken = hunter2\n", "token: hunter2\n", "- hunter2\n", "hunter2\n", "a: [hunter2\n", "x: &hunter2 1\n", "\ttoken: hunter2",
+          "token: hunter2\xff", "%hunter2"]  # fmt: skip
+TOLD = ["a: !hunter2 b\n", "hunter2: 1\nhunter2: 2\n"]
+
+
 @pytest.mark.parametrize(
-    "text",
-    ["[remote]\n\ttoken = hunter2\n", "token: hunter2\n", "- hunter2\n", "hunter2\n", "a: hunter2\nb: [\n", "a: !hunter2 b\n", "hunter2: 1\nhunter2: 2\n", "x: &hunter2 1\n", "\ttoken: hunter2", "token: hunter2\xff", "%hunter2"],
-)  # fmt: skip
-@pytest.mark.parametrize("form", FORMATS)
+    ("form", "text"), [*(("full", text) for text in QUOTED), *((form, text) for form in FORMATS for text in TOLD)]
+)
 def test_what_is_no_spec_is_not_quoted(clone: Path, run: Run, text: str, form: str) -> None:
     (clone / ".git" / "config").write_bytes(text.encode("latin-1"))
     (clone / "net.yaml").write_text(including(".git/config"), "utf-8")
