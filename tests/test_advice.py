@@ -15,7 +15,7 @@ OPS = list(REGISTRY)
 @pytest.mark.parametrize(
     ("word", "known", "near"),
     [
-        ("cov", OPS, ["conv", "cos"]),
+        ("cov", OPS, ["conv"]),
         ("batchnrom", OPS, ["batchnorm"]),
         ("Batch_Norm", OPS, ["batchnorm"]),
         ("lnear", OPS, ["linear"]),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import gc
+import importlib
 import itertools
+import weakref
 from collections.abc import Iterable
 
 import pytest
+from click.testing import CliRunner
 
+from archcalc.commands.lint_base import bases
 from archcalc.devices import find
 from archcalc.diagnostics import Source
 from archcalc.memory.plan import Plan
 from archcalc.memory.simulation import simulate
-from archcalc.network.load import Graph, build_graph
+from archcalc.network.load import Graph, build_graph, load_graph
 from archcalc.prediction.answer import answer
 from archcalc.reports.prediction import machine, rows, text
 from archcalc.rules.check import Selection, check_graph, load_rules
@@ -142,12 +147,16 @@ def test_telling_what_was_found(network):
     assert exponent(graphs.__getitem__, check, 64) < LINEAR
 
 
-def test_linting_variants(tmp_path):
+@pytest.mark.parametrize("since", [False, True])
+def test_linting_variants(tmp_path, since):
     def tasks(count: int) -> list[Task]:
         path = tmp_path / f"{count}.yaml"
         variants = "".join(f"  v{index}: {{a: {index + 1}}}\n" for index in range(count))
-        path.write_text(lines("[8]", ["linear a", "relu", "relu"], f"hparams: {{a: 4}}\nvariants:\n{variants}"))
-        return [Task(spec) for spec in with_variants([str(path)])]
+        top = f"hparams: {{a: 4}}\ngrowth: {{params: 5%}}\nvariants:\n{variants}"
+        path.write_text(lines("[8]", ["linear a", "relu", "relu"], top))
+        specs = with_variants([str(path)])
+        with bases(str(path) if since else None, specs) as base_of:
+            return [Task(spec, base=base_of(spec)) for spec in specs]
 
     def check(tasks: list[Task]) -> None:
         assert all(outcome.findings for outcome in run(tasks, Selection(("ALL",)), jobs=1))
@@ -173,3 +182,41 @@ def test_predicting(network, mode):
 def test_memory(network):
     graphs = {count: build(network(count)) for count in (32, 64, 128)}
     assert exponent(graphs.__getitem__, lambda graph: simulate(graph, Plan(training=True)), 32) < LINEAR
+
+
+@pytest.mark.parametrize("format", ["text", "json", "markdown"])
+@pytest.mark.parametrize("words", [["shapes"], ["memory"], ["predict", "--device", "h100"]], ids=" ".join)
+def test_one_network_is_held_at_a_time(monkeypatch, tmp_path, words, format):
+    """Each spec is reported and let go, by counting references alone."""
+    module = importlib.import_module(f"archcalc.commands.{words[0]}")
+    graphs, alive = [], []
+
+    def load(*given):
+        graph = load_graph(*given)
+        graphs.append(weakref.ref(graph))
+        alive.append(sum(one() is not None for one in graphs))
+        return graph
+
+    monkeypatch.setattr(module, "load_graph", load)
+    path = tmp_path / "t.yaml"
+    path.write_text(calls(8))
+    gc.disable()
+    try:
+        done = CliRunner().invoke(module.command, [*words[1:], *[str(path)] * 9, "--format", format])
+    finally:
+        gc.enable()
+    assert done.exit_code == 0, done.output
+    assert len(alive) == 9
+    assert max(alive) <= 3  # the first, the one before and this one
+
+
+@pytest.mark.parametrize("network", [calls, nested, image])
+def test_what_is_read_is_let_go(network):
+    gc.disable()
+    try:
+        graph = build(network(8))
+        document = weakref.ref(graph.document)
+        del graph
+        assert document() is None
+    finally:
+        gc.enable()

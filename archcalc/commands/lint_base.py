@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 
 from archcalc.diagnostics import RequestError
-from archcalc.network.load import split_variant
+from archcalc.network.load import Networks, split_variant
 from archcalc.revision import Revision, revision
 from archcalc.rules.before import Before
 
@@ -21,36 +22,40 @@ def bases(base: str | None, specs: Sequence[str]) -> Iterator[Base]:
     One that was not there has none. Raises `RequestError` for a base that does not exist.
     """
     paths = [split_variant(spec)[0] for spec in specs if spec != "-"]
+    opened: dict[str, Networks] = {}
     if base is None or not paths:
         yield lambda spec: None
     elif os.path.exists(base):
         folder = os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in paths])
-        yield lambda spec: _in_files(spec, base, folder)
+        yield lambda spec: _in_files(spec, base, folder, opened)
     else:
         with revision(base) as was:
-            yield lambda spec: _in_revision(spec, was)
+            copy = cache(was.copy)
+            yield lambda spec: _in_revision(spec, was, copy, opened)
 
 
-def _in_files(spec: str, base: str, folder: str) -> Before | None:
+def _in_files(spec: str, base: str, folder: str, opened: dict[str, Networks]) -> Before | None:
     if spec == "-":
         return None
     path, variant = split_variant(spec)
     found = os.path.join(base, os.path.relpath(path, folder)) if os.path.isdir(base) else base
-    return _before(found, found, variant) if os.path.lexists(found) else None
+    return _before(found, found, variant, opened) if os.path.lexists(found) else None
 
 
-def _in_revision(spec: str, was: Revision) -> Before | None:
+def _in_revision(
+    spec: str, was: Revision, copy: Callable[[str], str | None], opened: dict[str, Networks]
+) -> Before | None:
     if spec == "-":
         return None
     path, variant = split_variant(spec)
     inside = was.inside(os.path.relpath(path))
     try:
-        found = was.copy(inside)
+        found = copy(inside)
     except RequestError as error:
-        return _before("", was.told(inside), variant, str(error))
-    return _before(found, was.told(inside), variant) if found else None
+        return _before("", was.told(inside), variant, opened, str(error))
+    return _before(found, was.told(inside), variant, opened) if found else None
 
 
-def _before(path: str, name: str, variant: str | None, problem: str = "") -> Before:
+def _before(path: str, name: str, variant: str | None, opened: dict[str, Networks], problem: str = "") -> Before:
     end = f"@{variant}" if variant else ""
-    return Before(path + end, name + end, problem)
+    return Before(path + end, name + end, problem, opened)

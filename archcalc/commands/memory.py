@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from itertools import chain
 
 import click
 
@@ -105,30 +107,38 @@ def command(
     )  # fmt: skip
     question = Question(plan, mode, length, cache_dtype, find(device) if device else None, _bytes(room), fit)
     values = options.parse_settings(set)
-    reports: list[Assessment] = []
     status = 0
-    for spec in specs:
-        try:
-            reports.append(assess(load_graph(spec, values, batch), question))
-        except SpecError as error:
-            options.report(error.diagnostics, color)
-            status = max(status, 1)
-        except RequestError as error:
-            if len(specs) == 1:
-                raise
-            complain(f"archcalc: {visible(str(error))}", color)
-            status = 2
-    if not reports:
+
+    def assessed() -> Iterator[Assessment]:
+        nonlocal status
+        for spec in specs:
+            try:
+                yield assess(load_graph(spec, values, batch), question)
+            except SpecError as error:
+                options.report(error.diagnostics, color)
+                status = max(status, 1)
+            except RequestError as error:
+                if len(specs) == 1:
+                    raise
+                complain(f"archcalc: {visible(str(error))}", color)
+                status = 2
+
+    reports = assessed()
+    first = next(reports, None)
+    if first is None:
         return status
     if output is not None:
         from archcalc.reports.memory import svg
 
-        write_file(output, svg.network(reports[0]), inputs=[split_variant(spec)[0] for spec in specs])
-    _print(reports, len(specs) > 1, number, format, color)
+        write_file(output, svg.network(first), inputs=[split_variant(spec)[0] for spec in specs])
+    _print(first, reports, len(specs) > 1, number, format, color)
     return status
 
 
-def _print(reports: list[Assessment], several: bool, number: int, format: str, color: str) -> None:
+def _print(
+    first: Assessment, others: Iterator[Assessment], several: bool, number: int, format: str, color: str
+) -> None:
+    reports = chain([first], others)  # assessed as they are printed: of many, one is held at a time
     if format == "json":
         from archcalc.reports.memory import json
 
@@ -140,12 +150,12 @@ def _print(reports: list[Assessment], several: bool, number: int, format: str, c
     elif format == "markdown":
         from archcalc.reports.memory import markdown
 
-        write(markdown.comparison(reports) if several else markdown.network(reports[0]))
+        write(markdown.comparison(reports) if several else markdown.network(first))
     else:
         from archcalc.reports.memory import comparison, text
 
         rule = sys.stdout.isatty() or wants_color(color, sys.stdout)
-        show(comparison.table(reports, rule) if several else text.network(reports[0], number, rule), color)
+        show(comparison.table(reports, rule) if several else text.network(first, number, rule), color)
 
 
 def _bytes(room: str | None) -> int | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from itertools import chain
 
 import click
 
@@ -60,39 +62,48 @@ def command(
     known = {name: find(name) for name in device}
     values = options.parse_settings(set)
     several = len(specs) > 1 or len(known) > 1
-    answers: list[Answer] = []
     status = 0
     for name, found in known.items():
         for warning in _versions(found.calibration) if name in LOCAL else ():
             complain(f"warning: {warning}", color)
-    for spec in specs:
-        graph = None
-        for one in known.values():
-            try:
-                graph = graph or load_graph(spec, values, batch)
-                made = answer(graph, one, dtype, mode, optimizer, generate)
-            except SpecError as error:
-                options.report(error.diagnostics, color)
-                status = max(status, 1)
-                break  # on any other device too
-            except RequestError as error:
-                if not several:
-                    raise
-                complain(f"archcalc: {visible(str(error))}", color)
-                status = 2
-                if graph is None:
-                    break
-                continue
-            answers.append(made)
-            for warning in made.warnings:
-                complain(f"warning: {warning}", color)
-    if answers:
-        _print(answers, several, depth, number, format, color)
+
+    def answered() -> Iterator[Answer]:
+        nonlocal status
+        for spec in specs:
+            graph = None
+            for one in known.values():
+                try:
+                    graph = graph or load_graph(spec, values, batch)
+                    made = answer(graph, one, dtype, mode, optimizer, generate)
+                except SpecError as error:
+                    options.report(error.diagnostics, color)
+                    status = max(status, 1)
+                    break  # on any other device too
+                except RequestError as error:
+                    if not several:
+                        raise
+                    complain(f"archcalc: {visible(str(error))}", color)
+                    status = 2
+                    if graph is None:
+                        break
+                    continue
+                for warning in made.warnings:
+                    complain(f"warning: {warning}", color)
+                yield made
+
+    answers = answered()
+    first = next(answers, None)
+    if first is not None:
+        _print(first, answers, several, depth, number, format, color)
     return status
 
 
-def _print(answers: list[Answer], several: bool, depth: int, number: int | None, format: str, color: str) -> None:
+def _print(
+    first: Answer, others: Iterator[Answer], several: bool, depth: int, number: int | None, format: str, color: str
+) -> None:
     from archcalc.reports.prediction import rows
+
+    answers = chain([first], others)  # predicted as they are printed: of many, one is held at a time
 
     def listed(one: Answer) -> list[rows.TimedRow]:
         if number:
@@ -102,7 +113,7 @@ def _print(answers: list[Answer], several: bool, depth: int, number: int | None,
     if format in ("json", "csv"):
         from archcalc.reports.prediction import machine
 
-        found = [(one, listed(one)) for one in answers]
+        found = ((one, listed(one)) for one in answers)
         if format == "csv":
             write(machine.csv(found))
         else:
@@ -110,13 +121,13 @@ def _print(answers: list[Answer], several: bool, depth: int, number: int | None,
     elif format == "markdown":
         from archcalc.reports.prediction import comparison, machine
 
-        write(comparison.markdown(answers) if several else machine.markdown(answers[0], listed(answers[0])))
+        write(comparison.markdown(answers) if several else machine.markdown(first, listed(first)))
     else:
         from archcalc.reports.prediction import comparison, text
 
         rule = sys.stdout.isatty() or wants_color(color, sys.stdout)
         show(
-            comparison.table(answers, rule) if several else text.text(answers[0], listed(answers[0]), rule),
+            comparison.table(answers, rule) if several else text.text(first, listed(first), rule),
             color,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import click
 
@@ -86,25 +87,27 @@ def command(
 
         costs_of = (values, batch, causal == "half", dtype)
         return print_formulas(specs[0], symbolic, costs_of, depth, sort, number, format, color)
-    networks: list[Costs] = []
     status = 0
-    for spec in _progress(specs):
-        try:
-            costs = Costs(load_graph(spec, values, batch), causal == "half", dtype)
-            if expand:
-                check_copies(costs.graph, "--expand")
-        except SpecError as error:
-            options.report(error.diagnostics, color)
-            status = max(status, 1)
-        except RequestError as error:
-            if len(specs) == 1:
-                raise
-            complain(f"archcalc: {visible(str(error))}", color)
-            status = 2
-        else:
-            networks.append(costs)
-            for diagnostic in (*unmet(costs), *unused(costs.graph), *misread(costs.graph)):
-                options.report([diagnostic], color)
+
+    def read() -> Iterator[Costs]:
+        nonlocal status
+        for spec in _progress(specs):
+            try:
+                costs = Costs(load_graph(spec, values, batch), causal == "half", dtype)
+                if expand:
+                    check_copies(costs.graph, "--expand")
+            except SpecError as error:
+                options.report(error.diagnostics, color)
+                status = max(status, 1)
+            except RequestError as error:
+                if len(specs) == 1:
+                    raise
+                complain(f"archcalc: {visible(str(error))}", color)
+                status = 2
+            else:
+                for diagnostic in (*unmet(costs), *unused(costs.graph), *misread(costs.graph)):
+                    options.report([diagnostic], color)
+                yield costs
 
     def rows(costs: Costs) -> Iterable[Row]:
         if sort or number:
@@ -113,8 +116,11 @@ def command(
             return flat(costs, expand)
         return nested(costs, depth, expand)
 
-    if not networks:
+    found = read()
+    first = next(found, None)
+    if first is None:
         return status
+    networks = chain([first], found)  # read as they are printed: of many, one is held at a time
     several = len(specs) > 1
     if like:
         print_comparison([costs.graph for costs in networks], like, several, depth, expand, format, color)
@@ -131,14 +137,12 @@ def command(
     elif format == "markdown":
         from archcalc.reports import markdown
 
-        write(markdown.comparison(networks) if several else markdown.network(networks[0], rows(networks[0])))
+        write(markdown.comparison(networks) if several else markdown.network(first, rows(first)))
     else:
         from archcalc.reports import text
 
         rule = sys.stdout.isatty() or wants_color(color, sys.stdout)
-        table = (
-            text.comparison(networks, rule) if several else text.network(networks[0], rows(networks[0]), formulas, rule)
-        )
+        table = text.comparison(networks, rule) if several else text.network(first, rows(first), formulas, rule)
         show(table, color)
     return status
 

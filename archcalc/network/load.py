@@ -123,10 +123,17 @@ class Networks:
         if self._first is not None:
             return graph_at(self._first.document, self._first.steps, variant, {}, batch)
         check_batch(batch)
+        self._first = document_graph(self._read(), variant, {}, batch, self._findings.copy())
+        return self._first
+
+    def may_have(self, variant: str | None) -> bool:
+        """Whether the spec has a variant, as far as it can be read. Raises `SpecError` where it cannot at all."""
+        return variant is None or variant in self._read().variants or bool(self._findings)
+
+    def _read(self) -> Document:
         if self._document is None:
             self._document = parsed(self.source, self._findings)
-        self._first = document_graph(self._document, variant, {}, batch, self._findings.copy())
-        return self._first
+        return self._document
 
 
 def check_batch(batch: int) -> None:

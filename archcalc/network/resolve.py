@@ -25,7 +25,11 @@ from archcalc.source import Scalar
 
 def resolve(document: Document, findings: Findings) -> list[Step]:
     """The steps of the document's layers. Errors go to `findings`."""
-    return _Resolver(document, findings).run()
+    resolver = _Resolver(document, findings)
+    try:
+        return resolver.run()
+    finally:
+        del resolver.bind  # the two hold each other, and the document
 
 
 class _Resolver:

@@ -42,7 +42,7 @@ def network(costs: Costs, rows: Iterable[Row]) -> str:
     )
 
 
-def comparison(networks: Sequence[Costs]) -> str:
+def comparison(networks: Iterable[Costs]) -> str:
     """A row for each network."""
     lines = [
         (

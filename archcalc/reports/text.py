@@ -171,11 +171,14 @@ _NETWORKS = (
 )
 
 
-def comparison(networks: list[Costs], rule: bool = True) -> Block:
+def comparison(networks: Iterable[Costs], rule: bool = True) -> Block:
     """A row for each network: its input and its totals."""
-    rows = []
+    rows: list[tuple[list[str], None]] = []
+    notes = ["depth: layers with weights on the longest path"]
     for costs in networks:
         totals, graph = costs.totals, costs.graph
+        if not rows:
+            notes += convention(costs)[:2]
         inputs = ", ".join(numbers.shape(x.shape) for x in graph.inputs.values())
         rows.append(
             (
@@ -191,5 +194,4 @@ def comparison(networks: list[Costs], rule: bool = True) -> Block:
                 None,
             )
         )
-    notes = ["depth: layers with weights on the longest path", *convention(networks[0])[:2]]
     return Group(Columns(_NETWORKS, rows, rule), *([] if rule else [""]), Parts(notes, DIM))

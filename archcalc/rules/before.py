@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from archcalc.diagnostics import Findings, RequestError, SpecError
-from archcalc.network.load import Graph, document_graph, parsed, split_variant
+from archcalc.diagnostics import RequestError, SpecError
+from archcalc.network.load import Graph, Networks, split_variant
 from archcalc.source import read
 
 
@@ -13,12 +13,14 @@ class Before:
     Attributes:
         name: what its user calls it.
         problem: why it cannot be read; empty where it can.
+        opened: the file that was read last, for all specs of one run: variants of one file come together.
     """
 
-    def __init__(self, path: str, name: str, problem: str = "") -> None:
+    def __init__(self, path: str, name: str, problem: str = "", opened: dict[str, Networks] | None = None) -> None:
         self.path = path
         self.name = name
         self.problem = problem
+        self.opened = {} if opened is None else opened
 
     def graph(self, batch: int) -> Graph | None:
         """The network as it was; None for a variant that it did not have. Raises `UnknownBaseError`."""
@@ -26,11 +28,11 @@ class Before:
             raise UnknownBaseError(f"`{self.name}` cannot be read: {self.problem}")
         path, variant = split_variant(self.path)
         try:
-            findings = Findings()
-            document = parsed(read(path), findings)
-            if variant is not None and variant not in document.variants and not findings:
-                return None
-            return document_graph(document, variant, {}, batch, findings)
+            if path not in self.opened:
+                self.opened.clear()
+                self.opened[path] = Networks(read(path))
+            networks = self.opened[path]
+            return networks.graph(variant, batch) if networks.may_have(variant) else None
         except SpecError as error:
             first = error.diagnostics[0]
             own = first.place.source.path == path

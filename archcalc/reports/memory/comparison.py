@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from archcalc.memory.assessment import Assessment
 from archcalc.memory.footprint import GENERATION, MODES
@@ -13,10 +14,28 @@ from archcalc.reports.memory.words import facts, value
 from archcalc.reports.text import Parts
 
 
-def table(answers: Sequence[Assessment], rule: bool = True) -> Block:
+class _Line(NamedTuple):
+    """What is shown of one network, so that the network need not be there."""
+
+    model: str
+    inputs: str
+    peaks: dict[str, str]
+    token: str
+    limits: dict[str, str]
+    names: list[str]
+    verdict: str
+
+
+def table(answers: Iterable[Assessment], rule: bool = True) -> Block:
     """Input, the peak of each mode, what a position adds, whether it fits, and the largest sizes."""
-    shown = [name for name in MODES if any(answer.mode(name) for answer in answers)]
-    sizes = list(dict.fromkeys(limit.name for answer in answers for mode in answer.modes for limit in mode.limits))
+    lines: list[_Line] = []
+    notes: list[str] = []
+    for answer in answers:
+        if not lines:
+            notes = [*facts(answer), *_notes(answer)]
+        lines.append(_line(answer))
+    shown = [name for name in MODES if any(name in line.peaks for line in lines)]
+    sizes = list(dict.fromkeys(name for line in lines for name in line.names))
     columns = [
         Column("model", right=False),
         Column("input", right=False, rank=20),
@@ -25,27 +44,31 @@ def table(answers: Sequence[Assessment], rule: bool = True) -> Block:
         *(Column(f"largest {name}", rank=10 + index) for index, name in enumerate(sizes)),
         Column("fits", right=False, rank=3),
     ]
-    rows = [(_cells(answer, shown, sizes), None) for answer in answers]
-    notes = [*facts(answers[0]), *_notes(answers[0])]
+    rows = [
+        (
+            [line.model, line.inputs, *(line.peaks.get(name, "") for name in shown), line.token,
+             *(line.limits.get(name, "") for name in sizes), line.verdict],
+            None,
+        )
+        for line in lines
+    ]  # fmt: skip
     return Group(Columns(columns, rows, rule), *([] if rule else [""]), Parts(notes, DIM))
 
 
-def _cells(answer: Assessment, shown: Sequence[str], sizes: Sequence[str]) -> list[str]:
-    modes = [answer.mode(name) for name in shown]
+def _line(answer: Assessment) -> _Line:
     generation = answer.mode(GENERATION)
     token = generation.found.generation.token_bytes if generation and generation.found.generation else 0
     first = answer.modes[0]
-    limits = {limit.name: limit for limit in first.limits}
     fits = [mode.name for mode in answer.modes if mode.taken is not None and mode.taken.fits]
-    verdict = ("all" if len(fits) == len(answer.modes) else ", ".join(fits) or "none") if first.taken else ""
-    return [
+    return _Line(
         answer.graph.model,
         ", ".join(numbers.shape(x.shape) for x in answer.graph.inputs.values()),
-        *(numbers.size(mode.found.peak) if mode else "" for mode in modes),
+        {mode.name: numbers.size(mode.found.peak) for mode in answer.modes},
         numbers.size(token),
-        *(value(limits.get(name)) for name in sizes),
-        verdict,
-    ]
+        {limit.name: value(limit) for limit in first.limits},
+        [limit.name for mode in answer.modes for limit in mode.limits],
+        ("all" if len(fits) == len(answer.modes) else ", ".join(fits) or "none") if first.taken else "",
+    )
 
 
 def _notes(answer: Assessment) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from archcalc.memory.assessment import Assessment, Mode
 from archcalc.memory.definitions import DEFINITIONS
@@ -11,7 +11,7 @@ from archcalc.reports.sheet import sheet
 HEADER = ("model", "batch", "mode", "part", "bytes", "certainty")
 
 
-def networks(answers: Sequence[Assessment]) -> str:
+def networks(answers: Iterable[Assessment]) -> str:
     """All parts of all networks, a header first; the parts of a mode come before its totals."""
     lines: list[tuple[object, ...]] = []
     for answer in answers:

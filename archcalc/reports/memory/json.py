@@ -8,7 +8,7 @@ a `count` above 1 stands for so many copies.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from archcalc.memory.allocator import Taken
@@ -23,7 +23,7 @@ from archcalc.reports.rows import tensors
 VERSION = 1
 
 
-def dumps(answers: Sequence[Assessment], several: bool, layers: int) -> str:
+def dumps(answers: Iterable[Assessment], several: bool, layers: int) -> str:
     """One network, or `specs` with several; `layers` is how many are listed for each mode."""
     documents = [network(answer, layers) for answer in answers]
     document = {"version": VERSION, "specs": documents} if several else documents[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from archcalc.memory.assessment import Assessment
 from archcalc.memory.definitions import DEFINITIONS
@@ -30,13 +30,13 @@ def network(answer: Assessment) -> str:
     return text + "\n" + "".join(f"* {note}\n" for note in notes)
 
 
-def comparison(answers: Sequence[Assessment]) -> str:
+def comparison(answers: Iterable[Assessment]) -> str:
     """A row for each network."""
-    shown = [name for name in MODES if any(answer.mode(name) for answer in answers)]
     lines = []
     for answer in answers:
-        modes = [answer.mode(name) for name in shown]
-        peaks = [numbers.size(mode.found.peak) if mode else "" for mode in modes]
+        peaks = {mode.name: numbers.size(mode.found.peak) for mode in answer.modes}
         inputs = ", ".join(numbers.shape(x.shape) for x in answer.graph.inputs.values())
-        lines.append((escape(answer.graph.model), inputs, *peaks))
-    return table(("model", "input", *shown), "ll" + "r" * len(shown), lines)
+        lines.append((escape(answer.graph.model), inputs, peaks))
+    shown = [name for name in MODES if any(name in peaks for _, _, peaks in lines)]
+    rows = [(model, inputs, *(peaks.get(name, "") for name in shown)) for model, inputs, peaks in lines]
+    return table(("model", "input", *shown), "ll" + "r" * len(shown), rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 
 from archcalc.prediction.answer import Answer
 from archcalc.prediction.estimate import BASES, CALIBRATED
@@ -31,10 +31,22 @@ _COLUMNS = (
 )
 
 
-def table(answers: Sequence[Answer], rule: bool) -> Block:
+def table(answers: Iterable[Answer], rule: bool) -> Block:
     """The time of each with its range, how much goes through in a second, and whether it fits."""
-    rows = [(cells(answer), None) for answer in answers]
-    return Group(Columns(_COLUMNS, rows, rule), *([] if rule else [""]), Parts(common(answers), DIM), *_known(answers))
+    rows: list[tuple[list[str], None]] = []
+    settings: list[list[str]] = []
+    said: dict[str, dict[str, str]] = {basis: {} for basis in BASES}
+    for answer in answers:
+        rows.append((cells(answer), None))
+        settings.append(list(setting(answer))[:-1])
+        for basis, words in said.items():
+            if answer.total.share(basis):
+                # What is calibrated differs between devices, the rest does not.
+                where = f" on {answer.prediction.device.name}" if basis == CALIBRATED else ""
+                words[where] = known(basis, answer.prediction)
+    common = [fact for fact in settings[0] if all(fact in one for one in settings)]
+    sources = (sentence(f"{basis}{where}: {one}") for basis, words in said.items() for where, one in words.items())
+    return Group(Columns(_COLUMNS, rows, rule), *([] if rule else [""]), Parts(common, DIM), *sources)
 
 
 def cells(answer: Answer) -> list[str]:
@@ -57,25 +69,7 @@ def cells(answer: Answer) -> list[str]:
     ]
 
 
-def common(answers: Sequence[Answer]) -> list[str]:
-    """What all rows have in common, the types apart."""
-    found = [list(setting(answer))[:-1] for answer in answers]
-    return [fact for fact in found[0] if all(fact in one for one in found)]
-
-
-def _known(answers: Sequence[Answer]) -> Iterator[Block]:
-    """Where the times are from: what is calibrated for each device, the rest for all."""
-    for basis in BASES:
-        using = [answer for answer in answers if answer.total.share(basis)]
-        said = {}
-        for answer in using:
-            device = answer.prediction.device
-            said[f" on {device.name}" if basis == CALIBRATED else ""] = known(basis, answer.prediction)
-        for where, words in said.items():
-            yield sentence(f"{basis}{where}: {words}")
-
-
-def markdown(answers: Sequence[Answer]) -> str:
+def markdown(answers: Iterable[Answer]) -> str:
     """The table for a pull request; columns without anything are left out."""
     rows = [cells(answer) for answer in answers]
     used = [index for index in range(len(_COLUMNS)) if any(row[index] for row in rows)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from archcalc.prediction.answer import Answer
@@ -14,7 +14,7 @@ from archcalc.reports.prediction.text import between, notes
 from archcalc.reports.sheet import sheet
 
 
-def documents(answers: Sequence[tuple[Answer, Iterable[TimedRow]]], several: bool) -> dict[str, Any]:
+def documents(answers: Iterable[tuple[Answer, Iterable[TimedRow]]], several: bool) -> dict[str, Any]:
     """One prediction, or `predictions` with several."""
     found = [data(answer, rows) for answer, rows in answers]
     return {"version": 1, "predictions": found} if several else found[0]
