@@ -109,13 +109,14 @@ class _State:
         # Shapes are looked at when the form is right: with fewer errors of form there may be more of shape.
         self.malformed = sum(code.startswith("SPC") for code in errors)
         self.variant = variant
+        self.batch = task.batch
 
     def outputs(self) -> list[list[object]] | None:
         """The sizes of the outputs of the model and its variants; None when one is not valid."""
         try:
-            first = self.networks.graph(self.variant)
+            first = self.networks.graph(self.variant, self.batch)
             names = [name for name in first.document.variants if name != self.variant]
-            graphs = [first, *(self.networks.graph(name) for name in names)]
+            graphs = [first, *(self.networks.graph(name, self.batch) for name in names)]
         except SpecError:
             return None
         return [[tensor.shape for tensor in graph.outputs.values()] for graph in graphs]

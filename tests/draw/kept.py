@@ -24,8 +24,9 @@ def cases(file: Path) -> list[Case]:
     """The spec in a file, in each of its variants."""
     text = file.read_text(encoding="utf-8")
     batch = re.search(r"^# batch: (\d+)$", text, re.MULTILINE)
-    variants = [None, *load_graph(str(file)).document.variants]
-    return [Case(text, int(batch[1]) if batch else 2, variant, whole=True) for variant in variants]
+    samples = int(batch[1]) if batch else 2
+    variants = [None, *load_graph(str(file), batch=samples).document.variants]
+    return [Case(text, samples, variant, whole=True) for variant in variants]
 
 
 def keep(check: str, case: Case, wrong: Wrong, folder: Path = FOLDER) -> Path | None:
