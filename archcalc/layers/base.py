@@ -135,6 +135,10 @@ class Layer(LayerMemory):
         """
         return self.macs(y, *inputs) * (1 + (bool(needs) and needs[0]))
 
+    def reach(self, axis: int, x: Tensor) -> tuple[int, int] | None:
+        """How far before and after its own place an output reads along an axis; None where no such window is known."""
+        return None
+
     def kept(self, y: Tensor, *inputs: Tensor) -> dict[str, Shape]:
         """Named shapes of what it keeps of one sample from one position to the next, when positions come one by one.
 

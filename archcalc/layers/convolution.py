@@ -112,6 +112,14 @@ class Convolution(Layer):
         """A window sees what it reaches over."""
         return self.windows(x)
 
+    def reach(self, axis: int, x: Tensor) -> tuple[int, int] | None:
+        """A window that moves step by step and starts before its place by the border that is added there."""
+        if axis == 0:  # all channels are read
+            return None
+        (window, step), (before, _) = self.windows(x)[axis - 1], self.borders(x)[axis - 1]
+        zeros = getattr(self, "padding_mode", None) == "zeros"
+        return (before, window - 1 - before) if zeros and step == 1 else None
+
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """In the format of the input; a signal of one spatial axis is put in order first, as are the volumes of one sample."""
         x, sizes = how.strides[0], (how.batch, *y.shape)

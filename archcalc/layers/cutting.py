@@ -89,6 +89,10 @@ class Slice(Rearranging):
             )
         return moved(x, (*x.shape[:axis], end - start, *x.shape[axis + 1 :]))
 
+    def reach(self, axis: int, x: Tensor) -> tuple[int, int] | None:
+        """The element as many places later as are cut off before."""
+        return (-self.start, self.start) if axis == self.axis_index("axis", x) and self.start >= 0 else None
+
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """Those of the input, with gaps."""
         axis = inputs[0].axis(self.axis)

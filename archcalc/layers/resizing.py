@@ -163,6 +163,13 @@ class Pad(Layer):
         """Any where the axes with a border are given."""
         return self.ranks if self.axis is None else (1, 8)
 
+    def reach(self, axis: int, x: Tensor) -> tuple[int, int] | None:
+        """The element as many places before as are added there; a border that copies elements looks elsewhere."""
+        if self.mode != "zeros" or (self.axis is None and axis == 0):
+            return None
+        before, _ = self.borders(x)[axis - (self.axis is None)]
+        return before, -before
+
     def borders(self, x: Tensor) -> list[Border]:
         """What is added before and after each spatial axis, or with `axis` each axis."""
         axes = range(1, x.rank) if self.axis is None else self.axis_indices("axis", x)

@@ -46,7 +46,8 @@ _ALL = (
     ),
     Definition(
         "cache", "cache", EXACT,
-        "Keys and values of all positions that attention may still see, and the states of recurrent layers.",
+        "Keys and values of all positions that attention may still see, the states of recurrent layers, and of causal "
+        "convolutions the positions before the next one that its window reads: kernel - 1.",
     ),
     Definition(
         "step", "one step", RULE,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from archcalc.cost import DTYPE_BYTES, Costs
 from archcalc.layers.tensor import Alias, Shape, Tensor
-from archcalc.memory.positions import kept, named, of_source, positions_dim
+from archcalc.memory.positions import kept, kept_window, named, of_source, positions_dim
 from archcalc.memory.sizes import BATCH, resized
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
@@ -140,14 +140,15 @@ def _caches(graph: Graph, dim: str, width: int) -> Iterator[Cache]:
     for node, stored, runs in walk(graph.nodes):
         if node.layer is None or not node.inputs or dim not in named(node.exit.shape):
             continue
-        shapes = kept(node)
+        window = kept_window(node, dim)
+        shapes = kept(node) or window
         if not shapes:
             continue
         total = width * node.runs(stored, runs, graph.batch) * sum(int(product(shape)) for shape in shapes.values())
         axes = {int(shape[-2]): named(shape) for shape in shapes.values()}
         grows = any(dim in names for names in axes.values())
         source = of_source(node, dim)
-        positions = max(axes) if grows or source or _windowed(node) else 0
+        positions = max(axes) if grows or source or window or _windowed(node) else 0
         yield Cache(node, runs, shapes, positions, total, total // positions if grows else 0, source)
 
 

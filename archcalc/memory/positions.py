@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from archcalc.diagnostics import RequestError
 from archcalc.layers.base import Layer
 from archcalc.layers.layout import CHANNELS_FIRST
-from archcalc.layers.tensor import Shape, Tensor
+from archcalc.layers.tensor import Alias, Shape, Tensor
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
-from archcalc.quantity import leaves
+from archcalc.quantity import leaves, product
 
 # Products of two tensors look both ways along positions, and no mask of theirs is known.
 _PRODUCTS = ("matmul", "einsum")
@@ -24,14 +24,19 @@ def positions_dim(graph: Graph) -> str:
     """The dim that counts the positions of what is generated.
 
     It is in the shape of an output, and in that of a layer that looks back: causal attention, or a
-    recurrent layer in one direction. Raises `NotGenerativeError` where there is none.
+    recurrent layer in one direction, or else a causal convolution. Raises `NotGenerativeError` where there is none.
     """
+    given = {name: None for y in graph.outputs.values() for name in named(y.shape)}
     keeping = [node for node in layers(graph.nodes) if kept(node)]
     if not keeping:
+        for name in given:
+            windows = any(kept_window(node, name) for node in layers(graph.nodes))
+            if windows and all(lead <= 0 for _, lead in _leads(graph, name)):
+                _check(graph, name)
+                return name
         raise NotGenerativeError(
             f"{graph.model} has nothing to generate with: no layer of it is `attention`, `sdpa` or recurrent"
         )
-    given = {name for y in graph.outputs.values() for name in named(y.shape)}
     for node in keeping:
         for name in named(node.exit.shape[:-1]):
             if name in given and not looks_ahead(node, name):
@@ -57,6 +62,43 @@ def layers(nodes: list[Node]) -> Iterator[Node]:
 def kept(node: Node) -> dict[str, Shape]:
     """What one copy of a layer keeps of one sample between two positions."""
     return _layer(node).kept(node.exit, *node.inputs)
+
+
+def kept_window(node: Node, dim: str) -> dict[str, Shape]:
+    """What a causal convolution keeps of one sample: of the positions before the next one all that its window reads."""
+    x = node.inputs[0]
+    for axis in _axes(node, dim):
+        window = _layer(node).reach(axis, x)
+        if window is not None and window[0] + window[1]:
+            others = product(size for index, size in enumerate(x.shape) if index != axis)
+            return {"inputs": (window[0] + window[1], others)}
+    return {}
+
+
+def _axes(node: Node, dim: str) -> list[int]:
+    """The axes of what a layer reads first that count the positions."""
+    return [axis for axis, size in enumerate(node.inputs[0].shape) if dim in leaves(size)]
+
+
+def _leads(graph: Graph, dim: str) -> Iterator[tuple[Node, int]]:
+    """For each layer how many positions after its own its output depends on, negative where only on earlier ones."""
+    leads: dict[int, int] = {}
+    for node, _, _ in walk(graph.nodes):
+        if node.layer is not None and node.inputs:
+            read = [leads.get(_origin(x), 0) for x in node.layer.sources(*node.inputs) if dim in named(x.shape)]
+            windows = [node.layer.reach(axis, node.inputs[0]) for axis in _axes(node, dim)]
+            lead = max(read, default=0) + sum(window[1] for window in windows if window is not None)
+            for x in (node.exit, *(node.exit.outputs or {}).values()):
+                leads[id(x)] = lead
+            if dim in named(node.exit.shape):
+                yield node, lead
+        leads.setdefault(id(node.output), leads.get(_origin(node.exit), 0))
+
+
+def _origin(x: Tensor) -> int:
+    while isinstance(x, Alias):
+        x = x.origin
+    return id(x)
 
 
 def named(shape: Iterable[int]) -> list[str]:
@@ -86,14 +128,18 @@ def looks_ahead(node: Node, dim: str) -> bool:
         return bool(reads) and not of_source(node, dim)
     if node.op in _PRODUCTS:
         return len(reads) > 1
+    if any(layer.reach(axis, node.inputs[0]) for axis in _axes(node, dim)):
+        return False  # `_leads` tells
     # Windows and statistics of channels-first layers run over positions.
     return layer.layout == CHANNELS_FIRST and not layer.elementwise and any(dim in named(x.shape[1:]) for x in reads)
 
 
 def _check(graph: Graph, dim: str) -> None:
     """Raise `NotGenerativeError` where a layer on the way looks ahead, or shares positions out."""
+    leads = {id(node): lead for node, lead in _leads(graph, dim)}
     for node in layers(graph.nodes):
-        if looks_ahead(node, dim) and dim in named(node.exit.shape):
+        ahead = looks_ahead(node, dim) and dim in named(node.exit.shape)
+        if ahead or leads.get(id(node), 0) > 0:
             raise NotGenerativeError(
                 f"{graph.model} does not generate: `{node.id}` sees the positions after each position too"
             )

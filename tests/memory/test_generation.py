@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from archcalc.diagnostics import Source, SpecError
 from archcalc.memory.generation import generate
 from archcalc.memory.positions import NotGenerativeError
 from archcalc.network.load import build_graph, load_graph
+from archcalc.pytorch.instance import instantiate
 from tests.conftest import ROOT
 
 
@@ -149,3 +151,45 @@ def test_says_why_not(graph, words):
 def test_no_more_positions_than_a_table_holds():
     with pytest.raises(SpecError, match="the table has 1024 positions"):
         generate(spec("gpt2.yaml"), length=1025)
+
+
+HEAD = "model: m\ndims: {seq: 12}\ninput: [seq]\nlayers:\n  - [embedding 10 dim=6, transpose]\n"
+CONVOLUTIONS = {
+    "  - [pad before=3, conv 8 kernel=4]": (3, 6),
+    "  - [conv 8 kernel=4 padding=3, slice 0 end=-3 axis=1]": (3, 6),
+    "  - [pad before=6, conv 8 kernel=3 dilation=3, relu]": (6, 6),
+    "  - {repeat: 3, layers: [{residual: [pad before=1, conv 6 kernel=2]}]}": (1, 6),
+    "  - [conv 8 kernel=3 padding=1]": None,
+    "  - [conv 8 kernel=3 padding=same]": None,
+    "  - [pad before=1 after=1, conv 8 kernel=3]": None,
+    "  - [pad before=1, conv 8 kernel=3, pad after=1]": None,
+    "  - [slice 2 axis=1, pad after=2, conv 8 kernel=1]": None,
+    "  - [pad before=2 mode=circular, conv 8 kernel=3]": None,
+    "  - [conv 8 kernel=3 padding=2 padding_mode=circular, slice 0 end=-2 axis=1]": None,
+    "  - [pad before=2, conv 8 kernel=3 stride=2]": None,
+}
+
+
+@pytest.mark.parametrize("attends", [False, True])
+@pytest.mark.parametrize("layers", CONVOLUTIONS)
+def test_causal_convolutions_keep_what_their_window_reads(layers: str, attends: bool) -> None:
+    """As PyTorch computes it: what comes later changes nothing before, and a change reaches no further than the window."""
+    more = "  - attention 2 causal=true\n" if attends else ""
+    graph = build_graph(Source("m.yaml", f"{HEAD}{layers}\n  - transpose\n{more}"))
+    kept = CONVOLUTIONS[layers]
+    module, ids = instantiate(graph).eval(), torch.arange(12)[None] % 10
+    other = ids.clone()
+    other[0, 7] = 0
+    changed = (module(ids) != module(other)).any(-1)[0].nonzero().flatten()
+    if kept is None:
+        assert int(changed.min()) < 7 or "circular" in layers or "stride" in layers
+        with pytest.raises(NotGenerativeError):
+            generate(graph)
+        return
+    assert int(changed.min()) == 7
+    cache = generate(graph, dtype="fp32").caches[0]
+    assert cache.shapes == {"inputs": kept}
+    assert (cache.positions, cache.token_bytes, cache.source) == (kept[0], 0, False)
+    assert cache.bytes == 4 * cache.copies * kept[0] * kept[1]
+    if cache.copies == 1 and not attends:
+        assert 7 < int(changed.max()) <= 7 + kept[0]
