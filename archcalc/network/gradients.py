@@ -122,7 +122,7 @@ def _copies(
     """The last copy, and those before it if it depends on them, the first for itself."""
     further = flows
     if entry is not None:
-        stale = set(_aliases(node.children))  # copies further in start anew
+        stale = set(_starts(node.children, {*_family(entry), *_made(node.children)}))  # copies further in start anew
         further = {key: depends for key, depends in flows.items() if key not in stale}
         further.update(dict.fromkeys(_family(entry), flows.get(id(node.exit), False)))
         _forward_once(node, further)
@@ -137,12 +137,25 @@ def _copies(
         yield replace(one, copies=(FIRST, *one.copies))
 
 
-def _aliases(nodes: list[Node]) -> Iterator[int]:
+def _made(nodes: list[Node]) -> Iterator[int]:
+    """All that nodes give, and those inside of them."""
+    for node in nodes:
+        yield from _family(node.exit)
+        yield from _family(node.output)
+        yield from _made(node.children)
+
+
+def _starts(nodes: list[Node], inside: set[int]) -> Iterator[int]:
+    """What copies in `nodes` start from, where that stands for one of the tensors `inside`, which differ by copy."""
     for node in nodes:
         for tensor in node.inputs:
             if isinstance(tensor, Alias):
-                yield from _family(tensor)
-        yield from _aliases(node.children)
+                origin: Tensor = tensor.origin
+                while isinstance(origin, Alias) and id(origin) not in inside:
+                    origin = origin.origin
+                if id(origin) in inside:
+                    yield from _family(tensor)
+        yield from _starts(node.children, inside)
 
 
 def _once(node: Node, flows: dict[int, bool], used: set[int], stored: int, runs: int) -> Iterator[Backward]:
