@@ -319,3 +319,10 @@ def test_a_layer_that_decides_a_layout_is_not_deleted(lint, write, folder):
     assert (folder / path).read_text() == text
     path = write("b.yaml", text.replace("softmax", "conv 4 kernel=1"))
     assert lint(path, "--select", "GEO207", "--fix").err == TOLD
+
+
+def test_outputs_are_those_of_the_batch(lint, write, folder):
+    text = "model: m\ninput: [7]\nlayers:\n  - linear 7\n  - groupnorm 7 from=input name=n1\n  - relu from=input\n"
+    path = write("a.yaml", text)
+    assert lint(path, "--batch", "2", "--fix", "--select", "GRF701").status == 0
+    assert (folder / path).read_text() == text.replace("  - groupnorm 7 from=input name=n1\n", "")
