@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import pytest
 from click.testing import CliRunner
 
+from archcalc.commands.build import command as build_command
 from archcalc.commands.lint_base import bases
 from archcalc.devices import find
 from archcalc.diagnostics import Source
@@ -220,3 +221,11 @@ def test_what_is_read_is_let_go(network):
         assert document() is None
     finally:
         gc.enable()
+
+
+def test_as_many_branches_as_there_are_are_built():
+    """Each is held in a variable of its own until all are joined."""
+    count = 1100
+    done = CliRunner().invoke(build_command, ["-"], input=lines("[4]", [f"add: [{', '.join(['[relu]'] * count)}]"]))
+    assert done.exit_code == 0, done.output[-300:]
+    assert f"x{count - 4}" in done.output

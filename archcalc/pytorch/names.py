@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import keyword
 import re
 from collections.abc import Collection
@@ -70,7 +71,7 @@ class Variables:
 
     def choose(self, step: int, wanted: list[str], avoid: Collection[str] = ()) -> str:
         """A free variable for what `step` gives: one of `wanted`, or the first of x, y, z, x1, ..."""
-        candidates = [*wanted, "x", "y", "z", *(f"x{index}" for index in range(1, 1000))]
+        candidates = itertools.chain(wanted, "xyz", (f"x{index}" for index in itertools.count(1)))
         return next(name for name in candidates if name not in avoid and self._is_free(name, step))
 
     def _is_free(self, name: str, step: int) -> bool:
