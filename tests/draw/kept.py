@@ -1,4 +1,4 @@
-"""What ever failed a check, kept as a spec that every check runs on.
+"""What ever failed a check, kept as a spec that the check runs on.
 
 Comments at the head of a file say what was wrong; one line `# batch: 3` gives a batch that is not 2.
 """

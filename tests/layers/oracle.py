@@ -129,8 +129,10 @@ class Reference:
     flops: int
 
 
-def run(make: Callable[[], Any], inputs: Sequence[Shape], device: str, tokens: bool = False) -> Reference:
-    """Build a module or function on `device`, call it and count. Raises one of `REFUSALS`."""
+def run(
+    make: Callable[[], Any], inputs: Sequence[Shape], device: str, tokens: bool = False, once: bool = False
+) -> Reference:
+    """Build a module or function on `device`, call it and count; `once` as in `compare`. Raises one of `REFUSALS`."""
     with torch.device(device):
         module = make()
         kind = torch.long if tokens else torch.float
@@ -138,7 +140,7 @@ def run(make: Callable[[], Any], inputs: Sequence[Shape], device: str, tokens: b
         with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
             result = module(*tensors)
     outputs = result if isinstance(result, dict) else {"": result}
-    if any(output.shape[0] != BATCH for output in outputs.values()):
+    if any(output.shape[0] != (1 if once else BATCH) for output in outputs.values()):
         raise TypeError("the reference lost the batch")
     if not all(output.numel() for output in outputs.values()):
         raise ValueError("an empty tensor: PyTorch's own layers and devices disagree on which they refuse")
@@ -165,6 +167,7 @@ def compare(
     layout: str | None = None,
     loose: bool = False,
     values: Callable[[], Any] | None = None,
+    once: bool = False,
 ) -> None:
     """Both take the layer and agree on it, on sizes, counts and values, or both refuse it.
 
@@ -178,6 +181,7 @@ def compare(
         layout: what is stated of the inputs.
         loose: some values are computed in single precision.
         values: the module or function to compare values with, where `make` gives none that mean something.
+        once: what comes out is the same for every sample, and has one.
     """
     inputs = list(shape.values()) if isinstance(shape, Mapping) else [shape]
     try:
@@ -186,8 +190,8 @@ def compare(
     except SpecError as error:
         ours, refusal = None, str(error)
     try:
-        real = run(make, inputs, "cpu", tokens)
-        theirs: Reference | None = run(make, inputs, "meta", tokens)
+        real = run(make, inputs, "cpu", tokens, once)
+        theirs: Reference | None = run(make, inputs, "meta", tokens, once)
     except REFUSALS as error:
         theirs, problem = None, f"{type(error).__name__}: {error}"
     where = f"{layers} on {shape}"
