@@ -18,7 +18,7 @@ from tests.draw.session import check_seed
 from tests.draw.single import single_layer
 
 # How many networks a check draws; few, as CI waits for them.
-SEEDS = {"advice": 30, "build": 60, "closed-forms": 20, "fixes": 40, "include": 40, "saved": 20, "verify": 60}
+SEEDS = {"advice": 30, "build": 60, "closed-forms": 20, "fixes": 20, "include": 40, "saved": 20, "verify": 60}
 _CHUNK = 10
 
 

@@ -120,8 +120,13 @@ def test_every_layer_is_tried() -> None:
     assert set(LINES) == set(REGISTRY)
 
 
-@pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize("op", LINES)
+# A mixture of experts refuses what is the same for every sample, whatever its layout.
+BEFORE = [
+    (op, source) for op in LINES for source in SOURCES if op != "moe" or source not in ("parameter", "relposbias")
+]
+
+
+@pytest.mark.parametrize(("op", "source"), BEFORE)
 def test_an_undecided_tensor_before_a_layer(op: str, source: str) -> None:
     """Alone a layer gives an error or the same as under each layout that it takes; decided later, the same as stated."""
     for shape, (input, before) in zip(SHAPES, SOURCES[source]):

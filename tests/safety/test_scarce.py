@@ -43,9 +43,13 @@ def folder(clone: Path) -> Path:
 
 
 def bash(script: str, words: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """The program as `script` starts it, with `"$@"` for its command line."""
-    command = ["bash", "-c", script, "bash", sys.executable, "-m", "archcalc", *words.split()]
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    """The program as `script` starts it, with `"$@"` for its command line.
+
+    What is installed beside it may run code when Python starts, which is not ours: it is left out.
+    """
+    command = ["bash", "-c", script, "bash", sys.executable, "-S", "-m", "archcalc", *words.split()]
+    given = {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, **given, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 

@@ -1,4 +1,4 @@
-"""Products of two tensors: matmul, einsum, attention to another tensor, scaled dot products."""
+"""Layers that look at another tensor: matmul, einsum, attention to it, scaled dot products, its size."""
 
 from __future__ import annotations
 
@@ -14,6 +14,21 @@ def _positions(network: Network) -> Tensor | None:
     """The tensor before, where it is a sequence of features."""
     x = network.tensor
     return None if x is None or x.rank < 2 or x.integer or x.layout == CHANNELS_FIRST else x
+
+
+@construct(weight=0.4, nests=False)
+def sized_like(network: Network, at: Choices) -> bool:
+    """A map brought to the size of another."""
+    x = network.tensor
+    if x is None or not 2 <= x.rank <= 4 or x.layout not in (None, CHANNELS_FIRST):
+        return False
+    others = [name for name, tensor in network.named().items() if tensor.rank == x.rank and not tensor.parts]
+    if not others:
+        return False
+    item = Item(at.pick("op", ["upsample", "crop"]), {"like": at.pick("other", others)})
+    if at.chance("named", 0.3):
+        item.common["name"] = network.new_name()
+    return network.add(item)
 
 
 @construct(weight=0.5, for_images=False)
