@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,11 +20,9 @@ from archcalc.network.load import Graph, build_graph
 from .values import difference
 
 BATCH = 2
-DRAWN = settings(
-    max_examples=int(os.environ.get("ARCHCALC_EXAMPLES", "100")), deadline=None, derandomize=True, database=None
-)
+DRAWN = settings(max_examples=200, deadline=None, derandomize=True, database=None)
 # For layers with little to go wrong.
-FEW = settings(DRAWN, max_examples=DRAWN.max_examples // 2)
+FEW = settings(DRAWN, max_examples=50)
 # What PyTorch raises for arguments it does not take.
 REFUSALS = (RuntimeError, ValueError, IndexError, AssertionError, ZeroDivisionError)
 
