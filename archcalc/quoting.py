@@ -102,6 +102,13 @@ def markdown_links(text: str) -> str:
     return _LINKS.sub(_APART, text)
 
 
+def xml(text: str) -> str:
+    """`text` as plain words of XML, SVG and HTML, in an attribute's double quotes as well."""
+    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
+        text = text.replace(character, entity)
+    return visible(text)
+
+
 def csv_cell(value: object) -> object:
     """A cell that no spreadsheet takes for a formula; numbers stay as they are."""
     if not isinstance(value, str):

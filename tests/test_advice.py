@@ -15,7 +15,7 @@ OPS = list(REGISTRY)
 @pytest.mark.parametrize(
     ("word", "known", "near"),
     [
-        ("cov", OPS, ["conv"]),
+        ("cov", OPS, ["conv", "cos"]),
         ("batchnrom", OPS, ["batchnorm"]),
         ("Batch_Norm", OPS, ["batchnorm"]),
         ("lnear", OPS, ["linear"]),

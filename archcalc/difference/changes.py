@@ -128,6 +128,10 @@ class Comparison:
             if names[0] == names[1]:  # other layers of the same names
                 names = self._names(x, False, labels=True), self._names(y, True, labels=True)
             return Change(READS, *names)
+        # what the first copy reads and what the next ones do: each in its order, but between each other
+        reads = [self._seen(read, False) for read in old.reads], [self._seen(read, True) for read in new.reads]
+        if reads[0] != reads[1] and Counter(reads[0]) == Counter(reads[1]):
+            return Change(ORDER, *_orders(*reads))
         return None
 
     def _seen(self, read: Read, head: bool) -> tuple[frozenset[Any], str, bool]:

@@ -7,15 +7,17 @@ from archcalc.layers import (
     convolution,
     cutting,  # noqa: F401
     dense,
+    elementwise,
     lstm,  # noqa: F401
-    mean,  # noqa: F401
     merge,
     normalization,
     pooling,
     position,
     rearrange,  # noqa: F401
     recurrent,
+    reduction,
     regularization,
+    reordering,  # noqa: F401
     resizing,
     sdpa,  # noqa: F401
     shape,
@@ -32,6 +34,8 @@ FAMILIES = (
     dense,
     normalization,
     activation,
+    elementwise,
+    reduction,
     regularization,
     recurrent,
     attention,

@@ -8,7 +8,7 @@ from archcalc.layers.arguments import Number, Whole, Word, arg
 from archcalc.layers.asking import Asking
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
-from archcalc.layers.code import Code, expression, given, module
+from archcalc.layers.code import Code, given, module
 from archcalc.layers.layout import CHANNELS_FIRST, KEEPS
 from archcalc.layers.saved import INPUT, OUTPUT, Saved, Saving
 from archcalc.layers.strides import NUMBER, Strides, contiguous, iterated
@@ -130,18 +130,6 @@ class LogSigmoid(Activation):
         """The input; on the CPU the exponential too."""
         kept = 0 if how.gpu else how.batch * plain(y.elements) * how.width
         return how.first(Saved((0,), extra={"exponential": kept}))
-
-
-@layer("exp", aliases=("exponential",))
-class Exp(Activation):
-    """exp(x). One exponential. Source: torch.exp."""
-
-    each = 1
-    keeps = OUTPUT
-
-    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
-        """The same in PyTorch."""
-        return expression("{0}.exp()")
 
 
 @layer("hardtanh", aliases=("clamp", "clip"))

@@ -149,8 +149,9 @@ class AttentionMemory(Layer):
         late = plain(product(x.shape[-1:]) * self._inner)  # of the projection back, which comes first
         if self._is_fast(how):
             return self._fast(rows, how.width, x), 0
-        if self._fused(how) and not how.keeps and not self.is_multihead_attention():
-            return self._by_heads(how, sizes, kept), 0
+        if self._fused(how) and not self.is_multihead_attention():
+            asked = plain(y.elements) * how.batch * how.width
+            return self._by_heads(how, sizes, kept, asked, (given - late) * how.width)
         forward, backward = scores_passing(
             how, sizes, kept, self._fused(how), bool(self.dropout) and how.keeps, (given - late) * how.width
         )
@@ -158,7 +159,7 @@ class AttentionMemory(Layer):
             forward += sizes[1] * sizes[2] * how.width  # what is added to the scores
         if not self._fused(how) and self._key_heads != self.heads:  # before they were repeated for all heads
             forward += 2 * rows * sizes[2] * plain(self._kv_inner) * how.width
-        return forward, backward
+        return (forward if self.softcap is None else self._capped(how, rows, kept, y, keys)), backward
 
     def _is_fast(self, how: Saving) -> bool:
         """Whether PyTorch computes torch.nn.MultiheadAttention in one go, as at inference."""
@@ -170,12 +171,37 @@ class AttentionMemory(Layer):
             and not (how.training or how.gpu)
         )
 
-    def _by_heads(self, how: Saving, sizes: tuple[int, int, int, int], kept: dict[str, int]) -> int:
-        """Forward at inference with projections of its own, which stay until the output is there."""
+    def _by_heads(
+        self, how: Saving, sizes: tuple[int, int, int, int], kept: dict[str, int], given: int, counted: int
+    ) -> tuple[int, int]:
+        """With projections of its own, which at inference stay until the output is there.
+
+        Backward, the gradient of the output, of the bytes `given`, goes when that of the scores' output is there.
+        """
         _, queries, keys, head = sizes
-        room = 0 if how.gpu else fused_room(how, queries, keys, head)[0]
-        scores = max(kept["output of the scores"], kept["sums of the scores"] + room)
-        return kept["queries, keys and values"] + scores + kept.get("output by position", 0)
+        room, backward_room = (0, 0) if how.gpu else fused_room(how, queries, keys, head)
+        projected, output = kept["queries, keys and values"], kept["output of the scores"]
+        if not how.keeps:
+            scores = max(output, kept["sums of the scores"] + room)
+            return projected + scores + kept.get("output by position", 0), 0
+        by_position = kept.get("output by position", 0)  # which the projection back has used by then
+        backward = output - given + projected - by_position + backward_room - counted
+        return max(0, room - given - by_position), max(backward, projected - sum(kept.values()))
+
+    def _capped(self, how: Saving, rows: int, kept: dict[str, int], y: Tensor, keys: Tensor) -> int:
+        """Forward with bounded scores: variables hold the projections, the scores and the bounded ones to the end."""
+        keyed, pairs, output = rows * plain(keys.shape[-2]) * how.width, kept["scores"], kept["output of the scores"]
+        projected = 2 * keyed * plain(self._kv_inner)
+        if not how.keeps or (self.rope is None and not self.qknorm):  # else queries are kept as they are
+            projected += rows * plain(y.shape[-2] * self._inner) * how.width
+        masked = self.causal or self.window is not None or self.relbias is not None
+        if masked:
+            projected += plain(y.shape[-2] * keys.shape[-2]) * how.width
+        held, given = 2 * pairs, plain(y.elements) * how.batch * how.width  # which is not there yet
+        if not how.keeps:
+            projected += 2 * keyed * plain(self._inner)
+            held += pairs + output
+        return projected - given + max(held, (held + pairs - output) * masked)
 
     def _fast(self, rows: int, width: int, x: Tensor) -> int:
         """Forward at inference, where PyTorch computes the scores of torch.nn.MultiheadAttention one by one.

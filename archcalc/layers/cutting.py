@@ -100,9 +100,10 @@ class Slice(Rearranging):
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        cut = f"{int(self.start)}:" + ("" if self.end is None else str(int(self.end)))
         before = ", ".join([":"] * (x.axis(self.axis) + 1))
-        return expression("{0}" + f"[{before}, {cut}]")
+        if self.end is None:
+            return expression("{0}[" + before + ", {start}:]", start=int(self.start))
+        return expression("{0}[" + before + ", {start}:{end}]", start=int(self.start), end=int(self.end))
 
 
 @layer("split", first="parts", aliases=("chunk",), family="shape")

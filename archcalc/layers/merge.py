@@ -163,6 +163,44 @@ class Sub(_Elementwise):
         return _joined(" - ", (x, *inputs))
 
 
+@layer("div", first="operands", aliases=("divide",))
+class Div(_Elementwise):
+    """The first operand over the second, element by element. Source: torch.div."""
+
+    operands: tuple[Tensor, ...] = arg(Operands, "what is divided, and by what", max=2)
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """The divisor; what is divided too, for the divisor's gradient."""
+        return Saved((0, 1) if how.needs[1] else (1,) if how.needs[0] else ())
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return _joined(" / ", (x, *inputs))
+
+
+class _Extreme(_Elementwise):
+    operands: tuple[Tensor, ...] = arg(Operands, "the two tensors", max=2)
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """Both, which tell where the gradient goes."""
+        return Saved((0, 1) if any(how.needs) else ())
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        code = _joined(", ", (x, *inputs))
+        return expression(f"torch.{self.op}({code.call})")
+
+
+@layer("maximum", first="operands")
+class Maximum(_Extreme):
+    """The larger of two tensors, element by element. Source: torch.maximum."""
+
+
+@layer("minimum", first="operands")
+class Minimum(_Extreme):
+    """The smaller of two tensors, element by element. Source: torch.minimum."""
+
+
 @layer("concat", first="operands", aliases=("cat", "concatenate"))
 class Concat(Asking):
     """Operands side by side, by default along channels or features. Source: torch.cat."""

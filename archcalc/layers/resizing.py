@@ -267,9 +267,12 @@ class Crop(Rearranging):
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        starts = [(int(size) - int(left)) // 2 for size, left in zip(x.shape[1:], y.shape[1:])]
-        cuts = (f"{start}:{start + int(left)}" for start, left in zip(starts, y.shape[1:]))
-        return expression("{0}" + f"[:, :, {', '.join(cuts)}]")
+        places: dict[str, int] = {}
+        for axis, (size, left) in enumerate(zip(x.shape[1:], y.shape[1:]), 1):
+            start = (int(size) - int(left)) // 2
+            places |= {f"start{axis}": start, f"end{axis}": start + int(left)}
+        cuts = (f"{{start{axis}}}:{{end{axis}}}" for axis in range(1, x.rank))
+        return expression("{0}" + f"[:, :, {', '.join(cuts)}]", **places)
 
 
 @layer("pixelshuffle", first="factor", aliases=("depthtospace",))

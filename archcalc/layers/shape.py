@@ -8,7 +8,7 @@ from archcalc.layers.change import Change, counting_the_batch
 from archcalc.layers.code import Code, expression, given, module
 from archcalc.layers.layout import ENDS, FEATURES_LAST, KEEPS, axis_of
 from archcalc.layers.saved import Saving
-from archcalc.layers.strides import Strides, concatenated
+from archcalc.layers.strides import Strides
 from archcalc.layers.tensor import Moved, Tensor
 from archcalc.quantity import plain, product
 
@@ -230,47 +230,6 @@ class Expand(Rearranging):
         sizes = ", ".join(f"{int(size)}" for size in self.shape)
         index = ", ".join([":"] + ["None"] * new)
         return expression("{0}" + (f"[{index}]" if new else "") + ".expand({batch}, " + sizes + ")")
-
-
-@layer("roll", first="shift")
-class Roll(Rearranging):
-    """Shifts positions along axes, the end coming in at the start. Source: torch.roll."""
-
-    layout = KEEPS
-    view = hands_on = False
-
-    shift: tuple[int, ...] = arg(
-        Size, "positions, as 3 or 3x3; negative to the front", min=-(2**62), aliases=("shifts",)
-    )
-    axes: tuple[int, ...] = arg(Size, "axes, as 0x1", default=(0,), min=-8, aliases=("dims",))
-
-    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` unless each shift has its axis."""
-        if len(self.shift) != len(self.axes):
-            raise ShapeError(
-                "SHP101",
-                f"{len(self.shift)} shifts for {len(self.axes)} axes",
-                "shift",
-                "give one shift for each axis, as `roll 3x3 axes=0x1`",
-            )
-        for index in self.axes:
-            if not -x.rank <= index < x.rank:
-                raise ShapeError(
-                    "SHP101", f"{x} has no axis {index}", "axes", changes=counting_the_batch("axes", self.axes, x)
-                )
-        return moved(x, x.shape)
-
-    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """What is put together anew follows the format of its parts, along one axis after the other."""
-        x = how.strides[0]
-        for _ in self.axes:
-            x = concatenated([x], x.sizes)
-        return x
-
-    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
-        """The same in PyTorch."""
-        dims = tuple(x.axis(index) + 1 for index in self.axes)
-        return expression("{0}.roll({shifts}, dims={dims})", shifts=tuple(self.shift), dims=dims)
 
 
 @layer("identity")

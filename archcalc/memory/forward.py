@@ -246,7 +246,7 @@ class Forward:
             if self.peaks:
                 passing = layer.passing(how, node.exit, *node.inputs)
                 if not how.keeps:
-                    passing = (passing[0] + sum(inputs[index].bytes for index in copied), passing[1])
+                    passing = (max(passing[0], *(inputs[index].bytes for index in copied), 0), passing[1])
         kept: list[Storage] = [self._keep(storage, node) for storage in samples]
         each = 1 if node.exit.batched else self.experts  # what depends on parameters alone, in each expert
         if needs is not None and self.keeping:

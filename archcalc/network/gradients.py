@@ -66,8 +66,8 @@ def _family(tensor: Tensor) -> Iterator[int]:
 
 
 def sources(node: Node) -> tuple[Tensor, ...]:
-    """The inputs that a gradient of the layer's output is passed on to."""
-    return () if node.layer is None else node.layer.sources(*node.inputs)
+    """The inputs that a gradient of the layer's output is passed on to; whole numbers have none."""
+    return () if node.layer is None or node.exit.integer else node.layer.sources(*node.inputs)
 
 
 # -- which tensors depend on a parameter ----------------------------------------------------

@@ -11,7 +11,7 @@ from archcalc.language.inputs import Input, stating
 from archcalc.layers.convolution import Convolution
 from archcalc.layers.dense import Linear
 from archcalc.layers.layout import CHANNELS_FIRST, KEEPS
-from archcalc.layers.mean import Mean
+from archcalc.layers.reduction import Mean
 from archcalc.layers.shape import Flatten
 from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node, walk

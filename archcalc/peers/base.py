@@ -14,10 +14,13 @@ Rule = Callable[[Call], "Deltas | None"]
 
 # Layers without products, weights, or anything else that any of the tools looks at.
 SILENT = (
-    "add", "celu", "channelshuffle", "concat", "crop", "dropout", "droppath", "exp", "expand", "flatten", "glu", "hardsigmoid",
-    "hardswish", "hardtanh", "identity", "logsigmoid", "logsoftmax", "mean", "mish", "mul", "pad", "pixelshuffle",
-    "pixelunshuffle", "rearrange", "reshape", "residual", "roll", "rope", "scale", "select", "selu", "sigmoid",
-    "slice", "softplus", "softsign", "split", "sub", "tanh", "transpose",
+    "abs", "add", "argmax", "argmin", "celu", "channelshuffle", "concat", "cos", "crop", "cumsum", "div", "dropout",
+    "droppath", "exp", "expand", "flatten", "flip", "floor", "glu", "hardsigmoid", "hardswish", "hardtanh",
+    "identity", "log", "logsigmoid", "logsoftmax", "logsumexp", "max", "maximum", "mean", "min", "minimum", "mish",
+    "mul", "neg", "norm", "normalize", "offset", "pad", "pixelshuffle", "pixelunshuffle", "pow", "rearrange",
+    "reciprocal", "reshape", "residual", "roll", "rope", "rsqrt", "scale", "select", "selu", "sigmoid", "sign", "sin",
+    "slice", "softplus", "softsign", "split", "sqrt", "square", "std", "sub", "sum", "tanh", "tile", "transpose",
+    "var",
 )  # fmt: skip
 
 # Reasons that several tools have.

@@ -81,14 +81,14 @@ def _figure(value: float) -> str:
 
 
 def memory(profile: Profile) -> list[str]:
-    """The peak beside what `archcalc memory` predicts, and how far apart they are where that is too far."""
+    """The peak beside what `archcalc memory` predicts, and how far that is from what was measured where it is too far."""
     predicted = f"{numbers.size(profile.predicted)} predicted"
     if profile.peak is None:
         return [f"peak: this device keeps no count, {predicted}"]
     found = [f"peak {numbers.size(profile.peak)}, {predicted}"]
-    apart = profile.peak / profile.predicted - 1 if profile.predicted else 0.0
+    apart = profile.predicted / profile.peak - 1 if profile.peak else 0.0
     if abs(apart) > _SURE:
-        found.append(f"warning: the prediction is {abs(100 * apart):.1f} % too {'low' if apart > 0 else 'high'}")
+        found.append(f"warning: the prediction is {abs(100 * apart):.1f} % too {'low' if apart < 0 else 'high'}")
     return found
 
 

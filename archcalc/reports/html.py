@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from html import escape
 
 from archcalc.cost import Costs
+from archcalc.quoting import xml
 from archcalc.reports import numbers
 from archcalc.reports.rows import Row
 
@@ -26,13 +26,13 @@ def network(costs: Costs, rows: Iterable[Row]) -> str:
         "th",
     )
     inputs = ", ".join(numbers.shape(x.shape) for x in costs.graph.inputs.values())
-    caption = f"<caption>{escape(costs.graph.model)}: input {inputs}, batch {costs.graph.batch}</caption>"
+    caption = f"<caption>{xml(costs.graph.model)}: input {inputs}, batch {costs.graph.batch}</caption>"
     return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody><tfoot><tr>{total}</tr></tfoot></table>"
 
 
 def _row(row: Row) -> str:
-    label = "&emsp;" * row.level + escape(row.label) + (f" ×{row.copies:,}" if row.copies > 1 else "")
-    params = numbers.exact(row.cost.params) if row.cost.params else f"= {escape(row.tied)}" if row.tied else ""
+    label = "&emsp;" * row.level + xml(row.label) + (f" ×{row.copies:,}" if row.copies > 1 else "")
+    params = numbers.exact(row.cost.params) if row.cost.params else f"= {xml(row.tied)}" if row.tied else ""
     cells = _cells(
         label, row.output, params, numbers.column(row.cost.macs), numbers.size(row.cost.activation_bytes), "td"
     )

@@ -42,8 +42,6 @@ MADE_OF = {
     "patchembedding": _PATCHES,
     "focus": _FOCUS,
     "embeddingbag": "[embedding 1000 dim=64, mean]",
-    "normalize": _NORMED,
-    "l2norm": _NORMED,
     "softmin": "[scale -1, softmax]",
     "softmax2d": "softmax axis=0",
     "layernorm2d": _CHANNELS_NORMED,
@@ -70,10 +68,7 @@ _NO_NOISE = "it does nothing at inference: leave it out, or write `dropout`"
 _NO_PARTS = "it sets how a network runs, not what it computes: leave it out"
 SAID = {
     "permute": "`transpose 0x1` swaps two axes, `rearrange 'a b c -> c a b'` gives any order; neither counts the batch",
-    "sum": "`add: [a, b]` sums tensors; over an axis of 10 it is `[mean 0, scale 10]`",
     "average": "`mean` is over an axis; of two tensors it is `[add: [a, b], scale 0.5]`",
-    "max": "over space it is `[adaptivemaxpool 1, flatten]`, over positions `[transpose, adaptivemaxpool 1, flatten]`",
-    "amax": "over space it is `[adaptivemaxpool 1, flatten]`, over positions `[transpose, adaptivemaxpool 1, flatten]`",
     "pool": "`maxpool 2` or `avgpool 2`",
     "pooling": "`maxpool 2` or `avgpool 2`",
     "globalpool": "`adaptiveavgpool 1` or `adaptivemaxpool 1`",
@@ -82,7 +77,6 @@ SAID = {
     "globalaveragepool": "`adaptiveavgpool 1` keeps an image of 1×1, `[adaptiveavgpool 1, flatten]` gives a vector",
     "gap": "`adaptiveavgpool 1` keeps an image of 1×1, `[adaptiveavgpool 1, flatten]` gives a vector",
     "globalmaxpool": "`adaptivemaxpool 1` keeps an image of 1×1, `[adaptivemaxpool 1, flatten]` gives a vector",
-    "norm": "name it: `batchnorm`, `layernorm`, `groupnorm 32`, `instancenorm` or `rmsnorm`",
     "normalization": "name it: `batchnorm`, `layernorm`, `groupnorm 32`, `instancenorm` or `rmsnorm`",
     "activation": "its name is a layer: `relu`, `gelu`, `silu`, ...",
     "act": "its name is a layer: `relu`, `gelu`, `silu`, ...",
@@ -136,8 +130,7 @@ SAID = {
     **dict.fromkeys(
         ("bilinear", "fold", "unfold", "maxunpool", "fractionalmaxpool", "lppool", "hardshrink", "softshrink", "threshold",
          "tanhshrink", "cosinesimilarity", "pairwisedistance", "adaptivelogsoftmaxwithloss", "gridsample", "affinegrid",
-         "onehot", "gumbelsoftmax", "argmax", "min", "amin", "std", "var", "topk", "sort", "cumsum", "fft", "abs", "sqrt",
-         "log", "sin", "cos", "where", "gather", "scatter", "locallyconnected", "mamba", "kan", "rnnbase",
+         "onehot", "gumbelsoftmax", "topk", "sort", "fft",          "where", "gather", "scatter", "locallyconnected", "mamba", "kan", "rnnbase",
          "rnncellbase", "deformconv", "convtbc", "groupedmm", "scaledmm", "scaledgroupedmm", "pdist"),
         _NONE,
     ),

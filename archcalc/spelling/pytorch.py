@@ -161,12 +161,17 @@ def _bilinear_up(mode: str) -> Writer:
     return write
 
 
-def _mean(bound: Bound, inner: Inner) -> list[str]:
-    node = bound.given("axis")
-    if node is None:
-        raise UnwritableError("say over which axes: `mean 0`, `mean 1x2`; the batch does not count")
-    axes = [axis(one) for one in (node.elts if isinstance(node, (ast.Tuple, ast.List)) else [node])]
-    return [f"mean {'x'.join(map(str, axes))}" + (" keepdim=true" if bound.is_true("keepdim") else "")]
+def _along(op: str) -> Writer:
+    """A layer over axes, which PyTorch counts with the batch."""
+
+    def write(bound: Bound, inner: Inner) -> list[str]:
+        node = bound.given("axis")
+        if node is None:
+            raise UnwritableError(f"say over which axes: `{op} 0`, `{op} 1x2`; the batch does not count")
+        axes = [axis(one) for one in (node.elts if isinstance(node, (ast.Tuple, ast.List)) else [node])]
+        return [f"{op} {'x'.join(map(str, axes))}" + (" keepdim=true" if bound.is_true("keepdim") else "")]
+
+    return write
 
 
 def _refused(sentence: str) -> Writer:
@@ -196,7 +201,13 @@ SPECIAL: dict[tuple[str, str], tuple[str, Writer]] = {
     ("function", "squeeze"): ("dim", _squeeze),
     ("function", "unsqueeze"): ("dim", _unsqueeze),
     ("function", "pad"): ("pad mode value", _pad),
-    ("function", "mean"): ("dim=axis keepdim dtype", _mean),
+    **{("function", name): ("dim=axis keepdim dtype", _along(op)) for name, op in (
+        ("mean", "mean"), ("sum", "sum"), ("amax", "max"), ("amin", "min"), ("logsumexp", "logsumexp"),
+        ("argmax", "argmax"), ("argmin", "argmin"))},
+    ("function", "cumsum"): ("dim=axis dtype", _along("cumsum")),
+    ("function", "flip"): ("dims=axis", _along("flip")),
+    **{("function", name): ("*", _refused(f"write `{name} 0`; the batch does not count"))
+       for name in ("max", "min", "var", "std", "norm", "normalize", "tile")},
     ("function", "split"): ("*", _refused("`split 2` takes how many parts there are, not how large they are")),
     ("function", "conv"): ("*", _refused(_WEIGHTS.format("conv 64 kernel=3"))),
     ("function", "convtranspose"): ("*", _refused(_WEIGHTS.format("convtranspose 64 kernel=2 stride=2"))),

@@ -45,7 +45,7 @@ TORCH = {
     "hardtanh": "min_val max_val inplace",
     "flatten": "start_dim end_dim",
     **dict.fromkeys(("relu", "relu6", "selu", "silu", "mish", "hardswish", "hardsigmoid"), "inplace"),
-    **dict.fromkeys(("sigmoid", "tanh", "softsign", "logsigmoid", "identity", "exp"), ""),
+    **dict.fromkeys(("sigmoid", "tanh", "softsign", "logsigmoid", "identity"), ""),
 }  # fmt: skip
 # Functions whose first argument is the tensor; what is not here takes what the class takes.
 TORCH_FUNCTIONS = {
@@ -56,8 +56,12 @@ TORCH_FUNCTIONS = {
     "layernorm": "normalized_shape weight=- bias=- eps",
     "rmsnorm": "normalized_shape weight=- eps",
     "groupnorm": "num_groups weight=- bias=- eps",
+    "pow": "exponent",
     "split": "chunks=parts dim=axis",
     "roll": "shifts dims",
+    **dict.fromkeys(
+        ("exp", "neg", "abs", "sqrt", "rsqrt", "square", "log", "sin", "cos", "floor", "sign", "reciprocal"), ""
+    ),
 }
 
 _KERAS_POOL = "pool_size=kernel strides=stride padding data_format"

@@ -8,7 +8,11 @@ from archcalc.diagnostics import SpecError
 
 from .oracle import DRAWN, FEW, LAYOUTS, Draw, compare, covers, graph, layer, line, other_flops
 
-OPS = {"add": torch.add, "sub": torch.sub, "mul": torch.mul}
+OPS = {
+    "add": torch.add, "sub": torch.sub, "mul": torch.mul,
+    "div": torch.div, "maximum": torch.maximum, "minimum": torch.minimum,
+}  # fmt: skip
+OF_TWO = ("sub", "div", "maximum", "minimum")
 
 
 def elementwise(op):
@@ -37,7 +41,7 @@ def test_elementwise(op, data):
     draw = Draw(data)
     full = tuple(draw(st.lists(st.integers(1, 4), min_size=1, max_size=4)))
     shapes = {}
-    for name in "abc"[: 2 if op == "sub" else draw(st.integers(2, 3))]:
+    for name in "abc"[: 2 if op in OF_TWO else draw(st.integers(2, 3))]:
         shapes[name] = tuple(draw(st.sampled_from([size, size, 1])) for size in full)
         if draw(st.integers(0, 3)) == 3:
             shapes[name] = full[-1:]

@@ -141,24 +141,31 @@ def test_expand(data):
         compare(line("expand", sizes), shape, lambda: repeat, stricter=-1 in sizes[: max(0, new)])
 
 
-@covers("mean")
+@covers("flip")
 @DRAWN
 @given(data=st.data())
-def test_mean(data):
+def test_flip(data):
     draw = Draw(data)
     shape = tensor(draw)
-    axes = tuple(draw(st.lists(axis(draw, len(shape)), min_size=1, max_size=len(shape))))
-    keys = draw.some(keepdim=st.booleans())
-    gone = {where % len(shape) for where in axes if -len(shape) <= where < len(shape)}
-    compare(
-        line("mean", axes, **keys),
-        shape,
-        lambda: lambda x: x.mean([batched(where) for where in axes], **keys),
-        # The batch alone would be left: a tensor of ours has at least one axis.
-        stricter=len(gone) == len(axes) == len(shape) and not keys.get("keepdim", False),
-    )
-    if len(gone) == len(axes) < len(shape):
-        assert layer(line("mean", axes), shape).other_flops == torch.Size(shape).numel()
+    axes = tuple(draw(st.lists(axis(draw, len(shape)), min_size=1, max_size=3)))
+    compare(line("flip", axes), shape, lambda: lambda x: x.flip([batched(where) for where in axes]))
+
+
+@covers("tile")
+@DRAWN
+@given(data=st.data())
+def test_tile(data):
+    draw = Draw(data)
+    shape = tensor(draw)
+    rank = len(shape) if not draw.wild else draw(st.integers(1, 3))
+    times = tuple(draw(st.lists(draw.number(1, 3, 0, -1), min_size=rank, max_size=rank)))
+
+    def tiled(x):
+        assert len(times) == len(shape)
+        assert min(times) > 0
+        return x.tile((1, *times))
+
+    compare(line("tile", times), shape, lambda: tiled)
 
 
 @covers("roll")

@@ -84,6 +84,15 @@ def attentions(rng: Random) -> str:
     return f"input: [{rng.choice([100, 200])}, {width}], layers: [linear {width}, residual: [{given}], linear 8]"
 
 
+def with_projections_of_their_own(rng: Random) -> str:
+    """Attention that torch.nn.MultiheadAttention does not express, behind what gives steps first too."""
+    width, more = rng.choice([64, 128]), rng.choice(["", " rope=100", " qknorm=true", " rope=100 qknorm=true"])
+    more += rng.choice(["", " causal=true", " softcap=20", " softcap=20 causal=true", " head_dim=32"])
+    before = rng.choice([f"linear {width}", f"gru {width}", f"linear {width}, layernorm"])
+    after = rng.choice(["linear 8", "slice -1, linear 8"])
+    return f"input: [{rng.choice([50, 100])}, 32], layers: [{before}, attention 4 kv_heads={rng.choice([1, 2])}{more}, {after}]"
+
+
 def tied(rng: Random) -> str:
     words = rng.choice([300, 1000])
     return (
@@ -92,7 +101,10 @@ def tied(rng: Random) -> str:
     )
 
 
-KINDS = (convolutions, shared_by_threads, grouped, channels_last, transposed, lstms, padded_lstms, attentions, tied)
+KINDS = (
+    convolutions, shared_by_threads, grouped, channels_last, transposed, lstms, padded_lstms, attentions,
+    with_projections_of_their_own, tied,
+)  # fmt: skip
 
 
 def drawn(kind: Callable[[Random], str], seed: int) -> Graph:

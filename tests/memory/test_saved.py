@@ -48,6 +48,17 @@ CASES = """
 [3,8,8] | conv 4 kernel=1, pad 1, pad 1 mode=reflect, pad 1 mode=circular, pixelshuffle 2, adaptiveavgpool 1
 [4,6] | linear 6, selu, celu, celu 0.5, hardtanh, hardtanh low=0 high=6, softsign, logsigmoid, exp
 [4,8] | linear 8, glu, linear 8, glu axis=0
+[4,6] | linear 6, neg, abs, square, exp, sqrt, rsqrt, log, sin, cos, reciprocal, pow 3, pow 0.5, offset 2
+[4,6] | linear 6, floor, linear 6, sign, linear 6, flip 0x1, tile 2x1, cumsum, cumsum -1
+[4,6] | linear 6 name=a, linear 6 name=b, {div: [a, b]}, {maximum: [prev, a]}, {minimum: [b, prev]}, {div: [input, prev]}, {div: [prev, input]}
+[4,6] | linear 6 name=a, linear 1 name=b from=a, {div: [a, b]}, {maximum: [prev, b]}
+[4,3,6] | linear 6, sum 0 keepdim=true, linear 6, sum, linear 6, max, linear 6
+[4,3,6] | linear 6, min 0x2, linear 6
+[4,3,6] | linear 6, var 1, linear 6, std -1 keepdim=true, linear 6, logsumexp 0, linear 6
+[4,3,6] | linear 6, norm -1 keepdim=true p=3, linear 6, norm 0x1, linear 6
+[4,6] | linear 6, normalize, linear 6, normalize axis=0 p=1
+[4,6] | linear 6, argmax -1, embedding 6 dim=4, linear 6, argmin 0, embedding 4 dim=6, linear 3
+[4,8,8] | conv 4 kernel=3, crop 4, conv 4 kernel=1, pad 1 axis=0x2, conv 4 kernel=1
 [8,6,6] | conv 8 kernel=1, glu, pixelunshuffle 2, upsample size=5x7, upsample size=4 mode=bilinear
 [8,4] | linear 4 name=m, relposbias 2 kind=alibi name=b, attention 2 kv_heads=1 relbias=b from=m, linear 4, attention 2 relbias=b
 [8,4] | linear 4 name=m, relposbias 2 kind=alibi name=b, attention 2 relbias=b causal=true from=m, attention 2 relbias=b dropout=0.1
@@ -94,7 +105,8 @@ def graph_of(given: str, layers: str, batch: int) -> Graph:
 
 def difference(graph: Graph) -> int:
     theirs = sum(size for size, what in kept(graph, grad=False).storages.values() if "input" not in what)
-    return sum(simulate(graph, Plan(training=True)).layers.values()) - theirs
+    ours = simulate(graph, Plan(training=True, threads=torch.get_num_threads()))
+    return sum(ours.layers.values()) - theirs
 
 
 @pytest.mark.parametrize("batch", [1, 3])

@@ -25,7 +25,10 @@ CASES: dict[str, tuple[str, ...]] = {
         "einsum: {equation: 'kd,qd->qk', operands: [[relu], [relu]]}",
         "einsum: {equation: 'kd,ke->ed', operands: [[linear 30], [linear 7]]}",
         "einsum: {equation: 'kd->d', operands: [[relu]]}", "einsum: {equation: 'kd,kd->kd', operands: [[relu], [relu]]}",
-        "rearrange 'a (b c) -> b a c' b=2",
+        "rearrange 'a (b c) -> b a c' b=2", "neg", "abs", "square", "sin", "cos", "floor", "sign", "pow 3", "offset 2",
+        "[exp, sqrt]", "[exp, rsqrt]", "[exp, log]", "[exp, reciprocal]", "sum 0", "max 0", "min 1", "var 0", "std -1",
+        "logsumexp 0", "norm -1", "argmax -1", "argmin 0", "cumsum", "normalize axis=1", "flip 0x1", "tile 2x1",
+        "div: [[relu], [exp]]", "maximum: [[relu], [tanh]]", "minimum: [[relu], [tanh]]",
     ),
     _IMAGE: (
         "conv 6 kernel=3", "conv 6 kernel=3 stride=2 padding=1 bias=false", "conv 8 kernel=3 groups=4",

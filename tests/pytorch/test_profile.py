@@ -338,9 +338,9 @@ def test_the_peak_stands_beside_its_prediction():
     assert measured.predicted == pytest.approx(measured.peak, rel=0.03)
     assert len(report.memory(measured)) == 1
     measured.predicted = measured.peak * 9 // 10
-    assert report.memory(measured)[1] == "warning: the prediction is 11.1 % too low"
+    assert report.memory(measured)[1] == "warning: the prediction is 10.0 % too low"
     measured.predicted = measured.peak * 11 // 10
-    assert report.memory(measured)[1] == "warning: the prediction is 9.1 % too high"
+    assert report.memory(measured)[1] == "warning: the prediction is 10.0 % too high"
 
 
 def test_the_relation_gives_a_reason_where_it_is_far():

@@ -37,7 +37,7 @@ ZOO = {
     ("clip", "PRM303", 8): _KEYS,
     **{(f"gpt2{v}", "PRM303", 20): _KEYS for v in ("", "@medium", "@large", "@xl")},
     **{(f"transformer{v}", "PRM303", line): _KEYS for v in ("", "@big") for line in (14, 18, 20)},
-    **{(f"swin{v}", "PRM303", 15): _KEYS for v in ("", "@s", "@b")},
+    **{(f"swin{v}", "PRM303", 17): _KEYS for v in ("", "@s", "@b")},
     **{(f"vit{v}", "PRM303", 22): _KEYS for v in ("", "@ti16", "@s16", "@b32", "@l16", "@h14")},
 }
 

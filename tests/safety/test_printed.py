@@ -7,12 +7,16 @@ import io
 import json
 import os
 import re
+from importlib.util import find_spec
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+import archcalc
 from archcalc.cli import group
 from archcalc.quoting import csv_cell, markdown, markdown_message, terminal_text, visible
 from archcalc.reports.findings import FORMATS
@@ -23,16 +27,59 @@ from .conftest import Run
 COMMANDS = [
     *(f"shapes {{0}} --format {form}" for form in ("text", "json", "csv", "markdown")),
     *(f"shapes {{0}} {{1}} --format {form}" for form in ("text", "json", "csv", "markdown")),
-    "shapes {0} --like torchinfo",
+    *(f"shapes {{0}} --like torchinfo --format {form}" for form in ("text", "json", "csv", "markdown")),
+    *(f"shapes {{0}} --symbolic --format {form}" for form in ("text", "json", "csv", "markdown")),
     *(f"lint {{0}} --select ALL --format {form}" for form in FORMATS),
     *(f"lint {{2}} --format {form}" for form in FORMATS),
+    "lint {0} --diff --unsafe-fixes --select ALL", "lint {0} --variants --base {1}", "lint {0} --select {3}", "lint {0} --device {3}",
     *(f"memory {{0}} --format {form}" for form in ("text", "json", "csv", "markdown")),
+    *(f"memory {{0}} {{1}} --format {form}" for form in ("text", "json", "csv", "markdown")),
+    "memory {0} --mode training -o {4}.svg", "memory {0} --checkpoint {3}", "memory {0} --fit {3} --room 1GB",
     *(f"predict {{0}} --device h100 --format {form}" for form in ("text", "json", "csv", "markdown")),
+    *(f"predict {{0}} {{1}} --device h100 --format {form}" for form in ("text", "json", "csv", "markdown")),
     *(f"sweep {{0}} --set w=1,2 --format {form}" for form in ("text", "json", "jsonl", "csv", "markdown")),
+    "sweep {0} {1} --set w=1,2 --plot macs,params -o {4}.svg", "sweep {0} --set {3}=1,2", "sweep {0} --plot {3},params", "sweep --grid {0}",
     *(f"fit {{0}} --vary w --max params=1K --format {form}" for form in ("text", "json", "markdown")),
-    *(f"diff {{0}} {{1}} --format {form}" for form in ("text", "json", "markdown")),
-    "build {0}", "build {0} --format state-dict", "explain {0} first", "shapes {2}", "shapes {0} --set w={3}", "shapes {0}@{3}", "shapes {3}",
+    "fit {0} --vary {3} --max params=1K", "fit {0} --vary w --max {3}=1K",
+    *(f"diff {{0}} {{1}} --format {form}" for form in ("text", "json", "markdown")), "diff {3}:{0} {1}", "diff {0} {1} --max-growth {3}=1",
+    "build {0}", "build {0} --format state-dict", "build {0} -o {4}.py", "verify {0}", "explain {0} first", "explain {0} {3}",
+    "explain {0} first --format json", "explain {3} --input 3x4", "explain relu --input {3}", "layer {3}", "rule {3}", "{3}",
+    "shapes {2}", "shapes {0} --set w={3}", "shapes {0} --set {3}=1", "shapes {0}@{3}", "shapes {3}", "schema",
 ]  # fmt: skip
+if find_spec("matplotlib") is None:
+    COMMANDS = [one for one in COMMANDS if "--plot macs" not in one]
+# Where a spec takes a name, or text of any kind: as a value of YAML, and as it stands.
+PLACES = {
+    "model": "model: {0}\n", "block": "blocks: {{{0}: [relu]}}\n", "called block": "blocks: {{{0}: [relu]}}\nlayers: [linear w, {0}]\n",
+    "arguments": "blocks: {{{1}: [relu]}}\n", "argument": "blocks: {{'b(x)': [relu]}}\nlayers: [{{b: {{{0}: 3}}}}]\n",
+    "layer": "layers: [{{linear: {{features: w}}, name: {0}}}, relu]\n", "inner layer": "layers: [{{repeat: 2, layers: [{{linear: {{features: 4}}, name: {0}}}]}}]\n",
+    "from": "layers: [{{linear: {{features: w}}, name: first}}, {{linear: {{features: w}}, from: {0}}}]\n", "tie": "layers: [{{linear: {{features: 4}}, tie: {0}}}]\n", "op": "layers: [{0}]\n",
+    "key": "layers: [{{linear: {{features: w, {0}: 1}}}}]\n", "value": "layers: [{{linear: {{features: {0}}}}}]\n", "pattern": "layers: [{{rearrange: {{pattern: {0}}}}}]\n",
+    "hparam": "hparams: {{w: 3, {0}: 3}}\n", "hparam's value": "hparams: {{w: 3, a: {0}}}\n", "dim": "dims: {{{0}: 3}}\n",
+    "read dim": "dims: {{{0}: 3}}\ninput: [{0}, 4]\n", "input": "input: {{{0}: [4]}}\n", "size": "input: [{0}]\n",
+    "variant": "variants: {{{0}: {{w: 2}}}}\n", "variant's key": "variants: {{large: {{{0}: 2}}}}\n", "output": "output: [{0}]\n", "loss": "loss: {0}\n",
+    "include": "include: [{0}]\n", "top": "{0}: 3\n", "budget": "budget: {{params: {0}}}\n", "growth": "growth: {{{0}: 5%}}\n", "expect": "expect: {{{0}: 1}}\n",
+    "comment": "model: m # {2}\n", "ignore": "model: m # archcalc: ignore[{2}] {2}\n", "text": "{2}\n",
+}  # fmt: skip
+# Names that the language may take, and Python or PyTorch have of their own.
+WORDS = [
+    "日本",
+    "ſelf",
+    "ﬁ",
+    "а",
+    "self",
+    "nn",
+    "F",
+    "torch",
+    "forward",
+    "x",
+    "__init__",
+    "class",
+    "None",
+    "conv",
+    "os",
+    "é",
+]
 OURS = r"</?(br|details|summary)>|&(emsp|amp|lt|gt|#124);"
 
 
@@ -40,8 +87,11 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def spec(name: str, layers: str = "[linear w name=first, relu, linear 2]") -> str:
-    return f"model: {quoted(name)}\nhparams: {{w: 3}}\ninput: [4]\nlayers:\n  - {layers}\n"
+def spec(name: str, layers: str = "[linear w name=first, relu, linear 2]", place: str = "model") -> str:
+    """A spec that has `name` at one of the `PLACES`, in the place of what usually stands there."""
+    usual = {"model": "m", "hparams": "{w: 3}", "input": "[4]", "layers": f"\n  - {layers}"}
+    given = PLACES[place].format(quoted(name), quoted(f"b({name})"), name)
+    return "".join(f"{key}: {value}\n" for key, value in usual.items() if f"{key}:" not in given) + given
 
 
 def is_inert(text: str, form: str = "") -> None:
@@ -65,19 +115,28 @@ def is_plain(text: str) -> None:
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(hostile.line, hostile.line, hostile.file_name, hostile.line)
+@given(
+    hostile.line | st.sampled_from(WORDS),
+    st.sampled_from(sorted(PLACES)),
+    hostile.line,
+    hostile.file_name,
+    hostile.line,
+)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_names_in_every_form(
-    tmp_path_factory: pytest.TempPathFactory, command: str, name: str, other: str, file: str, value: str
+    tmp_path_factory: pytest.TempPathFactory, command: str, name: str, place: str, other: str, file: str, value: str
 ) -> None:
     folder = tmp_path_factory.mktemp("names")
     file = "".join(one for one in file if not "\udc80" <= one <= "\udcff").replace("@", "a") or "x"
     paths = [folder / f"0{file}", folder / f"1{file}.yaml", folder / f"2{file}.yml"]
-    for path, text in zip(
-        paths, (spec(name), spec(other, "[linear 2*w name=first, dropout 0.1]"), spec(name, quoted(f"linear {other}")))
-    ):
+    texts = (
+        spec(name, place=place),
+        spec(other, "[linear 2*w name=first, dropout 0.1]"),
+        spec(name, quoted(f"linear {other}")),
+    )
+    for path, text in zip(paths, texts):
         path.write_text(text, "utf-8")
-    words = [word.format(*paths, value) for word in command.split()]
+    words = [word.format(*paths, value, folder / "out") for word in command.split()]
     result = CliRunner().invoke(group, words, standalone_mode=False, prog_name="archcalc")
     assert result.exception is None or type(result.exception).__name__ in (
         "UsageError",
@@ -89,14 +148,40 @@ def test_names_in_every_form(
     out = result.stdout
     is_inert(out, form)
     is_inert(result.stderr)
+    for path in folder.glob("out.*"):
+        is_inert(path.read_text("utf-8"))
+        assert path.suffix != ".svg" or ElementTree.parse(path)
     if form in ("json", "sarif", "gitlab", "rdjson") and out:
         document = json.loads(out)
-        assert form != "json" or words[0] == "lint" or name in _texts(document)
+        assert form != "json" or words[0] == "lint" or place != "model" or name in _texts(document)
     elif form == "csv":
         for row in csv.reader(io.StringIO(out)):
             assert all(re.match(r"[^=+@-]|-?[\d.]+(e[+-]?\d+)?\Z|\Z", cell) for cell in row), row
     elif form == "markdown":
         is_plain(re.sub(r"(?ms)^(`{3,})$.*?^\1$", "", out))
+
+
+@settings(deadline=None)
+@given(hostile.line)
+def test_a_table_of_a_notebook(name: str) -> None:
+    html = archcalc.loads(spec(name))._repr_html_()
+    is_inert(html)
+    caption = ElementTree.fromstring(html.replace("&emsp;", " ")).find("caption")
+    assert caption is not None
+    assert caption.text == f"{visible(name)}: input 4, batch 1"
+
+
+@pytest.mark.parametrize("name", ["a\u202eb", "$\\frac{$", "<script>", 'a"b&c', "a$b$"])
+def test_names_in_drawings(clone: Path, run: Run, name: str) -> None:
+    (clone / "net.yaml").write_text(spec(name), "utf-8")
+    commands = ["memory net.yaml --mode training -o 0.svg", "sweep net.yaml --set w=1,2 --plot macs,params -o 1.svg"]
+    for number, command in enumerate(commands[: 1 + (find_spec("matplotlib") is not None)]):
+        done = run(*command.split())
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+        text = (clone / f"{number}.svg").read_text("utf-8")
+        is_inert(text)
+        assert visible(name) in "".join(ElementTree.fromstring(text).itertext())
 
 
 def _texts(document: object) -> list[str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from xml.sax.saxutils import escape
 
 from archcalc.diagnostics import RequestError
 from archcalc.memory.assessment import Assessment
 from archcalc.memory.footprint import STACK, Sample
+from archcalc.quoting import xml
 from archcalc.reports import numbers
 from archcalc.reports.memory.samples import resample
 from archcalc.reports.memory.words import facts, where
@@ -48,11 +48,11 @@ def timeline(samples: Sequence[Sample], title: str, facts: str) -> str:
     peak = max(sample.total for sample in columns)
     scale = peak or 1
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{_quoted(title)}">',
-        f"  <title>{escape(title)}</title>",
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{xml(title)}">',
+        f"  <title>{xml(title)}</title>",
         f"  <style>{_STYLE}  </style>",
-        f'  <text x="20" y="26" font-size="16" font-weight="bold">{escape(title)}</text>',
-        f'  <text x="20" y="46" class="small">{escape(facts)}</text>',
+        f'  <text x="20" y="26" font-size="16" font-weight="bold">{xml(title)}</text>',
+        f'  <text x="20" y="46" class="small">{xml(facts)}</text>',
         *_grid(scale),
         *_areas(columns, scale),
         *_phases(columns),
@@ -73,10 +73,6 @@ def _y(bytes: float, scale: int) -> float:
 
 def _number(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
-
-
-def _quoted(text: str) -> str:
-    return escape(text, {'"': "&quot;"})
 
 
 def _grid(scale: int) -> Iterator[str]:
@@ -102,7 +98,7 @@ def _areas(columns: Sequence[Sample], scale: int) -> Iterator[str]:
                 path += f"H{_number(_x(at, count))}V{y}"
             last = y
         path += f"H{_RIGHT}V{_BOTTOM}Z"
-        title = f"{escape(STACK[index])}: at most {most:,} bytes"
+        title = f"{xml(STACK[index])}: at most {most:,} bytes"
         yield f'  <path d="{path}" fill="{_COLORS[index]}"><title>{title}</title></path>'
 
 
@@ -118,7 +114,7 @@ def _phases(columns: Sequence[Sample]) -> Iterator[str]:
             yield f'  <line x1="{x}" y1="{_TOP}" x2="{x}" y2="{_BOTTOM + 6}" class="axis" stroke-dasharray="3 3"/>'
         wide = right - left > 7 * len(columns[start].phase)
         y = _BOTTOM + (18 if wide else 32)
-        yield f'  <text x="{_number((left + right) / 2)}" y="{y}" text-anchor="middle">{escape(columns[start].phase)}</text>'
+        yield f'  <text x="{_number((left + right) / 2)}" y="{y}" text-anchor="middle">{xml(columns[start].phase)}</text>'
         start = index
 
 
@@ -131,7 +127,7 @@ def _peak(columns: Sequence[Sample], scale: int) -> Iterator[str]:
     yield f'  <circle cx="{_number(x)}" cy="{_number(y)}" r="3.5" fill="none" stroke="currentColor" stroke-width="1.5"/>'
     yield (
         f'  <text x="{_number(x)}" y="{_number(y - 6)}" text-anchor="{anchor}">{numbers.size(columns[at].total)} in '
-        f"{escape(where)}<title>{columns[at].total:,} bytes</title></text>"
+        f"{xml(where)}<title>{columns[at].total:,} bytes</title></text>"
     )
 
 
@@ -141,5 +137,5 @@ def _legend(columns: Sequence[Sample]) -> Iterator[str]:
         if not any(column.parts[index] for column in columns):
             continue
         yield f'  <rect x="{_number(x)}" y="{_HEIGHT - 22}" width="11" height="11" fill="{_COLORS[index]}"/>'
-        yield f'  <text x="{_number(x + 16)}" y="{_HEIGHT - 12}">{escape(STACK[index])}</text>'
+        yield f'  <text x="{_number(x + 16)}" y="{_HEIGHT - 12}">{xml(STACK[index])}</text>'
         x += 16 + 6.6 * len(STACK[index]) + 18

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archcalc.diagnostics import RequestError
+from archcalc.quoting import visible
 from archcalc.reports.sweep import words
 from archcalc.reports.sweep.plot import Scale, coordinates
 from archcalc.sweep.results import Results
@@ -43,7 +44,9 @@ def draw(results: Results, path: str) -> bytes:
     assert results.drawn is not None
     points = coordinates(results)
     matplotlib.rcdefaults()  # a `matplotlibrc` of the working directory may name programs to run
-    matplotlib.rcParams.update({"svg.hashsalt": "archcalc", "svg.fonttype": "none", "font.family": "sans-serif"})
+    matplotlib.rcParams.update(
+        {"svg.hashsalt": "archcalc", "svg.fonttype": "none", "font.family": "sans-serif", "text.parse_math": False}
+    )
     figure = Figure(figsize=(7.6, 5.0), layout="constrained")
     axes = figure.add_subplot()
     rest = [point for point in points if not point[2]]
@@ -60,10 +63,10 @@ def draw(results: Results, path: str) -> bytes:
             set_scale("log")
         unit = scale.side.unit
         axis.set_major_formatter(FuncFormatter(lambda value, _, unit=unit: words.shown(value, unit)))
-        set_label(scale.name)
+        set_label(visible(scale.name))
     _annotate(results, scales[0], axes)
     facts = ", ".join((words.count(results), *words.conditions(results)))
-    axes.set_title(f"{words.title(results)}\n{facts}", loc="left", fontsize=10)
+    axes.set_title(f"{visible(words.title(results))}\n{visible(facts)}", loc="left", fontsize=10)
     axes.grid(alpha=0.25, which="both")
     axes.legend(frameon=False)
     kind, picture = Path(path).suffix.lower()[1:], io.BytesIO()
@@ -83,7 +86,7 @@ def _annotate(results: Results, scale: Scale, axes: Axes) -> None:
             continue
         last, is_left = place, place < 0.5
         axes.annotate(
-            results.label(marked[value]),
+            visible(results.label(marked[value])),
             (value, y.of(marked[value])),
             textcoords="offset points",
             xytext=(7, -10) if is_left else (-7, 5),

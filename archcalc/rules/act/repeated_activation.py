@@ -15,7 +15,7 @@ from archcalc.rules.model import Model
 
 _IN_UNIT = ("sigmoid", "softmax", "hardsigmoid")
 # Layers that give no negative number, and those that give none when they read none.
-_NOT_NEGATIVE = ("relu", "relu6", "softplus", "exp", *_IN_UNIT)
+_NOT_NEGATIVE = ("relu", "relu6", "softplus", "exp", "abs", "square", "sqrt", *_IN_UNIT)
 _KEEPING = ("identity", "dropout", "maxpool", "avgpool", "adaptiveavgpool", "adaptivemaxpool", "flatten", "reshape",
             "rearrange", "transpose", "select", "slice", "crop", "mean", "channelshuffle")  # fmt: skip
 # Activations that pass on what is not negative, and the layers after which one is idle; of sixes those up to 6 too.

@@ -108,3 +108,18 @@ def parts(at: Place) -> object:
 @key("axis", of="mean", chance=0.8)
 def mean_axis(at: Place) -> object:
     return "x".join(map(str, at.rng.sample(range(at.rank), at.whole(1, min(2, at.rank)))))
+
+
+@key("times", of="tile")
+def times(at: Place) -> object:
+    return "x".join(str(at.pick(1, 2)) for _ in range(at.rank))
+
+
+@key("axis", of=("flip", "max", "min", "sum", "var", "std", "norm", "logsumexp"), chance=0.8)
+def several_axes(at: Place) -> object:
+    return "x".join(map(str, at.rng.sample(range(at.rank), at.whole(1, min(2, at.rank)))))
+
+
+@key("axis", of=("argmax", "argmin", "cumsum", "normalize"), chance=0.8)
+def one_axis(at: Place) -> object:
+    return at.axis()

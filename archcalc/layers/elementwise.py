@@ -1,0 +1,122 @@
+"""Plain functions of each element: any shape, nothing learned. One operation an element, as PyTorch has one kernel."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from archcalc.layers.activation import Activation
+from archcalc.layers.arguments import Number, arg
+from archcalc.layers.base import layer
+from archcalc.layers.code import Code, expression
+from archcalc.layers.saved import NOTHING, OUTPUT
+from archcalc.layers.tensor import Tensor
+
+
+class Function(Activation):
+    """A function of the name that PyTorch's has; `call` is how it is called."""
+
+    call: ClassVar[str] = ""
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return expression(self.call or "{0}." + f"{self.op}()")
+
+
+@layer("exp", aliases=("exponential",))
+class Exp(Function):
+    """e to the power of x. Source: torch.exp."""
+
+    keeps = OUTPUT
+
+
+@layer("neg", aliases=("negative", "negate"))
+class Neg(Function):
+    """-x. Source: torch.neg."""
+
+    keeps = NOTHING
+    call = "-{0}"
+
+
+@layer("abs", aliases=("absolute",))
+class Abs(Function):
+    """The absolute value |x|. Source: torch.abs."""
+
+
+@layer("sqrt", aliases=("squareroot",))
+class Sqrt(Function):
+    """The square root of x. Source: torch.sqrt."""
+
+    keeps = OUTPUT
+
+
+@layer("rsqrt")
+class Rsqrt(Function):
+    """1 over the square root of x. Source: torch.rsqrt."""
+
+    keeps = OUTPUT
+
+
+@layer("square")
+class Square(Function):
+    """x times x. Source: torch.square."""
+
+
+@layer("log", aliases=("logarithm", "ln"))
+class Log(Function):
+    """The natural logarithm of x. Source: torch.log."""
+
+
+@layer("sin", aliases=("sine",))
+class Sin(Function):
+    """The sine of x, in radians. Source: torch.sin."""
+
+
+@layer("cos", aliases=("cosine",))
+class Cos(Function):
+    """The cosine of x, in radians. Source: torch.cos."""
+
+
+@layer("floor")
+class Floor(Function):
+    """The largest whole number not above x; its gradient is zero. Source: torch.floor."""
+
+    keeps = NOTHING
+
+
+@layer("sign", aliases=("signum",))
+class Sign(Function):
+    """-1, 0 or 1; its gradient is zero. Source: torch.sign."""
+
+    keeps = NOTHING
+
+
+@layer("reciprocal", aliases=("inverse",))
+class Reciprocal(Function):
+    """1 over x. Source: torch.reciprocal."""
+
+    keeps = OUTPUT
+
+
+@layer("pow", first="exponent", aliases=("power",))
+class Pow(Function):
+    """x to the power of a fixed number. Source: torch.pow."""
+
+    exponent: float = arg(Number, "the number")
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return expression("{0} ** {exponent}", exponent=self.exponent)
+
+
+@layer("offset", first="number", aliases=("addscalar", "addconstant"))
+class Offset(Function):
+    """x plus a fixed number. Source: torch.add."""
+
+    keeps = NOTHING
+
+    number: float = arg(Number, "the number")
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        sign = "-" if self.number < 0 else "+"
+        return expression("{0} " + sign + " {number}", number=abs(self.number))

@@ -1,0 +1,296 @@
+"""Layers that make one number of many along an axis. Axes are numbered without the batch."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from archcalc.layers.arguments import Flag, Number, Size, Whole, arg
+from archcalc.layers.asking import Asking
+from archcalc.layers.base import Layer, ShapeError, layer
+from archcalc.layers.change import Change
+from archcalc.layers.code import Code, expression
+from archcalc.layers.layout import ENDS, KEEPS, axis_of
+from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
+from archcalc.layers.strides import Strides, contiguous, iterated
+from archcalc.layers.tensor import Tensor
+from archcalc.quantity import plain
+
+
+class Reduction(Layer):
+    """One number for all elements along one axis or several.
+
+    `each` is its operations for an element of the input, `more` for one of the output; `keeps` is what
+    its gradient is computed from.
+    """
+
+    layout = ENDS
+    sees_everything = True
+    each: ClassVar[int] = 1
+    more: ClassVar[int] = 0
+    keeps: ClassVar[Saved] = NOTHING
+    # PyTorch's name, and what stands before the axes in its call.
+    call: ClassVar[str]
+    before: ClassVar[str] = ""
+
+    axis: tuple[int, ...] = arg(Size, "axes, as 0 or 1x2", default=(0,), min=-8, aliases=("dim",))
+    keepdim: bool = arg(Flag, "keep the axes with size 1", default=False)
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` for axes the input does not have, and when none would be left."""
+        axes = self.axis_indices("axis", x)
+        if self.keepdim:
+            return Tensor(tuple(1 if index in axes else size for index, size in enumerate(x.shape)))
+        shape = tuple(size for index, size in enumerate(x.shape) if index not in axes)
+        if not shape:
+            keep = [Change({"keepdim": True})]
+            raise ShapeError("SHP108", f"the {self.op} of all of {x} would leave no axis", "axis", changes=keep)
+        return Tensor(shape)
+
+    def survives(self, layout: str, x: Tensor) -> bool:
+        """Unless the axis of channels or features goes away."""
+        return self.keepdim or axis_of(layout, x.rank) not in [x.axis(index) for index in self.axis]
+
+    def output_rank(self, *inputs: Tensor) -> int:
+        """Without the axes that go away, unless they are kept."""
+        return inputs[0].rank - (0 if self.keepdim else len(self.axis))
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """`each` operations an element of the input, `more` one of the output."""
+        return self.each * inputs[0].elements + self.more * y.elements
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """What the gradient is computed from."""
+        return how.first(self.keeps)
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        axes = tuple(sorted(x.axis(index) + 1 for index in self.axis))
+        keep = ", keepdim=True" if self.keepdim else ""
+        return expression(
+            f"{self.call}({self.before}" + "dim={axes}" + f"{self.after}{keep})",
+            axes=axes if len(axes) > 1 else axes[0],
+        )
+
+    @property
+    def after(self) -> str:
+        """What stands behind the axes in PyTorch's call."""
+        return ""
+
+
+@layer("mean", first="axis", aliases=("reducemean",))
+class Mean(Reduction):
+    """Mean over one axis or several. [n, features] -> [features]. Source: torch.mean."""
+
+    call = "{0}.mean"
+
+
+@layer("sum", first="axis", aliases=("reducesum",))
+class Sum(Reduction):
+    """Sum over one axis or several. [n, features] -> [features]. Source: torch.sum."""
+
+    call = "{0}.sum"
+
+
+_BOTH = Saved((0,), output=True)
+
+
+@layer("max", first="axis", aliases=("amax", "reducemax"))
+class Max(Reduction):
+    """The largest value along one axis or several. [n, features] -> [features]. Source: torch.amax."""
+
+    call = "{0}.amax"
+    keeps = _BOTH
+
+
+@layer("min", first="axis", aliases=("amin", "reducemin"))
+class Min(Reduction):
+    """The smallest value along one axis or several. [n, features] -> [features]. Source: torch.amin."""
+
+    call = "{0}.amin"
+    keeps = _BOTH
+
+
+class _Spread(Reduction):
+    """Mean (1), subtraction (1), square (1) and sum (1) an element; a division one of the output."""
+
+    each, more = 4, 1
+
+    correction: int = arg(Whole, "how much less than the number of elements is divided by", default=1, min=0)
+
+    @property
+    def after(self) -> str:
+        """The correction, where it is not PyTorch's own."""
+        return "" if self.correction == 1 else f", correction={int(self.correction)}"
+
+
+@layer("var", first="axis", aliases=("variance",))
+class Var(_Spread):
+    """Variance over one axis or several. [n, features] -> [features]. Source: torch.var."""
+
+    call = "{0}.var"
+    keeps = INPUT
+
+
+@layer("std", first="axis", aliases=("stddev", "standarddeviation"))
+class Std(_Spread):
+    """Standard deviation over one axis or several. [n, features] -> [features]. Source: torch.std."""
+
+    call = "{0}.std"
+    more = 2
+    keeps = _BOTH
+
+
+@layer("logsumexp", first="axis")
+class LogSumExp(Reduction):
+    """Logarithm of the sum of exponentials. [n, features] -> [features]. Source: torch.logsumexp.
+
+    Maximum (1), subtraction (1), exponential (1) and sum (1) an element; logarithm and addition one of the output.
+    """
+
+    each, more = 4, 2
+    call = "{0}.logsumexp"
+    keeps = _BOTH
+
+
+@layer("norm", first="axis", aliases=("vectornorm",))
+class Norm(Reduction):
+    """Length of the vectors along one axis or several. [n, features] -> [features]. Source: torch.linalg.vector_norm.
+
+    A power (1) and a sum (1) an element; a root one of the output.
+    """
+
+    each, more = 2, 1
+    call = "torch.linalg.vector_norm"
+    before = "{0}, "
+    keeps = _BOTH
+
+    axis: tuple[int, ...] = arg(Size, "axes, as 0 or 1x2", min=-8, aliases=("dim",))
+    p: float = arg(
+        Number, "the power: 1 for the sum of absolute values, 2 for Euclid's", default=2.0, above=0, aliases=("ord",)
+    )
+
+    @property
+    def after(self) -> str:
+        """The power, where it is not Euclid's."""
+        return "" if self.p == 2 else f", ord={self.p!r}"
+
+
+class _Place(Layer):
+    """Where along an axis a value stands: whole numbers, which have no gradient. One comparison an element."""
+
+    layout = ENDS
+    sees_everything = True
+
+    axis: int = arg(Whole, "axis, as 0 or -1", min=-8, aliases=("dim",))
+    keepdim: bool = arg(Flag, "keep the axis with size 1", default=False)
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` for an axis the input does not have, and when none would be left."""
+        axis = self.axis_index("axis", x)
+        shape = (*x.shape[:axis], *([1] if self.keepdim else []), *x.shape[axis + 1 :])
+        if not shape:
+            keep = [Change({"keepdim": True})]
+            raise ShapeError("SHP108", f"the {self.op} of all of {x} would leave no axis", "axis", changes=keep)
+        return Tensor(shape, None, True)
+
+    def survives(self, layout: str, x: Tensor) -> bool:
+        """Unless the axis of channels or features goes away."""
+        return self.keepdim or axis_of(layout, x.rank) != x.axis(self.axis)
+
+    def output_rank(self, *inputs: Tensor) -> int:
+        """Without the axis, unless it is kept."""
+        return inputs[0].rank - (not self.keepdim)
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """One comparison an element of the input."""
+        return inputs[0].elements
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        keep = ", keepdim=True" if self.keepdim else ""
+        return expression("{0}." + self.op + "(dim={axis}" + keep + ")", axis=x.axis(self.axis) + 1)
+
+
+@layer("argmax", first="axis")
+class ArgMax(_Place):
+    """Where the largest value along an axis stands. [n, classes] -> [n]. Source: torch.argmax."""
+
+
+@layer("argmin", first="axis")
+class ArgMin(_Place):
+    """Where the smallest value along an axis stands. [n, classes] -> [n]. Source: torch.argmin."""
+
+
+@layer("cumsum", first="axis", aliases=("cumulativesum",))
+class CumSum(Layer):
+    """Sums of the elements so far along an axis. [n, features] -> [n, features]. Source: torch.cumsum."""
+
+    layout = KEEPS
+    sees_everything = True
+
+    axis: int = arg(Whole, "axis", default=0, min=-8, aliases=("dim",))
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` for an axis the input does not have."""
+        self.axis_index("axis", x)
+        return Tensor(x.shape)
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """One addition an element."""
+        return y.elements
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return expression("{0}.cumsum(dim={axis})", axis=x.axis(self.axis) + 1)
+
+
+@layer("normalize", first="axis", aliases=("l2norm", "l2normalize", "unitnorm"))
+class Normalize(Asking):
+    """Vectors of length 1, by default those of channels or features: x / max(norm(x), eps).
+
+    Source: torch.nn.functional.normalize.
+    """
+
+    does = "normalises"
+
+    axis: int | None = arg(
+        Whole, "axis of the vectors; default: channels or features", default=None, min=-8, aliases=("dim",)
+    )
+    p: float = arg(Number, "the power: 1 for the sum of absolute values, 2 for Euclid's", default=2.0, above=0)
+    eps: float = arg(Number, "smallest length that is divided by", default=1e-12, min=0)
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` for an axis the input does not have."""
+        self.along(x)
+        return Tensor(x.shape)
+
+    def outcome(self, axis: int, *inputs: Tensor) -> str:
+        """What has length 1."""
+        return f"vectors of {inputs[0].shape[axis]} of length 1"
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """A power, a sum and a division an element; a root and a comparison for each vector."""
+        return 3 * y.elements + 2 * self._vectors(y)
+
+    def _vectors(self, x: Tensor) -> int:
+        return x.elements // x.shape[self.along(x)]
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """The input, the lengths, and the lengths that are divided by."""
+        length = how.batch * plain(self._vectors(y)) * how.width
+        return how.first(Saved((0,), extra={"length": length, "divisor": length}))
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """As those of a quotient by lengths that are stretched along the vectors."""
+        sizes = (how.batch, *y.shape)
+        axis = self.along(y) + 1
+        lengths = contiguous((*sizes[:axis], 1, *sizes[axis + 1 :])).expanded(sizes)
+        return iterated(how.strides[0], lengths)
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        power = "" if self.p == 2 else ", p={p}"
+        least = "" if self.eps == 1e-12 else ", eps={eps}"
+        return expression(
+            "F.normalize({0}" + power + ", dim={axis}" + least + ")", p=self.p, axis=self.along(x) + 1, eps=self.eps
+        )

@@ -1,0 +1,106 @@
+"""Layers that put the elements of axes in another order, or there several times. Axes are numbered without the batch."""
+
+from __future__ import annotations
+
+from archcalc.layers.arguments import Size, arg
+from archcalc.layers.base import ShapeError, layer
+from archcalc.layers.change import counting_the_batch
+from archcalc.layers.code import Code, expression
+from archcalc.layers.layout import KEEPS
+from archcalc.layers.saved import Saving
+from archcalc.layers.shape import Rearranging, moved
+from archcalc.layers.strides import Strides, concatenated, contiguous
+from archcalc.layers.tensor import Tensor
+
+
+@layer("roll", family="shape", first="shift")
+class Roll(Rearranging):
+    """Shifts positions along axes, the end coming in at the start. Source: torch.roll."""
+
+    layout = KEEPS
+    view = hands_on = False
+
+    shift: tuple[int, ...] = arg(
+        Size, "positions, as 3 or 3x3; negative to the front", min=-(2**62), aliases=("shifts",)
+    )
+    axes: tuple[int, ...] = arg(Size, "axes, as 0x1", default=(0,), min=-8, aliases=("dims",))
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` unless each shift has its axis."""
+        if len(self.shift) != len(self.axes):
+            raise ShapeError(
+                "SHP101",
+                f"{len(self.shift)} shifts for {len(self.axes)} axes",
+                "shift",
+                "give one shift for each axis, as `roll 3x3 axes=0x1`",
+            )
+        for index in self.axes:
+            if not -x.rank <= index < x.rank:
+                raise ShapeError(
+                    "SHP101", f"{x} has no axis {index}", "axes", changes=counting_the_batch("axes", self.axes, x)
+                )
+        return moved(x, x.shape)
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """What is put together anew follows the format of its parts, along one axis after the other."""
+        x = how.strides[0]
+        for _ in self.axes:
+            x = concatenated([x], x.sizes)
+        return x
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        dims = tuple(x.axis(index) + 1 for index in self.axes)
+        return expression("{0}.roll({shifts}, dims={dims})", shifts=tuple(self.shift), dims=dims)
+
+
+@layer("flip", family="shape", first="axis", aliases=("reverse",))
+class Flip(Rearranging):
+    """The elements of one axis or several in reverse order. Source: torch.flip."""
+
+    layout = KEEPS
+    view = hands_on = False
+
+    axis: tuple[int, ...] = arg(Size, "axes, as 0 or 0x1", default=(0,), min=-8, aliases=("dims", "dim"))
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` for axes the input does not have."""
+        self.axis_indices("axis", x)
+        return moved(x, x.shape)
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """As the input lies."""
+        return how.strides[0].like()
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return expression("{0}.flip({dims})", dims=tuple(axis + 1 for axis in self.axis_indices("axis", x)))
+
+
+@layer("tile", family="shape", first="times")
+class Tile(Rearranging):
+    """The whole tensor several times along its axes. [n, features] with `tile 2x3` -> [2n, 3·features].
+
+    Source: torch.tile.
+    """
+
+    layout = KEEPS
+    view = hands_on = False
+
+    times: tuple[int, ...] = arg(Size, "copies along each axis, as 2x1", aliases=("dims", "reps", "repeats"))
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` unless each axis has a number of copies."""
+        if len(self.times) != x.rank:
+            form = "x".join(["2", *["1"] * (x.rank - 1)])
+            message = f"{len(self.times)} numbers of copies for the {x.rank} axes of {x}"
+            raise ShapeError("SHP101", message, "times", f"give one for each axis, as `tile {form}`")
+        return moved(x, tuple(times * size for times, size in zip(self.times, x.shape)))
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """In the order of the axes."""
+        return contiguous((how.batch, *y.shape))
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return expression("{0}.tile({dims})", dims=(1, *(int(times) for times in self.times)))

@@ -1,0 +1,93 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from .oracle import DRAWN, Draw, compare, covers, layer, line
+from .test_shape import axis, batched, tensor
+
+# Layer: PyTorch's function, operations for an element of the input and for one of the output.
+REDUCTIONS = {
+    "mean": (torch.mean, 1, 0), "sum": (torch.sum, 1, 0), "max": (torch.amax, 1, 0), "min": (torch.amin, 1, 0),
+    "var": (torch.var, 4, 1), "std": (torch.std, 4, 2), "logsumexp": (torch.logsumexp, 4, 2),
+    "norm": (lambda x, dim, p=2, keepdim=False: torch.linalg.vector_norm(x, p, dim, keepdim), 2, 1),
+}  # fmt: skip
+
+
+@covers(*REDUCTIONS)
+@pytest.mark.parametrize("op", REDUCTIONS)
+@DRAWN
+@given(data=st.data())
+def test_reductions(op, data):
+    draw = Draw(data)
+    function, each, more = REDUCTIONS[op]
+    shape = tensor(draw)
+    axes = tuple(draw(st.lists(axis(draw, len(shape)), min_size=1, max_size=len(shape))))
+    keys = draw.some(keepdim=st.booleans(), **({"p": st.sampled_from([1, 2, 3.0])} if op == "norm" else {}))
+    if op in ("var", "std"):
+        keys["correction"] = 0  # of one element with PyTorch's own there is none
+    gone = {where % len(shape) for where in axes if -len(shape) <= where < len(shape)}
+    compare(
+        line(op, axes, **keys),
+        shape,
+        lambda: lambda x: function(x, dim=[batched(where) for where in axes], **keys),
+        # The batch alone would be left: a tensor of ours has at least one axis.
+        stricter=len(gone) == len(axes) == len(shape) and not keys.get("keepdim", False),
+    )
+    if len(gone) == len(axes) < len(shape):
+        node = layer(line(op, axes), shape)
+        assert node.other_flops == each * torch.Size(shape).numel() + more * torch.Size(node.output.shape).numel()
+
+
+@pytest.mark.parametrize("op", ["var", "std"])
+def test_spread_is_corrected_as_pytorch_does(op):
+    compare(op, (4, 3), lambda: lambda x: getattr(torch, op)(x, dim=1))
+    compare(f"{op} -1 correction=2", (4, 3), lambda: lambda x: getattr(torch, op)(x, dim=-1, correction=2))
+
+
+@covers("argmax", "argmin")
+@pytest.mark.parametrize("op", ["argmax", "argmin"])
+@DRAWN
+@given(data=st.data())
+def test_places(op, data):
+    draw = Draw(data)
+    shape = tensor(draw)
+    where = draw(axis(draw, len(shape)))
+    keys = draw.some(keepdim=st.booleans())
+    compare(
+        line(op, where, **keys),
+        shape,
+        lambda: lambda x: getattr(torch, op)(x, dim=batched(where), **keys),
+        stricter=len(shape) == 1 and not keys.get("keepdim", False),
+    )
+
+
+def test_a_place_may_be_looked_up():
+    assert layer(["argmax -1", "embedding 5 dim=3"], (4, 5)).output.shape == (4, 3)
+
+
+@covers("cumsum")
+@DRAWN
+@given(data=st.data())
+def test_cumsum(data):
+    draw = Draw(data)
+    shape = tensor(draw)
+    where = draw(axis(draw, len(shape)))
+    compare(line("cumsum", where), shape, lambda: lambda x: x.cumsum(batched(where)))
+
+
+@covers("normalize")
+@DRAWN
+@given(data=st.data())
+def test_normalize(data):
+    draw = Draw(data)
+    shape = tensor(draw)
+    where = draw(axis(draw, len(shape)))
+    keys = draw.some(p=st.sampled_from([1, 2, 3.0]), eps=st.sampled_from([1e-12, 0.5, 1e-3]))
+    compare(line("normalize", where, **keys), shape, lambda: lambda x: F.normalize(x, dim=batched(where), **keys))
+
+
+def test_normalize_is_over_channels_or_features_by_default():
+    assert layer(["conv 4 kernel=1", "normalize"], (3, 5, 5)).other_flops == 3 * 100 + 2 * 25
+    assert layer(["linear 4", "normalize"], (5, 3)).other_flops == 3 * 20 + 2 * 5
