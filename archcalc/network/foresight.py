@@ -11,8 +11,8 @@ from contextlib import suppress
 from typing import Any
 
 from archcalc.diagnostics import Findings, Span
-from archcalc.language.values import Value
-from archcalc.layers.arguments import Argument
+from archcalc.language.values import SizeExpression, Value
+from archcalc.layers.arguments import Argument, Size
 from archcalc.layers.base import Layer, ShapeError
 from archcalc.layers.layout import ASKS, FEATURES_LAST, DisagreementError, Group, Layout
 from archcalc.layers.patterns import PatternError
@@ -76,7 +76,9 @@ class Foresight(Expander):
         try:
             return super().evaluate(value, scope, x, place, argument, cls)
         except StepFailedError:
-            return _SIZE
+            if isinstance(value, SizeExpression):
+                return (_SIZE,) * len(value.parts)
+            return (_SIZE,) if isinstance(argument, Size) else _SIZE
 
     def _repeated(self, step: Step, scope: Scope, x: Tensor | None, copies: int) -> tuple[Tensor, Node | None]:
         if copies == 0 and x is not None:

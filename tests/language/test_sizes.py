@@ -73,6 +73,7 @@ def test_sizes_of_dims_stay_dims():
 
 @pytest.mark.parametrize(("line", "message", "help"), [
     ("reshape (h(input))x-1", "`h(input)`: the layout of input [8, 4, 6] is not decided", "size(input, 0), size(input, 1) or size(input, 2)"),
+    ("reshape (h(input))x-9", "`h(input)`: the layout of input [8, 4, 6] is not decided", "size(input, 0), size(input, 1) or size(input, 2)"),
     ("conv size(input, 3) kernel=1", "`size(input, 3)`: input [8, 4, 6] has no axis 3", "its axes are 0 to 2"),
     ("conv size(input) kernel=1", "`size` needs the axis", "as size(input, 0); the batch does not count"),
     ("conv h(input, 1) kernel=1", "`h` takes the name of a layer and nothing else", "write h(input), or size(input, 1)"),
@@ -86,6 +87,12 @@ def test_messages(line, message, help):
     error = wrong(line, input="[8, 4, 6]")
     assert message in error.message
     assert help in (error.help or "")
+
+
+def test_a_size_below_its_bound_for_large_maps_has_its_axes():
+    """What later layers decide is found with maps of any size: with those, `64 - h(x)` is no size."""
+    after = ("conv 3 kernel=1", "{add: [prev, x]}", "conv 4 kernel=1")
+    assert shape("relu name=x", "reshape 3x(64-h(x))x32", *after) == [4, 32, 32]
 
 
 def test_nothing_is_asked_before_there_are_layers():
