@@ -135,11 +135,14 @@ def _mean_over_channels(mean: Node, node: Node) -> Misreading:
     x = mean.inputs[0]
     axes = "x".join(map(str, range(1, x.rank)))
     edits = with_values(mean.place, "axis", {"axis": axes}, r"-?\d+")
-    help = f"write `mean axis={axes}` for a mean of each channel"
+    told = f"write `mean axis={axes}` for a mean of each channel"
+    leaves = f"[{x.shape[0]}]"
     return Misreading(
         MEAN_OVER_CHANNELS,
         mean,
         f"`mean` is over the {x.shape[0]} channels of {x}, and leaves {mean.exit} to `{node.op}`",
-        f"{help}, which leaves [{x.shape[0]}]",
-        [Fix(help, edits) if edits else None],
+        f"{told}, which leaves {leaves}"
+        if edits
+        else f"for a mean of each channel, which leaves {leaves}, `mean axis={axes}` would do",
+        [Fix(told, edits) if edits else None],
     )

@@ -82,7 +82,11 @@ class Forward:
             named["batch"] = _batch(inputs[0], items[0])
         named.update({f"state{number}": text for number, text in enumerate(inputs)})
         # A state is turned to have its batch first, and back where a layer starts from it.
-        return code.call.format(*inputs, **named).replace(".transpose(0, 1).transpose(0, 1).contiguous()", "")
+        return (
+            _spaced(code.call, numbers)
+            .format(*inputs, **named)
+            .replace(".transpose(0, 1).transpose(0, 1).contiguous()", "")
+        )
 
     # -- statements -------------------------------------------------------------------------
 
@@ -209,6 +213,18 @@ class Forward:
             self.lines[-1] = f"return {last.partition(' = ')[2]}[0]"
         else:
             self.lines.append(f"return {returned}")
+
+
+def _spaced(call: str, numbers: dict[str, str]) -> str:
+    """An expression with the spaces that a formatter leaves around the colon of `x[:, 0 : self.end]`."""
+
+    def colon(match: re.Match[str]) -> str:
+        start, end = match.groups()
+        if not any("." in numbers.get(bound, "") for bound in (start, end) if bound):
+            return match[0]
+        return (f"{{{start}}} :" if start else ":") + (f" {{{end}}}" if end else "")
+
+    return re.sub(r"(?:\{([a-z]\w*)\})?:(?:\{([a-z]\w*)\})?", colon, call)
 
 
 def _batch(text: str, item: Item) -> str:

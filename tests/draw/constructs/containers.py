@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from archcalc.layers import REGISTRY
+from archcalc.layers.operands import Operands
 from tests.draw.choices import Choices
 from tests.draw.constructs import construct, segment
 from tests.draw.items import Item, renamed
 from tests.draw.network import Network
+
+# How many operands each layer that merges takes, where it is a certain number.
+_MERGES = {
+    op: operands.max
+    for op, cls in REGISTRY.items()
+    if cls.family == "merge" and isinstance(operands := cls.arguments.get("operands"), Operands)
+}
 
 
 @construct()
@@ -63,14 +72,14 @@ def turns(network: Network, at: Choices) -> bool:
 
 @construct(weight=2)
 def merge(network: Network, at: Choices) -> bool:
-    """add, mul, sub or concat of names and lists of layers."""
+    """add, mul, concat and others of names and lists of layers."""
     x = network.tensor
     if x is None:
         return False
-    op = at.pick("op", ["add", "mul", "sub", "concat"])
+    op = at.pick("op", {op: 1 if most is None else 0.3 for op, most in _MERGES.items()})
     alike = [name for name, tensor in network.named().items() if tensor.rank == x.rank]
     operands: list[object] = []
-    for number in range(2 if op == "sub" else at.whole("operands", 2, 3)):
+    for number in range(_MERGES[op] or at.whole("operands", 2, 3)):
         place = at / number
         kind = place.pick("kind", {"name": 3 if alike else 0, "prev": 1.2, "list": 1.8})
         if kind == "name":

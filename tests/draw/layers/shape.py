@@ -123,3 +123,8 @@ def several_axes(at: Place) -> object:
 @key("axis", of=("argmax", "argmin", "cumsum", "normalize"), chance=0.8)
 def one_axis(at: Place) -> object:
     return at.axis()
+
+
+@key("correction", of=("var", "std"))
+def correction(at: Place) -> object:
+    return at.whole(0, 2)
