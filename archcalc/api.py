@@ -73,7 +73,7 @@ class Layer:
         label: what a person would call it, as `conv 64 7×7/2`.
         count: how many equal copies it stands for.
         inputs, output: shapes without the batch.
-        params, buffers, macs, flops, other_flops, activation_bytes: what it costs.
+        params, active_params, buffers, macs, flops, other_flops, activation_bytes: what it costs.
         parameters: named shapes of one copy's own parameters.
         line, column: its place in the spec.
     """
@@ -87,6 +87,7 @@ class Layer:
         self.inputs = tuple(tuple(int(size) for size in x.shape) for x in node.inputs)
         self.output = tuple(int(size) for size in node.output.shape)
         self.params = cost.params
+        self.active_params = cost.active_params
         self.buffers = cost.buffers
         self.macs = cost.macs
         self.flops = cost.flops
@@ -186,6 +187,11 @@ class Network:
     def params(self) -> int:
         """The number of learned parameters; tied ones count once."""
         return self.totals.params
+
+    @property
+    def active_params(self) -> int:
+        """Those of them that one position uses: of a mixture's experts only the chosen ones."""
+        return self.totals.active_params
 
     @property
     def macs(self) -> int:

@@ -18,14 +18,24 @@ DTYPE_BYTES = {"fp64": 8, "fp32": 4, "bf16": 2, "fp16": 2, "int8": 1}
 
 
 class Cost:
-    """A sum of costs; all for the whole batch, parameters and buffers once."""
+    """A sum of costs; all for the whole batch, parameters and buffers once.
 
-    __slots__ = ("activation_bytes", "buffers", "macs", "other_flops", "params")
+    Active parameters are those that one position uses: of a mixture's experts the chosen ones.
+    """
+
+    __slots__ = ("activation_bytes", "active_params", "buffers", "macs", "other_flops", "params")
 
     def __init__(
-        self, params: int = 0, buffers: int = 0, macs: int = 0, other_flops: int = 0, activation_bytes: int = 0
+        self,
+        params: int = 0,
+        active_params: int = 0,
+        buffers: int = 0,
+        macs: int = 0,
+        other_flops: int = 0,
+        activation_bytes: int = 0,
     ) -> None:
         self.params = params
+        self.active_params = active_params
         self.buffers = buffers
         self.macs = macs
         self.other_flops = other_flops
@@ -33,6 +43,7 @@ class Cost:
 
     def __iadd__(self, other: Cost) -> Cost:
         self.params += other.params
+        self.active_params += other.active_params
         self.buffers += other.buffers
         self.macs += other.macs
         self.other_flops += other.other_flops
@@ -72,7 +83,7 @@ class Costs:
         self._total: dict[int, Cost] = {}
         self.totals = Cost()
         for node in graph.nodes:
-            self.totals += self._add(node, 1, 1)
+            self.totals += self._add(node, 1, 1, 1)
 
     def own(self, node: Node) -> Cost:
         """The cost of `node` alone, over all its copies."""
@@ -82,12 +93,15 @@ class Costs:
         """The cost of `node` and all that is inside it, over all its copies."""
         return self._total[id(node)]
 
-    def _add(self, node: Node, weights: int, work: int) -> Cost:
+    def _add(self, node: Node, weights: int, active: int, work: int) -> Cost:
         weights *= node.weights * node.copies
+        active *= node.active * node.copies
         work *= node.work * node.copies
         runs = node.runs(weights, work, self.batch)
+        params = sum(plain(product(shape)) for shape in node.params.values())
         own = Cost(
-            weights * sum(plain(product(shape)) for shape in node.params.values()),
+            weights * params,
+            active * params,
             weights * sum(plain(product(shape)) for shape in node.buffers.values()),
             runs * plain(node.macs - node.masked_macs if self.useful else node.macs),
             runs * plain(node.other_flops),
@@ -96,7 +110,7 @@ class Costs:
         total = Cost()
         total += own
         for child in node.children:
-            total += self._add(child, weights, work)
+            total += self._add(child, weights, active, work)
         self._own[id(node)] = own
         self._total[id(node)] = total
         return total

@@ -30,11 +30,11 @@ KEYS = {
     "loss": "the training loss",
     "budget": "upper bounds: params, macs, depth, memory (of training), inference_memory",
     "growth": "how much more than the base of `archcalc lint --base` it may need, as {params: 5%}; keys as of budget",
-    "expect": "exact values: params, buffers, macs, other_flops, depth, output; a variant's under its name",
+    "expect": "exact values: params, active_params, buffers, macs, other_flops, depth, output; a variant's under its name",
 }
 LOSSES = ("crossentropy", "nll", "mse", "l1", "bce", "bcewithlogits")
 BUDGETS = ("params", "macs", "depth", "memory", "inference_memory")
-EXPECTATIONS = ("params", "buffers", "macs", "other_flops", "depth", "output")
+EXPECTATIONS = ("params", "active_params", "buffers", "macs", "other_flops", "depth", "output")
 
 _VARIANT = r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z"
 # A B alone could be bytes or billions.

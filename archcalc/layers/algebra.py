@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from archcalc.layers.arguments import Number, Text, Whole, arg
+from archcalc.layers.arguments import Flag, Number, Text, Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
-from archcalc.layers.code import Code, expression, module
+from archcalc.layers.code import Code, expression, given, module
 from archcalc.layers.content import numbers_only
 from archcalc.layers.contraction import Contraction, contracted
 from archcalc.layers.layout import ENDS, FEATURES_LAST, KEEPS
@@ -263,7 +263,7 @@ class MoE(Layer):
     """A router sends each position to its top_k of `experts` copies of the inner layers.
 
     [*, width] -> [*, out]; the inner layers see one position, a vector [width]. The router is a
-    linear map without bias. Source: Shazeer et al. 2017; Jiang et al. 2024 (Mixtral).
+    linear map, by default without bias. Source: Shazeer et al. 2017; Jiang et al. 2024 (Mixtral).
     """
 
     layout = FEATURES_LAST
@@ -274,6 +274,7 @@ class MoE(Layer):
     experts: int = arg(Whole, "copies of the inner layers, each with its own weights", min=1, aliases=("num_experts",))
     top_k: int = arg(Whole, "experts that each position goes to", min=1, aliases=("k",))
     layers: tuple[Tensor, ...] = arg(Body, "the layers of one expert")
+    bias: bool = arg(Flag, "add a learned number to the router's score of each expert", default=False)
 
     @property
     def label(self) -> str:
@@ -284,9 +285,9 @@ class MoE(Layer):
         """One position."""
         return Tensor((x.shape[-1],))
 
-    def copies(self, x: Tensor) -> tuple[int, int]:
+    def copies(self, x: Tensor) -> tuple[int, int, int]:
         """All experts are stored; each position runs top_k of them."""
-        return self.experts, product(x.shape[:-1]) * self.top_k
+        return self.experts, product(x.shape[:-1]) * self.top_k, self.top_k
 
     def output_rank(self, *inputs: Tensor) -> int:
         """Each position stays one."""
@@ -319,16 +320,17 @@ class MoE(Layer):
 
     def params(self, x: Tensor) -> dict[str, Shape]:
         """The router; the experts count for themselves."""
-        return {"router.weight": (self.experts, x.shape[-1])}
+        bias = {"router.bias": (self.experts,)} if self.bias else {}
+        return {"router.weight": (self.experts, x.shape[-1]), **bias}
 
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
         """The router's product for each position."""
         return inputs[0].elements * self.experts
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """Softmax over the experts, and the weighted sum of the chosen ones' outputs."""
+        """Bias and softmax over the experts, and the weighted sum of the chosen ones' outputs."""
         positions = product(inputs[0].shape[:-1])
-        return 5 * positions * self.experts + 2 * self.top_k * y.elements
+        return (5 + self.bias) * positions * self.experts + 2 * self.top_k * y.elements
 
     def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
         """Vectors that cannot be the rows of one matrix."""
@@ -350,4 +352,4 @@ class MoE(Layer):
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        return module("MixtureOfExperts", x.shape[-1], top_k=self.top_k)
+        return module("MixtureOfExperts", x.shape[-1], top_k=self.top_k, **given(bias=(self.bias, False)))

@@ -201,9 +201,9 @@ class Layer(LayerMemory):
         """The tensor that the layer's inner lists start from."""
         return x
 
-    def copies(self, x: Tensor) -> tuple[int, int]:
-        """How often the inner layers are stored, and how often they run."""
-        return 1, 1
+    def copies(self, x: Tensor) -> tuple[int, int, int]:
+        """How often the inner layers are stored, how often they run, and how many of the stored a position uses."""
+        return 1, 1, 1
 
     @property
     def depth(self) -> int:

@@ -285,7 +285,7 @@ class Expander(Evaluator):
     def _bodies(self, step: Step, layer: Layer, scope: Scope, x: Tensor) -> tuple[tuple[Tensor, ...], list[Node]]:
         results: list[Tensor] = []
         children: list[Node] = []
-        weights, work = layer.copies(x)
+        weights, work, active = layer.copies(x)
         inner = Scope(scope.values, None, scope) if changes_input(step) else scope
         for name, body in step.bodies.items():
             start = layer.enter(x)
@@ -298,7 +298,7 @@ class Expander(Evaluator):
             results.append(y)
             if start is not x or name != layer.first:
                 group = Node("expert" if start is not x else name, step.op, (start,), y)
-                group.children, group.weights, group.work = nodes, weights, work
+                group.children, group.weights, group.work, group.active = nodes, weights, work, active
                 nodes = [group]
             children += nodes
         return tuple(results), children

@@ -29,7 +29,8 @@ class Node:
         exit: what comes out of one copy.
         arguments: those of a block's call; defaulted: the names of those that the call leaves to their defaults.
         children: the layers inside it.
-        weights: how many copies of it are stored; work: how many of them run for one sample.
+        weights: how many copies of it are stored; work: how many of them run for one sample;
+            active: how many of the stored ones a position uses.
         copies: how many times it stands one after the other (`repeat`).
         params, buffers: named shapes that belong to this node alone; tied: names of parameters
             that are another node's, with that node; tied_to: the node that `tie=` named.
@@ -37,7 +38,7 @@ class Node:
     """
 
     __slots__ = (
-        "arguments", "block", "buffers", "children", "copies", "defaulted", "exit", "id", "inputs", "layer", "macs", "masked_macs",
+        "active", "arguments", "block", "buffers", "children", "copies", "defaulted", "exit", "id", "inputs", "layer", "macs", "masked_macs",
         "name", "op", "other_flops", "output", "params", "place", "segment", "tied", "tied_to", "unfolded", "weights", "work",
     )  # fmt: skip
 
@@ -58,6 +59,7 @@ class Node:
         self.copies = 1
         self.weights = 1
         self.work = 1
+        self.active = 1
         self.unfolded = False
         self.params: dict[str, Shape] = {}
         self.buffers: dict[str, Shape] = {}

@@ -71,6 +71,11 @@ class Call:
         return self.written if "bias" in self.weights else 0
 
     @property
+    def router_bias_terms(self) -> int:
+        """Additions of a bias to the score of each expert, where the layer has a router with one."""
+        return self.read // int(self.x.shape[-1]) * self.weights.get("router.bias", 0)
+
+    @property
     def axes(self) -> int:
         """Axes after the channels."""
         return self.x.rank - 1

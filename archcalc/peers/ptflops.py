@@ -25,10 +25,11 @@ PROJECTED = "it does not count the projection of an lstm"
 INSIDE = "it does not count the projections of a subclass of nn.MultiheadAttention"
 OPERATORS = "it does not count `@` and torch.einsum"
 
-PEER.same("clstoken", "embedding", "layerscale", "moe", "parameter", "posembed", "relposbias", "rmsnorm")
+PEER.same("clstoken", "embedding", "layerscale", "parameter", "posembed", "relposbias", "rmsnorm")
 PEER.without(OPERATORS, "matmul", "einsum")
 PEER.without(SCORES, "sdpa")
 PEER.beyond(BIAS, lambda call: call.bias_terms, "conv", "convtranspose", "linear")
+PEER.beyond(BIAS, lambda call: call.router_bias_terms, "moe")
 PEER.beyond(
     TWICE, lambda call: 2 * call.read,
     "adaptiveavgpool", "adaptivemaxpool", "avgpool", "elu", "gelu", "maxpool", "prelu", "relu",

@@ -50,7 +50,7 @@ def _linear(call: Call) -> Deltas:
 @PEER.rule("moe")
 def _router(call: Call) -> Deltas:
     """The router sees all positions as one batch."""
-    return {}
+    return {BIAS: call.router_bias_terms}
 
 
 @PEER.rule("rnn", "lstm", "gru")

@@ -26,6 +26,7 @@ def network(costs: Costs, rows: Iterable[Row]) -> dict[str, Any]:
         "totals": {
             "params": totals.params,
             "trainable_params": totals.params,
+            "active_params": totals.active_params,
             "buffers": totals.buffers,
             "macs": totals.macs,
             "flops": totals.flops,
@@ -48,6 +49,7 @@ def _layer(row: Row) -> dict[str, Any]:
         "output": tensors((node.output,))[0],
         "count": row.count,
         "params": row.own.params,
+        "active_params": row.own.active_params,
         "buffers": row.own.buffers,
         "macs": row.own.macs,
         "flops": row.own.flops,

@@ -36,7 +36,10 @@ def network(costs: Costs, rows: Iterable[Row]) -> str:
         )
     )
     inputs = ", ".join(numbers.shape(x.shape) for x in costs.graph.inputs.values())
-    heading = f"### {escape(costs.graph.model)}\n\nInput {inputs}, batch {costs.graph.batch}.\n\n"
+    active = f" {numbers.exact(totals.active_params)} parameters are active for each position."
+    if totals.active_params == totals.params:
+        active = ""
+    heading = f"### {escape(costs.graph.model)}\n\nInput {inputs}, batch {costs.graph.batch}.{active}\n\n"
     return heading + table(
         ("layer", "output", "params", "MACs", "activations"), "llrrr", [*lines, (last[0], "", *last[2:])]
     )

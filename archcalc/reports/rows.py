@@ -132,6 +132,7 @@ def _divide(cost: Cost, parts: int) -> Cost:
         return cost
     return Cost(
         cost.params // parts,
+        cost.active_params // parts,
         cost.buffers // parts,
         cost.macs // parts,
         cost.other_flops // parts,

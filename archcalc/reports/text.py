@@ -136,6 +136,8 @@ def footer(costs: Costs) -> Iterator[Block]:
         f"{numbers.size(totals.params * DTYPE_BYTES[name]) or '0 B'} in {name}" for name in ("fp32", "bf16")
     )
     facts = [f"{totals.params:,} parameters, all trainable ({by_dtype})"]
+    if totals.active_params != totals.params:
+        facts.append(f"{totals.active_params:,} active for each position")
     if totals.buffers:
         facts.append(f"{totals.buffers:,} buffers")
     facts.append(f"{numbers.with_unit(totals.macs, 'MACs')} = {numbers.with_unit(totals.flops, 'FLOPs')}")

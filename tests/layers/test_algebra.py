@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from archcalc import loads
 from archcalc.diagnostics import SpecError
 
 from .oracle import DRAWN, FEW, Draw, compare, covers, layer, other_flops
@@ -76,11 +77,11 @@ def test_element_wise_work_of_einsum(equation, shapes, work):
 class MoE(nn.Module):
     """Each position through the top_k of its router's choice; here every position chooses the first ones."""
 
-    def __init__(self, width, experts, top_k, expert):
+    def __init__(self, width, experts, top_k, bias, expert):
         super().__init__()
         if not 1 <= top_k <= experts:
             raise ValueError("a position goes to one expert at least, and to one expert once")
-        self.router = nn.Linear(width, experts, bias=False)
+        self.router = nn.Linear(width, experts, bias)
         self.experts = nn.ModuleList(expert() for _ in range(experts))
         self.top_k = top_k
 
@@ -93,10 +94,10 @@ class MoE(nn.Module):
 class Routed(nn.Module):
     """The same with the router's choice, position by position, the weights of those chosen adding up to 1."""
 
-    def __init__(self, width, experts, top_k, expert):
+    def __init__(self, width, experts, top_k, bias, expert):
         super().__init__()
         self.experts = nn.ModuleList(expert() for _ in range(experts))
-        self.router = nn.Linear(width, experts, bias=False)
+        self.router = nn.Linear(width, experts, bias)
         self.top_k = top_k
 
     def forward(self, x):
@@ -118,21 +119,32 @@ def test_moe(data):
     experts = draw(draw.number(1, 4, 0))
     top_k = draw(draw.number(1, max(1, experts), 0, experts + 1))
     hidden, out = draw(st.integers(1, 5)), draw(st.integers(1, 5))
+    bias = draw(st.booleans())
 
     def expert():
         return nn.Sequential(nn.Linear(shape[-1], hidden), nn.ReLU(), nn.Linear(hidden, out))
 
     compare(
-        f"moe: {{experts: {experts}, top_k: {top_k}, layers: [linear {hidden}, relu, linear {out}]}}",
+        f"moe: {{experts: {experts}, top_k: {top_k}, bias: {str(bias).lower()}, layers: [linear {hidden}, relu, linear {out}]}}",
         shape,
-        lambda: MoE(shape[-1], experts, top_k, expert),
+        lambda: MoE(shape[-1], experts, top_k, bias, expert),
         whole=True,
-        values=lambda: Routed(shape[-1], experts, top_k, expert),
+        values=lambda: Routed(shape[-1], experts, top_k, bias, expert),
     )
 
 
 def test_a_router_costs_a_softmax_and_weighted_sums():
     router = 5 * 7 * 4 + 2 * 2 * 7 * 3
     assert other_flops("moe: {experts: 4, top_k: 2, layers: [linear 3 bias=false]}", (7, 6)) == router
+    biased = other_flops("moe: {experts: 4, top_k: 2, bias: true, layers: [linear 3 bias=false]}", (7, 6))
+    assert biased == router + 7 * 4
     relu = other_flops("moe: {experts: 4, top_k: 2, layers: [linear 3 bias=false, relu]}", (7, 6))
     assert relu == router + 7 * 2 * 3
+
+
+def test_active_parameters_are_those_of_the_chosen_experts_and_of_all_that_is_no_expert():
+    spec = "{moe: {experts: 8, top_k: 2, bias: true, layers: [linear 256, gelu, linear 64]}, repeat: 3}"
+    net = loads(f"{{model: m, input: [128, 64], layers: [{spec}, linear 5], expect: {{active_params: 200413}}}}")
+    expert, router, head = 64 * 256 + 256 + 256 * 64 + 64, 64 * 8 + 8, 64 * 5 + 5
+    assert net.params == 3 * (8 * expert + router) + head
+    assert net.active_params == 3 * (2 * expert + router) + head == 200_413

@@ -285,11 +285,11 @@ class WindowPositionBias(nn.Module):
 class MixtureOfExperts(nn.Module):
     """A router sends each position to its `top_k` experts; their outputs are added by the router's weights."""
 
-    def __init__(self, features, experts, top_k):
+    def __init__(self, features, experts, top_k, bias=False):
         super().__init__()
         self.top_k = top_k
         self.experts = nn.ModuleList(experts)
-        self.router = nn.Linear(features, len(experts), bias=False)
+        self.router = nn.Linear(features, len(experts), bias=bias)
 
     def forward(self, x, *others, shared=()):
         positions = x.flatten(0, -2)

@@ -34,6 +34,8 @@ def moe(network: Network, at: Choices) -> bool:
         body = [Item("add", {"operands": ["prev", at.pick("name", vectors)]}), *body]
     experts = at.whole("experts", 1, 4)
     item = Item("moe", {"experts": experts, "top_k": at.whole("top_k", 1, experts), "layers": body})
+    if at.chance("biased", 0.3):
+        item.keys["bias"] = True
     if at.chance("repeated", 0.3):
         item.common["repeat"] = 2
     return network.add(item)
