@@ -22,6 +22,7 @@ COMMANDS = {
     "explain": "Derive the numbers of one layer.",
     "lint": "Find what is wrong with networks, and mend it.",
     "diff": "What changed between two networks, and what it costs.",
+    "import": "Write the spec of a model that is in a file of another kind.",
     "build": "Write a network as PyTorch source.",
     "verify": "Compare the numbers with PyTorch's own.",
     "profile": "Measure time and memory on this machine.",

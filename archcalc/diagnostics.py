@@ -21,13 +21,18 @@ def split_lines(text: str) -> list[str]:
 
 
 class Source:
-    """The text of one file and the name it is reported under."""
+    """The text of one file and the name it is reported under.
 
-    __slots__ = ("_lines", "path", "text")
+    Attributes:
+        kind: what the file at `path` is, where it is no spec and `text` is the one that was made from it; else empty.
+    """
 
-    def __init__(self, path: str, text: str) -> None:
+    __slots__ = ("_lines", "kind", "path", "text")
+
+    def __init__(self, path: str, text: str, kind: str = "") -> None:
         self.path = path
         self.text = text
+        self.kind = kind
         self._lines: list[str] | None = None
 
     def line(self, number: int) -> str:

@@ -36,6 +36,13 @@ def unmet(costs: Costs) -> list[Diagnostic]:
     return found
 
 
+def written(costs: Costs) -> str:
+    """The `expect:` that a spec with these costs meets: parameters, MACs and the sizes of its outputs."""
+    shapes = _shapes(costs)
+    output = shapes[0] if len(shapes) == 1 else shapes
+    return f"expect: {{params: {costs.totals.params}, macs: {costs.totals.macs}, output: {output}}}\n"
+
+
 def _number(costs: Costs, key: str) -> int:
     return depth(costs.graph) if key == "depth" else int(getattr(costs.totals, key))
 

@@ -13,7 +13,7 @@ from archcalc.difference.saved import as_saved, side_of_json
 from archcalc.difference.side import Side
 from archcalc.difference.texts import same
 from archcalc.network.load import Graph, build_graph, graph_at, split_variant
-from archcalc.source import read
+from archcalc.source import imported, read
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,8 @@ class _File:
         self.spec = spec
         self.task = task
         self.path, self.variant = split_variant(spec)
-        self.source: Source | None = None if spec.endswith(".json") else read(self.path)
+        # a .json is what `shapes` saved, unless it holds a model of another kind
+        self.source: Source | None = (imported if spec.endswith(".json") else read)(self.path)
         self.graph: Graph | None = None
 
     def variants(self) -> list[str]:

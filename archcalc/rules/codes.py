@@ -24,6 +24,10 @@ LANGUAGE = {
     "SPC014": ("limit-exceeded", "The spec is larger or deeper than the language allows."),
     "SPC015": ("not-a-spec", "The file is of another kind: a checkpoint, source code, a file of another program."),
     "SPC016": ("unmet-expectation", "A number of `expect:` differs from what came out."),
+    "SPC017": (
+        "unreadable-model",
+        "A model of another kind holds a type, key or value that is not known or cannot be said.",
+    ),
     "SHP101": ("rank-mismatch", "A layer is given a tensor with the wrong number of axes, or of the wrong kind."),
     "SHP102": ("layout-mismatch", "A layer reads channels on an axis where its input has something else."),
     "SHP103": ("window-larger-than-input", "A kernel or window is larger than its padded input."),

@@ -60,10 +60,15 @@ def fix(task: Task, selection: Selection, unsafe: bool, wanted: Callable[[Findin
         return Fixed(path, "", "", [Finding(d.code, d.message, d.place, d.help, d.notes) for d in error.diagnostics])
 
     def look(text: str) -> _State:
-        return _State(Source(source.path, text), task, selection, variant)
+        return _State(Source(source.path, text, source.kind), task, selection, variant)
 
     state = look(source.text)
     result = Fixed(path, source.text, source.text, state.findings)
+    if source.kind:
+        result.refused = [
+            f"{path} is {source.kind}, which is not mended: `archcalc import {path} -o net.yaml` writes a spec"
+        ]
+        return result
     refused: dict[tuple[str, str], str] = {}
     for _ in range(_PASSES):
         open_ = [

@@ -1,0 +1,130 @@
+"""A file that may hold a model: its text, its JSON, and places in it for messages."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from typing import NoReturn, Union
+
+from archcalc.diagnostics import Source, Span, fail
+
+# A value of JSON.
+Json = Union[None, bool, int, float, str, list["Json"], dict[str, "Json"]]
+# What JSON is made of, for whoever looks for a place in it.
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+_LONGEST_NUMBER = 40
+
+
+class File:
+    """A file as it was named, with its bytes.
+
+    Attributes:
+        path: its name in messages.
+        data: what it holds; of a file of weights the beginning.
+    """
+
+    def __init__(self, path: str, data: bytes) -> None:
+        self.path = path
+        self.data = data
+
+    @cached_property
+    def source(self) -> Source:
+        """Its text, for places in messages; bytes that are not UTF-8 are replaced."""
+        return Source(self.path, self.data.decode("utf-8-sig", "replace"))
+
+    @cached_property
+    def keys(self) -> dict[str, Json]:
+        """The mapping that it holds as JSON; empty where it holds none, and where a key stands twice in one mapping."""
+        if not self.data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+            return {}
+        try:
+            document = json.loads(
+                self.data.decode("utf-8-sig"),
+                parse_int=_whole,
+                parse_constant=_constant,
+            )
+        except (ValueError, RecursionError):
+            return {}
+        return document if isinstance(document, dict) else {}
+
+    def check_form(self) -> None:
+        """Raises `SpecError` for what `keys` passes over in silence: a key that stands twice."""
+        seen: list[set[str]] = []
+        before, start = "", 0
+        for match in _TOKEN.finditer(self.source.text):
+            token = match.group()
+            if token in "{[":
+                seen.append(set())
+            elif token in "}]" and seen:
+                seen.pop()
+            elif token == ":" and seen and before.startswith('"'):
+                if before in seen[-1]:
+                    self._fail(f"the key `{_inside(before)}` stands twice", start, len(before), "delete one of them")
+                seen[-1].add(before)
+            before, start = token, match.start()
+
+    def refuse(
+        self, path: Sequence[str | int], message: str, help: str | None = None, at_key: bool = False
+    ) -> NoReturn:
+        """Raises `SpecError` at the value, or the key, that `path` leads to."""
+        start, length = _place(self.source.text, list(path), at_key)
+        self._fail(message, start, length, help)
+
+    def _fail(self, message: str, start: int, length: int, help: str | None) -> NoReturn:
+        raise fail("SPC017", message, _span(self.source, start, length), help)
+
+
+def _whole(text: str) -> int:
+    """A whole number; absurdly long ones are cut to one that no layer takes."""
+    return int(text if len(text) <= _LONGEST_NUMBER else text[:_LONGEST_NUMBER])
+
+
+def _constant(name: str) -> None:
+    """NaN and Infinity, which Python writes and JSON does not know: no size is one of them."""
+
+
+def _inside(token: str) -> str:
+    return token[1:-1]
+
+
+def _span(source: Source, start: int, length: int) -> Span:
+    before = source.text[:start]
+    line = before.count("\n") + 1
+    column = start - (before.rfind("\n") + 1) + 1
+    return Span(source, line, column, line, column + max(length, 1))
+
+
+def _place(text: str, path: list[str | int], at_key: bool) -> tuple[int, int]:
+    """Where in the text of some JSON the value at `path` stands, or its key, and how long it is."""
+    tokens = [(match.start(), match.group()) for match in _TOKEN.finditer(text)]
+    at = 0
+    for step in path:
+        found = _step(tokens, at, step)
+        if found is None:
+            break
+        key, value = found
+        at = key if at_key and step is path[-1] else value
+    start, token = tokens[at] if at < len(tokens) else (0, "")
+    return start, len(token)
+
+
+def _step(tokens: list[tuple[int, str]], at: int, step: str | int) -> tuple[int, int] | None:
+    """The tokens where an entry of the list or mapping at `at` begins, its key and its value."""
+    depth, index, key = 0, 0, at + 1
+    for number in range(at, len(tokens)):
+        token = tokens[number][1]
+        if token in "]}":
+            depth -= 1
+            if depth == 0:
+                return None
+        elif depth == 1 and isinstance(step, str) and token == ":" and tokens[number - 1][1] == json.dumps(step):
+            return number - 1, number + 1
+        elif depth == 1 and isinstance(step, int) and index == step and token != ",":
+            return key, number
+        elif depth == 1 and token == ",":
+            index, key = index + 1, number + 1
+        if token in "[{":
+            depth += 1
+    return None

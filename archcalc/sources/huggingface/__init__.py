@@ -1,0 +1,82 @@
+"""config.json of Hugging Face: the model type leads to a template, the sizes come from the file.
+
+Models are built by the classes of transformers; a template here gives the same layers in the language. A family is
+a file of this folder with `MODELS`, its model types.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+
+from archcalc.advice import suggest
+from archcalc.sources.file import File
+from archcalc.sources.huggingface.config import Config
+from archcalc.sources.huggingface.model import Model
+
+KIND = "a config.json of Hugging Face"
+
+
+def recognises(file: File) -> bool:
+    """Whether it has the keys that a configuration always has."""
+    return "model_type" in file.keys or ("architectures" in file.keys and "hidden_size" in file.keys)
+
+
+def models() -> dict[str, Model]:
+    """Every model type that is read."""
+    names = sorted(name.removesuffix(".py") for name in os.listdir(os.path.dirname(__file__)) if name.endswith(".py"))
+    found: dict[str, Model] = {}
+    for name in names:
+        found |= getattr(import_module(f"{__name__}.{name}"), "MODELS", {}) if name != "__init__" else {}
+    return found
+
+
+def spec(file: File) -> str:
+    """The text of the spec. Raises `SpecError` for a model type, key or value that is not read."""
+    file.check_form()
+    known = models()
+    name = _type(file, list(known))
+    model = known[name]
+    config = Config(file, file.keys, name, model.defaults, aliases=model.aliases)
+    config.value("model_type")
+    made = model.read(config)
+    _whatever_type(config)
+    config.finish()
+    architectures = file.keys.get("architectures")
+    of = f", {architectures[0]}" if isinstance(architectures, list) and architectures else ""
+    made.comments = [f"{name}{of}: imported from a config.json of Hugging Face.", *made.comments]
+    made.comments += [f"Left out, as it changes no count: {note}." for note in config.notes]
+    return made.text()
+
+
+def _whatever_type(config: Config) -> None:
+    """Reads the keys that mean the same for every type."""
+    config.only("pruned_heads", None, {})
+    config.only("torchscript", None, False)
+    config.only("is_encoder_decoder", None, False)
+    config.only("cross_attention_hidden_size", None)
+    config.only("per_layer_config", None, {})
+    config.only("add_cross_attention", None, False)
+    for key in ("id2label", "num_labels", "architectures", "tie_word_embeddings", "is_decoder", "tie_encoder_decoder"):
+        config.value(key)
+    if config.has("quantization_config"):
+        method = config.mapping("quantization_config").get("quant_method", "")
+        config.note(
+            f"quantization_config{f' ({method})' if isinstance(method, str) and method else ''}: weights are stored in fewer bytes"
+        )
+
+
+def _type(file: File, known: list[str]) -> str:
+    """The model type. Raises `SpecError` for one that is not read."""
+    name = file.keys.get("model_type")
+    listed = f"what is read is {', '.join(known)}"
+    if not isinstance(name, str):
+        file.refuse(["model_type"], "`model_type` names a kind of model, and there is none", listed)
+    if name not in known:
+        near = suggest(name, known)
+        file.refuse(
+            ["model_type"],
+            f"the model type `{name}` is not read yet",
+            (f"did you mean `{near}`? " if near else "") + f"{listed}; another model is written as a spec",
+        )
+    return name

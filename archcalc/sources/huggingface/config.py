@@ -1,0 +1,214 @@
+"""The values of a config.json: typed, with the defaults of the published classes, and every key accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+
+from archcalc.advice import suggest
+from archcalc.sources.file import File, Json
+from archcalc.sources.huggingface.neutral import NEUTRAL
+
+# No size of a network is larger.
+_MOST = 2**40
+
+
+class Config:
+    """A mapping of a config.json: the file's own, or a nested one as `text_config`.
+
+    Attributes:
+        model_type: the kind of model, in messages.
+        notes: what is left out of the spec since it changes values and no count.
+    """
+
+    def __init__(
+        self,
+        file: File,
+        values: Mapping[str, Json],
+        model_type: str,
+        defaults: Mapping[str, Json],
+        path: tuple[str, ...] = (),
+        aliases: Mapping[str, str] | None = None,
+    ) -> None:
+        self.file = file
+        self.path = path
+        self.model_type = model_type
+        self.notes: list[str] = []
+        self._aliases = dict(aliases or {})
+        self._spelled: dict[str, str] = {}
+        self._given: dict[str, Json] = {}
+        for name, value in values.items():
+            own = self._aliases.get(name, name)
+            if self._given.get(own) is None or (own == name and value is not None):
+                self._given[own] = value
+                self._spelled[own] = name
+        self._defaults = defaults
+        self._read: set[str] = set()
+
+    def has(self, key: str) -> bool:
+        """Whether the file gives a value, other than null; it then has to be read."""
+        return self._given.get(key) is not None
+
+    def value(self, key: str) -> Json:
+        """The value as JSON, or the default; of neither null."""
+        self._read.add(key)
+        value = self._given.get(key)
+        if value is None and key not in self._given:
+            return self._defaults.get(key)
+        return value
+
+    def _or_default(self, key: str) -> Json:
+        """As `value`; null means the default too."""
+        value = self.value(key)
+        return self._defaults.get(key) if value is None else value
+
+    def whole(self, key: str, least: int = 1) -> int:
+        """A whole number from `least`. Raises `SpecError` for anything else."""
+        value = self.maybe(key, least)
+        if value is None:
+            self.wrong(key, f"a whole number from {least} is needed")
+        return value
+
+    def maybe(self, key: str, least: int = 1) -> int | None:
+        """As `whole`, or None for null and where nothing is given."""
+        value = self._or_default(key)
+        if value is None:
+            return None
+        if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _MOST:
+            self.wrong(key, f"it is a whole number from {least}, not {_told(value)}")
+        return value
+
+    def number(self, key: str) -> float | int:
+        """A number."""
+        value = self.maybe_number(key)
+        if value is None:
+            self.wrong(key, "a number is needed")
+        return value
+
+    def maybe_number(self, key: str) -> float | int | None:
+        """A number, or None."""
+        value = self._or_default(key)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > 1e30:
+            self.wrong(key, f"it is a number, not {_told(value)}")
+        return value
+
+    def share(self, key: str) -> float | int:
+        """A probability of dropout, from 0 to below 1."""
+        value = self.maybe_number(key) or 0
+        if not 0 <= value < 1:
+            self.wrong(key, f"it is a probability from 0 to below 1, not {_told(value)}")
+        return value
+
+    def flag(self, key: str) -> bool:
+        """True or false; null is false."""
+        value = self._or_default(key)
+        if value is None:
+            return False
+        if not isinstance(value, bool):
+            self.wrong(key, f"it is true or false, not {_told(value)}")
+        return value
+
+    def word(self, key: str, choices: Sequence[str] | Mapping[str, str]) -> str:
+        """A word from `choices`; of a mapping what it stands for."""
+        value = self._or_default(key)
+        if not isinstance(value, str) or value not in choices:
+            near = suggest(value, list(choices)) if isinstance(value, str) else None
+            self.wrong(
+                key,
+                f"{_told(value)} is not known here",
+                f"did you mean `{near}`?" if near else f"it is one of {', '.join(choices)}",
+            )
+        return choices[value] if isinstance(choices, Mapping) else value
+
+    def words(self, key: str, choices: Sequence[str], count: int) -> list[str] | None:
+        """A list of `count` words from `choices`; None for null and where nothing is given."""
+        value = self._or_default(key)
+        if value is None:
+            return None
+        if not isinstance(value, list) or len(value) < count:
+            self.wrong(key, f"it is a list with an entry for each of {count} layers")
+        for index, entry in enumerate(value):
+            if entry not in choices:
+                path: list[str | int] = [*self.path, self._spelled.get(key, key), index]
+                self.file.refuse(
+                    path, f"`{key}`: {_told(entry)} is not known here", f"it is one of {', '.join(choices)}"
+                )
+        return [str(entry) for entry in value[:count]]
+
+    def wholes(self, key: str, least: int = 1) -> list[int]:
+        """A list of whole numbers."""
+        value = self._or_default(key)
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = [value]
+        if not isinstance(value, list) or len(value) > 10_000:
+            self.wrong(key, f"it is a list of whole numbers, not {_told(value)}")
+        found: list[int] = []
+        for index, entry in enumerate(value):
+            if isinstance(entry, bool) or not isinstance(entry, int) or not least <= entry <= _MOST:
+                path: list[str | int] = [*self.path, self._spelled.get(key, key), index]
+                self.file.refuse(path, f"`{key}`: each is a whole number from {least}, not {_told(entry)}")
+            found.append(entry)
+        return found
+
+    def mapping(self, key: str) -> dict[str, Json]:
+        """A mapping; empty for null and where nothing is given."""
+        value = self._or_default(key)
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            self.wrong(key, f"it is a mapping, not {_told(value)}")
+        return value
+
+    def nested(
+        self, key: str, model_type: str, defaults: Mapping[str, Json], aliases: Mapping[str, str] | None = None
+    ) -> Config:
+        """A mapping with keys of its own, as `text_config`."""
+        inner = Config(self.file, self.mapping(key), model_type, defaults, (*self.path, key), aliases)
+        inner.notes = self.notes
+        return inner
+
+    def only(self, key: str, *allowed: Json) -> None:
+        """Raises `SpecError` for a value that changes the network in a way that the language cannot say yet."""
+        value = self._or_default(key)
+        if value not in allowed:
+            wanted = " or ".join(_told(one) for one in allowed)
+            self.wrong(
+                key, f"{_told(value)} changes the network in a way that is not read yet", f"what is read is {wanted}"
+            )
+
+    def note(self, text: str) -> None:
+        """Something that the spec leaves out since it changes no count."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def wrong(self, key: str, message: str, help: str | None = None) -> NoReturn:
+        """Raises `SpecError` for the value of a key; one that is a default, at the beginning of the file."""
+        spelled = self._spelled.get(key)
+        path = [*self.path, spelled] if spelled is not None else list(self.path)
+        self.file.refuse(path, f"`{spelled or key}`: {message}", help)
+
+    def finish(self) -> None:
+        """Raises `SpecError` for a key that nobody read, unless it is known to change nothing that is counted."""
+        for key, value in self._given.items():
+            if key in self._read or key in NEUTRAL or value is None:
+                continue
+            near = suggest(key, [*self._defaults, *NEUTRAL])
+            self.file.refuse(
+                [*self.path, self._spelled[key]],
+                f"`{key}` is not known for `{self.model_type}`: it may change the network",
+                (f"did you mean `{near}`? " if near else "")
+                + "if it changes no layer, delete it in a copy of the file",
+                at_key=True,
+            )
+
+
+def _told(value: Json) -> str:
+    """A value as it stands in the file, on one short line."""
+    import json
+
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."

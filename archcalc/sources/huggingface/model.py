@@ -1,0 +1,155 @@
+"""What every family of models declares, and what they share: heads, activations, runs of equal layers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import TypeVar
+
+from archcalc.sources.file import Json
+from archcalc.sources.huggingface.config import Config
+from archcalc.sources.writing import Item, Spec
+
+_Kind = TypeVar("_Kind", bound=Hashable)
+
+# Activations by the names that configurations give them, as lines of the language.
+ACTIVATIONS = {
+    "gelu": "gelu",
+    "gelu_python": "gelu",
+    "gelu_new": "gelu approximate=tanh",
+    "gelu_fast": "gelu approximate=tanh",
+    "gelu_pytorch_tanh": "gelu approximate=tanh",
+    "gelu_accurate": "gelu approximate=tanh",
+    "silu": "silu",
+    "swish": "silu",
+    "relu": "relu",
+    "relu6": "relu6",
+    "tanh": "tanh",
+    "sigmoid": "sigmoid",
+    "mish": "mish",
+    "leaky_relu": "leakyrelu",
+    "linear": "identity",
+}
+
+
+class Model:
+    """A model type: how its configuration becomes a spec.
+
+    Attributes:
+        read: makes the spec; it reads every key that changes the network.
+        defaults: values of the published configuration class where the file gives none.
+        aliases: other names of keys, as that class knows them.
+        builds: the network that the class of no `architectures` is taken for, as `ForCausalLM`.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[Config], Spec],
+        defaults: Mapping[str, Json],
+        aliases: Mapping[str, str] | None = None,
+        builds: str = "ForCausalLM",
+    ) -> None:
+        self.read = read
+        self.defaults = defaults
+        self.aliases = aliases
+        self.builds = builds
+
+
+def architecture(config: Config, builds: str, choices: Sequence[str]) -> str:
+    """Which network around the trunk is meant, of `choices`, as `ForCausalLM`: by `architectures`, else `builds`.
+
+    Raises `SpecError` for one that is not read.
+    """
+    given = config.value("architectures")
+    if given is None or given == []:
+        return builds
+    name = given[0] if isinstance(given, list) else given
+    if not isinstance(name, str):
+        config.wrong("architectures", "it is a list of names of classes")
+    match = re.search(r"(For[A-Z]\w*|LMHeadModel|DoubleHeadsModel|Model|Encoder|Decoder)$", name)
+    found = match.group() if match else ""
+    if found not in choices:
+        known = ", ".join(f"...{choice}" for choice in choices)
+        config.wrong("architectures", f"the class {name!r} is not read yet", f"what is read of this type is {known}")
+    return found
+
+
+def labels(config: Config) -> int:
+    """How many classes a head tells apart: `num_labels`, or the entries of `id2label`; two where nothing is said."""
+    names = config.mapping("id2label")
+    number = config.maybe("num_labels")
+    return number or len(names) or 2
+
+
+def activation(config: Config, key: str) -> str:
+    """The line of an activation."""
+    value = config.value(key)
+    if value == "quick_gelu":
+        return "quick_gelu"
+    return config.word(key, ACTIVATIONS)
+
+
+def runs(kinds: Sequence[_Kind]) -> list[tuple[int, list[_Kind]]]:
+    """Layers as repeats: how often, and which. [a, a, b, a, a, b, a] -> [(2, [a, a, b]), (1, [a])]."""
+    found: list[tuple[int, list[_Kind]]] = []
+    at = 0
+    while at < len(kinds):
+        count, size = max(
+            ((_times(kinds, at, size), size) for size in range(1, min(16, len(kinds) - at) + 1)),
+            key=lambda run: (run[0] * run[1] if run[0] > 1 else 1, -run[1]),
+        )
+        if count == 1 and found and found[-1][0] == 1:
+            found[-1][1].extend(kinds[at : at + size])
+        else:
+            found.append((count, list(kinds[at : at + size])))
+        at += count * size
+    return found
+
+
+def _times(kinds: Sequence[_Kind], at: int, size: int) -> int:
+    """How often the `size` kinds from `at` stand there one after the other."""
+    count, part = 1, kinds[at : at + size]
+    while kinds[at + count * size : at + (count + 1) * size] == part:
+        count += 1
+    return count
+
+
+def repeated(kinds: Sequence[_Kind], body: Callable[[_Kind], Sequence[Item]], depth: str | None = None) -> list[Item]:
+    """All layers: those of a run as one `repeat`, equal neighbours within it as another.
+
+    Args:
+        body: the items of one layer.
+        depth: the hparam that counts the layers, written where all are equal.
+    """
+    if depth is not None and len(set(kinds)) == 1:
+        return [{"repeat": depth, "layers": body(kinds[0])}]
+    items: list[Item] = []
+    for count, part in runs(kinds):
+        inner = list(part) if count > 1 and len(set(part)) > 1 else part
+        layers = _neighbours(inner, body)
+        if count > 1 and len(part) == 1:
+            items.append({"repeat": count, "layers": body(part[0])})
+        elif count > 1:
+            items.append({"repeat": count, "layers": layers})
+        else:
+            items += layers
+    return items
+
+
+def _neighbours(kinds: Sequence[_Kind], body: Callable[[_Kind], Sequence[Item]]) -> list[Item]:
+    items: list[Item] = []
+    at = 0
+    while at < len(kinds):
+        count = _times(kinds, at, 1)
+        items += [{"repeat": count, "layers": body(kinds[at])}] if count > 1 else list(body(kinds[at]))
+        at += count
+    return items
+
+
+def number(value: float) -> str:
+    """A number as a person writes it: 10000, 1e-5, 0.0625."""
+    if float(value).is_integer() and abs(value) < 1e12:
+        return str(int(value))
+    text = repr(float(value))
+    mantissa, letter, exponent = text.partition("e")
+    return f"{mantissa}e{int(exponent)}" if letter else text

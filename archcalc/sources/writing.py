@@ -1,0 +1,149 @@
+"""The text of a spec, laid out as a person would write it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Union
+
+# An entry of a list of layers: a line; several in one; or a mapping, as {"residual": [...]}, whose key `#` is a comment.
+Item = Union[str, int, Sequence["Item"], Mapping[str, "Item"]]
+# Lines in brackets are no longer than this, so that they are read at a glance.
+_WIDE = 100
+# What a line in brackets cannot hold.
+_SEPARATORS = (",", "[", "]", "{", "}", ": ", " #")
+
+
+class Spec:
+    """The parts of a spec; `text` puts them together.
+
+    Attributes:
+        comments: lines at its head.
+        hparams, dims: names and numbers; inputs: the sizes of the one input, or of several by name.
+        blocks: bodies by signature; layers: the layers; output, loss: as in the language.
+    """
+
+    def __init__(self, model: str, *comments: str) -> None:
+        self.model = model
+        self.comments = list(comments)
+        self.hparams: dict[str, int] = {}
+        self.dims: dict[str, int] = {}
+        self.inputs: list[str | int] | dict[str, list[str | int]] = []
+        self.blocks: dict[str, Sequence[Item]] = {}
+        self.layers: list[Item] = []
+        self.output: str | list[str] | None = None
+        self.loss: str | None = None
+
+    def text(self) -> str:
+        """The text of the file."""
+        lines = [f"# {comment}" for comment in self.comments]
+        lines.append(f"model: {self.model}")
+        if self.hparams:
+            lines += _wrapped("hparams", self.hparams)
+        if self.dims:
+            lines += _wrapped("dims", self.dims)
+        lines.append(f"input: {_flow(self.inputs)}")
+        if self.blocks:
+            lines += ["", "blocks:"]
+            for signature, body in self.blocks.items():
+                lines += [f"  {signature}:", *_block(body, 4)]
+        lines += ["", "layers:", *_block(self.layers, 2)]
+        if self.output is not None:
+            lines.append(f"output: {_flow(self.output)}")
+        if self.loss is not None:
+            lines.append(f"loss: {self.loss}")
+        return "\n".join(lines) + "\n"
+
+
+def _wrapped(key: str, values: Mapping[str, int]) -> list[str]:
+    """`key: {a: 1, b: 2}` on one line; long ones one below the other."""
+    line = f"{key}: {_flow(values)}"
+    if len(line) <= 120:
+        return [line]
+    return [f"{key}:", *(f"  {name}: {value}" for name, value in values.items())]
+
+
+def _flow(item: object) -> str:
+    """An item in brackets; a text that brackets cannot hold is quoted."""
+    if isinstance(item, Mapping):
+        return "{" + ", ".join(f"{key}: {_flow(value)}" for key, value in item.items()) + "}"
+    if isinstance(item, Sequence) and not isinstance(item, str):
+        return "[" + ", ".join(map(_flow, item)) + "]"
+    return str(item)
+
+
+def _fits(item: Item, room: int) -> bool:
+    """Whether an item can stand in brackets on one line of `room` characters."""
+    return _is_flat(item) and len(_flow(item)) <= room
+
+
+def _is_flat(item: Item) -> bool:
+    if isinstance(item, str):
+        return not any(mark in item for mark in _SEPARATORS)
+    if isinstance(item, Mapping):
+        return "#" not in item and len(item) == 1 and all(map(_is_flat, item.values()))
+    return isinstance(item, int) or all(map(_is_flat, item))
+
+
+def _block(items: Sequence[Item], indent: int) -> list[str]:
+    """Items as entries of a list, each on lines of its own."""
+    lines: list[str] = []
+    for item in items:
+        lines += _entry(item, indent)
+    return lines
+
+
+def _entry(item: Item, indent: int) -> list[str]:
+    pad = " " * indent
+    if isinstance(item, (str, int)):
+        return [f"{pad}- {item}"]
+    if isinstance(item, Mapping):
+        return _mapping(item, indent)
+    if len(item) == 1:
+        return _entry(item[0], indent)
+    if _is_chain(item) and _fits(item, _WIDE - indent):
+        return [f"{pad}- {_flow(item)}"]
+    return _block(item, indent)
+
+
+def _mapping(item: Mapping[str, Item], indent: int) -> list[str]:
+    """`- residual: [...]`, with the list below it where it is long."""
+    pad = " " * indent
+    lines: list[str] = []
+    comment = f"  # {item['#']}" if "#" in item else ""
+    for key, value in item.items():
+        if key == "#":
+            continue
+        head = f"{pad}{'  ' if lines else '- '}{key}:"
+        first = not lines
+        if isinstance(value, (str, int, Mapping)) or _fits(value, _WIDE - len(head)):
+            lines.append(f"{head} {_flow(value)}")
+        else:
+            lines += [head, *_operands(value, indent + (2 if first else 4), key)]
+        if first:
+            lines[0] += comment
+    return lines
+
+
+def _is_chain(items: Sequence[Item]) -> bool:
+    """Whether they are lines only."""
+    return all(isinstance(one, str) for one in items)
+
+
+def _operands(items: Sequence[Item], indent: int, key: str) -> list[str]:
+    """What stands below a key: a list of layers, or operands, of which each list is an entry of its own."""
+    if key in ("layers", "shortcut", "residual"):
+        return _block(items, indent)
+    lines: list[str] = []
+    for item in items:
+        if (
+            isinstance(item, Sequence)
+            and not isinstance(item, str)
+            and not (_is_chain(item) and _fits(item, _WIDE - indent))
+        ):
+            inner = _block(item, indent + 2)
+            lines += [f"{' ' * indent}- {inner[0].lstrip()}", *inner[1:]]
+        elif isinstance(item, Sequence) and not isinstance(item, str):
+            lines.append(f"{' ' * indent}- {_flow(item)}")
+        else:
+            lines += _entry(item, indent)
+    return lines

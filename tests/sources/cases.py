@@ -1,0 +1,128 @@
+"""Configurations with sizes unlike each other, so that a count that is right cannot be right by chance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+CASES: dict[str, dict[str, Any]] = {}
+SEQ = 24
+
+
+def case(name: str, architecture: str, inputs: dict[str, list[int]], config: dict[str, Any], **more: Any) -> None:
+    """Adds one; `name` begins with the model type."""
+    model_type = name.split("/")[0]
+    config = {"model_type": model_type, "architectures": [architecture], **config}
+    CASES[name] = {"config": config, "inputs": inputs, **more}
+
+
+def decoder(name: str, architecture: str, **config: Any) -> None:
+    """A decoder at sizes that no two others of its sizes share."""
+    sizes = {"vocab_size": 997, "hidden_size": 96, "intermediate_size": 208, "num_hidden_layers": 5,
+             "num_attention_heads": 6, "max_position_embeddings": 64}  # fmt: skip
+    small = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+    mask = [1, SEQ] if config.get("alibi") else [1, 1, SEQ, SEQ]
+    inputs = {"input_ids": [1, SEQ], "attention_mask": mask}
+    case(name, architecture, inputs, {**sizes, **small, **config}, causal=True)
+
+
+decoder("llama/heads", "LlamaForCausalLM", num_key_value_heads=2, head_dim=20)
+decoder("llama/biases", "LlamaForCausalLM", attention_bias=True, mlp_bias=True, tie_word_embeddings=True)
+decoder("llama/trunk", "LlamaModel", num_key_value_heads=3)
+decoder("llama/classes", "LlamaForSequenceClassification", num_labels=7)
+decoder("llama/tokens", "LlamaForTokenClassification", num_labels=7)
+decoder("mistral/window", "MistralForCausalLM", num_key_value_heads=2, sliding_window=8)
+decoder("qwen2/plain", "Qwen2ForCausalLM", num_key_value_heads=2)
+decoder(
+    "qwen2/windows",
+    "Qwen2ForCausalLM",
+    num_key_value_heads=2,
+    use_sliding_window=True,
+    sliding_window=8,
+    max_window_layers=3,
+)
+decoder("qwen3/plain", "Qwen3ForCausalLM", num_key_value_heads=2, head_dim=24, tie_word_embeddings=True)
+decoder("qwen3/bias", "Qwen3ForCausalLM", num_key_value_heads=6, head_dim=16, attention_bias=True)
+decoder("phi3/plain", "Phi3ForCausalLM", num_key_value_heads=3, sliding_window=9)
+decoder(
+    "granite/plain",
+    "GraniteForCausalLM",
+    num_key_value_heads=2,
+    embedding_multiplier=12.0,
+    logits_scaling=8.0,
+    residual_multiplier=0.22,
+    attention_multiplier=0.1,
+)
+decoder("smollm3/plain", "SmolLM3ForCausalLM", num_key_value_heads=2)
+decoder("mixtral/plain", "MixtralForCausalLM", num_key_value_heads=2, num_local_experts=5, num_experts_per_tok=3)
+decoder(
+    "qwen2_moe/mixed",
+    "Qwen2MoeForCausalLM",
+    num_key_value_heads=2,
+    num_experts=7,
+    num_experts_per_tok=3,
+    moe_intermediate_size=40,
+    shared_expert_intermediate_size=56,
+    mlp_only_layers=[1],
+)
+decoder(
+    "qwen2_moe/plain",
+    "Qwen2MoeForCausalLM",
+    num_key_value_heads=3,
+    num_experts=7,
+    num_experts_per_tok=3,
+    moe_intermediate_size=40,
+    shared_expert_intermediate_size=56,
+)
+decoder(
+    "qwen3_moe/plain",
+    "Qwen3MoeForCausalLM",
+    num_key_value_heads=2,
+    head_dim=24,
+    num_experts=7,
+    num_experts_per_tok=3,
+    moe_intermediate_size=40,
+)
+decoder(
+    "qwen3_moe/steps",
+    "Qwen3MoeForCausalLM",
+    num_key_value_heads=2,
+    head_dim=24,
+    num_experts=7,
+    num_experts_per_tok=3,
+    moe_intermediate_size=40,
+    decoder_sparse_step=2,
+)
+decoder("gemma/plain", "GemmaForCausalLM", num_key_value_heads=2, head_dim=24)
+decoder("gemma2/plain", "Gemma2ForCausalLM", num_key_value_heads=2, head_dim=24, sliding_window=8)
+decoder(
+    "gemma3_text/plain", "Gemma3ForCausalLM", num_hidden_layers=8, num_key_value_heads=2, head_dim=24, sliding_window=8
+)
+decoder("glm/plain", "GlmForCausalLM", num_key_value_heads=2, head_dim=16)
+decoder("glm4/plain", "Glm4ForCausalLM", num_key_value_heads=2, head_dim=24)
+decoder("olmo/plain", "OlmoForCausalLM", num_key_value_heads=2)
+decoder("olmo2/plain", "Olmo2ForCausalLM", num_key_value_heads=6)
+decoder("olmo2/shared", "Olmo2ForCausalLM", num_key_value_heads=2)
+decoder("olmoe/plain", "OlmoeForCausalLM", num_key_value_heads=2, num_experts=7, num_experts_per_tok=3)
+decoder("gptj/plain", "GPTJForCausalLM", rotary_dim=8, intermediate_size=None)
+decoder("codegen/plain", "CodeGenForCausalLM", num_attention_heads=8, rotary_dim=8, intermediate_size=None)
+decoder("gpt_neox/plain", "GPTNeoXForCausalLM")
+decoder("gpt_neox/after", "GPTNeoXForCausalLM", use_parallel_residual=False, attention_bias=False)
+decoder("phi/plain", "PhiForCausalLM", num_key_value_heads=2)
+decoder("phi/normed", "PhiForCausalLM", num_key_value_heads=2, qk_layernorm=True)
+decoder("stablelm/plain", "StableLmForCausalLM", num_key_value_heads=2, use_qkv_bias=True)
+decoder("stablelm/normed", "StableLmForCausalLM", num_key_value_heads=2, qk_layernorm=True, use_parallel_residual=True)
+decoder("cohere/plain", "CohereForCausalLM", num_key_value_heads=2)
+decoder("cohere/normed", "CohereForCausalLM", num_key_value_heads=2, use_qk_norm=True)
+decoder("cohere/heads", "CohereForCausalLM", use_qk_norm=True)
+decoder("cohere2/plain", "Cohere2ForCausalLM", num_key_value_heads=2, head_dim=24, sliding_window=8)
+decoder("falcon/one", "FalconForCausalLM", intermediate_size=None, ffn_hidden_size=208)
+decoder("falcon/new", "FalconForCausalLM", intermediate_size=None, new_decoder_architecture=True, num_kv_heads=2)
+decoder(
+    "falcon/alibi",
+    "FalconForCausalLM",
+    intermediate_size=None,
+    alibi=True,
+    parallel_attn=False,
+    multi_query=False,
+    bias=True,
+)
