@@ -55,9 +55,19 @@ def check(
     try:
         graph = networks.graph(variant, batch)
     except SpecError as error:
-        return [_named(diagnostic) for diagnostic in error.diagnostics]
+        return _told([_named(diagnostic) for diagnostic in error.diagnostics])
     added = _add_budget(graph, budget) if budget else []
-    return check_graph(Model(graph, selection.device, base), rules, selection, added, budget)
+    return _told(check_graph(Model(graph, selection.device, base), rules, selection, added, budget))
+
+
+def _told(findings: list[Finding]) -> list[Finding]:
+    """`findings`; in what was made from a file of another kind nothing is mended, it is only told how."""
+    return [
+        finding.but(fix=None, help=finding.help or finding.fix.message)
+        if finding.fix and finding.place.source.kind
+        else finding
+        for finding in findings
+    ]
 
 
 def check_graph(

@@ -81,8 +81,9 @@ def _whole(text: str) -> int:
     return int(text if len(text) <= _LONGEST_NUMBER else text[:_LONGEST_NUMBER])
 
 
-def _constant(name: str) -> None:
-    """NaN and Infinity, which Python writes and JSON does not know: no size is one of them."""
+def _constant(name: str) -> str:
+    """NaN and Infinity, which Python writes and JSON does not know: as words, which no size is."""
+    return name
 
 
 def _inside(token: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Union
 
+from archcalc.quoting import visible
+
 # An entry of a list of layers: a line; several in one; or a mapping, as {"residual": [...]}, whose key `#` is a comment.
 Item = Union[str, int, Sequence["Item"], Mapping[str, "Item"]]
 # Lines in brackets are no longer than this, so that they are read at a glance.
@@ -35,7 +37,7 @@ class Spec:
 
     def text(self) -> str:
         """The text of the file."""
-        lines = [f"# {comment}" for comment in self.comments]
+        lines = [f"# {visible(' '.join(comment.split()))[:400]}" for comment in self.comments]
         lines.append(f"model: {self.model}")
         if self.hparams:
             lines += _wrapped("hparams", self.hparams)

@@ -20,7 +20,7 @@ def decoder(name: str, architecture: str, **config: Any) -> None:
     sizes = {"vocab_size": 997, "hidden_size": 96, "intermediate_size": 208, "num_hidden_layers": 5,
              "num_attention_heads": 6, "max_position_embeddings": 64}  # fmt: skip
     small = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
-    mask = [1, SEQ] if config.get("alibi") else [1, 1, SEQ, SEQ]
+    mask = [1, SEQ] if config.get("alibi") or name.startswith(("bloom", "opt", "openai")) else [1, 1, SEQ, SEQ]
     inputs = {"input_ids": [1, SEQ], "attention_mask": mask}
     case(name, architecture, inputs, {**sizes, **small, **config}, causal=True)
 
@@ -126,3 +126,61 @@ decoder(
     multi_query=False,
     bias=True,
 )
+decoder("gpt2/plain", "GPT2LMHeadModel", intermediate_size=None)
+decoder("gpt2/inner", "GPT2Model", intermediate_size=None, n_inner=200)
+decoder("gpt2/classes", "GPT2ForSequenceClassification", intermediate_size=None, num_labels=5)
+decoder("gpt_bigcode/plain", "GPTBigCodeForCausalLM", intermediate_size=None)
+decoder("gpt_bigcode/heads", "GPTBigCodeForCausalLM", intermediate_size=None, multi_query=False)
+decoder("openai-gpt/plain", "OpenAIGPTLMHeadModel", intermediate_size=None)
+decoder(
+    "gpt_neo/plain", "GPTNeoForCausalLM", num_hidden_layers=4, attention_types=[[["global", "local"], 2]], window_size=8
+)
+decoder("opt/plain", "OPTForCausalLM", intermediate_size=None, ffn_dim=200)
+decoder(
+    "opt/after",
+    "OPTForCausalLM",
+    intermediate_size=None,
+    ffn_dim=200,
+    do_layer_norm_before=False,
+    word_embed_proj_dim=40,
+)
+decoder("bloom/plain", "BloomForCausalLM", intermediate_size=None, max_position_embeddings=None)
+decoder("starcoder2/plain", "Starcoder2ForCausalLM", num_key_value_heads=2)
+decoder("biogpt/plain", "BioGptForCausalLM")
+
+
+def encoder(name: str, architecture: str, **config: Any) -> None:
+    """An encoder at sizes that no two others of its sizes share."""
+    sizes = {"vocab_size": 997, "hidden_size": 96, "intermediate_size": 208, "num_hidden_layers": 5,
+             "num_attention_heads": 6, "max_position_embeddings": 64}  # fmt: skip
+    case(name, architecture, {"input_ids": [1, SEQ]}, {**sizes, **config})
+
+
+encoder("bert/plain", "BertModel", type_vocab_size=3)
+encoder("bert/tokens", "BertForMaskedLM")
+encoder("bert/training", "BertForPreTraining")
+encoder("bert/classes", "BertForSequenceClassification", num_labels=7)
+encoder("bert/marks", "BertForTokenClassification", num_labels=7)
+encoder("bert/answers", "BertForQuestionAnswering")
+encoder("roberta/plain", "RobertaModel", type_vocab_size=1)
+encoder("roberta/tokens", "RobertaForMaskedLM", type_vocab_size=1)
+encoder("roberta/classes", "RobertaForSequenceClassification", num_labels=7)
+encoder("xlm-roberta/plain", "XLMRobertaForMaskedLM")
+encoder("camembert/plain", "CamembertForTokenClassification", num_labels=5)
+encoder("distilbert/plain", "DistilBertModel", intermediate_size=None, hidden_dim=200)
+encoder("distilbert/tokens", "DistilBertForMaskedLM", intermediate_size=None, hidden_dim=200)
+encoder(
+    "distilbert/classes", "DistilBertForSequenceClassification", intermediate_size=None, hidden_dim=200, num_labels=7
+)
+encoder("albert/plain", "AlbertModel", embedding_size=40)
+encoder("albert/groups", "AlbertForMaskedLM", embedding_size=40, num_hidden_groups=2)
+encoder("albert/classes", "AlbertForSequenceClassification", embedding_size=40, num_labels=7)
+encoder("electra/plain", "ElectraModel", embedding_size=40)
+encoder("electra/tokens", "ElectraForMaskedLM", embedding_size=40)
+encoder("electra/training", "ElectraForPreTraining", embedding_size=96)
+encoder("electra/classes", "ElectraForSequenceClassification", embedding_size=96, num_labels=7)
+encoder("mpnet/plain", "MPNetModel")
+encoder("mpnet/tokens", "MPNetForMaskedLM")
+encoder("mpnet/classes", "MPNetForSequenceClassification", num_labels=7)
+encoder("nomic_bert/plain", "NomicBertModel")
+encoder("nomic_bert/tokens", "NomicBertForMaskedLM")

@@ -11,6 +11,7 @@ from archcalc.sources.huggingface.neutral import NEUTRAL
 
 # No size of a network is larger.
 _MOST = 2**40
+_MOST_LAYERS = 10_000
 
 
 class Config:
@@ -78,6 +79,13 @@ class Config:
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _MOST:
             self.wrong(key, f"it is a whole number from {least}, not {_told(value)}")
+        return value
+
+    def layers(self, key: str) -> int:
+        """A number of layers, few enough to write down a kind for each."""
+        value = self.whole(key)
+        if value > _MOST_LAYERS:
+            self.wrong(key, f"at most {_MOST_LAYERS:,} layers are read, not {value:,}")
         return value
 
     def number(self, key: str) -> float | int:
@@ -174,7 +182,7 @@ class Config:
     def only(self, key: str, *allowed: Json) -> None:
         """Raises `SpecError` for a value that changes the network in a way that the language cannot say yet."""
         value = self._or_default(key)
-        if value not in allowed:
+        if value is not None and value not in allowed:
             wanted = " or ".join(_told(one) for one in allowed)
             self.wrong(
                 key, f"{_told(value)} changes the network in a way that is not read yet", f"what is read is {wanted}"

@@ -73,6 +73,8 @@ class Decoder:
         stem: what stands between the table of tokens and the first layer.
         biases: the name of a table that attention adds to its scores; learned_positions: whether there is a table of
             positions, `context` rows long.
+        after_positions: dropout of what the positions were added to; table: the width of the table of tokens, where it
+            is another than that of the layers.
         scale_in, scale_branch, scale_out, cap: factors of embeddings, branches and logits, and the bound of logits.
         turned: how many elements of a head turn, or None for all.
         layers: one for each.
@@ -83,7 +85,7 @@ class Decoder:
         self.builds = architecture(config, "ForCausalLM", HEADS)
         self.vocab = config.whole("vocab_size")
         self.width = config.whole("hidden_size")
-        self.depth = config.whole("num_hidden_layers")
+        self.depth = config.layers("num_hidden_layers")
         self.heads = config.whole("num_attention_heads")
         self.kv_heads = config.maybe("num_key_value_heads") or self.heads
         head = config.maybe("head_dim")
@@ -96,6 +98,8 @@ class Decoder:
         self.dropout = config.share("attention_dropout")
         self.branch_dropout = 0.0
         self.stem: list[Item] = []
+        self.after_positions = 0.0
+        self.table: int | None = None
         self.norm = ""
         self.final: str | None = None
         self.act = ""
@@ -259,6 +263,7 @@ class Decoder:
         spec = Spec(config.model_type)
         spec.hparams = {"vocab": self.vocab}
         spec.hparams |= {"context": self.positions} if self.learned_positions else {}
+        spec.hparams |= {"table": self.table} if self.table is not None else {}
         spec.hparams |= {"width": self.width, "heads": self.heads}
         spec.hparams |= {"kv_heads": self.kv_heads} if self.kv_heads != self.heads else {}
         spec.hparams |= {"head": self.head} if self.head * self.heads != self.width or self.written_out else {}
@@ -272,11 +277,15 @@ class Decoder:
         spec.dims = {"seq": min(self.positions, _SHOWN)}
         spec.inputs = ["seq"]
         spec.blocks = self._blocks(used)
-        spec.layers = ["embedding vocab dim=width name=embed_tokens"]
+        if self.table is not None:
+            spec.layers = ["embedding vocab dim=table name=embed_tokens", "linear width bias=false name=project_in"]
+        else:
+            spec.layers = ["embedding vocab dim=width name=embed_tokens"]
         spec.layers += [f"scale {self.scale_in}"] if self.scale_in is not None else []
         spec.layers += self.stem
         spec.layers += repeated(self.layers, self.body if alike else lambda layer: [self._name(layer)], "depth")
         spec.layers += [f"{self.final} name=norm"] if self.final is not None else []
+        spec.layers += ["linear table bias=false name=project_out"] if self.table is not None else []
         spec.layers += self._head(spec)
         return spec
 

@@ -66,8 +66,8 @@ def architecture(config: Config, builds: str, choices: Sequence[str]) -> str:
     name = given[0] if isinstance(given, list) else given
     if not isinstance(name, str):
         config.wrong("architectures", "it is a list of names of classes")
-    match = re.search(r"(For[A-Z]\w*|LMHeadModel|DoubleHeadsModel|Model|Encoder|Decoder)$", name)
-    found = match.group() if match else ""
+    match = re.fullmatch(r"\w+?(For[A-Z]\w*|LMHeadModel|DoubleHeadsModel|Model|Encoder|Decoder)", name)
+    found = match.group(1) if match else ""
     if found not in choices:
         known = ", ".join(f"...{choice}" for choice in choices)
         config.wrong("architectures", f"the class {name!r} is not read yet", f"what is read of this type is {known}")

@@ -1,0 +1,172 @@
+"""Encoders in which a token sees all others: one template with switches, which families set.
+
+Tables of tokens, positions and segments are added; each layer is attention and a feed-forward part with norms after
+the sums, or before them; a head follows for what the class is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archcalc.sources.huggingface.config import Config
+from archcalc.sources.huggingface.model import activation, architecture, labels, number
+from archcalc.sources.writing import Item, Spec
+
+HEADS = (
+    "Model",
+    "ForMaskedLM",
+    "ForPreTraining",
+    "ForSequenceClassification",
+    "ForTokenClassification",
+    "ForQuestionAnswering",
+)
+
+
+class Encoder:
+    """The template. A family sets what differs from BERT.
+
+    Attributes:
+        table: the width of the tables, where it is another than that of the layers.
+        segments: how many kinds of segments there are; 0 for no table of them.
+        context: the rows of the table of positions, or None for none; offset: rows that no position takes.
+        groups: how many layers with weights of their own there are; the others share them.
+        pooler: whether the trunk ends with a pooler.
+        gated: whether the feed-forward part is act(gate) * up; bias: whether projections have one.
+        rope: the base of rotary positions; relbias: the line of a table of scores by distance.
+        transform: what stands before the tokens are told; classifier: what stands before classes are told from the
+            first token, None for the pooler; question_dropout: before answers are found.
+    """
+
+    def __init__(self, config: Config, heads: Sequence[str] = HEADS) -> None:
+        self.config = config
+        self.builds = architecture(config, "Model", heads)
+        self.vocab = config.whole("vocab_size")
+        self.width = config.whole("hidden_size")
+        self.depth = config.layers("num_hidden_layers")
+        self.heads = config.whole("num_attention_heads")
+        if self.width % self.heads:
+            config.wrong("num_attention_heads", f"{self.heads} heads do not divide the width {self.width}")
+        self.ff = config.whole("intermediate_size")
+        self.act = activation(config, "hidden_act")
+        self.dropout = config.share("hidden_dropout_prob")
+        self.attention_dropout = config.share("attention_probs_dropout_prob")
+        eps = config.number("layer_norm_eps")
+        self.norm = "layernorm" if eps == 1e-5 else f"layernorm eps={number(eps)}"
+        self.context: int | None = config.whole("max_position_embeddings")
+        self.positions = self.context
+        self.offset = 0
+        self.segments = config.maybe("type_vocab_size", 0) or 0
+        self.table = self.width
+        self.groups: int | None = None
+        self.pooler = True
+        self.gated = False
+        self.bias = True
+        self.rope: float | None = None
+        self.relbias: str | None = None
+        self.transform: list[Item] = []
+        self.classifier: list[Item] | None = None
+        self.question_dropout = 0.0
+        config.only("position_embedding_type", "absolute")
+        config.only("is_decoder", False)
+
+    def drop(self, share: float | None = None) -> list[Item]:
+        """A dropout, where there is any."""
+        share = self.dropout if share is None else share
+        return [f"dropout {number(share)}"] if share else []
+
+    @property
+    def classifier_dropout(self) -> float:
+        """The dropout before classes are told apart."""
+        given = self.config.maybe_number("classifier_dropout")
+        return self.dropout if given is None else given
+
+    def spec(self) -> Spec:
+        """The spec of the model."""
+        config = self.config
+        spec = Spec(config.model_type)
+        spec.hparams = {"vocab": self.vocab}
+        spec.hparams |= {"context": self.context} if self.context is not None else {}
+        spec.hparams |= {"table": self.table} if self.table != self.width else {}
+        spec.hparams |= {"width": self.width, "heads": self.heads, "ff": self.ff, "depth": self.depth}
+        longest = (self.positions or 512) - self.offset
+        if longest < 1:
+            config.wrong("max_position_embeddings", f"the first {self.offset} rows are no positions: none is left")
+        spec.dims = {"seq": min(longest, 512)}
+        spec.inputs = {"tokens": ["seq"], "segments": ["seq"]} if self.segments else ["seq"]
+        spec.layers = [*self._embeddings(), *self._layers(spec)]
+        spec.layers += self._end(spec)
+        return spec
+
+    def _embeddings(self) -> list[Item]:
+        width = "table" if self.table != self.width else "width"
+        items: list[Item] = [f"embedding vocab dim={width} name=word_embeddings"]
+        if self.segments:
+            segments = f"embedding {self.segments} dim={width} from=segments"
+            items = [f"embedding vocab dim={width} from=tokens name=word_embeddings", {"add": ["prev", [segments]]}]
+        items += ["posembed length=context"] if self.context is not None else []
+        items += [[self.norm, *self.drop()]]
+        items += ["linear width name=project"] if self.table != self.width else []
+        if self.relbias is not None:
+            items += ["identity name=words", f"{self.relbias} name=near", "identity from=words"]
+        return items
+
+    def layer(self) -> list[Item]:
+        """The items of one layer."""
+        words = ["attention heads=heads"]
+        words += ["bias=false"] if not self.bias else []
+        words += [f"rope={number(self.rope)}"] if self.rope is not None else []
+        words += ["relbias=near"] if self.relbias is not None else []
+        words += [f"dropout={number(self.attention_dropout)}"] if self.attention_dropout else []
+        return [
+            {"residual": [" ".join(words), *self.drop()]},
+            self.norm,
+            {"residual": [*self._feedforward(), *self.drop()]},
+            self.norm,
+        ]
+
+    def _feedforward(self) -> list[Item]:
+        bias = "" if self.bias else " bias=false"
+        if self.gated:
+            return [{"mul": [[f"linear ff{bias}", self.act], [f"linear ff{bias}"]]}, f"linear width{bias}"]
+        return [f"linear ff{bias}", self.act, f"linear width{bias}"]
+
+    def _layers(self, spec: Spec) -> list[Item]:
+        if self.groups is None:
+            return [{"repeat": "depth", "name": "encoder", "layers": self.layer()}]
+        spec.blocks["layer"] = self.layer()
+        spec.hparams.pop("depth")
+        items: list[Item] = []
+        for group in range(self.groups):
+            shared = sum(int(index / (self.depth / self.groups)) == group for index in range(self.depth)) - 1
+            items.append(f"layer name=group{group}")
+            again = f"layer tie=group{group}"
+            items += [{"repeat": shared, "layers": [again]}] if shared > 1 else [again] * shared
+        items.append("identity name=encoder")
+        return items
+
+    def _end(self, spec: Spec) -> list[Item]:
+        """What follows the trunk."""
+        pooler: list[Item] = ["select 0", "linear width", "tanh name=pooler"]
+        if self.builds == "Model":
+            if self.pooler:
+                spec.output = ["encoder", "pooler"]
+            return [pooler] if self.pooler else []
+        spec.loss = "crossentropy"
+        if self.builds in ("ForMaskedLM", "ForPreTraining"):
+            self.config.only("tie_word_embeddings", True)
+            width = "table" if self.table != self.width else "width"
+            transform = self.transform or [f"linear {width}", self.act, self.norm]
+            head: list[Item] = [transform, "linear vocab tie=word_embeddings name=decoder"]
+            if self.builds == "ForPreTraining":
+                spec.loss, spec.output = None, ["decoder", "relation"]
+                head += [[f"{pooler[0]} from=encoder", *pooler[1:]], "linear 2 name=relation"]
+            return head
+        if self.builds == "ForSequenceClassification":
+            classes = f"linear {labels(self.config)} name=classifier"
+            if self.classifier is not None:
+                return [["select 0", *self.classifier], classes]
+            return [pooler, [*self.drop(self.classifier_dropout), classes]]
+        if self.builds == "ForQuestionAnswering":
+            spec.loss = None
+            return [*self.drop(self.question_dropout), f"linear {labels(self.config)} name=qa_outputs"]
+        return [[*self.drop(self.classifier_dropout), f"linear {labels(self.config)} name=classifier"]]
