@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 
@@ -138,10 +139,8 @@ def test_drawn_values_give_a_network_or_an_error(tmp_path):
         for _ in range(8):
             key = draw.choice([*config, *models()[config["model_type"]].defaults])
             path = written(tmp_path, {**config, key: draw.choice(values)})
-            try:
+            with contextlib.suppress(SpecError, RequestError):
                 load_graph(path)
-            except (SpecError, RequestError) as error:
-                assert str(error)
 
 
 def test_runs():
@@ -186,7 +185,7 @@ def test_commands_take_the_file_itself(tmp_path):
         assert status(mine) == 0
     mine, theirs = (run("build", one).stdout for one in (path, spec))
     assert mine.replace("config.json", "net.yaml") == theirs
-    assert "nothing changed" in run("diff", path, spec).stdout
+    assert "llama: parameters unchanged · MACs unchanged" in run("diff", path, spec).stdout
 
 
 def test_a_finding_says_which_text_its_line_is_of(tmp_path):

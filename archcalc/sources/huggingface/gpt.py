@@ -5,7 +5,7 @@ from __future__ import annotations
 from archcalc.sources.file import Json
 from archcalc.sources.huggingface.config import Config
 from archcalc.sources.huggingface.decoder import Decoder, Layer
-from archcalc.sources.huggingface.model import Model, number
+from archcalc.sources.huggingface.model import Model
 from archcalc.sources.huggingface.rotation import rotation
 from archcalc.sources.writing import Spec
 
@@ -70,7 +70,7 @@ def _attention_types(config: Config, depth: int) -> list[str]:
     for group in groups if isinstance(groups, list) else []:
         words, times = group if isinstance(group, list) and len(group) == 2 else ([], 0)
         if isinstance(words, list) and isinstance(times, int) and 0 < times <= depth:
-            kinds += [word for word in words if word in ("global", "local")] * times  # type: ignore[misc]
+            kinds += [word for word in words if word in ("global", "local")] * times
     if len(kinds) != depth:
         config.wrong("attention_types", f"it says `global` or `local` for each of {depth} layers")
     return kinds
