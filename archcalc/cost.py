@@ -20,10 +20,11 @@ DTYPE_BYTES = {"fp64": 8, "fp32": 4, "bf16": 2, "fp16": 2, "int8": 1}
 class Cost:
     """A sum of costs; all for the whole batch, parameters and buffers once.
 
-    Active parameters are those that one position uses: of a mixture's experts the chosen ones.
+    Active parameters are those that one position uses: of a mixture's experts the chosen ones. Frozen ones
+    are not trained.
     """
 
-    __slots__ = ("activation_bytes", "active_params", "buffers", "macs", "other_flops", "params")
+    __slots__ = ("activation_bytes", "active_params", "buffers", "frozen", "macs", "other_flops", "params")
 
     def __init__(
         self,
@@ -33,6 +34,7 @@ class Cost:
         macs: int = 0,
         other_flops: int = 0,
         activation_bytes: int = 0,
+        frozen: int = 0,
     ) -> None:
         self.params = params
         self.active_params = active_params
@@ -40,6 +42,7 @@ class Cost:
         self.macs = macs
         self.other_flops = other_flops
         self.activation_bytes = activation_bytes
+        self.frozen = frozen
 
     def __iadd__(self, other: Cost) -> Cost:
         self.params += other.params
@@ -48,6 +51,7 @@ class Cost:
         self.macs += other.macs
         self.other_flops += other.other_flops
         self.activation_bytes += other.activation_bytes
+        self.frozen += other.frozen
         return self
 
     def __eq__(self, other: object) -> bool:
@@ -55,6 +59,11 @@ class Cost:
 
     def __repr__(self) -> str:
         return f"Cost({', '.join(f'{name}={getattr(self, name)}' for name in self.__slots__)})"
+
+    @property
+    def trainable(self) -> int:
+        """The parameters that are trained."""
+        return self.params - self.frozen
 
     @property
     def flops(self) -> int:
@@ -106,6 +115,7 @@ class Costs:
             runs * plain(node.macs - node.masked_macs if self.useful else node.macs),
             runs * plain(node.other_flops),
             0 if node.is_view else runs * plain(product(node.exit.shape)) * DTYPE_BYTES[self.dtype],
+            weights * params if node.frozen else 0,
         )
         total = Cost()
         total += own

@@ -28,13 +28,13 @@ KEYS = {
     "layers": "the list of layers (required)",
     "output": "the layer that is the output, or a list of several; default: the last layer",
     "loss": "the training loss",
-    "budget": "upper bounds: params, macs, depth, memory (of training), inference_memory",
+    "budget": "upper bounds: params, trainable, macs, depth, memory (of training), inference_memory",
     "growth": "how much more than the base of `archcalc lint --base` it may need, as {params: 5%}; keys as of budget",
-    "expect": "exact values: params, active_params, buffers, macs, other_flops, depth, output; a variant's under its name",
+    "expect": "exact values: params, active_params, trainable, buffers, macs, other_flops, depth, output; a variant's under its name",
 }
 LOSSES = ("crossentropy", "nll", "mse", "l1", "bce", "bcewithlogits")
-BUDGETS = ("params", "macs", "depth", "memory", "inference_memory")
-EXPECTATIONS = ("params", "active_params", "buffers", "macs", "other_flops", "depth", "output")
+BUDGETS = ("params", "trainable", "macs", "depth", "memory", "inference_memory")
+EXPECTATIONS = ("params", "active_params", "trainable", "buffers", "macs", "other_flops", "depth", "output")
 
 _VARIANT = r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z"
 # A B alone could be bytes or billions.
@@ -51,7 +51,7 @@ class Block:
 
 
 class Document:
-    """A spec as written, every part with its place."""
+    """A spec as written, every part with its place; `freeze` is what is not trained besides, from the command line."""
 
     def __init__(self, source: Source, model: Scalar) -> None:
         self.source = source
@@ -67,6 +67,7 @@ class Document:
         self.budget: list[tuple[Scalar, Scalar]] = []
         self.growth: list[tuple[Scalar, Scalar]] = []
         self.expect: dict[str, list[tuple[Scalar, Node]]] = {}
+        self.freeze: tuple[str, ...] = ()
 
 
 def parse_document(source: Source, findings: Findings) -> Document | None:

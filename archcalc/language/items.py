@@ -23,7 +23,7 @@ from archcalc.language.hints import (
 )
 from archcalc.source import Mapping, Node, Scalar, Sequence
 
-COMMON = ("name", "from", "repeat", "tie")
+COMMON = ("name", "from", "repeat", "tie", "frozen")
 # How other formats say which layer a mapping is.
 _NAMES_A_LAYER = ("type", "op", "layer", "class", "class_name", "_target_", "module")
 _WORD = re.compile(r"\S+")
@@ -34,7 +34,7 @@ _KEY = re.compile(r"([A-Za-z_]\w*)=")
 class Item:
     """A layer as written: its name, its one unnamed value, its keys, and what stands beside it.
 
-    `body` is the list in `{op: [...]}`. `common` holds name, from, repeat and tie, and `loop` the names
+    `body` is the list in `{op: [...]}`. `common` holds name, from, repeat, tie and frozen, and `loop` the names
     that a repeat goes through instead of a number. `incomplete`: a key is left out because what it
     holds is wrong, so that nothing is said to be missing.
 

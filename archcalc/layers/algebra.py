@@ -59,7 +59,7 @@ class MatMul(Layer):
         """Every output element is a product sum over the inner size."""
         return y.elements * inputs[0].shape[-1]
 
-    def backward_macs(self, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
+    def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
         """As many as forward for each operand whose gradient is needed."""
         return self.macs(y, *inputs) * sum(needs)
 
@@ -191,7 +191,7 @@ class Einsum(Layer):
                 total = total + tensor.elements
         return total
 
-    def backward_macs(self, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
+    def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
         """As many as forward for each operand whose gradient is needed."""
         return self.macs(y, *inputs) * sum(needs)
 
@@ -340,15 +340,12 @@ class MoE(Layer):
         """The router's input, softmax and choice; for each token sent, where it goes, its weight and its output."""
         positions = how.batch * plain(product(inputs[0].shape[:-1]))
         sent = positions * plain(self.top_k)
-        router = positions * (plain(self.experts) + 1) * how.width + sent * (_INDEX + how.width)
-        return Saved(
-            (0, 1),
-            extra={
-                "router": router,
-                "routes": sent * (2 * _INDEX + (how.width if how.needs[1] else 0)),
-                "weighted outputs": sent * plain(y.shape[-1]) * how.width,
-            },
-        )
+        routes = sent * (2 * _INDEX + (how.width if how.needs[1] else 0))
+        extra = {"routes": routes, "weighted outputs": sent * plain(y.shape[-1]) * how.width}
+        if not how.learns and not how.needs[0]:  # no gradient goes to the router
+            return Saved(extra=extra)
+        extra["router"] = positions * (plain(self.experts) + 1) * how.width + sent * (_INDEX + how.width)
+        return Saved((0, 1) if how.learns else (1,), extra=extra)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

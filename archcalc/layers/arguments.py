@@ -213,6 +213,12 @@ class Flag(Argument):
 
     kind = "true or false"
 
+    def __init__(
+        self, doc: str, default: Any = REQUIRED, aliases: Sequence[str] = (), help: str | None = None
+    ) -> None:
+        super().__init__(doc, default, aliases)
+        self.help = help
+
     def parse(self, node: Node, known: Collection[str]) -> Any:
         scalar = self.scalar(node)
         if scalar.text in ("true", "false"):
@@ -221,7 +227,7 @@ class Flag(Argument):
             return parse_expression(scalar)
         words = {"yes": "true", "on": "true", "1": "true", "no": "false", "off": "false", "0": "false"}
         word = words.get(scalar.text.lower(), scalar.text.lower())
-        help = instead(scalar, word) if word in ("true", "false") else None
+        help = instead(scalar, word) if word in ("true", "false") else self.help
         raise fail("SPC005", f"`{self.name}` is true or false, not `{scalar.text}`", scalar, help)
 
     def coerce(self, value: Any) -> Any:

@@ -295,15 +295,15 @@ class Attention(AttentionMemory):
                 total = total + rows * columns
         return total
 
-    def backward_macs(self, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
+    def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
         """Scores and weighted values twice, as their four gradients; projections as linear layers."""
         x = inputs[0]
         keys, lead = self._keys(x), product(x.shape[:-2])
         inner, kv_inner = self._inner, self._kv_inner
         queries = lead * x.shape[-2]
         from_keys = needs[1] if self.kv is not None else needs[0]
-        total = queries * x.shape[-1] * inner * (1 + needs[0] + 2)
-        total = total + 2 * lead * keys.shape[-2] * keys.shape[-1] * kv_inner * (1 + from_keys)
+        total = queries * x.shape[-1] * inner * (learns + needs[0] + learns + 1)
+        total = total + 2 * lead * keys.shape[-2] * keys.shape[-1] * kv_inner * (learns + from_keys)
         return total + 4 * queries * keys.shape[-2] * inner
 
     def kept(self, y: Tensor, *inputs: Tensor) -> dict[str, Shape]:

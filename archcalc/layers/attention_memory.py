@@ -78,12 +78,12 @@ class AttentionMemory(Layer):
             alone = self.kv is None or (self.kv is x and x.rank == 2)
             kept, extra = multihead_inputs(how, rows, x, None if alone else keys, fused)
         else:
-            kept, extra = (0,) if self.kv is None else (0, 1), {}
+            kept, extra = () if not how.learns else (0,) if self.kv is None else (0, 1), {}
             shared = plain(self._kv_inner) if fused else inner
             extra["queries, keys and values"] = (queries * inner + 2 * keyed * shared) * width
             if self.qknorm:
                 normed = queries * heads + keyed * plain(self._key_heads)
-                extra["norms"] = normed * (2 * plain(self._head) * width + 4)
+                extra["norms"] = normed * ((1 + how.learns) * plain(self._head) * width + 4)
             if self.rope is not None:
                 extra["angles"] = plain((x.shape[-2] + keys.shape[-2]) * self._turned) * width
         pairs = queries * plain(keys.shape[-2]) * heads
@@ -93,8 +93,9 @@ class AttentionMemory(Layer):
         scores = fused_scores(queries * heads) if fused else eager_scores(how, pairs, self.dropout, self.softcap)
         if self.is_multihead_attention() and not fused:
             scores["scaled queries and keys"] = (queries + keyed) * inner * width
-        scores["output of the scores"] = queries * inner * width
-        if fused and not self.is_multihead_attention() and self._is_by_heads(rows, x):
+        if fused or how.learns:
+            scores["output of the scores"] = queries * inner * width
+        if fused and how.learns and not self.is_multihead_attention() and self._is_by_heads(rows, x):
             scores["output by position"] = queries * inner * width
         return Saved(kept, extra=extra | scores)
 
@@ -190,10 +191,11 @@ class AttentionMemory(Layer):
 
     def _capped(self, how: Saving, rows: int, kept: dict[str, int], y: Tensor, keys: Tensor) -> int:
         """Forward with bounded scores: variables hold the projections, the scores and the bounded ones to the end."""
-        keyed, pairs, output = rows * plain(keys.shape[-2]) * how.width, kept["scores"], kept["output of the scores"]
+        keyed, pairs = rows * plain(keys.shape[-2]) * how.width, kept["scores"]
+        output = rows * plain(y.shape[-2] * self._inner) * how.width
         projected = 2 * keyed * plain(self._kv_inner)
         if not how.keeps or (self.rope is None and not self.qknorm):  # else queries are kept as they are
-            projected += rows * plain(y.shape[-2] * self._inner) * how.width
+            projected += output
         masked = self.causal or self.window is not None or self.relbias is not None
         if masked:
             projected += plain(y.shape[-2] * keys.shape[-2]) * how.width

@@ -127,13 +127,13 @@ class Layer(LayerMemory):
         """Element-wise operations: one for each addition, product, comparison, root, exponential."""
         return 0
 
-    def backward_macs(self, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
+    def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
         """Multiply-accumulates of the backward pass.
 
-        By default those of a layer with weights: as many as forward for the weights' gradient, and
-        again for the input's where it is needed. `needs` says so for each input.
+        By default those of a layer with weights: as many as forward for the weights' gradient where they are
+        trained, which `learns` says, and again for the input's where it is needed. `needs` says so for each input.
         """
-        return self.macs(y, *inputs) * (1 + (bool(needs) and needs[0]))
+        return self.macs(y, *inputs) * (learns + (bool(needs) and needs[0]))
 
     def reach(self, axis: int, x: Tensor) -> tuple[int, int] | None:
         """How far before and after its own place an output reads along an axis; None where no such window is known."""

@@ -10,7 +10,7 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module
 from archcalc.layers.layout import ENDS, FEATURES_LAST
-from archcalc.layers.saved import INPUT, Saved, Saving
+from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
 from archcalc.layers.strides import Strides, are_rows, contiguous, iterated
 from archcalc.layers.tensor import Shape, Tensor, Want
 from archcalc.quantity import plain
@@ -57,7 +57,7 @@ class Linear(Layer):
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, for the gradient of the weights."""
-        return INPUT
+        return INPUT if how.learns else NOTHING
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -197,7 +197,7 @@ class LayerScale(Asking):
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, for the gradient of the factors."""
-        return INPUT
+        return INPUT if how.learns else NOTHING
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

@@ -73,9 +73,9 @@ class LSTM(Recurrent):
         """And in each step the projection."""
         return super().macs(y, *inputs) + self.projection_macs(inputs[0])
 
-    def backward_macs(self, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
+    def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
         """The projection's weight and what it reads have gradients in each step."""
-        return super().backward_macs(needs, y, *inputs) + 2 * self.projection_macs(inputs[0])
+        return super().backward_macs(learns, needs, y, *inputs) + (1 + learns) * self.projection_macs(inputs[0])
 
     def kept(self, y: Tensor, *inputs: Tensor) -> dict[str, Shape]:
         """The hidden state and the cell's."""
@@ -94,6 +94,11 @@ class LSTM(Recurrent):
         """Its kernel keeps what it gives."""
         return self.proj is None and not self.bidirectional
 
+    @property
+    def _keeps_input(self) -> bool:
+        """oneDNN does."""
+        return self.proj is None
+
     def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
         """Outputs, first and last states, and the workspace of oneDNN for each layer and direction.
 
@@ -101,7 +106,7 @@ class LSTM(Recurrent):
         """
         steps, hidden = plain(x.shape[0]), plain(self.hidden)
         if self.proj is not None:
-            each = 7 * hidden + plain(self.proj)
+            each = 7 * hidden + plain(self.proj) if how.learns else 6 * hidden
             return steps * how.batch * each * self.layers * self.directions * how.width
         total = 0
         for index, features in enumerate(self._inputs(x)):

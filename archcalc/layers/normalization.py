@@ -95,7 +95,7 @@ class BatchNorm(_TrackingNorm):
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, and mean and deviation of each channel."""
         statistics = Saved((0,), extra={"statistics": 2 * _STATISTIC * plain(y.shape[0])})
-        return statistics if self.affine else how.first(statistics)
+        return statistics if self.affine and how.learns else how.first(statistics)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -150,7 +150,7 @@ class GroupNorm(_ChannelNorm):
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, and mean and deviation of each group."""
         statistics = Saved((0,), extra={"statistics": 2 * _STATISTIC * how.batch * plain(self.groups)})
-        return statistics if self.affine else how.first(statistics)
+        return statistics if self.affine and how.learns else how.first(statistics)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -192,7 +192,7 @@ class InstanceNorm(_TrackingNorm):
         statistics = 2 * _STATISTIC * channels
         repeated = (2 * self.track_running_stats + self.affine) * channels * how.width
         saved = Saved((0,), extra={"statistics": statistics, "repeated for each sample": repeated})
-        return saved if self.affine else how.first(saved)
+        return saved if self.affine and how.learns else how.first(saved)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -268,7 +268,7 @@ class LayerNorm(Layer):
         """The input, and mean and deviation of each vector."""
         rows = how.batch * plain(product(y.shape[: y.rank - len(self.axes)]))
         statistics = Saved((0,), extra={"statistics": 2 * _STATISTIC * rows})
-        return statistics if self.affine else how.first(statistics)
+        return statistics if self.affine and how.learns else how.first(statistics)
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
         """A copy of an input that does not lie in the order of its axes."""
@@ -334,10 +334,11 @@ class RMSNorm(Asking):
         """Input and deviation for the input's gradient; the CPU also keeps the normalised input for the scales'."""
         elements = how.batch * plain(y.elements)
         rows = elements // plain(y.shape[self.along(inputs[0])])
-        extra = {"statistics": _STATISTIC * rows} if how.needs[0] or (how.gpu and self.affine) else {}
-        if self.affine and not how.gpu:
+        scaled = self.affine and how.learns
+        extra = {"statistics": _STATISTIC * rows} if how.needs[0] or (how.gpu and scaled) else {}
+        if scaled and not how.gpu:
             extra["normalised"] = elements * how.width
-        return Saved((0,) if how.needs[0] or (how.gpu and self.affine) else (), extra=extra) if extra else NOTHING
+        return Saved((0,) if how.needs[0] or (how.gpu and scaled) else (), extra=extra) if extra else NOTHING
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

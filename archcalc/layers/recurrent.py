@@ -165,8 +165,8 @@ class Recurrent(Layer):
         each = self.unit_flops + (2 * self.gates if self.bias else 0)
         return inputs[0].shape[0] * self.layers * self.directions * self.hidden * each
 
-    def backward_macs(self, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
-        """Every product again for its weight, and for what it read where a gradient flows there.
+    def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
+        """Every product again for its weight where that is trained, and for what it read where a gradient flows there.
 
         The state before the first step is a constant unless it comes from another layer.
         """
@@ -175,8 +175,8 @@ class Recurrent(Layer):
         from_state = self.state is not None and needs[1]
         total = 0
         for index, features in enumerate(self._inputs(x)):
-            total = total + steps * rows * features * (1 + (index > 0 or needs[0]))
-            total = total + rows * self.width * (2 * steps - (0 if from_state else 1))
+            total = total + steps * rows * features * (learns + (index > 0 or needs[0]))
+            total = total + rows * self.width * ((1 + learns) * steps - (0 if from_state else 1))
         return total
 
     def kept(self, y: Tensor, *inputs: Tensor) -> dict[str, Shape]:
@@ -184,22 +184,23 @@ class Recurrent(Layer):
         return {"h": (self.layers * self.directions, self.width)}
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """What a step of each layer and direction keeps, and what the layers read."""
+        """What a step of each layer and direction keeps, and what the layers read for the gradients of their weights."""
         x = inputs[0]
         steps, width = plain(x.shape[0]), how.width
         each = how.batch * plain(self.width) * self.directions * width
         between = steps * each * (self.layers - 1)
+        reads = (0,) if how.learns or self._keeps_input else ()
         extra = {
             "steps": self._kept_by_steps(how, x),
-            "between layers": between,
+            "between layers": between if reads else 0,
             "masks": between // width * how.mask if 0 < self.dropout < 1 else 0,
         }
         if self.state is None:
-            return Saved((0,), self._keeps_output, extra)
+            return Saved(reads, self._keeps_output, extra)
         states = sum(plain(product(shape)) for shape in self.kept(y, *inputs).values())
         extra["steps"] -= how.batch * states * width
         given = self.state.state is not None
-        return Saved((0,) if given else (0, 1), self._keeps_output, extra, state=given)
+        return Saved(reads if given else (*reads, 1), self._keeps_output, extra, state=given)
 
     def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
         """Steps that are no rows of one matrix when they come first, for each direction; a state whose layers do not."""
@@ -234,6 +235,11 @@ class Recurrent(Layer):
 
     @property
     def _keeps_output(self) -> bool:
+        return False
+
+    @property
+    def _keeps_input(self) -> bool:
+        """Whether its kernel keeps what it reads though no weight is trained."""
         return False
 
     def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
@@ -293,8 +299,8 @@ class RNN(Recurrent):
     refused: ClassVar[dict[str, str]] = {"proj_size": _NO_PROJECTION}
 
     def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
-        """The state before each step and the last one."""
-        return (plain(x.shape[0]) + 1) * how.batch * plain(self.hidden) * self.layers * self.directions * how.width
+        """The state after each step, and the first one for the gradients of the weights."""
+        return (plain(x.shape[0]) + how.learns) * how.batch * plain(self.hidden) * self.layers * self.directions * how.width
 
 
 @layer("gru", first="hidden")
@@ -308,5 +314,5 @@ class GRU(Recurrent):
     unit_flops = 3 + 8 + 1 + 1 + 4
 
     def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
-        """Three gates' products, three gates and the state."""
-        return 7 * plain(x.shape[0]) * how.batch * plain(self.hidden) * self.layers * self.directions * how.width
+        """Three gates' products, three gates and for the gradients of the weights the state."""
+        return (6 + how.learns) * plain(x.shape[0]) * how.batch * plain(self.hidden) * self.layers * self.directions * how.width

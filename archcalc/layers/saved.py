@@ -22,9 +22,10 @@ class Saving:
         keeps: whether it runs in training; else what it would keep is let go at once.
         strides: how each input lies in memory.
         training: whether layers that drop values do so.
+        learns: whether the layer's parameters are trained.
     """
 
-    __slots__ = ("attention", "batch", "gpu", "keeps", "needs", "strides", "threads", "training", "width")
+    __slots__ = ("attention", "batch", "gpu", "keeps", "learns", "needs", "strides", "threads", "training", "width")
 
     def __init__(
         self,
@@ -37,6 +38,7 @@ class Saving:
         keeps: bool = True,
         strides: tuple[Strides, ...] = (),
         training: bool = True,
+        learns: bool = True,
     ) -> None:
         self.needs = needs
         self.batch = batch
@@ -47,6 +49,7 @@ class Saving:
         self.keeps = keeps
         self.strides = strides
         self.training = training
+        self.learns = learns
 
     def first(self, saved: Saved) -> Saved:
         """`saved`, if the gradient of the first input is needed."""

@@ -79,7 +79,7 @@ def multihead_inputs(
     if memory is not None:
         reads.append((1, keys, 1 if keys.shape[-1] == x.shape[-1] else 2))
     kept, copied = [], 0
-    for index, tensor, times in reads:
+    for index, tensor, times in reads if how.learns else ():
         made = copies(how.strides[index], times, positions_first=True)
         if made:
             copied += made * batch * plain(tensor.shape[-2] * tensor.shape[-1])

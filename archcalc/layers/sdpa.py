@@ -80,7 +80,7 @@ class SDPA(Layer):
         """Scaling and softmax of every score."""
         return SCORE * product(self.q.shape[:-1]) * self.k.shape[-2]
 
-    def backward_macs(self, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
+    def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
         """Two products for the queries' and keys' gradients, two for the values' and the weights'."""
         q, k, v = needs
         pairs = product(self.q.shape[:-1]) * self.k.shape[-2]

@@ -164,7 +164,7 @@ def tensors(graph: Graph, plan: Plan, all_gradients: bool) -> Iterator[tuple[int
         return
     states = OPTIMIZERS[plan.optimizer] + (1 if plan.mixed else 0)
     for node, stored, _ in walk(graph.nodes):
-        for shape in node.params.values():
+        for shape in () if node.frozen else node.params.values():
             if states:
                 yield int(product(shape)) * plan.state_width, stored * states
             if all_gradients:

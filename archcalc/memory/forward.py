@@ -237,7 +237,7 @@ class Forward:
         how = Saving(
             needs or (False,) * max(1, len(inputs)), batch, self.plan.width, self.plan.gpu, self.plan.attention,
             self.plan.threads, needs is not None and self.keeping, tuple(value.strides for value in inputs),
-            self.plan.training,
+            self.plan.training, node.learns,
         )  # fmt: skip
         output = self._outputs(node, layer, how, inputs)
         saved, passing, copied = NOTHING, (0, 0), layer.copied(how, node.exit, *node.inputs)

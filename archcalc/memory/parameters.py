@@ -11,9 +11,9 @@ from archcalc.quantity import plain, product
 _COUNTER = 8
 
 
-def parameter_tensors(nodes: list[Node]) -> int:
-    """How many parameters there are."""
-    return sum(len(node.params) * stored for node, stored, _ in walk(nodes))
+def trained_tensors(nodes: list[Node]) -> int:
+    """How many parameters are trained."""
+    return sum(len(node.params) * stored for node, stored, _ in walk(nodes) if not node.frozen)
 
 
 def buffer_bytes(nodes: list[Node], width: int) -> int:
@@ -26,7 +26,7 @@ def buffer_bytes(nodes: list[Node], width: int) -> int:
 
 
 def roots(nodes: list[Node]) -> tuple[int, int, int]:
-    """Numbers in the first and the last parameter, and the most that Adam needs in passing.
+    """Numbers in the first and the last parameter that is trained, and the most that Adam needs in passing.
 
     The root of the second average is made anew to be divided, while that of the parameter before is still there.
     Source: _single_tensor_adam in torch/optim/adam.py.
@@ -34,7 +34,7 @@ def roots(nodes: list[Node]) -> tuple[int, int, int]:
     sizes = (0, 0, 0)
     for node in nodes:
         own = (0, 0, 0)
-        for shape in node.params.values() if node.weights else ():
+        for shape in node.params.values() if node.weights and not node.frozen else ():
             size = int(product(shape))
             own = _after(own, (size, size, 2 * size))
         own = _after(own, roots(node.children))
@@ -83,10 +83,12 @@ class Learned:
             self._note(node.children, stored * node.weights, levels)
 
     def by(self, node: Node) -> list[Parameter]:
-        """Those of a layer: its own, then those that are tied to others'."""
+        """Those of a layer that are trained: its own, then those that are tied to others'."""
         if id(node) not in self._by:
             layer = node.layer
             assert layer is not None
+            if node.frozen:
+                return []
             named = [(name, node, shape) for name, shape in node.params.items()]
             named += [(name, owner, owner.params.get(name, ())) for name, owner in node.tied.items()]
             self._by[id(node)] = [

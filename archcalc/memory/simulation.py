@@ -40,10 +40,10 @@ def simulate(graph: Graph, plan: Plan, structure: Structure | None = None) -> Ru
     run.inputs = sum(tensor_bytes(x, graph.batch, plan.width) for x in graph.inputs.values())
     if plan.training:
         states = OPTIMIZERS[plan.optimizer] + (1 if plan.mixed else 0)
-        run.optimizer = structure.params * states * plan.state_width
+        run.optimizer = structure.trained * states * plan.state_width
         if OPTIMIZERS[plan.optimizer] == 2:
-            run.optimizer += 4 * structure.parameter_tensors  # the number of steps, a scalar for each tensor
-        run.gradients = structure.params * plan.width
+            run.optimizer += 4 * structure.trained_tensors  # the number of steps, a scalar for each tensor
+        run.gradients = structure.trained * plan.width
         run.inputs += sum(_targets(graph, y, plan.width) for y in graph.outputs.values())
     _Step(graph, structure, plan, run).go()
     return run

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from archcalc.layers.tensor import Alias, Tensor
-from archcalc.memory.parameters import Learned, parameter_tensors, roots
+from archcalc.memory.parameters import Learned, roots, trained_tensors
 from archcalc.network.gradients import backward
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
@@ -56,9 +56,19 @@ class Structure:
         )
 
     @cached_property
-    def parameter_tensors(self) -> int:
-        """How many parameters there are."""
-        return parameter_tensors(self.graph.nodes)
+    def trained(self) -> int:
+        """Numbers in the parameters that are trained."""
+        return sum(
+            stored * product(shape)
+            for node, stored, _ in walk(self.graph.nodes)
+            if not node.frozen
+            for shape in node.params.values()
+        )
+
+    @cached_property
+    def trained_tensors(self) -> int:
+        """How many parameters are trained."""
+        return trained_tensors(self.graph.nodes)
 
     @cached_property
     def roots(self) -> int:

@@ -23,7 +23,7 @@ from archcalc.network.layouts import agree, conflict, lay, widest
 from archcalc.network.loops import Turns
 from archcalc.network.scope import UNKNOWN, Scope
 from archcalc.network.steps import Ref, Step
-from archcalc.network.tying import UntiedError, share
+from archcalc.network.tying import FrozenApartError, UntiedError, share
 from archcalc.quantity import Quantity, leaves, plain, product
 from archcalc.source import Scalar
 
@@ -169,6 +169,7 @@ class Builder(Expander):
                 y,
             )
             node.layer = layer
+            node.frozen = self.frozen
             batched = any(read.batched for read in layer.sources(*node.inputs))
             for made in (y, *(y.outputs or {}).values()):
                 made.batched = batched
@@ -280,6 +281,9 @@ class Builder(Expander):
                 raise UntiedError("it has no weights of its own")
             share(node, target)
             node.tied_to = target
+        except FrozenApartError as error:
+            help = "write frozen= alike on both"
+            self.fail("SPC012", f"{error}: tied layers are frozen together", step.tie.place, help)
         except UntiedError as reason:
             other = f" ({target.op})" if target is not None else ""
             self.fail(

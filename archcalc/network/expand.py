@@ -17,7 +17,7 @@ from archcalc.network.binding import changes_input
 from archcalc.network.graph import Node
 from archcalc.network.loops import Loop, Turns
 from archcalc.network.scope import UNKNOWN, Evaluator, Scope, StepFailedError
-from archcalc.network.steps import REPEAT, BlockSteps, Operand, Ref, Step
+from archcalc.network.steps import FROZEN, REPEAT, BlockSteps, Operand, Ref, Step
 from archcalc.quantity import plain
 
 MAX_LAYERS = 20_000
@@ -40,6 +40,7 @@ class Expander(Evaluator):
         self.count = 0
         self.depth = 0
         self.path: Path = ()  # the calls and copies around
+        self.frozen = False  # whether what is run is not trained
 
     def start(self, steps: list[Step], inputs: Mapping[str, Tensor]) -> tuple[Scope, Tensor | None]:
         """Run a whole network; the scope that it leaves and what its last layer gives."""
@@ -146,6 +147,21 @@ class Expander(Evaluator):
             self.path = around
 
     def _once(self, step: Step, scope: Scope, x: Tensor | None) -> tuple[Tensor, Node | None]:
+        if step.frozen is None:
+            return self._trained_as_around(step, scope, x)
+        around, given = self.frozen, step.frozen
+        if not isinstance(given, bool):
+            given = bool(self.evaluate(given, scope, x, step.places["frozen"], FROZEN))
+        self.frozen = given
+        try:
+            y, node = self._trained_as_around(step, scope, x)
+        finally:
+            self.frozen = around
+        if node is not None:
+            node.freezes = step.places["frozen"]
+        return y, node
+
+    def _trained_as_around(self, step: Step, scope: Scope, x: Tensor | None) -> tuple[Tensor, Node | None]:
         self._count(1, step.op)
         node: Node | None
         if step.layer is not None:

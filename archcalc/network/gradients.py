@@ -1,6 +1,6 @@
 """What the backward pass costs: which gradients are needed, and the products that give them.
 
-A layer runs backward if a parameter lies behind it and an output of the model in front of it.
+A layer runs backward if a parameter that is trained lies behind it and an output of the model in front of it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Backward:
         if not self.node.macs:
             return 0
         assert self.node.layer is not None
-        each = int(self.node.layer.backward_macs(self.needs, self.node.exit, *self.node.inputs))
+        each = int(self.node.layer.backward_macs(self.node.learns, self.needs, self.node.exit, *self.node.inputs))
         return self.node.runs(self.stored, self.runs, batch) * each
 
 
@@ -74,7 +74,7 @@ def sources(node: Node) -> tuple[Tensor, ...]:
 
 
 def _forward(nodes: list[Node], flows: dict[int, bool]) -> None:
-    """Note in `flows` which tensors depend on a parameter."""
+    """Note in `flows` which tensors depend on a parameter that is trained."""
     for node in nodes:
         enter_copies(node, flows)
         _forward_once(node, flows)
@@ -89,7 +89,7 @@ def _forward_once(node: Node, flows: dict[int, bool]) -> None:
             flows[id(child.inputs[0])] = flows.get(id(node.inputs[0]), False)
     _forward(node.children, flows)
     if node.layer is not None:
-        depends = bool(node.params or node.tied) or any(flows.get(id(tensor), False) for tensor in sources(node))
+        depends = node.learns or any(flows.get(id(tensor), False) for tensor in sources(node))
         flows.update(dict.fromkeys(_family(node.exit), depends))
     elif node.unfolded:
         flows[id(node.output)] = flows.get(id(node.children[-1].output), False)

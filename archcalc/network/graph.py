@@ -35,11 +35,12 @@ class Node:
         params, buffers: named shapes that belong to this node alone; tied: names of parameters
             that are another node's, with that node; tied_to: the node that `tie=` named.
         macs, other_flops, masked_macs: of this node alone, for one sample.
+        frozen: whether the parameters are not trained; freezes: where the spec says so, or the opposite.
     """
 
     __slots__ = (
-        "active", "arguments", "block", "buffers", "children", "copies", "defaulted", "exit", "id", "inputs", "layer", "macs", "masked_macs",
-        "name", "op", "other_flops", "output", "params", "place", "segment", "tied", "tied_to", "unfolded", "weights", "work",
+        "active", "arguments", "block", "buffers", "children", "copies", "defaulted", "exit", "freezes", "frozen", "id", "inputs",
+        "layer", "macs", "masked_macs", "name", "op", "other_flops", "output", "params", "place", "segment", "tied", "tied_to", "unfolded", "weights", "work",
     )  # fmt: skip
 
     def __init__(self, op: str, place: Span, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -65,6 +66,8 @@ class Node:
         self.buffers: dict[str, Shape] = {}
         self.tied: dict[str, Node] = {}
         self.tied_to: Node | None = None
+        self.frozen = False
+        self.freezes: Span | None = None
         self.macs = 0
         self.other_flops = 0
         self.masked_macs = 0
@@ -89,6 +92,11 @@ class Node:
         if self.layer is None:
             return self.op in INLINE and not self.block
         return bool(self.children) and self.op != "moe"
+
+    @property
+    def learns(self) -> bool:
+        """Whether it computes with parameters, its own or another's, that are trained."""
+        return not self.frozen and bool(self.params or self.tied)
 
     @property
     def is_expert(self) -> bool:

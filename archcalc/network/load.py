@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from functools import cached_property
 from typing import Any
@@ -78,24 +78,34 @@ def split_variant(spec: str) -> tuple[str, str | None]:
     return path, variant
 
 
-def load_graph(spec: str, given: Mapping[str, str] | None = None, batch: int = 1) -> Graph:
+def load_graph(
+    spec: str, given: Mapping[str, str] | None = None, batch: int = 1, freeze: Sequence[str] = ()
+) -> Graph:
     """Read, check and shape the spec at `spec`, a path that may end in `@variant`.
+
+    Args:
+        freeze: names of layers and groups that are not trained, whatever the spec says; `*` stands for any letters.
 
     Raises:
         SpecError: the spec is not valid; all findings of the phase that failed.
-        RequestError: the file cannot be read, or a variant or setting does not exist.
+        RequestError: the file cannot be read, or a variant, a setting or what is to be frozen does not exist.
     """
     path, variant = split_variant(spec)
-    return build_graph(read(path), variant, given, batch)
+    return build_graph(read(path), variant, given, batch, freeze)
 
 
 def build_graph(
-    source: Source, variant: str | None = None, given: Mapping[str, str] | None = None, batch: int = 1
+    source: Source,
+    variant: str | None = None,
+    given: Mapping[str, str] | None = None,
+    batch: int = 1,
+    freeze: Sequence[str] = (),
 ) -> Graph:
     """As `load_graph`, from a source already read."""
     check_batch(batch)
     findings = Findings()
     document = parsed(source, findings)
+    document.freeze = tuple(freeze)
     return document_graph(document, variant, given or {}, batch, findings)
 
 
@@ -197,7 +207,12 @@ def graph_of(
     assign_ids(builder.nodes)
     if not outputs:
         outputs = {builder.nodes[-1].id if builder.nodes else "input": last}
-    return Graph(document, steps, settings, variant, dict(given), batch, inputs, outputs, builder.nodes)
+    graph = Graph(document, steps, settings, variant, dict(given), batch, inputs, outputs, builder.nodes)
+    if document.freeze:
+        from archcalc.network.freezing import freeze  # few runs ask for it
+
+        freeze(graph, document.freeze)
+    return graph
 
 
 def _ref(scalar: Scalar) -> Ref:

@@ -18,7 +18,7 @@ from archcalc.language.values import SizeExpression, Value
 from archcalc.layers.base import REGISTRY
 from archcalc.network.binding import Binder
 from archcalc.network.names import AN_ARGUMENT, Names
-from archcalc.network.steps import REPEAT, BlockSteps, Step
+from archcalc.network.steps import FROZEN, REPEAT, BlockSteps, Step
 from archcalc.network.unread import Unread
 from archcalc.source import Scalar
 
@@ -165,6 +165,9 @@ class _Resolver:
             step.places["repeat"] = item.common["repeat"]
             step.repeat = REPEAT.parse(item.common["repeat"], names.values)
             names.sizes_in(step.repeat)
+        if "frozen" in item.common:
+            step.places["frozen"] = item.common["frozen"]
+            step.frozen = FROZEN.parse(item.common["frozen"], names.values)
         return step
 
     def _unknown_layer(self, op: Scalar, names: Names) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Any, Union
 
 from archcalc.diagnostics import Span
+from archcalc.language.expressions import Expression
 from archcalc.language.values import Value
-from archcalc.layers.arguments import Argument, Whole
+from archcalc.layers.arguments import Argument, Flag, Whole
 from archcalc.layers.base import Layer
 from archcalc.network.loops import Loop
 from archcalc.source import Scalar
 
 REPEAT = Whole("copies", min=0)
 REPEAT.name = "repeat"
+FROZEN = Flag("whether nothing inside is trained", help="write frozen=true on the layer or group")
+FROZEN.name = "frozen"
 
 
 class Ref:
@@ -47,6 +50,7 @@ class Step:
         self.repeat: Any = None
         self.loop: Loop | None = None
         self.tie: Ref | None = None
+        self.frozen: bool | Expression | None = None
 
 
 class BlockSteps:

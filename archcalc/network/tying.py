@@ -10,11 +10,15 @@ class UntiedError(Exception):
     """Why two nodes cannot share their weights."""
 
 
+class FrozenApartError(Exception):
+    """One of two layers is trained, the other is not."""
+
+
 def share(node: Node, target: Node) -> None:
     """Make `node` use the parameters of `target`, layer by layer inside blocks.
 
     Parameters that only `node` has, as the bias of an output layer tied to an embedding, stay its
-    own. Raises `UntiedError` when the two do not fit.
+    own. Raises `UntiedError` when the two do not fit, `FrozenApartError` where one is trained alone.
     """
     if not _parameters(node):
         raise UntiedError("it has no weights to tie")
@@ -49,6 +53,9 @@ def _share_layer(node: Node, target: Node) -> None:
         if node.params[name] != given[name]:
             ours, theirs = ("×".join(str(int(size)) for size in sizes) for sizes in (node.params[name], given[name]))
             raise UntiedError(f"its {name} is {ours}, the other's is {theirs}")
+    if common and node.frozen != target.frozen:
+        ours, theirs = ("frozen" if one.frozen else "trained" for one in (node, target))
+        raise FrozenApartError(f"cannot tie the {ours} `{node.op}` to the {theirs} `{target.name or target.op}`")
     for name in common:
         node.tied[name] = target.tied.get(name, target)
         del node.params[name]

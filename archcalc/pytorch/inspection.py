@@ -24,7 +24,9 @@ _NODES = (
     ast.operator, ast.unaryop, ast.expr_context,
 )  # fmt: skip
 _NAMES = frozenset(["range", "tuple", "nn", "torch", "F"])
-_ATTRIBUTES = frozenset(["nn.Module", "nn.Sequential", "nn.ModuleList", ".shape", ".expand", ".contiguous"])
+_ATTRIBUTES = frozenset([
+    "nn.Module", "nn.Sequential", "nn.ModuleList", ".shape", ".expand", ".contiguous", ".requires_grad_", ".router", ".experts",
+])  # fmt: skip
 _START = ast.dump(ast.parse("super().__init__()").body[0])
 _OWNERS = frozenset(["nn", "torch", "F", "math", "self"])
 

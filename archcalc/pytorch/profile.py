@@ -152,7 +152,8 @@ class Session:
         self.module = self._prepare(instantiate(graph, str(device)))
         self.called: Any = torch.compile(self.module) if setup.compiled else self.module
         self.inputs = [self._cast(x) for x in example_inputs(graph, str(device))]
-        self.optimizer = OPTIMIZERS[setup.optimizer](list(self.module.parameters())) if setup.train else None
+        trained = [tensor for tensor in self.module.parameters() if tensor.requires_grad]
+        self.optimizer = OPTIMIZERS[setup.optimizer](trained) if setup.train else None
         self.targets = self._targets() if setup.train else []
 
     def _prepare(self, module: nn.Module) -> nn.Module:

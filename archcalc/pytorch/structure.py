@@ -13,6 +13,7 @@ from typing import Any, Union
 
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.network.codes import code_of
+from archcalc.network.freezing import Trained
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
 from archcalc.network.sharing import Sharing
@@ -50,6 +51,7 @@ class Structure:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.sharing = Sharing(graph.nodes)
+        self.trained = Trained()
         self.instances: dict[int, list[Node]] = {}
         self.exports: set[int] = set()
         self._wrappers: dict[int, Node] = {}
@@ -222,13 +224,22 @@ class Structure:
             given = [*([] if entry is None else [entry]), *self.free(group)]
             parts.append(tuple(is_batched(item) for item in given))
             for number, step in enumerate(steps(group.children)):
-                parts.append(self._step_signature(step, labels))
+                parts.append((self._step_signature(step, labels), self.frozen_inside(group, step)))
                 labels[id(step)] = ("step", number)
                 for name, item in _outputs(step):
                     labels[id(item)] = (number, name)
             parts.append(labels[id(group.exit)])
             self._signatures[id(group)] = self._known.setdefault(tuple(parts), len(self._known))
         return self._signatures[id(group)]
+
+    def frozen_inside(self, group: Node | None, step: Node) -> tuple[bool, ...]:
+        """Of each copy of a step whether the class of `group` has to freeze it; of a mixture router and experts apart."""
+        if group is not None and self.trained.is_frozen(group):
+            return ()
+        copies = step.children if step.unfolded else [step]
+        parts = [part for one in copies for part in (one, *(one.children if one.op == "moe" else ()))]
+        frozen = tuple(flag for one in parts for flag in (self.trained.is_frozen(one), one.op == "moe" and one.frozen))
+        return frozen if any(frozen) else ()
 
     def uniform(self, step: Node) -> int | None:
         """The signature of copies that one class does for, whatever their number; only the first may have other numbers.

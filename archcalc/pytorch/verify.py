@@ -290,7 +290,10 @@ def _compare_parameters(graph: Graph, module: nn.Module, result: Verification) -
             result.differences.append(
                 Difference(name, "the shape", ours.get(name, "missing"), theirs.get(name, "missing"))
             )
+    trained = sum(tensor.numel() for tensor in module.parameters() if tensor.requires_grad)
+    totals = Costs(graph).totals
+    if trained != totals.trainable:
+        result.differences.append(Difference(graph.model, "the number of trainable parameters", totals.trainable, trained))
     buffers = sum(tensor.numel() for tensor in module.buffers())
-    static = Costs(graph).totals.buffers
-    if buffers != static:
-        result.differences.append(Difference(graph.model, "the number of elements in buffers", static, buffers))
+    if buffers != totals.buffers:
+        result.differences.append(Difference(graph.model, "the number of elements in buffers", totals.buffers, buffers))

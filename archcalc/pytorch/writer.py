@@ -6,7 +6,7 @@ Equal structures share a class; what differs between them becomes a constructor 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from archcalc.layers.code import Code
@@ -44,12 +44,13 @@ class ClassWriter:
         self.init: list[str] = []
         self.maker = Maker(file)
         self.forward: Forward
+        self.group: Node | None = None
 
     # -- whole classes ----------------------------------------------------------------------
 
     def write(self, instances: list[Node]) -> Written:
         """A class for the children of its instances."""
-        first = instances[0]
+        first = self.group = instances[0]
         entry, free = entry_of(first), self.structure.free(first)
         names: list[str] = []
         for item in free:
@@ -195,7 +196,7 @@ class ClassWriter:
         """Keep a module of the node's own, and replace what is tied in it or in each of its copies."""
         name = f"self.{node.segment}"
         self.maker.modules[id(node)] = name
-        self.init.append(f"{name} = {made}")
+        self.init += [f"{name} = {made}", *self._frozen(name, node, copies)]
         target = self.sharing.target(node)
         if target is not None and (node.unfolded or node.copies == target.copies):
             self.file.helpers.add("tie_weights")
@@ -211,6 +212,26 @@ class ClassWriter:
                     self.init += [tie.format(f"{name}[{number}]") for tie in ties]
             first += one.copies
         return name
+
+    def _frozen(self, name: str, node: Node, copies: list[Node]) -> Iterator[str]:
+        """Statements that freeze a module, or what of it is not trained where no smaller module can say it."""
+        trained = self.structure.trained
+        if self.group is not None and trained.is_frozen(self.group):
+            return  # as a whole, where it is made
+        if trained.is_frozen(node):
+            yield f"{name}.requires_grad_(False)"
+            return
+        first = 0
+        for one in copies:
+            end = first + one.copies
+            if one is not node and trained.is_frozen(one):
+                place = first if one.copies == 1 else f"{first or ''}:{'' if one is copies[-1] else end}"
+                yield f"{name}[{place}].requires_grad_(False)"
+            first = end
+        if node.op == "moe" and node.frozen and node.params:
+            yield f"{name}.router.requires_grad_(False)"
+        if node.op == "moe" and trained.is_frozen(node.children[0]):
+            yield f"{name}.experts.requires_grad_(False)"
 
     def _ties(self, node: Node) -> list[str]:
         """Statements that tie the weights of a module, which stands for {}."""

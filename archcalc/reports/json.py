@@ -25,7 +25,8 @@ def network(costs: Costs, rows: Iterable[Row]) -> dict[str, Any]:
         "output": {name: tensors((y,))[0] for name, y in graph.outputs.items()},
         "totals": {
             "params": totals.params,
-            "trainable_params": totals.params,
+            "trainable_params": totals.trainable,
+            "frozen_params": totals.frozen,
             "active_params": totals.active_params,
             "buffers": totals.buffers,
             "macs": totals.macs,
@@ -49,6 +50,8 @@ def _layer(row: Row) -> dict[str, Any]:
         "output": tensors((node.output,))[0],
         "count": row.count,
         "params": row.own.params,
+        "trainable_params": row.own.trainable,
+        "frozen_params": row.own.frozen,
         "active_params": row.own.active_params,
         "buffers": row.own.buffers,
         "macs": row.own.macs,

@@ -137,6 +137,7 @@ def _divide(cost: Cost, parts: int) -> Cost:
         cost.macs // parts,
         cost.other_flops // parts,
         cost.activation_bytes // parts,
+        cost.frozen // parts,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from archcalc.cost import DTYPE_BYTES, Costs
+from archcalc.cost import DTYPE_BYTES, Cost, Costs
 from archcalc.network.paths import depth
 from archcalc.reports import numbers
 from archcalc.reports.blocks import BOLD, DIM, NEWLINE, Block, Group, Page, Piece, Style, columns_of
@@ -135,7 +135,7 @@ def footer(costs: Costs) -> Iterator[Block]:
     by_dtype = ", ".join(
         f"{numbers.size(totals.params * DTYPE_BYTES[name]) or '0 B'} in {name}" for name in ("fp32", "bf16")
     )
-    facts = [f"{totals.params:,} parameters, all trainable ({by_dtype})"]
+    facts = [f"{totals.params:,} parameters, {trained(totals)} ({by_dtype})"]
     if totals.active_params != totals.params:
         facts.append(f"{totals.active_params:,} active for each position")
     if totals.buffers:
@@ -145,6 +145,11 @@ def footer(costs: Costs) -> Iterator[Block]:
     facts.append(f"activations {numbers.size(totals.activation_bytes) or '0 B'} in {costs.dtype}")
     yield Parts(facts)
     yield Parts(convention(costs), DIM)
+
+
+def trained(totals: Cost) -> str:
+    """How many of the parameters are trained."""
+    return f"{totals.trainable:,} trainable" if totals.frozen else "all trainable"
 
 
 def convention(costs: Costs) -> list[str]:

@@ -9,6 +9,7 @@ from archcalc.rules.model import Model
 
 MEASURES: dict[str, Callable[[Model], int]] = {
     "params": lambda model: model.costs.totals.params,
+    "trainable": lambda model: model.costs.totals.trainable,
     "macs": lambda model: model.sample_costs.totals.macs,
     "depth": lambda model: model.depth,
     "memory": lambda model: sum(training_bytes(model)),
@@ -17,6 +18,7 @@ MEASURES: dict[str, Callable[[Model], int]] = {
 # As a sentence names them.
 NAMES = {
     "params": "parameters",
+    "trainable": "trainable parameters",
     "macs": "MACs",
     "depth": "layers with weights one behind the other",
     "memory": "bytes for training",

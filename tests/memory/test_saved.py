@@ -9,6 +9,8 @@ from archcalc.diagnostics import Source
 from archcalc.layers.base import REGISTRY
 from archcalc.memory.plan import Plan
 from archcalc.memory.simulation import simulate
+from archcalc.network.freezing import freeze
+from archcalc.network.graph import walk
 from archcalc.network.load import Graph, build_graph, load_graph
 from tests.memory.hooks import kept
 
@@ -115,6 +117,17 @@ def test_equals_what_the_hooks_see(given: str, layers: str, batch: int) -> None:
     if batch == 1 and given == "[6]" and "batchnorm" in layers:
         pytest.skip("PyTorch trains no batchnorm on one value")
     assert difference(graph_of(given, layers, batch)) == 0
+
+
+@pytest.mark.parametrize("but", [0, -1])
+@pytest.mark.parametrize(("given", "layers"), PARAMETERS)
+def test_equals_what_the_hooks_see_where_only_one_layer_is_trained(given: str, layers: str, but: int) -> None:
+    graph = graph_of(given, layers, 3)
+    learning = [node for node in graph.nodes if any(inner.params for inner, _, _ in walk([node]))]
+    if learning:
+        del learning[but]
+    freeze(graph, [node.id for node in learning])
+    assert difference(graph) == 0
 
 
 def test_every_layer_is_compared() -> None:

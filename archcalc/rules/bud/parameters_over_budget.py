@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.measures import MEASURES, NAMES
 from archcalc.rules.model import Model
 
 
 @rule("BUD901", "parameters-over-budget")
 class ParametersOverBudget(Rule):
-    """More parameters than the spec's `budget:` allows.
+    """More parameters, or trainable ones, than the spec's `budget:` allows.
 
     The finding names the layers that hold most of them.
 
@@ -34,14 +36,21 @@ class ParametersOverBudget(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """At the budget's value."""
-        for value, limit in model.budgets("params"):
-            actual = model.costs.totals.params
+        for measure in ("params", "trainable"):
+            yield from self._above(model, measure)
+
+    def _above(self, model: Model, measure: str) -> Iterator[Finding]:
+        def count(node: Node) -> int:
+            return int(getattr(model.costs.own(node), measure))
+
+        for value, limit in model.budgets(measure):
+            actual = MEASURES[measure](model)
             if actual > limit:
-                largest = sorted(model.costs.layers(), key=lambda node: -model.costs.own(node).params)[:3]
-                named = ", ".join(f"{node.id} {model.costs.own(node).params:,}" for node in largest)
+                largest = sorted(model.costs.layers(), key=lambda node: -count(node))[:3]
+                named = ", ".join(f"{node.id} {count(node):,}" for node in largest)
                 yield self.finding(
                     value,
-                    f"{actual:,} parameters, {actual - limit:,} above the budget of {value.text}",
+                    f"{actual:,} {NAMES[measure]}, {actual - limit:,} above the budget of {value.text}",
                     f"most are in {named}",
                     parameters=actual,
                     limit=limit,

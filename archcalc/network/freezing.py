@@ -1,0 +1,97 @@
+"""What is not trained: from the command line, and for whole groups of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from archcalc.advice import suggest
+from archcalc.diagnostics import RequestError
+from archcalc.network.graph import Node, walk
+
+if TYPE_CHECKING:
+    from archcalc.network.load import Graph
+
+
+class Trained:
+    """Which groups of layers hold parameters that are trained, and which hold others."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, tuple[bool, bool]] = {}
+
+    def is_frozen(self, node: Node) -> bool:
+        """Whether there are parameters in it, and none of them is trained."""
+        return self._has(node) == (False, True)
+
+    def is_mixed(self, node: Node) -> bool:
+        """Whether some of its parameters are trained and some are not."""
+        return self._has(node) == (True, True)
+
+    def _has(self, node: Node) -> tuple[bool, bool]:
+        """Whether there are parameters in it that are trained, and that are not."""
+        if id(node) not in self._found:
+            own = bool(node.params)
+            inside = [self._has(child) for child in node.children]
+            self._found[id(node)] = (
+                own and not node.frozen or any(trained for trained, _ in inside),
+                own and node.frozen or any(frozen for _, frozen in inside),
+            )
+        return self._found[id(node)]
+
+
+def freeze(graph: Graph, patterns: Sequence[str]) -> None:
+    """Freeze what `--freeze` names, and all that is inside; tied layers are frozen together.
+
+    Raises:
+        RequestError: a pattern fits nothing that has parameters, or one of several equal copies alone.
+    """
+    for pattern in patterns:
+        found = list(_named(graph, graph.nodes, pattern))
+        if not any(node.params or node.tied for node, _, _ in walk(found)):
+            raise RequestError(_nothing(graph, pattern, found))
+        for node, _, _ in walk(found):
+            node.frozen = True
+    frozen = {id(owner) for node, _, _ in walk(graph.nodes) if node.frozen for owner in node.tied.values()}
+    for node, _, _ in walk(graph.nodes) if patterns else ():
+        if id(node) in frozen or any(owner.frozen or id(owner) in frozen for owner in node.tied.values()):
+            node.frozen = True
+
+
+def _named(
+    graph: Graph, nodes: list[Node], pattern: str, prefixes: tuple[str, str] = ("", "")
+) -> Iterator[Node]:
+    """The nodes whose name or id fits; `prefixes` begin their ids in the first and in the last of equal copies."""
+    for node in nodes:
+        first, last = node.id, prefixes[1] + node.id[len(prefixes[0]) :]
+        if node.segment.isdigit():
+            last = f"{last.rpartition('.')[0]}.{int(node.segment) + node.copies - 1}"
+        fits = fnmatchcase(first, pattern)
+        if fits != fnmatchcase(last, pattern):
+            raise RequestError(
+                f"{graph.path}: --freeze {pattern} names some of several equal copies, {first}: "
+                f"write {_any_copy(first, last)} for all of them"
+            )
+        if fits or pattern == node.name:
+            yield node
+        elif node.inline:
+            yield from _named(graph, node.children, pattern, prefixes)
+        else:
+            number = node.copies if node.layer is None and not node.segment.isdigit() else 1
+            number = node.weights if node.is_expert else number
+            middle = (".0", f".{number - 1}") if number > 1 or node.is_expert else ("", "")
+            yield from _named(graph, node.children, pattern, (f"{first}{middle[0]}.", f"{last}{middle[1]}."))
+
+
+def _any_copy(first: str, last: str) -> str:
+    """An id with `*` for the number of the copy."""
+    return ".".join(one if one == other else "*" for one, other in zip(first.split("."), last.split(".")))
+
+
+def _nothing(graph: Graph, pattern: str, found: list[Node]) -> str:
+    if found:
+        return f"{graph.path}: --freeze {pattern}: there are no parameters in {found[0].id}"
+    known = [name for node, _, _ in walk(graph.nodes) for name in (node.name, node.id) if name]
+    near = suggest(pattern, known)
+    hint = f"did you mean `{near}`?" if near else "`archcalc shapes --format csv` lists the names; `*` stands for any letters"
+    return f"{graph.path}: no layer or group is named `{pattern}`: {hint}"
