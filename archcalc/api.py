@@ -17,6 +17,7 @@ from archcalc.memory.generation import Generation, generate
 from archcalc.memory.plan import ATTENTION, OPTIMIZERS, WIDTHS, Plan
 from archcalc.memory.run import Run
 from archcalc.memory.simulation import simulate
+from archcalc.network.freezing import check_trains
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph, build_graph, graph_at, load_graph
 from archcalc.network.parameters import named_parameters
@@ -32,13 +33,16 @@ if TYPE_CHECKING:
     from archcalc.symbolic.network import ClosedForm
 
 
-def load(spec: str | os.PathLike[str], *, batch: int = 1, causal: str = "dense", **settings: Any) -> Network:
+def load(
+    spec: str | os.PathLike[str], *, batch: int = 1, causal: str = "dense", freeze: Sequence[str] = (), **settings: Any
+) -> Network:
     """The network of a spec file.
 
     Args:
         spec: the path of the file, or `path@variant`.
         batch: the batch size.
         causal: "dense" counts all scores of masked attention, "half" those a query may see.
+        freeze: names or ids of layers and groups that are not trained; `*` stands for any letters.
         settings: values of hparams and dims, as `width=128, seq=2048`.
 
     Raises:
@@ -47,17 +51,27 @@ def load(spec: str | os.PathLike[str], *, batch: int = 1, causal: str = "dense",
 
     >>> load("specs/alexnet.yaml").params
     61100840
+    >>> load("specs/resnet50.yaml", freeze=["layer*"]).trainable_params
+    2058536
     """
-    return Network(load_graph(os.fspath(spec), _texts(settings), batch), causal)
+    return Network(load_graph(os.fspath(spec), _texts(settings), batch, freeze), causal)
 
 
-def loads(text: str, *, variant: str | None = None, batch: int = 1, causal: str = "dense", **settings: Any) -> Network:
+def loads(
+    text: str,
+    *,
+    variant: str | None = None,
+    batch: int = 1,
+    causal: str = "dense",
+    freeze: Sequence[str] = (),
+    **settings: Any,
+) -> Network:
     """As `load`, from the text of a spec.
 
     >>> loads("{model: m, input: [3, 32, 32], layers: [conv 2 kernel=3 stride=2 padding=1]}").params
     56
     """
-    return Network(build_graph(Source("<text>", text), variant, _texts(settings), batch), causal)
+    return Network(build_graph(Source("<text>", text), variant, _texts(settings), batch, freeze), causal)
 
 
 def _texts(settings: dict[str, Any]) -> dict[str, str]:
@@ -73,7 +87,7 @@ class Layer:
         label: what a person would call it, as `conv 64 7×7/2`.
         count: how many equal copies it stands for.
         inputs, output: shapes without the batch.
-        params, active_params, buffers, macs, flops, other_flops, activation_bytes: what it costs.
+        params, active_params, trainable_params, buffers, macs, flops, other_flops, activation_bytes: what it costs.
         parameters: named shapes of one copy's own parameters.
         line, column: its place in the spec.
     """
@@ -88,6 +102,7 @@ class Layer:
         self.output = tuple(int(size) for size in node.output.shape)
         self.params = cost.params
         self.active_params = cost.active_params
+        self.trainable_params = cost.trainable
         self.buffers = cost.buffers
         self.macs = cost.macs
         self.flops = cost.flops
@@ -194,6 +209,11 @@ class Network:
         return self.totals.active_params
 
     @property
+    def trainable_params(self) -> int:
+        """Those of them that are trained."""
+        return self.totals.trainable
+
+    @property
     def macs(self) -> int:
         """Multiply-accumulates for the whole batch."""
         return self.totals.macs
@@ -236,7 +256,7 @@ class Network:
 
         Raises:
             ValueError: one of these words is none of those.
-            RequestError: a name in `checkpoint` is no group of layers.
+            RequestError: a name in `checkpoint` is no group of layers; nothing is trained.
 
         >>> load("specs/alexnet.yaml").memory(training=True, optimizer="sgd").parameters
         244403360
@@ -247,6 +267,8 @@ class Network:
             if given not in known:
                 raise ValueError(f"{name} is one of {', '.join(map(str, known))}, not {given!r}")
         check_checkpoint(self.graph, checkpoint)
+        if training:
+            check_trains(self.graph, "training=False")
         return simulate(self.graph, Plan(training, dtype, optimizer, mixed, tuple(checkpoint), attention, gpu))
 
     def generation(

@@ -126,6 +126,13 @@ EXPECTED = {
     "47-loop-hides-hparam": (
         5, 51, 56, "SPC011", "`width` is already an hparam or dim", "choose another name for the value of the loop",
     ),
+    "48-tied-to-frozen": (
+        5, 31, 37, "SPC012", "cannot tie the trained `linear` to the frozen `tokens`: tied layers are frozen together",
+        "write frozen= alike on both",
+    ),
+    "49-frozen-word": (
+        4, 21, 26, "SPC005", "`frozen` is true or false, not `norms`", "write frozen=true on the layer or group",
+    ),
 }  # fmt: skip
 # The pure Python scanner of YAML says these in words of its own.
 SAME_IN_PYTHON = sorted(set(EXPECTED) - {"24-hash"})

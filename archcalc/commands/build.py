@@ -23,6 +23,7 @@ from archcalc.terminal import write
 @click.option("-o", "--output", metavar="FILE", help="File to write; default: standard output.")
 @click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
 @options.settings
+@options.freeze
 @options.look(
     "--format",
     "format",
@@ -33,9 +34,11 @@ from archcalc.terminal import write
 )
 @options.color
 @options.guarded
-def command(spec: str, output: str | None, force: bool, set: tuple[str, ...], format: str, color: str) -> int:
+def command(
+    spec: str, output: str | None, force: bool, set: tuple[str, ...], freeze: tuple[str, ...], format: str, color: str
+) -> int:
     """Write a network as PyTorch source that needs nothing but PyTorch."""
-    graph = load_graph(spec, options.parse_settings(set))
+    graph = load_graph(spec, options.parse_settings(set), freeze=freeze)
     if format == "state-dict":
         check_copies(graph, "--format state-dict")
         text = "".join(f"{name}  {shape(sizes)}\n" for name, sizes in named_parameters(graph.nodes))

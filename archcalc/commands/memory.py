@@ -33,6 +33,7 @@ def _definitions(context: click.Context, parameter: click.Parameter, wanted: boo
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...", shell_complete=options.files)
 @options.look("--mode", type=click.Choice(MODES), help="Only this; default: all that apply.")
 @options.settings
+@options.freeze
 @options.batch
 @options.look("--dtype", type=click.Choice(tuple(WIDTHS)), help="Type of weights and activations.  [default: fp32]")
 @options.look("--mixed", is_flag=True, help="Weights of 16 bits, with an fp32 copy and states for the optimizer.")
@@ -72,6 +73,7 @@ def command(
     specs: tuple[str, ...],
     mode: str | None,
     set: tuple[str, ...],
+    freeze: tuple[str, ...],
     batch: int,
     dtype: str | None,
     mixed: bool,
@@ -113,7 +115,7 @@ def command(
         nonlocal status
         for spec in specs:
             try:
-                yield assess(load_graph(spec, values, batch), question)
+                yield assess(load_graph(spec, values, batch, freeze), question)
             except SpecError as error:
                 options.report(error.diagnostics, color)
                 status = max(status, 1)

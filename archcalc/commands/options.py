@@ -111,6 +111,13 @@ settings = look(
     metavar="NAME=VALUE",
     help="Value of an hparam or a dim; may be given several times.",
 )
+freeze = look(
+    "--freeze",
+    cls=Several,
+    multiple=True,
+    metavar="PATTERN",
+    help="A layer or group, by name or id, that is not trained; `*` stands for any letters. May be given several times.",
+)
 
 
 class Names(click.ParamType):  # type: ignore[type-arg,unused-ignore]

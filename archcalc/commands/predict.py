@@ -24,6 +24,7 @@ from archcalc.terminal import complain, show, wants_color, write
 @options.look("--device", cls=options.Several, shell_complete=options.devices, may_be_file=options.is_device_file, multiple=True, required=True, metavar="NAME|FILE",
               help="h100, a100, a40, ...; cpu or cuda as `archcalc calibrate` measured them; or a device file. May be given several times.")  # fmt: skip
 @options.settings
+@options.freeze
 @options.batch
 @options.look("--dtype", type=click.Choice(("fp64", "fp32", "tf32", "bf16", "fp16")),
               help="Type of weights and input; default: what the device is calibrated for, else its fastest.")  # fmt: skip
@@ -44,6 +45,7 @@ def command(
     specs: tuple[str, ...],
     device: tuple[str, ...],
     set: tuple[str, ...],
+    freeze: tuple[str, ...],
     batch: int,
     dtype: str | None,
     mode: str,
@@ -73,7 +75,7 @@ def command(
             graph = None
             for one in known.values():
                 try:
-                    graph = graph or load_graph(spec, values, batch)
+                    graph = graph or load_graph(spec, values, batch, freeze)
                     made = answer(graph, one, dtype, mode, optimizer, generate)
                 except SpecError as error:
                     options.report(error.diagnostics, color)

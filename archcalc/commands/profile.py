@@ -14,6 +14,7 @@ import click
 from archcalc.commands import options
 from archcalc.devices import find, save
 from archcalc.diagnostics import RequestError
+from archcalc.network.freezing import check_trains
 from archcalc.network.load import load_graph
 from archcalc.terminal import complain, show, wants_color, write
 
@@ -26,6 +27,7 @@ _DEFAULT = (os.path.join(_HERE, "specs", "alexnet.yaml"), os.path.join(os.path.d
 @click.argument("spec", required=False, metavar="[SPEC]", shell_complete=options.files)
 @options.look("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 or mps.")
 @options.settings
+@options.freeze
 @options.batch
 @options.look(
     "--dtype",
@@ -73,6 +75,7 @@ def command(
     spec: str | None,
     device: str,
     set: tuple[str, ...],
+    freeze: tuple[str, ...],
     batch: int,
     dtype: str,
     mode: str,
@@ -94,8 +97,10 @@ def command(
     if path is None:
         raise RequestError("name a spec: the lecture's AlexNet is not installed here")
     values = options.parse_settings(set)
-    graph = load_graph(path, values, batch)
+    graph = load_graph(path, values, batch, freeze)
     other = load_graph(compare, values, batch) if compare else None
+    if mode == "train":
+        check_trains(graph, "--mode forward")
     if importlib.util.find_spec("torch") is None:
         raise RequestError("profile needs PyTorch: pip install 'archcalc[torch]'")
     from archcalc.pytorch import compared, report

@@ -13,6 +13,7 @@ from archcalc.cost import DTYPE_BYTES, Costs
 from archcalc.diagnostics import RequestError, SpecError
 from archcalc.expectations import unmet
 from archcalc.network.bounds import check_copies
+from archcalc.network.freezing import idle
 from archcalc.network.load import load_graph
 from archcalc.network.misread import misread
 from archcalc.network.unused import unused
@@ -28,6 +29,7 @@ _MANY = 200
 @click.command(name="shapes")
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...", shell_complete=options.files)
 @options.settings
+@options.freeze
 @options.batch
 @options.look("--depth", type=options.Whole(1), default=1, show_default=True, help="Levels of blocks that are opened.")
 @options.look("--expand", is_flag=True, help="Open every block, and show each copy of a repeat.")
@@ -49,6 +51,7 @@ _MANY = 200
 def command(
     specs: tuple[str, ...],
     set: tuple[str, ...],
+    freeze: tuple[str, ...],
     batch: int,
     depth: int,
     expand: bool,
@@ -81,8 +84,8 @@ def command(
             }
         )
     if symbolic:
-        if len(specs) > 1 or expand or formulas:
-            raise RequestError("--symbolic takes one spec, and goes without --expand and --formulas")
+        if len(specs) > 1 or expand or formulas or freeze:
+            raise RequestError("--symbolic takes one spec, and goes without --expand, --formulas and --freeze")
         from archcalc.commands.shapes_symbolic import print_formulas
 
         costs_of = (values, batch, causal == "half", dtype)
@@ -93,7 +96,7 @@ def command(
         nonlocal status
         for spec in _progress(specs):
             try:
-                costs = Costs(load_graph(spec, values, batch), causal == "half", dtype)
+                costs = Costs(load_graph(spec, values, batch, freeze), causal == "half", dtype)
                 if expand:
                     check_copies(costs.graph, "--expand")
             except SpecError as error:
@@ -105,7 +108,7 @@ def command(
                 complain(f"archcalc: {visible(str(error))}", color)
                 status = 2
             else:
-                for diagnostic in (*unmet(costs), *unused(costs.graph), *misread(costs.graph)):
+                for diagnostic in (*unmet(costs), *unused(costs.graph), *idle(costs.graph), *misread(costs.graph)):
                     options.report([diagnostic], color)
                 yield costs
 

@@ -18,10 +18,11 @@ _MOST = 20
 @click.command(name="verify")
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...", shell_complete=options.files)
 @options.settings
+@options.freeze
 @options.batch
 @options.color
 @options.guarded
-def command(specs: tuple[str, ...], set: tuple[str, ...], batch: int, color: str) -> int:
+def command(specs: tuple[str, ...], set: tuple[str, ...], freeze: tuple[str, ...], batch: int, color: str) -> int:
     """Build each network on PyTorch's meta device and compare: shapes, parameters, buffers, FLOPs."""
     if importlib.util.find_spec("torch") is None:
         raise RequestError("verify needs PyTorch: pip install 'archcalc[torch]'")
@@ -29,7 +30,7 @@ def command(specs: tuple[str, ...], set: tuple[str, ...], batch: int, color: str
     status = 0
     for spec in specs:
         try:
-            same = _one(load_graph(spec, values, batch))
+            same = _one(load_graph(spec, values, batch, freeze))
             status = max(status, 0 if same else 1)
         except SpecError as error:
             options.report(error.diagnostics, color)

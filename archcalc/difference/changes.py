@@ -19,6 +19,7 @@ from archcalc.network.codes import code_of
 
 # Kinds of changes that are no key of the layer.
 KIND, COPIES, READS, ORDER, PLACE, TIE, COSTS = "kind", "copies", "reads", "order", "place", "tie", "costs"
+FROZEN = "frozen"
 
 _BEFORE = "the copy before"
 
@@ -84,6 +85,8 @@ class Comparison:
             self.branches_reordered |= change.key == ORDER
             found.append(change)
         found += self._ties(old, new)
+        if old.frozen != new.frozen and old.params and new.params:
+            found.append(Change(FROZEN, str(old.frozen).lower(), str(new.frozen).lower()))
         if not found and old.inputs == new.inputs and not new.costs_as(old):
             found.append(Change(COSTS, *_costs(old, new)))
         return found

@@ -137,7 +137,7 @@ class _Flattening:
         if node.params or node.buffers:
             record.stored = ((levels, {**node.params, **node.buffers}),)
         cost = self.costs.own(node)
-        record.params, record.macs = cost.params, cost.macs
+        record.params, record.macs, record.frozen = cost.params, cost.macs, bool(cost.frozen)
         place = self.places[id(node)] = len(self.records)
         self.records.append(record)
         for part, tensor in _parts(node.exit).items():
@@ -154,7 +154,7 @@ class _Flattening:
             return False
         for old, new in zip(self.records[run.start : mark], self.records[mark:]):
             ties = tuple((name, _before(place, mark, run.start)) for name, place in new.ties)
-            if (old.content, old.stem, old.ties) != (new.content, new.stem, ties):
+            if (old.content, old.stem, old.ties, old.frozen) != (new.content, new.stem, ties, new.frozen):
                 return False
             if old.count * copies != new.count * run.copies:
                 return False

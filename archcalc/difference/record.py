@@ -29,12 +29,13 @@ class LayerRecord:
         groups: the blocks and lists around it, outermost first.
         inputs: the shapes that it reads and what their axes are, output: the shape it gives.
         count: how many copies there are; runs: how often they run for one sample, together.
+        frozen: whether it has parameters that are not trained.
         stored: named shapes of its own parameters and buffers, for some of the copies each.
         node: it in its graph; None for one of saved JSON.
     """
 
     __slots__ = (
-        "content", "count", "groups", "id", "inputs", "levels", "macs", "name", "node", "op", "output", "params",
+        "content", "count", "frozen", "groups", "id", "inputs", "levels", "macs", "name", "node", "op", "output", "params",
         "pattern", "reads", "runs", "stem", "stored", "ties", "words",
     )  # fmt: skip
 
@@ -57,6 +58,7 @@ class LayerRecord:
         self.count = 1
         self.runs = 1
         self.params = 0
+        self.frozen = False
         self.macs = 0
 
     def __repr__(self) -> str:
@@ -66,6 +68,11 @@ class LayerRecord:
     def label(self) -> str:
         """What is said of it."""
         return self.words or (self.node.label if self.node is not None else self.op)
+
+    @property
+    def trainable(self) -> int:
+        """Its parameters that are trained."""
+        return 0 if self.frozen else self.params
 
     def settle(self) -> None:
         """Keep what is told of it, and let its graph go."""

@@ -16,6 +16,8 @@ from archcalc.project import read_file
 # Of a saved network: the largest specs give a few MiB.
 _MOST_BYTES = 64 * 2**20
 _MOST = 2**120
+# Measures that JSON has under another key.
+_KEYS = {"trainable": "trainable_params"}
 
 
 def side_of_json(path: str) -> Side:
@@ -27,7 +29,7 @@ def side_of_json(path: str) -> Side:
     try:
         document: dict[str, Any] = json.loads(data)
         layers = [_record(layer) for layer in document["layers"]]
-        totals = {name: _whole(document["totals"][name]) for name in COSTS}
+        totals = {name: _whole(document["totals"][_KEYS.get(name, name)]) for name in COSTS}
         return Side(_text(document["model"]), totals, _in_line(layers), saved=True)
     except (ValueError, KeyError, TypeError, RecursionError):
         raise RequestError(f"{path!r} is not what `archcalc shapes --format json` prints for one spec") from None
@@ -41,6 +43,7 @@ def _record(layer: dict[str, Any]) -> LayerRecord:
     record.output = _sizes(layer["output"])
     record.count = record.runs = max(1, _whole(layer["count"]))
     record.params, record.macs = _whole(layer["params"]), _whole(layer["macs"])
+    record.frozen = bool(_whole(layer.get("frozen_params", 0)))
     return record
 
 
@@ -84,5 +87,6 @@ def _as_saved(node: Node, copies: int, costs: Costs) -> LayerRecord:
     record = LayerRecord(node.id, node.op, (node.op, node.label))
     record.words, record.inputs = node.label, tuple((x.shape, None) for x in node.inputs)
     record.output, record.count, record.runs = node.output.shape, copies, copies
-    record.params, record.macs = costs.own(node).params, costs.own(node).macs
+    own = costs.own(node)
+    record.params, record.macs, record.frozen = own.params, own.macs, bool(own.frozen)
     return record

@@ -14,7 +14,7 @@ from archcalc.memory.simulation import simulate
 from archcalc.network.load import Graph
 from archcalc.network.paths import depth
 
-COSTS = ("params", "buffers", "macs", "other_flops", "activation_bytes")
+COSTS = ("params", "trainable", "buffers", "macs", "other_flops", "activation_bytes")
 # The peaks of a training step with Adam and of a forward pass, in fp32.
 PEAKS = ("training_memory_bytes", "inference_memory_bytes")
 MEASURES = (*COSTS, *PEAKS)

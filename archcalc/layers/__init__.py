@@ -8,6 +8,7 @@ from archcalc.layers import (
     cutting,  # noqa: F401
     dense,
     elementwise,
+    frozen_norm,  # noqa: F401
     lstm,  # noqa: F401
     merge,
     normalization,

@@ -213,9 +213,7 @@ class Flag(Argument):
 
     kind = "true or false"
 
-    def __init__(
-        self, doc: str, default: Any = REQUIRED, aliases: Sequence[str] = (), help: str | None = None
-    ) -> None:
+    def __init__(self, doc: str, default: Any = REQUIRED, aliases: Sequence[str] = (), help: str | None = None) -> None:
         super().__init__(doc, default, aliases)
         self.help = help
 

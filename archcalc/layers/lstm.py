@@ -99,6 +99,10 @@ class LSTM(Recurrent):
         """oneDNN does."""
         return self.proj is None
 
+    def _keeps_first(self, how: Saving) -> tuple[str, ...]:
+        """The cell's; the hidden state for the gradients of the weights, and by oneDNN."""
+        return ("h", "c") if how.learns or self._keeps_input else ("c",)
+
     def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
         """Outputs, first and last states, and the workspace of oneDNN for each layer and direction.
 

@@ -197,10 +197,16 @@ class Recurrent(Layer):
         }
         if self.state is None:
             return Saved(reads, self._keeps_output, extra)
-        states = sum(plain(product(shape)) for shape in self.kept(y, *inputs).values())
+        first = self._keeps_first(how)
+        states = sum(plain(product(shape)) for name, shape in self.kept(y, *inputs).items() if name in first)
         extra["steps"] -= how.batch * states * width
-        given = self.state.state is not None
-        return Saved(reads if given else (*reads, 1), self._keeps_output, extra, state=given)
+        if self.state.state is not None:
+            return Saved(reads, self._keeps_output, extra, states=first)
+        return Saved((*reads, 1) if first else reads, self._keeps_output, extra)
+
+    def _keeps_first(self, how: Saving) -> tuple[str, ...]:
+        """The states whose values before the first step are kept, among those of the steps."""
+        return ("h",) if how.learns else ()
 
     def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
         """Steps that are no rows of one matrix when they come first, for each direction; a state whose layers do not."""
@@ -300,7 +306,14 @@ class RNN(Recurrent):
 
     def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
         """The state after each step, and the first one for the gradients of the weights."""
-        return (plain(x.shape[0]) + how.learns) * how.batch * plain(self.hidden) * self.layers * self.directions * how.width
+        return (
+            (plain(x.shape[0]) + how.learns)
+            * how.batch
+            * plain(self.hidden)
+            * self.layers
+            * self.directions
+            * how.width
+        )
 
 
 @layer("gru", first="hidden")
@@ -315,4 +328,12 @@ class GRU(Recurrent):
 
     def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
         """Three gates' products, three gates and for the gradients of the weights the state."""
-        return (6 + how.learns) * plain(x.shape[0]) * how.batch * plain(self.hidden) * self.layers * self.directions * how.width
+        return (
+            (6 + how.learns)
+            * plain(x.shape[0])
+            * how.batch
+            * plain(self.hidden)
+            * self.layers
+            * self.directions
+            * how.width
+        )

@@ -68,22 +68,22 @@ class Saved:
         inputs: positions of the inputs that are kept as they are; others may keep the same memory.
         output: whether the output is kept as it is.
         extra: bytes of what else is kept, by name.
-        state: whether the state of the second input, a recurrent layer, is kept.
+        states: which states of the second input, a recurrent layer, are kept.
     """
 
-    __slots__ = ("extra", "inputs", "output", "state")
+    __slots__ = ("extra", "inputs", "output", "states")
 
     def __init__(
         self,
         inputs: tuple[int, ...] = (),
         output: bool = False,
         extra: dict[str, int] | None = None,
-        state: bool = False,
+        states: tuple[str, ...] = (),
     ) -> None:
         self.inputs = inputs
         self.output = output
         self.extra = extra or {}
-        self.state = state
+        self.states = states
 
 
 NOTHING = Saved()

@@ -14,6 +14,7 @@ from archcalc.memory.plan import Plan
 from archcalc.memory.positions import NotGenerativeError
 from archcalc.memory.sizes import BATCH
 from archcalc.memory.structure import Structure
+from archcalc.network.freezing import untrainable
 from archcalc.network.load import Graph
 
 
@@ -58,13 +59,14 @@ class Assessment:
     """The answer: training first, then inference, then generation, as far as they were asked for.
 
     Attributes:
-        generates_not: why there is no generation, where it was not asked for by name.
+        generates_not, trains_not: why there is no generation, and no training, where it was not asked for by name.
     """
 
     graph: Graph
     question: Question
     modes: list[Mode]
     generates_not: str = ""
+    trains_not: str = ""
 
     def mode(self, name: str) -> Mode | None:
         """The mode of this name, if it was asked for and applies."""
@@ -84,6 +86,9 @@ def assess(graph: Graph, question: Question) -> Assessment:
     answer = Assessment(graph, question, [])
     structure = Structure(graph)
     for name in MODES if question.mode is None else (question.mode,):
+        if name == TRAINING and question.mode is None and (reason := untrainable(graph)):
+            answer.trains_not = reason
+            continue
         try:
             answer.modes.append(_mode(graph, structure, question, name))
         except NotGenerativeError as error:

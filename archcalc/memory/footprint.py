@@ -14,6 +14,7 @@ from archcalc.memory.plan import OPTIMIZERS, Plan
 from archcalc.memory.run import Moment, Run
 from archcalc.memory.simulation import simulate
 from archcalc.memory.structure import Structure
+from archcalc.network.freezing import check_trains
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.quantity import product
@@ -101,12 +102,14 @@ def footprint(
         structure: that of the graph, for `simulate`.
 
     Raises:
-        RequestError: a name in `plan.checkpoint` is no group of layers; a network that does not generate.
+        RequestError: a name in `plan.checkpoint` is no group of layers; a network that does not generate, or not train.
         SpecError: it cannot have so many positions.
     """
     if mode == GENERATION:
         return _generating(generate(graph, length, plan.dtype, cache_dtype), plan)
     check_checkpoint(graph, plan.checkpoint)
+    if mode == TRAINING:
+        check_trains(graph, "--mode inference")
     run = simulate(graph, plan, structure)
     moment = run.peak_moment if run.moments else Moment("forward", None, run.base, 0, 0, 0, 0)
     before = itertools.takewhile(lambda one: one is not moment, run.moments)

@@ -255,8 +255,8 @@ class Forward:
                 kept += [self._keep(storage, node) for storage in copies or [inputs[index].storage]]
             if saved.output:
                 kept.append(self._keep(output.storage, node))
-            if saved.state:
-                kept += [self._keep(storage, node) for storage in inputs[1].states]
+            if saved.states:
+                kept += [self._keep(inputs[1].states[name], node) for name in saved.states]
             kept += [self._keep(Storage(size * each), node) for size in saved.extra.values() if size]
             sums = [
                 tensor_bytes(x, 1, self.plan.width) * batch
@@ -304,7 +304,7 @@ class Forward:
             part, other = tensor_bytes(extra, how.batch, width), layer.further_memory(name)
             memory[name] = Storage(part) if other is None else memory[other]
             self._bind(extra, Value(memory[name], part, layer.further_strides(name, how, y, *node.inputs)))
-        output.states = tuple(memory[name] for name in ("h", "c") if name in memory)
+        output.states = {name: memory[name] for name in ("h", "c") if name in memory}
         return output
 
     def _keep(self, storage: Storage, node: Node) -> Storage:
@@ -348,5 +348,7 @@ def _for_each(node: Node, x: Tensor, value: Value, batch: int) -> Value:
     if node.layer is None or node.layer.broadcasts or x.batched or not node.exit.batched:
         return value
     repeated = Value(value.storage, value.bytes * batch, value.strides.expanded((batch, *x.shape)))
-    repeated.states = value.states if batch == 1 else tuple(Storage(one.bytes * batch) for one in value.states)
+    repeated.states = value.states
+    if batch > 1:
+        repeated.states = {name: Storage(one.bytes * batch) for name, one in value.states.items()}
     return repeated

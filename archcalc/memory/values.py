@@ -35,7 +35,7 @@ class Value:
         self.storage = storage
         self.bytes = size
         self.strides = strides
-        self.states: tuple[Storage, ...] = ()
+        self.states: dict[str, Storage] = {}
 
 
 class Heap:

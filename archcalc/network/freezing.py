@@ -7,11 +7,16 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from archcalc.advice import suggest
-from archcalc.diagnostics import RequestError
+from archcalc.diagnostics import Diagnostic, RequestError
 from archcalc.network.graph import Node, walk
+from archcalc.quantity import plain, product
+from archcalc.source import Scalar
 
 if TYPE_CHECKING:
     from archcalc.network.load import Graph
+
+
+CODE = "GRF706"
 
 
 class Trained:
@@ -34,8 +39,8 @@ class Trained:
             own = bool(node.params)
             inside = [self._has(child) for child in node.children]
             self._found[id(node)] = (
-                own and not node.frozen or any(trained for trained, _ in inside),
-                own and node.frozen or any(frozen for _, frozen in inside),
+                (own and not node.frozen) or any(trained for trained, _ in inside),
+                (own and node.frozen) or any(frozen for _, frozen in inside),
             )
         return self._found[id(node)]
 
@@ -58,9 +63,45 @@ def freeze(graph: Graph, patterns: Sequence[str]) -> None:
             node.frozen = True
 
 
-def _named(
-    graph: Graph, nodes: list[Node], pattern: str, prefixes: tuple[str, str] = ("", "")
-) -> Iterator[Node]:
+def untrainable(graph: Graph) -> str:
+    """Why there is no training step, where there is none: the fact as a sentence, or nothing."""
+    counts = [
+        (stored * plain(product(shape)), node.frozen)
+        for node, stored, _ in walk(graph.nodes)
+        for shape in node.params.values()
+    ]
+    if not counts or not all(frozen for _, frozen in counts):
+        return ""
+    return f"all {sum(count for count, _ in counts):,} parameters are frozen: there is no training step"
+
+
+def check_trains(graph: Graph, instead: str) -> None:
+    """Raise `RequestError` where all parameters are frozen; `instead` is what can be asked for."""
+    if reason := untrainable(graph):
+        raise RequestError(f"{graph.path}: {reason}: leave a layer trained, or ask for {instead}")
+
+
+def idle(graph: Graph) -> list[Diagnostic]:
+    """A warning for each `frozen=` on what has no parameters, in any of its copies and calls."""
+    places: dict[Scalar, tuple[Node, bool]] = {}
+    for node, _, _ in walk(graph.nodes):
+        if node.freezes is not None:
+            has = any(one.params or one.tied for one, _, _ in walk([node]))
+            places[node.freezes] = (node, has or places.get(node.freezes, (node, False))[1])
+    return [
+        Diagnostic(
+            CODE,
+            f"nothing to {'train' if place.text == 'false' else 'freeze'}: `{node.op}` has no parameters",
+            place,
+            f"delete `frozen={place.text}`",
+            severity="warning",
+        )
+        for place, (node, has) in places.items()
+        if not has
+    ]
+
+
+def _named(graph: Graph, nodes: list[Node], pattern: str, prefixes: tuple[str, str] = ("", "")) -> Iterator[Node]:
     """The nodes whose name or id fits; `prefixes` begin their ids in the first and in the last of equal copies."""
     for node in nodes:
         first, last = node.id, prefixes[1] + node.id[len(prefixes[0]) :]
@@ -93,5 +134,9 @@ def _nothing(graph: Graph, pattern: str, found: list[Node]) -> str:
         return f"{graph.path}: --freeze {pattern}: there are no parameters in {found[0].id}"
     known = [name for node, _, _ in walk(graph.nodes) for name in (node.name, node.id) if name]
     near = suggest(pattern, known)
-    hint = f"did you mean `{near}`?" if near else "`archcalc shapes --format csv` lists the names; `*` stands for any letters"
+    hint = (
+        f"did you mean `{near}`?"
+        if near
+        else "`archcalc shapes --format csv` lists the names; `*` stands for any letters"
+    )
     return f"{graph.path}: no layer or group is named `{pattern}`: {hint}"

@@ -11,6 +11,7 @@ from archcalc.language.expressions import describe
 from archcalc.language.reserved import MODULE_ATTRIBUTES
 from archcalc.layers.base import Layer
 from archcalc.layers.tensor import Shape, Tensor
+from archcalc.source import Scalar
 
 # Groups that have no scope of their own.
 INLINE = ("branch", "shortcut")
@@ -67,7 +68,7 @@ class Node:
         self.tied: dict[str, Node] = {}
         self.tied_to: Node | None = None
         self.frozen = False
-        self.freezes: Span | None = None
+        self.freezes: Scalar | None = None
         self.macs = 0
         self.other_flops = 0
         self.masked_macs = 0

@@ -78,9 +78,7 @@ def split_variant(spec: str) -> tuple[str, str | None]:
     return path, variant
 
 
-def load_graph(
-    spec: str, given: Mapping[str, str] | None = None, batch: int = 1, freeze: Sequence[str] = ()
-) -> Graph:
+def load_graph(spec: str, given: Mapping[str, str] | None = None, batch: int = 1, freeze: Sequence[str] = ()) -> Graph:
     """Read, check and shape the spec at `spec`, a path that may end in `@variant`.
 
     Args:

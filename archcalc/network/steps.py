@@ -14,7 +14,10 @@ from archcalc.source import Scalar
 
 REPEAT = Whole("copies", min=0)
 REPEAT.name = "repeat"
-FROZEN = Flag("whether nothing inside is trained", help="write frozen=true on the layer or group")
+FROZEN = Flag(
+    "true where no parameter inside is trained; false takes a part out again",
+    help="write frozen=true on the layer or group",
+)
 FROZEN.name = "frozen"
 
 

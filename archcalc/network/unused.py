@@ -111,6 +111,7 @@ def _read(steps: Iterable[Step], blocks: dict[str, BlockSteps]) -> Iterator[str]
         for _, _, value in step.deferred:
             yield from _names(value)
         yield from _names(step.repeat)
+        yield from _names(step.frozen)
         for value in step.loop.written() if step.loop else ():
             yield from _names(value)
         for operand, _ in step.operands or ():
@@ -129,14 +130,14 @@ def _unread_turns(steps: Iterable[Step]) -> Iterator[Scalar]:
             step.bodies.values()
         )
         if step.loop is not None:
-            read = {name for _, _, value in step.deferred for name in _names(value)}
+            read = {name for _, _, value in step.deferred for name in _names(value)} | set(_names(step.frozen))
             read |= {name for body in inner for name in _read(body, {})}
             yield from (place for name, (place, _) in step.loop.names.items() if name not in read)
         for body in inner:
             yield from _unread_turns(body)
 
 
-def _names(value: Value | None) -> Iterable[str]:
+def _names(value: Value | bool | None) -> Iterable[str]:
     if not isinstance(value, (Expression, SizeExpression)):
         return ()
     return (*value.names, *(size.name.text.partition(".")[0] for size in value.sizes.values()))

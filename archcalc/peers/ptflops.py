@@ -23,6 +23,7 @@ RESIZED = "it counts resizing twice, in the module and in its function: 2 for ea
 GATES = "it counts biases, sums and products of gates in recurrent layers"
 PROJECTED = "it does not count the projection of an lstm"
 INSIDE = "it does not count the projections of a subclass of nn.MultiheadAttention"
+TRAINED = "it counts parameters that are trained alone"
 OPERATORS = "it does not count `@` and torch.einsum"
 
 PEER.same("clstoken", "embedding", "layerscale", "parameter", "posembed", "relposbias", "rmsnorm")
@@ -37,6 +38,14 @@ PEER.beyond(
 PEER.beyond(ONCE, lambda call: call.read, "leakyrelu", "relu6", "silu", "softmax")
 PEER.beyond(NORMS, lambda call: call.read * (2 if call.is_affine else 1), "batchnorm", "groupnorm", "instancenorm")
 PEER.beyond(NORMS, lambda call: call.read, "layernorm")
+
+
+def _params(call: Call) -> Deltas:
+    """Those with `requires_grad`."""
+    return {TRAINED: -call.params} if call.node.frozen else {}
+
+
+PEER.params = _params
 
 
 @PEER.rule("localresponsenorm")

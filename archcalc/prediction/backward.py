@@ -71,13 +71,13 @@ def _needs(one: Operation, entry: Backward) -> tuple[bool, ...]:
 
 def _share(one: Operation, needs: tuple[bool, ...]) -> float:
     if one.m and one.weight_bytes:
-        return 1.0 if needs[0] else 0.5
+        return (needs[0] + one.node.learns) / 2
     return max(1, sum(needs)) / len(needs) if one.m else 1.0
 
 
 def _kernels(one: Operation, needs: tuple[bool, ...]) -> Iterator[Operation]:
     if one.m and one.weight_bytes:
-        yield from _products(one, needs[0])
+        yield from _products(one, one.node.learns, needs[0])
     elif one.kind == "attention":
         more, less = _ATTENTION_FLOPS
         moved = one.in_bytes + 2 * one.out_bytes
@@ -92,17 +92,17 @@ def _kernels(one: Operation, needs: tuple[bool, ...]) -> Iterator[Operation]:
     elif one.node.op in _SUMS:
         yield one
     elif one.in_bytes + one.out_bytes:
-        written = one.gradient_bytes + (one.in_bytes if any(needs) else 0)
+        written = one.gradient_bytes * one.node.learns + (one.in_bytes if any(needs) else 0)
         yield replace(one, in_bytes=one.in_bytes + one.out_bytes, out_bytes=written)
 
 
-def _products(one: Operation, input_needed: bool) -> Iterator[Operation]:
-    """The weights' gradient, and the input's."""
+def _products(one: Operation, learns: bool, input_needed: bool) -> Iterator[Operation]:
+    """The weights' gradient where they are trained, and the input's."""
     plain = one.kind in ("linear", "matrix-vector")
     kind = "linear" if plain else one.kind
-    yield replace(
-        one, kind=kind, m=one.k, n=one.n, k=one.m, weight_bytes=one.out_bytes, out_bytes=one.gradient_bytes
-    )  # fmt: skip
+    if learns:
+        written = one.gradient_bytes
+        yield replace(one, kind=kind, m=one.k, n=one.n, k=one.m, weight_bytes=one.out_bytes, out_bytes=written)
     if input_needed:
         kind = "matrix-vector" if plain and one.m == 1 else kind
         yield replace(one, kind=kind, m=one.m, n=one.k, k=one.n, in_bytes=one.out_bytes, out_bytes=one.in_bytes)

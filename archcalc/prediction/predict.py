@@ -8,6 +8,7 @@ from functools import cached_property
 
 from archcalc.cost import DTYPE_BYTES, Costs
 from archcalc.devices import Device
+from archcalc.network.freezing import check_trains
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.prediction.backward import Gradient, gradients
@@ -96,7 +97,7 @@ def predict(
     """The time of a forward pass at inference (`forward`), or of a whole training step (`train`).
 
     Raises:
-        RequestError: the device does not compute in `dtype`, or its calibration is not understood.
+        RequestError: the device does not compute in `dtype`, or its calibration is not understood; nothing is trained.
     """
     estimator = Estimator(device, dtype)
     found = operations(graph, estimator.stored)
@@ -106,6 +107,7 @@ def predict(
     loss = step = Estimate()
     costs = Costs(graph, dtype=estimator.stored)
     if training:
+        check_trains(graph, "--mode forward")
         for gradient in gradients(graph, found):
             backward[id(gradient.forward.node)] += _backward(estimator, gradient)
         loss, step = _loss(estimator, graph), _step(estimator, costs, optimizer)
@@ -159,8 +161,8 @@ def _loss(estimator: Estimator, graph: Graph) -> Estimate:
 
 def _step(estimator: Estimator, costs: Costs, optimizer: str) -> Estimate:
     """The optimizer's step, with its state in the type of the weights."""
-    tensors = sum(stored * len(node.params) for node, stored, _ in walk(costs.graph.nodes))
-    params = costs.totals.params
+    tensors = sum(stored * len(node.params) for node, stored, _ in walk(costs.graph.nodes) if not node.frozen)
+    params = costs.totals.trainable
     if not params:
         return Estimate()
     size = params * DTYPE_BYTES[estimator.stored]

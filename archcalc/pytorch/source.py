@@ -68,8 +68,9 @@ def _summary(graph: Graph) -> str:
     totals = Costs(graph).totals
     inputs = ", ".join(f"{name} {shape(x.shape)}" for name, x in graph.inputs.items())
     several = "inputs " if len(graph.inputs) > 1 else "" if "input" in graph.inputs else "input "
+    trained = f" ({totals.trainable:,} trainable)" if totals.frozen else ""
     lines = [
-        f"{graph.model}: {several}{inputs}, {totals.params:,} parameters, {Costs(graph, batch=1).totals.macs:,} MACs.",
+        f"{graph.model}: {several}{inputs}, {totals.params:,} parameters{trained}, {Costs(graph, batch=1).totals.macs:,} MACs.",
         "",
         f"    Written by archcalc from {_origin(graph)}.",
         "    ",

@@ -293,7 +293,9 @@ def _compare_parameters(graph: Graph, module: nn.Module, result: Verification) -
     trained = sum(tensor.numel() for tensor in module.parameters() if tensor.requires_grad)
     totals = Costs(graph).totals
     if trained != totals.trainable:
-        result.differences.append(Difference(graph.model, "the number of trainable parameters", totals.trainable, trained))
+        result.differences.append(
+            Difference(graph.model, "the number of trainable parameters", totals.trainable, trained)
+        )
     buffers = sum(tensor.numel() for tensor in module.buffers())
     if buffers != totals.buffers:
         result.differences.append(Difference(graph.model, "the number of elements in buffers", totals.buffers, buffers))

@@ -124,6 +124,8 @@ def _parameters(node: Node, derivation: Derivation) -> Iterator[Line]:
         yield _fact("parameters", derivation.parameters)
     else:
         yield Line("parameters", "", "0", "nothing is learned" if not node.tied else "all tied")
+    if node.frozen and (node.params or node.tied):
+        yield Line("trainable", "", "0", "frozen")
 
 
 def _fact(title: str, value: int, unit: str = "") -> Line:
@@ -164,6 +166,7 @@ def _data(node: Node, derivation: Derivation, batch: int, width: int, seen: Any)
         },
         "parameters": fact(derivation.parameters),
         "shapes": {name: [int(size) for size in shape] for name, shape in derivation.params.items()},
+        "frozen": node.frozen and bool(derivation.params),
         "tied": {name: owner.id for name, owner in node.tied.items()},
         "macs": fact(derivation.macs * runs),
         "other_flops": fact(derivation.other_flops * runs),

@@ -26,7 +26,8 @@ def network(costs: Costs, rows: Iterable[Row]) -> str:
         "th",
     )
     inputs = ", ".join(numbers.shape(x.shape) for x in costs.graph.inputs.values())
-    caption = f"<caption>{xml(costs.graph.model)}: input {inputs}, batch {costs.graph.batch}</caption>"
+    trained = f", {totals.trainable:,} parameters trainable" if totals.frozen else ""
+    caption = f"<caption>{xml(costs.graph.model)}: input {inputs}, batch {costs.graph.batch}{trained}</caption>"
     return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody><tfoot><tr>{total}</tr></tfoot></table>"
 
 

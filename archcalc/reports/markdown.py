@@ -39,7 +39,8 @@ def network(costs: Costs, rows: Iterable[Row]) -> str:
     active = f" {numbers.exact(totals.active_params)} parameters are active for each position."
     if totals.active_params == totals.params:
         active = ""
-    heading = f"### {escape(costs.graph.model)}\n\nInput {inputs}, batch {costs.graph.batch}.{active}\n\n"
+    trained = f" {numbers.exact(totals.trainable)} parameters are trainable." if totals.frozen else ""
+    heading = f"### {escape(costs.graph.model)}\n\nInput {inputs}, batch {costs.graph.batch}.{active}{trained}\n\n"
     return heading + table(
         ("layer", "output", "params", "MACs", "activations"), "llrrr", [*lines, (last[0], "", *last[2:])]
     )

@@ -51,7 +51,7 @@ def overview() -> str:
         lines.append(family)
         lines += [f"  {layer.op:<18} {summary(layer)}" for layer in layers]
         lines.append("")
-    lines.append("`archcalc layer NAME` describes one; name=, from=, repeat= and tie= go with any.")
+    lines.append("`archcalc layer NAME` describes one; name=, from=, repeat=, tie= and frozen= go with any.")
     return "\n".join(lines) + "\n"
 
 

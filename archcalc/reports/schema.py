@@ -15,6 +15,7 @@ from archcalc.language.inputs import LAYOUTS
 from archcalc.layers import REGISTRY, Layer
 from archcalc.layers.arguments import Whole
 from archcalc.layers.operands import Body, Operands, Reference
+from archcalc.network.steps import FROZEN
 
 _EXPRESSION = {"type": "string", "pattern": r"^[A-Za-z0-9_+\-*/%().,\s]+$"}
 _NUMBER_OR_EXPRESSION = {"anyOf": [{"type": "number"}, {"$ref": "#/$defs/expression"}]}
@@ -54,6 +55,7 @@ def schema() -> dict[str, Any]:
         "from": {**Reference("").schema(), "description": "the layer it reads; default: the one before"},
         "repeat": _REPEAT,
         "tie": {**Reference("").schema(), "description": "the layer whose weights it uses"},
+        "frozen": {**FROZEN.schema(), "description": FROZEN.doc},
     }
     forms = [
         {

@@ -12,6 +12,7 @@ from archcalc.devices import Device
 from archcalc.diagnostics import RequestError
 from archcalc.memory.plan import Plan
 from archcalc.memory.simulation import simulate
+from archcalc.network.freezing import check_trains
 from archcalc.network.load import Graph
 from archcalc.network.paths import depth
 from archcalc.prediction.estimate import Estimator
@@ -57,6 +58,8 @@ class Subject:
 
     def peak(self, training: bool) -> int:
         """The most bytes at one moment of a training step, or of a forward pass."""
+        if training:
+            check_trains(self.graph, "inference_memory")
         device = self.conditions.device
         gpu = device is not None and device.kind == "gpu"
         plan = Plan(training, self.conditions.type, self.conditions.optimizer, gpu=gpu)
@@ -99,6 +102,7 @@ MEASURES = {
     measure.name: measure
     for measure in (
         Measure("params", "params", "parameters", COUNT, lambda one: one.costs.totals.params, is_cost=False),
+        Measure("trainable", "trainable_params", "trainable parameters", COUNT, lambda one: one.costs.totals.trainable),
         Measure("macs", "macs", "MACs", COUNT, lambda one: one.costs.totals.macs),
         Measure("flops", "flops", "FLOPs", COUNT, lambda one: one.costs.totals.flops),
         Measure("other_flops", "other_flops", "element-wise FLOPs", COUNT, lambda one: one.costs.totals.other_flops),

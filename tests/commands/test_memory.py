@@ -58,6 +58,7 @@ def test_parts_add_up(spec):
 GENERATE = (
     "gpt2",
     "llama3",
+    "lora-llama",
     "mixtral",
     "gemma2",
     "deepseek-v2-lite",

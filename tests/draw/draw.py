@@ -6,6 +6,7 @@ from archcalc.language.document import LOSSES
 from tests.draw.case import Case
 from tests.draw.choices import Choices
 from tests.draw.constructs import step
+from tests.draw.items import walk
 from tests.draw.network import Network
 
 
@@ -48,6 +49,22 @@ def _finish(network: Network, at: Choices) -> None:
             drawn.variant = ""
     if at.chance("loss", 0.2):
         drawn.loss = at.pick("which", LOSSES)
+    if at.chance("frozen", 0.25):
+        _freeze(network, at / "freeze")
     drawn.used["several outputs"] += len(drawn.outputs) > 1
     drawn.used["variant"] += bool(drawn.variant)
     drawn.used["loss"] += bool(drawn.loss)
+
+
+def _freeze(network: Network, at: Choices) -> None:
+    """Some layers and groups are not trained, and some inside them are."""
+    bodies = [network.items, *(body for _, body in network.drawn.blocks.values())]
+    items = [item for body in bodies for item in walk(body)]
+    for number, item in enumerate(items):
+        if at.chance(f"{number}/given", 0.3):
+            before = dict(item.common)
+            item.common["frozen"] = at.chance(f"{number}/frozen", 0.7)
+            if network.build() is None:
+                item.common = before  # tied layers are frozen together
+            else:
+                network.drawn.used["frozen"] += 1

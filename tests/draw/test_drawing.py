@@ -75,6 +75,7 @@ def test_everything_in_the_language_is_drawn() -> None:
     further = (
         "default", "shortcut", "growing", "expression", "variant", "several inputs", "several outputs", "from", "name",
         "repeat", "tie", "loss", "further output", "named copies", "block in a block", "tensor argument", "list as operand",
+        "frozen",
     )  # fmt: skip
     assert not [construct for construct in (*CONSTRUCTS, *further) if used[construct] < 5]
 

@@ -45,7 +45,7 @@ def test_all_that_is_missing_is_told():
         ("output: nothing", (4, 9), "no earlier layer is named `nothing`", "name=nothing"),
         ("budget: {params: much}", (4, 18), "not an amount: `much`", "as 25M"),
         ("budget: {params: 7B}", (4, 18), "not an amount: `7B`", "as 25M"),
-        ("budget: {flops: 1G}", (4, 10), "`budget` has no key `flops`", "params, macs, depth, memory"),
+        ("budget: {flops: 1G}", (4, 10), "`budget` has no key `flops`", "params, trainable, macs, depth, memory"),
         ("growth: {params: 5}", (4, 18), "not a percentage: `5`", "as 5%"),
         ("growth: {prams: 5%}", (4, 10), "`growth` has no key `prams`", "did you mean `params`?"),
         ("budget: {dept: 5}", (4, 10), "`budget` has no key `dept`", "did you mean `depth`?"),

@@ -36,6 +36,27 @@ def test_channel_norms(op, data):
     compare(line(f"{op.lower()}norm", **keys), shape, lambda: module(shape[0], **keys))
 
 
+class Stored(nn.Module):
+    """torchvision.ops.FrozenBatchNorm2d of any number of axes: a norm at inference, whatever it is told."""
+
+    def __init__(self, channels, eps=1e-5):
+        super().__init__()
+        self.eps = eps
+        for name in ("weight", "bias", "running_mean", "running_var"):
+            self.register_buffer(name, torch.ones(channels))
+
+    def forward(self, x):
+        return nn.functional.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+
+
+@covers("frozenbatchnorm")
+@pytest.mark.parametrize("axes", [0, 1, 2, 3])
+def test_frozenbatchnorm(axes):
+    shape = (4, 3, 2, 5)[: axes + 1]
+    compare("frozenbatchnorm", shape, lambda: Stored(4))
+    compare("frozenbatchnorm eps=0.1", shape, lambda: Stored(4, 0.1))
+
+
 @covers("groupnorm")
 @FEW
 @given(data=st.data())

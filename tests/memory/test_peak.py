@@ -34,6 +34,19 @@ def test_equals_the_allocator_within_three_per_cent(spec: str, optimizer: str) -
     assert simulate(graph, Plan(training=True, optimizer=optimizer)).peak == pytest.approx(measured, rel=0.03)
 
 
+@pytest.mark.parametrize(
+    ("spec", "freeze"),
+    [("specs/resnet18.yaml", ["conv1", "bn1", "layer1", "layer2"]), ("specs/vit.yaml@ti16", ["*attention*"])],
+)
+def test_equals_the_allocator_where_a_part_is_frozen(spec: str, freeze: list[str]) -> None:
+    graph = load_graph(spec, batch=2, freeze=freeze)
+    session = Session(graph, Setup(train=True, optimizer="adam"), CPU)
+    session.run()
+    measured = peak_bytes(session.run, CPU, session.held())
+    assert measured is not None
+    assert simulate(graph, Plan(training=True)).peak == pytest.approx(measured, rel=0.005)
+
+
 def run(depth: int) -> Run:
     text = f"{{model: m, input: [16, 8], layers: [linear 8, {{repeat: {depth}, layers: [residual: [layernorm, linear 8, relu]]}}]}}"
     return simulate(build_graph(Source("t.yaml", text), batch=4), Plan(training=True))

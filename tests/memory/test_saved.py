@@ -30,6 +30,8 @@ CASES = """
 [4,6] | linear 6, leakyrelu, prelu, elu, gelu, softplus, softmax, logsoftmax
 [3,8,8] | conv 4 kernel=1, batchnorm, relu, batchnorm affine=false
 [6] | linear 4, batchnorm
+[4,8,8] | conv 4 kernel=1, frozenbatchnorm, relu, transpose, transpose, frozenbatchnorm eps=0.1
+[6] | linear 4, frozenbatchnorm
 [4,8,8] | conv 4 kernel=1, groupnorm 2, instancenorm, instancenorm affine=true, groupnorm 4 affine=false
 [4,6] | linear 6, layernorm, rmsnorm, layernorm affine=false, rmsnorm affine=false
 [4,6] | lstm 8 proj=3, lstm 6 proj=2 layers=2 bidirectional=true dropout=0.3

@@ -73,6 +73,25 @@ class LayerScale(nn.Module):
         )
 
 
+class FrozenBatchNorm(nn.Module):
+    """Normalises each channel by stored statistics, none of which is trained; `axes` are the axes after the channels."""
+
+    def __init__(self, channels, eps=1e-05, axes=2):
+        super().__init__()
+        self.eps = eps
+        self.axes = axes
+        self.register_buffer("weight", torch.ones(channels))
+        self.register_buffer("bias", torch.zeros(channels))
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+
+    def forward(self, x):
+        scale = self.weight * (self.running_var + self.eps).rsqrt()
+        shift = self.bias - self.running_mean * scale
+        shape = [-1, *[1] * self.axes]
+        return x * scale.view(shape) + shift.view(shape)
+
+
 class DropPath(nn.Module):
     """Zeroes whole samples in training (stochastic depth)."""
 

@@ -54,6 +54,8 @@ def _memory(form: ClosedForm, found: Bytes | None) -> dict[str, Any] | None:
 def _costs(form: ClosedForm, cost: Cost) -> dict[str, str]:
     numbers = {
         "params": cost.params,
+        "trainable_params": cost.trainable,
+        "frozen_params": cost.frozen,
         "buffers": cost.buffers,
         "macs": cost.macs,
         "flops": cost.flops,

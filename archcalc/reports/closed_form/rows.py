@@ -66,6 +66,7 @@ def totals(form: ClosedForm) -> list[Total]:
     of_parameters = every.params * DTYPE_BYTES[costs.dtype]
     found = [
         ("parameters", every.params, numbers.exact, ""),
+        ("trainable", every.trainable if int(every.frozen) else 0, numbers.exact, ""),
         ("buffers", every.buffers, numbers.exact, ""),
         ("MACs", every.macs, numbers.exact, ""),
         ("element-wise", every.other_flops, numbers.exact, "FLOPs"),
@@ -75,7 +76,7 @@ def totals(form: ClosedForm) -> list[Total]:
     return [
         Total(title, form.formula(number), write(int(number)) or "0", unit)
         for title, number, write, unit in found
-        if int(number) or title != "buffers"
+        if int(number) or title not in ("buffers", "trainable") or (title == "trainable" and int(every.frozen))
     ]
 
 

@@ -6,8 +6,10 @@ from archcalc.difference.compare import Difference
 from archcalc.difference.side import PEAKS
 from archcalc.reports import numbers
 
+TRAINABLE = "trainable"
 NAMES = {
     "params": "parameters",
+    TRAINABLE: "trainable parameters",
     "macs": "MACs",
     "activation_bytes": "activations",
     "training_memory_bytes": "training memory",
@@ -31,6 +33,8 @@ def headline(found: Difference, memory: bool = True) -> str:
         if measure not in found.measures or (measure in PEAKS and not memory):
             continue
         before, after = found.totals(measure)
+        if measure == TRAINABLE and (before, after) == found.totals("params"):
+            continue  # all are trained
         if only:
             parts.append(f"{_amount(before or after, measure)} {word}")
         elif before == after:

@@ -49,7 +49,7 @@ class _Group:
 
     def effect(self) -> str:
         """What they cost more or less."""
-        for measure, word in (("params", "parameters"), ("macs", "MACs")):
+        for measure, word in (("params", "parameters"), ("macs", "MACs"), ("trainable", "trainable parameters")):
             change = sum(getattr(one.head, measure, 0) - getattr(one.base, measure, 0) for one in self.costs)
             if change:
                 return f"{signed(change)} {word}"

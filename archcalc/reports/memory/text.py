@@ -174,6 +174,8 @@ def _notes(answer: Assessment) -> Iterator[Block]:
             notes.setdefault(sentence(limit), []).append(mode.name)
     for note, modes in notes.items():
         yield Wrapped((f"{', '.join(modes)}: " if several else "") + note)
+    if answer.trains_not:
+        yield Wrapped(answer.trains_not)
     if answer.generates_not and (answer.question.length or answer.question.cache_dtype):
         yield Wrapped(answer.generates_not)
     yield Wrapped("exact, rule, estimate: archcalc memory --definitions says what every number is", DIM)

@@ -1,0 +1,38 @@
+"""GRF706."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archcalc.network.freezing import CODE, idle
+from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.model import Model
+
+
+@rule(CODE, "nothing-to-freeze")
+class NothingToFreeze(Rule):
+    """`frozen=` stands at a layer or group that has no parameters.
+
+    It says nothing there. Often it was meant for the layer before or after, which is trained
+    meanwhile; or statistics were to stay as they are, which is another layer: `frozenbatchnorm`.
+
+    Example:
+        model: example
+        input: [20]
+        layers:
+          - [linear 64, relu frozen=true, linear 10]
+
+    Use instead:
+        model: example
+        input: [20]
+        layers:
+          - [linear 64 frozen=true, relu, linear 10]
+
+    Reference:
+        PyTorch: torch.nn.Module.requires_grad_.
+    """
+
+    def check(self, model: Model) -> Iterator[Finding]:
+        """At the value of each `frozen=` that concerns no parameter in any copy."""
+        for number, found in enumerate(idle(model.graph), 1):
+            yield self.finding(found.place, found.message, found.help, number=number)
