@@ -49,9 +49,8 @@ def gradients(outputs: list[torch.Tensor], module: nn.Module, inputs: list[torch
     """The gradients of a weighted sum of all outputs."""
     torch.manual_seed(1)
     loss = sum((x * torch.randn_like(x)).sum() for x in outputs if x.requires_grad)
-    names = {f"input {number}": x for number, x in enumerate(inputs) if x.requires_grad} | dict(
-        module.named_parameters()
-    )
+    named = {f"input {number}": x for number, x in enumerate(inputs)} | dict(module.named_parameters())
+    names = {name: x for name, x in named.items() if x.requires_grad}
     if not isinstance(loss, torch.Tensor) or not names:
         return {}
     found = torch.autograd.grad(loss, list(names.values()), allow_unused=True)
