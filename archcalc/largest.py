@@ -15,8 +15,8 @@ from math import isqrt
 _MOST = 2**40
 # More than any size that is tried.
 _BEYOND = 2 * _MOST + 1
-# So many guesses may bring the bounds together more slowly than halving does.
-_PATIENCE = 3
+# So many guesses may bring the bounds together more slowly than halving does, the first few wherever they are.
+_PATIENCE, _FREE = 6, 2
 # Where another possible size is looked for: every distance up to a point, then common ones.
 _DISTANCES = (*range(1, 65), 96, 112, 128, 192, 224, 256, 384, 512)
 
@@ -109,24 +109,40 @@ class _Search:
         """Bring `low`, which fits, and `high`, which does not, `step` together.
 
         With `below`, sizes that are not possible count as fitting: they are taken to be too small. Guesses are
-        followed as long as they bring the two together as fast as halving does, or nearly.
+        followed as long as they bring the two together as fast as halving does, or nearly; one at a size that is
+        not possible says nothing more.
         """
         slow, reach = 0, step
         while high - low > step:
-            most = (high - low) // step - 1
-            ahead = most + 1 >> 1 if high <= _MOST else reach // step
+            before, middle, is_open = high - low, (high - low) // step >> 1, high > _MOST
             guess = self.likely(max(0, low), high) if self.likely is not None else None
-            if guess is not None and slow == _PATIENCE:
-                guess = isqrt(max(1, low) * high) if high <= _MOST else None
             if guess is not None:
-                ahead = max(1, min((guess - low) // step, most, (_MOST - low) // step))
-            size, before = low + ahead * step, high - low
-            fits = self._fits(size) or (below and not self._is_possible(size))
+                if slow == _PATIENCE and not is_open:
+                    guess = isqrt(max(1, low) * high)
+                apart = min(4 ** max(0, slow - _FREE), middle)  # where it was wrong so often, it is so just beside
+                ahead = min(max(apart, (guess - low) // step), (high - low) // step - apart, (_MOST - low) // step)
+            elif not is_open:
+                ahead = middle
+            elif self.likely is None:
+                ahead, reach = reach // step, 2 * reach
+            else:
+                last, beyond = _doubled(low, step)
+                if self._fits(last):  # as does all before it
+                    return last, beyond
+                high = last
+                continue
+            size = low + max(1, ahead) * step
+            is_possible = size < 1 or self._is_possible(size)
+            fits = self._fits(size) or (below and not is_possible)
             if size > _MOST:
                 return low, size
             low, high = (size, high) if fits else (low, size)
-            reach = 2 * reach if guess is None else step
-            slow = 0 if guess is None or 2 * (high - low) <= before else (slow + 1) % (_PATIENCE + 1)
+            if not is_possible:
+                slow = _PATIENCE
+            elif 2 * (high - low) <= before or (slow == _PATIENCE and not is_open):
+                slow = 0
+            else:
+                slow += 1
         return low, high
 
     def _measured(self, size: int) -> float | str:
@@ -156,3 +172,12 @@ class _Search:
         """The possible size nearest to `size`, itself included, in one direction."""
         near = (size + direction * (distance - 1) for distance in _DISTANCES)
         return next((other for other in near if other >= 1 and self._is_possible(other)), None)
+
+
+def _doubled(low: int, reach: int) -> tuple[int, int]:
+    """Going up from `low` by steps that double: the last size of those that are tried, and the one beyond."""
+    size = low + reach
+    while size <= _MOST:
+        reach *= 2
+        low, size = size, size + reach
+    return low, size

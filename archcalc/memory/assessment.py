@@ -8,7 +8,7 @@ from archcalc.devices import Device
 from archcalc.diagnostics import RequestError
 from archcalc.memory.allocator import Taken, taken
 from archcalc.memory.footprint import MODES, TRAINING, Footprint, footprint
-from archcalc.memory.limits import Limit, largest_size
+from archcalc.memory.limits import Limit, Others, largest_size
 from archcalc.memory.needs import Needs
 from archcalc.memory.plan import Plan
 from archcalc.memory.positions import NotGenerativeError
@@ -84,13 +84,13 @@ def assess(graph: Graph, question: Question) -> Assessment:
     if question.fit and question.device is None and question.room is None:
         raise RequestError("--fit needs to know what to fit: give --device or --room")
     answer = Assessment(graph, question, [])
-    structure = Structure(graph)
+    structure, others = Structure(graph), Others(graph)
     for name in MODES if question.mode is None else (question.mode,):
         if name == TRAINING and question.mode is None and (reason := untrainable(graph)):
             answer.trains_not = reason
             continue
         try:
-            answer.modes.append(_mode(graph, structure, question, name))
+            answer.modes.append(_mode(graph, others, structure, question, name))
         except NotGenerativeError as error:
             if question.mode is not None:
                 raise
@@ -98,7 +98,7 @@ def assess(graph: Graph, question: Question) -> Assessment:
     return answer
 
 
-def _mode(graph: Graph, structure: Structure, question: Question, name: str) -> Mode:
+def _mode(graph: Graph, others: Others, structure: Structure, question: Question, name: str) -> Mode:
     device = question.device
     plan = replace(question.plan, training=name == TRAINING, gpu=device is not None and device.kind == "gpu")
     found = footprint(graph, plan, name, question.length, question.cache_dtype, structure)
@@ -106,6 +106,7 @@ def _mode(graph: Graph, structure: Structure, question: Question, name: str) -> 
     room = question.room if question.room is not None else device.memory_bytes if device is not None else None
     if room is not None:
         needs = Needs(found, question.cache_dtype, device, structure)
+        same = others if found.graph is graph else None  # generation has a length of its own
         for size in question.fit or (BATCH, *graph.settings.dims):
-            mode.limits.append(largest_size(found.graph, size, needs, room, needs.first))
+            mode.limits.append(largest_size(found.graph, size, needs, room, needs.first, same))
     return mode

@@ -35,22 +35,56 @@ class Limit:
     unbounded: bool = False
 
 
+class Others:
+    """A network at other sizes, of which it is asked often whether they are possible: each is tried once.
+
+    Attributes:
+        graph: the network as it is.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self._reasons: dict[tuple[str, int], str] = {}
+        self._graphs: dict[tuple[str, int], Graph] = {}  # built, and not taken so far
+
+    def why_not(self, name: str, size: int) -> str:
+        """Why the network cannot have a batch or dim; empty where it can."""
+        key = name, size
+        if key not in self._reasons:
+            try:
+                self._graphs[key] = resized(self.graph, {name: size})
+                self._reasons[key] = ""
+            except SpecError as error:
+                self._reasons[key] = error.diagnostics[0].message
+        return self._reasons[key]
+
+    def take(self, name: str, size: int) -> Graph:
+        """The network at a size that it can have; it is not held any longer."""
+        return self._graphs.pop((name, size), None) or resized(self.graph, {name: size})
+
+
 def largest_size(
-    graph: Graph, name: str, need_of: Callable[[Graph], Need], room: int, known: Need | None = None
+    graph: Graph,
+    name: str,
+    need_of: Callable[[Graph], Need],
+    room: int,
+    known: Need | None = None,
+    others: Others | None = None,
 ) -> Limit:
     """The largest `name`, a dim or `batch`, for which no more than `room` is needed.
 
-    What is alive at a moment is nearly a line in the size: where the lines through two sizes meet the room is tried,
-    and what is needed there decides.
+    What is alive at a moment is nearly a line in the size, or a parabola: where those through a few sizes meet the
+    room is tried, and what is needed there decides.
 
     Args:
         known: what `graph` needs, where that was found before.
+        others: the same network at other sizes, where it was asked for them before.
 
     Raises:
         RequestError: neither the batch nor a dim has this name.
     """
     start = size_of(graph, name)
-    search = _Search(graph, name, need_of, room)
+    search = _Search(others or Others(graph), name, need_of, room)
     if known is not None:
         search.needs[start] = known
     found = largest(start, search.measure, room, search.likely, search.possible)
@@ -60,30 +94,28 @@ def largest_size(
 
 
 class _Search:
-    def __init__(self, graph: Graph, name: str, need_of: Callable[[Graph], Need], room: int) -> None:
-        self.graph, self.name, self.need_of, self.room = graph, name, need_of, room
+    def __init__(self, others: Others, name: str, need_of: Callable[[Graph], Need], room: int) -> None:
+        self.others, self.name, self.need_of, self.room = others, name, need_of, room
         self.needs: dict[int, Need] = {}
-        self.graphs: dict[int, Graph] = {}  # built, and not measured so far
 
     def possible(self, size: int) -> str:
         """Why the network cannot have a size; empty where it can."""
-        if size in self.needs or size in self.graphs:
-            return ""
-        try:
-            self.graphs[size] = resized(self.graph, {self.name: size})
-        except SpecError as error:
-            return error.diagnostics[0].message
-        return ""
+        return "" if size in self.needs else self.others.why_not(self.name, size)
 
     def measure(self, size: int) -> int | str:
         """The bytes needed at a size, or why the network cannot have it."""
         reason = self.possible(size)
         if not reason and size not in self.needs:
-            self.needs[size] = self.need_of(self.graphs.pop(size))
+            self.needs[size] = self.need_of(self.others.take(self.name, size))
         return reason or self.needs[size].bytes
 
     def likely(self, low: int, high: int) -> int | None:
-        """The largest size that fits, as far as the two that were measured next to it tell."""
-        near = sorted(self.needs, key=lambda size: abs(self.needs[size].bytes - self.room))[:2]
-        *_, earlier, size = [0, *sorted(near)]
-        return self.needs[size].likely(self.room, size, self.needs.get(earlier), earlier)
+        """The largest size that fits, as far as those tell where about as much is needed, one of them on the other side."""
+        near: dict[int, int] = {}
+        for size in sorted(self.needs, key=lambda size: abs(self.needs[size].bytes - self.room)):
+            near.setdefault(self.needs[size].bytes, size)
+        nearest, *others = near.values() if len(near) > 1 else self.needs  # equal needs do not tell how they grow
+        over = self.needs[nearest].bytes > self.room
+        across = [size for size in others if (self.needs[size].bytes > self.room) != over]
+        chosen = dict.fromkeys((*others[:1], *across[:1], *others[1:2]))
+        return self.needs[nearest].likely(self.room, nearest, {size: self.needs[size] for size in [*chosen][:2]})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from math import log
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import floor, inf, sqrt
 
 from archcalc.devices import Device
 from archcalc.memory.allocator import Blocks
@@ -16,8 +16,6 @@ from archcalc.memory.simulation import simulate
 from archcalc.memory.structure import Structure
 from archcalc.network.load import Graph
 
-# Between sizes so many times apart, neither of them near the room, what is alive is a power of the size.
-_FAR = 16
 # No one means a larger size.
 _MOST = 2**41
 
@@ -29,12 +27,12 @@ class Need(ABC):
         self.bytes = bytes
 
     @abstractmethod
-    def likely(self, room: int, size: int, before: Need | None, earlier: int) -> int | None:
-        """The largest size at which no more than `room` is needed, as far as two sizes tell; None for no end.
+    def likely(self, room: int, size: int, others: Mapping[int, Need]) -> int | None:
+        """The largest size at which no more than `room` is needed, as far as a few sizes tell; None for no end.
 
         Args:
             size: the size at which this is needed.
-            before: what is needed at the smaller size `earlier`; None where that is not known.
+            others: what is needed at up to two other sizes, those first that tell most.
         """
 
 
@@ -53,22 +51,43 @@ class RunNeed(Need):
         self.most = most
         super().__init__(run.peak if bytes is None else bytes)
 
-    def likely(self, room: int, size: int, before: Need | None, earlier: int) -> int | None:
-        """Where the first moment fills the room, if what is alive at each of them goes on as it did."""
-        most, over = self.most(room), size - earlier
-        ends: Iterator[int]
-        if not isinstance(before, RunNeed) or len(before.alive) != len(self.alive):
-            ends = (size * (most - stays) // (now - stays) for stays, now in zip(self.stays, self.alive) if now > stays)
-        elif size > _FAR * earlier and 3 * min(abs(one.bytes - room) for one in (self, before)) > room:
-            moments = zip(self.stays, before.alive, self.alive)
-            grown = ((most - stays, then - stays, now - stays) for stays, then, now in moments if now > then > stays)
-            ratio = log(size / earlier)
-            ends = (int(size * max(0, room / now) ** min(1, ratio / log(now / then))) for room, then, now in grown)
+    def likely(self, room: int, size: int, others: Mapping[int, Need]) -> int | None:
+        """Where the first moment fills the room, if what is alive at each of them goes on as it did.
+
+        That is a line through two sizes or a parabola through three: what attention keeps may grow with the square.
+        """
+        most = self.most(room)
+        known = {
+            other: need.alive
+            for other, need in others.items()
+            if isinstance(need, RunNeed) and len(need.alive) == len(self.alive)
+        }
+        if len(known) < 2 and all(3 * abs(one.bytes - room) > room for one in (self, *others.values())):
+            known[0] = self.stays  # about what would be there without anything
+        elif not known:
+            known[0] = self.stays
+        (first, there), *further = known.items()
+        ends: Iterable[float]
+        if further:
+            second, elsewhere = further[0]
+            points = zip(elsewhere, there, self.alive)
+            ends = (_reach(most, (second, z), (first, y), (size, x)) for z, y, x in points)
         else:
-            ends = (
-                size + (most - now) * over // (now - then) for then, now in zip(before.alive, self.alive) if now > then
-            )
-        return min(ends, default=None)
+            slopes = ((now - then) / (size - first) for then, now in zip(there, self.alive))
+            ends = ((most - now) / slope for now, slope in zip(self.alive, slopes) if slope > 0)
+        end = min(ends, default=inf)
+        return None if end == inf else size + floor(end)
+
+
+def _reach(most: int, *points: tuple[int, int]) -> float:
+    """How far beyond the last of three points, each a size and its bytes, a parabola through them comes to `most`."""
+    (second, z), (first, y), (size, x) = points
+    slope = (x - y) / (size - first)
+    bend = (slope - (y - z) / (first - second)) / (size - second)
+    slope += bend * (size - first)
+    root = slope * slope + 4 * bend * (most - x)
+    below = slope + sqrt(root) if root >= 0 else 0
+    return 2 * (most - x) / below if below > 0 else inf
 
 
 class GeneratingNeed(Need):
@@ -88,13 +107,12 @@ class GeneratingNeed(Need):
     def _bytes(self, peak: int, caches: Iterable[tuple[int, int]]) -> int:
         return peak if self.blocks is None else self.blocks.plus(caches).taken(peak).shown
 
-    def likely(self, room: int, size: int, before: Need | None, earlier: int) -> int | None:
+    def likely(self, room: int, size: int, others: Mapping[int, Need]) -> int | None:
         """Where they fill the room, if every cache and their sum go on along lines."""
-        peak, then = self.weights, [0] * len(self.caches)
-        if isinstance(before, GeneratingNeed) and len(before.caches) == len(self.caches):
-            peak, then = before.peak, [bytes for bytes, _ in before.caches]
-        else:
-            earlier = 0
+        earlier, peak, then = 0, self.weights, [0] * len(self.caches)
+        for other, before in [*others.items()][:1]:
+            if isinstance(before, GeneratingNeed) and len(before.caches) == len(self.caches):
+                earlier, peak, then = other, before.peak, [bytes for bytes, _ in before.caches]
         lines: Counter[tuple[int, int]] = Counter()
         for old, (bytes, count) in zip(then, self.caches):
             lines[old, bytes] += count

@@ -28,7 +28,7 @@ def spec(name):
 class Plain(Need):
     """Bytes that say nothing about other sizes."""
 
-    def likely(self, room, size, before, earlier):
+    def likely(self, room, size, others):
         return None
 
 
