@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from archcalc.layers.arguments import Flag, Letters, Number, Whole, arg
-from archcalc.layers.attention_memory import AttentionMemory
+from archcalc.layers.attention_memory import SOURCES, AttentionMemory
 from archcalc.layers.base import ShapeError, layer
 from archcalc.layers.change import Change, divisors_near
 from archcalc.layers.code import Code, given, module
@@ -33,10 +33,10 @@ _BIAS, _SOFTCAP = 1, 3
     ),
 )
 class Attention(AttentionMemory):
-    """Multi-head attention with its four projections. [*, queries, width] -> the same shape.
+    """Multi-head attention with its four projections. [*, queries, width] -> [*, queries, out].
 
     kv_heads < heads shares keys and values (grouped queries, Ainslie et al. 2023); kv=NAME takes
-    keys and values from another layer. Parameters are named as in torch.nn.MultiheadAttention
+    keys and values from another layer, k=NAME and v=NAME one of them. Parameters are named as in torch.nn.MultiheadAttention
     where that can express the layer, else q_proj, k_proj, v_proj and out_proj. Masks do not
     change the dense count of MACs. Source: torch.nn.MultiheadAttention; Vaswani et al. 2017.
     """
@@ -80,9 +80,16 @@ class Attention(AttentionMemory):
     kv: Tensor | None = arg(
         Reference, "source of keys and values; default: the input", default=None, aliases=("memory",)
     )
+    k: Tensor | None = arg(Reference, "source of the keys alone; default: the input", default=None, aliases=("key",))
+    v: Tensor | None = arg(
+        Reference, "source of the values alone; default: the input", default=None, aliases=("value",)
+    )
     relbias: Tensor | None = arg(Reference, "a [heads, queries, keys] table added to the scores", default=None)
     softcap: float | None = arg(Number, "scores are bounded to ± this", default=None, above=0)
     qknorm: bool = arg(Flag, "RMS norm of queries and keys, learned for each element of a head", default=False)
+    out: int | None = arg(
+        Whole, "width of the output; default: the input's", default=None, min=1, aliases=("out_features", "out_dim")
+    )
     dropout: float = arg(Number, "dropout of the attention weights", default=0.0, min=0, max=1)
     # The size of a head, and of all heads together, once the width is known.
     _head: int
@@ -93,7 +100,7 @@ class Attention(AttentionMemory):
         """As a line, with the flags as words: `attention heads=12 causal`."""
         words = super().label.replace(" causal=true", " causal").replace(" qknorm=true", " qknorm")
         words = words.replace(f"{self.op} {self.heads}", f"{self.op} heads={self.heads}", 1)
-        return words + (" cross" if self.kv is not None else "")
+        return words + (" cross" if self.kv is not None or self.k is not None else "")
 
     @property
     def sees_ahead(self) -> bool:  # type: ignore[override]
@@ -118,10 +125,9 @@ class Attention(AttentionMemory):
                 changes=[Change({"kv_heads": number}) for number in divisors_near(self.heads, self.kv_heads)],
             )
         self._check_rope(x)
-        if self.kv is not None:
-            self._check_kv(x, self.numbers("kv"))
+        self._check_sources(x)
         if self.relbias is not None:
-            wanted = (self.heads, x.shape[-2], self._keys(x).shape[-2])
+            wanted = (self.heads, x.shape[-2], self.keys_and_values(x)[0].shape[-2])
             if self.numbers("relbias").shape != wanted:
                 raise ShapeError(
                     "SHP107",
@@ -129,7 +135,10 @@ class Attention(AttentionMemory):
                     "relbias",
                     "use the same heads and positions in both",
                 )
-        return Tensor(x.shape)
+        return Tensor((*x.shape[:-1], self._out(x)))
+
+    def _out(self, x: Tensor) -> int:
+        return x.shape[-1] if self.out is None else self.out
 
     def _check_rope(self, x: Tensor) -> None:
         if self.rope_dim is not None and self.rope is None:
@@ -171,7 +180,8 @@ class Attention(AttentionMemory):
 
     def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
         """Features last, in queries as in keys and values."""
-        return ((inputs[0], FEATURES_LAST, None), *(((self.kv, FEATURES_LAST, "kv"),) if self.kv is not None else ()))
+        given = ((getattr(self, key), key) for key in SOURCES)
+        return ((inputs[0], FEATURES_LAST, None), *((x, FEATURES_LAST, key) for x, key in given if x is not None))
 
     def joined(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """The queries: the output has their axes."""
@@ -190,17 +200,29 @@ class Attention(AttentionMemory):
         width, head = x.shape[-1], self.head_dim
         self._head, self._inner = (width // self.heads, width) if head is None else (head, self.heads * head)
 
-    def _check_kv(self, x: Tensor, kv: Tensor) -> None:
-        if kv.rank != x.rank or kv.shape[:-2] != x.shape[:-2]:
+    def _check_sources(self, x: Tensor) -> None:
+        given = [key for key in SOURCES if getattr(self, key) is not None]
+        if given[:1] == ["kv"] and len(given) > 1:
+            changes = [Change({"kv": None}), Change(dict.fromkeys(given[1:]))]
+            raise ShapeError("SPC004", "`kv` is the source of both keys and values", given[1], changes=changes)
+        for key in given:
+            other = self.numbers(key)
+            if other.rank != x.rank or other.shape[:-2] != x.shape[:-2]:
+                what = {"kv": "keys and values need", "k": "keys need", "v": "values need"}[key]
+                raise ShapeError(
+                    "SHP101",
+                    f"{what} a sequence of vectors beside {x}, but `{key}` is {other}",
+                    key,
+                    "give the name of a layer with [positions, features]",
+                )
+        keys, values = self.keys_and_values(x)
+        if keys.shape[-2] != values.shape[-2]:
             raise ShapeError(
-                "SHP101",
-                f"keys and values need a sequence of vectors beside {x}, but `kv` is {kv}",
-                "kv",
-                "give the name of a layer with [positions, features]",
+                "SHP107",
+                f"keys are of {keys} and values of {values}; each key has one value",
+                given[-1],
+                "give layers with the same positions",
             )
-
-    def _keys(self, x: Tensor) -> Tensor:
-        return x if self.kv is None else self.kv
 
     @property
     def _key_heads(self) -> int:
@@ -217,7 +239,7 @@ class Attention(AttentionMemory):
     def is_multihead_attention(self) -> bool:
         """Whether torch.nn.MultiheadAttention computes the same with the same parameters."""
         biases = {self._biased(letter) for letter in "qkvo"}
-        plain = self.head_dim is None and self.rope is None and self.softcap is None and not self.qknorm
+        plain = self.head_dim is self.rope is self.softcap is self.out is None and not self.qknorm
         return plain and len(biases) == 1 and self.kv_heads in (None, self.heads)
 
     def _biased(self, letter: str) -> bool:
@@ -225,30 +247,30 @@ class Attention(AttentionMemory):
 
     def params(self, x: Tensor) -> dict[str, Shape]:
         """Projections to queries, keys, values and back."""
-        width, kv_width = x.shape[-1], self._keys(x).shape[-1]
+        width, widths = x.shape[-1], [source.shape[-1] for source in self.keys_and_values(x)]
         if self.is_multihead_attention():
-            return self._multihead_params(width, kv_width)
+            return self._multihead_params(width, *widths)
         shapes: dict[str, Shape] = {}
         inner, kv_inner = self._inner, self._kv_inner
-        for letter, rows, columns in (("q", inner, width), ("k", kv_inner, kv_width), ("v", kv_inner, kv_width)):
+        for letter, rows, columns in (("q", inner, width), ("k", kv_inner, widths[0]), ("v", kv_inner, widths[1])):
             shapes[f"{letter}_proj.weight"] = (rows, columns)
             if self._biased(letter):
                 shapes[f"{letter}_proj.bias"] = (rows,)
         if self.qknorm:
             shapes["q_norm.weight"] = shapes["k_norm.weight"] = (self._head,)
-        shapes["out_proj.weight"] = (width, inner)
+        shapes["out_proj.weight"] = (self._out(x), inner)
         if self._biased("o"):
-            shapes["out_proj.bias"] = (width,)
+            shapes["out_proj.bias"] = (self._out(x),)
         return shapes
 
-    def _multihead_params(self, width: int, kv_width: int) -> dict[str, Shape]:
-        if kv_width == width:
+    def _multihead_params(self, width: int, key_width: int, value_width: int) -> dict[str, Shape]:
+        if key_width == value_width == width:
             shapes: dict[str, Shape] = {"in_proj_weight": (3 * width, width)}
         else:
             shapes = {
                 "q_proj_weight": (width, width),
-                "k_proj_weight": (width, kv_width),
-                "v_proj_weight": (width, kv_width),
+                "k_proj_weight": (width, key_width),
+                "v_proj_weight": (width, value_width),
             }
         if self.bias:
             shapes["in_proj_bias"] = (3 * width,)
@@ -259,23 +281,25 @@ class Attention(AttentionMemory):
 
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
         """Four projections, then scores and their weighted sum of values, all pairs counted."""
-        x, keys = inputs[0], self._keys(inputs[0])
+        x, (keys, values) = inputs[0], self.keys_and_values(inputs[0])
         lead, inner = product(x.shape[:-2]), self._inner
         queries = lead * x.shape[-2]
-        projections = 2 * queries * x.shape[-1] * inner + 2 * lead * keys.shape[-2] * keys.shape[-1] * self._kv_inner
+        around = 2 * x.shape[-1] if self.out is None else x.shape[-1] + y.shape[-1]
+        read = 2 * keys.shape[-1] if keys is values else keys.shape[-1] + values.shape[-1]
+        projections = queries * around * inner + lead * keys.shape[-2] * read * self._kv_inner
         return projections + 2 * queries * keys.shape[-2] * inner
 
     def masked_macs(self, y: Tensor, *inputs: Tensor) -> int:
         """Scores and weighted values of the pairs that the mask hides."""
         x = inputs[0]
-        queries, keys = x.shape[-2], self._keys(x).shape[-2]
+        queries, keys = x.shape[-2], self.keys_and_values(x)[0].shape[-2]
         hidden = queries * keys - visible_scores(queries, keys, self.causal, self.window)
         return 2 * product(x.shape[:-2]) * hidden * self._inner
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Scores: scaling, softmax, bias, soft cap. Vectors: biases, rotation, norms."""
         x = inputs[0]
-        keys, lead = self._keys(x), product(x.shape[:-2])
+        (keys, _), lead = self.keys_and_values(x), product(x.shape[:-2])
         inner, kv_inner = self._inner, self._kv_inner
         each = SCORE + (_BIAS if self.relbias is not None else 0) + (_SOFTCAP if self.softcap is not None else 0)
         queries, key_rows = lead * x.shape[-2], lead * keys.shape[-2]
@@ -289,7 +313,7 @@ class Attention(AttentionMemory):
             ("q", queries, inner),
             ("k", key_rows, kv_inner),
             ("v", key_rows, kv_inner),
-            ("o", queries, x.shape[-1]),
+            ("o", queries, y.shape[-1]),
         ):
             if self._biased(letter):
                 total = total + rows * columns
@@ -298,18 +322,18 @@ class Attention(AttentionMemory):
     def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
         """Scores and weighted values twice, as their four gradients; projections as linear layers."""
         x = inputs[0]
-        keys, lead = self._keys(x), product(x.shape[:-2])
+        sources, lead = self.keys_and_values(x), product(x.shape[:-2])
         inner, kv_inner = self._inner, self._kv_inner
-        queries = lead * x.shape[-2]
-        from_keys = needs[1] if self.kv is not None else needs[0]
-        total = queries * x.shape[-1] * inner * (learns + needs[0] + learns + 1)
-        total = total + 2 * lead * keys.shape[-2] * keys.shape[-1] * kv_inner * (learns + from_keys)
+        queries, keys = lead * x.shape[-2], sources[0]
+        total = queries * (x.shape[-1] * inner * (learns + needs[0]) + y.shape[-1] * inner * (learns + 1))
+        for source, at in zip(sources, self.places):
+            total = total + lead * keys.shape[-2] * source.shape[-1] * kv_inner * (learns + needs[at])
         return total + 4 * queries * keys.shape[-2] * inner
 
     def kept(self, y: Tensor, *inputs: Tensor) -> dict[str, Shape]:
         """Keys and values of the positions that a query may still see: the last `window` of its own sequence."""
         x = inputs[0]
-        positions = self._keys(x).shape[-2]
+        positions = self.keys_and_values(x)[0].shape[-2]
         if self.causal and self.window is not None:
             positions = min(self.window, positions)  # of equal ones the window, which does not grow
         shape = (*x.shape[:-2], self._key_heads, positions, self._head)
@@ -317,23 +341,26 @@ class Attention(AttentionMemory):
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        causal, window = (self.causal, False), (self.window, None)
+        causal, window, (keys, values) = (self.causal, False), (self.window, None), self.keys_and_values(x)
         if self.is_multihead_attention():
             plain = given(causal=causal, window=window, dropout=(self.dropout, 0.0), bias=(self.bias, True))
-            other = self._keys(x).shape[-1]
-            plain.update(given(kdim=(other, x.shape[-1]), vdim=(other, x.shape[-1])))
+            plain.update(given(kdim=(keys.shape[-1], x.shape[-1]), vdim=(values.shape[-1], x.shape[-1])))
             code = module("MultiHeadAttention", x.shape[-1], self.heads, **plain)
         else:
             letters = "".join(letter for letter in "qkvo" if self._biased(letter))
             plain = given(
-                bias=(letters, "qkvo"), kv_features=(self._keys(x).shape[-1], x.shape[-1]), causal=causal,
+                bias=(letters, "qkvo"), key_features=(keys.shape[-1], x.shape[-1]),
+                value_features=(values.shape[-1], x.shape[-1]), out_features=(y.shape[-1], x.shape[-1]), causal=causal,
                 rope=(self.rope, None), rope_dim=(self.rope_dim, None), window=window,
                 softcap=(self.softcap, None), qknorm=(self.qknorm, False), dropout=(self.dropout, 0.0),
             )  # fmt: skip
             sizes = (x.shape[-1], self.heads, self._key_heads, self._head)
             code = Code("GroupedQueryAttention", sizes, plain)
-        words = ["{0}"] + (["{1}"] if self.kv is not None else [])
+        at = self.places
+        words = ["{0}", *(f"{{{place}}}" for place in (at[:1] if keys is values else at))]
+        if self.kv is self.k is self.v is None:
+            del words[1:]
         if self.relbias is not None:
-            words.append(f"bias={{{len(words)}}}")
+            words.append(f"bias={{{len(inputs)}}}")
         code.call = "{self}(" + ", ".join(words) + ")"
         return code

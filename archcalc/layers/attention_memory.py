@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from archcalc.layers.base import Layer
 from archcalc.layers.normalization import root_normed
 from archcalc.layers.position import rotated
@@ -10,6 +12,9 @@ from archcalc.layers.scores import copies, eager_scores, fused_room, fused_score
 from archcalc.layers.strides import Strides, are_rows, contiguous, joined
 from archcalc.layers.tensor import Tensor
 from archcalc.quantity import plain, product
+
+# The arguments that say where keys and values come from, the first of both.
+SOURCES = ("kv", "k", "v")
 
 
 class AttentionMemory(Layer):
@@ -33,11 +38,25 @@ class AttentionMemory(Layer):
     rope_dim: int | None
     qknorm: bool
     kv: Tensor | None
+    k: Tensor | None
+    v: Tensor | None
     relbias: Tensor | None
 
     def is_multihead_attention(self) -> bool:
         """Whether torch.nn.MultiheadAttention computes the same with the same parameters."""
         raise NotImplementedError(self.op)
+
+    def keys_and_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What keys and values are made of."""
+        both = x if self.kv is None else self.kv
+        return both if self.k is None else self.k, both if self.v is None else self.v
+
+    @property
+    def places(self) -> tuple[int, int]:
+        """At which place among the inputs the sources of keys and of values stand."""
+        given = [key for key in SOURCES if getattr(self, key) is not None]
+        keys, values = (next((1 + given.index(key) for key in (one, "kv") if key in given), 0) for one in "kv")
+        return keys, values
 
     @property
     def _key_heads(self) -> int:
@@ -55,8 +74,8 @@ class AttentionMemory(Layer):
         """For each projection of its own, positions that are no rows of one matrix."""
         if self.is_multihead_attention():
             return ()  # which puts positions first
-        times = (3,) if self.kv is None else (1, 2)
-        return tuple(at for at, each in enumerate(times) for _ in range(copies(how.strides[at], each, False)))
+        times = Counter((0, *self.places))
+        return tuple(at for at, each in times.items() for _ in range(copies(how.strides[at], each, False)))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """torch.nn.MultiheadAttention gives positions first in memory."""
@@ -69,16 +88,16 @@ class AttentionMemory(Layer):
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """What its projections read, queries, keys and values, and what the scores' kernel keeps."""
         x = inputs[0]
-        keys = x if self.kv is None else self.kv
+        keys, values = self.keys_and_values(x)
         rows = how.batch * plain(product(x.shape[:-2]))
         queries, keyed = rows * plain(x.shape[-2]), rows * plain(keys.shape[-2])
         heads, inner, width = plain(self.heads), plain(self._inner), how.width
         learned, fused = self._learned(how), self._fused(how)
         if self.is_multihead_attention():
-            alone = self.kv is None or (self.kv is x and x.rank == 2)
-            kept, extra = multihead_inputs(how, rows, x, None if alone else keys, fused)
+            alone = keys is values is x and (not any(self.places) or x.rank == 2)
+            kept, extra = multihead_inputs(how, rows, x, None if alone else (keys, values), self.places, fused)
         else:
-            kept, extra = () if not how.learns else (0,) if self.kv is None else (0, 1), {}
+            kept, extra = tuple(sorted({0, *self.places})) if how.learns else (), {}
             shared = plain(self._kv_inner) if fused else inner
             extra["queries, keys and values"] = (queries * inner + 2 * keyed * shared) * width
             if self.qknorm:
@@ -143,18 +162,22 @@ class AttentionMemory(Layer):
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
         """What the scores' kernel needs, and copies of queries, keys and values."""
         x = inputs[0]
-        keys = x if self.kv is None else self.kv
+        keys = self.keys_and_values(x)[0]
         rows, kept = how.batch * plain(product(x.shape[:-2])), self.saved(how, y, *inputs).extra
         sizes = (rows * plain(self.heads), plain(x.shape[-2]), plain(keys.shape[-2]), plain(self._head))
-        given = plain(x.elements) * how.batch + sum(plain(product(s)) for s in self.params(x).values())
-        late = plain(product(x.shape[-1:]) * self._inner)  # of the projection back, which comes first
+        read = {at: inputs[at] for at in (0, *self.places) if how.needs[at]}
+        given = sum(plain(one.elements) for one in read.values()) * how.batch
+        given += sum(plain(product(shape)) for shape in self.params(x).values())
+        late = plain(product(y.shape[-1:]) * self._inner)  # of the projection back, which comes first
+        answer = plain(y.elements) * how.batch * how.width
         if self._is_fast(how):
             return self._fast(rows, how.width, x), 0
         if self._fused(how) and not self.is_multihead_attention():
-            asked = plain(y.elements) * how.batch * how.width
-            return self._by_heads(how, sizes, kept, asked, (given - late) * how.width)
+            return self._by_heads(how, sizes, kept, answer, (given - late) * how.width)
+        dropout = bool(self.dropout) and how.keeps
+        made = self._made_at_once(x) if self.is_multihead_attention() else 3
         forward, backward = scores_passing(
-            how, sizes, kept, self._fused(how), bool(self.dropout) and how.keeps, (given - late) * how.width
+            how, sizes, kept, self._fused(how), dropout, (given - late) * how.width, made, answer
         )
         if not self._fused(how) and (self.causal or self.window is not None):
             forward += sizes[1] * sizes[2] * how.width  # what is added to the scores
@@ -162,12 +185,19 @@ class AttentionMemory(Layer):
             forward += 2 * rows * sizes[2] * plain(self._kv_inner) * how.width
         return (forward if self.softcap is None else self._capped(how, rows, kept, y, keys)), backward
 
+    def _made_at_once(self, x: Tensor) -> int:
+        """How many of queries, keys and values torch.nn.MultiheadAttention makes in one go, and takes apart then."""
+        keys, values = self.keys_and_values(x)
+        if keys is not values or keys.shape[-1] != x.shape[-1]:
+            return 0
+        return 3 if keys is x and (x.rank == 2 or not any(self.places)) else 2
+
     def _is_fast(self, how: Saving) -> bool:
         """Whether PyTorch computes torch.nn.MultiheadAttention in one go, as at inference."""
         return (
             self.relbias is None
             and self.is_multihead_attention()
-            and self.kv is None
+            and self.kv is self.k is self.v is None
             and not (self.causal or self.window is not None)  # its mask is one of numbers
             and not (how.training or how.gpu)
         )
@@ -183,7 +213,7 @@ class AttentionMemory(Layer):
         room, backward_room = (0, 0) if how.gpu else fused_room(how, queries, keys, head)
         projected, output = kept["queries, keys and values"], kept["output of the scores"]
         if not how.keeps:
-            scores = max(output, kept["sums of the scores"] + room)
+            scores = max(output, kept["sums of the scores"] + room + output - given)
             return projected + scores + kept.get("output by position", 0), 0
         by_position = kept.get("output by position", 0)  # which the projection back has used by then
         backward = output - given + projected - by_position + backward_room - counted

@@ -63,7 +63,12 @@ def copies(x: Strides, projections: int, positions_first: bool) -> int:
 
 
 def multihead_inputs(
-    how: Saving, batch: int, x: Tensor, memory: Tensor | None, fused: bool
+    how: Saving,
+    batch: int,
+    x: Tensor,
+    sources: tuple[Tensor, Tensor] | None,
+    places: tuple[int, int],
+    fused: bool,
 ) -> tuple[tuple[int, ...], dict[str, int]]:
     """What torch.nn.MultiheadAttention keeps of its inputs: which of them as they are, and the bytes of the rest.
 
@@ -71,24 +76,26 @@ def multihead_inputs(
 
     Args:
         batch: samples, times the axes before the positions.
-        memory: where keys and values come from; None for `x`.
+        sources: where keys and values come from; None where both are `x`.
+        places: of the sources among the inputs.
         fused: whether one kernel reads queries and keys; else scaled copies of them are kept elsewhere.
     """
-    keys = x if memory is None else memory
-    reads = [(0, x, 1)]
-    if memory is not None:
-        reads.append((1, keys, 1 if keys.shape[-1] == x.shape[-1] else 2))
+    keys, values = (x, x) if sources is None else sources
+    at_once = keys is values and keys.shape[-1] == x.shape[-1]
+    reads = {0: (x, 1)}
+    if sources is not None:
+        for index, tensor in list(zip(places, sources))[: 1 if at_once else 2]:
+            reads[index] = tensor, reads.get(index, (tensor, 0))[1] + 1
     kept, copied = [], 0
-    for index, tensor, times in reads if how.learns else ():
+    for index, (tensor, times) in sorted(reads.items()) if how.learns else ():
         made = copies(how.strides[index], times, positions_first=True)
         if made:
             copied += made * batch * plain(tensor.shape[-2] * tensor.shape[-1])
         else:
             kept.append(index)
     # Projections made in one go are one block of memory, all of which stays for the values alone.
-    together = 2 if keys.shape[-1] == x.shape[-1] else 1
-    positions = together * keys.shape[-2]
-    if fused or len(reads) == 1:
+    positions = (2 if at_once else 1) * keys.shape[-2]
+    if fused or sources is None:
         positions = x.shape[-2] + 2 * keys.shape[-2]
     projected = batch * plain(positions * x.shape[-1])
     extra = {"queries, keys and values": projected * how.width}
@@ -102,7 +109,14 @@ _QUERIES, _KEYS = ((768, 256), (192, 64), (0, 32)), 512
 
 
 def scores_passing(
-    how: Saving, sizes: tuple[int, int, int, int], kept: dict[str, int], fused: bool, dropout: bool, counted: int
+    how: Saving,
+    sizes: tuple[int, int, int, int],
+    kept: dict[str, int],
+    fused: bool,
+    dropout: bool,
+    counted: int,
+    made: int,
+    answer: int,
 ) -> tuple[int, int]:
     """Bytes that attention needs in passing, forward and backward, beside input, output and what it keeps.
 
@@ -113,26 +127,31 @@ def scores_passing(
         sizes: heads of all samples, queries, keys and features of a head.
         kept: as `Saved.extra` of the layer has it.
         counted: bytes of the gradients that come later.
+        answer: bytes of the layer's output.
+        made: how many of queries, keys and values are made in one go, and copied apart.
     """
     heads, queries, keys, head = sizes
     asked, known = heads * queries * head * how.width, heads * keys * head * how.width
     projected, pairs, all_kept = asked + 2 * known, heads * queries * keys * how.width, sum(kept.values())
     forward_room, backward_room = fused_room(how, queries, keys, head) if fused and not how.gpu else (0, 0)
     softmax = 2 * pairs + pairs // how.width + heads * queries  # what goes in and out, and which are all hidden
+    copied = {0: 0, 2: 2 * known, 3: projected}[made]
     if fused:
-        forward = max(2 * projected - asked - all_kept, forward_room)
+        forward = max(projected + copied - answer - all_kept, forward_room)
         backward = projected + backward_room
     else:
         forward = asked if dropout else max(asked, softmax - pairs - 2 * asked)
-        backward = pairs + known - 2 * asked
-        if not dropout:  # the scaled copies that torch.nn.MultiheadAttention keeps have been used by then
-            backward = max(backward, 2 * pairs - 3 * asked) - kept.get("scaled queries and keys", 0)
+        backward = pairs + known - asked - answer
+        if not dropout:
+            backward = max(backward, 2 * pairs - 2 * asked - answer)
+            if "scaled queries and keys" in kept:  # which take the room of what was made in one go
+                backward -= {0: 0, 2: known, 3: asked + known}[made]
     if not how.keeps and fused:  # projections beside their copies, or the copies while the kernel runs
-        running = kept.get("sums of the scores", 0) + forward_room
-        forward = kept.get("mask", 0) + max(2 * projected - asked, projected + running)
+        running = kept.get("sums of the scores", 0) + forward_room + asked - answer
+        forward = kept.get("mask", 0) + max(projected + copied - answer, projected + running)
     elif not how.keeps:
-        forward = kept.get("mask", 0) + projected + softmax
-    together = projected - all_kept + kept.get("inputs by position", 0)
+        forward = kept.get("mask", 0) + projected + softmax + asked - answer
+    together = copied - all_kept + kept.get("inputs by position", 0)
     return forward, max(backward + asked - counted, together)
 
 

@@ -50,7 +50,6 @@ def _layer(call: Call) -> Attention:
 
 def _rows(call: Call) -> tuple[int, int]:
     """Positions that queries are made of, and those that keys and values are made of."""
-    given = _layer(call).kv
-    keys = call.x if given is None else given
+    keys, _ = _layer(call).keys_and_values(call.x)
     lead = call.batch * int(product(call.x.shape[:-2]))
     return lead * int(call.x.shape[-2]), lead * int(keys.shape[-2])

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from archcalc.layers.attention_memory import AttentionMemory
 from archcalc.network.gradients import Backward, backward
 from archcalc.network.graph import walk
 from archcalc.network.load import Graph
@@ -64,8 +65,8 @@ def _needs(one: Operation, entry: Backward) -> tuple[bool, ...]:
     if one.part in ("output", "scores", "rope", "rmsnorm"):
         return (True,)  # behind them are the layer's own weights
     if one.part in ("keys", "values"):
-        keys = getattr(one.node.layer, "kv", None)
-        return (needs[1] if keys is not None and len(needs) > 1 else needs[0],)
+        assert isinstance(one.node.layer, AttentionMemory)
+        return (needs[one.node.layer.places[one.part == "values"]],)
     return needs
 
 

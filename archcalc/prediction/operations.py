@@ -171,7 +171,7 @@ def _convolution(call: Call) -> Iterator[Operation]:
 def _attention(call: Call) -> Iterator[Operation]:
     """Projections, what turns or norms queries and keys, then scores and weighted values of all heads."""
     layer, x = call.layer, call.x
-    keys: Tensor = x if layer.kv is None else layer.kv
+    keys, values = layer.keys_and_values(x)  # each [positions, width]
     heads, head = int(layer.heads), int(layer._head)
     kv_heads = heads if layer.kv_heads is None else int(layer.kv_heads)
     rows, key_rows, width = call.rows(x), call.rows(keys), int(x.shape[-1])
@@ -182,8 +182,8 @@ def _attention(call: Call) -> Iterator[Operation]:
     for part, m, n, k in (
         ("queries", rows, inner, width),
         ("keys", key_rows, kv_inner, int(keys.shape[-1])),
-        ("values", key_rows, kv_inner, int(keys.shape[-1])),
-        ("output", rows, width, inner),
+        ("values", key_rows, kv_inner, int(values.shape[-1])),
+        ("output", rows, int(call.node.exit.shape[-1]), inner),
     ):
         parts.append(replace(call.product("linear" if m > 1 else "matrix-vector", m, n, k), part=part))
     between = []

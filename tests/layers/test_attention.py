@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from archcalc.diagnostics import SpecError
+
 from .oracle import DRAWN, Draw, compare, covers, layer, line
 
 
@@ -60,22 +62,22 @@ class Masked:
 class MultiheadAttention(Masked, nn.MultiheadAttention):
     """PyTorch's own, for any leading axes, and with a table added to the scores."""
 
-    def __init__(self, width, kv_width, heads, causal=False, window=None, **keys):
-        super().__init__(width, heads, kdim=kv_width, vdim=kv_width, batch_first=True, **keys)
+    def __init__(self, width, kdim, vdim, heads, causal=False, window=None, **keys):
+        super().__init__(width, heads, kdim=kdim, vdim=vdim, batch_first=True, **keys)
         self.causal, self.window = causal, window
 
-    def forward(self, x, kv=None, table=None):
-        q, k = folded(x, x if kv is None else kv)
+    def forward(self, x, kv=None, k=None, v=None, table=None):
+        q, k, v = folded(x, *sources(x, kv, k, v))
         mask = self.added(x, q, k, self.num_heads, table)
         mask = None if mask is None else mask.flatten(0, 1)
-        return super().forward(q, k, k, attn_mask=mask, need_weights=False)[0].reshape(x.shape)
+        return super().forward(q, k, v, attn_mask=mask, need_weights=False)[0].reshape(x.shape)
 
 
 class Attention(Masked, nn.Module):
     """What torch.nn.MultiheadAttention cannot express, out of linear maps and a softmax."""
 
-    def __init__(self, width, kv_width, heads, head_dim=None, kv_heads=None, bias="qkvo", rope=None, rope_dim=None,
-                 qknorm=False, softcap=None, causal=False, window=None):  # fmt: skip
+    def __init__(self, width, kdim, vdim, heads, head_dim=None, kv_heads=None, bias="qkvo", rope=None, rope_dim=None,
+                 qknorm=False, softcap=None, causal=False, window=None, out=None):  # fmt: skip
         super().__init__()
         if head_dim is None and width % heads:
             raise ValueError("heads do not divide the width")
@@ -84,17 +86,17 @@ class Attention(Masked, nn.Module):
         self.causal, self.window, self.qknorm = causal, window, qknorm
         kv_heads = heads if kv_heads is None else kv_heads
         self.q_proj = nn.Linear(width, heads * self.d, bias="q" in bias)
-        self.k_proj = nn.Linear(kv_width, kv_heads * self.d, bias="k" in bias)
-        self.v_proj = nn.Linear(kv_width, kv_heads * self.d, bias="v" in bias)
+        self.k_proj = nn.Linear(kdim, kv_heads * self.d, bias="k" in bias)
+        self.v_proj = nn.Linear(vdim, kv_heads * self.d, bias="v" in bias)
         if qknorm:
             self.q_norm, self.k_norm = nn.RMSNorm(self.d), nn.RMSNorm(self.d)
-        self.out_proj = nn.Linear(heads * self.d, width, bias="o" in bias)
+        self.out_proj = nn.Linear(heads * self.d, out or width, bias="o" in bias)
 
-    def forward(self, x, kv=None, table=None):
-        xs, kvs = folded(x, x if kv is None else kv)
+    def forward(self, x, kv=None, k=None, v=None, table=None):
+        xs, ks, vs = folded(x, *sources(x, kv, k, v))
         q, k, v = (
             project(source).unflatten(-1, (-1, self.d)).transpose(1, 2)
-            for project, source in ((self.q_proj, xs), (self.k_proj, kvs), (self.v_proj, kvs))
+            for project, source in ((self.q_proj, xs), (self.k_proj, ks), (self.v_proj, vs))
         )
         if self.qknorm:
             q, k = self.q_norm(q), self.k_norm(k)
@@ -112,26 +114,43 @@ class Attention(Masked, nn.Module):
             scores = scores + mask
             blind = (mask == -torch.inf).all(-1, keepdim=True)  # PyTorch's scaled dot product gives 0 there
         y = scores.masked_fill(blind, 0).softmax(-1).masked_fill(blind, 0) @ v
-        return self.out_proj(y.transpose(1, 2).flatten(2)).reshape(x.shape)
+        return self.out_proj(y.transpose(1, 2).flatten(2)).unflatten(0, x.shape[:-2])
+
+
+def sources(x, kv, k, v):
+    """What keys and values are made of."""
+    both = x if kv is None else kv
+    k, v = both if k is None else k, both if v is None else v
+    if k.shape[-2] != v.shape[-2]:
+        raise ValueError("each key has one value")
+    return k, v
 
 
 def inputs(draw):
-    """(lead, queries, width) and the shapes by name; keys and values from another sequence or not."""
+    """(lead, queries, width) and the shapes by name; keys and values from another sequence, from two, or not."""
     lead = tuple(draw(st.lists(st.integers(1, 3), max_size=2)))
     queries, width = draw(st.integers(1, 5)), draw.of(4, 6, 12, 1, 5)
     shapes = {"x": (*lead, queries, width)}
-    if draw(st.booleans()):
+    apart = draw.of("", "", "", "k", "v", "kv")
+    positions = draw(st.integers(1, 5)) if apart == "kv" or draw.wild else queries
+    shapes |= {f"m{letter}": (*lead, positions, draw.of(width, 3, 8)) for letter in apart}
+    if not apart and draw(st.booleans()):
         shapes["mem"] = (*lead, draw(st.integers(1, 5)), draw.of(width, width, 3, 8))
         if draw.wild and draw(st.booleans()):
             shapes["mem"] = (*draw.of((), (2,), (3, 1)), 2, 4)
     return shapes
 
 
+def source(shapes, name):
+    """The shape of what keys (`mk`) or values (`mv`) are made of."""
+    return shapes.get(name, shapes.get("mem", shapes["x"]))
+
+
 def with_table(draw, shapes, heads):
     """The shapes with a table to add to the scores, and the key that takes it; or without."""
     if not draw(st.booleans()):
         return shapes, {}
-    shape = (heads, shapes["x"][-2], shapes.get("mem", shapes["x"])[-2])
+    shape = (heads, shapes["x"][-2], source(shapes, "mk")[-2])
     if draw.wild and draw(st.booleans()):
         shape = (heads, 6, 6)
     return shapes | {"t": shape}, {"relbias": "t"}
@@ -139,7 +158,7 @@ def with_table(draw, shapes, heads):
 
 def called(module, shapes):
     """The module with its inputs by their names in the spec."""
-    names = {"x": "x", "mem": "kv", "t": "table"}
+    names = {"x": "x", "mem": "kv", "mk": "k", "mv": "v", "t": "table"}
 
     class Called(type(module)):
         def forward(self, *tensors):
@@ -160,13 +179,12 @@ def test_attention_of_pytorch(data):
         bias=st.booleans(), dropout=st.sampled_from([0.0, 0.5]), causal=st.booleans(), window=st.integers(1, 4)
     )
     shapes, ours = with_table(draw, shapes, max(heads, 1))
-    if "mem" in shapes:
-        ours["kv"] = "mem"
-    width, kv_width = shapes["x"][-1], shapes.get("mem", shapes["x"])[-1]
+    ours |= {name: given for name, given in (("kv", "mem"), ("k", "mk"), ("v", "mv")) if given in shapes}
+    widths = shapes["x"][-1], source(shapes, "mk")[-1], source(shapes, "mv")[-1]
     compare(
         line("attention", heads, **keys, **ours) + " from=x",
         shapes,
-        lambda: called(MultiheadAttention(width, kv_width, heads, **keys), shapes),
+        lambda: called(MultiheadAttention(*widths, heads, **keys), shapes),
     )
 
 
@@ -182,6 +200,7 @@ def test_attention_beyond_pytorchs(data):
         kv_heads=st.sampled_from([*divisors, *([2 * heads, 4] if draw.wild else [])]),
         head_dim=st.sampled_from([2, 4, 6, *([3, 1] if draw.wild else [])]),
         qknorm=st.booleans(),
+        out=st.sampled_from([3, 6]),
         softcap=st.sampled_from([50.0, 0.5]),
         bias=st.sampled_from(["q", "qkv", "qvo", "o", "vk"]),
         rope=st.sampled_from([10000, 5e5]),
@@ -193,13 +212,12 @@ def test_attention_beyond_pytorchs(data):
         keys["rope_dim"] = draw(draw.number(2, keys["head_dim"] // 2 * 2 or 2, 3, keys["head_dim"] + 2))
         keys["rope_dim"] -= 0 if draw.wild else keys["rope_dim"] % 2
     shapes, ours = with_table(draw, shapes, heads)
-    if "mem" in shapes:
-        ours["kv"] = "mem"
-    width, kv_width = shapes["x"][-1], shapes.get("mem", shapes["x"])[-1]
+    ours |= {name: given for name, given in (("kv", "mem"), ("k", "mk"), ("v", "mv")) if given in shapes}
+    widths = shapes["x"][-1], source(shapes, "mk")[-1], source(shapes, "mv")[-1]
     compare(
         line("attention", heads, **keys, **ours) + " from=x",
         shapes,
-        lambda: called(Attention(width, kv_width, heads, **keys), shapes),
+        lambda: called(Attention(*widths, heads, **keys), shapes),
         loose="rope" in keys,
     )
 
@@ -218,6 +236,21 @@ def test_names_are_pytorchs_wherever_it_can_express_the_layer(keys):
 @pytest.mark.parametrize("keys", ["kv_heads=2", "head_dim=2", "bias=qkv", "rope=10000", "softcap=30", "qknorm=true"])
 def test_names_are_of_projections_where_it_cannot(keys):
     assert "q_proj.weight" in layer(f"attention 4 {keys}", (3, 8)).params
+
+
+def test_keys_and_values_of_two_sources():
+    """As torch.nn.MultiheadAttention(24, 1, vdim=12): 2·24·24 + 24·12 + 3·24 + 24·24 + 24."""
+    shapes = {"q": (10, 24), "k": (10, 24), "v": (10, 12)}
+    node = layer("attention 1 from=q k=k v=v", shapes)
+    assert sum(math.prod(shape) for shape in node.params.values()) == 2_112
+    assert node.output.shape == (10, 24)
+    for keys, words in {
+        "kv=k v=v": "`kv` is the source of both keys and values",
+        "k=k v=short": "each key has one value",
+        "k=flat": "keys need a sequence of vectors beside",
+    }.items():
+        with pytest.raises(SpecError, match=words):
+            layer(f"attention 1 from=q {keys}", {**shapes, "short": (7, 24), "flat": (24,)})
 
 
 def test_bias_of_all_letters_is_bias_true():

@@ -79,9 +79,9 @@ def padded_lstms(rng: Random) -> str:
 
 def attentions(rng: Random) -> str:
     width, heads = rng.choice([64, 128]), rng.choice([2, 4])
-    more = rng.choice(["", " causal=true", " window=8", " dropout=0.1", f" kv_heads={heads // 2} causal=true"])
+    more = rng.choice(["", " causal=true", " window=8", " dropout=0.1", f" kv_heads={heads // 2} causal=true", " v=z"])
     given = f"layernorm, attention {heads}{more}"
-    return f"input: [{rng.choice([100, 200])}, {width}], layers: [linear {width}, residual: [{given}], linear 8]"
+    return f"input: [{rng.choice([100, 200])}, {width}], layers: [linear {width} name=z, residual: [{given}], linear 8]"
 
 
 def with_projections_of_their_own(rng: Random) -> str:

@@ -114,18 +114,20 @@ class MultiHeadAttention(nn.MultiheadAttention):
         self.causal = causal
         self.window = window
 
-    def forward(self, x, memory=None, bias=None):
+    def forward(self, x, key=None, value=None, bias=None):
         if x.dim() > 3:
             return self.forward(
                 x.flatten(0, -3),
-                memory.flatten(0, -3) if memory is not None else None,
+                key.flatten(0, -3) if key is not None else None,
+                value.flatten(0, -3) if value is not None else None,
                 bias,
             ).unflatten(0, x.shape[:-2])
-        kv = memory if memory is not None else x
+        k = key if key is not None else x
+        v = value if value is not None else k
         masked = self.causal or self.window or bias is not None
-        mask = score_mask(x, kv, self.causal, self.window, bias) if masked else None
+        mask = score_mask(x, k, self.causal, self.window, bias) if masked else None
         each = mask.flatten(0, 1) if bias is not None else mask
-        return super().forward(x, kv, kv, attn_mask=each, need_weights=False)[0]
+        return super().forward(x, k, v, attn_mask=each, need_weights=False)[0]
 
 
 class GroupedQueryAttention(nn.Module):
@@ -138,7 +140,9 @@ class GroupedQueryAttention(nn.Module):
         kv_heads,
         head_dim,
         bias="qkvo",
-        kv_features=None,
+        key_features=None,
+        value_features=None,
+        out_features=None,
         causal=False,
         rope=None,
         rope_dim=None,
@@ -148,7 +152,6 @@ class GroupedQueryAttention(nn.Module):
         dropout=0.0,
     ):
         super().__init__()
-        kv_width = kv_features or features
         self.head_dim = head_dim
         self.causal = causal
         self.rope = rope
@@ -158,24 +161,32 @@ class GroupedQueryAttention(nn.Module):
         self.qknorm = qknorm
         self.dropout = dropout
         self.q_proj = nn.Linear(features, heads * head_dim, bias="q" in bias)
-        self.k_proj = nn.Linear(kv_width, kv_heads * head_dim, bias="k" in bias)
-        self.v_proj = nn.Linear(kv_width, kv_heads * head_dim, bias="v" in bias)
+        self.k_proj = nn.Linear(
+            key_features or features, kv_heads * head_dim, bias="k" in bias
+        )
+        self.v_proj = nn.Linear(
+            value_features or features, kv_heads * head_dim, bias="v" in bias
+        )
         if qknorm:
             self.q_norm = nn.RMSNorm(head_dim)
             self.k_norm = nn.RMSNorm(head_dim)
-        self.out_proj = nn.Linear(heads * head_dim, features, bias="o" in bias)
+        self.out_proj = nn.Linear(
+            heads * head_dim, out_features or features, bias="o" in bias
+        )
 
-    def forward(self, x, memory=None, bias=None):
+    def forward(self, x, key=None, value=None, bias=None):
         if x.dim() > 3:
             return self.forward(
                 x.flatten(0, -3),
-                memory.flatten(0, -3) if memory is not None else None,
+                key.flatten(0, -3) if key is not None else None,
+                value.flatten(0, -3) if value is not None else None,
                 bias,
             ).unflatten(0, x.shape[:-2])
-        kv = memory if memory is not None else x
+        keys = key if key is not None else x
+        values = value if value is not None else keys
         q = self.split(self.q_proj(x))
-        k = self.split(self.k_proj(kv))
-        v = self.split(self.v_proj(kv))
+        k = self.split(self.k_proj(keys))
+        v = self.split(self.v_proj(values))
         if self.qknorm:
             q = self.q_norm(q)
             k = self.k_norm(k)

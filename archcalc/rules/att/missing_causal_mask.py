@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.diagnostics import Note
+from archcalc.layers.attention import Attention
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import with_argument
 from archcalc.rules.losses import last_layers
@@ -66,7 +67,7 @@ class MissingCausalMask(Rule):
         open_ = [
             node
             for node in attention
-            if not getattr(node.layer, "causal", False) and getattr(node.layer, "kv", None) is None
+            if isinstance(node.layer, Attention) and not node.layer.causal and not any(node.layer.places)
         ]
         affected = model.everywhere(open_)
         for node in open_:

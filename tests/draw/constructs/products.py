@@ -77,9 +77,12 @@ def cross(network: Network, at: Choices) -> bool:
     heads = at.pick("heads", [d for d in range(1, width + 1) if width % d == 0])
     more = at.given(0.3, causal=True, rope=50, softcap=3, qknorm=True, bias="qkv", window=2)
     item = Item("attention", {"heads": heads, **more})
+    others = [name for name, tensor in network.named().items() if tensor.rank == x.rank]
     if at.chance("other", 0.6):
-        others = [name for name, tensor in network.named().items() if tensor.rank == x.rank]
-        item.keys["kv"] = at.pick("kv", [*others, "prev"])
+        sources = at.pick("sources", {"kv": 2, "k": 1, "v": 1, "k v": 1})
+        item.keys |= {key: at.pick(key, [*others, "prev"]) for key in sources.split()}
+    if at.chance("wider", 0.2):
+        item.keys["out"] = at.whole("out", 1, 9)
     item.common |= at.given(0.3, repeat=2, name=network.new_name())
     if not at.chance("table", 0.4):
         return network.add(item)
