@@ -8,8 +8,12 @@ in it, and what is missing is not fetched, which could run a program as well.
 from __future__ import annotations
 
 import os
+import re
+import select
 import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import IO
 
 from archcalc.diagnostics import RequestError
@@ -20,6 +24,7 @@ _CONFIGURATION = (
     f"core.hooksPath={os.devnull}",
     "protocol.allow=never",
     "safe.bareRepository=explicit",
+    "core.bigFileThreshold=4m",  # larger files are not held in memory
 )
 _ENVIRONMENT = {
     "GIT_ALLOW_PROTOCOL": "",
@@ -30,6 +35,10 @@ _ENVIRONMENT = {
     "GIT_LITERAL_PATHSPECS": "1",
     "LC_ALL": "C",
 }
+# How long git may be silent, what it may say at once, and the memory it may fill: its files may be pipes, devices or
+# trees that hold themselves a million times.
+SECONDS = 30
+_MOST_SAID, _MEMORY = 2**27, 2**30
 # What `git cat-file --follow-symlinks` says of a link that it does not follow.
 _LINKS = {
     b"symlink": "it is a link that leads out of the repository",
@@ -39,13 +48,29 @@ _LINKS = {
 }
 
 
+class SilentError(RequestError):
+    """git waits for what does not come."""
+
+
 def ask(*arguments: str) -> bytes:
-    """What git answers. Raises `RequestError` with the reason when it refuses."""
-    done = subprocess.run(_command(*arguments), capture_output=True, check=False, env={**os.environ, **_ENVIRONMENT})
-    if done.returncode:
-        reason = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise RequestError(f"git: {reason[0] if reason else 'it failed'}")
-    return done.stdout
+    """What git answers. Raises `RequestError` with the reason when it refuses, and where its answer has no end."""
+    with _started(*arguments, stderr=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            said = bytearray()
+            while part := _ready(process.stdout).read1():  # type: ignore[attr-defined]
+                said += part
+                if len(said) > _MOST_SAID:
+                    raise RequestError(f"git: it says more than {_MOST_SAID // 2**20} MiB")
+            reason = process.stderr.read().decode("utf-8", "replace").strip().splitlines()
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode:
+        fatal = [line for line in reason if line.startswith("fatal: ")] or reason  # there may be hints before
+        raise RequestError(f"git: {fatal[0] if fatal else 'it failed'}")
+    return bytes(said)
 
 
 class Tree:
@@ -62,12 +87,13 @@ class Tree:
         except RequestError as error:
             raise RequestError(f"{error} (of {revision!r})") from None
         self._reader: subprocess.Popen[bytes] | None = None
+        self._silent: SilentError | None = None
 
     def files(self, folder: str) -> Iterator[str]:
         """The paths of all files below a folder, from the root of the repository."""
         listed = ask("ls-tree", "-r", "-z", "--full-tree", self.id, "--", *([folder] if folder else []))
-        for entry in listed.split(b"\0"):
-            facts, _, path = entry.partition(b"\t")
+        for entry in re.finditer(rb"[^\0]+", listed):
+            facts, _, path = entry.group().partition(b"\t")
             if facts.split(b" ")[1:2] == [b"blob"]:
                 yield os.fsdecode(path)
 
@@ -85,12 +111,22 @@ class Tree:
 
     def _entry(self, path: str, most: int) -> tuple[str, bytes]:
         """What stands at a path, `blob`, `tree` or nothing, and the first of its bytes."""
+        if self._silent:  # once is enough to wait
+            raise self._silent
+        try:
+            return self._read(path, most)
+        except SilentError as error:
+            self.close()
+            self._silent = error
+            raise
+
+    def _read(self, path: str, most: int) -> tuple[str, bytes]:
         if "\n" in path:  # not to be asked for, so nothing that a spec could name
             return "", b""
         asking, answer = self._pipes()
         asking.write(f"{self.id}:".encode() + os.fsencode(path) + b"\n")
         asking.flush()
-        head = answer.readline().rstrip(b"\n")
+        head = _ready(answer).readline().rstrip(b"\n")
         if head.endswith(b" missing"):
             if path and ask("ls-tree", "-z", "--full-tree", self.id, "--", path):
                 raise RequestError("this clone lacks its contents: fetch them first")
@@ -110,10 +146,9 @@ class Tree:
 
     def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
         if self._reader is None:
-            self._reader = subprocess.Popen(
-                _command("cat-file", "--batch", "--follow-symlinks"),
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, **_ENVIRONMENT},
-            )  # fmt: skip
+            self._reader = _started(
+                "cat-file", "--batch", "--follow-symlinks", stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+            )
         assert self._reader.stdin is not None
         assert self._reader.stdout is not None
         return self._reader.stdin, self._reader.stdout
@@ -126,9 +161,28 @@ class Tree:
             self._reader = None
 
 
-def _command(*arguments: str) -> list[str]:
+def _started(*arguments: str, stderr: int, stdin: int | None = None) -> subprocess.Popen[bytes]:
+    """git with its output in a pipe, and with an end to its memory where the system has one for others."""
     configuration = [word for setting in _CONFIGURATION for word in ("-c", setting)]
-    return [_program(), "--no-pager", *configuration, *arguments]
+    process = subprocess.Popen(
+        [_program(), "--no-pager", *configuration, *arguments],
+        stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, env={**os.environ, **_ENVIRONMENT},
+    )  # fmt: skip
+    if sys.platform == "linux":
+        import resource
+
+        with suppress(OSError, ValueError):  # it has ended, or may have less already
+            resource.prlimit(process.pid, resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
+    return process
+
+
+def _ready(answer: IO[bytes]) -> IO[bytes]:
+    """What has something to be read, or has ended. Raises `SilentError` where neither comes."""
+    if os.name != "nt" and not select.select([answer], [], [], SECONDS)[0]:
+        raise SilentError(
+            f"git: no answer for {SECONDS} s; it may wait for a pipe or a device: `find .git -not -type f -not -type d` lists those"
+        )
+    return answer
 
 
 def _program() -> str:

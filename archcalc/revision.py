@@ -19,8 +19,12 @@ from archcalc.network.load import split_variant
 from archcalc.rules.paths import is_spec, is_walked
 from archcalc.source import MAX_BYTES, Mapping, Scalar, Sequence, decode, parse
 
-# Of all files that are copied.
-_MOST_BYTES = 512 * 2**20
+# Of all files that are read, and of those that are copied: few objects can stand for many.
+_MOST_BYTES, _MOST_FILES = 2**30, 10_000
+
+
+class _TooMuchError(RequestError):
+    """Nothing more is copied."""
 
 
 class Revision:
@@ -38,7 +42,7 @@ class Revision:
         self.unread: dict[str, str] = {}
         self._tree = Tree(name)
         self._here = os.fsdecode(ask("rev-parse", "--show-prefix").removesuffix(b"\n"))
-        self._left = _MOST_BYTES
+        self._files = self._bytes = 0
         os.mkdir(os.path.join(place, ".git"))  # the copies are a project of their own
 
     def inside(self, path: str) -> str:
@@ -65,7 +69,7 @@ class Revision:
 
         Raises `RequestError` when it cannot be read.
         """
-        data = self._tree.read(inside, MAX_BYTES + 1)
+        data = self._read(inside)
         if data is None or (folder and not is_spec(data)):
             return None
         if len(data) > MAX_BYTES:
@@ -74,7 +78,7 @@ class Revision:
         for name in _includes(data):
             included = _normal(os.path.join(os.path.dirname(inside), name))
             try:
-                if included and (data := self._tree.read(included, MAX_BYTES + 1)) is not None:
+                if included and (data := self._read(included)) is not None:
                     self._write(included, data)
             except RequestError:
                 pass  # told where it is included
@@ -86,24 +90,33 @@ class Revision:
             if is_walked(os.path.relpath(path, inside or ".")):
                 try:
                     self.copy(path, folder=True)
+                except _TooMuchError:
+                    raise
                 except RequestError as error:
                     self.unread[path] = str(error)
         os.makedirs(self._path(inside), exist_ok=True)
         return self._path(inside)
+
+    def _read(self, inside: str) -> bytes | None:
+        data = self._tree.read(inside, MAX_BYTES + 1)
+        self._bytes += len(data or b"")
+        if self._files > _MOST_FILES or self._bytes > _MOST_BYTES:
+            raise _TooMuchError(
+                f"the specs of {self.name!r} and what they include are more than {_MOST_FILES:,} files or {_MOST_BYTES // 2**30} GiB"
+            )
+        return data
 
     def _path(self, inside: str) -> str:
         return os.path.join(self.place, *inside.split("/"))
 
     def _write(self, inside: str, data: bytes) -> None:
         path = self._path(inside)
-        self._left -= len(data)
-        if self._left < 0:
-            raise RequestError(f"the specs of {self.name!r} are larger than {_MOST_BYTES // 2**20} MiB")
         try:
             if project.is_in(path, self.place) and not os.path.exists(path):
                 os.makedirs(os.path.dirname(path), exist_ok=True)
                 with open(path, "xb") as file:
                     file.write(data)
+                self._files += 1
         except (OSError, ValueError) as error:
             raise RequestError(f"it cannot be copied: {error}") from None
 

@@ -76,3 +76,17 @@ def test_laying_two_lists_side_by_side(tokens):
         return [[rng.randrange(tokens) for _ in range(count)] for _ in range(2)]
 
     assert exponent(make, lambda lists: align(*lists), 400) < LINEAR
+
+
+@pytest.mark.parametrize("form", ["text", "markdown"])
+def test_files_of_folders(form):
+    """Models of one name are told by their files."""
+    networks = [Side.of(costs_of([layer])) for layer in ("relu", "linear 9")]
+
+    def make(count):
+        found = [difference(*networks) for _ in range(count)]
+        for number, one in enumerate(found):
+            one.file = f"{number}.yaml"
+        return Report(found, folders=True)
+
+    assert exponent(make, lambda report: render(form, report), 16) < LINEAR

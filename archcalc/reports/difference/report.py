@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from functools import cached_property
 
 from archcalc.difference.compare import Difference
 from archcalc.reports.difference.headline import name
@@ -38,7 +40,7 @@ class Report:
     def title(self, found: Difference) -> str:
         """The model's name; with its file where that was renamed, or others have models of this name."""
         title = name(found)
-        if "→" in found.file or len({one.file for one in self.changed if name(one) == title}) > 1:
+        if "→" in found.file or len(self._files[title]) > 1:
             return f"{title} ({found.file})"
         return title
 
@@ -48,7 +50,15 @@ class Report:
         one = self.differences[0] if self.differences and not self.folders else None
         return one is not None and not self.changed and not one.base.saved
 
-    @property
+    @cached_property
+    def _files(self) -> defaultdict[str, set[str]]:
+        """The files of what changed, by the name of the model."""
+        files: defaultdict[str, set[str]] = defaultdict(set)
+        for found in self.changed:
+            files[name(found)].add(found.file)
+        return files
+
+    @cached_property
     def changed(self) -> list[Difference]:
         """Those in which something changed."""
         return [found for found in self.differences if not found.is_empty]
