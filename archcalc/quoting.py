@@ -7,6 +7,7 @@ function of that language, which no text can close.
 from __future__ import annotations
 
 import json
+import os
 import re
 
 
@@ -32,6 +33,21 @@ def _python(text: str, quotes: str = "") -> str:
         else repr(character)[1:-1]
         for character in text
     )  # fmt: skip
+
+
+def patch_name(path: str) -> str:
+    """A path as git and GNU patch read it in a patch: in quotes where it would not stay a path on one line."""
+    if path.isprintable() and not set('"\\') & set(path):
+        return path
+    escaped = "".join(
+        f"\\{one}"
+        if one in '"\\'
+        else one
+        if one.isprintable()
+        else "".join(f"\\{byte:03o}" for byte in os.fsencode(one))
+        for one in path
+    )
+    return f'"{escaped}"'
 
 
 # -- what is printed ----------------------------------------------------------------------

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 # Whatever ends, opens or moves something in a form or language that archcalc writes.
 PIECES = [
-    '"', "'", '"""', "'''", "`", "\\", "\\n", "\n", "\r", "\r\n", "\t", "\0", "\x1b[2J", "\x1b]8;;http://evil\a", "\x85", "\u2028",
+    '"', "'", '"""', "'''", "`", "\\", "\\n", "\n", "\r", "\r\n", "\t", "\0", "\x1b[2J", "\x1b[31m", "\x1b]8;;http://evil\a", "\x85", "\u2028",
     "\u202e", "\u2066", "\u200b", "\ufeff", "\ud800", "\udcff", "ﬁ", "а", "ſelf", "日本", "{doc}", "{self}", "{0}", "{{", "%s", "$(id)", "$x$",
     "::error::", "##[error]", "%0A", "](http://evil)", "![x](http://evil)", "[x]: http://evil", "@someone", "#1", "https://evil.example", "www.evil.example",
     "|", "*", "_", "~~", "<b>", "</text>", "<script>", "]]>", "-->", "&amp;", "&", "=cmd|' /C calc'!A0", "+1", "-1", ";", ",", "//", "..",

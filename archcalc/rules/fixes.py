@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from archcalc.diagnostics import LINE_BREAK, Edit, RequestError, Source, Span, SpecError, cannot
 from archcalc.network.load import Networks, split_variant
 from archcalc.output import rewrite
+from archcalc.quoting import patch_name
 from archcalc.rules.base import Finding
 from archcalc.rules.check import check
 from archcalc.rules.codes import LANGUAGE, WARNINGS
@@ -238,7 +239,7 @@ def unified_diff(fixed: Fixed) -> str:
 
     lines = []
     sides = (fixed.before.splitlines(keepends=True), fixed.text.splitlines(keepends=True))
-    for line in difflib.unified_diff(*sides, f"a/{fixed.path}", f"b/{fixed.path}"):
+    for line in difflib.unified_diff(*sides, patch_name(f"a/{fixed.path}"), patch_name(f"b/{fixed.path}")):
         lines.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
     return "".join(lines)
 

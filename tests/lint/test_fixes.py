@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 
 import pytest
 
@@ -108,6 +109,14 @@ def test_diff_writes_nothing(lint, write, folder):
     assert lint(write("b.yaml", CLEAN), *FIX[:-1], "--diff").status == 0
     bad = lint(write("b.yaml", CLEAN.replace("relu", "qqqq")), *FIX[:-1], "--diff")
     assert (bad.status, bad.out, bad.err) == (1, "", "not fixed: 1 error\n")
+
+
+@pytest.mark.parametrize("name", ["a b.yaml", "é.yaml", "a\x1b[31mb.yaml", "x\ny.yaml", "'a\"b\\.yaml", "\udcff.yaml"])
+def test_a_diff_is_a_patch_whatever_the_name(lint, write, folder, name):
+    done = lint(write(name, BIASED), *FIX[:-1], "--diff")
+    assert all(one.isprintable() or one == "\n" for one in done.out)
+    subprocess.run(["git", "apply"], input=done.out.encode(), check=True, cwd=folder)
+    assert (folder / name).read_text() == CLEAN
 
 
 def test_standard_input_is_mended_to_standard_output(lint):
