@@ -82,7 +82,8 @@ def saved(choices: Choices, seed: int) -> str:
 
 @lru_cache(maxsize=8)
 def _saved(number: int) -> str:
-    return json.dumps(archcalc.loads(_network(number)).to_dict())
+    network = drawn_network(number)
+    return json.dumps(archcalc.loads(network.text, batch=network.batch).to_dict())
 
 
 def spoilt(choices: Choices, text: str) -> str:
