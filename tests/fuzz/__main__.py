@@ -106,7 +106,7 @@ class Told:
             self.wrong[fault] += 1
             if self.wrong[fault] == 1:
                 print(_keep(seed, met.wrong), flush=True)
-        if (done := sum(self.commands.values())) % 10_000 == 0:
+        if (done := sum(self.commands.values())) % 1_000 == 0:
             print(f"{done:,} cases", flush=True)
 
     def text(self) -> str:

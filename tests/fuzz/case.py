@@ -16,7 +16,8 @@ from tests.fuzz.texts import device, saved, settings, spec
 # Names that a file may have, and what prints them must bear.
 _NAMES = ("spec.yaml", "spec.yaml", "spec.yaml", "a b.yaml", "é.yaml", "a@b.yaml", "-x.yaml", "x\ny.yaml", "a\x1b[31mb.yaml",
           "::error::x.yaml", "$(id).yaml", "'\".yaml", "\u202ex.yaml", "\udcff.yaml", "spec.json", "config.json", "in/spec.yml",
-          "##[group]/x.yaml", "-/-.yaml", "%s{0}.yaml")  # fmt: skip
+          "##[group]/x.yaml", "-/-.yaml", "%s{0}.yaml",
+          "HEAD:x.yaml", "=1+1.yaml", "[x](http:evil).yaml", "@someone.yaml", " .yaml", "long" * 60 + ".yaml", "\x1b]8;;evil\x07.yaml")  # fmt: skip
 _TARGETS = ("spec.yaml", "..", "/etc/passwd", "/dev/zero", "loop.yaml", "/proc/self/environ", "none")
 
 

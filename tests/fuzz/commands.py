@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib import import_module
 
 import click
@@ -11,17 +12,28 @@ from archcalc.layers.base import REGISTRY
 from tests.draw.choices import Choices
 from tests.outcome import NUMBERS
 
-# Those that need PyTorch; `calibrate` measures for longer than a case may take.
-TORCH = ("verify", "profile")
-LEFT_OUT = ("calibrate",)
+# Those that need PyTorch.
+TORCH = ("verify", "profile", "calibrate")
 # How often each command is drawn: those that read no spec have little to meet, those that run PyTorch take long.
-_RARE = {"layers": 0.1, "schema": 0.1, "layer": 0.2, "rule": 0.2, "verify": 0.2, "profile": 0.02, "lint": 2.0}
-_WEIGHTS = {name: _RARE.get(name, 1.0) for name in COMMANDS if name not in LEFT_OUT}
+_RARE = {
+    "layers": 0.1,
+    "schema": 0.1,
+    "layer": 0.2,
+    "rule": 0.2,
+    "verify": 0.2,
+    "profile": 0.02,
+    "calibrate": 0.01,
+    "lint": 2.0,
+}
+_WEIGHTS = {name: _RARE.get(name, 1.0) for name in COMMANDS}
 # How many specs a command takes, drawn from these; none for those that describe the language.
 _SPECS = {"shapes": (1, 1, 1, 2), "lint": (1, 1, 1, 2), "memory": (1, 1, 1, 2), "predict": (1, 1, 1, 2), "diff": (2,), "build": (1,),
-          "explain": (1,), "sweep": (1,), "fit": (1,), "verify": (1,), "profile": (1,)}  # fmt: skip
-# What keeps a command short.
-_BOUNDED = {"profile": ("--time", "0.01", "--repeat", "1", "--warmup", "0")}
+          "explain": (1,), "sweep": (1,), "fit": (1,), "verify": (1,), "profile": (1,), "calibrate": (0, 1, 1)}  # fmt: skip
+# What keeps a command short: one layer is too little for a device file, which is said when it was measured.
+_BOUNDED = {
+    "profile": ("--time", "0.01", "--repeat", "1", "--warmup", "0"),
+    "calibrate": ("--time", "0.01", "--layers", "1"),
+}
 # Values of options that are neither a flag nor a choice, by the option's name; mostly good ones.
 _VALUES = {
     "set": ("width=8", "depth=2", "seq=5", "h1=2", "h2=1..3", "width=1..9:4", "k=1", "classes=3"),
@@ -65,10 +77,11 @@ def arguments(choices: Choices, specs: list[str], name: str | None = None) -> li
     command = import_module(f"archcalc.commands.{name}").command
     options = [one for one in command.params if isinstance(one, click.Option) and one.name != "help"]
     likely = choices.pick("how many options", (0.0, 0.02, 0.05, 0.2))
-    words = [name, *_BOUNDED.get(name, ())]
+    words = [name]
     for option in options:
         if choices.chance(f"{option.name}", 0.97 if option.required else 0.3 if option.name == "format" else likely):
             words += _option(choices / option.name, option)
+    words += _BOUNDED.get(name, ())
     if name in _SPECS:
         count = choices.random("specs").choice(_SPECS[name])
         words += [_spec(choices / index, name, specs, index) for index in range(count)]
@@ -77,6 +90,24 @@ def arguments(choices: Choices, specs: list[str], name: str | None = None) -> li
     elif name in ("layer", "rule"):
         words.append(choices.random("about").choice((*sorted(REGISTRY), "PRM301", "dense", "Conv2d", "", "\x1b[31m")))
     return words
+
+
+def tables(choices: Choices) -> str:
+    """What settings give a few commands, as TOML; options that stand on the command line alone among them."""
+    draw = choices.random()
+    lines = []
+    for name in draw.sample(["", *COMMANDS], draw.randint(1, 3)):
+        command = import_module(f"archcalc.commands.{name or draw.choice(list(COMMANDS))}").command
+        options = [one for one in command.params if isinstance(one, click.Option)]
+        lines += [f"[{name}]"] if name else []
+        for option in draw.sample(options, min(len(options), draw.randint(1, 3))):
+            _, *given = _option(choices / name / option.name, option)
+            value: object = given[0] if given else draw.random() < 0.7
+            if draw.random() < 0.2:
+                value = draw.choice((True, 1, -1.5, "", [], [value], [[1]], 10**30, "9" * 30))
+            separator = draw.choice("-_")
+            lines.append(f"{max(option.opts, key=len).strip('-').replace('-', separator)} = {json.dumps(value)}")
+    return "\n".join(lines) + "\n"
 
 
 def _spec(choices: Choices, command: str, specs: list[str], index: int) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +43,11 @@ _ODD = (("up", _LINK, ".."), ("link.yaml", _LINK, "/etc/passwd"), ("loop.yaml", 
         ("../x.yaml", _FILE, "model: m\n"), ("/tmp/x.yaml", _FILE, "model: m\n"), ("", _FILE, "model: m\n"), ("a\nb.yaml", _FILE, "model: m\n"),
         ("x.yaml/y.yaml", _FILE, "model: m\n"), ("spec.yaml", _FOLDER, "x.yaml"), ("gone.yaml", "0", ""), (".", _FOLDER, "x.yaml"),
         ("\udcff.yaml", _FILE, "model: m\n"), ("\x1b[2J.yaml", _FILE, "model: m\n"), ("long" * 60 + ".yaml", _FILE, "model: m\n"))  # fmt: skip
+# Files of git that may be a pipe, a device or lead elsewhere; `{}` is the commit's own object.
+_PLACES = ("HEAD", "config", "config.worktree", "packed-refs", "commondir", "index", "shallow", "refs", "objects", "{}", "objects/info/alternates",
+           "objects/info/commit-graph", "info/grafts", "info/attributes", "refs/heads/x", "objects/pack/multi-pack-index")  # fmt: skip
+_PIPE = "pipe"
+_KINDS = (_PIPE, _PIPE, "/dev/zero", "/dev/null", "/dev/tty", "/etc/passwd", ".", "..", "HEAD", "none")
 
 
 @dataclass
@@ -53,12 +60,14 @@ class Commit:
         missing: paths whose contents this clone lacks, or has spoilt.
         config: the repository's own configuration.
         head: what `.git/HEAD` says, with `{}` for the commit.
+        odd: files of git that are none: `pipe`, or where a link leads instead.
     """
 
     entries: list[list[str]]
     missing: list[str] = field(default_factory=list)
     config: str = "[core]\n\trepositoryformatversion = 0\n"
     head: str = "{}\n"
+    odd: dict[str, str] = field(default_factory=dict)
 
 
 def drawn(choices: Choices, files: dict[str, str]) -> Commit:
@@ -77,7 +86,8 @@ def drawn(choices: Choices, files: dict[str, str]) -> Commit:
     if choices.chance("spoilt config", 0.05):
         config = spoilt(choices / "config", config)
     head = draw.choice(("ref: refs/heads/x\n", "{}", "x", "ref: ../../x\n")) if choices.chance("head", 0.05) else "{}\n"
-    return Commit(entries, missing, config, head)
+    odd = {draw.choice(_PLACES): draw.choice(_KINDS)} if choices.chance("odd", 0.05) else {}
+    return Commit(entries, missing, config, head, odd)
 
 
 def write(commit: Commit, folder: Path) -> None:
@@ -101,6 +111,16 @@ def write(commit: Commit, folder: Path) -> None:
     made = _object(folder, b"commit", b"tree %b\nauthor %b\ncommitter %b\n\nfirst\n" % (root.encode(), person, person))
     (folder / "HEAD").write_text(commit.head.replace("{}", made), "utf-8")
     (folder / "config").write_bytes(commit.config.encode("utf-8", "surrogateescape"))
+    for name, kind in commit.odd.items():
+        path = folder / name.replace("{}", f"objects/{made[:2]}/{made[2:]}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            shutil.rmtree(path)
+        path.unlink(missing_ok=True)
+        if kind == _PIPE:
+            os.mkfifo(path)
+        else:
+            path.symlink_to(kind)
 
 
 def _tree(folder: Path, entries: dict[str, tuple[str, object]]) -> str:

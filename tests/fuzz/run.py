@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import _lru_cache_wrapper
 from pathlib import Path
 
+import archcalc.git
 from tests.conftest import ROOT
 from tests.fuzz.case import Case, drawn
 from tests.fuzz.looks import CRASH, fault, judged, written
@@ -98,6 +99,7 @@ class _Child:
         os.setpgid(0, 0)
         self.place = place
         self.results = results
+        archcalc.git.SECONDS = 1  # what git waits for never comes here
         self.built = {path.read_text(encoding="utf-8") for path in SPECS}
         self.streams = [os.memfd_create(name) for name in ("out", "err")]
         for number, stream in zip((1, 2), self.streams):
@@ -108,9 +110,9 @@ class _Child:
         os.environ.pop("GITHUB_STEP_SUMMARY", None)
         os.environ.update({"XDG_CONFIG_HOME": str(place / "home"), "HOME": str(place / "home")})
         self.environment = dict(os.environ)
-        archcalc = [module for name, module in sys.modules.items() if name.startswith("archcalc.")]
+        own = [module for name, module in sys.modules.items() if name.startswith("archcalc.")]
         self.caches = {
-            id(one): one for module in archcalc for one in vars(module).values() if isinstance(one, _lru_cache_wrapper)
+            id(one): one for module in own for one in vars(module).values() if isinstance(one, _lru_cache_wrapper)
         }
 
     def run(self, cases: Sequence[Case]) -> None:

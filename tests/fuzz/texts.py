@@ -9,6 +9,7 @@ import archcalc
 from tests.conftest import ROOT
 from tests.draw.choices import Choices
 from tests.draw.draw import case as drawn_network
+from tests.fuzz.commands import tables
 from tests.fuzz.mutations import MUTATIONS, mutate_json
 from tests.outcome import EVERYTHING
 
@@ -55,11 +56,11 @@ def spec(choices: Choices, seed: int, small: bool = False) -> str:
 
 
 def settings(choices: Choices) -> tuple[str, str]:
-    """A settings file by its name: some of the tables and keys, spoilt more often than not."""
+    """A settings file by its name: some of the tables and keys, spoilt half of the time."""
     draw = choices.random()
     lines = [line for line in SETTINGS.splitlines(keepends=True) if draw.random() < 0.8]
-    text = "".join(lines)
-    if choices.chance("spoilt", 0.6):
+    text = tables(choices / "tables") if choices.chance("of options", 0.5) else "".join(lines)
+    if choices.chance("spoilt", 0.5):
         text = spoilt(choices, text)
     if choices.chance("nested", 0.2):
         return "pyproject.toml", "[tool.archcalc]\n" + text.replace("[", "[tool.archcalc.").replace("[[tool", "[[x")
