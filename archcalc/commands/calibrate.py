@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from archcalc.commands import options
 from archcalc.devices import local_path, save
 from archcalc.diagnostics import RequestError
 from archcalc.network.load import load_graph
+from archcalc.pytorch.needs import require
 from archcalc.terminal import complain, show, wants_color, write
 
 
@@ -62,8 +62,7 @@ def command(
     """
     values = options.parse_settings(set)
     graphs = [load_graph(spec, values, batch) for spec in specs]
-    if importlib.util.find_spec("torch") is None:
-        raise RequestError("calibrate needs PyTorch: pip install 'archcalc[torch]'")
+    require("calibrate")
     from archcalc.pytorch.calibration import preflight, report
     from archcalc.pytorch.calibration.calibrate import Request, calibrate
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 import os
 import sys
@@ -16,6 +15,7 @@ from archcalc.devices import find, save
 from archcalc.diagnostics import RequestError
 from archcalc.network.freezing import check_trains
 from archcalc.network.load import load_graph
+from archcalc.pytorch.needs import require
 from archcalc.terminal import complain, show, wants_color, write
 
 # Where the lecture's network lies: in the package when installed, beside it in a checkout.
@@ -101,8 +101,7 @@ def command(
     other = load_graph(compare, values, batch) if compare else None
     if mode == "train":
         check_trains(graph, "--mode forward")
-    if importlib.util.find_spec("torch") is None:
-        raise RequestError("profile needs PyTorch: pip install 'archcalc[torch]'")
+    require("profile")
     from archcalc.pytorch import compared, report
     from archcalc.pytorch import profile as profiling
     from archcalc.pytorch.names import BuildError

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import click
 
 from archcalc.commands import options
 from archcalc.diagnostics import RequestError, SpecError
 from archcalc.network.load import Graph, load_graph
+from archcalc.pytorch.needs import require
 from archcalc.quoting import visible
 from archcalc.terminal import complain, write
 
@@ -24,8 +23,7 @@ _MOST = 20
 @options.guarded
 def command(specs: tuple[str, ...], set: tuple[str, ...], freeze: tuple[str, ...], batch: int, color: str) -> int:
     """Build each network on PyTorch's meta device and compare: shapes, parameters, buffers, FLOPs."""
-    if importlib.util.find_spec("torch") is None:
-        raise RequestError("verify needs PyTorch: pip install 'archcalc[torch]'")
+    require("verify")
     values = options.parse_settings(set)
     status = 0
     for spec in specs:

@@ -18,6 +18,7 @@ from archcalc.memory.run import Run
 from archcalc.memory.simulation import simulate
 from archcalc.network.graph import walk
 from archcalc.network.load import Graph
+from archcalc.pytorch.needs import mappable_bytes
 from archcalc.pytorch.setup import Setup, device_name
 from archcalc.quantity import product
 from archcalc.reports.numbers import size
@@ -78,7 +79,8 @@ def available_bytes(device: torch.device) -> int | None:
     with contextlib.suppress(OSError, ValueError):  # no limit of a container, or none that is a number
         limit, used = (_number(f"/sys/fs/cgroup/memory.{name}") for name in ("max", "current"))
         there = min(there, limit - used)
-    return max(0, there)
+    mappable = mappable_bytes()
+    return max(0, there if mappable is None else min(there, mappable))
 
 
 def _number(path: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -111,6 +112,15 @@ def test_little_memory(clone: Path, command: str) -> None:
         cwd=clone, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "archcalc: out of memory\n")
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="without PyTorch it is not loaded")
+@pytest.mark.parametrize("words", ["verify net.yaml", "profile net.yaml", "calibrate"])
+def test_too_little_memory_for_pytorch(clone: Path, words: str) -> None:
+    done = bash('ulimit -v 500000; exec "$@"', words, clone)
+    assert (done.returncode, done.stdout) == (2, "")
+    said = rf"archcalc: {words.split()[0]} needs 1,024 MiB of memory to load PyTorch, and this process may map 4\d\d MiB more: raise the limit, see ulimit -v\n"
+    assert re.fullmatch(said, done.stderr)
 
 
 def ended(number: int) -> int:
