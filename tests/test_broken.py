@@ -133,6 +133,9 @@ EXPECTED = {
     "49-frozen-word": (
         4, 21, 26, "SPC005", "`frozen` is true or false, not `norms`", "write frozen=true on the layer or group",
     ),
+    "50-many-values": (
+        5, 15, 975, "SPC005", "`values` has 192 numbers, more than 64", "use kind=, or make it an input",
+    ),
 }  # fmt: skip
 # The pure Python scanner of YAML says these in words of its own.
 SAME_IN_PYTHON = sorted(set(EXPECTED) - {"24-hash"})

@@ -4,6 +4,7 @@ from archcalc.layers import (
     activation,
     algebra,
     attention,
+    constants,  # noqa: F401
     convolution,
     cutting,  # noqa: F401
     dense,

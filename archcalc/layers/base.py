@@ -119,6 +119,10 @@ class Layer(LayerMemory):
         """Named shapes of what is stored with the layer but not learned."""
         return {}
 
+    def constants(self, y: Tensor) -> Shape | None:
+        """The shape of what it holds that is neither learned nor in PyTorch's state dict."""
+        return None
+
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
         """Multiply-accumulates of matrix products and convolutions."""
         return 0

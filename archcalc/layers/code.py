@@ -47,6 +47,10 @@ def expression(call: str, **values: Any) -> Code:
     return Code(call=call, values=values)
 
 
+class Written(str):
+    """An argument that is an expression, and stands there as it is."""
+
+
 class Option:
     """A keyword argument and PyTorch's default for it."""
 

@@ -10,6 +10,7 @@ from archcalc.advice import suggest
 from archcalc.diagnostics import RequestError
 from archcalc.memory.definitions import DEFINITIONS, RULE
 from archcalc.memory.generation import Generation, generate
+from archcalc.memory.parameters import buffers
 from archcalc.memory.plan import OPTIMIZERS, Plan
 from archcalc.memory.run import Moment, Run
 from archcalc.memory.simulation import simulate
@@ -156,8 +157,9 @@ def _alive(moments: Sequence[Moment]) -> dict[int, int]:
 def weights(graph: Graph, width: int) -> Iterator[tuple[int, int]]:
     """Bytes and number of the parameters and buffers."""
     for node, stored, _ in walk(graph.nodes):
-        for shape in (*node.params.values(), *node.buffers.values()):
+        for shape in node.params.values():
             yield int(product(shape)) * width, stored
+        yield from ((size, stored) for size in buffers(node, width))
 
 
 def tensors(graph: Graph, plan: Plan, all_gradients: bool) -> Iterator[tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from archcalc.network.graph import Node, walk
@@ -17,12 +18,17 @@ def trained_tensors(nodes: list[Node]) -> int:
 
 
 def buffer_bytes(nodes: list[Node], width: int) -> int:
-    """Statistics have the parameters' type; a counter, which has no axes, is an int64."""
-    return sum(
-        stored * plain(product(shape) * width if shape else _COUNTER)
-        for node, stored, _ in walk(nodes)
-        for shape in node.buffers.values()
-    )
+    """Statistics have the parameters' type; a counter, which has no axes, is an int64. Constants are there as well."""
+    return sum(stored * size for node, stored, _ in walk(nodes) for size in buffers(node, width))
+
+
+def buffers(node: Node, width: int) -> Iterator[int]:
+    """The bytes of each buffer of a node, those that PyTorch's state dict leaves out too."""
+    each = _COUNTER if node.exit.integer and not node.inputs else width  # a constant that is read as whole numbers
+    yield from (plain(product(shape) * each if shape else _COUNTER) for shape in node.buffers.values())
+    shape = node.layer.constants(node.exit) if node.layer is not None else None
+    if shape is not None:
+        yield plain(product(shape)) * each
 
 
 def roots(nodes: list[Node]) -> tuple[int, int, int]:

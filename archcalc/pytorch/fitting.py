@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from archcalc.layers.code import Written
 from archcalc.quoting import python_string
 
 Vector = tuple[object, ...]
@@ -105,6 +106,8 @@ def literal(value: object) -> str:
         return repr(value)
     if isinstance(value, int):
         return str(int(value))
+    if isinstance(value, Written):
+        return str(value)
     if isinstance(value, str):
         return python_string(value)
     return repr(value)

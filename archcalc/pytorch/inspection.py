@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from archcalc.layers.code import Code, Option
+from archcalc.layers.code import Code, Option, Written
 from archcalc.pytorch.names import BuildError
 
 # What the classes themselves are made of, beside the expressions of layers.
@@ -81,6 +81,7 @@ class _Allowed:
 
     def __init__(self, meant: Meant, pieces: Iterable[str]) -> None:
         texts = {text for code in meant.codes for text in (code.module, code.call, *code.outputs.values()) if text}
+        texts |= {one for code in meant.codes for one in code.args if isinstance(one, Written)}
         nodes = [node for text in texts for node in ast.walk(_expression(text))]
         self.kinds = (*_NODES, *{type(node) for node in nodes})
         self.attributes = _ATTRIBUTES | {path for node in nodes if (path := _path(node))}

@@ -296,6 +296,7 @@ def _compare_parameters(graph: Graph, module: nn.Module, result: Verification) -
         result.differences.append(
             Difference(graph.model, "the number of trainable parameters", totals.trainable, trained)
         )
-    buffers = sum(tensor.numel() for tensor in module.buffers())
+    there = set(module.state_dict())  # constants that are no part of it are not counted
+    buffers = sum(tensor.numel() for name, tensor in module.named_buffers() if name in there)
     if buffers != totals.buffers:
         result.differences.append(Difference(graph.model, "the number of elements in buffers", totals.buffers, buffers))

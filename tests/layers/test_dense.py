@@ -1,11 +1,18 @@
 import math
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from .oracle import FEW, Draw, compare, covers, layer, line
+from archcalc.cost import Costs
+from archcalc.diagnostics import SpecError
+from archcalc.memory.plan import Plan
+from archcalc.memory.simulation import simulate
+from archcalc.pytorch.instance import instantiate
+
+from .oracle import FEW, Draw, compare, covers, graph, layer, line
 
 
 class Added(nn.Module):
@@ -135,3 +142,82 @@ def test_additions_and_products_are_counted_for_each_element():
     assert layer("linear 7 bias=false", (5, 3)).other_flops == 0
     assert layer("posembed", (5, 3)).other_flops == layer("layerscale axis=-1", (5, 3)).other_flops == 5 * 3
     assert layer("embedding 9 dim=4", (5,)).other_flops == layer("clstoken", (5, 3)).other_flops == 0
+
+
+class Fixed(nn.Module):
+    """A tensor that is not learned."""
+
+    def __init__(self, value, persistent=False):
+        super().__init__()
+        self.register_buffer("value", value, persistent=persistent)
+
+    def forward(self, x):
+        return self.value[None]
+
+
+@covers("constant")
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        ("3", torch.zeros(3)),
+        ("2x3 kind=ones", torch.ones(2, 3)),
+        ("2x3 kind=eye", torch.eye(2, 3)),
+        ("4 kind=arange", torch.arange(4.0)),
+        ("2x3x4 kind=arange", torch.arange(4.0).expand(2, 3, 4)),
+        ("3x4 kind=triangle", torch.ones(3, 4).tril()),
+        ("2x3x3 kind=triangle", torch.ones(2, 3, 3).tril()),
+        ("1x1x4x4 value=0.0625", torch.full((1, 1, 4, 4), 0.0625)),
+        ("3 value=-2", torch.full((3,), -2.0)),
+    ],
+)
+def test_constant(keys, value):
+    compare(f"constant {keys} buffer=true", (5,), lambda: Fixed(value), once=True)
+
+
+def test_constant_of_listed_numbers():
+    compare(
+        "{constant: {values: [[1, 0.5], [-2, 1e-3]], buffer: true}}",
+        (5,),
+        lambda: Fixed(torch.tensor([[1, 0.5], [-2, 1e-3]])),
+        once=True,
+    )
+
+
+def test_a_constant_is_counted_where_it_is_a_buffer():
+    assert Costs(graph("constant 2x3", (5,))).totals.buffers == 0
+    counted = graph("constant 2x3 buffer=true", (5,))
+    assert (Costs(counted).totals.buffers, Costs(counted).totals.params) == (6, 0)
+    for keys in ("", " buffer=true"):  # it is there in any case
+        assert simulate(graph(f"constant 2x3{keys}", (5,)), Plan()).buffers == 24
+
+
+def test_a_constant_of_whole_numbers_is_looked_up():
+    net = graph(["constant 4 kind=arange", "embedding 4 dim=6"], (5,))
+    values = instantiate(net)(torch.zeros(2, 5))
+    assert values.shape == (1, 4, 6)
+    with pytest.raises(SpecError, match="its input .4. holds numbers"):
+        graph(["constant 4 value=0.5", "embedding 4 dim=6"], (5,))
+
+
+def test_work_on_constants_alone_is_done_once():
+    once = ["constant 4x4 kind=triangle name=a", "constant 4x4 name=b", "add: [a, b]"]
+    assert Costs(graph(once, (5,), batch=8)).totals.other_flops == 16
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("constant", "`constant` needs `shape` or `values`"),
+        ("constant 3 kind=eye", "kind=eye has 2 axes, not 1"),
+        ("constant 3 kind=triangle", "kind=triangle has at least 2 axes, not 1"),
+        ("constant 3 kind=ones value=2", "a number is given, and kind=ones says another"),
+        ("{constant: {shape: 2, values: [1, 2]}}", "`values` has a shape of its own"),
+        ("{constant: {values: [1, 2], value: 3}}", "`values` are given, and `value` is a number everywhere"),
+        ("{constant: {values: [[1, 2], [3]]}}", "the lists of numbers have unequal lengths"),
+        ("{constant: {values: [a]}}", "`values` is a list of numbers"),
+        ("{constant: {values: 3}}", "`values` is a list of numbers"),
+    ],
+)
+def test_constants_that_are_refused(line, said):
+    with pytest.raises(SpecError, match=said):
+        graph(line, (5,))

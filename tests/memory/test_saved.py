@@ -75,6 +75,7 @@ CASES = """
 [4,6] | linear 6 name=a, linear 4 name=b, transpose name=c, linear 4 name=d, {matmul: [c, a]}
 [6,6] | linear 6 name=a, linear 6 name=b, {einsum: {equation: 'ij,jk->ik', operands: [a, b]}}
 [4,6] | linear 8 name=x, split 2 name=p, {mul: [p.0, p.1]}
+[4,6] | constant 4x6 kind=arange name=k, linear 6 from=input, {mul: [prev, k]}, constant 3 kind=arange, embedding 3 dim=6
 [4,6] | parameter 4x6 name=p, linear 6 from=input, {mul: [prev, p]}
 [6,8] | linear 8 name=q, linear 8 name=k, linear 4 name=v, sdpa q=q k=k v=v causal=true
 [2,6,8] | linear 8 name=q, linear 8 name=k, linear 8 name=v, sdpa q=q k=k v=v

@@ -59,6 +59,17 @@ class LearnedTensor(nn.Module):
         return self.weight[None]
 
 
+class Constant(nn.Module):
+    """Numbers that are the same for every sample and are not learned."""
+
+    def __init__(self, value, persistent=False):
+        super().__init__()
+        self.register_buffer("value", value, persistent=persistent)
+
+    def forward(self):
+        return self.value[None]
+
+
 class LayerScale(nn.Module):
     """A learned factor for each feature; `axes` are the axes after it."""
 

@@ -64,7 +64,9 @@ class UnusedLayer(Rule):
                 lost = f"its {int(node.exit.elements):,} values are computed for nothing"
             yield self.finding(
                 model.placed(node),
-                f"{what} no output: {lost}",
+                f"the constant `{node.name or node.op}` is read by nothing"
+                if _is_constant(node)
+                else f"{what} no output: {lost}",
                 "delete it, use its output, or add it to `output:`",
                 (),
                 self._fix(model, node, affected),
@@ -93,6 +95,10 @@ class UnusedLayer(Rule):
         draws = node.op in ("dropout", "droppath") or bool(getattr(node.layer, "dropout", 0))
         edit = without_layer(node, unread=True, final=node is model.graph.nodes[-1])
         return mend(model, node, affected, "delete it", edit, safe=not draws)
+
+
+def _is_constant(node: Node) -> bool:
+    return not node.inputs and not node.params and not node.tied and node.layer is not None and node.layer.view
 
 
 def _chain(model: Model, end: Node, used: set[int]) -> list[Node]:

@@ -44,6 +44,11 @@ def padding_idx(at: Place) -> object:
     return at.pick(0, -1)
 
 
-@key("shape", of="parameter")
+@key("values", of="constant", chance=0.3)
+def values(at: Place) -> object:
+    return [at.whole(0, 3), 0.5, 2]
+
+
+@key("shape", of=("parameter", "constant"), chance=0.8)
 def shape(at: Place) -> object:
     return at.pick("x".join(map(str, at.shape)), str(at.shape[-1]), "3x4")

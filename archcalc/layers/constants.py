@@ -1,0 +1,158 @@
+"""Numbers that are the same for every sample and are not learned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archcalc.diagnostics import fail
+from archcalc.language.expressions import parse_number
+from archcalc.layers.arguments import Argument, Flag, Number, Size, Word, arg
+from archcalc.layers.base import Layer, ShapeError, layer
+from archcalc.layers.code import Code, Written, given
+from archcalc.layers.layout import ENDS
+from archcalc.layers.tensor import Shape, Tensor
+from archcalc.source import Node, Scalar, Sequence
+
+_MOST = 64
+# How many axes a kind has at least and at most.
+_RANKS = {"eye": (2, 2), "triangle": (2, 8)}
+
+
+class Numbers(Argument):
+    """A list of numbers, or nested lists of equal lengths, as a tuple."""
+
+    kind = "a list of numbers"
+
+    def parse(self, node: Node, known: Any) -> Any:
+        """The numbers. Raises `SpecError` for other entries, lists of unequal lengths, or too many numbers."""
+        if not isinstance(node, Sequence):
+            raise fail("SPC005", f"`{self.name}` is {self.kind}", node, f"as {self.name}: [0.5, 0.25]")
+        found = self._read(node)
+        count = len(_flat(found))
+        if count > _MOST:
+            message = f"`{self.name}` has {count} numbers, more than {_MOST}"
+            raise fail("SPC005", message, node, "use kind=, or make it an input")
+        return found
+
+    def _read(self, node: Sequence) -> tuple[Any, ...]:
+        found = tuple(self._read(one) if isinstance(one, Sequence) else self._number(one) for one in node.items)
+        shapes = {_shape(one) for one in found}
+        if len(shapes) != 1:
+            message = "an empty list of numbers" if not shapes else "the lists of numbers have unequal lengths"
+            raise fail("SPC005", message, node)
+        return found
+
+    def _number(self, node: Node) -> float:
+        number = parse_number(node.text) if isinstance(node, Scalar) else None
+        if number is None:
+            raise fail("SPC005", f"`{self.name}` is {self.kind}", node, "an entry is a number")
+        return number
+
+    def schema(self) -> dict[str, Any]:
+        """Numbers, or lists of them."""
+        return {"type": "array", "minItems": 1, "items": {"type": ["number", "array"]}}
+
+    def show(self, value: Any) -> str:
+        """As a list."""
+        return f"[{', '.join(self.show(one) for one in value)}]" if isinstance(value, tuple) else super().show(value)
+
+
+def _shape(value: Any) -> Shape:
+    return (len(value), *_shape(value[0])) if isinstance(value, tuple) else ()
+
+
+def _flat(value: Any) -> list[float]:
+    return [number for one in value for number in _flat(one)] if isinstance(value, tuple) else [value]
+
+
+@layer("constant", first="shape", aliases=("buffer", "zeros", "ones", "full", "eye", "arange", "tril"), family="dense")
+class Constant(Layer):
+    """Numbers that are the same for every sample and are not learned. -> [*shape].
+
+    Whole numbers where an `embedding` reads them. What depends on them alone is computed once for all samples.
+    Source: torch.nn.Module.register_buffer.
+    """
+
+    layout = ENDS
+    takes_input = False
+    view = True
+
+    shape: tuple[int, ...] | None = arg(Size, "its sizes, as 1x1x4x4; not its batch", default=None)
+    kind: str = arg(
+        Word,
+        "what it holds: arange counts along the last axis, triangle has ones up to the diagonal",
+        choices=("zeros", "ones", "eye", "arange", "triangle"),
+        default="zeros",
+    )
+    value: float | None = arg(Number, "a number everywhere, instead of `kind`", default=None)
+    values: tuple[Any, ...] | None = arg(Numbers, "all of its numbers, at most 64, instead of `shape`", default=None)
+    buffer: bool = arg(Flag, "count it, and keep it in the state dict", default=False)
+
+    @property
+    def sizes(self) -> Shape:
+        """The shape, given or that of the values. Raises `ShapeError` where it is not clear what it holds."""
+        if (self.shape is None) == (self.values is None):
+            what = "`constant` needs `shape` or `values`" if self.shape is None else "`values` has a shape of its own"
+            help = (
+                "as `constant 4x4`, or `{constant: {values: [0.5, 0.25]}}`" if self.shape is None else "leave out one"
+            )
+            raise ShapeError(
+                "SPC004" if self.shape is None else "SPC005", what, None if self.shape is None else "shape", help
+            )
+        if self.kind != "zeros" and not (self.value is None and self.values is None):
+            raise ShapeError("SPC005", f"a number is given, and kind={self.kind} says another", "kind", "leave out one")
+        if self.value is not None and self.values is not None:
+            raise ShapeError(
+                "SPC005", "`values` are given, and `value` is a number everywhere", "value", "leave out one"
+            )
+        return self.shape if self.shape is not None else _shape(self.values)
+
+    def output_rank(self, *inputs: Tensor) -> int:
+        """As many axes as sizes are given."""
+        return len(self.sizes)
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """The tensor itself. Raises `ShapeError` for a kind that has other axes."""
+        sizes = self.sizes
+        least, most = _RANKS.get(self.kind, (1, 8))
+        if not least <= len(sizes) <= most:
+            axes = "2 axes" if least == most else f"at least {least} axes"
+            raise ShapeError("SHP101", f"kind={self.kind} has {axes}, not {len(sizes)}", "shape", "as 8x8")
+        numbers = [self.value] if self.value is not None else _flat(self.values or ())
+        whole = all(isinstance(number, int) for number in numbers)
+        return Tensor(sizes, None, None if whole else False)  # an embedding may read whole numbers
+
+    def buffers(self, x: Tensor) -> dict[str, Shape]:
+        """All of it, where it is counted."""
+        return {"value": self.sizes} if self.buffer else {}
+
+    def constants(self, y: Tensor) -> Shape | None:
+        """All of it, where it is not counted."""
+        return None if self.buffer else y.shape
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        made = Written(self._made(tuple(map(int, y.shape)), bool(y.integer)))
+        return Code("Constant", (made,), given(persistent=(self.buffer, False)), call="{self}()")
+
+    def _made(self, sizes: Shape, integer: bool) -> str:
+        """The expression that makes it: floating-point numbers unless it is read as whole ones."""
+        listed, dtype = ", ".join(map(str, sizes)), ", dtype=torch.long" if integer else ""
+        number = repr if integer else lambda one: repr(float(one))
+        if self.values is not None:
+            return f"torch.tensor({_list(self.values, number)})"
+        if self.value is not None:
+            whole = f"({listed},)" if len(sizes) == 1 else f"({listed})"
+            return f"torch.full({whole}, {number(self.value)})"
+        if self.kind == "eye":
+            return f"torch.eye({listed}{dtype})"
+        if self.kind == "triangle":
+            return f"torch.ones({listed}{dtype}).tril()"
+        if self.kind == "arange":
+            counted = f"torch.arange({number(sizes[-1])})"
+            return counted if len(sizes) == 1 else f"{counted}.repeat({', '.join(map(str, sizes[:-1]))}, 1)"
+        return f"torch.{self.kind}({listed}{dtype})"
+
+
+def _list(value: Any, number: Any) -> str:
+    return f"[{', '.join(_list(one, number) for one in value)}]" if isinstance(value, tuple) else number(value)
