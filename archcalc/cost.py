@@ -9,8 +9,9 @@ of another tensor has none.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
-from archcalc.network.graph import Node
+from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.quantity import plain, product
 
@@ -71,6 +72,19 @@ class Cost:
         return 2 * self.macs
 
 
+class Declared:
+    """What of a network's costs stands in the spec, and is not computed.
+
+    Attributes:
+        layers: how many parts say so of themselves.
+        params, macs: those of these parts, for the whole batch; unknown: whether of some nobody knows the MACs.
+    """
+
+    def __init__(self) -> None:
+        self.layers = self.params = self.macs = 0
+        self.unknown = False
+
+
 class Costs:
     """The costs of a graph's nodes.
 
@@ -124,6 +138,18 @@ class Costs:
         self._own[id(node)] = own
         self._total[id(node)] = total
         return total
+
+    @cached_property
+    def declared(self) -> Declared:
+        """What of them was declared."""
+        found = Declared()
+        for node, stored, _ in walk(self.graph.nodes):
+            if node.layer is not None and node.layer.declared:
+                own = self.own(node)
+                found.layers += int(stored)
+                found.params, found.macs = found.params + own.params, found.macs + own.macs
+                found.unknown |= node.layer.is_unknown
+        return found
 
     def layers(self) -> Iterator[Node]:
         """Every node that is a layer, in order of execution."""

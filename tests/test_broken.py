@@ -136,6 +136,12 @@ EXPECTED = {
     "50-many-values": (
         5, 15, 975, "SPC005", "`values` has 192 numbers, more than 64", "use kind=, or make it an input",
     ),
+    "51-opaque-output": (
+        5, 5, 11, "SPC004", "`opaque` needs `output`", "output=64x56x56, or output=same",
+    ),
+    "52-opaque-layout": (
+        5, 5, 12, "SHP111", "`softmax` cannot tell channels from features in [8, 32, 32]", "say which axis",
+    ),
 }  # fmt: skip
 # The pure Python scanner of YAML says these in words of its own.
 SAME_IN_PYTHON = sorted(set(EXPECTED) - {"24-hash"})

@@ -54,6 +54,10 @@ def _one(graph: Graph) -> bool:
             f"{graph.model}: {result.layers:,} layers, {result.parameters:,} named parameters "
             f"({result.params:,}), {result.flops:,} forward and {result.backward_flops:,} backward FLOPs equal PyTorch's\n"
         )
+        if result.declared:
+            one = result.declared == 1
+            which = "1 opaque layer is" if one else f"{result.declared:,} opaque layers are"
+            write(f"  but {which} not compared: what {'it costs' if one else 'they cost'} is declared\n")
         if peer is not None and peer.reasons:
             counts = f"{peer.params:,} parameters and {peer.mult_adds:,} mult-adds"
             write(f"  torchinfo says {counts}: {'; '.join(peer.reasons)}\n")

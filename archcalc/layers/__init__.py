@@ -13,6 +13,7 @@ from archcalc.layers import (
     lstm,  # noqa: F401
     merge,
     normalization,
+    opaque,
     pooling,
     position,
     rearrange,  # noqa: F401
@@ -45,6 +46,7 @@ FAMILIES = (
     shape,
     merge,
     algebra,
+    opaque,
 )
 
 __all__ = ["CHANNELS_FIRST", "FAMILIES", "FEATURES_LAST", "REGISTRY", "Layer", "Shape", "ShapeError", "Tensor"]

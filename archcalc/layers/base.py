@@ -83,6 +83,8 @@ class Layer(LayerMemory):
     sees_ahead: ClassVar[bool] = False
     # True: a tensor that is the same for every sample goes along with others as it is; else it is repeated for each.
     broadcasts: ClassVar[bool] = False
+    # True: what it costs is declared in the spec, and not computed.
+    declared: ClassVar[bool] = False
     # False for layers that pass token ids through as they are.
     numeric: ClassVar[bool] = True
     # True: the gradient of the output is that of each input, and takes no memory of its own.
@@ -213,6 +215,11 @@ class Layer(LayerMemory):
     def depth(self) -> int:
         """How many layers with weights lie one behind the other in this one."""
         return 0
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nobody knows its multiply-accumulates."""
+        return False
 
     def masked_macs(self, y: Tensor, *inputs: Tensor) -> int:
         """The part of `macs` that a mask throws away: what a dense count has over the useful work."""

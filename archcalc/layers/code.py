@@ -16,6 +16,7 @@ class Code:
         call: the expression that applies it. `{self}` is the module, `{0}`, `{1}` the inputs,
             `{inputs}` all of them, and other names stand for `values`.
         values: numbers in the expression.
+        imported: a class of somebody's that is made without arguments in the module's place, as `package.module:Name`.
         outputs: expressions for further outputs, in terms of `{out}`, what the call returned;
             with them the call returns a tuple whose first element is the output.
     """
@@ -28,6 +29,7 @@ class Code:
         call: str = "{self}({0})",
         values: dict[str, Any] | None = None,
         outputs: dict[str, str] | None = None,
+        imported: str = "",
     ) -> None:
         self.module = module
         self.args = args
@@ -35,6 +37,7 @@ class Code:
         self.call = call
         self.values = values or {}
         self.outputs = outputs or {}
+        self.imported = imported
 
 
 def module(name: str, *args: Any, **kwargs: Any) -> Code:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archcalc.layers.arguments import Argument
+from archcalc.layers.arguments import REQUIRED, Argument
 
 
 class Reference(Argument):
@@ -38,8 +38,8 @@ class Operands(Argument):
 
     kind = "a list of names or lists of layers"
 
-    def __init__(self, doc: str, min: int = 2, max: int | None = None) -> None:
-        super().__init__(doc)
+    def __init__(self, doc: str, min: int = 2, max: int | None = None, default: Any = REQUIRED) -> None:
+        super().__init__(doc, default)
         self.min, self.max = min, max
 
     def schema(self) -> dict[str, Any]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from archcalc.advice import suggest
 from archcalc.diagnostics import RequestError
-from archcalc.memory.definitions import DEFINITIONS, RULE
+from archcalc.memory.definitions import DEFINITIONS, ESTIMATE, EXACT, RULE
 from archcalc.memory.generation import Generation, generate
 from archcalc.memory.parameters import buffers
 from archcalc.memory.plan import OPTIMIZERS, Plan
@@ -79,7 +80,14 @@ class Footprint:
         """How sure a part is: "exact", "rule" or "estimate"."""
         if key == "saved" and (self.plan.gpu or self.plan.dtype != "fp32"):
             return RULE
+        if key != "inputs" and DEFINITIONS[key].certainty == EXACT and self.declares:
+            return ESTIMATE
         return DEFINITIONS[key].certainty
+
+    @cached_property
+    def declares(self) -> bool:
+        """Whether some of its layers say themselves what they cost."""
+        return any(node.layer is not None and node.layer.declared for node, _, _ in walk(self.graph.nodes))
 
     def samples(self) -> list[Sample]:
         """The run over time; copies that were not gone through one by one rise or fall evenly."""

@@ -26,6 +26,11 @@ def positions_dim(graph: Graph) -> str:
     It is in the shape of an output, and in that of a layer that looks back: causal attention, or a
     recurrent layer in one direction, or else a causal convolution. Raises `NotGenerativeError` where there is none.
     """
+    for node in layers(graph.nodes):
+        if _layer(node).declared:
+            raise NotGenerativeError(
+                f"{graph.model} does not generate: what `{node.id}` keeps of earlier positions is not declared"
+            )
     given = {name: None for y in graph.outputs.values() for name in named(y.shape)}
     keeping = [node for node in layers(graph.nodes) if kept(node)]
     if not keeping:

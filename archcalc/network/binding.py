@@ -115,6 +115,7 @@ class Binder:
             value = argument.parse(node, names.values)
             if isinstance(value, (Expression, SizeExpression)):
                 names.sizes_in(value)
+                step.places.setdefault(name, step.op)
                 step.deferred.append((name, argument, value))
             else:
                 step.constants[name] = value

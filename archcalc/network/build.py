@@ -149,7 +149,7 @@ class Builder(Expander):
             self._count(int(stacked) - 1, step.places.get("layers", step.op))
         inputs: tuple[Tensor, ...] = (x,) if x is not None else ()
         try:
-            if cls.takes_input and x is not None:
+            if cls.takes_input and x is not None and step.operands is None:
                 layer.accept(x)
             inputs, children = self._read(step, layer, scope, x)
             together = agree(layer, inputs, step.op, _differ)

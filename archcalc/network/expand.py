@@ -79,7 +79,7 @@ class Expander(Evaluator):
     def _step(self, step: Step, scope: Scope, x: Tensor | None) -> Tensor:
         if step.source is not None:
             x = self.lookup(step.source, scope, x)[0]
-        if x is UNKNOWN and (step.layer is None or step.layer.takes_input):
+        if x is UNKNOWN and (step.layer is None or (step.layer.takes_input and step.operands is None)):
             self._skip(step, scope)
             raise StepFailedError
         if step.loop is not None:
@@ -238,7 +238,7 @@ class Expander(Evaluator):
 
     def _bound(self, step: Step, cls: type[Layer], scope: Scope, x: Tensor | None) -> Layer:
         """The layer with its arguments, where it has an input."""
-        if cls.takes_input:
+        if cls.takes_input and step.operands is None:
             if x is None:
                 self.fail(
                     "SPC008",

@@ -88,13 +88,13 @@ def depth(graph: Graph) -> int:
 
 
 Field = tuple[tuple[int, int], ...]  # (extent, step) along each axis of the input
-EVERYTHING, NOTHING = "everything", "nothing"
+EVERYTHING, NOTHING, UNKNOWN = "everything", "nothing", "unknown"
 
 
 def fields(graph: Graph) -> dict[int, Value]:
     """What each tensor's elements see of the input: id of the tensor -> field.
 
-    A field is (extent, step) for each spatial axis, `EVERYTHING`, `NOTHING` (of learned tensors), or
+    A field is (extent, step) for each spatial axis, `EVERYTHING`, `NOTHING` (of learned tensors), `UNKNOWN`, or
     None where positions no longer lie on the input's grid.
     """
     values: dict[int, Value] = {id(tensor): ((1, 1),) * max(0, tensor.rank - 1) for tensor in graph.inputs.values()}
@@ -122,6 +122,8 @@ def _field_rule(node: Node, inputs: list[Value]) -> Value:
     assert node.layer is not None
     if node.layer.sees_everything:
         return EVERYTHING
+    if node.layer.declared or UNKNOWN in inputs:
+        return UNKNOWN
     known = [value for value in inputs if value != NOTHING]
     if not known:
         return NOTHING

@@ -19,11 +19,13 @@ class File:
         probe: pass the output of every layer through the function `probe`.
         taken: names that no class may have.
         summary: the docstring of the model's own class.
+        alone: whether nobody's classes are imported.
     """
 
-    def __init__(self, graph: Graph, probe: bool, taken: set[str], summary: str) -> None:
+    def __init__(self, graph: Graph, probe: bool, taken: set[str], summary: str, alone: bool = False) -> None:
         self.graph = graph
         self.probe = probe
+        self.alone = alone
         self.summary = summary
         self.structure = Structure(graph)
         self.classes: list[ClassText] = []

@@ -86,7 +86,8 @@ class _Allowed:
         self.kinds = (*_NODES, *{type(node) for node in nodes})
         self.attributes = _ATTRIBUTES | {path for node in nodes if (path := _path(node))}
         self.attributes |= {f".{name}" for name in meant.tied}
-        self.names = _NAMES | {*pieces, *meant.docs} | ({"probe"} if meant.reported else set())
+        classes = {line.rpartition(" ")[2] for line in meant.imports}
+        self.names = _NAMES | {*pieces, *meant.docs, *classes} | ({"probe"} if meant.reported else set())
         values = [one for code in meant.codes for one in (*code.args, *code.kwargs.values(), *code.values.values())]
         self.strings = meant.reported | {
             node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)

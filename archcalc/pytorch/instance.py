@@ -9,7 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from archcalc.network.graph import walk
 from archcalc.network.load import Graph
+from archcalc.pytorch.names import BuildError
 from archcalc.pytorch.source import module_source
 
 Probe = Callable[[nn.Module, str, Any], Any]
@@ -26,7 +28,9 @@ def instantiate(graph: Graph, device: str = "cpu", probe: Probe | None = None) -
     Raises:
         BuildError: something in the network cannot be written as source yet.
     """
-    source = module_source(graph, probe is not None)
+    if device != "meta":
+        _refuse_declared(graph)
+    source = module_source(graph, probe is not None, alone=True)
     namespace: dict[str, Any] = {"probe": probe}
     tree = ast.parse(source)
     main = tree.body[-1]
@@ -38,7 +42,28 @@ def instantiate(graph: Graph, device: str = "cpu", probe: Probe | None = None) -
         for inner in made.modules():
             if type(inner).__name__ == "MixtureOfExperts":
                 inner.forward = _route_evenly.__get__(inner)
+            if type(inner).__name__ == "Opaque":
+                inner.forward = _stand_in.__get__(inner)
     return made
+
+
+def _refuse_declared(graph: Graph) -> None:
+    """Raise `BuildError` for a part that has a shape and no code."""
+    for node, _, _ in walk(graph.nodes):
+        if node.layer is not None and node.layer.declared:
+            what = getattr(node.layer, "what", None) or "not described"
+            raise BuildError(
+                f"{node.place.line}:{node.place.column}: `{node.op}` cannot be built: '{what}'; "
+                "`archcalc build` writes a file in which to put it, or with class=pkg.module:Name one that imports it"
+            )
+
+
+def _stand_in(self: Any, *inputs: torch.Tensor) -> Any:
+    """Tensors of the declared shapes, through which a gradient goes to all that is read, and to the parameters."""
+    read = [x for x in (*inputs, *self.parameters()) if x.is_floating_point()]
+    zero = sum((x.sum() * 0 for x in read), torch.zeros((), device=inputs[0].device))
+    given = tuple(torch.zeros(len(inputs[0]), *sizes, device=zero.device) + zero for sizes in self.sizes)
+    return (given[0], given[1:]) if len(given) > 1 else given[0]
 
 
 def _route_evenly(

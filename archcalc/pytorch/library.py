@@ -22,9 +22,9 @@ _INNER = ("score_mask", "capped_attention")
 
 
 class Library:
-    """The pieces for one network."""
+    """The pieces for one network; `imported` are classes of somebody's that it imports, as `package.module:Name`."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, alone: bool = False) -> None:
         with open(_PIECES, encoding="utf-8") as file:
             body = ast.parse(file.read()).body
         self.pieces: dict[str, Definition] = {
@@ -32,13 +32,17 @@ class Library:
         }
         self.names = set(self.pieces)
         self.codes = [(node, code_of(node)) for node in Costs(graph).layers()]
+        self.imported = set() if alone else {code.imported for _, code in self.codes if code.imported}
+        self.names |= {one.rpartition(":")[2] for one in self.imported}
 
     def texts(self, structure: Structure, helpers: set[str]) -> list[str]:
         """The source of every piece that the network needs, in the order in which they are kept."""
         made: dict[str, Definition] = {}
         needed: list[set[str]] = []
         for name, piece in self.pieces.items():
-            uses = [(node, code) for node, code in self.codes if code.module == name]
+            uses = [
+                (node, code) for node, code in self.codes if code.module == name and code.imported not in self.imported
+            ]
             if isinstance(piece, ast.ClassDef) and uses:
                 use = _use(piece, uses, structure)
                 made[name] = trimmed(piece, use)
@@ -77,7 +81,7 @@ def _use(piece: ast.ClassDef, uses: list[tuple[Node, Code]], structure: Structur
         read.append({"shared"})
     return Use(
         set.union(*given), set.intersection(*given), set.union(*read), set.intersection(*read),
-        more=any(map(is_batched, outside)),
+        more=any(map(is_batched, outside)) or any(node.layer is not None and node.layer.declared for node, _ in uses),
         axes=any(node.inputs and node.inputs[0].rank > 2 for node, _ in uses),
     )  # fmt: skip
 

@@ -86,6 +86,8 @@ class Maker:
 
     def _one(self, nodes: list[Node], name: str) -> str:
         codes = [code_of(node) for node in nodes]
+        if codes[0].imported and not self.file.alone:
+            return f"{codes[0].imported.rpartition(':')[2]}()"
         words = []
         if nodes[0].op == "moe":
             words = [self._experts(nodes, codes)]

@@ -17,22 +17,23 @@ from archcalc.reports.numbers import shape
 _WIDTH = 88
 
 
-def module_source(graph: Graph, probe: bool = False) -> str:
+def module_source(graph: Graph, probe: bool = False, alone: bool = False) -> str:
     """The source of `graph` as a module, formatted; no import of archcalc.
 
     Args:
         graph: the network.
         probe: pass every layer's output through a function `probe(module, name, output)`, which the
             caller puts into the module's namespace.
+        alone: import nobody's classes: a part that is declared has none of its own.
 
     Raises:
         BuildError: something in the network cannot be written yet.
     """
-    library = Library(graph)
-    file = File(graph, probe, library.names, _summary(graph))
+    library = Library(graph, alone)
+    file = File(graph, probe, library.names, _summary(graph), alone)
     file.main()
     pieces = library.texts(file.structure, file.helpers)
-    imports = _imports("\n".join([*pieces, *(line for made in file.classes for line in made.lines)]))
+    imports = _imports("\n".join([*pieces, *(line for made in file.classes for line in made.lines)]), library.imported)
     blocks: list[Iterable[str]] = [imports]
     blocks += [(wrapped for line in piece.split("\n") for wrapped in wrap(line, _WIDTH)) for piece in pieces]
     blocks += [made.laid_out(_WIDTH) for made in file.classes]
@@ -42,8 +43,8 @@ def module_source(graph: Graph, probe: bool = False) -> str:
     return source
 
 
-def _imports(body: str) -> list[str]:
-    """The imports that code with these lines needs."""
+def _imports(body: str, classes: Iterable[str]) -> list[str]:
+    """The imports that code with these lines needs, and those of `classes`, as `package.module:Name`."""
     imports = []
     if re.search(r"\bmath\.", body):
         imports += ["import math", ""]
@@ -51,7 +52,9 @@ def _imports(body: str) -> list[str]:
         imports.append("import torch")
     if re.search(r"\bF\.", body):
         imports.append("import torch.nn.functional as F")
-    return [*imports, "from torch import nn"]
+    imports.append("from torch import nn")
+    own = [f"from {module} import {name}" for module, _, name in (one.partition(":") for one in sorted(classes))]
+    return [*imports, "", *own] if own else imports
 
 
 def _tied(library: Library) -> set[str]:

@@ -279,7 +279,9 @@ class Structure:
             code = code_of(one)
             experts = tuple(self.signature(child) for child in self._scopes(one))
             parts = len(one.output.outputs or ()) if one.output.parts else 0
-            inner.append((several, code.module, code.call, len(code.args), tuple(code.kwargs), parts, experts))
+            inner.append(
+                (several, code.module, code.imported, code.call, len(code.args), tuple(code.kwargs), parts, experts)
+            )
         return step.op, step.segment, reads, ties, tuple(inner)
 
     def gives_state(self, node: Node) -> bool:

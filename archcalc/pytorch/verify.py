@@ -57,6 +57,7 @@ class Verification:
     Attributes:
         layers: how many outputs were compared; parameters: how many named tensors.
         params, flops, backward_flops: PyTorch's totals.
+        declared: how many layers were not compared, as what they cost is declared.
     """
 
     layers: int = 0
@@ -64,6 +65,7 @@ class Verification:
     params: int = 0
     flops: int = 0
     backward_flops: int = 0
+    declared: int = 0
     differences: list[Difference] = field(default_factory=list)
 
 
@@ -117,6 +119,7 @@ def verify(graph: Graph) -> Verification:
         forward = counter.get_total_flops()
         _backward(outputs if isinstance(outputs, tuple) else (outputs,))
     result = Verification(len(seen), flops=forward)
+    result.declared = sum(_is_declared(one.node) for one in expected)
     _compare_outputs(graph, expected, seen, result)
     _compare_parameters(graph, module, result)
     gradients = list(_with_one_expert(graph))
@@ -171,6 +174,8 @@ def _with_one_expert(graph: Graph) -> Iterator[Backward]:
     """The layers that run backward where of each mixture one expert does all the work, as with meta tensors."""
     experts = dict(_experts(graph.nodes))
     for one in backward(graph):
+        if _is_declared(one.node):
+            continue
         yield replace(one, stored=one.stored // experts[id(one.node)])
 
 
@@ -252,7 +257,13 @@ def _copies(node: Node, prefix: str, first: int, runs: int, in_expert: bool) -> 
 
 
 def _layer(node: Node, name: str, runs: int, in_expert: bool) -> _Expected:
-    return _Expected(name, node, 2 * int(node.macs) * node.runs(node.copies, node.copies, runs), in_expert)
+    macs = 0 if _is_declared(node) else int(node.macs)
+    return _Expected(name, node, 2 * macs * node.runs(node.copies, node.copies, runs), in_expert)
+
+
+def _is_declared(node: Node) -> bool:
+    """Whether what a layer costs is declared: a stand-in runs in its place."""
+    return node.layer is not None and node.layer.declared
 
 
 def _compare_outputs(graph: Graph, expected: list[_Expected], seen: list[_Output], result: Verification) -> None:

@@ -10,7 +10,7 @@ from archcalc.cost import DTYPE_BYTES, Costs
 from archcalc.derivation import Derivation, axis_names, derive
 from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
-from archcalc.network.paths import EVERYTHING, NOTHING
+from archcalc.network.paths import EVERYTHING, NOTHING, UNKNOWN
 from archcalc.quantity import Quantity, names, numbers
 from archcalc.reports.numbers import exact
 
@@ -138,6 +138,8 @@ def _field(seen: Any, costs: Costs) -> tuple[str, str, str]:
     inputs = list(costs.graph.inputs.values())
     if seen == EVERYTHING:
         return ("all of the input", "", "")
+    if seen == UNKNOWN:
+        return ("unknown: a part is opaque", "", "")
     if seen == NOTHING:
         return ("nothing of the input", "", "")
     if not seen:

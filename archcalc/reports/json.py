@@ -35,8 +35,18 @@ def network(costs: Costs, rows: Iterable[Row]) -> dict[str, Any]:
             "activation_bytes": totals.activation_bytes,
             "param_bytes": {name: totals.params * size for name, size in DTYPE_BYTES.items()},
         },
+        **_declared(costs),
         "layers": [_layer(row) for row in rows if row.node is not None],
     }
+
+
+def _declared(costs: Costs) -> dict[str, Any]:
+    """What of the totals stands in the spec; MACs are null where somebody's are not known."""
+    found = costs.declared
+    if not found.layers:
+        return {}
+    macs = None if found.unknown else found.macs
+    return {"declared": {"layers": found.layers, "params": found.params, "macs": macs}}
 
 
 def _layer(row: Row) -> dict[str, Any]:

@@ -40,6 +40,8 @@ def network(costs: Costs, rows: Iterable[Row]) -> str:
     if totals.active_params == totals.params:
         active = ""
     trained = f" {numbers.exact(totals.trainable)} parameters are trainable." if totals.frozen else ""
+    if costs.declared.layers:
+        trained += f" {numbers.exact(costs.declared.params)} of them are declared, and not computed."
     heading = f"### {escape(costs.graph.model)}\n\nInput {inputs}, batch {costs.graph.batch}.{active}{trained}\n\n"
     return heading + table(
         ("layer", "output", "params", "MACs", "activations"), "llrrr", [*lines, (last[0], "", *last[2:])]

@@ -195,7 +195,7 @@ def test_a_constant_of_whole_numbers_is_looked_up():
     net = graph(["constant 4 kind=arange", "embedding 4 dim=6"], (5,))
     values = instantiate(net)(torch.zeros(2, 5))
     assert values.shape == (1, 4, 6)
-    with pytest.raises(SpecError, match="its input .4. holds numbers"):
+    with pytest.raises(SpecError, match=r"its input .4. holds numbers"):
         graph(["constant 4 value=0.5", "embedding 4 dim=6"], (5,))
 
 

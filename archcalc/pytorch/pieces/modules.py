@@ -70,6 +70,22 @@ class Constant(nn.Module):
         return self.value[None]
 
 
+class Opaque(nn.Module):
+    """A part that the spec declares and does not describe: put the real one in its place."""
+
+    def __init__(self, what, *sizes, params=0, buffers=0):
+        super().__init__()
+        self.what = what
+        self.sizes = sizes
+        if params:
+            self.declared = nn.Parameter(torch.zeros(params))
+        if buffers:
+            self.register_buffer("stored", torch.zeros(buffers))
+
+    def forward(self, *inputs):
+        raise NotImplementedError(f"{self.what}: the spec gives its shape alone")
+
+
 class LayerScale(nn.Module):
     """A learned factor for each feature; `axes` are the axes after it."""
 
