@@ -184,3 +184,130 @@ encoder("mpnet/tokens", "MPNetForMaskedLM")
 encoder("mpnet/classes", "MPNetForSequenceClassification", num_labels=7)
 encoder("nomic_bert/plain", "NomicBertModel")
 encoder("nomic_bert/tokens", "NomicBertForMaskedLM")
+
+
+def translator(name: str, architecture: str, **config: Any) -> None:
+    """An encoder with a decoder, at sizes that no two others of its sizes share."""
+    sizes = {"vocab_size": 997, "d_model": 96, "encoder_ffn_dim": 208, "decoder_ffn_dim": 176, "encoder_layers": 3,
+             "decoder_layers": 4, "encoder_attention_heads": 6, "decoder_attention_heads": 4,
+             "max_position_embeddings": 64, "pad_token_id": 1, "decoder_start_token_id": 2}  # fmt: skip
+    inputs = {"input_ids": [1, SEQ], "decoder_input_ids": [1, 20]}
+    case(name, architecture, inputs, {**sizes, **config}, dims={"source": str(SEQ), "target": "20"})
+
+
+translator("bart/plain", "BartForConditionalGeneration")
+translator(
+    "bart/trunk", "BartModel", scale_embedding=True, decoder_layers=3, decoder_ffn_dim=208, decoder_attention_heads=6
+)
+translator("mbart/plain", "MBartForConditionalGeneration")
+translator("pegasus/plain", "PegasusForConditionalGeneration")
+translator("blenderbot/plain", "BlenderbotForConditionalGeneration")
+translator("marian/plain", "MarianMTModel", decoder_vocab_size=997)
+translator("m2m_100/plain", "M2M100ForConditionalGeneration")
+T5 = {
+    "vocab_size": 997,
+    "d_model": 96,
+    "d_kv": 20,
+    "d_ff": 208,
+    "num_layers": 3,
+    "num_decoder_layers": 4,
+    "num_heads": 6,
+}
+case(
+    "t5/plain",
+    "T5ForConditionalGeneration",
+    {"input_ids": [1, SEQ], "decoder_input_ids": [1, 20]},
+    T5,
+    dims={"source": str(SEQ), "target": "20"},
+)
+case(
+    "t5/gated",
+    "T5ForConditionalGeneration",
+    {"input_ids": [1, SEQ], "decoder_input_ids": [1, 20]},
+    {**T5, "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False, "relative_attention_num_buckets": 28},
+    dims={"source": str(SEQ), "target": "20"},
+)
+case("t5/encoder", "T5EncoderModel", {"input_ids": [1, SEQ]}, T5, dims={"source": str(SEQ)})
+case(
+    "mt5/plain",
+    "MT5ForConditionalGeneration",
+    {"input_ids": [1, SEQ], "decoder_input_ids": [1, 20]},
+    T5,
+    dims={"source": str(SEQ), "target": "20"},
+)
+WHISPER = {
+    "vocab_size": 997,
+    "num_mel_bins": 20,
+    "d_model": 96,
+    "encoder_layers": 3,
+    "decoder_layers": 4,
+    "encoder_attention_heads": 6,
+    "decoder_attention_heads": 4,
+    "encoder_ffn_dim": 208,
+    "decoder_ffn_dim": 176,
+    "max_source_positions": 50,
+    "max_target_positions": 30,
+    "pad_token_id": 0,
+    "decoder_start_token_id": 2,
+}
+case(
+    "whisper/plain",
+    "WhisperForConditionalGeneration",
+    {"input_features": [1, 20, 100], "decoder_input_ids": [1, SEQ]},
+    WHISPER,
+    dims={"text": str(SEQ)},
+)
+
+
+def image(name: str, architecture: str, **config: Any) -> None:
+    """A vision transformer at sizes that no two others of its sizes share."""
+    sizes = {"hidden_size": 96, "intermediate_size": 208, "num_hidden_layers": 3, "num_attention_heads": 6,
+             "image_size": 40, "patch_size": 8}  # fmt: skip
+    case(name, architecture, {"pixel_values": [1, 3, 40, 40]}, {**sizes, **config}, dims={})
+
+
+image("vit/plain", "ViTModel", pooler_output_size=88)
+image("vit/classes", "ViTForImageClassification", num_labels=7, qkv_bias=False)
+image("deit/plain", "DeiTModel")
+image("deit/classes", "DeiTForImageClassification", num_labels=7)
+image("deit/teacher", "DeiTForImageClassificationWithTeacher", num_labels=7)
+image("dinov2/plain", "Dinov2Model", intermediate_size=None)
+image("dinov2/gated", "Dinov2Model", intermediate_size=None, use_swiglu_ffn=True, use_mask_token=False)
+image("dinov2/classes", "Dinov2ForImageClassification", intermediate_size=None, num_labels=7)
+image("clip_vision_model/plain", "CLIPVisionModel")
+image("clip_vision_model/projected", "CLIPVisionModelWithProjection", projection_dim=56)
+encoder("clip_text_model/plain", "CLIPTextModel", eos_token_id=2)
+encoder("clip_text_model/projected", "CLIPTextModelWithProjection", projection_dim=56, eos_token_id=2)
+SIDES = {
+    "vision_config": {
+        "hidden_size": 96,
+        "intermediate_size": 208,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 6,
+        "image_size": 40,
+        "patch_size": 8,
+    },
+    "text_config": {
+        "vocab_size": 997,
+        "hidden_size": 80,
+        "intermediate_size": 176,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 5,
+        "max_position_embeddings": SEQ,
+        "eos_token_id": 2,
+    },
+}
+case(
+    "clip/plain",
+    "CLIPModel",
+    {"input_ids": [1, SEQ], "pixel_values": [1, 3, 40, 40]},
+    {**SIDES, "projection_dim": 56},
+    dims={},
+)
+case(
+    "siglip/plain",
+    "SiglipModel",
+    {"input_ids": [1, SEQ], "pixel_values": [1, 3, 40, 40]},
+    {**SIDES, "text_config": {**SIDES["text_config"], "projection_size": 96}},
+    dims={},
+)

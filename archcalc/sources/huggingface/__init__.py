@@ -53,7 +53,7 @@ def _whatever_type(config: Config) -> None:
     """Reads the keys that mean the same for every type."""
     config.only("pruned_heads", None, {})
     config.only("torchscript", None, False)
-    config.only("is_encoder_decoder", None, False)
+    config.value("is_encoder_decoder")
     config.only("cross_attention_hidden_size", None)
     config.only("per_layer_config", None, {})
     config.only("add_cross_attention", None, False)

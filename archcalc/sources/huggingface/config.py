@@ -19,6 +19,7 @@ class Config:
 
     Attributes:
         model_type: the kind of model, in messages.
+        defaults: values where the file gives none.
         notes: what is left out of the spec since it changes values and no count.
     """
 
@@ -43,8 +44,9 @@ class Config:
             if self._given.get(own) is None or (own == name and value is not None):
                 self._given[own] = value
                 self._spelled[own] = name
-        self._defaults = defaults
+        self.defaults = defaults
         self._read: set[str] = set()
+        self._inner: list[Config] = []
 
     def has(self, key: str) -> bool:
         """Whether the file gives a value, other than null; it then has to be read."""
@@ -55,13 +57,13 @@ class Config:
         self._read.add(key)
         value = self._given.get(key)
         if value is None and key not in self._given:
-            return self._defaults.get(key)
+            return self.defaults.get(key)
         return value
 
     def _or_default(self, key: str) -> Json:
         """As `value`; null means the default too."""
         value = self.value(key)
-        return self._defaults.get(key) if value is None else value
+        return self.defaults.get(key) if value is None else value
 
     def whole(self, key: str, least: int = 1) -> int:
         """A whole number from `least`. Raises `SpecError` for anything else."""
@@ -177,6 +179,7 @@ class Config:
         """A mapping with keys of its own, as `text_config`."""
         inner = Config(self.file, self.mapping(key), model_type, defaults, (*self.path, key), aliases)
         inner.notes = self.notes
+        self._inner.append(inner)
         return inner
 
     def only(self, key: str, *allowed: Json) -> None:
@@ -200,11 +203,16 @@ class Config:
         self.file.refuse(path, f"`{spelled or key}`: {message}", help)
 
     def finish(self) -> None:
-        """Raises `SpecError` for a key that nobody read, unless it is known to change nothing that is counted."""
+        """Raises `SpecError` for a key that nobody read, unless it is known to change nothing that is counted.
+
+        Those of nested mappings as well.
+        """
+        for inner in self._inner:
+            inner.finish()
         for key, value in self._given.items():
             if key in self._read or key in NEUTRAL or value is None:
                 continue
-            near = suggest(key, [*self._defaults, *NEUTRAL])
+            near = suggest(key, [*self.defaults, *NEUTRAL])
             self.file.refuse(
                 [*self.path, self._spelled[key]],
                 f"`{key}` is not known for `{self.model_type}`: it may change the network",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archcalc.sources.huggingface.config import Config
-from archcalc.sources.huggingface.model import activation, architecture, labels, number, repeated
+from archcalc.sources.huggingface.model import activated, activation, architecture, labels, number, repeated
 from archcalc.sources.writing import Item, Spec
 
 HEADS = ("ForCausalLM", "LMHeadModel", "Model", "ForSequenceClassification", "ForTokenClassification")
@@ -203,7 +203,7 @@ class Decoder:
     def feedforward(self, ff: str) -> list[Item]:
         """The layers of a feed-forward part of that width."""
         bias = "" if self.ff_bias else " bias=false"
-        act = _act_items(self.act)
+        act = activated(self.act)
         if self.gated:
             return [{"mul": [[f"linear {ff}{bias}", *act], [f"linear {ff}{bias}"]]}, f"linear width{bias}"]
         return [f"linear {ff}{bias}", *act, f"linear width{bias}"]
@@ -343,8 +343,3 @@ def _named(items: list[Item], name: str) -> list[Item]:
 
 def _norm(name: str, eps: float, usual: float) -> str:
     return name if eps == usual else f"{name} eps={number(eps)}"
-
-
-def _act_items(act: str) -> list[Item]:
-    """The items of an activation; one that the language has no layer for is written out."""
-    return [{"mul": ["prev", ["scale 1.702", "sigmoid"]]}] if act == "quick_gelu" else [act]

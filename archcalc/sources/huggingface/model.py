@@ -66,7 +66,10 @@ def architecture(config: Config, builds: str, choices: Sequence[str]) -> str:
     name = given[0] if isinstance(given, list) else given
     if not isinstance(name, str):
         config.wrong("architectures", "it is a list of names of classes")
-    match = re.fullmatch(r"\w+?(For[A-Z]\w*|LMHeadModel|DoubleHeadsModel|Model|Encoder|Decoder)", name)
+    match = re.fullmatch(
+        r"\w+?(For[A-Z]\w*|ModelWithProjection|WithLMHeadModel|LMHeadModel|MTModel|EncoderModel|DoubleHeadsModel|Model|Encoder|Decoder)",
+        name,
+    )
     found = match.group(1) if match else ""
     if found not in choices:
         known = ", ".join(f"...{choice}" for choice in choices)
@@ -87,6 +90,11 @@ def activation(config: Config, key: str) -> str:
     if value == "quick_gelu":
         return "quick_gelu"
     return config.word(key, ACTIVATIONS)
+
+
+def activated(act: str) -> list[Item]:
+    """The items of an activation; one that the language has no layer for is written out."""
+    return [{"mul": ["prev", ["scale 1.702", "sigmoid"]]}] if act == "quick_gelu" else [act]
 
 
 def runs(kinds: Sequence[_Kind]) -> list[tuple[int, list[_Kind]]]:
