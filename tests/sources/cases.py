@@ -311,3 +311,18 @@ case(
     {**SIDES, "text_config": {**SIDES["text_config"], "projection_size": 96}},
     dims={},
 )
+SOUND = {"vocab_size": 37, "hidden_size": 96, "intermediate_size": 208, "num_hidden_layers": 3, "num_attention_heads": 6,
+         "conv_dim": [40, 40, 40, 56], "conv_stride": [5, 2, 2, 3], "conv_kernel": [10, 3, 3, 4],
+         "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 4}  # fmt: skip
+
+
+def sound(name: str, architecture: str, **config: Any) -> None:
+    """A model of sound, which hears 4,000 samples."""
+    case(name, architecture, {"input_values": [1, 4000]}, {**SOUND, **config}, dims={"samples": "4000"}, numbers=True)
+
+
+sound("wav2vec2/plain", "Wav2Vec2Model")
+sound("wav2vec2/letters", "Wav2Vec2ForCTC", feat_extract_norm="layer", do_stable_layer_norm=True, conv_bias=True, num_conv_pos_embeddings=15)
+sound("wav2vec2/classes", "Wav2Vec2ForSequenceClassification", num_labels=7, mask_time_prob=0.0, classifier_proj_size=50)
+sound("hubert/plain", "HubertModel")
+sound("hubert/letters", "HubertForCTC", feat_proj_layer_norm=False)

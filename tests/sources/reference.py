@@ -31,7 +31,7 @@ def counts(case: dict[str, Any]) -> dict[str, int]:
     name = case["config"]["architectures"][0]
     with torch.device("meta"):
         model = getattr(transformers, name)(config).eval()
-        inputs = {key: _tensor(torch, shape) for key, shape in case["inputs"].items()}
+        inputs = {key: _tensor(torch, shape, case.get("numbers", False)) for key, shape in case["inputs"].items()}
     numbers = {"params": sum(p.numel() for p in model.parameters())}
     if case.get("macs", True):
         counter = FlopCounterMode(display=False, custom_mapping={torch.ops.aten.bmm: _product})
@@ -46,9 +46,9 @@ def _product(x: list[int], y: list[int], **_: Any) -> int:
     return 2 * x[0] * x[1] * x[2] * y[2] if x[2] > 1 else 0
 
 
-def _tensor(torch: Any, shape: list[int]) -> Any:
-    """An input of that shape: three axes or more are numbers, two are tokens."""
-    return torch.zeros(shape) if len(shape) > 2 else torch.zeros(shape, dtype=torch.long)
+def _tensor(torch: Any, shape: list[int], numbers: bool) -> Any:
+    """An input of that shape: three axes or more are numbers, two are tokens unless they are said to be numbers."""
+    return torch.zeros(shape) if numbers or len(shape) > 2 else torch.zeros(shape, dtype=torch.long)
 
 
 def main(names: list[str]) -> None:

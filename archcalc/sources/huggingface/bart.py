@@ -184,7 +184,8 @@ def _whisper(config: Config) -> Spec:
     model = Translator(config)
     model.bias = "qvo"
     config.only("use_weighted_layer_sum", False)
-    config.value("classifier_proj_size")
+    for key in ("classifier_proj_size", "mask_time_prob", "mask_feature_prob"):
+        config.value(key)
     config.value("max_length")
     seconds, longest = config.whole("max_source_positions"), config.whole("max_target_positions")
     spec = Spec(config.model_type)

@@ -22,7 +22,7 @@ _REASONS = {
     "what is trained, and the loss": """
         problem_type finetuning_task label_smoothing classifier_loss router_aux_loss_coef router_z_loss_coef
         output_router_logits router_jitter_noise input_jitter_noise aux_loss_alpha seq_aux ignore_index
-        mask_time_prob mask_time_length mask_time_min_masks mask_feature_prob mask_feature_length
+        mask_time_length mask_time_min_masks mask_feature_length
         mask_feature_min_masks apply_spec_augment ctc_loss_reduction ctc_zero_infinity contrastive_logits_temperature
         num_negatives diversity_loss_weight zero_infinity label2id layerdrop encoder_layerdrop decoder_layerdrop
         xla_device loss_type
