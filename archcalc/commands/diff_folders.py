@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from archcalc.diagnostics import Findings, SpecError
 from archcalc.network.load import parsed
+from archcalc.opening import read
 from archcalc.rules.paths import specs_of
-from archcalc.source import read
 
 
 class Files(NamedTuple):

@@ -11,8 +11,8 @@ from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError
 from archcalc.expectations import written
 from archcalc.network.load import build_graph
+from archcalc.opening import read
 from archcalc.output import write_file
-from archcalc.source import read
 from archcalc.terminal import write
 
 

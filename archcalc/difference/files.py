@@ -13,7 +13,7 @@ from archcalc.difference.saved import as_saved, side_of_json
 from archcalc.difference.side import Side
 from archcalc.difference.texts import same
 from archcalc.network.load import Graph, build_graph, graph_at, split_variant
-from archcalc.source import imported, read
+from archcalc.opening import imported, read
 
 
 @dataclass(frozen=True)

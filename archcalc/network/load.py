@@ -17,8 +17,9 @@ from archcalc.network.build import LARGEST_TENSOR, Builder
 from archcalc.network.graph import Node, assign_ids, walk
 from archcalc.network.resolve import resolve
 from archcalc.network.steps import Ref, Step
+from archcalc.opening import read
 from archcalc.quantity import plain, product
-from archcalc.source import Scalar, read
+from archcalc.source import Scalar
 
 
 class Graph:

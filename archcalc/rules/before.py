@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archcalc.diagnostics import RequestError, SpecError
 from archcalc.network.load import Graph, Networks, split_variant
-from archcalc.source import read
+from archcalc.opening import read
 
 
 class Before:

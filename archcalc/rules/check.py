@@ -7,12 +7,13 @@ from copy import copy
 
 from archcalc.diagnostics import Diagnostic, Note, SpecError
 from archcalc.network.load import Graph, Networks
+from archcalc.opening import read
 from archcalc.rules.base import RULES, SEVERITIES, Finding, Rule, joined
 from archcalc.rules.before import Before
 from archcalc.rules.codes import LANGUAGE, WARNINGS, language_name
 from archcalc.rules.model import Model
 from archcalc.rules.selection import Selection, load_rules
-from archcalc.source import Scalar, read
+from archcalc.source import Scalar
 
 __all__ = ["Budget", "Selection", "by_severity", "check", "load_rules", "opened"]
 

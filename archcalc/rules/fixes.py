@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from archcalc.diagnostics import LINE_BREAK, Edit, RequestError, Source, Span, SpecError, cannot
 from archcalc.network.load import Networks, split_variant
+from archcalc.opening import read
 from archcalc.output import rewrite
 from archcalc.quoting import patch_name
 from archcalc.rules.base import Finding
@@ -20,7 +21,6 @@ from archcalc.rules.check import check
 from archcalc.rules.codes import LANGUAGE, WARNINGS
 from archcalc.rules.runner import Task
 from archcalc.rules.selection import Selection
-from archcalc.source import read
 
 # Fixes may uncover others; a chain longer than this is a loop.
 _PASSES = 50

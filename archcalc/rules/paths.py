@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from archcalc import project
 from archcalc.diagnostics import Findings, RequestError, SpecError, cannot
 from archcalc.network.load import parsed, split_variant
-from archcalc.source import read
+from archcalc.opening import read
 
 ENDINGS = (".yaml", ".yml")
 # A key at the top level, by its bytes.

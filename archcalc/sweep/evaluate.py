@@ -13,7 +13,7 @@ from archcalc.language.settings import settle
 from archcalc.network.load import Graph, graph_at, parsed, split_variant
 from archcalc.network.resolve import resolve
 from archcalc.network.steps import Step
-from archcalc.source import read
+from archcalc.opening import read
 from archcalc.sweep.grid import Point
 from archcalc.sweep.measures import Conditions, Measure, Subject, measures
 from archcalc.workers import each, processes

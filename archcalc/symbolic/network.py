@@ -18,7 +18,7 @@ from archcalc.network.load import Graph, document_graph, graph_of, parsed, split
 from archcalc.network.loops import Turns
 from archcalc.network.scope import Scope
 from archcalc.network.steps import Step
-from archcalc.source import read
+from archcalc.opening import read
 from archcalc.symbolic.algebra import Algebra
 from archcalc.symbolic.check import check
 from archcalc.symbolic.conditions import written

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from archcalc.diagnostics import RequestError, Source, SpecError
-from archcalc.source import MAX_BYTES, MAX_KEYS, MAX_NODES, MAX_TEXT, Mapping, Scalar, Sequence, decode, parse, read
+from archcalc.opening import read
+from archcalc.source import MAX_BYTES, MAX_KEYS, MAX_NODES, MAX_TEXT, Mapping, Scalar, Sequence, decode, parse
 
 from .writing import at, graph, refused, spec
 

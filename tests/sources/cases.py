@@ -322,7 +322,16 @@ def sound(name: str, architecture: str, **config: Any) -> None:
 
 
 sound("wav2vec2/plain", "Wav2Vec2Model")
-sound("wav2vec2/letters", "Wav2Vec2ForCTC", feat_extract_norm="layer", do_stable_layer_norm=True, conv_bias=True, num_conv_pos_embeddings=15)
-sound("wav2vec2/classes", "Wav2Vec2ForSequenceClassification", num_labels=7, mask_time_prob=0.0, classifier_proj_size=50)
+sound(
+    "wav2vec2/letters",
+    "Wav2Vec2ForCTC",
+    feat_extract_norm="layer",
+    do_stable_layer_norm=True,
+    conv_bias=True,
+    num_conv_pos_embeddings=15,
+)
+sound(
+    "wav2vec2/classes", "Wav2Vec2ForSequenceClassification", num_labels=7, mask_time_prob=0.0, classifier_proj_size=50
+)
 sound("hubert/plain", "HubertModel")
 sound("hubert/letters", "HubertForCTC", feat_proj_layer_norm=False)

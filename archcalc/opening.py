@@ -1,0 +1,52 @@
+"""From what a user names to the text of a spec: a file, standard input, or a model of another kind."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from archcalc.diagnostics import RequestError, Source, cannot
+from archcalc.source import MAX_BYTES, decode
+
+
+def read(path: str) -> Source:
+    """Read a spec, or a model of another kind as one; `-` is standard input. Raises `RequestError` or `SpecError`."""
+    if path == "-":
+        if sys.stdin is None:
+            raise RequestError("cannot read standard input: it is closed")
+        path, data = "<stdin>", sys.stdin.buffer.read(MAX_BYTES + 1)
+    else:
+        data = _bytes(path)
+    return (None if _has_model(data) else _imported(path, data)) or decode(path, data)
+
+
+def imported(path: str) -> Source | None:
+    """The spec of a model that a file of another kind holds; None for a file of no such kind. Raises as `read`."""
+    return _imported(path, _bytes(path))
+
+
+def _bytes(path: str) -> bytes:
+    """What a file holds, or of a large one the beginning."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except IsADirectoryError:
+        raise RequestError(
+            f"cannot read {path!r}, a folder: name the specs in it, as {os.path.join(path, '*.yaml')}"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise cannot("read", path, error) from None
+
+
+def _has_model(data: bytes) -> bool:
+    """Whether there is a `model:` as nearly every spec has it: then nobody asks whether it is something else."""
+    return data.startswith(b"model:") or b"\nmodel:" in data
+
+
+def _imported(path: str, data: bytes) -> Source | None:
+    from archcalc.sources import reader_of
+    from archcalc.sources.file import File
+
+    file = File(path, data)
+    reader = reader_of(file)
+    return Source(path, reader.spec(file), reader.KIND) if reader else None
