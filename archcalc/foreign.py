@@ -62,7 +62,9 @@ _KEYED = (
     ({"site_name"}, "a configuration of MkDocs"),
     ({"openapi"}, "an OpenAPI description"),
 )
-_SIZES_ONLY = ("a config.json of Hugging Face", "a config of Hugging Face's Diffusers")
+_SIZES_ONLY = ("a config of Hugging Face's Diffusers",)
+# What is read where it is named, and told where its text is given as a spec.
+_READ = ("a config.json of Hugging Face", "a model file of Ultralytics")
 # What every spec has; and so many unknown keys are more than a slip.
 _SPEC = {"model", "input", "layers"}
 _MISTAKES = 3
@@ -130,9 +132,8 @@ def of_keys(keys: Collection[str], known: Collection[str] = ()) -> Foreign | Non
         if not known or len(unknown) < _MISTAKES or any(suggest(key, list(_SPEC)) for key in unknown):
             return None
         return Foreign("", f"a spec has `model:`, `input:` and `layers:`, not `{unknown[0]}:`")
-    if kind == "a model file of Ultralytics":
-        conv = "`[conv 64 kernel=3 stride=2 padding=1 bias=false, batchnorm, silu]`"
-        return Foreign(kind, f"write its rows as layers of a spec: `[-1, 1, Conv, [64, 3, 2]]` is {conv}")
+    if kind in _READ:
+        return Foreign(kind, "name the file itself: `archcalc import` and every command that takes a spec read it")
     if kind in _SIZES_ONLY:
         return Foreign(kind, "it holds sizes and no layers: write the layers as a spec, its sizes under `hparams:`")
     if "Keras" in kind:

@@ -26,7 +26,7 @@ from archcalc.terminal import write
 def command(source: str, output: str | None, force: bool, color: str) -> int:
     """Write the spec of a model that is in a file of another kind.
 
-    SOURCE is a config.json of Hugging Face, or `-`. Every command that takes a spec takes it as well.
+    SOURCE is a config.json of Hugging Face, a model file of Ultralytics, or `-`. Every command that takes a spec takes it as well.
     """
     read_source = read(source)
     if not read_source.kind:

@@ -69,7 +69,7 @@ def _flow(item: object) -> str:
     if isinstance(item, Mapping):
         return "{" + ", ".join(f"{key}: {_flow(value)}" for key, value in item.items()) + "}"
     if isinstance(item, Sequence) and not isinstance(item, str):
-        return "[" + ", ".join(map(_flow, item)) + "]"
+        return "[" + ", ".join(_flow(one)[1:-1] if _is_join(one) else _flow(one) for one in item) + "]"
     return str(item)
 
 
@@ -126,9 +126,22 @@ def _mapping(item: Mapping[str, Item], indent: int) -> list[str]:
     return lines
 
 
+def is_short(items: Sequence[Item]) -> bool:
+    """Whether items fit on one line at the margin of a spec."""
+    return _is_chain(items) and _fits(items, _WIDE - 4)
+
+
 def _is_chain(items: Sequence[Item]) -> bool:
-    """Whether they are lines only."""
-    return all(isinstance(one, str) for one in items)
+    """Whether they are lines only, and joins of what has a name."""
+    return all(isinstance(one, str) or _is_join(one) for one in items)
+
+
+def _is_join(item: Item) -> bool:
+    """Whether it is one key with names, as {"concat": ["prev", "low"]}."""
+    if not isinstance(item, Mapping) or len(item) != 1:
+        return False
+    (value,) = item.values()
+    return isinstance(value, list) and all(isinstance(one, str) and " " not in one for one in value)
 
 
 def _operands(items: Sequence[Item], indent: int, key: str) -> list[str]:

@@ -1,0 +1,255 @@
+"""The modules of trunk and neck: what each row becomes, and the blocks that say what a module is.
+
+Sources: the papers and documentation of YOLOv5, v8 and 11. A module reads the network and its row and gives its items
+and channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from archcalc.sources.ultralytics.rows import Network, Row, refuse, words
+from archcalc.sources.writing import Item
+
+Made = tuple[list[Item], int]
+_NORM = "batchnorm eps=1e-3 momentum=0.03"
+CBS = "cbs(c, k=1, s=1)"
+
+
+def use_cbs(network: Network) -> None:
+    """Declares the block of a convolution with its norm and activation."""
+    conv = "conv c kernel=k stride=s padding=k//2 bias=false"
+    network.spec.blocks.setdefault(CBS, [[conv, _NORM, "silu"]])
+
+
+def use_depthwise(network: Network) -> None:
+    """Declares the block of a convolution of each channel for itself."""
+    conv = "conv cin kernel=3 padding=1 groups=cin bias=false"
+    network.spec.blocks.setdefault("depthwise", [[conv, _NORM, "silu"]])
+
+
+def conv(network: Network, row: Row) -> Made:
+    """Conv: a convolution, batch norm, SiLU."""
+    row.at_most(6)
+    channels = network.scaled(row.whole(0))
+    network.only_input(row)
+    kernel, stride = row.whole(1, 1), row.whole(2, 1)
+    padding, groups, dilation = row.whole(3, -1, least=0), row.whole(4, 1), row.whole(5, 1)
+    if padding in (-1, kernel // 2) and groups == dilation == 1:
+        use_cbs(network)
+        line = words(f"cbs {channels}", k=kernel if kernel > 1 else None, s=stride if stride > 1 else None)
+        return [line], channels
+    reach = (dilation * (kernel - 1) + 1) // 2
+    line = words(
+        f"conv {channels}",
+        kernel=kernel,
+        stride=stride if stride > 1 else None,
+        padding=reach if padding == -1 else padding,
+        groups=groups if groups > 1 else None,
+        dilation=dilation if dilation > 1 else None,
+        bias="false",
+    )
+    return [line, _NORM, "silu"], channels
+
+
+def _bottleneck(network: Network, kernels: str, added: bool) -> str:
+    """Declares a bottleneck of equal channels, and says what it is called.
+
+    Args:
+        kernels: `3` for two 3×3, `1` for a 1×1 and a 3×3, `half` for two 3×3 with half the channels between them.
+        added: whether the input is added.
+    """
+    use_cbs(network)
+    first = {"3": "cbs c k=3", "1": "cbs c", "half": "cbs c//2 k=3"}[kernels]
+    name = {"3": "bottleneck", "1": "narrow", "half": "waist"}[kernels] + ("" if added else "_plain")
+    body: Item = [first, "cbs c k=3"]
+    network.spec.blocks.setdefault(f"{name}(c)", [{"residual": body}] if added else [body])
+    return name
+
+
+def _split_block(network: Network, name: str, inner: str, count: int) -> str:
+    """Declares a block that splits its channels and keeps what each of `count` inner modules gives."""
+    block = f"{name}{count}"
+    outputs: list[Item] = [f"m{index + 1}" for index in range(count)]
+    body: list[Item] = [["cbs 2*inner name=all", "split 2 name=halves"]]
+    body += [f"{inner} inner{' from=halves.1' if index == 0 else ''} name=m{index + 1}" for index in range(count)]
+    body.append([{"concat": ["all", *outputs]}, "cbs c"])
+    network.spec.blocks.setdefault(f"{block}(c, inner)", body)
+    return block
+
+
+def c2f(network: Network, row: Row) -> Made:
+    """C2f: half of the channels goes through bottlenecks, and all that they give is kept."""
+    row.at_most(4)
+    channels, added = network.scaled(row.whole(0)), row.flag(1, False)
+    network.only_input(row)
+    _no_groups(row, 2)
+    inner = int(channels * row.share(3, 0.5))
+    name = _split_block(network, "c2f" if added else "c2f_plain", _bottleneck(network, "3", added), network.copies(row))
+    return [f"{name} {channels} inner={inner}"], channels
+
+
+def c3k2(network: Network, row: Row) -> Made:
+    """C3k2: as C2f, with smaller bottlenecks or C3k modules."""
+    row.at_most(5)
+    network.newer = True
+    channels, whole = network.scaled(row.whole(0)), row.flag(1, False) or network.letter in ("m", "l", "x")
+    network.only_input(row)
+    inner, added = int(channels * row.share(2, 0.5)), True
+    _no_groups(row, 4)
+    if row.text(3) not in ("", "False"):
+        raise refuse(row.args[3], "attention in C3k2 is not read yet")
+    module = _c3k(network, added) if whole else _bottleneck(network, "half", added)
+    name = _split_block(network, "c3k2_deep" if whole else "c3k2_", module, network.copies(row))
+    return [f"{name} {channels} inner={inner}"], channels
+
+
+def _c3k(network: Network, added: bool) -> str:
+    inner = _bottleneck(network, "3", added)
+    way = ["cbs c//2", f"{inner} c//2", f"{inner} c//2"]
+    network.spec.blocks.setdefault("c3k(c)", [{"concat": [way, ["cbs c//2"]]}, "cbs c"])
+    return "c3k"
+
+
+def c3(network: Network, row: Row) -> Made:
+    """C3: a way through bottlenecks beside a short one."""
+    row.at_most(4)
+    channels, added = network.scaled(row.whole(0)), row.flag(1, True)
+    network.only_input(row)
+    _no_groups(row, 2)
+    inner, count = int(channels * row.share(3, 0.5)), network.copies(row)
+    module = _bottleneck(network, "1", added)
+    name = "c3" if added else "c3_plain"
+    way: list[Item] = ["cbs inner", f"{module} inner repeat=depth"]
+    network.spec.blocks.setdefault(f"{name}(c, inner, depth)", [{"concat": [way, ["cbs inner"]]}, "cbs c"])
+    return [f"{name} {channels} inner={inner} depth={count}"], channels
+
+
+def c2(network: Network, row: Row) -> Made:
+    """C2: half of the channels goes through bottlenecks, the other half stays."""
+    row.at_most(4)
+    channels, added = network.scaled(row.whole(0)), row.flag(1, True)
+    network.only_input(row)
+    _no_groups(row, 2)
+    module, name = _bottleneck(network, "3", added), "c2" if added else "c2_plain"
+    inner, count = int(channels * row.share(3, 0.5)), network.copies(row)
+    body: list[Item] = [["cbs 2*inner", "split 2 name=halves"], f"{module} inner repeat=depth from=halves.0"]
+    network.spec.blocks.setdefault(f"{name}(c, inner, depth)", [*body, {"concat": ["prev", "halves.1"]}, "cbs c"])
+    return [f"{name} {channels} inner={inner} depth={count}"], channels
+
+
+def bottleneck(network: Network, row: Row) -> Made:
+    """Bottleneck: two convolutions with half of the channels between them."""
+    row.at_most(2)
+    channels, before = network.scaled(row.whole(0)), network.only_input(row)
+    name = _bottleneck(network, "half", row.flag(1, True) and before == channels)
+    return [f"{name} {channels}"], channels
+
+
+def _no_groups(row: Row, position: int) -> None:
+    if row.whole(position, 1) != 1:
+        raise refuse(row.args[position], "groups in bottlenecks are not read yet")
+
+
+def sppf(network: Network, row: Row) -> Made:
+    """SPPF: maximum pools one after the other, and all that they give is kept."""
+    row.at_most(2)
+    channels, before, kernel = network.scaled(row.whole(0)), network.only_input(row), row.whole(1, 5)
+    use_cbs(network)
+    if before % 2:
+        raise refuse(row.node, f"{before} channels have no half")
+    pool = "maxpool k stride=1 padding=k//2 name="
+    body: list[Item] = [["cbs cin//2 name=p0", f"{pool}p1", f"{pool}p2", f"{pool}p3"]]
+    network.spec.blocks.setdefault("sppf(c, k)", [*body, [{"concat": ["p0", "p1", "p2", "p3"]}, "cbs c"]])
+    return [f"sppf {channels} k={kernel}"], channels
+
+
+def c2psa(network: Network, row: Row) -> Made:
+    """C2PSA: half of the channels goes through attention over positions."""
+    row.at_most(2)
+    channels, before = network.scaled(row.whole(0)), network.only_input(row)
+    if before != channels:
+        raise refuse(row.node, f"C2PSA keeps its channels: {before} come in, {channels} are asked for")
+    inner = int(channels * row.share(1, 0.5))
+    heads = max(inner // 64, 1)
+    if inner % heads:
+        raise refuse(row.node, f"{heads} heads do not divide {inner} channels")
+    use_cbs(network)
+    blocks = network.spec.blocks
+    plain = "bias=false"
+    blocks.setdefault(
+        "attend(heads, key)",
+        [
+            [f"conv cin+2*heads*key kernel=1 {plain}", _NORM],
+            "rearrange '(a d) h w -> a (h w) d' a=heads name=all",
+            ["slice end=key axis=2 from=all name=q"],
+            ["slice start=key end=2*key axis=2 from=all name=k"],
+            ["slice start=2*key axis=2 from=all name=v"],
+            "sdpa q=q k=k v=v",
+            "rearrange 'a (h w) d -> (a d) h w' h=h(input) name=seen",
+            "rearrange 'a (h w) d -> (a d) h w' h=h(input) from=v",
+            [f"conv cin kernel=3 padding=1 groups=cin {plain}", _NORM],
+            {"add": ["prev", "seen"]},
+            [f"conv cin kernel=1 {plain}", _NORM],
+        ],
+    )
+    count = network.copies(row)
+    body: list[Item] = [
+        ["cbs 2*inner", "split 2 name=halves"],
+        "identity from=halves.1",
+        {
+            "repeat": "depth",
+            "layers": [
+                {"residual": ["attend heads key=key"]},
+                {"residual": ["cbs 2*cin", f"conv inner kernel=1 {plain}", _NORM]},
+            ],
+        },
+        {"concat": ["halves.0", "prev"]},
+        "cbs c",
+    ]
+    blocks.setdefault("c2psa(c, inner, heads, key, depth)", body)
+    line = f"c2psa {channels} inner={inner} heads={heads} key={inner // heads // 2} depth={count}"
+    return [line], channels
+
+
+def concat(network: Network, row: Row) -> Made:
+    """Concat: channels side by side."""
+    if row.whole(0, 1) != 1:
+        raise refuse(row.args[0], "other axes than channels are not joined yet")
+    operands: list[Item] = [network.operand(source) for source in row.sources_at(network.index)]
+    return [{"concat": operands}], sum(network.inputs(row))
+
+
+def upsample(network: Network, row: Row) -> Made:
+    """nn.Upsample by a factor."""
+    channels = network.only_input(row)
+    mode = row.text(2) or "nearest"
+    if row.text(0) not in ("None", "") or mode not in ("nearest", "bilinear"):
+        raise refuse(row.node, "an upsampling to a size, or of this mode, is not read yet")
+    return [words(f"upsample {row.whole(1)}", mode=mode if mode != "nearest" else None)], channels
+
+
+def maxpool(network: Network, row: Row) -> Made:
+    """nn.MaxPool2d."""
+    channels, kernel = network.only_input(row), row.whole(0)
+    row.at_most(3)
+    line = words(f"maxpool {kernel}", stride=row.whole(1, kernel), padding=row.whole(2, 0, least=0) or None)
+    return [line], channels
+
+
+MODULES: dict[str, Callable[[Network, Row], Made]] = {
+    "C2": c2,
+    "C2f": c2f,
+    "C3": c3,
+    "C3k2": c3k2,
+    "SPPF": sppf,
+    "C2PSA": c2psa,
+}
+# Of these a row of several is several, one after the other.
+PLAIN: dict[str, Callable[[Network, Row], Made]] = {
+    "Conv": conv,
+    "Bottleneck": bottleneck,
+    "Concat": concat,
+    "nn.Upsample": upsample,
+    "nn.MaxPool2d": maxpool,
+}
