@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import heapq
 import keyword
 import re
 from collections.abc import Collection
@@ -54,11 +54,17 @@ class Variables:
         self.last_use = last_use
         self.holds: dict[str, set[int]] = {}
         self.where: dict[int, str] = {}
+        self._places: dict[str, int] = {}  # of x, y, z, x1, ... as far as they were needed
+        self._names: list[str] = []
+        self._near: list[int] = []  # a heap of the places that may be free
+        self._later: list[tuple[int, int]] = []  # and of those that are not, by the step after which they are
 
     def bind(self, name: str, *items: Item) -> None:
         """`name` now holds these and nothing else."""
         self.holds[name] = {id(item) for item in items}
         self.where.update({id(item): name for item in items})
+        if name in self._places:
+            heapq.heappush(self._near, self._places[name])
 
     def derive(self, item: Item, name: str, expression: str) -> None:
         """`item` is had by an expression of the variable `name`."""
@@ -71,8 +77,38 @@ class Variables:
 
     def choose(self, step: int, wanted: list[str], avoid: Collection[str] = ()) -> str:
         """A free variable for what `step` gives: one of `wanted`, or the first of x, y, z, x1, ..."""
-        candidates = itertools.chain(wanted, "xyz", (f"x{index}" for index in itertools.count(1)))
-        return next(name for name in candidates if name not in avoid and self._is_free(name, step))
+        for name in wanted:
+            if name not in avoid and self._until(name) <= step:
+                return name
+        while self._later and self._later[0][0] <= step:
+            heapq.heappush(self._near, heapq.heappop(self._later)[1])
+        passed = []
+        while True:
+            place = self._next()
+            name = self._names[place]
+            until = self._until(name)
+            if until > step:
+                heapq.heappush(self._later, (until, place))
+                continue
+            passed.append(place)
+            if name not in avoid:
+                break
+        for place in passed:
+            heapq.heappush(self._near, place)
+        return name
 
-    def _is_free(self, name: str, step: int) -> bool:
-        return all(self.last_use.get(item, -1) <= step for item in self.holds.get(name, ()))
+    def _next(self) -> int:
+        """The first place that may be free, a new one where none may."""
+        if not self._near:
+            place = len(self._names)
+            self._names.append("xyz"[place] if place < 3 else f"x{place - 2}")
+            self._places[self._names[place]] = place
+            return place
+        place = heapq.heappop(self._near)
+        while self._near and self._near[0] == place:
+            heapq.heappop(self._near)
+        return place
+
+    def _until(self, name: str) -> int:
+        """The step after which nothing reads what a variable holds."""
+        return max((self.last_use.get(item, -1) for item in self.holds.get(name, ())), default=-1)
