@@ -6,7 +6,6 @@ function of that language, which no text can close.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 
@@ -91,7 +90,11 @@ def terminal_text(text: str) -> str:
 def _shown(character: str, is_json: bool) -> str:
     if character.isprintable():
         return character
-    return json.dumps(character)[1:-1] if is_json else visible(character)
+    if not is_json:
+        return visible(character)
+    import json  # hardly ever needed, and every command would wait for it
+
+    return json.dumps(character)[1:-1]
 
 
 def _disarmed(command: str, is_json: bool) -> str:
