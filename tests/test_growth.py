@@ -136,6 +136,16 @@ def test_linting(network):
     assert {code: power for code, power in grows.items() if power > LINEAR} == {}
 
 
+@pytest.mark.parametrize("pattern", [["linear 100", "relu"], ["residual: [linear 100, relu, linear 100]"]])
+def test_widths_for_a_device(pattern):
+    """A fix is tried before it is offered: not on the whole network."""
+    graphs = {count: build(lines("[100]", pattern * count)) for count in (12, 24, 48)}
+    model = lambda count: Model(graphs[count], find("h100"))  # noqa: E731
+    rule = load_rules()["HWE801"]
+    assert len(list(rule.check(model(12)))) > 10
+    assert exponent(model, lambda model: list(rule.check(model)), 12) < LINEAR
+
+
 @pytest.mark.parametrize("network", [idle, calls, unused])
 def test_telling_what_was_found(network):
     """Many findings, at as many places or at the same few."""

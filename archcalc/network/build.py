@@ -48,8 +48,12 @@ class Builder(Expander):
 
     def start(self, steps: list[Step], inputs: Mapping[str, Tensor]) -> tuple[Scope, Tensor | None]:
         """Run a whole network; the scope that it leaves and what its last layer gives."""
-        self._network = steps, inputs
+        self.know(steps, inputs)
         return super().start(steps, inputs)
+
+    def know(self, steps: list[Step], inputs: Mapping[str, Tensor]) -> None:
+        """Of which network what is run is a part: layouts are looked for in all of it."""
+        self._network = steps, inputs
 
     def ask(self, x: Tensor, place: Span) -> Layout:
         """The layout of `x`, which a later layer may decide. Raises `DisagreementError`."""

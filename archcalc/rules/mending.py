@@ -41,10 +41,16 @@ def mend(
     return if_valid(model, fix) if said(document.source)["tie"] else fix
 
 
-def if_valid(model: Model, fix: Fix | None) -> Fix | None:
-    """The fix, unless what it leaves is no valid spec: layers behind a wider one may want its old width."""
+def if_valid(model: Model, fix: Fix | None, node: Node | None = None, **values: int) -> Fix | None:
+    """The fix, unless what it leaves is no valid spec: layers behind a wider one may want its old width.
+
+    Where all that it does is to give `node` these arguments, what that does not reach is not built again.
+    """
     if fix is None:
         return None
+    valid = model.trials.valid(node, values) if node is not None else None
+    if valid is not None:
+        return fix if valid else None
     from archcalc.network.load import build_graph  # few rules ask
     from archcalc.rules.fixes import splice
 

@@ -23,6 +23,7 @@ from archcalc.source import Scalar
 
 if TYPE_CHECKING:
     from archcalc.devices import Device
+    from archcalc.network.trial import Trials
 
 Spot = tuple[str, int, int]  # a path, a line and a column
 
@@ -56,6 +57,13 @@ class Model(Edges):
         """The network as it was in the base; None without one. Raises `UnknownBaseError`."""
         graph = self._base.graph(self.graph.batch) if self._base else None
         return Model(graph, self.device) if graph else None
+
+    @cached_property
+    def trials(self) -> Trials:
+        """Whether it is still valid with other arguments."""
+        from archcalc.network.trial import Trials  # few rules ask
+
+        return Trials(self.graph)
 
     @cached_property
     def costs(self) -> Costs:

@@ -55,15 +55,14 @@ class UnalignedChannels(Rule):
         for node in odd:
             width, key = _width(node) or 0, "channels" if node.op == "conv" else "features"
             near = -(-width // step) * step
+            fix = mend(model, node, affected, f"write {near}", with_argument(node, key, str(near)), safe=False)
             yield self.finding(
                 model.placed(node),
                 f"{width:,} {key} are {near - width} short of {near:,}, a multiple of {step} "
                 f"({_BYTES} bytes in 16-bit types)",
                 f"try {near:,}, or {near - step:,}, and time both",
                 (),
-                if_valid(
-                    model, mend(model, node, affected, f"write {near}", with_argument(node, key, str(near)), safe=False)
-                ),
+                if_valid(model, fix, node, **{key: near}),
                 width=width,
                 multiple=step,
             )

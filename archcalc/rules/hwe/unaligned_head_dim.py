@@ -58,7 +58,8 @@ class UnalignedHeadDim(Rule):
                 what, advice = f"padded to {near}", f"choose width and heads so that a head has a multiple of {_STEP}"
             heads = _heads(node)
             edit = with_argument(node, "heads", str(heads)) if heads else None
-            fix = if_valid(model, mend(model, node, affected, f"write {heads} heads", edit, safe=False))
+            fix = mend(model, node, affected, f"write {heads} heads", edit, safe=False)
+            fix = if_valid(model, fix, node, heads=heads or 0)
             message = f"a head has {size} elements: {what}"
             yield self.finding(model.placed(node), message, advice, (), fix, head_dim=size)
 
