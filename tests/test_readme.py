@@ -12,7 +12,7 @@ import pytest
 import archcalc
 from archcalc.layers import REGISTRY
 from archcalc.network.load import load_graph
-from tests.commands.test_shapes import run
+from tests.program import run
 
 from .conftest import ROOT, SPECS
 

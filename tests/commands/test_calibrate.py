@@ -7,7 +7,7 @@ import json
 import pytest
 
 from archcalc.devices import find
-from tests.commands.test_shapes import run
+from tests.program import run
 
 # A fit's least layers, a fifth of a second for each at most.
 QUICK = ("--time", "30s", "--layers", "42")

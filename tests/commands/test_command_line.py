@@ -9,7 +9,7 @@ import pytest
 from archcalc.cli import COMMANDS
 from archcalc.devices import names
 from archcalc.layers import REGISTRY
-from tests.commands.test_shapes import run
+from tests.program import run
 
 LENET = "specs/lenet.yaml"
 files = pytest.mark.skipif(sys.version_info < (3, 11), reason="settings in a file need Python 3.11")

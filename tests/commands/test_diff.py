@@ -16,7 +16,7 @@ from archcalc.difference.side import Side
 from archcalc.memory.plan import Plan
 from archcalc.memory.simulation import simulate
 from archcalc.network.load import build_graph, load_graph
-from tests.commands.test_shapes import run
+from tests.program import run
 
 BASE = [
     "conv 16 kernel=3 padding=1",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from tests.commands.test_shapes import run
 from tests.conftest import ROOT
+from tests.program import run
 
 
 def test_the_lecture_line():

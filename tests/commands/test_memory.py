@@ -14,8 +14,8 @@ import archcalc
 from archcalc.memory.definitions import ASSUMPTIONS, DEFINITIONS
 from archcalc.memory.footprint import MODES
 from archcalc.reports.numbers import size
-from tests.commands.test_shapes import run
 from tests.conftest import ROOT, SPECS
+from tests.program import run, start
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -295,7 +295,7 @@ def test_a_narrow_terminal(spec, columns):
 
 
 def test_a_stream_without_blocks():
-    done = run("memory", "specs/net.yaml", env={"PYTHONIOENCODING": "ascii", "COLUMNS": "80"})
+    done = start("memory", "specs/net.yaml", env={"PYTHONIOENCODING": "ascii", "COLUMNS": "80"})
     assert done.returncode == 0
     assert "# activations" in done.stdout
 

@@ -8,8 +8,8 @@ import json
 
 import pytest
 
-from tests.commands.test_shapes import run
 from tests.conftest import ROOT
+from tests.program import run
 
 
 def answer(*arguments: str) -> dict:

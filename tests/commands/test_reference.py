@@ -11,8 +11,8 @@ import yaml
 from archcalc.layers import REGISTRY
 from archcalc.reports import reference
 from archcalc.reports.schema import schema
-from tests.commands.test_shapes import run
 from tests.conftest import ROOT, SPECS
+from tests.program import run
 
 BROKEN_FORM = ("04-in-channels", "22-top-typo", "18-list-kernel")
 

@@ -5,33 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import subprocess
 import sys
 
 import pytest
 
 from tests.conftest import ROOT
-
-
-def run(*arguments, stdin=None, env=None, cwd=ROOT):
-    """The program in a process of its own: exit status, stdout, stderr."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", **(env or {})}
-    environment.pop("COLUMNS", None) if not env or "COLUMNS" not in env else None
-    done = subprocess.run(
-        [sys.executable, "-m", "archcalc", *arguments],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env=environment,
-    )
-    assert "Traceback" not in done.stderr
-    return done
+from tests.program import run, start
 
 
 def test_table():
-    done = run("shapes", "specs/alexnet.yaml")
+    done = start("shapes", "specs/alexnet.yaml")
     assert done.returncode == 0
     assert not done.stderr
     assert "61,100,840 parameters" in done.stdout

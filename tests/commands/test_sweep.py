@@ -12,8 +12,8 @@ import sys
 import pytest
 
 from archcalc.cli import main
-from tests.commands.test_shapes import run
 from tests.conftest import ROOT
+from tests.program import run, start
 
 VIT = "specs/vit.yaml"
 GRID = ("--set", "width=96..384:96", "--set", "depth=1,2")
@@ -103,7 +103,7 @@ def test_widths(columns):
 
 
 def test_a_terminal_without_braille():
-    done = run("sweep", VIT, *GRID, "--plot", "macs,params", "--front", env={"PYTHONIOENCODING": "ascii:replace"})
+    done = start("sweep", VIT, *GRID, "--plot", "macs,params", "--front", env={"PYTHONIOENCODING": "ascii:replace"})
     assert done.returncode == 0
     drawing = done.stdout.split("vit-b16")[0]
     assert "o" in drawing

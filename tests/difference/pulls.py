@@ -103,7 +103,7 @@ def write() -> None:
     """Write what the program says into golden/."""
     import tempfile
 
-    from tests.commands.test_shapes import run
+    from tests.program import run
 
     for name in PULLS:
         with tempfile.TemporaryDirectory() as place:

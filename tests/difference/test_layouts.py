@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.commands.test_shapes import run
+from tests.program import run
 
 
 def diff(tmp_path, *texts):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.commands.test_shapes import run as process
+from tests.program import run as process
 
 from .conftest import BIASED, CLEAN
 

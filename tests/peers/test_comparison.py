@@ -12,8 +12,8 @@ from archcalc.network.load import Graph
 from archcalc.peers import NAMES, peer
 from archcalc.peers.comparison import Comparison
 from archcalc.reports.peers.rows import apart, layers, table
-from tests.commands.test_shapes import run
 from tests.peers.cases import single, whole
+from tests.program import run
 from tests.pytorch.specs import load
 
 SHARED = "{model: m, input: [5, 8], layers: [posembed name=a, {repeat: 2, name: r, layers: [relu, posembed tie=a]}]}"

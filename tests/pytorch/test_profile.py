@@ -25,7 +25,7 @@ from archcalc.pytorch.setup import Setup, applied, find_device
 from archcalc.pytorch.timing import Budget, Clock, Times, repeat, settle
 from archcalc.reports import numbers
 from archcalc.reports.blocks import Page, rendered
-from tests.commands.test_shapes import run
+from tests.program import run
 
 SHORT = Budget(warmup=1, repeat=4, seconds=1.0)
 HAS_CUDA = torch.cuda.is_available()

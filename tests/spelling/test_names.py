@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from archcalc.diagnostics import SpecError
 from archcalc.layers import REGISTRY
 from archcalc.spelling.names import MADE_OF, SAID, meaning
-from tests.commands.test_shapes import run
 from tests.language.writing import graph, wrong
+from tests.program import run
 
 INPUTS = ("[64, 32, 32]", "[64]", "[7, 512]", "[10, 64]", "[4096]", "[3136]", "{a: [7, 64], b: [7, 64], c: [7, 64]}")
 MODULES = sorted(

@@ -1,0 +1,124 @@
+"""The program as its user runs it: a process of its own, with its own output, environment and folder.
+
+To start Python for each, and read the program and PyTorch, takes longer than what most tests run. So
+one process reads them once, and one is forked off it for each run: `python -m tests.program` is that process.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+_STREAMS = ("stdin", "stdout", "stderr")
+Done = subprocess.CompletedProcess[str]
+
+
+def run(
+    *arguments: str, stdin: str = "", env: Mapping[str, str] | None = None, cwd: str | os.PathLike[str] = ROOT
+) -> Done:
+    """Exit status, stdout and stderr of `archcalc` with these arguments.
+
+    Variables of `env` come on top of those there are, but for the width of the terminal. Those that
+    Python itself reads as it starts are for `start`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder, name) for name in _STREAMS]
+        for file, text in zip(files, (stdin, "", "")):
+            file.write_text(text, encoding="utf-8")
+        server = _server()
+        request = {
+            "arguments": arguments, "files": [*map(str, files)], "environment": _environment(env), "folder": str(cwd)
+        }  # fmt: skip
+        print(json.dumps(request), file=server.stdin, flush=True)
+        status = int(server.stdout.readline())
+        out, err = (file.read_text(encoding="utf-8") for file in files[1:])
+    assert "Traceback" not in err, err
+    return subprocess.CompletedProcess(["archcalc", *arguments], status, out, err)
+
+
+def start(
+    *arguments: str, stdin: str = "", env: Mapping[str, str] | None = None, cwd: str | os.PathLike[str] = ROOT
+) -> Done:
+    """The same with a Python that is started for it: for what is about that start."""
+    done = subprocess.run(
+        [sys.executable, "-m", "archcalc", *arguments],
+        input=stdin, capture_output=True, text=True, cwd=cwd, check=False,
+        env=_environment({"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", **(env or {})}),
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def _environment(further: Mapping[str, str] | None) -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "COLUMNS"} | dict(further or {})
+
+
+@functools.cache
+def _server() -> Any:
+    """The process that others are forked off; it ends with this one."""
+    command = [sys.executable, "-m", "tests.program"]
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True)
+
+    def end() -> None:
+        server.communicate()
+
+    atexit.register(end)
+    return server
+
+
+def _serve() -> None:
+    """Fork a process for each line of standard input, and write its exit status."""
+    import torchinfo  # noqa: F401
+
+    import archcalc
+    from archcalc.__main__ import main
+
+    for module in pkgutil.walk_packages(archcalc.__path__, "archcalc."):
+        importlib.import_module(module.name)
+    gc.freeze()
+    for line in iter(sys.stdin.readline, ""):
+        request = json.loads(line)
+        child = os.fork()
+        if not child:
+            _become(request)
+            status = 1
+            try:
+                main()
+            except SystemExit as end:
+                status = int(end.code or 0)
+            except BaseException:
+                traceback.print_exc()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)  # not by the end of Python, which takes PyTorch apart for a second
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+def _become(request: dict[str, Any]) -> None:
+    """Make this process the one that was asked for."""
+    for number, (name, path) in enumerate(zip(_STREAMS, request["files"])):
+        stream = open(path, encoding="utf-8", mode="w" if number else "r")  # noqa: SIM115
+        os.dup2(stream.fileno(), number)
+        setattr(sys, name, open(number, stream.mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+        stream.close()
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    os.chdir(request["folder"])
+    sys.argv = ["archcalc", *request["arguments"]]
+
+
+if __name__ == "__main__":
+    _serve()
