@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from pathlib import Path
 
@@ -41,23 +42,24 @@ def test_a_new_key_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("op", layers.single_layers())
 def test_each_layer_is_drawn_with_each_of_its_keys(op: str) -> None:
-    texts = [case.text.splitlines()[-1] for seed in range(200) if (case := single_layer(op, seed)) is not None]
-    assert len(texts) >= 10, f"`{op}` is seldom valid as it is drawn: {texts}"
     first = REGISTRY[op].first
-    missing = [
-        name
-        for name, argument in REGISTRY[op].arguments.items()
-        if not layers.is_structure(argument)
-        and not any(
-            f"{name}=" in text or f"{name}: " in text or (name == first and " " in text.strip(" -")) for text in texts
-        )
-    ]
-    assert not missing
+    missing = {name for name, argument in REGISTRY[op].arguments.items() if not layers.is_structure(argument)}
+    texts: list[str] = []
+    for seed in range(200):
+        if (case := single_layer(op, seed)) is not None:
+            text = case.text.splitlines()[-1]
+            texts.append(text)
+            missing -= {name for name in missing if f"{name}=" in text or f"{name}: " in text}
+            missing -= {first} if " " in text.strip(" -") else set()
+        if len(texts) >= 10 and not missing:
+            return
+    pytest.fail(f"`{op}` is seldom valid as it is drawn, or never with {missing}: {texts}")
 
 
 def test_everything_in_the_language_is_drawn() -> None:
     drawn: Counter[object] = Counter()
     used: Counter[str] = Counter()
+    missing = [""]
     for seed in range(300):
         network = draw(seed)
         used.update(network.drawn.used)
@@ -67,17 +69,26 @@ def test_everything_in_the_language_is_drawn() -> None:
                 drawn.update((item.op, key) for key in item.keys)
                 used.update(list(item.common))
                 used["list as operand"] += any(isinstance(one, list) for one in item.lists())
+        if seed % 10 == 9 and not (missing := _missing(drawn, used)):
+            return
+    pytest.fail("\n".join(missing))
+
+
+def _missing(drawn: Counter[object], used: Counter[str]) -> list[str]:
+    """What of the language is not drawn, or seldom."""
+    found = []
     for op, cls in REGISTRY.items():
         alone = op in layers.single_layers()
         keys = [key for key, argument in cls.arguments.items() if not alone or layers.is_structure(argument)]
         for one in (op, *((op, key) for key in keys)):
-            assert drawn[one], f"no construct draws {one}: let one of tests/draw/constructs do it"
+            if not drawn[one]:
+                found.append(f"no construct draws {one}: let one of tests/draw/constructs do it")
     further = (
         "default", "shortcut", "growing", "expression", "variant", "several inputs", "several outputs", "from", "name",
         "repeat", "tie", "loss", "further output", "named copies", "block in a block", "tensor argument", "list as operand",
         "frozen",
     )  # fmt: skip
-    assert not [construct for construct in (*CONSTRUCTS, *further) if used[construct] < 5]
+    return found + [f"{one} is drawn {used[one]} times" for one in (*CONSTRUCTS, *further) if used[one] < 5]
 
 
 # -- one choice moves no other --------------------------------------------------------------
@@ -88,8 +99,14 @@ def specs() -> tuple[list[str], list[set[str]]]:
     return [one.drawn.spec() for one in networks], [one.tried for one in networks]
 
 
+@functools.cache
+def specs_before() -> list[str]:
+    """Those of the language as it is."""
+    return specs()[0]
+
+
 def test_a_new_layer_changes_only_networks_that_draw_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    before, _ = specs()
+    before = specs_before()
     monkeypatch.setitem(REGISTRY, "newlayer", type("New", (ReLU,), {"op": "newlayer"}))
     after, tried = specs()
     changed = [seed for seed in range(SEEDS) if before[seed] != after[seed]]
@@ -98,7 +115,7 @@ def test_a_new_layer_changes_only_networks_that_draw_it(monkeypatch: pytest.Monk
 
 
 def test_a_new_construct_changes_only_networks_that_draw_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    before, _ = specs()
+    before = specs_before()
     new = Construct(lambda network, at: network.add(Item("identity")), 1, False, True)
     monkeypatch.setitem(CONSTRUCTS, "new", new)
     after, tried = specs()
