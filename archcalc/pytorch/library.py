@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from archcalc.cost import Costs
 from archcalc.layers.code import Code, Option
@@ -21,15 +22,19 @@ _PIECES = os.path.join(os.path.dirname(__file__), "pieces", "modules.py")
 _INNER = ("score_mask", "capped_attention")
 
 
+@functools.cache
+def _pieces() -> Mapping[str, Definition]:
+    """All pieces by name; what is changed is a copy."""
+    with open(_PIECES, encoding="utf-8") as file:
+        body = ast.parse(file.read()).body
+    return {node.name: node for node in body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
+
+
 class Library:
     """The pieces for one network; `imported` are classes of somebody's that it imports, as `package.module:Name`."""
 
     def __init__(self, graph: Graph, alone: bool = False) -> None:
-        with open(_PIECES, encoding="utf-8") as file:
-            body = ast.parse(file.read()).body
-        self.pieces: dict[str, Definition] = {
-            node.name: node for node in body if isinstance(node, (ast.ClassDef, ast.FunctionDef))
-        }
+        self.pieces = _pieces()
         self.names = set(self.pieces)
         self.codes = [(node, code_of(node)) for node in Costs(graph).layers()]
         self.imported = set() if alone else {code.imported for _, code in self.codes if code.imported}

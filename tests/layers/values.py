@@ -27,7 +27,7 @@ def difference(graph: Graph, make: Callable[[], Any], loose: bool = False) -> st
         graph: a network whose outputs are those of the reference, in its order.
         loose: some numbers are computed in single precision.
     """
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     ours, theirs = instantiate(graph).double(), make()
     theirs = theirs.double() if isinstance(theirs, nn.Module) else theirs
     inputs = [x.double().requires_grad_() if x.is_floating_point() else x for x in example_inputs(graph)]
@@ -82,7 +82,7 @@ def _run(module: Any, inputs: list[torch.Tensor], training: bool) -> list[torch.
         module.train(training).zero_grad()
     for x in inputs:
         x.grad = None
-    torch.manual_seed(1)
+    torch.default_generator.manual_seed(1)
     result = module(*inputs)
     outputs = list(result.values()) if isinstance(result, Mapping) else result
     outputs = list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]

@@ -25,7 +25,7 @@ class Kept:
 
 def kept(graph: Graph, grad: bool = True, seed: int = 0) -> Kept:
     """Run the written module forward in training; `grad`: inputs that are numbers need a gradient."""
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)
     module = instantiate(graph).train()
     inputs = [x.requires_grad_(grad) if x.is_floating_point() else x for x in example_inputs(graph)]
     own = {t.untyped_storage().data_ptr() for t in (*module.parameters(), *module.buffers())}

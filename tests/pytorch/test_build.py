@@ -165,7 +165,7 @@ def test_trains_one_step(case: str) -> None:
     """On the CPU where that takes a moment, else on the meta device, where all is computed but the numbers."""
     device = "cpu" if case in SMALL else "meta"
     graph = load(case, batch=2)
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     module = instantiate(graph, device)
     inputs = [x.requires_grad_() if x.is_floating_point() else x for x in example_inputs(graph, device)]
     optimizer = torch.optim.SGD([*module.parameters(), *(x for x in inputs if x.requires_grad)], lr=1e-3)
@@ -189,7 +189,7 @@ def test_trains_one_step(case: str) -> None:
 
 @pytest.mark.parametrize("name", SHRUNK)
 def test_every_weight_of_a_small_version_learns(name: str) -> None:
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     module = instantiate(shrunk(name))
     outputs = module(*example_inputs(shrunk(name)))
     outputs.square().mean().backward()

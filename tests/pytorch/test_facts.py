@@ -68,7 +68,7 @@ layers:
 
 
 def test_the_net_of_the_lecture_learns() -> None:
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     x = torch.randn(200, 10)
     x[:, 0] += torch.where(x[:, 0] > 0, 0.5, -0.5)  # a gap between the classes
     classes = (x[:, 0] > 0).long()

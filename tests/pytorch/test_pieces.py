@@ -30,7 +30,7 @@ from archcalc.pytorch.pieces.modules import (
 
 @pytest.fixture(autouse=True)
 def _seed() -> None:
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
 
 
 def close(actual: torch.Tensor, expected: torch.Tensor) -> None:

@@ -49,7 +49,7 @@ def graph(layers: list[str], sizes: str) -> Graph:
 @pytest.mark.parametrize("layers", GROUPS, ids=lambda layers: "; ".join(layers))
 def test_computes_the_same(layers: list[str], sizes: str) -> None:
     network = graph(layers, sizes)
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     module = instantiate(network).eval()
     x, other = torch.randn(3, *map(int, sizes.split(", "))), torch.randn(3, *map(int, sizes.split(", ")))
     bias = torch.randn(3, 2, 5, 5)

@@ -21,7 +21,7 @@ def example(code: str) -> str:
 
 
 def module(text: str, seed: int = 0) -> nn.Module:
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)
     return archcalc.loads(text).to_torch().double()
 
 

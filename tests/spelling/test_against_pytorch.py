@@ -148,7 +148,7 @@ def output(value):
 
 @pytest.mark.parametrize("call", MODULES)
 def test_a_module(call):
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     theirs, ours = eval(call, HERE).eval(), built(call, MODULES[call]).eval()
     weights = list(theirs.parameters())
     if isinstance(theirs, nn.TransformerEncoderLayer):  # its norms stand last, wherever they are applied

@@ -19,7 +19,7 @@ Named = dict[str, torch.Tensor]
 
 def wrong(case: Case) -> Wrong | None:
     graph = case.graph()
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     try:
         module = instantiate(graph).double().eval()
     except BuildError as error:
@@ -47,7 +47,7 @@ def flat(outputs: object) -> list[torch.Tensor]:
 
 def gradients(outputs: list[torch.Tensor], module: nn.Module, inputs: list[torch.Tensor]) -> Named:
     """The gradients of a weighted sum of all outputs."""
-    torch.manual_seed(1)
+    torch.default_generator.manual_seed(1)
     loss = sum((x * torch.randn_like(x)).sum() for x in outputs if x.requires_grad)
     named = {f"input {number}": x for number, x in enumerate(inputs)} | dict(module.named_parameters())
     names = {name: x for name, x in named.items() if x.requires_grad}

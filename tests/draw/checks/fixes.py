@@ -118,7 +118,7 @@ def _outputs(case: Case, source: Case) -> list[torch.Tensor]:
         )
     except BuildError:
         return []
-    torch.manual_seed(case.seed)
+    torch.default_generator.manual_seed(case.seed)
     for parameter in whole.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
     weights = whole.state_dict()
@@ -130,6 +130,6 @@ def _outputs(case: Case, source: Case) -> list[torch.Tensor]:
         else torch.randn(samples, *tensor.shape, dtype=torch.double)
         for tensor in source.graph().inputs.values()
     ]
-    torch.manual_seed(case.seed)  # for dropout
+    torch.default_generator.manual_seed(case.seed)  # for dropout
     given = net(*inputs)
     return flat(list(given.values()) if isinstance(given, dict) else given)
