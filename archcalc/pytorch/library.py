@@ -42,26 +42,47 @@ class Library:
 
     def texts(self, structure: Structure, helpers: set[str]) -> list[str]:
         """The source of every piece that the network needs, in the order in which they are kept."""
-        made: dict[str, Definition] = {}
-        needed: list[set[str]] = []
+        uses: dict[str, Use] = {}
         for name, piece in self.pieces.items():
-            uses = [
+            found = [
                 (node, code) for node, code in self.codes if code.module == name and code.imported not in self.imported
             ]
-            if isinstance(piece, ast.ClassDef) and uses:
-                use = _use(piece, uses, structure)
-                made[name] = trimmed(piece, use)
-                needed += [use.needed] if _called([made[name]]) & {*_INNER} else []
+            if isinstance(piece, ast.ClassDef) and found:
+                uses[name] = _use(piece, found, structure)
         turning = [code.call for _, code in self.codes if "rotate(" in code.call]
         called = {"rotate"} if turning else set()
         whole = any("{dim}" in call for call in turning)  # then layers give all of its arguments
-        for name in (*_INNER, *(() if whole else ("rotate",))):
-            piece = self.pieces[name]
-            if isinstance(piece, ast.FunctionDef) and name in called | _called(made.values()):
-                made[name] = trim_function(piece, list(made.values()), set.intersection(*needed) if needed else set())
-        for name in {*called, *helpers, *_called(made.values())} & self.names - set(made):
-            made[name] = self.pieces[name]
-        return [text(made[name]) for name in self.pieces if name in made]
+        return [*_texts(tuple(uses.items()), frozenset(called), frozenset(helpers), whole)]
+
+
+@functools.lru_cache(maxsize=1024)  # networks that are much alike are built after each other
+def _texts(
+    uses: tuple[tuple[str, Use], ...], called: frozenset[str], helpers: frozenset[str], whole: bool
+) -> tuple[str, ...]:
+    """The pieces that are used so, and the functions that are called.
+
+    Args:
+        uses: the classes, and how layers use them.
+        called: functions that layers call.
+        helpers: functions that are kept as they are.
+        whole: `rotate` keeps all of its arguments.
+    """
+    pieces = _pieces()
+    made: dict[str, Definition] = {}
+    needed: list[frozenset[str]] = []
+    for name, use in uses:
+        piece = pieces[name]
+        assert isinstance(piece, ast.ClassDef)
+        made[name] = trimmed(piece, use)
+        needed += [use.needed] if _called([made[name]]) & {*_INNER} else []
+    for name in (*_INNER, *(() if whole else ("rotate",))):
+        function = pieces[name]
+        if isinstance(function, ast.FunctionDef) and name in called | _called(made.values()):
+            never_none = frozenset.intersection(*needed) if needed else frozenset()
+            made[name] = trim_function(function, list(made.values()), never_none)
+    for name in {*called, *helpers, *_called(made.values())} & pieces.keys() - made.keys():
+        made[name] = pieces[name]
+    return tuple(text(made[name]) for name in pieces if name in made)
 
 
 def _called(pieces: Iterable[Definition]) -> set[str]:
@@ -76,16 +97,16 @@ def _called(pieces: Iterable[Definition]) -> set[str]:
 
 def _use(piece: ast.ClassDef, uses: list[tuple[Node, Code]], structure: Structure) -> Use:
     """How the layers `uses` use a piece."""
-    given = [{key for key, one in code.kwargs.items() if _is_given(one)} for _, code in uses]
+    given = [frozenset(key for key, one in code.kwargs.items() if _is_given(one)) for _, code in uses]
     (forward,) = (node for node in piece.body if isinstance(node, ast.FunctionDef) and node.name == "forward")
     order = [argument.arg for argument in forward.args.args[1:]]
     optional = set(order[len(order) - len(forward.args.defaults) :])
-    read = [_arguments(code, order) & optional for _, code in uses]
+    read = [frozenset(_arguments(code, order) & optional) for _, code in uses]
     outside = [item for node, _ in uses if node.op == "moe" for item in structure.free(node)]
     if not all(map(is_batched, outside)):
-        read.append({"shared"})
+        read.append(frozenset(["shared"]))
     return Use(
-        set.union(*given), set.intersection(*given), set.union(*read), set.intersection(*read),
+        frozenset.union(*given), frozenset.intersection(*given), frozenset.union(*read), frozenset.intersection(*read),
         more=any(map(is_batched, outside)) or any(node.layer is not None and node.layer.declared for node, _ in uses),
         axes=any(node.inputs and node.inputs[0].rank > 2 for node, _ in uses),
     )  # fmt: skip

@@ -10,13 +10,13 @@ import ast
 import copy
 import itertools
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from archcalc.pytorch.folding import Facts, Known, simplify
 from archcalc.pytorch.printing import Definition
 
 
-@dataclass
+@dataclass(frozen=True)
 class Use:
     """How the layers of a network use a piece.
 
@@ -27,10 +27,10 @@ class Use:
         axes: whether some layer has axes between the batch and the positions.
     """
 
-    given: set[str] = field(default_factory=set)
-    always: set[str] = field(default_factory=set)
-    read: set[str] = field(default_factory=set)
-    needed: set[str] = field(default_factory=set)
+    given: frozenset[str] = frozenset()
+    always: frozenset[str] = frozenset()
+    read: frozenset[str] = frozenset()
+    needed: frozenset[str] = frozenset()
     more: bool = False
     axes: bool = False
 
