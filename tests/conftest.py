@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from archcalc.diagnostics import Source
 from archcalc.network.load import Graph, build_graph
+
+gc.set_threshold(100_000, 50, 50)  # as the program does itself: a graph is a circle, and most live to the end of a test
 
 ROOT = Path(__file__).parent.parent
 SPECS = sorted((ROOT / "specs").glob("*.yaml"))
