@@ -95,8 +95,12 @@ def test_no_variable_stands_for_nothing() -> None:
 def test_a_piece_is_left_alone_where_all_of_it_is_asked_for() -> None:
     body = ast.parse(Path(whole.__file__).read_text("utf-8")).body
     piece = next(node for node in body if isinstance(node, ast.ClassDef) and node.name == "GroupedQueryAttention")
-    options = {"bias", "kv_features", "causal", "rope", "rope_dim", "window", "softcap", "qknorm", "dropout"}
-    made = trimmed(piece, Use(options, set(), {"memory", "bias"}, set(), axes=True))
+    names = {
+        method.name: frozenset(argument.arg for argument in method.args.args)
+        for method in piece.body
+        if isinstance(method, ast.FunctionDef)
+    }
+    made = trimmed(piece, Use(names["__init__"], frozenset(), names["forward"], axes=True))
     assert [ast.dump(one) for one in made.body[1:]] == [ast.dump(one) for one in piece.body[1:]]
     (again,) = ast.parse(text(made)).body
     assert isinstance(again, ast.ClassDef)
