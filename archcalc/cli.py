@@ -23,6 +23,7 @@ COMMANDS = {
     "lint": "Find what is wrong with networks, and mend it.",
     "diff": "What changed between two networks, and what it costs.",
     "import": "Write the spec of a model that is in a file of another kind.",
+    "weights": "What a file of weights holds, by its header.",
     "build": "Write a network as PyTorch source.",
     "verify": "Compare the numbers with PyTorch's own.",
     "profile": "Measure time and memory on this machine.",

@@ -29,9 +29,8 @@ _ARCHIVES = (
     (b"data.pkl", "a PyTorch checkpoint"),
     (b".npy", "an archive of NumPy arrays"),
 )
+_COUNTED = ("a GGUF file", "a safetensors file")
 _HOLDS_WEIGHTS = (
-    "a GGUF file",
-    "a safetensors file",
     "a PyTorch checkpoint",
     "an archive of NumPy arrays",
     "a NumPy array",
@@ -88,6 +87,8 @@ def of_bytes(path: str, data: bytes) -> Foreign | None:
     kind = _binary_kind(path.lower(), data)
     if kind is None:
         return None
+    if kind in _COUNTED:
+        return Foreign(kind, "weights do not say how layers are connected: `archcalc weights` counts them")
     if kind in _HOLDS_WEIGHTS:
         return Foreign(kind, "weights do not say how layers are connected: write the layers as a spec")
     return Foreign(kind, "write its layers as a spec; `archcalc layers` lists what there is")
@@ -136,6 +137,8 @@ def of_keys(keys: Collection[str], known: Collection[str] = ()) -> Foreign | Non
         return Foreign(kind, "name the file itself: `archcalc import` and every command that takes a spec read it")
     if kind in _SIZES_ONLY:
         return Foreign(kind, "it holds sizes and no layers: write the layers as a spec, its sizes under `hparams:`")
+    if kind == "an index of safetensors files":
+        return Foreign(kind, "`archcalc weights` counts what its files hold")
     if "Keras" in kind:
         return Foreign(kind, "write its layers as a spec; `archcalc layers` lists what there is")
     return Foreign(kind, "name a spec: a file with `model:`, `input:` and `layers:`")

@@ -1,0 +1,56 @@
+"""`archcalc weights FILE`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from archcalc.commands import options
+from archcalc.terminal import complain, show, wants_color, write
+
+
+@click.command(name="weights")
+@click.argument("file", metavar="FILE", shell_complete=options.files)
+@click.option("--against", metavar="SPEC", help="Compare the parameters with those of a spec or a config.json.")
+@options.look(
+    "--depth", type=options.Whole(1), default=2, show_default=True, help="Words of a name that make a module."
+)
+@options.look(
+    "--format", "format", type=click.Choice(("text", "json")), default="text", show_default=True, help="Form of the output."
+)  # fmt: skip
+@options.color
+@options.help
+@options.guarded
+def command(file: str, against: str | None, depth: int, format: str, color: str) -> int:
+    """Count what a file of weights holds, by its header: types, modules, parameters, bytes.
+
+    FILE is a .safetensors or .gguf file, a model.safetensors.index.json, or a folder with them. No weight is read.
+    """
+    from archcalc.reports.weights.summary import Summary
+    from archcalc.weights.files import tensors_of
+
+    summary = Summary(file, tensors_of(file), depth)
+    if format == "json":
+        from archcalc.reports.weights import json
+
+        write(json.render(summary))
+    else:
+        from archcalc.reports.weights import text
+
+        show(text.render(summary, sys.stdout.isatty() or wants_color(color, sys.stdout)), color)
+    return _compared(summary.params, against, color) if against else 0
+
+
+def _compared(found: int, against: str, color: str) -> int:
+    """Whether a spec has as many parameters, which is told; exit status 1 where it has not."""
+    from archcalc.cost import Costs
+    from archcalc.network.load import load_graph
+
+    wanted = Costs(load_graph(against)).totals.params
+    if wanted == found:
+        complain(f"{against} has as many parameters", color)
+        return 0
+    more = "more" if found > wanted else "fewer"
+    complain(f"{against} has {wanted:,} parameters: the file has {abs(found - wanted):,} {more}", color)
+    return 1

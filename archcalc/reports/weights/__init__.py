@@ -1,0 +1,1 @@
+"""What files of weights hold, in every form it can be written: one file for each."""

@@ -1,0 +1,97 @@
+"""GGUF: counts, then metadata by key, then for each tensor its name, sizes, type and place; then the weights.
+
+Quantised types hold blocks of numbers with scales of their own. Source: the specification in the documentation of ggml.
+"""
+
+from __future__ import annotations
+
+from archcalc.weights.tensor import MOST_ELEMENTS, MOST_TENSORS, Header, Tensor, product
+
+# A header holds the words of a tokenizer, some ten MB of them; more is none.
+_MOST_BYTES = 2**28
+_MOST_KEYS = 100_000
+# The bytes of a value by its type; 8 is a text, 9 a list.
+_VALUES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+_TEXT, _LIST = 8, 9
+# Types of tensors: name, numbers in a block, bytes of a block.
+_TYPES = {
+    0: ("F32", 1, 4), 1: ("F16", 1, 2), 2: ("Q4_0", 32, 18), 3: ("Q4_1", 32, 20), 6: ("Q5_0", 32, 22),
+    7: ("Q5_1", 32, 24), 8: ("Q8_0", 32, 34), 9: ("Q8_1", 32, 36), 10: ("Q2_K", 256, 84), 11: ("Q3_K", 256, 110),
+    12: ("Q4_K", 256, 144), 13: ("Q5_K", 256, 176), 14: ("Q6_K", 256, 210), 15: ("Q8_K", 256, 292),
+    16: ("IQ2_XXS", 256, 66), 17: ("IQ2_XS", 256, 74), 18: ("IQ3_XXS", 256, 98), 19: ("IQ1_S", 256, 50),
+    20: ("IQ4_NL", 32, 18), 21: ("IQ3_S", 256, 110), 22: ("IQ2_S", 256, 82), 23: ("IQ4_XS", 256, 136),
+    24: ("I8", 1, 1), 25: ("I16", 1, 2), 26: ("I32", 1, 4), 27: ("I64", 1, 8), 28: ("F64", 1, 8),
+    29: ("IQ1_M", 256, 56), 30: ("BF16", 1, 2), 34: ("TQ1_0", 256, 54), 35: ("TQ2_0", 256, 66), 39: ("MXFP4", 32, 17),
+}  # fmt: skip
+
+
+def recognises(start: bytes) -> bool:
+    """Whether a file that begins so is one."""
+    return start.startswith(b"GGUF")
+
+
+def tensors(path: str) -> list[Tensor]:
+    """The tensors of a file. Raises `RequestError` for a header that contradicts itself or the file's size."""
+    with Header(path, _MOST_BYTES) as header:
+        header.skip(4)
+        version = header.number("<I")
+        if version not in (2, 3):
+            raise header.wrong(f"it is GGUF of version {version}, and 2 and 3 are read")
+        count, keys = header.number("<Q"), header.number("<Q")
+        if count > MOST_TENSORS or keys > _MOST_KEYS:
+            raise header.wrong("its header counts more tensors or keys than any file has")
+        for _ in range(keys):
+            _text(header)
+            _pass(header, header.number("<I"))
+        found: dict[str, Tensor] = {}
+        end = 0
+        for _ in range(count):
+            tensor, begin = _tensor(header)
+            if tensor.name in found:
+                raise header.wrong(f"it names `{tensor.name[:80]}` twice")
+            found[tensor.name] = tensor
+            end = max(end, begin + tensor.bytes)
+        if header.at + end > header.size:
+            raise header.wrong(
+                f"its tensors take {end:,} bytes more than its header, and the file ends before: it is not whole"
+            )
+    return list(found.values())
+
+
+def _text(header: Header) -> str:
+    return header.bytes(header.number("<Q")).decode("utf-8", "replace")
+
+
+def _pass(header: Header, kind: int) -> None:
+    """Pass over a value."""
+    if kind in _VALUES:
+        header.skip(_VALUES[kind])
+    elif kind == _TEXT:
+        header.skip(header.number("<Q"))
+    elif kind == _LIST:
+        inner, count = header.number("<I"), header.number("<Q")
+        if inner in _VALUES:
+            header.skip(_VALUES[inner] * count)
+        elif inner == _TEXT:
+            for _ in range(count):  # each takes eight bytes at least, so that the end of the header ends this
+                header.skip(header.number("<Q"))
+        else:
+            raise header.wrong("its metadata holds lists of lists, which are not read")
+    else:
+        raise header.wrong(f"its metadata holds a value of the unknown type {kind}")
+
+
+def _tensor(header: Header) -> tuple[Tensor, int]:
+    """A tensor, and where its bytes begin after the header."""
+    name, axes = _text(header), header.number("<I")
+    if axes > 8:
+        raise header.wrong(f"`{name[:80]}` has {axes} axes")
+    sizes = tuple(header.number("<Q") for _ in range(axes))[::-1]  # the innermost axis stands first
+    kind, begin = header.number("<I"), header.number("<Q")
+    if kind not in _TYPES:
+        raise header.wrong(f"`{name[:80]}` is of the unknown type {kind}")
+    dtype, block, size = _TYPES[kind]
+    elements = product(sizes)
+    if elements > MOST_ELEMENTS or elements % block or begin > MOST_ELEMENTS:
+        raise header.wrong(f"`{name[:80]}` has {elements:,} numbers, in blocks of {block}")
+    return Tensor(name, dtype, sizes, elements // block * size), begin
