@@ -1,7 +1,7 @@
 """What transformers itself says of a configuration: parameters and MACs of the model on the meta device.
 
 Needs transformers beside torch, which the tests do not: `python -m tests.sources.reference` writes what they compare
-with to huggingface.json, for the configurations in `cases.py`.
+with to huggingface.json, for the configurations in `cases.py`, and whole files as transformers saves them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 RECORD = Path(__file__).with_name("huggingface.json")
+WHOLE = Path(__file__).with_name("whole_files.json")
 
 
 def counts(case: dict[str, Any]) -> dict[str, int]:
@@ -65,9 +66,25 @@ def main(names: list[str]) -> None:
                 print(name, f"{type(error).__name__}: {error}", flush=True)
             else:
                 print(name, record[name], flush=True)
+    _save_whole_files()
     RECORD.write_text(
         json.dumps({name: record[name] for name in CASES if name in record}, indent=1) + "\n", encoding="utf-8"
     )
+
+
+def _save_whole_files() -> None:
+    """Writes, for a case of each model type, the file with every key that transformers saves."""
+    import transformers
+
+    from tests.sources.cases import CASES
+
+    whole: dict[str, Any] = {}
+    for name, case in CASES.items():
+        if not any(one.startswith(name.split("/")[0] + "/") for one in whole):
+            config = transformers.AutoConfig.for_model(**case["config"]).to_dict()
+            whole[name] = {**config, "architectures": case["config"]["architectures"]}
+    lines = [f"{json.dumps(name)}: {json.dumps(config, default=str)}" for name, config in whole.items()]
+    WHOLE.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

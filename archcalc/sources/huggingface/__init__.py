@@ -40,30 +40,12 @@ def spec(file: File) -> str:
     config = Config(file, file.keys, name, model.defaults, aliases=model.aliases)
     config.value("model_type")
     made = model.read(config)
-    _whatever_type(config)
     config.finish()
     architectures = file.keys.get("architectures")
     of = f", {architectures[0]}" if isinstance(architectures, list) and architectures else ""
     made.comments = [f"{name}{of}: imported from a config.json of Hugging Face.", *made.comments]
     made.comments += [f"Left out, as it changes no count: {note}." for note in config.notes]
     return made.text()
-
-
-def _whatever_type(config: Config) -> None:
-    """Reads the keys that mean the same for every type."""
-    config.only("pruned_heads", None, {})
-    config.only("torchscript", None, False)
-    config.value("is_encoder_decoder")
-    config.only("cross_attention_hidden_size", None)
-    config.only("per_layer_config", None, {})
-    config.only("add_cross_attention", None, False)
-    for key in ("id2label", "num_labels", "architectures", "tie_word_embeddings", "is_decoder", "tie_encoder_decoder"):
-        config.value(key)
-    if config.has("quantization_config"):
-        method = config.mapping("quantization_config").get("quant_method", "")
-        config.note(
-            f"quantization_config{f' ({method})' if isinstance(method, str) and method else ''}: weights are stored in fewer bytes"
-        )
 
 
 def _type(file: File, known: list[str]) -> str:

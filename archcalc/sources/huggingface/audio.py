@@ -30,7 +30,8 @@ def _wav2vec2(config: Config) -> Spec:
     norm = "layernorm" if eps == 1e-5 else f"layernorm eps={number(eps)}"
     drop = _drop(config, "hidden_dropout")
     spec.layers = []
-    if config.share("mask_time_prob") or config.share("mask_feature_prob"):
+    masked = [config.share("mask_time_prob"), config.share("mask_feature_prob")]
+    if any(masked):
         note = "# archcalc: ignore[GRF701] takes the place of steps that are masked in training"
         spec.layers.append(f"parameter (width) name=masked  {note}")
         spec.layers.append("reshape 1x-1 from=input")
@@ -63,7 +64,7 @@ def _only_plain(config: Config) -> None:
         "xvector_output_dim", "adapter_kernel_size", "adapter_stride", "num_adapter_layers", "output_hidden_size",
         "num_feat_extract_layers", "feat_extract_dropout", "mask_channel_length", "mask_channel_min_space",
         "mask_channel_other", "mask_channel_prob", "mask_channel_selection", "mask_time_min_space", "mask_time_other",
-        "mask_time_selection", "gradient_checkpointing", "tokenizer_class", "num_ctc_classes",
+        "mask_time_selection", "hidden_dropout_prob", "num_ctc_classes",
     ):  # fmt: skip
         config.value(key)
 

@@ -12,6 +12,11 @@ from archcalc.sources.huggingface.neutral import NEUTRAL
 # No size of a network is larger.
 _MOST = 2**40
 _MOST_LAYERS = 10_000
+# Keys that a type reads where it has what they are about, and that say nothing elsewhere.
+_ANYWHERE = (
+    "id2label", "num_labels", "architectures", "tie_word_embeddings", "is_decoder", "is_encoder_decoder",
+    "tie_encoder_decoder", "classifier_dropout", "_num_labels",
+)  # fmt: skip
 
 
 class Config:
@@ -209,6 +214,7 @@ class Config:
         """
         for inner in self._inner:
             inner.finish()
+        self._read_common()
         for key, value in self._given.items():
             if key in self._read or key in NEUTRAL or value is None:
                 continue
@@ -220,6 +226,20 @@ class Config:
                 + "if it changes no layer, delete it in a copy of the file",
                 at_key=True,
             )
+
+    def _read_common(self) -> None:
+        """Reads the keys that mean the same for every type."""
+        self.only("pruned_heads", {})
+        self.only("torchscript", False)
+        self.only("cross_attention_hidden_size", None)
+        self.only("per_layer_config", {})
+        self.only("add_cross_attention", False)
+        for key in _ANYWHERE:
+            self.value(key)
+        if self.has("quantization_config"):
+            method = self.mapping("quantization_config").get("quant_method")
+            named = f" ({method})" if isinstance(method, str) else ""
+            self.note(f"quantization_config{named}: weights are stored in fewer bytes")
 
 
 def _told(value: Json) -> str:

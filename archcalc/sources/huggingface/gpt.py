@@ -37,8 +37,8 @@ def _gpt2(config: Config) -> Spec:
         config.note("scale_attn_weights: scores are not scaled")
     if config.flag("scale_attn_by_inverse_layer_idx"):
         config.note("scale_attn_by_inverse_layer_idx: scores are divided by the number of the layer")
-    if config.model_type == "gpt_bigcode" and config.flag("multi_query"):
-        decoder.kv_heads = 1
+    if config.model_type == "gpt_bigcode":  # whose files may hold another number of heads, which no class reads
+        decoder.kv_heads = 1 if config.flag("multi_query") else decoder.heads
     for key in ("n_ctx", "inference_runner", "max_sequence_length", "max_batch_size", "pad_key_length"):
         config.value(key)
     for key in ("activation", "first_dropout", "proj_to_labels", "type", "use_proj"):

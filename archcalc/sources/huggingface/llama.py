@@ -88,6 +88,7 @@ def _phi3(config: Config) -> Spec:
     decoder.branch_dropout = config.share("resid_pdrop")
     decoder.drop_first(config.share("embd_pdrop"))
     config.maybe("original_max_position_embeddings")
+    config.only("attention_bias", False)
     _turn_alike(decoder, window=config.maybe("sliding_window"))
     return decoder.spec()
 
@@ -120,6 +121,7 @@ def _smollm3(config: Config) -> Spec:
     decoder.ff_bias = config.flag("mlp_bias")
     theta = rotation(config, 2000000.0).theta
     every = config.maybe("no_rope_layer_interval") or 4
+    config.value("max_window_layers")
     turns = config.wholes("no_rope_layers", 0) if config.has("no_rope_layers") else []
     turns = turns or [int((layer + 1) % every != 0) for layer in range(decoder.depth)]
     if len(turns) < decoder.depth:

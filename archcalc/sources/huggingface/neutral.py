@@ -32,6 +32,7 @@ _REASONS = {
         decoder_start_token_id forced_bos_token_id forced_eos_token_id image_token_id video_token_id
         image_token_index video_token_index boi_token_index eoi_token_index vision_start_token_id vision_end_token_id
         vision_token_id audio_token_id begin_suppress_tokens suppress_tokens bad_words_ids prefix
+        forced_decoder_ids alignment_heads lang_to_id model_max_length
         keys_to_ignore_at_inference lang_id eos_token bos_token
     """,
     "how text is generated": """

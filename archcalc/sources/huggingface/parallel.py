@@ -24,6 +24,7 @@ def _gptj(config: Config) -> Spec:
     turned = config.maybe("rotary_dim") or decoder.head
     decoder.turned = turned if turned != decoder.head else None
     config.value("rotary")
+    config.value("n_ctx")
     config.value("scale_attn_weights")
     for key in (
         "summary_activation",
@@ -41,6 +42,8 @@ def _gpt_neox(config: Config) -> Spec:
     decoder = Decoder(config)
     decoder.layernorm("layer_norm_eps")
     decoder.activation("hidden_act")
+    for key in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
+        config.only(key, 0)  # of the first files; no class reads them
     decoder.parallel = "apart" if config.flag("use_parallel_residual") else None
     decoder.gated, decoder.ff_bias = False, True
     decoder.bias = "true" if config.flag("attention_bias") else "false"
@@ -172,7 +175,7 @@ _COHERE: dict[str, Json] = {
 
 MODELS = {
     "gptj": Model(_gptj, _GPTJ, _GPTJ_NAMES),
-    "codegen": Model(_gptj, {**_GPTJ, "n_ctx": 2048}, {**_GPTJ_NAMES, "n_ctx": "n_ctx"}),
+    "codegen": Model(_gptj, _GPTJ, _GPTJ_NAMES),
     "gpt_neox": Model(
         _gpt_neox,
         {

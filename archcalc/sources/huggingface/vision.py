@@ -260,7 +260,7 @@ def _sides(config: Config, vision: dict[str, Json], text: dict[str, Json], name:
     for key, defaults, kind in (("vision_config", vision, "vision"), ("text_config", text, "text")):
         inner = config.nested(key, f"{name}_{kind}_model", defaults)
         inner.value("model_type")
-        inner.value("architectures")
+        inner.only("dropout", 0)
         towers.append(Tower(inner))
     return towers[0], towers[1]
 
