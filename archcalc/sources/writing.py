@@ -117,8 +117,10 @@ def _mapping(item: Mapping[str, Item], indent: int) -> list[str]:
             continue
         head = f"{pad}{'  ' if lines else '- '}{key}:"
         first = not lines
-        if isinstance(value, (str, int, Mapping)) or _fits(value, _WIDE - len(head)):
+        if isinstance(value, (str, int)) or _fits(value, _WIDE - len(head)):
             lines.append(f"{head} {_flow(value)}")
+        elif isinstance(value, Mapping):
+            lines += _long_mapping(head, value, indent + 4)
         else:
             lines += [head, *_operands(value, indent + (2 if first else 4), key)]
         if first:
@@ -142,6 +144,20 @@ def _is_join(item: Item) -> bool:
         return False
     (value,) = item.values()
     return isinstance(value, list) and all(isinstance(one, str) and " " not in one for one in value)
+
+
+def _long_mapping(head: str, item: Mapping[str, Item], indent: int) -> list[str]:
+    """`residual:` with `layers:` and `shortcut:` below it; what fits stands behind it in braces."""
+    if len(head) + len(_flow(item)) <= _WIDE:
+        return [f"{head} {_flow(item)}"]
+    lines = [head]
+    for key, value in item.items():
+        inner = f"{' ' * indent}{key}:"
+        if isinstance(value, (str, int, Mapping)) or (_is_chain(value) and _fits(value, _WIDE - len(inner))):
+            lines.append(f"{inner} {_flow(value)}")
+        else:
+            lines += [inner, *_operands(value, indent + 2, key)]
+    return lines
 
 
 def _operands(items: Sequence[Item], indent: int, key: str) -> list[str]:

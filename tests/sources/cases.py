@@ -144,7 +144,7 @@ decoder(
     do_layer_norm_before=False,
     word_embed_proj_dim=40,
 )
-decoder("bloom/plain", "BloomForCausalLM", intermediate_size=None, max_position_embeddings=None)
+decoder("bloom/plain", "BloomForCausalLM", intermediate_size=None)
 decoder("starcoder2/plain", "Starcoder2ForCausalLM", num_key_value_heads=2)
 decoder("biogpt/plain", "BioGptForCausalLM")
 
@@ -335,3 +335,82 @@ sound(
 )
 sound("hubert/plain", "HubertModel")
 sound("hubert/letters", "HubertForCTC", feat_proj_layer_norm=False)
+LATENT = {"kv_lora_rank": 28, "q_lora_rank": 36, "qk_rope_head_dim": 8, "v_head_dim": 20, "qk_nope_head_dim": 12,
+          "n_routed_experts": 8, "num_experts_per_tok": 3, "moe_intermediate_size": 40, "n_shared_experts": 2,
+          "n_group": 2, "topk_group": 1, "num_key_value_heads": 6}  # fmt: skip
+decoder("deepseek_v3/plain", "DeepseekV3ForCausalLM", first_k_dense_replace=2, **LATENT)
+decoder("deepseek_v3/biased", "DeepseekV3ForCausalLM", first_k_dense_replace=1, attention_bias=True, **LATENT)
+decoder("deepseek_v2/plain", "DeepseekV2ForCausalLM", first_k_dense_replace=1, **{**LATENT, "q_lora_rank": None})
+
+
+def picture(name: str, architecture: str, **config: Any) -> None:
+    """A convolutional network over an image of 224 × 224."""
+    case(name, architecture, {"pixel_values": [1, 3, 224, 224]}, config, dims={})
+
+
+picture("resnet/plain", "ResNetModel", hidden_sizes=[64, 88, 104], depths=[2, 1, 3], embedding_size=24)
+picture(
+    "resnet/basic",
+    "ResNetForImageClassification",
+    layer_type="basic",
+    hidden_sizes=[24, 40],
+    depths=[2, 2],
+    embedding_size=24,
+    num_labels=7,
+)
+picture(
+    "resnet/inside",
+    "ResNetModel",
+    hidden_sizes=[24, 40],
+    depths=[2, 2],
+    embedding_size=24,
+    downsample_in_bottleneck=True,
+    downsample_in_first_stage=True,
+)
+picture("convnext/plain", "ConvNextModel", hidden_sizes=[24, 40, 56], depths=[2, 1, 3], num_stages=3)
+picture(
+    "convnext/classes",
+    "ConvNextForImageClassification",
+    hidden_sizes=[24, 40],
+    depths=[2, 3],
+    num_stages=2,
+    patch_size=8,
+    layer_scale_init_value=0.0,
+    num_labels=7,
+)
+decoder(
+    "gpt_oss/plain", "GptOssForCausalLM", num_key_value_heads=2, head_dim=20, num_local_experts=7, num_experts_per_tok=3
+)
+decoder(
+    "gpt_oss/unbiased",
+    "GptOssForCausalLM",
+    num_key_value_heads=3,
+    head_dim=16,
+    num_local_experts=7,
+    num_experts_per_tok=3,
+    attention_bias=False,
+)
+EYES = {
+    "vision_config": {**SIDES["vision_config"], "vision_use_head": False, "model_type": "siglip_vision_model"},
+    "text_config": {
+        "vocab_size": 997,
+        "hidden_size": 80,
+        "intermediate_size": 176,
+        "num_hidden_layers": 7,
+        "num_attention_heads": 5,
+        "num_key_value_heads": 1,
+        "head_dim": 24,
+        "sliding_window": 8,
+        "model_type": "gemma3_text",
+        "pad_token_id": 0,
+        "eos_token_id": 1,
+        "bos_token_id": 2,
+    },
+}
+case(
+    "gemma3/plain",
+    "Gemma3ForConditionalGeneration",
+    {},
+    {**EYES, "mm_tokens_per_image": 4, "image_token_index": 5, "boi_token_index": 6, "eoi_token_index": 7},
+    macs=False,
+)

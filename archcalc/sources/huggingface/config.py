@@ -58,7 +58,7 @@ class Config:
         return self._given.get(key) is not None
 
     def value(self, key: str) -> Json:
-        """The value as JSON, or the default; of neither null."""
+        """The value as JSON, or the default where the file gives none; null is a value."""
         self._read.add(key)
         value = self._given.get(key)
         if value is None and key not in self._given:
@@ -66,7 +66,7 @@ class Config:
         return value
 
     def _or_default(self, key: str) -> Json:
-        """As `value`; null means the default too."""
+        """As `value`, but null means the default."""
         value = self.value(key)
         return self.defaults.get(key) if value is None else value
 
@@ -79,7 +79,7 @@ class Config:
 
     def maybe(self, key: str, least: int = 1) -> int | None:
         """As `whole`, or None for null and where nothing is given."""
-        value = self._or_default(key)
+        value = self.value(key)
         if value is None:
             return None
         if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
@@ -104,7 +104,7 @@ class Config:
 
     def maybe_number(self, key: str) -> float | int | None:
         """A number, or None."""
-        value = self._or_default(key)
+        value = self.value(key)
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > 1e30:
@@ -120,7 +120,7 @@ class Config:
 
     def flag(self, key: str) -> bool:
         """True or false; null is false."""
-        value = self._or_default(key)
+        value = self.value(key)
         if value is None:
             return False
         if not isinstance(value, bool):
@@ -129,7 +129,7 @@ class Config:
 
     def word(self, key: str, choices: Sequence[str] | Mapping[str, str]) -> str:
         """A word from `choices`; of a mapping what it stands for."""
-        value = self._or_default(key)
+        value = self.value(key)
         if not isinstance(value, str) or value not in choices:
             near = suggest(value, list(choices)) if isinstance(value, str) else None
             self.wrong(
@@ -141,7 +141,7 @@ class Config:
 
     def words(self, key: str, choices: Sequence[str], count: int) -> list[str] | None:
         """A list of `count` words from `choices`; None for null and where nothing is given."""
-        value = self._or_default(key)
+        value = self.value(key)
         if value is None:
             return None
         if not isinstance(value, list) or len(value) < count:
@@ -189,7 +189,7 @@ class Config:
 
     def only(self, key: str, *allowed: Json) -> None:
         """Raises `SpecError` for a value that changes the network in a way that the language cannot say yet."""
-        value = self._or_default(key)
+        value = self.value(key)
         if value is not None and value not in allowed:
             wanted = " or ".join(_told(one) for one in allowed)
             self.wrong(

@@ -48,7 +48,7 @@ class Experts:
     Attributes:
         count, chosen: how many there are, and how many a token goes to.
         ff: the width of one; shared: the width of one that every token goes to, or None.
-        gated: whether the shared one has a gate of its own.
+        gated: whether the shared one has a gate of its own; biased: whether the router has a bias.
     """
 
     def __init__(self, count: int, chosen: int, ff: int, shared: int | None = None, gated: bool = False) -> None:
@@ -57,6 +57,7 @@ class Experts:
         self.ff = ff
         self.shared = shared
         self.gated = gated
+        self.biased = False
 
 
 class Decoder:
@@ -77,6 +78,7 @@ class Decoder:
             is another than that of the layers.
         scale_in, scale_branch, scale_out, cap: factors of embeddings, branches and logits, and the bound of logits.
         turned: how many elements of a head turn, or None for all.
+        attend: attention that a family writes out itself; sizes: hparams for it.
         layers: one for each.
     """
 
@@ -118,13 +120,15 @@ class Decoder:
         self.turned: int | None = None
         self.biases: str | None = None
         self.learned_positions = False
+        self.attend: list[Item] | None = None
+        self.sizes: dict[str, int] = {}
         self.experts: Experts | None = None
         self.layers: list[Layer] = []
 
     @property
     def written_out(self) -> bool:
         """Whether the language has no key for this kind of attention."""
-        return self.qknorm not in (None, "head")
+        return self.qknorm not in (None, "head") or self.attend is not None
 
     def rms(self, key: str = "rms_norm_eps") -> None:
         """Norms are RMS norms."""
@@ -210,7 +214,8 @@ class Decoder:
 
     def mixture(self, experts: Experts) -> list[Item]:
         """The layers of a mixture of experts."""
-        moe: Item = {"moe": {"experts": "experts", "top_k": "top_k", "layers": ["expert"]}}
+        keys: dict[str, Item] = {"experts": "experts", "top_k": "top_k", "layers": ["expert"]}
+        moe: Item = {"moe": {**keys, "bias": "true"} if experts.biased else keys}
         if experts.shared is None:
             return [moe]
         shared: Item = ["mlp shared_ff"]
@@ -266,7 +271,9 @@ class Decoder:
         spec.hparams |= {"table": self.table} if self.table is not None else {}
         spec.hparams |= {"width": self.width, "heads": self.heads}
         spec.hparams |= {"kv_heads": self.kv_heads} if self.kv_heads != self.heads else {}
-        spec.hparams |= {"head": self.head} if self.head * self.heads != self.width or self.written_out else {}
+        own = self.attend is not None
+        named = self.head * self.heads != self.width or self.written_out
+        spec.hparams |= self.sizes if own else {"head": self.head} if named else {}
         used = {layer.ff for layer in self.layers}
         spec.hparams |= {"ff": self.ff} if "ff" in used else {}
         if self.experts is not None and None in used:
@@ -300,7 +307,7 @@ class Decoder:
         elif self._has_mlp():
             blocks["mlp"] = self.feedforward("ff")
         if self.written_out:
-            blocks["attend"] = self._projected(self.layers[0])
+            blocks["attend"] = self.attend or self._projected(self.layers[0])
         kinds = dict.fromkeys(self.layers)
         blocks |= {self._name(layer): self.body(layer) for layer in kinds if len(kinds) > 1}
         return blocks

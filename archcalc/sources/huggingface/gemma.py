@@ -5,9 +5,10 @@ from __future__ import annotations
 from archcalc.sources.file import Json
 from archcalc.sources.huggingface.config import Config
 from archcalc.sources.huggingface.decoder import Decoder, Experts, Layer
-from archcalc.sources.huggingface.model import Model, number
+from archcalc.sources.huggingface.model import Model, architecture, number
 from archcalc.sources.huggingface.rotation import rotation
-from archcalc.sources.writing import Spec
+from archcalc.sources.huggingface.vision import VISION, Tower
+from archcalc.sources.writing import Item, Spec
 
 _KINDS = ("full_attention", "sliding_attention")
 _GEMMA: dict[str, Json] = {
@@ -124,6 +125,49 @@ def _gemma3(config: Config) -> Spec:
     return decoder.spec()
 
 
+def _gemma3_whole(config: Config) -> Spec:
+    """Gemma 3 with its eyes: the tokens of an image stand before those of a text."""
+    architecture(config, "ForConditionalGeneration", ("ForConditionalGeneration",))
+    words = config.nested("text_config", "gemma3_text", _GEMMA3)
+    words.value("model_type")
+    see = config.nested("vision_config", "siglip_vision_model", VISION)
+    see.value("model_type")
+    see.only("vision_use_head", False)
+    config.only("tie_word_embeddings", True)
+    tower, side = Tower(see), config.whole("mm_tokens_per_image")
+    image = tower.image()
+    across = int(image[1]) // see.whole("patch_size")
+    rows = int(side**0.5)
+    if image[1] != image[2] or rows * rows != side or rows > across:
+        config.wrong("mm_tokens_per_image", f"{side} tokens are no square within {across} × {across} patches")
+    spec = _gemma3(words)
+    pool = across // rows
+    norm = f"rmsnorm eps={number(see.number('layer_norm_eps'))}"
+    eyes: list[Item] = [
+        *tower.patches("image"),
+        "posembed",
+        {
+            "repeat": tower.depth,
+            "name": "vision",
+            "layers": tower.layer(*map(str, (tower.width, tower.heads, tower.ff))),
+        },
+        [tower.norm, f"rearrange '(h w) c -> c h w' h={across}", f"avgpool {pool} stride={pool}"],
+        ["rearrange 'c h w -> (h w) c'", norm],
+        {"matmul": ["prev", [f"parameter {tower.width}x{words.whole('hidden_size')}"]], "name": "seen"},
+    ]
+    spec.model = config.model_type
+    config.note(f"the {side} tokens of the image stand before the text, not within it; `seq` counts the others")
+    spec.inputs = {"image": image, "text": ["seq"]}
+    spec.layers = [
+        *eyes,
+        f"{spec.layers[0]} from=text",
+        spec.layers[1],
+        "concat: {operands: [seen, prev], axis: 0}",
+        *spec.layers[2:],
+    ]
+    return spec
+
+
 def _glm(config: Config) -> Spec:
     decoder = Decoder(config)
     decoder.rms()
@@ -189,6 +233,11 @@ MODELS = {
         {**_GEMMA2, "final_logit_softcapping": 30.0, "attn_logit_softcapping": 50.0},
     ),
     "gemma3_text": Model(_gemma3, _GEMMA3),
+    "gemma3": Model(
+        _gemma3_whole,
+        {"mm_tokens_per_image": 256},
+        {"image_token_id": "image_token_index", "boi_token_id": "boi_token_index", "eoi_token_id": "eoi_token_index"},
+    ),
     "glm": Model(_glm, _GLM),
     "glm4": Model(_glm4, _GLM),
     "olmo": Model(_olmo, _OLMO),

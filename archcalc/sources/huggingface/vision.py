@@ -222,7 +222,7 @@ def _clip(config: Config) -> Spec:
 
 def _siglip(config: Config) -> Spec:
     architecture(config, "Model", ("Model",))
-    see, read = _sides(config, _SIGLIP_VISION, _SIGLIP_TEXT, "siglip")
+    see, read = _sides(config, VISION, _SIGLIP_TEXT, "siglip")
     see.config.only("vision_use_head", True)
     width = read.config.maybe("projection_size") or read.width
     if width != see.width:
@@ -308,7 +308,7 @@ _CLIP_TEXT: dict[str, Json] = {
     "hidden_act": "quick_gelu",
     "layer_norm_eps": 1e-5,
 }
-_SIGLIP_VISION: dict[str, Json] = {
+VISION: dict[str, Json] = {
     **_CLIP_VISION,
     "patch_size": 16,
     "hidden_act": "gelu_pytorch_tanh",
