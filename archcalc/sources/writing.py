@@ -117,7 +117,7 @@ def _mapping(item: Mapping[str, Item], indent: int) -> list[str]:
             continue
         head = f"{pad}{'  ' if lines else '- '}{key}:"
         first = not lines
-        if isinstance(value, (str, int)) or _fits(value, _WIDE - len(head)):
+        if isinstance(value, (str, int)) or (_is_plain(value) and _fits(value, _WIDE - len(head))):
             lines.append(f"{head} {_flow(value)}")
         elif isinstance(value, Mapping):
             lines += _long_mapping(head, value, indent + 4)
@@ -136,6 +136,13 @@ def is_short(items: Sequence[Item]) -> bool:
 def _is_chain(items: Sequence[Item]) -> bool:
     """Whether they are lines only, and joins of what has a name."""
     return all(isinstance(one, str) or _is_join(one) for one in items)
+
+
+def _is_plain(value: Item) -> bool:
+    """Whether a value is read at a glance in brackets: lines, joins, and chains of them as operands."""
+    if isinstance(value, (str, int, Mapping)):
+        return True
+    return all(_is_chain([one]) or (not isinstance(one, (str, int, Mapping)) and _is_chain(one)) for one in value)
 
 
 def _is_join(item: Item) -> bool:

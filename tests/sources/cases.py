@@ -414,3 +414,12 @@ case(
     {**EYES, "mm_tokens_per_image": 4, "image_token_index": 5, "boi_token_index": 6, "eoi_token_index": 7},
     macs=False,
 )
+MAMBA = {"vocab_size": 997, "hidden_size": 96, "num_hidden_layers": 3, "state_size": 10, "conv_kernel": 3}
+case("mamba/plain", "MambaForCausalLM", {"input_ids": [1, SEQ]}, MAMBA, causal=True)
+case(
+    "mamba/biased",
+    "MambaForCausalLM",
+    {"input_ids": [1, SEQ]},
+    {**MAMBA, "use_bias": True, "use_conv_bias": False, "time_step_rank": 9, "tie_word_embeddings": False, "expand": 3},
+    causal=True,
+)

@@ -1,0 +1,92 @@
+"""Mamba: a state for each channel goes from token to token; what is kept and what is added depends on the token."""
+
+from __future__ import annotations
+
+from archcalc.sources.huggingface.config import Config
+from archcalc.sources.huggingface.model import Model, architecture, number
+from archcalc.sources.writing import Item, Spec
+
+
+def _mamba(config: Config) -> Spec:
+    builds = architecture(config, "ForCausalLM", ("ForCausalLM", "Model"))
+    width = config.whole("hidden_size")
+    inner = int(config.number("expand") * width)
+    if not 1 <= inner <= 2**40:
+        config.wrong("expand", "it is a number above 0")
+    rank = -(-width // 16) if config.value("time_step_rank") == "auto" else config.whole("time_step_rank")
+    for key in (
+        "residual_in_fp32", "time_step_scale", "time_step_min", "time_step_max", "time_step_init_scheme",
+        "time_step_floor", "rescale_prenorm_residual", "use_mambapy", "use_associative_scan", "intermediate_size",
+        "d_inner", "d_model", "n_layer", "fused_add_norm", "rms_norm", "ssm_cfg", "pad_vocab_size_multiple",
+    ):  # fmt: skip
+        config.value(key)  # how the scan runs and begins, and older names
+    spec = Spec(config.model_type)
+    spec.comments.append("The scan h = a*h + b*x is written as if each step stood alone: equal counts, other values.")
+    spec.hparams = {"vocab": config.whole("vocab_size"), "width": width, "inner": inner}
+    spec.hparams |= {"state": config.whole("state_size"), "rank": rank, "depth": config.layers("num_hidden_layers")}
+    spec.dims, spec.inputs = {"seq": 1024}, ["seq"]
+    spec.blocks["mixer"] = _mixer(config)
+    eps = config.number("layer_norm_epsilon")
+    norm = "rmsnorm" if eps == 1e-6 else f"rmsnorm eps={number(eps)}"
+    spec.layers = [
+        "embedding vocab dim=width name=embeddings",
+        {"repeat": "depth", "layers": [{"residual": [norm, "mixer"]}]},
+        f"{norm} name=norm_f",
+    ]
+    if builds == "ForCausalLM":
+        tie = " tie=embeddings" if config.flag("tie_word_embeddings") else ""
+        spec.layers.append(f"linear vocab bias=false{tie} name=lm_head")
+        spec.loss = "crossentropy"
+    return spec
+
+
+def _mixer(config: Config) -> list[Item]:
+    config.only("hidden_act", "silu", "swish")
+    bias = "" if config.flag("use_bias") else " bias=false"
+    conv_bias = "" if config.flag("use_conv_bias") else " bias=false"
+    taps = config.whole("conv_kernel")
+    cut: list[Item] = ["slice end=n(input) axis=1"] if taps > 1 else []
+    return [
+        [f"linear 2*inner{bias}", "split 2 name=both"],
+        [
+            "transpose from=both.0",
+            f"conv cin kernel={taps} padding={taps - 1} groups=cin{conv_bias}",
+            *cut,
+            "silu",
+            "transpose name=x",
+        ],
+        "linear rank+2*state bias=false name=x_proj",
+        ["slice end=rank axis=1", "linear inner", "softplus", "rearrange 'n d -> n d 1' name=step"],
+        ["slice start=rank end=rank+state axis=1 from=x_proj", "rearrange 'n s -> n 1 s' name=b"],
+        ["slice start=rank+state axis=1 from=x_proj", "rearrange 'n s -> n s 1' name=c"],
+        {"mul": ["step", ["parameter (inner)x(state) name=A_log", "exp", "scale -1", "rearrange 'd s -> 1 d s'"]]},
+        "exp name=kept",
+        {"mul": [["rearrange 'n d -> n d 1' from=x"], "step", "b"]},
+        {"mul": ["kept", "prev"]},
+        {"matmul": ["prev", "c"]},
+        "rearrange 'n d 1 -> n d' name=y",
+        {"mul": ["x", ["parameter inner name=D"]]},
+        {"add": ["y", "prev"]},
+        {"mul": ["prev", ["silu from=both.1"]]},
+        f"linear width{bias}",
+    ]
+
+
+MODELS = {
+    "mamba": Model(
+        _mamba,
+        {
+            "vocab_size": 50280,
+            "hidden_size": 768,
+            "state_size": 16,
+            "num_hidden_layers": 32,
+            "layer_norm_epsilon": 1e-5,
+            "expand": 2,
+            "conv_kernel": 4,
+            "use_conv_bias": True,
+            "hidden_act": "silu",
+            "time_step_rank": "auto",
+            "tie_word_embeddings": True,
+        },
+    )
+}
