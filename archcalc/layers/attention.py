@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from archcalc.layers.arguments import Flag, Letters, Number, Whole, arg
 from archcalc.layers.attention_memory import SOURCES, AttentionMemory
 from archcalc.layers.base import ShapeError, layer
@@ -41,10 +39,6 @@ class Attention(AttentionMemory):
     change the dense count of MACs. Source: torch.nn.MultiheadAttention; Vaswani et al. 2017.
     """
 
-    refused: ClassVar[dict[str, str]] = {
-        "add_bias_kv": "there is no learned key beside those of the positions: leave it out",
-        "add_zero_attn": "there is no key of zeros beside those of the positions: leave it out",
-    }
     layout = FEATURES_LAST
     ranks = (2, 8)
     wants = "a sequence of vectors [positions, features]"
@@ -90,6 +84,10 @@ class Attention(AttentionMemory):
     out: int | None = arg(
         Whole, "width of the output; default: the input's", default=None, min=1, aliases=("out_features", "out_dim")
     )
+    bias_kv: bool = arg(
+        Flag, "a learned key and value beside those of the positions", default=False, aliases=("add_bias_kv",)
+    )
+    zero_attn: bool = arg(Flag, "a key and value of zeros beside them", default=False, aliases=("add_zero_attn",))
     dropout: float = arg(Number, "dropout of the attention weights", default=0.0, min=0, max=1)
     # The size of a head, and of all heads together, once the width is known.
     _head: int
@@ -126,6 +124,7 @@ class Attention(AttentionMemory):
             )
         self._check_rope(x)
         self._check_sources(x)
+        self._check_more()
         if self.relbias is not None:
             wanted = (self.heads, x.shape[-2], self.keys_and_values(x)[0].shape[-2])
             if self.numbers("relbias").shape != wanted:
@@ -199,6 +198,17 @@ class Attention(AttentionMemory):
             )
         width, head = x.shape[-1], self.head_dim
         self._head, self._inner = (width // self.heads, width) if head is None else (head, self.heads * head)
+
+    def _check_more(self) -> None:
+        for key in ("bias_kv", "zero_attn"):
+            if getattr(self, key) and not self.is_multihead_attention():
+                others = "kv_heads, head_dim, out, rope, softcap, qknorm and a bias in part"
+                raise ShapeError(
+                    "SPC004",
+                    f"`{key}` is of torch.nn.MultiheadAttention, which has no {others}",
+                    key,
+                    changes=[Change({key: None})],
+                )
 
     def _check_sources(self, x: Tensor) -> None:
         given = [key for key in SOURCES if getattr(self, key) is not None]
@@ -274,6 +284,8 @@ class Attention(AttentionMemory):
             }
         if self.bias:
             shapes["in_proj_bias"] = (3 * width,)
+        if self.bias_kv:
+            shapes["bias_k"] = shapes["bias_v"] = (1, 1, width)
         shapes["out_proj.weight"] = (width, width)
         if self.bias:
             shapes["out_proj.bias"] = (width,)
@@ -287,7 +299,7 @@ class Attention(AttentionMemory):
         around = 2 * x.shape[-1] if self.out is None else x.shape[-1] + y.shape[-1]
         read = 2 * keys.shape[-1] if keys is values else keys.shape[-1] + values.shape[-1]
         projections = queries * around * inner + lead * keys.shape[-2] * read * self._kv_inner
-        return projections + 2 * queries * keys.shape[-2] * inner
+        return projections + 2 * queries * (keys.shape[-2] + self.more) * inner
 
     def masked_macs(self, y: Tensor, *inputs: Tensor) -> int:
         """Scores and weighted values of the pairs that the mask hides."""
@@ -303,7 +315,7 @@ class Attention(AttentionMemory):
         inner, kv_inner = self._inner, self._kv_inner
         each = SCORE + (_BIAS if self.relbias is not None else 0) + (_SOFTCAP if self.softcap is not None else 0)
         queries, key_rows = lead * x.shape[-2], lead * keys.shape[-2]
-        total = each * queries * keys.shape[-2] * self.heads
+        total = each * queries * (keys.shape[-2] + self.more) * self.heads
         turned = (ROTATION if self.rope is not None and self.rope_dim is None else 0) + (4 if self.qknorm else 0)
         if turned:
             total = total + turned * (queries * inner + key_rows * kv_inner)
@@ -328,7 +340,7 @@ class Attention(AttentionMemory):
         total = queries * (x.shape[-1] * inner * (learns + needs[0]) + y.shape[-1] * inner * (learns + 1))
         for source, at in zip(sources, self.places):
             total = total + lead * keys.shape[-2] * source.shape[-1] * kv_inner * (learns + needs[at])
-        return total + 4 * queries * keys.shape[-2] * inner
+        return total + 4 * queries * (keys.shape[-2] + self.more) * inner
 
     def kept(self, y: Tensor, *inputs: Tensor) -> dict[str, Shape]:
         """Keys and values of the positions that a query may still see: the last `window` of its own sequence."""
@@ -344,6 +356,7 @@ class Attention(AttentionMemory):
         causal, window, (keys, values) = (self.causal, False), (self.window, None), self.keys_and_values(x)
         if self.is_multihead_attention():
             plain = given(causal=causal, window=window, dropout=(self.dropout, 0.0), bias=(self.bias, True))
+            plain.update(given(add_bias_kv=(self.bias_kv, False), add_zero_attn=(self.zero_attn, False)))
             plain.update(given(kdim=(keys.shape[-1], x.shape[-1]), vdim=(values.shape[-1], x.shape[-1])))
             code = module("MultiHeadAttention", x.shape[-1], self.heads, **plain)
         else:

@@ -41,6 +41,8 @@ class AttentionMemory(Layer):
     k: Tensor | None
     v: Tensor | None
     relbias: Tensor | None
+    bias_kv: bool
+    zero_attn: bool
 
     def is_multihead_attention(self) -> bool:
         """Whether torch.nn.MultiheadAttention computes the same with the same parameters."""
@@ -50,6 +52,11 @@ class AttentionMemory(Layer):
         """What keys and values are made of."""
         both = x if self.kv is None else self.kv
         return both if self.k is None else self.k, both if self.v is None else self.v
+
+    @property
+    def more(self) -> int:
+        """Keys and values beside those of the positions."""
+        return int(self.bias_kv) + int(self.zero_attn)
 
     @property
     def places(self) -> tuple[int, int]:
@@ -93,9 +100,12 @@ class AttentionMemory(Layer):
         queries, keyed = rows * plain(x.shape[-2]), rows * plain(keys.shape[-2])
         heads, inner, width = plain(self.heads), plain(self._inner), how.width
         learned, fused = self._learned(how), self._fused(how)
+        seen = keys.shape[-2] + self.more  # keys that a query has a score of
         if self.is_multihead_attention():
             alone = keys is values is x and (not any(self.places) or x.rank == 2)
-            kept, extra = multihead_inputs(how, rows, x, None if alone else (keys, values), self.places, fused)
+            kept, extra = multihead_inputs(
+                how, rows, x, None if alone else (keys, values), self.places, fused, self.more
+            )
         else:
             kept, extra = tuple(sorted({0, *self.places})) if how.learns else (), {}
             shared = plain(self._kv_inner) if fused else inner
@@ -105,13 +115,13 @@ class AttentionMemory(Layer):
                 extra["norms"] = normed * ((1 + how.learns) * plain(self._head) * width + 4)
             if self.rope is not None:
                 extra["angles"] = plain((x.shape[-2] + keys.shape[-2]) * self._turned) * width
-        pairs = queries * plain(keys.shape[-2]) * heads
-        extra["mask"] = plain(x.shape[-2] * keys.shape[-2]) * self._masks(fused, learned, width)
+        pairs = queries * plain(seen) * heads
+        extra["mask"] = plain(x.shape[-2] * seen) * self._masks(fused, learned, width)
         if self.relbias is not None and (fused or not how.keeps):
             extra["mask"] = pairs * width  # the table, repeated for each sample
         scores = fused_scores(queries * heads) if fused else eager_scores(how, pairs, self.dropout, self.softcap)
         if self.is_multihead_attention() and not fused:
-            scores["scaled queries and keys"] = (queries + keyed) * inner * width
+            scores["scaled queries and keys"] = (queries + keyed + rows * self.more) * inner * width
         if fused or how.learns:
             scores["output of the scores"] = queries * inner * width
         if fused and how.learns and not self.is_multihead_attention() and self._is_by_heads(rows, x):
@@ -164,7 +174,7 @@ class AttentionMemory(Layer):
         x = inputs[0]
         keys = self.keys_and_values(x)[0]
         rows, kept = how.batch * plain(product(x.shape[:-2])), self.saved(how, y, *inputs).extra
-        sizes = (rows * plain(self.heads), plain(x.shape[-2]), plain(keys.shape[-2]), plain(self._head))
+        sizes = (rows * plain(self.heads), plain(x.shape[-2]), plain(keys.shape[-2] + self.more), plain(self._head))
         read = {at: inputs[at] for at in (0, *self.places) if how.needs[at]}
         given = sum(plain(one.elements) for one in read.values()) * how.batch
         given += sum(plain(product(shape)) for shape in self.params(x).values())
@@ -176,8 +186,12 @@ class AttentionMemory(Layer):
             return self._by_heads(how, sizes, kept, answer, (given - late) * how.width)
         dropout = bool(self.dropout) and how.keeps
         made = self._made_at_once(x) if self.is_multihead_attention() else 3
+        beside = 0
+        if self.more and not how.keeps:  # the mask, and what was made at once, of which copies are one longer
+            masked = how.batch and kept.get("mask", 0)
+            beside = masked + (2 * plain(keys.elements) * how.batch * how.width if made == 3 else 0)
         forward, backward = scores_passing(
-            how, sizes, kept, self._fused(how), dropout, (given - late) * how.width, made, answer
+            how, sizes, kept, self._fused(how), dropout, (given - late) * how.width, made, answer, beside
         )
         if not self._fused(how) and (self.causal or self.window is not None):
             forward += sizes[1] * sizes[2] * how.width  # what is added to the scores
@@ -196,6 +210,7 @@ class AttentionMemory(Layer):
         """Whether PyTorch computes torch.nn.MultiheadAttention in one go, as at inference."""
         return (
             self.relbias is None
+            and not self.more
             and self.is_multihead_attention()
             and self.kv is self.k is self.v is None
             and not (self.causal or self.window is not None)  # its mask is one of numbers

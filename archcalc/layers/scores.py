@@ -69,6 +69,7 @@ def multihead_inputs(
     sources: tuple[Tensor, Tensor] | None,
     places: tuple[int, int],
     fused: bool,
+    more: int,
 ) -> tuple[tuple[int, ...], dict[str, int]]:
     """What torch.nn.MultiheadAttention keeps of its inputs: which of them as they are, and the bytes of the rest.
 
@@ -79,6 +80,7 @@ def multihead_inputs(
         sources: where keys and values come from; None where both are `x`.
         places: of the sources among the inputs.
         fused: whether one kernel reads queries and keys; else scaled copies of them are kept elsewhere.
+        more: keys and values beside those of the positions, with which all are copied.
     """
     keys, values = (x, x) if sources is None else sources
     at_once = keys is values and keys.shape[-1] == x.shape[-1]
@@ -95,7 +97,10 @@ def multihead_inputs(
             kept.append(index)
     # Projections made in one go are one block of memory, all of which stays for the values alone.
     positions = (2 if at_once else 1) * keys.shape[-2]
-    if fused or sources is None:
+    if more:
+        whole = x.shape[-2] + (2 * keys.shape[-2] if sources is None else 0)  # for the queries
+        positions = whole + 2 * (keys.shape[-2] + more) if fused else keys.shape[-2] + more
+    elif fused or sources is None:
         positions = x.shape[-2] + 2 * keys.shape[-2]
     projected = batch * plain(positions * x.shape[-1])
     extra = {"queries, keys and values": projected * how.width}
@@ -117,6 +122,7 @@ def scores_passing(
     counted: int,
     made: int,
     answer: int,
+    beside: int,
 ) -> tuple[int, int]:
     """Bytes that attention needs in passing, forward and backward, beside input, output and what it keeps.
 
@@ -128,6 +134,7 @@ def scores_passing(
         kept: as `Saved.extra` of the layer has it.
         counted: bytes of the gradients that come later.
         answer: bytes of the layer's output.
+        beside: bytes that are held at inference while scores are computed, beside queries, keys and values.
         made: how many of queries, keys and values are made in one go, and copied apart.
     """
     heads, queries, keys, head = sizes
@@ -147,10 +154,10 @@ def scores_passing(
             if "scaled queries and keys" in kept:  # which take the room of what was made in one go
                 backward -= {0: 0, 2: known, 3: asked + known}[made]
     if not how.keeps and fused:  # projections beside their copies, or the copies while the kernel runs
-        running = kept.get("sums of the scores", 0) + forward_room + asked - answer
+        running = kept.get("sums of the scores", 0) + forward_room + asked - answer + beside
         forward = kept.get("mask", 0) + max(projected + copied - answer, projected + running)
     elif not how.keeps:
-        forward = kept.get("mask", 0) + projected + softmax + asked - answer
+        forward = kept.get("mask", 0) + projected + softmax + asked - answer + beside
     together = copied - all_kept + kept.get("inputs by position", 0)
     return forward, max(backward + asked - counted, together)
 

@@ -62,8 +62,9 @@ class Masked:
 class MultiheadAttention(Masked, nn.MultiheadAttention):
     """PyTorch's own, for any leading axes, and with a table added to the scores."""
 
-    def __init__(self, width, kdim, vdim, heads, causal=False, window=None, **keys):
-        super().__init__(width, heads, kdim=kdim, vdim=vdim, batch_first=True, **keys)
+    def __init__(self, width, kdim, vdim, heads, causal=False, window=None, bias_kv=False, zero_attn=False, **keys):
+        more = {"add_bias_kv": bias_kv, "add_zero_attn": zero_attn}
+        super().__init__(width, heads, kdim=kdim, vdim=vdim, batch_first=True, **more, **keys)
         self.causal, self.window = causal, window
 
     def forward(self, x, kv=None, k=None, v=None, table=None):
@@ -176,7 +177,12 @@ def test_attention_of_pytorch(data):
     shapes = inputs(draw)
     heads = draw(draw.number(1, 4, -1))
     keys = draw.some(
-        bias=st.booleans(), dropout=st.sampled_from([0.0, 0.5]), causal=st.booleans(), window=st.integers(1, 4)
+        bias=st.booleans(),
+        bias_kv=st.booleans(),
+        zero_attn=st.booleans(),
+        dropout=st.sampled_from([0.0, 0.5]),
+        causal=st.booleans(),
+        window=st.integers(1, 4),
     )
     shapes, ours = with_table(draw, shapes, max(heads, 1))
     ours |= {name: given for name, given in (("kv", "mem"), ("k", "mk"), ("v", "mv")) if given in shapes}
@@ -224,7 +230,7 @@ def test_attention_beyond_pytorchs(data):
 
 @pytest.mark.parametrize(
     "keys",
-    ["", "bias=false", "bias=ovkq", "kv_heads=4", "causal=true", "window=2", "dropout=0.1", "kv=mem"],
+    ["", "bias=false", "bias=ovkq", "kv_heads=4", "causal=true", "window=2", "dropout=0.1", "kv=mem", "zero_attn=true"],
 )
 def test_names_are_pytorchs_wherever_it_can_express_the_layer(keys):
     shapes = {"x": (3, 8), "mem": (5, 8)}
@@ -248,6 +254,7 @@ def test_keys_and_values_of_two_sources():
         "kv=k v=v": "`kv` is the source of both keys and values",
         "k=k v=short": "each key has one value",
         "k=flat": "keys need a sequence of vectors beside",
+        "kv=k rope=100 bias_kv=true": "`bias_kv` is of torch.nn.MultiheadAttention",
     }.items():
         with pytest.raises(SpecError, match=words):
             layer(f"attention 1 from=q {keys}", {**shapes, "short": (7, 24), "flat": (24,)})
