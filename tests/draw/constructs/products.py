@@ -82,7 +82,7 @@ def cross(network: Network, at: Choices) -> bool:
         sources = at.pick("sources", {"kv": 2, "k": 1, "v": 1, "k v": 1})
         item.keys |= {key: at.pick(key, [*others, "prev"]) for key in sources.split()}
     if at.chance("wider", 0.2):
-        item.keys["out"] = at.whole("out", 1, 9)
+        item.keys["out"] = at.whole("width", 1, 9)
     item.common |= at.given(0.3, repeat=2, name=network.new_name())
     if not at.chance("table", 0.4):
         return network.add(item)

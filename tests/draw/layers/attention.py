@@ -72,3 +72,8 @@ def table(at: Place) -> object:
 @key("buckets", of="relposbias")
 def buckets(at: Place) -> object:
     return at.whole(1, 8) if at["kind"] in (None, "bucket") else None
+
+
+@key("out", of="attention", chance=0.2)
+def out(at: Place) -> object:
+    return at.whole(1, 9)
