@@ -141,7 +141,8 @@ class Opaque(Layer):
     [...] -> the declared output; further ones by their names. Totals say how much of them was declared. What is
     not given costs nothing. Backward takes twice the multiply-accumulates, and passes a gradient to every input.
     The class that `class` names is made without arguments and called with what it reads; where there are further
-    outputs it gives the output, and a tuple of the others. It is imported by what `build` writes, never here. Source: what the spec declares.
+    outputs it gives the output, and a tuple of the others. It is imported by what `build` writes, never here.
+    Source: what the spec declares.
     """
 
     takes_input = True
