@@ -86,6 +86,7 @@ def nearest(word: str, known: Sequence[str]) -> list[str]:
     distances = {name: _distance(plain, _plain(name), limit) for name in dict.fromkeys(known)}
     least = min(distances.values(), default=limit + 1)
     begun = [name for name in distances if len(plain) >= _SHORTEST_BEGINNING and _plain(name).startswith(plain)]
+    begun.sort(key=len)  # the shortest lacks the fewest letters
     if least > limit or least >= len(plain):
         return begun
     return list(dict.fromkeys([*begun, *(name for name, distance in distances.items() if distance == least)]))
