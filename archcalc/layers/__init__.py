@@ -23,8 +23,10 @@ from archcalc.layers import (
     reordering,  # noqa: F401
     resizing,
     sdpa,  # noqa: F401
+    selection,  # noqa: F401
     shape,
     transposed,  # noqa: F401
+    windows,  # noqa: F401
 )
 from archcalc.layers.base import REGISTRY, Layer, ShapeError
 from archcalc.layers.layout import CHANNELS_FIRST, FEATURES_LAST

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+from archcalc.language.settings import LARGEST_SIZE
+from archcalc.layers.arguments import Size, whole_number
 from archcalc.layers.base import ShapeError
 from archcalc.layers.change import Change
 from archcalc.layers.tensor import Tensor
@@ -16,6 +19,15 @@ MODES = ("zeros", "reflect", "replicate", "circular")
 FOREIGN = ("valid", *MODES)
 
 Border = tuple[int, int]
+
+
+class BorderSize(Size):
+    """Sizes of which negative ones cut."""
+
+    def coerce(self, value: Any) -> Any:
+        """Whole numbers, below 0 too."""
+        sizes = value if isinstance(value, tuple) else (value,)
+        return tuple(whole_number(size, -LARGEST_SIZE) for size in sizes)
 
 
 def check_borders(mode: str, x: Tensor, borders: Sequence[Border], arguments: tuple[str, str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archcalc.layers.arguments import Whole, arg
+from archcalc.layers.arguments import Size, Whole, arg
 from archcalc.layers.asking import Asking
 from archcalc.layers.base import ShapeError, layer
 from archcalc.layers.change import Change, divisors_near
@@ -12,7 +12,7 @@ from archcalc.layers.saved import Saving
 from archcalc.layers.shape import Rearranging, moved
 from archcalc.layers.strides import Strides
 from archcalc.layers.tensor import Tensor
-from archcalc.quantity import plain
+from archcalc.quantity import ceil_div, plain
 
 
 @layer("select", first="index", family="shape")
@@ -74,6 +74,7 @@ class Slice(Rearranging):
     start: int = arg(Whole, "first position; negative from the end", default=0, min=-(2**62))
     end: int | None = arg(Whole, "position after the last; default: to the end", default=None, min=-(2**62))
     axis: int = arg(Whole, "axis", default=0, min=-8, aliases=("dim",))
+    step: int = arg(Whole, "from one position to the next", default=1, min=1)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` when nothing would be left."""
@@ -87,20 +88,25 @@ class Slice(Rearranging):
                 f"positions {start} to {end} of the {size} on axis {axis} of {x} are none",
                 "start" if self.end is None else "end",
             )
-        return moved(x, (*x.shape[:axis], end - start, *x.shape[axis + 1 :]))
+        count = end - start if self.step == 1 else ceil_div(end - start, self.step)
+        return moved(x, (*x.shape[:axis], count, *x.shape[axis + 1 :]))
 
     def reach(self, axis: int, x: Tensor) -> tuple[int, int] | None:
         """The element as many places later as are cut off before."""
-        return (-self.start, self.start) if axis == self.axis_index("axis", x) and self.start >= 0 else None
+        cuts = axis == self.axis_index("axis", x) and self.start >= 0 and self.step == 1
+        return (-self.start, self.start) if cuts else None
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """Those of the input, with gaps."""
         axis = inputs[0].axis(self.axis)
-        return how.strides[0].cut(axis + 1, y.shape[axis])
+        return how.strides[0].cut(axis + 1, y.shape[axis], plain(self.step))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         before = ", ".join([":"] * (x.axis(self.axis) + 1))
+        if self.step != 1:
+            end = "" if self.end is None else int(self.end)
+            return expression("{0}[" + f"{before}, {int(self.start)}:{end}:{int(self.step)}]")
         if self.end is None:
             return expression("{0}[" + before + ", {start}:]", start=int(self.start))
         return expression("{0}[" + before + ", {start}:{end}]", start=int(self.start), end=int(self.end))
@@ -108,32 +114,65 @@ class Slice(Rearranging):
 
 @layer("split", first="parts", aliases=("chunk",), family="shape")
 class Split(Asking, Rearranging):
-    """Equal parts of an axis, as outputs NAME.0, NAME.1, ... Source: torch.chunk."""
+    """Parts of an axis, as outputs NAME.0, NAME.1, ...: equal ones, or of given sizes. Source: torch.chunk, torch.split."""
 
     does = "cuts"
     hands_on = False
 
-    parts: int = arg(Whole, "number of parts", min=1, max=1000, aliases=("chunks",))
+    parts: int | None = arg(Whole, "number of equal parts", default=None, min=1, max=1000, aliases=("chunks",))
+    sizes: tuple[int, ...] | None = arg(
+        Size,
+        "the size of each part instead, as 3x7; -1 for what is left",
+        default=None,
+        also=-1,
+        aliases=("split_size",),
+    )
     axis: int | None = arg(Whole, "axis; default: channels or features", default=None, min=-8, aliases=("dim",))
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` when the parts would not be equal."""
+        """Raises `ShapeError` when the parts are not those of the axis."""
         axis = self.along(x)
-        if x.shape[axis] % self.parts:
-            raise ShapeError(
-                "SHP108",
-                f"{self.parts} parts do not divide the {x.shape[axis]} of axis {axis} in {x}",
-                "parts",
-                "`slice` takes unequal parts",
-                changes=[
-                    Change({"parts": parts}) for parts in divisors_near(x.shape[axis], plain(self.parts)) if parts > 1
-                ],
-            )
-        shape = (*x.shape[:axis], x.shape[axis] // self.parts, *x.shape[axis + 1 :])
-        parts = {str(index): moved(x, shape) for index in range(self.parts)}
+        parts = {
+            str(index): moved(x, (*x.shape[:axis], size, *x.shape[axis + 1 :]))
+            for index, size in enumerate(self._parts(x, axis))
+        }
         whole = moved(x, x.shape)
         whole.outputs, whole.parts = parts, True
         return whole
+
+    def _parts(self, x: Tensor, axis: int) -> tuple[int, ...]:
+        """The size of each part."""
+        size = x.shape[axis]
+        if (self.parts is None) == (self.sizes is None):
+            message = "`split` takes a number of parts or their sizes, not both"
+            if self.parts is None:
+                message = "`split` needs `parts` or `sizes`"
+            raise ShapeError(
+                "SPC004", message, None if self.parts is None else "sizes", "as `split 2` or `split sizes=3x7`"
+            )
+        if self.parts is not None:
+            if size % self.parts:
+                near = divisors_near(size, plain(self.parts))
+                raise ShapeError(
+                    "SHP108",
+                    f"{self.parts} parts do not divide the {size} of axis {axis} in {x}",
+                    "parts",
+                    "`sizes=` takes unequal parts",
+                    changes=[Change({"parts": parts}) for parts in near if parts > 1],
+                )
+            return (size // self.parts,) * plain(self.parts)
+        assert self.sizes is not None
+        rest = size - sum(part for part in self.sizes if part != -1)
+        open_ones = self.sizes.count(-1)
+        if open_ones > 1 or (rest != 0 if not open_ones else rest < 1):
+            said = "+".join(str(int(part)) for part in self.sizes)
+            raise ShapeError(
+                "SHP108",
+                f"parts of {said} are not the {size} of axis {axis} in {x}",
+                "sizes",
+                "one may be -1, what is left",
+            )
+        return tuple(rest if part == -1 else part for part in self.sizes)
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """As a whole the input."""
@@ -150,11 +189,16 @@ class Split(Asking, Rearranging):
 
     def outcome(self, axis: int, *inputs: Tensor) -> str:
         """The parts."""
-        return f"{self.parts} of {(self.infer(*inputs).outputs or {})['0']}"
+        parts = [str(one) for one in (self.infer(*inputs).outputs or {}).values()]
+        return f"{len(parts)} of {parts[0]}" if len(set(parts)) == 1 else " and ".join(parts)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         axis = self.along(x)
-        code = expression("{0}.chunk({parts}, dim={axis})", parts=self.parts, axis=axis + 1)
+        if self.parts is None:
+            sizes = tuple(one.shape[axis] for one in (y.outputs or {}).values())
+            code = expression("{0}.split({sizes}, dim={axis})", sizes=sizes, axis=axis + 1)
+        else:
+            code = expression("{0}.chunk({parts}, dim={axis})", parts=self.parts, axis=axis + 1)
         code.outputs = {name: "{out}[" + name + "]" for name in y.outputs or {}}
         return code

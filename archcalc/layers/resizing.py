@@ -6,7 +6,7 @@ from typing import Any
 
 from archcalc.layers.arguments import Factors, Flag, Number, Size, Whole, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
-from archcalc.layers.borders import MODES, Border, check_borders, pad_call, sides
+from archcalc.layers.borders import MODES, Border, BorderSize, check_borders, pad_call, sides
 from archcalc.layers.change import Change, divisors_near
 from archcalc.layers.code import Code, expression, given, module, sized
 from archcalc.layers.layout import CHANNELS_FIRST
@@ -141,7 +141,7 @@ class Upsample(Layer):
 class Pad(Layer):
     """A border around each spatial axis, or the axes given. [C, *S] -> [C, *(S + before + after)].
 
-    `size` is added on both sides; `before` and `after` give the two sides separately. With `axis` the layout is free.
+    `size` is added on both sides; `before` and `after` give the two sides separately; below 0 so much is cut. With `axis` the layout is free.
     Source: torch.nn.functional.pad, torch.nn.ZeroPad2d, ReflectionPad2d, ReplicationPad2d, CircularPad2d.
     """
 
@@ -149,9 +149,13 @@ class Pad(Layer):
     ranks = (2, 4)
     wants = "a channels-first tensor [channels, ...] with one to three spatial axes"
 
-    size: tuple[int, ...] = arg(Size, "border on both sides", default=(0,), min=0, aliases=("padding",))
-    before: tuple[int, ...] | None = arg(Size, "border before the first element; default: size", default=None, min=0)
-    after: tuple[int, ...] | None = arg(Size, "border after the last element; default: size", default=None, min=0)
+    size: tuple[int, ...] = arg(
+        BorderSize, "border on both sides; below 0 so much is cut", default=(0,), min=0, aliases=("padding",)
+    )
+    before: tuple[int, ...] | None = arg(
+        BorderSize, "border before the first element; default: size", default=None, min=0
+    )
+    after: tuple[int, ...] | None = arg(BorderSize, "border after the last element; default: size", default=None, min=0)
     mode: str = arg(Word, "what the border holds", choices=MODES, default="zeros")
     value: float = arg(Number, "what a border of mode=zeros holds instead of zeros", default=0.0)
     axis: tuple[int, ...] | None = arg(
@@ -194,8 +198,15 @@ class Pad(Layer):
                 changes=[Change({"axis": None})],
             )
         borders = self.borders(x)
-        check_borders(self.mode, x, borders, ("before" if self.before else "size", "after" if self.after else "size"))
+        keys = ("before" if self.before else "size", "after" if self.after else "size")
+        check_borders(self.mode, x, borders, keys)
         kept = x.rank - len(borders)
+        for size, border in zip(x.shape[kept:], borders):
+            key = keys[border[0] >= 0]
+            if min(border) < 0 and self.mode != "zeros":
+                raise ShapeError("SHP109", f"mode={self.mode} adds, it cannot cut {-min(border)}", key, "use `slice`")
+            if size + border[0] + border[1] < 1:
+                raise ShapeError("SHP104", f"nothing would be left of the {size} of {x}", key, "cut less")
         return Tensor((*x.shape[:kept], *(size + b + a for size, (b, a) in zip(x.shape[kept:], borders))))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
@@ -203,6 +214,11 @@ class Pad(Layer):
         x, sizes = how.strides[0], (how.batch, *y.shape)
         if self.mode == "circular":
             return contiguous(sizes)
+        borders = self.borders(inputs[0])
+        if any(map(any, borders)) and max(map(max, borders)) <= 0:  # a copy of what is left
+            for axis, size in enumerate(sizes):
+                x = x.cut(axis, size)
+            return x.like()
         return x.formatted(sizes) if self.mode != "zeros" or any(map(any, self.borders(inputs[0]))) else x.like()
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:

@@ -68,10 +68,11 @@ class Saved:
         inputs: positions of the inputs that are kept as they are; others may keep the same memory.
         output: whether the output is kept as it is.
         extra: bytes of what else is kept, by name.
+        further: which further outputs are kept, by name.
         states: which states of the second input, a recurrent layer, are kept.
     """
 
-    __slots__ = ("extra", "inputs", "output", "states")
+    __slots__ = ("extra", "further", "inputs", "output", "states")
 
     def __init__(
         self,
@@ -79,11 +80,13 @@ class Saved:
         output: bool = False,
         extra: dict[str, int] | None = None,
         states: tuple[str, ...] = (),
+        further: tuple[str, ...] = (),
     ) -> None:
         self.inputs = inputs
         self.output = output
         self.extra = extra or {}
         self.states = states
+        self.further = further
 
 
 NOTHING = Saved()

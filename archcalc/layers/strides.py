@@ -136,10 +136,11 @@ class Strides:
         order.insert(end % self.rank, order.pop(start))
         return self.permuted(order)
 
-    def cut(self, axis: int, size: int) -> Strides:
-        """Some positions of an axis."""
+    def cut(self, axis: int, size: int, step: int = 1) -> Strides:
+        """Some positions of an axis, or every `step`-th of them."""
         sizes = (*self.sizes[:axis], size, *self.sizes[axis + 1 :])
-        return Strides(sizes, self.steps, self.in_order and int(size) == self.numbers[axis])
+        steps = (*self.steps[:axis], self.steps[axis] * step, *self.steps[axis + 1 :])
+        return Strides(sizes, steps, self.in_order and int(size) == self.numbers[axis] and step == 1)
 
     def selected(self, axis: int) -> Strides:
         """One position of an axis, which goes away."""

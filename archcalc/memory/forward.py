@@ -255,6 +255,8 @@ class Forward:
                 kept += [self._keep(storage, node) for storage in copies or [inputs[index].storage]]
             if saved.output:
                 kept.append(self._keep(output.storage, node))
+            for name in saved.further:
+                kept.append(self._keep(self._value((node.exit.outputs or {})[name]).storage, node))
             if saved.states:
                 kept += [self._keep(inputs[1].states[name], node) for name in saved.states]
             kept += [self._keep(Storage(size * each), node) for size in saved.extra.values() if size]

@@ -91,6 +91,7 @@ def _forward_once(node: Node, flows: dict[int, bool]) -> None:
     if node.layer is not None:
         depends = node.learns or any(flows.get(id(tensor), False) for tensor in sources(node))
         flows.update(dict.fromkeys(_family(node.exit), depends))
+        flows.update((id(extra), False) for extra in (node.exit.outputs or {}).values() if extra.integer)
     elif node.unfolded:
         flows[id(node.output)] = flows.get(id(node.children[-1].output), False)
 

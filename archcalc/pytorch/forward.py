@@ -142,7 +142,9 @@ class Forward:
         if read and not (name or self.probe or self.variables.is_read_after(node.output, index)):
             name = "_"
         name = name or self._choose(index, node)
-        wanted = f"{identifier(node.name)}_state" if node.name else "state"
+        single = [key for key, text in code.outputs.items() if text == "{state}" and len(code.outputs) == 1]
+        what = single[0] if single else "state"
+        wanted = f"{identifier(node.name)}_{what}" if node.name else what
         state = self.variables.choose(index, [wanted], {name, *avoid}) if read else "_"
         self.lines.append(f"{indent}{name}, {state} = {call}")
         if name != "_":

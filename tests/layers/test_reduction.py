@@ -4,7 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from .oracle import DRAWN, Draw, compare, covers, layer, line
+from archcalc.network.gradients import backward_macs
+
+from .oracle import DRAWN, FEW, Draw, compare, covers, graph, layer, line
 from .test_shape import axis, batched, tensor
 
 # Layer: PyTorch's function, operations for an element of the input and for one of the output.
@@ -91,3 +93,25 @@ def test_normalize(data):
 def test_normalize_is_over_channels_or_features_by_default():
     assert layer(["conv 4 kernel=1", "normalize"], (3, 5, 5)).other_flops == 3 * 100 + 2 * 25
     assert layer(["linear 4", "normalize"], (5, 3)).other_flops == 3 * 20 + 2 * 5
+
+
+@covers("topk")
+@FEW
+@given(data=st.data())
+def test_topk(data):
+    draw = Draw(data)
+    shape = tensor(draw)
+    where = draw(axis(draw, len(shape)))
+    k, keys = draw(draw.number(1, 3, 0, 9)), draw.some(largest=st.booleans())
+    compare(
+        line("topk", k, axis=where, **keys),
+        shape,
+        lambda: lambda x: dict(zip(("", "indices"), x.topk(k, dim=batched(where), **keys))),
+    )
+
+
+def test_the_places_of_topk_are_whole_numbers_without_a_gradient():
+    net = graph(["linear 6", "topk 2 name=t", "embedding 6 dim=3 frozen=true from=t.indices"], (4, 5))
+    assert backward_macs(net) == 0
+    assert net.nodes[1].output.outputs["indices"].integer
+    assert net.nodes[1].other_flops == 4 * 6

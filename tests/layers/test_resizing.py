@@ -1,4 +1,7 @@
+import contextlib
+
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
@@ -6,7 +9,7 @@ from torch.nn import functional as F
 
 from archcalc.diagnostics import SpecError
 
-from .oracle import DRAWN, Draw, compare, covers, graph, layer, line
+from .oracle import DRAWN, FEW, Draw, compare, covers, graph, layer, line
 
 MODES = ["nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear"]
 
@@ -177,3 +180,59 @@ def test_an_upsampled_element_is_a_weighted_sum_of_its_neighbours(axes, mode, ne
 def test_moving_elements_takes_no_operations():
     for op in ("pad 1", "pixelshuffle 2", "pixelunshuffle 2", "channelshuffle 2"):
         assert layer(op, (4, 6, 6)).other_flops == 0
+
+
+@FEW
+@given(data=st.data())
+def test_pad_that_cuts(data):
+    draw = Draw(data)
+    axes = draw.of(1, 2, 3)
+    shape = draw.shape(axes)
+    keys = draw.some(before=draw.sizes(axes, -3, 2), after=draw.sizes(axes, -3, 2))
+
+    def borders(x):
+        sides = [keys.get(side, 0) for side in ("before", "after")]
+        sides = [border if isinstance(border, tuple) else (border,) * axes for border in sides]
+        assert all(len(border) == axes for border in sides)
+        return F.pad(x, [border for pair in list(zip(*sides))[::-1] for border in pair])
+
+    compare(line("pad", **keys), shape, lambda: borders)
+
+
+def test_only_zeros_are_added_and_cut():
+    with pytest.raises(SpecError, match="mode=reflect adds, it cannot cut 1"):
+        layer("pad 2 before=-1 mode=reflect", (3, 8, 8))
+    with pytest.raises(SpecError, match=r"nothing would be left of the 8"):
+        layer("pad -4", (3, 8, 8))
+
+
+def windows(draw):
+    keys = draw.some(stride=draw.sizes(2, 1, 3, 0), padding=draw.sizes(2, 0, 2, -1), dilation=draw.sizes(2, 1, 2, 0))
+    return draw(draw.sizes(2, 1, 3, 0)), keys
+
+
+@covers("unfold")
+@FEW
+@given(data=st.data())
+def test_unfold(data):
+    draw = Draw(data)
+    kernel, keys = windows(draw)
+    compare(line("unfold", kernel, **keys), draw.shape(2), lambda: nn.Unfold(kernel, **keys))
+
+
+@covers("fold")
+@FEW
+@given(data=st.data())
+def test_fold(data):
+    draw = Draw(data)
+    kernel, keys = windows(draw)
+    output, channels = draw.of((6, 5), (4, 4), 5), draw.of(1, 2, 3)
+    sizes = output if isinstance(output, tuple) else (output, output)
+    shape = (channels * 4, draw.of(6, 9, 20))
+    with contextlib.suppress(RuntimeError, ValueError):
+        shape = tuple(nn.Unfold(kernel, **keys)(torch.ones(1, channels, *sizes)).shape[1:])
+    if draw.wild:
+        shape = (shape[0], shape[1] + draw.of(0, 1))
+    compare(line("fold", output, kernel=kernel, **keys), shape, lambda: nn.Fold(output, kernel, **keys))
+    if not draw.wild:
+        assert layer(line("fold", output, kernel=kernel, **keys), shape).other_flops == shape[0] * shape[1]

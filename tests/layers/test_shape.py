@@ -4,6 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from archcalc.diagnostics import SpecError
+
 from .oracle import DRAWN, FEW, Draw, compare, covers, graph, layer, line
 
 
@@ -80,13 +82,13 @@ def test_slice(data):
     draw = Draw(data)
     shape = tensor(draw)
     where = draw(axis(draw, len(shape)))
-    keys = draw.some(start=st.integers(-7, 7), end=st.integers(-7, 7))
+    keys = draw.some(start=st.integers(-7, 7), end=st.integers(-7, 7), step=draw.number(1, 3, 0, -1))
 
     def cut(x):
         if not -len(shape) <= where < len(shape):
             raise IndexError(where)
         indices = [slice(None)] * x.dim()
-        indices[batched(where)] = slice(keys.get("start"), keys.get("end"))
+        indices[batched(where)] = slice(keys.get("start"), keys.get("end"), keys.get("step"))
         return x[tuple(indices)]
 
     compare(line("slice", axis=where, **keys), shape, lambda: cut)
@@ -107,6 +109,40 @@ def test_split(data):
         lambda: lambda x: {str(i): part for i, part in enumerate(x.chunk(parts, batched(where)))},
         stricter=inside and parts > 0 and shape[where] % parts > 0,  # torch.chunk makes unequal parts, or fewer
     )
+
+
+@FEW
+@given(data=st.data())
+def test_split_of_given_sizes(data):
+    draw = Draw(data)
+    shape = tensor(draw)
+    where = draw(st.integers(-len(shape), len(shape) - 1))
+    sizes = draw(st.lists(draw.number(1, 4, 0), min_size=1, max_size=4))
+    if draw.of(True, True, False):
+        shape = tuple(sum(sizes) if axis == where % len(shape) else size for axis, size in enumerate(shape))
+    written = list(sizes)
+    if draw.of(True, False):
+        written[0] = -1
+        sizes[0] = shape[where] - sum(sizes[1:])
+    compare(
+        line("split", sizes="x".join(map(str, written)), axis=where),
+        shape,
+        lambda: lambda x: {str(i): part for i, part in enumerate(x.split(sizes, batched(where)))},
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("split", "`split` needs `parts` or `sizes`"),
+        ("split 2 sizes=2x4", "takes a number of parts or their sizes, not both"),
+        ("split sizes=2x3 axis=0", r"parts of 2\+3 are not the 6 of axis 0 in"),
+        ("split sizes=-1x-1 axis=0", r"parts of -1\+-1 are not the 6"),
+    ],
+)
+def test_splits_that_are_refused(said, why):
+    with pytest.raises(SpecError, match=why):
+        layer(said, (6,))
 
 
 def test_split_is_over_channels_or_features_by_default():

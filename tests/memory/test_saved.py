@@ -32,6 +32,9 @@ CASES = """
 [6] | linear 4, batchnorm
 [4,8,8] | conv 4 kernel=1, frozenbatchnorm, relu, transpose, transpose, frozenbatchnorm eps=0.1
 [6] | linear 4, frozenbatchnorm
+[4,9,8] | conv 4 kernel=1, unfold 2 stride=2, fold 8x8 kernel=2 stride=2, pad -1, pad before=-1x2 after=1x-1, slice step=2 axis=1
+[4,6] | linear 6, topk 2 name=t, linear 3, embedding 6 dim=3 from=t.indices, topk 1 axis=0 largest=false
+[4,6] | linear 6, split sizes=2x-1 axis=1 name=p, linear 2 from=p.1
 [4,8,8] | conv 4 kernel=1, groupnorm 2, instancenorm, instancenorm affine=true, groupnorm 4 affine=false
 [4,6] | linear 6, layernorm, rmsnorm, layernorm affine=false, rmsnorm affine=false
 [4,6] | lstm 8 proj=3, lstm 6 proj=2 layers=2 bidirectional=true dropout=0.3

@@ -58,3 +58,44 @@ def unshuffled(at: Place) -> object:
 @key("groups", of="channelshuffle")
 def groups(at: Place) -> object:
     return at.divisor(at.shape[0])
+
+
+@key("size", of="pad")
+def added(at: Place) -> object:
+    return at.size(0, 2)
+
+
+@key("before", of="pad")
+def before(at: Place) -> object:
+    return at.size(-1 if at["mode"] in (None, "zeros") else 0, 2)
+
+
+@key("after", of="pad")
+def after(at: Place) -> object:
+    return at.size(-1 if at["mode"] in (None, "zeros") else 0, 2)
+
+
+@key("kernel", of=("unfold", "fold"))
+def window(at: Place) -> object:
+    return 1 if at.rank == 2 else at.size(1, 3, 2)
+
+
+@key("output", of="fold", chance=1)
+def image(at: Place) -> object:
+    height = at.divisor(at.shape[1])
+    return f"{height}x{at.shape[1] // height}"
+
+
+@key("stride", of=("unfold", "fold"), chance=0.3)
+def step(at: Place) -> object:
+    return 1 if at.rank == 2 else at.size(1, 2, 2)
+
+
+@key("padding", of=("unfold", "fold"), chance=0.3)
+def border(at: Place) -> object:
+    return 0 if at.rank == 2 else at.size(0, 1, 2)
+
+
+@key("dilation", of=("unfold", "fold"), chance=0.3)
+def dilation(at: Place) -> object:
+    return at.size(1, 2, 2)

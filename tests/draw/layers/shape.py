@@ -94,15 +94,27 @@ def after_last(at: Place) -> object:
     return at.whole(1, at.shape[at["axis"] or 0])
 
 
+@key("step", of="slice", chance=0.3)
+def step(at: Place) -> object:
+    return at.whole(1, 3)
+
+
 @key("shape", of="expand")
 def expanded(at: Place) -> object:
     sizes = [at.pick(2, 3) if size == 1 else at.pick(-1, size) for size in at.shape]
     return "x".join(map(str, [at.whole(1, 3), *sizes] if at.rank < 4 and at.chance() else sizes))
 
 
-@key("parts", of="split")
+@key("sizes", of="split", chance=0.25)
+def sizes(at: Place) -> object:
+    whole = at.shape[at["axis"] or 0]
+    first = at.whole(1, max(1, whole - 1))
+    return "x".join(map(str, at.pick([first, -1], [first, whole - first], [whole]))) if whole > 1 else None
+
+
+@key("parts", of="split", chance=1)
 def parts(at: Place) -> object:
-    return at.divisor(min(12, at.shape[at["axis"] or 0]))
+    return None if at["sizes"] else at.divisor(min(12, at.shape[at["axis"] or 0]))
 
 
 @key("axis", of="mean", chance=0.8)
@@ -120,7 +132,12 @@ def several_axes(at: Place) -> object:
     return "x".join(map(str, at.rng.sample(range(at.rank), at.whole(1, min(2, at.rank)))))
 
 
-@key("axis", of=("argmax", "argmin", "cumsum", "normalize"), chance=0.8)
+@key("k", of="topk")
+def k(at: Place) -> object:
+    return at.whole(1, min(at.shape[at["axis"] if at["axis"] is not None else -1], 3))
+
+
+@key("axis", of=("argmax", "argmin", "cumsum", "normalize", "topk"), chance=0.8)
 def one_axis(at: Place) -> object:
     return at.axis()
 
