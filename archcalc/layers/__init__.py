@@ -4,11 +4,11 @@ from archcalc.layers import (
     activation,
     algebra,
     attention,
-    constants,  # noqa: F401
     convolution,
     cutting,  # noqa: F401
     dense,
     elementwise,
+    fixed_numbers,  # noqa: F401
     frozen_norm,  # noqa: F401
     lstm,  # noqa: F401
     merge,

@@ -56,7 +56,9 @@ def backward(graph: Graph) -> Iterator[Backward]:
     """The layers that run backward, last ones first; copies that need different gradients apart."""
     flows: dict[int, bool] = {}
     _forward(graph.nodes, flows)
-    yield from _through(graph.nodes, flows, {key for y in graph.outputs.values() for key in _family(y)}, 1, 1)
+    yield from _through(
+        graph.nodes, flows, {key for y in graph.outputs.values() if not y.integer for key in _family(y)}, 1, 1
+    )
 
 
 def _family(tensor: Tensor) -> Iterator[int]:
@@ -165,7 +167,7 @@ def _once(node: Node, flows: dict[int, bool], used: set[int], stored: int, runs:
         return
     if any(key in used for key in _family(node.exit)) and flows.get(id(node.exit), False):
         yield Backward(node, tuple(flows.get(id(tensor), False) for tensor in node.inputs), stored, runs)
-        used.update(id(tensor) for tensor in sources(node))
+        used.update(id(tensor) for tensor in sources(node) if not tensor.integer)
     yield from _through(node.children, flows, used, stored, runs)
     if any(child.is_expert and id(child.inputs[0]) in used for child in node.children):
         used.add(id(node.inputs[0]))

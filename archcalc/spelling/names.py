@@ -128,9 +128,9 @@ SAID = {
     "basicblock": "its layers stand in a block under `blocks:`",
     "detect": _ULTRALYTICS,
     **dict.fromkeys(
-        ("bilinear", "fold", "unfold", "maxunpool", "fractionalmaxpool", "lppool", "hardshrink", "softshrink", "threshold",
+        ("bilinear", "maxunpool", "fractionalmaxpool", "lppool", "hardshrink", "softshrink", "threshold",
          "tanhshrink", "cosinesimilarity", "pairwisedistance", "adaptivelogsoftmaxwithloss", "gridsample", "affinegrid",
-         "onehot", "gumbelsoftmax", "topk", "sort", "fft",          "where", "gather", "scatter", "locallyconnected", "mamba", "kan", "rnnbase",
+         "onehot", "gumbelsoftmax", "sort", "fft",          "where", "gather", "scatter", "locallyconnected", "mamba", "kan", "rnnbase",
          "rnncellbase", "deformconv", "convtbc", "groupedmm", "scaledmm", "scaledgroupedmm", "pdist"),
         _NONE,
     ),

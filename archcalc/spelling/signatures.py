@@ -12,6 +12,8 @@ _RNN = "input_size hidden_size num_layers"
 TORCH = {
     "conv": "in_channels out_channels kernel_size stride padding dilation groups bias padding_mode",
     "convtranspose": "in_channels out_channels kernel_size stride padding output_padding groups bias dilation padding_mode",
+    "unfold": "kernel_size dilation padding stride",
+    "fold": "output_size kernel_size dilation padding stride",
     "linear": "in_features out_features bias",
     "embedding": "num_embeddings embedding_dim padding_idx max_norm norm_type scale_grad_by_freq sparse",
     "maxpool": f"{_POOL} dilation return_indices ceil_mode",

@@ -114,4 +114,5 @@ def test_the_places_of_topk_are_whole_numbers_without_a_gradient():
     net = graph(["linear 6", "topk 2 name=t", "embedding 6 dim=3 frozen=true from=t.indices"], (4, 5))
     assert backward_macs(net) == 0
     assert net.nodes[1].output.outputs["indices"].integer
+    assert backward_macs(graph(["linear 6", "topk 2 name=t", "linear 3"], (4, 5), output="t.indices")) == 0
     assert net.nodes[1].other_flops == 4 * 6

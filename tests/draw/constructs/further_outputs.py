@@ -61,3 +61,17 @@ def parts(network: Network, at: Choices) -> bool:
         inner = Item("split", {"parts": count, "axis": axis})
         split = Item(network.new_block([], [Item("identity"), inner]), {}, {"name": name})
     return network.add(split, Item(at.pick("op", ["add", "concat", "mul"]), {"operands": chosen}))
+
+
+@construct(weight=0.15)
+def declared(network: Network, at: Choices) -> bool:
+    """A part that is declared, of several tensors, and what reads its further output."""
+    names = [*network.named()]
+    if len(names) < 2 or network.tensor is None:
+        return False
+    name = network.new_name()
+    read: list[object] = at.ranked("inputs", names)[:2]
+    item = Item(
+        "opaque", {"inputs": read, "output": "{main: [3, 4], other: [5]}", "macs": 7}, {"name": name}, mapping=True
+    )
+    return network.add(item, Item("linear", {"features": 2}, {"from": f"{name}.other"}))
