@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from archcalc.layers.strides import contiguous
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.memory.plan import Plan
 from archcalc.memory.run import Moment, Run
-from archcalc.memory.structure import Structure, family, origins
+from archcalc.memory.structure import Function, Structure, family, origins
 from archcalc.memory.values import Heap, Storage, Value
 from archcalc.memory.variables import Variables
 from archcalc.network.gradients import BETWEEN, FIRST, LAST
@@ -85,6 +86,9 @@ class Forward:
         self.copies = 1
         self.experts = 1  # so many of those around are gone through as one
         self.entered: set[int] = set()
+        # What variables let go, step by step: the same for every batch.
+        self.let_go: list[list[int]] = []
+        self._known = iter(structure.let_go[plan]) if plan in structure.let_go else None
 
     # -- forward ----------------------------------------------------------------------------
 
@@ -95,6 +99,9 @@ class Forward:
         reads any more, and lets go what that held; a layer with a name that is read later on has one of its own.
         """
         function = self.structure.function(nodes, kept)
+        if self._known is not None:
+            self._frame_again(function, batch, self._known)
+            return
         given = origins(entry) if entry is not None else set()
         variables = Variables(function.last, given)
         previous = None
@@ -104,16 +111,24 @@ class Forward:
             self._run(step, batch, previous)
             previous = step
             made = {key for key in gives if key in self.env and key not in there}
-            for key in self._new(began):
-                if key not in made and not variables.hold(key):
-                    self._unbind(key)
-            for key in variables.take(index, variable, made):
-                if key not in given and key not in made:
-                    self._unbind(key)
+            gone = [key for key in self._new(began) if key not in made and not variables.hold(key)]
+            gone += [key for key in variables.take(index, variable, made) if key not in given and key not in made]
+            self._let_go(gone)
             self._settle(began)
-        for key in variables.held():
-            if key not in kept and key not in given:
-                self._unbind(key)
+        self._let_go([key for key in variables.held() if key not in kept and key not in given])
+
+    def _frame_again(self, function: Function, batch: int, known: Iterator[list[int]]) -> None:
+        previous = None
+        for step, _, _ in function.steps:
+            self._run(step, batch, previous)
+            previous = step
+            self._let_go(next(known))
+        self._let_go(next(known))
+
+    def _let_go(self, keys: list[int]) -> None:
+        self.let_go.append(keys)
+        for key in keys:
+            self._unbind(key)
 
     def _new(self, began: int) -> list[int]:
         """The keys in `env` that were not there when so many changes had been made."""

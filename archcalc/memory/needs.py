@@ -62,16 +62,15 @@ class RunNeed(Need):
             for other, need in others.items()
             if isinstance(need, RunNeed) and len(need.alive) == len(self.alive)
         }
-        if len(known) < 2 and all(3 * abs(one.bytes - room) > room for one in (self, *others.values())):
+        far = len(known) == 1 and all(3 * abs(one.bytes - room) > room for one in (self, *others.values()))
+        if far or not known:
             known[0] = self.stays  # about what would be there without anything
-        elif not known:
-            known[0] = self.stays
         (first, there), *further = known.items()
         ends: Iterable[float]
         if further:
             second, elsewhere = further[0]
-            points = zip(elsewhere, there, self.alive)
-            ends = (_reach(most, (second, z), (first, y), (size, x)) for z, y, x in points)
+            points, high = zip(elsewhere, there, self.alive), max(self.alive) // 2
+            ends = (_reach(most, (second, z), (first, y), (size, x)) for z, y, x in points if x > high)
         else:
             slopes = ((now - then) / (size - first) for then, now in zip(there, self.alive))
             ends = ((most - now) / slope for now, slope in zip(self.alive, slopes) if slope > 0)

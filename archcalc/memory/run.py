@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from archcalc.memory.plan import Plan
 from archcalc.network.graph import Node
@@ -67,9 +68,9 @@ class Run:
         """Whether those of all parameters are there at the peak."""
         return bool(self.moments) and self.peak_moment.gradients == self.gradients
 
-    @property
+    @cached_property
     def peak_moment(self) -> Moment:
-        """When the most is alive."""
+        """When the most is alive, once all has been gone through."""
         return max(self.moments, key=lambda moment: moment.live)
 
     @property

@@ -17,7 +17,7 @@ from archcalc.layers.strides import contiguous
 from archcalc.layers.tensor import Tensor
 from archcalc.memory.forward import INDEX, Again, Forward, More, Ran, tensor_bytes
 from archcalc.memory.losses import FP32, LOSSES, Loss
-from archcalc.memory.parameters import Gradients, buffer_bytes
+from archcalc.memory.parameters import Gradients
 from archcalc.memory.plan import OPTIMIZERS, Plan
 from archcalc.memory.run import Run
 from archcalc.memory.structure import Structure, family, origins
@@ -36,7 +36,7 @@ def simulate(graph: Graph, plan: Plan, structure: Structure | None = None) -> Ru
     `structure` is that of the same network, which it may have been run from with another batch.
     """
     structure = structure or Structure(graph)
-    run = Run(plan, parameters=structure.params * plan.width, buffers=buffer_bytes(graph.nodes, plan.width))
+    run = Run(plan, parameters=structure.params * plan.width, buffers=structure.buffer_bytes(plan.width))
     run.inputs = sum(tensor_bytes(x, graph.batch, plan.width) for x in graph.inputs.values())
     if plan.training:
         states = OPTIMIZERS[plan.optimizer] + (1 if plan.mixed else 0)
@@ -45,7 +45,9 @@ def simulate(graph: Graph, plan: Plan, structure: Structure | None = None) -> Ru
             run.optimizer += 4 * structure.trained_tensors  # the number of steps, a scalar for each tensor
         run.gradients = structure.trained * plan.width
         run.inputs += sum(_targets(graph, y, plan.width) for y in graph.outputs.values())
-    _Step(graph, structure, plan, run).go()
+    step = _Step(graph, structure, plan, run)
+    step.go()
+    structure.let_go[plan] = step.let_go
     return run
 
 

@@ -7,7 +7,8 @@ from functools import cached_property
 from typing import NamedTuple
 
 from archcalc.layers.tensor import Alias, Tensor
-from archcalc.memory.parameters import Learned, roots, trained_tensors
+from archcalc.memory.parameters import Learned, buffer_bytes, roots, trained_tensors
+from archcalc.memory.plan import Plan
 from archcalc.network.gradients import backward
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
@@ -41,10 +42,16 @@ class Function(NamedTuple):
 
 
 class Structure:
-    """What is known of a network before it is run. It is that of the same network with any batch."""
+    """What is known of a network before it is run. It is that of the same network with any batch.
+
+    Attributes:
+        let_go: what variables let go after each step of each function, in order, as far as it was run so.
+    """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
+        self.let_go: dict[Plan, list[list[int]]] = {}
+        self._buffers: dict[int, int] = {}
         self._read: dict[int, set[int]] = {}
         self._functions: dict[int, Function] = {}
 
@@ -84,6 +91,12 @@ class Structure:
     def needs(self) -> dict[tuple[int, ...], tuple[bool, ...]]:
         """The inputs whose gradients a layer gives, by its id and which of the copies around it it is in."""
         return {(id(one.node), *one.copies): one.needs for one in backward(self.graph)}
+
+    def buffer_bytes(self, width: int) -> int:
+        """What buffers take, at `width` bytes a number."""
+        if width not in self._buffers:
+            self._buffers[width] = buffer_bytes(self.graph.nodes, width)
+        return self._buffers[width]
 
     def function(self, nodes: list[Node], kept: set[int]) -> Function:
         """The function that runs `nodes` and gives `kept`."""
