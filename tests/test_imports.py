@@ -20,6 +20,8 @@ STATIC = (
     ["shapes", "specs/resnet152.yaml"],
     ["shapes", "specs/alexnet.yaml", "specs/vgg19.yaml", "--format", "json"],
     ["shapes", "specs/gpt2.yaml", "--formulas", "--expand"],
+    ["shapes", "tests/sources/llama.json"],
+    ["import", "tests/sources/llama.json"],
     ["shapes", "specs/gpt2.yaml", "--like", "torchinfo"],
     ["explain", "specs/alexnet.yaml", "conv1"],
     ["layers"],
@@ -188,13 +190,15 @@ def test_rich_is_for_what_moves(arguments):
     [
         (["shapes", "specs/resnet18.yaml"], ("onednn", "archcalc.memory", "archcalc.derivation", "dataclasses", "textwrap")),
         (["lint", "specs/lenet.yaml"], ("onednn", "archcalc.memory", "archcalc.rules.fixes", "dataclasses", "importlib.util")),
+        (["shapes", "tests/sources/llama.json"], ("onednn", "archcalc.memory", "dataclasses", "archcalc.sources.ultralytics.rows")),
+        (["shapes", "specs/llama3.yaml"], ("archcalc.sources", "json")),
         (["build", "specs/lstm.yaml"], ("onednn", "archcalc.memory", "archcalc.api")),
     ],
     ids=lambda value: value[0],
 )  # fmt: skip
 def test_commands_read_what_they_need(arguments, needless):
     read = loaded(arguments)
-    assert "archcalc.layers.convolution" in read
+    assert "archcalc.layers.base" in read
     assert [name for name in read if name in needless or name.rpartition(".")[2] in needless] == []
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from archcalc.cost import Costs
 from archcalc.network.load import load_graph
-from archcalc.sources.huggingface import models
+from archcalc.sources.huggingface.reading import models
 
 from .cases import CASES, SEQ
 from .reference import RECORD, WHOLE

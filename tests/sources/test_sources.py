@@ -13,9 +13,9 @@ from archcalc.cli import group
 from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError, SpecError
 from archcalc.network.load import load_graph
-from archcalc.sources.huggingface import models
 from archcalc.sources.huggingface.model import runs
 from archcalc.sources.huggingface.neutral import NEUTRAL
+from archcalc.sources.huggingface.reading import models
 
 from .cases import CASES
 

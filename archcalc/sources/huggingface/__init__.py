@@ -6,13 +6,7 @@ a file of this folder with `MODELS`, its model types.
 
 from __future__ import annotations
 
-import os
-from importlib import import_module
-
-from archcalc.advice import suggest
 from archcalc.sources.file import File
-from archcalc.sources.huggingface.config import Config
-from archcalc.sources.huggingface.model import Model
 
 KIND = "a config.json of Hugging Face"
 
@@ -22,43 +16,8 @@ def recognises(file: File) -> bool:
     return "model_type" in file.keys or ("architectures" in file.keys and "hidden_size" in file.keys)
 
 
-def models() -> dict[str, Model]:
-    """Every model type that is read."""
-    names = sorted(name.removesuffix(".py") for name in os.listdir(os.path.dirname(__file__)) if name.endswith(".py"))
-    found: dict[str, Model] = {}
-    for name in names:
-        found |= getattr(import_module(f"{__name__}.{name}"), "MODELS", {}) if name != "__init__" else {}
-    return found
-
-
 def spec(file: File) -> str:
     """The text of the spec. Raises `SpecError` for a model type, key or value that is not read."""
-    file.check_form()
-    known = models()
-    name = _type(file, list(known))
-    model = known[name]
-    config = Config(file, file.keys, name, model.defaults, aliases=model.aliases)
-    config.value("model_type")
-    made = model.read(config)
-    config.finish()
-    architectures = file.keys.get("architectures")
-    of = f", {architectures[0]}" if isinstance(architectures, list) and architectures else ""
-    made.comments = [f"{name}{of}: imported from a config.json of Hugging Face.", *made.comments]
-    made.comments += [f"Left out, as it changes no count: {note}." for note in config.notes]
-    return made.text()
+    from archcalc.sources.huggingface import reading  # only such a file pays for it
 
-
-def _type(file: File, known: list[str]) -> str:
-    """The model type. Raises `SpecError` for one that is not read."""
-    name = file.keys.get("model_type")
-    listed = f"what is read is {', '.join(known)}"
-    if not isinstance(name, str):
-        file.refuse(["model_type"], "`model_type` names a kind of model, and there is none", listed)
-    if name not in known:
-        near = suggest(name, known)
-        file.refuse(
-            ["model_type"],
-            f"the model type `{name}` is not read yet",
-            (f"did you mean `{near}`? " if near else "") + f"{listed}; another model is written as a spec",
-        )
-    return name
+    return reading.spec(file)
