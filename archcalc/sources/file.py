@@ -23,11 +23,13 @@ class File:
     Attributes:
         path: its name in messages.
         data: what it holds; of a file of weights the beginning.
+        broken: why `keys` are no JSON, once they were asked for.
     """
 
     def __init__(self, path: str, data: bytes) -> None:
         self.path = path
         self.data = data
+        self.broken: json.JSONDecodeError | None = None
 
     @cached_property
     def source(self) -> Source:
@@ -40,17 +42,19 @@ class File:
         if not self.data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
             return {}
         try:
-            document = json.loads(
-                self.data.decode("utf-8-sig"),
-                parse_int=_whole,
-                parse_constant=_constant,
-            )
+            document = json.loads(self.data.decode("utf-8-sig"), parse_int=_whole, parse_constant=_constant)
+        except json.JSONDecodeError as error:
+            self.broken = error
+            return {}
         except (ValueError, RecursionError):
             return {}
         return document if isinstance(document, dict) else {}
 
     def check_form(self) -> None:
-        """Raises `SpecError` for what `keys` passes over in silence: a key that stands twice."""
+        """Raises `SpecError` for what `keys` passes over in silence: broken JSON, and a key that stands twice."""
+        if self.broken is not None:
+            what = self.broken.msg[:1].lower() + self.broken.msg[1:].removesuffix(" starting at")
+            self._fail(f"not valid JSON: {what}", self.broken.pos, 1, "is the file whole?")
         seen: list[set[str]] = []
         before, start = "", 0
         for match in _TOKEN.finditer(self.source.text):

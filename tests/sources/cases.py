@@ -22,7 +22,8 @@ def decoder(name: str, architecture: str, **config: Any) -> None:
     small = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
     mask = [1, SEQ] if config.get("alibi") or name.startswith(("bloom", "opt", "openai")) else [1, 1, SEQ, SEQ]
     inputs = {"input_ids": [1, SEQ], "attention_mask": mask}
-    case(name, architecture, inputs, {**sizes, **small, **config}, causal=True)
+    macs = config.pop("macs", True)
+    case(name, architecture, inputs, {**sizes, **small, **config}, causal=True, macs=macs)
 
 
 decoder("llama/heads", "LlamaForCausalLM", num_key_value_heads=2, head_dim=20)
@@ -422,4 +423,14 @@ case(
     {"input_ids": [1, SEQ]},
     {**MAMBA, "use_bias": True, "use_conv_bias": False, "time_step_rank": 9, "tie_word_embeddings": False, "expand": 3},
     causal=True,
+)
+decoder(
+    "llama4_text/plain",
+    "Llama4ForCausalLM",
+    num_key_value_heads=2,
+    head_dim=24,
+    num_local_experts=5,
+    intermediate_size_mlp=176,
+    interleave_moe_layer_step=2,
+    macs=False,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import random
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -16,6 +17,7 @@ from archcalc.network.load import load_graph
 from archcalc.sources.huggingface.model import runs
 from archcalc.sources.huggingface.neutral import NEUTRAL
 from archcalc.sources.huggingface.reading import models
+from tests.conftest import ROOT
 
 from .cases import CASES
 
@@ -207,3 +209,15 @@ def test_what_shapes_saved_is_still_compared(tmp_path):
     path = written(tmp_path, LLAMA)
     saved = written(tmp_path, run("shapes", path, "--format", "json").stdout, "saved.json")
     assert status(run("diff", saved, path)) == 0
+
+
+def test_docs_list_every_model_type():
+    page = (ROOT / "docs" / "import.md").read_text(encoding="utf-8")
+    listed = page[page.index("* Model types:") : page.index("The counts are compared")]
+    assert set(re.findall(r"`([\w-]+)`", listed)) == set(models())
+
+
+def test_broken_json_is_told_as_such(tmp_path):
+    said = refused(written(tmp_path, '{"model_type": "llama",\n "hidden_size": }'))
+    assert "not valid JSON" in said.message
+    assert said.place.line == 2

@@ -12,8 +12,11 @@ KIND = "a config.json of Hugging Face"
 
 
 def recognises(file: File) -> bool:
-    """Whether it has the keys that a configuration always has."""
-    return "model_type" in file.keys or ("architectures" in file.keys and "hidden_size" in file.keys)
+    """Whether it has the keys that a configuration always has, or has them and is no whole JSON."""
+    known = "model_type" in file.keys or "architectures" in file.keys
+    return known or (
+        file.broken is not None and any(b'"%b"' % key in file.data for key in (b"model_type", b"architectures"))
+    )
 
 
 def spec(file: File) -> str:

@@ -46,7 +46,7 @@ def spec(file: File) -> str:
 def _type(file: File, known: list[str]) -> str:
     """The model type. Raises `SpecError` for one that is not read."""
     name = file.keys.get("model_type")
-    listed = f"what is read is {', '.join(known)}"
+    listed = f"{len(known)} types are read, from `{min(known)}` to `{max(known)}`: docs/import.md lists them"
     if not isinstance(name, str):
         file.refuse(["model_type"], "`model_type` names a kind of model, and there is none", listed)
     if name not in known:
