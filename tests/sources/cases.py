@@ -434,3 +434,35 @@ decoder(
     interleave_moe_layer_step=2,
     macs=False,
 )
+encoder(
+    "modernbert/plain",
+    "ModernBertModel",
+    pad_token_id=0,
+    bos_token_id=1,
+    eos_token_id=2,
+    cls_token_id=1,
+    sep_token_id=2,
+    local_attention=12,
+)
+encoder(
+    "modernbert/tokens",
+    "ModernBertForMaskedLM",
+    pad_token_id=0,
+    bos_token_id=1,
+    eos_token_id=2,
+    cls_token_id=1,
+    sep_token_id=2,
+    norm_bias=True,
+    mlp_bias=True,
+)
+encoder(
+    "modernbert/marks",
+    "ModernBertForTokenClassification",
+    pad_token_id=0,
+    bos_token_id=1,
+    eos_token_id=2,
+    cls_token_id=1,
+    sep_token_id=2,
+    attention_bias=True,
+    num_labels=7,
+)
