@@ -1,4 +1,4 @@
-"""The largest of an axis, with their places."""
+"""The largest of an axis with their places, and what stands at places."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from archcalc.layers.arguments import Flag, Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression
-from archcalc.layers.layout import KEEPS
+from archcalc.layers.layout import ENDS, FEATURES_LAST, KEEPS
+from archcalc.layers.operands import Reference
 from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.strides import Strides, contiguous
 from archcalc.layers.tensor import Tensor
@@ -60,3 +61,64 @@ class TopK(Layer):
         code = expression("{0}.topk({k}, dim={axis}" + least + ")", k=self.k, axis=axis + 1)
         code.outputs = {"indices": "{state}"}
         return code
+
+
+@layer("gather", family="shape", aliases=("take", "indexselect", "index_select"))
+class Gather(Layer):
+    """The positions of an axis that an index of whole numbers names, in its order. [n, ...] and [m] -> [m, ...].
+
+    The index may be a constant, the same for every sample, or one of each sample; a table that is the same for
+    every sample is a `parameter`. Source: torch.index_select, torch.Tensor.__getitem__.
+    """
+
+    layout = ENDS
+    numeric = False
+    broadcasts = True
+    sees_everything = True
+    sees_ahead = True
+
+    index: Tensor = arg(Reference, "whole numbers, as a constant or the places of `topk`")
+    axis: int = arg(Whole, "axis", default=0, min=-8, aliases=("dim",))
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` for numbers as an index, and for an index of each sample along another axis than the first."""
+        axis, index = self.axis_index("axis", x), self.index
+        if index.integer is False:
+            message = f"`index` {index} holds numbers, and an index has whole ones"
+            raise ShapeError("SHP101", message, "index", "as `constant 8 kind=arange`, or NAME.indices of a `topk`")
+        index.integer = True
+        if index.batched and axis:
+            message = f"an index of each sample takes positions of axis 0, not of axis {axis}"
+            raise ShapeError("SHP101", message, "axis", "put a `rearrange` before and behind it")
+        return Tensor((*x.shape[:axis], *index.shape, *x.shape[axis + 1 :]), None, x.integer or False)
+
+    def output_rank(self, *inputs: Tensor) -> int:
+        """The axes of the index in the place of one."""
+        return inputs[0].rank - 1 + self.index.rank
+
+    def survives(self, layout: str, x: Tensor) -> bool:
+        """Where the axis of channels or features stays first or last."""
+        axis = x.axis(self.axis)
+        return axis != x.rank - 1 if layout == FEATURES_LAST else axis > 0
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """In the order of the axes."""
+        return contiguous((how.batch, *y.shape))
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """The index, and where both are of each sample the numbers of the samples."""
+        rows = 8 * how.batch if inputs[0].batched and self.index.batched else 0
+        return how.first(Saved((1,), extra={"samples": rows}))
+
+    def field(self, x: Tensor) -> list[tuple[int, int]] | None:
+        """Positions change."""
+        return None
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        if not self.index.batched:
+            return expression("{0}[" + ", ".join([":"] * (x.axis(self.axis) + 1)) + ", {1}[0]]")
+        if not x.batched:
+            return expression("{0}[0][{1}]")
+        axes = ", ".join([":", *["None"] * self.index.rank])
+        return expression("{0}[torch.arange(len({0}), device={0}.device)[" + axes + "], {1}]")

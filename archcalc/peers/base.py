@@ -15,7 +15,7 @@ Rule = Callable[[Call], "Deltas | None"]
 # Layers without products, weights, or anything else that any of the tools looks at.
 SILENT = (
     "abs", "add", "argmax", "argmin", "celu", "channelshuffle", "concat", "constant", "cos", "crop", "cumsum", "div", "dropout",
-    "droppath", "exp", "expand", "flatten", "flip", "floor", "fold", "frozenbatchnorm", "glu", "hardsigmoid", "hardswish", "hardtanh",
+    "droppath", "exp", "expand", "flatten", "flip", "floor", "fold", "frozenbatchnorm", "gather", "glu", "hardsigmoid", "hardswish", "hardtanh",
     "identity", "log", "logsigmoid", "logsoftmax", "logsumexp", "max", "maximum", "mean", "min", "minimum", "mish",
     "mul", "neg", "norm", "normalize", "offset", "pad", "pixelshuffle", "pixelunshuffle", "pow", "rearrange",
     "reciprocal", "reshape", "residual", "roll", "rope", "rsqrt", "scale", "select", "selu", "sigmoid", "sign", "sin",

@@ -130,7 +130,7 @@ SAID = {
     **dict.fromkeys(
         ("bilinear", "maxunpool", "fractionalmaxpool", "lppool", "hardshrink", "softshrink", "threshold",
          "tanhshrink", "cosinesimilarity", "pairwisedistance", "adaptivelogsoftmaxwithloss", "gridsample", "affinegrid",
-         "onehot", "gumbelsoftmax", "sort", "fft",          "where", "gather", "scatter", "locallyconnected", "mamba", "kan", "rnnbase",
+         "onehot", "gumbelsoftmax", "sort", "fft",          "where", "scatter", "locallyconnected", "mamba", "kan", "rnnbase",
          "rnncellbase", "deformconv", "convtbc", "groupedmm", "scaledmm", "scaledgroupedmm", "pdist"),
         _NONE,
     ),

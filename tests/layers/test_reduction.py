@@ -4,7 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from archcalc.diagnostics import SpecError
 from archcalc.network.gradients import backward_macs
+from archcalc.pytorch.instance import instantiate
 
 from .oracle import DRAWN, FEW, Draw, compare, covers, graph, layer, line
 from .test_shape import axis, batched, tensor
@@ -116,3 +118,49 @@ def test_the_places_of_topk_are_whole_numbers_without_a_gradient():
     assert net.nodes[1].output.outputs["indices"].integer
     assert backward_macs(graph(["linear 6", "topk 2 name=t", "linear 3"], (4, 5), output="t.indices")) == 0
     assert net.nodes[1].other_flops == 4 * 6
+
+
+def gathered(lines, function):
+    """Compare values and the gradient of the input."""
+    net = graph(lines, (5, 4, 3))
+    x = torch.randn(2, 5, 4, 3, requires_grad=True)
+    weights = torch.randn(2, *net.nodes[-1].output.shape)
+    ours, theirs = instantiate(net)(x), function(x)
+    assert torch.equal(ours, theirs)
+    assert torch.equal(*(torch.autograd.grad((y * weights).sum(), x)[0] for y in (ours, theirs)))
+
+
+@covers("gather")
+@pytest.mark.parametrize("where", [0, 1, -1])
+def test_gather_by_a_constant(where):
+    at, rows = where % 3 + 1, torch.arange(3)
+    gathered(
+        ["constant 2x3 kind=arange name=k", f"gather index=k axis={where} from=input"],
+        lambda x: torch.stack([x.index_select(at, rows)] * 2, at),
+    )
+
+
+def test_gather_by_an_index_of_each_sample():
+    gathered(
+        ["rearrange 'a b c -> a (b c)' name=x", "topk 2 axis=0 name=t", "gather index=t.indices from=x"],
+        lambda x: torch.stack([row[row.topk(2, 0).indices] for row in x.flatten(2)]),
+    )
+
+
+def test_gather_of_a_table_that_is_learned():
+    net = graph(
+        ["rearrange 'a b c -> a (b c)'", "topk 2 axis=0 name=t", "parameter 5x7 name=p", "gather index=t.indices"],
+        (5, 4, 3),
+    )
+    module, x = instantiate(net), torch.randn(2, 5, 4, 3)
+    assert torch.equal(module(x), module.p.weight[x.flatten(2).topk(2, 1).indices])
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [("gather index=x from=x", "holds numbers, and an index has whole ones"),
+     ("gather index=t.indices axis=1 from=x", "an index of each sample takes positions of axis 0, not of axis 1")],
+)  # fmt: skip
+def test_what_is_no_index(line, said):
+    with pytest.raises(SpecError, match=said):
+        graph(["linear 4 name=x", "topk 2 axis=0 name=t", line], (5, 4))

@@ -75,3 +75,24 @@ def declared(network: Network, at: Choices) -> bool:
         "opaque", {"inputs": read, "output": "{main: [3, 4], other: [5]}", "macs": 7}, {"name": name}, mapping=True
     )
     return network.add(item, Item("linear", {"features": 2}, {"from": f"{name}.other"}))
+
+
+@construct(weight=0.4, for_images=False)
+def places(network: Network, at: Choices) -> bool:
+    """What stands at places: those of the largest, or numbered ones."""
+    x = network.tensor
+    if x is None or x.rank < 2 or x.integer is not False:
+        return False
+    name, source = network.new_name(), network.new_name()
+    axis = at.whole("axis", 0, x.rank - 1)
+    first = Item("topk", {"k": 1, "axis": 0}, {"name": name})
+    index = f"{name}.indices"
+    if at.chance("constant", 0.6):
+        first, index = (
+            Item("constant", {"shape": at.whole("count", 1, int(x.shape[axis])), "kind": "arange"}, {"name": name}),
+            name,
+        )
+    else:
+        axis = 0
+    gather = Item("gather", {"index": index, "axis": axis}, {"from": source})
+    return network.add(Item("identity", {}, {"name": source}), first, gather)

@@ -77,6 +77,11 @@ def axis(at: Place) -> object:
     return at.axis()
 
 
+@key("axis", of="gather")
+def gathered(at: Place) -> object:
+    return at.axis()
+
+
 @key("index", of="select")
 def index(at: Place) -> object:
     size = at.shape[at["axis"] or 0]
