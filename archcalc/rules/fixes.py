@@ -7,7 +7,7 @@ the spec must still be valid, the finding gone, and of a safe fix the outputs th
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -24,6 +24,8 @@ from archcalc.rules.selection import Selection
 
 # Fixes may uncover others; a chain longer than this is a loop.
 _PASSES = 50
+# Where something starts and ends, as line and column.
+_Range = tuple[tuple[int, int], tuple[int, int]]
 
 
 @dataclass
@@ -163,18 +165,36 @@ def _deleted(finding: Finding) -> bool:
 def _apart(findings: Sequence[Finding]) -> list[Finding]:
     """The findings whose edits do not touch those of an earlier one; the others wait for the next pass."""
     chosen = []
-    taken: list[tuple[tuple[int, int], tuple[int, int]]] = []
+    taken: list[_Range] = []  # in order and apart
     for finding in findings:
         assert finding.fix is not None
-        ranges = [_range(edit.place) for edit in finding.fix.edits]
-        if not ranges or any(start <= end_ and start_ <= end for start, end in ranges for start_, end_ in taken):
+        ranges = _joined(sorted(_range(edit.place) for edit in finding.fix.edits))
+        if not ranges or any(_touches(one, taken) for one in ranges):
             continue
-        taken += ranges
+        for one in ranges:
+            insort(taken, one)
         chosen.append(finding)
     return chosen
 
 
-def _range(place: Span) -> tuple[tuple[int, int], tuple[int, int]]:
+def _joined(ranges: Sequence[_Range]) -> list[_Range]:
+    """Ranges, which are in order, with those that touch as one."""
+    joined: list[_Range] = []
+    for start, end in ranges:
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(joined[-1][1], end)
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _touches(one: _Range, others: Sequence[_Range]) -> bool:
+    """Whether a range touches one of others, which are in order and apart."""
+    at = bisect_right(others, one)
+    return any(start <= one[1] and one[0] <= end for start, end in others[max(0, at - 1) : at + 1])
+
+
+def _range(place: Span) -> _Range:
     return (place.line, place.column), (place.end_line, place.end_column)
 
 

@@ -157,3 +157,15 @@ def test_few_batches_are_tried(monkeypatch):
         tried.clear()
         assess(graph, Question(Plan(), mode, device=find("h100"), fit=("batch",)))
         assert len(tried) <= 4
+
+
+def test_few_sizes_of_a_dim_are_tried(monkeypatch):
+    """What attention keeps grows with the square; what does not grow at all is tried once."""
+    tried = []
+    monkeypatch.setattr("archcalc.memory.needs.simulate", lambda *given: tried.append(1) or simulate(*given))
+    assess(spec("t5.yaml"), Question(Plan(), "training", device=find("h100"), fit=("source",)))
+    assert len(tried) <= 5
+    measured = []
+    found = largest_size(spec("lstm.yaml"), "steps", lambda graph: measured.append(1) or generated(graph), 10**9)
+    assert found.unbounded
+    assert len(measured) <= 4
