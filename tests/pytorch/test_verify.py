@@ -62,7 +62,10 @@ def test_sees_a_wrong_shape(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_sees_a_wrong_parameter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(REGISTRY["layernorm"], "params", lambda self, x: {"weight": (x.shape[-1],)})
     graph = build("{model: m, input: [4, 8], layers: [layernorm name=norm]}")
-    assert found(graph) == ["norm.bias: the shape is missing here, [8] in PyTorch"]
+    assert found(graph) == [
+        "norm.bias: the shape is missing here, [8] in PyTorch",
+        "m: the number of trainable parameters is 8 here, 16 in PyTorch",
+    ]
 
 
 def test_sees_a_wrong_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
