@@ -127,7 +127,7 @@ def _quantities(node: Node) -> tuple[Layer, tuple[Tensor, ...]]:
             layer.__dict__[name] = Quantity.named(name, value)
         elif isinstance(argument, Size) and isinstance(value, tuple) and argument.min >= 0:
             layer.__dict__[name] = _per_axis(name, value, node)
-    count = sum(isinstance(value, Tensor) for value in node.layer.__dict__.values())
+    count = sum(isinstance(value, Tensor) and layer.reads(name) for name, value in node.layer.__dict__.items())
     given = node.inputs[: len(node.inputs) - count]
     several = len(given) > 1
     inputs = tuple(_named(x, f"in{index}_" if several else "in_") for index, x in enumerate(given, 1))

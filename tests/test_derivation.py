@@ -11,7 +11,7 @@ import pytest
 from archcalc.cost import Costs
 from archcalc.derivation import derive, parameter_formula
 from archcalc.layers import REGISTRY
-from archcalc.network.load import load_graph
+from archcalc.network.load import Graph, load_graph
 from archcalc.quantity import Quantity, ceil_div, names, numbers
 from archcalc.reports.reference import EXAMPLES
 from archcalc.reports.rows import flat
@@ -38,9 +38,8 @@ def test_the_evaluator_reads_what_is_printed():
     assert value("⌈7 / 2⌉") == 4
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=lambda path: path.stem)
-def test_formulas_of_specs(spec):
-    graph = load_graph(str(spec))
+def formulas_hold(graph: Graph) -> None:
+    """Every formula of a network's layers gives its number, and that number is the layer's."""
     for node in Costs(graph).layers():
         derivation = derive(node)
         check(derivation.macs)
@@ -52,6 +51,15 @@ def test_formulas_of_specs(spec):
         assert [int(size) for _, size in derivation.sizes] == [int(size) for size in node.exit.shape]
         for _, size in derivation.sizes:
             check(size)
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda path: path.stem)
+def test_formulas_of_specs(spec):
+    formulas_hold(load_graph(str(spec)))
+
+
+def test_what_has_the_size_of_another_does_not_read_it(graph):
+    formulas_hold(graph("3, 8, 8", "relu name=a", "maxpool 2", "upsample like=a", "crop like=input"))
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda path: path.stem)

@@ -21,7 +21,8 @@ from tests.draw.single import single_layer
 
 # How many networks a check draws; few, as CI waits for them.
 SEEDS = {
-    "advice": 30, "build": 60, "closed-forms": 20, "diff": 20, "fixes": 40, "include": 40, "saved": 20, "verify": 60
+    "advice": 30, "build": 60, "closed-forms": 20, "diff": 20, "explain": 10, "fixes": 40, "include": 40, "saved": 20,
+    "verify": 60,
 }  # fmt: skip
 _CHUNK = 10
 
@@ -43,7 +44,7 @@ def test_single_layers(op: str) -> None:
     cases = (one for seed in range(60) if (one := single_layer(op, seed)) is not None)
     drawn = [*itertools.islice(cases, 3)]
     computes = ("saved", "build") if not REGISTRY[op].declared else ()
-    for check in ("verify", "closed-forms", *computes):
+    for check in ("verify", "closed-forms", "explain", *computes):
         done = 0
         for one in drawn[: 1 if check == "closed-forms" else None]:
             try:

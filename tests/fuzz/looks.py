@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 from archcalc.diagnostics import RequestError, SpecError
 from archcalc.network.load import load_graph
+from archcalc.project import SETTINGS
 from archcalc.pytorch.names import BuildError
 from archcalc.pytorch.source import module_source
 from tests.fuzz.case import Case, data
@@ -47,7 +48,7 @@ def fault(case: Case, status: int, printed: str, said: str) -> str | None:
     if status == 2 and not said:
         return "status 2 without a word"
     shown = printed + said
-    if "always" in case.words:  # asked to be coloured
+    if "always" in case.words or any("always" in case.files.get(name, "") for name in SETTINGS):  # asked to be coloured
         shown = _COLOUR.sub("", shown)
     if controls := _CONTROL & set(shown):
         return f"prints U+{ord(min(controls)):04X}"
