@@ -85,7 +85,7 @@ class _Allowed:
         nodes = [node for text in texts for node in ast.walk(_expression(text))]
         self.kinds = (*_NODES, *{type(node) for node in nodes})
         self.attributes = _ATTRIBUTES | {path for node in nodes if (path := _path(node))}
-        self.attributes |= {f".{name}" for name in meant.tied}
+        self.attributes |= {f".{part}" for name in meant.tied for part in name.split(".")}
         classes = {line.rpartition(" ")[2] for line in meant.imports}
         self.names = _NAMES | {*pieces, *meant.docs, *classes} | ({"probe"} if meant.reported else set())
         values = [one for code in meant.codes for one in (*code.args, *code.kwargs.values(), *code.values.values())]

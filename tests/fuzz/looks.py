@@ -17,6 +17,7 @@ from archcalc.project import SETTINGS
 from archcalc.pytorch.names import BuildError
 from archcalc.pytorch.source import module_source
 from tests.fuzz.case import Case, data
+from tests.outcome import NOT_BUILT
 
 CRASH = 99
 _CONTROL = {chr(code) for code in (*range(32), 127) if chr(code) not in "\n\t"} - {"\r"}
@@ -25,8 +26,6 @@ _OUTPUTS = ("-o", "--output", "--save-device")
 _FIXES = {"--fix", "--unsafe-fixes"}
 # What stands on the standard output beside a report, or in its place.
 _MENDED = {*_FIXES, "--diff"}
-# What `build` refuses with its reason, as PyTorch's modules or this writer cannot say it.
-_NOT_BUILT = ("cannot be written yet", "cannot be passed on yet", "cannot know the size of the batch")
 _READERS = {
     "json": json.loads, "sarif": json.loads, "gitlab": json.loads, "rdjson": json.loads, "chrome-trace": json.loads, "source": ast.parse,
     "jsonl": lambda text: [json.loads(line) for line in text.splitlines()],
@@ -110,7 +109,7 @@ def judged(case: Case, built: set[str]) -> tuple[str | None, int, int]:
         try:
             source = module_source(graph)
         except BuildError as error:
-            if not any(reason in str(error) for reason in _NOT_BUILT):
+            if not any(reason in str(error) for reason in NOT_BUILT):
                 return f"an accepted spec is not built: {error}", read, good
             continue
         if wrong := _more_than_a_module(source):
