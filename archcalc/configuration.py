@@ -86,6 +86,10 @@ def _settle(path: str, options: dict[str, Any], command: str) -> None:
         if parameter.name not in given or not is_look(parameter):
             continue
         value = given[parameter.name]
+        if isinstance(value, list) and any(isinstance(one, list) for one in value):
+            raise RequestError(
+                f"{path}: {parameter.opts[-1].lstrip('-')} takes a value or a list of values, not lists in a list"
+            )
         if parameter.may_be_file is not None:
             value = _beside(path, parameter, value)
         if isinstance(value, list) and not parameter.multiple:

@@ -17,7 +17,7 @@ SETTINGS = ("archcalc.toml", "pyproject.toml")
 
 def contains(folder: str, path: str) -> bool:
     """Whether `path`, links followed, lies in the project of a file in `folder`."""
-    real = os.path.realpath(path)
+    real = _real(path)
     return any(_holds(root, real) for root in roots(folder or ".", working_folder()))
 
 
@@ -31,7 +31,7 @@ def working_folder() -> str:
 
 def is_in(path: str, folder: str) -> bool:
     """Whether `path`, links followed, lies in `folder` or below it."""
-    return _holds(os.path.realpath(folder), os.path.realpath(path))
+    return _holds(os.path.realpath(folder), _real(path))
 
 
 @cache
@@ -54,6 +54,14 @@ def roots(folder: str, working: str) -> tuple[str, ...]:
 def _is_everything(folder: str) -> bool:
     """Whether it holds what is no project: the root of all files, or somebody's home."""
     return folder in (os.path.dirname(folder), os.path.realpath(os.path.expanduser("~")))
+
+
+def _real(path: str) -> str:
+    """The path with links followed; empty, which lies nowhere, for what can be no path."""
+    try:
+        return os.path.realpath(path)
+    except ValueError:  # a NUL in it
+        return ""
 
 
 def _holds(root: str, path: str) -> bool:

@@ -118,6 +118,21 @@ def test_a_device_of_settings_is_not_elsewhere(clone: Path, run: Run, command: s
     assert "lies outside the folder of these settings: give --device on the command line" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('device = [["h100"]]', "device takes a value or a list of values, not lists in a list"),
+        ("attention = [{a = 1}]", "attention takes a value or a list of values, not lists in a list"),
+        (r'device = "./\u0000"', r"device = './\x00' lies outside the folder of these settings"),
+    ],
+)
+def test_values_that_no_option_takes(clone: Path, run: Run, text: str, message: str) -> None:
+    (clone / "archcalc.toml").write_text(f"[memory]\n{text}\n", "utf-8")
+    done = run("memory", "net.yaml")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"archcalc: {clone / 'archcalc.toml'}: {message}")
+
+
 def test_a_device_is_a_file_of_a_size(clone: Path, run: Run) -> None:
     (clone / "large.json").write_bytes(b" " * (4 * 2**20 + 1))
     assert "it is larger than 4 MiB" in run("memory", "net.yaml", "--device", "./large.json").stderr
