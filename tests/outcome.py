@@ -13,7 +13,12 @@ from archcalc.network.paths import depth, fields
 
 SEED = 20240607
 # What `build` refuses with its reason, as PyTorch's modules or this writer cannot say it.
-NOT_BUILT = ("cannot be written yet", "cannot be passed on yet", "cannot know the size of the batch")
+NOT_BUILT = (
+    "cannot be written yet",
+    "cannot be passed on yet",
+    "cannot know the size of the batch",
+    "writes a file in which to put it",
+)
 
 # A spec that uses about everything.
 EVERYTHING = """\

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import keyword
 import re
 from collections.abc import Callable, Collection
 from typing import Any
@@ -20,6 +22,8 @@ from archcalc.quantity import plain
 from archcalc.source import Mapping, Node, Scalar, Sequence
 
 SAME, UNKNOWN = "same", "unknown"
+# What Python and the file that `build` writes call so themselves.
+_TAKEN = frozenset([*keyword.kwlist, *dir(builtins), "nn", "torch", "F", "math", "self"])
 _CLASS = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
 
 
@@ -118,6 +122,12 @@ class Import(Text):
         scalar = self.scalar(node)
         if not re.fullmatch(_CLASS, scalar.text, re.ASCII):
             raise fail("SPC005", f"`{self.name}` is {self.kind}, not `{scalar.text}`", scalar)
+        *modules, name = re.split(r"[.:]", scalar.text)
+        taken = name if name in _TAKEN else next(filter(keyword.iskeyword, modules), None)
+        if taken:
+            raise fail(
+                "SPC005", f"`{taken}` means something else in what `build` writes", scalar, "give it another name"
+            )
         return scalar.text
 
 
