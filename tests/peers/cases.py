@@ -27,7 +27,7 @@ CASES: dict[str, tuple[str, ...]] = {
         "einsum: {equation: 'kd->d', operands: [[relu]]}", "einsum: {equation: 'kd,kd->kd', operands: [[relu], [relu]]}",
         "rearrange 'a (b c) -> b a c' b=2", "neg", "abs", "square", "sin", "cos", "floor", "sign", "pow 3", "offset 2",
         "[exp, sqrt]", "[exp, rsqrt]", "[exp, log]", "[exp, reciprocal]", "sum 0", "max 0", "min 1", "var 0", "std -1",
-        "logsumexp 0", "norm -1", "argmax -1", "argmin 0", "cumsum", "normalize axis=1", "flip 0x1", "tile 2x1",
+        "logsumexp 0", "norm -1", "argmax -1", "argmin 0", "cumsum", "normalize axis=1", "flip 0x1", "tile 2x1", "topk 3",
         "div: [[relu], [exp]]", "maximum: [[relu], [tanh]]", "minimum: [[relu], [tanh]]",
     ),
     _IMAGE: (
@@ -41,6 +41,7 @@ CASES: dict[str, tuple[str, ...]] = {
         "upsample 2", "upsample 2 mode=bilinear", "upsample 2 mode=bicubic", "upsample 2x3", "upsample 1.5",
         "upsample 1.5x2.5", "upsample size=5x7", "upsample size=9 mode=bilinear", "pad 1", "pad 1 axis=0x2", "crop 4", "pixelshuffle 2",
         "pixelunshuffle 2", "channelshuffle 2", "flatten", "split 2 axis=0", "layerscale axis=0",
+        "unfold 3", "[unfold 2 stride=2, fold 8 kernel=2 stride=2]", "frozenbatchnorm",
     ),
     _LINE: (
         "conv 6 kernel=3", "convtranspose 6 kernel=3", "maxpool 3", "avgpool 3", "adaptiveavgpool 4", "adaptivemaxpool 2",
@@ -72,6 +73,8 @@ WHOLE = (
     "{model: m, input: [5, 8], layers: [relposbias 2 name=b, attention 2 relbias=b from=input]}",
     "{model: m, input: [5, 8], layers: [parameter 8 name=p, {add: [input, p]}, lstm 4 name=s, lstm 4 state=s]}",
     "{model: m, input: [5, 8], layers: [linear 8, rearrange 'n (h d) -> h n d' h=2 name=q, sdpa q=q k=q v=q]}",
+    "{model: m, input: [5, 8], layers: [{constant: {values: [0, 3, 4]}, name: c}, gather index=c from=input]}",
+    "{model: m, input: [5, 8], layers: [constant 5x8 kind=eye name=c, {add: [input, c]}, linear 3]}",
     # what leads nowhere, alone and in copies
     "{model: m, input: [8], layers: [{repeat: 3, layers: [linear 8 name=a, linear 3 from=prev, relu from=a]}]}",
     "{model: m, input: [8], layers: [linear 8 name=a, linear 3 name=b, linear 5 from=a], output: b}",

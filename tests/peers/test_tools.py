@@ -63,7 +63,7 @@ def test_every_layer_is_predicted(name: str) -> None:
 
 def test_the_cases_have_every_layer() -> None:
     found = {node.op for _, graph in graphs(1) for node in Costs(graph).layers()}
-    assert found == set(REGISTRY)
+    assert found == set(REGISTRY) - {"opaque"}  # what it stands for is no module that a tool could be run on
 
 
 @pytest.mark.parametrize("name", NAMES)
