@@ -7,10 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from archcalc.diagnostics import Source
 from archcalc.network.load import Graph, build_graph
 
+# How long an example takes says how busy the machine is.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 gc.set_threshold(100_000, 50, 50)  # as the program does itself: a graph is a circle, and most live to the end of a test
 
 ROOT = Path(__file__).parent.parent

@@ -20,7 +20,7 @@ from archcalc.network.load import Graph, build_graph
 from .values import difference
 
 BATCH = 2
-DRAWN = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+DRAWN = settings(max_examples=200, derandomize=True, database=None)
 # For layers with little to go wrong.
 FEW = settings(DRAWN, max_examples=50)
 # What PyTorch raises for arguments it does not take.

@@ -112,7 +112,6 @@ def is_plain(text: str) -> None:
 
 @settings(
     max_examples=int(os.environ.get("ARCHCALC_HOSTILE_NAMES", "3")),
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
@@ -161,7 +160,6 @@ def test_names_in_every_form(
         is_plain(re.sub(r"(?ms)^(`{3,})$.*?^\1$", "", out))
 
 
-@settings(deadline=None)
 @given(hostile.line)
 def test_a_table_of_a_notebook(name: str) -> None:
     html = archcalc.loads(spec(name))._repr_html_()

@@ -39,7 +39,7 @@ def run(start, other, steps):
     return start
 
 
-@settings(deadline=None, derandomize=True, database=None)
+@settings(derandomize=True, database=None)
 @given(STEPS, VALUES, VALUES, VALUES, VALUES)
 def test_expressions_follow_arithmetic_at_all_values(steps, a, b, c, d):
     trace = Trace()
