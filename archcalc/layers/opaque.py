@@ -10,7 +10,7 @@ from typing import Any
 
 from archcalc.diagnostics import fail
 from archcalc.language.expressions import Expression, is_identifier, parse_expression
-from archcalc.language.values import SizeExpression
+from archcalc.language.values import SizeExpression, evaluate
 from archcalc.layers.arguments import Argument, Text, Whole, Word, arg, check_names, whole_number
 from archcalc.layers.base import Layer, layer
 from archcalc.layers.code import Code, given
@@ -53,6 +53,10 @@ class Outputs(Argument):
         """The sizes: `same`, or an expression for later. Raises `SpecError`."""
         if isinstance(node, Scalar) and node.text == SAME:
             return SAME
+        if isinstance(node, Mapping) and not node.pairs:
+            raise fail(
+                "SPC005", f"`{self.name}` is {self.kind}", node, "several: output: {boxes: [300, 4], scores: [300]}"
+            )
         sizes: dict[str, list[Expression]] = {}
         pairs = node.pairs if isinstance(node, Mapping) else [(None, node)]
         for key, value in pairs:
@@ -61,7 +65,7 @@ class Outputs(Argument):
             sizes[key.text if key is not None else ""] = self._sizes(value)
         found = NamedSizes(_first(node), sizes)
         check_names(found, known)
-        return found if found.names or found.sizes else self.constant(found.evaluate({}), found.scalar)
+        return found if found.names or found.sizes else self.constant(evaluate(found, {}, found.scalar), found.scalar)
 
     def _sizes(self, node: Node) -> list[Expression]:
         if isinstance(node, Scalar):
@@ -131,6 +135,19 @@ class Import(Text):
         return scalar.text
 
 
+class _Always:
+    """An attribute of a class that a key of the same name does not hide: the key's value is in the layer's dictionary alone."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        return self.value
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        raise AttributeError("it is the class's")
+
+
 class _formula:
     """A method of a layer that has a key of the same name: the key's value is in the layer's dictionary alone."""
 
@@ -158,6 +175,7 @@ class Opaque(Layer):
     takes_input = True
     numeric = False
     broadcasts = True
+    layout = _Always(ENDS)
     declared = True
     sees_ahead = True
 
@@ -186,11 +204,6 @@ class Opaque(Layer):
 
     def _given(self, key: str) -> Any:
         return self.__dict__[key]
-
-    @property
-    def layout(self) -> str:  # type: ignore[override]
-        """What comes out has a layout of its own; the key of this name may say which."""
-        return ENDS
 
     def survives(self, layout: str, x: Tensor) -> bool:
         """Where there are as many axes."""

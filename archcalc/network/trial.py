@@ -26,7 +26,7 @@ class Trials:
         self.nodes = {id(node.place): node for node in graph.nodes}
         # The layers of the list and of lists inside it, by their places: the item, and the layer's own step.
         self.steps = {id(step.op): (index, step) for index, item in enumerate(graph.steps) for step in _within(item)}
-        self.ties = any(step.tie is not None for _, step in self.steps.values())
+        self.ties = any(node.tied or node.tied_to is not None for node, _, _ in walk(graph.nodes))
         self.names: dict[str, Tensor | None] = {}  # what they mean; None for one that several layers have
         self.since: dict[str, int] = {}  # the item that gives a name
         for index, item in enumerate(graph.steps):

@@ -36,7 +36,7 @@ def test_drawn_networks(first: int) -> None:
         for failure in checked.failures:
             pytest.fail(f"{failure.check}, seed {seed}: {failure.wrong.detail}\n{failure.case.text}")
     del skipped["include"]  # most have no blocks
-    assert not skipped or max(skipped.values()) <= 2, skipped
+    assert not skipped or max(skipped.values()) <= 4, skipped
 
 
 @pytest.mark.parametrize("op", single_layers())

@@ -33,7 +33,8 @@ _READERS = {
 }  # fmt: skip
 # What a module's source may call and name beside what it defines.
 _KNOWN = {"torch", "nn", "F", "math", "super", "range", "zip", "len", "tuple", "list", "int", "float", "max", "min", "sum",
-          "isinstance", "setattr", "enumerate", "reversed", "hasattr", "dict", "None", "True", "False"}  # fmt: skip
+          "isinstance", "setattr", "enumerate", "reversed", "hasattr", "dict", "None", "True", "False",
+          "NotImplementedError"}  # fmt: skip
 
 
 def fault(case: Case, status: int, printed: str, said: str) -> str | None:

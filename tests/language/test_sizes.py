@@ -151,7 +151,7 @@ def test_values_of_all_kinds():
     ("{repeat: {d: [1, 2]}, layers: [pad d name=d]}", "SPC011", "`d` is already a value that a repeat goes through"),
     ("{pad: {size: d}, repeat: {d: {a: 1}}}", "SPC010", "`d` goes through a list of values"),
     ("{pad: {size: d}, repeat: {d: [[1], 2]}}", "SPC010", "a value of a loop is a number, a size, true or false, or an expression"),
-    ("{pad: {size: d}, repeat: {d: [-1]}}", "SPC005", "`size` is at least 0, not -1"),
+    ("{conv: {channels: 3, kernel: d}, repeat: {d: [0]}}", "SPC005", "`kernel` is at least 1, not 0"),
     ("{pad: {size: d}, repeat: {d: 1.5}}", "SPC005", "`repeat` is a whole number, not 1.5"),
 ])  # fmt: skip
 def test_loops_that_cannot_be(entry, code, message):

@@ -41,6 +41,8 @@ LINES = {
     "residual": "{residual: [relu]}", "add": "{add: [prev, prev]}", "sub": "{sub: [prev, prev]}",
     "mul": "{mul: [prev, prev]}", "concat": "{concat: [prev, prev]}", "matmul": "{matmul: [prev, [transpose]]}",
     "einsum": "{einsum: {equation: 'ab,ab->ab', operands: [prev, prev]}}", "scale": "scale 2",
+    "unfold": "unfold 1", "fold": "fold 2x3 kernel=1", "topk": "topk 2", "gather": "gather index=prev",
+    "opaque": "opaque output=same", "constant": "constant 4x6",
     "moe": "{moe: {experts: 2, top_k: 1, layers: [linear 6]}}",
 }  # fmt: skip
 PLAIN = {
@@ -138,7 +140,7 @@ def test_an_undecided_tensor_before_a_layer(op: str, source: str) -> None:
         both = {layout: stated(shape, layout, (line,)) for layout in LAYOUTS}
         taken = [one for one in both.values() if not isinstance(one, str)]
         if isinstance(alone, str):
-            assert alone == "SHP111" or not taken or op == "embedding", (shape, alone)  # which reads no numbers
+            assert alone == "SHP111" or not taken or op in ("embedding", "gather"), (shape, alone)  # of whole numbers
             assert alone != "SHP111" or REGISTRY[op].layout == ASKS, shape
         else:
             assert taken, shape
@@ -211,7 +213,7 @@ def test_the_rank_of_every_layer_is_foreseen(op: str) -> None:
         except SpecError:
             continue
         assert node.layer is not None
-        inputs = node.inputs[: 0 if op in ("sdpa", "parameter") else None]
+        inputs = node.inputs[: 0 if op in ("sdpa", "parameter", "constant") else None]
         assert node.layer.output_rank(*inputs) == node.exit.rank
         for name, output in (node.exit.outputs or {}).items():
             assert node.layer.further_rank(name, node.exit.rank) == output.rank

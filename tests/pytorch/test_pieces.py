@@ -159,7 +159,7 @@ def test_grouped_query_attention_with_as_many_heads_is_multi_head_attention() ->
 
 
 def test_grouped_query_attention_takes_a_memory_and_leading_axes() -> None:
-    ours = GroupedQueryAttention(8, 4, 2, 3, kv_features=6)
+    ours = GroupedQueryAttention(8, 4, 2, 3, key_features=6, value_features=6)
     x, memory = torch.randn(2, 3, 4, 8), torch.randn(2, 3, 7, 6)
     y = ours(x, memory)
     assert y.shape == x.shape

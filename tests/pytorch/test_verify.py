@@ -88,7 +88,7 @@ def test_sees_a_difference_in_a_further_output(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_sees_a_wrong_backward_count_at_its_layer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(REGISTRY["conv"], "backward_macs", lambda self, needs, y, *inputs: y.elements)
+    monkeypatch.setattr(REGISTRY["conv"], "backward_macs", lambda self, learns, needs, y, *inputs: y.elements)
     text = "{model: m, input: [3, 8, 8], layers: [conv 4 kernel=1 name=first, relu, {repeat: 3, layers: [conv 4 kernel=3 padding=1]}]}"
     assert found(build(text)) == [
         "first: backward FLOPs is 512 here, 1536 in PyTorch",

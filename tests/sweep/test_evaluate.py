@@ -32,6 +32,7 @@ def test_every_measure_is_that_of_the_other_commands():
         totals = Costs(graph, dtype="bf16").totals
         assert one.values == {
             "params": totals.params,
+            "trainable": totals.trainable,
             "macs": totals.macs,
             "flops": totals.flops,
             "other_flops": totals.other_flops,
