@@ -96,9 +96,9 @@ def test_what_failed_is_kept_once(tmp_path: Path) -> None:
 def test_a_session_says_what_it_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.draw.session.CHECKS", {"word": check("linear")})
     said: list[str] = []
-    session = Session(["word"], first=0, seeds=12, folder=tmp_path)
+    session = Session(["word"], first=0, seeds=4, folder=tmp_path)
     session.run(said.append)
     assert session.failed["word"] == len(said) >= 1
     assert said[0].splitlines()[0].endswith(": word: linear")
     assert [*tmp_path.glob("word-*.yaml")]
-    assert session.summary() == ["seeds 0 to 11", f"word: 12 seeds, {len(said)} failed"]
+    assert session.summary() == ["seeds 0 to 3", f"word: 4 seeds, {len(said)} failed"]
