@@ -34,9 +34,9 @@ class Attention(AttentionMemory):
     """Multi-head attention with its four projections. [*, queries, width] -> [*, queries, out].
 
     kv_heads < heads shares keys and values (grouped queries, Ainslie et al. 2023); kv=NAME takes
-    keys and values from another layer, k=NAME and v=NAME one of them. Parameters are named as in torch.nn.MultiheadAttention
-    where that can express the layer, else q_proj, k_proj, v_proj and out_proj. Masks do not
-    change the dense count of MACs. Source: torch.nn.MultiheadAttention; Vaswani et al. 2017.
+    keys and values from another layer, k=NAME or v=NAME one of the two. Parameters are named as
+    in torch.nn.MultiheadAttention where that can express the layer, else q_proj, k_proj, v_proj
+    and out_proj. Masks do not change the dense count of MACs. Source: torch.nn.MultiheadAttention; Vaswani et al. 2017.
     """
 
     layout = FEATURES_LAST
@@ -202,10 +202,10 @@ class Attention(AttentionMemory):
     def _check_more(self) -> None:
         for key in ("bias_kv", "zero_attn"):
             if getattr(self, key) and not self.is_multihead_attention():
-                others = "kv_heads, head_dim, out, rope, softcap, qknorm and a bias in part"
+                others = "kv_heads, head_dim, out, rope, softcap, qknorm or biases of some projections alone"
                 raise ShapeError(
                     "SPC004",
-                    f"`{key}` is of torch.nn.MultiheadAttention, which has no {others}",
+                    f"only torch.nn.MultiheadAttention has `{key}`, and it has no {others}",
                     key,
                     changes=[Change({key: None})],
                 )

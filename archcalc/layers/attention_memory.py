@@ -102,10 +102,8 @@ class AttentionMemory(Layer):
         learned, fused = self._learned(how), self._fused(how)
         seen = keys.shape[-2] + self.more  # keys that a query has a score of
         if self.is_multihead_attention():
-            alone = keys is values is x and (not any(self.places) or x.rank == 2)
-            kept, extra = multihead_inputs(
-                how, rows, x, None if alone else (keys, values), self.places, fused, self.more
-            )
+            made = self._made_at_once(x)
+            kept, extra = multihead_inputs(how, rows, x, (keys, values), self.places, made, fused, self.more)
         else:
             kept, extra = tuple(sorted({0, *self.places})) if how.learns else (), {}
             shared = plain(self._kv_inner) if fused else inner

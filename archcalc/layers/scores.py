@@ -66,8 +66,9 @@ def multihead_inputs(
     how: Saving,
     batch: int,
     x: Tensor,
-    sources: tuple[Tensor, Tensor] | None,
+    sources: tuple[Tensor, Tensor],
     places: tuple[int, int],
+    made: int,
     fused: bool,
     more: int,
 ) -> tuple[tuple[int, ...], dict[str, int]]:
@@ -77,30 +78,29 @@ def multihead_inputs(
 
     Args:
         batch: samples, times the axes before the positions.
-        sources: where keys and values come from; None where both are `x`.
+        sources: where keys and values come from.
         places: of the sources among the inputs.
+        made: how many of queries, keys and values are made in one go: all 3, the last 2 or none.
         fused: whether one kernel reads queries and keys; else scaled copies of them are kept elsewhere.
         more: keys and values beside those of the positions, with which all are copied.
     """
-    keys, values = (x, x) if sources is None else sources
-    at_once = keys is values and keys.shape[-1] == x.shape[-1]
+    keys = sources[0]
     reads = {0: (x, 1)}
-    if sources is not None:
-        for index, tensor in list(zip(places, sources))[: 1 if at_once else 2]:
-            reads[index] = tensor, reads.get(index, (tensor, 0))[1] + 1
+    for index, tensor in list(zip(places, sources))[: {0: 2, 2: 1, 3: 0}[made]]:
+        reads[index] = tensor, reads.get(index, (tensor, 0))[1] + 1
     kept, copied = [], 0
     for index, (tensor, times) in sorted(reads.items()) if how.learns else ():
-        made = copies(how.strides[index], times, positions_first=True)
-        if made:
-            copied += made * batch * plain(tensor.shape[-2] * tensor.shape[-1])
+        copied_here = copies(how.strides[index], times, positions_first=True)
+        if copied_here:
+            copied += copied_here * batch * plain(tensor.shape[-2] * tensor.shape[-1])
         else:
             kept.append(index)
     # Projections made in one go are one block of memory, all of which stays for the values alone.
-    positions = (2 if at_once else 1) * keys.shape[-2]
+    positions = (2 if made else 1) * keys.shape[-2]
     if more:
-        whole = x.shape[-2] + (2 * keys.shape[-2] if sources is None else 0)  # for the queries
+        whole = x.shape[-2] + (2 * keys.shape[-2] if made == 3 else 0)  # for the queries
         positions = whole + 2 * (keys.shape[-2] + more) if fused else keys.shape[-2] + more
-    elif fused or sources is None:
+    elif fused or made == 3:
         positions = x.shape[-2] + 2 * keys.shape[-2]
     projected = batch * plain(positions * x.shape[-1])
     extra = {"queries, keys and values": projected * how.width}

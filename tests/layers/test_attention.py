@@ -254,7 +254,7 @@ def test_keys_and_values_of_two_sources():
         "kv=k v=v": "`kv` is the source of both keys and values",
         "k=k v=short": "each key has one value",
         "k=flat": "keys need a sequence of vectors beside",
-        "kv=k rope=100 bias_kv=true": "`bias_kv` is of torch.nn.MultiheadAttention",
+        "kv=k rope=100 bias_kv=true": "only torch.nn.MultiheadAttention has `bias_kv`",
     }.items():
         with pytest.raises(SpecError, match=words):
             layer(f"attention 1 from=q {keys}", {**shapes, "short": (7, 24), "flat": (24,)})
