@@ -15,7 +15,7 @@ from archcalc.network.graph import Node
 from archcalc.network.line import line_graph
 from archcalc.network.load import Graph, load_graph, split_variant
 from archcalc.network.paths import fields
-from archcalc.reports.explanation import explain
+from archcalc.reports.explanation.report import explain
 from archcalc.terminal import text_width, write
 
 
