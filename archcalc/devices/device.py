@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from archcalc.advice import suggest
-from archcalc.cost import DTYPE_BYTES
 from archcalc.diagnostics import RequestError, cannot
 from archcalc.output import write_file
 from archcalc.project import read_file
@@ -18,7 +17,7 @@ _FOLDER = os.path.dirname(__file__)
 _MOST_BYTES = 4 * 2**20
 _KINDS = ("gpu", "cpu")
 # tf32 is a way to compute with fp32.
-DTYPES = ("tf32", *DTYPE_BYTES)
+DTYPES = ("tf32", "fp64", "fp32", "bf16", "fp16", "int8")
 # What `archcalc calibrate` measures: this machine's own.
 LOCAL = ("cpu", "cuda")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from archcalc.advice import meant
 from archcalc.diagnostics import Findings, Source, Span, SpecError, fail
@@ -16,6 +17,9 @@ from archcalc.language.inputs import Input, read_inputs
 from archcalc.language.items import Item, parse_items
 from archcalc.language.signature import check_name, parse_signature
 from archcalc.source import Mapping, Node, Scalar, Sequence, not_a_spec, parse
+
+if TYPE_CHECKING:
+    from archcalc.running import Running
 
 KEYS = {
     "model": "the name of the model (required)",
@@ -28,6 +32,7 @@ KEYS = {
     "layers": "the list of layers (required)",
     "output": "the layer that is the output, or a list of several; default: the last layer",
     "loss": "the training loss",
+    "run": "how it is run where nobody says otherwise: batch, precision, optimizer, device, ...; a variant may have its own",
     "budget": "upper bounds: params, trainable, macs, depth, memory (of training), inference_memory",
     "growth": "how much more than the base of `archcalc lint --base` it may need, as {params: 5%}; keys as of budget",
     "expect": "exact values: params, active_params, trainable, buffers, macs, other_flops, depth, output; a variant's under its name",
@@ -51,7 +56,12 @@ class Block:
 
 
 class Document:
-    """A spec as written, every part with its place; `freeze` is what is not trained besides, from the command line."""
+    """A spec as written, every part with its place.
+
+    Attributes:
+        freeze: what is not trained besides, from the command line.
+        runs: what `run:` says, by the variant that it stands in, or "".
+    """
 
     def __init__(self, source: Source, model: Scalar) -> None:
         self.source = source
@@ -68,6 +78,7 @@ class Document:
         self.growth: list[tuple[Scalar, Scalar]] = []
         self.expect: dict[str, list[tuple[Scalar, Node]]] = {}
         self.freeze: tuple[str, ...] = ()
+        self.runs: dict[str, Running] = {}
 
 
 def parse_document(source: Source, findings: Findings) -> Document | None:
@@ -160,6 +171,8 @@ class _Reader:
             document.items = self._layers(values["layers"][1])
         self._output(document, values)
         self._loss(document, values)
+        if "run" in values:
+            self._run(document, "", values["run"][1])
         document.budget = self._bounds("budget", parse_amount, "an amount", "as 25M, 4G or 8GiB", values)
         document.growth = self._bounds("growth", parse_percent, "a percentage", "as 5%", values)
         self._expect(document, values)
@@ -177,14 +190,16 @@ class _Reader:
     def _numbers(self, name: str, values: dict[str, tuple[Scalar, Node]]) -> list[tuple[Scalar, Scalar]]:
         return self._pairs(values[name][1], name) if name in values else []
 
-    def _pairs(self, node: Node, name: str) -> list[tuple[Scalar, Scalar]]:
-        """A mapping of names to one-line values."""
+    def _pairs(self, node: Node, name: str, variant_of: Document | None = None) -> list[tuple[Scalar, Scalar]]:
+        """A mapping of names to one-line values; a variant may have a `run:` among them."""
         if not isinstance(node, Mapping):
             self.findings.error("SPC010", f"`{name}:` takes a mapping of names to values", node, "as {width: 64}")
             return []
         pairs = []
         for key, value in whole_pairs(node.pairs, self.findings):
-            if not isinstance(value, Scalar) or not (value.text or value.quoted):
+            if variant_of is not None and key.text == "run" and isinstance(value, Mapping):
+                self._run(variant_of, name, value)
+            elif not isinstance(value, Scalar) or not (value.text or value.quoted):
                 self.findings.error("SPC010", f"`{key.text}` needs one value", key, "a number, an expression or a size")
             else:
                 check_name(key, self.findings, taken=("input",))
@@ -205,7 +220,7 @@ class _Reader:
                     "SPC010", f"`{name.text}` is not a name for a variant", name, "use letters, digits, - _ and ."
                 )
                 continue
-            pairs = self._pairs(value, name.text)
+            pairs = self._pairs(value, name.text, document)
             for key, _ in pairs:
                 if key.text not in known:
                     help = meant(key, key.text, known, "a variant gives hparams other values: add it there first")
@@ -276,6 +291,11 @@ class _Reader:
         if document.loss and document.loss.text not in LOSSES:
             help = meant(document.loss, document.loss.text, LOSSES, f"the losses are {', '.join(LOSSES)}")
             self.findings.error("SPC005", f"no loss is named `{document.loss.text}`", document.loss, help)
+
+    def _run(self, document: Document, variant: str, node: Node) -> None:
+        from archcalc.running.specs import read_run  # few specs say it
+
+        document.runs[variant] = read_run(node, self.findings)
 
     def _bounds(
         self,

@@ -16,6 +16,7 @@ from archcalc.layers import REGISTRY, Layer
 from archcalc.layers.arguments import Whole
 from archcalc.layers.operands import Body, Operands, Reference
 from archcalc.network.steps import FROZEN
+from archcalc.running.schema import schema as run_schema
 
 _EXPRESSION = {"type": "string", "pattern": r"^[A-Za-z0-9_+\-*/%().,\s]+$"}
 _NUMBER_OR_EXPRESSION = {"anyOf": [{"type": "number"}, {"$ref": "#/$defs/expression"}]}
@@ -99,11 +100,15 @@ def schema() -> dict[str, Any]:
 def _top_level() -> dict[str, Any]:
     counts = {name: {"type": "integer", "minimum": 0} for name in EXPECTATIONS if name != "output"}
     expectation = {**counts, "output": {"type": "array"}}
+    run = run_schema()
     parts: dict[str, Any] = {
         "model": {"type": ["string", "number"]},
         "include": {"type": "array", "items": {"type": "string"}},
         "hparams": _VALUES,
-        "variants": {"type": "object", "additionalProperties": _VALUES},
+        "variants": {
+            "type": "object",
+            "additionalProperties": {**_VALUES, "properties": {"run": {"anyOf": [_VALUE, run]}}},
+        },
         "dims": _VALUES,
         "input": {
             "anyOf": [
@@ -115,6 +120,7 @@ def _top_level() -> dict[str, Any]:
         "layers": {"$ref": "#/$defs/layers"},
         "output": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
         "loss": {"enum": list(LOSSES)},
+        "run": run,
         "budget": {
             "type": "object",
             "properties": {name: {"type": ["string", "integer"]} for name in BUDGETS},

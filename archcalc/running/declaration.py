@@ -1,0 +1,248 @@
+"""The declaration itself: every field of a run with its words, its help and its default, said once.
+
+Command options, keys of settings files, the `run:` key of a spec with its JSON Schema, and the arguments of the Python
+interface are made from `FIELDS`; their names are the same everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from archcalc.advice import suggest
+from archcalc.diagnostics import RequestError
+from archcalc.running.kinds import Kind, Names, Text, Whole, Words
+from archcalc.running.optimizers import OPTIMIZERS
+from archcalc.running.precisions import PRECISIONS, Precision
+
+if TYPE_CHECKING:
+    from archcalc.devices import Device
+
+T = TypeVar("T")
+MODES = INFERENCE, TRAIN, GENERATE = ("inference", "train", "generate")
+ATTENTION = AUTO, FLASH, EFFICIENT, MATH = ("auto", "flash", "efficient", "math")
+EAGER, COMPILED = ("eager", "compiled")
+CONTIGUOUS, CHANNELS_LAST = ("contiguous", "channels-last")
+# Parts of the one line stand between commas; a text with a comma stands in quotes.
+_PART = re.compile(r'(?:"(?:\\.|[^"\\])*"|,(?! )|[^",])+')
+
+
+class Field(Generic[T]):
+    """A field: read from a `Running`, it is the value; read from the class, its declaration.
+
+    Args:
+        kind: what it holds.
+        phrase: how a value stands in the one line, as `batch {}`.
+        help: what it is, as the help of a command says it.
+        default: what holds where nobody gave it, in the same words.
+    """
+
+    name = ""
+
+    def __init__(self, kind: Kind[T], phrase: str, help: str, default: str) -> None:
+        self.kind, self.phrase, self.help, self.default = kind, phrase, help, default
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Field[T]: ...
+
+    @overload
+    def __get__(self, instance: Running, owner: type) -> T: ...
+
+    def __get__(self, instance: Running | None, owner: type) -> Field[T] | T:
+        if instance is None:
+            return self
+        value: T = instance._said.get(self.name, self.kind.unsaid)
+        return value
+
+    def __set__(self, instance: Running, value: T) -> None:
+        raise AttributeError(f"a run does not change: make another one with `also({self.name}=...)`")
+
+    @property
+    def option(self) -> str:
+        """Its option on the command line."""
+        return "--" + self.name.replace("_", "-")
+
+    def phrases(self, value: T) -> list[str]:
+        """How a value stands in the one line."""
+        spoken = isinstance(self.kind, Words)
+        return [
+            self.phrase.format(text.replace("-", " ") if spoken else _quoted(text)) for text in self.kind.write(value)
+        ]
+
+    def heard(self, part: str) -> T | None:
+        """The value that a part of the one line gives this field; None where it is about another."""
+        before, _, after = self.phrase.partition("{}")
+        if not part.startswith(before) or not part.endswith(after) or len(part) <= len(before) + len(after):
+            return None
+        text = part[len(before) : len(part) - len(after)]
+        if isinstance(self.kind, Words):
+            text = {word.replace("-", " "): word for word in self.kind.words}.get(text, "")
+        try:
+            return self.kind.read(_unquoted(text))
+        except ValueError:
+            return None
+
+
+class Running:
+    """How a network is run. What nobody gave is false: "", 0 or ().
+
+    `archcalc.running.defaults` fills in what is not given; `str` is one line that says it all, and `parse` reads it.
+
+    Attributes:
+        chip: the device, once it was looked up; None without one.
+        assumed: names of fields that nobody gave.
+    """
+
+    mode = Field(Words(*MODES), "{}", "What is run.", "all that apply; where one number is shown, train")
+    batch = Field(Whole(), "batch {}", "Batch size.", "1")
+    precision = Field(
+        Words(*PRECISIONS), "{}", "Types of weights and computing: autocast keeps fp32 weights, mixed an fp32 copy of them.",
+        "fp32; on a GPU bf16, in training autocast-bf16; fp16 where there is no bf16",
+    )  # fmt: skip
+    optimizer = Field(Words(*OPTIMIZERS), "{}", "Optimizer of a training step.", "adamw")
+    accumulate = Field(Whole(), "accumulate {}", "Batches whose gradients are added up before a step.", "1")
+    freeze = Field(
+        Names("PATTERN"), "freeze {}", "A layer or group, by name or id, that is not trained; `*` stands for any letters.", "none"
+    )  # fmt: skip
+    attention = Field(Words(*ATTENTION), "{} attention", "Kernel of attention.", "what PyTorch picks")
+    checkpoint = Field(
+        Names("BLOCK"), "checkpoint {}", "A block or group that keeps its input alone and runs again in backward.", "none"
+    )  # fmt: skip
+    execution = Field(Words(EAGER, COMPILED), "{}", "Op by op, or with torch.compile.", EAGER)
+    memory_format = Field(Words(CONTIGUOUS, CHANNELS_LAST), "{}", "How images lie in memory.", CONTIGUOUS)
+    cache = Field(
+        Words("fp32", "bf16", "fp16", "int8"), "{} cache", "Generating: type of keys, values and states.", "as computed"
+    )  # fmt: skip
+    length = Field(
+        Whole(), "length {}", "Generating: positions in the end, prompt included.", "the spec's"
+    )  # fmt: skip
+    new_tokens = Field(
+        Whole(), "{} new tokens", "Generating: tokens that are generated, the last of these positions.", "1"
+    )
+    threads = Field(Whole(), "{} threads", "Threads of a CPU.", "2, or those that the device was measured with")
+    device = Field(Text("NAME|FILE"), "on {}", "What it runs on, as h100 or ./mine.json.", "none: the kernels of a CPU")
+
+    def __init__(self, **said: Any) -> None:
+        self._said: dict[str, Any] = {}
+        self.chip: Device | None = None
+        self.assumed: tuple[str, ...] = ()
+        for name, given in said.items():
+            value = field_of(name).kind.unsaid if given is None else read(name, given)
+            if value:
+                self._said[name] = value
+
+    def also(self, **said: Any) -> Running:
+        """The same run with other values."""
+        other = Running(**{**self._said, **said})
+        other.chip, other.assumed = self.chip, self.assumed
+        return other
+
+    def over(self, *others: Running) -> Running:
+        """This run; what it does not say, the first of the others that does."""
+        said: dict[str, Any] = {}
+        for one in (self, *others):
+            said = {**one._said, **said}
+        other = Running(**said)
+        other.chip = self.chip
+        return other
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """The values that were given, in the order of the fields."""
+        return {name: self._said[name] for name in FIELDS if name in self._said}
+
+    def texts(self) -> dict[str, str | list[str]]:
+        """The values as settings and specs write them."""
+        found: dict[str, str | list[str]] = {}
+        for name, value in self.said.items():
+            kind = FIELDS[name].kind
+            found[name] = kind.write(value) if kind.several else kind.write(value)[0]
+        return found
+
+    @classmethod
+    def parse(cls, text: str) -> Running:
+        """The run that was written as one line. Raises `RequestError` for a part that says nothing."""
+        said: dict[str, Any] = {}
+        for part in (found.strip() for found in _PART.findall(text)):
+            about = [(field, value) for field in FIELDS.values() if (value := field.heard(part)) is not None]
+            if not about:
+                raise RequestError(f"{part!r} says nothing about how a network is run")
+            field, value = about[0]
+            if field.name in said and not field.kind.several:
+                raise RequestError(f"{part!r} is a second value of `{field.name}`")
+            said[field.name] = (*said.get(field.name, ()), *value) if field.kind.several else value
+        return cls(**said)
+
+    def __str__(self) -> str:
+        return ", ".join(part for name, value in self.said.items() for part in FIELDS[name].phrases(value))
+
+    def __repr__(self) -> str:
+        return f"Running({', '.join(f'{name}={value!r}' for name, value in self.said.items())})"
+
+    def __eq__(self, other: object) -> bool:
+        return self.said == other.said if isinstance(other, Running) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.said.items()))
+
+    # -- what follows from the fields of a run whose defaults are filled in -------------------
+
+    @property
+    def trains(self) -> bool:
+        """Whether it is a training step."""
+        return self.mode == TRAIN
+
+    @property
+    def gpu(self) -> bool:
+        """Whether PyTorch's CUDA kernels run, not those of the CPU."""
+        return self.chip is not None and self.chip.kind == "gpu"
+
+    @property
+    def types(self) -> Precision:
+        """What its precision means."""
+        return PRECISIONS[self.precision or "fp32"]
+
+    @property
+    def width(self) -> int:
+        """Bytes of a parameter."""
+        return self.types.width
+
+
+FIELDS: dict[str, Field[Any]] = {name: field for name, field in vars(Running).items() if isinstance(field, Field)}
+
+
+def field_of(name: str) -> Field[Any]:
+    """The field of this name. Raises `RequestError` with a suggestion."""
+    found = FIELDS.get(name.replace("-", "_"))
+    if found is None:
+        near = suggest(name, list(FIELDS))
+        hint = f"did you mean `{near}`?" if near else f"there are {', '.join(FIELDS)}"
+        raise RequestError(f"`{name}` says nothing about how a network is run: {hint}")
+    return found
+
+
+def read(name: str, given: Any, called: str = "") -> Any:
+    """The value of a field. Raises `RequestError`; `called` is what the message calls the field."""
+    try:
+        return field_of(name).kind.read(given)
+    except ValueError as error:
+        raise RequestError(f"{called or name} {error}") from None
+
+
+def _quoted(text: str) -> str:
+    if ", " not in text and '"' not in text and not text.endswith(","):
+        return text
+    import json
+
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _unquoted(text: str) -> str:
+    if not text.startswith('"'):
+        return text
+    import json
+
+    return str(json.loads(text))

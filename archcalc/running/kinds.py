@@ -1,0 +1,133 @@
+"""What the fields of a run hold: how each kind of value is read, written and described in a JSON Schema."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Generic, TypeVar
+
+from archcalc.advice import suggest
+
+T = TypeVar("T")
+_MOST = 2**40
+
+
+class Kind(Generic[T]):
+    """A kind of value.
+
+    Attributes:
+        unsaid: what stands for a value that nobody gave; it is false.
+        metavar: what help calls a value; empty where all values are listed.
+        several: whether a field may be given several times.
+    """
+
+    unsaid: T
+    metavar = ""
+    several = False
+
+    def read(self, given: Any) -> T:
+        """The value that was given as a text, or in Python as what it is. Raises `ValueError` with what is wanted."""
+        raise NotImplementedError
+
+    def write(self, value: T) -> list[str]:
+        """The texts from which the value is read: one, or for `several` one for each."""
+        return [str(value)]
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of a value."""
+        raise NotImplementedError
+
+
+class Words(Kind[str]):
+    """One of a few words."""
+
+    unsaid = ""
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+
+    def read(self, given: Any) -> str:
+        """The word."""
+        if given in self.words:
+            return str(given)
+        near = suggest(str(given), self.words)
+        raise ValueError(
+            f"is {', '.join(self.words[:-1])} or {self.words[-1]}, not {given!r}"
+            + (f": did you mean {near}?" if near else "")
+        )
+
+    def schema(self) -> dict[str, Any]:
+        """The words."""
+        return {"enum": list(self.words)}
+
+
+class Whole(Kind[int]):
+    """A whole number from `least` on."""
+
+    unsaid = 0
+
+    def __init__(self, metavar: str = "N", least: int = 1, most: int = _MOST - 1) -> None:
+        self.metavar, self.least, self.most = metavar, least, most
+
+    def read(self, given: Any) -> int:
+        """The number."""
+        text = str(given).strip()
+        if isinstance(given, bool) or not re.match(r"[+-]?\d{1,40}\Z", text, re.ASCII):
+            raise ValueError(f"is a whole number, not {given!r}")
+        number = int(text)
+        if number < self.least:
+            raise ValueError(f"is {number}, which is too small: the least is {self.least}")
+        if number > self.most:
+            raise ValueError(f"is {number}, which is too large: the most is {self.most}")
+        return number
+
+    def schema(self) -> dict[str, Any]:
+        """A bounded integer."""
+        return {"type": "integer", "minimum": self.least, "maximum": self.most}
+
+
+class Text(Kind[str]):
+    """A name or a path."""
+
+    unsaid = ""
+
+    def __init__(self, metavar: str) -> None:
+        self.metavar = metavar
+
+    def read(self, given: Any) -> str:
+        """The text, which is not empty."""
+        if not isinstance(given, str) or not given.strip() or not given.isprintable():
+            raise ValueError(f"is a name, not {given!r}")
+        return given.strip()
+
+    def schema(self) -> dict[str, Any]:
+        """A text."""
+        return {"type": "string", "minLength": 1}
+
+
+class Names(Kind[tuple[str, ...]]):
+    """Names, one or several; those that are equal count once."""
+
+    unsaid: tuple[str, ...] = ()
+    several = True
+
+    def __init__(self, metavar: str) -> None:
+        self.metavar = metavar
+
+    def read(self, given: Any) -> tuple[str, ...]:
+        """The names, in the order in which they were given."""
+        entries: list[Any] = (
+            [given] if isinstance(given, str) else list(given) if isinstance(given, (list, tuple)) else [None]
+        )
+        for name in entries:
+            if not (isinstance(name, str) and name.strip() and name.isprintable()):
+                raise ValueError(f"is a name or a list of names, not {given!r}")
+        return tuple(dict.fromkeys(name.strip() for name in entries))
+
+    def write(self, value: tuple[str, ...]) -> list[str]:
+        """One text for each name."""
+        return list(value)
+
+    def schema(self) -> dict[str, Any]:
+        """A name or a list of names."""
+        name = {"type": "string", "minLength": 1}
+        return {"anyOf": [name, {"type": "array", "items": name}]}
