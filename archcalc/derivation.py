@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from archcalc.layers.arguments import Size, Whole
 from archcalc.layers.base import Layer
 from archcalc.layers.layout import CHANNELS_FIRST, FEATURES_LAST
+from archcalc.layers.portions import Portion
 from archcalc.layers.tensor import Shape, Tensor
 from archcalc.network.graph import Node
 from archcalc.quantity import Quantity, product
+from archcalc.terms import part
 
 _SPATIAL = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 _SHORT = {"length": "length", "height": "h", "width": "w", "depth": "d"}
@@ -27,12 +29,14 @@ class Derivation:
 
     Attributes:
         sizes: (axis, size) of the output, each size a quantity where a formula gave it.
-        params: named shapes; parameters: their total.
+        params: named shapes; parameters: the total of those that are no other node's.
+        portions: these, as they are added up.
         macs, other_flops: operations; elements: of the output.
     """
 
     sizes: list[tuple[str, int]]
     params: Mapping[str, Shape]
+    portions: list[Portion]
     parameters: int
     macs: int
     other_flops: int
@@ -52,10 +56,13 @@ def derive(node: Node) -> Derivation:
         ),
         node.output.layout,
     )
+    shapes = layer.params(first)
+    portions = _portions(node, layer, shapes)
     return Derivation(
         list(zip(names, output.shape)),
-        layer.params(first),
-        total({name: shape for name, shape in layer.params(first).items() if name not in node.tied}),
+        shapes,
+        portions,
+        _total(portions),
         layer.macs(named, *inputs),
         layer.other_flops(named, *inputs),
         named.elements,
@@ -65,11 +72,24 @@ def derive(node: Node) -> Derivation:
 def parameter_formula(node: Node) -> Quantity:
     """The number of parameters that a layer has for itself, with its derivation."""
     layer, inputs = _quantities(node)
-    shapes = layer.params(inputs[0] if inputs else Tensor(()))
-    return total({name: shape for name, shape in shapes.items() if name not in node.tied})
+    return _total(_portions(node, layer, layer.params(inputs[0] if inputs else Tensor(()))))
 
 
-def total(shapes: Mapping[str, Shape]) -> Quantity:
+def _portions(node: Node, layer: Layer, shapes: Mapping[str, Shape]) -> list[Portion]:
+    """The parameters that are no other node's, in the layer's portions."""
+    return layer.portions({name: shape for name, shape in shapes.items() if name not in node.tied})
+
+
+def _total(portions: list[Portion]) -> Quantity:
+    """Their number."""
+    result: int = 0
+    for portion in portions:
+        value = portion.times * total(portion.shapes, portion.outputs_first)
+        result = result + (part(portion.label, value, portion.note) if portion.label else value)
+    return result if isinstance(result, Quantity) else Quantity.named(str(result), result)
+
+
+def total(shapes: Mapping[str, Shape], outputs_first: bool = False) -> Quantity:
     """The sum of the elements of named shapes, arranged as (what one output has) · outputs.
 
     Shapes with the same first size are added first: `(3·3·3 + 1)·2` for a weight [2, 3, 3, 3] and
@@ -86,7 +106,8 @@ def total(shapes: Mapping[str, Shape]) -> Quantity:
     result: int = 0
     for head, parts in groups.values():
         alone = len(parts) == 1 and getattr(parts[0], "op", "") == "name" and int(parts[0]) == 1
-        result = result + (head if alone else _sum(parts) * head)
+        each = _sum(parts)
+        result = result + (head if alone else head * each if outputs_first else each * head)
     return result if isinstance(result, Quantity) else Quantity.named(str(result), result)
 
 
@@ -96,9 +117,14 @@ def _bias_name(name: str) -> str:
 
 
 def _sum(parts: list[int]) -> int:
-    result = parts[0]
-    for part in parts[1:]:
-        result = result + part
+    """Their sum; two biases are told as such."""
+    ones = [one for one in parts if getattr(one, "op", "") == "name" and one.operands[0] == "bias"]  # type: ignore[attr-defined]
+    if len(ones) > 1:
+        parts = [one for one in parts if not any(one is bias for bias in ones)]
+        parts.append(Quantity.named("biases", len(ones), counts=True))
+    result, *others = parts
+    for other in others:
+        result = result + other
     return result
 
 

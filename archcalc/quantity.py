@@ -14,10 +14,13 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
 _ATOM, _POWER, _TIMES, _PLUS = 4, 3, 2, 1
+# Whether a factor says what it counts, as `3 gates`.
+_COUNTS = re.compile(r"\d [a-z]").search
 
 
 class Quantity(int):
@@ -25,8 +28,10 @@ class Quantity(int):
 
     Args:
         value: the number.
-        op: what made it: "name" (a leaf), "+", "-", "*", "/", "ceil" or "neg".
-        operands: the name of a leaf, or the two sides (`int` or `Quantity`).
+        op: what made it: "name" (a leaf), "+", "-", "*", "/", "ceil" or "neg"; or "term", the same number with
+            words of `archcalc.terms` about it.
+        operands: the name of a leaf, and whether it counts things of that name; the two sides (`int` or
+            `Quantity`); or a term's number and its words.
     """
 
     op: str
@@ -40,9 +45,9 @@ class Quantity(int):
         return self
 
     @classmethod
-    def named(cls, name: str, value: int) -> Quantity:
-        """A leaf: an argument or a size, called `name` in formulas."""
-        return cls(value, "name", (name,))
+    def named(cls, name: str, value: int, counts: bool = False) -> Quantity:
+        """A leaf: an argument or a size, called `name` in formulas; one that `counts` may be told as `3 gates`."""
+        return cls(value, "name", (name, counts))
 
     def __add__(self, other: Any) -> Any:
         return self if _is(other, 0) else _made("+", self, other, operator.add)
@@ -80,6 +85,10 @@ class Quantity(int):
     def numbers(self) -> str:
         """The derivation with the numbers put in: `(3·3·3 + 1)·2`."""
         return _render(self, lambda leaf: f"{int(leaf)}")[0]
+
+    def spoken(self) -> str:
+        """The derivation with numbers, of which those that count things say so: `2 directions · (3 gates + 1)`."""
+        return _render(self, _spoken)[0]
 
     def names(self) -> str:
         """The derivation in names: `(kernel_h·kernel_w·in_channels + bias)·channels`."""
@@ -124,7 +133,7 @@ def leaves(value: int) -> list[str]:
             if quantity.op == "name":
                 names[str(quantity.operands[0])] = None
             else:
-                pending.extend(reversed(quantity.operands))
+                pending.extend(reversed(quantity.operands))  # of a term's words none is a quantity
     return list(names)
 
 
@@ -190,6 +199,16 @@ def names(value: int) -> str:
     return value.names() if isinstance(value, Quantity) else str(value)
 
 
+def spoken(value: int) -> str:
+    """The derivation of `value` with numbers that say what they count, or the number itself when it is plain."""
+    return value.spoken() if isinstance(value, Quantity) else str(value)
+
+
+def _spoken(leaf: Quantity) -> str:
+    name, counts = leaf.operands
+    return f"{int(leaf)} {name}" if counts else f"{int(leaf)}"
+
+
 def _render(value: int, leaf: Callable[[Quantity], str]) -> tuple[str, int]:
     """The text of an expression and how tightly it binds."""
     if not isinstance(value, Quantity):
@@ -203,12 +222,16 @@ def _render(value: int, leaf: Callable[[Quantity], str]) -> tuple[str, int]:
         return text if binds >= at_least else f"({text})"
 
     op, operands = value.op, value.operands
+    if op == "term":
+        return _render(operands[0], leaf)
     if op == "+":
         return f"{side(operands[0], _PLUS)} + {side(operands[1], _TIMES)}", _PLUS
     if op == "-":
         return f"{side(operands[0], _PLUS)} − {side(operands[1], _TIMES)}", _PLUS
     if op == "*":
-        return f"{side(operands[0], _TIMES)}·{side(operands[1], _TIMES)}", _TIMES
+        left, right = side(operands[0], _TIMES), side(operands[1], _TIMES)
+        apart = _COUNTS(right) or _COUNTS(left.rpartition("·")[2])
+        return f"{left} · {right}" if apart else f"{left}·{right}", _TIMES
     if op == "^":
         return f"{side(operands[0], _ATOM)}^{side(operands[1], _ATOM)}", _POWER
     if op == "neg":

@@ -16,6 +16,7 @@ from archcalc.quantity import Quantity, ceil_div, names, numbers
 from archcalc.reports.reference import EXAMPLES
 from archcalc.reports.rows import flat
 from archcalc.reports.text import _formula
+from archcalc.terms import Work, terms, works
 
 from .conftest import SPECS
 
@@ -38,6 +39,29 @@ def test_the_evaluator_reads_what_is_printed():
     assert value("⌈7 / 2⌉") == 4
 
 
+def bare(value: object) -> list[int]:
+    """The whole numbers in a derivation that nothing names."""
+    if not isinstance(value, Quantity):
+        return [value] if isinstance(value, int) else []
+    if value.op == "name":
+        return []
+    if value.op == "term" and isinstance(value.operands[1], Work):
+        return bare(value.operands[1].times)
+    return [number for operand in value.operands for number in bare(operand)]
+
+
+def parts_hold(value: int) -> None:
+    """The parts of a number add up to it, and so do the operations of each."""
+    parts = terms(value)
+    assert sum(int(term.value) for term in parts) == int(value)
+    for term in parts:
+        check(term.value)
+        done = works(term.value)
+        if done:
+            assert sum(int(one.times) * one.each for one in done) == int(term.value)
+            assert all(what and int(count) for one in done for what, count in one.pieces)
+
+
 def formulas_hold(graph: Graph) -> None:
     """Every formula of a network's layers gives its number, and that number is the layer's."""
     for node in Costs(graph).layers():
@@ -45,6 +69,10 @@ def formulas_hold(graph: Graph) -> None:
         check(derivation.macs)
         check(derivation.other_flops)
         check(derivation.parameters)
+        for number in (derivation.macs, derivation.other_flops, derivation.parameters):
+            parts_hold(number)
+        for number in (derivation.macs, derivation.other_flops):
+            assert not bare(number) or int(number) == 0, f"{node.op}: {names(number)}"
         assert int(derivation.macs) == int(node.macs)
         assert int(derivation.other_flops) == int(node.other_flops)
         assert int(derivation.parameters) == sum(math.prod(shape) for shape in node.params.values())
@@ -86,7 +114,7 @@ def test_the_lecture(graph):
         ("10", "linear 20", "(10 + 1)·20"),
         ("10", "linear 20 bias=false", "10·20"),
         ("16, 28, 28", "conv 32 kernel=3 groups=4", "(3·3·16/4 + 1)·32"),
-        ("20, 300", "lstm 512", "(300 + 512 + 1 + 1)·4·512"),
+        ("20, 300", "lstm 512", "(3 + 1)·512·(300 + 512 + 2)"),
         ("20, 64", "layernorm", "(1 + 1)·64"),
         ("20, 64", "rmsnorm axis=1", "64"),
         ("20, 768", "attention heads=12", "(768 + 1)·3·768 + (768 + 1)·768"),
@@ -115,3 +143,45 @@ def test_quantities_are_numbers():
 
 def test_every_example_of_the_reference_is_a_layer():
     assert set(EXAMPLES) <= set(REGISTRY)
+
+
+def test_every_layer_says_what_it_computes():
+    assert [op for op, layer in REGISTRY.items() if not layer.notation] == []
+
+
+@pytest.mark.parametrize(
+    ("input", "line", "parts"),
+    [
+        ("10, 16", "lstm 32 layers=2 bidirectional=true", [
+            ("layer 1", "2 directions · (3 gates + 1 candidate) · 32 · (16 + 32 + 2 biases)", 12_800),
+            ("layer 2", "2 directions · (3 gates + 1 candidate) · 32 · (2 directions · 32 + 32 + 2 biases)", 25_088),
+        ]),
+        ("10, 16", "gru 8 layers=12", [
+            ("layer 1", "(2 gates + 1 candidate) · 8 · (16 + 8 + 2 biases)", 624),
+            ("layers 2 to 12", "11 layers · (2 gates + 1 candidate) · 8 · (8 + 8 + 2 biases)", 4_752),
+        ]),
+        ("10, 512", "attention heads=8", [
+            ("q, k, v", "(512 + 1) · 3 projections · 512", 787_968),
+            ("output", "(512 + 1)·512", 262_656),
+        ]),
+    ],
+)  # fmt: skip
+def test_parameters_in_portions(graph, input, line, parts):
+    found = terms(derive(graph(input, line).nodes[0]).parameters)
+    assert [(term.label, term.value.spoken(), int(term.value)) for term in found] == parts
+
+
+def test_products_of_attention(graph):
+    found = terms(derive(graph("10, 512", "attention heads=8").nodes[0]).macs)
+    assert [(term.label, term.value.spoken(), term.note) for term in found] == [
+        ("q, k, v", "3 projections · 10·512·512", "W x"),
+        ("scores", "8 heads · 10·10·64", "q kᵀ"),
+        ("weighted", "8 heads · 10·10·64", "of the values"),
+        ("output", "10·512·512", "[heads] W_O"),
+    ]
+
+
+def test_operations_of_an_lstm_are_named(graph):
+    (work,) = works(derive(graph("10, 16", "lstm 32").nodes[0]).other_flops)
+    assert (work.each, work.per) == (30, "hidden unit and step")
+    assert ("σ of three gates, 4 each", 12) in work.pieces

@@ -15,8 +15,10 @@ from archcalc.network.graph import Node
 from archcalc.network.line import line_graph
 from archcalc.network.load import Graph, load_graph, split_variant
 from archcalc.network.paths import fields
+from archcalc.reports.blocks import Group
 from archcalc.reports.explanation.report import explain
-from archcalc.terminal import text_width, write
+from archcalc.reports.explanation.text import Drawn
+from archcalc.terminal import show, text_width, write
 
 
 @click.command(name="explain")
@@ -65,10 +67,10 @@ def command(
     if format == "json":
         write(json.dumps({"version": 1, "layers": [one.data for one in explanations]}, ensure_ascii=False) + "\n")
     else:
-        width = text_width()
         if input is not None and len(explanations) == 1:
             explanations[0].title = spec
-        write("\n".join(one.text(width) for one in explanations))
+        drawn = [block for one in explanations for block in ("", Drawn(one))]
+        show(Group(*drawn[1:]), color)
     return 0
 
 

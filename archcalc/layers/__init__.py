@@ -10,6 +10,7 @@ from archcalc.layers import (
     elementwise,
     fixed_numbers,  # noqa: F401
     frozen_norm,  # noqa: F401
+    local_norm,  # noqa: F401
     lstm,  # noqa: F401
     merge,
     normalization,
@@ -25,6 +26,7 @@ from archcalc.layers import (
     sdpa,  # noqa: F401
     selection,  # noqa: F401
     shape,
+    shuffling,  # noqa: F401
     transposed,  # noqa: F401
     windows,  # noqa: F401
 )

@@ -14,19 +14,20 @@ from archcalc.layers.saved import INPUT, OUTPUT, Saved, Saving
 from archcalc.layers.strides import NUMBER, Strides, contiguous, iterated
 from archcalc.layers.tensor import Shape, Tensor, Want
 from archcalc.quantity import plain
+from archcalc.terms import Pieces, work
 
 
 class Activation(Layer):
-    """A function of each element; `each` is its operations for one, `keeps` what its derivative is computed from."""
+    """A function of each element; `operations` are its for one, `keeps` what its derivative is computed from."""
 
     layout = KEEPS
     elementwise = True
-    each: ClassVar[int] = 1
+    operations: ClassVar[Pieces] = ()
     keeps: ClassVar[Saved] = INPUT
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """`each` operations an element."""
-        return self.each * y.elements
+        """The operations of every element."""
+        return work(y.elements, "element", *self.operations)
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input or the output."""
@@ -41,7 +42,9 @@ class Activation(Layer):
 class ReLU(Activation):
     """max(x, 0). One comparison. Source: torch.nn.ReLU."""
 
-    each = 1
+    notation = "y = max(0, x)"
+    operations = (("comparison", 1),)
+
     keeps = OUTPUT
 
 
@@ -49,7 +52,8 @@ class ReLU(Activation):
 class ReLU6(Activation):
     """min(max(x, 0), 6). Two comparisons. Source: torch.nn.ReLU6."""
 
-    each = 2
+    notation = "y = min(max(0, x), 6)"
+    operations = (("comparisons", 2),)
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """As the input."""
@@ -60,7 +64,9 @@ class ReLU6(Activation):
 class Sigmoid(Activation):
     """1 / (1 + exp(-x)). Sign, exponential, addition, division. Source: torch.nn.Sigmoid."""
 
-    each = 4
+    notation = "y = σ(x) = 1 / (1 + e^(−x))"
+    operations = (("sign", 1), ("exponential", 1), ("addition", 1), ("division", 1))
+
     keeps = OUTPUT
 
 
@@ -68,7 +74,9 @@ class Sigmoid(Activation):
 class Tanh(Activation):
     """tanh(x). One hyperbolic tangent. Source: torch.nn.Tanh."""
 
-    each = 1
+    notation = "y = tanh(x)"
+    operations = (("hyperbolic tangent", 1),)
+
     keeps = OUTPUT
 
 
@@ -76,35 +84,40 @@ class Tanh(Activation):
 class SiLU(Activation):
     """x · sigmoid(x). A sigmoid (4) and a product. Source: torch.nn.SiLU."""
 
-    each = 5
+    notation = "y = x · σ(x)"
+    operations = (("σ", 4), ("product", 1))
 
 
 @layer("mish")
 class Mish(Activation):
     """x · tanh(log(1 + exp(x))). Exponential, addition, logarithm, tangent, product. Source: torch.nn.Mish."""
 
-    each = 5
+    notation = "y = x · tanh(ln(1 + e^x))"
+    operations = (("exponential", 1), ("addition", 1), ("logarithm", 1), ("tangent", 1), ("product", 1))
 
 
 @layer("hardswish", aliases=("hswish",))
 class Hardswish(Activation):
     """x · relu6(x + 3) / 6. Addition, two comparisons, division, product. Source: torch.nn.Hardswish."""
 
-    each = 5
+    notation = "y = x · min(max(0, x + 3), 6) / 6"
+    operations = (("addition", 1), ("comparisons", 2), ("division", 1), ("product", 1))
 
 
 @layer("hardsigmoid", aliases=("hsigmoid",))
 class Hardsigmoid(Activation):
     """relu6(x + 3) / 6. Addition, two comparisons, division. Source: torch.nn.Hardsigmoid."""
 
-    each = 4
+    notation = "y = min(max(0, x + 3), 6) / 6"
+    operations = (("addition", 1), ("comparisons", 2), ("division", 1))
 
 
 @layer("softsign")
 class Softsign(Activation):
     """x / (1 + |x|). Absolute value, addition, division. Source: torch.nn.Softsign."""
 
-    each = 3
+    notation = "y = x / (1 + |x|)"
+    operations = (("absolute value", 1), ("addition", 1), ("division", 1))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """As the input and the denominator, which is a sum with a number."""
@@ -120,7 +133,8 @@ class Softsign(Activation):
 class LogSigmoid(Activation):
     """-log(1 + exp(-x)). Two signs, exponential, addition, logarithm. Source: torch.nn.LogSigmoid."""
 
-    each = 5
+    notation = "y = ln σ(x) = −ln(1 + e^(−x))"
+    operations = (("signs", 2), ("exponential", 1), ("addition", 1), ("logarithm", 1))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """In the order of its axes."""
@@ -136,7 +150,9 @@ class LogSigmoid(Activation):
 class Hardtanh(Activation):
     """min(max(x, low), high). Two comparisons. Source: torch.nn.Hardtanh."""
 
-    each = 2
+    notation = "y = min(max(low, x), high)"
+    operations = (("comparisons", 2),)
+
     low: float = arg(Number, "smallest value", default=-1.0, aliases=("min_val", "min_value", "min"))
     high: float = arg(Number, "largest value; above low", default=1.0, aliases=("max_val", "max_value", "max"))
 
@@ -159,7 +175,9 @@ class Hardtanh(Activation):
 class LeakyReLU(Activation):
     """x where positive, slope·x elsewhere. Comparison and product. Source: torch.nn.LeakyReLU."""
 
-    each = 2
+    notation = "y = x for x > 0, slope · x otherwise"
+    operations = (("comparison", 1), ("product", 1))
+
     slope: float = arg(Number, "factor of negative values", default=0.01, aliases=("negative_slope",))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -171,7 +189,9 @@ class LeakyReLU(Activation):
 class PReLU(Activation):
     """x where positive, a learned slope times x elsewhere. Source: torch.nn.PReLU."""
 
-    each = 2
+    notation = "y = x for x > 0, a · x otherwise, with a learned"
+    operations = (("comparison", 1), ("product", 1))
+
     parameters: int = arg(Whole, "slopes: 1, or one for each channel", default=1, min=1, aliases=("num_parameters",))
     init: float = arg(Number, "initial slope", default=0.25)
 
@@ -217,7 +237,9 @@ class PReLU(Activation):
 class ELU(Activation):
     """x where positive, alpha·(exp(x) - 1) elsewhere. Source: torch.nn.ELU."""
 
-    each = 4
+    notation = "y = x for x > 0, α · (e^x − 1) otherwise"
+    operations = (("comparison", 1), ("exponential", 1), ("subtraction", 1), ("product", 1))
+
     alpha: float = arg(Number, "value far left, negated", default=1.0)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -229,14 +251,17 @@ class ELU(Activation):
 class SELU(Activation):
     """1.0507·x where positive, 1.7581·(exp(x) - 1) elsewhere. Source: torch.nn.SELU; Klambauer et al. 2017."""
 
-    each = 4
+    notation = "y = 1.0507 · (x for x > 0, 1.6733 · (e^x − 1) otherwise)"
+    operations = (("comparison", 1), ("exponential", 1), ("subtraction", 1), ("product", 1))
 
 
 @layer("celu", first="alpha")
 class CELU(Activation):
     """x where positive, alpha·(exp(x / alpha) - 1) elsewhere. Source: torch.nn.CELU."""
 
-    each = 5
+    notation = "y = x for x > 0, α · (e^(x/α) − 1) otherwise"
+    operations = (("comparison", 1), ("division", 1), ("exponential", 1), ("subtraction", 1), ("product", 1))
+
     alpha: float = arg(Number, "value far left, negated; not 0", default=1.0)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
@@ -257,6 +282,8 @@ class GLU(Asking):
     [2n, ...] -> [n, ...]. Source: torch.nn.GLU; Dauphin et al. 2016.
     """
 
+    notation = "y = a ⊙ σ(b)        x = [a, b], two halves"
+
     does = "halves"
     axis: int | None = arg(
         Whole, "axis cut in two; default: channels or features", default=None, min=-8, aliases=("dim",)
@@ -273,7 +300,7 @@ class GLU(Asking):
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """A sigmoid (4) and a product for each element of the output."""
-        return 5 * y.elements
+        return work(y.elements, "output element", ("σ", 4), ("product", 1))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """As the two halves."""
@@ -295,11 +322,16 @@ class GLU(Asking):
 class GELU(Activation):
     """x·Φ(x) with the normal distribution Φ, or its tanh approximation. Source: torch.nn.GELU."""
 
+    notation = "y = x · Φ(x)        Φ: the normal distribution"
+
     approximate: str = arg(Word, "formula", choices=("none", "tanh"), default="none")
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Five operations with erf; with tanh the cube takes four more."""
-        return (5 if self.approximate == "none" else 9) * y.elements
+        exact = self.approximate == "none"
+        inside = ("cube, its factor and addition", 0 if exact else 4)
+        function = ("erf" if exact else "tanh", 1)
+        return work(y.elements, "element", inside, ("scaling", 1), function, ("addition", 1), ("products", 2))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -310,7 +342,9 @@ class GELU(Activation):
 class Softplus(Activation):
     """log(1 + exp(beta·x)) / beta. Source: torch.nn.Softplus."""
 
-    each = 5
+    notation = "y = ln(1 + e^(β·x)) / β"
+    operations = (("product", 1), ("exponential", 1), ("addition", 1), ("logarithm", 1), ("division", 1))
+
     beta: float = arg(Number, "sharpness", default=1.0, above=0)
     threshold: float = arg(Number, "beta·x from which on it is x itself", default=20.0)
 
@@ -320,6 +354,8 @@ class Softplus(Activation):
 
 
 class _Softmax(Asking):
+    operations: ClassVar[Pieces]
+
     does = "normalises"
     axis: int | None = arg(
         Whole, "axis that sums to 1; default: channels or features", default=None, min=-8, aliases=("dim",)
@@ -339,8 +375,8 @@ class _Softmax(Asking):
         return how.first(OUTPUT)
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """Maximum, subtraction, exponential, sum, division (or logarithm and subtraction)."""
-        return 5 * y.elements
+        """Those of every element."""
+        return work(y.elements, "element", *self.operations)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -352,7 +388,13 @@ class _Softmax(Asking):
 class Softmax(_Softmax):
     """exp(x) over its sum along an axis. Source: torch.nn.Softmax."""
 
+    notation = "y[i] = e^(x[i]) / Σ e^(x[j])"
+    operations = ("maximum", 1), ("subtraction", 1), ("exponential", 1), ("sum", 1), ("division", 1)
+
 
 @layer("logsoftmax", aliases=("log_softmax",))
 class LogSoftmax(_Softmax):
     """Logarithm of softmax. Source: torch.nn.LogSoftmax."""
+
+    notation = "y[i] = x[i] − ln Σ e^(x[j])"
+    operations = ("maximum", 1), ("subtraction", 1), ("exponential", 1), ("sum", 1), ("logarithm and subtraction", 1)

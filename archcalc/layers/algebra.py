@@ -15,6 +15,7 @@ from archcalc.layers.strides import NUMBER, Strides, are_rows, iterated, joined
 from archcalc.layers.tensor import Shape, Tensor
 from archcalc.quantity import plain, product
 from archcalc.quoting import python_string
+from archcalc.terms import part, work
 
 # Bytes of an index (int64).
 _INDEX = 8
@@ -23,6 +24,8 @@ _INDEX = 8
 @layer("matmul", first="operands", aliases=("bmm", "mm", "dot"))
 class MatMul(Layer):
     """Matrix product over the last two axes. [*, m, k] and [*, k, n] -> [*, m, n]. Source: torch.matmul."""
+
+    notation = "y[i, j] = Σ a[i, k] · b[k, j]"
 
     layout = ENDS
     takes_input = False
@@ -108,6 +111,8 @@ class Einsum(Layer):
 
     `einsum: {equation: 'hqd,hkd->hqk', operands: [q, k]}`.
     """
+
+    notation = "y = the sum of products that the equation writes"
 
     layout = ENDS
     takes_input = False
@@ -240,6 +245,8 @@ class Einsum(Layer):
 class Scale(Layer):
     """Multiplies by a fixed number. [...] -> the same shape."""
 
+    notation = "y = factor · x"
+
     layout = KEEPS
     elementwise = True
 
@@ -251,7 +258,7 @@ class Scale(Layer):
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One product an element."""
-        return y.elements
+        return work(y.elements, "element", ("product", 1))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -265,6 +272,11 @@ class MoE(Layer):
     [*, width] -> [*, out]; the inner layers see one position, a vector [width]. The router is a
     linear map, by default without bias. Source: Shazeer et al. 2017; Jiang et al. 2024 (Mixtral).
     """
+
+    notation = (
+        "p = softmax(x W_R)        the router's weights for each position\n"
+        "y = Σ p[e] · expert_e(x)        over the top_k experts e"
+    )
 
     layout = FEATURES_LAST
     broadcasts = True
@@ -330,7 +342,10 @@ class MoE(Layer):
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Bias and softmax over the experts, and the weighted sum of the chosen ones' outputs."""
         positions = product(inputs[0].shape[:-1])
-        return (5 + self.bias) * positions * self.experts + 2 * self.top_k * y.elements
+        pieces = ("softmax", 5), ("bias", int(self.bias))
+        router = part("router", work(positions * self.experts, "position and expert", *pieces))
+        chosen = work(self.top_k * y.elements, "chosen expert's output element", ("product", 1), ("addition", 1))
+        return router + part("weighted sum", chosen)
 
     def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
         """Vectors that cannot be the rows of one matrix."""

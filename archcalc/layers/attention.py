@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from archcalc.layers.arguments import Flag, Letters, Number, Whole, arg
-from archcalc.layers.attention_memory import SOURCES, AttentionMemory
+from archcalc.layers.attention_memory import SOURCES
+from archcalc.layers.attention_operations import AttentionOperations
 from archcalc.layers.base import ShapeError, layer
 from archcalc.layers.change import Change, divisors_near
 from archcalc.layers.code import Code, given, module
 from archcalc.layers.layout import FEATURES_LAST
 from archcalc.layers.operands import Reference
-from archcalc.layers.position import ROTATION
-from archcalc.layers.scores import SCORE, visible_scores
+from archcalc.layers.portions import Portion
 from archcalc.layers.tensor import Shape, Tensor, Want
-from archcalc.quantity import plain, product
-
-# Operations more on one attention score with a bias, and with a soft cap.
-_BIAS, _SOFTCAP = 1, 3
+from archcalc.quantity import plain
+from archcalc.terms import times
 
 
 @layer(
@@ -30,7 +28,7 @@ _BIAS, _SOFTCAP = 1, 3
         "multiheaddotproductattention",
     ),
 )
-class Attention(AttentionMemory):
+class Attention(AttentionOperations):
     """Multi-head attention with its four projections. [*, queries, width] -> [*, queries, out].
 
     kv_heads < heads shares keys and values (grouped queries, Ainslie et al. 2023); kv=NAME takes
@@ -39,6 +37,11 @@ class Attention(AttentionMemory):
     and out_proj. Masks do not change the dense count of MACs. Source: torch.nn.MultiheadAttention; Vaswani et al. 2017.
     """
 
+    notation = (
+        "Q = x W_Q   K = x W_K   V = x W_V        for each head\n"
+        "α = softmax(Q Kᵀ / √d)        a row sums to 1\n"
+        "y = [α V of all heads] W_O"
+    )
     layout = FEATURES_LAST
     ranks = (2, 8)
     wants = "a sequence of vectors [positions, features]"
@@ -252,9 +255,6 @@ class Attention(AttentionMemory):
         plain = self.head_dim is self.rope is self.softcap is self.out is None and not self.qknorm
         return plain and len(biases) == 1 and self.kv_heads in (None, self.heads)
 
-    def _biased(self, letter: str) -> bool:
-        return letter in self.bias if isinstance(self.bias, str) else self.bias
-
     def params(self, x: Tensor) -> dict[str, Shape]:
         """Projections to queries, keys, values and back."""
         width, widths = x.shape[-1], [source.shape[-1] for source in self.keys_and_values(x)]
@@ -273,9 +273,21 @@ class Attention(AttentionMemory):
             shapes["out_proj.bias"] = (self._out(x),)
         return shapes
 
+    def portions(self, shapes: dict[str, Shape]) -> list[Portion]:
+        """Those of the projections to queries, keys and values, of the norms, and of the one back."""
+        labels = {"in": "q, k, v", "q": "q", "k": "k", "v": "v", "bias": "k, v learned", "out": "output"}
+        portions: dict[str, Portion] = {}
+        for name, shape in shapes.items():
+            head, _, rest = name.partition("_")
+            label = f"norm of {head}" if rest.startswith("norm") else labels[head]
+            if label == "q, k, v":  # stacked in one matrix
+                label = "q, k, v"
+            portions.setdefault(label, Portion({}, label)).shapes[name] = shape
+        return list(portions.values())
+
     def _multihead_params(self, width: int, key_width: int, value_width: int) -> dict[str, Shape]:
         if key_width == value_width == width:
-            shapes: dict[str, Shape] = {"in_proj_weight": (3 * width, width)}
+            shapes: dict[str, Shape] = {"in_proj_weight": (times(width, projections=3), width)}
         else:
             shapes = {
                 "q_proj_weight": (width, width),
@@ -283,64 +295,13 @@ class Attention(AttentionMemory):
                 "v_proj_weight": (width, value_width),
             }
         if self.bias:
-            shapes["in_proj_bias"] = (3 * width,)
+            shapes["in_proj_bias"] = (times(width, projections=3),)
         if self.bias_kv:
             shapes["bias_k"] = shapes["bias_v"] = (1, 1, width)
         shapes["out_proj.weight"] = (width, width)
         if self.bias:
             shapes["out_proj.bias"] = (width,)
         return shapes
-
-    def macs(self, y: Tensor, *inputs: Tensor) -> int:
-        """Four projections, then scores and their weighted sum of values, all pairs counted."""
-        x, (keys, values) = inputs[0], self.keys_and_values(inputs[0])
-        lead, inner = product(x.shape[:-2]), self._inner
-        queries = lead * x.shape[-2]
-        around = 2 * x.shape[-1] if self.out is None else x.shape[-1] + y.shape[-1]
-        read = 2 * keys.shape[-1] if keys is values else keys.shape[-1] + values.shape[-1]
-        projections = queries * around * inner + lead * keys.shape[-2] * read * self._kv_inner
-        return projections + 2 * queries * (keys.shape[-2] + self.more) * inner
-
-    def masked_macs(self, y: Tensor, *inputs: Tensor) -> int:
-        """Scores and weighted values of the pairs that the mask hides."""
-        x = inputs[0]
-        queries, keys = x.shape[-2], self.keys_and_values(x)[0].shape[-2]
-        hidden = queries * keys - visible_scores(queries, keys, self.causal, self.window)
-        return 2 * product(x.shape[:-2]) * hidden * self._inner
-
-    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """Scores: scaling, softmax, bias, soft cap. Vectors: biases, rotation, norms."""
-        x = inputs[0]
-        (keys, _), lead = self.keys_and_values(x), product(x.shape[:-2])
-        inner, kv_inner = self._inner, self._kv_inner
-        each = SCORE + (_BIAS if self.relbias is not None else 0) + (_SOFTCAP if self.softcap is not None else 0)
-        queries, key_rows = lead * x.shape[-2], lead * keys.shape[-2]
-        total = each * queries * (keys.shape[-2] + self.more) * self.heads
-        turned = (ROTATION if self.rope is not None and self.rope_dim is None else 0) + (4 if self.qknorm else 0)
-        if turned:
-            total = total + turned * (queries * inner + key_rows * kv_inner)
-        if self.rope_dim is not None:
-            total = total + ROTATION * self.rope_dim * (queries * self.heads + key_rows * self._key_heads)
-        for letter, rows, columns in (
-            ("q", queries, inner),
-            ("k", key_rows, kv_inner),
-            ("v", key_rows, kv_inner),
-            ("o", queries, y.shape[-1]),
-        ):
-            if self._biased(letter):
-                total = total + rows * columns
-        return total
-
-    def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
-        """Scores and weighted values twice, as their four gradients; projections as linear layers."""
-        x = inputs[0]
-        sources, lead = self.keys_and_values(x), product(x.shape[:-2])
-        inner, kv_inner = self._inner, self._kv_inner
-        queries, keys = lead * x.shape[-2], sources[0]
-        total = queries * (x.shape[-1] * inner * (learns + needs[0]) + y.shape[-1] * inner * (learns + 1))
-        for source, at in zip(sources, self.places):
-            total = total + lead * keys.shape[-2] * source.shape[-1] * kv_inner * (learns + needs[at])
-        return total + 4 * queries * (keys.shape[-2] + self.more) * inner
 
     def kept(self, y: Tensor, *inputs: Tensor) -> dict[str, Shape]:
         """Keys and values of the positions that a query may still see: the last `window` of its own sequence."""

@@ -37,6 +37,7 @@ class AttentionMemory(Layer):
     rope: float | None
     rope_dim: int | None
     qknorm: bool
+    bias: bool | str
     kv: Tensor | None
     k: Tensor | None
     v: Tensor | None

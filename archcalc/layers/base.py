@@ -17,6 +17,7 @@ from archcalc.layers.change import Change, counting_the_batch
 from archcalc.layers.code import Code
 from archcalc.layers.layout import ASKS, CHANNELS_FIRST, KEEPS, LAYOUTS, Layout, told
 from archcalc.layers.operands import Body, Like, Operands, Reference
+from archcalc.layers.portions import Portion
 from archcalc.layers.remembering import LayerMemory
 from archcalc.layers.tensor import Shape, Tensor, Want
 
@@ -93,6 +94,8 @@ class Layer(LayerMemory):
     lets_go_early: ClassVar[bool] = False
     # True: backward gives the gradients of its weights one after the other, each a transposed view of a product.
     learns_in_turn: ClassVar[bool] = False
+    # What it computes in the field's notation, a line for each step.
+    notation: ClassVar[str] = ""
     # The argument that every key not declared is read as, for layers that name sizes freely.
     free_keys: ClassVar[Argument | None] = None
 
@@ -116,6 +119,10 @@ class Layer(LayerMemory):
     def params(self, x: Tensor) -> dict[str, Shape]:
         """Named shapes of the learned parameters, as in PyTorch's state dict."""
         return {}
+
+    def portions(self, shapes: dict[str, Shape]) -> list[Portion]:
+        """These of its parameters in the portions that a derivation adds up."""
+        return [Portion(shapes)]
 
     def buffers(self, x: Tensor) -> dict[str, Shape]:
         """Named shapes of what is stored with the layer but not learned."""

@@ -15,6 +15,7 @@ from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.strides import Strides, contiguous, imaged
 from archcalc.layers.tensor import Shape, Tensor
 from archcalc.quantity import ceil_div, gcd, plain, product
+from archcalc.terms import work
 
 if TYPE_CHECKING:
     from archcalc.layers.onednn import Convolving
@@ -96,7 +97,7 @@ class Convolution(Layer):
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One addition an output element for the bias."""
-        return y.elements if self.bias else 0
+        return work(y.elements, "output element", ("bias", 1)) if self.bias else 0
 
     def borders(self, x: Tensor) -> list[Border]:
         """What is added before and after each spatial axis."""
@@ -153,6 +154,11 @@ class Conv(Convolution):
     and ONNX's SAME_UPPER do: of an odd border the larger part comes after the axis.
     Source: torch.nn.Conv1d, Conv2d, Conv3d.
     """
+
+    notation = (
+        "y[c, s, t] = b[c] + Σ h[c, k, τ, γ] · x[k, i, j]        over input channels k and taps τ, γ\n"
+        "i = s·stride + τ·dilation − padding        j alike, from t and γ"
+    )
 
     padding: tuple[int, ...] | str = arg(
         Size,

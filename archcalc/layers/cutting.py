@@ -19,6 +19,8 @@ from archcalc.quantity import ceil_div, plain
 class Select(Rearranging):
     """One position of an axis, which goes away. [n, features] -> [features]. Source: torch.select."""
 
+    notation = "y = x[index]"
+
     layout = ENDS
     hands_on = False
 
@@ -68,6 +70,8 @@ class Select(Rearranging):
 class Slice(Rearranging):
     """Positions from start up to, not including, end, as a slice in Python. Source: Tensor.__getitem__."""
 
+    notation = "y = x[start:end]"
+
     layout = KEEPS
     hands_on = False
 
@@ -115,6 +119,8 @@ class Slice(Rearranging):
 @layer("split", first="parts", aliases=("chunk",), family="shape")
 class Split(Asking, Rearranging):
     """Parts of an axis, as outputs NAME.0, NAME.1, ...: equal ones, or of given sizes. Source: torch.chunk, torch.split."""
+
+    notation = "x = [y.0, y.1, …] along the axis"
 
     does = "cuts"
     hands_on = False

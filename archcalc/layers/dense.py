@@ -14,11 +14,14 @@ from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
 from archcalc.layers.strides import Strides, are_rows, contiguous, iterated
 from archcalc.layers.tensor import Shape, Tensor, Want
 from archcalc.quantity import plain
+from archcalc.terms import work
 
 
 @layer("linear", first="features", aliases=("dense", "fc", "fullyconnected", "lazylinear"))
 class Linear(Layer):
     """y = x Wᵀ + b over the last axis. [*, in] -> [*, features]. Source: torch.nn.Linear."""
+
+    notation = "y = x Wᵀ + b"
 
     layout = FEATURES_LAST
     wants = "a vector or a sequence of vectors"
@@ -49,7 +52,7 @@ class Linear(Layer):
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One addition an output element for the bias."""
-        return y.elements if self.bias else 0
+        return work(y.elements, "output element", ("bias", 1)) if self.bias else 0
 
     def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
         """The vectors, where they cannot be rows of one matrix."""
@@ -67,6 +70,8 @@ class Linear(Layer):
 @layer("embedding", first="vocab", aliases=("embed", "tokenembedding"))
 class Embedding(Layer):
     """A learned vector for each token. [*] of token ids -> [*, dim]. Source: torch.nn.Embedding."""
+
+    notation = "y[t] = W[x[t]]        row x[t] of the table"
 
     layout = FEATURES_LAST
     numeric = False
@@ -130,6 +135,8 @@ class Embedding(Layer):
 class Parameter(Layer):
     """A learned tensor that is the same for every sample. -> [*shape]. Source: torch.nn.Parameter."""
 
+    notation = "y = W        learned, the same for every sample"
+
     layout = ENDS
     takes_input = False
     view = True
@@ -160,6 +167,8 @@ class LayerScale(Asking):
     Source: Touvron et al. 2021 (CaiT).
     """
 
+    notation = "y = γ ⊙ x        a learned factor for each channel or feature"
+
     does = "scales"
     elementwise = True
 
@@ -187,7 +196,7 @@ class LayerScale(Asking):
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One product an element."""
-        return y.elements
+        return work(y.elements, "element", ("product", 1))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """As the input, beside a factor for each channel or feature."""

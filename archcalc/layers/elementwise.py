@@ -10,12 +10,17 @@ from archcalc.layers.base import layer
 from archcalc.layers.code import Code, expression
 from archcalc.layers.saved import NOTHING, OUTPUT
 from archcalc.layers.tensor import Tensor
+from archcalc.terms import work
 
 
 class Function(Activation):
     """A function of the name that PyTorch's has; `call` is how it is called."""
 
     call: ClassVar[str] = ""
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """One an element."""
+        return work(y.elements, "element", (self.op, 1))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -26,12 +31,16 @@ class Function(Activation):
 class Exp(Function):
     """e to the power of x. Source: torch.exp."""
 
+    notation = "y = e^x"
+
     keeps = OUTPUT
 
 
 @layer("neg", aliases=("negative", "negate"))
 class Neg(Function):
     """-x. Source: torch.neg."""
+
+    notation = "y = −x"
 
     keeps = NOTHING
     call = "-{0}"
@@ -41,10 +50,14 @@ class Neg(Function):
 class Abs(Function):
     """The absolute value |x|. Source: torch.abs."""
 
+    notation = "y = |x|"
+
 
 @layer("sqrt", aliases=("squareroot",))
 class Sqrt(Function):
     """The square root of x. Source: torch.sqrt."""
+
+    notation = "y = √x"
 
     keeps = OUTPUT
 
@@ -53,6 +66,8 @@ class Sqrt(Function):
 class Rsqrt(Function):
     """1 over the square root of x. Source: torch.rsqrt."""
 
+    notation = "y = 1 / √x"
+
     keeps = OUTPUT
 
 
@@ -60,25 +75,35 @@ class Rsqrt(Function):
 class Square(Function):
     """x times x. Source: torch.square."""
 
+    notation = "y = x²"
+
 
 @layer("log", aliases=("logarithm", "ln"))
 class Log(Function):
     """The natural logarithm of x. Source: torch.log."""
+
+    notation = "y = ln x"
 
 
 @layer("sin", aliases=("sine",))
 class Sin(Function):
     """The sine of x, in radians. Source: torch.sin."""
 
+    notation = "y = sin x"
+
 
 @layer("cos", aliases=("cosine",))
 class Cos(Function):
     """The cosine of x, in radians. Source: torch.cos."""
 
+    notation = "y = cos x"
+
 
 @layer("floor")
 class Floor(Function):
     """The largest whole number not above x; its gradient is zero. Source: torch.floor."""
+
+    notation = "y = ⌊x⌋"
 
     keeps = NOTHING
 
@@ -87,6 +112,8 @@ class Floor(Function):
 class Sign(Function):
     """-1, 0 or 1; its gradient is zero. Source: torch.sign."""
 
+    notation = "y = −1, 0 or 1"
+
     keeps = NOTHING
 
 
@@ -94,12 +121,16 @@ class Sign(Function):
 class Reciprocal(Function):
     """1 over x. Source: torch.reciprocal."""
 
+    notation = "y = 1 / x"
+
     keeps = OUTPUT
 
 
 @layer("pow", first="exponent", aliases=("power",))
 class Pow(Function):
     """x to the power of a fixed number. Source: torch.pow."""
+
+    notation = "y = x^exponent"
 
     exponent: float = arg(Number, "the number")
 
@@ -111,6 +142,8 @@ class Pow(Function):
 @layer("offset", first="number", aliases=("addscalar", "addconstant"))
 class Offset(Function):
     """x plus a fixed number. Source: torch.add."""
+
+    notation = "y = x + value"
 
     keeps = NOTHING
 

@@ -73,6 +73,8 @@ class Constant(Layer):
     Source: torch.nn.Module.register_buffer.
     """
 
+    notation = "y = W        stored, not learned"
+
     layout = ENDS
     takes_input = False
     view = True

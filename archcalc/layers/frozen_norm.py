@@ -10,6 +10,7 @@ from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.strides import Strides, contiguous, iterated
 from archcalc.layers.tensor import Shape, Tensor
 from archcalc.quantity import plain
+from archcalc.terms import work
 
 
 @layer("frozenbatchnorm", aliases=("frozenbn", "frozen_batch_norm"), family="normalization")
@@ -19,6 +20,8 @@ class FrozenBatchNorm(Layer):
     [C, *S] -> the same shape. As detectors have it, which train on few images at a time; `batchnorm frozen=true`
     takes statistics of the batch all the same. Source: torchvision.ops.FrozenBatchNorm2d.
     """
+
+    notation = "y = (x − μ) / √(σ² + ε) · γ + β        all four stored"
 
     layout = CHANNELS_FIRST
     elementwise = True
@@ -32,7 +35,7 @@ class FrozenBatchNorm(Layer):
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One product and one sum an element: what is stored folds into a factor and a number to add."""
-        return 2 * y.elements
+        return work(y.elements, "element", ("product", 1), ("addition", 1))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """As the input, beside a factor for each channel."""

@@ -9,6 +9,7 @@ from archcalc.layers.saved import Saving
 from archcalc.layers.strides import Strides
 from archcalc.layers.tensor import Shape, Tensor
 from archcalc.quantity import plain
+from archcalc.terms import called, part, repeated, times
 
 # Bytes of oneDNN's room for an LSTM that do not depend on its sizes.
 _ROOM = 4664
@@ -16,18 +17,29 @@ _ROOM = 4664
 
 @layer("lstm", first="hidden", family="recurrent")
 class LSTM(Recurrent):
-    """Four gates and a cell state. [steps, in] -> [steps, directions·hidden]; also output `c`.
+    """Three gates, a candidate and a cell state. [steps, in] -> [steps, directions·hidden]; also output `c`.
 
     With `proj` a linear map without bias makes the hidden state smaller, which is then what steps read and what
     comes out: [steps, directions·proj]. Source: torch.nn.LSTM; Sak et al. 2014, arXiv:1402.1128.
     """
 
+    notation = (
+        "i, f, o = σ(W x(t) + U h(t−1) + b)        three gates: input, forget, output\n"
+        "g = tanh(W x(t) + U h(t−1) + b)        the candidate\n"
+        "c(t) = f ⊙ c(t−1) + i ⊙ g        the cell state\n"
+        "h(t) = o ⊙ tanh(c(t))"
+    )
+
     proj: int | None = arg(
         Whole, "size of the hidden state after a projection; default: none", default=None, min=1, aliases=("proj_size",)
     )
-    gates = 4
-    # Four sums, three sigmoids (4 each), two tangents, c = f·c + i·g (3), h = o·tanh(c) (1).
-    unit_flops = 4 + 12 + 2 + 3 + 1
+    gates = 3
+    unit_work = (
+        ("σ of three gates, 4 each", 12),
+        ("tanh of the candidate and of the cell", 2),
+        ("c = f ⊙ c + i ⊙ g", 3),
+        ("h = o ⊙ tanh(c)", 1),
+    )
 
     @property
     def width(self) -> int:
@@ -67,11 +79,16 @@ class LSTM(Recurrent):
         """Those of the projection in all steps."""
         if self.proj is None:
             return 0
-        return x.shape[0] * self.layers * self.directions * self.hidden * self.proj
+        steps = repeated(called(x.shape[0], "steps", self.hidden), self.layers, "layers")
+        return times(steps, directions=self.directions) * self.hidden * self.proj
 
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
         """And in each step the projection."""
-        return super().macs(y, *inputs) + self.projection_macs(inputs[0])
+        total = super().macs(y, *inputs)
+        if self.proj is None:
+            return total
+        total = total if self.layers > 1 else part("gates", total)
+        return total + part("projection", self.projection_macs(inputs[0]))
 
     def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
         """The projection's weight and what it reads have gradients in each step."""

@@ -17,6 +17,7 @@ from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.strides import Strides, concatenated, iterated
 from archcalc.layers.tensor import Tensor, Want
 from archcalc.quantity import plain, product
+from archcalc.terms import work
 
 
 def _joined(sign: str, tensors: tuple[Tensor, ...]) -> Code:
@@ -108,12 +109,14 @@ class _Elementwise(Layer):
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One operation an element for each operand after the first."""
-        return (len(inputs) - 1) * y.elements
+        return work(y.elements, "element", (f"{self.op} of {len(inputs)} operands", len(inputs) - 1))
 
 
 @layer("add", first="operands", aliases=("plus",))
 class Add(_Elementwise):
     """Sum of its operands, element by element; one operand may stand twice. Source: torch.add."""
+
+    notation = "y = a + b + …"
 
     hands_on = True
     operands: tuple[Tensor, ...] = arg(Operands, "what is added")
@@ -126,6 +129,8 @@ class Add(_Elementwise):
 @layer("mul", first="operands", aliases=("multiply", "product"))
 class Mul(_Elementwise):
     """Product of its operands, element by element. Source: torch.mul."""
+
+    notation = "y = a ⊙ b ⊙ …"
 
     operands: tuple[Tensor, ...] = arg(Operands, "what is multiplied")
 
@@ -156,6 +161,8 @@ class Mul(_Elementwise):
 class Sub(_Elementwise):
     """The first operand minus the second, element by element. Source: torch.sub."""
 
+    notation = "y = a − b"
+
     operands: tuple[Tensor, ...] = arg(Operands, "what is subtracted from, and what", max=2)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -166,6 +173,8 @@ class Sub(_Elementwise):
 @layer("div", first="operands", aliases=("divide",))
 class Div(_Elementwise):
     """The first operand over the second, element by element. Source: torch.div."""
+
+    notation = "y = a / b"
 
     operands: tuple[Tensor, ...] = arg(Operands, "what is divided, and by what", max=2)
 
@@ -195,15 +204,21 @@ class _Extreme(_Elementwise):
 class Maximum(_Extreme):
     """The larger of two tensors, element by element. Source: torch.maximum."""
 
+    notation = "y = max(a, b)"
+
 
 @layer("minimum", first="operands")
 class Minimum(_Extreme):
     """The smaller of two tensors, element by element. Source: torch.minimum."""
 
+    notation = "y = min(a, b)"
+
 
 @layer("concat", first="operands", aliases=("cat", "concatenate"))
 class Concat(Asking):
     """Operands side by side, by default along channels or features. Source: torch.cat."""
+
+    notation = "y = [a, b, …] along the axis"
 
     does = "joins"
     hands_on = True
@@ -242,6 +257,8 @@ class Concat(Asking):
 @layer("residual", first="layers", aliases=("skip", "shortcut"))
 class Residual(Layer):
     """x + f(x), or shortcut(x) + f(x). [...] -> the same shape as f. Source: He et al. 2016."""
+
+    notation = "y = x + f(x), or shortcut(x) + f(x)"
 
     layout = KEEPS
     hands_on = True
@@ -291,7 +308,7 @@ class Residual(Layer):
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One addition an element."""
-        return y.elements
+        return work(y.elements, "element", ("addition", 1))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

@@ -14,6 +14,7 @@ from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.strides import Strides, channels_last, contiguous, iterated
 from archcalc.layers.tensor import Shape, Tensor, Want
 from archcalc.quantity import plain, product
+from archcalc.terms import work
 
 
 def _affine(shape: Shape, weight: bool, bias: bool) -> dict[str, Shape]:
@@ -22,8 +23,14 @@ def _affine(shape: Shape, weight: bool, bias: bool) -> dict[str, Shape]:
 
 # Bytes of a mean or a variance, which are fp32 whatever the input is.
 _STATISTIC = 4
-# Mean (1), centring (1), variance (2), division (1): operations for each element.
-_NORMALISING = 5
+# Operations for each element.
+_NORMALISING = ("mean", 1), ("centring", 1), ("variance", 2), ("division by √(σ² + ε)", 1)
+
+
+def _normalising(elements: int, parameters: dict[str, Shape]) -> int:
+    """Those, then scale and shift where they are learned."""
+    affine = ("scale γ", int("weight" in parameters)), ("shift β", int("bias" in parameters))
+    return work(elements, "element", *_NORMALISING, *affine)
 
 
 class _ChannelNorm(Layer):
@@ -41,7 +48,7 @@ class _ChannelNorm(Layer):
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Mean (1), centring (1), variance (2), division (1), scale (1) and shift (1)."""
-        return (_NORMALISING + len(self.params(inputs[0]))) * y.elements
+        return _normalising(y.elements, self.params(inputs[0]))
 
 
 class _TrackingNorm(_ChannelNorm):
@@ -60,7 +67,9 @@ class _TrackingNorm(_ChannelNorm):
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """At inference running mean and variance, scale and shift fold into one product and one sum of a channel."""
-        return 2 * y.elements if self.track_running_stats else super().other_flops(y, *inputs)
+        if not self.track_running_stats:
+            return super().other_flops(y, *inputs)
+        return work(y.elements, "element", ("product with γ/√(σ² + ε)", 1), ("addition of the rest", 1))
 
 
 @layer("batchnorm", aliases=("bn", "syncbatchnorm", "batch_norm", "batchnormalization"))
@@ -69,6 +78,11 @@ class BatchNorm(_TrackingNorm):
 
     Source: torch.nn.BatchNorm1d to BatchNorm3d.
     """
+
+    notation = (
+        "y = (x − μ) / √(σ² + ε) · γ + β\n"
+        "μ, σ²: running ones at inference        in training those of a channel over batch and space"
+    )
 
     ranks = (1, 4)
     refused: ClassVar[dict[str, str]] = {
@@ -115,6 +129,8 @@ class GroupNorm(_ChannelNorm):
 
     Source: torch.nn.GroupNorm.
     """
+
+    notation = "y = (x − μ) / √(σ² + ε) · γ + β\nμ, σ²: of a group of channels of one sample"
 
     groups: int = arg(Whole, "groups of channels", min=1, aliases=("num_groups",))
 
@@ -166,6 +182,8 @@ class InstanceNorm(_TrackingNorm):
     track_running_stats=true. Source: torch.nn.InstanceNorm1d to InstanceNorm3d.
     """
 
+    notation = "y = (x − μ) / √(σ² + ε) · γ + β\nμ, σ²: of one channel of one sample"
+
     ranks = (2, 4)
     affine: bool = arg(Flag, "learn a scale for each channel", default=False)
     track_running_stats: bool = arg(
@@ -212,6 +230,8 @@ class LayerNorm(Layer):
 
     Source: torch.nn.LayerNorm, whose normalized_shape has the sizes of those axes.
     """
+
+    notation = "y = (x − μ) / √(σ² + ε) · γ + β\nμ, σ²: of one vector of features"
 
     layout = FEATURES_LAST
     wants = "vectors of features in the last axis"
@@ -262,7 +282,7 @@ class LayerNorm(Layer):
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Mean (1), centring (1), variance (2), division (1), scale (1) and shift (1)."""
-        return (_NORMALISING + len(self.params(inputs[0]))) * y.elements
+        return _normalising(y.elements, self.params(inputs[0]))
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, and mean and deviation of each vector."""
@@ -298,6 +318,8 @@ class RMSNorm(Asking):
     Source: torch.nn.RMSNorm, which takes features last; Zhang and Sennrich 2019.
     """
 
+    notation = "y = x / √(mean(x²) + ε) · γ"
+
     does = "normalises"
 
     eps: float = arg(
@@ -323,7 +345,8 @@ class RMSNorm(Asking):
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Squares (1), their sum (1), division (1) and scale (1)."""
-        return (4 if self.affine else 3) * y.elements
+        scale = ("scale γ", int(self.affine))
+        return work(y.elements, "element", ("square", 1), ("their sum", 1), ("division by the root", 1), scale)
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """In the format of the input, once its vectors are put last."""
@@ -346,49 +369,4 @@ class RMSNorm(Asking):
         code = module("nn.RMSNorm", x.shape[axis], eps=self.eps, **given(elementwise_affine=(self.affine, True)))
         if axis != x.rank - 1:
             code.call = f"{{self}}({{0}}.movedim({axis + 1}, -1)).movedim(-1, {axis + 1})"
-        return code
-
-
-@layer("localresponsenorm", first="size", aliases=("lrn",))
-class LocalResponseNorm(Layer):
-    """Divides by the energy of neighbouring channels. [C, *S] -> the same shape.
-
-    Source: torch.nn.LocalResponseNorm; Krizhevsky et al. 2012, section 3.3.
-    """
-
-    layout = CHANNELS_FIRST
-    ranks = (2, 8)
-    wants = "a channels-first tensor [channels, ...]"
-
-    size: int = arg(Whole, "neighbouring channels", min=1)
-    alpha: float = arg(Number, "factor of the energy", default=1e-4)
-    beta: float = arg(Number, "exponent", default=0.75)
-    k: float = arg(Number, "added to the energy", default=1.0)
-
-    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """Square, a sum over `size` channels, factor, addition, power, division."""
-        return (self.size + 5) * y.elements
-
-    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """The input, its padded squares, the energy and its power."""
-        elements = how.batch * plain(y.elements) * how.width
-        padded = elements // plain(y.shape[0]) * (plain(y.shape[0]) + plain(self.size) - 1)
-        return how.first(Saved((0,), extra={"squares": padded, "energy": elements, "divisor": elements}))
-
-    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """As the input, beside the energy."""
-        x = how.strides[0]
-        x = contiguous(x.sizes) if inputs[0].rank == 4 and not x.is_contiguous else x
-        return iterated(x, contiguous(x.sizes))
-
-    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """What would be kept in training: the squares' mean, scaled and shifted."""
-        return (0 if how.keeps else 2 * how.batch * plain(y.elements) * how.width), 0
-
-    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
-        """The same in PyTorch."""
-        plain = given(alpha=(self.alpha, 1e-4), beta=(self.beta, 0.75), k=(self.k, 1.0))
-        code = module("nn.LocalResponseNorm", self.size, **plain)
-        if x.rank == 4:  # PyTorch looks at height and width as one axis
-            code.call = "{self}({0}.contiguous())"
         return code

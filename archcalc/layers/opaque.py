@@ -172,6 +172,8 @@ class Opaque(Layer):
     Source: what the spec declares.
     """
 
+    notation = "y = what the spec declares, not computed"
+
     takes_input = True
     numeric = False
     broadcasts = True

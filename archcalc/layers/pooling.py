@@ -16,6 +16,7 @@ from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
 from archcalc.layers.strides import Strides, contiguous, imaged
 from archcalc.layers.tensor import Tensor
 from archcalc.quantity import ceil_div, gcd, plain, product
+from archcalc.terms import called, work
 
 # Bytes of a position (int64).
 _POSITION = 8
@@ -27,6 +28,9 @@ class Pooling(Layer):
 
     # True: a volume comes out in the order of its axes, whatever the order of the input.
     reorders_volumes: ClassVar[bool] = False
+
+    # What is done with each element of a window.
+    step: ClassVar[str]
 
     layout = CHANNELS_FIRST
     ranks = (2, 4)
@@ -112,7 +116,8 @@ class Pooling(Layer):
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One operation for each element of each window."""
-        return y.elements * product(k for k, _, _, _ in self.axes(inputs[0]))
+        window = product(k for k, _, _, _ in self.axes(inputs[0]))
+        return work(y.elements * window, "element of a window", (self.step, 1))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """In the format of the input."""
@@ -126,6 +131,9 @@ class Pooling(Layer):
 @layer("maxpool", first="kernel", aliases=("maxpooling", "max_pool"))
 class MaxPool(Pooling):
     """Largest element of each window. [C, *S] -> [C, *S']. Source: torch.nn.MaxPool1d to MaxPool3d."""
+
+    notation = "y[c, s, t] = max of x[c] over the window at (s·stride, t·stride)"
+    step = "comparison"
 
     dilation: tuple[int, ...] = arg(Size, "step between two taps of a window", default=(1,))
     refused: ClassVar[dict[str, str]] = {"return_indices": _INDICES}
@@ -146,6 +154,9 @@ class MaxPool(Pooling):
 @layer("avgpool", first="kernel", aliases=("averagepool", "avg_pool", "meanpool", "averagepooling"))
 class AvgPool(Pooling):
     """Mean of each window. [C, *S] -> [C, *S']. Source: torch.nn.AvgPool1d to AvgPool3d."""
+
+    notation = "y[c, s, t] = mean of x[c] over the window at (s·stride, t·stride)"
+    step = "addition"
 
     reorders_volumes = True
 
@@ -198,6 +209,9 @@ class AdaptivePooling(Layer):
 
     reorders_volumes = True
 
+    # What is done with each element of a window.
+    step: ClassVar[str]
+
     layout = CHANNELS_FIRST
     ranks = (2, 4)
     wants = "a channels-first tensor [channels, ...] with one to three spatial axes"
@@ -219,10 +233,11 @@ class AdaptivePooling(Layer):
         """One operation for each element of each window.
 
         Along an axis of S inputs and S' outputs the windows hold S + S' - gcd(S, S') elements:
-        neighbours share one wherever a border falls inside an element.
+        neighbours share one wherever a border falls inside an element, which all but gcd(S, S') borders do.
         """
         x = inputs[0]
-        return x.shape[0] * product(a + b - gcd(a, b) for a, b in zip(x.shape[1:], y.shape[1:]))
+        read = x.shape[0] * product(a + b - called(gcd(a, b), "shared", a) for a, b in zip(x.shape[1:], y.shape[1:]))
+        return work(read, "element of a window", (self.step, 1))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """In the format of the input."""
@@ -249,6 +264,9 @@ def _longest_window(size: int, output: int) -> int:
 class AdaptiveAvgPool(AdaptivePooling):
     """Mean over windows that give the output size. Source: torch.nn.AdaptiveAvgPool1d to AdaptiveAvgPool3d."""
 
+    notation = "y[c, s] = mean of x[c] from ⌊s·S / S'⌋ to ⌈(s + 1)·S / S'⌉"
+    step = "addition"
+
     @property
     def reorders_volumes(self) -> bool:  # type: ignore[override]
         """A single output is a plain mean."""
@@ -266,6 +284,9 @@ class AdaptiveAvgPool(AdaptivePooling):
 @layer("adaptivemaxpool", first="output", aliases=("adaptive_max_pool",))
 class AdaptiveMaxPool(AdaptivePooling):
     """Maximum over windows that give the output size. Source: torch.nn.AdaptiveMaxPool1d to AdaptiveMaxPool3d."""
+
+    notation = "y[c, s] = max of x[c] from ⌊s·S / S'⌋ to ⌈(s + 1)·S / S'⌉"
+    step = "comparison"
 
     refused: ClassVar[dict[str, str]] = {"return_indices": _INDICES}
 

@@ -11,9 +11,11 @@ from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.strides import Strides, concatenated, contiguous, iterated
 from archcalc.layers.tensor import Shape, Tensor, Want
 from archcalc.quantity import plain, product
+from archcalc.terms import work
 
-# Rotating one element: two products and an addition.
-ROTATION = 3
+# Operations that rotate one element.
+ROTATING = ("products with cosine and sine", 2), ("addition", 1)
+ROTATION = sum(count for _, count in ROTATING)
 
 
 @layer("posembed", aliases=("positionalembedding", "positionalencoding", "posenc", "positionembedding"))
@@ -23,6 +25,8 @@ class PosEmbed(Layer):
     kind=learned has a table [length, features]; kind=sinusoidal has no parameters
     (Vaswani et al. 2017, section 3.5).
     """
+
+    notation = "y[t] = x[t] + p[t]"
 
     hands_on = True
     layout = FEATURES_LAST
@@ -57,7 +61,7 @@ class PosEmbed(Layer):
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One addition an element."""
-        return y.elements
+        return work(y.elements, "element", ("addition", 1))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """As the input, beside the table."""
@@ -76,6 +80,8 @@ class ClsToken(Layer):
 
     Source: BERT, ViT (Dosovitskiy et al. 2021).
     """
+
+    notation = "y = [w, x[0], x[1], …]        w learned"
 
     hands_on = True
     layout = FEATURES_LAST
@@ -111,6 +117,8 @@ class Rope(Layer):
 
     Source: Su et al. 2021, arXiv:2104.09864.
     """
+
+    notation = "(y[2i], y[2i+1]) = (x[2i], x[2i+1]) turned by the angle t · θ^(−2i/d)        t: the position"
 
     layout = FEATURES_LAST
     ranks = (2, 8)
@@ -159,7 +167,8 @@ class Rope(Layer):
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Two products and an addition for each element that rotates."""
-        return ROTATION * (y.elements if self.dim is None else product(y.shape[:-1]) * self.dim)
+        turned = y.elements if self.dim is None else product(y.shape[:-1]) * self.dim
+        return work(turned, "element that rotates", *ROTATING)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -176,6 +185,8 @@ class RelPosBias(Layer):
     of more axes (Video Swin). kind=alibi: nothing is learned, the score falls with the distance, in each head at a slope of its own.
     Source: Raffel et al. 2020; Liu et al. 2021; Press et al. 2021.
     """
+
+    notation = "y[h, i, j] = table[h, distance of i and j]"
 
     layout = ENDS
     ranks = (1, 8)

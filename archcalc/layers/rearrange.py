@@ -24,6 +24,8 @@ class Rearrange(Rearranging):
     of the output where it is the first axis or the last. Source of the notation: einops.
     """
 
+    notation = "y has the elements of x, with the axes as the pattern says"
+
     layout = ENDS
     view = False
     free_keys: ClassVar[Argument | None] = arg(Whole, "size of an axis of the pattern", default=None, min=1)

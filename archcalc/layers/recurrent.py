@@ -10,10 +10,12 @@ from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module
 from archcalc.layers.layout import FEATURES_LAST
 from archcalc.layers.operands import Reference
+from archcalc.layers.portions import Portion
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.strides import Strides, are_rows, contiguous
 from archcalc.layers.tensor import Shape, Tensor
 from archcalc.quantity import plain, product
+from archcalc.terms import Pieces, called, part, repeated, times, work
 
 
 def _count(number: int, word: str) -> str:
@@ -34,9 +36,11 @@ class Recurrent(Layer):
     ranks = (2, 2)
     wants = "a sequence of vectors [steps, features]"
     sees_everything = True
-    gates: ClassVar[int] = 1
-    # Operations for one hidden unit in one step: besides the biases, and for one of the two bias vectors.
-    unit_flops: ClassVar[int] = 2
+    # Products of the input and of the state in one step: those for gates, and the one for the new content.
+    gates: ClassVar[int] = 0
+    candidates: ClassVar[int] = 1
+    # Operations for one hidden unit in one step, beside the sums of the products and their biases.
+    unit_work: ClassVar[Pieces] = (("g", 1),)
 
     hidden: int = arg(Whole, "size of the hidden state", min=1, aliases=("hidden_size", "units"))
     layers: int = arg(Whole, "layers stacked", default=1, min=1, aliases=("num_layers",))
@@ -54,6 +58,16 @@ class Recurrent(Layer):
     def width(self) -> int:
         """Features that one direction gives in each step."""
         return self.hidden
+
+    @property
+    def products(self) -> int:
+        """How many products of the input, and of the state, a step has: those of the gates and of the candidate."""
+        return self.gates + self.candidates
+
+    @property
+    def rows(self) -> int:
+        """The rows of their weights, one below the other."""
+        return times(self.hidden, gates=self.gates, candidate=self.candidates)
 
     @property
     def depth(self) -> int:
@@ -74,7 +88,7 @@ class Recurrent(Layer):
         """Raises `ShapeError` when the initial state is another layer's kind of state."""
         if self.state is not None:
             self._check_state(self.numbers("state"))
-        width = self.directions * self.width
+        width = self._between
         outputs = {"h": Tensor((self.layers * self.directions, self.width)), "last": Tensor((width,))}
         if self.op == "lstm":
             outputs["c"] = Tensor((self.layers * self.directions, self.hidden))
@@ -129,11 +143,11 @@ class Recurrent(Layer):
 
     def _inputs(self, x: Tensor) -> list[int]:
         """The features that each stacked layer reads."""
-        return [x.shape[-1]] + [self.directions * self.width] * (self.layers - 1)
+        return [x.shape[-1]] + [self._between] * (self.layers - 1)
 
     def params(self, x: Tensor) -> dict[str, Shape]:
-        """weight_ih, weight_hh and two biases for each layer and direction, gates stacked."""
-        rows = self.gates * self.hidden
+        """weight_ih, weight_hh and two biases for each layer and direction, gates and candidate stacked."""
+        rows = self.rows
         shapes: dict[str, Shape] = {}
         for index, features in enumerate(self._inputs(x)):
             for suffix in ("", "_reverse")[: self.directions]:
@@ -144,26 +158,56 @@ class Recurrent(Layer):
                     shapes[f"bias_hh_l{index}{suffix}"] = (rows,)
         return shapes
 
+    def portions(self, shapes: dict[str, Shape]) -> list[Portion]:
+        """Those of the first layer, then those of the layers above, which are all alike; one direction as the other."""
+
+        def of_layer(index: int) -> dict[str, Shape]:
+            return {name: shape for name, shape in shapes.items() if name.endswith(f"_l{index}")}
+
+        if len(of_layer(0)) * self.directions * self.layers > len(shapes):  # some are tied, and some are not
+            return [Portion(shapes)]
+        directions = called(self.directions, "directions", self.hidden) if self.bidirectional else 1
+        first = Portion(of_layer(0), "layer 1" if self.layers > 1 else "", times=directions, outputs_first=True)
+        if self.layers == 1:
+            return [first]
+        above = called(self.layers - 1, "layers", self.hidden) * directions if self.layers > 2 else directions
+        return [first, Portion(of_layer(1), self._above, times=above, outputs_first=True)]
+
+    @property
+    def _above(self) -> str:
+        top = int(self.layers)
+        return "layer 2" if top == 2 else "layers 2 and 3" if top == 3 else f"layers 2 to {top}"
+
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
-        """In each step every gate is a product with the input and one with the state."""
+        """In each step every gate and the candidate are a product with the input and one with the state."""
         x = inputs[0]
-        steps = x.shape[0]
-        upper = self.directions * self.width
-        total = steps * self.directions * (self.gates * self.hidden) * (x.shape[-1] + self.width)
+        each = times(called(x.shape[0], "steps", self.hidden), directions=self.directions) * self.rows
+        total = each * (x.shape[-1] + self.width)
         if self.layers > 1:
-            total = total + (self.layers - 1) * steps * self.directions * (self.gates * self.hidden) * (
-                upper + self.width
-            )
+            above = repeated(each, self.layers - 1, "layers") * (self._between + self.width)
+            total = part("layer 1", total) + part(self._above, above)
         return total
+
+    @property
+    def _between(self) -> int:
+        """Features that a layer hands to the next."""
+        return times(self.width, directions=self.directions)
 
     def projection_macs(self, x: Tensor) -> int:
         """Those that make the hidden state smaller, part of `macs`."""
         return 0
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """Gate sums, biases and activations of every unit in every step."""
-        each = self.unit_flops + (2 * self.gates if self.bias else 0)
-        return inputs[0].shape[0] * self.layers * self.directions * self.hidden * each
+        """Sums, biases and activations of every unit in every step."""
+        steps = called(inputs[0].shape[0], "steps", self.hidden)
+        units = times(repeated(steps, self.layers, "layers"), directions=self.directions) * self.hidden
+        return work(
+            units,
+            "hidden unit and step",
+            ("W x + U h, one sum for each product", self.products),
+            ("two biases for each product", 2 * self.products if self.bias else 0),
+            *self.unit_work,
+        )
 
     def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
         """Every product again for its weight where that is trained, and for what it read where a gradient flows there.
@@ -171,7 +215,7 @@ class Recurrent(Layer):
         The state before the first step is a constant unless it comes from another layer.
         """
         x = inputs[0]
-        steps, rows = x.shape[0], self.directions * self.gates * self.hidden
+        steps, rows = x.shape[0], self.directions * self.products * self.hidden
         from_state = self.state is not None and needs[1]
         total = 0
         for index, features in enumerate(self._inputs(x)):
@@ -259,7 +303,7 @@ class Recurrent(Layer):
         """
         if how.gpu:
             return 0, 0
-        x, hidden, gates = inputs[0], plain(self.hidden), self.gates * plain(self.hidden)
+        x, hidden, gates = inputs[0], plain(self.hidden), self.products * plain(self.hidden)
         rows = plain(x.shape[0]) * how.batch
         learned = sum(plain(product(shape)) for shape in self.params(x).values()) // self.directions
         counted = rows * plain(x.shape[-1]) * how.needs[0] + self.directions * learned
@@ -299,6 +343,7 @@ class RNN(Recurrent):
     Source: torch.nn.RNN.
     """
 
+    notation = "z(t) = g(W x(t) + U z(t−1) + b)        z(0) = 0"
     learns_in_turn = True
     nonlinearity: str = arg(Word, "g", choices=("tanh", "relu"), default="tanh")
 
@@ -318,16 +363,26 @@ class RNN(Recurrent):
 
 @layer("gru", first="hidden")
 class GRU(Recurrent):
-    """Three gates. [steps, in] -> [steps, directions·hidden]. Source: torch.nn.GRU."""
+    """Two gates and a candidate. [steps, in] -> [steps, directions·hidden]. Source: torch.nn.GRU."""
+
+    notation = (
+        "r, z = σ(W x(t) + U h(t−1) + b)        two gates: reset, update\n"
+        "n = tanh(W x(t) + b + r ⊙ (U h(t−1) + c))        the candidate\n"
+        "h(t) = (1 − z) ⊙ n + z ⊙ h(t−1)"
+    )
 
     learns_in_turn = True
     refused: ClassVar[dict[str, str]] = {"proj_size": _NO_PROJECTION}
-    gates = 3
-    # Three sums, two sigmoids (4 each), a tangent, r·n (1), h = (1 - z)·n + z·h (4).
-    unit_flops = 3 + 8 + 1 + 1 + 4
+    gates = 2
+    unit_work = (
+        ("σ of two gates, 4 each", 8),
+        ("r ⊙ (U h + c)", 1),
+        ("tanh of the candidate", 1),
+        ("h = (1 − z) ⊙ n + z ⊙ h", 4),
+    )
 
     def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
-        """Three gates' products, three gates and for the gradients of the weights the state."""
+        """Three products, two gates and the candidate, and for the gradients of the weights the state."""
         return (
             (6 + how.learns)
             * plain(x.shape[0])

@@ -14,19 +14,20 @@ from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
 from archcalc.layers.strides import Strides, contiguous, iterated
 from archcalc.layers.tensor import Tensor
 from archcalc.quantity import plain
+from archcalc.terms import Pieces, work
 
 
 class Reduction(Layer):
     """One number for all elements along one axis or several.
 
-    `each` is its operations for an element of the input, `more` for one of the output; `keeps` is what
+    `operations` are those of an element of the input, `more` those of one of the output; `keeps` is what
     its gradient is computed from.
     """
 
     layout = ENDS
     sees_everything = True
-    each: ClassVar[int] = 1
-    more: ClassVar[int] = 0
+    operations: ClassVar[Pieces] = (("addition", 1),)
+    more: ClassVar[Pieces] = ()
     keeps: ClassVar[Saved] = NOTHING
     # PyTorch's name, and what stands before the axes in its call.
     call: ClassVar[str]
@@ -55,8 +56,9 @@ class Reduction(Layer):
         return inputs[0].rank - (0 if self.keepdim else len(self.axis))
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """`each` operations an element of the input, `more` one of the output."""
-        return self.each * inputs[0].elements + self.more * y.elements
+        """The operations of every element of the input, then those of every element of the output."""
+        total = work(inputs[0].elements, "input element", *self.operations)
+        return total + work(y.elements, "output element", *self.more) if self.more else total
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """What the gradient is computed from."""
@@ -81,12 +83,16 @@ class Reduction(Layer):
 class Mean(Reduction):
     """Mean over one axis or several. [n, features] -> [features]. Source: torch.mean."""
 
+    notation = "y = Σ x[i] / n"
+
     call = "{0}.mean"
 
 
 @layer("sum", first="axis", aliases=("reducesum",))
 class Sum(Reduction):
     """Sum over one axis or several. [n, features] -> [features]. Source: torch.sum."""
+
+    notation = "y = Σ x[i]"
 
     call = "{0}.sum"
 
@@ -98,6 +104,9 @@ _BOTH = Saved((0,), output=True)
 class Max(Reduction):
     """The largest value along one axis or several. [n, features] -> [features]. Source: torch.amax."""
 
+    notation = "y = max x[i]"
+    operations = (("comparison", 1),)
+
     call = "{0}.amax"
     keeps = _BOTH
 
@@ -106,6 +115,9 @@ class Max(Reduction):
 class Min(Reduction):
     """The smallest value along one axis or several. [n, features] -> [features]. Source: torch.amin."""
 
+    notation = "y = min x[i]"
+    operations = (("comparison", 1),)
+
     call = "{0}.amin"
     keeps = _BOTH
 
@@ -113,7 +125,8 @@ class Min(Reduction):
 class _Spread(Reduction):
     """Mean (1), subtraction (1), square (1) and sum (1) an element; a division one of the output."""
 
-    each, more = 4, 1
+    operations = ("mean", 1), ("centring", 1), ("square", 1), ("sum", 1)
+    more: ClassVar[Pieces] = (("division", 1),)
 
     correction: int = arg(Whole, "how much less than the number of elements is divided by", default=1, min=0)
 
@@ -127,6 +140,8 @@ class _Spread(Reduction):
 class Var(_Spread):
     """Variance over one axis or several. [n, features] -> [features]. Source: torch.var."""
 
+    notation = "y = Σ (x[i] − mean)² / (n − 1)"
+
     call = "{0}.var"
     keeps = INPUT
 
@@ -135,8 +150,10 @@ class Var(_Spread):
 class Std(_Spread):
     """Standard deviation over one axis or several. [n, features] -> [features]. Source: torch.std."""
 
+    notation = "y = √(Σ (x[i] − mean)² / (n − 1))"
+
     call = "{0}.std"
-    more = 2
+    more = ("division", 1), ("root", 1)
     keeps = _BOTH
 
 
@@ -147,7 +164,10 @@ class LogSumExp(Reduction):
     Maximum (1), subtraction (1), exponential (1) and sum (1) an element; logarithm and addition one of the output.
     """
 
-    each, more = 4, 2
+    notation = "y = ln Σ e^(x[i])"
+
+    operations = ("maximum", 1), ("subtraction", 1), ("exponential", 1), ("sum", 1)
+    more = ("logarithm", 1), ("addition of the maximum", 1)
     call = "{0}.logsumexp"
     keeps = _BOTH
 
@@ -159,7 +179,10 @@ class Norm(Reduction):
     A power (1) and a sum (1) an element; a root one of the output.
     """
 
-    each, more = 2, 1
+    notation = "y = (Σ |x[i]|^p)^(1/p)"
+
+    operations = ("power", 1), ("sum", 1)
+    more = (("root", 1),)
     call = "torch.linalg.vector_norm"
     before = "{0}, "
     keeps = _BOTH
@@ -203,7 +226,7 @@ class _Place(Layer):
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One comparison an element of the input."""
-        return inputs[0].elements
+        return work(inputs[0].elements, "input element", ("comparison", 1))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -215,15 +238,21 @@ class _Place(Layer):
 class ArgMax(_Place):
     """Where the largest value along an axis stands. [n, classes] -> [n]. Source: torch.argmax."""
 
+    notation = "y = the i with the largest x[i]"
+
 
 @layer("argmin", first="axis")
 class ArgMin(_Place):
     """Where the smallest value along an axis stands. [n, classes] -> [n]. Source: torch.argmin."""
 
+    notation = "y = the i with the smallest x[i]"
+
 
 @layer("cumsum", first="axis", aliases=("cumulativesum",))
 class CumSum(Layer):
     """Sums of the elements so far along an axis. [n, features] -> [n, features]. Source: torch.cumsum."""
+
+    notation = "y[i] = x[0] + … + x[i]"
 
     layout = KEEPS
     sees_everything = True
@@ -237,7 +266,7 @@ class CumSum(Layer):
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One addition an element."""
-        return y.elements
+        return work(y.elements, "element", ("addition", 1))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -250,6 +279,8 @@ class Normalize(Asking):
 
     Source: torch.nn.functional.normalize.
     """
+
+    notation = "y = x / max(‖x‖, ε)"
 
     does = "normalises"
 
@@ -270,7 +301,8 @@ class Normalize(Asking):
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """A power, a sum and a division an element; a root and a comparison for each vector."""
-        return 3 * y.elements + 2 * self._vectors(y)
+        each = work(y.elements, "element", ("power", 1), ("sum", 1), ("division", 1))
+        return each + work(self._vectors(y), "vector", ("root", 1), ("comparison with ε", 1))
 
     def _vectors(self, x: Tensor) -> int:
         return x.elements // x.shape[self.along(x)]

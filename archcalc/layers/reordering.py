@@ -17,6 +17,8 @@ from archcalc.layers.tensor import Tensor
 class Roll(Rearranging):
     """Shifts positions along axes, the end coming in at the start. Source: torch.roll."""
 
+    notation = "y[i] = x[(i − shift) mod n]"
+
     layout = KEEPS
     view = hands_on = False
 
@@ -58,6 +60,8 @@ class Roll(Rearranging):
 class Flip(Rearranging):
     """The elements of one axis or several in reverse order. Source: torch.flip."""
 
+    notation = "y[i] = x[n − 1 − i]"
+
     layout = KEEPS
     view = hands_on = False
 
@@ -83,6 +87,8 @@ class Tile(Rearranging):
 
     Source: torch.tile.
     """
+
+    notation = "y = [x, x, …] along each axis"
 
     layout = KEEPS
     view = hands_on = False

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from archcalc.layers.arguments import Factors, Flag, Number, Size, Whole, Word, arg
+from archcalc.layers.arguments import Factors, Flag, Number, Size, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.borders import MODES, Border, BorderSize, check_borders, pad_call, sides
-from archcalc.layers.change import Change, divisors_near
+from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression, given, module, sized
 from archcalc.layers.layout import CHANNELS_FIRST
 from archcalc.layers.operands import Like
@@ -16,17 +16,17 @@ from archcalc.layers.shape import Rearranging, moved
 from archcalc.layers.space import alike, space_of
 from archcalc.layers.strides import Strides, contiguous
 from archcalc.layers.tensor import Tensor, Want
-from archcalc.quantity import gcd, plain
+from archcalc.terms import work
 
 # The spatial axes each mode works on, and its operations for one output element: a weighted sum of
 # n neighbours takes n products and n - 1 additions.
 _MODES = {
-    "nearest": ((1, 2, 3), 0),
-    "nearest-exact": ((1, 2, 3), 0),
-    "linear": ((1,), 3),
-    "bilinear": ((2,), 7),
-    "bicubic": ((2,), 31),
-    "trilinear": ((3,), 15),
+    "nearest": ((1, 2, 3), ()),
+    "nearest-exact": ((1, 2, 3), ()),
+    "linear": ((1,), (("products", 2), ("addition", 1))),
+    "bilinear": ((2,), (("products with 4 neighbours", 4), ("additions", 3))),
+    "bicubic": ((2,), (("products with 16 neighbours", 16), ("additions", 15))),
+    "trilinear": ((3,), (("products with 8 neighbours", 8), ("additions", 7))),
 }
 
 
@@ -40,6 +40,8 @@ class Upsample(Layer):
 
     Source: torch.nn.Upsample.
     """
+
+    notation = "y[c, s] = x[c] at the place (s + ½) / scale − ½, as `mode` finds it"
 
     layout = CHANNELS_FIRST
     ranks = (2, 4)
@@ -113,7 +115,7 @@ class Upsample(Layer):
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """A weighted sum of neighbours for each output element; none for nearest."""
-        return y.elements * _MODES[self.mode][1]
+        return work(y.elements, "output element", *_MODES[self.mode][1])
 
     def field(self, x: Tensor) -> list[tuple[int, int]] | None:
         """Steps become finer, which the whole-number rule for strides cannot say."""
@@ -144,6 +146,8 @@ class Pad(Layer):
     `size` is added on both sides; `before` and `after` give the two sides separately; below 0 so much is cut. With `axis` the layout is free.
     Source: torch.nn.functional.pad, torch.nn.ZeroPad2d, ReflectionPad2d, ReplicationPad2d, CircularPad2d.
     """
+
+    notation = "y[c, s] = x[c, s − before] inside, and what `mode` says outside"
 
     layout = CHANNELS_FIRST
     ranks = (2, 4)
@@ -240,6 +244,8 @@ class Crop(Rearranging):
     Source: the copy-and-crop of Ronneberger et al. (2015).
     """
 
+    notation = "y[c, s] = x[c, s + before]"
+
     layout = CHANNELS_FIRST
     ranks = (2, 4)
     wants = "a channels-first tensor [channels, ...] with one to three spatial axes"
@@ -289,108 +295,3 @@ class Crop(Rearranging):
             places |= {f"start{axis}": start, f"end{axis}": start + int(left)}
         cuts = (f"{{start{axis}}}:{{end{axis}}}" for axis in range(1, x.rank))
         return expression("{0}" + f"[:, :, {', '.join(cuts)}]", **places)
-
-
-@layer("pixelshuffle", first="factor", aliases=("depthtospace",))
-class PixelShuffle(Layer):
-    """Channels to space. [C·r², H, W] -> [C, H·r, W·r]. Source: torch.nn.PixelShuffle."""
-
-    layout = CHANNELS_FIRST
-    ranks = (3, 3)
-    wants = "an image [channels, height, width]"
-
-    factor: int = arg(Whole, "r, by which height and width grow", min=1, aliases=("upscale_factor",))
-
-    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` when r² does not divide the channels."""
-        r = self.factor
-        channels, height, width = x.shape
-        if channels % (r * r):
-            fits = divisors_near(channels, plain(r), lambda one: channels % (one * one) == 0)
-            raise ShapeError(
-                "SHP108",
-                f"factor² = {int(r * r)} does not divide the {channels} channels",
-                "factor",
-                changes=[Change({"factor": factor}) for factor in fits if factor > 1],
-            )
-        return Tensor((channels // (r * r), height * r, width * r))
-
-    def field(self, x: Tensor) -> list[tuple[int, int]] | None:
-        """Steps become finer, which the whole-number rule for strides cannot say."""
-        return None
-
-    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """In the format of the input."""
-        return how.strides[0].formatted((how.batch, *y.shape))
-
-    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
-        """The same in PyTorch."""
-        return module("nn.PixelShuffle", self.factor)
-
-
-@layer("pixelunshuffle", first="factor", aliases=("spacetodepth",))
-class PixelUnshuffle(Layer):
-    """Space to channels. [C, H, W] -> [C·r², H/r, W/r]. Source: torch.nn.PixelUnshuffle."""
-
-    layout = CHANNELS_FIRST
-    ranks = (3, 3)
-    wants = "an image [channels, height, width]"
-
-    factor: int = arg(Whole, "r, by which height and width shrink", min=1, aliases=("downscale_factor",))
-
-    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` when r does not divide height and width."""
-        r = self.factor
-        channels, height, width = x.shape
-        if height % r or width % r:
-            raise ShapeError(
-                "SHP108",
-                f"factor={int(r)} does not divide the size of {x}",
-                "factor",
-                changes=[
-                    Change({"factor": factor}) for factor in divisors_near(gcd(height, width), plain(r)) if factor > 1
-                ],
-            )
-        return Tensor((channels * r * r, height // r, width // r))
-
-    def field(self, x: Tensor) -> list[tuple[int, int]]:
-        """A square of r × r pixels becomes one."""
-        return [(self.factor, self.factor)] * 2
-
-    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """In the format of the input."""
-        return how.strides[0].formatted((how.batch, *y.shape))
-
-    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
-        """The same in PyTorch."""
-        return module("nn.PixelUnshuffle", self.factor)
-
-
-@layer("channelshuffle", first="groups")
-class ChannelShuffle(Layer):
-    """Channels dealt out over groups. [C, *S] -> [C, *S]. Source: torch.nn.ChannelShuffle."""
-
-    layout = CHANNELS_FIRST
-    ranks = (2, 4)
-    wants = "a channels-first tensor [channels, ...]"
-
-    groups: int = arg(Whole, "groups the channels are dealt from", min=1)
-
-    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` when the groups do not divide the channels."""
-        if x.shape[0] % self.groups:
-            raise ShapeError(
-                "SHP105",
-                f"groups={self.groups} does not divide the {x.shape[0]} channels",
-                "groups",
-                changes=[Change({"groups": groups}) for groups in divisors_near(x.shape[0], self.groups)],
-            )
-        return Tensor(x.shape)
-
-    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """In the format of the input."""
-        return how.strides[0].formatted((how.batch, *y.shape))
-
-    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
-        """The same in PyTorch."""
-        return module("nn.ChannelShuffle", self.groups)

@@ -7,8 +7,8 @@ from archcalc.layers.strides import Strides, are_rows
 from archcalc.layers.tensor import Tensor
 from archcalc.quantity import plain
 
-# Operations on one attention score: scaling (1) and softmax (5).
-SCORE = 6
+# Operations on one attention score.
+SCORING = (("scaling by 1/√d", 1), ("softmax", 5))
 
 
 def visible_scores(queries: int, keys: int, causal: bool, window: int | None) -> int:

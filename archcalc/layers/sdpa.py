@@ -8,10 +8,11 @@ from archcalc.layers.code import Code, expression
 from archcalc.layers.layout import FEATURES_LAST
 from archcalc.layers.operands import Reference
 from archcalc.layers.saved import Saved, Saving
-from archcalc.layers.scores import SCORE, eager_scores, fused_scores, visible_scores
+from archcalc.layers.scores import SCORING, eager_scores, fused_scores, visible_scores
 from archcalc.layers.strides import Strides, contiguous, joined
 from archcalc.layers.tensor import Shape, Tensor, Want
 from archcalc.quantity import plain, product
+from archcalc.terms import part, work
 
 
 @layer("sdpa", family="attention", aliases=("scaled_dot_product_attention", "scaleddotproductattention"))
@@ -21,6 +22,8 @@ class SDPA(Layer):
     q [*, queries, d], k [*, keys, d], v [*, keys, e] -> [*, queries, e]; leading axes are heads,
     windows, ... Source: torch.nn.functional.scaled_dot_product_attention.
     """
+
+    notation = "y = softmax(Q Kᵀ · scale) V        scale = 1/√d unless it is given"
 
     layout = FEATURES_LAST
     takes_input = False
@@ -68,7 +71,9 @@ class SDPA(Layer):
 
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
         """Scores over d features, weighted sums of e features, all pairs counted."""
-        return product(self.q.shape[:-1]) * self.k.shape[-2] * (self.q.shape[-1] + self.v.shape[-1])
+        pairs = product(self.q.shape[:-1]) * self.k.shape[-2]
+        scores = part("scores", pairs * self.q.shape[-1], "q kᵀ")
+        return scores + part("weighted", pairs * self.v.shape[-1], "of the values")
 
     def masked_macs(self, y: Tensor, *inputs: Tensor) -> int:
         """Scores and weighted values of the pairs that the mask hides."""
@@ -78,7 +83,7 @@ class SDPA(Layer):
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Scaling and softmax of every score."""
-        return SCORE * product(self.q.shape[:-1]) * self.k.shape[-2]
+        return work(product(self.q.shape[:-1]) * self.k.shape[-2], "score", *SCORING)
 
     def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
         """Two products for the queries' and keys' gradients, two for the values' and the weights'."""

@@ -12,11 +12,14 @@ from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.strides import Strides, contiguous
 from archcalc.layers.tensor import Tensor
 from archcalc.quantity import plain
+from archcalc.terms import work
 
 
 @layer("topk", first="k", family="reduction")
 class TopK(Layer):
     """The k largest along an axis, in order. [n] -> [k]. Further output: `indices`, their places. Source: torch.topk."""
+
+    notation = "y = the k largest x[i], in order"
 
     layout = KEEPS
     sees_everything = True
@@ -40,7 +43,7 @@ class TopK(Layer):
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One comparison an element."""
-        return inputs[0].elements
+        return work(inputs[0].elements, "input element", ("comparison", 1))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """In the order of the axes."""
@@ -70,6 +73,8 @@ class Gather(Layer):
     The index may be a constant, the same for every sample, or one of each sample; a table that is the same for
     every sample is a `parameter`. Source: torch.index_select, torch.Tensor.__getitem__.
     """
+
+    notation = "y[i] = x[index[i]]"
 
     layout = ENDS
     numeric = False

@@ -41,6 +41,8 @@ class Flatten(Rearranging):
     Source: torch.nn.Flatten, whose axes count the batch.
     """
 
+    notation = "y has the elements of x in their order"
+
     layout = ENDS
     sees_everything = True
 
@@ -81,6 +83,8 @@ class Flatten(Rearranging):
 @layer("reshape", first="shape", aliases=("view",))
 class Reshape(Rearranging):
     """The same elements in other sizes; one of them may be -1. Source: torch.reshape."""
+
+    notation = "y has the elements of x in their order"
 
     layout = ENDS
     shape: tuple[int, ...] = arg(Size, "sizes, as 64x7x7; -1 takes what is left", also=-1)
@@ -133,6 +137,8 @@ class Reshape(Rearranging):
 class Transpose(Rearranging):
     """Swaps two axes, by default the last two. Source: torch.transpose."""
 
+    notation = "y[…, j, i] = x[…, i, j]"
+
     layout = ENDS
     axes: tuple[int, ...] = arg(Size, "the two axes, as 0x1 or -2x-1", default=(-2, -1), min=-8)
 
@@ -177,6 +183,8 @@ class Expand(Rearranging):
 
     [features] with `expand 10x-1` -> [10, features].
     """
+
+    notation = "y repeats x along axes of size 1"
 
     layout = ENDS
     hands_on = False
@@ -235,6 +243,8 @@ class Expand(Rearranging):
 @layer("identity")
 class Identity(Rearranging):
     """The input as it is. Source: torch.nn.Identity."""
+
+    notation = "y = x"
 
     layout = KEEPS
 

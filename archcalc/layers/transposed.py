@@ -22,6 +22,11 @@ class ConvTranspose(Convolution):
     Source: torch.nn.ConvTranspose1d, ConvTranspose2d, ConvTranspose3d.
     """
 
+    notation = (
+        "y[c, i, j] = b[c] + Σ h[k, c, τ, γ] · x[k, s, t]        over all k, s, t, τ, γ that lead to i, j\n"
+        "i = s·stride + τ·dilation − padding        j alike, from t and γ"
+    )
+
     refused: ClassVar[dict[str, str]] = {"padding_mode": "there is no border to fill here: leave it out"}
 
     padding: Any = arg(Size, "border taken off on both sides", default=(0,), min=0, foreign=("same", "valid"))

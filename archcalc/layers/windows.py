@@ -10,6 +10,7 @@ from archcalc.layers.layout import CHANNELS_FIRST
 from archcalc.layers.saved import Saving
 from archcalc.layers.tensor import Tensor
 from archcalc.quantity import plain, product
+from archcalc.terms import work
 
 
 class _Windows(Layer):
@@ -56,6 +57,8 @@ class _Windows(Layer):
 class Unfold(_Windows):
     """The elements of each window as one column. [C, H, W] -> [C·kernel, windows]. Source: torch.nn.Unfold."""
 
+    notation = "y[:, l] = the elements of window l of x"
+
     ranks = (3, 3)
     wants = "an image [channels, height, width]"
 
@@ -78,6 +81,8 @@ class Fold(_Windows):
 
     Source: torch.nn.Fold.
     """
+
+    notation = "y[s, t] = sum of the elements of x whose windows lie over (s, t)"
 
     ranks = (2, 2)
     wants = "columns [channels·kernel, windows]"
@@ -103,7 +108,7 @@ class Fold(_Windows):
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One addition for each element of a column."""
-        return inputs[0].elements
+        return work(inputs[0].elements, "input element", ("addition", 1))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

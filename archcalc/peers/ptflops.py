@@ -71,7 +71,7 @@ def _upsample(call: Call) -> Deltas | None:
 def _recurrent(call: Call) -> Deltas:
     layer = call.layer
     assert isinstance(layer, Recurrent)
-    each = {"rnn": 1, "gru": 7, "lstm": 10}[layer.op] + (2 * layer.gates if layer.bias else 0)
+    each = {"rnn": 1, "gru": 7, "lstm": 10}[layer.op] + (2 * layer.products if layer.bias else 0)
     units = call.batch * int(call.x.shape[0] * layer.layers * layer.directions * layer.hidden)
     return {GATES: units * each, PROJECTED: -call.batch * int(layer.projection_macs(call.x))}
 

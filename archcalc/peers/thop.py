@@ -96,7 +96,7 @@ def _without_projection(layer: Recurrent, call: Call) -> int:
 def _recurrent(call: Call) -> Deltas:
     layer = call.layer
     assert isinstance(layer, Recurrent)
-    each = {"rnn": 1, "gru": 3 + 1 + 3, "lstm": 4 + 3 + 1}[layer.op] + (2 * layer.gates if layer.bias else 0)
+    each = {"rnn": 1, "gru": 3 + 1 + 3, "lstm": 4 + 3 + 1}[layer.op] + (2 * layer.products if layer.bias else 0)
     units = call.batch * int(call.x.shape[0] * layer.layers * layer.directions * layer.hidden)
     return {GATES: units * each, PROJECTED: _without_projection(layer, call) - call.macs}
 

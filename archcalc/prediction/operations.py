@@ -217,7 +217,7 @@ def _matmul(call: Call) -> Iterator[Operation]:
 def _recurrent(call: Call) -> Iterator[Operation]:
     """For each layer and direction the input's product over all steps, then one product a step."""
     layer, x = call.layer, call.x
-    steps, hidden, gates = int(x.shape[0]), int(layer.hidden), int(layer.gates)
+    steps, hidden, gates = int(x.shape[0]), int(layer.hidden), int(layer.products)
     features = int(x.shape[-1])
     turns = int(layer.layers) * int(layer.directions)
     for index in range(int(layer.layers)):

@@ -58,6 +58,8 @@ def overview() -> str:
 def page(layer: type[Layer]) -> str:
     """All that is declared about one layer."""
     lines = [signature(layer), "", inspect.getdoc(layer) or "", ""]
+    if layer.notation:
+        lines += ["computes", *(f"  {line}" for line in layer.notation.split("\n")), ""]
     if layer.arguments:
         width = max(len(name) for name in layer.arguments)
         lines.append("keys")
@@ -145,6 +147,7 @@ def data() -> dict[str, Any]:
                 "family": family,
                 "first": layer.first,
                 "doc": inspect.getdoc(layer),
+                "equation": layer.notation,
                 "keys": {
                     name: {
                         "doc": argument.doc,

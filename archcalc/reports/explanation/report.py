@@ -8,49 +8,22 @@ from typing import Any
 
 from archcalc.cost import DTYPE_BYTES, Costs
 from archcalc.derivation import Derivation, axis_names, derive
-from archcalc.layers.tensor import Tensor
+from archcalc.layers.tensor import Shape, Tensor
 from archcalc.network.graph import Node
 from archcalc.network.paths import EVERYTHING, NOTHING, UNKNOWN
-from archcalc.quantity import Quantity, names, numbers
+from archcalc.quantity import Quantity, product
+from archcalc.reports.explanation import facts
+from archcalc.reports.explanation.facts import Line
 from archcalc.reports.numbers import exact
 
 
 @dataclass
-class Line:
-    """`title  formula  = value  (names)`: one fact of an explanation."""
-
-    title: str
-    formula: str = ""
-    value: str = ""
-    names: str = ""
-
-
-@dataclass
 class Explanation:
-    """What is known of one layer, in lines for people and as data for machines."""
+    """What is known of one layer, in lines for people and as data for machines; None is an empty line."""
 
     title: str
     lines: list[Line | None] = field(default_factory=list)
     data: dict[str, Any] = field(default_factory=dict)
-
-    def text(self, width: int) -> str:
-        """Aligned columns in at most `width` characters where names can be left out."""
-        shown = [line for line in self.lines if line is not None]
-        title = max((len(line.title) for line in shown), default=0)
-        formula = max((len(line.formula) for line in shown if line.value and len(line.formula) <= 40), default=0)
-        value = max((len(line.value) for line in shown), default=0)
-        out = [self.title, ""]
-        for line in self.lines:
-            if line is None:
-                out.append("")
-                continue
-            text = f"  {line.title:<{title}}   {line.formula:<{formula if line.value else 0}}"
-            if line.value:
-                text += f"   {line.value:>{value}}"
-            if line.names and len(text) + 3 + len(line.names) <= width:
-                text += f"   {line.names}"
-            out.append(text.rstrip())
-        return "\n".join(out) + "\n"
 
 
 def explain(node: Node, costs: Costs, seen: Any) -> Explanation:
@@ -67,15 +40,20 @@ def explain(node: Node, costs: Costs, seen: Any) -> Explanation:
     for name, tensor in (node.output.outputs or {}).items():
         lines.append(Line(f"output .{name}", _spaced(tensor)))
     lines.append(None)
+    assert node.layer is not None
+    for index, equation in enumerate(node.layer.notation.split("\n")):
+        text, _, note = equation.partition("        ")
+        lines.append(Line("computes" if index == 0 else "", text, note=note))
+    lines.append(None)
     lines += _parameters(node, derivation)
-    runs = Quantity.named("batch", batch) if batch > 1 else 1
-    macs, other, elements = derivation.macs * runs, derivation.other_flops * runs, derivation.elements * runs
-    if macs:
-        lines.append(_fact("MACs", macs))
-    if other:
-        lines.append(_fact("element-wise", other, "FLOPs"))
+    runs = Quantity.named("batch", batch, counts=True) if batch > 1 else 1
+    if derivation.macs:
+        lines += facts.lines("MACs", derivation.macs, runs=runs)
+    if derivation.other_flops:
+        lines += facts.lines("element-wise", derivation.other_flops, "FLOPs", runs)
     if not node.is_view:
-        lines.append(_fact("activations", elements * DTYPE_BYTES[costs.dtype], "bytes"))
+        width = DTYPE_BYTES[costs.dtype]
+        lines += facts.lines("activations", derivation.elements * Quantity.named("bytes", width), "bytes", runs)
     else:
         lines.append(Line("activations", "", "0", "a view of its input"))
     lines.append(Line("receptive field", *_field(seen, costs)))
@@ -106,32 +84,30 @@ def _sizes(derivation: Derivation) -> Iterator[Line]:
 
 
 def _parameters(node: Node, derivation: Derivation) -> Iterator[Line]:
-    for name, shape in derivation.params.items():
-        sizes = " × ".join(str(int(size)) for size in shape)
-        if name in node.tied:
-            yield Line(name, sizes, "0", f"the {name} of {node.tied[name].id}")
-        else:
-            count = 1
-            for size in shape:
-                count *= int(size)
-            yield Line(name, sizes, exact(count))
+    """The tensors, then their sum; those that are there several times once."""
+    for name, owner in node.tied.items():
+        yield Line(name, _sizes_of(derivation.params[name]), "0", f"the {name} of {owner.id}")
+    for portion in derivation.portions:
+        often = int(portion.times)
+        for name, shape in portion.shapes.items():
+            title = name if often == 1 else f"{name}  ×{often}"
+            yield Line(title, _sizes_of(shape), exact(often * _elements(shape)))
     for name, shape in node.buffers.items():
-        count = 1
-        for size in shape:
-            count *= int(size)
-        yield Line(name, " × ".join(str(int(size)) for size in shape), exact(count), "buffer, not learned")
+        yield Line(name, _sizes_of(shape), exact(_elements(shape)), "buffer, not learned")
     if node.params:
-        yield _fact("parameters", derivation.parameters)
+        yield from facts.lines("parameters", derivation.parameters)
     else:
         yield Line("parameters", "", "0", "nothing is learned" if not node.tied else "all tied")
     if node.frozen and (node.params or node.tied):
         yield Line("trainable", "", "0", "frozen")
 
 
-def _fact(title: str, value: int, unit: str = "") -> Line:
-    formula = numbers(value) if isinstance(value, Quantity) else ""
-    spelled = names(value) if isinstance(value, Quantity) and value.op != "name" and not unit else ""
-    return Line(title, formula, exact(int(value)), spelled or unit)
+def _sizes_of(shape: Shape) -> str:
+    return " × ".join(str(int(size)) for size in shape)
+
+
+def _elements(shape: Shape) -> int:
+    return int(product(int(size) for size in shape))
 
 
 def _field(seen: Any, costs: Costs) -> tuple[str, str, str]:
@@ -153,9 +129,6 @@ def _field(seen: Any, costs: Costs) -> tuple[str, str, str]:
 
 
 def _data(node: Node, derivation: Derivation, batch: int, width: int, seen: Any) -> dict[str, Any]:
-    def fact(value: int) -> dict[str, Any]:
-        return {"value": int(value), "numbers": numbers(value), "names": names(value)}
-
     runs = Quantity.named("batch", batch) if batch > 1 else 1
     return {
         "id": node.id,
@@ -163,15 +136,17 @@ def _data(node: Node, derivation: Derivation, batch: int, width: int, seen: Any)
         "label": node.label,
         "input": [[int(size) for size in x.shape] for x in node.inputs if x.rank],
         "output": [int(size) for size in node.output.shape],
+        "equation": node.layer.notation if node.layer is not None else "",
         "sizes": {
-            axis: fact(size) for axis, size in zip(axis_names(node.output), (size for _, size in derivation.sizes))
+            axis: facts.data(size)
+            for axis, size in zip(axis_names(node.output), (size for _, size in derivation.sizes))
         },
-        "parameters": fact(derivation.parameters),
+        "parameters": facts.data(derivation.parameters),
         "shapes": {name: [int(size) for size in shape] for name, shape in derivation.params.items()},
         "frozen": node.frozen and bool(derivation.params),
         "tied": {name: owner.id for name, owner in node.tied.items()},
-        "macs": fact(derivation.macs * runs),
-        "other_flops": fact(derivation.other_flops * runs),
-        "activation_bytes": fact(0 if node.is_view else derivation.elements * runs * width),
+        "macs": facts.data(derivation.macs, runs),
+        "other_flops": facts.data(derivation.other_flops, runs),
+        "activation_bytes": facts.data(0 if node.is_view else derivation.elements * width, runs),
         "receptive_field": seen if isinstance(seen, str) else [list(axis) for axis in seen] if seen else None,
     }

@@ -1,0 +1,99 @@
+"""What attention computes: its products, and the operations on its scores and vectors."""
+
+from __future__ import annotations
+
+from archcalc.layers.attention_memory import AttentionMemory
+from archcalc.layers.position import ROTATING
+from archcalc.layers.scores import SCORING, visible_scores
+from archcalc.layers.tensor import Tensor
+from archcalc.quantity import product
+from archcalc.terms import called, factored, leaf, part, times, work
+
+# Operations of an RMS norm on one element.
+_NORM = (("square", 1), ("sum", 1), ("division", 1), ("scale", 1))
+# Operations more on one attention score with a bias, and with a soft cap.
+_BIAS, _SOFTCAP = 1, 3
+
+
+class AttentionOperations(AttentionMemory):
+    """The formulas of its work."""
+
+    def _biased(self, letter: str) -> bool:
+        return letter in self.bias if isinstance(self.bias, str) else self.bias
+
+    def macs(self, y: Tensor, *inputs: Tensor) -> int:
+        """Four projections, then scores and their weighted sum of values, all pairs counted."""
+        x, (keys, values) = inputs[0], self.keys_and_values(inputs[0])
+        lead, inner = product(x.shape[:-2]), self._inner
+        queries, read = lead * x.shape[-2], lead * keys.shape[-2]
+        if keys is values is x and self._key_heads is self.heads:
+            projections = part("q, k, v", times(queries * x.shape[-1] * inner, projections=3), "W x")
+        else:
+            projections = part("q", queries * x.shape[-1] * inner, "W x") + self._projected(read, keys, values)
+        seen = keys.shape[-2] + self.more
+        heads, head = called(self.heads, "heads", inner), leaf(self._head, "head_dim")
+        pairs = factored(queries * seen * inner, heads, queries, seen, head)
+        scores = part("scores", pairs, "q kᵀ") + part("weighted", pairs, "of the values")
+        return projections + scores + part("output", queries * inner * y.shape[-1], "[heads] W_O")
+
+    def _projected(self, rows: int, keys: Tensor, values: Tensor) -> int:
+        """The products that give keys and values."""
+        each = [rows * source.shape[-1] * self._kv_inner for source in (keys, values)]
+        if keys is values:
+            return part("k, v", times(each[0], projections=2), "W x")
+        return part("k", each[0], "W x") + part("v", each[1], "W x")
+
+    def masked_macs(self, y: Tensor, *inputs: Tensor) -> int:
+        """Scores and weighted values of the pairs that the mask hides."""
+        x = inputs[0]
+        queries, keys = x.shape[-2], self.keys_and_values(x)[0].shape[-2]
+        hidden = queries * keys - visible_scores(queries, keys, self.causal, self.window)
+        return 2 * product(x.shape[:-2]) * hidden * self._inner
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """Scores: scaling, softmax, bias, soft cap. Vectors: biases, rotation, norms."""
+        x = inputs[0]
+        (keys, _), lead = self.keys_and_values(x), product(x.shape[:-2])
+        inner, kv_inner = self._inner, self._kv_inner
+        queries, key_rows = lead * x.shape[-2], lead * keys.shape[-2]
+        pairs = called(self.heads, "heads", inner) * queries * (keys.shape[-2] + self.more)
+        added = (_BIAS if self.relbias is not None else 0), (_SOFTCAP if self.softcap is not None else 0)
+        total = part(
+            "softmax",
+            work(pairs, "score", *SCORING, ("bias of the distance", added[0]), ("soft cap", added[1])),
+        )
+        vectors = queries * inner + key_rows * kv_inner
+        if self.rope is not None:
+            turned = vectors
+            if self.rope_dim is not None:
+                turned = self.rope_dim * (queries * self.heads + key_rows * self._key_heads)
+            total = total + part("rotation", work(turned, "rotated element of q and k", *ROTATING))
+        if self.qknorm:
+            total = total + part("norms", work(vectors, "element of q and k", *_NORM))
+        return total + self._added(queries, key_rows, y)
+
+    def _added(self, queries: int, key_rows: int, y: Tensor) -> int:
+        """One addition for each bias of the projections."""
+        biased = {letter: bool(self._biased(letter)) for letter in "qkvo"}
+        read = key_rows * self._kv_inner
+        rows = []
+        if biased["k"] or biased["v"]:
+            rows.append(times(read, projections=biased["k"] + biased["v"]))
+        rows += [queries * self._inner] * biased["q"] + [queries * y.shape[-1]] * biased["o"]
+        if not rows:
+            return 0
+        added, *others = rows
+        for other in others:
+            added = added + other
+        return part("biases", work(added, "element of q, k, v and the output", ("addition", 1)))
+
+    def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
+        """Scores and weighted values twice, as their four gradients; projections as linear layers."""
+        x = inputs[0]
+        sources, lead = self.keys_and_values(x), product(x.shape[:-2])
+        inner, kv_inner = self._inner, self._kv_inner
+        queries, keys = lead * x.shape[-2], sources[0]
+        total = queries * (x.shape[-1] * inner * (learns + needs[0]) + y.shape[-1] * inner * (learns + 1))
+        for source, at in zip(sources, self.places):
+            total = total + lead * keys.shape[-2] * source.shape[-1] * kv_inner * (learns + needs[at])
+        return total + 4 * queries * (keys.shape[-2] + self.more) * inner

@@ -1,0 +1,124 @@
+"""Layers that move elements between channels and space, or between groups of channels."""
+
+from __future__ import annotations
+
+from archcalc.layers.arguments import Whole, arg
+from archcalc.layers.base import Layer, ShapeError, layer
+from archcalc.layers.change import Change, divisors_near
+from archcalc.layers.code import Code, module
+from archcalc.layers.layout import CHANNELS_FIRST
+from archcalc.layers.saved import Saving
+from archcalc.layers.strides import Strides
+from archcalc.layers.tensor import Tensor
+from archcalc.quantity import gcd, plain
+
+
+@layer("pixelshuffle", first="factor", aliases=("depthtospace",), family="resizing")
+class PixelShuffle(Layer):
+    """Channels to space. [C·r², H, W] -> [C, H·r, W·r]. Source: torch.nn.PixelShuffle."""
+
+    notation = "y[c, r·s + i, r·t + j] = x[c·r² + r·i + j, s, t]"
+
+    layout = CHANNELS_FIRST
+    ranks = (3, 3)
+    wants = "an image [channels, height, width]"
+
+    factor: int = arg(Whole, "r, by which height and width grow", min=1, aliases=("upscale_factor",))
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` when r² does not divide the channels."""
+        r = self.factor
+        channels, height, width = x.shape
+        if channels % (r * r):
+            fits = divisors_near(channels, plain(r), lambda one: channels % (one * one) == 0)
+            raise ShapeError(
+                "SHP108",
+                f"factor² = {int(r * r)} does not divide the {channels} channels",
+                "factor",
+                changes=[Change({"factor": factor}) for factor in fits if factor > 1],
+            )
+        return Tensor((channels // (r * r), height * r, width * r))
+
+    def field(self, x: Tensor) -> list[tuple[int, int]] | None:
+        """Steps become finer, which the whole-number rule for strides cannot say."""
+        return None
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """In the format of the input."""
+        return how.strides[0].formatted((how.batch, *y.shape))
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return module("nn.PixelShuffle", self.factor)
+
+
+@layer("pixelunshuffle", first="factor", aliases=("spacetodepth",), family="resizing")
+class PixelUnshuffle(Layer):
+    """Space to channels. [C, H, W] -> [C·r², H/r, W/r]. Source: torch.nn.PixelUnshuffle."""
+
+    notation = "y[c·r² + r·i + j, s, t] = x[c, r·s + i, r·t + j]"
+
+    layout = CHANNELS_FIRST
+    ranks = (3, 3)
+    wants = "an image [channels, height, width]"
+
+    factor: int = arg(Whole, "r, by which height and width shrink", min=1, aliases=("downscale_factor",))
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` when r does not divide height and width."""
+        r = self.factor
+        channels, height, width = x.shape
+        if height % r or width % r:
+            raise ShapeError(
+                "SHP108",
+                f"factor={int(r)} does not divide the size of {x}",
+                "factor",
+                changes=[
+                    Change({"factor": factor}) for factor in divisors_near(gcd(height, width), plain(r)) if factor > 1
+                ],
+            )
+        return Tensor((channels * r * r, height // r, width // r))
+
+    def field(self, x: Tensor) -> list[tuple[int, int]]:
+        """A square of r × r pixels becomes one."""
+        return [(self.factor, self.factor)] * 2
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """In the format of the input."""
+        return how.strides[0].formatted((how.batch, *y.shape))
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return module("nn.PixelUnshuffle", self.factor)
+
+
+@layer("channelshuffle", first="groups", family="resizing")
+class ChannelShuffle(Layer):
+    """Channels dealt out over groups. [C, *S] -> [C, *S]. Source: torch.nn.ChannelShuffle."""
+
+    notation = "y[j·groups + i] = x[i·(C / groups) + j]"
+
+    layout = CHANNELS_FIRST
+    ranks = (2, 4)
+    wants = "a channels-first tensor [channels, ...]"
+
+    groups: int = arg(Whole, "groups the channels are dealt from", min=1)
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` when the groups do not divide the channels."""
+        if x.shape[0] % self.groups:
+            raise ShapeError(
+                "SHP105",
+                f"groups={self.groups} does not divide the {x.shape[0]} channels",
+                "groups",
+                changes=[Change({"groups": groups}) for groups in divisors_near(x.shape[0], self.groups)],
+            )
+        return Tensor(x.shape)
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """In the format of the input."""
+        return how.strides[0].formatted((how.batch, *y.shape))
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return module("nn.ChannelShuffle", self.groups)

@@ -1,0 +1,98 @@
+"""An explanation for people: aligned where it fits, broken between factors and words where it does not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from archcalc.reports.blocks import BOLD, DIM, NEWLINE, Page, Piece, columns_of
+from archcalc.reports.explanation.facts import Line
+from archcalc.reports.explanation.report import Explanation
+
+# Longer formulas take several lines, however wide the page is.
+_WIDEST_FORMULA = 64
+# Room for a unit behind the value.
+_UNIT = 8
+# Where a formula or a sentence may be broken: after the sign of a product, and at spaces, but not between a
+# number and what it counts, nor before a sign.
+_PLACES = re.compile(r"(?<=·)(?=[^ ])|(?<![=0-9]) (?![·+−=])|(?<=[0-9]) (?![a-z·+−=])")
+
+
+def broken(text: str, width: int) -> list[str]:
+    """`text` in lines of at most `width` characters, broken outside of parentheses where that is possible.
+
+    A word or a number that is longer keeps a line of its own.
+    """
+    lines = []
+    while columns_of(text) > width:
+        fitting = [found for found in _PLACES.finditer(text) if columns_of(text[: found.start()]) <= width]
+        outside = [found for found in fitting if text.count("(", 0, found.start()) == text.count(")", 0, found.start())]
+        wide = [found for found in outside if found.group() == " "]
+        best = next((some for some in (wide, outside) if some and some[-1].start() > width // 3), fitting)
+        found = best[-1] if best else _PLACES.search(text)
+        if found is None:
+            break
+        lines.append(text[: found.start()].rstrip())
+        text = text[found.end() :]
+    return [*lines, text]
+
+
+class Drawn:
+    """One explanation on a page."""
+
+    def __init__(self, explanation: Explanation) -> None:
+        self.title = explanation.title
+        self.lines = explanation.lines
+
+    def pieces(self, page: Page) -> Iterator[Piece]:
+        """The title, then line by line."""
+        shown = [line for line in self.lines if line is not None]
+        indent = 2 + max((2 * line.level + columns_of(line.title) for line in shown), default=0) + 3
+        value = max((len(line.value) for line in shown), default=0)
+        room = max(20, page.width - indent)
+        widest = min(_WIDEST_FORMULA, max(20, room - 3 - value - _UNIT))
+        formulas = [broken(line.formula, widest if line.value else room) for line in shown]
+        last = [columns_of(lines[-1]) for line, lines in zip(shown, formulas) if line.value]
+        for one in broken(self.title, page.width):
+            yield one, BOLD
+            yield NEWLINE
+        yield NEWLINE
+        columns = _Columns(indent, max(last, default=0), value, room)
+        drawn = iter(formulas)
+        for line in self.lines:
+            if line is None:
+                yield NEWLINE
+            else:
+                yield from columns.line(line, next(drawn))
+
+
+class _Columns:
+    """Where titles end, and how wide formulas, values and what stands right of the titles are."""
+
+    def __init__(self, indent: int, formula: int, value: int, room: int) -> None:
+        self.indent, self.formula, self.value, self.room = indent, formula, value, room
+
+    def line(self, line: Line, formulas: list[str]) -> Iterator[Piece]:
+        """One fact: its formula, perhaps in several lines, its value, then what is said about it."""
+        head = "  " + "  " * line.level + line.title
+        yield head, BOLD if line.total or not (line.formula or line.value) else None
+        gap = " " * (self.indent - columns_of(head))
+        for one in formulas[:-1]:
+            yield gap + one, None
+            yield NEWLINE
+            gap = " " * self.indent
+        end = formulas[-1]
+        if line.value:
+            end += " " * (self.formula - columns_of(end)) + f"   {line.value:>{self.value}}"
+        if end:
+            yield gap + end, BOLD if line.total else None
+        below = list(line.below)
+        if line.note and columns_of(end) + 3 + columns_of(line.note) <= self.room:
+            yield "   " + line.note, DIM
+        elif line.note:
+            below.insert(0, line.note)
+        yield NEWLINE
+        for text in below:
+            for index, one in enumerate(broken(text, self.room - 2)):
+                yield " " * self.indent + "  " * (index > 0) + one, DIM
+                yield NEWLINE
