@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from archcalc.devices import find
@@ -15,30 +13,29 @@ ONE = {"OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture(scope="module")
-def device(tmp_path_factory):
-    """A device file, and what was printed while it was made, over the layers of one spec."""
-    path = tmp_path_factory.mktemp("devices") / "mine.json"
-    done = run("calibrate", "specs/lenet.yaml", *QUICK, "-o", str(path), "--format", "json", env=ONE)
+def made(tmp_path_factory):
+    """A folder of settings with a device file over the layers of one spec, and what was printed at 40 columns."""
+    folder = tmp_path_factory.mktemp("settings")
+    places = {"XDG_CONFIG_HOME": str(folder), "APPDATA": str(folder), "COLUMNS": "40", **ONE}
+    done = run("calibrate", "specs/lenet.yaml", *QUICK, "--color", "never", env=places)
     assert done.returncode == 0, done.stderr
-    return path, done
+    return folder, done
+
+
+@pytest.fixture
+def device(made):
+    folder, _ = made
+    return folder / "archcalc" / "devices" / "cpu.json"
 
 
 def test_writes_a_device_file(device):
-    path, done = device
-    document = json.loads(done.stdout)
-    assert document["version"] == 1
-    assert document["path"] == str(path)
-    calibration = find(str(path)).calibration
-    assert document["layers"] == calibration["layers"] == len(calibration["measured"]) >= 40
-    assert document["error"] == calibration["error"]
+    calibration = find(str(device)).calibration
+    assert calibration["layers"] == len(calibration["measured"]) >= 40
     assert "first convolution" in calibration["coefficients"]["forward"]
 
 
-def test_its_usual_place_and_a_narrow_terminal(tmp_path):
-    places = {"XDG_CONFIG_HOME": str(tmp_path), "APPDATA": str(tmp_path), "COLUMNS": "40", **ONE}
-    done = run("calibrate", *QUICK, "--color", "never", env=places)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "archcalc" / "devices" / "cpu.json").exists()
+def test_a_narrow_terminal(made):
+    _, done = made
     assert "all layers, " in done.stdout
     assert all(len(line) <= 40 for line in done.stdout.splitlines()[2:] if "written to" not in line)
 
@@ -52,7 +49,6 @@ def test_its_usual_place_and_a_narrow_terminal(tmp_path):
         (("--time", "-3s"), "is not a time"),
         (("--time", "nan"), "is not a time"),
         (("specs/none.yaml",), "no such file"),
-        (("--layers", "3"), "give it more --time and --layers"),
     ],
 )
 def test_what_cannot_run(arguments, says):
@@ -63,18 +59,17 @@ def test_what_cannot_run(arguments, says):
 
 
 def test_a_profile_adds_its_layers(device):
-    path, _ = device
-    before = len(find(str(path)).calibration["measured"])
+    before = len(find(str(device)).calibration["measured"])
     quick = ("--time", "0.2", "--repeat", "3", "--warmup", "1", "--threads", "1")
-    done = run("profile", "specs/lstm.yaml", *quick, "--save-device", str(path), env=ONE)
+    done = run("profile", "specs/lstm.yaml", *quick, "--save-device", str(device), env=ONE)
     assert done.returncode == 0, done.stderr
-    assert done.stderr == f"added 1 layer to {path}\n"
-    after = find(str(path)).calibration
+    assert done.stderr == f"added 1 layer to {device}\n"
+    after = find(str(device)).calibration
     assert len(after["measured"]) == before + 1
     assert "lstm" in after["coefficients"]["cached forward"]  # all weights of that network fit into the cache
-    trained = run("profile", "specs/net.yaml", "--mode", "train", *quick, "--save-device", str(path), env=ONE)
+    trained = run("profile", "specs/net.yaml", "--mode", "train", *quick, "--save-device", str(device), env=ONE)
     assert trained.returncode == 0, trained.stderr
-    assert len(find(str(path)).calibration["measured"]) > before + 1
+    assert len(find(str(device)).calibration["measured"]) > before + 1
 
 
 @pytest.mark.parametrize(
@@ -87,7 +82,7 @@ def test_a_profile_adds_its_layers(device):
     ],
 )
 def test_a_profile_that_does_not_fit(device, arguments, says):
-    done = run("profile", "specs/net.yaml", *arguments, "--save-device", str(device[0]), env=ONE)
+    done = run("profile", "specs/net.yaml", *arguments, "--save-device", str(device), env=ONE)
     assert done.returncode == 2
     assert says in done.stderr
 

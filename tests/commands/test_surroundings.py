@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import subprocess
@@ -29,6 +30,11 @@ def shell(line: str, folder=ROOT, **environment: str) -> subprocess.CompletedPro
     return subprocess.run(["bash", "-c", line], capture_output=True, cwd=folder, env=variables, check=False)
 
 
+@functools.cache
+def in_utf8(line: str) -> subprocess.CompletedProcess[bytes]:
+    return shell(f"archcalc {line}", PYTHONIOENCODING="utf-8")
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "koi8-r", "utf-16"])
 @pytest.mark.parametrize("line", [f"shapes {SPEC}", f"memory {SPEC} --mode training", f"lint {VGG}", "rule PRM301",
                                   'explain "conv 2 kernel=3" --input 3x8x8', "shapes nothing.yaml"])  # fmt: skip
@@ -36,7 +42,7 @@ def test_every_encoding_can_say_it(encoding, line):
     run = shell(f"archcalc {line}", PYTHONIOENCODING=encoding)
     assert b"Traceback" not in run.stderr
     assert run.stdout.decode(encoding) or run.stderr.decode(encoding)
-    plain = shell(f"archcalc {line}", PYTHONIOENCODING="utf-8")
+    plain = in_utf8(line)
     assert run.returncode == plain.returncode
     assert run.stdout.decode(encoding).count("\n") == plain.stdout.decode().count("\n")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from pathlib import Path
@@ -31,6 +32,8 @@ def main() -> int:
     )
     print(f"first seed {first}", flush=True)
     one_thread()
+    # A shell that starts this in the background has it ignore the key that interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         session.run(lambda text: print(text, flush=True))
     except KeyboardInterrupt:

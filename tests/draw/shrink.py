@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -11,13 +12,15 @@ from tests.draw.case import Case
 from tests.draw.checks import Check, Skipped
 from tests.draw.spec_data import Data, data, put, spec, walk
 
-# So many attempts at most.
+# So many attempts at most, and so many seconds: an attempt of `diff` may take some of them.
 _BUDGET = 1500
+_SECONDS = 60.0
 Fails = Callable[[Case], bool]
 
 
-def shrink(check: Check, case: Case, kind: str, budget: int = _BUDGET) -> Case:
+def shrink(check: Check, case: Case, kind: str, budget: int = _BUDGET, seconds: float = _SECONDS) -> Case:
     """The smallest case found for which `check` says `kind`."""
+    end = time.monotonic() + seconds
 
     def fails(one: Case) -> bool:
         try:
@@ -34,8 +37,8 @@ def shrink(check: Check, case: Case, kind: str, budget: int = _BUDGET) -> Case:
         again = False
         for smaller in _smaller(best):
             budget -= 1
-            if budget < 0:
-                break
+            if budget < 0 or time.monotonic() > end:
+                return best
             if _weight(smaller) < _weight(best) and fails(smaller):
                 best, again = smaller, True
                 break

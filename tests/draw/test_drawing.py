@@ -18,7 +18,7 @@ from tests.draw.draw import draw
 from tests.draw.items import Item, walk
 from tests.draw.single import single_layer
 
-SEEDS = 60
+SEEDS = 25
 
 
 @pytest.mark.parametrize("op", layers.single_layers())

@@ -141,15 +141,6 @@ def test_is_deterministic() -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_runs_forward(case: str) -> None:
-    graph = load(case, batch=2)
-    module = instantiate(graph, "meta")
-    with torch.no_grad():
-        outputs = module(*example_inputs(graph, "meta"))
-    assert shapes(outputs) == [[2, *map(int, tensor.shape)] for tensor in graph.outputs.values()]
-
-
-@pytest.mark.parametrize("case", CASES)
 def test_state_dict_is_the_named_parameters(case: str) -> None:
     graph = load(case)
     module = instantiate(graph, "meta")
@@ -160,7 +151,8 @@ def test_state_dict_is_the_named_parameters(case: str) -> None:
     assert set(ours) <= set(module.state_dict())
 
 
-@pytest.mark.parametrize("case", CASES)
+# A variant in a larger size has the layers of its spec; `verify` runs all of them forward and backward.
+@pytest.mark.parametrize("case", [case for case in CASES if case in SMALL or "@" not in case])
 def test_trains_one_step(case: str) -> None:
     """On the CPU where that takes a moment, else on the meta device, where all is computed but the numbers."""
     device = "cpu" if case in SMALL else "meta"
@@ -171,6 +163,7 @@ def test_trains_one_step(case: str) -> None:
     optimizer = torch.optim.SGD([*module.parameters(), *(x for x in inputs if x.requires_grad)], lr=1e-3)
     before = [parameter.detach().clone() for parameter in module.parameters()]
     outputs = module(*inputs)
+    assert shapes(outputs) == [[2, *map(int, tensor.shape)] for tensor in graph.outputs.values()]
     loss = sum(one.square().mean() for one in (outputs if isinstance(outputs, tuple) else (outputs,)))
     optimizer.zero_grad()
     loss.backward()
@@ -223,17 +216,6 @@ def test_compiles(case: str) -> None:
     with torch.no_grad():
         compiled = torch.compile(module, backend="eager", fullgraph=case in WHOLE)(*inputs)
         torch.testing.assert_close(compiled, module(*inputs))
-
-
-@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated")
-@pytest.mark.skipif(shutil.which("gcc") is None, reason="no C compiler")
-def test_compiles_to_code() -> None:
-    torch.compiler.reset()
-    graph = load("net", batch=2)
-    module = instantiate(graph).eval()
-    inputs = example_inputs(graph)
-    with torch.no_grad():
-        torch.testing.assert_close(torch.compile(module)(*inputs), module(*inputs), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("case", ["lenet", "mlp", "one-to-many", "unet"])

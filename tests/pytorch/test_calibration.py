@@ -18,7 +18,7 @@ from archcalc.network.load import load_graph
 from archcalc.prediction.model import PHASES, Model
 from archcalc.prediction.operations import operations
 from archcalc.pytorch.calibration import calibrate as calibrating
-from archcalc.pytorch.calibration import preflight
+from archcalc.pytorch.calibration import preflight, report
 from archcalc.pytorch.calibration.calibrate import Request, calibrate
 from archcalc.pytorch.calibration.device_file import Measured
 from archcalc.pytorch.calibration.draw import around, draw, histogram, typical
@@ -221,8 +221,19 @@ def test_nonnegative_is_least_squares_where_that_is_not_negative():
 
 @pytest.fixture(scope="module")
 def tiny():
-    """A calibration of hardly more layers than a fit needs, a fifth of a second for each at most."""
-    return calibrate(Request(seconds=30.0, most=44, seed=5))
+    """A calibration of hardly more layers than a fit needs, a twentieth of a second for each at most."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calibrating, "ENOUGH", 600)
+        return calibrate(Request(seconds=30.0, most=44, seed=5))
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """The machine's rates and the steps of optimizers are known: only layers are measured."""
+    monkeypatch.setattr(calibrating.machine, "peak_flops", lambda *given: 1e10)
+    monkeypatch.setattr(calibrating.machine, "bandwidth", lambda *given: 1e10)
+    monkeypatch.setattr(calibrating, "step_coefficients", lambda *given: {})
+    monkeypatch.setattr(calibrating, "ENOUGH", 600)
 
 
 def test_a_calibration_is_a_device_that_predicts(tiny, tmp_path):
@@ -235,6 +246,9 @@ def test_a_calibration_is_a_device_that_predicts(tiny, tmp_path):
     assert (device.calibration["threads"], device.calibration["dtype"]) == (1, "fp32")
     assert set(device.calibration["error"]) == set(PHASES)
     assert device.peaks["fp32"] > 1e8 < device.bandwidth
+    document = json.loads(json.dumps(report.data(tiny, path)))
+    assert (document["version"], document["path"], document["layers"]) == (1, path, len(tiny.measured))
+    assert document["error"] == device.calibration["error"]
     model = Model(device)
     for spec in ("lenet", "gru", "multi-head-attention"):
         found = operations(load_graph(f"specs/{spec}.yaml"))
@@ -256,7 +270,7 @@ def test_measured_layers_are_kept_with_the_device(tiny):
     assert Measured.unpacked(json.loads(json.dumps(packed[0]))).packed() == packed[0]
 
 
-def test_too_few_layers_are_no_calibration():
+def test_too_few_layers_are_no_calibration(quick):
     with pytest.raises(
         RequestError, match=r"3 layers were measured, and a fit needs 40: give it more --time and --layers"
     ):
@@ -264,7 +278,7 @@ def test_too_few_layers_are_no_calibration():
 
 
 @pytest.mark.parametrize("after", [10, 50])
-def test_an_interrupt_keeps_what_is_enough(after, monkeypatch):
+def test_an_interrupt_keeps_what_is_enough(after, quick, monkeypatch):
     count = itertools.count(1)
 
     def interrupted(sample, device, *rest):
@@ -284,7 +298,7 @@ def test_an_interrupt_keeps_what_is_enough(after, monkeypatch):
         assert len(made.measured) == after
 
 
-def test_layers_without_a_kernel_are_passed_over(monkeypatch):
+def test_layers_without_a_kernel_are_passed_over(quick, monkeypatch):
     real = calibrating.measure
     refused = []
 

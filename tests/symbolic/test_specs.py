@@ -48,16 +48,12 @@ CHOICES = (
 IMAGES = (
     "alexnet",
     "convnext",
-    "densenet121",
     "efficientnet",
     "googlenet",
     "lenet",
-    "mobilenetv2",
-    "resnet18",
     "resnet152",
     "squeezenet1_0",
     "unet",
-    "vgg16",
 )
 
 
