@@ -18,7 +18,30 @@ settings.load_profile("untimed")
 gc.set_threshold(100_000, 50, 50)  # as the program does itself: a graph is a circle, and most live to the end of a test
 
 ROOT = Path(__file__).parent.parent
+# What `pytest -m quick` runs, and reads: the language, rules, messages and what is made of them, none with PyTorch.
+QUICK = ("broken", "language", "rules", "test_broken.py", "test_costs.py",
+         "test_blocks.py", "test_paths.py", "test_devices.py", "test_golden.py")  # fmt: skip
 SPECS = sorted((ROOT / "specs").glob("*.yaml"))
+
+
+def is_quick(path: Path) -> bool:
+    """Whether a test file is one of the quick ones."""
+    tests = ROOT / "tests"
+    return path.is_relative_to(tests) and path != tests and path.relative_to(tests).parts[0] in (*QUICK, "conftest.py")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """To read the other files alone would take longer than the quick tests do."""
+    if config.getoption("markexpr") == "quick" and collection_path != ROOT / "tests":
+        return None if is_quick(collection_path) else True
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the quick ones."""
+    for item in items:
+        if is_quick(item.path):
+            item.add_marker("quick")
 
 
 @pytest.fixture
