@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 
-from archcalc.network.graph import Node, walk
+from archcalc.network.graph import Node, layers_of, walk
 from archcalc.network.load import Graph
 from archcalc.quantity import plain, product
 
@@ -153,11 +153,4 @@ class Costs:
 
     def layers(self) -> Iterator[Node]:
         """Every node that is a layer, in order of execution."""
-        yield from _layers(self.graph.nodes)
-
-
-def _layers(nodes: list[Node]) -> Iterator[Node]:
-    for node in nodes:
-        yield from _layers(node.children)
-        if node.layer is not None:
-            yield node
+        yield from layers_of(self.graph.nodes)

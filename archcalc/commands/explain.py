@@ -7,18 +7,19 @@ import os
 
 import click
 
-from archcalc.advice import suggest
 from archcalc.commands import options
 from archcalc.cost import DTYPE_BYTES, Costs
 from archcalc.diagnostics import RequestError
-from archcalc.network.graph import Node
+from archcalc.network.finding import find
+from archcalc.network.graph import Node, layers_of
 from archcalc.network.line import line_graph
 from archcalc.network.load import Graph, load_graph, split_variant
 from archcalc.network.paths import fields
 from archcalc.reports.blocks import Group
-from archcalc.reports.explanation.report import explain
+from archcalc.reports.explanation.groups import explain_group, explain_network
+from archcalc.reports.explanation.report import Explanation, explain
 from archcalc.reports.explanation.text import Drawn
-from archcalc.terminal import show, text_width, write
+from archcalc.terminal import complain, show, text_width, write
 
 
 @click.command(name="explain")
@@ -52,18 +53,28 @@ def command(
     format: str,
     color: str,
 ) -> int:
-    """Derive every number of one layer.
+    """Derive every number of one layer, of a block, or of a whole network.
 
-    SPEC LAYER names a layer of a file by its id (`archcalc shapes --format json` lists them), its
-    name or its line. LINE is a layer as it would stand in a spec, with --input for what it reads.
+    SPEC LAYER names a layer or block of a file by its id (`archcalc shapes --format json` lists them), its
+    name, its line or how its line begins. LINE is a layer as it would stand in a spec, with --input for what it reads.
     """
     if symbolic or (input is not None and any(map(str.isalpha, input.replace("x", "")))):
         return _formulas(spec, layer, input, symbolic or (), options.parse_settings(set), batch, dtype, format)
     graph = _graph(spec, layer, input, options.parse_settings(set), batch)
     costs = Costs(graph, dtype=dtype)
-    nodes = list(costs.layers()) if layer is None else _find(costs, layer)
     seen = fields(graph)
-    explanations = [explain(node, costs, seen.get(id(node.exit))) for node in nodes]
+
+    def explained(node: Node) -> Explanation:
+        return explain_group(node, costs) if node.children else explain(node, costs, seen.get(id(node.exit)))
+
+    if layer is not None:
+        found = find(graph, layer)
+        if found.note:
+            complain(found.note, color)
+        explanations = [explained(node) for node in found.nodes]
+    else:
+        layers = [explain(node, costs, seen.get(id(node.exit))) for node in costs.layers()] if input is not None else []
+        explanations = layers if len(layers) == 1 else [*layers, explain_network(costs)]
     if format == "json":
         write(json.dumps({"version": 1, "layers": [one.data for one in explanations]}, ensure_ascii=False) + "\n")
     else:
@@ -96,7 +107,10 @@ def _formulas(
     else:
         form = load_closed_form(spec, names, given, batch, dtype=dtype)
     plain = {node.id: node for node in Costs(form.plain).layers()}
-    nodes = list(form.costs.layers()) if layer is None else _find(form.costs, layer)
+    nodes = list(form.costs.layers())
+    if layer is not None:
+        found = find(form.costs.graph, layer)
+        nodes = [node for one in found.nodes for node in (layers_of([one]) if one.children else [one])]
     title = spec if sizes is not None and len(nodes) == 1 else None
     valued = sizes is None or set(form.names) <= {*given, BATCH}
     explanations = [FormulaExplanation(form, node, plain[node.id], title, valued) for node in nodes]
@@ -130,25 +144,3 @@ def _graph(spec: str, layer: str | None, sizes: str | None, given: dict[str, str
     if given:
         raise RequestError("--set belongs to a spec; write the number into the line")
     return line_graph(spec, sizes, batch)
-
-
-def _find(costs: Costs, wanted: str) -> list[Node]:
-    """The layers that `wanted` means: by id or name, by the end of the id, inside a group, or on a line."""
-    layers = list(costs.layers())
-    exact = [node for node in layers if node.id == wanted or node.name == wanted]
-    if exact:
-        return exact
-    same = [node for node in layers if node.segment == wanted]
-    if same:
-        return same
-    inside = [node for node in layers if node.id.startswith(f"{wanted}.") or f".{wanted}." in f".{node.id}."]
-    if inside:
-        return inside
-    if wanted.isdigit():
-        on_line = [node for node in layers if node.place.line == int(wanted)]
-        if on_line:
-            return on_line
-        raise RequestError(f"no layer stands on line {wanted}")
-    near = suggest(wanted, [node.id for node in layers])
-    help = f"did you mean `{near}`?" if near else f"there are {', '.join(node.id for node in layers[:8])}, ..."
-    raise RequestError(f"no layer is named `{wanted}`: {help}")

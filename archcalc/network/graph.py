@@ -173,6 +173,14 @@ def _scope(nodes: list[Node]) -> Iterator[Node]:
             yield from _scope(node.children)
 
 
+def layers_of(nodes: list[Node]) -> Iterator[Node]:
+    """Every node that is a layer, in order of execution."""
+    for node in nodes:
+        yield from layers_of(node.children)
+        if node.layer is not None:
+            yield node
+
+
 def walk(nodes: list[Node], weights: int = 1, work: int = 1) -> Iterator[tuple[Node, int, int]]:
     """Every node in order of execution, inner ones first, with how often it is stored and run."""
     for node in nodes:

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import json
 
-from tests.conftest import ROOT
+import pytest
+
+from archcalc.cost import Costs
+from archcalc.network.load import load_graph
+from archcalc.reports.explanation.groups import explain_group, explain_network
+from tests.conftest import ROOT, SPECS
 from tests.program import run
+
+TOTALS = ("params", "macs", "other_flops", "activation_bytes")
 
 
 def test_the_lecture_line():
@@ -73,3 +80,73 @@ def test_a_layer_that_has_to_know_its_axis():
     assert "axis=0 normalises channels, giving vectors of 10 that sum to 1" in done.stderr
     assert "state it at the input" not in done.stderr, "a line has no place for that"
     assert run("explain", "softmax axis=1", "--input", "10x5").returncode == 0
+
+
+def test_a_block_is_derived_with_its_total():
+    out = run("explain", "specs/googlenet.yaml", "inception3a").stdout
+    assert "1·1·192·96 + (1 + 1)·96" in out
+    last = [line for line in out.splitlines() if "together" in line]
+    assert "155,872" in last[0]
+    assert "121,626,624" in last[1]
+
+
+def test_copies_are_derived_once():
+    out = run("explain", "specs/gpt2.yaml", "h").stdout
+    assert "12 copies · 7,087,872" in out
+    assert "85,054,464" in out
+
+
+def test_a_network_is_derived():
+    document = json.loads(run("explain", "specs/gpt2.yaml", "--format", "json").stdout)
+    (network,) = document["layers"]
+    assert network["params"] == 124_439_808
+    assert sum(part["params"] for part in network["parts"]) == network["params"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("inception 64", "inception3a"),
+        ("inception  64  r3=96", "inception3a"),
+        ("unit 192 kernel=3", "conv3"),
+        ("adaptiveavgpool", "adaptiveavgpool"),
+        ("conv", "conv1.conv"),
+    ],
+)
+def test_words_that_are_no_name_lead_to_the_nearest(wanted, found):
+    done = run("explain", "specs/googlenet.yaml", wanted)
+    assert done.stdout.startswith(f"{found}   ")
+    assert found == wanted or f"`{found}`" in done.stderr
+
+
+def test_a_further_copy_is_the_first_one():
+    done = run("explain", "specs/gpt2.yaml", "h.7.attention")
+    assert done.stdout.startswith("h.0.attention")
+    assert "all copies are alike" in done.stderr
+
+
+def test_an_unknown_name_is_told_the_nearest():
+    done = run("explain", "specs/googlenet.yaml", "inceptoin3a")
+    assert done.returncode == 2
+    assert "did you mean `inception3a`?" in done.stderr
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda path: path.stem)
+def test_groups_add_up_to_what_shapes_counts(spec):
+    costs = Costs(load_graph(str(spec), batch=2))
+    whole = explain_network(costs).data
+    assert {key: whole[key] for key in TOTALS} == {key: getattr(costs.totals, key) for key in TOTALS}
+    for node in costs.graph.nodes:
+        if node.children:
+            one, total = explain_group(node, costs).data, costs.total(node)
+            assert [one["copies"] * one[key] for key in ("params", "macs")] == [total.params, total.macs]
+
+
+def test_groups_of_many_copies_cost_as_few(tmp_path):
+    spec = tmp_path / "deep.yaml"
+    spec.write_text(
+        "model: deep\ninput: [8, 16]\nlayers:\n  - repeat: 100000\n    layers: [residual: [layernorm, linear 16]]\n"
+    )
+    out = run("explain", str(spec)).stdout
+    assert "100,000 copies" in out
+    assert len(out.splitlines()) < 40

@@ -34,11 +34,11 @@ def explain(node: Node, costs: Costs, seen: Any) -> Explanation:
     lines = result.lines
     layer_inputs = [x for x in node.inputs if x.rank]
     for index, x in enumerate(layer_inputs):
-        lines.append(Line("input" if len(layer_inputs) == 1 else f"input {index + 1}", _spaced(x)))
+        lines.append(Line("input" if len(layer_inputs) == 1 else f"input {index + 1}", spaced(x)))
     lines += _sizes(derivation)
-    lines.append(Line("output", _spaced(node.output)))
+    lines.append(Line("output", spaced(node.output)))
     for name, tensor in (node.output.outputs or {}).items():
-        lines.append(Line(f"output .{name}", _spaced(tensor)))
+        lines.append(Line(f"output .{name}", spaced(tensor)))
     lines.append(None)
     assert node.layer is not None
     for index, equation in enumerate(node.layer.notation.split("\n")):
@@ -65,7 +65,8 @@ def explain(node: Node, costs: Costs, seen: Any) -> Explanation:
     return result
 
 
-def _spaced(x: Tensor) -> str:
+def spaced(x: Tensor) -> str:
+    """`64 × 55 × 55`."""
     return " × ".join(str(int(size)) for size in x.shape)
 
 

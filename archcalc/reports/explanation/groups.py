@@ -1,0 +1,204 @@
+"""The derivation of a group, a block or a whole network: what each part of it adds to the totals."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+from archcalc.cost import DTYPE_BYTES, Costs
+from archcalc.derivation import derive
+from archcalc.network.graph import Node
+from archcalc.quantity import Quantity, plain, product, spoken
+from archcalc.reports.explanation.facts import Line
+from archcalc.reports.explanation.report import Explanation, spaced
+from archcalc.reports.labels import fitted
+from archcalc.reports.numbers import exact
+from archcalc.terms import repeated, terms
+
+# The widest name of a part, and the longest formula that stands for a block that is not opened.
+_NAME, _FORMULA = 30, 48
+# Formulas of so many layers at most are put together for a block.
+_LAYERS = 6
+
+
+class _Measure:
+    """One total: how much a layer has of it, as a number and as a formula, and how often that counts."""
+
+    def __init__(
+        self,
+        title: str,
+        key: str,
+        number: Callable[[Node], int],
+        formula: Callable[[Node], int],
+        often: Callable[[Node], int],
+    ) -> None:
+        self.title, self.key, self.number, self.formula, self.often = title, key, number, formula, often
+
+    def total(self, node: Node) -> int:
+        """Of one copy of `node` with all that is inside it."""
+        return self.number(node) + sum(self.often(child) * self.total(child) for child in node.children)
+
+    def derived(self, node: Node) -> int | None:
+        """The same as a formula, where that is short."""
+        layers = [one for one in _inside(node) if self.number(one)]
+        if len(layers) > _LAYERS:
+            return None
+        found = self._sum(node)
+        return found if len(spoken(found)) <= _FORMULA or not node.children else None
+
+    def _sum(self, node: Node) -> int:
+        result = self.formula(node) if self.number(node) else 0
+        for child in node.children:
+            if self.total(child):
+                result = result + repeated(_quantity(self._sum(child)), self.often(child), "copies")
+        return result
+
+
+def explain_group(node: Node, costs: Costs) -> Explanation:
+    """Explain a group or block; of several copies one, and then all."""
+    nodes = [node] if node.layer is not None else node.children
+    copies = 1 if node.layer is not None or node.unfolded else plain(node.copies)
+    result = Explanation(f"{node.id}   {node.label}")
+    inputs = [x for x in node.inputs if x.rank]
+    for index, x in enumerate(inputs, 1):
+        result.lines.append(Line("input" if len(inputs) == 1 else f"input {index}", spaced(x)))
+    result.lines += [Line("output", spaced(node.output)), None]
+    result.data = {"id": node.id, "op": node.op, "label": node.label, "copies": copies}
+    _derive(result, nodes, copies, costs)
+    return result
+
+
+def explain_network(costs: Costs) -> Explanation:
+    """Explain a whole network by its topmost parts."""
+    graph = costs.graph
+    result = Explanation(graph.model)
+    for name, x in graph.inputs.items():
+        result.lines.append(Line("input" if name == "input" else f"input {name}", spaced(x)))
+    for name, x in graph.outputs.items():
+        result.lines.append(Line("output" if len(graph.outputs) == 1 else f"output {name}", spaced(x)))
+    result.lines.append(None)
+    result.data = {"id": "", "op": "network", "label": graph.model, "copies": 1}
+    _derive(result, graph.nodes, 1, costs)
+    return result
+
+
+def _derive(result: Explanation, nodes: Sequence[Node], copies: int, costs: Costs) -> None:
+    """Add the totals of `nodes`, those of one copy, and what each of them adds."""
+    data = result.data
+    data["parts"] = [{"id": node.id, "label": node.label} for node in nodes]
+    for measure in _measures(costs):
+        shares = [measure.often(node) * measure.total(node) for node in nodes]
+        total = data[measure.key] = sum(shares)
+        for one, share in zip(data["parts"], shares):
+            one[measure.key] = share
+        parts = [line for node in nodes for line in _lines(measure, node, 1)]
+        if not total:
+            if measure.key == "params":
+                result.lines.append(Line(measure.title, "", "0", "nothing is learned"))
+            continue
+        result.lines += [Line(measure.title), *parts]
+        result.lines += _together(total, copies)
+    for title, key, by_kind, unit in _by_kind(nodes, costs):
+        data[key] = sum(amount for _, amount in by_kind.values())
+        if not by_kind:
+            continue
+        result.lines.append(Line(title, note=unit))
+        for kind, (count, amount) in by_kind.items():
+            result.lines.append(Line(f"{kind}  ×{count:,}" if count > 1 else kind, "", exact(amount), level=1))
+        result.lines += _together(data[key], copies)
+
+
+def _together(total: int, copies: int) -> Iterator[Line]:
+    yield Line("together" if copies == 1 else "one copy", "", exact(total), level=1, total=True)
+    if copies > 1:
+        yield Line(f"all ×{copies:,}", f"{copies:,} copies · {total:,}", exact(copies * total), level=1, total=True)
+
+
+def _measures(costs: Costs) -> list[_Measure]:
+    def samples(node: Node) -> int:
+        batch = node.exit.samples(costs.batch)
+        return Quantity.named("batch", batch, counts=True) if batch > 1 else 1
+
+    return [
+        _Measure(
+            "parameters",
+            "params",
+            lambda node: sum(plain(product(shape)) for shape in node.params.values()),
+            lambda node: derive(node).parameters,
+            lambda node: plain(node.weights * node.copies),
+        ),
+        _Measure(
+            "MACs",
+            "macs",
+            lambda node: plain(node.macs * samples(node)),
+            lambda node: derive(node).macs * samples(node),
+            lambda node: node.runs(plain(node.weights * node.copies), plain(node.work * node.copies), 1),
+        ),
+    ]
+
+
+def _lines(measure: _Measure, node: Node, level: int) -> Iterator[Line]:
+    """A line for a part, or those of the parts inside it under its name."""
+    total, often = measure.total(node), measure.often(node)
+    if not total:
+        return
+    name = fitted(node.label, node.name, often, _NAME - 2 * level)
+    inner = [child for child in node.children if measure.total(child)]
+    if inner and not node.block:
+        yield Line(name, level=level)
+        if measure.number(node):
+            yield _line(measure, node, "itself", level + 1, 1, own=True)
+        for child in inner:
+            yield from _lines(measure, child, level + 1)
+        if often > 1:
+            yield Line(f"×{often:,}", f"{often:,} copies · {total:,}", exact(often * total), level=level + 1)
+        return
+    yield _line(measure, node, name, level, often)
+
+
+def _line(measure: _Measure, node: Node, name: str, level: int, often: int, own: bool = False) -> Line:
+    value = measure.formula(node) if own else measure.derived(node)
+    total = measure.number(node) if own else measure.total(node)
+    formula = f"{often:,} copies · {total:,}" if often > 1 else ""
+    if value is not None:
+        formula = spoken(repeated(_quantity(value), often, "copies"))
+        labels = [term.label for term in terms(value) if term.label]
+        if len(formula) > _FORMULA and labels:
+            formula = " + ".join(labels)
+    return Line(name, formula, exact(often * total), level=level)
+
+
+def _by_kind(nodes: Sequence[Node], costs: Costs) -> Iterator[tuple[str, str, dict[str, tuple[int, int]], str]]:
+    """Element-wise work and bytes of outputs, added up by the kind of layer."""
+    width = DTYPE_BYTES[costs.dtype]
+    amounts: dict[str, Counter[str]] = {"other_flops": Counter(), "activation_bytes": Counter()}
+    counts: dict[str, Counter[str]] = {"other_flops": Counter(), "activation_bytes": Counter()}
+
+    def visit(node: Node, stored: int, work: int) -> None:
+        stored, work = stored * plain(node.weights * node.copies), work * plain(node.work * node.copies)
+        if node.layer is not None:
+            each = {
+                "other_flops": plain(node.other_flops),
+                "activation_bytes": 0 if node.is_view else plain(product(node.exit.shape)) * width,
+            }
+            for key, amount in each.items():
+                if amount:
+                    amounts[key][node.op] += node.runs(stored, work, costs.batch) * amount
+                    counts[key][node.op] += node.runs(stored, work, 1)
+        for child in node.children:
+            visit(child, stored, work)
+
+    for node in nodes:
+        visit(node, 1, 1)
+    for title, key, unit in (("element-wise", "other_flops", "FLOPs"), ("activations", "activation_bytes", "bytes")):
+        yield title, key, {op: (counts[key][op], amount) for op, amount in amounts[key].most_common()}, unit
+
+
+def _inside(node: Node) -> Iterator[Node]:
+    yield node
+    for child in node.children:
+        yield from _inside(child)
+
+
+def _quantity(value: int) -> int:
+    return value if isinstance(value, Quantity) else Quantity.named(f"{int(value):,}", int(value))
