@@ -55,14 +55,14 @@ def test_the_action_runs_the_linter(write, folder, monkeypatch):
     assert not done.stderr
 
 
-def readme(language: str) -> list[str]:
-    """The blocks of the README's section about CI."""
-    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## In CI\n")[2].partition("\n## ")[0]
-    return re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
+def shown(language: str) -> list[str]:
+    """The blocks of the page about CI."""
+    page = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
 
 
-def test_what_the_readme_names_exists():
-    hooks, workflow, job = (yaml.safe_load(block) for block in readme("yaml"))
+def test_what_the_page_names_exists():
+    hooks, workflow, job = (yaml.safe_load(block) for block in shown("yaml"))
     known = {hook["id"] for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))}
     assert {hook["id"] for repo in hooks["repos"] for hook in repo["hooks"]} <= known
     steps = workflow["jobs"]["networks"]["steps"]
@@ -73,7 +73,7 @@ def test_what_the_readme_names_exists():
     assert job["networks"]["artifacts"]["reports"]["codequality"] in job["networks"]["script"][-1]
 
 
-def test_the_readmes_commands_run(tmp_path):
+def test_the_pages_commands_run(tmp_path):
     """Every `archcalc` command of the snippets, in a repository whose main branch has a smaller network."""
     shutil.copytree(ROOT / "specs", tmp_path / "specs")
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(tmp_path)]
@@ -83,7 +83,7 @@ def test_the_readmes_commands_run(tmp_path):
     subprocess.run([*git, "update-ref", "refs/remotes/origin/main", "HEAD"], check=True)
     net = tmp_path / "specs" / "net.yaml"
     net.write_text(net.read_text().replace("linear 20", "linear 200").partition("expect:")[0])
-    blocks = [*readme("yaml"), *readme("sh")]
+    blocks = [*shown("yaml"), *shown("sh")]
     commands = [
         line.strip().removeprefix("- run: ").removeprefix("- ") for block in blocks for line in block.split("\n")
     ]

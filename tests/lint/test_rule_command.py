@@ -62,5 +62,5 @@ def test_unknown(archcalc, word, near):
     assert near in done.err
 
 
-def test_the_readme_counts_them():
-    assert f"| {len(load_rules())} rules about networks" in (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_page_of_commands_counts_them():
+    assert f"| {len(load_rules())} rules about networks" in (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")

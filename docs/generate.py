@@ -1,0 +1,112 @@
+"""Writes docs/reference from what the program says of itself: `python docs/generate.py`.
+
+A test compares the pages with what this would write, so that none is out of date.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import click
+from click.testing import CliRunner
+
+from archcalc.cli import group
+
+REFERENCE = Path(__file__).parent / "reference"
+_WIDTH = 100
+
+
+def pages() -> dict[str, str]:
+    """The text of every page, by its path in docs/reference."""
+    return {**_layers(), **_rules(), "commands.md": _commands()}
+
+
+def write() -> None:
+    """Write the pages anew; one that is no longer made goes."""
+    shutil.rmtree(REFERENCE, ignore_errors=True)
+    for name, text in pages().items():
+        path = REFERENCE / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def _said(*arguments: str) -> str:
+    result = CliRunner(env={"COLUMNS": str(_WIDTH)}).invoke(group, list(arguments), prog_name="archcalc")
+    if result.exit_code:
+        raise RuntimeError(result.output)
+    return result.output
+
+
+def _layers() -> dict[str, str]:
+    families: dict[str, list[dict[str, str]]] = {}
+    for layer in json.loads(_said("layers", "--format", "json"))["layers"]:
+        families.setdefault(layer["family"], []).append(layer)
+    contents = ["# Layers", "", "What `archcalc layers` and `archcalc layer NAME` say.", ""]
+    made = {}
+    for family, layers in families.items():
+        contents += [f"## [{family.capitalize()}]({family}.md)", "", "| layer | |", "|---|---|"]
+        text = [f"# {family.capitalize()}", ""]
+        for layer in layers:
+            name = layer["name"]
+            page = _said("layer", name)
+            summary = page.split("\n\n")[1].split("\n")[0]
+            contents.append(f"| [`{name}`]({family}.md#{name}) | {summary.replace('|', '&#124;')} |")
+            text += [f"## {name}", "", "```text", page.rstrip(), "```", ""]
+        contents.append("")
+        made[f"layers/{family}.md"] = "\n".join(text)
+    return {"layers/index.md": _with_contents(contents, families), **made}
+
+
+def _rules() -> dict[str, str]:
+    listed = json.loads(_said("rule", "--format", "json"))["rules"]
+    groups: dict[str, list[dict[str, str]]] = {}
+    for rule in listed:
+        groups.setdefault(rule["group"], []).append(rule)
+    overview = _said("rule")
+    contents = ["# Rules", "", "What `archcalc rule` and `archcalc rule CODE` say.", ""]
+    made = {}
+    for code, rules in groups.items():
+        title = next(line for line in overview.split("\n") if line.startswith(f"{code}  ")).split("  ")[1]
+        title = title[0].upper() + title[1:]
+        contents += [f"## [{code}: {title}]({code.lower()}.md)", "", "| code | name | severity | default | fix |", "|---|---|---|---|---|"]  # fmt: skip
+        text = [f"# {code}: {title}", ""]
+        for rule in rules:
+            anchor = f"{rule['code']}-{rule['name']}".lower()
+            contents.append(
+                f"| [{rule['code']}]({code.lower()}.md#{anchor}) | {rule['name']} | {rule['severity']} | {'on' if rule['default'] else 'off'} | {rule['fix'] or ''} |"
+            )
+            text += _rule(rule)
+        contents.append("")
+        made[f"rules/{code.lower()}.md"] = "\n".join(text)
+    return {"rules/index.md": _with_contents(contents, [code.lower() for code in groups]), **made}
+
+
+def _rule(rule: dict[str, str]) -> list[str]:
+    kind = f"{rule['severity'].capitalize()}, {rule['evidence']}, {'on' if rule['default'] else 'off unless selected'}"
+    lines = [
+        f"## {rule['code']}: {rule['name']}", "", f"*{kind}{', fixed by `lint --fix`' if rule['fix'] == 'safe' else ''}*", "",
+        rule["why"], "",
+    ]  # fmt: skip
+    for key, title in (("example", "Fires on"), ("use_instead", "Write instead")):
+        if rule[key]:
+            lines += [f"{title}:", "", "```yaml", rule[key].rstrip(), "```", ""]
+    return [*lines, f"Source: {rule['reference']}", ""] if rule["reference"] else lines
+
+
+def _commands() -> str:
+    lines = ["# Commands", "", "What `archcalc COMMAND --help` says.", ""]
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        lines += [f"## {name}", "", "```text", _said(name, "--help").rstrip(), "```", ""]
+    return "\n".join(lines)
+
+
+def _with_contents(lines: list[str], names: object) -> str:
+    """A page with a list of its pages that the documentation's sidebar reads."""
+    return "\n".join([*lines, "```{toctree}", ":hidden:", "", *names, "```", ""])
+
+
+if __name__ == "__main__":
+    write()
