@@ -13,7 +13,7 @@ from .conftest import ROOT
 
 PACKAGE = ROOT / "archcalc"
 # From the ground up; a room may import itself and what stands before it.
-ORDER = ("diagnostics", "advice", "quantity", "terms", "quoting", "project", "output", "workers", "largest", "foreign", "weights", "source", "sources", "opening", "devices", "running", "language", "layers", "spelling", "network", "cost", "derivation", "memory", "prediction", "sweep", "symbolic", "peers", "expectations", "difference", "rules",
+ORDER = ("diagnostics", "advice", "quantity", "terms", "quoting", "project", "output", "workers", "largest", "foreign", "weights", "source", "sources", "opening", "devices", "running", "language", "layers", "spelling", "network", "cost", "derivation", "worked", "memory", "prediction", "sweep", "symbolic", "peers", "expectations", "difference", "rules",
          "reports", "pytorch", "api", "terminal", "git", "revision", "configuration", "commands", "cli")  # fmt: skip
 FORBIDDEN = ("torch", "torchinfo", "numpy", "sympy", "pydantic")
 STATIC = (
@@ -24,6 +24,7 @@ STATIC = (
     ["import", "tests/sources/llama.json"],
     ["shapes", "specs/gpt2.yaml", "--like", "torchinfo"],
     ["explain", "specs/alexnet.yaml", "conv1"],
+    ["explain", "lstm 2", "--input", "3x2", "--steps"],
     ["layers"],
     ["layer", "lstm"],
     ["schema"],

@@ -15,7 +15,7 @@ from archcalc.network.graph import Node, layers_of
 from archcalc.network.line import line_graph
 from archcalc.network.load import Graph, load_graph, split_variant
 from archcalc.network.paths import fields
-from archcalc.reports.blocks import Group
+from archcalc.reports.blocks import Group, Heading
 from archcalc.reports.explanation.groups import explain_group, explain_network
 from archcalc.reports.explanation.report import Explanation, explain
 from archcalc.reports.explanation.text import Drawn
@@ -40,6 +40,7 @@ from archcalc.terminal import complain, show, text_width, write
     show_default=True,
     help="Form of the output.",
 )
+@click.option("--steps", is_flag=True, help="Work out a small layer with real numbers, step by step.")
 @options.color
 @options.guarded
 def command(
@@ -51,6 +52,7 @@ def command(
     symbolic: tuple[str, ...] | None,
     dtype: str,
     format: str,
+    steps: bool,
     color: str,
 ) -> int:
     """Derive every number of one layer, of a block, or of a whole network.
@@ -61,6 +63,8 @@ def command(
     if symbolic or (input is not None and any(map(str.isalpha, input.replace("x", "")))):
         return _formulas(spec, layer, input, symbolic or (), options.parse_settings(set), batch, dtype, format)
     graph = _graph(spec, layer, input, options.parse_settings(set), batch)
+    if steps:
+        return _worked(graph, layer, format, color)
     costs = Costs(graph, dtype=dtype)
     seen = fields(graph)
 
@@ -82,6 +86,36 @@ def command(
             explanations[0].title = spec
         drawn = [block for one in explanations for block in ("", Drawn(one))]
         show(Group(*drawn[1:]), color)
+    return 0
+
+
+def _worked(graph: Graph, layer: str | None, format: str, color: str) -> int:
+    """The worked example of one layer."""
+    from archcalc.reports.explanation.steps import Worked
+    from archcalc.worked.example import NO_BREAK
+    from archcalc.worked.workers import work_out
+
+    if layer is None:
+        nodes = list(layers_of(graph.nodes))
+        if len(nodes) != 1:
+            raise RequestError("name the layer whose steps you want to see")
+    else:
+        found = find(graph, layer)
+        nodes = found.nodes
+        if found.note:
+            complain(found.note, color)
+    if nodes[0].layer is None or nodes[0].children:
+        raise RequestError(f"`{nodes[0].id}` is a group: name one of the layers inside it for its steps")
+    example = work_out(nodes[0])
+    if format == "json":
+        steps = [
+            {"title": step.title, "lines": [line.replace(NO_BREAK, " ") for line in step.lines]}
+            for step in example.steps
+        ]
+        data = {"input": example.input, "weights": example.weights, "output": example.output, "steps": steps}
+        write(json.dumps({"version": 1, "worked": {"label": nodes[0].label, **data}}, ensure_ascii=False) + "\n")
+    else:
+        show(Group(Heading(nodes[0].label), "", Worked(example)), color)
     return 0
 
 

@@ -15,7 +15,7 @@ _WIDEST_FORMULA = 64
 _UNIT = 8
 # Where a formula or a sentence may be broken: after the sign of a product, and at spaces, but not between a
 # number and what it counts, nor before a sign.
-_PLACES = re.compile(r"(?<=·)(?=[^ ])|(?<![=0-9]) (?![·+−=])|(?<=[0-9]) (?![a-z·+−=])")
+_PLACES = re.compile(r"(?<=·)(?=[^ ])|(?<![=0-9]) (?![·+−])|(?<=[0-9]) (?![a-z·+−])")
 
 
 def broken(text: str, width: int) -> list[str]:

@@ -1,0 +1,160 @@
+"""What a worked example is: numbers that go in, the layer's weights, each step, and what comes out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from archcalc.diagnostics import RequestError
+from archcalc.layers.tensor import Shape
+from archcalc.network.graph import Node
+
+# A number, or a list of them as deep as a tensor has axes.
+Array = Any
+
+
+class Cell(NamedTuple):
+    """A number of a grid as it is printed; one that takes part in the step is `marked`."""
+
+    text: str
+    marked: bool = False
+
+
+class Grid(NamedTuple):
+    """Numbers in rows and columns under a title."""
+
+    title: str
+    rows: list[list[Cell]]
+
+
+class Step(NamedTuple):
+    """One step: grids side by side, then lines that compute with them."""
+
+    title: str
+    grids: Sequence[Grid] = ()
+    lines: Sequence[str] = ()
+
+
+class Example(NamedTuple):
+    """A worked example.
+
+    Attributes:
+        given: the numbers that are known before the first step.
+        steps: in the order in which a person computes them.
+        input, output: without the batch; weights, buffers: by their names in PyTorch's state dict.
+    """
+
+    given: list[Grid]
+    steps: list[Step]
+    input: Array
+    weights: dict[str, Array]
+    output: Array
+    buffers: dict[str, Array] = {}
+
+
+Worker = Callable[[Node], Example]
+WORKERS: dict[str, Worker] = {}
+_W = TypeVar("_W", bound=Worker)
+
+# The image and the kernel of a first lecture on convolutions, which repeat over larger ones. Their convolution is
+# [[12, 12, 17], [10, 17, 19], [9, 6, 14]].
+IMAGE = ((3, 3, 2, 1, 0), (0, 0, 1, 3, 1), (3, 1, 2, 2, 3), (2, 0, 0, 2, 2), (2, 0, 0, 0, 1))
+KERNEL = ((0, 1, 2), (2, 2, 0), (0, 1, 2))
+_VALUES = (1, -0.5, 0.5, 2, -1, 0.25, 1.5)
+_WEIGHTS = (0.5, -0.25, 0.75, 0.25, -0.5, 0, 0.1)
+# Stands where a line is not to be broken.
+NO_BREAK = "\u00a0"
+
+
+def works(*ops: str) -> Callable[[_W], _W]:
+    """Register a function as the one that works out an example of these layers."""
+
+    def mark(worker: _W) -> _W:
+        for op in ops:
+            if op in WORKERS:
+                raise ValueError(f"two worked examples of {op}")
+            WORKERS[op] = worker
+        return worker
+
+    return mark
+
+
+def refuse(node: Node, why: str, instead: str) -> RequestError:
+    """The error of a layer that has no worked example as it is; `instead` is the end of a command that has one."""
+    return RequestError(f"no worked example of `{node.label}`: {why}; try `archcalc explain {instead} --steps`")
+
+
+def limit(node: Node, sizes: Iterable[tuple[str, int, int]], instead: str) -> None:
+    """Raises `RequestError` where one of the (what, size, most) is more than a page takes."""
+    for what, size, most in sizes:
+        if size > most:
+            raise refuse(node, f"it has {size:,} {what}, a page takes {most}", instead)
+
+
+def filled(shape: Shape, start: int = 0, numbers: Sequence[float] = _VALUES) -> Array:
+    """Small numbers that look drawn and are always the same, in the shape of a tensor."""
+    if not shape:
+        return numbers[start % len(numbers)]
+    step = 1 + 2 * len(shape)
+    return [filled(shape[1:], start + index * step, numbers) for index in range(int(shape[0]))]
+
+
+def learned(shape: Shape, start: int = 0) -> Array:
+    """Smaller ones, for weights."""
+    return filled(shape, start, _WEIGHTS)
+
+
+def tiled(shape: Shape, pattern: Sequence[Sequence[float]]) -> Array:
+    """`pattern` repeated over the last one or two axes, shifted from one channel to the next."""
+
+    def value(index: tuple[int, ...]) -> float:
+        *around, row, column = index if len(index) > 1 else (0, *index)
+        shift = sum(around)
+        return pattern[(row + shift) % len(pattern)][(column + 2 * shift) % len(pattern[0])]
+
+    def build(index: tuple[int, ...]) -> Array:
+        if len(index) == len(shape):
+            return value(index)
+        return [build((*index, one)) for one in range(int(shape[len(index)]))]
+
+    return build(())
+
+
+def written(value: float) -> str:
+    """A number with at most four digits behind the point, and none that are zero."""
+    if value == int(value) and abs(value) < 1e6:
+        return str(int(value)).replace("-", "−")
+    text = f"{value:.4g}" if abs(value) >= 1e4 or 0 < abs(value) < 1e-3 else f"{value:.4f}".rstrip("0").rstrip(".")
+    return text.replace("-", "−")
+
+
+def listed(values: Iterable[float]) -> str:
+    """`[1, −0.5]`."""
+    return f"[{', '.join(map(written, values))}]"
+
+
+def grid(title: str, values: Array, marked: bool = False) -> Grid:
+    """A vector or a matrix of numbers."""
+    rows = values if values and isinstance(values[0], list) else [values]
+    return Grid(title, [[Cell(written(value), marked) for value in row] for row in rows])
+
+
+def dot(a: Sequence[float], b: Sequence[float]) -> float:
+    """Σ a·b."""
+    return math.fsum(x * y for x, y in zip(a, b))
+
+
+def times_vector(matrix: Array, vector: Sequence[float], bias: Sequence[float] | None = None) -> list[float]:
+    """W x + b."""
+    return [dot(row, vector) + (bias[index] if bias else 0) for index, row in enumerate(matrix)]
+
+
+def product_text(a: Sequence[float], b: Sequence[float], bias: float | None = None) -> str:
+    """`3·0 + 3·1 + ... + bias 1`."""
+    parts = [f"{written(x)}·{_factor(y)}" for x, y in zip(a, b)]
+    return " + ".join(parts) + ("" if bias is None else f" + bias{NO_BREAK}{written(bias)}")
+
+
+def _factor(value: float) -> str:
+    return f"({written(value)})" if value < 0 else written(value)

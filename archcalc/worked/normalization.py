@@ -1,0 +1,126 @@
+"""Normalisation: mean and variance of a vector, then every element."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from archcalc.network.graph import Node
+from archcalc.worked.example import Array, Example, Step, filled, limit, listed, refuse, works, written
+
+_ELEMENTS = 24
+
+
+def _flat(values: Array) -> list[float]:
+    return [one for part in values for one in _flat(part)] if isinstance(values, list) else [values]
+
+
+def _like(values: Array, new: list[float]) -> Array:
+    """`new`, an iterator's worth of numbers, in the shape of `values`."""
+    numbers = iter(new)
+
+    def build(part: Array) -> Array:
+        return [build(one) for one in part] if isinstance(part, list) else next(numbers)
+
+    return build(values)
+
+
+class _Vector:
+    """The elements that share a mean: where they stand in the flat input, and what scales and shifts each."""
+
+    def __init__(self, name: str, places: list[int], scale: list[float], shift: list[float]) -> None:
+        self.name, self.places, self.scale, self.shift = name, places, scale, shift
+
+
+@works("layernorm", "groupnorm", "instancenorm", "batchnorm", "rmsnorm")
+def normalization(node: Node) -> Example:
+    """One vector after the other, at inference."""
+    layer: Any = node.layer
+    x = node.inputs[0]
+    small = {
+        "groupnorm": '"groupnorm 2" --input 4x2x2',
+        "layernorm": '"layernorm" --input 2x4',
+        "rmsnorm": '"rmsnorm axis=-1" --input 2x4',
+    }
+    limit(node, (("elements", int(x.elements), _ELEMENTS),), small.get(node.op, f'"{node.op}" --input 2x2x2'))
+    values = filled(x.shape)
+    flat = _flat(values)
+    shapes, stored = layer.params(x), layer.buffers(x)
+    weights = {name: filled(shape, 3 + index) for index, (name, shape) in enumerate(shapes.items())}
+    buffers = {}
+    if stored:
+        buffers = {"running_mean": filled(stored["running_mean"], 1), "running_var": [abs(one) + 1 for one in filled(stored["running_var"], 2)], "num_batches_tracked": 1}  # fmt: skip
+    elif node.op == "batchnorm":
+        raise refuse(node, "without running statistics it takes those of a batch", '"batchnorm" --input 2x2x2')
+    along = layer.along(x) if node.op == "rmsnorm" else 0
+    result = list(flat)
+    steps: list[Step] = []
+    for vector in _vectors(node.op, layer, [int(size) for size in x.shape], along, weights):
+        read = [flat[place] for place in vector.places]
+        if stored:
+            channel = len(steps)
+            mean, variance = buffers["running_mean"][channel], buffers["running_var"][channel]
+            lines = [f"running mean μ = {written(mean)}, running variance σ² = {written(variance)}"]
+        elif node.op == "rmsnorm":
+            mean, variance = 0.0, math.fsum(one * one for one in read) / len(read)
+            lines = [f"mean of squares = {written(variance)}"]
+        else:
+            mean = math.fsum(read) / len(read)
+            variance = math.fsum((one - mean) ** 2 for one in read) / len(read)
+            lines = [f"μ = {written(mean)}, σ² = {written(variance)}"]
+        eps = layer.eps if layer.eps is not None else 1.1920928955078125e-07  # torch.finfo(torch.float32).eps
+        root = math.sqrt(variance + eps)
+        normal = [(one - mean) / root for one in read]
+        below = f"√{written(variance)}"
+        top = "x" if node.op == "rmsnorm" else "(x − μ)"
+        lines.append(f"{top} / {below} = {listed(normal)}")
+        found = [n * scale + shift for n, scale, shift in zip(normal, vector.scale, vector.shift)]
+        if shapes:
+            shifted = f" + β {_told(vector.shift)}" if "bias" in shapes else ""
+            lines.append(f"that · γ {_told(vector.scale)}{shifted} = {listed(found)}")
+        for place, value in zip(vector.places, found):
+            result[place] = value
+        steps.append(Step(f"{vector.name} = {listed(read)}", lines=lines))
+    return Example([], steps, values, weights, _like(values, result), buffers)
+
+
+def _told(factors: list[float]) -> str:
+    return written(factors[0]) if len(set(factors)) == 1 else listed(factors)
+
+
+def _vectors(op: str, layer: Any, shape: list[int], along: int, weights: dict[str, Array]) -> list[_Vector]:
+    """What is normalised together."""
+    elements = math.prod(shape)
+    scale, shift = _flat(weights.get("weight", [])), _flat(weights.get("bias", []))
+
+    def vector(name: str, places: list[int], which: Callable[[int], int]) -> _Vector:
+        return _Vector(
+            name,
+            places,
+            [scale[which(place)] if scale else 1.0 for place in places],
+            [shift[which(place)] if shift else 0.0 for place in places],
+        )
+
+    if op in ("layernorm", "rmsnorm"):
+        if op == "rmsnorm":
+            after = math.prod(shape[along + 1 :])
+            size = shape[along]
+        else:
+            after, size = 1, math.prod(shape[len(shape) - len(layer.axes) :])
+        found = []
+        for start in range(elements // size):
+            first = start // after * after * size + start % after
+            places = [first + index * after for index in range(size)]
+            found.append(vector(f"x[{start}]" if elements > size else "x", places, lambda place: place // after % size))
+        return found
+    space = math.prod(shape[1:])
+    per = shape[0] // int(layer.groups) if op == "groupnorm" else 1
+    return [
+        vector(
+            f"group {group}" if op == "groupnorm" else f"channel {group}",
+            list(range(group * per * space, (group + 1) * per * space)),
+            lambda place: place // space,
+        )
+        for group in range(shape[0] // per)
+    ]

@@ -1,0 +1,142 @@
+"""Recurrent layers, step by step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from archcalc.network.graph import Node
+from archcalc.worked.example import (
+    Array,
+    Example,
+    Step,
+    filled,
+    grid,
+    learned,
+    limit,
+    listed,
+    refuse,
+    times_vector,
+    works,
+)
+from archcalc.worked.functions import sigmoid
+
+_STEPS, _UNITS, _LAYERS = 6, 4, 2
+
+Vector = list[float]
+
+
+@works("rnn", "gru", "lstm")
+def recurrence(node: Node) -> Example:
+    """Every step of every layer and direction, from a state of zeros."""
+    layer: Any = node.layer
+    x = node.inputs[0]
+    instead = f'"{node.op} 2" --input 3x2'
+    if layer.state is not None or getattr(layer, "proj", None) is not None:
+        raise refuse(node, "it starts from another state, or has a projection", instead)
+    limit(
+        node,
+        (
+            ("steps", int(x.shape[0]), _STEPS),
+            ("features", int(x.shape[1]), _UNITS),
+            ("hidden units", int(layer.hidden), _UNITS),
+            ("layers", int(layer.layers), _LAYERS),
+        ),
+        instead,
+    )
+    values = filled(x.shape)
+    shapes = layer.params(x)
+    weights = {name: learned(shape, 3 * index) for index, (name, shape) in enumerate(shapes.items())}
+    steps: list[Step] = []
+    sequence = values
+    for index in range(int(layer.layers)):
+        outputs: list[list[Vector]] = []
+        for suffix in ("", "_reverse")[: layer.directions]:
+            where = _where(index, suffix, layer)
+            own = {name.split("_l")[0]: value for name, value in weights.items() if name.endswith(f"_l{index}{suffix}")}
+            order = sequence if not suffix else sequence[::-1]
+            found = []
+            state = [[0.0] * int(layer.hidden) for _ in range(2 if node.op == "lstm" else 1)]
+            for number, vector in enumerate(order):
+                time = number + 1 if not suffix else len(order) - number
+                lines, state = _CELLS[node.op](vector, state, own, layer)
+                steps.append(Step(f"{where}t = {time}   x = {listed(vector)}", lines=lines))
+                found.append(state[0])
+            outputs.append(found if not suffix else found[::-1])
+        sequence = [[value for direction in outputs for value in direction[t]] for t in range(len(sequence))]
+        if layer.directions == 2:
+            steps.append(Step("both directions side by side", [grid("y", sequence, True)]))
+    given = [grid(name, value) for name, value in weights.items()] if len(weights) <= 4 else []
+    return Example(given, steps, values, weights, sequence)
+
+
+def _where(index: int, suffix: str, layer: Any) -> str:
+    layers = f"layer {index + 1}, " if layer.layers > 1 else ""
+    directions = ("backwards, " if suffix else "forwards, ") if layer.directions == 2 else ""
+    return layers + directions
+
+
+def _sums(vector: Vector, state: Vector, own: dict[str, Array]) -> tuple[Vector, Vector]:
+    """W x + b and U h + c for all gates, one below the other."""
+    read = times_vector(own["weight_ih"], vector, own.get("bias_ih"))
+    return read, times_vector(own["weight_hh"], state, own.get("bias_hh"))
+
+
+def _parts(values: Vector, count: int) -> Iterator[Vector]:
+    size = len(values) // count
+    for index in range(count):
+        yield values[index * size : (index + 1) * size]
+
+
+def _added(a: Vector, b: Vector) -> Vector:
+    return [one + other for one, other in zip(a, b)]
+
+
+def _rnn(x: Vector, state: list[Vector], own: dict[str, Array], layer: Any) -> tuple[list[str], list[Vector]]:
+    read, recalled = _sums(x, state[0], own)
+    total = _added(read, recalled)
+    name = layer.nonlinearity
+    z = [math.tanh(one) if name == "tanh" else max(0.0, one) for one in total]
+    return [
+        f"W x + b = {listed(read)}",
+        f"U z + c = {listed(recalled)}",
+        f"z = {name}(sum) = {name}({listed(total)}) = {listed(z)}",
+    ], [z]
+
+
+def _gru(x: Vector, state: list[Vector], own: dict[str, Array], layer: Any) -> tuple[list[str], list[Vector]]:
+    h = state[0]
+    read, recalled = (list(_parts(values, 3)) for values in _sums(x, h, own))
+    r, z = ([sigmoid(one) for one in _added(read[index], recalled[index])] for index in range(2))
+    inside = [a + gate * b for a, gate, b in zip(read[2], r, recalled[2])]
+    n = [math.tanh(one) for one in inside]
+    new = [(1 - gate) * one + gate * old for gate, one, old in zip(z, n, h)]
+    return [
+        f"r = σ({listed(_added(read[0], recalled[0]))}) = {listed(r)}   reset gate",
+        f"z = σ({listed(_added(read[1], recalled[1]))}) = {listed(z)}   update gate",
+        f"n = tanh(W x + b + r ⊙ (U h + c)) = tanh({listed(inside)}) = {listed(n)}   candidate",
+        f"h = (1 − z) ⊙ n + z ⊙ h = {listed(new)}",
+    ], [new]
+
+
+def _lstm(x: Vector, state: list[Vector], own: dict[str, Array], layer: Any) -> tuple[list[str], list[Vector]]:
+    h, c = state
+    read, recalled = _sums(x, h, own)
+    i, f, g, o = _parts(_added(read, recalled), 4)
+    gates = {name: [sigmoid(one) for one in values] for name, values in (("i", i), ("f", f), ("o", o))}
+    candidate = [math.tanh(one) for one in g]
+    cell = [forget * old + enter * new for forget, old, enter, new in zip(gates["f"], c, gates["i"], candidate)]
+    tanh = [math.tanh(one) for one in cell]
+    new = [gate * one for gate, one in zip(gates["o"], tanh)]
+    return [
+        f"i = σ({listed(i)}) = {listed(gates['i'])}   input gate",
+        f"f = σ({listed(f)}) = {listed(gates['f'])}   forget gate",
+        f"o = σ({listed(o)}) = {listed(gates['o'])}   output gate",
+        f"g = tanh({listed(g)}) = {listed(candidate)}   candidate",
+        f"c = f ⊙ {listed(c)} + i ⊙ g = {listed(cell)}",
+        f"h = o ⊙ tanh(c) = o ⊙ {listed(tanh)} = {listed(new)}",
+    ], [new, cell]
+
+
+_CELLS = {"rnn": _rnn, "gru": _gru, "lstm": _lstm}

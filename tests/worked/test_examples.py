@@ -1,0 +1,184 @@
+"""Worked examples: their numbers are PyTorch's, they are drawn small, and what is too large is refused with advice."""
+
+from __future__ import annotations
+
+import random
+import re
+import shlex
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from archcalc.diagnostics import RequestError, SpecError
+from archcalc.layers import REGISTRY
+from archcalc.network.line import line_graph
+from archcalc.pytorch.instance import instantiate
+from archcalc.worked import example
+from archcalc.worked.example import WORKERS
+from archcalc.worked.workers import work_out
+from tests.program import run
+
+Line = tuple[str, str]  # a layer and the sizes of its input
+
+
+def conv(r: random.Random) -> Line:
+    axes, groups = r.choice((1, 2, 2)), r.choice((1, 1, 2))
+    sizes = "x".join(str(r.randint(4, 7)) for _ in range(axes))
+    line = f"conv {groups * r.randint(1, 2)} kernel={r.randint(1, 3)} stride={r.randint(2, 3)} groups={groups}"
+    line += f" padding={r.choice((0, 1, 1))} dilation={r.choice((1, 1, 2))} bias={r.choice(('true', 'false'))}"
+    line += f" padding_mode={r.choice(('zeros', 'zeros', 'reflect', 'replicate', 'circular'))}"
+    return line, f"{groups if groups > 1 else r.randint(1, 3)}x{sizes}"
+
+
+def same(r: random.Random) -> Line:
+    return (
+        f"conv 1 kernel={r.randint(1, 4)} padding={r.choice(('same', 'same_upper'))}",
+        f"{r.randint(1, 2)}x5x{r.randint(4, 6)}",
+    )
+
+
+def pool(op: str) -> Callable[[random.Random], Line]:
+    def draw(r: random.Random) -> Line:
+        kernel = r.randint(1, 3)
+        line = f"{op} {kernel} stride={r.randint(2, 3)} padding={r.randint(0, kernel // 2)} ceil={r.choice(('true', 'false'))}"
+        if op == "avgpool":
+            line += f" count_include_pad={r.choice(('true', 'false'))}"
+        else:
+            line += f" dilation={r.choice((1, 1, 2))}"
+        return line, f"{r.randint(1, 2)}x{r.randint(5, 8)}" + r.choice(("", f"x{r.randint(5, 7)}"))
+
+    return draw
+
+
+def adaptive(op: str) -> Callable[[random.Random], Line]:
+    return lambda r: (f"{op} {r.randint(1, 4)}", f"2x{r.randint(1, 7)}" + r.choice(("", f"x{r.randint(2, 6)}")))
+
+
+def recurrent(op: str) -> Callable[[random.Random], Line]:
+    def draw(r: random.Random) -> Line:
+        line = f"{op} {r.randint(1, 4)} layers={r.randint(1, 2)} bias={r.choice(('true', 'false'))}"
+        line += f" bidirectional={r.choice(('true', 'false'))}"
+        line += f" nonlinearity={r.choice(('tanh', 'relu'))}" if op == "rnn" else ""
+        return line, f"{r.randint(1, 5)}x{r.randint(1, 4)}"
+
+    return draw
+
+
+def attention(r: random.Random) -> Line:
+    heads = r.choice((1, 2, 4))
+    line = f"attention heads={heads} causal={r.choice(('true', 'false'))} bias={r.choice(('true', 'false', 'qkv'))}"
+    line += r.choice(("", "", f" kv_heads={max(1, heads // 2)}", " head_dim=2", " out=3"))
+    return line, f"{r.randint(1, 5)}x{r.choice((4, 8))}"
+
+
+def linear(r: random.Random) -> Line:
+    lead = r.choice(("", "", f"{r.randint(1, 4)}x", "2x3x"))
+    return f"linear {r.randint(1, 5)} bias={r.choice(('true', 'false'))}", f"{lead}{r.randint(1, 6)}"
+
+
+def norm(op: str) -> Callable[[random.Random], Line]:
+    def draw(r: random.Random) -> Line:
+        affine = f"affine={r.choice(('true', 'false'))}" if op != "layernorm" else ""
+        first = {"groupnorm": " 2", "rmsnorm": f" axis={r.choice((0, -1))}"}.get(op, "")
+        stats = f" track_running_stats={r.choice(('true', 'false'))}" if op == "instancenorm" else ""
+        return f"{op}{first} {affine}{stats}", f"{r.choice((2, 4))}x{r.randint(2, 3)}" + r.choice(("", "x2"))
+
+    return draw
+
+
+def of(op: str, *keys: str) -> Callable[[random.Random], Line]:
+    return lambda r: (f"{op} {r.choice(keys or ('',))}", r.choice(("5", "2x3", "2x2x3")))
+
+
+DRAWS: dict[str, Callable[[random.Random], Line]] = {
+    "conv": conv, "same": same, "linear": linear, "attention": attention,
+    "embedding": lambda r: (f"embedding {r.randint(2, 9)} dim={r.randint(1, 5)}", r.choice(("4", "2x3"))),
+    **{op: pool(op) for op in ("maxpool", "avgpool")},
+    **{op: adaptive(op) for op in ("adaptivemaxpool", "adaptiveavgpool")},
+    **{op: recurrent(op) for op in ("rnn", "gru", "lstm")},
+    **{op: norm(op) for op in ("layernorm", "batchnorm", "groupnorm", "instancenorm", "rmsnorm")},
+    **{op: of(op, "axis=0", "axis=-1") for op in ("softmax", "logsoftmax")},
+    **{op: of(op) for op in ("relu", "relu6", "sigmoid", "tanh", "silu", "hardsigmoid", "hardswish", "exp", "square")},
+    "gelu": of("gelu", "", "approximate=tanh"), "softplus": of("softplus", "", "2", "beta=3 threshold=1"),
+    "leakyrelu": of("leakyrelu", "", "0.2"), "elu": of("elu", "", "0.5"),
+}  # fmt: skip
+
+
+def theirs(line: str, sizes: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """What PyTorch and the worked example make of the same numbers."""
+    graph = line_graph(line, sizes, 1)
+    node = graph.nodes[0]
+    done = work_out(node)
+    module = instantiate(graph).eval()
+    state = {f"{node.segment}.{name}": torch.tensor(value) for name, value in (done.weights | done.buffers).items()}
+    module.load_state_dict(state)
+    kind = torch.long if node.op == "embedding" else torch.float
+    with torch.no_grad():
+        expected = module(torch.tensor(done.input, dtype=kind)[None])[0]
+    return expected, torch.tensor(done.output, dtype=torch.float)
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_numbers_are_those_of_pytorch(name):
+    compared = 0
+    for seed in range(30):
+        line, sizes = DRAWS[name](random.Random(f"{name}/{seed}"))
+        try:
+            expected, ours = theirs(line, sizes)
+        except (SpecError, RequestError):
+            continue  # not every draw is a layer, or fits a page
+        torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-5, msg=lambda text: f"{line} of {sizes}: {text}")  # noqa: B023
+        compared += 1
+    assert compared >= 10
+
+
+def test_every_worked_example_is_compared():
+    assert set(WORKERS) == set(DRAWS) - {"same"}
+    assert set(WORKERS) <= set(REGISTRY)
+
+
+def test_the_lecture():
+    done = work_out(line_graph("conv 1 kernel=3", "1x5x5", 1).nodes[0])
+    assert done.input == [[list(row) for row in example.IMAGE]]
+    assert done.weights["weight"] == [[[list(row) for row in example.KERNEL]]]
+    assert done.output == [[[12, 12, 17], [10, 17, 19], [9, 6, 14]]]
+    out = run("explain", "conv 1 kernel=3", "--input", "1x5x5", "--steps").stdout
+    assert "3·0  3·1  2·2  1  0" in out
+    assert "0·2  0·2  1·0  3  1" in out
+    assert "= 12" in out
+    assert re.search(r"12 +12 +17\n +10 +17 +19\n +9 +6 +14\n", out)
+
+
+@pytest.mark.parametrize(
+    ("line", "sizes"),
+    [
+        ("conv 8 kernel=3", "3x32x32"), ("conv 1 kernel=1", "1x1x2x2"), ("maxpool 2", "8x32x32"), ("avgpool 2", "1x4x4x4"),
+        ("lstm 64", "10x8"), ("lstm 4 proj=2", "3x4"), ("gru 2", "30x2"), ("attention heads=8", "10x512"),
+        ("attention heads=2 rope=10000", "3x4"), ("linear 100", "10"), ("embedding 1000 dim=4", "3"), ("layernorm", "3x64"),
+        ("batchnorm track_running_stats=false", "2x2x2"), ("groupnorm 2", "4x16x16"), ("softmax axis=0", "100"),
+        ("relu", "3x32x32"), ("rmsnorm axis=-1", "4x64"), ("adaptiveavgpool 7", "3x14x14"),
+    ],
+)  # fmt: skip
+def test_what_fits_no_page_is_refused_with_what_does(line, sizes):
+    done = run("explain", line, "--input", sizes, "--steps")
+    assert done.returncode == 2
+    command = re.search(r"try `archcalc (.*)`$", done.stderr.strip())
+    assert command, done.stderr
+    assert run(*shlex.split(command.group(1))).returncode == 0
+
+
+def test_a_layer_without_one_is_told_which_have_one():
+    done = run("explain", "dropout", "--input", "4", "--steps")
+    assert done.returncode == 2
+    assert "`conv`" in done.stderr
+
+
+def test_no_line_is_wider_than_the_terminal():
+    for line, sizes in (
+        ("attention heads=2", "5x8"),
+        ("conv 2 kernel=3 padding=1", "3x4x4"),
+        ("lstm 4 layers=2", "3x4"),
+    ):
+        out = run("explain", line, "--input", sizes, "--steps", env={"COLUMNS": "60"}).stdout
+        assert max(map(len, out.splitlines())) <= 60
