@@ -22,7 +22,6 @@ from archcalc.network.graph import Node
 from archcalc.network.load import Graph, build_graph, graph_at, load_graph
 from archcalc.network.parameters import named_parameters
 from archcalc.network.paths import depth
-from archcalc.reports import json as json_report
 from archcalc.reports.rows import flat, nested
 
 if TYPE_CHECKING:
@@ -369,19 +368,21 @@ class Network:
 
     def to_dict(self) -> dict[str, Any]:
         """What `archcalc shapes --format json` prints."""
-        return json_report.network(self._costs, flat(self._costs))
+        from archcalc.reports.shapes import as_json
+
+        return as_json.network(self._costs, flat(self._costs))
 
     def table(self, depth: int = 1, width: int = 100) -> str:
         """The table as text."""
-        from archcalc.reports import text
         from archcalc.reports.blocks import Page, rendered
+        from archcalc.reports.shapes import as_text
 
-        return rendered(text.network(self._costs, nested(self._costs, depth)), Page(width))
+        return rendered(as_text.network(self._costs, nested(self._costs, depth)), Page(width, rules=True))
 
     def __repr__(self) -> str:
         return self.table().rstrip()
 
     def _repr_html_(self) -> str:
-        from archcalc.reports import html
+        from archcalc.reports.shapes import notebook
 
-        return html.network(self._costs, nested(self._costs, 1))
+        return notebook.network(self._costs, nested(self._costs, 1))

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from archcalc.reports.blocks import Block
 
 COLORS = ("auto", "always", "never")
-_UNBOUNDED = 100_000
 # What is written where the encoding of the output has no such character.
 _PLAIN = {
     "×": "x", "·": "*", "−": "-", "–": "-", "→": "->", "±": "+-", "≤": "<=", "≥": ">=", "≠": "!=", "…": "...", "∞": "inf",
@@ -52,17 +51,20 @@ def text_width() -> int:
         import shutil  # only a terminal pays for it
 
         return shutil.get_terminal_size().columns
-    return _UNBOUNDED
+    from archcalc.reports.blocks import UNBOUNDED
+
+    return UNBOUNDED
 
 
-def show(block: Block, choice: str) -> None:
+def show(block: Block, choice: str, to_stderr: bool = False) -> None:
     """Print a table or text for people; a pipe is as wide as it takes."""
     from archcalc.reports.blocks import Page, rendered  # what is for machines needs none
 
-    colored = wants_color(choice, sys.stdout)
-    terminal = choice == "always" or sys.stdout.isatty()
-    page = Page(text_width(), sys.stdout.encoding or "utf-8", terminal, colored)
-    click.echo(terminal_text(rendered(block, page)), nl=False, file=sys.stdout, color=colored)
+    stream = sys.stderr if to_stderr else sys.stdout
+    colored = wants_color(choice, stream)
+    terminal = choice == "always" or stream.isatty()
+    page = Page(text_width(), stream.encoding or "utf-8", terminal, colored)
+    click.echo(terminal_text(rendered(block, page)), nl=False, file=stream, color=colored)
 
 
 def write(text: str, commands: bool = False) -> None:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from importlib import import_module
 from pathlib import Path
 
 import click
 from click.testing import CliRunner
 
 from archcalc.cli import group
+from archcalc.reports import forms
 
 REFERENCE = Path(__file__).parent / "reference"
 _WIDTH = 100
@@ -20,7 +22,7 @@ _WIDTH = 100
 
 def pages() -> dict[str, str]:
     """The text of every page, by its path in docs/reference."""
-    return {**_layers(), **_rules(), "commands.md": _commands()}
+    return {**_layers(), **_rules(), "commands.md": _commands(), "reports.md": _reports()}
 
 
 def write() -> None:
@@ -101,6 +103,23 @@ def _commands() -> str:
     for name in group.list_commands(context):
         lines += [f"## {name}", "", "```text", _said(name, "--help").rstrip(), "```", ""]
     return "\n".join(lines)
+
+
+def _reports() -> str:
+    lines = [
+        "# Reports",
+        "",
+        "What each report is about, what prints it, and its forms; the first is what people get.",
+        "",
+    ]
+    lines += ["| report | | printed by | forms |", "|---|---|---|---|"]
+    reasons = []
+    for report in forms.reports():
+        about = import_module(f"archcalc.reports.{report}")
+        names = ", ".join(f"`{form}`" for form in forms.forms(report))
+        lines.append(f"| `{report}` | {about.__doc__} | `{about.COMMAND}` | {names} |")
+        reasons += [f"* `{report}` as {form}: {reason}" for form, reason in forms.without(report).items()]
+    return "\n".join([*lines, "", "## What there is not", "", *reasons, ""])
 
 
 def _with_contents(lines: list[str], names: object) -> str:

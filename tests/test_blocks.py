@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from archcalc.reports.blocks import BLUE, BOLD, NEWLINE, YELLOW, Group, Heading, Page, columns_of, on_another, rendered
 from archcalc.reports.columns import Column, Columns
-from archcalc.reports.text import Line, Wrapped
+from archcalc.reports.paragraphs import Line, Wrapped
 
 WIDE = st.text(st.one_of(st.sampled_from("aé×█─…−⌊⌋⣿層한́ \u00ad"), st.characters(blacklist_categories=["Cs"])))
 

@@ -13,9 +13,9 @@ from archcalc.derivation import derive, parameter_formula
 from archcalc.layers import REGISTRY
 from archcalc.network.load import Graph, load_graph
 from archcalc.quantity import Quantity, ceil_div, names, numbers
-from archcalc.reports.reference import EXAMPLES
+from archcalc.reports.layer.report import EXAMPLES
 from archcalc.reports.rows import flat
-from archcalc.reports.text import _formula
+from archcalc.reports.shapes.as_text import _formula
 from archcalc.terms import Work, terms, works
 
 from .conftest import SPECS

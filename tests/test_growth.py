@@ -19,7 +19,7 @@ from archcalc.memory.plan import Plan
 from archcalc.memory.simulation import simulate
 from archcalc.network.load import Graph, build_graph, load_graph
 from archcalc.prediction.answer import answer
-from archcalc.reports.prediction import machine, rows, text
+from archcalc.reports.prediction import as_json, as_text, rows
 from archcalc.rules.check import Selection, check_graph, load_rules
 from archcalc.rules.model import Model
 from archcalc.rules.paths import with_variants
@@ -182,8 +182,8 @@ def test_predicting(network, mode):
 
     def run_all(graph: Graph) -> None:
         found = answer(graph, find("h100"), mode=mode)
-        text.text(found, rows.rows(found, 1), rule=False)
-        machine.data(found, rows.layers(found))
+        as_text.network(found, rows.rows(found, 1))
+        as_json.data(found, rows.layers(found))
         rows.slowest(found, 3)
 
     assert exponent(graphs.__getitem__, run_all, 20) < LINEAR

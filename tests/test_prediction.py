@@ -14,7 +14,7 @@ from archcalc.prediction.answer import answer
 from archcalc.prediction.estimate import CALIBRATED, COMPUTE, DATASHEET, LAUNCH, MEMORY, NEIGHBOURS, Estimator
 from archcalc.prediction.model import ELEMENTWISE, FEATURES, PRODUCTS, Model, features, pool_of, roofline
 from archcalc.prediction.operations import Operation, operations
-from archcalc.reports.prediction.text import headline
+from archcalc.reports.prediction.words import headline
 
 from .conftest import SPECS
 

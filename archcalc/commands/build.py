@@ -7,15 +7,13 @@ import os
 import click
 
 from archcalc.commands import options
+from archcalc.commands.printing import emit, text_of
 from archcalc.diagnostics import RequestError
-from archcalc.network.bounds import check_copies
 from archcalc.network.load import load_graph
-from archcalc.network.parameters import named_parameters
 from archcalc.output import write_file
 from archcalc.pytorch.names import BuildError
 from archcalc.pytorch.source import module_source
-from archcalc.reports.numbers import shape
-from archcalc.terminal import write
+from archcalc.reports.module.report import Report
 
 
 @click.command(name="build")
@@ -24,14 +22,7 @@ from archcalc.terminal import write
 @click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
 @options.settings
 @options.freeze
-@options.look(
-    "--format",
-    "format",
-    type=click.Choice(("source", "state-dict")),
-    default="source",
-    show_default=True,
-    help="The module's source, or the names and shapes of its parameters.",
-)
+@options.form("module")
 @options.color
 @options.guarded
 def command(
@@ -39,17 +30,14 @@ def command(
 ) -> int:
     """Write a network as PyTorch source that needs nothing but PyTorch."""
     graph = load_graph(spec, options.parse_settings(set), freeze=freeze)
-    if format == "state-dict":
-        check_copies(graph, "--format state-dict")
-        text = "".join(f"{name}  {shape(sizes)}\n" for name, sizes in named_parameters(graph.nodes))
-    else:
-        try:
-            text = module_source(graph)
-        except BuildError as error:
-            raise RequestError(f"{graph.path}: {error}") from None
-    if output is None:
-        write(text)
-        return 0
+    report = Report(graph, module_source)
+    try:
+        if output is None:
+            emit("module", format, report)
+            return 0
+        text = text_of("module", format, report)
+    except BuildError as error:
+        raise RequestError(f"{graph.path}: {error}") from None
     if os.path.exists(output) and not force:
         raise RequestError(f"{output!r} exists; --force overwrites it")
     write_file(output, text, inputs=[graph.path])

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from collections.abc import Callable, Iterator
 
 import click
 
 from archcalc.commands import options
+from archcalc.commands.printing import emit
 from archcalc.devices import local_path, save
 from archcalc.diagnostics import RequestError
 from archcalc.network.load import load_graph
 from archcalc.pytorch.needs import require
-from archcalc.terminal import complain, show, wants_color, write
+from archcalc.reports.calibration.report import Report
+from archcalc.terminal import complain
 
 
 @click.command(name="calibrate")
@@ -37,8 +38,7 @@ from archcalc.terminal import complain, show, wants_color, write
     "--seed", type=options.Whole(0, 2**63 - 1), default=0, show_default=True, help="Seed of the layers that are drawn."
 )
 @click.option("-o", "--output", metavar="FILE", help="Device file; default: where predict finds this machine's own.")
-@options.look("--format", "format", type=click.Choice(("text", "json")), default="text", show_default=True,
-              help="Form of the output.")  # fmt: skip
+@options.form("calibration")
 @options.color
 @options.guarded
 def command(
@@ -63,7 +63,7 @@ def command(
     values = options.parse_settings(set)
     graphs = [load_graph(spec, values, batch) for spec in specs]
     require("calibrate")
-    from archcalc.pytorch.calibration import preflight, report
+    from archcalc.pytorch.calibration import preflight
     from archcalc.pytorch.calibration.calibrate import Request, calibrate
 
     kind = device.partition(":")[0]
@@ -78,12 +78,9 @@ def command(
     except KeyboardInterrupt:
         raise RequestError("interrupted before anything was measured") from None
     save(made.device, path)
-    for remark in report.remarks(made):
+    for remark in made.remarks():
         complain(f"warning: {remark}", color)
-    if format == "json":
-        write(json.dumps(report.data(made, path), ensure_ascii=False) + "\n")
-    else:
-        show(report.text(made, path, sys.stdout.isatty() or wants_color(color, sys.stdout)), color)
+    emit("calibration", format, Report(made.device, path, made.seconds, made.interrupted), color)
     return 0
 
 

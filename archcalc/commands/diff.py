@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
 from collections.abc import Iterable, Sequence
 
 import click
@@ -12,15 +11,16 @@ import click
 from archcalc.advice import suggest
 from archcalc.commands import options
 from archcalc.commands.diff_folders import Files, pairs
+from archcalc.commands.printing import emit
 from archcalc.diagnostics import Diagnostic, RequestError
 from archcalc.difference.files import Outcome, Task, compare
 from archcalc.difference.growth import over_limit
-from archcalc.difference.side import BUDGETED, COSTS, MEASURES, PEAKS
+from archcalc.difference.side import BUDGETED, MEASURES, PEAKS
 from archcalc.language.document import parse_percent
-from archcalc.reports.difference import FORMATS, render
+from archcalc.reports import forms
 from archcalc.reports.difference.report import Report
 from archcalc.revision import Place, checked_out
-from archcalc.terminal import complain, text_width, wants_color, write
+from archcalc.terminal import complain
 from archcalc.workers import each, processes
 
 # Starting a process costs as much as so many pairs of files.
@@ -40,8 +40,8 @@ _WORTH = 40
     multiple=True,
     help="Exit with 1 when it grew more, as params=5%. Measures: " + ", ".join([*MEASURES, *BUDGETED]) + ".",
 )
-@options.look("--memory", is_flag=True, help="Tell the peak memory of training too; json and markdown always do.")
-@options.look("--format", type=click.Choice(FORMATS), default="text", show_default=True, help="Form of the output.")
+@options.look("--memory", is_flag=True, help="Tell the peak memory of training too; json, csv and markdown always do.")
+@options.form("difference")
 @options.color
 @options.guarded
 def command(
@@ -61,9 +61,8 @@ def command(
     """
     limits = _limits(max_growth)
     values = options.parse_settings(set)
-    measures = {"text": COSTS, "json": MEASURES}.get(format, (*COSTS, PEAKS[0]))
-    wanted = tuple(dict.fromkeys([*measures, *limits, *PEAKS[:memory]]))
-    budget = format != "text"
+    needs = forms.module("difference", format).NEEDS
+    wanted = tuple(dict.fromkeys([*needs.measures, *limits, *PEAKS[:memory]]))
     with checked_out(base) as old, checked_out(head) as new:
         folders = os.path.isdir(new.path)
         if os.path.isdir(old.path) != folders:
@@ -71,14 +70,13 @@ def command(
         if not folders:
             gc.disable()  # the process ends soon: what two graphs leave behind may stay
         files = pairs(old.path, new.path) if folders else [Files("", old.path, new.path)]
-        tasks = [Task(*paths, values, batch, wanted, budget, format == "json") for paths in files]
+        tasks = [Task(*paths, values, batch, wanted, needs.budget, needs.whole) for paths in files]
         outcomes = list(each(compare, tasks, processes(len(tasks), _WORTH)))
     status = _complain(outcomes, (old, new), folders, color)
     found = [one for outcome in outcomes for one in outcome.differences]
     if folders or status == 0:
-        width = text_width() if sys.stdout.isatty() or os.environ.get("COLUMNS") else None
         same = sum(outcome.equal for outcome in outcomes)
-        write(render(format, Report(found, folders, same, memory, width, wants_color(color, sys.stdout))))
+        emit("difference", format, Report(found, folders, same, memory), color)
     sentences = [sentence for one in found for sentence in over_limit(one, limits)]
     if limits and any(outcome.base_invalid for outcome in outcomes):
         sentences.append("growth is not known where the base is not valid")

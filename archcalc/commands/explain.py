@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 import click
 
 from archcalc.commands import options
+from archcalc.commands.printing import emit
 from archcalc.cost import DTYPE_BYTES, Costs
 from archcalc.diagnostics import RequestError
 from archcalc.network.finding import find
@@ -15,11 +15,9 @@ from archcalc.network.graph import Node, layers_of
 from archcalc.network.line import line_graph
 from archcalc.network.load import Graph, load_graph, split_variant
 from archcalc.network.paths import fields
-from archcalc.reports.blocks import Group, Heading
 from archcalc.reports.explanation.groups import explain_group, explain_network
 from archcalc.reports.explanation.report import Explanation, explain
-from archcalc.reports.explanation.text import Drawn
-from archcalc.terminal import complain, show, text_width, write
+from archcalc.terminal import complain
 
 
 @click.command(name="explain")
@@ -32,14 +30,7 @@ from archcalc.terminal import complain, show, text_width, write
 @options.look(
     "--dtype", type=click.Choice(tuple(DTYPE_BYTES)), default="fp32", show_default=True, help="Type of the activations."
 )
-@options.look(
-    "--format",
-    "format",
-    type=click.Choice(("text", "json")),
-    default="text",
-    show_default=True,
-    help="Form of the output.",
-)
+@options.form("explanation")
 @click.option("--steps", is_flag=True, help="Work out a small layer with real numbers, step by step.")
 @options.color
 @options.guarded
@@ -61,7 +52,7 @@ def command(
     name, its line or how its line begins. LINE is a layer as it would stand in a spec, with --input for what it reads.
     """
     if symbolic or (input is not None and any(map(str.isalpha, input.replace("x", "")))):
-        return _formulas(spec, layer, input, symbolic or (), options.parse_settings(set), batch, dtype, format)
+        return _formulas(spec, layer, input, symbolic or (), options.parse_settings(set), batch, dtype, format, color)
     graph = _graph(spec, layer, input, options.parse_settings(set), batch)
     if steps:
         return _worked(graph, layer, format, color)
@@ -79,20 +70,15 @@ def command(
     else:
         layers = [explain(node, costs, seen.get(id(node.exit))) for node in costs.layers()] if input is not None else []
         explanations = layers if len(layers) == 1 else [*layers, explain_network(costs)]
-    if format == "json":
-        write(json.dumps({"version": 1, "layers": [one.data for one in explanations]}, ensure_ascii=False) + "\n")
-    else:
-        if input is not None and len(explanations) == 1:
-            explanations[0].title = spec
-        drawn = [block for one in explanations for block in ("", Drawn(one))]
-        show(Group(*drawn[1:]), color)
+    if input is not None and len(explanations) == 1:
+        explanations[0].title = spec
+    emit("explanation", format, explanations, color)
     return 0
 
 
 def _worked(graph: Graph, layer: str | None, format: str, color: str) -> int:
     """The worked example of one layer."""
-    from archcalc.reports.explanation.steps import Worked
-    from archcalc.worked.example import NO_BREAK
+    from archcalc.reports.worked.report import Report
     from archcalc.worked.workers import work_out
 
     if layer is None:
@@ -106,16 +92,7 @@ def _worked(graph: Graph, layer: str | None, format: str, color: str) -> int:
             complain(found.note, color)
     if nodes[0].layer is None or nodes[0].children:
         raise RequestError(f"`{nodes[0].id}` is a group: name one of the layers inside it for its steps")
-    example = work_out(nodes[0])
-    if format == "json":
-        steps = [
-            {"title": step.title, "lines": [line.replace(NO_BREAK, " ") for line in step.lines]}
-            for step in example.steps
-        ]
-        data = {"input": example.input, "weights": example.weights, "output": example.output, "steps": steps}
-        write(json.dumps({"version": 1, "worked": {"label": nodes[0].label, **data}}, ensure_ascii=False) + "\n")
-    else:
-        show(Group(Heading(nodes[0].label), "", Worked(example)), color)
+    emit("worked", format, Report(nodes[0].label, work_out(nodes[0])), color)
     return 0
 
 
@@ -128,10 +105,11 @@ def _formulas(
     batch: int,
     dtype: str,
     format: str,
+    color: str,
 ) -> int:
     """The derivation in formulas of `names`, and of the names among the sizes of a line's input."""
     options.needs_sympy()
-    from archcalc.reports.closed_form.explanation import FormulaExplanation
+    from archcalc.reports.closed_form_layer.report import FormulaExplanation, Report
     from archcalc.symbolic.line import line_form
     from archcalc.symbolic.network import BATCH, load_closed_form
 
@@ -148,16 +126,7 @@ def _formulas(
     title = spec if sizes is not None and len(nodes) == 1 else None
     valued = sizes is None or set(form.names) <= {*given, BATCH}
     explanations = [FormulaExplanation(form, node, plain[node.id], title, valued) for node in nodes]
-    if format == "json":
-        document = {
-            "version": 1,
-            "values": form.names,
-            "conditions": form.conditions(python=True),
-            "layers": [one.data() for one in explanations],
-        }
-        write(json.dumps(document, ensure_ascii=False) + "\n")
-    else:
-        write("\n".join(one.text(text_width()) for one in explanations))
+    emit("closed_form_layer", format, Report(form, explanations), color)
     return 0
 
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from archcalc.commands import conditions as run
 from archcalc.commands import options
+from archcalc.commands.printing import emit
 from archcalc.diagnostics import RequestError
 from archcalc.language.document import parse_amount
 from archcalc.sweep.axis import parse_values
 from archcalc.sweep.fit import fit
 from archcalc.sweep.grid import Point
 from archcalc.sweep.measures import SECONDS, Conditions, Measure, measures
-from archcalc.terminal import show, wants_color, write
 
 
 @click.command(name="fit")
@@ -27,8 +25,7 @@ from archcalc.terminal import show, wants_color, write
 @options.settings
 @options.batch
 @run.options
-@options.look("--format", "format", type=click.Choice(("text", "json", "markdown")), default="text", show_default=True,
-              help="Form of the output.")  # fmt: skip
+@options.form("fit")
 @options.color
 @options.help
 @options.guarded
@@ -62,12 +59,7 @@ def command(
         conditions,
         parse_values(values, f"--vary {name}") if values else None,
     )
-    from archcalc.reports.sweep import fit as reports
-
-    if format == "text":
-        show(reports.text(found, sys.stdout.isatty() or wants_color(color, sys.stdout)), color)
-    else:
-        write(reports.dumps(found) if format == "json" else reports.markdown(found))
+    emit("fit", format, found, color)
     return 0 if found.best is not None else 1
 
 

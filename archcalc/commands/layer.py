@@ -6,11 +6,11 @@ import click
 
 from archcalc.advice import suggest
 from archcalc.commands import options
+from archcalc.commands.printing import emit
 from archcalc.diagnostics import RequestError
 from archcalc.layers import REGISTRY
-from archcalc.reports import reference
 from archcalc.spelling.names import meaning
-from archcalc.terminal import complain, write
+from archcalc.terminal import complain
 
 
 def _names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -19,8 +19,9 @@ def _names(context: click.Context, parameter: click.Parameter, incomplete: str) 
 
 @click.command(name="layer")
 @click.argument("name", shell_complete=_names)
+@options.form("layer")
 @options.guarded
-def command(name: str) -> int:
+def command(name: str, format: str) -> int:
     """Describe one layer: its keys, shapes and formulas."""
     if name not in REGISTRY:
         known = meaning(name)
@@ -30,5 +31,5 @@ def command(name: str) -> int:
             raise RequestError(f"no layer is named `{name}`: {hint}")
         complain(f"archcalc: `{name}` is `{known.layer}` here", "never")
         name = known.layer
-    write(reference.page(REGISTRY[name]))
+    emit("layer", format, REGISTRY[name])
     return 0

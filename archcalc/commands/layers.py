@@ -5,21 +5,14 @@ from __future__ import annotations
 import click
 
 from archcalc.commands import options
-from archcalc.reports import reference
-from archcalc.terminal import write
+from archcalc.commands.printing import emit
+from archcalc.reports.layers.report import Report
 
 
 @click.command(name="layers")
-@options.look(
-    "--format",
-    "format",
-    type=click.Choice(("text", "json")),
-    default="text",
-    show_default=True,
-    help="Form of the output.",
-)
+@options.form("layers")
 @options.guarded
 def command(format: str) -> int:
     """List the layers of the language, by family."""
-    write(reference.dumps(reference.data()) if format == "json" else reference.overview())
+    emit("layers", format, Report())
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
@@ -13,18 +12,21 @@ import click
 from archcalc.advice import suggest
 from archcalc.commands import options
 from archcalc.commands.lint_tables import Tables, read_tables
+from archcalc.commands.printing import emit, text_of
+from archcalc.commands.progress import watched
 from archcalc.configuration import LINT_TABLES
 from archcalc.diagnostics import Note, RequestError
 from archcalc.network.load import split_variant
 from archcalc.output import write_file
-from archcalc.quoting import terminal_text, visible
-from archcalc.reports.findings import FORMATS, render
+from archcalc.quoting import visible
 from archcalc.reports.findings.report import Report, plural
+from archcalc.reports.forms import forms as forms_of
+from archcalc.reports.forms import summary as summary_of
 from archcalc.rules.base import SEVERITIES, Finding
 from archcalc.rules.check import Selection, by_severity
 from archcalc.rules.paths import specs_in, with_variants
 from archcalc.rules.runner import Outcome, Task, run
-from archcalc.terminal import complain, wants_color, write
+from archcalc.terminal import complain, write
 
 if TYPE_CHECKING:
     from archcalc.commands.lint_base import Base
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 
 # From this many specs on a run takes long enough for a progress bar.
 _MANY = 200
-_FOR_PEOPLE = ("full",)
 
 
 @click.command(name="lint")
@@ -48,7 +49,7 @@ _FOR_PEOPLE = ("full",)
 )
 @options.look("--fail-on", type=click.Choice((*SEVERITIES, "never")), default="error", show_default=True,
               help="Exit with 1 for findings of this severity or a higher one.")  # fmt: skip
-@options.look("--format", type=click.Choice(FORMATS), default="full", show_default=True, help="Form of the output.")
+@options.form("findings")
 @click.option(
     "--output",
     cls=options.Several,
@@ -115,7 +116,7 @@ def command(
         if fix or unsafe_fixes or diff:
             outcomes, changed = _mend(tasks, selection, tables, unsafe_fixes, diff, color)
         else:
-            outcomes = list(_progress(run(tasks, selection, jobs), len(tasks)))
+            outcomes = list(watched(run(tasks, selection, jobs), len(tasks), "checking", _MANY))
     for outcome in outcomes:
         if outcome.error is not None:
             complain(f"archcalc: {visible(outcome.error)}", color)
@@ -160,9 +161,10 @@ def _outputs(given: Iterable[str]) -> dict[str, str]:
         form, equals, path = entry.partition("=")
         if not equals or not path:
             raise RequestError(f"--output takes FORMAT=FILE, as --output sarif=lint.sarif, not {entry!r}")
-        if form not in FORMATS:
-            near = suggest(form, FORMATS)
-            hint = f"did you mean `{near}`?" if near else f"there are {', '.join(FORMATS)}"
+        known = forms_of("findings")
+        if form not in known:
+            near = suggest(form, known)
+            hint = f"did you mean `{near}`?" if near else f"there are {', '.join(known)}"
             raise RequestError(f"--output: no format is called `{form}`: {hint}")
         forms[path] = form
     return forms
@@ -187,25 +189,14 @@ def _told(outcomes: Iterable[Outcome], tables: Tables, named: Collection[str]) -
 
 def _write(report: Report, forms: dict[str, str], color: str, to_stderr: bool) -> None:
     for path, form in forms.items():
-        text = render(form, report) if report.findings or form not in _FOR_PEOPLE else ""
         if path:
-            write_file(
-                path,
-                text if form == "github" else terminal_text(click.unstyle(text)),
-                inputs=[split_variant(spec)[0] for spec in report.specs],
-            )
-        elif not text:
-            pass
-        elif form in _FOR_PEOPLE:
-            stream = sys.stderr if to_stderr else sys.stdout
-            click.echo(terminal_text(text), nl=False, file=stream, color=wants_color(color, stream))
-        elif to_stderr:
-            complain(text.rstrip("\n"), "never")
+            inputs = [split_variant(spec)[0] for spec in report.specs]
+            write_file(path, text_of("findings", form, report), inputs=inputs)
         else:
-            write(text, commands=form == "github")
-        summary = os.environ.get("GITHUB_STEP_SUMMARY")
-        if form == "github" and summary and report.findings:  # it shows ten annotations of a kind; the page shows all
-            write_file(summary, render("markdown", report), append=True)
+            emit("findings", form, report, color, to_stderr)
+        page, summary = os.environ.get("GITHUB_STEP_SUMMARY"), summary_of("findings", form)
+        if page and summary and report.findings:  # a step shows ten annotations of a kind; its page shows all
+            write_file(page, text_of("findings", summary, report), append=True)
 
 
 def _mend(
@@ -236,14 +227,3 @@ def _mend(
     if count:
         complain(f"{'would fix' if diff else 'fixed'} {plural(count, 'finding')} in {plural(files, 'file')}", color)
     return outcomes, bool(count)
-
-
-def _progress(outcomes: Iterator[Outcome], count: int) -> Iterator[Outcome]:
-    """The outcomes, with a bar on stderr when there are many and a person watches."""
-    if count < _MANY or not sys.stderr.isatty():
-        yield from outcomes
-        return
-    from rich.console import Console
-    from rich.progress import track
-
-    yield from track(outcomes, "checking", total=count, console=Console(stderr=True), transient=True)

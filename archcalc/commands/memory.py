@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from itertools import chain
-
 import click
 
 from archcalc.commands import options
+from archcalc.commands.printing import emit
+from archcalc.commands.reading import Reading
 from archcalc.devices import find
-from archcalc.diagnostics import RequestError, SpecError
+from archcalc.diagnostics import RequestError
 from archcalc.language.document import parse_amount
-from archcalc.memory.assessment import Assessment, Question, assess
+from archcalc.memory.assessment import Question, assess
 from archcalc.memory.footprint import GENERATION, MODES
 from archcalc.memory.plan import ATTENTION, OPTIMIZERS, WIDTHS, Plan
 from archcalc.network.load import load_graph, split_variant
 from archcalc.output import write_file
-from archcalc.quoting import visible
-from archcalc.terminal import complain, show, text_width, wants_color, write
+from archcalc.reports.memory.report import Report
+from archcalc.terminal import text_width, write
 
 
 def _definitions(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
@@ -65,8 +63,7 @@ def _definitions(context: click.Context, parameter: click.Parameter, wanted: boo
 @click.option("--definitions", is_flag=True, is_eager=True, expose_value=False, callback=_definitions,
               help="What every number means and how sure it is, and exit.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write the drawing over time as SVG.")
-@options.look("--format", "format", type=click.Choice(("text", "json", "csv", "markdown")), default="text", show_default=True,
-              help="Form of the output.")  # fmt: skip
+@options.form("memory")
 @options.color
 @options.guarded
 def command(
@@ -109,55 +106,19 @@ def command(
     )  # fmt: skip
     question = Question(plan, mode, length, cache_dtype, find(device) if device else None, _bytes(room), fit)
     values = options.parse_settings(set)
-    status = 0
-
-    def assessed() -> Iterator[Assessment]:
-        nonlocal status
-        for spec in specs:
-            try:
-                yield assess(load_graph(spec, values, batch, freeze), question)
-            except SpecError as error:
-                options.report(error.diagnostics, color)
-                status = max(status, 1)
-            except RequestError as error:
-                if len(specs) == 1:
-                    raise
-                complain(f"archcalc: {visible(str(error))}", color)
-                status = 2
-
-    reports = assessed()
-    first = next(reports, None)
-    if first is None:
-        return status
+    reading = Reading(color)
+    # Assessed as they are printed: of many, one is held at a time.
+    answers = reading.each(specs, lambda spec: [assess(load_graph(spec, values, batch, freeze), question)])
+    if answers is None:
+        return reading.status
     if output is not None:
         from archcalc.reports.memory import svg
 
-        write_file(output, svg.network(first), inputs=[split_variant(spec)[0] for spec in specs])
-    _print(first, reports, len(specs) > 1, number, format, color)
-    return status
-
-
-def _print(
-    first: Assessment, others: Iterator[Assessment], several: bool, number: int, format: str, color: str
-) -> None:
-    reports = chain([first], others)  # assessed as they are printed: of many, one is held at a time
-    if format == "json":
-        from archcalc.reports.memory import json
-
-        write(json.dumps(reports, several, number))
-    elif format == "csv":
-        from archcalc.reports.memory import csv
-
-        write(csv.networks(reports))
-    elif format == "markdown":
-        from archcalc.reports.memory import markdown
-
-        write(markdown.comparison(reports) if several else markdown.network(first))
-    else:
-        from archcalc.reports.memory import comparison, text
-
-        rule = sys.stdout.isatty() or wants_color(color, sys.stdout)
-        show(comparison.table(reports, rule) if several else text.network(first, number, rule), color)
+        (only,) = answers
+        write_file(output, svg.network(only), inputs=[split_variant(spec)[0] for spec in specs])
+        answers = iter([only])
+    emit("memory", format, Report(answers, len(specs) > 1, number), color)
+    return reading.status
 
 
 def _bytes(room: str | None) -> int | None:

@@ -12,6 +12,7 @@ import click
 
 from archcalc.diagnostics import Diagnostic, RequestError, SpecError
 from archcalc.quoting import visible
+from archcalc.reports import forms
 from archcalc.terminal import COLORS, complain
 
 if TYPE_CHECKING:
@@ -87,6 +88,26 @@ class Whole(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         if number > self.most:
             raise click.BadParameter(f"{number} is too large: the most is {self.most}", ctx, param)
         return number
+
+
+class Form(click.Choice):  # type: ignore[type-arg,unused-ignore]
+    """A form of a report; one that it does not have is refused with the reason."""
+
+    def __init__(self, report: str) -> None:
+        self.report = report
+        super().__init__(forms.forms(report))
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The name of the form."""
+        if value not in self.choices and (reason := forms.without(self.report).get(value)):
+            raise click.BadParameter(f"there is no {value}: {reason}", ctx, param)
+        return super().convert(value, param, ctx)
+
+
+def form(report: str) -> Callable[[_F], _F]:
+    """`--format`, with the forms that the report has in its folder; its first is the default."""
+    kind = Form(report)
+    return look("--format", "format", type=kind, default=kind.choices[0], show_default=True, help="Form of the output.")
 
 
 color = look("--color", type=click.Choice(COLORS), default="auto", help="Colour in the output.")

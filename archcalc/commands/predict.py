@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterator
-from itertools import chain
 
 import click
 
 from archcalc.commands import options
+from archcalc.commands.printing import emit
+from archcalc.commands.reading import Reading
 from archcalc.devices import LOCAL, find
-from archcalc.diagnostics import RequestError, SpecError
+from archcalc.diagnostics import RequestError
 from archcalc.network.load import load_graph
 from archcalc.prediction.answer import Answer, answer
 from archcalc.prediction.predict import MODES, OPTIMIZERS
-from archcalc.quoting import visible
-from archcalc.terminal import complain, show, wants_color, write
+from archcalc.reports.prediction.report import Report
+from archcalc.terminal import complain
 
 
 @click.command(name="predict")
@@ -36,8 +35,7 @@ from archcalc.terminal import complain, show, wants_color, write
               help="Generate so many tokens after a prompt, which is as long as the spec's sequence.")  # fmt: skip
 @options.look("--depth", type=options.Whole(1), default=1, show_default=True, help="Levels of blocks that are opened.")
 @options.look("-n", "--number", type=options.Whole(1), help="Only so many layers, the slowest; the rest in one row.")
-@options.look("--format", "format", type=click.Choice(("text", "json", "csv", "markdown")), default="text", show_default=True,
-              help="Form of the output.")  # fmt: skip
+@options.form("prediction")
 @options.color
 @options.help
 @options.guarded
@@ -64,74 +62,25 @@ def command(
     known = {name: find(name) for name in device}
     values = options.parse_settings(set)
     several = len(specs) > 1 or len(known) > 1
-    status = 0
     for name, found in known.items():
         for warning in _versions(found.calibration) if name in LOCAL else ():
             complain(f"warning: {warning}", color)
+    reading = Reading(color)
 
-    def answered() -> Iterator[Answer]:
-        nonlocal status
-        for spec in specs:
-            graph = None
-            for one in known.values():
-                try:
-                    graph = graph or load_graph(spec, values, batch, freeze)
-                    made = answer(graph, one, dtype, mode, optimizer, generate)
-                except SpecError as error:
-                    options.report(error.diagnostics, color)
-                    status = max(status, 1)
-                    break  # on any other device too
-                except RequestError as error:
-                    if not several:
-                        raise
-                    complain(f"archcalc: {visible(str(error))}", color)
-                    status = 2
-                    if graph is None:
-                        break
-                    continue
+    def answered(spec: str) -> Iterator[Answer]:
+        graph = load_graph(spec, values, batch, freeze)
+        for one in known.values():
+            with reading.telling(RequestError):  # another device may take it
+                made = answer(graph, one, dtype, mode, optimizer, generate)
                 for warning in made.warnings:
                     complain(f"warning: {warning}", color)
                 yield made
 
-    answers = answered()
-    first = next(answers, None)
-    if first is not None:
-        _print(first, answers, several, depth, number, format, color)
-    return status
-
-
-def _print(
-    first: Answer, others: Iterator[Answer], several: bool, depth: int, number: int | None, format: str, color: str
-) -> None:
-    from archcalc.reports.prediction import rows
-
-    answers = chain([first], others)  # predicted as they are printed: of many, one is held at a time
-
-    def listed(one: Answer) -> list[rows.TimedRow]:
-        if number:
-            return rows.slowest(one, number)
-        return rows.layers(one) if format in ("json", "csv") else list(rows.rows(one, depth))
-
-    if format in ("json", "csv"):
-        from archcalc.reports.prediction import machine
-
-        found = ((one, listed(one)) for one in answers)
-        if format == "csv":
-            write(machine.csv(found))
-        else:
-            write(json.dumps(machine.documents(found, several), ensure_ascii=False) + "\n")
-    elif format == "markdown":
-        from archcalc.reports.prediction import comparison, machine
-
-        write(comparison.markdown(answers) if several else machine.markdown(first, listed(first)))
-    else:
-        from archcalc.reports.prediction import comparison, text
-
-        rule = sys.stdout.isatty() or wants_color(color, sys.stdout)
-        show(
-            comparison.table(answers, rule) if several else text.text(first, listed(first), rule),
-            color,
-        )
+    # Predicted as they are printed: of many, one is held at a time.
+    answers = reading.each(specs, answered)
+    if answers is not None:
+        emit("prediction", format, Report(answers, several, depth, number), color)
+    return reading.status
 
 
 def _versions(calibration: dict[str, object] | None) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -11,12 +10,14 @@ from collections.abc import Callable, Iterator
 import click
 
 from archcalc.commands import options
+from archcalc.commands.printing import emit
 from archcalc.devices import find, save
 from archcalc.diagnostics import RequestError
 from archcalc.network.freezing import check_trains
 from archcalc.network.load import load_graph
 from archcalc.pytorch.needs import require
-from archcalc.terminal import complain, show, wants_color, write
+from archcalc.reports import forms
+from archcalc.terminal import complain
 
 # Where the lecture's network lies: in the package when installed, beside it in a checkout.
 _HERE = os.path.dirname(os.path.dirname(__file__))
@@ -67,8 +68,7 @@ _DEFAULT = (os.path.join(_HERE, "specs", "alexnet.yaml"), os.path.join(os.path.d
 )
 @click.option("--compare", metavar="SPEC", help="Measure another network in turn, and give the ratio.")
 @click.option("--save-device", metavar="FILE", help="Add the measured layers to this device file of `calibrate`.")
-@options.look("--format", "format", type=click.Choice(("text", "json", "csv", "markdown", "chrome-trace")), default="text",
-              show_default=True, help="Form of the output.")  # fmt: skip
+@options.form("profile")
 @options.color
 @options.guarded
 def command(
@@ -102,7 +102,6 @@ def command(
     if mode == "train":
         check_trains(graph, "--mode forward")
     require("profile")
-    from archcalc.pytorch import compared, report
     from archcalc.pytorch import profile as profiling
     from archcalc.pytorch.names import BuildError
     from archcalc.pytorch.setup import Setup
@@ -119,8 +118,8 @@ def command(
         seed,
         Budget(warmup, repeat, time),
     )
-    if compare and format == "chrome-trace":
-        raise RequestError("a trace is of one network: leave out --compare, or use another --format")
+    report = "profile" if other is None else "profile_comparison"
+    forms.module(report, format)  # measuring takes a while: what cannot be printed is refused before
     known = None
     if save_device:
         if other is not None:
@@ -140,22 +139,13 @@ def command(
     except KeyboardInterrupt:
         raise RequestError("interrupted before anything was measured") from None
     if other is not None:
-        write(
-            {"json": compared.data, "csv": compared.csv, "markdown": compared.markdown}.get(format, compared.text)(
-                found
-            )
-        )
+        emit(report, format, found, color)
         return _status(found.interrupted, len(found.ratios), color)
     if known is not None and save_device is not None and not measured.interrupted:
         extended, added = refit.extended(known, measured)
         save(extended, save_device)
         complain(f"added {added} {'layer' if added == 1 else 'layers'} to {save_device}", color)
-    if format == "text":
-        show(report.text(measured, sys.stdout.isatty() or wants_color(color, sys.stdout)), color)
-    elif format == "json":
-        write(json.dumps(report.data(measured), ensure_ascii=False) + "\n")
-    else:
-        write({"csv": report.csv, "markdown": report.markdown, "chrome-trace": report.chrome_trace}[format](measured))
+    emit(report, format, measured, color)
     return _status(measured.interrupted, len(measured.total.seconds), color)
 
 

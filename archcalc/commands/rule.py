@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 
 from archcalc.commands import options
+from archcalc.commands.printing import emit
 from archcalc.diagnostics import RequestError
-from archcalc.reports import rules as report
+from archcalc.reports.rules.report import Report
 from archcalc.rules.base import Rule
 from archcalc.rules.codes import LANGUAGE, nearest
 from archcalc.rules.selection import load_rules
-from archcalc.terminal import write
 
 
 def _codes(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -19,9 +19,7 @@ def _codes(context: click.Context, parameter: click.Parameter, incomplete: str) 
 
 @click.command(name="rule")
 @click.argument("code", required=False, shell_complete=_codes)
-@options.look(
-    "--format", type=click.Choice(("text", "json")), default="text", show_default=True, help="Form of the output."
-)
+@options.form("rules")
 @options.guarded
 def command(code: str | None, format: str) -> int:
     """Describe one rule: what it finds, why, and what to write instead.
@@ -30,10 +28,9 @@ def command(code: str | None, format: str) -> int:
     """
     rules = load_rules()
     if code is None:
-        write(report.dumps(report.codes(rules), rules) if format == "json" else report.overview(rules))
-        return 0
-    found = _find(code, rules)
-    write(report.dumps([found], rules) if format == "json" else report.page(found, rules))
+        emit("rules", format, Report(rules))
+    else:
+        emit("rule", format, Report(rules, _find(code, rules)))
     return 0
 
 

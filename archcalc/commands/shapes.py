@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Iterator
 
 import click
 
 from archcalc.commands import options
+from archcalc.commands.printing import emit
+from archcalc.commands.progress import watched
+from archcalc.commands.reading import Reading
 from archcalc.cost import DTYPE_BYTES, Costs
-from archcalc.diagnostics import RequestError, SpecError
+from archcalc.diagnostics import RequestError
 from archcalc.expectations import unmet
 from archcalc.network.bounds import check_copies
 from archcalc.network.freezing import idle
@@ -18,9 +19,8 @@ from archcalc.network.load import load_graph
 from archcalc.network.misread import misread
 from archcalc.network.unused import unused
 from archcalc.peers import NAMES
-from archcalc.quoting import visible
-from archcalc.reports.rows import SORT_KEYS, Row, flat, largest, nested
-from archcalc.terminal import complain, show, wants_color, write
+from archcalc.reports.rows import SORT_KEYS
+from archcalc.reports.shapes.report import Report
 
 # From this many specs on a run takes long enough for a progress bar.
 _MANY = 200
@@ -43,8 +43,7 @@ _MANY = 200
     "--dtype", type=click.Choice(tuple(DTYPE_BYTES)), default="fp32", show_default=True, help="Type of the activations."
 )
 @options.symbolic
-@options.look("--format", "format", type=click.Choice(("text", "json", "csv", "markdown")), default="text", show_default=True,
-              help="Form of the output.")  # fmt: skip
+@options.form("shapes")
 @options.color
 @options.help
 @options.guarded
@@ -90,72 +89,23 @@ def command(
 
         costs_of = (values, batch, causal == "half", dtype)
         return print_formulas(specs[0], symbolic, costs_of, depth, sort, number, format, color)
-    status = 0
+    reading = Reading(color)
 
-    def read() -> Iterator[Costs]:
-        nonlocal status
-        for spec in _progress(specs):
-            try:
-                costs = Costs(load_graph(spec, values, batch, freeze), causal == "half", dtype)
-                if expand:
-                    check_copies(costs.graph, "--expand")
-            except SpecError as error:
-                options.report(error.diagnostics, color)
-                status = max(status, 1)
-            except RequestError as error:
-                if len(specs) == 1:
-                    raise
-                complain(f"archcalc: {visible(str(error))}", color)
-                status = 2
-            else:
-                for diagnostic in (*unmet(costs), *unused(costs.graph), *idle(costs.graph), *misread(costs.graph)):
-                    options.report([diagnostic], color)
-                yield costs
+    def read(spec: str) -> Iterator[Costs]:
+        costs = Costs(load_graph(spec, values, batch, freeze), causal == "half", dtype)
+        if expand:
+            check_copies(costs.graph, "--expand")
+        for diagnostic in (*unmet(costs), *unused(costs.graph), *idle(costs.graph), *misread(costs.graph)):
+            options.report([diagnostic], color)
+        yield costs
 
-    def rows(costs: Costs) -> Iterable[Row]:
-        if sort or number:
-            return largest(costs, sort or "params", number, expand)
-        if format in ("json", "csv"):
-            return flat(costs, expand)
-        return nested(costs, depth, expand)
-
-    found = read()
-    first = next(found, None)
-    if first is None:
-        return status
-    networks = chain([first], found)  # read as they are printed: of many, one is held at a time
+    # Read as they are printed: of many, one is held at a time.
+    networks = reading.each(watched(specs, len(specs), "reading", _MANY), read)
+    if networks is None:
+        return reading.status
     several = len(specs) > 1
     if like:
         print_comparison([costs.graph for costs in networks], like, several, depth, expand, format, color)
-        return status
-    if format == "json":
-        from archcalc.reports import json
-
-        documents = [json.network(costs, rows(costs)) for costs in networks]
-        write(json.dumps({"version": json.VERSION, "specs": documents} if several else documents[0]))
-    elif format == "csv":
-        from archcalc.reports import csv
-
-        write(csv.networks((costs, rows(costs)) for costs in networks))
-    elif format == "markdown":
-        from archcalc.reports import markdown
-
-        write(markdown.comparison(networks) if several else markdown.network(first, rows(first)))
     else:
-        from archcalc.reports import text
-
-        rule = sys.stdout.isatty() or wants_color(color, sys.stdout)
-        table = text.comparison(networks, rule) if several else text.network(first, rows(first), formulas, rule)
-        show(table, color)
-    return status
-
-
-def _progress(specs: tuple[str, ...]) -> Iterator[str]:
-    """The specs, with a bar on stderr when there are many and a person watches."""
-    if len(specs) < _MANY or not sys.stderr.isatty():
-        yield from specs
-        return
-    from rich.console import Console
-    from rich.progress import track
-
-    yield from track(specs, "reading", console=Console(stderr=True), transient=True)
+        emit("shapes", format, Report(networks, several, depth, expand, sort, number, formulas), color)
+    return reading.status

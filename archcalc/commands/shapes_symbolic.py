@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable
-
 from archcalc.commands import options
+from archcalc.commands.printing import emit
 from archcalc.expectations import unmet
-from archcalc.reports.rows import Row, flat, largest, nested
-from archcalc.terminal import show, wants_color, write
 
 
 def print_formulas(
@@ -23,28 +19,11 @@ def print_formulas(
 ) -> int:
     """Print the closed form of a spec; `costs_of` is what `--set`, batch, masks and type say of its costs."""
     options.needs_sympy()
-    from archcalc.reports.closed_form import machine
-    from archcalc.reports.closed_form.rows import formula_rows
+    from archcalc.reports.closed_form.report import Report
     from archcalc.symbolic.network import load_closed_form
 
     form = load_closed_form(spec, names, *costs_of)
     for diagnostic in unmet(form.costs):
         options.report([diagnostic], color)
-    rows: Iterable[Row] = nested(form.costs, depth)
-    if sort or number:
-        rows = largest(form.costs, sort or "params", number)
-    elif format in ("json", "csv"):
-        rows = flat(form.costs)
-    if format == "json":
-        from archcalc.reports import json
-
-        write(json.dumps(machine.data(form, rows)))
-    elif format == "csv":
-        write(machine.csv(form, rows))
-    elif format == "markdown":
-        write(machine.markdown(form, formula_rows(form, rows)))
-    else:
-        from archcalc.reports.closed_form import text
-
-        show(text.network(form, formula_rows(form, rows), sys.stdout.isatty() or wants_color(color, sys.stdout)), color)
+    emit("closed_form", format, Report(form, depth, sort, number), color)
     return 0

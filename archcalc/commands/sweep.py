@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import click
 
 from archcalc.commands import conditions as run
 from archcalc.commands import options
+from archcalc.commands.printing import emit
+from archcalc.commands.progress import watched
 from archcalc.diagnostics import RequestError, cannot
 from archcalc.network.load import split_variant
 from archcalc.output import write_file
+from archcalc.reports.sweep.report import Report
 from archcalc.sweep.axis import Axis, parse_axes, parse_batches
-from archcalc.sweep.evaluate import Outcome, check_names, evaluate
+from archcalc.sweep.evaluate import check_names, evaluate
 from archcalc.sweep.grid import Point, grid, parse_part, read_grid, shard, size
-from archcalc.sweep.measures import USUAL, Measure, measures
-from archcalc.sweep.results import Results, sides
-from archcalc.terminal import show, wants_color, write
+from archcalc.sweep.measures import USUAL, measures
+from archcalc.sweep.results import sides
+from archcalc.terminal import write
 
-FORMATS = ("text", "json", "jsonl", "csv", "markdown")
 _MOST = 1_000_000
 _MOST_BYTES = 128 * 2**20
-_USUAL_ROWS = 60
 # From this many points on a run takes long enough for a progress bar.
 _MANY = 2000
 
@@ -48,9 +48,7 @@ _MANY = 2000
 @options.look("--list", "list", is_flag=True, help="Write the points of the grid, one a line, and compute nothing.")
 @click.option("--shard", metavar="I/N", help="Only part I of N of the grid, for a scheduler to split it.")
 @options.look("--jobs", type=options.Whole(0), default=0, help="Processes; default: as many as pay.")
-@options.look(
-    "--format", "format", type=click.Choice(FORMATS), default="text", show_default=True, help="Form of the output."
-)
+@options.form("sweep")
 @options.color
 @options.help
 @options.guarded
@@ -94,19 +92,13 @@ def command(
         figure.check(output)
     extra = [side.measure.name for side in drawn or () if side.measure] + ([sort] if sort else [])
     wanted = measures([*(show or USUAL), *extra], conditions)
-    outcomes = _progress(evaluate(points, wanted, conditions, jobs), len(points))
-    if format == "jsonl":
-        return _stream(outcomes, wanted)
-    results = Results([*outcomes], wanted, conditions, drawn)
-    rows = _rows(results, front, sort)
-    most = _USUAL_ROWS if number is None and format == "text" else number
-    cut = max(0, len(rows) - most) if most else 0
+    outcomes = watched(evaluate(points, wanted, conditions, jobs), len(points), "computing", _MANY)
+    report = Report(outcomes, wanted, conditions, drawn, front, sort, number)
     if output:
-        write_file(
-            output, figure.draw(results, output), inputs=[*(split_variant(spec)[0] for spec in specs), grid or ""]
-        )
-    _print(results, rows[: len(rows) - cut], cut, format, color)
-    return 0 if any(one.is_valid for one in results.outcomes) or not points else 1
+        inputs = [*(split_variant(spec)[0] for spec in specs), grid or ""]
+        write_file(output, figure.draw(report.results, output), inputs=inputs)
+    emit("sweep", format, report, color)
+    return 0 if report.possible or not points else 1
 
 
 def _points(
@@ -147,52 +139,3 @@ def _lines(path: str) -> list[str]:
         if isinstance(error, UnicodeDecodeError):
             raise RequestError(f"{path}: not text: save the file as UTF-8") from None
         raise cannot("read", path, error) from None
-
-
-def _progress(outcomes: Iterator[Outcome], total: int) -> Iterator[Outcome]:
-    """The outcomes, with a bar on stderr when there are many and a person watches."""
-    if total < _MANY or not sys.stderr.isatty():
-        yield from outcomes
-        return
-    from rich.console import Console
-    from rich.progress import track
-
-    yield from track(outcomes, "computing", total=total, console=Console(stderr=True), transient=True)
-
-
-def _stream(outcomes: Iterator[Outcome], wanted: Sequence[Measure]) -> int:
-    """Each point as soon as it is computed."""
-    from archcalc.reports.sweep import machine
-
-    found = []
-    for one in outcomes:
-        write(machine.line(one, wanted))
-        found.append(one.is_valid)
-    return 0 if any(found) or not found else 1
-
-
-def _rows(results: Results, front: bool, sort: str | None) -> list[int]:
-    """Which outcomes are shown, in order."""
-    rows = [index for index in range(len(results.outcomes)) if results.front[index] or not front]
-    if sort:
-        infinite = float("inf")
-        rows.sort(key=lambda index: results.outcomes[index].values.get(sort, infinite))
-    return rows
-
-
-def _print(results: Results, rows: list[int], cut: int, format: str, color: str) -> None:
-    if format != "text":
-        from archcalc.reports.sweep import machine
-
-        forms = {"json": machine.dumps, "csv": machine.csv, "markdown": machine.markdown}
-        write(forms[format](results, rows))
-        return
-    from archcalc.reports.sweep import text
-
-    rule = sys.stdout.isatty() or wants_color(color, sys.stdout)
-    if results.drawn is not None:
-        from archcalc.reports.sweep.plot import Scatter
-
-        show(Scatter(results), color)
-        write("\n")
-    show(text.table(results, rows, cut, rule), color)

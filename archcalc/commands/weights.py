@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from archcalc.commands import options
-from archcalc.terminal import complain, show, wants_color, write
+from archcalc.commands.printing import emit
+from archcalc.reports.weights.report import Report
+from archcalc.terminal import complain
+from archcalc.weights.files import tensors_of
 
 
 @click.command(name="weights")
@@ -16,9 +17,7 @@ from archcalc.terminal import complain, show, wants_color, write
 @options.look(
     "--depth", type=options.Whole(1), default=2, show_default=True, help="Words of a name that make a module."
 )
-@options.look(
-    "--format", "format", type=click.Choice(("text", "json")), default="text", show_default=True, help="Form of the output."
-)  # fmt: skip
+@options.form("weights")
 @options.color
 @options.help
 @options.guarded
@@ -27,19 +26,9 @@ def command(file: str, against: str | None, depth: int, format: str, color: str)
 
     FILE is a .safetensors or .gguf file, a model.safetensors.index.json, or a folder with them. No weight is read.
     """
-    from archcalc.reports.weights.summary import Summary
-    from archcalc.weights.files import tensors_of
-
-    summary = Summary(file, tensors_of(file), depth)
-    if format == "json":
-        from archcalc.reports.weights import json
-
-        write(json.render(summary))
-    else:
-        from archcalc.reports.weights import text
-
-        show(text.render(summary, sys.stdout.isatty() or wants_color(color, sys.stdout)), color)
-    return _compared(summary.params, against, color) if against else 0
+    report = Report(file, tensors_of(file), depth)
+    emit("weights", format, report, color)
+    return _compared(report.params, against, color) if against else 0
 
 
 def _compared(found: int, against: str, color: str) -> int:

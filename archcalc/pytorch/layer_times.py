@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -19,44 +18,9 @@ from archcalc.network.gradients import backward
 from archcalc.network.graph import Node
 from archcalc.prediction.backward import gradients
 from archcalc.prediction.operations import operations
-from archcalc.pytorch.timing import Clock, Times
+from archcalc.pytorch.timing import Clock
+from archcalc.reports.profile.report import LayerTime, Times
 from archcalc.reports.rows import Row, flat
-
-
-@dataclass
-class LayerTime:
-    """The times of a layer's copies, forward and, in training, backward; `row` has its static costs.
-
-    Attributes:
-        flops: what all copies compute in one run, `bytes` what they read and write at least.
-    """
-
-    row: Row
-    flops: int
-    bytes: int
-    forward: list[Times] = field(default_factory=list)
-    backward: list[Times] = field(default_factory=list)
-
-    @property
-    def forward_seconds(self) -> float:
-        """The sum over the copies of their medians."""
-        return sum(times.median for times in self.forward)
-
-    @property
-    def backward_seconds(self) -> float:
-        """The same of the backward pass."""
-        return sum(times.median for times in self.backward)
-
-    @property
-    def seconds(self) -> float:
-        """Forward and backward."""
-        return self.forward_seconds + self.backward_seconds
-
-    @property
-    def range(self) -> tuple[float, float]:
-        """The fastest and the slowest copy."""
-        medians = [one.median + other.median for one, other in zip(self.forward, self.backward)]
-        return min(medians, default=0.0), max(medians, default=0.0)
 
 
 class Layers:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
 
 import torch
 
@@ -11,15 +10,7 @@ from archcalc.network.load import Graph
 from archcalc.peers import peer
 from archcalc.peers.comparison import Comparison
 from archcalc.pytorch.instance import example_inputs, instantiate
-
-
-@dataclass
-class PeerTotals:
-    """What torchinfo prints, and the reasons for each number that is not ours."""
-
-    params: int
-    mult_adds: int
-    reasons: list[str]
+from archcalc.reports.verification.report import PeerTotals
 
 
 def torchinfo_totals(graph: Graph) -> PeerTotals | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,10 +18,11 @@ from torch import nn
 from archcalc.cost import Costs
 from archcalc.network.load import Graph
 from archcalc.pytorch.instance import example_inputs, instantiate
-from archcalc.pytorch.layer_times import Layers, LayerTime
+from archcalc.pytorch.layer_times import Layers
 from archcalc.pytorch.memory import peak_bytes, possible, predicted, tensor_bytes
 from archcalc.pytorch.setup import DTYPES, Setup, applied, device_name, find_device
-from archcalc.pytorch.timing import Clock, Times, repeat, settle
+from archcalc.pytorch.timing import Clock, repeat, settle
+from archcalc.reports.profile.report import Comparison, LayerTime, Profile, Times
 
 OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
     "sgd": lambda parameters: torch.optim.SGD(parameters, lr=1e-4),
@@ -30,46 +30,6 @@ OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
     "adamw": lambda parameters: torch.optim.AdamW(parameters, lr=1e-5),
 }
 PHASES = ("zero_grad", "forward", "loss", "backward", "step")
-
-
-@dataclass
-class Profile:
-    """What was measured.
-
-    Attributes:
-        threads: of the CPU; None on another device.
-        total: of the whole run; phases: of its parts in training.
-        peak: bytes; None where the device keeps no count. predicted: what `archcalc memory` says.
-        warmup: runs that do not count.
-        interrupted: whether it was ended early, so that there may be no layers.
-    """
-
-    graph: Graph
-    setup: Setup
-    device: str
-    threads: int | None
-    total: Times
-    phases: dict[str, Times]
-    layers: list[LayerTime]
-    peak: int | None
-    predicted: int
-    warmup: int
-    costs: Costs
-    interrupted: bool = False
-
-    @property
-    def layer_seconds(self) -> float:
-        """The sum of the layers' times."""
-        return sum(layer.seconds for layer in self.layers)
-
-    def activations(self, bytes: int) -> int:
-        """Bytes of activations in fp32, in the type of this run."""
-        return bytes * self.setup.width // 4
-
-    @property
-    def samples_per_second(self) -> float:
-        """How many samples of the batch go through in a second."""
-        return self.graph.batch / self.total.median if self.total.median else 0.0
 
 
 def profile(graph: Graph, setup: Setup, progress: Callable[[str], None] = lambda what: None) -> Profile:
@@ -96,29 +56,8 @@ def profile(graph: Graph, setup: Setup, progress: Callable[[str], None] = lambda
         return Profile(
             graph, setup, device_name(device), torch.get_num_threads() if device.type == "cpu" else None, session.total,
             session.phases, layers.result(session.costs, "fp32" if setup.dtype == "tf32" else setup.dtype), peak, predicted(graph, setup).peak, warmup,
-            session.costs, interrupted,
+            session.costs, torch.__version__, interrupted,
         )  # fmt: skip
-
-
-@dataclass
-class Comparison:
-    """Two networks measured in turn.
-
-    Attributes:
-        ratios: the first's time over the second's, in each round.
-    """
-
-    graphs: tuple[Graph, Graph]
-    setup: Setup
-    device: str
-    times: list[Times]
-    interrupted: bool = False
-
-    @property
-    def ratios(self) -> list[float]:
-        """The first's time over the second's, in each round."""
-        first, second = (times.seconds for times in self.times)
-        return [a / b for a, b in zip(first, second)]
 
 
 def compare(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 
@@ -13,26 +13,6 @@ import torch
 _SETTLED = 0.05
 _LAST = 3
 _LONGEST_WARMUP = 30
-
-
-@dataclass
-class Times:
-    """Seconds of repeated runs."""
-
-    seconds: list[float] = field(default_factory=list)
-
-    @property
-    def median(self) -> float:
-        """The middle value; 0 for no run."""
-        return statistics.median(self.seconds) if self.seconds else 0.0
-
-    @property
-    def spread(self) -> float:
-        """Half the distance between the quartiles, in seconds."""
-        if len(self.seconds) < 4:
-            return (max(self.seconds) - min(self.seconds)) / 2 if self.seconds else 0.0
-        low, _, high = statistics.quantiles(self.seconds, n=4)
-        return (high - low) / 2
 
 
 class Clock:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -28,6 +28,7 @@ from archcalc.pytorch.instance import example_inputs, instantiate
 from archcalc.pytorch.layer_times import watched
 from archcalc.pytorch.memory import available_bytes
 from archcalc.reports.numbers import size
+from archcalc.reports.verification.report import Difference, Verification
 
 # Bytes of a layer as a module on the meta device, with what autograd notes about it; measured: 11,000 to 14,000.
 _LAYER_BYTES = 15_000
@@ -35,38 +36,6 @@ _LAYER_BYTES = 15_000
 _MOST_STEPS = 3_000
 # What PyTorch raises for layers that it does not take.
 _REFUSALS = (RuntimeError, ValueError, IndexError, AssertionError)
-
-
-@dataclass
-class Difference:
-    """One number that is not the same on both sides."""
-
-    layer: str
-    what: str
-    ours: Any
-    theirs: Any
-
-    def __str__(self) -> str:
-        return f"{self.layer}: {self.what} is {self.ours} here, {self.theirs} in PyTorch"
-
-
-@dataclass
-class Verification:
-    """What was compared, and what differs.
-
-    Attributes:
-        layers: how many outputs were compared; parameters: how many named tensors.
-        params, flops, backward_flops: PyTorch's totals.
-        declared: how many layers were not compared, as what they cost is declared.
-    """
-
-    layers: int = 0
-    parameters: int = 0
-    params: int = 0
-    flops: int = 0
-    backward_flops: int = 0
-    declared: int = 0
-    differences: list[Difference] = field(default_factory=list)
 
 
 @dataclass

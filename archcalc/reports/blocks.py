@@ -6,8 +6,8 @@ In a pipe the pieces are joined, with nothing imported for it; in colour each is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import Protocol, Union
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol, Union, runtime_checkable
 
 # The parameters of an escape sequence that selects how characters look. Source: ECMA-48, 8.3.117 SGR.
 Style = tuple[int, ...]
@@ -17,6 +17,8 @@ YELLOW, BLUE, MAGENTA, CYAN = (33,), (34,), (35,), (36,)
 
 Piece = tuple[str, "Style | None"]
 NEWLINE: Piece = ("\n", None)
+# The width of a page that goes into a pipe: a line is as wide as it takes.
+UNBOUNDED = 100_000
 
 # One column each: Latin, lines and blocks, braille, and what formulas are written with. Not all of the kind.
 _NARROW = re.compile("[ -~\xa0-\xac\xae-\u02ff\u2500-\u25fc\u2800-\u28ff…−⌊⌋]*").fullmatch
@@ -30,15 +32,25 @@ class Page:
         encoding: of the stream that takes the text.
         terminal: whether a person sees it there.
         colored: whether styles are written.
+        rules: whether tables have lines above and below them; as a terminal has when None.
     """
 
-    def __init__(self, width: int, encoding: str = "utf-8", terminal: bool = False, colored: bool = False) -> None:
+    def __init__(
+        self,
+        width: int,
+        encoding: str = "utf-8",
+        terminal: bool = False,
+        colored: bool = False,
+        rules: bool | None = None,
+    ) -> None:
         self.width = width
         self.encoding = encoding
         self.terminal = terminal
         self.colored = colored
+        self.rules = terminal if rules is None else rules
 
 
+@runtime_checkable
 class Drawing(Protocol):
     """A part of a report that knows its page."""
 
@@ -63,6 +75,26 @@ class Group:
                 yield NEWLINE
             else:
                 yield from block.pieces(page)
+
+
+class Gap:
+    """A blank line after a table, which a line closes where the page has them."""
+
+    def pieces(self, page: Page) -> Iterator[Piece]:
+        """The line break, or nothing."""
+        if not page.rules:
+            yield NEWLINE
+
+
+class Laid:
+    """Text that is laid out by itself, for the page that it is given."""
+
+    def __init__(self, layout: Callable[[Page], str]) -> None:
+        self.layout = layout
+
+    def pieces(self, page: Page) -> Iterator[Piece]:
+        """All of it."""
+        yield self.layout(page), None
 
 
 class Heading:

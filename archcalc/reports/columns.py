@@ -25,7 +25,7 @@ class Columns:
     Args:
         columns: the first one is the label, the only one that may be cut.
         rows: texts for each row, with a style for the row or None.
-        rule: draw a line under the header and after the last row.
+        rule: draw a line under the header and after the last row, on a page that has them.
         header: show the headers.
         label: columns go before the label is cut to less than this.
     """
@@ -71,13 +71,13 @@ class Columns:
         if self.header:
             yield from self._line([column.header for column in self.columns], kept, label, DIM)
             yield NEWLINE
-        if self.rule:
+        if self.rule and page.rules:
             yield "  " + "─" * total, DIM
             yield NEWLINE
         for cells, style in self.rows:
             yield from self._line(cells, kept, label, style)
             yield NEWLINE
-        if self.rule:
+        if self.rule and page.rules:
             yield "  " + "─" * total, DIM
             yield NEWLINE
 

@@ -12,8 +12,9 @@ from archcalc.difference.alignment import align
 from archcalc.difference.compare import difference
 from archcalc.difference.side import Side
 from archcalc.network.load import build_graph
-from archcalc.reports.difference import render
+from archcalc.reports.blocks import UNBOUNDED, Page, rendered
 from archcalc.reports.difference.report import Report
+from archcalc.reports.forms import render
 from tests.growth import exponent
 
 # Of work that is linear and a little more; n log n is 1.1 at these sizes.
@@ -58,13 +59,19 @@ def costs_of(layers):
     return Costs(build_graph(Source("t.yaml", f"model: t\ninput: [8]\nlayers:\n{text}")))
 
 
+def text(form, report):
+    """The report as it goes into a pipe."""
+    made = render("difference", form, report)
+    return made if isinstance(made, str) else rendered(made, Page(UNBOUNDED))
+
+
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 def test_a_comparison(change):
     def make(count):
         return costs_of(chain(count)), costs_of(change(chain(count)))
 
     def run(networks):
-        render("text", Report([difference(*map(Side.of, networks))]))
+        text("text", Report([difference(*map(Side.of, networks))]))
 
     assert exponent(make, run, 50) < LINEAR
 
@@ -78,7 +85,7 @@ def test_laying_two_lists_side_by_side(tokens):
     assert exponent(make, lambda lists: align(*lists), 400) < LINEAR
 
 
-@pytest.mark.parametrize("form", ["text", "markdown"])
+@pytest.mark.parametrize("form", ["text", "csv", "markdown"])
 def test_files_of_folders(form):
     """Models of one name are told by their files."""
     networks = [Side.of(costs_of([layer])) for layer in ("relu", "linear 9")]
@@ -89,4 +96,4 @@ def test_files_of_folders(form):
             one.file = f"{number}.yaml"
         return Report(found, folders=True)
 
-    assert exponent(make, lambda report: render(form, report), 16) < LINEAR
+    assert exponent(make, lambda report: text(form, report), 16) < LINEAR

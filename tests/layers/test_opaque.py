@@ -18,7 +18,7 @@ from archcalc.pytorch.instance import instantiate
 from archcalc.pytorch.names import BuildError
 from archcalc.pytorch.source import module_source
 from archcalc.pytorch.verify import verify
-from archcalc.reports.text import convention, footer
+from archcalc.reports.shapes.totals import convention, footer
 
 from .oracle import covers, graph
 

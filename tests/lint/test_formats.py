@@ -15,7 +15,8 @@ import pytest
 
 from archcalc import __version__
 from archcalc.diagnostics import Edit, Fix, Note, Source, Span
-from archcalc.reports.findings import FORMATS, render
+from archcalc.reports import forms
+from archcalc.reports.blocks import Drawing, Page, rendered
 from archcalc.reports.findings.report import Report
 from archcalc.rules.base import RULES, Finding, Rule
 
@@ -60,6 +61,12 @@ def findings() -> list[Finding]:
     ]  # fmt: skip
 
 
+def render(form: str, report: Report) -> str:
+    """The text of a form, with its colours."""
+    made = forms.render("findings", form, report)
+    return rendered(made, Page(80)) if isinstance(made, Drawing) else made
+
+
 @pytest.fixture
 def report(monkeypatch) -> Report:
     monkeypatch.setitem(RULES, "TST901", Documented())
@@ -67,16 +74,17 @@ def report(monkeypatch) -> Report:
     return Report(findings(), ["specs/größe 1.yaml", "specs/clean.yaml"], "warning")
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", forms.forms("findings"))
 def test_golden(report, form):
     text = render(form, report).replace(__version__, "VERSION")
     path = HERE / "golden" / f"{form}.txt"
     if GOLDEN:
         path.write_bytes(text.encode())
+    assert path.exists(), "write the golden file of this form: ARCHCALC_GOLDEN=write, as this file says"
     assert text.encode() == path.read_bytes()
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", forms.forms("findings"))
 def test_nothing_found(form):
     text = render(form, Report([], ["a.yaml"]))
     if form in ("json", "gitlab", "sarif", "rdjson"):

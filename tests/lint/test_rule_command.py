@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from archcalc.reports.rules import GROUPS
+from archcalc.reports.rules.report import GROUPS
 from archcalc.rules.codes import LANGUAGE
 from archcalc.rules.selection import load_rules
 from tests.conftest import ROOT

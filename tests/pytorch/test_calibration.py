@@ -27,7 +27,7 @@ from archcalc.pytorch.calibration.measure import Measurement, Rotation, Stopwatc
 from archcalc.pytorch.calibration.nnls import nonnegative
 from archcalc.pytorch.calibration.sample import Sample, sample_of
 from archcalc.pytorch.profile import OPTIMIZERS
-from archcalc.pytorch.timing import Times
+from archcalc.reports.profile.report import Times
 from tests.conftest import SPECS
 
 HAS_CUDA = torch.cuda.is_available()

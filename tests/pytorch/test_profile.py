@@ -17,14 +17,16 @@ from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError, Source
 from archcalc.network.gradients import backward_macs
 from archcalc.network.load import build_graph, load_graph
-from archcalc.pytorch import memory, report
+from archcalc.pytorch import memory
 from archcalc.pytorch import profile as profiling
 from archcalc.pytorch.layer_times import bytes_moved
 from archcalc.pytorch.profile import PHASES, Session, compare, profile
 from archcalc.pytorch.setup import Setup, applied, find_device
-from archcalc.pytorch.timing import Budget, Clock, Times, repeat, settle
+from archcalc.pytorch.timing import Budget, Clock, repeat, settle
 from archcalc.reports import numbers
 from archcalc.reports.blocks import Page, rendered
+from archcalc.reports.profile import as_text, words
+from archcalc.reports.profile.report import Times
 from tests.program import run
 
 SHORT = Budget(warmup=1, repeat=4, seconds=1.0)
@@ -320,9 +322,9 @@ def test_a_batchnorm_of_one_value_is_not_trained():
 def test_phases_that_do_not_add_up_are_told():
     measured = profile(load_graph("specs/net.yaml"), Setup(train=True, threads=1, budget=SHORT))
     measured.total = Times([sum(times.median for times in measured.phases.values())])
-    assert report.phases_apart(measured) == []
+    assert words.phases_apart(measured) == []
     measured.total = Times([measured.total.median * 3])
-    (note,) = report.phases_apart(measured)
+    (note,) = words.phases_apart(measured)
     assert "most runs were held up, each in another phase" in note
 
 
@@ -336,27 +338,27 @@ def test_without_pytorch_it_says_what_to_install(monkeypatch, capsys):
 def test_the_peak_stands_beside_its_prediction():
     measured = profile(load_graph("specs/mlp.yaml", batch=8), Setup(train=True, threads=1, budget=SHORT))
     assert measured.predicted == pytest.approx(measured.peak, rel=0.03)
-    assert len(report.memory(measured)) == 1
+    assert len(words.memory(measured)) == 1
     measured.predicted = measured.peak * 9 // 10
-    assert report.memory(measured)[1] == "warning: the prediction is 10.0 % too low"
+    assert words.memory(measured)[1] == "warning: the prediction is 10.0 % too low"
     measured.predicted = measured.peak * 11 // 10
-    assert report.memory(measured)[1] == "warning: the prediction is 10.0 % too high"
+    assert words.memory(measured)[1] == "warning: the prediction is 10.0 % too high"
 
 
 def test_the_relation_gives_a_reason_where_it_is_far():
     measured = profile(load_graph("specs/lenet.yaml"), Setup(threads=1, budget=SHORT))
     measured.total = Times([measured.layer_seconds * 1.05])
-    assert report.relation(measured).endswith("4.8 % below the untouched total")
+    assert words.relation(measured).endswith("4.8 % below the untouched total")
     measured.total = Times([measured.layer_seconds * 0.5])
-    assert "100.0 % above the untouched total: marking each layer" in report.relation(measured)
+    assert "100.0 % above the untouched total: marking each layer" in words.relation(measured)
     measured.total = Times([measured.layer_seconds * 2])
-    assert "50.0 % below the untouched total: some work lies outside of layers" in report.relation(measured)
+    assert "50.0 % below the untouched total: some work lies outside of layers" in words.relation(measured)
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_rows_add_up_at_any_width(width):
     measured = profile(load_graph("specs/lenet.yaml"), Setup(train=True, threads=1, budget=SHORT))
-    lines = rendered(report.text(measured, False), Page(width)).splitlines()
+    lines = rendered(as_text.render(measured), Page(width)).splitlines()
     header = next(index for index, line in enumerate(lines) if line.startswith("  layer"))
     assert max(map(len, lines[header:])) <= width  # facts above the table are not broken
     (sums,) = (line for line in lines if "all layers" in line)

@@ -11,9 +11,11 @@ import pytest
 from archcalc.diagnostics import SpecError
 from archcalc.language.includes import MAX_INCLUDES
 from archcalc.network.load import load_graph
-from archcalc.reports.findings import FORMATS
+from archcalc.reports.forms import forms
 
 from .conftest import SPEC, Run
+
+FORMS = forms("findings")
 
 BLOCKS = "blocks:\n  b{0}(n): [linear n]\n"
 
@@ -32,7 +34,7 @@ OUTSIDE = ["/proc/self/environ", "../secret.yaml", "link.yaml", "folder/secret.y
 
 
 @pytest.mark.parametrize("name", OUTSIDE)
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", FORMS)
 def test_a_file_outside_is_not_read(clone: Path, run: Run, name: str, form: str) -> None:
     (clone / "link.yaml").symlink_to(clone.parent / "secret.yaml")
     (clone / "folder").symlink_to(clone.parent)
@@ -62,7 +64,7 @@ TOLD = ["a: !hunter2 b\n", "hunter2: 1\nhunter2: 2\n"]
 
 
 @pytest.mark.parametrize(
-    ("form", "text"), [*(("full", text) for text in QUOTED), *((form, text) for form in FORMATS for text in TOLD)]
+    ("form", "text"), [*(("full", text) for text in QUOTED), *((form, text) for form in FORMS for text in TOLD)]
 )
 def test_what_is_no_spec_is_not_quoted(clone: Path, run: Run, text: str, form: str) -> None:
     (clone / ".git" / "config").write_bytes(text.encode("latin-1"))

@@ -19,31 +19,32 @@ from hypothesis import strategies as st
 import archcalc
 from archcalc.cli import group
 from archcalc.quoting import csv_cell, markdown, markdown_message, terminal_text, visible
-from archcalc.reports.findings import FORMATS
+from archcalc.reports.forms import forms
 from tests import hostile
 
 from .conftest import Run
 
 COMMANDS = [
-    *(f"shapes {{0}} --format {form}" for form in ("text", "json", "csv", "markdown")),
-    *(f"shapes {{0}} {{1}} --format {form}" for form in ("text", "json", "csv", "markdown")),
-    *(f"shapes {{0}} --like torchinfo --format {form}" for form in ("text", "json", "csv", "markdown")),
-    *(f"shapes {{0}} --symbolic --format {form}" for form in ("text", "json", "csv", "markdown")),
-    *(f"lint {{0}} --select ALL --format {form}" for form in FORMATS),
-    *(f"lint {{2}} --format {form}" for form in FORMATS),
+    *(f"shapes {{0}} --format {form}" for form in forms("shapes")),
+    *(f"shapes {{0}} {{1}} --format {form}" for form in forms("shapes")),
+    *(f"shapes {{0}} --like torchinfo --format {form}" for form in forms("peers")),
+    *(f"shapes {{0}} --symbolic --format {form}" for form in forms("closed_form")),
+    *(f"lint {{0}} --select ALL --format {form}" for form in forms("findings")),
+    *(f"lint {{2}} --format {form}" for form in forms("findings")),
     "lint {0} --diff --unsafe-fixes --select ALL", "lint {0} --variants --base {1}", "lint {0} --select {3}", "lint {0} --device {3}",
-    *(f"memory {{0}} --format {form}" for form in ("text", "json", "csv", "markdown")),
-    *(f"memory {{0}} {{1}} --format {form}" for form in ("text", "json", "csv", "markdown")),
+    *(f"memory {{0}} --format {form}" for form in forms("memory")),
+    *(f"memory {{0}} {{1}} --format {form}" for form in forms("memory")),
     "memory {0} --mode training -o {4}.svg", "memory {0} --checkpoint {3}", "memory {0} --fit {3} --room 1GB",
-    *(f"predict {{0}} --device h100 --format {form}" for form in ("text", "json", "csv", "markdown")),
-    *(f"predict {{0}} {{1}} --device h100 --format {form}" for form in ("text", "json", "csv", "markdown")),
-    *(f"sweep {{0}} --set w=1,2 --format {form}" for form in ("text", "json", "jsonl", "csv", "markdown")),
+    *(f"predict {{0}} --device h100 --format {form}" for form in forms("prediction")),
+    *(f"predict {{0}} {{1}} --device h100 --format {form}" for form in forms("prediction")),
+    *(f"sweep {{0}} --set w=1,2 --format {form}" for form in forms("sweep")),
     "sweep {0} {1} --set w=1,2 --plot macs,params -o {4}.svg", "sweep {0} --set {3}=1,2", "sweep {0} --plot {3},params", "sweep --grid {0}",
-    *(f"fit {{0}} --vary w --max params=1K --format {form}" for form in ("text", "json", "markdown")),
+    *(f"fit {{0}} --vary w --max params=1K --format {form}" for form in forms("fit")),
     "fit {0} --vary {3} --max params=1K", "fit {0} --vary w --max {3}=1K",
-    *(f"diff {{0}} {{1}} --format {form}" for form in ("text", "json", "markdown")), "diff {3}:{0} {1}", "diff {0} {1} --max-growth {3}=1",
-    "build {0}", "build {0} --format state-dict", "build {0} -o {4}.py", "verify {0}", "explain {0} first", "explain {0} {3}",
-    "explain {0} first --format json", "explain {3} --input 3x4", "explain relu --input {3}", "layer {3}", "rule {3}", "{3}",
+    *(f"diff {{0}} {{1}} --format {form}" for form in forms("difference")), "diff {3}:{0} {1}", "diff {0} {1} --max-growth {3}=1",
+    *(f"build {{0}} --format {form}" for form in forms("module")), "build {0} -o {4}.py", *(f"verify {{0}} --format {form}" for form in forms("verification")),
+    *(f"explain {{0}} first --format {form}" for form in forms("explanation")), *(f"explain {{0}} first --symbolic --format {form}" for form in forms("closed_form_layer")), "explain {0} {3}",
+    "explain {3} --input 3x4", "explain relu --input {3}", "layer {3}", "rule {3}", "{3}",
     "shapes {2}", "shapes {0} --set w={3}", "shapes {0} --set {3}=1", "shapes {0}@{3}", "shapes {3}", "schema",
 ]  # fmt: skip
 if find_spec("matplotlib") is None:
@@ -220,7 +221,7 @@ def misnamed(clone: Path) -> Path:
     return clone
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", forms("findings"))
 @pytest.mark.skipif(os.name == "nt", reason="such names are those of Unix")
 def test_names_of_files(misnamed: Path, run: Run, form: str) -> None:
     for encoding in ("utf-8", "ascii", "cp1252"):

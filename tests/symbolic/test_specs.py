@@ -11,10 +11,10 @@ import pytest
 from archcalc.cost import Costs
 from archcalc.diagnostics import Findings, Source
 from archcalc.network.load import build_graph, document_graph, parsed, split_variant
-from archcalc.reports import json as json_report
-from archcalc.reports.closed_form import machine
+from archcalc.reports.closed_form import as_json as machine
 from archcalc.reports.closed_form.rows import totals
 from archcalc.reports.rows import flat
+from archcalc.reports.shapes import as_json as json_report
 from archcalc.symbolic.check import draws
 from archcalc.symbolic.network import ClosedForm, closed_form
 from tests.conftest import ROOT

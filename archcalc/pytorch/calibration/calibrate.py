@@ -68,6 +68,18 @@ class Calibration:
     seconds: float
     interrupted: bool
 
+    def remarks(self) -> list[str]:
+        """What is to be said about how it went."""
+        found = len(self.measured)
+        if self.interrupted:
+            return [f"interrupted: fitted to the {found} layers measured until then"]
+        if found < ENOUGH:
+            return [
+                f"{found} layers were measured: below {ENOUGH} coefficients are unstable; "
+                "give it more --time and --layers"
+            ]
+        return []
+
 
 def calibrate(
     request: Request, graphs: Sequence[Graph] = (), progress: Callable[[float, str], None] = lambda share, what: None

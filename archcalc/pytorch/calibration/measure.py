@@ -27,7 +27,7 @@ from archcalc.pytorch.calibration.sample import Sample
 from archcalc.pytorch.instance import example_inputs, instantiate
 from archcalc.pytorch.memory import tensor_bytes
 from archcalc.pytorch.setup import DTYPES
-from archcalc.pytorch.timing import Times
+from archcalc.reports.profile.report import Times
 
 _MOST_COPIES = 64
 _CALLS = 200

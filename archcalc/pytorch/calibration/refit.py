@@ -11,8 +11,8 @@ from archcalc.diagnostics import RequestError
 from archcalc.prediction.model import Model
 from archcalc.prediction.operations import Operation, operations
 from archcalc.pytorch.calibration.device_file import Conditions, Measured, Rates, device_of
-from archcalc.pytorch.profile import Profile
 from archcalc.pytorch.setup import Setup
+from archcalc.reports.profile.report import Profile
 
 
 def check(device: Device, setup: Setup) -> None:

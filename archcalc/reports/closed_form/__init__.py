@@ -1,1 +1,3 @@
-"""Closed forms: shapes and costs as formulas of chosen names."""
+"""Shapes and costs as formulas of chosen names."""
+
+COMMAND = "archcalc shapes --symbolic"

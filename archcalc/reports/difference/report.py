@@ -5,9 +5,22 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 from archcalc.difference.compare import Difference
 from archcalc.reports.difference.headline import name
+
+
+class Needs(NamedTuple):
+    """What a form tells of each network, so that nothing else need be computed.
+
+    Attributes:
+        measures: of costs; budget: which bounds are exceeded; whole: the totals of files that are the same, too.
+    """
+
+    measures: tuple[str, ...]
+    budget: bool = True
+    whole: bool = False
 
 
 class Report:
@@ -18,7 +31,6 @@ class Report:
         folders: whether they are those of two folders.
         same: how many files are the same word by word, and have no difference here.
         memory: whether peak memory is told where it takes time to know.
-        width: how wide a line may be, None for as wide as it takes; color: whether it is coloured.
     """
 
     def __init__(
@@ -27,15 +39,11 @@ class Report:
         folders: bool = False,
         same: int = 0,
         memory: bool = False,
-        width: int | None = None,
-        color: bool = False,
     ) -> None:
         self.differences = differences
         self.folders = folders
         self.same = same
         self.memory = memory
-        self.width = width
-        self.color = color
 
     def title(self, found: Difference) -> str:
         """The model's name; with its file where that was renamed, or others have models of this name."""

@@ -1,1 +1,3 @@
 """The derivation of one layer."""
+
+COMMAND = "archcalc explain"

@@ -1,1 +1,3 @@
-"""What memory is needed for: text with a drawing over time, SVG, JSON, CSV and markdown."""
+"""What memory is needed for, at inference, in a training step and while generating."""
+
+COMMAND = "archcalc memory"

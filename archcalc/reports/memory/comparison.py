@@ -8,10 +8,10 @@ from typing import NamedTuple
 from archcalc.memory.assessment import Assessment
 from archcalc.memory.footprint import GENERATION, MODES
 from archcalc.reports import numbers
-from archcalc.reports.blocks import DIM, Block, Group
+from archcalc.reports.blocks import DIM, Block, Gap, Group
 from archcalc.reports.columns import Column, Columns
 from archcalc.reports.memory.words import facts, value
-from archcalc.reports.text import Parts
+from archcalc.reports.paragraphs import Parts
 
 
 class _Line(NamedTuple):
@@ -26,7 +26,7 @@ class _Line(NamedTuple):
     verdict: str
 
 
-def table(answers: Iterable[Assessment], rule: bool = True) -> Block:
+def table(answers: Iterable[Assessment]) -> Block:
     """Input, the peak of each mode, what a position adds, whether it fits, and the largest sizes."""
     lines: list[_Line] = []
     notes: list[str] = []
@@ -52,7 +52,7 @@ def table(answers: Iterable[Assessment], rule: bool = True) -> Block:
         )
         for line in lines
     ]  # fmt: skip
-    return Group(Columns(columns, rows, rule), *([] if rule else [""]), Parts(notes, DIM))
+    return Group(Columns(columns, rows), Gap(), Parts(notes, DIM))
 
 
 def _line(answer: Assessment) -> _Line:

@@ -22,11 +22,10 @@ class Timeline:
 
     Args:
         samples: the moments in order.
-        rule: draw the axes.
     """
 
-    def __init__(self, samples: Sequence[Sample], rule: bool = True) -> None:
-        self.samples, self.rule = list(samples), rule
+    def __init__(self, samples: Sequence[Sample]) -> None:
+        self.samples = list(samples)
 
     def pieces(self, page: Page) -> Iterator[Piece]:
         """Rows from the top, the phases under them, and what the shades stand for."""
@@ -37,7 +36,7 @@ class Timeline:
         colored, plain = page.colored, not can_print(_EIGHTHS + _SHADES, page.encoding)
         labels = {min(_HEIGHT - 2, _HEIGHT * first // peak): numbers.size(first), _HEIGHT - 1: numbers.size(peak)}
         for row in reversed(range(_HEIGHT)):
-            axis = ("┤" if row in labels else "│") if self.rule and not plain else " "
+            axis = ("┤" if row in labels else "│") if page.rules and not plain else " "
             yield f"  {labels.get(row, ''):>{margin}} {axis}", DIM
             yield from _row(columns, row, peak, colored, plain)
             yield NEWLINE

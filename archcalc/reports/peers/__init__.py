@@ -1,1 +1,3 @@
-"""Our counts beside another tool's: a file for each format."""
+"""Our counts beside another tool's."""
+
+COMMAND = "archcalc shapes --like"

@@ -1,1 +1,3 @@
-"""What `archcalc predict` found, one file for each form."""
+"""How long networks take on devices, before running them."""
+
+COMMAND = "archcalc predict"

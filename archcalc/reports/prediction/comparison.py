@@ -6,15 +6,13 @@ from collections.abc import Iterable
 
 from archcalc.prediction.answer import Answer
 from archcalc.prediction.estimate import BASES, CALIBRATED
-from archcalc.quoting import markdown as escape
-from archcalc.reports import markdown as markdown_tables
 from archcalc.reports import numbers
-from archcalc.reports.blocks import DIM, Block, Group
+from archcalc.reports.blocks import DIM, Block, Gap, Group
 from archcalc.reports.columns import Column, Columns
-from archcalc.reports.prediction.text import known, rate, sentence, setting, span
-from archcalc.reports.text import Parts
+from archcalc.reports.paragraphs import Parts
+from archcalc.reports.prediction.words import known, rate, sentence, setting, span
 
-_COLUMNS = (
+COLUMNS = (
     Column("model", right=False),
     Column("device", right=False, rank=1),
     Column("dtype", right=False, rank=9),
@@ -31,7 +29,7 @@ _COLUMNS = (
 )
 
 
-def table(answers: Iterable[Answer], rule: bool) -> Block:
+def table(answers: Iterable[Answer]) -> Block:
     """The time of each with its range, how much goes through in a second, and whether it fits."""
     rows: list[tuple[list[str], None]] = []
     settings: list[list[str]] = []
@@ -46,7 +44,7 @@ def table(answers: Iterable[Answer], rule: bool) -> Block:
                 words[where] = known(basis, answer.prediction)
     common = [fact for fact in settings[0] if all(fact in one for one in settings)]
     sources = (sentence(f"{basis}{where}: {one}") for basis, words in said.items() for where, one in words.items())
-    return Group(Columns(_COLUMNS, rows, rule), *([] if rule else [""]), Parts(common, DIM), *sources)
+    return Group(Columns(COLUMNS, rows), Gap(), Parts(common, DIM), *sources)
 
 
 def cells(answer: Answer) -> list[str]:
@@ -67,14 +65,3 @@ def cells(answer: Answer) -> list[str]:
         numbers.size(answer.memory.shown) if answer.memory else "",
         ("yes" if answer.memory.fits else "no") if answer.memory else "",
     ]
-
-
-def markdown(answers: Iterable[Answer]) -> str:
-    """The table for a pull request; columns without anything are left out."""
-    rows = [cells(answer) for answer in answers]
-    used = [index for index in range(len(_COLUMNS)) if any(row[index] for row in rows)]
-    return markdown_tables.table(
-        [_COLUMNS[index].header for index in used],
-        "".join("r" if _COLUMNS[index].right else "l" for index in used),
-        [[escape(row[index]) for index in used] for row in rows],
-    )

@@ -1,1 +1,3 @@
-"""Reports of `archcalc sweep` and `archcalc fit`: one file per form."""
+"""A network at many settings."""
+
+COMMAND = "archcalc sweep"

@@ -1,1 +1,3 @@
-"""What files of weights hold, in every form it can be written: one file for each."""
+"""What files of weights hold, by their headers."""
+
+COMMAND = "archcalc weights"

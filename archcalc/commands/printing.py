@@ -1,0 +1,38 @@
+"""How a command prints what it found, and writes it to a file."""
+
+from __future__ import annotations
+
+import click
+
+from archcalc.quoting import terminal_text
+from archcalc.reports import forms
+from archcalc.reports.blocks import UNBOUNDED, Drawing, Page, rendered
+from archcalc.terminal import complain, show, write
+
+
+def emit(report: str, form: str, found: object, color: str = "auto", to_stderr: bool = False) -> None:
+    """Print what was found in a form of its report.
+
+    Raises:
+        RequestError: the report does not have this form.
+    """
+    made = forms.render(report, form, found)
+    if isinstance(made, str):
+        if to_stderr:
+            complain(made.rstrip("\n"), "never")
+        else:
+            write(made, commands=forms.commands(report, form))
+    elif isinstance(made, Drawing):
+        show(made, color, to_stderr)
+    else:
+        for text in made:
+            write(text)
+
+
+def text_of(report: str, form: str, found: object) -> str:
+    """The same as the text of a file, without colours."""
+    made = forms.render(report, form, found)
+    if isinstance(made, Drawing):
+        made = rendered(made, Page(UNBOUNDED))
+    text = made if isinstance(made, str) else "".join(made)
+    return text if forms.commands(report, form) else terminal_text(click.unstyle(text))

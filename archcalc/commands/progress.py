@@ -1,0 +1,20 @@
+"""Bars on stderr, while a person watches what takes long."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+_Item = TypeVar("_Item")
+
+
+def watched(items: Iterable[_Item], total: int, what: str, least: int) -> Iterator[_Item]:
+    """The items, with a bar when there are `least` of them or more."""
+    if total < least or not sys.stderr.isatty():
+        yield from items
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(items, what, total=total, console=Console(stderr=True), transient=True)

@@ -1,0 +1,26 @@
+"""What `archcalc calibrate` found, for every form."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from archcalc.devices import Device
+
+
+class Report(NamedTuple):
+    """A device with its calibration, and where it was written.
+
+    Attributes:
+        seconds: how long it took.
+        interrupted: whether it was ended early.
+    """
+
+    device: Device
+    path: str
+    seconds: float
+    interrupted: bool
+
+    @property
+    def fit(self) -> dict[str, Any]:
+        """Everything that is known of the calibration."""
+        return self.device.calibration or {}

@@ -1,0 +1,3 @@
+"""The derivation of one layer as formulas of chosen names."""
+
+COMMAND = "archcalc explain --symbolic"

@@ -1,0 +1,27 @@
+"""The derivation of layers, a line for each fact as people read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from archcalc.reports.explanation.report import Explanation
+from archcalc.reports.sheet import sheet
+
+HEADER = ("layer", "fact", "formula", "value", "note")
+
+
+def render(explanations: Sequence[Explanation]) -> str:
+    """Layer by layer."""
+    return sheet(HEADER, [row for one in explanations for row in _rows(one)])
+
+
+def _rows(one: Explanation) -> Iterator[tuple[str, ...]]:
+    """The facts; a part has the name of its fact before its own."""
+    fact = ""
+    for line in one.lines:
+        if line is None:
+            continue
+        if not line.level:
+            fact = line.title
+        title = f"{fact}: {line.title}" if line.level else line.title
+        yield one.data["id"], title, line.formula, line.value.replace(",", ""), line.note

@@ -1,0 +1,14 @@
+"""For people: every finding with its line, what to do, and how many there are."""
+
+from __future__ import annotations
+
+from archcalc.reports.blocks import Block, Laid
+from archcalc.reports.diagnostics import render as blocks
+from archcalc.reports.findings.report import Report
+
+
+def render(report: Report) -> Block:
+    """As rustc shows them, in colours that the terminal may take off; nothing where nothing was found."""
+    if not report.findings:
+        return Laid(lambda page: "")
+    return Laid(lambda page: f"{blocks(report.findings, most=None, closing=report.summary(), fixes=True)}\n")

@@ -1,0 +1,3 @@
+"""The largest value within limits."""
+
+COMMAND = "archcalc fit"

@@ -1,0 +1,80 @@
+"""The answer of `archcalc fit` in words and rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archcalc.reports.sweep.words import shown
+from archcalc.sweep.fit import Fit
+from archcalc.sweep.measures import MEASURES
+
+
+def headline(fit: Fit) -> str:
+    """The answer in a sentence."""
+    if fit.best is None and fit.falling:
+        return f"none of the {fit.tried:,} values of {fit.name} that were tried fits"
+    if fit.best is None:
+        least = f", not even {fit.name}={fit.value_of(fit.beyond)}" if fit.beyond is not None else ""
+        return f"no {fit.name} fits{least}"
+    value = f"{fit.name}={fit.value_of(fit.best)}"
+    if fit.beyond is None:
+        return f"{value} fits, and so does all that was tried"
+    return f"{value} is the largest {'found ' if fit.falling else ''}that fits"
+
+
+def reason(fit: Fit) -> str:
+    """What stops it there."""
+    if fit.beyond is None:
+        return f"no limit was reached: nothing that is limited grows with {fit.name}" if fit.best else ""
+    value = f"{fit.name}={fit.value_of(fit.beyond)}"
+    if not fit.beyond.is_valid:
+        place = f", at {fit.beyond.place}" if fit.beyond.place else ""
+        return f"no limit stops it, but the network: {value}: {fit.beyond.reason}{place}"
+    parts = [
+        f"{shown(fit.beyond.values[name], MEASURES[name].unit)} {_title(name)}, "
+        f"{shown(fit.beyond.values[name] - fit.limits[name], MEASURES[name].unit)} over the limit"
+        for name in fit.binding
+    ]
+    return f"{', '.join(fit.binding)} {'binds' if len(parts) == 1 else 'bind'}: {value} would have {'; '.join(parts)}"
+
+
+def _title(name: str) -> str:
+    title = MEASURES[name].title
+    return title if MEASURES[name].unit == "count" else title.replace("bytes ", "")
+
+
+def caution(fit: Fit) -> str:
+    """What makes the answer less than sure; empty where nothing does."""
+    if not fit.falling:
+        return ""
+    return (
+        f"{', '.join(fit.falling)} fell somewhere while {fit.name} grew, so a larger value may fit again: "
+        f"--vary {fit.name}=FROM..TO tries every one"
+    )
+
+
+def rows(fit: Fit) -> Iterator[tuple[str, str, str, str, str]]:
+    """A row for each limit."""
+    for name, limit in fit.limits.items():
+        unit = MEASURES[name].unit
+        best = fit.best.values[name] if fit.best else None
+        beyond = fit.beyond.values[name] if fit.beyond is not None and fit.beyond.is_valid else None
+        yield (
+            name,
+            shown(limit, unit),
+            shown(best, unit) if best is not None else "",
+            f"{100 * best / limit:.1f} %" if best is not None else "",
+            shown(beyond, unit) if beyond is not None else "",
+        )
+
+
+def headers(fit: Fit) -> tuple[str, str, str, str, str]:
+    """What stands over them."""
+    best = f"{fit.name}={fit.value_of(fit.best)}" if fit.best else ""
+    beyond = f"{fit.name}={fit.value_of(fit.beyond)}" if fit.beyond is not None else ""
+    return "limit of", "at most", best, "used", beyond
+
+
+def notes(fit: Fit) -> list[str]:
+    """What stops it, and what makes the answer less than sure."""
+    return [sentence for sentence in (reason(fit), caution(fit)) if sentence]

@@ -1,0 +1,3 @@
+"""All layers of the language, by family."""
+
+COMMAND = "archcalc layers"

@@ -1,0 +1,14 @@
+"""The layers of the language, from the declarations that run."""
+
+from __future__ import annotations
+
+from archcalc.layers import FAMILIES, REGISTRY, Layer
+
+
+class Report:
+    """The layers of each family, in the order of their files."""
+
+    def __init__(self) -> None:
+        self.families: dict[str, list[type[Layer]]] = {family.__name__.rpartition(".")[2]: [] for family in FAMILIES}
+        for layer in REGISTRY.values():
+            self.families[layer.family].append(layer)

@@ -1,0 +1,51 @@
+"""Memory as tables in GitHub's markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from archcalc.memory.assessment import Assessment
+from archcalc.memory.definitions import DEFINITIONS
+from archcalc.memory.footprint import MODES
+from archcalc.quoting import markdown as escape
+from archcalc.reports import numbers
+from archcalc.reports.memory.report import Report
+from archcalc.reports.memory.words import facts, sentence, where
+from archcalc.reports.tables import table
+
+
+def render(report: Report) -> str:
+    """What the peaks of one network are made of, or a row for each of several."""
+    if report.several:
+        return comparison(report.answers)
+    (answer,) = report.answers
+    return network(answer)
+
+
+def network(answer: Assessment) -> str:
+    """One network: what its peaks are made of, a column for each mode."""
+    lines = []
+    for key, definition in DEFINITIONS.items():
+        cells = [numbers.size(mode.found.parts.get(key, 0)) for mode in answer.modes]
+        if any(cells):
+            lines.append((definition.name, *cells))
+    lines.append(("**peak**", *(f"**{numbers.size(mode.found.peak)}**" for mode in answer.modes)))
+    heading = f"### {escape(answer.graph.model)}\n\nMemory with {', '.join(facts(answer))}.\n\n"
+    text = heading + table(
+        ("", *(mode.name for mode in answer.modes)), "l" + "r" * len(answer.modes), [tuple(line) for line in lines]
+    )
+    notes = [f"{mode.name} peaks {where(mode.found)}" for mode in answer.modes]
+    notes += [f"{mode.name}: {sentence(limit)}" for mode in answer.modes for limit in mode.limits]
+    return text + "\n" + "".join(f"* {note}\n" for note in notes)
+
+
+def comparison(answers: Iterable[Assessment]) -> str:
+    """A row for each network."""
+    lines = []
+    for answer in answers:
+        peaks = {mode.name: numbers.size(mode.found.peak) for mode in answer.modes}
+        inputs = ", ".join(numbers.shape(x.shape) for x in answer.graph.inputs.values())
+        lines.append((escape(answer.graph.model), inputs, peaks))
+    shown = [name for name in MODES if any(name in peaks for _, _, peaks in lines)]
+    rows = [(model, inputs, *(peaks.get(name, "") for name in shown)) for model, inputs, peaks in lines]
+    return table(("model", "input", *shown), "ll" + "r" * len(shown), rows)

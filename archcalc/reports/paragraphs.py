@@ -1,0 +1,70 @@
+"""Sentences and facts, broken where the page ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from archcalc.reports.blocks import BOLD, DIM, NEWLINE, Page, Piece, Style, columns_of
+
+# Stands between a number and its unit.
+NO_BREAK = "\u00a0"
+_OTHER_BLANKS = frozenset("\t\n\v\f\r")
+
+
+class Line:
+    """A line of text with something at the right end, on two lines where it does not fit."""
+
+    def __init__(self, left: str, right: str) -> None:
+        self.left, self.right = left, right
+
+    def pieces(self, page: Page) -> Iterator[Piece]:
+        """The left part bold, the right part at the end of the line when the terminal has one."""
+        room = min(page.width, 100) - columns_of(self.left) - columns_of(self.right)
+        yield self.left, BOLD
+        if room >= 2 and page.terminal:
+            yield " " * room + self.right, DIM
+        else:
+            yield "\n  " + self.right, DIM
+        yield NEWLINE
+
+
+class Parts:
+    """Facts joined by ` · `, broken only between them."""
+
+    def __init__(self, parts: Iterable[str], style: Style | None = None) -> None:
+        self.parts, self.style = list(parts), style
+
+    def pieces(self, page: Page) -> Iterator[Piece]:
+        """As many facts to a line as fit."""
+        line = ""
+        for part in self.parts:
+            joined = f"{line} · {part}" if line else f"  {part}"
+            if line and columns_of(joined) > page.width:
+                yield line, self.style
+                yield NEWLINE
+                line = f"  {part}"
+            else:
+                line = joined
+        yield line, self.style
+        yield NEWLINE
+
+
+class Wrapped:
+    """A sentence, broken between words where the terminal ends; not at a `NO_BREAK`."""
+
+    def __init__(self, text: str, style: Style | None = None) -> None:
+        self.text, self.style = text, style
+
+    def pieces(self, page: Page) -> Iterator[Piece]:
+        """Its lines, the first one two characters in, the others four."""
+        for line in _wrapped(self.text, max(20, page.width)):
+            yield line.replace(NO_BREAK, " "), self.style
+            yield NEWLINE
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    if len(text) + 2 <= width and text.strip() and text == text.strip(" ") and _OTHER_BLANKS.isdisjoint(text):
+        return [f"  {text}"]
+    import textwrap  # a pipe is wide enough
+
+    return textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="    ")

@@ -1,0 +1,64 @@
+"""A prediction in GitHub's markdown, for a pull request or a README."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from archcalc.prediction.answer import Answer
+from archcalc.quoting import markdown as escape
+from archcalc.reports import numbers
+from archcalc.reports.prediction.comparison import COLUMNS, cells
+from archcalc.reports.prediction.report import Report
+from archcalc.reports.prediction.rows import TimedRow
+from archcalc.reports.prediction.words import between, notes
+from archcalc.reports.tables import table
+
+
+def render(report: Report) -> str:
+    """The layers of one prediction, or a row for each of several."""
+    if report.several:
+        return comparison(report.answers)
+    (answer,) = report.answers
+    return network(answer, report.rows(answer))
+
+
+def network(answer: Answer, rows: Iterable[TimedRow]) -> str:
+    """The layers of one prediction."""
+    one, whole = answer.prediction, answer.total.seconds or 1.0
+    what = "training step" if one.mode == "train" else "forward"
+    if answer.decoding is not None:
+        what = f"generating {answer.decoding.tokens:,} tokens"
+    lines = [
+        f"### {escape(one.graph.model)} on {one.device.title}",
+        "",
+        f"{what.capitalize()}, batch {one.graph.batch}, {one.dtype}: {between(answer.total)}.",
+        "",
+        "| layer | time | share | waits for | known from |",
+        "| --- | ---: | ---: | --- | --- |",
+    ]
+    for row in rows:
+        time = row.total
+        if time.seconds:
+            level = row.row.level if row.row is not None else 0
+            copies = f" ×{row.row.copies:,}" if row.row is not None and row.row.copies > 1 else ""
+            cells = (
+                "&emsp;" * level + escape(row.label) + copies,
+                numbers.seconds(time.seconds),
+                f"{100 * time.seconds / whole:.1f} %",
+                time.bound,
+                time.basis,
+            )
+            lines.append("| " + " | ".join(cells) + " |")
+    lines += ["", *(f"* {escape(note)}" for note in notes(answer))]
+    return "\n".join(lines) + "\n"
+
+
+def comparison(answers: Iterable[Answer]) -> str:
+    """A row for each; columns without anything are left out."""
+    rows = [cells(answer) for answer in answers]
+    used = [index for index in range(len(COLUMNS)) if any(row[index] for row in rows)]
+    return table(
+        [COLUMNS[index].header for index in used],
+        "".join("r" if COLUMNS[index].right else "l" for index in used),
+        [[escape(row[index]) for index in used] for row in rows],
+    )

@@ -1,0 +1,35 @@
+"""What `archcalc predict` found, for every form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from archcalc.prediction.answer import Answer
+from archcalc.reports.prediction.rows import TimedRow, layers, rows, slowest
+
+
+class Report:
+    """Predictions.
+
+    Attributes:
+        answers: made as they are printed: of many networks, one is held at a time.
+        several: whether each is one row of a comparison.
+        depth: how many levels of blocks are opened.
+        number: only so many layers, the slowest.
+    """
+
+    def __init__(
+        self, answers: Iterable[Answer], several: bool = False, depth: int = 1, number: int | None = None
+    ) -> None:
+        self.answers = answers
+        self.several = several
+        self.depth = depth
+        self.number = number
+
+    def rows(self, answer: Answer) -> Sequence[TimedRow]:
+        """As people read them: nested as the spec is, or the slowest first."""
+        return slowest(answer, self.number) if self.number else list(rows(answer, self.depth))
+
+    def layers(self, answer: Answer) -> Sequence[TimedRow]:
+        """As machines read them: every layer for itself, or the slowest first."""
+        return slowest(answer, self.number) if self.number else layers(answer)

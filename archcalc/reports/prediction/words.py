@@ -1,0 +1,141 @@
+"""What the forms of a prediction say in words: what it comes to, and where the numbers are from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from archcalc.prediction.answer import Answer
+from archcalc.prediction.estimate import BASES, BOUNDS, CALIBRATED, LAUNCH, NEIGHBOURS, Estimate
+from archcalc.prediction.generation import Decoding
+from archcalc.prediction.predict import Prediction
+from archcalc.reports import numbers
+from archcalc.reports.blocks import DIM
+from archcalc.reports.paragraphs import NO_BREAK, Wrapped
+
+# From this part of the time on the gaps between kernels are worth a word.
+_MUCH = 0.1
+
+
+def sentence(note: str) -> Wrapped:
+    """A note over as many lines as it takes; a number stays with its sign."""
+    return Wrapped(note.replace(" %", f"{NO_BREAK}%"), DIM)
+
+
+def setting(answer: Answer) -> Iterator[str]:
+    """What is predicted: the pass, the batch, threads, and the type last."""
+    one = answer.prediction
+    if answer.decoding is not None:
+        yield f"generating {answer.decoding.tokens:,} tokens"
+    else:
+        yield f"training with {one.optimizer}" if one.mode == "train" else "forward"
+    yield f"batch {one.graph.batch:,}"
+    threads = (one.device.calibration or {}).get("threads")
+    if one.device.kind == "cpu" and threads:
+        yield "1 thread" if threads == 1 else f"{threads} threads"
+    yield one.dtype
+
+
+def headline(answer: Answer) -> list[list[str]]:
+    """What it comes to, in a line or two of facts."""
+    if answer.decoding is not None:
+        return _generating(answer.decoding)
+    one = answer.prediction
+    facts = [between(one.total), f"{rate(one.samples_per_second)} samples/s"]
+    if answer.tokens_per_second:
+        facts.append(f"{rate(answer.tokens_per_second)} tokens/s")
+    facts.append(f"{_figures(100 * used(one))} % of the peak FLOP/s")
+    if one.mode == "forward":
+        return [facts]
+    phases = {"forward": one.forward, "loss": one.loss, "backward": one.backward, "step": one.step}
+    return [facts, [f"{name} {numbers.seconds(each.seconds)}" for name, each in phases.items()]]
+
+
+def _generating(decoding: Decoding) -> list[list[str]]:
+    prefill, step = decoding.prefill, decoding.step
+    prompt = decoding.memory.length - decoding.tokens
+    read = prefill.graph.batch * prompt / prefill.total.seconds if prefill.total.seconds else 0
+    return [
+        [between(decoding.total), f"{decoding.tokens:,} tokens after a prompt of {prompt:,}"],
+        [f"prompt {between(prefill.total)}", f"{rate(read)} tokens/s"],
+        [
+            f"then {between(step)} a token",
+            f"at position {decoding.position:,}",
+            f"{rate(decoding.tokens_per_second)} tokens/s",
+            f"cache {numbers.size(decoding.memory.cache_bytes) or '0 B'} at the end",
+        ],
+    ]
+
+
+def between(time: Estimate) -> str:
+    """`13.4 ms (12.3 to 17.7 ms)`."""
+    return f"{numbers.seconds(time.seconds)} ({span(time)})"
+
+
+def span(time: Estimate) -> str:
+    """`12.3 to 17.7 ms`."""
+    low, high = numbers.seconds(time.low), numbers.seconds(time.high)
+    if low.rpartition(" ")[2] == high.rpartition(" ")[2]:
+        low = low.rpartition(" ")[0]
+    return f"{low} to {high}"
+
+
+def used(one: Prediction) -> float:
+    """The part of the peak rate that the network's products reach, over all passes."""
+    passes = 3 if one.mode == "train" else 1
+    peak = one.device.peaks[one.dtype]
+    return passes * one.costs.totals.flops / one.total.seconds / peak if one.total.seconds else 0.0
+
+
+def _figures(value: float) -> str:
+    """Two figures, and every one before the point: `0.43`, `27`, `112`."""
+    return f"{value:.2g}" if value < 99.5 else f"{value:,.0f}"
+
+
+def rate(value: float) -> str:
+    """How much goes through in a second: `609.4 K`, `8.37`."""
+    return numbers.short(round(value)) if value >= 100 else f"{value:.3g}"
+
+
+def notes(answer: Answer) -> Iterator[str]:
+    """Where the numbers are from, and what is not in them."""
+    one, whole = answer.prediction, answer.total
+    calibration: dict[str, Any] = one.device.calibration or {}
+    for basis in BASES:
+        if whole.share(basis):
+            yield f"{_percent(whole.share(basis))} {basis}: {known(basis, one)}"
+    if calibration:
+        yield f"measured: {calibration.get('source', one.device.source)}, {', '.join(_conditions(one, calibration))}"
+    waits = [f"{name} {_percent(whole.bounds[name] / whole.seconds)}" for name in BOUNDS if whole.bounds.get(name)]
+    if waits:
+        yield "waits for " + ", ".join(waits)
+    if one.device.kind == "gpu" and whole.bounds.get(LAUNCH, 0.0) > _MUCH * whole.seconds:
+        yield "many kernels are short: a program that starts them one by one takes longer, one CUDA graph does not"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.01 else "under 1 %"
+
+
+def known(basis: str, one: Prediction) -> str:
+    """What times of a basis are from, and how far off they are."""
+    if basis == CALIBRATED:
+        found: dict[str, Any] = (one.device.calibration or {}).get("error", {})
+        errors = [(phase, found[phase]) for phase in one.phases if phase in found]
+        if not errors:
+            return "measured; how far off is not known"
+        means = [f"{100 * error['mean']:.1f} %" for _, error in errors]
+        if len(errors) > 1:
+            means = [f"{mean} ({phase})" for mean, (phase, _) in zip(means, errors)]
+        what = errors[0][1].get("of", "layers held out of the fit")
+        return f"{what} were {' and '.join(means)} off in the mean"
+    if basis == NEIGHBOURS:
+        return "not measured; guessed from work that is alike, the range from the data sheet"
+    return "not measured; from the peak rates down to 40 % of them, 25 % for convolutions and element-wise work"
+
+
+def _conditions(one: Prediction, calibration: dict[str, Any]) -> Iterator[str]:
+    yield str(calibration.get("dtype", one.dtype))
+    if torch := calibration.get("torch"):
+        yield f"torch {torch}"
+    yield str(calibration.get("date", ""))

@@ -1,0 +1,3 @@
+"""Time and memory that were measured on this machine."""
+
+COMMAND = "archcalc profile"

@@ -1,0 +1,158 @@
+"""What `archcalc profile` measured, for every form."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from archcalc.cost import Costs
+from archcalc.network.load import Graph
+from archcalc.reports.rows import Row
+
+
+class Setup(Protocol):
+    """How it was run."""
+
+    @property
+    def dtype(self) -> str:
+        """The type of weights and input."""
+
+    @property
+    def width(self) -> int:
+        """Bytes of one element."""
+
+    @property
+    def train(self) -> bool:
+        """Whether it was a whole training step."""
+
+    @property
+    def optimizer(self) -> str:
+        """The optimizer of that step."""
+
+    @property
+    def compiled(self) -> bool:
+        """Whether torch.compile was used for the total."""
+
+    @property
+    def channels_last(self) -> bool:
+        """Whether images had their channels last in memory."""
+
+
+@dataclass
+class Times:
+    """Seconds of repeated runs."""
+
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        """The middle value; 0 for no run."""
+        return statistics.median(self.seconds) if self.seconds else 0.0
+
+    @property
+    def spread(self) -> float:
+        """Half the distance between the quartiles, in seconds."""
+        if len(self.seconds) < 4:
+            return (max(self.seconds) - min(self.seconds)) / 2 if self.seconds else 0.0
+        low, _, high = statistics.quantiles(self.seconds, n=4)
+        return (high - low) / 2
+
+
+@dataclass
+class LayerTime:
+    """The times of a layer's copies, forward and, in training, backward; `row` has its static costs.
+
+    Attributes:
+        flops: what all copies compute in one run, `bytes` what they read and write at least.
+    """
+
+    row: Row
+    flops: int
+    bytes: int
+    forward: list[Times] = field(default_factory=list)
+    backward: list[Times] = field(default_factory=list)
+
+    @property
+    def forward_seconds(self) -> float:
+        """The sum over the copies of their medians."""
+        return sum(times.median for times in self.forward)
+
+    @property
+    def backward_seconds(self) -> float:
+        """The same of the backward pass."""
+        return sum(times.median for times in self.backward)
+
+    @property
+    def seconds(self) -> float:
+        """Forward and backward."""
+        return self.forward_seconds + self.backward_seconds
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The fastest and the slowest copy."""
+        medians = [one.median + other.median for one, other in zip(self.forward, self.backward)]
+        return min(medians, default=0.0), max(medians, default=0.0)
+
+
+@dataclass
+class Profile:
+    """What was measured.
+
+    Attributes:
+        threads: of the CPU; None on another device.
+        total: of the whole run; phases: of its parts in training.
+        peak: bytes; None where the device keeps no count. predicted: what `archcalc memory` says.
+        warmup: runs that do not count.
+        torch: the version of PyTorch.
+        interrupted: whether it was ended early, so that there may be no layers.
+    """
+
+    graph: Graph
+    setup: Setup
+    device: str
+    threads: int | None
+    total: Times
+    phases: dict[str, Times]
+    layers: list[LayerTime]
+    peak: int | None
+    predicted: int
+    warmup: int
+    costs: Costs
+    torch: str
+    interrupted: bool = False
+
+    @property
+    def layer_seconds(self) -> float:
+        """The sum of the layers' times."""
+        return sum(layer.seconds for layer in self.layers)
+
+    def activations(self, bytes: int) -> int:
+        """Bytes of activations in fp32, in the type of this run."""
+        return bytes * self.setup.width // 4
+
+    @property
+    def samples_per_second(self) -> float:
+        """How many samples of the batch go through in a second."""
+        return self.graph.batch / self.total.median if self.total.median else 0.0
+
+
+@dataclass
+class Comparison:
+    """Two networks measured in turn.
+
+    Attributes:
+        ratios: the first's time over the second's, in each round.
+    """
+
+    graphs: tuple[Graph, Graph]
+    setup: Setup
+    device: str
+    times: list[Times]
+    interrupted: bool = False
+
+    @property
+    def ratios(self) -> list[float]:
+        """The first's time over the second's, in each round."""
+        first, second = (times.seconds for times in self.times)
+        return [a / b for a, b in zip(first, second)]

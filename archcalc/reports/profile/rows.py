@@ -1,0 +1,85 @@
+"""The rows of what was measured, for people: a layer each, and all of them together."""
+
+from __future__ import annotations
+
+from archcalc.reports import numbers
+from archcalc.reports.blocks import BOLD, Style
+from archcalc.reports.columns import Column
+from archcalc.reports.profile.report import LayerTime, Profile
+
+COLUMNS = (
+    Column("layer", right=False),
+    Column("time"),
+    Column("forward", rank=5),
+    Column("backward", rank=5),
+    Column("share", rank=1),
+    Column("", right=False, rank=2),
+    Column("FLOP/s", rank=3),
+    Column("bytes/s", rank=4),
+    Column("copies", rank=6),
+    Column("FLOPs", rank=7),
+    Column("bytes moved", rank=8),
+    Column("params", rank=9),
+    Column("activations", rank=10),
+)
+_BAR = 20
+
+
+def cells(layer: LayerTime, profile: Profile) -> tuple[list[str], Style | None]:
+    """A layer with all its copies."""
+    share = layer.seconds / (profile.layer_seconds or 1.0)
+    low, high = layer.range
+    copies = (
+        f"×{len(layer.forward)}: {numbers.seconds(low)} to {numbers.seconds(high)}" if len(layer.forward) > 1 else ""
+    )
+    name = layer.row.node.name if layer.row.node is not None else None
+    label = (
+        layer.row.label + (f"  ×{layer.row.count:,}" if layer.row.count > 1 else "") + (f"  ({name})" if name else "")
+    )
+    cost = layer.row.cost
+    times = (layer.seconds, layer.forward_seconds, layer.backward_seconds)
+    static = (layer.flops, layer.bytes, cost.params, profile.activations(cost.activation_bytes))
+    return _texts(label, times, f"{100 * share:.1f} %", "█" * round(share * _BAR), copies, static, profile), None
+
+
+def sums(profile: Profile) -> tuple[list[str], Style | None]:
+    """The last row: all layers together."""
+    layers, cost = profile.layers, profile.costs.totals
+    times = (
+        profile.layer_seconds,
+        sum(layer.forward_seconds for layer in layers),
+        sum(layer.backward_seconds for layer in layers),
+    )
+    static = (
+        sum(layer.flops for layer in layers), sum(layer.bytes for layer in layers), cost.params,
+        profile.activations(cost.activation_bytes),
+    )  # fmt: skip
+    return _texts("all layers", times, "100.0 %", "", "", static, profile), BOLD
+
+
+def _texts(
+    label: str, times: tuple[float, float, float], share: str, bar: str, copies: str, static: tuple[int, ...], profile: Profile
+) -> list[str]:  # fmt: skip
+    seconds, forward, backward = times
+    flops, moved, params, activations = static
+    train = profile.setup.train
+    return [
+        label,
+        numbers.seconds(seconds),
+        numbers.seconds(forward) if train else "",
+        numbers.seconds(backward) if train and backward else "",
+        share,
+        bar,
+        rate(flops / seconds, "") if flops and seconds else "",
+        rate(moved / seconds, "B") if seconds else "",
+        copies,
+        numbers.column(flops),
+        numbers.size(moved),
+        numbers.exact(params) if params else "",
+        numbers.size(activations),
+    ]
+
+
+def rate(value: float, unit: str) -> str:
+    """How much goes through in a second."""
+    return numbers.with_unit(round(value), unit).rstrip() if value >= 10_000 else f"{value:.0f} {unit}".rstrip()

@@ -1,0 +1,3 @@
+"""One rule: what it finds, why, and what to write instead."""
+
+COMMAND = "archcalc rule CODE"

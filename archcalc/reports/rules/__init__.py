@@ -1,0 +1,3 @@
+"""All rules of the linter and codes of the language."""
+
+COMMAND = "archcalc rule"

@@ -1,0 +1,3 @@
+"""What comes out of every layer, and what it costs."""
+
+COMMAND = "archcalc shapes"

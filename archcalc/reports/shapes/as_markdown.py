@@ -1,0 +1,73 @@
+"""The table of a network in GitHub's markdown, and the comparison of several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from archcalc.cost import Costs
+from archcalc.network.paths import depth
+from archcalc.quoting import markdown as escape
+from archcalc.reports import numbers
+from archcalc.reports.rows import Row
+from archcalc.reports.shapes.report import Report
+from archcalc.reports.tables import table
+
+
+def render(report: Report) -> str:
+    """The rows of one network, or a row for each of several."""
+    if report.several:
+        return comparison(report.networks)
+    (costs,) = report.networks
+    return network(costs, report.rows(costs))
+
+
+def network(costs: Costs, rows: Iterable[Row]) -> str:
+    """One network: its rows, its totals in the last one."""
+    totals = costs.totals
+    lines = [
+        (
+            "&emsp;" * row.level + escape(row.label) + (f" ×{row.copies:,}" if row.copies > 1 else ""),
+            row.output,
+            numbers.exact(row.cost.params) if row.cost.params else f"= {row.tied}" if row.tied else "",
+            numbers.column(row.cost.macs),
+            numbers.size(row.cost.activation_bytes),
+        )
+        for row in rows
+    ]
+    last = tuple(
+        f"**{text}**"
+        for text in (
+            "total",
+            " ",
+            numbers.exact(totals.params),
+            numbers.column(totals.macs) or "0",
+            numbers.size(totals.activation_bytes) or "0 B",
+        )
+    )
+    inputs = ", ".join(numbers.shape(x.shape) for x in costs.graph.inputs.values())
+    active = f" {numbers.exact(totals.active_params)} parameters are active for each position."
+    if totals.active_params == totals.params:
+        active = ""
+    trained = f" {numbers.exact(totals.trainable)} parameters are trainable." if totals.frozen else ""
+    if costs.declared.layers:
+        trained += f" {numbers.exact(costs.declared.params)} of them are declared, and not computed."
+    heading = f"### {escape(costs.graph.model)}\n\nInput {inputs}, batch {costs.graph.batch}.{active}{trained}\n\n"
+    return heading + table(
+        ("layer", "output", "params", "MACs", "activations"), "llrrr", [*lines, (last[0], "", *last[2:])]
+    )
+
+
+def comparison(networks: Iterable[Costs]) -> str:
+    """A row for each network."""
+    lines = [
+        (
+            escape(costs.graph.model),
+            ", ".join(numbers.shape(x.shape) for x in costs.graph.inputs.values()),
+            numbers.short(costs.totals.params),
+            numbers.short(costs.totals.macs),
+            numbers.size(costs.totals.activation_bytes),
+            str(depth(costs.graph)),
+        )
+        for costs in networks
+    ]
+    return table(("model", "input", "params", "MACs", "activations", "depth"), "llrrrr", lines)

@@ -1,0 +1,65 @@
+"""What `archcalc sweep` found, for every form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+from archcalc.sweep.evaluate import Outcome
+from archcalc.sweep.measures import Conditions, Measure
+from archcalc.sweep.results import Results, Side
+
+
+class Report:
+    """The points of a sweep, computed as they are asked for.
+
+    Attributes:
+        measures: what is computed of each; conditions: how the networks are run.
+        drawn: the two sides that are weighed against each other.
+        front: only what is on their Pareto front.
+        sort: rows in the order of this measure.
+        number: so many rows at most, 0 for all; None is for the form to say.
+    """
+
+    def __init__(
+        self,
+        outcomes: Iterator[Outcome],
+        measures: Sequence[Measure],
+        conditions: Conditions,
+        drawn: tuple[Side, Side] | None = None,
+        front: bool = False,
+        sort: str | None = None,
+        number: int | None = None,
+    ) -> None:
+        self._outcomes = outcomes
+        self.measures = measures
+        self.conditions = conditions
+        self.drawn = drawn
+        self.front = front
+        self.sort = sort
+        self.number = number
+        self.computed = self.possible = 0
+
+    @property
+    def outcomes(self) -> Iterator[Outcome]:
+        """Each point as soon as it is computed, once."""
+        for one in self._outcomes:
+            self.computed += 1
+            self.possible += one.is_valid
+            yield one
+
+    @cached_property
+    def results(self) -> Results:
+        """All of them."""
+        return Results([*self.outcomes], self.measures, self.conditions, self.drawn)
+
+    def rows(self, number: int = 0) -> tuple[list[int], int]:
+        """Which outcomes are shown, in order, and how many more there are; `number` where none is asked for."""
+        results = self.results
+        rows = [index for index in range(len(results.outcomes)) if results.front[index] or not self.front]
+        if self.sort:
+            key, infinite = self.sort, float("inf")
+            rows.sort(key=lambda index: results.outcomes[index].values.get(key, infinite))
+        most = number if self.number is None else self.number
+        cut = max(0, len(rows) - most) if most else 0
+        return rows[: len(rows) - cut], cut

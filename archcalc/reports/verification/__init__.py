@@ -1,0 +1,3 @@
+"""Our numbers compared with those of the module that PyTorch builds."""
+
+COMMAND = "archcalc verify"

@@ -1,0 +1,40 @@
+"""What was compared, for people: a network as soon as it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archcalc.reports.verification.report import Report, Verified
+
+# So many differences are listed.
+_MOST = 20
+
+
+def render(report: Report) -> Iterator[str]:
+    """What equals PyTorch's, or what differs."""
+    for one in report.networks:
+        yield "".join(f"{line}\n" for line in (_different(one) if one.result.differences else _same(one)))
+
+
+def _same(one: Verified) -> Iterator[str]:
+    result, peer = one.result, one.peer
+    yield (
+        f"{one.model}: {result.layers:,} layers, {result.parameters:,} named parameters "
+        f"({result.params:,}), {result.flops:,} forward and {result.backward_flops:,} backward FLOPs equal PyTorch's"
+    )
+    if result.declared:
+        single = result.declared == 1
+        which = "1 opaque layer is" if single else f"{result.declared:,} opaque layers are"
+        yield f"  but {which} not compared: what {'it costs' if single else 'they cost'} is declared"
+    if peer is not None and peer.reasons:
+        counts = f"{peer.params:,} parameters and {peer.mult_adds:,} mult-adds"
+        yield f"  torchinfo says {counts}: {'; '.join(peer.reasons)}"
+
+
+def _different(one: Verified) -> Iterator[str]:
+    found = one.result.differences
+    yield f"{one.model}: {len(found)} {'difference' if len(found) == 1 else 'differences'}"
+    for difference in found[:_MOST]:
+        yield f"  {difference}"
+    if len(found) > _MOST:
+        yield f"  and {len(found) - _MOST} more"

@@ -1,0 +1,3 @@
+"""A small layer worked out with real numbers, step by step."""
+
+COMMAND = "archcalc explain --steps"
