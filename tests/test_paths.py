@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 
 from archcalc.diagnostics import Source
-from archcalc.network.load import build_graph
+from archcalc.network.load import build_graph, load_graph
 from archcalc.network.paths import EVERYTHING, depth, fields
+
+from .conftest import ROOT
 
 
 def field(graph):
-    return fields(graph)[id(next(iter(graph.outputs.values())))]
+    """What the output sees, of each axis the size and the step."""
+    found = fields(graph)[id(next(iter(graph.outputs.values())))]
+    return tuple((axis.size, axis.step) for axis in found) if isinstance(found, tuple) else found
 
 
 def spec(input, layers):
@@ -26,8 +32,9 @@ def spec(input, layers):
         (["conv 8 kernel=3x5 dilation=2", "relu"], ((5, 1), (9, 1))),
         (["conv 8 kernel=3", "adaptiveavgpool 1"], EVERYTHING),
         (["conv 8 kernel=3", "flatten", "linear 4"], EVERYTHING),
-        (["conv 8 kernel=3 padding=1", "upsample 2"], None),
-        (["conv 8 kernel=3 padding=1 name=a", "maxpool 2", "upsample 2", "{concat: [a, prev]}", "conv 8 kernel=3"], None),
+        (["conv 8 kernel=3 padding=1", "upsample 2"], ((3, Fraction(1, 2)),) * 2),
+        (["conv 8 kernel=3 padding=1 name=a", "maxpool 2", "upsample 2", "{concat: [a, prev]}", "conv 8 kernel=3"], ((6, 1),) * 2),
+        (["conv 8 kernel=3 padding=1", "transpose"], None),
         (["parameter 3x64x64 name=p", "conv 8 kernel=3 from=input", "{sub: [input, p]}", "conv 8 kernel=3"], ((3, 1), (3, 1))),
     ],
 )  # fmt: skip
@@ -58,6 +65,45 @@ def test_copies_of_growing_shape(copies):
     written = spec("8, 32, 32", f"  - {body}\n" * copies)
     assert field(folded) == field(written)
     assert depth(folded) == depth(written) == copies
+
+
+@pytest.mark.parametrize(
+    "before", ["upsample 2", "convtranspose 8 kernel=4 stride=2 padding=1", "upsample 3 mode=bilinear"]
+)
+@pytest.mark.parametrize("copies", [2, 3, 7])
+def test_copies_behind_what_is_larger_count_as_if_written_out(before, copies):
+    body = "conv 8 kernel=3 padding=1, conv 8 kernel=2 padding=same"
+    folded = spec("8, 32, 32", f"  - {before}\n  - repeat: {copies}\n    layers: [{body}]\n")
+    written = spec("8, 32, 32", f"  - {before}\n" + f"  - [{body}]\n" * copies)
+    assert field(folded) == field(written)
+    assert field(folded) is not None
+
+
+def test_an_encoder_and_decoder():
+    graph = load_graph(str(ROOT / "specs" / "unet.yaml"))
+    ((size, step), other) = field(graph)
+    assert (size, step) == other
+    assert step == 1
+    assert size > 60
+
+
+def test_size_step_and_place():
+    lines = ["a: conv 1 kernel=3 stride=2 padding=1", "b: conv 1 kernel=3 stride=2 padding=1"]
+    lines += ["c: convtranspose 1 kernel=4 stride=2 padding=1", "d: conv 1 kernel=3 padding=1", "e: upsample 2"]
+    lines += ["f: conv 1 kernel=3 padding=1"]
+    named = [f"  - {text} name={name}\n" for name, text in (line.split(": ") for line in lines)]
+    graph = spec(
+        "1, 64", "".join(named) + "  - concat: [f, input]\n    name: g\n  - conv 1 kernel=5 padding=2 name=h\n"
+    )
+    found = fields(graph)
+    axes = {node.name: found[id(node.exit)] for node in graph.nodes}
+    told = {name: (one[0].sizes, one[0].step, one[0].start) for name, one in axes.items()}
+    # c: output 0 reads b at -1 and 0, output 1 at 0 and 1. d: b at -1..1, or 0..2 around its own. f: at both sides of
+    # a pair of e, three positions of d; h: one or two more to each side.
+    assert told == {
+        "a": ([3], 2, -1), "b": ([7], 4, -3), "c": ([11, 11], 2, -7), "d": ([15, 15], 2, -7), "e": ([15] * 4, 1, -7),
+        "f": ([19, 15, 15, 19], 1, -11), "g": ([19, 15, 15, 19], 1, -11), "h": ([19, 23, 23, 19], 1, -11),
+    }  # fmt: skip
 
 
 def test_a_million_copies(graph):

@@ -15,6 +15,7 @@ from archcalc.layers.arguments import Argument
 from archcalc.layers.bridges import each_alone, into_layout, into_rank
 from archcalc.layers.change import Change, counting_the_batch
 from archcalc.layers.code import Code
+from archcalc.layers.field import ITSELF, Field
 from archcalc.layers.layout import ASKS, CHANNELS_FIRST, KEEPS, LAYOUTS, Layout, told
 from archcalc.layers.operands import Body, Like, Operands, Reference
 from archcalc.layers.portions import Portion
@@ -163,9 +164,9 @@ class Layer(LayerMemory):
         """The inputs whose elements matter; of the others only the sizes do."""
         return inputs
 
-    def field(self, x: Tensor) -> list[tuple[int, int]] | None:
-        """For each spatial axis what one output sees: (extent, step); None when positions change."""
-        return [(1, 1)] * max(0, x.rank - 1)
+    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
+        """For each spatial axis what outputs see of the input; None when positions change."""
+        return [ITSELF] * max(0, x.rank - 1)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """How the layer is written in PyTorch, for output `y` and input `x`."""

@@ -10,6 +10,7 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.borders import FOREIGN, MODES, Border, check_borders, evenly, pad_call, same_borders, sides
 from archcalc.layers.change import Change, divisors_near
 from archcalc.layers.code import Code, given, module, sized
+from archcalc.layers.field import Field, windows
 from archcalc.layers.layout import CHANNELS_FIRST
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.strides import Strides, contiguous, imaged
@@ -109,9 +110,9 @@ class Convolution(Layer):
         kernel, dilation = self.per_axis("kernel", n, x), self.per_axis("dilation", n, x)
         return [(d * (k - 1) + 1, s) for k, d, s in zip(kernel, dilation, self.per_axis("stride", n, x))]
 
-    def field(self, x: Tensor) -> list[tuple[int, int]] | None:
+    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
         """A window sees what it reaches over."""
-        return self.windows(x)
+        return [windows(size, step, -before) for (size, step), (before, _) in zip(self.windows(x), self.borders(x))]
 
     def reach(self, axis: int, x: Tensor) -> tuple[int, int] | None:
         """A window that moves step by step and starts before its place by the border that is added there."""

@@ -14,6 +14,7 @@ from archcalc.language.values import SizeExpression, evaluate
 from archcalc.layers.arguments import Argument, Text, Whole, Word, arg, check_names, whole_number
 from archcalc.layers.base import Layer, layer
 from archcalc.layers.code import Code, given
+from archcalc.layers.field import Field
 from archcalc.layers.layout import ENDS, Layout, stated
 from archcalc.layers.operands import Operands
 from archcalc.layers.saved import Saved, Saving
@@ -262,7 +263,7 @@ class Opaque(Layer):
         extra = {"declared": how.batch * plain(self._given("saved")) * how.width}
         return Saved(tuple(range(len(inputs))), True, extra)
 
-    def field(self, x: Tensor) -> list[tuple[int, int]] | None:
+    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
         """Nobody knows what it sees."""
         return None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 from archcalc.layers.arguments import Flag, Size, Whole, arg
@@ -11,6 +10,7 @@ from archcalc.layers.borders import evenly
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module, sized
 from archcalc.layers.convolution import one_size, sizes_text
+from archcalc.layers.field import Field, made, windows
 from archcalc.layers.layout import CHANNELS_FIRST
 from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
 from archcalc.layers.strides import Strides, contiguous, imaged
@@ -123,9 +123,9 @@ class Pooling(Layer):
         """In the format of the input."""
         return _formatted(self, how, y)
 
-    def field(self, x: Tensor) -> list[tuple[int, int]]:
+    def field(self, y: Tensor, x: Tensor) -> list[Field]:
         """A window spans dilation·(kernel − 1) + 1 inputs."""
-        return [(d * (k - 1) + 1, s) for k, s, _, d in self.axes(x)]
+        return [windows(d * (k - 1) + 1, s, -p) for k, s, p, d in self.axes(x)]
 
 
 @layer("maxpool", first="kernel", aliases=("maxpooling", "max_pool"))
@@ -248,16 +248,19 @@ class AdaptivePooling(Layer):
         """A single output looks at all of the input."""
         return set(self.output) == {1}
 
-    def field(self, x: Tensor) -> list[tuple[int, int]]:
-        """The longest window along each axis, and the step between two."""
-        out = self.sizes(x)
-        return [(_longest_window(a, b), max(1, a // b)) for a, b in zip(x.shape[1:], out)]
+    def field(self, y: Tensor, x: Tensor) -> list[Field]:
+        """Windows of different sizes where the output does not divide the input."""
+        return [_windows(plain(a), plain(b)) for a, b in zip(x.shape[1:], y.shape[1:])]
 
 
-def _longest_window(size: int, output: int) -> int:
-    """The most elements of a window: ⌈size / output⌉, and one more where one begins and ends inside an element."""
-    rest = size % output
-    return ceil_div(size, output) + (1 if rest > math.gcd(size, output) else 0)
+def _windows(size: int, output: int) -> Field:
+    """From ⌊o·size / output⌋ to before ⌈(o + 1)·size / output⌉."""
+    shared = gcd(size, output)
+    return made(
+        output // shared,
+        size // shared,
+        lambda one: (one * size // output, ceil_div((one + 1) * size, output) - 1),
+    )
 
 
 @layer("adaptiveavgpool", first="output", aliases=("adaptive_avg_pool",))

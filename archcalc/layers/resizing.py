@@ -9,13 +9,16 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.borders import MODES, Border, BorderSize, check_borders, pad_call, sides
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression, given, module, sized
+from archcalc.layers.field import Field, windows
 from archcalc.layers.layout import CHANNELS_FIRST
+from archcalc.layers.neighbours import neighbours
 from archcalc.layers.operands import Like
 from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
 from archcalc.layers.shape import Rearranging, moved
 from archcalc.layers.space import alike, space_of
 from archcalc.layers.strides import Strides, contiguous
 from archcalc.layers.tensor import Tensor, Want
+from archcalc.quantity import plain
 from archcalc.terms import work
 
 # The spatial axes each mode works on, and its operations for one output element: a weighted sum of
@@ -117,9 +120,18 @@ class Upsample(Layer):
         """A weighted sum of neighbours for each output element; none for nearest."""
         return work(y.elements, "output element", *_MODES[self.mode][1])
 
-    def field(self, x: Tensor) -> list[tuple[int, int]] | None:
-        """Steps become finer, which the whole-number rule for strides cannot say."""
-        return None
+    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
+        """The elements between which an output's value is found."""
+        scales = (
+            [None] * (x.rank - 1)
+            if self.scale is None or self.recompute_scale_factor
+            else self.per_axis("scale", x.rank - 1, x)
+        )
+        fields = [
+            neighbours(self.mode, bool(self.align_corners), plain(before), plain(after), scale)
+            for before, after, scale in zip(x.shape[1:], y.shape[1:], scales)
+        ]
+        return None if None in fields else fields  # type: ignore[return-value]
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """In the format of the input."""
@@ -177,6 +189,11 @@ class Pad(Layer):
             return None
         before, _ = self.borders(x)[axis - (self.axis is None)]
         return before, -before
+
+    def field(self, y: Tensor, x: Tensor) -> list[Field]:
+        """Each its own place, behind what is added before."""
+        sides = self.borders(x)[self.axis is not None :]
+        return [windows(1, 1, -before) for before, _ in sides]
 
     def borders(self, x: Tensor) -> list[Border]:
         """What is added before and after each spatial axis, or with `axis` each axis."""
@@ -283,9 +300,9 @@ class Crop(Rearranging):
             x = x.cut(axis, size)
         return x
 
-    def field(self, x: Tensor) -> list[tuple[int, int]]:
+    def field(self, y: Tensor, x: Tensor) -> list[Field]:
         """Each element is one of the input's."""
-        return [(1, 1)] * (x.rank - 1)
+        return [windows(1, 1, (plain(size) - plain(left)) // 2) for size, left in zip(x.shape[1:], y.shape[1:])]
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

@@ -6,6 +6,7 @@ from archcalc.layers.arguments import Flag, Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression
+from archcalc.layers.field import Field
 from archcalc.layers.layout import ENDS, FEATURES_LAST, KEEPS
 from archcalc.layers.operands import Reference
 from archcalc.layers.saved import NOTHING, Saved, Saving
@@ -53,7 +54,7 @@ class TopK(Layer):
         """The places."""
         return Saved(further=("indices",)) if how.needs[0] else NOTHING
 
-    def field(self, x: Tensor) -> list[tuple[int, int]] | None:
+    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
         """Positions change."""
         return None
 
@@ -115,7 +116,7 @@ class Gather(Layer):
         rows = 8 * how.batch if inputs[0].batched and self.index.batched else 0
         return how.first(Saved((1,), extra={"samples": rows}))
 
-    def field(self, x: Tensor) -> list[tuple[int, int]] | None:
+    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
         """Positions change."""
         return None
 

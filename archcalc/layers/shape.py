@@ -6,6 +6,7 @@ from archcalc.layers.arguments import Size, Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change, counting_the_batch
 from archcalc.layers.code import Code, expression, given, module
+from archcalc.layers.field import ITSELF, Field
 from archcalc.layers.layout import ENDS, FEATURES_LAST, KEEPS, axis_of
 from archcalc.layers.saved import Saving
 from archcalc.layers.strides import Strides
@@ -24,7 +25,7 @@ class Rearranging(Layer):
         """As each of them moves its elements."""
         raise NotImplementedError(self.op)
 
-    def field(self, x: Tensor) -> list[tuple[int, int]] | None:
+    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
         """Positions change, so what one output sees cannot be given for each axis."""
         return None
 
@@ -256,9 +257,9 @@ class Identity(Rearranging):
         """The same."""
         return how.strides[0]
 
-    def field(self, x: Tensor) -> list[tuple[int, int]]:
+    def field(self, y: Tensor, x: Tensor) -> list[Field]:
         """Each position sees itself."""
-        return [(1, 1)] * max(0, x.rank - 1)
+        return [ITSELF] * max(0, x.rank - 1)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

@@ -6,6 +6,7 @@ from archcalc.layers.arguments import Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change, divisors_near
 from archcalc.layers.code import Code, module
+from archcalc.layers.field import Field, made, windows
 from archcalc.layers.layout import CHANNELS_FIRST
 from archcalc.layers.saved import Saving
 from archcalc.layers.strides import Strides
@@ -39,9 +40,10 @@ class PixelShuffle(Layer):
             )
         return Tensor((channels // (r * r), height * r, width * r))
 
-    def field(self, x: Tensor) -> list[tuple[int, int]] | None:
-        """Steps become finer, which the whole-number rule for strides cannot say."""
-        return None
+    def field(self, y: Tensor, x: Tensor) -> list[Field]:
+        """r outputs see one position."""
+        r = plain(self.factor)
+        return [made(r, 1, lambda output: (output // r, output // r))] * 2
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """In the format of the input."""
@@ -79,9 +81,9 @@ class PixelUnshuffle(Layer):
             )
         return Tensor((channels * r * r, height // r, width // r))
 
-    def field(self, x: Tensor) -> list[tuple[int, int]]:
+    def field(self, y: Tensor, x: Tensor) -> list[Field]:
         """A square of r × r pixels becomes one."""
-        return [(self.factor, self.factor)] * 2
+        return [windows(self.factor, self.factor)] * 2
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """In the format of the input."""

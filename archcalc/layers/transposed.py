@@ -9,6 +9,7 @@ from archcalc.layers.base import ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module, sized
 from archcalc.layers.convolution import Convolution, one_size
+from archcalc.layers.field import Field, made
 from archcalc.layers.saved import INPUT, Saved, Saving
 from archcalc.layers.tensor import Shape, Tensor
 from archcalc.quantity import larger, plain, product
@@ -104,9 +105,11 @@ class ConvTranspose(Convolution):
         x = inputs[0]
         return x.elements * product(self.params(x)["weight"][1:])
 
-    def field(self, x: Tensor) -> list[tuple[int, int]] | None:
-        """Steps become finer, which the whole-number rule for strides cannot say."""
-        return None
+    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
+        """The inputs whose kernels reach an output: o = i·stride + τ·dilation − padding for a tap τ."""
+        names = ("kernel", "stride", "padding", "dilation")
+        axes = zip(*(map(plain, self.per_axis(name, x.rank - 1, x)) for name in names))
+        return [_reaching(*axis) for axis in axes]
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -121,3 +124,14 @@ class ConvTranspose(Convolution):
         )
         kernel = sized(self.per_axis("kernel", n, x))
         return module(f"nn.ConvTranspose{n}d", x.shape[0], self.channels, kernel_size=kernel, **plain)
+
+
+def _reaching(kernel: int, stride: int, padding: int, dilation: int) -> Field:
+    """Of a stride above the kernel some outputs are reached by none."""
+
+    def seen(output: int) -> tuple[int, int] | None:
+        reached = [output + padding - tap * dilation for tap in range(kernel)]
+        inputs = [place // stride for place in reached if place % stride == 0]
+        return (min(inputs), max(inputs)) if inputs else None
+
+    return made(stride, 1, seen)

@@ -6,6 +6,7 @@ from archcalc.layers.arguments import Size, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module, sized
+from archcalc.layers.field import Field
 from archcalc.layers.layout import CHANNELS_FIRST
 from archcalc.layers.saved import Saving
 from archcalc.layers.tensor import Tensor
@@ -38,7 +39,7 @@ class _Windows(Layer):
             counts.append((size + 2 * p - reach) // s + 1)
         return tuple(counts)
 
-    def field(self, x: Tensor) -> list[tuple[int, int]] | None:
+    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
         """Windows stand in one row, so what one sees cannot be given for each axis."""
         return None
 

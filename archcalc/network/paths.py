@@ -6,9 +6,10 @@ shows by how much each further copy adds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from archcalc.layers.field import ITSELF, Field, copied
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
@@ -87,35 +88,30 @@ def depth(graph: Graph) -> int:
     return max((values.get(id(tensor), 0) or 0 for tensor in graph.outputs.values()), default=0)
 
 
-Field = tuple[tuple[int, int], ...]  # (extent, step) along each axis of the input
 EVERYTHING, NOTHING, UNKNOWN = "everything", "nothing", "unknown"
 
 
 def fields(graph: Graph) -> dict[int, Value]:
     """What each tensor's elements see of the input: id of the tensor -> field.
 
-    A field is (extent, step) for each spatial axis, `EVERYTHING`, `NOTHING` (of learned tensors), `UNKNOWN`, or
-    None where positions no longer lie on the input's grid.
+    A field is a tuple with a `Field` for each spatial axis, `EVERYTHING`, `NOTHING` (of learned tensors), `UNKNOWN`,
+    or None where positions no longer lie on the input's grid.
     """
-    values: dict[int, Value] = {id(tensor): ((1, 1),) * max(0, tensor.rank - 1) for tensor in graph.inputs.values()}
+    values: dict[int, Value] = {id(tensor): (ITSELF,) * max(0, tensor.rank - 1) for tensor in graph.inputs.values()}
 
     def grow(once: Value, twice: Value, copies: int) -> Value:
         if not isinstance(once, tuple) or not isinstance(twice, tuple) or len(once) != len(twice):
             return twice
-        return tuple(_grown(one, two, copies) for one, two in zip(once, twice))
+        return _all(copied(one, two, copies) for one, two in zip(once, twice))
 
     propagate(graph.nodes, values, _field_rule, grow)
     return values
 
 
-def _grown(once: tuple[int, int], twice: tuple[int, int], copies: int) -> tuple[int, int]:
-    """Extent and step after all copies. A stride that leaves the size at 1 makes each copy's reach larger."""
-    (extent, step), (further, wider) = once, twice
-    stride = wider // step
-    if stride == 1:
-        return extent + (copies - 1) * (further - extent), step
-    copies = min(copies, 64)  # by then it is more than any input has
-    return extent + (further - extent) * (stride ** (copies - 1) - 1) // (stride - 1), step * stride ** (copies - 1)
+def _all(axes: Iterable[Field | None]) -> tuple[Field, ...] | None:
+    """The fields of all axes, or None where one of them is not known."""
+    found = tuple(axes)
+    return None if None in found else found  # type: ignore[return-value]
 
 
 def _field_rule(node: Node, inputs: list[Value]) -> Value:
@@ -135,11 +131,10 @@ def _field_rule(node: Node, inputs: list[Value]) -> Value:
     for value in known[1:]:
         if len(value) != len(merged):
             return None
-        merged = tuple((max(a, b), max(s, t)) for (a, s), (b, t) in zip(merged, value))
-    x: Tensor = node.inputs[0]
-    windows = node.layer.field(x)
+        merged = _all(one.beside(other) for one, other in zip(merged, value))
+        if merged is None:
+            return None
+    windows = node.layer.field(node.exit, node.inputs[0])
     if windows is None or len(windows) != len(merged):
         return None
-    return tuple(
-        (extent + (window - 1) * step, step * stride) for (extent, step), (window, stride) in zip(merged, windows)
-    )
+    return _all(window.after(before) for window, before in zip(windows, merged))

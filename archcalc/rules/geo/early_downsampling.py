@@ -54,7 +54,7 @@ class EarlyDownsampling(Rule):
             field = model.fields.get(id(node.exit))
             if convolutions > _CONVOLUTIONS or not isinstance(field, tuple):
                 return
-            if field and min(step for _, step in field) >= _STEP:
+            if field and min(axis.step for axis in field) >= _STEP:
                 if convolutions and node.op in ("conv", "maxpool", "avgpool") and not is_patches(model, [node]):
                     yield self.finding(
                         placed,
@@ -62,6 +62,6 @@ class EarlyDownsampling(Rule):
                         f"{convolutions} convolution{'s' * (convolutions > 1)}",
                         "use less stride here, and more in later layers",
                         convolutions=convolutions,
-                        step=min(int(step) for _, step in field),
+                        step=min(int(axis.step) for axis in field),
                     )
                 return

@@ -49,7 +49,7 @@ class ReceptiveFieldTooSmall(Rule):
             field, node = model.fields.get(id(tensor)), model.producer(tensor)
             if node is None or not isinstance(field, tuple) or len(field) != len(sizes):
                 continue
-            extents = [int(extent) for extent, _ in field]
+            extents = [axis.size for axis in field]
             if max(extents) > 1 and all(extent < size for extent, size in zip(extents, sizes)):
                 yield self.finding(
                     model.placed(node),

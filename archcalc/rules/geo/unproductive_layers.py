@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from archcalc.layers.field import Field
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model, Placed
@@ -51,17 +52,17 @@ class UnproductiveLayers(Rule):
             field = model.fields.get(id(placed.node.inputs[0])) if placed.node.op == "conv" else None
             if not isinstance(field, tuple) or len(field) != len(sizes) or _pointwise(placed.node):
                 continue
-            if all(extent > size for (extent, _), size in zip(field, sizes)):
+            if all(axis.size > size for axis, size in zip(field, sizes)):
                 yield self._found(placed, field)
                 return
 
-    def _found(self, placed: Placed, field: tuple[tuple[int, int], ...]) -> Finding:
-        extent = "×".join(str(int(extent)) for extent, _ in field)
+    def _found(self, placed: Placed, field: tuple[Field, ...]) -> Finding:
+        extent = "×".join(str(axis.size) for axis in field)
         return self.finding(
             placed,
             f"what this convolution reads sees {extent} pixels already, all of the image",
             "use fewer layers, less stride, or larger images",
-            field=[int(extent) for extent, _ in field],
+            field=[axis.size for axis in field],
         )
 
 

@@ -1,0 +1,172 @@
+"""What an output sees of an input along one axis: the receptive field.
+
+Output `o` reads the inputs from `first(o)` to `last(o)`. Both repeat: `outputs` further on the same is read
+`inputs` further on. A window of 3 with stride 2 and a border of 1 is `Field(1, 2, (-1,), (1,))`; twice the size by
+the nearest element is `Field(2, 1, (0, 0), (0, 0))`. What borders hold, and where they cut a window, is left out.
+
+>>> conv = windows(3, 2, -1)
+>>> (conv.after(conv).size, conv.after(conv).step, conv.after(conv).start)
+(7, Fraction(4, 1), -3)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+# More positions than this are not gone through one by one.
+_MOST = 4096
+
+
+class Field(NamedTuple):
+    """What the outputs along one axis see.
+
+    Attributes:
+        outputs, inputs: after so many outputs the pattern is repeated, so many inputs further on.
+        first, last: what each of these outputs reads; None for one that reads nothing.
+    """
+
+    outputs: int
+    inputs: int
+    first: tuple[int | None, ...]
+    last: tuple[int | None, ...]
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many inputs the outputs span, those that see any."""
+        return [b - a + 1 for a, b in zip(self.first, self.last) if a is not None and b is not None]
+
+    @property
+    def size(self) -> int:
+        """The most that an output spans."""
+        return max(self.sizes, default=0)
+
+    @property
+    def step(self) -> Fraction:
+        """How far two outputs lie apart, in inputs."""
+        from fractions import Fraction  # only what prints it asks
+
+        return Fraction(self.inputs, self.outputs)
+
+    @property
+    def start(self) -> int:
+        """Where the first output that sees anything begins; below 0 in the border before the input."""
+        return next((one for one in self.first if one is not None), 0)
+
+    def keeps_step(self, other: Field) -> bool:
+        """Whether both have outputs equally far apart."""
+        return self.inputs * other.outputs == other.inputs * self.outputs
+
+    def at(self, output: int) -> tuple[int, int] | None:
+        """The first and the last input that an output reads."""
+        turn, place = divmod(output, self.outputs)
+        first, last = self.first[place], self.last[place]
+        return None if first is None or last is None else (first + turn * self.inputs, last + turn * self.inputs)
+
+    def after(self, before: Field) -> Field | None:
+        """What is seen of the input through both, this one after `before`; None for patterns without a short period."""
+        turns = before.outputs // math.gcd(before.outputs, self.inputs)
+        outputs = self.outputs * turns
+        if outputs > _MOST:
+            return None
+        inputs = before.inputs * self.inputs * turns // before.outputs
+
+        def seen(output: int) -> tuple[int, int] | None:
+            between = self.at(output)
+            return None if between is None else _span(before, *between)
+
+        return made(outputs, inputs, seen)
+
+    def beside(self, other: Field) -> Field | None:
+        """What is seen where both come together; None where their outputs lie differently far apart."""
+        if not self.keeps_step(other):
+            return None
+        outputs = math.lcm(self.outputs, other.outputs)
+        if outputs > _MOST:
+            return None
+
+        def seen(output: int) -> tuple[int, int] | None:
+            both = [one for one in (self.at(output), other.at(output)) if one is not None]
+            return (min(first for first, _ in both), max(last for _, last in both)) if both else None
+
+        return made(outputs, outputs * self.inputs // self.outputs, seen)
+
+    def moved(self, before: int, after: int) -> Field:
+        """What outputs see of which each reads those from `before` to `after` places around its own."""
+        return made(self.outputs, self.inputs, lambda output: _span(self, output + before, output + after))
+
+
+def _span(field: Field, first: int, last: int) -> tuple[int, int] | None:
+    """What outputs from `first` to `last` see: as both ends grow, that of the outermost ones that see anything."""
+    ends = range(first, last + 1)
+    begin = next((seen for seen in map(field.at, ends) if seen is not None), None)
+    end = next((seen for seen in map(field.at, reversed(ends)) if seen is not None), None)
+    return None if begin is None or end is None else (begin[0], end[1])
+
+
+def made(outputs: int, inputs: int, seen: Callable[[int], tuple[int, int] | None]) -> Field:
+    """The field of outputs of which `seen` tells what each reads, with its shortest period."""
+    found = [seen(output) for output in range(outputs)]
+    for period in range(1, outputs + 1):
+        if outputs % period or inputs * period % outputs:
+            continue
+        further = inputs * period // outputs
+        if all(_alike(found[index], found[index - period], further) for index in range(period, outputs)):
+            found = found[:period]
+            inputs = further
+            break
+    return Field(len(found), inputs, tuple(one and one[0] for one in found), tuple(one and one[1] for one in found))
+
+
+def _alike(one: tuple[int, int] | None, before: tuple[int, int] | None, further: int) -> bool:
+    if one is None or before is None:
+        return one is before
+    return one == (before[0] + further, before[1] + further)
+
+
+def windows(size: int, step: int = 1, start: int = 0) -> Field:
+    """Windows of `size` that begin at `start` and lie `step` apart."""
+    return Field(1, int(step), (int(start),), (int(start) + int(size) - 1,))
+
+
+ITSELF = windows(1)
+
+
+def copied(once: Field, twice: Field, copies: int) -> Field | None:
+    """After all copies, from the field after one and after two. None where no rule follows from these."""
+    if once.outputs == twice.outputs == 1:
+        return _grown(once, twice, copies)
+    if not once.keeps_step(twice) or None in once.first or None in twice.first:
+        return None
+    before, after = (_shift(a, b, once) for a, b in ((once.first, twice.first), (once.last, twice.last)))
+    if before is None or after is None:
+        return None
+    return once.moved(before * (copies - 1), after * (copies - 1)) if before <= after else None
+
+
+def _shift(once: tuple[int | None, ...], twice: tuple[int | None, ...], field: Field) -> int | None:
+    """How many places further on one end lies after a further copy, the same at all outputs."""
+    ends = Field(field.outputs, field.inputs, once, once)
+    near = (twice[0] - once[0]) * field.outputs // field.inputs  # type: ignore[operator]
+    outputs = range(max(field.outputs, len(twice)))
+    other = Field(len(twice), field.inputs * len(twice) // field.outputs, twice, twice)
+    for shift in range(near - field.outputs, near + field.outputs + 1):
+        if all(ends.at(output + shift) == other.at(output) for output in outputs):
+            return shift
+    return None
+
+
+def _grown(once: Field, twice: Field, copies: int) -> Field | None:
+    """Windows after all copies. A stride that leaves the size at 1 makes each copy's reach larger."""
+    one, two = once.at(0), twice.at(0)
+    if one is None or two is None:
+        return None
+    stride = twice.inputs // once.inputs
+    copies = min(copies, 64) if stride > 1 else copies  # by then it is more than any input has
+    times = copies - 1 if stride == 1 else (stride ** (copies - 1) - 1) // (stride - 1)
+    begin, end = (a + (b - a) * times for a, b in zip(one, two))
+    return Field(1, once.inputs * stride ** (copies - 1), (begin,), (end,))
