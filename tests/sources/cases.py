@@ -154,7 +154,9 @@ def encoder(name: str, architecture: str, **config: Any) -> None:
     """An encoder at sizes that no two others of its sizes share."""
     sizes = {"vocab_size": 997, "hidden_size": 96, "intermediate_size": 208, "num_hidden_layers": 5,
              "num_attention_heads": 6, "max_position_embeddings": 64}  # fmt: skip
-    case(name, architecture, {"input_ids": [1, SEQ]}, {**sizes, **config})
+    inputs = {"input_ids": [1, SEQ], **({"bbox": [1, SEQ, 4]} if name.startswith("layoutlm") else {})}
+    asks = name.startswith(("megatron", "layoutlm", "roformer", "big_bird", "nystrom", "deberta"))
+    case(name, architecture, inputs, {**sizes, **config}, **({"device": "cpu"} if asks else {}))
 
 
 encoder("bert/plain", "BertModel", type_vocab_size=3)
@@ -466,3 +468,81 @@ encoder(
     attention_bias=True,
     num_labels=7,
 )
+decoder("ministral/plain", "MinistralForCausalLM", num_key_value_heads=2, head_dim=20, sliding_window=8)
+decoder("ministral3/plain", "Ministral3ForCausalLM", num_key_value_heads=2, head_dim=20)
+decoder("ernie4_5/plain", "Ernie4_5ForCausalLM", num_key_value_heads=2, head_dim=20)
+decoder("ernie4_5/biased", "Ernie4_5ForCausalLM", num_key_value_heads=3, head_dim=16, use_bias=True)
+decoder("helium/plain", "HeliumForCausalLM", num_key_value_heads=2, head_dim=16, attention_bias=True)
+decoder("arcee/plain", "ArceeForCausalLM", num_key_value_heads=2, head_dim=20)
+decoder("arcee/biased", "ArceeForCausalLM", num_key_value_heads=2, attention_bias=True, mlp_bias=True, head_dim=16)
+decoder("seed_oss/plain", "SeedOssForCausalLM", num_key_value_heads=2, head_dim=20)
+decoder("seed_oss/out", "SeedOssForCausalLM", num_key_value_heads=2, head_dim=20, attention_out_bias=True)
+decoder("olmo3/plain", "Olmo3ForCausalLM", num_key_value_heads=2, sliding_window=8)
+decoder("exaone4/plain", "Exaone4ForCausalLM", num_key_value_heads=2, sliding_window=8)
+decoder("exaone4/far", "Exaone4ForCausalLM", num_key_value_heads=2, sliding_window=None, sliding_window_pattern=None)
+decoder("nemotron/plain", "NemotronForCausalLM", num_key_value_heads=2, head_dim=24)
+decoder("nemotron/biased", "NemotronForCausalLM", num_key_value_heads=2, attention_bias=True, mlp_bias=True, head_dim=16)
+decoder("persimmon/plain", "PersimmonForCausalLM")
+decoder("persimmon/unnormed", "PersimmonForCausalLM", qk_layernorm=False)
+decoder("xglm/plain", "XGLMForCausalLM", intermediate_size=None, ffn_dim=200)
+decoder("mpt/plain", "MptForCausalLM", intermediate_size=None)
+decoder(
+    "phimoe/plain", "PhimoeForCausalLM", num_key_value_heads=2, num_local_experts=5, num_experts_per_tok=2, lm_head_bias=True
+)
+decoder(
+    "phimoe/biased", "PhimoeForCausalLM", num_key_value_heads=2, num_local_experts=5, num_experts_per_tok=2, attention_bias=True
+)
+GRANITE = {"embedding_multiplier": 12.0, "logits_scaling": 8.0, "residual_multiplier": 0.22, "num_local_experts": 5}
+decoder("granitemoe/plain", "GraniteMoeForCausalLM", num_key_value_heads=2, num_experts_per_tok=3, **GRANITE)
+decoder(
+    "granitemoeshared/plain",
+    "GraniteMoeSharedForCausalLM",
+    num_key_value_heads=2,
+    num_experts_per_tok=3,
+    shared_intermediate_size=72,
+    **GRANITE,
+)
+ROUTED = {"n_routed_experts": 8, "num_experts_per_tok": 3, "moe_intermediate_size": 40, "n_shared_experts": 2}
+decoder("glm4_moe/plain", "Glm4MoeForCausalLM", num_key_value_heads=2, **ROUTED)
+decoder(
+    "glm4_moe/normed",
+    "Glm4MoeForCausalLM",
+    num_key_value_heads=2,
+    head_dim=24,
+    use_qk_norm=True,
+    attention_bias=True,
+    first_k_dense_replace=2,
+    **ROUTED,
+)
+decoder("dots1/plain", "Dots1ForCausalLM", num_key_value_heads=2, first_k_dense_replace=1, max_window_layers=5, **ROUTED)
+decoder("flex_olmo/plain", "FlexOlmoForCausalLM", num_key_value_heads=2, num_experts=7, num_experts_per_tok=3)
+encoder("ernie/plain", "ErnieModel", type_vocab_size=3)
+encoder("ernie/tasks", "ErnieForSequenceClassification", use_task_id=True, task_type_vocab_size=5, num_labels=7)
+encoder("data2vec-text/plain", "Data2VecTextModel", type_vocab_size=1)
+encoder("data2vec-text/tokens", "Data2VecTextForMaskedLM", type_vocab_size=1)
+encoder("roberta-prelayernorm/plain", "RobertaPreLayerNormModel", type_vocab_size=1)
+encoder("roberta-prelayernorm/tokens", "RobertaPreLayerNormForMaskedLM", type_vocab_size=1)
+encoder("xlm-roberta-xl/tokens", "XLMRobertaXLForMaskedLM")
+encoder("xlm-roberta-xl/classes", "XLMRobertaXLForSequenceClassification", num_labels=7)
+encoder("megatron-bert/plain", "MegatronBertModel")
+encoder("megatron-bert/training", "MegatronBertForPreTraining")
+encoder("esm/plain", "EsmModel", pad_token_id=1)
+encoder("esm/tokens", "EsmForMaskedLM", position_embedding_type="rotary", pad_token_id=1, emb_layer_norm_before=True)
+encoder("esm/marks", "EsmForTokenClassification", num_labels=5, position_embedding_type="rotary", pad_token_id=1)
+encoder("layoutlm/plain", "LayoutLMModel", max_2d_position_embeddings=40)
+encoder("layoutlm/marks", "LayoutLMForTokenClassification", max_2d_position_embeddings=40, num_labels=5)
+encoder("roformer/plain", "RoFormerModel", embedding_size=40)
+encoder("roformer/tokens", "RoFormerForMaskedLM")
+encoder("roformer/classes", "RoFormerForSequenceClassification", num_labels=7)
+encoder("big_bird/plain", "BigBirdModel")
+encoder("big_bird/tokens", "BigBirdForMaskedLM", use_bias=False)
+encoder("big_bird/classes", "BigBirdForSequenceClassification", num_labels=7)
+encoder("nystromformer/plain", "NystromformerModel", conv_kernel_size=9)
+encoder("nystromformer/tokens", "NystromformerForMaskedLM", conv_kernel_size=9)
+FAR = {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False}
+encoder("deberta-v2/plain", "DebertaV2Model", share_att_key=True, position_buckets=16, norm_rel_ebd="layer_norm", **FAR)
+encoder("deberta-v2/tokens", "DebertaV2ForMaskedLM", share_att_key=False, **FAR)
+encoder("deberta-v2/classes", "DebertaV2ForSequenceClassification", num_labels=7, type_vocab_size=2)
+encoder("deberta/plain", "DebertaModel", max_relative_positions=-1, **FAR)
+encoder("deberta/short", "DebertaForMaskedLM", max_relative_positions=10, **FAR)
+encoder("deberta/classes", "DebertaForSequenceClassification", num_labels=7)

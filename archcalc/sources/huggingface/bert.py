@@ -9,6 +9,8 @@ from archcalc.sources.huggingface.model import Model
 from archcalc.sources.huggingface.rotation import rotation
 from archcalc.sources.writing import Spec
 
+NO_PAIRS = [head for head in HEADS if head != "ForPreTraining"]
+
 
 def _bert(config: Config) -> Spec:
     encoder = Encoder(config)
@@ -26,16 +28,21 @@ def _bert(config: Config) -> Spec:
     return encoder.spec()
 
 
-def _roberta(config: Config) -> Spec:
-    encoder = Encoder(config, [head for head in HEADS if head != "ForPreTraining"])
+def roberta(config: Config) -> Encoder:
+    """What is counted from the row after that of padding, with RoBERTa's heads."""
+    encoder = Encoder(config, NO_PAIRS)
     encoder.offset = (config.maybe("pad_token_id", 0) or 0) + 1
     drop = encoder.drop(encoder.classifier_dropout)
     encoder.classifier = [*drop, "linear width", "tanh", *drop]
-    return encoder.spec()
+    return encoder
+
+
+def _roberta(config: Config) -> Spec:
+    return roberta(config).spec()
 
 
 def _distilbert(config: Config) -> Spec:
-    encoder = Encoder(config, [head for head in HEADS if head != "ForPreTraining"])
+    encoder = Encoder(config, NO_PAIRS)
     encoder.norm = "layernorm eps=1e-12"
     encoder.pooler = False
     config.only("sinusoidal_pos_embds", False, True)  # a table that is a parameter either way
@@ -46,7 +53,7 @@ def _distilbert(config: Config) -> Spec:
 
 
 def _albert(config: Config) -> Spec:
-    encoder = Encoder(config, [head for head in HEADS if head != "ForPreTraining"])
+    encoder = Encoder(config, NO_PAIRS)
     encoder.table = config.whole("embedding_size")
     encoder.groups = config.whole("num_hidden_groups")
     if encoder.groups > encoder.depth:
@@ -78,7 +85,7 @@ def _electra(config: Config) -> Spec:
 
 
 def _mpnet(config: Config) -> Spec:
-    encoder = Encoder(config, [head for head in HEADS if head != "ForPreTraining"])
+    encoder = Encoder(config, NO_PAIRS)
     encoder.offset = 2
     encoder.relbias = f"relposbias heads buckets={config.whole('relative_attention_num_buckets')}"
     encoder.transform = ["linear width", "gelu", encoder.norm]
@@ -97,7 +104,7 @@ def _nomic(config: Config) -> Spec:
     return encoder.spec()
 
 
-_BERT: dict[str, Json] = {
+BERT: dict[str, Json] = {
     "vocab_size": 30522,
     "hidden_size": 768,
     "num_hidden_layers": 12,
@@ -112,17 +119,17 @@ _BERT: dict[str, Json] = {
     "position_embedding_type": "absolute",
     "tie_word_embeddings": True,
 }
-_ROBERTA: dict[str, Json] = {**_BERT, "pad_token_id": 1}
+ROBERTA: dict[str, Json] = {**BERT, "pad_token_id": 1}
 
 MODELS = {
-    "bert": Model(_bert, _BERT),
-    "roberta": Model(_roberta, {**_ROBERTA, "vocab_size": 50265}),
-    "xlm-roberta": Model(_roberta, _ROBERTA),
-    "camembert": Model(_roberta, _ROBERTA),
+    "bert": Model(_bert, BERT),
+    "roberta": Model(_roberta, {**ROBERTA, "vocab_size": 50265}),
+    "xlm-roberta": Model(_roberta, ROBERTA),
+    "camembert": Model(_roberta, ROBERTA),
     "distilbert": Model(
         _distilbert,
         {
-            **_BERT,
+            **BERT,
             "num_hidden_layers": 6,
             "type_vocab_size": 0,
             "qa_dropout": 0.1,
@@ -141,7 +148,7 @@ MODELS = {
     "albert": Model(
         _albert,
         {
-            **_BERT,
+            **BERT,
             "vocab_size": 30000,
             "embedding_size": 128,
             "hidden_size": 4096,
@@ -158,13 +165,13 @@ MODELS = {
     ),
     "electra": Model(
         _electra,
-        {**_BERT, "embedding_size": 128, "hidden_size": 256, "num_attention_heads": 4, "intermediate_size": 1024},
+        {**BERT, "embedding_size": 128, "hidden_size": 256, "num_attention_heads": 4, "intermediate_size": 1024},
     ),
-    "mpnet": Model(_mpnet, {**_BERT, "vocab_size": 30527, "type_vocab_size": 0, "relative_attention_num_buckets": 32}),
+    "mpnet": Model(_mpnet, {**BERT, "vocab_size": 30527, "type_vocab_size": 0, "relative_attention_num_buckets": 32}),
     "nomic_bert": Model(
         _nomic,
         {
-            **_BERT,
+            **BERT,
             "vocab_size": 30528,
             "hidden_act": "silu",
             "hidden_dropout_prob": 0.0,

@@ -5,13 +5,15 @@ Each layer is attention, then a feed-forward part or a mixture of experts; aroun
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from archcalc.sources.huggingface.config import Config
 from archcalc.sources.huggingface.model import activated, activation, architecture, labels, number, repeated
+from archcalc.sources.huggingface.rotation import rotation
 from archcalc.sources.writing import Item, Spec
 
 HEADS = ("ForCausalLM", "LMHeadModel", "Model", "ForSequenceClassification", "ForTokenClassification")
+KINDS = ("full_attention", "sliding_attention")
 # A sequence of this length is shown, or of the longest that the model takes.
 _SHOWN = 4096
 
@@ -154,6 +156,24 @@ class Decoder:
     def alike(self, theta: float | None, window: int | None = None) -> None:
         """All layers are equal."""
         self.layers = [Layer(window, theta, "ff" if self.experts is None else None)] * self.depth
+
+    def turn_alike(self, theta: float = 10000.0, part: float = 1.0, window: int | None = None) -> None:
+        """All layers are equal, with rotary positions; the arguments hold where the file says nothing."""
+        turned = rotation(self.config, theta, part)
+        self.turn(turned.part)
+        self.alike(turned.theta, window)
+
+    def near(self, is_near: Callable[[int], bool]) -> list[bool]:
+        """Which layers see a window: as `layer_types` says, else as `is_near` says of the number of each."""
+        kinds = self.config.words("layer_types", KINDS, self.depth)
+        if kinds is None:
+            return [is_near(layer) for layer in range(self.depth)]
+        return [kind == "sliding_attention" for kind in kinds]
+
+    def near_and_far(self, near: Sequence[bool], window: int | None, theta: float) -> None:
+        """Layers that see a window, and layers that see everything, with one base of rotary positions."""
+        ff = "ff" if self.experts is None else None
+        self.layers = [Layer(window if one else None, theta, ff) for one in near]
 
     def attention(self, layer: Layer) -> str:
         """The line of attention."""

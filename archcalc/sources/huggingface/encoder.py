@@ -33,6 +33,11 @@ class Encoder:
         pooler: whether the trunk ends with a pooler.
         gated: whether the feed-forward part is act(gate) * up; bias: whether projections have one.
         rope: the base of rotary positions; relbias: the line of a table of scores by distance.
+        before: whether norms stand before the parts, and one after the last layer, instead of after the sums.
+        norm_embedding: whether what the tables give is normed; final: whether a norm stands after the last layer.
+        tables: further tables that are added to those of tokens; inputs: what they read, beside tokens and segments.
+        stem: what stands before everything else; scaled: whether embeddings are scaled by the root of their width.
+        attend: attention that a family writes out itself; blocks: those that it calls.
         transform: what stands before the tokens are told; classifier: what stands before classes are told from the
             first token, None for the pooler; question_dropout: before answers are found.
     """
@@ -63,10 +68,21 @@ class Encoder:
         self.bias = True
         self.rope: float | None = None
         self.relbias: str | None = None
+        self.before = False
+        self.norm_embedding = True
+        self.final = False
+        self.tables: list[Item] = []
+        self.inputs: dict[str, list[str | int]] = {}
+        self.stem: list[Item] = []
+        self.scaled = False
+        self.attend: list[Item] | None = None
+        self.blocks: dict[str, list[Item]] = {}
+        self.attention_bias = "true"
         self.transform: list[Item] = []
         self.classifier: list[Item] | None = None
         self.question_dropout = 0.0
-        config.only("position_embedding_type", "absolute")
+        if config.model_type != "esm":
+            config.only("position_embedding_type", "absolute")
         config.only("is_decoder", False)
 
     def drop(self, share: float | None = None) -> list[Item]:
@@ -92,19 +108,25 @@ class Encoder:
         if longest < 1:
             config.wrong("max_position_embeddings", f"the first {self.offset} rows are no positions: none is left")
         spec.dims = {"seq": min(longest, 512)}
-        spec.inputs = {"tokens": ["seq"], "segments": ["seq"]} if self.segments else ["seq"]
-        spec.layers = [*self._embeddings(), *self._layers(spec)]
+        spec.inputs = ["seq"]
+        if self.segments or self.inputs:
+            spec.inputs = {"tokens": ["seq"], **({"segments": ["seq"]} if self.segments else {}), **self.inputs}
+        spec.blocks |= self.blocks
+        spec.layers = [*self.stem, *self._embeddings(), *self._layers(spec)]
         spec.layers += self._end(spec)
         return spec
 
     def _embeddings(self) -> list[Item]:
         width = "table" if self.table != self.width else "width"
-        items: list[Item] = [f"embedding vocab dim={width} name=word_embeddings"]
-        if self.segments:
-            segments = f"embedding {self.segments} dim={width} from=segments"
-            items = [f"embedding vocab dim={width} from=tokens name=word_embeddings", {"add": ["prev", [segments]]}]
+        read = " from=tokens" if self.segments or self.inputs else " from=input" if self.stem else ""
+        items: list[Item] = [f"embedding vocab dim={width}{read} name=word_embeddings"]
+        items += [f"scale {width}**0.5"] if self.scaled else []
+        segments: list[Item] = [[f"embedding {self.segments} dim={width} from=segments"]] if self.segments else []
+        if segments or self.tables:
+            items.append({"add": ["prev", *segments, *self.tables]})
         items += ["posembed length=context"] if self.context is not None else []
-        items += [[self.norm, *self.drop()]]
+        norm: list[Item] = [self.norm] if self.norm_embedding else []
+        items += [[*norm, *self.drop()]] if norm or self.drop() else []
         items += ["linear width name=project"] if self.table != self.width else []
         if self.relbias is not None:
             items += ["identity name=words", f"{self.relbias} name=near", "identity from=words"]
@@ -114,15 +136,15 @@ class Encoder:
         """The items of one layer."""
         words = ["attention heads=heads"]
         words += ["bias=false"] if not self.bias else []
+        words += [f"bias={self.attention_bias}"] if self.attention_bias != "true" else []
         words += [f"rope={number(self.rope)}"] if self.rope is not None else []
         words += ["relbias=near"] if self.relbias is not None else []
         words += [f"dropout={number(self.attention_dropout)}"] if self.attention_dropout else []
-        return [
-            {"residual": [" ".join(words), *self.drop()]},
-            self.norm,
-            {"residual": [*self._feedforward(), *self.drop()]},
-            self.norm,
-        ]
+        attend: list[Item] = self.attend or [" ".join(words)]
+        parts = [[*attend, *self.drop()], [*self._feedforward(), *self.drop()]]
+        if self.before:
+            return [{"residual": [self.norm, *part]} for part in parts]
+        return [item for part in parts for item in ({"residual": part}, self.norm)]
 
     def _feedforward(self) -> list[Item]:
         bias = "" if self.bias else " bias=false"
@@ -131,6 +153,8 @@ class Encoder:
         return [f"linear ff{bias}", self.act, f"linear width{bias}"]
 
     def _layers(self, spec: Spec) -> list[Item]:
+        if self.groups is None and self.final:
+            return [{"repeat": "depth", "layers": self.layer()}, f"{self.norm} name=encoder"]
         if self.groups is None:
             return [{"repeat": "depth", "name": "encoder", "layers": self.layer()}]
         spec.blocks["layer"] = self.layer()

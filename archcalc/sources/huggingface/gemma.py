@@ -10,7 +10,6 @@ from archcalc.sources.huggingface.rotation import rotation
 from archcalc.sources.huggingface.vision import VISION, Tower
 from archcalc.sources.writing import Item, Spec
 
-_KINDS = ("full_attention", "sliding_attention")
 _GEMMA: dict[str, Json] = {
     "vocab_size": 256000,
     "hidden_size": 3072,
@@ -76,7 +75,7 @@ def _gemma(config: Config) -> Spec:
     decoder.activation("hidden_activation" if config.has("hidden_activation") else "hidden_act")
     config.value("hidden_act")
     decoder.scale_in = "width**0.5"
-    decoder.alike(rotation(config).theta)
+    decoder.turn_alike()
     return decoder.spec()
 
 
@@ -101,10 +100,7 @@ def _gemma2(config: Config) -> Spec:
     decoder = _around(config)
     window, theta = config.maybe("sliding_window"), rotation(config).theta
     config.value("cache_implementation")
-    kinds = config.words("layer_types", _KINDS, decoder.depth) or [
-        "sliding_attention" if (layer + 1) % 2 else "full_attention" for layer in range(decoder.depth)
-    ]
-    decoder.layers = [Layer(window if kind == "sliding_attention" else None, theta, "ff") for kind in kinds]
+    decoder.near_and_far(decoder.near(lambda layer: (layer + 1) % 2 != 0), window, theta)
     return decoder.spec()
 
 
@@ -116,12 +112,8 @@ def _gemma3(config: Config) -> Spec:
     near = rotation(config, near, layers="sliding_attention").theta if config.has("rope_parameters") else near
     far = rotation(config, 1000000.0, layers="full_attention").theta
     pattern = config.maybe("sliding_window_pattern") or config.maybe("_sliding_window_pattern") or 6
-    kinds = config.words("layer_types", _KINDS, decoder.depth) or [
-        "sliding_attention" if (layer + 1) % pattern else "full_attention" for layer in range(decoder.depth)
-    ]
-    decoder.layers = [
-        Layer(window, near, "ff") if kind == "sliding_attention" else Layer(None, far, "ff") for kind in kinds
-    ]
+    windows = decoder.near(lambda layer: (layer + 1) % pattern != 0)
+    decoder.layers = [Layer(window, near, "ff") if one else Layer(None, far, "ff") for one in windows]
     return decoder.spec()
 
 
@@ -171,23 +163,10 @@ def _gemma3_whole(config: Config) -> Spec:
 def _glm(config: Config) -> Spec:
     decoder = Decoder(config)
     decoder.rms()
+    decoder.placement = "around" if config.model_type == "glm4" else "before"
     decoder.activation("hidden_act")
     decoder.bias = "qkv" if config.flag("attention_bias") else "false"
-    turned = rotation(config, part=0.5)
-    decoder.turn(turned.part)
-    decoder.alike(turned.theta)
-    return decoder.spec()
-
-
-def _glm4(config: Config) -> Spec:
-    decoder = Decoder(config)
-    decoder.rms()
-    decoder.placement = "around"
-    decoder.activation("hidden_act")
-    decoder.bias = "qkv" if config.flag("attention_bias") else "false"
-    turned = rotation(config, part=0.5)
-    decoder.turn(turned.part)
-    decoder.alike(turned.theta)
+    decoder.turn_alike(part=0.5)
     return decoder.spec()
 
 
@@ -202,7 +181,7 @@ def _olmo(config: Config) -> Spec:
     decoder.activation("hidden_act")
     decoder.bias = "true" if config.flag("attention_bias") else "false"
     _unclipped(config)
-    decoder.alike(rotation(config).theta)
+    decoder.turn_alike()
     return decoder.spec()
 
 
@@ -211,7 +190,7 @@ def _olmo2(config: Config) -> Spec:
     decoder.activation("hidden_act")
     decoder.placement = "after"
     decoder.qknorm = "width"
-    decoder.alike(rotation(config).theta)
+    decoder.turn_alike()
     return decoder.spec()
 
 
@@ -222,7 +201,7 @@ def _olmoe(config: Config) -> Spec:
     _unclipped(config)
     config.flag("norm_topk_prob")
     decoder.experts = Experts(config.whole("num_experts"), config.whole("num_experts_per_tok"), decoder.ff)
-    decoder.alike(rotation(config).theta)
+    decoder.turn_alike()
     return decoder.spec()
 
 
@@ -239,7 +218,7 @@ MODELS = {
         {"image_token_id": "image_token_index", "boi_token_id": "boi_token_index", "eoi_token_id": "eoi_token_index"},
     ),
     "glm": Model(_glm, _GLM),
-    "glm4": Model(_glm4, _GLM),
+    "glm4": Model(_glm, _GLM),
     "olmo": Model(_olmo, _OLMO),
     "olmo2": Model(_olmo2, _OLMO),
     "olmoe": Model(

@@ -9,7 +9,6 @@ from archcalc.sources.huggingface.model import Model, number
 from archcalc.sources.huggingface.rotation import rotation
 from archcalc.sources.writing import Spec
 
-_KINDS = ("full_attention", "sliding_attention")
 _LLAMA: dict[str, Json] = {
     "vocab_size": 32000,
     "hidden_size": 4096,
@@ -29,48 +28,33 @@ def _start(config: Config) -> Decoder:
     return decoder
 
 
-def _turn_alike(decoder: Decoder, theta: float = 10000.0, part: float = 1.0, window: int | None = None) -> None:
-    turned = rotation(decoder.config, theta, part)
-    decoder.turn(turned.part)
-    decoder.alike(turned.theta, window)
-
-
-def _by_kind(decoder: Decoder, window: int | None, kinds: list[str]) -> None:
-    """Layers that see a window, and layers that see everything."""
-    theta = rotation(decoder.config).theta
-    ff = "ff" if decoder.experts is None else None
-    decoder.layers = [Layer(window if kind == "sliding_attention" else None, theta, ff) for kind in kinds]
-
-
 def _llama(config: Config) -> Spec:
     decoder = _start(config)
     if config.flag("attention_bias"):
         decoder.bias = "true"
     decoder.ff_bias = config.flag("mlp_bias")
-    _turn_alike(decoder)
+    decoder.turn_alike()
     return decoder.spec()
 
 
 def _mistral(config: Config) -> Spec:
     decoder = _start(config)
-    _turn_alike(decoder, window=config.maybe("sliding_window"))
+    decoder.turn_alike(window=config.maybe("sliding_window"))
     return decoder.spec()
 
 
-def _qwen_kinds(config: Config, depth: int) -> list[str]:
-    """Which layers see a window: `layer_types`, or those from `max_window_layers` on where windows are used."""
-    kinds = config.words("layer_types", _KINDS, depth)
-    first = config.maybe("max_window_layers", 0)
-    windows = config.flag("use_sliding_window")
-    if kinds is not None:
-        return kinds
-    return ["sliding_attention" if windows and layer >= (first or 0) else "full_attention" for layer in range(depth)]
+def _qwen_windows(decoder: Decoder) -> None:
+    """Where windows are used, the layers from `max_window_layers` on see one."""
+    config = decoder.config
+    first, windows = config.maybe("max_window_layers", 0) or 0, config.flag("use_sliding_window")
+    near = decoder.near(lambda layer: windows and layer >= first)
+    decoder.near_and_far(near, config.maybe("sliding_window", 0) or None, rotation(config).theta)
 
 
 def _qwen2(config: Config) -> Spec:
     decoder = _start(config)
     decoder.bias = "qkv"
-    _by_kind(decoder, config.maybe("sliding_window", 0) or None, _qwen_kinds(config, decoder.depth))
+    _qwen_windows(decoder)
     return decoder.spec()
 
 
@@ -79,7 +63,7 @@ def _qwen3(config: Config) -> Spec:
     decoder.qknorm = "head"
     if config.flag("attention_bias"):
         decoder.bias = "true"
-    _by_kind(decoder, config.maybe("sliding_window", 0) or None, _qwen_kinds(config, decoder.depth))
+    _qwen_windows(decoder)
     return decoder.spec()
 
 
@@ -89,23 +73,29 @@ def _phi3(config: Config) -> Spec:
     decoder.drop_first(config.share("embd_pdrop"))
     config.maybe("original_max_position_embeddings")
     config.only("attention_bias", False)
-    _turn_alike(decoder, window=config.maybe("sliding_window"))
+    decoder.turn_alike(window=config.maybe("sliding_window"))
     return decoder.spec()
 
 
 def _granite(config: Config) -> Spec:
+    decoder = granite(config)
+    decoder.ff_bias = config.flag("mlp_bias")
+    decoder.turn_alike()
+    return decoder.spec()
+
+
+def granite(config: Config) -> Decoder:
+    """What Granite's decoders share: factors of embeddings, branches, scores and logits."""
     decoder = _start(config)
     if config.flag("attention_bias"):
         decoder.bias = "true"
-    decoder.ff_bias = config.flag("mlp_bias")
     factor = config.number("embedding_multiplier")
     decoder.scale_in = number(factor) if factor != 1 else None
     decoder.scale_branch = config.number("residual_multiplier")
     logits = config.number("logits_scaling")
     decoder.scale_out = 1 / logits if logits else 1
     _note_scale(decoder, "attention_multiplier", config.number("attention_multiplier"))
-    _turn_alike(decoder)
-    return decoder.spec()
+    return decoder
 
 
 def _note_scale(decoder: Decoder, key: str, scale: float) -> None:
@@ -128,12 +118,9 @@ def _smollm3(config: Config) -> Spec:
         config.wrong("no_rope_layers", f"it has an entry for each of {decoder.depth} layers")
     window = config.maybe("sliding_window", 0) or None
     windows = config.flag("use_sliding_window") and window is not None
-    kinds = config.words("layer_types", _KINDS, decoder.depth) or [
-        "sliding_attention" if windows and not turn else "full_attention" for turn in turns[: decoder.depth]
-    ]
+    near = decoder.near(lambda layer: windows and not turns[layer])
     decoder.layers = [
-        Layer(window if kind == "sliding_attention" else None, theta if turn else None, "ff")
-        for kind, turn in zip(kinds, turns)
+        Layer(window if one else None, theta if turn else None, "ff") for one, turn in zip(near, turns)
     ]
     return decoder.spec()
 
@@ -141,7 +128,7 @@ def _smollm3(config: Config) -> Spec:
 def _mixtral(config: Config) -> Spec:
     decoder = _start(config)
     decoder.experts = Experts(config.whole("num_local_experts"), config.whole("num_experts_per_tok"), decoder.ff)
-    _turn_alike(decoder, 1000000.0, window=config.maybe("sliding_window"))
+    decoder.turn_alike(1000000.0, window=config.maybe("sliding_window"))
     return decoder.spec()
 
 
@@ -159,7 +146,7 @@ def _qwen2_moe(config: Config) -> Spec:
     decoder = _start(config)
     decoder.bias = "qkv" if config.flag("qkv_bias") else "false"
     config.flag("norm_topk_prob")
-    _by_kind(decoder, config.maybe("sliding_window", 0) or None, _qwen_kinds(config, decoder.depth))
+    _qwen_windows(decoder)
     decoder.experts = Experts(
         config.whole("num_experts"),
         config.whole("num_experts_per_tok"),

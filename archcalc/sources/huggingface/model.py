@@ -31,6 +31,12 @@ ACTIVATIONS = {
     "linear": "identity",
 }
 
+# Those that the language has no layer for.
+_WRITTEN_OUT: dict[str, list[Item]] = {
+    "quick_gelu": [{"mul": ["prev", ["scale 1.702", "sigmoid"]]}],
+    "relu2": ["relu", "square"],
+}
+
 
 class Model:
     """A model type: how its configuration becomes a spec.
@@ -87,14 +93,14 @@ def labels(config: Config) -> int:
 def activation(config: Config, key: str) -> str:
     """The line of an activation."""
     value = config.value(key)
-    if value == "quick_gelu":
-        return "quick_gelu"
+    if value in _WRITTEN_OUT:
+        return str(value)
     return config.word(key, ACTIVATIONS)
 
 
 def activated(act: str) -> list[Item]:
     """The items of an activation; one that the language has no layer for is written out."""
-    return [{"mul": ["prev", ["scale 1.702", "sigmoid"]]}] if act == "quick_gelu" else [act]
+    return list(_WRITTEN_OUT.get(act, [act]))
 
 
 def runs(kinds: Sequence[_Kind]) -> list[tuple[int, list[_Kind]]]:

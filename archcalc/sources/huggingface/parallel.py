@@ -9,8 +9,6 @@ from archcalc.sources.huggingface.model import Model
 from archcalc.sources.huggingface.rotation import rotation
 from archcalc.sources.writing import Spec
 
-_KINDS = ("full_attention", "sliding_attention")
-
 
 def _gptj(config: Config) -> Spec:
     decoder = Decoder(config)
@@ -48,9 +46,7 @@ def _gpt_neox(config: Config) -> Spec:
     decoder.gated, decoder.ff_bias = False, True
     decoder.bias = "true" if config.flag("attention_bias") else "false"
     decoder.branch_dropout = config.share("hidden_dropout")
-    turned = rotation(config, part=0.25)
-    decoder.turn(turned.part)
-    decoder.alike(turned.theta)
+    decoder.turn_alike(part=0.25)
     return decoder.spec()
 
 
@@ -63,9 +59,7 @@ def _phi(config: Config) -> Spec:
     decoder.branch_dropout = config.share("resid_pdrop")
     decoder.drop_first(config.share("embd_pdrop"))
     decoder.qknorm = "shared" if config.flag("qk_layernorm") else None
-    turned = rotation(config, part=0.5)
-    decoder.turn(turned.part)
-    decoder.alike(turned.theta)
+    decoder.turn_alike(part=0.5)
     return decoder.spec()
 
 
@@ -77,16 +71,14 @@ def _stablelm(config: Config) -> Spec:
     decoder.bias = "qkv" if config.flag("use_qkv_bias") else "false"
     decoder.branch_dropout = config.share("hidden_dropout")
     decoder.qknorm = "each" if config.flag("qk_layernorm") else None
-    turned = rotation(config, part=0.25)
-    decoder.turn(turned.part)
-    decoder.alike(turned.theta)
+    decoder.turn_alike(part=0.25)
     return decoder.spec()
 
 
 def _cohere(config: Config) -> Spec:
     decoder = _commanding(config)
     decoder.qknorm = "each" if config.flag("use_qk_norm") else None
-    decoder.alike(rotation(config, 500000.0).theta)
+    decoder.turn_alike(500000.0)
     return decoder.spec()
 
 
@@ -95,12 +87,8 @@ def _cohere2(config: Config) -> Spec:
     window, theta = config.maybe("sliding_window"), rotation(config).theta
     every = config.maybe("sliding_window_pattern") or config.maybe("_sliding_window_pattern") or 4
     config.value("rotary_pct")
-    kinds = config.words("layer_types", _KINDS, decoder.depth) or [
-        "sliding_attention" if (layer + 1) % every else "full_attention" for layer in range(decoder.depth)
-    ]
-    decoder.layers = [
-        Layer(window, theta, "ff") if kind == "sliding_attention" else Layer(None, None, "ff") for kind in kinds
-    ]
+    near = decoder.near(lambda layer: (layer + 1) % every != 0)
+    decoder.layers = [Layer(window, theta, "ff") if one else Layer(None, None, "ff") for one in near]
     return decoder.spec()
 
 
