@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from archcalc.cli import group
 from archcalc.reports import forms
+from archcalc.sources.huggingface.reading import families
 
 REFERENCE = Path(__file__).parent / "reference"
 _WIDTH = 100
@@ -22,7 +23,13 @@ _WIDTH = 100
 
 def pages() -> dict[str, str]:
     """The text of every page, by its path in docs/reference."""
-    return {**_layers(), **_rules(), "commands.md": _commands(), "reports.md": _reports()}
+    return {
+        **_layers(),
+        **_rules(),
+        "commands.md": _commands(),
+        "reports.md": _reports(),
+        "model-types.md": _model_types(),
+    }
 
 
 def write() -> None:
@@ -120,6 +127,14 @@ def _reports() -> str:
         lines.append(f"| `{report}` | {about.__doc__} | `{about.COMMAND}` | {names} |")
         reasons += [f"* `{report}` as {form}: {reason}" for form, reason in forms.without(report).items()]
     return "\n".join([*lines, "", "## What there is not", "", *reasons, ""])
+
+
+def _model_types() -> str:
+    count = sum(len(models) for _, models in families())
+    lines = ["# Model types of Hugging Face", "", f"The {count} kinds of config.json that are read, by family.", ""]
+    for about, models in families():
+        lines += [f"* {about}  ", "  " + ", ".join(f"`{name}`" for name in sorted(models))]
+    return "\n".join([*lines, ""])
 
 
 def _with_contents(lines: list[str], names: object) -> str:

@@ -479,18 +479,32 @@ decoder("seed_oss/plain", "SeedOssForCausalLM", num_key_value_heads=2, head_dim=
 decoder("seed_oss/out", "SeedOssForCausalLM", num_key_value_heads=2, head_dim=20, attention_out_bias=True)
 decoder("olmo3/plain", "Olmo3ForCausalLM", num_key_value_heads=2, sliding_window=8)
 decoder("exaone4/plain", "Exaone4ForCausalLM", num_key_value_heads=2, sliding_window=8)
-decoder("exaone4/far", "Exaone4ForCausalLM", num_key_value_heads=2, sliding_window=None, sliding_window_pattern=None)
+decoder(
+    "exaone4/far", "Exaone4ForCausalLM", num_key_value_heads=2, sliding_window=None, layer_types=["full_attention"] * 5
+)
 decoder("nemotron/plain", "NemotronForCausalLM", num_key_value_heads=2, head_dim=24)
-decoder("nemotron/biased", "NemotronForCausalLM", num_key_value_heads=2, attention_bias=True, mlp_bias=True, head_dim=16)
+decoder(
+    "nemotron/biased", "NemotronForCausalLM", num_key_value_heads=2, attention_bias=True, mlp_bias=True, head_dim=16
+)
 decoder("persimmon/plain", "PersimmonForCausalLM")
 decoder("persimmon/unnormed", "PersimmonForCausalLM", qk_layernorm=False)
 decoder("xglm/plain", "XGLMForCausalLM", intermediate_size=None, ffn_dim=200)
 decoder("mpt/plain", "MptForCausalLM", intermediate_size=None)
 decoder(
-    "phimoe/plain", "PhimoeForCausalLM", num_key_value_heads=2, num_local_experts=5, num_experts_per_tok=2, lm_head_bias=True
+    "phimoe/plain",
+    "PhimoeForCausalLM",
+    num_key_value_heads=2,
+    num_local_experts=5,
+    num_experts_per_tok=2,
+    lm_head_bias=True,
 )
 decoder(
-    "phimoe/biased", "PhimoeForCausalLM", num_key_value_heads=2, num_local_experts=5, num_experts_per_tok=2, attention_bias=True
+    "phimoe/biased",
+    "PhimoeForCausalLM",
+    num_key_value_heads=2,
+    num_local_experts=5,
+    num_experts_per_tok=2,
+    attention_bias=True,
 )
 GRANITE = {"embedding_multiplier": 12.0, "logits_scaling": 8.0, "residual_multiplier": 0.22, "num_local_experts": 5}
 decoder("granitemoe/plain", "GraniteMoeForCausalLM", num_key_value_heads=2, num_experts_per_tok=3, **GRANITE)
@@ -514,7 +528,9 @@ decoder(
     first_k_dense_replace=2,
     **ROUTED,
 )
-decoder("dots1/plain", "Dots1ForCausalLM", num_key_value_heads=2, first_k_dense_replace=1, max_window_layers=5, **ROUTED)
+decoder(
+    "dots1/plain", "Dots1ForCausalLM", num_key_value_heads=2, first_k_dense_replace=1, max_window_layers=5, **ROUTED
+)
 decoder("flex_olmo/plain", "FlexOlmoForCausalLM", num_key_value_heads=2, num_experts=7, num_experts_per_tok=3)
 encoder("ernie/plain", "ErnieModel", type_vocab_size=3)
 encoder("ernie/tasks", "ErnieForSequenceClassification", use_task_id=True, task_type_vocab_size=5, num_labels=7)

@@ -34,7 +34,7 @@ def counts(case: dict[str, Any]) -> dict[str, int]:
     name = case["config"]["architectures"][0]
     # some classes ask for values of masks, which a meta tensor has none of
     with torch.device(case.get("device", "meta")):
-        model = getattr(transformers, name)(config).eval()
+        model = getattr(transformers, name)(config).eval().requires_grad_(False)
         inputs = {key: _tensor(torch, shape, case.get("numbers", False)) for key, shape in case["inputs"].items()}
     numbers = {"params": sum(p.numel() for p in model.parameters())}
     if case.get("macs", True):

@@ -212,9 +212,13 @@ def test_what_shapes_saved_is_still_compared(tmp_path):
 
 
 def test_docs_list_every_model_type():
-    page = (ROOT / "docs" / "import.md").read_text(encoding="utf-8")
-    listed = page[page.index("* Model types:") : page.index("The counts are compared")]
-    assert set(re.findall(r"`([\w-]+)`", listed)) == set(models())
+    page = (ROOT / "docs" / "reference" / "model-types.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"`([\w-]+)`", page)) == set(models())
+
+
+def test_code_beside_the_file_is_refused_by_name(tmp_path):
+    said = refused(written(tmp_path, {"model_type": "internlm2", "auto_map": {"AutoConfig": "configuration_x.X"}}))
+    assert "`internlm2` is Python code beside the file" in said.message
 
 
 def test_broken_json_is_told_as_such(tmp_path):

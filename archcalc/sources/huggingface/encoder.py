@@ -30,7 +30,7 @@ class Encoder:
         segments: how many kinds of segments there are; 0 for no table of them.
         context: the rows of the table of positions, or None for none; offset: rows that no position takes.
         groups: how many layers with weights of their own there are; the others share them.
-        pooler: whether the trunk ends with a pooler.
+        pooler: whether the trunk ends with a pooler; pools_anyway: whether it does so beside heads that do not read it.
         gated: whether the feed-forward part is act(gate) * up; bias: whether projections have one.
         rope: the base of rotary positions; relbias: the line of a table of scores by distance.
         before: whether norms stand before the parts, and one after the last layer, instead of after the sums.
@@ -64,6 +64,7 @@ class Encoder:
         self.table = self.width
         self.groups: int | None = None
         self.pooler = True
+        self.pools_anyway = False
         self.gated = False
         self.bias = True
         self.rope: float | None = None
@@ -176,6 +177,20 @@ class Encoder:
                 spec.output = ["encoder", "pooler"]
             return [pooler] if self.pooler else []
         spec.loss = "crossentropy"
+        head = self._head(spec, pooler)
+        if not self.pools_anyway or (self.builds == "ForSequenceClassification" and self.classifier is None):
+            return head
+        if self.builds == "ForPreTraining":
+            return head
+        return [
+            *pooler[:2],
+            f"{pooler[2]}  # archcalc: ignore[GRF701] no head reads it",
+            "identity from=encoder",
+            *head,
+        ]
+
+    def _head(self, spec: Spec, pooler: list[Item]) -> list[Item]:
+        """What tells tokens, classes or answers."""
         if self.builds in ("ForMaskedLM", "ForPreTraining"):
             self.config.only("tie_word_embeddings", True)
             width = "table" if self.table != self.width else "width"

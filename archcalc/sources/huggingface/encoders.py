@@ -7,7 +7,7 @@ from archcalc.sources.huggingface.config import Config
 from archcalc.sources.huggingface.encoder import HEADS, Encoder
 from archcalc.sources.huggingface.model import Model
 from archcalc.sources.huggingface.rotation import rotation
-from archcalc.sources.writing import Item, Spec
+from archcalc.sources.writing import Spec
 
 
 def _ernie(config: Config) -> Spec:
@@ -56,6 +56,7 @@ def _esm(config: Config) -> Spec:
         encoder.context, encoder.rope = None, rotation(config).theta
     else:
         encoder.offset = (config.maybe("pad_token_id", 0) or 0) + 1
+        config.value("rope_theta")
     why = "# archcalc: ignore[GRF701] tells contacts, where they are asked for"
     encoder.stem = [f"parameter heads*depth+1 name=contacts  {why}"]
     drop = encoder.drop()
@@ -73,6 +74,7 @@ def _layoutlm(config: Config) -> Spec:
         for side, more in enumerate((" name=across", " name=down", " tie=across", " tie=down", "", ""))
     ]
     encoder.inputs = {"boxes": ["seq", 6]}
+    encoder.pools_anyway = True
     config.note("the height and width of a box stand behind its four sides")
     return encoder.spec()
 
@@ -82,6 +84,8 @@ def _roformer(config: Config) -> Spec:
     config.only("rotary_value", False)
     encoder.table = config.maybe("embedding_size") or encoder.width
     encoder.context, encoder.rope, encoder.pooler = None, 10000.0, False
+    why = "# archcalc: ignore[GRF701] sines and cosines of the angles, stored as weights"
+    encoder.stem = [f"parameter {encoder.positions}x(width//heads) frozen=true name=angles  {why}"]
     drop = encoder.drop()
     encoder.classifier = [*drop, "linear width", encoder.act, *drop]
     return encoder.spec()
@@ -91,6 +95,7 @@ def _big_bird(config: Config) -> Spec:
     encoder = Encoder(config, HEADS)
     encoder.attention_bias = "true" if config.flag("use_bias") else "o"
     encoder.scaled = config.flag("rescale_embeddings")
+    encoder.pools_anyway = True
     block, drawn = config.whole("block_size"), config.whole("num_random_blocks", 0)
     if config.word("attention_type", ("block_sparse", "original_full")) == "block_sparse":
         config.note(
@@ -107,7 +112,9 @@ def _nystromformer(config: Config) -> Spec:
     encoder = Encoder(config, NO_PAIRS)
     marks = config.whole("num_landmarks")
     if marks != config.whole("segment_means_seq_len"):
-        config.wrong("num_landmarks", "attention by landmarks is not read: only where `segment_means_seq_len` is as many")
+        config.wrong(
+            "num_landmarks", "attention by landmarks is not read: only where `segment_means_seq_len` is as many"
+        )
     config.only("inv_coeff_init_option", False)
     encoder.offset, encoder.pooler = 2, False
     encoder.context = (encoder.context or 0) + 2
@@ -121,15 +128,15 @@ def _nystromformer(config: Config) -> Spec:
         encoder.blocks["attend"] = [
             ["linear width", f"{split} name=q"],
             ["linear width from=input", f"{split} name=k"],
-            ["linear width from=input", f"{split} name=v"],
-            "sdpa q=q k=k v=v name=seen",
+            ["linear width from=input name=values", f"{split} name=v"],
+            ["sdpa q=q k=k v=v", "rearrange 'h n d -> n (h d)' name=seen"],
             [
-                "rearrange 'c n d -> c n d' from=v",
+                "rearrange 'n (c d) -> c n d' c=heads from=values",
                 f"conv heads kernel={taps}x1 padding={taps // 2}x0 groups=heads bias=false",
-                "rearrange 'h n d -> h n d' name=around",
+                "rearrange 'c n d -> n (c d)' name=around",
             ],
             {"add": ["seen", "around"]},
-            ["rearrange 'h n d -> n (h d)'", "linear width"],
+            "linear width",
         ]
     return encoder.spec()
 

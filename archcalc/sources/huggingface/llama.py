@@ -119,9 +119,7 @@ def _smollm3(config: Config) -> Spec:
     window = config.maybe("sliding_window", 0) or None
     windows = config.flag("use_sliding_window") and window is not None
     near = decoder.near(lambda layer: windows and not turns[layer])
-    decoder.layers = [
-        Layer(window if one else None, theta if turn else None, "ff") for one, turn in zip(near, turns)
-    ]
+    decoder.layers = [Layer(window if one else None, theta if turn else None, "ff") for one, turn in zip(near, turns)]
     return decoder.spec()
 
 

@@ -93,8 +93,8 @@ def labels(config: Config) -> int:
 def activation(config: Config, key: str) -> str:
     """The line of an activation."""
     value = config.value(key)
-    if value in _WRITTEN_OUT:
-        return str(value)
+    if isinstance(value, str) and value in _WRITTEN_OUT:
+        return value
     return config.word(key, ACTIVATIONS)
 
 

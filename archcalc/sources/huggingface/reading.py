@@ -15,15 +15,14 @@ _NO_FAMILY = ("__init__", "reading")
 
 def models() -> dict[str, Model]:
     """Every model type that is read."""
+    return {name: model for _, family in families() for name, model in family.items()}
+
+
+def families() -> list[tuple[str, dict[str, Model]]]:
+    """What each family is, in a sentence, and its model types."""
     names = sorted(name.removesuffix(".py") for name in os.listdir(os.path.dirname(__file__)) if name.endswith(".py"))
-    found: dict[str, Model] = {}
-    for name in names:
-        found |= (
-            getattr(import_module(f"archcalc.sources.huggingface.{name}"), "MODELS", {})
-            if name not in _NO_FAMILY
-            else {}
-        )
-    return found
+    modules = [import_module(f"archcalc.sources.huggingface.{name}") for name in names if name not in _NO_FAMILY]
+    return [((module.__doc__ or "").split("\n")[0], module.MODELS) for module in modules if hasattr(module, "MODELS")]
 
 
 def spec(file: File) -> str:
@@ -46,10 +45,18 @@ def spec(file: File) -> str:
 def _type(file: File, known: list[str]) -> str:
     """The model type. Raises `SpecError` for one that is not read."""
     name = file.keys.get("model_type")
-    listed = f"{len(known)} types are read, from `{min(known)}` to `{max(known)}`: docs/import.md lists them"
+    listed = (
+        f"{len(known)} types are read, from `{min(known)}` to `{max(known)}`: docs/reference/model-types.md lists them"
+    )
     if not isinstance(name, str):
         file.refuse(["model_type"], "`model_type` names a kind of model, and there is none", listed)
     if name not in known:
+        if file.keys.get("auto_map"):
+            file.refuse(
+                ["model_type"],
+                f"the model type `{name}` is Python code beside the file (`auto_map`), which is never run",
+                "write its layers as a spec; `archcalc layers` lists what there is",
+            )
         near = suggest(name, known)
         file.refuse(
             ["model_type"],

@@ -28,6 +28,8 @@ _INSIDE = (
     "mrope_section",
     "mrope_interleaved",
     "partial_rotary_factor",
+    "max_position_embeddings",
+    "llama_4_scaling_beta",
 )
 
 
