@@ -126,7 +126,18 @@ def _reports() -> str:
         names = ", ".join(f"`{form}`" for form in forms.forms(report))
         lines.append(f"| `{report}` | {about.__doc__} | `{about.COMMAND}` | {names} |")
         reasons += [f"* `{report}` as {form}: {reason}" for form, reason in forms.without(report).items()]
-    return "\n".join([*lines, "", "## What there is not", "", *reasons, ""])
+    return "\n".join(
+        [
+            *lines,
+            "",
+            "`archcalc schema --report NAME` prints the JSON Schema of a report that has JSON.",
+            "",
+            "## What there is not",
+            "",
+            *reasons,
+            "",
+        ]
+    )
 
 
 def _model_types() -> str:

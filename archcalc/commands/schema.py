@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from archcalc.commands import options
+from archcalc.reports import forms
+from archcalc.reports.documents import dumps
 from archcalc.reports.schema import schema
 from archcalc.terminal import write
 
 
 @click.command(name="schema")
+@options.look("--report", type=click.Choice(forms.described()), help="The schema of a report's JSON instead.")
 @options.guarded
-def command() -> int:
-    """Print the JSON Schema of a spec, for editors."""
-    write(json.dumps(schema(), ensure_ascii=False, indent=1) + "\n")
+def command(report: str | None) -> int:
+    """Print the JSON Schema of a spec, for editors, or that of what a command prints with --format json."""
+    write(forms.schema(report) if report else dumps(schema(), indent=1))
     return 0

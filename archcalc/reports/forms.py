@@ -4,7 +4,7 @@ A report is a folder here, and a form of it is a file `as_<form>.py` in that fol
 `--format csv` of `archcalc memory`. Its `render(report)` gives a text, a block that is laid out for the page it
 is printed on, or texts that are printed as they come.
 
-The folder's `__init__.py` says in a line what the report is about, and in `COMMAND` what prints it. A report has
+Its JSON is described by the `schema.json` beside it. The folder's `__init__.py` says in a line what the report is about, and in `COMMAND` what prints it. A report has
 all forms in `USUAL`; where one makes no sense, `WITHOUT` says why, and so does the program when it is asked for.
 """
 
@@ -43,6 +43,17 @@ def _files(report: str) -> list[str]:
     if not os.path.isdir(folder):
         return []
     return [file for file in os.listdir(folder) if file.startswith(_PREFIX) and file.endswith(_ENDING)]
+
+
+def described() -> list[str]:
+    """The reports that have JSON, whose schemas are in their folders."""
+    return [report for report in reports() if "json" in forms(report)]
+
+
+def schema(report: str) -> str:
+    """The JSON Schema of a report's JSON (draft 2020-12); keys that it does not name may be added."""
+    with open(os.path.join(_HOME, report, "schema.json"), encoding="utf-8") as file:
+        return file.read()
 
 
 def without(report: str) -> dict[str, str]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+import re
 import sys
 
+import click
 import pytest
 
 from archcalc.cli import COMMANDS
 from archcalc.devices import names
 from archcalc.layers import REGISTRY
+from tests.conftest import ROOT
 from tests.program import run
 
 LENET = "specs/lenet.yaml"
@@ -141,3 +145,31 @@ def test_a_file_that_cannot_be_read_or_written(arguments, told):
 def test_completion(line, found):
     words = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" ")), "_ARCHCALC_COMPLETE": "bash_complete"}
     assert run(env=words).stdout.split() == found
+
+
+def unnoticed(name, tests):
+    """What was forgotten about the file of a command; empty where nothing was."""
+    if name not in COMMANDS:
+        return f"add `{name}` to COMMANDS of archcalc/cli.py, with a line for the list of commands"
+    if not re.search(rf"""["'(]{name}["' ]""", tests):
+        return f"no test runs `archcalc {name}`: write one in tests/commands"
+    return ""
+
+
+def test_every_command_is_listed_and_tested():
+    """Its row in docs/commands.md is asked for by tests/test_docs.py."""
+    home = ROOT / "archcalc" / "commands"
+    files = {path.stem for path in home.glob("*.py") if "@click.command" in path.read_text(encoding="utf-8")}
+    tests = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [forgotten for name in sorted({*files, *COMMANDS}) if (forgotten := unnoticed(name, tests))] == []
+    assert set(COMMANDS) == files
+    for name in files:
+        command = importlib.import_module(f"archcalc.commands.{name}").command
+        undescribed = [one.name for one in command.params if isinstance(one, click.Option) and not one.help]
+        assert not undescribed, f"`archcalc {name}`: give {undescribed} a help"
+        assert command.help, f"`archcalc {name}` has no docstring, which is its help"
+
+
+def test_what_is_forgotten_about_a_command():
+    assert unnoticed("polish", "").startswith("add `polish` to COMMANDS")
+    assert unnoticed("shapes", "").startswith("no test runs `archcalc shapes`")

@@ -10,6 +10,7 @@ import shlex
 from dataclasses import replace
 from importlib import import_module
 
+import jsonschema
 import pytest
 
 from archcalc.commands.printing import text_of
@@ -18,9 +19,10 @@ from archcalc.diagnostics import RequestError
 from archcalc.prediction.model import PHASES
 from archcalc.reports import forms
 from archcalc.reports.calibration.report import Report
-from tests.conftest import ROOT
+from tests.conftest import ROOT, SPECS
 from tests.program import run
 
+PACKAGE = ROOT / "archcalc" / "reports"
 # A command line that prints each report; `{weights}` is a file of weights, `{old}` and `{new}` are folders.
 PRINTED = {
     "calibration": "",  # takes half a minute to measure: made from a device that is known
@@ -67,8 +69,24 @@ def is_json(out):
     assert json.loads(out)
 
 
-def is_json_with_a_version(out):
-    assert json.loads(out)["version"] == 1
+def closed(schema):
+    """The schema, but for what it is tested with: a key that it does not describe is refused."""
+    if isinstance(schema, list):
+        return [closed(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: closed(one) for key, one in schema.items()}
+    return {"additionalProperties": False, **found} if isinstance(schema.get("properties"), dict) else found
+
+
+def follows_the_schema(report, out):
+    """Whether JSON has a version, and all that its schema says and nothing else."""
+    schema = forms.schema(report)
+    assert re.search(r'"version": {\s*"const": 1\s*}', schema), "the version stands in the schema"
+    validator = jsonschema.Draft202012Validator(closed(json.loads(schema)))
+    error = jsonschema.exceptions.best_match(validator.iter_errors(json.loads(out)))
+    place = error and "/".join(map(str, error.absolute_path))
+    assert error is None, f"archcalc/reports/{report}/schema.json does not describe this, at {place}: {error.message}"
 
 
 def is_jsonl(out):
@@ -103,7 +121,7 @@ def is_commands(out):
 
 CHECKS = {
     "text": is_text, "full": is_text, "concise": is_text, "grouped": is_text, "source": is_text, "state-dict": is_text,
-    "json": is_json_with_a_version, "jsonl": is_jsonl, "csv": is_csv, "markdown": is_markdown, "chrome-trace": is_json,
+    "json": is_json, "jsonl": is_jsonl, "csv": is_csv, "markdown": is_markdown, "chrome-trace": is_json,
     "github": is_commands, "gitlab": is_json, "sarif": is_json, "junit": is_xml, "rdjson": is_json,
 }  # fmt: skip
 
@@ -140,9 +158,36 @@ def test_every_pair(report, form, files):
         if command := table.get(report):
             done = run(*shlex.split(command.format(**files)), "--format", form)
             assert done.returncode in (0, 1), done.stderr
-            CHECKS[form](done.stdout)
+            _check(report, form, done.stdout)
     if not PRINTED[report]:
-        CHECKS[form](text_of(report, form, calibration()))
+        _check(report, form, text_of(report, form, calibration()))
+
+
+def _check(report, form, out):
+    CHECKS[form](out)
+    if form == "json":
+        follows_the_schema(report, out)
+
+
+@pytest.mark.parametrize("report", forms.described())
+def test_the_schema_is_printed(report):
+    assert (PACKAGE / report / "schema.json").exists(), f"write archcalc/reports/{report}/schema.json"
+    out = run("schema", "--report", report).stdout
+    assert out == forms.schema(report)
+    jsonschema.Draft202012Validator.check_schema(json.loads(out))
+
+
+def test_the_check_of_schemas_can_fail():
+    out = json.loads(run("shapes", "specs/net.yaml", "--format", "json").stdout)
+    for change in ({"further": 1}, {"version": 2}, {"batch": "1"}):
+        with pytest.raises(AssertionError, match="does not describe this"):
+            follows_the_schema("shapes", json.dumps({**out, **change}))
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda path: path.stem)
+def test_every_network_follows_the_schemas(spec):
+    for report in ("shapes", "memory"):
+        follows_the_schema(report, run(report, str(spec), "--format", "json").stdout)
 
 
 @pytest.mark.parametrize("report", forms.reports())
