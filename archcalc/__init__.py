@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-__all__ = ["Diagnostic", "Layer", "Network", "RequestError", "SpecError", "load", "loads"]
+__all__ = ["Diagnostic", "Layer", "Network", "RequestError", "SpecError", "load", "loads", "of"]
 
 if TYPE_CHECKING:
-    from archcalc.api import Layer, Network, load, loads
+    from archcalc.api import Layer, Network, load, loads, of
     from archcalc.diagnostics import Diagnostic, RequestError, SpecError
 
-_HOMES = dict.fromkeys(("Layer", "Network", "load", "loads"), "archcalc.api")
+_HOMES = dict.fromkeys(("Layer", "Network", "load", "loads", "of"), "archcalc.api")
 _HOMES |= dict.fromkeys(("Diagnostic", "RequestError", "SpecError"), "archcalc.diagnostics")
 
 

@@ -6,6 +6,7 @@ import importlib.util
 import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from archcalc.cost import Cost, Costs
@@ -38,7 +39,7 @@ def load(
     """The network of a spec file.
 
     Args:
-        spec: the path of the file, or `path@variant`.
+        spec: the path of the file, or `path@variant`; or the name of a PyTorch module, which is run, as `timm:resnet50`.
         batch: the batch size.
         causal: "dense" counts all scores of masked attention, "half" those a query may see.
         freeze: names or ids of layers and groups that are not trained; `*` stands for any letters.
@@ -53,7 +54,10 @@ def load(
     >>> load("specs/resnet50.yaml", freeze=["layer*"]).trainable_params
     2058536
     """
-    return Network(load_graph(os.fspath(spec), _texts(settings), batch, freeze), causal)
+    path = os.fspath(spec)
+    if ":" in path:
+        import_module("archcalc.pytorch.capture.named").allow([path])
+    return Network(load_graph(path, _texts(settings), batch, freeze), causal)
 
 
 def loads(
@@ -71,6 +75,15 @@ def loads(
     56
     """
     return Network(build_graph(Source("<text>", text), variant, _texts(settings), batch, freeze), causal)
+
+
+def of(module: torch.nn.Module, *inputs: Any, batch: int = 1, train: bool = False) -> Network:
+    """The network of a PyTorch module. Its weights stay as they are: a copy runs on the meta device.
+
+    `inputs` are tensors that it is called with, batch first, or their sizes without it; with `train` as in training.
+    """
+    text = import_module("archcalc.pytorch.capture.live").read(module, inputs, train)
+    return Network(build_graph(Source("<module>", text), None, {}, batch))
 
 
 def _texts(settings: dict[str, Any]) -> dict[str, str]:

@@ -22,7 +22,7 @@ COMMANDS = {
     "explain": "Derive the numbers of one layer.",
     "lint": "Find what is wrong with networks, and mend it.",
     "diff": "What changed between two networks, and what it costs.",
-    "import": "Write the spec of a model that is in a file of another kind.",
+    "import": "Write the spec of a model that is in a file of another kind, or in Python.",
     "weights": "What a file of weights holds, by its header.",
     "build": "Write a network as PyTorch source.",
     "verify": "Compare the numbers with PyTorch's own.",
@@ -145,6 +145,10 @@ def main() -> None:
         if getattr(sys, name) is None:  # closed by whoever started the program
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
         prepare(getattr(sys, name))
+    if any(":" in word for word in sys.argv[1:]):
+        from archcalc.pytorch.capture.named import allow
+
+        allow(sys.argv[1:])  # these words alone: no spec, setting or file names a module
     try:
         status = group.main(prog_name="archcalc", standalone_mode=False)
         sys.stdout.flush()

@@ -1,16 +1,23 @@
-"""From what a user names to the text of a spec: a file, standard input, or a model of another kind."""
+"""From what a user names to the text of a spec: a file, standard input, a model of another kind, or one in Python."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 
 from archcalc.diagnostics import RequestError, Source, cannot
 from archcalc.source import MAX_BYTES, decode
 
+# What reads a model that is named as Python code, by its name. Reading one runs it, so that only who knows that the user
+# named it puts it here: the command line for its own words, and the Python interface.
+NAMED: dict[str, Callable[[str], Source]] = {}
+
 
 def read(path: str) -> Source:
     """Read a spec, or a model of another kind as one; `-` is standard input. Raises `RequestError` or `SpecError`."""
+    if path in NAMED:
+        return NAMED[path](path)
     if path == "-":
         if sys.stdin is None:
             raise RequestError("cannot read standard input: it is closed")

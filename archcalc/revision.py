@@ -16,6 +16,7 @@ from archcalc.diagnostics import RequestError, SpecError
 from archcalc.git import Tree, ask
 from archcalc.language.includes import MAX_INCLUDES
 from archcalc.network.load import split_variant
+from archcalc.opening import NAMED
 from archcalc.rules.paths import is_spec, is_walked
 from archcalc.source import MAX_BYTES, Mapping, Scalar, Sequence, decode, parse
 
@@ -169,8 +170,20 @@ def checked_out(spec: str) -> Iterator[Place]:
     if not colon or os.path.exists(split_variant(spec)[0]) or spec == "-" or (len(name) < 2 and os.name == "nt"):
         yield Place(spec)
         return
+    if spec in NAMED and not _is_revision(name):
+        yield Place(spec)
+        return
     with revision(name) as was:
         yield Place(_copied(was, path), was)
+
+
+def _is_revision(name: str) -> bool:
+    """Whether git knows a revision of this name."""
+    try:
+        Tree(name)
+    except RequestError:
+        return False
+    return True
 
 
 def _copied(was: Revision, path: str) -> str:

@@ -11,32 +11,93 @@ from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError
 from archcalc.expectations import written
 from archcalc.network.load import build_graph
-from archcalc.opening import read
+from archcalc.opening import NAMED, read
 from archcalc.output import write_file
-from archcalc.terminal import write
+from archcalc.terminal import complain, write
 
 
 @click.command(name="import")
 @click.argument("source", metavar="SOURCE", shell_complete=options.files)
 @click.option("-o", "--output", metavar="FILE", help="File to write; default: standard output.")
 @click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="[NAME=]SIZE[:TYPE]",
+    help="What a module is called with, without the batch: 3x224x224, tokens=128:int. May be given several times.",
+)
+@click.option(
+    "--arg", "arguments", multiple=True, metavar="NAME=VALUE", help="Argument of a module's class or function."
+)
+@click.option("--mode", type=click.Choice(("inference", "train")), default="inference", help="How a module is run.")
 @options.color
 @options.help
 @options.guarded
-def command(source: str, output: str | None, force: bool, color: str) -> int:
-    """Write the spec of a model that is in a file of another kind.
+def command(
+    source: str,
+    output: str | None,
+    force: bool,
+    inputs: tuple[str, ...],
+    arguments: tuple[str, ...],
+    mode: str,
+    color: str,
+) -> int:
+    """Write the spec of a model that is in a file of another kind, or in Python.
 
-    SOURCE is a config.json of Hugging Face, a model file of Ultralytics, or `-`. Every command that takes a spec takes it as well.
+    SOURCE is a config.json of Hugging Face, a model file of Ultralytics, or `-`; or a PyTorch module, which is run for it:
+    pkg.module:Net, path/model.py:Net, timm:resnet50, torchvision:swin_t. Every command that takes a spec takes it as well.
     """
+    if output is not None and os.path.exists(output) and not force:
+        raise RequestError(f"{output!r} exists; --force overwrites it")
+    if source in NAMED:
+        return _module(source, output, inputs, arguments, mode == "train", color)
+    if inputs or arguments or mode == "train":
+        raise RequestError(f"--input, --arg and --mode are for PyTorch modules, and {source!r} names none")
     read_source = read(source)
     if not read_source.kind:
         raise RequestError(f"{source!r} is a spec already")
     costs = Costs(build_graph(read_source))
-    text = read_source.text + written(costs)
+    _written(read_source.text + written(costs), output, [source])
+    return 0
+
+
+def _module(
+    name: str,
+    output: str | None,
+    inputs: tuple[str, ...],
+    arguments: tuple[str, ...],
+    train: bool,
+    color: str,
+) -> int:
+    """A module: what was found beside PyTorch's counts is told, and exit status 1 where they differ."""
+    from archcalc.pytorch.needs import require
+
+    require(f"reading {name}")
+    from archcalc.pytorch.capture.reading import read as read_name
+
+    reading = read_name(name, inputs, _arguments(arguments), train)
+    _written(reading.text, output, [])
+    for line in reading.comparison.lines(name):
+        complain(line, color)
+    if reading.guessed:
+        size = "×".join(map(str, reading.inputs[0].sizes))
+        complain(f"  its input is a guess, {size} without the batch: --input says it", color)
+    return 0 if reading.comparison.equal else 1
+
+
+def _arguments(given: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for entry in given:
+        name, equals, value = entry.partition("=")
+        if not equals or not name.strip():
+            raise RequestError(f"--arg takes NAME=VALUE, as --arg width=64, not {entry!r}")
+        found[name.strip()] = value.strip()
+    return found
+
+
+def _written(text: str, output: str | None, inputs: list[str]) -> None:
     if output is None:
         write(text)
-        return 0
-    if os.path.exists(output) and not force:
-        raise RequestError(f"{output!r} exists; --force overwrites it")
-    write_file(output, text, inputs=[source])
-    return 0
+    else:
+        write_file(output, text, inputs=inputs)

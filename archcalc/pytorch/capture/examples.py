@@ -1,0 +1,104 @@
+"""What a module is called with: sizes that the user gives, or those that its first layer takes."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from archcalc.advice import suggest
+from archcalc.diagnostics import RequestError
+
+_TYPES = {"float": torch.float32, "int": torch.long, "bool": torch.bool}
+# What the first layer takes, with usual sizes for the rest.
+_SPACE = {nn.Conv1d: (1024,), nn.Conv2d: (224, 224), nn.Conv3d: (16, 112, 112)}
+_STEPS = 128
+_MOST = 2**20
+
+
+class Example:
+    """One input: its name, its sizes without the batch and its type."""
+
+    def __init__(
+        self, name: str, sizes: tuple[int, ...], dtype: torch.dtype = torch.float32, keyword: bool = False
+    ) -> None:
+        self.name = name
+        self.sizes = sizes
+        self.dtype = dtype
+        self.keyword = keyword
+
+    def tensor(self, batch: int, device: str = "meta") -> torch.Tensor:
+        """So many samples of it."""
+        if device == "meta":
+            return torch.empty(batch, *self.sizes, dtype=self.dtype, device=device)
+        if self.dtype is torch.float32:
+            return torch.randn(batch, *self.sizes)
+        return torch.zeros(batch, *self.sizes, dtype=self.dtype)
+
+
+def examples(
+    module: nn.Module, given: Sequence[str], known: list[tuple[int, ...]] | None
+) -> tuple[list[Example], bool]:
+    """The inputs of a module, and whether they are a guess. `known` has sizes with the batch. Raises `RequestError`."""
+    needed = _needed(module)
+    if given:
+        found = [_parsed(text, index) for index, text in enumerate(given)]
+        names = list(inspect.signature(module.forward).parameters)
+        for one in found:
+            if one.keyword and one.name not in names:
+                near = suggest(one.name, names)
+                raise RequestError(f"forward takes no {one.name!r}" + (f": did you mean {near!r}?" if near else ""))
+        missing = needed[len([one for one in found if not one.keyword]) :]
+        missing = [name for name in missing if name not in {one.name for one in found}]
+        if missing:
+            raise RequestError(f"forward also needs {', '.join(missing)}: give each an --input {missing[0]}=SIZE")
+        return found, False
+    if known is not None:
+        return [Example(f"input{index}" if index else "input", sizes[1:]) for index, sizes in enumerate(known)], False
+    if len(needed) > 1:
+        each = " ".join(f"--input {name}=SIZE" for name in needed)
+        raise RequestError(f"forward needs {len(needed)} inputs: {each}, as --input {needed[0]}=3x224x224 or 128:int")
+    return [_guessed(module)], True
+
+
+def _needed(module: nn.Module) -> list[str]:
+    """The arguments that forward cannot do without."""
+    try:
+        parameters = inspect.signature(module.forward).parameters.values()
+    except (TypeError, ValueError):
+        return ["input"]
+    plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return [one.name for one in parameters if one.kind in plain and one.default is inspect.Parameter.empty]
+
+
+def _parsed(text: str, index: int) -> Example:
+    match = re.fullmatch(r"(?:([A-Za-z_]\w*)=)?(\d+(?:x\d+)*)?(?::(\w+))?", text, re.ASCII)
+    if match is None or not text:
+        raise RequestError(f"--input takes sizes without the batch, as 3x224x224 or tokens=128:int, not {text!r}")
+    name, sizes, kind = match.groups()
+    if kind is not None and kind not in _TYPES:
+        raise RequestError(f"--input has the types {', '.join(_TYPES)}, not {kind!r}")
+    numbers = tuple(int(one) for one in (sizes or "").split("x") if one)
+    if any(not 1 <= one <= _MOST for one in numbers):
+        raise RequestError(f"--input {text}: sizes are from 1 to {_MOST:,}")
+    default = f"input{index}" if index else "input"
+    return Example(name or default, numbers, _TYPES[kind or "float"], name is not None)
+
+
+def _guessed(module: nn.Module) -> Example:
+    for one in module.modules():
+        for kind, space in _SPACE.items():
+            if isinstance(one, kind):
+                return Example("input", (one.in_channels, *space))
+        if isinstance(one, nn.Embedding):
+            return Example("input", (_STEPS,), torch.long)
+        if isinstance(one, (nn.LSTM, nn.GRU, nn.RNN)):
+            return Example("input", (_STEPS, one.input_size))
+        if isinstance(one, nn.MultiheadAttention):
+            return Example("input", (_STEPS, one.embed_dim))
+        if isinstance(one, nn.Linear):
+            return Example("input", (one.in_features,))
+    return Example("input", (3, 224, 224))

@@ -1,0 +1,47 @@
+"""A module that lives in a program of somebody's: read from a copy without numbers."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import nn
+
+from archcalc.diagnostics import RequestError
+from archcalc.pytorch.capture.examples import Example
+from archcalc.pytorch.capture.reading import read_module
+
+
+def read(module: nn.Module, inputs: tuple[Any, ...], train: bool) -> str:
+    """The text of its spec. Raises `RequestError`."""
+    if not isinstance(module, nn.Module):
+        raise RequestError(f"archcalc.of takes an nn.Module, not a {type(module).__name__}")
+    if not inputs:
+        raise RequestError("archcalc.of takes what the module is called with: archcalc.of(net, (3, 224, 224))")
+    examples = [_example(one, index) for index, one in enumerate(inputs)]
+    name = type(module).__name__.lower()
+    return read_module(
+        without_numbers(module), examples, name, train, f"From a {type(module).__name__} in Python."
+    ).text
+
+
+def _example(given: Any, index: int) -> Example:
+    name = f"input{index}" if index else "input"
+    if isinstance(given, torch.Tensor):
+        if not given.dim():
+            raise RequestError("an input is a tensor with the batch in front")
+        return Example(name, tuple(given.shape[1:]), given.dtype)
+    try:
+        return Example(name, tuple(int(size) for size in given))
+    except (TypeError, ValueError):
+        raise RequestError(f"an input is a tensor, or its sizes without the batch, not {given!r}") from None
+
+
+def without_numbers(module: nn.Module) -> nn.Module:
+    """A copy on the meta device, made without copying what the weights hold."""
+    memo: dict[int, Any] = {}
+    for tensor in (*module.parameters(), *module.buffers()):
+        empty = torch.empty_like(tensor, device="meta")
+        memo[id(tensor)] = nn.Parameter(empty, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else empty
+    return copy.deepcopy(module, memo).to("meta")

@@ -1,0 +1,50 @@
+"""What a user names instead of a file: `timm:resnet50`, `torchvision:swin_t`, `pkg.module:Net`, `path/model.py:Net`.
+
+Naming a module runs it, so that nothing but the command line and `archcalc.load` comes here: no spec, config or folder
+does. This file is read without PyTorch.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+
+from archcalc.diagnostics import Source
+from archcalc.opening import NAMED
+
+KIND = "a PyTorch module"
+_PYTHON = r"(?:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*|[^:\0]+\.py):[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"
+_ZOO = r"(?:timm|torchvision):[\w.\-]+"
+# A file of a git revision is named in the same way.
+_FILE = r".*\.(?:ya?ml|json)"
+
+
+def recognises(name: str) -> bool:
+    """Whether it names a module, and no file is called so."""
+    if re.fullmatch(_ZOO, name, re.ASCII):
+        return True
+    named = re.fullmatch(_PYTHON, name, re.ASCII) and not re.fullmatch(_FILE, name)
+    return bool(named) and not os.path.lexists(name)
+
+
+def allow(names: Iterable[str]) -> None:
+    """Lets `opening` read what of `names` are modules: the user has named them, and so wants them run."""
+    for name in names:
+        if ":" in name and recognises(name):
+            NAMED[name] = NAMED[os.path.normpath(name)] = spec
+
+
+def spec(name: str) -> Source:
+    """The spec of a module, read once. Raises `RequestError` with what can be done."""
+    if name not in _READ:
+        from archcalc.pytorch.needs import require
+
+        require(f"reading {name}")
+        from archcalc.pytorch.capture.reading import read
+
+        _READ[name] = read(name).text
+    return Source(name, _READ[name], KIND)
+
+
+_READ: dict[str, str] = {}

@@ -1,0 +1,140 @@
+"""From a name or a module to the text of a spec: the steps one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from torch import nn
+
+from archcalc.cost import Costs
+from archcalc.diagnostics import RequestError, Source, SpecError
+from archcalc.expectations import written as expectation
+from archcalc.network.load import Graph as Network
+from archcalc.network.load import build_graph
+from archcalc.pytorch.capture import operations
+from archcalc.pytorch.capture.bodies import Blocks
+from archcalc.pytorch.capture.comparison import Comparison
+from archcalc.pytorch.capture.examples import Example, examples
+from archcalc.pytorch.capture.finding import find, quiet, told
+from archcalc.pytorch.capture.graph import Graph
+from archcalc.pytorch.capture.lineup import BATCHES, line_up
+from archcalc.pytorch.capture.operations.reader import Reader
+from archcalc.pytorch.capture.operations.registry import Beyond
+from archcalc.pytorch.capture.proof import Proof, prove, written
+from archcalc.pytorch.capture.record import Run, record
+from archcalc.pytorch.capture.structure import bodies
+
+
+class Reading:
+    """A module read.
+
+    Attributes:
+        text: the spec, with `expect:`; comparison: with what PyTorch counts; guessed: whether its input is a guess.
+        module, inputs: what was run; graph: the intermediate form.
+    """
+
+    def __init__(
+        self, text: str, comparison: Comparison, module: nn.Module, inputs: list[Example], graph: Graph
+    ) -> None:
+        self.text = text
+        self.comparison = comparison
+        self.module = module
+        self.inputs = inputs
+        self.graph = graph
+        self.guessed = False
+
+
+def read(
+    name: str, inputs: Sequence[str] = (), arguments: Mapping[str, str] | None = None, train: bool = False
+) -> Reading:
+    """The spec of what a name stands for. Raises `RequestError` with what can be done."""
+    found = find(name, arguments or {})
+    given, guessed = examples(found.module, inputs, found.inputs)
+    reading = read_module(found.module, given, found.name, train, f"From {name}, as archcalc import reads it.")
+    reading.guessed = guessed
+    return reading
+
+
+def read_module(module: nn.Module, inputs: list[Example], name: str, train: bool, *comments: str) -> Reading:
+    """The spec of a module that is on the meta device."""
+    first, second = _runs(module, inputs, name, train)
+    line_up(first, second)
+    if not first.calls or not any(value.of_data for _, value in first.outputs):
+        raise RequestError(f"{name!r} gives no tensor that depends on its input")
+    operations.load()
+    reader = Reader(name, first)
+    try:
+        graph = reader.read()
+    except Beyond as error:
+        raise RequestError(f"{name!r} cannot be read: {error}") from None
+    numbers = {one: parameter.numel() for one, parameter in module.named_parameters()}
+    proof = prove(graph, numbers)
+    text, network = _text(graph, proof, comments, _remarks(graph, reader))
+    costs = Costs(network)
+    unreached = {one: count for one, count in numbers.items() if one not in _reached(graph, reader)}
+    comparison = Comparison(costs, module, first, unreached)
+    comparison.declared = _declared(network)
+    comparison.remarks = _remarks(graph, reader)
+    return Reading(text + expectation(costs), comparison, module, inputs, graph)
+
+
+def _runs(module: nn.Module, inputs: list[Example], name: str, train: bool) -> tuple[Run, Run]:
+    before = module.training
+    modes = {one: one.training for one in module.modules()}
+    module.train(train)
+    done = []
+    try:
+        for batch in BATCHES:
+            try:
+                with quiet():
+                    done.append(record(module, [(one.name, one.tensor(batch), one.keyword) for one in inputs]))
+            except (Exception, SystemExit) as error:
+                raise RequestError(f"{name!r} cannot be run: {told(error)}") from None
+    finally:
+        module.train(before)
+        for one, mode in modes.items():
+            one.training = mode
+    return done[0], done[1]
+
+
+def _text(graph: Graph, proof: Proof, comments: Sequence[str], remarks: Sequence[str]) -> tuple[str, Network]:
+    """The shortest text that is right: in blocks, or with one line for each layer."""
+    wanted = Costs(proof.network).totals
+    try:
+        spec = Blocks(graph, bodies(graph)).spec()
+        spec.comments = [*comments, *remarks]
+        text = spec.text()
+        network = build_graph(Source(graph.name, text))
+        totals = Costs(network).totals
+        if (totals.params, totals.macs) == (wanted.params, wanted.macs):
+            return text, network
+    except SpecError:
+        pass
+    nodes = [node for node in graph.nodes if node.op != "input"]
+    text, _ = written(graph, nodes)
+    text = "".join(f"# {line}\n" for line in (*comments, *remarks)) + text
+    return text, build_graph(Source(graph.name, text))
+
+
+def _reached(graph: Graph, reader: Reader) -> set[str]:
+    there = {name for node in graph.nodes for name in node.weights.values()}
+    return there | reader.declared
+
+
+def _declared(network: Network) -> list[tuple[int, str]]:
+    found: dict[tuple[int, str], None] = {}
+    for layer in Costs(network).layers():
+        if layer.layer is not None and layer.layer.declared:
+            found[layer.place.line, str(getattr(layer.layer, "what", "") or "not described")] = None
+    return list(found)
+
+
+def _remarks(graph: Graph, reader: Reader) -> list[str]:
+    found = []
+    if "mask" in graph.remarks:
+        found.append("Masks are not in the spec: they change values and no count.")
+    constants = sum(1 for node in graph.nodes if node.op == "constant" and "value" not in node.keys)
+    if constants:
+        what = "1 constant is" if constants == 1 else f"{constants} constants are"
+        found.append(f"The numbers of {what} not in the spec: it has zeros for them.")
+    return found

@@ -1,0 +1,375 @@
+"""One run of a module on the meta device: its calls, the modules around them, the tensors between them.
+
+Calls are those of PyTorch's functions, as `torch.conv2d` with its weight; what a function calls inside is not seen.
+Modules that PyTorch runs by one kernel of its own, as an LSTM, are one call. A tensor is known by its identity, and
+has a new value after a call that changes it in place.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import copy
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules import module as hooks
+from torch.overrides import TorchFunctionMode
+from torch.utils.flop_counter import FlopCounterMode
+
+# What a value is: what goes in, what is learned, what is neither, and what a call makes of them.
+INPUT, PARAMETER, CONSTANT, MADE = "input", "parameter", "constant", "made"
+# Modules that are one call.
+WHOLE = (nn.MultiheadAttention, nn.LSTM, nn.GRU, nn.RNN)
+# Calls that give a tensor for its shape or type alone.
+_FRESH = frozenset(
+    ("zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like", "new_zeros", "new_ones", "new_empty",
+     "new_full", "new_tensor")
+)  # fmt: skip
+_HERE = (__file__.rpartition("/")[0], torch.__path__[0])
+
+
+class Scope:
+    """One call of a module.
+
+    Attributes:
+        parent: the call around it; None for the model.
+        name: its path in the model, as `layer1.0`; kind: its class.
+    """
+
+    __slots__ = ("kind", "module", "name", "parent")
+
+    def __init__(self, parent: Scope | None, name: str, module: nn.Module) -> None:
+        self.parent = parent
+        self.name = name
+        self.module = module
+        self.kind = type(module).__name__
+
+    def chain(self) -> list[Scope]:
+        """The calls around it from the model on, itself the last."""
+        return [*(self.parent.chain() if self.parent else []), self]
+
+
+class Value:
+    """A tensor as one call left it.
+
+    Attributes:
+        source: what it is; shape: its sizes with the batch; name: of an input, parameter or buffer.
+        call: what made it; data: the numbers, where they are known.
+        of_data, of_parameters: whether it depends on the inputs, on what is learned.
+        sizes: those of one sample, once two runs were lined up; batch: the axis of the batch, None where there is none;
+        axes: for each axis which one of `sizes` it is, None for a batch that is an axis of its own.
+    """
+
+    __slots__ = (
+        "axes", "batch", "call", "data", "dtype", "index", "name", "of_data", "of_parameters", "shape", "sizes", "source"
+    )  # fmt: skip
+
+    def __init__(self, source: str, tensor: torch.Tensor, name: str = "", call: Call | None = None) -> None:
+        self.source = source
+        self.shape = tuple(tensor.shape)
+        self.dtype = tensor.dtype
+        self.name = name
+        self.call = call
+        self.index = 0
+        self.data: torch.Tensor | None = None
+        self.of_data = source == INPUT
+        self.of_parameters = source == PARAMETER
+        self.sizes: tuple[int, ...] = self.shape
+        self.batch: int | None = None
+        self.axes: list[int | None] = list(range(len(self.shape)))
+
+
+class Call:
+    """A function as it was called: tensors are values.
+
+    Attributes:
+        name: as `conv2d`; operators and changes in place are named as the function that gives the same.
+        args, kwargs: its arguments; outs: the tensors that it gave.
+        scope: the module around it; module: itself one, where it is; place: file and line of the call.
+        macs: the multiply-accumulates that PyTorch's counter finds in it.
+    """
+
+    __slots__ = ("args", "kwargs", "macs", "module", "name", "outs", "place", "scope")
+
+    def __init__(self, name: str, args: Any, kwargs: Any, scope: Scope, place: tuple[str, int]) -> None:
+        self.name = name
+        self.args = args
+        self.kwargs = kwargs
+        self.scope = scope
+        self.place = place
+        self.module: nn.Module | None = None
+        self.outs: list[Value] = []
+        self.macs = 0
+
+    def values(self) -> Iterator[Value]:
+        """The tensors that it reads."""
+        yield from _values((self.args, self.kwargs))
+
+
+def _values(item: Any) -> Iterator[Value]:
+    if isinstance(item, Value):
+        yield item
+    elif isinstance(item, (tuple, list)):
+        for one in item:
+            yield from _values(one)
+    elif isinstance(item, dict):
+        for one in item.values():
+            yield from _values(one)
+
+
+class Run:
+    """What one run left.
+
+    Attributes:
+        calls: in order; inputs, outputs: values; macs: of all of it.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.inputs: list[Value] = []
+        self.outputs: list[tuple[str, Value]] = []
+        self.macs = 0
+
+
+class Recorder(TorchFunctionMode):
+    """Notes every call of PyTorch's functions while it is entered."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.run = Run()
+        self.names = {id(module): name for name, module in model.named_modules()}
+        self.alive: list[Any] = []
+        self.known: dict[int, Value] = {}
+        self.scopes: list[Scope] = []
+        self.inside = 0
+        self.counter = FlopCounterMode(display=False)
+        self.counted = 0
+        for name, parameter in model.named_parameters():
+            self._remember(parameter, Value(PARAMETER, parameter, name))
+        for name, buffer in model.named_buffers():
+            self._remember(buffer, Value(CONSTANT, buffer, name))
+
+    def input(self, tensor: torch.Tensor, name: str) -> None:
+        """Notes an input of the model."""
+        value = Value(INPUT, tensor, name)
+        self._remember(tensor, value)
+        self.run.inputs.append(value)
+
+    def value(self, tensor: torch.Tensor) -> Value:
+        """What is known of a tensor; one that nobody has seen is a constant."""
+        value = self.known.get(id(tensor))
+        if value is None:
+            value = Value(CONSTANT, tensor)
+            if tensor.device.type == "cpu":
+                value.data = tensor
+            self._remember(tensor, value)
+        return value
+
+    def _remember(self, tensor: torch.Tensor, value: Value) -> None:
+        self.known[id(tensor)] = value
+        self.alive.append(tensor)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if self.inside:
+            return func(*args, **kwargs)
+        read = list(_tensors((args, kwargs)))
+        if any(one.device.type == "meta" for one in read) and any(
+            one.device.type == "cpu" and one.dim() for one in read
+        ):
+            args, kwargs = self._on_meta(args), self._on_meta(kwargs)
+            read = list(_tensors((args, kwargs)))
+        versions = [one._version for one in read]
+        self.inside += 1
+        try:
+            out = func(*args, **kwargs)
+        finally:
+            self.inside -= 1
+        name = _name(func)
+        changed = [one for one, version in zip(read, versions) if one._version != version]
+        given = list(_tensors(out))
+        if changed and name in ("batch_norm", "instance_norm"):
+            changed = []
+        if not given and not changed:
+            return out
+        same = {id(one) for one in read} - {id(one) for one in changed}
+        if given and not changed and all(id(one) in same for one in given):
+            return out  # the tensor as it is
+        self._note(name, args, kwargs, changed[:1] if not given or name in ("setitem", "copy") else given)
+        return out
+
+    def _on_meta(self, item: Any) -> Any:
+        if isinstance(item, torch.Tensor) and item.device.type == "cpu" and item.dim():
+            known = self.value(item)
+            self.inside += 1
+            try:
+                moved = item.to("meta")
+            finally:
+                self.inside -= 1
+            self._remember(moved, known)
+            return moved
+        if isinstance(item, (tuple, list)) and type(item) in (tuple, list):
+            return type(item)(self._on_meta(one) for one in item)
+        if isinstance(item, dict):
+            return {key: self._on_meta(one) for key, one in item.items()}
+        return item
+
+    def _note(
+        self, name: str, args: Any, kwargs: Any, given: list[torch.Tensor], module: nn.Module | None = None
+    ) -> None:
+        call = Call(name, self._valued(args), self._valued(kwargs), self.scopes[-1], _place())
+        call.module = module
+        total = self.counter.get_total_flops() // 2
+        call.macs, self.counted = total - self.counted, total
+        read = [] if name in _FRESH else list(call.values())
+        learned = module is not None and any(True for _ in module.parameters())
+        for index, tensor in enumerate(given):
+            value = Value(MADE, tensor, call=call)
+            value.index = index
+            value.of_data = any(one.of_data for one in read)
+            value.of_parameters = learned or any(one.of_parameters for one in read)
+            if not value.of_data and not value.of_parameters:
+                value.source = CONSTANT
+                if tensor.device.type == "cpu":
+                    value.data = tensor
+            self._remember(tensor, value)
+            call.outs.append(value)
+        self.run.calls.append(call)
+
+    def _valued(self, item: Any) -> Any:
+        if isinstance(item, torch.Tensor):
+            return self.value(item)
+        if isinstance(item, (tuple, list)):
+            return [self._valued(one) for one in item]
+        if isinstance(item, dict):
+            return {key: self._valued(one) for key, one in item.items()}
+        return item
+
+    @contextmanager
+    def modules(self) -> Iterator[None]:
+        """Follows which module runs."""
+        before = hooks.register_module_forward_pre_hook(self._enter)
+        after = hooks.register_module_forward_hook(self._leave, with_kwargs=True, always_call=True)
+        try:
+            yield
+        finally:
+            before.remove()
+            after.remove()
+
+    def _enter(self, module: nn.Module, args: Any) -> None:
+        parent = self.scopes[-1] if self.scopes else None
+        self.scopes.append(Scope(parent, self.names.get(id(module), ""), module))
+        if isinstance(module, WHOLE):
+            self.inside += 1
+
+    def _leave(self, module: nn.Module, args: Any, kwargs: Any, out: Any) -> None:
+        self.scopes.pop()
+        if isinstance(module, WHOLE):
+            self.inside -= 1
+            if not self.inside:
+                scope = self.scopes
+                self.scopes = [*scope, Scope(scope[-1] if scope else None, self.names.get(id(module), ""), module)]
+                self._note(type(module).__name__, args, kwargs, list(_tensors(out)), module)
+                self.scopes = scope
+        elif not self.inside and self.scopes:
+            unseen = [one for one in _tensors(out) if id(one) not in self.known]
+            if unseen:  # made by what does not ask, as a scripted function
+                self._note(type(module).__name__, args, kwargs, unseen, module)
+
+
+def _tensors(item: Any) -> Iterator[torch.Tensor]:
+    if isinstance(item, torch.Tensor):
+        yield item
+    elif isinstance(item, (tuple, list)):
+        for one in item:
+            yield from _tensors(one)
+    elif isinstance(item, dict):
+        for one in item.values():
+            yield from _tensors(one)
+
+
+def _name(func: Any) -> str:
+    """`add` for `Tensor.__add__`, `add_`, `__iadd__`; `T` for a property."""
+    name: str = getattr(func, "__name__", type(func).__name__)
+    if name == "__get__":
+        return getattr(func.__self__, "__name__", "get")
+    if name.startswith("__"):
+        name = name.strip("_")
+        if name.startswith("i") and name[1:] in (
+            "add",
+            "sub",
+            "mul",
+            "truediv",
+            "matmul",
+            "pow",
+            "floordiv",
+            "and",
+            "or",
+        ):
+            name = name[1:]
+    return name.rstrip("_") or name
+
+
+def _place() -> tuple[str, int]:
+    """File and line of the nearest caller that is neither PyTorch nor this package."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno
+
+
+def record(model: nn.Module, inputs: list[tuple[str, torch.Tensor, bool]]) -> Run:
+    """Runs a model once and notes what it does; an input has a name, and goes by it where that is said."""
+    recorder = Recorder(model)
+    for name, tensor, _ in inputs:
+        recorder.input(tensor, name)
+    with _untouched(model):
+        return _recorded(recorder, model, inputs)
+
+
+@contextmanager
+def _untouched(model: nn.Module) -> Iterator[None]:
+    """What a run leaves in its modules, as tables that are computed once, is taken out again; nothing is trained."""
+    kept = [
+        (module, {key: copy(one) if isinstance(one, (dict, list)) else one for key, one in vars(module).items()})
+        for module in model.modules()
+    ]
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    for parameter in trained:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for module, attributes in kept:
+            vars(module).clear()
+            vars(module).update(attributes)
+        for parameter in trained:
+            parameter.requires_grad_(True)
+
+
+def _recorded(recorder: Recorder, model: nn.Module, inputs: list[tuple[str, torch.Tensor, bool]]) -> Run:
+    plain = [tensor for _, tensor, keyword in inputs if not keyword]
+    named = {name: tensor for name, tensor, keyword in inputs if keyword}
+    math = torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH)
+    with torch.no_grad(), math, recorder.modules(), recorder.counter, recorder:
+        out = model(*plain, **named)
+    recorder.run.macs = recorder.counter.get_total_flops() // 2
+    recorder.run.outputs = [(name, recorder.value(one)) for name, one in _named(out, "")]
+    return recorder.run
+
+
+def _named(item: Any, name: str) -> Iterator[tuple[str, torch.Tensor]]:
+    if isinstance(item, torch.Tensor):
+        yield name, item
+    elif isinstance(item, (tuple, list)):
+        for index, one in enumerate(item):
+            yield from _named(one, f"{name}{index}" if not name else f"{name}_{index}")
+    elif isinstance(item, dict):
+        for key, one in item.items():
+            yield from _named(one, f"{name}_{key}" if name else str(key))
+    elif hasattr(item, "__dict__") and not isinstance(item, type):
+        for key, one in vars(item).items():
+            yield from _named(one, f"{name}_{key}" if name else str(key))

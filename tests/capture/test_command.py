@@ -1,0 +1,175 @@
+"""Modules by their names, as the user of the program gives them."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+
+import pytest
+import torch
+from torch import nn
+
+import archcalc
+from archcalc.pytorch.capture.named import recognises
+from tests.program import run
+
+NET = """
+import sys
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, width=4, depth=2, *, classes=10):
+        super().__init__()
+        print("building")
+        self.stem = nn.Conv2d(3, width, 3, padding=1)
+        self.layers = nn.Sequential(*(nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.ReLU()) for _ in range(depth)))
+        self.head = nn.Linear(width, classes)
+
+    def forward(self, x):
+        return self.head(self.layers(self.stem(x)).mean((2, 3)))
+
+class Needs(Net):
+    def __init__(self, width):
+        super().__init__(width)
+
+class Data(Net):
+    def forward(self, x):
+        if x.sum() > 0:
+            return x
+        return x * 2
+
+class Raises(Net):
+    def forward(self, x):
+        raise ValueError("wrong\\nsize")
+
+class Exits(Net):
+    def __init__(self):
+        sys.exit(0)
+
+class Huge(nn.Linear):
+    def __init__(self):
+        super().__init__(10**6, 10**6)
+
+class Two(Net):
+    def forward(self, image, tokens):
+        return self.head(self.stem(image).mean((2, 3))) + tokens.float().sum(1, keepdim=True)
+
+def made(width: int = 4):
+    return Net(width)
+
+number = 3
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "net.py").write_text(NET, encoding="utf-8")
+    return tmp_path
+
+
+def test_a_file(folder):
+    done = run("import", "net.py:Net", "--arg", "width=8", "--input", "3x16x16", "-o", "net.yaml", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert "building" in done.stderr
+    assert "net.py:Net: 1,482 parameters, 350,288 MACs, output 10, as in PyTorch" in done.stderr
+    text = (folder / "net.yaml").read_text(encoding="utf-8")
+    assert "expect: {params: 1482, macs: 350288, output: [10]}" in text
+    assert "repeat: 2" in text
+    assert run("shapes", "net.yaml", cwd=folder).returncode == 0
+
+
+def test_a_module_of_the_working_directory_in_every_command(folder):
+    for command in ("shapes", "memory", "lint", "build", "verify", "explain", "predict"):
+        more = ["linear"] if command == "explain" else ["--device", "h100"] if command == "predict" else []
+        done = run(command, "net:Net", *more, cwd=folder)
+        assert done.returncode in (0, 1), done.stderr
+        assert "Traceback" not in done.stderr
+        assert "cannot" not in done.stderr
+    assert run("diff", "net:Net", "net:made", cwd=folder).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["net:Needs"], "needs width: --arg width=..."),
+        (["net:Net", "--arg", "widht=3"], "takes no 'widht': did you mean 'width'?"),
+        (["net:Nett"], "net has no 'Nett': did you mean 'Net'?"),
+        (["net:Raises"], r"ValueError: wrong size \(net.py:\d+\)"),
+        (["net:Data"], r"depends on the numbers of a tensor, and only shapes are known \(net.py:\d+\)"),
+        (["net:Exits"], r"it exits \(net.py:\d+\)"),
+        (["net:number"], "is a int: name a class or function"),
+        (["net:Two"], "forward needs 2 inputs: --input image=SIZE --input tokens=SIZE"),
+        (["net:Two", "--input", "3x8x8"], "forward also needs tokens"),
+        (["net:Net", "--input", "3*8"], "--input takes sizes without the batch"),
+        (["net:Net", "--input", "3x8x8:text"], "--input has the types float, int, bool"),
+        (["net:Net", "--input", "5x8x8"], r"\(net.py:\d+\)"),
+        (["missing.py:Net"], "there is no such file"),
+        (["missing:Net"], "there is no module 'missing' here"),
+        (["net:Net", "--arg", "width"], "--arg takes NAME=VALUE"),
+        (["specs/resnet18.yaml", "--input", "3x8x8"], "are for PyTorch modules"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(folder, arguments, message):
+    done = run("import", *arguments, cwd=folder)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    (sentence,) = [line for line in done.stderr.splitlines() if line.startswith("archcalc:")]
+    assert re.search(message, sentence), sentence
+    assert "Traceback" not in done.stderr
+
+
+def test_what_is_huge_takes_no_memory(folder):
+    done = run("import", "net:Huge", cwd=folder)
+    assert done.returncode == 0
+    assert "1,000,001,000,000 parameters" in done.stderr
+
+
+def test_several_inputs_by_name(folder):
+    done = run("import", "net:Two", "--input", "image=3x8x8", "--input", "tokens=5:int", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "input: {image: [3, 8, 8], tokens: [5]}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        ("timm:resnet50.a1_in1k", True), ("torchvision:swin_t", True), ("pkg.module:Net", True), ("a/b.py:Net", True),
+        ("HEAD:net.yaml", False), ("specs/resnet50.yaml", False), ("net.yaml@large", False), ("C:\\\\net.yaml", False),
+        ("a b:Net", False), ("width=3", False),
+    ],
+)  # fmt: skip
+def test_what_is_a_name(name, is_one):
+    assert recognises(name) is is_one
+
+
+def test_a_file_of_that_name_comes_first(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    assert recognises("net:Net")
+    (folder / "net:Net").write_text("model: x", encoding="utf-8")
+    assert not recognises("net:Net")
+
+
+def test_a_live_module():
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, 4))
+    weights = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    found = archcalc.of(net, (3, 8, 8))
+    assert found.params == sum(one.numel() for one in net.parameters())
+    assert archcalc.of(net, torch.zeros(5, 3, 8, 8), batch=2).macs == 2 * found.macs
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in net.state_dict().items())
+    with pytest.raises(archcalc.RequestError, match="takes what the module is called with"):
+        archcalc.of(net)
+    with pytest.raises(archcalc.RequestError, match="takes an nn"):
+        archcalc.of(3, (3, 8, 8))
+
+
+def test_timm():
+    if importlib.util.find_spec("timm") is None:
+        pytest.skip("timm is not installed")
+    done = run("import", "timm:test_resnet")
+    assert done.returncode == 0, done.stderr
+    assert "as in PyTorch" in done.stderr
+    assert re.search(
+        r"timm has no model 'resnt18': did you mean '\w*resnet18\w*'\?", run("shapes", "timm:resnt18").stderr
+    )

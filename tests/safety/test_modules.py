@@ -1,0 +1,46 @@
+"""A module is run where the user names it, and nothing that a repository holds can name one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .conftest import SPEC, Run
+
+CODE = "open('ran', 'w').close()\nimport torch\ndef Net():\n    return torch.nn.Linear(4, 2)\n"
+NAMES = ("evil:Net", "evil.py:Net", "./evil.py:Net")
+
+
+@pytest.fixture
+def trap(clone: Path) -> Path:
+    """A file that leaves a trace where it is run."""
+    (clone / "evil.py").write_text(CODE, "utf-8")
+    return clone / "ran"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_spec_or_grid_names_one(trap: Path, clone: Path, run: Run, name: str) -> None:
+    (clone / "included.yaml").write_text(f"include: ['{name}']\n{SPEC}", "utf-8")
+    (clone / "class.yaml").write_text(SPEC.replace("relu", "opaque output=same class=evil:Net"), "utf-8")
+    (clone / "config.json").write_text(json.dumps({"model_type": "llama", "auto_map": {"AutoModel": name}}), "utf-8")
+    points = [{"spec": name, "set": {}, "batch": 1}]
+    (clone / "grid.json").write_text("\n".join(map(json.dumps, points)) + "\n", "utf-8")
+    (clone / "archcalc.toml").write_text(f"[shapes]\nspecs = ['{name}']\n", "utf-8")
+    for arguments in (
+        ["shapes", "included.yaml"], ["shapes", "class.yaml"], ["build", "class.yaml"], ["shapes", "config.json"],
+        ["lint", "."], ["sweep", "--grid", "grid.json"], ["shapes"], ["diff", ".", "."],
+    ):  # fmt: skip
+        run(*arguments)
+        assert not trap.exists(), arguments
+
+
+def test_the_trap_works(trap: Path, run: Run) -> None:
+    assert run("shapes", "evil.py:Net").returncode == 0
+    assert trap.exists()
+
+
+def test_variables_name_none(trap: Path, run: Run) -> None:
+    run("shapes", ARCHCALC_SHAPES_SPECS="evil:Net", ARCHCALC_IMPORT_SOURCE="evil:Net")
+    assert not trap.exists()
