@@ -54,8 +54,7 @@ def load(
     >>> load("specs/resnet50.yaml", freeze=["layer*"]).trainable_params
     2058536
     """
-    path = os.fspath(spec)
-    if ":" in path:
+    if ":" in (path := os.fspath(spec)):
         import_module("archcalc.pytorch.capture.named").allow([path])
     return Network(load_graph(path, _texts(settings), batch, freeze), causal)
 
