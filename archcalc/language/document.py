@@ -28,7 +28,7 @@ KEYS = {
     "variants": "named sets of hparams, chosen as spec.yaml@NAME",
     "dims": "run-time sizes: they change activations and cost, never parameters",
     "input": "the input's sizes without the batch axis, or a mapping of inputs by name: sizes, or {size, layout} (required)",
-    "blocks": "macros with arguments, as `name(width, stride=1): [layers]`",
+    "blocks": "macros with arguments, as `name(width, stride=1): [layers]`; `-> skip` names further outputs",
     "layers": "the list of layers (required)",
     "output": "the layer that is the output, or a list of several; default: the last layer",
     "loss": "the training loss",
@@ -47,11 +47,18 @@ _AMOUNT = r"(\d[\d_]*(?:\.\d+)?)\s*(?:([kmgt]i?)b?)?\Z"
 
 
 class Block:
-    """A macro: its name, its parameters with their defaults, and its body."""
+    """A macro: its name, its parameters with their defaults, the names of its further outputs, and its body."""
 
-    def __init__(self, name: Scalar, parameters: list[tuple[Scalar, Scalar | None]], items: list[Item]) -> None:
+    def __init__(
+        self,
+        name: Scalar,
+        parameters: list[tuple[Scalar, Scalar | None]],
+        outputs: list[Scalar],
+        items: list[Item],
+    ) -> None:
         self.name = name
         self.parameters = parameters
+        self.outputs = outputs
         self.items = items
 
 
@@ -242,7 +249,7 @@ class _Reader:
             return
         for key, body in node.pairs:
             try:
-                name, parameters = parse_signature(key, self.findings)
+                name, parameters, outputs = parse_signature(key, self.findings)
             except SpecError as error:
                 self.findings.take(error)
                 continue
@@ -257,7 +264,7 @@ class _Reader:
                     "SPC010", f"the body of `{name.text}` is a list of layers", key, "start each layer with `- `"
                 )
             items = parse_items(body, self.findings) if isinstance(body, Sequence) else []
-            document.blocks[name.text] = Block(name, parameters, items)
+            document.blocks[name.text] = Block(name, parameters, outputs, items)
 
     def _included(self, document: Document, root: Mapping) -> None:
         for key, value in root.pairs:

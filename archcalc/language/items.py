@@ -24,6 +24,8 @@ from archcalc.language.hints import (
 from archcalc.source import Mapping, Node, Scalar, Sequence
 
 COMMON = ("name", "from", "repeat", "tie", "frozen")
+# What stands beside the list of a loop: what goes from copy to copy.
+CARRIED = ("state", "next")
 # How other formats say which layer a mapping is.
 _NAMES_A_LAYER = ("type", "op", "layer", "class", "class_name", "_target_", "module")
 _WORD = re.compile(r"\S+")
@@ -35,14 +37,14 @@ class Item:
     """A layer as written: its name, its one unnamed value, its keys, and what stands beside it.
 
     `body` is the list in `{op: [...]}`. `common` holds name, from, repeat, tie and frozen, and `loop` the names
-    that a repeat goes through instead of a number. `incomplete`: a key is left out because what it
+    that a repeat goes through instead of a number. `state` and `next` are mappings of a loop. `incomplete`: a key is left out because what it
     holds is wrong, so that nothing is said to be missing.
 
     What is no item is told where layers are known: `more` are further values without a key, and
     `unread` is a line of Python, a row of another program, or a value behind the colon of `op:`.
     """
 
-    __slots__ = ("body", "common", "first", "incomplete", "keys", "loop", "more", "op", "unread")
+    __slots__ = ("body", "carried", "common", "first", "incomplete", "keys", "loop", "more", "op", "unread")
 
     def __init__(self, op: Scalar) -> None:
         self.op = op
@@ -52,6 +54,7 @@ class Item:
         self.body: Sequence | None = None
         self.common: dict[str, Scalar] = {}
         self.loop: tuple[Scalar, Mapping] | None = None
+        self.carried: dict[str, tuple[Scalar, Mapping]] = {}
         self.incomplete = False
         self.unread: Node | None = None
 
@@ -230,6 +233,11 @@ def _add_key(item: Item, name: Scalar, value: Node, findings: Findings) -> None:
 
 def _mapping(node: Mapping, findings: Findings) -> Item | None:
     layers = [(key, value) for key, value in node.pairs if key.text not in COMMON]
+    carried = [pair for pair in layers if pair[0].text in CARRIED]
+    if any(key.text == "layers" for key, _ in layers):
+        layers = [pair for pair in layers if pair[0].text not in CARRIED]
+    else:
+        carried = []
     repeat = next((key for key, _ in node.pairs if key.text == "repeat"), None)
     if not layers:
         findings.error("SPC010", "no layer here", node, "an entry is `repeat: N` with `layers: [...]`, or `op: {...}`")
@@ -274,6 +282,7 @@ def _mapping(node: Mapping, findings: Findings) -> Item | None:
             return None
         item = Item(repeat)
         item.keys = [(op, value)]
+        _carry(item, carried, findings)
     else:
         item = Item(op)
         if not _fill(item, value, findings):
@@ -287,6 +296,17 @@ def _mapping(node: Mapping, findings: Findings) -> Item | None:
             else:
                 _add_key(item, key, common, findings)
     return item
+
+
+def _carry(item: Item, carried: list[tuple[Scalar, Node]], findings: Findings) -> None:
+    """What goes from copy to copy beside the layers: two mappings."""
+    examples = {"state": "as {p3: c3}, or {z: [64]} for zeros", "next": "as {p3: n.n3}, with layers of the body"}
+    for key, node in carried:
+        if isinstance(node, Mapping):
+            item.carried[key.text] = key, node
+        else:
+            item.incomplete = True
+            findings.error("SPC010", f"`{key.text}:` takes a mapping of names", node, examples[key.text])
 
 
 def _fill(item: Item, value: Node, findings: Findings) -> bool:

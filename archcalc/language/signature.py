@@ -1,4 +1,4 @@
-"""The signature of a block: `basic(width, stride=1)`."""
+"""The signature of a block: `basic(width, stride=1)`, `half(c) -> low`."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from archcalc.source import Scalar
 Parameter = tuple[Scalar, "Scalar | None"]
 
 _SIGNATURE = r"\s*([^\s(]+)\s*(?:\((.*)\)\s*)?\Z"
+_ARROW = "->"
 
 
-def parse_signature(key: Scalar, findings: Findings) -> tuple[Scalar, list[Parameter]]:
-    """The name and the parameters with their defaults; what is wrong with a name goes to `findings`.
+def parse_signature(key: Scalar, findings: Findings) -> tuple[Scalar, list[Parameter], list[Scalar]]:
+    """The name, the parameters with their defaults, and the further outputs; what is wrong with a name goes to `findings`.
 
     Raises `SpecError` where the form is wrong.
     """
-    match = re.match(_SIGNATURE, key.text, re.DOTALL)
+    head, arrow, tail = key.text.partition(_ARROW)
+    match = re.match(_SIGNATURE, head, re.DOTALL)
     if not match:
         raise fail("SPC010", f"not a block's signature: `{key.text}`", key, "as `name(width, stride=1)`")
     name = key.part(match.start(1), match.end(1))
@@ -35,7 +37,25 @@ def parse_signature(key: Scalar, findings: Findings) -> tuple[Scalar, list[Param
                 "SPC010", f"`{parameter.text}` stands after an argument with a default", parameter, "put it first"
             )
         parameters.append((parameter, default))
-    return name, parameters
+    outputs = _outputs(key, len(head) + len(arrow), findings) if arrow else []
+    return name, parameters, outputs
+
+
+def _outputs(key: Scalar, start: int, findings: Findings) -> list[Scalar]:
+    """The names after the arrow. Raises `SpecError` where there is none, or one stands twice."""
+    outputs: list[Scalar] = []
+    for begin, end in _commas(key.text[start:]):
+        if begin >= end:
+            break
+        output = key.part(start + begin, start + end)
+        check_name(output, findings, taken=("input",))
+        if any(other.text == output.text for other in outputs):
+            raise fail("SPC011", f"`{output.text}` is already an output", output, "delete one of them")
+        outputs.append(output)
+    else:
+        if outputs:
+            return outputs
+    raise fail("SPC010", "a name is missing after `->`", key, "as `half(c) -> low`, or delete the arrow")
 
 
 def _commas(text: str) -> Iterator[tuple[int, int]]:

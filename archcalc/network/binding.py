@@ -14,8 +14,9 @@ from archcalc.layers.arguments import Argument, check_names
 from archcalc.layers.base import Layer
 from archcalc.layers.operands import Body, Operands, Reference
 from archcalc.network.loops import Loop
-from archcalc.network.names import Names, split_reference
-from archcalc.network.steps import BlockSteps, Operand, Step
+from archcalc.network.carrying import carried, follow
+from archcalc.network.names import ALL, Names, split_reference
+from archcalc.network.steps import BlockSteps, Each, Operand, Step
 from archcalc.source import Mapping, Node, Scalar
 from archcalc.source import Sequence as NodeList
 
@@ -147,6 +148,8 @@ class Binder:
             else:
                 self.findings.error("SPC010", "an operand is a name or a list of layers", entry, "put layers in [ ]")
         count = len(node.items)
+        if any(isinstance(operand, Each) for operand, _ in operands):
+            return operands  # how many they are is known where the copies are
         if count < argument.min or (argument.max is not None and count > argument.max):
             wanted = (
                 f"{argument.min}"
@@ -204,6 +207,9 @@ class Binder:
 
     def _bind_argument(self, step: Step, name: str, scalar: Scalar, names: Names) -> None:
         step.places[name] = scalar
+        if scalar.text.endswith(ALL):
+            names.reference(scalar)
+            return
         layer = (split_reference(scalar.text) or ("",))[0]
         if layer and (names.find(layer) or layer == "prev") and layer not in names.values:
             step.references[name] = names.reference(scalar)
@@ -255,6 +261,14 @@ class Binder:
             elif (value := self.value(entry, names.values, names)) is not None:
                 found.append((entry, value))
         return found
+
+    def repeated(self, step: Step, item: Item, around: Names, names: Names) -> None:
+        """The list of a repeat, and what goes from copy to copy."""
+        inner = names.inner()
+        step.carried = list(carried(self, item, around, inner)) if item.carried else []
+        step.bodies["layers"] = self.body(item.keys[0][1], inner, "layers")
+        if item.carried:
+            follow(self, step, item, inner)
 
     def value(self, scalar: Scalar, known: Collection[str], names: Names | None = None) -> Value | None:
         """A value of open type with its names checked; None after an error."""

@@ -17,6 +17,7 @@ from archcalc.layers.base import Layer, ShapeError, decided
 from archcalc.layers.change import Change
 from archcalc.layers.layout import ASKS, UNDECIDED, DisagreementError, Layout, axis_of
 from archcalc.layers.tensor import Alias, Tensor, Want
+from archcalc.layers.zeros import Zeros
 from archcalc.network.expand import Expander
 from archcalc.network.graph import Node, walk
 from archcalc.network.layouts import agree, conflict, lay, widest
@@ -83,6 +84,7 @@ class Builder(Expander):
             return x, None
         if self.repeats >= MAX_REPEATS:
             self.fail("SPC014", f"copies nest deeper than {MAX_REPEATS} levels", step.places["repeat"], "multiply them")
+        states = self._starts(step, scope, x) if step.carried else {}
         outer, self.nodes = self.nodes, []
         entry = x
         x = x if x is None or x is UNKNOWN else Alias(x)
@@ -92,8 +94,10 @@ class Builder(Expander):
             done = 0
             again = False
             while True:
-                around = scope if turns is None else Scope({**scope.values, **turns[done]}, None, scope)
-                y, node = self._copy(step, around, x, again if turns is None else done)
+                if turns is None:
+                    y, node = self._copy(step, scope, x, again)
+                else:
+                    y, node, states = self._turn(step, scope, x, turns[done], done, states)
                 if again and x is not None:
                     self._ends_alike(step, x, y)
                 if node is not None and node.layer is not None and (node.children or step.operands is not None):
@@ -121,7 +125,7 @@ class Builder(Expander):
         if len(groups) > 1:
             wrapper = Node(step.op.text, step.op, (entry,) if entry is not None else (), result)
             wrapper.children, wrapper.unfolded = groups, True
-            wrapper.defaulted, wrapper.block = last.defaulted, last.block
+            wrapper.defaulted, wrapper.block, wrapper.further = last.defaulted, last.block, last.further
             wrapper.arguments = {
                 name: value
                 for name, value in last.arguments.items()
@@ -129,6 +133,16 @@ class Builder(Expander):
             }
         self.nodes.append(wrapper)
         return result, wrapper
+
+    def _zeros(self, shape: tuple[int, ...], place: Span, x: Tensor | None) -> Tensor:
+        x = next(iter(self._network[1].values())) if x is None else x
+        layer = Zeros(shape=shape)
+        y = layer.infer(x)
+        y.batched = x.batched
+        node = Node(layer.op, place, (x,), y)
+        node.layer = layer
+        self.nodes.append(node)
+        return y
 
     def _ends_alike(self, step: Step, x: Tensor, y: Tensor) -> None:
         """What copies give has one layout: `x`, which a copy gave, and `y`, which the next one gives."""

@@ -12,12 +12,12 @@ from archcalc.diagnostics import Findings, Note, Span
 from archcalc.language.expressions import Expression, describe
 from archcalc.language.values import SizeExpression
 from archcalc.layers.base import Layer
-from archcalc.layers.tensor import Tensor
+from archcalc.layers.tensor import Alias, Tensor
 from archcalc.network.binding import changes_input
 from archcalc.network.graph import Node
 from archcalc.network.loops import Loop, Turns
 from archcalc.network.scope import UNKNOWN, Evaluator, Scope, StepFailedError
-from archcalc.network.steps import FROZEN, REPEAT, BlockSteps, Operand, Ref, Step
+from archcalc.network.steps import FROZEN, REPEAT, SIZE, BlockSteps, Each, Operand, Ref, Step
 from archcalc.quantity import plain
 
 MAX_LAYERS = 20_000
@@ -84,6 +84,8 @@ class Expander(Evaluator):
             raise StepFailedError
         if step.loop is not None:
             y, node = self._looped(step, scope, x, self._turns(step.loop, scope, x))
+        elif step.apart or step.carried:
+            y, node = self._looped(step, scope, x, Turns(self._repeat(step, scope, x), {}))
         elif step.repeat is None:
             y, node = self._once(step, scope, x)
         else:
@@ -138,6 +140,34 @@ class Expander(Evaluator):
         """A step for each turn of a loop, with the values of that turn."""
         raise NotImplementedError
 
+    def _starts(self, step: Step, scope: Scope, x: Tensor | None) -> dict[str, Tensor]:
+        """What the states of a loop start from."""
+        found: dict[str, Tensor] = {}
+        for one in step.carried:
+            if isinstance(one.start, Ref):
+                found[one.name.text] = self._single(one.start, scope, x)
+            else:
+                shape = tuple(self.evaluate(size, scope, x, place, SIZE) for place, size in one.start)
+                found[one.name.text] = self._zeros(shape, one.place, x)
+        return found
+
+    def _zeros(self, shape: tuple[int, ...], place: Span, x: Tensor | None) -> Tensor:
+        """Zeros for every sample."""
+        raise NotImplementedError
+
+    def _turn(
+        self, step: Step, scope: Scope, x: Tensor | None, values: Mapping[str, Any], which: int, states: dict[str, Tensor]
+    ) -> tuple[Tensor, Node | None, dict[str, Tensor]]:  # fmt: skip
+        """A copy with values of its own, that starts from `states`; what the states are after it."""
+        around = Scope({**scope.values, **values}, None, scope)
+        aliases = {name: Alias(tensor) for name, tensor in states.items()}
+        around.layers.update({name: (alias, None) for name, alias in aliases.items()})
+        y, node = self._copy(step, around, x, which)
+        if node is None or not step.carried:
+            return y, node, {}
+        node.states = aliases
+        return y, node, node.further
+
     def _copy(self, step: Step, scope: Scope, x: Tensor | None, which: int) -> tuple[Tensor, Node | None]:
         """One of several copies, which starts from `x`; `which` as in a `Path`."""
         around, self.path = self.path, (*self.path, (id(step), x.rank if x is not None else 0, which))
@@ -178,8 +208,13 @@ class Expander(Evaluator):
         """Let the layers of a node use the weights of others."""
 
     def _group(self, step: Step, scope: Scope, x: Tensor | None) -> tuple[Tensor, Node | None]:
-        y, children = self._inside(step.bodies["layers"], Scope(scope.values, None, scope), x, step.op)
-        return self._container(step, x, y, children)
+        inner = Scope(scope.values, None, scope)
+        y, children = self._inside(step.bodies["layers"], inner, x, step.op)
+        result = self._container(step, x, y, children)
+        if step.carried and result[1] is not None:
+            following = {one.name.text: one.following for one in step.carried if one.following is not None}
+            result[1].further = {name: self._single(ref, inner, y) for name, ref in following.items()}
+        return result
 
     def _call(self, step: Step, block: BlockSteps, scope: Scope, x: Tensor | None) -> tuple[Tensor, Node | None]:
         layers = {name: self.lookup(ref, scope, x) for name, ref in step.references.items()}
@@ -203,6 +238,7 @@ class Expander(Evaluator):
         result = self._container(step, x, y, children)
         if result[1] is not None:
             result[1].arguments, result[1].block = arguments, True
+            result[1].further = {name: self._single(ref, inner, y) for name, ref in block.outputs.items()}
             result[1].defaulted = {
                 name for name, default in block.parameters.items() if default and step.places.get(name) is default[0]
             }
@@ -278,6 +314,9 @@ class Expander(Evaluator):
         failed = False
         for operand, place in operands:
             try:
+                if isinstance(operand, Each):
+                    tensors += self.all_copies(operand, scope)
+                    continue
                 if isinstance(operand, Ref):
                     tensor = self._single(operand, scope, x)
                 else:

@@ -85,7 +85,7 @@ class Foresight(Expander):
             return x, None
         again = False
         for done in range(1, _MOST_COPIES + 1):
-            y, _ = self._copy(step, scope, x, again)
+            y, node = self._copy(step, scope, x, again)
             if done == copies or x is None:
                 break
             if x.rank == y.rank:
@@ -97,14 +97,24 @@ class Foresight(Expander):
                     break
             again = x.rank == y.rank
             x = y
-        return y, None
+        return y, node
 
     def _looped(self, step: Step, scope: Scope, x: Tensor | None, turns: Turns) -> tuple[Tensor, Node | None]:
+        states = self._starts(step, scope, x) if step.carried else {}
+        copies: list[Node] = []
         for index in range(turns.copies):
-            x = self._copy(step, Scope({**scope.values, **turns[index]}, None, scope), x, index)[0]
+            x, node, states = self._turn(step, scope, x, turns[index], index, states)
+            copies += [node] if node is not None else []
         if x is None:
             raise StepFailedError
-        return x, None
+        if len(copies) < 2:
+            return x, copies[0] if copies else None
+        wrapper = Node(step.op.text, step.op, (), x)
+        wrapper.children, wrapper.unfolded, wrapper.further = copies, True, copies[-1].further
+        return x, wrapper
+
+    def _zeros(self, shape: tuple[int, ...], place: Span, x: Tensor | None) -> Tensor:
+        return _tensor(len(shape))
 
     def _ends_alike(self, x: Tensor, y: Tensor) -> None:
         """What copies give has one layout."""
@@ -126,7 +136,9 @@ class Foresight(Expander):
             y.outputs = _Outputs(layer, y)
         except (ShapeError, PatternError, IndexError):
             raise StepFailedError from None  # the error of the network itself
-        return y, None
+        node = Node(cls.op, step.op, inputs, y)
+        self.nodes.append(node)
+        return y, node
 
     def _count(self, layers: int, place: Span) -> None:
         self.count += layers

@@ -10,7 +10,7 @@ from archcalc.diagnostics import Span
 from archcalc.language.expressions import describe
 from archcalc.language.reserved import MODULE_ATTRIBUTES
 from archcalc.layers.base import Layer
-from archcalc.layers.tensor import Shape, Tensor
+from archcalc.layers.tensor import Alias, Shape, Tensor
 from archcalc.source import Scalar
 
 # Groups that have no scope of their own.
@@ -28,6 +28,9 @@ class Node:
         inputs: what it reads, the tensor before it first.
         output: what comes out of it, after all its copies.
         exit: what comes out of one copy.
+        further: what comes out of one copy beside `exit`, by name: what the block declares, the next values of states.
+        states: what goes from copy to copy beside the tensor before it, in this copy, by name.
+        gathered: the ids of what its copies give, where that is read from outside of them.
         arguments: those of a block's call; defaulted: the names of those that the call leaves to their defaults.
         children: the layers inside it.
         weights: how many copies of it are stored; work: how many of them run for one sample;
@@ -40,8 +43,9 @@ class Node:
     """
 
     __slots__ = (
-        "active", "arguments", "block", "buffers", "children", "copies", "defaulted", "exit", "freezes", "frozen", "id", "inputs",
-        "layer", "macs", "masked_macs", "name", "op", "other_flops", "output", "params", "place", "segment", "tied", "tied_to", "unfolded", "weights", "work",
+        "active", "arguments", "block", "buffers", "children", "copies", "defaulted", "exit", "freezes", "frozen", "further", "gathered", "id",
+        "inputs", "layer", "macs", "masked_macs", "name", "op", "other_flops", "output", "params", "place", "segment", "states", "tied", "tied_to",
+        "unfolded", "weights", "work",
     )  # fmt: skip
 
     def __init__(self, op: str, place: Span, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -67,6 +71,9 @@ class Node:
         self.buffers: dict[str, Shape] = {}
         self.tied: dict[str, Node] = {}
         self.tied_to: Node | None = None
+        self.further: dict[str, Tensor] = {}
+        self.states: dict[str, Alias] = {}
+        self.gathered: dict[str, list[Tensor]] = {}
         self.frozen = False
         self.freezes: Scalar | None = None
         self.macs = 0
@@ -112,9 +119,36 @@ class Node:
         return work * batch if self.exit.batched else stored
 
     @property
+    def entries(self) -> tuple[Tensor, ...]:
+        """What a group starts from: the tensor before it, and its states."""
+        return (*self.inputs, *self.states.values()) if self.states else self.inputs
+
+    @property
     def is_view(self) -> bool:
         """Whether the output takes no memory of its own."""
         return self.layer is None or self.layer.view
+
+
+def gather(node: Node, inner: tuple[str, ...], output: str | None) -> list[Tensor | None]:
+    """What all copies of a node give, or those of a named node inside each of them; None for one that does not.
+
+    Each group on the way notes what has to come out of it.
+    """
+    path = ".".join((*inner, output or ""))
+    copies = node.children if node.unfolded else [node]
+    found: list[Tensor | None] = []
+    for one in copies:
+        if inner:
+            named = next((child for child in _scope(one.children) if child.name == inner[0]), None)
+            given = [] if named is None else gather(named, inner[1:], output)
+            one.gathered[path] = [tensor for tensor in given if tensor is not None]
+            found += given
+        else:
+            outputs: dict[str, Tensor] = {**(one.exit.outputs or {}), **one.further}
+            found.append(one.exit if output is None else outputs.get(output))
+    if node.unfolded:
+        node.gathered[path] = [tensor for tensor in found if tensor is not None]
+    return found
 
 
 def assign_ids(nodes: list[Node], prefix: str = "") -> None:

@@ -11,7 +11,7 @@ from archcalc.language.items import Item
 from archcalc.language.signature import check_name
 from archcalc.language.values import SizeExpression, Value
 from archcalc.layers.base import REGISTRY
-from archcalc.network.steps import Ref
+from archcalc.network.steps import Each, Ref, Step
 from archcalc.source import Scalar
 
 
@@ -23,6 +23,8 @@ def split_reference(text: str) -> tuple[str, str | None] | None:
     return name, output if dot else None
 
 
+# Behind the name of a repeat: what all its copies give.
+ALL = ".*"
 AN_ARGUMENT = "an argument of a block is a number, a size or the name of an earlier layer"
 
 
@@ -59,6 +61,8 @@ class Names:
         self.in_block = arguments is not None
         self.parent = parent
         self.items: list[Item] = []
+        self.steps: dict[str, Step] = {}  # what the names stand for
+        self.states: set[str] = set()  # names of what goes from copy to copy of a loop
 
     def inner(self, loop: Collection[str] = ()) -> Names:
         """A scope inside this one, for the body of a repeat, which may go through values of some names."""
@@ -94,6 +98,10 @@ class Names:
             self.findings.error("SPC011", f"`{name.text}` is already {what}", name, "choose another name")
             return
         while scope is not None:
+            if name.text in scope.states:
+                help = f"name the layer otherwise, and write `next: {{{name.text}: ...}}`"
+                self.findings.error("SPC011", f"`{name.text}` is the name of a state", name, help)
+                return
             if name.text in scope.layers:
                 first = scope.layers[name.text]
                 self.findings.error(
@@ -107,11 +115,56 @@ class Names:
             scope = scope.parent
         self.layers[name.text] = name
 
+    def step(self, name: str) -> Step | None:
+        """What a name stands for, here or around; None for an input, an argument or a state."""
+        scope: Names | None = self
+        while scope is not None:
+            if name in scope.layers:
+                return scope.steps.get(name)
+            scope = scope.parent
+        return None
+
     def sizes_in(self, value: Value) -> None:
         """Look up the layers whose sizes an expression asks for; those that stand nowhere before are errors."""
         if isinstance(value, (Expression, SizeExpression)):
             for size in value.sizes.values():
                 self.reference(size.name)
+
+    def _each(self, scalar: Scalar, operand: bool) -> Ref:
+        """What all copies of a repeat give: the path of repeats, and an output of the innermost."""
+        nothing = Ref(scalar, "prev", None)
+        if not operand:
+            help = f"use it in a list, as concat: [{scalar.text}]"
+            self.findings.error("SPC010", f"`{scalar.text}` stands for several tensors", scalar, help)
+            return nothing
+        name, *path = scalar.text.removesuffix(ALL).split(".")
+        step = self.step(name)
+        if step is None:
+            if self.find(name) or name in (*self.arguments, "prev"):
+                message = f"`{scalar.text}`: `{name}` is one tensor, and no repeat"
+                self.findings.error("SPC010", message, scalar, f"write `{name}`")
+                return nothing
+            return self.reference(scalar.part(0, len(name)), operand=True)
+        repeated = _copied(step)
+        inner: list[str] = []
+        output: str | None = None
+        for index, part in enumerate(path):
+            there = {} if step.block is not None else _named(step.bodies.get("layers", []))
+            if part in there:
+                step = there[part]
+                repeated |= _copied(step)
+                inner.append(part)
+            elif index == len(path) - 1:
+                output = part
+            else:
+                help = f"there are {', '.join(there)}" if there else "a path goes through repeats with `layers:`"
+                what = ".".join((name, *inner))
+                self.findings.error("SPC008", f"in `{what}` nothing is named `{part}`", scalar, help)
+                return nothing
+        if not repeated:
+            self.findings.error("SPC010", f"`{scalar.text}`: nothing on the way is repeated", scalar, "leave out `.*`")
+            return nothing
+        return Each(scalar, name, tuple(inner), output)
 
     def reference(self, scalar: Scalar, in_call: bool = False, operand: bool = False) -> Ref:
         """The layer that `scalar` names, which must stand before.
@@ -119,6 +172,8 @@ class Names:
         `in_call`: it is an argument of a block, which could be a number as well. `operand`: a list of layers may
         stand in its place.
         """
+        if scalar.text.endswith(ALL):
+            return self._each(scalar, operand)
         parts = split_reference(scalar.text)
         if not parts:
             self.findings.error(
@@ -127,6 +182,8 @@ class Names:
             return Ref(scalar, "prev", None)
         name, output = parts
         if name == "prev" or self.find(name) or name in self.arguments:
+            if output is not None and (step := self.step(name)) is not None and gives(step, output):
+                step.apart = True  # of copies the last one's
             return Ref(scalar, name, output)
         help: str | Advice | None
         if name in self.values:
@@ -160,3 +217,33 @@ class Names:
         what = "no layer, hparam or argument is named" if in_call else "no earlier layer is named"
         self.findings.error("SPC008", f"{what} `{name}`", scalar, help)
         return Ref(scalar, "prev", None)
+
+
+def gives(step: Step, output: str) -> bool:
+    """Whether a step has copies, each with a further output of this name that a block declares."""
+    return step.block is not None and output in step.block.outputs and _is_repeated(step)
+
+
+def _is_repeated(step: Step) -> bool:
+    return step.repeat is not None or step.loop is not None
+
+
+def _copied(step: Step) -> bool:
+    """Whether a step has copies; if so each is read apart from the others."""
+    step.apart = step.apart or _is_repeated(step)
+    return _is_repeated(step)
+
+
+def _named(steps: Sequence[Step]) -> dict[str, Step]:
+    """The steps of one scope that have names."""
+    found: dict[str, Step] = {}
+    for step in steps:
+        if step.name is not None:
+            found[step.name.text] = step
+        for operand, _ in step.operands or ():
+            if isinstance(operand, list):
+                found.update(_named(operand))
+        if step.layer is not None:
+            for body in step.bodies.values():
+                found.update(_named(body))
+    return found

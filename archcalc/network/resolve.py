@@ -55,6 +55,7 @@ class _Resolver:
             names.layers["input"] = None
             self.calls = body.calls
             body.steps = self._items(block.items, names)
+            self._outputs(body, names)
         self._no_recursion()
         names = self._names()
         if len(self.document.inputs) == 1:
@@ -85,7 +86,16 @@ class _Resolver:
                         help = f"give {parameter.text}={size.key} where the block is called"
                         self.findings.error("SPC008", f"a default cannot use `{size.key}`", size.place, help)
                     parameters[parameter.text] = (default, 1 if value is None else value)
-            self.blocks[name] = BlockSteps(block.name, parameters)
+            self.blocks[name] = BlockSteps(block.name, parameters, block.outputs)
+
+    def _outputs(self, block: BlockSteps, names: Names) -> None:
+        """Check that every further output of a block is a layer at the top of its body."""
+        for name, ref in block.outputs.items():
+            if names.layers.get(name) is None:
+                known = [one for one, place in names.layers.items() if place is not None]
+                message = f"`{block.name.text}` says `-> {name}`, but no layer at the top of its body is named `{name}`"
+                help = meant(ref.place, name, known, f"give the layer name={name}, or delete the output")
+                self.findings.error("SPC008", message, ref.place, help)
 
     def _no_recursion(self) -> None:
         """Report each block that calls itself, directly or through others."""
@@ -129,6 +139,8 @@ class _Resolver:
             name = item.common.get("name")
             if name is not None:
                 names.define(name)
+                if step is not None:
+                    names.steps[name.text] = step
             if step is not None:
                 step.name = name
                 steps.append(step)
@@ -153,7 +165,7 @@ class _Resolver:
             step.layer = REGISTRY[op]
             self.bind.layer(step, step.layer, item, names)
         elif op == "repeat" and item.keys and item.keys[0][0].text == "layers":
-            step.bodies["layers"] = self.bind.body(item.keys[0][1], names.inner(), "layers")
+            self.bind.repeated(step, item, around, names)
         elif op not in self.document.blocks:
             self._unknown_layer(item.op, names)
             return None

@@ -16,9 +16,9 @@ from archcalc.layers.base import Layer
 from archcalc.layers.layout import LAYOUTS, UNDECIDED, DisagreementError, Layout, axis_of
 from archcalc.layers.tensor import Tensor
 from archcalc.network.axes import NoSizeError, axis, needs_layout, undecided
-from archcalc.network.graph import Node
+from archcalc.network.graph import Node, gather
 from archcalc.network.layouts import conflict
-from archcalc.network.steps import Ref
+from archcalc.network.steps import Each, Ref
 from archcalc.quantity import varies, varying
 from archcalc.source import Scalar
 
@@ -90,13 +90,29 @@ class Evaluator:
         if tensor is UNKNOWN or tensor is None:
             raise StepFailedError
         if ref.output is not None:
-            outputs = tensor.outputs or {}
+            outputs: Mapping[str, Tensor] = tensor.outputs or {}
+            if node is not None and node.further:
+                outputs = {**outputs, **node.further}
             if ref.output not in outputs:
                 there = f"its further outputs are {', '.join(outputs)}" if outputs else "it has one output"
                 help = meant(ref.place, ref.output, list(outputs), there, lambda near: f"{ref.name}.{near}")
                 self.fail("SPC008", f"`{ref.name}` has no output `{ref.output}`", ref.place, help)
             tensor = outputs[ref.output]
         return tensor, node
+
+    def all_copies(self, ref: Each, scope: Scope) -> list[Tensor]:
+        """What all copies of a repeat give, in order."""
+        tensor, node = scope.find(ref.name) or (UNKNOWN, None)
+        if tensor is UNKNOWN:
+            raise StepFailedError
+        found = [] if node is None else gather(node, ref.inner, ref.output)
+        for one in found:
+            if one is None or one.parts:
+                what = f"have several outputs: `{ref.place.text}` needs one of each"
+                if one is None:
+                    what = f"have no output `{ref.output}`"
+                self.fail("SPC008", f"the copies of `{'.'.join((ref.name, *ref.inner))}` {what}", ref.place)
+        return [one for one in found if one is not None]
 
     def _input_of(self, scope: Scope | None) -> Tensor | None:
         while scope is not None and scope.input is None:

@@ -14,6 +14,8 @@ from archcalc.source import Scalar
 
 REPEAT = Whole("copies", min=0)
 REPEAT.name = "repeat"
+SIZE = Whole("a size of zeros", min=1)
+SIZE.name = "size"
 FROZEN = Flag(
     "true where no parameter inside is trained; false takes a part out again",
     help="write frozen=true on the layer or group",
@@ -32,11 +34,42 @@ class Ref:
         self.output = output
 
 
+class Each(Ref):
+    """What all copies of a repeat give, in order: `m.*`, `stack.layer.skip.*`.
+
+    Attributes:
+        inner: the named repeats inside it on the way, the innermost last.
+    """
+
+    __slots__ = ("inner",)
+
+    def __init__(self, place: Scalar, name: str, inner: tuple[str, ...], output: str | None) -> None:
+        super().__init__(place, name, output)
+        self.inner = inner
+
+
 Operand = Union[Ref, "list[Step]"]
+# What a state starts from: a tensor, or zeros of a shape.
+Start = Union[Ref, "list[tuple[Scalar, Value]]"]
+
+
+class Carried:
+    """A tensor that goes from copy to copy: its name, what it starts from, and the layer that gives the next one."""
+
+    __slots__ = ("following", "name", "place", "start")
+
+    def __init__(self, name: Scalar, place: Span, start: Start) -> None:
+        self.name = name
+        self.place = place
+        self.start = start
+        self.following: Ref | None = None
 
 
 class Step:
-    """An item with everything looked up. One of `layer` and `block` is set, or neither for a bare repeat."""
+    """An item with everything looked up. One of `layer` and `block` is set, or neither for a bare repeat.
+
+    `apart`: something reads what each of its copies gives, so that each is a node of its own.
+    """
 
     def __init__(self, op: Scalar) -> None:
         self.op = op
@@ -54,13 +87,18 @@ class Step:
         self.loop: Loop | None = None
         self.tie: Ref | None = None
         self.frozen: bool | Expression | None = None
+        self.carried: list[Carried] = []
+        self.apart = False
 
 
 class BlockSteps:
     """A block's signature, with the values of its defaults, and its resolved body."""
 
-    def __init__(self, name: Scalar, parameters: dict[str, tuple[Scalar, Value] | None]) -> None:
+    def __init__(
+        self, name: Scalar, parameters: dict[str, tuple[Scalar, Value] | None], outputs: list[Scalar]
+    ) -> None:
         self.name = name
         self.parameters = parameters
+        self.outputs = {output.text: Ref(output, output.text, None) for output in outputs}
         self.steps: list[Step] = []
         self.calls: list[tuple[str, Scalar]] = []

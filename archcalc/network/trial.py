@@ -19,14 +19,16 @@ from archcalc.network.steps import Step
 
 
 class Trials:
-    """Tries other arguments of a valid network's layers; of one that ties weights it cannot tell."""
+    """Tries other arguments of a valid network's layers; of one that ties weights, or reads inside groups, it cannot tell."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.nodes = {id(node.place): node for node in graph.nodes}
         # The layers of the list and of lists inside it, by their places: the item, and the layer's own step.
         self.steps = {id(step.op): (index, step) for index, item in enumerate(graph.steps) for step in _within(item)}
-        self.ties = any(node.tied or node.tied_to is not None for node, _, _ in walk(graph.nodes))
+        self.ties = any(
+            node.tied or node.tied_to is not None or node.further or node.gathered for node, _, _ in walk(graph.nodes)
+        )
         self.names: dict[str, Tensor | None] = {}  # what they mean; None for one that several layers have
         self.since: dict[str, int] = {}  # the item that gives a name
         for index, item in enumerate(graph.steps):

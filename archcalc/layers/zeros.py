@@ -1,0 +1,43 @@
+"""Zeros that a state starts from: no layer of the language, but a step of what is built."""
+
+from __future__ import annotations
+
+from archcalc.layers.base import Layer
+from archcalc.layers.code import Code, expression
+from archcalc.layers.layout import ENDS
+from archcalc.layers.saved import Saving
+from archcalc.layers.strides import Strides, contiguous
+from archcalc.layers.tensor import Shape, Tensor
+
+
+class Zeros(Layer):
+    """A tensor of zeros for every sample. It reads nothing of its input but the number of samples."""
+
+    op = "zeros"
+    family = "shape"
+    layout = ENDS
+    shape: Shape
+
+    @property
+    def label(self) -> str:
+        """`zeros 64×32×32`."""
+        return f"zeros {'×'.join(str(int(size)) for size in self.shape)}"
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """The shape that is given."""
+        return Tensor(self.shape)
+
+    def sources(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """No element of the input matters."""
+        return ()
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """One after the other."""
+        return contiguous((how.batch, *y.shape))
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        sizes = ", ".join(str(int(size)) for size in y.shape)
+        if x.integer:  # ids are no numbers that zeros could be like
+            return expression(f"torch.zeros({{batch}}, {sizes}, device={{0}}.device)")
+        return expression(f"{{0}}.new_zeros({{batch}}, {sizes})")

@@ -1,0 +1,75 @@
+"""What goes from copy to copy of a loop beside the tensor before it: its states, as they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from archcalc.advice import meant
+from archcalc.diagnostics import SpecError
+from archcalc.language.items import Item
+from archcalc.language.signature import check_name
+from archcalc.language.values import Value
+from archcalc.network.names import Names
+from archcalc.network.steps import Carried, Start, Step
+from archcalc.source import Node, Scalar, Sequence
+
+if TYPE_CHECKING:
+    from archcalc.network.binding import Binder
+
+
+def carried(binder: Binder, item: Item, around: Names, inner: Names) -> Iterator[Carried]:
+    """The states of a loop; their names are known in its body, what they start from around it."""
+    if "state" not in item.carried:
+        key, _ = item.carried["next"]
+        binder.findings.error("SPC004", "`next:` needs `state:` beside it", key, "as state: {p3: c3}, or delete it")
+        return
+    _, states = item.carried["state"]
+    for name, node in states.pairs:
+        check_name(name, binder.findings, taken=("input", "prev"))
+        start = _start(binder, name, node, around)
+        inner.define(name)
+        inner.states.add(name.text)
+        if start is not None:
+            yield Carried(name, node, start)
+
+
+def _start(binder: Binder, name: Scalar, node: Node, around: Names) -> Start | None:
+    """A tensor, or the sizes of zeros; None after an error."""
+    if isinstance(node, Scalar) and (node.text or node.quoted):
+        return around.reference(node)
+    if not isinstance(node, Sequence) or not 1 <= len(node.items) <= 8:
+        help = "the name of a layer, or sizes as [64, 32, 32] for zeros"
+        binder.findings.error("SPC010", f"`{name.text}` starts from a tensor or from zeros", node, help)
+        return None
+    sizes: list[tuple[Scalar, Value]] = []
+    for size in node.items:
+        if not isinstance(size, Scalar):
+            binder.findings.error("SPC010", "a size is a number or an expression", size)
+        elif (value := binder.value(size, around.values, around)) is not None:
+            sizes.append((size, value))
+    return sizes if len(sizes) == len(node.items) else None
+
+
+def follow(binder: Binder, step: Step, item: Item, inner: Names) -> None:
+    """Which layer of the body gives the next value of each state."""
+    states = {one.name.text: one for one in step.carried}
+    pairs = item.carried["next"][1].pairs if "next" in item.carried else []
+    for name, node in pairs:
+        if name.text not in states:
+            if "state" in item.carried:
+                help = meant(name, name.text, list(states), f"the states are {', '.join(states)}")
+                binder.findings.error("SPC008", f"no state is named `{name.text}`", name, help)
+        elif not isinstance(node, Scalar):
+            message = f"the next `{name.text}` is the name of a layer in the body"
+            binder.findings.error("SPC010", message, node, "give the layer name=, and write that name")
+        else:
+            try:
+                states[name.text].following = inner.reference(node)
+            except SpecError as error:
+                binder.findings.take(error)
+    given = {name.text for name, _ in pairs}
+    for one in step.carried:
+        if one.name.text not in given and not item.incomplete:
+            help = f"add `{one.name.text}:` under `next:`"
+            binder.findings.error("SPC004", f"the state `{one.name.text}` has no next value", one.name, help)
