@@ -173,5 +173,16 @@ class Alias(Tensor):
         setattr(self.origin, name, value)
 
 
+class Started(Alias):
+    """A state of a loop in one copy: one tensor, whatever comes with the one that it stands for."""
+
+    __slots__ = ("state",)
+
+    def __init__(self, origin: Tensor) -> None:
+        super().__init__(origin)
+        object.__setattr__(self, "outputs", None)
+        object.__setattr__(self, "state", None)
+
+
 # A tensor that a layer reads in one layout, that layout, and the key or the operand to blame where it has another.
 Want = tuple[Tensor, str, "str | int | None"]

@@ -12,7 +12,7 @@ from archcalc.layers.strides import contiguous
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.memory.plan import Plan
 from archcalc.memory.run import Moment, Run
-from archcalc.memory.structure import Function, Structure, family, origins
+from archcalc.memory.structure import Function, Structure, family, gathered, origins, results
 from archcalc.memory.values import Heap, Storage, Value
 from archcalc.memory.variables import Variables
 from archcalc.network.gradients import BETWEEN, FIRST, LAST
@@ -105,21 +105,25 @@ class Forward:
         given = origins(entry) if entry is not None else set()
         variables = Variables(function.last, given)
         previous = None
-        for index, (step, gives, variable) in enumerate(function.steps):
+        for index, (step, gives, variable, further) in enumerate(function.steps):
             there = [key for key in gives if key in self.env]  # a copy may give what it was given
             began = len(self.changed)
             self._run(step, batch, previous)
             previous = step
             made = {key for key in gives if key in self.env and key not in there}
             gone = [key for key in self._new(began) if key not in made and not variables.hold(key)]
-            gone += [key for key in variables.take(index, variable, made) if key not in given and key not in made]
+            apart = {key for _, keys in further for key in keys}
+            taken = variables.take(index, variable, made - apart if further else made)
+            for name, keys in further:
+                taken |= variables.take(index, name, made & keys)
+            gone += [key for key in taken if key not in given and key not in made]
             self._let_go(gone)
             self._settle(began)
         self._let_go([key for key in variables.held() if key not in kept and key not in given])
 
     def _frame_again(self, function: Function, batch: int, known: Iterator[list[int]]) -> None:
         previous = None
-        for step, _, _ in function.steps:
+        for step, _, _, _ in function.steps:
             self._run(step, batch, previous)
             previous = step
             self._let_go(next(known))
@@ -144,12 +148,15 @@ class Forward:
         if node.unfolded:
             last = {key: child for child in node.children for key in self.structure.read(child)}
             # Copies may give what they were given.
-            given = {id(child.output) for child in node.children if id(child.output) in self.env}
+            there = {key for child in node.children for key in results(child) if key in self.env} | gathered(node)
             for child, previous in zip(node.children, [None, *node.children]):
                 self._run_copies(child, batch, previous)
-                key = id(previous.output) if previous is not None else None
-                if key is not None and key not in given and last.get(key, child) is child:
-                    self._unbind(key)
+                made = [] if previous is None else [id(previous.output)]
+                if previous is not None and previous.further:
+                    made += sorted(results(previous) - {id(previous.output)} - results(child))
+                for key in made:
+                    if key not in there and last.get(key, child) is child:
+                        self._unbind(key)
             self._bind(node.output, self._value(node.children[-1].output))
         elif node.copies > 1:
             self._run_copies(node, batch, before)
@@ -218,7 +225,7 @@ class Forward:
             for value in entries.values():
                 self._keep(value.storage, node)
             self.keeping = False
-        self._frame(node.children, family(node.exit), batch, entry)
+        self._frame(node.children, results(node), batch, entry)
         if again:
             self.keeping = True
             self.tape.append(Again(node, entries, self._value(node.exit), batch, self.at))

@@ -22,11 +22,13 @@ class Step(NamedTuple):
         node: the layer or the group that runs.
         gives: the ids of what it gives.
         variable: the one of its own in which it is kept; None where it goes into whichever is free.
+        further: what else it gives, each with the name of its variable: further outputs, and lists.
     """
 
     node: Node
     gives: tuple[int, ...]
     variable: str | None
+    further: tuple[tuple[str, frozenset[int]], ...] = ()
 
 
 class Function(NamedTuple):
@@ -117,7 +119,7 @@ class Structure:
                 node = pending.pop()
                 if not node.inline or node is not step:  # else they are steps of their own
                     pending += node.children
-                for tensor in (*node.inputs, *(() if node.layer is not None else (node.exit,))):
+                for tensor in (*node.inputs, *(() if node.layer is not None else (node.exit, *node.further.values()))):
                     found |= origins(tensor)
                 if node.layer is not None:
                     made |= family(node.exit)
@@ -142,7 +144,31 @@ def _step(node: Node, index: int, last: dict[int, int]) -> Step:
     # A group may give, under an alias, what a step before its last one made.
     gives = family(node.output) | family(node.exit)
     lasts = last.get(id(node.output), -1) > index + 1
-    return Step(node, tuple(gives), node.name if lasts else None)
+    further = tuple(_results(node, gives, last)) if node.further or node.gathered else ()
+    return Step(node, (*gives, *(key for _, keys in further for key in keys)), node.name if lasts else None, further)
+
+
+def _results(node: Node, main: set[int], last: dict[int, int]) -> Iterator[tuple[str, frozenset[int]]]:
+    """What comes out of a group beside its output; what nobody reads goes into `_`."""
+    for name, tensor in node.further.items():
+        keys = frozenset(origins(tensor) - main)
+        if keys:
+            yield (name if any(key in last for key in keys) else "_"), keys
+    for path, tensors in node.gathered.items():
+        yield f"{path}s", frozenset({key for tensor in tensors if tensor is not None for key in origins(tensor)} - main)
+
+
+def results(node: Node) -> set[int]:
+    """The ids of all that one copy of a group gives."""
+    found = family(node.exit)
+    for tensor in node.further.values():
+        found |= origins(tensor)
+    return found | gathered(node)
+
+
+def gathered(node: Node) -> set[int]:
+    """The ids of what all copies inside it give."""
+    return {key for tensors in node.gathered.values() for one in tensors if one is not None for key in origins(one)}
 
 
 def origins(tensor: Tensor) -> set[int]:

@@ -12,7 +12,7 @@ from archcalc.diagnostics import Findings, Note, Span
 from archcalc.language.expressions import Expression, describe
 from archcalc.language.values import SizeExpression
 from archcalc.layers.base import Layer
-from archcalc.layers.tensor import Alias, Tensor
+from archcalc.layers.tensor import Started, Tensor
 from archcalc.network.binding import changes_input
 from archcalc.network.graph import Node
 from archcalc.network.loops import Loop, Turns
@@ -160,7 +160,7 @@ class Expander(Evaluator):
     ) -> tuple[Tensor, Node | None, dict[str, Tensor]]:  # fmt: skip
         """A copy with values of its own, that starts from `states`; what the states are after it."""
         around = Scope({**scope.values, **values}, None, scope)
-        aliases = {name: Alias(tensor) for name, tensor in states.items()}
+        aliases = {name: Started(tensor) for name, tensor in states.items()}
         around.layers.update({name: (alias, None) for name, alias in aliases.items()})
         y, node = self._copy(step, around, x, which)
         if node is None or not step.carried:

@@ -110,7 +110,7 @@ def _through(nodes: list[Node], flows: dict[int, bool], used: set[int], stored: 
             yield from _once(node, flows, used, stored, runs)
         else:
             yield from _copies(node, running(node, before), flows, used, stored, runs)
-        for entry in node.inputs:
+        for entry in node.entries:
             if isinstance(entry, Alias):
                 used.update(
                     id(alias.origin)

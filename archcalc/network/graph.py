@@ -10,7 +10,7 @@ from archcalc.diagnostics import Span
 from archcalc.language.expressions import describe
 from archcalc.language.reserved import MODULE_ATTRIBUTES
 from archcalc.layers.base import Layer
-from archcalc.layers.tensor import Alias, Shape, Tensor
+from archcalc.layers.tensor import Shape, Started, Tensor
 from archcalc.source import Scalar
 
 # Groups that have no scope of their own.
@@ -72,8 +72,8 @@ class Node:
         self.tied: dict[str, Node] = {}
         self.tied_to: Node | None = None
         self.further: dict[str, Tensor] = {}
-        self.states: dict[str, Alias] = {}
-        self.gathered: dict[str, list[Tensor]] = {}
+        self.states: dict[str, Started] = {}
+        self.gathered: dict[str, list[Tensor | None]] = {}
         self.frozen = False
         self.freezes: Scalar | None = None
         self.macs = 0
@@ -141,13 +141,13 @@ def gather(node: Node, inner: tuple[str, ...], output: str | None) -> list[Tenso
         if inner:
             named = next((child for child in _scope(one.children) if child.name == inner[0]), None)
             given = [] if named is None else gather(named, inner[1:], output)
-            one.gathered[path] = [tensor for tensor in given if tensor is not None]
+            one.gathered[path] = given
             found += given
         else:
             outputs: dict[str, Tensor] = {**(one.exit.outputs or {}), **one.further}
             found.append(one.exit if output is None else outputs.get(output))
     if node.unfolded:
-        node.gathered[path] = [tensor for tensor in found if tensor is not None]
+        node.gathered[path] = found
     return found
 
 

@@ -61,7 +61,10 @@ def running(node: Node, before: Node | None) -> Tensor | None:
 
 
 def enter_copies(node: Node, values: dict[int, Value]) -> None:
-    """The first of several copies starts from what the layer before them gives."""
+    """The first of several copies starts from what the layer before them gives, each from the states before it."""
+    for state in node.states.values():
+        if id(state.origin) in values:
+            values.setdefault(id(state), values[id(state.origin)])
     entry = node.inputs[0] if node.inputs else None
     if isinstance(entry, Alias):
         for alias in (entry, *(entry.outputs or {}).values()):

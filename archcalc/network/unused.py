@@ -114,6 +114,12 @@ def _read(steps: Iterable[Step], blocks: dict[str, BlockSteps]) -> Iterator[str]
         yield from _names(step.frozen)
         for value in step.loop.written() if step.loop else ():
             yield from _names(value)
+        for one in step.carried:
+            for ref in (one.start, one.following):
+                if isinstance(ref, Ref):
+                    yield ref.name
+            for _, value in one.start if isinstance(one.start, list) else ():
+                yield from _names(value)
         for operand, _ in step.operands or ():
             if isinstance(operand, Ref):
                 yield operand.name

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 from archcalc.layers.code import Code
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.network.graph import Node
+from archcalc.network.names import ALL
 from archcalc.pytorch.names import BuildError, Variables, identifier
-from archcalc.pytorch.structure import Item, Structure, family, is_batched, steps
+from archcalc.pytorch.structure import Item, Structure, family, is_batched, results, steps
 from archcalc.quoting import python_string
 
 # Layers that join what comes from several.
 MERGES = ("add", "sub", "mul", "concat", "residual")
 
+_SUM = " + "
 # As many parts of a split are unpacked into variables of their own.
 _UNPACKED = 8
 
@@ -47,6 +50,7 @@ class Forward:
         self.fixed: set[str] = set()  # variables that all copies in a loop read
         self.lines: list[str] = []
         self.reported: set[str] = set()  # what the probe is told of
+        self.lists: dict[str, int] = {}  # variables that hold so many tensors
         every = list(steps(nodes))
         self.variables = Variables(self._last_uses(every))
         self.beside = {id(item) for node in every for item in structure.inputs(node)[1:]}
@@ -65,6 +69,8 @@ class Forward:
     def expression(self, item: Item) -> str:
         """The variable that holds `item`, or what has to be done with one."""
         item = item if id(item) in self.variables.where else self.structure.plain(item)
+        if isinstance(item, list) and id(item) not in self.variables.where:
+            return f"[{', '.join(self.expression(one) for one in item)}]"
         if id(item) not in self.variables.where:
             raise BuildError(f"{self.owner}: a further output of copies cannot be passed on yet; name the layer inside")
         return self.variables.where[id(item)]
@@ -77,7 +83,13 @@ class Forward:
             if batch is not None:
                 given = zip(inputs, items)
                 inputs = [text if is_batched(item) else _for_each(batch, text, item) for text, item in given]
-        named = {"self": owner, "inputs": ", ".join(inputs), **numbers}
+        named = {"self": owner, "inputs": ", ".join(self._joined_lists(inputs)), **numbers}
+        if code.call == _SUM.join(f"{{{number}}}" for number in range(len(inputs))):
+            terms = self._joined_lists(inputs)
+            if len(terms) == 1 < len(inputs):
+                return f"sum({terms[0].removeprefix('*')})"
+            if len(terms) < len(inputs):
+                return f"sum([{', '.join(terms)}])"
         if "{batch}" in code.call:
             named["batch"] = _batch(inputs[0], items[0])
         named.update({f"state{number}": text for number, text in enumerate(inputs)})
@@ -88,7 +100,55 @@ class Forward:
             .replace(".transpose(0, 1).transpose(0, 1).contiguous()", "")
         )
 
+    def _joined_lists(self, texts: list[str]) -> list[str]:
+        """Expressions with `*copies` for all that the list `copies` holds."""
+        found: list[str] = []
+        for text in texts:
+            name, bracket, index = text.partition("[")
+            if name not in self.lists or not bracket:
+                found.append(text)
+                continue
+            found.append(text)
+            count = self.lists[name]
+            if found[-count:] == [f"{name}[{number}]" for number in range(count)]:
+                found[-count:] = [f"*{name}"]
+        return found
+
     # -- statements -------------------------------------------------------------------------
+
+    def bind_list(self, name: str, tensors: list[Any]) -> None:
+        """`name` is a list of tensors."""
+        self.lists[name] = len(tensors)
+        self.variables.bind(name, tensors)
+        for number, tensor in enumerate(tensors):
+            self.variables.derive(tensor, name, f"{name}[{number}]")
+
+    def bind_state(self, node: Node, name: str, state: str, code: Code) -> None:
+        """`state` is what a recurrent layer returned beside `name`."""
+        self.variables.bind(state, node.output.outputs or {})
+        for key, extra in (node.output.outputs or {}).items():
+            self.variables.derive(extra, state, code.outputs[key].format(state=state, out=name))
+
+    def assign_several(self, index: int, node: Node, call: str, code: Code | None) -> None:
+        """Keep what the call of a group returns: its output, a state, further outputs, lists."""
+        names = [self._choose(index, node)]
+        if code is not None and node.output.outputs:
+            names.append(self.variables.choose(index, ["state"], names))
+        given = results(node)
+        for name, item in given.items():
+            items = item if isinstance(item, list) else [item]
+            read = any(self.variables.is_read_after(one, index) for one in (*items, item))
+            wanted = identifier(name.removesuffix(ALL).rpartition(".")[2] or "each")
+            names.append(self.variables.choose(index, [wanted], names) if read else "_")
+        self.lines.append(f"{', '.join(names)} = {call}")
+        self.variables.bind(names[0], node.output)
+        for variable, item in zip(names[-len(given) :], given.values()):
+            if isinstance(item, list) and variable != "_":
+                self.bind_list(variable, item)
+            elif variable != "_" and item is not node.output:
+                self.variables.bind(variable, item)
+        if code is not None and node.output.outputs:
+            self.bind_state(node, names[0], names[1], code)
 
     def assign(self, index: int, node: Node, call: str, code: Code | None, indent: str = "", name: str = "") -> None:
         """Keep what `call` returns; `code` says what further outputs come with it."""
@@ -158,6 +218,8 @@ class Forward:
         return self.variables.choose(index, self._wanted(index, node))
 
     def _wanted(self, index: int, node: Node) -> list[str]:
+        if node.gathered:  # the list of what its copies give has the name
+            return []
         lasts = self.variables.is_read_after(node.output, index + 1) or id(node.output) in self.beside
         return [identifier(node.name)] if node.name and lasts else []
 

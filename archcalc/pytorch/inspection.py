@@ -18,14 +18,14 @@ from archcalc.pytorch.names import BuildError
 
 # What the classes themselves are made of, beside the expressions of layers.
 _NODES = (
-    ast.FunctionDef, ast.arguments, ast.arg, ast.Expr, ast.Assign, ast.For, ast.Return,
+    ast.FunctionDef, ast.arguments, ast.arg, ast.Expr, ast.Assign, ast.AugAssign, ast.For, ast.Return,
     ast.Call, ast.keyword, ast.Attribute, ast.Name, ast.Constant, ast.Tuple, ast.List, ast.Starred,
     ast.Subscript, ast.Slice, ast.BinOp, ast.UnaryOp, ast.GeneratorExp, ast.ListComp, ast.comprehension,
     ast.operator, ast.unaryop, ast.expr_context,
 )  # fmt: skip
-_NAMES = frozenset(["len", "range", "tuple", "nn", "torch", "F"])
+_NAMES = frozenset(["len", "range", "sum", "tuple", "nn", "torch", "F"])
 _ATTRIBUTES = frozenset([
-    "nn.Module", "nn.Sequential", "nn.ModuleList", ".shape", ".expand", ".contiguous", ".requires_grad_", ".router", ".experts",
+    "nn.Module", "nn.Sequential", "nn.ModuleList", ".shape", ".expand", ".contiguous", ".requires_grad_", ".router", ".experts", ".append",
 ])  # fmt: skip
 _START = ast.dump(ast.parse("super().__init__()").body[0])
 _OWNERS = frozenset(["nn", "torch", "F", "math", "self"])

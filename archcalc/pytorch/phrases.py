@@ -24,7 +24,15 @@ def generated(text: str, sequential: bool) -> str:
 def listed(items: list[tuple[str, str]], sequential: bool) -> str:
     """Modules with how often each stands there, as a list of modules: a loop for more than two of one kind."""
     words: list[str] = []
+    together: list[tuple[str, str]] = []
     for text, count in items:
+        if together and together[-1][0] == text and together[-1][1].isdigit() and count.isdigit():
+            together[-1] = text, str(int(together[-1][1]) + int(count))
+        else:
+            together.append((text, count))
+    if len(together) == 1 and together[0][1] not in ("0", "1", "2"):
+        return generated(f"{text} for _ in range({together[0][1]})", sequential)
+    for text, count in together:
         if count in ("0", "1", "2"):
             words += [text] * int(count)
         else:

@@ -16,9 +16,11 @@ from archcalc.network.codes import code_of
 from archcalc.network.freezing import Trained
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
+from archcalc.network.names import ALL
 from archcalc.network.sharing import Sharing
 
-Item = Union[Tensor, "dict[str, Tensor]"]
+# A tensor, the state of a recurrent layer, or a list of what all copies give.
+Item = Union[Tensor, "dict[str, Tensor]", "list[Any]"]
 
 
 def steps(nodes: list[Node]) -> Iterator[Node]:
@@ -35,6 +37,23 @@ def steps(nodes: list[Node]) -> Iterator[Node]:
 def entry_of(node: Node) -> Tensor | None:
     """What a group starts from."""
     return node.inputs[0] if node.inputs else None
+
+
+def starts(node: Node) -> list[Tensor]:
+    """What a group, or the first of several copies, starts from: the tensor before it, and its states."""
+    first = node.children[0] if node.unfolded else node
+    entry = entry_of(first)
+    return [*([] if entry is None else [entry]), *first.states.values()]
+
+
+def results(node: Node) -> dict[str, Item]:
+    """What comes out of a group beside its output: further outputs, and what all copies inside it give."""
+    declared = {name: item for name, item in node.further.items() if item is not node.exit or not node.block}
+    return {**declared, **{f"{path}{ALL}": tensors for path, tensors in node.gathered.items()}}
+
+
+def _labelled(item: Item, labels: dict[int, Any]) -> Any:
+    return tuple(labels[id(one)] for one in item) if isinstance(item, list) else labels[id(item)]
 
 
 def is_layers(node: Node) -> bool:
@@ -93,6 +112,9 @@ class Structure:
                         self._origins[id(extra)] = (tensor.origin.outputs or {})[name]
                     if tensor.outputs and tensor.origin.outputs:
                         self._origins[id(tensor.outputs)] = tensor.origin.outputs
+            for state in node.states.values():
+                self._origins[id(state)] = state.origin
+                self._entries[id(state)] = node
             entry = entry_of(node)
             if node.layer is None and isinstance(entry, Alias) and id(entry) not in self._entries:
                 self._entries.update(dict.fromkeys(family(entry), node))  # those inside have it from this one
@@ -124,7 +146,8 @@ class Structure:
         """What `item` is called outside of the group `node`."""
         first = node.children[0] if node.unfolded else node
         entry = entry_of(first)
-        if isinstance(entry, Alias) and self._entries[id(entry)] is first and id(item) in family(entry):
+        own = isinstance(entry, Alias) and self._entries[id(entry)] is first and id(item) in family(entry)
+        if own or any(state is item for state in first.states.values()):
             item = self._origins[id(item)]
         return self.plain(item)
 
@@ -159,9 +182,7 @@ class Structure:
             return list({id(item): item for item in map(self.plain, read)}.values())
         if node.layer is not None and node.op != "moe":
             return [self.plain(item) for item in layer_inputs(node)]
-        entry = entry_of(node)
-        items = ([] if entry is None else [entry]) + self.free(node)
-        return [self._outer(node, item) for item in items]
+        return [self._outer(node, item) for item in (*starts(node), *self.free(node))]
 
     def free(self, node: Node) -> list[Item]:
         """What a group reads from around it beside the tensor it starts from, each once, in order."""
@@ -174,17 +195,18 @@ class Structure:
         return self._free[id(node)]
 
     def _read_by(self, group: Node) -> list[Item]:
-        own: set[int] = {id(entry_of(group))}
+        own: set[int] = set(map(id, starts(group)))
         found: dict[int, Item] = {}
         for step in steps(group.children):
             for item in self.inputs(step):
                 if id(item) not in own:
                     found.setdefault(id(item), item)
             own |= produced(step)
-        if id(group.exit) not in own:
-            found.setdefault(id(group.exit), group.exit)
-        given = [value for value in group.arguments.values() if isinstance(value, Tensor) and id(value) in found]
-        first = {id(value): value for value in given}
+        for given in (group.exit, *group.further.values()):
+            if id(given) not in own:
+                found.setdefault(id(given), given)
+        named = [value for value in group.arguments.values() if isinstance(value, Tensor) and id(value) in found]
+        first = {id(value): value for value in named}
         items = [*first.values(), *(item for key, item in found.items() if key not in first)]
         # Experts are given the samples of their positions, and after that what is the same for all.
         return sorted(items, key=is_batched, reverse=True) if group.is_expert else items
@@ -218,10 +240,11 @@ class Structure:
             entry = entry_of(group)
             labels: dict[int, Any] = {id(item): number for number, item in enumerate(self.free(group), 1)}
             labels[id(entry)] = 0
+            labels.update({id(state): ("state", number) for number, state in enumerate(group.states.values())})
             labels.update({id(node): ("module", number) for number, node in enumerate(self.modules(group))})
             from_parts = None if entry is None else bool(entry.parts)  # the parts of a split are no tensor
-            parts: list[Any] = [group.op if group.block else "", from_parts, len(self.free(group))]
-            given = [*([] if entry is None else [entry]), *self.free(group)]
+            parts: list[Any] = [group.op if group.block else "", from_parts, len(self.free(group)), tuple(group.states)]
+            given = [*starts(group), *self.free(group)]
             parts.append(tuple(is_batched(item) for item in given))
             for number, step in enumerate(steps(group.children)):
                 parts.append((self._step_signature(step, labels), self.frozen_inside(group, step)))
@@ -229,6 +252,7 @@ class Structure:
                 for name, item in _outputs(step):
                     labels[id(item)] = (number, name)
             parts.append(labels[id(group.exit)])
+            parts.append(tuple((name, _labelled(item, labels)) for name, item in results(group).items()))
             self._signatures[id(group)] = self._known.setdefault(tuple(parts), len(self._known))
         return self._signatures[id(group)]
 
@@ -248,7 +272,7 @@ class Structure:
         """
         copies = step.children if step.unfolded else [step]
         several = len(copies) == 2 and copies[0].copies == 1 if step.unfolded else step.copies > 1
-        if step.layer is not None or is_layers(step) or not several or self.free(step) or self.needed(step):
+        if results(step) or step.states or step.layer is not None or is_layers(step) or not several or self.free(step) or self.needed(step):
             return None
         if entry_of(copies[0]) is None or any(one.exit.outputs for one in copies):
             return None
@@ -292,6 +316,8 @@ class Structure:
 
 def is_batched(item: Item) -> bool:
     """Whether an item has an axis of samples."""
+    if isinstance(item, list):
+        return any(one.batched for one in item)
     return item.batched if isinstance(item, Tensor) else any(part.batched for part in item.values())
 
 
@@ -318,6 +344,10 @@ def _outputs(step: Node) -> Iterator[tuple[Any, Item]]:
         if tensor.outputs:
             yield "state", tensor.outputs
             yield from tensor.outputs.items()
+    for name, item in results(step).items():
+        yield ("further", name), item
+        if isinstance(item, list):
+            yield from (((name, number), one) for number, one in enumerate(item))
 
 
 def produced(step: Node) -> set[int]:

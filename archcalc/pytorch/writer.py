@@ -17,6 +17,7 @@ from archcalc.network.load import Graph
 from archcalc.pytorch.classes import ClassText
 from archcalc.pytorch.fitting import Parameters, literal
 from archcalc.pytorch.forward import Forward
+from archcalc.pytorch.loops import Loop
 from archcalc.pytorch.maker import Maker, Written
 from archcalc.pytorch.names import identifier, unique
 from archcalc.pytorch.phrases import (
@@ -27,7 +28,7 @@ from archcalc.pytorch.phrases import (
     running_tensor,
     sentence,
 )
-from archcalc.pytorch.structure import Item, entry_of, is_batched, is_layers, layer_inputs, producer, steps
+from archcalc.pytorch.structure import Item, entry_of, is_batched, is_layers, layer_inputs, producer, results, steps
 
 if TYPE_CHECKING:
     from archcalc.pytorch.file import File
@@ -61,10 +62,12 @@ class ClassWriter:
         self.maker.modules = {id(node): name for node, name in zip(self.structure.modules(first), modules)}
         self.parameters = self.maker.parameters = Parameters(known_numbers(instances), modules)
         inputs: dict[str, Item] = {} if entry is None else {"x": entry}
+        inputs.update((unique(identifier(name), ["x", *names]), state) for name, state in first.states.items())
         inputs.update(zip(names, free))
         outputs: list[Item] = [first.exit]
         if self.structure.signature(first) in self.structure.exports:
             outputs.append(first.exit.outputs or {})
+        outputs += results(first).values()
         self._body([node.children for node in instances], inputs, outputs)
         defaults = default_numbers(instances, self.parameters.used)
         numbers = [*(name for name in self.parameters.names if name not in defaults), *defaults]
@@ -162,6 +165,14 @@ class ClassWriter:
             self.forward.assign(index, node, self.forward.call(node.children[0], codes[0], owner, items, {}), None)
             return
         name = self._start(index, node, children[0])
+        loop = Loop(self.forward, index, node, name)
+        if "" in node.gathered and not self.file.probe and self._are_alike(codes, children):
+            header = f"for layer in {owner}:" if owner else f"for _ in range({len(children)}):"
+            one, numbers = ("layer" if owner else ""), self._numbers([one.children[0] for one in nodes])
+            self._copies(index, children[0], header, name, running_tensor(children[0]), codes[0], one, numbers)
+            loop.collect("    ")
+            loop.finish({})
+            return
         running: Tensor | None = running_tensor(children[0])
         first = 0
         for number, (child, code) in enumerate(zip(children, codes)):
@@ -176,12 +187,22 @@ class ClassWriter:
             numbers = self._numbers(row, f"{node.segment}{number}_")
             self._copies(index, child, header, name, running, code, one, numbers)
             self.forward.report(f"{node.segment}.{number}", child.output)
+            loop.collect()
             running, first = child.output, first + child.copies
+        loop.finish({})
+
+    def _are_alike(self, codes: list[Code], children: list[Node]) -> bool:
+        """Whether one statement in a loop does for all copies of a layer."""
+        one = codes[0]
+        alike = all((code.call, code.values, code.outputs) == (one.call, one.values, one.outputs) for code in codes)
+        return alike and not one.values and all(child.copies == 1 for child in children) and not children[0].output.parts
 
     # -- modules ----------------------------------------------------------------------------
 
     def _is_sequential(self, node: Node) -> bool:
         """Whether the copies of a layer can stand in nn.Sequential."""
+        if node.gathered:
+            return False
         copies = node.children if node.unfolded else [node]
         return all(is_sequential(code_of(copy), self.sharing.is_called_again(copy)) for copy in copies)
 
@@ -288,13 +309,22 @@ class ClassWriter:
             code = None if last is None else code_of(last)
         if not self._is_loop(node):
             arguments = ", ".join(self.forward.expression(item) for item in items)
-            self.forward.assign(index, node, f"{owner}({arguments})", code)
+            if results(node):
+                self.forward.assign_several(index, node, f"{owner}({arguments})", code)
+            else:
+                self.forward.assign(index, node, f"{owner}({arguments})", code)
             return
         self.forward.refuse_carried(node, self.structure.free(node))
         first = node.children[0] if node.unfolded else node
         entry = items[0] if entry_of(first) is not None else None
-        others = items if entry is None else items[1:]
+        others = self.structure.free(node)
+        others = items[len(items) - len(others) :]
         name = self.forward.start_loop(index, node, entry, others)
+        if results(node) or first.states:
+            loop = Loop(self.forward, index, node, name)
+            loop.start(items[len(items) - len(others) - len(first.states) : len(items) - len(others)])
+            loop.run(owner, [self.forward.expression(item) for item in others], code, entry is not None)
+            return
         free = [self.forward.expression(item) for item in others]
         header = f"for layer in {owner}:"
         if reused:
@@ -311,6 +341,7 @@ class ClassWriter:
             return False
         first = node.children[0] if node.unfolded else node
         plain_copies = not self.structure.free(node) and not self.structure.gives_state(node)
+        plain_copies = plain_copies and not results(node) and not first.states
         return self.sharing.is_called_again(node) or not plain_copies or entry_of(first) is None
 
 

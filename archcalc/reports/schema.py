@@ -47,6 +47,23 @@ _REPEAT = {
     ],
     "description": "independent copies, one after the other; with names, a value of each for every copy",
 }
+_NAME_OF_STATE = {"pattern": r"^[A-Za-z_]\w*$"}
+_CARRIED = {
+    "state": {
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": _NAME_OF_STATE,
+        "additionalProperties": {"anyOf": [Reference("").schema(), _SIZES]},
+        "description": "tensors that go from copy to copy: what each starts from, a layer or the sizes of zeros",
+    },
+    "next": {
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": _NAME_OF_STATE,
+        "additionalProperties": Reference("").schema(),
+        "description": "the layer of the body that gives the next value of each state",
+    },
+}
 
 
 def schema() -> dict[str, Any]:
@@ -70,7 +87,7 @@ def schema() -> dict[str, Any]:
     repeat = {
         "type": "object",
         "required": ["repeat", "layers"],
-        "properties": {"layers": {"$ref": "#/$defs/layers"}, **common},
+        "properties": {"layers": {"$ref": "#/$defs/layers"}, **_CARRIED, **common},
         "additionalProperties": False,
     }
     # A block of the spec may stand under any name that no layer has.

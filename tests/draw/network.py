@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from archcalc.cost import Costs
@@ -31,6 +31,7 @@ class Drawn:
     dims: dict[str, int]
     items: Body = field(default_factory=list)
     blocks: dict[str, tuple[list[str], Body]] = field(default_factory=dict)
+    declared: dict[str, list[str]] = field(default_factory=dict)  # further outputs of blocks
     outputs: list[str] = field(default_factory=list)
     variant: str = ""
     loss: str = ""
@@ -54,7 +55,7 @@ class Drawn:
         if self.blocks:
             lines.append("blocks:")
             for name, (parameters, body) in self.blocks.items():
-                lines.append(f"  {name}" + (f"({', '.join(parameters)})" if parameters else "") + ":")
+                lines.append(f"  {name}" + (f"({', '.join(parameters)})" if parameters else "") + self._arrow(name) + ":")
                 lines += [f"    - {item}" for item in body]
         lines.append("layers:")
         lines += [f"  - {item}" for item in self.items]
@@ -63,6 +64,9 @@ class Drawn:
         if self.loss:
             lines.append(f"loss: {self.loss}")
         return "\n".join(lines) + "\n"
+
+    def _arrow(self, name: str) -> str:
+        return f" -> {', '.join(self.declared[name])}" if name in self.declared else ""
 
 
 class Network:
@@ -122,8 +126,10 @@ class Network:
         self.drawn.names += 1
         return f"n{self.drawn.names}"
 
-    def new_block(self, parameters: list[str], body: Body) -> str:
+    def new_block(self, parameters: list[str], body: Body, outputs: Sequence[str] = ()) -> str:
         name = f"block{len(self.drawn.blocks) + 1}"
+        if outputs:
+            self.drawn.declared = {**self.drawn.declared, name: [*outputs]}
         self.drawn.blocks[name] = (parameters, body)
         return name
 
@@ -148,7 +154,8 @@ class Network:
         found = dict(self.graph.inputs) if self.graph else {}
         for node in self.graph.nodes if self.graph else []:
             if node.name:
-                found |= {f"{node.name}.{key}": extra for key, extra in (node.output.outputs or {}).items()}
+                further = {**(node.output.outputs or {}), **node.further}
+                found |= {f"{node.name}.{key}": extra for key, extra in further.items() if not extra.parts}
                 if not node.output.parts:
                     found[node.name] = node.output
         return found

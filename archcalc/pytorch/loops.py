@@ -1,0 +1,93 @@
+"""Loops over copies that give more than one tensor: states that go round, lists of what all copies give."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from archcalc.layers.code import Code
+from archcalc.network.graph import Node
+from archcalc.network.names import ALL
+from archcalc.pytorch.names import identifier
+from archcalc.pytorch.structure import Item, results
+
+if TYPE_CHECKING:
+    from archcalc.pytorch.forward import Forward
+
+
+class Loop:
+    """The statements around and in a loop over the copies of `node`, through which the variable `name` goes."""
+
+    def __init__(self, forward: Forward, index: int, node: Node, name: str) -> None:
+        self.forward, self.index, self.node, self.name = forward, index, node, name
+        self.taken = {name, *forward.fixed}
+        self.states: list[str] = []
+        self.lists: dict[str, str] = {path: self._choose(_plural(node, path)) for path in node.gathered}
+        forward.lines += [f"{variable} = []" for variable in self.lists.values()]
+
+    def _choose(self, wanted: str) -> str:
+        variable = self.forward.variables.choose(self.index, [identifier(wanted)], self.taken)
+        self.taken.add(variable)
+        return variable
+
+    def start(self, items: Sequence[Item]) -> None:
+        """Give every state what it starts from."""
+        first = self.node.children[0] if self.node.unfolded else self.node
+        given = [self.forward.expression(item) for item in items]
+        self.states = [self._choose(name) for name in first.states]
+        moved = [(name, text) for name, text in zip(self.states, given) if name != text]
+        if moved:
+            self.forward.lines.append(f"{', '.join(name for name, _ in moved)} = {', '.join(text for _, text in moved)}")
+
+    def run(self, owner: str, others: list[str], code: Code | None, chained: bool) -> None:
+        """A call for each copy; `chained`: each starts from what the one before gives."""
+        node = self.node
+        last = node.children[-1] if node.unfolded else node
+        given = {name: variable for name, variable in zip(last.states, self.states)}
+        state = [self._choose("state")] if code is not None and node.output.outputs else []
+        names = [self.name, *state]
+        appended: list[str] = []
+        for name in results(last):
+            wanted = given.get(name) or self._choose(name.removesuffix(ALL).rpartition(".")[2] or "each")
+            names.append(wanted)
+            if name in self.lists and last.further[name] is not last.exit:
+                appended.append(f"{self.lists[name]}.append({wanted})")
+            elif name.endswith(ALL) and name.removesuffix(ALL) in self.lists:
+                appended.append(f"{self.lists[name.removesuffix(ALL)]} += {wanted}")
+        for path, variable in self.lists.items():
+            if not path or last.further.get(path) is last.exit:
+                appended.append(f"{variable}.append({self.name})")
+        targets = ", ".join(names)
+        arguments = [*self.states, *others]
+        lines = self.forward.lines
+        copies = f"{owner}"
+        if not chained:
+            lines.append(f"{targets} = {owner}[0]({', '.join(arguments)})")
+            lines += appended
+            copies = f"{owner}[1:]"
+        lines.append(f"for layer in {copies}:")
+        lines += [f"    {targets} = layer({', '.join([self.name, *arguments])})", *(f"    {line}" for line in appended)]
+        self.finish(dict(zip(results(last), names[1 + len(state) :])))
+        if state and code is not None:
+            self.forward.bind_state(node, self.name, state[0], code)
+
+    def collect(self, indent: str = "") -> None:
+        """Keep what a copy of a layer gives."""
+        if "" in self.lists:
+            self.forward.lines.append(f"{indent}{self.lists['']}.append({self.name})")
+
+    def finish(self, variables: dict[str, str]) -> None:
+        """Know where everything is when the loop is done."""
+        bound = self.forward.variables
+        bound.bind(self.name, self.node.output)
+        for name, item in self.node.further.items():
+            if item is not self.node.output and name in variables:
+                bound.bind(variables[name], item)
+        for path, variable in self.lists.items():
+            self.forward.bind_list(variable, self.node.gathered[path])
+
+
+def _plural(node: Node, path: str) -> str:
+    """What a list is called: `skips` of outputs `skip`, else as the copies are."""
+    word = path.rpartition(".")[2]
+    return f"{word}s" if word else node.name or path.rpartition(".")[0].rpartition(".")[2] or "copies"
