@@ -142,6 +142,20 @@ EXPECTED = {
     "52-opaque-layout": (
         5, 5, 12, "SHP111", "`softmax` cannot tell channels from features in [8, 32, 32]", "say which axis",
     ),
+    "53-output-of-inner-layer": (
+        4, 14, 18, "SPC008", "`wave` says `-> skip`, but no layer at the top of its body is named `skip`", "name=skip",
+    ),
+    "54-unknown-output": (8, 26, 31, "SPC008", "`a` has no output `skp`", "did you mean `a.skip`?"),
+    "55-all-copies-as-one": (
+        5, 15, 18, "SPC010", "`m.*` stands for several tensors: use it in a list, as concat: [m.*]", "",
+    ),
+    "56-no-next-value": (7, 21, 23, "SPC004", "the state `p5` has no next value", "add `p5:` under `next:`"),
+    "57-name-of-a-state": (
+        8, 19, 20, "SPC011", "`z` is the name of a state", "name the layer otherwise, and write `next: {z: ...}`",
+    ),
+    "58-state-unknown": (9, 25, 30, "SPC008", "no state is named `memry`", "did you mean `memory`?"),
+    "59-nothing-repeated": (5, 20, 23, "SPC010", "`m.*`: nothing on the way is repeated", "write `m`"),
+    "60-output-twice": (4, 20, 24, "SPC011", "`skip` is already an output", "delete one of them"),
 }  # fmt: skip
 # The pure Python scanner of YAML says these in words of its own.
 SAME_IN_PYTHON = sorted(set(EXPECTED) - {"24-hash"})

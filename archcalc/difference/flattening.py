@@ -88,6 +88,7 @@ class _Flattening:
     def _copies(self, node: Node, copies: list[Node], name: str, stem: str, around: _Around) -> None:
         """Copies one after the other; one that differs from the one before in shapes alone is put to it."""
         before = self._outputs(node.inputs[0]) if node.inputs else {}
+        apart = bool(node.further or node.gathered)  # what one of them gives is read by itself
         run = _Run()
         after = before
         for copy in copies:
@@ -100,7 +101,7 @@ class _Flattening:
             self._node(copy, name, stem, number, around)
             after = self._outputs(copy.exit)
             self.reads.update(outside)
-            if run.entry is not None and self._alike(run, mark, entry, copy.copies, len(around.levels)):
+            if not apart and run.entry is not None and self._alike(run, mark, entry, copy.copies, len(around.levels)):
                 after = {part: _shifted(reads, mark, run.start, entry, run.entry) for part, reads in after.items()}
                 self._join(run.start, mark, len(around.levels))
                 run.copies += copy.copies

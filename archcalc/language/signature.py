@@ -42,7 +42,7 @@ def parse_signature(key: Scalar, findings: Findings) -> tuple[Scalar, list[Param
 
 
 def _outputs(key: Scalar, start: int, findings: Findings) -> list[Scalar]:
-    """The names after the arrow. Raises `SpecError` where there is none, or one stands twice."""
+    """The names after the arrow. Raises `SpecError` where one is missing."""
     outputs: list[Scalar] = []
     for begin, end in _commas(key.text[start:]):
         if begin >= end:
@@ -50,8 +50,9 @@ def _outputs(key: Scalar, start: int, findings: Findings) -> list[Scalar]:
         output = key.part(start + begin, start + end)
         check_name(output, findings, taken=("input",))
         if any(other.text == output.text for other in outputs):
-            raise fail("SPC011", f"`{output.text}` is already an output", output, "delete one of them")
-        outputs.append(output)
+            findings.error("SPC011", f"`{output.text}` is already an output", output, "delete one of them")
+        else:
+            outputs.append(output)
     else:
         if outputs:
             return outputs

@@ -16,7 +16,7 @@ from archcalc.layers.operands import Body, Operands, Reference
 from archcalc.network.loops import Loop
 from archcalc.network.carrying import carried, follow
 from archcalc.network.names import ALL, Names, split_reference
-from archcalc.network.steps import BlockSteps, Each, Operand, Step
+from archcalc.network.steps import BlockSteps, Operand, Step
 from archcalc.source import Mapping, Node, Scalar
 from archcalc.source import Sequence as NodeList
 
@@ -148,7 +148,7 @@ class Binder:
             else:
                 self.findings.error("SPC010", "an operand is a name or a list of layers", entry, "put layers in [ ]")
         count = len(node.items)
-        if any(isinstance(operand, Each) for operand, _ in operands):
+        if any(isinstance(entry, Scalar) and entry.text.endswith(ALL) for entry in node.items):
             return operands  # how many they are is known where the copies are
         if count < argument.min or (argument.max is not None and count > argument.max):
             wanted = (

@@ -12,6 +12,7 @@ from archcalc.diagnostics import Findings, Note, Span
 from archcalc.language.expressions import Expression, describe
 from archcalc.language.values import SizeExpression
 from archcalc.layers.base import Layer
+from archcalc.layers.operands import Operands
 from archcalc.layers.tensor import Started, Tensor
 from archcalc.network.binding import changes_input
 from archcalc.network.graph import Node
@@ -301,6 +302,7 @@ class Expander(Evaluator):
         children: list[Node] = []
         if step.operands is not None:
             inputs, children = self._operands(step.operands, scope, x)
+            self._check_number(step, layer, len(inputs))
         if step.bodies:
             results, children = self._bodies(step, layer, scope, inputs[0])
             inputs += results
@@ -328,9 +330,18 @@ class Expander(Evaluator):
                 tensors.append(tensor)
             except StepFailedError:
                 failed = True
-        if failed or not tensors:
+        if failed:
             raise StepFailedError
         return tuple(tensors), children
+
+    def _check_number(self, step: Step, layer: Layer, count: int) -> None:
+        """Of all copies there may be too many, or too few; one alone is itself where several are joined."""
+        if any(isinstance(operand, Each) for operand, _ in step.operands or ()):
+            argument = next(one for one in layer.arguments.values() if isinstance(one, Operands))
+            least = 1 if argument.max is None else argument.min
+            if count < least or (argument.max is not None and count > argument.max):
+                message = f"`{step.op.text}` takes {least if count < least else argument.max} operands, not {count}"
+                self.fail("SPC010", message, step.op, "`.*` stands for as many tensors as there are copies")
 
     def _no_parts(self, tensor: Tensor, place: Span) -> None:
         """Lists of layers that are joined give one tensor each."""

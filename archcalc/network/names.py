@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from archcalc.advice import meant, written
+from archcalc.advice import instead, meant, written
 from archcalc.diagnostics import Advice, Findings, Note, Span
 from archcalc.language.expressions import Expression, is_identifier
 from archcalc.language.items import Item
@@ -63,6 +63,7 @@ class Names:
         self.items: list[Item] = []
         self.steps: dict[str, Step] = {}  # what the names stand for
         self.states: set[str] = set()  # names of what goes from copy to copy of a loop
+        self.wrong: set[str] = set()  # names of what could not be read
 
     def inner(self, loop: Collection[str] = ()) -> Names:
         """A scope inside this one, for the body of a repeat, which may go through values of some names."""
@@ -124,6 +125,14 @@ class Names:
             scope = scope.parent
         return None
 
+    def _is_wrong(self, name: str) -> bool:
+        scope: Names | None = self
+        while scope is not None:
+            if name in scope.wrong:
+                return True
+            scope = scope.parent
+        return False
+
     def sizes_in(self, value: Value) -> None:
         """Look up the layers whose sizes an expression asks for; those that stand nowhere before are errors."""
         if isinstance(value, (Expression, SizeExpression)):
@@ -134,15 +143,17 @@ class Names:
         """What all copies of a repeat give: the path of repeats, and an output of the innermost."""
         nothing = Ref(scalar, "prev", None)
         if not operand:
-            help = f"use it in a list, as concat: [{scalar.text}]"
-            self.findings.error("SPC010", f"`{scalar.text}` stands for several tensors", scalar, help)
+            message = f"`{scalar.text}` stands for several tensors: use it in a list, as concat: [{scalar.text}]"
+            self.findings.error("SPC010", message, scalar)
             return nothing
         name, *path = scalar.text.removesuffix(ALL).split(".")
         step = self.step(name)
         if step is None:
+            if self._is_wrong(name):
+                return nothing
             if self.find(name) or name in (*self.arguments, "prev"):
                 message = f"`{scalar.text}`: `{name}` is one tensor, and no repeat"
-                self.findings.error("SPC010", message, scalar, f"write `{name}`")
+                self.findings.error("SPC010", message, scalar, instead(scalar, name))
                 return nothing
             return self.reference(scalar.part(0, len(name)), operand=True)
         repeated = _copied(step)
@@ -162,7 +173,9 @@ class Names:
                 self.findings.error("SPC008", f"in `{what}` nothing is named `{part}`", scalar, help)
                 return nothing
         if not repeated:
-            self.findings.error("SPC010", f"`{scalar.text}`: nothing on the way is repeated", scalar, "leave out `.*`")
+            message = f"`{scalar.text}`: nothing on the way is repeated"
+            alone = ".".join((name, output) if output else (name,)) if not inner else ""
+            self.findings.error("SPC010", message, scalar, instead(scalar, alone) if alone else "leave out `.*`")
             return nothing
         return Each(scalar, name, tuple(inner), output)
 

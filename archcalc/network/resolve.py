@@ -139,7 +139,9 @@ class _Resolver:
             name = item.common.get("name")
             if name is not None:
                 names.define(name)
-                if step is not None:
+                if step is None:
+                    names.wrong.add(name.text)
+                else:
                     names.steps[name.text] = step
             if step is not None:
                 step.name = name

@@ -94,9 +94,7 @@ class Step:
 class BlockSteps:
     """A block's signature, with the values of its defaults, and its resolved body."""
 
-    def __init__(
-        self, name: Scalar, parameters: dict[str, tuple[Scalar, Value] | None], outputs: list[Scalar]
-    ) -> None:
+    def __init__(self, name: Scalar, parameters: dict[str, tuple[Scalar, Value] | None], outputs: list[Scalar]) -> None:
         self.name = name
         self.parameters = parameters
         self.outputs = {output.text: Ref(output, output.text, None) for output in outputs}

@@ -115,9 +115,7 @@ def _read(steps: Iterable[Step], blocks: dict[str, BlockSteps]) -> Iterator[str]
         for value in step.loop.written() if step.loop else ():
             yield from _names(value)
         for one in step.carried:
-            for ref in (one.start, one.following):
-                if isinstance(ref, Ref):
-                    yield ref.name
+            yield from (one_of.name for one_of in (one.start, one.following) if isinstance(one_of, Ref))
             for _, value in one.start if isinstance(one.start, list) else ():
                 yield from _names(value)
         for operand, _ in step.operands or ():

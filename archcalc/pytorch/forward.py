@@ -104,7 +104,7 @@ class Forward:
         """Expressions with `*copies` for all that the list `copies` holds."""
         found: list[str] = []
         for text in texts:
-            name, bracket, index = text.partition("[")
+            name, bracket, _ = text.partition("[")
             if name not in self.lists or not bracket:
                 found.append(text)
                 continue

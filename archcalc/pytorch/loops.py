@@ -35,15 +35,29 @@ class Loop:
         first = self.node.children[0] if self.node.unfolded else self.node
         given = [self.forward.expression(item) for item in items]
         self.states = [self._choose(name) for name in first.states]
-        moved = [(name, text) for name, text in zip(self.states, given) if name != text]
+        moved = [
+            (name, text) for name, text, item in zip(self.states, given, items) if name != self._made(name, text, item)
+        ]
         if moved:
-            self.forward.lines.append(f"{', '.join(name for name, _ in moved)} = {', '.join(text for _, text in moved)}")
+            self.forward.lines.append(
+                f"{', '.join(name for name, _ in moved)} = {', '.join(text for _, text in moved)}"
+            )
+
+    def _made(self, name: str, text: str, item: Item) -> str:
+        """The variable of what a state starts from: the state's own where zeros were made for it alone."""
+        begins, lines = f"{text} = ", self.forward.lines
+        at = next((index for index in range(len(lines) - 1, -1, -1) if lines[index].startswith(begins)), -1)
+        alone = at >= len(lines) - len(self.states) and not self.forward.variables.is_read_after(item, self.index)
+        if not alone or not all("zeros(" in line for line in lines[at:]):
+            return text
+        lines[at] = f"{name} = {lines[at].removeprefix(begins)}"
+        return name
 
     def run(self, owner: str, others: list[str], code: Code | None, chained: bool) -> None:
         """A call for each copy; `chained`: each starts from what the one before gives."""
         node = self.node
         last = node.children[-1] if node.unfolded else node
-        given = {name: variable for name, variable in zip(last.states, self.states)}
+        given = dict(zip(last.states, self.states))
         state = [self._choose("state")] if code is not None and node.output.outputs else []
         names = [self.name, *state]
         appended: list[str] = []

@@ -272,7 +272,15 @@ class Structure:
         """
         copies = step.children if step.unfolded else [step]
         several = len(copies) == 2 and copies[0].copies == 1 if step.unfolded else step.copies > 1
-        if results(step) or step.states or step.layer is not None or is_layers(step) or not several or self.free(step) or self.needed(step):
+        if (
+            results(step)
+            or step.states
+            or step.layer is not None
+            or is_layers(step)
+            or not several
+            or self.free(step)
+            or self.needed(step)
+        ):
             return None
         if entry_of(copies[0]) is None or any(one.exit.outputs for one in copies):
             return None

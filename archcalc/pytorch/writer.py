@@ -195,7 +195,9 @@ class ClassWriter:
         """Whether one statement in a loop does for all copies of a layer."""
         one = codes[0]
         alike = all((code.call, code.values, code.outputs) == (one.call, one.values, one.outputs) for code in codes)
-        return alike and not one.values and all(child.copies == 1 for child in children) and not children[0].output.parts
+        return (
+            alike and not one.values and all(child.copies == 1 for child in children) and not children[0].output.parts
+        )
 
     # -- modules ----------------------------------------------------------------------------
 

@@ -55,7 +55,9 @@ class Drawn:
         if self.blocks:
             lines.append("blocks:")
             for name, (parameters, body) in self.blocks.items():
-                lines.append(f"  {name}" + (f"({', '.join(parameters)})" if parameters else "") + self._arrow(name) + ":")
+                lines.append(
+                    f"  {name}" + (f"({', '.join(parameters)})" if parameters else "") + self._arrow(name) + ":"
+                )
                 lines += [f"    - {item}" for item in body]
         lines.append("layers:")
         lines += [f"  - {item}" for item in self.items]
