@@ -21,7 +21,7 @@ def parse_signature(key: Scalar, findings: Findings) -> tuple[Scalar, list[Param
 
     Raises `SpecError` where the form is wrong.
     """
-    head, arrow, tail = key.text.partition(_ARROW)
+    head, arrow, _ = key.text.partition(_ARROW)
     match = re.match(_SIGNATURE, head, re.DOTALL)
     if not match:
         raise fail("SPC010", f"not a block's signature: `{key.text}`", key, "as `name(width, stride=1)`")

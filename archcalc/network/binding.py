@@ -13,8 +13,8 @@ from archcalc.language.values import SizeExpression, Value, parse_value
 from archcalc.layers.arguments import Argument, check_names
 from archcalc.layers.base import Layer
 from archcalc.layers.operands import Body, Operands, Reference
-from archcalc.network.loops import Loop
 from archcalc.network.carrying import carried, follow
+from archcalc.network.loops import Loop
 from archcalc.network.names import ALL, Names, split_reference
 from archcalc.network.steps import BlockSteps, Operand, Step
 from archcalc.source import Mapping, Node, Scalar

@@ -62,7 +62,11 @@ def explain_group(node: Node, costs: Costs) -> Explanation:
     inputs = [x for x in node.inputs if x.rank]
     for index, x in enumerate(inputs, 1):
         result.lines.append(Line("input" if len(inputs) == 1 else f"input {index}", spaced(x)))
-    result.lines += [Line("output", spaced(node.output)), None]
+    result.lines += [
+        Line("output", spaced(node.output)),
+        *(Line(f"output .{name}", spaced(one)) for name, one in node.further.items()),
+        None,
+    ]
     result.data = {"id": node.id, "op": node.op, "label": node.label, "copies": copies}
     _derive(result, nodes, copies, costs)
     return result
@@ -75,7 +79,7 @@ def explain_network(costs: Costs) -> Explanation:
     for name, x in graph.inputs.items():
         result.lines.append(Line("input" if name == "input" else f"input {name}", spaced(x)))
     for name, x in graph.outputs.items():
-        result.lines.append(Line("output" if len(graph.outputs) == 1 else f"output {name}", spaced(x)))
+        result.lines.append(Line("output" if len(graph.outputs) == 1 else f"output .{name}", spaced(x)))
     result.lines.append(None)
     result.data = {"id": "", "op": "network", "label": graph.model, "copies": 1}
     _derive(result, graph.nodes, 1, costs)
