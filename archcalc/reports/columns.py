@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from archcalc.reports.blocks import DIM, NEWLINE, Page, Piece, Style, columns_of
+from archcalc.reports.labels import lines_of, shortened
 
 _GAP = 2
 _SHORTEST_LABEL = 12
@@ -23,11 +25,11 @@ class Columns:
     """A table.
 
     Args:
-        columns: the first one is the label, the only one that may be cut.
+        columns: the first one is the label, the only one that may be shortened.
         rows: texts for each row, with a style for the row or None.
         rule: draw a line under the header and after the last row, on a page that has them.
         header: show the headers.
-        label: columns go before the label is cut to less than this.
+        label: columns go before the label has less room than this.
     """
 
     def __init__(
@@ -50,19 +52,27 @@ class Columns:
         ]
 
     def fit(self, width: int) -> tuple[list[int], int]:
-        """Which columns stay at `width` characters, and the width of the label."""
+        """Which columns stay at `width` characters, and the width of the label.
+
+        Labels lose their last words first; columns go where that is not enough, or would make two labels one.
+        """
         kept = list(range(len(self.columns)))
-
-        def needed(label: int) -> int:
-            return _GAP + label + sum(_GAP + self.widths[index] for index in kept[1:])
-
-        while needed(min(self.widths[0], self.label)) > width:
+        while True:
+            room = width - _GAP - sum(_GAP + self.widths[index] for index in kept[1:])
             droppable = [index for index in kept[1:] if self.columns[index].rank]
-            if not droppable:
-                break
+            if self._fits(room) or not droppable:
+                return kept, max(1, min(self.widths[0], max(room, _SHORTEST_LABEL)))
             kept.remove(max(droppable, key=lambda index: self.columns[index].rank))
-        spare = width - (needed(self.widths[0]) - self.widths[0])
-        return kept, max(1, min(self.widths[0], max(spare, _SHORTEST_LABEL)))
+
+    def _fits(self, room: int) -> bool:
+        """Whether all labels can be told apart in `room` characters."""
+        if self.widths[0] <= room:
+            return True
+        if room < min(self.widths[0], self.label):
+            return False
+        labels = dict.fromkeys(cells[0] for cells, _ in self.rows)
+        short = [shortened(label, room) for label in labels]
+        return None not in short and len(set(short)) == len(labels)
 
     def pieces(self, page: Page) -> Iterator[Piece]:
         """Line by line; a line is never longer than the label allows."""
@@ -74,17 +84,34 @@ class Columns:
         if self.rule and page.rules:
             yield "  " + "─" * total, DIM
             yield NEWLINE
+        told = self._told(label, page.width - _GAP)
         for cells, style in self.rows:
-            yield from self._line(cells, kept, label, style)
+            *above, last = told[cells[0]]
+            for line in above:
+                yield "  " + line, style
+                yield NEWLINE
+            yield from self._line([last, *cells[1:]], kept, label, style)
             yield NEWLINE
         if self.rule and page.rules:
             yield "  " + "─" * total, DIM
             yield NEWLINE
 
+    def _told(self, width: int, most: int) -> dict[str, list[str]]:
+        """Every label in its lines: shortened, or where that is not enough in full, above its numbers."""
+        labels = dict.fromkeys(cells[0] for cells, _ in self.rows)
+        short = {label: shortened(label, width) for label in labels}
+        seen = Counter(short.values())
+        told = {}
+        for label, text in short.items():
+            if text is not None and seen[text] == 1:
+                told[label] = [text]
+            else:
+                lines = lines_of(label, max(width, most))
+                told[label] = lines if columns_of(lines[-1]) <= width else [*lines, ""]
+        return told
+
     def _line(self, cells: Sequence[str], kept: list[int], label: int, style: Style | None) -> Iterable[Piece]:
         text = cells[0]
-        if columns_of(text) > label:
-            text = _cut(text, label - 1) + "…"
         parts = []
         for index in kept[1:]:
             pad = " " * (self.widths[index] - columns_of(cells[index]))
@@ -93,12 +120,3 @@ class Columns:
         yield "  " + text, style
         if rest.strip():
             yield " " * (label - columns_of(text)) + rest, style
-
-
-def _cut(text: str, columns: int) -> str:
-    """The beginning of `text` that takes so many columns, filled up where half a character would stand."""
-    if columns_of(text[:columns]) == columns:
-        return text[:columns]
-    from rich.cells import set_cell_size  # most reports have no such text
-
-    return set_cell_size(text, columns)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from archcalc.reports.blocks import columns_of
 
 
@@ -10,12 +12,64 @@ def fitted(label: str, name: str | None, copies: int, width: int) -> str:
 
     The kind of layer, the number of copies and the name are never cut.
     """
-    end = (f"  ×{copies:,}" if copies > 1 else "") + (f"  ({name})" if name else "")
-    if columns_of(label) + columns_of(end) <= width:
-        return label + end
-    kept, *words = label.split(" ")
-    for word in words:
-        if columns_of(f"{kept} {word} …{end}") > width:
+    whole = label + (f"  ×{copies:,}" if copies > 1 else "") + (f"  ({name})" if name else "")
+    return shortened(whole, width) or _least(whole)
+
+
+def shortened(text: str, width: int) -> str | None:
+    """A label in at most `width` columns, without its last words; None where even the first one is too long.
+
+    What stands behind two spaces, as the number of copies and the name, is kept.
+    """
+    if columns_of(text) <= width:
+        return text
+    start, words, end = _parts(text)
+    for count in range(len(words) - 1, 0, -1):
+        shorter = f"{start}{' '.join(words[:count])} …{end}"
+        if columns_of(shorter) <= width:
+            return shorter
+    return None
+
+
+def _parts(text: str) -> tuple[str, list[str], str]:
+    """The indentation, the words of a label, and what is kept behind them."""
+    core = text.lstrip(" ")
+    words, space, rest = core.partition("  ")
+    return text[: len(text) - len(core)], words.split(" "), space + rest
+
+
+def _least(text: str) -> str:
+    start, words, end = _parts(text)
+    return f"{start}{words[0]}{' …' if len(words) > 1 else ''}{end}"
+
+
+# Where a name may go on in the next line.
+_PLACES = re.compile(r" +|(?<=[._/-])(?=[^ ._/-])")
+
+
+def lines_of(text: str, width: int) -> list[str]:
+    """A label in lines of at most `width` columns, broken at spaces and behind dots where it can be."""
+    indent = " " * (len(text) - len(text.lstrip(" ")) + 2)
+    lines, left = [], text
+    while columns_of(left) > width:
+        least = len(left) - len(left.lstrip(" "))
+        places = [found for found in _PLACES.finditer(left, least) if columns_of(left[: found.start()]) <= width]
+        places = [found for found in places if found.start() > least]
+        if places:
+            lines.append(left[: places[-1].start()])
+            left = indent + left[places[-1].end() :]
+        else:
+            cut = max(least + 1, _longest(left, width))
+            lines.append(left[:cut])
+            left = indent + left[cut:]
+        if len(indent) + 1 >= width:
             break
-        kept += f" {word}"
-    return f"{kept} …{end}"
+    return [*lines, left]
+
+
+def _longest(text: str, width: int) -> int:
+    """How many characters of a text are not wider than `width`."""
+    count = min(len(text), width)
+    while columns_of(text[:count]) > width:
+        count -= 1
+    return count

@@ -10,6 +10,7 @@ from archcalc.memory.footprint import GENERATION, INFERENCE, TRAINING
 from archcalc.reports import numbers
 from archcalc.reports.blocks import BOLD, DIM, Block, Group, Heading, Style
 from archcalc.reports.columns import Column, Columns
+from archcalc.reports.labels import fitted
 from archcalc.reports.memory.comparison import table
 from archcalc.reports.memory.report import Report
 from archcalc.reports.memory.timeline import Timeline
@@ -158,7 +159,7 @@ def _holders(mode: Mode, count: int) -> Iterator[Block]:
     }
     rows: list[_LINES] = []
     for one in most:
-        label = one.node.label if len(one.node.label) <= _LABEL else one.node.label[: _LABEL - 1] + "…"
+        label = fitted(one.node.label, None, 1, _LABEL)
         name = one.node.id + (f"  ×{one.count:,}" if one.count > 1 else "")
         cells = (name, label, numbers.shape(one.node.output.shape), numbers.size(one.bytes))
         rows.append(((*cells, numbers.share(one.bytes, whole)), None))

@@ -18,10 +18,10 @@ _LAYERS = (
     Column("layer", right=False),
     Column("output", right=False, rank=3),
     Column("params"),
-    Column("%", rank=5),
+    Column("%", rank=4),
     Column("MACs", rank=2),
     Column("element-wise", rank=7),
-    Column("activations", rank=4),
+    Column("activations", rank=5),
     Column("parameters by formula", right=False, rank=6),
 )
 
