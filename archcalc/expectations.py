@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from archcalc.cost import Costs
 from archcalc.diagnostics import Diagnostic
+from archcalc.language.document import parse_amount
 from archcalc.network.paths import depth
 from archcalc.source import Node, Scalar, Sequence
 
@@ -33,6 +36,34 @@ def unmet(costs: Costs) -> list[Diagnostic]:
                     severity="warning",
                 )
             )
+    return found
+
+
+def confirmed(costs: Costs) -> list[str]:
+    """What the spec expects and is so; nothing where nothing is compared, or something is not so."""
+    graph = costs.graph
+    if graph.given or graph.batch != 1 or costs.useful or unmet(costs):
+        return []
+    return [key.text for key, _ in graph.document.expect.get(graph.variant or "", [])]
+
+
+class Used(NamedTuple):
+    """How much of a budget is used: `share` of the `limit`, which the spec writes as `text`."""
+
+    name: str
+    share: float
+    text: str
+
+
+def used(costs: Costs) -> list[Used]:
+    """How much of each budget is used that follows from the counts, for one sample; bytes are not among these."""
+    totals = costs.totals if costs.batch == 1 else Costs(costs.graph, dtype=costs.dtype, batch=1).totals
+    found = []
+    for key, value in costs.graph.document.budget:
+        limit = parse_amount(value.text)
+        if limit and key.text in ("params", "trainable", "macs", "depth"):
+            actual = depth(costs.graph) if key.text == "depth" else int(getattr(totals, key.text))
+            found.append(Used(key.text, actual / limit, value.text))
     return found
 
 

@@ -19,7 +19,8 @@ def emit(report: str, form: str, found: object, color: str = "auto", to_stderr: 
     made = forms.render(report, form, found)
     if isinstance(made, str):
         if to_stderr:
-            complain(made.rstrip("\n"), "never")
+            if made:
+                complain(made.rstrip("\n"), "never")
         else:
             write(made, commands=forms.commands(report, form))
     elif isinstance(made, Drawing):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-_UNITS = ("", "K", "M", "G", "T", "P", "E", "Z", "Y")
+_UNITS = ("", "k", "M", "G", "T", "P", "E", "Z", "Y")
 
 
 def exact(number: int) -> str:

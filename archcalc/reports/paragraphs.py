@@ -67,4 +67,66 @@ def _wrapped(text: str, width: int) -> list[str]:
         return [f"  {text}"]
     import textwrap  # a pipe is wide enough
 
-    return textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="    ")
+    return textwrap.wrap(
+        text, width, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
+
+
+class Entry:
+    """`  conv   Convolution ...`: a word, and what it means in a column of its own beside it.
+
+    Args:
+        head: the word.
+        text: the sentence.
+        width: how wide the words of all entries are.
+        gap: between a word and its sentence.
+        style: of the word.
+    """
+
+    def __init__(self, head: str, text: str, width: int, gap: int = 2, style: Style | None = BOLD) -> None:
+        self.head, self.text, self.width, self.gap, self.style = head, text, width, gap, style
+
+    def pieces(self, page: Page) -> Iterator[Piece]:
+        """The sentence in lines that begin below one another."""
+        indent = 2 + self.width + self.gap
+        yield "  ", None
+        yield self.head, self.style
+        if self.text:
+            first, *others = _folded(self.text, max(20, page.width - indent))
+            yield " " * (indent - 2 - columns_of(self.head)) + first.replace(NO_BREAK, " "), None
+            for line in others:
+                yield NEWLINE
+                yield " " * indent + line.replace(NO_BREAK, " "), None
+        yield NEWLINE
+
+
+class Prose:
+    """Paragraphs as they stand, whose lines are broken anew where they are too long; indented ones keep their lines."""
+
+    def __init__(self, text: str, style: Style | None = None) -> None:
+        self.text, self.style = text, style
+
+    def pieces(self, page: Page) -> Iterator[Piece]:
+        """Line by line."""
+        for number, paragraph in enumerate(self.text.split("\n\n")):
+            if number:
+                yield NEWLINE
+            lines = paragraph.split("\n")
+            if any(columns_of(line) > page.width for line in lines) and not any(line.startswith(" ") for line in lines):
+                lines = _folded(" ".join(lines), page.width)
+            for line in lines:
+                indent = len(line) - len(line.lstrip(" "))
+                room = page.width - indent
+                parts = [line[indent:]] if columns_of(line) <= page.width else _folded(line, room - 2)
+                for index, part in enumerate(parts):
+                    yield " " * (indent + (2 if index else 0)) + part, self.style
+                    yield NEWLINE
+
+
+def _folded(text: str, width: int) -> list[str]:
+    """`text` in lines, broken at spaces."""
+    if columns_of(text) <= width:
+        return [text]
+    import textwrap  # a pipe is wide enough
+
+    return textwrap.wrap(text.strip(), width, break_long_words=False, break_on_hyphens=False) or [""]

@@ -8,8 +8,8 @@ import jsonschema
 import pytest
 import yaml
 
+from archcalc.commands.printing import text_of
 from archcalc.layers import REGISTRY
-from archcalc.reports.layer import as_text
 from archcalc.reports.schema import schema
 from tests.conftest import ROOT, SPECS
 from tests.program import run
@@ -26,7 +26,7 @@ def test_layers_lists_every_layer():
 
 @pytest.mark.parametrize("op", REGISTRY)
 def test_a_page_for_every_layer(op):
-    page = as_text.render(REGISTRY[op])
+    page = text_of("layer", "text", REGISTRY[op])
     assert "Source" in page or "et al." in page or op == "scale", "where does it come from?"
     for name, argument in REGISTRY[op].arguments.items():
         assert name in page

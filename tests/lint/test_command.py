@@ -20,9 +20,9 @@ def test_a_finding(lint, write):
     assert (done.status, done.out, done.err) == (0, LINE, "")
 
 
-def test_a_clean_spec_says_nothing(lint, write):
+def test_a_clean_spec_says_so_in_a_line(lint, write):
     done = lint(write("a.yaml", CLEAN), "--select", "PRM301")
-    assert (done.status, done.out, done.err) == (0, "", "")
+    assert (done.status, done.out, done.err) == (0, "no findings in 1 spec\n", "")
 
 
 @pytest.mark.parametrize(("fail_on", "status"), [("error", 0), ("warning", 1), ("info", 1), ("never", 0)])
@@ -101,7 +101,7 @@ def test_a_folder_without_specs_cannot_run(lint, write):
 
 def test_a_named_file_of_blocks_is_left_to_its_includers(lint, write):
     done = lint(write("blocks.yaml", "# shared\nblocks:\n  b(): [relu]\n"))
-    assert (done.status, done.out) == (0, "")
+    assert (done.status, done.out) == (0, "no findings in 0 specs\n")
 
 
 def test_what_cannot_be_read(lint, write):

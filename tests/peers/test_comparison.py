@@ -147,7 +147,7 @@ def test_the_distance_of_totals() -> None:
 
 def test_text() -> None:
     shown = run("shapes", "specs/alexnet.yaml", "--like", "ptflops").stdout
-    assert "1  it counts biases as products: +494.2 K MACs" in shown
+    assert "1  it counts biases as products: +494.2 k MACs" in shown
     assert "ptflops 0.7.5 says 716,441,128 MACs; 61,100,840 parameters" in shown
     assert "get_model_complexity_info(model, size)" in shown
     assert "\x1b" not in shown

@@ -5,10 +5,11 @@ from __future__ import annotations
 from archcalc.reports.blocks import Block, Laid
 from archcalc.reports.diagnostics import render as blocks
 from archcalc.reports.findings.report import Report
+from archcalc.reports.paragraphs import Prose
 
 
 def render(report: Report) -> Block:
-    """As rustc shows them, in colours that the terminal may take off; nothing where nothing was found."""
+    """As rustc shows them, in colours that the terminal may take off; a line where nothing was found."""
     if not report.findings:
-        return Laid(lambda page: "")
+        return Prose(report.summary())
     return Laid(lambda page: f"{blocks(report.findings, most=None, closing=report.summary(), fixes=True)}\n")

@@ -20,4 +20,4 @@ def render(report: Report) -> str:
             for place, finding in zip(places, findings)
         ]
         parts.append("\n".join((visible(path), *rows)) + "\n")
-    return "\n".join((*parts, report.summary() + "\n")) if parts else ""
+    return "\n".join((*parts, report.summary() + "\n"))

@@ -74,9 +74,9 @@ class Report:
         return prints
 
     def summary(self) -> str:
-        """`2 errors, 1 warning; 1 can be fixed with --fix`."""
+        """`2 errors, 1 warning; 1 can be fixed with --fix`, or `no findings in 3 specs`."""
         parts = [plural(self.count(severity), severity) for severity in SEVERITIES if self.count(severity)]
-        text = ", ".join(parts) or "no findings"
+        text = ", ".join(parts) or f"no findings in {plural(len(self.specs), 'spec')}"
         hints = []
         if self.fixable:
             hints.append(f"{self.fixable} can be fixed with --fix")

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from archcalc.reports.blocks import Block, Group, Heading
 from archcalc.reports.layer.report import summary
 from archcalc.reports.layers.report import Report
+from archcalc.reports.paragraphs import Entry, Prose
 
 
-def render(report: Report) -> str:
+def render(report: Report) -> Block:
     """By family."""
-    lines = []
+    blocks: list[Block] = []
     for family, layers in report.families.items():
-        lines.append(family)
-        lines += [f"  {layer.op:<18} {summary(layer)}" for layer in layers]
-        lines.append("")
-    lines.append("`archcalc layer NAME` describes one; name=, from=, repeat=, tie= and frozen= go with any.")
-    return "\n".join(lines) + "\n"
+        width = max(18, *(len(layer.op) for layer in layers))
+        blocks += [Heading(family), *(Entry(layer.op, summary(layer), width, 1, None) for layer in layers), ""]
+    last = "`archcalc layer NAME` describes one; name=, from=, repeat=, tie= and frozen= go with any."
+    return Group(
+        *blocks,
+        Prose(
+            last,
+        ),
+    )

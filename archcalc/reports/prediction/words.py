@@ -93,7 +93,7 @@ def _figures(value: float) -> str:
 
 
 def rate(value: float) -> str:
-    """How much goes through in a second: `609.4 K`, `8.37`."""
+    """How much goes through in a second: `609.4 k`, `8.37`."""
     return numbers.short(round(value)) if value >= 100 else f"{value:.3g}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.cost import DTYPE_BYTES, Cost, Costs
+from archcalc.expectations import confirmed, used
 from archcalc.reports import numbers
 from archcalc.reports.blocks import DIM, Block
 from archcalc.reports.paragraphs import Parts
@@ -16,7 +17,9 @@ def footer(costs: Costs) -> Iterator[Block]:
     by_dtype = ", ".join(
         f"{numbers.size(totals.params * DTYPE_BYTES[name]) or '0 B'} in {name}" for name in ("fp32", "bf16")
     )
-    facts = [f"{totals.params:,} parameters, {declared(costs)}{trained(totals)} ({by_dtype})"]
+    facts = ["no parameters"]
+    if totals.params:
+        facts = [f"{totals.params:,} parameters, {declared(costs)}{trained(totals)} ({by_dtype})"]
     if totals.active_params != totals.params:
         facts.append(f"{totals.active_params:,} active for each position")
     if totals.buffers:
@@ -26,6 +29,14 @@ def footer(costs: Costs) -> Iterator[Block]:
     facts.append(f"{numbers.with_unit(totals.other_flops, 'FLOPs')} element-wise")
     facts.append(f"activations {numbers.size(totals.activation_bytes) or '0 B'} in {costs.dtype}")
     yield Parts(facts)
+    checks = []
+    if kept := confirmed(costs):
+        checks.append(f"as the spec expects: {', '.join(kept)}")
+    if budgets := used(costs):
+        shares = (f"{one.name} {100 * one.share:.1f} % of {one.text}" for one in budgets)
+        checks.append(f"budget used: {', '.join(shares)}")
+    if checks:
+        yield Parts(checks)
     yield Parts(convention(costs), DIM)
 
 
