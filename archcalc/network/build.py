@@ -241,7 +241,8 @@ class Builder(Expander):
         if error.changes:
             from archcalc.network.remedies import advice  # only what is wrong pays for it
 
-            help = advice(error, step, layer, inputs, self.samples, called=bool(self.calls))
+            known = {name: value for name, value in self.globals.items() if scope.values.get(name) is value}
+            help = advice(error, step, layer, inputs, self.samples, bool(self.calls), known)
         self.fail(error.code, str(error), place, help, (*_notes(error.notes), *self._input_meant(step, scope)))
 
     def _input_meant(self, step: Step, scope: Scope) -> list[Note]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping as Mapping_
 from copy import copy
 
 from archcalc.diagnostics import Advice, Edit, Fix, Span
 from archcalc.language.edits import end_of, entry, shown_values, with_layer_before, with_values
+from archcalc.language.expressions import Expression
 from archcalc.language.items import COMMON
 from archcalc.layers.base import Layer, ShapeError
 from archcalc.layers.change import Change
@@ -21,11 +23,17 @@ _ANY = r"\S+"
 
 
 def advice(
-    error: ShapeError, step: Step, layer: Layer, inputs: tuple[Tensor, ...], samples: int, called: bool
+    error: ShapeError,
+    step: Step,
+    layer: Layer,
+    inputs: tuple[Tensor, ...],
+    samples: int,
+    called: bool,
+    hparams: Mapping_[str, object],
 ) -> Advice | str | None:
     """What to do about the error of a layer: what makes it go away, and what then comes out.
 
-    `called`: it stands in a block, where numbers fit one call and perhaps not another.
+    `called`: it stands in a block, where numbers fit one call and perhaps not another; `hparams`: what `--set` may set.
     """
     trial = _Trial(error, step, layer, inputs, samples)
     tried = [(change, y) for change in error.changes if (y := trial.outcome(change)) is not None]
@@ -34,7 +42,7 @@ def advice(
     several = len({str(y) for _, y in tried}) > 1 or (len(tried) == 1 and tried[0][1].shape != inputs[0].shape)
     verb, told, fixes = "", [], []
     for change, y in tried:
-        remedy = _Remedy(change, step, layer)
+        remedy = _Remedy(change, step, layer, hparams)
         gives = f" {change.gives}" if change.gives else f", giving {y}" if several and y is not UNKNOWN else ""
         words = f"`{remedy.shown}`{remedy.where}{gives}"
         told.append(words if remedy.verb == verb else f"{remedy.verb}{words}")
@@ -52,6 +60,14 @@ def _joined(told: list[str]) -> str:
     if len(told) > 2 or any(" " in one.rpartition("`")[2] for one in told):
         return ", or ".join([", ".join(told[:-1]), told[-1]]) if len(told) > 1 else told[0]
     return " or ".join(told)
+
+
+def _hparam(change: Change, step: Step, hparams: Mapping_[str, object]) -> str | None:
+    """The hparam that is all there is to the one value that changes."""
+    values = {name: value for name, _, value in step.deferred if isinstance(value, Expression)}
+    names = [values[key].name for key in change.keys if key in values]
+    whole = all(isinstance(value, int) for value in change.keys.values())
+    return names[0] if len(names) == len(change.keys) == 1 and whole and names[0] in hparams else None
 
 
 class _Trial:
@@ -87,7 +103,7 @@ class _Trial:
 class _Remedy:
     """A change as it is told and made."""
 
-    def __init__(self, change: Change, step: Step, layer: Layer) -> None:
+    def __init__(self, change: Change, step: Step, layer: Layer, hparams: Mapping_[str, object]) -> None:
         self.verb, self.where = "write ", ""
         self.edits: tuple[Edit, ...] | None = None
         if change.before is not None:
@@ -98,6 +114,9 @@ class _Remedy:
             self._line(change.line, step)
         elif change.behind is not None and change.operand is not None:
             self._operand(change.behind, step, change.operand)
+        elif (name := _hparam(change, step, hparams)) is not None:
+            (value,) = change.keys.values()
+            self.verb, self.shown = "use ", f"--set {name}={value}"
         else:
             words = {
                 name: None if value is None else type(layer).arguments[name].show(value)

@@ -4,6 +4,7 @@ import pytest
 
 from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError, SpecError
+from tests.program import run
 
 from .writing import at, read, refused
 
@@ -144,3 +145,11 @@ def test_a_dim_through_a_block():
     text = "model: m\ndims: {seq: 10}\nblocks:\n  b(n): [linear 2*n]\ninput: [seq, 4]\nlayers:\n  - b seq/4\n"
     (said,) = refused(text)
     assert (at(said), said.notes[0].message) == ((4, 17), "in block b(n=2.5)")
+
+
+def test_what_is_an_hparam_alone_is_mended_by_setting_it():
+    done = run("shapes", "specs/gpt2.yaml", "--set", "seq=4096")
+    assert "help: `--set context=4096` would do" in done.stderr
+    assert run("shapes", "specs/gpt2.yaml", "--set", "seq=4096", "--set", "context=4096").returncode == 0
+    done = run("predict", "specs/gpt2.yaml", "--device", "a100", "--generate", "100")
+    assert "`--set context=1124` would do" in done.stderr
