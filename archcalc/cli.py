@@ -22,6 +22,7 @@ COMMANDS = {
     "explain": "Derive the numbers of one layer.",
     "lint": "Find what is wrong with networks, and mend it.",
     "diff": "What changed between two networks, and what it costs.",
+    "specs": "List the specs that come with archcalc.",
     "import": "Write the spec of a model that is in a file of another kind, or in Python.",
     "weights": "What a file of weights holds, by its header.",
     "build": "Write a network as PyTorch source.",

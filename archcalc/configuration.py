@@ -203,17 +203,17 @@ def _table(path: str, nested: bool) -> dict[str, Any] | None:
         raise RequestError(f"cannot read {path!r}: {error}") from None
     if nested and "tool.archcalc" not in text:  # most projects: no need for a TOML parser
         return None
-    document: dict[str, Any]
     if sys.version_info >= (3, 11):
         import tomllib
-
-        try:
-            document = tomllib.loads(text)
-        except (ValueError, RecursionError) as error:  # a number of thousands of digits is no TOMLDecodeError
-            said = error if isinstance(error, tomllib.TOMLDecodeError) else "not TOML that can be read"
-            raise RequestError(f"{path}: {said}") from None
     else:
-        raise RequestError(f"{path}: settings in a file need Python 3.11; use options or ARCHCALC_ variables")
+        import tomli as tomllib
+
+    document: dict[str, Any]
+    try:
+        document = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is no TOMLDecodeError
+        said = error if isinstance(error, tomllib.TOMLDecodeError) else "not TOML that can be read"
+        raise RequestError(f"{path}: {said}") from None
     if not nested:
         return document
     tools = document.get("tool")

@@ -23,8 +23,24 @@ def read(path: str) -> Source:
             raise RequestError("cannot read standard input: it is closed")
         path, data = "<stdin>", sys.stdin.buffer.read(MAX_BYTES + 1)
     else:
+        path = located(path)
         data = _bytes(path)
     return (None if _has_model(data) else _imported(path, data)) or decode(path, data)
+
+
+def located(path: str) -> str:
+    """The path of a file, or of the spec of this name that comes with the program; a file always wins.
+
+    Raises `RequestError` for what is neither.
+    """
+    if os.path.lexists(path):
+        return path
+    from archcalc import shipped  # most specs are files
+
+    found = shipped.path_of(path)
+    if found is None and (near := shipped.nearest(path)):
+        raise RequestError(f"cannot read {path!r}: no such file, and no spec that comes along: did you mean `{near}`?")
+    return found or path
 
 
 def imported(path: str) -> Source | None:

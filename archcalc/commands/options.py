@@ -22,10 +22,13 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def files(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Complete the name of a file, in the shell."""
+    """Complete the name of a file, or of a spec that comes along, in the shell."""
     from click.shell_completion import CompletionItem
 
-    return [CompletionItem(incomplete, type="file")]
+    from archcalc.shipped import names
+
+    shipped = [CompletionItem(name) for name in names() if incomplete and name.startswith(incomplete)]
+    return [CompletionItem(incomplete, type="file"), *shipped]
 
 
 def devices(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:

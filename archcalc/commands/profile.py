@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Callable, Iterator
 
@@ -17,11 +16,8 @@ from archcalc.network.freezing import check_trains
 from archcalc.network.load import load_graph
 from archcalc.pytorch.needs import require
 from archcalc.reports import forms
+from archcalc.shipped import path_of
 from archcalc.terminal import complain
-
-# Where the lecture's network lies: in the package when installed, beside it in a checkout.
-_HERE = os.path.dirname(os.path.dirname(__file__))
-_DEFAULT = (os.path.join(_HERE, "specs", "alexnet.yaml"), os.path.join(os.path.dirname(_HERE), "specs", "alexnet.yaml"))
 
 
 @click.command(name="profile")
@@ -93,9 +89,9 @@ def command(
     color: str,
 ) -> int:
     """Measure time and memory of a network on this machine; without SPEC the lecture's AlexNet."""
-    path = spec or next((path for path in _DEFAULT if os.path.exists(path)), None)
+    path = spec or path_of("alexnet")
     if path is None:
-        raise RequestError("name a spec: the lecture's AlexNet is not installed here")
+        raise RequestError("name a spec: none came with this copy of archcalc")
     values = options.parse_settings(set)
     graph = load_graph(path, values, batch, freeze)
     other = load_graph(compare, values, batch) if compare else None

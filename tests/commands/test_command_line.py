@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import re
-import sys
 
 import click
 import pytest
@@ -16,7 +15,6 @@ from tests.conftest import ROOT
 from tests.program import run
 
 LENET = "specs/lenet.yaml"
-files = pytest.mark.skipif(sys.version_info < (3, 11), reason="settings in a file need Python 3.11")
 
 
 @pytest.mark.parametrize(
@@ -68,7 +66,6 @@ def spec(tmp_path):
     return tmp_path
 
 
-@files
 @pytest.mark.parametrize(
     ("settings", "command", "told"),
     [
@@ -92,7 +89,6 @@ def test_settings_as_people_write_them(spec, settings, command, told):
     assert told in done.stdout
 
 
-@files
 @pytest.mark.parametrize(
     ("settings", "told"),
     [

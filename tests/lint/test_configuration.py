@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
 
@@ -12,7 +11,6 @@ from archcalc.configuration import _USUAL, option_names
 
 from .conftest import BIASED, CLEAN
 
-pytestmark = pytest.mark.skipif(sys.version_info < (3, 11), reason="settings in a file need Python 3.11")
 CONCISE = ("--format", "concise")
 
 

@@ -43,6 +43,7 @@ PRINTED = {
     "rule": "rule PRM301",
     "rules": "rule",
     "shapes": "shapes specs/lenet.yaml",
+    "specs": "specs vgg",
     "sweep": "sweep specs/vit.yaml --set width=192,500",
     "verification": "verify specs/lenet.yaml",
     "weights": "weights {weights}",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from tests.conftest import ROOT
 
 from .conftest import Run
 
-pytestmark = pytest.mark.skipif(sys.version_info < (3, 11), reason="settings in a file need Python 3.11")
 REFUSED = "is not for settings: they say how to look, never what to write, overwrite, read or run; give "
 
 

@@ -9,8 +9,9 @@ from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from archcalc.advice import suggest
+from archcalc.api.layer import Layer
 from archcalc.cost import Cost, Costs
-from archcalc.derivation import Derivation, derive
 from archcalc.diagnostics import RequestError, Source
 from archcalc.language.expressions import describe
 from archcalc.memory.footprint import check_checkpoint
@@ -19,7 +20,6 @@ from archcalc.memory.plan import ATTENTION, OPTIMIZERS, WIDTHS, Plan
 from archcalc.memory.run import Run
 from archcalc.memory.simulation import simulate
 from archcalc.network.freezing import check_trains
-from archcalc.network.graph import Node
 from archcalc.network.load import Graph, build_graph, graph_at, load_graph
 from archcalc.network.parameters import named_parameters
 from archcalc.network.paths import depth
@@ -89,57 +89,6 @@ def _texts(settings: dict[str, Any]) -> dict[str, str]:
     return {name: describe(value) for name, value in settings.items()}
 
 
-class Layer:
-    """One layer of a network; numbers are those of all its copies, for the whole batch.
-
-    Attributes:
-        id: where it stands, as `stem.conv`.
-        op: the layer's name in the language.
-        label: what a person would call it, as `conv 64 7×7/2`.
-        count: how many equal copies it stands for.
-        inputs, output: shapes without the batch.
-        params, active_params, trainable_params, buffers, macs, flops, other_flops, activation_bytes: what it costs.
-        parameters: named shapes of one copy's own parameters.
-        line, column: its place in the spec.
-    """
-
-    def __init__(self, node: Node, cost: Cost, count: int) -> None:
-        self._node = node
-        self.id = node.id
-        self.op = node.op
-        self.label = node.label
-        self.count = count
-        self.inputs = tuple(tuple(int(size) for size in x.shape) for x in node.inputs)
-        self.output = tuple(int(size) for size in node.output.shape)
-        self.params = cost.params
-        self.active_params = cost.active_params
-        self.trainable_params = cost.trainable
-        self.buffers = cost.buffers
-        self.macs = cost.macs
-        self.flops = cost.flops
-        self.other_flops = cost.other_flops
-        self.activation_bytes = cost.activation_bytes
-        self.parameters = {name: tuple(int(size) for size in shape) for name, shape in node.params.items()}
-        self.line = node.place.line
-        self.column = node.place.column
-
-    @cached_property
-    def derivation(self) -> Derivation:
-        """Its formulas for one copy and one sample; quantities have `.numbers()` and `.names()`."""
-        return derive(self._node)
-
-    @property
-    def formulas(self) -> dict[str, str]:
-        """`parameters`, `macs` and `other_flops` as they are computed: `(3·3·3 + 1)·2`."""
-        from archcalc.quantity import numbers
-
-        found = self.derivation
-        return {name: numbers(getattr(found, name)) for name in ("parameters", "macs", "other_flops")}
-
-    def __repr__(self) -> str:
-        return f"<{self.id}: {self.label} -> {list(self.output)}, {self.params:,} parameters>"
-
-
 class Network:
     """A network with its shapes and costs. In a terminal and in a notebook it shows itself as a table."""
 
@@ -192,11 +141,24 @@ class Network:
         return [Layer(row.node, row.own, row.count) for row in flat(self._costs) if row.node is not None]
 
     def __getitem__(self, name: str) -> Layer:
-        """The layer of this id or name."""
-        for layer in self.layers:
-            if name in (layer.id, layer._node.name):
-                return layer
-        raise KeyError(name)
+        """The layer of this id or name. Raises `KeyError`, which says what may have been meant."""
+        found = self._named(name)
+        if found is None:
+            known = [one for layer in self.layers for one in (layer.id, layer._node.name) if one]
+            near = suggest(name, known) if isinstance(name, str) else None
+            raise KeyError(
+                f"no layer is named {name!r}: " + (f"did you mean {near!r}?" if near else "`layers` has all")
+            )
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is a layer of this id or name, or this layer."""
+        return any(layer is name for layer in self.layers) or self._named(name) is not None
+
+    def _named(self, name: object) -> Layer | None:
+        if not isinstance(name, str):
+            return None
+        return next((layer for layer in self.layers if name in (layer.id, layer._node.name)), None)
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)

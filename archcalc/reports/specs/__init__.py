@@ -1,0 +1,3 @@
+"""The specs that come with the program."""
+
+COMMAND = "archcalc specs"

@@ -1,0 +1,47 @@
+"""The specs that come with the program, and how one is found by its name."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+from archcalc.advice import suggest
+
+ENDING = ".yaml"
+_HERE = os.path.dirname(__file__)
+# In the package where it is installed, beside it in a checkout.
+_FOLDERS = (os.path.join(_HERE, "specs"), os.path.join(os.path.dirname(_HERE), "specs"))
+
+
+@cache
+def folder() -> str:
+    """Where they are; empty where none came along."""
+    return next((one for one in _FOLDERS if os.path.isdir(one)), "")
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """Their names: `resnet50` is the spec resnet50.yaml."""
+    files = os.listdir(folder()) if folder() else ()
+    return tuple(sorted(file[: -len(ENDING)] for file in files if file.endswith(ENDING)))
+
+
+def path_of(name: str) -> str | None:
+    """The path of the spec of this name; None where there is none."""
+    return os.path.join(folder(), name + ENDING) if name in names() else None
+
+
+def nearest(name: str) -> str | None:
+    """The name of a spec that may have been meant; None for what is no name but a path."""
+    return suggest(name, names()) if name and os.path.basename(name) == name and "." not in name else None
+
+
+def about(text: str) -> tuple[str, str]:
+    """What the comment at the beginning of a spec says of it, and where it is from."""
+    lines = []
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            break
+        lines.append(line[1:].strip())
+    said, _, source = " ".join(lines).partition("Source: ")
+    return said.strip(), source.strip().rstrip(".")
