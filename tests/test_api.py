@@ -7,7 +7,8 @@ import doctest
 import pytest
 
 import archcalc
-from archcalc import api, quantity
+from archcalc import quantity
+from archcalc.api import network
 
 
 def test_load():
@@ -112,7 +113,7 @@ def test_other_tools():
         net.like("numpy")
 
 
-@pytest.mark.parametrize("module", [archcalc, api, quantity], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [archcalc, network, quantity], ids=lambda module: module.__name__)
 def test_examples_in_docstrings(module):
     found = doctest.testmod(module, extraglobs={"load": archcalc.load, "loads": archcalc.loads})
     assert found.attempted

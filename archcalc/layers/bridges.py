@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from copy import copy
 from math import isqrt
-from typing import TYPE_CHECKING
+from typing import ClassVar, Protocol
 
+from archcalc.layers.arguments import Argument
 from archcalc.layers.change import Change
 from archcalc.layers.layout import CHANNELS_FIRST, FEATURES_LAST
 from archcalc.layers.tensor import Tensor
 from archcalc.quantity import plain, product
 
-if TYPE_CHECKING:
-    from archcalc.layers.base import Layer
+
+class Windowed(Protocol):
+    """What is asked of a layer with windows."""
+
+    op: ClassVar[str]
+    first: ClassVar[str | None]
+    arguments: ClassVar[dict[str, Argument]]
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """The output for input `x`."""
 
 
 def into_layout(x: Tensor, wanted: str) -> list[Change]:
@@ -70,7 +79,7 @@ def into_rank(x: Tensor, layout: str, most: int) -> list[Change]:
     return []
 
 
-def each_alone(layer: Layer, x: Tensor) -> list[Change]:
+def each_alone(layer: Windowed, x: Tensor) -> list[Change]:
     """A window over images for each entry of a stack of them, [entries, channels, height, width]: one entry deep."""
     entries, channels, height, width = map(plain, x.shape)
     for depth in (1, entries):  # of a window, and of a size itself

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterator
+from typing import Protocol
 
 from archcalc.advice import meant
-from archcalc.diagnostics import SpecError
+from archcalc.diagnostics import Findings, SpecError
 from archcalc.language.items import Item
 from archcalc.language.signature import check_name
 from archcalc.language.values import Value
@@ -14,8 +14,14 @@ from archcalc.network.names import Names
 from archcalc.network.steps import Carried, Start, Step
 from archcalc.source import Node, Scalar, Sequence
 
-if TYPE_CHECKING:
-    from archcalc.network.binding import Binder
+
+class Binder(Protocol):
+    """What is needed of who binds names to values."""
+
+    findings: Findings
+
+    def value(self, scalar: Scalar, known: Collection[str], names: Names | None = None) -> Value | None:
+        """A number or an expression; None after an error."""
 
 
 def carried(binder: Binder, item: Item, around: Names, inner: Names) -> Iterator[Carried]:

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
 
 from archcalc.advice import suggest
 from archcalc.diagnostics import Diagnostic, RequestError
-from archcalc.network.graph import Node, walk
+from archcalc.network.graph import Graph, Node, walk
 from archcalc.quantity import plain, product
 from archcalc.source import Scalar
-
-if TYPE_CHECKING:
-    from archcalc.network.load import Graph
-
 
 CODE = "GRF706"
 

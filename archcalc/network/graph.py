@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from archcalc.diagnostics import Span
+from archcalc.language.document import Document
 from archcalc.language.expressions import describe
 from archcalc.language.reserved import MODULE_ATTRIBUTES
+from archcalc.language.settings import Settings
 from archcalc.layers.base import Layer
 from archcalc.layers.tensor import Shape, Started, Tensor
+from archcalc.network.steps import Step
+from archcalc.quantity import plain, product
 from archcalc.source import Scalar
 
 # Groups that have no scope of their own.
@@ -222,3 +227,52 @@ def walk(nodes: list[Node], weights: int = 1, work: int = 1) -> Iterator[tuple[N
         if node.children:
             yield from walk(node.children, stored, run)
         yield node, stored, run
+
+
+class Graph:
+    """A network with its shapes filled in.
+
+    Attributes:
+        steps: its document's items with everything looked up; they serve for other settings too.
+        inputs: the tensors it reads, by name; the only input of a model is named `input`.
+        outputs: what it gives, by name.
+        nodes: its layers in order, inner ones as children.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        steps: list[Step],
+        settings: Settings,
+        variant: str | None,
+        given: Mapping[str, str],
+        batch: int,
+        inputs: dict[str, Tensor],
+        outputs: dict[str, Tensor],
+        nodes: list[Node],
+    ) -> None:
+        self.document = document
+        self.steps = steps
+        self.settings = settings
+        self.variant = variant
+        self.given = given
+        self.batch = batch
+        self.inputs = inputs
+        self.outputs = outputs
+        self.nodes = nodes
+
+    @property
+    def model(self) -> str:
+        """The model's name, with the variant where one was chosen."""
+        name = self.document.model.text
+        return f"{name}@{self.variant}" if self.variant else name
+
+    @cached_property
+    def largest_output(self) -> int:
+        """Elements of the largest tensor that a layer gives for one sample."""
+        return max((plain(product(node.output.shape)) for node, _, _ in walk(self.nodes)), default=0)
+
+    @property
+    def path(self) -> str:
+        """The path the spec was read from, as it was given."""
+        return self.document.source.path

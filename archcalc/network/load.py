@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from functools import cached_property
 from typing import Any
 
 from archcalc.diagnostics import Findings, RequestError, Source
@@ -14,61 +13,12 @@ from archcalc.language.settings import Settings, settle
 from archcalc.layers.layout import Group, stated
 from archcalc.layers.tensor import Tensor
 from archcalc.network.build import LARGEST_TENSOR, Builder
-from archcalc.network.graph import Node, assign_ids, walk
+from archcalc.network.graph import Graph as Graph
+from archcalc.network.graph import assign_ids
 from archcalc.network.resolve import resolve
 from archcalc.network.steps import Ref, Step
 from archcalc.opening import read
-from archcalc.quantity import plain, product
 from archcalc.source import Scalar
-
-
-class Graph:
-    """A network with its shapes filled in.
-
-    Attributes:
-        steps: its document's items with everything looked up; they serve for other settings too.
-        inputs: the tensors it reads, by name; the only input of a model is named `input`.
-        outputs: what it gives, by name.
-        nodes: its layers in order, inner ones as children.
-    """
-
-    def __init__(
-        self,
-        document: Document,
-        steps: list[Step],
-        settings: Settings,
-        variant: str | None,
-        given: Mapping[str, str],
-        batch: int,
-        inputs: dict[str, Tensor],
-        outputs: dict[str, Tensor],
-        nodes: list[Node],
-    ) -> None:
-        self.document = document
-        self.steps = steps
-        self.settings = settings
-        self.variant = variant
-        self.given = given
-        self.batch = batch
-        self.inputs = inputs
-        self.outputs = outputs
-        self.nodes = nodes
-
-    @property
-    def model(self) -> str:
-        """The model's name, with the variant where one was chosen."""
-        name = self.document.model.text
-        return f"{name}@{self.variant}" if self.variant else name
-
-    @cached_property
-    def largest_output(self) -> int:
-        """Elements of the largest tensor that a layer gives for one sample."""
-        return max((plain(product(node.output.shape)) for node, _, _ in walk(self.nodes)), default=0)
-
-    @property
-    def path(self) -> str:
-        """The path the spec was read from, as it was given."""
-        return self.document.source.path
 
 
 def split_variant(spec: str) -> tuple[str, str | None]:

@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
-from archcalc.network.graph import Node
+from dataclasses import dataclass
+from typing import Any
+
 from archcalc.network.load import Graph
 from archcalc.pytorch.classes import ClassText
-from archcalc.pytorch.maker import Written
+from archcalc.pytorch.fitting import literal
 from archcalc.pytorch.names import class_name, unique
 from archcalc.pytorch.structure import Structure
-from archcalc.pytorch.writer import ClassWriter
+
+# As many arguments of a class stand without their names, as in the spec's lines: its input, and the first of its own.
+_UNNAMED = 2
+
+
+@dataclass
+class Written:
+    """A finished class: its name, the numbers its constructor takes, and their values.
+
+    Attributes:
+        values: id of an instance's node -> a value for each parameter.
+        defaults: those that calls may leave out; they come last.
+    """
+
+    name: str
+    parameters: list[str]
+    values: dict[int, list[Any]]
+    defaults: dict[str, Any]
+
+    def argument(self, position: int, text: str) -> str:
+        """How a call gives a parameter; empty for its default."""
+        name = self.parameters[position]
+        if name in self.defaults and text == literal(self.defaults[name]):
+            return ""
+        return text if position < _UNNAMED and name not in self.defaults else f"{name}={text}"
 
 
 class File:
@@ -34,16 +60,3 @@ class File:
         self.reported: set[str] = set()
         self.name = unique(class_name(graph.model), taken)
         self.taken = {*taken, self.name}
-
-    def class_of(self, node: Node, wanted: str) -> Written:
-        """The class of a block's call, a repeat's copy or an expert; written when first asked for."""
-        key = self.structure.signature(node)
-        if key not in self.written:
-            name = unique(wanted, self.taken)
-            self.taken.add(name)
-            self.written[key] = ClassWriter(self, name).write(self.structure.instances[key])
-        return self.written[key]
-
-    def main(self) -> None:
-        """The model's own class, written last."""
-        ClassWriter(self, self.name).write_model(self.graph)

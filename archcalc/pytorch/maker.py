@@ -2,55 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from archcalc.layers.code import Code
 from archcalc.network.codes import code_of
 from archcalc.network.graph import Node
-from archcalc.pytorch.fitting import Parameters, literal
+from archcalc.pytorch.file import File, Written
+from archcalc.pytorch.fitting import Parameters
 from archcalc.pytorch.names import BuildError, class_name
 from archcalc.pytorch.phrases import common_step, generated, listed, runs
-
-if TYPE_CHECKING:
-    from archcalc.pytorch.file import File
-
-# As many arguments of a class stand without their names, as in the spec's lines: its input, and the first of its own.
-_UNNAMED = 2
-
-
-@dataclass
-class Written:
-    """A finished class: its name, the numbers its constructor takes, and their values.
-
-    Attributes:
-        values: id of an instance's node -> a value for each parameter.
-        defaults: those that calls may leave out; they come last.
-    """
-
-    name: str
-    parameters: list[str]
-    values: dict[int, list[Any]]
-    defaults: dict[str, Any]
-
-    def argument(self, position: int, text: str) -> str:
-        """How a call gives a parameter; empty for its default."""
-        name = self.parameters[position]
-        if name in self.defaults and text == literal(self.defaults[name]):
-            return ""
-        return text if position < _UNNAMED and name not in self.defaults else f"{name}={text}"
 
 
 class Maker:
     """What stands on the right of `self.conv1 = ...`.
 
     Attributes:
+        class_of: writes the class of a block's call, a repeat's copy or an expert under a name, once.
         modules: the name of every module that the class has or is given, by the id of its node.
         parameters: those of the class's constructor.
     """
 
-    def __init__(self, file: File) -> None:
+    def __init__(self, file: File, class_of: Callable[[Node, str], Written]) -> None:
         self.file = file
+        self.class_of = class_of
         self.structure = file.structure
         self.sharing = file.structure.sharing
         self.modules: dict[int, str] = {}
@@ -103,7 +78,7 @@ class Maker:
 
     def _experts(self, nodes: list[Node], codes: list[Code]) -> str:
         experts = [node.children[0] for node in nodes]
-        written = self.file.class_of(experts[0], class_name(f"{nodes[0].segment}_expert"))
+        written = self.class_of(experts[0], class_name(f"{nodes[0].segment}_expert"))
         features = self.parameters.express([code.args[0] for code in codes], "features")
         count = self.parameters.express([expert.weights for expert in experts], "experts")
         return f"{features}, [{self._instance(written, experts)} for _ in range({count})]"
@@ -116,7 +91,7 @@ class Maker:
         wanted = node.children[0] if node.unfolded else node
         name = class_name(wanted.op if wanted.block else f"{node.segment}_layer")
         if not any(one.unfolded for one in nodes) and node.copies == 1:
-            return self._instance(self.file.class_of(node, name), nodes)
+            return self._instance(self.class_of(node, name), nodes)
         rows = [runs(node) for node in nodes]
         growing = self._growing(rows, name)
         if growing is not None:
@@ -127,7 +102,7 @@ class Maker:
             if self.sharing.is_reused(copies[0]):
                 text = self.module(self.sharing.module_of(copies[0]))
             else:
-                text = self._instance(self.file.class_of(copies[0], name), copies)
+                text = self._instance(self.class_of(copies[0], name), copies)
             items.append((text, self.parameters.count(counts, "copies")))
         return listed(items, sequential)
 
@@ -136,7 +111,7 @@ class Maker:
         copies = [copy for copy, _ in rows[0]]
         if any(map(self.sharing.is_reused, copies)) or len(set(map(self.structure.signature, copies))) > 1:
             return None
-        written = self.file.class_of(copies[0], name)
+        written = self.class_of(copies[0], name)
         counts = [[count for _, count in row] for row in rows]
         totals = [sum(row) for row in counts]
         starts: list[tuple[list[Any], int]] = []

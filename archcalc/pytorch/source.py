@@ -12,6 +12,7 @@ from archcalc.pytorch.file import File
 from archcalc.pytorch.inspection import Meant, inspect
 from archcalc.pytorch.layout import wrap
 from archcalc.pytorch.library import Library
+from archcalc.pytorch.writer import write_classes
 from archcalc.reports.numbers import shape
 
 _WIDTH = 88
@@ -31,7 +32,7 @@ def module_source(graph: Graph, probe: bool = False, alone: bool = False) -> str
     """
     library = Library(graph, alone)
     file = File(graph, probe, library.names, _summary(graph), alone)
-    file.main()
+    write_classes(file)
     pieces = library.texts(file.structure, file.helpers)
     imports = _imports("\n".join([*pieces, *(line for made in file.classes for line in made.lines)]), library.imported)
     blocks: list[Iterable[str]] = [imports]

@@ -7,7 +7,8 @@ Equal structures share a class; what differs between them becomes a constructor 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 from archcalc.layers.code import Code
 from archcalc.layers.tensor import Tensor
@@ -15,10 +16,11 @@ from archcalc.network.codes import code_of
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
 from archcalc.pytorch.classes import ClassText
+from archcalc.pytorch.file import File, Written
 from archcalc.pytorch.fitting import Parameters, literal
 from archcalc.pytorch.forward import Forward
 from archcalc.pytorch.loops import Loop
-from archcalc.pytorch.maker import Maker, Written
+from archcalc.pytorch.maker import Maker
 from archcalc.pytorch.names import identifier, unique
 from archcalc.pytorch.phrases import (
     default_numbers,
@@ -30,8 +32,20 @@ from archcalc.pytorch.phrases import (
 )
 from archcalc.pytorch.structure import Item, entry_of, is_batched, is_layers, layer_inputs, producer, results, steps
 
-if TYPE_CHECKING:
-    from archcalc.pytorch.file import File
+
+def write_classes(file: File) -> None:
+    """Write all classes of a file, the model's own last."""
+    ClassWriter(file, file.name).write_model(file.graph)
+
+
+def class_of(file: File, node: Node, wanted: str) -> Written:
+    """The class of a block's call, a repeat's copy or an expert; written when first asked for."""
+    key = file.structure.signature(node)
+    if key not in file.written:
+        name = unique(wanted, file.taken)
+        file.taken.add(name)
+        file.written[key] = ClassWriter(file, name).write(file.structure.instances[key])
+    return file.written[key]
 
 
 class ClassWriter:
@@ -43,7 +57,7 @@ class ClassWriter:
         self.structure = file.structure
         self.sharing = file.structure.sharing
         self.init: list[str] = []
-        self.maker = Maker(file)
+        self.maker = Maker(file, partial(class_of, file))
         self.forward: Forward
         self.group: Node | None = None
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from archcalc.cost import Costs
 from archcalc.diagnostics import Note
@@ -17,7 +17,6 @@ from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.network.paths import depth, fields
 from archcalc.rules.before import Before
-from archcalc.rules.reading import Reading, readings
 from archcalc.rules.windows import Window, windows
 from archcalc.source import Scalar
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from archcalc.devices import Device
     from archcalc.network.trial import Trials
 
+_Answer = TypeVar("_Answer")
 Spot = tuple[str, int, int]  # a path, a line and a column
 
 
@@ -49,6 +49,7 @@ class Model(Edges):
         self.layers = list(_placed(graph.nodes, ()))
         self._place = {id(placed.node): placed for placed in self.layers}
         self._windows: dict[int, list[Window] | None] = {}
+        self._answers: dict[Callable[[Model], Any], Any] = {}
         self._makers: dict[tuple[str, ...], dict[int, Node | None]] = {}
         self._owners = {id(owner) for placed in self.layers for owner in placed.node.tied.values()}
 
@@ -97,10 +98,12 @@ class Model(Edges):
         """What each tensor's elements see of the input, by the tensor's id, as `network.paths` says it."""
         return fields(self.graph)
 
-    @cached_property
-    def readings(self) -> list[Reading]:
-        """What windows read of each tensor that nothing else reads."""
-        return list(readings(self))
+    def asked(self, question: Callable[[Model], _Answer]) -> _Answer:
+        """What a question of several rules comes to, which is asked once."""
+        if question not in self._answers:
+            self._answers[question] = question(self)
+        answer: _Answer = self._answers[question]
+        return answer
 
     def windows(self, node: Node) -> list[Window] | None:
         """The windows of a convolution or a pooling along each axis; None for any other layer."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
 from archcalc.quantity import product
-
-if TYPE_CHECKING:
-    from archcalc.rules.model import Model
+from archcalc.rules.model import Model
 
 
 class Reading:
@@ -27,8 +25,12 @@ class Reading:
         self.read = read
 
 
-def readings(model: Model) -> Iterator[Reading]:
+def readings(model: Model) -> list[Reading]:
     """Every tensor that nothing but windows reads."""
+    return list(_readings(model))
+
+
+def _readings(model: Model) -> Iterator[Reading]:
     for tensor in [*model.graph.inputs.values(), *(placed.node.exit for placed in model.layers)]:
         readers = model.consumers(tensor)
         if not readers or model.is_output(tensor) or tensor.rank < 2:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
-from archcalc.rules.reading import is_patches
+from archcalc.rules.reading import is_patches, readings
 from archcalc.rules.windows import fixed, space
 
 
@@ -39,7 +39,7 @@ class PatchRemainder(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """Every such convolution whose image has a rest."""
-        for reading in model.readings:
+        for reading in model.asked(readings):
             unread = reading.total - reading.spanned
             if unread and fixed(reading.tensor) and is_patches(model, reading.readers):
                 node = reading.readers[0]

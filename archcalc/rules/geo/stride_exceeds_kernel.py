@@ -11,6 +11,7 @@ from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import with_arguments
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
+from archcalc.rules.reading import readings
 from archcalc.rules.windows import space
 
 
@@ -39,7 +40,7 @@ class StrideExceedsKernel(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """Every tensor that only windows read, and not everywhere between the first and the last."""
-        gaps = [reading for reading in model.readings if reading.spanned > reading.read]
+        gaps = [reading for reading in model.asked(readings) if reading.spanned > reading.read]
         affected = model.everywhere(reading.readers[0] for reading in gaps)
         for reading in gaps:
             unread, first = reading.spanned - reading.read, reading.readers[0]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
-from archcalc.rules.reading import is_patches
+from archcalc.rules.reading import is_patches, readings
 from archcalc.rules.windows import fixed, space
 
 
@@ -34,7 +34,7 @@ class UnreadPixels(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """Every tensor that only windows read, and not to its end."""
-        for reading in model.readings:
+        for reading in model.asked(readings):
             unread, first = reading.total - reading.spanned, reading.readers[0]
             if not unread or not fixed(reading.tensor) or is_patches(model, reading.readers):
                 continue
