@@ -20,6 +20,8 @@ from archcalc.network.misread import misread
 from archcalc.network.unused import unused
 from archcalc.peers import NAMES
 from archcalc.reports.rows import SORT_KEYS
+from archcalc.reports.shapes.columns import NAMES as COLUMNS
+from archcalc.reports.shapes.columns import parsed
 from archcalc.reports.shapes.report import Report
 
 # From this many specs on a run takes long enough for a progress bar.
@@ -35,6 +37,7 @@ _MANY = 200
 @options.look("--expand", is_flag=True, help="Open every block, and show each copy of a repeat.")
 @options.look("--sort", type=click.Choice(SORT_KEYS), help="Largest layers first, without nesting.")
 @options.look("-n", "--number", type=options.Whole(1), help="Only so many layers, the largest; the rest in one row.")
+@options.look("--columns", metavar="NAMES", help=f"Columns of the table: {', '.join(COLUMNS)}.")
 @options.look("--formulas", is_flag=True, help="Show how each parameter count is made.")
 @options.look("--causal", type=click.Choice(("dense", "half")), default="dense", show_default=True,
               help="Masked attention: count all scores, or only those a query may see.")  # fmt: skip
@@ -56,6 +59,7 @@ def command(
     expand: bool,
     sort: str | None,
     number: int | None,
+    columns: str | None,
     formulas: bool,
     causal: str,
     like: str | None,
@@ -69,6 +73,11 @@ def command(
     SPEC is a file, `file.yaml@variant` or `-`. Several specs give one row each.
     """
     values = options.parse_settings(set)
+    chosen = () if columns is None else parsed(columns)
+    if chosen and (len(specs) > 1 or format in ("json", "csv") or like or symbolic):
+        raise RequestError(
+            "--columns is about the table of one network, as text, markdown or latex; json and csv have all"
+        )
     if like:
         from archcalc.commands.shapes_like import print_comparison, refuse
 
@@ -107,5 +116,5 @@ def command(
     if like:
         print_comparison([costs.graph for costs in networks], like, several, depth, expand, format, color)
     else:
-        emit("shapes", format, Report(networks, several, depth, expand, sort, number, formulas), color)
+        emit("shapes", format, Report(networks, several, depth, expand, sort, number, formulas, chosen), color)
     return reading.status

@@ -30,6 +30,7 @@ class Columns:
         rule: draw a line under the header and after the last row, on a page that has them.
         header: show the headers.
         label: columns go before the label has less room than this.
+        stays: columns, by number, whose cells stand below the row where they have no room beside it.
     """
 
     def __init__(
@@ -39,11 +40,13 @@ class Columns:
         rule: bool = True,
         header: bool = True,
         label: int = _SHORTEST_LABEL,
+        stays: Sequence[int] = (),
     ) -> None:
         self.label = label
         self.rows = list(rows)
         used = [index for index in range(len(columns)) if index == 0 or any(cells[index] for cells, _ in self.rows)]
         self.columns = [columns[index] for index in used]
+        self.stays = [used.index(index) for index in stays if index in used]
         self.rows = [([cells[index] for index in used], style) for cells, style in self.rows]
         self.rule, self.header = rule, header
         self.widths = [
@@ -59,7 +62,7 @@ class Columns:
         kept = list(range(len(self.columns)))
         while True:
             room = width - _GAP - sum(_GAP + self.widths[index] for index in kept[1:])
-            droppable = [index for index in kept[1:] if self.columns[index].rank]
+            droppable = [index for index in kept[1:] if self.columns[index].rank or index in self.stays]
             if self._fits(room) or not droppable:
                 return kept, max(1, min(self.widths[0], max(room, _SHORTEST_LABEL)))
             kept.remove(max(droppable, key=lambda index: self.columns[index].rank))
@@ -92,9 +95,19 @@ class Columns:
                 yield NEWLINE
             yield from self._line([last, *cells[1:]], kept, label, style)
             yield NEWLINE
+            yield from self._below(cells, kept, page.width)
         if self.rule and page.rules:
             yield "  " + "─" * total, DIM
             yield NEWLINE
+
+    def _below(self, cells: Sequence[str], kept: list[int], width: int) -> Iterator[Piece]:
+        """What stays of the columns that went, under its row."""
+        indent = " " * (6 + len(cells[0]) - len(cells[0].lstrip(" ")))
+        for index in self.stays:
+            if index not in kept and cells[index]:
+                for line in lines_of(f"{indent}{self.columns[index].header} {cells[index]}", width):
+                    yield line, DIM
+                    yield NEWLINE
 
     def _told(self, width: int, most: int) -> dict[str, list[str]]:
         """Every label in its lines: shortened, or where that is not enough in full, above its numbers."""

@@ -29,7 +29,7 @@ class Line:
 
 
 class Parts:
-    """Facts joined by ` · `, broken only between them."""
+    """Facts joined by ` · `, broken between them, and inside one only where it is longer than a line."""
 
     def __init__(self, parts: Iterable[str], style: Style | None = None) -> None:
         self.parts, self.style = list(parts), style
@@ -40,13 +40,17 @@ class Parts:
         for part in self.parts:
             joined = f"{line} · {part}" if line else f"  {part}"
             if line and columns_of(joined) > page.width:
-                yield line, self.style
-                yield NEWLINE
+                yield from self._broken(line, page.width)
                 line = f"  {part}"
             else:
                 line = joined
-        yield line, self.style
-        yield NEWLINE
+        yield from self._broken(line, page.width)
+
+    def _broken(self, line: str, width: int) -> Iterator[Piece]:
+        """A line of facts; of a single one that is too long several."""
+        for one in [line] if columns_of(line) <= width else _wrapped(line.strip(" "), max(20, width)):
+            yield one, self.style
+            yield NEWLINE
 
 
 class Wrapped:

@@ -81,7 +81,7 @@ def test_a_narrow_terminal_never_breaks_a_number(width):
     done = run("shapes", "specs/gpt2.yaml", "--color", "always", env={"COLUMNS": str(width), "TERM": "xterm"})
     assert done.returncode == 0
     assert "38,597,376" in done.stdout
-    assert "124,439,808 parameters" in done.stdout
+    assert "124,439,808" in done.stdout
 
 
 def test_standard_input():
@@ -166,3 +166,38 @@ def test_names_that_nothing_reads_are_warnings(tmp_path):
     assert done.returncode == 0
     assert done.stderr.count("warning[GRF705]") == 2
     assert "18 parameters" in done.stdout
+
+
+def test_columns_as_chosen():
+    out = run("shapes", "specs/lenet.yaml", "--columns", "output,field,macs").stdout
+    assert "receptive field" in out
+    assert "14×14 step 2" in out
+    assert "params" not in out.splitlines()[3]
+    assert "did you mean `output`?" in run("shapes", "specs/lenet.yaml", "--columns", "outptu").stderr
+    assert run("shapes", "specs/lenet.yaml", "--columns", "macs", "--format", "csv").returncode == 2
+
+
+def test_chosen_columns_stand_below_where_the_terminal_is_narrow():
+    asked = "output,field,params,element-wise,activations,macs"
+    out = run("shapes", "specs/lenet.yaml", "--columns", asked, env={"COLUMNS": "60"}).stdout
+    assert max(map(len, out.splitlines())) <= 60
+    assert "element-wise 4,704" in out
+    assert "receptive field 5×5 step 1" in out
+
+
+def test_latex():
+    out = run("shapes", "specs/gpt2.yaml", "--format", "latex", "--columns", "output,params,%").stdout
+    rows = [line for line in out.splitlines() if line.endswith(r"\\")]
+    assert out.splitlines()[1] == r"\begin{tabular}{llrr}"
+    assert {row.replace(r"\&", "").count("&") for row in rows} == {3}
+    assert r"layer & output & params & \% \\" in out
+    assert r"linear 50257 bias=false (lm\_head)" in out
+    assert r"$\times$12" in out
+    assert "124,439,808" in rows[-1]
+    assert not set(out.replace(r"\quad", "")) & set("×·−…")
+
+
+def test_receptive_fields_for_machines():
+    layers = json.loads(run("shapes", "specs/lenet.yaml", "--format", "json").stdout)["layers"]
+    assert layers[2]["receptive_field"] == [[6, 2], [6, 2]]
+    assert layers[2]["receptive_field_start"] == [0, 0]

@@ -120,9 +120,17 @@ def is_commands(out):
     assert all(line.startswith("::") for line in out.splitlines())
 
 
+def is_latex(out):
+    """A tabular whose rows all have its columns."""
+    columns = re.search(r"\\begin\{tabular\}\{([lr]+)\}", out).group(1)
+    rows = [line.replace(r"\&", "") for line in out.splitlines() if line.endswith(r"\\")]
+    assert rows
+    assert {row.count("&") + 1 for row in rows} == {len(columns)}
+
+
 CHECKS = {
     "text": is_text, "full": is_text, "concise": is_text, "grouped": is_text, "source": is_text, "state-dict": is_text,
-    "json": is_json, "jsonl": is_jsonl, "csv": is_csv, "markdown": is_markdown, "chrome-trace": is_json,
+    "json": is_json, "jsonl": is_jsonl, "csv": is_csv, "markdown": is_markdown, "latex": is_latex, "chrome-trace": is_json,
     "github": is_commands, "gitlab": is_json, "sarif": is_json, "junit": is_xml, "rdjson": is_json,
 }  # fmt: skip
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from archcalc.cost import DTYPE_BYTES, Costs
 from archcalc.derivation import Derivation, axis_names, derive
-from archcalc.layers.field import Field
 from archcalc.layers.tensor import Shape, Tensor
 from archcalc.network.graph import Node
 from archcalc.network.paths import EVERYTHING, NOTHING, UNKNOWN
@@ -16,6 +15,7 @@ from archcalc.quantity import Quantity, product
 from archcalc.reports.explanation import facts
 from archcalc.reports.explanation.facts import Line
 from archcalc.reports.numbers import exact
+from archcalc.reports.receptive import field_data, told
 
 
 @dataclass
@@ -122,26 +122,9 @@ def _field(seen: Any, costs: Costs) -> tuple[str, str, str]:
         return ("nothing of the input", "", "")
     if not seen:
         return ("not on the input's grid", "", "")
-    sizes = "×".join(_size(axis) for axis in seen)
     whole = len(inputs) == 1 and inputs[0].rank - 1 == len(seen)
     covers = whole and all(axis.size >= size for axis, size in zip(seen, inputs[0].shape[1:]))
-    start = joined([_signed(axis.start) for axis in seen])
-    step = joined([str(axis.step) for axis in seen])
-    return (f"{sizes}, step {step}, first at {start}" + (", covers the input" if covers else ""), "", "")
-
-
-def _size(axis: Field) -> str:
-    least = min(axis.sizes, default=0)
-    return str(axis.size) if least == axis.size else f"{least} to {axis.size}"
-
-
-def joined(texts: list[str]) -> str:
-    """What is the same along all axes once, else one for each."""
-    return texts[0] if len(set(texts)) == 1 else "×".join(texts)
-
-
-def _signed(number: int) -> str:
-    return f"−{-number}" if number < 0 else str(number)
+    return (told(seen) + (", covers the input" if covers else ""), "", "")
 
 
 def _data(node: Node, derivation: Derivation, batch: int, width: int, seen: Any) -> dict[str, Any]:
@@ -165,18 +148,4 @@ def _data(node: Node, derivation: Derivation, batch: int, width: int, seen: Any)
         "other_flops": facts.data(derivation.other_flops, runs),
         "activation_bytes": facts.data(0 if node.is_view else derivation.elements * width, runs),
         **field_data(seen),
-    }
-
-
-def field_data(seen: Any) -> dict[str, Any]:
-    """A receptive field for machines: [size, step] of each axis, and where the first one starts.
-
-    A step of less than 1 is a text, as "1/2"; so is what is no window: everything, nothing, unknown.
-    """
-    if isinstance(seen, str) or not seen:
-        return {"receptive_field": seen or None, "receptive_field_start": None}
-    steps = [int(axis.step) if axis.step.denominator == 1 else str(axis.step) for axis in seen]
-    return {
-        "receptive_field": [[axis.size, step] for axis, step in zip(seen, steps)],
-        "receptive_field_start": [axis.start for axis in seen],
     }

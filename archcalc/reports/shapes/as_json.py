@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from archcalc.cost import DTYPE_BYTES, Costs
+from archcalc.network.paths import fields
 from archcalc.reports.documents import VERSION, one_or_several
+from archcalc.reports.receptive import field_data
 from archcalc.reports.rows import Row, tensors
 from archcalc.reports.shapes.report import Report
 
@@ -19,6 +21,7 @@ def render(report: Report) -> str:
 def network(costs: Costs, rows: Iterable[Row]) -> dict[str, Any]:
     """One network. Every total is the sum over its layers; a layer's numbers are those of all its copies."""
     graph, totals = costs.graph, costs.totals
+    seen = fields(graph)
     return {
         "version": VERSION,
         "model": graph.model,
@@ -40,7 +43,7 @@ def network(costs: Costs, rows: Iterable[Row]) -> dict[str, Any]:
             "param_bytes": {name: totals.params * size for name, size in DTYPE_BYTES.items()},
         },
         **_declared(costs),
-        "layers": [_layer(row) for row in rows if row.node is not None],
+        "layers": [_layer(row, seen) for row in rows if row.node is not None],
     }
 
 
@@ -53,7 +56,7 @@ def _declared(costs: Costs) -> dict[str, Any]:
     return {"declared": {"layers": found.layers, "params": found.params, "macs": macs}}
 
 
-def _layer(row: Row) -> dict[str, Any]:
+def _layer(row: Row, seen: dict[int, Any]) -> dict[str, Any]:
     node = row.node
     assert node is not None
     layer = {
@@ -72,6 +75,7 @@ def _layer(row: Row) -> dict[str, Any]:
         "flops": row.own.flops,
         "other_flops": row.own.other_flops,
         "activation_bytes": row.own.activation_bytes,
+        **field_data(seen.get(id(node.exit))),
         "line": node.place.line,
         "column": node.place.column,
     }

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from archcalc.cost import Costs
 from archcalc.network.paths import depth
 from archcalc.quoting import markdown as escape
 from archcalc.reports import numbers
 from archcalc.reports.rows import Row
+from archcalc.reports.shapes.columns import columns
 from archcalc.reports.shapes.report import Report
 from archcalc.reports.tables import table
+
+_USUAL = ("output", "params", "macs", "activations")
 
 
 def render(report: Report) -> str:
@@ -18,32 +21,21 @@ def render(report: Report) -> str:
     if report.several:
         return comparison(report.networks)
     (costs,) = report.networks
-    return network(costs, report.rows(costs))
+    return network(costs, report.rows(costs), report.columns or _USUAL)
 
 
-def network(costs: Costs, rows: Iterable[Row]) -> str:
+def network(costs: Costs, rows: Iterable[Row], names: Sequence[str]) -> str:
     """One network: its rows, its totals in the last one."""
     totals = costs.totals
+    shown = columns(names, costs)
     lines = [
         (
             "&emsp;" * row.level + escape(row.label) + (f" ×{row.copies:,}" if row.copies > 1 else ""),
-            row.output,
-            numbers.exact(row.cost.params) if row.cost.params else f"= {row.tied}" if row.tied else "",
-            numbers.column(row.cost.macs),
-            numbers.size(row.cost.activation_bytes),
+            *(escape(one.cell(row)) for one in shown),
         )
         for row in rows
     ]
-    last = tuple(
-        f"**{text}**"
-        for text in (
-            "total",
-            " ",
-            numbers.exact(totals.params),
-            numbers.column(totals.macs) or "0",
-            numbers.size(totals.activation_bytes) or "0 B",
-        )
-    )
+    last = ("**total**", *(f"**{one.total}**" if one.total else "" for one in shown))
     inputs = ", ".join(numbers.shape(x.shape) for x in costs.graph.inputs.values())
     active = f" {numbers.exact(totals.active_params)} parameters are active for each position."
     if totals.active_params == totals.params:
@@ -52,9 +44,8 @@ def network(costs: Costs, rows: Iterable[Row]) -> str:
     if costs.declared.layers:
         trained += f" {numbers.exact(costs.declared.params)} of them are declared, and not computed."
     heading = f"### {escape(costs.graph.model)}\n\nInput {inputs}, batch {costs.graph.batch}.{active}{trained}\n\n"
-    return heading + table(
-        ("layer", "output", "params", "MACs", "activations"), "llrrr", [*lines, (last[0], "", *last[2:])]
-    )
+    header = ("layer", *(one.header for one in shown))
+    return heading + table(header, "l" + "".join("r" if one.right else "l" for one in shown), [*lines, last])
 
 
 def comparison(networks: Iterable[Costs]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from archcalc.cost import Costs
 from archcalc.network.paths import depth
@@ -11,19 +11,9 @@ from archcalc.reports.blocks import BOLD, DIM, Block, Gap, Group, Style
 from archcalc.reports.columns import Column, Columns
 from archcalc.reports.paragraphs import Line, Parts
 from archcalc.reports.rows import Row
+from archcalc.reports.shapes.columns import USUAL, columns, label
 from archcalc.reports.shapes.report import Report
 from archcalc.reports.shapes.totals import convention, footer
-
-_LAYERS = (
-    Column("layer", right=False),
-    Column("output", right=False, rank=3),
-    Column("params"),
-    Column("%", rank=4),
-    Column("MACs", rank=2),
-    Column("element-wise", rank=7),
-    Column("activations", rank=5),
-    Column("parameters by formula", right=False, rank=6),
-)
 
 
 def render(report: Report) -> Block:
@@ -31,51 +21,28 @@ def render(report: Report) -> Block:
     if report.several:
         return comparison(report.networks)
     (costs,) = report.networks
-    return network(costs, report.rows(costs), report.formulas)
+    return network(costs, report.rows(costs), report.formulas, report.columns)
 
 
-def network(costs: Costs, rows: Iterable[Row], formulas: bool = False) -> Block:
-    """The table of one network: title, rows, totals and the counting convention."""
+def network(costs: Costs, rows: Iterable[Row], formulas: bool = False, names: Sequence[str] = ()) -> Block:
+    """The table of one network: title, rows, totals and the counting convention; columns that were named all stay."""
     graph = costs.graph
     sizes = ", ".join(
         (f"{name} " if name != "input" else "") + numbers.shape(x.shape) for name, x in graph.inputs.items()
     )
     title = Line(graph.model, f"input {sizes}, batch {graph.batch}")
-    table = Columns(_LAYERS, (_cells(row, costs, formulas) for row in rows))
-    return Group(title, "", table, Gap(), *footer(costs))
+    chosen = (*(names or USUAL), *(["formula"] if formulas and "formula" not in names else []))
+    shown = columns(chosen, costs)
+    header = [Column("layer", right=False), *(one.column for one in shown)]
+    cells = (([label(row), *(one.cell(row) for one in shown)], _style(row)) for row in rows)
+    below = set(chosen) if names else {"formula"}
+    stays = [index for index, name in enumerate(chosen, 1) if name in below]
+    return Group(title, "", Columns(header, cells, stays=stays), Gap(), *footer(costs))
 
 
-def _cells(row: Row, costs: Costs, formulas: bool) -> tuple[list[str], Style | None]:
-    cost = row.cost
-    label = "  " * row.level + row.label + (f"  ×{row.copies:,}" if row.copies > 1 else "")
-    if row.node is not None and row.node.weights > 1:
-        label += f"  ×{row.node.weights:,}"
-    if row.node is not None and row.node.name:
-        label += f"  ({row.node.name})"
-    params = numbers.exact(cost.params) if cost.params else f"= {row.tied}" if row.tied else ""
-    cells = [
-        label,
-        row.output,
-        params,
-        numbers.share(cost.params, costs.totals.params),
-        numbers.column(cost.macs),
-        "",
-        numbers.size(cost.activation_bytes),
-        _formula(row) if formulas else "",
-    ]
+def _style(row: Row) -> Style | None:
     is_group = row.node is None or bool(row.node.children)
-    return cells, BOLD if is_group and row.level == 0 and row.node is not None and row.node.block else None
-
-
-def _formula(row: Row) -> str:
-    """The row's parameters with its copies counted, so that it gives the number beside it."""
-    if row.node is None or row.node.layer is None or not row.node.params:
-        return ""
-    from archcalc.derivation import parameter_formula  # formulas are asked for
-
-    one = parameter_formula(row.node)
-    copies = row.own.params // int(one)
-    return (one if copies == 1 else one * copies).numbers()
+    return BOLD if is_group and row.level == 0 and row.node is not None and row.node.block else None
 
 
 _NETWORKS = (

@@ -17,6 +17,7 @@ class Report:
         depth: how many levels of blocks are opened; expand: all of them, with every copy for itself.
         sort, number: the largest layers by this cost, and how many of them.
         formulas: show how each parameter count is made.
+        columns: which columns a table has; those that it usually has where none is named.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class Report:
         sort: str | None = None,
         number: int | None = None,
         formulas: bool = False,
+        columns: tuple[str, ...] = (),
     ) -> None:
         self.networks = networks
         self.several = several
@@ -36,6 +38,7 @@ class Report:
         self.sort = sort
         self.number = number
         self.formulas = formulas
+        self.columns = columns
 
     def rows(self, costs: Costs) -> Iterable[Row]:
         """As people read them: nested as the spec is, or the largest first."""
