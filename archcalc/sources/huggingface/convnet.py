@@ -68,22 +68,33 @@ def _conv(channels: str, kernel: str, stride: str, act: list[Item] | None = None
 
 
 def _convnext(config: Config) -> Spec:
+    """ConvNeXt; its second version, which normalises responses; and DINOv3's."""
     builds = architecture(config, "Model", _HEADS)
     act = activated(activation(config, "hidden_act"))
-    eps, scale = config.number("layer_norm_eps"), config.number("layer_scale_init_value")
-    path, patch = config.share("drop_path_rate"), config.whole("patch_size")
+    kind, eps, path = config.model_type, config.number("layer_norm_eps"), config.share("drop_path_rate")
+    patch = config.whole("patch_size") if kind != "dinov3_convnext" else 4
+    scale = config.number("layer_scale_init_value") if kind != "convnextv2" else 0
     config.value("num_stages")
     config.value("image_size")
     spec = Spec(config.model_type)
     spec.inputs = [config.whole("num_channels"), _IMAGE, _IMAGE]
-    spec.blocks["channelnorm"] = ["rearrange 'c h w -> h w c'", "layernorm eps=1e-6", "rearrange 'h w c -> c h w'"]
-    scaled: list[Item] = [f"layerscale init={number(scale)}"] if scale > 0 else []
+    inner = f"layernorm eps={number(eps if kind == 'dinov3_convnext' else 1e-6)}".replace(" eps=1e-5", "")
+    spec.blocks["channelnorm"] = ["rearrange 'c h w -> h w c'", inner, "rearrange 'h w c -> c h w'"]
+    scaled: list[Item] = [f"layerscale init={number(scale)}"] if scale > 0 or kind == "dinov3_convnext" else []
+    if kind == "convnextv2":
+        spec.blocks["responses"] = [
+            ["norm 0x1 keepdim=true name=lengths", "mean 2 keepdim=true", "offset 1e-6 name=usual"],
+            {"div": ["lengths", "usual"]},
+            {"mul": ["input", "prev", ["parameter cin"]]},
+            {"add": ["prev", "input", ["parameter cin"]]},
+        ]
+    told: list[Item] = ["responses"] if kind == "convnextv2" else []
     spec.blocks["layer(c)"] = [
         {
             "residual": [
                 "conv c kernel=7 padding=3 groups=c",
                 "rearrange 'c h w -> h w c'",
-                ["layernorm eps=1e-6", "linear 4*c", *act, "linear c", *scaled],
+                [inner, "linear 4*c", *act, *told, "linear c", *scaled],
                 "rearrange 'h w c -> c h w'",
                 *([f"droppath {number(path)}"] if path else []),
             ]
@@ -96,6 +107,14 @@ def _convnext(config: Config) -> Spec:
         layers = f"layer {channels} repeat={depth}" if depth > 1 else f"layer {channels}"
         spec.layers.append([f"halve {channels}", layers] if index else layers)
     norm = "layernorm" if eps == 1e-5 else f"layernorm eps={number(eps)}"
+    if kind == "dinov3_convnext" and builds == "Model":
+        spec.layers += [
+            "rearrange 'c h w -> (h w) c' name=map",
+            "mean 0 keepdim=true name=whole",
+            {"concat": {"operands": ["whole", "map"], "axis": 0}},
+            norm,
+        ]
+        return spec
     spec.layers.append(["adaptiveavgpool 1", "flatten", norm])
     if builds == "ForImageClassification":
         spec.layers.append(f"linear {labels(config)} name=classifier")
@@ -112,18 +131,18 @@ _RESNET: dict[str, Json] = {
     "hidden_act": "relu",
 }
 
+_CONVNEXT: dict[str, Json] = {
+    "num_channels": 3,
+    "patch_size": 4,
+    "hidden_sizes": [96, 192, 384, 768],
+    "depths": [3, 3, 9, 3],
+    "hidden_act": "gelu",
+    "layer_norm_eps": 1e-12,
+}
+
 MODELS = {
     "resnet": Model(_resnet, _RESNET),
-    "convnext": Model(
-        _convnext,
-        {
-            "num_channels": 3,
-            "patch_size": 4,
-            "hidden_sizes": [96, 192, 384, 768],
-            "depths": [3, 3, 9, 3],
-            "hidden_act": "gelu",
-            "layer_norm_eps": 1e-12,
-            "layer_scale_init_value": 1e-6,
-        },
-    ),
+    "convnext": Model(_convnext, {**_CONVNEXT, "layer_scale_init_value": 1e-6}),
+    "convnextv2": Model(_convnext, _CONVNEXT),
+    "dinov3_convnext": Model(_convnext, {**_CONVNEXT, "layer_norm_eps": 1e-6, "layer_scale_init_value": 1e-6}),
 }

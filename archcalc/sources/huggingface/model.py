@@ -103,6 +103,12 @@ def activated(act: str) -> list[Item]:
     return list(_WRITTEN_OUT.get(act, [act]))
 
 
+def biases(**projections: bool) -> str:
+    """Which projections of attention have a bias, as in the language: q=True, v=True -> `qv`."""
+    letters = "".join(name for name, biased in projections.items() if biased)
+    return "true" if letters == "qkvo" else letters or "false"
+
+
 def runs(kinds: Sequence[_Kind]) -> list[tuple[int, list[_Kind]]]:
     """Layers as repeats: how often, and which. [a, a, b, a, a, b, a] -> [(2, [a, a, b]), (1, [a])]."""
     found: list[tuple[int, list[_Kind]]] = []

@@ -7,7 +7,7 @@ from archcalc.sources.huggingface.config import Config
 from archcalc.sources.huggingface.model import Model, activated, activation, architecture, labels, number
 from archcalc.sources.writing import Item, Spec
 
-_UNREACHED = "# archcalc: ignore[GRF701] takes the place of patches that are masked in training"
+UNREACHED = "# archcalc: ignore[GRF701] takes the place of patches that are masked in training"
 
 
 class Tower:
@@ -15,6 +15,7 @@ class Tower:
 
     Attributes:
         ff: the width of the feed-forward part; gated: whether it is silu(gate) * up.
+        ff_bias: whether the feed-forward part has biases; relbias: the name of a table that attention adds to its scores.
         scaled: whether each part ends with learned factors.
     """
 
@@ -38,6 +39,8 @@ class Tower:
         self.causal = False
         self.bias = "true"
         self.gated = False
+        self.ff_bias = True
+        self.relbias: str | None = None
         self.scaled = False
 
     def layer(self, width: str = "width", heads: str = "heads", ff: str = "ff") -> list[Item]:
@@ -45,15 +48,17 @@ class Tower:
         words = [f"attention heads={heads}"]
         words += [f"bias={self.bias}"] if self.bias != "true" else []
         words += ["causal=true"] if self.causal else []
+        words += [f"relbias={self.relbias}"] if self.relbias is not None else []
         words += [f"dropout={number(self.attention_dropout)}"] if self.attention_dropout else []
         end: list[Item] = [*self.drop, *(["layerscale init=1"] if self.scaled else []), *self.path]
+        bias = "" if self.ff_bias else " bias=false"
         if self.gated:
-            inner: list[Item] = [{"mul": [[f"linear {ff}", "silu"], [f"linear {ff}"]]}]
+            inner: list[Item] = [{"mul": [[f"linear {ff}{bias}", *activated(self.act)], [f"linear {ff}{bias}"]]}]
         else:
-            inner = [f"linear {ff}", *activated(self.act)]
+            inner = [f"linear {ff}{bias}", *activated(self.act)]
         return [
             {"residual": [self.norm, " ".join(words), *end]},
-            {"residual": [self.norm, *inner, f"linear {width}", *end]},
+            {"residual": [self.norm, *inner, f"linear {width}{bias}", *end]},
         ]
 
     def patches(self, source: str | None = None, bias: bool = True) -> list[Item]:
@@ -123,7 +128,7 @@ def _dinov2(config: Config) -> Spec:
         config.wrong("mlp_ratio", "it is a number above 0")
     tower.ff, tower.scaled = int(tower.width * ratio), True
     if config.flag("use_swiglu_ffn"):
-        tower.gated = True
+        tower.gated, tower.act = True, "silu"
         tower.ff = (int(tower.ff * 2 / 3) + 7) // 8 * 8
     path = config.share("drop_path_rate")
     tower.path = [f"droppath {number(path)}"] if path else []
@@ -133,7 +138,7 @@ def _dinov2(config: Config) -> Spec:
     spec = Spec(config.model_type)
     spec.inputs, spec.hparams = tower.image(), tower.sizes()
     if config.flag("use_mask_token"):
-        spec.layers = [f"parameter 1x(width) name=mask_token  {_UNREACHED}"]
+        spec.layers = [f"parameter 1x(width) name=mask_token  {UNREACHED}"]
         patches = tower.patches()
         patches[0] = f"{patches[0]} from=input"
     else:
@@ -234,9 +239,7 @@ def _siglip(config: Config) -> Spec:
         "posembed",
         {"repeat": see.depth, "name": "vision", "layers": see.layer(str(see.width), str(see.heads), str(see.ff))},
         f"{see.norm} name=patches_read",
-        f"parameter 1x{see.width} name=probe",
-        f"attention heads={see.heads} kv=patches_read",
-        {"residual": [see.norm, f"linear {see.ff}", *activated(see.act), f"linear {see.width}"]},
+        *pooled_by_probe(see, see.width, see.heads, see.ff),
     ]
     spec.layers = [
         *probe,
@@ -250,6 +253,15 @@ def _siglip(config: Config) -> Spec:
         {"add": ["prev", "logit_bias"]},
     ]
     return spec
+
+
+def pooled_by_probe(tower: Tower, width: str | int, heads: str | int, ff: str | int) -> list[Item]:
+    """A learned vector that asks all patches, which are `patches_read`."""
+    return [
+        f"parameter 1x{f'({width})' if isinstance(width, str) else width} name=probe",
+        f"attention heads={heads} kv=patches_read",
+        {"residual": [tower.norm, f"linear {ff}", *activated(tower.act), f"linear {width}"]},
+    ]
 
 
 def _sides(config: Config, vision: dict[str, Json], text: dict[str, Json], name: str) -> tuple[Tower, Tower]:
@@ -272,7 +284,7 @@ def _meeting(config: Config, see: Tower, read: Tower) -> Spec:
     return spec
 
 
-_VIT: dict[str, Json] = {
+VIT: dict[str, Json] = {
     "hidden_size": 768,
     "num_hidden_layers": 12,
     "num_attention_heads": 12,
@@ -327,10 +339,10 @@ _SIGLIP_TEXT: dict[str, Json] = {
 }
 
 MODELS = {
-    "vit": Model(_vit, _VIT),
-    "deit": Model(_vit, _VIT),
+    "vit": Model(_vit, VIT),
+    "deit": Model(_vit, VIT),
     "dinov2": Model(
-        _dinov2, {**_VIT, "mlp_ratio": 4, "layer_norm_eps": 1e-6, "patch_size": 14, "use_mask_token": True}
+        _dinov2, {**VIT, "mlp_ratio": 4, "layer_norm_eps": 1e-6, "patch_size": 14, "use_mask_token": True}
     ),
     "clip_vision_model": Model(_clip_vision, _CLIP_VISION),
     "clip_text_model": Model(_clip_text, _CLIP_TEXT),
