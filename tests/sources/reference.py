@@ -36,6 +36,7 @@ def counts(case: dict[str, Any]) -> dict[str, int]:
     with torch.device(case.get("device", "meta")):
         model = getattr(transformers, name)(config).eval().requires_grad_(False)
         inputs = {key: _tensor(torch, shape, case.get("numbers", False)) for key, shape in case["inputs"].items()}
+        inputs |= {key: torch.tensor(value) for key, value in case.get("values", {}).items()}
     numbers = {"params": sum(p.numel() for p in model.parameters())}
     if case.get("macs", True):
         counter = FlopCounterMode(display=False, custom_mapping={torch.ops.aten.bmm: _product})
@@ -52,7 +53,7 @@ def _product(x: list[int], y: list[int], **_: Any) -> int:
 
 def _tensor(torch: Any, shape: list[int], numbers: bool) -> Any:
     """An input of that shape: three axes or more are numbers but for boxes, two are tokens unless said otherwise."""
-    return torch.zeros(shape) if numbers or (len(shape) > 2 and shape[-1] > 4) else torch.zeros(shape, dtype=torch.long)
+    return torch.ones(shape) if numbers or (len(shape) > 2 and shape[-1] > 4) else torch.zeros(shape, dtype=torch.long)
 
 
 def main(names: list[str]) -> None:

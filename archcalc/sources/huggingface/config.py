@@ -187,6 +187,22 @@ class Config:
         self._inner.append(inner)
         return inner
 
+    def rest(
+        self, model_type: str, defaults: Mapping[str, Json], aliases: Mapping[str, str] | None = None
+    ) -> Config:
+        """What nobody has read so far as a configuration of its own, as older files put two into one mapping."""
+        left = {self._spelled[key]: value for key, value in self._given.items() if key not in self._read}
+        self._read |= set(self._given)
+        inner = Config(self.file, left, model_type, defaults, self.path, aliases)
+        inner.notes = self.notes
+        self._inner.append(inner)
+        return inner
+
+    def settle(self, key: str, value: Json) -> None:
+        """Sets a value that follows from others."""
+        self._given[key] = value
+        self._spelled.setdefault(key, key)
+
     def only(self, key: str, *allowed: Json) -> None:
         """Raises `SpecError` for a value that changes the network in a way that the language cannot say yet."""
         value = self.value(key)

@@ -205,7 +205,7 @@ def _clip_text(config: Config) -> Spec:
 
 def _clip(config: Config) -> Spec:
     architecture(config, "Model", ("Model",))
-    see, read = _sides(config, _CLIP_VISION, _CLIP_TEXT, "clip")
+    see, read = _sides(config, CLIP_VISION, _CLIP_TEXT, "clip")
     read.causal = True
     projection = config.whole("projection_dim")
     for side in (see, read):
@@ -297,7 +297,7 @@ VIT: dict[str, Json] = {
     "qkv_bias": True,
     "pooler_act": "tanh",
 }
-_CLIP_VISION: dict[str, Json] = {
+CLIP_VISION: dict[str, Json] = {
     "hidden_size": 768,
     "intermediate_size": 3072,
     "projection_dim": 512,
@@ -321,7 +321,7 @@ _CLIP_TEXT: dict[str, Json] = {
     "layer_norm_eps": 1e-5,
 }
 VISION: dict[str, Json] = {
-    **_CLIP_VISION,
+    **CLIP_VISION,
     "patch_size": 16,
     "hidden_act": "gelu_pytorch_tanh",
     "layer_norm_eps": 1e-6,
@@ -344,7 +344,7 @@ MODELS = {
     "dinov2": Model(
         _dinov2, {**VIT, "mlp_ratio": 4, "layer_norm_eps": 1e-6, "patch_size": 14, "use_mask_token": True}
     ),
-    "clip_vision_model": Model(_clip_vision, _CLIP_VISION),
+    "clip_vision_model": Model(_clip_vision, CLIP_VISION),
     "clip_text_model": Model(_clip_text, _CLIP_TEXT),
     "clip": Model(_clip, {"projection_dim": 512}),
     "siglip": Model(_siglip, {}),

@@ -1,0 +1,406 @@
+"""Models that see and write: LLaVA, PaliGemma, Mistral 3, Qwen-VL, InternVL, Idefics 3: a picture becomes tokens of a decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from archcalc.sources.file import Json
+from archcalc.sources.huggingface.config import Config
+from archcalc.sources.huggingface.model import Model, activated, activation, architecture, biases, number
+from archcalc.sources.huggingface.reading import models
+from archcalc.sources.huggingface.vision import CLIP_VISION, VISION, Tower
+from archcalc.sources.writing import Item, Spec
+
+_GENERATES = ("ForConditionalGeneration",)
+_QUIET = "# archcalc: ignore[GRF701] runs, and what it gives is not read"
+_PIXTRAL: dict[str, Json] = {
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 16,
+    "num_channels": 3,
+    "image_size": 1024,
+    "patch_size": 16,
+    "hidden_act": "gelu",
+    "layer_norm_eps": 1e-5,
+}
+
+
+class Seen:
+    """What a picture becomes before it is projected.
+
+    Attributes:
+        items: the layers; image: the sizes of the input; rows, columns: of places; width: the features of each.
+    """
+
+    def __init__(self, items: list[Item], image: list[str | int], rows: int, columns: int, width: int) -> None:
+        self.items = items
+        self.image = image
+        self.rows = rows
+        self.columns = columns
+        self.width = width
+
+
+def _joined(config: Config, seen: Seen, projected: list[Item], text: str, tied: bool = False) -> Spec:
+    """A spec with a picture and a text as inputs, of which the picture's tokens stand first.
+
+    Args:
+        text: the model type of a `text_config` that says none; tied: whether the head is where nothing is said.
+    """
+    words = _words(config, text, tied)
+    spec = models()[words.model_type].read(words)
+    spec.model = config.model_type
+    config.note("the tokens of the image stand before the text, not within it; `seq` counts the others")
+    spec.inputs = {"image": seen.image, "text": ["seq"]}
+    first = 2 if str(spec.layers[1]).startswith("scale ") else 1
+    end = projected[-1]
+    assert isinstance(end, str)
+    spec.layers = [
+        *seen.items,
+        [*projected[:-1], f"{end} name=seen"],
+        f"{spec.layers[0]} from=text",
+        *spec.layers[1:first],
+        "concat: {operands: [seen, prev], axis: 0}",
+        *spec.layers[first:],
+    ]
+    return spec
+
+
+def _words(config: Config, text: str, tied: bool) -> Config:
+    """The configuration of the decoder: `text_config`, or in older files what stands beside `vision_config`."""
+    known = models()
+    given = config.mapping("text_config")
+    name = given.get("model_type", text)
+    kind = _TEXTS.get(name, name) if isinstance(name, str) else text
+    if kind not in known or known[kind].builds != "ForCausalLM":
+        config.wrong("text_config", f"the model type `{kind}` of the text is not read yet")
+    model = known[kind]
+    defaults = {**model.defaults, "tie_word_embeddings": False}
+    if config.has("text_config") or not config.has("hidden_size"):
+        words = config.nested("text_config", kind, defaults, model.aliases)
+    else:
+        words = config.rest(kind, defaults, model.aliases)
+    words.value("model_type")
+    own = config.value("tie_word_embeddings") if config.has("tie_word_embeddings") else None
+    inner = words.flag("tie_word_embeddings")
+    words.settle("tie_word_embeddings", bool(own) if own is not None and not inner else inner or (own is None and tied))
+    return words
+
+
+def _eyes(config: Config, default: str, skip: int = 0, cut: bool = True) -> Seen:
+    """The tower of `vision_config`.
+
+    Args:
+        default: its model type where it says none.
+        skip: layers at the end that run, and are not read; cut: whether the token for the whole image is left out.
+    """
+    kind = config.mapping("vision_config").get("model_type", default)
+    if kind not in _TOWERS:
+        config.wrong("vision_config", f"the model type {kind!r} is not read here", f"read are {', '.join(_TOWERS)}")
+    return _TOWERS[str(kind)](config, skip, cut)
+
+
+def _clip(config: Config, skip: int, cut: bool) -> Seen:
+    see = _tower(config, "clip_vision_model", CLIP_VISION)
+    see.config.value("projection_dim")
+    rest: list[Item] = ["select 0", f"{see.norm}  {_QUIET}", "identity from=looked"]
+    items: list[Item] = [
+        *see.patches("image", bias=False),
+        ["clstoken", "posembed", see.norm],
+        *_read_and_run(see, skip),
+        *rest,
+        *(["slice 1 axis=0"] if cut else []),
+    ]
+    return _seen(see, items)
+
+
+def _siglip(config: Config, skip: int, cut: bool) -> Seen:
+    see = _tower(config, "siglip_vision_model", VISION)
+    items = [*see.patches("image"), "posembed", *_read_and_run(see, skip)]
+    if see.config.flag("vision_use_head"):
+        see.config.wrong("vision_use_head", "a tower with a pooler of its own is not read here", "what is read is false")
+    if skip:
+        items += [f"{see.norm}  {_QUIET}", "identity from=looked"]
+    else:
+        items += [f"{see.norm} name=patches_read"]
+    return _seen(see, items + (["slice 1 axis=0"] if cut else []))
+
+
+def _pixtral(config: Config, skip: int, cut: bool) -> Seen:
+    if skip or cut:
+        config.wrong("vision_feature_layer", "of this tower only the last layer is read, with all places")
+    see = _tower(config, "pixtral", _PIXTRAL)
+    for key in ("head_dim", "rope_theta", "rope_parameters"):
+        see.config.value(key)
+    see.norm, see.bias, see.gated, see.ff_bias = "rmsnorm eps=1e-5", "false", True, False
+    config.note("the places of the image turn queries and keys by their height and width")
+    return _seen(see, [*see.patches("image", bias=False), see.norm, *_read_and_run(see, 0)])
+
+
+def _tower(config: Config, kind: str, defaults: dict[str, Json]) -> Tower:
+    inner = config.nested("vision_config", kind, defaults)
+    inner.value("model_type")
+    for key in ("vocab_size", "projection_dim"):
+        inner.value(key)
+    return Tower(inner)
+
+
+def _read_and_run(see: Tower, skip: int) -> list[Item]:
+    """All layers: those that are read, and those that only run."""
+    layer = see.layer(str(see.width), str(see.heads), str(see.ff))
+    if skip >= see.depth:
+        see.config.wrong("num_hidden_layers", f"layer {-1 - skip} from the end is none of {see.depth}")
+    items: list[Item] = [{"repeat": see.depth - skip, "name": "looked", "layers": layer}]
+    return items + ([{"repeat": skip, "layers": layer}] if skip > 1 else layer if skip else [])
+
+
+def _seen(see: Tower, items: list[Item]) -> Seen:
+    image, patch = see.image(), see.config.whole("patch_size")
+    return Seen(items, image, int(image[1]) // patch, int(image[2]) // patch, see.width)
+
+
+def _width(config: Config, text: str) -> int:
+    """The width of the decoder."""
+    value = config.mapping("text_config").get("hidden_size", models()[text].defaults.get("hidden_size"))
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        config.wrong("text_config", "`hidden_size` is a whole number from 1")
+    return value
+
+
+def _feature_layer(config: Config) -> int:
+    """How many layers at the end of the tower are not read: -2 is one."""
+    value = config.value("vision_feature_layer")
+    if isinstance(value, bool) or not isinstance(value, int) or not -1000 < value < 0:
+        config.wrong("vision_feature_layer", "what is read is one layer, counted from the end, as -2")
+    return -1 - value
+
+
+def _two(config: Config, width: int, biased: bool) -> list[Item]:
+    """Two linear maps with an activation between them."""
+    bias = "" if biased else " bias=false"
+    act = activated(activation(config, "projector_hidden_act"))
+    return [f"linear {width}{bias}", *act, f"linear {width}{bias}"]
+
+
+def _llava(config: Config) -> Spec:
+    architecture(config, "ForConditionalGeneration", _GENERATES)
+    cut = config.word("vision_feature_select_strategy", ("default", "full")) == "default"
+    for key in ("image_seq_length", "ignore_index", "vocab_size", "projector_type", "image_grid_pinpoints"):
+        config.value(key)
+    seen = _eyes(config, "clip_vision_model", _feature_layer(config), cut)
+    projected = _two(config, _width(config, "llama"), config.flag("multimodal_projector_bias"))
+    return _joined(config, seen, projected, "llama")
+
+
+def _mistral3(config: Config) -> Spec:
+    architecture(config, "ForConditionalGeneration", _GENERATES)
+    if _feature_layer(config):
+        config.wrong("vision_feature_layer", "of this tower only the last layer is read")
+    seen, side = _eyes(config, "pixtral", 0, False), config.whole("spatial_merge_size")
+    _fits(config, seen, side, "spatial_merge_size")
+    eps = config.mapping("text_config").get("rms_norm_eps", 1e-5)
+    if isinstance(eps, bool) or not isinstance(eps, (int, float)):
+        config.wrong("text_config", "`rms_norm_eps` is a number")
+    projected: list[Item] = [
+        f"rmsnorm eps={number(eps)}",
+        _merged(seen, side),
+        f"linear {seen.width} bias=false",
+        *_two(config, _width(config, "mistral"), config.flag("multimodal_projector_bias")),
+    ]
+    return _joined(config, seen, projected, "mistral", tied=True)
+
+
+def _paligemma(config: Config) -> Spec:
+    architecture(config, "ForConditionalGeneration", _GENERATES)
+    for key in ("projection_dim", "vocab_size", "hidden_size", "ignore_index"):
+        config.value(key)
+    seen = _eyes(config, "siglip_vision_model", 0, False)
+    config.note("the tokens of image and prompt see each other, those after them the ones before")
+    return _joined(config, seen, [f"linear {_width(config, 'gemma')}"], "gemma", tied=True)
+
+
+def _idefics3(config: Config) -> Spec:
+    architecture(config, "ForConditionalGeneration", _GENERATES)
+    for key in ("_pad_token_id", "qk_layer_norms", "use_resampler", "vocab_size", "freeze_config", "perceiver_config"):
+        config.value(key)
+    side = config.whole("scale_factor")
+    see = _tower(config, "idefics3_vision", {**VISION, "patch_size": 32, "hidden_size": 1152})
+    for key in ("size", "max_image_size", "use_base_siglip", "vision_use_head", "tie_word_embeddings"):
+        see.config.value(key)
+    items = [*see.patches("image"), "posembed", *_read_and_run(see, 0), see.norm]
+    seen = _seen(see, items)
+    _fits(config, seen, side, "scale_factor")
+    projected: list[Item] = [_merged(seen, side), f"linear {_width(config, 'llama')} bias=false"]
+    return _joined(config, seen, projected, "llama")
+
+
+def _merged(seen: Seen, side: int) -> str:
+    """Neighbouring places become one, with the features of all."""
+    return f"rearrange '(h a w b) c -> (h w) (a b c)' h={seen.rows // side} a={side} b={side}"
+
+
+def _fits(config: Config, seen: Seen, side: int, key: str) -> None:
+    if seen.rows % side or seen.columns % side:
+        config.wrong(key, f"{side} does not divide {seen.rows} × {seen.columns} places")
+
+
+def _qwen_vl(config: Config) -> Spec:
+    """Qwen2-VL and 2.5: patches of two frames, of which a picture is both; the later one looks within windows."""
+    architecture(config, "ForConditionalGeneration", _GENERATES)
+    newer = config.model_type == "qwen2_5_vl"
+    defaults = _QWEN_2_5_EYES if newer else _QWEN_2_EYES
+    see = config.nested("vision_config", config.model_type, defaults, {"in_chans": "in_channels"})
+    for key in ("model_type", "spatial_patch_size", "tokens_per_second", "rope_parameters", "window_size"):
+        see.value(key)
+    width, depth, heads = see.whole("hidden_size" if newer else "embed_dim"), see.layers("depth"), see.whole("num_heads")
+    patch, deep, side = (see.whole(key) for key in ("patch_size", "temporal_patch_size", "spatial_merge_size"))
+    ff = see.whole("intermediate_size") if newer else int(width * see.number("mlp_ratio"))
+    out = see.whole("out_hidden_size" if newer else "hidden_size")
+    if width % heads:
+        see.wrong("num_heads", f"{heads} heads do not divide the width {width}")
+    norm, act = ("rmsnorm" if newer else "layernorm eps=1e-6"), activated(activation(see, "hidden_act"))
+    inner: list[Item] = [{"mul": [[f"linear {ff}", *act], [f"linear {ff}"]]}] if newer else [f"linear {ff}", *act]
+    window = see.whole("window_size") // patch if newer else side
+    if window % side or window < 1:
+        see.wrong("window_size", f"a window of {window} places is none of {side}")
+    rows = -(-448 // (patch * window)) * window
+    pixels = rows * patch
+    group = window * window if newer else rows * rows
+
+    def body(whole: bool) -> list[Item]:
+        attend = [norm, f"attention heads={heads}"]
+        if newer and whole:
+            attend = [norm, "rearrange 'g n c -> (g n) c'", attend[1], f"rearrange '(g n) c -> g n c' n={group}"]
+        return [{"residual": attend}, {"residual": [norm, *inner, f"linear {width}"]}]
+
+    box = f"{deep}x{patch}x{patch}"
+    if newer:
+        order = f"rearrange 'c t (y h a) (x w b) -> (t y x) (h w a b) c' h={window // side} w={window // side}"
+    else:
+        order = "rearrange 'c t (h a) (w b) -> (t h w a b) c'"
+    items: list[Item] = [
+        ["rearrange 't c h w -> c t h w' from=image", f"conv {width} kernel={box} stride={box} bias=false name=patches"],
+        f"{order} a={side} b={side}",
+    ]
+    whole = set(see.wholes("fullatt_block_indexes", 0)) if newer else set()
+    items += _runs([index in whole for index in range(depth)], body)
+    items += [[norm, *(["rearrange 'g n c -> (g n) c'"] if newer else [])]]
+    seen = Seen(items, [deep, see.whole("in_channels"), pixels, pixels], rows, rows, width)
+    merged = f"rearrange '(n m) c -> n (m c)' m={side * side}"
+    config.note("a picture is two equal frames; its places turn queries and keys by their height and width")
+    for key in ("vocab_size", "rope_scaling") if config.has("text_config") else ():
+        config.value(key)
+    projected: list[Item] = [merged, f"linear {side * side * width}", "gelu", f"linear {out}"]
+    return _joined(config, seen, projected, "qwen2")
+
+
+def _runs(kinds: list[bool], body: Callable[[bool], list[Item]]) -> list[Item]:
+    from archcalc.sources.huggingface.model import repeated
+
+    return repeated(kinds, body)
+
+
+def _internvl(config: Config) -> Spec:
+    architecture(config, "ForConditionalGeneration", _GENERATES)
+    if _feature_layer(config):
+        config.wrong("vision_feature_layer", "of this tower only the last layer is read")
+    cut = config.word("vision_feature_select_strategy", ("default", "full")) == "default"
+    config.value("image_seq_length")
+    given = config.number("downsample_ratio")
+    if not 0 < given <= 1 or not float(1 / given).is_integer():
+        config.wrong("downsample_ratio", "it is one over a whole number, as 0.5")
+    side = int(1 / given)
+    inner = config.nested("vision_config", "internvl_vision", _INTERN_EYES)
+    for key in ("model_type", "layer_scale_init_value", "projection_dropout"):
+        inner.value(key)
+    inner.only("use_qk_norm", False)
+    inner.only("use_mask_token", False)
+    inner.only("norm_type", "layer_norm")
+    patches = inner.wholes("patch_size")
+    if len(set(patches)) != 1:
+        inner.wrong("patch_size", "patches that are no squares are not read yet")
+    inner.settle("patch_size", patches[0])
+    see = Tower(inner, "hidden_dropout_prob")
+    biased = inner.flag("attention_bias")
+    see.bias, see.scaled = biases(q=biased, k=biased, v=biased, o=True), True
+    places = ["posembed"] if inner.flag("use_absolute_position_embeddings") else []
+    items: list[Item] = [*see.patches("image"), ["clstoken", *places, *see.drop], *_read_and_run(see, 0)]
+    items += [] if inner.flag("use_mean_pooling") else [see.norm]
+    seen = _seen(see, items + (["slice 1 axis=0"] if cut else []))
+    _fits(config, seen, side, "downsample_ratio")
+    width = _width(config, "qwen2")
+    projected: list[Item] = [_merged(seen, side), "layernorm", *_two(config, width, True)]
+    return _joined(config, seen, projected, "qwen2", tied=True)
+
+
+# Model types of texts that have names of their own within these models.
+_TEXTS = {"qwen2_vl_text": "qwen2", "qwen2_5_vl_text": "qwen2", "gemma3_text": "gemma3_text"}
+_TOWERS: dict[str, Callable[[Config, int, bool], Seen]] = {
+    "clip_vision_model": _clip,
+    "siglip_vision_model": _siglip,
+    "pixtral": _pixtral,
+}
+_QWEN_2_EYES: dict[str, Json] = {
+    "depth": 32,
+    "embed_dim": 1280,
+    "hidden_size": 3584,
+    "hidden_act": "quick_gelu",
+    "mlp_ratio": 4,
+    "num_heads": 16,
+    "in_channels": 3,
+    "patch_size": 14,
+    "spatial_merge_size": 2,
+    "temporal_patch_size": 2,
+}
+_QWEN_2_5_EYES: dict[str, Json] = {
+    **_QWEN_2_EYES,
+    "hidden_size": 3584,
+    "hidden_act": "silu",
+    "intermediate_size": 3420,
+    "window_size": 112,
+    "out_hidden_size": 3584,
+    "fullatt_block_indexes": [7, 15, 23, 31],
+}
+_INTERN_EYES: dict[str, Json] = {
+    **VISION,
+    "hidden_size": 1024,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 16,
+    "intermediate_size": 4096,
+    "hidden_act": "gelu",
+    "norm_type": "layer_norm",
+    "image_size": [448, 448],
+    "patch_size": [14, 14],
+    "use_absolute_position_embeddings": True,
+    "use_mean_pooling": True,
+}
+_LLAVA: dict[str, Json] = {
+    "projector_hidden_act": "gelu",
+    "vision_feature_select_strategy": "default",
+    "vision_feature_layer": -2,
+    "multimodal_projector_bias": True,
+}
+
+MODELS = {
+    "llava": Model(_llava, _LLAVA, builds="ForConditionalGeneration"),
+    "mistral3": Model(
+        _mistral3,
+        {"projector_hidden_act": "gelu", "vision_feature_layer": -1, "spatial_merge_size": 2},
+        builds="ForConditionalGeneration",
+    ),
+    "paligemma": Model(_paligemma, {}, builds="ForConditionalGeneration"),
+    "idefics3": Model(_idefics3, {"scale_factor": 2}, builds="ForConditionalGeneration"),
+    "smolvlm": Model(_idefics3, {"scale_factor": 2}, builds="ForConditionalGeneration"),
+    "qwen2_vl": Model(_qwen_vl, {}, builds="ForConditionalGeneration"),
+    "qwen2_5_vl": Model(_qwen_vl, {}, builds="ForConditionalGeneration"),
+    "internvl": Model(
+        _internvl,
+        {
+            "downsample_ratio": 0.5,
+            "projector_hidden_act": "gelu",
+            "vision_feature_layer": -1,
+            "vision_feature_select_strategy": "default",
+        },
+        builds="ForConditionalGeneration",
+    ),
+}
