@@ -9,7 +9,9 @@ image("vit_msn/classes", "ViTMSNForImageClassification", num_labels=7, qkv_bias=
 image("ijepa/classes", "IJepaForImageClassification", num_labels=7)
 image("ijepa/plain", "IJepaModel")
 image("dinov2_with_registers/plain", "Dinov2WithRegistersModel", intermediate_size=None, num_register_tokens=3)
-image("dinov2_with_registers/classes", "Dinov2WithRegistersForImageClassification", intermediate_size=None, num_labels=7)
+image(
+    "dinov2_with_registers/classes", "Dinov2WithRegistersForImageClassification", intermediate_size=None, num_labels=7
+)
 image("dinov3_vit/plain", "DINOv3ViTModel", num_register_tokens=3)
 image("dinov3_vit/gated", "DINOv3ViTModel", use_gated_mlp=True, key_bias=True, mlp_bias=False, hidden_act="silu")
 image("beit/plain", "BeitModel", use_relative_position_bias=True)
@@ -25,7 +27,15 @@ for kind, more in (("Model", {}), ("ForAudioClassification", {"num_labels": 7}))
         f"audio-spectrogram-transformer/{kind.lower()}",
         f"AST{kind}",
         {"input_values": [1, 60, 40]},
-        {**SOUND, "patch_size": 8, "max_length": 60, "num_mel_bins": 40, "time_stride": 6, "frequency_stride": 5, **more},
+        {
+            **SOUND,
+            "patch_size": 8,
+            "max_length": 60,
+            "num_mel_bins": 40,
+            "time_stride": 6,
+            "frequency_stride": 5,
+            **more,
+        },
         dims={},
     )
     case(
@@ -37,7 +47,9 @@ for kind, more in (("Model", {}), ("ForAudioClassification", {"num_labels": 7}))
     )
 SWIN = {"embed_dim": 24, "depths": [2, 1, 3, 4], "num_heads": [2, 3, 4, 6], "window_size": 7}
 picture("swin/plain", "SwinModel", **SWIN)
-picture("swin/classes", "SwinForImageClassification", num_labels=7, qkv_bias=False, use_absolute_embeddings=True, **SWIN)
+picture(
+    "swin/classes", "SwinForImageClassification", num_labels=7, qkv_bias=False, use_absolute_embeddings=True, **SWIN
+)
 SEGFORMER = {
     "depths": [2, 1, 3, 1],
     "hidden_sizes": [16, 24, 40, 56],
@@ -70,7 +82,12 @@ def reader(name: str, architecture: str, tokens: int, vision: dict, text: dict, 
         **text,
     }
     values = {"input_ids": [[5] * tokens + [9] * SEQ], **more.pop("values", {})}
-    config = {"vision_config": {**({} if "depth" in vision else EYES), **vision}, "text_config": words, "image_token_id": 5, **more}
+    config = {
+        "vision_config": {**({} if "depth" in vision else EYES), **vision},
+        "text_config": words,
+        "image_token_id": 5,
+        **more,
+    }
     inputs = {"pixel_values": image}
     case(name, architecture, inputs, config, values=values, device="cpu", causal=True, numbers=True)
 
@@ -142,7 +159,14 @@ reader(
     "qwen2_5_vl/plain",
     "Qwen2_5_VLForConditionalGeneration",
     256,
-    {"hidden_size": 96, "intermediate_size": 208, "out_hidden_size": 80, "fullatt_block_indexes": [1, 3], "model_type": "qwen2_5_vl", **LOOKS},
+    {
+        "hidden_size": 96,
+        "intermediate_size": 208,
+        "out_hidden_size": 80,
+        "fullatt_block_indexes": [1, 3],
+        "model_type": "qwen2_5_vl",
+        **LOOKS,
+    },
     {"model_type": "qwen2_5_vl_text", "rope_parameters": {"rope_type": "default", "mrope_section": [2, 3, 3]}},
     [1024, 3 * 2 * 14 * 14],
     values={"image_grid_thw": [[1, 32, 32]], "mm_token_type_ids": [[1] * 256 + [0] * SEQ]},

@@ -58,7 +58,7 @@ def _tensor(torch: Any, shape: list[int], numbers: bool) -> Any:
 
 def main(names: list[str]) -> None:
     """Records what the cases, or those named, come to."""
-    from tests.sources.cases import CASES
+    from tests.sources.all_cases import CASES
 
     record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
     for name, case in CASES.items():
@@ -80,7 +80,7 @@ def _save_whole_files() -> None:
     """Writes, for a case of each model type, the file with every key that transformers saves."""
     import transformers
 
-    from tests.sources.cases import CASES
+    from tests.sources.all_cases import CASES
 
     whole: dict[str, Any] = {}
     for name, case in CASES.items():

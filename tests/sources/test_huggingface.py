@@ -10,7 +10,7 @@ from archcalc.cost import Costs
 from archcalc.network.load import load_graph
 from archcalc.sources.huggingface.reading import models
 
-from .cases import CASES, SEQ
+from .all_cases import CASES, SEQ
 from .reference import RECORD, WHOLE
 
 EXPECTED = json.loads(RECORD.read_text(encoding="utf-8"))

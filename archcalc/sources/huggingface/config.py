@@ -187,9 +187,7 @@ class Config:
         self._inner.append(inner)
         return inner
 
-    def rest(
-        self, model_type: str, defaults: Mapping[str, Json], aliases: Mapping[str, str] | None = None
-    ) -> Config:
+    def rest(self, model_type: str, defaults: Mapping[str, Json], aliases: Mapping[str, str] | None = None) -> Config:
         """What nobody has read so far as a configuration of its own, as older files put two into one mapping."""
         left = {self._spelled[key]: value for key, value in self._given.items() if key not in self._read}
         self._read |= set(self._given)

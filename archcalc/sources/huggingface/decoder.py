@@ -25,17 +25,19 @@ class Layer:
         window: how far a token sees, or None.
         theta: the base of rotary positions, or None for no positions.
         ff: the width of the feed-forward part, as a name or expression; None where experts take its place.
+        mixer: the block that stands where others attend, or None.
     """
 
-    def __init__(self, window: int | None, theta: float | None, ff: str | None) -> None:
+    def __init__(self, window: int | None, theta: float | None, ff: str | None, mixer: str | None = None) -> None:
         self.window = window
         self.theta = theta
         self.ff = ff
+        self.mixer = mixer
 
     @property
-    def key(self) -> tuple[int | None, float | None, str | None]:
+    def key(self) -> tuple[int | None, float | None, str | None, str | None]:
         """What tells it from others."""
-        return self.window, self.theta, self.ff
+        return self.window, self.theta, self.ff, self.mixer
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Layer) and self.key == other.key
@@ -81,6 +83,7 @@ class Decoder:
         scale_in, scale_branch, scale_out, cap: factors of embeddings, branches and logits, and the bound of logits.
         turned: how many elements of a head turn, or None for all.
         attend: attention that a family writes out itself; sizes: hparams for it.
+        mixers: blocks that stand where others attend.
         layers: one for each.
     """
 
@@ -124,6 +127,7 @@ class Decoder:
         self.learned_positions = False
         self.attend: list[Item] | None = None
         self.sizes: dict[str, int] = {}
+        self.mixers: dict[str, list[Item]] = {}
         self.experts: Experts | None = None
         self.layers: list[Layer] = []
 
@@ -254,6 +258,7 @@ class Decoder:
     def body(self, layer: Layer) -> list[Item]:
         """The items of one layer."""
         attend: list[Item] = ["attend"] if self.written_out else [self.attention(layer)]
+        attend = [layer.mixer] if layer.mixer is not None else attend
         if self.experts is not None and layer.ff is None:
             part = self.mixture(self.experts)
         else:
@@ -274,6 +279,8 @@ class Decoder:
             words.append("placed" if layer.theta is not None else "unplaced")
         if len({one.ff for one in self.layers}) > 1:
             words.append("dense" if layer.ff is not None else "sparse")
+        if len({one.mixer for one in self.layers}) > 1:
+            words.append(layer.mixer or "attending")
         return "_".join([*words, "layer"])
 
     def _has_mlp(self) -> bool:
@@ -291,9 +298,9 @@ class Decoder:
         spec.hparams |= {"table": self.table} if self.table is not None else {}
         spec.hparams |= {"width": self.width, "heads": self.heads}
         spec.hparams |= {"kv_heads": self.kv_heads} if self.kv_heads != self.heads else {}
-        own = self.attend is not None
         named = self.head * self.heads != self.width or self.written_out
-        spec.hparams |= self.sizes if own else {"head": self.head} if named else {}
+        spec.hparams |= {"head": self.head} if named and self.attend is None else {}
+        spec.hparams |= self.sizes
         used = {layer.ff for layer in self.layers}
         spec.hparams |= {"ff": self.ff} if "ff" in used else {}
         if self.experts is not None and None in used:
@@ -328,6 +335,7 @@ class Decoder:
             blocks["mlp"] = self.feedforward("ff")
         if self.written_out:
             blocks["attend"] = self.attend or self._projected(self.layers[0])
+        blocks |= self.mixers
         kinds = dict.fromkeys(self.layers)
         blocks |= {self._name(layer): self.body(layer) for layer in kinds if len(kinds) > 1}
         return blocks

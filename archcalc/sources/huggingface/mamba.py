@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from archcalc.sources.file import Json
 from archcalc.sources.huggingface.config import Config
 from archcalc.sources.huggingface.model import Model, architecture, number
 from archcalc.sources.writing import Item, Spec
@@ -25,7 +26,7 @@ def _mamba(config: Config) -> Spec:
     spec.hparams = {"vocab": config.whole("vocab_size"), "width": width, "inner": inner}
     spec.hparams |= {"state": config.whole("state_size"), "rank": rank, "depth": config.layers("num_hidden_layers")}
     spec.dims, spec.inputs = {"seq": 1024}, ["seq"]
-    spec.blocks["mixer"] = _mixer(config)
+    spec.blocks["mixer"] = mixer(config, _inner_norm(config))
     eps = config.number("layer_norm_epsilon")
     norm = "rmsnorm" if eps == 1e-6 else f"rmsnorm eps={number(eps)}"
     spec.layers = [
@@ -40,12 +41,14 @@ def _mamba(config: Config) -> Spec:
     return spec
 
 
-def _mixer(config: Config) -> list[Item]:
+def mixer(config: Config, norm: str | None = None) -> list[Item]:
+    """The items of the mixer; `norm` is the line of the norms of its step, B and C, where it has them."""
     config.only("hidden_act", "silu", "swish")
     bias = "" if config.flag("use_bias") else " bias=false"
     conv_bias = "" if config.flag("use_conv_bias") else " bias=false"
     taps = config.whole("conv_kernel")
     cut: list[Item] = ["slice end=n(input) axis=1"] if taps > 1 else []
+    normed: list[Item] = [norm] if norm is not None else []
     return [
         [f"linear 2*inner{bias}", "split 2 name=both"],
         [
@@ -56,9 +59,9 @@ def _mixer(config: Config) -> list[Item]:
             "transpose name=x",
         ],
         "linear rank+2*state bias=false name=x_proj",
-        ["slice end=rank axis=1", "linear inner", "softplus", "rearrange 'n d -> n d 1' name=step"],
-        ["slice start=rank end=rank+state axis=1 from=x_proj", "rearrange 'n s -> n 1 s' name=b"],
-        ["slice start=rank+state axis=1 from=x_proj", "rearrange 'n s -> n s 1' name=c"],
+        ["slice end=rank axis=1", *normed, "linear inner", "softplus", "rearrange 'n d -> n d 1' name=step"],
+        ["slice start=rank end=rank+state axis=1 from=x_proj", *normed, "rearrange 'n s -> n 1 s' name=b"],
+        ["slice start=rank+state axis=1 from=x_proj", *normed, "rearrange 'n s -> n s 1' name=c"],
         {"mul": ["step", ["parameter (inner)x(state) name=A_log", "exp", "scale -1", "rearrange 'd s -> 1 d s'"]]},
         "exp name=kept",
         {"mul": [["rearrange 'n d -> n d 1' from=x"], "step", "b"]},
@@ -72,21 +75,29 @@ def _mixer(config: Config) -> list[Item]:
     ]
 
 
+def _inner_norm(config: Config) -> str | None:
+    """Falcon's Mamba norms what its projection gives, without weights."""
+    if config.model_type != "falcon_mamba":
+        return None
+    eps = config.number("mixer_rms_eps")
+    return "rmsnorm affine=false" + ("" if eps == 1e-6 else f" eps={number(eps)}")
+
+
+_MAMBA: dict[str, Json] = {
+    "vocab_size": 50280,
+    "hidden_size": 768,
+    "state_size": 16,
+    "num_hidden_layers": 32,
+    "layer_norm_epsilon": 1e-5,
+    "expand": 2,
+    "conv_kernel": 4,
+    "use_conv_bias": True,
+    "hidden_act": "silu",
+    "time_step_rank": "auto",
+    "tie_word_embeddings": True,
+}
+
 MODELS = {
-    "mamba": Model(
-        _mamba,
-        {
-            "vocab_size": 50280,
-            "hidden_size": 768,
-            "state_size": 16,
-            "num_hidden_layers": 32,
-            "layer_norm_epsilon": 1e-5,
-            "expand": 2,
-            "conv_kernel": 4,
-            "use_conv_bias": True,
-            "hidden_act": "silu",
-            "time_step_rank": "auto",
-            "tie_word_embeddings": True,
-        },
-    )
+    "mamba": Model(_mamba, _MAMBA),
+    "falcon_mamba": Model(_mamba, {**_MAMBA, "mixer_rms_eps": 1e-6}),
 }

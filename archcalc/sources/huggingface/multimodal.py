@@ -1,4 +1,4 @@
-"""Models that see and write: LLaVA, PaliGemma, Mistral 3, Qwen-VL, InternVL, Idefics 3: a picture becomes tokens of a decoder."""
+"""Models that see and write: LLaVA, PaliGemma, Mistral 3, InternVL, Idefics 3: a picture becomes tokens of a decoder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archcalc.sources.huggingface.reading import models
 from archcalc.sources.huggingface.vision import CLIP_VISION, VISION, Tower
 from archcalc.sources.writing import Item, Spec
 
-_GENERATES = ("ForConditionalGeneration",)
+GENERATES = ("ForConditionalGeneration",)
 _QUIET = "# archcalc: ignore[GRF701] runs, and what it gives is not read"
 _PIXTRAL: dict[str, Json] = {
     "hidden_size": 1024,
@@ -41,7 +41,7 @@ class Seen:
         self.width = width
 
 
-def _joined(config: Config, seen: Seen, projected: list[Item], text: str, tied: bool = False) -> Spec:
+def joined(config: Config, seen: Seen, projected: list[Item], text: str, tied: bool = False) -> Spec:
     """A spec with a picture and a text as inputs, of which the picture's tokens stand first.
 
     Args:
@@ -81,6 +81,9 @@ def _words(config: Config, text: str, tied: bool) -> Config:
     else:
         words = config.rest(kind, defaults, model.aliases)
     words.value("model_type")
+    if config.model_type == "paligemma":
+        words.settle("use_bidirectional_attention", None)
+        words.value("num_image_tokens")
     own = config.value("tie_word_embeddings") if config.has("tie_word_embeddings") else None
     inner = words.flag("tie_word_embeddings")
     words.settle("tie_word_embeddings", bool(own) if own is not None and not inner else inner or (own is None and tied))
@@ -118,7 +121,9 @@ def _siglip(config: Config, skip: int, cut: bool) -> Seen:
     see = _tower(config, "siglip_vision_model", VISION)
     items = [*see.patches("image"), "posembed", *_read_and_run(see, skip)]
     if see.config.flag("vision_use_head"):
-        see.config.wrong("vision_use_head", "a tower with a pooler of its own is not read here", "what is read is false")
+        see.config.wrong(
+            "vision_use_head", "a tower with a pooler of its own is not read here", "what is read is false"
+        )
     if skip:
         items += [f"{see.norm}  {_QUIET}", "identity from=looked"]
     else:
@@ -183,17 +188,17 @@ def _two(config: Config, width: int, biased: bool) -> list[Item]:
 
 
 def _llava(config: Config) -> Spec:
-    architecture(config, "ForConditionalGeneration", _GENERATES)
+    architecture(config, "ForConditionalGeneration", GENERATES)
     cut = config.word("vision_feature_select_strategy", ("default", "full")) == "default"
     for key in ("image_seq_length", "ignore_index", "vocab_size", "projector_type", "image_grid_pinpoints"):
         config.value(key)
     seen = _eyes(config, "clip_vision_model", _feature_layer(config), cut)
     projected = _two(config, _width(config, "llama"), config.flag("multimodal_projector_bias"))
-    return _joined(config, seen, projected, "llama")
+    return joined(config, seen, projected, "llama")
 
 
 def _mistral3(config: Config) -> Spec:
-    architecture(config, "ForConditionalGeneration", _GENERATES)
+    architecture(config, "ForConditionalGeneration", GENERATES)
     if _feature_layer(config):
         config.wrong("vision_feature_layer", "of this tower only the last layer is read")
     seen, side = _eyes(config, "pixtral", 0, False), config.whole("spatial_merge_size")
@@ -207,20 +212,20 @@ def _mistral3(config: Config) -> Spec:
         f"linear {seen.width} bias=false",
         *_two(config, _width(config, "mistral"), config.flag("multimodal_projector_bias")),
     ]
-    return _joined(config, seen, projected, "mistral", tied=True)
+    return joined(config, seen, projected, "mistral", tied=True)
 
 
 def _paligemma(config: Config) -> Spec:
-    architecture(config, "ForConditionalGeneration", _GENERATES)
+    architecture(config, "ForConditionalGeneration", GENERATES)
     for key in ("projection_dim", "vocab_size", "hidden_size", "ignore_index"):
         config.value(key)
     seen = _eyes(config, "siglip_vision_model", 0, False)
     config.note("the tokens of image and prompt see each other, those after them the ones before")
-    return _joined(config, seen, [f"linear {_width(config, 'gemma')}"], "gemma", tied=True)
+    return joined(config, seen, [f"linear {_width(config, 'gemma')}"], "gemma", tied=True)
 
 
 def _idefics3(config: Config) -> Spec:
-    architecture(config, "ForConditionalGeneration", _GENERATES)
+    architecture(config, "ForConditionalGeneration", GENERATES)
     for key in ("_pad_token_id", "qk_layer_norms", "use_resampler", "vocab_size", "freeze_config", "perceiver_config"):
         config.value(key)
     side = config.whole("scale_factor")
@@ -231,7 +236,7 @@ def _idefics3(config: Config) -> Spec:
     seen = _seen(see, items)
     _fits(config, seen, side, "scale_factor")
     projected: list[Item] = [_merged(seen, side), f"linear {_width(config, 'llama')} bias=false"]
-    return _joined(config, seen, projected, "llama")
+    return joined(config, seen, projected, "llama")
 
 
 def _merged(seen: Seen, side: int) -> str:
@@ -244,64 +249,8 @@ def _fits(config: Config, seen: Seen, side: int, key: str) -> None:
         config.wrong(key, f"{side} does not divide {seen.rows} × {seen.columns} places")
 
 
-def _qwen_vl(config: Config) -> Spec:
-    """Qwen2-VL and 2.5: patches of two frames, of which a picture is both; the later one looks within windows."""
-    architecture(config, "ForConditionalGeneration", _GENERATES)
-    newer = config.model_type == "qwen2_5_vl"
-    defaults = _QWEN_2_5_EYES if newer else _QWEN_2_EYES
-    see = config.nested("vision_config", config.model_type, defaults, {"in_chans": "in_channels"})
-    for key in ("model_type", "spatial_patch_size", "tokens_per_second", "rope_parameters", "window_size"):
-        see.value(key)
-    width, depth, heads = see.whole("hidden_size" if newer else "embed_dim"), see.layers("depth"), see.whole("num_heads")
-    patch, deep, side = (see.whole(key) for key in ("patch_size", "temporal_patch_size", "spatial_merge_size"))
-    ff = see.whole("intermediate_size") if newer else int(width * see.number("mlp_ratio"))
-    out = see.whole("out_hidden_size" if newer else "hidden_size")
-    if width % heads:
-        see.wrong("num_heads", f"{heads} heads do not divide the width {width}")
-    norm, act = ("rmsnorm" if newer else "layernorm eps=1e-6"), activated(activation(see, "hidden_act"))
-    inner: list[Item] = [{"mul": [[f"linear {ff}", *act], [f"linear {ff}"]]}] if newer else [f"linear {ff}", *act]
-    window = see.whole("window_size") // patch if newer else side
-    if window % side or window < 1:
-        see.wrong("window_size", f"a window of {window} places is none of {side}")
-    rows = -(-448 // (patch * window)) * window
-    pixels = rows * patch
-    group = window * window if newer else rows * rows
-
-    def body(whole: bool) -> list[Item]:
-        attend = [norm, f"attention heads={heads}"]
-        if newer and whole:
-            attend = [norm, "rearrange 'g n c -> (g n) c'", attend[1], f"rearrange '(g n) c -> g n c' n={group}"]
-        return [{"residual": attend}, {"residual": [norm, *inner, f"linear {width}"]}]
-
-    box = f"{deep}x{patch}x{patch}"
-    if newer:
-        order = f"rearrange 'c t (y h a) (x w b) -> (t y x) (h w a b) c' h={window // side} w={window // side}"
-    else:
-        order = "rearrange 'c t (h a) (w b) -> (t h w a b) c'"
-    items: list[Item] = [
-        ["rearrange 't c h w -> c t h w' from=image", f"conv {width} kernel={box} stride={box} bias=false name=patches"],
-        f"{order} a={side} b={side}",
-    ]
-    whole = set(see.wholes("fullatt_block_indexes", 0)) if newer else set()
-    items += _runs([index in whole for index in range(depth)], body)
-    items += [[norm, *(["rearrange 'g n c -> (g n) c'"] if newer else [])]]
-    seen = Seen(items, [deep, see.whole("in_channels"), pixels, pixels], rows, rows, width)
-    merged = f"rearrange '(n m) c -> n (m c)' m={side * side}"
-    config.note("a picture is two equal frames; its places turn queries and keys by their height and width")
-    for key in ("vocab_size", "rope_scaling") if config.has("text_config") else ():
-        config.value(key)
-    projected: list[Item] = [merged, f"linear {side * side * width}", "gelu", f"linear {out}"]
-    return _joined(config, seen, projected, "qwen2")
-
-
-def _runs(kinds: list[bool], body: Callable[[bool], list[Item]]) -> list[Item]:
-    from archcalc.sources.huggingface.model import repeated
-
-    return repeated(kinds, body)
-
-
 def _internvl(config: Config) -> Spec:
-    architecture(config, "ForConditionalGeneration", _GENERATES)
+    architecture(config, "ForConditionalGeneration", GENERATES)
     if _feature_layer(config):
         config.wrong("vision_feature_layer", "of this tower only the last layer is read")
     cut = config.word("vision_feature_select_strategy", ("default", "full")) == "default"
@@ -330,7 +279,7 @@ def _internvl(config: Config) -> Spec:
     _fits(config, seen, side, "downsample_ratio")
     width = _width(config, "qwen2")
     projected: list[Item] = [_merged(seen, side), "layernorm", *_two(config, width, True)]
-    return _joined(config, seen, projected, "qwen2", tied=True)
+    return joined(config, seen, projected, "qwen2", tied=True)
 
 
 # Model types of texts that have names of their own within these models.
@@ -339,27 +288,6 @@ _TOWERS: dict[str, Callable[[Config, int, bool], Seen]] = {
     "clip_vision_model": _clip,
     "siglip_vision_model": _siglip,
     "pixtral": _pixtral,
-}
-_QWEN_2_EYES: dict[str, Json] = {
-    "depth": 32,
-    "embed_dim": 1280,
-    "hidden_size": 3584,
-    "hidden_act": "quick_gelu",
-    "mlp_ratio": 4,
-    "num_heads": 16,
-    "in_channels": 3,
-    "patch_size": 14,
-    "spatial_merge_size": 2,
-    "temporal_patch_size": 2,
-}
-_QWEN_2_5_EYES: dict[str, Json] = {
-    **_QWEN_2_EYES,
-    "hidden_size": 3584,
-    "hidden_act": "silu",
-    "intermediate_size": 3420,
-    "window_size": 112,
-    "out_hidden_size": 3584,
-    "fullatt_block_indexes": [7, 15, 23, 31],
 }
 _INTERN_EYES: dict[str, Json] = {
     **VISION,
@@ -391,8 +319,6 @@ MODELS = {
     "paligemma": Model(_paligemma, {}, builds="ForConditionalGeneration"),
     "idefics3": Model(_idefics3, {"scale_factor": 2}, builds="ForConditionalGeneration"),
     "smolvlm": Model(_idefics3, {"scale_factor": 2}, builds="ForConditionalGeneration"),
-    "qwen2_vl": Model(_qwen_vl, {}, builds="ForConditionalGeneration"),
-    "qwen2_5_vl": Model(_qwen_vl, {}, builds="ForConditionalGeneration"),
     "internvl": Model(
         _internvl,
         {

@@ -108,7 +108,9 @@ def _dinov3(config: Config) -> Spec:
         q=config.flag("query_bias"), k=config.flag("key_bias"), v=config.flag("value_bias"), o=config.flag("proj_bias")
     )
     tower.scaled, tower.gated, tower.ff_bias = True, config.flag("use_gated_mlp"), config.flag("mlp_bias")
-    config.note(f"rope_theta: patches are turned by their place in height and width, base {config.number('rope_theta')}")
+    config.note(
+        f"rope_theta: patches are turned by their place in height and width, base {config.number('rope_theta')}"
+    )
     for key in ("layerscale_value", "pos_embed_shift", "pos_embed_jitter", "pos_embed_rescale"):
         config.value(key)
     count = config.whole("num_register_tokens", 0)

@@ -117,7 +117,11 @@ def _segformer(config: Config) -> Spec:
     more = f" dropout={number(share)}" if share else ""
     there, back = "rearrange 'c h w -> (h w) c'", "rearrange '(h w) c -> c h w' h=h(input)"
     spec.blocks = {
-        "patches(c, k, s)": ["conv c kernel=k stride=s padding=k//2", [there, "layernorm"], back.replace("h(input)", "ceil(h(input)/s)")],
+        "patches(c, k, s)": [
+            "conv c kernel=k stride=s padding=k//2",
+            [there, "layernorm"],
+            back.replace("h(input)", "ceil(h(input)/s)"),
+        ],
         "normed": [[there, "layernorm", back]],
         "attend(heads)": [[there, "layernorm", f"attention heads=heads{more}", *drop, back]],
         "reduced(heads, ratio)": [

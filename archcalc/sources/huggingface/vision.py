@@ -341,9 +341,7 @@ _SIGLIP_TEXT: dict[str, Json] = {
 MODELS = {
     "vit": Model(_vit, VIT),
     "deit": Model(_vit, VIT),
-    "dinov2": Model(
-        _dinov2, {**VIT, "mlp_ratio": 4, "layer_norm_eps": 1e-6, "patch_size": 14, "use_mask_token": True}
-    ),
+    "dinov2": Model(_dinov2, {**VIT, "mlp_ratio": 4, "layer_norm_eps": 1e-6, "patch_size": 14, "use_mask_token": True}),
     "clip_vision_model": Model(_clip_vision, CLIP_VISION),
     "clip_text_model": Model(_clip_text, _CLIP_TEXT),
     "clip": Model(_clip, {"projection_dim": 512}),
