@@ -14,8 +14,12 @@ from archcalc.source import MAX_BYTES, decode
 NAMED: dict[str, Callable[[str], Source]] = {}
 
 
-def read(path: str) -> Source:
-    """Read a spec, or a model of another kind as one; `-` is standard input. Raises `RequestError` or `SpecError`."""
+def read(path: str, scale: str | None = None) -> Source:
+    """Read a spec, or a model of another kind as one; `-` is standard input. Raises `RequestError` or `SpecError`.
+
+    Args:
+        scale: that of a model file of Ultralytics, whatever its name says.
+    """
     if path in NAMED:
         return NAMED[path](path)
     if path == "-":
@@ -25,7 +29,7 @@ def read(path: str) -> Source:
     else:
         path = located(path)
         data = _bytes(path)
-    return (None if _has_model(data) else _imported(path, data)) or decode(path, data)
+    return (None if _has_model(data) else _imported(path, data, scale)) or decode(path, data)
 
 
 def located(path: str) -> str:
@@ -66,10 +70,10 @@ def _has_model(data: bytes) -> bool:
     return data.startswith(b"model:") or b"\nmodel:" in data
 
 
-def _imported(path: str, data: bytes) -> Source | None:
+def _imported(path: str, data: bytes, scale: str | None = None) -> Source | None:
     from archcalc.sources import reader_of
     from archcalc.sources.file import File
 
-    file = File(path, data)
+    file = File(path, data, scale)
     reader = reader_of(file)
     return Source(path, reader.spec(file), reader.KIND) if reader else None

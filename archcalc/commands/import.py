@@ -7,19 +7,23 @@ import os
 import click
 
 from archcalc.commands import options
-from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError
-from archcalc.expectations import written
-from archcalc.network.load import build_graph
-from archcalc.opening import NAMED, read
+from archcalc.opening import NAMED
 from archcalc.output import write_file
 from archcalc.terminal import complain, write
 
 
 @click.command(name="import")
-@click.argument("source", metavar="SOURCE", shell_complete=options.files)
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, shell_complete=options.files)
 @click.option("-o", "--output", metavar="FILE", help="File to write; default: standard output.")
 @click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
+@click.option(
+    "--scale",
+    "scales",
+    multiple=True,
+    metavar="LETTER",
+    help="Scale of a model file of Ultralytics; given several times, each is a variant.",
+)
 @click.option(
     "--input",
     "inputs",
@@ -35,9 +39,10 @@ from archcalc.terminal import complain, write
 @options.help
 @options.guarded
 def command(
-    source: str,
+    sources: tuple[str, ...],
     output: str | None,
     force: bool,
+    scales: tuple[str, ...],
     inputs: tuple[str, ...],
     arguments: tuple[str, ...],
     mode: str,
@@ -46,19 +51,22 @@ def command(
     """Write the spec of a model that is in a file of another kind, or in Python.
 
     SOURCE is a config.json of Hugging Face, a model file of Ultralytics, or `-`; or a PyTorch module, which is run for it:
-    pkg.module:Net, path/model.py:Net, timm:resnet50, torchvision:swin_t. Every command that takes a spec takes it as well.
+    pkg.module:Net, path/model.py:Net, timm:resnet50, torchvision:swin_t. Every command that takes a spec takes it as well. Several files of one family become one spec with
+    variants, named after their files or folders; the first holds without one.
     """
+    source = sources[0]
     if output is not None and os.path.exists(output) and not force:
         raise RequestError(f"{output!r} exists; --force overwrites it")
-    if source in NAMED:
+    modules = [name for name in sources if name in NAMED]
+    if modules and (len(sources) > 1 or scales):
+        raise RequestError(f"{modules[0]!r} is a module: import it by itself")
+    if modules:
         return _module(source, output, inputs, arguments, mode == "train", color)
     if inputs or arguments or mode == "train":
         raise RequestError(f"--input, --arg and --mode are for PyTorch modules, and {source!r} names none")
-    read_source = read(source)
-    if not read_source.kind:
-        raise RequestError(f"{source!r} is a spec already")
-    costs = Costs(build_graph(read_source))
-    _written(read_source.text + written(costs), output, [source])
+    from archcalc.commands.import_family import family
+
+    _written(family(sources, scales), output, list(sources))
     return 0
 
 

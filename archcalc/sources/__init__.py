@@ -19,7 +19,7 @@ from typing import Protocol
 from archcalc.sources.file import File
 
 # What the sources are made with, and no source.
-_SHARED = ("file", "writing")
+_SHARED = ("file", "variants", "writing")
 
 
 class Reader(Protocol):

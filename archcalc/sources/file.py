@@ -23,12 +23,14 @@ class File:
     Attributes:
         path: its name in messages.
         data: what it holds; of a file of weights the beginning.
+        scale: that of a family which the user asks for, where one file has several.
         broken: why `keys` are no JSON, once they were asked for.
     """
 
-    def __init__(self, path: str, data: bytes) -> None:
+    def __init__(self, path: str, data: bytes, scale: str | None = None) -> None:
         self.path = path
         self.data = data
+        self.scale = scale
         self.broken: json.JSONDecodeError | None = None
 
     @cached_property

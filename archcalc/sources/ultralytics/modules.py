@@ -67,15 +67,15 @@ def _bottleneck(network: Network, kernels: str, added: bool) -> str:
     return name
 
 
-def _split_block(network: Network, name: str, inner: str, count: int) -> str:
-    """Declares a block that splits its channels and keeps what each of `count` inner modules gives."""
-    block = f"{name}{count}"
-    outputs: list[Item] = [f"m{index + 1}" for index in range(count)]
-    body: list[Item] = [["cbs 2*inner name=all", "split 2 name=halves"]]
-    body += [f"{inner} inner{' from=halves.1' if index == 0 else ''} name=m{index + 1}" for index in range(count)]
-    body.append([{"concat": ["all", *outputs]}, "cbs c"])
-    network.spec.blocks.setdefault(f"{block}(c, inner)", body)
-    return block
+def _split_block(network: Network, name: str, inner: str) -> str:
+    """Declares a block that splits its channels and keeps what each of its inner modules gives; says how to call it."""
+    body: list[Item] = [
+        ["cbs 2*inner name=all", "split 2 name=halves"],
+        f"{inner} inner from=halves.1 repeat=depth name=m",
+        [{"concat": ["all", "m.*"]}, "cbs c"],
+    ]
+    network.spec.blocks.setdefault(f"{name}(c, inner, depth)", body)
+    return name
 
 
 def c2f(network: Network, row: Row) -> Made:
@@ -85,8 +85,9 @@ def c2f(network: Network, row: Row) -> Made:
     network.only_input(row)
     _no_groups(row, 2)
     inner = int(channels * row.share(3, 0.5))
-    name = _split_block(network, "c2f" if added else "c2f_plain", _bottleneck(network, "3", added), network.copies(row))
-    return [f"{name} {channels} inner={inner}"], channels
+    count = network.copies(row)
+    name = _split_block(network, "c2f" if added else "c2f_plain", _bottleneck(network, "3", added))
+    return [f"{name} {channels} inner={inner} depth={count}"], channels
 
 
 def c3k2(network: Network, row: Row) -> Made:
@@ -100,8 +101,8 @@ def c3k2(network: Network, row: Row) -> Made:
     if row.text(3) not in ("", "False"):
         raise refuse(row.args[3], "attention in C3k2 is not read yet")
     module = _c3k(network, added) if whole else _bottleneck(network, "half", added)
-    name = _split_block(network, "c3k2_deep" if whole else "c3k2_", module, network.copies(row))
-    return [f"{name} {channels} inner={inner}"], channels
+    name = _split_block(network, "c3k2_deep" if whole else "c3k2", module)
+    return [f"{name} {channels} inner={inner} depth={network.copies(row)}"], channels
 
 
 def _c3k(network: Network, added: bool) -> str:

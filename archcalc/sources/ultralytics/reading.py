@@ -40,7 +40,7 @@ def spec(file: File) -> str:
     for key, _ in root.pairs:
         if key.text not in (*_KEYS, *_NEUTRAL):
             raise refuse(key, f"`{key.text}` is not known: it may change the network", f"known are {', '.join(_KEYS)}")
-    name, (depth, width, most) = _scale(file.path, values)
+    name, (depth, width, most) = _scale(file, values)
     classes = _whole(values.get("nc"), 80)
     made = Spec(name, f"{name}: imported from a model file of Ultralytics.")
     network = Network(made, depth, width, most, classes, _kpt(values.get("kpt_shape")))
@@ -81,10 +81,12 @@ def _add(network: Network, row: Row) -> None:
         raise refuse(row.module, f"the module `{name}` is not read yet", f"what is read is {known}")
 
 
-def _scale(path: str, values: dict[str, Node]) -> tuple[str, tuple[float, float, float]]:
+def _scale(file: File, values: dict[str, Node]) -> tuple[str, tuple[float, float, float]]:
     """The model's name with its scale, and the factors of depth and width with the most channels."""
-    name = re.sub(r"\W+", "-", os.path.splitext(os.path.basename(path))[0]).strip("-") or "yolo"
+    name = re.sub(r"\W+", "-", os.path.splitext(os.path.basename(file.path))[0]).strip("-") or "yolo"
     scales = values.get("scales")
+    if scales is None and file.scale is not None:
+        raise refuse(values["backbone"], "the file has no `scales`, and so no scale to choose")
     if scales is None:
         depth, width = (_number(values.get(f"{key}_multiple"), 1.0) for key in ("depth", "width"))
         return name, (depth, width, _number(values.get("max_channels"), float("inf")))
@@ -93,15 +95,16 @@ def _scale(path: str, values: dict[str, Node]) -> tuple[str, tuple[float, float,
     known = {key.text: value for key, value in scales.pairs}
     match = re.match(r"yolo(?:e-)?v?\d+([a-z])(?![a-z])", name)
     given = values.get("scale")
-    letter = match.group(1) if match else given.text if isinstance(given, Scalar) and given.text else next(iter(known))
+    written = given.text if isinstance(given, Scalar) and given.text else next(iter(known))
+    letter = file.scale or (match.group(1) if match else written)
     if letter not in known:
         raise refuse(scales, f"there is no scale `{letter}`", f"the file has {', '.join(known)}")
     entry = known[letter]
     factors = [_number(item, 0.0) for item in entry.items] if isinstance(entry, Sequence) else []
     if len(factors) != 3:
         raise refuse(entry, "a scale is [depth, width, most channels]")
-    if not match:
-        name = re.sub(r"^(yolo(?:e-)?v?\d+)", rf"\g<1>{letter}", name)
+    if not match or file.scale is not None:
+        name = re.sub(r"^(yolo(?:e-)?v?\d+)[a-z]?(?![a-z])", rf"\g<1>{letter}", name)
     return name, (factors[0], factors[1], factors[2])
 
 
