@@ -15,7 +15,7 @@ from archcalc.network.load import Graph, load_graph
 from archcalc.quantity import Quantity, ceil_div, names, numbers
 from archcalc.reports.layer.report import EXAMPLES
 from archcalc.reports.rows import flat
-from archcalc.reports.shapes.as_text import _formula
+from archcalc.reports.shapes.columns import _formula
 from archcalc.terms import Work, terms, works
 
 from .conftest import SPECS

@@ -38,6 +38,16 @@ ZOO = {
     **{(f"gpt2{v}", "PRM303", 20): _KEYS for v in ("", "@medium", "@large", "@xl")},
     **{(f"transformer{v}", "PRM303", line): _KEYS for v in ("", "@big") for line in (14, 18, 20)},
     **{(f"swin{v}", "PRM303", 17): _KEYS for v in ("", "@s", "@b")},
+    ("dit", "PRM303", 12): _KEYS,
+    **{("segformer", "PRM303", line): _KEYS for line in (18, 23)},
+    ("wav2vec2", "PRM303", 21): _KEYS,
+    **{
+        ("hrnet", "PRM301", line): "timm has these biases; the comments in the spec say so" for line in (43, 45, 47, 49)
+    },
+    ("tacotron2", "PRM301", 16): "the original has these biases; the comment in the spec says so",
+    ("hrnet", "GEO212", 23): _HALVES,
+    ("yolov8", "GEO212", 34): _HALVES,
+    ("deeplabv3", "NRM501", 33): "the pooled branch has one number a channel; torchvision trains it in larger batches",
     **{(f"vit{v}", "PRM303", 22): _KEYS for v in ("", "@ti16", "@s16", "@b32", "@l16", "@h14")},
 }
 
