@@ -22,6 +22,8 @@ _FEW = 20480
 # Numbers of a result, for each thread, from which on threads share its products, not the samples.
 _FEW_RESULTS = 256
 _FEW_TAPS = 64
+# Taps of a row of the widest kernel for whose weights there is a gradient in blocks; others are multiplied as matrices.
+_WIDE = 14
 
 
 def up(size: int, unit: int = BLOCK) -> int:
@@ -175,13 +177,17 @@ class Convolving(NamedTuple):
 
     def _forward(self) -> int:
         if not self._multiples(4):
-            few = self._results // self.how.threads < 2 * _FEW_RESULTS
-            return max(self._y, self._alone(few) * self._patches + ALIGNED)
+            few = self._windows // self.how.threads < 2 * _FEW_RESULTS
+            sums = self._y if self.transposed and self.biased else 0  # before the bias
+            return max(self._y, sums + self._alone(few) * self._patches + ALIGNED)
         y = self._images(self.outputs, self._results)
         flat = self.groups == 1 and self.inputs < _FLAT and not self.transposed
         x = 0 if flat else self._images(self.inputs, self._pixels)
         sums = y if self.transposed else 0  # before the bias
-        return max(sums + x + self._filters(flat=flat) + y - self._y, 2 * self._y if sums and self.stride > 1 else y)
+        return max(
+            sums + x + self._filters(flat=flat) + y - self._y,
+            2 * self._y if sums and self.stride > 1 and self.groups == 1 else y,
+        )
 
     def _backward(self) -> int:
         x = self._x if self.how.needs[0] else 0
@@ -190,7 +196,7 @@ class Convolving(NamedTuple):
 
     def _inputs_gradient(self) -> int:
         if not self._multiples(4):
-            few = self._results // self.how.threads < 2 * _FEW_RESULTS or self._taps < _FEW_TAPS
+            few = self._windows // self.how.threads < 2 * _FEW_RESULTS or self._taps < _FEW_TAPS
             return self._x + max(self._x, self._alone(few) * self._patches + ALIGNED)
         if self.stride > 1 and not self.transposed and not self._depthwise and self._multiples(BLOCK):
             return max(self._y + self._filters() + self._x, 3 * self._x)  # with channels last, and back
@@ -198,9 +204,15 @@ class Convolving(NamedTuple):
         return x + max(self._images(self.outputs, self._results) + self._filters(), self._x)
 
     @property
+    def _windows(self) -> int:
+        """How many there are in one sample: a transposed convolution has them in its output."""
+        return self._pixels if self.transposed else self._results
+
+    @property
     def _patches(self) -> int:
         """The windows of one sample of one group, as rows of a matrix."""
-        return self._of_group[0] * self._taps * self._results * self.how.width
+        channels = self.outputs if self.transposed else self.inputs
+        return channels // self.groups * self._taps * self._windows * self.how.width
 
     def _alone(self, few: bool) -> int:
         """Threads that each multiply matrices of their own; else all share one product."""
@@ -208,8 +220,8 @@ class Convolving(NamedTuple):
 
     def _weights_gradient(self) -> int:
         ending = self._weight + 2 * self._bias
-        if not self._multiples(8) or (self._depthwise and not self._narrow):
-            threads = self._alone(self._results // self.how.threads < _FEW_RESULTS)
+        if not self._multiples(8) or (self._depthwise and not self._narrow) or self.kernel[-1] > _WIDE:
+            threads = self._alone(self._windows // self.how.threads < _FEW_RESULTS)
             return self._weight + self._bias + threads * (self._patches + 4 * self._weight) + 2 * ALIGNED
         unit, flat = BLOCK, False
         if self.groups == 1 and self.inputs < _FLAT and not self.transposed:

@@ -66,6 +66,23 @@ def transposed(rng: Random) -> str:
     )
 
 
+def wide(rng: Random) -> str:
+    """Kernels too wide for the gradient of their weights to be computed in blocks."""
+    groups, kernel = rng.choice([1, 2, 4]), rng.choice([15, 18, 31])
+    width = 16 * groups
+    return (
+        f"input: [{width}, {rng.choice([60, 200])}], layers: [conv {width} kernel={kernel} groups={groups}, relu,"
+        f" conv {2 * width} kernel={kernel} padding={kernel // 2} stride=2 groups={groups}]"
+    )
+
+
+def transposed_in_groups(rng: Random) -> str:
+    groups, kernel = rng.choice([2, 3]), rng.choice([3, 16])
+    width = groups * rng.choice([5, 6, 16])
+    given = f"convtranspose {width} kernel={kernel} stride={rng.choice([1, 2])} groups={groups}"
+    return f"input: [{width}, {rng.choice([14, 20])}, 24], layers: [{given}, relu]"
+
+
 def lstms(rng: Random, *hidden: int) -> str:
     width = rng.choice(hidden or (20, 64, 100))
     given = f"lstm {width} layers={rng.choice([1, 2])} bidirectional={rng.choice(['true', 'false'])}"
@@ -102,7 +119,7 @@ def tied(rng: Random) -> str:
 
 
 KINDS = (
-    convolutions, shared_by_threads, grouped, channels_last, transposed, lstms, padded_lstms, attentions,
+    convolutions, shared_by_threads, grouped, channels_last, wide, transposed, transposed_in_groups, lstms, padded_lstms, attentions,
     with_projections_of_their_own, tied,
 )  # fmt: skip
 
