@@ -104,7 +104,24 @@ def _entry(item: Item, indent: int) -> list[str]:
         return _entry(item[0], indent)
     if _is_chain(item) and _fits(item, _WIDE - indent):
         return [f"{pad}- {_flow(item)}"]
-    return _block(item, indent)
+    return _block(_rows(item, _WIDE - indent), indent)
+
+
+def _rows(items: Sequence[Item], room: int) -> list[Item]:
+    """A chain as shorter ones, each of which fits in `room` characters; what is no line stands by itself."""
+    rows: list[Item] = []
+    row: list[Item] = []
+    for item in items:
+        if _is_chain([*row, item]) and _fits([*row, item], room):
+            row.append(item)
+            continue
+        rows += [row[0] if len(row) == 1 else row] if row else []
+        row = []
+        if _is_chain([item]) and _fits([item], room):
+            row = [item]
+        else:
+            rows.append(item)
+    return rows + ([row[0] if len(row) == 1 else row] if row else [])
 
 
 def _mapping(item: Mapping[str, Item], indent: int) -> list[str]:

@@ -13,7 +13,7 @@ from archcalc.layers import REGISTRY
 from archcalc.pytorch.capture.block import Block
 from archcalc.pytorch.capture.expressions import Expression, explained
 from archcalc.pytorch.capture.graph import Graph, Node, Out
-from archcalc.pytorch.capture.naming import names, plain, references, snake
+from archcalc.pytorch.capture.naming import called, names, plain, references
 from archcalc.pytorch.capture.repeats import longest, repeat
 from archcalc.pytorch.capture.structure import Body, Item
 from archcalc.pytorch.capture.typeset import Writer, numbered
@@ -133,13 +133,14 @@ class Blocks:
         seen: set[Block] = set()
         self._count_in(self.root.items, seen)
         for block in self.blocks:
-            few = block.calls == 2 and not block.arguments and _layers(block.bodies[0].items) < 3
-            block.written = block.calls > 1 and not few
+            items = block.bodies[0].items
+            short = not block.arguments and len(items) < 3 and all(not list(item.inner()) for item in items)
+            block.written = block.calls > 1 and not short
         taken = set(REGISTRY) | {alias for layer in REGISTRY.values() for alias in layer.aliases}
         for block in self.blocks:
             if block.written:
                 scope = block.bodies[0].scope
-                base = snake(scope.kind if scope is not None else "block")
+                base = called(scope) if scope is not None else "block"
                 name, index = base, 2
                 while name in taken or name.startswith("__"):
                     name, index = (
@@ -170,10 +171,10 @@ class Blocks:
                 body = block.bodies[0]
                 taken = {one.name for one in block.arguments}
                 writer = Writer(self.block, body.start, names(self.block, body.items, body.start, taken))
-                spec.blocks[block.signature()] = writer.written(body.items, numbered(block.numbers))
+                spec.blocks[block.signature()] = writer.body(body.items, numbered(block.numbers))
         named = names(self.block, self.root.items, self.root.start, set(), self.graph)
         writer = Writer(self.block, self.root.start if single else None, named)
-        spec.layers = writer.written(self.root.items, lambda value, key: Expression(value))
+        spec.layers = writer.body(self.root.items, lambda value, key: Expression(value))
         spec.output = _outputs(self.graph, named, self.root)
         return spec
 

@@ -26,12 +26,13 @@ _USUAL = frozenset(
 
 
 class Expression(NamedTuple):
-    """A number, or an argument times `times` over `over`."""
+    """A number, or an argument times `times` over `over`; as one of several sizes, where `around` has the others and None."""
 
     literal: Any = None
     name: str | None = None
     times: int = 1
     over: int = 1
+    around: tuple[int | None, ...] | None = None
 
     def at(self, values: dict[str, Expression]) -> Expression:
         """The same with what its argument is given."""
@@ -40,8 +41,10 @@ class Expression(NamedTuple):
         given = values[self.name]
         if given.name is None:
             plain = self.times == self.over == 1
-            return Expression(given.literal if plain else given.literal * self.times // self.over)
-        return Expression(None, given.name, given.times * self.times, given.over * self.over).reduced()
+            number = given.literal if plain else given.literal * self.times // self.over
+            return Expression(number if self.around is None else _filled(self.around, number))
+        around = given.around if self.around is None else self.around
+        return Expression(None, given.name, given.times * self.times, given.over * self.over, around).reduced()
 
     def reduced(self) -> Expression:
         """Without a common factor of both numbers."""
@@ -49,14 +52,21 @@ class Expression(NamedTuple):
         for factor in (8, 6, 4, 3, 2):
             while times % factor == 0 and over % factor == 0:
                 times, over = times // factor, over // factor
-        return Expression(None, self.name, times, over)
+        return self._replace(times=times, over=over)
 
     def text(self) -> str:
         """As it is written."""
         if self.name is None:
             return "x".join(map(number, self.literal)) if isinstance(self.literal, tuple) else number(self.literal)
         text = self.name if self.times == 1 else f"{self.times}*{self.name}"
-        return text if self.over == 1 else f"{text}//{self.over}"
+        text = text if self.over == 1 else f"{text}//{self.over}"
+        if self.around is None:
+            return text
+        return "x".join(f"({text})" if one is None else str(one) for one in self.around)
+
+
+def _filled(around: tuple[int | None, ...], number: int) -> tuple[int, ...]:
+    return tuple(number if one is None else one for one in around)
 
 
 class Argument(NamedTuple):
@@ -76,10 +86,14 @@ def explained(
     left = list(dict.fromkeys(varying))
     while left:
         best = max(
-            left, key=lambda one: (sum(_related(one[0], other[0]) is not None for other in left), -_size(one[0]))
+            left,
+            key=lambda one: (
+                sum(_related(one[0], other[0]) is not None or _sized(one[0], other[0]) is not None for other in left),
+                -_size(one[0]),
+            ),
         )
         bases.append(best)
-        left = [one for one in left if _related(best[0], one[0]) is None]
+        left = [one for one in left if _related(best[0], one[0]) is None and _sized(best[0], one[0]) is None]
     order = [column for column, _ in varying]
     bases.sort(key=lambda one: order.index(one[0]))
     arguments: list[Argument] = []
@@ -106,6 +120,10 @@ def _expression(column: tuple[Any, ...], arguments: list[Argument]) -> Expressio
         return Expression(column[0])
     found: Expression | None = None
     for argument in arguments:
+        sized = _sized(argument.values, column)
+        if sized is not None:
+            around, (times, over) = sized
+            return Expression(None, argument.name, times, over, around)
         related = _related(argument.values, column)
         if related is not None:
             times, over = related
@@ -129,6 +147,20 @@ def _related(base: tuple[Any, ...], column: tuple[Any, ...]) -> tuple[int, int] 
     if max(base) < 32 and all(one // 2 == other for one, other in zip(base, column)):
         return 1, 2
     return None
+
+
+def _sized(base: tuple[Any, ...], column: tuple[Any, ...]) -> tuple[tuple[int | None, ...], tuple[int, int]] | None:
+    """Sizes of which one follows from an argument: the others with None for it, and how it follows."""
+    if not all(isinstance(one, tuple) and len(one) == len(column[0]) for one in column):
+        return None
+    changing = [axis for axis in range(len(column[0])) if any(one[axis] != column[0][axis] for one in column)]
+    if len(changing) != 1:
+        return None
+    related = _related(base, tuple(one[changing[0]] for one in column))
+    if related is None or any(isinstance(one, tuple) for one in base):
+        return None
+    around = tuple(None if axis == changing[0] else size for axis, size in enumerate(column[0]))
+    return around, related
 
 
 def _size(column: tuple[Any, ...]) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from archcalc.pytorch.capture.block import Block
 from archcalc.pytorch.capture.graph import Graph, Node, Out
+from archcalc.pytorch.capture.record import Scope
 from archcalc.pytorch.capture.structure import Body, Item
 
 
@@ -55,7 +56,13 @@ def names(
     return found
 
 
+# What people call them.
+_CALLED = {"relposbias": "bias", "split": "parts", "parameter": "table", "constant": "fixed"}
+
+
 def _base(node: Node) -> str:
+    if node.op in _CALLED:
+        return _CALLED[node.op]
     parts = [part for part in (node.scope.name.split(".") if node.scope else []) if not part.isdigit()]
     text = parts[-1] if parts else node.op
     text = re.sub(r"\W", "_", text).strip("_") or "x"
@@ -86,9 +93,23 @@ def _each(items: list[Item]) -> Iterator[Item]:
             yield from _each(inner)
 
 
+def called(scope: Scope) -> str:
+    """What a block is called: by its class, or where that says nothing by its place in the model."""
+    if scope.kind not in ("Sequential", "ModuleList"):
+        return snake(scope.kind)
+    parts = [part for part in scope.name.split(".") if not part.isdigit()]
+    place = re.sub(r"\W|\d+$", "", parts[-1]).rstrip("_") if parts else ""
+    if place.endswith("s") and not place.endswith("ss"):
+        place = place[:-1]
+    return place if len(place) > 1 and not place[0].isdigit() else "stage"
+
+
 def snake(kind: str) -> str:
     """`basic_block` for `BasicBlock`."""
-    text = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind).lower()
+    parts = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind).lower().split("_")
+    text = ""
+    for part in parts:  # ConvNeXt is one word
+        text += part if len(part) < 3 or not text or len(text) < 3 else f"_{part}"
     text = re.sub(r"\W", "_", text).strip("_") or "block"
     return text if not text[0].isdigit() else f"block_{text}"
 

@@ -6,8 +6,9 @@ tensor for channels first and features last, a `reshape` to the same sizes stand
 
 from __future__ import annotations
 
-from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError, Source, SpecError
+from archcalc.layers import REGISTRY
+from archcalc.layers.layout import ASKS
 from archcalc.network.graph import Node as Built
 from archcalc.network.load import Graph as Network
 from archcalc.network.load import build_graph
@@ -146,4 +147,13 @@ def _hide(graph: Graph, node: Node, numbers: dict[str, int], why: str) -> None:
     graph.hidden.append((node, why))
 
 
-__all__ = ["Costs", "Proof", "prove"]
+def plain_axes(proof: Proof) -> dict[Node, int]:
+    """The nodes whose axis is that of channels or features, as the layers around decide it, with the axis."""
+    found: dict[Node, int] = {}
+    for node, built in proof.built.items():
+        axis = node.keys.get("axis")
+        if REGISTRY[node.op].layout == ASKS and isinstance(axis, int) and built.inputs:
+            wide = max(built.inputs, key=lambda tensor: tensor.rank)
+            if wide.rank == 1 or (wide.layout is not None and wide.feature_axis == axis % wide.rank):
+                found[node] = axis
+    return found

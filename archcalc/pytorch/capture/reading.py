@@ -11,7 +11,7 @@ from archcalc.diagnostics import RequestError, Source, SpecError
 from archcalc.expectations import written as expectation
 from archcalc.network.load import Graph as Network
 from archcalc.network.load import build_graph
-from archcalc.pytorch.capture import operations
+from archcalc.pytorch.capture import operations, patterns
 from archcalc.pytorch.capture.bodies import Blocks
 from archcalc.pytorch.capture.comparison import Comparison
 from archcalc.pytorch.capture.examples import Example, examples
@@ -20,7 +20,7 @@ from archcalc.pytorch.capture.graph import Graph
 from archcalc.pytorch.capture.lineup import BATCHES, line_up
 from archcalc.pytorch.capture.operations.reader import Reader
 from archcalc.pytorch.capture.operations.registry import Beyond
-from archcalc.pytorch.capture.proof import Proof, prove, written
+from archcalc.pytorch.capture.proof import Proof, plain_axes, prove, written
 from archcalc.pytorch.capture.record import Run, record
 from archcalc.pytorch.capture.structure import bodies
 
@@ -29,7 +29,8 @@ class Reading:
     """A module read.
 
     Attributes:
-        text: the spec, with `expect:`; comparison: with what PyTorch counts; guessed: whether its input is a guess.
+        text: the spec, with `expect:`; comparison: with what PyTorch counts; guessed: whether its input is a guess;
+        is_flat: whether it has one line for each layer, as nothing shorter came out right.
         module, inputs: what was run; graph: the intermediate form.
     """
 
@@ -42,6 +43,7 @@ class Reading:
         self.inputs = inputs
         self.graph = graph
         self.guessed = False
+        self.is_flat = False
 
 
 def read(
@@ -62,20 +64,36 @@ def read_module(module: nn.Module, inputs: list[Example], name: str, train: bool
     if not first.calls or not any(value.of_data for _, value in first.outputs):
         raise RequestError(f"{name!r} gives no tensor that depends on its input")
     operations.load()
-    reader = Reader(name, first)
-    try:
-        graph = reader.read()
-    except Beyond as error:
-        raise RequestError(f"{name!r} cannot be read: {error}") from None
     numbers = {one: parameter.numel() for one, parameter in module.named_parameters()}
-    proof = prove(graph, numbers)
-    text, network = _text(graph, proof, comments, _remarks(graph, reader))
+    graph, proof, reader = _proved(name, first, numbers)
+    text, network, is_flat = _text(graph, proof, comments, _remarks(graph, reader))
     costs = Costs(network)
     unreached = {one: count for one, count in numbers.items() if one not in _reached(graph, reader)}
     comparison = Comparison(costs, module, first, unreached)
     comparison.declared = _declared(network)
     comparison.remarks = _remarks(graph, reader)
-    return Reading(text + expectation(costs), comparison, module, inputs, graph)
+    reading = Reading(text + expectation(costs), comparison, module, inputs, graph)
+    reading.is_flat = is_flat
+    return reading
+
+
+def _proved(name: str, run: Run, numbers: dict[str, int]) -> tuple[Graph, Proof, Reader]:
+    """The graph with its patterns recognised; as it was read, where they would change what it counts."""
+    try:
+        reader = Reader(name, run)
+        graph = reader.read()
+        plain = prove(graph, numbers)
+        totals, hidden = Costs(plain.network).totals, len(graph.hidden)
+        patterns.apply(graph)
+        proof = prove(graph, numbers)
+        found = Costs(proof.network).totals
+        if (found.params, found.macs) == (totals.params, totals.macs) and len(graph.hidden) == hidden:
+            return graph, proof, reader
+        reader = Reader(name, run)
+        graph = reader.read()
+        return graph, prove(graph, numbers), reader
+    except Beyond as error:
+        raise RequestError(f"{name!r} cannot be read: {error}") from None
 
 
 def _runs(module: nn.Module, inputs: list[Example], name: str, train: bool) -> tuple[Run, Run]:
@@ -97,23 +115,29 @@ def _runs(module: nn.Module, inputs: list[Example], name: str, train: bool) -> t
     return done[0], done[1]
 
 
-def _text(graph: Graph, proof: Proof, comments: Sequence[str], remarks: Sequence[str]) -> tuple[str, Network]:
-    """The shortest text that is right: in blocks, or with one line for each layer."""
-    wanted = Costs(proof.network).totals
-    try:
-        spec = Blocks(graph, bodies(graph)).spec()
-        spec.comments = [*comments, *remarks]
-        text = spec.text()
-        network = build_graph(Source(graph.name, text))
+def _text(graph: Graph, proof: Proof, comments: Sequence[str], remarks: Sequence[str]) -> tuple[str, Network, bool]:
+    """The shortest text that is right: in blocks, with the axes that the layout decides or without, or one line a layer."""
+    wanted = Costs(proof.network)
+    shapes = [output.shape for output in proof.network.outputs.values()]
+    known = plain_axes(proof)
+    for without in (True, False):
+        for node, axis in known.items():
+            node.keys["axis"] = None if without else axis
+        try:
+            spec = Blocks(graph, bodies(graph)).spec()
+            spec.comments = [*comments, *remarks]
+            text = spec.text()
+            network = build_graph(Source(graph.name, text))
+        except SpecError:
+            continue
         totals = Costs(network).totals
-        if (totals.params, totals.macs) == (wanted.params, wanted.macs):
-            return text, network
-    except SpecError:
-        pass
+        same = [output.shape for output in network.outputs.values()] == shapes
+        if same and (totals.params, totals.macs) == (wanted.totals.params, wanted.totals.macs):
+            return text, network, False
     nodes = [node for node in graph.nodes if node.op != "input"]
     text, _ = written(graph, nodes)
     text = "".join(f"# {line}\n" for line in (*comments, *remarks)) + text
-    return text, build_graph(Source(graph.name, text))
+    return text, build_graph(Source(graph.name, text)), True
 
 
 def _reached(graph: Graph, reader: Reader) -> set[str]:
@@ -133,6 +157,12 @@ def _remarks(graph: Graph, reader: Reader) -> list[str]:
     found = []
     if "mask" in graph.remarks:
         found.append("Masks are not in the spec: they change values and no count.")
+    weights = graph.remarks.count("weights")
+    if weights:
+        what = "1 convolution are" if weights == 1 else f"{weights} convolutions are"
+        found.append(
+            f"The weights of {what} standardised before they are used: that is not in the spec and changes no count."
+        )
     constants = sum(1 for node in graph.nodes if node.op == "constant" and "value" not in node.keys)
     if constants:
         what = "1 constant is" if constants == 1 else f"{constants} constants are"

@@ -43,6 +43,11 @@ class Writer:
         name = self.names.get(out.node, "?")
         return f"{name}.{out.name}" if out.name else name
 
+    def body(self, items: list[Item], take: Take) -> list[Written]:
+        """A whole list of layers: on one line where it is short."""
+        found = self.written(items, take)
+        return [found] if len(found) > 1 and is_short(found) else found
+
     def written(self, items: list[Item], take: Take) -> list[Written]:
         """Items in the form that `Spec` lays out."""
         found: list[Written] = []
@@ -83,7 +88,9 @@ class Writer:
         """The keys of a layer that differ from their defaults; every number is asked for."""
         keys: dict[str, str] = {}
         wide = _is_depthwise(node)
-        for key in REGISTRY[node.op].arguments:
+        layer = REGISTRY[node.op]
+        free = [key for key in node.keys if layer.free_keys is not None and key not in layer.arguments]
+        for key in (*layer.arguments, *free):
             if key not in node.keys or node.keys[key] is None:
                 continue
             value = collapsed(node.op, key, node.keys[key])
@@ -93,7 +100,7 @@ class Writer:
                 keys[key] = "cin"
             elif isinstance(value, (int, float, tuple)) and not isinstance(value, bool):
                 number = take(value, key)
-                if number.name is not None or not is_default(node, key, number.literal):
+                if number.name is not None or key in free or not is_default(node, key, number.literal):
                     keys[key] = number.text()
             elif not is_default(node, key, value):
                 keys[key] = shown(value, self.refer)
@@ -157,6 +164,9 @@ class Writer:
                 layers = [f"identity from={self.refer(item.source)}", *layers]
             if count == Expression(1):
                 return layers
+            (first, *others) = layers
+            if not others and isinstance(first, dict) and "repeat" not in first:
+                return {**first, "repeat": count.text()}
             return {"repeat": count.text(), "layers": layers}
         words = [block.name or f"block{id(block)}"]
         for index, (argument, value) in enumerate(zip(block.arguments, given)):

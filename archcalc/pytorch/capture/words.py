@@ -55,11 +55,14 @@ def plain_keys(node: Node) -> dict[str, Any]:
     """The keys that differ from their defaults, in the order of the language."""
     layer = REGISTRY[node.op]
     found: dict[str, Any] = {}
-    for key in layer.arguments:
+    for key in (
+        *layer.arguments,
+        *(one for one in node.keys if layer.free_keys is not None and one not in layer.arguments),
+    ):
         if key not in node.keys:
             continue
         value = collapsed(node.op, key, node.keys[key])
-        if value is None or is_default(node, key, value):
+        if value is None or (key in layer.arguments and is_default(node, key, value)):
             continue
         found[key] = value
     return found

@@ -117,6 +117,8 @@ def attention(reader: Reader, call: Call, a: Any) -> Given:
         k, v = (_widened(reader, one, times) for one in (k, v))
     rank = max(len(one.sizes) for one in (q, k, v))
     q, k, v = (reader.reshaped(one, (*(1,) * (rank - len(one.sizes)), *one.sizes)) for one in (q, k, v))
+    lead = tuple(max(sizes) for sizes in zip(*(one.sizes[:-2] for one in (q, k, v))))
+    q, k, v = (_along(reader, one, lead) for one in (q, k, v))
     default = 1 / math.sqrt(q.sizes[-1])
     scale = a.scale if a.scale is not None else default
     if a.attn_mask is None:
@@ -137,6 +139,14 @@ def attention(reader: Reader, call: Call, a: Any) -> Given:
         reader.graph.remarks.append("mask")
     weights = reader.add("softmax", [scores], scores.sizes, {"axis": len(scores.sizes) - 1})
     return reader.reshaped(product(reader, weights, v), out.sizes)
+
+
+def _along(reader: Reader, x: Out, lead: tuple[int, ...]) -> Out:
+    """Heads that there is one of, as often as there are others."""
+    if x.sizes[:-2] == lead:
+        return x
+    shape = tuple(-1 if old == new else new for old, new in zip(x.sizes, (*lead, *x.sizes[-2:])))
+    return reader.add("expand", [x], (*lead, *x.sizes[-2:]), {"shape": shape})
 
 
 def _given(q: Out, v: Out) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from archcalc.pytorch.capture.operations.reader import Reader
 from archcalc.pytorch.capture.operations.registry import Beyond, Given, reads
-from archcalc.pytorch.capture.record import Call
+from archcalc.pytorch.capture.record import PARAMETER, Call, Value
 
 
 def sizes(value: Any, axes: int) -> tuple[int, ...]:
@@ -19,6 +19,7 @@ def sizes(value: Any, axes: int) -> tuple[int, ...]:
 def convolution(reader: Reader, call: Call, a: Any) -> Given:
     """torch.conv2d with the weight of a module."""
     axes = len(a.weight.shape) - 2
+    weight, gain = _computed(reader, a.weight)
     padding: Any = a.padding if isinstance(a.padding, str) else sizes(a.padding, axes)
     if padding == "valid":
         padding = (0,) * axes
@@ -31,7 +32,35 @@ def convolution(reader: Reader, call: Call, a: Any) -> Given:
         "groups": a.groups,
         "bias": a.bias is not None,
     }
-    return reader.on_space("conv", a.input, keys, axes, {"weight": a.weight, "bias": a.bias})
+    if gain is None:
+        return reader.on_space("conv", a.input, keys, axes, {"weight": weight, "bias": a.bias})
+    made = reader.on_space("conv", a.input, {**keys, "bias": False}, axes, {"weight": weight})
+    scaled = reader.weighted("layerscale", [made], made.sizes, {"axis": 0}, {"weight": gain})
+    if a.bias is None:
+        return scaled
+    return reader.add(
+        "add", [scaled, reader.reshaped(reader.out(a.bias), (a.weight.shape[0], *(1,) * axes))], made.sizes
+    )
+
+
+def _computed(reader: Reader, weight: Value) -> tuple[Value, Value | None]:
+    """The parameter that a weight is, or that is standardised for it, and one that scales its output channels."""
+    if weight.source == PARAMETER:
+        return weight, None
+    found = sorted(reader.roots(weight), key=lambda one: -_count(one))
+    if not found or found[0].shape != weight.shape or any(_count(one) != weight.shape[0] for one in found[1:]):
+        return weight, None
+    if len(found) > 2:
+        return weight, None
+    reader.graph.remarks.append("weights")
+    return found[0], found[1] if len(found) == 2 else None
+
+
+def _count(value: Value) -> int:
+    count = 1
+    for size in value.shape:
+        count *= size
+    return count
 
 
 @reads(

@@ -67,7 +67,8 @@ def mul(reader: Reader, call: Call, a: Any) -> Given:
         a.input, a.other = a.other, a.input
     number = _number(a.other)
     if number is not None:
-        return reader.add("scale", [reader.out(a.input)], call.outs[0].sizes, {"factor": number})
+        x = reader.out(a.input)
+        return x if number == 1 else reader.add("scale", [x], call.outs[0].sizes, {"factor": number})
     return _two(reader, call, "mul", a.input, a.other)
 
 

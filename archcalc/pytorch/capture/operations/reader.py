@@ -31,6 +31,7 @@ class Reader:
         self.unknown_constants = 0
         self.read_so_far: set[Node] = set()
         self.declared: set[str] = set()
+        self.pending: dict[int, Call] = {}
 
     def read(self) -> Graph:
         """All calls."""
@@ -40,9 +41,13 @@ class Reader:
             self.graph.nodes.append(node)
             self.made[id(value)] = Out(node)
         for call in self.run.calls:
-            if any((out.of_data or out.of_parameters) and 0 not in out.shape for out in call.outs):
+            if not any((out.of_data or out.of_parameters) and 0 not in out.shape for out in call.outs):
+                continue
+            if any(out.of_data for out in call.outs):
                 self.call = call
                 self._one(call)
+            else:  # what no data goes into is read where it is wanted
+                self.pending |= {id(out): call for out in call.outs}
         for name, value in self.run.outputs:
             if value.of_data:
                 self.graph.outputs.append((name, self.out(value)))
@@ -69,6 +74,8 @@ class Reader:
             self.made[id(value)] = out
         new = self.graph.nodes[before:]
         for node in new:
+            if node.macs is not None:
+                continue
             node.place = call.place
             node.scope = call.scope
             node.macs = call.macs if REGISTRY[node.op].macs is not Layer.macs else 0
@@ -77,7 +84,7 @@ class Reader:
 
     def add(self, op: str, inputs: Sequence[Out], sizes: Sizes, keys: Mapping[str, Any] | None = None) -> Out:
         """One more node."""
-        node = Node(op, tuple(sizes), self.call.scope, list(inputs), dict(keys or {}))
+        node = Node(op, tuple(sizes) or (1,), self.call.scope, list(inputs), dict(keys or {}))
         self.graph.nodes.append(node)
         self.read_so_far |= {out.node for out in inputs}
         return Out(node)
@@ -107,6 +114,20 @@ class Reader:
             self.used.setdefault(name, out.node)
         return out
 
+    def roots(self, value: Value) -> list[Value]:
+        """The parameters that a value is computed from; none where data goes into it."""
+        if value.of_data:
+            return []
+        found: dict[Value, None] = {}
+        left = [value]
+        while left:
+            one = left.pop()
+            if one.source == PARAMETER:
+                found[one] = None
+            elif one.call is not None:
+                left += one.call.values()
+        return list(found)
+
     def out(self, value: Any) -> Out:
         """The node that gives a value; parameters and constants get one where they are first read."""
         if not isinstance(value, Value):
@@ -116,6 +137,11 @@ class Reader:
             return found
         if value.source == INPUT:
             raise Beyond("an input that is not known")
+        if id(value) in self.pending:
+            call, self.call = self.call, self.pending[id(value)]
+            self._one(self.call)
+            self.call = call
+            return self.made[id(value)]
         found = self._learned(value) if value.source == PARAMETER else self._constant(value)
         self.made[id(value)] = found
         return found

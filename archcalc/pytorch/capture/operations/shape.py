@@ -136,12 +136,17 @@ def interleaved(reader: Reader, call: Call, a: Any) -> Given:
     """Each position several times in a row: a new axis, which is joined with it."""
     if not isinstance(a.repeats, int) or a.dim is None:
         raise Beyond("by a tensor")
-    x, axis = reader.out(a.input), reader.axis(a.input, a.dim)
+    x, out = reader.out(a.input), call.outs[0]
+    if a.input.batch == a.dim % len(a.input.shape) and a.input.axes[a.input.batch] is None:
+        first = reader.reshaped(x, (1, *x.sizes))
+        shape = (a.repeats, *(-1,) * len(x.sizes))
+        return x if a.repeats == 1 else reader.add("expand", [first], out.sizes, {"shape": shape})
+    axis = reader.axis(a.input, a.dim)
     apart = reader.reshaped(x, (*x.sizes[: axis + 1], 1, *x.sizes[axis + 1 :]))
-    shape = [-1] * len(apart.sizes)
-    shape[axis + 1] = a.repeats
+    times = [-1] * len(apart.sizes)
+    times[axis + 1] = a.repeats
     sizes = (*x.sizes[: axis + 1], a.repeats, *x.sizes[axis + 1 :])
-    return reader.reshaped(reader.add("expand", [apart], sizes, {"shape": tuple(shape)}), call.outs[0].sizes)
+    return reader.reshaped(reader.add("expand", [apart], sizes, {"shape": tuple(times)}), out.sizes)
 
 
 @reads("pad", "input pad mode=constant value=None")

@@ -1,0 +1,132 @@
+"""Views: what moves elements and changes none, and where each element comes from.
+
+Whichever way code writes that heads are taken apart, the elements that arrive are the same: they are numbered, and the
+numbers are moved as the nodes move them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+
+from archcalc.pytorch.capture.graph import Graph, Node, Out
+
+_VIEWS = frozenset(("reshape", "flatten", "transpose", "rearrange", "select", "slice", "split", "identity"))
+_MOST = 2**25
+
+
+class View(NamedTuple):
+    """A tensor as a view of another one.
+
+    Attributes:
+        root: where the elements come from; path: the nodes in between, the last one first.
+        factor: what they were multiplied with on the way; norm: a norm over the last axis on the way.
+    """
+
+    root: Out
+    path: list[Node]
+    factor: float
+    norm: Node | None
+
+
+def climb(out: Out, through: frozenset[str] = frozenset()) -> View:
+    """The tensor that an output is a view of, going through `scale` and the layers of `through` as well."""
+    path: list[Node] = []
+    factor, norm = 1.0, None
+    while True:
+        node = out.node
+        if node.op in _VIEWS and len(node.inputs) == 1:
+            pass
+        elif node.op == "scale":
+            factor *= node.keys["factor"]
+        elif node.op in through and norm is None:
+            norm = node
+        else:
+            return View(out, path, factor, norm)
+        if out.name and node.op != "split":
+            return View(out, path, factor, norm)
+        path.append(_Step(node, out.name) if out.name else node)  # type: ignore[arg-type]
+        out = node.inputs[0]
+
+
+class _Step:
+    """One output of a split on the way."""
+
+    def __init__(self, node: Node, name: str) -> None:
+        self.node = node
+        self.name = name
+
+
+def nodes_of(view: View) -> list[Node]:
+    """The nodes between a view and its root."""
+    return [one.node if isinstance(one, _Step) else one for one in view.path]
+
+
+def numbered(view: View) -> torch.Tensor | None:
+    """For each element of a view the place of its root's element; None where that is too much to look at."""
+    count = 1
+    for size in view.root.sizes:
+        count *= size
+    if count > _MOST:
+        return None
+    places = torch.arange(count, device="cpu").reshape(view.root.sizes)
+    for step in reversed(view.path):
+        places = _moved(places, step)
+    return places
+
+
+def _moved(x: torch.Tensor, step: Any) -> torch.Tensor:
+    if isinstance(step, _Step):
+        keys = step.node.keys
+        axis = keys["axis"]
+        sizes = keys.get("sizes") or x.shape[axis] // keys["parts"]
+        lengths = list(sizes) if isinstance(sizes, tuple) else sizes
+        parts: tuple[torch.Tensor, ...] = torch.split(x, lengths, axis)
+        return parts[int(step.name)]
+    node: Node = step
+    keys = node.keys
+    if node.op in ("reshape", "flatten"):
+        return x.reshape(node.sizes)
+    if node.op == "transpose":
+        first, second = keys["axes"]
+        return x.transpose(first, second)
+    if node.op == "rearrange":
+        left, right = (side.split() for side in keys["pattern"].split(" -> "))
+        return x.permute([left.index(letter) for letter in right])
+    if node.op == "select":
+        return x.select(keys["axis"], keys["index"])
+    if node.op == "slice":
+        place = [slice(None)] * x.dim()
+        place[keys["axis"]] = slice(keys["start"], keys.get("end"), keys.get("step", 1))
+        return x[tuple(place)]
+    return x
+
+
+def only_within(graph: Graph, inner: set[Node], last: Node) -> bool:
+    """Whether nothing but the nodes themselves reads what they give, the last one's output aside."""
+    outputs = {out.node for _, out in graph.outputs}
+    for node in graph.nodes:
+        if node.tie in inner:
+            return False
+        if node not in inner and any(out.node in inner and out.node is not last for out in node.reads()):
+            return False
+    return not (outputs & (inner - {last}))
+
+
+def replace(graph: Graph, old: Node, new: Node, at: Node | None = None) -> None:
+    """Another node in the place of one: whoever read that reads this."""
+    graph.nodes.insert(graph.nodes.index(at or old) + 1, new)
+    redirect(graph, Out(old), Out(new))
+
+
+def redirect(graph: Graph, old: Out, new: Out) -> None:
+    """Whoever read one output reads the other."""
+    for node in graph.nodes:
+        if node is new.node:
+            continue
+        node.inputs = [new if one == old else one for one in node.inputs]
+        for key, value in node.keys.items():
+            if isinstance(value, Out) and value == old:
+                node.keys[key] = new
+    graph.outputs = [(name, new if out == old else out) for name, out in graph.outputs]

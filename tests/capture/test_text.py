@@ -1,0 +1,175 @@
+"""What an imported spec looks like: the patterns that people know by name, blocks with arguments, repeats."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from archcalc.diagnostics import Source
+from archcalc.network.load import build_graph
+
+from .test_calls import Of, parameter, read
+
+
+def layers(module: nn.Module, *inputs) -> str:
+    """The spec without its head and `expect:`, in one line."""
+    reading = read(module, *inputs)
+    assert reading.comparison.equal, reading.text
+    assert not reading.comparison.declared, reading.text
+    text = reading.text.partition("blocks:\n")[2] or reading.text.partition("layers:\n")[2]
+    return " ".join(text.partition("expect:")[0].split())
+
+
+class Attention(nn.Module):
+    """Attention as it is written by hand, in one of several ways."""
+
+    def __init__(self, width=16, heads=4, *, way="fused", qkv_bias=True, bias=False, norm=False, positions=12):
+        super().__init__()
+        self.heads, self.size, self.way = heads, width // heads, way
+        self.qkv = nn.Linear(width, 3 * width, bias=qkv_bias)
+        if way == "three":
+            del self.qkv
+            self.q, self.k, self.v = (nn.Linear(width, width, bias=qkv_bias) for _ in range(3))
+        self.proj = nn.Linear(width, width)
+        self.norms = nn.ModuleList([nn.RMSNorm(self.size, eps=1e-6), nn.RMSNorm(self.size, eps=1e-6)]) if norm else None
+        self.table = parameter(heads, positions, positions) if bias else None
+
+    def forward(self, x):
+        batch, n, width = x.shape
+        if self.way == "three":
+            q, k, v = (f(x).view(batch, n, self.heads, self.size).transpose(1, 2) for f in (self.q, self.k, self.v))
+        elif self.way == "chunks":
+            q, k, v = (one.unflatten(-1, (self.heads, -1)).transpose(1, 2) for one in self.qkv(x).chunk(3, dim=-1))
+        elif self.way == "mixed":
+            q, k, v = self.qkv(x).view(batch, n, self.heads, 3, self.size).permute(3, 0, 2, 1, 4)
+        else:
+            q, k, v = self.qkv(x).reshape(batch, n, 3, self.heads, self.size).permute(2, 0, 3, 1, 4).unbind(0)
+        if self.norms is not None:
+            q, k = self.norms[0](q), self.norms[1](k)
+        if self.way == "fused":
+            x = F.scaled_dot_product_attention(q, k, v)
+        else:
+            scores = (q * self.size**-0.5) @ k.transpose(-2, -1)
+            if self.table is not None:
+                scores = scores + self.table
+            x = F.dropout(scores.softmax(-1), 0.0, self.training) @ v
+        return self.proj(x.transpose(1, 2).reshape(batch, n, width))
+
+
+@pytest.mark.parametrize("way", ["fused", "by hand", "three", "chunks", "mixed"])
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [({}, "attention 4"), ({"qkv_bias": False}, "attention 4 bias=o"), ({"norm": True}, "attention 4 qknorm=true")],
+)
+def test_attention(way, keys, words):
+    assert layers(Attention(way=way, **keys), (12, 16)) == f"- {words}"
+
+
+def test_attention_with_a_table():
+    assert (
+        layers(Attention(way="by hand", bias=True), (12, 16))
+        == "- [parameter 4x12x12 name=table, attention 4 relbias=table from=input]"
+    )
+
+
+def test_what_is_no_attention_stays_as_it_is():
+    def transposed(m, x):
+        q, k, v = m.qkv(x).view(len(x), 12, 4, 3, 4).permute(3, 0, 2, 1, 4)  # heads and features mixed otherwise
+        y = F.scaled_dot_product_attention(q, k, v)
+        return m.proj(y.permute(0, 2, 3, 1).reshape(len(x), 12, 16))
+
+    module = Of(transposed, qkv=nn.Linear(16, 48), proj=nn.Linear(16, 16))
+    assert "attention" not in layers(module, (12, 16))
+
+
+def test_residuals_and_shortcuts():
+    class Block(nn.Module):
+        def __init__(self, width, out, stride=1):
+            super().__init__()
+            self.conv = nn.Sequential(nn.Conv2d(width, out, 3, stride, 1), nn.ReLU(), nn.Conv2d(out, out, 3, 1, 1))
+            self.short = nn.Conv2d(width, out, 1, stride) if width != out else None
+
+        def forward(self, x):
+            return self.conv(x) + (x if self.short is None else self.short(x))
+
+    text = layers(nn.Sequential(Block(8, 16, 2), Block(16, 16), Block(16, 16)), (8, 10, 10))
+    assert text == (
+        "conv_block(stride=1): - [conv 16 kernel=3 stride=stride padding=1, relu, conv 16 kernel=3 padding=1] layers: "
+        "- residual: {layers: [conv_block 2], shortcut: [conv 16 kernel=1 stride=2]} - residual: [conv_block] repeat: 2"
+    )
+
+
+class Mlp(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.norm, self.up, self.down = nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+    def forward(self, x):
+        return x + self.down(F.gelu(self.up(self.norm(x))))
+
+
+def test_blocks_have_the_numbers_that_differ_as_arguments():
+    net = nn.Sequential(Mlp(8), nn.Linear(8, 16), Mlp(16), Mlp(16), nn.Linear(16, 32), Mlp(32), Mlp(32), Mlp(32))
+    assert layers(net, (5, 8)) == (
+        "mlp(width): - residual: [layernorm, linear 4*width, gelu, linear width] "
+        "layers: - [mlp 8, linear 16, mlp 16 repeat=2, linear 32, mlp 32 repeat=3]"
+    )
+
+
+def test_a_block_of_one_place_stands_there():
+    assert layers(nn.Sequential(*(Mlp(8) for _ in range(6))), (5, 8)) == (
+        "- residual: [layernorm, linear 32, gelu, linear 8] repeat: 6"
+    )
+
+
+def test_branches_and_skips():
+    def gated(m, x):
+        return m.a(x) * torch.sigmoid(m.b(x))
+
+    assert layers(Of(gated, a=nn.Linear(8, 4), b=nn.Linear(8, 4)), (8,)) == "- mul: [[linear 4], [linear 4, sigmoid]]"
+
+    def unet(m, x):
+        low = m.a(x)
+        return torch.cat([low, m.c(F.interpolate(m.b(low), scale_factor=2))], 1)
+
+    module = Of(unet, a=nn.Conv2d(3, 4, 3, padding=1), b=nn.Conv2d(4, 8, 2, 2), c=nn.Conv2d(8, 4, 1))
+    text = layers(module, (3, 8, 8))
+    assert (
+        text == "- conv 4 kernel=3 padding=1 - concat: [prev, [conv 8 kernel=2 stride=2, upsample 2, conv 4 kernel=1]]"
+    )
+
+
+def test_positions_tokens_and_scales():
+    def start(m, x):
+        x = m.patches(x).flatten(2).transpose(1, 2)
+        x = torch.cat([m.token.expand(len(x), -1, -1), x], 1) + m.table
+        return x * m.gamma
+
+    module = Of(
+        start, patches=nn.Conv2d(3, 8, 4, 4), token=parameter(1, 1, 8), table=parameter(1, 5, 8), gamma=parameter(8)
+    )
+    assert layers(module, (3, 8, 8)) == (
+        "- [conv 8 kernel=4 stride=4, rearrange 'c h w -> (h w) c', clstoken, posembed, layerscale]"
+    )
+
+
+def test_windows_are_one_pattern():
+    def windows(m, x):
+        batch, height, width, c = x.shape
+        x = x.view(batch, height // 2, 2, width // 3, 3, c).permute(0, 1, 3, 2, 4, 5).reshape(-1, 6, c)
+        x = m.map(x)
+        x = x.view(batch, height // 2, width // 3, 2, 3, c).permute(0, 1, 3, 2, 4, 5)
+        return x.reshape(batch, height, width, c)
+
+    text = layers(Of(windows, map=nn.LayerNorm(5)), (4, 6, 5))
+    assert text == (
+        "- [rearrange '(a b) (d e) c -> (a d) (b e) c' b=2 e=3, layernorm] - rearrange '(a b) (d e) c -> (a d) (b e) c' b=2 e=2"
+    )
+
+
+def test_every_text_is_a_spec_that_meets_what_it_expects():
+    reading = read(nn.Sequential(Mlp(8), nn.Linear(8, 16), Mlp(16)), (5, 8))
+    graph = build_graph(Source("net.yaml", reading.text))
+    assert [list(map(int, one.shape)) for one in graph.outputs.values()] == [[5, 16]]
