@@ -165,7 +165,7 @@ def test_windows_are_one_pattern():
 
     text = layers(Of(windows, map=nn.LayerNorm(5)), (4, 6, 5))
     assert text == (
-        "- [rearrange '(a b) (d e) c -> (a d) (b e) c' b=2 e=3, layernorm] - rearrange '(a b) (d e) c -> (a d) (b e) c' b=2 e=2"
+        "- [rearrange '(a b) (d e) c -> (a d) (b e) c' b=2 e=3, layernorm] - rearrange '(a b) (d e) c -> (a d) (b e) c' b=2 e=3"
     )
 
 
