@@ -233,14 +233,22 @@ class Forward:
             given = f"({names})" if state else name
             self.lines.append(f"{names} = probe(self, {python_string(segment)}, {given})")
 
-    def start_loop(self, index: int, node: Node, entry: Item | None, others: Sequence[Item]) -> str:
-        """The variable that goes through the copies of `node`, from `entry` on; the `others` stay as they are."""
+    def start_loop(
+        self, index: int, node: Node, entry: Item | None, others: Sequence[Item], starts: Sequence[Item] = ()
+    ) -> str:
+        """The variable that goes through the copies of `node`, from `entry` on; the `others` stay as they are.
+
+        `starts` are read after it has its first value.
+        """
         texts = [self.expression(item) for item in others]
         self.fixed = {word for text in texts for word in re.findall(r"[A-Za-z_]\w*", text)}
         wanted = self._wanted(index, node)
         if entry is not None:
             wanted.append(self.expression(entry))
-        name = self.variables.choose(index, [one for one in wanted if one.isidentifier()], self.fixed)
+        read = {word for item in starts for word in re.findall(r"[A-Za-z_]\w*", self.expression(item))}
+        if entry is not None:
+            read.discard(self.expression(entry))
+        name = self.variables.choose(index, [one for one in wanted if one.isidentifier()], self.fixed | read)
         if entry is not None and self.expression(entry) != name:
             self.lines.append(f"{name} = {self.expression(entry)}")
         return name

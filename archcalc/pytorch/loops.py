@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
 class Loop:
     """The statements around and in a loop over the copies of `node`, through which the variable `name` goes."""
 
-    def __init__(self, forward: Forward, index: int, node: Node, name: str) -> None:
+    def __init__(self, forward: Forward, index: int, node: Node, name: str, starts: Sequence[Item] = ()) -> None:
         self.forward, self.index, self.node, self.name = forward, index, node, name
-        self.taken = {name, *forward.fixed}
+        read = (re.findall(r"[A-Za-z_]\w*", forward.expression(item)) for item in starts)
+        self.taken = {name, *forward.fixed, *(word for words in read for word in words)}
         self.states: list[str] = []
+        self._start(starts)
         self.lists: dict[str, str] = {path: self._choose(_plural(node, path)) for path in node.gathered}
         forward.lines += [f"{variable} = []" for variable in self.lists.values()]
 
@@ -30,7 +33,7 @@ class Loop:
         self.taken.add(variable)
         return variable
 
-    def start(self, items: Sequence[Item]) -> None:
+    def _start(self, items: Sequence[Item]) -> None:
         """Give every state what it starts from."""
         first = self.node.children[0] if self.node.unfolded else self.node
         given = [self.forward.expression(item) for item in items]
@@ -47,7 +50,9 @@ class Loop:
         """The variable of what a state starts from: the state's own where zeros were made for it alone."""
         begins, lines = f"{text} = ", self.forward.lines
         at = next((index for index in range(len(lines) - 1, -1, -1) if lines[index].startswith(begins)), -1)
-        alone = at >= len(lines) - len(self.states) and not self.forward.variables.is_read_after(item, self.index)
+        alone = at >= max(0, len(lines) - len(self.states)) and not self.forward.variables.is_read_after(
+            item, self.index
+        )
         if not alone or not all("zeros(" in line for line in lines[at:]):
             return text
         lines[at] = f"{name} = {lines[at].removeprefix(begins)}"

@@ -335,10 +335,10 @@ class ClassWriter:
         entry = items[0] if entry_of(first) is not None else None
         others = self.structure.free(node)
         others = items[len(items) - len(others) :]
-        name = self.forward.start_loop(index, node, entry, others)
+        starts = items[len(items) - len(others) - len(first.states) : len(items) - len(others)]
+        name = self.forward.start_loop(index, node, entry, others, starts)
         if results(node) or first.states:
-            loop = Loop(self.forward, index, node, name)
-            loop.start(items[len(items) - len(others) - len(first.states) : len(items) - len(others)])
+            loop = Loop(self.forward, index, node, name, starts)
             loop.run(owner, [self.forward.expression(item) for item in others], code, entry is not None)
             return
         free = [self.forward.expression(item) for item in others]
