@@ -110,7 +110,7 @@ EXPECTED = {
     ),
     "42-each-frame": (
         5, 20, 23, "SHP101", "`kernel` has 2 sizes, the input [5, 3, 64, 64] has 3",
-        "conv 16 kernel=1x3x3 padding=0x1x1, rearrange 'c n h w -> n c h w']` for each of the 5 entries alone, "
+        "write `each: [conv 16 kernel=3x3 padding=1]` for each of the 5 entries alone, "
         "giving [5, 16, 64, 64], or `kernel=3`, giving [16, 3, 64, 64]",
     ),
     "43-size-undecided": (
@@ -155,6 +155,20 @@ EXPECTED = {
     ),
     "58-state-unknown": (9, 25, 30, "SPC008", "no state is named `memry`", "did you mean `memory`?"),
     "59-nothing-repeated": (5, 20, 23, "SPC010", "`m.*`: nothing on the way is repeated", "write `m`"),
+    "61-each-sees-entries": (
+        9, 21, 28, "SPC008", "`each` sees its entries only: `context` is outside",
+        "each: {x: prev, context: ...} where it has one for each entry, or `expand` it first",
+    ),
+    "62-each-of-channels": (
+        5, 5, 9, "SHP102", "`each` would take the channels of [64, 56, 56] apart",
+        "to run on each pixel use `conv 1` or `rearrange 'c h w -> (h w) c'`",
+    ),
+    "63-each-of-two-lengths": (4, 5, 9, "SHP107", "`each` goes through x with 5 entries and y with 4", ""),
+    "64-conv-on-entries": (
+        5, 5, 9, "SHP101", "`conv` takes one tensor of channels, but its input is 5 entries of [16, 64, 64]",
+        "put it in `each: [...]`",
+    ),
+    "65-each-without-layers": (5, 5, 9, "SPC004", "`each: x` needs `layers:` beside it", "as {each: x, layers: [...]}"),
     "60-output-twice": (4, 20, 24, "SPC011", "`skip` is already an output", "delete one of them"),
 }  # fmt: skip
 # The pure Python scanner of YAML says these in words of its own.

@@ -24,6 +24,8 @@ from archcalc.language.hints import (
 from archcalc.source import Mapping, Node, Scalar, Sequence
 
 COMMON = ("name", "from", "repeat", "tie", "frozen")
+# What goes through the entries of a tensor, which stands behind its colon; the layers stand beside it.
+LOOPS = ("each",)
 # What stands beside the list of a loop: what goes from copy to copy.
 CARRIED = ("state", "next")
 # How other formats say which layer a mapping is.
@@ -37,14 +39,14 @@ class Item:
     """A layer as written: its name, its one unnamed value, its keys, and what stands beside it.
 
     `body` is the list in `{op: [...]}`. `common` holds name, from, repeat, tie and frozen, and `loop` the names
-    that a repeat goes through instead of a number. `state` and `next` are mappings of a loop. `incomplete`: a key is left out because what it
+    that a repeat goes through instead of a number. `carried` has the mappings `state` and `next` of a loop, `over` what an `each` goes through. `incomplete`: a key is left out because what it
     holds is wrong, so that nothing is said to be missing.
 
     What is no item is told where layers are known: `more` are further values without a key, and
     `unread` is a line of Python, a row of another program, or a value behind the colon of `op:`.
     """
 
-    __slots__ = ("body", "carried", "common", "first", "incomplete", "keys", "loop", "more", "op", "unread")
+    __slots__ = ("body", "carried", "common", "first", "incomplete", "keys", "loop", "more", "op", "over", "unread")
 
     def __init__(self, op: Scalar) -> None:
         self.op = op
@@ -56,6 +58,7 @@ class Item:
         self.loop: tuple[Scalar, Mapping] | None = None
         self.carried: dict[str, tuple[Scalar, Mapping]] = {}
         self.incomplete = False
+        self.over: Node | None = None
         self.unread: Node | None = None
 
 
@@ -243,6 +246,16 @@ def _mapping(node: Mapping, findings: Findings) -> Item | None:
         findings.error("SPC010", "no layer here", node, "an entry is `repeat: N` with `layers: [...]`, or `op: {...}`")
         return None
     op, value = layers[0]
+    if op.text in LOOPS and len(layers) == 1 and isinstance(value, Scalar) and value.text:
+        example = f"as {{{op.text}: {value.text}, layers: [...]}}"
+        findings.error("SPC004", f"`{op.text}: {value.text}` needs `layers:` beside it", op, example)
+        return None
+    if op.text in LOOPS and len(layers) == 2 and layers[1][0].text == "layers" and not _is_empty(value):
+        item = Item(op)
+        item.over = value
+        item.keys = [layers[1]]
+        _beside(item, node, findings)
+        return item
     if _is_empty(value):
         colon = _with_colon(op)
         whole = Span(op.source, op.line, op.column, colon.end_line, colon.end_column)
@@ -287,6 +300,12 @@ def _mapping(node: Mapping, findings: Findings) -> Item | None:
         item = Item(op)
         if not _fill(item, value, findings):
             return None
+    _beside(item, node, findings)
+    return item
+
+
+def _beside(item: Item, node: Mapping, findings: Findings) -> None:
+    """The keys that every layer takes."""
     for key, common in node.pairs:
         if key.text in COMMON:
             if _is_empty(common):
@@ -295,7 +314,6 @@ def _mapping(node: Mapping, findings: Findings) -> Item | None:
                 )
             else:
                 _add_key(item, key, common, findings)
-    return item
 
 
 def _carry(item: Item, carried: list[tuple[Scalar, Node]], findings: Findings) -> None:

@@ -22,6 +22,9 @@ from archcalc.layers.portions import Portion
 from archcalc.layers.remembering import LayerMemory
 from archcalc.layers.tensor import Shape, Tensor, Want
 
+# What goes through the entries of a tensor.
+EACH = "each"
+
 
 class ShapeError(Exception):
     """Input or arguments a layer cannot take.
@@ -87,6 +90,8 @@ class Layer(LayerMemory):
     broadcasts: ClassVar[bool] = False
     # True: what it costs is declared in the spec, and not computed.
     declared: ClassVar[bool] = False
+    # False for what is no layer of the spec, and has no row of its own.
+    shown: ClassVar[bool] = True
     # False for layers that pass token ids through as they are.
     numeric: ClassVar[bool] = True
     # True: the gradient of the output is that of each input, and takes no memory of its own.
@@ -273,6 +278,14 @@ class Layer(LayerMemory):
     def disagreement(self, want: Want, inputs: tuple[Tensor, ...], found: str, by: Any) -> ShapeError:
         """The error of a tensor that is to be read in one layout and has another, decided `by` a layer."""
         x, wanted, blame = want
+        if getattr(by, "text", "") == EACH and found not in LAYOUTS:
+            entry = Tensor(x.shape[1:])
+            return ShapeError(
+                "SHP101",
+                f"`{self.op}` takes one tensor of channels, but its input is {x.shape[0]} entries of {entry}",
+                help="put it in `each: [...]`",
+                notes=decided(by),
+            )
         what = f"`{blame}` " if isinstance(blame, str) else ""
         bridges = self.bridges(x, wanted) if found in LAYOUTS else []
         lines = " or ".join(f"`{one.before}`" for one in bridges)

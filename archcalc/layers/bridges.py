@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from math import isqrt
 from typing import ClassVar, Protocol
 
@@ -80,23 +79,13 @@ def into_rank(x: Tensor, layout: str, most: int) -> list[Change]:
 
 
 def each_alone(layer: Windowed, x: Tensor) -> list[Change]:
-    """A window over images for each entry of a stack of them, [entries, channels, height, width]: one entry deep."""
-    entries, channels, height, width = map(plain, x.shape)
-    for depth in (1, entries):  # of a window, and of a size itself
-        deep = copy(layer)
-        words = [layer.op]
-        for name, argument in layer.arguments.items():
-            value = layer.__dict__.get(name)
-            if value is None or value == argument.default:
-                continue
-            if isinstance(value, tuple):
-                value = (depth if argument.default != (0,) else 0, *(value if len(value) == 2 else value * 2))
-                deep.__dict__[name] = value
+    """A window over images for each entry of a stack of them, [entries, channels, height, width]."""
+    entries, *image = x.shape
+    words = [layer.op]
+    for name, argument in layer.arguments.items():
+        value = layer.__dict__.get(name)
+        if value is not None and value != argument.default:
             words.append(argument.show(value) if name == layer.first else f"{name}={argument.show(value)}")
-        y = deep.infer(Tensor((channels, entries, height, width)))
-        if y.shape[1] == entries:
-            line = f"[rearrange 'n c h w -> c n h w', {' '.join(words)}, rearrange 'c n h w -> n c h w']"
-            given = Tensor((y.shape[1], y.shape[0], *y.shape[2:]))
-            alone = f"for each of the {entries} entries alone, giving {given}"
-            return [Change(line=line, reads=given, gives=alone)]
-    return []
+    given = Tensor((entries, *layer.infer(Tensor(tuple(image))).shape))
+    alone = f"for each of the {plain(entries)} entries alone, giving {given}"
+    return [Change(line=f"each: [{' '.join(words)}]", reads=given, gives=alone)]

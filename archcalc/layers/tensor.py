@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archcalc.layers.layout import Group, Layout, axis_of
+from archcalc.quantity import plain
 
 Shape = tuple[int, ...]
 
@@ -23,9 +24,10 @@ class Tensor:
         batched: False for what depends on parameters and constants alone: it has no batch axis, whatever
             makes it runs once for a whole batch, and beside a tensor that has one it is the same for every sample.
         table: what is the same for all that is computed from one table of biases alone.
+        entries: how many samples there are for each of the batch, as the entries of a tensor that `each` goes through.
     """
 
-    __slots__ = ("_group", "batched", "integer", "outputs", "parts", "shape", "state", "table")
+    __slots__ = ("_group", "batched", "entries", "integer", "outputs", "parts", "shape", "state", "table")
 
     def __init__(
         self,
@@ -45,6 +47,7 @@ class Tensor:
         self.parts = parts
         self.batched = batched
         self.table: object | None = None
+        self.entries = 1
 
     def __repr__(self) -> str:
         return f"Tensor({list(self.shape)}, layout={self.layout!r})"
@@ -67,7 +70,7 @@ class Tensor:
 
     def samples(self, batch: int) -> int:
         """How many samples it holds of a batch of so many."""
-        return batch if self.batched else 1
+        return batch * plain(self.entries) if self.batched else 1
 
     @property
     def group(self) -> Group | None:
@@ -93,6 +96,7 @@ class Tensor:
             and self.state in (None, other.state)
             and self.parts == other.parts
             and self.batched == other.batched
+            and self.entries == other.entries
             and self.shape == other.shape
             and self.layout == other.layout
             and self.integer == other.integer
@@ -106,6 +110,7 @@ class Tensor:
         else:
             other = Tensor(self.shape, None, self.integer, self.outputs, self.state, self.parts, self.batched)
         other.group = self.group
+        other.entries = self.entries
         return other
 
     @property

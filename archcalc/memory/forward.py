@@ -241,8 +241,8 @@ class Forward:
             if child.is_expert:
                 sent = batch * child.work
                 entry = child.inputs[0]
-                size = plain(entry.elements) * sent * self.plan.width
-                self._bind(entry, Value(Storage(size), size, contiguous((sent, *entry.shape))))
+                size = tensor_bytes(entry, sent, self.plan.width)
+                self._bind(entry, Value(Storage(size), size, contiguous((entry.samples(sent), *entry.shape))))
                 outside = self._gather(child, entry, batch, sent)
                 self.experts *= child.weights
                 self._frame(child.children, family(child.exit), sent, entry)
@@ -251,7 +251,7 @@ class Forward:
                     self._unbind(key)
                     self.env[key] = value
                 if self.keeping and self._gradient_reaches(child, set(outside)):
-                    samples.append(Storage(sent * INDEX))
+                    samples.append(Storage(entry.samples(sent) * INDEX))
         batch = node.exit.samples(batch)
         given = [self._value(x) for x in node.inputs]
         inputs = [_for_each(node, x, value, batch) for x, value in zip(node.inputs, given)]
@@ -283,7 +283,7 @@ class Forward:
                 kept += [self._keep(inputs[1].states[name], node) for name in saved.states]
             kept += [self._keep(Storage(size * each), node) for size in saved.extra.values() if size]
             sums = [
-                tensor_bytes(x, 1, self.plan.width) * batch
+                plain(x.elements) * self.plan.width * batch
                 for x, needed in zip(node.inputs, needs)
                 if needed and not layer.hands_on and x.batched != node.exit.batched
             ]
@@ -313,7 +313,7 @@ class Forward:
     def _outputs(self, node: Node, layer: Layer, how: Saving, inputs: list[Value]) -> Value:
         """Bind what the layer gives, further outputs too; the output."""
         y, width = node.exit, self.plan.width
-        size = tensor_bytes(y, how.batch, width)
+        size = plain(y.elements) * how.batch * (INDEX if y.integer else width)
         if inputs and layer.shares(how, y, *node.inputs):
             storage = inputs[0].storage
         elif layer.view and not inputs:  # of a parameter
@@ -325,7 +325,8 @@ class Forward:
         self._bind(y, output)
         memory = {"": storage}
         for name, extra in (y.outputs or {}).items():
-            part, other = tensor_bytes(extra, how.batch, width), layer.further_memory(name)
+            part = plain(extra.elements) * how.batch * (INDEX if extra.integer else width)
+            other = layer.further_memory(name)
             memory[name] = Storage(part) if other is None else memory[other]
             self._bind(extra, Value(memory[name], part, layer.further_strides(name, how, y, *node.inputs)))
         output.states = {name: memory[name] for name in ("h", "c") if name in memory}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from archcalc.diagnostics import RequestError
 from archcalc.layers.base import Layer
+from archcalc.layers.entries import Entries
 from archcalc.layers.layout import CHANNELS_FIRST
 from archcalc.layers.tensor import Alias, Shape, Tensor
 from archcalc.network.graph import Node, walk
@@ -143,6 +144,10 @@ def _check(graph: Graph, dim: str) -> None:
     """Raise `NotGenerativeError` where a layer on the way looks ahead, or shares positions out."""
     leads = {id(node): lead for node, lead in _leads(graph, dim)}
     for node in layers(graph.nodes):
+        if isinstance(node.layer, Entries) and dim in leaves(node.inputs[0].shape[0]):
+            raise NotGenerativeError(
+                f"{graph.model} does not generate: `{node.id.rpartition('.')[0]}` goes through the positions themselves"
+            )
         ahead = looks_ahead(node, dim) and dim in named(node.exit.shape)
         if ahead or leads.get(id(node), 0) > 0:
             raise NotGenerativeError(

@@ -13,7 +13,7 @@ from archcalc.language.values import SizeExpression, Value, parse_value
 from archcalc.layers.arguments import Argument, check_names
 from archcalc.layers.base import Layer
 from archcalc.layers.operands import Body, Operands, Reference
-from archcalc.network.carrying import carried, follow
+from archcalc.network.carrying import carried, follow, over
 from archcalc.network.loops import Loop
 from archcalc.network.names import ALL, Names, split_reference
 from archcalc.network.steps import BlockSteps, Operand, Step
@@ -261,6 +261,21 @@ class Binder:
             elif (value := self.value(entry, names.values, names)) is not None:
                 found.append((entry, value))
         return found
+
+    def each(self, step: Step, item: Item, names: Names) -> None:
+        """What an `each` goes through, and its layers, which see nothing else."""
+        inner = names.alone()
+        step.over = list(over(self, item, names, inner))
+        if item.keys and item.over is None:
+            help = f"as {{each: {{{item.keys[0][0].text}: ...}}, layers: [...]}}: `layers:` stands beside `each:`"
+            self.findings.error("SPC010", "`each` takes a list of layers", item.keys[0][0], help)
+            return
+        body = item.body if item.body is not None else item.keys[0][1] if item.keys else None
+        if body is None:
+            help = "as each: [conv 16 kernel=3], or {each: NAME, layers: [...]}"
+            self.findings.error("SPC010", "`each` takes a list of layers", item.op, help)
+            return
+        step.bodies["layers"] = self.body(body, inner, "layers")
 
     def repeated(self, step: Step, item: Item, around: Names, names: Names) -> None:
         """The list of a repeat, and what goes from copy to copy."""

@@ -134,11 +134,24 @@ class Builder(Expander):
         self.nodes.append(wrapper)
         return result, wrapper
 
+    def _end(self, step: Step, layer: Layer, x: Tensor, *beside: Tensor) -> Tensor:
+        together = agree(layer, (x,), step.op, _differ)
+        try:
+            y = layer.infer(x)
+        except ShapeError as error:
+            self._shape_error(error, step, layer, (x,), Scope({}, None))
+        lay(layer, (x,), together, y, step.op)
+        y.batched = True
+        node = Node(layer.op, step.op, (x, *beside), y)
+        node.layer = layer
+        self.nodes.append(node)
+        return y
+
     def _zeros(self, shape: tuple[int, ...], place: Span, x: Tensor | None) -> Tensor:
         x = next(iter(self._network[1].values())) if x is None else x
         layer = Zeros(shape=shape)
         y = layer.infer(x)
-        y.batched = x.batched
+        y.batched, y.entries = x.batched, self.entries
         node = Node(layer.op, place, (x,), y)
         node.layer = layer
         self.nodes.append(node)
@@ -191,6 +204,7 @@ class Builder(Expander):
             batched = any(read.batched for read in layer.sources(*node.inputs))
             for made in (y, *(y.outputs or {}).values()):
                 made.batched = batched
+                made.entries = self.entries
             node.children = children
             node.params = layer.params(first)
             node.buffers = layer.buffers(first)

@@ -11,8 +11,8 @@ from archcalc.language.items import Item
 from archcalc.language.signature import check_name
 from archcalc.language.values import Value
 from archcalc.network.names import Names
-from archcalc.network.steps import Carried, Start, Step
-from archcalc.source import Node, Scalar, Sequence
+from archcalc.network.steps import Carried, Ref, Start, Step
+from archcalc.source import Mapping, Node, Scalar, Sequence
 
 
 class Binder(Protocol):
@@ -79,3 +79,28 @@ def follow(binder: Binder, step: Step, item: Item, inner: Names) -> None:
         if one.name.text not in given and not item.incomplete:
             help = f"add `{one.name.text}:` under `next:`"
             binder.findings.error("SPC004", f"the state `{one.name.text}` has no next value", one.name, help)
+
+
+def over(binder: Binder, item: Item, around: Names, inner: Names) -> Iterator[tuple[str, Ref | None]]:
+    """What an `each` goes through: the tensor before it, another one, or several by their names in the body."""
+    node = item.over
+    if isinstance(node, Mapping):
+        if not node.pairs:
+            binder.findings.error("SPC010", f"`{item.op.text}` goes through nothing", node, "as {x: prev, y: NAME}")
+        for name, value in node.pairs:
+            check_name(name, binder.findings, taken=("input", "prev"))
+            inner.define(name)
+            if isinstance(value, Scalar):
+                yield name.text, around.reference(value)
+            else:
+                message = f"`{name.text}` is an entry of a layer: give the layer's name"
+                binder.findings.error("SPC010", message, value, f"as {{{name.text}: prev}}")
+        return
+    inner.layers["input"] = None
+    if isinstance(node, Scalar):
+        yield "", around.reference(node)
+    elif node is not None:
+        help = "the name of a layer, or names as {x: prev, y: NAME}"
+        binder.findings.error("SPC010", f"`{item.op.text}` goes through the entries of tensors", node, help)
+    else:
+        yield "", None

@@ -12,6 +12,8 @@ from archcalc.diagnostics import Findings, Note, Span
 from archcalc.language.expressions import Expression, describe
 from archcalc.language.values import SizeExpression
 from archcalc.layers.base import Layer
+from archcalc.layers.entries import Entries, Stacked
+from archcalc.layers.layout import CHANNELS_FIRST
 from archcalc.layers.operands import Operands
 from archcalc.layers.tensor import Started, Tensor
 from archcalc.network.binding import changes_input
@@ -42,6 +44,7 @@ class Expander(Evaluator):
         self.depth = 0
         self.path: Path = ()  # the calls and copies around
         self.frozen = False  # whether what is run is not trained
+        self.entries = 1  # how many samples there are here for each of the batch
 
     def start(self, steps: list[Step], inputs: Mapping[str, Tensor]) -> tuple[Scope, Tensor | None]:
         """Run a whole network; the scope that it leaves and what its last layer gives."""
@@ -199,6 +202,8 @@ class Expander(Evaluator):
             y, node = self._layer(step, step.layer, scope, x)
         elif step.block is not None:
             y, node = self._call(step, step.block, scope, x)
+        elif step.over is not None:
+            y, node = self._each(step, step.over, scope, x)
         else:
             y, node = self._group(step, scope, x)
         if step.tie is not None and node is not None:
@@ -244,6 +249,65 @@ class Expander(Evaluator):
                 name for name, default in block.parameters.items() if default and step.places.get(name) is default[0]
             }
         return result
+
+    def _each(
+        self, step: Step, over: list[tuple[str, Ref | None]], scope: Scope, x: Tensor | None
+    ) -> tuple[Tensor, Node | None]:
+        """The layers of an `each` on every entry, as if entries were samples."""
+        if x is None and over[0][1] is None:
+            self.fail(
+                "SPC008", "`each` has no layer before it", step.op, "the model has several inputs: write each: NAME"
+            )
+        given = [(name, x if ref is None else self._single(ref, scope, x)) for name, ref in over]
+        tensors = [tensor for _, tensor in given if tensor is not None]
+        self._check_entries(step, given)
+        outer, self.nodes = self.nodes, []
+        around, self.entries = self.entries, self.entries * tensors[0].shape[0]
+        try:
+            entries = [
+                self._end(step, Entries(), one, *tensors[:1][: number > 0]) for number, one in enumerate(tensors)
+            ]
+            values = {name: value for name, value in scope.values.items() if not isinstance(value, Tensor)}
+            inner = Scope(values, entries[0])
+            inner.layers.update({name: (entry, None) for (name, _), entry in zip(given, entries) if name})
+            y, children = self._inside(step.bodies["layers"], inner, entries[0], step.op)
+            self._no_parts(y, step.op)
+            further = {**(y.outputs or {}), **(children[-1].further if children else {})}
+            self.nodes += children
+            count = tensors[0].shape[0]
+            stacked = self._end(step, Stacked(count=count), y)
+            more = {
+                name: self._end(step, Stacked(count=count), further[name])
+                for name in sorted(step.wanted)
+                if name in further and not further[name].parts
+            }
+            children = self.nodes
+        finally:
+            self.nodes, self.entries = outer, around
+        result = self._container(step, tensors[0], stacked, children)
+        if result[1] is not None:
+            result[1].work, result[1].further = plain(count), more
+        return result
+
+    def _check_entries(self, step: Step, given: list[tuple[str, Tensor | None]]) -> None:
+        """Refuse channels, and tensors of unequally many entries."""
+        (first, one), *others = [(name, tensor) for name, tensor in given if tensor is not None]
+        for _, tensor in given:
+            if tensor is not None and tensor.layout == CHANNELS_FIRST and tensor.rank > 1:
+                letters = {2: "n", 3: "h w", 4: "d h w"}.get(tensor.rank, "...")
+                pattern = f"rearrange 'c {letters} -> ({letters}) c'" if tensor.rank > 2 else "transpose"
+                help = f"to run on each {'pixel' if tensor.rank > 2 else 'position'} use `conv 1` or `{pattern}`"
+                by = tensor.group.by if tensor.group is not None else None
+                notes = (Note(f"decided by `{by.text}`", by),) if by is not None else ()
+                self.fail("SHP102", f"`{step.op.text}` would take the channels of {tensor} apart", step.op, help, notes)
+        for name, tensor in others:
+            if one.rank and tensor.rank and tensor.shape[0] != one.shape[0]:
+                what = f"{first} with {one.shape[0]} entries and {name} with {tensor.shape[0]}"
+                self.fail("SHP107", f"`{step.op.text}` goes through {what}", step.op)
+
+    def _end(self, step: Step, layer: Layer, x: Tensor, *beside: Tensor) -> Tensor:
+        """The tensor at one end of an `each`; of those `beside` it has as many samples."""
+        raise NotImplementedError
 
     def _inside(self, steps: list[Step], scope: Scope, x: Tensor | None, place: Span) -> tuple[Tensor, list[Node]]:
         """Run the body of what stands at `place`; its output and the nodes it made."""
@@ -355,6 +419,7 @@ class Expander(Evaluator):
         inner = Scope(scope.values, None, scope) if changes_input(step) else scope
         for name, body in step.bodies.items():
             start = layer.enter(x)
+            start.entries = x.entries
             around, self.samples = self.samples, self.samples if start is x else 1  # one position may come alone
             try:
                 y, nodes = self._inside(body, inner, start, step.op)

@@ -12,7 +12,7 @@ from archcalc.language.document import Document
 from archcalc.language.expressions import describe
 from archcalc.language.reserved import MODULE_ATTRIBUTES
 from archcalc.language.settings import Settings
-from archcalc.layers.base import Layer
+from archcalc.layers.base import EACH, Layer
 from archcalc.layers.tensor import Shape, Started, Tensor
 from archcalc.network.steps import Step
 from archcalc.quantity import plain, product
@@ -94,6 +94,8 @@ class Node:
         if self.layer is not None:
             return self.layer.label
         words = [self.op]
+        if self.op == EACH and not self.block:
+            words.append(f"of {plain(self.work)} entries")
         for index, (name, value) in enumerate(self.arguments.items()):
             if not isinstance(value, Tensor) and name not in self.defaulted:
                 words.append(describe(value) if index == 0 else f"{name}={describe(value)}")

@@ -64,11 +64,18 @@ class Names:
         self.steps: dict[str, Step] = {}  # what the names stand for
         self.states: set[str] = set()  # names of what goes from copy to copy of a loop
         self.wrong: set[str] = set()  # names of what could not be read
+        self.around: Names | None = parent.around if parent else None  # what the body of an `each` does not see
 
     def inner(self, loop: Collection[str] = ()) -> Names:
         """A scope inside this one, for the body of a repeat, which may go through values of some names."""
         arguments = self.arguments if self.in_block else None
         return Names(self.findings, self.values, self.blocks, self.inputs, arguments, self, loop)
+
+    def alone(self) -> Names:
+        """A scope that sees the numbers around it and none of the layers, for the body of an `each`."""
+        inner = Names(self.findings, self.values, self.blocks, self.inputs)
+        inner.loops, inner.around = self.loops, self
+        return inner
 
     def value_named(self, name: str) -> str | None:
         """What kind of value has this name; None where none has it."""
@@ -124,6 +131,14 @@ class Names:
                 return scope.steps.get(name)
             scope = scope.parent
         return None
+
+    def _is_outside(self, name: str) -> bool:
+        around = self.around
+        while around is not None:
+            if around.find(name) or name in around.arguments:
+                return True
+            around = around.around
+        return False
 
     def _is_wrong(self, name: str) -> bool:
         scope: Names | None = self
@@ -197,8 +212,14 @@ class Names:
         if name == "prev" or self.find(name) or name in self.arguments:
             if output is not None and (step := self.step(name)) is not None and gives(step, output):
                 step.apart = True  # of copies the last one's
+            if output is not None and step is not None:
+                step.wanted.add(output)
             return Ref(scalar, name, output)
         help: str | Advice | None
+        if self._is_outside(name):
+            help = f"each: {{x: prev, {name}: ...}} where it has one for each entry, or `expand` it first"
+            self.findings.error("SPC008", f"`each` sees its entries only: `{name}` is outside", scalar, help)
+            return Ref(scalar, "prev", None)
         if name in self.values:
             self.findings.error(
                 "SPC008", f"`{name}` is a number, not a layer", scalar, "give the name of a layer before this one"

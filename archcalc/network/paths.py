@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from archcalc.layers.entries import End
 from archcalc.layers.field import ITSELF, Field, copied
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.network.graph import Node
@@ -137,6 +138,8 @@ def _field_rule(node: Node, inputs: list[Value]) -> Value:
         merged = _all(one.beside(other) for one, other in zip(merged, value))
         if merged is None:
             return None
+    if isinstance(node.layer, End):
+        return node.layer.seen(merged, node.exit)
     windows = node.layer.field(node.exit, node.inputs[0])
     if windows is None or len(windows) != len(merged):
         return None

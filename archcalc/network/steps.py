@@ -69,6 +69,8 @@ class Step:
     """An item with everything looked up. One of `layer` and `block` is set, or neither for a bare repeat.
 
     `apart`: something reads what each of its copies gives, so that each is a node of its own.
+    `over`: what an `each` goes through, by the names in its body, None for the tensor before; `wanted`: the further
+    outputs of its body that are read.
     """
 
     def __init__(self, op: Scalar) -> None:
@@ -89,6 +91,8 @@ class Step:
         self.frozen: bool | Expression | None = None
         self.carried: list[Carried] = []
         self.apart = False
+        self.over: list[tuple[str, Ref | None]] | None = None
+        self.wanted: set[str] = set()
 
 
 class BlockSteps:

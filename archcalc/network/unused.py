@@ -114,6 +114,7 @@ def _read(steps: Iterable[Step], blocks: dict[str, BlockSteps]) -> Iterator[str]
         yield from _names(step.frozen)
         for value in step.loop.written() if step.loop else ():
             yield from _names(value)
+        yield from (ref.name for _, ref in step.over or () if ref is not None)
         for one in step.carried:
             yield from (one_of.name for one_of in (one.start, one.following) if isinstance(one_of, Ref))
             for _, value in one.start if isinstance(one.start, list) else ():

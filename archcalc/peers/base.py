@@ -15,12 +15,12 @@ Rule = Callable[[Call], "Deltas | None"]
 # Layers without products, weights, or anything else that any of the tools looks at.
 SILENT = (
     "abs", "add", "argmax", "argmin", "celu", "channelshuffle", "concat", "constant", "cos", "crop", "cumsum", "div", "dropout",
-    "droppath", "exp", "expand", "flatten", "flip", "floor", "fold", "frozenbatchnorm", "gather", "glu", "hardsigmoid", "hardswish", "hardtanh",
+    "droppath", "entries", "exp", "expand", "flatten", "flip", "floor", "fold", "frozenbatchnorm", "gather", "glu", "hardsigmoid", "hardswish", "hardtanh",
     "identity", "log", "logsigmoid", "logsoftmax", "logsumexp", "max", "maximum", "mean", "min", "minimum", "mish",
     "mul", "neg", "norm", "normalize", "offset", "pad", "pixelshuffle", "pixelunshuffle", "pow", "rearrange",
     "reciprocal", "reshape", "residual", "roll", "rope", "rsqrt", "scale", "select", "selu", "sigmoid", "sign", "sin",
-    "slice", "softplus", "softsign", "split", "sqrt", "square", "std", "sub", "sum", "tanh", "tile", "topk", "transpose", "unfold",
-    "var",
+    "slice", "softplus", "softsign", "split", "sqrt", "square", "stacked", "std", "sub", "sum", "tanh", "tile", "topk", "transpose", "unfold",
+    "var", "zeros",
 )  # fmt: skip
 
 # Reasons that several tools have.

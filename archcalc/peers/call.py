@@ -53,7 +53,7 @@ class Call:
     @property
     def read(self) -> int:
         """Elements of the first input."""
-        return self.x.samples(self.batch) * int(self.x.elements)
+        return self.x.samples(self.graph.batch) * int(self.x.elements)
 
     @property
     def written(self) -> int:

@@ -14,6 +14,7 @@ from archcalc.network.sharing import Sharing
 from archcalc.peers.base import Deltas, Peer
 from archcalc.peers.call import Call
 from archcalc.peers.trace import UNUSED, Trace
+from archcalc.quantity import plain
 
 MEASURES = ("macs", "params")
 
@@ -107,7 +108,8 @@ class Comparison:
         own = Tally()
         if node.layer is not None:
             call = Call(node, self.graph, self._edges, reused)
-            own.add("macs", self._macs(call), node.runs(weights, work, 1), copies)
+            # entries of an `each` are samples of the call
+            own.add("macs", self._macs(call), node.runs(weights, work, 1) // plain(node.exit.entries), copies)
             if self.peer.counts_params:
                 own.add("params", self._params(call), weights, copies)
         total = Tally()

@@ -67,7 +67,7 @@ def _inside(nodes: Iterable[Node], runs: int, batch: int, width: int) -> Iterato
         times, rows = runs * node.copies, batch
         if node.is_expert:
             # Each expert runs once, on its share of the positions.
-            experts = max(1, min(node.weights, batch * node.work))
+            experts = max(1, min(node.weights, node.inputs[0].samples(batch) * node.work))
             times, rows = times * experts, -(-batch * node.work // experts)
         yield from _inside(node.children, times, rows, width)
         if node.layer is not None:
@@ -81,6 +81,7 @@ class Call:
 
     def __init__(self, node: Node, batch: int, width: int) -> None:
         self.node, self.batch, self.width = node, node.exit.samples(batch), width
+        self._batch = batch
         self.layer: Any = node.layer
         self.inputs = node.inputs or (node.exit,)
         self.x = self.inputs[0]
@@ -88,7 +89,7 @@ class Call:
 
     def bytes(self, *tensors: Tensor) -> int:
         """Of whole tensors."""
-        return sum(int(x.elements) * x.samples(self.batch) * (_ID_BYTES if x.integer else self.width) for x in tensors)
+        return sum(int(x.elements) * x.samples(self._batch) * (_ID_BYTES if x.integer else self.width) for x in tensors)
 
     @property
     def weights(self) -> int:

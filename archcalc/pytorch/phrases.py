@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+from archcalc.layers.base import EACH
 from archcalc.layers.code import Code
 from archcalc.layers.layout import CHANNELS_FIRST
 from archcalc.layers.tensor import Alias, Tensor
@@ -101,6 +102,8 @@ def sentence(node: Node, wrapper: Node) -> str:
     """What a class is, for its docstring; `wrapper` is the node of all copies."""
     if node.block:
         return f"The block `{node.op}`."
+    if node.op == EACH:
+        return "What runs on every entry of the first axis."
     return "One expert." if node.op == "expert" else f"One of the copies in `{wrapper.segment}`."
 
 

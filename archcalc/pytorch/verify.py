@@ -206,7 +206,7 @@ def _expected(nodes: list[Node], prefix: str, runs: int, in_expert: bool = False
             if node.copies > 1:
                 yield from _copies(node, f"{name}.", 0, runs, in_expert)
             else:
-                yield from _expected(node.children, f"{name}.", runs, in_expert)
+                yield from _expected(node.children, f"{name}.", runs * node.work, in_expert)
         elif node.op == "moe":
             (expert,) = node.children
             yield from _expected(expert.children, f"{name}.experts.0.", runs * expert.work, True)
@@ -222,7 +222,7 @@ def _copies(node: Node, prefix: str, first: int, runs: int, in_expert: bool) -> 
         yield _layer(node, f"{prefix}{first}", runs, in_expert)
         return
     for index in range(first, first + node.copies):
-        yield from _expected(node.children, f"{prefix}{index}.", runs, in_expert)
+        yield from _expected(node.children, f"{prefix}{index}.", runs * node.work, in_expert)
 
 
 def _layer(node: Node, name: str, runs: int, in_expert: bool) -> _Expected:

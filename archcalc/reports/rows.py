@@ -97,6 +97,8 @@ class _Nesting:
         copies of those groups a row stands for.
         """
         for node in nodes:
+            if node.layer is not None and not node.layer.shown:
+                continue
             apart = node.copies if self.expand else 1
             numbered = node.segment.isdigit()  # one of the unequal copies of a repeat
             for index in range(apart):

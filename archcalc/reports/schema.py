@@ -48,6 +48,13 @@ _REPEAT = {
     "description": "independent copies, one after the other; with names, a value of each for every copy",
 }
 _NAME_OF_STATE = {"pattern": r"^[A-Za-z_]\w*$"}
+_EACH = "layers that run on every entry of the first axis, or what is gone through where `layers` stands beside it"
+_ENTRIES = {
+    "type": "object",
+    "minProperties": 1,
+    "propertyNames": _NAME_OF_STATE,
+    "additionalProperties": Reference("").schema(),
+}
 _CARRIED = {
     "state": {
         "type": "object",
@@ -90,11 +97,21 @@ def schema() -> dict[str, Any]:
         "properties": {"layers": {"$ref": "#/$defs/layers"}, **_CARRIED, **common},
         "additionalProperties": False,
     }
+    each = {
+        "type": "object",
+        "required": ["each"],
+        "properties": {
+            "each": {"anyOf": [{"$ref": "#/$defs/layers"}, Reference("").schema(), _ENTRIES], "description": _EACH},
+            "layers": {"$ref": "#/$defs/layers"},
+            **common,
+        },
+        "additionalProperties": False,
+    }
     # A block of the spec may stand under any name that no layer has.
     block = {
         "type": "object",
         "minProperties": 1,
-        "propertyNames": {"not": {"enum": [*REGISTRY, "layers"]}},
+        "propertyNames": {"not": {"enum": [*REGISTRY, "layers", "each"]}},
         "properties": common,
     }
     return {
@@ -107,7 +124,7 @@ def schema() -> dict[str, Any]:
         "$defs": {
             "expression": _EXPRESSION,
             "layers": {"type": "array", "items": {"$ref": "#/$defs/item"}},
-            "item": {"anyOf": [{"$ref": "#/$defs/line"}, {"$ref": "#/$defs/layers"}, *forms, repeat, block]},
+            "item": {"anyOf": [{"$ref": "#/$defs/line"}, {"$ref": "#/$defs/layers"}, *forms, repeat, each, block]},
             "line": {"type": "string", "pattern": r"^[A-Za-z_]\w*(\s|$)"},
             **{f"layer-{op}": _layer(layer) for op, layer in REGISTRY.items()},
         },

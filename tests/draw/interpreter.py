@@ -135,8 +135,9 @@ class Interpreter:
     def _evaluate(self, node: Node, call: str, module: Any, values: Values, numbers: dict[str, Any]) -> Any:
         inputs = [self._value(tensor, values) for tensor in node.inputs]
         if node.exit.batched and not node.layer.broadcasts:
+            batch = next((len(value) for tensor, value in zip(node.inputs, inputs) if tensor.batched), self.batch)
             inputs = [
-                value if tensor.batched else value.expand(self.batch, *value.shape[1:])
+                value if tensor.batched else value.expand(batch, *value.shape[1:])
                 for tensor, value in zip(node.inputs, inputs)
             ]
         names: dict[str, Any] = {"torch": torch, "F": F, "rotate": rotate, "module": module}

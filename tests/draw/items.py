@@ -43,6 +43,10 @@ class Item:
     def __str__(self) -> str:
         if self.op == "repeat":
             pairs = [f"repeat: {self.keys['count']}", f"layers: {text(self.keys['layers'])}"]
+        elif self.op == "each":
+            layers = text(self.keys["layers"])
+            over = self.keys["over"]
+            pairs = [f"each: {over}", f"layers: {layers}"] if over else [f"each: {layers}"]
         elif self.mapping or any(isinstance(value, list) for value in self.keys.values()):
             only = next(iter(self.keys)) if len(self.keys) == 1 else ""
             inner = ", ".join(f"{name}: {text(value)}" for name, value in self.keys.items())

@@ -120,8 +120,10 @@ def _together(total: int, copies: int) -> Iterator[Line]:
 
 def _measures(costs: Costs) -> list[_Measure]:
     def samples(node: Node) -> int:
-        batch = node.exit.samples(costs.batch)
-        return Quantity.named("batch", batch, counts=True) if batch > 1 else 1
+        entries = plain(node.exit.entries)
+        batch = node.exit.samples(costs.batch) // entries
+        found = Quantity.named("batch", batch, counts=True) if batch > 1 else 1
+        return found * Quantity.named("entries", entries, counts=True) if entries > 1 else found
 
     return [
         _Measure(
@@ -136,7 +138,10 @@ def _measures(costs: Costs) -> list[_Measure]:
             "macs",
             lambda node: plain(node.macs * samples(node)),
             lambda node: derive(node).macs * samples(node),
-            lambda node: node.runs(plain(node.weights * node.copies), plain(node.work * node.copies), 1),
+            # of an `each` the entries are samples
+            lambda node: node.runs(
+                plain(node.weights * node.copies), plain((node.work if node.is_expert else 1) * node.copies), 1
+            ),
         ),
     ]
 

@@ -1,10 +1,12 @@
-"""Blocks with several outputs, all copies of a repeat, and tensors that go from copy to copy."""
+"""Blocks with several outputs, all copies of a repeat, tensors that go from copy to copy, layers on every entry."""
 
 from __future__ import annotations
 
+from archcalc.layers.layout import CHANNELS_FIRST
+from archcalc.layers.tensor import Tensor
 from tests.draw.choices import Choices
 from tests.draw.constructs import construct, segment
-from tests.draw.items import Item, outer_references
+from tests.draw.items import Body, Item, outer_references, renamed
 from tests.draw.network import Network
 
 # Layers that take whatever there is.
@@ -85,3 +87,47 @@ def carried(network: Network, at: Choices) -> bool:
     if at.chance("after", 0.5):
         return network.add(item, _read(at, f"{loop}.{at.pick('of', states)}"))
     return network.add(item)
+
+
+@construct(for_images=False)
+def each(network: Network, at: Choices) -> bool:
+    """Layers on every entry of the first axis, of one tensor or of two side by side."""
+    x = network.tensor
+    if x is None or x.rank < 2 or x.layout == CHANNELS_FIRST:
+        return False
+    body = entry_body(network, at / "body", x)
+    if not body or outer_references(body):
+        return False
+    alike = [name for name, tensor in network.named().items() if tensor.rank > 1 and tensor.shape[0] == x.shape[0]]
+    item = Item("each", {"over": "", "layers": body})
+    if alike and at.chance("several", 0.4):
+        one, other = network.new_name(), network.new_name()
+        item.keys["over"] = f"{{{one}: prev, {other}: {at.pick('other', alike)}}}"
+        item.keys["layers"] = [*body, Item("add", {"operands": ["prev", at.pick("which", [one, other])]})]
+    elif alike and at.chance("named", 0.3):
+        item.keys["over"] = at.pick("source", alike)
+    if at.chance("repeated", 0.2):
+        item.common["repeat"] = at.whole("repeat", 1, 3)
+    if at.chance("tied", 0.2):
+        item.common["name"] = name = network.new_name()
+        again = Item("each", {**item.keys, "layers": renamed(body, network.new_name)}, {"tie": name})
+        if network.add(item, again):
+            return True
+    return network.add(item)
+
+
+def entry_body(network: Network, at: Choices, x: Tensor) -> Body:
+    """Some layers for an entry of `x`, drawn as those of a network of their own."""
+    inner = Network(at)
+    inner.drawn = network.drawn.copy()
+    inner.drawn.items, inner.drawn.dims = [], {}
+    inner.drawn.inputs = {"input": ", ".join(str(int(size)) for size in x.shape[1:])}
+    if x.integer is False:
+        inner.drawn.items = [Item("scale", {"factor": 2})]
+        inner.graph = inner.build()
+    inner.depth, inner.images = network.depth, False
+    body = segment(inner, at / "layers", 3)
+    network.drawn.names, network.drawn.blocks = inner.drawn.names, inner.drawn.blocks
+    network.drawn.declared = inner.drawn.declared
+    network.tried |= inner.tried
+    return body
