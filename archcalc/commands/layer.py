@@ -9,12 +9,13 @@ from archcalc.commands import options
 from archcalc.commands.printing import emit
 from archcalc.diagnostics import RequestError
 from archcalc.layers import REGISTRY
+from archcalc.layers.structures import STRUCTURES
 from archcalc.spelling.names import meaning
 from archcalc.terminal import complain
 
 
 def _names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    return [name for name in REGISTRY if name.startswith(incomplete)]
+    return [name for name in (*REGISTRY, *STRUCTURES) if name.startswith(incomplete)]
 
 
 @click.command(name="layer")
@@ -23,6 +24,9 @@ def _names(context: click.Context, parameter: click.Parameter, incomplete: str) 
 @options.guarded
 def command(name: str, format: str) -> int:
     """Describe one layer: its keys, shapes and formulas."""
+    if name in STRUCTURES:
+        emit("layer", format, STRUCTURES[name])
+        return 0
     if name not in REGISTRY:
         known = meaning(name)
         if known is None or known.layer is None:

@@ -16,14 +16,11 @@ from archcalc.layers.bridges import each_alone, into_layout, into_rank
 from archcalc.layers.change import Change, counting_the_batch
 from archcalc.layers.code import Code
 from archcalc.layers.field import ITSELF, Field
-from archcalc.layers.layout import ASKS, CHANNELS_FIRST, KEEPS, LAYOUTS, Layout, told
+from archcalc.layers.layout import ASKS, CHANNELS_FIRST, EACH, KEEPS, LAYOUTS, Layout, told
 from archcalc.layers.operands import Body, Like, Operands, Reference
 from archcalc.layers.portions import Portion
 from archcalc.layers.remembering import LayerMemory
 from archcalc.layers.tensor import Shape, Tensor, Want
-
-# What goes through the entries of a tensor.
-EACH = "each"
 
 
 class ShapeError(Exception):
@@ -90,7 +87,7 @@ class Layer(LayerMemory):
     broadcasts: ClassVar[bool] = False
     # True: what it costs is declared in the spec, and not computed.
     declared: ClassVar[bool] = False
-    # False for what is no layer of the spec, and has no row of its own.
+    # False for what is no layer of the spec: it has no row.
     shown: ClassVar[bool] = True
     # False for layers that pass token ids through as they are.
     numeric: ClassVar[bool] = True
@@ -279,13 +276,12 @@ class Layer(LayerMemory):
         """The error of a tensor that is to be read in one layout and has another, decided `by` a layer."""
         x, wanted, blame = want
         if getattr(by, "text", "") == EACH and found not in LAYOUTS:
-            entry = Tensor(x.shape[1:])
+            entries = f"{x.shape[0]} entries of {Tensor(x.shape[1:])}"
             return ShapeError(
                 "SHP101",
-                f"`{self.op}` takes one tensor of channels, but its input is {x.shape[0]} entries of {entry}",
-                help="put it in `each: [...]`",
-                notes=decided(by),
-            )
+                f"`{self.op}` takes one tensor of channels, but its input is {entries}",
+                help="put it in `each: [...]`", notes=decided(by),
+            )  # fmt: skip
         what = f"`{blame}` " if isinstance(blame, str) else ""
         bridges = self.bridges(x, wanted) if found in LAYOUTS else []
         lines = " or ".join(f"`{one.before}`" for one in bridges)

@@ -18,9 +18,9 @@ from archcalc.layers.change import Change
 from archcalc.layers.layout import ASKS, UNDECIDED, DisagreementError, Layout, axis_of
 from archcalc.layers.tensor import Alias, Tensor, Want
 from archcalc.layers.zeros import Zeros
-from archcalc.network.expand import Expander
 from archcalc.network.graph import Node, walk
 from archcalc.network.layouts import agree, conflict, lay, widest
+from archcalc.network.looping import Looping
 from archcalc.network.loops import Turns
 from archcalc.network.scope import UNKNOWN, Scope
 from archcalc.network.steps import Ref, Step
@@ -37,7 +37,7 @@ MAX_REPEATS = 8
 LARGEST_TENSOR = 2**63 // 4
 
 
-class Builder(Expander):
+class Builder(Looping):
     """Runs steps on shapes; nodes go to the innermost open group."""
 
     def __init__(self, findings: Findings, globals: Mapping[str, Any], batch: int) -> None:

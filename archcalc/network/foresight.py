@@ -17,9 +17,10 @@ from archcalc.layers.base import Layer, ShapeError
 from archcalc.layers.layout import ASKS, FEATURES_LAST, DisagreementError, Group, Layout
 from archcalc.layers.patterns import PatternError
 from archcalc.layers.tensor import Tensor
-from archcalc.network.expand import MAX_LAYERS, Expander, Path
+from archcalc.network.expand import MAX_LAYERS, Path
 from archcalc.network.graph import Node
 from archcalc.network.layouts import agree, lay, widest
+from archcalc.network.looping import Looping
 from archcalc.network.loops import Turns
 from archcalc.network.scope import Scope, StepFailedError
 from archcalc.network.steps import Step
@@ -33,7 +34,7 @@ _MOST_COPIES = 20
 _MOST_LAYERS = 10 * MAX_LAYERS
 
 
-class Foresight(Expander):
+class Foresight(Looping):
     """The groups of tensors of one layout in a whole network.
 
     Args:

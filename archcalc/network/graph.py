@@ -12,7 +12,8 @@ from archcalc.language.document import Document
 from archcalc.language.expressions import describe
 from archcalc.language.reserved import MODULE_ATTRIBUTES
 from archcalc.language.settings import Settings
-from archcalc.layers.base import EACH, Layer
+from archcalc.layers.base import Layer
+from archcalc.layers.layout import EACH
 from archcalc.layers.tensor import Shape, Started, Tensor
 from archcalc.network.steps import Step
 from archcalc.quantity import plain, product

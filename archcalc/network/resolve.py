@@ -15,7 +15,8 @@ from archcalc.language.edits import entry
 from archcalc.language.expressions import Expression
 from archcalc.language.items import Item
 from archcalc.language.values import SizeExpression, Value
-from archcalc.layers.base import EACH, REGISTRY
+from archcalc.layers.base import REGISTRY
+from archcalc.layers.layout import EACH
 from archcalc.network.binding import Binder
 from archcalc.network.names import AN_ARGUMENT, Names
 from archcalc.network.steps import FROZEN, REPEAT, BlockSteps, Step

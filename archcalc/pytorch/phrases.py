@@ -5,9 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from archcalc.layers.base import EACH
 from archcalc.layers.code import Code
-from archcalc.layers.layout import CHANNELS_FIRST
+from archcalc.layers.layout import CHANNELS_FIRST, EACH
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.network.codes import plain
 from archcalc.network.graph import Node

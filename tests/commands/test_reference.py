@@ -10,6 +10,7 @@ import yaml
 
 from archcalc.commands.printing import text_of
 from archcalc.layers import REGISTRY
+from archcalc.layers.structures import STRUCTURES
 from archcalc.reports.schema import schema
 from tests.conftest import ROOT, SPECS
 from tests.program import run
@@ -21,7 +22,15 @@ def test_layers_lists_every_layer():
     out = run("layers").stdout
     assert all(f"  {op} " in out for op in REGISTRY)
     document = json.loads(run("layers", "--format", "json").stdout)
-    assert {layer["name"] for layer in document["layers"]} == set(REGISTRY)
+    assert {layer["name"] for layer in document["layers"]} == {*REGISTRY, *STRUCTURES}
+
+
+@pytest.mark.parametrize("op", STRUCTURES)
+def test_a_page_for_what_goes_through_layers(op):
+    page = run("layer", op).stdout
+    for name, argument in STRUCTURES[op].arguments.items():
+        assert name in page
+        assert argument.doc in page
 
 
 @pytest.mark.parametrize("op", REGISTRY)

@@ -20,7 +20,6 @@ from archcalc.pytorch.profile import Session
 from archcalc.pytorch.setup import Setup
 from archcalc.pytorch.source import module_source
 from archcalc.pytorch.verify import verify
-from tests.rules.linting import findings
 
 FRAMES = """
 model: frames
@@ -144,9 +143,10 @@ def test_batchnorm_sees_all_entries() -> None:
     """PointNet's shared layer: statistics over batch and entries together, so one sample is enough."""
     text = "{model: m, input: [100, 3], layers: [{each: [linear 64, batchnorm, relu]}]}"
     assert loads(text, batch=1).params == 3 * 64 + 64 + 128
-    found = [finding.code for finding in findings(text.replace("100, 3", "1, 3"))]
-    assert "NRM501" in found
-    assert "NRM501" not in [finding.code for finding in findings(text)]
+    alone = "{model: m, input: [1, 8], layers: [{each: [groupnorm 8]}]}"
+    with pytest.raises(SpecError, match="one value in a group"):
+        loads(alone)
+    assert loads(alone.replace("1, 8", "2, 8")).params == loads(alone, batch=2).params == 16
 
 
 def test_receptive_fields_are_those_of_an_entry() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from archcalc.layers import FAMILIES, REGISTRY, Layer
+from archcalc.layers.structures import STRUCTURES
 
 
 class Report:
@@ -12,3 +13,4 @@ class Report:
         self.families: dict[str, list[type[Layer]]] = {family.__name__.rpartition(".")[2]: [] for family in FAMILIES}
         for layer in REGISTRY.values():
             self.families[layer.family].append(layer)
+        self.families["loops"] = [*STRUCTURES.values()]

@@ -1,0 +1,78 @@
+"""What is written like a layer and goes through other layers: its keys, for the reference.
+
+What they do stands where networks are built (`archcalc.network.expand`); they compute nothing themselves.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from archcalc.layers.arguments import Argument, arg
+from archcalc.layers.base import Layer
+from archcalc.layers.layout import EACH
+from archcalc.layers.operands import Body
+
+STRUCTURES: dict[str, type[Layer]] = {}
+_L = TypeVar("_L", bound=type[Layer])
+
+
+class Copies(Argument):
+    """How many copies there are, or what they go through."""
+
+    kind = "a number, or names with values: {d: [1, 2, 4]}, {i: 4}"
+
+
+class States(Argument):
+    """What states start from."""
+
+    kind = "a mapping to names of layers, or to sizes of zeros: {z: [64]}"
+
+
+class Following(Argument):
+    """The next values of states."""
+
+    kind = "a mapping to names of layers inside: {z: out}"
+
+
+class Over(Argument):
+    """What is gone through."""
+
+    kind = "a name, names by name, or a list of layers"
+
+
+def _structure(cls: _L) -> _L:
+    cls.family = "loops"
+    cls.arguments = {value.name: value for value in vars(cls).values() if isinstance(value, Argument)}
+    STRUCTURES[cls.op] = cls
+    return cls
+
+
+@_structure
+class Repeat(Layer):
+    """Independent copies of a list of layers, one after the other; beside a layer or a block `repeat=3` does it.
+
+    `{repeat: 3, name: fpn, state: {p3: c3}, layers: [...], next: {p3: n.n3}}`. In a list of operands `m.*` is what all
+    copies of the repeat named `m` give, and `stack.layer.skip.*` goes through named repeats to an output.
+    """
+
+    op = "repeat"
+    first = "repeat"
+    repeat: Any = arg(Copies, "copies")
+    layers: Any = arg(Body, "what is copied")
+    state: Any = arg(States, "what goes from copy to copy, with what it starts from", default=None)
+    next: Any = arg(Following, "the next value of each state", default=None)
+
+
+@_structure
+class Each(Layer):
+    """Layers on every entry of the first axis, as if the entries were further samples of the batch.
+
+    [entries, ...] -> [entries, ...]. `each: [linear 64, relu]`, `{each: NAME, layers: [...]}`, or several side by side,
+    `{each: {x: NAME, y: NAME}, layers: [...]}`. The layers see the entries and no tensor from outside; weights are the
+    same for all entries. It is one call: `flatten(0, 1)` before, `unflatten(0, ...)` after.
+    """
+
+    op = EACH
+    first = EACH
+    each: Any = arg(Over, "what is gone through, or the layers")
+    layers: Any = arg(Body, "what runs on every entry", default=None)
