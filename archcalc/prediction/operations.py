@@ -116,7 +116,8 @@ class Call:
 
 def _elementwise(call: Call) -> Iterator[Operation]:
     """What reads and writes each element once; a view moves nothing."""
-    moved = (0, 0, 0) if call.node.is_view else (call.bytes(*call.inputs), call.weights, call.bytes(call.node.exit))
+    read = call.layer.sources(*call.node.inputs) if call.node.inputs else call.inputs
+    moved = (0, 0, 0) if call.node.is_view else (call.bytes(*read), call.weights, call.bytes(call.node.exit))
     yield call.operation(call.node.op, (0, 0, 0), call.flops, moved)
 
 

@@ -29,7 +29,7 @@ class Layers:
     def __init__(self, costs: Costs, clock: Clock, train: bool) -> None:
         self.clock = clock
         self.train = train
-        self.rows = list(_calls(flat(costs, expand=True)))
+        self.rows = list(_calls(flat(costs, expand=True, every=True)))
         experts = _inside_experts(costs.graph.nodes)
         self._in_order = [index for index, row in enumerate(self.rows) if id(row.node) not in experts]
         self._experts = {
@@ -98,6 +98,8 @@ class Layers:
         for row, forward, backward_ in zip(self.rows, self.forward, self.backward):
             node = row.node
             assert node is not None
+            if node.layer is not None and not node.layer.shown:
+                continue  # a view
             if id(node) not in found:
                 shown = folded[id(node)]
                 found[id(node)] = LayerTime(shown, shown.cost.flops + work.get(id(node), 0), moved[id(node)])

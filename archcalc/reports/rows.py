@@ -64,9 +64,9 @@ def nested(costs: Costs, depth: int, expand: bool = False) -> Iterator[Row]:
     yield from _Nesting(costs, depth, expand).rows(costs.graph.nodes, "", 0, 1, 1, 1)
 
 
-def flat(costs: Costs, expand: bool = False) -> Iterator[Row]:
-    """A row for every layer, in order of execution, with the costs that are its own."""
-    for row in _Nesting(costs, 10**9, expand, inner_first=True).rows(costs.graph.nodes, "", 0, 1, 1, 1):
+def flat(costs: Costs, expand: bool = False, every: bool = False) -> Iterator[Row]:
+    """A row for every layer, in order of execution, with the costs that are its own; `every`: for both ends of an `each` too."""
+    for row in _Nesting(costs, 10**9, expand, inner_first=True, every=every).rows(costs.graph.nodes, "", 0, 1, 1, 1):
         if row.node is not None and row.node.layer is not None:
             yield Row(row.id, row.label, 0, row.node, row.count, row.count, row.own, row.own)
 
@@ -83,8 +83,9 @@ def largest(costs: Costs, key: str, count: int | None, expand: bool = False) -> 
 
 
 class _Nesting:
-    def __init__(self, costs: Costs, depth: int, expand: bool, inner_first: bool = False) -> None:
+    def __init__(self, costs: Costs, depth: int, expand: bool, inner_first: bool = False, every: bool = False) -> None:
         self.inner_first = inner_first
+        self.every = every
         self.costs = costs
         self.depth = 10**9 if expand else depth
         self.expand = expand
@@ -97,7 +98,7 @@ class _Nesting:
         copies of those groups a row stands for.
         """
         for node in nodes:
-            if node.layer is not None and not node.layer.shown:
+            if node.layer is not None and not node.layer.shown and not self.every:
                 continue
             apart = node.copies if self.expand else 1
             numbered = node.segment.isdigit()  # one of the unequal copies of a repeat

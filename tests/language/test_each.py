@@ -149,6 +149,13 @@ def test_batchnorm_sees_all_entries() -> None:
     assert loads(alone.replace("1, 8", "2, 8")).params == loads(alone, batch=2).params == 16
 
 
+def test_its_layers_are_timed() -> None:
+    network = graph(FRAMES.replace("conv 16", "conv 8 kernel=3 padding=1, conv 16"))
+    session = Session(network, Setup(), torch.device("cpu"))
+    session.run()
+    assert [one.row.label for one in session.layers()] == ["conv 8 3×3", "conv 16 3×3"]
+
+
 def test_receptive_fields_are_those_of_an_entry() -> None:
     network = graph(FRAMES.replace("conv 16", "conv 8 kernel=3 padding=1, conv 16"))
     seen = fields(network)
