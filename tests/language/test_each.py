@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from archcalc.api import loads
+from archcalc.cost import Costs
 from archcalc.diagnostics import Source, SpecError
 from archcalc.language.document import KEYS
 from archcalc.memory.generation import generate
@@ -152,8 +153,10 @@ def test_batchnorm_sees_all_entries() -> None:
 def test_its_layers_are_timed() -> None:
     network = graph(FRAMES.replace("conv 16", "conv 8 kernel=3 padding=1, conv 16"))
     session = Session(network, Setup(), torch.device("cpu"))
-    session.run()
-    assert [one.row.label for one in session.layers()] == ["conv 8 3×3", "conv 16 3×3"]
+    layers = session.layers()
+    layers()
+    found = layers.result(Costs(network), "fp32")
+    assert [one.row.label for one in found] == ["conv 8 3×3", "conv 16 3×3"]
 
 
 def test_receptive_fields_are_those_of_an_entry() -> None:
