@@ -147,8 +147,10 @@ def main() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
         prepare(getattr(sys, name))
     if any(":" in word for word in sys.argv[1:]):
+        from archcalc.hub import allow as allow_hub
         from archcalc.pytorch.capture.named import allow
 
+        allow_hub(sys.argv[1:])
         allow(sys.argv[1:])  # these words alone: no spec, setting or file names a module
     try:
         status = group.main(prog_name="archcalc", standalone_mode=False)

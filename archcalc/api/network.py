@@ -56,6 +56,7 @@ def load(
     """
     if ":" in (path := os.fspath(spec)):
         import_module("archcalc.pytorch.capture.named").allow([path])
+        import_module("archcalc.hub").allow([path])
     return Network(load_graph(path, _texts(settings), batch, freeze), causal)
 
 

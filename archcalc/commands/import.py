@@ -8,6 +8,7 @@ import click
 
 from archcalc.commands import options
 from archcalc.diagnostics import RequestError
+from archcalc.hub import is_hub
 from archcalc.opening import NAMED
 from archcalc.output import write_file
 from archcalc.terminal import complain, write
@@ -51,13 +52,13 @@ def command(
     """Write the spec of a model that is in a file of another kind, or in Python.
 
     SOURCE is a config.json of Hugging Face, a model file of Ultralytics, or `-`; or a PyTorch module, which is run for it:
-    pkg.module:Net, path/model.py:Net, timm:resnet50, torchvision:swin_t. Every command that takes a spec takes it as well. Several files of one family become one spec with
+    pkg.module:Net, path/model.py:Net, timm:resnet50, torchvision:swin_t; or hf:ORG/NAME[@REVISION], whose config.json is fetched. Every command that takes a spec takes it as well. Several files of one family become one spec with
     variants, named after their files or folders; the first holds without one.
     """
     source = sources[0]
     if output is not None and os.path.exists(output) and not force:
         raise RequestError(f"{output!r} exists; --force overwrites it")
-    modules = [name for name in sources if name in NAMED]
+    modules = [name for name in sources if name in NAMED and not is_hub(name)]
     if modules and (len(sources) > 1 or scales):
         raise RequestError(f"{modules[0]!r} is a module: import it by itself")
     if modules:
@@ -66,8 +67,10 @@ def command(
         raise RequestError(f"--input, --arg and --mode are for PyTorch modules, and {source!r} names none")
     from archcalc.commands.import_family import family
 
-    _written(family(sources, scales), output, list(sources))
-    return 0
+    _written(family(sources, scales), output, [name for name in sources if not is_hub(name)])
+    from archcalc.commands.import_hub import compared
+
+    return max([0, *(compared(name, color) for name in sources if is_hub(name))])
 
 
 def _module(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from archcalc import hub
 from archcalc.commands import options
 from archcalc.commands.printing import emit
 from archcalc.reports.weights.report import Report
@@ -24,9 +25,9 @@ from archcalc.weights.files import tensors_of
 def command(file: str, against: str | None, depth: int, format: str, color: str) -> int:
     """Count what a file of weights holds, by its header: types, modules, parameters, bytes.
 
-    FILE is a .safetensors or .gguf file, a model.safetensors.index.json, or a folder with them. No weight is read.
+    FILE is a .safetensors or .gguf file, a model.safetensors.index.json, a folder with them, or hf:ORG/NAME. No weight is read.
     """
-    report = Report(file, tensors_of(file), depth)
+    report = Report(file, hub.tensors(file) if hub.is_hub(file) else tensors_of(file), depth)
     emit("weights", format, report, color)
     return _compared(report.params, against, color) if against else 0
 

@@ -17,14 +17,14 @@ from archcalc.network.graph import Graph as Graph
 from archcalc.network.graph import assign_ids
 from archcalc.network.resolve import resolve
 from archcalc.network.steps import Ref, Step
-from archcalc.opening import read
+from archcalc.opening import NAMED, read
 from archcalc.source import Scalar
 
 
 def split_variant(spec: str) -> tuple[str, str | None]:
     """`spec.yaml@large` as its path and variant; a file of that whole name comes first."""
     path, at, variant = spec.rpartition("@")
-    if not at or not path or not variant or os.sep in variant or os.path.exists(spec):
+    if not at or not path or not variant or os.sep in variant or os.path.exists(spec) or spec in NAMED:
         return spec, None
     return path, variant
 

@@ -1,0 +1,144 @@
+"""Models of the Hugging Face Hub, as `hf:ORG/NAME` or `hf:ORG/NAME@REVISION`, through huggingface_hub.
+
+Token, cache, mirror and offline mode are those that huggingface_hub's users know. Only what the user named is asked for:
+its config.json, and of its safetensors files the headers. This file is read without huggingface_hub.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn, TypeVar
+
+from archcalc.diagnostics import RequestError, Source
+from archcalc.opening import NAMED
+from archcalc.source import MAX_BYTES
+from archcalc.weights.tensor import MOST_ELEMENTS, MOST_TENSORS, Tensor
+
+KIND = "a model of the Hugging Face Hub"
+_NAME = re.compile(r"hf:(?P<repository>[\w.-]+(?:/[\w.-]+)?)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
+_CONFIG = "config.json"
+_Given = TypeVar("_Given")
+
+
+def is_hub(name: str) -> bool:
+    """Whether a name is one of the Hub."""
+    return name.startswith("hf:")
+
+
+def allow(names: Iterable[str]) -> None:
+    """Lets `opening` read what of `names` are models of the Hub: the user has named them."""
+    for name in names:
+        if is_hub(name):
+            NAMED[name] = spec
+
+
+def spec(name: str) -> Source:
+    """The spec of a model, by its config.json. Raises `RequestError` with what can be done, and `SpecError`."""
+    from archcalc.sources import reader_of
+    from archcalc.sources.file import File
+
+    data = _config(name)
+    file = File(name, data)
+    reader = reader_of(file)
+    if reader is None:
+        raise RequestError(f"{name}: its {_CONFIG} is none that is read: it names no `model_type`")
+    return Source(name, reader.spec(file), KIND)
+
+
+def tensors(name: str) -> list[Tensor]:
+    """The tensors of its safetensors files, by their headers. Raises `RequestError` where there are none."""
+    repository, revision = _parts(name)
+    hub = _library(name)
+    metadata = _asked(name, lambda: hub.get_safetensors_metadata(repository, revision=revision))
+    found: dict[str, Tensor] = {}
+    for part in metadata.files_metadata.values():
+        for key, info in part.tensors.items():
+            sizes = tuple(info.shape)
+            whole = all(isinstance(size, int) and 0 <= size <= MOST_ELEMENTS for size in sizes)
+            begin, end = info.data_offsets
+            if not whole or len(found) >= MOST_TENSORS or not 0 <= begin <= end <= MOST_ELEMENTS:
+                raise RequestError(f"{name}: the header says nothing that can be read of `{key[:80]}`")
+            found[key] = Tensor(key, str(info.dtype), sizes, end - begin)
+    return list(found.values())
+
+
+def _config(name: str) -> bytes:
+    """What its config.json holds."""
+    repository, revision = _parts(name)
+    hub = _library(name)
+    hub.utils.disable_progress_bars()
+
+    def fetched() -> str:
+        size = _size(hub, repository, revision)
+        if size > MAX_BYTES:
+            raise RequestError(f"{name}: its {_CONFIG} has {size:,} bytes, more than any has")
+        return str(hub.hf_hub_download(repository, _CONFIG, revision=revision, library_name="archcalc"))
+
+    with open(_asked(name, fetched), "rb") as file:
+        return file.read(MAX_BYTES + 1)
+
+
+def _size(hub: Any, repository: str, revision: str | None) -> int:
+    """The bytes of its config.json before any is fetched; 0 where they are in the cache alone."""
+    if hub.constants.HF_HUB_OFFLINE:
+        return 0
+    try:
+        return hub.get_hf_file_metadata(hub.hf_hub_url(repository, _CONFIG, revision=revision)).size or 0
+    except Exception:  # what is wrong is told by the request that follows, which may find it in the cache
+        return 0
+
+
+def _parts(name: str) -> tuple[str, str | None]:
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise RequestError(f"{name!r} is no model of the Hub: write hf:ORG/NAME or hf:ORG/NAME@REVISION")
+    return match["repository"], match["revision"]
+
+
+def _library(name: str) -> Any:
+    try:
+        import huggingface_hub
+        import huggingface_hub.constants
+        import huggingface_hub.utils
+    except ImportError:
+        raise RequestError(f"reading {name} needs huggingface_hub: pip install 'archcalc[hf]'") from None
+    return huggingface_hub
+
+
+def _asked(name: str, ask: Callable[[], _Given]) -> _Given:
+    """What the Hub answers; each way to get no answer is a sentence. Raises `RequestError`."""
+    try:
+        return ask()
+    except RequestError:
+        raise
+    except Exception as error:  # errors of huggingface_hub, of its HTTP library, and of the system
+        _told(name, error)
+
+
+def _told(name: str, error: Exception) -> NoReturn:
+    repository, revision = _parts(name)
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    login = "log in with `hf auth login`, or set HF_TOKEN"
+    if "GatedRepoError" in kinds:
+        why = f"{repository} is gated: accept its terms on its page, and {login}"
+    elif "RevisionNotFoundError" in kinds:
+        why = f"{repository} has no revision {revision}"
+    elif "RepositoryNotFoundError" in kinds:
+        why = f"there is no model {repository}, or it is private: look at the name, or {login}"
+    elif "NotASafetensorsRepoError" in kinds:
+        why = f"{repository} has no safetensors files"
+    elif "LocalEntryNotFoundError" in kinds or "OfflineModeIsEnabled" in kinds:
+        why = f"no network, and {_CONFIG} of {repository} is not in the cache: huggingface_hub is offline, or the Hub cannot be reached"
+    elif "EntryNotFoundError" in kinds:
+        why = f"{repository} has no {_CONFIG}"
+    elif "HFValidationError" in kinds:
+        why = "that is no name of a repository"
+    elif "HfHubHTTPError" in kinds:
+        status = getattr(getattr(error, "response", None), "status_code", "an error")
+        why = f"the Hub answered {status}" + (f": {login}" if status in (401, 403) else "")
+    elif kinds & {"ConnectError", "ConnectionError", "TimeoutException", "TransportError", "Timeout", "OSError"}:
+        why = "no network: the Hub cannot be reached"
+    else:
+        why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    raise RequestError(f"cannot read {name}: {why}") from None
