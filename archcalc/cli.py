@@ -20,6 +20,7 @@ from archcalc.terminal import complain, prepare
 COMMANDS = {
     "shapes": "What comes out of every layer, and what it costs.",
     "explain": "Derive the numbers of one layer.",
+    "watch": "Keep the table of a spec in step with the file as it is saved.",
     "lint": "Find what is wrong with networks, and mend it.",
     "diff": "What changed between two networks, and what it costs.",
     "specs": "List the specs that come with archcalc.",

@@ -1,0 +1,143 @@
+"""`archcalc watch SPEC`: the table and the first error of a spec, anew whenever it is saved."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import NamedTuple
+
+import click
+
+from archcalc.commands import options
+from archcalc.cost import Costs
+from archcalc.diagnostics import RequestError, SpecError
+from archcalc.expectations import unmet
+from archcalc.network.graph import walk
+from archcalc.network.load import load_graph, split_variant
+from archcalc.quoting import terminal_text, visible
+from archcalc.reports.blocks import DIM, Block, Group, Laid, Page, rendered
+from archcalc.reports.diagnostics import render as told
+from archcalc.reports.paragraphs import Parts
+from archcalc.reports.shapes.as_text import render as table
+from archcalc.reports.shapes.report import Report
+from archcalc.terminal import text_width, wants_color
+
+_CLEAR = "\x1b[2J\x1b[3J\x1b[H"
+
+
+@click.command(name="watch")
+@click.argument("spec", metavar="SPEC", shell_complete=options.files)
+@options.settings
+@options.batch
+@options.look("--depth", type=options.Whole(1), default=1, show_default=True, help="Levels of blocks that are opened.")
+@options.look("--interval", type=click.FloatRange(0.01, 60), default=0.3, show_default=True,
+              help="Seconds between two looks at the file.")  # fmt: skip
+@options.color
+@options.help
+@options.guarded
+def command(spec: str, set: tuple[str, ...], batch: int, depth: int, interval: float, color: str) -> int:
+    """Keep the table of a spec, and its first error, in step with the file as it is saved.
+
+    While the file is not valid the last table that was stays in sight. Ctrl-C ends it.
+    """
+    path = split_variant(spec)[0]
+    if path == "-" or not os.path.isfile(path):
+        raise RequestError(f"{path!r} is no file that could be watched")
+    watch = Watch(spec, options.parse_settings(set), batch, depth)
+    with suppress(KeyboardInterrupt):
+        before = None
+        while True:
+            now = stamps(watch.paths)
+            if now != before and now[0] is not None:  # an editor may take a file away for a moment
+                watch.look()
+                _draw(watch.frame(), color)
+                before = stamps(watch.paths)
+            time.sleep(interval)
+    return 0
+
+
+class Stamp(NamedTuple):
+    """What a file that was saved anew has another of."""
+
+    changed: int
+    size: int
+    inode: int
+
+
+def stamps(paths: Iterable[str]) -> list[Stamp | None]:
+    """The stamp of each file; None where there is none."""
+    found: list[Stamp | None] = []
+    for path in paths:
+        try:
+            status = os.stat(path)
+        except OSError:
+            found.append(None)
+        else:
+            found.append(Stamp(status.st_mtime_ns, status.st_size, status.st_ino))
+    return found
+
+
+class Watch:
+    """A spec that is read again and again.
+
+    Attributes:
+        paths: the spec, then the files with blocks that it includes.
+        good: the last valid network; error: what is wrong with the spec as it stands.
+    """
+
+    def __init__(self, spec: str, settings: dict[str, str], batch: int, depth: int) -> None:
+        self.spec, self.settings, self.batch, self.depth = spec, settings, batch, depth
+        self.paths = [split_variant(spec)[0]]
+        self.good: Costs | None = None
+        self.error: SpecError | RequestError | None = None
+
+    def look(self) -> None:
+        """Read it as it is now."""
+        try:
+            graph = load_graph(self.spec, self.settings, self.batch)
+            self.good, self.error = Costs(graph), None
+            read = {node.place.source.path for node, _, _ in walk(graph.nodes)}
+        except SpecError as error:
+            self.error = error
+            read = {diagnostic.place.source.path for diagnostic in error.diagnostics}
+        except RequestError as error:
+            self.error, read = error, set()
+        self.paths = [*self.paths, *sorted(path for path in read - {*self.paths} if os.path.isfile(path))]
+
+    def frame(self) -> Block:
+        """What is in sight: the first error, then the last table that was valid."""
+        saved = time.strftime("%H:%M:%S", time.localtime(os.stat(self.paths[0]).st_mtime))
+        blocks: list[Block] = [Parts([visible(self.spec), f"saved {saved}", "ctrl-C ends"], DIM), ""]
+        if self.error is not None:
+            blocks += [Laid(lambda page: f"{self._told()}\n"), ""]
+        if self.good is None:
+            return Group(*blocks)
+        if self.error is not None:
+            blocks += [Parts(["the last version that was valid"], DIM), ""]
+        else:
+            wrong = unmet(self.good)
+            blocks += [Laid(lambda page: f"{told(wrong, most=1)}\n"), ""] if wrong else []
+        return Group(*blocks, table(Report([self.good], depth=self.depth)))
+
+    def _told(self) -> str:
+        if isinstance(self.error, SpecError):
+            return told(self.error.diagnostics, most=1)
+        return f"archcalc: {visible(str(self.error))}"
+
+
+def _draw(block: Block, color: str) -> None:
+    """Fill the terminal anew, as far as it has lines; in a pipe everything comes one below the other."""
+    colored, terminal = wants_color(color, sys.stdout), sys.stdout.isatty()
+    page = Page(text_width(), sys.stdout.encoding or "utf-8", terminal, colored)
+    lines = terminal_text(rendered(block, page)).rstrip("\n").split("\n")
+    if terminal:
+        room = max(3, shutil.get_terminal_size().lines - 2)
+        if len(lines) > room:
+            lines = [*lines[:room], f"  and {len(lines) - room} more lines"]
+    text = "\n".join(lines) + ("\n" if terminal else "\n\n")
+    click.echo((_CLEAR if terminal else "") + text, nl=False, color=colored or (terminal and None))
+    sys.stdout.flush()
