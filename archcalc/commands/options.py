@@ -13,7 +13,7 @@ import click
 from archcalc.diagnostics import Diagnostic, RequestError, SpecError
 from archcalc.quoting import visible
 from archcalc.reports import forms
-from archcalc.terminal import COLORS, complain
+from archcalc.terminal import COLORS, complain, text_width
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -207,7 +207,7 @@ def report(diagnostics: list[Diagnostic], color: str) -> None:
     """Print findings to stderr."""
     from archcalc.reports.diagnostics import render
 
-    complain(render(diagnostics), color)
+    complain(render(diagnostics, width=text_width()), color)
 
 
 def guarded(command: _F) -> _F:

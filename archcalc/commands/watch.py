@@ -113,19 +113,19 @@ class Watch:
         saved = time.strftime("%H:%M:%S", time.localtime(os.stat(self.paths[0]).st_mtime))
         blocks: list[Block] = [Parts([visible(self.spec), f"saved {saved}", "ctrl-C ends"], DIM), ""]
         if self.error is not None:
-            blocks += [Laid(lambda page: f"{self._told()}\n"), ""]
+            blocks += [Laid(lambda page: f"{self._told(page.width)}\n"), ""]
         if self.good is None:
             return Group(*blocks)
         if self.error is not None:
             blocks += [Parts(["the last version that was valid"], DIM), ""]
         else:
             wrong = unmet(self.good)
-            blocks += [Laid(lambda page: f"{told(wrong, most=1)}\n"), ""] if wrong else []
+            blocks += [Laid(lambda page: f"{told(wrong, most=1, width=page.width)}\n"), ""] if wrong else []
         return Group(*blocks, table(Report([self.good], depth=self.depth)))
 
-    def _told(self) -> str:
+    def _told(self, width: int) -> str:
         if isinstance(self.error, SpecError):
-            return told(self.error.diagnostics, most=1)
+            return told(self.error.diagnostics, most=1, width=width)
         return f"archcalc: {visible(str(self.error))}"
 
 

@@ -87,7 +87,7 @@ class Columns:
         if self.rule and page.rules:
             yield "  " + "─" * total, DIM
             yield NEWLINE
-        told = self._told(label, page.width - _GAP)
+        told = self.told(label, page.width - _GAP)
         for cells, style in self.rows:
             *above, last = told[cells[0]]
             for line in above:
@@ -109,7 +109,7 @@ class Columns:
                     yield line, DIM
                     yield NEWLINE
 
-    def _told(self, width: int, most: int) -> dict[str, list[str]]:
+    def told(self, width: int, most: int) -> dict[str, list[str]]:
         """Every label in its lines: shortened, or where that is not enough in full, above its numbers."""
         labels = dict.fromkeys(cells[0] for cells, _ in self.rows)
         short = {label: shortened(label, width) for label in labels}

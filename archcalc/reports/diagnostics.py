@@ -8,6 +8,7 @@ from click import style
 
 from archcalc.diagnostics import Diagnostic, Note, Span
 from archcalc.quoting import visible
+from archcalc.reports.blocks import UNBOUNDED
 
 _COLORS = {"error": "red", "warning": "yellow", "info": "cyan", "note": "cyan"}
 _WIDEST = 120
@@ -19,13 +20,18 @@ _MOST_NOTES = 6
 
 
 def render(
-    diagnostics: Sequence[Diagnostic], most: int | None = 50, closing: str | None = None, fixes: bool = False
+    diagnostics: Sequence[Diagnostic],
+    most: int | None = 50,
+    closing: str | None = None,
+    fixes: bool = False,
+    width: int = UNBOUNDED,
 ) -> str:
     """All findings one after the other, and `closing`, or how many there are.
 
     Not more than `most` are shown; None shows all. With `fixes` it is said which `archcalc lint` can apply.
+    Sentences are folded to `width`; lines of a spec stay as they are.
     """
-    parts = [_one(diagnostic, fixes) for diagnostic in diagnostics[:most]]
+    parts = [_one(diagnostic, fixes, width) for diagnostic in diagnostics[:most]]
     count = len(diagnostics)
     if most is not None and count > most:
         parts.append(f"and {count - most} more")
@@ -37,7 +43,7 @@ def render(
     return "\n\n".join(parts)
 
 
-def _one(diagnostic: Diagnostic, fixes: bool) -> str:
+def _one(diagnostic: Diagnostic, fixes: bool, width: int) -> str:
     place = diagnostic.place
     near = [note for note in diagnostic.notes if note.place and _is_near(note.place, place)][:_MOST_LABELS]
     margin = " " * len(str(max([place.line, *(note.place.line for note in near if note.place)])))
@@ -45,7 +51,7 @@ def _one(diagnostic: Diagnostic, fixes: bool) -> str:
     color = _COLORS.get(diagnostic.severity)
     head = style(f"{diagnostic.severity}[{diagnostic.code}]", fg=color, bold=True)
     lines = [
-        f"{head}: {style(_shown(diagnostic.message), bold=True)}",
+        *_folded(f"{diagnostic.severity}[{diagnostic.code}]: ", f"{head}: ", diagnostic.message, width, 4, bold=True),
         f"{margin}{style('-->', fg='blue')} {visible(str(place))}",
         bar,
     ]
@@ -59,11 +65,11 @@ def _one(diagnostic: Diagnostic, fixes: bool) -> str:
             lines.append(f"{style(f'{where.line:>{len(margin)}} |', fg='blue')} {text}".rstrip())
         lines.append(f"{bar} {style(carets, fg=ink, bold=True)}{style(f' {_shown(label)}', fg=ink) if label else ''}")
         before = where.line
-    lines += _advice(diagnostic, [note for note in diagnostic.notes if note not in near], margin, fixes)
+    lines += _advice(diagnostic, [note for note in diagnostic.notes if note not in near], margin, fixes, width)
     return "\n".join(lines)
 
 
-def _advice(diagnostic: Diagnostic, notes: Sequence[Note], margin: str, fixes: bool) -> list[str]:
+def _advice(diagnostic: Diagnostic, notes: Sequence[Note], margin: str, fixes: bool, width: int) -> list[str]:
     """What is said below the lines of the spec: notes from elsewhere, help, a fix."""
     shown = notes if len(notes) <= _MOST_NOTES else notes[: _MOST_NOTES - 1]
     told = [("note", note.message + (f" at {visible(str(note.place))}" if note.place else "")) for note in shown]
@@ -77,8 +83,37 @@ def _advice(diagnostic: Diagnostic, notes: Sequence[Note], margin: str, fixes: b
         told.append(("help", diagnostic.help))
     if fix:
         told.append(("fix", f"{fix.message} (`archcalc lint {'--fix' if fix.safe else '--unsafe-fixes'}`)"))
-    lines = [f"{margin} {style(f'= {kind}:', bold=True)} {_shown(text)}" for kind, text in told]
+    lines = []
+    for kind, text in told:
+        plain = f"{margin} = {kind}: "
+        lines += _folded(plain, f"{margin} {style(f'= {kind}:', bold=True)} ", text, width, len(plain))
     return [style(f"{margin} |", fg="blue"), *lines] if lines else []
+
+
+def _folded(plain: str, head: str, text: str, width: int, indent: int, bold: bool = False) -> list[str]:
+    """A text behind its head, which is `plain` without colours, in lines that go on at `indent`."""
+    lines: list[str] = []
+    for number, part in enumerate(_shown(text).split("\n")):
+        start = "" if number else plain
+        if len(start) + _cells(part) <= width:
+            folded = [part]
+        else:
+            import textwrap  # a pipe is wide enough
+
+            room = max(width, indent + 20)
+            folded = textwrap.wrap(
+                part,
+                room,
+                initial_indent=start,
+                subsequent_indent=" " * indent,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+            folded[0] = folded[0][len(start) :]
+            folded[1:] = [line[indent:] for line in folded[1:]]
+        first, *others = (style(line, bold=True) if bold else line for line in folded)
+        lines += [first if number else head + first, *(" " * indent + line for line in others)]
+    return lines
 
 
 def _is_near(other: Span, place: Span) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from archcalc.reports.blocks import BOLD, DIM, NEWLINE, Page, Piece, Style, columns_of
@@ -9,6 +10,29 @@ from archcalc.reports.blocks import BOLD, DIM, NEWLINE, Page, Piece, Style, colu
 # Stands between a number and its unit.
 NO_BREAK = "\u00a0"
 _OTHER_BLANKS = frozenset("\t\n\v\f\r")
+
+# Where a formula or a sentence may be broken: after the sign of a product, and at spaces, but not between a
+# number and what it counts, nor before a sign.
+_PLACES = re.compile(r"(?<=·)(?=[^ ])|(?<![=0-9]) (?![·+−])|(?<=[0-9]) (?![a-z·+−])")
+
+
+def broken(text: str, width: int) -> list[str]:
+    """`text` in lines of at most `width` characters, broken outside of parentheses where that is possible.
+
+    A word or a number that is longer keeps a line of its own.
+    """
+    lines = []
+    while columns_of(text) > width:
+        fitting = [found for found in _PLACES.finditer(text) if columns_of(text[: found.start()]) <= width]
+        outside = [found for found in fitting if text.count("(", 0, found.start()) == text.count(")", 0, found.start())]
+        wide = [found for found in outside if found.group() == " "]
+        best = next((some for some in (wide, outside) if some and some[-1].start() > width // 3), fitting)
+        found = best[-1] if best else _PLACES.search(text)
+        if found is None:
+            break
+        lines.append(text[: found.start()].rstrip())
+        text = text[found.end() :]
+    return [*lines, text]
 
 
 class Line:
@@ -96,7 +120,7 @@ class Entry:
         yield "  ", None
         yield self.head, self.style
         if self.text:
-            first, *others = _folded(self.text, max(20, page.width - indent))
+            first, *others = broken(self.text, max(20, page.width - indent))
             yield " " * (indent - 2 - columns_of(self.head)) + first.replace(NO_BREAK, " "), None
             for line in others:
                 yield NEWLINE

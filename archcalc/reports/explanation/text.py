@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from archcalc.reports.blocks import BOLD, DIM, NEWLINE, Page, Piece, columns_of
 from archcalc.reports.explanation.facts import Line
 from archcalc.reports.explanation.report import Explanation
+from archcalc.reports.paragraphs import broken
 
 # Longer formulas take several lines, however wide the page is.
 _WIDEST_FORMULA = 64
 # Room for a unit behind the value.
 _UNIT = 8
-# Where a formula or a sentence may be broken: after the sign of a product, and at spaces, but not between a
-# number and what it counts, nor before a sign.
-_PLACES = re.compile(r"(?<=·)(?=[^ ])|(?<![=0-9]) (?![·+−])|(?<=[0-9]) (?![a-z·+−])")
-
-
-def broken(text: str, width: int) -> list[str]:
-    """`text` in lines of at most `width` characters, broken outside of parentheses where that is possible.
-
-    A word or a number that is longer keeps a line of its own.
-    """
-    lines = []
-    while columns_of(text) > width:
-        fitting = [found for found in _PLACES.finditer(text) if columns_of(text[: found.start()]) <= width]
-        outside = [found for found in fitting if text.count("(", 0, found.start()) == text.count(")", 0, found.start())]
-        wide = [found for found in outside if found.group() == " "]
-        best = next((some for some in (wide, outside) if some and some[-1].start() > width // 3), fitting)
-        found = best[-1] if best else _PLACES.search(text)
-        if found is None:
-            break
-        lines.append(text[: found.start()].rstrip())
-        text = text[found.end() :]
-    return [*lines, text]
 
 
 class Drawn:

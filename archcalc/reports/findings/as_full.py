@@ -12,4 +12,6 @@ def render(report: Report) -> Block:
     """As rustc shows them, in colours that the terminal may take off; a line where nothing was found."""
     if not report.findings:
         return Prose(report.summary())
-    return Laid(lambda page: f"{blocks(report.findings, most=None, closing=report.summary(), fixes=True)}\n")
+    return Laid(
+        lambda page: f"{blocks(report.findings, most=None, closing=report.summary(), fixes=True, width=page.width)}\n"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from archcalc.reports.blocks import BOLD, DIM, NEWLINE, Page, Piece, columns_of
-from archcalc.reports.explanation.text import broken
+from archcalc.reports.paragraphs import broken
 from archcalc.worked.example import NO_BREAK, Example, Grid
 
 _GAP = 4
