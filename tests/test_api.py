@@ -70,8 +70,19 @@ def test_it_shows_itself():
     assert "56 parameters" in repr(net)
     html = net._repr_html_()
     assert "&lt;m&gt;" in html
-    assert html.count("<tr>") == html.count("</tr>") == 3
+    assert html.count("<tr>") == html.count("</tr>") == 4
+    assert "<b>stem</b>" in html
+    assert "56 parameters" in html
     assert net.to_dict()["totals"]["params"] == 56
+
+
+def test_blocks_fold_in_a_notebook():
+    html = archcalc.load("specs/gpt2.yaml")._repr_html_()
+    assert '<input type="checkbox">repeat ×12 <b>h</b>' in html
+    assert html.count('<tr class="inner">') == 10
+    assert "68.3" in html, "its share"
+    assert "FLOPs = 2 × MACs" in html, "a footnote"
+    assert "×" in html.partition("input")[2]
 
 
 def test_causal():

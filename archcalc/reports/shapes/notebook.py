@@ -1,46 +1,76 @@
-"""The table of a network for a notebook."""
+"""The table of a network for a notebook: blocks fold, and what is counted stands below."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from archcalc.cost import Costs
 from archcalc.quoting import xml
 from archcalc.reports import numbers
+from archcalc.reports.paragraphs import Parts
 from archcalc.reports.rows import Row
+from archcalc.reports.shapes.columns import USUAL, Shown, columns
+from archcalc.reports.shapes.totals import footer
 
-_HEADER = ("layer", "output", "params", "MACs", "activations")
+# A block is a part of the table, which its box opens. Where styles are taken off, all rows are in sight.
+_STYLE = (
+    "<style>.archcalc tbody:has(input:not(:checked)) tr.inner{display:none}"
+    ".archcalc label{cursor:pointer}.archcalc input{margin:0 .4em 0 0}"
+    ".archcalc td,.archcalc th{white-space:nowrap}.archcalc .notes{white-space:normal;font-weight:normal}</style>"
+)
 
 
 def network(costs: Costs, rows: Iterable[Row]) -> str:
-    """A plain table; the notebook's own style applies."""
-    totals = costs.totals
-    head = "".join(f"<th>{name}</th>" for name in _HEADER)
-    body = "".join(_row(row) for row in rows)
-    total = _cells(
-        "total",
-        "",
-        numbers.exact(totals.params),
-        numbers.column(totals.macs),
-        numbers.size(totals.activation_bytes),
-        "th",
+    """A table with the notebook's own look; totals and footnotes in its last rows."""
+    graph = costs.graph
+    shown = columns(USUAL, costs)
+    head = "".join(f"<th>{xml(name)}</th>" for name in ("layer", *(one.header for one in shown)))
+    total = _cells("total", [one.total for one in shown], shown, "th")
+    inputs = ", ".join(numbers.shape(x.shape) for x in graph.inputs.values())
+    caption = f"<caption>{xml(graph.model)}: input {inputs}, batch {graph.batch}</caption>"
+    notes = "<br>".join(xml(" · ".join(block.parts)) for block in footer(costs) if isinstance(block, Parts))
+    foot = f'<tr>{total}</tr><tr><td class="notes" colspan="{1 + len(shown)}" style="text-align:left">{notes}</td></tr>'
+    bodies = "".join(_bodies(rows, shown))
+    return (
+        f'{_STYLE}<table class="archcalc">{caption}<thead><tr>{head}</tr></thead>{bodies}<tfoot>{foot}</tfoot></table>'
     )
-    inputs = ", ".join(numbers.shape(x.shape) for x in costs.graph.inputs.values())
-    trained = f", {totals.trainable:,} parameters trainable" if totals.frozen else ""
-    caption = f"<caption>{xml(costs.graph.model)}: input {inputs}, batch {costs.graph.batch}{trained}</caption>"
-    return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody><tfoot><tr>{total}</tr></tfoot></table>"
 
 
-def _row(row: Row) -> str:
-    label = "&emsp;" * row.level + xml(row.label) + (f" ×{row.copies:,}" if row.copies > 1 else "")
-    params = numbers.exact(row.cost.params) if row.cost.params else f"= {xml(row.tied)}" if row.tied else ""
-    cells = _cells(
-        label, row.output, params, numbers.column(row.cost.macs), numbers.size(row.cost.activation_bytes), "td"
-    )
-    return f"<tr>{cells}</tr>"
+def _bodies(rows: Iterable[Row], shown: list[Shown]) -> Iterator[str]:
+    """Each topmost row with all that is inside it."""
+    body: list[Row] = []
+    for row in rows:
+        if row.level == 0 and body:
+            yield _body(body, shown)
+            body = []
+        body.append(row)
+    if body:
+        yield _body(body, shown)
 
 
-def _cells(label: str, output: str, params: str, macs: str, size: str, tag: str) -> str:
-    left, right = (f'<{tag} style="text-align:{side}">' for side in ("left", "right"))
-    texts = [f"{left}{text}</{tag}>" for text in (label, output)]
-    return "".join(texts + [f"{right}{text}</{tag}>" for text in (params, macs, size)])
+def _body(rows: list[Row], shown: list[Shown]) -> str:
+    first, *inner = rows
+    lines = [f"<tr>{_cells(_label(first, bool(inner)), [one.cell(first) for one in shown], shown, 'td')}</tr>"]
+    lines += [
+        f'<tr class="inner">{_cells(_label(row), [one.cell(row) for one in shown], shown, "td")}</tr>' for row in inner
+    ]
+    return f"<tbody>{''.join(lines)}</tbody>"
+
+
+def _label(row: Row, folds: bool = False) -> str:
+    """A layer with its number of copies and its name; one that folds with a box."""
+    text = xml(row.label) + (f" ×{row.copies:,}" if row.copies > 1 else "")
+    if row.node is not None and row.node.weights > 1:
+        text += f" ×{row.node.weights:,}"
+    if row.node is not None and row.node.name:
+        text += f" <b>{xml(row.node.name)}</b>"
+    indent = "&emsp;" * row.level
+    return f'<label><input type="checkbox">{text}</label>' if folds else indent + text
+
+
+def _cells(label: str, texts: list[str], shown: list[Shown], tag: str) -> str:
+    cells = [f'<{tag} style="text-align:left">{label}</{tag}>']
+    for text, one in zip(texts, shown):
+        side = "right" if one.right else "left"
+        cells.append(f'<{tag} style="text-align:{side}">{xml(text)}</{tag}>')
+    return "".join(cells)

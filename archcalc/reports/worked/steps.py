@@ -49,6 +49,11 @@ def _beside(grids: Sequence[Grid], width: int) -> Iterator[Piece]:
         yield from _drawn(row)
 
 
+def _has_marks(grid: Grid) -> bool:
+    """Whether some of its numbers stand out, so that the others step back."""
+    return any(cell.marked for cells in grid.rows for cell in cells)
+
+
 def _widths(grid: Grid) -> list[int]:
     return [max(columns_of(cells[index].text) for cells in grid.rows) for index in range(len(grid.rows[0]))]
 
@@ -87,7 +92,7 @@ def _drawn(row: list[tuple[Grid, list[int]]]) -> Iterator[Piece]:
                 continue
             for cell, one in zip(grid.rows[index], widths):
                 yield " " * (space + one - columns_of(cell.text)), None
-                yield cell.text, BOLD if cell.marked else DIM
+                yield cell.text, BOLD if cell.marked else DIM if _has_marks(grid) else None
                 space = 2
             space = _wide(grid, widths) + _GAP - sum(widths) - 2 * (len(widths) - 1)
         yield NEWLINE
