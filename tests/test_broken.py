@@ -149,7 +149,7 @@ EXPECTED = {
     "55-all-copies-as-one": (
         5, 15, 18, "SPC010", "`m.*` stands for several tensors: use it in a list, as concat: [m.*]", "",
     ),
-    "56-no-next-value": (7, 21, 23, "SPC004", "the state `p5` has no next value", "add `p5:` under `next:`"),
+    "56-no-next-value": (7, 21, 23, "SPC004", "the state `p5` has no next value", "say under next which tensor of a copy is p5 in the copy after it"),
     "57-name-of-a-state": (
         8, 19, 20, "SPC011", "`z` is the name of a state", "name the layer otherwise, and write `next: {z: ...}`",
     ),

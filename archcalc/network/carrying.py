@@ -77,7 +77,7 @@ def follow(binder: Binder, step: Step, item: Item, inner: Names) -> None:
     given = {name.text for name, _ in pairs}
     for one in step.carried:
         if one.name.text not in given and not item.incomplete:
-            help = f"add `{one.name.text}:` under `next:`"
+            help = f"say under next which tensor of a copy is {one.name.text} in the copy after it"
             binder.findings.error("SPC004", f"the state `{one.name.text}` has no next value", one.name, help)
 
 
