@@ -267,7 +267,7 @@ class Layer(LayerMemory):
             raise ShapeError(
                 "SHP101",
                 f"`{self.op}` needs {self.wants}, but its input is {x}",
-                changes=into_rank(x, self.layout, most),
+                changes=into_rank(self, x, most),
             )
         if x.integer is None and self.numeric:
             x.integer = False

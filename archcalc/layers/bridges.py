@@ -12,10 +12,11 @@ from archcalc.layers.tensor import Tensor
 from archcalc.quantity import plain, product
 
 
-class Windowed(Protocol):
-    """What is asked of a layer with windows."""
+class Asked(Protocol):
+    """What is asked of a layer."""
 
     op: ClassVar[str]
+    layout: ClassVar[str]
     first: ClassVar[str | None]
     arguments: ClassVar[dict[str, Argument]]
 
@@ -45,9 +46,15 @@ def into_layout(x: Tensor, wanted: str) -> list[Change]:
     return [Change(before=f"rearrange 'c {letters} -> ({letters}) c'", reads=reads, gives=one)] if x.rank < 5 else []
 
 
-def into_rank(x: Tensor, layout: str, most: int) -> list[Change]:
-    """What gives `x` as many axes, `most` at most, as a layer of this layout takes."""
-    size = plain(x.shape[0])
+def into_rank(layer: Asked, x: Tensor, most: int) -> list[Change]:
+    """What gives `x` as many axes, `most` at most, as a layer takes; or the layer on each of the entries of `x`."""
+    size, layout = plain(x.shape[0]), layer.layout
+    if x.rank == most + 1 and layout == FEATURES_LAST == x.layout:
+        return [*each_alone(layer, x), *_into_rank(x, layout, size, most)]
+    return _into_rank(x, layout, size, most)
+
+
+def _into_rank(x: Tensor, layout: str, size: int, most: int) -> list[Change]:
     if x.rank == 1 and layout == CHANNELS_FIRST:
         return [
             Change(before=f"reshape 1x{size}", reads=Tensor((1, size)), gives=f"for {size} positions of one channel"),
@@ -78,7 +85,7 @@ def into_rank(x: Tensor, layout: str, most: int) -> list[Change]:
     return []
 
 
-def each_alone(layer: Windowed, x: Tensor) -> list[Change]:
+def each_alone(layer: Asked, x: Tensor) -> list[Change]:
     """A window over images for each entry of a stack of them, [entries, channels, height, width]."""
     entries, *image = x.shape
     words = [layer.op]

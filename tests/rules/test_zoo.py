@@ -16,6 +16,7 @@ _KEYS = "torch.nn.MultiheadAttention has the bias, softmax cancels it"
 _BN = "torchvision's vgg_bn keeps the biases; the comment in the spec says so"
 _HALVES = "halving rounds down: with one more row the skip is a row larger, and cat refuses it in PyTorch as well"
 _SCORES = "the spec shows attention step by step, with softmax between two products: no fused kernel does it"
+_LAST = "of the last layer only the skip is read, as in the paper: its residual goes nowhere"
 _ROW = "kernel 3 or 7, stride 2, no padding, 224 pixels: the last row and column are in no window"
 
 # (spec, with its variant; code; line) -> why the finding is true
@@ -46,7 +47,8 @@ ZOO = {
     },
     ("tacotron2", "PRM301", 16): "the original has these biases; the comment in the spec says so",
     ("hrnet", "GEO212", 23): _HALVES,
-    ("yolov8", "GEO212", 34): _HALVES,
+    ("wavenet", "GRF701", 13): _LAST,
+    ("yolov8", "GEO212", 31): _HALVES,
     ("deeplabv3", "NRM501", 33): "the pooled branch has one number a channel; torchvision trains it in larger batches",
     **{(f"vit{v}", "PRM303", 22): _KEYS for v in ("", "@ti16", "@s16", "@b32", "@l16", "@h14")},
 }
