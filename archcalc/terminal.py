@@ -73,5 +73,16 @@ def write(text: str, commands: bool = False) -> None:
 
 
 def complain(text: str, choice: str = "auto") -> None:
-    """A message for people, to stderr."""
+    """A message for people, to stderr; sentences are folded to the terminal, what has colours is as wide as it is."""
+    if sys.stderr.isatty() or os.environ.get("COLUMNS"):
+        text = "\n".join(map(_folded, text.split("\n")))
     click.echo(terminal_text(text), file=sys.stderr, color=wants_color(choice, sys.stderr))
+
+
+def _folded(line: str) -> str:
+    width = text_width()
+    if len(line) <= width or "\x1b" in line:
+        return line
+    import textwrap  # most messages are short
+
+    return textwrap.fill(line, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)

@@ -68,7 +68,9 @@ def command(
             complain(found.note, color)
         explanations = [explained(node) for node in found.nodes]
     else:
-        layers = [explain(node, costs, seen.get(id(node.exit))) for node in costs.layers()] if input is not None else []
+        nodes = list(costs.layers())
+        each = nodes if input is not None or len(nodes) == 1 else []
+        layers = [explain(node, costs, seen.get(id(node.exit))) for node in each]
         explanations = layers if len(layers) == 1 else [*layers, explain_network(costs)]
     if input is not None and len(explanations) == 1:
         explanations[0].title = spec

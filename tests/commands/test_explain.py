@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import pytest
 
@@ -150,3 +151,19 @@ def test_groups_of_many_copies_cost_as_few(tmp_path):
     out = run("explain", str(spec)).stdout
     assert "100,000 copies" in out
     assert len(out.splitlines()) < 40
+
+
+def test_a_network_of_one_layer_is_that_layer():
+    out = run("explain", "specs/attention.yaml").stdout
+    assert "q kᵀ" in out
+    assert "150,994,944" in out
+
+
+@pytest.mark.parametrize(
+    "asked", [("specs/googlenet.yaml",), ("specs/googlenet.yaml", "inception3a"), ("specs/gpt2.yaml@medium", "h")]
+)
+def test_what_derives_a_part_can_be_run(asked):
+    out = run("explain", *asked).stdout
+    command = next(line for line in out.splitlines() if "archcalc explain" in line).partition("archcalc ")[2]
+    command = command.partition("   ")[0]
+    assert run(*shlex.split(command)).returncode == 0

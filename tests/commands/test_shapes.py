@@ -201,3 +201,31 @@ def test_receptive_fields_for_machines():
     layers = json.loads(run("shapes", "specs/lenet.yaml", "--format", "json").stdout)["layers"]
     assert layers[2]["receptive_field"] == [[6, 2], [6, 2]]
     assert layers[2]["receptive_field_start"] == [0, 0]
+
+
+def test_met_expectations_and_used_budgets_are_said(tmp_path):
+    path = tmp_path / "net.yaml"
+    spec = "model: m\ninput: [4]\nlayers: [linear 4]\nbudget: {params: 100, macs: 20, depth: 4}\n"
+    path.write_text(spec + "expect: {params: 20, output: [4]}\n")
+    out = run("shapes", str(path)).stdout
+    assert "as the spec expects: params, output" in out
+    assert "budget used: params 20.0 % of 100, macs 80.0 % of 20, depth 25.0 % of 4" in out
+    out = run("shapes", str(path), "--batch", "8").stdout
+    assert "expects" not in out
+    assert "macs 80.0 % of 20" in out, "a budget is for one sample"
+    path.write_text(spec + "expect: {params: 21}\n")
+    assert "as the spec expects" not in run("shapes", str(path)).stdout
+
+
+def test_no_parameters_are_not_said_to_be_trained(tmp_path):
+    path = tmp_path / "net.yaml"
+    path.write_text("model: m\ninput: [4]\nlayers: [relu]\n")
+    out = run("shapes", str(path)).stdout
+    assert "no parameters" in out
+    assert "trainable" not in out
+
+
+def test_messages_fold_to_the_terminal():
+    done = run("shapes", "specs/lenet.yaml", "--columns", "nothing", env={"COLUMNS": "60"})
+    assert max(map(len, done.stderr.splitlines())) <= 60
+    assert len(done.stderr.splitlines()) > 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
@@ -69,6 +71,7 @@ def explain_group(node: Node, costs: Costs) -> Explanation:
     ]
     result.data = {"id": node.id, "op": node.op, "label": node.label, "copies": copies}
     _derive(result, nodes, copies, costs)
+    result.lines += _further(nodes if node.layer is None else node.children, costs)
     return result
 
 
@@ -83,7 +86,20 @@ def explain_network(costs: Costs) -> Explanation:
     result.lines.append(None)
     result.data = {"id": "", "op": "network", "label": graph.model, "copies": 1}
     _derive(result, graph.nodes, 1, costs)
+    result.lines += _further(graph.nodes, costs)
     return result
+
+
+def _further(nodes: Sequence[Node], costs: Costs) -> Iterator[Line | None]:
+    """How one of the parts is derived by itself."""
+    if not os.path.exists(costs.graph.path):  # a line, or standard input
+        return
+    parts = [node for one in nodes for node in _inside(one) if node.block or node.layer is not None]
+    first = max(parts, key=lambda node: costs.total(node).params if not node.inline else -1, default=None)
+    if first is not None:
+        yield None
+        spec = costs.graph.path + (f"@{costs.graph.variant}" if costs.graph.variant else "")
+        yield Line("further", f"archcalc explain {shlex.quote(spec)} {first.id}", note="derives one of these parts")
 
 
 def _derive(result: Explanation, nodes: Sequence[Node], copies: int, costs: Costs) -> None:
