@@ -44,6 +44,7 @@ class Ran:
     needs: tuple[bool, ...]
     inputs: list[Value]
     output: Value
+    further: list[Value]
     kept: list[Storage]
     passing: int
 
@@ -287,7 +288,8 @@ class Forward:
                 for x, needed in zip(node.inputs, needs)
                 if needed and not layer.hands_on and x.batched != node.exit.batched
             ]
-            self.tape.append(Ran(node, self.at, needs, given, output, kept, passing[1] + sum(sums)))
+            further = [self.env[id(extra)] for extra in (node.exit.outputs or {}).values()]
+            self.tape.append(Ran(node, self.at, needs, given, output, further, kept, passing[1] + sum(sums)))
         self._moment("forward", node, passing[0])
         for child in node.children:
             if child.is_expert:

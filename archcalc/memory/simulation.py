@@ -181,8 +181,10 @@ class _Step(Forward):
         given = gradients.pop(ran.output, None)
         layer, node = ran.node.layer, ran.node
         assert layer is not None
-        if given is None:  # further outputs: their gradients come from elsewhere
-            given = self.heap.hold(Storage(ran.output.bytes))
+        further = {value: gradients.pop(value) for value in ran.further if value in gradients}
+        if given is None:  # zeros, for what nobody read: a whole that only parts are read of has no gradient of its own
+            zeros = [value.bytes for value in ran.further if value not in further]
+            given = self.heap.hold(Storage(sum(zeros) if node.exit.parts else ran.output.bytes))
         new: list[tuple[Value, Storage]] = []
         reached = {id(x) for x in sources(node)}
         for value, x, needed in zip(ran.inputs, node.inputs, ran.needs):
@@ -200,7 +202,8 @@ class _Step(Forward):
         for value, storage in new:
             self._give(gradients, value, storage)
             self.heap.drop(storage)
-        self.heap.drop(given)
+        for storage in (given, *further.values()):
+            self.heap.drop(storage)
         for storage in ran.kept:
             self.heap.release(storage)
         if sums:

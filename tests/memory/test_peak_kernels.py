@@ -83,6 +83,16 @@ def transposed_in_groups(rng: Random) -> str:
     return f"input: [{width}, {rng.choice([14, 20])}, 24], layers: [{given}, relu]"
 
 
+def gated(rng: Random) -> str:
+    """Parts of a tensor that are read apart: their gradients end where they are put together."""
+    width, parts = rng.choice([16, 32]), rng.choice([2, 3])
+    rest = ", ".join(f"[sigmoid from=g.{part}]" for part in range(1, parts))
+    return (
+        f"input: [{width}, 60], layers: [conv {parts * width} kernel=3 padding=1, split {parts} axis=0 name=g,"
+        f" {{mul: [[tanh from=g.0], {rest}]}}, conv {width} kernel=3]"
+    )
+
+
 def lstms(rng: Random, *hidden: int) -> str:
     width = rng.choice(hidden or (20, 64, 100))
     given = f"lstm {width} layers={rng.choice([1, 2])} bidirectional={rng.choice(['true', 'false'])}"
@@ -119,7 +129,7 @@ def tied(rng: Random) -> str:
 
 
 KINDS = (
-    convolutions, shared_by_threads, grouped, channels_last, wide, transposed, transposed_in_groups, lstms, padded_lstms, attentions,
+    convolutions, shared_by_threads, grouped, channels_last, wide, transposed, transposed_in_groups, gated, lstms, padded_lstms, attentions,
     with_projections_of_their_own, tied,
 )  # fmt: skip
 
