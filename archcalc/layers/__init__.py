@@ -10,6 +10,7 @@ from archcalc.layers import (
     elementwise,
     fixed_numbers,  # noqa: F401
     frozen_norm,  # noqa: F401
+    gating,  # noqa: F401
     local_norm,  # noqa: F401
     lstm,  # noqa: F401
     merge,
@@ -27,6 +28,7 @@ from archcalc.layers import (
     selection,  # noqa: F401
     shape,
     shuffling,  # noqa: F401
+    softmax,  # noqa: F401
     transposed,  # noqa: F401
     windows,  # noqa: F401
 )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any, ClassVar
 
 from archcalc.layers.arguments import Number, Whole, Word, arg
-from archcalc.layers.asking import Asking
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module
@@ -18,11 +18,19 @@ from archcalc.terms import Pieces, work
 
 
 class Activation(Layer):
-    """A function of each element; `operations` are its for one, `keeps` what its derivative is computed from."""
+    """A function of each element.
+
+    Attributes:
+        operations: for one element; keeps: what its derivative is computed from.
+        values: the least and the largest number that it gives.
+        rises: whether a larger number never gives a smaller one, so that it may change places with a maximum.
+    """
 
     layout = KEEPS
     elementwise = True
     operations: ClassVar[Pieces] = ()
+    values: tuple[float, float]
+    rises: bool
     keeps: ClassVar[Saved] = INPUT
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
@@ -43,6 +51,8 @@ class ReLU(Activation):
     """max(x, 0). One comparison. Source: torch.nn.ReLU."""
 
     notation = "y = max(0, x)"
+    values = (0.0, inf)
+    rises = True
     operations = (("comparison", 1),)
 
     keeps = OUTPUT
@@ -53,6 +63,8 @@ class ReLU6(Activation):
     """min(max(x, 0), 6). Two comparisons. Source: torch.nn.ReLU6."""
 
     notation = "y = min(max(0, x), 6)"
+    values = (0.0, 6.0)
+    rises = True
     operations = (("comparisons", 2),)
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
@@ -65,6 +77,8 @@ class Sigmoid(Activation):
     """1 / (1 + exp(-x)). Sign, exponential, addition, division. Source: torch.nn.Sigmoid."""
 
     notation = "y = σ(x) = 1 / (1 + e^(−x))"
+    values = (0.0, 1.0)
+    rises = True
     operations = (("sign", 1), ("exponential", 1), ("addition", 1), ("division", 1))
 
     keeps = OUTPUT
@@ -75,6 +89,8 @@ class Tanh(Activation):
     """tanh(x). One hyperbolic tangent. Source: torch.nn.Tanh."""
 
     notation = "y = tanh(x)"
+    values = (-1.0, 1.0)
+    rises = True
     operations = (("hyperbolic tangent", 1),)
 
     keeps = OUTPUT
@@ -85,6 +101,8 @@ class SiLU(Activation):
     """x · sigmoid(x). A sigmoid (4) and a product. Source: torch.nn.SiLU."""
 
     notation = "y = x · σ(x)"
+    values = (-0.2785, inf)
+    rises = False
     operations = (("σ", 4), ("product", 1))
 
 
@@ -93,6 +111,8 @@ class Mish(Activation):
     """x · tanh(log(1 + exp(x))). Exponential, addition, logarithm, tangent, product. Source: torch.nn.Mish."""
 
     notation = "y = x · tanh(ln(1 + e^x))"
+    values = (-0.3089, inf)
+    rises = False
     operations = (("exponential", 1), ("addition", 1), ("logarithm", 1), ("tangent", 1), ("product", 1))
 
 
@@ -101,6 +121,8 @@ class Hardswish(Activation):
     """x · relu6(x + 3) / 6. Addition, two comparisons, division, product. Source: torch.nn.Hardswish."""
 
     notation = "y = x · min(max(0, x + 3), 6) / 6"
+    values = (-0.375, inf)
+    rises = False
     operations = (("addition", 1), ("comparisons", 2), ("division", 1), ("product", 1))
 
 
@@ -109,6 +131,8 @@ class Hardsigmoid(Activation):
     """relu6(x + 3) / 6. Addition, two comparisons, division. Source: torch.nn.Hardsigmoid."""
 
     notation = "y = min(max(0, x + 3), 6) / 6"
+    values = (0.0, 1.0)
+    rises = True
     operations = (("addition", 1), ("comparisons", 2), ("division", 1))
 
 
@@ -117,6 +141,8 @@ class Softsign(Activation):
     """x / (1 + |x|). Absolute value, addition, division. Source: torch.nn.Softsign."""
 
     notation = "y = x / (1 + |x|)"
+    values = (-1.0, 1.0)
+    rises = True
     operations = (("absolute value", 1), ("addition", 1), ("division", 1))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
@@ -134,6 +160,8 @@ class LogSigmoid(Activation):
     """-log(1 + exp(-x)). Two signs, exponential, addition, logarithm. Source: torch.nn.LogSigmoid."""
 
     notation = "y = ln σ(x) = −ln(1 + e^(−x))"
+    values = (-inf, 0.0)
+    rises = True
     operations = (("signs", 2), ("exponential", 1), ("addition", 1), ("logarithm", 1))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
@@ -151,10 +179,16 @@ class Hardtanh(Activation):
     """min(max(x, low), high). Two comparisons. Source: torch.nn.Hardtanh."""
 
     notation = "y = min(max(low, x), high)"
+    rises = True
     operations = (("comparisons", 2),)
 
     low: float = arg(Number, "smallest value", default=-1.0, aliases=("min_val", "min_value", "min"))
     high: float = arg(Number, "largest value; above low", default=1.0, aliases=("max_val", "max_value", "max"))
+
+    @property
+    def values(self) -> tuple[float, float]:  # type: ignore[override]
+        """Those that bound it."""
+        return self.low, self.high
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` where no value lies between the two."""
@@ -176,9 +210,15 @@ class LeakyReLU(Activation):
     """x where positive, slope·x elsewhere. Comparison and product. Source: torch.nn.LeakyReLU."""
 
     notation = "y = x for x > 0, slope · x otherwise"
+    values = (-inf, inf)
     operations = (("comparison", 1), ("product", 1))
 
     slope: float = arg(Number, "factor of negative values", default=0.01, aliases=("negative_slope",))
+
+    @property
+    def rises(self) -> bool:  # type: ignore[override]
+        """Unless what is negative becomes positive."""
+        return self.slope >= 0
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -190,6 +230,8 @@ class PReLU(Activation):
     """x where positive, a learned slope times x elsewhere. Source: torch.nn.PReLU."""
 
     notation = "y = x for x > 0, a · x otherwise, with a learned"
+    values = (-inf, inf)
+    rises = False
     operations = (("comparison", 1), ("product", 1))
 
     parameters: int = arg(Whole, "slopes: 1, or one for each channel", default=1, min=1, aliases=("num_parameters",))
@@ -242,6 +284,16 @@ class ELU(Activation):
 
     alpha: float = arg(Number, "value far left, negated", default=1.0)
 
+    @property
+    def values(self) -> tuple[float, float]:  # type: ignore[override]
+        """From its value far left."""
+        return min(0.0, -self.alpha), inf
+
+    @property
+    def rises(self) -> bool:  # type: ignore[override]
+        """Unless it comes from above."""
+        return self.alpha >= 0
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         return module("nn.ELU", **given(alpha=(self.alpha, 1.0)))
@@ -252,6 +304,8 @@ class SELU(Activation):
     """1.0507·x where positive, 1.7581·(exp(x) - 1) elsewhere. Source: torch.nn.SELU; Klambauer et al. 2017."""
 
     notation = "y = 1.0507 · (x for x > 0, 1.6733 · (e^x − 1) otherwise)"
+    values = (-1.7581, inf)
+    rises = True
     operations = (("comparison", 1), ("exponential", 1), ("subtraction", 1), ("product", 1))
 
 
@@ -264,6 +318,16 @@ class CELU(Activation):
 
     alpha: float = arg(Number, "value far left, negated; not 0", default=1.0)
 
+    @property
+    def values(self) -> tuple[float, float]:  # type: ignore[override]
+        """From its value far left."""
+        return min(0.0, -self.alpha), inf
+
+    @property
+    def rises(self) -> bool:  # type: ignore[override]
+        """Unless it comes from above."""
+        return self.alpha >= 0
+
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for alpha=0, by which nothing can be divided."""
         if not self.alpha:
@@ -275,54 +339,13 @@ class CELU(Activation):
         return module("nn.CELU", **given(alpha=(self.alpha, 1.0)))
 
 
-@layer("glu")
-class GLU(Asking):
-    """Half of the channels or features, each times a gate between 0 and 1: a · sigmoid(b) with the input [a, b].
-
-    [2n, ...] -> [n, ...]. Source: torch.nn.GLU; Dauphin et al. 2016.
-    """
-
-    notation = "y = a ⊙ σ(b)        x = [a, b], two halves"
-
-    does = "halves"
-    axis: int | None = arg(
-        Whole, "axis cut in two; default: channels or features", default=None, min=-8, aliases=("dim",)
-    )
-
-    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for an axis the input does not have, or that has no halves."""
-        axis = self.along(x)
-        if x.shape[axis] % 2:
-            raise ShapeError(
-                "SHP108", f"2 does not divide the {x.shape[axis]} of axis {axis} in {x}", "axis" if self.axis else None
-            )
-        return Tensor((*x.shape[:axis], x.shape[axis] // 2, *x.shape[axis + 1 :]))
-
-    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """A sigmoid (4) and a product for each element of the output."""
-        return work(y.elements, "output element", ("σ", 4), ("product", 1))
-
-    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """As the two halves."""
-        axis = self.along(inputs[0])
-        half = how.strides[0].cut(axis + 1, y.shape[axis])
-        return iterated(half, half)
-
-    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """The input."""
-        return how.first(INPUT)
-
-    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
-        """The same in PyTorch."""
-        axis = self.along(x)
-        return module("nn.GLU", **given(dim=(-1 if axis == x.rank - 1 else axis + 1, -1)))
-
-
 @layer("gelu")
 class GELU(Activation):
     """x·Φ(x) with the normal distribution Φ, or its tanh approximation. Source: torch.nn.GELU."""
 
     notation = "y = x · Φ(x)        Φ: the normal distribution"
+    values = (-0.17, inf)
+    rises = False
 
     approximate: str = arg(Word, "formula", choices=("none", "tanh"), default="none")
 
@@ -343,6 +366,8 @@ class Softplus(Activation):
     """log(1 + exp(beta·x)) / beta. Source: torch.nn.Softplus."""
 
     notation = "y = ln(1 + e^(β·x)) / β"
+    values = (0.0, inf)
+    rises = True
     operations = (("product", 1), ("exponential", 1), ("addition", 1), ("logarithm", 1), ("division", 1))
 
     beta: float = arg(Number, "sharpness", default=1.0, above=0)
@@ -351,50 +376,3 @@ class Softplus(Activation):
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         return module("nn.Softplus", **given(beta=(self.beta, 1.0), threshold=(self.threshold, 20.0)))
-
-
-class _Softmax(Asking):
-    operations: ClassVar[Pieces]
-
-    does = "normalises"
-    axis: int | None = arg(
-        Whole, "axis that sums to 1; default: channels or features", default=None, min=-8, aliases=("dim",)
-    )
-
-    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for an axis the input does not have."""
-        self.along(x)
-        return Tensor(x.shape)
-
-    def outcome(self, axis: int, *inputs: Tensor) -> str:
-        """What sums to 1."""
-        return f"vectors of {inputs[0].shape[axis]} that sum to 1"
-
-    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """The output."""
-        return how.first(OUTPUT)
-
-    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """Those of every element."""
-        return work(y.elements, "element", *self.operations)
-
-    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
-        """The same in PyTorch."""
-        axis = self.along(x)
-        return module(f"nn.{type(self).__name__}", dim=-1 if axis == x.rank - 1 else axis + 1)
-
-
-@layer("softmax")
-class Softmax(_Softmax):
-    """exp(x) over its sum along an axis. Source: torch.nn.Softmax."""
-
-    notation = "y[i] = e^(x[i]) / Σ e^(x[j])"
-    operations = ("maximum", 1), ("subtraction", 1), ("exponential", 1), ("sum", 1), ("division", 1)
-
-
-@layer("logsoftmax", aliases=("log_softmax",))
-class LogSoftmax(_Softmax):
-    """Logarithm of softmax. Source: torch.nn.LogSoftmax."""
-
-    notation = "y[i] = x[i] − ln Σ e^(x[j])"
-    operations = ("maximum", 1), ("subtraction", 1), ("exponential", 1), ("sum", 1), ("logarithm and subtraction", 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import ClassVar
 
 from archcalc.layers.activation import Activation
@@ -32,6 +33,8 @@ class Exp(Function):
     """e to the power of x. Source: torch.exp."""
 
     notation = "y = e^x"
+    values = (0.0, inf)
+    rises = True
 
     keeps = OUTPUT
 
@@ -41,6 +44,8 @@ class Neg(Function):
     """-x. Source: torch.neg."""
 
     notation = "y = −x"
+    values = (-inf, inf)
+    rises = False
 
     keeps = NOTHING
     call = "-{0}"
@@ -51,6 +56,8 @@ class Abs(Function):
     """The absolute value |x|. Source: torch.abs."""
 
     notation = "y = |x|"
+    values = (0.0, inf)
+    rises = False
 
 
 @layer("sqrt", aliases=("squareroot",))
@@ -58,6 +65,8 @@ class Sqrt(Function):
     """The square root of x. Source: torch.sqrt."""
 
     notation = "y = √x"
+    values = (0.0, inf)
+    rises = False
 
     keeps = OUTPUT
 
@@ -67,6 +76,8 @@ class Rsqrt(Function):
     """1 over the square root of x. Source: torch.rsqrt."""
 
     notation = "y = 1 / √x"
+    values = (0.0, inf)
+    rises = False
 
     keeps = OUTPUT
 
@@ -76,6 +87,8 @@ class Square(Function):
     """x times x. Source: torch.square."""
 
     notation = "y = x²"
+    values = (0.0, inf)
+    rises = False
 
 
 @layer("log", aliases=("logarithm", "ln"))
@@ -83,6 +96,8 @@ class Log(Function):
     """The natural logarithm of x. Source: torch.log."""
 
     notation = "y = ln x"
+    values = (-inf, inf)
+    rises = False
 
 
 @layer("sin", aliases=("sine",))
@@ -90,6 +105,8 @@ class Sin(Function):
     """The sine of x, in radians. Source: torch.sin."""
 
     notation = "y = sin x"
+    values = (-1.0, 1.0)
+    rises = False
 
 
 @layer("cos", aliases=("cosine",))
@@ -97,6 +114,8 @@ class Cos(Function):
     """The cosine of x, in radians. Source: torch.cos."""
 
     notation = "y = cos x"
+    values = (-1.0, 1.0)
+    rises = False
 
 
 @layer("floor")
@@ -104,6 +123,8 @@ class Floor(Function):
     """The largest whole number not above x; its gradient is zero. Source: torch.floor."""
 
     notation = "y = ⌊x⌋"
+    values = (-inf, inf)
+    rises = True
 
     keeps = NOTHING
 
@@ -113,6 +134,8 @@ class Sign(Function):
     """-1, 0 or 1; its gradient is zero. Source: torch.sign."""
 
     notation = "y = −1, 0 or 1"
+    values = (-1.0, 1.0)
+    rises = True
 
     keeps = NOTHING
 
@@ -122,6 +145,8 @@ class Reciprocal(Function):
     """1 over x. Source: torch.reciprocal."""
 
     notation = "y = 1 / x"
+    values = (-inf, inf)
+    rises = False
 
     keeps = OUTPUT
 
@@ -131,6 +156,8 @@ class Pow(Function):
     """x to the power of a fixed number. Source: torch.pow."""
 
     notation = "y = x^exponent"
+    values = (-inf, inf)
+    rises = False
 
     exponent: float = arg(Number, "the number")
 
@@ -144,6 +171,8 @@ class Offset(Function):
     """x plus a fixed number. Source: torch.add."""
 
     notation = "y = x + value"
+    values = (-inf, inf)
+    rises = True
 
     keeps = NOTHING
 

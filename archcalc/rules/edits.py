@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from archcalc.diagnostics import Edit, Span
 from archcalc.language.edits import entry, with_values
+from archcalc.layers import REGISTRY
+from archcalc.layers.operands import Operands
 from archcalc.network.graph import Node
 from archcalc.source import Mapping, Scalar
 from archcalc.source import Node as Written
@@ -73,7 +75,8 @@ def without_layer(node: Node, unread: bool = False, final: bool = False) -> Edit
 def _says_input(written: Written) -> bool:
     """Whether a layer of a list reads what it names, wherever it stands."""
     if isinstance(written, Mapping) and written.pairs:
-        return written.pairs[0][0].text in ("add", "sub", "mul", "concat", "matmul", "einsum")
+        layer = REGISTRY.get(written.pairs[0][0].text)
+        return layer is not None and layer.first is not None and isinstance(layer.arguments[layer.first], Operands)
     return isinstance(written, Scalar) and " from=" in written.text
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from archcalc.diagnostics import Edit, Fix, Note
-from archcalc.layers.activation import LogSoftmax, Softmax
+from archcalc.layers.base import Layer
+from archcalc.layers.rearrange import Rearrange
+from archcalc.layers.shape import Flatten, Identity, Reshape, Transpose
+from archcalc.layers.softmax import LogSoftmax, Softmax
 from archcalc.network.graph import Node
 from archcalc.rules.model import Model
 
 # Layers that give on each value as it is.
-UNCHANGED = ("identity", "flatten", "reshape", "rearrange", "transpose")
+UNCHANGED: tuple[type[Layer], ...] = (Identity, Flatten, Reshape, Rearrange, Transpose)
 
 
 def loss(model: Model) -> str:
@@ -34,7 +35,7 @@ def with_loss(model: Model, name: str, safe: bool) -> Fix | None:
     return Fix(f"write `loss: {name}`", (Edit(scalar, name),), safe=safe and alone)
 
 
-def last_layers(model: Model, through: Collection[str] = UNCHANGED) -> list[Node]:
+def last_layers(model: Model, through: tuple[type[Layer], ...] = UNCHANGED) -> list[Node]:
     """The layer that computes each output, seen through layers that only move its values.
 
     Empty when one of them is not known for certain.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,6 +11,8 @@ from archcalc.cost import Costs
 from archcalc.diagnostics import Note
 from archcalc.language.document import parse_amount
 from archcalc.language.expressions import describe
+from archcalc.layers.base import Layer
+from archcalc.layers.normalization import BatchNorm, GroupNorm, InstanceNorm
 from archcalc.layers.tensor import Tensor
 from archcalc.network.edges import Edges
 from archcalc.network.graph import Node, walk
@@ -50,7 +52,7 @@ class Model(Edges):
         self._place = {id(placed.node): placed for placed in self.layers}
         self._windows: dict[int, list[Window] | None] = {}
         self._answers: dict[Callable[[Model], Any], Any] = {}
-        self._makers: dict[tuple[str, ...], dict[int, Node | None]] = {}
+        self._makers: dict[tuple[type[Layer], ...], dict[int, Node | None]] = {}
         self._owners = {id(owner) for placed in self.layers for owner in placed.node.tied.values()}
 
     @cached_property
@@ -169,11 +171,11 @@ class Model(Edges):
         """Whether the model gives `tensor` to the outside."""
         return self.name(tensor) in self.outputs
 
-    def maker(self, tensor: Tensor, through: Collection[str] = ()) -> Node | None:
-        """The layer that computes `tensor`, seen through layers of these names."""
+    def maker(self, tensor: Tensor, through: tuple[type[Layer], ...] = ()) -> Node | None:
+        """The layer that computes `tensor`, seen through layers of these classes."""
         node, passed = self.producer(tensor), []
-        known = self._makers.setdefault(tuple(through), {})
-        while node is not None and node.op in through:
+        known = self._makers.setdefault(through, {})
+        while node is not None and isinstance(node.layer, through):
             if id(node) in known:
                 node = known[id(node)]
                 break
@@ -182,8 +184,8 @@ class Model(Edges):
         known.update(dict.fromkeys(passed, node))
         return node
 
-    def readers(self, node: Node, through: Collection[str] = ()) -> list[Node]:
-        """The layers that read what `node` gives, seen through layers of these names.
+    def readers(self, node: Node, through: tuple[type[Layer], ...] = ()) -> list[Node]:
+        """The layers that read what `node` gives, seen through layers of these classes.
 
         None when the outside reads it, or a part of it is read as well.
         """
@@ -195,14 +197,14 @@ class Model(Edges):
             if self.is_output(one.exit) or any(self.consumers(part) or self.is_output(part) for part in parts):
                 return []
             for reader in self.consumers(one.exit):
-                if reader.op not in through:
+                if not isinstance(reader.layer, through):
                     found[id(reader)] = reader
                 elif id(reader) not in seen:
                     seen.add(id(reader))
                     pending.append(reader)
         return list(found.values())
 
-    def only_consumer(self, node: Node, through: Collection[str] = ()) -> Node | None:
+    def only_consumer(self, node: Node, through: tuple[type[Layer], ...] = ()) -> Node | None:
         """The one layer that reads the output of `node`, when nothing else does."""
         readers = self.readers(node, through)
         return readers[0] if len(readers) == 1 else None
@@ -210,8 +212,9 @@ class Model(Edges):
 
 def normalises_channels(node: Node) -> bool:
     """Whether a layer takes off each channel's own mean and scale."""
-    one_each = node.op == "groupnorm" and getattr(node.layer, "groups", 0) == node.exit.shape[0]
-    return node.op in ("batchnorm", "instancenorm") or one_each
+    layer = node.layer
+    one_each = isinstance(layer, GroupNorm) and layer.groups == node.exit.shape[0]
+    return one_each or isinstance(layer, (BatchNorm, InstanceNorm))
 
 
 def spot_of(node: Node) -> Spot:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
+from archcalc.layers.convolution import Conv
+from archcalc.layers.rearrange import Rearrange
+from archcalc.layers.shape import Flatten, Reshape
 from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
 from archcalc.quantity import product
@@ -48,11 +50,11 @@ def _readings(model: Model) -> Iterator[Reading]:
 def is_patches(model: Model, readers: list[Node]) -> bool:
     """Whether one convolution cuts the image into patches for a sequence."""
     node = readers[0]
-    layer: Any = node.layer
-    if len(readers) > 1 or node.op != "conv" or layer.kernel != layer.stride:
+    layer = node.layer
+    if len(readers) > 1 or not isinstance(layer, Conv) or layer.kernel != layer.stride:
         return False
     after = model.only_consumer(node)
-    return after is not None and after.op in ("rearrange", "flatten", "reshape")
+    return after is not None and isinstance(after.layer, (Rearrange, Flatten, Reshape))
 
 
 def _covered(masks: list[list[bytearray]]) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from archcalc.layers.convolution import Conv
+from archcalc.layers.pooling import AvgPool, MaxPool
 from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
 from archcalc.quantity import varies
@@ -81,11 +81,11 @@ class Window:
 
 def windows(node: Node) -> list[Window] | None:
     """The windows of a convolution or a pooling along each axis; None for any other layer, and where no zeros are around."""
-    if node.op not in ("conv", "maxpool", "avgpool"):
+    layer = node.layer
+    if not isinstance(layer, (Conv, MaxPool, AvgPool)):
         return None
-    layer: Any = node.layer
     x, sizes = node.inputs[0], [int(size) for size in node.inputs[0].shape[1:]]
-    if node.op != "conv":
+    if not isinstance(layer, Conv):
         axes = layer.axes(x)
     else:
         if layer.padding_mode != "zeros":  # its border holds pixels

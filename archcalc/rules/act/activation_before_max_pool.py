@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from archcalc.diagnostics import Note
+from archcalc.layers.activation import Activation
+from archcalc.layers.pooling import AdaptiveMaxPool, MaxPool
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import swapped
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model, spot_of
 
-_RISING = ("relu", "relu6", "leakyrelu", "sigmoid", "tanh", "softplus", "hardsigmoid", "hardtanh",
-           "softsign", "logsigmoid", "exp", "elu", "selu", "celu")  # fmt: skip
 # Less is not worth telling: values, and their part of the element-wise work of the network.
 _FEW, _SHARE = 2**16, 0.1
 
@@ -68,10 +67,9 @@ class ActivationBeforeMaxPool(Rule):
 
 
 def _pooled(model: Model, node: Node) -> Node | None:
-    """The max-pooling to fewer values that alone reads an activation which never falls."""
-    layer: Any = node.layer
-    after = model.only_consumer(node) if node.op in _RISING else None
-    if after is None or after.op not in ("maxpool", "adaptivemaxpool") or after.exit.elements >= node.exit.elements:
+    """The max pooling that an activation could follow; None where that is not the same."""
+    layer = node.layer
+    after = model.only_consumer(node) if isinstance(layer, Activation) and layer.rises else None
+    if after is None or not isinstance(after.layer, (MaxPool, AdaptiveMaxPool)):
         return None
-    rises = getattr(layer, "alpha", 1.0) >= 0 and getattr(layer, "slope", 1.0) >= 0
-    return after if rises else None
+    return after if after.exit.elements < node.exit.elements else None

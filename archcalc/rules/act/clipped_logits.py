@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from archcalc.diagnostics import Note
+from archcalc.layers.activation import Hardsigmoid, ReLU, ReLU6, Sigmoid, Softsign, Tanh
+from archcalc.layers.regularization import Dropout
+from archcalc.layers.softmax import LogSoftmax, Softmax
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import without_layer
@@ -14,10 +17,10 @@ from archcalc.rules.losses import UNCHANGED, last_layers, loss, loss_note
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 
-_CLIPPING = ("relu", "relu6")
-_BOUNDED = {"sigmoid": (0, 1), "hardsigmoid": (0, 1), "tanh": (-1, 1), "softsign": (-1, 1)}
-_OF_LOGITS = ("softmax", "logsoftmax", "sigmoid")
-_THROUGH = (*UNCHANGED, "dropout")
+_CLIPPING = (ReLU, ReLU6)
+_BOUNDED = (Sigmoid, Hardsigmoid, Tanh, Softsign)
+_OF_LOGITS = (Softmax, LogSoftmax, Sigmoid)
+_THROUGH = (*UNCHANGED, Dropout)
 
 
 @rule("ACT407", "clipped-logits")
@@ -51,18 +54,18 @@ class ClippedLogits(Rule):
         """Every relu that a softmax, a sigmoid or a loss on logits reads, and every bounded activation before crossentropy."""
         clipped: dict[int, tuple[Node, str, tuple[Note, ...]]] = {}
         for placed in model.layers:
-            first = model.maker(placed.node.inputs[0], _THROUGH) if placed.node.op in _OF_LOGITS else None
-            if first is not None and first.op in _CLIPPING:
+            first = model.maker(placed.node.inputs[0], _THROUGH) if isinstance(placed.node.layer, _OF_LOGITS) else None
+            if first is not None and isinstance(first.layer, _CLIPPING):
                 clipped[id(first)] = (first, placed.node.op, (Note("read here", placed.node.place),))
         name, last = loss(model), last_layers(model, _THROUGH)
         found = _CLIPPING if name == "bcewithlogits" else (*_CLIPPING, *_BOUNDED) if name == "crossentropy" else ()
-        if all(node.op in found for node in last):
+        if all(isinstance(node.layer, found) for node in last):
             clipped |= {id(node): (node, name, loss_note(model)) for node in last}
         affected = model.everywhere(node for node, _, _ in clipped.values())
         for node, reader, notes in clipped.values():
             count = int(node.exit.shape[node.exit.feature_axis])
-            if node.op in _BOUNDED:
-                low, high = _BOUNDED[node.op]
+            if isinstance(node.layer, _BOUNDED):
+                low, high = map(int, node.layer.values)
                 floor = math.log(1 + (count - 1) * math.exp(low - high))
                 what = (
                     f"`{node.op}` keeps the {count:,} logits between {low} and {high}: "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from archcalc.layers.softmax import LogSoftmax
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.losses import classes, last_layers, loss, loss_note, with_loss
 from archcalc.rules.model import Model
@@ -38,7 +39,7 @@ class LogSoftmaxBeforeCrossEntropy(Rule):
     def check(self, model: Model) -> Iterator[Finding]:
         """The log-softmax that the loss reads."""
         last = last_layers(model)
-        if loss(model) != "crossentropy" or not last or any(node.op != "logsoftmax" for node in last):
+        if loss(model) != "crossentropy" or not last or any(not isinstance(node.layer, LogSoftmax) for node in last):
             return
         fix = with_loss(model, "nll", safe=True)
         for node in last:

@@ -4,20 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from archcalc.layers.activation import (
+    CELU,
+    ELU,
+    GELU,
+    SELU,
+    Hardsigmoid,
+    Hardswish,
+    LeakyReLU,
+    LogSigmoid,
+    Mish,
+    PReLU,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Softsign,
+    Tanh,
+)
+from archcalc.layers.convolution import Conv
+from archcalc.layers.cutting import Select, Slice
+from archcalc.layers.dense import Linear
+from archcalc.layers.elementwise import Exp
+from archcalc.layers.gating import GLU
+from archcalc.layers.merge import Residual
+from archcalc.layers.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm
+from archcalc.layers.regularization import Dropout
+from archcalc.layers.resizing import Crop
+from archcalc.layers.softmax import LogSoftmax, Softmax
+from archcalc.layers.transposed import ConvTranspose
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.losses import UNCHANGED, last_layers, loss, loss_note, with_loss
 from archcalc.rules.model import Model
 
-_THROUGH = (*UNCHANGED, "select", "slice", "crop", "dropout")
+_THROUGH = (*UNCHANGED, Select, Slice, Crop, Dropout)
 # Layers whose outputs can be any number.
-_LINEAR = ("linear", "conv", "convtranspose", "batchnorm", "layernorm", "instancenorm", "groupnorm", "residual")
+_LINEAR = (Linear, Conv, ConvTranspose, BatchNorm, LayerNorm, InstanceNorm, GroupNorm, Residual)
 # What each loss takes, what the layers that give something else give, and what is missing.
-_OPEN = ("relu", "leakyrelu", "prelu", "elu", "selu", "celu", "gelu", "silu", "mish", "hardswish", "softplus", "tanh",
-         "softsign", "exp", "glu")  # fmt: skip
+_OPEN = (ReLU, LeakyReLU, PReLU, ELU, SELU, CELU, GELU, SiLU, Mish, Hardswish, Softplus, Tanh,
+         Softsign, Exp, GLU)  # fmt: skip
 _WANTED = {
-    "nll": ("logarithms of probabilities", (*_LINEAR, *_OPEN, "relu6", "softmax", "sigmoid", "hardsigmoid"),
+    "nll": ("logarithms of probabilities", (*_LINEAR, *_OPEN, ReLU6, Softmax, Sigmoid, Hardsigmoid),
             "logsoftmax", "crossentropy"),
-    "bce": ("probabilities", (*_LINEAR, *_OPEN, "relu6", "logsoftmax", "logsigmoid"), "sigmoid", "bcewithlogits"),
+    "bce": ("probabilities", (*_LINEAR, *_OPEN, ReLU6, LogSoftmax, LogSigmoid), "sigmoid", "bcewithlogits"),
 }  # fmt: skip
 
 
@@ -54,9 +84,9 @@ class LogitsIntoProbabilityLoss(Rule):
         if name not in _WANTED or not last:
             return
         takes, others, missing, instead = _WANTED[name]
-        if any(node.op not in others for node in last):
+        if any(not isinstance(node.layer, others) for node in last):
             return
-        logits = all(node.op in _LINEAR for node in last)
+        logits = all(isinstance(node.layer, _LINEAR) for node in last)
         fix = with_loss(model, instead, safe=False) if logits else None
         for node in last:
             yield self.finding(

@@ -6,23 +6,30 @@ import math
 from collections.abc import Iterator
 
 from archcalc.diagnostics import Note
-from archcalc.layers.activation import Softmax
+from archcalc.layers.activation import CELU, ELU, Activation, Hardsigmoid, LeakyReLU, PReLU, ReLU, ReLU6, Sigmoid
+from archcalc.layers.cutting import Select, Slice
+from archcalc.layers.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, MaxPool
+from archcalc.layers.rearrange import Rearrange
+from archcalc.layers.reduction import Mean
+from archcalc.layers.regularization import Dropout
+from archcalc.layers.resizing import Crop
+from archcalc.layers.shape import Flatten, Identity, Reshape, Transpose
+from archcalc.layers.shuffling import ChannelShuffle
+from archcalc.layers.softmax import Softmax
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import without_layer
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 
-_IN_UNIT = ("sigmoid", "softmax", "hardsigmoid")
-# Layers that give no negative number, and those that give none when they read none.
-_NOT_NEGATIVE = ("relu", "relu6", "softplus", "exp", "abs", "square", "sqrt", *_IN_UNIT)
-_KEEPING = ("identity", "dropout", "maxpool", "avgpool", "adaptiveavgpool", "adaptivemaxpool", "flatten", "reshape",
-            "rearrange", "transpose", "select", "slice", "crop", "mean", "channelshuffle")  # fmt: skip
-# Activations that pass on what is not negative, and the layers after which one is idle; of sixes those up to 6 too.
-_IDLE = {
-    **dict.fromkeys(("relu", "leakyrelu", "prelu", "elu", "celu"), _NOT_NEGATIVE),
-    "relu6": ("relu6", *_IN_UNIT),
-}
+_IN_UNIT = (Sigmoid, Softmax, Hardsigmoid)
+# Layers that give no negative number where they read none.
+_KEEPING = (
+    Identity, Dropout, MaxPool, AvgPool, AdaptiveAvgPool, AdaptiveMaxPool, Flatten, Reshape, Rearrange, Transpose, Select,
+    Slice, Crop, Mean, ChannelShuffle,
+)  # fmt: skip
+# Activations that pass on what is not negative, relu6 up to 6.
+_PASSING = (ReLU, LeakyReLU, PReLU, ELU, CELU, ReLU6)
 
 
 @rule("ACT405", "repeated-activation")
@@ -82,18 +89,23 @@ class RepeatedActivation(Rule):
 
 
 def _idle_after(model: Model, node: Node) -> Node | None:
-    """The layer whose values an activation passes on as they are; None when it may change some."""
-    if node.op not in _IDLE:
+    """The layer whose values an activation passes on as they are; None where it may change some."""
+    if not isinstance(node.layer, _PASSING):
         return None
-    through = ("identity", "maxpool", "flatten", "reshape") if node.op == "relu6" else _KEEPING
+    through, most = (
+        ((Identity, MaxPool, Flatten, Reshape), 6) if isinstance(node.layer, ReLU6) else (_KEEPING, math.inf)
+    )
     first = model.maker(node.inputs[0], through)
-    return first if first is not None and first.op in _IDLE[node.op] else None
+    if first is None or not isinstance(first.layer, (Activation, Softmax)):
+        return None
+    low, high = first.layer.values
+    return first if low >= 0 and high <= most else None
 
 
 def _squeezed(model: Model, node: Node) -> Node | None:
     """The layer with values between 0 and 1 that a sigmoid or softmax reads."""
-    first = model.maker(node.inputs[0], ("identity",)) if node.op in ("sigmoid", "softmax") else None
-    return first if first is not None and first.op in _IN_UNIT else None
+    first = model.maker(node.inputs[0], (Identity,)) if isinstance(node.layer, (Sigmoid, Softmax)) else None
+    return first if first is not None and isinstance(first.layer, _IN_UNIT) else None
 
 
 def _range(node: Node, first: Node) -> tuple[float, float]:
@@ -103,5 +115,5 @@ def _range(node: Node, first: Node) -> tuple[float, float]:
     x = node.inputs[0]
     others = int(x.shape[node.layer.along(x)]) - 1
     # the values of a softmax sum to 1: one of them is 1 at most
-    low = 1 / (math.e + others) if first.op == "softmax" else 1 / (1 + others * math.e)
+    low = 1 / (math.e + others) if isinstance(first.layer, Softmax) else 1 / (1 + others * math.e)
     return low, math.e / (math.e + others)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from archcalc.layers.activation import Sigmoid
+from archcalc.layers.cutting import Select, Slice
+from archcalc.layers.resizing import Crop
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import without_layer
 from archcalc.rules.losses import UNCHANGED, last_layers, loss, loss_note
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 
-_THROUGH = (*UNCHANGED, "select", "slice", "crop")
+_THROUGH = (*UNCHANGED, Select, Slice, Crop)
 
 
 @rule("ACT403", "sigmoid-before-bce-with-logits")
@@ -43,7 +46,7 @@ class SigmoidBeforeBceWithLogits(Rule):
     def check(self, model: Model) -> Iterator[Finding]:
         """The sigmoid that the loss reads, when every output has one."""
         last = last_layers(model, _THROUGH)
-        if loss(model) != "bcewithlogits" or not last or any(node.op != "sigmoid" for node in last):
+        if loss(model) != "bcewithlogits" or not last or any(not isinstance(node.layer, Sigmoid) for node in last):
             return
         positive, negative = math.log(1 + 1 / math.e), math.log(2)
         affected = model.everywhere(last)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from archcalc.layers.softmax import Softmax
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import without_layer
 from archcalc.rules.losses import classes, last_layers, loss, loss_note
@@ -42,7 +43,7 @@ class SoftmaxBeforeCrossEntropy(Rule):
     def check(self, model: Model) -> Iterator[Finding]:
         """The softmax that the loss reads, when every output has one."""
         last = last_layers(model)
-        if loss(model) != "crossentropy" or not last or any(node.op != "softmax" for node in last):
+        if loss(model) != "crossentropy" or not last or any(not isinstance(node.layer, Softmax) for node in last):
             return
         affected = model.everywhere(last)
         for node in last:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archcalc.layers.activation import LogSoftmax, Softmax
+from archcalc.layers.softmax import LogSoftmax, Softmax
 from archcalc.quantity import varies
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
@@ -44,7 +44,7 @@ class SoftmaxOverOne(Rule):
             x = node.inputs[0]
             axis = layer.along(x)
             if x.shape[axis] == 1 and not varies(x.shape[axis]):
-                value = 1 if node.op == "softmax" else 0
+                value = 1 if isinstance(node.layer, Softmax) else 0
                 yield self.finding(
                     placed,
                     f"`{node.op}` over axis {axis} of {x}, which has size 1: its output is always {value}",

@@ -6,6 +6,14 @@ from collections.abc import Iterator
 
 from archcalc.diagnostics import Note
 from archcalc.layers.attention import Attention
+from archcalc.layers.cutting import Slice, Split
+from archcalc.layers.dense import Embedding, Linear
+from archcalc.layers.merge import Concat
+from archcalc.layers.rearrange import Rearrange
+from archcalc.layers.reordering import Roll
+from archcalc.layers.resizing import Crop
+from archcalc.layers.shape import Flatten, Reshape, Transpose
+from archcalc.layers.softmax import LogSoftmax
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import with_argument
 from archcalc.rules.losses import last_layers
@@ -13,7 +21,7 @@ from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 
 # Layers behind which the positions need not be those of the tokens.
-_MOVING = ("concat", "slice", "crop", "split", "rearrange", "reshape", "transpose", "flatten", "roll")
+_MOVING = (Concat, Slice, Crop, Split, Rearrange, Reshape, Transpose, Flatten, Roll)
 
 
 @rule("ATT602", "missing-causal-mask")
@@ -60,9 +68,9 @@ class MissingCausalMask(Rule):
         inputs = list(model.graph.inputs.values())
         if len(inputs) != 1 or inputs[0].rank != 1 or not inputs[0].integer or not _predicts_tokens(model):
             return
-        attention = [placed.node for placed in model.layers if placed.node.op == "attention"]
-        masked = [node for node in attention if getattr(node.layer, "causal", False)]
-        if not masked or any(placed.node.op in _MOVING for placed in model.layers):
+        attention = [placed.node for placed in model.layers if isinstance(placed.node.layer, Attention)]
+        masked = [node for node in attention if isinstance(node.layer, Attention) and node.layer.causal]
+        if not masked or any(isinstance(placed.node.layer, _MOVING) for placed in model.layers):
             return
         open_ = [
             node
@@ -84,12 +92,10 @@ class MissingCausalMask(Rule):
 
 def _predicts_tokens(model: Model) -> bool:
     """Whether every output is a score for each token of the vocabulary at each position."""
-    vocabularies = {
-        int(getattr(placed.node.layer, "vocab", 0)) for placed in model.layers if placed.node.op == "embedding"
-    }
+    vocabularies = {int(placed.node.layer.vocab) for placed in model.layers if isinstance(placed.node.layer, Embedding)}
     tokens, last = next(iter(model.graph.inputs.values())), last_layers(model)
     return bool(last) and all(
-        node.op in ("linear", "logsoftmax")
+        isinstance(node.layer, (Linear, LogSoftmax))
         and node.exit.rank == 2
         and node.exit.shape[0] == tokens.shape[0]
         and int(node.exit.shape[1]) in vocabularies

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from archcalc.layers.cutting import Select
+from archcalc.layers.dense import Linear
+from archcalc.layers.merge import Residual
+from archcalc.layers.normalization import LayerNorm, RMSNorm
+from archcalc.layers.reduction import Mean
+from archcalc.layers.regularization import Dropout
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
 
-_NORMS = ("layernorm", "rmsnorm")
+_NORMS = (LayerNorm, RMSNorm)
 
 
 @rule("ATT606", "missing-final-norm")
@@ -53,10 +59,10 @@ class MissingFinalNorm(Rule):
         """Every linear layer that reads the sum of a pre-norm residual outside of any residual."""
         for placed in model.layers:
             node = placed.node
-            before = model.producer(node.inputs[0]) if node.op == "linear" else None
-            while before is not None and before.op in ("select", "mean", "dropout"):
+            before = model.producer(node.inputs[0]) if isinstance(node.layer, Linear) else None
+            while before is not None and isinstance(before.layer, (Select, Mean, Dropout)):
                 before = model.producer(before.inputs[0])
-            if before is not None and before.op == "residual" and _pre_norm(before):
+            if before is not None and isinstance(before.layer, Residual) and _pre_norm(before):
                 yield self.finding(
                     placed,
                     "the sum of a pre-norm stack is read without a norm",
@@ -69,4 +75,4 @@ def _pre_norm(residual: Node) -> bool:
     first = residual.children[0] if residual.children else None
     while first is not None and first.layer is None and first.children:
         first = first.children[0]
-    return first is not None and first.op in _NORMS and first.inputs[0] is residual.inputs[0]
+    return first is not None and isinstance(first.layer, _NORMS) and first.inputs[0] is residual.inputs[0]

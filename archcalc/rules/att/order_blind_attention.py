@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
+from archcalc.layers.algebra import MoE, Scale
+from archcalc.layers.attention import Attention
+from archcalc.layers.cutting import Select
+from archcalc.layers.dense import Embedding, Linear
+from archcalc.layers.gating import GLU
 from archcalc.layers.layout import FEATURES_LAST
+from archcalc.layers.merge import Add, Mul, Residual, Sub
+from archcalc.layers.normalization import LayerNorm, RMSNorm
+from archcalc.layers.position import ClsToken, Rope
+from archcalc.layers.rearrange import Rearrange
+from archcalc.layers.reduction import Mean
+from archcalc.layers.sdpa import SDPA
+from archcalc.layers.shape import Flatten, Identity, Reshape, Transpose
+from archcalc.layers.softmax import LogSoftmax, Softmax
 from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
@@ -13,10 +25,10 @@ from archcalc.rules.model import Model
 from archcalc.rules.reading import is_patches
 
 # Layers that make a sequence of an image's patches.
-_TO_SEQUENCE = ("rearrange", "flatten", "transpose", "reshape")
+_TO_SEQUENCE = (Rearrange, Flatten, Transpose, Reshape)
 # Layers that treat every position alike; `elementwise` ones are added.
-_ALIKE = ("embedding", "linear", "layernorm", "rmsnorm", "residual", "add", "mul", "sub", "moe", "identity",
-          "scale", "glu", "clstoken", "select", "mean", "softmax", "logsoftmax", "attention")  # fmt: skip
+_ALIKE = (Embedding, Linear, LayerNorm, RMSNorm, Residual, Add, Mul, Sub, MoE, Identity,
+          Scale, GLU, ClsToken, Select, Mean, Softmax, LogSoftmax, Attention)  # fmt: skip
 
 
 @rule("ATT601", "order-blind-attention")
@@ -59,8 +71,8 @@ class OrderBlindAttention(Rule):
         if start is None or start.shape[0] < 2:
             return
         after = [placed for placed in model.layers if not _leads_to(model, placed.node, start)]
-        class_token = any(placed.node.op == "clstoken" for placed in after)
-        attention = [placed for placed in after if placed.node.op in ("attention", "sdpa")]
+        class_token = any(isinstance(placed.node.layer, ClsToken) for placed in after)
+        attention = [placed for placed in after if isinstance(placed.node.layer, (Attention, SDPA))]
         if attention and all(_blind(placed.node, class_token) for placed in after):
             yield self.finding(
                 attention[0],
@@ -83,7 +95,7 @@ def _sequence(model: Model) -> tuple[Tensor | None, str]:
     node: Node | None = first[0]
     while node is not None and node.exit.rank > 1 and (node.exit.rank, node.exit.layout) != (2, FEATURES_LAST):
         node = model.only_consumer(node)
-        if node is not None and node.op not in _TO_SEQUENCE:
+        if node is not None and not isinstance(node.layer, _TO_SEQUENCE):
             return None, ""
     return (node.exit, "patches") if node is not None and node.exit.rank == 2 else (None, "")
 
@@ -98,15 +110,16 @@ def _leads_to(model: Model, node: Node, start: Tensor) -> bool:
 
 def _blind(node: Node, class_token: bool) -> bool:
     """Whether shuffling the positions of what a layer reads only shuffles what it gives."""
-    layer: Any = node.layer
-    if node.op == "attention":
+    layer = node.layer
+    if isinstance(layer, Attention):
         return not layer.causal and layer.rope is None and layer.window is None and layer.relbias is None
-    if node.op == "sdpa":
+    if isinstance(layer, SDPA):
         return not layer.causal and node.exit.rank == 2
-    if node.op == "select":  # the class token's place; another's would tell it from the rest
+    if isinstance(layer, Select):  # the class token's place; another's would tell it from the rest
         return bool(class_token and layer.index == 0 and layer.axis == 0)
-    if node.op == "mean":
+    if isinstance(layer, Mean):
         return node.inputs[0].rank == 2 and [node.inputs[0].axis(axis) for axis in layer.axis] == [0]
-    if node.op in ("softmax", "logsoftmax"):
+    if isinstance(layer, (Softmax, LogSoftmax)):
         return layer.axis is None or node.inputs[0].axis(layer.axis) == node.inputs[0].rank - 1
-    return node.op in _ALIKE or (layer.elementwise and node.op != "rope")
+    known = layer is not None and layer.elementwise and not isinstance(layer, Rope)
+    return known or isinstance(layer, _ALIKE)

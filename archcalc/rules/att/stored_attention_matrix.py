@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
+from archcalc.layers.algebra import MatMul, Scale
+from archcalc.layers.regularization import Dropout
+from archcalc.layers.shape import Identity
+from archcalc.layers.softmax import Softmax
 from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
@@ -50,12 +53,12 @@ class StoredAttentionMatrix(Rule):
     def check(self, model: Model) -> Iterator[Finding]:
         """Every softmax over the columns of a matrix product, in fp32 and for the batch at hand."""
         for placed in model.layers:
-            node: Any = placed.node
-            before = model.producer(node.inputs[0]) if node.op == "softmax" else None
-            while before is not None and before.op in ("scale", "dropout", "identity"):
+            node = placed.node
+            before = model.producer(node.inputs[0]) if isinstance(node.layer, Softmax) else None
+            while before is not None and isinstance(before.layer, (Scale, Dropout, Identity)):
                 before = model.producer(before.inputs[0])
-            after = model.only_consumer(node) if before is not None and before.op == "matmul" else None
-            if after is not None and after.op in ("matmul", "dropout"):
+            after = model.only_consumer(node) if before is not None and isinstance(before.layer, MatMul) else None
+            if after is not None and isinstance(after.layer, (MatMul, Dropout)):
                 bytes_ = 4 * node.exit.samples(model.graph.batch) * int(product(node.exit.shape))
                 yield self.finding(
                     placed,

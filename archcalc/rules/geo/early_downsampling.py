@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from archcalc.layers.convolution import Conv
+from archcalc.layers.pooling import AvgPool, MaxPool
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
 from archcalc.rules.reading import is_patches
@@ -50,12 +52,12 @@ class EarlyDownsampling(Rule):
         convolutions = 0
         for placed in model.layers:
             node = placed.node
-            convolutions += node.op == "conv"
+            convolutions += isinstance(node.layer, Conv)
             field = model.fields.get(id(node.exit))
             if convolutions > _CONVOLUTIONS or not isinstance(field, tuple):
                 return
             if field and min(axis.step for axis in field) >= _STEP:
-                if convolutions and node.op in ("conv", "maxpool", "avgpool") and not is_patches(model, [node]):
+                if convolutions and isinstance(node.layer, (Conv, MaxPool, AvgPool)) and not is_patches(model, [node]):
                     yield self.finding(
                         placed,
                         f"the {space(inputs[0])} input is {space(node.exit)} after "

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
+from archcalc.layers.convolution import Conv
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import with_argument
@@ -40,7 +40,8 @@ class EvenKernelSamePadding(Rule):
         uneven = [placed.node for placed in model.layers if _odd_reach(placed.node) is not None]
         affected = model.everywhere(uneven)
         for node in uneven:
-            layer: Any = node.layer
+            layer = node.layer
+            assert isinstance(layer, Conv)
             odd = _odd_reach(node) or 0
             larger = "x".join(str(int(size) + 1 - int(size) % 2) for size in layer.kernel)
             edit = with_argument(node, "kernel", larger)
@@ -57,8 +58,8 @@ class EvenKernelSamePadding(Rule):
 
 def _odd_reach(node: Node) -> int | None:
     """How many elements of padding a convolution adds along the first axis where they are odd."""
-    layer: Any = node.layer
-    if node.op != "conv" or layer.padding != "same":
+    layer = node.layer
+    if not isinstance(layer, Conv) or layer.padding != "same":
         return None
     x = node.inputs[0]
     sizes = (layer.per_axis(name, x.rank - 1, x) for name in ("kernel", "dilation"))

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
+from archcalc.layers.convolution import Conv
+from archcalc.layers.normalization import BatchNorm
+from archcalc.layers.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, MaxPool
+from archcalc.layers.regularization import Dropout
+from archcalc.layers.shape import Identity
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import without_layer
@@ -12,8 +16,8 @@ from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 from archcalc.rules.windows import space
 
-_POOLING = ("maxpool", "avgpool")
-_ADAPTIVE = ("adaptiveavgpool", "adaptivemaxpool")
+_POOLING = (MaxPool, AvgPool)
+_ADAPTIVE = (AdaptiveAvgPool, AdaptiveMaxPool)
 
 
 @rule("GEO207", "no-op-pooling")
@@ -55,21 +59,23 @@ class NoOpPooling(Rule):
             yield self.finding(model.placed(node), message, "delete it", fix=fix, size=space(node.exit))
 
     def _idle(self, model: Model, node: Node) -> bool:
-        layer: Any = node.layer
-        if node.op in _POOLING:
-            whole = getattr(layer, "divisor_override", None) in (None, 1)
+        layer = node.layer
+        if isinstance(layer, _POOLING):
+            whole = not isinstance(layer, AvgPool) or layer.divisor_override in (None, 1)
             return whole and all(k == 1 and s == 1 and not p for k, s, p, _ in layer.axes(node.inputs[0]))
-        if node.op not in _ADAPTIVE:
+        if not isinstance(layer, _ADAPTIVE):
             return False
         before = model.producer(node.inputs[0])
         while before is not None and _keeps_size(before):
             before = model.producer(before.inputs[0])
-        return before is not None and before.op in _ADAPTIVE and before.exit.shape[1:] == node.exit.shape[1:]
+        return (
+            before is not None and isinstance(before.layer, _ADAPTIVE) and before.exit.shape[1:] == node.exit.shape[1:]
+        )
 
 
 def _keeps_size(node: Node) -> bool:
     """Whether a layer gives an image of the size that it reads, whatever that is."""
-    layer: Any = node.layer
-    if node.op == "conv":
+    layer = node.layer
+    if isinstance(layer, Conv):
         return (set(layer.kernel), set(layer.stride), set(layer.padding)) == ({1}, {1}, {0})
-    return bool(layer.elementwise) or node.op in ("dropout", "batchnorm", "identity")
+    return (layer is not None and layer.elementwise) or isinstance(layer, (Dropout, BatchNorm, Identity))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from archcalc.diagnostics import Note
+from archcalc.layers.convolution import Conv
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import with_arguments
@@ -59,8 +59,8 @@ class StrideExceedsKernel(Rule):
 
 def _wider(node: Node) -> dict[str, str]:
     """A kernel as large as the stride with the padding that keeps the size of the output, where one number tells each."""
-    layer: Any = node.layer
-    if node.op != "conv" or isinstance(layer.padding, str) or set(layer.dilation) != {1}:
+    layer = node.layer
+    if not isinstance(layer, Conv) or isinstance(layer.padding, str) or set(layer.dilation) != {1}:
         return {}
     sizes = [set(layer.kernel), set(layer.stride), set(layer.padding)]
     if any(len(size) > 1 for size in sizes):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
+from archcalc.layers.transposed import ConvTranspose
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import with_arguments
@@ -37,7 +37,9 @@ class UnevenDeconvolution(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """Every transposed convolution with unequal overlaps along some axis."""
-        overlaps = {id(one.node): self._overlap(one.node) for one in model.layers if one.node.op == "convtranspose"}
+        overlaps = {
+            id(one.node): self._overlap(one.node) for one in model.layers if isinstance(one.node.layer, ConvTranspose)
+        }
         uneven = [placed.node for placed in model.layers if len(set(overlaps.get(id(placed.node), ()))) > 1]
         affected = model.everywhere(uneven)
         for node in uneven:
@@ -58,7 +60,8 @@ class UnevenDeconvolution(Rule):
 
     def _overlap(self, node: Node) -> tuple[int, int]:
         """The fewest and the most inputs that an output sums, along the axis where they differ most."""
-        layer: Any = node.layer
+        layer = node.layer
+        assert isinstance(layer, ConvTranspose)
         x = node.inputs[0]
         n = x.rank - 1
         worst = (1, 1)
@@ -75,8 +78,9 @@ class UnevenDeconvolution(Rule):
 
 def _even(node: Node) -> dict[str, str]:
     """A kernel that the stride divides with paddings that keep the size of the output, where one number tells each."""
-    layer: Any = node.layer
-    sizes = [set(getattr(layer, name)) for name in ("kernel", "stride", "padding", "output_padding", "dilation")]
+    layer = node.layer
+    assert isinstance(layer, ConvTranspose)
+    sizes = [set(one) for one in (layer.kernel, layer.stride, layer.padding, layer.output_padding, layer.dilation)]
     if any(len(size) > 1 for size in sizes):
         return {}
     kernel, stride, padding, extra, dilation = (int(size.pop()) for size in sizes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from archcalc.layers.convolution import Conv
 from archcalc.layers.field import Field
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
@@ -49,7 +50,7 @@ class UnproductiveLayers(Rule):
             return
         sizes = inputs[0].shape[1:]
         for placed in model.layers:
-            field = model.fields.get(id(placed.node.inputs[0])) if placed.node.op == "conv" else None
+            field = model.fields.get(id(placed.node.inputs[0])) if isinstance(placed.node.layer, Conv) else None
             if not isinstance(field, tuple) or len(field) != len(sizes) or _pointwise(placed.node):
                 continue
             if all(axis.size > size for axis, size in zip(field, sizes)):
@@ -67,4 +68,4 @@ class UnproductiveLayers(Rule):
 
 
 def _pointwise(node: Node) -> bool:
-    return max(getattr(node.layer, "kernel", (1,))) == 1
+    return isinstance(node.layer, Conv) and max(node.layer.kernel) == 1

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from archcalc.layers.lstm import LSTM
+from archcalc.layers.merge import Add, Concat, Mul, Residual
+from archcalc.layers.recurrent import GRU
 from archcalc.network.paths import depth
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
 
 _DEEP = 20
-_JOINING = ("residual", "add", "concat", "lstm", "gru", "mul")
+_JOINING = (Residual, Add, Concat, LSTM, GRU, Mul)
 
 
 @rule("GRF703", "deep-without-shortcut")
@@ -46,7 +49,7 @@ class DeepWithoutShortcut(Rule):
     def check(self, model: Model) -> Iterator[Finding]:
         """A network that deep in which nothing joins two ways."""
         layers = depth(model.graph)
-        if layers > _DEEP and not any(placed.node.op in _JOINING for placed in model.layers):
+        if layers > _DEEP and not any(isinstance(placed.node.layer, _JOINING) for placed in model.layers):
             yield self.finding(
                 model.layers[-1],
                 f"{layers} layers with weights lie one behind the other without a shortcut",

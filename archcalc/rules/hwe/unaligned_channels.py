@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
+from archcalc.layers.convolution import Conv
+from archcalc.layers.dense import Linear
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import with_argument
@@ -53,7 +54,7 @@ class UnalignedChannels(Rule):
         odd = [node for node in odd if not model.is_output(node.exit) and model.consumers(node.exit)]
         affected = model.everywhere(odd)
         for node in odd:
-            width, key = _width(node) or 0, "channels" if node.op == "conv" else "features"
+            width, key = _width(node) or 0, "channels" if isinstance(node.layer, Conv) else "features"
             near = -(-width // step) * step
             fix = mend(model, node, affected, f"write {near}", with_argument(node, key, str(near)), safe=False)
             yield self.finding(
@@ -70,8 +71,8 @@ class UnalignedChannels(Rule):
 
 def _width(node: Node) -> int | None:
     """How many channels or features a layer that is a matrix product gives; None for others."""
-    layer: Any = node.layer
-    if node.op == "linear" or (node.op == "conv" and int(layer.groups) == 1):
+    layer = node.layer
+    if isinstance(layer, Linear) or (isinstance(layer, Conv) and int(layer.groups) == 1):
         width = int(node.exit.shape[node.exit.feature_axis])
         return width if width >= 64 else None
     return None

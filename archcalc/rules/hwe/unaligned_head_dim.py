@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
+from archcalc.layers.attention import Attention
+from archcalc.layers.sdpa import SDPA
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import with_argument
@@ -70,8 +71,8 @@ def _fits(size: int) -> bool:
 
 def _heads(node: Node) -> int | None:
     """The number of heads nearest to the layer's own with which a head fits, if its width has one."""
-    layer: Any = node.layer
-    if node.op != "attention" or layer.head_dim or layer.kv_heads or layer.relbias is not None:
+    layer = node.layer
+    if not isinstance(layer, Attention) or layer.head_dim or layer.kv_heads or layer.relbias is not None:
         return None
     width = int(node.inputs[0].shape[-1])
     fitting = [heads for heads in range(1, width // _STEP + 1) if width % heads == 0 and _fits(width // heads)]
@@ -80,9 +81,9 @@ def _heads(node: Node) -> int | None:
 
 def _head_dim(node: Node) -> int | None:
     """How many elements a query of one head has."""
-    layer: Any = node.layer
-    if node.op == "attention":
+    layer = node.layer
+    if isinstance(layer, Attention):
         return int(layer.head_dim or int(node.inputs[0].shape[-1]) // int(layer.heads))
-    if node.op == "sdpa":
+    if isinstance(layer, SDPA):
         return int(layer.q.shape[-1])
     return None

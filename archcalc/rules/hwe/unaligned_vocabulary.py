@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.diagnostics import Fix
+from archcalc.layers.dense import Embedding, Linear
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import with_argument
@@ -55,11 +56,20 @@ class UnalignedVocabulary(Rule):
         """Every linear layer at an output that has as many features as an embedding has tokens."""
         if model.device is None or model.device.kind != "gpu":
             return
-        tables = [placed.node for placed in model.layers if placed.node.op == "embedding" and not placed.node.tied_to]
-        vocabularies = {int(getattr(table.layer, "vocab", 0)) for table in tables}
+        tables = [
+            placed.node
+            for placed in model.layers
+            if isinstance(placed.node.layer, Embedding) and not placed.node.tied_to
+        ]
+        vocabularies = {int(table.layer.vocab) for table in tables if isinstance(table.layer, Embedding)}
         for node in last_layers(model):
             features = int(node.exit.shape[-1])
-            if node.op != "linear" or features not in vocabularies or features % _STEP == 0 or features < _SMALLEST:
+            if (
+                not isinstance(node.layer, Linear)
+                or features not in vocabularies
+                or features % _STEP == 0
+                or features < _SMALLEST
+            ):
                 continue
             near = -(-features // _STEP) * _STEP
             more = (near - features) * int(node.inputs[0].shape[-1])
@@ -77,7 +87,7 @@ class UnalignedVocabulary(Rule):
         """The new size at the output and at every table of that size."""
         edits = [with_argument(node, "features", str(near))]
         features = int(node.exit.shape[-1])
-        same = [table for table in tables if getattr(table.layer, "vocab", 0) == features]
+        same = [table for table in tables if isinstance(table.layer, Embedding) and table.layer.vocab == features]
         edits += [with_argument(table, "vocab", str(near)) for table in same]
         whole = tuple(edit for edit in edits if edit is not None)
         if len(whole) < len(edits) or any(len(model.alike(one)) > 1 for one in same):

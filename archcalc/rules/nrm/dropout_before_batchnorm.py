@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from archcalc.diagnostics import Note
+from archcalc.layers.normalization import BatchNorm
+from archcalc.layers.regularization import Dropout
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.losses import UNCHANGED
 from archcalc.rules.model import Model
@@ -36,11 +37,13 @@ class DropoutBeforeBatchnorm(Rule):
     def check(self, model: Model) -> Iterator[Finding]:
         """Every dropout whose output a batchnorm reads directly."""
         for placed in model.layers:
-            layer: Any = placed.node.layer
-            if placed.node.op != "dropout" or not 0 < layer.p < 1:
+            layer = placed.node.layer
+            if not isinstance(layer, Dropout) or not 0 < layer.p < 1:
                 continue
-            norm = next((one for one in model.readers(placed.node, UNCHANGED) if one.op == "batchnorm"), None)
-            if norm is not None and getattr(norm.layer, "track_running_stats", False):
+            norm = next(
+                (one for one in model.readers(placed.node, UNCHANGED) if isinstance(one.layer, BatchNorm)), None
+            )
+            if norm is not None and isinstance(norm.layer, BatchNorm) and norm.layer.track_running_stats:
                 factor = 1 / (1 - float(layer.p))
                 yield self.finding(
                     placed,

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
+from archcalc.layers.activation import Sigmoid
+from archcalc.layers.convolution import Conv
+from archcalc.layers.cutting import Select, Slice
+from archcalc.layers.dense import Linear
+from archcalc.layers.regularization import Dropout
+from archcalc.layers.resizing import Crop
+from archcalc.layers.softmax import LogSoftmax, Softmax
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import without_layer
 from archcalc.rules.losses import UNCHANGED, last_layers, loss, loss_note
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 
-_AFTER = (*UNCHANGED, "softmax", "logsoftmax", "sigmoid", "select", "slice", "crop")
+_AFTER = (*UNCHANGED, Softmax, LogSoftmax, Sigmoid, Select, Slice, Crop)
 
 
 @rule("NRM505", "dropout-on-output")
@@ -45,9 +51,11 @@ class DropoutOnOutput(Rule):
         last = last_layers(model, _AFTER)
         affected = model.everywhere(last)
         for node in last if loss(model) else []:
-            layer: Any = node.layer
-            before = model.producer(node.inputs[0]) if node.op == "dropout" else None
-            if before is not None and before.op in ("linear", "conv") and layer.p > 0:
+            layer = node.layer
+            if not isinstance(layer, Dropout):
+                continue
+            before = model.producer(node.inputs[0])
+            if before is not None and isinstance(before.layer, (Linear, Conv)) and layer.p > 0:
                 fix = mend(model, node, affected, "delete the dropout", without_layer(node), safe=False)
                 yield self.finding(
                     model.placed(node),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from archcalc.diagnostics import Edit
+from archcalc.layers.recurrent import Recurrent
+from archcalc.layers.regularization import Dropout, DropPath
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import without_argument, without_layer, written
@@ -51,7 +52,7 @@ class IneffectiveDropout(Rule):
         idle = [placed.node for placed in model.layers if self._idle(placed.node)]
         affected = model.everywhere(idle)
         for node in idle:
-            recurrent = node.op not in ("dropout", "droppath")
+            recurrent = not isinstance(node.layer, (Dropout, DropPath))
             edit: Edit | None = without_argument(node, "dropout") if recurrent else without_layer(node)
             yield self.finding(
                 model.placed(node),
@@ -65,12 +66,9 @@ class IneffectiveDropout(Rule):
             )
 
     def _idle(self, node: Node) -> bool:
-        layer: Any = node.layer
-        recurrent = node.op in ("rnn", "lstm", "gru")
-        if not recurrent and node.op not in ("dropout", "droppath"):
-            return False
-        if (recurrent and (layer.layers > 1 or not layer.dropout)) or (not recurrent and layer.p):
-            return False
-        if not recurrent:
-            return bool(re.fullmatch(_ZERO, written(node, "p") or ""))
-        return written(node, "layers") in ("", "1")
+        layer = node.layer
+        if isinstance(layer, (Dropout, DropPath)):
+            return not layer.p and bool(re.fullmatch(_ZERO, written(node, "p") or ""))
+        if isinstance(layer, Recurrent):
+            return layer.layers == 1 and bool(layer.dropout) and written(node, "layers") in ("", "1")
+        return False

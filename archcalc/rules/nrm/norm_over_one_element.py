@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
+from archcalc.layers.normalization import GroupNorm, LayerNorm, RMSNorm
 from archcalc.network.graph import Node
 from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
@@ -41,7 +41,7 @@ class NormOverOneElement(Rule):
         for placed in model.layers:
             node = placed.node
             if _elements(node) == 1 and fixed(node.inputs[0]):
-                left = "the sign of each number" if node.op == "rmsnorm" else "0"
+                left = "the sign of each number" if isinstance(node.layer, RMSNorm) else "0"
                 yield self.finding(
                     placed,
                     f"`{node.op}` normalises over 1 element: it leaves {left}",
@@ -52,11 +52,11 @@ class NormOverOneElement(Rule):
 
 def _elements(node: Node) -> int | None:
     """How many elements share a mean and a deviation."""
-    layer: Any = node.layer
-    if node.op == "layernorm":
+    layer = node.layer
+    if isinstance(layer, LayerNorm):
         return int(product(layer.vector(node.inputs[0])))
-    if node.op == "rmsnorm":
+    if isinstance(layer, RMSNorm):
         return int(node.inputs[0].shape[layer.along(node.inputs[0])])
-    if node.op == "groupnorm":
+    if isinstance(layer, GroupNorm):
         return int(node.inputs[0].elements) // int(layer.groups)
     return None

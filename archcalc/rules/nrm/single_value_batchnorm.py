@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from archcalc.layers.normalization import BatchNorm
 from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
@@ -38,7 +39,7 @@ class SingleValueBatchnorm(Rule):
     def check(self, model: Model) -> Iterator[Finding]:
         """Every batchnorm of an image of one pixel, when the batch is one sample."""
         for placed in model.layers:
-            x = placed.node.inputs[0] if placed.node.op == "batchnorm" else None
+            x = placed.node.inputs[0] if isinstance(placed.node.layer, BatchNorm) else None
             if x is None or x.rank < 2 or not fixed(x):
                 continue
             values = int(x.samples(model.graph.batch) * product(x.shape[1:]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from archcalc.layers.normalization import BatchNorm
 from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
@@ -39,7 +40,7 @@ class SmallBatchStatistics(Rule):
     def check(self, model: Model) -> Iterator[Finding]:
         """Every batchnorm with fewer than 16 values a channel in the batch at hand."""
         for placed in model.layers:
-            if placed.node.op != "batchnorm":
+            if not isinstance(placed.node.layer, BatchNorm):
                 continue
             x = placed.node.inputs[0]
             values = int(x.samples(model.graph.batch) * product(x.shape[1:]))

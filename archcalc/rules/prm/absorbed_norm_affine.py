@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.diagnostics import Note
+from archcalc.layers.dense import Linear
+from archcalc.layers.normalization import LayerNorm
 from archcalc.network.graph import Node
 from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
@@ -61,9 +63,9 @@ class AbsorbedNormAffine(Rule):
 
 
 def _absorbed(model: Model, node: Node) -> bool:
-    if node.op != "layernorm" or len(node.params.get("weight", ())) != 1 or model.shares(node):
+    if not isinstance(node.layer, LayerNorm) or len(node.params.get("weight", ())) != 1 or model.shares(node):
         return False
     readers = model.readers(node)
     return bool(readers) and all(
-        one.op == "linear" and "bias" in one.params and not model.shares(one) for one in readers
+        isinstance(one.layer, Linear) and "bias" in one.params and not model.shares(one) for one in readers
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
+from archcalc.layers.attention import Attention
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import with_argument
@@ -50,7 +50,8 @@ class AttentionKeyBias(Rule):
         for nodes in model.together(idle):
             node, layers = nodes[0], sum(model.stored(one) for one in nodes)
             count = sum(model.stored(one) * _bias_size(one) for one in nodes)
-            edit = with_argument(node, "bias", "qvo") if getattr(node.layer, "bias", None) is True else None
+            plain = isinstance(node.layer, Attention) and node.layer.bias is True
+            edit = with_argument(node, "bias", "qvo") if plain else None
             yield self.finding(
                 model.placed(node),
                 f"{count:,} key biases{f' of {layers} layers' if layers > 1 else ''} are cancelled by the softmax",
@@ -63,14 +64,15 @@ class AttentionKeyBias(Rule):
 
 
 def _keys_biased(node: Node) -> bool:
-    layer: Any = node.layer
-    if node.op != "attention" or layer.rope is not None or layer.qknorm or layer.softcap is not None:
+    layer = node.layer
+    if not isinstance(layer, Attention) or layer.rope is not None or layer.qknorm or layer.softcap is not None:
         return False
     return "k" in layer.bias if isinstance(layer.bias, str) else bool(layer.bias)
 
 
 def _bias_size(node: Node) -> int:
-    layer: Any = node.layer
+    layer = node.layer
+    assert isinstance(layer, Attention)
     width = int(node.inputs[0].shape[-1])
     head = int(layer.head_dim or width // layer.heads)
     return head * int(layer.kv_heads or layer.heads)

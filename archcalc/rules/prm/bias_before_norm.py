@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.diagnostics import Note
+from archcalc.layers.convolution import Conv
+from archcalc.layers.dense import Linear
+from archcalc.layers.transposed import ConvTranspose
 from archcalc.network.graph import Node
 from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
@@ -13,7 +16,7 @@ from archcalc.rules.mending import mend
 from archcalc.rules.model import Model, normalises_channels
 from archcalc.rules.shifts import norms_after, shiftless
 
-_WITH_BIAS = ("conv", "convtranspose", "linear")
+_WITH_BIAS = (Conv, ConvTranspose, Linear)
 
 
 @rule("PRM301", "bias-before-norm")
@@ -66,5 +69,5 @@ class BiasBeforeNorm(Rule):
             )
 
     def _biased(self, model: Model, node: Node) -> bool:
-        biased = node.op in _WITH_BIAS and "bias" in node.params and not model.shares(node)
+        biased = isinstance(node.layer, _WITH_BIAS) and "bias" in node.params and not model.shares(node)
         return biased and bool(model.readers(node))

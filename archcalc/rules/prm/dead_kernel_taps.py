@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
+from archcalc.layers.convolution import Conv
 from archcalc.network.graph import Node
 from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
@@ -61,7 +61,7 @@ class DeadKernelTaps(Rule):
 
 def _dead(model: Model, node: Node) -> int:
     """How many taps of a convolution lie on padding alone."""
-    found = model.windows(node) if node.op == "conv" else None
+    found = model.windows(node) if isinstance(node.layer, Conv) else None
     if found is None or model.shares(node) or not fixed(node.inputs[0]):
         return 0
     return product(w.kernel for w in found) - product(w.kernel - w.dead_taps() for w in found)
@@ -69,7 +69,8 @@ def _dead(model: Model, node: Node) -> int:
 
 def _smaller(model: Model, node: Node) -> dict[str, str]:
     """The kernel and padding of the taps that are left, where they are the middle ones and one number tells each."""
-    layer: Any = node.layer
+    layer = node.layer
+    assert isinstance(layer, Conv)
     found = model.windows(node) or []
     outer = {(w.kernel, w.dead_taps(), w.padding - w.dilation * (w.dead_taps() // 2)) for w in found}
     middle = all(w.live_taps() == (w.dead_taps() // 2, w.kernel - w.dead_taps() // 2) for w in found)

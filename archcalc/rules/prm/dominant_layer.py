@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from archcalc.layers.dense import Linear
 from archcalc.layers.layout import CHANNELS_FIRST
+from archcalc.layers.normalization import BatchNorm, LayerNorm
+from archcalc.layers.rearrange import Rearrange
+from archcalc.layers.regularization import Dropout
+from archcalc.layers.shape import Flatten, Reshape
 from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
 from archcalc.quantity import product
@@ -12,7 +17,7 @@ from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
 from archcalc.rules.windows import space
 
-_VIEWS = ("flatten", "reshape", "rearrange")
+_VIEWS = (Flatten, Reshape, Rearrange)
 
 
 @rule("PRM307", "dominant-layer")
@@ -45,7 +50,7 @@ class DominantLayer(Rule):
         for placed in model.layers:
             node = placed.node
             own = model.costs.own(node).params
-            if node.op != "linear" or 2 * own <= total or node.copies > 1:
+            if not isinstance(node.layer, Linear) or 2 * own <= total or node.copies > 1:
                 continue
             image = _flattened(model, node)
             if image is not None:
@@ -64,9 +69,9 @@ def _flattened(model: Model, node: Node) -> Tensor | None:
     before = model.producer(node.inputs[0])
     while before is not None and before.layer is not None and before.inputs and before.exit.rank == 1:
         x = before.inputs[0]
-        if before.op in _VIEWS and x.rank > 1 and x.layout == CHANNELS_FIRST:
+        if isinstance(before.layer, _VIEWS) and x.rank > 1 and x.layout == CHANNELS_FIRST:
             return x if product(x.shape[1:]) > 1 else None
-        if not before.layer.elementwise and before.op not in ("dropout", "batchnorm", "layernorm"):
+        if not before.layer.elementwise and not isinstance(before.layer, (Dropout, BatchNorm, LayerNorm)):
             return None
         before = model.producer(x)
     return None

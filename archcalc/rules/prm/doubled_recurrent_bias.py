@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from archcalc.layers.lstm import LSTM
+from archcalc.layers.recurrent import RNN
 from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
@@ -41,7 +43,7 @@ class DoubledRecurrentBias(Rule):
         for placed in model.layers:
             node = placed.node
             doubled = [int(product(shape)) for name, shape in node.params.items() if name.startswith("bias_hh")]
-            if node.op in ("rnn", "lstm") and doubled:
+            if isinstance(node.layer, (RNN, LSTM)) and doubled:
                 yield self.finding(
                     placed,
                     f"{sum(doubled):,} biases of `{node.op}` are only ever added to others",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.diagnostics import Note
+from archcalc.layers.normalization import BatchNorm, GroupNorm, InstanceNorm
+from archcalc.layers.shape import Identity
 from archcalc.network.graph import Node
 from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
@@ -43,7 +45,7 @@ class RepeatedNormalisation(Rule):
         affected = model.everywhere(repeated)
         for node in repeated:
             count = sum(int(product(shape)) for shape in node.params.values())
-            again = model.readers(node, ("identity",))[0]
+            again = model.readers(node, (Identity,))[0]
             yield self.finding(
                 model.placed(node),
                 f"{count:,} parameters of `{node.op}` are cancelled by the `{again.op}` after it",
@@ -55,7 +57,11 @@ class RepeatedNormalisation(Rule):
 
 
 def _repeated(model: Model, node: Node) -> bool:
-    if node.op not in ("batchnorm", "instancenorm", "groupnorm") or "weight" not in node.params or model.shares(node):
+    if (
+        not isinstance(node.layer, (BatchNorm, InstanceNorm, GroupNorm))
+        or "weight" not in node.params
+        or model.shares(node)
+    ):
         return False
-    readers = model.readers(node, ("identity",))
+    readers = model.readers(node, (Identity,))
     return bool(readers) and all(normalises_channels(reader) for reader in readers)

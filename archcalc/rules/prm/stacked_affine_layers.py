@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from archcalc.diagnostics import Note
+from archcalc.layers.convolution import Conv
+from archcalc.layers.dense import Linear
+from archcalc.layers.regularization import Dropout
+from archcalc.layers.shape import Identity
 from archcalc.network.graph import Node
 from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
 
-_BETWEEN = ("identity", "dropout")
+_BETWEEN = (Identity, Dropout)
 
 
 @rule("PRM305", "stacked-affine-layers")
@@ -52,7 +55,7 @@ class StackedAffineLayers(Rule):
                 )
         for placed in model.layers:
             node = placed.node
-            if node.op not in ("linear", "conv"):
+            if not isinstance(node.layer, (Linear, Conv)):
                 continue
             after = model.only_consumer(node, _BETWEEN)
             if after is None or model.shares(node) or model.shares(after):
@@ -78,19 +81,18 @@ def _stacks(nodes: list[Node], copies: int = 1) -> Iterator[tuple[Node, int]]:
         row = (copies if len(nodes) == 1 else 1) * node.copies
         if node.layer is None or node.children:
             yield from _stacks(node.children, row if node.layer is None and not node.unfolded else 1)
-        elif node.op == "linear" and row > 1:
+        elif isinstance(node.layer, Linear) and row > 1:
             yield node, row
 
 
 def _merged(first: Node, second: Node) -> int | None:
     """The parameters of the one layer that can be whatever the two can, if there is one."""
-    a: Any = first.layer
-    b: Any = second.layer
-    if first.op != second.op or first.copies > 1 or second.copies > 1:
+    a, b = first.layer, second.layer
+    if type(a) is not type(b) or first.copies > 1 or second.copies > 1:
         return None
     inner, out = int(first.params["weight"][0]), int(second.params["weight"][0])
     seen, reached, taps = int(product(first.params["weight"][1:])), out, 1
-    if first.op == "conv":
+    if isinstance(a, Conv) and isinstance(b, Conv):
         if a.groups != 1 or b.groups != 1:
             return None
         if not _pointwise(second):
@@ -101,10 +103,11 @@ def _merged(first: Node, second: Node) -> int | None:
             reached = out * taps
     if inner < min(seen, reached):
         return None
-    return seen * out * taps + (out if a.bias or b.bias else 0)
+    return seen * out * taps + (out if "bias" in first.params or "bias" in second.params else 0)
 
 
 def _pointwise(node: Node) -> bool:
-    layer: Any = node.layer
+    layer = node.layer
+    assert isinstance(layer, Conv)
     borders = layer.borders(node.inputs[0])
     return set(layer.kernel) == {1} and set(layer.stride) == {1} and not any(any(border) for border in borders)

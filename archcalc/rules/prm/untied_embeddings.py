@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.diagnostics import Fix, Note
+from archcalc.layers.algebra import Scale
+from archcalc.layers.dense import Embedding, Linear
+from archcalc.layers.regularization import Dropout
+from archcalc.layers.softmax import LogSoftmax, Softmax
 from archcalc.network.graph import Node
 from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
@@ -48,10 +52,10 @@ class UntiedEmbeddings(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """Every linear layer at an output whose weights have the shape of an embedding's."""
-        tables = [placed.node for placed in model.layers if placed.node.op == "embedding"]
-        for node in last_layers(model, (*UNCHANGED, "softmax", "logsoftmax", "dropout", "scale")):
+        tables = [placed.node for placed in model.layers if isinstance(placed.node.layer, Embedding)]
+        for node in last_layers(model, (*UNCHANGED, Softmax, LogSoftmax, Dropout, Scale)):
             shape = node.params.get("weight")
-            if node.op != "linear" or shape is None or model.shares(node):
+            if not isinstance(node.layer, Linear) or shape is None or model.shares(node):
                 continue
             table = next((one for one in tables if one.params.get("weight") == shape), None)
             if table is None:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from archcalc.layers.cutting import Slice
+from archcalc.layers.dense import Parameter
+from archcalc.layers.merge import Add, Mul, Sub
+from archcalc.layers.position import RelPosBias
+from archcalc.layers.rearrange import Rearrange
+from archcalc.layers.reduction import Mean
+from archcalc.layers.shape import Expand, Reshape, Transpose
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
 
 # Layers that give an axis its size 1 on purpose.
-_MEANT = ("rearrange", "reshape", "expand", "transpose", "mean", "slice", "parameter", "relposbias")
+_MEANT = (Rearrange, Reshape, Expand, Transpose, Mean, Slice, Parameter, RelPosBias)
 
 
 @rule("SHP110", "implicit-broadcast")
@@ -43,10 +50,10 @@ class ImplicitBroadcast(Rule):
         """Every sum, difference or product whose shape none of its operands has."""
         for placed in model.layers:
             node = placed.node
-            if node.op not in ("add", "sub", "mul") or any(x.shape == node.exit.shape for x in node.inputs):
+            if not isinstance(node.layer, (Add, Sub, Mul)) or any(x.shape == node.exit.shape for x in node.inputs):
                 continue
             makers = [model.producer(x) for x in node.inputs]
-            if any(maker is None or maker.op in _MEANT for maker in makers):
+            if any(maker is None or isinstance(maker.layer, _MEANT) for maker in makers):
                 continue
             shapes = " and ".join(str(x) for x in node.inputs)
             yield self.finding(
