@@ -28,6 +28,7 @@ class Activation(Layer):
 
     layout = KEEPS
     elementwise = True
+    one_pass = True
     operations: ClassVar[Pieces] = ()
     values: tuple[float, float]
     rises: bool
@@ -76,6 +77,7 @@ class ReLU6(Activation):
 class Sigmoid(Activation):
     """1 / (1 + exp(-x)). Sign, exponential, addition, division. Source: torch.nn.Sigmoid."""
 
+    bare = True
     notation = "y = σ(x) = 1 / (1 + e^(−x))"
     values = (0.0, 1.0)
     rises = True
@@ -88,6 +90,7 @@ class Sigmoid(Activation):
 class Tanh(Activation):
     """tanh(x). One hyperbolic tangent. Source: torch.nn.Tanh."""
 
+    bare = True
     notation = "y = tanh(x)"
     values = (-1.0, 1.0)
     rises = True
@@ -110,6 +113,7 @@ class SiLU(Activation):
 class Mish(Activation):
     """x · tanh(log(1 + exp(x))). Exponential, addition, logarithm, tangent, product. Source: torch.nn.Mish."""
 
+    bare = True
     notation = "y = x · tanh(ln(1 + e^x))"
     values = (-0.3089, inf)
     rises = False
@@ -120,6 +124,7 @@ class Mish(Activation):
 class Hardswish(Activation):
     """x · relu6(x + 3) / 6. Addition, two comparisons, division, product. Source: torch.nn.Hardswish."""
 
+    bare = True
     notation = "y = x · min(max(0, x + 3), 6) / 6"
     values = (-0.375, inf)
     rises = False
@@ -130,6 +135,7 @@ class Hardswish(Activation):
 class Hardsigmoid(Activation):
     """relu6(x + 3) / 6. Addition, two comparisons, division. Source: torch.nn.Hardsigmoid."""
 
+    bare = True
     notation = "y = min(max(0, x + 3), 6) / 6"
     values = (0.0, 1.0)
     rises = True
@@ -140,6 +146,7 @@ class Hardsigmoid(Activation):
 class Softsign(Activation):
     """x / (1 + |x|). Absolute value, addition, division. Source: torch.nn.Softsign."""
 
+    bare = True
     notation = "y = x / (1 + |x|)"
     values = (-1.0, 1.0)
     rises = True
@@ -159,6 +166,7 @@ class Softsign(Activation):
 class LogSigmoid(Activation):
     """-log(1 + exp(-x)). Two signs, exponential, addition, logarithm. Source: torch.nn.LogSigmoid."""
 
+    bare = True
     notation = "y = ln σ(x) = −ln(1 + e^(−x))"
     values = (-inf, 0.0)
     rises = True
@@ -178,6 +186,7 @@ class LogSigmoid(Activation):
 class Hardtanh(Activation):
     """min(max(x, low), high). Two comparisons. Source: torch.nn.Hardtanh."""
 
+    bare = True
     notation = "y = min(max(low, x), high)"
     rises = True
     operations = (("comparisons", 2),)
@@ -229,6 +238,7 @@ class LeakyReLU(Activation):
 class PReLU(Activation):
     """x where positive, a learned slope times x elsewhere. Source: torch.nn.PReLU."""
 
+    example = ("prelu", "20x64")
     notation = "y = x for x > 0, a · x otherwise, with a learned"
     values = (-inf, inf)
     rises = False
@@ -303,6 +313,7 @@ class ELU(Activation):
 class SELU(Activation):
     """1.0507·x where positive, 1.7581·(exp(x) - 1) elsewhere. Source: torch.nn.SELU; Klambauer et al. 2017."""
 
+    bare = True
     notation = "y = 1.0507 · (x for x > 0, 1.6733 · (e^x − 1) otherwise)"
     values = (-1.7581, inf)
     rises = True
@@ -313,6 +324,7 @@ class SELU(Activation):
 class CELU(Activation):
     """x where positive, alpha·(exp(x / alpha) - 1) elsewhere. Source: torch.nn.CELU."""
 
+    bare = True
     notation = "y = x for x > 0, α · (e^(x/α) − 1) otherwise"
     operations = (("comparison", 1), ("division", 1), ("exponential", 1), ("subtraction", 1), ("product", 1))
 
@@ -365,6 +377,7 @@ class GELU(Activation):
 class Softplus(Activation):
     """log(1 + exp(beta·x)) / beta. Source: torch.nn.Softplus."""
 
+    bare = True
     notation = "y = ln(1 + e^(β·x)) / β"
     values = (0.0, inf)
     rises = True

@@ -245,6 +245,8 @@ class Einsum(Layer):
 class Scale(Layer):
     """Multiplies by a fixed number. [...] -> the same shape."""
 
+    one_pass = True
+    bare = True
     notation = "y = factor · x"
 
     layout = KEEPS
@@ -273,6 +275,7 @@ class MoE(Layer):
     linear map, by default without bias. Source: Shazeer et al. 2017; Jiang et al. 2024 (Mixtral).
     """
 
+    one_pass = True
     notation = (
         "p = softmax(x W_R)        the router's weights for each position\n"
         "y = Σ p[e] · expert_e(x)        over the top_k experts e"

@@ -13,6 +13,7 @@ from archcalc.layers.tensor import Tensor
 class Asking(Layer):
     """Works along one axis, by default that of channels or features."""
 
+    one_pass = True
     layout = ASKS
     axis: int | None
     # What it does to the axis, as in: axis=0 joins channels.

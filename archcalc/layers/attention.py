@@ -37,6 +37,7 @@ class Attention(AttentionOperations):
     and out_proj. Masks do not change the dense count of MACs. Source: torch.nn.MultiheadAttention; Vaswani et al. 2017.
     """
 
+    example = ("attention heads=8", "20x64")
     notation = (
         "Q = x W_Q   K = x W_K   V = x W_V        for each head\n"
         "α = softmax(Q Kᵀ / √d)        a row sums to 1\n"

@@ -7,7 +7,7 @@ plain arithmetic over the layer's arguments and the tensors' sizes, for one samp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
 from archcalc.language.expressions import describe
@@ -15,46 +15,13 @@ from archcalc.layers.arguments import Argument
 from archcalc.layers.bridges import each_alone, into_layout, into_rank
 from archcalc.layers.change import Change, counting_the_batch
 from archcalc.layers.code import Code
+from archcalc.layers.error import ShapeError as ShapeError
 from archcalc.layers.field import ITSELF, Field
 from archcalc.layers.layout import ASKS, CHANNELS_FIRST, EACH, KEEPS, LAYOUTS, Layout, told
 from archcalc.layers.operands import Body, Like, Operands, Reference
 from archcalc.layers.portions import Portion
 from archcalc.layers.remembering import LayerMemory
 from archcalc.layers.tensor import Shape, Tensor, Want
-
-
-class ShapeError(Exception):
-    """Input or arguments a layer cannot take.
-
-    Args:
-        code: the diagnostic's code.
-        message: the fact, with its numbers.
-        argument: the key to blame, None for the layer itself.
-        operand: the operand to blame, by position.
-        help: what to do; what else there is to do beside the changes.
-        changes: what may have been meant; where they are `told`, the help says them.
-        notes: what else to know, each with its place.
-    """
-
-    def __init__(
-        self,
-        code: str,
-        message: str,
-        argument: str | None = None,
-        help: str | None = None,
-        operand: int | None = None,
-        changes: Iterable[Change] = (),
-        notes: tuple[tuple[str, Any], ...] = (),
-        told: bool = False,
-    ) -> None:
-        super().__init__(message)
-        self.code = code
-        self.argument = argument
-        self.operand = operand
-        self.help = help
-        self.changes = tuple(changes)
-        self.notes = notes
-        self.told = told
 
 
 class Layer(LayerMemory):
@@ -97,6 +64,13 @@ class Layer(LayerMemory):
     lets_go_early: ClassVar[bool] = False
     # True: backward gives the gradients of its weights one after the other, each a transposed view of a product.
     learns_in_turn: ClassVar[bool] = False
+    # A line and the sizes of its input, where its formulas are worth showing.
+    example: ClassVar[tuple[str, str] | None] = None
+    # True: its time is that of one pass, in which each element that goes in is read and each that comes out is written once.
+    # A layer that is none says in `prediction.operations` what it runs.
+    one_pass: ClassVar[bool] = False
+    # True: without products, weights, or anything else that other tools count.
+    bare: ClassVar[bool] = False
     # What it computes in the field's notation, a line for each step.
     notation: ClassVar[str] = ""
     # The argument that every key not declared is read as, for layers that name sizes freely.

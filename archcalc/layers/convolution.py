@@ -156,6 +156,7 @@ class Conv(Convolution):
     Source: torch.nn.Conv1d, Conv2d, Conv3d.
     """
 
+    example = ("conv 2 kernel=3 stride=2 padding=1", "3x32x32")
     notation = (
         "y[c, s, t] = b[c] + Σ h[c, k, τ, γ] · x[k, i, j]        over input channels k and taps τ, γ\n"
         "i = s·stride + τ·dilation − padding        j alike, from t and γ"

@@ -21,6 +21,7 @@ from archcalc.terms import work
 class Linear(Layer):
     """y = x Wᵀ + b over the last axis. [*, in] -> [*, features]. Source: torch.nn.Linear."""
 
+    example = ("linear 10", "84")
     notation = "y = x Wᵀ + b"
 
     layout = FEATURES_LAST
@@ -71,6 +72,7 @@ class Linear(Layer):
 class Embedding(Layer):
     """A learned vector for each token. [*] of token ids -> [*, dim]. Source: torch.nn.Embedding."""
 
+    example = ("embedding 1000 dim=64", "20")
     notation = "y[t] = W[x[t]]        row x[t] of the table"
 
     layout = FEATURES_LAST
@@ -135,6 +137,8 @@ class Embedding(Layer):
 class Parameter(Layer):
     """A learned tensor that is the same for every sample. -> [*shape]. Source: torch.nn.Parameter."""
 
+    example = ("parameter 16x768", "1")
+    one_pass = True
     notation = "y = W        learned, the same for every sample"
 
     layout = ENDS
@@ -167,6 +171,7 @@ class LayerScale(Asking):
     Source: Touvron et al. 2021 (CaiT).
     """
 
+    example = ("layerscale axis=-1", "20x64")
     notation = "y = γ ⊙ x        a learned factor for each channel or feature"
 
     does = "scales"

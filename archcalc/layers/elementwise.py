@@ -17,6 +17,8 @@ from archcalc.terms import work
 class Function(Activation):
     """A function of the name that PyTorch's has; `call` is how it is called."""
 
+    one_pass = True
+    bare = True
     call: ClassVar[str] = ""
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:

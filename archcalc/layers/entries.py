@@ -40,6 +40,8 @@ class Entries(End):
     """Every entry of the first axis as a sample of its own."""
 
     op = "entries"
+    one_pass = True
+    bare = True
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for what has no entries."""
@@ -79,6 +81,8 @@ class Stacked(End):
     """Samples that were entries as entries again, along a new first axis."""
 
     op = "stacked"
+    one_pass = True
+    bare = True
     count: int
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:

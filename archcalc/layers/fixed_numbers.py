@@ -73,6 +73,8 @@ class Constant(Layer):
     Source: torch.nn.Module.register_buffer.
     """
 
+    one_pass = True
+    bare = True
     notation = "y = W        stored, not learned"
 
     layout = ENDS

@@ -21,6 +21,8 @@ class FrozenBatchNorm(Layer):
     takes statistics of the batch all the same. Source: torchvision.ops.FrozenBatchNorm2d.
     """
 
+    one_pass = True
+    bare = True
     notation = "y = (x − μ) / √(σ² + ε) · γ + β        all four stored"
 
     layout = CHANNELS_FIRST

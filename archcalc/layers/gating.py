@@ -19,6 +19,7 @@ class GLU(Asking):
     [2n, ...] -> [n, ...]. Source: torch.nn.GLU; Dauphin et al. 2016.
     """
 
+    bare = True
     notation = "y = a ⊙ σ(b)        x = [a, b], two halves"
 
     does = "halves"

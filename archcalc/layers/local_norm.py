@@ -20,6 +20,7 @@ class LocalResponseNorm(Layer):
     Source: torch.nn.LocalResponseNorm; Krizhevsky et al. 2012, section 3.3.
     """
 
+    one_pass = True
     notation = "y[c] = x[c] / (k + α/n · Σ x[j]²)^β        j: the n channels around c"
 
     layout = CHANNELS_FIRST

@@ -23,6 +23,7 @@ class LSTM(Recurrent):
     comes out: [steps, directions·proj]. Source: torch.nn.LSTM; Sak et al. 2014, arXiv:1402.1128.
     """
 
+    example = ("lstm 32", "20x64")
     notation = (
         "i, f, o = σ(W x(t) + U h(t−1) + b)        three gates: input, forget, output\n"
         "g = tanh(W x(t) + U h(t−1) + b)        the candidate\n"

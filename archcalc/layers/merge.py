@@ -67,6 +67,8 @@ def _mismatch(op: str, wide: Tensor, tensor: Tensor, index: int) -> ShapeError:
 
 
 class _Elementwise(Layer):
+    one_pass = True
+    bare = True
     layout = KEEPS
     takes_input = False
     broadcasts = True
@@ -218,6 +220,7 @@ class Minimum(_Extreme):
 class Concat(Asking):
     """Operands side by side, by default along channels or features. Source: torch.cat."""
 
+    bare = True
     notation = "y = [a, b, …] along the axis"
 
     does = "joins"
@@ -258,6 +261,7 @@ class Concat(Asking):
 class Residual(Layer):
     """x + f(x), or shortcut(x) + f(x). [...] -> the same shape as f. Source: He et al. 2016."""
 
+    bare = True
     notation = "y = x + f(x), or shortcut(x) + f(x)"
 
     layout = KEEPS

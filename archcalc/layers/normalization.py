@@ -34,6 +34,7 @@ def _normalising(elements: int, parameters: dict[str, Shape]) -> int:
 
 
 class _ChannelNorm(Layer):
+    one_pass = True
     layout = CHANNELS_FIRST
     ranks = (1, 8)
     wants = "a channels-first tensor [channels, ...]"
@@ -79,6 +80,7 @@ class BatchNorm(_TrackingNorm):
     Source: torch.nn.BatchNorm1d to BatchNorm3d.
     """
 
+    example = ("batchnorm", "8x32x32")
     notation = (
         "y = (x − μ) / √(σ² + ε) · γ + β\n"
         "μ, σ²: running ones at inference        in training those of a channel over batch and space"
@@ -130,6 +132,7 @@ class GroupNorm(_ChannelNorm):
     Source: torch.nn.GroupNorm.
     """
 
+    example = ("groupnorm 4", "8x32x32")
     notation = "y = (x − μ) / √(σ² + ε) · γ + β\nμ, σ²: of a group of channels of one sample"
 
     groups: int = arg(Whole, "groups of channels", min=1, aliases=("num_groups",))
@@ -182,6 +185,7 @@ class InstanceNorm(_TrackingNorm):
     track_running_stats=true. Source: torch.nn.InstanceNorm1d to InstanceNorm3d.
     """
 
+    example = ("instancenorm affine=true", "8x32x32")
     notation = "y = (x − μ) / √(σ² + ε) · γ + β\nμ, σ²: of one channel of one sample"
 
     ranks = (2, 4)
@@ -231,6 +235,8 @@ class LayerNorm(Layer):
     Source: torch.nn.LayerNorm, whose normalized_shape has the sizes of those axes.
     """
 
+    example = ("layernorm", "20x64")
+    one_pass = True
     notation = "y = (x − μ) / √(σ² + ε) · γ + β\nμ, σ²: of one vector of features"
 
     layout = FEATURES_LAST
@@ -318,6 +324,7 @@ class RMSNorm(Asking):
     Source: torch.nn.RMSNorm, which takes features last; Zhang and Sennrich 2019.
     """
 
+    example = ("rmsnorm axis=-1", "20x64")
     notation = "y = x / √(mean(x²) + ε) · γ"
 
     does = "normalises"

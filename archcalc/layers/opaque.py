@@ -173,6 +173,7 @@ class Opaque(Layer):
     Source: what the spec declares.
     """
 
+    one_pass = True
     notation = "y = what the spec declares, not computed"
 
     takes_input = True

@@ -27,6 +27,7 @@ class Pooling(Layer):
     """A window that moves over each channel for itself."""
 
     # True: a volume comes out in the order of its axes, whatever the order of the input.
+    one_pass = True
     reorders_volumes: ClassVar[bool] = False
 
     # What is done with each element of a window.
@@ -132,6 +133,7 @@ class Pooling(Layer):
 class MaxPool(Pooling):
     """Largest element of each window. [C, *S] -> [C, *S']. Source: torch.nn.MaxPool1d to MaxPool3d."""
 
+    example = ("maxpool 3 stride=2", "8x32x32")
     notation = "y[c, s, t] = max of x[c] over the window at (s·stride, t·stride)"
     step = "comparison"
 
@@ -155,6 +157,7 @@ class MaxPool(Pooling):
 class AvgPool(Pooling):
     """Mean of each window. [C, *S] -> [C, *S']. Source: torch.nn.AvgPool1d to AvgPool3d."""
 
+    example = ("avgpool 2", "8x32x32")
     notation = "y[c, s, t] = mean of x[c] over the window at (s·stride, t·stride)"
     step = "addition"
 
@@ -207,6 +210,7 @@ def _formatted(layer: Pooling | AdaptivePooling, how: Saving, y: Tensor) -> Stri
 class AdaptivePooling(Layer):
     """Windows chosen so that the output has a given size."""
 
+    one_pass = True
     reorders_volumes = True
 
     # What is done with each element of a window.

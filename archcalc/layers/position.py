@@ -26,6 +26,7 @@ class PosEmbed(Layer):
     (Vaswani et al. 2017, section 3.5).
     """
 
+    example = ("posembed length=512", "20x64")
     notation = "y[t] = x[t] + p[t]"
 
     hands_on = True
@@ -81,6 +82,8 @@ class ClsToken(Layer):
     Source: BERT, ViT (Dosovitskiy et al. 2021).
     """
 
+    example = ("clstoken", "20x64")
+    one_pass = True
     notation = "y = [w, x[0], x[1], …]        w learned"
 
     hands_on = True
@@ -118,6 +121,8 @@ class Rope(Layer):
     Source: Su et al. 2021, arXiv:2104.09864.
     """
 
+    one_pass = True
+    bare = True
     notation = "(y[2i], y[2i+1]) = (x[2i], x[2i+1]) turned by the angle t · θ^(−2i/d)        t: the position"
 
     layout = FEATURES_LAST
@@ -186,6 +191,8 @@ class RelPosBias(Layer):
     Source: Raffel et al. 2020; Liu et al. 2021; Press et al. 2021.
     """
 
+    example = ("relposbias 4", "20x64")
+    one_pass = True
     notation = "y[h, i, j] = table[h, distance of i and j]"
 
     layout = ENDS

@@ -343,6 +343,7 @@ class RNN(Recurrent):
     Source: torch.nn.RNN.
     """
 
+    example = ("rnn 32", "20x64")
     notation = "z(t) = g(W x(t) + U z(t−1) + b)        z(0) = 0"
     learns_in_turn = True
     nonlinearity: str = arg(Word, "g", choices=("tanh", "relu"), default="tanh")
@@ -365,6 +366,7 @@ class RNN(Recurrent):
 class GRU(Recurrent):
     """Two gates and a candidate. [steps, in] -> [steps, directions·hidden]. Source: torch.nn.GRU."""
 
+    example = ("gru 32", "20x64")
     notation = (
         "r, z = σ(W x(t) + U h(t−1) + b)        two gates: reset, update\n"
         "n = tanh(W x(t) + b + r ⊙ (U h(t−1) + c))        the candidate\n"

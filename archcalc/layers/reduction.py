@@ -24,6 +24,8 @@ class Reduction(Layer):
     its gradient is computed from.
     """
 
+    one_pass = True
+    bare = True
     layout = ENDS
     sees_everything = True
     operations: ClassVar[Pieces] = (("addition", 1),)
@@ -201,6 +203,8 @@ class Norm(Reduction):
 class _Place(Layer):
     """Where along an axis a value stands: whole numbers, which have no gradient. One comparison an element."""
 
+    one_pass = True
+    bare = True
     layout = ENDS
     sees_everything = True
 
@@ -252,6 +256,8 @@ class ArgMin(_Place):
 class CumSum(Layer):
     """Sums of the elements so far along an axis. [n, features] -> [n, features]. Source: torch.cumsum."""
 
+    one_pass = True
+    bare = True
     notation = "y[i] = x[0] + … + x[i]"
 
     layout = KEEPS
@@ -280,6 +286,7 @@ class Normalize(Asking):
     Source: torch.nn.functional.normalize.
     """
 
+    bare = True
     notation = "y = x / max(‖x‖, ε)"
 
     does = "normalises"

@@ -16,6 +16,8 @@ from archcalc.quantity import plain
 class Dropout(Layer):
     """Zeroes elements with probability p in training. Any shape. Source: torch.nn.Dropout."""
 
+    one_pass = True
+    bare = True
     notation = "training: y = x / (1 − p) with probability 1 − p, 0 otherwise\ninference: y = x"
 
     layout = KEEPS
@@ -52,6 +54,8 @@ class DropPath(Layer):
     Source: Huang et al. 2016 (stochastic depth).
     """
 
+    one_pass = True
+    bare = True
     notation = "training: y = x / (1 − p) for a whole sample with probability 1 − p, 0 otherwise\ninference: y = x"
 
     layout = KEEPS

@@ -44,6 +44,7 @@ class Upsample(Layer):
     Source: torch.nn.Upsample.
     """
 
+    one_pass = True
     notation = "y[c, s] = x[c] at the place (s + ½) / scale − ½, as `mode` finds it"
 
     layout = CHANNELS_FIRST
@@ -159,6 +160,8 @@ class Pad(Layer):
     Source: torch.nn.functional.pad, torch.nn.ZeroPad2d, ReflectionPad2d, ReplicationPad2d, CircularPad2d.
     """
 
+    one_pass = True
+    bare = True
     notation = "y[c, s] = x[c, s − before] inside, and what `mode` says outside"
 
     layout = CHANNELS_FIRST

@@ -20,6 +20,8 @@ from archcalc.terms import work
 class TopK(Layer):
     """The k largest along an axis, in order. [n] -> [k]. Further output: `indices`, their places. Source: torch.topk."""
 
+    one_pass = True
+    bare = True
     notation = "y = the k largest x[i], in order"
 
     layout = KEEPS
@@ -75,6 +77,8 @@ class Gather(Layer):
     every sample is a `parameter`. Source: torch.index_select, torch.Tensor.__getitem__.
     """
 
+    one_pass = True
+    bare = True
     notation = "y[i] = x[index[i]]"
 
     layout = ENDS

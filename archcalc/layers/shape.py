@@ -17,6 +17,8 @@ from archcalc.quantity import plain, product
 class Rearranging(Layer):
     """Passes elements on as they are, token ids too."""
 
+    one_pass = True
+    bare = True
     numeric = False
     view = True
     hands_on = True

@@ -18,6 +18,8 @@ from archcalc.quantity import gcd, plain
 class PixelShuffle(Layer):
     """Channels to space. [C·r², H, W] -> [C, H·r, W·r]. Source: torch.nn.PixelShuffle."""
 
+    one_pass = True
+    bare = True
     notation = "y[c, r·s + i, r·t + j] = x[c·r² + r·i + j, s, t]"
 
     layout = CHANNELS_FIRST
@@ -58,6 +60,8 @@ class PixelShuffle(Layer):
 class PixelUnshuffle(Layer):
     """Space to channels. [C, H, W] -> [C·r², H/r, W/r]. Source: torch.nn.PixelUnshuffle."""
 
+    one_pass = True
+    bare = True
     notation = "y[c·r² + r·i + j, s, t] = x[c, r·s + i, r·t + j]"
 
     layout = CHANNELS_FIRST
@@ -98,6 +102,8 @@ class PixelUnshuffle(Layer):
 class ChannelShuffle(Layer):
     """Channels dealt out over groups. [C, *S] -> [C, *S]. Source: torch.nn.ChannelShuffle."""
 
+    one_pass = True
+    bare = True
     notation = "y[j·groups + i] = x[i·(C / groups) + j]"
 
     layout = CHANNELS_FIRST

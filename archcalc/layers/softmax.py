@@ -51,6 +51,7 @@ class _Softmax(Asking):
 class Softmax(_Softmax):
     """exp(x) over its sum along an axis. Source: torch.nn.Softmax."""
 
+    example = ("softmax axis=-1", "20x64")
     notation = "y[i] = e^(x[i]) / Σ e^(x[j])"
     operations = ("maximum", 1), ("subtraction", 1), ("exponential", 1), ("sum", 1), ("division", 1)
     values = (0.0, 1.0)
@@ -60,6 +61,7 @@ class Softmax(_Softmax):
 class LogSoftmax(_Softmax):
     """Logarithm of softmax. Source: torch.nn.LogSoftmax."""
 
+    bare = True
     notation = "y[i] = x[i] − ln Σ e^(x[j])"
     operations = ("maximum", 1), ("subtraction", 1), ("exponential", 1), ("sum", 1), ("logarithm and subtraction", 1)
     values = (-inf, 0.0)

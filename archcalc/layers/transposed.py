@@ -23,6 +23,7 @@ class ConvTranspose(Convolution):
     Source: torch.nn.ConvTranspose1d, ConvTranspose2d, ConvTranspose3d.
     """
 
+    example = ("convtranspose 8 kernel=2 stride=2", "16x8x8")
     notation = (
         "y[c, i, j] = b[c] + Σ h[k, c, τ, γ] · x[k, s, t]        over all k, s, t, τ, γ that lead to i, j\n"
         "i = s·stride + τ·dilation − padding        j alike, from t and γ"

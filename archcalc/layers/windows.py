@@ -17,6 +17,8 @@ from archcalc.terms import work
 class _Windows(Layer):
     """What unfold and fold share: the windows of two axes."""
 
+    one_pass = True
+    bare = True
     layout = CHANNELS_FIRST
     kernel: tuple[int, ...] = arg(Size, "window size", aliases=("kernel_size", "k"))
     stride: tuple[int, ...] = arg(Size, "step between two windows", default=(1,), aliases=("strides",))

@@ -14,6 +14,8 @@ class Zeros(Layer):
     """A tensor of zeros for every sample. It reads nothing of its input but the number of samples."""
 
     op = "zeros"
+    one_pass = True
+    bare = True
     family = "shape"
     layout = ENDS
     shape: Shape

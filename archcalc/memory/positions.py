@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from archcalc.diagnostics import RequestError
+from archcalc.layers.algebra import Einsum, MatMul
 from archcalc.layers.base import Layer
 from archcalc.layers.entries import Entries
 from archcalc.layers.layout import CHANNELS_FIRST
@@ -14,7 +15,7 @@ from archcalc.network.load import Graph
 from archcalc.quantity import leaves, product
 
 # Products of two tensors look both ways along positions, and no mask of theirs is known.
-_PRODUCTS = ("matmul", "einsum")
+_PRODUCTS = (MatMul, Einsum)
 
 
 class NotGenerativeError(RequestError):
@@ -132,7 +133,7 @@ def looks_ahead(node: Node, dim: str) -> bool:
     layer = _layer(node)
     if layer.sees_ahead:
         return bool(reads) and not of_source(node, dim)
-    if node.op in _PRODUCTS:
+    if isinstance(node.layer, _PRODUCTS):
         return len(reads) > 1
     if any(layer.reach(axis, node.inputs[0]) for axis in _axes(node, dim)):
         return False  # `_leads` tells

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from archcalc.layers.merge import Residual
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.network.graph import Node, walk
 
@@ -102,4 +103,4 @@ def parts(node: Node) -> list[Tensor]:
 
 def read_by(node: Node) -> tuple[Tensor, ...]:
     """The inputs that a layer computes with: a residual with a shortcut does not add its own input."""
-    return node.inputs[1:] if node.op == "residual" and len(node.inputs) > 2 else node.inputs
+    return node.inputs[1:] if isinstance(node.layer, Residual) and len(node.inputs) > 2 else node.inputs

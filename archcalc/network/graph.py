@@ -12,6 +12,7 @@ from archcalc.language.document import Document
 from archcalc.language.expressions import describe
 from archcalc.language.reserved import MODULE_ATTRIBUTES
 from archcalc.language.settings import Settings
+from archcalc.layers.algebra import MoE
 from archcalc.layers.base import Layer
 from archcalc.layers.layout import EACH
 from archcalc.layers.tensor import Shape, Started, Tensor
@@ -107,7 +108,7 @@ class Node:
         """Whether the layers inside it belong to the scope around it: lists written in place."""
         if self.layer is None:
             return self.op in INLINE and not self.block
-        return bool(self.children) and self.op != "moe"
+        return bool(self.children) and not isinstance(self.layer, MoE)
 
     @property
     def learns(self) -> bool:
@@ -199,7 +200,7 @@ def assign_ids(nodes: list[Node], prefix: str = "") -> None:
                 copy.id = f"{node.id}.{first}"
                 assign_ids(copy.children, f"{copy.id}.")
                 first += copy.copies
-        elif node.op == "moe" and node.layer is not None:
+        elif isinstance(node.layer, MoE):
             for expert in node.children:
                 expert.segment, expert.id = "experts", f"{node.id}.experts"
                 assign_ids(expert.children, f"{expert.id}.0.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from archcalc.layers.dense import Embedding, Linear
 from archcalc.layers.tensor import Shape
 from archcalc.network.graph import Node
 
@@ -24,7 +25,7 @@ def share(node: Node, target: Node) -> None:
         raise UntiedError("it has no weights to tie")
     if node.children or target.children:
         _share_block(node, target)
-    elif node.op != target.op and {node.op, target.op} != {"linear", "embedding"}:
+    elif node.op != target.op and not all(isinstance(one.layer, (Linear, Embedding)) for one in (node, target)):
         raise UntiedError("they are not the same layer")
     elif target.copies > 1:
         raise UntiedError(f"that is {target.copies:,} layers")

@@ -5,23 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from archcalc.layers.base import Layer
 from archcalc.peers.call import Call
 
 # What a tool counts beyond ours (negative: what it leaves out), by the reason for it.
 Deltas = dict[str, int]
 # None where it is not known what the tool counts.
 Rule = Callable[[Call], "Deltas | None"]
-
-# Layers without products, weights, or anything else that any of the tools looks at.
-SILENT = (
-    "abs", "add", "argmax", "argmin", "celu", "channelshuffle", "concat", "constant", "cos", "crop", "cumsum", "div", "dropout",
-    "droppath", "entries", "exp", "expand", "flatten", "flip", "floor", "fold", "frozenbatchnorm", "gather", "glu", "hardsigmoid", "hardswish", "hardtanh",
-    "identity", "log", "logsigmoid", "logsoftmax", "logsumexp", "max", "maximum", "mean", "min", "minimum", "mish",
-    "mul", "neg", "norm", "normalize", "offset", "pad", "pixelshuffle", "pixelunshuffle", "pow", "rearrange",
-    "reciprocal", "reshape", "residual", "roll", "rope", "rsqrt", "scale", "select", "selu", "sigmoid", "sign", "sin",
-    "slice", "softplus", "softsign", "split", "sqrt", "square", "stacked", "std", "sub", "sum", "tanh", "tile", "topk", "transpose", "unfold",
-    "var", "zeros",
-)  # fmt: skip
 
 # Reasons that several tools have.
 BIAS = "it counts biases as products"
@@ -57,8 +47,9 @@ class Peer:
     macs: dict[str, Rule] = field(default_factory=dict)
     params: Rule = field(default=lambda call: {})
 
-    def __post_init__(self) -> None:
-        self.same(*SILENT)
+    def rule_of(self, layer: Layer) -> Rule | None:
+        """What it counts beyond us in a layer; None where that is not known."""
+        return self.macs.get(layer.op, (lambda call: {}) if layer.bare else None)
 
     def rule(self, *ops: str) -> Callable[[Rule], Rule]:
         """Register what it counts beyond us in layers of these types."""

@@ -120,7 +120,7 @@ class Comparison:
         return total
 
     def _macs(self, call: Call) -> Deltas | None:
-        rule = self.peer.macs.get(call.node.op)
+        rule = self.peer.rule_of(call.layer)
         if rule is None or ("macs" in self.peer.places and id(call.node) in self._twice):
             return None
         if self._trace is not None and not self._trace.is_certain:

@@ -6,7 +6,17 @@ have no formula. Source: torch 2.13, utils/flop_counter.py.
 
 from __future__ import annotations
 
+from archcalc.layers.algebra import Einsum, MatMul, MoE
+from archcalc.layers.attention import Attention
+from archcalc.layers.cutting import Select
+from archcalc.layers.dense import Embedding, Linear
+from archcalc.layers.lstm import LSTM
+from archcalc.layers.normalization import LayerNorm
+from archcalc.layers.position import RelPosBias
 from archcalc.layers.rearrange import Rearrange
+from archcalc.layers.recurrent import GRU, RNN
+from archcalc.layers.sdpa import SDPA
+from archcalc.layers.shape import Expand, Transpose
 from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
 from archcalc.peers.attention import is_fused, products
@@ -19,7 +29,7 @@ PEER = Peer(
 )  # fmt: skip
 
 FUSED = "it does not count scores and weighted values of fused attention on the CPU"
-LSTM = "it does not count an LSTM on the CPU"
+STEPS = "it does not count an LSTM on the CPU"
 
 PEER.same(
     "adaptiveavgpool", "adaptivemaxpool", "avgpool", "batchnorm", "clstoken", "conv", "convtranspose", "einsum", "elu",
@@ -32,7 +42,7 @@ PEER.same(
 @PEER.rule("lstm")
 def _lstm(call: Call) -> Deltas:
     """With a projection, which oneDNN has none of, PyTorch's own kernel does one product after the other."""
-    return {} if call.layer.__dict__["proj"] is not None else {LSTM: -call.macs}
+    return {} if call.layer.__dict__["proj"] is not None else {STEPS: -call.macs}
 
 
 @PEER.rule("attention")
@@ -51,9 +61,9 @@ def _sdpa(call: Call) -> Deltas | None:
 
 
 # Layers whose output has its features together, however the input lies in memory.
-_TOGETHER = ("attention", "embedding", "gru", "layernorm", "linear", "lstm", "matmul", "moe", "rnn", "sdpa")
+_TOGETHER = (Attention, Embedding, GRU, LayerNorm, Linear, LSTM, MatMul, MoE, RNN, SDPA)
 # Layers that may give another axis that place.
-_SCATTERING = ("einsum", "expand", "relposbias", "select", "transpose")
+_SCATTERING = (Einsum, Expand, RelPosBias, Select, Transpose)
 
 
 def _may_be_scattered(call: Call, tensor: Tensor) -> bool:
@@ -65,9 +75,9 @@ def _may_be_scattered(call: Call, tensor: Tensor) -> bool:
         if node is None:  # an input of the model, or what one copy of a repeat gives to the next
             if all(one is not given for given in call.graph.inputs.values()):
                 return True
-        elif node.op in _SCATTERING or _moves_the_last_axis(node):
+        elif isinstance(node.layer, _SCATTERING) or _moves_the_last_axis(node):
             return True
-        elif node.op not in _TOGETHER and id(node) not in seen:
+        elif not isinstance(node.layer, _TOGETHER) and id(node) not in seen:
             seen.add(id(node))
             pending += node.inputs
     return False

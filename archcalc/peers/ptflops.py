@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 
-from archcalc.layers.recurrent import Recurrent
+from archcalc.layers.lstm import LSTM
+from archcalc.layers.recurrent import GRU, RNN, Recurrent
 from archcalc.peers.attention import biases, is_multihead, products
 from archcalc.peers.base import BIAS, SCORES, Deltas, Peer
 from archcalc.peers.call import Call
@@ -71,7 +72,7 @@ def _upsample(call: Call) -> Deltas | None:
 def _recurrent(call: Call) -> Deltas:
     layer = call.layer
     assert isinstance(layer, Recurrent)
-    each = {"rnn": 1, "gru": 7, "lstm": 10}[layer.op] + (2 * layer.products if layer.bias else 0)
+    each = {RNN: 1, GRU: 7, LSTM: 10}[type(layer)] + (2 * layer.products if layer.bias else 0)
     units = call.batch * int(call.x.shape[0] * layer.layers * layer.directions * layer.hidden)
     return {GATES: units * each, PROJECTED: -call.batch * int(layer.projection_macs(call.x))}
 

@@ -8,8 +8,16 @@ from __future__ import annotations
 
 import math
 
+from archcalc.layers.activation import PReLU
+from archcalc.layers.algebra import MoE
 from archcalc.layers.asking import Asking
-from archcalc.layers.recurrent import Recurrent
+from archcalc.layers.attention import Attention
+from archcalc.layers.convolution import Conv
+from archcalc.layers.dense import Linear
+from archcalc.layers.lstm import LSTM
+from archcalc.layers.normalization import BatchNorm, InstanceNorm, LayerNorm
+from archcalc.layers.recurrent import GRU, RNN, Recurrent
+from archcalc.layers.transposed import ConvTranspose
 from archcalc.peers.attention import is_multihead, products
 from archcalc.peers.base import SCORES, Deltas, Peer
 from archcalc.peers.call import Call
@@ -47,17 +55,17 @@ PEER.beyond(POOLED, lambda call: call.written, "avgpool")
 _RESIZED = {"nearest": 1, "linear": 5, "bilinear": 11, "bicubic": 259, "trilinear": 0}
 # Modules in its table that hold parameters.
 _KNOWN = (
-    "batchnorm",
-    "conv",
-    "convtranspose",
-    "gru",
-    "instancenorm",
-    "layernorm",
-    "linear",
-    "lstm",
-    "moe",
-    "prelu",
-    "rnn",
+    BatchNorm,
+    Conv,
+    ConvTranspose,
+    GRU,
+    InstanceNorm,
+    LayerNorm,
+    Linear,
+    LSTM,
+    MoE,
+    PReLU,
+    RNN,
 )
 
 
@@ -96,7 +104,7 @@ def _without_projection(layer: Recurrent, call: Call) -> int:
 def _recurrent(call: Call) -> Deltas:
     layer = call.layer
     assert isinstance(layer, Recurrent)
-    each = {"rnn": 1, "gru": 3 + 1 + 3, "lstm": 4 + 3 + 1}[layer.op] + (2 * layer.products if layer.bias else 0)
+    each = {RNN: 1, GRU: 3 + 1 + 3, LSTM: 4 + 3 + 1}[type(layer)] + (2 * layer.products if layer.bias else 0)
     units = call.batch * int(call.x.shape[0] * layer.layers * layer.directions * layer.hidden)
     return {GATES: units * each, PROJECTED: _without_projection(layer, call) - call.macs}
 
@@ -108,8 +116,8 @@ def _attention(call: Call) -> Deltas:
 
 
 def _params(call: Call) -> Deltas:
-    seen = call.held if call.node.op in _KNOWN else 0
-    if call.node.op == "attention" and not is_multihead(call):
+    seen = call.held if isinstance(call.node.layer, _KNOWN) else 0
+    if isinstance(call.node.layer, Attention) and not is_multihead(call):
         seen = sum(size for name, size in call.weights.items() if "_proj." in name)
     if call.reused:
         seen, missing = 0, 0

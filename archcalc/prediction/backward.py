@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from archcalc.layers.attention_memory import AttentionMemory
+from archcalc.layers.merge import Add, Residual
 from archcalc.network.gradients import Backward, backward
 from archcalc.network.graph import walk
 from archcalc.network.load import Graph
@@ -20,7 +21,7 @@ from archcalc.prediction.operations import Operation
 # the gradients, where the forward pass has two. Source: Dao 2023, FlashAttention-2.
 _ATTENTION_FLOPS = (5, 2)
 # Their gradients are the one that arrives, passed on; where a tensor is read twice, two gradients are added.
-_SUMS = ("add", "residual")
+_SUMS = (Add, Residual)
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def _kernels(one: Operation, needs: tuple[bool, ...]) -> Iterator[Operation]:
                 yield replace(one, m=one.m, n=one.k, k=one.n, in_bytes=half + one.out_bytes, out_bytes=half)
     elif one.kind == "embedding":
         yield replace(one, in_bytes=one.in_bytes + one.out_bytes, weight_bytes=0, out_bytes=one.gradient_bytes)
-    elif one.node.op in _SUMS:
+    elif isinstance(one.node.layer, _SUMS):
         yield one
     elif one.in_bytes + one.out_bytes:
         written = one.gradient_bytes * one.node.learns + (one.in_bytes if any(needs) else 0)

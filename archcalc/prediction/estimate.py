@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from archcalc.devices import Device
 from archcalc.diagnostics import RequestError
+from archcalc.layers.regularization import Dropout, DropPath
 from archcalc.prediction.model import FEATURES, Model, roofline
 from archcalc.prediction.operations import Work
 
@@ -23,7 +24,7 @@ _LEAST_EFFICIENCY = 0.25
 # No kernel is shorter: the shortest medians of the profiles that A100, A40 and H100 are calibrated with are 1 to 4 µs.
 SHORTEST = 2e-6
 # Layers that do nothing at inference.
-_IDLE = ("dropout", "droppath")
+_IDLE = (Dropout.op, DropPath.op)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from archcalc.devices import Device
+from archcalc.layers.algebra import MoE
 from archcalc.memory.generation import Cache, Generation, generate
 from archcalc.memory.positions import named
 from archcalc.memory.sizes import resized
@@ -84,7 +85,7 @@ def _running(nodes: list[Node], dim: str) -> Iterator[int]:
         if node.layer is None or dim in named(node.exit.shape):
             yield id(node)
             # Experts see single positions, whose shape no longer tells.
-            yield from _all(node.children) if node.op == "moe" else _running(node.children, dim)
+            yield from _all(node.children) if isinstance(node.layer, MoE) else _running(node.children, dim)
 
 
 def _all(nodes: list[Node]) -> Iterator[int]:

@@ -7,8 +7,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from archcalc.cost import DTYPE_BYTES
-from archcalc.layers.position import ROTATION
+from archcalc.layers.activation import GELU
+from archcalc.layers.algebra import Einsum, MatMul
+from archcalc.layers.attention import Attention
+from archcalc.layers.base import Layer
+from archcalc.layers.convolution import Convolution
+from archcalc.layers.dense import Embedding, Linear
+from archcalc.layers.merge import Residual
+from archcalc.layers.position import ROTATION, PosEmbed
+from archcalc.layers.recurrent import Recurrent
+from archcalc.layers.sdpa import SDPA
 from archcalc.layers.tensor import Shape, Tensor
+from archcalc.layers.transposed import ConvTranspose
 from archcalc.network.gradients import sources
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
@@ -72,7 +82,7 @@ def _inside(nodes: Iterable[Node], runs: int, batch: int, width: int) -> Iterato
         yield from _inside(node.children, times, rows, width)
         if node.layer is not None:
             call = Call(node, rows, width)
-            for operation in _FORMS.get(node.op, _elementwise)(call):
+            for operation in form_of(type(node.layer))(call):
                 yield replace(operation, runs=operation.runs * times)
 
 
@@ -158,7 +168,7 @@ def _convolution(call: Call) -> Iterator[Operation]:
     groups = int(getattr(layer, "groups", 1))
     channels, cin = int(y.shape[0]), int(call.x.shape[0])
     area = int(product(layer.per_axis("kernel", call.x.rank - 1, call.x)))
-    if call.node.op == "convtranspose":
+    if isinstance(layer, ConvTranspose):
         kind = "transposed convolution"
         sizes = (call.batch * int(product(call.x.shape[1:])), channels // groups * area, cin // groups)
     else:
@@ -234,19 +244,27 @@ def _recurrent(call: Call) -> Iterator[Operation]:
     yield replace(step, flops=each, runs=turns * steps)
 
 
-_FORMS: dict[str, Callable[[Call], Iterator[Operation]]] = {
-    "residual": _residual,
-    "gelu": _gelu,
-    "embedding": _embedding,
-    "posembed": _posembed,
-    "linear": _linear,
-    "conv": _convolution,
-    "convtranspose": _convolution,
-    "attention": _attention,
-    "sdpa": _sdpa,
-    "matmul": _matmul,
-    "einsum": _matmul,
-    "lstm": _recurrent,
-    "gru": _recurrent,
-    "rnn": _recurrent,
-}
+# The layers that are more than one pass over their elements.
+_FORMS: tuple[tuple[type[Layer], Callable[[Call], Iterator[Operation]]], ...] = (
+    (Residual, _residual),
+    (GELU, _gelu),
+    (Embedding, _embedding),
+    (PosEmbed, _posembed),
+    (Linear, _linear),
+    (Convolution, _convolution),
+    (Attention, _attention),
+    (SDPA, _sdpa),
+    (MatMul, _matmul),
+    (Einsum, _matmul),
+    (Recurrent, _recurrent),
+)
+
+
+def form_of(layer: type[Layer]) -> Callable[[Call], Iterator[Operation]]:
+    """What gives the operations of a layer. Raises `NotImplementedError` for one of which nothing is known."""
+    found = next((form for kind, form in _FORMS if issubclass(layer, kind)), None)
+    if found is None and not layer.one_pass:
+        raise NotImplementedError(
+            f"{layer.__name__} says nothing of its time: write `one_pass = True` in it, or its operations in {__name__}"
+        )
+    return found or _elementwise

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from archcalc.layers.code import Code
+from archcalc.layers.merge import Add, Concat, Mul, Residual, Sub
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.network.graph import Node
 from archcalc.network.names import ALL
@@ -15,7 +16,7 @@ from archcalc.pytorch.structure import Item, Structure, family, is_batched, resu
 from archcalc.quoting import python_string
 
 # Layers that join what comes from several.
-MERGES = ("add", "sub", "mul", "concat", "residual")
+MERGES = (Add, Sub, Mul, Concat, Residual)
 
 _SUM = " + "
 # As many parts of a split are unpacked into variables of their own.
@@ -165,7 +166,7 @@ class Forward:
     def _joined(self, index: int, node: Node, call: str) -> str:
         """`x + self.f(x)` for `y = self.f(x)` and `x + y`."""
         last = re.fullmatch(r"(\w+) = (self\.\w+\((\w+)\))", self.lines[-1]) if self.lines else None
-        if last is None or self.probe or node.op not in MERGES:
+        if last is None or self.probe or not isinstance(node.layer, MERGES):
             return call
         name, text, given = last.groups()
         read = re.findall(r"\b[A-Za-z_]\w*\b", call)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from archcalc.layers.dense import Embedding
 from archcalc.network.graph import walk
 from archcalc.network.load import Graph
 from archcalc.pytorch.names import BuildError
@@ -97,5 +98,5 @@ def example_inputs(graph: Graph, device: str = "cpu") -> list[torch.Tensor]:
 def _vocabulary(graph: Graph) -> int:
     from archcalc.cost import Costs
 
-    sizes = [int(node.layer.vocab) for node in Costs(graph).layers() if node.layer and node.op == "embedding"]  # type: ignore[attr-defined]
+    sizes = [int(node.layer.vocab) for node in Costs(graph).layers() if isinstance(node.layer, Embedding)]
     return min(sizes, default=2)

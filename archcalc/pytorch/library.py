@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from archcalc.cost import Costs
+from archcalc.layers.algebra import MoE
 from archcalc.layers.code import Code, Option
 from archcalc.network.codes import code_of
 from archcalc.network.graph import Node
@@ -102,7 +103,7 @@ def _use(piece: ast.ClassDef, uses: list[tuple[Node, Code]], structure: Structur
     order = [argument.arg for argument in forward.args.args[1:]]
     optional = set(order[len(order) - len(forward.args.defaults) :])
     read = [frozenset(_arguments(code, order) & optional) for _, code in uses]
-    outside = [item for node, _ in uses if node.op == "moe" for item in structure.free(node)]
+    outside = [item for node, _ in uses if isinstance(node.layer, MoE) for item in structure.free(node)]
     if not all(map(is_batched, outside)):
         read.append(frozenset(["shared"]))
     return Use(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from archcalc.layers.algebra import MoE
 from archcalc.layers.code import Code
 from archcalc.network.codes import code_of
 from archcalc.network.graph import Node
@@ -64,7 +65,7 @@ class Maker:
         if codes[0].imported and not self.file.alone:
             return f"{codes[0].imported.rpartition(':')[2]}()"
         words = []
-        if nodes[0].op == "moe":
+        if isinstance(nodes[0].layer, MoE):
             words = [self._experts(nodes, codes)]
         else:
             for position in range(len(codes[0].args)):

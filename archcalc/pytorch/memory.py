@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 
 from archcalc.diagnostics import RequestError
+from archcalc.layers.normalization import BatchNorm
 from archcalc.memory.limits import largest_size
 from archcalc.memory.needs import RunNeed
 from archcalc.memory.plan import Plan
@@ -119,7 +120,10 @@ def possible(graph: Graph, setup: Setup, device: torch.device) -> Iterator[None]
 def _check_batch(graph: Graph) -> None:
     """Raise `RequestError` for a batch norm of one value a channel, which PyTorch does not train."""
     for node, _, _ in walk(graph.nodes):
-        if node.op == "batchnorm" and node.exit.samples(graph.batch) * product(node.inputs[0].shape[1:]) == 1:
+        if (
+            isinstance(node.layer, BatchNorm)
+            and node.exit.samples(graph.batch) * product(node.inputs[0].shape[1:]) == 1
+        ):
             raise RequestError(
                 f"{node.place}: `{node.id}` has one value a channel in a batch of 1, which PyTorch does not train: "
                 "use --batch 2 or more, or --mode forward"

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Union
 
+from archcalc.layers.algebra import MoE
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.network.codes import code_of
 from archcalc.network.freezing import Trained
@@ -153,7 +154,7 @@ class Structure:
 
     def _scopes(self, node: Node) -> list[Node]:
         if node.layer is not None:
-            return node.children if node.op == "moe" else []
+            return node.children if isinstance(node.layer, MoE) else []
         return [] if is_layers(node) else node.children if node.unfolded else [node]
 
     def _count(self, nodes: list[Node]) -> Counter[int]:
@@ -180,7 +181,7 @@ class Structure:
             own = {key for child in node.children for key in produced(child)}
             read = [item for child in node.children for item in layer_inputs(child) if id(item) not in own]
             return list({id(item): item for item in map(self.plain, read)}.values())
-        if node.layer is not None and node.op != "moe":
+        if node.layer is not None and not isinstance(node.layer, MoE):
             return [self.plain(item) for item in layer_inputs(node)]
         return [self._outer(node, item) for item in (*starts(node), *self.free(node))]
 
@@ -261,8 +262,10 @@ class Structure:
         if group is not None and self.trained.is_frozen(group):
             return ()
         copies = step.children if step.unfolded else [step]
-        parts = [part for one in copies for part in (one, *(one.children if one.op == "moe" else ()))]
-        frozen = tuple(flag for one in parts for flag in (self.trained.is_frozen(one), one.op == "moe" and one.frozen))
+        parts = [part for one in copies for part in (one, *(one.children if isinstance(one.layer, MoE) else ()))]
+        frozen = tuple(
+            flag for one in parts for flag in (self.trained.is_frozen(one), isinstance(one.layer, MoE) and one.frozen)
+        )
         return frozen if any(frozen) else ()
 
     def uniform(self, step: Node) -> int | None:
@@ -332,7 +335,7 @@ def is_batched(item: Item) -> bool:
 def layer_inputs(node: Node) -> list[Item]:
     """What a layer reads; the state of a recurrent layer in place of the layer's output."""
     given = node.layer.__dict__.get("state") if node.layer is not None else None
-    if node.op == "moe":
+    if isinstance(node.layer, MoE):
         return list(node.inputs[:1])  # what experts give is not read by the layer around them
     if isinstance(given, Tensor) and given.state is not None and given.outputs:
         return [node.inputs[0], given.outputs]

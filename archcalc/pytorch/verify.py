@@ -18,8 +18,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError
+from archcalc.layers.algebra import MoE
+from archcalc.layers.convolution import Conv
 from archcalc.layers.recurrent import Recurrent
 from archcalc.layers.tensor import Tensor
+from archcalc.layers.transposed import ConvTranspose
 from archcalc.network.gradients import Backward, backward
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
@@ -133,9 +136,9 @@ def _backward(outputs: tuple[torch.Tensor, ...]) -> None:
 
 def _counted_too_often(one: Backward, batch: int) -> int:
     """PyTorch's counter (2.13) counts the weight gradient of a grouped convolution once for each group."""
-    if one.node.op not in ("conv", "convtranspose"):
+    if not isinstance(one.node.layer, (Conv, ConvTranspose)):
         return 0
-    groups = int(one.node.layer.groups)  # type: ignore[union-attr]
+    groups = int(one.node.layer.groups)
     return 2 * one.node.runs(one.stored, one.runs, batch) * int(one.node.macs) * (groups - 1)
 
 
@@ -207,7 +210,7 @@ def _expected(nodes: list[Node], prefix: str, runs: int, in_expert: bool = False
                 yield from _copies(node, f"{name}.", 0, runs, in_expert)
             else:
                 yield from _expected(node.children, f"{name}.", runs * node.work, in_expert)
-        elif node.op == "moe":
+        elif isinstance(node.layer, MoE):
             (expert,) = node.children
             yield from _expected(expert.children, f"{name}.experts.0.", runs * expert.work, True)
             yield _layer(node, name, runs, in_expert)

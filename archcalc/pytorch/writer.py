@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+from archcalc.layers.algebra import MoE
 from archcalc.layers.code import Code
 from archcalc.layers.tensor import Tensor
 from archcalc.network.codes import code_of
@@ -130,7 +131,7 @@ class ClassWriter:
 
     def _layer(self, index: int, nodes: list[Node]) -> None:
         node, code = nodes[0], code_of(nodes[0])
-        if node.op == "moe":
+        if isinstance(node.layer, MoE):
             code.call = _routed(self.structure.inputs(node))
         sequential = self._is_sequential(node)
         owner = self._module(nodes, self.maker.layer, sequential) if code.module else ""
@@ -265,9 +266,9 @@ class ClassWriter:
                 place = first if one.copies == 1 else f"{first or ''}:{'' if one is copies[-1] else end}"
                 yield f"{name}[{place}].requires_grad_(False)"
             first = end
-        if node.op == "moe" and node.frozen and node.params:
+        if isinstance(node.layer, MoE) and node.frozen and node.params:
             yield f"{name}.router.requires_grad_(False)"
-        if node.op == "moe" and trained.is_frozen(node.children[0]):
+        if isinstance(node.layer, MoE) and trained.is_frozen(node.children[0]):
             yield f"{name}.experts.requires_grad_(False)"
 
     def _ties(self, node: Node) -> list[str]:

@@ -10,6 +10,8 @@ from random import Random
 from archcalc.cost import Costs
 from archcalc.diagnostics import SpecError
 from archcalc.layers.base import REGISTRY
+from archcalc.layers.convolution import Conv
+from archcalc.layers.normalization import GroupNorm
 from archcalc.layers.tensor import Shape
 from archcalc.network.load import Graph
 from archcalc.pytorch.calibration.sample import Sample, feature_axis, sample_of
@@ -123,7 +125,7 @@ def _changed(sample: Sample, rng: Random) -> Sample:
         heads = _scaled(int(arguments["heads"]), _WIDTH_RANGE, rng, int(arguments.get("kv_heads", 1)))
         widths[cin] = cin // int(arguments["heads"]) * heads
         arguments["heads"] = str(heads)
-    if "groups" in arguments and sample.op == "conv":
+    if "groups" in arguments and isinstance(sample.layer, Conv):
         groups = int(arguments["groups"])
         channels = int(arguments["channels"])
         if groups == cin:  # depthwise
@@ -134,7 +136,7 @@ def _changed(sample: Sample, rng: Random) -> Sample:
             multiple = groups * (4 if cin % (4 * groups) == 0 else 1)
             widths[cin] = _scaled(cin, _WIDTH_RANGE, rng, multiple)
             widths[channels] = _scaled(channels, _WIDTH_RANGE, rng, multiple)
-    elif sample.op == "groupnorm":
+    elif isinstance(sample.layer, GroupNorm):
         widths[cin] = _scaled(cin, _WIDTH_RANGE, rng, int(arguments.get("groups", 1)))
     for name in _WIDTHS:
         if name in arguments:

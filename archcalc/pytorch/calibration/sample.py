@@ -10,6 +10,7 @@ from archcalc.diagnostics import Source
 from archcalc.layers.arguments import Argument
 from archcalc.layers.base import REGISTRY, Layer
 from archcalc.layers.layout import ASKS, CHANNELS_FIRST, LAYOUTS
+from archcalc.layers.merge import Residual
 from archcalc.layers.operands import Body, Operands, Reference
 from archcalc.layers.tensor import Shape, Tensor
 from archcalc.network.graph import Node
@@ -69,7 +70,7 @@ def sample_of(node: Node, batch: int) -> Sample | None:
     """The layer of `node` as a sample; None for one that does not stand alone (experts, a state passed on)."""
     layer = node.layer
     assert layer is not None
-    if node.op == "residual":
+    if isinstance(node.layer, Residual):
         return Sample("add", (), tuple(plain(x) for x in (node.exit, node.exit)), ("operands",), batch)
     arguments: dict[str, str] = {}
     inputs = [plain(node.inputs[0])] if layer.takes_input and node.inputs else []

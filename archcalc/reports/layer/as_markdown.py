@@ -7,7 +7,7 @@ import inspect
 from archcalc.layers import Layer
 from archcalc.quoting import markdown as escape
 from archcalc.quoting import markdown_message
-from archcalc.reports.layer.report import EXAMPLES, formulas, signature
+from archcalc.reports.layer.report import formulas, signature
 from archcalc.reports.tables import table
 
 
@@ -30,7 +30,7 @@ def render(layer: type[Layer]) -> str:
         ]
         parts.append(table(("key", "", "kind", "default"), "llll", lines))
     rows = formulas(layer)
-    if rows:
-        parts.append(f"For one sample of `{EXAMPLES[layer.op][0]}`:\n")
+    if rows and layer.example:
+        parts.append(f"For one sample of `{layer.example[0]}`:\n")
         parts.append(table(("", "formula"), "ll", [(title, escape(formula)) for title, formula in rows]))
     return "\n".join(parts)

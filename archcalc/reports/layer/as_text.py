@@ -8,7 +8,7 @@ from archcalc.layers import Layer
 from archcalc.layers.arguments import Argument
 from archcalc.layers.operands import Body, Operands
 from archcalc.reports.blocks import BOLD, DIM, Block, Group, Heading
-from archcalc.reports.layer.report import EXAMPLES, formulas, signature
+from archcalc.reports.layer.report import formulas, signature
 from archcalc.reports.paragraphs import Entry, Prose
 
 
@@ -31,11 +31,11 @@ def render(layer: type[Layer]) -> Block:
             "",
         ]
     rows = formulas(layer)
-    if rows:
+    if rows and layer.example:
         width = max(len(title) for title, _ in rows)
         blocks += [
             Heading("formulas"),
-            Prose(f"  for one sample, as in `{EXAMPLES[layer.op][0]}`", DIM),
+            Prose(f"  for one sample, as in `{layer.example[0]}`", DIM),
             *(Entry(title, formula, width, style=None) for title, formula in rows),
         ]
     return Group(*blocks)

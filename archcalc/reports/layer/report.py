@@ -55,38 +55,11 @@ def formulas(layer: type[Layer]) -> list[tuple[str, str]]:
     return rows
 
 
-# A line and an input for every layer whose formulas are worth showing.
-EXAMPLES = {
-    "conv": ("conv 2 kernel=3 stride=2 padding=1", "3x32x32"),
-    "convtranspose": ("convtranspose 8 kernel=2 stride=2", "16x8x8"),
-    "maxpool": ("maxpool 3 stride=2", "8x32x32"),
-    "avgpool": ("avgpool 2", "8x32x32"),
-    "linear": ("linear 10", "84"),
-    "embedding": ("embedding 1000 dim=64", "20"),
-    "posembed": ("posembed length=512", "20x64"),
-    "clstoken": ("clstoken", "20x64"),
-    "layerscale": ("layerscale axis=-1", "20x64"),
-    "batchnorm": ("batchnorm", "8x32x32"),
-    "groupnorm": ("groupnorm 4", "8x32x32"),
-    "instancenorm": ("instancenorm affine=true", "8x32x32"),
-    "layernorm": ("layernorm", "20x64"),
-    "rmsnorm": ("rmsnorm axis=-1", "20x64"),
-    "prelu": ("prelu", "20x64"),
-    "rnn": ("rnn 32", "20x64"),
-    "lstm": ("lstm 32", "20x64"),
-    "gru": ("gru 32", "20x64"),
-    "attention": ("attention heads=8", "20x64"),
-    "relposbias": ("relposbias 4", "20x64"),
-    "parameter": ("parameter 16x768", "1"),
-    "softmax": ("softmax axis=-1", "20x64"),
-}
-
-
 def _example(layer: type[Layer]) -> Node | None:
-    if layer.op not in EXAMPLES:
+    if layer.example is None:
         return None
     try:
-        return line_graph(*EXAMPLES[layer.op]).nodes[-1]
+        return line_graph(*layer.example).nodes[-1]
     except SpecError:
         return None
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archcalc.layers.attention_memory import AttentionMemory
+from archcalc.layers.sdpa import SDPA
 from archcalc.memory.assessment import Assessment
 from archcalc.memory.footprint import GENERATION, TRAINING, Footprint
 from archcalc.memory.limits import Limit
@@ -62,7 +63,7 @@ def assumed(answer: Assessment) -> str:
 
 
 def _attends(node: Node) -> bool:
-    return isinstance(node.layer, AttentionMemory) or node.op == "sdpa"
+    return isinstance(node.layer, (AttentionMemory, SDPA))
 
 
 def sentence(limit: Limit) -> str:
