@@ -86,7 +86,13 @@ class Stacked(End):
     count: int
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """One axis more."""
+        """Raises `ShapeError` for what is the same for all entries."""
+        if not x.batched:
+            raise ShapeError(
+                "SHP101",
+                f"what `each` gives for an entry, {x}, depends on parameters alone",
+                help="take something of the entry into it, or write the layers before `each`",
+            )
         shape: Shape = (self.count, *x.shape)
         y = moved(x, shape)
         y.entries = x.entries // self.count

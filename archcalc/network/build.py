@@ -19,6 +19,7 @@ from archcalc.layers.layout import ASKS, UNDECIDED, DisagreementError, Layout, a
 from archcalc.layers.position import PosEmbed
 from archcalc.layers.tensor import Alias, Tensor, Want
 from archcalc.layers.zeros import Zeros
+from archcalc.network.expand import MAX_LAYERS
 from archcalc.network.graph import Node, walk
 from archcalc.network.layouts import agree, conflict, lay, widest
 from archcalc.network.looping import Looping
@@ -82,7 +83,11 @@ class Builder(Looping):
             if x is None:
                 self.fail("SPC008", "no input for zero copies to pass on", step.op, "add from=NAME")
             assert x is not None
-            return x, None
+            return x, self._no_copies(step, scope, x)
+        if turns is not None and copies > MAX_LAYERS:
+            what = f"`repeat` has {int(copies):,} copies, which are gone through one by one: at most {MAX_LAYERS:,} are"
+            help = "copies cost nothing where nothing goes through values, `state:` or `.*`"
+            self.fail("SPC014", what, step.places.get("repeat", step.op), help)
         if self.repeats >= MAX_REPEATS:
             self.fail("SPC014", f"copies nest deeper than {MAX_REPEATS} levels", step.places["repeat"], "multiply them")
         states = self._starts(step, scope, x) if step.carried else {}
@@ -145,6 +150,7 @@ class Builder(Looping):
         y.batched = True
         node = Node(layer.op, step.op, (x, *beside), y)
         node.layer = layer
+        self._check_sizes(step, node)
         self.nodes.append(node)
         return y
 
@@ -152,6 +158,8 @@ class Builder(Looping):
         x = next(iter(self._network[1].values())) if x is None else x
         layer = Zeros(shape=shape)
         y = layer.infer(x)
+        if y.elements * self.batch > LARGEST_TENSOR:
+            self.fail("SPC005", f"zeros {y} have more bytes than 2^63", place, "PyTorch could not address them")
         y.batched, y.entries = x.batched, self.entries
         node = Node(layer.op, place, (x,), y)
         node.layer = layer

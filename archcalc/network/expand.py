@@ -321,7 +321,8 @@ class Expander(Evaluator):
             argument = next(one for one in layer.arguments.values() if isinstance(one, Operands))
             least = 1 if argument.max is None else argument.min
             if count < least or (argument.max is not None and count > argument.max):
-                message = f"`{step.op.text}` takes {least if count < least else argument.max} operands, not {count}"
+                wanted = f"{least} operand{'s' * (least > 1)}" if count < least else f"{argument.max} operands at most"
+                message = f"`{step.op.text}` takes {'at least ' * (count < least)}{wanted}, not {count}"
                 self.fail("SPC010", message, step.op, "`.*` stands for as many tensors as there are copies")
 
     def _no_parts(self, tensor: Tensor, place: Span) -> None:

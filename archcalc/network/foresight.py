@@ -108,8 +108,10 @@ class Foresight(Looping):
             copies += [node] if node is not None else []
         if x is None:
             raise StepFailedError
+        if not copies:
+            return x, self._no_copies(step, scope, x)
         if len(copies) < 2:
-            return x, copies[0] if copies else None
+            return x, copies[0]
         wrapper = Node(step.op.text, step.op, (), x)
         wrapper.children, wrapper.unfolded, wrapper.further = copies, True, copies[-1].further
         return x, wrapper

@@ -97,7 +97,7 @@ class Node:
             return self.layer.label
         words = [self.op]
         if self.op == EACH and not self.block:
-            words.append(f"of {plain(self.work)} entries")
+            words.append(f"of {plain(self.work):,} entries")
         for index, (name, value) in enumerate(self.arguments.items()):
             if not isinstance(value, Tensor) and name not in self.defaulted:
                 words.append(describe(value) if index == 0 else f"{name}={describe(value)}")

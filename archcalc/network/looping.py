@@ -31,6 +31,13 @@ class Looping(Expander):
                 found[one.name.text] = self._zeros(shape, one.place, x)
         return found
 
+    def _no_copies(self, step: Step, scope: Scope, x: Tensor) -> Node:
+        """What the name of a repeat without copies stands for: its states are what they start from."""
+        node = Node(step.op.text, step.op, (x,), x)
+        node.unfolded = True
+        node.further = self._starts(step, scope, x)
+        return node
+
     def _zeros(self, shape: tuple[int, ...], place: Span, x: Tensor | None) -> Tensor:
         """Zeros for every sample."""
         raise NotImplementedError

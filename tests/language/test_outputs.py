@@ -241,6 +241,28 @@ def test_wrong_states(loop: str, message: str) -> None:
     assert message in caught.value.diagnostics[0].message
 
 
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_no_copies(depth: int) -> None:
+    """What is read of a repeat without copies is what it starts from."""
+    text = (
+        "{model: m, hparams: {depth: 2}, input: [8], layers: [linear 8 name=a, {repeat: depth, name: m, state: {z: a}, "
+        "layers: [linear 8 name=q], next: {z: q}}, {concat: [m.*, m.z]}, linear 2]}"
+    )
+    network = loads(text, depth=depth)
+    assert network.params == 72 * (depth + 1) + 8 * (depth + 1) * 2 + 2
+    graph_of_it = build_graph(Source("t.yaml", text), given={"depth": str(depth)})
+    assert instantiate(graph_of_it)(torch.randn(3, 8)).shape == (3, 2)
+
+
+def test_too_many_copies_to_go_through_one_by_one() -> None:
+    with pytest.raises(SpecError, match="1,000,000 copies, which are gone through one by one"):
+        graph(
+            "{model: m, input: [8], layers: [{repeat: 1000000, state: {z: prev}, layers: [linear 8 name=q], next: {z: q}}]}"
+        )
+    with pytest.raises(SpecError, match="`concat` takes at least 1 operand, not 0"):
+        graph("{model: m, input: [8], layers: [{repeat: 0, name: m, layers: [linear 8]}, {concat: [m.*]}]}")
+
+
 def test_many_copies_take_little_time() -> None:
     text = "{model: m, input: [8], layers: [{repeat: 2000, state: {z: [8]}, layers: [{add: [prev, z]}, linear 8 name=out], next: {z: out}}]}"
     start = time.process_time()
