@@ -36,6 +36,7 @@ from archcalc.terminal import complain, write
     "--arg", "arguments", multiple=True, metavar="NAME=VALUE", help="Argument of a module's class or function."
 )
 @click.option("--mode", type=click.Choice(("inference", "train")), default="inference", help="How a module is run.")
+@click.option("--check", is_flag=True, help="Compare a module's outputs with those of the spec, with the same weights.")
 @options.color
 @options.help
 @options.guarded
@@ -47,6 +48,7 @@ def command(
     inputs: tuple[str, ...],
     arguments: tuple[str, ...],
     mode: str,
+    check: bool,
     color: str,
 ) -> int:
     """Write the spec of a model that is in a file of another kind, or in Python.
@@ -62,9 +64,9 @@ def command(
     if modules and (len(sources) > 1 or scales):
         raise RequestError(f"{modules[0]!r} is a module: import it by itself")
     if modules:
-        return _module(source, output, inputs, arguments, mode == "train", color)
-    if inputs or arguments or mode == "train":
-        raise RequestError(f"--input, --arg and --mode are for PyTorch modules, and {source!r} names none")
+        return _module(source, output, inputs, arguments, mode == "train", check, color)
+    if inputs or arguments or check or mode == "train":
+        raise RequestError(f"--input, --arg, --mode and --check are for PyTorch modules, and {source!r} names none")
     from archcalc.commands.import_family import family
 
     _written(family(sources, scales), output, [name for name in sources if not is_hub(name)])
@@ -79,6 +81,7 @@ def _module(
     inputs: tuple[str, ...],
     arguments: tuple[str, ...],
     train: bool,
+    check: bool,
     color: str,
 ) -> int:
     """A module: what was found beside PyTorch's counts is told, and exit status 1 where they differ."""
@@ -88,6 +91,10 @@ def _module(
     from archcalc.pytorch.capture.reading import read as read_name
 
     reading = read_name(name, inputs, _arguments(arguments), train)
+    if check:
+        from archcalc.pytorch.capture.outputs import compare
+
+        compare(reading)
     _written(reading.text, output, [])
     for line in reading.comparison.lines(name):
         complain(line, color)

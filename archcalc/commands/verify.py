@@ -13,6 +13,7 @@ from archcalc.diagnostics import RequestError
 from archcalc.network.load import Graph, load_graph
 from archcalc.pytorch.needs import require
 from archcalc.reports.verification.report import Report, Verified
+from archcalc.terminal import write
 
 
 @click.command(name="verify")
@@ -20,15 +21,31 @@ from archcalc.reports.verification.report import Report, Verified
 @options.settings
 @options.freeze
 @options.batch
+@click.option(
+    "--against",
+    metavar="MODULE",
+    help="Compare with a PyTorch module, which is run: pkg.module:Net, net.py:Net, timm:NAME.",
+)
 @options.form("verification")
 @options.color
 @options.guarded
 def command(
-    specs: tuple[str, ...], set: tuple[str, ...], freeze: tuple[str, ...], batch: int, format: str, color: str
+    specs: tuple[str, ...],
+    set: tuple[str, ...],
+    freeze: tuple[str, ...],
+    batch: int,
+    against: str | None,
+    format: str,
+    color: str,
 ) -> int:
-    """Build each network on PyTorch's meta device and compare: shapes, parameters, buffers, FLOPs."""
+    """Build each network on PyTorch's meta device and compare: shapes, parameters, buffers, FLOPs.
+
+    With --against, parameters, multiply-accumulates and outputs are compared with those of a module.
+    """
     require("verify")
     values = options.parse_settings(set)
+    if against is not None:
+        return _against(specs, values, against)
     reading = Reading(color)
 
     def verified(spec: str) -> Iterator[Verified]:
@@ -41,6 +58,21 @@ def command(
     if networks is not None:
         emit("verification", format, Report(networks, len(specs) > 1), color)
     return reading.status
+
+
+def _against(specs: tuple[str, ...], values: dict[str, str], module: str) -> int:
+    """Each spec beside a module that is called with inputs of its sizes; 1 where they differ."""
+    from archcalc.pytorch.capture.against import compared
+    from archcalc.pytorch.capture.named import recognises
+
+    if not recognises(module):
+        raise RequestError(f"--against takes a module, as pkg.module:Net, net.py:Net or timm:NAME, not {module!r}")
+    status = 0
+    for spec in specs:
+        comparison = compared(load_graph(spec, values, 1), module)
+        write("".join(f"{line}\n" for line in comparison.lines(f"{spec} and {module}")))
+        status = max(status, 0 if comparison.equal else 1)
+    return status
 
 
 def _verified(graph: Graph) -> Verified:

@@ -120,6 +120,26 @@ def test_what_cannot_be_done_is_one_sentence(folder, arguments, message):
     assert "Traceback" not in done.stderr
 
 
+def test_outputs_are_compared(folder):
+    done = run("import", "net:Net", "--input", "3x8x8", "--check", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert re.search("outputs equal, to [0-9.e-]+ of the largest", done.stderr)
+    assert "are for PyTorch modules" in run("import", "specs/resnet18.yaml", "--check").stderr
+
+
+def test_a_spec_beside_a_module(folder):
+    assert run("import", "net:Net", "--input", "3x8x8", "-o", "net.yaml", cwd=folder).returncode == 0
+    done = run("verify", "net.yaml", "--against", "net:Net", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "as in PyTorch" in done.stdout
+    text = (folder / "net.yaml").read_text(encoding="utf-8")
+    (folder / "net.yaml").write_text(text.replace("linear 10", "linear 11"), encoding="utf-8")
+    done = run("verify", "net.yaml", "--against", "net:Net", cwd=folder)
+    assert done.returncode == 1
+    assert "outputs 11 here, 10 in PyTorch" in done.stdout
+    assert "--against takes a module" in run("verify", "net.yaml", "--against", "net.yaml", cwd=folder).stderr
+
+
 def test_what_is_huge_takes_no_memory(folder):
     done = run("import", "net:Huge", cwd=folder)
     assert done.returncode == 0

@@ -33,7 +33,7 @@ class Attention(nn.Module):
             del self.qkv
             self.q, self.k, self.v = (nn.Linear(width, width, bias=qkv_bias) for _ in range(3))
         self.proj = nn.Linear(width, width)
-        self.norms = nn.ModuleList([nn.RMSNorm(self.size, eps=1e-6), nn.RMSNorm(self.size, eps=1e-6)]) if norm else None
+        self.norms = nn.ModuleList([nn.RMSNorm(self.size), nn.RMSNorm(self.size)]) if norm else None
         self.table = parameter(heads, positions, positions) if bias else None
 
     def forward(self, x):

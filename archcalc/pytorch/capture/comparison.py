@@ -15,7 +15,8 @@ class Comparison:
 
     Attributes:
         params, macs, outputs: pairs, ours first; unreached: parameters that no call reads, by name, with how many.
-        declared: what the opaque layers are, with their lines; remarks: what has no word in the language.
+        declared: what the opaque layers are, with their lines; remarks: what has no word in the language;
+        checked: what came of comparing outputs, where that was asked for; wrong: whether they differ.
     """
 
     def __init__(self, costs: Costs, module: nn.Module, run: Run, unreached: dict[str, int]) -> None:
@@ -31,11 +32,15 @@ class Comparison:
         self.outputs = ours, theirs
         self.declared: list[tuple[int, str]] = []
         self.remarks: list[str] = []
+        self.checked: str | None = None
+        self.wrong = False
 
     @property
     def equal(self) -> bool:
-        """Whether all numbers are the same."""
-        return self.params[0] == self.params[1] and self.macs[0] == self.macs[1] and self._outputs_equal
+        """Whether all numbers are the same, and the outputs where they were compared."""
+        return (
+            self.params[0] == self.params[1] and self.macs[0] == self.macs[1] and self._outputs_equal and not self.wrong
+        )
 
     @property
     def _outputs_equal(self) -> bool:
@@ -60,6 +65,8 @@ class Comparison:
             yield f"  line {line}: opaque, {what}"
         for remark in self.remarks:
             yield f"  {remark}"
+        if self.checked is not None:
+            yield f"  {self.checked}"
 
 
 def _sizes(shapes: list[list[int]]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import importlib
 import importlib.util
 import inspect
@@ -21,7 +22,7 @@ from archcalc.advice import suggest
 from archcalc.diagnostics import RequestError
 
 # What PyTorch says where code asks a tensor without numbers for them.
-_NUMBERS = r"Cannot copy out of meta|cannot be called on meta|_local_scalar_dense|meta tensors.*(?:nonzero|unique|masked)|data-dependent"
+_NUMBERS = r"Cannot copy out of meta|cannot be called on meta|_local_scalar_dense|nonzero|data-dependent|torch\.unique|masked_select"
 # What a user's code may raise that is not ours: everything but an interrupt.
 _RAISED = (Exception, SystemExit)
 
@@ -31,11 +32,15 @@ class Found:
 
     Attributes:
         name: for the spec; module: on the meta device; inputs: shapes with the batch, where they are known.
+        real: builds it once more, with numbers.
     """
 
-    def __init__(self, name: str, module: nn.Module, inputs: list[tuple[int, ...]] | None = None) -> None:
+    def __init__(
+        self, name: str, module: nn.Module, real: Callable[[], nn.Module], inputs: list[tuple[int, ...]] | None = None
+    ) -> None:
         self.name = name
         self.module = module
+        self.real = real
         self.inputs = inputs
 
 
@@ -57,7 +62,9 @@ def _timm(what: str, given: dict[str, Any]) -> Found:
     module = _built(f"timm:{what}", timm.create_model, {"model_name": what, **given})
     size = getattr(module, "pretrained_cfg", {}).get("input_size") or (3, 224, 224)
     size = (getattr(module, "pretrained_cfg", {}).get("fixed_input_size") and size) or size
-    return Found(what, module, [(1, *size)])
+    return Found(
+        what, module, lambda: _real(f"timm:{what}", timm.create_model, {"model_name": what, **given}), [(1, *size)]
+    )
 
 
 # What torchvision's models take, by the folder that they are in: channels first without the batch.
@@ -78,7 +85,7 @@ def _torchvision(what: str, given: dict[str, Any]) -> Found:
             size = usual
     size = _crop(models, what, size)
     count = 2 if "optical_flow" in builder.__module__ else 1
-    return Found(what, module, [(1, *size)] * count)
+    return Found(what, module, lambda: _real(f"torchvision:{what}", builder, given), [(1, *size)] * count)
 
 
 def _crop(models: ModuleType, what: str, size: tuple[int, ...]) -> tuple[int, ...]:
@@ -109,10 +116,10 @@ def _named(name: str, where: str, what: str, given: dict[str, Any]) -> Found:
             raise RequestError(f"{where} has no {part!r}" + (f": did you mean {advice!r}?" if advice else ""))
         found = getattr(found, part)
     if isinstance(found, nn.Module):
-        return Found(_plain(what), found.to("meta"))
+        return Found(_plain(what), without_numbers(found), lambda: copy.deepcopy(found))
     if not callable(found):
         raise RequestError(f"{name!r} is a {type(found).__name__}: name a class or function that gives an nn.Module")
-    return Found(_plain(what), _built(name, found, given))
+    return Found(_plain(what), _built(name, found, given), lambda: _real(name, found, given))
 
 
 def _plain(what: str) -> str:
@@ -138,6 +145,25 @@ def _built(name: str, builder: Callable[..., Any], given: dict[str, Any]) -> nn.
     if not isinstance(module, nn.Module):
         raise RequestError(f"{name!r} gives a {type(module).__name__}, not an nn.Module")
     return module
+
+
+def _real(name: str, builder: Callable[..., Any], given: dict[str, Any]) -> nn.Module:
+    """The same module with numbers."""
+    try:
+        with quiet():
+            module: nn.Module = builder(**given)
+    except _RAISED as error:
+        raise RequestError(f"{name!r} cannot be built on the CPU: {told(error)}") from None
+    return module
+
+
+def without_numbers(module: nn.Module) -> nn.Module:
+    """A copy on the meta device, made without copying what the weights hold."""
+    memo: dict[int, Any] = {}
+    for tensor in (*module.parameters(), *module.buffers()):
+        empty = torch.empty_like(tensor, device="meta")
+        memo[id(tensor)] = nn.Parameter(empty, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else empty
+    return copy.deepcopy(module, memo).to("meta")
 
 
 class _Skeleton(torch.overrides.TorchFunctionMode):

@@ -41,11 +41,11 @@ class Node:
         weights: the module's parameters and buffers by their names in the layer.
         tie: an earlier node with the same weights.
         place: file and line of the call; macs: what PyTorch counted in it, None where that is not known.
-        prefix: a comment on it.
+        rows: of attention, which rows of the module's maps are its queries, keys and values, by letter.
     """
 
     __slots__ = (
-        "axis_free", "further", "inputs", "keys", "macs", "op", "place", "scope", "sizes", "tie", "weights"
+        "further", "inputs", "keys", "macs", "op", "place", "rows", "scope", "sizes", "tie", "weights"
     )  # fmt: skip
 
     def __init__(self, op: str, sizes: Sizes, scope: Scope | None, inputs: list[Out], keys: dict[str, Key]) -> None:
@@ -59,7 +59,7 @@ class Node:
         self.tie: Node | None = None
         self.place: tuple[str, int] = ("", 0)
         self.macs: int | None = None
-        self.axis_free = False
+        self.rows: dict[str, Any] | None = None
 
     def reads(self) -> Iterator[Out]:
         """Everything that it reads, keys and the node that it is tied to included."""

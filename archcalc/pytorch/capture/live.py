@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import torch
@@ -10,6 +9,7 @@ from torch import nn
 
 from archcalc.diagnostics import RequestError
 from archcalc.pytorch.capture.examples import Example
+from archcalc.pytorch.capture.finding import without_numbers
 from archcalc.pytorch.capture.reading import read_module
 
 
@@ -36,12 +36,3 @@ def _example(given: Any, index: int) -> Example:
         return Example(name, tuple(int(size) for size in given))
     except (TypeError, ValueError):
         raise RequestError(f"an input is a tensor, or its sizes without the batch, not {given!r}") from None
-
-
-def without_numbers(module: nn.Module) -> nn.Module:
-    """A copy on the meta device, made without copying what the weights hold."""
-    memo: dict[int, Any] = {}
-    for tensor in (*module.parameters(), *module.buffers()):
-        empty = torch.empty_like(tensor, device="meta")
-        memo[id(tensor)] = nn.Parameter(empty, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else empty
-    return copy.deepcopy(module, memo).to("meta")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from torch import nn
 
@@ -16,7 +16,7 @@ from archcalc.pytorch.capture.bodies import Blocks
 from archcalc.pytorch.capture.comparison import Comparison
 from archcalc.pytorch.capture.examples import Example, examples
 from archcalc.pytorch.capture.finding import find, quiet, told
-from archcalc.pytorch.capture.graph import Graph
+from archcalc.pytorch.capture.graph import Graph, Node
 from archcalc.pytorch.capture.lineup import BATCHES, line_up
 from archcalc.pytorch.capture.operations.reader import Reader
 from archcalc.pytorch.capture.operations.registry import Beyond
@@ -30,7 +30,8 @@ class Reading:
 
     Attributes:
         text: the spec, with `expect:`; comparison: with what PyTorch counts; guessed: whether its input is a guess;
-        is_flat: whether it has one line for each layer, as nothing shorter came out right.
+        is_flat: whether it has one line for each layer, as nothing shorter came out right;
+        order: the nodes in the order of the text; real: builds the module with numbers.
         module, inputs: what was run; graph: the intermediate form.
     """
 
@@ -44,6 +45,8 @@ class Reading:
         self.graph = graph
         self.guessed = False
         self.is_flat = False
+        self.order: list[Node] = []
+        self.real: Callable[[], nn.Module] | None = None
 
 
 def read(
@@ -53,27 +56,27 @@ def read(
     found = find(name, arguments or {})
     given, guessed = examples(found.module, inputs, found.inputs)
     reading = read_module(found.module, given, found.name, train, f"From {name}, as archcalc import reads it.")
-    reading.guessed = guessed
+    reading.guessed, reading.real = guessed, found.real
     return reading
 
 
 def read_module(module: nn.Module, inputs: list[Example], name: str, train: bool, *comments: str) -> Reading:
     """The spec of a module that is on the meta device."""
-    first, second = _runs(module, inputs, name, train)
+    first, second = runs(module, inputs, name, train)
     line_up(first, second)
     if not first.calls or not any(value.of_data for _, value in first.outputs):
         raise RequestError(f"{name!r} gives no tensor that depends on its input")
     operations.load()
     numbers = {one: parameter.numel() for one, parameter in module.named_parameters()}
     graph, proof, reader = _proved(name, first, numbers)
-    text, network, is_flat = _text(graph, proof, comments, _remarks(graph, reader))
+    text, network, order, is_flat = _text(graph, proof, comments, _remarks(graph, reader))
     costs = Costs(network)
     unreached = {one: count for one, count in numbers.items() if one not in _reached(graph, reader)}
     comparison = Comparison(costs, module, first, unreached)
     comparison.declared = _declared(network)
     comparison.remarks = _remarks(graph, reader)
     reading = Reading(text + expectation(costs), comparison, module, inputs, graph)
-    reading.is_flat = is_flat
+    reading.is_flat, reading.order = is_flat, order
     return reading
 
 
@@ -96,7 +99,8 @@ def _proved(name: str, run: Run, numbers: dict[str, int]) -> tuple[Graph, Proof,
         raise RequestError(f"{name!r} cannot be read: {error}") from None
 
 
-def _runs(module: nn.Module, inputs: list[Example], name: str, train: bool) -> tuple[Run, Run]:
+def runs(module: nn.Module, inputs: list[Example], name: str, train: bool) -> tuple[Run, Run]:
+    """A module at two batches. Raises `RequestError` with what it raises."""
     before = module.training
     modes = {one: one.training for one in module.modules()}
     module.train(train)
@@ -115,7 +119,9 @@ def _runs(module: nn.Module, inputs: list[Example], name: str, train: bool) -> t
     return done[0], done[1]
 
 
-def _text(graph: Graph, proof: Proof, comments: Sequence[str], remarks: Sequence[str]) -> tuple[str, Network, bool]:
+def _text(
+    graph: Graph, proof: Proof, comments: Sequence[str], remarks: Sequence[str]
+) -> tuple[str, Network, list[Node], bool]:
     """The shortest text that is right: in blocks, with the axes that the layout decides or without, or one line a layer."""
     wanted = Costs(proof.network)
     shapes = [output.shape for output in proof.network.outputs.values()]
@@ -124,7 +130,8 @@ def _text(graph: Graph, proof: Proof, comments: Sequence[str], remarks: Sequence
         for node, axis in known.items():
             node.keys["axis"] = None if without else axis
         try:
-            spec = Blocks(graph, bodies(graph)).spec()
+            root = bodies(graph)
+            spec = Blocks(graph, root).spec()
             spec.comments = [*comments, *remarks]
             text = spec.text()
             network = build_graph(Source(graph.name, text))
@@ -133,11 +140,11 @@ def _text(graph: Graph, proof: Proof, comments: Sequence[str], remarks: Sequence
         totals = Costs(network).totals
         same = [output.shape for output in network.outputs.values()] == shapes
         if same and (totals.params, totals.macs) == (wanted.totals.params, wanted.totals.macs):
-            return text, network, False
+            return text, network, [node for item in root.items for node in item.nodes()], False
     nodes = [node for node in graph.nodes if node.op != "input"]
     text, _ = written(graph, nodes)
     text = "".join(f"# {line}\n" for line in (*comments, *remarks)) + text
-    return text, build_graph(Source(graph.name, text)), True
+    return text, build_graph(Source(graph.name, text)), nodes, True
 
 
 def _reached(graph: Graph, reader: Reader) -> set[str]:
@@ -157,6 +164,8 @@ def _remarks(graph: Graph, reader: Reader) -> list[str]:
     found = []
     if "mask" in graph.remarks:
         found.append("Masks are not in the spec: they change values and no count.")
+    if "epsilon" in graph.remarks:
+        found.append("The epsilon of the norms of queries and keys is not in the spec: it changes values and no count.")
     weights = graph.remarks.count("weights")
     if weights:
         what = "1 convolution are" if weights == 1 else f"{weights} convolutions are"

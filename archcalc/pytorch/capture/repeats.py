@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 from archcalc.pytorch.capture.structure import Item
 
 
@@ -31,11 +33,13 @@ def longest(texts: list[tuple[str, bool] | None], at: int) -> tuple[int, int]:
 def repeat(items: list[Item], length: int, times: int) -> Item:
     """One item for a stretch of so many that stands so often."""
     if length == 1:
-        item = items[0]
+        item = copy(items[0])
+        item.copies = [*items]
         item.count = times * item.count
         item.gives = items[-1].gives
         return item
     found = Item(items[-1].gives)
     found.layers = items[:length]
+    found.copies = [*items]
     found.count = times
     return found

@@ -30,10 +30,10 @@ class Item:
         node: a layer; body: or the call of a module; layers, shortcut: or a residual, or a repeat of `count`.
         source: what it reads, where that is not the tensor before it.
         operands: of a merge: tensors, None for the one before, or lists of items.
-        gives: its output.
+        gives: its output; copies: the items that it stands for, where it is repeated.
     """
 
-    __slots__ = ("body", "count", "gives", "layers", "node", "operands", "shortcut", "source")
+    __slots__ = ("body", "copies", "count", "gives", "layers", "node", "operands", "shortcut", "source")
 
     def __init__(self, gives: Out | None, node: Node | None = None, body: Body | None = None) -> None:
         self.gives = gives
@@ -44,6 +44,22 @@ class Item:
         self.layers: list[Item] | None = None
         self.shortcut: list[Item] | None = None
         self.count = 1
+        self.copies: list[Item] = []
+
+    def nodes(self) -> Iterator[Node]:
+        """Its layers as they run, all copies one after the other."""
+        for one in self.copies:
+            yield from one.nodes()
+        if self.copies:
+            return
+        for inner in self.inner():
+            for item in inner:
+                yield from item.nodes()
+        if self.body is not None:
+            for item in self.body.items:
+                yield from item.nodes()
+        elif self.node is not None and self.layers is None:
+            yield self.node
 
     def inner(self) -> Iterator[list[Item]]:
         """The lists of items in it."""

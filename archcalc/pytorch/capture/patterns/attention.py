@@ -137,6 +137,10 @@ class _Heads(NamedTuple):
     step: int
     view: View
 
+    def rows(self, heads: int, size: int) -> torch.Tensor:
+        """The features of the map in the order of heads."""
+        return (self.first + torch.arange(heads)[:, None] * self.step + torch.arange(size)).flatten()
+
 
 def _heads(out: Out, positions: int, heads: int) -> _Heads | None:
     view = climb(out, _NORMS)
@@ -201,6 +205,8 @@ def _whole(graph: Graph, core: _Core) -> bool:
     redirect(graph, Out(projection), Out(made))
     if core.masked:
         graph.remarks.append("mask")
+    if norms[0] is not None and norms[0].keys["eps"] != torch.finfo(torch.float32).eps:
+        graph.remarks.append("epsilon")
     graph.drop_unread()
     return True
 
@@ -270,6 +276,7 @@ def _made(core: _Core, projection: Node, parts: tuple[_Heads, _Heads, _Heads], h
     made = Node("attention", projection.sizes, projection.scope, inputs, dict(keys))
     made.place = projection.place
     made.weights = _weights(parts, projection)
+    made.rows = {letter: part.rows(heads, size) for letter, part in zip("qkv", parts)}
     outer = core.last.scope
     made.scope = outer if outer is not None else projection.scope
     return made

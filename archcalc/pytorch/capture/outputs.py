@@ -1,0 +1,166 @@
+"""The module and the network that its spec describes, with the same weights, on the same input: equal outputs.
+
+In double precision, so that nothing but rounding lies between them. The weights go from one to the other in the order
+of the text, layer by layer; their shapes have to agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import nn
+
+from archcalc.diagnostics import RequestError, Source
+from archcalc.network.load import build_graph
+from archcalc.network.parameters import named_parameters
+from archcalc.pytorch.capture.finding import quiet, told
+from archcalc.pytorch.capture.graph import Node
+from archcalc.pytorch.capture.reading import Reading
+from archcalc.pytorch.instance import instantiate
+from archcalc.pytorch.memory import available_bytes
+
+_NEAR = 1e-8
+_BUFFERS = ("running_mean", "running_var")
+
+
+def compare(reading: Reading) -> None:
+    """Says in the comparison whether outputs are equal, where they can be compared. Raises `RequestError`."""
+    comparison = reading.comparison
+    reason = _hindrance(reading)
+    if reason is not None or reading.real is None:
+        comparison.checked = f"outputs are not compared: {reason}"
+        return
+    original = reading.real()
+    graph = build_graph(Source(reading.graph.name, reading.text))
+    built = instantiate(graph, "cpu").double().eval()
+    original = original.double().eval()
+    torch.manual_seed(0)
+    _draw(original)
+    shapes = {name: tuple(map(int, shape)) for name, shape in named_parameters(graph.nodes)}
+    names = list(shapes)
+    try:
+        state = _state(reading.order, names, dict(original.named_parameters()) | dict(original.named_buffers()))
+        state = {name: one.reshape(shapes[name]) if name in shapes else one for name, one in state.items()}
+        missing = built.load_state_dict(state, strict=False).missing_keys
+    except (_Unlike, RuntimeError) as error:
+        comparison.checked = f"outputs are not compared: {str(error).splitlines()[0]}"
+        return
+    left = [name for name in missing if name in names]
+    if left:
+        comparison.checked = f"outputs are not compared: {left[0]} has no weight in the module"
+        return
+    _compare(reading, original, built)
+
+
+def _compare(reading: Reading, original: nn.Module, built: nn.Module) -> None:
+    comparison = reading.comparison
+    inputs = [(one, one.tensor(2, "cpu")) for one in reading.inputs]
+    inputs = [(one, tensor.double() if tensor.is_floating_point() else tensor) for one, tensor in inputs]
+    with torch.no_grad(), quiet():
+        try:
+            theirs = original(
+                *(x for one, x in inputs if not one.keyword), **{one.name: x for one, x in inputs if one.keyword}
+            )
+        except (Exception, SystemExit) as error:
+            raise RequestError(f"the module cannot be run on the CPU: {told(error)}") from None
+        ours = built(*(x for _, x in inputs))
+    pairs = list(zip(_tensors(ours), _tensors(theirs)))
+    apart = max(float((x - y).abs().max() / (y.abs().max() + 1e-30)) for x, y in pairs if x.shape == y.shape)
+    unlike = any(x.shape != y.shape for x, y in pairs)
+    comparison.wrong = unlike or not apart < _NEAR
+    comparison.checked = (
+        f"outputs differ by {apart:.2g} of the largest"
+        if comparison.wrong
+        else f"outputs equal, to {apart:.1g} of the largest"
+    )
+
+
+def _tensors(item: object) -> list[torch.Tensor]:
+    if isinstance(item, torch.Tensor):
+        return [item]
+    parts = item.values() if isinstance(item, Mapping) else item if isinstance(item, (tuple, list)) else ()
+    return [tensor for one in parts for tensor in _tensors(one)]
+
+
+def _hindrance(reading: Reading) -> str | None:
+    """Why there is nothing to compare."""
+    comparison = reading.comparison
+    if comparison.declared:
+        return "an opaque layer has no code"
+    if comparison.remarks:
+        return "the spec lacks what changes values"
+    if not comparison.equal:
+        return "the counts differ"
+    needed, there = 5 * 8 * comparison.numel, available_bytes(torch.device("cpu"))
+    if there is not None and needed > there:
+        return f"they take {needed / 1e9:.1f} GB, and this machine has {there / 1e9:.1f}"
+    return None
+
+
+def _draw(module: nn.Module) -> None:
+    """Numbers of a size that comes through: what starts as zeros or ones would hide a difference."""
+    for name, parameter in module.named_parameters():
+        fan = parameter[0].numel() if parameter.dim() > 1 else 1
+        nn.init.normal_(parameter, 0.5 if parameter.dim() < 2 and name.endswith("weight") else 0.0, fan**-0.5 / 2)
+    for name, buffer in module.named_buffers():
+        if name.endswith("running_mean"):
+            nn.init.normal_(buffer, 0, 0.1)
+        elif name.endswith("running_var"):
+            nn.init.uniform_(buffer, 0.5, 1.5)
+
+
+class _Unlike(Exception):
+    """Weights of both sides that cannot be matched."""
+
+
+def _state(order: list[Node], names: list[str], theirs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The weights of the network by their names in it."""
+    state: dict[str, torch.Tensor] = {}
+    left = iter(names)
+    for node in order:
+        if node.tie is not None or not node.weights:
+            continue
+        parts = [key for key in node.weights if not key.startswith("running")]
+        if node.op == "attention":
+            state |= _attention(node, left, theirs)
+            continue
+        for key in parts:
+            name = next(left, None)
+            if name is None or name.rpartition(".")[2] != key.rpartition(".")[2]:
+                raise _Unlike(f"`{node.op}` has {key}, and the spec {name}")
+            state[name] = theirs[node.weights[key]]
+            for buffer in _BUFFERS:
+                if buffer in node.weights:
+                    state[f"{name.rpartition('.')[0]}.{buffer}"] = theirs[node.weights[buffer]]
+    return state
+
+
+def _attention(node: Node, left: Iterator[str], theirs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Rows of the module's maps in the order of heads, as one map or three."""
+    if "in_proj_weight" in node.weights or node.rows is None:
+        return {next(left): theirs[name] for name in node.weights.values()}
+    rows = node.rows
+
+    def part(letter: str, key: str) -> torch.Tensor:
+        return theirs[node.weights[f"{letter}.{key}"]][rows[letter]]
+
+    state: dict[str, torch.Tensor] = {}
+    final = "out_proj.bias" if "out_proj.bias" in node.weights else "out_proj.weight"
+    while (name := next(left, None)) is not None:
+        last = ".".join(name.split(".")[-2:])
+        if last.endswith("in_proj_weight"):
+            state[name] = torch.cat([part(letter, "weight") for letter in "qkv"])
+        elif last.endswith("in_proj_bias"):
+            state[name] = torch.cat([part(letter, "bias") for letter in "qkv"])
+        elif last.startswith(("q_proj", "k_proj", "v_proj")):
+            state[name] = part(last[0], last.rpartition(".")[2])
+        elif last.startswith(("q_norm", "k_norm")):
+            state[name] = theirs[node.weights[f"{last[0]}.norm.weight"]]
+        elif last.startswith("out_proj"):
+            state[name] = theirs[node.weights[last]]
+        else:
+            raise _Unlike(f"attention has no {last}")
+        if last == final:
+            break
+    return state

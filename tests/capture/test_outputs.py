@@ -1,0 +1,66 @@
+"""The same weights in the module and in what its spec builds: the same outputs, for each thing that has weights."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from archcalc.pytorch.capture.outputs import compare
+
+from .test_calls import Of, parameter, read
+from .test_text import Attention, Mlp
+
+
+def checked(module: nn.Module, *inputs):
+    reading = read(module, *inputs)
+    reading.real = lambda: copy.deepcopy(module)
+    compare(reading)
+    return reading.comparison
+
+
+def trunk(width: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+
+
+NETWORKS = {
+    "blocks and repeats": (nn.Sequential(*(Mlp(8) for _ in range(3)), nn.Linear(8, 16), Mlp(16), Mlp(16)), (5, 8)),
+    "attention": (nn.Sequential(*(Attention(way=way) for way in ("fused", "three", "chunks", "mixed"))), (12, 16)),
+    "attention without biases": (Attention(way="by hand", qkv_bias=False), (12, 16)),
+    "attention with norms": (Attention(norm=True), (12, 16)),
+    "attention with a table": (Attention(way="by hand", bias=True), (12, 16)),
+    "multihead": (nn.TransformerEncoderLayer(16, 4, 32, batch_first=True), (12, 16)),
+    "shortcut": (Of(lambda m, x: m.long(x) + m.short(x), long=nn.Sequential(trunk(8), trunk(8)), short=nn.Conv2d(8, 8, 1)), (8, 6, 6)),
+    "branches": (Of(lambda m, x: torch.cat([m.b(x), m.a(x), x], 1), a=trunk(8), b=nn.Conv2d(8, 3, 1)), (8, 6, 6)),
+    "named": (Of(lambda m, x: m.c(m.b(y := m.a(x)) * y) + y, a=trunk(8), b=trunk(8), c=trunk(8)), (8, 6, 6)),
+    "tied": (Of(lambda m, x: m.a(m.b(m.a(x))), a=nn.Linear(8, 8), b=nn.Linear(8, 8)), (5, 8)),
+    "positions": (Of(lambda m, x: F.layer_norm(x + m.p, (8,), m.w) * m.g, p=parameter(1, 5, 8), w=parameter(8), g=parameter(8)), (5, 8)),
+    "recurrent": (Of(lambda m, x: m.a(m.b(x)[0])[0], a=nn.LSTM(10, 4, batch_first=True), b=nn.GRU(8, 5, 2, batch_first=True, bidirectional=True)), (6, 8)),
+    "depthwise": (nn.Sequential(nn.Conv2d(8, 8, 3, 2, 1, groups=8), nn.GroupNorm(2, 8), nn.PReLU(8), nn.Flatten(), nn.Linear(72, 3)), (8, 6, 6)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_outputs_are_equal(name):
+    comparison = checked(*NETWORKS[name])
+    assert comparison.checked.startswith("outputs equal"), comparison.checked
+    assert comparison.equal
+
+
+def test_a_difference_is_found():
+    module = Of(lambda m, x: m.a(x), a=nn.Linear(8, 8))
+    reading = read(module, (5, 8))
+    reading.text = reading.text.replace("linear 8", "[linear 8, scale 1.001]")
+    reading.real = lambda: copy.deepcopy(module)
+    compare(reading)
+    assert reading.comparison.checked.startswith("outputs differ by 0.001")
+    assert not reading.comparison.equal
+
+
+def test_what_cannot_be_compared_says_why():
+    assert "an opaque layer has no code" in checked(Of(lambda m, x: torch.fft.rfft(x).abs()), (5, 8)).checked
+    constant = Of(lambda m, x: x + torch.arange(8.0, device=x.device))
+    assert "the spec lacks what changes values" in checked(constant, (5, 8)).checked
