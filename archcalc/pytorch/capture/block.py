@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archcalc.pytorch.capture.expressions import Argument, Expression
-from archcalc.pytorch.capture.structure import Body
+from archcalc.pytorch.capture.items import Body
 
 
 class Block:

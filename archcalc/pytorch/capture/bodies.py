@@ -13,9 +13,9 @@ from archcalc.layers import REGISTRY
 from archcalc.pytorch.capture.block import Block
 from archcalc.pytorch.capture.expressions import Expression, explained
 from archcalc.pytorch.capture.graph import Graph, Node, Out
+from archcalc.pytorch.capture.items import Body, Item
 from archcalc.pytorch.capture.naming import called, names, plain, references
 from archcalc.pytorch.capture.repeats import longest, repeat
-from archcalc.pytorch.capture.structure import Body, Item
 from archcalc.pytorch.capture.typeset import Writer, numbered
 from archcalc.sources.writing import Spec
 

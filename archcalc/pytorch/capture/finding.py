@@ -73,12 +73,19 @@ _TORCHVISION = {"segmentation": (3, 520, 520), "video": (3, 16, 224, 224), "opti
 
 def _torchvision(what: str, given: dict[str, Any]) -> Found:
     models = _package("torchvision.models", f"torchvision:{what}")
+    what, _, part = what.partition(".")
     if what not in models.list_models():
         raise _unknown("torchvision", what, models.list_models())
     builder = models.get_model_builder(what)
     names = inspect.signature(builder).parameters
     given = {**({"weights_backbone": None} if "weights_backbone" in names else {}), **given}
     module = _built(f"torchvision:{what}", builder, given)
+    if part:
+        return _part(f"torchvision:{what}", module, part, lambda: _real(what, builder, given).get_submodule(part))
+    if ".detection." in builder.__module__:
+        raise RequestError(
+            f"what {what} detects depends on the numbers of an image: name a part, as torchvision:{what}.backbone"
+        )
     size: tuple[int, ...] = (3, 224, 224)
     for folder, usual in _TORCHVISION.items():
         if f".{folder}." in builder.__module__:
@@ -86,6 +93,15 @@ def _torchvision(what: str, given: dict[str, Any]) -> Found:
     size = _crop(models, what, size)
     count = 2 if "optical_flow" in builder.__module__ else 1
     return Found(what, module, lambda: _real(f"torchvision:{what}", builder, given), [(1, *size)] * count)
+
+
+def _part(name: str, module: nn.Module, part: str, real: Callable[[], nn.Module]) -> Found:
+    """A module inside a model, as the trunk of a detector."""
+    parts = dict(module.named_modules())
+    if part not in parts:
+        near = suggest(part, [one for one in parts if one])
+        raise RequestError(f"{name} has no part {part!r}" + (f": did you mean {near!r}?" if near else ""))
+    return Found(part.replace(".", "_"), parts[part], real, [(1, 3, 800, 800)] if part == "backbone" else None)
 
 
 def _crop(models: ModuleType, what: str, size: tuple[int, ...]) -> tuple[int, ...]:

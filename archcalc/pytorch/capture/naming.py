@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 
 from archcalc.pytorch.capture.block import Block
 from archcalc.pytorch.capture.graph import Graph, Node, Out
+from archcalc.pytorch.capture.items import Body, Item
 from archcalc.pytorch.capture.record import Scope
-from archcalc.pytorch.capture.structure import Body, Item
 
 
 def references(items: list[Item]) -> Iterator[Out]:

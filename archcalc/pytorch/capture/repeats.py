@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 
-from archcalc.pytorch.capture.structure import Item
+from archcalc.pytorch.capture.items import Item
 
 
 def longest(texts: list[tuple[str, bool] | None], at: int) -> tuple[int, int]:

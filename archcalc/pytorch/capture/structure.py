@@ -12,6 +12,7 @@ from typing import Union
 
 from archcalc.layers import REGISTRY
 from archcalc.pytorch.capture.graph import Graph, Node, Out
+from archcalc.pytorch.capture.items import Body, Item, Operand, flat, weight
 from archcalc.pytorch.capture.record import Scope
 from archcalc.pytorch.capture.words import operand_key
 
@@ -21,68 +22,6 @@ _NESTED = frozenset(("add", "sub", "mul", "div", "concat", "maximum", "minimum",
 _SHORTCUT = frozenset(
     ("conv", "batchnorm", "avgpool", "maxpool", "linear", "layernorm", "groupnorm", "pad", "slice", "rmsnorm")
 )
-
-
-class Item:
-    """One entry of a list of layers.
-
-    Attributes:
-        node: a layer; body: or the call of a module; layers, shortcut: or a residual, or a repeat of `count`.
-        source: what it reads, where that is not the tensor before it.
-        operands: of a merge: tensors, None for the one before, or lists of items.
-        gives: its output; copies: the items that it stands for, where it is repeated.
-    """
-
-    __slots__ = ("body", "copies", "count", "gives", "layers", "node", "operands", "shortcut", "source")
-
-    def __init__(self, gives: Out | None, node: Node | None = None, body: Body | None = None) -> None:
-        self.gives = gives
-        self.node = node
-        self.body = body
-        self.source: Out | None = None
-        self.operands: list[Operand] | None = None
-        self.layers: list[Item] | None = None
-        self.shortcut: list[Item] | None = None
-        self.count = 1
-        self.copies: list[Item] = []
-
-    def nodes(self) -> Iterator[Node]:
-        """Its layers as they run, all copies one after the other."""
-        for one in self.copies:
-            yield from one.nodes()
-        if self.copies:
-            return
-        for inner in self.inner():
-            for item in inner:
-                yield from item.nodes()
-        if self.body is not None:
-            for item in self.body.items:
-                yield from item.nodes()
-        elif self.node is not None and self.layers is None:
-            yield self.node
-
-    def inner(self) -> Iterator[list[Item]]:
-        """The lists of items in it."""
-        for one in self.operands or ():
-            if isinstance(one, list):
-                yield one
-        if self.layers is not None:
-            yield self.layers
-        if self.shortcut is not None:
-            yield self.shortcut
-
-
-Operand = Union[Out, None, list[Item]]
-
-
-class Body:
-    """The layers of one call of a module: from one tensor to another."""
-
-    def __init__(self, scope: Scope | None, start: Out | None, end: Out) -> None:
-        self.scope = scope
-        self.start = start
-        self.end = end
-        self.items: list[Item] = []
 
 
 class _Group:
@@ -305,9 +244,9 @@ class _Builder:
         if len(lists) == 1 and None in operands:
             item.layers, item.operands = lists[0], None
         elif len(lists) == 2:
-            short, long = sorted(lists, key=_weight)
-            if _weight(short) < _weight(long) and all(
-                one.node is not None and one.node.op in _SHORTCUT for one in _flat(short)
+            short, long = sorted(lists, key=weight)
+            if weight(short) < weight(long) and all(
+                one.node is not None and one.node.op in _SHORTCUT for one in flat(short)
             ):
                 item.layers, item.shortcut, item.operands = long, short, None
 
@@ -379,25 +318,6 @@ def _nodes(member: Member) -> Iterator[Node]:
     else:
         for one in member.members:
             yield from _nodes(one)
-
-
-def _flat(items: Sequence[Item]) -> Iterator[Item]:
-    """Layers, with those of the modules that are called."""
-    for item in items:
-        if item.body is not None:
-            yield from _flat(item.body.items)
-        elif any(True for _ in item.inner()):
-            yield Item(None, Node("nested", (), None, [], {}))
-        else:
-            yield item
-
-
-def _weight(items: Sequence[Item]) -> int:
-    """How many layers there are in a list."""
-    return sum(
-        _weight(item.body.items) if item.body is not None else 1 + sum(_weight(inner) for inner in item.inner())
-        for item in items
-    )
 
 
 def _is_static(items: Sequence[Item]) -> bool:

@@ -13,13 +13,16 @@ from archcalc.layers import REGISTRY
 from archcalc.pytorch.capture.block import Block
 from archcalc.pytorch.capture.expressions import Expression
 from archcalc.pytorch.capture.graph import Node, Out
-from archcalc.pytorch.capture.structure import Body, Item, Operand
+from archcalc.pytorch.capture.items import Body, Item, Operand
 from archcalc.pytorch.capture.words import collapsed, is_default, opaque_keys, operand_key, shown
 from archcalc.sources.writing import Item as Written
 from archcalc.sources.writing import is_short
 
 # Gives the next number as an expression: its value, and the key that it is for.
 Take = Callable[[Any, str], Expression]
+
+# So many characters stand behind a key.
+_BEHIND = 84
 
 
 def numbered(numbers: list[Expression]) -> Take:
@@ -134,7 +137,7 @@ class Writer:
     def _group(self, item: Item, name: str | None, take: Take) -> Written:
         assert item.layers is not None
         entry: dict[str, Written] = {}
-        layers = self.written(item.layers, take)
+        layers = _in_rows(self.written(item.layers, take))
         if item.node is None:  # a repeat of several
             count = take(item.count, "count")
             return {"repeat": count.text(), "layers": layers, **({"name": name} if name else {})}
@@ -185,6 +188,12 @@ def _is_depthwise(node: Node) -> bool:
         return False
     channels = node.inputs[0].sizes[0]
     return bool(node.keys["groups"] == node.keys["channels"] == channels > 1)
+
+
+def _in_rows(items: list[Written]) -> list[Written]:
+    """A chain that is too long to stand behind `residual:` in rows of its own."""
+    chain = all(isinstance(one, str) for one in items)
+    return [items] if chain and sum(len(str(one)) + 2 for one in items) > _BEHIND else items
 
 
 def _joined(items: list[Written]) -> list[Written]:

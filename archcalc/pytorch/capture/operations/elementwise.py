@@ -7,7 +7,7 @@ from typing import Any
 from archcalc.pytorch.capture.graph import Out
 from archcalc.pytorch.capture.operations.reader import Reader
 from archcalc.pytorch.capture.operations.registry import Beyond, Given, reads
-from archcalc.pytorch.capture.record import Call, Value
+from archcalc.pytorch.capture.record import CONSTANT, Call, Value
 
 
 def _number(value: Any) -> Any:
@@ -17,6 +17,18 @@ def _number(value: Any) -> Any:
     if isinstance(value, Value) and value.data is not None and value.data.numel() == 1 and not value.of_data:
         return value.data.item()
     return None
+
+
+def _dropped(value: Any) -> float | None:
+    """How often a sample is dropped, for a factor that is drawn for each."""
+    if not isinstance(value, Value) or value.source != CONSTANT or value.batch is None or set(value.sizes) - {1}:
+        return None
+    while value.call is not None and value.call.name == "div":
+        value = value.call.args[0]
+    if value.call is None or value.call.name != "bernoulli":
+        return None
+    kept = value.call.kwargs.get("p", value.call.args[1] if len(value.call.args) > 1 else 0.5)
+    return float(round(1 - kept, 12))
 
 
 def _two(reader: Reader, call: Call, op: str, first: Any, second: Any) -> Out:
@@ -65,6 +77,9 @@ def mul(reader: Reader, call: Call, a: Any) -> Given:
     """x · y."""
     if _number(a.input) is not None:
         a.input, a.other = a.other, a.input
+    dropped = _dropped(a.other)
+    if dropped is not None:
+        return reader.add("droppath", [reader.out(a.input)], call.outs[0].sizes, {"p": dropped})
     number = _number(a.other)
     if number is not None:
         x = reader.out(a.input)
