@@ -63,7 +63,7 @@ _KEYED = (
 )
 _SIZES_ONLY = ("a config of Hugging Face's Diffusers",)
 # What is read where it is named, and told where its text is given as a spec.
-_READ = ("a config.json of Hugging Face", "a model file of Ultralytics")
+_READ = ("a config.json of Hugging Face", "a model file of Ultralytics", "a Keras model as JSON")
 # What every spec has; and so many unknown keys are more than a slip.
 _SPEC = {"model", "input", "layers"}
 _MISTAKES = 3
