@@ -15,7 +15,7 @@ _MOST = 4 * MAX_BYTES
 _MOST_FILES = 64
 
 
-def config(path: str, data: bytes) -> bytes:
+def config_of(path: str, data: bytes) -> bytes:
     """What config.json holds; `data` is the beginning of the archive. Raises `RequestError` where there is none."""
     at = 0
     for _ in range(_MOST_FILES):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from archcalc.diagnostics import RequestError
 from archcalc.sources.file import File, Json
-from archcalc.sources.keras import archive
+from archcalc.sources.keras.archive import config_of
 from archcalc.sources.keras.calls import Call, Key, called, ends, ordered
 from archcalc.sources.keras.layer import Layer
 from archcalc.sources.keras.layers import LAYERS
@@ -24,7 +24,7 @@ _STEPS, _SIDE = 128, 224
 def spec(file: File) -> str:
     """The text of the spec. Raises `SpecError` for a layer or setting that is not read, `RequestError` for the archive."""
     if file.data.startswith(b"PK"):
-        file = File(file.path, archive.config(file.path, file.data))
+        file = File(file.path, config_of(file.path, file.data))
         if not file.keys:
             file.check_form()
             raise RequestError(f"cannot read {file.path!r}: its config.json holds no model")
