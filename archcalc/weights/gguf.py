@@ -13,6 +13,8 @@ _MOST_KEYS = 100_000
 # The bytes of a value by its type; 8 is a text, 9 a list.
 _VALUES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 _TEXT, _LIST = 8, 9
+# Where no key says so, each tensor begins at a multiple of so many bytes.
+_ALIGNMENT, _MOST_ALIGNMENT = 32, 2**20
 # Types of tensors: name, numbers in a block, bytes of a block.
 _TYPES = {
     0: ("F32", 1, 4), 1: ("F16", 1, 2), 2: ("Q4_0", 32, 18), 3: ("Q4_1", 32, 20), 6: ("Q5_0", 32, 22),
@@ -22,6 +24,7 @@ _TYPES = {
     20: ("IQ4_NL", 32, 18), 21: ("IQ3_S", 256, 110), 22: ("IQ2_S", 256, 82), 23: ("IQ4_XS", 256, 136),
     24: ("I8", 1, 1), 25: ("I16", 1, 2), 26: ("I32", 1, 4), 27: ("I64", 1, 8), 28: ("F64", 1, 8),
     29: ("IQ1_M", 256, 56), 30: ("BF16", 1, 2), 34: ("TQ1_0", 256, 54), 35: ("TQ2_0", 256, 66), 39: ("MXFP4", 32, 17),
+    40: ("NVFP4", 64, 36), 41: ("Q1_0", 128, 18), 42: ("Q2_0", 64, 18),
 }  # fmt: skip
 
 
@@ -35,23 +38,38 @@ def tensors(path: str) -> list[Tensor]:
     with Header(path, _MOST_BYTES) as header:
         header.skip(4)
         version = header.number("<I")
+        if version in (2 << 24, 3 << 24):
+            raise header.wrong("its numbers are written with the largest byte first, which is not read")
         if version not in (2, 3):
             raise header.wrong(f"it is GGUF of version {version}, and 2 and 3 are read")
         count, keys = header.number("<Q"), header.number("<Q")
         if count > MOST_TENSORS or keys > _MOST_KEYS:
             raise header.wrong("its header counts more tensors or keys than any file has")
+        alignment = _ALIGNMENT
         for _ in range(keys):
-            _text(header)
-            _pass(header, header.number("<I"))
+            key, kind = _text(header), header.number("<I")
+            if key == "general.alignment" and kind == 4:
+                alignment = header.number("<I")
+            else:
+                _pass(header, kind)
+        if not 1 <= alignment <= _MOST_ALIGNMENT or alignment & (alignment - 1):
+            raise header.wrong(f"its alignment of {alignment:,} bytes is no power of two, or larger than any file's")
         found: dict[str, Tensor] = {}
-        end = 0
+        places: list[tuple[int, Tensor]] = []
         for _ in range(count):
             tensor, begin = _tensor(header)
             if tensor.name in found:
                 raise header.wrong(f"it names `{tensor.name[:80]}` twice")
+            if begin % alignment:
+                raise header.wrong(f"`{tensor.name[:80]}` begins at no multiple of {alignment} bytes")
             found[tensor.name] = tensor
-            end = max(end, begin + tensor.bytes)
-        if header.at + end > header.size:
+            places.append((begin, tensor))
+        end = 0
+        for begin, tensor in sorted(places, key=lambda place: place[0]):
+            if begin < end:
+                raise header.wrong(f"the bytes of `{tensor.name[:80]}` overlap those before it")
+            end = begin + tensor.bytes
+        if end and -(-header.at // alignment) * alignment + end > header.size:
             raise header.wrong(
                 f"its tensors take {end:,} bytes more than its header, and the file ends before: it is not whole"
             )
@@ -92,6 +110,6 @@ def _tensor(header: Header) -> tuple[Tensor, int]:
         raise header.wrong(f"`{name[:80]}` is of the unknown type {kind}")
     dtype, block, size = _TYPES[kind]
     elements = product(sizes)
-    if elements > MOST_ELEMENTS or elements % block or begin > MOST_ELEMENTS:
-        raise header.wrong(f"`{name[:80]}` has {elements:,} numbers, in blocks of {block}")
+    if elements > MOST_ELEMENTS or (sizes and sizes[-1] % block) or begin > MOST_ELEMENTS:
+        raise header.wrong(f"`{name[:80]}` has {elements:,} numbers, in blocks of {block} along its last axis")
     return Tensor(name, dtype, sizes, elements // block * size), begin

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 from collections.abc import Iterator, Sequence
@@ -46,13 +47,13 @@ def _change(document: Any, draw: random.Random) -> None:
         place = inner
     kind = draw.random()
     if kind < 0.7:
-        place[key] = draw.choice(_VALUES)
+        place[key] = copy.deepcopy(draw.choice(_VALUES))
     elif kind < 0.85:
         del place[key]
     elif isinstance(place, list):
-        place.insert(draw.randrange(len(place) + 1), place[key])
+        place.insert(draw.randrange(len(place) + 1), copy.deepcopy(place[key]))
     else:
-        place[draw.choice(["x", "name", "config", "layers", "hidden_size"])] = place[key]
+        place[draw.choice(["x", "name", "config", "layers", "hidden_size"])] = copy.deepcopy(place[key])
 
 
 def _bytes(data: bytearray, draw: random.Random) -> bytes:

@@ -16,7 +16,7 @@ from archcalc.diagnostics import RequestError, SpecError
 from archcalc.network.load import load_graph
 from archcalc.sources.huggingface.model import runs
 from archcalc.sources.huggingface.neutral import NEUTRAL
-from archcalc.sources.huggingface.reading import models
+from archcalc.sources.huggingface.reading import model_of, models
 from tests.conftest import ROOT
 
 from .all_cases import CASES
@@ -210,6 +210,11 @@ def test_what_shapes_saved_is_still_compared(tmp_path):
     path = written(tmp_path, LLAMA)
     saved = written(tmp_path, run("shapes", path, "--format", "json").stdout, "saved.json")
     assert status(run("diff", saved, path)) == 0
+
+
+@pytest.mark.parametrize("name", models())
+def test_one_family_is_found_by_its_name(name):
+    assert model_of(name) is models()[name]
 
 
 def test_docs_list_every_model_type():

@@ -39,7 +39,11 @@ def text(value):
 
 
 def gguf(
-    tensors=(("blk.0.attn_q.weight", [256, 4], 12), ("output.weight", [10, 3], 1)), keys=None, version=3, data=10_000
+    tensors=(("blk.0.attn_q.weight", [256, 4], 12), ("output.weight", [10, 3], 1)),
+    keys=None,
+    version=3,
+    data=10_000,
+    begin=None,
 ):
     pairs = (
         keys
@@ -52,12 +56,12 @@ def gguf(
         ]
     )
     head = b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(pairs)) + b"".join(pairs)
-    for name, shape, kind in tensors:
+    for index, (name, shape, kind) in enumerate(tensors):
         head += (
             text(name)
             + struct.pack("<I", len(shape))
             + struct.pack(f"<{len(shape)}Q", *shape)
-            + struct.pack("<IQ", kind, 0)
+            + struct.pack("<IQ", kind, 2048 * index if begin is None else begin)
         )
     return head + bytes(data)
 
@@ -91,6 +95,37 @@ def test_gguf_is_counted(tmp_path):
         ("blk.0.attn_q.weight", "Q4_K", (4, 256), 4 * 144),
         ("output.weight", "F16", (3, 10), 60),
     ]
+
+
+# Numbers in a block, and its bytes: scales of two bytes or one, then the numbers in so many bits.
+BLOCKS = {
+    "Q4_0": (32, 2 + 32 * 4 // 8), "Q4_1": (32, 4 + 32 * 4 // 8), "Q5_0": (32, 2 + 32 * 5 // 8), "Q5_1": (32, 4 + 32 * 5 // 8),
+    "Q8_0": (32, 2 + 32), "Q2_K": (256, 4 + 16 + 64), "Q3_K": (256, 2 + 12 + 32 + 64), "Q4_K": (256, 4 + 12 + 128),
+    "Q5_K": (256, 4 + 12 + 32 + 128), "Q6_K": (256, 2 + 16 + 64 + 128), "Q8_K": (256, 4 + 256 + 32),
+    "IQ4_NL": (32, 2 + 16), "IQ4_XS": (256, 2 + 2 + 4 + 128), "IQ2_XXS": (256, 2 + 64), "IQ2_XS": (256, 2 + 64 + 8),
+    "IQ2_S": (256, 2 + 64 + 8 + 8), "IQ3_XXS": (256, 2 + 96), "IQ3_S": (256, 2 + 64 + 8 + 32 + 4), "IQ1_S": (256, 2 + 32 + 16),
+    "IQ1_M": (256, 32 + 16 + 8), "TQ1_0": (256, 2 + 48 + 4), "TQ2_0": (256, 2 + 64), "MXFP4": (32, 1 + 16),
+    "NVFP4": (64, 4 + 32), "Q1_0": (128, 2 + 16), "Q2_0": (64, 2 + 16),
+}  # fmt: skip
+KINDS = {"Q4_0": 2, "Q4_1": 3, "Q5_0": 6, "Q5_1": 7, "Q8_0": 8, "Q2_K": 10, "Q3_K": 11, "Q4_K": 12, "Q5_K": 13, "Q6_K": 14,
+         "Q8_K": 15, "IQ2_XXS": 16, "IQ2_XS": 17, "IQ3_XXS": 18, "IQ1_S": 19, "IQ4_NL": 20, "IQ3_S": 21, "IQ2_S": 22,
+         "IQ4_XS": 23, "IQ1_M": 29, "TQ1_0": 34, "TQ2_0": 35, "MXFP4": 39, "NVFP4": 40, "Q1_0": 41, "Q2_0": 42}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_quantised_kinds(name, tmp_path):
+    numbers, size = BLOCKS[name]
+    (found,) = tensors_of(saved(tmp_path, gguf(tensors=[("x", [512, 3], KINDS[name])])))
+    assert (found.dtype, found.elements, found.bytes) == (name, 1536, 1536 // numbers * size)
+
+
+def test_tensors_begin_where_the_header_is_aligned(tmp_path):
+    keys = [text("general.alignment") + struct.pack("<II", 4, 4096)]
+    one = gguf(tensors=[("x", [1024], 0)], keys=keys, data=0)
+    room = 4096 - len(one)
+    assert tensors_of(saved(tmp_path, one + bytes(room + 4096)))[0].bytes == 4096
+    with pytest.raises(RequestError, match="not whole"):
+        tensors_of(saved(tmp_path, one + bytes(room + 4095)))
 
 
 def test_several_files_and_their_index(tmp_path):
@@ -147,6 +182,11 @@ def test_a_header_that_lies(tmp_path, change, message):
         (struct.pack("<Q", 14) + b'{"a":1,"a":2}\n', "names a tensor twice"),
         (gguf(version=1), "version 1"),
         (gguf(data=0), "not whole"),
+        (gguf(version=3 << 24), "largest byte first"),
+        (gguf(begin=33), "begins at no multiple of 32 bytes"),
+        (gguf(begin=64), "overlap those before it"),
+        (gguf(keys=[text("general.alignment") + struct.pack("<II", 4, 48)]), "no power of two"),
+        (gguf(tensors=[("x", [128, 2], 12)]), "in blocks of 256 along its last axis"),
         (gguf(tensors=[("x", [5], 12)]), "in blocks of 256"),
         (gguf(tensors=[("x", [5], 99)]), "unknown type 99"),
         (gguf(tensors=[("x", [1] * 9, 1)]), "9 axes"),
@@ -159,7 +199,7 @@ def test_a_header_that_lies(tmp_path, change, message):
         (b"", "no file of weights"),
         (b"model: m\n", "no file of weights"),
     ],
-    ids=range(18),
+    ids=range(23),
 )
 def test_hostile_files(tmp_path, data, message):
     with pytest.raises(RequestError, match=message):

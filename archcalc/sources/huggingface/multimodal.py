@@ -7,7 +7,7 @@ from collections.abc import Callable
 from archcalc.sources.file import Json
 from archcalc.sources.huggingface.config import Config
 from archcalc.sources.huggingface.model import Model, activated, activation, architecture, biases, number
-from archcalc.sources.huggingface.reading import models
+from archcalc.sources.huggingface.reading import model_of
 from archcalc.sources.huggingface.vision import CLIP_VISION, VISION, Tower
 from archcalc.sources.writing import Item, Spec
 
@@ -48,7 +48,11 @@ def joined(config: Config, seen: Seen, projected: list[Item], text: str, tied: b
         text: the model type of a `text_config` that says none; tied: whether the head is where nothing is said.
     """
     words = _words(config, text, tied)
-    spec = models()[words.model_type].read(words)
+    model = model_of(words.model_type)
+    assert model is not None  # by `_words`
+    spec = model.read(words)
+    if spec.layers[0] != "embedding vocab dim=width name=embed_tokens":
+        config.wrong("text_config", f"a text of the model type `{words.model_type}` is not read here")
     spec.model = config.model_type
     config.note("the tokens of the image stand before the text, not within it; `seq` counts the others")
     spec.inputs = {"image": seen.image, "text": ["seq"]}
@@ -68,13 +72,12 @@ def joined(config: Config, seen: Seen, projected: list[Item], text: str, tied: b
 
 def _words(config: Config, text: str, tied: bool) -> Config:
     """The configuration of the decoder: `text_config`, or in older files what stands beside `vision_config`."""
-    known = models()
     given = config.mapping("text_config")
     name = given.get("model_type", text)
     kind = _TEXTS.get(name, name) if isinstance(name, str) else text
-    if kind not in known or known[kind].builds != "ForCausalLM":
+    model = model_of(kind)
+    if model is None or model.builds != "ForCausalLM":
         config.wrong("text_config", f"the model type `{kind}` of the text is not read yet")
-    model = known[kind]
     defaults = {**model.defaults, "tie_word_embeddings": False}
     if config.has("text_config") or not config.has("hidden_size"):
         words = config.nested("text_config", kind, defaults, model.aliases)
@@ -98,9 +101,9 @@ def _eyes(config: Config, default: str, skip: int = 0, cut: bool = True) -> Seen
         skip: layers at the end that run, and are not read; cut: whether the token for the whole image is left out.
     """
     kind = config.mapping("vision_config").get("model_type", default)
-    if kind not in _TOWERS:
+    if not isinstance(kind, str) or kind not in _TOWERS:
         config.wrong("vision_config", f"the model type {kind!r} is not read here", f"read are {', '.join(_TOWERS)}")
-    return _TOWERS[str(kind)](config, skip, cut)
+    return _TOWERS[kind](config, skip, cut)
 
 
 def _clip(config: Config, skip: int, cut: bool) -> Seen:
@@ -166,7 +169,8 @@ def _seen(see: Tower, items: list[Item]) -> Seen:
 
 def _width(config: Config, text: str) -> int:
     """The width of the decoder."""
-    value = config.mapping("text_config").get("hidden_size", models()[text].defaults.get("hidden_size"))
+    usual = model_of(text)
+    value = config.mapping("text_config").get("hidden_size", usual.defaults.get("hidden_size") if usual else None)
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         config.wrong("text_config", "`hidden_size` is a whole number from 1")
     return value

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
+from typing import NoReturn
 
 from archcalc.advice import suggest
-from archcalc.sources.file import File
+from archcalc.sources.file import File, Json
 from archcalc.sources.huggingface.config import Config
 from archcalc.sources.huggingface.model import Model
 
@@ -18,19 +19,35 @@ def models() -> dict[str, Model]:
     return {name: model for _, family in families() for name, model in family.items()}
 
 
+def model_of(name: str) -> Model | None:
+    """One model type; None for one that is not read. Only the file of its family is imported, where its name stands."""
+    folder, entry = os.path.dirname(__file__), f'"{name}": Model('
+    for file in _family_names():
+        with open(os.path.join(folder, f"{file}.py"), encoding="utf-8") as text:
+            if entry not in text.read():
+                continue
+        model: Model | None = import_module(f"archcalc.sources.huggingface.{file}").MODELS.get(name)
+        if model is not None:
+            return model
+    return None
+
+
+def _family_names() -> list[str]:
+    """The files of this folder that may be families."""
+    names = (name.removesuffix(".py") for name in os.listdir(os.path.dirname(__file__)) if name.endswith(".py"))
+    return sorted(name for name in names if name not in _NO_FAMILY)
+
+
 def families() -> list[tuple[str, dict[str, Model]]]:
     """What each family is, in a sentence, and its model types."""
-    names = sorted(name.removesuffix(".py") for name in os.listdir(os.path.dirname(__file__)) if name.endswith(".py"))
-    modules = [import_module(f"archcalc.sources.huggingface.{name}") for name in names if name not in _NO_FAMILY]
+    modules = [import_module(f"archcalc.sources.huggingface.{name}") for name in _family_names()]
     return [((module.__doc__ or "").split("\n")[0], module.MODELS) for module in modules if hasattr(module, "MODELS")]
 
 
 def spec(file: File) -> str:
     """The text of the spec. Raises `SpecError` for a model type, key or value that is not read."""
     file.check_form()
-    known = models()
-    name = _type(file, list(known))
-    model = known[name]
+    name, model = _type(file)
     config = Config(file, file.keys, name, model.defaults, aliases=model.aliases)
     config.value("model_type")
     made = model.read(config)
@@ -42,25 +59,32 @@ def spec(file: File) -> str:
     return made.text()
 
 
-def _type(file: File, known: list[str]) -> str:
+def _type(file: File) -> tuple[str, Model]:
     """The model type. Raises `SpecError` for one that is not read."""
     name = file.keys.get("model_type")
+    found = model_of(name) if isinstance(name, str) else None
+    if not isinstance(name, str) or found is None:
+        _unread(file, name)
+    return name, found
+
+
+def _unread(file: File, name: Json) -> NoReturn:
+    """Raises `SpecError` for a model type that is not read."""
+    known = list(models())
     listed = (
         f"{len(known)} types are read, from `{min(known)}` to `{max(known)}`: docs/reference/model-types.md lists them"
     )
     if not isinstance(name, str):
         file.refuse(["model_type"], "`model_type` names a kind of model, and there is none", listed)
-    if name not in known:
-        if file.keys.get("auto_map"):
-            file.refuse(
-                ["model_type"],
-                f"the model type `{name}` is Python code beside the file (`auto_map`), which is never run",
-                "write its layers as a spec; `archcalc layers` lists what there is",
-            )
-        near = suggest(name, known)
+    if file.keys.get("auto_map"):
         file.refuse(
             ["model_type"],
-            f"the model type `{name}` is not read yet",
-            (f"did you mean `{near}`? " if near else "") + f"{listed}; another model is written as a spec",
+            f"the model type `{name}` is Python code beside the file (`auto_map`), which is never run",
+            "write its layers as a spec; `archcalc layers` lists what there is",
         )
-    return name
+    near = suggest(name, known)
+    file.refuse(
+        ["model_type"],
+        f"the model type `{name}` is not read yet",
+        (f"did you mean `{near}`? " if near else "") + f"{listed}; another model is written as a spec",
+    )
