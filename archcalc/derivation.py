@@ -176,7 +176,9 @@ def _per_axis(name: str, sizes: tuple[int, ...], node: Node) -> tuple[int, ...]:
 
 def _named(x: Tensor, prefix: str) -> Tensor:
     shape = tuple(_leaf(prefix + _SHORT.get(name, name), size) for name, size in zip(axis_names(x), x.shape))
-    return Tensor(shape, x.layout, x.integer, x.outputs, x.state)
+    made = Tensor(shape, x.layout, x.integer, x.outputs, x.state, x.parts, x.batched)
+    made.entries = x.entries
+    return made
 
 
 def _leaf(name: str, size: int) -> int:
