@@ -26,14 +26,16 @@ def emit(report: str, form: str, found: object, color: str = "auto", to_stderr: 
     elif isinstance(made, Drawing):
         show(made, color, to_stderr)
     else:
-        for text in made:
-            write(text)
+        for part in made:
+            if isinstance(part, str):
+                write(part)
+            else:
+                show(part, color, to_stderr)
 
 
 def text_of(report: str, form: str, found: object) -> str:
     """The same as the text of a file, without colours."""
     made = forms.render(report, form, found)
-    if isinstance(made, Drawing):
-        made = rendered(made, Page(UNBOUNDED))
-    text = made if isinstance(made, str) else "".join(made)
+    parts = [made] if isinstance(made, (str, Drawing)) else made
+    text = "".join(part if isinstance(part, str) else rendered(part, Page(UNBOUNDED)) for part in parts)
     return text if forms.commands(report, form) else terminal_text(click.unstyle(text))

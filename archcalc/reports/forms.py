@@ -24,7 +24,7 @@ _FIRST = ("text", "full", "concise", "grouped", "source", "json", "jsonl", "csv"
 _HOME = os.path.dirname(__file__)
 _PREFIX, _ENDING = "as_", ".py"
 
-Rendered = Union[str, Drawing, Iterable[str]]
+Rendered = Union[str, Drawing, Iterable[Union[str, Drawing]]]
 
 
 def reports() -> list[str]:

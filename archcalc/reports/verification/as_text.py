@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from archcalc.reports.blocks import Block, Group
+from archcalc.reports.paragraphs import Prose, Wrapped
 from archcalc.reports.verification.report import Report, Verified
 
 # So many differences are listed.
 _MOST = 20
 
 
-def render(report: Report) -> Iterator[str]:
+def render(report: Report) -> Iterator[Block]:
     """What equals PyTorch's, or what differs."""
     for one in report.networks:
-        yield "".join(f"{line}\n" for line in (_different(one) if one.result.differences else _same(one)))
+        first, *others = _different(one) if one.result.differences else _same(one)
+        yield Group(Prose(first), *map(Wrapped, others))
 
 
 def _same(one: Verified) -> Iterator[str]:
@@ -25,16 +28,16 @@ def _same(one: Verified) -> Iterator[str]:
     if result.declared:
         single = result.declared == 1
         which = "1 opaque layer is" if single else f"{result.declared:,} opaque layers are"
-        yield f"  but {which} not compared: what {'it costs' if single else 'they cost'} is declared"
+        yield f"but {which} not compared: what {'it costs' if single else 'they cost'} is declared"
     if peer is not None and peer.reasons:
         counts = f"{peer.params:,} parameters and {peer.mult_adds:,} mult-adds"
-        yield f"  torchinfo says {counts}: {'; '.join(peer.reasons)}"
+        yield f"torchinfo says {counts}: {'; '.join(peer.reasons)}"
 
 
 def _different(one: Verified) -> Iterator[str]:
     found = one.result.differences
     yield f"{one.model}: {len(found)} {'difference' if len(found) == 1 else 'differences'}"
     for difference in found[:_MOST]:
-        yield f"  {difference}"
+        yield str(difference)
     if len(found) > _MOST:
-        yield f"  and {len(found) - _MOST} more"
+        yield f"and {len(found) - _MOST} more"
