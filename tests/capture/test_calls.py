@@ -183,6 +183,23 @@ def test_parameters_that_nothing_reads_are_told():
     assert "15 parameters are not read" in "\n".join(reading.comparison.lines("net"))
 
 
+def test_training_has_what_only_training_does():
+    def forward(m, x):
+        y = m.map(x)
+        if m.training:
+            kept = y.new_empty(len(y), 1, 1).bernoulli_(0.75)
+            y = y * kept.div_(0.75)
+        return F.dropout(x + y, 0.1, m.training) + (m.spare(x) if m.training else 0)
+
+    module = Of(forward, map=nn.Linear(16, 16), spare=nn.Linear(16, 16))
+    text = read(module, TOKENS, train=True).text
+    assert "droppath 0.25" in text
+    assert "dropout 0.1" in text
+    plain = read(module, TOKENS)
+    assert plain.comparison.unreached == {"spare.weight": 256, "spare.bias": 16}
+    assert "drop" not in plain.text.replace("dropout 0.1", "")
+
+
 def test_a_difference_is_told():
     reading = read(nn.Linear(16, 4), TOKENS)
     reading.comparison.params = 1, 2

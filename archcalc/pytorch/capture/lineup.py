@@ -31,7 +31,8 @@ def line_up(first: Run, second: Run) -> None:
             if id(mine) not in seen:
                 seen.add(id(mine))
                 _compare(mine, its, one)
-        one.macs = _of_one_sample(one, other)
+        if any(out.batch is not None for out in one.outs):
+            one.macs //= BATCHES[0]
     for mine, its in zip(first.inputs, second.inputs):
         if id(mine) not in seen:
             _compare(mine, its, None)
@@ -71,11 +72,3 @@ def _compare(mine: Value, its: Value, call: Call | None) -> None:
     mine.sizes, mine.axes = tuple(sizes), axes
     if mine.source == CONSTANT and mine.data is not None and mine.batch is not None:
         mine.data = None
-
-
-def _of_one_sample(one: Call, other: Call) -> int:
-    """The work for one sample, where it grows with the batch; else what is done once for all."""
-    few, many = BATCHES
-    if one.macs * many == other.macs * few:
-        return one.macs // few
-    return one.macs

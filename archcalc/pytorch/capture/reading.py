@@ -104,12 +104,14 @@ def runs(module: nn.Module, inputs: list[Example], name: str, train: bool) -> tu
     before = module.training
     modes = {one: one.training for one in module.modules()}
     module.train(train)
-    done = []
+    done: list[Run] = []
     try:
         for batch in BATCHES:
             try:
                 with quiet():
-                    done.append(record(module, [(one.name, one.tensor(batch), one.keyword) for one in inputs]))
+                    done.append(
+                        record(module, [(one.name, one.tensor(batch), one.keyword) for one in inputs], not done)
+                    )
             except (Exception, SystemExit) as error:
                 raise RequestError(f"{name!r} cannot be run: {told(error)}") from None
     finally:

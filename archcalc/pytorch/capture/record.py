@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from copy import copy
 from typing import Any
 
@@ -147,6 +147,7 @@ class Recorder(TorchFunctionMode):
         self.inside = 0
         self.counter = FlopCounterMode(display=False)
         self.counted = 0
+        self.counts = True
         for name, parameter in model.named_parameters():
             self._remember(parameter, Value(PARAMETER, parameter, name))
         for name, buffer in model.named_buffers():
@@ -222,8 +223,9 @@ class Recorder(TorchFunctionMode):
     ) -> None:
         call = Call(name, self._valued(args), self._valued(kwargs), self.scopes[-1], _place())
         call.module = module
-        total = self.counter.get_total_flops() // 2
-        call.macs, self.counted = total - self.counted, total
+        if self.counts:
+            total = self.counter.get_total_flops() // 2
+            call.macs, self.counted = total - self.counted, total
         read = [] if name in _FRESH else list(call.values())
         learned = module is not None and any(True for _ in module.parameters())
         for index, tensor in enumerate(given):
@@ -321,9 +323,13 @@ def _place() -> tuple[str, int]:
     return frame.f_code.co_filename, frame.f_lineno
 
 
-def record(model: nn.Module, inputs: list[tuple[str, torch.Tensor, bool]]) -> Run:
-    """Runs a model once and notes what it does; an input has a name, and goes by it where that is said."""
+def record(model: nn.Module, inputs: list[tuple[str, torch.Tensor, bool]], count: bool = True) -> Run:
+    """Runs a model once and notes what it does; an input has a name, and goes by it where that is said.
+
+    With `count`, PyTorch's counter runs along, which takes most of the time.
+    """
     recorder = Recorder(model)
+    recorder.counts = count
     for name, tensor, _ in inputs:
         recorder.input(tensor, name)
     with _untouched(model):
@@ -354,7 +360,8 @@ def _recorded(recorder: Recorder, model: nn.Module, inputs: list[tuple[str, torc
     plain = [tensor for _, tensor, keyword in inputs if not keyword]
     named = {name: tensor for name, tensor, keyword in inputs if keyword}
     math = torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH)
-    with torch.no_grad(), math, recorder.modules(), recorder.counter, recorder:
+    counter = recorder.counter if recorder.counts else nullcontext()
+    with torch.no_grad(), math, recorder.modules(), counter, recorder:
         out = model(*plain, **named)
     recorder.run.macs = recorder.counter.get_total_flops() // 2
     recorder.run.outputs = [(name, recorder.value(one)) for name, one in _named(out, "")]

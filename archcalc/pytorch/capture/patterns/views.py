@@ -76,6 +76,16 @@ def numbered(view: View) -> torch.Tensor | None:
     return places
 
 
+def signature(view: View) -> tuple[object, ...]:
+    """What is the same of views that move elements in the same way."""
+    steps = []
+    for one in view.path:
+        node, name = (one.node, one.name) if isinstance(one, _Step) else (one, "")
+        keys = tuple((key, value) for key, value in node.keys.items() if not isinstance(value, Out))
+        steps.append((node.op, node.sizes, keys, name))
+    return (view.root.sizes, *steps)
+
+
 def _moved(x: torch.Tensor, step: Any) -> torch.Tensor:
     if isinstance(step, _Step):
         keys = step.node.keys
