@@ -23,8 +23,9 @@ TABLES = ("per-file-ignores", "severity", "budgets", "growth")
 _MOST_BYTES = 2**20
 # Where the linter finds its tables among the defaults of its options.
 LINT_TABLES = "tables"
-# What stands at the top but means the linter alone: `device` there is hardware to plan for.
-_LINT_ONLY = ("select", "ignore", "fail-on", "fail_on", "device")
+# What stands at the top but means the linter alone, and what means all but the linter: hardware to plan for is [lint] device.
+_LINT_ONLY = ("select", "ignore", "fail-on", "fail_on")
+_NOT_LINT = ("device",)
 
 
 def defaults(commands: Collection[str], running: str) -> dict[str, Any]:
@@ -43,7 +44,8 @@ def defaults(commands: Collection[str], running: str) -> dict[str, Any]:
         if key not in commands and key not in TABLES:
             raise unknown(path, "table", key, (*TABLES, *commands))
     general = {key: value for key, value in shared.items() if key not in _LINT_ONLY}
-    maps = {name: {**(shared if name == "lint" else general), **sections.get(name, {})} for name in commands}
+    linted = {key: value for key, value in shared.items() if key not in _NOT_LINT}
+    maps = {name: {**(linted if name == "lint" else general), **sections.get(name, {})} for name in commands}
     tables = {key: maps["lint"].pop(key, None) or sections.get(key, {}) for key in TABLES}
     for key, table in tables.items():
         if not isinstance(table, dict):

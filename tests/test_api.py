@@ -93,13 +93,13 @@ def test_causal():
 
 def test_time():
     net = archcalc.load("specs/gpt2.yaml", seq=64, batch=2)
-    found = net.predict("h100", mode="train", optimizer="sgd")
-    assert found.total.seconds > net.predict("h100").total.seconds
+    found = net.predict("h100", optimizer="sgd")
+    assert found.total.seconds > net.predict("h100", mode="inference").total.seconds
     assert found.of(net["wte"]._node)[0].seconds > 0
-    assert net.predict("h100", tokens=5).tokens_per_second > 0
+    assert net.predict("h100", mode="generate", new_tokens=5).tokens_per_second > 0
     with pytest.raises(archcalc.RequestError, match="did you mean `h100`"):
         net.predict("h1000")
-    with pytest.raises(archcalc.RequestError, match="the mode is forward or train"):
+    with pytest.raises(archcalc.RequestError, match="mode is inference, train or generate, not 'backward'"):
         net.predict("h100", mode="backward")
 
 

@@ -15,7 +15,6 @@ from archcalc.commands.build import command as build_command
 from archcalc.commands.lint_base import bases
 from archcalc.devices import find
 from archcalc.diagnostics import Source
-from archcalc.memory.plan import Plan
 from archcalc.memory.simulation import simulate
 from archcalc.network.load import Graph, build_graph, load_graph
 from archcalc.prediction.answer import answer
@@ -24,6 +23,8 @@ from archcalc.rules.check import Selection, check_graph, load_rules
 from archcalc.rules.model import Model
 from archcalc.rules.paths import with_variants
 from archcalc.rules.runner import Task, run
+from archcalc.running import Running
+from tests.runs import run_of
 
 from .growth import exponent
 
@@ -175,13 +176,13 @@ def test_linting_variants(tmp_path, since):
     assert exponent(tasks, check, 32) < LINEAR
 
 
-@pytest.mark.parametrize("mode", ["forward", "train"])
+@pytest.mark.parametrize("mode", ["inference", "train"])
 @pytest.mark.parametrize("network", [chain, nested])
 def test_predicting(network, mode):
     graphs = {count: build(network(count)) for count in (20, 40, 80)}
 
     def run_all(graph: Graph) -> None:
-        found = answer(graph, find("h100"), mode=mode)
+        found = answer(graph, Running(device="h100", mode=mode))
         as_text.network(found, rows.rows(found, 1))
         as_json.data(found, rows.layers(found))
         rows.slowest(found, 3)
@@ -192,7 +193,7 @@ def test_predicting(network, mode):
 @pytest.mark.parametrize("network", NETWORKS)
 def test_memory(network):
     graphs = {count: build(network(count)) for count in (32, 64, 128)}
-    assert exponent(graphs.__getitem__, lambda graph: simulate(graph, Plan(training=True)), 32) < LINEAR
+    assert exponent(graphs.__getitem__, lambda graph: simulate(graph, run_of("train")), 32) < LINEAR
 
 
 @pytest.mark.parametrize("format", ["text", "json", "markdown"])

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from archcalc.cost import Costs
-from archcalc.devices import Device, find
+from archcalc.devices import Device
 from archcalc.diagnostics import RequestError
 from archcalc.network.load import load_graph
 from archcalc.prediction.answer import answer
@@ -15,6 +15,7 @@ from archcalc.prediction.estimate import CALIBRATED, COMPUTE, DATASHEET, LAUNCH,
 from archcalc.prediction.model import ELEMENTWISE, FEATURES, PRODUCTS, Model, features, pool_of, roofline
 from archcalc.prediction.operations import Operation, operations
 from archcalc.reports.prediction.words import headline
+from archcalc.running import Running
 
 from .conftest import SPECS
 
@@ -213,11 +214,11 @@ def test_other_types_than_the_measured_one_are_neighbours():
     assert Estimator(both, "fp16").stored == "fp16"
 
 
-@pytest.mark.parametrize("mode", ["forward", "train"])
+@pytest.mark.parametrize("mode", ["inference", "train"])
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_times_of_networks_are_sums_within_their_ranges(path, mode):
     for name in ("h100", "l4"):
-        found = answer(load_graph(str(path), batch=2), find(name), mode=mode)
+        found = answer(load_graph(str(path), batch=2), Running(device=name, mode=mode))
         one, whole = found.prediction, found.total
         layers = sum(layer.total.seconds for layer in one.layers)
         assert whole.seconds == pytest.approx(layers + one.loss.seconds + one.step.seconds)
@@ -227,16 +228,16 @@ def test_times_of_networks_are_sums_within_their_ranges(path, mode):
         for layer in one.layers:
             idle = layer.node.is_view or layer.node.op in ("dropout", "droppath")
             assert layer.forward.seconds > 0 or idle, layer.node.id
-        larger = answer(load_graph(str(path), batch=64), find(name), mode=mode).total
+        larger = answer(load_graph(str(path), batch=64), Running(device=name, mode=mode)).total
         assert whole.seconds <= larger.seconds < 33 * whole.seconds
 
 
 @pytest.mark.parametrize("peak", [1.0, 1.12, 20.0])
 def test_more_than_the_peak_is_a_plain_number(graph, peak):
-    found = answer(graph("7, 16", "linear 5"), device(), dtype="fp32")
-    slow = replace(
-        found.prediction,
-        device=replace(device(), peaks={"fp32": found.prediction.costs.totals.flops / found.total.seconds / peak}),
-    )
+    found = answer(graph("7, 16", "linear 5"), Running(mode="inference", precision="fp32"), device())
+    rate = found.prediction.costs.totals.flops / found.total.seconds / peak
+    running = found.prediction.running.also()
+    running.chip = replace(device(), peaks={"fp32": rate})
+    slow = replace(found.prediction, running=running)
     facts = " ".join(fact for line in headline(replace(found, prediction=slow)) for fact in line)
     assert f" {100 * peak:,.0f} % of the peak" in facts

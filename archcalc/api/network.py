@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Iterator, Sequence
+from copy import copy
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -14,16 +15,16 @@ from archcalc.api.layer import Layer
 from archcalc.cost import Cost, Costs
 from archcalc.diagnostics import RequestError, Source
 from archcalc.language.expressions import describe
-from archcalc.memory.footprint import check_checkpoint
+from archcalc.memory.footprint import Footprint, footprint
 from archcalc.memory.generation import Generation, generate
-from archcalc.memory.plan import ATTENTION, OPTIMIZERS, WIDTHS, Plan
-from archcalc.memory.run import Run
-from archcalc.memory.simulation import simulate
-from archcalc.network.freezing import check_trains
+from archcalc.memory.how import how, mode_of
 from archcalc.network.load import Graph, build_graph, graph_at, load_graph
 from archcalc.network.parameters import named_parameters
 from archcalc.network.paths import depth
 from archcalc.reports.rows import flat, nested
+from archcalc.running import Running
+from archcalc.running.arguments import declared, running_of
+from archcalc.running.declaration import GENERATE
 
 if TYPE_CHECKING:
     import torch
@@ -34,13 +35,18 @@ if TYPE_CHECKING:
 
 
 def load(
-    spec: str | os.PathLike[str], *, batch: int = 1, causal: str = "dense", freeze: Sequence[str] = (), **settings: Any
+    spec: str | os.PathLike[str],
+    *,
+    batch: int | None = None,
+    causal: str = "dense",
+    freeze: Sequence[str] = (),
+    **settings: Any,
 ) -> Network:
     """The network of a spec file.
 
     Args:
         spec: the path of the file, or `path@variant`; or the name of a PyTorch module, which is run, as `timm:resnet50`.
-        batch: the batch size.
+        batch: the batch size; by default what the spec's `run:` says, or 1.
         causal: "dense" counts all scores of masked attention, "half" those a query may see.
         freeze: names or ids of layers and groups that are not trained; `*` stands for any letters.
         settings: values of hparams and dims, as `width=128, seq=2048`.
@@ -64,7 +70,7 @@ def loads(
     text: str,
     *,
     variant: str | None = None,
-    batch: int = 1,
+    batch: int | None = None,
     causal: str = "dense",
     freeze: Sequence[str] = (),
     **settings: Any,
@@ -206,91 +212,66 @@ class Network:
         """Name and shape of every parameter, each copy for itself. Tied ones come once."""
         yield from named_parameters(self.graph.nodes)
 
-    def memory(
-        self,
-        *,
-        training: bool = False,
-        dtype: str = "fp32",
-        optimizer: str = "adam",
-        mixed: bool = False,
-        checkpoint: Sequence[str] = (),
-        attention: str | None = None,
-        gpu: bool = False,
-    ) -> Run:
-        """What a forward pass, or with `training` a whole step, takes in memory: its peak, and every moment.
+    @declared()
+    def memory(self, **run: Any) -> Footprint:
+        """What a run takes in memory: its `peak`, what that is made of in `parts`, and every moment in `run`.
 
-        Args:
-            training: forward, loss, backward and the optimizer's step; else a forward pass without gradients.
-            dtype: "fp32", "tf32", "bf16" or "fp16".
-            optimizer: "sgd", "momentum", "adam" or "adamw".
-            mixed: weights of 16 bits have an fp32 copy that the optimizer works on.
-            checkpoint: names of blocks or groups that keep their input alone and run again in backward.
-            attention: "flash" or "math"; None for what PyTorch picks.
-            gpu: with the kernels of CUDA instead of those of the CPU.
+        By default it is a training step; where nothing is trained, a forward pass.
 
         Raises:
-            ValueError: one of these words is none of those.
-            RequestError: a name in `checkpoint` is no group of layers; nothing is trained.
+            RequestError: a value that a field does not have; what does not go together; a name in `checkpoint`
+                is no group of layers; nothing is trained, or nothing generates.
 
-        >>> load("specs/alexnet.yaml").memory(training=True, optimizer="sgd").parameters
+        >>> load("specs/alexnet.yaml").memory(optimizer="sgd").parts["parameters"]
         244403360
+        >>> str(load("specs/gpt2.yaml", batch=8).memory(device="RTX 4090").running)
+        'train, batch 8, autocast bf16, adamw, flash attention, on rtx4090'
         """
-        for name, given, known in (
-            ("dtype", dtype, WIDTHS), ("optimizer", optimizer, OPTIMIZERS), ("attention", attention, (*ATTENTION, None)),
-        ):  # fmt: skip
-            if given not in known:
-                raise ValueError(f"{name} is one of {', '.join(map(str, known))}, not {given!r}")
-        check_checkpoint(self.graph, checkpoint)
-        if training:
-            check_trains(self.graph, "training=False")
-        return simulate(self.graph, Plan(training, dtype, optimizer, mixed, tuple(checkpoint), attention, gpu))
+        net, said = self._run(run)
+        return footprint(net.graph, how(net.graph, said, mode_of(net.graph, said)))
 
-    def generation(
-        self, *, length: int | None = None, dtype: str = "bf16", cache_dtype: str | None = None
-    ) -> Generation:
+    @declared("mode")
+    def generation(self, **run: Any) -> Generation:
         """What generating a sequence keeps in memory: weights, caches, and one step.
-
-        Args:
-            length: positions that are there, prompt included; by default what the spec says.
-            dtype, cache_dtype: types of weights and of the cache, which is `dtype` by default.
 
         Raises:
             RequestError: the network does not give one position after the other.
 
-        >>> load("specs/llama3.yaml").generation(length=8192).token_bytes
+        >>> load("specs/llama3.yaml").generation(length=8192, precision="bf16").token_bytes
         131072
         """
-        return generate(self.graph, length, dtype, cache_dtype)
+        net, said = self._run(run)
+        return generate(net.graph, how(net.graph, said, GENERATE))
 
-    def predict(
-        self,
-        device: str,
-        *,
-        dtype: str | None = None,
-        mode: str = "forward",
-        optimizer: str = "adamw",
-        tokens: int | None = None,
-    ) -> Answer:
+    @declared()
+    def predict(self, device: str, **run: Any) -> Answer:
         """How long it takes on a device: `total` with its range, `of(node)` for each layer, `tokens_per_second`.
 
-        Args:
-            device: "h100", "a100", ...; "cpu" or "cuda" as `archcalc calibrate` measured them; or a device file.
-            dtype: "fp64", "fp32", "tf32", "bf16" or "fp16"; by default what the device is calibrated for, else its fastest.
-            mode: "forward", or "train" for a whole step with `optimizer`: "sgd", "adam" or "adamw".
-            tokens: generate so many after a prompt as long as the network's sequence.
+        By default it is a training step; where nothing is trained, a forward pass.
 
         Raises:
-            RequestError: there is no such device, it does not compute in `dtype`, the network does not generate.
+            RequestError: there is no such device, what does not go together, the network does not generate.
             SpecError: the network cannot have so many positions.
 
-        >>> found = load("specs/gpt2.yaml", batch=8).predict("a100").total
+        >>> found = load("specs/gpt2.yaml", batch=8).predict("a100", mode="inference").total
         >>> found.low < found.seconds < found.high < 0.1
         True
         """
-        from archcalc.devices import find
         from archcalc.prediction.answer import answer
 
-        return answer(self.graph, find(device), dtype, mode, optimizer, tokens)
+        net, said = self._run({**run, "device": device})
+        return answer(net.graph, said)
+
+    def _run(self, given: dict[str, Any]) -> tuple[Network, Running]:
+        """The network with the batch and what is frozen of a run, and the run."""
+        said = running_of(given)
+        net = self.at(batch=said.batch) if said.batch else self
+        if said.freeze:
+            document = copy(net.graph.document)
+            document.freeze = said.freeze
+            graph = graph_at(document, net.graph.steps, net.graph.variant, net.graph.given, net.graph.batch)
+            net = Network(graph, "half" if self._costs.useful else "dense")
+        return net, said
 
     def closed_form(self, *names: str, dtype: str = "fp32") -> ClosedForm:
         """Shapes and costs as formulas of hparams, dims and `batch`; needs sympy.

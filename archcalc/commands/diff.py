@@ -10,6 +10,7 @@ import click
 
 from archcalc.advice import suggest
 from archcalc.commands import options
+from archcalc.commands import running as run
 from archcalc.commands.diff_folders import Files, pairs
 from archcalc.commands.printing import emit
 from archcalc.diagnostics import Diagnostic, RequestError
@@ -20,6 +21,7 @@ from archcalc.language.document import parse_percent
 from archcalc.reports import forms
 from archcalc.reports.difference.report import Report
 from archcalc.revision import Place, checked_out
+from archcalc.running import Running
 from archcalc.terminal import complain
 from archcalc.workers import each, processes
 
@@ -31,7 +33,7 @@ _WORTH = 40
 @click.argument("base", shell_complete=options.files)
 @click.argument("head", shell_complete=options.files)
 @options.settings
-@options.batch
+@run.asked()
 @options.look(
     "--max-growth",
     "max_growth",
@@ -48,7 +50,7 @@ def command(
     base: str,
     head: str,
     set: tuple[str, ...],
-    batch: int,
+    said: Running,
     max_growth: tuple[str, ...],
     memory: bool,
     format: str,
@@ -70,7 +72,7 @@ def command(
         if not folders:
             gc.disable()  # the process ends soon: what two graphs leave behind may stay
         files = pairs(old.path, new.path) if folders else [Files("", old.path, new.path)]
-        tasks = [Task(*paths, values, batch, wanted, needs.budget, needs.whole) for paths in files]
+        tasks = [Task(*paths, values, said, wanted, needs.budget, needs.whole) for paths in files]
         outcomes = list(each(compare, tasks, processes(len(tasks), _WORTH)))
     status = _complain(outcomes, (old, new), folders, color)
     found = [one for outcome in outcomes for one in outcome.differences]

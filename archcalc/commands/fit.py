@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import click
 
-from archcalc.commands import conditions as run
-from archcalc.commands import options
+from archcalc.commands import options, running
 from archcalc.commands.printing import emit
+from archcalc.devices import find
 from archcalc.diagnostics import RequestError
 from archcalc.language.document import parse_amount
+from archcalc.running import Running
+from archcalc.running.declaration import INFERENCE, TRAIN
+from archcalc.running.defaults import settled
+from archcalc.running.limits import parse_bytes
 from archcalc.sweep.axis import parse_values
+from archcalc.sweep.evaluate import usual_batch
 from archcalc.sweep.fit import fit
 from archcalc.sweep.grid import Point
-from archcalc.sweep.measures import SECONDS, Conditions, Measure, measures
+from archcalc.sweep.measures import BYTES, SECONDS, Measure, measures
+
+# Fields of a run that can be measured of; the mode also says which memory a device's limit is about.
+_ABOUT = tuple(name for name in running.ALL if name not in ("cache", "length", "new_tokens"))
 
 
 @click.command(name="fit")
 @click.argument("spec", metavar="SPEC", shell_complete=options.files)
 @options.look("--vary", required=True, metavar="NAME[=VALUES]",
               help="An hparam, a dim or batch; with values, as 64..1024:64, only these are tried.")  # fmt: skip
-@options.look("--max", "max", cls=options.Several, required=True, multiple=True, metavar="NAME=AMOUNT",
+@options.look("--max", "max", cls=options.Several, multiple=True, metavar="NAME=AMOUNT",
               help="A limit: params=25M, macs=4G, memory=8GiB, inference_memory, activations, depth, and with a "
-              "device time=10ms, step_time; may be given several times.")  # fmt: skip
+              "device time=10ms, step_time; may be given several times.  [default: the memory of the device]")  # fmt: skip
 @options.settings
-@options.batch
-@run.options
+@running.asked(_ABOUT, old=("dtype",))
 @options.form("fit")
 @options.color
 @options.help
@@ -34,10 +41,7 @@ def command(
     vary: str,
     max: tuple[str, ...],
     set: tuple[str, ...],
-    batch: int,
-    dtype: str | None,
-    optimizer: str,
-    device: str | None,
+    said: Running,
     format: str,
     color: str,
 ) -> int:
@@ -45,33 +49,43 @@ def command(
 
     Exit status 1: not even the smallest does.
     """
-    conditions = run.conditions(dtype, optimizer, device)
     name, equals, values = (part.strip() for part in vary.partition("="))
     if not name or (equals and not values):
         raise RequestError(f"--vary takes a name, or NAME=VALUES as width=64..1024:64, not {vary!r}")
     given = options.parse_settings(set)
     if name in given:
         raise RequestError(f"`{name}` is both varied and set: leave out --set {name}")
+    limits = dict(_limit(text, bool(said.device)) for text in max) or _of_device(said)
+    for mode in (TRAIN, INFERENCE):
+        settled(said, mode)
     found = fit(
-        Point(spec, tuple(given.items()), batch),
+        Point(spec, tuple(given.items()), said.batch or usual_batch(spec)),
         name,
-        dict(_limit(text, conditions) for text in max),
-        conditions,
+        limits,
+        said,
         parse_values(values, f"--vary {name}") if values else None,
     )
     emit("fit", format, found, color)
     return 0 if found.best is not None else 1
 
 
-def _limit(text: str, conditions: Conditions) -> tuple[Measure, float]:
+def _limit(text: str, has_device: bool) -> tuple[Measure, float]:
     name, _, amount = (part.strip() for part in text.partition("="))
-    measure = measures([name], conditions)[0]
+    measure = measures([name], has_device)[0]
     if measure.unit == SECONDS:
         try:
             return measure, options.Duration().convert(amount, None, None)
         except click.BadParameter:
             raise RequestError(f"--max {name} takes a time, as 10ms or 2s, not {amount!r}") from None
-    found = parse_amount(amount)
+    found = parse_bytes(amount, f"--max {name}") if measure.unit == BYTES else parse_amount(amount)
     if not found:
         raise RequestError(f"--max {name} takes an amount, as 25M, 4G or 8GiB, not {amount!r}")
     return measure, found
+
+
+def _of_device(said: Running) -> dict[Measure, float]:
+    """The limit where none is given: what the device has, for training unless another mode is asked for."""
+    if not said.device:
+        raise RequestError("give a limit, as --max memory=24GB, or the device whose memory is one, as --device h100")
+    name = "inference_memory" if said.mode == INFERENCE else "memory"
+    return {measures([name], True)[0]: find(said.device).memory_bytes}

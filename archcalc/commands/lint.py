@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archcalc.advice import suggest
-from archcalc.commands import options
+from archcalc.commands import options, running
 from archcalc.commands.lint_tables import Tables, read_tables
 from archcalc.commands.printing import emit, text_of
 from archcalc.commands.progress import watched
@@ -26,6 +26,7 @@ from archcalc.rules.base import SEVERITIES, Finding
 from archcalc.rules.check import Selection, by_severity
 from archcalc.rules.paths import specs_in, with_variants
 from archcalc.rules.runner import Outcome, Task, run
+from archcalc.running import Running
 from archcalc.terminal import complain, write
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 # From this many specs on a run takes long enough for a progress bar.
 _MANY = 200
+
+# Fields of a run that budgets and the rules about a device depend on.
+_ABOUT = ("mode", "batch", "precision", "optimizer", "accumulate", "attention", "checkpoint", "threads", "device")
 
 
 @click.command(name="lint")
@@ -60,15 +64,7 @@ _MANY = 200
 @click.option("--fix", is_flag=True, help="Apply the fixes that compute the same function.")
 @click.option("--unsafe-fixes", is_flag=True, help="Apply the others too: they change what is computed.")
 @click.option("--diff", is_flag=True, help="Show what the fixes would change; write nothing.")
-@options.look(
-    "--device",
-    shell_complete=options.devices,
-    may_be_file=options.is_device_file,
-    metavar="NAME",
-    help="Hardware to plan for, as h100: turns the rules about it on.",
-)
-@options.look("--batch", type=options.Whole(1, 2**40 - 1), default=1, show_default=True,
-              help="Batch size that memory is counted for.")  # fmt: skip
+@running.asked(_ABOUT)
 @click.option(
     "--base",
     metavar="REV|PATH",
@@ -91,8 +87,7 @@ def command(
     fix: bool,
     unsafe_fixes: bool,
     diff: bool,
-    device: str | None,
-    batch: int,
+    said: Running,
     base: str | None,
     variants: bool,
     jobs: int,
@@ -105,14 +100,14 @@ def command(
     `archcalc rule` lists the rules.
     """
     tables = read_tables(*(context.default_map or {}).get(LINT_TABLES, ("", {})))
-    selection = Selection(_split(select), _split(ignore), tables.severity, _device(device))
+    selection = Selection(_split(select), _split(ignore), tables.severity, _device(said.device), said)
     selection.check()
     forms = {"": format, **_outputs(output)}
     named = specs_in(paths)
     specs = with_variants(named) if variants else named
     changed = False
     with _bases(base, specs) as base_of:
-        tasks = [Task(spec, tables.budget(split_variant(spec)[0]), base_of(spec), batch) for spec in specs]
+        tasks = [Task(spec, tables.budget(split_variant(spec)[0]), base_of(spec), said.batch or None) for spec in specs]
         if fix or unsafe_fixes or diff:
             outcomes, changed = _mend(tasks, selection, tables, unsafe_fixes, diff, color)
         else:
@@ -132,9 +127,9 @@ def command(
     return 1 if (diff and changed) or any(report.fails(finding) for finding in report.findings) else 0
 
 
-def _device(name: str | None) -> Device | None:
-    """The device of this name. Raises `RequestError` for one that is not known."""
-    if name is None:
+def _device(name: str) -> Device | None:
+    """The device of this name; None of "". Raises `RequestError` for one that is not known."""
+    if not name:
         return None
     from archcalc.devices import find  # most runs are about none
 

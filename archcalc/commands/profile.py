@@ -8,48 +8,27 @@ from collections.abc import Callable, Iterator
 
 import click
 
-from archcalc.commands import options
+from archcalc.commands import options, running
 from archcalc.commands.printing import emit
 from archcalc.devices import find, save
 from archcalc.diagnostics import RequestError
-from archcalc.network.freezing import check_trains
+from archcalc.network.freezing import check_trains, untrainable
 from archcalc.network.load import load_graph
 from archcalc.pytorch.needs import require
 from archcalc.reports import forms
+from archcalc.running import FIELDS, Running
+from archcalc.running.declaration import INFERENCE, TRAIN
 from archcalc.shipped import path_of
 from archcalc.terminal import complain
+
+# What can be measured.
+_FIELDS = tuple(name for name in FIELDS if name not in ("checkpoint", "cache", "length", "new_tokens"))
 
 
 @click.command(name="profile")
 @click.argument("spec", required=False, metavar="[SPEC]", shell_complete=options.files)
-@options.look("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 or mps.")
 @options.settings
-@options.freeze
-@options.batch
-@options.look(
-    "--dtype",
-    type=click.Choice(("fp32", "tf32", "fp16", "bf16")),
-    default="fp32",
-    show_default=True,
-    help="Type of weights and input.",
-)
-@options.look(
-    "--mode",
-    type=click.Choice(("forward", "train")),
-    default="forward",
-    show_default=True,
-    help="A forward pass, or a whole training step.",
-)
-@options.look(
-    "--optimizer",
-    type=click.Choice(("sgd", "adam", "adamw")),
-    default="sgd",
-    show_default=True,
-    help="Optimizer of the training step.",
-)
-@click.option("--compile", "compile", is_flag=True, help="Use torch.compile for the total.")
-@options.look("--channels-last", is_flag=True, help="Memory format of images.")
-@options.look("--threads", type=options.Whole(1), help="CPU threads.")
+@running.asked(_FIELDS, old=("dtype", "compile", "channels_last"))
 @options.look("--warmup", type=options.Whole(0), help="Runs that do not count; default: until the time settles.")
 @options.look("--repeat", type=options.Whole(1), default=20, show_default=True, help="Runs that count, at most.")
 @options.look(
@@ -69,16 +48,8 @@ from archcalc.terminal import complain
 @options.guarded
 def command(
     spec: str | None,
-    device: str,
     set: tuple[str, ...],
-    freeze: tuple[str, ...],
-    batch: int,
-    dtype: str,
-    mode: str,
-    optimizer: str,
-    compile: bool,
-    channels_last: bool,
-    threads: int | None,
+    said: Running,
     warmup: int | None,
     repeat: int,
     time: float,
@@ -93,27 +64,21 @@ def command(
     if path is None:
         raise RequestError("name a spec: none came with this copy of archcalc")
     values = options.parse_settings(set)
-    graph = load_graph(path, values, batch, freeze)
-    other = load_graph(compare, values, batch) if compare else None
-    if mode == "train":
-        check_trains(graph, "--mode forward")
+    graph = load_graph(path, values, said.batch or None, said.freeze)
+    other = load_graph(compare, values, said.batch or None) if compare else None
+    # What a spec is planned for is not what is here.
+    said = said.over(graph.document.run(graph.variant).also(device=None))
+    if not said.mode:
+        said = said.also(mode=INFERENCE if untrainable(graph) else TRAIN)
+    if said.mode == TRAIN:
+        check_trains(graph, "--mode inference")
     require("profile")
     from archcalc.pytorch import profile as profiling
     from archcalc.pytorch.names import BuildError
     from archcalc.pytorch.setup import Setup
     from archcalc.pytorch.timing import Budget
 
-    setup = Setup(
-        device,
-        dtype,
-        mode == "train",
-        optimizer,
-        compile,
-        channels_last,
-        threads,
-        seed,
-        Budget(warmup, repeat, time),
-    )
+    setup = Setup(said, said.device or "cpu", seed, Budget(warmup, repeat, time))
     report = "profile" if other is None else "profile_comparison"
     forms.module(report, format)  # measuring takes a while: what cannot be printed is refused before
     known = None

@@ -6,16 +6,20 @@ from collections.abc import Sequence
 
 import click
 
-from archcalc.commands import conditions as run
 from archcalc.commands import options
 from archcalc.commands.printing import emit
 from archcalc.commands.progress import watched
+from archcalc.commands.swept import swept
+from archcalc.devices import find
 from archcalc.diagnostics import RequestError, cannot
 from archcalc.network.load import split_variant
 from archcalc.output import write_file
 from archcalc.reports.sweep.report import Report
+from archcalc.running import Running
+from archcalc.running.declaration import INFERENCE, TRAIN
+from archcalc.running.defaults import settled
 from archcalc.sweep.axis import Axis, parse_axes, parse_batches
-from archcalc.sweep.evaluate import check_names, evaluate
+from archcalc.sweep.evaluate import check_names, evaluate, usual_batch
 from archcalc.sweep.grid import Point, grid, parse_part, read_grid, shard, size
 from archcalc.sweep.measures import USUAL, measures
 from archcalc.sweep.results import sides
@@ -31,7 +35,7 @@ _MANY = 2000
 @click.argument("specs", nargs=-1, metavar="[SPEC...]", shell_complete=options.files)
 @options.look("--set", "set", cls=options.Several, metavar="NAME=VALUES", multiple=True,
               help="Values of an hparam or dim: 6,12,24 or 256..2048:256 or 1..64:*2; several give all combinations.")  # fmt: skip
-@options.look("--batch", default="1", show_default=True, metavar="VALUES", help="Batch sizes, written alike.")
+@options.look("--batch", metavar="VALUES", help="Batch sizes, written alike.  [default: the spec's, or 1]")
 @options.look("--show", type=options.Names(), metavar="NAMES",
               help=f"What is computed: {','.join(USUAL)} by default; also flops, other_flops, depth, memory, "
               "inference_memory, and with a device time, step_time.")  # fmt: skip
@@ -39,7 +43,7 @@ _MANY = 2000
               "more of anything else; -NAME or +NAME says otherwise.")  # fmt: skip
 @options.look("--front", is_flag=True, help="Only what is on the Pareto front of --plot.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write the drawing as SVG, PNG or PDF.")
-@run.options
+@swept
 @options.look("--sort", metavar="NAME", help="Rows in order of this measure, the least first.")
 @options.look("-n", "--number", type=options.Whole(0), help="Only so many rows, 0 for all.  [default: 60 for people]")
 @click.option(
@@ -55,14 +59,13 @@ _MANY = 2000
 def command(
     specs: tuple[str, ...],
     set: tuple[str, ...],
-    batch: str,
+    batch: str | None,
     show: tuple[str, ...] | None,
     plot: str | None,
     front: bool,
     output: str | None,
-    dtype: str | None,
-    optimizer: str,
-    device: str | None,
+    said: Running,
+    runs: Sequence[Axis],
     sort: str | None,
     number: int | None,
     grid: str | None,
@@ -76,14 +79,15 @@ def command(
 
     What is not possible stays in the table, with the reason. Exit status 1: no combination is possible.
     """
-    conditions = run.conditions(dtype, optimizer, device)
-    points = _points(specs, set, batch, grid, shard)
+    _check(said, runs)
+    has_device = bool(said.device or any(axis.name == "device" for axis in runs))
+    points = _points(specs, set, batch, runs, grid, shard)
     if list:
         for point in points:
             write(point.line + "\n")
         return 0
-    names = [*dict.fromkeys(name for point in points for name, _ in point.settings)]
-    drawn = sides(plot, names, conditions) if plot else None
+    names = [*dict.fromkeys(name for point in points for name, _ in (*point.settings, *point.run))]
+    drawn = sides(plot, names, has_device) if plot else None
     if (front or output) and drawn is None:
         raise RequestError(f"{'--front' if front else '-o'} needs --plot, as --plot macs,params")
     if output:
@@ -91,9 +95,9 @@ def command(
 
         figure.check(output)
     extra = [side.measure.name for side in drawn or () if side.measure] + ([sort] if sort else [])
-    wanted = measures([*(show or USUAL), *extra], conditions)
-    outcomes = watched(evaluate(points, wanted, conditions, jobs), len(points), "computing", _MANY)
-    report = Report(outcomes, wanted, conditions, drawn, front, sort, number)
+    wanted = measures([*(show or USUAL), *extra], has_device)
+    outcomes = watched(evaluate(points, wanted, said, jobs), len(points), "computing", _MANY)
+    report = Report(outcomes, wanted, said, drawn, front, sort, number)
     if output:
         inputs = [*(split_variant(spec)[0] for spec in specs), grid or ""]
         write_file(output, figure.draw(report.results, output), inputs=inputs)
@@ -101,8 +105,23 @@ def command(
     return 0 if report.possible or not points else 1
 
 
+def _check(said: Running, runs: Sequence[Axis]) -> None:
+    """Raise `RequestError` for devices that are not known, and for what does not go together at any point."""
+    for axis in runs:
+        if axis.name == "device":
+            for name in axis.values:
+                find(name)
+    for mode in (TRAIN, INFERENCE) if not runs else ():
+        settled(said, mode)
+
+
 def _points(
-    specs: Sequence[str], set: Sequence[str], batch: str, path: str | None, part: str | None
+    specs: Sequence[str],
+    set: Sequence[str],
+    batch: str | None,
+    runs: Sequence[Axis],
+    path: str | None,
+    part: str | None,
 ) -> Sequence[Point]:
     """The points that are asked for, with their names known to exist where they come from options."""
     axes = parse_axes(set)
@@ -119,11 +138,11 @@ def _points(
     else:
         if not specs:
             raise RequestError("name a spec, or a file of points with --grid")
-        batches = parse_batches(batch)
-        if (count := size(specs, axes, batches)) > _MOST:
+        batches = parse_batches(batch) if batch is not None else []
+        if (count := size(specs, axes, batches or [1], runs)) > _MOST:
             raise RequestError(f"{count:,} combinations are more than {_MOST:,}: take larger steps, or fewer names")
-        check_names(list(grid(specs, [Axis(axis.name, axis.values[:1]) for axis in axes], batches[:1])))
-        points = list(grid(specs, axes, batches))
+        check_names(list(grid(specs, [Axis(axis.name, axis.values[:1]) for axis in axes], batches[:1] or [1])))
+        points = [point for spec in specs for point in grid([spec], axes, batches or [usual_batch(spec)], runs)]
     return shard(points, *parse_part(part)) if part else points
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,6 +19,22 @@ _MOST_BYTES = 4 * 2**20
 _KINDS = ("gpu", "cpu")
 # tf32 is a way to compute with fp32.
 DTYPES = ("tf32", "fp64", "fp32", "bf16", "fp16", "int8")
+# Words of full names that tell no device from another.
+_MAKERS = (
+    "nvidia",
+    "geforce",
+    "tesla",
+    "amd",
+    "instinct",
+    "apple",
+    "sxm",
+    "sxm4",
+    "sxm5",
+    "pcie",
+    "gpu",
+    "tensor",
+    "core",
+)
 # What `archcalc calibrate` measures: this machine's own.
 LOCAL = ("cpu", "cuda")
 
@@ -94,11 +111,26 @@ def find(name: str) -> Device:
             f"{name} has not been measured on this machine: run `archcalc calibrate --device {name}` once"
         )
     if name not in (known := names()):
-        near = suggest(name, known)
+        if (meant := as_written(name, known)) is not None:
+            return find(meant)
+        near = suggest(name.lower(), known)
         hint = f"did you mean `{near}`?" if near else f"there are {', '.join(known)}, or give a file, as ./mine.json"
         raise RequestError(f"no device is named {name!r}: {hint}")
     here = os.path.join(_FOLDER, f"{name}.json")
     return _read(here if os.path.exists(here) else local_path(name))
+
+
+def as_written(name: str, known: Iterable[str]) -> str | None:
+    """The device that a name as people write it means: `A100`, "RTX 3090", `NVIDIA H100 SXM`; None where that is none.
+
+    "A100 80GB" is the `a100-80gb` of these, or where the memory stands in no name, the one without it.
+    """
+    words = [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word and word not in _MAKERS]
+    plain = {entry.replace("-", ""): entry for entry in known}
+    for wanted in ("".join(words), "".join(word for word in words if not re.fullmatch(r"\d+(gb)?", word))):
+        if wanted in plain:
+            return plain[wanted]
+    return None
 
 
 def save(device: Device, path: str) -> None:

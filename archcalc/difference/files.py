@@ -14,6 +14,7 @@ from archcalc.difference.side import Side
 from archcalc.difference.texts import same
 from archcalc.network.load import Graph, build_graph, graph_at, split_variant
 from archcalc.opening import imported, read
+from archcalc.running import Running
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Task:
     Attributes:
         name: what both are called where many are compared, else empty.
         base, head: their paths, which may end in `@variant`; None for one that is not there.
-        values: what `--set` gives; batch: the batch size.
+        values: what `--set` gives; said: how networks are run, as far as somebody said it.
         measures: the totals that are asked for; budget: whether it is asked if the head keeps to its own.
         whole: whether equal files are compared too, for their totals.
     """
@@ -32,7 +33,7 @@ class Task:
     base: str | None
     head: str | None
     values: Mapping[str, str] = field(default_factory=dict)
-    batch: int = 1
+    said: Running = field(default_factory=Running)
     measures: Collection[str] = ()
     budget: bool = False
     whole: bool = False
@@ -131,9 +132,15 @@ class _File:
         """The network, or one of its variants. Raises `SpecError`."""
         task = self.task
         if variant is not None and self.graph is not None:
-            return graph_at(self.graph.document, self.graph.steps, variant, task.values, task.batch)
+            return graph_at(
+                self.graph.document,
+                self.graph.steps,
+                variant,
+                task.values,
+                task.said.batch or self.graph.document.batch(variant),
+            )
         assert self.source is not None
-        self.graph = build_graph(self.source, self.variant, task.values, task.batch)
+        self.graph = build_graph(self.source, self.variant, task.values, task.said.batch or None, task.said.freeze)
         return self.graph
 
 
@@ -155,4 +162,4 @@ def _side(file: _File | None, variant: str | None, saved: bool, invalid: list[Di
     except SpecError as error:
         invalid += error.diagnostics
         return None
-    return as_saved(costs) if saved else Side.of(costs)
+    return as_saved(costs) if saved else Side.of(costs, file.task.said)

@@ -9,13 +9,16 @@ from archcalc.difference.flattening import flatten
 from archcalc.difference.record import LayerRecord, Read
 from archcalc.difference.settings import Facts, facts
 from archcalc.language.document import parse_amount
-from archcalc.memory.plan import Plan
-from archcalc.memory.simulation import simulate
+from archcalc.memory.footprint import footprint
+from archcalc.memory.how import how
+from archcalc.network.freezing import untrainable
 from archcalc.network.load import Graph
 from archcalc.network.paths import depth
+from archcalc.running import Running
+from archcalc.running.declaration import INFERENCE, TRAIN
 
 COSTS = ("params", "trainable", "buffers", "macs", "other_flops", "activation_bytes")
-# The peaks of a training step with Adam and of a forward pass, in fp32.
+# The peaks of a training step and of a forward pass, run as options, settings and the spec say.
 PEAKS = ("training_memory_bytes", "inference_memory_bytes")
 MEASURES = (*COSTS, *PEAKS)
 # Measures as `budget:` names them.
@@ -40,6 +43,7 @@ class Side:
         layers: list[LayerRecord],
         saved: bool = False,
         graph: Graph | None = None,
+        said: Running | None = None,
     ) -> None:
         self.model = model
         self.layers = layers
@@ -48,14 +52,15 @@ class Side:
         self.saved = saved
         self._totals = totals
         self._graph = graph
+        self._said = said or Running()
         self._over: list[str] | None = None
 
     @classmethod
-    def of(cls, costs: Costs) -> Side:
-        """A network read from a spec."""
+    def of(cls, costs: Costs, said: Running | None = None) -> Side:
+        """A network read from a spec; `said` is how it is run, as far as somebody said it."""
         graph = costs.graph
         layers, outputs = flatten(costs)
-        side = cls(graph.model, totals_of(costs), layers, graph=graph)
+        side = cls(graph.model, totals_of(costs), layers, graph=graph, said=said)
         side.facts = facts(graph)
         side.outputs = outputs if graph.document.outputs else {"": next(iter(outputs.values()))}
         return side
@@ -70,7 +75,8 @@ class Side:
     def total(self, measure: str) -> int | None:
         """One of `MEASURES`; None where it is not known. A peak is computed when it is asked for."""
         if measure not in self._totals and self._graph is not None:
-            self._totals[measure] = simulate(self._graph, Plan(training="training" in measure)).peak
+            mode = TRAIN if "training" in measure and not untrainable(self._graph) else INFERENCE
+            self._totals[measure] = footprint(self._graph, how(self._graph, self._said, mode)).peak
         return self._totals.get(measure)
 
     def over_budget(self) -> list[str] | None:

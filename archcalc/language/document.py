@@ -87,6 +87,16 @@ class Document:
         self.freeze: tuple[str, ...] = ()
         self.runs: dict[str, Running] = {}
 
+    def batch(self, variant: str | None) -> int:
+        """The batch that its `run:` names; 1 where it names none."""
+        return (self.run(variant).batch if self.runs else 0) or 1
+
+    def run(self, variant: str | None) -> Running:
+        """How the network of a variant, or with None the spec's own, is run where nobody says otherwise."""
+        from archcalc.running import Running  # few specs say it
+
+        return self.runs.get(variant or "", Running()).over(self.runs.get("", Running()))
+
 
 def parse_document(source: Source, findings: Findings) -> Document | None:
     """The document in `source` with its includes read.

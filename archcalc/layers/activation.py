@@ -10,6 +10,7 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module
 from archcalc.layers.layout import CHANNELS_FIRST, KEEPS
+from archcalc.layers.remembering import LOW, WIDE
 from archcalc.layers.saved import INPUT, OUTPUT, Saved, Saving
 from archcalc.layers.strides import NUMBER, Strides, contiguous, iterated
 from archcalc.layers.tensor import Shape, Tensor, Want
@@ -238,6 +239,7 @@ class LeakyReLU(Activation):
 class PReLU(Activation):
     """x where positive, a learned slope times x elsewhere. Source: torch.nn.PReLU."""
 
+    autocast = LOW
     example = ("prelu", "20x64")
     notation = "y = x for x > 0, a · x otherwise, with a learned"
     values = (-inf, inf)
@@ -377,6 +379,7 @@ class GELU(Activation):
 class Softplus(Activation):
     """log(1 + exp(beta·x)) / beta. Source: torch.nn.Softplus."""
 
+    autocast = WIDE
     bare = True
     notation = "y = ln(1 + e^(β·x)) / β"
     values = (0.0, inf)

@@ -10,6 +10,7 @@ from archcalc.layers.content import numbers_only
 from archcalc.layers.contraction import Contraction, contracted
 from archcalc.layers.layout import ENDS, FEATURES_LAST, KEEPS
 from archcalc.layers.operands import Body, Operands
+from archcalc.layers.remembering import JOINED, LOW
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.strides import NUMBER, Strides, are_rows, iterated, joined
 from archcalc.layers.tensor import Shape, Tensor
@@ -25,6 +26,7 @@ _INDEX = 8
 class MatMul(Layer):
     """Matrix product over the last two axes. [*, m, k] and [*, k, n] -> [*, m, n]. Source: torch.matmul."""
 
+    autocast = LOW
     notation = "y[i, j] = Σ a[i, k] · b[k, j]"
 
     layout = ENDS
@@ -112,6 +114,7 @@ class Einsum(Layer):
     `einsum: {equation: 'hqd,hkd->hqk', operands: [q, k]}`.
     """
 
+    autocast = LOW
     notation = "y = the sum of products that the equation writes"
 
     layout = ENDS
@@ -245,6 +248,7 @@ class Einsum(Layer):
 class Scale(Layer):
     """Multiplies by a fixed number. [...] -> the same shape."""
 
+    autocast = JOINED
     one_pass = True
     bare = True
     notation = "y = factor · x"

@@ -7,6 +7,7 @@ from collections import Counter
 from archcalc.layers.base import Layer
 from archcalc.layers.normalization import root_normed
 from archcalc.layers.position import rotated
+from archcalc.layers.remembering import LOW
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.scores import copies, eager_scores, fused_room, fused_scores, multihead_inputs, scores_passing
 from archcalc.layers.strides import Strides, are_rows, contiguous, joined
@@ -23,6 +24,8 @@ class AttentionMemory(Layer):
     Attributes:
         _head: features of a head; _inner: of all heads; the rest as the layer's arguments.
     """
+
+    autocast = LOW
 
     lets_go_early = True
     learns_in_turn = True

@@ -12,6 +12,7 @@ from archcalc.layers.change import Change, divisors_near
 from archcalc.layers.code import Code, given, module, sized
 from archcalc.layers.field import Field, windows
 from archcalc.layers.layout import CHANNELS_FIRST
+from archcalc.layers.remembering import LOW
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.strides import Strides, contiguous, imaged
 from archcalc.layers.tensor import Shape, Tensor
@@ -43,6 +44,8 @@ def _bytes(how: Saving, x: Tensor, sizes: Sequence[int]) -> int:
 
 class Convolution(Layer):
     """What conv and convtranspose share: groups, windows and the label."""
+
+    autocast = LOW
 
     layout = CHANNELS_FIRST
     ranks = (2, 4)

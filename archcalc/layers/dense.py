@@ -10,6 +10,7 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module
 from archcalc.layers.layout import ENDS, FEATURES_LAST
+from archcalc.layers.remembering import JOINED, LOW
 from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
 from archcalc.layers.strides import Strides, are_rows, contiguous, iterated
 from archcalc.layers.tensor import Shape, Tensor, Want
@@ -21,6 +22,7 @@ from archcalc.terms import work
 class Linear(Layer):
     """y = x Wᵀ + b over the last axis. [*, in] -> [*, features]. Source: torch.nn.Linear."""
 
+    autocast = LOW
     example = ("linear 10", "84")
     notation = "y = x Wᵀ + b"
 
@@ -171,6 +173,7 @@ class LayerScale(Asking):
     Source: Touvron et al. 2021 (CaiT).
     """
 
+    autocast = JOINED
     example = ("layerscale axis=-1", "20x64")
     notation = "y = γ ⊙ x        a learned factor for each channel or feature"
 

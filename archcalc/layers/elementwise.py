@@ -9,6 +9,7 @@ from archcalc.layers.activation import Activation
 from archcalc.layers.arguments import Number, arg
 from archcalc.layers.base import layer
 from archcalc.layers.code import Code, expression
+from archcalc.layers.remembering import WIDE
 from archcalc.layers.saved import NOTHING, OUTPUT
 from archcalc.layers.tensor import Tensor
 from archcalc.terms import work
@@ -34,6 +35,7 @@ class Function(Activation):
 class Exp(Function):
     """e to the power of x. Source: torch.exp."""
 
+    autocast = WIDE
     notation = "y = e^x"
     values = (0.0, inf)
     rises = True
@@ -77,6 +79,7 @@ class Sqrt(Function):
 class Rsqrt(Function):
     """1 over the square root of x. Source: torch.rsqrt."""
 
+    autocast = WIDE
     notation = "y = 1 / √x"
     values = (0.0, inf)
     rises = False
@@ -88,6 +91,7 @@ class Rsqrt(Function):
 class Square(Function):
     """x times x. Source: torch.square."""
 
+    autocast = WIDE
     notation = "y = x²"
     values = (0.0, inf)
     rises = False
@@ -97,6 +101,7 @@ class Square(Function):
 class Log(Function):
     """The natural logarithm of x. Source: torch.log."""
 
+    autocast = WIDE
     notation = "y = ln x"
     values = (-inf, inf)
     rises = False
@@ -146,6 +151,7 @@ class Sign(Function):
 class Reciprocal(Function):
     """1 over x. Source: torch.reciprocal."""
 
+    autocast = WIDE
     notation = "y = 1 / x"
     values = (-inf, inf)
     rises = False
@@ -157,6 +163,7 @@ class Reciprocal(Function):
 class Pow(Function):
     """x to the power of a fixed number. Source: torch.pow."""
 
+    autocast = WIDE
     notation = "y = x^exponent"
     values = (-inf, inf)
     rises = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from archcalc.layers.arguments import Whole, arg
 from archcalc.layers.base import ShapeError, layer
 from archcalc.layers.recurrent import Recurrent
+from archcalc.layers.remembering import LOW
 from archcalc.layers.saved import Saving
 from archcalc.layers.strides import Strides
 from archcalc.layers.tensor import Shape, Tensor
@@ -23,6 +24,7 @@ class LSTM(Recurrent):
     comes out: [steps, directions·proj]. Source: torch.nn.LSTM; Sak et al. 2014, arXiv:1402.1128.
     """
 
+    autocast = LOW
     example = ("lstm 32", "20x64")
     notation = (
         "i, f, o = σ(W x(t) + U h(t−1) + b)        three gates: input, forget, output\n"

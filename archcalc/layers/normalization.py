@@ -10,6 +10,7 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change, divisors_near
 from archcalc.layers.code import Code, given, module
 from archcalc.layers.layout import CHANNELS_FIRST, FEATURES_LAST, KEEPS, Layout
+from archcalc.layers.remembering import WIDE
 from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.strides import Strides, channels_last, contiguous, iterated
 from archcalc.layers.tensor import Shape, Tensor, Want
@@ -132,6 +133,7 @@ class GroupNorm(_ChannelNorm):
     Source: torch.nn.GroupNorm.
     """
 
+    autocast = WIDE
     example = ("groupnorm 4", "8x32x32")
     notation = "y = (x − μ) / √(σ² + ε) · γ + β\nμ, σ²: of a group of channels of one sample"
 
@@ -235,6 +237,7 @@ class LayerNorm(Layer):
     Source: torch.nn.LayerNorm, whose normalized_shape has the sizes of those axes.
     """
 
+    autocast = WIDE
     example = ("layernorm", "20x64")
     one_pass = True
     notation = "y = (x − μ) / √(σ² + ε) · γ + β\nμ, σ²: of one vector of features"

@@ -7,6 +7,7 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression, given, module
 from archcalc.layers.layout import ENDS, FEATURES_LAST
+from archcalc.layers.remembering import JOINED
 from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.strides import Strides, concatenated, contiguous, iterated
 from archcalc.layers.tensor import Shape, Tensor, Want
@@ -26,6 +27,7 @@ class PosEmbed(Layer):
     (Vaswani et al. 2017, section 3.5).
     """
 
+    autocast = JOINED
     example = ("posembed length=512", "20x64")
     notation = "y[t] = x[t] + p[t]"
 
@@ -82,6 +84,7 @@ class ClsToken(Layer):
     Source: BERT, ViT (Dosovitskiy et al. 2021).
     """
 
+    autocast = JOINED
     example = ("clstoken", "20x64")
     one_pass = True
     notation = "y = [w, x[0], x[1], …]        w learned"

@@ -11,6 +11,7 @@ from archcalc.layers.code import Code, given, module
 from archcalc.layers.layout import FEATURES_LAST
 from archcalc.layers.operands import Reference
 from archcalc.layers.portions import Portion
+from archcalc.layers.remembering import LOW
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.strides import Strides, are_rows, contiguous
 from archcalc.layers.tensor import Shape, Tensor
@@ -343,6 +344,7 @@ class RNN(Recurrent):
     Source: torch.nn.RNN.
     """
 
+    autocast = LOW
     example = ("rnn 32", "20x64")
     notation = "z(t) = g(W x(t) + U z(t−1) + b)        z(0) = 0"
     learns_in_turn = True

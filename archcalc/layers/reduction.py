@@ -10,6 +10,7 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression
 from archcalc.layers.layout import ENDS, KEEPS, axis_of
+from archcalc.layers.remembering import WIDE
 from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
 from archcalc.layers.strides import Strides, contiguous, iterated
 from archcalc.layers.tensor import Tensor
@@ -94,6 +95,7 @@ class Mean(Reduction):
 class Sum(Reduction):
     """Sum over one axis or several. [n, features] -> [features]. Source: torch.sum."""
 
+    autocast = WIDE
     notation = "y = Σ x[i]"
 
     call = "{0}.sum"
@@ -166,6 +168,7 @@ class LogSumExp(Reduction):
     Maximum (1), subtraction (1), exponential (1) and sum (1) an element; logarithm and addition one of the output.
     """
 
+    autocast = WIDE
     notation = "y = ln Σ e^(x[i])"
 
     operations = ("maximum", 1), ("subtraction", 1), ("exponential", 1), ("sum", 1)
@@ -181,6 +184,7 @@ class Norm(Reduction):
     A power (1) and a sum (1) an element; a root one of the output.
     """
 
+    autocast = WIDE
     notation = "y = (Σ |x[i]|^p)^(1/p)"
 
     operations = ("power", 1), ("sum", 1)
@@ -256,6 +260,7 @@ class ArgMin(_Place):
 class CumSum(Layer):
     """Sums of the elements so far along an axis. [n, features] -> [n, features]. Source: torch.cumsum."""
 
+    autocast = WIDE
     one_pass = True
     bare = True
     notation = "y[i] = x[0] + … + x[i]"

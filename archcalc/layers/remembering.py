@@ -9,12 +9,17 @@ from archcalc.layers.strides import Strides, contiguous, iterated
 from archcalc.layers.tensor import Tensor
 from archcalc.quantity import plain
 
+LOW, WIDE, JOINED = "low", "wide", "joined"
+
 
 class LayerMemory:
     """What a layer says of memory; tensors are of one sample, `Saving.batch` says of how many."""
 
     # True: the output is another view of the input's memory.
     view: ClassVar[bool] = False
+    # What torch.autocast makes of it: LOW computes in 16 bits, WIDE in fp32 where it is a GPU's kernel, and JOINED is at least
+    # as wide as its parameters; all others compute in the widest of the types that they read.
+    autocast: ClassVar[str] = ""
     # True: each output element depends only on the input element at its place.
     elementwise: ClassVar[bool] = False
 

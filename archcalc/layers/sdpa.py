@@ -7,6 +7,7 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, expression
 from archcalc.layers.layout import FEATURES_LAST
 from archcalc.layers.operands import Reference
+from archcalc.layers.remembering import LOW
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.scores import SCORING, eager_scores, fused_scores, visible_scores
 from archcalc.layers.strides import Strides, contiguous, joined
@@ -23,6 +24,7 @@ class SDPA(Layer):
     windows, ... Source: torch.nn.functional.scaled_dot_product_attention.
     """
 
+    autocast = LOW
     notation = "y = softmax(Q Kᵀ · scale) V        scale = 1/√d unless it is given"
 
     layout = FEATURES_LAST

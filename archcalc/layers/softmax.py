@@ -9,6 +9,7 @@ from archcalc.layers.arguments import Whole, arg
 from archcalc.layers.asking import Asking
 from archcalc.layers.base import layer
 from archcalc.layers.code import Code, module
+from archcalc.layers.remembering import WIDE
 from archcalc.layers.saved import OUTPUT, Saved, Saving
 from archcalc.layers.tensor import Tensor
 from archcalc.terms import Pieces, work
@@ -51,6 +52,7 @@ class _Softmax(Asking):
 class Softmax(_Softmax):
     """exp(x) over its sum along an axis. Source: torch.nn.Softmax."""
 
+    autocast = WIDE
     example = ("softmax axis=-1", "20x64")
     notation = "y[i] = e^(x[i]) / Σ e^(x[j])"
     operations = ("maximum", 1), ("subtraction", 1), ("exponential", 1), ("sum", 1), ("division", 1)
@@ -61,6 +63,7 @@ class Softmax(_Softmax):
 class LogSoftmax(_Softmax):
     """Logarithm of softmax. Source: torch.nn.LogSoftmax."""
 
+    autocast = WIDE
     bare = True
     notation = "y[i] = x[i] − ln Σ e^(x[j])"
     operations = ("maximum", 1), ("subtraction", 1), ("exponential", 1), ("sum", 1), ("logarithm and subtraction", 1)

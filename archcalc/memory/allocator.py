@@ -49,6 +49,11 @@ def taken(found: Footprint, device: Device) -> Taken:
     return Blocks(found.tensors, device).taken(found.peak)
 
 
+def needed(found: Footprint) -> int:
+    """The bytes that are compared with a limit: as nvidia-smi shows them where there is a device, else the peak."""
+    return found.peak if found.running.chip is None else taken(found, found.running.chip).shown
+
+
 class Blocks:
     """The tensors that stay from step to step, as the allocator of a device holds them.
 

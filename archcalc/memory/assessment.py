@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from archcalc.devices import Device
 from archcalc.diagnostics import RequestError
 from archcalc.memory.allocator import Taken, taken
-from archcalc.memory.footprint import MODES, TRAINING, Footprint, footprint
+from archcalc.memory.footprint import Footprint, footprint
+from archcalc.memory.how import how
 from archcalc.memory.limits import Limit, Others, largest_size
 from archcalc.memory.needs import Needs
-from archcalc.memory.plan import Plan
 from archcalc.memory.positions import NotGenerativeError
 from archcalc.memory.sizes import BATCH
 from archcalc.memory.structure import Structure
+from archcalc.memory.ways import Way, ways
 from archcalc.network.freezing import untrainable
 from archcalc.network.load import Graph
+from archcalc.running import Running
+from archcalc.running.declaration import GENERATE, INFERENCE, TRAIN
+
+# In the order in which they are told.
+MODES = (TRAIN, INFERENCE, GENERATE)
+TITLES = {TRAIN: "training", INFERENCE: "inference", GENERATE: "generation"}
 
 
 @dataclass(frozen=True)
@@ -23,35 +30,47 @@ class Question:
     """What is asked about a network.
 
     Attributes:
-        plan: how it is run; whether it trains follows from the mode.
-        mode: "inference", "training" or "generation"; None for all that apply.
-        length, cache_dtype: of generation, as for `footprint`.
-        device: what it is to run on, if anything.
-        room: bytes that are there, instead of the device's.
+        said: how it is run, as far as somebody said it; without a mode, all that apply are answered.
+        limit: bytes that it may take, instead of what the device has.
         fit: the batch and dims whose largest value is wanted; none for all of them.
+        chip: the device that `said` names, where it was looked up before.
     """
 
-    plan: Plan
-    mode: str | None = None
-    length: int | None = None
-    cache_dtype: str | None = None
-    device: Device | None = None
-    room: int | None = None
+    said: Running = field(default_factory=Running)
+    limit: int | None = None
     fit: tuple[str, ...] = ()
+    chip: Device | None = None
 
 
 @dataclass
 class Mode:
-    """One mode: what it takes, what a device makes of it, and the largest sizes that fit."""
+    """One mode: what it takes, what a device makes of it, whether it fits, and what would.
+
+    Attributes:
+        limit: bytes that it may take; None where nothing limits it.
+        ways: what makes it fit where it does not, each tried.
+    """
 
     found: Footprint
     taken: Taken | None = None
+    limit: int | None = None
     limits: list[Limit] = field(default_factory=list)
+    ways: list[Way] = field(default_factory=list)
 
     @property
     def name(self) -> str:
-        """The mode's name."""
-        return self.found.mode
+        """What reports call it: "training", "inference" or "generation"."""
+        return TITLES[self.found.running.mode]
+
+    @property
+    def needed(self) -> int:
+        """The bytes that are compared with the limit: as nvidia-smi shows them where there is a device."""
+        return self.taken.shown if self.taken is not None else self.found.peak
+
+    @property
+    def fits(self) -> bool:
+        """Whether the limit holds."""
+        return self.limit is None or self.needed <= self.limit
 
 
 @dataclass
@@ -70,43 +89,51 @@ class Assessment:
 
     def mode(self, name: str) -> Mode | None:
         """The mode of this name, if it was asked for and applies."""
-        return next((mode for mode in self.modes if mode.name == name), None)
+        return next((mode for mode in self.modes if mode.found.running.mode == name), None)
+
+    @property
+    def chip(self) -> Device | None:
+        """The device that it is to run on, if any."""
+        return next((mode.found.running.chip for mode in self.modes), None)
 
 
 def assess(graph: Graph, question: Question) -> Assessment:
     """Answer a question about a network.
 
     Raises:
-        RequestError: a name that is no batch, dim or group; sizes to fit with nothing to fit them into;
-            generation asked for by name of a network that does not generate.
+        RequestError: a name that is no batch, dim or group; sizes to fit with nothing to fit them into; what
+            was said does not go together; generation asked for by name of a network that does not generate.
         SpecError: the network cannot have the length.
     """
-    if question.fit and question.device is None and question.room is None:
-        raise RequestError("--fit needs to know what to fit: give --device or --room")
     answer = Assessment(graph, question, [])
     structure, others = Structure(graph), Others(graph)
-    for name in MODES if question.mode is None else (question.mode,):
-        if name == TRAINING and question.mode is None and (reason := untrainable(graph)):
+    asked = question.said.over(graph.document.run(graph.variant)).mode
+    for name in (asked,) if asked else MODES:
+        if name == TRAIN and not asked and (reason := untrainable(graph)):
             answer.trains_not = reason
             continue
         try:
             answer.modes.append(_mode(graph, others, structure, question, name))
         except NotGenerativeError as error:
-            if question.mode is not None:
+            if asked:
                 raise
             answer.generates_not = str(error)
     return answer
 
 
 def _mode(graph: Graph, others: Others, structure: Structure, question: Question, name: str) -> Mode:
-    device = question.device
-    plan = replace(question.plan, training=name == TRAINING, gpu=device is not None and device.kind == "gpu")
-    found = footprint(graph, plan, name, question.length, question.cache_dtype, structure)
+    running = how(graph, question.said, name, question.chip)
+    device = running.chip
+    if question.fit and device is None and question.limit is None:
+        raise RequestError("--fit needs to know what to fit: give --device or --limit")
+    found = footprint(graph, running, structure)
     mode = Mode(found, None if device is None else taken(found, device))
-    room = question.room if question.room is not None else device.memory_bytes if device is not None else None
-    if room is not None:
-        needs = Needs(found, question.cache_dtype, device, structure)
+    mode.limit = question.limit if question.limit is not None else device.memory_bytes if device is not None else None
+    if mode.limit is not None:
+        needs = Needs(found, structure)
         same = others if found.graph is graph else None  # generation has a length of its own
         for size in question.fit or (BATCH, *graph.settings.dims):
-            mode.limits.append(largest_size(found.graph, size, needs, room, needs.first, same))
+            mode.limits.append(largest_size(found.graph, size, needs, mode.limit, needs.first, same))
+        if not mode.fits:
+            mode.ways = ways(graph, running, structure, mode.limit)
     return mode

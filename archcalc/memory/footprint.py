@@ -12,7 +12,6 @@ from archcalc.diagnostics import RequestError
 from archcalc.memory.definitions import DEFINITIONS, ESTIMATE, EXACT, RULE
 from archcalc.memory.generation import Generation, generate
 from archcalc.memory.parameters import buffers
-from archcalc.memory.plan import OPTIMIZERS, Plan
 from archcalc.memory.run import Moment, Run
 from archcalc.memory.simulation import simulate
 from archcalc.memory.structure import Structure
@@ -20,8 +19,10 @@ from archcalc.network.freezing import check_trains
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.quantity import product
+from archcalc.running import Running
+from archcalc.running.declaration import GENERATE, TRAIN
+from archcalc.running.optimizers import OPTIMIZERS
 
-TRAINING, INFERENCE, GENERATION = MODES = ("training", "inference", "generation")
 # What a drawing over time stacks, from the bottom to the top.
 STACK = ("parameters", "optimizer states", "gradients", "activations")
 # Moments that copies are drawn with: those of one repeat, and those of all together.
@@ -47,8 +48,7 @@ class Footprint:
     """The memory of one mode.
 
     Attributes:
-        mode: "inference", "training" or "generation".
-        graph, plan: what is run, and how.
+        graph, running: what is run, and how.
         parts: what the peak is made of, bytes by the key of their definition; they add up to `peak`.
         phase, node: when the peak is, and the layer that runs then; None for the loss and the step. The phase
             "recomputation" is that of a layer that runs again for backward.
@@ -58,9 +58,8 @@ class Footprint:
         run: the simulated step; generation: the caches.
     """
 
-    mode: str
     graph: Graph
-    plan: Plan
+    running: Running
     parts: dict[str, int]
     phase: str
     node: Node | None
@@ -78,7 +77,7 @@ class Footprint:
 
     def certainty(self, key: str) -> str:
         """How sure a part is: "exact", "rule" or "estimate"."""
-        if key == "saved" and (self.plan.gpu or self.plan.dtype != "fp32"):
+        if key == "saved" and (self.running.gpu or self.running.precision != "fp32"):
             return RULE
         if key != "inputs" and DEFINITIONS[key].certainty == EXACT and self.declares:
             return ESTIMATE
@@ -96,30 +95,25 @@ class Footprint:
 
 def footprint(
     graph: Graph,
-    plan: Plan,
-    mode: str,
-    length: int | None = None,
-    cache_dtype: str | None = None,
+    running: Running,
     structure: Structure | None = None,
 ) -> Footprint:
-    """What `mode` takes.
+    """What a run takes.
 
     Args:
-        plan: how it is run; `training` follows from the mode.
-        length: positions that are there when generating; by default what the graph has.
-        cache_dtype: the type of keys, values and states when generating; by default that of the plan.
+        running: how it is run, with its defaults.
         structure: that of the graph, for `simulate`.
 
     Raises:
-        RequestError: a name in `plan.checkpoint` is no group of layers; a network that does not generate, or not train.
+        RequestError: a name in `running.checkpoint` is no group of layers; a network that does not generate, or not train.
         SpecError: it cannot have so many positions.
     """
-    if mode == GENERATION:
-        return _generating(generate(graph, length, plan.dtype, cache_dtype), plan)
-    check_checkpoint(graph, plan.checkpoint)
-    if mode == TRAINING:
+    if running.mode == GENERATE:
+        return _generating(generate(graph, running), running)
+    check_checkpoint(graph, running.checkpoint)
+    if running.mode == TRAIN:
         check_trains(graph, "--mode inference")
-    run = simulate(graph, plan, structure)
+    run = simulate(graph, running, structure)
     moment = run.peak_moment if run.moments else Moment("forward", None, run.base, 0, 0, 0, 0)
     before = itertools.takewhile(lambda one: one is not moment, run.moments)
     again = moment.phase == "forward" and any(one.phase == "loss" for one in before)
@@ -128,15 +122,15 @@ def footprint(
         "gradients": moment.gradients, "inputs": run.inputs, "saved": moment.kept,
         "temporaries": moment.activations + moment.passing,
     }  # fmt: skip
-    held = run.layers if plan.training else _alive(run.moments)
+    held = run.layers if running.trains else _alive(run.moments)
     return Footprint(
-        mode, graph, plan, {key: bytes for key, bytes in parts.items() if bytes},
+        graph, running, {key: bytes for key, bytes in parts.items() if bytes},
         "recomputation" if again else moment.phase, moment.node,
-        tuple(tensors(graph, plan, run.all_gradients)), held, run.saved, run.forward_end, run,
+        tuple(tensors(graph, running, run.all_gradients)), held, run.saved, run.forward_end, run,
     )  # fmt: skip
 
 
-def _generating(found: Generation, plan: Plan) -> Footprint:
+def _generating(found: Generation, running: Running) -> Footprint:
     parts = {
         "parameters": found.parameter_bytes, "buffers": found.buffer_bytes,
         "cache": found.cache_bytes, "step": found.step_bytes,
@@ -147,8 +141,8 @@ def _generating(found: Generation, plan: Plan) -> Footprint:
         held[id(cache.node)] = cache.bytes
         caches.append((cache.bytes // cache.pieces, cache.pieces))
     return Footprint(
-        GENERATION, found.graph, plan, {key: bytes for key, bytes in parts.items() if bytes}, "forward", None,
-        (*weights(found.graph, plan.width), *caches), held, generation=found,
+        found.graph, running, {key: bytes for key, bytes in parts.items() if bytes}, "forward", None,
+        (*weights(found.graph, running.width), *caches), held, generation=found,
     )  # fmt: skip
 
 
@@ -170,18 +164,18 @@ def weights(graph: Graph, width: int) -> Iterator[tuple[int, int]]:
         yield from ((size, stored) for size in buffers(node, width))
 
 
-def tensors(graph: Graph, plan: Plan, all_gradients: bool) -> Iterator[tuple[int, int]]:
+def tensors(graph: Graph, running: Running, all_gradients: bool) -> Iterator[tuple[int, int]]:
     """As `weights`, with optimizer states, and the gradients where all of them are there."""
-    yield from weights(graph, plan.width)
-    if not plan.training:
+    yield from weights(graph, running.width)
+    if not running.trains:
         return
-    states = OPTIMIZERS[plan.optimizer] + (1 if plan.mixed else 0)
+    states = OPTIMIZERS[running.optimizer].states + running.types.has_copy
     for node, stored, _ in walk(graph.nodes):
         for shape in () if node.frozen else node.params.values():
             if states:
-                yield int(product(shape)) * plan.state_width, stored * states
+                yield int(product(shape)) * running.types.state_width, stored * states
             if all_gradients:
-                yield int(product(shape)) * plan.width, stored
+                yield int(product(shape)) * running.width, stored
 
 
 def _samples(run: Run) -> Iterator[Sample]:

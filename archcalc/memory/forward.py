@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from archcalc.layers.base import Layer
 from archcalc.layers.saved import NOTHING, Saving
 from archcalc.layers.strides import contiguous
 from archcalc.layers.tensor import Alias, Tensor
-from archcalc.memory.plan import Plan
+from archcalc.memory.autocast import Autocast
 from archcalc.memory.run import Moment, Run
 from archcalc.memory.structure import Function, Structure, family, gathered, origins, results
+from archcalc.memory.tape import Again, More, Ran
 from archcalc.memory.values import Heap, Storage, Value
 from archcalc.memory.variables import Variables
+from archcalc.network import paths
 from archcalc.network.gradients import BETWEEN, FIRST, LAST
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
-from archcalc.network.paths import running
 from archcalc.quantity import plain
+from archcalc.running import Running
+from archcalc.running.declaration import AUTO, FLASH, MATH
 
 # Copies that are gone through one by one.
 _COPIES = 3
@@ -32,64 +34,32 @@ def tensor_bytes(x: Tensor, batch: int, width: int) -> int:
     return plain(x.elements) * x.samples(batch) * (INDEX if x.integer else width)
 
 
-@dataclass
-class Ran:
-    """A layer on the tape: what it read and gave, what it keeps, and what its backward needs in passing.
-
-    `at` is which copy it is of each group of copies around it.
-    """
-
-    node: Node
-    at: tuple[int, ...]
-    needs: tuple[bool, ...]
-    inputs: list[Value]
-    output: Value
-    further: list[Value]
-    kept: list[Storage]
-    passing: int
-
-
-@dataclass
-class More:
-    """A part of the tape that stands for further copies."""
-
-    tape: list[Any]
-    copies: int
-
-
-@dataclass
-class Again:
-    """A group that runs forward again before it runs backward."""
-
-    node: Node
-    entries: dict[int, Value]
-    output: Value
-    batch: int
-    at: tuple[int, ...]
-
-
 class Forward:
     """A forward pass through the graph; without `peaks` only what is kept is counted right."""
 
-    def __init__(self, graph: Graph, structure: Structure, plan: Plan, run: Run, peaks: bool = True) -> None:
-        self.graph, self.structure, self.plan, self.run, self.peaks = graph, structure, plan, run, peaks
+    def __init__(self, graph: Graph, structure: Structure, running: Running, run: Run, peaks: bool = True) -> None:
+        self.graph, self.structure, self.running, self.run, self.peaks = graph, structure, running, run, peaks
         self.heap = Heap()
         self.env: dict[int, Value] = {}
         self.changed: list[tuple[int, bool]] = []  # keys that came into `env`, or went
-        self.needs = structure.needs if plan.training else {}
+        self.needs = structure.needs if running.trains else {}
         self.base = run.base
         self.at: tuple[int, ...] = ()  # which copy of each group of copies is run
         self.tape: list[Any] = []
-        self.keeping = plan.training
+        self.keeping = running.trains
         self.more = 0  # bytes of copies that are not gone through
         self.more_kept = 0
-        self.gradients = 0
+        self.adds_up = running.trains and running.batches > 1  # gradients of the batches before are there
+        self.gradients = run.gradients if self.adds_up else 0
         self.copies = 1
+        self.autocast = Autocast(running, structure)
+        self.more_remembered = 0
+        self._attention = _forced(running)
         self.experts = 1  # so many of those around are gone through as one
         self.entered: set[int] = set()
         # What variables let go, step by step: the same for every batch.
         self.let_go: list[list[int]] = []
-        self._known = iter(structure.let_go[plan]) if plan in structure.let_go else None
+        self._known = iter(structure.let_go[running]) if running in structure.let_go else None
 
     # -- forward ----------------------------------------------------------------------------
 
@@ -165,7 +135,7 @@ class Forward:
             self._once(node, batch)
 
     def _run_copies(self, node: Node, batch: int, before: Node | None) -> None:
-        entry = running(node, before)
+        entry = paths.running(node, before)
         alone, given_on = self._enter(entry), id(node.exit) in self.env
         began = None if entry is None or isinstance(entry, Alias) else self._value(entry)
         chained = entry is not None and entry.shape == node.exit.shape
@@ -173,6 +143,7 @@ class Forward:
         while index < node.copies:
             skipped = node.copies - _COPIES if index == 1 and node.copies > _COPIES else 0
             kept, taped, began_at = self.heap.kept + self.more_kept, len(self.tape), len(self.run.moments)
+            known, before_more = len(self.autocast.remembered), self.more_remembered
             self.copies *= 1 + skipped
             at = self.at
             if node.copies > 1:
@@ -191,6 +162,8 @@ class Forward:
                 grown = self.heap.kept + self.more_kept - kept
                 self.more += skipped * grown
                 self.more_kept += skipped * grown
+                lonely = [one.bytes for one in [*self.autocast.remembered.values()][known:] if one.keepers == 1]
+                self.more_remembered += skipped * (sum(lonely) + self.more_remembered - before_more)
                 if len(self.tape) > taped:
                     self.tape[taped:] = [More(self.tape[taped:], skipped)]
                 self._moment("forward", node, 0, skipped, len(self.run.moments) - began_at)
@@ -220,7 +193,7 @@ class Forward:
             return
         entry = node.inputs[0] if node.inputs else None
         alone = self._enter(entry)
-        again = self.keeping and {node.name, node.op, node.id} & set(self.plan.checkpoint)
+        again = self.keeping and {node.name, node.op, node.id} & set(self.running.checkpoint)
         if again:
             entries = {key: self.env[key] for key in self.structure.read(node) if key in self.env}
             for value in entries.values():
@@ -242,8 +215,9 @@ class Forward:
             if child.is_expert:
                 sent = batch * child.work
                 entry = child.inputs[0]
-                size = tensor_bytes(entry, sent, self.plan.width)
-                self._bind(entry, Value(Storage(size), size, contiguous((entry.samples(sent), *entry.shape))))
+                size = tensor_bytes(entry, sent, self.running.width)
+                strides = contiguous((entry.samples(sent), *entry.shape))
+                self._bind(entry, Value(Storage(size), size, strides, self.running.width))
                 outside = self._gather(child, entry, batch, sent)
                 self.experts *= child.weights
                 self._frame(child.children, family(child.exit), sent, entry)
@@ -257,14 +231,16 @@ class Forward:
         given = [self._value(x) for x in node.inputs]
         inputs = [_for_each(node, x, value, batch) for x, value in zip(node.inputs, given)]
         needs = self.needs.get((id(node), *self.at))  # None where the layer does not run backward
+        width = self.autocast.computes(node, inputs)
         how = Saving(
-            needs or (False,) * max(1, len(inputs)), batch, self.plan.width, self.plan.gpu, self.plan.attention,
-            self.plan.threads, needs is not None and self.keeping, tuple(value.strides for value in inputs),
-            self.plan.training, node.learns,
+            needs or (False,) * max(1, len(inputs)), batch, width, self.running.gpu, self._attention,
+            self.running.threads or 2, needs is not None and self.keeping, tuple(value.strides for value in inputs),
+            self.running.trains, node.learns,
         )  # fmt: skip
         output = self._outputs(node, layer, how, inputs)
         saved, passing, copied = NOTHING, (0, 0), layer.copied(how, node.exit, *node.inputs)
-        if needs is not None or not self.plan.training:
+        cast, weights = self._cast(node, inputs, width) if self.running.types.autocast else ({}, [])
+        if needs is not None or not self.running.trains:
             saved = layer.saved(how, node.exit, *node.inputs)
             if self.peaks:
                 passing = layer.passing(how, node.exit, *node.inputs)
@@ -275,7 +251,11 @@ class Forward:
         if needs is not None and self.keeping:
             for index in saved.inputs:
                 copies = [Storage(inputs[index].bytes * each) for one in copied if one == index]
+                if index in cast:
+                    copies = [cast.pop(index)]
                 kept += [self._keep(storage, node) for storage in copies or [inputs[index].storage]]
+            if any(needs) or not saved.inputs:
+                kept += [self._keep(storage, node) for storage in weights]
             if saved.output:
                 kept.append(self._keep(output.storage, node))
             for name in saved.further:
@@ -284,17 +264,36 @@ class Forward:
                 kept += [self._keep(inputs[1].states[name], node) for name in saved.states]
             kept += [self._keep(Storage(size * each), node) for size in saved.extra.values() if size]
             sums = [
-                plain(x.elements) * self.plan.width * batch
+                plain(x.elements) * width * batch
                 for x, needed in zip(node.inputs, needs)
                 if needed and not layer.hands_on and x.batched != node.exit.batched
             ]
             further = [self.env[id(extra)] for extra in (node.exit.outputs or {}).values()]
-            self.tape.append(Ran(node, self.at, needs, given, output, further, kept, passing[1] + sum(sums)))
-        self._moment("forward", node, passing[0])
+            uncast = self.autocast.uncast(node, inputs, width)
+            passing_back = passing[1] + sum(sums)
+            self.tape.append(Ran(node, self.at, needs, given, output, further, kept, passing_back, uncast))
+        beside = sum(storage.bytes for storage in (*set(cast.values()), *weights) if not storage.keepers)
+        self._moment("forward", node, passing[0] + beside)
         for child in node.children:
             if child.is_expert:
                 self._unbind(id(child.inputs[0]))
                 self._unbind(id(child.exit))
+
+    def _cast(self, node: Node, inputs: list[Value], width: int) -> tuple[dict[int, Storage], list[Storage]]:
+        """What autocast makes in the type that is computed in: of inputs, by their places, and of parameters."""
+        weights, new = self.autocast.parameters(node, width, self.at, self.experts)
+        for storage in new:
+            self._keep(storage, node)
+        return self.autocast.inputs(node, inputs, width), weights
+
+    def _forget(self) -> None:
+        """Let go what autocast remembers, as the forward pass is over."""
+        for storage in self.autocast.remembered.values():
+            self.heap.release(storage)
+        self.autocast.remembered.clear()
+        self.more -= self.more_remembered
+        self.more_kept -= self.more_remembered
+        self.more_remembered = 0
 
     def _gather(self, expert: Node, entry: Tensor, batch: int, sent: int) -> dict[int, Value]:
         """Give an expert, of what it reads from outside, the samples of the positions sent to it; what was there."""
@@ -303,7 +302,7 @@ class Forward:
         outside = {key: self.env[key] for key in reads if key in self.env and key not in {id(entry), *every}}
         for key, value in outside.items():
             size, sizes = value.bytes // batch * sent, value.strides.sizes
-            self.env[key] = Value(self.heap.hold(Storage(size)), size, contiguous((sent, *sizes[1:])))
+            self.env[key] = Value(self.heap.hold(Storage(size)), size, contiguous((sent, *sizes[1:])), value.width)
         return outside
 
     def _gradient_reaches(self, group: Node, keys: set[int]) -> bool:
@@ -314,7 +313,7 @@ class Forward:
 
     def _outputs(self, node: Node, layer: Layer, how: Saving, inputs: list[Value]) -> Value:
         """Bind what the layer gives, further outputs too; the output."""
-        y, width = node.exit, self.plan.width
+        y, width = node.exit, how.width
         size = plain(y.elements) * how.batch * (INDEX if y.integer else width)
         if inputs and layer.shares(how, y, *node.inputs):
             storage = inputs[0].storage
@@ -323,14 +322,14 @@ class Forward:
         else:
             each = 1 if y.batched else self.experts
             storage = Storage(layer.stored(how, y, *node.inputs) * (INDEX if y.integer else width) * each)
-        output = Value(storage, size, layer.strides(how, y, *node.inputs))
+        output = Value(storage, size, layer.strides(how, y, *node.inputs), width)
         self._bind(y, output)
         memory = {"": storage}
         for name, extra in (y.outputs or {}).items():
             part = plain(extra.elements) * how.batch * (INDEX if extra.integer else width)
             other = layer.further_memory(name)
             memory[name] = Storage(part) if other is None else memory[other]
-            self._bind(extra, Value(memory[name], part, layer.further_strides(name, how, y, *node.inputs)))
+            self._bind(extra, Value(memory[name], part, layer.further_strides(name, how, y, *node.inputs), width))
         output.states = {name: memory[name] for name in ("h", "c") if name in memory}
         return output
 
@@ -370,11 +369,18 @@ class Forward:
         self.run.moments.append(Moment(phase, node, total, kept, live - kept, passing, self.gradients, count, pattern))
 
 
+def _forced(running: Running) -> str | None:
+    """The kernel that was asked for, for layers: one that keeps no scores is like another; None where PyTorch picks."""
+    if running.attention in ("", AUTO) or "attention" in running.assumed:
+        return None
+    return MATH if running.attention == MATH else FLASH
+
+
 def _for_each(node: Node, x: Tensor, value: Value, batch: int) -> Value:
     """What a layer reads of `x`: the same memory for every sample, where it reads no other samples."""
     if node.layer is None or node.layer.broadcasts or x.batched or not node.exit.batched:
         return value
-    repeated = Value(value.storage, value.bytes * batch, value.strides.expanded((batch, *x.shape)))
+    repeated = Value(value.storage, value.bytes * batch, value.strides.expanded((batch, *x.shape)), value.width)
     repeated.states = value.states
     if batch > 1:
         repeated.states = {name: Storage(one.bytes * batch) for name, one in value.states.items()}

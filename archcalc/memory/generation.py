@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from archcalc.cost import DTYPE_BYTES, Costs
+from archcalc.cost import Costs
 from archcalc.layers.tensor import Alias, Shape, Tensor
 from archcalc.memory.positions import kept, kept_window, named, of_source, positions_dim
 from archcalc.memory.sizes import BATCH, resized
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.quantity import product
+from archcalc.running import Running
+from archcalc.running.precisions import BYTES
 
 _ID_BYTES = 8
 
@@ -93,17 +95,15 @@ class Generation:
 
 def generate(
     graph: Graph,
+    running: Running,
     length: int | None = None,
-    dtype: str = "bf16",
-    cache_dtype: str | None = None,
     known: Generation | None = None,
 ) -> Generation:
     """The memory of generating with `graph`'s batch.
 
     Args:
-        length: positions that are there, prompt included; by default what the graph has.
-        dtype: the type of weights and activations.
-        cache_dtype: the type of keys, values and states; by default `dtype`.
+        running: how it is run, with its defaults.
+        length: positions that are there, prompt included; by default what `running` says, or what the graph has.
         known: what was found of the same network, whatever the batch.
 
     Raises:
@@ -111,22 +111,23 @@ def generate(
         SpecError: it cannot have so many positions; the finding says why.
     """
     dim = known.dim if known is not None else positions_dim(graph)
-    if length is not None:
+    length, dtype = length or running.length, running.types.stores
+    if length:
         graph = resized(graph, {dim: length})
-    width = DTYPE_BYTES[dtype]
+    width, cached = BYTES[dtype], running.cache or dtype
     step = resized(known.step, {BATCH: graph.batch}) if known is not None else resized(graph, {dim: 1})
     totals = Costs(graph).totals
     given = sum(int(y.elements) for y in step.outputs.values() if dim in named(y.shape))
     return Generation(
-        graph, step, dim, int(graph.settings.values[dim]), dtype, cache_dtype or dtype,
-        totals.params * width, totals.buffers * width, tuple(_caches(graph, dim, DTYPE_BYTES[cache_dtype or dtype])),
+        graph, step, dim, int(graph.settings.values[dim]), dtype, cached,
+        totals.params * width, totals.buffers * width, tuple(_caches(graph, dim, BYTES[cached])),
         max(_alive(step.nodes, dim, graph.batch, width, {}), default=0), graph.batch * given * width,
     )  # fmt: skip
 
 
 def cache_bytes(graph: Graph, layers: Collection[str], dtype: str) -> int:
     """All that the layers with these ids keep for the graph's batch and positions."""
-    width = DTYPE_BYTES[dtype]
+    width = BYTES[dtype]
     return sum(
         width * node.runs(stored, work, graph.batch) * product(shape)
         for node, stored, work in walk(graph.nodes)

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import floor, inf, sqrt
 
-from archcalc.devices import Device
 from archcalc.memory.allocator import Blocks
 from archcalc.memory.footprint import Footprint, tensors, weights
 from archcalc.memory.generation import Generation, generate
@@ -142,10 +141,8 @@ class Needs:
         structure: of the network at that size, for `simulate`.
     """
 
-    def __init__(self, found: Footprint, cache_dtype: str | None, device: Device | None, structure: Structure) -> None:
-        self.found, self.plan, self.cache_dtype, self.device, self.structure = (
-            found, found.plan, cache_dtype, device, structure,
-        )  # fmt: skip
+    def __init__(self, found: Footprint, structure: Structure) -> None:
+        self.found, self.running, self.device, self.structure = found, found.running, found.running.chip, structure
         self._blocks: dict[bool, Blocks] = {}
 
     @property
@@ -160,22 +157,24 @@ class Needs:
         """What the network needs at the size of `graph`."""
         if self.found.generation is not None:
             known = self.found.generation if graph.nodes is self.found.graph.nodes else None
-            return self._of_generation(generate(graph, None, self.plan.dtype, self.cache_dtype, known))
+            return self._of_generation(
+                generate(graph, self.running, int(graph.settings.values[self.found.generation.dim]), known)
+            )
         same = graph.nodes is self.structure.graph.nodes
-        return self._of(simulate(graph, self.plan, self.structure if same else None))
+        return self._of(simulate(graph, self.running, self.structure if same else None))
 
     def _of_generation(self, found: Generation) -> Need:
         if self.device is None:
             return GeneratingNeed(found)
         if False not in self._blocks:
-            self._blocks[False] = Blocks(weights(found.graph, self.plan.width), self.device)
+            self._blocks[False] = Blocks(weights(found.graph, self.running.width), self.device)
         return GeneratingNeed(found, self._blocks[False])
 
     def _of(self, run: Run) -> Need:
         if self.device is None:
             return RunNeed(run)
         if run.all_gradients not in self._blocks:  # no size changes them
-            stays = tensors(self.found.graph, self.plan, run.all_gradients)
+            stays = tensors(self.found.graph, self.running, run.all_gradients)
             self._blocks[run.all_gradients] = Blocks(stays, self.device)
         blocks = self._blocks[run.all_gradients]
         return RunNeed(run, blocks.taken(run.peak).shown, blocks.largest_peak)

@@ -71,6 +71,11 @@ class Parameter(NamedTuple):
     size: int
     is_view: bool
 
+    def copy(self, at: tuple[int, ...]) -> tuple[int, ...]:
+        """Which copy of it a layer reads that is in the copies `at`; of groups inside what is tied, copy by copy."""
+        shared, own = self.shared
+        return at[:shared] + (at[len(at) - own :] if own else ())
+
 
 class Learned:
     """The parameters whose gradients the layers of a network give."""
@@ -136,10 +141,9 @@ class Gradients:
         """
         layer, first, more, sums = node.layer, 0, [0], [0]
         assert layer is not None
-        for owner, name, (shared, own), numbers, is_view in self.learned.by(node):
-            size = numbers * self.width
-            copy = at[:shared] + (at[len(at) - own :] if own else ())  # groups inside what is tied, copy by copy
-            key = (owner, name, copy)
+        for one in self.learned.by(node):
+            size, is_view = one.size * self.width, one.is_view
+            key = (one.owner, one.name, one.copy(at))
             if key not in self._given:
                 self._given[key] = is_view
                 first += size

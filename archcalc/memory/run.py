@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from archcalc.memory.plan import Plan
 from archcalc.network.graph import Node
+from archcalc.running import Running
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class Run:
     """What a run takes, in bytes.
 
     Attributes:
-        parameters, buffers: of the model; with `Plan.mixed` parameters count in their own type, and the fp32
+        parameters, buffers: of the model; with `Running.mixed` parameters count in their own type, and the fp32
             copy belongs to `optimizer`.
         inputs: the batch and, in training, its targets.
         gradients: of all parameters; optimizer: its states.
@@ -47,7 +47,7 @@ class Run:
         layers: bytes kept by each layer over all its copies, by the id of its node; by one copy where it runs again.
     """
 
-    plan: Plan
+    running: Running
     parameters: int = 0
     buffers: int = 0
     inputs: int = 0

@@ -15,46 +15,49 @@ from typing import Any
 
 from archcalc.layers.strides import contiguous
 from archcalc.layers.tensor import Tensor
-from archcalc.memory.forward import INDEX, Again, Forward, More, Ran, tensor_bytes
+from archcalc.memory.forward import INDEX, Forward, tensor_bytes
 from archcalc.memory.losses import FP32, LOSSES, Loss
 from archcalc.memory.parameters import Gradients
-from archcalc.memory.plan import OPTIMIZERS, Plan
 from archcalc.memory.run import Run
 from archcalc.memory.structure import Structure, family, origins
+from archcalc.memory.tape import Again, More, Ran
 from archcalc.memory.values import Storage, Value
 from archcalc.network.gradients import sources
 from archcalc.network.load import Graph
 from archcalc.quantity import plain, product
+from archcalc.running import Running
+from archcalc.running.optimizers import OPTIMIZERS
 
 # Bytes of the loss, one number.
 _LOSS = 4
 
 
-def simulate(graph: Graph, plan: Plan, structure: Structure | None = None) -> Run:
+def simulate(graph: Graph, running: Running, structure: Structure | None = None) -> Run:
     """Go through one forward pass, or one training step in the steady state: the second or a later one.
 
     `structure` is that of the same network, which it may have been run from with another batch.
     """
     structure = structure or Structure(graph)
-    run = Run(plan, parameters=structure.params * plan.width, buffers=structure.buffer_bytes(plan.width))
-    run.inputs = sum(tensor_bytes(x, graph.batch, plan.width) for x in graph.inputs.values())
-    if plan.training:
-        states = OPTIMIZERS[plan.optimizer] + (1 if plan.mixed else 0)
-        run.optimizer = structure.trained * states * plan.state_width
-        if OPTIMIZERS[plan.optimizer] == 2:
+    width, optimizer = running.width, OPTIMIZERS[running.optimizer] if running.trains else None
+    run = Run(running, parameters=structure.params * width, buffers=structure.buffer_bytes(width))
+    run.inputs = sum(tensor_bytes(x, graph.batch, width) for x in graph.inputs.values())
+    if optimizer is not None:
+        states = optimizer.states + running.types.has_copy
+        run.optimizer = structure.trained * states * running.types.state_width
+        if optimizer.counts:
             run.optimizer += 4 * structure.trained_tensors  # the number of steps, a scalar for each tensor
-        run.gradients = structure.trained * plan.width
-        run.inputs += sum(_targets(graph, y, plan.width) for y in graph.outputs.values())
-    step = _Step(graph, structure, plan, run)
+        run.gradients = structure.trained * width
+        run.inputs += sum(_targets(graph, y, width) for y in graph.outputs.values())
+    step = _Step(graph, structure, running, run)
     step.go()
-    structure.let_go[plan] = step.let_go
+    structure.let_go[running] = step.let_go
     return run
 
 
-def kept_for_backward(graph: Graph, plan: Plan) -> int:
-    """Bytes that are kept for backward when forward and loss are done; `plan` is of a training step."""
-    run = Run(plan)
-    _Step(graph, Structure(graph), plan, run, peaks=False).forward()
+def kept_for_backward(graph: Graph, running: Running) -> int:
+    """Bytes that are kept for backward when forward and loss are done; `running` is of a training step."""
+    run = Run(running)
+    _Step(graph, Structure(graph), running, run, peaks=False).forward()
     return run.saved
 
 
@@ -80,8 +83,8 @@ class _Step(Forward):
     def forward(self) -> tuple[list[Value], list[list[Storage]]]:
         """Forward and, in training, the loss: the outputs, and what the loss keeps of each."""
         for x in self.graph.inputs.values():
-            size = tensor_bytes(x, self.graph.batch, self.plan.width)
-            value = Value(Storage(size), size, contiguous((self.graph.batch, *x.shape)))
+            size = tensor_bytes(x, self.graph.batch, self.running.width)
+            value = Value(Storage(size), size, contiguous((self.graph.batch, *x.shape)), self.running.width)
             value.storage.holders = 1  # counted with the run's inputs, never let go
             value.storage.bytes = 0
             self.env[id(x)] = value
@@ -90,9 +93,10 @@ class _Step(Forward):
         entry = next(iter(self.graph.inputs.values())) if alone else None
         self._frame(self.graph.nodes, outputs, self.graph.batch, entry)
         results = [self._value(y) for y in self.graph.outputs.values()]
-        if not self.plan.training:
+        if not self.running.trains:
             return results, []
         losses = [self._lose(y, value) for y, value in zip(self.graph.outputs.values(), results)]
+        self._forget()
         self.heap.hold(Storage(_LOSS))
         self.run.saved = self.heap.kept + self.more_kept
         self.run.forward_end = self.run.base + self.heap.live + self.more
@@ -100,20 +104,20 @@ class _Step(Forward):
 
     def go(self) -> None:
         results, losses = self.forward()
-        if not self.plan.training:
+        if not self.running.trains:
             return
         self.entered.clear()
-        self.learned = Gradients(self.structure.learned, self.plan.width)
+        self.learned = Gradients(self.structure.learned, self.running.width)
         self._backward(results, losses)
-        adam = OPTIMIZERS[self.plan.optimizer] == 2
-        self._moment("step", None, self.structure.roots * self.plan.state_width if adam else 0)
+        roots = OPTIMIZERS[self.running.optimizer].roots
+        self._moment("step", None, self.structure.roots * self.running.types.state_width if roots else 0)
 
     # -- loss and backward ------------------------------------------------------------------
 
     def _lose(self, y: Tensor, value: Value) -> list[Storage]:
         """What the loss keeps."""
         loss, size = _loss(self.graph), plain(y.elements) * y.samples(self.graph.batch) * FP32
-        copied = self.plan.width < FP32
+        copied = value.width < FP32
         kept = [Storage(size) for _ in range(loss.kept)]
         if loss.output:
             kept.append(Storage(size) if copied else value.storage)
@@ -129,8 +133,8 @@ class _Step(Forward):
         gradients: dict[Value, Storage] = {}
         self.heap.hold(Storage(_LOSS))  # its own gradient
         for value, kept in reversed(list(zip(results, losses))):
-            size = value.bytes // self.plan.width * FP32
-            loss, cast = _loss(self.graph), value.bytes if self.plan.width < FP32 else 0
+            size = value.bytes // value.width * FP32
+            loss, cast = _loss(self.graph), value.bytes if value.width < FP32 else 0
             self._moment("backward", None, int(loss.backward * size))
             for storage in kept:
                 self.heap.release(storage)
@@ -171,6 +175,7 @@ class _Step(Forward):
         for key in list(self.env):
             self._unbind(key)
         inner, self.tape, self.env = self.tape, tape, outer
+        self._forget()
         if entry.output in gradients:
             gradients[output] = gradients.pop(entry.output)
         self._back(inner, gradients)
@@ -191,12 +196,19 @@ class _Step(Forward):
             if not needed or id(x) not in reached:
                 continue
             same = layer.hands_on and value.bytes <= ran.output.bytes and x.batched == node.exit.batched
+            same = same and value.width == ran.output.width
             storage = given if same else Storage(value.bytes)
             self.heap.hold(storage)
             new.append((value, storage))
+        if ran.cast[1] or ran.cast[0]:
+            self._back_cast(ran, gradients, given, new)
+            return
         shared = given.bytes if layer.lets_go_early and given.holders > 1 else 0
         learned, more, sums = self.learned.give(node, ran.at)
-        self.gradients += learned
+        if self.adds_up:
+            more += learned
+        else:
+            self.gradients += learned
         passing = max(ran.passing, more) if more and layer.learns_in_turn else ran.passing + more
         self._moment("backward", node, passing + shared)
         for value, storage in new:
@@ -208,6 +220,28 @@ class _Step(Forward):
             self.heap.release(storage)
         if sums:
             self._moment("backward", node, sums)
+
+    def _back_cast(
+        self, ran: Ran, gradients: dict[Value, Storage], given: Storage, new: list[tuple[Value, Storage]]
+    ) -> None:
+        """A layer that autocast gave another type: its gradients are there in that type before they are in their own."""
+        of_inputs, of_parameters = ran.cast
+        low = {storage: of_inputs[id(value)] for value, storage in new if id(value) in of_inputs}
+        for storage in low:
+            self.heap.drop(storage)
+        self._moment("backward", ran.node, ran.passing + of_parameters + sum(low.values()))
+        self.heap.drop(given)
+        for storage in ran.kept:
+            self.heap.release(storage)
+        for storage in low:
+            self.heap.hold(storage)
+        learned = self.learned.give(ran.node, ran.at)[0]
+        self.gradients += 0 if self.adds_up else learned
+        beside = max(low.values(), default=of_parameters)
+        self._moment("backward", ran.node, beside + (learned if self.adds_up else 0))
+        for value, storage in new:
+            self._give(gradients, value, storage)
+            self.heap.drop(storage)
 
     def _give(self, gradients: dict[Value, Storage], value: Value, storage: Storage) -> None:
         """Pass a gradient on; a second one is added to the first."""

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.memory.parameters import Learned, buffer_bytes, roots, trained_tensors
-from archcalc.memory.plan import Plan
 from archcalc.network.gradients import backward
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.quantity import product
+from archcalc.running import Running
 
 
 class Step(NamedTuple):
@@ -52,7 +52,7 @@ class Structure:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.let_go: dict[Plan, list[list[int]]] = {}
+        self.let_go: dict[Running, list[list[int]]] = {}
         self._buffers: dict[int, int] = {}
         self._read: dict[int, set[int]] = {}
         self._functions: dict[int, Function] = {}

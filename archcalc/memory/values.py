@@ -25,16 +25,18 @@ class Value:
 
     Attributes:
         bytes: what its gradient takes.
+        width: bytes of an element.
         strides: how it lies in memory.
         states: of a recurrent layer, where its final states are kept.
     """
 
-    __slots__ = ("bytes", "states", "storage", "strides")
+    __slots__ = ("bytes", "states", "storage", "strides", "width")
 
-    def __init__(self, storage: Storage, size: int, strides: Strides) -> None:
+    def __init__(self, storage: Storage, size: int, strides: Strides, width: int = 4) -> None:
         self.storage = storage
         self.bytes = size
         self.strides = strides
+        self.width = width
         self.states: dict[str, Storage] = {}
 
 

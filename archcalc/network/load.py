@@ -29,10 +29,13 @@ def split_variant(spec: str) -> tuple[str, str | None]:
     return path, variant
 
 
-def load_graph(spec: str, given: Mapping[str, str] | None = None, batch: int = 1, freeze: Sequence[str] = ()) -> Graph:
+def load_graph(
+    spec: str, given: Mapping[str, str] | None = None, batch: int | None = None, freeze: Sequence[str] = ()
+) -> Graph:
     """Read, check and shape the spec at `spec`, a path that may end in `@variant`.
 
     Args:
+        batch: the batch size; by default what the spec's `run:` says, or 1.
         freeze: names of layers and groups that are not trained, whatever the spec says; `*` stands for any letters.
 
     Raises:
@@ -47,14 +50,15 @@ def build_graph(
     source: Source,
     variant: str | None = None,
     given: Mapping[str, str] | None = None,
-    batch: int = 1,
+    batch: int | None = None,
     freeze: Sequence[str] = (),
 ) -> Graph:
     """As `load_graph`, from a source already read."""
-    check_batch(batch)
+    check_batch(1 if batch is None else batch)
     findings = Findings()
     document = parsed(source, findings)
     document.freeze = tuple(freeze)
+    batch = batch or document.batch(variant)
     return document_graph(document, variant, given or {}, batch, findings)
 
 
@@ -77,10 +81,12 @@ class Networks:
         self._document: Document | None = None
         self._first: Graph | None = None
 
-    def graph(self, variant: str | None, batch: int = 1) -> Graph:
+    def graph(self, variant: str | None, batch: int | None = None) -> Graph:
         """The network of a variant, or with None the spec's own. Raises as `load_graph` does."""
         if self._first is not None:
+            batch = batch or self._first.document.batch(variant)
             return graph_at(self._first.document, self._first.steps, variant, {}, batch)
+        batch = batch or self._read().batch(variant)
         check_batch(batch)
         self._first = document_graph(self._read(), variant, {}, batch, self._findings.copy())
         return self._first
@@ -157,10 +163,10 @@ def graph_of(
     if not outputs:
         outputs = {builder.nodes[-1].id if builder.nodes else "input": last}
     graph = Graph(document, steps, settings, variant, dict(given), batch, inputs, outputs, builder.nodes)
-    if document.freeze:
+    if frozen := document.freeze or (document.runs and document.run(variant).freeze):
         from archcalc.network.freezing import freeze  # few runs ask for it
 
-        freeze(graph, document.freeze)
+        freeze(graph, frozen)
     return graph
 
 

@@ -7,15 +7,16 @@ from functools import cached_property
 
 from archcalc.cost import Costs
 from archcalc.devices import Device
-from archcalc.diagnostics import RequestError
 from archcalc.memory.allocator import Taken, taken
-from archcalc.memory.footprint import GENERATION, INFERENCE, TRAINING, footprint
-from archcalc.memory.plan import WIDTHS, Plan
+from archcalc.memory.footprint import Footprint, footprint
+from archcalc.memory.how import how, mode_of
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
 from archcalc.prediction.estimate import Estimate
 from archcalc.prediction.generation import Decoding, decode
-from archcalc.prediction.predict import MODES, OPTIMIZERS, Prediction, predict
+from archcalc.prediction.predict import Prediction, predict
+from archcalc.running import Running
+from archcalc.running.declaration import GENERATE
 
 
 @dataclass(frozen=True)
@@ -79,22 +80,21 @@ class Answer:
         return self.prediction.samples_per_second * self.prediction.tokens
 
     @cached_property
-    def memory(self) -> Taken | None:
-        """What it takes of the device's memory at its peak; None in a type that `archcalc memory` does not know."""
-        one = self.prediction
-        if one.costs.dtype not in WIDTHS:
-            return None
-        training = one.mode == "train"
-        plan = Plan(training, one.costs.dtype, one.optimizer, gpu=one.device.kind == "gpu")
-        if self.decoding is not None:
-            return taken(footprint(one.graph, plan, GENERATION, self.decoding.memory.length), one.device)
-        return taken(footprint(one.graph, plan, TRAINING if training else INFERENCE), one.device)
+    def footprint(self) -> Footprint:
+        """What it takes at its peak, as `archcalc memory` says it."""
+        graph = self.decoding.memory.graph if self.decoding is not None else self.prediction.graph
+        return footprint(graph, self.prediction.running)
+
+    @cached_property
+    def memory(self) -> Taken:
+        """The same of the device's memory."""
+        return taken(self.footprint, self.prediction.device)
 
     @property
     def warnings(self) -> list[str]:
         """What stands against the prediction."""
         one, needed = self.prediction, self.memory
-        if needed is None or needed.fits:
+        if needed.fits:
             return []
         return [
             f"{one.graph.model} does not fit on {one.device.title}: it takes {needed.shown / 1e9:.1f} GB of "
@@ -102,27 +102,20 @@ class Answer:
         ]
 
 
-def answer(
-    graph: Graph,
-    device: Device,
-    dtype: str | None = None,
-    mode: str = "forward",
-    optimizer: str = "adamw",
-    tokens: int | None = None,
-) -> Answer:
-    """Predict a forward pass, a training step (`mode="train"`), or generating `tokens` after the graph's sequence.
+def answer(graph: Graph, said: Running, chip: Device | None = None) -> Answer:
+    """Predict a forward pass, a training step or generating, as it was said; by default a training step.
+
+    A network of which nothing is trained is run at inference where nobody says a mode.
+
+    Args:
+        chip: the device that `said` names, where it was looked up before.
 
     Raises:
-        RequestError: the device does not compute in `dtype`, the network cannot generate, or the two do not go together.
+        RequestError: no device is named, what was said does not go together, the network cannot generate.
         SpecError: the network cannot have so many positions.
     """
-    if mode not in MODES:
-        raise RequestError(f"the mode is {' or '.join(MODES)}, not {mode!r}")
-    if optimizer not in OPTIMIZERS:
-        raise RequestError(f"the optimizer is {', '.join(OPTIMIZERS[:-1])} or {OPTIMIZERS[-1]}, not {optimizer!r}")
-    if tokens is None:
-        return Answer(predict(graph, device, dtype, mode, optimizer), None)
-    if mode == "train":
-        raise RequestError("generating is a matter of inference: leave out --mode train or --generate")
-    decoding = decode(graph, device, tokens, dtype)
+    running = how(graph, said, mode_of(graph, said), chip)
+    if running.mode != GENERATE:
+        return Answer(predict(graph, running), None)
+    decoding = decode(graph, running)
     return Answer(decoding.prefill, decoding)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from archcalc.devices import Device
+from archcalc.diagnostics import RequestError
 from archcalc.layers.algebra import MoE
 from archcalc.memory.generation import Cache, Generation, generate
 from archcalc.memory.positions import named
@@ -20,6 +20,7 @@ from archcalc.network.load import Graph
 from archcalc.prediction.estimate import Estimate, Estimator, total
 from archcalc.prediction.operations import Operation, operations
 from archcalc.prediction.predict import LayerTime, Prediction, forward_times, predict
+from archcalc.running import Running
 
 
 @dataclass(frozen=True)
@@ -55,28 +56,29 @@ class Decoding:
         return self.prefill.graph.batch / self.step.seconds if self.step.seconds else 0.0
 
 
-def decode(graph: Graph, device: Device, tokens: int, dtype: str | None = None) -> Decoding:
-    """The time of generating `tokens` after a prompt as long as the graph's sequence.
+def decode(graph: Graph, running: Running) -> Decoding:
+    """The time of generating the last tokens of a sequence after its first ones, the prompt.
 
     Raises:
         NotGenerativeError: the network cannot give one position after the other.
         SpecError: it cannot have so many positions.
-        RequestError: the device does not compute in `dtype`.
+        RequestError: as `predict`; there are no fewer tokens than positions.
     """
-    estimator = Estimator(device, dtype)
-    prompt = generate(graph, dtype=estimator.stored).length
+    memory, tokens = generate(graph, running), running.tokens
+    prompt = memory.length - tokens
+    if prompt < 1:
+        raise RequestError(f"{tokens} new tokens are no fewer than all {memory.length} positions: there is no prompt")
+    prefill = predict(resized(graph, {memory.dim: prompt}), running)
+    estimator = Estimator(prefill.device, running.types.computes)
     position = prompt + (tokens + 1) // 2
-    memory = generate(graph, prompt + tokens, estimator.stored)
-    caches = {cache.node.id: cache for cache in generate(graph, position, estimator.stored).caches}
+    caches = {cache.node.id: cache for cache in generate(graph, running, position).caches}
     step = resized(graph, {memory.dim: 1})
-    running = set(_running(step.nodes, memory.dim))
-    found = [
-        now for one in operations(step, estimator.stored) if id(one.node) in running for now in _cached(one, caches)
-    ]
+    ran = set(_running(step.nodes, memory.dim))
+    found = [now for one in operations(step, estimator.stored) if id(one.node) in ran for now in _cached(one, caches)]
     times = forward_times(estimator, found)
     nodes = {id(one.node): one.node for one in found}
     layers = tuple(LayerTime(node, times[key], Estimate()) for key, node in nodes.items())
-    return Decoding(predict(graph, device, dtype), memory, tokens, position, layers)
+    return Decoding(prefill, memory, tokens, position, layers)
 
 
 def _running(nodes: list[Node], dim: str) -> Iterator[int]:

@@ -1,27 +1,32 @@
-"""The time of a network on a device: a forward pass, or a step of training, layer by layer and in total."""
+"""The time of a network on a device: a forward pass, or a step of training, layer by layer and in total.
+
+With autocast or an fp32 copy, matrix products and what flows between layers are of 16 bits; the copies of the parameters
+that this takes, and the optimizer's step in fp32, are told apart from them.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from archcalc.cost import DTYPE_BYTES, Costs
 from archcalc.devices import Device
+from archcalc.diagnostics import RequestError
+from archcalc.memory.footprint import check_checkpoint
 from archcalc.network.freezing import check_trains
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.prediction.backward import Gradient, gradients
 from archcalc.prediction.estimate import CALIBRATED, Estimate, Estimator, total
 from archcalc.prediction.operations import Operation, Work, operations
+from archcalc.running import Running
+from archcalc.running.declaration import MATH
+from archcalc.running.optimizers import OPTIMIZERS
+from archcalc.running.precisions import BYTES
+from archcalc.running.refusals import predictable
 
-MODES = ("forward", "train")
-# Bytes that a step reads and writes for each byte of parameters: the parameter read and written and its
-# gradient read; Adam also reads and writes two averages.
-_STEP_BYTES = {"sgd": (2, 1), "adam": (4, 3), "adamw": (4, 3)}
-OPTIMIZERS = tuple(_STEP_BYTES)
-# FLOPs of a step for each parameter.
-_STEP_FLOPS = {"sgd": 2, "adam": 12, "adamw": 14}
 # FLOPs of a loss for each element of the output, forward.
 _LOSS_FLOPS = 6
 # Losses that compare two tensors of one size; the others read classes.
@@ -47,23 +52,26 @@ class Prediction:
     """How long a network is expected to take.
 
     Attributes:
-        graph, device, dtype, mode: what was predicted; optimizer: of a training step.
-        layers: those that take part, in order of execution.
-        loss, step: of a training step, else nothing.
+        graph, running: what was predicted, and how it is run.
+        layers: those that take part, in order of execution; with the backward passes of all batches of a step.
+        loss, step: of a training step, else nothing; the step with the copies of parameters in other types.
         phases: of the calibration, whose coefficients were used; none without one.
         costs: of the network, for what it computes.
     """
 
     graph: Graph
-    device: Device
-    dtype: str
-    mode: str
-    optimizer: str
+    running: Running
     layers: tuple[LayerTime, ...]
     loss: Estimate
     step: Estimate
     costs: Costs
     phases: tuple[str, ...]
+
+    @property
+    def device(self) -> Device:
+        """What it runs on."""
+        assert self.running.chip is not None  # `predict` needs one
+        return self.running.chip
 
     @cached_property
     def forward(self) -> Estimate:
@@ -83,7 +91,8 @@ class Prediction:
     @property
     def samples_per_second(self) -> float:
         """Samples of the batch that go through in a second."""
-        return self.graph.batch / self.total.seconds if self.total.seconds else 0.0
+        samples = self.graph.batch * self.running.batches
+        return samples / self.total.seconds if self.total.seconds else 0.0
 
     @property
     def tokens(self) -> int:
@@ -91,32 +100,41 @@ class Prediction:
         return sum(int(x.elements) for x in self.graph.inputs.values() if x.integer)
 
 
-def predict(
-    graph: Graph, device: Device, dtype: str | None = None, mode: str = "forward", optimizer: str = "adamw"
-) -> Prediction:
-    """The time of a forward pass at inference (`forward`), or of a whole training step (`train`).
+def predict(graph: Graph, running: Running) -> Prediction:
+    """The time of a forward pass at inference, or of a whole training step; when generating, of the prompt's pass.
 
     Raises:
-        RequestError: the device does not compute in `dtype`, or its calibration is not understood; nothing is trained.
+        RequestError: no device is named, what it computes in is not its own, or its calibration is not understood;
+            nothing is trained.
     """
-    estimator = Estimator(device, dtype)
-    found = operations(graph, estimator.stored)
-    training = mode == "train"
+    predictable(running)
+    if running.chip is None:
+        raise RequestError("a time is that on a device: give --device, as --device h100")
+    estimator = Estimator(running.chip, running.types.computes)
+    found = [_as_run(one, running) for one in operations(graph, estimator.stored)]
+    training = running.trains
     forward = forward_times(estimator, found, training)
     backward: dict[int, Estimate] = defaultdict(Estimate)
     loss = step = Estimate()
     costs = Costs(graph, dtype=estimator.stored)
     if training:
-        check_trains(graph, "--mode forward")
+        check_trains(graph, "--mode inference")
+        check_checkpoint(graph, running.checkpoint)
         for gradient in gradients(graph, found):
             backward[id(gradient.forward.node)] += _backward(estimator, gradient)
-        loss, step = _loss(estimator, graph), _step(estimator, costs, optimizer)
+        for node in _run_again(graph.nodes, running.checkpoint):
+            backward[id(node)] += forward.get(id(node), Estimate())
+        loss, step = _loss(estimator, graph), _step(estimator, costs, running)
+        if running.batches > 1:
+            forward = {key: one.times(running.batches) for key, one in forward.items()}
+            backward = defaultdict(Estimate, {key: one.times(running.batches) for key, one in backward.items()})
+            loss = loss.times(running.batches)
     nodes = {id(one.node): one.node for one in found}
     layers = tuple(LayerTime(node, forward[key], backward.get(key, Estimate())) for key, node in nodes.items())
     known = estimator.model.phases if estimator.model is not None else []
     wanted = (forward_phase(estimator, found, training), *(["backward"] if training else []))
     phases = tuple(phase for phase in wanted if phase in known)
-    return Prediction(graph, device, estimator.dtype, mode, optimizer, layers, loss, step, costs, phases)
+    return Prediction(graph, running, layers, loss, step, costs, phases)
 
 
 def forward_phase(estimator: Estimator, found: list[Operation], training: bool = False) -> str:
@@ -159,17 +177,42 @@ def _loss(estimator: Estimator, graph: Graph) -> Estimate:
     return estimator.estimate(one, "forward", True) + estimator.estimate(one, "forward", True)
 
 
-def _step(estimator: Estimator, costs: Costs, optimizer: str) -> Estimate:
-    """The optimizer's step, with its state in the type of the weights."""
+def _step(estimator: Estimator, costs: Costs, running: Running) -> Estimate:
+    """The optimizer's step, the sums of gradients before it, and the copies of parameters and gradients in other types."""
     tensors = sum(stored * len(node.params) for node, stored, _ in walk(costs.graph.nodes) if not node.frozen)
     params = costs.totals.trainable
     if not params:
         return Estimate()
-    size = params * DTYPE_BYTES[estimator.stored]
+    optimizer, types = OPTIMIZERS[running.optimizer], running.types
     model = estimator.model
-    if model is not None and estimator.is_measured and model.knows_step(optimizer):
-        seconds = model.step_seconds(optimizer, tensors, size)
+    uniform = not (types.autocast or types.has_copy or running.batches > 1)
+    if uniform and model is not None and estimator.is_measured and model.knows_step(running.optimizer):
+        seconds = model.step_seconds(running.optimizer, tensors, params * types.width)
         return Estimate(seconds, seconds, seconds, {CALIBRATED: seconds}, {"memory": seconds})
-    read, written = _STEP_BYTES[optimizer]
-    one = Work("step", 0, 0, 0, params * _STEP_FLOPS[optimizer], read * size, 0, written * size, 0, 1)
+    read, written = optimizer.reads * types.state_width, optimizer.writes * types.state_width
+    if types.has_copy:  # gradients of 16 bits are read, and the parameters written once more
+        read, written = read + types.width - types.state_width, written + types.width
+    more = running.batches - 1
+    read, written = read + 2 * more * types.width, written + more * types.width
+    if types.autocast:  # parameters to 16 bits, and their gradients back
+        low = BYTES[types.computes]
+        read, written = read + running.batches * (types.width + low), written + running.batches * (types.width + low)
+    one = Work("step", 0, 0, 0, params * optimizer.flops, read * params, 0, written * params, 0, 1)
     return estimator.by_datasheet(one)
+
+
+def _as_run(one: Operation, running: Running) -> Operation:
+    """Attention step by step writes and reads its scores twice, before and after the softmax."""
+    if one.kind != "attention" or running.attention != MATH:
+        return one
+    scores = 2 * one.out_bytes * one.n // max(1, one.k)
+    return replace(one, in_bytes=one.in_bytes + scores, out_bytes=one.out_bytes + scores)
+
+
+def _run_again(nodes: Iterable[Node], names: Sequence[str], inside: bool = False) -> Iterator[Node]:
+    """The layers in groups of these names, which run forward again before they run backward."""
+    for node in nodes:
+        within = inside or (node.layer is None and bool({node.name, node.op, node.id} & set(names)))
+        if within and node.layer is not None:
+            yield node
+        yield from _run_again(node.children, names, within)

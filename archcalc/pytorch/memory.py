@@ -14,7 +14,6 @@ from archcalc.diagnostics import RequestError
 from archcalc.layers.normalization import BatchNorm
 from archcalc.memory.limits import largest_size
 from archcalc.memory.needs import RunNeed
-from archcalc.memory.plan import Plan
 from archcalc.memory.run import Run
 from archcalc.memory.simulation import simulate
 from archcalc.network.graph import walk
@@ -91,8 +90,7 @@ def _number(path: str) -> int:
 
 def predicted(graph: Graph, setup: Setup) -> Run:
     """What `archcalc memory` predicts for this run."""
-    gpu, threads = setup.device.startswith("cuda"), setup.threads or torch.get_num_threads()
-    return simulate(graph, Plan(setup.train, setup.dtype, setup.optimizer, gpu=gpu, threads=threads))
+    return simulate(graph, setup.how(graph))
 
 
 @contextlib.contextmanager
@@ -113,7 +111,7 @@ def possible(graph: Graph, setup: Setup, device: torch.device) -> Iterator[None]
         first = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
         compiled = ", compiled" if setup.compiled else ""
         raise RequestError(
-            f"PyTorch does not run {graph.model} in {setup.dtype}{compiled} on {device_name(device)}: {first}"
+            f"PyTorch does not run {graph.model} in {setup.how(graph).precision}{compiled} on {device_name(device)}: {first}"
         ) from None
 
 
@@ -126,13 +124,13 @@ def _check_batch(graph: Graph) -> None:
         ):
             raise RequestError(
                 f"{node.place}: `{node.id}` has one value a channel in a batch of 1, which PyTorch does not train: "
-                "use --batch 2 or more, or --mode forward"
+                "use --batch 2 or more, or --mode inference"
             )
 
 
 def _too_large(graph: Graph, setup: Setup, needed: int, there: int | None, device: torch.device) -> str:
     fits = largest_size(graph, "batch", lambda other: RunNeed(predicted(other, setup)), there).value if there else 0
-    smaller = "choose a smaller network, or another dtype"
+    smaller = "choose a smaller network, or another precision"
     if fits >= graph.batch:
         advice = "the prediction was too low: try a smaller batch"
     else:

@@ -26,6 +26,7 @@ from archcalc.reports.profile.report import Comparison, LayerTime, Profile, Time
 
 OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
     "sgd": lambda parameters: torch.optim.SGD(parameters, lr=1e-4),
+    "momentum": lambda parameters: torch.optim.SGD(parameters, lr=1e-4, momentum=0.9),
     "adam": lambda parameters: torch.optim.Adam(parameters, lr=1e-5),
     "adamw": lambda parameters: torch.optim.AdamW(parameters, lr=1e-5),
 }
@@ -54,8 +55,8 @@ def profile(graph: Graph, setup: Setup, progress: Callable[[str], None] = lambda
         # Recording allocations slows whatever runs later, so it comes last.
         peak = peak_bytes(session.run, device, session.held())
         return Profile(
-            graph, setup, device_name(device), torch.get_num_threads() if device.type == "cpu" else None, session.total,
-            session.phases, layers.result(session.costs, "fp32" if setup.dtype == "tf32" else setup.dtype), peak, predicted(graph, setup).peak, warmup,
+            graph, session.running, device_name(device), torch.get_num_threads() if device.type == "cpu" else None, session.total,
+            session.phases, layers.result(session.costs, session.running.types.stores), peak, predicted(graph, setup).peak, warmup,
             session.costs, torch.__version__, interrupted,
         )  # fmt: skip
 
@@ -72,7 +73,9 @@ def compare(
             settle(session.timed, setup.budget)
             session.forget()
         interrupted = repeat([session.timed for session in sessions], setup.budget, lambda: progress("measuring"))
-    found = Comparison(graphs, setup, device_name(device), [session.total for session in sessions], interrupted)
+    found = Comparison(
+        graphs, sessions[0].running, device_name(device), [session.total for session in sessions], interrupted
+    )
     if not found.ratios:
         raise KeyboardInterrupt
     return found
@@ -84,6 +87,7 @@ class Session:
     def __init__(self, graph: Graph, setup: Setup, device: torch.device) -> None:
         torch.manual_seed(setup.seed)
         self.graph, self.setup, self.device = graph, setup, device
+        self.running = setup.how(graph)
         self.costs = Costs(graph)
         self.clock = Clock(device)
         self.total = Times()
@@ -92,18 +96,18 @@ class Session:
         self.called: Any = torch.compile(self.module) if setup.compiled else self.module
         self.inputs = [self._cast(x) for x in example_inputs(graph, str(device))]
         trained = [tensor for tensor in self.module.parameters() if tensor.requires_grad]
-        self.optimizer = OPTIMIZERS[setup.optimizer](trained) if setup.train else None
+        self.optimizer = OPTIMIZERS[self.running.optimizer](trained) if setup.train else None
         self.targets = self._targets() if setup.train else []
 
     def _prepare(self, module: nn.Module) -> nn.Module:
-        module = module.to(DTYPES[self.setup.dtype])
+        module = module.to(DTYPES[self.running.types.weights])
         if self.setup.channels_last:
             module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return module.train(self.setup.train)
 
     def _cast(self, x: torch.Tensor) -> torch.Tensor:
         if x.is_floating_point():
-            x = x.to(DTYPES[self.setup.dtype])
+            x = x.to(DTYPES[self.running.types.weights])
             if self.setup.channels_last and x.dim() == 4:
                 x = x.to(memory_format=torch.channels_last)
         return x
@@ -127,17 +131,21 @@ class Session:
         """One forward pass, or one training step: zero_grad, forward, loss, backward, step."""
         mark = self.clock.mark
         if self.optimizer is None:
-            with torch.inference_mode():
+            with torch.inference_mode(), self.setup.computing():
                 self.called(*self.inputs)
             mark()
             return
         self.optimizer.zero_grad(set_to_none=True)
         mark()
-        outputs = self.called(*self.inputs)
-        mark()
-        loss = self.loss(outputs)
-        mark()
-        loss.backward()  # type: ignore[no-untyped-call]
+        for last in range(1 - self.running.batches, 1):
+            with self.setup.computing():
+                outputs = self.called(*self.inputs)
+                if not last:
+                    mark()
+                loss = self.loss(outputs)
+            if not last:
+                mark()
+            loss.backward()  # type: ignore[no-untyped-call]
         mark()
         self.optimizer.step()
         mark()
@@ -199,7 +207,8 @@ class LayerPass:
     def __call__(self) -> None:
         """One run; in training forward, loss and backward, without the optimizer's step."""
         self.module.zero_grad(set_to_none=True)
-        self.layers.run(lambda: self.module(*self.session.inputs), self.session.loss)
+        with self.session.setup.computing():
+            self.layers.run(lambda: self.module(*self.session.inputs), self.session.loss)
 
     def result(self, costs: Costs, dtype: str) -> list[LayerTime]:
         """One entry for each node, of the rounds that were finished; none where no round was."""

@@ -7,31 +7,106 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from archcalc.devices import Device
 from archcalc.diagnostics import RequestError
+from archcalc.memory.how import how
+from archcalc.network.load import Graph
 from archcalc.pytorch.timing import Budget
+from archcalc.running import Running
+from archcalc.running.declaration import (
+    CHANNELS_LAST,
+    COMPILED,
+    EFFICIENT,
+    FLASH,
+    INFERENCE,
+    MATH,
+    TRAIN,
+)
+from archcalc.running.precisions import Precision
+from archcalc.running.refusals import measurable
 
-DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+DTYPES = {
+    "fp64": torch.float64, "fp32": torch.float32, "tf32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16
+}  # fmt: skip
+_KERNELS = {FLASH: SDPBackend.FLASH_ATTENTION, EFFICIENT: SDPBackend.EFFICIENT_ATTENTION, MATH: SDPBackend.MATH}
+# What a process takes before its first tensor: the driver's context and libraries.
+_CONTEXT_BYTES = 500 * 2**20
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What to run, and how."""
+    """What to run, how, and how long it is measured.
 
+    Attributes:
+        said: how it is run, as far as somebody said it; by default at inference.
+        device: as PyTorch calls it.
+    """
+
+    said: Running = field(default_factory=Running)
     device: str = "cpu"
-    dtype: str = "fp32"
-    train: bool = False
-    optimizer: str = "sgd"
-    compiled: bool = False
-    channels_last: bool = False
-    threads: int | None = None
     seed: int = 0
     budget: Budget = field(default_factory=Budget)
 
+    def how(self, graph: Graph) -> Running:
+        """How a network is run, with all defaults of this machine. Raises `RequestError` for what is not measured."""
+        device = torch.device(self.device)
+        said = self.said.also(device=None)
+        if device.type == "cpu" and not said.threads:
+            said = said.also(threads=torch.get_num_threads())
+        found = how(graph, said, self.mode, _chip(device) if device.type == "cuda" else None)
+        measurable(found)
+        return found
+
+    @property
+    def mode(self) -> str:
+        """What is run."""
+        return self.said.mode or INFERENCE
+
+    @property
+    def train(self) -> bool:
+        """Whether it is a training step."""
+        return self.mode == TRAIN
+
+    @property
+    def types(self) -> Precision:
+        """In which types."""
+        return self.said.types
+
+    @property
+    def compiled(self) -> bool:
+        """Whether torch.compile is used."""
+        return self.said.execution == COMPILED
+
+    @property
+    def channels_last(self) -> bool:
+        """How images lie in memory."""
+        return self.said.memory_format == CHANNELS_LAST
+
     @property
     def width(self) -> int:
-        """Bytes of one element."""
-        return torch.empty((), dtype=DTYPES[self.dtype]).element_size()
+        """Bytes of one element of a parameter."""
+        return self.types.width
+
+    def computing(self) -> contextlib.AbstractContextManager[object]:
+        """What is around forward and loss: autocast, where it is asked for, and the kernel of attention."""
+        stack = contextlib.ExitStack()
+        if self.types.autocast:
+            stack.enter_context(torch.autocast(torch.device(self.device).type, DTYPES[self.types.computes]))
+        if self.said.attention in _KERNELS:
+            stack.enter_context(sdpa_kernel(_KERNELS[self.said.attention]))
+        return stack
+
+
+def _chip(device: torch.device) -> Device:
+    """What is known of the GPU at hand, as far as memory and defaults depend on it."""
+    found = torch.cuda.get_device_properties(device)
+    types = ("bf16", "fp16", "tf32", "fp32") if found.major >= 8 else ("fp16", "fp32")
+    return Device(
+        "cuda", found.name, "gpu", found.total_memory, _CONTEXT_BYTES, 1.0, dict.fromkeys(types, 1.0),
+        found.multi_processor_count, "PyTorch",
+    )  # fmt: skip
 
 
 def find_device(name: str) -> torch.device:
@@ -67,10 +142,10 @@ def applied(setup: Setup, device: torch.device) -> Iterator[None]:
     threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
     cudnn = torch.backends.cudnn.allow_tf32
     try:
-        if setup.threads is not None:
-            torch.set_num_threads(setup.threads)
-        torch.set_float32_matmul_precision("high" if setup.dtype == "tf32" else "highest")
-        torch.backends.cudnn.allow_tf32 = setup.dtype == "tf32"
+        if setup.said.threads:
+            torch.set_num_threads(setup.said.threads)
+        torch.set_float32_matmul_precision("high" if setup.types.computes == "tf32" else "highest")
+        torch.backends.cudnn.allow_tf32 = setup.types.computes == "tf32"
         with torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext():
             yield
     finally:

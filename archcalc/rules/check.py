@@ -44,7 +44,7 @@ def check(
     variant: str | None = None,
     budget: Budget | None = None,
     base: Before | None = None,
-    batch: int = 1,
+    batch: int | None = None,
 ) -> list[Finding]:
     """All findings in a spec or a variant of it.
 
@@ -58,7 +58,7 @@ def check(
     except SpecError as error:
         return _told([_named(diagnostic) for diagnostic in error.diagnostics])
     added = _add_budget(graph, budget) if budget else []
-    return _told(check_graph(Model(graph, selection.device, base), rules, selection, added, budget))
+    return _told(check_graph(Model(graph, selection.device, base, selection.said), rules, selection, added, budget))
 
 
 def _told(findings: list[Finding]) -> list[Finding]:

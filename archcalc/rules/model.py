@@ -25,6 +25,7 @@ from archcalc.source import Scalar
 if TYPE_CHECKING:
     from archcalc.devices import Device
     from archcalc.network.trial import Trials
+    from archcalc.running import Running
 
 _Answer = TypeVar("_Answer")
 Spot = tuple[str, int, int]  # a path, a line and a column
@@ -41,12 +42,18 @@ class Placed:
 
 
 class Model(Edges):
-    """A graph with its edges, its costs and the places of its layers, the device it is for, and the spec as it was."""
+    """A graph with its edges, its costs and the places of its layers, the device it is for, and the spec as it was.
 
-    def __init__(self, graph: Graph, device: Device | None = None, base: Before | None = None) -> None:
+    `said` is how it is run, as far as somebody said it.
+    """
+
+    def __init__(
+        self, graph: Graph, device: Device | None = None, base: Before | None = None, said: Running | None = None
+    ) -> None:
         super().__init__(graph.nodes)
         self.graph = graph
         self.device = device
+        self.said = said
         self._base = base
         self.layers = list(_placed(graph.nodes, ()))
         self._place = {id(placed.node): placed for placed in self.layers}
@@ -59,7 +66,7 @@ class Model(Edges):
     def before(self) -> Model | None:
         """The network as it was in the base; None without one. Raises `UnknownBaseError`."""
         graph = self._base.graph(self.graph.batch) if self._base else None
-        return Model(graph, self.device) if graph else None
+        return Model(graph, self.device, said=self.said) if graph else None
 
     @cached_property
     def trials(self) -> Trials:

@@ -19,9 +19,11 @@ _WORTH = 40
 
 
 class Task:
-    """A spec to check, the budget that others set for it, the spec as it was, and the batch that costs are for."""
+    """A spec to check, the budget that others set for it, the spec as it was, and the batch that costs are for, by default the spec's own."""
 
-    def __init__(self, spec: str, budget: Budget | None = None, base: Before | None = None, batch: int = 1) -> None:
+    def __init__(
+        self, spec: str, budget: Budget | None = None, base: Before | None = None, batch: int | None = None
+    ) -> None:
         self.spec = spec
         self.budget = budget
         self.base = base

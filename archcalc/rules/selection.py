@@ -21,6 +21,7 @@ _loaded: list[str] = []
 
 if TYPE_CHECKING:
     from archcalc.devices import Device
+    from archcalc.running import Running
 
 
 def load_rules() -> dict[str, Rule]:
@@ -53,6 +54,7 @@ class Selection:
         ignore: the same. Where both mean a rule the longer word wins, and of equal ones `ignore`.
         severity: pairs of a code or prefix and the severity its findings get; the longest counts.
         device: the hardware that rules resting on measurements are asked about; without it they are off.
+        said: how networks are run, as far as somebody said it.
     """
 
     def __init__(
@@ -61,11 +63,13 @@ class Selection:
         ignore: tuple[str, ...] = (),
         severity: tuple[tuple[str, str], ...] = (),
         device: Device | None = None,
+        said: Running | None = None,
     ) -> None:
         self.select = select
         self.ignore = ignore
         self.severity = severity
         self.device = device
+        self.said = said
 
     def check(self) -> None:
         """Raise `RequestError` for a word that means no rule."""

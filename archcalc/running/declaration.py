@@ -7,6 +7,7 @@ interface are made from `FIELDS`; their names are the same everywhere.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from archcalc.advice import suggest
@@ -140,6 +141,12 @@ class Running:
         other.chip, other.assumed = self.chip, self.assumed
         return other
 
+    def assuming(self, names: Iterable[str]) -> Running:
+        """The same run, of which nobody gave the fields of these names."""
+        other = self.also()
+        other.assumed = tuple(names)
+        return other
+
     def over(self, *others: Running) -> Running:
         """This run; what it does not say, the first of the others that does."""
         said: dict[str, Any] = {}
@@ -161,6 +168,10 @@ class Running:
             kind = FIELDS[name].kind
             found[name] = kind.write(value) if kind.several else kind.write(value)[0]
         return found
+
+    def numbers(self) -> dict[str, Any]:
+        """The values as JSON writes them."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in self.said.items()}
 
     @classmethod
     def parse(cls, text: str) -> Running:
@@ -199,6 +210,16 @@ class Running:
     def gpu(self) -> bool:
         """Whether PyTorch's CUDA kernels run, not those of the CPU."""
         return self.chip is not None and self.chip.kind == "gpu"
+
+    @property
+    def batches(self) -> int:
+        """Batches of one step."""
+        return self.accumulate or 1
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that are generated."""
+        return self.new_tokens or 1
 
     @property
     def types(self) -> Precision:

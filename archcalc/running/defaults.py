@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from archcalc.devices import Device, find
+from archcalc.devices import Device, find, is_file
 from archcalc.running.declaration import AUTO, GENERATE, TRAIN, Running
 from archcalc.running.refusals import check
 
@@ -39,6 +39,8 @@ def settled(said: Running, mode: str, chip: Device | None = None, places: Sequen
     found["attention"] = AUTO
     if chip is None or chip.kind == "cpu":
         found["threads"] = _THREADS if chip is None else chip.processors
+    if chip is not None and not is_file(whole.device):
+        values["device"] = chip.name
     values = {name: value for name, value in values.items() if _QUIET.get(name) != value}
     values["mode"] = mode
     run = Running(**{**found, **{name: value for name, value in values.items() if _matters(name, mode)}})

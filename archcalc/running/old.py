@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 # Values of `mode` as they were called.
-_MODES = {"forward": "inference", "training": "train", "generation": "generate"}
+MODES = {"forward": "inference", "training": "train", "generation": "generate"}
 
 
 def renamed(name: str, given: Any) -> tuple[dict[str, Any], str]:
     """What an old option says in the fields of today, and the sentence about it.
 
     Args:
-        name: `mode`, `dtype`, `mixed` or `generate`.
+        name: `mode`, `dtype`, `cache_dtype`, `mixed`, `compile`, `channels_last` or `generate`.
     """
     if name == "mode":
-        new = _MODES[given]
+        new = MODES[given]
         return {"mode": new}, f"`--mode {given}` is called `--mode {new}` now"
     if name == "dtype":
         return {"precision": given}, f"`--dtype {given}` is called `--precision {given}` now"
@@ -24,6 +24,10 @@ def renamed(name: str, given: Any) -> tuple[dict[str, Any], str]:
     if name == "mixed":
         precision = f"mixed-{given}"
         return {"precision": precision}, f"`--mixed` is called `--precision {precision}` now"
+    if name == "compile":
+        return {"execution": "compiled"}, "`--compile` is called `--execution compiled` now"
+    if name == "channels_last":
+        return {"memory_format": "channels-last"}, "`--channels-last` is called `--memory-format channels-last` now"
     assert name == "generate"
     return (
         {"mode": "generate", "new_tokens": given},
@@ -33,4 +37,4 @@ def renamed(name: str, given: Any) -> tuple[dict[str, Any], str]:
 
 def is_old_mode(word: str) -> bool:
     """Whether a mode is called otherwise now."""
-    return word in _MODES
+    return word in MODES

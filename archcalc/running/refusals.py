@@ -20,6 +20,16 @@ def predictable(run: Running) -> None:
             raise RequestError(f"{given} is measured by `archcalc profile`, and not predicted: leave it out")
 
 
+def measurable(run: Running) -> None:
+    """Raise `RequestError` for what can be predicted and is not measured."""
+    if run.mode == GENERATE:
+        raise RequestError("generating is predicted by `archcalc predict`, and not measured: use --mode inference")
+    if run.types.has_copy:
+        raise RequestError(f"{run.precision} is predicted, and not measured: use autocast, or {run.types.computes}")
+    if run.checkpoint:
+        raise RequestError("checkpoints are predicted, and not measured: leave them out")
+
+
 def _precision(run: Running) -> str:
     types, chip = run.types, run.chip
     if types.autocast and run.mode == GENERATE:

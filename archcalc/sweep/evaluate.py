@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
+from archcalc.devices import Device, find
 from archcalc.diagnostics import Findings, RequestError, SpecError
 from archcalc.language.document import Document
 from archcalc.language.settings import settle
@@ -14,8 +15,10 @@ from archcalc.network.load import Graph, graph_at, parsed, split_variant
 from archcalc.network.resolve import resolve
 from archcalc.network.steps import Step
 from archcalc.opening import read
+from archcalc.running import FIELDS, Running
+from archcalc.running.kinds import Whole
 from archcalc.sweep.grid import Point
-from archcalc.sweep.measures import Conditions, Measure, Subject, measures
+from archcalc.sweep.measures import Measure, Subject, measures
 from archcalc.workers import each, processes
 
 # Starting a process costs as much as so many points.
@@ -31,6 +34,7 @@ class Outcome:
         point: where it was computed.
         model: the model's name; empty where the spec could not be read.
         values: each measure by its name; none where there is no such network.
+        how: how it was run, by mode: the one line, and what of it nobody said.
         reason: why there is none; place: where in the spec, as `net.yaml:5:7`.
     """
 
@@ -39,6 +43,7 @@ class Outcome:
     values: dict[str, float] = field(default_factory=dict)
     reason: str = ""
     place: str = ""
+    how: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
 
     @property
     def is_valid(self) -> bool:
@@ -61,17 +66,28 @@ def check_names(points: Sequence[Point]) -> None:
         settle(_opened(path)[0], variant, dict(point.settings), Findings())
 
 
-def evaluate(
-    points: Sequence[Point], wanted: Sequence[Measure], conditions: Conditions, jobs: int = 0
-) -> Iterator[Outcome]:
+def is_of_run(point: Point, name: str) -> bool:
+    """Whether a name is that of a number of `Running`, and not of an hparam or dim. Raises as `check_names`."""
+    document = _opened(split_variant(point.spec)[0])[0]
+    own = any(key.text == name for key, _ in (*document.hparams, *document.dims))
+    return not own and name in FIELDS and isinstance(FIELDS[name].kind, Whole)
+
+
+def usual_batch(spec: str) -> int:
+    """The batch of a spec where nobody gives one. Raises as `check_names`."""
+    path, variant = split_variant(spec)
+    return _opened(path)[0].batch(variant)
+
+
+def evaluate(points: Sequence[Point], wanted: Sequence[Measure], said: Running, jobs: int = 0) -> Iterator[Outcome]:
     """The outcome of every point, in their order. With `jobs` 0 on as many processes as pay."""
     count = 1 if any(point.spec == "-" for point in points) else processes(len(points), _WORTH, jobs)
-    one = partial(outcome, names=[measure.name for measure in wanted], conditions=conditions)
+    one = partial(outcome, names=[measure.name for measure in wanted], said=said)
     return each(one, points, count, _CHUNK)
 
 
-def outcome(point: Point, names: Sequence[str], conditions: Conditions) -> Outcome:
-    """The outcome of one point."""
+def outcome(point: Point, names: Sequence[str], said: Running) -> Outcome:
+    """The outcome of one point; `said` is how networks are run where the point does not say otherwise."""
     model = ""
     # what a graph leaves behind is in circles; looking for them after every thousand objects takes longer than all else
     gc.disable()
@@ -79,9 +95,12 @@ def outcome(point: Point, names: Sequence[str], conditions: Conditions) -> Outco
         path, variant = split_variant(point.spec)
         document, _ = _opened(path)
         model = f"{document.model.text}@{variant}" if variant else document.model.text
-        subject = Subject(network_at(point), conditions)
-        values = {measure.name: measure.of(subject) for measure in measures(names, conditions)}
-        return Outcome(point, model, values)
+        run = Running(**dict(point.run)).over(said, document.run(variant))
+        chip = _chip(run.device) if run.device else None
+        subject = Subject(network_at(point), run, chip)
+        values = {measure.name: measure.of(subject) for measure in measures(names, chip is not None)}
+        ran = {mode: (str(one), one.assumed) for mode, one in subject.runs.items()}
+        return Outcome(point, model, values, how=ran)
     except SpecError as error:
         first = error.diagnostics[0]
         return Outcome(point, model, reason=first.message, place=str(first.place))
@@ -96,6 +115,11 @@ def network_at(point: Point) -> Graph:
     path, variant = split_variant(point.spec)
     document, steps = _opened(path)
     return graph_at(document, steps, variant, dict(point.settings), point.batch)
+
+
+@lru_cache(maxsize=64)
+def _chip(name: str) -> Device:
+    return find(name)
 
 
 @lru_cache(maxsize=64)

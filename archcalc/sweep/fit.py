@@ -12,10 +12,11 @@ from archcalc.diagnostics import RequestError
 from archcalc.largest import Largest, largest
 from archcalc.memory.sizes import BATCH
 from archcalc.network.load import Graph
+from archcalc.running import FIELDS, Running
 from archcalc.sweep.axis import batch_size
-from archcalc.sweep.evaluate import Outcome, check_names, evaluate, network_at, outcome
+from archcalc.sweep.evaluate import Outcome, check_names, evaluate, is_of_run, network_at, outcome
 from archcalc.sweep.grid import Point
-from archcalc.sweep.measures import Conditions, Measure
+from archcalc.sweep.measures import COUNT, MEASURES, Measure
 
 # How far above a value that fits others are tried, in steps of what is possible; and where none fits. So often.
 _FURTHER: tuple[int, ...] = tuple(4**power for power in range(8))
@@ -47,7 +48,19 @@ class Fit:
 
     def value_of(self, one: Outcome) -> str:
         """The varied value of an outcome."""
-        return str(one.point.batch) if self.name == BATCH else dict(one.point.settings)[self.name]
+        return str(one.point.batch) if self.name == BATCH else dict((*one.point.run, *one.point.settings))[self.name]
+
+    @property
+    def how(self) -> list[Running]:
+        """How the network is run in each mode that was computed, but for what is varied; nothing where that is of no matter."""
+        one = self.best or self.beyond
+        ran = one.how.items() if one is not None and any(MEASURES[name].unit != COUNT for name in self.limits) else ()
+        return [
+            Running(
+                **{**Running.parse(line).said, self.name: None} if self.name in FIELDS else Running.parse(line).said
+            ).assuming(name for name in assumed if name != self.name)
+            for _, (line, assumed) in ran
+        ]
 
     @property
     def binding(self) -> list[str]:
@@ -59,11 +72,11 @@ def fit(
     point: Point,
     name: str,
     limits: Mapping[Measure, float],
-    conditions: Conditions,
+    said: Running,
     values: Iterable[str] | None = None,
     jobs: int = 0,
 ) -> Fit:
-    """Find the largest value of `name`, a whole-number hparam or dim or `batch`, that keeps within `limits`.
+    """Find the largest value of `name`, a whole-number hparam, dim or field of `Running`, that keeps within `limits`.
 
     Args:
         point: the network otherwise.
@@ -76,12 +89,15 @@ def fit(
     """
     most = {measure.name: limit for measure, limit in limits.items()}
     known: dict[Decimal, Outcome] = {}
+    if name != BATCH and is_of_run(point, name):
+        start = Running(**dict(point.run)).over(said).said.get(name) or 1
+        point = replace(point, run=(*point.run, (name, str(start))))
     if values is None:
         graph = network_at(point)
-        found = _searched(point, name, _start(graph, name), list(limits), most, conditions, known)
+        found = _searched(point, name, _start(graph, point, name), list(limits), most, said, known)
     else:
         graph = None
-        found = _listed(point, name, values, list(limits), conditions, known, most, jobs)
+        found = _listed(point, name, values, list(limits), said, known, most, jobs)
     best, beyond = found
     ordered = [known[value] for value in sorted(known) if known[value].is_valid]
     falling = tuple(
@@ -97,7 +113,7 @@ def _searched(
     start: int,
     wanted: list[Measure],
     most: Mapping[str, float],
-    conditions: Conditions,
+    said: Running,
     known: dict[Decimal, Outcome],
 ) -> tuple[Outcome | None, Outcome | None]:
     names = [measure.name for measure in wanted]
@@ -105,7 +121,7 @@ def _searched(
     def measure(value: int) -> float | str:
         one = known.get(Decimal(value))
         if one is None:
-            one = known[Decimal(value)] = outcome(_at(point, name, str(value)), names, conditions)
+            one = known[Decimal(value)] = outcome(_at(point, name, str(value)), names, said)
         return max(one.values[name] - most[name] for name in names) if one.is_valid else one.reason
 
     found = largest(start, measure, 0)
@@ -178,7 +194,7 @@ def _listed(
     name: str,
     values: Iterable[str],
     wanted: list[Measure],
-    conditions: Conditions,
+    said: Running,
     known: dict[Decimal, Outcome],
     most: Mapping[str, float],
     jobs: int,
@@ -186,7 +202,7 @@ def _listed(
     numbers = sorted({_number(value, name): value for value in values}.items())
     points = [_at(point, name, value) for _, value in numbers]
     check_names(points[:1])
-    known.update(zip((number for number, _ in numbers), evaluate(points, wanted, conditions, jobs)))
+    known.update(zip((number for number, _ in numbers), evaluate(points, wanted, said, jobs)))
     best = next((one for _, one in sorted(known.items(), reverse=True) if one.is_valid and not _over(one, most)), None)
     above = [one for one in known.values() if best is None or points.index(one.point) > points.index(best.point)]
     return best, next((one for one in above if one.is_valid), above[0] if above else None)
@@ -199,6 +215,8 @@ def _over(one: Outcome, limits: Mapping[str, float]) -> list[str]:
 def _at(point: Point, name: str, value: str) -> Point:
     if name == BATCH:
         return replace(point, batch=batch_size(value))
+    if name in dict(point.run):
+        return replace(point, run=(*((key, old) for key, old in point.run if key != name), (name, value)))
     return replace(point, settings=(*((key, old) for key, old in point.settings if key != name), (name, value)))
 
 
@@ -209,10 +227,12 @@ def _number(value: str, name: str) -> Decimal:
         raise RequestError(f"--vary {name}: `{value}` is no number, so none is the largest") from None
 
 
-def _start(graph: Graph, name: str) -> int:
+def _start(graph: Graph, point: Point, name: str) -> int:
     """The value that the network has now."""
     if name == BATCH:
         return graph.batch
+    if name in dict(point.run):
+        return int(dict(point.run)[name])
     values = graph.settings.values
     if name not in values:
         known = [BATCH, *values]

@@ -14,37 +14,46 @@ from typing import Any
 from archcalc import project
 from archcalc.diagnostics import RequestError
 from archcalc.network.load import split_variant
+from archcalc.running import Running
 from archcalc.sweep.axis import Axis
 
-_KEYS = ("spec", "set", "batch")
+_KEYS = ("spec", "set", "batch", "run")
 _FORM = '{"spec": "net.yaml", "set": {"width": 128}, "batch": 8}'
 
 
 @dataclass(frozen=True)
 class Point:
-    """A network to be computed: its spec, as `net.yaml@large`, and what `--set` and `--batch` would be given."""
+    """A network to be computed: its spec, as `net.yaml@large`, and what `--set` and `--batch` would be given.
+
+    Attributes:
+        run: what else is said of how it is run, as options would say it.
+    """
 
     spec: str
     settings: tuple[tuple[str, str], ...]
     batch: int = 1
+    run: tuple[tuple[str, str], ...] = ()
 
     @property
     def line(self) -> str:
         """The point as a line of a grid file."""
-        return json.dumps({"spec": self.spec, "set": dict(self.settings), "batch": self.batch}, ensure_ascii=False)
+        entry: dict[str, Any] = {"spec": self.spec, "set": dict(self.settings), "batch": self.batch}
+        return json.dumps(entry | ({"run": dict(self.run)} if self.run else {}), ensure_ascii=False)
 
 
-def grid(specs: Sequence[str], axes: Sequence[Axis], batches: Sequence[int]) -> Iterator[Point]:
-    """All combinations; the last axis changes fastest, the batch before all axes."""
-    names = [axis.name for axis in axes]
-    for spec, batch in product(specs, batches):
+def grid(
+    specs: Sequence[str], axes: Sequence[Axis], batches: Sequence[int], runs: Sequence[Axis] = ()
+) -> Iterator[Point]:
+    """All combinations; the last axis changes fastest, the batch before all axes, how it is run before the batch."""
+    names, said = [axis.name for axis in axes], [axis.name for axis in runs]
+    for spec, run, batch in product(specs, product(*(axis.values for axis in runs)), batches):
         for values in product(*(axis.values for axis in axes)):
-            yield Point(spec, tuple(zip(names, values)), batch)
+            yield Point(spec, tuple(zip(names, values)), batch, tuple(zip(said, run)))
 
 
-def size(specs: Sequence[str], axes: Sequence[Axis], batches: Sequence[int]) -> int:
+def size(specs: Sequence[str], axes: Sequence[Axis], batches: Sequence[int], runs: Sequence[Axis] = ()) -> int:
     """How many points `grid` gives."""
-    return len(specs) * len(batches) * prod(len(axis.values) for axis in axes)
+    return len(specs) * len(batches) * prod(len(axis.values) for axis in (*axes, *runs))
 
 
 def read_grid(lines: Iterable[str], path: str, spec: str | None) -> list[Point]:
@@ -82,7 +91,15 @@ def _point(line: str, place: str, spec: str | None) -> Point:
         raise RequestError(f"{place}: the batch is a whole number from 1, not {batch!r}")
     if not isinstance(settings, dict) or not all(isinstance(one, (str, int, float)) for one in settings.values()):
         raise RequestError(f"{place}: `set` has a number or a word for each name, as {_FORM}")
-    return Point(named, tuple((name, _text(value)) for name, value in settings.items()), batch)
+    run = entry.get("run", {})
+    if not isinstance(run, dict):
+        raise RequestError(f'{place}: `run` has a value for each name, as {{"precision": "bf16"}}')
+    try:
+        said = tuple((name, _text(value)) for name, value in run.items())
+        Running(**dict(said))
+    except RequestError as error:
+        raise RequestError(f"{place}: {error}") from None
+    return Point(named, tuple((name, _text(value)) for name, value in settings.items()), batch, said)
 
 
 def _text(value: Any) -> str:

@@ -10,67 +10,49 @@ from archcalc.advice import suggest
 from archcalc.cost import Costs
 from archcalc.devices import Device
 from archcalc.diagnostics import RequestError
-from archcalc.memory.plan import Plan
-from archcalc.memory.simulation import simulate
+from archcalc.memory.allocator import needed
+from archcalc.memory.footprint import footprint
+from archcalc.memory.how import how
 from archcalc.network.freezing import check_trains
 from archcalc.network.load import Graph
 from archcalc.network.paths import depth
-from archcalc.prediction.estimate import Estimator
 from archcalc.prediction.predict import predict
+from archcalc.running import Running
+from archcalc.running.declaration import INFERENCE, TRAIN
 
 COUNT, BYTES, SECONDS = "count", "bytes", "seconds"
 
 
-@dataclass(frozen=True)
-class Conditions:
-    """How the network is run, as far as memory and time depend on it.
+class Subject:
+    """A network and what was said of how it is run; what is asked for is computed once.
 
-    Attributes:
-        dtype: type of weights and activations; None for the device's usual one, or fp32.
-        optimizer: of a training step: "sgd", "adam" or "adamw".
-        device: what it runs on; without one there is no time.
+    Memory is what `archcalc memory` compares with a device or a limit.
     """
 
-    dtype: str | None = None
-    optimizer: str = "adam"
-    device: Device | None = None
-
-    @property
-    def type(self) -> str:
-        """The type that is computed in. Raises `RequestError` when the device does not."""
-        if self.device is None:
-            return self.dtype or "fp32"
-        return Estimator(self.device, self.dtype).dtype
-
-
-class Subject:
-    """A network under conditions; what is asked for is computed once."""
-
-    def __init__(self, graph: Graph, conditions: Conditions) -> None:
-        self.graph = graph
-        self.conditions = conditions
+    def __init__(self, graph: Graph, said: Running, chip: Device | None = None) -> None:
+        self.graph, self.said, self.chip = graph, said, chip
+        self.runs: dict[str, Running] = {}
 
     @cached_property
     def costs(self) -> Costs:
-        """Parameters, operations and bytes."""
-        dtype = self.conditions.type
-        return Costs(self.graph, dtype="fp32" if dtype == "tf32" else dtype)
+        """Parameters, operations and bytes; activations are those at inference."""
+        return Costs(self.graph, dtype=self.how(INFERENCE).types.stores)
 
-    def peak(self, training: bool) -> int:
-        """The most bytes at one moment of a training step, or of a forward pass."""
-        if training:
+    def how(self, mode: str) -> Running:
+        """How it is run in a mode."""
+        if mode not in self.runs:
+            self.runs[mode] = how(self.graph, self.said, mode, self.chip)
+        return self.runs[mode]
+
+    def peak(self, mode: str) -> int:
+        """The bytes that a mode takes."""
+        if mode == TRAIN:
             check_trains(self.graph, "inference_memory")
-        device = self.conditions.device
-        gpu = device is not None and device.kind == "gpu"
-        plan = Plan(training, self.conditions.type, self.conditions.optimizer, gpu=gpu)
-        return simulate(self.graph, plan).peak
+        return needed(footprint(self.graph, self.how(mode)))
 
     def seconds(self, mode: str) -> float:
         """The predicted time of a forward pass or a training step."""
-        assert self.conditions.device is not None  # `measures` refuses to go without
-        return predict(
-            self.graph, self.conditions.device, self.conditions.type, mode, self.conditions.optimizer
-        ).total.seconds
+        return predict(self.graph, self.how(mode)).total.seconds
 
 
 @dataclass(frozen=True)
@@ -108,25 +90,25 @@ MEASURES = {
         Measure("other_flops", "other_flops", "element-wise FLOPs", COUNT, lambda one: one.costs.totals.other_flops),
         Measure("activations", "activation_bytes", "activations", BYTES, lambda one: one.costs.totals.activation_bytes),
         Measure("depth", "depth", "layers with weights one behind the other", COUNT, lambda one: depth(one.graph), False),
-        Measure("memory", "memory_bytes", "bytes for training", BYTES, lambda one: one.peak(training=True)),
-        Measure("inference_memory", "inference_memory_bytes", "bytes for inference", BYTES, lambda one: one.peak(training=False)),
-        Measure("time", "time_seconds", "time of a forward pass", SECONDS, lambda one: one.seconds("forward")),
-        Measure("step_time", "step_time_seconds", "time of a training step", SECONDS, lambda one: one.seconds("train")),
+        Measure("memory", "memory_bytes", "bytes for training", BYTES, lambda one: one.peak(TRAIN)),
+        Measure("inference_memory", "inference_memory_bytes", "bytes for inference", BYTES, lambda one: one.peak(INFERENCE)),
+        Measure("time", "time_seconds", "time of a forward pass", SECONDS, lambda one: one.seconds(INFERENCE)),
+        Measure("step_time", "step_time_seconds", "time of a training step", SECONDS, lambda one: one.seconds(TRAIN)),
     )
 }  # fmt: skip
 USUAL = ("params", "macs", "activations")
 
 
-def measures(names: Iterable[str], conditions: Conditions) -> list[Measure]:
+def measures(names: Iterable[str], has_device: bool) -> list[Measure]:
     """The measures of these names, each once.
 
     Raises:
         RequestError: there is none of a name, or it needs a device.
     """
-    return [_measure(name, conditions) for name in dict.fromkeys(names)]
+    return [_measure(name, has_device) for name in dict.fromkeys(names)]
 
 
-def _measure(name: str, conditions: Conditions) -> Measure:
+def _measure(name: str, has_device: bool) -> Measure:
     if name not in MEASURES:
         near = suggest(name, list(MEASURES))
         raise RequestError(
@@ -134,6 +116,6 @@ def _measure(name: str, conditions: Conditions) -> Measure:
             + (f"did you mean `{near}`?" if near else f"there are {', '.join(MEASURES)}")
         )
     found = MEASURES[name]
-    if found.needs_device and conditions.device is None:
+    if found.needs_device and not has_device:
         raise RequestError(f"`{name}` is that on a device: give --device, as --device h100")
     return found

@@ -9,9 +9,10 @@ from functools import cached_property
 from archcalc.advice import suggest
 from archcalc.diagnostics import RequestError
 from archcalc.memory.sizes import BATCH
+from archcalc.running import Running
 from archcalc.sweep.evaluate import Outcome
 from archcalc.sweep.front import pareto
-from archcalc.sweep.measures import COUNT, MEASURES, Conditions, Measure, measures
+from archcalc.sweep.measures import COUNT, MEASURES, Measure, measures
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,16 @@ class Side:
         if self.measure is not None:
             return one.values[self.measure.name]
         try:
-            return one.point.batch if self.name == BATCH else float(dict(one.point.settings).get(self.name, ""))
+            return (
+                one.point.batch
+                if self.name == BATCH
+                else float(dict((*one.point.settings, *one.point.run)).get(self.name, ""))
+            )
         except ValueError:
             return None
 
 
-def sides(text: str, names: Sequence[str], conditions: Conditions) -> tuple[Side, Side]:
+def sides(text: str, names: Sequence[str], has_device: bool) -> tuple[Side, Side]:
     """`macs,params`: what is drawn across and upwards. `-` before a name means less is better, `+` more.
 
     Without a sign less of a cost is better and more of anything else.
@@ -59,11 +64,11 @@ def sides(text: str, names: Sequence[str], conditions: Conditions) -> tuple[Side
     parts = [part.strip() for part in text.split(",")]
     if len(parts) != 2 or not all(part.lstrip("+-") for part in parts):
         raise RequestError(f"--plot takes two names, as --plot macs,params, not {text!r}")
-    first, second = (_side(part, [*names, BATCH], conditions) for part in parts)
+    first, second = (_side(part, [*names, BATCH], has_device) for part in parts)
     return first, second
 
 
-def _side(text: str, names: Sequence[str], conditions: Conditions) -> Side:
+def _side(text: str, names: Sequence[str], has_device: bool) -> Side:
     name = text.lstrip("+-")
     if name not in names and name not in MEASURES:
         near = suggest(name, [*names, *MEASURES])
@@ -71,7 +76,7 @@ def _side(text: str, names: Sequence[str], conditions: Conditions) -> Side:
             f"--plot: nothing is called `{name}`: "
             + (f"did you mean `{near}`?" if near else f"there are {', '.join([*names, *MEASURES])}")
         )
-    measure = None if name in names else measures([name], conditions)[0]
+    measure = None if name in names else measures([name], has_device)[0]
     less = text.startswith("-") or (not text.startswith("+") and measure is not None and measure.is_cost)
     return Side(name, measure, less)
 
@@ -83,19 +88,19 @@ class Results:
     Attributes:
         outcomes: of every point, in order.
         measures: what was computed and is shown.
-        conditions: how the networks are run.
+        said: how the networks are run, as far as somebody said it of all of them.
         drawn: what is weighed against each other, if anything.
     """
 
     outcomes: Sequence[Outcome]
     measures: Sequence[Measure]
-    conditions: Conditions
+    said: Running
     drawn: tuple[Side, Side] | None = None
 
     @cached_property
     def names(self) -> list[str]:
         """The names that are set at some point, in order."""
-        return list(dict.fromkeys(name for one in self.outcomes for name, _ in one.point.settings))
+        return list(dict.fromkeys(name for one in self.outcomes for name, _ in (*one.point.settings, *one.point.run)))
 
     @cached_property
     def models(self) -> list[str]:
@@ -106,6 +111,15 @@ class Results:
     def batches(self) -> list[int]:
         """The batch sizes, each once."""
         return list(dict.fromkeys(one.point.batch for one in self.outcomes))
+
+    @cached_property
+    def how(self) -> list[tuple[Running, tuple[str, ...]]]:
+        """How the networks are run in each mode that was computed, as far as all are run so; and what nobody said."""
+        ran: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+        for one in self.outcomes:
+            for mode, line in one.how.items():
+                ran.setdefault(mode, []).append(line)
+        return [_common(lines) for lines in ran.values()]
 
     @cached_property
     def front(self) -> list[bool]:
@@ -126,4 +140,11 @@ class Results:
         """What tells a point from the others: `width=128 depth=6`."""
         parts = [one.model or one.point.spec] if len(self.models) > 1 else []
         parts += [f"batch={one.point.batch}"] if len(self.batches) > 1 else []
-        return " ".join([*parts, *(f"{name}={value}" for name, value in one.point.settings)])
+        return " ".join([*parts, *(f"{name}={value}" for name, value in (*one.point.settings, *one.point.run))])
+
+
+def _common(lines: list[tuple[str, tuple[str, ...]]]) -> tuple[Running, tuple[str, ...]]:
+    runs = [(Running.parse(line), assumed) for line, assumed in dict.fromkeys(lines)]
+    (first, assumed), *others = runs
+    same = {name: value for name, value in first.said.items() if all(one.said.get(name) == value for one, _ in others)}
+    return Running(**same), tuple(name for name in assumed if name in same)

@@ -14,10 +14,13 @@ from typing import Any
 
 from archcalc.diagnostics import RequestError, SpecError
 from archcalc.memory.generation import cache_bytes, generate
-from archcalc.memory.plan import WIDTHS, Plan
 from archcalc.memory.positions import NotGenerativeError
 from archcalc.memory.simulation import kept_for_backward
 from archcalc.network.load import Graph
+from archcalc.running import Running
+from archcalc.running.declaration import GENERATE, TRAIN
+from archcalc.running.defaults import settled
+from archcalc.running.precisions import PRECISIONS
 from archcalc.symbolic.algebra import Algebra, value
 from archcalc.symbolic.check import SIZES, draws
 from archcalc.symbolic.domain import Domain, PinnedError, Relation
@@ -54,12 +57,12 @@ def kept(graph: Graph, trace: Trace, names: Mapping[str, int], dtype: str, build
     What is copied depends on which axes have one position. One sample alone may so be kept otherwise than several;
     the formula is then that of one sample where the spec has one, and `otherwise` that of several.
     """
-    if dtype not in WIDTHS:
+    if dtype not in PRECISIONS:
         return None
-    plan = Plan(training=True, dtype=dtype)
+    running = settled(Running(precision=dtype), TRAIN)
 
     def count(graph: Graph) -> int:
-        return kept_for_backward(graph, plan)
+        return kept_for_backward(graph, running)
 
     found = _formula(graph, trace, names, count, build)
     if found is not None or not isinstance(graph.batch, Traced) or int(graph.batch) != 1:
@@ -82,7 +85,7 @@ def kept(graph: Graph, trace: Trace, names: Mapping[str, int], dtype: str, build
 def cache(graph: Graph, plain: Graph, trace: Trace, names: Mapping[str, int], dtype: str, build: Build) -> Bytes | None:
     """What layers keep when all positions of the graph's sequence were generated; None for a network that does not."""
     try:
-        layers = {one.node.id for one in generate(plain, dtype=dtype).caches}
+        layers = {one.node.id for one in generate(plain, Running(mode=GENERATE, precision=dtype)).caches}
     except (NotGenerativeError, SpecError):
         return None
     return _formula(graph, trace, names, lambda graph: cache_bytes(graph, layers, dtype), build)

@@ -15,12 +15,13 @@ from pathlib import Path
 import torch
 
 from archcalc.diagnostics import SpecError
-from archcalc.memory.plan import Plan
 from archcalc.memory.simulation import simulate
 from archcalc.network.load import load_graph
 from archcalc.pytorch.memory import cpu_allocations, peak_bytes
 from archcalc.pytorch.profile import Session
 from archcalc.pytorch.setup import Setup
+from archcalc.running import Running
+from tests.runs import run_of
 
 SPECS = Path(__file__).parents[2] / "specs"
 CPU = torch.device("cpu")
@@ -59,15 +60,15 @@ def main() -> None:
             graph = load_graph(spec, batch=given.batch)
         except SpecError:
             continue
-        run = simulate(graph, Plan(training=True, optimizer=given.optimizer, threads=given.threads))
+        run = simulate(graph, run_of("train", optimizer=given.optimizer, threads=given.threads))
         if run.peak > given.most * 10**6 or not run.parameters:
             continue
-        end, peak = measured(Session(graph, Setup(train=True, optimizer=given.optimizer), CPU))
+        end, peak = measured(Session(graph, Setup(device=Running(mode="train", optimizer=given.optimizer)), CPU))
         apart.append(run.peak / peak - 1)
         forward = Session(graph, Setup(), CPU)
         forward.run()
         least = peak_bytes(forward.run, CPU, forward.held())
-        inference.append(simulate(graph, Plan(threads=given.threads)).peak / least - 1)
+        inference.append(simulate(graph, run_of(threads=given.threads)).peak / least - 1)
         print(
             f"{graph.model:22}{end:14,}{run.forward_end / end - 1:9.3%}{peak:15,}{apart[-1]:9.2%}"
             f"{least:13,}{inference[-1]:9.2%}",

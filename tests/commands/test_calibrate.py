@@ -76,8 +76,8 @@ def test_a_profile_adds_its_layers(device):
     ("arguments", "says"),
     [
         (("--threads", "2"), "it is for 1 thread: use --threads 1"),
-        (("--threads", "1", "--dtype", "bf16"), "use --dtype fp32"),
-        (("--threads", "1", "--channels-last"), "leave out --channels-last"),
+        (("--threads", "1", "--precision", "bf16"), "use --precision fp32"),
+        (("--threads", "1", "--memory-format", "channels-last"), "leave out --memory-format channels-last"),
         (("--threads", "1", "--compare", "specs/net.yaml"), "leave out --compare"),
     ],
 )

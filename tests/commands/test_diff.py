@@ -13,10 +13,10 @@ from archcalc.difference.compare import difference
 from archcalc.difference.growth import over_limit
 from archcalc.difference.saved import side_of_json
 from archcalc.difference.side import Side
-from archcalc.memory.plan import Plan
 from archcalc.memory.simulation import simulate
 from archcalc.network.load import build_graph, load_graph
 from tests.program import run
+from tests.runs import run_of, train_or_not
 
 BASE = [
     "conv 16 kernel=3 padding=1",
@@ -202,7 +202,7 @@ def test_memory(specs):
     document = json.loads(run("diff", str(specs / "a.yaml"), str(specs / "b.yaml"), "--format", "json").stdout)
     for measure, training in (("training_memory_bytes", True), ("inference_memory_bytes", False)):
         for side, name in (("before", "a"), ("after", "b")):
-            peak = simulate(load_graph(str(specs / f"{name}.yaml")), Plan(training=training)).peak
+            peak = simulate(load_graph(str(specs / f"{name}.yaml")), run_of(train_or_not(training))).peak
             assert document["totals"][measure][side] == peak
     assert "training memory +" in document["headline"]
     done = run("diff", str(specs / "a.yaml"), str(specs / "b.yaml"), "--max-growth", "memory=5%")

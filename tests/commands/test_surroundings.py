@@ -15,9 +15,9 @@ import pytest
 
 from archcalc.diagnostics import Source
 from archcalc.memory.footprint import footprint
-from archcalc.memory.plan import Plan
 from archcalc.network.load import build_graph
 from tests.conftest import ROOT
+from tests.runs import run_of
 
 SPEC = str(ROOT / "specs" / "alexnet.yaml")
 VGG = str(ROOT / "specs" / "vgg16.yaml@bn")
@@ -107,7 +107,7 @@ def test_memory_of_nested_repeats_is_drawn_with_a_bounded_number_of_moments():
     for _ in range(7):
         layers = f"[{{repeat: 1000, layers: {layers}}}]"
     graph = build_graph(Source("t.yaml", f"model: m\ninput: [3]\nlayers: {layers}\n"))
-    assert len(footprint(graph, Plan(training=True), "training").samples()) < 30_000
+    assert len(footprint(graph, run_of("train")).samples()) < 30_000
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds processes as Linux shows them")

@@ -136,7 +136,7 @@ def test_time_needs_a_device():
     found = document("sweep", VIT, "--batch", "1,8", "--show", "time,step_time,memory", "--device", "a100")
     times = [point["values"]["time_seconds"] for point in found["points"]]
     assert 0 < times[0] < times[1]
-    assert found["conditions"] == {"dtype": "fp16", "optimizer": "adam", "device": "a100"}
+    assert found["runs"][0]["line"] == "inference, bf16, flash attention, on a100"
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_time_needs_a_device():
         ([VIT, "--grid", os.devnull], "there is no point in it"),
         (["specs/none.yaml"], "none.yaml"),
         ([VIT, "--device", "h1000"], "did you mean `h100`"),
-        ([VIT, "--device", "v100", "--dtype", "bf16"], "has no bf16"),
+        ([VIT, "--device", "v100", "--precision", "bf16"], "has no bf16"),
         ([VIT, "--set", "width=1..999999", "--set", "depth=1..999999"], "more than 1,000,000"),
     ],
 )
@@ -228,6 +228,7 @@ def test_fit_time():
         (["--vary", "width", "--set", "width=3", "--max", "params=25M"], "both varied and set"),
         (["--vary", "width=", "--max", "params=25M"], "NAME=VALUES"),
         (["--vary", "batch=0,1", "--max", "macs=25M"], "whole number"),
+        (["--vary", "batch"], "give a limit, as --max memory=24GB"),
         (["--vary", "batch=a,b", "--max", "macs=25M"], "no number"),
         (["--vary", "width", "--max", "time=10ms"], "--device"),
         (["--vary", "width", "--max", "time=10", "--device", "h1000"], "did you mean `h100`"),

@@ -10,7 +10,6 @@ from archcalc.cost import Costs
 from archcalc.diagnostics import Source, SpecError
 from archcalc.language.document import KEYS
 from archcalc.memory.generation import generate
-from archcalc.memory.plan import Plan
 from archcalc.memory.positions import NotGenerativeError
 from archcalc.memory.simulation import simulate
 from archcalc.network.load import Graph, build_graph
@@ -21,6 +20,8 @@ from archcalc.pytorch.profile import Session
 from archcalc.pytorch.setup import Setup
 from archcalc.pytorch.source import module_source
 from archcalc.pytorch.verify import verify
+from archcalc.running import Running
+from tests.runs import run_of
 
 FRAMES = """
 model: frames
@@ -109,10 +110,10 @@ def test_every_entry_is_computed_alone() -> None:
 @pytest.mark.parametrize("text", [FRAMES, SENTENCES.replace("10000", "100")], ids=["frames", "sentences"])
 def test_memory_is_that_of_the_allocator(text: str) -> None:
     network = graph(text, batch=4)
-    session = Session(network, Setup(train=True, optimizer="sgd"), torch.device("cpu"))
+    session = Session(network, Setup(Running(mode="train", optimizer="sgd")), torch.device("cpu"))
     session.run()
     measured = peak_bytes(session.run, torch.device("cpu"), session.held())
-    assert simulate(network, Plan(training=True, optimizer="sgd")).peak == pytest.approx(measured, rel=0.03)
+    assert simulate(network, run_of("train", optimizer="sgd")).peak == pytest.approx(measured, rel=0.03)
 
 
 def test_several_side_by_side() -> None:

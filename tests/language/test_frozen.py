@@ -12,7 +12,6 @@ from archcalc.difference.compare import difference
 from archcalc.difference.side import Side
 from archcalc.expectations import unmet
 from archcalc.memory.footprint import footprint
-from archcalc.memory.plan import Plan
 from archcalc.memory.simulation import simulate
 from archcalc.network.freezing import freeze, idle
 from archcalc.network.graph import walk
@@ -20,6 +19,7 @@ from archcalc.network.load import Graph
 from archcalc.prediction.predict import predict
 from archcalc.reports.difference.headline import headline
 from archcalc.reports.difference.rows import rows
+from tests.runs import run_of
 
 from .writing import graph, params
 
@@ -110,21 +110,21 @@ def test_python() -> None:
 
 
 def test_gradients_and_states_are_of_what_is_trained() -> None:
-    run = simulate(graph("linear 16 frozen=true", "linear 16", input="[16]"), Plan(training=True))
+    run = simulate(graph("linear 16 frozen=true", "linear 16", input="[16]"), run_of("train"))
     assert (run.parameters, run.gradients, run.optimizer) == (4 * 544, 4 * 272, 4 * (2 * 272 + 2))
-    mixed = simulate(graph("linear 16 frozen=true", "linear 16", input="[16]"), Plan(True, "bf16", mixed=True))
+    mixed = simulate(graph("linear 16 frozen=true", "linear 16", input="[16]"), run_of("train", precision="mixed-bf16"))
     assert (mixed.gradients, mixed.optimizer) == (2 * 272, 4 * 3 * 272 + 4 * 2)
 
 
 def test_before_the_first_trained_parameter_nothing_is_kept() -> None:
-    run = simulate(graph("linear 16 frozen=true", "relu", "linear 16", "relu", input="[16]"), Plan(training=True))
+    run = simulate(graph("linear 16 frozen=true", "relu", "linear 16", "relu", input="[16]"), run_of("train"))
     assert len(run.layers) == 2
 
 
 def test_a_frozen_layer_takes_less_time_backward_and_in_the_step() -> None:
     device = find("h100")
     texts = [("linear 512", f"linear 512{frozen}", "linear 512") for frozen in ("", " frozen=true")]
-    whole, less = (predict(graph(*text, input="[512]"), device, mode="train") for text in texts)
+    whole, less = (predict(graph(*text, input="[512]"), run_of("train", chip=device)) for text in texts)
     assert less.backward.seconds < whole.backward.seconds
     assert less.step.seconds < whole.step.seconds
     assert less.forward.seconds == whole.forward.seconds
@@ -134,9 +134,9 @@ def test_nothing_trained_is_no_training_step() -> None:
     net = graph("linear 4 frozen=true", input="[4]")
     said = "all 20 parameters are frozen: there is no training step: leave a layer trained, or ask for --mode "
     with pytest.raises(RequestError, match=f"{said}inference"):
-        footprint(net, Plan(training=True), "training")
+        footprint(net, run_of("train"))
     with pytest.raises(RequestError, match=f"{said}forward"):
-        predict(net, find("h100"), mode="train")
+        predict(net, run_of("train", device="h100"))
 
 
 # -- what is said ---------------------------------------------------------------------------

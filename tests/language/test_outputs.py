@@ -10,7 +10,6 @@ import torch
 from archcalc.api import loads
 from archcalc.cost import Costs
 from archcalc.diagnostics import Source, SpecError
-from archcalc.memory.plan import Plan
 from archcalc.memory.simulation import simulate
 from archcalc.network.load import Graph, build_graph
 from archcalc.network.paths import depth
@@ -19,6 +18,8 @@ from archcalc.pytorch.memory import peak_bytes
 from archcalc.pytorch.profile import Session
 from archcalc.pytorch.setup import Setup
 from archcalc.pytorch.source import module_source
+from archcalc.running import Running
+from tests.runs import run_of
 
 HALVES = """
 model: halves
@@ -171,10 +172,10 @@ def test_states_are_carried() -> None:
 @pytest.mark.parametrize("text", [HALVES, C2F, WAVENET, BIFPN], ids=["halves", "c2f", "wavenet", "bifpn"])
 def test_memory_is_that_of_the_allocator(text: str) -> None:
     network = graph(text, batch=8)
-    session = Session(network, Setup(train=True, optimizer="sgd"), torch.device("cpu"))
+    session = Session(network, Setup(Running(mode="train", optimizer="sgd")), torch.device("cpu"))
     session.run()
     measured = peak_bytes(session.run, torch.device("cpu"), session.held())
-    assert simulate(network, Plan(training=True, optimizer="sgd")).peak == pytest.approx(measured, rel=0.03)
+    assert simulate(network, run_of("train", optimizer="sgd")).peak == pytest.approx(measured, rel=0.03)
 
 
 def test_depth_goes_through_the_output_that_is_read() -> None:

@@ -8,9 +8,9 @@ from torch import nn
 
 from archcalc.cost import Costs
 from archcalc.diagnostics import SpecError
-from archcalc.memory.plan import Plan
 from archcalc.memory.simulation import simulate
 from archcalc.pytorch.instance import instantiate
+from tests.runs import run_of
 
 from .oracle import FEW, Draw, compare, covers, graph, layer, line
 
@@ -188,7 +188,7 @@ def test_a_constant_is_counted_where_it_is_a_buffer():
     counted = graph("constant 2x3 buffer=true", (5,))
     assert (Costs(counted).totals.buffers, Costs(counted).totals.params) == (6, 0)
     for keys in ("", " buffer=true"):  # it is there in any case
-        assert simulate(graph(f"constant 2x3{keys}", (5,)), Plan()).buffers == 24
+        assert simulate(graph(f"constant 2x3{keys}", (5,)), run_of()).buffers == 24
 
 
 def test_a_constant_of_whole_numbers_is_looked_up():

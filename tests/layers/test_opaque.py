@@ -9,7 +9,6 @@ from archcalc.api import loads
 from archcalc.cost import Costs
 from archcalc.diagnostics import SpecError
 from archcalc.memory.assessment import Question, assess
-from archcalc.memory.plan import Plan
 from archcalc.memory.positions import NotGenerativeError
 from archcalc.memory.simulation import simulate
 from archcalc.network.gradients import backward_macs
@@ -19,6 +18,8 @@ from archcalc.pytorch.names import BuildError
 from archcalc.pytorch.source import module_source
 from archcalc.pytorch.verify import verify
 from archcalc.reports.shapes.totals import convention, footer
+from archcalc.running import Running
+from tests.runs import run_of
 
 from .oracle import covers, graph
 
@@ -76,9 +77,9 @@ def test_gradients_pass_and_backward_takes_twice_as_much() -> None:
 
 def test_it_keeps_what_it_reads_and_gives_and_what_is_declared() -> None:
     net = graph(["linear 4", "opaque look output=3 saved=10"], (4,), batch=2)
-    run = simulate(net, Plan(training=True))
+    run = simulate(net, run_of("train"))
     assert run.layers[id(net.nodes[1])] == 2 * 4 * (4 + 3 + 10)
-    found = assess(net, Question(Plan(), mode="training")).modes[0].found
+    found = assess(net, Question(Running(mode="train"))).modes[0].found
     assert (found.certainty("saved"), found.certainty("inputs")) == ("estimate", "exact")
 
 

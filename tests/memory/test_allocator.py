@@ -9,7 +9,7 @@ import pytest
 from archcalc.devices import find
 from archcalc.memory.allocator import taken
 from archcalc.memory.footprint import footprint
-from archcalc.memory.plan import Plan
+from tests.runs import run_of
 
 H100 = find("h100")
 KIB, MIB = 1024, 1024**2
@@ -18,7 +18,7 @@ KIB, MIB = 1024, 1024**2
 @pytest.fixture
 def made(graph):
     """A footprint of these tensors and nothing else."""
-    whole = footprint(graph("4", "linear 2"), Plan(), "inference")
+    whole = footprint(graph("4", "linear 2"), run_of())
 
     def of(*tensors):
         bytes = sum(size * count for size, count in tensors)

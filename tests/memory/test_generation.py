@@ -11,6 +11,7 @@ from archcalc.memory.positions import NotGenerativeError
 from archcalc.network.load import build_graph, load_graph
 from archcalc.pytorch.instance import instantiate
 from tests.conftest import ROOT
+from tests.runs import run_of
 
 
 def spec(name, batch=1, **given):
@@ -35,36 +36,41 @@ def text(*layers, dims="seq: 64", input="[seq]", batch=1):
 )
 @pytest.mark.parametrize(("dtype", "width"), [("bf16", 2), ("fp32", 4), ("int8", 1)])
 def test_keys_and_values(name, token, length, dtype, width):
-    found = generate(spec(name, batch=3), dtype=dtype)
+    found = generate(spec(name, batch=3), run_of("generate", precision="fp32", cache=dtype))
     assert found.token_bytes == 3 * token * width
     assert found.cache_bytes == 3 * token * width * length
-    assert generate(spec(name, batch=3), length=7, dtype=dtype).cache_bytes == 3 * token * width * 7
+    assert (
+        generate(spec(name, batch=3), run_of("generate", length=7, precision="fp32", cache=dtype)).cache_bytes
+        == 3 * token * width * 7
+    )
 
 
 def test_published_sizes():
     # 128 KiB and 320 KiB a token: Llama 3 in bf16
-    assert generate(spec("llama3.yaml")).token_bytes == 131_072
-    assert generate(spec("llama3.yaml@70b")).token_bytes == 327_680
-    assert generate(spec("llama3.yaml")).parameter_bytes == 2 * 8_030_261_248
+    assert generate(spec("llama3.yaml"), run_of("generate", precision="bf16")).token_bytes == 131_072
+    assert generate(spec("llama3.yaml@70b"), run_of("generate", precision="bf16")).token_bytes == 327_680
+    assert generate(spec("llama3.yaml"), run_of("generate", precision="bf16")).parameter_bytes == 2 * 8_030_261_248
 
 
 def test_each_token_adds_what_is_said():
     for name in ("llama3.yaml", "t5.yaml", "transformer.yaml"):
-        before, after = (generate(spec(name), length=length) for length in (20, 21))
+        before, after = (
+            generate(spec(name), run_of("generate", length=length, precision="bf16")) for length in (20, 21)
+        )
         assert after.cache_bytes - before.cache_bytes == before.token_bytes == after.token_bytes > 0
 
 
 def test_a_window_fills():
     graph = text("embedding 100 dim=32", "attention heads=4 kv_heads=2 causal=true window=16", "linear 100")
     for length in (1, 15, 16, 17, 64):
-        found = generate(graph, length=length)
+        found = generate(graph, run_of("generate", length=length, precision="bf16"))
         assert found.cache_bytes == 2 * min(length, 16) * 2 * 8 * 2
         assert found.caches[0].positions == min(length, 16)
         assert found.token_bytes == (2 * 2 * 8 * 2 if length < 16 else 0)
 
 
 def test_a_source_is_kept_once():
-    found = generate(spec("t5.yaml", source=100), length=30, dtype="fp32")
+    found = generate(spec("t5.yaml", source=100), run_of("generate", length=30, precision="fp32"))
     own, other = found.caches
     assert (own.source, other.source) == (False, True)
     assert own.bytes == 2 * 6 * 8 * 64 * 30 * 4
@@ -78,23 +84,23 @@ def test_a_source_of_a_fixed_length():
         "embedding 10 dim=8 from=words name=x", "attention 2 causal=true", "attention 2 kv=sound", "linear 10",
         dims="seq: 16", input="{words: [seq], sound: [50, 8]}", batch=3,
     )  # fmt: skip
-    own, source = generate(graph, dtype="fp32").caches
+    own, source = generate(graph, run_of("generate", precision="fp32")).caches
     assert (own.source, own.positions, own.token_bytes) == (False, 16, 3 * 4 * 2 * 8)
     assert (source.source, source.positions, source.token_bytes) == (True, 50, 0)
     assert source.bytes == 3 * 4 * 2 * 50 * 8
 
 
 def test_recurrent_states():
-    found = generate(spec("seq2seq-attention.yaml", batch=5), dtype="fp32")
+    found = generate(spec("seq2seq-attention.yaml", batch=5), run_of("generate", precision="fp32"))
     decoder, context = found.caches
     assert decoder.bytes == 5 * 2 * (2 * 512) * 4  # h and c of two layers
     assert context.bytes == 5 * 30 * 512 * 4  # keys are values, kept once
     assert found.token_bytes == 0
-    assert generate(spec("gru.yaml"), dtype="fp32").cache_bytes == 20 * 4
+    assert generate(spec("gru.yaml"), run_of("generate", precision="fp32")).cache_bytes == 20 * 4
 
 
 def test_one_step():
-    found = generate(spec("gpt2.yaml", batch=2), dtype="fp32")
+    found = generate(spec("gpt2.yaml", batch=2), run_of("generate", precision="fp32"))
     assert found.logits_bytes == 2 * 50257 * 4
     # the output layer reads a vector and gives the logits; nothing else is as large
     assert found.step_bytes == found.logits_bytes + 2 * 768 * 4
@@ -103,13 +109,13 @@ def test_one_step():
     wide = text(
         "embedding 10 dim=8", "residual: [linear 800, relu, linear 8]", "attention heads=1 causal=true", "linear 10"
     )
-    assert generate(wide, dtype="fp32").step_bytes == 4 * (8 + 8 + 8 + 800 + 800)
+    assert generate(wide, run_of("generate", precision="fp32")).step_bytes == 4 * (8 + 8 + 8 + 800 + 800)
 
 
 def test_a_cache_of_another_type():
-    half = generate(spec("llama3.yaml"), cache_dtype="int8")
+    half = generate(spec("llama3.yaml"), run_of("generate", cache="int8", precision="bf16"))
     assert half.token_bytes == 65_536
-    assert half.parameter_bytes == generate(spec("llama3.yaml")).parameter_bytes
+    assert half.parameter_bytes == generate(spec("llama3.yaml"), run_of("generate", precision="bf16")).parameter_bytes
 
 
 WORDS = "embedding 9 dim=8"
@@ -145,12 +151,12 @@ LOOKS_BACK = "attention heads=1 causal=true"
 )
 def test_says_why_not(graph, words):
     with pytest.raises(NotGenerativeError, match=words):
-        generate(graph())
+        generate(graph(), run_of("generate", precision="bf16"))
 
 
 def test_no_more_positions_than_a_table_holds():
     with pytest.raises(SpecError, match="the table has 1024 positions"):
-        generate(spec("gpt2.yaml"), length=1025)
+        generate(spec("gpt2.yaml"), run_of("generate", length=1025, precision="bf16"))
 
 
 HEAD = "model: m\ndims: {seq: 12}\ninput: [seq]\nlayers:\n  - [embedding 10 dim=6, transpose]\n"
@@ -184,10 +190,10 @@ def test_causal_convolutions_keep_what_their_window_reads(layers: str, attends: 
     if kept is None:
         assert int(changed.min()) < 7 or "circular" in layers or "stride" in layers
         with pytest.raises(NotGenerativeError):
-            generate(graph)
+            generate(graph, run_of("generate", precision="bf16"))
         return
     assert int(changed.min()) == 7
-    cache = generate(graph, dtype="fp32").caches[0]
+    cache = generate(graph, run_of("generate", precision="fp32")).caches[0]
     assert cache.shapes == {"inputs": kept}
     assert (cache.positions, cache.token_bytes, cache.source) == (kept[0], 0, False)
     assert cache.bytes == 4 * cache.copies * kept[0] * kept[1]

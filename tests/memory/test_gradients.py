@@ -6,13 +6,14 @@ import pytest
 import torch
 
 from archcalc.diagnostics import Source
-from archcalc.memory.plan import Plan
 from archcalc.memory.simulation import simulate
 from archcalc.network.load import Graph, build_graph, load_graph
 from archcalc.pytorch.memory import peak_bytes
 from archcalc.pytorch.profile import Session
 from archcalc.pytorch.setup import Setup
+from archcalc.running import Running
 from tests.conftest import ROOT
+from tests.runs import run_of
 
 CPU = torch.device("cpu")
 
@@ -21,13 +22,13 @@ def graph_of(text: str, batch: int = 1) -> Graph:
     return build_graph(Source("t.yaml", text), batch=batch)
 
 
-def last_gradients(graph: Graph, plan: Plan) -> int:
+def last_gradients(graph: Graph, running: Running) -> int:
     """Bytes of the gradients when backward is done."""
-    return simulate(graph, plan).moments[-1].gradients
+    return simulate(graph, running).moments[-1].gradients
 
 
 def measured(graph: Graph) -> int:
-    session = Session(graph, Setup(train=True, optimizer="sgd"), CPU)
+    session = Session(graph, Setup(device=Running(mode="train", optimizer="sgd")), CPU)
     session.run()
     found = peak_bytes(session.run, CPU, session.held())
     assert found is not None
@@ -44,20 +45,20 @@ layers:
 
 def test_every_expert_has_gradients() -> None:
     graph = graph_of(EXPERTS.replace("{repeat: 3, layers: [linear 1024]}, ", ""))
-    assert last_gradients(graph, Plan(training=True)) == 67_305_472
-    found = simulate(graph, Plan(training=True, optimizer="sgd")).peak
+    assert last_gradients(graph, run_of("train")) == 67_305_472
+    found = simulate(graph, run_of("train", optimizer="sgd")).peak
     assert found == pytest.approx(measured(graph), rel=0.01)
 
 
 def test_repeats_inside_experts() -> None:
     graph = graph_of(EXPERTS)
-    parameters = simulate(graph, Plan(training=True)).parameters
-    assert last_gradients(graph, Plan(training=True)) == parameters == 4 * (16_826_368 + 32 * 3 * 1024 * 1025)
+    parameters = simulate(graph, run_of("train")).parameters
+    assert last_gradients(graph, run_of("train")) == parameters == 4 * (16_826_368 + 32 * 3 * 1024 * 1025)
 
 
 def test_mixtral() -> None:
     graph = load_graph(str(ROOT / "specs" / "mixtral.yaml"))
-    assert last_gradients(graph, Plan(training=True, dtype="bf16")) == 2 * 46_702_792_704
+    assert last_gradients(graph, run_of("train", precision="bf16")) == 2 * 46_702_792_704
 
 
 TIES = {
@@ -72,7 +73,7 @@ TIES = {
 @pytest.mark.parametrize("name", TIES)
 def test_tied_layers_have_one_gradient(name: str) -> None:
     graph = graph_of(f"{{model: tied, input: [1024], {TIES[name]}}}")
-    run = simulate(graph, Plan(training=True, optimizer="sgd"))
+    run = simulate(graph, run_of("train", optimizer="sgd"))
     assert run.moments[-1].gradients == run.parameters
     assert run.peak == pytest.approx(measured(graph), rel=0.01)
 
@@ -86,5 +87,5 @@ def test_sums_of_gradients(tied: str, times: int) -> None:
     """A gradient that is a view is not added to in place: a third tensor holds the sum."""
     sizes = "[256, 4, 4]" if tied.startswith("conv") else "[8, 256]"
     graph = graph_of(f"{{model: tied, input: {sizes}, layers: [{tied} name=c, {tied} tie=c repeat={times}]}}", batch=2)
-    run = simulate(graph, Plan(training=True, optimizer="sgd"))
+    run = simulate(graph, run_of("train", optimizer="sgd"))
     assert run.peak == pytest.approx(measured(graph), rel=0.03)

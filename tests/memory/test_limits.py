@@ -13,12 +13,13 @@ from archcalc.memory.assessment import Question, assess
 from archcalc.memory.generation import generate
 from archcalc.memory.limits import largest_size
 from archcalc.memory.needs import GeneratingNeed, Need
-from archcalc.memory.plan import Plan
 from archcalc.memory.simulation import simulate
 from archcalc.memory.sizes import resized
 from archcalc.network.load import build_graph, load_graph
+from archcalc.running import Running
 from tests.conftest import ROOT
 from tests.draw.draw import case
+from tests.runs import run_of
 
 
 def spec(name):
@@ -33,7 +34,7 @@ class Plain(Need):
 
 
 def generated(graph):
-    return GeneratingNeed(generate(graph))
+    return GeneratingNeed(generate(graph, run_of("generate", precision="bf16")))
 
 
 def outputs(graph):
@@ -55,8 +56,16 @@ def outputs(graph):
 def test_the_boundary_is_exact(name, size, room):
     graph = spec(name)
     found = largest_size(graph, size, generated, room)
-    assert found.bytes == generate(resized(graph, {size: found.value})).peak_bytes <= room
-    assert found.next_bytes == generate(resized(graph, {size: found.value + 1})).peak_bytes > room
+    assert (
+        found.bytes
+        == generate(resized(graph, {size: found.value}), run_of("generate", precision="bf16")).peak_bytes
+        <= room
+    )
+    assert (
+        found.next_bytes
+        == generate(resized(graph, {size: found.value + 1}), run_of("generate", precision="bf16")).peak_bytes
+        > room
+    )
     assert found.next == found.value + 1
 
 
@@ -135,15 +144,15 @@ def test_every_batch_up_to_it_fits_and_none_beyond(seed, device):
     graph = case(1_795_915_000 + seed).graph()
     draw, on = random.Random(seed), find(device) if device else None
     scale = 3000 if device else 1  # of which a segment of the allocator holds few
-    for mode in assess(graph, Question(Plan())).modes:
-        question = Question(Plan(), mode.name, device=on)
+    for mode in assess(graph, Question()).modes:
+        question = Question(Running(mode=mode.found.running.mode, precision="bf16"), chip=on)
 
         def taken(batch, question=question):
             found = assess(resized(graph, {"batch": batch}), question).modes[0]
-            return found.taken.shown if found.taken else found.found.peak
+            return found.needed
 
         room = draw.randint(taken(2 * scale), taken(40 * scale))
-        limit = assess(graph, replace(question, room=room, fit=("batch",))).modes[0].limits[0]
+        limit = assess(graph, replace(question, limit=room, fit=("batch",))).modes[0].limits[0]
         tried = {*range(2, 21), *(max(2, limit.value + more) for more in range(-8, 9)), 80 * scale}
         assert {batch: taken(batch) <= room for batch in tried} == {batch: batch <= limit.value for batch in tried}
         assert (limit.bytes, limit.next_bytes) == (taken(limit.value), taken(limit.value + 1))
@@ -153,9 +162,9 @@ def test_few_batches_are_tried(monkeypatch):
     """What is alive is nearly a line in the batch."""
     graph, tried = load_graph(str(ROOT / "specs" / "resnet18.yaml")), []
     monkeypatch.setattr("archcalc.memory.needs.simulate", lambda *given: tried.append(1) or simulate(*given))
-    for mode in ("training", "inference"):
+    for mode in ("train", "inference"):
         tried.clear()
-        assess(graph, Question(Plan(), mode, device=find("h100"), fit=("batch",)))
+        assess(graph, Question(Running(mode=mode, device="h100"), fit=("batch",)))
         assert len(tried) <= 4
 
 
@@ -163,7 +172,7 @@ def test_few_sizes_of_a_dim_are_tried(monkeypatch):
     """What attention keeps grows with the square; what does not grow at all is tried once."""
     tried = []
     monkeypatch.setattr("archcalc.memory.needs.simulate", lambda *given: tried.append(1) or simulate(*given))
-    assess(spec("t5.yaml"), Question(Plan(), "training", device=find("h100"), fit=("source",)))
+    assess(spec("t5.yaml"), Question(Running(mode="train", device="h100"), fit=("source",)))
     assert len(tried) <= 5
     measured = []
     found = largest_size(spec("lstm.yaml"), "steps", lambda graph: measured.append(1) or generated(graph), 10**9)

@@ -8,12 +8,13 @@ import torch
 from archcalc.diagnostics import Source
 from archcalc.language.document import LOSSES as NAMES
 from archcalc.memory.losses import LOSSES
-from archcalc.memory.plan import Plan
 from archcalc.memory.simulation import simulate
 from archcalc.network.load import build_graph
 from archcalc.pytorch.memory import cpu_allocations, peak_bytes
 from archcalc.pytorch.profile import Session
 from archcalc.pytorch.setup import Setup
+from archcalc.running import Running
+from tests.runs import run_of
 
 CPU = torch.device("cpu")
 # Scalars of the losses and their sums, which are not counted.
@@ -33,13 +34,13 @@ def test_equals_the_allocator(loss: str, outputs: int, dtype: str) -> None:
     names = ", ".join("ab"[:outputs])
     text = f"{{model: m, input: [100, 4], layers: [{', '.join(more)}], output: [{names}], loss: {loss}}}"
     graph = build_graph(Source("t.yaml", text), batch=3)
-    session = Session(graph, Setup(train=True, optimizer="sgd", dtype=dtype), CPU)
+    session = Session(graph, Setup(device=Running(mode="train", precision=dtype, optimizer="sgd")), CPU)
     session.run()
     peak = peak_bytes(session.run, CPU, session.held())
     ended: list[torch.Tensor] = []
     session.optimizer.zero_grad(set_to_none=True)
     *_, after = cpu_allocations(lambda: ended.append(session.loss(session.module(*session.inputs))))
-    found = simulate(graph, Plan(training=True, optimizer="sgd", dtype=dtype))
+    found = simulate(graph, run_of("train", precision=dtype, optimizer="sgd"))
     # oneDNN works in more room with bf16.
     assert found.peak == pytest.approx(peak, abs=SCALARS, rel=0.02 if dtype == "bf16" else 0)
     # The outputs themselves have been let go here.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from archcalc.diagnostics import Source
-from archcalc.memory.plan import Plan
 from archcalc.memory.simulation import simulate
 from archcalc.network.load import build_graph
+from tests.runs import run_of
 
 # Attention step by step, as Megatron computes it; with one kernel for it the scores are not kept.
 STEPS = """
@@ -45,7 +45,7 @@ BATCH = 2
 def bytes_for_each(text: str, h: int, a: int, s: int, attention: str | None) -> float:
     """Bytes that the layer keeps beside what it is given, for each token and feature."""
     graph = build_graph(Source("t.yaml", text.format(h=h, a=a, s=s)), batch=BATCH)
-    run = simulate(graph, Plan(training=True, dtype="bf16", attention=attention, gpu=True))
+    run = simulate(graph, run_of("train", precision="bf16", attention=attention, device="a100"))
     return sum(run.layers.values()) / (s * BATCH * h)
 
 

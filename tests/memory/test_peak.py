@@ -8,14 +8,15 @@ import pytest
 import torch
 
 from archcalc.diagnostics import Source
-from archcalc.memory.plan import Plan
 from archcalc.memory.run import Run
 from archcalc.memory.simulation import simulate
 from archcalc.network.load import build_graph, load_graph
 from archcalc.pytorch.memory import peak_bytes
 from archcalc.pytorch.profile import Session
 from archcalc.pytorch.setup import Setup
+from archcalc.running import Running
 from tests.draw.draw import case
+from tests.runs import run_of, train_or_not
 
 CPU = torch.device("cpu")
 
@@ -27,11 +28,11 @@ CPU = torch.device("cpu")
 def test_equals_the_allocator_within_three_per_cent(spec: str, optimizer: str) -> None:
     name, _, variant = spec.partition("@")
     graph = load_graph(f"specs/{name}.yaml" + (f"@{variant}" if variant else ""), batch=2)
-    session = Session(graph, Setup(train=True, optimizer=optimizer), CPU)
+    session = Session(graph, Setup(device=Running(mode="train", optimizer=optimizer)), CPU)
     session.run()
     measured = peak_bytes(session.run, CPU, session.held())
     assert measured is not None
-    assert simulate(graph, Plan(training=True, optimizer=optimizer)).peak == pytest.approx(measured, rel=0.03)
+    assert simulate(graph, run_of("train", optimizer=optimizer)).peak == pytest.approx(measured, rel=0.03)
 
 
 @pytest.mark.parametrize(
@@ -40,16 +41,16 @@ def test_equals_the_allocator_within_three_per_cent(spec: str, optimizer: str) -
 )
 def test_equals_the_allocator_where_a_part_is_frozen(spec: str, freeze: list[str]) -> None:
     graph = load_graph(spec, batch=2, freeze=freeze)
-    session = Session(graph, Setup(train=True, optimizer="adam"), CPU)
+    session = Session(graph, Setup(device=Running(mode="train", optimizer="adam")), CPU)
     session.run()
     measured = peak_bytes(session.run, CPU, session.held())
     assert measured is not None
-    assert simulate(graph, Plan(training=True)).peak == pytest.approx(measured, rel=0.005)
+    assert simulate(graph, run_of("train")).peak == pytest.approx(measured, rel=0.005)
 
 
 def run(depth: int) -> Run:
     text = f"{{model: m, input: [16, 8], layers: [linear 8, {{repeat: {depth}, layers: [residual: [layernorm, linear 8, relu]]}}]}}"
-    return simulate(build_graph(Source("t.yaml", text), batch=4), Plan(training=True))
+    return simulate(build_graph(Source("t.yaml", text), batch=4), run_of("train"))
 
 
 def test_copies_that_are_not_gone_through_count_as_much() -> None:
@@ -68,17 +69,23 @@ def test_cost_does_not_grow_with_repeat() -> None:
 
 def test_inference_keeps_nothing() -> None:
     graph = load_graph("specs/resnet18.yaml", batch=2)
-    forward = simulate(graph, Plan())
+    forward = simulate(graph, run_of())
     assert forward.saved == forward.gradients == forward.optimizer == 0
     assert forward.base < forward.peak < forward.base + 30e6
 
 
 @pytest.mark.parametrize(
-    "plan", [Plan(), Plan(training=True), Plan(True, "bf16", "sgd", True, (), "flash", True)], ids=str
+    "running",
+    [
+        run_of(),
+        run_of("train"),
+        run_of("train", precision="mixed-bf16", optimizer="sgd", attention="flash", device="a100"),
+    ],
+    ids=str,
 )
-def test_drawn_networks_end_as_they_began(plan: Plan) -> None:
+def test_drawn_networks_end_as_they_began(running: Running) -> None:
     for seed in range(40):
-        found = simulate(case(seed).graph(), plan)
+        found = simulate(case(seed).graph(), running)
         assert found.peak >= found.base
         assert all(moment.kept >= 0 and moment.activations >= 0 for moment in found.moments)
 
@@ -96,7 +103,7 @@ layers:
   - linear 4 from=other name=held
   - {repeat: 3, layers: [linear 4 from=x, passes t=held repeat=2, linear 4]}
 """
-    found = simulate(build_graph(Source("t.yaml", text), batch=2), Plan(training=True))
+    found = simulate(build_graph(Source("t.yaml", text), batch=2), run_of("train"))
     assert found.peak > found.base
 
 
@@ -111,5 +118,5 @@ layers:
 )
 @pytest.mark.parametrize("training", [False, True])
 def test_copies_without_layers_give_what_was_made_outside(text: str, training: bool) -> None:
-    run = simulate(build_graph(Source("t.yaml", f"model: m\n{text}\n"), batch=2), Plan(training=training))
+    run = simulate(build_graph(Source("t.yaml", f"model: m\n{text}\n"), batch=2), run_of(train_or_not(training)))
     assert run.peak >= run.base

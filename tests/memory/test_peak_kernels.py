@@ -10,12 +10,13 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from archcalc.diagnostics import Source, SpecError
-from archcalc.memory.plan import Plan
 from archcalc.memory.simulation import simulate
 from archcalc.network.load import Graph, build_graph
 from archcalc.pytorch.memory import peak_bytes
 from archcalc.pytorch.profile import Session
 from archcalc.pytorch.setup import Setup
+from archcalc.running import Running
+from tests.runs import run_of, train_or_not
 
 CPU = torch.device("cpu")
 pytestmark = pytest.mark.skipif(
@@ -149,12 +150,12 @@ def drawn(kind: Callable[[Random], str], seed: int) -> Graph:
 def test_training(kind: Callable[[Random], str], optimizer: str) -> None:
     for seed in range(5):
         graph = drawn(kind, seed)
-        session = Session(graph, Setup(train=True, optimizer=optimizer), CPU)
+        session = Session(graph, Setup(device=Running(mode="train", optimizer=optimizer)), CPU)
         session.run()
         measured = peak_bytes(session.run, CPU, session.held())
-        plan = Plan(training=True, optimizer=optimizer, threads=torch.get_num_threads())
+        running = run_of("train", optimizer=optimizer, threads=torch.get_num_threads())
         text = graph.document.source.text
-        assert simulate(graph, plan).peak == pytest.approx(measured, rel=0.03), (text, graph.batch)
+        assert simulate(graph, running).peak == pytest.approx(measured, rel=0.03), (text, graph.batch)
 
 
 # What oneDNN's LSTM works in when nothing is kept was not found out to the byte.
@@ -169,7 +170,7 @@ def test_inference(kind: Callable[[Random], str]) -> None:
         session.run()
         measured = peak_bytes(session.run, CPU, session.held())
         text = graph.document.source.text
-        found = simulate(graph, Plan(threads=torch.get_num_threads())).peak
+        found = simulate(graph, run_of(threads=torch.get_num_threads())).peak
         assert found == pytest.approx(measured, rel=APART.get(kind, 0.03)), text
 
 
@@ -177,10 +178,10 @@ def test_inference(kind: Callable[[Random], str]) -> None:
 def test_attention_step_by_step(train: bool) -> None:
     for seed in range(10):
         graph = drawn(attentions, seed)
-        session = Session(graph, Setup(train=train, optimizer="adam"), CPU)
+        session = Session(graph, Setup(device=Running(mode=train_or_not(train), optimizer="adam")), CPU)
         with sdpa_kernel(SDPBackend.MATH):
             session.run()
             measured = peak_bytes(session.run, CPU, session.held())
-        plan = Plan(training=train, attention="math", threads=torch.get_num_threads())
+        running = run_of(train_or_not(train), attention="math", threads=torch.get_num_threads())
         text = graph.document.source.text
-        assert simulate(graph, plan).peak == pytest.approx(measured, rel=0.05), (text, graph.batch)
+        assert simulate(graph, running).peak == pytest.approx(measured, rel=0.05), (text, graph.batch)

@@ -7,12 +7,12 @@ import torch
 
 from archcalc.diagnostics import Source
 from archcalc.layers.base import REGISTRY
-from archcalc.memory.plan import Plan
 from archcalc.memory.simulation import simulate
 from archcalc.network.freezing import freeze
 from archcalc.network.graph import walk
 from archcalc.network.load import Graph, build_graph, load_graph
 from tests.memory.hooks import kept
+from tests.runs import run_of
 
 # Input, and layers; every layer of the language stands in one of them.
 CASES = """
@@ -118,7 +118,7 @@ def graph_of(given: str, layers: str, batch: int) -> Graph:
 
 def difference(graph: Graph) -> int:
     theirs = sum(size for size, what in kept(graph, grad=False).storages.values() if "input" not in what)
-    ours = simulate(graph, Plan(training=True, threads=torch.get_num_threads()))
+    ours = simulate(graph, run_of("train", threads=torch.get_num_threads()))
     return sum(ours.layers.values()) - theirs
 
 

@@ -27,7 +27,9 @@ from archcalc.reports import numbers
 from archcalc.reports.blocks import Page, rendered
 from archcalc.reports.profile import as_text, words
 from archcalc.reports.profile.report import Times
+from archcalc.running import Running
 from tests.program import run
+from tests.runs import train_or_not
 
 SHORT = Budget(warmup=1, repeat=4, seconds=1.0)
 HAS_CUDA = torch.cuda.is_available()
@@ -40,7 +42,9 @@ DEVICES = ["cpu", pytest.param("cuda", marks=[pytest.mark.cuda, pytest.mark.skip
 def test_every_layer_is_timed(device, train, spec):
     if train and spec == "graph-xxy":
         pytest.skip("nothing to train")
-    measured = profile(load_graph(f"specs/{spec}.yaml", batch=2), Setup(device, train=train, budget=SHORT))
+    measured = profile(
+        load_graph(f"specs/{spec}.yaml", batch=2), Setup(Running(mode=train_or_not(train)), device=device, budget=SHORT)
+    )
     layers = list(measured.costs.layers())
     assert [entry.row.node for entry in measured.layers] == layers
     assert all(entry.seconds > 0 for entry in measured.layers)
@@ -64,7 +68,7 @@ def test_every_layer_is_timed(device, train, spec):
 )
 def test_totals_are_the_cuda_time_of_torch_profiler(spec, batch, train):
     device, runs = torch.device("cuda"), 5
-    setup = Setup("cuda", train=train, budget=Budget(warmup=5, repeat=10, seconds=20.0))
+    setup = Setup(Running(mode=train_or_not(train)), device="cuda", budget=Budget(warmup=5, repeat=10, seconds=20.0))
     graph = load_graph(f"specs/{spec}.yaml", batch=batch)
     measured = profile(graph, setup)
     session = Session(graph, setup, device)
@@ -85,13 +89,15 @@ def test_totals_are_the_cuda_time_of_torch_profiler(spec, batch, train):
 @pytest.mark.skipif(not HAS_CUDA, reason="no CUDA")
 def test_a_gpu_that_is_full_says_so():
     with pytest.raises(RequestError, match=r"alexnet with batch 100000 needs .* by prediction a batch of [\d,]+ fits"):
-        profile(load_graph("specs/alexnet.yaml", batch=100_000), Setup("cuda", train=True, budget=SHORT))
+        profile(
+            load_graph("specs/alexnet.yaml", batch=100_000), Setup(Running(mode="train"), device="cuda", budget=SHORT)
+        )
 
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("dtype", ["fp32", "tf32", "bf16"])
 def test_dtypes(device, dtype):
-    measured = profile(load_graph("specs/mlp.yaml"), Setup(device, dtype=dtype, budget=SHORT))
+    measured = profile(load_graph("specs/mlp.yaml"), Setup(Running(precision=dtype), device=device, budget=SHORT))
     weights = measured.costs.totals.params * (2 if dtype == "bf16" else 4)
     assert weights <= measured.peak < 2 * weights
 
@@ -115,7 +121,7 @@ layers:
 @pytest.mark.parametrize("train", [False, True])
 def test_layers_inside_experts_do_not_shift_the_others(device, train):
     graph = build_graph(Source("m.yaml", MIXTURE))
-    measured = profile(graph, Setup(device, train=train, threads=1, budget=SHORT))
+    measured = profile(graph, Setup(Running(mode=train_or_not(train), threads=1), device=device, budget=SHORT))
     assert [entry.row.node for entry in measured.layers] == list(measured.costs.layers())
     assert all(entry.forward_seconds > 0 for entry in measured.layers)
     assert max(measured.layers, key=lambda entry: entry.seconds).row.node.name == "heavy"
@@ -124,7 +130,7 @@ def test_layers_inside_experts_do_not_shift_the_others(device, train):
 def test_flops_of_training_are_those_of_both_passes():
     graph = load_graph("specs/lenet.yaml", batch=2)
     forward = profile(graph, Setup(budget=SHORT))
-    both = profile(graph, Setup(train=True, budget=SHORT))
+    both = profile(graph, Setup(Running(mode="train"), budget=SHORT))
     assert sum(entry.flops for entry in forward.layers) == forward.costs.totals.flops
     assert sum(entry.flops for entry in both.layers) == both.costs.totals.flops + 2 * backward_macs(graph)
 
@@ -141,7 +147,7 @@ def test_copies_are_folded_with_their_spread():
 def test_training_changes_the_weights_and_forward_does_not():
     graph = load_graph("specs/net.yaml", batch=4)
     for train in (False, True):
-        session = Session(graph, Setup(train=train, budget=SHORT), torch.device("cpu"))
+        session = Session(graph, Setup(Running(mode=train_or_not(train)), budget=SHORT), torch.device("cpu"))
         before = [parameter.clone() for parameter in session.module.parameters()]
         session.timed()
         same = all(torch.equal(a, b) for a, b in zip(before, session.module.parameters()))
@@ -166,7 +172,7 @@ def test_two_networks_in_turn():
 
 def test_settings_last_as_long_as_the_run():
     threads = torch.get_num_threads()
-    with applied(Setup(threads=1), torch.device("cpu")):
+    with applied(Setup(Running(threads=1)), torch.device("cpu")):
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == threads
 
@@ -254,7 +260,7 @@ def test_peak_counts_what_lives_at_once():
 
 def test_peak_of_a_training_step_is_what_was_measured_elsewhere():
     # AlexNet, batch 8, SGD: 516,991,112 bytes by the allocator's total on another CPU.
-    setup = Setup(train=True, budget=Budget(1, 1, 0.1))
+    setup = Setup(Running(mode="train"), budget=Budget(1, 1, 0.1))
     assert profile(load_graph("specs/alexnet.yaml", batch=8), setup).peak == pytest.approx(516_991_112, rel=0.03)
 
 
@@ -276,14 +282,15 @@ def test_too_large_is_said_before_trying(train, monkeypatch):
     with pytest.raises(
         RequestError, match=r"^llama3@70b with batch 1 needs [\d,.]+ [GT]B by prediction, CPU has 10\.0 GB free"
     ):
-        profile(load_graph("specs/llama3.yaml@70b"), Setup(train=train, budget=SHORT))
+        profile(load_graph("specs/llama3.yaml@70b"), Setup(Running(mode=train_or_not(train)), budget=SHORT))
     with pytest.raises(
         RequestError, match=r"alexnet with batch 50000 .* by prediction a batch of [\d,]+ fits$"
     ) as raised:
-        profile(load_graph("specs/alexnet.yaml", batch=50_000), Setup(train=train, budget=SHORT))
+        profile(load_graph("specs/alexnet.yaml", batch=50_000), Setup(Running(mode=train_or_not(train)), budget=SHORT))
     fits = int(str(raised.value).split()[-2].replace(",", ""))
     alone = [
-        memory.predicted(load_graph("specs/alexnet.yaml", batch=n), Setup(train=train)).peak for n in (fits, fits + 1)
+        memory.predicted(load_graph("specs/alexnet.yaml", batch=n), Setup(Running(mode=train_or_not(train)))).peak
+        for n in (fits, fits + 1)
     ]
     assert alone[0] <= 10_000_000_000 < alone[1]
 
@@ -304,7 +311,7 @@ def test_what_pytorch_refuses_is_one_sentence(error, sentence, monkeypatch):
 
     monkeypatch.setattr(profiling, "settle", fail)
     with pytest.raises(RequestError, match=sentence) as raised:
-        profile(load_graph("specs/lenet.yaml"), Setup(dtype="fp16", budget=SHORT))
+        profile(load_graph("specs/lenet.yaml"), Setup(Running(precision="fp16"), budget=SHORT))
     assert "\n" not in str(raised.value)
 
 
@@ -314,13 +321,15 @@ def test_a_batchnorm_of_one_value_is_not_trained():
         "m.yaml:1:43: `batchnorm` has one value a channel in a batch of 1, which PyTorch does not train: use --batch"
     )
     with pytest.raises(RequestError, match=re.escape(sentence)):
-        profile(build_graph(Source("m.yaml", text)), Setup(train=True, budget=SHORT))
-    assert profile(build_graph(Source("m.yaml", text), batch=2), Setup(train=True, budget=SHORT)).total.seconds
+        profile(build_graph(Source("m.yaml", text)), Setup(Running(mode="train"), budget=SHORT))
+    assert profile(
+        build_graph(Source("m.yaml", text), batch=2), Setup(Running(mode="train"), budget=SHORT)
+    ).total.seconds
     assert profile(build_graph(Source("m.yaml", text)), Setup(budget=SHORT)).total.seconds
 
 
 def test_phases_that_do_not_add_up_are_told():
-    measured = profile(load_graph("specs/net.yaml"), Setup(train=True, threads=1, budget=SHORT))
+    measured = profile(load_graph("specs/net.yaml"), Setup(Running(mode="train", threads=1), budget=SHORT))
     measured.total = Times([sum(times.median for times in measured.phases.values())])
     assert words.phases_apart(measured) == []
     measured.total = Times([measured.total.median * 3])
@@ -336,7 +345,7 @@ def test_without_pytorch_it_says_what_to_install(monkeypatch, capsys):
 
 
 def test_the_peak_stands_beside_its_prediction():
-    measured = profile(load_graph("specs/mlp.yaml", batch=8), Setup(train=True, threads=1, budget=SHORT))
+    measured = profile(load_graph("specs/mlp.yaml", batch=8), Setup(Running(mode="train", threads=1), budget=SHORT))
     assert measured.predicted == pytest.approx(measured.peak, rel=0.03)
     assert len(words.memory(measured)) == 1
     measured.predicted = measured.peak * 9 // 10
@@ -346,7 +355,7 @@ def test_the_peak_stands_beside_its_prediction():
 
 
 def test_the_relation_gives_a_reason_where_it_is_far():
-    measured = profile(load_graph("specs/lenet.yaml"), Setup(threads=1, budget=SHORT))
+    measured = profile(load_graph("specs/lenet.yaml"), Setup(Running(threads=1), budget=SHORT))
     measured.total = Times([measured.layer_seconds * 1.05])
     assert words.relation(measured).endswith("4.8 % below the untouched total")
     measured.total = Times([measured.layer_seconds * 0.5])
@@ -357,7 +366,7 @@ def test_the_relation_gives_a_reason_where_it_is_far():
 
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_rows_add_up_at_any_width(width):
-    measured = profile(load_graph("specs/lenet.yaml"), Setup(train=True, threads=1, budget=SHORT))
+    measured = profile(load_graph("specs/lenet.yaml"), Setup(Running(mode="train", threads=1), budget=SHORT))
     lines = rendered(as_text.render(measured), Page(width)).splitlines()
     header = next(index for index, line in enumerate(lines) if line.startswith("  layer"))
     assert max(map(len, lines[header:])) <= width  # facts above the table are not broken

@@ -8,15 +8,15 @@ import pytest
 
 from archcalc.devices import find
 from archcalc.diagnostics import Source
-from archcalc.memory.plan import Plan
-from archcalc.memory.simulation import simulate
-from archcalc.memory.sizes import resized
-from archcalc.network.load import build_graph
+from archcalc.memory.allocator import needed
+from archcalc.memory.footprint import footprint
+from archcalc.network.load import build_graph, with_batch
 from archcalc.prediction.predict import predict
 from archcalc.rules.check import load_rules
-from archcalc.rules.memory import inference_bytes, largest, run_of, training_bytes
+from archcalc.rules.memory import found, inference_bytes, largest, training_bytes
 from archcalc.rules.model import Model
 from tests.rules.linting import findings
+from tests.runs import run_of
 
 
 def model(layers: str, input: str) -> Model:
@@ -37,7 +37,7 @@ def test_a_forward_pass(layers, input, base, more):
 
 def test_the_layers_that_take_most_memory():
     made = model("linear 64 bias=false, relu, linear 4 bias=false", "8")
-    step, forward = (largest(made, run_of(made, training)) for training in (True, False))
+    step, forward = (largest(made, found(made, training)) for training in (True, False))
     # A weight and two averages, with a step's number for Adam; backward keeps the inputs of both and what relu gives.
     assert [(id, bytes_ // 100) for id, bytes_ in step] == [("linear1", 61), ("linear2", 30), ("relu", 2)]
     assert forward == [("linear1", 8 * 64 * 4), ("linear2", 64 * 4 * 4)]
@@ -62,21 +62,22 @@ def test_depth(bound, codes):
 def test_the_largest_batch_that_fits_a_device(tmp_path):
     text = "model: m\ninput: [64]\nlayers: [linear 128, relu]\n"
     network = build_graph(Source("t.yaml", text))
-    peaks = {
-        batch: simulate(resized(network, {"batch": batch}), Plan(dtype="bf16", gpu=True)).peak for batch in (9, 10)
-    }
-    device = replace(find("h100"), memory_bytes=peaks[10] - 1)
+    run = run_of(precision="bf16", device="h100")
+    device = replace(find("h100"), memory_bytes=needed(footprint(with_batch(network, 9_000_000), run)))
     rule = load_rules()["BUD904"]
-    assert not list(rule.check(Model(build_graph(Source("t.yaml", text), batch=9), device)))
-    (found,) = rule.check(Model(build_graph(Source("t.yaml", text), batch=10), device))
-    assert found.data["bytes"] == peaks[10]
-    assert found.help == "the largest batch that fits is 9"
+    assert not list(rule.check(Model(with_batch(network, 9_000_000), device)))
+    (one,) = rule.check(Model(with_batch(network, 20_000_000), device))
+    assert one.data["bytes"] == needed(footprint(with_batch(network, 20_000_000), run))
+    largest = int(one.help.split(";")[0].removeprefix("the largest batch that fits is ").replace(",", ""))
+    needs = [needed(footprint(with_batch(network, batch), run)) for batch in (largest, largest + 1)]
+    assert needs[0] <= device.memory_bytes < needs[1]
+    assert one.help.endswith("; inference, batch 20000000, bf16, on h100")
 
 
 @pytest.mark.parametrize(("size", "waits"), [(4096, False), (256, True)])
 def test_the_part_that_waits_is_the_predictions(size, waits):
     text = f"model: m\ninput: [8192, {size}]\nlayers: [linear {size}, gelu]\n"
-    whole = predict(build_graph(Source("t.yaml", text), batch=8), find("h100")).forward
+    whole = predict(build_graph(Source("t.yaml", text), batch=8), run_of(device="h100")).forward
     share = whole.bounds.get("memory", 0) / whole.seconds
     assert (share > 0.5) is waits
     assert [one.data["share"] for one in findings(text, ("HWE804",), batch=8)] == ([share] if waits else [])

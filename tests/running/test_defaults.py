@@ -33,7 +33,7 @@ def test_the_table(device: str, mode: str, line: str) -> None:
 
 def test_a_cpu_has_its_threads() -> None:
     chip = replace(find("h100"), name="cpu", kind="cpu", processors=7, peaks={"bf16": 1e9, "fp32": 1e9})
-    assert str(settled(Running(), "train", chip)) == "train, batch 1, fp32, adamw, auto attention, 7 threads"
+    assert str(settled(Running(), "train", chip)) == "train, batch 1, fp32, adamw, auto attention, 7 threads, on cpu"
 
 
 def test_a_device_that_was_measured_in_one_type() -> None:

@@ -5,29 +5,29 @@ from __future__ import annotations
 import pytest
 
 from archcalc.cost import Costs
-from archcalc.devices import find
 from archcalc.diagnostics import RequestError, SpecError
-from archcalc.memory.plan import Plan
-from archcalc.memory.simulation import simulate
+from archcalc.memory.allocator import needed
+from archcalc.memory.footprint import footprint
+from archcalc.memory.how import how
 from archcalc.network.load import load_graph
 from archcalc.network.paths import depth
 from archcalc.prediction.predict import predict
+from archcalc.running import Running
 from archcalc.sweep.axis import Axis, parse_axis
 from archcalc.sweep.evaluate import check_names, evaluate
 from archcalc.sweep.grid import Point, grid
-from archcalc.sweep.measures import MEASURES, Conditions, measures
+from archcalc.sweep.measures import MEASURES, measures
 from archcalc.sweep.results import Results, sides
 from tests.conftest import ROOT
 
 VIT = str(ROOT / "specs" / "vit.yaml")
-CPU = Conditions()
+CPU = Running()
 
 
 def test_every_measure_is_that_of_the_other_commands():
-    h100 = find("h100")
-    conditions = Conditions("bf16", "sgd", h100)
+    said = Running(precision="bf16", optimizer="sgd", device="h100")
     points = list(grid([VIT + "@s16"], [Axis("depth", ("2", "3"))], [1, 4]))
-    for one in evaluate(points, measures(MEASURES, conditions), conditions):
+    for one in evaluate(points, measures(MEASURES, True), said):
         graph = load_graph(one.point.spec, dict(one.point.settings), one.point.batch)
         totals = Costs(graph, dtype="bf16").totals
         assert one.values == {
@@ -38,23 +38,26 @@ def test_every_measure_is_that_of_the_other_commands():
             "other_flops": totals.other_flops,
             "activations": totals.activation_bytes,
             "depth": depth(graph),
-            "memory": simulate(graph, Plan(True, "bf16", "sgd", gpu=True)).peak,
-            "inference_memory": simulate(graph, Plan(False, "bf16", "sgd", gpu=True)).peak,
-            "time": predict(graph, h100, "bf16").total.seconds,
-            "step_time": predict(graph, h100, "bf16", "train", "sgd").total.seconds,
+            "memory": needed(footprint(graph, how(graph, said, "train"))),
+            "inference_memory": needed(footprint(graph, how(graph, said, "inference"))),
+            "time": predict(graph, how(graph, said, "inference")).total.seconds,
+            "step_time": predict(graph, how(graph, said, "train")).total.seconds,
         }
 
 
-def test_the_type_is_the_devices():
-    assert Conditions().type == "fp32"
-    assert Conditions(device=find("h100")).type == "fp16"
-    with pytest.raises(RequestError, match="bf16"):
-        _ = Conditions("bf16", device=find("v100")).type
+def test_how_it_was_run_comes_with_the_values():
+    (one,) = evaluate([Point(VIT, (), 2, (("device", "h100"),))], measures(["memory", "time"], True), CPU)
+    assert one.how["train"][0] == "train, batch 2, autocast bf16, adamw, flash attention, on h100"
+    assert one.how["inference"][0] == "inference, batch 2, bf16, flash attention, on h100"
+    (none,) = evaluate(
+        [Point(VIT, (), 1, (("device", "v100"), ("precision", "bf16")))], measures(["memory"], True), CPU
+    )
+    assert "has no bf16" in none.reason
 
 
 def test_what_is_not_possible_has_its_reason_and_place():
     axes = [parse_axis("width=380..388:4"), parse_axis("heads=6,9,0")]
-    found = list(evaluate(list(grid([VIT], axes, [1])), measures(["params"], CPU), CPU))
+    found = list(evaluate(list(grid([VIT], axes, [1])), measures(["params"], False), CPU))
     valid = [one.is_valid for one in found]
     assert valid == [False, False, False, True, False, False, False, False, False]
     assert "6 heads" in found[0].reason or "380" in found[0].reason
@@ -82,22 +85,22 @@ def test_specs_are_read_before_the_work(tmp_path):
 
 def test_a_file_of_points_may_name_what_is_not_there():
     points = [Point(VIT + "@huge", ()), Point("missing.yaml", ()), Point(VIT, (("a", "1"),)), Point(VIT + "@ti16", ())]
-    found = list(evaluate(points, measures(["params"], CPU), CPU))
+    found = list(evaluate(points, measures(["params"], False), CPU))
     assert [one.is_valid for one in found] == [False, False, False, True]
     assert all(one.reason for one in found[:3])
 
 
 def test_processes_give_the_same():
     points = list(grid([VIT], [parse_axis("width=180..240:4"), parse_axis("depth=1..4")], [1]))
-    wanted = measures(["params", "macs", "memory"], CPU)
+    wanted = measures(["params", "macs", "memory"], False)
     assert list(evaluate(points, wanted, CPU, 1)) == list(evaluate(points, wanted, CPU, 3))
 
 
 def test_measures_that_are_not_known():
     with pytest.raises(RequestError, match="did you mean `params`"):
-        measures(["parms"], CPU)
+        measures(["parms"], False)
     with pytest.raises(RequestError, match="--device"):
-        measures(["time"], CPU)
+        measures(["time"], False)
 
 
 def test_sides():
@@ -116,7 +119,7 @@ def test_sides():
 def test_the_front_leaves_out_what_is_not_possible():
     points = list(grid([VIT], [parse_axis("width=192,190,384"), parse_axis("heads=3,6")], [1]))
     results = Results(
-        list(evaluate(points, measures(["params", "macs"], CPU), CPU)), [], CPU, sides("macs,params", [], CPU)
+        list(evaluate(points, measures(["params", "macs"], False), CPU)), [], CPU, sides("macs,params", [], CPU)
     )
     assert results.front == [True, True, False, False, True, True]
     assert len(results.refused) == 2

@@ -8,13 +8,14 @@ from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError, SpecError
 from archcalc.language.document import parse_amount
 from archcalc.network.load import load_graph
+from archcalc.running import Running
 from archcalc.sweep.evaluate import outcome
 from archcalc.sweep.fit import fit
 from archcalc.sweep.grid import Point
-from archcalc.sweep.measures import MEASURES, Conditions
+from archcalc.sweep.measures import MEASURES
 from tests.conftest import ROOT
 
-CPU = Conditions()
+CPU = Running()
 
 
 def spec(name: str) -> Point:

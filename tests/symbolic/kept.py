@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from archcalc.diagnostics import RequestError, SpecError
-from archcalc.memory.plan import Plan
 from archcalc.memory.simulation import kept_for_backward
 from archcalc.network.load import Graph
 from archcalc.symbolic.algebra import value
 from archcalc.symbolic.check import draws
 from archcalc.symbolic.network import ClosedForm
+from tests.runs import run_of
 
 
 def difference(form: ClosedForm, seed: int = 0) -> str:
@@ -36,4 +36,4 @@ def difference(form: ClosedForm, seed: int = 0) -> str:
 
 
 def _count(build: Callable[[Mapping[str, int]], Graph], names: Mapping[str, int]) -> int:
-    return kept_for_backward(build(names), Plan(training=True))
+    return kept_for_backward(build(names), run_of("train"))

@@ -6,13 +6,13 @@ import pytest
 
 from archcalc.diagnostics import Findings, RequestError, Source
 from archcalc.memory.generation import generate
-from archcalc.memory.plan import Plan
 from archcalc.memory.simulation import simulate
 from archcalc.network.load import build_graph, parsed
 from archcalc.symbolic.check import draws
 from archcalc.symbolic.network import ClosedForm, closed_form
 from archcalc.symbolic.writing import Writer
 from tests.conftest import ROOT
+from tests.runs import run_of
 from tests.symbolic.formulas import number
 from tests.symbolic.kept import difference
 from tests.symbolic.test_specs import images
@@ -67,7 +67,7 @@ def test_the_formula_gives_what_a_simulation_keeps(name, names):
     form = form_of(source, names)
     kept = form.kept()
     assert kept is not None
-    assert kept.value == simulate(form.plain, Plan(training=True)).saved
+    assert kept.value == simulate(form.plain, run_of("train")).saved
     done = set()
     for found in (kept, kept.otherwise):
         if found is None:
@@ -78,7 +78,7 @@ def test_the_formula_gives_what_a_simulation_keeps(name, names):
         for values in ({**drawn, **found.fixed} for drawn in draws(found.domain, seed=2)):
             texts = {name: str(value) for name, value in values.items() if name != "batch"}
             graph = build_graph(source, None, texts, values.get("batch", 1))
-            assert number(formula, values) == simulate(graph, Plan(training=True)).saved, values
+            assert number(formula, values) == simulate(graph, run_of("train")).saved, values
             done.add(values.get("batch", 1))
     assert len(done) > ("batch" in names)
     assert "batch" not in names or 1 in done
@@ -91,7 +91,7 @@ def test_a_transformer_by_hand():
     assert kept is not None
     assert form.text.write(kept.expression) == ("4·batch·seq·(depth·(3·seq·heads + 20·width + 4) + 3·width + 50,259)")
     assert form.further(kept) == ["depth ≥ 4"]
-    assert kept.value == simulate(form.plain, Plan(training=True)).saved
+    assert kept.value == simulate(form.plain, run_of("train")).saved
     assert cache is not None
     assert form.text.write(cache.expression) == "8·batch·seq·width·depth"
 
@@ -105,7 +105,7 @@ layers: [reshape 1x-1, conv 6 kernel=10 stride=5 bias=false, groupnorm 6, gelu, 
 """
     kept = form_of(Source("t.yaml", text), "batch,samples").kept()
     assert kept is not None
-    assert kept.value == simulate(build_graph(Source("t.yaml", text)), Plan(training=True)).saved
+    assert kept.value == simulate(build_graph(Source("t.yaml", text)), run_of("train")).saved
     assert {"batch": 1, "samples": 400} in kept.domain
     assert {"batch": 1, "samples": 12} not in kept.domain  # the groupnorm would see one value
 
@@ -114,7 +114,7 @@ def test_one_sample_that_is_kept_otherwise_has_a_formula_of_its_own():
     form = form_of(spec("t5"), "batch,source")
     kept = form.kept()
     assert kept is not None
-    assert kept.value == simulate(form.plain, Plan(training=True)).saved
+    assert kept.value == simulate(form.plain, run_of("train")).saved
     assert form.further(kept)[0] == "batch = 1"
     assert kept.otherwise is not None
     assert kept.otherwise.value is None
@@ -155,11 +155,11 @@ def test_the_cache_is_that_of_generating(name, names):
     cache = form.cache()
     assert cache is not None
     formula = Writer(list(form.names)).write(cache.expression)
-    assert number(formula, form.names) == cache.value == generate(form.plain, dtype="fp32").cache_bytes
+    assert number(formula, form.names) == cache.value == generate(form.plain, run_of("generate")).cache_bytes
     for values in draws(cache.domain, seed=3):
         texts = {name: str(value) for name, value in values.items() if name != "batch"}
         graph = build_graph(source, None, texts, values.get("batch", 1))
-        assert number(formula, values) == generate(graph, dtype="fp32").cache_bytes, values
+        assert number(formula, values) == generate(graph, run_of("generate")).cache_bytes, values
 
 
 def test_a_window_bounds_the_cache():

@@ -21,6 +21,7 @@ from archcalc.pytorch.calibration.sample import Sample
 from archcalc.pytorch.calibration.steps import step_coefficients
 from archcalc.pytorch.names import BuildError
 from archcalc.pytorch.setup import Setup, applied, find_device
+from archcalc.running import Running
 
 # So many layers are measured at least, if the time allows: fewer leave coefficients unstable.
 ENOUGH = 160
@@ -95,7 +96,7 @@ def calibrate(
         RequestError: the device does not exist, or too few layers were measured.
     """
     device = find_device(request.device)
-    setup = Setup(request.device, request.dtype, threads=request.threads, seed=request.seed)
+    setup = Setup(Running(precision=request.dtype, threads=request.threads), request.device, request.seed)
     start = time.perf_counter()
     found: list[Measured] = []
     interrupted = False

@@ -20,19 +20,19 @@ def check(device: Device, setup: Setup) -> None:
     Model(device)
     conditions = _conditions(device)
     kind = "gpu" if setup.device.startswith("cuda") else "cpu"
-    threads = setup.threads or torch.get_num_threads()
+    threads = setup.said.threads or torch.get_num_threads()
     problem = None
     if device.kind != kind:
         problem = f"it is for a {device.kind}, not for {setup.device}"
-    elif conditions.dtype != setup.dtype:
-        problem = f"it is for {conditions.dtype}: use --dtype {conditions.dtype}"
+    elif conditions.dtype != (setup.said.precision or "fp32"):
+        problem = f"it is for {conditions.dtype}: use --precision {conditions.dtype}"
     elif kind == "cpu" and conditions.threads != threads:
         count = "1 thread" if conditions.threads == 1 else f"{conditions.threads} threads"
         problem = f"it is for {count}: use --threads {conditions.threads}"
     elif conditions.version != torch.__version__:
         problem = f"it was measured with torch {conditions.version}, this is {torch.__version__}: calibrate again"
     elif setup.channels_last:
-        problem = "it was measured with channels first: leave out --channels-last"
+        problem = "it was measured with channels first: leave out --memory-format channels-last"
     if problem:
         raise RequestError(f"the layers cannot be added to {device.name}: {problem}")
 
@@ -40,7 +40,7 @@ def check(device: Device, setup: Setup) -> None:
 def extended(device: Device, profile: Profile) -> tuple[Device, int]:
     """The device with the profile's layers among what was measured, and how many they are."""
     found: dict[int, list[Operation]] = {}
-    everything = operations(profile.graph, "fp32" if profile.setup.dtype == "tf32" else profile.setup.dtype)
+    everything = operations(profile.graph, profile.running.types.stores)
     for one in everything:
         found.setdefault(id(one.node), []).append(one)
     inference = Model(device).inference_phase(everything)
@@ -49,7 +49,7 @@ def extended(device: Device, profile: Profile) -> tuple[Device, int]:
         node = layer.row.node
         if node is None or id(node) not in found or ".experts." in node.id:
             continue  # which expert runs how often depends on the data
-        if profile.setup.train:
+        if profile.running.trains:
             seconds = {"training forward": layer.forward_seconds, "backward": layer.backward_seconds}
         else:
             seconds = {inference: layer.forward_seconds}

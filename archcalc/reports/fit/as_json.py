@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archcalc.reports.documents import VERSION, dumps
+from archcalc.reports.running import facts
 from archcalc.sweep.fit import Fit
 from archcalc.sweep.measures import MEASURES
 
@@ -14,6 +15,7 @@ def render(fit: Fit) -> str:
     document: dict[str, Any] = {
         "version": VERSION,
         "model": fit.model,
+        "runs": [facts(run) for run in fit.how],
         "vary": fit.name,
         "value": fit.value_of(fit.best) if fit.best else None,
         "binding": fit.binding,

@@ -7,6 +7,7 @@ from archcalc.reports.columns import Column, Columns
 from archcalc.reports.fit.words import headers, headline, notes
 from archcalc.reports.fit.words import rows as rows_of
 from archcalc.reports.paragraphs import Line, Wrapped
+from archcalc.reports.running import lines as run_lines
 from archcalc.sweep.fit import Fit
 
 
@@ -20,6 +21,7 @@ def render(fit: Fit) -> Block:
     rows = [(cells, BOLD if cells[0] in fit.binding else None) for cells in rows_of(fit)]
     return Group(
         Line(fit.model, f"{fit.tried:,} configurations computed"),
+        *(Wrapped(line, DIM) for line in run_lines(fit.how)),
         "",
         Wrapped(headline(fit), BOLD),
         "",

@@ -19,6 +19,7 @@ from archcalc.reports.documents import VERSION, one_or_several
 from archcalc.reports.memory.report import Report
 from archcalc.reports.memory.words import holders
 from archcalc.reports.rows import tensors
+from archcalc.reports.running import facts
 
 
 def render(report: Report) -> str:
@@ -28,8 +29,7 @@ def render(report: Report) -> str:
 
 def network(answer: Assessment, layers: int) -> dict[str, Any]:
     """One network with all its modes."""
-    graph, question = answer.graph, answer.question
-    plan, device = question.plan, question.device
+    graph, question, device = answer.graph, answer.question, answer.chip
     document: dict[str, Any] = {
         "version": VERSION,
         "model": graph.model,
@@ -37,20 +37,14 @@ def network(answer: Assessment, layers: int) -> dict[str, Any]:
         "batch": graph.batch,
         "input": {name: tensors((x,))[0] for name, x in graph.inputs.items()},
         "dims": {name: int(graph.settings.values[name]) for name in graph.settings.dims},
-        "dtype": plan.dtype,
-        "mixed": plan.mixed,
-        "optimizer": plan.optimizer,
-        "checkpoint": list(plan.checkpoint),
-        "attention": plan.attention,
-        "threads": plan.threads,
     }
     if device is not None:
         document["device"] = {
             "name": device.name, "title": device.title,
             "memory_bytes": device.memory_bytes, "context_bytes": device.context_bytes,
         }  # fmt: skip
-    if question.room is not None:
-        document["room_bytes"] = question.room
+    if question.limit is not None:
+        document["limit_bytes"] = question.limit
     for mode in answer.modes:
         document[mode.name] = _mode(mode, layers)
     return document
@@ -59,6 +53,7 @@ def network(answer: Assessment, layers: int) -> dict[str, Any]:
 def _mode(mode: Mode, layers: int) -> dict[str, Any]:
     found = mode.found
     document: dict[str, Any] = {
+        "run": facts(found.running),
         "peak_bytes": found.peak,
         "peak_at": {"phase": found.phase, "layer": found.node.id if found.node is not None else None},
         "parts": {f"{key}_bytes": bytes for key, bytes in found.parts.items()},
@@ -74,6 +69,9 @@ def _mode(mode: Mode, layers: int) -> dict[str, Any]:
     ]
     if mode.taken is not None:
         document |= _taken(mode.taken)
+    if mode.limit is not None:
+        document["fits"] = mode.fits
+        document["ways"] = [{"option": way.option, "bytes": way.bytes} for way in mode.ways]
     if mode.limits:
         document["largest"] = {limit.name: _limit(limit) for limit in mode.limits}
     return document
@@ -81,7 +79,7 @@ def _mode(mode: Mode, layers: int) -> dict[str, Any]:
 
 def _run(found: Footprint, run: Run) -> dict[str, Any]:
     document: dict[str, Any] = {}
-    if found.plan.training:
+    if found.running.trains:
         document = {"saved_bytes": run.saved, "gradients_bytes": run.gradients, "forward_end_bytes": run.forward_end}
     document["timeline"] = [
         {
@@ -125,7 +123,6 @@ def _taken(taken: Taken) -> dict[str, Any]:
         "allocated_bytes": taken.allocated,
         "reserved_bytes": taken.reserved,
         "nvidia_smi_bytes": taken.shown,
-        "fits": taken.fits,
     }
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from archcalc.memory.assessment import Assessment
+from archcalc.memory.assessment import TITLES, Assessment
 from archcalc.memory.definitions import DEFINITIONS
-from archcalc.memory.footprint import MODES
 from archcalc.quoting import markdown as escape
 from archcalc.reports import numbers
 from archcalc.reports.memory.report import Report
-from archcalc.reports.memory.words import facts, sentence, where
+from archcalc.reports.memory.words import runs, sentence, verdict, where
+from archcalc.reports.running import lines as run_lines
 from archcalc.reports.tables import table
 
 
@@ -30,7 +30,9 @@ def network(answer: Assessment) -> str:
         if any(cells):
             lines.append((definition.name, *cells))
     lines.append(("**peak**", *(f"**{numbers.size(mode.found.peak)}**" for mode in answer.modes)))
-    heading = f"### {escape(answer.graph.model)}\n\nMemory with {', '.join(facts(answer))}.\n\n"
+    said = "".join(f"* {escape(line)}\n" for line in run_lines(runs(answer)))
+    fits = "".join(f"**{escape(verdict(mode, answer.chip))}**\n\n" for mode in answer.modes if mode.limit is not None)
+    heading = f"### {escape(answer.graph.model)}\n\n{fits}{said}\n"
     text = heading + table(
         ("", *(mode.name for mode in answer.modes)), "l" + "r" * len(answer.modes), [tuple(line) for line in lines]
     )
@@ -46,6 +48,6 @@ def comparison(answers: Iterable[Assessment]) -> str:
         peaks = {mode.name: numbers.size(mode.found.peak) for mode in answer.modes}
         inputs = ", ".join(numbers.shape(x.shape) for x in answer.graph.inputs.values())
         lines.append((escape(answer.graph.model), inputs, peaks))
-    shown = [name for name in MODES if any(name in peaks for _, _, peaks in lines)]
+    shown = [name for name in TITLES.values() if any(name in peaks for _, _, peaks in lines)]
     rows = [(model, inputs, *(peaks.get(name, "") for name in shown)) for model, inputs, peaks in lines]
     return table(("model", "input", *shown), "ll" + "r" * len(shown), rows)

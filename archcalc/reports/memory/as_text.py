@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from archcalc.memory.assessment import Assessment, Mode
 from archcalc.memory.definitions import DEFINITIONS
-from archcalc.memory.footprint import GENERATION, INFERENCE, TRAINING
 from archcalc.reports import numbers
 from archcalc.reports.blocks import BOLD, DIM, Block, Group, Heading, Style
 from archcalc.reports.columns import Column, Columns
@@ -14,8 +13,10 @@ from archcalc.reports.labels import fitted
 from archcalc.reports.memory.comparison import table
 from archcalc.reports.memory.report import Report
 from archcalc.reports.memory.timeline import Timeline
-from archcalc.reports.memory.words import assumed, facts, holders, sentence, value, where
+from archcalc.reports.memory.words import holders, runs, sentence, value, verdict, where
 from archcalc.reports.paragraphs import Parts, Wrapped
+from archcalc.reports.running import lines
+from archcalc.running.declaration import GENERATE, INFERENCE, TRAIN
 
 _BAR = 28
 # No name of a part is cut: other columns go first.
@@ -40,8 +41,9 @@ def network(answer: Assessment, layers: int) -> Block:
     )
     parts: list[Block] = [
         Heading(graph.model),
-        Wrapped(", ".join([f"input {sizes}", *facts(answer)])),
-        *([Wrapped(assumed(answer))] if assumed(answer) else []),
+        *(Wrapped(verdict(mode, answer.chip), BOLD) for mode in answer.modes if mode.limit is not None),
+        Wrapped(f"input {sizes}"),
+        *(Wrapped(line) for line in lines(runs(answer))),
         "",
     ]
     single = answer.modes[0] if len(answer.modes) == 1 else None
@@ -125,7 +127,7 @@ def _several(answer: Assessment) -> Block:
             rows.append(((definition.name, *map(numbers.size, cells), first.found.certainty(key)), None))
     peaks = [numbers.size(mode.found.peak) for mode in modes]
     rows.append((("peak", *peaks, DEFINITIONS["peak"].certainty), BOLD))
-    if answer.question.device is not None:
+    if answer.chip is not None:
         takes = [mode.taken for mode in modes]
         for key, attribute in zip(_DEVICE, ("allocated", "reserved", "shown")):
             cells = [getattr(one, attribute) if one else 0 for one in takes]
@@ -152,10 +154,10 @@ def _holders(mode: Mode, count: int) -> Iterator[Block]:
     most, others = holders(found, count)
     if not most:
         return
-    whole = sum(found.held.values()) if found.mode != INFERENCE else 0
+    whole = sum(found.held.values()) if found.running.mode != INFERENCE else 0
     title = {
-        TRAINING: "layers that keep most for backward",
-        GENERATION: "layers with the largest caches",
+        TRAIN: "layers that keep most for backward",
+        GENERATE: "layers with the largest caches",
     }
     rows: list[_LINES] = []
     for one in most:
@@ -166,18 +168,13 @@ def _holders(mode: Mode, count: int) -> Iterator[Block]:
     if others and whole:
         rest = sum(one.bytes for one in others)
         rows.append(((f"and {len(others)} smaller", "", "", numbers.size(rest), numbers.share(rest, whole)), None))
-    yield Parts([title.get(found.mode, "layers with the most alive while they run")], BOLD)
+    yield Parts([title.get(found.running.mode, "layers with the most alive while they run")], BOLD)
     yield Columns(_LAYERS, rows, label=_LABEL)
     yield ""
 
 
 def _notes(answer: Assessment) -> Iterator[Block]:
-    """Whether it fits, what stops the largest sizes, and how sure all this is."""
-    device = answer.question.device
-    if device is not None:
-        room = numbers.size(device.memory_bytes)
-        verdicts = [_verdict(mode) for mode in answer.modes if mode.taken is not None]
-        yield Wrapped(f"{device.title} has {room}: " + "; ".join(verdicts), BOLD)
+    """What stops the largest sizes, and how sure all this is."""
     several = len(answer.modes) > 1
     notes: dict[str, list[str]] = {}
     for mode in answer.modes:
@@ -187,14 +184,6 @@ def _notes(answer: Assessment) -> Iterator[Block]:
         yield Wrapped((f"{', '.join(modes)}: " if several else "") + note)
     if answer.trains_not:
         yield Wrapped(answer.trains_not)
-    if answer.generates_not and (answer.question.length or answer.question.cache_dtype):
+    if answer.generates_not and (answer.question.said.length or answer.question.said.cache):
         yield Wrapped(answer.generates_not)
     yield Wrapped("exact, rule, estimate: archcalc memory --definitions says what every number is", DIM)
-
-
-def _verdict(mode: Mode) -> str:
-    assert mode.taken is not None
-    left = mode.taken.room - mode.taken.shown
-    if not mode.taken.fits:
-        return f"{mode.name} does not fit, {numbers.size(-left)} too much"
-    return f"{mode.name} fits, {numbers.size(left) or 'nothing'} left"

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from archcalc.memory.assessment import Assessment
-from archcalc.memory.footprint import GENERATION, MODES
+from archcalc.memory.assessment import TITLES, Assessment
 from archcalc.reports import numbers
 from archcalc.reports.blocks import DIM, Block, Gap, Group
 from archcalc.reports.columns import Column, Columns
-from archcalc.reports.memory.words import facts, value
-from archcalc.reports.paragraphs import Parts
+from archcalc.reports.memory.words import runs, value
+from archcalc.reports.paragraphs import Wrapped
+from archcalc.reports.running import common
+from archcalc.running import Running
+from archcalc.running.declaration import GENERATE
 
 
 class _Line(NamedTuple):
@@ -24,21 +26,26 @@ class _Line(NamedTuple):
     limits: dict[str, str]
     names: list[str]
     verdict: str
+    device: str
 
 
 def table(answers: Iterable[Assessment]) -> Block:
     """Input, the peak of each mode, what a position adds, whether it fits, and the largest sizes."""
     lines: list[_Line] = []
-    notes: list[str] = []
+    ran: dict[str, list[Running]] = {}
+    notes: dict[str, None] = {}
     for answer in answers:
-        if not lines:
-            notes = [*facts(answer), *_notes(answer)]
+        for run in runs(answer):
+            ran.setdefault(run.mode, []).append(run)
+        notes |= dict.fromkeys(_notes(answer))
         lines.append(_line(answer))
-    shown = [name for name in MODES if any(name in line.peaks for line in lines)]
+    devices = len({line.device for line in lines}) > 1
+    shown = [name for name in TITLES.values() if any(name in line.peaks for line in lines)]
     sizes = list(dict.fromkeys(name for line in lines for name in line.names))
     columns = [
         Column("model", right=False),
         Column("input", right=False, rank=20),
+        *([Column("device", right=False)] if devices else []),
         *(Column(name, rank=index) for index, name in enumerate(shown)),
         Column("each position", rank=9),
         *(Column(f"largest {name}", rank=10 + index) for index, name in enumerate(sizes)),
@@ -46,20 +53,21 @@ def table(answers: Iterable[Assessment]) -> Block:
     ]
     rows = [
         (
-            [line.model, line.inputs, *(line.peaks.get(name, "") for name in shown), line.token,
+            [line.model, line.inputs, *([line.device] if devices else []), *(line.peaks.get(name, "") for name in shown), line.token,
              *(line.limits.get(name, "") for name in sizes), line.verdict],
             None,
         )
         for line in lines
     ]  # fmt: skip
-    return Group(Columns(columns, rows), Gap(), Parts(notes, DIM))
+    said = [str(common(each)) for each in ran.values()]
+    return Group(Columns(columns, rows), Gap(), *(Wrapped(one, DIM) for one in (*said, *notes)))
 
 
 def _line(answer: Assessment) -> _Line:
-    generation = answer.mode(GENERATION)
+    generation = answer.mode(GENERATE)
     token = generation.found.generation.token_bytes if generation and generation.found.generation else 0
     first = answer.modes[0]
-    fits = [mode.name for mode in answer.modes if mode.taken is not None and mode.taken.fits]
+    fits = [mode.name for mode in answer.modes if mode.fits]
     return _Line(
         answer.graph.model,
         ", ".join(numbers.shape(x.shape) for x in answer.graph.inputs.values()),
@@ -67,16 +75,14 @@ def _line(answer: Assessment) -> _Line:
         numbers.size(token),
         {limit.name: value(limit) for limit in first.limits},
         [limit.name for mode in answer.modes for limit in mode.limits],
-        ("all" if len(fits) == len(answer.modes) else ", ".join(fits) or "none") if first.taken else "",
+        ("all" if len(fits) == len(answer.modes) else ", ".join(fits) or "none") if first.limit is not None else "",
+        answer.chip.name if answer.chip is not None else "",
     )
 
 
 def _notes(answer: Assessment) -> list[str]:
-    question, first = answer.question, answer.modes[0]
-    notes = []
-    if first.limits:
-        device = question.device
-        room = question.room or (device.memory_bytes if device else 0)
-        of = f" of {device.title}" if device and not question.room else ""
-        notes.append(f"largest sizes for {first.name} in {numbers.size(room)}{of}")
-    return notes
+    first = answer.modes[0]
+    if first.limit is None:
+        return []
+    of = f" of {answer.chip.title}" if answer.chip is not None and answer.question.limit is None else ""
+    return [f"largest sizes for {first.name} in {numbers.size(first.limit)}{of}"]

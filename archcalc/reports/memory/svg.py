@@ -10,7 +10,7 @@ from archcalc.memory.footprint import STACK, Sample
 from archcalc.quoting import xml
 from archcalc.reports import numbers
 from archcalc.reports.memory.samples import resample
-from archcalc.reports.memory.words import facts, where
+from archcalc.reports.memory.words import where
 
 _WIDTH, _HEIGHT = 760, 360
 _LEFT, _TOP, _RIGHT, _BOTTOM = 80, 76, 740, 292
@@ -32,9 +32,9 @@ def network(answer: Assessment) -> str:
     """
     drawn = next((mode for mode in answer.modes if mode.found.run is not None and mode.found.run.moments), None)
     if drawn is None:
-        raise RequestError(f"-o draws a run of {answer.graph.model} over time: ask for --mode training or inference")
+        raise RequestError(f"-o draws a run of {answer.graph.model} over time: ask for --mode train or inference")
     title = f"{answer.graph.model}: {drawn.name} peaks at {numbers.size(drawn.found.peak)} {where(drawn.found)}"
-    return timeline(drawn.found.samples(), title, ", ".join(facts(answer)))
+    return timeline(drawn.found.samples(), title, str(drawn.found.running))
 
 
 def timeline(samples: Sequence[Sample], title: str, facts: str) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from archcalc.layers.attention_memory import AttentionMemory
-from archcalc.layers.sdpa import SDPA
-from archcalc.memory.assessment import Assessment
-from archcalc.memory.footprint import GENERATION, TRAINING, Footprint
+from archcalc.devices import Device
+from archcalc.memory.assessment import Assessment, Mode
+from archcalc.memory.footprint import Footprint
 from archcalc.memory.limits import Limit
+from archcalc.memory.sizes import BATCH
 from archcalc.network.graph import Node, walk
 from archcalc.reports import numbers
+from archcalc.running import Running
 
 
 def where(found: Footprint) -> str:
@@ -26,44 +27,26 @@ def where(found: Footprint) -> str:
         return f"while `{found.node.id}` runs again for backward"
     if found.node is not None:
         return f"in the {found.phase} pass, at `{found.node.id}`"
-    return f"in the {found.phase} pass" + (", at the loss" if found.mode == TRAINING else "")
+    return f"in the {found.phase} pass" + (", at the loss" if found.running.trains else "")
 
 
-def facts(answer: Assessment) -> list[str]:
-    """How it is run: batch, type, optimizer."""
-    plan = answer.question.plan
-    words = [f"batch {answer.graph.batch:,}", plan.dtype + (" with an fp32 copy" if plan.mixed else "")]
-    if answer.mode(TRAINING) is not None:
-        words.append(plan.optimizer)
-        words += [f"checkpoint {name}" for name in plan.checkpoint]
-    if plan.attention is not None:
-        words.append(f"{plan.attention} attention")
-    if answer.mode(GENERATION) is not None and answer.question.cache_dtype is not None:
-        words.append(f"cache in {answer.question.cache_dtype}")
-    if answer.question.device is not None:
-        words.append(f"on {answer.question.device.name}")
-    return words
+def runs(answer: Assessment) -> list[Running]:
+    """How each mode is run."""
+    return [mode.found.running for mode in answer.modes]
 
 
-def assumed(answer: Assessment) -> str:
-    """What the peaks of a run and of a step assume, as a sentence; "" where neither was asked for."""
-    plan, training = answer.question.plan, answer.mode(TRAINING)
-    runs = [mode.found for mode in answer.modes if mode.found.run is not None]
-    if not runs:
-        return ""
-    words = ["the kernels of a GPU" if runs[0].plan.gpu else f"{plan.threads} threads"]
-    if training is not None:
-        words.append("an output that lives through backward and step")
-    if plan.attention is None and any(_attends(node) for node, _, _ in walk(answer.graph.nodes)):
-        words.append("attention in one kernel where PyTorch has one")
-    if training is not None:
-        states = "" if plan.optimizer == "sgd" else f", states in {'fp32' if plan.mixed else plan.dtype}"
-        words.append(f"gradients in {plan.dtype}{states}")
-    return f"assumes {', '.join(words)}"
-
-
-def _attends(node: Node) -> bool:
-    return isinstance(node.layer, (AttentionMemory, SDPA))
+def verdict(mode: Mode, chip: Device | None) -> str:
+    """Whether a mode fits, and what would make it fit: "does not fit: 3.1 GB too much; batch 7 fits"."""
+    assert mode.limit is not None
+    left = mode.limit - mode.needed
+    where = f" on {chip.title}" if chip is not None else ""
+    if mode.fits:
+        return f"{mode.name} fits{where}: {numbers.size(left) or 'nothing'} left of {numbers.size(mode.limit)}"
+    batch = mode.found.graph.batch
+    ways = [f"batch {limit.value:,} fits" for limit in mode.limits if limit.name == BATCH and limit.value]
+    ways += [f"{way.sentence} fits at batch {batch:,}" for way in mode.ways]
+    head = f"{mode.name} does not fit{where}: {numbers.size(-left)} too much of {numbers.size(mode.limit)}"
+    return "; ".join([head, *(ways or ["nothing that was tried makes it fit"])])
 
 
 def sentence(limit: Limit) -> str:
@@ -94,7 +77,7 @@ class Holder:
 
 def holders(found: Footprint, most: int) -> tuple[list[Holder], list[Holder]]:
     """The layers that hold the most, and all others."""
-    alone = _one_at_a_time(found.graph.nodes, found.plan.checkpoint if found.mode == TRAINING else ())
+    alone = _one_at_a_time(found.graph.nodes, found.running.checkpoint)
     held = [
         Holder(node, runs // alone.get(id(node), 1), found.held[id(node)])
         for node, _, runs in walk(found.graph.nodes)

@@ -10,6 +10,7 @@ from archcalc.prediction.estimate import BASES, BOUNDS, Estimate
 from archcalc.reports.documents import VERSION, one_or_several
 from archcalc.reports.prediction.report import Report
 from archcalc.reports.prediction.rows import TimedRow
+from archcalc.reports.running import facts
 
 
 def render(report: Report) -> str:
@@ -29,10 +30,7 @@ def data(answer: Answer, rows: Iterable[TimedRow]) -> dict[str, Any]:
         "batch": one.graph.batch,
         "device": one.device.name,
         "title": one.device.title,
-        "dtype": one.dtype,
-        "threads": calibration.get("threads"),
-        "mode": one.mode,
-        "optimizer": one.optimizer if one.mode == "train" else None,
+        "run": facts(one.running),
         "calibration": {name: calibration.get(name) for name in ("source", "dtype", "date", "torch", "error")}
         if calibration
         else None,
@@ -43,8 +41,9 @@ def data(answer: Answer, rows: Iterable[TimedRow]) -> dict[str, Any]:
         "tokens_per_second": answer.tokens_per_second or None,
         "flops": one.costs.totals.flops,
         "phases": _phases(answer),
-        "memory_bytes": answer.memory.shown if answer.memory else None,
-        "fits": answer.memory.fits if answer.memory else None,
+        "peak_bytes": answer.footprint.peak,
+        "memory_bytes": answer.memory.shown,
+        "fits": answer.memory.fits,
         "layers": [layer(row) for row in rows],
         "warnings": answer.warnings,
     }
@@ -63,7 +62,7 @@ def _phases(answer: Answer) -> dict[str, dict[str, float]]:
     one = answer.prediction
     if answer.decoding is not None:
         return {"prompt": _times(one.forward), "tokens": _times(answer.decoding.step.times(answer.decoding.tokens))}
-    if one.mode == "forward":
+    if not one.running.trains:
         return {"forward": _times(one.forward)}
     passes = {"forward": one.forward, "loss": one.loss, "backward": one.backward, "step": one.step}
     return {name: _times(each) for name, each in passes.items()}

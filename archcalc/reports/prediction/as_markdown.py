@@ -25,13 +25,10 @@ def render(report: Report) -> str:
 def network(answer: Answer, rows: Iterable[TimedRow]) -> str:
     """The layers of one prediction."""
     one, whole = answer.prediction, answer.total.seconds or 1.0
-    what = "training step" if one.mode == "train" else "forward"
-    if answer.decoding is not None:
-        what = f"generating {answer.decoding.tokens:,} tokens"
     lines = [
         f"### {escape(one.graph.model)} on {one.device.title}",
         "",
-        f"{what.capitalize()}, batch {one.graph.batch}, {one.dtype}: {between(answer.total)}.",
+        f"{escape(str(one.running))}: {between(answer.total)}.",
         "",
         "| layer | time | share | waits for | known from |",
         "| --- | ---: | ---: | --- | --- |",

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 
 from archcalc.prediction.answer import Answer
 from archcalc.reports import numbers
-from archcalc.reports.blocks import BOLD, Block, Gap, Group, Style
+from archcalc.reports.blocks import BOLD, Block, Gap, Group, Heading, Style
 from archcalc.reports.columns import Column, Columns
-from archcalc.reports.paragraphs import Line, Parts
+from archcalc.reports.paragraphs import Parts, Wrapped
 from archcalc.reports.prediction.comparison import table
 from archcalc.reports.prediction.report import Report
 from archcalc.reports.prediction.rows import TimedRow
-from archcalc.reports.prediction.words import headline, notes, sentence, setting
+from archcalc.reports.prediction.words import headline, notes, sentence
+from archcalc.reports.running import lines
 
 _COLUMNS = (
     Column("layer", right=False),
@@ -42,7 +43,9 @@ def network(answer: Answer, rows: Iterable[TimedRow]) -> Block:
     """Title, headline, table, and where the numbers are from."""
     one = answer.prediction
     return Group(
-        Line(f"{one.graph.model} on {one.device.title}", ", ".join(setting(answer))),
+        Heading(f"{one.graph.model} on {one.device.title}"),
+        *(Wrapped(warning, BOLD) for warning in answer.warnings),
+        *(Wrapped(line) for line in lines([one.running])),
         *(Parts(facts, BOLD if index == 0 else None) for index, facts in enumerate(headline(answer))),
         "",
         Columns(_COLUMNS, [_row(row, answer) for row in rows]),
@@ -54,7 +57,7 @@ def network(answer: Answer, rows: Iterable[TimedRow]) -> Block:
 def _row(row: TimedRow, answer: Answer) -> tuple[list[str], Style | None]:
     one, whole = row.total, answer.total.seconds or 1.0
     share = one.seconds / whole
-    train, generating = answer.prediction.mode == "train", answer.decoding is not None
+    train, generating = answer.prediction.running.trains, answer.decoding is not None
     flops = row.row.cost.flops if row.row is not None and not train and not generating else 0
     return [
         _label(row),

@@ -9,13 +9,15 @@ from archcalc.prediction.estimate import BASES, CALIBRATED
 from archcalc.reports import numbers
 from archcalc.reports.blocks import DIM, Block, Gap, Group
 from archcalc.reports.columns import Column, Columns
-from archcalc.reports.paragraphs import Parts
-from archcalc.reports.prediction.words import known, rate, sentence, setting, span
+from archcalc.reports.paragraphs import Wrapped
+from archcalc.reports.prediction.words import known, rate, sentence, span
+from archcalc.reports.running import common, lines
+from archcalc.running import Running
 
 COLUMNS = (
     Column("model", right=False),
     Column("device", right=False, rank=1),
-    Column("dtype", right=False, rank=9),
+    Column("precision", right=False, rank=9),
     Column("time"),
     Column("expected", right=False, rank=4),
     Column("prompt", rank=6),
@@ -32,19 +34,18 @@ COLUMNS = (
 def table(answers: Iterable[Answer]) -> Block:
     """The time of each with its range, how much goes through in a second, and whether it fits."""
     rows: list[tuple[list[str], None]] = []
-    settings: list[list[str]] = []
+    runs: list[Running] = []
     said: dict[str, dict[str, str]] = {basis: {} for basis in BASES}
     for answer in answers:
         rows.append((cells(answer), None))
-        settings.append(list(setting(answer))[:-1])
+        runs.append(answer.prediction.running)
         for basis, words in said.items():
             if answer.total.share(basis):
                 # What is calibrated differs between devices, the rest does not.
                 where = f" on {answer.prediction.device.name}" if basis == CALIBRATED else ""
                 words[where] = known(basis, answer.prediction)
-    common = [fact for fact in settings[0] if all(fact in one for one in settings)]
     sources = (sentence(f"{basis}{where}: {one}") for basis, words in said.items() for where, one in words.items())
-    return Group(Columns(COLUMNS, rows), Gap(), Parts(common, DIM), *sources)
+    return Group(Columns(COLUMNS, rows), Gap(), *(Wrapped(line, DIM) for line in lines([common(runs)])), *sources)
 
 
 def cells(answer: Answer) -> list[str]:
@@ -53,7 +54,7 @@ def cells(answer: Answer) -> list[str]:
     return [
         one.graph.model,
         one.device.name,
-        one.dtype,
+        one.running.precision,
         numbers.seconds(total.seconds),
         span(total),
         numbers.seconds(one.total.seconds) if decoding else "",
@@ -62,6 +63,6 @@ def cells(answer: Answer) -> list[str]:
         rate(answer.tokens_per_second) if answer.tokens_per_second else "",
         total.bound,
         total.basis,
-        numbers.size(answer.memory.shown) if answer.memory else "",
-        ("yes" if answer.memory.fits else "no") if answer.memory else "",
+        numbers.size(answer.memory.shown),
+        "yes" if answer.memory.fits else "no",
     ]

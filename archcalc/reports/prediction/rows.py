@@ -61,7 +61,7 @@ def slowest(answer: Answer, count: int) -> list[TimedRow]:
 def _apart(answer: Answer) -> Iterator[TimedRow]:
     """What a training step does outside its layers."""
     one = answer.prediction
-    if one.mode == "train":
+    if one.running.trains:
         loss = one.graph.document.loss
         yield TimedRow(None, f"loss {loss.text if loss else 'mse'}", Estimate(), one.loss, Estimate())
-        yield TimedRow(None, f"step of {one.optimizer}", Estimate(), one.step, Estimate())
+        yield TimedRow(None, f"step of {one.running.optimizer}", Estimate(), one.step, Estimate())

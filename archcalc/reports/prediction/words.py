@@ -22,20 +22,6 @@ def sentence(note: str) -> Wrapped:
     return Wrapped(note.replace(" %", f"{NO_BREAK}%"), DIM)
 
 
-def setting(answer: Answer) -> Iterator[str]:
-    """What is predicted: the pass, the batch, threads, and the type last."""
-    one = answer.prediction
-    if answer.decoding is not None:
-        yield f"generating {answer.decoding.tokens:,} tokens"
-    else:
-        yield f"training with {one.optimizer}" if one.mode == "train" else "forward"
-    yield f"batch {one.graph.batch:,}"
-    threads = (one.device.calibration or {}).get("threads")
-    if one.device.kind == "cpu" and threads:
-        yield "1 thread" if threads == 1 else f"{threads} threads"
-    yield one.dtype
-
-
 def headline(answer: Answer) -> list[list[str]]:
     """What it comes to, in a line or two of facts."""
     if answer.decoding is not None:
@@ -45,7 +31,7 @@ def headline(answer: Answer) -> list[list[str]]:
     if answer.tokens_per_second:
         facts.append(f"{rate(answer.tokens_per_second)} tokens/s")
     facts.append(f"{_figures(100 * used(one))} % of the peak FLOP/s")
-    if one.mode == "forward":
+    if not one.running.trains:
         return [facts]
     phases = {"forward": one.forward, "loss": one.loss, "backward": one.backward, "step": one.step}
     return [facts, [f"{name} {numbers.seconds(each.seconds)}" for name, each in phases.items()]]
@@ -82,8 +68,8 @@ def span(time: Estimate) -> str:
 
 def used(one: Prediction) -> float:
     """The part of the peak rate that the network's products reach, over all passes."""
-    passes = 3 if one.mode == "train" else 1
-    peak = one.device.peaks[one.dtype]
+    passes = 3 * one.running.batches if one.running.trains else 1
+    peak = one.device.peaks[one.running.types.computes]
     return passes * one.costs.totals.flops / one.total.seconds / peak if one.total.seconds else 0.0
 
 
@@ -135,7 +121,7 @@ def known(basis: str, one: Prediction) -> str:
 
 
 def _conditions(one: Prediction, calibration: dict[str, Any]) -> Iterator[str]:
-    yield str(calibration.get("dtype", one.dtype))
+    yield str(calibration.get("dtype", one.running.types.computes))
     if torch := calibration.get("torch"):
         yield f"torch {torch}"
     yield str(calibration.get("date", ""))

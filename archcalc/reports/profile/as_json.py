@@ -6,6 +6,7 @@ from typing import Any
 
 from archcalc.reports.documents import VERSION, dumps
 from archcalc.reports.profile.report import Profile
+from archcalc.reports.running import facts
 
 
 def render(profile: Profile) -> str:
@@ -21,8 +22,7 @@ def data(profile: Profile) -> dict[str, Any]:
         "batch": profile.graph.batch,
         "device": profile.device,
         "threads": profile.threads,
-        "dtype": profile.setup.dtype,
-        "mode": "train" if profile.setup.train else "forward",
+        "run": facts(profile.running),
         "seconds": profile.total.median,
         "spread_seconds": profile.total.spread,
         "runs": profile.total.seconds,

@@ -4,39 +4,12 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from archcalc.cost import Costs
 from archcalc.network.load import Graph
 from archcalc.reports.rows import Row
-
-
-class Setup(Protocol):
-    """How it was run."""
-
-    @property
-    def dtype(self) -> str:
-        """The type of weights and input."""
-
-    @property
-    def width(self) -> int:
-        """Bytes of one element."""
-
-    @property
-    def train(self) -> bool:
-        """Whether it was a whole training step."""
-
-    @property
-    def optimizer(self) -> str:
-        """The optimizer of that step."""
-
-    @property
-    def compiled(self) -> bool:
-        """Whether torch.compile was used for the total."""
-
-    @property
-    def channels_last(self) -> bool:
-        """Whether images had their channels last in memory."""
+from archcalc.running import Running
+from archcalc.running.precisions import BYTES
 
 
 @dataclass
@@ -100,6 +73,7 @@ class Profile:
     """What was measured.
 
     Attributes:
+        running: how it was run, with all defaults.
         threads: of the CPU; None on another device.
         total: of the whole run; phases: of its parts in training.
         peak: bytes; None where the device keeps no count. predicted: what `archcalc memory` says.
@@ -109,7 +83,7 @@ class Profile:
     """
 
     graph: Graph
-    setup: Setup
+    running: Running
     device: str
     threads: int | None
     total: Times
@@ -129,12 +103,13 @@ class Profile:
 
     def activations(self, bytes: int) -> int:
         """Bytes of activations in fp32, in the type of this run."""
-        return bytes * self.setup.width // 4
+        return bytes * BYTES[self.running.types.stores] // 4
 
     @property
     def samples_per_second(self) -> float:
         """How many samples of the batch go through in a second."""
-        return self.graph.batch / self.total.median if self.total.median else 0.0
+        samples = self.graph.batch * self.running.batches
+        return samples / self.total.median if self.total.median else 0.0
 
 
 @dataclass
@@ -142,11 +117,12 @@ class Comparison:
     """Two networks measured in turn.
 
     Attributes:
+        running: how the first of them was run.
         ratios: the first's time over the second's, in each round.
     """
 
     graphs: tuple[Graph, Graph]
-    setup: Setup
+    running: Running
     device: str
     times: list[Times]
     interrupted: bool = False

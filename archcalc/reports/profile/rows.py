@@ -62,7 +62,7 @@ def _texts(
 ) -> list[str]:  # fmt: skip
     seconds, forward, backward = times
     flops, moved, params, activations = static
-    train = profile.setup.train
+    train = profile.running.trains
     return [
         label,
         numbers.seconds(seconds),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from archcalc.reports import numbers
 from archcalc.reports.profile.report import Profile
+from archcalc.running.declaration import COMPILED
 
 _LIMIT = 0.10
 # The prediction of the peak is right within this part.
@@ -12,14 +13,7 @@ _SURE = 0.03
 
 def facts(profile: Profile) -> str:
     """How it was run."""
-    setup = profile.setup
-    threads = f"{profile.threads} {'thread' if profile.threads == 1 else 'threads'}" if profile.threads else ""
-    chosen = [
-        f"training step with {setup.optimizer}" if setup.train else "forward",
-        f"batch {profile.graph.batch}", threads, setup.dtype, "compiled" if setup.compiled else "",
-        "channels last" if setup.channels_last else "", f"torch {profile.torch}",
-    ]  # fmt: skip
-    return ", ".join(filter(None, chosen))
+    return f"{profile.running}, torch {profile.torch}"
 
 
 def memory(profile: Profile) -> list[str]:
@@ -58,7 +52,7 @@ def relation(profile: Profile) -> str:
     )
     if abs(apart) <= _LIMIT:
         return sentence
-    if profile.setup.compiled:
+    if profile.running.execution == COMPILED:
         return f"{sentence}: the total is compiled, single layers are not"
     if apart > 0:
         return f"{sentence}: marking each layer keeps work from overlapping, or the machine was not quiet"

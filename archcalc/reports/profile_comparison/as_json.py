@@ -6,6 +6,7 @@ import statistics
 
 from archcalc.reports.documents import VERSION, dumps
 from archcalc.reports.profile.report import Comparison
+from archcalc.reports.running import facts
 
 
 def render(found: Comparison) -> str:
@@ -15,9 +16,8 @@ def render(found: Comparison) -> str:
         for graph, taken in zip(found.graphs, found.times)
     ]
     ratio = {"median": statistics.median(found.ratios), "least": min(found.ratios), "most": max(found.ratios)}
-    setup = found.setup
     about = {
-        "version": VERSION, "device": found.device, "batch": found.graphs[0].batch, "dtype": setup.dtype,
-        "mode": "train" if setup.train else "forward", "interrupted": found.interrupted,
+        "version": VERSION, "device": found.device, "batch": found.graphs[0].batch,
+        "run": facts(found.running), "interrupted": found.interrupted,
     }  # fmt: skip
     return dumps({**about, "networks": networks, "ratio": ratio})

@@ -23,7 +23,7 @@ def render(report: Report) -> str:
     lines = []
     for index in rows:
         one = results.outcomes[index]
-        given = dict(one.point.settings)
+        given = dict((*one.point.settings, *one.point.run))
         values = [one.values[measure.name] if one.is_valid else "" for measure in results.measures]
         place = [one.point.spec, one.model, one.point.batch, *(given.get(name, "") for name in results.names)]
         lines.append([*place, *values, str(results.front[index]).lower(), one.reason, one.place])

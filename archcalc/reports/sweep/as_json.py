@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from archcalc.reports.documents import VERSION, dumps
+from archcalc.reports.running import facts
 from archcalc.reports.sweep.report import Report
 from archcalc.sweep.evaluate import Outcome
 from archcalc.sweep.measures import Measure
@@ -19,6 +20,7 @@ def point(one: Outcome, wanted: Sequence[Measure]) -> dict[str, Any]:
         "model": one.model or None,
         "set": dict(one.point.settings),
         "batch": one.point.batch,
+        "run": dict(one.point.run),
         "values": {measure.key: one.values[measure.name] for measure in wanted} if one.is_valid else None,
         "reason": one.reason or None,
         "place": one.place or None,
@@ -28,14 +30,9 @@ def point(one: Outcome, wanted: Sequence[Measure]) -> dict[str, Any]:
 def render(report: Report) -> str:
     """The whole sweep."""
     results, (rows, _) = report.results, report.rows()
-    given = results.conditions
     document = {
         "version": VERSION,
-        "conditions": {
-            "dtype": given.type,
-            "optimizer": given.optimizer,
-            "device": given.device.name if given.device else None,
-        },
+        "runs": [{**facts(run), "assumed": list(assumed)} for run, assumed in results.how],
         "measures": [{"name": one.name, "key": one.key, "unit": one.unit} for one in results.measures],
         "front": [_side(side) for side in results.drawn] if results.drawn else None,
         "points": [

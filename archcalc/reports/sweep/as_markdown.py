@@ -18,7 +18,7 @@ def render(report: Report) -> str:
         values = [words.shown(one.values[measure.name], measure.unit) for measure in results.measures if one.is_valid]
         cells = [escape(results.label(one)), *(values or ["not possible", *("" for _ in results.measures[1:])])]
         lines.append(tuple(f"**{cell}**" if results.front[index] and cell else cell for cell in cells))
-    facts = ", ".join((words.count(results), *words.conditions(results)))
+    facts = "; ".join((words.count(results), *words.conditions(results)))
     notes = [words.front(results.drawn)] if results.drawn else []
     notes += [escape(sentence) for sentence in words.refusals(results)]
     return (

@@ -42,14 +42,15 @@ def table(results: Results, rows: Sequence[int], cut: int = 0) -> Block:
         *(Column(words.header(one), rank=0 if one is results.measures[0] else 1 + index) for index, one in enumerate(results.measures)),
     ]  # fmt: skip
     cells = [_cells(results, index, several, batches) for index in rows]
-    title = Line(words.title(results), ", ".join((words.count(results), *words.conditions(results))))
+    title = Line(words.title(results), words.count(results))
+    runs = [Wrapped(line, DIM) for line in words.conditions(results)]
     notes = list(_notes(results, cut))
-    return Group(title, "", Columns(columns, cells), *([Gap()] if notes else []), *notes)
+    return Group(title, *runs, "", Columns(columns, cells), *([Gap()] if notes else []), *notes)
 
 
 def _cells(results: Results, index: int, several: bool, batches: bool) -> tuple[list[str], Style | None]:
     one = results.outcomes[index]
-    given = dict(one.point.settings)
+    given = dict((*one.point.settings, *one.point.run))
     cells = [
         "●" if results.front[index] else "",
         *([one.model or one.point.spec] if several else []),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
+from archcalc.running import Running
 from archcalc.sweep.evaluate import Outcome
-from archcalc.sweep.measures import Conditions, Measure
+from archcalc.sweep.measures import Measure
 from archcalc.sweep.results import Results, Side
 
 
@@ -14,7 +15,7 @@ class Report:
     """The points of a sweep, computed as they are asked for.
 
     Attributes:
-        measures: what is computed of each; conditions: how the networks are run.
+        measures: what is computed of each; said: how the networks are run, as far as somebody said it.
         drawn: the two sides that are weighed against each other.
         front: only what is on their Pareto front.
         sort: rows in the order of this measure.
@@ -25,7 +26,7 @@ class Report:
         self,
         outcomes: Iterator[Outcome],
         measures: Sequence[Measure],
-        conditions: Conditions,
+        said: Running,
         drawn: tuple[Side, Side] | None = None,
         front: bool = False,
         sort: str | None = None,
@@ -33,7 +34,7 @@ class Report:
     ) -> None:
         self._outcomes = outcomes
         self.measures = measures
-        self.conditions = conditions
+        self.said = said
         self.drawn = drawn
         self.front = front
         self.sort = sort
@@ -51,7 +52,7 @@ class Report:
     @cached_property
     def results(self) -> Results:
         """All of them."""
-        return Results([*self.outcomes], self.measures, self.conditions, self.drawn)
+        return Results([*self.outcomes], self.measures, self.said, self.drawn)
 
     def rows(self, number: int = 0) -> tuple[list[int], int]:
         """Which outcomes are shown, in order, and how many more there are; `number` where none is asked for."""

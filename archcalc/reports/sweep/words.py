@@ -28,16 +28,10 @@ def shown(value: float, unit: str) -> str:
 
 
 def conditions(results: Results) -> list[str]:
-    """How the networks are run, as far as what is shown depends on it."""
-    given = results.conditions
-    facts = [f"batch {results.batches[0]}"] if len(results.batches) == 1 else []
-    if any(measure.unit != "count" for measure in results.measures):
-        facts.append(given.type)
-    if any(measure.name in ("memory", "step_time") for measure in results.measures):
-        facts.append(given.optimizer)
-    if given.device is not None:
-        facts.append(f"on {given.device.title}")
-    return facts
+    """How the networks are run, as far as all are run alike and what is shown depends on it; one line for each mode."""
+    if all(measure.unit == "count" for measure in results.measures):
+        return [f"batch {results.batches[0]}"] if len(results.batches) == 1 else []
+    return [str(run) for run, _ in results.how]
 
 
 def title(results: Results) -> str:

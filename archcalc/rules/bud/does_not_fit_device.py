@@ -9,19 +9,16 @@ from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
 
 if TYPE_CHECKING:
-    from archcalc.memory.plan import Plan
-
-_NARROWEST = ("bf16", "fp16", "fp32")
+    from archcalc.memory.footprint import Footprint
 
 
 @rule("BUD904", "does-not-fit-device")
 class DoesNotFitDevice(Rule):
-    """A forward pass that takes more memory than the device of `--device` has.
+    """A run that takes more memory than the device of `--device` has.
 
-    Counted are the parameters and what lives at the peak of a forward pass without gradients, for
-    the batch of `--batch`, in the narrowest type the device computes in; driver and fragments come
-    on top. It is a lower bound: wider types and training take more, as `archcalc memory --device`
-    says. Quantised weights take less. The examples are for a GPU with 80 GiB.
+    It is what `archcalc memory --device` compares: all that the process takes of a forward pass, or of
+    what `--mode` or the spec's `run:` asks for, in the precision of the run. The examples are for a
+    GPU with 80 GiB.
 
     Example:
         model: example
@@ -44,35 +41,42 @@ class DoesNotFitDevice(Rule):
     def check(self, model: Model) -> Iterator[Finding]:
         """At the name of a model that does not fit."""
         device = model.device
-        dtype = next((one for one in _NARROWEST if device and one in device.peaks), None)
-        if device is None or dtype is None:
+        if device is None:
             return
-        from archcalc.memory.plan import Plan  # most runs are about no device
-        from archcalc.memory.simulation import simulate
+        from archcalc.memory.allocator import taken  # most runs are about no device
+        from archcalc.memory.footprint import footprint
+        from archcalc.memory.how import how
+        from archcalc.running import Running
+        from archcalc.running.declaration import INFERENCE, TRAIN
 
-        plan = Plan(dtype=dtype, gpu=device.kind == "gpu")
-        run = simulate(model.graph, plan)
-        if run.peak <= device.memory_bytes:
+        graph, said = model.graph, model.said or Running()
+        mode = said.over(graph.document.run(graph.variant)).mode or INFERENCE
+        found = footprint(graph, how(graph, said, mode, device))
+        bytes = taken(found, device).shown
+        if bytes <= device.memory_bytes:
             return
-        batch = model.graph.batch
+        weights = sum(found.parts.get(part, 0) for part in ("parameters", "buffers"))
+        what = {TRAIN: "a training step", INFERENCE: "a forward pass"}.get(mode, "generating")
         yield self.finding(
-            model.graph.document.model,
-            f"a forward pass takes {run.peak:,} bytes in {dtype} with a batch of {batch:,}: "
-            f"{device.title} has {device.memory_bytes:,}",
-            self._help(model, plan, run.parameters + run.buffers, device.memory_bytes),
-            bytes=run.peak,
-            parameters=run.parameters,
+            graph.document.model,
+            f"{what} takes {bytes:,} bytes: {device.title} has {device.memory_bytes:,}",
+            f"{self._help(found, weights)}; {found.running}",
+            bytes=bytes,
+            parameters=found.parts.get("parameters", 0),
             limit=device.memory_bytes,
         )
 
-    def _help(self, model: Model, plan: Plan, weights: int, room: int) -> str:
-        if weights > room:
+    def _help(self, found: Footprint, weights: int) -> str:
+        device = found.running.chip
+        assert device is not None
+        if weights > device.memory_bytes:
             return f"the parameters alone take {weights:,} bytes: use several devices, or fewer parameters"
         from archcalc.memory.limits import largest_size
-        from archcalc.memory.needs import RunNeed
-        from archcalc.memory.simulation import simulate
+        from archcalc.memory.needs import Needs
+        from archcalc.memory.structure import Structure
 
-        limit = largest_size(model.graph, "batch", lambda graph: RunNeed(simulate(graph, plan)), room)
+        needs = Needs(found, Structure(found.graph))
+        limit = largest_size(found.graph, "batch", needs, device.memory_bytes, needs.first)
         if limit.value:
             return f"the largest batch that fits is {limit.value:,}"
         return "not even a batch of 1 fits: use smaller inputs, or fewer channels in the first layers"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.rules.base import Finding, Rule, rule
-from archcalc.rules.memory import largest, run_of
+from archcalc.rules.memory import found, largest
 from archcalc.rules.model import Model
 
 
@@ -13,9 +13,9 @@ from archcalc.rules.model import Model
 class MemoryOverBudget(Rule):
     """Training or inference takes more memory than the spec's `budget:` allows.
 
-    `memory` bounds the peak of a training step with Adam, `inference_memory` that of a forward pass,
-    both in fp32 on the CPU, as `archcalc memory` predicts them. The finding names the layers that
-    take most of it.
+    `memory` bounds a training step, `inference_memory` a forward pass, run as options, settings and
+    the spec's `run:` say, as `archcalc memory` predicts them: without any of these with AdamW in fp32
+    on the CPU. The finding names the layers that take most of it.
 
     Example:
         model: example
@@ -39,14 +39,17 @@ class MemoryOverBudget(Rule):
         """At the budget's value."""
         for measure, pass_ in (("memory", "training"), ("inference_memory", "inference")):
             for value, limit in model.budgets(measure):
-                run = run_of(model, pass_ == "training")
-                if run.peak > limit:
-                    named = ", ".join(f"{id} {bytes_:,}" for id, bytes_ in largest(model, run))
+                one = found(model, pass_ == "training")
+                if (bytes := one.peak) > limit:
+                    assert one.run is not None
+                    base = one.run.base
+                    named = ", ".join(f"{id} {bytes_:,}" for id, bytes_ in largest(model, one))
                     yield self.finding(
                         value,
-                        f"{run.peak:,} bytes for {pass_}, {run.peak - limit:,} above the budget of {value.text}",
-                        f"{run.base:,} are there all the time, {run.peak - run.base:,} more at the peak"
-                        + (f"; most are for {named}" if named else ""),
-                        bytes=run.peak,
+                        f"{bytes:,} bytes for {pass_}, {bytes - limit:,} above the budget of {value.text}",
+                        f"{base:,} are there all the time, {bytes - base:,} more at the peak"
+                        + (f"; most are for {named}" if named else "")
+                        + f"; {one.running}",
+                        bytes=bytes,
                         limit=limit,
                     )

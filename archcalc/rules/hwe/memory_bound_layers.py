@@ -45,10 +45,14 @@ class MemoryBoundLayers(Rule):
         """At the name of a model that waits for more than half of the time; in the type that `predict` takes."""
         if model.device is None:
             return
-        from archcalc.prediction.estimate import MEMORY  # most runs are about no device
+        from archcalc.memory.how import how  # most runs are about no device
+        from archcalc.prediction.estimate import MEMORY
         from archcalc.prediction.predict import predict
+        from archcalc.running import Running
+        from archcalc.running.declaration import INFERENCE
 
-        found = predict(model.graph, model.device)
+        running = how(model.graph, model.said or Running(), INFERENCE, model.device)
+        found = predict(model.graph, running)
         whole = found.forward
         share = whole.bounds.get(MEMORY, 0.0) / whole.seconds if whole.seconds else 0.0
         if share > _SHARE:
@@ -59,7 +63,7 @@ class MemoryBoundLayers(Rule):
             named = ", ".join(f"{op} {part:.0%}" for op, part in parts if part >= _SMALLEST)
             yield self.finding(
                 model.graph.document.model,
-                f"{share:.0%} of the time predicted on {model.device.name} in {found.dtype} is waiting for memory: {named}",
+                f"{share:.0%} of the time predicted on {model.device.name} in {running.types.computes} is waiting for memory: {named}",
                 "use larger batches, fewer element-wise layers, or a compiler that joins them",
                 share=share,
                 seconds=whole.seconds,

@@ -1,0 +1,116 @@
+"""The options that say how a network is run, made from the declaration; a command gets what was said as `said`.
+
+Old words are options that help does not show; each is answered with a sentence that gives the new one.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from archcalc.advice import suggest
+from archcalc.commands import options
+from archcalc.running import FIELDS, Running
+from archcalc.running import old as old_words
+from archcalc.running.kinds import Names, Whole, Words
+from archcalc.terminal import complain
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+# What a command is about that computes memory or time.
+ALL = tuple(name for name in FIELDS if name not in ("execution", "memory_format"))
+
+
+def asked(
+    names: Collection[str] = ALL, old: Sequence[str] = (), required: Collection[str] = (), several: Collection[str] = ()
+) -> Callable[[_F], _F]:
+    """Options for fields of a run, in the order of the declaration.
+
+    Args:
+        names: the fields.
+        old: options that were renamed: `dtype`, `mixed`, `generate`, `cache_dtype`.
+        required: fields that must be given.
+        several: fields that may be given several times; the command gets their values by their own names.
+    """
+
+    def declared(command: _F) -> _F:
+        @functools.wraps(command)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            taken = {name: kwargs.pop(name) for name in names if name not in several}
+            renamed = {name: kwargs.pop(name, None) for name in old}
+            said = {name: given for name, given in taken.items() if given}
+            return command(*args, said=Running(**{**of_old(renamed, said), **said}), **kwargs)
+
+        shown: Any = run
+        for name in reversed([name for name in FIELDS if name in names]):
+            shown = option(name, name in required, name in several)(shown)
+        for name in old:
+            shown = OLD[name](shown)
+        return shown  # type: ignore[no-any-return]
+
+    return declared
+
+
+def of_old(given: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
+    """What old options say, and of `mode` the new word for an old one; each with its sentence."""
+    found: dict[str, Any] = {}
+    dtype = given.get("dtype")
+    entries = [(name, value) for name, value in given.items() if value and (name, bool(given.get("mixed"))) != ("dtype", True)]  # fmt: skip
+    if "mode" in said and old_words.is_old_mode(said["mode"]):
+        entries.append(("mode", said.pop("mode")))
+    for name, value in entries:
+        new, sentence = old_words.renamed(name, (dtype or "bf16") if name == "mixed" else value)
+        complain(f"archcalc: {sentence}")
+        found |= new
+    return found
+
+
+class _Word(click.Choice):  # type: ignore[type-arg,unused-ignore]
+    """One of a few words, and old ones that help does not show."""
+
+    def __init__(self, words: Sequence[str], old: Sequence[str] = ()) -> None:
+        super().__init__(words)
+        self.old = old
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The word."""
+        if value in self.choices or value in self.old:
+            return str(value)
+        near = suggest(str(value), list(self.choices))
+        hint = f"did you mean {near}?" if near else f"there are {', '.join(self.choices)}"
+        raise click.BadParameter(f"there is no {value!r}: {hint}", ctx, param)
+
+
+def option(name: str, required: bool, several: bool) -> Callable[[Any], Any]:
+    """The option of a field, with its words, its help and its default."""
+    field = FIELDS[name]
+    kind = field.kind
+    attributes: dict[str, Any] = {}
+    attributes["help"] = field.help + ("" if required else f"  [default: {field.default}]")
+    if isinstance(kind, Words):
+        old = tuple(word for word in old_words.MODES) if name == "mode" else ()
+        attributes["type"] = _Word(kind.words, old)
+    elif isinstance(kind, Whole):
+        attributes |= {"type": options.Whole(kind.least, kind.most), "metavar": kind.metavar}
+    else:
+        attributes["metavar"] = kind.metavar
+    if isinstance(kind, Names) or several:
+        attributes |= {"multiple": True, "cls": options.Several, "required": required}
+        attributes["help"] = field.help + " May be given several times."
+    if name == "device":
+        attributes |= {"shell_complete": options.devices, "may_be_file": options.is_device_file}
+    return options.look(field.option, name, **attributes)
+
+
+_TYPES = ("fp64", "fp32", "tf32", "bf16", "fp16")
+OLD = {
+    "dtype": options.look("--dtype", hidden=True, type=click.Choice(_TYPES)),
+    "mixed": options.look("--mixed", hidden=True, is_flag=True),
+    "generate": options.look("--generate", hidden=True, type=options.Whole(1, 2**31)),
+    "cache_dtype": options.look("--cache-dtype", hidden=True, type=click.Choice(("fp32", "bf16", "fp16", "int8"))),
+    "compile": options.look("--compile", "compile", hidden=True, is_flag=True),
+    "channels_last": options.look("--channels-last", hidden=True, is_flag=True),
+}

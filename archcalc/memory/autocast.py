@@ -1,0 +1,96 @@
+"""What torch.autocast makes of a network: the type that each layer computes in, and the copies in it.
+
+Parameters stay in fp32. Layers of matrix products compute in 16 bits and read copies of what has another type; autograd
+keeps the copies, and the gradients come in 16 bits before they are those of what was copied. The copies of parameters that
+are trained are remembered until the forward pass is over, but at inference, where they are made for each layer anew.
+Source: torch/csrc/autocast and aten/src/ATen/autocast_mode.h of PyTorch 2.13, compared with its allocator on the CPU.
+"""
+
+from __future__ import annotations
+
+from archcalc.layers.remembering import JOINED, LOW, WIDE
+from archcalc.memory.structure import Structure
+from archcalc.memory.values import Storage, Value
+from archcalc.network.graph import Node
+from archcalc.quantity import plain, product
+from archcalc.running import Running
+from archcalc.running.precisions import BYTES
+
+
+class Autocast:
+    """The types of one run; without autocast all have one.
+
+    Attributes:
+        remembered: the copies of parameters, by owner, name and copy of it.
+    """
+
+    def __init__(self, running: Running, structure: Structure) -> None:
+        self.running, self.structure = running, structure
+        self.remembered: dict[tuple[int, str, tuple[int, ...]], Storage] = {}
+
+    def computes(self, node: Node, inputs: list[Value]) -> int:
+        """Bytes of the numbers that a layer computes with."""
+        types, layer = self.running.types, node.layer
+        assert layer is not None
+        if not types.autocast:
+            return types.width
+        if layer.autocast == LOW:
+            return BYTES[types.computes]
+        if layer.autocast == JOINED or (layer.autocast == WIDE and self.running.gpu):
+            return types.width
+        return max((value.width for value, x in zip(inputs, node.inputs) if not x.integer), default=types.width)
+
+    def parameters(
+        self, node: Node, width: int, at: tuple[int, ...], experts: int
+    ) -> tuple[list[Storage], list[Storage]]:
+        """Copies of what a layer learned; all that it reads, and those of them that are remembered from now on.
+
+        Args:
+            at: which copy it is of each group of copies around it.
+            experts: so many are gone through as one.
+        """
+        layer, read, new = node.layer, [], []
+        assert layer is not None
+        if layer.autocast != LOW:
+            return [], []
+        for one in self.structure.learned.by(node):
+            key = (one.owner, one.name, one.copy(at))
+            known = self.remembered.get(key)
+            if known is None:
+                known = Storage(one.size * width)
+                if self.running.trains:
+                    self.remembered[key] = known
+                    new.append(known)
+            read.append(known)
+        if node.frozen and node.inputs:
+            numbers = sum(plain(product(shape)) for shape in layer.params(node.inputs[0]).values())
+            read.append(Storage(numbers * experts * width))
+        return read, new
+
+    def inputs(self, node: Node, inputs: list[Value], width: int) -> dict[int, Storage]:
+        """Copies of inputs that have another type, by their places."""
+        if not self._copies(node):
+            return {}
+        copies: dict[Storage, Storage] = {}
+        for value, x in zip(inputs, node.inputs):
+            if value.width != width and not x.integer:
+                copies.setdefault(value.storage, Storage(value.bytes // value.width * width))
+        return {index: copies[value.storage] for index, value in enumerate(inputs) if value.storage in copies}
+
+    def uncast(self, node: Node, inputs: list[Value], width: int) -> tuple[dict[int, int], int]:
+        """What gradients take in the type that is computed in, where that is another: of inputs and of parameters."""
+        if not self.running.types.autocast or not self._copies(node):
+            return {}, 0
+        of_inputs = {
+            id(value): value.bytes // value.width * width
+            for value, x in zip(inputs, node.inputs)
+            if value.width != width and not x.integer
+        }
+        assert node.layer is not None
+        if node.layer.autocast != LOW:
+            return of_inputs, 0
+        return of_inputs, sum(one.size for one in self.structure.learned.by(node)) * width
+
+    def _copies(self, node: Node) -> bool:
+        assert node.layer is not None
+        return node.layer.autocast in (LOW, WIDE)

@@ -1,0 +1,73 @@
+"""How a network is run: what was said of it, its own `run:`, the defaults, and the kernel that attention gets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archcalc.devices import Device
+from archcalc.layers.attention_memory import AttentionMemory
+from archcalc.layers.sdpa import SDPA
+from archcalc.network.freezing import untrainable
+from archcalc.network.graph import Node, walk
+from archcalc.network.load import Graph
+from archcalc.running import Running
+from archcalc.running.declaration import AUTO, EFFICIENT, FLASH, INFERENCE, MATH, TRAIN
+from archcalc.running.defaults import settled
+
+
+def how(graph: Graph, said: Running, mode: str, chip: Device | None = None) -> Running:
+    """How the network is run in a mode, with all defaults; its batch is that of the graph.
+
+    Raises:
+        RequestError: there is no such device, or what was said does not go together.
+    """
+    found = settled(said, mode, chip, [graph.document.run(graph.variant)])
+    attention = _attention(graph, found) if found.attention == AUTO else found.attention
+    batch_is_said = "batch" not in found.assumed or graph.batch != 1
+    return found.also(batch=graph.batch, attention=attention).assuming(
+        name
+        for name in (*found.assumed, *(["attention"] if found.attention == AUTO else []))
+        if (name != "batch" or not batch_is_said) and (name != "attention" or attention)
+    )
+
+
+def mode_of(graph: Graph, said: Running) -> str:
+    """The mode where one number is shown: the one that was said, else training where anything is trained."""
+    return said.over(graph.document.run(graph.variant)).mode or (INFERENCE if untrainable(graph) else TRAIN)
+
+
+def _attention(graph: Graph, running: Running) -> str | None:
+    """The kernel that PyTorch picks; `auto` where it picks several, and None where nothing attends."""
+    fused = {_is_fused(node, running) for node in _attending(graph)}
+    if not fused:
+        return None
+    if len(fused) > 1:
+        return AUTO
+    if not fused.pop():
+        return MATH
+    if not running.gpu or running.chip is None:
+        return FLASH  # the CPU's own
+    modern = "bf16" in running.chip.peaks  # from compute capability 8.0
+    return FLASH if modern and running.types.computes in ("bf16", "fp16") and not _is_masked(graph) else EFFICIENT
+
+
+def _attending(graph: Graph) -> Iterator[Node]:
+    return (node for node, _, _ in walk(graph.nodes) if isinstance(node.layer, (AttentionMemory, SDPA)))
+
+
+def _is_fused(node: Node, running: Running) -> bool:
+    """Whether one kernel computes scores and weighted values."""
+    layer = node.layer
+    if isinstance(layer, AttentionMemory):
+        learned = layer.relbias is not None and running.trains
+        return layer.is_fused(learned) and (running.gpu or not layer.dropout or not running.trains)
+    assert isinstance(layer, SDPA)
+    return bool(layer.q.rank == 3 and (running.gpu or layer.q.shape[-1] == layer.v.shape[-1]))
+
+
+def _is_masked(graph: Graph) -> bool:
+    """Whether a mask is given, other than that nothing sees ahead, which the flash kernels do not take."""
+    return any(
+        isinstance(node.layer, AttentionMemory) and (node.layer.relbias is not None or node.layer.window is not None)
+        for node in _attending(graph)
+    )

@@ -1,0 +1,47 @@
+"""What a forward pass leaves for the backward pass, entry by entry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from archcalc.memory.values import Storage, Value
+from archcalc.network.graph import Node
+
+
+@dataclass
+class Ran:
+    """A layer on the tape: what it read and gave, what it keeps, and what its backward needs in passing.
+
+    `at` is which copy it is of each group of copies around it; `cast` what gradients take in the type that autocast
+    computes in, before they are in that of what they are of: of the inputs, each by itself, and of the parameters.
+    """
+
+    node: Node
+    at: tuple[int, ...]
+    needs: tuple[bool, ...]
+    inputs: list[Value]
+    output: Value
+    further: list[Value]
+    kept: list[Storage]
+    passing: int
+    cast: tuple[dict[int, int], int] = field(default_factory=lambda: ({}, 0))
+
+
+@dataclass
+class More:
+    """A part of the tape that stands for further copies."""
+
+    tape: list[Any]
+    copies: int
+
+
+@dataclass
+class Again:
+    """A group that runs forward again before it runs backward."""
+
+    node: Node
+    entries: dict[int, Value]
+    output: Value
+    batch: int
+    at: tuple[int, ...]

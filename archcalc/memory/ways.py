@@ -1,0 +1,93 @@
+"""What would make a network fit that does not: other ways to run it, each tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import copy
+from dataclasses import dataclass
+
+from archcalc.diagnostics import RequestError
+from archcalc.memory.allocator import taken
+from archcalc.memory.footprint import footprint
+from archcalc.memory.structure import Structure
+from archcalc.network.graph import walk
+from archcalc.network.load import Graph, graph_at
+from archcalc.running import Running
+from archcalc.running.defaults import settled
+from archcalc.running.precisions import PRECISIONS
+
+# So many groups of layers are tried as checkpoints.
+_GROUPS = 4
+
+
+@dataclass(frozen=True)
+class Way:
+    """Another way to run a network that fits.
+
+    Attributes:
+        option: what to add to the command line. sentence: the same for people.
+        bytes: what is needed then.
+    """
+
+    option: str
+    sentence: str
+    bytes: int
+
+
+def ways(graph: Graph, running: Running, structure: Structure, limit: int) -> list[Way]:
+    """Those that fit within `limit`, each alone, the batch as it is."""
+    found = []
+    for option, sentence, other in _others(graph, running):
+        try:
+            one = settled(Running(**{**running.said, **other}), running.mode, running.chip)
+        except RequestError:  # the device does not compute so
+            continue
+        frozen = one.freeze != running.freeze
+        try:
+            made = footprint(_frozen(graph, one.freeze), one) if frozen else footprint(graph, one, structure)
+        except RequestError:  # nothing is left to train
+            continue
+        bytes = made.peak if running.chip is None else taken(made, running.chip).shown
+        if bytes <= limit:
+            found.append(Way(option, sentence, bytes))
+    return found
+
+
+def _others(graph: Graph, running: Running) -> Iterator[tuple[str, str, dict[str, object]]]:
+    if running.trains and not running.checkpoint:
+        for name in _groups(graph):
+            yield f"--checkpoint {name}", f"checkpointing `{name}`", {"checkpoint": [name]}
+    if running.trains and not running.freeze:
+        for name in _groups(graph)[:1]:
+            yield f"--freeze {name}", f"freezing `{name}`", {"freeze": [name]}
+    for precision in _narrower(running):
+        yield f"--precision {precision}", precision.replace("-", " "), {"precision": precision}
+
+
+def _frozen(graph: Graph, names: tuple[str, ...]) -> Graph:
+    """The network with other parts that are not trained."""
+    document = copy(graph.document)
+    document.freeze = names
+    return graph_at(document, graph.steps, graph.variant, graph.given, graph.batch)
+
+
+def _narrower(running: Running) -> Iterator[str]:
+    """Precisions that keep less: first those that people train with."""
+    wanted = ("autocast-bf16", "bf16") if running.trains else ("bf16",)
+    kind = "fp16" if running.chip is not None and "bf16" not in running.chip.peaks else "bf16"
+    for precision in wanted:
+        name = precision.replace("bf16", kind)
+        types = PRECISIONS[name]
+        less = types.width < running.types.width or (types.autocast and not running.types.autocast)
+        if name != running.precision and less and not (running.types.has_copy and types.autocast):
+            yield name
+
+
+def _groups(graph: Graph) -> list[str]:
+    """Names of groups of layers that are there several times, those with the most layers first."""
+    counts: dict[str, int] = {}
+    for node, _, runs in walk(graph.nodes):
+        name = node.name or node.op
+        if node.layer is None and runs > 1 and name:
+            counts[name] = counts.get(name, 0) + runs * sum(1 for _ in walk(node.children))
+    return sorted(counts, key=lambda name: -counts[name])[:_GROUPS]

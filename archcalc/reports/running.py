@@ -1,0 +1,30 @@
+"""How networks are run, as every report says it: the one line for people, and its fields for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from archcalc.running import Running
+
+
+def facts(running: Running) -> dict[str, Any]:
+    """All that is not a default, the one line that says the same, and what of it nobody said."""
+    return {"line": str(running), **running.numbers(), "assumed": list(running.assumed)}
+
+
+def common(runs: Sequence[Running]) -> Running:
+    """What all of them have in common."""
+    first, *others = runs
+    same = {name: value for name, value in first.said.items() if all(one.said.get(name) == value for one in others)}
+    return Running(**same).assuming(name for name in first.assumed if name in same)
+
+
+def lines(runs: Iterable[Running]) -> Iterator[str]:
+    """A line for each run, and one about what nobody said."""
+    named: dict[str, None] = {}
+    for run in runs:
+        yield str(run)
+        named |= dict.fromkeys(run.assumed)
+    if named:
+        yield f"assumed: {', '.join(named).replace('_', ' ')}"
