@@ -63,7 +63,7 @@ def main() -> None:
         run = simulate(graph, run_of("train", optimizer=given.optimizer, threads=given.threads))
         if run.peak > given.most * 10**6 or not run.parameters:
             continue
-        end, peak = measured(Session(graph, Setup(device=Running(mode="train", optimizer=given.optimizer)), CPU))
+        end, peak = measured(Session(graph, Setup(Running(mode="train", optimizer=given.optimizer)), CPU))
         apart.append(run.peak / peak - 1)
         forward = Session(graph, Setup(), CPU)
         forward.run()

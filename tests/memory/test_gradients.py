@@ -28,7 +28,7 @@ def last_gradients(graph: Graph, running: Running) -> int:
 
 
 def measured(graph: Graph) -> int:
-    session = Session(graph, Setup(device=Running(mode="train", optimizer="sgd")), CPU)
+    session = Session(graph, Setup(Running(mode="train", optimizer="sgd")), CPU)
     session.run()
     found = peak_bytes(session.run, CPU, session.held())
     assert found is not None

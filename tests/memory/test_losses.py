@@ -34,7 +34,7 @@ def test_equals_the_allocator(loss: str, outputs: int, dtype: str) -> None:
     names = ", ".join("ab"[:outputs])
     text = f"{{model: m, input: [100, 4], layers: [{', '.join(more)}], output: [{names}], loss: {loss}}}"
     graph = build_graph(Source("t.yaml", text), batch=3)
-    session = Session(graph, Setup(device=Running(mode="train", precision=dtype, optimizer="sgd")), CPU)
+    session = Session(graph, Setup(Running(mode="train", precision=dtype, optimizer="sgd")), CPU)
     session.run()
     peak = peak_bytes(session.run, CPU, session.held())
     ended: list[torch.Tensor] = []

@@ -28,7 +28,7 @@ CPU = torch.device("cpu")
 def test_equals_the_allocator_within_three_per_cent(spec: str, optimizer: str) -> None:
     name, _, variant = spec.partition("@")
     graph = load_graph(f"specs/{name}.yaml" + (f"@{variant}" if variant else ""), batch=2)
-    session = Session(graph, Setup(device=Running(mode="train", optimizer=optimizer)), CPU)
+    session = Session(graph, Setup(Running(mode="train", optimizer=optimizer)), CPU)
     session.run()
     measured = peak_bytes(session.run, CPU, session.held())
     assert measured is not None
@@ -41,7 +41,7 @@ def test_equals_the_allocator_within_three_per_cent(spec: str, optimizer: str) -
 )
 def test_equals_the_allocator_where_a_part_is_frozen(spec: str, freeze: list[str]) -> None:
     graph = load_graph(spec, batch=2, freeze=freeze)
-    session = Session(graph, Setup(device=Running(mode="train", optimizer="adam")), CPU)
+    session = Session(graph, Setup(Running(mode="train", optimizer="adam")), CPU)
     session.run()
     measured = peak_bytes(session.run, CPU, session.held())
     assert measured is not None

@@ -150,7 +150,7 @@ def drawn(kind: Callable[[Random], str], seed: int) -> Graph:
 def test_training(kind: Callable[[Random], str], optimizer: str) -> None:
     for seed in range(5):
         graph = drawn(kind, seed)
-        session = Session(graph, Setup(device=Running(mode="train", optimizer=optimizer)), CPU)
+        session = Session(graph, Setup(Running(mode="train", optimizer=optimizer)), CPU)
         session.run()
         measured = peak_bytes(session.run, CPU, session.held())
         running = run_of("train", optimizer=optimizer, threads=torch.get_num_threads())
@@ -178,7 +178,7 @@ def test_inference(kind: Callable[[Random], str]) -> None:
 def test_attention_step_by_step(train: bool) -> None:
     for seed in range(10):
         graph = drawn(attentions, seed)
-        session = Session(graph, Setup(device=Running(mode=train_or_not(train), optimizer="adam")), CPU)
+        session = Session(graph, Setup(Running(mode=train_or_not(train), optimizer="adam")), CPU)
         with sdpa_kernel(SDPBackend.MATH):
             session.run()
             measured = peak_bytes(session.run, CPU, session.held())
