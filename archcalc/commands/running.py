@@ -102,7 +102,7 @@ def option(name: str, required: bool, several: bool) -> Callable[[Any], Any]:
         attributes["help"] = field.help + " May be given several times."
     if name == "device":
         attributes |= {"shell_complete": options.devices, "may_be_file": options.is_device_file}
-    return options.look(field.option, name, **attributes)
+    return (click.option if field.alone else options.look)(field.option, name, **attributes)
 
 
 _TYPES = ("fp64", "fp32", "tf32", "bf16", "fp16")
@@ -111,6 +111,6 @@ OLD = {
     "mixed": options.look("--mixed", hidden=True, is_flag=True),
     "generate": options.look("--generate", hidden=True, type=options.Whole(1, 2**31)),
     "cache_dtype": options.look("--cache-dtype", hidden=True, type=click.Choice(("fp32", "bf16", "fp16", "int8"))),
-    "compile": options.look("--compile", "compile", hidden=True, is_flag=True),
+    "compile": click.option("--compile", "compile", hidden=True, is_flag=True),
     "channels_last": options.look("--channels-last", hidden=True, is_flag=True),
 }

@@ -10,7 +10,7 @@ from archcalc.running import Running
 
 def facts(running: Running) -> dict[str, Any]:
     """All that is not a default, the one line that says the same, and what of it nobody said."""
-    return {"line": str(running), **running.numbers(), "assumed": list(running.assumed)}
+    return {"line": str(running), "fields": running.numbers(), "assumed": list(running.assumed)}
 
 
 def common(runs: Sequence[Running]) -> Running:

@@ -36,12 +36,13 @@ class Field(Generic[T]):
         phrase: how a value stands in the one line, as `batch {}`.
         help: what it is, as the help of a command says it.
         default: what holds where nobody gave it, in the same words.
+        alone: whether it stands on the command line alone: files may be somebody else's, and it has a program run.
     """
 
     name = ""
 
-    def __init__(self, kind: Kind[T], phrase: str, help: str, default: str) -> None:
-        self.kind, self.phrase, self.help, self.default = kind, phrase, help, default
+    def __init__(self, kind: Kind[T], phrase: str, help: str, default: str, alone: bool = False) -> None:
+        self.kind, self.phrase, self.help, self.default, self.alone = kind, phrase, help, default, alone
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -112,7 +113,7 @@ class Running:
     checkpoint = Field(
         Names("BLOCK"), "checkpoint {}", "A block or group that keeps its input alone and runs again in backward.", "none"
     )  # fmt: skip
-    execution = Field(Words(EAGER, COMPILED), "{}", "Op by op, or with torch.compile.", EAGER)
+    execution = Field(Words(EAGER, COMPILED), "{}", "Op by op, or with torch.compile.", EAGER, alone=True)
     memory_format = Field(Words(CONTIGUOUS, CHANNELS_LAST), "{}", "How images lie in memory.", CONTIGUOUS)
     cache = Field(
         Words("fp32", "bf16", "fp16", "int8"), "{} cache", "Generating: type of keys, values and states.", "as computed"

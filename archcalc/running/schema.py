@@ -14,6 +14,7 @@ def schema() -> dict[str, Any]:
         "properties": {
             name: {**field.kind.schema(), "description": f"{field.help} Default: {field.default}."}
             for name, field in FIELDS.items()
+            if not field.alone
         },
         "additionalProperties": False,
     }

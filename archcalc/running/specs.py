@@ -20,6 +20,10 @@ def read_run(node: Node, findings: Findings) -> Running:
             help = meant(key, key.text, list(FIELDS), f"the keys are {', '.join(FIELDS)}")
             findings.error("SPC003", f"`run` has no key `{key.text}`", key, help)
             continue
+        if field.alone:
+            help = f"give {field.option} on the command line"
+            findings.error("SPC003", f"`{key.text}` is not for specs: it has a compiler run", key, help)
+            continue
         texts = _texts(value)
         if texts is None or not texts or (len(texts) > 1 and not field.kind.several):
             wanted = "a value or a list of values" if field.kind.several else "one value"
