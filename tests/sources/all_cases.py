@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import cases_states, cases_vision
+from . import cases_states, cases_translating, cases_vision
 from .cases import CASES, SEQ
 
-__all__ = ["CASES", "SEQ", "cases_states", "cases_vision"]
+__all__ = ["CASES", "SEQ", "cases_states", "cases_translating", "cases_vision"]

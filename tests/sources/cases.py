@@ -413,9 +413,11 @@ EYES = {
 case(
     "gemma3/plain",
     "Gemma3ForConditionalGeneration",
-    {},
+    {"pixel_values": [1, 3, 40, 40]},
     {**EYES, "mm_tokens_per_image": 4, "image_token_index": 5, "boi_token_index": 6, "eoi_token_index": 7},
-    macs=False,
+    values={"input_ids": [[5] * 4 + [9] * SEQ], "token_type_ids": [[1] * 4 + [0] * SEQ]},
+    device="cpu",
+    causal=True,
 )
 MAMBA = {"vocab_size": 997, "hidden_size": 96, "num_hidden_layers": 3, "state_size": 10, "conv_kernel": 3}
 case("mamba/plain", "MambaForCausalLM", {"input_ids": [1, SEQ]}, MAMBA, causal=True)

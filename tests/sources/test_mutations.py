@@ -44,7 +44,7 @@ if __name__ == "__main__":
                 try:
                     survives(data, Path(folder) / name)
                 except BaseException:
-                    Path(f"mutated-{name}").write_bytes(data)
+                    print(f"seed {seed}: {data!r}")
                     raise
                 slowest = max(slowest, (time.perf_counter() - start, data))
     print(f"seed {seed}; the slowest took {slowest[0]:.2f} s: {slowest[1][:300]!r}")

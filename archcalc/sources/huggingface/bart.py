@@ -1,10 +1,10 @@
-"""Encoders with decoders: BART and what is built like it, T5, Whisper."""
+"""Encoders with decoders: BART and what is built like it, Whisper."""
 
 from __future__ import annotations
 
 from archcalc.sources.file import Json
 from archcalc.sources.huggingface.config import Config
-from archcalc.sources.huggingface.model import ACTIVATIONS, Model, activation, architecture, labels, number
+from archcalc.sources.huggingface.model import Model, activation, architecture, labels, number
 from archcalc.sources.writing import Item, Spec
 
 _GENERATES = ("ForConditionalGeneration", "MTModel")
@@ -127,7 +127,8 @@ class Translator:
 def _bart(config: Config) -> Spec:
     model = Translator(config, "ForSequenceClassification")
     model.outside, model.norm_embedding, model.final = True, True, False
-    model.positions = "posembed length=context+2"
+    if config.model_type != "blenderbot-small":
+        model.positions = "posembed length=context+2"
     _older(config)
     return model.spec()
 
@@ -209,85 +210,6 @@ def _whisper(config: Config) -> Spec:
     return spec
 
 
-def _t5(config: Config) -> Spec:
-    """Scores by distance, one table for all layers of a side; RMS norms; no biases."""
-    builds = architecture(
-        config, "ForConditionalGeneration", ("ForConditionalGeneration", "Model", "EncoderModel", "WithLMHeadModel")
-    )
-    spec = Spec(config.model_type)
-    width, heads, head = config.whole("d_model"), config.whole("num_heads"), config.whole("d_kv")
-    depth = config.layers("num_layers")
-    second = config.layers("num_decoder_layers") if config.has("num_decoder_layers") else depth
-    spec.hparams = {"vocab": config.whole("vocab_size"), "width": width, "heads": heads}
-    spec.hparams |= {"head": head} if head * heads != width else {}
-    spec.hparams |= {"ff": config.whole("d_ff"), "depth": depth}
-    spec.hparams |= {"decoder_depth": second} if second != depth else {}
-    eps = config.number("layer_norm_epsilon")
-    norm = "rmsnorm" if eps == 1e-6 else f"rmsnorm eps={number(eps)}"
-    share = config.share("dropout_rate")
-    drop: list[Item] = [f"dropout {number(share)}"] if share else []
-    buckets = config.whole("relative_attention_num_buckets")
-    config.value("relative_attention_max_distance")
-    config.value("n_positions")
-    config.value("scale_decoder_outputs")
-    config.value("classifier_dropout")
-    spec.blocks["mlp"] = [{"residual": [norm, *_t5_feedforward(config, drop), *drop]}]
-
-    def attend(more: str) -> Item:
-        words = "attention heads=heads" + (" head_dim=head" if head * heads != width else "") + " bias=false" + more
-        return {"residual": [norm, words + (f" dropout={number(share)}" if share else ""), *drop]}
-
-    def table(name: str) -> str:
-        return f"relposbias heads{f' buckets={buckets}' if buckets != 32 else ''} name={name}"
-
-    spec.dims = {"source": 512, "target": 512}
-    spec.inputs = {"source_tokens": ["source"], "target_tokens": ["target"]}
-    spec.layers = [
-        ["embedding vocab dim=width from=source_tokens name=shared", *(drop or ["identity"])],
-        "identity name=words",
-        table("near"),
-        "identity from=words",
-        {"repeat": "depth", "name": "encoder", "layers": [attend(" relbias=near"), "mlp"]},
-        [f"{norm}{'' if drop else ' name=memory'}", *(f"{one} name=memory" for one in drop)],
-    ]
-    if builds == "EncoderModel":
-        del spec.dims["target"]
-        spec.inputs = ["source"]
-        spec.layers[0] = ["embedding vocab dim=width name=shared", *(drop or ["identity"])]
-        config.flag("tie_word_embeddings")
-        spec.hparams.pop("decoder_depth", None)
-        return spec
-    spec.layers += [
-        ["embedding vocab dim=width from=target_tokens tie=shared", *(drop or ["identity"])],
-        "identity name=begun",
-        table("before"),
-        "identity from=begun",
-        {
-            "repeat": "depth" if second == depth else "decoder_depth",
-            "name": "decoder",
-            "layers": [attend(" causal=true relbias=before"), attend(" kv=memory"), "mlp"],
-        },
-        [norm, *drop],
-    ]
-    if builds != "Model":
-        # files of version 1.1 say that the head is not tied, by which the classes know that it is not scaled
-        spec.layers += ["scale width**-0.5"] if config.flag("tie_word_embeddings") else []
-        spec.layers.append("linear vocab bias=false tie=shared name=lm_head")
-        spec.loss = "crossentropy"
-    return spec
-
-
-def _t5_feedforward(config: Config, drop: list[Item]) -> list[Item]:
-    value = config.word("feed_forward_proj", [*ACTIVATIONS, *(f"gated-{name}" for name in ACTIVATIONS)])
-    gated, name = value.startswith("gated-"), value.removeprefix("gated-")
-    act = ACTIVATIONS["gelu_new" if value == "gated-gelu" else name]
-    for key in ("dense_act_fn", "is_gated_act"):
-        config.value(key)  # what the class makes of `feed_forward_proj`
-    if gated:
-        return [{"mul": [["linear ff bias=false", act], ["linear ff bias=false"]]}, *drop, "linear width bias=false"]
-    return ["linear ff bias=false", act, *drop, "linear width bias=false"]
-
-
 _BART: dict[str, Json] = {
     "vocab_size": 50265,
     "max_position_embeddings": 1024,
@@ -303,29 +225,37 @@ _BART: dict[str, Json] = {
     "share_encoder_decoder_embeddings": True,
     "tie_word_embeddings": True,
 }
-_T5: dict[str, Json] = {
-    "vocab_size": 32128,
-    "d_model": 512,
-    "d_kv": 64,
-    "d_ff": 2048,
-    "num_layers": 6,
-    "num_heads": 8,
-    "relative_attention_num_buckets": 32,
-    "dropout_rate": 0.1,
-    "layer_norm_epsilon": 1e-6,
-    "feed_forward_proj": "relu",
-    "tie_word_embeddings": True,
-}
-_T5_NAMES = {
-    "hidden_size": "d_model",
-    "num_attention_heads": "num_heads",
-    "num_hidden_layers": "num_layers",
-    "head_dim": "d_kv",
-}
-
 MODELS = {
     "bart": Model(_bart, _BART),
     "mbart": Model(_mbart, _BART),
+    "plbart": Model(
+        _bart,
+        {
+            **_BART,
+            "vocab_size": 50005,
+            "encoder_layers": 6,
+            "encoder_ffn_dim": 3072,
+            "encoder_attention_heads": 12,
+            "decoder_layers": 6,
+            "decoder_ffn_dim": 3072,
+            "decoder_attention_heads": 12,
+            "d_model": 768,
+            "attention_dropout": 0.1,
+            "scale_embedding": True,
+        },
+    ),
+    "blenderbot-small": Model(
+        _bart,
+        {
+            **_BART,
+            "max_position_embeddings": 512,
+            "encoder_layers": 8,
+            "encoder_ffn_dim": 2048,
+            "decoder_layers": 8,
+            "decoder_ffn_dim": 2048,
+            "d_model": 512,
+        },
+    ),
     "pegasus": Model(_pegasus, _BART),
     "blenderbot": Model(
         _pegasus,
@@ -370,11 +300,5 @@ MODELS = {
             "max_source_positions": 1500,
             "max_target_positions": 448,
         },
-    ),
-    "t5": Model(_t5, _T5, _T5_NAMES),
-    "mt5": Model(
-        _t5,
-        {**_T5, "vocab_size": 250112, "d_ff": 1024, "num_layers": 8, "num_heads": 6, "feed_forward_proj": "gated-gelu"},
-        _T5_NAMES,
     ),
 }
