@@ -19,7 +19,7 @@ from archcalc.terminal import complain, prepare
 
 COMMANDS = {
     "shapes": "What comes out of every layer, and what it costs.",
-    "explain": "Derive the numbers of one layer.",
+    "explain": "Derive the numbers of a layer, a block or a network.",
     "watch": "Keep the table of a spec in step with the file as it is saved.",
     "lint": "Find what is wrong with networks, and mend it.",
     "diff": "What changed between two networks, and what it costs.",
