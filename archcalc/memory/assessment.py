@@ -114,8 +114,8 @@ def assess(graph: Graph, question: Question) -> Assessment:
             continue
         try:
             answer.modes.append(_mode(graph, others, structure, question, name))
-        except NotGenerativeError as error:
-            if asked:
+        except RequestError as error:
+            if asked or (name != GENERATE and not isinstance(error, NotGenerativeError)):
                 raise
             answer.generates_not = str(error)
     return answer

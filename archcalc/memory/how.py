@@ -26,7 +26,7 @@ def how(graph: Graph, said: Running, mode: str, chip: Device | None = None) -> R
     batch_is_said = "batch" not in found.assumed or graph.batch != 1
     return found.also(batch=graph.batch, attention=attention).assuming(
         name
-        for name in (*found.assumed, *(["attention"] if found.attention == AUTO else []))
+        for name in dict.fromkeys((*found.assumed, *(["attention"] if found.attention == AUTO else [])))
         if (name != "batch" or not batch_is_said) and (name != "attention" or attention)
     )
 
