@@ -71,22 +71,32 @@ def _config(name: str) -> bytes:
 
     def fetched() -> str:
         size = _size(hub, repository, revision)
-        if size > MAX_BYTES:
+        if size is not None and size > MAX_BYTES:
             raise RequestError(f"{name}: its {_CONFIG} has {size:,} bytes, more than any has")
-        return str(hub.hf_hub_download(repository, _CONFIG, revision=revision, library_name="archcalc"))
+        # a Hub that did not answer is not asked again and again: the cache may have it
+        path = hub.hf_hub_download(
+            repository, _CONFIG, revision=revision, library_name="archcalc", local_files_only=size is None
+        )
+        return str(path)
 
     with open(_asked(name, fetched), "rb") as file:
         return file.read(MAX_BYTES + 1)
 
 
-def _size(hub: Any, repository: str, revision: str | None) -> int:
-    """The bytes of its config.json before any is fetched; 0 where they are in the cache alone."""
+def _size(hub: Any, repository: str, revision: str | None) -> int | None:
+    """The bytes of its config.json before any is fetched; None where the Hub cannot be reached."""
     if hub.constants.HF_HUB_OFFLINE:
-        return 0
+        return None
     try:
         return hub.get_hf_file_metadata(hub.hf_hub_url(repository, _CONFIG, revision=revision)).size or 0
-    except Exception:  # what is wrong is told by the request that follows, which may find it in the cache
-        return 0
+    except Exception as error:  # a refusal is told by the request that follows
+        return 0 if _is_refusal(error) else None
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether the Hub answered, and not with what was asked for."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    return bool(kinds & {"HfHubHTTPError", "EntryNotFoundError", "HFValidationError", "RepositoryNotFoundError"})
 
 
 def _parts(name: str) -> tuple[str, str | None]:

@@ -164,6 +164,15 @@ def test_the_cache_serves_without_a_network(server, monkeypatch):
     assert Hub.asked == []
 
 
+def test_a_hub_that_cannot_be_reached(server):
+    load_graph(named("hf:org/tiny"))
+    server.shutdown()
+    server.server_close()
+    assert Costs(load_graph("hf:org/tiny")).totals.params == PARAMS  # from the cache
+    with pytest.raises(RequestError, match=r"no network, and config.json of org/other is not in the cache"):
+        load_graph(named("hf:org/other"))
+
+
 def test_nothing_is_fetched_that_nobody_named(server, tmp_path):
     grid = tmp_path / "grid.json"
     grid.write_text(json.dumps([{"spec": "hf:org/tiny"}]), encoding="utf-8")
