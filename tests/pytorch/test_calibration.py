@@ -18,15 +18,17 @@ from archcalc.network.load import load_graph
 from archcalc.prediction.model import PHASES, Model
 from archcalc.prediction.operations import operations
 from archcalc.pytorch.calibration import calibrate as calibrating
-from archcalc.pytorch.calibration import preflight, report
+from archcalc.pytorch.calibration import preflight
 from archcalc.pytorch.calibration.calibrate import Request, calibrate
 from archcalc.pytorch.calibration.device_file import Measured
 from archcalc.pytorch.calibration.draw import around, draw, histogram, typical
 from archcalc.pytorch.calibration.fit import Point, fit
 from archcalc.pytorch.calibration.measure import Measurement, Rotation, Stopwatch, measure
 from archcalc.pytorch.calibration.nnls import nonnegative
-from archcalc.pytorch.calibration.sample import Sample, sample_of
+from archcalc.pytorch.calibration.sample import NAMES, Sample, sample_of
 from archcalc.pytorch.profile import OPTIMIZERS
+from archcalc.reports.calibration import as_json
+from archcalc.reports.calibration.report import Report
 from archcalc.reports.profile.report import Times
 from tests.conftest import SPECS
 
@@ -43,7 +45,8 @@ def test_a_layer_alone_costs_what_it_costs_in_its_network(path):
     for node in Costs(graph).layers():
         sample = sample_of(node, 1)
         if sample is None:
-            assert node.op in ("moe", "parameter")
+            many = len(node.inputs) > len(NAMES)
+            assert node.op in ("moe", "parameter") or many or not node.layer.shown
             continue
         if sample.op == "rearrange" and "=" in node.label:
             continue  # the sizes of a pattern are not keys of the layer
@@ -246,7 +249,7 @@ def test_a_calibration_is_a_device_that_predicts(tiny, tmp_path):
     assert (device.calibration["threads"], device.calibration["dtype"]) == (1, "fp32")
     assert set(device.calibration["error"]) == set(PHASES)
     assert device.peaks["fp32"] > 1e8 < device.bandwidth
-    document = json.loads(json.dumps(report.data(tiny, path)))
+    document = json.loads(as_json.render(Report(tiny.device, path, tiny.seconds, tiny.interrupted)))
     assert (document["version"], document["path"], document["layers"]) == (1, path, len(tiny.measured))
     assert document["error"] == device.calibration["error"]
     model = Model(device)

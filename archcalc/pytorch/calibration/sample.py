@@ -17,7 +17,7 @@ from archcalc.network.graph import Node
 from archcalc.network.load import Graph, build_graph
 
 # Several inputs of a layer are named in this order.
-_NAMES = "abcdefgh"
+NAMES = "abcdefgh"
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Sample:
     @property
     def text(self) -> str:
         """The spec."""
-        names = list(_NAMES[: len(self.inputs)])
+        names = list(NAMES[: len(self.inputs)])
         keys: dict[str, object] = dict(self.arguments)
         given = iter(names[1:] if self.layer.takes_input else names)
         for key in self.tensors:
@@ -67,9 +67,11 @@ class Sample:
 
 
 def sample_of(node: Node, batch: int) -> Sample | None:
-    """The layer of `node` as a sample; None for one that does not stand alone (experts, a state passed on)."""
+    """The layer of `node` as a sample; None for one that does not stand alone (experts, a state passed on, an `each`)."""
     layer = node.layer
     assert layer is not None
+    if not layer.shown:
+        return None
     if isinstance(node.layer, Residual):
         return Sample("add", (), tuple(plain(x) for x in (node.exit, node.exit)), ("operands",), batch)
     arguments: dict[str, str] = {}
@@ -89,11 +91,11 @@ def sample_of(node: Node, batch: int) -> Sample | None:
             tensors.append(name)
         elif value is not None and not isinstance(value, Argument) and value != argument.default:
             arguments[name] = argument.show(value)
-    if not inputs or len(inputs) > len(_NAMES):
+    if not inputs or len(inputs) > len(NAMES):
         return None
     first = node.inputs[0] if node.inputs else None
     axis = layer.arguments.get("axis")
-    if axis is not None and axis.default is None and "axis" not in arguments and first is not None:
+    if layer.layout == ASKS and axis is not None and "axis" not in arguments and first is not None:
         # Alone, an input may have channels or features; which of them is meant must be said.
         arguments["axis"] = str(first.feature_axis)
     return Sample(node.op, tuple(arguments.items()), tuple(inputs), tuple(tensors), batch)
