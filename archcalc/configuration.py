@@ -23,9 +23,11 @@ TABLES = ("per-file-ignores", "severity", "budgets", "growth")
 _MOST_BYTES = 2**20
 # Where the linter finds its tables among the defaults of its options.
 LINT_TABLES = "tables"
-# What stands at the top but means the linter alone, and what means all but the linter: hardware to plan for is [lint] device.
+# What stands at the top but means the linter alone, and `device`, which is what networks are
+# planned for: the linter has its own, [lint] device, and what measures this machine does not run on another.
 _LINT_ONLY = ("select", "ignore", "fail-on", "fail_on")
-_NOT_LINT = ("device",)
+_PLANNED = ("device",)
+_ELSEWHERE = ("lint", "profile", "calibrate")
 
 
 def defaults(commands: Collection[str], running: str) -> dict[str, Any]:
@@ -44,8 +46,11 @@ def defaults(commands: Collection[str], running: str) -> dict[str, Any]:
         if key not in commands and key not in TABLES:
             raise unknown(path, "table", key, (*TABLES, *commands))
     general = {key: value for key, value in shared.items() if key not in _LINT_ONLY}
-    linted = {key: value for key, value in shared.items() if key not in _NOT_LINT}
-    maps = {name: {**(linted if name == "lint" else general), **sections.get(name, {})} for name in commands}
+    maps = {}
+    for name in commands:
+        own = shared if name == "lint" else general
+        own = {key: value for key, value in own.items() if key not in _PLANNED or name not in _ELSEWHERE}
+        maps[name] = {**own, **sections.get(name, {})}
     tables = {key: maps["lint"].pop(key, None) or sections.get(key, {}) for key in TABLES}
     for key, table in tables.items():
         if not isinstance(table, dict):

@@ -33,7 +33,7 @@ def _definitions(context: click.Context, parameter: click.Parameter, wanted: boo
 @options.settings
 @running.asked(running.ALL, old=("dtype", "mixed", "cache_dtype"), several=("device",))
 @options.look("--limit", metavar="BYTES", help="What it is to fit into, as 24GB, instead of a device.")
-@options.look("--room", hidden=True)
+@options.look("--room", hidden=True, help="The old word for --limit.")
 @options.look(
     "--fit",
     cls=options.Several,

@@ -107,10 +107,21 @@ def option(name: str, required: bool, several: bool) -> Callable[[Any], Any]:
 
 _TYPES = ("fp64", "fp32", "tf32", "bf16", "fp16")
 OLD = {
-    "dtype": options.look("--dtype", hidden=True, type=click.Choice(_TYPES)),
-    "mixed": options.look("--mixed", hidden=True, is_flag=True),
-    "generate": options.look("--generate", hidden=True, type=options.Whole(1, 2**31)),
-    "cache_dtype": options.look("--cache-dtype", hidden=True, type=click.Choice(("fp32", "bf16", "fp16", "int8"))),
-    "compile": click.option("--compile", "compile", hidden=True, is_flag=True),
-    "channels_last": options.look("--channels-last", hidden=True, is_flag=True),
+    "dtype": options.look("--dtype", help="The old word for --precision.", hidden=True, type=click.Choice(_TYPES)),
+    "mixed": options.look("--mixed", help="The old word for --precision mixed-bf16.", hidden=True, is_flag=True),
+    "generate": options.look(
+        "--generate", help="The old word for --mode generate --new-tokens.", hidden=True, type=options.Whole(1, 2**31)
+    ),
+    "cache_dtype": options.look(
+        "--cache-dtype",
+        help="The old word for --cache.",
+        hidden=True,
+        type=click.Choice(("fp32", "bf16", "fp16", "int8")),
+    ),
+    "compile": click.option(
+        "--compile", "compile", help="The old word for --execution compiled.", hidden=True, is_flag=True
+    ),
+    "channels_last": options.look(
+        "--channels-last", help="The old word for --memory-format channels-last.", hidden=True, is_flag=True
+    ),
 }

@@ -168,3 +168,11 @@ def test_every_command_is_listed_and_tested():
 def test_what_is_forgotten_about_a_command():
     assert unnoticed("polish", "").startswith("add `polish` to COMMANDS")
     assert unnoticed("shapes", "").startswith("no test runs `archcalc shapes`")
+
+
+def test_a_device_at_the_top_is_what_is_planned_for(spec):
+    asked = ("lint", "net.yaml", "--select", "HWE", "--format", "json")
+    without = run(*asked, cwd=spec).stdout
+    (spec / "archcalc.toml").write_text('device = "h100"\nbatch = 5\n')
+    assert "inference, batch 5, bf16, on h100" in run("memory", "net.yaml", cwd=spec).stdout
+    assert run(*asked, cwd=spec).stdout == without
