@@ -54,7 +54,7 @@ def defaults(commands: Collection[str], running: str) -> dict[str, Any]:
     tables = {key: maps["lint"].pop(key, None) or sections.get(key, {}) for key in TABLES}
     for key, table in tables.items():
         if not isinstance(table, dict):
-            raise RequestError(f"{path}: `{key}` of [lint] is a table, as [lint.{key}]")
+            raise RequestError(f"{path}: `{key}` of [lint] is a table, e.g. [lint.{key}]")
     _check_keys(path, shared, commands, "key")
     for name in commands:
         if name in sections:
@@ -160,7 +160,7 @@ def _check_keys(path: str, keys: Iterable[str], commands: Collection[str], what:
     for key in keys:
         name = key.replace("_", "-")
         if name in TABLES or (name in commands and len(commands) > 1):
-            raise RequestError(f"{path}: `{key}` is a table, as [{key}]")
+            raise RequestError(f"{path}: `{key}` is a table, e.g. [{key}]")
         if name not in known:
             raise unknown(path, what, key, looks | set(TABLES))
         if name not in looks:
@@ -227,5 +227,5 @@ def _table(path: str, nested: bool) -> dict[str, Any] | None:
     if not isinstance(tools, dict) or "archcalc" not in tools:
         return None
     if not isinstance(tools["archcalc"], dict):
-        raise RequestError(f"{path}: `tool.archcalc` is a table, as [tool.archcalc]")
+        raise RequestError(f"{path}: `tool.archcalc` is a table, e.g. [tool.archcalc]")
     return tools["archcalc"]

@@ -59,7 +59,7 @@ def _bytes(path: str) -> bytes:
             return file.read(MAX_BYTES + 1)
     except IsADirectoryError:
         raise RequestError(
-            f"cannot read {path!r}, a folder: name the specs in it, as {os.path.join(path, '*.yaml')}"
+            f"cannot read {path!r}, a folder: name the specs in it, e.g. {os.path.join(path, '*.yaml')}"
         ) from None
     except (OSError, ValueError) as error:
         raise cannot("read", path, error) from None

@@ -23,8 +23,8 @@ from archcalc.source import decode
 
 # A clause that says to do something; what is in backticks and no example is then offered.
 _TOLD = r"(?:^|[;:] )((?:write|add|delete|did you mean)\b[^;]*)"
-_QUOTED = r"(?<!\bas )`([^`]+)`"
-_EXAMPLE = r"(?<!far )\bas `([^`]+)`"
+_QUOTED = r"(?<!\bas )(?<!\be\.g\. )`([^`]+)`"
+_EXAMPLE = r"(?:(?<!far )\bas|\be\.g\.) `([^`]+)`"
 _COMMAND = r"`(archcalc [^`]+)`"
 _GIVES = r"giving (\[[\d, ]+\])"
 # What errors an example may have that is read as it is: it is about another network.

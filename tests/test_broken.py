@@ -46,7 +46,7 @@ EXPECTED = {
         "inside [ ] a comma ends the layer: give this layer its own `- ` line, or compute the value under `hparams:`",
     ),
     "17-tab": (4, 1, 2, "SPC001", "found character", "indent with spaces"),
-    "18-list-kernel": (4, 33, 39, "SPC005", "`kernel` is a size, as 3 or 3x5, not a list", "write `3x5`"),
+    "18-list-kernel": (4, 33, 39, "SPC005", "`kernel` is a size, e.g. 3 or 3x5, not a list", "write `3x5`"),
     "19-colon-line": (4, 11, 21, "SPC010", "`conv:` takes a mapping", "write `conv 8 kernel=3`"),
     "20-lstm-state": (
         6, 37, 44, "SHP101", "1 layer x 2 directions, this `lstm` has 2 layers x 1 direction", "write `layers=1 bidirectional=true`",
@@ -90,7 +90,7 @@ EXPECTED = {
     ),
     "37-input-without-size": (2, 17, 22, "SPC003", "an input has no key `sizes`", "did you mean `size`?"),
     "38-own-bias-table": (
-        5, 5, 14, "SHP101", "`attention` reads its own `relbias` [4, 16, 16] as its input", "add from=NAME, as from=input",
+        5, 5, 14, "SHP101", "`attention` reads its own `relbias` [4, 16, 16] as its input", "add from=NAME, e.g. from=input",
     ),
     "39-own-bias-inside": (
         5, 27, 36, "SHP101", "`attention` reads what comes of its own `relbias` [4, 16, 16] as its input", "from=input",
@@ -168,7 +168,7 @@ EXPECTED = {
         5, 5, 9, "SHP101", "`conv` takes one tensor of channels, but its input is 5 entries of [16, 64, 64]",
         "put it in `each: [...]`",
     ),
-    "65-each-without-layers": (5, 5, 9, "SPC004", "`each: x` needs `layers:` beside it", "as {each: x, layers: [...]}"),
+    "65-each-without-layers": (5, 5, 9, "SPC004", "`each: x` needs `layers:` beside it", "e.g. {each: x, layers: [...]}"),
     "60-output-twice": (4, 20, 24, "SPC011", "`skip` is already an output", "delete one of them"),
 }  # fmt: skip
 # The pure Python scanner of YAML says these in words of its own.

@@ -18,8 +18,8 @@ from archcalc.reports.module.report import Report
 
 @click.command(name="build")
 @click.argument("spec", metavar="SPEC", shell_complete=options.files)
-@click.option("-o", "--output", metavar="FILE", help="File to write; default: standard output.")
-@click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
+@click.option("-o", "--output", metavar="FILE", help="File to write; by default standard output.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @options.settings
 @options.freeze
 @options.form("module")

@@ -40,9 +40,11 @@ _WORTH = 40
     cls=options.Several,
     metavar="MEASURE=PERCENT",
     multiple=True,
-    help="Exit with 1 when it grew more, as params=5%. Measures: " + ", ".join([*MEASURES, *BUDGETED]) + ".",
+    help="Exit with status 1 if a measure grew by more, e.g. params=5%. Measures: "
+    + ", ".join([*MEASURES, *BUDGETED])
+    + ".",
 )
-@options.look("--memory", is_flag=True, help="Tell the peak memory of training too; json, csv and markdown always do.")
+@options.look("--memory", is_flag=True, help="Include the peak memory of training; json, csv and markdown always do.")
 @options.form("difference")
 @options.color
 @options.guarded
@@ -123,6 +125,6 @@ def _limits(growth: tuple[str, ...]) -> dict[str, float]:
             )
         limit = parse_percent(amount if amount.endswith("%") else f"{amount}%")
         if limit is None:
-            raise RequestError(f"--max-growth takes MEASURE=PERCENT, as params=5%, not {entry!r}")
+            raise RequestError(f"--max-growth takes MEASURE=PERCENT, e.g. params=5%, not {entry!r}")
         limits[measure] = limit
     return limits

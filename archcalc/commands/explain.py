@@ -23,7 +23,7 @@ from archcalc.terminal import complain
 @click.command(name="explain")
 @click.argument("spec", metavar="SPEC|LINE", shell_complete=options.files)
 @click.argument("layer", required=False)
-@options.look("--input", metavar="SIZES", help="Input of a LINE without its batch, as 3x32x32 or 3xHxW.")
+@options.look("--input", metavar="SIZES", help="Input of a LINE, without the batch, e.g. 3x32x32 or 3xHxW.")
 @options.settings
 @options.batch
 @options.symbolic
@@ -137,7 +137,7 @@ def _check(spec: str, layer: str | None, sizes: str | None) -> None:
     path = split_variant(spec)[0]
     is_file = path == "-" or os.path.exists(path) or path.endswith((".yaml", ".yml"))
     if sizes is None and layer is None and not is_file:
-        raise RequestError("give the input of the layer with --input, as --input 3x32x32")
+        raise RequestError("give the input of the layer with --input, e.g. --input 3x32x32")
     if sizes is not None and layer is not None:
         raise RequestError("--input belongs to a line; a spec has an input of its own (quote the line)")
 

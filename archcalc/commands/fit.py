@@ -26,7 +26,7 @@ _ABOUT = tuple(name for name in running.ALL if name not in ("cache", "length", "
 @click.command(name="fit")
 @click.argument("spec", metavar="SPEC", shell_complete=options.files)
 @options.look("--vary", required=True, metavar="NAME[=VALUES]",
-              help="An hparam, a dim or batch; with values, as 64..1024:64, only these are tried.")  # fmt: skip
+              help="An hparam, a dim or batch; with values, e.g. 64..1024:64, only these are tried.")  # fmt: skip
 @options.look("--max", "max", cls=options.Several, multiple=True, metavar="NAME=AMOUNT",
               help="A limit: params=25M, macs=4G, memory=8GiB, inference_memory, activations, depth, and with a "
               "device time=10ms, step_time; may be given several times.  [default: the memory of the device]")  # fmt: skip
@@ -51,7 +51,7 @@ def command(
     """
     name, equals, values = (part.strip() for part in vary.partition("="))
     if not name or (equals and not values):
-        raise RequestError(f"--vary takes a name, or NAME=VALUES as width=64..1024:64, not {vary!r}")
+        raise RequestError(f"--vary takes a name, or NAME=VALUES, e.g. width=64..1024:64, not {vary!r}")
     given = options.parse_settings(set)
     if name in given:
         raise RequestError(f"`{name}` is both varied and set: leave out --set {name}")
@@ -76,16 +76,18 @@ def _limit(text: str, has_device: bool) -> tuple[Measure, float]:
         try:
             return measure, options.Duration().convert(amount, None, None)
         except click.BadParameter:
-            raise RequestError(f"--max {name} takes a time, as 10ms or 2s, not {amount!r}") from None
+            raise RequestError(f"--max {name} takes a time, e.g. 10ms or 2s, not {amount!r}") from None
     found = parse_bytes(amount, f"--max {name}") if measure.unit == BYTES else parse_amount(amount)
     if not found:
-        raise RequestError(f"--max {name} takes an amount, as 25M, 4G or 8GiB, not {amount!r}")
+        raise RequestError(f"--max {name} takes an amount, e.g. 25M, 4G or 8GiB, not {amount!r}")
     return measure, found
 
 
 def _of_device(said: Running) -> dict[Measure, float]:
     """The limit where none is given: what the device has, for training unless another mode is asked for."""
     if not said.device:
-        raise RequestError("give a limit, as --max memory=24GB, or the device whose memory is one, as --device h100")
+        raise RequestError(
+            "give a limit, e.g. --max memory=24GB, or the device whose memory is one, e.g. --device h100"
+        )
     name = "inference_memory" if said.mode == INFERENCE else "memory"
     return {measures([name], True)[0]: find(said.device).memory_bytes}

@@ -16,8 +16,8 @@ from archcalc.terminal import complain, write
 
 @click.command(name="import")
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, shell_complete=options.files)
-@click.option("-o", "--output", metavar="FILE", help="File to write; default: standard output.")
-@click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
+@click.option("-o", "--output", metavar="FILE", help="File to write; by default standard output.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @click.option(
     "--scale",
     "scales",
@@ -109,7 +109,7 @@ def _arguments(given: tuple[str, ...]) -> dict[str, str]:
     for entry in given:
         name, equals, value = entry.partition("=")
         if not equals or not name.strip():
-            raise RequestError(f"--arg takes NAME=VALUE, as --arg width=64, not {entry!r}")
+            raise RequestError(f"--arg takes NAME=VALUE, e.g. --arg width=64, not {entry!r}")
         found[name.strip()] = value.strip()
     return found
 

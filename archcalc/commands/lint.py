@@ -43,35 +43,35 @@ _ABOUT = ("mode", "batch", "precision", "optimizer", "accumulate", "attention", 
 @click.command(name="lint")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", shell_complete=options.files)
 @options.look("--select", cls=options.Several, multiple=True, metavar="CODES",
-              help="Only these rules: codes, prefixes, names, ALL or DEFAULT; comma separated, repeatable.")  # fmt: skip
+              help="Rules to run: codes, prefixes, names, ALL or DEFAULT, separated by commas. Repeatable.")  # fmt: skip
 @options.look(
     "--ignore",
     cls=options.Several,
     multiple=True,
     metavar="CODES",
-    help="Not these rules; the longer word of both wins.",
+    help="Rules not to run; of --select and --ignore the more specific wins. Repeatable.",
 )
 @options.look("--fail-on", type=click.Choice((*SEVERITIES, "never")), default="error", show_default=True,
-              help="Exit with 1 for findings of this severity or a higher one.")  # fmt: skip
+              help="Exit with status 1 for findings of this severity or higher.")  # fmt: skip
 @options.form("findings")
 @click.option(
     "--output",
     cls=options.Several,
     multiple=True,
     metavar="FORMAT=FILE",
-    help="Write another form to a file; repeatable.",
+    help="Also write a file in another format. Repeatable.",
 )
-@click.option("--fix", is_flag=True, help="Apply the fixes that compute the same function.")
-@click.option("--unsafe-fixes", is_flag=True, help="Apply the others too: they change what is computed.")
-@click.option("--diff", is_flag=True, help="Show what the fixes would change; write nothing.")
+@click.option("--fix", is_flag=True, help="Apply the fixes that do not change what is computed.")
+@click.option("--unsafe-fixes", is_flag=True, help="Apply the other fixes too, which change what is computed.")
+@click.option("--diff", is_flag=True, help="Show what the fixes would change, without writing it.")
 @running.asked(_ABOUT)
 @click.option(
     "--base",
     metavar="REV|PATH",
-    help="The specs as they were, which `growth:` is about: a git revision, a file or a folder.",
+    help="Earlier specs that `growth:` compares with: a git revision, a file or a folder.",
 )
-@options.look("--variants", is_flag=True, help="Check every variant of a spec too.")
-@options.look("--jobs", type=options.Whole(0), default=0, help="Processes; default: as many as pay.")
+@options.look("--variants", is_flag=True, help="Check every variant of each spec too.")
+@options.look("--jobs", type=options.Whole(0), default=0, help="Number of processes; by default as many as pay off.")
 @options.color
 @options.help
 @click.pass_context
@@ -155,7 +155,7 @@ def _outputs(given: Iterable[str]) -> dict[str, str]:
     for entry in given:
         form, equals, path = entry.partition("=")
         if not equals or not path:
-            raise RequestError(f"--output takes FORMAT=FILE, as --output sarif=lint.sarif, not {entry!r}")
+            raise RequestError(f"--output takes FORMAT=FILE, e.g. --output sarif=lint.sarif, not {entry!r}")
         known = forms_of("findings")
         if form not in known:
             near = suggest(form, known)

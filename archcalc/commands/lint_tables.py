@@ -87,7 +87,7 @@ def _ignores(path: str, table: Mapping[str, Any]) -> list[tuple[str, tuple[str, 
     for glob, given in table.items():
         words = given.split(",") if isinstance(given, str) else given
         if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-            raise RequestError(f'{path}: per-file-ignores of "{glob}" is a list of codes, as ["PRM301"]')
+            raise RequestError(f'{path}: per-file-ignores of "{glob}" is a list of codes, e.g. ["PRM301"]')
         words = [word.strip() for word in words]
         check_words(words, f"{path}: ")
         found.append((glob, tuple(words)))
@@ -105,7 +105,7 @@ def _severity(path: str, table: Mapping[str, Any]) -> dict[str, str]:
 def _bounds(path: str, kind: str, glob: str, table: Any) -> dict[str, str]:
     what, parse, example, examples = _KINDS[kind]
     if not isinstance(table, dict):
-        raise RequestError(f'{path}: the {what} of "{glob}" is a table, as {{params = {example}}}')
+        raise RequestError(f'{path}: the {what} of "{glob}" is a table, e.g. {{params = {example}}}')
     amounts = {}
     for given, amount in table.items():
         measure = given.replace("-", "_")

@@ -32,7 +32,7 @@ def _definitions(context: click.Context, parameter: click.Parameter, wanted: boo
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...", shell_complete=options.files)
 @options.settings
 @running.asked(running.ALL, old=("dtype", "mixed", "cache_dtype"), several=("device",))
-@options.look("--limit", metavar="BYTES", help="What it is to fit into, as 24GB, instead of a device.")
+@options.look("--limit", metavar="BYTES", help="What it is to fit into, e.g. 24GB, instead of a device.")
 @options.look("--room", hidden=True, help="The old word for --limit.")
 @options.look(
     "--fit",

@@ -110,10 +110,10 @@ class Form(click.Choice):  # type: ignore[type-arg,unused-ignore]
 def form(report: str) -> Callable[[_F], _F]:
     """`--format`, with the forms that the report has in its folder; its first is the default."""
     kind = Form(report)
-    return look("--format", "format", type=kind, default=kind.choices[0], show_default=True, help="Form of the output.")
+    return look("--format", "format", type=kind, default=kind.choices[0], show_default=True, help="Output format.")
 
 
-color = look("--color", type=click.Choice(COLORS), default="auto", help="Colour in the output.")
+color = look("--color", type=click.Choice(COLORS), default="auto", help="Colour the output.")
 
 
 def _help(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
@@ -133,14 +133,14 @@ settings = look(
     cls=Several,
     multiple=True,
     metavar="NAME=VALUE",
-    help="Value of an hparam or a dim; may be given several times.",
+    help="Set an hparam or a dim. Repeatable.",
 )
 freeze = look(
     "--freeze",
     cls=Several,
     multiple=True,
     metavar="PATTERN",
-    help="A layer or group, by name or id, that is not trained; `*` stands for any letters. May be given several times.",
+    help="Freeze a layer or group, by name or id; `*` matches any text. Repeatable.",
 )
 
 
@@ -163,7 +163,7 @@ symbolic = look(
     is_flag=False,
     flag_value="*",
     metavar="[NAMES]",
-    help="Formulas of these hparams and dims, and of batch: seq,batch; without NAMES of batch and all dims.",
+    help="Give formulas in these hparams and dims, and in `batch`, e.g. seq,batch; without NAMES in the batch and all dims.",
 )
 
 
@@ -198,7 +198,7 @@ def parse_settings(given: tuple[str, ...]) -> dict[str, str]:
     for entry in given:
         name, equals, value = entry.partition("=")
         if not equals or not name.strip() or not value.strip():
-            raise RequestError(f"--set takes NAME=VALUE, as --set width=128, not {entry!r}")
+            raise RequestError(f"--set takes NAME=VALUE, e.g. --set width=128, not {entry!r}")
         values[name.strip()] = value.strip()
     return values
 

@@ -22,8 +22,10 @@ from archcalc.terminal import complain
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...", shell_complete=options.files)
 @options.settings
 @running.asked(running.ALL, old=("dtype", "generate"), several=("device",))
-@options.look("--depth", type=options.Whole(1), default=1, show_default=True, help="Levels of blocks that are opened.")
-@options.look("-n", "--number", type=options.Whole(1), help="Only so many layers, the slowest; the rest in one row.")
+@options.look("--depth", type=options.Whole(1), default=1, show_default=True, help="Levels of blocks to open.")
+@options.look(
+    "-n", "--number", type=options.Whole(1), help="Show only this many layers, the slowest, and the others as one row."
+)
 @options.form("prediction")
 @options.color
 @options.help

@@ -12,7 +12,7 @@ from archcalc.terminal import write
 
 
 @click.command(name="schema")
-@options.look("--report", type=click.Choice(forms.described()), help="The schema of a report's JSON instead.")
+@options.look("--report", type=click.Choice(forms.described()), help="Print the schema of this report's JSON instead.")
 @options.guarded
 def command(report: str | None) -> int:
     """Print the JSON Schema of a spec, for editors, or that of what a command prints with --format json."""

@@ -51,7 +51,7 @@ _MANY = 2000
 )
 @options.look("--list", "list", is_flag=True, help="Write the points of the grid, one a line, and compute nothing.")
 @click.option("--shard", metavar="I/N", help="Only part I of N of the grid, for a scheduler to split it.")
-@options.look("--jobs", type=options.Whole(0), default=0, help="Processes; default: as many as pay.")
+@options.look("--jobs", type=options.Whole(0), default=0, help="Number of processes; by default as many as pay off.")
 @options.form("sweep")
 @options.color
 @options.help
@@ -89,7 +89,7 @@ def command(
     names = [*dict.fromkeys(name for point in points for name, _ in (*point.settings, *point.run))]
     drawn = sides(plot, names, has_device) if plot else None
     if (front or output) and drawn is None:
-        raise RequestError(f"{'--front' if front else '-o'} needs --plot, as --plot macs,params")
+        raise RequestError(f"{'--front' if front else '-o'} needs --plot, e.g. --plot macs,params")
     if output:
         from archcalc.reports.sweep import figure
 

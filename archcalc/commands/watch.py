@@ -33,7 +33,7 @@ _CLEAR = "\x1b[2J\x1b[3J\x1b[H"
 @click.argument("spec", metavar="SPEC", shell_complete=options.files)
 @options.settings
 @options.batch
-@options.look("--depth", type=options.Whole(1), default=1, show_default=True, help="Levels of blocks that are opened.")
+@options.look("--depth", type=options.Whole(1), default=1, show_default=True, help="Levels of blocks to open.")
 @options.look("--interval", type=click.FloatRange(0.01, 60), default=0.3, show_default=True,
               help="Seconds between two looks at the file.")  # fmt: skip
 @options.color

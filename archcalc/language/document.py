@@ -28,13 +28,13 @@ KEYS = {
     "variants": "named sets of hparams, chosen as spec.yaml@NAME",
     "dims": "run-time sizes: they change activations and cost, never parameters",
     "input": "the input's sizes without the batch axis, or a mapping of inputs by name: sizes, or {size, layout} (required)",
-    "blocks": "macros with arguments, as `name(width, stride=1): [layers]`; `-> skip` names further outputs",
+    "blocks": "macros with arguments, e.g. `name(width, stride=1): [layers]`; `-> skip` names further outputs",
     "layers": "the list of layers (required)",
     "output": "the layer that is the output, or a list of several; default: the last layer",
     "loss": "the training loss",
     "run": "how it is run where nobody says otherwise: batch, precision, optimizer, device, ...; a variant may have its own",
     "budget": "upper bounds: params, trainable, macs, depth, memory (of training), inference_memory",
-    "growth": "how much more than the base of `archcalc lint --base` it may need, as {params: 5%}; keys as of budget",
+    "growth": "how much more than the base of `archcalc lint --base` it may need, e.g. {params: 5%}; keys as of budget",
     "expect": "exact values: params, active_params, trainable, buffers, macs, other_flops, depth, output; a variant's under its name",
 }
 LOSSES = ("crossentropy", "nll", "mse", "l1", "bce", "bcewithlogits")
@@ -190,8 +190,8 @@ class _Reader:
         self._loss(document, values)
         if "run" in values:
             self._run(document, "", values["run"][1])
-        document.budget = self._bounds("budget", parse_amount, "an amount", "as 25M, 4G or 8GiB", values)
-        document.growth = self._bounds("growth", parse_percent, "a percentage", "as 5%", values)
+        document.budget = self._bounds("budget", parse_amount, "an amount", "e.g. 25M, 4G or 8GiB", values)
+        document.growth = self._bounds("growth", parse_percent, "a percentage", "e.g. 5%", values)
         self._expect(document, values)
         return document
 
@@ -210,7 +210,7 @@ class _Reader:
     def _pairs(self, node: Node, name: str, variant_of: Document | None = None) -> list[tuple[Scalar, Scalar]]:
         """A mapping of names to one-line values; a variant may have a `run:` among them."""
         if not isinstance(node, Mapping):
-            self.findings.error("SPC010", f"`{name}:` takes a mapping of names to values", node, "as {width: 64}")
+            self.findings.error("SPC010", f"`{name}:` takes a mapping of names to values", node, "e.g. {width: 64}")
             return []
         pairs = []
         for key, value in whole_pairs(node.pairs, self.findings):
@@ -228,7 +228,7 @@ class _Reader:
             return
         node = values["variants"][1]
         if not isinstance(node, Mapping):
-            self.findings.error("SPC010", "`variants:` takes a mapping", node, "as {large: {width: 128}}")
+            self.findings.error("SPC010", "`variants:` takes a mapping", node, "e.g. {large: {width: 128}}")
             return
         known = [key.text for key, _ in document.hparams]
         for name, value in node.pairs:
@@ -255,7 +255,7 @@ class _Reader:
 
     def _blocks(self, document: Document, node: Node) -> None:
         if not isinstance(node, Mapping):
-            self.findings.error("SPC010", "`blocks:` is a mapping", node, "as `name(width): [layers]`")
+            self.findings.error("SPC010", "`blocks:` is a mapping", node, "e.g. `name(width): [layers]`")
             return
         for key, body in node.pairs:
             try:
@@ -296,7 +296,7 @@ class _Reader:
         document.outputs = [entry for entry in entries if isinstance(entry, Scalar) and entry.text]
         if len(document.outputs) != len(entries) or not entries:
             self.findings.error(
-                "SPC010", "`output:` is the name of a layer, or a list of names", key, "as [logits, aux]"
+                "SPC010", "`output:` is the name of a layer, or a list of names", key, "e.g. [logits, aux]"
             )
         names = [output.text for output in document.outputs]
         for index, output in enumerate(document.outputs):
@@ -337,7 +337,7 @@ class _Reader:
             return
         node = values["expect"][1]
         if not isinstance(node, Mapping):
-            self.findings.error("SPC010", "`expect:` takes a mapping", node, "as {params: 61100840, output: [1000]}")
+            self.findings.error("SPC010", "`expect:` takes a mapping", node, "e.g. {params: 61100840, output: [1000]}")
             return
         document.expect[""] = []
         for key, value in node.pairs:
@@ -356,7 +356,9 @@ class _Reader:
         right = all(isinstance(size, Scalar) and size.text.isascii() and size.text.isdigit() for size in nested)
         if not right or (key.text == "output") != isinstance(value, Sequence):
             help = (
-                "as [1000], or a list of such lists" if key.text == "output" else "write the exact number, as 61100840"
+                "e.g. [1000], or a list of such lists"
+                if key.text == "output"
+                else "write the exact number, e.g. 61100840"
             )
             self.findings.error(
                 "SPC005",

@@ -178,7 +178,7 @@ class _Parser:
             if text.endswith(","):
                 help = "the words of a line have spaces between them, no commas"
             elif re.search(r"(?<=[0-9)])x(?=[A-Za-z_])", text):
-                help = "in a size, names stand in parentheses, as 3x(width)"
+                help = "in a size, names stand in parentheses, e.g. 3x(width)"
             elif unclosed:
                 help = "a `(` is not closed" if unclosed > 0 else "a `)` has no `(`"
             elif "," in text:
@@ -248,7 +248,7 @@ class _Parser:
 
     def _call(self, name: str, start: int, end: int) -> tuple[Any, ...]:
         if name in CALLS:
-            help = f"as {name}(prev{', 0' if name == 'size' else ''})"
+            help = f"e.g. {name}(prev{', 0' if name == 'size' else ''})"
             raise fail("SPC005", f"`{name}(...)` takes the name of a layer", self.scalar.part(start, end), help)
         if name not in _CALLS:
             known = ", ".join(_CALLS)

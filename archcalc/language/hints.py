@@ -116,7 +116,7 @@ def named_by_key(op: Scalar, value: Scalar, pairs: list[tuple[Scalar, Node]]) ->
 
 def spaced(before: Node, key: Scalar) -> str | Advice:
     """The key of a line that a comma has cut off, behind its line."""
-    help = "separate the keys of a line by spaces, as `conv 64 kernel=3`"
+    help = "separate the keys of a line by spaces, e.g. `conv 64 kernel=3`"
     if not isinstance(before, Scalar) or before.quoted or before.end_line != key.line:
         return help
     gap = Span(key.source, before.end_line, before.end_column, key.line, key.column)

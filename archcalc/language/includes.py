@@ -30,7 +30,7 @@ class Includes:
     def read(self, node: Node) -> Iterator[Mapping]:
         """The files listed in `node`, each a mapping with `blocks:`; what is wrong goes to the findings."""
         if not isinstance(node, Sequence):
-            self.findings.error("SPC013", "`include:` is a list of files", node, "as [blocks/resnet.yaml]")
+            self.findings.error("SPC013", "`include:` is a list of files", node, "e.g. [blocks/resnet.yaml]")
             return
         for number, entry in enumerate(node.items):
             try:

@@ -13,7 +13,7 @@ KEYS = {
     "layout": f"{' or '.join(LAYOUTS)}; default: as it is read",
 }
 
-_SIZES = "as [3, 224, 224], without the batch axis"
+_SIZES = "e.g. [3, 224, 224], without the batch axis"
 
 
 class Input:
@@ -52,7 +52,7 @@ def read_inputs(node: Node, findings: Findings) -> list[Input]:
             else:
                 help = _SIZES
                 if name.text == "layout":
-                    help = f"name the input, as `input: {{image: {{size: [3, 224, 224], layout: {value.text or LAYOUTS[0]}}}}}`"
+                    help = f"name the input, e.g. `input: {{image: {{size: [3, 224, 224], layout: {value.text or LAYOUTS[0]}}}}}`"
                 findings.error("SPC010", "an input is a list of sizes", value, help)
     else:
         findings.error("SPC010", "`input:` is a list of sizes", node, _SIZES)
@@ -67,7 +67,7 @@ def _mapping(name: Scalar, node: Mapping, findings: Findings) -> Input | None:
         findings.error("SPC003", f"an input has no key `{key.text}`", key, help)
     size, layout = values.get("size"), values.get("layout")
     if size is None and not unknown:  # an unknown key may be a missing one, misspelt
-        help = f"as `{name.text}: {{size: [3, 224, 224], layout: {LAYOUTS[0]}}}`"
+        help = f"e.g. `{name.text}: {{size: [3, 224, 224], layout: {LAYOUTS[0]}}}`"
         findings.error("SPC004", f"the input `{name.text}` needs `size`", name, help)
     elif size is not None and not isinstance(size, Sequence):
         findings.error("SPC010", "`size` is a list of sizes", size, _SIZES)

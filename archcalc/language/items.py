@@ -189,7 +189,7 @@ def _not_a_layer(line: Scalar, op: Scalar, findings: Findings) -> Item | None:
     words = line.text.split()
     name = next((index for index, word in enumerate(words) if "=" not in word), 0)
     moved = [*words[name : name + 1], *words[name + 1 :], *words[:name]]
-    help = instead(line, " ".join(moved)) if name else "as `conv 64 kernel=3`"
+    help = instead(line, " ".join(moved)) if name else "e.g. `conv 64 kernel=3`"
     findings.error("SPC010", f"a layer starts with its name, not `{op.text}`", op, help)
     return None
 
@@ -247,7 +247,7 @@ def _mapping(node: Mapping, findings: Findings) -> Item | None:
         return None
     op, value = layers[0]
     if op.text in LOOPS and len(layers) == 1 and isinstance(value, Scalar) and value.text:
-        example = f"as {{{op.text}: {value.text}, layers: [...]}}"
+        example = f"e.g. {{{op.text}: {value.text}, layers: [...]}}"
         findings.error("SPC004", f"`{op.text}: {value.text}` needs `layers:` beside it", op, example)
         return None
     if op.text in LOOPS and len(layers) == 2 and layers[1][0].text == "layers" and not _is_empty(value):
@@ -318,7 +318,7 @@ def _beside(item: Item, node: Mapping, findings: Findings) -> None:
 
 def _carry(item: Item, carried: list[tuple[Scalar, Node]], findings: Findings) -> None:
     """What goes from copy to copy beside the layers: two mappings."""
-    examples = {"state": "as {p3: c3}, or {z: [64]} for zeros", "next": "as {p3: n.n3}, with layers of the body"}
+    examples = {"state": "e.g. {p3: c3}, or {z: [64]} for zeros", "next": "e.g. {p3: n.n3}, with layers of the body"}
     for key, node in carried:
         if isinstance(node, Mapping):
             item.carried[key.text] = key, node

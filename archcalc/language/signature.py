@@ -24,7 +24,7 @@ def parse_signature(key: Scalar, findings: Findings) -> tuple[Scalar, list[Param
     head, arrow, _ = key.text.partition(_ARROW)
     match = re.match(_SIGNATURE, head, re.DOTALL)
     if not match:
-        raise fail("SPC010", f"not a block's signature: `{key.text}`", key, "as `name(width, stride=1)`")
+        raise fail("SPC010", f"not a block's signature: `{key.text}`", key, "e.g. `name(width, stride=1)`")
     name = key.part(match.start(1), match.end(1))
     check_name(name, findings)
     parameters: list[Parameter] = []
@@ -56,7 +56,7 @@ def _outputs(key: Scalar, start: int, findings: Findings) -> list[Scalar]:
     else:
         if outputs:
             return outputs
-    raise fail("SPC010", "a name is missing after `->`", key, "as `half(c) -> low`, or delete the arrow")
+    raise fail("SPC010", "a name is missing after `->`", key, "e.g. `half(c) -> low`, or delete the arrow")
 
 
 def _commas(text: str) -> Iterator[tuple[int, int]]:
@@ -92,4 +92,4 @@ def check_name(key: Scalar, findings: Findings, taken: tuple[str, ...] = ()) -> 
         help = "a name is letters a to z, digits and _, not a digit first"
         findings.error("SPC010", f"`{name}` is not a name", key, help)
     elif reason := reserved(name):
-        findings.error("SPC011", reason, key, f"choose another name, as `{name.strip('_')}_1`")
+        findings.error("SPC011", reason, key, f"choose another name, e.g. `{name.strip('_')}_1`")

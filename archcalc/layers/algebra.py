@@ -136,7 +136,7 @@ class Einsum(Layer):
                 "SPC005",
                 f"not an equation: '{self.equation}'",
                 "equation",
-                "as 'hqd,hkd->hqk', a letter for each axis, the batch left out",
+                "e.g. 'hqd,hkd->hqk', a letter for each axis, the batch left out",
             )
         for term in (*terms, right):
             if len(set(term)) != len(term):

@@ -246,7 +246,7 @@ class Size(Argument):
             to write instead.
     """
 
-    kind = "a size, as 3 or 3x5"
+    kind = "a size, e.g. 3 or 3x5"
 
     def __init__(
         self,
@@ -302,7 +302,7 @@ class Size(Argument):
 class Factors(Size):
     """One factor for every axis, or one for each; factors need not be whole."""
 
-    kind = "a factor, as 2 or 2x4"
+    kind = "a factor, e.g. 2 or 2x4"
 
     def coerce(self, value: Any) -> Any:
         sizes = value if isinstance(value, tuple) else (value,)
@@ -356,7 +356,7 @@ class Letters(Flag):
                 "SPC005",
                 f"`{self.name}` is true, false, or letters of {self.letters}, not `{text}`",
                 scalar,
-                f"each letter at most once, as `{self.letters[:3]}`",
+                f"each letter at most once, e.g. `{self.letters[:3]}`",
             )
         return super().parse(node, known)
 

@@ -63,7 +63,7 @@ class Attention(AttentionOperations):
     )
     causal: bool = arg(Flag, "a position sees none after it", default=False, aliases=("is_causal",))
     rope: float | None = arg(
-        Number, "rotary positions with this base, as 10000", default=None, above=0, aliases=("rope_theta",)
+        Number, "rotary positions with this base, e.g. 10000", default=None, above=0, aliases=("rope_theta",)
     )
     rope_dim: int | None = arg(
         Whole,
@@ -198,7 +198,7 @@ class Attention(AttentionOperations):
             raise ShapeError(
                 "SHP101",
                 f"`{self.op}` reads {what} `relbias` {x} as its input",
-                help="say what it attends over: add from=NAME, as from=input",
+                help="say what it attends over: add from=NAME, e.g. from=input",
             )
         width, head = x.shape[-1], self.head_dim
         self._head, self._inner = (width // self.heads, width) if head is None else (head, self.heads * head)

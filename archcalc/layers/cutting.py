@@ -128,7 +128,7 @@ class Split(Asking, Rearranging):
     parts: int | None = arg(Whole, "number of equal parts", default=None, min=1, max=1000, aliases=("chunks",))
     sizes: tuple[int, ...] | None = arg(
         Size,
-        "the size of each part instead, as 3x7; -1 for what is left",
+        "the size of each part instead, e.g. 3x7; -1 for what is left",
         default=None,
         also=-1,
         aliases=("split_size",),
@@ -154,7 +154,7 @@ class Split(Asking, Rearranging):
             if self.parts is None:
                 message = "`split` needs `parts` or `sizes`"
             raise ShapeError(
-                "SPC004", message, None if self.parts is None else "sizes", "as `split 2` or `split sizes=3x7`"
+                "SPC004", message, None if self.parts is None else "sizes", "e.g. `split 2` or `split sizes=3x7`"
             )
         if self.parts is not None:
             if size % self.parts:

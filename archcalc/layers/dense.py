@@ -147,7 +147,7 @@ class Parameter(Layer):
     takes_input = False
     view = True
 
-    shape: tuple[int, ...] = arg(Size, "its sizes, as 16x768; not its batch")
+    shape: tuple[int, ...] = arg(Size, "its sizes, e.g. 16x768; not its batch")
 
     def output_rank(self, *inputs: Tensor) -> int:
         """As many axes as sizes are given."""

@@ -26,7 +26,7 @@ class Numbers(Argument):
     def parse(self, node: Node, known: Any) -> Any:
         """The numbers. Raises `SpecError` for other entries, lists of unequal lengths, or too many numbers."""
         if not isinstance(node, Sequence):
-            raise fail("SPC005", f"`{self.name}` is {self.kind}", node, f"as {self.name}: [0.5, 0.25]")
+            raise fail("SPC005", f"`{self.name}` is {self.kind}", node, f"e.g. {self.name}: [0.5, 0.25]")
         found = self._read(node)
         count = len(_flat(found))
         if count > _MOST:
@@ -81,7 +81,7 @@ class Constant(Layer):
     takes_input = False
     view = True
 
-    shape: tuple[int, ...] | None = arg(Size, "its sizes, as 1x1x4x4; not its batch", default=None)
+    shape: tuple[int, ...] | None = arg(Size, "its sizes, e.g. 1x1x4x4; not its batch", default=None)
     kind: str = arg(
         Word,
         "what it holds: arange counts along the last axis, triangle has ones up to the diagonal",
@@ -98,7 +98,7 @@ class Constant(Layer):
         if (self.shape is None) == (self.values is None):
             what = "`constant` needs `shape` or `values`" if self.shape is None else "`values` has a shape of its own"
             help = (
-                "as `constant 4x4`, or `{constant: {values: [0.5, 0.25]}}`" if self.shape is None else "leave out one"
+                "e.g. `constant 4x4`, or `{constant: {values: [0.5, 0.25]}}`" if self.shape is None else "leave out one"
             )
             raise ShapeError(
                 "SPC004" if self.shape is None else "SPC005", what, None if self.shape is None else "shape", help
@@ -121,7 +121,7 @@ class Constant(Layer):
         least, most = _RANKS.get(self.kind, (1, 8))
         if not least <= len(sizes) <= most:
             axes = "2 axes" if least == most else f"at least {least} axes"
-            raise ShapeError("SHP101", f"kind={self.kind} has {axes}, not {len(sizes)}", "shape", "as 8x8")
+            raise ShapeError("SHP101", f"kind={self.kind} has {axes}, not {len(sizes)}", "shape", "e.g. 8x8")
         numbers = [self.value] if self.value is not None else _flat(self.values or ())
         whole = all(isinstance(number, int) for number in numbers)
         return Tensor(sizes, None, None if whole else False)  # an embedding may read whole numbers

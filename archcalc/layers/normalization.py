@@ -245,7 +245,9 @@ class LayerNorm(Layer):
     layout = FEATURES_LAST
     wants = "vectors of features in the last axis"
 
-    axes: tuple[int, ...] = arg(Size, "the axes of a vector, which are the last ones, as 0x1x2", default=(-1,), min=-8)
+    axes: tuple[int, ...] = arg(
+        Size, "the axes of a vector, which are the last ones, e.g. 0x1x2", default=(-1,), min=-8
+    )
 
     eps: float = arg(Number, "added to the variance", default=1e-5, min=0)
     affine: bool = arg(Flag, "learn a scale for each feature", default=True, aliases=("elementwise_affine",))

@@ -48,7 +48,7 @@ class NamedSizes(SizeExpression):
 class Outputs(Argument):
     """One size, `same`, or several with names; as pairs of name and size, the first without a name where it has none."""
 
-    kind = "a size, as output=64x56x56, or output=same"
+    kind = "a size, e.g. output=64x56x56, or output=same"
 
     def parse(self, node: Node, known: Collection[str]) -> Any:
         """The sizes: `same`, or an expression for later. Raises `SpecError`."""
@@ -120,7 +120,7 @@ class Count(Whole):
 class Import(Text):
     """A class by its module and name."""
 
-    kind = "a class, as class=package.module:Name"
+    kind = "a class, e.g. class=package.module:Name"
 
     def parse(self, node: Node, known: Collection[str]) -> Any:
         """The text. Raises `SpecError` for what is none."""

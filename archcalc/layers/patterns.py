@@ -38,7 +38,7 @@ class Pattern:
         self.text = text
         left, arrow, right = text.partition("->")
         if not arrow or "->" in right:
-            raise PatternError("a pattern has one `->` between input and output", "as 'c h w -> (h w) c'")
+            raise PatternError("a pattern has one `->` between input and output", "e.g. 'c h w -> (h w) c'")
         self.left, self.right = _side(left), _side(right)
         if any("..." in group and group != ["..."] for group in self.left):
             raise PatternError("`...` stands in parentheses on the left", "only the output can join those axes")
@@ -157,7 +157,7 @@ class Pattern:
         if len(open_) > 1:
             raise PatternError(
                 f"{text} splits an axis of {size}, but only one of {', '.join(open_)} can be found",
-                f"give a size, as {open_[0]}=7",
+                f"give a size, e.g. {open_[0]}=7",
             )
         if open_:
             if known < 1 or size % known:

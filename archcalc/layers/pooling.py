@@ -221,7 +221,7 @@ class AdaptivePooling(Layer):
     wants = "a channels-first tensor [channels, ...] with one to three spatial axes"
 
     output: tuple[int, ...] = arg(
-        Size, "output size; -1 keeps that of an axis, as 1x-1", aliases=("output_size",), also=-1
+        Size, "output size; -1 keeps that of an axis, e.g. 1x-1", aliases=("output_size",), also=-1
     )
 
     def sizes(self, x: Tensor) -> tuple[int, ...]:

@@ -204,7 +204,7 @@ class RelPosBias(Layer):
 
     heads: int = arg(Whole, "heads", min=1, aliases=("num_heads",))
     kind: str = arg(Word, "how distances are told apart", choices=("bucket", "window", "alibi"), default="bucket")
-    window: tuple[int, ...] | None = arg(Size, "window of kind=window, as 7, 7x7 or 8x7x7", default=None)
+    window: tuple[int, ...] | None = arg(Size, "window of kind=window, e.g. 7, 7x7 or 8x7x7", default=None)
     buckets: int = arg(Whole, "distances told apart by kind=bucket", default=32, min=1, aliases=("num_buckets",))
 
     def sources(self, *inputs: Tensor) -> tuple[Tensor, ...]:
@@ -213,7 +213,7 @@ class RelPosBias(Layer):
 
     def _window(self) -> tuple[int, ...]:
         if self.window is None:
-            raise ShapeError("SPC004", "kind=window needs `window=`", "kind", "as window=7 or window=7x7")
+            raise ShapeError("SPC004", "kind=window needs `window=`", "kind", "e.g. window=7 or window=7x7")
         return self.window * 2 if len(self.window) == 1 else self.window
 
     def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:

@@ -36,7 +36,7 @@ class Reduction(Layer):
     call: ClassVar[str]
     before: ClassVar[str] = ""
 
-    axis: tuple[int, ...] = arg(Size, "axes, as 0 or 1x2", default=(0,), min=-8, aliases=("dim",))
+    axis: tuple[int, ...] = arg(Size, "axes, e.g. 0 or 1x2", default=(0,), min=-8, aliases=("dim",))
     keepdim: bool = arg(Flag, "keep the axes with size 1", default=False)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
@@ -193,7 +193,7 @@ class Norm(Reduction):
     before = "{0}, "
     keeps = _BOTH
 
-    axis: tuple[int, ...] = arg(Size, "axes, as 0 or 1x2", min=-8, aliases=("dim",))
+    axis: tuple[int, ...] = arg(Size, "axes, e.g. 0 or 1x2", min=-8, aliases=("dim",))
     p: float = arg(
         Number, "the power: 1 for the sum of absolute values, 2 for Euclid's", default=2.0, above=0, aliases=("ord",)
     )
@@ -212,7 +212,7 @@ class _Place(Layer):
     layout = ENDS
     sees_everything = True
 
-    axis: int = arg(Whole, "axis, as 0 or -1", min=-8, aliases=("dim",))
+    axis: int = arg(Whole, "axis, e.g. 0 or -1", min=-8, aliases=("dim",))
     keepdim: bool = arg(Flag, "keep the axis with size 1", default=False)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:

@@ -23,9 +23,9 @@ class Roll(Rearranging):
     view = hands_on = False
 
     shift: tuple[int, ...] = arg(
-        Size, "positions, as 3 or 3x3; negative to the front", min=-(2**62), aliases=("shifts",)
+        Size, "positions, e.g. 3 or 3x3; negative to the front", min=-(2**62), aliases=("shifts",)
     )
-    axes: tuple[int, ...] = arg(Size, "axes, as 0x1", default=(0,), min=-8, aliases=("dims",))
+    axes: tuple[int, ...] = arg(Size, "axes, e.g. 0x1", default=(0,), min=-8, aliases=("dims",))
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` unless each shift has its axis."""
@@ -34,7 +34,7 @@ class Roll(Rearranging):
                 "SHP101",
                 f"{len(self.shift)} shifts for {len(self.axes)} axes",
                 "shift",
-                "give one shift for each axis, as `roll 3x3 axes=0x1`",
+                "give one shift for each axis, e.g. `roll 3x3 axes=0x1`",
             )
         for index in self.axes:
             if not -x.rank <= index < x.rank:
@@ -65,7 +65,7 @@ class Flip(Rearranging):
     layout = KEEPS
     view = hands_on = False
 
-    axis: tuple[int, ...] = arg(Size, "axes, as 0 or 0x1", default=(0,), min=-8, aliases=("dims", "dim"))
+    axis: tuple[int, ...] = arg(Size, "axes, e.g. 0 or 0x1", default=(0,), min=-8, aliases=("dims", "dim"))
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for axes the input does not have."""
@@ -93,14 +93,14 @@ class Tile(Rearranging):
     layout = KEEPS
     view = hands_on = False
 
-    times: tuple[int, ...] = arg(Size, "copies along each axis, as 2x1", aliases=("dims", "reps", "repeats"))
+    times: tuple[int, ...] = arg(Size, "copies along each axis, e.g. 2x1", aliases=("dims", "reps", "repeats"))
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` unless each axis has a number of copies."""
         if len(self.times) != x.rank:
             form = "x".join(["2", *["1"] * (x.rank - 1)])
             message = f"{len(self.times)} numbers of copies for the {x.rank} axes of {x}"
-            raise ShapeError("SHP101", message, "times", f"give one for each axis, as `tile {form}`")
+            raise ShapeError("SHP101", message, "times", f"give one for each axis, e.g. `tile {form}`")
         return moved(x, tuple(times * size for times, size in zip(self.times, x.shape)))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:

@@ -77,7 +77,7 @@ class Upsample(Layer):
             )
         given = [key for key in ("scale", "size", "like") if getattr(self, key) is not None]
         if not given:
-            help = "as `upsample 2`, `upsample size=32x32` or `upsample like=NAME`"
+            help = "e.g. `upsample 2`, `upsample size=32x32` or `upsample like=NAME`"
             raise ShapeError("SPC004", "`upsample` needs `scale`, `size` or `like`", None, help)
         if len(given) > 1:
             both = " and ".join(f"`{key}`" for key in given)
@@ -178,7 +178,7 @@ class Pad(Layer):
     mode: str = arg(Word, "what the border holds", choices=MODES, default="zeros")
     value: float = arg(Number, "what a border of mode=zeros holds instead of zeros", default=0.0)
     axis: tuple[int, ...] | None = arg(
-        Size, "the axes with a border, as 0x1; default: the spatial ones", default=None, min=-8, aliases=("dim",)
+        Size, "the axes with a border, e.g. 0x1; default: the spatial ones", default=None, min=-8, aliases=("dim",)
     )
 
     @property
@@ -277,7 +277,9 @@ class Crop(Rearranging):
         """Raises `ShapeError` for both or none of size and like, and for a size larger than the input."""
         if (self.size is None) == (self.like is None):
             if self.size is None:
-                raise ShapeError("SPC004", "`crop` needs `size` or `like`", None, "as `crop 32x32` or `crop like=NAME`")
+                raise ShapeError(
+                    "SPC004", "`crop` needs `size` or `like`", None, "e.g. `crop 32x32` or `crop like=NAME`"
+                )
             changes = [Change({key: None}) for key in ("size", "like")]
             raise ShapeError("SPC004", "`crop` takes a size or `like`, not both", "like", changes=changes)
         space = self._space(x)

@@ -95,7 +95,7 @@ class Gather(Layer):
         axis, index = self.axis_index("axis", x), self.index
         if index.integer is False:
             message = f"`index` {index} holds numbers, and an index has whole ones"
-            raise ShapeError("SHP101", message, "index", "as `constant 8 kind=arange`, or NAME.indices of a `topk`")
+            raise ShapeError("SHP101", message, "index", "e.g. `constant 8 kind=arange`, or NAME.indices of a `topk`")
         index.integer = True
         if index.batched and axis:
             message = f"an index of each sample takes positions of axis 0, not of axis {axis}"

@@ -90,7 +90,7 @@ class Reshape(Rearranging):
     notation = "y has the elements of x in their order"
 
     layout = ENDS
-    shape: tuple[int, ...] = arg(Size, "sizes, as 64x7x7; -1 takes what is left", also=-1)
+    shape: tuple[int, ...] = arg(Size, "sizes, e.g. 64x7x7; -1 takes what is left", also=-1)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` when the number of elements would change."""
@@ -143,7 +143,7 @@ class Transpose(Rearranging):
     notation = "y[…, j, i] = x[…, i, j]"
 
     layout = ENDS
-    axes: tuple[int, ...] = arg(Size, "the two axes, as 0x1 or -2x-1", default=(-2, -1), min=-8)
+    axes: tuple[int, ...] = arg(Size, "the two axes, e.g. 0x1 or -2x-1", default=(-2, -1), min=-8)
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """The elements stay where they are."""
@@ -153,7 +153,7 @@ class Transpose(Rearranging):
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for axes the input does not have."""
         if len(self.axes) != 2:
-            raise ShapeError("SHP108", "transpose swaps two axes", "axes", "as axes=0x1; `rearrange` reorders more")
+            raise ShapeError("SHP108", "transpose swaps two axes", "axes", "e.g. axes=0x1; `rearrange` reorders more")
         try:
             a, b = (x.axis(index) for index in self.axes)
         except IndexError:
@@ -192,7 +192,7 @@ class Expand(Rearranging):
     layout = ENDS
     hands_on = False
 
-    shape: tuple[int, ...] = arg(Size, "sizes, as 10x-1", also=-1)
+    shape: tuple[int, ...] = arg(Size, "sizes, e.g. 10x-1", also=-1)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for an axis that is neither 1 nor already of its size."""

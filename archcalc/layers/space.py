@@ -11,7 +11,7 @@ def space_of(layer: Layer, like: Tensor, x: Tensor) -> tuple[int, ...]:
     """The sizes of `like` without its channels. Raises `ShapeError` where it has another number of axes than `x`."""
     if like.rank != x.rank:
         message = f"`like` {like} has another number of axes than the input {x}"
-        raise ShapeError("SHP101", message, "like", f"give the size itself, as `{layer.op} size=...`")
+        raise ShapeError("SHP101", message, "like", f"give the size itself, e.g. `{layer.op} size=...`")
     return like.shape[1:]
 
 

@@ -56,7 +56,7 @@ def positions_dim(graph: Graph) -> str:
         )
     if not graph.settings.dims:
         raise NotGenerativeError(
-            f"{graph.model} is written for one length: make it a dim, as `dims: {{seq: 128}}`, to generate with it"
+            f"{graph.model} is written for one length: make it a dim, e.g. `dims: {{seq: 128}}`, to generate with it"
         )
     raise NotGenerativeError(f"{graph.model} does not generate: its output has no axis of positions")
 

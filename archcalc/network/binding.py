@@ -45,7 +45,7 @@ class Binder:
             else:
                 from archcalc.spelling.lines import listed_values
 
-                help = listed_values(item.op, item.body, f"as `{layer.op}: {{{_example(layer)}}}`")
+                help = listed_values(item.op, item.body, f"e.g. `{layer.op}: {{{_example(layer)}}}`")
                 self.findings.error("SPC010", f"`{layer.op}:` takes a mapping", item.body, help)
         for key, value in item.keys:
             argument = layer.arguments.get(key.text) or layer.free_keys
@@ -79,7 +79,7 @@ class Binder:
                     "SPC004",
                     f"`{layer.op}` needs {' and '.join(f'`{name}`' for name, _ in missing)}",
                     item.op,
-                    "; ".join(f"`{name}` is {argument.doc}: {argument.kind}" for name, argument in missing),
+                    "; ".join(f"`{name}`: {argument.doc} ({argument.kind})" for name, argument in missing),
                 )
 
     def _unnamed(self, op: str, item: Item, otherwise: str) -> None:
@@ -134,7 +134,7 @@ class Binder:
 
     def _operands(self, op: Scalar, argument: Operands, node: Node, names: Names) -> list[tuple[Operand, Span]]:
         if not isinstance(node, NodeList):
-            self.findings.error("SPC010", f"`{op.text}` takes {argument.kind}", node, f"as `{op.text}: [a, b]`")
+            self.findings.error("SPC010", f"`{op.text}` takes {argument.kind}", node, f"e.g. `{op.text}: [a, b]`")
             return []
         operands: list[tuple[Operand, Span]] = []
         for entry in node.items:
@@ -200,7 +200,7 @@ class Binder:
             if name in given:
                 self._bind_argument(step, name, given[name], names)
             elif default is None and not wrong:
-                self.findings.error("SPC004", f"block `{block.name.text}` needs `{name}`", item.op, f"as {name}=...")
+                self.findings.error("SPC004", f"block `{block.name.text}` needs `{name}`", item.op, f"e.g. {name}=...")
             elif default is not None:
                 step.places[name] = default[0]
                 step.deferred.append((name, None, default[1]))
@@ -236,7 +236,7 @@ class Binder:
                 value = self.value(values, names.values, names)
                 loop.names[name.text] = name, (values, 1 if value is None else value)
             else:
-                help = f"as {name.text}: [1, 2, 4]"
+                help = f"e.g. {name.text}: [1, 2, 4]"
                 self.findings.error("SPC010", f"`{name.text}` goes through a list of values", values, help)
         if not node.pairs:
             self.findings.error(
@@ -267,7 +267,7 @@ class Binder:
         inner = names.alone()
         step.over = list(over(self, item, names, inner))
         if item.keys and item.over is None:
-            help = f"as {{each: {{{item.keys[0][0].text}: ...}}, layers: [...]}}: `layers:` stands beside `each:`"
+            help = f"e.g. {{each: {{{item.keys[0][0].text}: ...}}, layers: [...]}}: `layers:` stands beside `each:`"
             self.findings.error("SPC010", "`each` takes a list of layers", item.keys[0][0], help)
             return
         body = item.body if item.body is not None else item.keys[0][1] if item.keys else None

@@ -249,7 +249,7 @@ class Builder(Looping):
         """What to write at an input of the network that has the layout of `x`; nothing where none has it."""
         for name, tensor in self._network[1].items() if self.states_inputs else ():
             if tensor.group is not None and x.group is not None and tensor.group.root is x.group.root:
-                return f"; or state it at the input, as `{stating(name, str(tensor), layout.replace(' ', '-'))}`"
+                return f"; or state it at the input, e.g. `{stating(name, str(tensor), layout.replace(' ', '-'))}`"
         return ""
 
     def _shape_error(

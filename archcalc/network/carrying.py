@@ -45,7 +45,7 @@ def _start(binder: Binder, name: Scalar, node: Node, around: Names) -> Start | N
     if isinstance(node, Scalar) and (node.text or node.quoted):
         return around.reference(node)
     if not isinstance(node, Sequence) or not 1 <= len(node.items) <= 8:
-        help = "the name of a layer, or sizes as [64, 32, 32] for zeros"
+        help = "the name of a layer, or sizes, e.g. [64, 32, 32] for zeros"
         binder.findings.error("SPC010", f"`{name.text}` starts from a tensor or from zeros", node, help)
         return None
     sizes: list[tuple[Scalar, Value]] = []
@@ -86,7 +86,7 @@ def over(binder: Binder, item: Item, around: Names, inner: Names) -> Iterator[tu
     node = item.over
     if isinstance(node, Mapping):
         if not node.pairs:
-            binder.findings.error("SPC010", f"`{item.op.text}` goes through nothing", node, "as {x: prev, y: NAME}")
+            binder.findings.error("SPC010", f"`{item.op.text}` goes through nothing", node, "e.g. {x: prev, y: NAME}")
         for name, value in node.pairs:
             check_name(name, binder.findings, taken=("input", "prev"))
             inner.define(name)
@@ -94,13 +94,13 @@ def over(binder: Binder, item: Item, around: Names, inner: Names) -> Iterator[tu
                 yield name.text, around.reference(value)
             else:
                 message = f"`{name.text}` is an entry of a layer: give the layer's name"
-                binder.findings.error("SPC010", message, value, f"as {{{name.text}: prev}}")
+                binder.findings.error("SPC010", message, value, f"e.g. {{{name.text}: prev}}")
         return
     inner.layers["input"] = None
     if isinstance(node, Scalar):
         yield "", around.reference(node)
     elif node is not None:
-        help = "the name of a layer, or names as {x: prev, y: NAME}"
+        help = "the name of a layer, or names, e.g. {x: prev, y: NAME}"
         binder.findings.error("SPC010", f"`{item.op.text}` goes through the entries of tensors", node, help)
     else:
         yield "", None

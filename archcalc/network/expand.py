@@ -267,7 +267,7 @@ class Expander(Evaluator):
             assert x is not None
             if x.parts:
                 self.fail(
-                    "SPC008", "the layer before has several outputs", step.op, "choose one with from=, as from=NAME.0"
+                    "SPC008", "the layer before has several outputs", step.op, "choose one with from=, e.g. from=NAME.0"
                 )
         layer = cls.__new__(cls)
         values = layer.__dict__ = dict(step.constants)
@@ -328,7 +328,7 @@ class Expander(Evaluator):
     def _no_parts(self, tensor: Tensor, place: Span) -> None:
         """Lists of layers that are joined give one tensor each."""
         if tensor.parts:
-            self.fail("SPC008", "the layers end in several outputs", place, "choose one, as `identity from=NAME.0`")
+            self.fail("SPC008", "the layers end in several outputs", place, "choose one, e.g. `identity from=NAME.0`")
 
     def _bodies(self, step: Step, layer: Layer, scope: Scope, x: Tensor) -> tuple[tuple[Tensor, ...], list[Node]]:
         results: list[Tensor] = []

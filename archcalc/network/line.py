@@ -48,7 +48,7 @@ def split_sizes(sizes: str, names: Collection[str] = ()) -> list[str]:
     words = [word.strip() for word in sizes.replace("×", "x").split("x")]
     good = all(word in names or (word.isascii() and word.isdigit() and int(word) > 0) for word in words)
     if not good or len(words) > 8:
-        raise RequestError(f"--input takes sizes without the batch, as 3x32x32, not {sizes!r}")
+        raise RequestError(f"--input takes sizes without the batch, e.g. 3x32x32, not {sizes!r}")
     return words
 
 

@@ -215,7 +215,7 @@ class Evaluator:
         """The tensor that `ref` names, which must be one."""
         tensor = self.lookup(ref, scope, x)[0]
         if tensor.parts:
-            self.fail("SPC008", f"`{ref.name}` has several outputs", ref.place, f"choose one, as {ref.name}.0")
+            self.fail("SPC008", f"`{ref.name}` has several outputs", ref.place, f"choose one, e.g. {ref.name}.0")
         return tensor
 
     def ask(self, x: Tensor, place: Span) -> Layout:

@@ -109,7 +109,7 @@ def predict(graph: Graph, running: Running) -> Prediction:
     """
     predictable(running)
     if running.chip is None:
-        raise RequestError("a time is that on a device: give --device, as --device h100")
+        raise RequestError("a time is that on a device: give --device, e.g. --device h100")
     estimator = Estimator(running.chip, running.types.computes)
     found = [_as_run(one, running) for one in operations(graph, estimator.stored)]
     training = running.trains

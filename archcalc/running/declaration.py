@@ -125,7 +125,9 @@ class Running:
         Whole(), "{} new tokens", "Generating: tokens that are generated, the last of these positions.", "1"
     )
     threads = Field(Whole(), "{} threads", "Threads of a CPU.", "2, or those that the device was measured with")
-    device = Field(Text("NAME|FILE"), "on {}", "What it runs on, as h100 or ./mine.json.", "none: the kernels of a CPU")
+    device = Field(
+        Text("NAME|FILE"), "on {}", "What it runs on, e.g. h100 or ./mine.json.", "none: the kernels of a CPU"
+    )
 
     def __init__(self, **said: Any) -> None:
         self._said: dict[str, Any] = {}

@@ -11,7 +11,7 @@ from archcalc.source import Mapping, Node, Scalar, Sequence
 def read_run(node: Node, findings: Findings) -> Running:
     """What the value of `run:` says; what is wrong with it goes to `findings`."""
     if not isinstance(node, Mapping):
-        findings.error("SPC010", "`run:` takes a mapping", node, "as {precision: bf16, optimizer: adamw}")
+        findings.error("SPC010", "`run:` takes a mapping", node, "e.g. {precision: bf16, optimizer: adamw}")
         return Running()
     said = {}
     for key, value in node.pairs:

@@ -103,4 +103,4 @@ def _same_pooled(bound: Bound, steps: set[int]) -> dict[str, str]:
         return {"ceil": "true"}
     if len(kernels) == 1 and min(kernels) % 2:
         return {"padding": str(min(kernels) // 2)}
-    raise UnwritableError("a pooling has no padding=same: give the number, as `maxpool 3 stride=2 padding=1`")
+    raise UnwritableError("a pooling has no padding=same: give the number, e.g. `maxpool 3 stride=2 padding=1`")

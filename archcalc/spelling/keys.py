@@ -67,4 +67,4 @@ def _activation(op: Scalar, key: Scalar, value: Node) -> Advice:
         rest = rest.replace(name.group(), "", 1) if name else rest
         if " repeat=" not in rest and " tie=" not in rest and rest != line.text:
             fix = Fix(f"write `[{rest}, {after}]`", (Edit(line, f"[{rest}, {after}]"),))
-    return Advice(f"write the activation as a layer after it, as `{layer}`", fix)
+    return Advice(f"write the activation as a layer after it, e.g. `{layer}`", fix)

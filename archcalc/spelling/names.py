@@ -85,15 +85,15 @@ SAID = {
     "lstmcell": _ONE_STEP.format("lstm"),
     "grucell": _ONE_STEP.format("gru"),
     "bidirectional": "it is `lstm 64 bidirectional=true` here",
-    "timedistributed": "layers on features act on every position anyway: write the layer alone, as `linear 64`",
+    "timedistributed": "layers on features act on every position anyway: write the layer alone, e.g. `linear 64`",
     "convlstm": "there is no such layer: a step is made of `concat`, `conv`, `sigmoid` and `mul`",
     "stack": "join along a new axis: `rearrange '... -> 1 ...'` on each tensor, then `concat` with axis: 0",
     "gate": "`mul: [a, b]` multiplies two tensors",
     "conditional": _NONE,
     "lambda": "there are no functions: write what it computes in layers",
     "function": "there are no functions: write what it computes in layers",
-    "input": "the input stands at the top of the spec, as `input: [3, 224, 224]`",
-    "inputlayer": "the input stands at the top of the spec, as `input: [3, 224, 224]`",
+    "input": "the input stands at the top of the spec, e.g. `input: [3, 224, 224]`",
+    "inputlayer": "the input stands at the top of the spec, e.g. `input: [3, 224, 224]`",
     "output": "the output is the last layer, or what `output:` names beside `layers:`",
     "moduledict": "write the layers themselves; name= gives them names",
     "module": "its layers stand in the list, or in a block under `blocks:`",
@@ -153,7 +153,7 @@ class Meaning:
         """What to do, in words."""
         if self.layer:
             return f"write `{self.layer}`"
-        return f"write it in layers, as `{self.made_of}`" if self.made_of else self.text or ""
+        return f"write it in layers, e.g. `{self.made_of}`" if self.made_of else self.text or ""
 
 
 def meaning(name: str) -> Meaning | None:

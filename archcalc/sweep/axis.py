@@ -12,7 +12,7 @@ from archcalc.diagnostics import RequestError
 # More values of one name are a mistake in a step.
 MOST = 1_000_000
 _RANGE = re.compile(r"(?P<first>[^:]+?)\.\.(?P<last>[^:]+?)(?::(?P<step>.+))?\Z")
-_FORM = "write values as 6,12,24 or a range as 256..2048:256, 1..64:*2"
+_FORM = "write values as 6,12,24 or a range, e.g. 256..2048:256, 1..64:*2"
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ def parse_axis(text: str) -> Axis:
     """`NAME=VALUES`. Raises `RequestError` for anything else."""
     name, equals, values = (part.strip() for part in text.partition("="))
     if not name or not equals or not values:
-        raise RequestError(f"--set takes NAME=VALUES, as --set width=128,256, not {text!r}")
+        raise RequestError(f"--set takes NAME=VALUES, e.g. --set width=128,256, not {text!r}")
     return Axis(name, parse_values(values, name))
 
 
@@ -79,7 +79,7 @@ def _entry(text: str, name: str) -> Iterator[str]:
     factor = _number(step[1:], text, name) if step.startswith("*") else None
     distance = Decimal(0) if factor is not None else _number(step, text, name)
     if match["step"] is None and (first % 1 or last % 1):
-        raise RequestError(f"{name}={text}: a range of fractions needs a step, as 0.1..0.5:0.1")
+        raise RequestError(f"{name}={text}: a range of fractions needs a step, e.g. 0.1..0.5:0.1")
     if first > last:
         raise RequestError(f"{name}={text}: the range ends before it begins: write {match['last']}..{match['first']}")
     if (factor is not None and (factor <= 1 or first <= 0)) or (factor is None and distance <= 0):

@@ -241,5 +241,5 @@ def _start(graph: Graph, point: Point, name: str) -> int:
         raise RequestError(f"{graph.path}: neither the batch nor an hparam or dim is named `{name}`: {hint}")
     value = values[name]
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise RequestError(f"`{name}` is no whole number from 1: say what to try, as --vary {name}=0.5..4:0.5")
+        raise RequestError(f"`{name}` is no whole number from 1: say what to try, e.g. --vary {name}=0.5..4:0.5")
     return int(value)

@@ -80,20 +80,20 @@ def _point(line: str, place: str, spec: str | None) -> Point:
     try:
         entry: Any = json.loads(line)
     except (ValueError, RecursionError):
-        raise RequestError(f"{place}: not JSON: a line is a point, as {_FORM}") from None
+        raise RequestError(f"{place}: not JSON: a line is a point, e.g. {_FORM}") from None
     if not isinstance(entry, dict) or not set(entry) <= set(_KEYS):
-        raise RequestError(f"{place}: a point has the keys {', '.join(_KEYS)}, as {_FORM}")
+        raise RequestError(f"{place}: a point has the keys {', '.join(_KEYS)}, e.g. {_FORM}")
     named = entry.get("spec", spec)
     if not isinstance(named, str):
-        raise RequestError(f"{place}: no spec: name one on the command line, or in the line, as {_FORM}")
+        raise RequestError(f"{place}: no spec: name one on the command line, or in the line, e.g. {_FORM}")
     batch, settings = entry.get("batch", 1), entry.get("set", {})
     if isinstance(batch, bool) or not isinstance(batch, int) or not 1 <= batch < 2**40:
         raise RequestError(f"{place}: the batch is a whole number from 1, not {batch!r}")
     if not isinstance(settings, dict) or not all(isinstance(one, (str, int, float)) for one in settings.values()):
-        raise RequestError(f"{place}: `set` has a number or a word for each name, as {_FORM}")
+        raise RequestError(f"{place}: `set` has a number or a word for each name, e.g. {_FORM}")
     run = entry.get("run", {})
     if not isinstance(run, dict):
-        raise RequestError(f'{place}: `run` has a value for each name, as {{"precision": "bf16"}}')
+        raise RequestError(f'{place}: `run` has a value for each name, e.g. {{"precision": "bf16"}}')
     try:
         said = tuple((name, _text(value)) for name, value in run.items())
         Running(**dict(said))
@@ -112,7 +112,7 @@ def parse_part(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text, re.ASCII)
     part, parts = map(int, match.groups()) if match else (0, 0)
     if not 1 <= part <= parts:
-        raise RequestError(f"--shard takes I/N with I from 1 to N, as 3/8, not {text!r}")
+        raise RequestError(f"--shard takes I/N with I from 1 to N, e.g. 3/8, not {text!r}")
     return part, parts
 
 

@@ -117,5 +117,5 @@ def _measure(name: str, has_device: bool) -> Measure:
         )
     found = MEASURES[name]
     if found.needs_device and not has_device:
-        raise RequestError(f"`{name}` is that on a device: give --device, as --device h100")
+        raise RequestError(f"`{name}` is that on a device: give --device, e.g. --device h100")
     return found

@@ -63,7 +63,7 @@ def sides(text: str, names: Sequence[str], has_device: bool) -> tuple[Side, Side
     """
     parts = [part.strip() for part in text.split(",")]
     if len(parts) != 2 or not all(part.lstrip("+-") for part in parts):
-        raise RequestError(f"--plot takes two names, as --plot macs,params, not {text!r}")
+        raise RequestError(f"--plot takes two names, e.g. --plot macs,params, not {text!r}")
     first, second = (_side(part, [*names, BATCH], has_device) for part in parts)
     return first, second
 

@@ -39,7 +39,7 @@ def line_form(
     of_input = named_sizes(sizes)
     every = list(dict.fromkeys([*of_input, *(name for name in names if name not in (ALL, BATCH))]))
     if not every and BATCH not in names:
-        raise RequestError(f"--symbolic of what? Name a size of the input {sizes}, as 3xHxW, or one in the line")
+        raise RequestError(f"--symbolic of what? Name a size of the input {sizes}, e.g. 3xHxW, or one in the line")
     for name in every:
         if not is_identifier(name) or name in RESERVED:
             raise RequestError(f"`{name}` cannot be a name: a name is letters a to z, digits and _, not a digit first")

@@ -241,7 +241,7 @@ def _values(document: Document, known: Mapping[str, Any], names: Sequence[str], 
             raise RequestError(f"{path}: `{name}` is {describe(value)}; a formula takes names of whole numbers")
         if value < 1:
             raise RequestError(
-                f"{path}: `{name}` is {int(value)}; a formula takes numbers from 1: give one, as --set {name}=1"
+                f"{path}: `{name}` is {int(value)}; a formula takes numbers from 1: give one, e.g. --set {name}=1"
             )
         values[name] = int(value)
     return values

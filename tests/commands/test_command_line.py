@@ -111,7 +111,7 @@ def test_a_wrong_value_in_the_settings_names_the_file(spec, settings, told):
     ("arguments", "told"),
     [
         (["shapes", "none.yaml"], "cannot read 'none.yaml': no such file or directory"),
-        (["shapes", "specs"], "cannot read 'specs', a folder: name the specs in it, as specs/*.yaml"),
+        (["shapes", "specs"], "cannot read 'specs', a folder: name the specs in it, e.g. specs/*.yaml"),
         (["diff", "none.json", LENET], "cannot read 'none.json': no such file or directory"),
         (["lint", "none.yaml"], "cannot read 'none.yaml': no such file or directory"),
         (["lint", LENET, "--output", "json=no/such/x"], "cannot write 'no/such/x': no such file or directory"),
@@ -160,7 +160,9 @@ def test_every_command_is_listed_and_tested():
     assert set(COMMANDS) == files
     for name in files:
         command = importlib.import_module(f"archcalc.commands.{name}").command
-        undescribed = [one.name for one in command.params if isinstance(one, click.Option) and not one.help]
+        undescribed = [
+            one.name for one in command.params if isinstance(one, click.Option) and not (one.help or one.hidden)
+        ]
         assert not undescribed, f"`archcalc {name}`: give {undescribed} a help"
         assert command.help, f"`archcalc {name}` has no docstring, which is its help"
 

@@ -40,7 +40,7 @@ def test_the_total_is_the_sum_of_its_layers(options):
         (["--device", "./none.json"], "no such file"),
         (["--device", "h100", "--mode", "generate", "--new-tokens", "1024"], "there is no prompt"),
         (["--device", "h100", "--optimizer", "rmsprop"], "there is no 'rmsprop': there are sgd, momentum, adam"),
-        ([], "give --device, as --device h100"),
+        ([], "give --device, e.g. --device h100"),
     ],
 )
 def test_refusals(arguments, says):

@@ -116,7 +116,7 @@ def test_input_is_that_of_the_block():
 @pytest.mark.parametrize(
     ("call", "column", "under", "message", "help"),
     [
-        ("conv3", 5, "conv3", "block `conv3` needs `n`", "as n=..."),
+        ("conv3", 5, "conv3", "block `conv3` needs `n`", "e.g. n=..."),
         ("conv3 8 q=3", 13, "q", "block `conv3` has no argument `q`", "its arguments are n, k, bias"),
         ("conv3 8 bais=true", 13, "bais", "block `conv3` has no argument `bais`", "did you mean `bias`?"),
         ("conv3 8 n=8", 13, "n", "`n` is given twice", "delete"),

@@ -201,7 +201,7 @@ def test_both_readings_are_told_and_work(layers, says):
         output = net.nodes[0].output.outputs["0"] if net.nodes[0].output.outputs else net.nodes[0].output
         size = {"0": 4, "2": 6}[axis]
         assert str(output) in giving or str(size) in giving
-    stated = re.search(r"or state it at the input, as `(input: .*)`", said.help)
+    stated = re.search(r"or state it at the input, e.g. `(input: .*)`", said.help)
     text = f"model: m\n{stated.group(1)}\nlayers:\n" + "".join(f"  - {layer}\n" for layer in layers)
     read(text)
 

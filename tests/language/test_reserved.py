@@ -21,7 +21,7 @@ def test_no_layer_has_a_name_that_python_keeps(name):
     said = wrong(f"linear 8 name={name}", input="[8]")
     assert (said.code, at(said)) == ("SPC011", (4, 19))
     assert f"`{name}`" in said.message
-    new = said.help.removeprefix("choose another name, as ").strip("`")
+    new = said.help.removeprefix("choose another name, e.g. ").strip("`")
     net = archcalc.loads(spec(f"linear 8 name={new}", input="[8]"))
     assert net.to_torch().state_dict().keys() == {f"{new}.weight", f"{new}.bias"}
 

@@ -129,7 +129,7 @@ def test_no_class_is_imported_here() -> None:
         ("opaque a output=3 class=evil:nn", "`nn` means something else in what `build` writes"),
         ("opaque a output=3 class=evil:super", "`super` means something else in what `build` writes"),
         ("opaque a output=3 class=evil.import:Net", "`import` means something else in what `build` writes"),
-        ("opaque a output=3 class=os.system", "`class` is a class, as class=package.module:Name, not `os.system`"),
+        ("opaque a output=3 class=os.system", "`class` is a class, e.g. class=package.module:Name, not `os.system`"),
         ("{opaque: {output: {2a: [3]}}}", "`2a` is not a name"),
         ("{opaque: {output: [[3]]}}", "`output` is a size"),
         ("opaque a output=3 layout=first", "`layout` is channels-first or features-last, not `first`"),

@@ -141,7 +141,7 @@ SAID = {
     "F.conv2d(x, self.weight)": "its weight is made elsewhere",
     "nn.Sequential(*layers)": "a `*` hides what it holds",
     "nn.ModuleList([nn.Linear(3, 3) for _ in range(12)])": "copies are written `repeat: 12`",
-    "Input(shape=(28, 28, 1))": "as `input: [1, 28, 28]`",
+    "Input(shape=(28, 28, 1))": "e.g. `input: [1, 28, 28]`",
     "GlobalAveragePooling1D()": "after `conv` it is `[adaptiveavgpool 1, flatten]`",
     "layers.Bidirectional(layers.LSTM(64))": "from=NAME.last",
     "nn.Conv2d(64)": "`conv` needs `kernel`",

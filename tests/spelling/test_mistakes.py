@@ -99,7 +99,7 @@ TOLD = {
     "[15, 1, Conv, [64, 3, 2]]": "layers are referred to by name: from=NAME, with name=NAME on the layer that row 15 means",
     "[-1, 3, C2f, [128, True]]": "it is a block of Ultralytics, whose layers stand under `blocks:`",
     "convlstm 64": "there is no such layer: a step is made of `concat`, `conv`, `sigmoid` and `mul`",
-    "se 64": "write it in layers, as `mul: [prev, [adaptiveavgpool 1, conv cin//4 kernel=1, relu, conv 4*cin kernel=1, sigmoid]]`",
+    "se 64": "write it in layers, e.g. `mul: [prev, [adaptiveavgpool 1, conv cin//4 kernel=1, relu, conv 4*cin kernel=1, sigmoid]]`",
     "lstm 4 return_sequences=false": "the output holds all steps; from=NAME.last takes the last one",
     "clstoken 3": "it has no keys",
 }  # fmt: skip

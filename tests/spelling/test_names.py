@@ -66,7 +66,7 @@ def test_another_name_of_a_layer(name, layer):
 @pytest.mark.parametrize("name", MADE_OF)
 def test_what_is_made_of_layers(name):
     assert name not in REGISTRY
-    assert wrong(name).help == f"write it in layers, as `{MADE_OF[name]}`"
+    assert wrong(name).help == f"write it in layers, e.g. `{MADE_OF[name]}`"
     assert computes(MADE_OF[name])
 
 

@@ -60,7 +60,7 @@ def examples(
         return [Example(f"input{index}" if index else "input", sizes[1:]) for index, sizes in enumerate(known)], False
     if len(needed) > 1:
         each = " ".join(f"--input {name}=SIZE" for name in needed)
-        raise RequestError(f"forward needs {len(needed)} inputs: {each}, as --input {needed[0]}=3x224x224 or 128:int")
+        raise RequestError(f"forward needs {len(needed)} inputs: {each}, e.g. --input {needed[0]}=3x224x224 or 128:int")
     return [_guessed(module)], True
 
 
@@ -77,7 +77,7 @@ def _needed(module: nn.Module) -> list[str]:
 def _parsed(text: str, index: int) -> Example:
     match = re.fullmatch(r"(?:([A-Za-z_]\w*)=)?(\d+(?:x\d+)*)?(?::(\w+))?", text, re.ASCII)
     if match is None or not text:
-        raise RequestError(f"--input takes sizes without the batch, as 3x224x224 or tokens=128:int, not {text!r}")
+        raise RequestError(f"--input takes sizes without the batch, e.g. 3x224x224 or tokens=128:int, not {text!r}")
     name, sizes, kind = match.groups()
     if kind is not None and kind not in _TYPES:
         raise RequestError(f"--input has the types {', '.join(_TYPES)}, not {kind!r}")

@@ -22,7 +22,7 @@ def render(report: Report) -> Iterator[Block]:
 def _same(one: Verified) -> Iterator[str]:
     result, peer = one.result, one.peer
     yield (
-        f"{one.model}: {result.layers:,} layers, {result.parameters:,} named parameters "
+        f"{one.model}: {counted(result.layers, 'layer')}, {counted(result.parameters, 'named parameter')} "
         f"({result.params:,}), {result.flops:,} forward and {result.backward_flops:,} backward FLOPs equal PyTorch's"
     )
     if result.declared:
@@ -34,9 +34,14 @@ def _same(one: Verified) -> Iterator[str]:
         yield f"torchinfo says {counts}: {'; '.join(peer.reasons)}"
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 layer`, `2 layers`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def _different(one: Verified) -> Iterator[str]:
     found = one.result.differences
-    yield f"{one.model}: {len(found)} {'difference' if len(found) == 1 else 'differences'}"
+    yield f"{one.model}: {counted(len(found), 'difference')}"
     for difference in found[:_MOST]:
         yield str(difference)
     if len(found) > _MOST:

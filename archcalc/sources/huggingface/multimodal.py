@@ -180,7 +180,7 @@ def _feature_layer(config: Config) -> int:
     """How many layers at the end of the tower are not read: -2 is one."""
     value = config.value("vision_feature_layer")
     if isinstance(value, bool) or not isinstance(value, int) or not -1000 < value < 0:
-        config.wrong("vision_feature_layer", "what is read is one layer, counted from the end, as -2")
+        config.wrong("vision_feature_layer", "what is read is one layer, counted from the end, e.g. -2")
     return -1 - value
 
 
@@ -261,7 +261,7 @@ def _internvl(config: Config) -> Spec:
     config.value("image_seq_length")
     given = config.number("downsample_ratio")
     if not 0 < given <= 1 or not float(1 / given).is_integer():
-        config.wrong("downsample_ratio", "it is one over a whole number, as 0.5")
+        config.wrong("downsample_ratio", "it is one over a whole number, e.g. 0.5")
     side = int(1 / given)
     inner = config.nested("vision_config", "internvl_vision", _INTERN_EYES)
     for key in ("model_type", "layer_scale_init_value", "projection_dropout"):

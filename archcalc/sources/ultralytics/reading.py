@@ -139,5 +139,5 @@ def _kpt(node: Node | None) -> tuple[int, int]:
         return 17, 3
     sizes = [_whole(item, 1) for item in node.items] if isinstance(node, Sequence) else []
     if len(sizes) != 2:
-        raise refuse(node, "`kpt_shape` is [points, numbers of each], as [17, 3]")
+        raise refuse(node, "`kpt_shape` is [points, numbers of each], e.g. [17, 3]")
     return sizes[0], sizes[1]
