@@ -71,7 +71,7 @@ def _groups(joined: tuple[int, ...], apart: tuple[int, ...]) -> list[list[int]] 
             product *= apart[at]
             group.append(at)
             at += 1
-        if product != size:
+        if product != size or not group:
             return None
         found.append(group)
     return found if at == len(apart) else None
