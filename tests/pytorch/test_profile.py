@@ -382,7 +382,7 @@ def test_command_line():
     assert "layers sum to" in done.stdout
     assert not done.stderr
     document = json.loads(run("profile", "specs/lenet.yaml", "--mode", "train", *quick, "--format", "json").stdout)
-    assert document["mode"] == "train"
+    assert document["run"]["fields"]["mode"] == "train"
     assert sum(layer["seconds"] for layer in document["layers"]) == pytest.approx(document["layers_seconds"])
     rows = list(csv.DictReader(io.StringIO(run("profile", "specs/lenet.yaml", *quick, "--format", "csv").stdout)))
     assert [row["id"] for row in rows] == [layer["id"] for layer in document["layers"]]
