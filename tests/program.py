@@ -81,6 +81,7 @@ def _server() -> Any:
 
 def _serve() -> None:
     """Fork a process for each line of standard input, and write its exit status."""
+    before = dict(os.environ)
     import torchinfo  # noqa: F401
 
     import archcalc
@@ -89,10 +90,12 @@ def _serve() -> None:
     for module in pkgutil.walk_packages(archcalc.__path__, "archcalc."):
         importlib.import_module(module.name)
     gc.freeze()
+    set_by_program = {name: value for name, value in os.environ.items() if before.get(name) != value}
     for line in iter(sys.stdin.readline, ""):
         request = json.loads(line)
         child = os.fork()
         if not child:
+            request["environment"] |= set_by_program
             _become(request)
             status = 1
             try:

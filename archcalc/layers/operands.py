@@ -47,7 +47,9 @@ class Operands(Argument):
         limit = {} if self.max is None else {"maxItems": self.max}
         return {
             "type": "array",
-            "minItems": self.min,
+            "minItems": 1,
             **limit,
             "items": {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/layers"}]},
+            # `skip.*` stands for as many as there are copies
+            "anyOf": [{"minItems": self.min}, {"contains": {"type": "string", "pattern": r"\.\*$"}}],
         }
