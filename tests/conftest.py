@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from hypothesis import HealthCheck, settings
 from archcalc.diagnostics import Source
 from archcalc.network.load import Graph, build_graph
 
+# Of pytest's own processes it says how wide the terminal is; tests say it themselves.
+os.environ.pop("COLUMNS", None)
 # How long an example takes says how busy the machine is.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")

@@ -30,7 +30,7 @@ class AttentionOperations(AttentionMemory):
             projections = part("q, k, v", times(queries * x.shape[-1] * inner, projections=3), "W x")
         else:
             projections = part("q", queries * x.shape[-1] * inner, "W x") + self._projected(read, keys, values)
-        seen = keys.shape[-2] + self.more
+        seen = keys.shape[-2] + called(self.more, "further_keys", inner) if self.more else keys.shape[-2]
         heads, head = called(self.heads, "heads", inner), leaf(self._head, "head_dim")
         pairs = factored(queries * seen * inner, heads, queries, seen, head)
         scores = part("scores", pairs, "q kᵀ") + part("weighted", pairs, "of the values")
@@ -56,7 +56,8 @@ class AttentionOperations(AttentionMemory):
         (keys, _), lead = self.keys_and_values(x), product(x.shape[:-2])
         inner, kv_inner = self._inner, self._kv_inner
         queries, key_rows = lead * x.shape[-2], lead * keys.shape[-2]
-        pairs = called(self.heads, "heads", inner) * queries * (keys.shape[-2] + self.more)
+        seen = keys.shape[-2] + called(self.more, "further_keys", inner) if self.more else keys.shape[-2]
+        pairs = called(self.heads, "heads", inner) * queries * seen
         added = (_BIAS if self.relbias is not None else 0), (_SOFTCAP if self.softcap is not None else 0)
         total = part(
             "softmax",

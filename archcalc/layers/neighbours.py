@@ -5,7 +5,7 @@ from __future__ import annotations
 from archcalc.layers.field import Field, made, windows
 
 # A scale whose pattern is repeated after more outputs than this has no short rule.
-_LONGEST = 1024
+LONGEST = 1024
 
 
 def neighbours(mode: str, corners: bool, before: int, after: int, scale: float | None) -> Field | None:
@@ -24,7 +24,7 @@ def neighbours(mode: str, corners: bool, before: int, after: int, scale: float |
         if after == 1 or before == 1:
             return windows(1)
         inputs, outputs = before - 1, after - 1
-    if outputs > _LONGEST:
+    if outputs > LONGEST:
         return None
 
     def seen(output: int) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from archcalc.layers.code import Code, given, module, sized
 from archcalc.layers.convolution import one_size, sizes_text
 from archcalc.layers.field import Field, made, windows
 from archcalc.layers.layout import CHANNELS_FIRST
+from archcalc.layers.neighbours import LONGEST
 from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
 from archcalc.layers.strides import Strides, contiguous, imaged
 from archcalc.layers.tensor import Tensor
@@ -252,14 +253,18 @@ class AdaptivePooling(Layer):
         """A single output looks at all of the input."""
         return set(self.output) == {1}
 
-    def field(self, y: Tensor, x: Tensor) -> list[Field]:
+    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
         """Windows of different sizes where the output does not divide the input."""
-        return [_windows(plain(a), plain(b)) for a, b in zip(x.shape[1:], y.shape[1:])]
+        fields = [_windows(plain(a), plain(b)) for a, b in zip(x.shape[1:], y.shape[1:])]
+        known = [field for field in fields if field is not None]
+        return known if len(known) == len(fields) else None
 
 
-def _windows(size: int, output: int) -> Field:
-    """From ⌊o·size / output⌋ to before ⌈(o + 1)·size / output⌉."""
+def _windows(size: int, output: int) -> Field | None:
+    """From ⌊o·size / output⌋ to before ⌈(o + 1)·size / output⌉; None where that has no short rule."""
     shared = gcd(size, output)
+    if output // shared > LONGEST:
+        return None
     return made(
         output // shared,
         size // shared,

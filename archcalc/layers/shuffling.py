@@ -8,6 +8,7 @@ from archcalc.layers.change import Change, divisors_near
 from archcalc.layers.code import Code, module
 from archcalc.layers.field import Field, made, windows
 from archcalc.layers.layout import CHANNELS_FIRST
+from archcalc.layers.neighbours import LONGEST
 from archcalc.layers.saved import Saving
 from archcalc.layers.strides import Strides
 from archcalc.layers.tensor import Tensor
@@ -42,9 +43,11 @@ class PixelShuffle(Layer):
             )
         return Tensor((channels // (r * r), height * r, width * r))
 
-    def field(self, y: Tensor, x: Tensor) -> list[Field]:
+    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
         """r outputs see one position."""
         r = plain(self.factor)
+        if r > LONGEST:
+            return None
         return [made(r, 1, lambda output: (output // r, output // r))] * 2
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:

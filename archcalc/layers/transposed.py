@@ -109,7 +109,9 @@ class ConvTranspose(Convolution):
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
         """The inputs whose kernels reach an output: o = i·stride + τ·dilation − padding for a tap τ."""
         names = ("kernel", "stride", "padding", "dilation")
-        axes = zip(*(map(plain, self.per_axis(name, x.rank - 1, x)) for name in names))
+        axes = [*zip(*(map(plain, self.per_axis(name, x.rank - 1, x)) for name in names))]
+        if max(max(kernel, stride) for kernel, stride, *_ in axes) > LONGEST:
+            return None
         return [_reaching(*axis) for axis in axes]
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:

@@ -135,7 +135,7 @@ def test_nothing_trained_is_no_training_step() -> None:
     said = "all 20 parameters are frozen: there is no training step: leave a layer trained, or ask for --mode "
     with pytest.raises(RequestError, match=f"{said}inference"):
         footprint(net, run_of("train"))
-    with pytest.raises(RequestError, match=f"{said}forward"):
+    with pytest.raises(RequestError, match=f"{said}inference"):
         predict(net, run_of("train", device="h100"))
 
 

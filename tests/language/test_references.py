@@ -58,7 +58,7 @@ def test_parts_of_a_split():
     assert said.message == "the layer before has several outputs"
     assert "from=NAME.0" in said.help
     said = wrong("conv 8 kernel=1", "split 4 name=s", "add: [s, s.1]")
-    assert (marked(said), said.help) == ("s", "choose one, as s.0")
+    assert (marked(said), said.help) == ("s", "choose one, e.g. s.0")
     said = wrong("conv 8 kernel=1", "split 4 name=s", "relu from=s.4")
     assert said.message == "`s` has no output `4`"
 

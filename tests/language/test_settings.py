@@ -151,5 +151,5 @@ def test_what_is_an_hparam_alone_is_mended_by_setting_it():
     done = run("shapes", "specs/gpt2.yaml", "--set", "seq=4096")
     assert "help: `--set context=4096` would do" in done.stderr
     assert run("shapes", "specs/gpt2.yaml", "--set", "seq=4096", "--set", "context=4096").returncode == 0
-    done = run("predict", "specs/gpt2.yaml", "--device", "a100", "--generate", "100")
+    done = run("predict", "specs/gpt2.yaml", "--device", "a100", "--mode", "generate", "--length", "1124")
     assert "`--set context=1124` would do" in done.stderr

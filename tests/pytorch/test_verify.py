@@ -137,7 +137,7 @@ def test_status_1_for_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     status, output = run("verify", path("net"), path("convolution"))
     assert status == 1
     assert output.startswith("net: 6 differences\n  fc1: FLOPs is 0 here, 400 in PyTorch\n")
-    assert "convolution: 1 layers" in output
+    assert "convolution: 1 layer" in output
 
 
 def test_status_1_for_an_invalid_spec(tmp_path: Path) -> None:
