@@ -10,6 +10,7 @@ from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module, sized
 from archcalc.layers.convolution import Convolution, one_size
 from archcalc.layers.field import Field, made
+from archcalc.layers.neighbours import LONGEST
 from archcalc.layers.saved import INPUT, Saved, Saving
 from archcalc.layers.tensor import Shape, Tensor
 from archcalc.quantity import larger, plain, product
