@@ -21,8 +21,8 @@ from tests.draw.single import single_layer
 
 # How many networks a check draws; few, as CI waits for them.
 SEEDS = {
-    "advice": 30, "build": 40, "closed-forms": 20, "diff": 10, "explain": 10, "fixes": 20, "include": 40, "saved": 20,
-    "verify": 40,
+    "advice": 20, "build": 20, "closed-forms": 20, "diff": 10, "explain": 10, "fixes": 20, "include": 20, "saved": 20,
+    "verify": 20,
 }  # fmt: skip
 _CHUNK = 10
 

@@ -44,6 +44,8 @@ def is_small(case: str) -> bool:
 
 
 SMALL = [case for case in CASES if is_small(case)]
+# A variant in a larger size has the layers of its spec.
+DISTINCT = [case for case in CASES if case in SMALL or "@" not in case]
 
 
 # Specs that are large as they stand, in a size that runs in a moment.

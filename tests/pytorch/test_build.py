@@ -19,7 +19,7 @@ from archcalc.network.graph import Graph, layers_of
 from archcalc.network.load import build_graph
 from archcalc.pytorch.instance import example_inputs, instantiate
 from archcalc.pytorch.source import module_source
-from tests.pytorch.specs import CASES, SHRUNK, SMALL, load, path, run, shrunk
+from tests.pytorch.specs import CASES, DISTINCT, SHRUNK, SMALL, load, path, run, shrunk
 
 RUFF = shutil.which("ruff") or shutil.which("ruff", path=str(Path(sys.executable).parent))
 
@@ -153,8 +153,7 @@ def test_state_dict_is_the_named_parameters(case: str) -> None:
     assert set(ours) <= set(module.state_dict())
 
 
-# A variant in a larger size has the layers of its spec; `verify` runs all of them forward and backward.
-@pytest.mark.parametrize("case", [case for case in CASES if case in SMALL or "@" not in case])
+@pytest.mark.parametrize("case", DISTINCT)
 def test_trains_one_step(case: str) -> None:
     """On the CPU where that takes a moment, else on the meta device, where all is computed but the numbers."""
     device = "cpu" if case in SMALL else "meta"

@@ -13,7 +13,7 @@ from archcalc.layers.code import module
 from archcalc.layers.tensor import Tensor
 from archcalc.network.load import Graph, build_graph
 from archcalc.pytorch.verify import verify
-from tests.pytorch.specs import CASES, load, path, run
+from tests.pytorch.specs import DISTINCT, load, path, run
 
 
 def build(text: str, batch: int = 1) -> Graph:
@@ -24,7 +24,7 @@ def found(graph: Graph) -> list[str]:
     return [str(difference) for difference in verify(graph).differences]
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [*DISTINCT, "llama3@70b"])
 def test_holds_for_every_spec(case: str) -> None:
     result = verify(load(case))
     assert result.differences == []
