@@ -13,14 +13,18 @@ from archcalc.pytorch.capture.record import PARAMETER, Call, Value
 @reads("batch_norm", "input running_mean running_var weight=None bias=None training=False momentum=0.1 eps=1e-5")
 def batch_norm(reader: Reader, call: Call, a: Any) -> Given:
     """F.batch_norm. Samples that were joined with positions are turned into space, which has the same statistics."""
-    keys = {
+    return _per_channel(reader, call, a, "batchnorm", _statistics(a))
+
+
+def _statistics(a: Any) -> dict[str, Any]:
+    """The keys of a norm that may keep running statistics."""
+    return {
         "eps": a.eps,
         "affine": a.weight is not None,
         "bias": a.bias is not None or a.weight is None,
         "momentum": a.momentum,
         "track_running_stats": a.running_mean is not None,
     }
-    return _per_channel(reader, call, a, "batchnorm", keys)
 
 
 def _per_channel(reader: Reader, call: Call, a: Any, op: str, keys: dict[str, Any]) -> Given:
@@ -45,14 +49,7 @@ def _per_channel(reader: Reader, call: Call, a: Any, op: str, keys: dict[str, An
 )
 def instance_norm(reader: Reader, call: Call, a: Any) -> Given:
     """F.instance_norm."""
-    keys = {
-        "eps": a.eps,
-        "affine": a.weight is not None,
-        "bias": a.bias is not None or a.weight is None,
-        "momentum": a.momentum,
-        "track_running_stats": a.running_mean is not None,
-    }
-    return _per_sample(reader, call, a, "instancenorm", keys)
+    return _per_sample(reader, call, a, "instancenorm", _statistics(a))
 
 
 @reads("group_norm", "input num_groups weight=None bias=None eps=1e-5")
