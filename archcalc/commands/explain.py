@@ -16,7 +16,7 @@ from archcalc.network.line import line_graph
 from archcalc.network.load import Graph, load_graph, split_variant
 from archcalc.network.paths import fields
 from archcalc.reports.explanation.groups import explain_group, explain_network
-from archcalc.reports.explanation.report import Explanation, explain
+from archcalc.reports.explanation.report import Explanation, Report, explain
 from archcalc.terminal import complain
 
 
@@ -74,7 +74,7 @@ def command(
         explanations = layers if len(layers) == 1 else [*layers, explain_network(costs)]
     if input is not None and len(explanations) == 1:
         explanations[0].title = spec
-    emit("explanation", format, explanations, color)
+    emit("explanation", format, Report(graph, explanations), color)
     return 0
 
 

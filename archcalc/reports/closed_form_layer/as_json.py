@@ -10,6 +10,8 @@ def render(report: Report) -> str:
     """With the values of the names, and where the formulas hold."""
     document = {
         "version": VERSION,
+        "model": report.form.costs.graph.model,
+        "path": report.form.costs.graph.path,
         "values": report.form.names,
         "conditions": report.form.conditions(python=True),
         "layers": [one.data() for one in report.explanations],

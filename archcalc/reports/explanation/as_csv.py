@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from archcalc.reports.explanation.report import Explanation
+from archcalc.reports.explanation.report import Explanation, Report
 from archcalc.reports.sheet import sheet
 
 HEADER = ("layer", "fact", "formula", "value", "note")
 
 
-def render(explanations: Sequence[Explanation]) -> str:
+def render(report: Report) -> str:
     """Layer by layer."""
-    return sheet(HEADER, [row for one in explanations for row in _rows(one)])
+    return sheet(HEADER, [row for one in report.explanations for row in _rows(one)])
 
 
 def _rows(one: Explanation) -> Iterator[tuple[str, ...]]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from archcalc.reports.documents import VERSION, dumps
-from archcalc.reports.explanation.report import Explanation
+from archcalc.reports.explanation.report import Report
 
 
-def render(explanations: Sequence[Explanation]) -> str:
+def render(report: Report) -> str:
     """One after the other."""
-    return dumps({"version": VERSION, "layers": [one.data for one in explanations]})
+    layers = [one.data for one in report.explanations]
+    return dumps({"version": VERSION, "model": report.graph.model, "path": report.graph.path, "layers": layers})

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from archcalc.quoting import markdown as escape
-from archcalc.reports.explanation.report import Explanation
+from archcalc.reports.explanation.report import Explanation, Report
 from archcalc.reports.tables import table
 
 
-def render(explanations: Sequence[Explanation]) -> str:
+def render(report: Report) -> str:
     """A table for each layer."""
-    return "\n".join(_layer(one) for one in explanations)
+    return "\n".join(_layer(one) for one in report.explanations)
 
 
 def _layer(one: Explanation) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from archcalc.reports.blocks import Block, Group
-from archcalc.reports.explanation.report import Explanation
+from archcalc.reports.explanation.report import Report
 from archcalc.reports.explanation.text import Drawn
 
 
-def render(explanations: Sequence[Explanation]) -> Block:
+def render(report: Report) -> Block:
     """One after the other."""
-    drawn = [block for one in explanations for block in ("", Drawn(one))]
+    drawn = [block for one in report.explanations for block in ("", Drawn(one))]
     return Group(*drawn[1:])

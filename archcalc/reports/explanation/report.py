@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from archcalc.cost import DTYPE_BYTES, Costs
 from archcalc.derivation import Derivation, axis_names, derive
 from archcalc.layers.tensor import Shape, Tensor
-from archcalc.network.graph import Node
+from archcalc.network.graph import Graph, Node
 from archcalc.network.paths import EVERYTHING, NOTHING, UNKNOWN
 from archcalc.quantity import Quantity, product
 from archcalc.reports.explanation import facts
@@ -25,6 +25,13 @@ class Explanation:
     title: str
     lines: list[Line | None] = field(default_factory=list)
     data: dict[str, Any] = field(default_factory=dict)
+
+
+class Report(NamedTuple):
+    """Layers, blocks or the whole of a network."""
+
+    graph: Graph
+    explanations: Sequence[Explanation]
 
 
 def explain(node: Node, costs: Costs, seen: Any) -> Explanation:
