@@ -12,7 +12,7 @@ from archcalc.layers.structures import STRUCTURES
 from archcalc.prediction.operations import form_of
 from tests.conftest import ROOT
 
-# The rooms that look at layers. `sources`, `spelling` and `pytorch/capture` write lines of specs, in which layers have names.
+# The rooms that look at layers. `sources`, `spelling`, `tracing` and `pytorch/capture` write lines of specs, in which layers have names.
 ROOMS = ("network", "memory", "prediction", "peers", "rules", "difference", "reports", "pytorch")
 WRITES = ROOT / "archcalc" / "pytorch" / "capture"
 FILES = [

@@ -7,11 +7,11 @@ import torch
 from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError
 from archcalc.network.load import Graph
-from archcalc.pytorch.capture.comparison import Comparison
 from archcalc.pytorch.capture.examples import Example
 from archcalc.pytorch.capture.finding import find
-from archcalc.pytorch.capture.lineup import line_up
 from archcalc.pytorch.capture.reading import runs
+from archcalc.tracing.comparison import Comparison
+from archcalc.tracing.lineup import line_up
 
 
 def compared(graph: Graph, name: str) -> Comparison:
@@ -32,4 +32,4 @@ def compared(graph: Graph, name: str) -> Comparison:
         for one, parameter in module.named_parameters()
         if one not in read and not one.startswith(inside)
     }
-    return Comparison(Costs(graph), module, first, unread)
+    return Comparison(Costs(graph), first, sum(one.numel() for one in module.parameters()), unread)

@@ -15,10 +15,10 @@ from archcalc.diagnostics import RequestError, Source
 from archcalc.network.load import build_graph
 from archcalc.network.parameters import named_parameters
 from archcalc.pytorch.capture.finding import quiet, told
-from archcalc.pytorch.capture.graph import Node
 from archcalc.pytorch.capture.reading import Reading
 from archcalc.pytorch.instance import instantiate
 from archcalc.pytorch.memory import available_bytes
+from archcalc.tracing.graph import Node
 
 _NEAR = 1e-8
 _BUFFERS = ("running_mean", "running_var")

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from copy import copy
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,10 +20,23 @@ from torch.nn.modules import module as hooks
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
-# What a value is: what goes in, what is learned, what is neither, and what a call makes of them.
-INPUT, PARAMETER, CONSTANT, MADE = "input", "parameter", "constant", "made"
+from archcalc.tracing.calls import (
+    CONSTANT,
+    FLOAT,
+    INPUT,
+    MADE,
+    PARAMETER,
+    TRUTH,
+    WHOLE,
+    Call,
+    Number,
+    Run,
+    Scope,
+    Value,
+)
+
 # Modules that are one call.
-WHOLE = (nn.MultiheadAttention, nn.LSTM, nn.GRU, nn.RNN)
+_ONE_CALL = (nn.MultiheadAttention, nn.LSTM, nn.GRU, nn.RNN)
 # Calls that give a tensor for its shape or type alone.
 _FRESH = frozenset(
     ("zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like", "new_zeros", "new_ones", "new_empty",
@@ -31,107 +45,18 @@ _FRESH = frozenset(
 _HERE = (__file__.rpartition("/")[0], torch.__path__[0])
 
 
-class Scope:
-    """One call of a module.
-
-    Attributes:
-        parent: the call around it; None for the model.
-        name: its path in the model, as `layer1.0`; kind: its class.
-    """
-
-    __slots__ = ("kind", "module", "name", "parent")
-
-    def __init__(self, parent: Scope | None, name: str, module: nn.Module) -> None:
-        self.parent = parent
-        self.name = name
-        self.module = module
-        self.kind = type(module).__name__
-
-    def chain(self) -> list[Scope]:
-        """The calls around it from the model on, itself the last."""
-        return [*(self.parent.chain() if self.parent else []), self]
+def _value(source: str, tensor: torch.Tensor, name: str = "", call: Call | None = None) -> Value:
+    kind = TRUTH if tensor.dtype is torch.bool else FLOAT if tensor.dtype.is_floating_point else WHOLE
+    return Value(source, tensor.shape, kind, name, call)
 
 
-class Value:
-    """A tensor as one call left it.
-
-    Attributes:
-        source: what it is; shape: its sizes with the batch; name: of an input, parameter or buffer.
-        call: what made it; data: the numbers, where they are known.
-        of_data, of_parameters: whether it depends on the inputs, on what is learned.
-        sizes: those of one sample, once two runs were lined up; batch: the axis of the batch, None where there is none;
-        axes: for each axis which one of `sizes` it is, None for a batch that is an axis of its own.
-    """
-
-    __slots__ = (
-        "axes", "batch", "call", "data", "dtype", "index", "name", "of_data", "of_parameters", "shape", "sizes", "source"
-    )  # fmt: skip
-
-    def __init__(self, source: str, tensor: torch.Tensor, name: str = "", call: Call | None = None) -> None:
-        self.source = source
-        self.shape = tuple(tensor.shape)
-        self.dtype = tensor.dtype
-        self.name = name
-        self.call = call
-        self.index = 0
-        self.data: torch.Tensor | None = None
-        self.of_data = source == INPUT
-        self.of_parameters = source == PARAMETER
-        self.sizes: tuple[int, ...] = self.shape
-        self.batch: int | None = None
-        self.axes: list[int | None] = list(range(len(self.shape)))
-
-
-class Call:
-    """A function as it was called: tensors are values.
-
-    Attributes:
-        name: as `conv2d`; operators and changes in place are named as the function that gives the same.
-        args, kwargs: its arguments; outs: the tensors that it gave.
-        scope: the module around it; module: itself one, where it is; place: file and line of the call.
-        macs: the multiply-accumulates that PyTorch's counter finds in it.
-    """
-
-    __slots__ = ("args", "kwargs", "macs", "module", "name", "outs", "place", "scope")
-
-    def __init__(self, name: str, args: Any, kwargs: Any, scope: Scope, place: tuple[str, int]) -> None:
-        self.name = name
-        self.args = args
-        self.kwargs = kwargs
-        self.scope = scope
-        self.place = place
-        self.module: nn.Module | None = None
-        self.outs: list[Value] = []
-        self.macs = 0
-
-    def values(self) -> Iterator[Value]:
-        """The tensors that it reads."""
-        yield from _values((self.args, self.kwargs))
-
-
-def _values(item: Any) -> Iterator[Value]:
-    if isinstance(item, Value):
-        yield item
-    elif isinstance(item, (tuple, list)):
-        for one in item:
-            yield from _values(one)
-    elif isinstance(item, dict):
-        for one in item.values():
-            yield from _values(one)
-
-
-class Run:
-    """What one run left.
-
-    Attributes:
-        calls: in order; inputs, outputs: values; macs: of all of it.
-    """
-
-    def __init__(self) -> None:
-        self.calls: list[Call] = []
-        self.inputs: list[Value] = []
-        self.outputs: list[tuple[str, Value]] = []
-        self.macs = 0
+def _number(tensor: torch.Tensor) -> Number | None:
+    """The number that all elements of a tensor are."""
+    if tensor.dtype.is_complex or not tensor.numel():
+        return None
+    first = tensor.flatten()[0]
+    number: Number | None = first.item() if bool((tensor == first).all()) else None
+    return number
 
 
 class Recorder(TorchFunctionMode):
@@ -149,13 +74,13 @@ class Recorder(TorchFunctionMode):
         self.counted = 0
         self.counts = True
         for name, parameter in model.named_parameters():
-            self._remember(parameter, Value(PARAMETER, parameter, name))
+            self._remember(parameter, _value(PARAMETER, parameter, name))
         for name, buffer in model.named_buffers():
-            self._remember(buffer, Value(CONSTANT, buffer, name))
+            self._remember(buffer, _value(CONSTANT, buffer, name))
 
     def input(self, tensor: torch.Tensor, name: str) -> None:
         """Notes an input of the model."""
-        value = Value(INPUT, tensor, name)
+        value = _value(INPUT, tensor, name)
         self._remember(tensor, value)
         self.run.inputs.append(value)
 
@@ -163,9 +88,9 @@ class Recorder(TorchFunctionMode):
         """What is known of a tensor; one that nobody has seen is a constant."""
         value = self.known.get(id(tensor))
         if value is None:
-            value = Value(CONSTANT, tensor)
+            value = _value(CONSTANT, tensor)
             if tensor.device.type == "cpu":
-                value.data = tensor
+                value.look = partial(_number, tensor)
             self._remember(tensor, value)
         return value
 
@@ -229,14 +154,14 @@ class Recorder(TorchFunctionMode):
         read = [] if name in _FRESH else list(call.values())
         learned = module is not None and any(True for _ in module.parameters())
         for index, tensor in enumerate(given):
-            value = Value(MADE, tensor, call=call)
+            value = _value(MADE, tensor, call=call)
             value.index = index
             value.of_data = any(one.of_data for one in read)
             value.of_parameters = learned or any(one.of_parameters for one in read)
             if not value.of_data and not value.of_parameters:
                 value.source = CONSTANT
                 if tensor.device.type == "cpu":
-                    value.data = tensor
+                    value.look = partial(_number, tensor)
             self._remember(tensor, value)
             call.outs.append(value)
         self.run.calls.append(call)
@@ -263,17 +188,20 @@ class Recorder(TorchFunctionMode):
 
     def _enter(self, module: nn.Module, args: Any) -> None:
         parent = self.scopes[-1] if self.scopes else None
-        self.scopes.append(Scope(parent, self.names.get(id(module), ""), module))
-        if isinstance(module, WHOLE):
+        self.scopes.append(Scope(parent, self.names.get(id(module), ""), type(module).__name__))
+        if isinstance(module, _ONE_CALL):
             self.inside += 1
 
     def _leave(self, module: nn.Module, args: Any, kwargs: Any, out: Any) -> None:
         self.scopes.pop()
-        if isinstance(module, WHOLE):
+        if isinstance(module, _ONE_CALL):
             self.inside -= 1
             if not self.inside:
                 scope = self.scopes
-                self.scopes = [*scope, Scope(scope[-1] if scope else None, self.names.get(id(module), ""), module)]
+                self.scopes = [
+                    *scope,
+                    Scope(scope[-1] if scope else None, self.names.get(id(module), ""), type(module).__name__),
+                ]
                 self._note(type(module).__name__, args, kwargs, list(_tensors(out)), module)
                 self.scopes = scope
         elif not self.inside and self.scopes:

@@ -1,0 +1,38 @@
+"""A block: what several bodies have in common, and what differs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archcalc.tracing.expressions import Argument, Expression
+from archcalc.tracing.items import Body
+
+
+class Block:
+    """What several bodies have in common.
+
+    Attributes:
+        name: its own; bodies: those that are it; arguments, numbers: what differs, and every number by them.
+        calls: how many places call it; written: whether it stands under `blocks:`.
+    """
+
+    def __init__(self, bodies: list[Body]) -> None:
+        self.bodies = bodies
+        self.name = ""
+        self.arguments: list[Argument] = []
+        self.numbers: list[Expression] = []
+        self.calls = 0
+        self.written = True
+
+    def given(self, body: Body) -> list[Any]:
+        """The values of its arguments in one call."""
+        at = self.bodies.index(body)
+        return [argument.values[at] for argument in self.arguments]
+
+    def signature(self) -> str:
+        """As it stands under `blocks:`."""
+        parts = [
+            one.name if one.default is None else f"{one.name}={Expression(one.default).text()}"
+            for one in self.arguments
+        ]
+        return f"{self.name}({', '.join(parts)})" if parts else self.name

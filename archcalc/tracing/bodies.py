@@ -1,0 +1,241 @@
+"""Equal bodies to blocks, equal neighbours to repeats, and the text of both.
+
+A body is written with a gap for each number. Bodies that are the same text are one block, and the numbers that differ
+are its arguments. A block that is called in one place alone is written there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from archcalc.layers import REGISTRY
+from archcalc.sources.writing import Spec
+from archcalc.tracing.block import Block
+from archcalc.tracing.expressions import Expression, explained
+from archcalc.tracing.graph import Graph, Node, Out
+from archcalc.tracing.items import Body, Item
+from archcalc.tracing.naming import called, names, plain, references
+from archcalc.tracing.repeats import longest, repeat
+from archcalc.tracing.typeset import Writer, numbered
+
+
+class Blocks:
+    """All bodies of a model, put together."""
+
+    def __init__(self, graph: Graph, root: Body) -> None:
+        self.graph = graph
+        self.root = root
+        self.block: dict[Body, Block] = {}
+        self.blocks: list[Block] = []
+        for level in _levels(root):
+            self._merge(level)
+        self._finish(root)
+        self._count()
+
+    def _merge(self, level: list[Body]) -> None:
+        alike: dict[str, list[tuple[Body, list[Any], list[str]]]] = {}
+        for body in level:
+            self._finish(body)
+            text, values, keys = self._gaps(body)
+            alike.setdefault(text, []).append((body, values, keys))
+        for found in alike.values():
+            bodies = [body for body, _, _ in found]
+            if len(bodies) < 2 or _layers(bodies[0].items) < 2 or any(_has_tie(body.items) for body in bodies):
+                continue
+            block = Block(bodies)
+            columns = list(zip(*(values for _, values, _ in found)))
+            block.arguments, block.numbers = explained(columns, found[0][2], set())
+            self.blocks.append(block)
+            for body in bodies:
+                self.block[body] = block
+
+    def _finish(self, body: Body) -> None:
+        """Modules that are no block are written out, and equal neighbours are repeated."""
+        body.items = self._spliced(body.items)
+        referred = set(references(body.items))
+        body.items = self._repeated(body.items, referred, body)
+
+    def _spliced(self, items: list[Item]) -> list[Item]:
+        found: list[Item] = []
+        for item in items:
+            self._splice_inside(item)
+            if item.body is not None and item.body not in self.block:
+                inner = item.body.items
+                if item.source is not None and inner:
+                    inner = _from(inner, item.source)
+                found += inner
+            else:
+                found.append(item)
+        return found
+
+    def _splice_inside(self, item: Item) -> None:
+        if item.operands is not None:
+            item.operands = [self._spliced(one) if isinstance(one, list) else one for one in item.operands]
+        if item.layers is not None:
+            item.layers = self._spliced(item.layers)
+        if item.shortcut is not None:
+            item.shortcut = self._spliced(item.shortcut)
+
+    def _repeated(self, items: list[Item], referred: set[Out], body: Body) -> list[Item]:
+        for item in items:
+            if item.operands is not None:
+                item.operands = [
+                    self._repeated(one, referred, body) if isinstance(one, list) else one for one in item.operands
+                ]
+            if item.layers is not None:
+                item.layers = self._repeated(item.layers, referred, body)
+        texts = [self._alone(item, referred) for item in items]
+        found: list[Item] = []
+        at = 0
+        while at < len(items):
+            length, times = longest(texts, at)
+            if times > 1:
+                found.append(repeat(items[at : at + length * times], length, times))
+                at += length * times
+            else:
+                found.append(items[at])
+                at += 1
+        return found
+
+    def _alone(self, item: Item, referred: set[Out]) -> tuple[str, bool] | None:
+        """An item as text with its numbers, and whether it is read by name; None where it reads by name itself."""
+        if any(True for _ in references([item])) or _has_tie([item]):
+            return None
+        numbers: list[Any] = []
+
+        def take(value: Any, key: str) -> Expression:
+            numbers.append(value)
+            return Expression(value)
+
+        text = Writer(self.block, None, {}).written([item], take)
+        named = item.gives is not None and any(out.node is item.gives.node for out in referred)
+        return f"{text}{numbers}", named
+
+    def _gaps(self, body: Body) -> tuple[str, list[Any], list[str]]:
+        values: list[Any] = []
+        keys: list[str] = []
+
+        def take(value: Any, key: str) -> Expression:
+            values.append(value)
+            keys.append(key)
+            return Expression(None, "\0")
+
+        text = Writer(self.block, body.start, names(self.block, body.items, body.start, set())).written(
+            body.items, take
+        )
+        return repr(text), values, keys
+
+    def _count(self) -> None:
+        """Blocks that are called once are no blocks; what they are called is decided for those that are left."""
+        for block in self.blocks:
+            block.calls = 0
+        seen: set[Block] = set()
+        self._count_in(self.root.items, seen)
+        for block in self.blocks:
+            items = block.bodies[0].items
+            short = not block.arguments and len(items) < 3 and all(not list(item.inner()) for item in items)
+            block.written = block.calls > 1 and not short
+        taken = set(REGISTRY) | {alias for layer in REGISTRY.values() for alias in layer.aliases}
+        for block in self.blocks:
+            if block.written:
+                scope = block.bodies[0].scope
+                base = called(scope) if scope is not None else "block"
+                name, index = base, 2
+                while name in taken or name.startswith("__"):
+                    name, index = (
+                        (f"{base}_block", index) if name == base and base in REGISTRY else (f"{base}{index}", index + 1)
+                    )
+                taken.add(name)
+                block.name = name
+
+    def _count_in(self, items: list[Item], seen: set[Block]) -> None:
+        for item in items:
+            for inner in item.inner():
+                self._count_in(inner, seen)
+            if item.body is not None:
+                block = self.block[item.body]
+                block.calls += 1
+                if block not in seen:
+                    seen.add(block)
+                    self._count_in(block.bodies[0].items, seen)
+
+    def spec(self) -> Spec:
+        """All of it."""
+        spec = Spec(plain(self.graph.name))
+        single = len(self.graph.inputs) == 1
+        sizes = {name: list(node.sizes) for name, node in self.graph.inputs.items()}
+        spec.inputs = next(iter(sizes.values())) if single else sizes  # type: ignore[assignment]
+        for block in self.blocks:
+            if block.written:
+                body = block.bodies[0]
+                taken = {one.name for one in block.arguments}
+                writer = Writer(self.block, body.start, names(self.block, body.items, body.start, taken))
+                spec.blocks[block.signature()] = writer.body(body.items, numbered(block.numbers))
+        named = names(self.block, self.root.items, self.root.start, set(), self.graph)
+        writer = Writer(self.block, self.root.start if single else None, named)
+        spec.layers = writer.body(self.root.items, lambda value, key: Expression(value))
+        spec.output = _outputs(self.graph, named, self.root)
+        return spec
+
+
+def _outputs(graph: Graph, names: dict[Node, str], root: Body) -> str | list[str] | None:
+    outs = list(dict.fromkeys(out for _, out in graph.outputs))
+    last = root.items[-1].gives if root.items else None
+    if outs == [last]:
+        return None
+    found = [f"{names[out.node]}.{out.name}" if out.name else names[out.node] for out in outs]
+    return found[0] if len(found) == 1 else found
+
+
+def _levels(root: Body) -> list[list[Body]]:
+    """Bodies by how deep others are in them, those without any first; the model's own is not among them."""
+    heights: dict[Body, int] = {}
+
+    def height(body: Body) -> int:
+        found = [height(inner) for inner in _inner_bodies(body.items)]
+        heights[body] = 1 + max(found, default=0)
+        return heights[body]
+
+    height(root)
+    del heights[root]
+    levels: list[list[Body]] = [[] for _ in range(max(heights.values(), default=0))]
+    for body, at in heights.items():
+        levels[at - 1].append(body)
+    return levels
+
+
+def _inner_bodies(items: list[Item]) -> Iterator[Body]:
+    for item in items:
+        if item.body is not None:
+            yield item.body
+        for inner in item.inner():
+            yield from _inner_bodies(inner)
+
+
+def _has_tie(items: list[Item]) -> bool:
+    return any(
+        (item.node is not None and item.node.tie is not None)
+        or (item.body is not None and _has_tie(item.body.items))
+        or any(_has_tie(inner) for inner in item.inner())
+        for item in items
+    )
+
+
+def _layers(items: list[Item]) -> int:
+    return sum(1 + sum(_layers(inner) for inner in item.inner()) for item in items)
+
+
+def _from(items: list[Item], source: Out) -> list[Item]:
+    """Items that start from a tensor which is not the one before."""
+    first = items[0]
+    if first.node is not None and first.layers is None and first.operands is None:
+        if first.source is None and REGISTRY[first.node.op].takes_input:
+            first.source = source
+        return items
+    if first.body is not None:
+        first.source = first.source or source
+        return items
+    head = Item(source, Node("identity", source.sizes, None, [source], {}))
+    head.source = source
+    return [head, *items]

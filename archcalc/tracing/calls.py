@@ -1,0 +1,140 @@
+"""A run as its source left it: calls of functions, the modules around them, the tensors between them.
+
+Functions are PyTorch's, as `conv2d` with its weight; a source with functions of its own says them in these. What a
+module with parameters does in one kernel, as an LSTM, is one call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol, Union
+
+# What a value is: what goes in, what is learned, what is neither, and what a call makes of them.
+INPUT, PARAMETER, CONSTANT, MADE = "input", "parameter", "constant", "made"
+# What numbers a tensor holds.
+FLOAT, WHOLE, TRUTH = "float", "whole", "truth"
+Number = Union[int, float, bool]
+
+
+class Module(Protocol):
+    """A module that is one call: its settings are attributes."""
+
+    def named_parameters(self) -> Iterable[tuple[str, Any]]:
+        """Its parameters by name; each says by `numel()` how many numbers it holds."""
+
+
+class Scope:
+    """One call of a module.
+
+    Attributes:
+        parent: the call around it; None for the model.
+        name: its path in the model, as `layer1.0`; kind: its class.
+    """
+
+    __slots__ = ("kind", "name", "parent")
+
+    def __init__(self, parent: Scope | None, name: str, kind: str) -> None:
+        self.parent = parent
+        self.name = name
+        self.kind = kind
+
+    def chain(self) -> list[Scope]:
+        """The calls around it from the model on, itself the last."""
+        return [*(self.parent.chain() if self.parent else []), self]
+
+
+class Value:
+    """A tensor as one call left it.
+
+    Attributes:
+        source: what it is; shape: its sizes with the batch; kind: what numbers it holds; name: of an input, parameter
+        or buffer.
+        call: what made it; look: gives the one number that all its elements are, or None; itself None where the numbers
+        are not known.
+        of_data, of_parameters: whether it depends on the inputs, on what is learned.
+        sizes: those of one sample, once two runs were lined up; batch: the axis of the batch, None where there is none;
+        axes: for each axis which one of `sizes` it is, None for a batch that is an axis of its own.
+    """
+
+    __slots__ = (
+        "axes", "batch", "call", "index", "kind", "look", "name", "of_data", "of_parameters", "shape", "sizes", "source"
+    )  # fmt: skip
+
+    def __init__(
+        self, source: str, shape: Iterable[int], kind: str = FLOAT, name: str = "", call: Call | None = None
+    ) -> None:
+        self.source = source
+        self.shape = tuple(shape)
+        self.kind = kind
+        self.name = name
+        self.call = call
+        self.index = 0
+        self.look: Callable[[], Number | None] | None = None
+        self.of_data = source == INPUT
+        self.of_parameters = source == PARAMETER
+        self.sizes: tuple[int, ...] = self.shape
+        self.batch: int | None = None
+        self.axes: list[int | None] = list(range(len(self.shape)))
+
+    def number(self) -> Number | None:
+        """The number that all its elements are; None where they differ, or are not known."""
+        return self.look() if self.look is not None else None
+
+    def count(self) -> int:
+        """How many numbers it holds."""
+        found = 1
+        for size in self.shape:
+            found *= size
+        return found
+
+
+class Call:
+    """A function as it was called: tensors are values.
+
+    Attributes:
+        name: as `conv2d`; operators and changes in place are named as the function that gives the same.
+        args, kwargs: its arguments; outs: the tensors that it gave.
+        scope: the module around it; module: itself one, where it is; place: file and line of the call.
+        macs: the multiply-accumulates that the source's own counter finds in it.
+    """
+
+    __slots__ = ("args", "kwargs", "macs", "module", "name", "outs", "place", "scope")
+
+    def __init__(self, name: str, args: Any, kwargs: Any, scope: Scope, place: tuple[str, int]) -> None:
+        self.name = name
+        self.args = args
+        self.kwargs = kwargs
+        self.scope = scope
+        self.place = place
+        self.module: Any = None
+        self.outs: list[Value] = []
+        self.macs = 0
+
+    def values(self) -> Iterator[Value]:
+        """The tensors that it reads."""
+        yield from _values((self.args, self.kwargs))
+
+
+def _values(item: Any) -> Iterator[Value]:
+    if isinstance(item, Value):
+        yield item
+    elif isinstance(item, (tuple, list)):
+        for one in item:
+            yield from _values(one)
+    elif isinstance(item, dict):
+        for one in item.values():
+            yield from _values(one)
+
+
+class Run:
+    """What one run left.
+
+    Attributes:
+        calls: in order; inputs, outputs: values; macs: of all of it.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.inputs: list[Value] = []
+        self.outputs: list[tuple[str, Value]] = []
+        self.macs = 0

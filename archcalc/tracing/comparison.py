@@ -1,0 +1,73 @@
+"""What a spec counts beside what its source does: parameters, multiply-accumulates, output sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from archcalc.cost import Costs
+from archcalc.tracing.calls import Run
+
+
+class Comparison:
+    """The numbers of both sides.
+
+    Attributes:
+        params, macs, outputs: pairs, ours first; unreached: parameters that no call reads, by name, with how many.
+        declared: what the opaque layers are, with their lines; remarks: what has no word in the language;
+        checked: what came of comparing outputs, where that was asked for; wrong: whether they differ.
+        numel: all parameters of the source; whose: the source in a word, as `PyTorch`.
+    """
+
+    def __init__(self, costs: Costs, run: Run, numel: int, unreached: dict[str, int], whose: str = "PyTorch") -> None:
+        self.unreached = unreached
+        self.numel = numel
+        self.whose = whose
+        self.params = costs.totals.params, self.numel - sum(unreached.values())
+        self.macs = costs.totals.macs, sum(call.macs for call in run.calls)
+        ours = [[int(size) for size in tensor.shape] for tensor in costs.graph.outputs.values()]
+        theirs: list[list[int]] = []
+        for _, value in run.outputs:
+            if value.of_data:
+                theirs.append(list(value.sizes) or [1])
+        self.outputs = ours, theirs
+        self.declared: list[tuple[int, str]] = []
+        self.remarks: list[str] = []
+        self.checked: str | None = None
+        self.wrong = False
+
+    @property
+    def equal(self) -> bool:
+        """Whether all numbers are the same, and the outputs where they were compared."""
+        return (
+            self.params[0] == self.params[1] and self.macs[0] == self.macs[1] and self._outputs_equal and not self.wrong
+        )
+
+    @property
+    def _outputs_equal(self) -> bool:
+        ours, theirs = self.outputs
+        return all(one in theirs for one in ours) and all(one in ours for one in theirs)
+
+    def lines(self, name: str) -> Iterable[str]:
+        """What is told after an import."""
+        rows = [("parameters", *self.params), ("MACs", *self.macs)]
+        wrong = [f"{ours:,} {what} here, {theirs:,} in {self.whose}" for what, ours, theirs in rows if ours != theirs]
+        if not self._outputs_equal:
+            wrong.append(f"outputs {_sizes(self.outputs[0])} here, {_sizes(self.outputs[1])} in {self.whose}")
+        if wrong:
+            yield f"{name}: {'; '.join(wrong)}"
+        else:
+            yield f"{name}: {self.params[0]:,} parameters, {self.macs[0]:,} MACs, output {_sizes(self.outputs[0])}, as in {self.whose}"
+        if self.unreached:
+            count, tops = sum(self.unreached.values()), sorted({one.partition(".")[0] for one in self.unreached})
+            shown = ", ".join(tops[:4]) + (", ..." if len(tops) > 4 else "")
+            yield f"  {count:,} parameters are not read in this mode and not in the spec: {shown}"
+        for line, what in self.declared:
+            yield f"  line {line}: opaque, {what}"
+        for remark in self.remarks:
+            yield f"  {remark}"
+        if self.checked is not None:
+            yield f"  {self.checked}"
+
+
+def _sizes(shapes: list[list[int]]) -> str:
+    return ", ".join("×".join(map(str, one)) for one in shapes[:6]) + (", ..." if len(shapes) > 6 else "")

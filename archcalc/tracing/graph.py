@@ -1,0 +1,109 @@
+"""The intermediate form: a graph of layers of the language, each with the module call that it comes from.
+
+A node is one layer: its name and keys in the language, what it reads, the sizes of one sample that come out. The calls
+of modules around it (`scope`) are the hierarchy that blocks are made from. Patterns replace nodes by others;
+`structure.py` turns what is left into the items of a spec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from archcalc.tracing.calls import Scope
+
+# A size, a number, true or false, a word, a text in quotes, or another node's output.
+Key = Any
+Sizes = tuple[int, ...]
+
+
+class Out(NamedTuple):
+    """One output of a node: the main one has no name."""
+
+    node: Node
+    name: str = ""
+
+    @property
+    def sizes(self) -> Sizes:
+        """What it has for one sample."""
+        return self.node.further[self.name] if self.name else self.node.sizes
+
+
+class Node:
+    """One layer.
+
+    Attributes:
+        op: its name in the language; `input` for an input of the model.
+        keys: by their names in the language, those with a PyTorch default included; an `Out` for the name of a layer.
+        inputs: what it reads, in order; an operand that is a key as well (`sdpa q=`) stands in both.
+        sizes: of the output for one sample; further: of further outputs, by name.
+        scope: the call of a module that it comes from.
+        weights: the module's parameters and buffers by their names in the layer.
+        tie: an earlier node with the same weights.
+        place: file and line of the call; macs: what PyTorch counted in it, None where that is not known.
+        rows: of attention, which rows of the module's maps are its queries, keys and values, by letter.
+    """
+
+    __slots__ = (
+        "further", "inputs", "keys", "macs", "op", "place", "rows", "scope", "sizes", "tie", "weights"
+    )  # fmt: skip
+
+    def __init__(self, op: str, sizes: Sizes, scope: Scope | None, inputs: list[Out], keys: dict[str, Key]) -> None:
+        self.op = op
+        self.sizes = tuple(sizes)
+        self.scope = scope
+        self.inputs = inputs
+        self.keys = keys
+        self.further: dict[str, Sizes] = {}
+        self.weights: dict[str, str] = {}
+        self.tie: Node | None = None
+        self.place: tuple[str, int] = ("", 0)
+        self.macs: int | None = None
+        self.rows: dict[str, Any] | None = None
+
+    def reads(self) -> Iterator[Out]:
+        """Everything that it reads, keys and the node that it is tied to included."""
+        yield from self.inputs
+        for value in self.keys.values():
+            if isinstance(value, Out) and value not in self.inputs:
+                yield value
+
+    def __repr__(self) -> str:
+        return f"<{self.op} {self.keys} -> {list(self.sizes)}>"
+
+
+class Graph:
+    """All nodes in the order of the run.
+
+    Attributes:
+        name: the model's; inputs: its `input` nodes with their names; outputs: what it gives, by name.
+        remarks: what the spec cannot say, for its head.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.nodes: list[Node] = []
+        self.inputs: dict[str, Node] = {}
+        self.outputs: list[tuple[str, Out]] = []
+        self.remarks: list[str] = []
+        self.hidden: list[tuple[Node, str]] = []
+
+    def users(self) -> dict[Out, list[Node]]:
+        """Who reads each output; the model's outputs are read by nobody here."""
+        found: dict[Out, list[Node]] = {}
+        for node in self.nodes:
+            for out in node.reads():
+                found.setdefault(out, []).append(node)
+        return found
+
+    def drop_unread(self) -> None:
+        """Takes out the nodes that nothing reads."""
+        needed = {id(out.node) for _, out in self.outputs}
+        kept: list[Node] = []
+        for node in reversed(self.nodes):
+            if id(node) in needed or node.op == "input":
+                kept.append(node)
+                needed |= {id(out.node) for out in node.reads()}
+                if node.tie is not None:
+                    needed.add(id(node.tie))
+        self.nodes = kept[::-1]

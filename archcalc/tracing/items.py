@@ -1,0 +1,90 @@
+"""The items of a spec before they are text: layers, merges, residuals, repeats and calls of modules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Union
+
+from archcalc.tracing.calls import Scope
+from archcalc.tracing.graph import Node, Out
+
+
+class Item:
+    """One entry of a list of layers.
+
+    Attributes:
+        node: a layer; body: or the call of a module; layers, shortcut: or a residual, or a repeat of `count`.
+        source: what it reads, where that is not the tensor before it.
+        operands: of a merge: tensors, None for the one before, or lists of items.
+        gives: its output; copies: the items that it stands for, where it is repeated.
+    """
+
+    __slots__ = ("body", "copies", "count", "gives", "layers", "node", "operands", "shortcut", "source")
+
+    def __init__(self, gives: Out | None, node: Node | None = None, body: Body | None = None) -> None:
+        self.gives = gives
+        self.node = node
+        self.body = body
+        self.source: Out | None = None
+        self.operands: list[Operand] | None = None
+        self.layers: list[Item] | None = None
+        self.shortcut: list[Item] | None = None
+        self.count = 1
+        self.copies: list[Item] = []
+
+    def nodes(self) -> Iterator[Node]:
+        """Its layers as they run, all copies one after the other."""
+        for one in self.copies:
+            yield from one.nodes()
+        if self.copies:
+            return
+        for inner in self.inner():
+            for item in inner:
+                yield from item.nodes()
+        if self.body is not None:
+            for item in self.body.items:
+                yield from item.nodes()
+        elif self.node is not None and self.layers is None:
+            yield self.node
+
+    def inner(self) -> Iterator[list[Item]]:
+        """The lists of items in it."""
+        for one in self.operands or ():
+            if isinstance(one, list):
+                yield one
+        if self.layers is not None:
+            yield self.layers
+        if self.shortcut is not None:
+            yield self.shortcut
+
+
+Operand = Union[Out, None, list[Item]]
+
+
+class Body:
+    """The layers of one call of a module: from one tensor to another."""
+
+    def __init__(self, scope: Scope | None, start: Out | None, end: Out) -> None:
+        self.scope = scope
+        self.start = start
+        self.end = end
+        self.items: list[Item] = []
+
+
+def flat(items: Sequence[Item]) -> Iterator[Item]:
+    """Layers, with those of the modules that are called."""
+    for item in items:
+        if item.body is not None:
+            yield from flat(item.body.items)
+        elif any(True for _ in item.inner()):
+            yield Item(None, Node("nested", (), None, [], {}))
+        else:
+            yield item
+
+
+def weight(items: Sequence[Item]) -> int:
+    """How many layers there are in a list."""
+    return sum(
+        weight(item.body.items) if item.body is not None else 1 + sum(weight(inner) for inner in item.inner())
+        for item in items
+    )

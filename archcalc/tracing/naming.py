@@ -1,0 +1,119 @@
+"""Names of layers and blocks: the module's own, where the language can have them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from archcalc.tracing.block import Block
+from archcalc.tracing.calls import Scope
+from archcalc.tracing.graph import Graph, Node, Out
+from archcalc.tracing.items import Body, Item
+
+
+def references(items: list[Item]) -> Iterator[Out]:
+    """What items read by name."""
+    for item in items:
+        if item.source is not None:
+            yield item.source
+        for one in item.operands or ():
+            if isinstance(one, Out):
+                yield one
+        if item.node is not None and item.layers is None:
+            if item.node.tie is not None:
+                yield Out(item.node.tie)
+            for value in item.node.keys.values():
+                if isinstance(value, Out):
+                    yield value
+        for inner in item.inner():
+            yield from references(inner)
+
+
+def names(
+    blocks: Mapping[Body, Block], items: list[Item], start: Out | None, taken: set[str], graph: Graph | None = None
+) -> dict[Node, str]:
+    """A name for each node that is read by name, from the module's own."""
+    wanted = {out.node for out in _deep_references(blocks, items) if out != start}
+    found: dict[Node, str] = {}
+    used = set(taken)
+    if graph is not None:
+        single = len(graph.inputs) == 1
+        for name, node in graph.inputs.items():
+            found[node] = "input" if single else name
+            used.add(found[node])
+        outs = [out for _, out in graph.outputs]
+        last = items[-1].gives if items else None
+        if list(dict.fromkeys(outs)) != [last]:
+            wanted |= {out.node for out in outs}
+    for node in _in_order(blocks, items):
+        if node in wanted and node not in found:
+            base = _base(node)
+            name, index = base, 2
+            while name in used:
+                name, index = f"{base}{index}", index + 1
+            used.add(name)
+            found[node] = name
+    return found
+
+
+# What people call them.
+_CALLED = {"relposbias": "bias", "split": "parts", "parameter": "table", "constant": "fixed"}
+
+
+def _base(node: Node) -> str:
+    if node.op in _CALLED:
+        return _CALLED[node.op]
+    parts = [part for part in (node.scope.name.split(".") if node.scope else []) if not part.isdigit()]
+    text = parts[-1] if parts else node.op
+    text = re.sub(r"\W", "_", text).strip("_") or "x"
+    return text if not text[0].isdigit() and text not in ("input", "prev") else f"x_{text}"
+
+
+def _deep_references(blocks: Mapping[Body, Block], items: list[Item]) -> Iterator[Out]:
+    yield from references(items)
+    for item in _each(items):
+        if item.body is not None and not blocks[item.body].written:
+            yield from _deep_references(blocks, item.body.items)
+
+
+def _in_order(blocks: Mapping[Body, Block], items: list[Item]) -> Iterator[Node]:
+    for item in items:
+        for inner in item.inner():
+            yield from _in_order(blocks, inner)
+        if item.body is not None and not blocks[item.body].written:
+            yield from _in_order(blocks, item.body.items)
+        if item.gives is not None:
+            yield item.gives.node
+
+
+def _each(items: list[Item]) -> Iterator[Item]:
+    for item in items:
+        yield item
+        for inner in item.inner():
+            yield from _each(inner)
+
+
+def called(scope: Scope) -> str:
+    """What a block is called: by its class, or where that says nothing by its place in the model."""
+    if scope.kind not in ("Sequential", "ModuleList"):
+        return snake(scope.kind)
+    parts = [part for part in scope.name.split(".") if not part.isdigit()]
+    place = re.sub(r"\W|\d+$", "", parts[-1]).rstrip("_") if parts else ""
+    if place.endswith("s") and not place.endswith("ss"):
+        place = place[:-1]
+    return place if len(place) > 1 and not place[0].isdigit() else "stage"
+
+
+def snake(kind: str) -> str:
+    """`basic_block` for `BasicBlock`."""
+    parts = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind).lower().split("_")
+    text = ""
+    for part in parts:  # ConvNeXt is one word
+        text += part if len(part) < 3 or not text or len(text) < 3 else f"_{part}"
+    text = re.sub(r"\W", "_", text).strip("_") or "block"
+    return text if not text[0].isdigit() else f"block_{text}"
+
+
+def plain(name: str) -> str:
+    """A name that a model can have."""
+    return re.sub(r"[^\w.\-]", "_", name) or "model"

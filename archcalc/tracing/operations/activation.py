@@ -1,0 +1,132 @@
+"""Activations, dropout and what else acts on each element."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archcalc.tracing.calls import Call
+from archcalc.tracing.operations.reader import Reader
+from archcalc.tracing.operations.registry import Beyond, Given, reads
+
+# Functions of one element without further arguments, by their names in the language.
+_PLAIN = {
+    "relu": "relu", "relu6": "relu6", "sigmoid": "sigmoid", "tanh": "tanh", "silu": "silu", "mish": "mish",
+    "hardswish": "hardswish", "hardsigmoid": "hardsigmoid", "softsign": "softsign", "logsigmoid": "logsigmoid",
+    "selu": "selu", "exp": "exp", "neg": "neg", "negative": "neg", "abs": "abs", "sqrt": "sqrt", "rsqrt": "rsqrt",
+    "square": "square", "log": "log", "sin": "sin", "cos": "cos", "floor": "floor", "sign": "sign",
+    "reciprocal": "reciprocal",
+}  # fmt: skip
+
+
+@reads(" ".join(_PLAIN), "input")
+def plain(reader: Reader, call: Call, a: Any) -> Given:
+    """A function of each element."""
+    return reader.add(_PLAIN[call.name], [reader.out(a.input)], call.outs[0].sizes)
+
+
+def _one(op: str, key: str) -> Any:
+    """A function of each element with one number."""
+
+    def read(reader: Reader, call: Call, a: Any) -> Given:
+        return reader.add(op, [reader.out(a.input)], call.outs[0].sizes, {key: getattr(a, key)})
+
+    return read
+
+
+reads("leaky_relu", "input slope=0.01")(_one("leakyrelu", "slope"))
+reads("elu", "input alpha=1")(_one("elu", "alpha"))
+reads("celu", "input alpha=1")(_one("celu", "alpha"))
+reads("gelu", "input approximate=none")(_one("gelu", "approximate"))
+
+
+@reads("softplus", "input beta=1 threshold=20")
+def softplus(reader: Reader, call: Call, a: Any) -> Given:
+    """F.softplus."""
+    keys = {"beta": a.beta, "threshold": a.threshold}
+    return reader.add("softplus", [reader.out(a.input)], call.outs[0].sizes, keys)
+
+
+@reads("hardtanh", "input min_val=-1 max_val=1")
+def hardtanh(reader: Reader, call: Call, a: Any) -> Given:
+    """F.hardtanh."""
+    return reader.add("hardtanh", [reader.out(a.input)], call.outs[0].sizes, {"low": a.min_val, "high": a.max_val})
+
+
+@reads("clamp clip", "input min=None max=None")
+def clamp(reader: Reader, call: Call, a: Any) -> Given:
+    """torch.clamp; with one bound the larger or smaller of two."""
+    x, sizes = reader.out(a.input), call.outs[0].sizes
+    low, high = a.min, a.max
+    if isinstance(low, (int, float)) and isinstance(high, (int, float)):
+        return reader.add("hardtanh", [x], sizes, {"low": low, "high": high})
+    for bound, op in ((low, "maximum"), (high, "minimum")):
+        if bound is not None:
+            if bound == 0 and op == "maximum" and isinstance(bound, (int, float)):
+                x = reader.add("relu", [x], sizes)
+                continue
+            if isinstance(bound, (int, float)):
+                other = reader.add(
+                    "constant", [], (1,) * max(1, len(sizes)), {"shape": (1,) * max(1, len(sizes)), "value": bound}
+                )
+            else:
+                other = reader.aligned(bound, call.outs[0])
+            x = reader.add(op, [x, other], sizes)
+    return x
+
+
+@reads("clamp_min", "input min")
+def clamp_min(reader: Reader, call: Call, a: Any) -> Given:
+    """torch.clamp_min."""
+    a.max = None
+    return clamp(reader, call, a)
+
+
+@reads("clamp_max", "input max")
+def clamp_max(reader: Reader, call: Call, a: Any) -> Given:
+    """torch.clamp_max."""
+    a.min = None
+    return clamp(reader, call, a)
+
+
+@reads("prelu", "input weight")
+def prelu(reader: Reader, call: Call, a: Any) -> Given:
+    """F.prelu."""
+    keys = {"parameters": a.weight.shape[0] if a.weight.shape else 1}
+    return reader.weighted("prelu", [reader.out(a.input)], call.outs[0].sizes, keys, {"weight": a.weight})
+
+
+@reads("softmax log_softmax", "input dim=None stacklevel=3 dtype=None")
+def softmax(reader: Reader, call: Call, a: Any) -> Given:
+    """F.softmax."""
+    if a.dim is None:
+        raise Beyond("along an axis that is not named")
+    op = "softmax" if call.name == "softmax" else "logsoftmax"
+    return reader.add(op, [reader.out(a.input)], call.outs[0].sizes, {"axis": reader.axis(a.input, a.dim)})
+
+
+@reads("glu", "input dim=-1")
+def glu(reader: Reader, call: Call, a: Any) -> Given:
+    """F.glu."""
+    return reader.add("glu", [reader.out(a.input)], call.outs[0].sizes, {"axis": reader.axis(a.input, a.dim)})
+
+
+@reads(
+    "dropout dropout1d dropout2d dropout3d alpha_dropout feature_dropout feature_alpha_dropout",
+    "input p=0.5 training=True inplace=False",
+)
+def dropout(reader: Reader, call: Call, a: Any) -> Given:
+    """Dropout, which does nothing at inference; it stands in the spec where it would do something in training."""
+    x = reader.out(a.input)
+    if not a.p or call.name != "dropout":
+        return x
+    return reader.add("dropout", [x], call.outs[0].sizes, {"p": a.p})
+
+
+@reads(
+    "contiguous clone detach to float type_as double half bfloat16 type requires_grad_ identity alias view_as_same "
+    "expand_as_same cpu cuda data positive",
+    "input *rest",
+)
+def unchanged(reader: Reader, call: Call, a: Any) -> Given:
+    """What gives the same numbers."""
+    return reader.out(a.input)

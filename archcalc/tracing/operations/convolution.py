@@ -1,0 +1,155 @@
+"""Convolutions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archcalc.tracing.calls import PARAMETER, Call, Value
+from archcalc.tracing.operations.reader import Reader
+from archcalc.tracing.operations.registry import Beyond, Given, reads
+
+
+def sizes(value: Any, axes: int) -> tuple[int, ...]:
+    """A size for each axis."""
+    found = tuple(value) if isinstance(value, (list, tuple)) else (value,) * axes
+    return found * axes if len(found) == 1 and axes > 1 else found
+
+
+@reads("conv1d conv2d conv3d", "input weight bias=None stride=1 padding=0 dilation=1 groups=1")
+def convolution(reader: Reader, call: Call, a: Any) -> Given:
+    """torch.conv2d with the weight of a module."""
+    axes = len(a.weight.shape) - 2
+    weight, gain = _computed(reader, a.weight)
+    padding: Any = a.padding if isinstance(a.padding, str) else sizes(a.padding, axes)
+    if padding == "valid":
+        padding = (0,) * axes
+    keys = {
+        "channels": a.weight.shape[0],
+        "kernel": tuple(a.weight.shape[2:]),
+        "stride": sizes(a.stride, axes),
+        "padding": padding,
+        "dilation": sizes(a.dilation, axes),
+        "groups": a.groups,
+        "bias": a.bias is not None,
+    }
+    if gain is None:
+        return reader.on_space("conv", a.input, keys, axes, {"weight": weight, "bias": a.bias})
+    made = reader.on_space("conv", a.input, {**keys, "bias": False}, axes, {"weight": weight})
+    scaled = reader.weighted("layerscale", [made], made.sizes, {"axis": 0}, {"weight": gain})
+    if a.bias is None:
+        return scaled
+    return reader.add(
+        "add", [scaled, reader.reshaped(reader.out(a.bias), (a.weight.shape[0], *(1,) * axes))], made.sizes
+    )
+
+
+def _computed(reader: Reader, weight: Value) -> tuple[Value, Value | None]:
+    """The parameter that a weight is, or that is standardised for it, and one that scales its output channels."""
+    if weight.source == PARAMETER:
+        return weight, None
+    found = sorted(reader.roots(weight), key=lambda one: -one.count())
+    if not found or found[0].shape != weight.shape or any(one.count() != weight.shape[0] for one in found[1:]):
+        return weight, None
+    if len(found) > 2:
+        return weight, None
+    reader.graph.remarks.append("weights")
+    return found[0], found[1] if len(found) == 2 else None
+
+
+@reads(
+    "conv_transpose1d conv_transpose2d conv_transpose3d",
+    "input weight bias=None stride=1 padding=0 output_padding=0 groups=1 dilation=1",
+)
+def transposed(reader: Reader, call: Call, a: Any) -> Given:
+    """torch.conv_transpose2d."""
+    axes = len(a.weight.shape) - 2
+    keys = {
+        "channels": a.weight.shape[1] * a.groups,
+        "kernel": tuple(a.weight.shape[2:]),
+        "stride": sizes(a.stride, axes),
+        "padding": sizes(a.padding, axes),
+        "dilation": sizes(a.dilation, axes),
+        "groups": a.groups,
+        "bias": a.bias is not None,
+        "output_padding": sizes(a.output_padding, axes),
+    }
+    return reader.on_space("convtranspose", a.input, keys, axes, {"weight": a.weight, "bias": a.bias})
+
+
+@reads("unfold", "input kernel_size dilation=1 padding=0 stride=1")
+def columns(reader: Reader, call: Call, a: Any) -> Given:
+    """F.unfold; Tensor.unfold has other arguments, and fewer axes come out of it."""
+    if len(call.outs[0].shape) != 3 or len(a.input.shape) != 4:
+        raise Beyond("windows along one axis")
+    keys = {
+        "kernel": sizes(a.kernel_size, 2),
+        "stride": sizes(a.stride, 2),
+        "padding": sizes(a.padding, 2),
+        "dilation": sizes(a.dilation, 2),
+    }
+    return reader.on_space("unfold", a.input, keys)
+
+
+@reads("fold", "input output_size kernel_size dilation=1 padding=0 stride=1")
+def image(reader: Reader, call: Call, a: Any) -> Given:
+    """F.fold."""
+    keys = {
+        "output": sizes(a.output_size, 2),
+        "kernel": sizes(a.kernel_size, 2),
+        "stride": sizes(a.stride, 2),
+        "padding": sizes(a.padding, 2),
+        "dilation": sizes(a.dilation, 2),
+    }
+    return reader.on_space("fold", a.input, keys)
+
+
+@reads("pixel_shuffle", "input factor")
+def shuffled(reader: Reader, call: Call, a: Any) -> Given:
+    """F.pixel_shuffle."""
+    return reader.on_space("pixelshuffle", a.input, {"factor": a.factor})
+
+
+@reads("pixel_unshuffle", "input factor")
+def unshuffled(reader: Reader, call: Call, a: Any) -> Given:
+    """F.pixel_unshuffle."""
+    return reader.on_space("pixelunshuffle", a.input, {"factor": a.factor})
+
+
+@reads("channel_shuffle native_channel_shuffle", "input groups")
+def dealt(reader: Reader, call: Call, a: Any) -> Given:
+    """F.channel_shuffle."""
+    return reader.on_space("channelshuffle", a.input, {"groups": a.groups})
+
+
+@reads(
+    "interpolate upsample",
+    "input size=None scale_factor=None mode=nearest align_corners=None recompute_scale_factor=None antialias=False",
+)
+def resized(reader: Reader, call: Call, a: Any) -> Given:
+    """F.interpolate."""
+    axes = len(a.input.shape) - 2
+    before, after = a.input.shape[2:], call.outs[0].shape[2:]
+    if a.mode == "area":
+        return reader.on_space("adaptiveavgpool", a.input, {"output": after})
+    if a.antialias:
+        raise Beyond("antialiased")
+    keys: dict[str, Any] = {}
+    scale = a.scale_factor if a.size is None else _scale(before, after)
+    if scale is not None:
+        keys["scale"] = sizes(scale, axes)
+        keys["scale"] = tuple(int(one) if one == int(one) else one for one in keys["scale"])
+    else:
+        keys["size"] = after
+    keys["mode"] = a.mode
+    if a.align_corners:
+        keys["align_corners"] = True
+    if a.recompute_scale_factor and scale is not None and a.size is None:
+        keys["recompute_scale_factor"] = True
+    return reader.on_space("upsample", a.input, keys)
+
+
+def _scale(before: tuple[int, ...], after: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The whole factors by which a size grows."""
+    if all(new % old == 0 for old, new in zip(before, after)):
+        return tuple(new // old for old, new in zip(before, after))
+    return None

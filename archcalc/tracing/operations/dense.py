@@ -1,0 +1,60 @@
+"""Linear maps and embeddings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archcalc.tracing.calls import PARAMETER, Call, Value
+from archcalc.tracing.operations.reader import Reader
+from archcalc.tracing.operations.registry import Beyond, Given, reads
+
+
+@reads("linear", "input weight bias=None")
+def linear(reader: Reader, call: Call, a: Any) -> Given:
+    """F.linear; a weight that is computed is a factor like any other, and so is one of which a part is shared."""
+    out = call.outs[0]
+    features = a.weight.shape[0]
+    if _own(reader, a.weight):
+        whole = a.bias is None or _own(reader, a.bias)
+        x = reader.out(a.input)
+        shape = out.sizes or (features,)
+        keys = {"features": features, "bias": whole and a.bias is not None}
+        made = reader.weighted("linear", [x], shape, keys, {"weight": a.weight, "bias": a.bias if whole else None})
+        return made if whole else reader.add("add", [made, reader.out(a.bias)], shape)
+    weight = reader.out(a.weight)
+    turned = reader.add("transpose", [weight], weight.sizes[::-1], {"axes": (0, 1)})
+    x = reader.out(a.input)
+    if len(x.sizes) == 1:
+        x = reader.reshaped(x, (1, *x.sizes))
+    product = reader.add("matmul", [x, turned], (*x.sizes[:-1], features))
+    product = reader.reshaped(product, out.sizes)
+    return product if a.bias is None else reader.add("add", [product, reader.out(a.bias)], out.sizes)
+
+
+def _own(reader: Reader, value: Value) -> bool:
+    """Whether it is a parameter as it is, which is nobody's number table yet."""
+    if value.source != PARAMETER or id(value) in reader.made:
+        return False
+    earlier = reader.used.get(value.name)
+    return earlier is None or earlier.op in ("linear", "embedding")
+
+
+@reads("bilinear", "input1 input2 weight bias=None")
+def bilinear(reader: Reader, call: Call, a: Any) -> Given:
+    """F.bilinear."""
+    raise Beyond("two inputs in one linear map")
+
+
+@reads("embedding", "input weight padding_idx=None max_norm=None norm_type=2 scale_grad_by_freq=False sparse=False")
+def embedding(reader: Reader, call: Call, a: Any) -> Given:
+    """F.embedding of tokens; of places that are the same for every sample it gathers rows."""
+    vocab, dim = a.weight.shape
+    if not a.input.of_data or a.weight.source != PARAMETER:
+        table = reader.out(a.weight)
+        return reader.add(
+            "gather", [table, index := reader.out(a.input)], call.outs[0].sizes, {"index": index, "axis": 0}
+        )
+    keys: dict[str, Any] = {"vocab": vocab, "dim": dim}
+    if a.padding_idx is not None and a.padding_idx >= 0:
+        keys["padding_idx"] = a.padding_idx
+    return reader.weighted("embedding", [reader.out(a.input)], call.outs[0].sizes, keys, {"weight": a.weight})

@@ -1,0 +1,156 @@
+"""Sums, products and their like of two tensors, or of one with a number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archcalc.tracing.calls import CONSTANT, Call, Value
+from archcalc.tracing.graph import Out
+from archcalc.tracing.operations.reader import Reader
+from archcalc.tracing.operations.registry import Beyond, Given, reads
+
+
+def _number(value: Any) -> Any:
+    """A number, also one that a constant tensor of one element holds; None for a tensor."""
+    if isinstance(value, (int, float)):
+        return value
+    if isinstance(value, Value) and value.count() == 1 and not value.of_data:
+        return value.number()
+    return None
+
+
+def _dropped(value: Any) -> float | None:
+    """How often a sample is dropped, for a factor that is drawn for each."""
+    if not isinstance(value, Value) or value.source != CONSTANT or value.batch is None or set(value.sizes) - {1}:
+        return None
+    while value.call is not None and value.call.name == "div":
+        value = value.call.args[0]
+    if value.call is None or value.call.name != "bernoulli":
+        return None
+    kept = value.call.kwargs.get("p", value.call.args[1] if len(value.call.args) > 1 else 0.5)
+    return float(round(1 - kept, 12))
+
+
+def _two(reader: Reader, call: Call, op: str, first: Any, second: Any) -> Out:
+    like = call.outs[0]
+    return reader.add(op, [reader.aligned(first, like), reader.aligned(second, like)], like.sizes or (1,))
+
+
+@reads("add radd", "input other alpha=1")
+def add(reader: Reader, call: Call, a: Any) -> Given:
+    """x + y."""
+    sizes = call.outs[0].sizes
+    if _number(a.input) is not None:
+        a.input, a.other = a.other, a.input
+    number = _number(a.other)
+    if number is not None:
+        return reader.add("offset", [reader.out(a.input)], sizes, {"number": number * a.alpha})
+    if a.alpha != 1:
+        scaled = reader.add("scale", [reader.aligned(a.other, call.outs[0])], sizes, {"factor": a.alpha})
+        return reader.add("add", [reader.aligned(a.input, call.outs[0]), scaled], sizes)
+    return _two(reader, call, "add", a.input, a.other)
+
+
+@reads("sub subtract", "input other alpha=1")
+def sub(reader: Reader, call: Call, a: Any) -> Given:
+    """x - y."""
+    sizes = call.outs[0].sizes
+    if a.alpha != 1:
+        raise Beyond("with a factor")
+    if _number(a.other) is not None:
+        return reader.add("offset", [reader.out(a.input)], sizes, {"number": -_number(a.other)})
+    if _number(a.input) is not None:
+        negative = reader.add("neg", [reader.out(a.other)], sizes)
+        return reader.add("offset", [negative], sizes, {"number": _number(a.input)})
+    return _two(reader, call, "sub", a.input, a.other)
+
+
+@reads("rsub", "input other alpha=1")
+def rsub(reader: Reader, call: Call, a: Any) -> Given:
+    """y - x."""
+    a.input, a.other = a.other, a.input
+    return sub(reader, call, a)
+
+
+@reads("mul rmul multiply", "input other")
+def mul(reader: Reader, call: Call, a: Any) -> Given:
+    """x · y."""
+    if _number(a.input) is not None:
+        a.input, a.other = a.other, a.input
+    dropped = _dropped(a.other)
+    if dropped is not None:
+        return reader.add("droppath", [reader.out(a.input)], call.outs[0].sizes, {"p": dropped})
+    number = _number(a.other)
+    if number is not None:
+        x = reader.out(a.input)
+        return x if number == 1 else reader.add("scale", [x], call.outs[0].sizes, {"factor": number})
+    return _two(reader, call, "mul", a.input, a.other)
+
+
+@reads("div truediv divide true_divide", "input other rounding_mode=None")
+def div(reader: Reader, call: Call, a: Any) -> Given:
+    """x / y."""
+    sizes = call.outs[0].sizes
+    if a.rounding_mode is not None:
+        raise Beyond("rounded")
+    if _number(a.other) is not None:
+        return reader.add("scale", [reader.out(a.input)], sizes, {"factor": 1 / _number(a.other)})
+    if _number(a.input) is not None:
+        inverse = reader.add("reciprocal", [reader.out(a.other)], sizes)
+        return reader.add("scale", [inverse], sizes, {"factor": _number(a.input)})
+    return _two(reader, call, "div", a.input, a.other)
+
+
+@reads("rtruediv rdiv", "input other")
+def rdiv(reader: Reader, call: Call, a: Any) -> Given:
+    """y / x."""
+    a.input, a.other, a.rounding_mode = a.other, a.input, None
+    return div(reader, call, a)
+
+
+@reads("pow", "input exponent")
+def power(reader: Reader, call: Call, a: Any) -> Given:
+    """x to the power of a number."""
+    number = _number(a.exponent)
+    if number is None:
+        raise Beyond("by a tensor")
+    x, sizes = reader.out(a.input), call.outs[0].sizes
+    return reader.add("square", [x], sizes) if number == 2 else reader.add("pow", [x], sizes, {"exponent": number})
+
+
+@reads("maximum minimum fmax fmin", "input other")
+def larger(reader: Reader, call: Call, a: Any) -> Given:
+    """The larger or smaller of two."""
+    return _two(reader, call, "maximum" if "max" in call.name else "minimum", a.input, a.other)
+
+
+@reads("masked_fill", "input mask value")
+def masked(reader: Reader, call: Call, a: Any) -> Given:
+    """A number where a constant mask is set: the language has no masks, and costs are the same without."""
+    if a.mask.of_data:
+        raise Beyond("by a mask of data")
+    reader.graph.remarks.append("mask")
+    return reader.out(a.input)
+
+
+@reads("addcmul", "input tensor1 tensor2 value=1")
+def addcmul(reader: Reader, call: Call, a: Any) -> Given:
+    """x + value · y · z."""
+    like = call.outs[0]
+    product = reader.add("mul", [reader.aligned(a.tensor1, like), reader.aligned(a.tensor2, like)], like.sizes)
+    if a.value != 1:
+        product = reader.add("scale", [product], like.sizes, {"factor": a.value})
+    return reader.add("add", [reader.aligned(a.input, like), product], like.sizes)
+
+
+@reads("lerp", "input end weight")
+def lerp(reader: Reader, call: Call, a: Any) -> Given:
+    """x + w · (y - x)."""
+    like = call.outs[0]
+    x = reader.aligned(a.input, like)
+    difference = reader.add("sub", [reader.aligned(a.end, like), x], like.sizes)
+    if _number(a.weight) is not None:
+        part = reader.add("scale", [difference], like.sizes, {"factor": _number(a.weight)})
+    else:
+        part = reader.add("mul", [difference, reader.aligned(a.weight, like)], like.sizes)
+    return reader.add("add", [x, part], like.sizes)

@@ -1,0 +1,134 @@
+"""Parts of tensors by position."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archcalc.tracing.calls import WHOLE, Call, Value
+from archcalc.tracing.graph import Out
+from archcalc.tracing.operations.reader import Reader
+from archcalc.tracing.operations.registry import Beyond, Given, reads
+
+
+@reads("getitem", "input index")
+def getitem(reader: Reader, call: Call, a: Any) -> Given:
+    """x[...], one axis after the other."""
+    x, dropped = reader.out(a.input), 0
+    for axis, one in _by_axis(a.input, a.index):
+        place = reader.axis(a.input, axis) - dropped
+        x = _taken(reader, x, place, one)
+        dropped += isinstance(one, int)
+    return reader.reshaped(x, call.outs[0].sizes or (1,))
+
+
+def _by_axis(value: Value, index: Any) -> list[tuple[int, Any]]:
+    """What is taken of each axis, without those that are taken whole."""
+    items = list(index) if isinstance(index, list) else [index]
+    rank = len(value.shape)
+    rest = [slice(None)] * (rank - sum(1 for one in items if one is not None and one is not Ellipsis))
+    at = next((place for place, one in enumerate(items) if one is Ellipsis), None)
+    if at is None:
+        items += rest
+    else:
+        items[at : at + 1] = rest
+    axes = [one for one in items if one is not None]
+    return [
+        (axis, one)
+        for axis, one in enumerate(axes)
+        if not (isinstance(one, slice) and _is_whole(one, value.shape[axis]))
+    ]
+
+
+@reads("setitem", "input index value")
+def setitem(reader: Reader, call: Call, a: Any) -> Given:
+    """x[...] = y: what stands before, the new values and what stands after, side by side along each axis."""
+    parts = [(reader.axis(a.input, axis), one) for axis, one in _by_axis(a.input, a.index)]
+    if not isinstance(a.value, Value) or not all(isinstance(one, slice) for _, one in parts):
+        raise Beyond("other than parts of axes")
+    return _set(reader, reader.out(a.input), parts, reader.out(a.value))
+
+
+def _set(reader: Reader, x: Out, parts: list[tuple[int, Any]], value: Out) -> Out:
+    if not parts:
+        return reader.reshaped(value, x.sizes)
+    (axis, one), *rest = parts
+    start, end, step = one.indices(x.sizes[axis])
+    if step != 1:
+        raise Beyond("with a step")
+    pieces = [_set(reader, _taken(reader, x, axis, slice(start, end)), rest, value)]
+    if start:
+        pieces.insert(0, _taken(reader, x, axis, slice(0, start)))
+    if end < x.sizes[axis]:
+        pieces.append(_taken(reader, x, axis, slice(end, x.sizes[axis])))
+    return pieces[0] if len(pieces) == 1 else reader.add("concat", pieces, x.sizes, {"axis": axis})
+
+
+def _is_whole(one: slice, size: int) -> bool:
+    return one.indices(size) == (0, size, 1)
+
+
+def _taken(reader: Reader, x: Out, axis: int, index: Any) -> Out:
+    sizes = list(x.sizes)
+    if isinstance(index, bool):
+        raise Beyond("by truth")
+    if isinstance(index, int):
+        if len(sizes) == 1:
+            return reader.add("slice", [x], (1,), {"start": index % sizes[0], "end": index % sizes[0] + 1, "axis": 0})
+        del sizes[axis]
+        return reader.add("select", [x], sizes or (1,), {"index": index, "axis": axis})
+    if isinstance(index, slice):
+        start, end, step = index.indices(sizes[axis])
+        sizes[axis] = len(range(start, end, step))
+        if not sizes[axis]:
+            raise Beyond("of nothing")
+        keys: dict[str, Any] = {"start": start}
+        if end != x.sizes[axis]:
+            keys["end"] = end
+        return reader.add("slice", [x], sizes, {**keys, "axis": axis, "step": step})
+    if isinstance(index, Value):
+        if index.kind != WHOLE:
+            raise Beyond("by truth")
+        return gathered(reader, x, axis, index)
+    raise Beyond("by a list")
+
+
+def gathered(reader: Reader, x: Out, axis: int, index: Value) -> Out:
+    """The positions that an index names."""
+    places = reader.out(index)
+    if len(places.sizes) > 1:
+        flat = 1
+        for size in places.sizes:
+            flat *= size
+        places = reader.reshaped(places, (flat,))
+    sizes = (*x.sizes[:axis], *places.sizes, *x.sizes[axis + 1 :])
+    out = reader.add("gather", [x, places], sizes, {"index": places, "axis": axis})
+    own = index.sizes or (1,)
+    return reader.reshaped(out, (*x.sizes[:axis], *own, *x.sizes[axis + 1 :]))
+
+
+@reads("index_select", "input dim index")
+def index_select(reader: Reader, call: Call, a: Any) -> Given:
+    """torch.index_select."""
+    return gathered(reader, reader.out(a.input), reader.axis(a.input, a.dim), a.index)
+
+
+@reads("select", "input dim index")
+def select(reader: Reader, call: Call, a: Any) -> Given:
+    """torch.select."""
+    return _taken(reader, reader.out(a.input), reader.axis(a.input, a.dim), a.index)
+
+
+@reads("narrow", "input dim start length")
+def narrow(reader: Reader, call: Call, a: Any) -> Given:
+    """torch.narrow."""
+    axis = reader.axis(a.input, a.dim)
+    return _taken(reader, reader.out(a.input), axis, slice(a.start, a.start + a.length))
+
+
+@reads("topk", "input k dim=-1 largest=True sorted=True")
+def topk(reader: Reader, call: Call, a: Any) -> Given:
+    """torch.topk."""
+    keys = {"k": a.k, "axis": reader.axis(a.input, a.dim), "largest": a.largest}
+    made = reader.add("topk", [reader.out(a.input)], call.outs[0].sizes, keys)
+    made.node.further = {"indices": call.outs[1].sizes}
+    return [made, Out(made.node, "indices")]

@@ -1,0 +1,296 @@
+"""Reads the calls of a run one after the other into a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from archcalc.layers import REGISTRY, Layer
+from archcalc.tracing.calls import CONSTANT, INPUT, PARAMETER, Call, Run, Value
+from archcalc.tracing.graph import Graph, Node, Out
+from archcalc.tracing.operations.registry import OPERATIONS, Beyond, Given
+
+Sizes = Sequence[int]
+
+
+class Reader:
+    """The graph as far as it is read.
+
+    Attributes:
+        graph: the nodes; call: the call that is read.
+        used: the node that has each parameter.
+    """
+
+    def __init__(self, name: str, run: Run) -> None:
+        self.graph = Graph(name)
+        self.run = run
+        self.made: dict[int, Out] = {}
+        self.used: dict[str, Node] = {}
+        self.call: Call = run.calls[0]
+        self.opaque: list[tuple[Call, str]] = []
+        self.unknown_constants = 0
+        self.read_so_far: set[Node] = set()
+        self.declared: set[str] = set()
+        self.pending: dict[int, Call] = {}
+
+    def read(self) -> Graph:
+        """All calls."""
+        for value in self.run.inputs:
+            node = Node("input", value.sizes, None, [], {})
+            self.graph.inputs[value.name] = node
+            self.graph.nodes.append(node)
+            self.made[id(value)] = Out(node)
+        for call in self.run.calls:
+            if not any((out.of_data or out.of_parameters) and 0 not in out.shape for out in call.outs):
+                continue
+            if any(out.of_data for out in call.outs):
+                self.call = call
+                self._one(call)
+            else:  # what no data goes into is read where it is wanted
+                self.pending |= {id(out): call for out in call.outs}
+        for name, value in self.run.outputs:
+            if value.of_data:
+                self.graph.outputs.append((name, self.out(value)))
+        return self.graph
+
+    def _one(self, call: Call) -> None:
+        before = len(self.graph.nodes)
+        operation = OPERATIONS.get(call.name)
+        used = dict(self.used)
+        try:
+            if operation is None:
+                raise Beyond("")
+            given = operation.function(self, call, operation.arguments(call))
+        except (Beyond, AttributeError, TypeError, IndexError) as error:
+            gone = set(self.graph.nodes[before:])
+            del self.graph.nodes[before:]
+            self.used = used
+            for value in call.values():
+                if id(value) in self.made and self.made[id(value)].node in gone:
+                    del self.made[id(value)]
+            given = self._opaque(call, str(error) if isinstance(error, Beyond) else "")
+        outs = given if isinstance(given, list) else [given]
+        for value, out in zip(call.outs, outs):
+            self.made[id(value)] = out
+        new = self.graph.nodes[before:]
+        for node in new:
+            if node.macs is not None:
+                continue
+            node.place = call.place
+            node.scope = call.scope
+            node.macs = call.macs if REGISTRY[node.op].macs is not Layer.macs else 0
+
+    # what operations use
+
+    def add(self, op: str, inputs: Sequence[Out], sizes: Sizes, keys: Mapping[str, Any] | None = None) -> Out:
+        """One more node."""
+        node = Node(op, tuple(sizes) or (1,), self.call.scope, list(inputs), dict(keys or {}))
+        self.graph.nodes.append(node)
+        self.read_so_far |= {out.node for out in inputs}
+        return Out(node)
+
+    def weighted(
+        self, op: str, inputs: Sequence[Out], sizes: Sizes, keys: Mapping[str, Any], weights: Mapping[str, Value | None]
+    ) -> Out:
+        """A node with parameters of its own, or with those of an earlier one."""
+        out = self.add(op, inputs, sizes, keys)
+        names: dict[str, str] = {}
+        for key, value in weights.items():
+            if value is None:
+                continue
+            if value.source != PARAMETER and not key.startswith("running"):
+                raise Beyond(f"`{op}` whose {key} is {'fixed' if value.source == CONSTANT else 'computed'}")
+            names[key] = value.name
+        out.node.weights = names
+        learned = [name for key, name in names.items() if weights[key] is not None and weights[key].source == PARAMETER]  # type: ignore[union-attr]
+        earlier = {id(self.used[name]): self.used[name] for name in learned if name in self.used}
+        if earlier:
+            (first, *rest) = earlier.values()
+            same = [first.weights.get(key) for key in names] == list(names.values())
+            if rest or not same or first.op not in (op, "embedding"):
+                raise Beyond(f"`{op}` that shares part of its weights")
+            out.node.tie = first
+        for name in learned:
+            self.used.setdefault(name, out.node)
+        return out
+
+    def roots(self, value: Value) -> list[Value]:
+        """The parameters that a value is computed from; none where data goes into it."""
+        if value.of_data:
+            return []
+        found: dict[Value, None] = {}
+        left = [value]
+        while left:
+            one = left.pop()
+            if one.source == PARAMETER:
+                found[one] = None
+            elif one.call is not None:
+                left += one.call.values()
+        return list(found)
+
+    def out(self, value: Any) -> Out:
+        """The node that gives a value; parameters and constants get one where they are first read."""
+        if not isinstance(value, Value):
+            raise Beyond("a number where a tensor is wanted")
+        found = self.made.get(id(value))
+        if found is not None:
+            return found
+        if value.source == INPUT:
+            raise Beyond("an input that is not known")
+        if id(value) in self.pending:
+            call, self.call = self.call, self.pending[id(value)]
+            self._one(self.call)
+            self.call = call
+            return self.made[id(value)]
+        found = self._learned(value) if value.source == PARAMETER else self._constant(value)
+        self.made[id(value)] = found
+        return found
+
+    def _learned(self, value: Value) -> Out:
+        if value.name in self.used:
+            earlier = self.used[value.name]
+            if earlier.op == "parameter":
+                return Out(earlier)
+            raise Beyond("a parameter that a layer has")
+        sizes = value.sizes or (1,)
+        out = self.add("parameter", [], sizes, {"shape": sizes})
+        out.node.weights = {"weight": value.name}
+        self.used[value.name] = out.node
+        return out
+
+    def _constant(self, value: Value) -> Out:
+        sizes = value.sizes or (1,)
+        keys: dict[str, Any] = {"shape": sizes}
+        number = value.number()
+        if number is not None:
+            keys["value"] = number
+        else:
+            self.unknown_constants += 1
+        out = self.add("constant", [], sizes, keys)
+        out.node.weights = {"value": value.name} if value.name else {}
+        return out
+
+    def reshaped(self, out: Out, sizes: Sizes) -> Out:
+        """The same elements in other sizes."""
+        sizes = tuple(sizes)
+        if out.sizes == sizes:
+            return out
+        node = out.node
+        if node.op in ("parameter", "constant") and node not in self.read_so_far:
+            node.sizes = sizes
+            node.keys["shape"] = sizes
+            return out
+        return self.add("reshape", [out], sizes, {"shape": sizes})
+
+    def aligned(self, value: Value, like: Value) -> Out:
+        """An operand as it lies along another tensor's axes: as many axes, or one vector along the last."""
+        out = self.out(value)
+        rank = len(like.shape)
+        sizes = [1] * (rank - len(value.shape)) + list(value.shape)
+        own = [None] * (rank - len(value.shape)) + list(range(len(value.shape)))
+        wanted: list[int] = []
+        for axis, place in enumerate(like.axes):
+            if place is None:
+                continue
+            size = sizes[axis]
+            index = own[axis]
+            if index is not None and value.batch == index:
+                size = value.sizes[value.axes[index]] if value.axes[index] is not None else 1  # type: ignore[index]
+            elif axis == like.batch and size != 1:
+                raise Beyond("a tensor along the batch")
+            wanted.append(size)
+        if like.batch is not None and like.axes[like.batch] is None and sizes[like.batch] != 1:
+            along = value.batch is not None and own[like.batch] == value.batch
+            if not along:
+                raise Beyond("a tensor along the batch")
+        if not wanted:
+            wanted = [1]
+        vector = len(out.sizes) == 1 < len(wanted) and wanted == [1] * (len(wanted) - 1) + list(out.sizes)
+        if vector and out.sizes[0] == like.sizes[-1]:
+            return out
+        return self.reshaped(out, wanted)
+
+    def axis(self, value: Value, axis: int) -> int:
+        """An axis of a tensor as one of a sample's."""
+        place = value.axes[axis % len(value.shape)]
+        if place is None or axis % len(value.shape) == value.batch:
+            raise Beyond("along the batch")
+        return place
+
+    def on_space(
+        self,
+        op: str,
+        value: Value,
+        keys: Mapping[str, Any],
+        axes: int | None = None,
+        weights: Mapping[str, Value | None] | None = None,
+    ) -> Out:
+        """A layer of channels and space. Of samples that were joined with another axis, that axis is one of space more.
+
+        Args:
+            axes: how many axes of space PyTorch's function has; by default those of the tensor.
+        """
+        x, given = self.out(value), self.call.outs[0]
+        axes = len(value.shape) - 2 if axes is None else axes
+        if value.batch is None:
+            if len(value.shape) == axes + 2:
+                if value.shape[0] != 1:
+                    raise Beyond("over several tensors that are no samples")
+                made = self._layer(op, self.reshaped(x, value.shape[1:]), given.shape[1:], keys, weights)
+                return self.reshaped(made, given.sizes)
+            return self._layer(op, x, given.sizes, keys, weights)
+        if value.batch != 0:
+            raise Beyond("along the batch")
+        if value.axes[0] is None:
+            return self._layer(op, x, given.sizes, keys, weights)
+        if len(x.sizes) > 4 or any(isinstance(one, str) for key, one in keys.items() if key in _NEUTRAL):
+            raise Beyond("over samples that were joined with another axis")
+        wide = {key: (_NEUTRAL[key], *one) if key in _NEUTRAL else one for key, one in keys.items()}
+        turned = self.add("transpose", [x], (x.sizes[1], x.sizes[0], *x.sizes[2:]), {"axes": (0, 1)})
+        sizes = given.sizes
+        made = self._layer(op, turned, (sizes[1], sizes[0], *sizes[2:]), wide, weights)
+        return self.add("transpose", [made], sizes, {"axes": (0, 1)})
+
+    def _layer(
+        self, op: str, x: Out, sizes: Sizes, keys: Mapping[str, Any], weights: Mapping[str, Value | None] | None
+    ) -> Out:
+        return self.add(op, [x], sizes, keys) if weights is None else self.weighted(op, [x], sizes, keys, weights)
+
+    def _opaque(self, call: Call, why: str) -> Given:
+        """A call that the language cannot say: what it costs is what PyTorch counts."""
+        if call.name in _REFUSED:
+            raise Beyond(call.name)
+        inputs: list[Out] = []
+        params = 0
+        for value in call.values():
+            if value.source == PARAMETER and value.name not in self.used:
+                params += value.count()
+                self.used[value.name] = next(iter(self.graph.inputs.values()))
+                self.declared.add(value.name)
+            elif value.source == PARAMETER and self.used[value.name].op != "parameter":
+                continue
+            elif value.source != CONSTANT and (out := self.out(value)) not in inputs:
+                inputs.append(out)
+        if call.module is not None:
+            for name, one in call.module.named_parameters():
+                full = f"{call.scope.name}.{name}"
+                if full not in self.used:
+                    params += one.numel()
+                    self.used[full] = next(iter(self.graph.inputs.values()))
+                    self.declared.add(full)
+        inputs = inputs or [Out(next(iter(self.graph.inputs.values())))]
+        what = call.name.replace("_", " ")
+        out = self.add("opaque", inputs, call.outs[0].sizes or (1,), {"what": what})
+        node = out.node
+        node.keys |= {"output": node.sizes, "params": params, "macs": call.macs}
+        for index, value in enumerate(call.outs[1:], 1):
+            node.further[f"out{index}"] = value.sizes or (1,)
+        self.opaque.append((call, why))
+        return [out, *(Out(node, name) for name in node.further)]
+
+
+# What a window has along an axis that it does not see.
+_NEUTRAL = {"kernel": 1, "stride": 1, "padding": 0, "dilation": 1, "output_padding": 0, "output": -1}
+
+# Calls without tensors, which nothing stands for.
+_REFUSED = frozenset(("item", "tolist"))

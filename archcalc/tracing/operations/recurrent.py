@@ -1,0 +1,50 @@
+"""Recurrent modules, which are one call each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archcalc.tracing.calls import Call, Value
+from archcalc.tracing.graph import Out
+from archcalc.tracing.operations.reader import Reader
+from archcalc.tracing.operations.registry import Beyond, Given, reads
+
+
+@reads("LSTM GRU RNN", "input state=None hx=None")
+def recurrent(reader: Reader, call: Call, a: Any) -> Given:
+    """nn.LSTM and its like; the final states are outputs, `h` and `c`."""
+    module: Any = call.module
+    state = a.state if a.state is not None else a.hx
+    if any(value.of_data for value in _values(state)):
+        raise Beyond("from a state of data")
+    if isinstance(a.input, Value) and len(a.input.shape) == 2:
+        raise Beyond("without a batch")
+    x = reader.out(a.input)
+    keys: dict[str, Any] = {
+        "hidden": module.hidden_size,
+        "layers": module.num_layers,
+        "bidirectional": module.bidirectional,
+        "dropout": module.dropout,
+        "bias": module.bias,
+    }
+    if module.mode == "RNN_RELU":
+        keys["nonlinearity"] = "relu"
+    if getattr(module, "proj_size", 0):
+        keys["proj"] = module.proj_size
+    made = reader.add(call.name.lower(), [x], call.outs[0].sizes, keys)
+    scope = call.scope.name
+    for name, _ in module.named_parameters():
+        full = f"{scope}.{name}" if scope else name
+        if full in reader.used:
+            made.node.tie = reader.used[full]
+        reader.used.setdefault(full, made.node)
+        made.node.weights[name] = full
+    names = ["h", "c"][: len(call.outs) - 1]
+    made.node.further = {name: value.sizes for name, value in zip(names, call.outs[1:])}
+    return [made, *(Out(made.node, name) for name in names)]
+
+
+def _values(item: Any) -> list[Value]:
+    if isinstance(item, Value):
+        return [item]
+    return [value for one in item for value in _values(one)] if isinstance(item, list) else []

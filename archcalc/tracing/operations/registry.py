@@ -1,0 +1,90 @@
+"""Which function reads which call, and the arguments of a call by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Union
+
+from archcalc.tracing.calls import Call
+from archcalc.tracing.graph import Out
+
+# What an operation returns: what the call gives, one output or several.
+Given = Union[Out, list[Out]]
+
+
+class Beyond(Exception):
+    """The language has no word for this use of a function; the message says which."""
+
+
+class Operation:
+    """How the calls of some names are read.
+
+    Attributes:
+        function: takes the reader, the call and its arguments.
+        names: of the arguments in order, with their defaults.
+    """
+
+    def __init__(self, function: Callable[..., Given], signature: str) -> None:
+        self.function = function
+        self.defaults: dict[str, Any] = {}
+        self.names: list[str] = []
+        for word in signature.split():
+            name, _, default = word.partition("=")
+            self.names.append(name)
+            if default:
+                self.defaults[name] = _DEFAULTS.get(default, default)
+
+    def arguments(self, call: Call) -> Arguments:
+        """The arguments of a call by name."""
+        found = dict(self.defaults)
+        many = self.names[-1] if self.names and self.names[-1].startswith("*") else None
+        fixed = self.names[:-1] if many else self.names
+        found |= dict(zip(fixed, call.args))
+        if many:
+            rest = list(call.args[len(fixed) :])
+            found[many[1:]] = rest[0] if len(rest) == 1 and isinstance(rest[0], (list, tuple)) else rest
+        for key, value in call.kwargs.items():
+            found[_SAME.get(key, key)] = value
+        for name in fixed:
+            found.setdefault(name, None)
+        return Arguments(found)
+
+
+class Arguments:
+    """Arguments as attributes."""
+
+    def __init__(self, found: dict[str, Any]) -> None:
+        self.__dict__.update(found)
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(name)
+
+
+_DEFAULTS: dict[str, Any] = {"None": None, "True": True, "False": False, **{str(n): n for n in range(-3, 33)}}
+_DEFAULTS |= {
+    "1e-5": 1e-5,
+    "1e-12": 1e-12,
+    "0.5": 0.5,
+    "0.25": 0.25,
+    "0.01": 0.01,
+    "0.1": 0.1,
+    "1e-4": 1e-4,
+    "0.75": 0.75,
+}
+# Arguments that go by two names.
+_SAME = {"axis": "dim", "self": "input", "dims": "dim", "keepdims": "keepdim"}
+
+OPERATIONS: dict[str, Operation] = {}
+
+
+def reads(names: str, signature: str) -> Callable[[Callable[..., Given]], Callable[..., Given]]:
+    """Notes that a function reads the calls of these names; `signature` has their arguments, as `input dim=-1 *sizes`."""
+
+    def note(function: Callable[..., Given]) -> Callable[..., Given]:
+        for name in names.split():
+            if name in OPERATIONS:
+                raise ValueError(f"{name} is read twice")
+            OPERATIONS[name] = Operation(function, signature)
+        return function
+
+    return note

@@ -1,0 +1,345 @@
+"""Attention, in whichever way it is written: one fused call, or products and a softmax by hand.
+
+It is told by where the elements of queries, keys, values and output come from: heads are consecutive features of linear
+maps, positions stay in place. What is added to the scores is a table (`relbias`), or a constant mask, which the language
+does not have and the head of the spec tells.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from archcalc.tracing.graph import Graph, Node, Out
+from archcalc.tracing.patterns.views import View, climb, nodes_of, only_within, places_of, redirect, signature
+
+_NORMS = frozenset(("rmsnorm",))
+# What PyTorch takes for the epsilon of an RMS norm where none is given.
+_FLOAT_EPSILON = 2.0**-23
+
+
+class _Core(NamedTuple):
+    """softmax(q kᵀ · factor + bias) v: tensors, and the nodes that compute it."""
+
+    q: Out
+    k: Out
+    v: Out
+    factor: float
+    bias: Out | None
+    masked: bool
+    causal: bool
+    dropout: float
+    nodes: set[Node]
+    last: Node
+
+
+def apply(graph: Graph) -> None:
+    """`attention` with its projections, or `sdpa` where there are none."""
+    static = _static(graph)
+    _SEEN.clear()
+    for node in list(graph.nodes):
+        if node not in graph.nodes:
+            continue
+        core = _fused(node) if node.op == "sdpa" else _by_hand(graph, node, static) if node.op == "softmax" else None
+        if core is None:
+            continue
+        if not _whole(graph, core) and node.op == "softmax" and core.bias is None and not core.masked:
+            _as_sdpa(graph, core)
+
+
+def _static(graph: Graph) -> set[Node]:
+    """Nodes that no data goes into."""
+    moving: set[Node] = set()
+    for node in graph.nodes:
+        if node.op == "input" or any(out.node in moving for out in node.reads()):
+            moving.add(node)
+    return set(graph.nodes) - moving
+
+
+def _fused(node: Node) -> _Core | None:
+    q, k, v = node.inputs
+    factor = node.keys.get("scale", 1 / math.sqrt(q.sizes[-1]))
+    return _Core(q, k, v, factor, None, False, bool(node.keys.get("causal")), 0, {node}, node)
+
+
+def _by_hand(graph: Graph, softmax: Node, static: set[Node]) -> _Core | None:
+    """From a softmax back to the scores and on to the values."""
+    if softmax.keys["axis"] != len(softmax.sizes) - 1:
+        return None
+    nodes, out = {softmax}, softmax.inputs[0]
+    factor, bias, masked = 1.0, None, False
+    while out.node.op != "matmul":
+        node = out.node
+        nodes.add(node)
+        if node.op == "scale":
+            factor *= node.keys["factor"]
+            out = node.inputs[0]
+        elif node.op == "reshape" and _same_but_ones(node.sizes, node.inputs[0].sizes):
+            out = node.inputs[0]
+        elif node.op == "add" and len(node.inputs) == 2:
+            fixed = [one for one in node.inputs if one.node in static]
+            rest = [one for one in node.inputs if one.node not in static]
+            if len(fixed) != 1 or factor != 1.0:
+                return None
+            if _is_constant(fixed[0]):
+                masked = True
+            elif bias is not None:
+                return None
+            else:
+                bias = fixed[0]
+            out = rest[0]
+        else:
+            return None
+    product = out.node
+    nodes.add(product)
+    q, turned = product.inputs
+    k = _untransposed(turned, nodes)
+    users = graph.users()
+    after, dropout = Out(softmax), 0.0
+    while len(found := users.get(after, [])) == 1 and found[0].op in ("dropout", "reshape"):
+        if found[0].op == "reshape" and not _same_but_ones(found[0].sizes, after.sizes):
+            return None
+        dropout = found[0].keys.get("p", dropout)
+        nodes.add(found[0])
+        after = Out(found[0])
+    if len(found) != 1 or found[0].op != "matmul" or found[0].inputs[0] != after or k is None:
+        return None
+    nodes.add(found[0])
+    return _Core(q, k, found[0].inputs[1], factor, bias, masked, False, dropout, nodes, found[0])
+
+
+def _same_but_ones(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    return [size for size in one if size != 1] == [size for size in other if size != 1]
+
+
+def _is_constant(out: Out) -> bool:
+    node = out.node
+    return node.op == "constant" or (bool(node.inputs) and all(_is_constant(one) for one in node.inputs))
+
+
+def _untransposed(out: Out, nodes: set[Node]) -> Out | None:
+    """The keys before their last two axes are swapped: by a node, or as a part of another order."""
+    node = out.node
+    rank = len(out.sizes)
+    if node.op == "transpose" and {axis % rank for axis in node.keys["axes"]} == {rank - 1, rank - 2}:
+        nodes.add(node)
+        return node.inputs[0]
+    if out.name or rank < 2:
+        return None
+    turned = Node("transpose", (*out.sizes[:-2], out.sizes[-1], out.sizes[-2]), node.scope, [out], {"axes": (-2, -1)})
+    return Out(turned)
+
+
+class _Heads(NamedTuple):
+    """Where heads come from: a linear map, the first of its features, and how far apart heads begin."""
+
+    linear: Node
+    first: int
+    step: int
+    view: View
+
+    def rows(self, heads: int, size: int) -> list[int]:
+        """The features of the map in the order of heads."""
+        return [self.first + head * self.step + feature for head in range(heads) for feature in range(size)]
+
+
+def _heads(out: Out, positions: int, heads: int) -> _Heads | None:
+    view = climb(out, _NORMS)
+    linear = view.root.node
+    if linear.op != "linear" or view.root.name:
+        return None
+    size = out.sizes[-1]
+    key = (signature(view), positions, heads, size)
+    if key not in _SEEN:
+        _SEEN[key] = _places(view, positions, heads, size)
+    found = _SEEN[key]
+    return None if found is None else _Heads(linear, *found, view)
+
+
+# What was found of views of one form, which every block of a model has again.
+_SEEN: dict[tuple[object, ...], tuple[int, int] | None] = {}
+
+
+def _places(view: View, positions: int, heads: int, size: int) -> tuple[int, int] | None:
+    """The first feature of heads in a linear map, and how far apart they begin; None for another order."""
+    places = places_of(view)
+    features, whole = view.root.sizes[-1], _count(view.root.sizes)
+    if places is None or whole % (positions * features):
+        return None
+    lead = whole // (positions * features)
+    apart = places.reshaped((lead, heads, positions, size))
+    strides = apart.strides() if apart is not None else None
+    if apart is None or strides is None or not 0 <= apart.first < features:
+        return None
+    step = strides[1] if strides[1] is not None else size
+    right = all(
+        one in (None, wanted)
+        for one, wanted in ((strides[0], positions * features), (strides[2], features), (strides[3], 1))
+    )
+    return (apart.first, step) if right else None
+
+
+def _count(sizes: tuple[int, ...]) -> int:
+    count = 1
+    for size in sizes:
+        count *= size
+    return count
+
+
+def _whole(graph: Graph, core: _Core) -> bool:
+    """Replaces attention with its four projections; whether it is that."""
+    q, k, v = core.q, core.k, core.v
+    if len(q.sizes) < 2 or q.sizes[-1] != k.sizes[-1] or k.sizes[-1] != v.sizes[-1]:
+        return False
+    size = q.sizes[-1]
+    found = _joined(graph, core, size)
+    if found is None:
+        return False
+    projection, heads, path = found
+    parts = [_heads(one, one.sizes[-2], heads) for one in (q, k, v)]
+    if any(part is None for part in parts):
+        return False
+    from_q, from_k, from_v = (part for part in parts if part is not None)
+    norms = [from_q.view.norm, from_k.view.norm]
+    if from_v.view.norm is not None or (norms[0] is None) != (norms[1] is None):
+        return False
+    factor = core.factor * from_q.view.factor * from_k.view.factor
+    if abs(factor - 1 / math.sqrt(size)) > 1e-6 or from_v.view.factor != 1:
+        return False
+    inner = core.nodes | set(path) | {projection}
+    for part in (from_q, from_k, from_v):
+        inner |= {part.linear, *nodes_of(part.view)}
+    inner |= {one.node for one in (q, k, v)} - {part.view.root.node.inputs[0].node for part in (from_q, from_k, from_v)}
+    if not only_within(graph, inner, projection):
+        return False
+    if any(one.tie is not None for one in inner):
+        return False
+    made = _made(core, projection, (from_q, from_k, from_v), heads, size)
+    if made is None:
+        return False
+    graph.nodes.insert(graph.nodes.index(projection) + 1, made)
+    redirect(graph, Out(projection), Out(made))
+    if core.masked:
+        graph.remarks.append("mask")
+    if norms[0] is not None and norms[0].keys["eps"] != _FLOAT_EPSILON:
+        graph.remarks.append("epsilon")
+    graph.drop_unread()
+    return True
+
+
+def _joined(graph: Graph, core: _Core, size: int) -> tuple[Node, int, list[Node]] | None:
+    """The linear map that heads go into side by side, how many they are, and the nodes on the way."""
+    users = graph.users()
+    path: list[Node] = []
+    out = Out(core.last)
+    while len(found := users.get(out, [])) == 1:
+        node = found[0]
+        if node.op == "linear":
+            view = View(Out(core.last), climb(out).path[: len(path)], 1.0, None)
+            features, positions = node.inputs[0].sizes[-1], core.q.sizes[-2]
+            if features % size or _count(core.last.sizes) != _count(node.inputs[0].sizes):
+                return None
+            key = (signature(view), positions, features // size, size, "out")
+            if key not in _SEEN:
+                _SEEN[key] = (0, 0) if _side_by_side(view, positions, features // size, size) else None
+            return (node, features // size, path) if _SEEN[key] is not None else None
+        if node.op not in ("reshape", "flatten", "transpose", "rearrange"):
+            return None
+        path.append(node)
+        out = Out(node)
+    return None
+
+
+def _side_by_side(view: View, positions: int, heads: int, size: int) -> bool:
+    """Whether the features of a position are those of its heads, one head after the other."""
+    places = places_of(view)
+    whole = _count(view.root.sizes)
+    if places is None or whole % (positions * heads * size):
+        return False
+    lead = whole // (positions * heads * size)
+    apart = places.reshaped((lead, positions, heads, size))
+    strides = apart.strides() if apart is not None else None
+    wanted = (heads * positions * size, size, positions * size, 1)
+    return strides is not None and all(one in (None, other) for one, other in zip(strides, wanted))
+
+
+def _made(core: _Core, projection: Node, parts: tuple[_Heads, _Heads, _Heads], heads: int, size: int) -> Node | None:
+    sources = [part.linear.inputs[0] for part in parts]
+    x = sources[0]
+    if sources[1] != sources[2]:
+        return None
+    width = x.sizes[-1]
+    keys: dict[str, object] = {"heads": heads}
+    if heads * size != width:
+        keys["head_dim"] = size
+    inputs = [x]
+    if sources[1] != x:
+        if sources[1].sizes[-1] != width:
+            return None
+        keys["kv"] = sources[1]
+        inputs.append(sources[1])
+    letters = "".join(
+        letter for letter, linear in zip("qkvo", (*(part.linear for part in parts), projection)) if linear.keys["bias"]
+    )
+    keys["bias"] = True if letters == "qkvo" else letters or False
+    if core.causal:
+        keys["causal"] = True
+    if core.bias is not None:
+        bias = _table(core.bias)
+        if bias is None or bias.sizes != (heads, core.q.sizes[-2], core.k.sizes[-2]):
+            return None
+        keys["relbias"] = bias
+        inputs.append(bias)
+    if parts[0].view.norm is not None:
+        keys["qknorm"] = True
+    if core.dropout:
+        keys["dropout"] = core.dropout
+    if projection.sizes[-1] != width:
+        keys["out"] = projection.sizes[-1]
+    if projection.sizes[:-1] != x.sizes[:-1]:
+        return None
+    made = Node("attention", projection.sizes, projection.scope, inputs, dict(keys))
+    made.place = projection.place
+    made.weights = _weights(parts, projection)
+    made.rows = {letter: part.rows(heads, size) for letter, part in zip("qkv", parts)}
+    outer = core.last.scope
+    made.scope = outer if outer is not None else projection.scope
+    return made
+
+
+def _table(out: Out) -> Out | None:
+    """A table of scores without the axes of size 1 in front."""
+    while out.node.op == "reshape" and _same_but_ones(out.sizes, out.node.inputs[0].sizes):
+        out = out.node.inputs[0]
+    return out if len(out.sizes) == 3 else None
+
+
+def _weights(parts: tuple[_Heads, _Heads, _Heads], projection: Node) -> dict[str, str]:
+    """The module's own names, one for each of its parameters."""
+    names: dict[str, str] = {}
+    for letter, part in zip("qkv", parts):
+        for key, name in part.linear.weights.items():
+            names[f"{letter}.{key}"] = name
+        if part.view.norm is not None:
+            names |= {f"{letter}.norm.{key}": name for key, name in part.view.norm.weights.items()}
+    return names | {f"out_proj.{key}": name for key, name in projection.weights.items()}
+
+
+def _as_sdpa(graph: Graph, core: _Core) -> None:
+    """Attention by hand, without its projections, as the one call that it is."""
+    if not only_within(graph, core.nodes, core.last) or core.k.node not in graph.nodes:
+        return
+    if (
+        len(core.q.sizes) != len(core.k.sizes)
+        or core.q.sizes[:-2] != core.k.sizes[:-2]
+        or core.k.sizes[:-2] != core.v.sizes[:-2]
+    ):
+        return
+    keys: dict[str, object] = {"q": core.q, "k": core.k, "v": core.v}
+    default = 1 / math.sqrt(core.q.sizes[-1])
+    if abs(core.factor - default) > 1e-9:
+        keys["scale"] = core.factor
+    made = Node("sdpa", core.last.sizes, core.last.scope, [core.q, core.k, core.v], keys)
+    made.place = core.last.place
+    graph.nodes.insert(graph.nodes.index(core.last) + 1, made)
+    redirect(graph, Out(core.last), Out(made))

@@ -1,0 +1,77 @@
+"""Learned tables of positions, class tokens and scores by distance."""
+
+from __future__ import annotations
+
+from archcalc.tracing.graph import Graph, Node, Out
+from archcalc.tracing.patterns.views import redirect, replace
+
+_MOST_WINDOW = 64
+
+
+def apply(graph: Graph) -> None:
+    """`posembed`, `clstoken` and `relposbias`."""
+    users = graph.users()
+    for node in list(graph.nodes):
+        if node.op == "add" and len(node.inputs) == 2:
+            _posembed(graph, node, users)
+        elif node.op == "concat" and len(node.inputs) == 2:
+            _clstoken(graph, node, users)
+        elif node.op == "gather":
+            _relposbias(graph, node, users)
+
+
+def _own(out: Out, users: dict[Out, list[Node]]) -> bool:
+    """Whether it is a parameter that is read once."""
+    return out.node.op == "parameter" and len(users.get(out, [])) == 1
+
+
+def _posembed(graph: Graph, node: Node, users: dict[Out, list[Node]]) -> None:
+    for table, x in (node.inputs, node.inputs[::-1]):
+        if _own(table, users) and table.sizes == x.sizes == node.sizes and len(node.sizes) == 2 and node.sizes[0] > 1:
+            made = Node("posembed", node.sizes, node.scope, [x], {})
+            made.weights = {"weight": table.node.weights["weight"]}
+            made.place = node.place
+            replace(graph, node, made)
+            return
+
+
+def _clstoken(graph: Graph, node: Node, users: dict[Out, list[Node]]) -> None:
+    token, x = node.inputs
+    if _own(token, users) and node.keys["axis"] == 0 and len(node.sizes) == 2 and token.sizes[0] == 1:
+        made = Node("clstoken", node.sizes, node.scope, [x], {})
+        made.weights = {"weight": token.node.weights["weight"]}
+        made.place = node.place
+        replace(graph, node, made)
+
+
+def _relposbias(graph: Graph, node: Node, users: dict[Out, list[Node]]) -> None:
+    """A table [displacements, heads] read at the displacement of each pair of positions of a window."""
+    table, index = node.inputs
+    if table.node.op != "parameter" or len(table.sizes) != 2 or index.node.op != "constant" or node.keys["axis"] != 0:
+        return
+    rows, heads = table.sizes
+    last, path = Out(node), [node]
+    while len(found := users.get(last, [])) == 1 and found[0].op in ("reshape", "rearrange", "transpose"):
+        last = Out(found[0])
+        path.append(found[0])
+        if last.sizes[-3:][0] == heads and len(last.sizes) >= 3:
+            break
+    positions = last.sizes[-1]
+    if last.sizes[-3:] != (heads, positions, positions) or any(size != 1 for size in last.sizes[:-3]):
+        return
+    for height in range(1, _MOST_WINDOW):
+        if positions % height == 0 and (2 * height - 1) * (2 * (positions // height) - 1) == rows:
+            keys = {"heads": heads, "kind": "window", "window": (height, positions // height)}
+            made = Node("relposbias", (heads, positions, positions), node.scope, [], keys)
+            made.weights = {"weight": table.node.weights["weight"]}
+            made.place = node.place
+            graph.nodes.insert(graph.nodes.index(last.node) + 1, made)
+            new = Out(made)
+            if last.sizes != made.sizes:
+                again = Node("reshape", last.sizes, node.scope, [new], {"shape": last.sizes})
+                graph.nodes.insert(graph.nodes.index(made) + 1, again)
+                new = Out(again)
+            redirect(graph, last, new)
+            if new.node is not made:
+                new.node.inputs = [Out(made)]
+            return

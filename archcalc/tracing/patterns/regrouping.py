@@ -1,0 +1,83 @@
+"""Axes taken apart, moved and joined again: one `rearrange`, as windows are cut and put together."""
+
+from __future__ import annotations
+
+from archcalc.tracing.graph import Graph, Node, Out
+
+_LETTERS = "abdefgijklmnopqrstuvxyz"
+
+
+def apply(graph: Graph) -> None:
+    """A reshape before and after a change of order, with that, as one pattern."""
+    users = graph.users()
+    for node in list(graph.nodes):
+        order = _order(node)
+        if order is None:
+            continue
+        before, after = node.inputs[0].node, users.get(Out(node), [])
+        opens = before.op == "reshape" and len(users.get(Out(before), [])) == 1
+        closes = len(after) == 1 and after[0].op in ("reshape", "flatten")
+        if not opens:
+            continue
+        apart = before.sizes
+        left = _groups(before.inputs[0].sizes, apart)
+        moved = [apart[axis] for axis in order]
+        last = after[0] if closes else node
+        right = _groups(last.sizes, tuple(moved))
+        if left is None:
+            continue
+        if right is None:
+            last, right = node, [[axis] for axis in range(len(order))]
+        letters = _LETTERS[: len(apart)]
+        if len(letters) < len(apart):
+            continue
+        names = [letters[axis] for axis in range(len(apart))]
+        if order[-1] == len(apart) - 1 and len(left[-1]) == len(right[-1]) == 1:
+            names[-1] = "c"
+        text = f"{_side(left, names)} -> {_side([[order[axis] for axis in group] for group in right], names)}"
+        keys: dict[str, object] = {"pattern": text}
+        for group in left:
+            for axis in group[1:]:
+                keys[names[axis]] = apart[axis]
+        last.op, last.keys = "rearrange", keys
+        last.inputs = list(before.inputs)
+        graph.drop_unread()
+        users = graph.users()
+
+
+def _order(node: Node) -> list[int] | None:
+    if node.op == "transpose":
+        rank = len(node.sizes)
+        order = list(range(rank))
+        first, second = (axis % rank for axis in node.keys["axes"])
+        order[first], order[second] = order[second], order[first]
+        return order
+    if node.op == "rearrange":
+        left, _, right = node.keys["pattern"].partition(" -> ")
+        if "(" in left or "(" in right:
+            return None
+        return [left.split().index(letter) for letter in right.split()]
+    return None
+
+
+def _groups(joined: tuple[int, ...], apart: tuple[int, ...]) -> list[list[int]] | None:
+    """Which axes of `apart` make each axis of `joined`; None where they do not."""
+    found: list[list[int]] = []
+    at = 0
+    for size in joined:
+        group: list[int] = []
+        product = 1
+        while at < len(apart) and (not group or product < size):
+            product *= apart[at]
+            group.append(at)
+            at += 1
+        if product != size or not group:
+            return None
+        found.append(group)
+    return found if at == len(apart) else None
+
+
+def _side(groups: list[list[int]], names: list[str]) -> str:
+    return " ".join(
+        f"({' '.join(names[axis] for axis in group)})" if len(group) > 1 else names[group[0]] for group in groups
+    )

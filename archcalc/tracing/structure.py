@@ -1,0 +1,326 @@
+"""Nodes to the items of a spec: chains, branches and residuals, one body for each call of a module.
+
+A module call that one tensor goes into and one comes out of is a body of its own; any other is taken apart. Within a
+body, values that everything after them goes through cut it into pieces. A piece that ends in a merge of branches with
+nothing in common is nested; the layers of any other stand one below the other, with names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Union
+
+from archcalc.layers import REGISTRY
+from archcalc.tracing.calls import Scope
+from archcalc.tracing.graph import Graph, Node, Out
+from archcalc.tracing.items import Body, Item, Operand, flat, weight
+from archcalc.tracing.words import operand_key
+
+# Joins that people nest.
+_NESTED = frozenset(("add", "sub", "mul", "div", "concat", "maximum", "minimum", "matmul", "einsum"))
+# What may stand in a shortcut: what changes a shape, and nothing that bends a line.
+_SHORTCUT = frozenset(
+    ("conv", "batchnorm", "avgpool", "maxpool", "linear", "layernorm", "groupnorm", "pad", "slice", "rmsnorm")
+)
+
+
+class _Group:
+    """A call of a module as one member of the body around it."""
+
+    def __init__(self, scope: Scope, members: list[Member], start: Out, end: Out) -> None:
+        self.scope = scope
+        self.members = members
+        self.start = start
+        self.end = end
+
+
+Member = Union[Node, _Group]
+
+
+def bodies(graph: Graph) -> Body:
+    """The body of the model, with those of its modules in it."""
+    return _Builder(graph).root()
+
+
+class _Builder:
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.users = graph.users()
+        self.ends = {out for _, out in graph.outputs}
+        self.dynamic: set[Node] = set()
+        for node in graph.nodes:
+            if node.op == "input" or any(out.node in self.dynamic for out in node.reads()):
+                self.dynamic.add(node)
+        self.tied: dict[Node, list[Node]] = {}
+        for node in graph.nodes:
+            if node.tie is not None:
+                self.tied.setdefault(node, []).append(node.tie)
+                self.tied.setdefault(node.tie, []).append(node)
+
+    def root(self) -> Body:
+        nodes = [node for node in self.graph.nodes if node.op != "input"]
+        members = self._grouped(nodes, 0)
+        start = Out(next(iter(self.graph.inputs.values())))
+        body = Body(None, start, self.graph.outputs[-1][1])
+        body.items = self._whole(members, start)
+        return body
+
+    def _grouped(self, nodes: list[Node], depth: int) -> list[Member]:
+        """Nodes as members: those of a deeper call that is whole as one."""
+        chains = {node: node.scope.chain() if node.scope else [] for node in nodes}
+        members: list[Member] = []
+        done: set[Scope] = set()
+        for node in nodes:
+            chain = chains[node]
+            if len(chain) <= depth:
+                members.append(node)
+                continue
+            scope = chain[depth]
+            if scope in done:
+                continue
+            done.add(scope)
+            inside = [one for one in nodes if len(chains[one]) > depth and chains[one][depth] is scope]
+            inner = self._grouped(inside, depth + 1)
+            ends = self._ends(inside)
+            if ends is None or depth == 0:
+                members += inner
+            else:
+                members.append(_Group(scope, inner, *ends))
+        return members
+
+    def _ends(self, nodes: list[Node]) -> tuple[Out, Out] | None:
+        """The one tensor that goes in and the one that comes out; None where there are others."""
+        there = set(nodes)
+        into = {out for node in nodes for out in node.reads() if out.node not in there}
+        given = [
+            out
+            for node in nodes
+            for out in (Out(node), *(Out(node, name) for name in node.further))
+            if out in self.ends or any(user not in there for user in self.users.get(out, ()))
+        ]
+        if len(into) != 1 or len(given) != 1 or given[0].name:
+            return None
+        (start,) = into
+        if start.node not in self.dynamic or given[0].node not in self.dynamic:
+            return None
+        if any(other not in there for node in nodes for other in self.tied.get(node, ())):
+            return None
+        return start, given[0]
+
+    # a body's items
+
+    def _whole(self, members: list[Member], start: Out | None) -> list[Item]:
+        """Members as items; what several of them read and no data goes into stands first."""
+        owner = {node: member for member in members for node in _nodes(member)}
+        shared: list[Item] = []
+        static = [one for one in members if isinstance(one, Node) and one not in self.dynamic]
+        readers = {one: self._readers(one, owner) for one in static}
+        private: set[Node] = set()
+        for one in static:
+            if len(readers[one]) <= 1 and Out(one) not in self.ends:
+                private.add(one)
+        for one in static:
+            if one not in private:
+                shared += self._static(one, private)
+                private.discard(one)
+        moving = [one for one in members if not (isinstance(one, Node) and one not in self.dynamic)]
+        self.private = private
+        items = self._sequence(moving, start)
+        if shared and items and start is not None and items[0].source is None and items[0].operands is None:
+            items[0].source = start
+        elif shared and items and start is not None:
+            head = Item(start, Node("identity", start.sizes, None, [start], {}))
+            head.source = start
+            items.insert(0, head)
+        return shared + items
+
+    def _readers(self, node: Node, owner: dict[Node, Member]) -> set[int]:
+        outs = [Out(node), *(Out(node, name) for name in node.further)]
+        return {id(owner.get(user)) for out in outs for user in self.users.get(out, ())}
+
+    def _static(self, node: Node, private: set[Node]) -> list[Item]:
+        """A node that no data goes into, with what it is made of."""
+        items: list[Item] = []
+        before: Out | None = None
+        refs = list(node.reads())
+        mergeable = node.op in _NESTED
+        item = Item(Out(node), node)
+        operands: list[Operand] = []
+        for out in refs:
+            if out.node in private and mergeable:
+                operands.append(self._static(out.node, private))
+            elif out.node in private:
+                items += self._static(out.node, private)
+                before = out
+                operands.append(out)
+            else:
+                operands.append(out)
+        if operand_key(node.op) is not None:
+            item.operands = [None if one == before and one is not None else one for one in operands[: len(node.inputs)]]
+        elif node.inputs and node.inputs[0] != before:
+            item.source = node.inputs[0]
+        return [*items, item]
+
+    def _sequence(self, members: Sequence[Member], start: Out | None) -> list[Item]:
+        """Members in order from a tensor; pieces between the values that everything goes through."""
+        items: list[Item] = []
+        last_use: dict[Out, int] = {}
+        for index, member in enumerate(members):
+            for out in self._reads(member):
+                last_use[out] = index
+        made: dict[Out, int] = {}
+        for index, member in enumerate(members):
+            for out in self._gives(member):
+                made[out] = index
+                if out in self.ends:
+                    last_use[out] = len(members)
+        open_until = last_use.get(start, -1) if start is not None else -1
+        piece: list[Member] = []
+        prev, first = start, start
+        for index, member in enumerate(members):
+            piece.append(member)
+            live = [out for out, at in made.items() if at <= index < last_use.get(out, -1)]
+            if index == len(members) - 1 or (len(live) == 1 and made[live[0]] == index and open_until <= index):
+                end = self._main(member)
+                items += self._piece(piece, first)
+                prev = end
+                piece, first = [], prev
+                if live and live[0] != prev:
+                    first = None if index == len(members) - 1 else prev
+        return items
+
+    def _piece(self, piece: list[Member], start: Out | None) -> list[Item]:
+        last = piece[-1]
+        if len(piece) == 1:
+            return self._one(last, start)
+        if isinstance(last, Node) and last.op in _NESTED and start is not None:
+            nested = self._branches(piece, last, start)
+            if nested is not None:
+                return nested
+        items: list[Item] = []
+        prev = start
+        for member in piece:
+            items += self._one(member, prev)
+            prev = self._main(member)
+        return items
+
+    def _branches(self, piece: list[Member], last: Node, start: Out) -> list[Item] | None:
+        """Branches without anything in common that a merge joins; None where they have something."""
+        owner = {node: member for member in piece for node in _nodes(member)}
+        taken: set[int] = set()
+        operands: list[Operand] = []
+        for out in last.inputs:
+            if out == start:
+                operands.append(None)
+                continue
+            if out.node in self.private:
+                operands.append(self._static(out.node, self.private))
+                continue
+            if out.node not in owner or out.name:
+                return None
+            parts = self._ancestors(owner[out.node], owner)
+            if taken & parts:
+                return None
+            taken |= parts
+            members = [member for member in piece if id(member) in parts]
+            if any(self._outer(member, owner, start) for member in members):
+                return None
+            operands.append(self._sequence(members, start))
+        if len(taken) != len(piece) - 1:
+            return None
+        item = Item(Out(last), last)
+        item.operands = operands
+        self._as_residual(item, last)
+        return [item]
+
+    def _as_residual(self, item: Item, node: Node) -> None:
+        """x + f(x), or shortcut(x) + f(x)."""
+        operands = item.operands or []
+        if node.op != "add" or len(operands) != 2:
+            return
+        lists = [one for one in operands if isinstance(one, list)]
+        if any(_is_static(one) for one in lists):
+            return
+        if len(lists) == 1 and None in operands:
+            item.layers, item.operands = lists[0], None
+        elif len(lists) == 2:
+            short, long = sorted(lists, key=weight)
+            if weight(short) < weight(long) and all(
+                one.node is not None and one.node.op in _SHORTCUT for one in flat(short)
+            ):
+                item.layers, item.shortcut, item.operands = long, short, None
+
+    def _outer(self, member: Member, owner: dict[Node, Member], start: Out) -> bool:
+        return any(
+            out != start and out.node not in owner and out.node not in self.private for out in self._reads(member)
+        )
+
+    def _ancestors(self, member: Member, owner: dict[Node, Member]) -> set[int]:
+        found: set[int] = set()
+        left = [member]
+        while left:
+            one = left.pop()
+            if id(one) in found:
+                continue
+            found.add(id(one))
+            left += [owner[out.node] for out in self._reads(one) if out.node in owner]
+        return found
+
+    def _one(self, member: Member, prev: Out | None) -> list[Item]:
+        """A member after `prev`, with what it needs beside that."""
+        if isinstance(member, _Group):
+            body = Body(member.scope, member.start, member.end)
+            kept = self.private
+            body.items = self._whole(member.members, member.start)
+            self.private = kept
+            item = Item(member.end, body=body)
+            item.source = None if member.start == prev else member.start
+            return [item]
+        item = Item(Out(member), member)
+        before: list[Item] = []
+        key = operand_key(member.op)
+        if key is not None:
+            item.operands = []
+            for out in member.inputs:
+                if out == prev:
+                    item.operands.append(None)
+                elif out.node in self.private and not out.name:
+                    item.operands.append(self._static(out.node, self.private))
+                else:
+                    item.operands.append(out)
+            return [item]
+        for out in member.reads():
+            if out.node in self.private:
+                before += self._static(out.node, self.private)
+        moved = prev if not before else before[-1].gives
+        if member.inputs and REGISTRY[member.op].takes_input and member.inputs[0] != moved:
+            item.source = member.inputs[0]
+        return [*before, item]
+
+    def _reads(self, member: Member) -> list[Out]:
+        """The tensors of data that a member reads."""
+        if isinstance(member, _Group):
+            return [member.start]
+        return [out for out in member.reads() if out.node in self.dynamic]
+
+    def _gives(self, member: Member) -> list[Out]:
+        if isinstance(member, _Group):
+            return [member.end]
+        return [Out(member), *(Out(member, name) for name in member.further)]
+
+    def _main(self, member: Member) -> Out:
+        return self._gives(member)[0]
+
+
+def _nodes(member: Member) -> Iterator[Node]:
+    if isinstance(member, Node):
+        yield member
+    else:
+        for one in member.members:
+            yield from _nodes(one)
+
+
+def _is_static(items: Sequence[Item]) -> bool:
+    """Whether a list starts from a parameter or constant."""
+    first = items[0]
+    return first.node is not None and first.node.op in ("parameter", "constant")

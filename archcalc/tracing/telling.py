@@ -1,0 +1,135 @@
+"""From a run to the text of a spec: the steps one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from archcalc.cost import Costs
+from archcalc.diagnostics import RequestError, Source, SpecError
+from archcalc.expectations import written as expectation
+from archcalc.network.load import Graph as Network
+from archcalc.network.load import build_graph
+from archcalc.tracing import operations, patterns
+from archcalc.tracing.bodies import Blocks
+from archcalc.tracing.calls import Run
+from archcalc.tracing.comparison import Comparison
+from archcalc.tracing.graph import Graph, Node
+from archcalc.tracing.operations.reader import Reader
+from archcalc.tracing.operations.registry import Beyond
+from archcalc.tracing.proof import Proof, plain_axes, prove, written
+from archcalc.tracing.structure import bodies
+
+
+class Telling:
+    """A run as it is told.
+
+    Attributes:
+        text: the spec, with `expect:`; comparison: with what the source counts; graph: the intermediate form;
+        is_flat: whether it has one line for each layer, as nothing shorter came out right;
+        order: the nodes in the order of the text.
+    """
+
+    def __init__(self, text: str, comparison: Comparison, graph: Graph, is_flat: bool, order: list[Node]) -> None:
+        self.text = text
+        self.comparison = comparison
+        self.graph = graph
+        self.is_flat = is_flat
+        self.order = order
+
+
+def tell(name: str, run: Run, numbers: Mapping[str, int], comments: Sequence[str], whose: str) -> Telling:
+    """The spec of a run whose values know what one sample has.
+
+    Args:
+        name: the model's; numbers: how many each parameter holds; comments: lines for the head of the spec.
+        whose: the source in a word, for the comparison.
+
+    Raises `RequestError` for what cannot be told at all.
+    """
+    if not run.calls or not any(value.of_data for _, value in run.outputs):
+        raise RequestError(f"{name!r} gives no tensor that depends on its input")
+    operations.load()
+    graph, proof, reader = _proved(name, run, dict(numbers))
+    remarks = _remarks(graph)
+    text, network, order, is_flat = _text(graph, proof, comments, remarks)
+    costs = Costs(network)
+    reached = {one for node in graph.nodes for one in node.weights.values()} | reader.declared
+    unreached = {one: count for one, count in numbers.items() if one not in reached}
+    comparison = Comparison(costs, run, sum(numbers.values()), unreached, whose)
+    comparison.declared = _declared(network)
+    comparison.remarks = remarks
+    return Telling(text + expectation(costs), comparison, graph, is_flat, order)
+
+
+def _proved(name: str, run: Run, numbers: dict[str, int]) -> tuple[Graph, Proof, Reader]:
+    """The graph with its patterns recognised; as it was read, where they would change what it counts."""
+    try:
+        reader = Reader(name, run)
+        graph = reader.read()
+        plain = prove(graph, numbers)
+        totals, hidden = Costs(plain.network).totals, len(graph.hidden)
+        patterns.apply(graph)
+        proof = prove(graph, numbers)
+        found = Costs(proof.network).totals
+        if (found.params, found.macs) == (totals.params, totals.macs) and len(graph.hidden) == hidden:
+            return graph, proof, reader
+        reader = Reader(name, run)
+        graph = reader.read()
+        return graph, prove(graph, numbers), reader
+    except Beyond as error:
+        raise RequestError(f"{name!r} cannot be read: {error}") from None
+
+
+def _text(
+    graph: Graph, proof: Proof, comments: Sequence[str], remarks: Sequence[str]
+) -> tuple[str, Network, list[Node], bool]:
+    """The shortest text that is right: in blocks, with the axes that the layout decides or without, or one line a layer."""
+    wanted = Costs(proof.network)
+    shapes = [output.shape for output in proof.network.outputs.values()]
+    known = plain_axes(proof)
+    for without in (True, False):
+        for node, axis in known.items():
+            node.keys["axis"] = None if without else axis
+        try:
+            root = bodies(graph)
+            spec = Blocks(graph, root).spec()
+            spec.comments = [*comments, *remarks]
+            text = spec.text()
+            network = build_graph(Source(graph.name, text))
+        except SpecError:
+            continue
+        totals = Costs(network).totals
+        same = [output.shape for output in network.outputs.values()] == shapes
+        if same and (totals.params, totals.macs) == (wanted.totals.params, wanted.totals.macs):
+            return text, network, [node for item in root.items for node in item.nodes()], False
+    nodes = [node for node in graph.nodes if node.op != "input"]
+    text, _ = written(graph, nodes)
+    text = "".join(f"# {line}\n" for line in (*comments, *remarks)) + text
+    return text, build_graph(Source(graph.name, text)), nodes, True
+
+
+def _declared(network: Network) -> list[tuple[int, str]]:
+    found: dict[tuple[int, str], None] = {}
+    for layer in Costs(network).layers():
+        if layer.layer is not None and layer.layer.declared:
+            found[layer.place.line, str(getattr(layer.layer, "what", "") or "not described")] = None
+    return list(found)
+
+
+def _remarks(graph: Graph) -> list[str]:
+    found = []
+    if "mask" in graph.remarks:
+        found.append("Masks are not in the spec: they change values and no count.")
+    if "epsilon" in graph.remarks:
+        found.append("The epsilon of the norms of queries and keys is not in the spec: it changes values and no count.")
+    weights = graph.remarks.count("weights")
+    if weights:
+        what = "1 convolution are" if weights == 1 else f"{weights} convolutions are"
+        found.append(
+            f"The weights of {what} standardised before they are used: that is not in the spec and changes no count."
+        )
+    constants = sum(1 for node in graph.nodes if node.op == "constant" and "value" not in node.keys)
+    if constants:
+        what = "1 constant is" if constants == 1 else f"{constants} constants are"
+        found.append(f"The numbers of {what} not in the spec: it has zeros for them.")
+    return found
