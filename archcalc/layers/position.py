@@ -29,7 +29,10 @@ class PosEmbed(Layer):
 
     autocast = JOINED
     example = ("posembed length=512", "20x64")
-    notation = "y[t] = x[t] + p[t]"
+    notation = (
+        "y[t] = x[t] + p[t]        p[t]: row t of a learned table, or with kind=sinusoidal\n"
+        "p[t, 2i] = sin(t / 10000^(2i/d))        p[t, 2i+1]: the cosine of the same; d features"
+    )
 
     hands_on = True
     layout = FEATURES_LAST
@@ -126,7 +129,10 @@ class Rope(Layer):
 
     one_pass = True
     bare = True
-    notation = "(y[2i], y[2i+1]) = (x[2i], x[2i+1]) turned by the angle t · θ^(−2i/d)        t: the position"
+    notation = (
+        "(y[i], y[i + d/2]) = (x[i], x[i + d/2]) turned by the angle a        a = t · θ^(−2i/d), t: the position\n"
+        "(p, q) turned by a = (p · cos a − q · sin a, q · cos a + p · sin a)"
+    )
 
     layout = FEATURES_LAST
     ranks = (2, 8)

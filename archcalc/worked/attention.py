@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 from archcalc.network.graph import Node
 from archcalc.worked.example import (
@@ -13,11 +13,11 @@ from archcalc.worked.example import (
     Grid,
     Step,
     dot,
-    filled,
     grid,
     learned,
     limit,
     listed,
+    operands,
     refuse,
     times_vector,
     works,
@@ -25,61 +25,119 @@ from archcalc.worked.example import (
 )
 from archcalc.worked.functions import softmax
 
-_POSITIONS, _WIDTH = 5, 8
+_POSITIONS, _WIDTH, _HEADS = 5, 8, 3
 _INSTEAD = '"attention heads=2" --input 3x4'
 # What it may have that is not worked out here.
-_MORE = ("kv", "k", "v", "relbias", "softcap", "rope", "window")
+_MORE = ("relbias", "softcap", "rope", "window")
 
 
 @works("attention")
 def attention(node: Node) -> Example:
-    """All heads; of each the first query in full, the others by their weights."""
+    """All heads; of each the first query in full, or the last where it is causal, the others by their weights."""
     layer: Any = node.layer
     x = node.inputs[0]
     more = [name for name in _MORE if getattr(layer, name) is not None]
     more += [name for name in ("qknorm", "bias_kv", "zero_attn") if getattr(layer, name)]
     if more or x.rank != 2:
         raise refuse(node, f"with `{more[0]}` it is not worked out" if more else "its input has further axes", _INSTEAD)
+    sources = layer.keys_and_values(x)
     limit(
         node,
         (
-            ("positions", int(x.shape[0]), _POSITIONS),
-            ("features", int(x.shape[1]), _WIDTH),
+            *(("positions", int(one.shape[0]), _POSITIONS) for one in (x, *sources)),
+            *(("features", int(one.shape[1]), _WIDTH) for one in (x, *sources)),
             ("features of all heads", int(layer._inner), _WIDTH),
         ),
         _INSTEAD,
     )
-    values = filled(x.shape)
+    inputs, (values, *others) = operands(node, (x, *sources))
     shapes = layer.params(x)
     weights = {name: learned(shape, 5 * index) for index, (name, shape) in enumerate(shapes.items())}
+    matrices = _projections(weights)
     projected = {
-        letter: [times_vector(w, one, b) for one in values] for letter, (w, b) in _projections(layer, weights).items()
+        letter: [times_vector(matrices[letter][0], one, matrices[letter][1]) for one in read]
+        for letter, read in zip("qkv", (values, *others))
     }
     size, heads, shared = int(layer._head), int(layer.heads), int(layer.heads // layer._key_heads)
+    names = "x" if len(inputs) == 1 else "xs" if len(inputs) == 2 else "xkv"
+    told = {id(one): name for one, name in zip(inputs, names)}
+    named = [told[id(one)] for one in (values, *others)]
+    given = [grid(name, one) for one, name in zip(inputs, names)]
     steps: list[Step] = []
     joined: list[list[float]] = [[] for _ in values]
+    scaling = Scaling(1 / math.sqrt(size), f"/ √{size}")
     for head in range(heads):
         at, other = head * size, head // shared * size
         q = [one[at : at + size] for one in projected["q"]]
         k, v = ([one[other : other + size] for one in projected[letter]] for letter in "kv")
         title = f"head {head + 1} of {heads}" if heads > 1 else "one head"
-        steps.append(Step(title, [grid("Q = x W_Q", q), grid("K = x W_K", k), grid("V = x W_V", v)]))
-        table = []
-        for row, query in enumerate(q):
-            seen = [index <= row or not layer.causal for index in range(len(k))]
-            products = [dot(query, key) for key in k]
-            scores = [one / math.sqrt(size) if there else -math.inf for one, there in zip(products, seen)]
-            alpha = softmax(scores)
-            mixed = [dot(alpha, [value[index] for value in v]) for index in range(size)]
-            joined[row] += mixed
-            table.append([Cell(written(one), there) for one, there in zip(alpha, seen)])
-            if row == (len(q) - 1 if layer.causal else 0):
-                steps.append(_row(row, query, products, scores, alpha, mixed, size))
-        steps.append(Step("softmax of all rows", [Grid("α", table)]))
+        made = zip("QKV", named, (q, k, v))
+        steps.append(Step(title, [grid(f"{letter} = {name} W_{letter}", of) for letter, name, of in made]))
+        rows, mixed = weighed(q, k, v, layer.causal, scaling)
+        steps += rows
+        joined = [before + one for before, one in zip(joined, mixed)]
     weight, bias = weights["out_proj.weight"], weights.get("out_proj.bias")
     output = [times_vector(weight, one, bias) for one in joined]
     steps.append(Step("all heads side by side, then W_O", [grid("[heads]", joined), grid("y", output, True)]))
-    return Example([grid("x", values)], steps, values, weights, output)
+    return Example(given, steps, values, weights, output, inputs=inputs)
+
+
+@works("sdpa")
+def dot_product_attention(node: Node) -> Example:
+    """Every head, from the queries, keys and values that it is given; at most one axis before the positions."""
+    layer: Any = node.layer
+    tensors = {"q": layer.q, "k": layer.k, "v": layer.v}
+    instead = '"sdpa q=input k=input v=input" --input 3x4'
+    if layer.q.rank > 3:
+        raise refuse(node, "it has more axes before the positions than one", instead)
+    limit(
+        node,
+        (
+            ("heads", int(layer.q.shape[0]) if layer.q.rank == 3 else 1, _HEADS),
+            *((f"positions in `{name}`", int(one.shape[-2]), _POSITIONS) for name, one in tensors.items()),
+            *((f"features in `{name}`", int(one.shape[-1]), _WIDTH) for name, one in tensors.items()),
+        ),
+        instead,
+    )
+    inputs, named = operands(node, tensors.values())
+    size = int(layer.q.shape[-1])
+    scaling = Scaling(1 / math.sqrt(size), f"/ √{size}")
+    if layer.scale is not None:
+        scaling = Scaling(layer.scale, f"· {written(layer.scale)}")
+    heads = list(zip(*named)) if layer.q.rank == 3 else [tuple(named)]
+    steps: list[Step] = []
+    output = []
+    for index, (q, k, v) in enumerate(heads):
+        title = f"head {index + 1} of {len(heads)}" if len(heads) > 1 else "what is given"
+        steps.append(Step(title, [grid("Q", q), grid("K", k), grid("V", v)]))
+        rows, mixed = weighed(q, k, v, layer.causal, scaling)
+        steps += [*rows, Step("y = α V", [grid("y", mixed, True)])]
+        output.append(mixed)
+    return Example([], steps, inputs[0], {}, output if layer.q.rank == 3 else output[0], inputs=inputs)
+
+
+class Scaling(NamedTuple):
+    """What scores are multiplied by, and how that is written behind them."""
+
+    factor: float
+    text: str
+
+
+def weighed(q: Array, k: Array, v: Array, causal: bool, scaling: Scaling) -> tuple[list[Step], list[list[float]]]:
+    """The steps of one head, and its weighted sums; of one query they are told in full."""
+    steps: list[Step] = []
+    table, sums = [], []
+    for row, query in enumerate(q):
+        seen = [index <= row or not causal for index in range(len(k))]
+        products = [dot(query, key) for key in k]
+        scores = [one * scaling.factor if there else -math.inf for one, there in zip(products, seen)]
+        alpha = softmax(scores)
+        sums.append([dot(alpha, column) for column in zip(*v)])
+        table.append([Cell(written(one), there) for one, there in zip(alpha, seen)])
+        if row == (len(q) - 1 if causal else 0):
+            steps.append(_row(row, query, products, scores, alpha, sums[-1], scaling))
+    steps.append(Step("softmax of all rows", [Grid("α", table)]))
+    return steps, sums
 
 
 def _row(
@@ -89,7 +147,7 @@ def _row(
     scores: list[float],
     alpha: list[float],
     mixed: list[float],
-    size: int,
+    scaling: Scaling,
 ) -> Step:
     powers = [math.exp(one) for one in scores]
     told = ", ".join("−∞" if one == -math.inf else written(one) for one in scores)
@@ -98,7 +156,7 @@ def _row(
         f"row {row} of α: q = {listed(query)}",
         lines=[
             f"q kᵀ = {listed(products)}",
-            f"/ √{size} = [{told}]{hidden}",
+            f"{scaling.text} = [{told}]{hidden}",
             f"e^score = {listed(powers)}, together {written(math.fsum(powers))}",
             f"softmax = {listed(alpha)}",
             f"α V = {listed(mixed)}",
@@ -106,16 +164,20 @@ def _row(
     )
 
 
-def _projections(layer: Any, weights: dict[str, Array]) -> dict[str, tuple[Array, Array | None]]:
-    """The matrix and the bias that give queries, keys and values."""
-    if "in_proj_weight" in weights:
-        size = len(weights["in_proj_weight"]) // 3
-        bias = weights.get("in_proj_bias")
-        return {
-            letter: (
-                weights["in_proj_weight"][index * size : (index + 1) * size],
-                bias[index * size : (index + 1) * size] if bias else None,
-            )
-            for index, letter in enumerate("qkv")
-        }
-    return {letter: (weights[f"{letter}_proj.weight"], weights.get(f"{letter}_proj.bias")) for letter in "qkv"}
+def _projections(weights: dict[str, Array]) -> dict[str, tuple[Array, Array | None]]:
+    """The matrix and the bias that give queries, keys and values, which may be stacked in one."""
+    found = {}
+    for index, letter in enumerate("qkv"):
+
+        def third(values: Array, index: int = index) -> Array:
+            size = len(values) // 3
+            return values[index * size : (index + 1) * size]
+
+        matrix = weights.get(f"{letter}_proj.weight", weights.get(f"{letter}_proj_weight"))
+        bias = weights.get(f"{letter}_proj.bias")
+        if matrix is None:
+            matrix = third(weights["in_proj_weight"])
+        if "in_proj_bias" in weights:
+            bias = third(weights["in_proj_bias"])
+        found[letter] = matrix, bias
+    return found

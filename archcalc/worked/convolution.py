@@ -19,6 +19,7 @@ from archcalc.worked.example import (
     Step,
     grid,
     limit,
+    nested,
     product_text,
     refuse,
     tiled,
@@ -157,10 +158,3 @@ def _kernel_name(channel: int, index: int, channels: int, inside: int) -> str:
     if channels * inside == 1:
         return "kernel h"
     return f"h[{channel}]" if inside == 1 else f"h[{channel}, {index}]"
-
-
-def nested(found: dict[tuple[int, ...], float], sizes: Sequence[int], start: tuple[int, ...] = ()) -> Array:
-    """Numbers by their places as lists in lists."""
-    if len(start) == len(sizes):
-        return found[start]
-    return [nested(found, sizes, (*start, index)) for index in range(int(sizes[len(start)]))]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from archcalc.diagnostics import RequestError
-from archcalc.layers.tensor import Shape
+from archcalc.layers.tensor import Shape, Tensor
 from archcalc.network.graph import Node
 
 # A number, or a list of them as deep as a tensor has axes.
 Array = Any
+# Where an element stands, a number for each axis.
+Place = tuple[int, ...]
 
 
 class Cell(NamedTuple):
@@ -43,6 +46,7 @@ class Example(NamedTuple):
         given: the numbers that are known before the first step.
         steps: in the order in which a person computes them.
         input, output: without the batch; weights, buffers: by their names in PyTorch's state dict.
+        inputs: of a layer that reads several tensors the numbers of each, those of one tensor once.
     """
 
     given: list[Grid]
@@ -51,6 +55,7 @@ class Example(NamedTuple):
     weights: dict[str, Array]
     output: Array
     buffers: dict[str, Array] = {}
+    inputs: Sequence[Array] = ()
 
 
 Worker = Callable[[Node], Example]
@@ -105,6 +110,57 @@ def learned(shape: Shape, start: int = 0) -> Array:
     return filled(shape, start, _WEIGHTS)
 
 
+def operands(node: Node, tensors: Iterable[Tensor]) -> tuple[list[Array], list[Array]]:
+    """Numbers for the tensors that a layer reads: of each of them once, and in the order of `tensors`."""
+    different = list({id(one): one for one in node.inputs}.values())
+    inputs = [filled(one.shape, 2 * index) for index, one in enumerate(different)]
+    return inputs, [inputs[next(i for i, one in enumerate(different) if one is tensor)] for tensor in tensors]
+
+
+def each(function: Callable[[float], float], values: Array) -> Array:
+    """A function of every number of an array."""
+    return [each(function, one) for one in values] if isinstance(values, list) else function(values)
+
+
+def placed(function: Callable[[float, str], float], values: Array, place: tuple[int, ...] = ()) -> Array:
+    """A function of every number of an array and of its place, as `0, 1`."""
+    if isinstance(values, list):
+        return [placed(function, one, (*place, index)) for index, one in enumerate(values)]
+    return function(values, ", ".join(map(str, place)))
+
+
+def numbered(values: Array, place: tuple[int, ...] = ()) -> Iterator[tuple[str, float]]:
+    """The place and the number of every element, in order."""
+    if not isinstance(values, list):
+        yield ", ".join(map(str, place)), values
+        return
+    for index, one in enumerate(values):
+        yield from numbered(one, (*place, index))
+
+
+def vectors(values: Array, shape: Shape, axes: Collection[int]) -> Iterator[tuple[str, Place, list[float]]]:
+    """What lies along `axes` for each place of the other axes: what it is called, as `x[0, :]`, the place, the numbers."""
+    fixed = [[None] if axis in axes else [*range(int(size))] for axis, size in enumerate(shape)]
+    for place in itertools.product(*fixed):
+        name = ", ".join(":" if index is None else str(index) for index in place)
+        numbers = []
+        for index in itertools.product(
+            *([*range(int(size))] if one is None else [one] for one, size in zip(place, shape))
+        ):
+            value = values
+            for one in index:
+                value = value[one]
+            numbers.append(value)
+        yield f"x[{name}]", tuple(one for one in place if one is not None), numbers
+
+
+def nested(found: Mapping[Place, float], sizes: Sequence[int], start: Place = ()) -> Array:
+    """Numbers by their places as lists in lists."""
+    if len(start) == len(sizes):
+        return found[start]
+    return [nested(found, sizes, (*start, index)) for index in range(int(sizes[len(start)]))]
+
+
 def tiled(shape: Shape, pattern: Sequence[Sequence[float]]) -> Array:
     """`pattern` repeated over the last one or two axes, shifted from one channel to the next."""
 
@@ -152,9 +208,10 @@ def times_vector(matrix: Array, vector: Sequence[float], bias: Sequence[float] |
 
 def product_text(a: Sequence[float], b: Sequence[float], bias: float | None = None) -> str:
     """`3·0 + 3·1 + ... + bias 1`."""
-    parts = [f"{written(x)}·{_factor(y)}" for x, y in zip(a, b)]
+    parts = [f"{written(x)}·{factor(y)}" for x, y in zip(a, b)]
     return " + ".join(parts) + ("" if bias is None else f" + bias{NO_BREAK}{written(bias)}")
 
 
-def _factor(value: float) -> str:
+def factor(value: float) -> str:
+    """A number as it stands behind a sign: `2`, `(−0.5)`."""
     return f"({written(value)})" if value < 0 else written(value)

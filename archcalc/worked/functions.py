@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
 
 from archcalc.network.graph import Node
-from archcalc.worked.example import Array, Example, Step, filled, limit, listed, works, written
+from archcalc.worked.example import (
+    Array,
+    Example,
+    Step,
+    each,
+    factor,
+    filled,
+    grid,
+    learned,
+    limit,
+    listed,
+    nested,
+    numbered,
+    placed,
+    works,
+    written,
+)
 
 _ELEMENTS, _VECTOR = 24, 8
+# λ and α of Klambauer et al. 2017.
+_SELU = 1.0507009873554805, 1.6732632423543772
 
 
 def sigmoid(x: float) -> float:
@@ -24,21 +43,49 @@ def softmax(values: list[float]) -> list[float]:
     return [power / total for power in powers]
 
 
-# How the value of an element is written, and computed with the layer's arguments.
+# How the value of an element is written ({x}, or {f} behind a sign; of two pieces, for x > 0 and not), and computed with the layer's arguments.
 _FUNCTIONS: dict[str, tuple[str, Callable[[float, Any], float]]] = {
     "relu": ("max(0, {x})", lambda x, layer: max(0.0, x)),
     "relu6": ("min(max(0, {x}), 6)", lambda x, layer: min(max(0.0, x), 6.0)),
-    "sigmoid": ("1 / (1 + e^(−({x})))", lambda x, layer: sigmoid(x)),
+    "sigmoid": ("1 / (1 + e^(−{f}))", lambda x, layer: sigmoid(x)),
     "tanh": ("tanh({x})", lambda x, layer: math.tanh(x)),
     "silu": ("{x} · σ({x})", lambda x, layer: x * sigmoid(x)),
+    "mish": ("{x} · tanh(ln(1 + e^{f}))", lambda x, layer: x * math.tanh(math.log1p(math.exp(x)))),
     "gelu": ("{x} · Φ({x})", lambda x, layer: _gelu(x, layer.approximate)),
-    "softplus": ("ln(1 + e^(β · {x})) / β", lambda x, layer: _softplus(x, layer)),
-    "leakyrelu": ("max({x}, slope · {x})", lambda x, layer: x if x > 0 else layer.slope * x),
-    "elu": ("{x} if above 0, else α · (e^({x}) − 1)", lambda x, layer: x if x > 0 else layer.alpha * math.expm1(x)),
+    "softplus": ("ln(1 + e^({beta} · {f})) / {beta}", lambda x, layer: _softplus(x, layer)),
+    "softsign": ("{x} / (1 + |{x}|)", lambda x, layer: x / (1 + abs(x))),
+    "logsigmoid": ("ln σ({x})", lambda x, layer: math.log(sigmoid(x))),
+    "leakyrelu": ("{x}|{slope} · {f}", lambda x, layer: x if x > 0 else layer.slope * x),
+    "elu": ("{x}|{alpha} · (e^{f} − 1)", lambda x, layer: x if x > 0 else layer.alpha * math.expm1(x)),
+    "celu": (
+        "{x}|{alpha} · (e^({x} / {alpha}) − 1)",
+        lambda x, layer: x if x > 0 else layer.alpha * math.expm1(x / layer.alpha),
+    ),
+    "selu": (
+        "1.0507 · {x}|1.0507 · 1.6733 · (e^{f} − 1)",
+        lambda x, layer: _SELU[0] * (x if x > 0 else _SELU[1] * math.expm1(x)),
+    ),
+    "hardtanh": ("min(max({low}, {x}), {high})", lambda x, layer: min(max(layer.low, x), layer.high)),
     "hardsigmoid": ("min(max(0, {x} + 3), 6) / 6", lambda x, layer: min(max(0.0, x + 3), 6.0) / 6),
     "hardswish": ("{x} · min(max(0, {x} + 3), 6) / 6", lambda x, layer: x * min(max(0.0, x + 3), 6.0) / 6),
-    "exp": ("e^({x})", lambda x, layer: math.exp(x)),
-    "square": ("({x})²", lambda x, layer: x * x),
+    "exp": ("e^{f}", lambda x, layer: math.exp(x)),
+    "neg": ("−{f}", lambda x, layer: -x),
+    "abs": ("|{x}|", lambda x, layer: abs(x)),
+    "square": ("{f}²", lambda x, layer: x * x),
+    "sin": ("sin({x})", lambda x, layer: math.sin(x)),
+    "cos": ("cos({x})", lambda x, layer: math.cos(x)),
+    "floor": ("⌊{x}⌋", lambda x, layer: math.floor(x)),
+    "sign": ("sign({x})", lambda x, layer: (x > 0) - (x < 0)),
+    "reciprocal": ("1 / {f}", lambda x, layer: 1 / x),
+    "scale": ("{factor} · {f}", lambda x, layer: layer.factor * x),
+    "offset": ("{x} + {number}", lambda x, layer: x + layer.number),
+}
+# Those of positive numbers alone.
+_OF_POSITIVE: dict[str, tuple[str, Callable[[float, Any], float]]] = {
+    "sqrt": ("√{x}", lambda x, layer: math.sqrt(x)),
+    "rsqrt": ("1 / √{x}", lambda x, layer: 1 / math.sqrt(x)),
+    "log": ("ln {x}", lambda x, layer: math.log(x)),
+    "pow": ("{f}^{exponent}", lambda x, layer: x**layer.exponent),
 }
 
 
@@ -52,25 +99,104 @@ def _softplus(x: float, layer: Any) -> float:
     return x if x * layer.beta > layer.threshold else math.log1p(math.exp(x * layer.beta)) / layer.beta
 
 
-@works(*_FUNCTIONS)
+@works(*_FUNCTIONS, *_OF_POSITIVE)
 def function(node: Node) -> Example:
     """A line for each element."""
     x = node.inputs[0]
-    limit(node, (("elements", int(x.elements), _ELEMENTS),), f'"{node.op}" --input 4')
-    text, compute = _FUNCTIONS[node.op]
+    layer: Any = node.layer
+    given = "".join(f" {value:g}" for name, value in _numbers(layer).items() if name == layer.first)
+    limit(node, (("elements", int(x.elements), _ELEMENTS),), f'"{node.op}{given}" --input 4')
+    values = filled(x.shape)
+    if node.op in _OF_POSITIVE:
+        values = each(abs, values)
+    text, compute = (_FUNCTIONS | _OF_POSITIVE)[node.op]
+    named = {name: factor(value) for name, value in _numbers(layer).items()}
+    above, _, below = text.partition("|")
     lines: list[str] = []
 
-    def through(value: Array, place: tuple[int, ...]) -> Array:
-        if isinstance(value, list):
-            return [through(one, (*place, index)) for index, one in enumerate(value)]
-        result = compute(value, node.layer)
-        at = ", ".join(map(str, place))
-        lines.append(f"y[{at}] = {text.format(x=written(value))} = {written(result)}")
+    def one(value: float, place: str) -> float:
+        result = compute(value, layer)
+        told = (below if below and value <= 0 else above).format(x=written(value), f=factor(value), **named)
+        lines.append(f"y[{place}] = {told} = {written(result)}")
         return result
 
-    values = filled(x.shape)
-    output = through(values, ())
+    output = placed(one, values)
     return Example([], [Step("element by element", lines=lines)], values, {}, output)
+
+
+def _numbers(layer: Any) -> dict[str, float]:
+    """The arguments of a layer that are numbers."""
+    found = {name: getattr(layer, name) for name in layer.arguments}
+    return {name: value for name, value in found.items() if isinstance(value, (int, float))}
+
+
+@works("prelu")
+def learned_slopes(node: Node) -> Example:
+    """A line for each element, with the slope of its channel."""
+    layer: Any = node.layer
+    x = node.inputs[0]
+    limit(node, (("elements", int(x.elements), _ELEMENTS),), '"prelu" --input 4')
+    values, slopes = filled(x.shape), learned(layer.params(x)["weight"])
+    lines: list[str] = []
+
+    def one(value: float, place: str) -> float:
+        slope = slopes[int(place.split(",")[0]) if len(slopes) > 1 else 0]
+        result = value if value > 0 else slope * value
+        told = written(value) if value > 0 else f"{written(slope)} · {factor(value)}"
+        lines.append(f"y[{place}] = {told} = {written(result)}")
+        return result
+
+    output = placed(one, values)
+    return Example([grid("a", slopes)], [Step("element by element", lines=lines)], values, {"weight": slopes}, output)
+
+
+@works("layerscale")
+def learned_factors(node: Node) -> Example:
+    """A line for each element, with the factor of its channel or feature."""
+    layer: Any = node.layer
+    x = node.inputs[0]
+    limit(node, (("elements", int(x.elements), _ELEMENTS),), '"layerscale axis=0" --input 4')
+    values, axis = filled(x.shape), layer.along(x)
+    ((name, shape),) = layer.params(x).items()
+    factors = learned((x.shape[axis],))
+    lines: list[str] = []
+
+    def one(value: float, place: str) -> float:
+        gamma: float = factors[int(place.split(", ")[axis])]
+        lines.append(f"y[{place}] = {written(gamma)} · {factor(value)} = {written(gamma * value)}")
+        return gamma * value
+
+    output = placed(one, values)
+    stored = nested(dict(zip(itertools.product(*map(range, shape)), factors)), shape)
+    return Example([grid("γ", factors)], [Step("element by element", lines=lines)], values, {name: stored}, output)
+
+
+@works("glu")
+def gated(node: Node) -> Example:
+    """A line for each element of the first half, with its gate in the second."""
+    layer: Any = node.layer
+    x = node.inputs[0]
+    limit(node, (("elements", int(x.elements), _ELEMENTS),), '"glu axis=0" --input 4')
+    values, axis = filled(x.shape), layer.along(x)
+    lines: list[str] = []
+
+    def half(part: Array, depth: int, second: bool) -> Array:
+        if depth == axis:
+            middle = len(part) // 2
+            return part[middle:] if second else part[:middle]
+        return [half(one, depth + 1, second) for one in part]
+
+    gates = dict(numbered(half(values, 0, True)))
+
+    def one(value: float, place: str) -> float:
+        gate = sigmoid(gates[place])
+        result = value * gate
+        told = f"{written(value)} · σ({written(gates[place])}) = {written(value)} · {written(gate)}"
+        lines.append(f"y[{place}] = {told} = {written(result)}")
+        return result
+
+    output = placed(one, half(values, 0, False))
+    return Example([], [Step("each of the first half, times its gate", lines=lines)], values, {}, output)
 
 
 @works("softmax", "logsoftmax")

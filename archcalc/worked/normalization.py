@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from archcalc.network.graph import Node
-from archcalc.worked.example import Array, Example, Step, filled, limit, listed, refuse, works, written
+from archcalc.worked.example import Array, Example, Step, factor, filled, limit, listed, refuse, works, written
 
 _ELEMENTS = 24
 
@@ -124,3 +124,35 @@ def _vectors(op: str, layer: Any, shape: list[int], along: int, weights: dict[st
         )
         for group in range(shape[0] // per)
     ]
+
+
+@works("localresponsenorm")
+def local_response(node: Node) -> Example:
+    """Every element over the energy of the channels around it."""
+    layer: Any = node.layer
+    x = node.inputs[0]
+    limit(node, (("elements", int(x.elements), _ELEMENTS),), '"localresponsenorm 3 alpha=1" --input 4x1')
+    values, size = filled(x.shape), int(layer.size)
+    space = math.prod(map(int, x.shape[1:]))
+    flat, result = _flat(values), []
+    lines = []
+    for place, value in enumerate(flat):
+        channel, at = divmod(place, space)
+        first, last = max(0, channel - size // 2), min(int(x.shape[0]), channel - size // 2 + size)
+        around = [flat[other * space + at] for other in range(first, last)]
+        energy = layer.k + layer.alpha / size * math.fsum(one * one for one in around)
+        result.append(value / energy**layer.beta)
+        squares = " + ".join(f"{factor(one)}²" for one in around)
+        name = ", ".join(map(str, (channel, *_index(at, x.shape[1:]))))
+        below = f"{written(layer.k)} + {written(layer.alpha)}/{size} · ({squares})"
+        lines.append(f"y[{name}] = {written(value)} / ({below})^{written(layer.beta)} = {written(result[-1])}")
+    return Example([], [Step("element by element", lines=lines)], values, {}, _like(values, result))
+
+
+def _index(place: int, sizes: Sequence[int]) -> list[int]:
+    """The place of an element along each axis, from its place in a row of all."""
+    found = []
+    for size in reversed(sizes):
+        place, index = divmod(place, int(size))
+        found.append(index)
+    return found[::-1]

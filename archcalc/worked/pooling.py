@@ -9,8 +9,8 @@ from typing import Any
 
 from archcalc.layers.convolution import sizes_text
 from archcalc.network.graph import Node
-from archcalc.worked.convolution import CHANNELS, LENGTH, WINDOWS, at, laid, nested, smaller
-from archcalc.worked.example import IMAGE, Example, Grid, Step, grid, limit, refuse, tiled, works, written
+from archcalc.worked.convolution import CHANNELS, LENGTH, WINDOWS, at, laid, smaller
+from archcalc.worked.example import IMAGE, Example, Grid, Step, grid, limit, nested, refuse, tiled, works, written
 
 Window = list[list[int]]  # the places along each axis
 

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from archcalc.diagnostics import RequestError
 from archcalc.network.graph import Node
-from archcalc.worked import attention, convolution, dense, functions, normalization, pooling, recurrence  # noqa: F401
+from archcalc.worked import (  # noqa: F401
+    attention,
+    convolution,
+    dense,
+    functions,
+    merging,
+    moving,
+    normalization,
+    pooling,
+    positions,
+    recurrence,
+    reduction,
+    resizing,
+    transposed,
+)
 from archcalc.worked.example import WORKERS, Example
 
 
@@ -12,6 +26,7 @@ def work_out(node: Node) -> Example:
     """The worked example of a layer. Raises `RequestError` for one without, or of a size that no page takes."""
     worker = WORKERS.get(node.op)
     if worker is None:
-        names = ", ".join(f"`{op}`" for op in sorted(WORKERS))
-        raise RequestError(f"there is no worked example of `{node.op}`; there are those of {names}")
+        raise RequestError(
+            f"there is no worked example of `{node.op}`; layers that compute have one, e.g. `conv`, `lstm` and `attention`"
+        )
     return worker(node)

@@ -12,6 +12,7 @@ def render(report: Report) -> str:
     worked = {
         "label": report.label,
         "input": example.input,
+        **({"inputs": example.inputs} if len(example.inputs) > 1 else {}),
         "weights": example.weights,
         "output": example.output,
         "steps": [{"title": title, "lines": lines} for title, lines in report.steps()],

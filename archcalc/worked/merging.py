@@ -1,0 +1,127 @@
+"""Several tensors made one: element by element, side by side, or as a matrix product."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import reduce
+from typing import Any
+
+from archcalc.network.graph import Node
+from archcalc.worked.example import (
+    Array,
+    Example,
+    Place,
+    Step,
+    dot,
+    factor,
+    grid,
+    limit,
+    nested,
+    numbered,
+    operands,
+    product_text,
+    refuse,
+    works,
+    written,
+)
+
+_ELEMENTS, _LENGTH = 24, 6
+_INSTEAD = '"{op}: [input, input]" --input 2x2'
+_LETTERS = "abcdefgh"
+
+_OPERATIONS: dict[str, tuple[str, Callable[[float, float], float]]] = {
+    "add": (" + ", lambda a, b: a + b),
+    "sub": (" − ", lambda a, b: a - b),
+    "mul": (" · ", lambda a, b: a * b),
+    "div": (" / ", lambda a, b: a / b),
+    "maximum": (", ", max),
+    "minimum": (", ", min),
+}
+
+
+@works(*_OPERATIONS)
+def element_by_element(node: Node) -> Example:
+    """A line for each element; what is smaller is repeated along the axes that it lacks."""
+    y = node.exit
+    inputs, values = _operands(node, (("elements", int(y.elements), _ELEMENTS),))
+    sign, operation = _OPERATIONS[node.op]
+    flat = [dict(numbered(one)) for one in values]
+    found: dict[Place, float] = {}
+    lines = []
+    for index in _places(y.shape):
+        read = [numbers[_name(_stretched(index, one))] for numbers, one in zip(flat, map(_sizes, values))]
+        found[index] = reduce(operation, read)
+        told = sign.join([written(read[0]), *map(factor, read[1:])])
+        if sign == ", ":
+            told = f"{node.op[:3]}({', '.join(map(written, read))})"
+        lines.append(f"y[{_name(index)}] = {told} = {written(found[index])}")
+    steps = [Step("element by element", lines=lines)]
+    return Example(_given(inputs), steps, inputs[0], {}, nested(found, y.shape), inputs=inputs)
+
+
+@works("concat")
+def side_by_side(node: Node) -> Example:
+    """The tensors, and then what comes out."""
+    layer: Any = node.layer
+    y = node.exit
+    inputs, values = _operands(node, (("elements", int(y.elements), 2 * _ELEMENTS), ("axes", y.rank, 2)))
+    axis = layer.along(y)
+    joined = (
+        [one for value in values for one in value]
+        if axis == 0
+        else [[one for row in rows for one in row] for rows in zip(*values)]
+    )
+    steps = [Step(f"side by side along axis {axis}", [grid("y", joined, True)])]
+    return Example(_given(inputs), steps, inputs[0], {}, joined, inputs=inputs)
+
+
+@works("matmul")
+def matrix_product(node: Node) -> Example:
+    """Rows times columns, of two matrices."""
+    a, b = node.inputs
+    if a.rank != 2 or b.rank != 2:
+        raise refuse(node, "a page takes matrices of two axes", _INSTEAD.format(op=node.op))
+    sizes = (("rows", int(a.shape[0]), _LENGTH), ("columns", int(b.shape[1]), _LENGTH))
+    inputs, (left, right) = _operands(node, (*sizes, ("elements in a row", int(a.shape[1]), _LENGTH)))
+    steps, output = [], []
+    columns = list(zip(*right))
+    for index, row in enumerate(left):
+        output.append([dot(row, column) for column in columns])
+        lines = [
+            f"y[{index}, {other}] = {product_text(row, column)} = {written(value)}"
+            for other, (column, value) in enumerate(zip(columns, output[-1]))
+        ]
+        steps.append(Step(f"row {index} of a, times each column of b", lines=lines))
+    steps.append(Step("output", [grid("y", output, True)]))
+    given = [grid("a", left), grid("b", right)]
+    return Example(given, steps, inputs[0], {}, output, inputs=inputs)
+
+
+def _operands(node: Node, sizes: Sequence[tuple[str, int, int]]) -> tuple[list[Array], list[Array]]:
+    """Numbers for its tensors: of each once, and operand for operand."""
+    limit(node, sizes, _INSTEAD.format(op=node.op))
+    return operands(node, node.inputs)
+
+
+def _given(inputs: Sequence[Array]) -> list[Any]:
+    return [grid(letter, one) for letter, one in zip(_LETTERS, inputs) if len(_sizes(one)) < 3]
+
+
+def _sizes(values: Array) -> list[int]:
+    return [len(values), *_sizes(values[0])] if isinstance(values, list) else []
+
+
+def _places(shape: Sequence[int]) -> list[Place]:
+    sizes = [int(size) for size in shape]
+    strides = [math.prod(sizes[axis + 1 :]) for axis in range(len(sizes))]
+    return [tuple(one // step % size for step, size in zip(strides, sizes)) for one in range(math.prod(sizes))]
+
+
+def _stretched(index: Place, sizes: Sequence[int]) -> Place:
+    """The place in a tensor of `sizes` that stands at `index` of a larger one."""
+    return tuple(0 if size == 1 else one for one, size in zip(index[len(index) - len(sizes) :], sizes))
+
+
+def _name(index: Place) -> str:
+    return ", ".join(map(str, index))

@@ -1,0 +1,76 @@
+"""Layers that move elements and change none: each element is a number of its own, which one sees again where it went."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from typing import Any
+
+from archcalc.network.graph import Node
+from archcalc.worked.example import Array, Example, Grid, Place, Step, grid, limit, nested, refuse, works
+
+_ELEMENTS = 36
+
+
+def _in_order(layer: Any, place: Place, shape: Place, into: Place) -> Place:
+    """The same elements one after the other in other sizes, the last axis the fastest."""
+    number = 0
+    for index, size in zip(place, shape):
+        number = number * size + index
+    found = []
+    for size in reversed(into):
+        number, index = divmod(number, size)
+        found.append(index)
+    return tuple(reversed(found))
+
+
+def _swapped(layer: Any, place: Place, shape: Place, into: Place) -> Place:
+    first, second = (axis % len(shape) for axis in layer.axes)
+    swapped = list(place)
+    swapped[first], swapped[second] = swapped[second], swapped[first]
+    return tuple(swapped)
+
+
+def _to_space(layer: Any, place: Place, shape: Place, into: Place) -> Place:
+    channel, row, column = place
+    rest, within = divmod(channel, layer.factor**2)
+    down, right = divmod(within, layer.factor)
+    return rest, row * layer.factor + down, column * layer.factor + right
+
+
+def _to_channels(layer: Any, place: Place, shape: Place, into: Place) -> Place:
+    channel, row, column = place
+    (row, down), (column, right) = divmod(row, layer.factor), divmod(column, layer.factor)
+    return (channel * layer.factor + down) * layer.factor + right, row, column
+
+
+_MOVES: dict[str, tuple[Callable[[Any, Place, Place, Place], Place], str]] = {
+    "flatten": (_in_order, '"flatten" --input 2x2x3'),
+    "reshape": (_in_order, '"reshape 3x4" --input 2x6'),
+    "transpose": (_swapped, '"transpose" --input 2x3'),
+    "pixelshuffle": (_to_space, '"pixelshuffle 2" --input 4x2x2'),
+    "pixelunshuffle": (_to_channels, '"pixelunshuffle 2" --input 1x4x4'),
+}
+
+
+@works(*_MOVES)
+def moving(node: Node) -> Example:
+    """What goes in and what comes out."""
+    x, y = node.inputs[0], node.exit
+    move, instead = _MOVES[node.op]
+    if max(x.rank, y.rank) > 3:
+        raise refuse(node, "more than three axes do not fit a page", instead)
+    limit(node, (("elements", int(x.elements), _ELEMENTS),), instead)
+    shape, into = (tuple(int(size) for size in one.shape) for one in (x, y))
+    numbers = dict(zip(itertools.product(*map(range, shape)), range(math.prod(shape))))
+    moved = {move(node.layer, place, shape, into): number for place, number in numbers.items()}
+    values, output = nested(numbers, shape), nested(moved, into)
+    return Example(_drawn("x", values), [Step("the same numbers", _drawn("y", output))], values, {}, output)
+
+
+def _drawn(name: str, values: Array) -> list[Grid]:
+    """A grid, or one for each entry of the first of three axes."""
+    if not isinstance(values[0], list) or not isinstance(values[0][0], list):
+        return [grid(name, values)]
+    return [grid(f"{name}[{index}]", one) for index, one in enumerate(values)]
