@@ -189,11 +189,11 @@ def test_rich_is_for_what_moves(arguments):
 @pytest.mark.parametrize(
     ("arguments", "needless"),
     [
-        (["shapes", "specs/resnet18.yaml"], ("onednn", "archcalc.memory", "archcalc.derivation", "dataclasses", "textwrap")),
-        (["lint", "specs/lenet.yaml"], ("onednn", "archcalc.memory", "archcalc.rules.fixes", "dataclasses", "importlib.util")),
-        (["shapes", "tests/sources/llama.json"], ("onednn", "archcalc.memory", "dataclasses", "archcalc.sources.ultralytics.rows")),
+        (["shapes", "specs/resnet18.yaml"], ("archcalc.layers.kernels", "archcalc.memory", "archcalc.derivation", "dataclasses", "textwrap")),
+        (["lint", "specs/lenet.yaml"], ("archcalc.layers.kernels", "archcalc.memory", "archcalc.rules.fixes", "dataclasses", "importlib.util")),
+        (["shapes", "tests/sources/llama.json"], ("archcalc.layers.kernels", "archcalc.memory", "dataclasses", "archcalc.sources.ultralytics.rows")),
         (["shapes", "specs/llama3.yaml"], ("archcalc.sources", "json")),
-        (["build", "specs/lstm.yaml"], ("onednn", "archcalc.memory", "archcalc.api")),
+        (["build", "specs/lstm.yaml"], ("archcalc.layers.kernels", "archcalc.memory", "archcalc.api")),
     ],
     ids=lambda value: value[0],
 )  # fmt: skip

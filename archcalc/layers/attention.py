@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from archcalc.layers.arguments import Flag, Letters, Number, Whole, arg
-from archcalc.layers.attention_memory import SOURCES
 from archcalc.layers.attention_operations import AttentionOperations
 from archcalc.layers.base import ShapeError, layer
 from archcalc.layers.change import Change, divisors_near
 from archcalc.layers.code import Code, given, module
+from archcalc.layers.heads import SOURCES
 from archcalc.layers.layout import FEATURES_LAST
 from archcalc.layers.operands import Reference
 from archcalc.layers.portions import Portion
+from archcalc.layers.saved import Saved, Saving
+from archcalc.layers.strides import Strides
 from archcalc.layers.tensor import Shape, Tensor, Want
 from archcalc.quantity import plain
 from archcalc.terms import times
+
+if TYPE_CHECKING:
+    from archcalc.layers.kernels.attention import Attending
 
 
 @layer(
@@ -93,9 +100,6 @@ class Attention(AttentionOperations):
     )
     zero_attn: bool = arg(Flag, "a key and value of zeros beside them", default=False, aliases=("add_zero_attn",))
     dropout: float = arg(Number, "dropout of the attention weights", default=0.0, min=0, max=1)
-    # The size of a head, and of all heads together, once the width is known.
-    _head: int
-    _inner: int
 
     @property
     def label(self) -> str:
@@ -146,17 +150,17 @@ class Attention(AttentionOperations):
     def _check_rope(self, x: Tensor) -> None:
         if self.rope_dim is not None and self.rope is None:
             raise ShapeError("SPC004", "`rope_dim` needs `rope`", "rope_dim", changes=[Change({"rope": 10000})])
-        if self.rope_dim is not None and self.rope_dim > self._head:
+        if self.rope_dim is not None and self.rope_dim > self.head:
             raise ShapeError(
                 "SHP106",
-                f"a head has {self._head} elements, {self.rope_dim} cannot rotate",
+                f"a head has {self.head} elements, {self.rope_dim} cannot rotate",
                 "rope_dim",
-                changes=[Change({"rope_dim": self._head // 2 * 2})],
+                changes=[Change({"rope_dim": self.head // 2 * 2})],
             )
-        if self.rope is not None and self._turned % 2:
+        if self.rope is not None and self.turned % 2:
             raise ShapeError(
                 "SHP106",
-                f"rope pairs the elements of a head, and {'a head has' if self.rope_dim is None else 'there are'} {self._turned}",
+                f"rope pairs the elements of a head, and {'a head has' if self.rope_dim is None else 'there are'} {self.turned}",
                 "rope" if self.rope_dim is None else "rope_dim",
                 changes=self._even(x.shape[-1]),
             )
@@ -201,7 +205,7 @@ class Attention(AttentionOperations):
                 help="say what it attends over: add from=NAME, e.g. from=input",
             )
         width, head = x.shape[-1], self.head_dim
-        self._head, self._inner = (width // self.heads, width) if head is None else (head, self.heads * head)
+        self.head, self.inner = (width // self.heads, width) if head is None else (head, self.heads * head)
 
     def _check_more(self) -> None:
         for key in ("bias_kv", "zero_attn"):
@@ -238,39 +242,21 @@ class Attention(AttentionOperations):
                 "give layers with the same positions",
             )
 
-    @property
-    def _key_heads(self) -> int:
-        return self.heads if self.kv_heads is None else self.kv_heads
-
-    @property
-    def _turned(self) -> int:
-        return self._head if self.rope_dim is None else self.rope_dim
-
-    @property
-    def _kv_inner(self) -> int:
-        return self._inner if self.kv_heads is None else self.kv_heads * self._head
-
-    def is_multihead_attention(self) -> bool:
-        """Whether torch.nn.MultiheadAttention computes the same with the same parameters."""
-        biases = {self._biased(letter) for letter in "qkvo"}
-        plain = self.head_dim is self.rope is self.softcap is self.out is None and not self.qknorm
-        return plain and len(biases) == 1 and self.kv_heads in (None, self.heads)
-
     def params(self, x: Tensor) -> dict[str, Shape]:
         """Projections to queries, keys, values and back."""
         width, widths = x.shape[-1], [source.shape[-1] for source in self.keys_and_values(x)]
         if self.is_multihead_attention():
             return self._multihead_params(width, *widths)
         shapes: dict[str, Shape] = {}
-        inner, kv_inner = self._inner, self._kv_inner
+        inner, kv_inner = self.inner, self.kv_inner
         for letter, rows, columns in (("q", inner, width), ("k", kv_inner, widths[0]), ("v", kv_inner, widths[1])):
             shapes[f"{letter}_proj.weight"] = (rows, columns)
-            if self._biased(letter):
+            if self.biased(letter):
                 shapes[f"{letter}_proj.bias"] = (rows,)
         if self.qknorm:
-            shapes["q_norm.weight"] = shapes["k_norm.weight"] = (self._head,)
+            shapes["q_norm.weight"] = shapes["k_norm.weight"] = (self.head,)
         shapes["out_proj.weight"] = (self._out(x), inner)
-        if self._biased("o"):
+        if self.biased("o"):
             shapes["out_proj.bias"] = (self._out(x),)
         return shapes
 
@@ -310,8 +296,29 @@ class Attention(AttentionOperations):
         positions = self.keys_and_values(x)[0].shape[-2]
         if self.causal and self.window is not None:
             positions = min(self.window, positions)  # of equal ones the window, which does not grow
-        shape = (*x.shape[:-2], self._key_heads, positions, self._head)
+        shape = (*x.shape[:-2], self.key_heads, positions, self.head)
         return {"keys": shape, "values": shape}
+
+    def _kernel(self, how: Saving, y: Tensor, inputs: tuple[Tensor, ...]) -> Attending:
+        from archcalc.layers.kernels.attention import Attending  # only memory asks
+
+        return Attending(self, how, y, inputs)
+
+    def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
+        """Positions of inputs that its projections read from a copy."""
+        return self._kernel(how, y, inputs).copied()
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """As its kernel gives it."""
+        return self._kernel(how, y, inputs).strides()
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """What its projections read, queries, keys and values, and what the scores' kernel keeps."""
+        return self._kernel(how, y, inputs).saved()
+
+    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
+        """What the scores' kernel needs, and copies of queries, keys and values."""
+        return self._kernel(how, y, inputs).passing()
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -322,14 +329,14 @@ class Attention(AttentionOperations):
             plain.update(given(kdim=(keys.shape[-1], x.shape[-1]), vdim=(values.shape[-1], x.shape[-1])))
             code = module("MultiHeadAttention", x.shape[-1], self.heads, **plain)
         else:
-            letters = "".join(letter for letter in "qkvo" if self._biased(letter))
+            letters = "".join(letter for letter in "qkvo" if self.biased(letter))
             plain = given(
                 bias=(letters, "qkvo"), key_features=(keys.shape[-1], x.shape[-1]),
                 value_features=(values.shape[-1], x.shape[-1]), out_features=(y.shape[-1], x.shape[-1]), causal=causal,
                 rope=(self.rope, None), rope_dim=(self.rope_dim, None), window=window,
                 softcap=(self.softcap, None), qknorm=(self.qknorm, False), dropout=(self.dropout, 0.0),
             )  # fmt: skip
-            sizes = (x.shape[-1], self.heads, self._key_heads, self._head)
+            sizes = (x.shape[-1], self.heads, self.key_heads, self.head)
             code = Code("GroupedQueryAttention", sizes, plain)
         at = self.places
         words = ["{0}", *(f"{{{place}}}" for place in (at[:1] if keys is values else at))]

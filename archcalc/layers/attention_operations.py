@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archcalc.layers.attention_memory import AttentionMemory
+from archcalc.layers.heads import Heads
 from archcalc.layers.position import ROTATING
 from archcalc.layers.scores import SCORING, visible_scores
 from archcalc.layers.tensor import Tensor
@@ -15,30 +15,27 @@ _NORM = (("square", 1), ("sum", 1), ("division", 1), ("scale", 1))
 _BIAS, _SOFTCAP = 1, 3
 
 
-class AttentionOperations(AttentionMemory):
+class AttentionOperations(Heads):
     """The formulas of its work."""
-
-    def _biased(self, letter: str) -> bool:
-        return letter in self.bias if isinstance(self.bias, str) else self.bias
 
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
         """Four projections, then scores and their weighted sum of values, all pairs counted."""
         x, (keys, values) = inputs[0], self.keys_and_values(inputs[0])
-        lead, inner = product(x.shape[:-2]), self._inner
+        lead, inner = product(x.shape[:-2]), self.inner
         queries, read = lead * x.shape[-2], lead * keys.shape[-2]
-        if keys is values is x and self._key_heads is self.heads:
+        if keys is values is x and self.key_heads is self.heads:
             projections = part("q, k, v", times(queries * x.shape[-1] * inner, projections=3), "W x")
         else:
             projections = part("q", queries * x.shape[-1] * inner, "W x") + self._projected(read, keys, values)
         seen = keys.shape[-2] + called(self.more, "further_keys", inner) if self.more else keys.shape[-2]
-        heads, head = called(self.heads, "heads", inner), leaf(self._head, "head_dim")
+        heads, head = called(self.heads, "heads", inner), leaf(self.head, "head_dim")
         pairs = factored(queries * seen * inner, heads, queries, seen, head)
         scores = part("scores", pairs, "q kᵀ") + part("weighted", pairs, "of the values")
         return projections + scores + part("output", queries * inner * y.shape[-1], "[heads] W_O")
 
     def _projected(self, rows: int, keys: Tensor, values: Tensor) -> int:
         """The products that give keys and values."""
-        each = [rows * source.shape[-1] * self._kv_inner for source in (keys, values)]
+        each = [rows * source.shape[-1] * self.kv_inner for source in (keys, values)]
         if keys is values:
             return part("k, v", times(each[0], projections=2), "W x")
         return part("k", each[0], "W x") + part("v", each[1], "W x")
@@ -48,13 +45,13 @@ class AttentionOperations(AttentionMemory):
         x = inputs[0]
         queries, keys = x.shape[-2], self.keys_and_values(x)[0].shape[-2]
         hidden = queries * keys - visible_scores(queries, keys, self.causal, self.window)
-        return 2 * product(x.shape[:-2]) * hidden * self._inner
+        return 2 * product(x.shape[:-2]) * hidden * self.inner
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Scores: scaling, softmax, bias, soft cap. Vectors: biases, rotation, norms."""
         x = inputs[0]
         (keys, _), lead = self.keys_and_values(x), product(x.shape[:-2])
-        inner, kv_inner = self._inner, self._kv_inner
+        inner, kv_inner = self.inner, self.kv_inner
         queries, key_rows = lead * x.shape[-2], lead * keys.shape[-2]
         seen = keys.shape[-2] + called(self.more, "further_keys", inner) if self.more else keys.shape[-2]
         pairs = called(self.heads, "heads", inner) * queries * seen
@@ -67,7 +64,7 @@ class AttentionOperations(AttentionMemory):
         if self.rope is not None:
             turned = vectors
             if self.rope_dim is not None:
-                turned = self.rope_dim * (queries * self.heads + key_rows * self._key_heads)
+                turned = self.rope_dim * (queries * self.heads + key_rows * self.key_heads)
             total = total + part("rotation", work(turned, "rotated element of q and k", *ROTATING))
         if self.qknorm:
             total = total + part("norms", work(vectors, "element of q and k", *_NORM))
@@ -75,12 +72,12 @@ class AttentionOperations(AttentionMemory):
 
     def _added(self, queries: int, key_rows: int, y: Tensor) -> int:
         """One addition for each bias of the projections."""
-        biased = {letter: bool(self._biased(letter)) for letter in "qkvo"}
-        read = key_rows * self._kv_inner
+        biased = {letter: bool(self.biased(letter)) for letter in "qkvo"}
+        read = key_rows * self.kv_inner
         rows = []
         if biased["k"] or biased["v"]:
             rows.append(times(read, projections=biased["k"] + biased["v"]))
-        rows += [queries * self._inner] * biased["q"] + [queries * y.shape[-1]] * biased["o"]
+        rows += [queries * self.inner] * biased["q"] + [queries * y.shape[-1]] * biased["o"]
         if not rows:
             return 0
         added, *others = rows
@@ -92,7 +89,7 @@ class AttentionOperations(AttentionMemory):
         """Scores and weighted values twice, as their four gradients; projections as linear layers."""
         x = inputs[0]
         sources, lead = self.keys_and_values(x), product(x.shape[:-2])
-        inner, kv_inner = self._inner, self._kv_inner
+        inner, kv_inner = self.inner, self.kv_inner
         queries, keys = lead * x.shape[-2], sources[0]
         total = queries * (x.shape[-1] * inner * (learns + needs[0]) + y.shape[-1] * inner * (learns + 1))
         for source, at in zip(sources, self.places):

@@ -20,7 +20,7 @@ from archcalc.quantity import ceil_div, gcd, plain, product
 from archcalc.terms import work
 
 if TYPE_CHECKING:
-    from archcalc.layers.onednn import Convolving
+    from archcalc.layers.kernels.onednn import Convolving
 
 
 def sizes_text(sizes: tuple[int, ...]) -> str:
@@ -140,7 +140,7 @@ class Convolution(Layer):
         self, how: Saving, before: tuple[int, ...], padding: tuple[int, ...], y: Tensor, x: Tensor
     ) -> Convolving:
         """What PyTorch's kernels see of an input of the spatial sizes `before`, which they pad themselves."""
-        from archcalc.layers.onednn import Convolving  # only memory asks
+        from archcalc.layers.kernels.onednn import Convolving  # only memory asks
 
         kernel, stride, dilation = (self.per_axis(name, x.rank - 1, x) for name in ("kernel", "stride", "dilation"))
         return Convolving(

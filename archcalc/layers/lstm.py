@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from archcalc.layers.arguments import Whole, arg
 from archcalc.layers.base import ShapeError, layer
 from archcalc.layers.recurrent import Recurrent
@@ -12,8 +14,8 @@ from archcalc.layers.tensor import Shape, Tensor
 from archcalc.quantity import plain
 from archcalc.terms import called, part, repeated, times
 
-# Bytes of oneDNN's room for an LSTM that do not depend on its sizes.
-_ROOM = 4664
+if TYPE_CHECKING:
+    from archcalc.layers.kernels.recurrent import Cells
 
 
 @layer("lstm", first="hidden", family="recurrent")
@@ -132,58 +134,22 @@ class LSTM(Recurrent):
         if self.proj is not None:
             each = 7 * hidden + plain(self.proj) if how.learns else 6 * hidden
             return steps * how.batch * each * self.layers * self.directions * how.width
-        total = 0
+        cells, total = self._cells(how, x), 0
         for index, features in enumerate(self._inputs(x)):
             top = index == self.layers - 1
             read_on = self.directions == 1 and (top or not self.dropout)
             outputs = 0 if read_on else steps * how.batch * hidden
             states = 4 * how.batch * hidden
             zeros = 0 if self.bias else 4 * hidden * (plain(features) + hidden)
-            total += self.directions * (
-                self._workspace(how, steps, plain(features)) + (outputs + states + zeros) * how.width
-            )
+            total += self.directions * (cells.workspace(plain(features)) + (outputs + states + zeros) * how.width)
         return total
 
-    def _workspace(self, how: Saving, steps: int, features: int) -> int:
-        """Bytes that oneDNN keeps of one layer and direction.
+    def _cells(self, how: Saving, x: Tensor) -> Cells:
+        from archcalc.layers.kernels.recurrent import Cells  # only memory asks
 
-        Measured on PyTorch 2.13 for x86: seven regions of whole pages whose rows are padded. On a GPU the
-        size of cuDNN's reserve is not known; the same number stands for it.
-        """
-        from archcalc.layers.onednn import pages, row  # only memory asks
-
-        hidden = plain(self.hidden)
-        rows, longer, wide = steps * how.batch, 2 * (steps + 1) * how.batch, max(features, hidden)
-        regions = [rows * row(4 * hidden), rows * row(hidden), *3 * [longer * row(wide)], *2 * [longer * hidden]]
-        return sum(pages(4 * region) for region in regions)
+        widths = tuple(plain(features) for features in self._inputs(x))
+        return Cells(how, plain(x.shape[0]), plain(self.hidden), widths, self.directions, self.bias)
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """oneDNN's room for the gates of all steps and copies of the weights, and backward of their gradients.
-
-        Layers run one after the other, the last first; what one kept is let go when it has run.
-        """
-        if how.gpu or self.proj is not None:
-            return super().passing(how, y, *inputs)
-        from archcalc.layers.onednn import pages, row, up  # only memory asks
-
-        x, hidden = inputs[0], plain(self.hidden)
-        steps, gates, widths = plain(x.shape[0]), 4 * hidden, [plain(features) for features in self._inputs(x)]
-        rows, state = steps * how.batch, how.batch * hidden
-        room = pages(4 * rows * row(gates)) + 2 * pages(4 * how.batch * row(hidden)) + _ROOM
-        forward = backward = 0
-        released = 0  # of the layers above, less the gradients of their parameters
-        learned = [gates * (features + hidden) + 2 * gates * self.bias for features in widths]
-        for index in reversed(range(len(widths))):
-            features = widths[index]
-            filled = row(gates) * (features + hidden) + gates
-            read = gates * (up(features) + up(hidden)) + (rows + how.batch) * row(max(features, hidden))
-            forward = max(forward, room + 4 * (filled if how.keeps else rows * features + read + gates))
-            blocks = sum(gates * row(size) for size in (features, hidden) if row(size) != size)
-            copy = rows * hidden if index == len(widths) - 1 and steps > 1 and how.batch > 1 else 0
-            sums = 0 if self.bias else gates  # of the two biases; with them, one is not there yet
-            own = copy + 4 * state + sums + rows * features + learned[index] + blocks + filled
-            for _ in range(self.directions):
-                backward = max(backward, room + 4 * own - released)
-                released += self._workspace(how, steps, features) - 4 * learned[index]
-        counted = rows * widths[0] * how.needs[0] + self.directions * sum(learned)
-        return forward, backward - 4 * counted
+        """That of oneDNN, which has no projection."""
+        return self._cells(how, inputs[0]).passing() if self.proj is None else super().passing(how, y, *inputs)

@@ -297,23 +297,15 @@ class Recurrent(Layer):
         raise NotImplementedError(self.op)
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """All steps' products of the input forward; backward the gradients that add up step by step.
+        """That of kernels that run step by step."""
+        from archcalc.layers.kernels.recurrent import Steps  # only memory asks
 
-        What a step kept is let go when it has run: most is there in the second, where a sum is made of two
-        gradients of the weights, or at the end, where the steps' gradients are joined.
-        """
-        if how.gpu:
-            return 0, 0
-        x, hidden, gates = inputs[0], plain(self.hidden), self.products * plain(self.hidden)
-        rows = plain(x.shape[0]) * how.batch
-        learned = sum(plain(product(shape)) for shape in self.params(x).values()) // self.directions
-        counted = rows * plain(x.shape[-1]) * how.needs[0] + self.directions * learned
-        weights = gates * (hidden + self.bias)
-        kept = self._kept_by_steps(how, x) // (self.layers * self.directions * how.width)
-        second = (3 if x.shape[0] > 1 else 1) * weights
-        backward = max(second, 2 * rows * gates + weights - kept) - counted
-        joined = 0 if how.keeps else rows * hidden  # the states of all steps, before they are one tensor
-        return (rows * gates + joined) * how.width, max(backward, rows * gates - kept) * how.width
+        x, one = inputs[0], self.layers * self.directions * how.width
+        learned = sum(plain(product(shape)) for shape in self.params(x).values())
+        return Steps(
+            how, plain(x.shape[0]), plain(x.shape[-1]), plain(self.hidden), self.products, self.directions, self.bias,
+            learned, self._kept_by_steps(how, x) // one,
+        ).passing()  # fmt: skip
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

@@ -9,7 +9,7 @@ from archcalc.layers.layout import FEATURES_LAST
 from archcalc.layers.operands import Reference
 from archcalc.layers.remembering import LOW
 from archcalc.layers.saved import Saved, Saving
-from archcalc.layers.scores import SCORING, eager_scores, fused_scores, visible_scores
+from archcalc.layers.scores import SCORING, visible_scores
 from archcalc.layers.strides import Strides, contiguous, joined
 from archcalc.layers.tensor import Shape, Tensor, Want
 from archcalc.quantity import plain, product
@@ -99,6 +99,8 @@ class SDPA(Layer):
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """Queries, keys and values, and what the scores' kernel keeps."""
+        from archcalc.layers.kernels.scores import eager_scores, fused_scores  # only memory asks
+
         q, k = self.q, self.k
         queries = how.batch * plain(product(q.shape[:-1]))
         if self._is_fused(how):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.devices import Device
-from archcalc.layers.attention_memory import AttentionMemory
+from archcalc.layers.heads import Heads
+from archcalc.layers.kernels.attention import is_fused
 from archcalc.layers.sdpa import SDPA
 from archcalc.network.freezing import untrainable
 from archcalc.network.graph import Node, walk
@@ -52,15 +53,15 @@ def _attention(graph: Graph, running: Running) -> str | None:
 
 
 def _attending(graph: Graph) -> Iterator[Node]:
-    return (node for node, _, _ in walk(graph.nodes) if isinstance(node.layer, (AttentionMemory, SDPA)))
+    return (node for node, _, _ in walk(graph.nodes) if isinstance(node.layer, (Heads, SDPA)))
 
 
 def _is_fused(node: Node, running: Running) -> bool:
     """Whether one kernel computes scores and weighted values."""
     layer = node.layer
-    if isinstance(layer, AttentionMemory):
+    if isinstance(layer, Heads):
         learned = layer.relbias is not None and running.trains
-        return layer.is_fused(learned) and (running.gpu or not layer.dropout or not running.trains)
+        return is_fused(layer, learned) and (running.gpu or not layer.dropout or not running.trains)
     assert isinstance(layer, SDPA)
     return bool(layer.q.rank == 3 and (running.gpu or layer.q.shape[-1] == layer.v.shape[-1]))
 
@@ -68,6 +69,6 @@ def _is_fused(node: Node, running: Running) -> bool:
 def _is_masked(graph: Graph) -> bool:
     """Whether a mask is given, other than that nothing sees ahead, which the flash kernels do not take."""
     return any(
-        isinstance(node.layer, AttentionMemory) and (node.layer.relbias is not None or node.layer.window is not None)
+        isinstance(node.layer, Heads) and (node.layer.relbias is not None or node.layer.window is not None)
         for node in _attending(graph)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from archcalc.layers.attention import Attention
+from archcalc.layers.kernels import attention as kernels
 from archcalc.peers.call import Call
 from archcalc.quantity import product
 
@@ -35,7 +36,9 @@ def is_fused(call: Call) -> bool:
     """Whether one kernel of the CPU does scores and weighted values."""
     table = _layer(call).relbias
     producer = None if table is None else call.edges.producer(table)
-    return _layer(call).is_fused(table is not None and (producer is None or bool(producer.params or producer.tied)))
+    return kernels.is_fused(
+        _layer(call), table is not None and (producer is None or bool(producer.params or producer.tied))
+    )
 
 
 def is_step_by_step(call: Call) -> bool:

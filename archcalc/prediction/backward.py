@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from archcalc.layers.attention_memory import AttentionMemory
+from archcalc.layers.heads import Heads
 from archcalc.layers.merge import Add, Residual
 from archcalc.network.gradients import Backward, backward
 from archcalc.network.graph import walk
@@ -66,7 +66,7 @@ def _needs(one: Operation, entry: Backward) -> tuple[bool, ...]:
     if one.part in ("output", "scores", "rope", "rmsnorm"):
         return (True,)  # behind them are the layer's own weights
     if one.part in ("keys", "values"):
-        assert isinstance(one.node.layer, AttentionMemory)
+        assert isinstance(one.node.layer, Heads)
         return (needs[one.node.layer.places[one.part == "values"]],)
     return needs
 

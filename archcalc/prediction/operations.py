@@ -184,7 +184,7 @@ def _attention(call: Call) -> Iterator[Operation]:
     """Projections, what turns or norms queries and keys, then scores and weighted values of all heads."""
     layer, x = call.layer, call.x
     keys, values = layer.keys_and_values(x)  # each [positions, width]
-    heads, head = int(layer.heads), int(layer._head)
+    heads, head = int(layer.heads), int(layer.head)
     kv_heads = heads if layer.kv_heads is None else int(layer.kv_heads)
     rows, key_rows, width = call.rows(x), call.rows(keys), int(x.shape[-1])
     inner, kv_inner = heads * head, kv_heads * head

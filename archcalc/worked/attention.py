@@ -46,7 +46,7 @@ def attention(node: Node) -> Example:
         (
             *(("positions", int(one.shape[0]), _POSITIONS) for one in (x, *sources)),
             *(("features", int(one.shape[1]), _WIDTH) for one in (x, *sources)),
-            ("features of all heads", int(layer._inner), _WIDTH),
+            ("features of all heads", int(layer.inner), _WIDTH),
         ),
         _INSTEAD,
     )
@@ -58,7 +58,7 @@ def attention(node: Node) -> Example:
         letter: [times_vector(matrices[letter][0], one, matrices[letter][1]) for one in read]
         for letter, read in zip("qkv", (values, *others))
     }
-    size, heads, shared = int(layer._head), int(layer.heads), int(layer.heads // layer._key_heads)
+    size, heads, shared = int(layer.head), int(layer.heads), int(layer.heads // layer.key_heads)
     names = "x" if len(inputs) == 1 else "xs" if len(inputs) == 2 else "xkv"
     told = {id(one): name for one, name in zip(inputs, names)}
     named = [told[id(one)] for one in (values, *others)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from math import prod
 from typing import NamedTuple
 
-from archcalc.layers.onednn_threads import ALIGNED, BLOCK, ROWS, Shared
+from archcalc.layers.kernels.onednn_threads import ALIGNED, BLOCK, ROWS, Shared
 from archcalc.layers.saved import Saving
 
 # Below so many input channels the first convolution of a network reads them as they are.

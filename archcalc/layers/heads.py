@@ -1,0 +1,86 @@
+"""What attention with its projections is: heads, and where queries, keys and values come from."""
+
+from __future__ import annotations
+
+from archcalc.layers.base import Layer
+from archcalc.layers.remembering import LOW
+from archcalc.layers.tensor import Tensor
+
+# The arguments that say where keys and values come from, the first of both.
+SOURCES = ("kv", "k", "v")
+
+
+class Heads(Layer):
+    """The sizes of `Attention`, as its formulas and its kernels read them.
+
+    Attributes:
+        head: features of a head; inner: of all heads, once the width is known; the rest as the layer's arguments.
+    """
+
+    autocast = LOW
+
+    lets_go_early = True
+    learns_in_turn = True
+
+    heads: int
+    kv_heads: int | None
+    head_dim: int | None
+    head: int
+    inner: int
+    causal: bool
+    window: int | None
+    dropout: float
+    softcap: float | None
+    rope: float | None
+    rope_dim: int | None
+    qknorm: bool
+    bias: bool | str
+    kv: Tensor | None
+    k: Tensor | None
+    v: Tensor | None
+    relbias: Tensor | None
+    out: int | None
+    bias_kv: bool
+    zero_attn: bool
+
+    def is_multihead_attention(self) -> bool:
+        """Whether torch.nn.MultiheadAttention computes the same with the same parameters."""
+        biases = {self.biased(letter) for letter in "qkvo"}
+        plain = self.head_dim is self.rope is self.softcap is self.out is None and not self.qknorm
+        return plain and len(biases) == 1 and self.kv_heads in (None, self.heads)
+
+    def biased(self, letter: str) -> bool:
+        """Whether a projection has a bias: `q`, `k`, `v`, or `o` for the one back."""
+        return letter in self.bias if isinstance(self.bias, str) else self.bias
+
+    def keys_and_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What keys and values are made of."""
+        both = x if self.kv is None else self.kv
+        return both if self.k is None else self.k, both if self.v is None else self.v
+
+    @property
+    def more(self) -> int:
+        """Keys and values beside those of the positions."""
+        return int(self.bias_kv) + int(self.zero_attn)
+
+    @property
+    def places(self) -> tuple[int, int]:
+        """At which place among the inputs the sources of keys and of values stand."""
+        given = [key for key in SOURCES if getattr(self, key) is not None]
+        keys, values = (next((1 + given.index(key) for key in (one, "kv") if key in given), 0) for one in "kv")
+        return keys, values
+
+    @property
+    def key_heads(self) -> int:
+        """Heads of keys and values."""
+        return self.heads if self.kv_heads is None else self.kv_heads
+
+    @property
+    def kv_inner(self) -> int:
+        """Features of all heads of keys, and of values."""
+        return self.inner if self.kv_heads is None else self.kv_heads * self.head
+
+    @property
+    def turned(self) -> int:
+        """Elements of a head that rotate with its position, where `rope` is given."""
+        return self.head if self.rope_dim is None else self.rope_dim

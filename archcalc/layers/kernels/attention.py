@@ -1,0 +1,228 @@
+"""How PyTorch runs attention with its projections: what is kept for backward, and what is needed in passing."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from archcalc.layers.heads import Heads
+from archcalc.layers.kernels.scores import (
+    copies,
+    eager_scores,
+    fused_room,
+    fused_scores,
+    multihead_inputs,
+    scores_passing,
+)
+from archcalc.layers.normalization import root_normed
+from archcalc.layers.position import rotated
+from archcalc.layers.saved import Saved, Saving
+from archcalc.layers.strides import Strides, are_rows, contiguous, joined
+from archcalc.layers.tensor import Tensor
+from archcalc.quantity import plain, product
+
+
+def is_fused(layer: Heads, learned: bool) -> bool:
+    """Whether one kernel of the CPU does scores and weighted values; `learned`: numbers that learn are added to them.
+
+    Rotated vectors of two elements come out of `torch.cat` in an order that it refuses: those of several heads,
+    turned whole, and not normed before.
+    """
+    turned = layer.rope is not None and layer.rope_dim is None and layer.turned == 2 == layer.head
+    scattered = turned and not layer.qknorm and plain(layer.heads) > 1
+    return not learned and layer.softcap is None and not scattered
+
+
+class Attending:
+    """One attention layer as PyTorch runs it.
+
+    Attributes:
+        layer, how: what runs, and how; y, inputs: what it gives and reads.
+    """
+
+    def __init__(self, layer: Heads, how: Saving, y: Tensor, inputs: tuple[Tensor, ...]) -> None:
+        self.layer, self.how, self.y, self.inputs = layer, how, y, inputs
+
+    def copied(self) -> tuple[int, ...]:
+        """For each projection of its own, positions that are no rows of one matrix."""
+        if self.layer.is_multihead_attention():
+            return ()  # which puts positions first
+        times = Counter((0, *self.layer.places))
+        return tuple(at for at, each in times.items() for _ in range(copies(self.how.strides[at], each, False)))
+
+    def strides(self) -> Strides:
+        """torch.nn.MultiheadAttention gives positions first in memory."""
+        y, sizes = self.y, (self.how.batch, *self.y.shape)
+        if not self.layer.is_multihead_attention() or self._is_fast:
+            return contiguous(sizes)
+        first = contiguous((y.shape[-2], product(sizes[:-2]), y.shape[-1])).transposed(0, 1)
+        return first if y.rank == 2 else first.split(0, sizes[:-2])
+
+    def saved(self) -> Saved:
+        """What its projections read, queries, keys and values, and what the scores' kernel keeps."""
+        how, x = self.how, self.inputs[0]
+        keys, values = self.layer.keys_and_values(x)
+        rows = how.batch * plain(product(x.shape[:-2]))
+        queries, keyed = rows * plain(x.shape[-2]), rows * plain(keys.shape[-2])
+        heads, inner, width = plain(self.layer.heads), plain(self.layer.inner), how.width
+        learned, fused = self._learned, self._fused
+        seen = keys.shape[-2] + self.layer.more  # keys that a query has a score of
+        if self.layer.is_multihead_attention():
+            made = self._made_at_once(x)
+            kept, extra = multihead_inputs(
+                how, rows, x, (keys, values), self.layer.places, made, fused, self.layer.more
+            )
+        else:
+            kept, extra = tuple(sorted({0, *self.layer.places})) if how.learns else (), {}
+            shared = plain(self.layer.kv_inner) if fused else inner
+            extra["queries, keys and values"] = (queries * inner + 2 * keyed * shared) * width
+            if self.layer.qknorm:
+                normed = queries * heads + keyed * plain(self.layer.key_heads)
+                extra["norms"] = normed * ((1 + how.learns) * plain(self.layer.head) * width + 4)
+            if self.layer.rope is not None:
+                extra["angles"] = plain((x.shape[-2] + keys.shape[-2]) * self.layer.turned) * width
+        pairs = queries * plain(seen) * heads
+        extra["mask"] = plain(x.shape[-2] * seen) * self._masks(fused, learned, width)
+        if self.layer.relbias is not None and (fused or not how.keeps):
+            extra["mask"] = pairs * width  # the table, repeated for each sample
+        scores = (
+            fused_scores(queries * heads) if fused else eager_scores(how, pairs, self.layer.dropout, self.layer.softcap)
+        )
+        if self.layer.is_multihead_attention() and not fused:
+            scores["scaled queries and keys"] = (queries + keyed + rows * self.layer.more) * inner * width
+        if fused or how.learns:
+            scores["output of the scores"] = queries * inner * width
+        if fused and how.learns and not self.layer.is_multihead_attention() and self._is_by_heads(rows, x):
+            scores["output by position"] = queries * inner * width
+        return Saved(kept, extra=extra | scores)
+
+    def _is_by_heads(self, rows: int, x: Tensor) -> bool:
+        """Whether the fused kernel's output, laid out as the queries, is copied to lie by position.
+
+        Queries lie by heads once they were normed or rotated.
+        """
+        queries = contiguous((rows, x.shape[-2], self.layer.heads, self.layer.head)).transposed(1, 2)
+        if self.layer.qknorm:
+            queries = root_normed(queries, scaled=True)
+        if self.layer.rope is not None:
+            queries = rotated(queries, self.layer.rope_dim)
+        given = queries.like().transposed(1, 2)
+        together = given.viewed(joined(given.sizes, 2, 3))
+        return together is None or not are_rows(together)
+
+    def _masks(self, fused: bool, learned: bool, width: int) -> int:
+        """Bytes that are kept for each pair of positions to hide some."""
+        hides = int(self.layer.causal) + int(self.layer.window is not None)
+        if not fused:
+            return hides if learned else 0  # where numbers that learn are filled up with -inf
+        told = not self.layer.is_multihead_attention() and self.layer.window is None  # is_causal
+        return width if hides and not told else 0
+
+    @property
+    def _learned(self) -> bool:
+        return self.layer.relbias is not None and self.how.needs[-1]
+
+    @property
+    def _fused(self) -> bool:
+        """Whether one kernel computes scores and weighted values without keeping the scores."""
+        how = self.how
+        if how.attention is not None:
+            return how.attention == "flash"
+        return is_fused(self.layer, self._learned) and (how.gpu or not self.layer.dropout or not how.keeps)
+
+    def passing(self) -> tuple[int, int]:
+        """What the scores' kernel needs, and copies of queries, keys and values."""
+        how, y, x = self.how, self.y, self.inputs[0]
+        keys = self.layer.keys_and_values(x)[0]
+        rows, kept = how.batch * plain(product(x.shape[:-2])), self.saved().extra
+        sizes = (
+            rows * plain(self.layer.heads),
+            plain(x.shape[-2]),
+            plain(keys.shape[-2] + self.layer.more),
+            plain(self.layer.head),
+        )
+        read = {at: self.inputs[at] for at in (0, *self.layer.places) if how.needs[at]}
+        given = sum(plain(one.elements) for one in read.values()) * how.batch
+        given += sum(plain(product(shape)) for shape in self.layer.params(x).values())
+        late = plain(product(y.shape[-1:]) * self.layer.inner)  # of the projection back, which comes first
+        answer = plain(y.elements) * how.batch * how.width
+        if self._is_fast:
+            return self._fast(rows, how.width, x), 0
+        if self._fused and not self.layer.is_multihead_attention():
+            return self._by_heads(sizes, kept, answer, (given - late) * how.width)
+        dropout = bool(self.layer.dropout) and how.keeps
+        made = self._made_at_once(x) if self.layer.is_multihead_attention() else 3
+        beside = 0
+        if self.layer.more and not how.keeps:  # the mask, and what was made at once, of which copies are one longer
+            masked = how.batch and kept.get("mask", 0)
+            beside = masked + (2 * plain(keys.elements) * how.batch * how.width if made == 3 else 0)
+        forward, backward = scores_passing(
+            how, sizes, kept, self._fused, dropout, (given - late) * how.width, made, answer, beside
+        )
+        if not self._fused and (self.layer.causal or self.layer.window is not None):
+            forward += sizes[1] * sizes[2] * how.width  # what is added to the scores
+        if not self._fused and self.layer.key_heads != self.layer.heads:  # before they were repeated for all heads
+            forward += 2 * rows * sizes[2] * plain(self.layer.kv_inner) * how.width
+        return (forward if self.layer.softcap is None else self._capped(rows, kept, keys)), backward
+
+    def _made_at_once(self, x: Tensor) -> int:
+        """How many of queries, keys and values torch.nn.MultiheadAttention makes in one go, and takes apart then."""
+        keys, values = self.layer.keys_and_values(x)
+        if keys is not values or keys.shape[-1] != x.shape[-1]:
+            return 0
+        return 3 if keys is x and (x.rank == 2 or not any(self.layer.places)) else 2
+
+    @property
+    def _is_fast(self) -> bool:
+        """Whether PyTorch computes torch.nn.MultiheadAttention in one go, as at inference."""
+        return (
+            self.layer.relbias is None
+            and not self.layer.more
+            and self.layer.is_multihead_attention()
+            and self.layer.kv is self.layer.k is self.layer.v is None
+            and not (self.layer.causal or self.layer.window is not None)  # its mask is one of numbers
+            and not (self.how.training or self.how.gpu)
+        )
+
+    def _by_heads(
+        self, sizes: tuple[int, int, int, int], kept: dict[str, int], given: int, counted: int
+    ) -> tuple[int, int]:
+        """With projections of its own, which at inference stay until the output is there.
+
+        Backward, the gradient of the output, of the bytes `given`, goes when that of the scores' output is there.
+        """
+        how, (_, queries, keys, head) = self.how, sizes
+        room, backward_room = (0, 0) if how.gpu else fused_room(how, queries, keys, head)
+        projected, output = kept["queries, keys and values"], kept["output of the scores"]
+        if not how.keeps:
+            scores = max(output, kept["sums of the scores"] + room + output - given)
+            return projected + scores + kept.get("output by position", 0), 0
+        by_position = kept.get("output by position", 0)  # which the projection back has used by then
+        backward = output - given + projected - by_position + backward_room - counted
+        return max(0, room - given - by_position), max(backward, projected - sum(kept.values()))
+
+    def _capped(self, rows: int, kept: dict[str, int], keys: Tensor) -> int:
+        """Forward with bounded scores: variables hold the projections, the scores and the bounded ones to the end."""
+        how, y = self.how, self.y
+        keyed, pairs = rows * plain(keys.shape[-2]) * how.width, kept["scores"]
+        output = rows * plain(y.shape[-2] * self.layer.inner) * how.width
+        projected = 2 * keyed * plain(self.layer.kv_inner)
+        if not how.keeps or (self.layer.rope is None and not self.layer.qknorm):  # else queries are kept as they are
+            projected += output
+        masked = self.layer.causal or self.layer.window is not None or self.layer.relbias is not None
+        if masked:
+            projected += plain(y.shape[-2] * keys.shape[-2]) * how.width
+        held, given = 2 * pairs, plain(y.elements) * how.batch * how.width  # which is not there yet
+        if not how.keeps:
+            projected += 2 * keyed * plain(self.layer.inner)
+            held += pairs + output
+        return projected - given + max(held, (held + pairs - output) * masked)
+
+    def _fast(self, rows: int, width: int, x: Tensor) -> int:
+        """Forward at inference, where PyTorch computes the scores of torch.nn.MultiheadAttention one by one.
+
+        Source: aten/src/ATen/native/transformers/attention.cpp.
+        """
+        positions = plain(x.shape[-2])
+        projected = 3 * rows * positions * plain(self.layer.inner) * width
+        scores = rows * plain(self.layer.heads) * positions**2 * width
+        return max(2 * projected, projected + scores) - projected // 3

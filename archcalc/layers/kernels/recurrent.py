@@ -1,0 +1,105 @@
+"""What recurrent layers need beside inputs and outputs: run step by step, and an LSTM by oneDNN in one go."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from archcalc.layers.kernels.onednn import pages, row, up
+from archcalc.layers.saved import Saving
+
+# Bytes of oneDNN's room for an LSTM that do not depend on its sizes.
+_ROOM = 4664
+
+
+class Steps(NamedTuple):
+    """A recurrent layer that runs one step after the other.
+
+    Attributes:
+        steps: of the sequence; features: of its input; hidden: of its state; products: with the state in each step.
+        directions: that the sequence is read in; biased: whether there are biases; learned: numbers of all parameters.
+        kept: numbers that the steps of one layer and direction keep for backward.
+    """
+
+    how: Saving
+    steps: int
+    features: int
+    hidden: int
+    products: int
+    directions: int
+    biased: bool
+    learned: int
+    kept: int
+
+    def passing(self) -> tuple[int, int]:
+        """All steps' products of the input forward; backward the gradients that add up step by step.
+
+        What a step kept is let go when it has run: most is there in the second, where a sum is made of two
+        gradients of the weights, or at the end, where the steps' gradients are joined.
+        """
+        how = self.how
+        if how.gpu:
+            return 0, 0
+        hidden, gates = self.hidden, self.products * self.hidden
+        rows = self.steps * how.batch
+        learned = self.learned // self.directions
+        counted = rows * self.features * how.needs[0] + self.directions * learned
+        weights = gates * (hidden + self.biased)
+        second = (3 if self.steps > 1 else 1) * weights
+        backward = max(second, 2 * rows * gates + weights - self.kept) - counted
+        joined = 0 if how.keeps else rows * hidden  # the states of all steps, before they are one tensor
+        return (rows * gates + joined) * how.width, max(backward, rows * gates - self.kept) * how.width
+
+
+class Cells(NamedTuple):
+    """An LSTM as oneDNN runs it.
+
+    Attributes:
+        steps: of the sequence; hidden: features of its state; widths: of the input of each layer.
+        directions: that the sequence is read in; biased: whether there are biases.
+    """
+
+    how: Saving
+    steps: int
+    hidden: int
+    widths: tuple[int, ...]
+    directions: int
+    biased: bool
+
+    def workspace(self, features: int) -> int:
+        """Bytes that oneDNN keeps of one layer and direction.
+
+        Measured on PyTorch 2.13 for x86: seven regions of whole pages whose rows are padded. On a GPU the
+        size of cuDNN's reserve is not known; the same number stands for it.
+        """
+        batch, hidden = self.how.batch, self.hidden
+        rows, longer, wide = self.steps * batch, 2 * (self.steps + 1) * batch, max(features, hidden)
+        regions = [rows * row(4 * hidden), rows * row(hidden), *3 * [longer * row(wide)], *2 * [longer * hidden]]
+        return sum(pages(4 * region) for region in regions)
+
+    def passing(self) -> tuple[int, int]:
+        """oneDNN's room for the gates of all steps and copies of the weights, and backward of their gradients.
+
+        Layers run one after the other, the last first; what one kept is let go when it has run.
+        """
+        how, hidden = self.how, self.hidden
+        if how.gpu:
+            return 0, 0
+        gates, rows, state = 4 * hidden, self.steps * how.batch, how.batch * hidden
+        room = pages(4 * rows * row(gates)) + 2 * pages(4 * how.batch * row(hidden)) + _ROOM
+        forward = backward = 0
+        released = 0  # of the layers above, less the gradients of their parameters
+        learned = [gates * (features + hidden) + 2 * gates * self.biased for features in self.widths]
+        for index in reversed(range(len(self.widths))):
+            features = self.widths[index]
+            filled = row(gates) * (features + hidden) + gates
+            read = gates * (up(features) + up(hidden)) + (rows + how.batch) * row(max(features, hidden))
+            forward = max(forward, room + 4 * (filled if how.keeps else rows * features + read + gates))
+            blocks = sum(gates * row(size) for size in (features, hidden) if row(size) != size)
+            copy = rows * hidden if index == len(self.widths) - 1 and self.steps > 1 and how.batch > 1 else 0
+            sums = 0 if self.biased else gates  # of the two biases; with them, one is not there yet
+            own = copy + 4 * state + sums + rows * features + learned[index] + blocks + filled
+            for _ in range(self.directions):
+                backward = max(backward, room + 4 * own - released)
+                released += self.workspace(features) - 4 * learned[index]
+        counted = rows * self.widths[0] * how.needs[0] + self.directions * sum(learned)
+        return forward, backward - 4 * counted

@@ -1,0 +1,142 @@
+"""Attention scores: what autograd keeps of them, and what the kernels that compute them need in passing."""
+
+from __future__ import annotations
+
+from archcalc.layers.saved import Saving
+from archcalc.layers.strides import Strides, are_rows
+from archcalc.layers.tensor import Tensor
+from archcalc.quantity import plain
+
+
+def fused_scores(rows: int) -> dict[str, int]:
+    """Flash attention keeps no scores, only the logarithm of each row's sum (fp32). Source: Dao et al. 2022."""
+    return {"sums of the scores": 4 * rows}
+
+
+def eager_scores(how: Saving, pairs: int, dropout: float = 0, softcap: float | None = None) -> dict[str, int]:
+    """Attention step by step keeps the softmax of all pairs; with dropout the mask and the masked ones as well."""
+    extra = {"scores": pairs * how.width}
+    if softcap is not None:
+        extra["capped scores"] = pairs * how.width
+    if 0 < dropout < 1:
+        extra["mask of the scores"] = pairs * how.mask
+        extra["masked scores"] = pairs * how.width
+    return extra
+
+
+def copies(x: Strides, projections: int, positions_first: bool) -> int:
+    """How many copies of a sequence its projections read, each its own where its positions are no rows of one matrix.
+
+    Axes before the positions are joined first.
+    """
+    sequences = x.flattened(0, x.rank - 3)
+    if not are_rows(sequences.transposed(0, 1) if positions_first else sequences):
+        return projections
+    return int(x.rank > 3 and x.viewed(sequences.sizes) is None)
+
+
+def multihead_inputs(
+    how: Saving,
+    batch: int,
+    x: Tensor,
+    sources: tuple[Tensor, Tensor],
+    places: tuple[int, int],
+    made: int,
+    fused: bool,
+    more: int,
+) -> tuple[tuple[int, ...], dict[str, int]]:
+    """What torch.nn.MultiheadAttention keeps of its inputs: which of them as they are, and the bytes of the rest.
+
+    It puts positions first, which mostly is a copy.
+
+    Args:
+        batch: samples, times the axes before the positions.
+        sources: where keys and values come from.
+        places: of the sources among the inputs.
+        made: how many of queries, keys and values are made in one go: all 3, the last 2 or none.
+        fused: whether one kernel reads queries and keys; else scaled copies of them are kept elsewhere.
+        more: keys and values beside those of the positions, with which all are copied.
+    """
+    keys = sources[0]
+    reads = {0: (x, 1)}
+    for index, tensor in list(zip(places, sources))[: {0: 2, 2: 1, 3: 0}[made]]:
+        reads[index] = tensor, reads.get(index, (tensor, 0))[1] + 1
+    kept, copied = [], 0
+    for index, (tensor, times) in sorted(reads.items()) if how.learns else ():
+        copied_here = copies(how.strides[index], times, positions_first=True)
+        if copied_here:
+            copied += copied_here * batch * plain(tensor.shape[-2] * tensor.shape[-1])
+        else:
+            kept.append(index)
+    # Projections made in one go are one block of memory, all of which stays for the values alone.
+    positions = (2 if made else 1) * keys.shape[-2]
+    if more:
+        whole = x.shape[-2] + (2 * keys.shape[-2] if made == 3 else 0)  # for the queries
+        positions = whole + 2 * (keys.shape[-2] + more) if fused else keys.shape[-2] + more
+    elif fused or made == 3:
+        positions = x.shape[-2] + 2 * keys.shape[-2]
+    projected = batch * plain(positions * x.shape[-1])
+    extra = {"queries, keys and values": projected * how.width}
+    if copied:
+        extra["inputs by position"] = copied * how.width
+    return tuple(kept), extra
+
+
+# Queries and keys that the CPU's fused kernel takes at a time: from so many queries on, so many.
+_QUERIES, _KEYS = ((768, 256), (192, 64), (0, 32)), 512
+
+
+def scores_passing(
+    how: Saving,
+    sizes: tuple[int, int, int, int],
+    kept: dict[str, int],
+    fused: bool,
+    dropout: bool,
+    counted: int,
+    made: int,
+    answer: int,
+    beside: int,
+) -> tuple[int, int]:
+    """Bytes that attention needs in passing, forward and backward, beside input, output and what it keeps.
+
+    Backward, the gradients of queries, keys and values are there before those of the projections and of the
+    input, and are put together only when what was kept is let go.
+
+    Args:
+        sizes: heads of all samples, queries, keys and features of a head.
+        kept: as `Saved.extra` of the layer has it.
+        counted: bytes of the gradients that come later.
+        answer: bytes of the layer's output.
+        beside: bytes that are held at inference while scores are computed, beside queries, keys and values.
+        made: how many of queries, keys and values are made in one go, and copied apart.
+    """
+    heads, queries, keys, head = sizes
+    asked, known = heads * queries * head * how.width, heads * keys * head * how.width
+    projected, pairs, all_kept = asked + 2 * known, heads * queries * keys * how.width, sum(kept.values())
+    forward_room, backward_room = fused_room(how, queries, keys, head) if fused and not how.gpu else (0, 0)
+    softmax = 2 * pairs + pairs // how.width + heads * queries  # what goes in and out, and which are all hidden
+    copied = {0: 0, 2: 2 * known, 3: projected}[made]
+    if fused:
+        forward = max(projected + copied - answer - all_kept, forward_room)
+        backward = projected + backward_room
+    else:
+        forward = asked if dropout else max(asked, softmax - pairs - 2 * asked)
+        backward = pairs + known - asked - answer
+        if not dropout:
+            backward = max(backward, 2 * pairs - 2 * asked - answer)
+            if "scaled queries and keys" in kept:  # which take the room of what was made in one go
+                backward -= {0: 0, 2: known, 3: asked + known}[made]
+    if not how.keeps and fused:  # projections beside their copies, or the copies while the kernel runs
+        running = kept.get("sums of the scores", 0) + forward_room + asked - answer + beside
+        forward = kept.get("mask", 0) + max(projected + copied - answer, projected + running)
+    elif not how.keeps:
+        forward = kept.get("mask", 0) + projected + softmax + asked - answer + beside
+    together = copied - all_kept + kept.get("inputs by position", 0)
+    return forward, max(backward + asked - counted, together)
+
+
+def fused_room(how: Saving, queries: int, keys: int, head: int) -> tuple[int, int]:
+    """Bytes of each thread's scores in the CPU's kernel. Source: aten/src/ATen/native/cpu/FlashAttentionKernel.cpp."""
+    block = next(size for least, size in _QUERIES if queries >= least)
+    scores = block * min(_KEYS, keys)
+    return 4 * how.threads * (scores + 2 * block + block * head), 4 * how.threads * 2 * scores
