@@ -11,6 +11,12 @@ class Report:
 
     def __init__(self) -> None:
         self.families: dict[str, list[type[Layer]]] = {family.__name__.rpartition(".")[2]: [] for family in FAMILIES}
-        for layer in REGISTRY.values():
+        for layer in sorted(REGISTRY.values(), key=_file):
             self.families[layer.family].append(layer)
         self.families["loops"] = [*STRUCTURES.values()]
+
+
+def _file(layer: type[Layer]) -> tuple[bool, str]:
+    """Those in the file of their family come first, in its order; the other files follow by name."""
+    file = layer.__module__.rpartition(".")[2]
+    return file != layer.family, file
