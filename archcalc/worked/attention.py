@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+from archcalc.layers.attention import Attention
+from archcalc.layers.sdpa import SDPA
 from archcalc.network.graph import Node
 from archcalc.worked.example import (
     Array,
@@ -31,7 +33,7 @@ _INSTEAD = '"attention heads=2" --input 3x4'
 _MORE = ("relbias", "softcap", "rope", "window")
 
 
-@works("attention")
+@works(Attention)
 def attention(node: Node) -> Example:
     """All heads; of each the first query in full, or the last where it is causal, the others by their weights."""
     layer: Any = node.layer
@@ -82,7 +84,7 @@ def attention(node: Node) -> Example:
     return Example(given, steps, values, weights, output, inputs=inputs)
 
 
-@works("sdpa")
+@works(SDPA)
 def dot_product_attention(node: Node) -> Example:
     """Every head, from the queries, keys and values that it is given; at most one axis before the positions."""
     layer: Any = node.layer

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from archcalc.layers.convolution import sizes_text
+from archcalc.layers.convolution import Conv, sizes_text
 from archcalc.network.graph import Node
 from archcalc.worked.example import (
     IMAGE,
@@ -37,7 +37,7 @@ def smaller(node: Node) -> str:
     assert layer is not None
     if x.rank == 4:
         return '"conv 1 kernel=3" --input 1x5x5'
-    keys = "" if node.op == "conv" else node.op
+    keys = "" if isinstance(node.layer, Conv) else node.op
     if keys:
         return f'"{node.op} 2" --input 1{"x4" * (x.rank - 1)}'
     return f'"conv 1 kernel=3" --input 1{"x5" * (x.rank - 1)}'
@@ -81,7 +81,7 @@ def laid(
     return rows
 
 
-@works("conv")
+@works(Conv)
 def convolution(node: Node) -> Example:
     """Every window of every output channel; at most two spatial axes."""
     layer: Any = node.layer

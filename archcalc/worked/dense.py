@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from archcalc.layers.dense import Embedding, Linear
 from archcalc.network.graph import Node
 from archcalc.worked.example import (
     Array,
@@ -22,7 +23,7 @@ from archcalc.worked.example import (
 _FEATURES, _ROWS = 8, 6
 
 
-@works("linear")
+@works(Linear)
 def linear(node: Node) -> Example:
     """One output after the other, for each vector."""
     layer: Any = node.layer
@@ -61,7 +62,7 @@ def linear(node: Node) -> Example:
     return Example(given, steps, values, weights, output)
 
 
-@works("embedding")
+@works(Embedding)
 def embedding(node: Node) -> Example:
     """The row of each token."""
     layer: Any = node.layer

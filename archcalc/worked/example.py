@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import Any, NamedTuple, TypeVar
 
 from archcalc.diagnostics import RequestError
+from archcalc.layers.base import Layer
 from archcalc.layers.tensor import Shape, Tensor
 from archcalc.network.graph import Node
 
@@ -59,7 +60,7 @@ class Example(NamedTuple):
 
 
 Worker = Callable[[Node], Example]
-WORKERS: dict[str, Worker] = {}
+WORKERS: dict[type[Layer], Worker] = {}
 _W = TypeVar("_W", bound=Worker)
 
 # The image and the kernel of a first lecture on convolutions, which repeat over larger ones. Their convolution is
@@ -72,14 +73,14 @@ _WEIGHTS = (0.5, -0.25, 0.75, 0.25, -0.5, 0, 0.1)
 NO_BREAK = "\u00a0"
 
 
-def works(*ops: str) -> Callable[[_W], _W]:
+def works(*layers: type[Layer]) -> Callable[[_W], _W]:
     """Register a function as the one that works out an example of these layers."""
 
     def mark(worker: _W) -> _W:
-        for op in ops:
-            if op in WORKERS:
-                raise ValueError(f"two worked examples of {op}")
-            WORKERS[op] = worker
+        for layer in layers:
+            if layer in WORKERS:
+                raise ValueError(f"two worked examples of {layer.op}")
+            WORKERS[layer] = worker
         return worker
 
     return mark

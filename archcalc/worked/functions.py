@@ -7,6 +7,47 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from archcalc.layers.activation import (
+    CELU,
+    ELU,
+    GELU,
+    SELU,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    LeakyReLU,
+    LogSigmoid,
+    Mish,
+    PReLU,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Softsign,
+    Tanh,
+)
+from archcalc.layers.algebra import Scale
+from archcalc.layers.base import Layer
+from archcalc.layers.dense import LayerScale
+from archcalc.layers.elementwise import (
+    Abs,
+    Cos,
+    Exp,
+    Floor,
+    Log,
+    Neg,
+    Offset,
+    Pow,
+    Reciprocal,
+    Rsqrt,
+    Sign,
+    Sin,
+    Sqrt,
+    Square,
+)
+from archcalc.layers.gating import GLU
+from archcalc.layers.softmax import LogSoftmax, Softmax
 from archcalc.network.graph import Node
 from archcalc.worked.example import (
     Array,
@@ -44,48 +85,48 @@ def softmax(values: list[float]) -> list[float]:
 
 
 # How the value of an element is written ({x}, or {f} behind a sign; of two pieces, for x > 0 and not), and computed with the layer's arguments.
-_FUNCTIONS: dict[str, tuple[str, Callable[[float, Any], float]]] = {
-    "relu": ("max(0, {x})", lambda x, layer: max(0.0, x)),
-    "relu6": ("min(max(0, {x}), 6)", lambda x, layer: min(max(0.0, x), 6.0)),
-    "sigmoid": ("1 / (1 + e^(−{f}))", lambda x, layer: sigmoid(x)),
-    "tanh": ("tanh({x})", lambda x, layer: math.tanh(x)),
-    "silu": ("{x} · σ({x})", lambda x, layer: x * sigmoid(x)),
-    "mish": ("{x} · tanh(ln(1 + e^{f}))", lambda x, layer: x * math.tanh(math.log1p(math.exp(x)))),
-    "gelu": ("{x} · Φ({x})", lambda x, layer: _gelu(x, layer.approximate)),
-    "softplus": ("ln(1 + e^({beta} · {f})) / {beta}", lambda x, layer: _softplus(x, layer)),
-    "softsign": ("{x} / (1 + |{x}|)", lambda x, layer: x / (1 + abs(x))),
-    "logsigmoid": ("ln σ({x})", lambda x, layer: math.log(sigmoid(x))),
-    "leakyrelu": ("{x}|{slope} · {f}", lambda x, layer: x if x > 0 else layer.slope * x),
-    "elu": ("{x}|{alpha} · (e^{f} − 1)", lambda x, layer: x if x > 0 else layer.alpha * math.expm1(x)),
-    "celu": (
+_FUNCTIONS: dict[type[Layer], tuple[str, Callable[[float, Any], float]]] = {
+    ReLU: ("max(0, {x})", lambda x, layer: max(0.0, x)),
+    ReLU6: ("min(max(0, {x}), 6)", lambda x, layer: min(max(0.0, x), 6.0)),
+    Sigmoid: ("1 / (1 + e^(−{f}))", lambda x, layer: sigmoid(x)),
+    Tanh: ("tanh({x})", lambda x, layer: math.tanh(x)),
+    SiLU: ("{x} · σ({x})", lambda x, layer: x * sigmoid(x)),
+    Mish: ("{x} · tanh(ln(1 + e^{f}))", lambda x, layer: x * math.tanh(math.log1p(math.exp(x)))),
+    GELU: ("{x} · Φ({x})", lambda x, layer: _gelu(x, layer.approximate)),
+    Softplus: ("ln(1 + e^({beta} · {f})) / {beta}", lambda x, layer: _softplus(x, layer)),
+    Softsign: ("{x} / (1 + |{x}|)", lambda x, layer: x / (1 + abs(x))),
+    LogSigmoid: ("ln σ({x})", lambda x, layer: math.log(sigmoid(x))),
+    LeakyReLU: ("{x}|{slope} · {f}", lambda x, layer: x if x > 0 else layer.slope * x),
+    ELU: ("{x}|{alpha} · (e^{f} − 1)", lambda x, layer: x if x > 0 else layer.alpha * math.expm1(x)),
+    CELU: (
         "{x}|{alpha} · (e^({x} / {alpha}) − 1)",
         lambda x, layer: x if x > 0 else layer.alpha * math.expm1(x / layer.alpha),
     ),
-    "selu": (
+    SELU: (
         "1.0507 · {x}|1.0507 · 1.6733 · (e^{f} − 1)",
         lambda x, layer: _SELU[0] * (x if x > 0 else _SELU[1] * math.expm1(x)),
     ),
-    "hardtanh": ("min(max({low}, {x}), {high})", lambda x, layer: min(max(layer.low, x), layer.high)),
-    "hardsigmoid": ("min(max(0, {x} + 3), 6) / 6", lambda x, layer: min(max(0.0, x + 3), 6.0) / 6),
-    "hardswish": ("{x} · min(max(0, {x} + 3), 6) / 6", lambda x, layer: x * min(max(0.0, x + 3), 6.0) / 6),
-    "exp": ("e^{f}", lambda x, layer: math.exp(x)),
-    "neg": ("−{f}", lambda x, layer: -x),
-    "abs": ("|{x}|", lambda x, layer: abs(x)),
-    "square": ("{f}²", lambda x, layer: x * x),
-    "sin": ("sin({x})", lambda x, layer: math.sin(x)),
-    "cos": ("cos({x})", lambda x, layer: math.cos(x)),
-    "floor": ("⌊{x}⌋", lambda x, layer: math.floor(x)),
-    "sign": ("sign({x})", lambda x, layer: (x > 0) - (x < 0)),
-    "reciprocal": ("1 / {f}", lambda x, layer: 1 / x),
-    "scale": ("{factor} · {f}", lambda x, layer: layer.factor * x),
-    "offset": ("{x} + {number}", lambda x, layer: x + layer.number),
+    Hardtanh: ("min(max({low}, {x}), {high})", lambda x, layer: min(max(layer.low, x), layer.high)),
+    Hardsigmoid: ("min(max(0, {x} + 3), 6) / 6", lambda x, layer: min(max(0.0, x + 3), 6.0) / 6),
+    Hardswish: ("{x} · min(max(0, {x} + 3), 6) / 6", lambda x, layer: x * min(max(0.0, x + 3), 6.0) / 6),
+    Exp: ("e^{f}", lambda x, layer: math.exp(x)),
+    Neg: ("−{f}", lambda x, layer: -x),
+    Abs: ("|{x}|", lambda x, layer: abs(x)),
+    Square: ("{f}²", lambda x, layer: x * x),
+    Sin: ("sin({x})", lambda x, layer: math.sin(x)),
+    Cos: ("cos({x})", lambda x, layer: math.cos(x)),
+    Floor: ("⌊{x}⌋", lambda x, layer: math.floor(x)),
+    Sign: ("sign({x})", lambda x, layer: (x > 0) - (x < 0)),
+    Reciprocal: ("1 / {f}", lambda x, layer: 1 / x),
+    Scale: ("{factor} · {f}", lambda x, layer: layer.factor * x),
+    Offset: ("{x} + {number}", lambda x, layer: x + layer.number),
 }
 # Those of positive numbers alone.
-_OF_POSITIVE: dict[str, tuple[str, Callable[[float, Any], float]]] = {
-    "sqrt": ("√{x}", lambda x, layer: math.sqrt(x)),
-    "rsqrt": ("1 / √{x}", lambda x, layer: 1 / math.sqrt(x)),
-    "log": ("ln {x}", lambda x, layer: math.log(x)),
-    "pow": ("{f}^{exponent}", lambda x, layer: x**layer.exponent),
+_OF_POSITIVE: dict[type[Layer], tuple[str, Callable[[float, Any], float]]] = {
+    Sqrt: ("√{x}", lambda x, layer: math.sqrt(x)),
+    Rsqrt: ("1 / √{x}", lambda x, layer: 1 / math.sqrt(x)),
+    Log: ("ln {x}", lambda x, layer: math.log(x)),
+    Pow: ("{f}^{exponent}", lambda x, layer: x**layer.exponent),
 }
 
 
@@ -107,9 +148,9 @@ def function(node: Node) -> Example:
     given = "".join(f" {value:g}" for name, value in _numbers(layer).items() if name == layer.first)
     limit(node, (("elements", int(x.elements), _ELEMENTS),), f'"{node.op}{given}" --input 4')
     values = filled(x.shape)
-    if node.op in _OF_POSITIVE:
+    if type(layer) in _OF_POSITIVE:
         values = each(abs, values)
-    text, compute = (_FUNCTIONS | _OF_POSITIVE)[node.op]
+    text, compute = (_FUNCTIONS | _OF_POSITIVE)[type(layer)]
     named = {name: factor(value) for name, value in _numbers(layer).items()}
     above, _, below = text.partition("|")
     lines: list[str] = []
@@ -130,7 +171,7 @@ def _numbers(layer: Any) -> dict[str, float]:
     return {name: value for name, value in found.items() if isinstance(value, (int, float))}
 
 
-@works("prelu")
+@works(PReLU)
 def learned_slopes(node: Node) -> Example:
     """A line for each element, with the slope of its channel."""
     layer: Any = node.layer
@@ -150,7 +191,7 @@ def learned_slopes(node: Node) -> Example:
     return Example([grid("a", slopes)], [Step("element by element", lines=lines)], values, {"weight": slopes}, output)
 
 
-@works("layerscale")
+@works(LayerScale)
 def learned_factors(node: Node) -> Example:
     """A line for each element, with the factor of its channel or feature."""
     layer: Any = node.layer
@@ -171,7 +212,7 @@ def learned_factors(node: Node) -> Example:
     return Example([grid("γ", factors)], [Step("element by element", lines=lines)], values, {name: stored}, output)
 
 
-@works("glu")
+@works(GLU)
 def gated(node: Node) -> Example:
     """A line for each element of the first half, with its gate in the second."""
     layer: Any = node.layer
@@ -199,7 +240,7 @@ def gated(node: Node) -> Example:
     return Example([], [Step("each of the first half, times its gate", lines=lines)], values, {}, output)
 
 
-@works("softmax", "logsoftmax")
+@works(Softmax, LogSoftmax)
 def softmax_example(node: Node) -> Example:
     """A vector after the other, along the axis that sums to 1."""
     layer: Any = node.layer
@@ -216,7 +257,7 @@ def softmax_example(node: Node) -> Example:
         powers = [math.exp(one) for one in values]
         shares = softmax(values)
         lines = [f"e^x = {listed(powers)}, together {written(math.fsum(powers))}", f"e^x / sum = {listed(shares)}"]
-        if node.op == "logsoftmax":
+        if isinstance(layer, LogSoftmax):
             shares = [math.log(one) for one in shares]
             lines.append(f"its logarithm = {listed(shares)}")
         steps.append(Step(f"{name} = {listed(values)}", lines=lines))

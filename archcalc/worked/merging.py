@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
 
+from archcalc.layers.algebra import MatMul
+from archcalc.layers.base import Layer
+from archcalc.layers.merge import Add, Concat, Div, Maximum, Minimum, Mul, Sub
 from archcalc.network.graph import Node
 from archcalc.worked.example import (
     Array,
@@ -30,22 +33,23 @@ _ELEMENTS, _LENGTH = 24, 6
 _INSTEAD = '"{op}: [input, input]" --input 2x2'
 _LETTERS = "abcdefgh"
 
-_OPERATIONS: dict[str, tuple[str, Callable[[float, float], float]]] = {
-    "add": (" + ", lambda a, b: a + b),
-    "sub": (" − ", lambda a, b: a - b),
-    "mul": (" · ", lambda a, b: a * b),
-    "div": (" / ", lambda a, b: a / b),
-    "maximum": (", ", max),
-    "minimum": (", ", min),
+_OPERATIONS: dict[type[Layer], tuple[str, Callable[[float, float], float]]] = {
+    Add: (" + ", lambda a, b: a + b),
+    Sub: (" − ", lambda a, b: a - b),
+    Mul: (" · ", lambda a, b: a * b),
+    Div: (" / ", lambda a, b: a / b),
+    Maximum: (", ", max),
+    Minimum: (", ", min),
 }
 
 
 @works(*_OPERATIONS)
 def element_by_element(node: Node) -> Example:
     """A line for each element; what is smaller is repeated along the axes that it lacks."""
+    layer: Any = node.layer
     y = node.exit
     inputs, values = _operands(node, (("elements", int(y.elements), _ELEMENTS),))
-    sign, operation = _OPERATIONS[node.op]
+    sign, operation = _OPERATIONS[type(layer)]
     flat = [dict(numbered(one)) for one in values]
     found: dict[Place, float] = {}
     lines = []
@@ -60,7 +64,7 @@ def element_by_element(node: Node) -> Example:
     return Example(_given(inputs), steps, inputs[0], {}, nested(found, y.shape), inputs=inputs)
 
 
-@works("concat")
+@works(Concat)
 def side_by_side(node: Node) -> Example:
     """The tensors, and then what comes out."""
     layer: Any = node.layer
@@ -76,7 +80,7 @@ def side_by_side(node: Node) -> Example:
     return Example(_given(inputs), steps, inputs[0], {}, joined, inputs=inputs)
 
 
-@works("matmul")
+@works(MatMul)
 def matrix_product(node: Node) -> Example:
     """Rows times columns, of two matrices."""
     a, b = node.inputs

@@ -7,6 +7,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from archcalc.layers.base import Layer
+from archcalc.layers.shape import Flatten, Reshape, Transpose
+from archcalc.layers.shuffling import PixelShuffle, PixelUnshuffle
 from archcalc.network.graph import Node
 from archcalc.worked.example import Array, Example, Grid, Place, Step, grid, limit, nested, refuse, works
 
@@ -45,12 +48,12 @@ def _to_channels(layer: Any, place: Place, shape: Place, into: Place) -> Place:
     return (channel * layer.factor + down) * layer.factor + right, row, column
 
 
-_MOVES: dict[str, tuple[Callable[[Any, Place, Place, Place], Place], str]] = {
-    "flatten": (_in_order, '"flatten" --input 2x2x3'),
-    "reshape": (_in_order, '"reshape 3x4" --input 2x6'),
-    "transpose": (_swapped, '"transpose" --input 2x3'),
-    "pixelshuffle": (_to_space, '"pixelshuffle 2" --input 4x2x2'),
-    "pixelunshuffle": (_to_channels, '"pixelunshuffle 2" --input 1x4x4'),
+_MOVES: dict[type[Layer], tuple[Callable[[Any, Place, Place, Place], Place], str]] = {
+    Flatten: (_in_order, '"flatten" --input 2x2x3'),
+    Reshape: (_in_order, '"reshape 3x4" --input 2x6'),
+    Transpose: (_swapped, '"transpose" --input 2x3'),
+    PixelShuffle: (_to_space, '"pixelshuffle 2" --input 4x2x2'),
+    PixelUnshuffle: (_to_channels, '"pixelunshuffle 2" --input 1x4x4'),
 }
 
 
@@ -58,13 +61,14 @@ _MOVES: dict[str, tuple[Callable[[Any, Place, Place, Place], Place], str]] = {
 def moving(node: Node) -> Example:
     """What goes in and what comes out."""
     x, y = node.inputs[0], node.exit
-    move, instead = _MOVES[node.op]
+    layer: Any = node.layer
+    move, instead = _MOVES[type(layer)]
     if max(x.rank, y.rank) > 3:
         raise refuse(node, "more than three axes do not fit a page", instead)
     limit(node, (("elements", int(x.elements), _ELEMENTS),), instead)
     shape, into = (tuple(int(size) for size in one.shape) for one in (x, y))
     numbers = dict(zip(itertools.product(*map(range, shape)), range(math.prod(shape))))
-    moved = {move(node.layer, place, shape, into): number for place, number in numbers.items()}
+    moved = {move(layer, place, shape, into): number for place, number in numbers.items()}
     values, output = nested(numbers, shape), nested(moved, into)
     return Example(_drawn("x", values), [Step("the same numbers", _drawn("y", output))], values, {}, output)
 

@@ -6,10 +6,19 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from archcalc.layers.base import Layer
+from archcalc.layers.local_norm import LocalResponseNorm
+from archcalc.layers.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from archcalc.network.graph import Node
 from archcalc.worked.example import Array, Example, Step, factor, filled, limit, listed, refuse, works, written
 
 _ELEMENTS = 24
+# The ends of commands that have one, where a name and three axes of two do not do.
+_SMALL: dict[type[Layer], str] = {
+    GroupNorm: '"groupnorm 2" --input 4x2x2',
+    LayerNorm: '"layernorm" --input 2x4',
+    RMSNorm: '"rmsnorm axis=-1" --input 2x4',
+}
 
 
 def _flat(values: Array) -> list[float]:
@@ -33,17 +42,12 @@ class _Vector:
         self.name, self.places, self.scale, self.shift = name, places, scale, shift
 
 
-@works("layernorm", "groupnorm", "instancenorm", "batchnorm", "rmsnorm")
+@works(LayerNorm, GroupNorm, InstanceNorm, BatchNorm, RMSNorm)
 def normalization(node: Node) -> Example:
     """One vector after the other, at inference."""
     layer: Any = node.layer
     x = node.inputs[0]
-    small = {
-        "groupnorm": '"groupnorm 2" --input 4x2x2',
-        "layernorm": '"layernorm" --input 2x4',
-        "rmsnorm": '"rmsnorm axis=-1" --input 2x4',
-    }
-    limit(node, (("elements", int(x.elements), _ELEMENTS),), small.get(node.op, f'"{node.op}" --input 2x2x2'))
+    limit(node, (("elements", int(x.elements), _ELEMENTS),), _SMALL.get(type(layer), f'"{node.op}" --input 2x2x2'))
     values = filled(x.shape)
     flat = _flat(values)
     shapes, stored = layer.params(x), layer.buffers(x)
@@ -51,18 +55,18 @@ def normalization(node: Node) -> Example:
     buffers = {}
     if stored:
         buffers = {"running_mean": filled(stored["running_mean"], 1), "running_var": [abs(one) + 1 for one in filled(stored["running_var"], 2)], "num_batches_tracked": 1}  # fmt: skip
-    elif node.op == "batchnorm":
+    elif isinstance(node.layer, BatchNorm):
         raise refuse(node, "without running statistics it takes those of a batch", '"batchnorm" --input 2x2x2')
-    along = layer.along(x) if node.op == "rmsnorm" else 0
+    along = layer.along(x) if isinstance(node.layer, RMSNorm) else 0
     result = list(flat)
     steps: list[Step] = []
-    for vector in _vectors(node.op, layer, [int(size) for size in x.shape], along, weights):
+    for vector in _vectors(layer, [int(size) for size in x.shape], along, weights):
         read = [flat[place] for place in vector.places]
         if stored:
             channel = len(steps)
             mean, variance = buffers["running_mean"][channel], buffers["running_var"][channel]
             lines = [f"running mean μ = {written(mean)}, running variance σ² = {written(variance)}"]
-        elif node.op == "rmsnorm":
+        elif isinstance(node.layer, RMSNorm):
             mean, variance = 0.0, math.fsum(one * one for one in read) / len(read)
             lines = [f"mean of squares = {written(variance)}"]
         else:
@@ -73,7 +77,7 @@ def normalization(node: Node) -> Example:
         root = math.sqrt(variance + eps)
         normal = [(one - mean) / root for one in read]
         below = f"√{written(variance)}"
-        top = "x" if node.op == "rmsnorm" else "(x − μ)"
+        top = "x" if isinstance(node.layer, RMSNorm) else "(x − μ)"
         lines.append(f"{top} / {below} = {listed(normal)}")
         found = [n * scale + shift for n, scale, shift in zip(normal, vector.scale, vector.shift)]
         if shapes:
@@ -89,7 +93,7 @@ def _told(factors: list[float]) -> str:
     return written(factors[0]) if len(set(factors)) == 1 else listed(factors)
 
 
-def _vectors(op: str, layer: Any, shape: list[int], along: int, weights: dict[str, Array]) -> list[_Vector]:
+def _vectors(layer: Any, shape: list[int], along: int, weights: dict[str, Array]) -> list[_Vector]:
     """What is normalised together."""
     elements = math.prod(shape)
     scale, shift = _flat(weights.get("weight", [])), _flat(weights.get("bias", []))
@@ -102,8 +106,8 @@ def _vectors(op: str, layer: Any, shape: list[int], along: int, weights: dict[st
             [shift[which(place)] if shift else 0.0 for place in places],
         )
 
-    if op in ("layernorm", "rmsnorm"):
-        if op == "rmsnorm":
+    if isinstance(layer, (LayerNorm, RMSNorm)):
+        if isinstance(layer, RMSNorm):
             after = math.prod(shape[along + 1 :])
             size = shape[along]
         else:
@@ -115,10 +119,10 @@ def _vectors(op: str, layer: Any, shape: list[int], along: int, weights: dict[st
             found.append(vector(f"x[{start}]" if elements > size else "x", places, lambda place: place // after % size))
         return found
     space = math.prod(shape[1:])
-    per = shape[0] // int(layer.groups) if op == "groupnorm" else 1
+    per = shape[0] // int(layer.groups) if isinstance(layer, GroupNorm) else 1
     return [
         vector(
-            f"group {group}" if op == "groupnorm" else f"channel {group}",
+            f"group {group}" if isinstance(layer, GroupNorm) else f"channel {group}",
             list(range(group * per * space, (group + 1) * per * space)),
             lambda place: place // space,
         )
@@ -126,7 +130,7 @@ def _vectors(op: str, layer: Any, shape: list[int], along: int, weights: dict[st
     ]
 
 
-@works("localresponsenorm")
+@works(LocalResponseNorm)
 def local_response(node: Node) -> Example:
     """Every element over the energy of the channels around it."""
     layer: Any = node.layer

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from archcalc.layers.convolution import sizes_text
+from archcalc.layers.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AdaptivePooling, AvgPool, MaxPool
 from archcalc.network.graph import Node
 from archcalc.worked.convolution import CHANNELS, LENGTH, WINDOWS, at, laid, smaller
 from archcalc.worked.example import IMAGE, Example, Grid, Step, grid, limit, nested, refuse, tiled, works, written
@@ -15,7 +16,7 @@ from archcalc.worked.example import IMAGE, Example, Grid, Step, grid, limit, nes
 Window = list[list[int]]  # the places along each axis
 
 
-@works("maxpool", "avgpool", "adaptivemaxpool", "adaptiveavgpool")
+@works(MaxPool, AvgPool, AdaptiveMaxPool, AdaptiveAvgPool)
 def pooling(node: Node) -> Example:
     """Every window of every channel; at most two spatial axes."""
     layer: Any = node.layer
@@ -33,7 +34,7 @@ def pooling(node: Node) -> Example:
     )
     sizes = [int(size) for size in x.shape[1:]]
     values = tiled(x.shape, IMAGE)
-    adaptive = node.op.startswith("adaptive")
+    adaptive = isinstance(layer, AdaptivePooling)
     axes = [(0, 0, 0, 0)] * len(sizes) if adaptive else layer.axes(x)
     borders = [(padding, padding) for _, _, padding, _ in axes]
     steps: list[Step] = []
@@ -45,7 +46,7 @@ def pooling(node: Node) -> Example:
             inside = [index for index in itertools.product(*places) if all(0 <= i < n for i, n in zip(index, sizes))]
             read = [at(values[channel], index) or 0 for index in inside]
             name = f"y[{', '.join(map(str, (channel, *window)))}]"
-            if node.op.endswith("maxpool"):
+            if isinstance(layer, (MaxPool, AdaptiveMaxPool)):
                 found[window] = max(read)
                 line = f"{name} = max({', '.join(map(written, read))}) = {written(found[window])}"
             else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from archcalc.layers.position import ClsToken, PosEmbed, Rope
 from archcalc.network.graph import Node
 from archcalc.worked.example import (
     Array,
@@ -34,7 +35,7 @@ def _sequence(node: Node) -> Array:
     return filled(x.shape)
 
 
-@works("posembed")
+@works(PosEmbed)
 def positional_embedding(node: Node) -> Example:
     """The vector of each position, and the sum."""
     layer: Any = node.layer
@@ -64,7 +65,7 @@ def _wave(position: int, index: int, features: int) -> tuple[str, float]:
     return f"{name}({position} / 10000^({pair}/{features}))", function(position / 10000 ** (pair / features))
 
 
-@works("rope")
+@works(Rope)
 def rotation(node: Node) -> Example:
     """The angle of each pair of features at each position, and the pair turned by it."""
     layer: Any = node.layer
@@ -90,7 +91,7 @@ def rotation(node: Node) -> Example:
     return Example([], [*steps, Step("output", [grid("y", output, True)])], values, {}, output)
 
 
-@works("clstoken")
+@works(ClsToken)
 def class_token(node: Node) -> Example:
     """The learned vector, then the sequence."""
     layer: Any = node.layer

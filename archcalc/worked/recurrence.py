@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from archcalc.layers.lstm import LSTM
+from archcalc.layers.recurrent import GRU, RNN
 from archcalc.network.graph import Node
 from archcalc.worked.example import (
     Array,
@@ -27,7 +29,7 @@ _STEPS, _UNITS, _LAYERS = 6, 4, 2
 Vector = list[float]
 
 
-@works("rnn", "gru", "lstm")
+@works(RNN, GRU, LSTM)
 def recurrence(node: Node) -> Example:
     """Every step of every layer and direction, from a state of zeros."""
     layer: Any = node.layer
@@ -57,10 +59,10 @@ def recurrence(node: Node) -> Example:
             own = {name.split("_l")[0]: value for name, value in weights.items() if name.endswith(f"_l{index}{suffix}")}
             order = sequence if not suffix else sequence[::-1]
             found = []
-            state = [[0.0] * int(layer.hidden) for _ in range(2 if node.op == "lstm" else 1)]
+            state = [[0.0] * int(layer.hidden) for _ in range(2 if isinstance(layer, LSTM) else 1)]
             for number, vector in enumerate(order):
                 time = number + 1 if not suffix else len(order) - number
-                lines, state = _CELLS[node.op](vector, state, own, layer)
+                lines, state = _CELLS[type(layer)](vector, state, own, layer)
                 steps.append(Step(f"{where}t = {time}   x = {listed(vector)}", lines=lines))
                 found.append(state[0])
             outputs.append(found if not suffix else found[::-1])
@@ -139,4 +141,4 @@ def _lstm(x: Vector, state: list[Vector], own: dict[str, Array], layer: Any) -> 
     ], [new, cell]
 
 
-_CELLS = {"rnn": _rnn, "gru": _gru, "lstm": _lstm}
+_CELLS = {RNN: _rnn, GRU: _gru, LSTM: _lstm}

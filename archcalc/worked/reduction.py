@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Collection
 from typing import Any
 
+from archcalc.layers.base import Layer
+from archcalc.layers.reduction import ArgMax, ArgMin, CumSum, LogSumExp, Max, Mean, Min, Norm, Normalize, Std, Sum, Var
 from archcalc.network.graph import Node
 from archcalc.worked.example import Example, Place, Step, factor, filled, limit, listed, nested, vectors, works, written
 
@@ -60,9 +62,9 @@ def _added(values: list[float]) -> str:
     return " + ".join([written(values[0]), *map(factor, values[1:])])
 
 
-_REDUCTIONS: dict[str, Callable[[list[float], Any], Told]] = {
-    "sum": _sum, "mean": _mean, "max": _largest, "min": _smallest, "var": _variance, "std": _deviation,
-    "logsumexp": _log_sum, "norm": _length,
+_REDUCTIONS: dict[type[Layer], Callable[[list[float], Any], Told]] = {
+    Sum: _sum, Mean: _mean, Max: _largest, Min: _smallest, Var: _variance, Std: _deviation,
+    LogSumExp: _log_sum, Norm: _length,
 }  # fmt: skip
 
 
@@ -77,22 +79,22 @@ def reduction(node: Node) -> Example:
     for name, place, numbers in vectors(values, x.shape, axes):
         if layer.keepdim:
             place = _kept(place, axes)
-        told, found[place] = _REDUCTIONS[node.op](numbers, layer)
-        if node.op in ("var", "std"):
+        told, found[place] = _REDUCTIONS[type(layer)](numbers, layer)
+        if isinstance(layer, (Var, Std)):
             lines.append(f"mean of {name} = {written(math.fsum(numbers) / len(numbers))}")
         lines.append(f"y[{', '.join(map(str, place))}] = {told} = {written(found[place])}")
     title = "for each place of the other axes" if len(found) > 1 else "of all elements"
     return Example([], [Step(title, lines=lines)], values, {}, nested(found, node.exit.shape))
 
 
-@works("argmax", "argmin")
+@works(ArgMax, ArgMin)
 def extreme_place(node: Node) -> Example:
     """A line for each vector: where its largest or smallest number stands."""
     layer: Any = node.layer
     x = node.inputs[0]
     limit(node, (("elements", int(x.elements), _ELEMENTS),), f'"{node.op} 1" --input 2x3')
     axis = layer.axis_index("axis", x)
-    extreme, word = (max, "largest") if node.op == "argmax" else (min, "smallest")
+    extreme, word = (max, "largest") if isinstance(layer, ArgMax) else (min, "smallest")
     values, found, lines = filled(x.shape), {}, []
     for name, place, numbers in vectors(values, x.shape, (axis,)):
         if layer.keepdim:
@@ -116,18 +118,18 @@ def _unit(numbers: list[float], layer: Any) -> tuple[list[str], list[float]]:
     return [f"‖x‖ = {told} = {written(length)}", f"x / ‖x‖ = {listed(result)}"], result
 
 
-@works("cumsum", "normalize")
+@works(CumSum, Normalize)
 def along_axis(node: Node) -> Example:
     """A vector after the other, each of which becomes another of its length."""
     layer: Any = node.layer
     x = node.inputs[0]
     limit(node, (("elements", int(x.elements), _ELEMENTS),), f'"{node.op} axis=0" --input 4')
-    axis = layer.axis_index("axis", x) if node.op == "cumsum" else layer.along(x)
+    axis = layer.axis_index("axis", x) if isinstance(layer, CumSum) else layer.along(x)
     values = filled(x.shape)
     found: dict[Place, float] = {}
     steps = []
     for name, place, numbers in vectors(values, x.shape, (axis,)):
-        lines, result = (_running if node.op == "cumsum" else _unit)(numbers, layer)
+        lines, result = (_running if isinstance(layer, CumSum) else _unit)(numbers, layer)
         steps.append(Step(f"{name} = {listed(numbers)}", lines=lines))
         found.update({(*place[:axis], index, *place[axis:]): value for index, value in enumerate(result)})
     return Example([], steps, values, {}, nested(found, x.shape))

@@ -6,6 +6,7 @@ import itertools
 import math
 from typing import Any
 
+from archcalc.layers.resizing import Upsample
 from archcalc.network.graph import Node
 from archcalc.worked.convolution import CHANNELS, LENGTH
 from archcalc.worked.example import (
@@ -27,7 +28,7 @@ from archcalc.worked.example import (
 _ELEMENTS = 72
 
 
-@works("upsample")
+@works(Upsample)
 def upsampling(node: Node) -> Example:
     """A line for each element that comes out; of an image at most two spatial axes."""
     layer: Any = node.layer

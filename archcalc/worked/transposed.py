@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from archcalc.layers.convolution import one_size, sizes_text
+from archcalc.layers.transposed import ConvTranspose
 from archcalc.network.graph import Node
 from archcalc.worked.convolution import CHANNELS, LENGTH, WINDOWS, at
 from archcalc.worked.example import (
@@ -27,7 +28,7 @@ from archcalc.worked.example import (
 )
 
 
-@works("convtranspose")
+@works(ConvTranspose)
 def transposed_convolution(node: Node) -> Example:
     """Every input element of every output channel; at most two spatial axes."""
     layer: Any = node.layer

@@ -24,7 +24,7 @@ from archcalc.worked.example import WORKERS, Example
 
 def work_out(node: Node) -> Example:
     """The worked example of a layer. Raises `RequestError` for one without, or of a size that no page takes."""
-    worker = WORKERS.get(node.op)
+    worker = WORKERS.get(type(node.layer)) if node.layer is not None else None
     if worker is None:
         raise RequestError(
             f"there is no worked example of `{node.op}`; layers that compute have one, e.g. `conv`, `lstm` and `attention`"
