@@ -121,10 +121,13 @@ class Tree:
             raise
 
     def _read(self, path: str, most: int) -> tuple[str, bytes]:
-        if "\n" in path:  # not to be asked for, so nothing that a spec could name
-            return "", b""
+        wanted = os.fsencode(f"{self.id}:{path}")
+        if "\n" in path:  # which would be two questions
+            kind, wanted = self._listed(path)
+            if not wanted:
+                return kind, b""
         asking, answer = self._pipes()
-        asking.write(f"{self.id}:".encode() + os.fsencode(path) + b"\n")
+        asking.write(wanted + b"\n")
         asking.flush()
         head = _ready(answer).readline().rstrip(b"\n")
         if head.endswith(b" missing"):
@@ -143,6 +146,14 @@ class Tree:
         data = answer.read(most)
         self.close()  # rather than to read on
         return kind, data
+
+    def _listed(self, path: str) -> tuple[str, bytes]:
+        """What stands at a path by the tree that lists it, and its object where that is a file."""
+        entry = ask("ls-tree", "-z", "--full-tree", self.id, "--", path)
+        mode, kind, id, *_ = [*entry.partition(b"\t")[0].split(b" "), b"", b"", b""]
+        if mode == b"120000":
+            raise RequestError("it is a link, and its name is none that git is asked for")
+        return kind.decode(), id if kind == b"blob" else b""
 
     def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
         if self._reader is None:

@@ -23,6 +23,9 @@ from archcalc.source import MAX_BYTES, Mapping, Scalar, Sequence, decode, parse
 # Of all files that are read, and of those that are copied: few objects can stand for many.
 _MOST_BYTES, _MOST_FILES = 2**30, 10_000
 
+# Those of the models that a name before a colon is of; everything else there may be a revision.
+_LIBRARIES = ("timm", "torchvision", "hf")
+
 
 class _TooMuchError(RequestError):
     """Nothing more is copied."""
@@ -170,20 +173,35 @@ def checked_out(spec: str) -> Iterator[Place]:
     if not colon or os.path.exists(split_variant(spec)[0]) or spec == "-" or (len(name) < 2 and os.name == "nt"):
         yield Place(spec)
         return
-    if spec in NAMED and not _is_revision(name):
+    if spec in NAMED and _is_module(name):
         yield Place(spec)
         return
     with revision(name) as was:
         yield Place(_copied(was, path), was)
 
 
-def _is_revision(name: str) -> bool:
-    """Whether git knows a revision of this name."""
+def _is_module(name: str) -> bool:
+    """Whether what stands before the colon of a module's name is not a revision.
+
+    A plain word, as `main`, is a revision wherever there is a repository: that this clone lacks it, or that git refuses
+    the repository, does not make the folder's own `main.py` run. Raises `RequestError` then.
+    """
     try:
         Tree(name)
-    except RequestError:
-        return False
-    return True
+    except RequestError as error:
+        if name.isidentifier() and name not in _LIBRARIES and _in_repository():
+            raise RequestError(f"{error}; a module is named by its file here: {name}.py:NAME") from None
+        return True
+    return False
+
+
+def _in_repository() -> bool:
+    """Whether a folder around the working directory is a repository, one that git refuses as well."""
+    folder = project.working_folder()
+    above = [folder]
+    while (folder := os.path.dirname(above[-1])) != above[-1]:
+        above.append(folder)
+    return any(os.path.lexists(os.path.join(one, ".git")) for one in above)
 
 
 def _copied(was: Revision, path: str) -> str:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # More processes for each core only wait for it, and take memory.
 _MOST_PER_CORE = 4
 
+# The results of a row of pieces, or what one of them raised.
+_Answer = tuple[list[Any], Exception | None]
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -51,7 +53,7 @@ def each(function: Callable[[_T], _R], pieces: Sequence[_T], processes: int, chu
         while len(workers) < processes:
             workers.append(_started(function, [worker.pipe for worker in workers]))
     if workers:
-        return _collected(workers, pieces, chunk, ours)
+        return _collected(function, workers, pieces, chunk, ours)
     if ours:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
     return map(function, pieces)
@@ -86,12 +88,14 @@ def _work(function: Callable[[Any], Any], pipe: Connection, inherited: list[Conn
     with suppress(EOFError, OSError):  # whoever asked is gone
         while True:
             pieces = pipe.recv()
-            answer: tuple[list[Any], Exception | None]
             try:
-                answer = [function(piece) for piece in pieces], None
+                answer: _Answer = [function(piece) for piece in pieces], None
             except Exception as error:
                 answer = [], error
-            pipe.send(answer)
+            try:
+                pipe.send(answer)
+            except RecursionError:  # it is nested too deeply: whoever asked works it out
+                pipe.send(None)
 
 
 def _stop(number: int, frame: object) -> None:
@@ -120,7 +124,9 @@ def _alive() -> Iterator[None]:
         ) from None
 
 
-def _collected(workers: Sequence[_Worker], pieces: Sequence[Any], chunk: int, ours: bool) -> Iterator[Any]:
+def _collected(
+    function: Callable[[Any], Any], workers: Sequence[_Worker], pieces: Sequence[Any], chunk: int, ours: bool
+) -> Iterator[Any]:
     """The results; at the end the processes are gone, and SIGTERM means what it did where its handler is `ours`.
 
     Raises `RequestError` when a process was ended from outside.
@@ -131,7 +137,7 @@ def _collected(workers: Sequence[_Worker], pieces: Sequence[Any], chunk: int, ou
     parts = enumerate(pieces[at : at + chunk] for at in range(0, len(pieces), chunk))
     idle: list[Any] = [worker.pipe for worker in workers]
     asked: dict[Any, int] = {}
-    done: dict[int, tuple[list[Any], Exception | None]] = {}
+    done: dict[int, _Answer] = {}
     turn = 0
     try:
         while True:
@@ -142,7 +148,9 @@ def _collected(workers: Sequence[_Worker], pieces: Sequence[Any], chunk: int, ou
                 idle = [*wait([*asked])] if asked else []
                 answers = [pipe.recv() for pipe in idle]
             for pipe, answer in zip(idle, answers):
-                done[asked.pop(pipe)] = answer
+                number = asked.pop(pipe)
+                part = pieces[number * chunk : (number + 1) * chunk]
+                done[number] = ([function(piece) for piece in part], None) if answer is None else answer
             while turn in done:
                 results, error = done.pop(turn)
                 if error is not None:

@@ -13,6 +13,7 @@ import yaml
 
 from archcalc.diagnostics import RequestError, Source, SpecError
 from archcalc.network.load import build_graph, load_graph
+from archcalc.pytorch.source import module_source
 from archcalc.source import MAX_BYTES, decode
 
 from .outcome import EVERYTHING, NUMBERS, SEED, built, outcome, says, spec
@@ -58,6 +59,15 @@ def test_sizes_beyond_what_can_be_addressed():
 def test_very_many_layers(layer):
     lines = "".join(f"  - {layer}\n" for _ in range(1500))
     assert built(f"model: m\ninput: [8]\nlayers:\n{lines}") is None
+
+
+@pytest.mark.parametrize(("op", "call"), [("add", "sum("), ("mul", "math.prod(")])
+def test_a_sum_of_very_many_is_built(op, call):
+    """Python compiles no expression of thousands of operators."""
+    graph = build_graph(decode("m.yaml", spec(f"{op}: [{', '.join(['prev'] * 3000)}]", input="[8]").encode()))
+    source = module_source(graph)
+    compile(source, "m.py", "exec")
+    assert call in source
 
 
 def test_very_many_copies():

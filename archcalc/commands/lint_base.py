@@ -23,10 +23,10 @@ def bases(base: str | None, specs: Sequence[str]) -> Iterator[Base]:
     """
     paths = [split_variant(spec)[0] for spec in specs if spec != "-"]
     opened: dict[str, Networks] = {}
-    if base is None or not paths:
+    if base is None:
         yield lambda spec: None
     elif os.path.exists(base):
-        folder = os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in paths])
+        folder = os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in paths]) if paths else ""
         yield lambda spec: _in_files(spec, base, folder, opened)
     else:
         with revision(base) as was:
@@ -36,7 +36,7 @@ def bases(base: str | None, specs: Sequence[str]) -> Iterator[Base]:
 
 def _in_files(spec: str, base: str, folder: str, opened: dict[str, Networks]) -> Before | None:
     if spec == "-":
-        return None
+        return _typed(base) if os.path.isdir(base) else _before(base, base, None, opened)
     path, variant = split_variant(spec)
     found = os.path.join(base, os.path.relpath(path, folder)) if os.path.isdir(base) else base
     return _before(found, found, variant, opened) if os.path.lexists(found) else None
@@ -46,7 +46,7 @@ def _in_revision(
     spec: str, was: Revision, copy: Callable[[str], str | None], opened: dict[str, Networks]
 ) -> Before | None:
     if spec == "-":
-        return None
+        return _typed(was.name)
     path, variant = split_variant(spec)
     inside = was.inside(os.path.relpath(path))
     try:
@@ -54,6 +54,11 @@ def _in_revision(
     except RequestError as error:
         return _before("", was.told(inside), variant, opened, str(error))
     return _before(found, was.told(inside), variant, opened) if found else None
+
+
+def _typed(base: str) -> Before:
+    """That of standard input, which has no path to be found by."""
+    return Before("", base, "standard input has no path in it")
 
 
 def _before(path: str, name: str, variant: str | None, opened: dict[str, Networks], problem: str = "") -> Before:

@@ -19,6 +19,10 @@ from archcalc.layers.tensor import Tensor, Want
 from archcalc.quantity import plain, product
 from archcalc.terms import work
 
+# Python compiles no expression of thousands of operators: of so many operands it is a call.
+_LONG = 500
+_CALLS = {" + ": "sum(({rest}), {first})", " * ": "math.prod(({rest}), start={first})"}
+
 
 def _joined(sign: str, tensors: tuple[Tensor, ...]) -> Code:
     """The operands with `sign` between them; a vector beside tensors of more axes gets those in PyTorch."""
@@ -27,6 +31,8 @@ def _joined(sign: str, tensors: tuple[Tensor, ...]) -> Code:
     for index, tensor in enumerate(tensors):
         axes = ", ".join([":", *["None"] * (rank - tensor.rank)])
         words.append(f"{{{index}}}" + (f"[{axes}]" if tensor.rank < rank else ""))
+    if len(words) > _LONG:
+        return expression(_CALLS[sign].format(first=words[0], rest=", ".join(words[1:])))
     return expression(sign.join(words))
 
 

@@ -18,7 +18,6 @@ from archcalc.quoting import python_string
 # Layers that join what comes from several.
 MERGES = (Add, Sub, Mul, Concat, Residual)
 
-_SUM = " + "
 # As many parts of a split are unpacked into variables of their own.
 _UNPACKED = 8
 
@@ -85,7 +84,7 @@ class Forward:
                 given = zip(inputs, items)
                 inputs = [text if is_batched(item) else _for_each(batch, text, item) for text, item in given]
         named = {"self": owner, "inputs": ", ".join(self._joined_lists(inputs)), **numbers}
-        if code.call == _SUM.join(f"{{{number}}}" for number in range(len(inputs))):
+        if isinstance(node.layer, Add) and "[" not in code.call:  # no vector in it has to be given axes
             terms = self._joined_lists(inputs)
             if len(terms) == 1 < len(inputs):
                 return f"sum({terms[0].removeprefix('*')})"

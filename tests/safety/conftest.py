@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -28,14 +29,16 @@ def clone(tmp_path: Path) -> Path:
 def run(clone: Path) -> Run:
     """`run("lint", ".")`: the program as a process of its own, in the repository."""
 
-    def start(*arguments: str, cwd: Path = clone, **variables: str) -> subprocess.CompletedProcess[str]:
+    def start(
+        *arguments: str, cwd: Path = clone, stdin: IO[str] | int = subprocess.DEVNULL, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("ARCHCALC_", "GITHUB_", "CI_"))
         }
         environment |= {"HOME": str(clone.parent), "XDG_CONFIG_HOME": str(clone.parent / ".config"), **variables}
         return subprocess.run(
             [sys.executable, "-m", "archcalc", *arguments],
-            cwd=cwd, env=environment, capture_output=True, encoding="utf-8", errors="surrogateescape", stdin=subprocess.DEVNULL, check=False,
+            cwd=cwd, env=environment, capture_output=True, encoding="utf-8", errors="surrogateescape", stdin=stdin, check=False,
         )  # fmt: skip
 
     return start

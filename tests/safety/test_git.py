@@ -19,8 +19,8 @@ Git = Callable[..., str]
 WAYS = [
     ("diff", "HEAD:net.yaml", "net.yaml", "--max-growth", "params=5%"),
     ("diff", "HEAD:.", ".", "--max-growth", "params=5%"),
-    ("lint", ".", "--base", "HEAD", "--select", "BUD905", "--fail-on", "warning"),
-    ("lint", "net.yaml", "--base", "HEAD", "--select", "BUD905", "--fail-on", "warning"),
+    ("lint", ".", "--base", "HEAD", "--select", "BUD905"),
+    ("lint", "net.yaml", "--base", "HEAD", "--select", "BUD905"),
 ]
 ways = pytest.mark.parametrize("way", WAYS, ids=" ".join)
 
@@ -205,9 +205,27 @@ def test_a_spec_that_is_new_has_no_growth(clone: Path, git: Git, run: Run, way: 
     assert "base is not valid" not in done.stderr
 
 
+def test_standard_input_has_no_path_in_a_base(clone: Path, git: Git, run: Run) -> None:
+    with (clone / "net.yaml").open(encoding="utf-8") as typed:
+        done = run("lint", "-", "--base", "HEAD", stdin=typed)
+    assert done.returncode == 1
+    assert "growth is not known: `HEAD` cannot be read: standard input has no path in it" in done.stdout
+    (clone / "before.txt").write_text(LIMITED, "utf-8")
+    with (clone / "net.yaml").open(encoding="utf-8") as typed:
+        assert grown(run("lint", "-", "--base", "before.txt", stdin=typed))
+
+
+def test_a_link_of_a_name_that_git_is_not_asked_for(clone: Path, git: Git, run: Run) -> None:
+    (clone / "a\nb.yaml").symlink_to("net.yaml")
+    commit(git)
+    done = run("lint", "a\nb.yaml", "--base", "HEAD")
+    assert done.returncode == 1
+    assert "it is a link" in done.stdout
+
+
 def test_a_variant_that_is_new_has_no_growth(clone: Path, git: Git, run: Run) -> None:
     (clone / "net.yaml").write_text(LIMITED + "hparams: {w: 1}\nvariants: {large: {w: 2}}\n", "utf-8")
-    assert run("lint", "net.yaml@large", "--base", "HEAD", "--select", "BUD905", "--fail-on", "warning").returncode == 0
+    assert run("lint", "net.yaml@large", "--base", "HEAD", "--select", "BUD905").returncode == 0
 
 
 NAMES = [
@@ -220,6 +238,7 @@ NAMES = [
     "*.yaml",
     "[a].yaml",
     "a\\b.yaml",
+    "a\nb.yaml",
 ]
 
 
@@ -232,7 +251,7 @@ def test_names(clone: Path, git: Git, run: Run, name: str) -> None:
     assert grown(run("diff", f"HEAD:{name}", f"./{name}", "--max-growth", "params=5%"))
     assert grown(run("diff", f"HEAD:{name}@large", f"./{name}@large", "--max-growth", "params=5%"))
     assert grown(run("diff", "HEAD:.", ".", "--max-growth", "params=5%"))
-    assert grown(run("lint", f"./{name}", "--base", "HEAD", "--select", "BUD905", "--fail-on", "warning"))
+    assert grown(run("lint", f"./{name}", "--base", "HEAD", "--select", "BUD905"))
     assert not (clone / "ran").exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,16 @@ def test_the_trap_works(trap: Path, run: Run) -> None:
 def test_variables_name_none(trap: Path, run: Run) -> None:
     run("shapes", ARCHCALC_SHAPES_SPECS="evil:Net", ARCHCALC_IMPORT_SOURCE="evil:Net")
     assert not trap.exists()
+
+
+@pytest.mark.parametrize("refuses", [{}, {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}])
+def test_a_revision_that_git_does_not_give_is_no_module(clone: Path, run: Run, refuses: dict[str, str]) -> None:
+    """`main:specs` of a clone without that branch, or of one that git refuses as that of somebody else."""
+    (clone / ".git").rmdir()
+    subprocess.run(["git", "init", "-q"], cwd=clone, check=True, capture_output=True)
+    for name in ("main", "release"):
+        (clone / f"{name}.py").write_text(f"open({str(clone / 'ran')!r}, 'w')\n", "utf-8")
+    done = run("diff", "main:specs", "release:specs", **refuses)
+    assert done.returncode == 2
+    assert "a module is named by its file here: main.py:NAME" in done.stderr
+    assert not (clone / "ran").exists()

@@ -138,6 +138,19 @@ def test_a_process_that_is_ended_is_told() -> None:
         list(each(ended, range(1000), 2))
 
 
+def deep(number: int) -> list[object]:
+    found: list[object] = []
+    for _ in range(5000 if number == 5 else 1):
+        found = [found]
+    return found
+
+
+def test_what_is_nested_too_deeply_to_be_sent_is_worked_out_here(capfd: pytest.CaptureFixture[str]) -> None:
+    found = list(each(deep, range(20), 2, 4))
+    assert [bool(one and one[0]) for one in found] == [number == 5 for number in range(20)]
+    assert capfd.readouterr().err == ""
+
+
 def test_results_come_in_order_up_to_an_error() -> None:
     assert list(each(waiting, range(50), 3, 4)) == list(range(50))
     found = each(waiting, range(100), 3, 4)

@@ -17,8 +17,9 @@ class GrewSinceBaseline(Rule):
 
     A budget is about the whole, `growth:` about one change: small additions, each within the
     budget, are noticed as well. Compared is with the spec as it was, which `archcalc lint --base`
-    says: a git revision, or a file or folder. In the examples it is a `linear 100`, `relu` and
-    `linear 10`.
+    says: a git revision, or a file or folder. A base that is there and cannot be read is a finding
+    too: growth that is not known is not within a limit. A spec that is new has none. In the examples
+    the base is a `linear 100`, `relu` and `linear 10`.
 
     Example:
         model: example
@@ -35,6 +36,8 @@ class GrewSinceBaseline(Rule):
     Reference:
         The limits of the spec.
     """
+
+    severity = "error"
 
     def check(self, model: Model) -> Iterator[Finding]:
         """At each limit, where there is a base."""
