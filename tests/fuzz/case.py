@@ -8,11 +8,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from tests.draw.choices import Choices
-from tests.fuzz import repository
+from tests.fuzz import repository, sources
 from tests.fuzz.commands import TORCH, arguments
+from tests.fuzz.commands import name as command_of
 from tests.fuzz.repository import Commit
 from tests.fuzz.texts import device, saved, settings, spec
 
+# How often a command is given a model of another kind; the others seldom.
+_SOURCES = {"import": 0.9, "weights": 0.9}
 # Names that a file may have, and what prints them must bear.
 _NAMES = ("spec.yaml", "spec.yaml", "spec.yaml", "a b.yaml", "é.yaml", "a@b.yaml", "-x.yaml", "x\ny.yaml", "a\x1b[31mb.yaml",
           "::error::x.yaml", "$(id).yaml", "'\".yaml", "\u202ex.yaml", "\udcff.yaml", "spec.json", "config.json", "in/spec.yml",
@@ -72,12 +75,24 @@ def drawn(seed: int) -> Case:
     """The case of a seed: most specs are as they were meant, the others are spoilt."""
     choices = Choices(seed)
     names = [choices.random(f"name {index}").choice(_NAMES) for index in range(2)]
-    words = arguments(choices / "words", [_as_argument(name) for name in names])
+    command = command_of(choices / "words")
+    given = [_as_argument(name) for name in names]
+    models: dict[str, str] = {}
+    for index in range(len(names)):
+        if choices.chance(f"source {index}", _SOURCES.get(command, 0.12)):
+            one = sources.drawn(choices / f"source {index}", command == "weights")
+            names[index], given[index], models[one.name] = one.name, one.argument, one.text
+    words = arguments(choices / "words", command, given)
     typed = spec(choices / "typed", seed) if "-" in words else ""
     small = words[0] in TORCH
     files = {
-        name: spec(choices / index, seed, small) for index, name in enumerate(names) if _as_argument(name) in words
+        name: models.get(name) or spec(choices / index, seed, small)
+        for index, name in enumerate(names)
+        if given[index] in words or f"{given[index]}@large" in words
     }
+    if "hf:org/x" in words or "config.json" in words or "net.py:Net" in words:  # as options name them
+        for one in (sources.drawn(choices / f"option {index}", False) for index in range(3)):
+            files.setdefault(one.name, one.text)
     for index, (name, base) in enumerate(zip(names, names[::-1])):
         if f"{_as_argument(name)}@large" in words or f"HEAD:{name}" in words or "." in words:
             files.setdefault(name, files.get(base) or spec(choices / index, seed))

@@ -27,7 +27,7 @@ _RARE = {
 }
 _WEIGHTS = {name: _RARE.get(name, 1.0) for name in COMMANDS}
 # How many specs a command takes, drawn from these; none for those that describe the language.
-_SPECS = {"shapes": (1, 1, 1, 2), "lint": (1, 1, 1, 2), "memory": (1, 1, 1, 2), "predict": (1, 1, 1, 2), "diff": (2,), "build": (1,),
+_SPECS = {"watch": (1,), "import": (1, 1, 1, 2), "weights": (1,), "shapes": (1, 1, 1, 2), "lint": (1, 1, 1, 2), "memory": (1, 1, 1, 2), "predict": (1, 1, 1, 2), "diff": (2,), "build": (1,),
           "explain": (1,), "sweep": (1,), "fit": (1,), "verify": (1,), "profile": (1,), "calibrate": (1,)}  # fmt: skip
 # What keeps a command short: one layer is too little for a device file, which is said when it was measured.
 _BOUNDED = {
@@ -58,7 +58,14 @@ _VALUES = {
     "shard": ("1/3", "2/2"),
     "sort": ("params", "macs"),
     "batch": ("2", "8", "1"),
+    "inputs": ("3x8x8", "4x8", "x=4", "4:int", "3x8x8:text"),
+    "arguments": ("width=2", "size=-1", "size=9", "x"),
+    "scales": ("n", "x", "z"),
+    "against": ("spec.yaml", "config.json", "net.py:Net", "hf:org/x", "saved.json"),
+    "freeze": ("conv*", "block1", "*", "[", "linear1"),
 }
+# Options that decide which report there is: drawn as often as a form.
+_FORMS = ("format", "steps", "report", "definitions", "symbolic", "like", "check", "generate", "front")
 _LINES = (
     "conv 2 kernel=3",
     "lstm 4 layers=2",
@@ -71,15 +78,19 @@ _LINES = (
 )
 
 
-def arguments(choices: Choices, specs: list[str], name: str | None = None) -> list[str]:
+def name(choices: Choices) -> str:
+    """A command."""
+    return choices.pick("command", _WEIGHTS)
+
+
+def arguments(choices: Choices, name: str, specs: list[str]) -> list[str]:
     """A command with its options, about the given specs."""
-    name = name or choices.pick("command", _WEIGHTS)
     command = import_module(f"archcalc.commands.{name}").command
     options = [one for one in command.params if isinstance(one, click.Option) and one.name != "help"]
     likely = choices.pick("how many options", (0.0, 0.02, 0.05, 0.2))
     words = [name]
     for option in options:
-        if choices.chance(f"{option.name}", 0.97 if option.required else 0.3 if option.name == "format" else likely):
+        if choices.chance(f"{option.name}", _chance(option, likely)):
             words += _option(choices / option.name, option)
     words += _BOUNDED.get(name, ())
     if name in _SPECS:
@@ -90,6 +101,12 @@ def arguments(choices: Choices, specs: list[str], name: str | None = None) -> li
     elif name in ("layer", "rule"):
         words.append(choices.random("about").choice((*sorted(REGISTRY), "PRM301", "dense", "Conv2d", "", "\x1b[31m")))
     return words
+
+
+def _chance(option: click.Option, likely: float) -> float:
+    if option.required:
+        return 0.97
+    return 0.3 if option.name == "format" else max(0.1, likely) if option.name in _FORMS else likely
 
 
 def tables(choices: Choices) -> str:

@@ -8,11 +8,13 @@ import io
 import json
 import os
 import re
+from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
+from archcalc.api.network import Network
 from archcalc.diagnostics import RequestError, SpecError
-from archcalc.network.load import load_graph
+from archcalc.network.load import Graph, load_graph
 from archcalc.project import SETTINGS
 from archcalc.pytorch.names import BuildError
 from archcalc.pytorch.source import module_source
@@ -31,6 +33,9 @@ _READERS = {
     "jsonl": lambda text: [json.loads(line) for line in text.splitlines()],
     "junit": ElementTree.fromstring, "csv": lambda text: list(csv.reader(io.StringIO(text), strict=True)),
 }  # fmt: skip
+# What a model of another kind is called like.
+_MODELS = (".json", ".keras", ".py")
+_ELEMENTS = {"style", "table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td", "label", "input", "b", "br"}
 # What a module's source may call and name beside what it defines.
 _KNOWN = {"torch", "nn", "F", "math", "super", "range", "zip", "len", "tuple", "list", "int", "float", "max", "min", "sum",
           "isinstance", "setattr", "enumerate", "reversed", "hasattr", "dict", "None", "True", "False",
@@ -96,30 +101,67 @@ def judged(case: Case, built: set[str]) -> tuple[str | None, int, int]:
     """
     read = good = 0
     for path in case.files:
-        if not path.endswith((".yaml", ".yml")) or not {path, f"./{path}"} & set(case.words):
+        spec = path.endswith((".yaml", ".yml"))
+        named = _named(path) & set(case.words)
+        if not named or not (spec or path.endswith(_MODELS)):
             continue
-        read += 1
+        read += spec
         try:
-            graph = load_graph(f"./{path}" if "@" in path else path)
+            graph = load_graph(f"./{path}" if "@" in path else path if path in named else min(named))
         except (SpecError, RequestError):
             continue
-        good += 1
+        good += spec
         if case.files[path] in built:
             continue
         built.add(case.files[path])
         try:
             source = module_source(graph)
+            page = notebook(graph)
         except BuildError as error:
             if not any(reason in str(error) for reason in NOT_BUILT):
                 return f"an accepted spec is not built: {error}", read, good
             continue
-        if wrong := _more_than_a_module(source):
+        if wrong := _more_than_a_module(source, case.files[path]) or page:
             return wrong, read, good
     return None, read, good
 
 
-def _more_than_a_module(source: str) -> str | None:
-    """What stands in a module's source that no network needs: another statement, import, decorator or name."""
+def _named(path: str) -> set[str]:
+    """How a file may be named on the command line."""
+    return {path, f"./{path}"} | ({f"{path}:Net"} if path.endswith(".py") else set())
+
+
+def notebook(graph: Graph) -> str | None:
+    """What is wrong with the page that a notebook shows: what is no element of its table, or what runs."""
+    page = Page()
+    page.feed(Network(graph)._repr_html_())
+    page.close()
+    return f"a notebook shows <{page.odd}>" if page.odd else None
+
+
+class Page(HTMLParser):
+    """Looks for an element or attribute that no table has."""
+
+    odd = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Notes the first."""
+        if tag not in _ELEMENTS or any(
+            name not in ("class", "style", "colspan", "type", "checked") for name, _ in attrs
+        ):
+            self.odd = self.odd or tag
+
+    def handle_comment(self, data: str) -> None:
+        """There is none."""
+        self.odd = self.odd or "!--"
+
+
+def _more_than_a_module(source: str, spec: str) -> str | None:
+    """What stands in a module's source that no network needs: another statement, import, decorator or name.
+
+    Args:
+        spec: what it was made from; a class that `opaque` names there is imported.
+    """
     try:
         tree = ast.parse(source)
         compile(source, "module", "exec", dont_inherit=True)
@@ -127,7 +169,7 @@ def _more_than_a_module(source: str) -> str | None:
         return f"what is built does not compile: {type(error).__name__}"
     known = set(_KNOWN)
     for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.alias)):
             known.add(node.name)
         elif isinstance(node, ast.arg):
             known.add(node.arg)
@@ -141,7 +183,7 @@ def _more_than_a_module(source: str) -> str | None:
                 "import torch",
                 "import torch.nn.functional as F",
                 "from torch import nn",
-            ):
+            ) and not _is_of_opaque(statement, spec):
                 return f"what is built imports: {imports}"
         elif not isinstance(statement, (ast.ClassDef, ast.FunctionDef)):
             return f"what is built has a statement: {type(statement).__name__}"
@@ -157,3 +199,14 @@ def _more_than_a_module(source: str) -> str | None:
         if isinstance(node, (ast.Global, ast.Try, ast.With, ast.Delete, ast.Await, ast.AsyncFunctionDef)):
             return f"what is built holds {type(node).__name__}"
     return None
+
+
+def _is_of_opaque(statement: ast.stmt, spec: str) -> bool:
+    """Whether an import is that of a class which the spec names as `package.module:Name`."""
+    return (
+        isinstance(statement, ast.ImportFrom)
+        and len(statement.names) == 1
+        and statement.names[0].asname is None
+        and "opaque" in spec
+        and f"{statement.module}:{statement.names[0].name}" in spec
+    )

@@ -11,6 +11,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,9 +19,15 @@ from functools import _lru_cache_wrapper
 from pathlib import Path
 
 import archcalc.git
+import archcalc.hub
+import archcalc.opening
+from archcalc.commands import watch
+from archcalc.diagnostics import RequestError
+from archcalc.pytorch.capture import named
 from tests.conftest import ROOT
-from tests.fuzz.case import Case, drawn
+from tests.fuzz.case import Case, data, drawn
 from tests.fuzz.looks import CRASH, fault, judged, written
+from tests.fuzz.sources import HUB
 from tests.fuzz.texts import SPECS
 
 # Processor time and memory of a case; what waits longer than that hangs.
@@ -92,6 +99,35 @@ def _ending(state: int) -> str:
     return f"waits over {WAITING} s" if number == signal.SIGALRM else f"ended by {signal.Signals(number).name}"
 
 
+def _of_hub(name: str) -> bytes:
+    """What the Hub is said to have, a file of the case."""
+    archcalc.hub._parts(name)
+    try:
+        return Path(HUB).read_bytes()
+    except OSError:
+        raise RequestError(f"{name}: the Hub does not answer") from None
+
+
+class Saves:
+    """The clock of `watch`: while it sleeps its file is saved with half of what it had, then as it was, and it is stopped."""
+
+    strftime, localtime = staticmethod(time.strftime), staticmethod(time.localtime)
+
+    def __init__(self, case: Case) -> None:
+        self.files = {Path(name): data(text) for name, text in case.files.items()}
+        self.left = 2
+
+    def sleep(self, seconds: float) -> None:
+        """Raises `KeyboardInterrupt` the third time."""
+        if not self.left:
+            raise KeyboardInterrupt
+        self.left -= 1
+        for path, whole in self.files.items():
+            if path.is_file() and not path.is_symlink():
+                path.write_bytes(whole[: len(whole) // 2] if self.left else whole)
+                os.utime(path, (0, self.left))
+
+
 class _Child:
     """The process that runs cases, each in a folder of its own, its streams in files that are emptied."""
 
@@ -100,6 +136,9 @@ class _Child:
         self.place = place
         self.results = results
         archcalc.git.SECONDS = 1  # what git waits for never comes here
+        archcalc.hub._config = _of_hub
+        sys.dont_write_bytecode = True  # beside a module that is named
+        self.modules, self.path = set(sys.modules), list(sys.path)
         self.built = {path.read_text(encoding="utf-8") for path in SPECS}
         self.streams = [os.memfd_create(name) for name in ("out", "err")]
         for number, stream in zip((1, 2), self.streams):
@@ -152,6 +191,15 @@ class _Child:
         except Exception as error:
             return Met(status, f"{type(error).__name__} while it is built")
 
+    def _forget_modules(self) -> None:
+        """What cases before this one have named, and imported from their folders."""
+        archcalc.opening.NAMED.clear()
+        named._READ.clear()
+        sys.path[:] = self.path
+        for name in set(sys.modules) - self.modules:
+            if str(getattr(sys.modules[name], "__file__", None)).startswith(str(self.place)):
+                del sys.modules[name]
+
     def _started(self, case: Case) -> int:
         """The program as it starts; its exit status."""
         from archcalc.cli import main
@@ -168,6 +216,8 @@ class _Child:
         os.environ.update(self.environment)
         for cache in self.caches.values():
             cache.cache_clear()
+        self._forget_modules()
+        watch.time = Saves(case)  # type: ignore[assignment]
         sys.argv = ["archcalc", *case.words]
         status = CRASH
         try:

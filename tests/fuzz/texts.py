@@ -6,6 +6,8 @@ import json
 from functools import lru_cache
 
 import archcalc
+from archcalc.running import FIELDS
+from archcalc.running.kinds import Whole, Words
 from tests.conftest import ROOT
 from tests.draw.choices import Choices
 from tests.draw.draw import case as drawn_network
@@ -52,7 +54,25 @@ def spec(choices: Choices, seed: int, small: bool = False) -> str:
         text = EVERYTHING
     else:
         text = choices.random("file").choice(SPECS if kind == "published" else BROKEN).read_text(encoding="utf-8")
+    if choices.chance("run", 0.1) and "\nrun:" not in text:
+        text += _run(choices / "run")
     return text if choices.chance("as meant", 0.55) else spoilt(choices, text)
+
+
+def _run(choices: Choices) -> str:
+    """A declaration of how the network is run, with values that its fields can have, mostly."""
+    draw = choices.random()
+    said = {}
+    for name, field in FIELDS.items():
+        if draw.random() < 0.15:
+            kind = field.kind
+            values: tuple[object, ...] = ("x", "::error::", "conv*", 8, ["n1", "*"])
+            if isinstance(kind, Words):
+                values = kind.words
+            elif isinstance(kind, Whole):
+                values = (kind.least, kind.least + 3, 8, kind.most, -1)
+            said[name] = draw.choice(values)
+    return f"run: {json.dumps(said)}\n"
 
 
 def settings(choices: Choices) -> tuple[str, str]:
