@@ -13,8 +13,6 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Union
 
-import yaml
-
 from archcalc.diagnostics import (
     LINE_BREAK,
     Advice,
@@ -28,6 +26,7 @@ from archcalc.diagnostics import (
     fail,
     split_lines,
 )
+from archcalc.libyaml import yaml
 
 if TYPE_CHECKING:
     from archcalc.foreign import Foreign

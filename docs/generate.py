@@ -14,11 +14,26 @@ import click
 from click.testing import CliRunner
 
 from archcalc.cli import group
+from archcalc.layers import FAMILIES, REGISTRY
+from archcalc.layers import __path__ as HOME
 from archcalc.reports import forms
 from archcalc.sources.huggingface.reading import families
 
 REFERENCE = Path(__file__).parent / "reference"
+INDEX = Path(HOME[0]) / "index.py"
 _WIDTH = 100
+
+
+def index() -> str:
+    """The text of `archcalc/layers/index.py`, from the files beside it: those named as a family first."""
+    lines = []
+    for path in sorted(INDEX.parent.glob("[a-z]*.py"), key=lambda path: (path.stem not in FAMILIES, path.stem)):
+        module = import_module(f"archcalc.layers.{path.stem}")
+        classes = [one for one in vars(module).values() if getattr(one, "__module__", "") == module.__name__]
+        names = [one.op for one in classes if REGISTRY.get(getattr(one, "op", "")) is one]
+        lines += [f'    "{path.stem}": "{" ".join(names)}",'] if names else []
+    head = '"""Which layers each file has; a spec reads the files of those it names. Written by `python docs/generate.py`."""'
+    return "\n".join([head, "", "FILES = {", *lines, "}", ""])
 
 
 def pages() -> dict[str, str]:
@@ -33,7 +48,8 @@ def pages() -> dict[str, str]:
 
 
 def write() -> None:
-    """Write the pages anew; one that is no longer made goes."""
+    """Write the index and the pages anew; a page that is no longer made goes."""
+    INDEX.write_text(index(), encoding="utf-8")
     shutil.rmtree(REFERENCE, ignore_errors=True)
     for name, text in pages().items():
         path = REFERENCE / name

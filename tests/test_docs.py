@@ -81,6 +81,11 @@ def generator() -> ModuleType:
     return module
 
 
+def test_the_index_of_layers_is_what_their_files_hold() -> None:
+    made = generator()
+    assert made.INDEX.read_text(encoding="utf-8") == made.index(), f"archcalc/layers/index.py is {REGENERATE}"
+
+
 def test_the_reference_is_what_the_program_says() -> None:
     made = generator().pages()
     there = {str(page.relative_to(DOCS / "reference")): TEXTS[page] for page in PAGES if page not in WRITTEN}

@@ -13,7 +13,7 @@ from .conftest import ROOT
 
 PACKAGE = ROOT / "archcalc"
 # From the ground up; a room may import itself and what stands before it.
-ORDER = ("diagnostics", "advice", "quantity", "terms", "quoting", "project", "output", "workers", "largest", "foreign", "weights", "source", "sources", "shipped", "opening", "hub", "devices", "running", "language", "layers", "spelling", "network", "cost", "derivation", "worked", "memory", "prediction", "sweep", "symbolic", "peers", "expectations", "difference", "rules",
+ORDER = ("diagnostics", "advice", "quantity", "terms", "quoting", "project", "output", "workers", "largest", "foreign", "weights", "libyaml", "source", "sources", "shipped", "opening", "hub", "devices", "running", "language", "layers", "spelling", "network", "cost", "derivation", "worked", "memory", "prediction", "sweep", "symbolic", "peers", "expectations", "difference", "rules",
          "reports", "tracing", "pytorch", "api", "terminal", "git", "revision", "configuration", "commands", "cli")  # fmt: skip
 FORBIDDEN = ("torch", "torchinfo", "numpy", "sympy", "pydantic")
 STATIC = (
@@ -193,6 +193,7 @@ def test_rich_is_for_what_moves(arguments):
         (["lint", "specs/lenet.yaml"], ("archcalc.layers.kernels", "archcalc.memory", "archcalc.rules.fixes", "dataclasses", "importlib.util")),
         (["shapes", "tests/sources/llama.json"], ("archcalc.layers.kernels", "archcalc.memory", "dataclasses", "archcalc.sources.ultralytics.rows")),
         (["shapes", "specs/llama3.yaml"], ("archcalc.sources", "json")),
+        (["shapes", "specs/lenet.yaml"], ("archcalc.layers.attention", "archcalc.layers.sdpa", "archcalc.layers.elementwise")),
         (["build", "specs/lstm.yaml"], ("archcalc.layers.kernels", "archcalc.memory", "archcalc.api")),
     ],
     ids=lambda value: value[0],

@@ -17,9 +17,11 @@ from archcalc.layers.change import Change, counting_the_batch
 from archcalc.layers.code import Code
 from archcalc.layers.error import ShapeError as ShapeError
 from archcalc.layers.field import ITSELF, Field
+from archcalc.layers.index import FILES
 from archcalc.layers.layout import ASKS, CHANNELS_FIRST, EACH, KEEPS, LAYOUTS, Layout, told
 from archcalc.layers.operands import Body, Like, Operands, Reference
 from archcalc.layers.portions import Portion
+from archcalc.layers.registry import Registry
 from archcalc.layers.remembering import LayerMemory
 from archcalc.layers.tensor import Shape, Tensor, Want
 
@@ -340,7 +342,7 @@ def decided(by: Any, layout: str = "") -> tuple[tuple[str, Any], ...]:
     return ((f"{what} `{by.text}`", by),) if by is not None else ()
 
 
-REGISTRY: dict[str, type[Layer]] = {}
+REGISTRY: Registry[type[Layer]] = Registry("archcalc.layers", FILES)
 _L = TypeVar("_L", bound=type[Layer])
 
 
@@ -357,7 +359,7 @@ def layer(
     """
 
     def register(cls: _L) -> _L:
-        if op in REGISTRY:
+        if REGISTRY.registered(op):
             raise ValueError(f"two layers are named {op}")
         cls.op, cls.first, cls.aliases = op, first, aliases
         cls.family = family or cls.__module__.rpartition(".")[2]

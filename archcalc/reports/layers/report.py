@@ -10,7 +10,7 @@ class Report:
     """The layers of each family, in the order of their files."""
 
     def __init__(self) -> None:
-        self.families: dict[str, list[type[Layer]]] = {family.__name__.rpartition(".")[2]: [] for family in FAMILIES}
+        self.families: dict[str, list[type[Layer]]] = {family: [] for family in FAMILIES}
         for layer in sorted(REGISTRY.values(), key=_file):
             self.families[layer.family].append(layer)
         self.families["loops"] = [*STRUCTURES.values()]

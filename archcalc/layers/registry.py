@@ -1,0 +1,48 @@
+"""Names to classes; the file of a class is read when somebody asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from importlib import import_module
+from typing import TypeVar
+
+_T = TypeVar("_T")
+
+
+class Registry(MutableMapping[str, _T]):
+    """What files of a package register under names when they are read.
+
+    Args:
+        package: whose files they are.
+        files: the names in each, with spaces between them.
+    """
+
+    def __init__(self, package: str, files: Mapping[str, str]) -> None:
+        self._package = package
+        self._file = {name: file for file, names in files.items() for name in names.split()}
+        self._read: dict[str, _T] = {}
+
+    def __getitem__(self, name: str) -> _T:
+        if name not in self._read:
+            import_module(f"{self._package}.{self._file[name]}")
+        return self._read[name]
+
+    def __setitem__(self, name: str, value: _T) -> None:
+        self._read[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        del self._read[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._file or name in self._read
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._file
+        yield from [name for name in self._read if name not in self._file]
+
+    def __len__(self) -> int:
+        return len(self._file.keys() | self._read.keys())
+
+    def registered(self, name: str) -> bool:
+        """Whether a file that was read has registered the name."""
+        return name in self._read
