@@ -53,17 +53,16 @@ def patch_name(path: str) -> str:
 
 # Zero-width space: it parts what a reader of markdown would put together, in code as well.
 _APART = "\u200b"
-_LINKS = re.compile(
-    r"(?<=@)(?=[\w-])"  # a mention, an address
+_LINKS = (
+    r"(?i)(?<=@)(?=[\w-])"  # a mention, an address
     r"|(?<=[\])!])(?=[\[(:])"  # a link, an image
     r"|(?<=:)(?=//)|(?<=www)(?=\.)|(?<=mailto)(?=:)|(?<=xmpp)(?=:)"  # what becomes a link by itself
-    r"|(?<!&#)(?<=#)(?=\d)|(?<=\bgh)(?=-\d)",  # an issue
-    re.IGNORECASE,
+    r"|(?<!&#)(?<=#)(?=\d)|(?<=\bgh)(?=-\d)"  # an issue
 )
 # What CI systems take for a command of their own: at the start of a line, or anywhere.
-_COMMAND = re.compile(r"(?m)^([^\S\n]*):(?=:)|#(?=#[a-z]*\[)")
+_COMMAND = r"(?m)^([^\S\n]*):(?=:)|#(?=#[a-z]*\[)"
 # Colours, as this program writes them; everything else that moves a terminal is shown.
-_UNSEEN = re.compile(r"\x1b\[[\d;]*m|[^\n\t\x20-\x7e]")
+_UNSEEN = r"\x1b\[[\d;]*m|[^\n\t\x20-\x7e]"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "::", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
@@ -81,9 +80,9 @@ def terminal_text(text: str) -> str:
     """What is printed, so that nothing in it is obeyed by a terminal or a CI system; JSON stays the same JSON."""
     is_json = text[:1] in ("{", "[")
     if not text.isascii() or not text.replace("\n", "").replace("\t", "").isprintable():
-        text = _UNSEEN.sub(lambda found: found[0] if found[0][:2] == "\x1b[" else _shown(found[0], is_json), text)
+        text = re.sub(_UNSEEN, lambda found: found[0] if found[0][:2] == "\x1b[" else _shown(found[0], is_json), text)
     if "::" in text or "##" in text:
-        text = _COMMAND.sub(lambda found: _disarmed(found[0], is_json), text)
+        text = re.sub(_COMMAND, lambda found: _disarmed(found[0], is_json), text)
     return text
 
 
@@ -118,7 +117,7 @@ def markdown_message(text: str) -> str:
 
 def markdown_links(text: str) -> str:
     """Markdown of this program, with apart what names in it would link to, show or mention."""
-    return _LINKS.sub(_APART, text)
+    return re.sub(_LINKS, _APART, text)
 
 
 def xml(text: str) -> str:

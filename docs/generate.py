@@ -13,27 +13,65 @@ from pathlib import Path
 import click
 from click.testing import CliRunner
 
+import archcalc.layers
+import archcalc.rules
 from archcalc.cli import group
 from archcalc.layers import FAMILIES, REGISTRY
-from archcalc.layers import __path__ as HOME
 from archcalc.reports import forms
+from archcalc.rules.selection import load_rules
 from archcalc.sources.huggingface.reading import families
 
 REFERENCE = Path(__file__).parent / "reference"
-INDEX = Path(HOME[0]) / "index.py"
 _WIDTH = 100
 
 
-def index() -> str:
-    """The text of `archcalc/layers/index.py`, from the files beside it: those named as a family first."""
+def indexes() -> dict[Path, str]:
+    """The text of every index: what is known of files that are read only when they are asked for."""
+    return {
+        Path(archcalc.layers.__path__[0], "index.py"): _index_of_layers(),
+        Path(archcalc.rules.__path__[0], "index.py"): _index_of_rules(),
+    }
+
+
+def _index_of_layers() -> str:
+    """Which layers each file has; those named as a family first."""
     lines = []
-    for path in sorted(INDEX.parent.glob("[a-z]*.py"), key=lambda path: (path.stem not in FAMILIES, path.stem)):
+    for path in sorted(
+        Path(archcalc.layers.__path__[0]).glob("[a-z]*.py"), key=lambda path: (path.stem not in FAMILIES, path.stem)
+    ):
         module = import_module(f"archcalc.layers.{path.stem}")
         classes = [one for one in vars(module).values() if getattr(one, "__module__", "") == module.__name__]
         names = [one.op for one in classes if REGISTRY.get(getattr(one, "op", "")) is one]
         lines += [f'    "{path.stem}": "{" ".join(names)}",'] if names else []
-    head = '"""Which layers each file has; a spec reads the files of those it names. Written by `python docs/generate.py`."""'
-    return "\n".join([head, "", "FILES = {", *lines, "}", ""])
+    return _written(
+        "Which layers each file has; a spec reads the files of those it names.", "", "FILES = {", *lines, "}"
+    )
+
+
+def _index_of_rules() -> str:
+    """Of each rule its file, its name, when it runs, and what it is about."""
+    for path in Path(archcalc.rules.__path__[0]).glob("*/[a-z]*.py"):
+        import_module(f"archcalc.rules.{path.parent.name}.{path.stem}")
+    lines = []
+    for code, rule in load_rules().items():
+        about = [op for op, layer in REGISTRY.items() if issubclass(layer, rule.about)]
+        runs = ("MEASURED" if rule.evidence == "measured" else "ON") if rule.on else "ASKED"
+        file = type(rule).__module__.removeprefix("archcalc.rules.")
+        lines.append(f'    "{code}": ("{file}", "{rule.name}", {runs}, "{rule.key}", "{" ".join(about)}"),')
+    return _written(
+        "What is known of each rule before its file is read; linting a spec reads the files of those that may find something.",
+        "",
+        "# When a rule runs that nobody selects: always, with a device, or not.",
+        'ON, MEASURED, ASKED = "on", "measured", "asked"',
+        "# By code: the file, the name, when it runs, the key of a spec and the layers that it is about.",
+        "FACTS = {",
+        *lines,
+        "}",
+    )
+
+
+def _written(what: str, *lines: str) -> str:
+    return "\n".join([f'"""{what} Written by `python docs/generate.py`."""', *lines, ""])
 
 
 def pages() -> dict[str, str]:
@@ -48,8 +86,9 @@ def pages() -> dict[str, str]:
 
 
 def write() -> None:
-    """Write the index and the pages anew; a page that is no longer made goes."""
-    INDEX.write_text(index(), encoding="utf-8")
+    """Write the indexes and the pages anew; a page that is no longer made goes."""
+    for path, text in indexes().items():
+        path.write_text(text, encoding="utf-8")
     shutil.rmtree(REFERENCE, ignore_errors=True)
     for name, text in pages().items():
         path = REFERENCE / name

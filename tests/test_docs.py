@@ -81,9 +81,9 @@ def generator() -> ModuleType:
     return module
 
 
-def test_the_index_of_layers_is_what_their_files_hold() -> None:
-    made = generator()
-    assert made.INDEX.read_text(encoding="utf-8") == made.index(), f"archcalc/layers/index.py is {REGENERATE}"
+def test_the_indexes_are_what_their_files_hold() -> None:
+    for path, text in generator().indexes().items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.relative_to(ROOT)} is {REGENERATE}"
 
 
 def test_the_reference_is_what_the_program_says() -> None:

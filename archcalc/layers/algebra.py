@@ -279,6 +279,7 @@ class MoE(Layer):
     linear map, by default without bias. Source: Shazeer et al. 2017; Jiang et al. 2024 (Mixtral).
     """
 
+    scope = "experts"
     one_pass = True
     notation = (
         "p = softmax(x W_R)        the router's weights for each position\n"

@@ -21,9 +21,9 @@ from archcalc.layers.index import FILES
 from archcalc.layers.layout import ASKS, CHANNELS_FIRST, EACH, KEEPS, LAYOUTS, Layout, told
 from archcalc.layers.operands import Body, Like, Operands, Reference
 from archcalc.layers.portions import Portion
-from archcalc.layers.registry import Registry
 from archcalc.layers.remembering import LayerMemory
 from archcalc.layers.tensor import Shape, Tensor, Want
+from archcalc.registry import Registry
 
 
 class Layer(LayerMemory):
@@ -56,6 +56,8 @@ class Layer(LayerMemory):
     broadcasts: ClassVar[bool] = False
     # True: what it costs is declared in the spec, and not computed.
     declared: ClassVar[bool] = False
+    # What the layers inside it are called where they are no part of the scope around it.
+    scope: ClassVar[str] = ""
     # False for what is no layer of the spec: it has no row.
     shown: ClassVar[bool] = True
     # False for layers that pass token ids through as they are.

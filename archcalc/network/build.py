@@ -16,7 +16,6 @@ from archcalc.layers.asking import Asking
 from archcalc.layers.base import Layer, ShapeError, decided
 from archcalc.layers.change import Change
 from archcalc.layers.layout import ASKS, UNDECIDED, DisagreementError, Layout, axis_of
-from archcalc.layers.position import PosEmbed
 from archcalc.layers.tensor import Alias, Tensor, Want
 from archcalc.layers.zeros import Zeros
 from archcalc.network.expand import MAX_LAYERS
@@ -303,7 +302,7 @@ class Builder(Looping):
                 )
             for size in (*shape, node.layer.__dict__.get("layers")):  # an lstm has parameters for each of its layers
                 if isinstance(size, Quantity):
-                    more = " with length=" if isinstance(node.layer, PosEmbed) else ""
+                    more = " with length=" if hasattr(node.layer, "length") else ""
                     what = f"the shape of its {name} {[int(s) for s in shape]}"
                     self._dim_dependent(step.op, what, size, _given(size, step, node), f", or give the size{more}")
 

@@ -12,7 +12,6 @@ from archcalc.language.document import Document
 from archcalc.language.expressions import describe
 from archcalc.language.reserved import MODULE_ATTRIBUTES
 from archcalc.language.settings import Settings
-from archcalc.layers.algebra import MoE
 from archcalc.layers.base import Layer
 from archcalc.layers.layout import EACH
 from archcalc.layers.tensor import Shape, Started, Tensor
@@ -108,7 +107,7 @@ class Node:
         """Whether the layers inside it belong to the scope around it: lists written in place."""
         if self.layer is None:
             return self.op in INLINE and not self.block
-        return bool(self.children) and not isinstance(self.layer, MoE)
+        return bool(self.children) and not self.layer.scope
 
     @property
     def learns(self) -> bool:
@@ -200,10 +199,10 @@ def assign_ids(nodes: list[Node], prefix: str = "") -> None:
                 copy.id = f"{node.id}.{first}"
                 assign_ids(copy.children, f"{copy.id}.")
                 first += copy.copies
-        elif isinstance(node.layer, MoE):
-            for expert in node.children:
-                expert.segment, expert.id = "experts", f"{node.id}.experts"
-                assign_ids(expert.children, f"{expert.id}.0.")
+        elif node.layer is not None and node.layer.scope:
+            for child in node.children:
+                child.segment, child.id = node.layer.scope, f"{node.id}.{node.layer.scope}"
+                assign_ids(child.children, f"{child.id}.0.")
         elif node.children and not node.inline:
             assign_ids(node.children, f"{node.id}.0." if node.copies > 1 else f"{node.id}.")
 

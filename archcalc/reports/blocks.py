@@ -21,7 +21,7 @@ NEWLINE: Piece = ("\n", None)
 UNBOUNDED = 100_000
 
 # One column each: Latin, lines and blocks, braille, and what formulas are written with. Not all of the kind.
-_NARROW = re.compile("[ -~\xa0-\xac\xae-\u02ff\u2500-\u25fc\u2800-\u28ff…−⌊⌋]*").fullmatch
+_NARROW = "[ -~\xa0-\xac\xae-\u02ff\u2500-\u25fc\u2800-\u28ff…−⌊⌋]*"
 
 
 class Page:
@@ -128,7 +128,7 @@ def _styled(text: str, style: Style) -> str:
 
 def columns_of(text: str) -> int:
     """How many columns of a terminal `text` takes: Chinese characters take two, accents none."""
-    if _NARROW(text):
+    if (text.isascii() and text.isprintable()) or re.fullmatch(_NARROW, text):
         return len(text)
     from rich.cells import cell_len  # most reports have no such text
 

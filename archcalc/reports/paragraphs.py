@@ -13,7 +13,7 @@ _OTHER_BLANKS = frozenset("\t\n\v\f\r")
 
 # Where a formula or a sentence may be broken: after the sign of a product, and at spaces, but not between a
 # number and what it counts, nor before a sign.
-_PLACES = re.compile(r"(?<=·)(?=[^ ])|(?<![=0-9]) (?![·+−])|(?<=[0-9]) (?![a-z·+−])")
+_PLACES = r"(?<=·)(?=[^ ])|(?<![=0-9]) (?![·+−])|(?<=[0-9]) (?![a-z·+−])"
 
 
 def broken(text: str, width: int) -> list[str]:
@@ -23,11 +23,11 @@ def broken(text: str, width: int) -> list[str]:
     """
     lines = []
     while columns_of(text) > width:
-        fitting = [found for found in _PLACES.finditer(text) if columns_of(text[: found.start()]) <= width]
+        fitting = [found for found in re.finditer(_PLACES, text) if columns_of(text[: found.start()]) <= width]
         outside = [found for found in fitting if text.count("(", 0, found.start()) == text.count(")", 0, found.start())]
         wide = [found for found in outside if found.group() == " "]
         best = next((some for some in (wide, outside) if some and some[-1].start() > width // 3), fitting)
-        found = best[-1] if best else _PLACES.search(text)
+        found = best[-1] if best else re.search(_PLACES, text)
         if found is None:
             break
         lines.append(text[: found.start()].rstrip())

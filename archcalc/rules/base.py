@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, TypeVar
 
 from archcalc.diagnostics import Diagnostic, Fix, Note, Span
+from archcalc.layers.base import Layer
+from archcalc.registry import Registry
+from archcalc.rules.index import FACTS
 from archcalc.rules.model import Model, Placed
 
 SEVERITIES = ("error", "warning", "info")
@@ -53,6 +56,9 @@ class Rule:
     evidence: ClassVar[str] = "proof"
     on: ClassVar[bool] = True
     fixable: ClassVar[str] = ""  # "safe", "unsafe" or nothing
+    # In a network without any of these layers, or whose spec does not have this key, it finds nothing; empty: it looks at each.
+    about: ClassVar[tuple[type[Layer], ...]] = ()
+    key: ClassVar[str] = ""
 
     def check(self, model: Model) -> Iterator[Finding]:
         """Everything the rule finds in a network."""
@@ -98,7 +104,7 @@ def _where(note: Note) -> tuple[str, int, int] | None:
     return (note.place.source.path, note.place.line, note.place.column) if note.place else None
 
 
-RULES: dict[str, Rule] = {}
+RULES: Registry[Rule] = Registry("archcalc.rules", {file: code for code, (file, *_) in FACTS.items()})
 _NAMES: set[str] = set()
 _R = TypeVar("_R", bound=type[Rule])
 
@@ -107,7 +113,7 @@ def rule(code: str, name: str) -> Callable[[_R], _R]:
     """Register a rule under its code and its name."""
 
     def register(cls: _R) -> _R:
-        if code in RULES or name in _NAMES:
+        if RULES.registered(code) or name in _NAMES:
             raise ValueError(f"two rules are called {code} or {name}")
         cls.code, cls.name = code, name
         _NAMES.add(name)

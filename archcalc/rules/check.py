@@ -12,7 +12,7 @@ from archcalc.rules.base import RULES, SEVERITIES, Finding, Rule, joined
 from archcalc.rules.before import Before
 from archcalc.rules.codes import LANGUAGE, WARNINGS, language_name
 from archcalc.rules.model import Model
-from archcalc.rules.selection import Selection, load_rules
+from archcalc.rules.selection import Selection, load_rules, names
 from archcalc.source import Scalar
 
 __all__ = ["Budget", "Selection", "by_severity", "check", "load_rules", "opened"]
@@ -52,13 +52,14 @@ def check(
     and of one rule are one: a block's is told once. `base` is the spec as it was. Raises `RequestError` for a variant that
     the spec does not have.
     """
-    rules = selection.rules()
+    selection.check()
     try:
         graph = networks.graph(variant, batch)
     except SpecError as error:
         return _told([_named(diagnostic) for diagnostic in error.diagnostics])
     added = _add_budget(graph, budget) if budget else []
-    return _told(check_graph(Model(graph, selection.device, base, selection.said), rules, selection, added, budget))
+    model = Model(graph, selection.device, base, selection.said)
+    return _told(check_graph(model, selection.rules_about(model), selection, added, budget))
 
 
 def _told(findings: list[Finding]) -> list[Finding]:
@@ -82,7 +83,7 @@ def check_graph(
     findings = [_joined(alike) for alike in found.values()]
     if budget and added:
         findings = [told for finding in findings if (told := _outside(finding, added, budget)) is not None]
-    kept = _unsuppressed(findings, model, rules, selection)
+    kept = _unsuppressed(findings, model, selection)
     if selection.severity:
         kept = [f.but(severity=selection.severity_of(f.code, f.name, f.severity)) for f in kept]
     return sorted(kept, key=_order)
@@ -94,7 +95,7 @@ def _joined(alike: list[Finding]) -> Finding:
     return first.but(notes=joined(first.notes, *(other.notes for other in others))) if others else first
 
 
-def _unsuppressed(findings: list[Finding], model: Model, rules: list[Rule], selection: Selection) -> list[Finding]:
+def _unsuppressed(findings: list[Finding], model: Model, selection: Selection) -> list[Finding]:
     graph = model.graph
     source = graph.document.source
     others = {id(f.place.source): f.place.source for f in findings if f.place.source is not source}
@@ -110,9 +111,10 @@ def _unsuppressed(findings: list[Finding], model: Model, rules: list[Rule], sele
             return (finding.place.line, start.line)
         return (finding.place.line,)
 
-    ran = {rule.code: rule.name for rule in rules}
-    ran |= {code: name for code, (name, _) in LANGUAGE.items() if code not in WARNINGS or selection.keeps(code)}
-    known = {code: name for code, (name, _) in LANGUAGE.items()} | {r.code: r.name for r in load_rules().values()}
+    ran = selection.chosen | {
+        code: name for code, (name, _) in LANGUAGE.items() if code not in WARNINGS or selection.keeps(code)
+    }
+    known = {code: name for code, (name, _) in LANGUAGE.items()} | names()
     report = selection.keeps("SPC009") and graph.variant is None  # of a variant, the comment may be the others'
     return unsuppressed(findings, source, lines, ran, known, report, safe=not graph.document.variants)
 

@@ -17,6 +17,7 @@ from archcalc.layers.tensor import Tensor
 from archcalc.network.edges import Edges
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
+from archcalc.network.misread import Misreading, misread
 from archcalc.network.paths import depth, fields
 from archcalc.rules.before import Before
 from archcalc.rules.windows import Window, windows
@@ -106,6 +107,11 @@ class Model(Edges):
     def fields(self) -> dict[int, Any]:
         """What each tensor's elements see of the input, by the tensor's id, as `network.paths` says it."""
         return fields(self.graph)
+
+    @cached_property
+    def misread(self) -> list[Misreading]:
+        """What layers read, and was probably meant otherwise."""
+        return misread(self.graph)
 
     def asked(self, question: Callable[[Model], _Answer]) -> _Answer:
         """What a question of several rules comes to, which is asked once."""

@@ -41,9 +41,11 @@ class Outcome:
 
 def run(tasks: Sequence[Task], selection: Selection, jobs: int = 0) -> Iterator[Outcome]:
     """The outcome of every task, in their order. With `jobs` 0 as many processes as pay."""
-    selection.rules()  # an unknown code is told before anything runs, and a child need not load them
+    selection.check()  # an unknown code is told before anything runs
     # only this process has the standard input
     count = 1 if any(task.spec == "-" for task in tasks) else processes(len(tasks), _WORTH, jobs)
+    if count > 1:
+        selection.rules()  # a child need not load them
     files = [list(group) for _, group in groupby(tasks, lambda task: split_variant(task.spec)[0])]
     most = max(_WORTH, -(-len(tasks) // max(1, count)))  # of very many variants each process takes its part
     pieces = [file[start : start + most] for file in files for start in range(0, len(file), most)]

@@ -2,48 +2,32 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterable
 from functools import cached_property
-from importlib.machinery import SourceFileLoader
-from types import ModuleType
 from typing import TYPE_CHECKING
 
-import archcalc.rules
 from archcalc.diagnostics import RequestError
 from archcalc.rules.base import RULES, Rule
 from archcalc.rules.codes import LANGUAGE, language_name, nearest
+from archcalc.rules.index import FACTS, MEASURED, ON
 
 # Words that stand for many rules: every one, or those that run when nothing is selected.
 WORDS = ("ALL", "DEFAULT")
-_loaded: list[str] = []
 
 if TYPE_CHECKING:
     from archcalc.devices import Device
+    from archcalc.rules.model import Model
     from archcalc.running import Running
 
 
 def load_rules() -> dict[str, Rule]:
     """All rules, by code; reading their files registers them."""
-    if not _loaded:
-        home = archcalc.rules.__path__[0]
-        for group in sorted(os.listdir(home)):
-            folder = os.path.join(home, group)
-            if os.path.isfile(os.path.join(folder, "__init__.py")):
-                for file in sorted(os.listdir(folder)):
-                    if file.endswith(".py") and file != "__init__.py":
-                        _load(f"archcalc.rules.{group}.{file[:-3]}", os.path.join(folder, file))
-                _loaded.append(group)
-    return dict(sorted(RULES.items()))
+    return {code: RULES[code] for code in sorted(RULES)}
 
 
-def _load(name: str, path: str) -> None:
-    """Import the module `name`; that its place is known saves most of the time of an import."""
-    if name not in sys.modules:  # another rule may have imported it
-        module = sys.modules[name] = ModuleType(name)
-        module.__file__, module.__loader__ = path, SourceFileLoader(name, path)
-        module.__loader__.exec_module(module)
+def names() -> dict[str, str]:
+    """The name of every rule, by code; no file of a rule is read for it."""
+    return {code: FACTS[code][1] if code in FACTS else RULES[code].name for code in sorted(RULES)}
 
 
 class Selection:
@@ -77,17 +61,22 @@ class Selection:
 
     def rules(self) -> list[Rule]:
         """The chosen rules. Raises `RequestError` for a word that means none."""
-        return self._rules
+        return [RULES[code] for code in self.chosen]
+
+    def rules_about(self, model: Model) -> list[Rule]:
+        """Those of them that may find something in a network; the files of the others are not read."""
+        ops = {placed.node.op for placed in model.layers}
+        return [RULES[code] for code in self.chosen if _may_find(code, model, ops)]
 
     @cached_property
-    def _rules(self) -> list[Rule]:
+    def chosen(self) -> dict[str, str]:
+        """The names of the chosen rules, by code. Raises `RequestError` for a word that means none."""
         self.check()
-        return [rule for rule in load_rules().values() if self._takes(rule.code, rule.name, self._is_default(rule))]
+        return {code: name for code, name in names().items() if self._takes(code, name, self._is_default(code))}
 
     def keeps(self, code: str) -> bool:
         """Whether a warning of the language (SPC009) is reported; its errors always are."""
-        rule = RULES.get(code)
-        return self._takes(code, rule.name if rule else language_name(code), True)
+        return self._takes(code, names().get(code) or language_name(code), True)
 
     def severity_of(self, code: str, name: str, default: str) -> str:
         """The severity that findings of this code have here."""
@@ -98,8 +87,9 @@ class Selection:
         )
         return best[1] if best[0] >= 0 else default
 
-    def _is_default(self, rule: Rule) -> bool:
-        return rule.on and (rule.evidence != "measured" or self.device is not None)
+    def _is_default(self, code: str) -> bool:
+        runs = FACTS[code][2] if code in FACTS else ON
+        return runs == ON or (runs == MEASURED and self.device is not None)
 
     def _takes(self, code: str, name: str, default: bool) -> bool:
         def longest(words: Iterable[str]) -> int:
@@ -110,12 +100,20 @@ class Selection:
         return wanted >= 0 and wanted > longest(self.ignore)
 
 
+def _may_find(code: str, model: Model, ops: set[str]) -> bool:
+    """Whether a network with these layers has the key and one of the layers that a rule is about."""
+    _, _, _, key, about = FACTS.get(code, ("", "", ON, "", ""))
+    if key and not getattr(model.graph.document, key):
+        return False
+    return not about or not ops.isdisjoint(about.split())
+
+
 def check_words(words: Iterable[str], where: str = "") -> None:
     """Raise `RequestError` for the first word that means no rule; `where` says who gave it."""
     words = list(words)
     if not words:
         return
-    known = {**{code: name for code, (name, _) in LANGUAGE.items()}, **{r.code: r.name for r in load_rules().values()}}
+    known = {code: name for code, (name, _) in LANGUAGE.items()} | names()
     for word in words:
         if not any(_length(word, code, name) >= 0 for code, name in known.items()):
             near = nearest(word, [*known, *known.values(), *sorted({code[:3] for code in known}), *WORDS])

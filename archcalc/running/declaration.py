@@ -25,7 +25,7 @@ ATTENTION = AUTO, FLASH, EFFICIENT, MATH = ("auto", "flash", "efficient", "math"
 EAGER, COMPILED = ("eager", "compiled")
 CONTIGUOUS, CHANNELS_LAST = ("contiguous", "channels-last")
 # Parts of the one line stand between commas; a text with a comma stands in quotes.
-_PART = re.compile(r'(?:"(?:\\.|[^"\\])*"|,(?! )|[^",])+')
+_PART = r'(?:"(?:\\.|[^"\\])*"|,(?! )|[^",])+'
 
 
 class Field(Generic[T]):
@@ -180,7 +180,7 @@ class Running:
     def parse(cls, text: str) -> Running:
         """The run that was written as one line. Raises `RequestError` for a part that says nothing."""
         said: dict[str, Any] = {}
-        for part in (found.strip() for found in _PART.findall(text)):
+        for part in (found.strip() for found in re.findall(_PART, text)):
             about = [(field, value) for field in FIELDS.values() if (value := field.heard(part)) is not None]
             if not about:
                 raise RequestError(f"{part!r} says nothing about how a network is run")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+from copy import copy
+
 import pytest
 
-from archcalc.network.load import load_graph
-from archcalc.rules.check import load_rules
+from archcalc.devices import find
+from archcalc.diagnostics import Source
+from archcalc.network.load import build_graph, load_graph
+from archcalc.rules.check import Selection, load_rules
 from archcalc.rules.model import Model
 from tests.conftest import SPECS
 from tests.rules.architectures import ARCHITECTURES
@@ -60,17 +65,17 @@ ALLOWED = {
 }
 
 
-def networks() -> list[str]:
-    found = []
-    for path in SPECS:
-        found += [str(path), *(f"{path}@{variant}" for variant in load_graph(str(path)).document.variants)]
-    return found
+@functools.cache
+def networks() -> dict[str, Model]:
+    """Every spec and variant."""
+    found = [str(path) for path in SPECS]
+    found += [f"{path}@{variant}" for path in SPECS for variant in load_graph(str(path)).document.variants]
+    return {spec: Model(load_graph(spec)) for spec in found}
 
 
 def test_the_zoo() -> None:
     seen = set()
-    for spec in networks():
-        model = Model(load_graph(spec))
+    for spec, model in networks().items():
         for rule in load_rules().values():
             if rule.on:
                 name = spec.rpartition("/")[2].replace(".yaml", "")
@@ -84,9 +89,17 @@ def test_other_architectures(name: str) -> None:
     assert {finding.code for finding in findings(text)} == {code for spec, code in ALLOWED if spec == name}
 
 
+def test_rules_find_nothing_in_networks_that_they_are_not_about() -> None:
+    selection = Selection(("ALL",), device=find("h100"))
+    texts = (f"model: {name}{text}" for name, text in ARCHITECTURES.items())
+    for model in (*map(copy, networks().values()), *(Model(build_graph(Source("t.yaml", text))) for text in texts)):
+        model.device = selection.device
+        asked = selection.rules_about(model)
+        assert [rule.code for rule in load_rules().values() if rule not in asked and list(rule.check(model))] == []
+
+
 def test_heuristics_do_not_fail_on_the_zoo() -> None:
-    for spec in networks():
-        model = Model(load_graph(spec))
+    for model in networks().values():
         for rule in load_rules().values():
             if not rule.on:
                 assert all(finding.severity in ("info", "warning") for finding in rule.check(model))

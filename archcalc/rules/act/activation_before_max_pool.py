@@ -40,6 +40,7 @@ class ActivationBeforeMaxPool(Rule):
         max(f(a), f(b)) = f(max(a, b)) for every f that does not fall.
     """
 
+    about = (MaxPool, AdaptiveMaxPool)
     severity = "info"
     fixable = "safe"
 

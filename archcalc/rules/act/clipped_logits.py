@@ -48,6 +48,7 @@ class ClippedLogits(Rule):
         Goodfellow, Bengio and Courville 2016, Deep learning, section 6.2.2.
     """
 
+    about = (*_CLIPPING, *_BOUNDED)
     fixable = "unsafe"
 
     def check(self, model: Model) -> Iterator[Finding]:

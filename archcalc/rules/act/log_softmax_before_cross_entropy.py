@@ -33,6 +33,8 @@ class LogSoftmaxBeforeCrossEntropy(Rule):
         torch.nn.CrossEntropyLoss: equivalent to LogSoftmax and NLLLoss.
     """
 
+    about = (LogSoftmax,)
+    key = "loss"
     severity = "info"
     fixable = "safe"
 

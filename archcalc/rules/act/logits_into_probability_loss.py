@@ -75,6 +75,7 @@ class LogitsIntoProbabilityLoss(Rule):
         torch.nn.NLLLoss and BCELoss.
     """
 
+    key = "loss"
     severity = "error"
     fixable = "unsafe"
 

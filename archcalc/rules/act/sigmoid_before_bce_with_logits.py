@@ -40,6 +40,8 @@ class SigmoidBeforeBceWithLogits(Rule):
         torch.nn.BCEWithLogitsLoss: it combines a sigmoid and the loss.
     """
 
+    about = (Sigmoid,)
+    key = "loss"
     severity = "error"
     fixable = "unsafe"
 

@@ -37,6 +37,8 @@ class SoftmaxBeforeCrossEntropy(Rule):
         torch.nn.CrossEntropyLoss: its input are unnormalised logits.
     """
 
+    about = (Softmax,)
+    key = "loss"
     severity = "error"
     fixable = "unsafe"
 

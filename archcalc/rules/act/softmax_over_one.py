@@ -33,6 +33,7 @@ class SoftmaxOverOne(Rule):
         The definition of torch.nn.Softmax.
     """
 
+    about = (Softmax, LogSoftmax)
     severity = "error"
 
     def check(self, model: Model) -> Iterator[Finding]:

@@ -60,6 +60,7 @@ class MissingCausalMask(Rule):
         Vaswani et al. 2017, arXiv:1706.03762, section 3.2.3.
     """
 
+    about = (Attention,)
     severity = "error"
     fixable = "unsafe"
 

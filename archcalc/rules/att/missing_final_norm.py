@@ -51,6 +51,7 @@ class MissingFinalNorm(Rule):
         Xiong et al. 2020, arXiv:2002.04745, section 3.
     """
 
+    about = (Residual,)
     severity = "info"
     evidence = "heuristic"
     on = False

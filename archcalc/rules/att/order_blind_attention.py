@@ -65,6 +65,8 @@ class OrderBlindAttention(Rule):
         Vaswani et al. 2017, arXiv:1706.03762, section 3.5.
     """
 
+    about = (Attention, SDPA)
+
     def check(self, model: Model) -> Iterator[Finding]:
         """The first attention of a model of tokens, or of an image's patches, whose layers are all blind to order."""
         start, what = _sequence(model)

@@ -48,6 +48,7 @@ class StoredAttentionMatrix(Rule):
         Dao et al. 2022, arXiv:2205.14135 (FlashAttention).
     """
 
+    about = (MatMul,)
     severity = "info"
 
     def check(self, model: Model) -> Iterator[Finding]:

@@ -33,6 +33,7 @@ class DepthOverBudget(Rule):
         The budget of the spec.
     """
 
+    key = "budget"
     severity = "error"
 
     def check(self, model: Model) -> Iterator[Finding]:

@@ -33,6 +33,7 @@ class ExpectationNotMet(Rule):
         The expectations of the spec.
     """
 
+    key = "expect"
     severity = "error"
 
     def check(self, model: Model) -> Iterator[Finding]:

@@ -33,6 +33,7 @@ class MemoryOverBudget(Rule):
         Rajbhandari et al. 2019, arXiv:1910.02054, section 3.1, for what Adam needs.
     """
 
+    key = "budget"
     severity = "error"
 
     def check(self, model: Model) -> Iterator[Finding]:

@@ -31,6 +31,7 @@ class OperationsOverBudget(Rule):
         The budget of the spec.
     """
 
+    key = "budget"
     severity = "error"
 
     def check(self, model: Model) -> Iterator[Finding]:

@@ -32,6 +32,7 @@ class ParametersOverBudget(Rule):
         The budget of the spec.
     """
 
+    key = "budget"
     severity = "error"
 
     def check(self, model: Model) -> Iterator[Finding]:

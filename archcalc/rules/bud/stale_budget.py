@@ -35,6 +35,7 @@ class StaleBudget(Rule):
         The budget of the spec.
     """
 
+    key = "budget"
     severity = "info"
     fixable = "safe"
 

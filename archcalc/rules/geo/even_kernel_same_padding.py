@@ -33,6 +33,7 @@ class EvenKernelSamePadding(Rule):
         torch.nn.Conv2d with padding='same', and its warning.
     """
 
+    about = (Conv,)
     fixable = "unsafe"
 
     def check(self, model: Model) -> Iterator[Finding]:

@@ -50,6 +50,7 @@ class FragileInputSize(Rule):
         The formula for the output size in torch.nn.MaxPool2d: it rounds down.
     """
 
+    about = _ENLARGING
     severity = "info"
 
     def check(self, model: Model) -> Iterator[Finding]:

@@ -47,6 +47,7 @@ class NoOpPooling(Rule):
         The definitions of torch.nn.MaxPool2d and AdaptiveAvgPool2d.
     """
 
+    about = (*_POOLING, *_ADAPTIVE)
     fixable = "safe"
 
     def check(self, model: Model) -> Iterator[Finding]:

@@ -36,6 +36,7 @@ class StrideExceedsKernel(Rule):
         He et al. 2018, arXiv:1812.01187, section 4 (ResNet-B and ResNet-D).
     """
 
+    about = (Conv,)
     fixable = "unsafe"
 
     def check(self, model: Model) -> Iterator[Finding]:

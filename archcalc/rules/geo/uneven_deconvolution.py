@@ -33,6 +33,7 @@ class UnevenDeconvolution(Rule):
         Odena, Dumoulin and Olah 2016, Deconvolution and checkerboard artifacts, Distill.
     """
 
+    about = (ConvTranspose,)
     fixable = "unsafe"
 
     def check(self, model: Model) -> Iterator[Finding]:

@@ -32,6 +32,8 @@ class UpsamplingAdaptivePool(Rule):
         The definition of torch.nn.AdaptiveAvgPool2d.
     """
 
+    about = (AdaptiveAvgPool, AdaptiveMaxPool)
+
     def check(self, model: Model) -> Iterator[Finding]:
         """Every adaptive pooling that is larger than its input along some axis."""
         for placed in model.layers:

@@ -39,6 +39,7 @@ class UnalignedHeadDim(Rule):
         github.com/Dao-AILab/flash-attention, issues 277 (up to 256) and 1347 (padding to multiples of 8).
     """
 
+    about = (Attention, SDPA)
     severity = "info"
     evidence = "measured"
 

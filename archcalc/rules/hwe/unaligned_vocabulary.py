@@ -48,6 +48,7 @@ class UnalignedVocabulary(Rule):
         github.com/RobertRiachi/nanoPALM, pull request 6; github.com/tinygrad/tinygrad, pull request 2664.
     """
 
+    about = (Embedding,)
     severity = "info"
     evidence = "measured"
     fixable = "unsafe"

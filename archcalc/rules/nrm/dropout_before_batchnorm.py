@@ -34,6 +34,8 @@ class DropoutBeforeBatchnorm(Rule):
         Li, Chen, Hu and Yang 2018, arXiv:1801.05134 (variance shift).
     """
 
+    about = (Dropout,)
+
     def check(self, model: Model) -> Iterator[Finding]:
         """Every dropout whose output a batchnorm reads directly."""
         for placed in model.layers:

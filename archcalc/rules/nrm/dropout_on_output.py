@@ -44,6 +44,8 @@ class DropoutOnOutput(Rule):
         Srivastava et al. 2014, Dropout, section 4: it is applied to inputs and hidden units.
     """
 
+    about = (Dropout,)
+    key = "loss"
     fixable = "unsafe"
 
     def check(self, model: Model) -> Iterator[Finding]:

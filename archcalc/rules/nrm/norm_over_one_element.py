@@ -34,6 +34,7 @@ class NormOverOneElement(Rule):
         The definitions of torch.nn.LayerNorm, GroupNorm and RMSNorm.
     """
 
+    about = (LayerNorm, RMSNorm, GroupNorm)
     severity = "error"
 
     def check(self, model: Model) -> Iterator[Finding]:

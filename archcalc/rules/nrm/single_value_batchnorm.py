@@ -34,6 +34,7 @@ class SingleValueBatchnorm(Rule):
         Chen et al. 2017, arXiv:1706.05587, section 3.3 (image-level features with batch normalisation).
     """
 
+    about = (BatchNorm,)
     severity = "info"
 
     def check(self, model: Model) -> Iterator[Finding]:

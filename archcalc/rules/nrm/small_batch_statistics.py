@@ -33,6 +33,7 @@ class SmallBatchStatistics(Rule):
         Wu and He 2018, arXiv:1803.08494 (group normalisation).
     """
 
+    about = (BatchNorm,)
     severity = "info"
     evidence = "heuristic"
     on = False

@@ -42,6 +42,7 @@ class AbsorbedNormAffine(Rule):
         The definitions of torch.nn.LayerNorm and Linear.
     """
 
+    about = (LayerNorm,)
     severity = "info"
     on = False
     fixable = "unsafe"

@@ -40,6 +40,7 @@ class AttentionKeyBias(Rule):
         Radford et al. 2022, arXiv:2212.04356: Whisper's keys have no bias.
     """
 
+    about = (Attention,)
     severity = "info"
     fixable = "unsafe"
 

@@ -35,6 +35,7 @@ class DeadKernelTaps(Rule):
         Chen et al. 2017, arXiv:1706.05587, section 3.3 (large dilations degenerate to 1×1).
     """
 
+    about = (Conv,)
     fixable = "unsafe"
 
     def check(self, model: Model) -> Iterator[Finding]:

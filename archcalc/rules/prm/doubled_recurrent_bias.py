@@ -35,6 +35,7 @@ class DoubledRecurrentBias(Rule):
         torch.nn.LSTM: the second bias is included for compatibility with cuDNN.
     """
 
+    about = (LSTM, RNN)
     severity = "info"
     on = False
 

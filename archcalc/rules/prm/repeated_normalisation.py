@@ -37,6 +37,7 @@ class RepeatedNormalisation(Rule):
         Ioffe and Szegedy 2015, arXiv:1502.03167, algorithm 1.
     """
 
+    about = (BatchNorm, GroupNorm, InstanceNorm)
     fixable = "unsafe"
 
     def check(self, model: Model) -> Iterator[Finding]:

@@ -47,6 +47,7 @@ class UntiedEmbeddings(Rule):
         Press and Wolf 2016, arXiv:1608.05859; Inan, Khosravi and Socher 2016, arXiv:1611.01462.
     """
 
+    about = (Embedding,)
     severity = "info"
     fixable = "unsafe"
 

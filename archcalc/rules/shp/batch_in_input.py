@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archcalc.network.misread import BATCH_IN_INPUT, misread
+from archcalc.network.misread import BATCH_IN_INPUT
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
 
@@ -34,7 +34,7 @@ class BatchInInput(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """Every input [N, 1, H, W] or [N, 3, H, W] that a 3-D convolution reads."""
-        for found in misread(model.graph):
+        for found in model.misread:
             if found.code == self.code:
                 yield self.finding(
                     found.place, found.message, found.help, found.notes, depth=int(found.node.inputs[0].shape[1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archcalc.network.misread import CHANNELS_LAST_INPUT, misread
+from archcalc.network.misread import CHANNELS_LAST_INPUT
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
 
@@ -35,7 +35,7 @@ class ChannelsLastInput(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """Every input with one or three entries on its last axis and more on all others, where a convolution reads it."""
-        for found in misread(model.graph):
+        for found in model.misread:
             if found.code == self.code:
                 yield self.finding(
                     found.place, found.message, found.help, found.notes, channels=int(found.node.inputs[0].shape[0])

@@ -46,6 +46,8 @@ class ImplicitBroadcast(Rule):
         The broadcasting rules of PyTorch.
     """
 
+    about = (Add, Sub, Mul)
+
     def check(self, model: Model) -> Iterator[Finding]:
         """Every sum, difference or product whose shape none of its operands has."""
         for placed in model.layers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archcalc.network.misread import LINEAR_ON_IMAGE, misread
+from archcalc.network.misread import LINEAR_ON_IMAGE
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
 
@@ -36,7 +36,7 @@ class LinearOnImage(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """Every linear layer that alone decides what the axes of an input of three axes are."""
-        for found in misread(model.graph):
+        for found in model.misread:
             if found.code == self.code:
                 placed = model.placed(found.node)
                 yield self.finding(

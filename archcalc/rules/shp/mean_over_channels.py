@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archcalc.network.misread import MEAN_OVER_CHANNELS, misread
+from archcalc.network.misread import MEAN_OVER_CHANNELS
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
 
@@ -36,7 +36,7 @@ class MeanOverChannels(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """Every mean over the channels whose result a linear layer reads."""
-        for found in misread(model.graph):
+        for found in model.misread:
             if found.code == self.code:
                 placed = model.placed(found.node)
                 yield self.finding(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator, Mapping, MutableMapping
-from importlib import import_module
+from importlib.machinery import SourceFileLoader
+from types import ModuleType
 from typing import TypeVar
 
 _T = TypeVar("_T")
@@ -24,7 +27,7 @@ class Registry(MutableMapping[str, _T]):
 
     def __getitem__(self, name: str) -> _T:
         if name not in self._read:
-            import_module(f"{self._package}.{self._file[name]}")
+            self._import(self._file[name])
         return self._read[name]
 
     def __setitem__(self, name: str, value: _T) -> None:
@@ -42,6 +45,15 @@ class Registry(MutableMapping[str, _T]):
 
     def __len__(self) -> int:
         return len(self._file.keys() | self._read.keys())
+
+    def _import(self, file: str) -> None:
+        """Import a module of the package; that its place is known saves most of the time of an import."""
+        name = f"{self._package}.{file}"
+        if name not in sys.modules:  # another may have imported it
+            path = os.path.join(sys.modules[self._package].__path__[0], *file.split(".")) + ".py"
+            module = sys.modules[name] = ModuleType(name)
+            module.__file__, module.__loader__ = path, SourceFileLoader(name, path)
+            module.__loader__.exec_module(module)
 
     def registered(self, name: str) -> bool:
         """Whether a file that was read has registered the name."""
