@@ -169,6 +169,24 @@ EXPECTED = {
         "put it in `each: [...]`",
     ),
     "65-each-without-layers": (5, 5, 9, "SPC004", "`each: x` needs `layers:` beside it", "e.g. {each: x, layers: [...]}"),
+    "66-state-changes": (5, 13, 14, "SHP107", "the state `s` is [512] but its next value is [1024]", ""),
+    "67-two-states": (4, 5, 9, "SPC004", "`scan` has two states and no `next:`", "next: {out: ..., cell: ...}"),
+    "68-scan-of-two-lengths": (
+        4, 5, 9, "SHP107", "`scan` goes through x with 30 entries and y with 20 side by side", "",
+    ),
+    "69-scan-of-channels": (
+        5, 5, 9, "SHP102", "`scan` would go through the channels of [64, 100]",
+        "add `transpose` before it to go through the positions",
+    ),
+    "70-name-of-a-scans-state": (
+        8, 15, 16, "SPC011", "`z` is the name of a state", "name the layer otherwise, and write `next: {z: ...}`",
+    ),
+    "71-step-number": (
+        5, 15, 20, "SPC008", "the step number is no value", "the number of steps may be a dim; use a constant of its length",
+    ),
+    "72-scan-without-state": (4, 5, 9, "SPC004", "`scan` has no `state:`", "e.g. state: {z: [64]} beside it"),
+    "73-state-and-output": (9, 13, 15, "SPC011", "`s2` is a state and an output of the last layer", "name one of them otherwise"),
+    "74-each-with-state": (5, 5, 10, "SPC003", "`each` has no key `state`", "what goes from step to step is a `scan`"),
     "60-output-twice": (4, 20, 24, "SPC011", "`skip` is already an output", "delete one of them"),
 }  # fmt: skip
 # The pure Python scanner of YAML says these in words of its own.

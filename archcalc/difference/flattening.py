@@ -123,9 +123,13 @@ class _Flattening:
                 self.reads[id(child.inputs[0])] = tuple(
                     (source, f"{part} {POSITION}".lstrip(), again) for source, part, again in self.read(node.inputs[0])
                 )
+            states = [(self._state(state), node.further[name]) for name, state in node.states.items() if node.listed]
             groups = around.groups if node.inline and node.layer is None else (*around.groups, node)
             paths = (around.prefix, around.stem) if node.inline else (f"{name}.", f"{stem}.")
             self.nodes(node.children, _Around(*paths, levels, groups, count, runs))
+            for entry, tensor in states:
+                entry.after = {"": self.read(tensor)}
+            self.reads.update((id(every), self.read(one)) for one, every in node.listed)
         if node.layer is None:
             return
         record = LayerRecord(node.id, node.op, content(node))
@@ -143,6 +147,12 @@ class _Flattening:
         self.records.append(record)
         for part, tensor in _parts(node.exit).items():
             self.reads[id(tensor)] = ((place, part, False),)
+
+    def _state(self, state: Tensor) -> _Entry:
+        """What goes from step to step of a scan."""
+        entry = _Entry({"": self.read(state)})
+        self.reads[id(state)] = ((entry, "", False),)
+        return entry
 
     def _outputs(self, tensor: Tensor) -> dict[str, _Reads]:
         return {name: self.read(part) for name, part in _parts(tensor).items()}

@@ -24,8 +24,8 @@ from archcalc.language.hints import (
 from archcalc.source import Mapping, Node, Scalar, Sequence
 
 COMMON = ("name", "from", "repeat", "tie", "frozen")
-# What goes through the entries of a tensor, which stands behind its colon; the layers stand beside it.
-LOOPS = ("each",)
+# What goes through the entries of a tensor, which stands behind its colon; the layers stand beside it, and these keys.
+LOOPS: dict[str, tuple[str, ...]] = {"each": (), "scan": ("state", "next", "reverse")}
 # What stands beside the list of a loop: what goes from copy to copy.
 CARRIED = ("state", "next")
 # How other formats say which layer a mapping is.
@@ -39,14 +39,28 @@ class Item:
     """A layer as written: its name, its one unnamed value, its keys, and what stands beside it.
 
     `body` is the list in `{op: [...]}`. `common` holds name, from, repeat, tie and frozen, and `loop` the names
-    that a repeat goes through instead of a number. `carried` has the mappings `state` and `next` of a loop, `over` what an `each` goes through. `incomplete`: a key is left out because what it
+    that a repeat goes through instead of a number. `carried` has the mappings `state` and `next` of a loop, `over` what an `each` or a
+    `scan` goes through, and `reverse` whether that from the last entry on. `incomplete`: a key is left out because what it
     holds is wrong, so that nothing is said to be missing.
 
     What is no item is told where layers are known: `more` are further values without a key, and
     `unread` is a line of Python, a row of another program, or a value behind the colon of `op:`.
     """
 
-    __slots__ = ("body", "carried", "common", "first", "incomplete", "keys", "loop", "more", "op", "over", "unread")
+    __slots__ = (
+        "body",
+        "carried",
+        "common",
+        "first",
+        "incomplete",
+        "keys",
+        "loop",
+        "more",
+        "op",
+        "over",
+        "reverse",
+        "unread",
+    )
 
     def __init__(self, op: Scalar) -> None:
         self.op = op
@@ -59,6 +73,7 @@ class Item:
         self.carried: dict[str, tuple[Scalar, Mapping]] = {}
         self.incomplete = False
         self.over: Node | None = None
+        self.reverse: Scalar | None = None
         self.unread: Node | None = None
 
 
@@ -246,16 +261,8 @@ def _mapping(node: Mapping, findings: Findings) -> Item | None:
         findings.error("SPC010", "no layer here", node, "an entry is `repeat: N` with `layers: [...]`, or `op: {...}`")
         return None
     op, value = layers[0]
-    if op.text in LOOPS and len(layers) == 1 and isinstance(value, Scalar) and value.text:
-        example = f"e.g. {{{op.text}: {value.text}, layers: [...]}}"
-        findings.error("SPC004", f"`{op.text}: {value.text}` needs `layers:` beside it", op, example)
-        return None
-    if op.text in LOOPS and len(layers) == 2 and layers[1][0].text == "layers" and not _is_empty(value):
-        item = Item(op)
-        item.over = value
-        item.keys = [layers[1]]
-        _beside(item, node, findings)
-        return item
+    if op.text in LOOPS and not _is_empty(value) and (loop := _loop(op, value, node, findings)) is not None:
+        return loop if loop.op is op else None
     if _is_empty(value):
         colon = _with_colon(op)
         whole = Span(op.source, op.line, op.column, colon.end_line, colon.end_column)
@@ -300,6 +307,33 @@ def _mapping(node: Mapping, findings: Findings) -> Item | None:
         item = Item(op)
         if not _fill(item, value, findings):
             return None
+    _beside(item, node, findings)
+    return item
+
+
+def _loop(op: Scalar, value: Node, node: Mapping, findings: Findings) -> Item | None:
+    """Layers on the entries of a tensor; None for what is written in another way, an item of nothing after an error."""
+    pairs = {key.text: (key, inner) for key, inner in node.pairs if key.text not in (*COMMON, op.text)}
+    item = Item(op)
+    if "layers" not in pairs and isinstance(value, Scalar) and value.text:
+        example = f"e.g. {{{op.text}: {value.text}, layers: [...]}}"
+        findings.error("SPC004", f"`{op.text}: {value.text}` needs `layers:` beside it", op, example)
+        return Item(value)
+    if "layers" not in pairs or pairs.keys() - {"layers", *CARRIED, "reverse"}:
+        return None
+    for key in (*CARRIED, "reverse"):
+        if key in pairs and key not in LOOPS[op.text]:
+            help = "what goes from step to step is a `scan`; `each` takes every entry by itself"
+            findings.error("SPC003", f"`{op.text}` has no key `{key}`", pairs[key][0], help)
+            return Item(pairs[key][0])
+    item.over, item.keys = value, [pairs["layers"]]
+    _carry(item, [pairs[key] for key in CARRIED if key in pairs], findings)
+    if "reverse" in pairs:
+        place, reverse = pairs["reverse"]
+        if isinstance(reverse, Scalar) and not _is_empty(reverse):
+            item.reverse = reverse
+        else:
+            findings.error("SPC010", "`reverse:` is true or false", place, "write true or false, or delete the key")
     _beside(item, node, findings)
     return item
 

@@ -60,6 +60,8 @@ class Layer(LayerMemory):
     scope: ClassVar[str] = ""
     # False for what is no layer of the spec: it has no row.
     shown: ClassVar[bool] = True
+    # False for what has no statement of its own where a network is built.
+    written: ClassVar[bool] = True
     # False for layers that pass token ids through as they are.
     numeric: ClassVar[bool] = True
     # True: the gradient of the output is that of each input, and takes no memory of its own.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from archcalc.layers.base import ShapeError
 from archcalc.layers.code import Code, expression
 from archcalc.layers.field import ITSELF, Field
-from archcalc.layers.layout import CHANNELS_FIRST, ENDS, FEATURES_LAST, Layout, axis_of, between
+from archcalc.layers.layout import CHANNELS_FIRST, EACH, ENDS, FEATURES_LAST, Layout, axis_of, between
 from archcalc.layers.saved import Saving
 from archcalc.layers.shape import Rearranging, moved
 from archcalc.layers.strides import Strides
-from archcalc.layers.tensor import Shape, Tensor
+from archcalc.layers.tensor import Tensor
 
 
 class End(Rearranging):
@@ -40,19 +40,25 @@ class Entries(End):
     """Every entry of the first axis as a sample of its own."""
 
     op = "entries"
+    loop = EACH
+    apart = True  # nothing passes between entries
     one_pass = True
     bare = True
 
+    def cut(self, x: Tensor) -> Tensor:
+        """An entry. Raises `ShapeError` for what has none."""
+        if x.rank < 2:
+            raise ShapeError("SHP101", f"`{self.loop}` goes through the first of several axes, but its input is {x}")
+        return moved(x, x.shape[1:])
+
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for what has no entries."""
-        if x.rank < 2:
-            raise ShapeError("SHP101", f"`each` goes through the first of several axes, but its input is {x}")
+        y = self.cut(x)
         if not x.batched:
             help = "go through something that depends on the input, or write the layers without `each`"
             raise ShapeError(
                 "SHP101", f"`each` goes through entries of each sample, but {x} depends on parameters alone", help=help
             )
-        y = moved(x, x.shape[1:])
         y.entries = x.entries * x.shape[0]
         return y
 
@@ -85,6 +91,10 @@ class Stacked(End):
     bare = True
     count: int
 
+    def stacked(self, x: Tensor) -> Tensor:
+        """So many of `x`."""
+        return moved(x, (self.count, *x.shape))
+
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for what is the same for all entries."""
         if not x.batched:
@@ -93,8 +103,7 @@ class Stacked(End):
                 f"what `each` gives for an entry, {x}, depends on parameters alone",
                 help="take something of the entry into it, or write the layers before `each`",
             )
-        shape: Shape = (self.count, *x.shape)
-        y = moved(x, shape)
+        y = self.stacked(x)
         y.entries = x.entries // self.count
         return y
 

@@ -15,6 +15,8 @@ FEATURES_LAST = "features last"
 LAYOUTS = (CHANNELS_FIRST, FEATURES_LAST)
 # What goes through the entries of a tensor, each of which has a layout of its own.
 EACH = "each"
+# What goes through them one after the other.
+SCAN = "scan"
 # The layout of a tensor; None while nothing has decided it. The letters of a pattern may also say
 # that channels are on an axis in between, which no layer reads.
 Layout = str | None

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from archcalc.layers.arguments import Argument, arg
+from archcalc.layers.arguments import Argument, Flag, arg
 from archcalc.layers.base import Layer
-from archcalc.layers.layout import EACH
+from archcalc.layers.layout import EACH, SCAN
 from archcalc.layers.operands import Body
 
 STRUCTURES: dict[str, type[Layer]] = {}
@@ -61,6 +61,27 @@ class Repeat(Layer):
     layers: Any = arg(Body, "what is copied")
     state: Any = arg(States, "what goes from copy to copy, with what it starts from", default=None)
     next: Any = arg(Following, "the next value of each state", default=None)
+
+
+@_structure
+class Scan(Layer):
+    """The same layers at every step, with states that go from one step to the next: `for x in frames:`.
+
+    [steps, ...] -> [steps, ...], what the last layer gives at all steps; `NAME.s` is the last value of the state `s`.
+    `{scan: prev, state: {z: [64]}, layers: [...]}`, or several side by side, `{scan: {x: NAME, y: NAME}, ...}`. The layers
+    see the entries of one step, the states and what is around. With one state and no `next:` what they give is its next
+    value. Weights are the same at every step, and so is what a step costs, however many there are.
+    """
+
+    op = SCAN
+    first = SCAN
+    scan: Any = arg(Over, "what is gone through, its first axis step by step")
+    layers: Any = arg(Body, "what runs at every step")
+    state: Any = arg(States, "what goes from step to step, with what it starts from")
+    next: Any = arg(Following, "the next value of each state; default: of one what the layers give", default=None)
+    reverse: bool = arg(
+        Flag, "from the last entry to the first; the output is in the order of the entries", default=False
+    )
 
 
 @_structure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from archcalc.layers.base import Layer
@@ -23,6 +23,7 @@ from archcalc.quantity import plain
 from archcalc.running import Running
 from archcalc.running.declaration import AUTO, FLASH, MATH
 
+_NONE: Mapping[int, int] = {}
 # Copies that are gone through one by one.
 _COPIES = 3
 # Bytes of a token id or a class (int64).
@@ -75,24 +76,34 @@ class Forward:
             return
         given = origins(entry) if entry is not None else set()
         variables = Variables(function.last, given)
+        self._through(function, batch, given, variables)
+        self._let_go([key for key in variables.held() if key not in kept and key not in given])
+
+    def _through(
+        self, function: Function, batch: int, given: set[int], variables: Variables, replaced: Mapping[int, int] = _NONE
+    ) -> None:
+        """Run its steps; `replaced`: what is let go when something is given, where nothing reads it any more."""
         previous = None
         for index, (step, gives, variable, further) in enumerate(function.steps):
-            there = [key for key in gives if key in self.env]  # a copy may give what it was given
+            there = [
+                key for key in gives if key in self.env and not variables.is_left(key)
+            ]  # it may give what it was given
             began = len(self.changed)
             self._run(step, batch, previous)
             previous = step
             made = {key for key in gives if key in self.env and key not in there}
             gone = [key for key in self._new(began) if key not in made and not variables.hold(key)]
             apart = {key for _, keys in further for key in keys}
-            taken = variables.take(index, variable, made - apart if further else made)
+            taken = variables.take(index, variable, made - apart) if made - apart or not further else set()
             for name, keys in further:
                 taken |= variables.take(index, name, made & keys)
             gone += [key for key in taken if key not in given and key not in made]
+            gone += [replaced[key] for key in made if key in replaced and function.last.get(replaced[key], -1) <= index]
             self._let_go(gone)
             self._settle(began)
-        self._let_go([key for key in variables.held() if key not in kept and key not in given])
 
     def _frame_again(self, function: Function, batch: int, known: Iterator[list[int]]) -> None:
+        """As it was let go when it was run before."""
         previous = None
         for step, _, _, _ in function.steps:
             self._run(step, batch, previous)

@@ -160,6 +160,9 @@ def _windowed(node: Node) -> bool:
 def _alive(nodes: list[Node], dim: str, batch: int, width: int, held: dict[int, int]) -> Iterator[int]:
     """For every layer of one step: bytes of what it reads and gives, and of what the layers around it hold."""
     for node in nodes:
+        if node.listed:  # all that is in a step of a scan belongs to this position
+            yield from _one_step(node.children, batch, width, held)
+            continue
         if dim not in named(node.exit.shape):  # an encoder has run before
             continue
         if node.layer is None:
@@ -170,6 +173,12 @@ def _alive(nodes: list[Node], dim: str, batch: int, width: int, held: dict[int, 
         alive = held | {_key(x): _bytes(x, batch, width) for x in near}
         yield from _alive(node.children, dim, batch, width, alive)
         yield sum(alive.values())
+
+
+def _one_step(nodes: list[Node], batch: int, width: int, held: dict[int, int]) -> Iterator[int]:
+    for node, _, _ in walk(nodes):
+        if node.layer is not None:
+            yield sum((held | {_key(x): _bytes(x, batch, width) for x in (*node.inputs, node.exit)}).values())
 
 
 def _key(tensor: Tensor) -> int:

@@ -60,6 +60,7 @@ class Parameter(NamedTuple):
 
     Attributes:
         owner: the id of the node it belongs to. name: its name there.
+        turning: which of the groups around the layer are loops of scans, whose steps have the same weights.
         shared: in how many groups of copies layer and owner both are, and in how many more the owner is.
         size: its numbers, those of every expert together.
         is_view: whether what the layer gives is a view, as the gradient of a matrix product's weights.
@@ -68,12 +69,15 @@ class Parameter(NamedTuple):
     owner: int
     name: str
     shared: tuple[int, int]
+    turning: frozenset[int]
     size: int
     is_view: bool
 
     def copy(self, at: tuple[int, ...]) -> tuple[int, ...]:
         """Which copy of it a layer reads that is in the copies `at`; of groups inside what is tied, copy by copy."""
         shared, own = self.shared
+        if self.turning:
+            at = tuple(0 if place in self.turning else which for place, which in enumerate(at))
         return at[:shared] + (at[len(at) - own :] if own else ())
 
 
@@ -88,7 +92,7 @@ class Learned:
 
     def _note(self, nodes: list[Node], stored: int, around: tuple[Node, ...]) -> None:
         for node in nodes:
-            levels = (*around, node) if node.copies > 1 else around
+            levels = (*around, node) if node.copies > 1 or node.listed else around
             self._stored[id(node)] = stored * node.weights
             self._levels[id(node)] = levels
             self._note(node.children, stored * node.weights, levels)
@@ -104,12 +108,15 @@ class Learned:
             named += [(name, owner, owner.params.get(name, ())) for name, owner in node.tied.items()]
             self._by[id(node)] = [
                 Parameter(
-                    id(owner), name, self._shared(node, owner), plain(product(shape)) * self._stored[id(owner)],
+                    id(owner), name, self._shared(node, owner), self._turning(node), plain(product(shape)) * self._stored[id(owner)],
                     layer.learns_in_turn and len(shape) > 1,
                 )
                 for name, owner, shape in named
             ]  # fmt: skip
         return self._by[id(node)]
+
+    def _turning(self, node: Node) -> frozenset[int]:
+        return frozenset(place for place, level in enumerate(self._levels[id(node)]) if level.listed)
 
     def _shared(self, node: Node, owner: Node) -> tuple[int, int]:
         mine, theirs = self._levels[id(node)], self._levels[id(owner)]

@@ -52,7 +52,7 @@ def positions_dim(graph: Graph) -> str:
     ahead = [node for node in keeping if _layer(node).sees_ahead]
     if len(ahead) == len(keeping):
         raise NotGenerativeError(
-            f"{graph.model} does not generate: `{ahead[0].id}` sees the positions after each position too"
+            f"{graph.model} does not generate: `{ahead[0].told}` sees the positions after each position too"
         )
     if not graph.settings.dims:
         raise NotGenerativeError(
@@ -132,7 +132,7 @@ def looks_ahead(node: Node, dim: str) -> bool:
     reads = [x for x in node.inputs if dim in named(x.shape)]
     layer = _layer(node)
     if layer.sees_ahead:
-        return bool(reads) and not of_source(node, dim)
+        return bool(reads or dim in named(node.exit.shape)) and not of_source(node, dim)
     if isinstance(node.layer, _PRODUCTS):
         return len(reads) > 1
     if any(layer.reach(axis, node.inputs[0]) for axis in _axes(node, dim)):
@@ -145,19 +145,19 @@ def _check(graph: Graph, dim: str) -> None:
     """Raise `NotGenerativeError` where a layer on the way looks ahead, or shares positions out."""
     leads = {id(node): lead for node, lead in _leads(graph, dim)}
     for node in layers(graph.nodes):
-        if isinstance(node.layer, Entries) and dim in leaves(node.inputs[0].shape[0]):
+        if isinstance(node.layer, Entries) and node.layer.apart and dim in leaves(node.inputs[0].shape[0]):
             raise NotGenerativeError(
-                f"{graph.model} does not generate: `{node.id.rpartition('.')[0]}` goes through the positions themselves"
+                f"{graph.model} does not generate: `{node.told}` goes through the positions themselves"
             )
         ahead = looks_ahead(node, dim) and dim in named(node.exit.shape)
         if ahead or leads.get(id(node), 0) > 0:
             raise NotGenerativeError(
-                f"{graph.model} does not generate: `{node.id}` sees the positions after each position too"
+                f"{graph.model} does not generate: `{node.told}` sees the positions after each position too"
             )
         for shape in kept(node).values():
             if dim in named((*shape[:-2], shape[-1])):
                 raise NotGenerativeError(
-                    f"{graph.model} does not generate: `{node.id}` attends within groups of positions"
+                    f"{graph.model} does not generate: `{node.told}` attends within groups of positions"
                 )
 
 

@@ -15,12 +15,13 @@ from typing import Any
 
 from archcalc.layers.strides import contiguous
 from archcalc.layers.tensor import Tensor
-from archcalc.memory.forward import INDEX, Forward, tensor_bytes
+from archcalc.memory.forward import INDEX, tensor_bytes
 from archcalc.memory.losses import FP32, LOSSES, Loss
 from archcalc.memory.parameters import Gradients
 from archcalc.memory.run import Run
+from archcalc.memory.scans import ScanForward
 from archcalc.memory.structure import Structure, family, origins
-from archcalc.memory.tape import Again, More, Ran
+from archcalc.memory.tape import Again, More, Ran, Scanned
 from archcalc.memory.values import Storage, Value
 from archcalc.network.gradients import sources
 from archcalc.network.load import Graph
@@ -77,7 +78,7 @@ def _rows(y: Tensor) -> int:
     return plain(product(y.shape[:-1] if y.rank < 3 else y.shape[1:]))
 
 
-class _Step(Forward):
+class _Step(ScanForward):
     """One run through the graph, forward and in training back."""
 
     def forward(self) -> tuple[list[Value], list[list[Storage]]]:
@@ -153,10 +154,42 @@ class _Step(Forward):
                 self.more_kept += entry.copies * less
                 self.gradients += entry.copies * (self.gradients - given)
                 self._moment("backward", None, 0, entry.copies, len(self.run.moments) - began_at)
+            elif isinstance(entry, Scanned):
+                self._back_scan(entry, gradients)
             elif isinstance(entry, Again):
                 self._recompute(entry, gradients)
             else:
                 self._back_layer(entry, gradients)
+
+    def _back_scan(self, entry: Scanned, gradients: dict[Value, Storage]) -> None:
+        """The last step first. Gradients of outputs are parts of one; those of entries are there until all are stacked."""
+        stacked = [gradients.pop(every, None) for every in entry.every]
+        sizes, held, later = [0] * len(entry.entries), list[Storage](), 0
+        for turn in reversed(entry.turns):
+            live, kept, given = self.heap.live + self.more, self.heap.kept + self.more_kept, self.gradients
+            began_at = len(self.run.moments)
+            for value, storage in zip(turn.given, stacked):
+                if storage is not None:
+                    self._give(gradients, value, storage)
+            self._back(turn.tape, gradients)
+            of_entries = [gradients.pop(value, None) for value in turn.entries]
+            further = turn.copies - 1
+            if further:
+                self.more_kept += further * (self.heap.kept + self.more_kept - kept)
+                self.more += further * (self.heap.live + self.more - live)
+                self.gradients += further * (self.gradients - given)
+                self._moment("backward", None, 0, further, len(self.run.moments) - began_at)
+            for place, storage in enumerate(of_entries):
+                if storage is not None:
+                    sizes[place] += turn.copies * storage.bytes
+                    held.append(storage)
+                    later += further * storage.bytes
+        self.more -= later
+        for value, size in zip(entry.entries, sizes):
+            if size:
+                gradients[value] = self.heap.hold(Storage(size))
+        for storage in (*held, *(one for one in stacked if one is not None)):
+            self.heap.drop(storage)
 
     def _recompute(self, entry: Again, gradients: dict[Value, Storage]) -> None:
         outer, self.env = self.env, dict(entry.entries)

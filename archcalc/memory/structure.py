@@ -7,12 +7,16 @@ from functools import cached_property
 from typing import NamedTuple
 
 from archcalc.layers.tensor import Alias, Tensor
+from archcalc.layers.zeros import Zeros
 from archcalc.memory.parameters import Learned, buffer_bytes, roots, trained_tensors
 from archcalc.network.gradients import backward
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.quantity import product
 from archcalc.running import Running
+
+# As many parts of a split have variables of their own.
+UNPACKED = 8
 
 
 class Step(NamedTuple):
@@ -22,13 +26,14 @@ class Step(NamedTuple):
         node: the layer or the group that runs.
         gives: the ids of what it gives.
         variable: the one of its own in which it is kept; None where it goes into whichever is free.
-        further: what else it gives, each with the name of its variable: further outputs, and lists.
+        further: what else it gives, each with the name of its variable: further outputs, and lists; None for the parts
+            of a split, each of which goes into whichever is free.
     """
 
     node: Node
     gives: tuple[int, ...]
     variable: str | None
-    further: tuple[tuple[str, frozenset[int]], ...] = ()
+    further: tuple[tuple[str | None, frozenset[int]], ...] = ()
 
 
 class Function(NamedTuple):
@@ -90,6 +95,11 @@ class Structure:
         return Learned(self.graph.nodes)
 
     @cached_property
+    def zeros(self) -> set[int]:
+        """The ids of zeros that states start from."""
+        return {id(node.exit) for node, _, _ in walk(self.graph.nodes) if isinstance(node.layer, Zeros)}
+
+    @cached_property
     def needs(self) -> dict[tuple[int, ...], tuple[bool, ...]]:
         """The inputs whose gradients a layer gives, by its id and which of the copies around it it is in."""
         return {(id(one.node), *one.copies): one.needs for one in backward(self.graph)}
@@ -106,7 +116,9 @@ class Structure:
             steps = list(_steps(nodes))
             last = {key: index for index, step in enumerate(steps) for key in self.read(step)}
             last.update(dict.fromkeys(kept, len(steps)))
-            self._functions[id(nodes)] = Function([_step(step, index, last) for index, step in enumerate(steps)], last)
+            beside = {id(x) for step in steps if step.layer is not None for x in step.inputs[1:]}
+            found = [_step(step, index, last, beside) for index, step in enumerate(steps)]
+            self._functions[id(nodes)] = Function(found, last)
         return self._functions[id(nodes)]
 
     def read(self, step: Node) -> set[int]:
@@ -117,7 +129,7 @@ class Structure:
             pending = [step]
             while pending:
                 node = pending.pop()
-                if not node.inline or node is not step:  # else they are steps of their own
+                if node.listed or not node.inline or node is not step:  # else they are steps of their own
                     pending += node.children
                 for tensor in (*node.inputs, *(() if node.layer is not None else (node.exit, *node.further.values()))):
                     found |= origins(tensor)
@@ -132,7 +144,7 @@ class Structure:
 def _steps(nodes: list[Node]) -> Iterator[Node]:
     """What one function runs, in order; lists written in place belong to it."""
     for node in nodes:
-        if node.inline:
+        if node.inline and not node.listed:
             yield from _steps(node.children)
             if node.layer is not None:
                 yield node
@@ -140,15 +152,33 @@ def _steps(nodes: list[Node]) -> Iterator[Node]:
             yield node
 
 
-def _step(node: Node, index: int, last: dict[int, int]) -> Step:
+def _step(node: Node, index: int, last: dict[int, int], beside: set[int]) -> Step:
+    if node.listed:
+        every = [(f"{node.segment} {number}", frozenset([id(one)])) for number, (_, one) in enumerate(node.listed)]
+        # What is left in other variables is there until the function ends.
+        left = frozenset(key for one, _, _ in walk(node.children) for key in family(one.exit) | family(one.output))
+        further = (
+            *every,
+            ("left", left),
+            *((name, frozenset(origins(tensor))) for name, tensor in node.further.items()),
+        )
+        return Step(node, tuple(key for _, keys in further for key in keys), None, further)
+    parts = list((node.output.outputs or {}).values()) if node.output.parts and node.copies == 1 else []
+    if 1 < len(parts) <= UNPACKED and id(node.output) not in last:
+        several: tuple[tuple[str | None, frozenset[int]], ...] = tuple(
+            ((None if id(one) in last else "_"), frozenset([id(one)])) for one in parts
+        )
+        return Step(node, (id(node.output), *(id(one) for one in parts)), "_", several)
     # A group may give, under an alias, what a step before its last one made.
     gives = family(node.output) | family(node.exit)
-    lasts = last.get(id(node.output), -1) > index + 1
-    further = tuple(_results(node, gives, last)) if node.further or node.gathered else ()
-    return Step(node, (*gives, *(key for _, keys in further for key in keys)), node.name if lasts else None, further)
+    lasts = last.get(id(node.output), -1) > index + 1 or id(node.output) in beside
+    given: tuple[tuple[str | None, frozenset[int]], ...] = ()
+    if node.further or node.gathered:
+        given = tuple(_results(node, gives, last))
+    return Step(node, (*gives, *(key for _, keys in given for key in keys)), node.name if lasts else None, given)
 
 
-def _results(node: Node, main: set[int], last: dict[int, int]) -> Iterator[tuple[str, frozenset[int]]]:
+def _results(node: Node, main: set[int], last: dict[int, int]) -> Iterator[tuple[str | None, frozenset[int]]]:
     """What comes out of a group beside its output; what nobody reads goes into `_`."""
     for name, tensor in node.further.items():
         keys = frozenset(origins(tensor) - main)

@@ -37,6 +37,25 @@ class More:
 
 
 @dataclass
+class Turn:
+    """A step of a scan, or so many that are like it: what it left, what it gave, and the entries that it read."""
+
+    tape: list[Any]
+    copies: int
+    given: list[Value]
+    entries: list[Value]
+
+
+@dataclass
+class Scanned:
+    """The steps of a scan in order; `every`: what stands for the lists that they gave, `entries` for all that they read."""
+
+    turns: list[Turn]
+    every: list[Value]
+    entries: list[Value]
+
+
+@dataclass
 class Again:
     """A group that runs forward again before it runs backward."""
 

@@ -25,6 +25,7 @@ class Variables:
         self._holders: dict[int, int] = {}
         self._unused = itertools.count()
         self._free: list[int] = []  # a heap of variables, by their places in the order
+        self.chosen: list[str] = []  # what was taken, in order
         self._ending: defaultdict[int, list[int]] = defaultdict(list)  # those that are free from a step on
         if given:
             self._ending[max(0, self._put("x", given))].append(next(self._unused))
@@ -36,6 +37,7 @@ class Variables:
         if wanted is not None and self._until.get(wanted, -1) <= index:
             before = self._holds.get(wanted, set())
             self._put(wanted, keys)
+            self.chosen.append(wanted)
             return before
         while True:
             place = heapq.heappop(self._free) if self._free else next(self._unused)
@@ -45,7 +47,12 @@ class Variables:
             self._ending[self._until[name]].append(place)  # a layer is called so
         before = self._holds.get(name, set())
         self._ending[max(index + 1, self._put(name, keys))].append(place)
+        self.chosen.append(name)
         return before
+
+    def is_left(self, key: int) -> bool:
+        """Whether a key is there from the step of a loop before."""
+        return False
 
     def hold(self, key: int) -> bool:
         """Whether a variable holds a key."""
@@ -63,3 +70,30 @@ class Variables:
         self._holds[name] = keys
         self._until[name] = max((self._last.get(key, -1) for key in keys), default=-1)
         return self._until[name]
+
+
+class LoopVariables(Variables):
+    """The variables of what a loop runs: those of its first step hold what later steps give, and that before until then."""
+
+    def __init__(self, last: dict[int, int], given: set[int]) -> None:
+        super().__init__(last, given)
+        self._order: Iterator[str] | None = None
+        self._left: set[int] = set()
+
+    def next_step(self) -> None:
+        """Begin again."""
+        self._order, self._left = iter(self.chosen), set(self.held())
+
+    def take(self, index: int, wanted: str | None, keys: set[int]) -> set[int]:
+        """Put what a step gives into the variable of its first run."""
+        self._left -= keys
+        if self._order is None:
+            return super().take(index, wanted, keys)
+        name = next(self._order)
+        before = self._holds.get(name, set())
+        self._put(name, keys)
+        return before - keys
+
+    def is_left(self, key: int) -> bool:
+        """Whether it is."""
+        return key in self._left

@@ -16,7 +16,7 @@ from archcalc.layers.operands import Body, Operands, Reference
 from archcalc.network.carrying import carried, follow, over
 from archcalc.network.loops import Loop
 from archcalc.network.names import ALL, Names, split_reference
-from archcalc.network.steps import BlockSteps, Operand, Step
+from archcalc.network.steps import REVERSE, BlockSteps, Operand, Step
 from archcalc.source import Mapping, Node, Scalar
 from archcalc.source import Sequence as NodeList
 
@@ -270,12 +270,31 @@ class Binder:
             help = f"e.g. {{each: {{{item.keys[0][0].text}: ...}}, layers: [...]}}: `layers:` stands beside `each:`"
             self.findings.error("SPC010", "`each` takes a list of layers", item.keys[0][0], help)
             return
-        body = item.body if item.body is not None else item.keys[0][1] if item.keys else None
+        body = _body(item)
         if body is None:
             help = "as each: [conv 16 kernel=3], or {each: NAME, layers: [...]}"
             self.findings.error("SPC010", "`each` takes a list of layers", item.op, help)
             return
         step.bodies["layers"] = self.body(body, inner, "layers")
+
+    def scan(self, step: Step, item: Item, names: Names) -> None:
+        """What a `scan` goes through, what goes from step to step, and its layers, which see what is around."""
+        inner = names.inner()
+        if item.over is None:
+            help = "e.g. {scan: prev, state: {z: [64]}, layers: [...]}"
+            self.findings.error("SPC010", "`scan` goes through a tensor: its layers stand beside it", item.op, help)
+            return
+        if not item.carried and not item.incomplete:
+            help = "e.g. state: {z: [64]} beside it; layers that need nothing of the step before go under `each:`"
+            self.findings.error("SPC004", "`scan` has no `state:`", item.op, help)
+        step.over = list(over(self, item, names, inner))
+        step.carried = list(carried(self, item, names, inner)) if item.carried else []
+        step.bodies["layers"] = self.body(item.keys[0][1], inner, "layers")
+        if item.carried:
+            follow(self, step, item, inner)
+        if item.reverse is not None:
+            step.places["reverse"] = item.reverse
+            step.reverse = REVERSE.parse(item.reverse, names.values)
 
     def repeated(self, step: Step, item: Item, around: Names, names: Names) -> None:
         """The list of a repeat, and what goes from copy to copy."""
@@ -318,6 +337,11 @@ def changes_input(step: Step) -> bool:
     Nothing they make fits what is around, so they have a scope of their own.
     """
     return step.layer is not None and step.layer.enter is not Layer.enter
+
+
+def _body(item: Item) -> Node | None:
+    """The list of layers of a loop."""
+    return item.body if item.body is not None else item.keys[0][1] if item.keys else None
 
 
 def _example(layer: type[Layer]) -> str:

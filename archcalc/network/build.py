@@ -21,8 +21,8 @@ from archcalc.layers.zeros import Zeros
 from archcalc.network.expand import MAX_LAYERS
 from archcalc.network.graph import Node, walk
 from archcalc.network.layouts import agree, conflict, lay, widest
-from archcalc.network.looping import Looping
 from archcalc.network.loops import Turns
+from archcalc.network.scanning import Scanning
 from archcalc.network.scope import UNKNOWN, Scope
 from archcalc.network.steps import Ref, Step
 from archcalc.network.tying import FrozenApartError, UntiedError, share
@@ -38,7 +38,7 @@ MAX_REPEATS = 8
 LARGEST_TENSOR = 2**63 // 4
 
 
-class Builder(Looping):
+class Builder(Scanning):
     """Runs steps on shapes; nodes go to the innermost open group."""
 
     def __init__(self, findings: Findings, globals: Mapping[str, Any], batch: int) -> None:
@@ -89,7 +89,7 @@ class Builder(Looping):
             self.fail("SPC014", what, step.places.get("repeat", step.op), help)
         if self.repeats >= MAX_REPEATS:
             self.fail("SPC014", f"copies nest deeper than {MAX_REPEATS} levels", step.places["repeat"], "multiply them")
-        states = self._starts(step, scope, x) if step.carried else {}
+        states = self._starts(step, scope, x) if step.hands_on else {}
         outer, self.nodes = self.nodes, []
         entry = x
         x = x if x is None or x is UNKNOWN else Alias(x)

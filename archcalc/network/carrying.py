@@ -10,6 +10,7 @@ from archcalc.diagnostics import Findings, SpecError
 from archcalc.language.items import Item
 from archcalc.language.signature import check_name
 from archcalc.language.values import Value
+from archcalc.layers.layout import SCAN
 from archcalc.network.names import Names
 from archcalc.network.steps import Carried, Ref, Start, Step
 from archcalc.source import Mapping, Node, Scalar, Sequence
@@ -33,15 +34,15 @@ def carried(binder: Binder, item: Item, around: Names, inner: Names) -> Iterator
     _, states = item.carried["state"]
     for name, node in states.pairs:
         check_name(name, binder.findings, taken=("input", "prev"))
-        start = _start(binder, name, node, around)
+        start = _start(binder, name, node, around, inner if item.over is not None else around)
         inner.define(name)
         inner.states.add(name.text)
         if start is not None:
             yield Carried(name, node, start)
 
 
-def _start(binder: Binder, name: Scalar, node: Node, around: Names) -> Start | None:
-    """A tensor, or the sizes of zeros; None after an error."""
+def _start(binder: Binder, name: Scalar, node: Node, around: Names, sizes_in: Names) -> Start | None:
+    """A tensor from around, or the sizes of zeros, which may ask for those of entries; None after an error."""
     if isinstance(node, Scalar) and (node.text or node.quoted):
         return around.reference(node)
     if not isinstance(node, Sequence) or not 1 <= len(node.items) <= 8:
@@ -52,7 +53,7 @@ def _start(binder: Binder, name: Scalar, node: Node, around: Names) -> Start | N
     for size in node.items:
         if not isinstance(size, Scalar):
             binder.findings.error("SPC010", "a size is a number or an expression", size)
-        elif (value := binder.value(size, around.values, around)) is not None:
+        elif (value := binder.value(size, sizes_in.values, sizes_in)) is not None:
             sizes.append((size, value))
     return sizes if len(sizes) == len(node.items) else None
 
@@ -75,14 +76,22 @@ def follow(binder: Binder, step: Step, item: Item, inner: Names) -> None:
             except SpecError as error:
                 binder.findings.take(error)
     given = {name.text for name, _ in pairs}
+    if item.over is not None and not pairs and not item.incomplete:
+        if len(step.carried) > 1:  # one is the output of the body
+            names = ", ".join(f"{one.name.text}: ..." for one in step.carried)
+            count = {2: "two", 3: "three", 4: "four"}.get(len(step.carried), str(len(step.carried)))
+            message = f"`{item.op.text}` has {count} states and no `next:`"
+            binder.findings.error("SPC004", message, item.op, f"next: {{{names}}}")
+        return
     for one in step.carried:
         if one.name.text not in given and not item.incomplete:
-            help = f"say under next which tensor of a copy is {one.name.text} in the copy after it"
+            where = ("step", "step") if item.over is not None else ("copy", "copy")
+            help = f"say under next which tensor of a {where[0]} is {one.name.text} in the {where[1]} after it"
             binder.findings.error("SPC004", f"the state `{one.name.text}` has no next value", one.name, help)
 
 
 def over(binder: Binder, item: Item, around: Names, inner: Names) -> Iterator[tuple[str, Ref | None]]:
-    """What an `each` goes through: the tensor before it, another one, or several by their names in the body."""
+    """What an `each` or a `scan` goes through: the tensor before it, another one, or several by their names in the body."""
     node = item.over
     if isinstance(node, Mapping):
         if not node.pairs:
@@ -90,17 +99,31 @@ def over(binder: Binder, item: Item, around: Names, inner: Names) -> Iterator[tu
         for name, value in node.pairs:
             check_name(name, binder.findings, taken=("input", "prev"))
             inner.define(name)
-            if isinstance(value, Scalar):
+            if _is_number(binder, item, value, around):
+                inner.wrong.add(name.text)
+            elif isinstance(value, Scalar):
                 yield name.text, around.reference(value)
             else:
                 message = f"`{name.text}` is an entry of a layer: give the layer's name"
                 binder.findings.error("SPC010", message, value, f"e.g. {{{name.text}: prev}}")
         return
-    inner.layers["input"] = None
-    if isinstance(node, Scalar):
+    if item.op.text != SCAN:
+        inner.layers["input"] = None
+    if isinstance(node, Scalar) and not _is_number(binder, item, node, around):
         yield "", around.reference(node)
-    elif node is not None:
+    elif node is not None and not isinstance(node, Scalar):
         help = "the name of a layer, or names, e.g. {x: prev, y: NAME}"
         binder.findings.error("SPC010", f"`{item.op.text}` goes through the entries of tensors", node, help)
-    else:
+    elif node is None:
         yield "", None
+
+
+def _is_number(binder: Binder, item: Item, node: Node, around: Names) -> bool:
+    """Whether a `scan` is to go through a number of steps instead of a tensor, which is an error."""
+    if item.op.text != SCAN or not isinstance(node, Scalar):
+        return False
+    if not node.text.isdigit() and not (around.value_named(node.text) and node.text not in around.arguments):
+        return False
+    help = "the number of steps may be a dim; use a constant of its length"
+    binder.findings.error("SPC008", "the step number is no value", node, help)
+    return True

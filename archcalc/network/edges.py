@@ -72,6 +72,18 @@ class Edges:
             else:
                 self._producers.update({id(tensor): node for tensor in parts(node)})
             self._read(node)
+            if node.listed:
+                self._steps(node)
+
+    def _steps(self, node: Node) -> None:
+        """What a step of a scan gives is read by the next one, which is the same node, and by what stacks it."""
+        self._same.update({id(every): id(one) for one, every in node.listed})
+        inside = [one for one, _, _ in walk(node.children)]
+        for name, state in node.states.items():
+            self._fed_twice.add(id(state))
+            for reader in inside:
+                if (id(state), id(reader)) in self._reading:
+                    self._add_reader(node.further[name], reader)
 
     def _read(self, node: Node) -> None:
         if node.layer is not None:

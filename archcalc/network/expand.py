@@ -86,7 +86,7 @@ class Expander(Evaluator):
             raise StepFailedError
         if step.loop is not None:
             y, node = self._looped(step, scope, x, self._turns(step.loop, scope, x))
-        elif step.apart or step.carried:
+        elif step.apart or step.hands_on:
             y, node = self._looped(step, scope, x, Turns(self._repeat(step, scope, x), {}))
         elif step.repeat is None:
             y, node = self._once(step, scope, x)
@@ -173,7 +173,8 @@ class Expander(Evaluator):
         elif step.block is not None:
             y, node = self._call(step, step.block, scope, x)
         elif step.over is not None:
-            y, node = self._each(step, step.over, scope, x)
+            through = self._scan if step.carried else self._each
+            y, node = through(step, step.over, scope, x)
         else:
             y, node = self._group(step, scope, x)
         if step.tie is not None and node is not None:
@@ -189,11 +190,17 @@ class Expander(Evaluator):
         """The layers of an `each` on every entry."""
         raise NotImplementedError
 
+    def _scan(
+        self, step: Step, over: list[tuple[str, Ref | None]], scope: Scope, x: Tensor | None
+    ) -> tuple[Tensor, Node | None]:
+        """The layers of a `scan` at every entry, one after the other."""
+        raise NotImplementedError
+
     def _group(self, step: Step, scope: Scope, x: Tensor | None) -> tuple[Tensor, Node | None]:
         inner = Scope(scope.values, None, scope)
         y, children = self._inside(step.bodies["layers"], inner, x, step.op)
         result = self._container(step, x, y, children)
-        if step.carried and result[1] is not None:
+        if step.hands_on and result[1] is not None:
             following = {one.name.text: one.following for one in step.carried if one.following is not None}
             result[1].further = {name: self._single(ref, inner, y) for name, ref in following.items()}
         return result

@@ -20,8 +20,8 @@ from archcalc.layers.tensor import Tensor
 from archcalc.network.expand import MAX_LAYERS, Path
 from archcalc.network.graph import Node
 from archcalc.network.layouts import agree, lay, widest
-from archcalc.network.looping import Looping
 from archcalc.network.loops import Turns
+from archcalc.network.scanning import Scanning
 from archcalc.network.scope import Scope, StepFailedError
 from archcalc.network.steps import Step
 from archcalc.source import Scalar
@@ -34,7 +34,7 @@ _MOST_COPIES = 20
 _MOST_LAYERS = 10 * MAX_LAYERS
 
 
-class Foresight(Looping):
+class Foresight(Scanning):
     """The groups of tensors of one layout in a whole network.
 
     Args:
@@ -101,7 +101,7 @@ class Foresight(Looping):
         return y, node
 
     def _looped(self, step: Step, scope: Scope, x: Tensor | None, turns: Turns) -> tuple[Tensor, Node | None]:
-        states = self._starts(step, scope, x) if step.carried else {}
+        states = self._starts(step, scope, x) if step.hands_on else {}
         copies: list[Node] = []
         for index in range(turns.copies):
             x, node, states = self._turn(step, scope, x, turns[index], index, states)
@@ -124,6 +124,15 @@ class Foresight(Looping):
 
     def _check_entries(self, step: Step, given: list[tuple[str, Tensor | None]]) -> None:
         """Sizes are not known here."""
+
+    def _check_steps(self, step: Step, given: list[tuple[str, Tensor | None]]) -> None:
+        """Nor here."""
+
+    def _fits(self, state: Tensor, after: Tensor) -> bool:
+        return state.rank == after.rank
+
+    def _two_layouts(self, step: Step, error: DisagreementError) -> None:
+        self._disagree.append(error)
 
     def _zeros(self, shape: tuple[int, ...], place: Span, x: Tensor | None) -> Tensor:
         return _tensor(len(shape))

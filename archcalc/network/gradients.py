@@ -90,12 +90,30 @@ def _forward_once(node: Node, flows: dict[int, bool]) -> None:
         if child.is_expert:
             flows[id(child.inputs[0])] = flows.get(id(node.inputs[0]), False)
     _forward(node.children, flows)
+    if node.listed:
+        _later_steps(node, flows)
     if node.layer is not None:
         depends = node.learns or any(flows.get(id(tensor), False) for tensor in sources(node))
         flows.update(dict.fromkeys(_family(node.exit), depends))
         flows.update((id(extra), False) for extra in (node.exit.outputs or {}).values() if extra.integer)
     elif node.unfolded:
         flows[id(node.output)] = flows.get(id(node.children[-1].output), False)
+
+
+def _later_steps(node: Node, flows: dict[int, bool]) -> None:
+    """Go on until no state of a scan depends on more than in the step before."""
+    new = _arriving(node, flows)
+    while new:
+        flows.update(dict.fromkeys(new, True))
+        _forward(node.children, flows)
+        new = _arriving(node, flows)
+    flows.update((id(every), flows.get(id(one), False)) for one, every in node.listed)
+
+
+def _arriving(node: Node, flows: dict[int, bool]) -> list[int]:
+    """The states that depend on a parameter in the next step, and did not so far."""
+    states = [(id(state), id(node.further[name])) for name, state in node.states.items()]
+    return [state for state, after in states if flows.get(after, False) and not flows.get(state, False)]
 
 
 # -- which of them an output depends on -----------------------------------------------------
@@ -106,7 +124,9 @@ def _through(nodes: list[Node], flows: dict[int, bool], used: set[int], stored: 
     for node, before in zip(reversed(nodes), [*reversed(nodes[:-1]), None]):
         if node.copies > 1 and any(key in used for key in _family(node.output)):
             used.add(id(node.exit))
-        if node.copies == 1:
+        if node.listed:
+            yield from _steps(node, flows, used, stored, runs)
+        elif node.copies == 1:
             yield from _once(node, flows, used, stored, runs)
         else:
             yield from _copies(node, running(node, before), flows, used, stored, runs)
@@ -138,6 +158,32 @@ def _copies(
         yield replace(one, stored=one.stored * between, runs=one.runs * between, copies=(BETWEEN, *one.copies))
     for one in _once(node, flows, used, stored, runs):
         yield replace(one, copies=(FIRST, *one.copies))
+
+
+def _steps(node: Node, flows: dict[int, bool], used: set[int], stored: int, runs: int) -> Iterator[Backward]:
+    """The last step of a scan, those before it, whose states are read on, and the first, which starts anew."""
+    ends = used | {id(one) for one, every in node.listed if id(every) in used}
+    if node.work > 1:
+        for one in _through(node.children, flows, set(ends), stored, runs):
+            yield replace(one, copies=(LAST, *one.copies))
+        after = {name: id(tensor) for name, tensor in node.further.items()}
+        ends -= {*after.values()} - {id(one) for one, every in node.listed if id(every) in used}
+        on: set[int] = set()
+        while True:
+            ends |= on
+            reached = set(ends)
+            between = list(_through(node.children, flows, reached, stored, runs * (node.work - 2)))
+            on = {after[name] for name, state in node.states.items() if id(state) in reached}
+            if on <= ends:
+                break
+        yield from (replace(one, copies=(BETWEEN, *one.copies)) for one in between if node.work > 2)
+    stale = {*_made(node.children), *map(id, node.states.values())}
+    first = {key: depends for key, depends in flows.items() if key not in stale}
+    enter_copies(node, first)
+    _forward(node.children, first)
+    for one in _through(node.children, first, ends, stored, runs):
+        yield replace(one, copies=(FIRST, *one.copies))
+    used |= ends
 
 
 def _made(nodes: list[Node]) -> Iterator[int]:

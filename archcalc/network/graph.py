@@ -20,7 +20,7 @@ from archcalc.quantity import plain, product
 from archcalc.source import Scalar
 
 # Groups that have no scope of their own.
-INLINE = ("branch", "shortcut")
+INLINE = ("branch", "shortcut", "step")
 
 
 class Node:
@@ -41,6 +41,8 @@ class Node:
         children: the layers inside it.
         weights: how many copies of it are stored; work: how many of them run for one sample;
             active: how many of the stored ones a position uses.
+        listed: of the steps of a scan what one of them gives, and what stands for that of all of them; `work` is how
+            many there are.
         copies: how many times it stands one after the other (`repeat`).
         params, buffers: named shapes that belong to this node alone; tied: names of parameters
             that are another node's, with that node; tied_to: the node that `tie=` named.
@@ -50,7 +52,7 @@ class Node:
 
     __slots__ = (
         "active", "arguments", "block", "buffers", "children", "copies", "defaulted", "exit", "freezes", "frozen", "further", "gathered", "id",
-        "inputs", "layer", "macs", "masked_macs", "name", "op", "other_flops", "output", "params", "place", "segment", "states", "tied", "tied_to",
+        "inputs", "layer", "listed", "macs", "masked_macs", "name", "op", "other_flops", "output", "params", "place", "segment", "states", "tied", "tied_to",
         "unfolded", "weights", "work",
     )  # fmt: skip
 
@@ -79,6 +81,7 @@ class Node:
         self.tied_to: Node | None = None
         self.further: dict[str, Tensor] = {}
         self.states: dict[str, Started] = {}
+        self.listed: list[tuple[Tensor, Tensor]] = []
         self.gathered: dict[str, list[Tensor | None]] = {}
         self.frozen = False
         self.freezes: Scalar | None = None
@@ -97,10 +100,18 @@ class Node:
         words = [self.op]
         if self.op == EACH and not self.block:
             words.append(f"of {plain(self.work):,} entries")
+        steps = [child.work for child in self.children if child.listed]
+        if steps:
+            words.append(f"of {plain(steps[0]):,} steps")
         for index, (name, value) in enumerate(self.arguments.items()):
             if not isinstance(value, Tensor) and name not in self.defaulted:
                 words.append(describe(value) if index == 0 else f"{name}={describe(value)}")
         return " ".join(words)
+
+    @property
+    def told(self) -> str:
+        """The id that people know: that of the loop for its ends."""
+        return self.id if self.layer is None or self.layer.shown else self.id.rpartition(".")[0] or self.id
 
     @property
     def inline(self) -> bool:

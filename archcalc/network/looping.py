@@ -50,7 +50,7 @@ class Looping(Expander):
         aliases = {name: Started(tensor) for name, tensor in states.items()}
         around.layers.update({name: (alias, None) for name, alias in aliases.items()})
         y, node = self._copy(step, around, x, which)
-        if node is None or not step.carried:
+        if node is None or not step.hands_on:
             return y, node, {}
         node.states = aliases
         return y, node, node.further

@@ -20,31 +20,35 @@ Rule = Callable[[Node, "list[Value]"], Value]
 Grow = Callable[[Value, Value, int], Value]
 
 
-def propagate(nodes: list[Node], values: dict[int, Value], rule: Rule, grow: Grow) -> None:
+def propagate(nodes: list[Node], values: dict[int, Value], rule: Rule, grow: Grow, state: Value = None) -> None:
     """Give every tensor of `nodes` a value; `values` maps the id of a tensor to its value.
 
     Args:
         rule: the value of a layer's output from its node and its inputs' values.
         grow: the value after n copies from those after one and after two.
+        state: that of what goes from step to step of a scan, where it is not that of what it starts from.
     """
     for node, before in zip(nodes, [None, *nodes]):
         # Not what the first pass leaves: copies further in start anew in the second.
         again = dict(values) if node.copies > 1 else {}
-        _through(node, values, rule, grow)
+        _through(node, values, rule, grow, state)
         if node.copies > 1:
             once = values[id(node.exit)]
             entry = running(node, before)
             if entry is not None:
                 again[id(entry)] = once
-            _through(node, again, rule, grow)
+            _through(node, again, rule, grow, state)
             values[id(node.output)] = grow(once, again[id(node.exit)], node.copies)
 
 
-def _through(node: Node, values: dict[int, Value], rule: Rule, grow: Grow) -> None:
+def _through(node: Node, values: dict[int, Value], rule: Rule, grow: Grow, state: Value) -> None:
+    if node.listed and state is not None:
+        values.update((id(one), state) for one in node.states.values())
     enter_copies(node, values)
     if node.layer is not None and node.children:
         _enter(node, values)
-    propagate(node.children, values, rule, grow)
+    propagate(node.children, values, rule, grow, state)
+    values.update((id(every), values.get(id(one))) for one, every in node.listed)
     if node.layer is not None:
         value = rule(node, [values.get(id(tensor)) for tensor in node.inputs])
         for tensor in (node.exit, *(node.exit.outputs or {}).values()):
@@ -108,7 +112,7 @@ def fields(graph: Graph) -> dict[int, Value]:
             return twice
         return _all(copied(one, two, copies) for one, two in zip(once, twice))
 
-    propagate(graph.nodes, values, _field_rule, grow)
+    propagate(graph.nodes, values, _field_rule, grow, EVERYTHING)
     return values
 
 

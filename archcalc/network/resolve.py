@@ -16,7 +16,7 @@ from archcalc.language.expressions import Expression
 from archcalc.language.items import Item
 from archcalc.language.values import SizeExpression, Value
 from archcalc.layers.base import REGISTRY
-from archcalc.layers.layout import EACH
+from archcalc.layers.layout import EACH, SCAN
 from archcalc.network.binding import Binder
 from archcalc.network.names import AN_ARGUMENT, Names
 from archcalc.network.steps import FROZEN, REPEAT, BlockSteps, Step
@@ -169,6 +169,8 @@ class _Resolver:
             self.bind.layer(step, step.layer, item, names)
         elif op == EACH:
             self.bind.each(step, item, names)
+        elif op == SCAN:
+            self.bind.scan(step, item, names)
         elif op == "repeat" and item.keys and item.keys[0][0].text == "layers":
             self.bind.repeated(step, item, around, names)
         elif op not in self.document.blocks:

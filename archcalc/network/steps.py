@@ -21,6 +21,8 @@ FROZEN = Flag(
     help="write frozen=true on the layer or group",
 )
 FROZEN.name = "frozen"
+REVERSE = Flag("true to go from the last entry to the first", help="write reverse: true, or leave it out")
+REVERSE.name = "reverse"
 
 
 class Ref:
@@ -69,8 +71,8 @@ class Step:
     """An item with everything looked up. One of `layer` and `block` is set, or neither for a bare repeat.
 
     `apart`: something reads what each of its copies gives, so that each is a node of its own.
-    `over`: what an `each` goes through, by the names in its body, None for the tensor before; `wanted`: the further
-    outputs of its body that are read.
+    `over`: what an `each` or a `scan` goes through, by the names in its body, None for the tensor before; `wanted`: the
+    further outputs of its body that are read. `reverse`: whether it starts with the last entry.
     """
 
     def __init__(self, op: Scalar) -> None:
@@ -93,6 +95,12 @@ class Step:
         self.apart = False
         self.over: list[tuple[str, Ref | None]] | None = None
         self.wanted: set[str] = set()
+        self.reverse: bool | Expression = False
+
+    @property
+    def hands_on(self) -> bool:
+        """Whether its copies hand on states."""
+        return bool(self.carried) and self.over is None
 
 
 class BlockSteps:

@@ -17,6 +17,7 @@ from archcalc.layers.merge import Residual
 from archcalc.layers.position import ROTATION, PosEmbed
 from archcalc.layers.recurrent import Recurrent
 from archcalc.layers.sdpa import SDPA
+from archcalc.layers.steps import Collected
 from archcalc.layers.tensor import Shape, Tensor
 from archcalc.layers.transposed import ConvTranspose
 from archcalc.network.gradients import sources
@@ -74,7 +75,7 @@ def operations(graph: Graph, dtype: str = "fp32") -> list[Operation]:
 
 def _inside(nodes: Iterable[Node], runs: int, batch: int, width: int) -> Iterator[Operation]:
     for node in nodes:
-        times, rows = runs * node.copies, batch
+        times, rows = runs * node.copies * (node.work if node.listed else 1), batch
         if node.is_expert:
             # Each expert runs once, on its share of the positions.
             experts = max(1, min(node.weights, node.inputs[0].samples(batch) * node.work))
@@ -148,6 +149,12 @@ def _embedding(call: Call) -> Iterator[Operation]:
     out = call.bytes(call.node.exit)
     operation = call.operation("embedding", (0, 0, 0), 0, (call.bytes(call.x), out, out))
     yield replace(operation, gradient_bytes=call.weights)
+
+
+def _stack(call: Call) -> Iterator[Operation]:
+    """What all steps gave is read, and written side by side."""
+    moved = (call.bytes(call.node.exit), 0, call.bytes(call.node.exit))
+    yield call.operation("concat", (0, 0, 0), 0, moved)
 
 
 def _posembed(call: Call) -> Iterator[Operation]:
@@ -247,6 +254,7 @@ def _recurrent(call: Call) -> Iterator[Operation]:
 # The layers that are more than one pass over their elements.
 _FORMS: tuple[tuple[type[Layer], Callable[[Call], Iterator[Operation]]], ...] = (
     (Residual, _residual),
+    (Collected, _stack),
     (GELU, _gelu),
     (Embedding, _embedding),
     (PosEmbed, _posembed),

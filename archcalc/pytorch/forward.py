@@ -50,6 +50,7 @@ class Forward:
         self.fixed: set[str] = set()  # variables that all copies in a loop read
         self.lines: list[str] = []
         self.reported: set[str] = set()  # what the probe is told of
+        self.prefer: dict[int, str] = {}  # variables that some tensors go into, where they are free
         self.lists: dict[str, int] = {}  # variables that hold so many tensors
         every = list(steps(nodes))
         self.variables = Variables(self._last_uses(every))
@@ -221,6 +222,8 @@ class Forward:
         if node.gathered:  # the list of what its copies give has the name
             return []
         lasts = self.variables.is_read_after(node.output, index + 1) or id(node.output) in self.beside
+        if id(node.output) in self.prefer:
+            return [self.prefer[id(node.output)]]
         return [identifier(node.name)] if node.name and lasts else []
 
     def report(self, segment: str, output: Tensor) -> None:

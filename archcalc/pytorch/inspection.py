@@ -23,7 +23,7 @@ _NODES = (
     ast.Subscript, ast.Slice, ast.BinOp, ast.UnaryOp, ast.GeneratorExp, ast.ListComp, ast.comprehension,
     ast.operator, ast.unaryop, ast.expr_context,
 )  # fmt: skip
-_NAMES = frozenset(["len", "range", "sum", "tuple", "nn", "torch", "F"])
+_NAMES = frozenset(["len", "range", "reversed", "sum", "tuple", "zip", "nn", "torch", "F"])
 _ATTRIBUTES = frozenset([
     "nn.Module", "nn.Sequential", "nn.ModuleList", ".shape", ".expand", ".contiguous", ".requires_grad_", ".router", ".experts", ".append",
 ])  # fmt: skip

@@ -7,7 +7,7 @@ stands where the gradient of a layer's output arrives, so that the span after it
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from archcalc.network.graph import Node
 from archcalc.prediction.backward import gradients
 from archcalc.prediction.operations import operations
 from archcalc.pytorch.timing import Clock
+from archcalc.quantity import plain
 from archcalc.reports.profile.report import LayerTime, Times
 from archcalc.reports.rows import Row, flat
 
@@ -31,7 +32,9 @@ class Layers:
         self.train = train
         self.rows = list(_calls(flat(costs, expand=True, every=True)))
         experts = _inside_experts(costs.graph.nodes)
-        self._in_order = [index for index, row in enumerate(self.rows) if id(row.node) not in experts]
+        loops = _loops(costs.graph.nodes)
+        apart = [index for index, row in enumerate(self.rows) if _has_statement(row) and id(row.node) not in experts]
+        self._in_order = list(_in_turn(apart, [loops.get(id(self.rows[index].node), ()) for index in apart]))
         self._experts = {
             name: index
             for index, row in enumerate(self.rows)
@@ -149,6 +152,34 @@ def _calls(rows: Iterator[Row]) -> Iterator[Row]:
             continue
         last = row
         yield row
+
+
+def _has_statement(row: Row) -> bool:
+    return row.node is not None and row.node.layer is not None and row.node.layer.written
+
+
+def _loops(nodes: list[Node], around: tuple[Node, ...] = ()) -> dict[int, tuple[Node, ...]]:
+    """The loops of scans around each node, the outermost first."""
+    found: dict[int, tuple[Node, ...]] = {}
+    for node in nodes:
+        inside = (*around, node) if node.listed else around
+        found[id(node)] = around
+        found |= _loops(node.children, inside)
+    return found
+
+
+def _in_turn(calls: Sequence[int], loops: Sequence[tuple[Node, ...]], depth: int = 0) -> Iterator[int]:
+    """The calls as they are made: those in a loop as often as it has steps."""
+    start = 0
+    while start < len(calls):
+        loop, end = loops[start][depth : depth + 1], start + 1
+        while loop and end < len(calls) and loops[end][depth : depth + 1] == loop:
+            end += 1
+        for _ in range(plain(loop[0].work) if loop else 0):
+            yield from _in_turn(calls[start:end], loops[start:end], depth + 1)
+        if not loop:
+            yield calls[start]
+        start = end
 
 
 def _inside_experts(nodes: list[Node], inside: bool = False) -> set[int]:

@@ -90,7 +90,7 @@ class Maker:
         """A group, or its copies."""
         node = nodes[0]
         wanted = node.children[0] if node.unfolded else node
-        name = class_name(wanted.op if wanted.block else f"{node.segment}_layer")
+        name = class_name(wanted.op if wanted.block else _copy_of(node))
         if not any(one.unfolded for one in nodes) and node.copies == 1:
             return self._instance(self.class_of(node, name), nodes)
         rows = [runs(node) for node in nodes]
@@ -139,3 +139,9 @@ class Maker:
             values = [written.values[id(node)][position] for node in nodes]
             words.append(written.argument(position, self.parameters.express(values, name)))
         return f"{written.name}({', '.join(filter(None, words))})"
+
+
+def _copy_of(node: Node) -> str:
+    """What the class of a group without a name of its own is called."""
+    alone = any(child.listed for child in node.children)
+    return node.segment if alone else f"{node.segment}_layer"

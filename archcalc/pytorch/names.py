@@ -16,7 +16,23 @@ class BuildError(Exception):
 
 # What a generated file uses itself where a variable or parameter could stand.
 _TAKEN = frozenset(
-    ["self", "super", "torch", "nn", "F", "math", "range", "layer", "probe", "rotate", "tie_weights", "i", "_"]
+    [
+        "self",
+        "super",
+        "torch",
+        "nn",
+        "F",
+        "math",
+        "range",
+        "reversed",
+        "zip",
+        "layer",
+        "probe",
+        "rotate",
+        "tie_weights",
+        "i",
+        "_",
+    ]
 )
 
 
@@ -78,7 +94,7 @@ class Variables:
     def choose(self, step: int, wanted: list[str], avoid: Collection[str] = ()) -> str:
         """A free variable for what `step` gives: one of `wanted`, or the first of x, y, z, x1, ..."""
         for name in wanted:
-            if name not in avoid and self._until(name) <= step:
+            if name not in avoid and self.until(name) <= step:
                 return name
         while self._later and self._later[0][0] <= step:
             heapq.heappush(self._near, heapq.heappop(self._later)[1])
@@ -86,7 +102,7 @@ class Variables:
         while True:
             place = self._next()
             name = self._names[place]
-            until = self._until(name)
+            until = self.until(name)
             if until > step:
                 heapq.heappush(self._later, (until, place))
                 continue
@@ -109,6 +125,6 @@ class Variables:
             heapq.heappop(self._near)
         return place
 
-    def _until(self, name: str) -> int:
+    def until(self, name: str) -> int:
         """The step after which nothing reads what a variable holds."""
         return max((self.last_use.get(item, -1) for item in self.holds.get(name, ())), default=-1)

@@ -103,6 +103,8 @@ def sentence(node: Node, wrapper: Node) -> str:
         return f"The block `{node.op}`."
     if node.op == EACH:
         return "What runs on every entry of the first axis."
+    if any(child.listed for child in node.children):
+        return "The same layers at every step."
     return "One expert." if node.op == "expert" else f"One of the copies in `{wrapper.segment}`."
 
 

@@ -27,7 +27,7 @@ Item = Union[Tensor, "dict[str, Tensor]", "list[Any]"]
 def steps(nodes: list[Node]) -> Iterator[Node]:
     """The nodes of a class in order of execution; lists written in place belong to the class around them."""
     for node in nodes:
-        if node.inline:
+        if node.inline and not node.listed:
             yield from steps(node.children)
             if node.layer is not None:
                 yield node
@@ -203,7 +203,7 @@ class Structure:
                 if id(item) not in own:
                     found.setdefault(id(item), item)
             own |= produced(step)
-        for given in (group.exit, *group.further.values()):
+        for given in (group.exit, *group.further.values(), *(one for one, _ in group.listed)):
             if id(given) not in own:
                 found.setdefault(id(given), given)
         named = [value for value in group.arguments.values() if isinstance(value, Tensor) and id(value) in found]
@@ -254,6 +254,7 @@ class Structure:
                     labels[id(item)] = (number, name)
             parts.append(labels[id(group.exit)])
             parts.append(tuple((name, _labelled(item, labels)) for name, item in results(group).items()))
+            parts.append(tuple(labels[id(one)] for one, _ in group.listed))
             self._signatures[id(group)] = self._known.setdefault(tuple(parts), len(self._known))
         return self._signatures[id(group)]
 
@@ -355,6 +356,8 @@ def _outputs(step: Node) -> Iterator[tuple[Any, Item]]:
         if tensor.outputs:
             yield "state", tensor.outputs
             yield from tensor.outputs.items()
+    for number, (_, every) in enumerate(step.listed):
+        yield ("every", number), every
     for name, item in results(step).items():
         yield ("further", name), item
         if isinstance(item, list):

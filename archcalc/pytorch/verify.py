@@ -215,8 +215,9 @@ def _expected(nodes: list[Node], prefix: str, runs: int, in_expert: bool = False
             yield from _expected(expert.children, f"{name}.experts.0.", runs * expert.work, True)
             yield _layer(node, name, runs, in_expert)
         else:
-            yield from _expected(node.children, prefix, runs, in_expert)
-            if node.layer is not None:
+            for _ in range(node.work if node.listed else 1):  # one step after the other
+                yield from _expected(node.children, prefix, runs, in_expert)
+            if node.layer is not None and node.layer.written:
                 yield _layer(node, name, runs, in_expert)
 
 

@@ -31,6 +31,7 @@ from archcalc.pytorch.phrases import (
     running_tensor,
     sentence,
 )
+from archcalc.pytorch.scans import ScanLoop
 from archcalc.pytorch.structure import Item, entry_of, is_batched, is_layers, layer_inputs, producer, results, steps
 
 
@@ -117,15 +118,21 @@ class ClassWriter:
 
     def _body(self, bodies: list[list[Node]], inputs: dict[str, Item], outputs: list[Item]) -> None:
         self.forward = Forward(self.structure, self.name, bodies[0], inputs, outputs, self.file.probe)
+        self._statements(bodies)
+        self.forward.finish()
+
+    def _statements(self, bodies: list[list[Node]]) -> None:
+        """Those of each step, for all instances side by side."""
         for index, row in enumerate(zip(*(steps(nodes) for nodes in bodies))):
             nodes = list(row)
-            if is_layers(nodes[0]):
+            if nodes[0].listed:
+                self._scan(index, nodes, bodies[0])
+            elif is_layers(nodes[0]):
                 self._unequal_layers(index, nodes)
-            elif nodes[0].layer is not None:
-                self._layer(index, nodes)
-            else:
+            elif nodes[0].layer is None:
                 self._group(index, nodes)
-        self.forward.finish()
+            elif nodes[0].layer.written:
+                self._layer(index, nodes)
 
     # -- layers -----------------------------------------------------------------------------
 
@@ -351,6 +358,19 @@ class ClassWriter:
             header = f"for layer in {owner}[1:]:"
         call = f"{owner if reused else 'layer'}({', '.join([name, *free])})"
         self.forward.copies(index, node, header, name, None, lambda: (call, code))
+
+    def _scan(self, index: int, nodes: list[Node], around: list[Node]) -> None:
+        """The same layers at every step, in a loop of this class."""
+        node, outer = nodes[0], self.forward
+        entries = 1 if node.inputs else 0
+        starts = self.structure.inputs(node)[entries : entries + len(node.states)]
+
+        def body(inner: Forward) -> None:
+            self.forward = inner
+            self._statements([one.children for one in nodes])
+            self.forward = outer
+
+        ScanLoop(outer, index, node, around).write(starts, body)
 
     def _is_loop(self, node: Node) -> bool:
         """Whether the copies of a group are called one by one."""

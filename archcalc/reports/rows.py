@@ -100,6 +100,9 @@ class _Nesting:
         for node in nodes:
             if node.layer is not None and not node.layer.shown and not self.every:
                 continue
+            if node.listed:  # the loop of a scan, whose own row says all of it
+                yield from self.rows(node.children, prefix, level, called, parts, around)
+                continue
             apart = node.copies if self.expand else 1
             numbered = node.segment.isdigit()  # one of the unequal copies of a repeat
             for index in range(apart):

@@ -15,7 +15,7 @@ from archcalc.language.inputs import LAYOUTS
 from archcalc.layers import REGISTRY, Layer
 from archcalc.layers.arguments import Whole
 from archcalc.layers.operands import Body, Operands, Reference
-from archcalc.network.steps import FROZEN
+from archcalc.network.steps import FROZEN, REVERSE
 from archcalc.running.schema import schema as run_schema
 
 _EXPRESSION = {"type": "string", "pattern": r"^[A-Za-z0-9_+\-*/%().,\s]+$"}
@@ -49,6 +49,7 @@ _REPEAT = {
 }
 _NAME_OF_STATE = {"pattern": r"^[A-Za-z_]\w*$"}
 _EACH = "layers that run on every entry of the first axis, or what is gone through where `layers` stands beside it"
+_SCAN = "what is gone through step by step; the layers, `state` and `next` stand beside it"
 _ENTRIES = {
     "type": "object",
     "minProperties": 1,
@@ -107,11 +108,23 @@ def schema() -> dict[str, Any]:
         },
         "additionalProperties": False,
     }
+    scan = {
+        "type": "object",
+        "required": ["scan", "layers", "state"],
+        "properties": {
+            "scan": {"anyOf": [Reference("").schema(), _ENTRIES], "description": _SCAN},
+            "layers": {"$ref": "#/$defs/layers"},
+            **_CARRIED,
+            "reverse": {**REVERSE.schema(), "description": REVERSE.doc},
+            **common,
+        },
+        "additionalProperties": False,
+    }
     # A block of the spec may stand under any name that no layer has.
     block = {
         "type": "object",
         "minProperties": 1,
-        "propertyNames": {"not": {"enum": [*REGISTRY, "layers", "each"]}},
+        "propertyNames": {"not": {"enum": [*REGISTRY, "layers", "each", "scan"]}},
         "properties": common,
     }
     return {
@@ -124,7 +137,9 @@ def schema() -> dict[str, Any]:
         "$defs": {
             "expression": _EXPRESSION,
             "layers": {"type": "array", "items": {"$ref": "#/$defs/item"}},
-            "item": {"anyOf": [{"$ref": "#/$defs/line"}, {"$ref": "#/$defs/layers"}, *forms, repeat, each, block]},
+            "item": {
+                "anyOf": [{"$ref": "#/$defs/line"}, {"$ref": "#/$defs/layers"}, *forms, repeat, each, scan, block]
+            },
             "line": {"type": "string", "pattern": r"^[A-Za-z_]\w*(\s|$)"},
             **{f"layer-{op}": _layer(layer) for op, layer in REGISTRY.items()},
         },

@@ -52,7 +52,7 @@ class _Measure:
         result = self.formula(node) if self.number(node) else 0
         for child in node.children:
             if self.total(child):
-                result = result + repeated(_quantity(self._sum(child)), self.often(child), "copies")
+                result = result + repeated(_quantity(self._sum(child)), self.often(child), _copies(child))
         return result
 
 
@@ -156,7 +156,9 @@ def _measures(costs: Costs) -> list[_Measure]:
             lambda node: derive(node).macs * samples(node),
             # of an `each` the entries are samples
             lambda node: node.runs(
-                plain(node.weights * node.copies), plain((node.work if node.is_expert else 1) * node.copies), 1
+                plain(node.weights * node.copies),
+                plain((node.work if node.is_expert or node.listed else 1) * node.copies),
+                1,
             ),
         ),
     ]
@@ -176,17 +178,22 @@ def _lines(measure: _Measure, node: Node, level: int) -> Iterator[Line]:
         for child in inner:
             yield from _lines(measure, child, level + 1)
         if often > 1:
-            yield Line(f"×{often:,}", f"{often:,} copies · {total:,}", exact(often * total), level=level + 1)
+            yield Line(f"×{often:,}", f"{often:,} {_copies(node)} · {total:,}", exact(often * total), level=level + 1)
         return
     yield _line(measure, node, name, level, often)
+
+
+def _copies(node: Node) -> str:
+    """What there are several of."""
+    return "steps" if node.listed else "copies"
 
 
 def _line(measure: _Measure, node: Node, name: str, level: int, often: int, own: bool = False) -> Line:
     value = measure.formula(node) if own else measure.derived(node)
     total = measure.number(node) if own else measure.total(node)
-    formula = f"{often:,} copies · {total:,}" if often > 1 else ""
+    formula = f"{often:,} {_copies(node)} · {total:,}" if often > 1 else ""
     if value is not None:
-        formula = spoken(repeated(_quantity(value), often, "copies"))
+        formula = spoken(repeated(_quantity(value), often, _copies(node)))
         labels = [term.label for term in terms(value) if term.label]
         if len(formula) > _FORMULA and labels:
             formula = " + ".join(labels)

@@ -162,7 +162,7 @@ def _holders(mode: Mode, count: int) -> Iterator[Block]:
     rows: list[_LINES] = []
     for one in most:
         label = fitted(one.node.label, None, 1, _LABEL)
-        name = one.node.id + (f"  ×{one.count:,}" if one.count > 1 else "")
+        name = one.node.told + (f"  ×{one.count:,}" if one.count > 1 else "")
         cells = (name, label, numbers.shape(one.node.output.shape), numbers.size(one.bytes))
         rows.append(((*cells, numbers.share(one.bytes, whole)), None))
     if others and whole:

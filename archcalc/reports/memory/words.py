@@ -24,9 +24,9 @@ def where(found: Footprint) -> str:
     if found.phase == "loss":
         return "at the loss"
     if found.phase == "recomputation" and found.node is not None:
-        return f"while `{found.node.id}` runs again for backward"
+        return f"while `{found.node.told}` runs again for backward"
     if found.node is not None:
-        return f"in the {found.phase} pass, at `{found.node.id}`"
+        return f"in the {found.phase} pass, at `{found.node.told}`"
     return f"in the {found.phase} pass" + (", at the loss" if found.running.trains else "")
 
 

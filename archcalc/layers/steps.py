@@ -1,0 +1,77 @@
+"""The two ends of `scan`: a tensor is taken apart into steps, and what steps give is stacked. No layers of the language."""
+
+from __future__ import annotations
+
+from archcalc.layers.code import Code, expression
+from archcalc.layers.entries import Entries, Stacked
+from archcalc.layers.layout import SCAN
+from archcalc.layers.saved import Saving
+from archcalc.layers.strides import Strides, contiguous
+from archcalc.layers.tensor import Shape, Tensor
+
+
+class Unbound(Entries):
+    """The entry of one step: a view of the tensor that is gone through. Backward stacks the gradients of all steps."""
+
+    op = "entry"
+    loop = SCAN
+    apart = False
+    written = False
+    called: str
+    hands_on = False
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` for what has no entries."""
+        y = self.cut(x)
+        y.batched, y.entries = x.batched, x.entries
+        return y
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """The same memory without the axis of steps."""
+        return how.strides[0].selected(1)
+
+    def shares(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
+        """Always."""
+        return True
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The entries of all steps."""
+        return expression(f"{{0}}.unbind({int(x.batched)})")
+
+
+class Collected(Stacked):
+    """What steps give, side by side along a new first axis: a copy."""
+
+    op = "stack"
+    view = False
+    backwards: bool
+    called: str
+    # The shapes of what goes from step to step, by name.
+    states: dict[str, Shape]
+
+    @property
+    def sees_ahead(self) -> bool:  # type: ignore[override]
+        """Where steps begin at the end."""
+        return self.backwards
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """One axis more."""
+        y = self.stacked(x)
+        y.batched, y.entries = x.batched, x.entries
+        return y
+
+    def kept(self, y: Tensor, *inputs: Tensor) -> dict[str, Shape]:
+        """The states, each as one row."""
+        return {name: (1, *shape) for name, shape in self.states.items()}
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """In the order of its axes."""
+        return contiguous((how.batch, *y.shape))
+
+    def shares(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
+        """Never."""
+        return False
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """Of the list of all steps' outputs."""
+        return expression(f"torch.stack({{0}}{'[::-1]' if self.backwards else ''}, {int(x.batched)})")
