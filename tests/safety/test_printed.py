@@ -45,6 +45,9 @@ COMMANDS = [
     *(f"build {{0}} --format {form}" for form in forms("module")), "build {0} -o {4}.py", *(f"verify {{0}} --format {form}" for form in forms("verification")),
     *(f"explain {{0}} first --format {form}" for form in forms("explanation")), *(f"explain {{0}} first --symbolic --format {form}" for form in forms("closed_form_layer")), "explain {0} {3}",
     "explain {3} --input 3x4", "explain relu --input {3}", "layer {3}", "rule {3}", "{3}",
+    *(f"explain {{0}} first --steps --format {form}" for form in forms("worked")), "schema --report {3}", "specs {3}", "import {0}", "import {3}",
+    *(f"weights {{6}} --format {form}" for form in forms("weights")), "weights {6} --against {5}", "weights {3}",
+    *(f"{command} {{5}}" for command in ("shapes", "lint", "build", "import", "memory", "explain")), "import {5} --scale {3}", "import {0}:{3}", "import hf:{3}",
     "shapes {2}", "shapes {0} --set w={3}", "shapes {0} --set {3}=1", "shapes {0}@{3}", "shapes {3}", "schema",
 ]  # fmt: skip
 if find_spec("matplotlib") is None:
@@ -60,6 +63,8 @@ PLACES = {
     "read dim": "dims: {{{0}: 3}}\ninput: [{0}, 4]\n", "input": "input: {{{0}: [4]}}\n", "size": "input: [{0}]\n",
     "variant": "variants: {{{0}: {{w: 2}}}}\n", "variant's key": "variants: {{large: {{{0}: 2}}}}\n", "output": "output: [{0}]\n", "loss": "loss: {0}\n",
     "include": "include: [{0}]\n", "top": "{0}: 3\n", "budget": "budget: {{params: {0}}}\n", "growth": "growth: {{{0}: 5%}}\n", "expect": "expect: {{{0}: 1}}\n",
+    "run": "run: {{checkpoint: [{0}]}}\n", "run's key": "run: {{{0}: 1}}\n", "class": "layers: [{{opaque: {{output: 3, class: {0}}}}}]\n",
+    "further output": "layers: [{{opaque: {{output: {{{0}: [3]}}}}}}]\n", "frozen": "layers: [{{linear: {{features: w}}, frozen: {0}}}]\n",
     "comment": "model: m # {2}\n", "ignore": "model: m # archcalc: ignore[{2}] {2}\n", "text": "{2}\n",
 }  # fmt: skip
 # Names that the language may take, and Python or PyTorch have of their own.
@@ -93,6 +98,32 @@ def spec(name: str, layers: str = "[linear w name=first, relu, linear 2]", place
     usual = {"model": "m", "hparams": "{w: 3}", "input": "[4]", "layers": f"\n  - {layers}"}
     given = PLACES[place].format(quoted(name), quoted(f"b({name})"), name)
     return "".join(f"{key}: {value}\n" for key, value in usual.items() if f"{key}:" not in given) + given
+
+
+def keras(name: str, other: str) -> str:
+    """A model of Keras whose names these are."""
+    layers = [
+        {"module": "keras.layers", "class_name": "InputLayer", "config": {"batch_shape": [None, 4], "name": other}},
+        {"module": "keras.layers", "class_name": "Dense", "config": {"units": 3, "name": name, "activation": "relu"}},
+        {"module": other, "class_name": name, "config": {"name": other}},
+    ]
+    return json.dumps(
+        {
+            "module": "keras",
+            "class_name": "Sequential",
+            "config": {"name": name, "layers": layers[: 2 + len(other) % 2]},
+        }
+    )
+
+
+def weights(*names: str) -> bytes:
+    """A file of weights whose tensors have these names."""
+    tensors = {
+        name: {"dtype": "F32", "shape": [1], "data_offsets": [4 * at, 4 * at + 4]}
+        for at, name in enumerate(dict.fromkeys(names))
+    }
+    header = json.dumps(tensors).encode()
+    return len(header).to_bytes(8, "little") + header + bytes(4 * len(tensors))
 
 
 def is_inert(text: str, form: str = "") -> None:
@@ -136,7 +167,10 @@ def test_names_in_every_form(
     )
     for path, text in zip(paths, texts):
         path.write_text(text, "utf-8")
-    words = [word.format(*paths, value, folder / "out") for word in command.split()]
+    others = [folder / f"5{file}.json", folder / f"6{file}.safetensors"]
+    others[0].write_text(keras(name, other), "utf-8")
+    others[1].write_bytes(weights(name, other))
+    words = [word.format(*paths, value, folder / "out", *others) for word in command.split()]
     result = CliRunner().invoke(group, words, standalone_mode=False, prog_name="archcalc")
     assert result.exception is None or type(result.exception).__name__ in (
         "UsageError",
