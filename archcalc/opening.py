@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 
 from archcalc.diagnostics import RequestError, Source, cannot
+from archcalc.project import contains
 from archcalc.source import MAX_BYTES, decode
 
 # What reads a model that is named as Python code, by its name. Reading one runs it, so that only who knows that the user
@@ -29,7 +30,13 @@ def read(path: str, scale: str | None = None) -> Source:
     else:
         path = located(path)
         data = _bytes(path)
-    return (None if _has_model(data) else _imported(path, data, scale)) or decode(path, data)
+    if _has_model(data):
+        return decode(path, data)
+    model = _imported(path, data, scale)
+    if model is None and os.path.islink(path) and not contains(os.path.dirname(path), path):
+        # a repository of somebody else may have it lead anywhere, and messages quote what they are about
+        raise RequestError(f"cannot read {path!r}: it is a link that leads out of its project, to what is not a spec")
+    return model or decode(path, data)
 
 
 def located(path: str) -> str:

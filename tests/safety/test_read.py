@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -97,3 +98,23 @@ def test_a_device_file_has_an_end(clone: Path) -> None:
     (clone / "deep.json").write_text("[" * 100_000, "utf-8")
     with pytest.raises(RequestError, match="it is not JSON"):
         find(str(clone / "deep.json"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links there need a privilege")
+@pytest.mark.parametrize("target", ["../secret.yaml", "/proc/self/environ", "../secret.json"])
+@pytest.mark.parametrize("command", ["shapes", "lint", "explain", "build", "diff"])
+def test_a_link_to_what_is_no_spec_is_not_quoted(clone: Path, run: Run, command: str, target: str) -> None:
+    """Whoever names all files of a pull request names its links too."""
+    (clone.parent / "secret.json").write_text('{"hunter2": 1}', "utf-8")
+    (clone / "link.yaml").symlink_to(target)
+    done = run(command, "link.yaml", *["net.yaml"][: command == "diff"], DEPLOY_TOKEN="hunter2")
+    assert done.returncode == 2
+    assert "it is a link that leads out of its project, to what is not a spec" in done.stderr
+    assert "hunter2" not in done.stdout + done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links there need a privilege")
+def test_a_link_to_a_spec_is_followed(clone: Path, run: Run) -> None:
+    (clone.parent / "net.yaml").write_text(SPEC.replace("linear 3", "lineer 3"), "utf-8")
+    (clone / "link.yaml").symlink_to("../net.yaml")
+    assert "lineer 3 name=first" in run("shapes", "link.yaml").stderr
