@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from archcalc.diagnostics import RequestError, Source, cannot
 from archcalc.project import contains
@@ -57,6 +58,21 @@ def located(path: str) -> str:
 def imported(path: str) -> Source | None:
     """The spec of a model that a file of another kind holds; None for a file of no such kind. Raises as `read`."""
     return _imported(path, _bytes(path))
+
+
+def told_of(path: str) -> Any:
+    """What a source tells of a file beside its spec, compared and with all that it leaves out; None for other sources.
+
+    Raises as `read`.
+    """
+    if path == "-" or path in NAMED:
+        return None
+    from archcalc.sources import reader_of
+    from archcalc.sources.file import File
+
+    file = File(path, _bytes(located(path)))
+    tell = getattr(reader_of(file), "told", None) if not _has_model(file.data) else None
+    return tell(file) if tell is not None else None
 
 
 def _bytes(path: str) -> bytes:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import click
 
 from archcalc.commands import options
 from archcalc.diagnostics import RequestError
 from archcalc.hub import is_hub
-from archcalc.opening import NAMED
+from archcalc.opening import NAMED, told_of
 from archcalc.output import write_file
 from archcalc.terminal import complain, write
 
@@ -36,7 +37,11 @@ from archcalc.terminal import complain, write
     "--arg", "arguments", multiple=True, metavar="NAME=VALUE", help="Argument of a module's class or function."
 )
 @click.option("--mode", type=click.Choice(("inference", "train")), default="inference", help="How a module is run.")
-@click.option("--check", is_flag=True, help="Compare a module's outputs with those of the spec, with the same weights.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Compare the outputs of a module or an ONNX model with those of the spec, with the same weights.",
+)
 @options.color
 @options.help
 @options.guarded
@@ -53,7 +58,7 @@ def command(
 ) -> int:
     """Write the spec of a model that is in a file of another kind, or in Python.
 
-    SOURCE is a config.json of Hugging Face, a model file of Ultralytics, a model of Keras, or `-`; or a PyTorch module, which is run for it:
+    SOURCE is a config.json of Hugging Face, a model file of Ultralytics, a model of Keras, an ONNX model, or `-`; or a PyTorch module, which is run for it:
     pkg.module:Net, path/model.py:Net, timm:resnet50, torchvision:swin_t; or hf:ORG/NAME[@REVISION], whose config.json is fetched. Every command that takes a spec takes it as well. Several files of one family become one spec with
     variants, named after their files or folders; the first holds without one.
     """
@@ -65,8 +70,13 @@ def command(
         raise RequestError(f"{modules[0]!r} is a module: import it by itself")
     if modules:
         return _module(source, output, inputs, arguments, mode == "train", check, color)
-    if inputs or arguments or check or mode == "train":
-        raise RequestError(f"--input, --arg, --mode and --check are for PyTorch modules, and {source!r} names none")
+    if inputs or arguments or mode == "train":
+        raise RequestError(f"--input, --arg and --mode are for PyTorch modules, and {source!r} names none")
+    told = told_of(source) if len(sources) == 1 and not scales else None
+    if told is not None:
+        return _compared(told, source, output, check, color)
+    if check:
+        raise RequestError(f"--check is for PyTorch modules and ONNX models, and {source!r} is neither")
     from archcalc.commands.import_family import family
 
     _written(family(sources, scales), output, [name for name in sources if not is_hub(name)])
@@ -102,6 +112,21 @@ def _module(
         size = "×".join(map(str, reading.inputs[0].sizes))
         complain(f"  its input is a guess, {size} without the batch: --input says it", color)
     return 0 if reading.comparison.equal else 1
+
+
+def _compared(told: Any, path: str, output: str | None, check: bool, color: str) -> int:
+    """A graph: what was found beside the sizes of its nodes is told, and exit status 1 where they differ."""
+    if check:
+        from archcalc.pytorch.needs import require
+
+        require(f"checking {path}")
+        from archcalc.pytorch.capture.beside import compare
+
+        compare(told)
+    _written(told.text, output, [path])
+    for line in told.comparison.lines(path):
+        complain(line, color)
+    return 0 if told.comparison.equal else 1
 
 
 def _arguments(given: tuple[str, ...]) -> dict[str, str]:

@@ -7,6 +7,7 @@ It is a module of this folder with
     recognises(file: File) -> bool     whether a file is one, by its name, first bytes or keys
     spec(file: File) -> str            the text of its spec; raises `SpecError` with the place in the file
 
+and, where a source counts by itself, `told(file)`: the spec beside that count, as archcalc/tracing/telling.py has it.
 Reading runs no code from a file, and what a file says of its own size is bounded before it is believed.
 """
 

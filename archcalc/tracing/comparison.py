@@ -14,6 +14,7 @@ class Comparison:
     Attributes:
         params, macs, outputs: pairs, ours first; unreached: parameters that no call reads, by name, with how many.
         declared: what the opaque layers are, with their lines; remarks: what has no word in the language;
+        notes: what the spec has otherwise than its source, with the same values;
         checked: what came of comparing outputs, where that was asked for; wrong: whether they differ.
         numel: all parameters of the source; whose: the source in a word, as `PyTorch`.
     """
@@ -32,6 +33,7 @@ class Comparison:
         self.outputs = ours, theirs
         self.declared: list[tuple[int, str]] = []
         self.remarks: list[str] = []
+        self.notes: list[str] = []
         self.checked: str | None = None
         self.wrong = False
 
@@ -63,7 +65,7 @@ class Comparison:
             yield f"  {count:,} parameters are not read in this mode and not in the spec: {shown}"
         for line, what in self.declared:
             yield f"  line {line}: opaque, {what}"
-        for remark in self.remarks:
+        for remark in (*self.remarks, *self.notes):
             yield f"  {remark}"
         if self.checked is not None:
             yield f"  {self.checked}"

@@ -14,6 +14,7 @@ from archcalc.network.load import Graph as Network
 from archcalc.network.load import build_graph
 from archcalc.sources.writing import Item, Spec
 from archcalc.tracing.graph import Graph, Node, Out
+from archcalc.tracing.naming import plain
 from archcalc.tracing.words import flat
 
 # Errors of layouts, by their codes.
@@ -78,7 +79,7 @@ def written(graph: Graph, nodes: list[Node]) -> tuple[str, dict[int, Node]]:
     def refer(out: Out) -> str:
         return f"{names[out.node]}.{out.name}" if out.name else names[out.node]
 
-    spec = Spec("flat")
+    spec = Spec(plain(graph.name))
     sizes = {name: list(map(str, node.sizes)) for name, node in graph.inputs.items()}
     spec.inputs = next(iter(sizes.values())) if single else sizes  # type: ignore[assignment]
     spec.layers = []

@@ -126,7 +126,8 @@ class _Builder:
         moving = [one for one in members if not (isinstance(one, Node) and one not in self.dynamic)]
         self.private = private
         items = self._sequence(moving, start)
-        if shared and items and start is not None and items[0].source is None and items[0].operands is None:
+        plain = bool(items) and items[0].source is None and items[0].operands is None and items[0].layers is None
+        if shared and start is not None and plain:
             items[0].source = start
         elif shared and items and start is not None:
             head = Item(start, Node("identity", start.sizes, None, [start], {}))

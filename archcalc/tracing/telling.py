@@ -24,12 +24,15 @@ class Telling:
     """A run as it is told.
 
     Attributes:
-        text: the spec, with `expect:`; comparison: with what the source counts; graph: the intermediate form;
+        spec: its text; text: the same with `expect:`; comparison: with what the source counts; graph: the intermediate form;
         is_flat: whether it has one line for each layer, as nothing shorter came out right;
         order: the nodes in the order of the text.
     """
 
-    def __init__(self, text: str, comparison: Comparison, graph: Graph, is_flat: bool, order: list[Node]) -> None:
+    def __init__(
+        self, spec: str, text: str, comparison: Comparison, graph: Graph, is_flat: bool, order: list[Node]
+    ) -> None:
+        self.spec = spec
         self.text = text
         self.comparison = comparison
         self.graph = graph
@@ -58,7 +61,7 @@ def tell(name: str, run: Run, numbers: Mapping[str, int], comments: Sequence[str
     comparison = Comparison(costs, run, sum(numbers.values()), unreached, whose)
     comparison.declared = _declared(network)
     comparison.remarks = remarks
-    return Telling(text + expectation(costs), comparison, graph, is_flat, order)
+    return Telling(text, text + expectation(costs), comparison, graph, is_flat, order)
 
 
 def _proved(name: str, run: Run, numbers: dict[str, int]) -> tuple[Graph, Proof, Reader]:

@@ -19,6 +19,7 @@ from archcalc.pytorch.capture.reading import Reading
 from archcalc.pytorch.instance import instantiate
 from archcalc.pytorch.memory import available_bytes
 from archcalc.tracing.graph import Node
+from archcalc.tracing.telling import Telling
 
 _NEAR = 1e-8
 _BUFFERS = ("running_mean", "running_var")
@@ -27,7 +28,7 @@ _BUFFERS = ("running_mean", "running_var")
 def compare(reading: Reading) -> None:
     """Says in the comparison whether outputs are equal, where they can be compared. Raises `RequestError`."""
     comparison = reading.comparison
-    reason = _hindrance(reading)
+    reason = hindrance(reading)
     if reason is not None or reading.real is None:
         comparison.checked = f"outputs are not compared: {reason}"
         return
@@ -38,19 +39,29 @@ def compare(reading: Reading) -> None:
     torch.manual_seed(0)
     _draw(original)
     shapes = {name: tuple(map(int, shape)) for name, shape in named_parameters(graph.nodes)}
-    names = list(shapes)
     try:
-        state = _state(reading.order, names, dict(original.named_parameters()) | dict(original.named_buffers()))
-        state = {name: one.reshape(shapes[name]) if name in shapes else one for name, one in state.items()}
-        missing = built.load_state_dict(state, strict=False).missing_keys
-    except (_Unlike, RuntimeError) as error:
+        theirs = dict(original.named_parameters()) | dict(original.named_buffers())
+        left = filled(built, reading.order, shapes, theirs)
+    except (Unlike, RuntimeError) as error:
         comparison.checked = f"outputs are not compared: {str(error).splitlines()[0]}"
         return
-    left = [name for name in missing if name in names]
-    if left:
-        comparison.checked = f"outputs are not compared: {left[0]} has no weight in the module"
+    if left is not None:
+        comparison.checked = f"outputs are not compared: {left} has no weight in the module"
         return
     _compare(reading, original, built)
+
+
+def filled(
+    built: nn.Module, order: list[Node], shapes: Mapping[str, tuple[int, ...]], theirs: Mapping[str, torch.Tensor]
+) -> str | None:
+    """Gives a network the weights of its source; one that is left without, if there is such.
+
+    Raises `Unlike` and `RuntimeError` where they do not fit.
+    """
+    state = _state(order, list(shapes), theirs)
+    state = {name: one.reshape(shapes[name]) if name in shapes else one for name, one in state.items()}
+    missing = built.load_state_dict(state, strict=False).missing_keys
+    return next((name for name in missing if name in shapes), None)
 
 
 def _compare(reading: Reading, original: nn.Module, built: nn.Module) -> None:
@@ -65,7 +76,7 @@ def _compare(reading: Reading, original: nn.Module, built: nn.Module) -> None:
         except (Exception, SystemExit) as error:
             raise RequestError(f"the module cannot be run on the CPU: {told(error)}") from None
         ours = built(*(x for _, x in inputs))
-    pairs = list(zip(_tensors(ours), _tensors(theirs)))
+    pairs = list(zip(tensors(ours), tensors(theirs)))
     apart = max(float((x - y).abs().max() / (y.abs().max() + 1e-30)) for x, y in pairs if x.shape == y.shape)
     unlike = any(x.shape != y.shape for x, y in pairs)
     comparison.wrong = unlike or not apart < _NEAR
@@ -76,14 +87,15 @@ def _compare(reading: Reading, original: nn.Module, built: nn.Module) -> None:
     )
 
 
-def _tensors(item: object) -> list[torch.Tensor]:
+def tensors(item: object) -> list[torch.Tensor]:
+    """The tensors of an output, in order."""
     if isinstance(item, torch.Tensor):
         return [item]
     parts = item.values() if isinstance(item, Mapping) else item if isinstance(item, (tuple, list)) else ()
-    return [tensor for one in parts for tensor in _tensors(one)]
+    return [tensor for one in parts for tensor in tensors(one)]
 
 
-def _hindrance(reading: Reading) -> str | None:
+def hindrance(reading: Telling) -> str | None:
     """Why there is nothing to compare."""
     comparison = reading.comparison
     if comparison.declared:
@@ -110,7 +122,7 @@ def _draw(module: nn.Module) -> None:
             nn.init.uniform_(buffer, 0.5, 1.5)
 
 
-class _Unlike(Exception):
+class Unlike(Exception):
     """Weights of both sides that cannot be matched."""
 
 
@@ -128,7 +140,7 @@ def _state(order: list[Node], names: list[str], theirs: Mapping[str, torch.Tenso
         for key in parts:
             name = next(left, None)
             if name is None or name.rpartition(".")[2] != key.rpartition(".")[2]:
-                raise _Unlike(f"`{node.op}` has {key}, and the spec {name}")
+                raise Unlike(f"`{node.op}` has {key}, and the spec {name}")
             state[name] = theirs[node.weights[key]]
             for buffer in _BUFFERS:
                 if buffer in node.weights:
@@ -160,7 +172,7 @@ def _attention(node: Node, left: Iterator[str], theirs: Mapping[str, torch.Tenso
         elif last.startswith("out_proj"):
             state[name] = theirs[node.weights[last]]
         else:
-            raise _Unlike(f"attention has no {last}")
+            raise Unlike(f"attention has no {last}")
         if last == final:
             break
     return state

@@ -23,7 +23,7 @@ class Reading(Telling):
     """
 
     def __init__(self, telling: Telling, module: nn.Module, inputs: list[Example]) -> None:
-        super().__init__(telling.text, telling.comparison, telling.graph, telling.is_flat, telling.order)
+        super().__init__(telling.spec, telling.text, telling.comparison, telling.graph, telling.is_flat, telling.order)
         self.module = module
         self.inputs = inputs
         self.guessed = False

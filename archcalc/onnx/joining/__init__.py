@@ -1,0 +1,35 @@
+"""What exporters take apart, as one operator again: norms and activations that older versions of ONNX did not have.
+
+A pattern is a function of the nodes and of the one that it begins or ends with, and has its place in `PATTERNS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from archcalc.onnx.joining import activations, norms, products
+from archcalc.onnx.joining.graph import Joining
+from archcalc.onnx.model import Model, Node
+
+PATTERNS: tuple[Callable[[Joining, Node], None], ...] = (
+    activations.gelu,
+    activations.tanh_gelu,
+    activations.gated,
+    activations.bounded,
+    norms.layer_norm,
+    norms.group_norm,
+    norms.unit,
+    products.linear,
+    products.guard,
+)
+
+
+def join(model: Model) -> None:
+    """Puts together what is recognised, one pattern after the other."""
+    for pattern in PATTERNS:
+        joining = Joining(model)
+        for node in model.nodes:
+            if not node.domain and id(node) not in joining.gone:
+                pattern(joining, node)
+        if joining.new:
+            model.nodes = list(joining.nodes())

@@ -1,0 +1,81 @@
+"""Quantised graphs: what is stored in few bits is a weight as any other, and rounding in between changes values alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archcalc.onnx.model import Node
+from archcalc.onnx.operators.convolution import convolution
+from archcalc.onnx.operators.products import product
+from archcalc.onnx.operators.registry import UnreadError, operator
+from archcalc.onnx.running import Running
+from archcalc.onnx.traced import Traced
+from archcalc.tracing.calls import CONSTANT, PARAMETER
+
+
+@operator("QuantizeLinear")
+def quantised(run: Running, node: Node, x: Traced, *rest: Any) -> Traced:
+    """Rounding, which the language does not have."""
+    run.note("quantised tensors")
+    return x
+
+
+quantised_too = operator("QuantizeLinear", "com.microsoft")(quantised)
+
+
+@operator("DequantizeLinear")
+def restored(run: Running, node: Node, x: Traced, *rest: Any) -> Traced:
+    """Of an initialiser the weight; of anything else what was rounded before."""
+    return _weight(run, x)
+
+
+restored_too = operator("DequantizeLinear", "com.microsoft")(restored)
+
+
+def _weight(run: Running, x: Traced) -> Traced:
+    if x.source == CONSTANT and x.name and x.call is None and x.count() > 1:
+        return Traced(PARAMETER, x.shape, "float", x.label)
+    return x
+
+
+@operator("DynamicQuantizeLinear")
+def measured(run: Running, node: Node, x: Traced) -> list[Traced]:
+    """Rounding by what the tensor holds."""
+    run.note("quantised tensors")
+    return [x, *(run.call("quantised scale", [], (), kind="float") for _ in node.outputs[1:])]
+
+
+@operator("QLinearConv")
+def conv(
+    run: Running, node: Node, x: Traced, xs: Any, xz: Any, w: Traced, ws: Any, wz: Any, ys: Any, yz: Any, b: Any = None
+) -> Traced:
+    """A convolution of rounded numbers."""
+    run.note("quantised tensors")
+    return convolution(run, node, x, _weight(run, w), None if b is None else _weight(run, b))
+
+
+@operator("ConvInteger")
+def whole_conv(run: Running, node: Node, x: Traced, w: Traced, *rest: Any) -> Traced:
+    """A convolution of whole numbers."""
+    return convolution(run, node, x, _weight(run, w), None)
+
+
+@operator("QLinearMatMul")
+def matmul(run: Running, node: Node, a: Traced, a_s: Any, az: Any, b: Traced, *rest: Any) -> Traced:
+    """A product of rounded numbers."""
+    run.note("quantised tensors")
+    return product(run, node, a, _weight(run, b))
+
+
+@operator("MatMulInteger")
+def whole_matmul(run: Running, node: Node, a: Traced, b: Traced, *rest: Any) -> Traced:
+    """A product of whole numbers."""
+    return product(run, node, a, _weight(run, b))
+
+
+@operator("QLinearAdd QLinearMul", "com.microsoft")
+def two(run: Running, node: Node, a: Traced, a_s: Any, az: Any, b: Traced, *rest: Any) -> Traced:
+    """A sum or product of rounded numbers."""
+    if a.shape != b.shape:
+        raise UnreadError("of different sizes")
+    return run.call("add" if node.op == "QLinearAdd" else "mul", [a, _weight(run, b)], a.shape)

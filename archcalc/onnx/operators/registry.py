@@ -1,0 +1,28 @@
+"""Which function reads which operator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class UnreadError(Exception):
+    """An operator, or a use of one, that no call stands for; the message says which use."""
+
+
+OPERATORS: dict[tuple[str, str], Callable[..., Any]] = {}
+
+
+def operator(names: str, domain: str = "") -> Callable[[Function], Function]:
+    """Notes that a function reads the operators of these names; `domain` is whose they are."""
+
+    def note(function: Function) -> Function:
+        for name in names.split():
+            if (domain, name) in OPERATORS:
+                raise ValueError(f"{name} is read twice")
+            OPERATORS[domain, name] = function
+        return function
+
+    return note

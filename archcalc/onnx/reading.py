@@ -1,0 +1,244 @@
+"""From an .onnx file to the text of a spec: the steps one after the other."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import re
+import stat
+from collections.abc import Mapping
+from math import prod
+
+from archcalc.diagnostics import RequestError, cannot
+from archcalc.onnx import operators
+from archcalc.onnx.joining import join
+from archcalc.onnx.model import Described, Model
+from archcalc.onnx.protobuf import BrokenError
+from archcalc.onnx.running import Running
+from archcalc.source import MAX_BYTES
+from archcalc.tracing.calls import FLOAT, Run
+from archcalc.tracing.lineup import BATCHES, line_up
+from archcalc.tracing.telling import Telling, tell
+
+_MOST_BYTES = 2**36
+# Sizes that a file leaves open, where nothing says otherwise.
+_PIXELS, _STEPS, _CHANNELS = 224, 128, 3
+Shape = tuple[int, ...]
+
+
+class Reading(Telling):
+    """A file read.
+
+    Attributes:
+        path: the file; running: the run that is told.
+    """
+
+    def __init__(self, told: Telling, path: str, running: Running) -> None:
+        super().__init__(told.spec, told.text, told.comparison, told.graph, told.is_flat, told.order)
+        self.path = path
+        self.running = running
+
+
+def read(path: str, data: bytes) -> Reading:
+    """The spec of a file; `data` is its beginning, or all of it. Raises `RequestError` with what can be done."""
+    model = opened(path, data)
+    operators.load()
+    name = os.path.splitext(os.path.basename(path))[0]
+    try:
+        return _told(path, name, model)
+    except RequestError as error:
+        raise RequestError(f"cannot read {path!r}: {error}") from None
+    except RecursionError:
+        raise RequestError(f"cannot read {path!r}: its layers are nested too deeply") from None
+
+
+def opened(path: str, data: bytes) -> Model:
+    """What the file says. Raises `RequestError` for what is no such file."""
+    try:
+        if len(data) <= MAX_BYTES:
+            return Model(memoryview(data))
+        return _mapped(path)
+    except BrokenError as error:
+        raise RequestError(f"cannot read {path!r} as an ONNX model: {error}") from None
+
+
+def _mapped(path: str) -> Model:
+    """A large file, of which only the pages that are looked at are read."""
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except (OSError, ValueError) as error:
+        raise cannot("read", path, error) from None
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_BYTES:
+            raise RequestError(f"cannot read {path!r}: it is not a regular file, or larger than any model")
+        return Model(memoryview(mmap.mmap(handle, 0, access=mmap.ACCESS_READ)))
+    except (OSError, ValueError) as error:
+        raise cannot("read", path, error) from None
+    finally:
+        os.close(handle)
+
+
+def _told(path: str, name: str, model: Model) -> Reading:
+    reached(model)
+    parted(model)
+    join(model)
+    reached(model)
+    sizes = Sizes(model)
+    running, first = _runs(model, sizes)
+    own = (f"opset {model.opset}", f"written by {model.producer}" if model.producer else "")
+    comments = [f"From {os.path.basename(path)}, an ONNX model ({', '.join(filter(None, own))})."]
+    told = tell(
+        re.sub(r"[^\w.\-]", "_", name) or "model",
+        first,
+        running.weights.numbers,
+        [*comments, *_said(running, sizes), *_left_out(running)],
+        "the file",
+    )
+    told.comparison.remarks += _left_out(running)
+    told.comparison.notes += _said(running, sizes)
+    return Reading(told, path, running)
+
+
+def _said(running: Running, sizes: Sizes) -> list[str]:
+    """What the spec has otherwise than the file."""
+    found = []
+    if sizes.free:
+        given = ", ".join(f"{name} = {size}" for name, size in sizes.free.items())
+        found.append(f"Sizes that the file leaves open: {given}.")
+    merged = running.weights.merged + running.model.merged
+    if merged:
+        found.append(f"Equal weights stand once in the file; here each layer has its own, {merged:,} parameters more.")
+    computed = running.computed()
+    if computed:
+        names = list(dict.fromkeys(name.partition(":")[0] for name in computed))
+        named = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        found.append(
+            f"{sum(computed.values()):,} numbers that the exporter computed count as parameters, as it does not say what "
+            f"they were: {named}."
+        )
+    return found
+
+
+def _left_out(running: Running) -> list[str]:
+    """What changes values and is not in the spec."""
+    return [
+        f"{count} {what} are not in the spec: they change values and no count."
+        for what, count in running.passed.items()
+    ]
+
+
+def reached(model: Model) -> None:
+    """Takes out the nodes that no output needs."""
+    needed = {one.name for one in model.outputs}
+    kept = []
+    for node in reversed(model.nodes):
+        if any(name in needed for name in node.outputs):
+            needed.update(node.inputs)
+            kept.append(node)
+    model.nodes = kept[::-1]
+
+
+def parted(model: Model) -> None:
+    """Initialisers that stand for several, as exporters keep one of those that are equal, are these again."""
+    kept = []
+    for node in model.nodes:
+        tensor = model.tensors.get(node.inputs[0]) if node.op == "Identity" and len(node.inputs) == 1 else None
+        if tensor is None or len(node.outputs) != 1:
+            kept.append(node)
+            continue
+        model.tensors[node.outputs[0]] = tensor.copied(node.outputs[0])
+        model.merged += prod(tensor.shape) if tensor.kind == FLOAT else 0
+    model.nodes = kept
+
+
+# What people call the batch.
+_BATCH = re.compile(r"n|b|bs|.*batch.*", re.IGNORECASE)
+_RECURRENT = ("LSTM", "GRU", "RNN")
+
+
+class Sizes:
+    """What the inputs are called with.
+
+    Attributes:
+        inputs: their sizes by name, of which a text is one that the file leaves open; axes: which axis of each is the
+        batch; batches: what the file calls it, none where it is fixed, and then `batch` is how large it is.
+        free: sizes that the file leaves open beside the batch.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.inputs: dict[str, list[int | str]] = {}
+        self.axes: dict[str, int] = {}
+        stepped = {
+            node.inputs[0] for node in model.nodes if node.op in _RECURRENT and not node.attributes.get("layout")
+        }
+        for one in model.inputs:
+            if not one.is_tensor or one.sizes is None:
+                raise RequestError(f"the input {one.name[:80]!r} is no tensor, or the file does not say its sizes")
+            sizes = self.inputs[one.name] = list(one.sizes)
+            named = [axis for axis, size in enumerate(sizes) if isinstance(size, str) and _BATCH.fullmatch(size)]
+            if sizes:
+                self.axes[one.name] = named[0] if named else 1 if one.name in stepped and len(sizes) > 1 else 0
+        if not self.axes:
+            raise RequestError("it has no input")
+        firsts = [self.inputs[name][axis] for name, axis in self.axes.items()]
+        self.batches = {size for size in firsts if isinstance(size, str)}
+        self.batch = 1 if self.batches else int(firsts[0])
+        self.free: dict[str, int] = {}
+        for one in model.inputs:
+            self._leave(one)
+
+    def _leave(self, one: Described) -> None:
+        """Usual sizes for those that are open: of an image, or of a sequence."""
+        sizes = self.inputs[one.name]
+        for axis, size in enumerate(sizes):
+            if isinstance(size, str) and not (size in self.batches and (size or axis == self.axes[one.name])):
+                wide = len(sizes) > 3
+                usual = _PIXELS if wide and axis > 1 else _CHANNELS if wide else _STEPS
+                sizes[axis] = name = size or f"{one.name}.{axis}"
+                self.free.setdefault(name, usual)
+
+    def shapes(self, batch: int) -> dict[str, Shape]:
+        """The inputs with so many samples."""
+        found = {}
+        for name, sizes in self.inputs.items():
+            whole = [self.free.get(size, batch) if isinstance(size, str) else size for size in sizes]
+            if name in self.axes and not self.batches and whole[self.axes[name]] == self.batch:
+                whole[self.axes[name]] = batch
+            found[name] = tuple(whole)
+        return found
+
+    def symbols(self, batch: int) -> Mapping[str, int]:
+        """What the names of sizes stand for."""
+        return {**self.free, **{name: batch for name in self.batches if name}}
+
+
+def _runs(model: Model, sizes: Sizes) -> tuple[Running, Run]:
+    """The graph with two batches; where the file has one that is fixed, with that one first."""
+    fixed: dict[str, Shape] | None = None
+    old = sizes.batch
+    if not sizes.batches:
+        before = Running(model, sizes.shapes(old), sizes.symbols(old))
+        before.go()
+        fixed = before.shapes
+    done = []
+    for batch in BATCHES:
+        new = batch * old
+        running = Running(model, sizes.shapes(new), sizes.symbols(new), fixed, (new, old))
+        running.go()
+        done.append(running)
+    line_up(done[0].run, done[1].run)
+    _name(done[0].run)
+    return done[0], done[0].run
+
+
+def _name(run: Run) -> None:
+    """Names of inputs as the language can have them."""
+    taken: set[str] = set()
+    for value in run.inputs:
+        name = re.sub(r"\W", "_", value.name, flags=re.ASCII).strip("_") or "x"
+        name = f"x_{name}" if name[0].isdigit() or name in ("input", "prev") else name
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        value.name = name
