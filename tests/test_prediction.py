@@ -229,7 +229,7 @@ def test_times_of_networks_are_sums_within_their_ranges(path, mode):
             idle = layer.node.is_view or layer.node.op in ("dropout", "droppath")
             assert layer.forward.seconds > 0 or idle, layer.node.id
         larger = answer(load_graph(str(path), batch=64), Running(device=name, mode=mode)).total
-        assert whole.seconds <= larger.seconds < 33 * whole.seconds
+        assert whole.seconds * (1 - 1e-9) <= larger.seconds < 33 * whole.seconds
 
 
 @pytest.mark.parametrize("peak", [1.0, 1.12, 20.0])

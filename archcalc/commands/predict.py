@@ -15,13 +15,14 @@ from archcalc.network.load import load_graph
 from archcalc.prediction.answer import Answer, answer
 from archcalc.reports.prediction.report import Report
 from archcalc.running import Running
+from archcalc.running.declaration import FIELDS
 from archcalc.terminal import complain
 
 
 @click.command(name="predict")
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...", shell_complete=options.files)
 @options.settings
-@running.asked(running.ALL, old=("dtype", "generate"), several=("device",))
+@running.asked(tuple(FIELDS), old=("dtype", "generate"), several=("device",))
 @options.look("--depth", type=options.Whole(1), default=1, show_default=True, help="Levels of blocks to open.")
 @options.look(
     "-n", "--number", type=options.Whole(1), help="Show only this many layers, the slowest, and the others as one row."

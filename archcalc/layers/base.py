@@ -75,6 +75,8 @@ class Layer(LayerMemory):
     # True: its time is that of one pass, in which each element that goes in is read and each that comes out is written once.
     # A layer that is none says in `prediction.operations` what it runs.
     one_pass: ClassVar[bool] = False
+    # How such a pass goes through memory on a GPU: over each number once, over windows, or twice over each channel.
+    traffic: ClassVar[str] = "passes"
     # True: without products, weights, or anything else that other tools count.
     bare: ClassVar[bool] = False
     # What it computes in the field's notation, a line for each step.

@@ -81,6 +81,7 @@ class BatchNorm(_TrackingNorm):
     Source: torch.nn.BatchNorm1d to BatchNorm3d.
     """
 
+    traffic = "channel statistics"
     example = ("batchnorm", "8x32x32")
     notation = (
         "y = (x − μ) / √(σ² + ε) · γ + β\n"

@@ -29,6 +29,7 @@ class Pooling(Layer):
 
     # True: a volume comes out in the order of its axes, whatever the order of the input.
     one_pass = True
+    traffic = "windows"
     reorders_volumes: ClassVar[bool] = False
 
     # What is done with each element of a window.
@@ -212,6 +213,7 @@ class AdaptivePooling(Layer):
     """Windows chosen so that the output has a given size."""
 
     one_pass = True
+    traffic = "windows"
     reorders_volumes = True
 
     # What is done with each element of a window.

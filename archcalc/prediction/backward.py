@@ -78,7 +78,10 @@ def _share(one: Operation, needs: tuple[bool, ...]) -> float:
 
 
 def _kernels(one: Operation, needs: tuple[bool, ...]) -> Iterator[Operation]:
-    if one.m and one.weight_bytes:
+    if one.part == "copy":
+        if any(needs):
+            yield replace(one, in_bytes=one.out_bytes, out_bytes=one.in_bytes)
+    elif one.m and one.weight_bytes:
         yield from _products(one, one.node.learns, needs[0])
     elif one.kind == "attention":
         more, less = _ATTENTION_FLOPS

@@ -8,21 +8,18 @@ from dataclasses import dataclass, field, replace
 from archcalc.devices import Device
 from archcalc.diagnostics import RequestError
 from archcalc.layers.regularization import Dropout, DropPath
+from archcalc.prediction.kernels import BENCHMARKS, DATASHEET, SHORTEST, Kernels
 from archcalc.prediction.model import FEATURES, Model, roofline
 from archcalc.prediction.operations import Work
 
-# Where a time is from: coefficients of its own kind, of kinds that work alike, or the peak rates of a data sheet.
-CALIBRATED, NEIGHBOURS, DATASHEET = "calibrated", "neighbours", "datasheet"
-BASES = (CALIBRATED, NEIGHBOURS, DATASHEET)
+# Where a time is from: coefficients of its own kind, of kinds that work alike, or what kernels reach of the peak rates.
+CALIBRATED, NEIGHBOURS = "calibrated", "neighbours"
+BASES = (CALIBRATED, NEIGHBOURS, BENCHMARKS, DATASHEET)
 # What a kernel waits for.
 COMPUTE, MEMORY, LAUNCH = "compute", "memory", "launch"
 BOUNDS = (COMPUTE, MEMORY, LAUNCH)
-# Kernels reach between all and this part of the peak rates: nine of ten matrix products of the profiles that A100, A40 and
-# H100 are calibrated with over 0.4; convolutional networks as a whole 0.24 to 0.43 in the median of timm's benchmarks.
-_EFFICIENCY = {"attention": 0.4, "linear": 0.4, "matmul": 0.4, "matrix-vector": 0.4}
+# A processor whose peak rates alone are known reaches between all and this part of them.
 _LEAST_EFFICIENCY = 0.25
-# No kernel is shorter: the shortest medians of the profiles that A100, A40 and H100 are calibrated with are 1 to 4 µs.
-SHORTEST = 2e-6
 # Layers that do nothing at inference.
 _IDLE = (Dropout.op, DropPath.op)
 
@@ -88,12 +85,13 @@ class Estimator:
     Args:
         device: with its calibration, or without.
         dtype: one of the device's `peaks`; by default what it is calibrated for, or the fastest of common ones.
+        memory_format: of images, `channels-last` or else contiguous.
 
     Raises:
         RequestError: the device does not compute in this type, or its calibration is not understood.
     """
 
-    def __init__(self, device: Device, dtype: str | None = None) -> None:
+    def __init__(self, device: Device, dtype: str | None = None, memory_format: str = "") -> None:
         calibration = device.calibration or {}
         self.device = device
         self.model = Model(device) if device.calibration is not None else None
@@ -103,6 +101,7 @@ class Estimator:
             raise RequestError(_lacks(device, self.dtype, bool(calibration)))
         # tf32 is a way to compute with numbers that are stored as fp32.
         self.stored = "fp32" if self.dtype == "tf32" else self.dtype
+        self.kernels = Kernels(device, self.dtype, memory_format) if device.kind == "gpu" else None
         self.slower = device.peaks.get(measured, device.peaks[self.dtype]) / device.peaks[self.dtype]
         self.is_measured = self.model is not None and (
             measured == self.dtype or {measured, self.dtype} == {"fp16", "bf16"}
@@ -115,7 +114,8 @@ class Estimator:
         moved = work.in_bytes + work.weight_bytes + work.out_bytes
         if known != work.kind and (idle or not (moved or work.flops)):
             return Estimate()
-        if not known or self.model is None:
+        of_kernels = training and phase == "forward" and self.kernels is not None  # measured for inference alone
+        if not known or self.model is None or of_kernels:
             return self.by_datasheet(work)
         parts = self.model.parts(work, phase)
         parts = [part * self.slower if "flops" in name else part for name, part in zip(FEATURES, parts)]
@@ -151,6 +151,8 @@ class Estimator:
 
     def unmeasured(self, work: Work) -> Estimate:
         """Work of the forward pass's kinds in other circumstances: its coefficients are no more than neighbours."""
+        if self.kernels is not None:
+            return self._by_kernels(self.kernels, work, True)
         found = self.estimate(work, "forward", True)
         if found.basis != CALIBRATED:
             return found
@@ -159,16 +161,26 @@ class Estimator:
         return replace(found, low=min(found.seconds, least), high=max(found.seconds, most), bases=bases)
 
     def _range(self, work: Work) -> tuple[float, float]:
-        """Seconds at the peak rates, and at the part of them that kernels reach at least."""
+        """Seconds at the peak rates, and at the part of them that is reached at least."""
         least = max(roofline(work, self.device, self.dtype), work.runs * SHORTEST)
-        return least, least / _EFFICIENCY.get(work.kind, _LEAST_EFFICIENCY)
+        return least, least / _LEAST_EFFICIENCY
 
-    def by_datasheet(self, work: Work) -> Estimate:
-        """Between the peak rates and the part of them that kernels reach at least; the guess lies between the two."""
+    def by_datasheet(self, work: Work, backward: bool = False) -> Estimate:
+        """By what kernels of GPUs reach of the peak rates; of another processor a guess between all and the least part."""
+        if self.kernels is not None:
+            return self._by_kernels(self.kernels, work, backward)
         least, most = self._range(work)
         seconds = (least * most) ** 0.5
         bound = LAUNCH if least <= work.runs * SHORTEST else self._limit(work)
         return Estimate(seconds, least, most, {DATASHEET: seconds}, {bound: seconds})
+
+    def _by_kernels(self, kernels: Kernels, work: Work, backward: bool) -> Estimate:
+        seconds, computing, moving = kernels.time(work, backward)
+        launch = work.runs * SHORTEST
+        most = max(computing, moving, launch)
+        bound = LAUNCH if most == launch else COMPUTE if most == computing else MEMORY
+        spread = kernels.spread(work)
+        return Estimate(seconds, seconds / spread, seconds * spread, {kernels.basis: seconds}, {bound: seconds})
 
 
 def _usual(device: Device, measured: str) -> str:

@@ -18,8 +18,9 @@ from archcalc.memory.sizes import resized
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
 from archcalc.prediction.estimate import Estimate, Estimator, total
-from archcalc.prediction.operations import Operation, operations
-from archcalc.prediction.predict import LayerTime, Prediction, forward_times, predict
+from archcalc.prediction.host import started, waiting
+from archcalc.prediction.operations import Operation
+from archcalc.prediction.predict import LayerTime, Prediction, executed, forward_times, predict
 from archcalc.running import Running
 
 
@@ -69,13 +70,17 @@ def decode(graph: Graph, running: Running) -> Decoding:
     if prompt < 1:
         raise RequestError(f"{tokens} new tokens are no fewer than all {memory.length} positions: there is no prompt")
     prefill = predict(resized(graph, {memory.dim: prompt}), running)
-    estimator = Estimator(prefill.device, running.types.computes)
+    estimator = Estimator(prefill.device, running.types.computes, running.memory_format)
     position = prompt + (tokens + 1) // 2
     caches = {cache.node.id: cache for cache in generate(graph, running, position).caches}
     step = resized(graph, {memory.dim: 1})
     ran = set(_running(step.nodes, memory.dim))
-    found = [now for one in operations(step, estimator.stored) if id(one.node) in ran for now in _cached(one, caches)]
+    found = [now for one in executed(step, running) if id(one.node) in ran for now in _cached(one, caches)]
     times = forward_times(estimator, found)
+    counts = started(found)
+    each = waiting(estimator, running, sum(counts.values()), total(times.values()))
+    for key, count in counts.items():
+        times[key] += each.times(count)
     nodes = {id(one.node): one.node for one in found}
     layers = tuple(LayerTime(node, times[key], Estimate()) for key, node in nodes.items())
     return Decoding(prefill, memory, tokens, position, layers)

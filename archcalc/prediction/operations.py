@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from archcalc.layers.dense import Embedding, Linear
 from archcalc.layers.merge import Residual
 from archcalc.layers.position import ROTATION, PosEmbed
 from archcalc.layers.recurrent import Recurrent
+from archcalc.layers.remembering import LOW
 from archcalc.layers.sdpa import SDPA
 from archcalc.layers.steps import Collected
 from archcalc.layers.tensor import Shape, Tensor
@@ -25,7 +26,7 @@ from archcalc.network.graph import Node
 from archcalc.network.load import Graph
 from archcalc.quantity import product
 
-_ID_BYTES = 8
+ID_BYTES = 8
 # FLOPs for an element of queries and keys that are normed, as the layer counts them.
 _NORM = 4
 
@@ -68,21 +69,30 @@ class Operation(Work):
     part: str = ""
 
 
-def operations(graph: Graph, dtype: str = "fp32") -> list[Operation]:
-    """All operations of a forward pass in order; views take part with their call alone."""
-    return list(_inside(graph.nodes, 1, graph.batch, DTYPE_BYTES[dtype]))
+def operations(graph: Graph, dtype: str = "fp32", widths: Mapping[int, int] | None = None) -> list[Operation]:
+    """All operations of a forward pass in order; views take part with their call alone.
+
+    Args:
+        graph: the network.
+        dtype: the type that is computed in.
+        widths: bytes of a number of tensors that have another type, by identity; products read copies of them.
+    """
+    return list(_inside(graph.nodes, 1, graph.batch, DTYPE_BYTES[dtype], widths or {}))
 
 
-def _inside(nodes: Iterable[Node], runs: int, batch: int, width: int) -> Iterator[Operation]:
+def _inside(nodes: Iterable[Node], runs: int, batch: int, width: int, widths: Mapping[int, int]) -> Iterator[Operation]:
     for node in nodes:
         times, rows = runs * node.copies * (node.work if node.listed else 1), batch
         if node.is_expert:
             # Each expert runs once, on its share of the positions.
             experts = max(1, min(node.weights, node.inputs[0].samples(batch) * node.work))
             times, rows = times * experts, -(-batch * node.work // experts)
-        yield from _inside(node.children, times, rows, width)
+        yield from _inside(node.children, times, rows, width, widths)
         if node.layer is not None:
-            call = Call(node, rows, width)
+            copies = widths and node.layer.autocast == LOW
+            call = Call(node, rows, width, {} if copies else widths)
+            if copies and (copy := _copy(call, widths)) is not None:
+                yield replace(copy, runs=times)
             for operation in form_of(type(node.layer))(call):
                 yield replace(operation, runs=operation.runs * times)
 
@@ -90,8 +100,8 @@ def _inside(nodes: Iterable[Node], runs: int, batch: int, width: int) -> Iterato
 class Call:
     """One run of a layer: its tensors in elements and bytes, for the whole batch."""
 
-    def __init__(self, node: Node, batch: int, width: int) -> None:
-        self.node, self.batch, self.width = node, node.exit.samples(batch), width
+    def __init__(self, node: Node, batch: int, width: int, widths: Mapping[int, int]) -> None:
+        self.node, self.batch, self.width, self.widths = node, node.exit.samples(batch), width, widths
         self._batch = batch
         self.layer: Any = node.layer
         self.inputs = node.inputs or (node.exit,)
@@ -100,7 +110,10 @@ class Call:
 
     def bytes(self, *tensors: Tensor) -> int:
         """Of whole tensors."""
-        return sum(int(x.elements) * x.samples(self._batch) * (_ID_BYTES if x.integer else self.width) for x in tensors)
+        return sum(
+            int(x.elements) * x.samples(self._batch) * (ID_BYTES if x.integer else self.widths.get(id(x), self.width))
+            for x in tensors
+        )
 
     @property
     def weights(self) -> int:
@@ -123,6 +136,16 @@ class Call:
         """A matrix product with weights [k, n]."""
         moved = tuple(self.width * size for size in (m * k, k * n, m * n))
         return self.operation(kind, (m, n, k), 2 * m * n * k, (moved[0], moved[1], moved[2]), runs)
+
+
+def _copy(call: Call, widths: Mapping[int, int]) -> Operation | None:
+    """What a layer reads from copies, as its inputs have another type."""
+    wide = {id(x): x for x in call.inputs if widths.get(id(x), call.width) > call.width and not x.integer}
+    if not wide:
+        return None
+    written = call.bytes(*wide.values())
+    read = sum(call.bytes(x) // call.width * widths[key] for key, x in wide.items())
+    return replace(call.operation("copy", (0, 0, 0), 0, (read, 0, written)), part="copy")
 
 
 def _elementwise(call: Call) -> Iterator[Operation]:

@@ -18,11 +18,14 @@ from archcalc.memory.footprint import check_checkpoint
 from archcalc.network.freezing import check_trains
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
+from archcalc.prediction.autocast import widths
 from archcalc.prediction.backward import Gradient, gradients
 from archcalc.prediction.estimate import CALIBRATED, Estimate, Estimator, total
+from archcalc.prediction.fusion import fused
+from archcalc.prediction.host import started, waiting
 from archcalc.prediction.operations import Operation, Work, operations
 from archcalc.running import Running
-from archcalc.running.declaration import MATH
+from archcalc.running.declaration import COMPILED, MATH
 from archcalc.running.optimizers import OPTIMIZERS
 from archcalc.running.precisions import BYTES
 from archcalc.running.refusals import predictable
@@ -110,11 +113,12 @@ def predict(graph: Graph, running: Running) -> Prediction:
     predictable(running)
     if running.chip is None:
         raise RequestError("a time is that on a device: give --device, e.g. --device h100")
-    estimator = Estimator(running.chip, running.types.computes)
-    found = [_as_run(one, running) for one in operations(graph, estimator.stored)]
+    estimator = Estimator(running.chip, running.types.computes, running.memory_format)
+    found = executed(graph, running)
     training = running.trains
     forward = forward_times(estimator, found, training)
     backward: dict[int, Estimate] = defaultdict(Estimate)
+    ahead, behind = started(found), defaultdict[int, int](int)
     loss = step = Estimate()
     costs = Costs(graph, dtype=estimator.stored)
     if training:
@@ -122,19 +126,38 @@ def predict(graph: Graph, running: Running) -> Prediction:
         check_checkpoint(graph, running.checkpoint)
         for gradient in gradients(graph, found):
             backward[id(gradient.forward.node)] += _backward(estimator, gradient)
+            for key, count in started(gradient.kernels).items():
+                behind[key] += count
         for node in _run_again(graph.nodes, running.checkpoint):
             backward[id(node)] += forward.get(id(node), Estimate())
+            behind[id(node)] += ahead.get(id(node), 0)
         loss, step = _loss(estimator, graph), _step(estimator, costs, running)
         if running.batches > 1:
             forward = {key: one.times(running.batches) for key, one in forward.items()}
             backward = defaultdict(Estimate, {key: one.times(running.batches) for key, one in backward.items()})
             loss = loss.times(running.batches)
+    busy = total((*forward.values(), *backward.values(), loss, step))
+    kernels = running.batches * (sum(ahead.values()) + sum(behind.values()))
+    each = waiting(estimator, running, kernels, busy).times(running.batches)
+    if each.high:
+        for times, counts in ((forward, ahead), (backward, behind)):
+            for key, count in counts.items():
+                times[key] += each.times(count)
     nodes = {id(one.node): one.node for one in found}
     layers = tuple(LayerTime(node, forward[key], backward.get(key, Estimate())) for key, node in nodes.items())
     known = estimator.model.phases if estimator.model is not None else []
     wanted = (forward_phase(estimator, found, training), *(["backward"] if training else []))
     phases = tuple(phase for phase in wanted if phase in known)
     return Prediction(graph, running, layers, loss, step, costs, phases)
+
+
+def executed(graph: Graph, running: Running) -> list[Operation]:
+    """The operations of a forward pass as they run: with copies where autocast needs them, and on a GPU fused where compiled."""
+    stored, wide = running.types.stores, widths(graph, running)
+    found = [_as_run(one, graph.batch, running) for one in operations(graph, stored, wide)]
+    if not running.gpu or running.execution != COMPILED:
+        return found
+    return fused(graph, found, DTYPE_BYTES[stored], wide)
 
 
 def forward_phase(estimator: Estimator, found: list[Operation], training: bool = False) -> str:
@@ -168,27 +191,35 @@ def _backward(estimator: Estimator, gradient: Gradient) -> Estimate:
 
 
 def _loss(estimator: Estimator, graph: Graph) -> Estimate:
-    """The loss and its gradient: passes over the output, in fp32 where that has 16 bits."""
-    kind = graph.document.loss.text if graph.document.loss else "mse"
-    elements = sum(int(y.elements) * y.samples(graph.batch) for y in graph.outputs.values())
-    size = elements * max(4, DTYPE_BYTES[estimator.stored])
-    read = size * (2 if kind in _PAIRWISE else 1)
-    one = Work(kind, 0, 0, 0, _LOSS_FLOPS * elements, read, 0, size, 0, 1)
+    one = loss_work(graph, estimator.stored)
     return estimator.estimate(one, "forward", True) + estimator.estimate(one, "forward", True)
 
 
+def loss_work(graph: Graph, stored: str) -> Work:
+    """The loss, and again its gradient: passes over the output, in fp32 where that has 16 bits."""
+    kind = graph.document.loss.text if graph.document.loss else "mse"
+    elements = sum(int(y.elements) * y.samples(graph.batch) for y in graph.outputs.values())
+    size = elements * max(4, DTYPE_BYTES[stored])
+    read = size * (2 if kind in _PAIRWISE else 1)
+    return Work(kind, 0, 0, 0, _LOSS_FLOPS * elements, read, 0, size, 0, 1)
+
+
 def _step(estimator: Estimator, costs: Costs, running: Running) -> Estimate:
-    """The optimizer's step, the sums of gradients before it, and the copies of parameters and gradients in other types."""
     tensors = sum(stored * len(node.params) for node, stored, _ in walk(costs.graph.nodes) if not node.frozen)
     params = costs.totals.trainable
     if not params:
         return Estimate()
-    optimizer, types = OPTIMIZERS[running.optimizer], running.types
-    model = estimator.model
+    types, model = running.types, estimator.model
     uniform = not (types.autocast or types.has_copy or running.batches > 1)
     if uniform and model is not None and estimator.is_measured and model.knows_step(running.optimizer):
         seconds = model.step_seconds(running.optimizer, tensors, params * types.width)
         return Estimate(seconds, seconds, seconds, {CALIBRATED: seconds}, {"memory": seconds})
+    return estimator.by_datasheet(step_work(costs, running))
+
+
+def step_work(costs: Costs, running: Running) -> Work:
+    """The optimizer's step, the sums of gradients before it, and the copies of parameters and gradients in other types."""
+    params, optimizer, types = costs.totals.trainable, OPTIMIZERS[running.optimizer], running.types
     read, written = optimizer.reads * types.state_width, optimizer.writes * types.state_width
     if types.has_copy:  # gradients of 16 bits are read, and the parameters written once more
         read, written = read + types.width - types.state_width, written + types.width
@@ -197,14 +228,17 @@ def _step(estimator: Estimator, costs: Costs, running: Running) -> Estimate:
     if types.autocast:  # parameters to 16 bits, and their gradients back
         low = BYTES[types.computes]
         read, written = read + running.batches * (types.width + low), written + running.batches * (types.width + low)
-    one = Work("step", 0, 0, 0, params * optimizer.flops, read * params, 0, written * params, 0, 1)
-    return estimator.by_datasheet(one)
+    return Work("step", 0, 0, 0, params * optimizer.flops, read * params, 0, written * params, 0, 1)
 
 
-def _as_run(one: Operation, running: Running) -> Operation:
-    """Attention step by step writes and reads its scores twice, before and after the softmax."""
-    if one.kind != "attention" or running.attention != MATH:
+def _as_run(one: Operation, batch: int, running: Running) -> Operation:
+    """Attention step by step writes and reads its scores twice, before and after the softmax; else masked blocks are left out."""
+    if one.kind != "attention":
         return one
+    if running.attention != MATH:
+        # of a processor, its calibration has seen the whole products
+        masked = 2 * int(one.node.masked_macs) * one.node.exit.samples(batch) if running.gpu else 0
+        return replace(one, flops=max(0, one.flops - masked))
     scores = 2 * one.out_bytes * one.n // max(1, one.k)
     return replace(one, in_bytes=one.in_bytes + scores, out_bytes=one.out_bytes + scores)
 

@@ -16,8 +16,10 @@ def check(run: Running) -> None:
 def predictable(run: Running) -> None:
     """Raise `RequestError` for what can be measured and not predicted."""
     for what, given in ((run.execution, COMPILED), (run.memory_format, CHANNELS_LAST)):
-        if what == given:
-            raise RequestError(f"{given} is measured by `archcalc profile`, and not predicted: leave it out")
+        if what == given and not run.gpu:
+            raise RequestError(
+                f"on a processor {given} is measured by `archcalc profile`, and not predicted: leave it out"
+            )
 
 
 def measurable(run: Running) -> None:

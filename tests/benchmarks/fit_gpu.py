@@ -21,7 +21,7 @@ from typing import Any
 
 from archcalc.devices import Device, find, save
 from archcalc.devices import device as device_module
-from archcalc.prediction.model import ELEMENTWISE, FEATURES, Model, features, pool_of
+from archcalc.prediction.model import FEATURES, Model, features, pool_of
 from archcalc.prediction.operations import Work
 from archcalc.pytorch.calibration.fit import Point, fit
 
@@ -30,8 +30,6 @@ DTYPE, WIDTH = "fp16", 2
 # Of 1, 1.5, 2, 3 and 4 the one with the least error; 1.5 is as good.
 OVERLAP = 2.0
 SOURCE = "published profiles of the vidur project (github.com/microsoft/vidur, MIT licence), medians"
-# The one element-wise operation that PyTorch itself runs there; it stands for all that were not measured.
-_PLAIN = "add"
 # One kernel in vidur's server, two operations in PyTorch: it says how fast element-wise work is, and is no kind.
 _FUSED = "silu and mul"
 
@@ -89,9 +87,8 @@ def fitted(device: Device, rows: list[Row], overlap: float) -> dict[str, Any]:
             values[5] = values[3]
             values[4] = values[4] or values[3]
         kinds[kind] = values
-    # Products of other forms than these are other kernels: they have no neighbours here.
-    pools = {ELEMENTWISE: kinds[_PLAIN]} if _PLAIN in kinds else {}
-    return {"overlap": overlap, "coefficients": {"forward": kinds}, "pools": {"forward": pools}}
+    # Kinds that were not measured are left to what published times of whole networks say.
+    return {"overlap": overlap, "coefficients": {"forward": kinds}, "pools": {"forward": {}}}
 
 
 def _powers(device: Device, done: Work, overlap: float) -> tuple[float, ...]:
@@ -126,16 +123,6 @@ def held_out(device: Device, rows: list[Row], overlap: float) -> tuple[list[floa
     return [ours / real - 1 for ours, real in layers.values()], errors
 
 
-def neighbours(device: Device, rows: list[Row], overlap: float) -> list[float]:
-    """Relative errors of element-wise operations of other kinds than the one that stands for all."""
-    known = Model(replace(device, calibration=fitted(device, [one for one in rows if one.work.kind == _PLAIN], overlap)))  # fmt: skip
-    return [
-        known.seconds(one.work) / one.seconds - 1
-        for one in rows
-        if one.work.kind != _PLAIN and pool_of(one.work.kind) == ELEMENTWISE
-    ]
-
-
 def mean(errors: list[float]) -> float:
     """Of the errors' sizes."""
     return statistics.fmean(map(abs, errors))
@@ -157,7 +144,6 @@ def calibration(device: Device, rows: list[Row]) -> dict[str, Any]:
                 "mean": round(mean(layers), 4),
                 "median": round(statistics.median(map(abs, layers)), 4),
                 "of": "decoder layers of a model left out",
-                "neighbours": round(mean(neighbours(device, rows, OVERLAP)), 4),
             }
         },
         "kinds": {
@@ -187,7 +173,6 @@ def main() -> None:
                   f"{100 * late:.0f} % at the 95th percentile")  # fmt: skip
         layers, kinds = held_out(device, rows, OVERLAP)
         print("  operations: " + ", ".join(f"{kind} {100 * mean(errors):.1f} %" for kind, errors in sorted(kinds.items())))  # fmt: skip
-        print(f"  element-wise kinds as if unknown: {100 * mean(neighbours(device, rows, OVERLAP)):.0f} %")
         print("  a constant, and each " + ", ".join(FEATURES[1:]))
         made = calibration(device, rows)
         for kind, values in made["coefficients"]["forward"].items():

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from archcalc.prediction.answer import Answer
 from archcalc.prediction.estimate import BASES, CALIBRATED
+from archcalc.prediction.kernels import BENCHMARKS
 from archcalc.reports import numbers
 from archcalc.reports.blocks import DIM, Block, Gap, Group
 from archcalc.reports.columns import Column, Columns
@@ -42,7 +43,7 @@ def table(answers: Iterable[Answer]) -> Block:
         for basis, words in said.items():
             if answer.total.share(basis):
                 # What is calibrated differs between devices, the rest does not.
-                where = f" on {answer.prediction.device.name}" if basis == CALIBRATED else ""
+                where = f" on {answer.prediction.device.name}" if basis in (CALIBRATED, BENCHMARKS) else ""
                 words[where] = known(basis, answer.prediction)
     sources = (sentence(f"{basis}{where}: {one}") for basis, words in said.items() for where, one in words.items())
     return Group(Columns(COLUMNS, rows), Gap(), *(Wrapped(line, DIM) for line in lines([common(runs)])), *sources)

@@ -8,6 +8,7 @@ from typing import Any
 from archcalc.prediction.answer import Answer
 from archcalc.prediction.estimate import BASES, BOUNDS, CALIBRATED, LAUNCH, NEIGHBOURS, Estimate
 from archcalc.prediction.generation import Decoding
+from archcalc.prediction.kernels import BENCHMARKS, efficiency
 from archcalc.prediction.predict import Prediction
 from archcalc.reports import numbers
 from archcalc.reports.blocks import DIM
@@ -90,13 +91,13 @@ def notes(answer: Answer) -> Iterator[str]:
     for basis in BASES:
         if whole.share(basis):
             yield f"{_percent(whole.share(basis))} {basis}: {known(basis, one)}"
-    if calibration:
+    if whole.share(CALIBRATED) or whole.share(NEIGHBOURS):
         yield f"measured: {calibration.get('source', one.device.source)}, {', '.join(_conditions(one, calibration))}"
     waits = [f"{name} {_percent(whole.bounds[name] / whole.seconds)}" for name in BOUNDS if whole.bounds.get(name)]
     if waits:
         yield "waits for " + ", ".join(waits)
     if one.device.kind == "gpu" and whole.bounds.get(LAUNCH, 0.0) > _MUCH * whole.seconds:
-        yield "many kernels are short: a program that starts them one by one takes longer, one CUDA graph does not"
+        yield "the card waits for the program that starts its kernels: a larger batch or --execution compiled keeps it busy"
 
 
 def _percent(share: float) -> str:
@@ -117,7 +118,24 @@ def known(basis: str, one: Prediction) -> str:
         return f"{what} were {' and '.join(means)} off in the mean"
     if basis == NEIGHBOURS:
         return "not measured; guessed from work that is alike, the range from the data sheet"
-    return "not measured; from the peak rates down to 40 % of them, 25 % for convolutions and element-wise work"
+    return _reached(basis, one)
+
+
+def _reached(basis: str, one: Prediction) -> str:
+    """What times are from that come of peak rates."""
+    if one.device.kind != "gpu":
+        return "not measured; between the peak rates and a quarter of them"
+    fitted = efficiency()
+    if basis == BENCHMARKS:
+        card = fitted["devices"][one.device.name]
+        return (
+            f"from published times of {card['networks']} networks on this card; "
+            f"those left out of the fit were {100 * card['error']:.0f} % off in the mean"
+        )
+    return (
+        "no times of this card are published; what other cards reach of their peak rates: "
+        f"with a card left out, networks were {100 * fitted['error']['other']:.0f} % off in the mean"
+    )
 
 
 def _conditions(one: Prediction, calibration: dict[str, Any]) -> Iterator[str]:

@@ -1,0 +1,33 @@
+"""The types that flow between layers on a GPU under autocast: how wide each tensor is, and which copies that takes."""
+
+from __future__ import annotations
+
+from archcalc.layers.remembering import JOINED, LOW, WIDE
+from archcalc.network.graph import Node
+from archcalc.network.load import Graph
+from archcalc.network.paths import propagate
+from archcalc.running import Running
+from archcalc.running.precisions import BYTES
+
+
+def widths(graph: Graph, running: Running) -> dict[int, int]:
+    """Bytes of a number of each tensor, by the tensor's identity; none where all have one type.
+
+    A copy of a repeat is as wide as those after the first, which may read another type.
+    """
+    types = running.types
+    if not (types.autocast and running.gpu):
+        return {}
+    found: dict[int, int] = {id(x): types.width for x in graph.inputs.values()}
+
+    def rule(node: Node, read: list[int | None]) -> int:
+        kind = node.layer.autocast if node.layer is not None else ""
+        if kind == LOW:
+            return BYTES[types.computes]
+        if kind in (WIDE, JOINED):
+            return types.width
+        known = [width for width, x in zip(read, node.inputs) if width and not x.integer]
+        return max(known, default=types.width)
+
+    propagate(graph.nodes, found, rule, lambda once, twice, copies: max(once or 0, twice or 0) or types.width)
+    return found

@@ -1,0 +1,75 @@
+"""What torch.compile makes of a network: passes over memory that follow each other are one kernel.
+
+What lies between two products is read and written once: each tensor from outside once, and of what is computed only what
+is read outside. Products stay kernels of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from archcalc.layers.tensor import Tensor
+from archcalc.network.edges import Edges
+from archcalc.network.graph import Node, layers_of
+from archcalc.network.load import Graph
+from archcalc.prediction.model import PRODUCTS, pool_of
+from archcalc.prediction.operations import ID_BYTES, Operation
+
+
+def fused(graph: Graph, found: list[Operation], width: int, widths: Mapping[int, int]) -> list[Operation]:
+    """The operations of a forward pass as compiled code runs them.
+
+    Args:
+        graph: the network.
+        found: all its operations, op by op.
+        width: bytes of a number.
+        widths: those of tensors that have another width, by identity.
+    """
+    return _Fusion(graph, found, width, widths).operations()
+
+
+class _Fusion:
+    def __init__(self, graph: Graph, found: list[Operation], width: int, widths: Mapping[int, int]) -> None:
+        self.batch, self.found, self.width, self.widths = graph.batch, found, width, widths
+        self.edges = Edges(graph.nodes)
+        self.products = {id(one.node) for one in found if pool_of(one.kind) == PRODUCTS}
+        # How many products stand before a layer at most: only what has as many before it is computed in one go.
+        self.depth: dict[int, int] = {}
+        for node in layers_of(graph.nodes):
+            before = [self.edges.producer(x) for x in node.inputs]
+            self.depth[id(node)] = max(
+                (self.depth.get(id(one), 0) + (id(one) in self.products) for one in before if one is not None),
+                default=0,
+            )
+
+    def operations(self) -> list[Operation]:
+        """Of a group of passes each has what it reads from outside, and what is read outside of it."""
+        return [one if one.part or id(one.node) in self.products else self._pass(one) for one in self.found]
+
+    def _pass(self, one: Operation) -> Operation:
+        node = one.node
+        if node.is_view:
+            return one
+        layer = node.layer
+        read = layer.sources(*node.inputs) if layer is not None and node.inputs else ()
+        outside = sum(self._bytes(x) for x in read if not self._joined(self.edges.producer(x), node))
+        readers = self.edges.consumers(node.exit)
+        written = 0 if readers and all(self._joined(node, reader) for reader in readers) else one.out_bytes
+        if written and all(id(reader) in self.products for reader in readers):
+            # what products alone read is written in the type that they compute in
+            written = min(written, self._bytes(node.exit, self.width))
+        weights = one.weight_bytes if outside or written else 0
+        return replace(
+            one, in_bytes=outside, out_bytes=written, weight_bytes=weights, gradient_bytes=one.gradient_bytes
+        )
+
+    def _joined(self, node: Node | None, reader: Node) -> bool:
+        """Whether what a layer gives and its reader are computed in one go."""
+        if node is None or node.is_view or {id(node), id(reader)} & self.products:
+            return False
+        return self.depth[id(node)] == self.depth.get(id(reader))
+
+    def _bytes(self, x: Tensor, width: int | None = None) -> int:
+        each = ID_BYTES if x.integer else width or self.widths.get(id(x), self.width)
+        return int(x.elements) * x.samples(self.batch) * each

@@ -1,0 +1,38 @@
+"""What a GPU waits for: the program that starts one kernel after the other, which is slower than the kernels of small batches.
+
+The card works off what the program has started, so that a step takes as long as the slower of the two. Compiled code is
+taken to start all of its kernels at once, as a CUDA graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from archcalc.prediction.estimate import LAUNCH, Estimate, Estimator
+from archcalc.prediction.operations import Operation
+from archcalc.running import Running
+from archcalc.running.declaration import COMPILED
+
+
+def started(found: Iterable[Operation]) -> dict[int, int]:
+    """How many kernels are started for each layer, by its node's identity."""
+    counts: dict[int, int] = {}
+    for one in found:
+        if one.in_bytes or one.weight_bytes or one.out_bytes:
+            counts[id(one.node)] = counts.get(id(one.node), 0) + one.runs
+    return counts
+
+
+def waiting(estimator: Estimator, running: Running, kernels: int, busy: Estimate) -> Estimate:
+    """How long the card idles for each of so many kernels, which keep it busy for a time."""
+    if estimator.kernels is None or running.execution == COMPILED or not kernels:
+        return Estimate()
+    program, spread = estimator.kernels.host(running.types.autocast)
+    program *= kernels
+    seconds = max(0.0, program - busy.seconds)
+    low = max(0.0, program / spread - busy.low)
+    high = max(0.0, program * spread - busy.high)
+    basis = estimator.kernels.basis
+    return Estimate(seconds, min(low, seconds), max(high, seconds), {basis: seconds}, {LAUNCH: seconds}).times(
+        1 / kernels
+    )

@@ -1,0 +1,168 @@
+"""How long the kernels of a GPU take: at its peak rates, and at the share of them that kernels reach.
+
+    seconds = √((computing ÷ share)² + (moving ÷ share)²) + launch, for each kernel
+
+The shares stand in efficiency.json, one for each form of product, each kind of pass over memory and each card; they are fitted
+to published times of whole networks by tests/benchmarks/gpu_time.py, which says how far off networks are that the fit
+has not seen. A card without published times has the mean of those that have.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, NamedTuple
+
+from archcalc.devices import Device
+from archcalc.layers import REGISTRY
+from archcalc.prediction.model import PRODUCTS, pool_of
+from archcalc.prediction.operations import Work
+from archcalc.project import read_file
+from archcalc.running.declaration import CHANNELS_LAST
+
+FILE = os.path.join(os.path.dirname(__file__), "efficiency.json")
+# No kernel is shorter: the shortest medians of published profiles of A100, A40 and H100 are 1 to 4 µs.
+SHORTEST = 2e-6
+# Where a time is from: what published times of whole networks on this card say, or the peak rates of a data sheet and what
+# other cards reach of theirs.
+BENCHMARKS, DATASHEET = "benchmarks", "datasheet"
+# Products whose kernels differ from those of a matrix product, which the others are.
+_FORMS = {
+    "attention": "attention",
+    "convolution": "convolution",
+    "first convolution": "convolution",
+    "transposed convolution": "convolution",
+    "pointwise convolution": "pointwise convolution",
+    "depthwise convolution": "grouped convolution",
+    "grouped convolution": "grouped convolution",
+}
+_PLAIN = "matrix product"
+# Kernels compute tiles of so many rows and columns, half as wide where there are fewer columns; where the tiles are fewer than
+# the card's multiprocessors the sums of a tile are split among several, each with a part at least so long.
+_ROWS, _COLUMNS, _NARROW, _PART = 128, 128, 32, 512
+# Without the matrix units, kernels and what they reach are others.
+_PLAIN_TYPES = ("fp32", "fp64")
+
+
+class Kernel(NamedTuple):
+    """All runs of a kernel, at the peak rates.
+
+    Attributes:
+        computing, moving: seconds, each by itself.
+        computing_shares, moving_shares: names of the shares whose product says how much of the peak rate is reached.
+        runs: how often it is started.
+        spread: which networks say how far off its time may be: those of convolutions, or of matrix products.
+    """
+
+    computing: float
+    computing_shares: tuple[str, ...]
+    moving: float
+    moving_shares: tuple[str, ...]
+    runs: int
+    spread: str
+
+
+def kernel(work: Work, device: Device, dtype: str, memory_format: str = "", backward: bool = False) -> Kernel:
+    """What an operation is to the kernels of a card.
+
+    Args:
+        work: what runs, all of it.
+        device: a GPU.
+        dtype: one of its `peaks`.
+        memory_format: of images, `channels-last` or else contiguous.
+        backward: whether it is of the backward pass.
+    """
+    moving = (work.in_bytes + work.weight_bytes + work.out_bytes) * work.runs / device.bandwidth
+    if pool_of(work.kind) != PRODUCTS:
+        layer = REGISTRY.get(work.kind)
+        traffic = "passes" if layer is None else layer.traffic
+        if traffic == "channel statistics" and memory_format == CHANNELS_LAST:
+            traffic = "passes"
+        shares = (traffic, *(("passes backward",) if backward else ()))
+        return Kernel(0.0, (), moving, shares, work.runs, "convolutions")
+    form = _FORMS.get(work.kind, _PLAIN)
+    plain = dtype in _PLAIN_TYPES and form not in ("attention", "grouped convolution")
+    computing_shares = [form + (f" in {_PLAIN_TYPES[0]}" if plain else "")]
+    if backward:
+        computing_shares.append(computing_shares[0] + " backward")
+    if form.endswith("convolution") and memory_format != CHANNELS_LAST:
+        computing_shares.append("contiguous images")
+    flops = work.flops if form in ("attention", "grouped convolution") else _computed(work, device.processors)
+    spread = "convolutions" if form.endswith("convolution") else "matrix products"
+    moving_shares = ("products", *(("products backward",) if backward else ()))
+    return Kernel(
+        flops * work.runs / device.peaks[dtype], tuple(computing_shares), moving, moving_shares, work.runs, spread
+    )
+
+
+def _computed(work: Work, processors: int) -> float:
+    """FLOPs of one run with what is computed for nothing: columns at the edge, and multiprocessors that are idle at the end."""
+    if not work.m or not work.n:
+        return work.flops
+    columns = _NARROW if work.n <= _NARROW else -(-work.n // (_COLUMNS // 2)) * (_COLUMNS // 2)
+    tiles = -(-work.m // _ROWS) * -(-work.n // _COLUMNS)
+    if tiles < processors:
+        tiles *= max(1, work.k // _PART)
+    return work.flops * (columns / work.n) * (-(-tiles // processors) * processors / tiles)
+
+
+class Kernels:
+    """The kernels of a card with what they reach.
+
+    Args:
+        device: a GPU.
+        dtype: one of its `peaks`.
+        memory_format: of images, `channels-last` or else contiguous.
+        fitted: what efficiency.json holds, or another fit of the same form.
+    """
+
+    def __init__(
+        self, device: Device, dtype: str, memory_format: str = "", fitted: Mapping[str, Any] | None = None
+    ) -> None:
+        self.device, self.dtype, self.memory_format = device, dtype, memory_format
+        self._fitted = efficiency() if fitted is None else fitted
+        known = self._fitted["devices"]
+        self.is_measured = device.name in known
+        own = known.get(device.name) or {
+            side: math.exp(sum(math.log(one[side]) for one in known.values()) / len(known))
+            for side in ("computing", "moving")
+        }
+        self._computing, self._moving = float(own["computing"]), float(own["moving"])
+        # As wide as the errors of networks that the fit had not seen, on this card where those are enough.
+        spreads = self._fitted["spread"]
+        self._spread = {**spreads["measured" if self.is_measured else "other"], **own.get("spread", {})}
+
+    def time(self, work: Work, backward: bool = False) -> tuple[float, float, float]:
+        """Seconds of all runs of an operation; of it what it would take to compute, and to move, by itself."""
+        one = kernel(work, self.device, self.dtype, self.memory_format, backward)
+        computing = one.computing / (self._share(one.computing_shares) * self._computing)
+        moving = one.moving / (self._share(one.moving_shares) * self._moving)
+        return math.hypot(computing, moving) + one.runs * SHORTEST, computing, moving
+
+    def spread(self, work: Work) -> float:
+        """The factor by which the time of most networks of such work is off at most, to both sides."""
+        return float(self._spread[kernel(work, self.device, self.dtype).spread])
+
+    def _share(self, names: tuple[str, ...]) -> float:
+        shares = self._fitted["shares"]
+        return math.prod(float(shares.get(name, 1.0)) for name in names)
+
+    @property
+    def basis(self) -> str:
+        """Where times are from."""
+        return BENCHMARKS if self.is_measured else DATASHEET
+
+    def host(self, autocast: bool) -> tuple[float, float]:
+        """Seconds that a program takes to start a kernel, op by op, and the factor by which that is off at most."""
+        host = self._fitted["host"]
+        return float(host["autocast" if autocast else "plain"]), float(host["spread"])
+
+
+@cache
+def efficiency() -> dict[str, Any]:
+    """What efficiency.json holds."""
+    found: dict[str, Any] = json.loads(read_file(FILE, 2**20))
+    return found

@@ -1,0 +1,140 @@
+"""The time of GPUs: what kernels reach of the peak rates, types under autocast, fused passes, and programs that are late."""
+
+import json
+import math
+
+import pytest
+
+from archcalc.devices import find, names
+from archcalc.memory.how import how
+from archcalc.network.load import load_graph
+from archcalc.prediction.answer import answer
+from archcalc.prediction.autocast import widths
+from archcalc.prediction.host import started
+from archcalc.prediction.kernels import FILE, Kernels, efficiency, kernel
+from archcalc.prediction.operations import operations
+from archcalc.prediction.predict import executed
+from archcalc.running import Running
+
+# Published times in milliseconds, of networks that are also in the fit: a card's range has to hold them.
+PUBLISHED = [
+    # github.com/NVIDIA/DeepLearningExamples, PyTorch/Classification/ConvNets/resnet50v1.5
+    ("resnet50", "v100", 1, "fp32", {}, 10.37),
+    ("resnet50", "v100", 256, "fp32", {}, 214.48),
+    ("resnet50", "v100", 256, "autocast-fp16", {}, 84.14),
+    # github.com/huggingface/pytorch-image-models, results/benchmark-infer-amp-nhwc-pt240-cu124-rtx3090.csv
+    ("resnet18", "rtx3090", 1024, "autocast-fp16", {"memory_format": "channels-last"}, 91.511),
+]
+
+
+def run(path, **given):
+    return answer(load_graph(path, batch=given.get("batch")), Running(**given))
+
+
+def time(path, **given):
+    return run(path, **given).total
+
+
+@pytest.mark.parametrize(("spec", "device", "batch", "precision", "more", "measured"), PUBLISHED)
+def test_published_times_lie_in_the_range(spec, device, batch, precision, more, measured):
+    found = time(f"specs/{spec}.yaml", mode="inference", device=device, batch=batch, precision=precision, **more)
+    assert found.low <= measured / 1000 <= found.high
+
+
+def test_every_share_is_one_that_some_kernel_has():
+    used = {"products backward", "passes backward"}
+    for name in ("gpt2", "lstm", "mobilenetv2", "resnext50", "transformer", "unet"):
+        for dtype in ("fp16", "fp32"):
+            for one in operations(load_graph(f"specs/{name}.yaml"), dtype):
+                for backward in (False, True):
+                    found = kernel(one, find("rtx3090"), dtype, "", backward)
+                    used |= {*found.computing_shares, *found.moving_shares}
+    shares = efficiency()["shares"]
+    assert set(shares) == used & set(shares)
+    plain = {name for name in used if not name.endswith("backward")}
+    assert plain - set(shares) == set(), "a kernel that nothing is known of"
+    assert all(0 < one < 2.5 for one in shares.values())
+
+
+def test_the_file_knows_shipped_cards_and_says_where_it_is_from():
+    fitted = efficiency()
+    assert set(fitted["devices"]) <= set(names())
+    assert fitted["sources"]
+    assert 1 < fitted["spread"]["measured"]["convolutions"] < fitted["spread"]["other"]["convolutions"]
+    with open(FILE, encoding="utf-8") as file:
+        assert json.load(file) == fitted
+
+
+def test_a_card_without_published_times_has_the_mean_of_the_others():
+    known = efficiency()["devices"]
+    kernels = Kernels(find("l4"), "bf16")
+    assert not kernels.is_measured
+    assert math.log(kernels._computing) == pytest.approx(
+        sum(math.log(one["computing"]) for one in known.values()) / len(known)
+    )
+
+
+def test_autocast_is_as_wide_as_its_layers_compute(tmp_path):
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        "model: net\ninput: [4, 8]\nlayers: [linear 8, gelu, layernorm, linear 8, residual: [layernorm, linear 8]]\n"
+    )
+    graph = load_graph(str(path))
+    wide = widths(graph, how(graph, Running(mode="train", device="rtx4090"), "train", None))
+    first, gelu, norm, second, _ = graph.nodes
+    assert [wide[id(node.exit)] for node in (first, gelu, norm, second)] == [2, 2, 4, 2]
+    assert widths(graph, how(graph, Running(mode="train", precision="fp32", device="rtx4090"), "train", None)) == {}
+    found = operations(graph, "bf16", wide)
+    assert [one.part for one in found[:5]] == ["copy", "", "", "", "copy"]
+    copy = found[0]
+    assert (copy.in_bytes, copy.out_bytes) == (4 * 8 * 4, 4 * 8 * 2)
+    assert found[3].in_bytes == 4 * 8 * 2
+    assert found[3].out_bytes == 4 * 8 * 4
+
+
+def test_passes_between_products_are_one_kernel_when_compiled(tmp_path):
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        "model: net\ninput: [8, 6, 6]\nlayers: [conv 8 kernel=1 bias=false, batchnorm, relu, conv 8 kernel=1 bias=false]\n"
+    )
+    graph = load_graph(str(path))
+    given = {"mode": "inference", "device": "rtx4090", "precision": "fp16"}
+    plain, compiled = (
+        executed(graph, how(graph, Running(**given, execution=one), "inference", None)) for one in ("eager", "compiled")
+    )
+    size = 8 * 6 * 6 * 2
+    assert [(one.in_bytes, one.out_bytes) for one in plain] == [(size, size)] * 4
+    assert [(one.in_bytes, one.out_bytes) for one in compiled] == [(size, size), (size, 0), (0, size), (size, size)]
+    assert [one.flops for one in plain] == [one.flops for one in compiled]
+
+
+@pytest.mark.parametrize("mode", ["inference", "train"])
+def test_small_batches_wait_for_the_program_unless_compiled(mode):
+    given = {"mode": mode, "device": "a100", "batch": 1, "precision": "bf16"}
+    eager, compiled = (run("specs/resnet50.yaml", **given, execution=one).total for one in ("eager", "compiled"))
+    assert eager.bound == "launch"
+    assert compiled.seconds < eager.seconds / 3
+    assert eager.low < eager.seconds < eager.high
+    if mode == "inference":
+        graph = load_graph("specs/resnet50.yaml", batch=1)
+        count = sum(started(executed(graph, how(graph, Running(**given), mode, None))).values())
+        assert eager.seconds == pytest.approx(count * efficiency()["host"]["plain"])
+
+
+def test_channels_last_is_faster_for_convolutions_alone():
+    given = {"mode": "inference", "device": "rtx3090", "batch": 256, "precision": "autocast-fp16"}
+    for spec, faster in (("resnet50", True), ("vit", False)):
+        first, last = (
+            time(f"specs/{spec}.yaml", **given, memory_format=one).seconds for one in ("contiguous", "channels-last")
+        )
+        assert (last < 0.95 * first) == faster
+
+
+def test_masked_scores_are_left_out_by_fused_attention():
+    given = {"mode": "inference", "device": "a100", "precision": "bf16", "batch": 8}
+    graph = load_graph("specs/gpt2.yaml", batch=8)
+    for attention, share in (("flash", 0.51), ("math", 1.0)):
+        run = how(graph, Running(**given, attention=attention), "inference", None)
+        scores = [one for one in executed(graph, run) if one.kind == "attention"]
+        whole = [one for one in operations(graph, "bf16") if one.kind == "attention"]
+        assert sum(one.flops for one in scores) == pytest.approx(share * sum(one.flops for one in whole), rel=0.03)
