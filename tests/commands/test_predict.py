@@ -62,7 +62,7 @@ def test_widths(columns, options):
 
 
 def test_a_larger_batch_takes_longer():
-    one, four = (answer("specs/gpt2.yaml", "--device", "a100", "--batch", batch)["seconds"] for batch in ("1", "4"))
+    one, four = (answer("specs/gpt2.yaml", "--device", "a100", "--batch", batch)["seconds"] for batch in ("16", "64"))
     assert one < four < 5 * one
 
 
@@ -108,7 +108,7 @@ def test_a_row_for_each_spec_and_device():
         ["gpt2", "h100", "autocast-bf16"], ["gpt2", "l4", "autocast-bf16"],
         ["lenet5", "h100", "autocast-bf16"], ["lenet5", "l4", "autocast-bf16"],
     ]  # fmt: skip
-    assert "calibrated on h100: decoder layers of a model left out were 5.5 % off" in done.stdout
+    assert "benchmarks on h100: from published times of 15 networks on this card" in done.stdout
     alone = answer("specs/gpt2.yaml", "--device", "l4")
     several = answer(*SEVERAL)["predictions"]
     assert [one["device"] for one in several] == ["h100", "l4", "h100", "l4"]
