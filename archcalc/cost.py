@@ -122,9 +122,10 @@ class Costs:
         work *= node.work * node.copies
         runs = node.runs(weights, work, self.batch)
         params = sum(plain(product(shape)) for shape in node.params.values())
+        added = sum(one.numbers for one in node.adapters)
         own = Cost(
-            weights * params,
-            active * params,
+            weights * (params + added),
+            active * (params + added),
             weights * sum(plain(product(shape)) for shape in node.buffers.values()),
             runs * plain(node.macs - node.masked_macs if self.useful else node.macs),
             runs * plain(node.other_flops),

@@ -263,12 +263,12 @@ class Network:
         return answer(net.graph, said)
 
     def _run(self, given: dict[str, Any]) -> tuple[Network, Running]:
-        """The network with the batch and what is frozen of a run, and the run."""
+        """The network with the batch of a run and what it trains, and the run."""
         said = running_of(given)
         net = self.at(batch=said.batch) if said.batch else self
-        if said.freeze:
+        if said.freeze or said.lora:
             document = copy(net.graph.document)
-            document.freeze = said.freeze
+            document.said = said
             graph = graph_at(document, net.graph.steps, net.graph.variant, net.graph.given, net.graph.batch)
             net = Network(graph, "half" if self._costs.useful else "dense")
         return net, said

@@ -79,7 +79,7 @@ def command(
     reading = Reading(color)
 
     def assessed(spec: str) -> Iterator[Assessment]:
-        graph = load_graph(spec, values, said.batch or None, said.freeze)
+        graph = load_graph(spec, values, said.batch or None, said=said)
         for question in questions or [Question(said, most, fit)]:
             yield assess(graph, question)
 

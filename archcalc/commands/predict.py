@@ -55,7 +55,7 @@ def command(
     reading = Reading(color)
 
     def answered(spec: str) -> Iterator[Answer]:
-        graph = load_graph(spec, values, said.batch or None, said.freeze)
+        graph = load_graph(spec, values, said.batch or None, said=said)
         for name, one in (known or {"": None}).items():
             with reading.telling(RequestError):  # another device may take it
                 made = answer(graph, said.also(device=name or None), one)

@@ -22,7 +22,7 @@ from archcalc.shipped import path_of
 from archcalc.terminal import complain
 
 # What can be measured.
-_FIELDS = tuple(name for name in FIELDS if name not in ("checkpoint", "cache", "length", "new_tokens"))
+_FIELDS = tuple(name for name in FIELDS if name not in ("cache", "length", "new_tokens"))
 
 
 @click.command(name="profile")
@@ -64,7 +64,7 @@ def command(
     if path is None:
         raise RequestError("name a spec: none came with this copy of archcalc")
     values = options.parse_settings(set)
-    graph = load_graph(path, values, said.batch or None, said.freeze)
+    graph = load_graph(path, values, said.batch or None, said=said)
     other = load_graph(compare, values, said.batch or None) if compare else None
     # What a spec is planned for is not what is here.
     said = said.over(graph.document.run(graph.variant).also(device=None))

@@ -140,7 +140,7 @@ class _File:
                 task.said.batch or self.graph.document.batch(variant),
             )
         assert self.source is not None
-        self.graph = build_graph(self.source, self.variant, task.values, task.said.batch or None, task.said.freeze)
+        self.graph = build_graph(self.source, self.variant, task.values, task.said.batch or None, said=task.said)
         return self.graph
 
 

@@ -66,7 +66,7 @@ class Document:
     """A spec as written, every part with its place.
 
     Attributes:
-        freeze: what is not trained besides, from the command line.
+        said: how it is run, from the command line; None where nothing is said.
         runs: what `run:` says, by the variant that it stands in, or "".
     """
 
@@ -84,7 +84,7 @@ class Document:
         self.budget: list[tuple[Scalar, Scalar]] = []
         self.growth: list[tuple[Scalar, Scalar]] = []
         self.expect: dict[str, list[tuple[Scalar, Node]]] = {}
-        self.freeze: tuple[str, ...] = ()
+        self.said: Running | None = None
         self.runs: dict[str, Running] = {}
 
     def batch(self, variant: str | None) -> int:
@@ -96,6 +96,12 @@ class Document:
         from archcalc.running import Running  # few specs say it
 
         return self.runs.get(variant or "", Running()).over(self.runs.get("", Running()))
+
+    def tuned(self, variant: str | None) -> Running | None:
+        """What is said of which parameters are trained; None where nothing is."""
+        if self.said is None:
+            return self.run(variant) if self.runs else None
+        return self.said.over(self.run(variant))
 
 
 def parse_document(source: Source, findings: Findings) -> Document | None:

@@ -13,10 +13,11 @@ from archcalc.layers.heads import SOURCES
 from archcalc.layers.layout import FEATURES_LAST
 from archcalc.layers.operands import Reference
 from archcalc.layers.portions import Portion
+from archcalc.layers.projections import Projection
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.strides import Strides
 from archcalc.layers.tensor import Shape, Tensor, Want
-from archcalc.quantity import plain
+from archcalc.quantity import plain, product
 from archcalc.terms import times
 
 if TYPE_CHECKING:
@@ -259,6 +260,15 @@ class Attention(AttentionOperations):
         if self.biased("o"):
             shapes["out_proj.bias"] = (self._out(x),)
         return shapes
+
+    def projections(self, y: Tensor, *inputs: Tensor) -> tuple[Projection, ...]:
+        """To queries, keys, values, and back."""
+        x, sources = inputs[0], self.keys_and_values(inputs[0])
+        read = zip("qkv", (0, *self.places), (x, *sources), (self.inner, self.kv_inner, self.kv_inner))
+        made = [
+            Projection(name, place, one.shape[-1], rows, product(one.shape[:-1])) for name, place, one, rows in read
+        ]
+        return (*made, Projection("o", -1, self.inner, y.shape[-1], product(x.shape[:-1])))
 
     def portions(self, shapes: dict[str, Shape]) -> list[Portion]:
         """Those of the projections to queries, keys and values, of the norms, and of the one back."""

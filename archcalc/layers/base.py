@@ -21,6 +21,7 @@ from archcalc.layers.index import FILES
 from archcalc.layers.layout import ASKS, CHANNELS_FIRST, EACH, KEEPS, LAYOUTS, Layout, told
 from archcalc.layers.operands import Body, Like, Operands, Reference
 from archcalc.layers.portions import Portion
+from archcalc.layers.projections import Projection
 from archcalc.layers.remembering import LayerMemory
 from archcalc.layers.tensor import Shape, Tensor, Want
 from archcalc.registry import Registry
@@ -116,6 +117,10 @@ class Layer(LayerMemory):
     def constants(self, y: Tensor) -> Shape | None:
         """The shape of what it holds that is neither learned nor in PyTorch's state dict."""
         return None
+
+    def projections(self, y: Tensor, *inputs: Tensor) -> tuple[Projection, ...]:
+        """Its matrices that vectors are multiplied with, which adapters can stand beside."""
+        return ()
 
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
         """Multiply-accumulates of matrix products and convolutions."""

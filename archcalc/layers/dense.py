@@ -10,11 +10,12 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module
 from archcalc.layers.layout import ENDS, FEATURES_LAST
+from archcalc.layers.projections import Projection
 from archcalc.layers.remembering import JOINED, LOW
 from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
 from archcalc.layers.strides import Strides, are_rows, contiguous, iterated
 from archcalc.layers.tensor import Shape, Tensor, Want
-from archcalc.quantity import plain
+from archcalc.quantity import plain, product
 from archcalc.terms import work
 
 
@@ -48,6 +49,11 @@ class Linear(Layer):
         """Every output feature has a weight for each input feature, and one bias."""
         weight = (self.features, x.shape[-1])
         return {"weight": weight, "bias": (self.features,)} if self.bias else {"weight": weight}
+
+    def projections(self, y: Tensor, *inputs: Tensor) -> tuple[Projection, ...]:
+        """The only one."""
+        x = inputs[0]
+        return (Projection("", 0, x.shape[-1], self.features, product(x.shape[:-1])),)
 
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
         """Every output element is a product sum over the input features."""

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import prod
 
 from archcalc.advice import suggest
 from archcalc.diagnostics import RequestError
@@ -14,14 +15,13 @@ from archcalc.memory.generation import Generation, generate
 from archcalc.memory.parameters import buffers
 from archcalc.memory.run import Moment, Run
 from archcalc.memory.simulation import simulate
+from archcalc.memory.stored import Stored
 from archcalc.memory.structure import Structure
 from archcalc.network.freezing import check_trains
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
-from archcalc.quantity import product
 from archcalc.running import Running
-from archcalc.running.declaration import GENERATE, TRAIN
-from archcalc.running.optimizers import OPTIMIZERS
+from archcalc.running.declaration import GENERATE, OPTIMIZER, TRAIN
 
 # What a drawing over time stacks, from the bottom to the top.
 STACK = ("parameters", "optimizer states", "gradients", "activations")
@@ -142,7 +142,7 @@ def _generating(found: Generation, running: Running) -> Footprint:
         caches.append((cache.bytes // cache.pieces, cache.pieces))
     return Footprint(
         found.graph, running, {key: bytes for key, bytes in parts.items() if bytes}, "forward", None,
-        (*weights(found.graph, running.width), *caches), held, generation=found,
+        (*weights(found.graph, running), *caches), held, generation=found,
     )  # fmt: skip
 
 
@@ -156,26 +156,24 @@ def _alive(moments: Sequence[Moment]) -> dict[int, int]:
     return alive
 
 
-def weights(graph: Graph, width: int) -> Iterator[tuple[int, int]]:
+def weights(graph: Graph, running: Running) -> Iterator[tuple[int, int]]:
     """Bytes and number of the parameters and buffers."""
+    yield from Stored(graph, running).parameters()
     for node, stored, _ in walk(graph.nodes):
-        for shape in node.params.values():
-            yield int(product(shape)) * width, stored
-        yield from ((size, stored) for size in buffers(node, width))
+        yield from ((size, stored) for size in buffers(node, running.width))
 
 
 def tensors(graph: Graph, running: Running, all_gradients: bool) -> Iterator[tuple[int, int]]:
     """As `weights`, with optimizer states, and the gradients where all of them are there."""
-    yield from weights(graph, running.width)
+    yield from weights(graph, running)
     if not running.trains:
         return
-    states = OPTIMIZERS[running.optimizer].states + running.types.has_copy
-    for node, stored, _ in walk(graph.nodes):
-        for shape in () if node.frozen else node.params.values():
-            if states:
-                yield int(product(shape)) * running.types.state_width, stored * states
-            if all_gradients:
-                yield int(product(shape)) * running.width, stored
+    structure = Structure(graph)
+    if OPTIMIZER not in running.offload:
+        yield from structure.states(running)
+    if all_gradients:
+        width = 4 if running.has_wide_gradients else running.width
+        yield from ((prod(shape) * width, count) for shape, count in structure.trained.items())
 
 
 def _samples(run: Run) -> Iterator[Sample]:

@@ -6,14 +6,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from archcalc.layers.base import Layer
+from archcalc.layers.remembering import LOW
 from archcalc.layers.saved import NOTHING, Saving
 from archcalc.layers.strides import contiguous
 from archcalc.layers.tensor import Alias, Tensor
+from archcalc.memory.adapters import adapted, learns
 from archcalc.memory.autocast import Autocast
-from archcalc.memory.run import Moment, Run
+from archcalc.memory.given import INDEX, for_each, forced, is_pointwise, tensor_bytes
+from archcalc.memory.run import Run
+from archcalc.memory.scene import Scene
+from archcalc.memory.stored import Stored
 from archcalc.memory.structure import Function, Structure, family, gathered, origins, results
-from archcalc.memory.tape import Again, More, Ran
-from archcalc.memory.values import Heap, Storage, Value
+from archcalc.memory.tape import Again, More, Products, Ran
+from archcalc.memory.values import Storage, Value
 from archcalc.memory.variables import Variables
 from archcalc.network import paths
 from archcalc.network.gradients import BETWEEN, FIRST, LAST
@@ -21,45 +26,38 @@ from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.quantity import plain
 from archcalc.running import Running
-from archcalc.running.declaration import AUTO, FLASH, MATH
+from archcalc.running.declaration import COMPILED, SELECTIVE
 
 _NONE: Mapping[int, int] = {}
 # Copies that are gone through one by one.
 _COPIES = 3
-# Bytes of a token id or a class (int64).
-INDEX = 8
 
 
-def tensor_bytes(x: Tensor, batch: int, width: int) -> int:
-    """Bytes of a tensor for the whole batch, at `width` bytes a number."""
-    return plain(x.elements) * x.samples(batch) * (INDEX if x.integer else width)
-
-
-class Forward:
+class Forward(Scene):
     """A forward pass through the graph; without `peaks` only what is kept is counted right."""
 
     def __init__(self, graph: Graph, structure: Structure, running: Running, run: Run, peaks: bool = True) -> None:
-        self.graph, self.structure, self.running, self.run, self.peaks = graph, structure, running, run, peaks
-        self.heap = Heap()
-        self.env: dict[int, Value] = {}
-        self.changed: list[tuple[int, bool]] = []  # keys that came into `env`, or went
+        super().__init__(running, run)
+        self.graph, self.structure, self.peaks = graph, structure, peaks
         self.needs = structure.needs if running.trains else {}
-        self.base = run.base
         self.at: tuple[int, ...] = ()  # which copy of each group of copies is run
         self.tape: list[Any] = []
         self.keeping = running.trains
-        self.more = 0  # bytes of copies that are not gone through
-        self.more_kept = 0
-        self.adds_up = running.trains and running.batches > 1  # gradients of the batches before are there
+        # Gradients of the batches before are there, or the fp32 sums that all are added to.
+        self.adds_up = running.trains and (running.batches > 1 or running.has_wide_gradients)
         self.gradients = run.gradients if self.adds_up else 0
-        self.copies = 1
         self.autocast = Autocast(running, structure)
         self.more_remembered = 0
-        self._attention = _forced(running)
+        self._attention = forced(running)
         self.experts = 1  # so many of those around are gone through as one
         self.entered: set[int] = set()
         # What variables let go, step by step: the same for every batch.
         self.let_go: list[list[int]] = []
+        self.stretch = self.running.checkpoint_every or 1
+        self.checkpoints = 0
+        self.products: Products | None = None  # of a checkpoint whose products are kept
+        self.known_products: Products = {}  # of the one that runs again
+        self.stored = Stored(graph, running)
         self._known = iter(structure.let_go[running]) if running in structure.let_go else None
 
     # -- forward ----------------------------------------------------------------------------
@@ -152,33 +150,34 @@ class Forward:
         chained = entry is not None and entry.shape == node.exit.shape
         index = 0
         while index < node.copies:
-            skipped = node.copies - _COPIES if index == 1 and node.copies > _COPIES else 0
+            stretch = self.stretch if index == 1 and self.stretch > 1 and self._checkpoints_in(node) else 1
+            skipped = (node.copies - 2) // stretch * stretch - stretch if index == 1 else 0
+            skipped, rounds = (skipped, 1 + skipped // stretch) if skipped > 0 else (0, 1)
             kept, taped, began_at = self.heap.kept + self.more_kept, len(self.tape), len(self.run.moments)
             known, before_more = len(self.autocast.remembered), self.more_remembered
-            self.copies *= 1 + skipped
+            self.copies *= rounds
             at = self.at
-            if node.copies > 1:
-                self.at += (FIRST if index == 0 else LAST if index == node.copies - 1 else BETWEEN,)
-            self._once(node, batch)
-            self.at = at
-            self.copies //= 1 + skipped
-            if entry is not None and chained and index + 1 < node.copies and (alone or index or began is not None):
-                self._bind(entry, self._value(node.exit))
-                for name, extra in (entry.outputs or {}).items():
-                    given = (node.exit.outputs or {})[name]
-                    if self._there(given):
-                        self._bind(extra, self._value(given))
+            last = index
+            for last in range(index, index + (stretch if skipped else 1)):
+                if node.copies > 1:
+                    between = BETWEEN if last == 1 else LAST + last  # each with gradients of its own
+                    self.at = (*at, FIRST if last == 0 else LAST if last == node.copies - 1 else between)
+                self._once(node, batch)
+                self.at = at
+                if entry is not None and chained and last + 1 < node.copies and (alone or last or began is not None):
+                    self._pass_on(entry, node)
+            self.copies //= rounds
             if skipped:
                 # The variable that goes from copy to copy is replaced, so that only what is kept adds up.
                 grown = self.heap.kept + self.more_kept - kept
-                self.more += skipped * grown
-                self.more_kept += skipped * grown
+                self.more += (rounds - 1) * grown
+                self.more_kept += (rounds - 1) * grown
                 lonely = [one.bytes for one in [*self.autocast.remembered.values()][known:] if one.keepers == 1]
-                self.more_remembered += skipped * (sum(lonely) + self.more_remembered - before_more)
+                self.more_remembered += (rounds - 1) * (sum(lonely) + self.more_remembered - before_more)
                 if len(self.tape) > taped:
-                    self.tape[taped:] = [More(self.tape[taped:], skipped)]
-                self._moment("forward", node, 0, skipped, len(self.run.moments) - began_at)
-            index += 1 + skipped
+                    self.tape[taped:] = [More(self.tape[taped:], rounds - 1)]
+                self._moment("forward", node, 0, rounds - 1, len(self.run.moments) - began_at)
+            index = last + 1 + skipped
         if alone and entry is not None:
             self.entered.discard(id(entry))
         if entry is not None and began is not None and chained:
@@ -186,6 +185,14 @@ class Forward:
         self._bind(node.output, self._value(node.exit))
         if node.output is not node.exit and not given_on:
             self._unbind(id(node.exit))
+
+    def _pass_on(self, entry: Tensor, node: Node) -> None:
+        """Let the next copy start from what one gave."""
+        self._bind(entry, self._value(node.exit))
+        for name, extra in (entry.outputs or {}).items():
+            given = (node.exit.outputs or {})[name]
+            if self._there(given):
+                self._bind(extra, self._value(given))
 
     def _enter(self, entry: Tensor | None) -> bool:
         """Give the alias that copies start from its first value, if they are the ones it was made for."""
@@ -204,19 +211,31 @@ class Forward:
             return
         entry = node.inputs[0] if node.inputs else None
         alone = self._enter(entry)
-        again = self.keeping and {node.name, node.op, node.id} & set(self.running.checkpoint)
+        again = self.keeping and self._is_checkpoint(node)
+        if again:
+            self.checkpoints += 1
+            again = not (self.checkpoints - 1) % self.stretch
         if again:
             entries = {key: self.env[key] for key in self.structure.read(node) if key in self.env}
-            for value in entries.values():
-                self._keep(value.storage, node)
-            self.keeping = False
+            kept = [one for value in entries.values() for one in self._keep(value.storage, node)]
+            self.keeping, self.products = False, {} if self.running.recompute == SELECTIVE else None
         self._frame(node.children, results(node), batch, entry)
         if again:
-            self.keeping = True
-            self.tape.append(Again(node, entries, self._value(node.exit), batch, self.at))
+            self.tape.append(Again(node, entries, kept, self.products or {}, self._value(node.exit), batch, self.at))
+            self.keeping, self.products = True, None
         if alone and entry is not None:
             self.entered.discard(id(entry))
             self._unbind(id(entry))
+
+    def _which(self) -> Iterator[int]:
+        """Of each group of copies around, whether it is the first, the last or one between them."""
+        return (BETWEEN if one > LAST else one for one in self.at)
+
+    def _is_checkpoint(self, node: Node) -> bool:
+        return node.layer is None and bool({node.name, node.op, node.id} & set(self.running.checkpoint))
+
+    def _checkpoints_in(self, node: Node) -> bool:
+        return any(self._is_checkpoint(one) for one, _, _ in walk([node]))
 
     def _layer(self, node: Node, batch: int) -> None:
         layer = node.layer
@@ -240,14 +259,15 @@ class Forward:
                     samples.append(Storage(entry.samples(sent) * INDEX))
         batch = node.exit.samples(batch)
         given = [self._value(x) for x in node.inputs]
-        inputs = [_for_each(node, x, value, batch) for x, value in zip(node.inputs, given)]
-        needs = self.needs.get((id(node), *self.at))  # None where the layer does not run backward
+        inputs = [for_each(node, x, value, batch) for x, value in zip(node.inputs, given)]
+        needs = self.needs.get((id(node), *self._which()))  # None where the layer does not run backward
         width = self.autocast.computes(node, inputs)
         how = Saving(
             needs or (False,) * max(1, len(inputs)), batch, width, self.running.gpu, self._attention,
             self.running.threads or 2, needs is not None and self.keeping, tuple(value.strides for value in inputs),
-            self.running.trains, node.learns,
+            self.running.trains, learns(node),
         )  # fmt: skip
+        self.fetched = 0
         output = self._outputs(node, layer, how, inputs)
         saved, passing, copied = NOTHING, (0, 0), layer.copied(how, node.exit, *node.inputs)
         cast, weights = self._cast(node, inputs, width) if self.running.types.autocast else ({}, [])
@@ -257,23 +277,36 @@ class Forward:
                 passing = layer.passing(how, node.exit, *node.inputs)
                 if not how.keeps:
                     passing = (max(passing[0], *(inputs[index].bytes for index in copied), 0), passing[1])
-        kept: list[Storage] = [self._keep(storage, node) for storage in samples]
+        expanded = self.stored.expanded(node, width) * self.experts
+        passing = (passing[0] + expanded, passing[1] + expanded)
+        if node.adapters:
+            saved, passing = adapted(node, how, saved, passing)
+        if self.running.execution == COMPILED and is_pointwise(layer) and how.keeps:
+            output.storage.made_of = tuple(value.storage for value in given)
+        kept: list[Storage] = [one for storage in samples for one in self._keep(storage, node)]
         each = 1 if node.exit.batched else self.experts  # what depends on parameters alone, in each expert
+        known = self.known_products.pop((id(node), self.at), None)
+        if needs is not None and self.products is not None and layer.autocast == LOW:
+            of_own = [Storage(size * each) for size in saved.extra.values() if size]
+            self.products[id(node), self.at] = output.storage, of_own
+            for storage in (output.storage, *of_own):
+                self._keep(storage, node)
         if needs is not None and self.keeping:
+            wanted: list[Storage] = []
             for index in saved.inputs:
                 copies = [Storage(inputs[index].bytes * each) for one in copied if one == index]
                 if index in cast:
                     copies = [cast.pop(index)]
-                kept += [self._keep(storage, node) for storage in copies or [inputs[index].storage]]
+                wanted += copies or [inputs[index].storage]
             if any(needs) or not saved.inputs:
-                kept += [self._keep(storage, node) for storage in weights]
+                wanted += weights
             if saved.output:
-                kept.append(self._keep(output.storage, node))
-            for name in saved.further:
-                kept.append(self._keep(self._value((node.exit.outputs or {})[name]).storage, node))
+                wanted.append(output.storage)
+            wanted += [self._value((node.exit.outputs or {})[name]).storage for name in saved.further]
             if saved.states:
-                kept += [self._keep(inputs[1].states[name], node) for name in saved.states]
-            kept += [self._keep(Storage(size * each), node) for size in saved.extra.values() if size]
+                wanted += [inputs[1].states[name] for name in saved.states]
+            wanted += known[1] if known else [Storage(size * each) for size in saved.extra.values() if size]
+            kept += [one for storage in wanted for one in self._keep(storage, node)]
             sums = [
                 plain(x.elements) * width * batch
                 for x, needed in zip(node.inputs, needs)
@@ -281,8 +314,10 @@ class Forward:
             ]
             further = [self.env[id(extra)] for extra in (node.exit.outputs or {}).values()]
             uncast = self.autocast.uncast(node, inputs, width)
-            passing_back = passing[1] + sum(sums)
+            passing_back = passing[1] + sum(sums) + self.fetched
             self.tape.append(Ran(node, self.at, needs, given, output, further, kept, passing_back, uncast))
+        for storage in (known[0], *known[1]) if known else ():
+            self.heap.release(storage)
         beside = sum(storage.bytes for storage in (*set(cast.values()), *weights) if not storage.keepers)
         self._moment("forward", node, passing[0] + beside)
         for child in node.children:
@@ -294,7 +329,8 @@ class Forward:
         """What autocast makes in the type that is computed in: of inputs, by their places, and of parameters."""
         weights, new = self.autocast.parameters(node, width, self.at, self.experts)
         for storage in new:
-            self._keep(storage, node)
+            if self.heap.keep(storage):
+                self.run.layers[id(node)] = self.run.layers.get(id(node), 0) + storage.bytes * self.copies
         return self.autocast.inputs(node, inputs, width), weights
 
     def _forget(self) -> None:
@@ -318,7 +354,7 @@ class Forward:
 
     def _gradient_reaches(self, group: Node, keys: set[int]) -> bool:
         """Whether a layer inside passes a gradient on to one of these tensors."""
-        needs = self.needs.get((id(group), *self.at), ())
+        needs = self.needs.get((id(group), *self._which()), ())
         found = any(needed and origins(x) & keys for needed, x in zip(needs, group.inputs))
         return found or any(self._gradient_reaches(child, keys) for child in group.children)
 
@@ -326,7 +362,9 @@ class Forward:
         """Bind what the layer gives, further outputs too; the output."""
         y, width = node.exit, how.width
         size = plain(y.elements) * how.batch * (INDEX if y.integer else width)
-        if inputs and layer.shares(how, y, *node.inputs):
+        if (known := self.known_products.get((id(node), self.at))) is not None:
+            storage = known[0]
+        elif inputs and layer.shares(how, y, *node.inputs):
             storage = inputs[0].storage
         elif layer.view and not inputs:  # of a parameter
             storage = Storage(0)
@@ -343,56 +381,3 @@ class Forward:
             self._bind(extra, Value(memory[name], part, layer.further_strides(name, how, y, *node.inputs), width))
         output.states = {name: memory[name] for name in ("h", "c") if name in memory}
         return output
-
-    def _keep(self, storage: Storage, node: Node) -> Storage:
-        if self.heap.keep(storage):
-            self.run.layers[id(node)] = self.run.layers.get(id(node), 0) + storage.bytes * self.copies
-        return storage
-
-    # -- variables --------------------------------------------------------------------------
-
-    def _value(self, tensor: Tensor) -> Value:
-        while id(tensor) not in self.env and isinstance(tensor, Alias):
-            tensor = tensor.origin
-        return self.env[id(tensor)]
-
-    def _there(self, tensor: Tensor) -> bool:
-        return any(key in self.env for key in origins(tensor))
-
-    def _bind(self, tensor: Tensor, value: Value) -> None:
-        key = id(tensor)
-        self.heap.hold(value.storage)
-        if key in self.env:
-            self.heap.drop(self.env[key].storage)
-        else:
-            self.changed.append((key, True))
-        self.env[key] = value
-
-    def _unbind(self, key: int) -> None:
-        if key in self.env:
-            self.heap.drop(self.env.pop(key).storage)
-            self.changed.append((key, False))
-
-    def _moment(self, phase: str, node: Node | None, passing: int, count: int = 1, pattern: int = 0) -> None:
-        kept = self.heap.kept + self.more_kept
-        live = self.heap.live + self.more
-        total = self.base + live + self.gradients + passing
-        self.run.moments.append(Moment(phase, node, total, kept, live - kept, passing, self.gradients, count, pattern))
-
-
-def _forced(running: Running) -> str | None:
-    """The kernel that was asked for, for layers: one that keeps no scores is like another; None where PyTorch picks."""
-    if running.attention in ("", AUTO) or "attention" in running.assumed:
-        return None
-    return MATH if running.attention == MATH else FLASH
-
-
-def _for_each(node: Node, x: Tensor, value: Value, batch: int) -> Value:
-    """What a layer reads of `x`: the same memory for every sample, where it reads no other samples."""
-    if node.layer is None or node.layer.broadcasts or x.batched or not node.exit.batched:
-        return value
-    repeated = Value(value.storage, value.bytes * batch, value.strides.expanded((batch, *x.shape)), value.width)
-    repeated.states = value.states
-    if batch > 1:
-        repeated.states = {name: Storage(one.bytes * batch) for name, one in value.states.items()}
-    return repeated

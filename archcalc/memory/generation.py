@@ -14,6 +14,7 @@ from archcalc.cost import Costs
 from archcalc.layers.tensor import Alias, Shape, Tensor
 from archcalc.memory.positions import kept, kept_window, named, of_source, positions_dim
 from archcalc.memory.sizes import BATCH, resized
+from archcalc.memory.stored import Stored
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.quantity import product
@@ -120,7 +121,7 @@ def generate(
     given = sum(int(y.elements) for y in step.outputs.values() if dim in named(y.shape))
     return Generation(
         graph, step, dim, int(graph.settings.values[dim]), dtype, cached,
-        totals.params * width, totals.buffers * width, tuple(_caches(graph, dim, BYTES[cached])),
+        sum(bytes * count for bytes, count in Stored(graph, running).parameters()), totals.buffers * width, tuple(_caches(graph, dim, BYTES[cached])),
         max(_alive(step.nodes, dim, graph.batch, width, {}), default=0), graph.batch * given * width,
     )  # fmt: skip
 

@@ -167,7 +167,7 @@ class Needs:
         if self.device is None:
             return GeneratingNeed(found)
         if False not in self._blocks:
-            self._blocks[False] = Blocks(weights(found.graph, self.running.width), self.device)
+            self._blocks[False] = Blocks(weights(found.graph, self.running), self.device)
         return GeneratingNeed(found, self._blocks[False])
 
     def _of(self, run: Run) -> Need:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from archcalc.network.graph import Node, walk
@@ -12,9 +13,13 @@ from archcalc.quantity import plain, product
 _COUNTER = 8
 
 
-def trained_tensors(nodes: list[Node]) -> int:
-    """How many parameters are trained."""
-    return sum(len(node.params) * stored for node, stored, _ in walk(nodes) if not node.frozen)
+def trained_shapes(nodes: list[Node]) -> Counter[tuple[int, ...]]:
+    """How many parameters of each shape are trained."""
+    found: Counter[tuple[int, ...]] = Counter()
+    for node, stored, _ in walk(nodes):
+        for shape in node.trained:
+            found[tuple(map(int, shape))] += stored
+    return found
 
 
 def buffer_bytes(nodes: list[Node], width: int) -> int:
@@ -31,28 +36,35 @@ def buffers(node: Node, width: int) -> Iterator[int]:
         yield plain(product(shape)) * each
 
 
-def roots(nodes: list[Node]) -> tuple[int, int, int]:
-    """Numbers in the first and the last parameter that is trained, and the most that Adam needs in passing.
+Passing = Callable[[tuple[int, ...]], tuple[int, int]]
 
-    The root of the second average is made anew to be divided, while that of the parameter before is still there.
-    Source: _single_tensor_adam in torch/optim/adam.py.
+
+def stepping(nodes: list[Node], of: Passing) -> tuple[int, int, int]:
+    """What a step that goes through the parameters one by one needs in passing.
+
+    Args:
+        of: bytes that a parameter of a shape needs, and those of them that are still there at the next one.
+
+    Returns:
+        What the first one needs, what the last one leaves, and the most at one moment.
     """
-    sizes = (0, 0, 0)
+    sizes: tuple[int, int, int] | None = None
     for node in nodes:
-        own = (0, 0, 0)
-        for shape in node.params.values() if node.weights and not node.frozen else ():
-            size = int(product(shape))
-            own = _after(own, (size, size, 2 * size))
-        own = _after(own, roots(node.children))
+        own: tuple[int, int, int] | None = None
+        for shape in node.trained if node.weights else ():
+            needed, left = of(tuple(map(int, shape)))
+            own = _after(own, (needed, left, needed))
+        inside = stepping(node.children, of)
+        own = _after(own, inside if any(inside) else None)
         for _ in range(min(2, node.weights * node.copies)):
             sizes = _after(sizes, own)
-    return sizes
+    return sizes or (0, 0, 0)
 
 
-def _after(before: tuple[int, int, int], then: tuple[int, int, int]) -> tuple[int, int, int]:
-    if not before[1] or not then[1]:
-        return before if before[1] else then
-    return before[0], then[1], max(before[2], then[2], before[1] + 2 * then[0])
+def _after(before: tuple[int, int, int] | None, then: tuple[int, int, int] | None) -> tuple[int, int, int] | None:
+    if before is None or then is None:
+        return before or then
+    return before[0], then[1], max(before[2], then[2], before[1] + then[0])
 
 
 class Parameter(NamedTuple):
@@ -102,10 +114,10 @@ class Learned:
         if id(node) not in self._by:
             layer = node.layer
             assert layer is not None
-            if node.frozen:
-                return []
-            named = [(name, node, shape) for name, shape in node.params.items()]
-            named += [(name, owner, owner.params.get(name, ())) for name, owner in node.tied.items()]
+            named = [] if node.frozen else [(name, node, shape) for name, shape in node.params.items()]
+            if not node.frozen:
+                named += [(name, owner, owner.params.get(name, ())) for name, owner in node.tied.items()]
+            named += [(f"{one.name}.{i}", node, shape) for one in node.adapters for i, shape in enumerate(one.shapes)]
             self._by[id(node)] = [
                 Parameter(
                     id(owner), name, self._shared(node, owner), self._turning(node), plain(product(shape)) * self._stored[id(owner)],

@@ -15,11 +15,12 @@ from typing import Any
 
 from archcalc.layers.strides import contiguous
 from archcalc.layers.tensor import Tensor
-from archcalc.memory.forward import INDEX, tensor_bytes
+from archcalc.memory.given import INDEX, tensor_bytes
 from archcalc.memory.losses import FP32, LOSSES, Loss
 from archcalc.memory.parameters import Gradients
 from archcalc.memory.run import Run
 from archcalc.memory.scans import ScanForward
+from archcalc.memory.stored import Stored
 from archcalc.memory.structure import Structure, family, origins
 from archcalc.memory.tape import Again, More, Ran, Scanned
 from archcalc.memory.values import Storage, Value
@@ -27,6 +28,7 @@ from archcalc.network.gradients import sources
 from archcalc.network.load import Graph
 from archcalc.quantity import plain, product
 from archcalc.running import Running
+from archcalc.running.declaration import BACKWARD, GRADIENTS, OPTIMIZER
 from archcalc.running.optimizers import OPTIMIZERS
 
 # Bytes of the loss, one number.
@@ -40,14 +42,15 @@ def simulate(graph: Graph, running: Running, structure: Structure | None = None)
     """
     structure = structure or Structure(graph)
     width, optimizer = running.width, OPTIMIZERS[running.optimizer] if running.trains else None
-    run = Run(running, parameters=structure.params * width, buffers=structure.buffer_bytes(width))
+    run = Run(running, parameters=sum(bytes * count for bytes, count in Stored(graph, running).parameters()))
+    run.buffers = structure.buffer_bytes(width)
     run.inputs = sum(tensor_bytes(x, graph.batch, width) for x in graph.inputs.values())
     if optimizer is not None:
-        states = optimizer.states + running.types.has_copy
-        run.optimizer = structure.trained * states * running.types.state_width
-        if optimizer.counts:
-            run.optimizer += 4 * structure.trained_tensors  # the number of steps, a scalar for each tensor
-        run.gradients = structure.trained * width
+        if OPTIMIZER not in running.offload:
+            run.optimizer = optimizer.shared + sum(bytes * count for bytes, count in structure.states(running))
+            if optimizer.counts:
+                run.optimizer += 4 * sum(structure.trained.values())  # the number of steps, a scalar for each tensor
+        run.gradients = structure.trained_numbers * (4 if running.has_wide_gradients else width)
         run.inputs += sum(_targets(graph, y, width) for y in graph.outputs.values())
     step = _Step(graph, structure, running, run)
     step.go()
@@ -108,10 +111,13 @@ class _Step(ScanForward):
         if not self.running.trains:
             return
         self.entered.clear()
+        self.is_offloaded = False  # what runs again stays until it is used
+        # Gradients are gone once they are there: each is used for a step at once, or waits elsewhere.
+        self.leaves = self.running.update == BACKWARD or GRADIENTS in self.running.offload
         self.learned = Gradients(self.structure.learned, self.running.width)
         self._backward(results, losses)
-        roots = OPTIMIZERS[self.running.optimizer].roots
-        self._moment("step", None, self.structure.roots * self.running.types.state_width if roots else 0)
+        apart = self.running.update != BACKWARD and OPTIMIZER not in self.running.offload
+        self._moment("step", None, self.structure.stepping(self.running) if apart else 0)
 
     # -- loss and backward ------------------------------------------------------------------
 
@@ -199,6 +205,7 @@ class _Step(ScanForward):
         at, self.at = self.at, entry.at
         inputs = entry.node.inputs
         layers, self.run.layers = self.run.layers, {}
+        self.known_products = dict(entry.products)
         self._frame(entry.node.children, family(entry.node.exit), entry.batch, inputs[0] if inputs else None)
         again, self.run.layers = self.run.layers, layers
         for key, bytes in again.items():  # one copy after the other, never together
@@ -212,8 +219,8 @@ class _Step(ScanForward):
         if entry.output in gradients:
             gradients[output] = gradients.pop(entry.output)
         self._back(inner, gradients)
-        for value in entry.entries.values():
-            self.heap.release(value.storage)
+        for storage in entry.kept:
+            self.heap.release(storage)
 
     def _back_layer(self, ran: Ran, gradients: dict[Value, Storage]) -> None:
         given = gradients.pop(ran.output, None)
@@ -238,7 +245,7 @@ class _Step(ScanForward):
             return
         shared = given.bytes if layer.lets_go_early and given.holders > 1 else 0
         learned, more, sums = self.learned.give(node, ran.at)
-        if self.adds_up:
+        if self.adds_up or self.leaves:
             more += learned
         else:
             self.gradients += learned
@@ -253,6 +260,8 @@ class _Step(ScanForward):
             self.heap.release(storage)
         if sums:
             self._moment("backward", node, sums)
+        if self.running.update == BACKWARD and learned and OPTIMIZER not in self.running.offload:
+            self._moment("backward", node, learned + self.structure.step_of(node, self.running))
 
     def _back_cast(
         self, ran: Ran, gradients: dict[Value, Storage], given: Storage, new: list[tuple[Value, Storage]]
@@ -269,9 +278,10 @@ class _Step(ScanForward):
         for storage in low:
             self.heap.hold(storage)
         learned = self.learned.give(ran.node, ran.at)[0]
-        self.gradients += 0 if self.adds_up else learned
+        passes = self.adds_up or self.leaves
+        self.gradients += 0 if passes else learned
         beside = max(low.values(), default=of_parameters)
-        self._moment("backward", ran.node, beside + (learned if self.adds_up else 0))
+        self._moment("backward", ran.node, beside + (learned if passes else 0))
         for value, storage in new:
             self._give(gradients, value, storage)
             self.heap.drop(storage)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
+from math import prod
 from typing import NamedTuple
 
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.layers.zeros import Zeros
-from archcalc.memory.parameters import Learned, buffer_bytes, roots, trained_tensors
+from archcalc.memory.parameters import Learned, buffer_bytes, stepping, trained_shapes
 from archcalc.network.gradients import backward
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.quantity import product
 from archcalc.running import Running
+from archcalc.running.declaration import FOREACH, FUSED
+from archcalc.running.optimizers import OPTIMIZERS
 
 # As many parts of a split have variables of their own.
 UNPACKED = 8
@@ -70,24 +74,37 @@ class Structure:
         )
 
     @cached_property
-    def trained(self) -> int:
+    def trained(self) -> Counter[tuple[int, ...]]:
+        """The shapes of the parameters that are trained, each with how many have it."""
+        return trained_shapes(self.graph.nodes)
+
+    @cached_property
+    def trained_numbers(self) -> int:
         """Numbers in the parameters that are trained."""
-        return sum(
-            stored * product(shape)
-            for node, stored, _ in walk(self.graph.nodes)
-            if not node.frozen
-            for shape in node.params.values()
-        )
+        return sum(count * prod(shape) for shape, count in self.trained.items())
 
-    @cached_property
-    def trained_tensors(self) -> int:
-        """How many parameters are trained."""
-        return trained_tensors(self.graph.nodes)
+    def states(self, running: Running) -> Iterator[tuple[int, int]]:
+        """Bytes and number of the tensors that the optimizer keeps."""
+        optimizer, width = OPTIMIZERS[running.optimizer], running.types.state_width
+        for shape, count in self.trained.items():
+            if running.types.has_copy:
+                yield prod(shape) * width, count
+            yield from ((bytes, count) for bytes in optimizer.kept(shape, width))
 
-    @cached_property
-    def roots(self) -> int:
-        """The most numbers that Adam needs in passing."""
-        return roots(self.graph.nodes)[2]
+    def step_of(self, node: Node, running: Running) -> int:
+        """The most bytes that a step of one of its parameters by itself needs in passing."""
+        width = running.types.state_width
+        steps = (OPTIMIZERS[running.optimizer].passing([int(one) for one in shape], width) for shape in node.trained)
+        return max((needed for needed, _ in steps), default=0)
+
+    def stepping(self, running: Running) -> int:
+        """The most bytes that the optimizer's step needs in passing."""
+        optimizer, width = OPTIMIZERS[running.optimizer], running.types.state_width
+        if running.steps == FUSED:
+            return 0
+        if running.steps == FOREACH and optimizer.together:
+            return sum(count * optimizer.passing(shape, width)[1] for shape, count in self.trained.items())
+        return stepping(self.graph.nodes, lambda shape: optimizer.passing(shape, width))[2]
 
     @cached_property
     def learned(self) -> Learned:

@@ -8,6 +8,8 @@ from typing import Any
 from archcalc.memory.values import Storage, Value
 from archcalc.network.graph import Node
 
+Products = dict[tuple[int, tuple[int, ...]], tuple[Storage, list[Storage]]]
+
 
 @dataclass
 class Ran:
@@ -57,10 +59,16 @@ class Scanned:
 
 @dataclass
 class Again:
-    """A group that runs forward again before it runs backward."""
+    """A group that runs forward again before it runs backward.
+
+    `kept` is what is kept until then: what it starts from. `products` are what its matrix products gave and keep, where
+    they do not run again, by the layer and which copy it is.
+    """
 
     node: Node
     entries: dict[int, Value]
+    kept: list[Storage]
+    products: Products
     output: Value
     batch: int
     at: tuple[int, ...]

@@ -10,14 +10,16 @@ class Storage:
 
     Attributes:
         holders: variables and gradients that hold it; keepers: layers that keep it for backward.
+        made_of: what it is made of element by element, where a compiled backward pass makes it anew.
     """
 
-    __slots__ = ("bytes", "holders", "keepers")
+    __slots__ = ("bytes", "holders", "keepers", "made_of")
 
     def __init__(self, size: int) -> None:
         self.bytes = size
         self.holders = 0
         self.keepers = 0
+        self.made_of: tuple[Storage, ...] = ()
 
 
 class Value:

@@ -42,9 +42,9 @@ def ways(graph: Graph, running: Running, structure: Structure, limit: int) -> li
             one = settled(Running(**{**running.said, **other}), running.mode, running.chip)
         except RequestError:  # the device does not compute so
             continue
-        frozen = one.freeze != running.freeze
+        other_graph = (one.freeze, one.lora, one.lora_on) != (running.freeze, running.lora, running.lora_on)
         try:
-            made = footprint(_frozen(graph, one.freeze), one) if frozen else footprint(graph, one, structure)
+            made = footprint(_trained(graph, one), one) if other_graph else footprint(graph, one, structure)
         except RequestError:  # nothing is left to train
             continue
         bytes = made.peak if running.chip is None else taken(made, running.chip).shown
@@ -64,10 +64,10 @@ def _others(graph: Graph, running: Running) -> Iterator[tuple[str, str, dict[str
         yield f"--precision {precision}", precision.replace("-", " "), {"precision": precision}
 
 
-def _frozen(graph: Graph, names: tuple[str, ...]) -> Graph:
-    """The network with other parts that are not trained."""
+def _trained(graph: Graph, running: Running) -> Graph:
+    """The network with other parts that are trained."""
     document = copy(graph.document)
-    document.freeze = names
+    document.said = running
     return graph_at(document, graph.steps, graph.variant, graph.given, graph.batch)
 
 

@@ -61,7 +61,7 @@ def freeze(graph: Graph, patterns: Sequence[str]) -> None:
 def untrainable(graph: Graph) -> str:
     """Why there is no training step, where there is none: the fact as a sentence, or nothing."""
     counts = [
-        (stored * plain(product(shape)), node.frozen)
+        (stored * plain(product(shape)), node.frozen and not node.adapters)
         for node, stored, _ in walk(graph.nodes)
         for shape in node.params.values()
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from archcalc.diagnostics import Span
 from archcalc.language.document import Document
@@ -21,6 +21,32 @@ from archcalc.source import Scalar
 
 # Groups that have no scope of their own.
 INLINE = ("branch", "shortcut", "step")
+
+
+class Adapter(NamedTuple):
+    """Two matrices beside one of a layer, whose product is added to it (LoRA, Hu et al. 2021).
+
+    Attributes:
+        name: what they are called beside the layer's own parameters.
+        place: which input the matrix reads; -1 for what the layer makes inside.
+        rank: of the product. columns, rows: sizes of what is read and of what is given.
+    """
+
+    name: str
+    place: int
+    rank: int
+    columns: int
+    rows: int
+
+    @property
+    def shapes(self) -> tuple[Shape, Shape]:
+        """Of the matrix that reads, and of the one that gives."""
+        return (self.rank, self.columns), (self.rows, self.rank)
+
+    @property
+    def numbers(self) -> int:
+        """Numbers in both."""
+        return self.rank * (self.columns + self.rows)
 
 
 class Node:
@@ -47,11 +73,12 @@ class Node:
         params, buffers: named shapes that belong to this node alone; tied: names of parameters
             that are another node's, with that node; tied_to: the node that `tie=` named.
         macs, other_flops, masked_macs: of this node alone, for one sample.
+        adapters: of low rank beside its matrices, which are trained whether or not they are.
         frozen: whether the parameters are not trained; freezes: where the spec says so, or the opposite.
     """
 
     __slots__ = (
-        "active", "arguments", "block", "buffers", "children", "copies", "defaulted", "exit", "freezes", "frozen", "further", "gathered", "id",
+        "active", "adapters", "arguments", "block", "buffers", "children", "copies", "defaulted", "exit", "freezes", "frozen", "further", "gathered", "id",
         "inputs", "layer", "listed", "macs", "masked_macs", "name", "op", "other_flops", "output", "params", "place", "segment", "states", "tied", "tied_to",
         "unfolded", "weights", "work",
     )  # fmt: skip
@@ -83,6 +110,7 @@ class Node:
         self.states: dict[str, Started] = {}
         self.listed: list[tuple[Tensor, Tensor]] = []
         self.gathered: dict[str, list[Tensor | None]] = {}
+        self.adapters: tuple[Adapter, ...] = ()
         self.frozen = False
         self.freezes: Scalar | None = None
         self.macs = 0
@@ -123,7 +151,20 @@ class Node:
     @property
     def learns(self) -> bool:
         """Whether it computes with parameters, its own or another's, that are trained."""
+        return bool(self.adapters) or self.learns_itself
+
+    @property
+    def learns_itself(self) -> bool:
+        """The same without adapters."""
         return not self.frozen and bool(self.params or self.tied)
+
+    @property
+    def trained(self) -> Iterator[Shape]:
+        """The shapes of its parameters that are trained."""
+        if not self.frozen:
+            yield from self.params.values()
+        for adapter in self.adapters:
+            yield from adapter.shapes
 
     @property
     def is_expert(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archcalc.diagnostics import Findings, RequestError, Source
 from archcalc.language.document import Document, parse_document
@@ -20,6 +20,9 @@ from archcalc.network.steps import Ref, Step
 from archcalc.opening import NAMED, read
 from archcalc.source import Scalar
 
+if TYPE_CHECKING:
+    from archcalc.running import Running
+
 
 def split_variant(spec: str) -> tuple[str, str | None]:
     """`spec.yaml@large` as its path and variant; a file of that whole name comes first."""
@@ -30,20 +33,25 @@ def split_variant(spec: str) -> tuple[str, str | None]:
 
 
 def load_graph(
-    spec: str, given: Mapping[str, str] | None = None, batch: int | None = None, freeze: Sequence[str] = ()
+    spec: str,
+    given: Mapping[str, str] | None = None,
+    batch: int | None = None,
+    freeze: Sequence[str] = (),
+    said: Running | None = None,
 ) -> Graph:
     """Read, check and shape the spec at `spec`, a path that may end in `@variant`.
 
     Args:
         batch: the batch size; by default what the spec's `run:` says, or 1.
         freeze: names of layers and groups that are not trained, whatever the spec says; `*` stands for any letters.
+        said: how it is to be run, for what of it is not trained and has adapters.
 
     Raises:
         SpecError: the spec is not valid; all findings of the phase that failed.
         RequestError: the file cannot be read, or a variant, a setting or what is to be frozen does not exist.
     """
     path, variant = split_variant(spec)
-    return build_graph(read(path), variant, given, batch, freeze)
+    return build_graph(read(path), variant, given, batch, freeze, said)
 
 
 def build_graph(
@@ -52,12 +60,16 @@ def build_graph(
     given: Mapping[str, str] | None = None,
     batch: int | None = None,
     freeze: Sequence[str] = (),
+    said: Running | None = None,
 ) -> Graph:
     """As `load_graph`, from a source already read."""
     check_batch(1 if batch is None else batch)
     findings = Findings()
     document = parsed(source, findings)
-    document.freeze = tuple(freeze)
+    if said is not None or freeze:
+        from archcalc.running import Running
+
+        document.said = Running(freeze=tuple(freeze)).over(said or Running())
     batch = batch or document.batch(variant)
     return document_graph(document, variant, given or {}, batch, findings)
 
@@ -163,10 +175,14 @@ def graph_of(
     if not outputs:
         outputs = {builder.nodes[-1].id if builder.nodes else "input": last}
     graph = Graph(document, steps, settings, variant, dict(given), batch, inputs, outputs, builder.nodes)
-    if frozen := document.freeze or (document.runs and document.run(variant).freeze):
-        from archcalc.network.freezing import freeze  # few runs ask for it
+    if (run := document.tuned(variant)) is not None and (run.freeze or run.lora):  # few runs ask for it
+        from archcalc.network.freezing import freeze
 
-        freeze(graph, frozen)
+        freeze(graph, run.freeze)
+        if run.lora:
+            from archcalc.network.adapting import adapt
+
+            adapt(graph, run.lora, run.lora_on)
     return graph
 
 

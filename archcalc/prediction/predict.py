@@ -205,7 +205,7 @@ def loss_work(graph: Graph, stored: str) -> Work:
 
 
 def _step(estimator: Estimator, costs: Costs, running: Running) -> Estimate:
-    tensors = sum(stored * len(node.params) for node, stored, _ in walk(costs.graph.nodes) if not node.frozen)
+    tensors = sum(stored * len(list(node.trained)) for node, stored, _ in walk(costs.graph.nodes))
     params = costs.totals.trainable
     if not params:
         return Estimate()
@@ -228,7 +228,13 @@ def step_work(costs: Costs, running: Running) -> Work:
     if types.autocast:  # parameters to 16 bits, and their gradients back
         low = BYTES[types.computes]
         read, written = read + running.batches * (types.width + low), written + running.batches * (types.width + low)
-    return Work("step", 0, 0, 0, params * optimizer.flops, read * params, 0, written * params, 0, 1)
+    products = sum(
+        stored * optimizer.products([int(size) for size in shape])
+        for node, stored, _ in walk(costs.graph.nodes)
+        for shape in node.trained
+    )
+    read, written = int(read * params), int(written * params)
+    return Work("step", 0, 0, 0, params * optimizer.flops + products, read, 0, written, 0, 1)
 
 
 def _as_run(one: Operation, batch: int, running: Running) -> Operation:

@@ -20,16 +20,11 @@ from archcalc.network.load import Graph
 from archcalc.pytorch.instance import example_inputs, instantiate
 from archcalc.pytorch.layer_times import Layers
 from archcalc.pytorch.memory import peak_bytes, possible, predicted, tensor_bytes
+from archcalc.pytorch.regimes import Update, prepare
 from archcalc.pytorch.setup import DTYPES, Setup, applied, device_name, find_device
 from archcalc.pytorch.timing import Clock, repeat, settle
 from archcalc.reports.profile.report import Comparison, LayerTime, Profile, Times
 
-OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
-    "sgd": lambda parameters: torch.optim.SGD(parameters, lr=1e-4),
-    "momentum": lambda parameters: torch.optim.SGD(parameters, lr=1e-4, momentum=0.9),
-    "adam": lambda parameters: torch.optim.Adam(parameters, lr=1e-5),
-    "adamw": lambda parameters: torch.optim.AdamW(parameters, lr=1e-5),
-}
 PHASES = ("zero_grad", "forward", "loss", "backward", "step")
 
 
@@ -96,11 +91,12 @@ class Session:
         self.called: Any = torch.compile(self.module) if setup.compiled else self.module
         self.inputs = [self._cast(x) for x in example_inputs(graph, str(device))]
         trained = [tensor for tensor in self.module.parameters() if tensor.requires_grad]
-        self.optimizer = OPTIMIZERS[self.running.optimizer](trained) if setup.train else None
+        self.update = Update(trained, self.running) if setup.train else None
         self.targets = self._targets() if setup.train else []
 
     def _prepare(self, module: nn.Module) -> nn.Module:
         module = module.to(DTYPES[self.running.types.weights])
+        prepare(module, self.graph, self.running)
         if self.setup.channels_last:
             module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return module.train(self.setup.train)
@@ -130,12 +126,12 @@ class Session:
     def run(self) -> None:
         """One forward pass, or one training step: zero_grad, forward, loss, backward, step."""
         mark = self.clock.mark
-        if self.optimizer is None:
+        if self.update is None:
             with torch.inference_mode(), self.setup.computing():
                 self.called(*self.inputs)
             mark()
             return
-        self.optimizer.zero_grad(set_to_none=True)
+        self.update.zero_grad()
         mark()
         for last in range(1 - self.running.batches, 1):
             with self.setup.computing():
@@ -147,7 +143,7 @@ class Session:
                 mark()
             loss.backward()  # type: ignore[no-untyped-call]
         mark()
-        self.optimizer.step()
+        self.update.step()
         mark()
 
     def loss(self, outputs: Any) -> torch.Tensor:
@@ -162,10 +158,9 @@ class Session:
         """Bytes of the tensors that outlive a run; gradients do not, they are dropped first."""
         self.clock.marks = []
         tensors = [*self.module.parameters(), *self.module.buffers(), *self.inputs, *self.targets]
-        if self.optimizer is not None:
-            self.optimizer.zero_grad(set_to_none=True)
-            for state in self.optimizer.state.values():
-                tensors += [value for value in state.values() if isinstance(value, torch.Tensor)]
+        if self.update is not None:
+            self.update.zero_grad()
+            tensors += self.update.tensors()
         return tensor_bytes(tensors)
 
     def timed(self) -> float:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from archcalc.advice import suggest
 from archcalc.diagnostics import RequestError
-from archcalc.running.kinds import Kind, Names, Text, Whole, Words
+from archcalc.running.kinds import Choices, Kind, Names, Text, Whole, Words
 from archcalc.running.optimizers import OPTIMIZERS
 from archcalc.running.precisions import PRECISIONS, Precision
+from archcalc.running.quantising import QUANTISED, Quantised
 
 if TYPE_CHECKING:
     from archcalc.devices import Device
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MODES = INFERENCE, TRAIN, GENERATE = ("inference", "train", "generate")
 ATTENTION = AUTO, FLASH, EFFICIENT, MATH = ("auto", "flash", "efficient", "math")
-EAGER, COMPILED = ("eager", "compiled")
+EAGER, COMPILED, GRAPH = ("eager", "compiled", "graph")
+SINGLE, FOREACH, FUSED, BACKWARD = ("single", "foreach", "fused", "backward")
+OPTIMIZER, GRADIENTS, ACTIVATIONS = ("optimizer", "gradients", "activations")
+ALL, SELECTIVE = ("all", "selective")
+CHUNKED = "chunked"
 CONTIGUOUS, CHANNELS_LAST = ("contiguous", "channels-last")
 # Parts of the one line stand between commas; a text with a comma stands in quotes.
 _PART = r'(?:"(?:\\.|[^"\\])*"|,(?! )|[^",])+'
@@ -104,19 +109,53 @@ class Running:
         Words(*PRECISIONS), "{}", "Types of weights and computing: autocast keeps fp32 weights, mixed an fp32 copy of them.",
         "fp32; on a GPU bf16, in training autocast-bf16; fp16 where there is no bf16",
     )  # fmt: skip
+    weights = Field(
+        Words(*QUANTISED), "{} weights", "Type in which matrices are stored that are not trained.", "as computed"
+    )  # fmt: skip
+    gradients = Field(
+        Words("same", "fp32"), "{} gradients", "Gradients of 16-bit weights: of their type, or added up in fp32.", "same"
+    )  # fmt: skip
     optimizer = Field(Words(*OPTIMIZERS), "{}", "Optimizer of a training step.", "adamw")
     accumulate = Field(Whole(), "accumulate {}", "Batches whose gradients are added up before a step.", "1")
+    update = Field(
+        Words(SINGLE, FOREACH, FUSED, BACKWARD), "{} update",
+        "How a step goes through the parameters: one by one, all at once, in one kernel, or each in the backward pass.",
+        "single; on a GPU foreach",
+    )  # fmt: skip
     freeze = Field(
         Names("PATTERN"), "freeze {}", "A layer or group, by name or id, that is not trained; `*` stands for any letters.", "none"
+    )  # fmt: skip
+    lora = Field(
+        Whole("RANK", most=2**20), "lora {}", "Train adapters of this rank on matrices, and nothing else.", "none"
+    )  # fmt: skip
+    lora_on = Field(
+        Names("PATTERN"), "lora on {}", "What has an adapter: q, k, v, o, a layer, or all.", "q, v; without attention all"
+    )  # fmt: skip
+    offload = Field(
+        Choices(OPTIMIZER, GRADIENTS, ACTIVATIONS), "{} offloaded", "What waits in the memory of the host: optimizer, "
+        "gradients, activations.", "none"
     )  # fmt: skip
     attention = Field(Words(*ATTENTION), "{} attention", "Kernel of attention.", "what PyTorch picks")
     checkpoint = Field(
         Names("BLOCK"), "checkpoint {}", "A block or group that keeps its input alone and runs again in backward.", "none"
     )  # fmt: skip
-    execution = Field(Words(EAGER, COMPILED), "{}", "Op by op, or with torch.compile.", EAGER, alone=True)
+    checkpoint_every = Field(
+        Whole(), "every {} checkpointed", "Of the copies of a checkpointed block, every so many-th.", "1"
+    )  # fmt: skip
+    recompute = Field(
+        Words(ALL, SELECTIVE), "{} recomputation", "Of a checkpoint all, or all but what matrix products give.", ALL
+    )  # fmt: skip
+    loss = Field(
+        Words(EAGER, FUSED, CHUNKED), "{} loss", "Cross entropy of all logits, or with the last matrix in chunks: in one "
+        "kernel, or each a checkpoint.", EAGER
+    )  # fmt: skip
+    chunks = Field(Whole(), "{} chunks", "Chunks of a chunked loss.", "8")
+    execution = Field(
+        Words(EAGER, COMPILED, GRAPH), "{}", "Op by op, with torch.compile, or as a CUDA graph.", EAGER, alone=True
+    )  # fmt: skip
     memory_format = Field(Words(CONTIGUOUS, CHANNELS_LAST), "{}", "How images lie in memory.", CONTIGUOUS)
     cache = Field(
-        Words("fp32", "bf16", "fp16", "int8"), "{} cache", "Generating: type of keys, values and states.", "as computed"
+        Words("fp32", "bf16", "fp16", "fp8", "int8"), "{} cache", "Generating: type of keys, values and states.", "as computed"
     )  # fmt: skip
     length = Field(
         Whole(), "length {}", "Generating: positions in the end, prompt included.", "the spec's"
@@ -228,6 +267,21 @@ class Running:
     def types(self) -> Precision:
         """What its precision means."""
         return PRECISIONS[self.precision or "fp32"]
+
+    @property
+    def steps(self) -> str:
+        """How a step goes through the parameters."""
+        return self.update or (FOREACH if self.gpu else SINGLE)
+
+    @property
+    def stored(self) -> Quantised | None:
+        """How matrices are stored that are not trained; None where as all others."""
+        return QUANTISED.get(self.weights)
+
+    @property
+    def has_wide_gradients(self) -> bool:
+        """Whether gradients of 16 bits are added up in fp32."""
+        return self.gradients == "fp32" and self.types.width < 4
 
     @property
     def width(self) -> int:

@@ -16,7 +16,10 @@ from archcalc.running.refusals import check
 _GPU = {True: ("autocast-bf16", "autocast-fp16"), False: ("bf16", "fp16")}
 _THREADS = 2
 # What stands for a default and is no word of the one line.
-_QUIET = {"accumulate": 1, "execution": "eager", "memory_format": "contiguous", "new_tokens": 1}
+_QUIET = {
+    "accumulate": 1, "execution": "eager", "memory_format": "contiguous", "new_tokens": 1, "gradients": "same",
+    "checkpoint_every": 1, "recompute": "all", "loss": "eager",
+}  # fmt: skip
 
 
 def settled(said: Running, mode: str, chip: Device | None = None, places: Sequence[Running] = ()) -> Running:
@@ -63,7 +66,9 @@ def _precision(mode: str, chip: Device | None) -> str:
 
 # Fields that one mode alone is about.
 _OF = {
-    "optimizer": TRAIN, "accumulate": TRAIN, "checkpoint": TRAIN, "freeze": TRAIN,
+    "optimizer": TRAIN, "accumulate": TRAIN, "checkpoint": TRAIN, "freeze": TRAIN, "gradients": TRAIN, "update": TRAIN,
+    "lora": TRAIN, "lora_on": TRAIN, "offload": TRAIN, "checkpoint_every": TRAIN, "recompute": TRAIN, "loss": TRAIN,
+    "chunks": TRAIN,
     "cache": GENERATE, "length": GENERATE, "new_tokens": GENERATE,
 }  # fmt: skip
 

@@ -131,3 +131,25 @@ class Names(Kind[tuple[str, ...]]):
         """A name or a list of names."""
         name = {"type": "string", "minLength": 1}
         return {"anyOf": [name, {"type": "array", "items": name}]}
+
+
+class Choices(Names):
+    """Some of a few words."""
+
+    def __init__(self, *words: str) -> None:
+        super().__init__("|".join(words))
+        self.words = words
+
+    def read(self, given: Any) -> tuple[str, ...]:
+        """The words, in the order in which they were given; commas may stand between them."""
+        entries = given.split(",") if isinstance(given, str) else given
+        names = super().read(entries)
+        for name in names:
+            if name not in self.words:
+                Words(*self.words).read(name)
+        return names
+
+    def schema(self) -> dict[str, Any]:
+        """A word or a list of words."""
+        word = {"enum": list(self.words)}
+        return {"anyOf": [word, {"type": "array", "items": word}]}

@@ -1,31 +1,117 @@
-"""The optimizers, and what a step of each keeps, reads and writes."""
+"""The optimizers, and what a step of each keeps, needs in passing, reads and writes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from math import prod
 from typing import NamedTuple
+
+# bitsandbytes quantises states block by block, each with a scale of fp32, and leaves small tensors alone; a table of 256
+# numbers for each of the two states serves all of them.
+# Source: bitsandbytes.optim.optimizer, `min_8bit_size` and `blocksize` of release 0.45; torchao's blocks are as large.
+_BLOCK, _SMALL, _TABLES = 256, 4096, 2 * 256 * 4
+
+Shape = Sequence[int]
 
 
 class Optimizer(NamedTuple):
-    """What an optimizer needs for each number that is trained.
+    """What an optimizer needs for a parameter that is trained.
 
     Attributes:
-        states: numbers that it keeps. counts: whether it counts the steps of each tensor, in a number of fp32.
-        reads, writes: numbers that a step moves, the parameter and its gradient included.
-        flops: operations of a step.
-        roots: whether a step makes a root in passing, to divide by it.
+        kept: the bytes of each of its states, of a parameter's shape and the width of a number.
+        reads, writes: numbers that a step moves for each one, the parameter and its gradient included.
+        flops: operations of a step for each.
+        passing: bytes that a step needs for a parameter, and of these what is still there at the next one.
+        counts: whether it counts the steps of each tensor, in a number of fp32.
+        shared: bytes that all parameters together need once.
+        together: whether `update=foreach` needs for all parameters at once what it leaves of each.
+        products: FLOPs of the matrix products of a step, for a parameter.
+        torch: whether PyTorch has it.
     """
 
-    states: int
-    counts: bool
-    reads: int
-    writes: int
+    kept: Callable[[Shape, int], tuple[int, ...]]
+    reads: float
+    writes: float
     flops: int
-    roots: bool = False
+    passing: Callable[[Shape, int], tuple[int, int]] = lambda shape, width: (0, 0)
+    counts: bool = False
+    shared: int = 0
+    together: bool = False
+    products: Callable[[Shape], int] = lambda shape: 0
+    torch: bool = True
 
 
+def _nothing(shape: Shape, width: int) -> tuple[int, ...]:
+    return ()
+
+
+def _one(shape: Shape, width: int) -> tuple[int, ...]:
+    return (prod(shape) * width,)
+
+
+def _two(shape: Shape, width: int) -> tuple[int, ...]:
+    return (prod(shape) * width,) * 2
+
+
+def _two_of_bytes(shape: Shape, width: int) -> tuple[int, ...]:
+    numbers = prod(shape)
+    if numbers < _SMALL:
+        return _two(shape, 4)
+    return (numbers, numbers, 4 * -(-numbers // _BLOCK), 4 * -(-numbers // _BLOCK))
+
+
+def _rows_and_columns(shape: Shape, width: int) -> tuple[int, ...]:
+    if len(shape) < 2:
+        return _one(shape, width)
+    return prod(shape[:-1]) * width, prod((*shape[:-2], shape[-1])) * width
+
+
+def _root(shape: Shape, width: int) -> tuple[int, int]:
+    """The root of the second average is made anew to be divided, while that of the parameter before is still there."""
+    return 2 * prod(shape) * width, prod(shape) * width
+
+
+def _estimate(shape: Shape, width: int) -> tuple[int, int]:
+    """The second average as its rows and columns give it, beside the means of both; of a vector beside its square."""
+    size = prod(shape) * width
+    if len(shape) < 2:
+        return 2 * size, 2 * size
+    left = size + sum(_rows_and_columns(shape, width))
+    return left + prod(shape[:-2]) * width, left
+
+
+def _sign(shape: Shape, width: int) -> tuple[int, int]:
+    """A copy of the average, and its sum with the gradient."""
+    return 2 * prod(shape) * width, 0
+
+
+def _momentum_or_two(shape: Shape, width: int) -> tuple[int, ...]:
+    """Momentum of a matrix; all else is AdamW's, with its count of steps."""
+    return _one(shape, width) if len(shape) == 2 else (*_two(shape, width), 4)
+
+
+def _orthogonal(shape: Shape, width: int) -> tuple[int, int]:
+    """Of a matrix the update, and in bf16 two steps of it with two products of its shorter side."""
+    size = prod(shape)
+    if len(shape) != 2:
+        return _root(shape, width)
+    return size * width + 4 * size + 4 * min(shape) ** 2, 2 * size
+
+
+def _products(shape: Shape) -> int:
+    """Of a matrix five steps of the Newton-Schulz iteration, three products each."""
+    short = min(shape) if len(shape) == 2 else 0
+    return 5 * (4 * short * prod(shape) + 2 * short**3)
+
+
+# What Muon leaves to AdamW, all but matrices, moves as much as the rest: matrices are nearly all there is.
 OPTIMIZERS = {
-    "sgd": Optimizer(0, False, 2, 1, 2),
-    "momentum": Optimizer(1, False, 3, 2, 4),
-    "adam": Optimizer(2, True, 4, 3, 12, roots=True),
-    "adamw": Optimizer(2, True, 4, 3, 14, roots=True),
+    "sgd": Optimizer(_nothing, 2, 1, 2),
+    "momentum": Optimizer(_one, 3, 2, 4),
+    "adam": Optimizer(_two, 4, 3, 12, _root, counts=True, together=True),
+    "adamw": Optimizer(_two, 4, 3, 14, _root, counts=True, together=True),
+    "adam8bit": Optimizer(_two_of_bytes, 2.5, 1.5, 20, shared=_TABLES, torch=False),
+    "adafactor": Optimizer(_rows_and_columns, 5, 2, 12, _estimate, counts=True, together=True),
+    "lion": Optimizer(_one, 3, 2, 8, _sign, torch=False),
+    "muon": Optimizer(_momentum_or_two, 3, 2, 8, _orthogonal, products=_products),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 # Bytes of a number.
-BYTES = {"fp64": 8, "fp32": 4, "tf32": 4, "bf16": 2, "fp16": 2, "int8": 1}
+BYTES = {"fp64": 8, "fp32": 4, "tf32": 4, "bf16": 2, "fp16": 2, "fp8": 1, "int8": 1}
 
 
 class Precision(NamedTuple):

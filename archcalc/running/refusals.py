@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from archcalc.diagnostics import RequestError
-from archcalc.running.declaration import CHANNELS_LAST, COMPILED, GENERATE, MATH, TRAIN, Running
+from archcalc.running.declaration import (
+    BACKWARD,
+    CHANNELS_LAST,
+    CHUNKED,
+    COMPILED,
+    FUSED,
+    GENERATE,
+    GRAPH,
+    MATH,
+    TRAIN,
+    Running,
+)
+from archcalc.running.optimizers import OPTIMIZERS
 
 
 def check(run: Running) -> None:
     """Raise `RequestError` with the first reason why a network cannot be run so; `run` has its defaults."""
-    for reason in (_precision(run), _attention(run), _generating(run), _threads(run)):
+    reasons = (_precision(run), _attention(run), _generating(run), _threads(run), _trained(run), _beside(run))
+    for reason in reasons:
         if reason:
             raise RequestError(reason)
 
@@ -20,6 +33,8 @@ def predictable(run: Running) -> None:
             raise RequestError(
                 f"on a processor {given} is measured by `archcalc profile`, and not predicted: leave it out"
             )
+    if run.execution == GRAPH:
+        raise RequestError("the time of a CUDA graph is not predicted so far: leave it out")
 
 
 def measurable(run: Running) -> None:
@@ -28,8 +43,15 @@ def measurable(run: Running) -> None:
         raise RequestError("generating is predicted by `archcalc predict`, and not measured: use --mode inference")
     if run.types.has_copy:
         raise RequestError(f"{run.precision} is predicted, and not measured: use autocast, or {run.types.computes}")
-    if run.checkpoint:
-        raise RequestError("checkpoints are predicted, and not measured: leave them out")
+    if run.trains and not OPTIMIZERS[run.optimizer].torch:
+        raise RequestError(f"{run.optimizer} is predicted, and not measured: PyTorch does not have it")
+    for what, given in (
+        ("quantised weights are", run.weights), ("wide gradients are", run.gradients), ("offloading is", run.offload),
+        ("selective recomputation is", run.recompute), ("a CUDA graph is", run.execution == GRAPH),
+        ("a fused loss is", run.loss == FUSED), ("a chunked loss is", run.loss == CHUNKED),
+    ):  # fmt: skip
+        if given:
+            raise RequestError(f"{what} predicted, and not measured: leave it out")
 
 
 def _precision(run: Running) -> str:
@@ -65,3 +87,30 @@ def _generating(run: Running) -> str:
 
 def _threads(run: Running) -> str:
     return "threads are those of a CPU: leave them out on a GPU" if run.gpu and run.threads else ""
+
+
+def _trained(run: Running) -> str:
+    if run.mode != TRAIN:
+        return ""
+    if run.weights and not (run.lora or run.freeze):
+        return f"{run.weights} weights are not trained: train adapters on them with --lora 16, or freeze some with --freeze"
+    if run.stored is not None and run.stored.tables:
+        return f"{run.weights} is for inference: train on nf4 or int8 weights"
+    if run.update == BACKWARD and run.batches > 1:
+        return "a step in the backward pass leaves no gradients to add up: leave out --accumulate, or --update"
+    return ""
+
+
+def _beside(run: Running) -> str:
+    """What says more of something that was not said."""
+    if run.loss in (FUSED, CHUNKED):
+        return f"a {run.loss} loss is not predicted so far: leave it out"
+    for more, given, what, option in (
+        ("lora_on", run.lora_on, run.lora, "--lora 16"),
+        ("checkpoint_every", run.checkpoint_every, run.checkpoint, "--checkpoint BLOCK"),
+        ("recompute", run.recompute, run.checkpoint, "--checkpoint BLOCK"),
+        ("chunks", run.chunks, run.loss == CHUNKED, "--loss chunked"),
+    ):
+        if given and not what:
+            return f"--{more.replace('_', '-')} needs {option}"
+    return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
@@ -97,7 +98,7 @@ def outcome(point: Point, names: Sequence[str], said: Running) -> Outcome:
         model = f"{document.model.text}@{variant}" if variant else document.model.text
         run = Running(**dict(point.run)).over(said, document.run(variant))
         chip = _chip(run.device) if run.device else None
-        subject = Subject(network_at(point), run, chip)
+        subject = Subject(network_at(point, said), run, chip)
         values = {measure.name: measure.of(subject) for measure in measures(names, chip is not None)}
         ran = {mode: (str(one), one.assumed) for mode, one in subject.runs.items()}
         return Outcome(point, model, values, how=ran)
@@ -110,10 +111,13 @@ def outcome(point: Point, names: Sequence[str], said: Running) -> Outcome:
         gc.enable()
 
 
-def network_at(point: Point) -> Graph:
-    """The network at a point. Raises `SpecError` or `RequestError` where there is none."""
+def network_at(point: Point, said: Running) -> Graph:
+    """The network at a point, run as it says, or else `said`. Raises `SpecError` or `RequestError` where there is none."""
     path, variant = split_variant(point.spec)
     document, steps = _opened(path)
+    if (run := Running(**dict(point.run)).over(said)).said:
+        document = copy(document)
+        document.said = run
     return graph_at(document, steps, variant, dict(point.settings), point.batch)
 
 

@@ -93,7 +93,7 @@ def fit(
         start = Running(**dict(point.run)).over(said).said.get(name) or 1
         point = replace(point, run=(*point.run, (name, str(start))))
     if values is None:
-        graph = network_at(point)
+        graph = network_at(point, said)
         found = _searched(point, name, _start(graph, point, name), list(limits), most, said, known)
     else:
         graph = None

@@ -31,7 +31,15 @@ FIELDS = {
     "mode": st.sampled_from(["train", "inference"]),
     "batch": st.integers(1, 9),
     "precision": st.sampled_from(["fp32", "bf16", "fp16", "autocast-bf16", "autocast-fp16", "mixed-bf16"]),
-    "optimizer": st.sampled_from(["sgd", "momentum", "adam", "adamw"]),
+    "optimizer": st.sampled_from(["sgd", "adamw", "adam8bit", "adafactor", "lion", "muon"]),
+    "weights": st.sampled_from(["nf4", "int8", "q4_k"]),
+    "gradients": st.sampled_from(["same", "fp32"]),
+    "update": st.sampled_from(["single", "foreach", "fused", "backward"]),
+    "lora": st.sampled_from([4, 8]),
+    "offload": st.sampled_from(["optimizer", "gradients,activations"]),
+    "checkpoint": st.sampled_from([["h"]]),
+    "checkpoint_every": st.integers(1, 3),
+    "recompute": st.sampled_from(["all", "selective"]),
     "accumulate": st.integers(1, 3),
     "attention": st.sampled_from(["auto", "flash", "math"]),
     "threads": st.integers(1, 4),
@@ -44,13 +52,13 @@ MEASURED = {"train": "memory", "inference": "inference_memory"}
 @settings(max_examples=40, deadline=None)
 def test_agrees_to_the_byte(text: str, said: dict[str, object]) -> None:
     run = Running(**said)
-    graph = build_graph(Source("t.yaml", text), batch=run.batch or None)
     try:
+        graph = build_graph(Source("t.yaml", text), batch=run.batch or None, said=run)
         modes = assess(graph, Question(run)).modes
     except RequestError as error:
         refusal = str(error)
         with pytest.raises(RequestError) as refused:  # all refuse alike
-            Network(graph).memory(**{"mode": "train", **said})
+            Network(build_graph(Source("t.yaml", text))).memory(**{"mode": "train", **said})
         assert str(refused.value) == refusal
         return
     for one in modes:

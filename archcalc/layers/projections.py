@@ -1,0 +1,22 @@
+"""The matrices of a layer, each with what it reads and gives."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Projection(NamedTuple):
+    """A matrix of a layer that vectors are multiplied with.
+
+    Attributes:
+        name: that of one among several, as `q`; empty of the only one.
+        place: which input it reads; -1 for what the layer makes inside.
+        columns, rows: sizes of the vectors that it reads and gives.
+        positions: how many vectors there are in a sample.
+    """
+
+    name: str
+    place: int
+    columns: int
+    rows: int
+    positions: int

@@ -1,0 +1,42 @@
+"""What layers are given when they run: bytes of tensors, memory that is read for every sample, and a kernel."""
+
+from __future__ import annotations
+
+from archcalc.layers.base import Layer
+from archcalc.layers.tensor import Tensor
+from archcalc.memory.values import Storage, Value
+from archcalc.network.graph import Node
+from archcalc.quantity import plain
+from archcalc.running import Running
+from archcalc.running.declaration import AUTO, FLASH, MATH
+
+# Bytes of a token id or a class (int64).
+INDEX = 8
+
+
+def tensor_bytes(x: Tensor, batch: int, width: int) -> int:
+    """Bytes of a tensor for the whole batch, at `width` bytes a number."""
+    return plain(x.elements) * x.samples(batch) * (INDEX if x.integer else width)
+
+
+def forced(running: Running) -> str | None:
+    """The kernel that was asked for, for layers: one that keeps no scores is like another; None where PyTorch picks."""
+    if running.attention in ("", AUTO) or "attention" in running.assumed:
+        return None
+    return MATH if running.attention == MATH else FLASH
+
+
+def for_each(node: Node, x: Tensor, value: Value, batch: int) -> Value:
+    """What a layer reads of `x`: the same memory for every sample, where it reads no other samples."""
+    if node.layer is None or node.layer.broadcasts or x.batched or not node.exit.batched:
+        return value
+    repeated = Value(value.storage, value.bytes * batch, value.strides.expanded((batch, *x.shape)), value.width)
+    repeated.states = value.states
+    if batch > 1:
+        repeated.states = {name: Storage(one.bytes * batch) for name, one in value.states.items()}
+    return repeated
+
+
+def is_pointwise(layer: Layer) -> bool:
+    """Whether a compiled step makes its output anew from what it read, or what it read and a few numbers of statistics."""
+    return layer.elementwise or layer.hands_on

@@ -1,0 +1,78 @@
+"""What is there while a network is run: variables and the tensors that they hold, and how much is alive at each moment."""
+
+from __future__ import annotations
+
+from archcalc.layers.tensor import Alias, Tensor
+from archcalc.memory.run import Moment, Run
+from archcalc.memory.structure import origins
+from archcalc.memory.values import Heap, Storage, Value
+from archcalc.network.graph import Node
+from archcalc.running import Running
+from archcalc.running.declaration import ACTIVATIONS, COMPILED
+
+
+class Scene:
+    """Variables, and the heap behind them.
+
+    Attributes:
+        env: the tensors that variables hold, by the ids of the graph's; changed: keys that came into it, or went.
+        more, more_kept: bytes of copies that are not gone through. copies: so many are gone through as one.
+        gradients: bytes of those of parameters that are there.
+    """
+
+    def __init__(self, running: Running, run: Run) -> None:
+        self.running, self.run = running, run
+        self.heap = Heap()
+        self.env: dict[int, Value] = {}
+        self.changed: list[tuple[int, bool]] = []
+        self.base = run.base
+        self.more = 0
+        self.more_kept = 0
+        self.copies = 1
+        self.gradients = 0
+        self.fetched = 0  # bytes that a layer's backward has brought back
+        self.is_offloaded = running.trains and ACTIVATIONS in running.offload
+        self.is_fused = running.execution == COMPILED
+
+    def _value(self, tensor: Tensor) -> Value:
+        while id(tensor) not in self.env and isinstance(tensor, Alias):
+            tensor = tensor.origin
+        return self.env[id(tensor)]
+
+    def _there(self, tensor: Tensor) -> bool:
+        return any(key in self.env for key in origins(tensor))
+
+    def _bind(self, tensor: Tensor, value: Value) -> None:
+        key = id(tensor)
+        self.heap.hold(value.storage)
+        if key in self.env:
+            self.heap.drop(self.env[key].storage)
+        else:
+            self.changed.append((key, True))
+        self.env[key] = value
+
+    def _unbind(self, key: int) -> None:
+        if key in self.env:
+            self.heap.drop(self.env.pop(key).storage)
+            self.changed.append((key, False))
+
+    def _moment(self, phase: str, node: Node | None, passing: int, count: int = 1, pattern: int = 0) -> None:
+        kept = self.heap.kept + self.more_kept
+        live = self.heap.live + self.more
+        total = self.base + live + self.gradients + passing
+        self.run.moments.append(Moment(phase, node, total, kept, live - kept, passing, self.gradients, count, pattern))
+
+    def _keep(self, storage: Storage, node: Node) -> list[Storage]:
+        """Keep a tensor for backward: what is kept for it, which is let go when it was used.
+
+        A compiled step keeps no tensor that it makes anew from others element by element, but those; what is offloaded
+        comes back when it is used.
+        """
+        if storage.made_of:
+            return [one for source in storage.made_of for one in self._keep(source, node)]
+        if self.is_offloaded:
+            self.fetched += storage.bytes
+            return []
+        if self.heap.keep(storage):
+            self.run.layers[id(node)] = self.run.layers.get(id(node), 0) + storage.bytes * self.copies
+        return [storage]

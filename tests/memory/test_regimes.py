@@ -1,0 +1,141 @@
+"""Ways to train: what each takes is what PyTorch's allocator records on the CPU, where PyTorch runs it there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from archcalc.diagnostics import RequestError, Source
+from archcalc.memory.footprint import footprint
+from archcalc.memory.how import how
+from archcalc.memory.simulation import simulate
+from archcalc.network.load import Graph, build_graph, load_graph
+from archcalc.pytorch.memory import peak_bytes
+from archcalc.pytorch.profile import Session
+from archcalc.pytorch.setup import Setup, applied
+from archcalc.running import Running
+from archcalc.running.quantising import QUANTISED
+
+CPU = torch.device("cpu")
+LLAMA = """
+model: llama
+dims: {n: 32}
+input: [n]
+layers:
+  - embedding 600 dim=128
+  - repeat: 6
+    name: h
+    layers:
+      - residual: [rmsnorm, attention 4 kv_heads=2 rope=10000 causal=true bias=false]
+      - residual:
+          - rmsnorm
+          - {mul: [[linear 352 bias=false name=gate, silu], [linear 352 bias=false name=up]]}
+          - linear 128 bias=false name=down
+  - rmsnorm
+  - linear 600 bias=false name=head
+loss: crossentropy
+"""
+TRAIN: list[dict[str, Any]] = [
+    {"optimizer": "adafactor"},
+    {"optimizer": "muon"},
+    {"update": "foreach"},
+    {"update": "fused"},
+    {"update": "backward"},
+    {"lora": 8},
+    {"lora": 16, "lora_on": ["all"]},
+    {"lora": 16, "lora_on": ["o", "down"], "accumulate": 2},
+    {"lora": 8, "checkpoint": ["h"]},
+    {"checkpoint": ["h"], "checkpoint_every": 2, "optimizer": "sgd"},
+    {"checkpoint": ["h"], "checkpoint_every": 4, "optimizer": "sgd", "precision": "autocast-bf16"},
+]
+
+
+def llama(said: Running | None = None) -> Graph:
+    return build_graph(Source("t.yaml", LLAMA), batch=2, said=said)
+
+
+def measured(graph: Graph, said: Running) -> int:
+    setup = Setup(said)
+    with applied(setup, CPU):
+        session = Session(graph, setup, CPU)
+        session.run()
+        found = peak_bytes(session.run, CPU, session.held())
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("said", TRAIN, ids=str)
+def test_equals_the_allocator(said: dict[str, Any]) -> None:
+    run = Running(mode="train", threads=1, **said)
+    graph = llama(run)
+    assert simulate(graph, how(graph, run, "train")).peak == pytest.approx(measured(graph, run), rel=0.01)
+
+
+def test_of_a_convolutional_network_too() -> None:
+    run = Running(mode="train", threads=1, update="backward", optimizer="adafactor")
+    graph = load_graph("specs/resnet18.yaml", batch=2, said=run)
+    assert simulate(graph, how(graph, run, "train")).peak == pytest.approx(measured(graph, run), rel=0.005)
+
+
+def found(**said: Any) -> Any:
+    run = Running(**{"mode": "train", **said})
+    graph = llama(run)
+    return footprint(graph, how(graph, run, run.mode))
+
+
+def test_adapters_alone_are_trained() -> None:
+    # Two matrices of 6 layers on q and v, which read 128 and give 128 and 64.
+    numbers = 6 * 8 * ((128 + 128) + (128 + 64))
+    assert found(lora=8).run.gradients == 4 * numbers
+    assert found(lora=8, optimizer="sgd").parts.get("optimizer", 0) == 0
+    whole = found()
+    assert found(lora=8).parts["parameters"] == whole.parts["parameters"] + 4 * numbers
+
+
+def test_quantised_matrices_take_what_their_blocks_do() -> None:
+    matrices = [(128, 128), (64, 128), (64, 128), (128, 128), (352, 128), (352, 128), (128, 352)]
+    others = 4 * (600 * 128 * 2 + 13 * 128)
+    for kind, one in QUANTISED.items():
+        stored = found(mode="inference", weights=kind).parts["parameters"]
+        if not one.tables:
+            assert stored == 6 * sum(one.stored(shape) for shape in matrices) + others
+        else:
+            assert stored < 6 * sum(one.stored(shape) for shape in matrices) + others
+    assert QUANTISED["nf4"].stored((4096, 4096)) / 4096**2 == pytest.approx(4.127 / 8, abs=1e-4)
+    assert QUANTISED["q4_k"].stored((4096, 4096)) / 4096**2 == pytest.approx(4.5 / 8)
+
+
+def test_what_waits_elsewhere_takes_nothing_here() -> None:
+    whole, base = found(optimizer="adam"), found(optimizer="adam", offload=["optimizer", "gradients"])
+    assert base.parts.get("optimizer", 0) == 0
+    assert base.parts.get("gradients", 0) == 0
+    assert found(offload=["activations"]).run.saved < whole.run.saved / 4  # what the loss keeps
+
+
+def test_selective_checkpoints_keep_more_than_whole_ones_and_less_than_none() -> None:
+    kept = [
+        found(**said).run.saved for said in ({}, {"checkpoint": ["h"], "recompute": "selective"}, {"checkpoint": ["h"]})
+    ]
+    assert kept[0] > kept[1] > kept[2]
+
+
+def test_wide_gradients_are_twice_as_large() -> None:
+    assert found(precision="bf16", gradients="fp32").run.gradients == 2 * found(precision="bf16").run.gradients
+
+
+@pytest.mark.parametrize(
+    ("said", "says"),
+    [
+        ({"weights": "nf4"}, "--lora 16"),
+        ({"weights": "q4_k", "lora": 8}, "nf4 or int8"),
+        ({"update": "backward", "accumulate": 2}, "no gradients to add up"),
+        ({"lora_on": ["q"]}, "--lora-on needs --lora"),
+        ({"recompute": "selective"}, "--recompute needs --checkpoint"),
+        ({"lora": 8, "lora_on": ["qq"]}, "no matrix is named so"),
+    ],
+)
+def test_refuses_what_does_not_go_together(said: dict[str, Any], says: str) -> None:
+    with pytest.raises(RequestError, match=says):
+        found(**said)
