@@ -24,6 +24,7 @@ class Activation(Layer):
     Attributes:
         operations: for one element; keeps: what its derivative is computed from.
         values: the least and the largest number that it gives.
+        passes: the least and the largest number that come out as they are, with all between; None where none do.
         rises: whether a larger number never gives a smaller one, so that it may change places with a maximum.
     """
 
@@ -32,6 +33,7 @@ class Activation(Layer):
     one_pass = True
     operations: ClassVar[Pieces] = ()
     values: tuple[float, float]
+    passes: tuple[float, float] | None = None
     rises: bool
     keeps: ClassVar[Saved] = INPUT
 
@@ -53,6 +55,7 @@ class ReLU(Activation):
     """max(x, 0). One comparison. Source: torch.nn.ReLU."""
 
     notation = "y = max(0, x)"
+    passes = (0.0, inf)
     values = (0.0, inf)
     rises = True
     operations = (("comparison", 1),)
@@ -65,6 +68,7 @@ class ReLU6(Activation):
     """min(max(x, 0), 6). Two comparisons. Source: torch.nn.ReLU6."""
 
     notation = "y = min(max(0, x), 6)"
+    passes = (0.0, 6.0)
     values = (0.0, 6.0)
     rises = True
     operations = (("comparisons", 2),)
@@ -200,6 +204,11 @@ class Hardtanh(Activation):
         """Those that bound it."""
         return self.low, self.high
 
+    @property
+    def passes(self) -> tuple[float, float]:  # type: ignore[override]
+        """Those between its bounds."""
+        return self.values
+
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` where no value lies between the two."""
         if self.high <= self.low:
@@ -220,6 +229,7 @@ class LeakyReLU(Activation):
     """x where positive, slope·x elsewhere. Comparison and product. Source: torch.nn.LeakyReLU."""
 
     notation = "y = x for x > 0, slope · x otherwise"
+    passes = (0.0, inf)
     values = (-inf, inf)
     operations = (("comparison", 1), ("product", 1))
 
@@ -242,6 +252,7 @@ class PReLU(Activation):
     autocast = LOW
     example = ("prelu", "20x64")
     notation = "y = x for x > 0, a · x otherwise, with a learned"
+    passes = (0.0, inf)
     values = (-inf, inf)
     rises = False
     operations = (("comparison", 1), ("product", 1))
@@ -292,6 +303,7 @@ class ELU(Activation):
     """x where positive, alpha·(exp(x) - 1) elsewhere. Source: torch.nn.ELU."""
 
     notation = "y = x for x > 0, α · (e^x − 1) otherwise"
+    passes = (0.0, inf)
     operations = (("comparison", 1), ("exponential", 1), ("subtraction", 1), ("product", 1))
 
     alpha: float = arg(Number, "value far left, negated", default=1.0)
@@ -328,6 +340,7 @@ class CELU(Activation):
 
     bare = True
     notation = "y = x for x > 0, α · (e^(x/α) − 1) otherwise"
+    passes = (0.0, inf)
     operations = (("comparison", 1), ("division", 1), ("exponential", 1), ("subtraction", 1), ("product", 1))
 
     alpha: float = arg(Number, "value far left, negated; not 0", default=1.0)

@@ -251,6 +251,7 @@ class Scale(Layer):
     autocast = JOINED
     one_pass = True
     bare = True
+    keeps_nothing = True
     notation = "y = factor · x"
 
     layout = KEEPS

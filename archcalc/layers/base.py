@@ -59,6 +59,10 @@ class Layer(LayerMemory):
     declared: ClassVar[bool] = False
     # What the layers inside it are called where they are no part of the scope around it.
     scope: ClassVar[str] = ""
+    # True: what comes out are the numbers that went in, each once, in other places or other sizes.
+    reorders: ClassVar[bool] = False
+    # True: where its first input holds no negative number it gives none; of an activation `values` says more.
+    nonnegative: ClassVar[bool] = False
     # False for what is no layer of the spec: it has no row.
     shown: ClassVar[bool] = True
     # False for what has no statement of its own where a network is built.

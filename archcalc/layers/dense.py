@@ -152,6 +152,7 @@ class Parameter(Layer):
     layout = ENDS
     takes_input = False
     view = True
+    keeps_nothing = True
 
     shape: tuple[int, ...] = arg(Size, "its sizes, e.g. 16x768; not its batch")
 

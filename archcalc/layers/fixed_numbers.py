@@ -80,6 +80,7 @@ class Constant(Layer):
     layout = ENDS
     takes_input = False
     view = True
+    keeps_nothing = True
 
     shape: tuple[int, ...] | None = arg(Size, "its sizes, e.g. 1x1x4x4; not its batch", default=None)
     kind: str = arg(

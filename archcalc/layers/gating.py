@@ -20,6 +20,7 @@ class GLU(Asking):
     """
 
     bare = True
+    nonnegative = True
     notation = "y = a ⊙ σ(b)        x = [a, b], two halves"
 
     does = "halves"

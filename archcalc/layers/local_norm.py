@@ -21,6 +21,7 @@ class LocalResponseNorm(Layer):
     """
 
     one_pass = True
+    nonnegative = True
     notation = "y[c] = x[c] / (k + α/n · Σ x[j]²)^β        j: the n channels around c"
 
     layout = CHANNELS_FIRST

@@ -127,6 +127,7 @@ class Add(_Elementwise):
     notation = "y = a + b + …"
 
     hands_on = True
+    keeps_nothing = True
     operands: tuple[Tensor, ...] = arg(Operands, "what is added")
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -169,6 +170,7 @@ class Mul(_Elementwise):
 class Sub(_Elementwise):
     """The first operand minus the second, element by element. Source: torch.sub."""
 
+    keeps_nothing = True
     notation = "y = a − b"
 
     operands: tuple[Tensor, ...] = arg(Operands, "what is subtracted from, and what", max=2)
@@ -231,6 +233,7 @@ class Concat(Asking):
 
     does = "joins"
     hands_on = True
+    keeps_nothing = True
     takes_input = False
     numeric = False
 
@@ -272,6 +275,7 @@ class Residual(Layer):
 
     layout = KEEPS
     hands_on = True
+    keeps_nothing = True
     broadcasts = True
     layers: tuple[Tensor, ...] = arg(Body, "f, a list of layers")
     shortcut: tuple[Tensor, ...] | None = arg(Body, "layers on the way around f; default: none", default=None)

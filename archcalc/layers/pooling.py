@@ -27,9 +27,10 @@ _INDICES = "where the largest elements were is no output here: leave it out"
 class Pooling(Layer):
     """A window that moves over each channel for itself."""
 
-    # True: a volume comes out in the order of its axes, whatever the order of the input.
     one_pass = True
     traffic = "windows"
+    nonnegative = True
+    # True: a volume comes out in the order of its axes, whatever the order of the input.
     reorders_volumes: ClassVar[bool] = False
 
     # What is done with each element of a window.
@@ -214,6 +215,7 @@ class AdaptivePooling(Layer):
 
     one_pass = True
     traffic = "windows"
+    nonnegative = True
     reorders_volumes = True
 
     # What is done with each element of a window.

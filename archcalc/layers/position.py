@@ -35,6 +35,7 @@ class PosEmbed(Layer):
     )
 
     hands_on = True
+    keeps_nothing = True
     layout = FEATURES_LAST
     ranks = (2, 8)
     wants = "a sequence of vectors [positions, features]"
@@ -93,6 +94,7 @@ class ClsToken(Layer):
     notation = "y = [w, x[0], x[1], …]        w learned"
 
     hands_on = True
+    keeps_nothing = True
     layout = FEATURES_LAST
     ranks = (2, 8)
     wants = "a sequence of vectors [positions, features]"

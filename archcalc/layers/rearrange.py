@@ -24,6 +24,8 @@ class Rearrange(Rearranging):
     of the output where it is the first axis or the last. Source of the notation: einops.
     """
 
+    reorders = True
+
     notation = "y has the elements of x, with the axes as the pattern says"
 
     layout = ENDS

@@ -27,6 +27,7 @@ class Reduction(Layer):
 
     one_pass = True
     bare = True
+    nonnegative = True
     layout = ENDS
     sees_everything = True
     operations: ClassVar[Pieces] = (("addition", 1),)
@@ -209,6 +210,8 @@ class _Place(Layer):
 
     one_pass = True
     bare = True
+    keeps_nothing = True
+    nonnegative = True
     layout = ENDS
     sees_everything = True
 
@@ -263,6 +266,8 @@ class CumSum(Layer):
     autocast = WIDE
     one_pass = True
     bare = True
+    keeps_nothing = True
+    nonnegative = True
     notation = "y[i] = x[0] + … + x[i]"
 
     layout = KEEPS
@@ -292,6 +297,7 @@ class Normalize(Asking):
     """
 
     bare = True
+    nonnegative = True
     notation = "y = x / max(‖x‖, ε)"
 
     does = "normalises"

@@ -12,16 +12,23 @@ from archcalc.layers.tensor import Tensor
 from archcalc.quantity import plain
 
 
-@layer("dropout", first="p")
-class Dropout(Layer):
-    """Zeroes elements with probability p in training. Any shape. Source: torch.nn.Dropout."""
+class Dropping(Layer):
+    """Sets numbers to 0 at random in training, and does nothing at inference."""
 
     one_pass = True
     bare = True
-    notation = "training: y = x / (1 − p) with probability 1 − p, 0 otherwise\ninference: y = x"
-
+    nonnegative = True
     layout = KEEPS
     elementwise = True
+
+    p: float
+
+
+@layer("dropout", first="p")
+class Dropout(Dropping):
+    """Zeroes elements with probability p in training. Any shape. Source: torch.nn.Dropout."""
+
+    notation = "training: y = x / (1 − p) with probability 1 − p, 0 otherwise\ninference: y = x"
 
     p: float = arg(Number, "probability of zero", default=0.5, min=0, max=1, aliases=("rate",))
 
@@ -48,18 +55,13 @@ class Dropout(Layer):
 
 
 @layer("droppath", first="p", aliases=("stochasticdepth", "drop_path"))
-class DropPath(Layer):
+class DropPath(Dropping):
     """Zeroes a whole sample's branch with probability p in training. Any shape.
 
     Source: Huang et al. 2016 (stochastic depth).
     """
 
-    one_pass = True
-    bare = True
     notation = "training: y = x / (1 − p) for a whole sample with probability 1 − p, 0 otherwise\ninference: y = x"
-
-    layout = KEEPS
-    elementwise = True
 
     p: float = arg(Number, "probability of zero", default=0.1, min=0, max=1, aliases=("drop_prob",))
 

@@ -17,6 +17,8 @@ class LayerMemory:
 
     # True: the output is another view of the input's memory.
     view: ClassVar[bool] = False
+    # True: autograd keeps nothing of it, as of sums and views; any other layer says with `saved` what.
+    keeps_nothing: ClassVar[bool] = False
     # What torch.autocast makes of it: LOW computes in 16 bits, WIDE in fp32 where it is a GPU's kernel, and JOINED is at least
     # as wide as its parameters; all others compute in the widest of the types that they read.
     autocast: ClassVar[str] = ""
@@ -48,7 +50,9 @@ class LayerMemory:
         return ()
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """What autograd keeps for the backward pass; by default nothing, as for sums and views."""
+        """What autograd keeps for the backward pass."""
+        if not self.keeps_nothing:
+            raise NotImplementedError(unsaid(type(self)))
         return NOTHING
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
@@ -57,3 +61,8 @@ class LayerMemory:
         They give the output, and backward the gradients of the inputs and of the parameters.
         """
         return 0, 0
+
+
+def unsaid(layer: type[LayerMemory]) -> str:
+    """What to write in a layer of which nobody knows what autograd keeps."""
+    return f"write `saved` in {layer.__name__}, or `keeps_nothing = True` where autograd keeps nothing of it"

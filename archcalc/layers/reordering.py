@@ -17,6 +17,8 @@ from archcalc.layers.tensor import Tensor
 class Roll(Rearranging):
     """Shifts positions along axes, the end coming in at the start. Source: torch.roll."""
 
+    reorders = True
+
     notation = "y[i] = x[(i − shift) mod n]"
 
     layout = KEEPS
@@ -59,6 +61,8 @@ class Roll(Rearranging):
 @layer("flip", family="shape", first="axis", aliases=("reverse",))
 class Flip(Rearranging):
     """The elements of one axis or several in reverse order. Source: torch.flip."""
+
+    reorders = True
 
     notation = "y[i] = x[n − 1 − i]"
 

@@ -45,6 +45,7 @@ class Upsample(Layer):
     """
 
     one_pass = True
+    keeps_nothing = True
     notation = "y[c, s] = x[c] at the place (s + ½) / scale − ½, as `mode` finds it"
 
     layout = CHANNELS_FIRST

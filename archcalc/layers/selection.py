@@ -22,6 +22,7 @@ class TopK(Layer):
 
     one_pass = True
     bare = True
+    nonnegative = True
     notation = "y = the k largest x[i], in order"
 
     layout = KEEPS
@@ -79,6 +80,7 @@ class Gather(Layer):
 
     one_pass = True
     bare = True
+    nonnegative = True
     notation = "y[i] = x[index[i]]"
 
     layout = ENDS

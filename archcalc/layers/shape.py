@@ -22,6 +22,8 @@ class Rearranging(Layer):
     numeric = False
     view = True
     hands_on = True
+    keeps_nothing = True
+    nonnegative = True
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """As each of them moves its elements."""
@@ -43,6 +45,8 @@ class Flatten(Rearranging):
 
     Source: torch.nn.Flatten, whose axes count the batch.
     """
+
+    reorders = True
 
     notation = "y has the elements of x in their order"
 
@@ -86,6 +90,8 @@ class Flatten(Rearranging):
 @layer("reshape", first="shape", aliases=("view",))
 class Reshape(Rearranging):
     """The same elements in other sizes; one of them may be -1. Source: torch.reshape."""
+
+    reorders = True
 
     notation = "y has the elements of x in their order"
 
@@ -139,6 +145,8 @@ class Reshape(Rearranging):
 @layer("transpose", first="axes")
 class Transpose(Rearranging):
     """Swaps two axes, by default the last two. Source: torch.transpose."""
+
+    reorders = True
 
     notation = "y[…, j, i] = x[…, i, j]"
 
@@ -246,6 +254,8 @@ class Expand(Rearranging):
 @layer("identity")
 class Identity(Rearranging):
     """The input as it is. Source: torch.nn.Identity."""
+
+    reorders = True
 
     notation = "y = x"
 

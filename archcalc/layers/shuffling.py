@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from archcalc.layers.arguments import Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change, divisors_near
@@ -15,17 +17,34 @@ from archcalc.layers.tensor import Tensor
 from archcalc.quantity import gcd, plain
 
 
-@layer("pixelshuffle", first="factor", aliases=("depthtospace",), family="resizing")
-class PixelShuffle(Layer):
-    """Channels to space. [C·r², H, W] -> [C, H·r, W·r]. Source: torch.nn.PixelShuffle."""
+class _Pixels(Layer):
+    """Moves elements between channels and squares of `factor` × `factor` pixels."""
 
     one_pass = True
     bare = True
-    notation = "y[c, r·s + i, r·t + j] = x[c·r² + r·i + j, s, t]"
-
+    reorders = True
+    nonnegative = True
+    keeps_nothing = True
     layout = CHANNELS_FIRST
     ranks = (3, 3)
     wants = "an image [channels, height, width]"
+
+    factor: int
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """In the format of the input."""
+        return how.strides[0].formatted((how.batch, *y.shape))
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return module(f"nn.{type(self).__name__}", self.factor)
+
+
+@layer("pixelshuffle", first="factor", aliases=("depthtospace",), family="resizing")
+class PixelShuffle(_Pixels):
+    """Channels to space. [C·r², H, W] -> [C, H·r, W·r]. Source: torch.nn.PixelShuffle."""
+
+    notation = "y[c, r·s + i, r·t + j] = x[c·r² + r·i + j, s, t]"
 
     factor: int = arg(Whole, "r, by which height and width grow", min=1, aliases=("upscale_factor",))
 
@@ -35,12 +54,7 @@ class PixelShuffle(Layer):
         channels, height, width = x.shape
         if channels % (r * r):
             fits = divisors_near(channels, plain(r), lambda one: channels % (one * one) == 0)
-            raise ShapeError(
-                "SHP108",
-                f"factor² = {int(r * r)} does not divide the {channels} channels",
-                "factor",
-                changes=[Change({"factor": factor}) for factor in fits if factor > 1],
-            )
+            raise _indivisible(f"factor² = {int(r * r)} does not divide the {channels} channels", fits)
         return Tensor((channels // (r * r), height * r, width * r))
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
@@ -50,26 +64,12 @@ class PixelShuffle(Layer):
             return None
         return [made(r, 1, lambda output: (output // r, output // r))] * 2
 
-    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """In the format of the input."""
-        return how.strides[0].formatted((how.batch, *y.shape))
-
-    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
-        """The same in PyTorch."""
-        return module("nn.PixelShuffle", self.factor)
-
 
 @layer("pixelunshuffle", first="factor", aliases=("spacetodepth",), family="resizing")
-class PixelUnshuffle(Layer):
+class PixelUnshuffle(_Pixels):
     """Space to channels. [C, H, W] -> [C·r², H/r, W/r]. Source: torch.nn.PixelUnshuffle."""
 
-    one_pass = True
-    bare = True
     notation = "y[c·r² + r·i + j, s, t] = x[c, r·s + i, r·t + j]"
-
-    layout = CHANNELS_FIRST
-    ranks = (3, 3)
-    wants = "an image [channels, height, width]"
 
     factor: int = arg(Whole, "r, by which height and width shrink", min=1, aliases=("downscale_factor",))
 
@@ -78,27 +78,18 @@ class PixelUnshuffle(Layer):
         r = self.factor
         channels, height, width = x.shape
         if height % r or width % r:
-            raise ShapeError(
-                "SHP108",
-                f"factor={int(r)} does not divide the size of {x}",
-                "factor",
-                changes=[
-                    Change({"factor": factor}) for factor in divisors_near(gcd(height, width), plain(r)) if factor > 1
-                ],
-            )
+            fits = divisors_near(gcd(height, width), plain(r))
+            raise _indivisible(f"factor={int(r)} does not divide the size of {x}", fits)
         return Tensor((channels * r * r, height // r, width // r))
 
     def field(self, y: Tensor, x: Tensor) -> list[Field]:
         """A square of r × r pixels becomes one."""
         return [windows(self.factor, self.factor)] * 2
 
-    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """In the format of the input."""
-        return how.strides[0].formatted((how.batch, *y.shape))
 
-    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
-        """The same in PyTorch."""
-        return module("nn.PixelUnshuffle", self.factor)
+def _indivisible(what: str, fits: Iterable[int]) -> ShapeError:
+    """The error of a factor that does not divide, with those that do."""
+    return ShapeError("SHP108", what, "factor", changes=[Change({"factor": one}) for one in fits if one > 1])
 
 
 @layer("channelshuffle", first="groups", family="resizing")
@@ -107,6 +98,9 @@ class ChannelShuffle(Layer):
 
     one_pass = True
     bare = True
+    reorders = True
+    nonnegative = True
+    keeps_nothing = True
     notation = "y[j·groups + i] = x[i·(C / groups) + j]"
 
     layout = CHANNELS_FIRST

@@ -15,7 +15,9 @@ from archcalc.layers.tensor import Tensor
 from archcalc.terms import Pieces, work
 
 
-class _Softmax(Asking):
+class SoftmaxLike(Asking):
+    """Exponentials in proportion to their sum along an axis, or the logarithms of those."""
+
     operations: ClassVar[Pieces]
     # The least and the largest number that it gives.
     values: ClassVar[tuple[float, float]]
@@ -49,7 +51,7 @@ class _Softmax(Asking):
 
 
 @layer("softmax", family="activation")
-class Softmax(_Softmax):
+class Softmax(SoftmaxLike):
     """exp(x) over its sum along an axis. Source: torch.nn.Softmax."""
 
     autocast = WIDE
@@ -60,7 +62,7 @@ class Softmax(_Softmax):
 
 
 @layer("logsoftmax", aliases=("log_softmax",), family="activation")
-class LogSoftmax(_Softmax):
+class LogSoftmax(SoftmaxLike):
     """Logarithm of softmax. Source: torch.nn.LogSoftmax."""
 
     autocast = WIDE

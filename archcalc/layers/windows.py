@@ -19,6 +19,8 @@ class _Windows(Layer):
 
     one_pass = True
     bare = True
+    keeps_nothing = True
+    nonnegative = True
     layout = CHANNELS_FIRST
     kernel: tuple[int, ...] = arg(Size, "window size", aliases=("kernel_size", "k"))
     stride: tuple[int, ...] = arg(Size, "step between two windows", default=(1,), aliases=("strides",))

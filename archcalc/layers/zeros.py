@@ -16,6 +16,7 @@ class Zeros(Layer):
     op = "zeros"
     one_pass = True
     bare = True
+    keeps_nothing = True
     family = "shape"
     layout = ENDS
     shape: Shape

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from archcalc.diagnostics import Edit, Fix, Note
-from archcalc.layers.base import Layer
-from archcalc.layers.rearrange import Rearrange
-from archcalc.layers.shape import Flatten, Identity, Reshape, Transpose
-from archcalc.layers.softmax import LogSoftmax, Softmax
+from archcalc.layers import REGISTRY, Layer
+from archcalc.layers.shape import Rearranging
+from archcalc.layers.softmax import SoftmaxLike
 from archcalc.network.graph import Node
 from archcalc.rules.model import Model
 
-# Layers that give on each value as it is.
-UNCHANGED: tuple[type[Layer], ...] = (Identity, Flatten, Reshape, Rearrange, Transpose)
+# Layers that give on each number as it is, and those too that leave some out.
+UNCHANGED: tuple[type[Layer], ...] = tuple(layer for layer in REGISTRY.values() if layer.reorders)
+TAKEN: tuple[type[Layer], ...] = (Rearranging, *UNCHANGED)
 
 
 def loss(model: Model) -> str:
@@ -51,7 +51,7 @@ def last_layers(model: Model, through: tuple[type[Layer], ...] = UNCHANGED) -> l
 
 def classes(node: Node) -> int | None:
     """Over how many classes a softmax goes; None when it is not over channels or features."""
-    assert isinstance(node.layer, (Softmax, LogSoftmax))
+    assert isinstance(node.layer, SoftmaxLike)
     x = node.inputs[0]
     if node.layer.axis is not None and x.axis(node.layer.axis) != x.feature_axis:
         return None

@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 
 from archcalc.layers.convolution import Conv
-from archcalc.layers.rearrange import Rearrange
-from archcalc.layers.shape import Flatten, Reshape
 from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
 from archcalc.quantity import product
@@ -54,7 +52,7 @@ def is_patches(model: Model, readers: list[Node]) -> bool:
     if len(readers) > 1 or not isinstance(layer, Conv) or layer.kernel != layer.stride:
         return False
     after = model.only_consumer(node)
-    return after is not None and isinstance(after.layer, (Rearrange, Flatten, Reshape))
+    return after is not None and after.layer is not None and after.layer.reorders
 
 
 def _covered(masks: list[list[bytearray]]) -> int:

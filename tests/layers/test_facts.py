@@ -8,6 +8,7 @@ import pytest
 
 from archcalc.layers import REGISTRY, Layer
 from archcalc.layers.activation import Activation
+from archcalc.layers.remembering import unsaid
 from archcalc.layers.structures import STRUCTURES
 from archcalc.prediction.operations import form_of
 from tests.conftest import ROOT
@@ -62,6 +63,11 @@ def kinds(layer=Layer):
 @pytest.mark.parametrize("layer", kinds(), ids=lambda one: one.__name__)
 def test_its_time_is_known(layer):
     assert form_of(layer)
+
+
+@pytest.mark.parametrize("layer", kinds(), ids=lambda one: one.__name__)
+def test_what_autograd_keeps_is_known(layer):
+    assert layer.keeps_nothing != (layer.saved is not Layer.saved), unsaid(layer)
 
 
 @pytest.mark.parametrize(

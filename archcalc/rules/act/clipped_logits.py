@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from archcalc.diagnostics import Note
-from archcalc.layers.activation import Hardsigmoid, ReLU, ReLU6, Sigmoid, Softsign, Tanh
-from archcalc.layers.regularization import Dropout
-from archcalc.layers.softmax import LogSoftmax, Softmax
+from archcalc.layers.activation import Activation, Sigmoid
+from archcalc.layers.regularization import Dropping
+from archcalc.layers.softmax import SoftmaxLike
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import without_layer
@@ -17,10 +17,8 @@ from archcalc.rules.losses import UNCHANGED, last_layers, loss, loss_note
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 
-_CLIPPING = (ReLU, ReLU6)
-_BOUNDED = (Sigmoid, Hardsigmoid, Tanh, Softsign)
-_OF_LOGITS = (Softmax, LogSoftmax, Sigmoid)
-_THROUGH = (*UNCHANGED, Dropout)
+_OF_LOGITS = (SoftmaxLike, Sigmoid)
+_THROUGH = (*UNCHANGED, Dropping)
 
 
 @rule("ACT407", "clipped-logits")
@@ -56,20 +54,20 @@ class ClippedLogits(Rule):
         clipped: dict[int, tuple[Node, str, tuple[Note, ...]]] = {}
         for placed in model.layers:
             first = model.maker(placed.node.inputs[0], _THROUGH) if isinstance(placed.node.layer, _OF_LOGITS) else None
-            if first is not None and isinstance(first.layer, _CLIPPING):
+            if first is not None and _clips(first):
                 clipped[id(first)] = (first, placed.node.op, (Note("read here", placed.node.place),))
         name, last = loss(model), last_layers(model, _THROUGH)
-        found = _CLIPPING if name == "bcewithlogits" else (*_CLIPPING, *_BOUNDED) if name == "crossentropy" else ()
-        if all(isinstance(node.layer, found) for node in last):
+        bounds = name == "crossentropy"
+        if (bounds or name == "bcewithlogits") and all(_clips(node) or (bounds and _bounds(node)) for node in last):
             clipped |= {id(node): (node, name, loss_note(model)) for node in last}
         affected = model.everywhere(node for node, _, _ in clipped.values())
         for node, reader, notes in clipped.values():
             count = int(node.exit.shape[node.exit.feature_axis])
-            if isinstance(node.layer, _BOUNDED):
-                low, high = map(int, node.layer.values)
+            if between := _bounds(node):
+                low, high = between
                 floor = math.log(1 + (count - 1) * math.exp(low - high))
                 what = (
-                    f"`{node.op}` keeps the {count:,} logits between {low} and {high}: "
+                    f"`{node.op}` keeps the {count:,} logits between {low:g} and {high:g}: "
                     f"`{reader}` cannot fall below {floor:.3f}"
                 )
                 numbers: dict[str, Any] = {"logits": count, "floor": floor}
@@ -78,3 +76,16 @@ class ClippedLogits(Rule):
                 numbers = {"logits": int(node.exit.elements)}
             fix = mend(model, node, affected, "delete it", without_layer(node), safe=False)
             yield self.finding(model.placed(node), what, "delete it", notes, fix, **numbers)
+
+
+def _clips(node: Node) -> bool:
+    """Whether it makes every negative number 0 and passes on the others."""
+    layer = node.layer
+    return isinstance(layer, Activation) and layer.values[0] == 0 and layer.passes is not None
+
+
+def _bounds(node: Node) -> tuple[float, float] | None:
+    """The two numbers between which everything lies that it gives, unless it only clips."""
+    layer = node.layer
+    bounded = isinstance(layer, Activation) and not _clips(node) and all(map(math.isfinite, layer.values))
+    return layer.values if bounded and isinstance(layer, Activation) else None

@@ -2,53 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
-from archcalc.layers.activation import (
-    CELU,
-    ELU,
-    GELU,
-    SELU,
-    Hardsigmoid,
-    Hardswish,
-    LeakyReLU,
-    LogSigmoid,
-    Mish,
-    PReLU,
-    ReLU,
-    ReLU6,
-    Sigmoid,
-    SiLU,
-    Softplus,
-    Softsign,
-    Tanh,
-)
+from archcalc.layers.activation import Activation
 from archcalc.layers.convolution import Conv
-from archcalc.layers.cutting import Select, Slice
 from archcalc.layers.dense import Linear
-from archcalc.layers.elementwise import Exp
 from archcalc.layers.gating import GLU
 from archcalc.layers.merge import Residual
 from archcalc.layers.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm
-from archcalc.layers.regularization import Dropout
-from archcalc.layers.resizing import Crop
-from archcalc.layers.softmax import LogSoftmax, Softmax
+from archcalc.layers.regularization import Dropping
+from archcalc.layers.softmax import SoftmaxLike
 from archcalc.layers.transposed import ConvTranspose
+from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
-from archcalc.rules.losses import UNCHANGED, last_layers, loss, loss_note, with_loss
+from archcalc.rules.losses import TAKEN, last_layers, loss, loss_note, with_loss
 from archcalc.rules.model import Model
 
-_THROUGH = (*UNCHANGED, Select, Slice, Crop, Dropout)
+_THROUGH = (*TAKEN, Dropping)
 # Layers whose outputs can be any number.
-_LINEAR = (Linear, Conv, ConvTranspose, BatchNorm, LayerNorm, InstanceNorm, GroupNorm, Residual)
-# What each loss takes, what the layers that give something else give, and what is missing.
-_OPEN = (ReLU, LeakyReLU, PReLU, ELU, SELU, CELU, GELU, SiLU, Mish, Hardswish, Softplus, Tanh,
-         Softsign, Exp, GLU)  # fmt: skip
+_LINEAR = (Linear, Conv, ConvTranspose, BatchNorm, LayerNorm, InstanceNorm, GroupNorm, Residual, GLU)
+# What each loss takes, between which numbers that lies, and what is missing.
 _WANTED = {
-    "nll": ("logarithms of probabilities", (*_LINEAR, *_OPEN, ReLU6, Softmax, Sigmoid, Hardsigmoid),
-            "logsoftmax", "crossentropy"),
-    "bce": ("probabilities", (*_LINEAR, *_OPEN, ReLU6, LogSoftmax, LogSigmoid), "sigmoid", "bcewithlogits"),
-}  # fmt: skip
+    "nll": ("logarithms of probabilities", (-math.inf, 0), "logsoftmax", "crossentropy"),
+    "bce": ("probabilities", (0, 1), "sigmoid", "bcewithlogits"),
+}
 
 
 @rule("ACT404", "logits-into-probability-loss")
@@ -84,10 +62,10 @@ class LogitsIntoProbabilityLoss(Rule):
         name, last = loss(model), last_layers(model, _THROUGH)
         if name not in _WANTED or not last:
             return
-        takes, others, missing, instead = _WANTED[name]
-        if any(not isinstance(node.layer, others) for node in last):
+        takes, between, missing, instead = _WANTED[name]
+        if not all(_gives_others(node, *between) for node in last):
             return
-        logits = all(isinstance(node.layer, _LINEAR) for node in last)
+        logits = all(isinstance(node.layer, _LINEAR) and not isinstance(node.layer, GLU) for node in last)
         fix = with_loss(model, instead, safe=False) if logits else None
         for node in last:
             yield self.finding(
@@ -98,3 +76,11 @@ class LogitsIntoProbabilityLoss(Rule):
                 fix,
                 loss=name,
             )
+
+
+def _gives_others(node: Node, low: float, high: float) -> bool:
+    """Whether some of the numbers that a layer gives lie outside of what is wanted."""
+    layer = node.layer
+    if isinstance(layer, (Activation, SoftmaxLike)):
+        return layer.values[0] < low or layer.values[1] > high
+    return isinstance(layer, _LINEAR)

@@ -6,30 +6,21 @@ import math
 from collections.abc import Iterator
 
 from archcalc.diagnostics import Note
-from archcalc.layers.activation import CELU, ELU, Activation, Hardsigmoid, LeakyReLU, PReLU, ReLU, ReLU6, Sigmoid
-from archcalc.layers.cutting import Select, Slice
-from archcalc.layers.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, MaxPool
-from archcalc.layers.rearrange import Rearrange
-from archcalc.layers.reduction import Mean
-from archcalc.layers.regularization import Dropout
-from archcalc.layers.resizing import Crop
-from archcalc.layers.shape import Flatten, Identity, Reshape, Transpose
-from archcalc.layers.shuffling import ChannelShuffle
-from archcalc.layers.softmax import Softmax
+from archcalc.layers import REGISTRY
+from archcalc.layers.activation import Activation, Sigmoid
+from archcalc.layers.pooling import MaxPool
+from archcalc.layers.shape import Identity
+from archcalc.layers.softmax import Softmax, SoftmaxLike
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import without_layer
+from archcalc.rules.losses import UNCHANGED
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 
-_IN_UNIT = (Sigmoid, Softmax, Hardsigmoid)
-# Layers that give no negative number where they read none.
-_KEEPING = (
-    Identity, Dropout, MaxPool, AvgPool, AdaptiveAvgPool, AdaptiveMaxPool, Flatten, Reshape, Rearrange, Transpose, Select,
-    Slice, Crop, Mean, ChannelShuffle,
-)  # fmt: skip
-# Activations that pass on what is not negative, relu6 up to 6.
-_PASSING = (ReLU, LeakyReLU, PReLU, ELU, CELU, ReLU6)
+# Layers that give no negative number where they read none, and those of them that give none that they have not read.
+_KEEPING = tuple(layer for layer in REGISTRY.values() if layer.nonnegative)
+_TAKING = (*UNCHANGED, MaxPool)
 
 
 @rule("ACT405", "repeated-activation")
@@ -90,22 +81,22 @@ class RepeatedActivation(Rule):
 
 def _idle_after(model: Model, node: Node) -> Node | None:
     """The layer whose values an activation passes on as they are; None where it may change some."""
-    if not isinstance(node.layer, _PASSING):
+    layer = node.layer
+    if not isinstance(layer, Activation) or layer.passes is None:
         return None
-    through, most = (
-        ((Identity, MaxPool, Flatten, Reshape), 6) if isinstance(node.layer, ReLU6) else (_KEEPING, math.inf)
-    )
-    first = model.maker(node.inputs[0], through)
-    if first is None or not isinstance(first.layer, (Activation, Softmax)):
+    least, most = layer.passes
+    first = model.maker(node.inputs[0], _KEEPING if (least, most) == (0, math.inf) else _TAKING)
+    if first is None or not isinstance(first.layer, (Activation, SoftmaxLike)):
         return None
     low, high = first.layer.values
-    return first if low >= 0 and high <= most else None
+    return first if low >= least and high <= most else None
 
 
 def _squeezed(model: Model, node: Node) -> Node | None:
     """The layer with values between 0 and 1 that a sigmoid or softmax reads."""
     first = model.maker(node.inputs[0], (Identity,)) if isinstance(node.layer, (Sigmoid, Softmax)) else None
-    return first if first is not None and isinstance(first.layer, _IN_UNIT) else None
+    layer = first.layer if first is not None else None
+    return first if isinstance(layer, (Activation, SoftmaxLike)) and layer.values == (0, 1) else None
 
 
 def _range(node: Node, first: Node) -> tuple[float, float]:

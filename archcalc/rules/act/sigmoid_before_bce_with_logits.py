@@ -6,15 +6,11 @@ import math
 from collections.abc import Iterator
 
 from archcalc.layers.activation import Sigmoid
-from archcalc.layers.cutting import Select, Slice
-from archcalc.layers.resizing import Crop
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import without_layer
-from archcalc.rules.losses import UNCHANGED, last_layers, loss, loss_note
+from archcalc.rules.losses import TAKEN, last_layers, loss, loss_note
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
-
-_THROUGH = (*UNCHANGED, Select, Slice, Crop)
 
 
 @rule("ACT403", "sigmoid-before-bce-with-logits")
@@ -47,7 +43,7 @@ class SigmoidBeforeBceWithLogits(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """The sigmoid that the loss reads, when every output has one."""
-        last = last_layers(model, _THROUGH)
+        last = last_layers(model, TAKEN)
         if loss(model) != "bcewithlogits" or not last or any(not isinstance(node.layer, Sigmoid) for node in last):
             return
         positive, negative = math.log(1 + 1 / math.e), math.log(2)

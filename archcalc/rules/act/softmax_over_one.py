@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archcalc.layers.softmax import LogSoftmax, Softmax
+from archcalc.layers.softmax import Softmax, SoftmaxLike
 from archcalc.quantity import varies
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
@@ -40,7 +40,7 @@ class SoftmaxOverOne(Rule):
         """Every softmax whose axis has size 1, unless a dim gives that size."""
         for placed in model.layers:
             node, layer = placed.node, placed.node.layer
-            if not isinstance(layer, (Softmax, LogSoftmax)):
+            if not isinstance(layer, SoftmaxLike):
                 continue
             x = node.inputs[0]
             axis = layer.along(x)

@@ -6,22 +6,20 @@ from collections.abc import Iterator
 
 from archcalc.diagnostics import Note
 from archcalc.layers.attention import Attention
-from archcalc.layers.cutting import Slice, Split
 from archcalc.layers.dense import Embedding, Linear
 from archcalc.layers.merge import Concat
-from archcalc.layers.rearrange import Rearrange
-from archcalc.layers.reordering import Roll
-from archcalc.layers.resizing import Crop
-from archcalc.layers.shape import Flatten, Reshape, Transpose
+from archcalc.layers.selection import Gather, TopK
+from archcalc.layers.shape import Identity
 from archcalc.layers.softmax import LogSoftmax
+from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import with_argument
-from archcalc.rules.losses import last_layers
+from archcalc.rules.losses import TAKEN, last_layers
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 
 # Layers behind which the positions need not be those of the tokens.
-_MOVING = (Concat, Slice, Crop, Split, Rearrange, Reshape, Transpose, Flatten, Roll)
+_MOVING = (*TAKEN, Concat, Gather, TopK)
 
 
 @rule("ATT602", "missing-causal-mask")
@@ -71,7 +69,7 @@ class MissingCausalMask(Rule):
             return
         attention = [placed.node for placed in model.layers if isinstance(placed.node.layer, Attention)]
         masked = [node for node in attention if isinstance(node.layer, Attention) and node.layer.causal]
-        if not masked or any(isinstance(placed.node.layer, _MOVING) for placed in model.layers):
+        if not masked or any(_moves(placed.node) for placed in model.layers):
             return
         open_ = [
             node
@@ -89,6 +87,10 @@ class MissingCausalMask(Rule):
                 masked=len(masked),
                 attention=len(attention),
             )
+
+
+def _moves(node: Node) -> bool:
+    return isinstance(node.layer, _MOVING) and not isinstance(node.layer, Identity)
 
 
 def _predicts_tokens(model: Model) -> bool:

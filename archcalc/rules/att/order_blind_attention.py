@@ -13,19 +13,17 @@ from archcalc.layers.layout import FEATURES_LAST
 from archcalc.layers.merge import Add, Mul, Residual, Sub
 from archcalc.layers.normalization import LayerNorm, RMSNorm
 from archcalc.layers.position import ClsToken, Rope
-from archcalc.layers.rearrange import Rearrange
 from archcalc.layers.reduction import Mean
 from archcalc.layers.sdpa import SDPA
-from archcalc.layers.shape import Flatten, Identity, Reshape, Transpose
-from archcalc.layers.softmax import LogSoftmax, Softmax
+from archcalc.layers.shape import Identity
+from archcalc.layers.softmax import LogSoftmax, Softmax, SoftmaxLike
 from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.losses import UNCHANGED
 from archcalc.rules.model import Model
 from archcalc.rules.reading import is_patches
 
-# Layers that make a sequence of an image's patches.
-_TO_SEQUENCE = (Rearrange, Flatten, Transpose, Reshape)
 # Layers that treat every position alike; `elementwise` ones are added.
 _ALIKE = (Embedding, Linear, LayerNorm, RMSNorm, Residual, Add, Mul, Sub, MoE, Identity,
           Scale, GLU, ClsToken, Select, Mean, Softmax, LogSoftmax, Attention)  # fmt: skip
@@ -97,7 +95,7 @@ def _sequence(model: Model) -> tuple[Tensor | None, str]:
     node: Node | None = first[0]
     while node is not None and node.exit.rank > 1 and (node.exit.rank, node.exit.layout) != (2, FEATURES_LAST):
         node = model.only_consumer(node)
-        if node is not None and not isinstance(node.layer, _TO_SEQUENCE):
+        if node is not None and not isinstance(node.layer, UNCHANGED):
             return None, ""
     return (node.exit, "patches") if node is not None and node.exit.rank == 2 else (None, "")
 
@@ -121,7 +119,7 @@ def _blind(node: Node, class_token: bool) -> bool:
         return bool(class_token and layer.index == 0 and layer.axis == 0)
     if isinstance(layer, Mean):
         return node.inputs[0].rank == 2 and [node.inputs[0].axis(axis) for axis in layer.axis] == [0]
-    if isinstance(layer, (Softmax, LogSoftmax)):
+    if isinstance(layer, SoftmaxLike):
         return layer.axis is None or node.inputs[0].axis(layer.axis) == node.inputs[0].rank - 1
     known = layer is not None and layer.elementwise and not isinstance(layer, Rope)
     return known or isinstance(layer, _ALIKE)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from archcalc.layers.convolution import Conv
 from archcalc.layers.normalization import BatchNorm
-from archcalc.layers.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, MaxPool
+from archcalc.layers.pooling import AdaptivePooling, AvgPool, Pooling
 from archcalc.layers.regularization import Dropout
 from archcalc.layers.shape import Identity
 from archcalc.network.graph import Node
@@ -15,9 +15,6 @@ from archcalc.rules.edits import without_layer
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 from archcalc.rules.windows import space
-
-_POOLING = (MaxPool, AvgPool)
-_ADAPTIVE = (AdaptiveAvgPool, AdaptiveMaxPool)
 
 
 @rule("GEO207", "no-op-pooling")
@@ -61,16 +58,18 @@ class NoOpPooling(Rule):
 
     def _idle(self, model: Model, node: Node) -> bool:
         layer = node.layer
-        if isinstance(layer, _POOLING):
+        if isinstance(layer, Pooling):
             whole = not isinstance(layer, AvgPool) or layer.divisor_override in (None, 1)
             return whole and all(k == 1 and s == 1 and not p for k, s, p, _ in layer.axes(node.inputs[0]))
-        if not isinstance(layer, _ADAPTIVE):
+        if not isinstance(layer, AdaptivePooling):
             return False
         before = model.producer(node.inputs[0])
         while before is not None and _keeps_size(before):
             before = model.producer(before.inputs[0])
         return (
-            before is not None and isinstance(before.layer, _ADAPTIVE) and before.exit.shape[1:] == node.exit.shape[1:]
+            before is not None
+            and isinstance(before.layer, AdaptivePooling)
+            and before.exit.shape[1:] == node.exit.shape[1:]
         )
 
 

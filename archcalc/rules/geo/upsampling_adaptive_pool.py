@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archcalc.layers.pooling import AdaptiveAvgPool, AdaptiveMaxPool
+from archcalc.layers.pooling import AdaptivePooling
 from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
@@ -38,7 +38,7 @@ class UpsamplingAdaptivePool(Rule):
         """Every adaptive pooling that is larger than its input along some axis."""
         for placed in model.layers:
             node = placed.node
-            if not isinstance(node.layer, (AdaptiveAvgPool, AdaptiveMaxPool)) or not fixed(node.inputs[0]):
+            if not isinstance(node.layer, AdaptivePooling) or not fixed(node.inputs[0]):
                 continue
             x, y = node.inputs[0].shape[1:], node.exit.shape[1:]
             if any(a < b for a, b in zip(x, y)):

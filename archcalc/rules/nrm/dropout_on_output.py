@@ -6,18 +6,16 @@ from collections.abc import Iterator
 
 from archcalc.layers.activation import Sigmoid
 from archcalc.layers.convolution import Conv
-from archcalc.layers.cutting import Select, Slice
 from archcalc.layers.dense import Linear
 from archcalc.layers.regularization import Dropout
-from archcalc.layers.resizing import Crop
-from archcalc.layers.softmax import LogSoftmax, Softmax
+from archcalc.layers.softmax import SoftmaxLike
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import without_layer
-from archcalc.rules.losses import UNCHANGED, last_layers, loss, loss_note
+from archcalc.rules.losses import TAKEN, last_layers, loss, loss_note
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 
-_AFTER = (*UNCHANGED, Softmax, LogSoftmax, Sigmoid, Select, Slice, Crop)
+_AFTER = (*TAKEN, SoftmaxLike, Sigmoid)
 
 
 @rule("NRM505", "dropout-on-output")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from archcalc.diagnostics import Edit
 from archcalc.layers.recurrent import Recurrent
-from archcalc.layers.regularization import Dropout, DropPath
+from archcalc.layers.regularization import Dropping
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import without_argument, without_layer, written
@@ -53,7 +53,7 @@ class IneffectiveDropout(Rule):
         idle = [placed.node for placed in model.layers if self._idle(placed.node)]
         affected = model.everywhere(idle)
         for node in idle:
-            recurrent = not isinstance(node.layer, (Dropout, DropPath))
+            recurrent = not isinstance(node.layer, Dropping)
             edit: Edit | None = without_argument(node, "dropout") if recurrent else without_layer(node)
             yield self.finding(
                 model.placed(node),
@@ -68,7 +68,7 @@ class IneffectiveDropout(Rule):
 
     def _idle(self, node: Node) -> bool:
         layer = node.layer
-        if isinstance(layer, (Dropout, DropPath)):
+        if isinstance(layer, Dropping):
             return not layer.p and bool(re.fullmatch(_ZERO, written(node, "p") or ""))
         if isinstance(layer, Recurrent):
             return layer.layers == 1 and bool(layer.dropout) and written(node, "layers") in ("", "1")

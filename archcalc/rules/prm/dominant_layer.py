@@ -7,17 +7,13 @@ from collections.abc import Iterator
 from archcalc.layers.dense import Linear
 from archcalc.layers.layout import CHANNELS_FIRST
 from archcalc.layers.normalization import BatchNorm, LayerNorm
-from archcalc.layers.rearrange import Rearrange
-from archcalc.layers.regularization import Dropout
-from archcalc.layers.shape import Flatten, Reshape
 from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
 from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.losses import UNCHANGED
 from archcalc.rules.model import Model
 from archcalc.rules.windows import space
-
-_VIEWS = (Flatten, Reshape, Rearrange)
 
 
 @rule("PRM307", "dominant-layer")
@@ -69,9 +65,9 @@ def _flattened(model: Model, node: Node) -> Tensor | None:
     before = model.producer(node.inputs[0])
     while before is not None and before.layer is not None and before.inputs and before.exit.rank == 1:
         x = before.inputs[0]
-        if isinstance(before.layer, _VIEWS) and x.rank > 1 and x.layout == CHANNELS_FIRST:
+        if isinstance(before.layer, UNCHANGED) and x.rank > 1 and x.layout == CHANNELS_FIRST:
             return x if product(x.shape[1:]) > 1 else None
-        if not before.layer.elementwise and not isinstance(before.layer, (Dropout, BatchNorm, LayerNorm)):
+        if not before.layer.elementwise and not isinstance(before.layer, (BatchNorm, LayerNorm)):
             return None
         before = model.producer(x)
     return None

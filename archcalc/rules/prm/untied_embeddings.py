@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from archcalc.diagnostics import Fix, Note
 from archcalc.layers.algebra import Scale
 from archcalc.layers.dense import Embedding, Linear
-from archcalc.layers.regularization import Dropout
-from archcalc.layers.softmax import LogSoftmax, Softmax
+from archcalc.layers.regularization import Dropping
+from archcalc.layers.softmax import SoftmaxLike
 from archcalc.network.graph import Node
 from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
@@ -54,7 +54,7 @@ class UntiedEmbeddings(Rule):
     def check(self, model: Model) -> Iterator[Finding]:
         """Every linear layer at an output whose weights have the shape of an embedding's."""
         tables = [placed.node for placed in model.layers if isinstance(placed.node.layer, Embedding)]
-        for node in last_layers(model, (*UNCHANGED, Softmax, LogSoftmax, Dropout, Scale)):
+        for node in last_layers(model, (*UNCHANGED, SoftmaxLike, Dropping, Scale)):
             shape = node.params.get("weight")
             if not isinstance(node.layer, Linear) or shape is None or model.shares(node):
                 continue
