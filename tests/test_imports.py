@@ -207,3 +207,8 @@ def test_commands_read_what_they_need(arguments, needless):
 @pytest.mark.parametrize("path", list(PACKAGE.rglob("*.py")), ids=str)
 def test_no_file_is_a_house(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", list((ROOT / "tests").rglob("*.py")), ids=str)
+def test_no_test_file_is_a_house(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 
-from archcalc.layers.activation import PReLU
 from archcalc.layers.algebra import MoE
 from archcalc.layers.asking import Asking
 from archcalc.layers.attention import Attention
@@ -16,6 +15,7 @@ from archcalc.layers.convolution import Conv
 from archcalc.layers.dense import Linear
 from archcalc.layers.lstm import LSTM
 from archcalc.layers.normalization import BatchNorm, InstanceNorm, LayerNorm
+from archcalc.layers.prelu import PReLU
 from archcalc.layers.recurrent import GRU, RNN, Recurrent
 from archcalc.layers.transposed import ConvTranspose
 from archcalc.peers.attention import is_multihead, products

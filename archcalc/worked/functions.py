@@ -18,7 +18,6 @@ from archcalc.layers.activation import (
     LeakyReLU,
     LogSigmoid,
     Mish,
-    PReLU,
     ReLU,
     ReLU6,
     Sigmoid,
@@ -47,6 +46,7 @@ from archcalc.layers.elementwise import (
     Square,
 )
 from archcalc.layers.gating import GLU
+from archcalc.layers.prelu import PReLU
 from archcalc.layers.softmax import LogSoftmax, Softmax
 from archcalc.network.graph import Node
 from archcalc.worked.example import (

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from . import cases_states, cases_translating, cases_vision
+from . import (  # noqa: F401
+    cases_decoders,
+    cases_encoders,
+    cases_pictures,
+    cases_sound,
+    cases_states,
+    cases_translating,
+    cases_vision,
+)
 from .cases import CASES, SEQ
 
-__all__ = ["CASES", "SEQ", "cases_states", "cases_translating", "cases_vision"]
+__all__ = ["CASES", "SEQ"]

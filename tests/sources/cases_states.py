@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .cases import MAMBA, SEQ, case, decoder
+from .cases import SEQ, case, decoder
+
+MAMBA = {"vocab_size": 997, "hidden_size": 96, "num_hidden_layers": 3, "state_size": 10, "conv_kernel": 3}
 
 TOKENS = {"input_ids": [1, SEQ]}
 case("falcon_mamba/plain", "FalconMambaForCausalLM", TOKENS, MAMBA, causal=True)
@@ -59,4 +61,13 @@ decoder(
     full_attn_idxs=[2],
     conv_bias=True,
     block_auto_adjust_ff_dim=False,
+)
+
+case("mamba/plain", "MambaForCausalLM", {"input_ids": [1, SEQ]}, MAMBA, causal=True)
+case(
+    "mamba/biased",
+    "MambaForCausalLM",
+    {"input_ids": [1, SEQ]},
+    {**MAMBA, "use_bias": True, "use_conv_bias": False, "time_step_rank": 9, "tie_word_embeddings": False, "expand": 3},
+    causal=True,
 )
