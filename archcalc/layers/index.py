@@ -1,7 +1,7 @@
 """Which layers each file has; a spec reads the files of those it names. Written by `python docs/generate.py`."""
 
 FILES = {
-    "activation": "relu relu6 sigmoid tanh silu mish hardswish hardsigmoid softsign logsigmoid hardtanh leakyrelu prelu elu selu celu gelu softplus",
+    "activation": "relu relu6 sigmoid tanh silu mish hardswish hardsigmoid softsign logsigmoid hardtanh leakyrelu elu selu celu gelu softplus",
     "algebra": "matmul einsum scale moe",
     "attention": "attention",
     "convolution": "conv",
@@ -23,6 +23,7 @@ FILES = {
     "gating": "glu",
     "local_norm": "localresponsenorm",
     "lstm": "lstm",
+    "prelu": "prelu",
     "rearrange": "rearrange",
     "reordering": "roll flip tile",
     "sdpa": "sdpa",

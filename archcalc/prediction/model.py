@@ -14,8 +14,8 @@ from typing import Any
 
 from archcalc.devices import Device
 from archcalc.diagnostics import RequestError
-from archcalc.layers import REGISTRY
-from archcalc.layers.recurrent import Recurrent
+from archcalc.layers.lstm import LSTM
+from archcalc.layers.recurrent import GRU, RNN
 from archcalc.prediction.operations import Operation, Work
 
 # At inference, with weights from memory or from the cache, and the two passes of training, whose forward
@@ -30,7 +30,7 @@ PRODUCTS, ELEMENTWISE = "matrix products", "element-wise"
 _CACHED_SHARE = 0.25
 # Kinds that run step by step over the same weights. Those stay near the processor up to the first share of its own cache,
 # and none does from the second: a step finds that the one before has driven out what it is about to read.
-_STEPPED = frozenset(layer.op for layer in REGISTRY.values() if issubclass(layer, Recurrent))
+_STEPPED = (GRU.op, LSTM.op, RNN.op)
 _STAYING, _GONE = 0.75, 1.15
 # Kinds of matrix products; their neighbours are each other, those of all others the element-wise kinds.
 _PRODUCTS = frozenset(

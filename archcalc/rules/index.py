@@ -10,7 +10,7 @@ FACTS = {
     "ACT404": ("act.logits_into_probability_loss", "logits-into-probability-loss", ON, "loss", ""),
     "ACT405": ("act.repeated_activation", "repeated-activation", ON, "", ""),
     "ACT406": ("act.activation_before_max_pool", "activation-before-max-pool", ON, "", "maxpool adaptivemaxpool"),
-    "ACT407": ("act.clipped_logits", "clipped-logits", ON, "", "relu relu6 sigmoid tanh hardsigmoid softsign"),
+    "ACT407": ("act.clipped_logits", "clipped-logits", ON, "", "relu relu6 sigmoid tanh silu mish hardswish hardsigmoid softsign logsigmoid hardtanh leakyrelu elu selu celu gelu softplus exp neg abs sqrt rsqrt square log sin cos floor sign reciprocal pow offset prelu"),
     "ACT408": ("act.softmax_over_one", "softmax-over-one", ON, "", "softmax logsoftmax"),
     "ATT601": ("att.order_blind_attention", "order-blind-attention", ON, "", "attention sdpa"),
     "ATT602": ("att.missing_causal_mask", "missing-causal-mask", ON, "", "attention"),

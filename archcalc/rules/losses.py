@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from archcalc.diagnostics import Edit, Fix, Note
-from archcalc.layers import REGISTRY, Layer
+from archcalc.layers.base import Layer
 from archcalc.layers.shape import Rearranging
 from archcalc.layers.softmax import SoftmaxLike
 from archcalc.network.graph import Node
-from archcalc.rules.model import Model
+from archcalc.rules.model import Model, Through
 
-# Layers that give on each number as it is, and those too that leave some out.
-UNCHANGED: tuple[type[Layer], ...] = tuple(layer for layer in REGISTRY.values() if layer.reorders)
-TAKEN: tuple[type[Layer], ...] = (Rearranging, *UNCHANGED)
+
+def unchanged(layer: Layer) -> bool:
+    """Whether it gives on each number as it is."""
+    return layer.reorders
+
+
+def taken(layer: Layer) -> bool:
+    """Whether it gives on numbers as they are, and may leave some out."""
+    return layer.reorders or isinstance(layer, Rearranging)
 
 
 def loss(model: Model) -> str:
@@ -35,7 +41,7 @@ def with_loss(model: Model, name: str, safe: bool) -> Fix | None:
     return Fix(f"write `loss: {name}`", (Edit(scalar, name),), safe=safe and alone)
 
 
-def last_layers(model: Model, through: tuple[type[Layer], ...] = UNCHANGED) -> list[Node]:
+def last_layers(model: Model, through: Through = unchanged) -> list[Node]:
     """The layer that computes each output, seen through layers that only move its values.
 
     Empty when one of them is not known for certain.

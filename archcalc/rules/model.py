@@ -13,6 +13,7 @@ from archcalc.language.document import parse_amount
 from archcalc.language.expressions import describe
 from archcalc.layers.base import Layer
 from archcalc.layers.normalization import BatchNorm, GroupNorm, InstanceNorm
+from archcalc.layers.shape import Identity
 from archcalc.layers.tensor import Tensor
 from archcalc.network.edges import Edges
 from archcalc.network.graph import Node, walk
@@ -42,6 +43,20 @@ class Placed:
         self.calls = calls
 
 
+# Which layers a rule looks through, as they change nothing that it asks about.
+Through = Callable[[Layer], bool]
+
+
+def nothing(layer: Layer) -> bool:
+    """No layer at all."""
+    return False
+
+
+def idle(layer: Layer) -> bool:
+    """What gives on what it reads."""
+    return isinstance(layer, Identity)
+
+
 class Model(Edges):
     """A graph with its edges, its costs and the places of its layers, the device it is for, and the spec as it was.
 
@@ -60,7 +75,7 @@ class Model(Edges):
         self._place = {id(placed.node): placed for placed in self.layers}
         self._windows: dict[int, list[Window] | None] = {}
         self._answers: dict[Callable[[Model], Any], Any] = {}
-        self._makers: dict[tuple[type[Layer], ...], dict[int, Node | None]] = {}
+        self._makers: dict[Through, dict[int, Node | None]] = {}
         self._owners = {id(owner) for placed in self.layers for owner in placed.node.tied.values()}
 
     @cached_property
@@ -184,11 +199,11 @@ class Model(Edges):
         """Whether the model gives `tensor` to the outside."""
         return self.name(tensor) in self.outputs
 
-    def maker(self, tensor: Tensor, through: tuple[type[Layer], ...] = ()) -> Node | None:
-        """The layer that computes `tensor`, seen through layers of these classes."""
+    def maker(self, tensor: Tensor, through: Through = nothing) -> Node | None:
+        """The layer that computes `tensor`, seen through the layers of which `through` is true."""
         node, passed = self.producer(tensor), []
         known = self._makers.setdefault(through, {})
-        while node is not None and isinstance(node.layer, through):
+        while node is not None and node.layer is not None and through(node.layer):
             if id(node) in known:
                 node = known[id(node)]
                 break
@@ -197,8 +212,8 @@ class Model(Edges):
         known.update(dict.fromkeys(passed, node))
         return node
 
-    def readers(self, node: Node, through: tuple[type[Layer], ...] = ()) -> list[Node]:
-        """The layers that read what `node` gives, seen through layers of these classes.
+    def readers(self, node: Node, through: Through = nothing) -> list[Node]:
+        """The layers that read what `node` gives, seen through the layers of which `through` is true.
 
         None when the outside reads it, or a part of it is read as well.
         """
@@ -210,14 +225,14 @@ class Model(Edges):
             if self.is_output(one.exit) or any(self.consumers(part) or self.is_output(part) for part in parts):
                 return []
             for reader in self.consumers(one.exit):
-                if not isinstance(reader.layer, through):
+                if reader.layer is None or not through(reader.layer):
                     found[id(reader)] = reader
                 elif id(reader) not in seen:
                     seen.add(id(reader))
                     pending.append(reader)
         return list(found.values())
 
-    def only_consumer(self, node: Node, through: tuple[type[Layer], ...] = ()) -> Node | None:
+    def only_consumer(self, node: Node, through: Through = nothing) -> Node | None:
         """The one layer that reads the output of `node`, when nothing else does."""
         readers = self.readers(node, through)
         return readers[0] if len(readers) == 1 else None

@@ -8,8 +8,11 @@ import pytest
 
 from archcalc.layers import REGISTRY, Layer
 from archcalc.layers.activation import Activation
+from archcalc.layers.recurrent import Recurrent
+from archcalc.layers.regularization import Dropping
 from archcalc.layers.remembering import unsaid
 from archcalc.layers.structures import STRUCTURES
+from archcalc.prediction import estimate, model
 from archcalc.prediction.operations import form_of
 from tests.conftest import ROOT
 
@@ -63,6 +66,12 @@ def kinds(layer=Layer):
 @pytest.mark.parametrize("layer", kinds(), ids=lambda one: one.__name__)
 def test_its_time_is_known(layer):
     assert form_of(layer)
+
+
+def test_what_runs_step_by_step_or_not_at_all_is_known():
+    """Times are kept by kinds of work, which files name; those of layers are their names."""
+    for kind, known in ((Recurrent, model._STEPPED), (Dropping, estimate._IDLE)):
+        assert {op for op, layer in REGISTRY.items() if issubclass(layer, kind)} == set(known)
 
 
 @pytest.mark.parametrize("layer", kinds(), ids=lambda one: one.__name__)

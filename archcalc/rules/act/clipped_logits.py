@@ -8,17 +8,17 @@ from typing import Any
 
 from archcalc.diagnostics import Note
 from archcalc.layers.activation import Activation, Sigmoid
+from archcalc.layers.base import Layer
 from archcalc.layers.regularization import Dropping
 from archcalc.layers.softmax import SoftmaxLike
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import without_layer
-from archcalc.rules.losses import UNCHANGED, last_layers, loss, loss_note
+from archcalc.rules.losses import last_layers, loss, loss_note
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 
 _OF_LOGITS = (SoftmaxLike, Sigmoid)
-_THROUGH = (*UNCHANGED, Dropping)
 
 
 @rule("ACT407", "clipped-logits")
@@ -46,17 +46,17 @@ class ClippedLogits(Rule):
         Goodfellow, Bengio and Courville 2016, Deep learning, section 6.2.2.
     """
 
-    about = (*_CLIPPING, *_BOUNDED)
+    about = (Activation,)
     fixable = "unsafe"
 
     def check(self, model: Model) -> Iterator[Finding]:
         """Every relu that a softmax, a sigmoid or a loss on logits reads, and every bounded activation before crossentropy."""
         clipped: dict[int, tuple[Node, str, tuple[Note, ...]]] = {}
         for placed in model.layers:
-            first = model.maker(placed.node.inputs[0], _THROUGH) if isinstance(placed.node.layer, _OF_LOGITS) else None
+            first = model.maker(placed.node.inputs[0], _through) if isinstance(placed.node.layer, _OF_LOGITS) else None
             if first is not None and _clips(first):
                 clipped[id(first)] = (first, placed.node.op, (Note("read here", placed.node.place),))
-        name, last = loss(model), last_layers(model, _THROUGH)
+        name, last = loss(model), last_layers(model, _through)
         bounds = name == "crossentropy"
         if (bounds or name == "bcewithlogits") and all(_clips(node) or (bounds and _bounds(node)) for node in last):
             clipped |= {id(node): (node, name, loss_note(model)) for node in last}
@@ -89,3 +89,7 @@ def _bounds(node: Node) -> tuple[float, float] | None:
     layer = node.layer
     bounded = isinstance(layer, Activation) and not _clips(node) and all(map(math.isfinite, layer.values))
     return layer.values if bounded and isinstance(layer, Activation) else None
+
+
+def _through(layer: Layer) -> bool:
+    return layer.reorders or isinstance(layer, Dropping)

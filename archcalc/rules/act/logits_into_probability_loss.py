@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from archcalc.layers.activation import Activation
+from archcalc.layers.base import Layer
 from archcalc.layers.convolution import Conv
 from archcalc.layers.dense import Linear
 from archcalc.layers.gating import GLU
@@ -16,10 +17,9 @@ from archcalc.layers.softmax import SoftmaxLike
 from archcalc.layers.transposed import ConvTranspose
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
-from archcalc.rules.losses import TAKEN, last_layers, loss, loss_note, with_loss
+from archcalc.rules.losses import last_layers, loss, loss_note, taken, with_loss
 from archcalc.rules.model import Model
 
-_THROUGH = (*TAKEN, Dropping)
 # Layers whose outputs can be any number.
 _LINEAR = (Linear, Conv, ConvTranspose, BatchNorm, LayerNorm, InstanceNorm, GroupNorm, Residual, GLU)
 # What each loss takes, between which numbers that lies, and what is missing.
@@ -59,7 +59,7 @@ class LogitsIntoProbabilityLoss(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """The last layer, when every output comes from one that cannot give what the loss takes."""
-        name, last = loss(model), last_layers(model, _THROUGH)
+        name, last = loss(model), last_layers(model, _through)
         if name not in _WANTED or not last:
             return
         takes, between, missing, instead = _WANTED[name]
@@ -84,3 +84,7 @@ def _gives_others(node: Node, low: float, high: float) -> bool:
     if isinstance(layer, (Activation, SoftmaxLike)):
         return layer.values[0] < low or layer.values[1] > high
     return isinstance(layer, _LINEAR)
+
+
+def _through(layer: Layer) -> bool:
+    return taken(layer) or isinstance(layer, Dropping)

@@ -6,21 +6,15 @@ import math
 from collections.abc import Iterator
 
 from archcalc.diagnostics import Note
-from archcalc.layers import REGISTRY
 from archcalc.layers.activation import Activation, Sigmoid
+from archcalc.layers.base import Layer
 from archcalc.layers.pooling import MaxPool
-from archcalc.layers.shape import Identity
 from archcalc.layers.softmax import Softmax, SoftmaxLike
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import without_layer
-from archcalc.rules.losses import UNCHANGED
 from archcalc.rules.mending import mend
-from archcalc.rules.model import Model
-
-# Layers that give no negative number where they read none, and those of them that give none that they have not read.
-_KEEPING = tuple(layer for layer in REGISTRY.values() if layer.nonnegative)
-_TAKING = (*UNCHANGED, MaxPool)
+from archcalc.rules.model import Model, idle
 
 
 @rule("ACT405", "repeated-activation")
@@ -85,7 +79,7 @@ def _idle_after(model: Model, node: Node) -> Node | None:
     if not isinstance(layer, Activation) or layer.passes is None:
         return None
     least, most = layer.passes
-    first = model.maker(node.inputs[0], _KEEPING if (least, most) == (0, math.inf) else _TAKING)
+    first = model.maker(node.inputs[0], _nonnegative if (least, most) == (0, math.inf) else _taking)
     if first is None or not isinstance(first.layer, (Activation, SoftmaxLike)):
         return None
     low, high = first.layer.values
@@ -94,7 +88,7 @@ def _idle_after(model: Model, node: Node) -> Node | None:
 
 def _squeezed(model: Model, node: Node) -> Node | None:
     """The layer with values between 0 and 1 that a sigmoid or softmax reads."""
-    first = model.maker(node.inputs[0], (Identity,)) if isinstance(node.layer, (Sigmoid, Softmax)) else None
+    first = model.maker(node.inputs[0], idle) if isinstance(node.layer, (Sigmoid, Softmax)) else None
     layer = first.layer if first is not None else None
     return first if isinstance(layer, (Activation, SoftmaxLike)) and layer.values == (0, 1) else None
 
@@ -108,3 +102,12 @@ def _range(node: Node, first: Node) -> tuple[float, float]:
     # the values of a softmax sum to 1: one of them is 1 at most
     low = 1 / (math.e + others) if isinstance(first.layer, Softmax) else 1 / (1 + others * math.e)
     return low, math.e / (math.e + others)
+
+
+def _nonnegative(layer: Layer) -> bool:
+    return layer.nonnegative
+
+
+def _taking(layer: Layer) -> bool:
+    """Whether it gives no number that it has not read."""
+    return layer.reorders or isinstance(layer, MaxPool)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from archcalc.layers.activation import Sigmoid
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import without_layer
-from archcalc.rules.losses import TAKEN, last_layers, loss, loss_note
+from archcalc.rules.losses import last_layers, loss, loss_note, taken
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 
@@ -43,7 +43,7 @@ class SigmoidBeforeBceWithLogits(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """The sigmoid that the loss reads, when every output has one."""
-        last = last_layers(model, TAKEN)
+        last = last_layers(model, taken)
         if loss(model) != "bcewithlogits" or not last or any(not isinstance(node.layer, Sigmoid) for node in last):
             return
         positive, negative = math.log(1 + 1 / math.e), math.log(2)

@@ -33,7 +33,7 @@ class SoftmaxOverOne(Rule):
         The definition of torch.nn.Softmax.
     """
 
-    about = (Softmax, LogSoftmax)
+    about = (SoftmaxLike,)
     severity = "error"
 
     def check(self, model: Model) -> Iterator[Finding]:

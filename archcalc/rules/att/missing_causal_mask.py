@@ -14,12 +14,12 @@ from archcalc.layers.softmax import LogSoftmax
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import with_argument
-from archcalc.rules.losses import TAKEN, last_layers
+from archcalc.rules.losses import last_layers, taken
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 
 # Layers behind which the positions need not be those of the tokens.
-_MOVING = (*TAKEN, Concat, Gather, TopK)
+_MOVING = (Concat, Gather, TopK)
 
 
 @rule("ATT602", "missing-causal-mask")
@@ -90,7 +90,9 @@ class MissingCausalMask(Rule):
 
 
 def _moves(node: Node) -> bool:
-    return isinstance(node.layer, _MOVING) and not isinstance(node.layer, Identity)
+    layer = node.layer
+    moves = layer is not None and (taken(layer) or isinstance(layer, _MOVING))
+    return moves and not isinstance(layer, Identity)
 
 
 def _predicts_tokens(model: Model) -> bool:

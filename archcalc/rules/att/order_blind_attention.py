@@ -20,7 +20,6 @@ from archcalc.layers.softmax import LogSoftmax, Softmax, SoftmaxLike
 from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
-from archcalc.rules.losses import UNCHANGED
 from archcalc.rules.model import Model
 from archcalc.rules.reading import is_patches
 
@@ -95,7 +94,7 @@ def _sequence(model: Model) -> tuple[Tensor | None, str]:
     node: Node | None = first[0]
     while node is not None and node.exit.rank > 1 and (node.exit.rank, node.exit.layout) != (2, FEATURES_LAST):
         node = model.only_consumer(node)
-        if node is not None and not isinstance(node.layer, UNCHANGED):
+        if node is not None and (node.layer is None or not node.layer.reorders):
             return None, ""
     return (node.exit, "patches") if node is not None and node.exit.rank == 2 else (None, "")
 

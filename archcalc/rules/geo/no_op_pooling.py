@@ -44,7 +44,7 @@ class NoOpPooling(Rule):
         The definitions of torch.nn.MaxPool2d and AdaptiveAvgPool2d.
     """
 
-    about = (*_POOLING, *_ADAPTIVE)
+    about = (Pooling, AdaptivePooling)
     fixable = "safe"
 
     def check(self, model: Model) -> Iterator[Finding]:

@@ -32,7 +32,7 @@ class UpsamplingAdaptivePool(Rule):
         The definition of torch.nn.AdaptiveAvgPool2d.
     """
 
-    about = (AdaptiveAvgPool, AdaptiveMaxPool)
+    about = (AdaptivePooling,)
 
     def check(self, model: Model) -> Iterator[Finding]:
         """Every adaptive pooling that is larger than its input along some axis."""

@@ -8,7 +8,7 @@ from archcalc.diagnostics import Note
 from archcalc.layers.normalization import BatchNorm
 from archcalc.layers.regularization import Dropout
 from archcalc.rules.base import Finding, Rule, rule
-from archcalc.rules.losses import UNCHANGED
+from archcalc.rules.losses import unchanged
 from archcalc.rules.model import Model
 
 
@@ -43,7 +43,7 @@ class DropoutBeforeBatchnorm(Rule):
             if not isinstance(layer, Dropout) or not 0 < layer.p < 1:
                 continue
             norm = next(
-                (one for one in model.readers(placed.node, UNCHANGED) if isinstance(one.layer, BatchNorm)), None
+                (one for one in model.readers(placed.node, unchanged) if isinstance(one.layer, BatchNorm)), None
             )
             if norm is not None and isinstance(norm.layer, BatchNorm) and norm.layer.track_running_stats:
                 factor = 1 / (1 - float(layer.p))

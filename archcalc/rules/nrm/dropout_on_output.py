@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.layers.activation import Sigmoid
+from archcalc.layers.base import Layer
 from archcalc.layers.convolution import Conv
 from archcalc.layers.dense import Linear
 from archcalc.layers.regularization import Dropout
 from archcalc.layers.softmax import SoftmaxLike
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import without_layer
-from archcalc.rules.losses import TAKEN, last_layers, loss, loss_note
+from archcalc.rules.losses import last_layers, loss, loss_note, taken
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
-
-_AFTER = (*TAKEN, SoftmaxLike, Sigmoid)
 
 
 @rule("NRM505", "dropout-on-output")
@@ -48,7 +47,7 @@ class DropoutOnOutput(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """Every dropout that a loss reads behind the last linear layer or convolution."""
-        last = last_layers(model, _AFTER)
+        last = last_layers(model, _through)
         affected = model.everywhere(last)
         for node in last if loss(model) else []:
             layer = node.layer
@@ -65,3 +64,7 @@ class DropoutOnOutput(Rule):
                     fix,
                     probability=float(layer.p),
                 )
+
+
+def _through(layer: Layer) -> bool:
+    return taken(layer) or isinstance(layer, (SoftmaxLike, Sigmoid))

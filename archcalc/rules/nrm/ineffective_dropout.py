@@ -45,7 +45,7 @@ class IneffectiveDropout(Rule):
         torch.nn.LSTM, its argument dropout.
     """
 
-    about = (Dropout, DropPath, Recurrent)
+    about = (Dropping, Recurrent)
     fixable = "safe"
 
     def check(self, model: Model) -> Iterator[Finding]:

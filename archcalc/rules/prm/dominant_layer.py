@@ -11,7 +11,6 @@ from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
 from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
-from archcalc.rules.losses import UNCHANGED
 from archcalc.rules.model import Model
 from archcalc.rules.windows import space
 
@@ -65,7 +64,7 @@ def _flattened(model: Model, node: Node) -> Tensor | None:
     before = model.producer(node.inputs[0])
     while before is not None and before.layer is not None and before.inputs and before.exit.rank == 1:
         x = before.inputs[0]
-        if isinstance(before.layer, UNCHANGED) and x.rank > 1 and x.layout == CHANNELS_FIRST:
+        if before.layer.reorders and x.rank > 1 and x.layout == CHANNELS_FIRST:
             return x if product(x.shape[1:]) > 1 else None
         if not before.layer.elementwise and not isinstance(before.layer, (BatchNorm, LayerNorm)):
             return None

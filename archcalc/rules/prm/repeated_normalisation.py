@@ -6,13 +6,12 @@ from collections.abc import Iterator
 
 from archcalc.diagnostics import Note
 from archcalc.layers.normalization import BatchNorm, GroupNorm, InstanceNorm
-from archcalc.layers.shape import Identity
 from archcalc.network.graph import Node
 from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import with_argument
 from archcalc.rules.mending import mend
-from archcalc.rules.model import Model, normalises_channels
+from archcalc.rules.model import Model, idle, normalises_channels
 
 
 @rule("PRM309", "repeated-normalisation")
@@ -46,7 +45,7 @@ class RepeatedNormalisation(Rule):
         affected = model.everywhere(repeated)
         for node in repeated:
             count = sum(int(product(shape)) for shape in node.params.values())
-            again = model.readers(node, (Identity,))[0]
+            again = model.readers(node, idle)[0]
             yield self.finding(
                 model.placed(node),
                 f"{count:,} parameters of `{node.op}` are cancelled by the `{again.op}` after it",
@@ -64,5 +63,5 @@ def _repeated(model: Model, node: Node) -> bool:
         or model.shares(node)
     ):
         return False
-    readers = model.readers(node, (Identity,))
+    readers = model.readers(node, idle)
     return bool(readers) and all(normalises_channels(reader) for reader in readers)

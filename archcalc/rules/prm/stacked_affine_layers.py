@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.diagnostics import Note
+from archcalc.layers.base import Layer
 from archcalc.layers.convolution import Conv
 from archcalc.layers.dense import Linear
-from archcalc.layers.regularization import Dropout
+from archcalc.layers.regularization import Dropping
 from archcalc.layers.shape import Identity
 from archcalc.network.graph import Node
 from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
-
-_BETWEEN = (Identity, Dropout)
 
 
 @rule("PRM305", "stacked-affine-layers")
@@ -57,7 +56,7 @@ class StackedAffineLayers(Rule):
             node = placed.node
             if not isinstance(node.layer, (Linear, Conv)):
                 continue
-            after = model.only_consumer(node, _BETWEEN)
+            after = model.only_consumer(node, _between)
             if after is None or model.shares(node) or model.shares(after):
                 continue
             merged = _merged(node, after)
@@ -111,3 +110,7 @@ def _pointwise(node: Node) -> bool:
     assert isinstance(layer, Conv)
     borders = layer.borders(node.inputs[0])
     return set(layer.kernel) == {1} and set(layer.stride) == {1} and not any(any(border) for border in borders)
+
+
+def _between(layer: Layer) -> bool:
+    return isinstance(layer, (Identity, Dropping))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from archcalc.diagnostics import Fix, Note
 from archcalc.layers.algebra import Scale
+from archcalc.layers.base import Layer
 from archcalc.layers.dense import Embedding, Linear
 from archcalc.layers.regularization import Dropping
 from archcalc.layers.softmax import SoftmaxLike
@@ -13,7 +14,7 @@ from archcalc.network.graph import Node
 from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import with_argument
-from archcalc.rules.losses import UNCHANGED, last_layers
+from archcalc.rules.losses import last_layers, unchanged
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
 
@@ -54,7 +55,7 @@ class UntiedEmbeddings(Rule):
     def check(self, model: Model) -> Iterator[Finding]:
         """Every linear layer at an output whose weights have the shape of an embedding's."""
         tables = [placed.node for placed in model.layers if isinstance(placed.node.layer, Embedding)]
-        for node in last_layers(model, (*UNCHANGED, SoftmaxLike, Dropping, Scale)):
+        for node in last_layers(model, _through):
             shape = node.params.get("weight")
             if not isinstance(node.layer, Linear) or shape is None or model.shares(node):
                 continue
@@ -81,3 +82,7 @@ class UntiedEmbeddings(Rule):
             return None
         edit = with_argument(node, "tie", table.name)
         return mend(model, node, model.everywhere([node]), f"write tie={table.name}", edit, safe=False)
+
+
+def _through(layer: Layer) -> bool:
+    return unchanged(layer) or isinstance(layer, (SoftmaxLike, Dropping, Scale))
