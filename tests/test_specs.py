@@ -103,6 +103,7 @@ LECTURE = """
     lstm lstm@stacked lstm@bidirectional lstm@stacked-bidirectional
     gru gru@stacked gru@bidirectional gru@stacked-bidirectional
     many-to-one many-to-many one-to-many seq2seq-attention
+    recurrence recurrence@nobias lstm-gates attention-decoder
     self-attention multi-head-attention attention transformer bert gpt2
 """
 

@@ -17,6 +17,7 @@ FILES = {
     "regularization": "dropout droppath",
     "resizing": "upsample pad crop",
     "shape": "flatten reshape transpose expand identity",
+    "cells": "rnncell grucell lstmcell",
     "cutting": "select slice split",
     "fixed_numbers": "constant",
     "frozen_norm": "frozenbatchnorm",

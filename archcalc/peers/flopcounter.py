@@ -33,9 +33,9 @@ STEPS = "it does not count an LSTM on the CPU"
 
 PEER.same(
     "adaptiveavgpool", "adaptivemaxpool", "avgpool", "batchnorm", "clstoken", "conv", "convtranspose", "einsum", "elu",
-    "embedding", "gelu", "groupnorm", "gru", "instancenorm", "layernorm", "layerscale", "leakyrelu", "linear",
-    "localresponsenorm", "matmul", "maxpool", "moe", "parameter", "posembed", "prelu", "relposbias", "relu", "relu6",
-    "rmsnorm", "rnn", "silu", "softmax", "upsample",
+    "embedding", "gelu", "groupnorm", "gru", "grucell", "instancenorm", "layernorm", "layerscale", "leakyrelu", "linear",
+    "localresponsenorm", "lstmcell", "matmul", "maxpool", "moe", "parameter", "posembed", "prelu", "relposbias", "relu", "relu6",
+    "rmsnorm", "rnn", "rnncell", "silu", "softmax", "upsample",
 )  # fmt: skip
 
 

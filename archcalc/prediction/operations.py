@@ -11,6 +11,7 @@ from archcalc.layers.activation import GELU
 from archcalc.layers.algebra import Einsum, MatMul
 from archcalc.layers.attention import Attention
 from archcalc.layers.base import Layer
+from archcalc.layers.cells import Cell
 from archcalc.layers.convolution import Convolution
 from archcalc.layers.dense import Embedding, Linear
 from archcalc.layers.merge import Residual
@@ -274,6 +275,16 @@ def _recurrent(call: Call) -> Iterator[Operation]:
     yield replace(step, flops=each, runs=turns * steps)
 
 
+def _cell(call: Call) -> Iterator[Operation]:
+    """The product with the input, then a step of the recurrent layer."""
+    layer, rows = call.layer, int(call.layer.rows)
+    kind = call.node.op.removesuffix("cell")
+    given = call.product(f"{kind} projection", call.batch, rows, int(call.x.shape[-1]))
+    yield given
+    step = call.product(kind, call.batch, rows, int(layer.hidden))
+    yield replace(step, flops=call.flops - given.flops)
+
+
 # The layers that are more than one pass over their elements.
 _FORMS: tuple[tuple[type[Layer], Callable[[Call], Iterator[Operation]]], ...] = (
     (Residual, _residual),
@@ -288,6 +299,7 @@ _FORMS: tuple[tuple[type[Layer], Callable[[Call], Iterator[Operation]]], ...] = 
     (MatMul, _matmul),
     (Einsum, _matmul),
     (Recurrent, _recurrent),
+    (Cell, _cell),
 )
 
 

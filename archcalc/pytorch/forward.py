@@ -205,8 +205,10 @@ class Forward:
         name = name or self._choose(index, node)
         single = [key for key, text in code.outputs.items() if text == "{state}" and len(code.outputs) == 1]
         what = single[0] if single else "state"
-        wanted = f"{identifier(node.name)}_{what}" if node.name else what
-        state = self.variables.choose(index, [wanted], {name, *avoid}) if read else "_"
+        wanted = [f"{identifier(node.name)}_{what}" if node.name else what]
+        if single and id(outputs[what]) in self.prefer:
+            wanted = [self.prefer[id(outputs[what])]]
+        state = self.variables.choose(index, wanted, {name, *avoid}) if read else "_"
         self.lines.append(f"{indent}{name}, {state} = {call}")
         if name != "_":
             self.variables.bind(name, node.output)

@@ -50,7 +50,7 @@ ZOO = {
     **{
         ("hrnet", "PRM301", line): "timm has these biases; the comments in the spec say so" for line in (43, 45, 47, 49)
     },
-    ("tacotron2", "PRM301", 16): "the original has these biases; the comment in the spec says so",
+    ("tacotron2", "PRM301", 11): "the original has these biases; the comment in the spec says so",
     ("hrnet", "GEO212", 23): _HALVES,
     ("wavenet", "GRF701", 13): _LAST,
     ("yolov8", "GEO212", 31): _HALVES,
