@@ -78,6 +78,6 @@ def test_the_largest_batch_that_fits_a_device(tmp_path):
 def test_the_part_that_waits_is_the_predictions(size, waits):
     text = f"model: m\ninput: [8192, {size}]\nlayers: [linear {size}, gelu]\n"
     whole = predict(build_graph(Source("t.yaml", text), batch=8), run_of(device="h100")).forward
-    share = whole.bounds.get("memory", 0) / whole.seconds
+    share = whole.bounds.get("memory", 0) / (whole.bounds.get("compute", 0) + whole.bounds.get("memory", 0))
     assert (share > 0.5) is waits
     assert [one.data["share"] for one in findings(text, ("HWE804",), batch=8)] == ([share] if waits else [])

@@ -18,8 +18,8 @@ class MemoryBoundLayers(Rule):
     """A forward pass that would mostly wait for memory, however fast the device computes.
 
     A layer that does few operations for each byte it reads and writes is bound by the memory. The
-    finding is about the time that `archcalc predict` gives for a forward pass: the part of it in
-    layers that wait for memory, and which those are. Compilers join layers, so that it tells where
+    finding is about the time that `archcalc predict` gives for a forward pass, but for what is spent on
+    starting kernels: the part of it in layers that wait for memory, and which those are. Compilers join layers, so that it tells where
     to look. Larger batches help layers with weights; joining element-wise layers with their
     neighbours helps the others.
 
@@ -46,7 +46,7 @@ class MemoryBoundLayers(Rule):
         if model.device is None:
             return
         from archcalc.memory.how import how  # most runs are about no device
-        from archcalc.prediction.estimate import MEMORY
+        from archcalc.prediction.estimate import COMPUTE, MEMORY
         from archcalc.prediction.predict import predict
         from archcalc.running import Running
         from archcalc.running.declaration import INFERENCE
@@ -54,16 +54,17 @@ class MemoryBoundLayers(Rule):
         running = how(model.graph, model.said or Running(), INFERENCE, model.device)
         found = predict(model.graph, running)
         whole = found.forward
-        share = whole.bounds.get(MEMORY, 0.0) / whole.seconds if whole.seconds else 0.0
+        busy = sum(whole.bounds.get(bound, 0.0) for bound in (COMPUTE, MEMORY))
+        share = whole.bounds.get(MEMORY, 0.0) / busy if busy else 0.0
         if share > _SHARE:
             waiting: Counter[str] = Counter()
             for layer in found.layers:
                 waiting[layer.node.op] += layer.forward.bounds.get(MEMORY, 0.0)  # type: ignore[assignment]
-            parts = [(op, seconds / whole.seconds) for op, seconds in waiting.most_common(_NAMED)]
+            parts = [(op, seconds / busy) for op, seconds in waiting.most_common(_NAMED)]
             named = ", ".join(f"{op} {part:.0%}" for op, part in parts if part >= _SMALLEST)
             yield self.finding(
                 model.graph.document.model,
-                f"{share:.0%} of the time predicted on {model.device.name} in {running.types.computes} is waiting for memory: {named}",
+                f"{share:.0%} of the time in which {model.device.name} is busy in {running.types.computes} is waiting for memory: {named}",
                 "use larger batches, fewer element-wise layers, or a compiler that joins them",
                 share=share,
                 seconds=whole.seconds,
