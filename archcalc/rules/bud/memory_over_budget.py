@@ -26,7 +26,7 @@ class MemoryOverBudget(Rule):
     Use instead:
         model: example
         input: [784]
-        layers: [linear 512, relu, linear 10]
+        layers: [linear 640, relu, linear 10]
         budget: {memory: 16MiB}
 
     Reference:
