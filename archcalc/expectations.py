@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from archcalc.cost import Costs
-from archcalc.diagnostics import Diagnostic
+from archcalc.diagnostics import Diagnostic, RequestError
 from archcalc.language.document import parse_amount
+from archcalc.network.graph import Graph
 from archcalc.network.paths import depth
+from archcalc.running import Running
+from archcalc.running.declaration import INFERENCE, TRAIN
 from archcalc.source import Node, Scalar, Sequence
 
 
@@ -54,17 +58,48 @@ class Used(NamedTuple):
     share: float
     text: str
 
+    def __str__(self) -> str:
+        return f"{self.name} {100 * self.share:.1f} % of {self.text}"
+
 
 def used(costs: Costs) -> list[Used]:
-    """How much of each budget is used that follows from the counts, for one sample; bytes are not among these."""
+    """How much of each budget is used: operations of one sample, memory as the spec's `run:` says it is run."""
     totals = costs.totals if costs.batch == 1 else Costs(costs.graph, dtype=costs.dtype, batch=1).totals
     found = []
     for key, value in costs.graph.document.budget:
-        limit = parse_amount(value.text)
-        if limit and key.text in ("params", "trainable", "macs", "depth"):
+        actual: int | None
+        if key.text in _MEMORY:
+            actual = _peak(costs.graph, _MEMORY[key.text])
+        else:
             actual = depth(costs.graph) if key.text == "depth" else int(getattr(totals, key.text))
-            found.append(Used(key.text, actual / limit, value.text))
+        found += _share(key, value, actual)
     return found
+
+
+def used_memory(graph: Graph, peaks: Mapping[str, int]) -> list[Used]:
+    """How much of the budgets of memory is used by these peaks of modes, in bytes."""
+    budgets = [(key, value) for key, value in graph.document.budget if key.text in _MEMORY]
+    return [one for key, value in budgets for one in _share(key, value, peaks.get(_MEMORY[key.text]))]
+
+
+# The mode that a budget of memory is about.
+_MEMORY = {"memory": TRAIN, "inference_memory": INFERENCE}
+
+
+def _share(key: Scalar, value: Scalar, actual: int | None) -> list[Used]:
+    limit = parse_amount(value.text)
+    return [Used(key.text, actual / limit, value.text)] if limit and actual is not None else []
+
+
+def _peak(graph: Graph, mode: str) -> int | None:
+    """Bytes at the peak of a mode; None where the network cannot be run so, as `archcalc memory` tells."""
+    from archcalc.memory.footprint import footprint  # most specs have no such budget
+    from archcalc.memory.how import how
+
+    try:
+        return footprint(graph, how(graph, Running(), mode)).peak
+    except RequestError:
+        return None
 
 
 def written(costs: Costs) -> str:

@@ -81,8 +81,8 @@ def complain(text: str, choice: str = "auto") -> None:
 
 def _folded(line: str) -> str:
     width = text_width()
-    if len(line) <= width or "\x1b" in line:
+    if (line.isascii() and len(line) <= width) or "\x1b" in line:
         return line
-    import textwrap  # most messages are short
+    from archcalc.reports.paragraphs import filled  # most messages are short
 
-    return textwrap.fill(line, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+    return "\n".join(filled(line, width, others="    "))

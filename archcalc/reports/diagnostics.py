@@ -98,19 +98,11 @@ def _folded(plain: str, head: str, text: str, width: int, indent: int, bold: boo
         if len(start) + _cells(part) <= width:
             folded = [part]
         else:
-            import textwrap  # a pipe is wide enough
+            from archcalc.reports.paragraphs import filled  # a pipe is wide enough
 
-            room = max(width, indent + 20)
-            folded = textwrap.wrap(
-                part,
-                room,
-                initial_indent=start,
-                subsequent_indent=" " * indent,
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
-            folded[0] = folded[0][len(start) :]
-            folded[1:] = [line[indent:] for line in folded[1:]]
+            folded = [
+                line.lstrip(" ") for line in filled(part, max(width, indent + 20), " " * _cells(start), " " * indent)
+            ]
         first, *others = (style(line, bold=True) if bold else line for line in folded)
         lines += [first if number else head + first, *(" " * indent + line for line in others)]
     return lines

@@ -9,7 +9,12 @@ from archcalc.reports.blocks import BOLD, DIM, NEWLINE, Page, Piece, Style, colu
 
 # Stands between a number and its unit.
 NO_BREAK = "\u00a0"
+# The blank between a number and its unit.
+_UNIT = re.compile(
+    r"(?<=[0-9]) (?=(?:[kMGTPEZY]i?|)(?:B/s|B|MACs|FLOP/s|FLOPs)(?!\w)|(?:[kMGTPEZY]|%|ns|µs|ms|s)(?!\w))"
+)
 _OTHER_BLANKS = frozenset("\t\n\v\f\r")
+_BLANKS = dict.fromkeys(map(ord, _OTHER_BLANKS), " ")
 
 # Where a formula or a sentence may be broken: after the sign of a product, and at spaces, but not between a
 # number and what it counts, nor before a sign.
@@ -93,11 +98,23 @@ class Wrapped:
 def _wrapped(text: str, width: int) -> list[str]:
     if len(text) + 2 <= width and text.strip() and text == text.strip(" ") and _OTHER_BLANKS.isdisjoint(text):
         return [f"  {text}"]
-    import textwrap  # a pipe is wide enough
+    return filled(text, width, "  ", "    ")
 
-    return textwrap.wrap(
-        text, width, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
-    )
+
+def filled(text: str, width: int, first: str = "", others: str = "") -> list[str]:
+    """`text` in lines, broken at blanks, but not between a number and its unit; a longer word has a line of its own.
+
+    The first line begins with the blanks of `first`, the others with those of `others`.
+    """
+    lines, line = [], first
+    for gap, word in re.findall(r"( *)([^ ]+)", _UNIT.sub(NO_BREAK, text).translate(_BLANKS)):
+        begun = bool(line.strip(" "))
+        joined = line + (gap if begun else "") + word
+        if begun and columns_of(joined) > width:
+            lines.append(line)
+            joined = others + word
+        line = joined
+    return [one.replace(NO_BREAK, " ") for one in (*lines, line)]
 
 
 class Entry:
@@ -155,6 +172,4 @@ def _folded(text: str, width: int) -> list[str]:
     """`text` in lines, broken at spaces."""
     if columns_of(text) <= width:
         return [text]
-    import textwrap  # a pipe is wide enough
-
-    return textwrap.wrap(text.strip(), width, break_long_words=False, break_on_hyphens=False) or [""]
+    return filled(text, width)

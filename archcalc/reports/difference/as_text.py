@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archcalc.difference.side import COSTS
-from archcalc.reports.blocks import UNBOUNDED, Block, Laid
+from archcalc.reports.blocks import UNBOUNDED, Block, Laid, columns_of
 from archcalc.reports.difference.headline import headline, name
 from archcalc.reports.difference.lines import body, styled, wrapped
 from archcalc.reports.difference.report import Needs, Report
@@ -31,11 +31,11 @@ def _text(report: Report, width: int | None, color: bool) -> str:
         else:
             told = list(body(found, lines, width, color))
         before.setdefault((found.file, model), kinds)
-        sentence = headline(found, report.memory).replace(" ", NO_BREAK).replace(f"{NO_BREAK}·{NO_BREAK}", " · ")
+        sentence = headline(found, report.memory).replace(" ", NO_BREAK).replace(f"{NO_BREAK}·{NO_BREAK}", f"{NO_BREAK}· ")
         shown.append(
             "\n".join(
                 [
-                    *wrapped(sentence, f"{styled(title, '1', color)}: ", "    ", width, len(title) + 2),
+                    *wrapped(sentence, f"{styled(title, '1', color)}: ", "    ", width, columns_of(title) + 2),
                     *told,
                 ]
             )

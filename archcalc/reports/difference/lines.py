@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator
 
 from archcalc.difference.checkpoints import Checkpoints
 from archcalc.difference.compare import Difference
+from archcalc.reports.blocks import columns_of
 from archcalc.reports.difference.rows import ADDED, CHANGED, REMOVED, Row, rows
-from archcalc.reports.paragraphs import NO_BREAK
+from archcalc.reports.paragraphs import NO_BREAK, filled
 
 _STYLES = {ADDED: "32", REMOVED: "31", CHANGED: "33"}
 # Details start here at the latest; what is longer has them on a line of their own.
@@ -55,13 +55,8 @@ def wrapped(text: str, first: str, others: str, width: int | None, taken: int | 
     if width is None:
         yield first + text.replace(NO_BREAK, " ")
         return
-    taken = len(first) if taken is None else taken
-    lines = textwrap.wrap(
-        text, max(20, width), initial_indent=" " * taken, subsequent_indent=others,
-        break_long_words=False, break_on_hyphens=False,
-    )  # fmt: skip
-    for index, line in enumerate(lines):
-        line = line.replace(NO_BREAK, " ")
+    taken = columns_of(first) if taken is None else taken
+    for index, line in enumerate(filled(text, max(20, width), " " * taken, others)):
         yield first + line[taken:] if index == 0 else line
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archcalc.reports.blocks import BOLD, DIM, NEWLINE, Page, Piece, columns_of
+from archcalc.reports.blocks import BOLD, DIM, NEWLINE, UNBOUNDED, Page, Piece, columns_of
 from archcalc.reports.explanation.facts import Line
 from archcalc.reports.explanation.report import Explanation
 from archcalc.reports.paragraphs import broken
 
 # Longer formulas take several lines, however wide the page is.
 _WIDEST_FORMULA = 64
+# Blanks behind a title.
+_GAP = 3
 # Room for a unit behind the value.
 _UNIT = 8
 
@@ -25,7 +27,9 @@ class Drawn:
     def pieces(self, page: Page) -> Iterator[Piece]:
         """The title, then line by line."""
         shown = [line for line in self.lines if line is not None]
-        indent = 2 + max((2 * line.level + columns_of(line.title) for line in shown), default=0) + 3
+        ends = [2 + 2 * line.level + columns_of(line.title) + _GAP for line in shown]
+        most = page.width if page.width == UNBOUNDED else max(24, page.width * 2 // 5)
+        indent = max((end for end in ends if end <= most), default=most)  # a longer title has a line of its own
         value = max((len(line.value) for line in shown), default=0)
         room = max(20, page.width - indent)
         widest = min(_WIDEST_FORMULA, max(20, room - 3 - value - _UNIT))
@@ -55,6 +59,9 @@ class _Columns:
         head = "  " + "  " * line.level + line.title
         yield head, BOLD if line.total or not (line.formula or line.value) else None
         gap = " " * (self.indent - columns_of(head))
+        if columns_of(head) + _GAP > self.indent and (line.formula or line.value):
+            yield NEWLINE
+            gap = " " * self.indent
         for one in formulas[:-1]:
             yield gap + one, None
             yield NEWLINE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from archcalc.expectations import used_memory
 from archcalc.memory.assessment import Assessment, Mode
 from archcalc.memory.definitions import DEFINITIONS
 from archcalc.reports import numbers
@@ -48,6 +49,9 @@ def network(answer: Assessment, layers: int) -> Block:
     ]
     single = answer.modes[0] if len(answer.modes) == 1 else None
     parts += [Columns(_HEADLINES, _headlines(answer), False, header=False), ""]
+    peaks = {mode.found.running.mode: mode.found.peak for mode in answer.modes}
+    if budgets := used_memory(graph, peaks):
+        parts += [Wrapped(f"budget used: {', '.join(map(str, budgets))}"), ""]
     parts += [_one(single) if single else _several(answer), ""]
     drawn = next((mode for mode in answer.modes if mode.found.run is not None and mode.found.run.moments), None)
     if drawn is not None:

@@ -33,8 +33,7 @@ def footer(costs: Costs) -> Iterator[Block]:
     if kept := confirmed(costs):
         checks.append(f"as the spec expects: {', '.join(kept)}")
     if budgets := used(costs):
-        shares = (f"{one.name} {100 * one.share:.1f} % of {one.text}" for one in budgets)
-        checks.append(f"budget used: {', '.join(shares)}")
+        checks.append(f"budget used: {', '.join(map(str, budgets))}")
     if checks:
         yield Parts(checks)
     yield Parts(convention(costs), DIM)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archcalc.reports.blocks import Block, Group
+from archcalc.reports.blocks import BOLD, DIM, Block, Group
 from archcalc.reports.paragraphs import Prose, Wrapped
 from archcalc.reports.verification.report import Report, Verified
 
@@ -16,7 +16,8 @@ def render(report: Report) -> Iterator[Block]:
     """What equals PyTorch's, or what differs."""
     for one in report.networks:
         first, *others = _different(one) if one.result.differences else _same(one)
-        yield Group(Prose(first), *map(Wrapped, others))
+        style = None if one.result.differences else DIM
+        yield Group(Prose(first, BOLD), *(Wrapped(line, style) for line in others))
 
 
 def _same(one: Verified) -> Iterator[str]:

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from archcalc.reports.blocks import Block, Gap, Group
+from archcalc.reports.blocks import Block, Gap, Group, Heading
 from archcalc.reports.columns import Column, Columns
 from archcalc.reports.numbers import exact, share, size
+from archcalc.reports.paragraphs import Parts
 from archcalc.reports.weights.report import Part, Report
 
 
 def render(report: Report) -> Block:
     """The tensors of one source."""
     total, buffers = report.total, report.buffers
-    lines = [
-        f"  {exact(report.params)} parameters · {size(total.bytes) or '0 B'} in the file"
-        f" · {size(4 * total.elements) or '0 B'} as fp32, {size(2 * total.elements) or '0 B'} as bf16"
+    facts = [
+        f"{exact(report.params)} parameters",
+        f"{size(total.bytes) or '0 B'} in the file",
+        f"{size(4 * total.elements) or '0 B'} as fp32, {size(2 * total.elements) or '0 B'} as bf16",
     ]
     if buffers.tensors:
-        lines.append(f"  {exact(buffers.elements)} numbers more in buffers, by their names ({exact(buffers.tensors)})")
+        facts.append(f"{exact(buffers.elements)} numbers more in buffers, by their names ({exact(buffers.tensors)})")
     return Group(
-        report.path,
+        Heading(report.path),
         "",
         _table("type", report.by_type, total.bytes),
         Gap(),
         _table("module", report.by_module, total.bytes),
         Gap(),
-        *lines,
+        Parts(facts),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from archcalc.diagnostics import Edit, Fix
 from archcalc.rules.base import Finding, Rule, rule
-from archcalc.rules.measures import MEASURES
+from archcalc.rules.measures import MEASURES, NAMES
 from archcalc.rules.model import Model
 
 _UNITS = ((12, "T"), (9, "G"), (6, "M"), (3, "K"))
@@ -52,7 +52,7 @@ class StaleBudget(Rule):
                 fix = Fix(f"write {wanted}", (Edit(value, wanted),), safe=True) if not value.quoted else None
                 yield self.finding(
                     value,
-                    f"the budget of {value.text} is {limit / needed:.1f} times the {needed:,} that the model needs",
+                    f"the budget of {value.text} is {limit / needed:.1f} times the {needed:,} {NAMES[measure]} that the model has",
                     f"write {wanted}",
                     (),
                     fix,
