@@ -317,7 +317,7 @@ class CELU(Activation):
 class GELU(Activation):
     """x·Φ(x) with the normal distribution Φ, or its tanh approximation. Source: torch.nn.GELU."""
 
-    notation = "y = x · Φ(x)        Φ: the normal distribution"
+    notation = "y = x · Φ(x)        Φ(x) = (1 + erf(x / √2)) / 2"
     values = (-0.17, inf)
     rises = False
 

@@ -71,7 +71,7 @@ class _TrackingNorm(_ChannelNorm):
         """At inference running mean and variance, scale and shift fold into one product and one sum of a channel."""
         if not self.track_running_stats:
             return super().other_flops(y, *inputs)
-        return work(y.elements, "element", ("product with γ/√(σ² + ε)", 1), ("addition of the rest", 1))
+        return work(y.elements, "element", ("product with γ/√(σ² + ε)", 1), ("addition of β − μ·γ/√(σ² + ε)", 1))
 
 
 @layer("batchnorm", aliases=("bn", "syncbatchnorm", "batch_norm", "batchnormalization"))

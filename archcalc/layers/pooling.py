@@ -137,7 +137,7 @@ class MaxPool(Pooling):
     """Largest element of each window. [C, *S] -> [C, *S']. Source: torch.nn.MaxPool1d to MaxPool3d."""
 
     example = ("maxpool 3 stride=2", "8x32x32")
-    notation = "y[c, s, t] = max of x[c] over the window at (s·stride, t·stride)"
+    notation = "y[c, s, t] = max of x[c] over the window        from (s·stride − padding, t·stride − padding)"
     step = "comparison"
 
     dilation: tuple[int, ...] = arg(Size, "step between two taps of a window", default=(1,))
@@ -161,7 +161,7 @@ class AvgPool(Pooling):
     """Mean of each window. [C, *S] -> [C, *S']. Source: torch.nn.AvgPool1d to AvgPool3d."""
 
     example = ("avgpool 2", "8x32x32")
-    notation = "y[c, s, t] = mean of x[c] over the window at (s·stride, t·stride)"
+    notation = "y[c, s, t] = mean of x[c] over the window        from (s·stride − padding, t·stride − padding)"
     step = "addition"
 
     reorders_volumes = True

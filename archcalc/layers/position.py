@@ -30,8 +30,9 @@ class PosEmbed(Layer):
     autocast = JOINED
     example = ("posembed length=512", "20x64")
     notation = (
-        "y[t] = x[t] + p[t]        p[t]: row t of a learned table, or with kind=sinusoidal\n"
-        "p[t, 2i] = sin(t / 10000^(2i/d))        p[t, 2i+1]: the cosine of the same; d features"
+        "y[t] = x[t] + p[t]        p: a learned table, or with kind=sinusoidal\n"
+        "p[t, 2i] = sin(t / 10000^(2i/d))        d: the features\n"
+        "p[t, 2i+1] = cos(t / 10000^(2i/d))"
     )
 
     hands_on = True
@@ -132,8 +133,9 @@ class Rope(Layer):
     one_pass = True
     bare = True
     notation = (
-        "(y[i], y[i + d/2]) = (x[i], x[i + d/2]) turned by the angle a        a = t · θ^(−2i/d), t: the position\n"
-        "(p, q) turned by a = (p · cos a − q · sin a, q · cos a + p · sin a)"
+        "a = t · θ^(−2i/d)        the angle of pair i at position t\n"
+        "y[i] = x[i] · cos a − x[i + d/2] · sin a\n"
+        "y[i + d/2] = x[i + d/2] · cos a + x[i] · sin a"
     )
 
     layout = FEATURES_LAST

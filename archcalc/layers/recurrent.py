@@ -363,7 +363,7 @@ class GRU(Recurrent):
     example = ("gru 32", "20x64")
     notation = (
         "r, z = σ(W x(t) + U h(t−1) + b)        two gates: reset, update\n"
-        "n = tanh(W x(t) + b + r ⊙ (U h(t−1) + c))        the candidate\n"
+        "n = tanh(W x(t) + b + r ⊙ (U h(t−1) + c))        the candidate; each has a W, U, b, c\n"
         "h(t) = (1 − z) ⊙ n + z ⊙ h(t−1)"
     )
 

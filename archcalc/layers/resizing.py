@@ -46,7 +46,10 @@ class Upsample(Layer):
 
     one_pass = True
     keeps_nothing = True
-    notation = "y[c, s] = x[c] at the place (s + ½) / scale − ½, as `mode` finds it"
+    notation = (
+        "y[c, s] = x[c, ⌊s / scale⌋]        nearest\n"
+        "y[c, s] = x[c] at (s + ½) / scale − ½        the other modes, between the elements there"
+    )
 
     layout = CHANNELS_FIRST
     ranks = (2, 4)

@@ -25,7 +25,10 @@ class SDPA(Layer):
     """
 
     autocast = LOW
-    notation = "y = softmax(Q Kᵀ · scale) V        scale = 1/√d unless it is given"
+    notation = (
+        "y = softmax(Q Kᵀ · scale) V        scale = 1/√d unless it is given\n"
+        "e = q kᵀ · scale   α = softmax(e)   y = Σ α v        row for row: scores, weights, sum"
+    )
 
     layout = FEATURES_LAST
     takes_input = False

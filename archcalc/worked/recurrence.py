@@ -12,6 +12,7 @@ from archcalc.network.graph import Node
 from archcalc.worked.example import (
     Array,
     Example,
+    Grid,
     Step,
     filled,
     grid,
@@ -69,8 +70,25 @@ def recurrence(node: Node) -> Example:
         sequence = [[value for direction in outputs for value in direction[t]] for t in range(len(sequence))]
         if layer.directions == 2:
             steps.append(Step("both directions side by side", [grid("y", sequence, True)]))
-    given = [grid(name, value) for name, value in weights.items()] if len(weights) <= 4 else []
-    return Example(given, steps, values, weights, sequence)
+    return Example(_given(node.op, weights) if len(weights) <= 4 else [], steps, values, weights, sequence)
+
+
+# What the rows of the weights belong to, one below the other, and what equations call the weights.
+_PARTS = {"rnn": ("",), "gru": ("_r", "_z", "_n"), "lstm": ("_i", "_f", "_g", "_o")}
+_LETTERS = {"weight_ih": "W", "weight_hh": "U", "bias_ih": "b", "bias_hh": "c"}
+
+
+def _given(op: str, weights: dict[str, Array]) -> list[Grid]:
+    """The weights of one layer and direction, gate by gate as the equations name them; an LSTM's biases together."""
+    parts = _PARTS[op]
+    if op == "lstm" and "bias_ih_l0" in weights:
+        both = _added(weights["bias_ih_l0"], weights["bias_hh_l0"])
+        weights = {name: value for name, value in weights.items() if name.startswith("weight")} | {"bias_ih_l0": both}
+    return [
+        grid(_LETTERS[name.split("_l")[0]] + part, rows)
+        for name, values in weights.items()
+        for part, rows in zip(parts, _parts(values, len(parts)))
+    ]
 
 
 def _where(index: int, suffix: str, layer: Any) -> str:
@@ -85,7 +103,7 @@ def _sums(vector: Vector, state: Vector, own: dict[str, Array]) -> tuple[Vector,
     return read, times_vector(own["weight_hh"], state, own.get("bias_hh"))
 
 
-def _parts(values: Vector, count: int) -> Iterator[Vector]:
+def _parts(values: Array, count: int) -> Iterator[Array]:
     size = len(values) // count
     for index in range(count):
         yield values[index * size : (index + 1) * size]

@@ -46,7 +46,7 @@ def upsampling(node: Node) -> Example:
         ),
         instead,
     )
-    values = tiled(x.shape, IMAGE)
+    values = tiled(x.shape, IMAGE[2:] + IMAGE[:2])  # rows with fewer zeros first
     # What lies along each axis at each index that comes out: elements that go in, and how much of each.
     parts = [_parts(layer, axis, int(x.shape[axis]), int(y.shape[axis]), x) for axis in range(1, x.rank)]
     lines, output = [], []

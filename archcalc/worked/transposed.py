@@ -53,7 +53,7 @@ def transposed_convolution(node: Node) -> Example:
         ),
         instead,
     )
-    values = tiled(x.shape, IMAGE)
+    values = tiled(x.shape, IMAGE[2:] + IMAGE[:2])  # rows with fewer zeros first
     shapes = layer.params(x)
     weights = {"weight": tiled(shapes["weight"], KERNEL)}
     if layer.bias:
@@ -93,7 +93,7 @@ def transposed_convolution(node: Node) -> Example:
         changes.append(f"bias b = [{_listed(weights['bias'])}], added to each element of its channel")
     outputs = [grid(f"y[{index}]" if len(output) > 1 else "y", one, True) for index, one in enumerate(output)]
     if changes:
-        steps.append(Step("what is left of that", lines=changes))
+        steps.append(Step("at the end", lines=changes))
     steps.append(Step(f"output {sizes_text(y.shape)}", outputs))
     given = [grid(f"x[{index}]" if x.shape[0] > 1 else "x", one) for index, one in enumerate(values)]
     for source, kernels in enumerate(weights["weight"]):

@@ -31,7 +31,9 @@ def _text(report: Report, width: int | None, color: bool) -> str:
         else:
             told = list(body(found, lines, width, color))
         before.setdefault((found.file, model), kinds)
-        sentence = headline(found, report.memory).replace(" ", NO_BREAK).replace(f"{NO_BREAK}·{NO_BREAK}", f"{NO_BREAK}· ")
+        sentence = (
+            headline(found, report.memory).replace(" ", NO_BREAK).replace(f"{NO_BREAK}·{NO_BREAK}", f"{NO_BREAK}· ")
+        )
         shown.append(
             "\n".join(
                 [

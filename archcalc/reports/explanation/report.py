@@ -64,7 +64,8 @@ def explain(node: Node, costs: Costs, seen: Any) -> Explanation:
         lines += facts.lines("activations", derivation.elements * Quantity.named("bytes", width), "bytes", runs)
     else:
         lines.append(Line("activations", "", "0", "a view of its input"))
-    lines.append(Line("receptive field", *_field(seen, costs)))
+    if any(x.rank > 1 for x in costs.graph.inputs.values()) or seen in _WORDS:
+        lines.append(Line("receptive field", *_field(seen, costs)))
     if not node.exit.batched:
         lines.append(Line("batch", "", "1", "the same for every sample"))
     if node.copies > 1:
@@ -119,14 +120,13 @@ def _elements(shape: Shape) -> int:
     return int(product(int(size) for size in shape))
 
 
+_WORDS = {EVERYTHING: "all of the input", UNKNOWN: "unknown: a part is opaque", NOTHING: "nothing of the input"}
+
+
 def _field(seen: Any, costs: Costs) -> tuple[str, str, str]:
     inputs = list(costs.graph.inputs.values())
-    if seen == EVERYTHING:
-        return ("all of the input", "", "")
-    if seen == UNKNOWN:
-        return ("unknown: a part is opaque", "", "")
-    if seen == NOTHING:
-        return ("nothing of the input", "", "")
+    if seen in _WORDS:
+        return (_WORDS[seen], "", "")
     if not seen:
         return ("not on the input's grid", "", "")
     whole = len(inputs) == 1 and inputs[0].rank - 1 == len(seen)

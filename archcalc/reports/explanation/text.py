@@ -32,7 +32,8 @@ class Drawn:
         indent = max((end for end in ends if end <= most), default=most)  # a longer title has a line of its own
         value = max((len(line.value) for line in shown), default=0)
         room = max(20, page.width - indent)
-        widest = min(_WIDEST_FORMULA, max(20, room - 3 - value - _UNIT))
+        unit = _UNIT if any(line.value and line.note for line in shown) else 0
+        widest = min(_WIDEST_FORMULA, max(20, room - 3 - value - unit))
         formulas = [broken(line.formula, widest if line.value else room) for line in shown]
         last = [columns_of(lines[-1]) for line, lines in zip(shown, formulas) if line.value]
         for one in broken(self.title, page.width):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archcalc.reports import numbers
-from archcalc.reports.blocks import DIM, Block, Gap, Group, Style
+from archcalc.reports.blocks import DIM, UNBOUNDED, Block, Gap, Group, Laid, Style, rendered
 from archcalc.reports.columns import Column, Columns
 from archcalc.reports.paragraphs import Wrapped
 from archcalc.reports.specs.report import Report
@@ -15,17 +15,22 @@ _COLUMNS = (
     Column("source", right=False, rank=2),
     Column("variants", right=False, rank=3),
 )
-# Sources are cut here; the other forms have all of them, and so does the file.
+# Where a page ends, sources are cut before a word; the file has all of them.
 _WIDEST = 38
 
 
 def render(report: Report) -> Block:
     """A row for each, and how one is named."""
+    note = "a name stands for its file in every command: archcalc shapes resnet50, vgg16@bn; a file of that name comes first"
+    return Group(Laid(lambda page: rendered(_table(report, page.width < UNBOUNDED), page)), Gap(), Wrapped(note, DIM))
+
+
+def _table(report: Report, short: bool) -> Columns:
     rows: list[tuple[list[str], Style | None]] = []
     for one in report.specs:
         source = one.source.partition("; ")[0]
-        source = source if len(source) <= _WIDEST else source[: _WIDEST - 1].rstrip(" ,") + "…"
+        if short and len(source) > _WIDEST:
+            source = source[:_WIDEST].rpartition(" ")[0].rstrip(" ,") + " …"
         counts = [numbers.short(one.params), numbers.short(one.macs)]
         rows.append(([one.name, *counts, source, " ".join(one.variants)], None))
-    note = "a name stands for its file in every command: archcalc shapes resnet50, vgg16@bn; a file of that name comes first"
-    return Group(Columns(_COLUMNS, rows), Gap(), Wrapped(note, DIM))
+    return Columns(_COLUMNS, rows)
