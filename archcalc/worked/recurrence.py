@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from archcalc.layers.base import Layer
 from archcalc.layers.lstm import LSTM
 from archcalc.layers.recurrent import GRU, RNN
 from archcalc.network.graph import Node
@@ -70,18 +71,18 @@ def recurrence(node: Node) -> Example:
         sequence = [[value for direction in outputs for value in direction[t]] for t in range(len(sequence))]
         if layer.directions == 2:
             steps.append(Step("both directions side by side", [grid("y", sequence, True)]))
-    return Example(_given(node.op, weights) if len(weights) <= 4 else [], steps, values, weights, sequence)
+    return Example(_given(type(layer), weights) if len(weights) <= 4 else [], steps, values, weights, sequence)
 
 
 # What the rows of the weights belong to, one below the other, and what equations call the weights.
-_PARTS = {"rnn": ("",), "gru": ("_r", "_z", "_n"), "lstm": ("_i", "_f", "_g", "_o")}
+_PARTS: dict[type[Layer], tuple[str, ...]] = {RNN: ("",), GRU: ("_r", "_z", "_n"), LSTM: ("_i", "_f", "_g", "_o")}
 _LETTERS = {"weight_ih": "W", "weight_hh": "U", "bias_ih": "b", "bias_hh": "c"}
 
 
-def _given(op: str, weights: dict[str, Array]) -> list[Grid]:
+def _given(kind: type[Layer], weights: dict[str, Array]) -> list[Grid]:
     """The weights of one layer and direction, gate by gate as the equations name them; an LSTM's biases together."""
-    parts = _PARTS[op]
-    if op == "lstm" and "bias_ih_l0" in weights:
+    parts = _PARTS[kind]
+    if kind is LSTM and "bias_ih_l0" in weights:
         both = _added(weights["bias_ih_l0"], weights["bias_hh_l0"])
         weights = {name: value for name, value in weights.items() if name.startswith("weight")} | {"bias_ih_l0": both}
     return [
