@@ -18,7 +18,9 @@ COLORS = ("auto", "always", "never")
 # What is written where the encoding of the output has no such character.
 _PLAIN = {
     "×": "x", "·": "*", "−": "-", "–": "-", "→": "->", "±": "+-", "≤": "<=", "≥": ">=", "≠": "!=", "…": "...", "∞": "inf",
-    "√": "sqrt", "⌊": "floor(", "⌋": ")", "⌈": "ceil(", "⌉": ")", "²": "^2", "³": "^3", "µ": "u", "✓": "yes", "✗": "no",
+    "√": "sqrt", "⌊": "floor(", "⌋": ")", "⌈": "ceil(", "⌉": ")", "²": "^2", "½": "1/2", "ᵀ": "^T", "⊙": "*", "‖": "||",
+    "Σ": "sum ", "σ": "sigma", "α": "alpha", "β": "beta", "γ": "gamma", "ε": "eps", "θ": "theta", "λ": "lambda", "μ": "mu", "τ": "tau", "Φ": "Phi",
+    "³": "^3", "µ": "u", "✓": "yes", "✗": "no",
     **dict.fromkeys("▁▂▃▄", "."), **dict.fromkeys("▅▆▇", "#"), **dict.fromkeys("▏▎▍▌", "|"), **dict.fromkeys("▋▊▉", "#"),
     "─": "-", "│": "|", "┤": "|", "└": "\\", "●": "o", "█": "#", "▓": "=", "▒": "+", "░": ".",
 }  # fmt: skip
@@ -39,10 +41,11 @@ def prepare(stream: TextIO) -> None:
 
 
 def wants_color(choice: str, stream: IO[str]) -> bool:
-    """Whether `stream` gets colour: as asked, else on a terminal unless NO_COLOR is set."""
-    if choice != "auto":
+    """Whether `stream` gets colour: as asked, else not with NO_COLOR, always with FORCE_COLOR, and on a terminal."""
+    if choice != "auto" or os.environ.get("NO_COLOR"):
         return choice == "always"
-    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and stream.isatty()
+    forced = os.environ.get("FORCE_COLOR", "0") not in ("", "0")
+    return forced or (os.environ.get("TERM") != "dumb" and stream.isatty())
 
 
 def text_width() -> int:

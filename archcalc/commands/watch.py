@@ -49,13 +49,16 @@ def command(spec: str, set: tuple[str, ...], batch: int, depth: int, interval: f
         raise RequestError(f"{path!r} is no file that could be watched")
     watch = Watch(spec, options.parse_settings(set), batch, depth)
     with suppress(KeyboardInterrupt):
-        before = None
+        before: tuple[list[Stamp | None], int] | None = None
+        away = False
         while True:
-            now = stamps(watch.paths)
-            if now != before and now[0] is not None:  # an editor may take a file away for a moment
+            now = stamps(watch.paths), text_width()
+            there = now[0][0] is not None
+            if now != before and (there or away):  # an editor may take a file away for a moment
                 watch.look()
                 _draw(watch.frame(), color)
-                before = stamps(watch.paths)
+                before = stamps(watch.paths), text_width()
+            away = not there
             time.sleep(interval)
     return 0
 
@@ -110,8 +113,9 @@ class Watch:
 
     def frame(self) -> Block:
         """What is in sight: the first error, then the last table that was valid."""
-        saved = time.strftime("%H:%M:%S", time.localtime(os.stat(self.paths[0]).st_mtime))
-        blocks: list[Block] = [Parts([visible(self.spec), f"saved {saved}", "ctrl-C ends"], DIM), ""]
+        times = [stamp.changed for stamp in stamps(self.paths) if stamp is not None]
+        saved = time.strftime("saved %H:%M:%S", time.localtime(max(times) / 1e9)) if times else "not there"
+        blocks: list[Block] = [Parts([visible(self.spec), saved, "ctrl-C ends"], DIM), ""]
         if self.error is not None:
             blocks += [Laid(lambda page: f"{self._told(page.width)}\n"), ""]
         if self.good is None:

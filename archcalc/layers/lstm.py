@@ -128,7 +128,7 @@ class LSTM(Recurrent):
     def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
         """Outputs, first and last states, and the workspace of oneDNN for each layer and direction.
 
-        oneDNN has no projection: then each step keeps four gates, both cell states, what is projected and what was.
+        oneDNN has no projection: then each step keeps three gates, the candidate, both cell states, what is projected and what was.
         """
         steps, hidden = plain(x.shape[0]), plain(self.hidden)
         if self.proj is not None:

@@ -15,8 +15,11 @@ from archcalc.reports.shapes.totals import footer
 # A block is a part of the table, which its box opens. Where styles are taken off, all rows are in sight.
 _STYLE = (
     "<style>.archcalc tbody:has(input:not(:checked)) tr.inner{display:none}"
-    ".archcalc label{cursor:pointer}.archcalc input{margin:0 .4em 0 0}"
-    ".archcalc td,.archcalc th{white-space:nowrap}.archcalc .notes{white-space:normal;font-weight:normal}</style>"
+    ".archcalc label{cursor:pointer}.archcalc input{margin:0 .4em 0 0;font:inherit}"
+    "@supports (appearance:none){.archcalc input{appearance:none}"
+    ".archcalc input::before{content:'\\25B8'}.archcalc input:checked::before{content:'\\25BE'}}"
+    ".archcalc td,.archcalc th{white-space:nowrap;padding:.2em .6em}.archcalc-page{overflow-x:auto}"
+    ".archcalc .notes{white-space:normal;font-weight:normal}</style>"
 )
 
 
@@ -24,7 +27,7 @@ def network(costs: Costs, rows: Iterable[Row]) -> str:
     """A table with the notebook's own look; totals and footnotes in its last rows."""
     graph = costs.graph
     shown = columns(USUAL, costs)
-    head = "".join(f"<th>{xml(name)}</th>" for name in ("layer", *(one.header for one in shown)))
+    head = _cells("layer", [one.header for one in shown], shown, "th")
     total = _cells("total", [one.total for one in shown], shown, "th")
     inputs = ", ".join(numbers.shape(x.shape) for x in graph.inputs.values())
     caption = f"<caption>{xml(graph.model)}: input {inputs}, batch {graph.batch}</caption>"
@@ -32,7 +35,8 @@ def network(costs: Costs, rows: Iterable[Row]) -> str:
     foot = f'<tr>{total}</tr><tr><td class="notes" colspan="{1 + len(shown)}" style="text-align:left">{notes}</td></tr>'
     bodies = "".join(_bodies(rows, shown))
     return (
-        f'{_STYLE}<table class="archcalc">{caption}<thead><tr>{head}</tr></thead>{bodies}<tfoot>{foot}</tfoot></table>'
+        f'{_STYLE}<div class="archcalc-page"><table class="archcalc">{caption}'
+        f"<thead><tr>{head}</tr></thead>{bodies}<tfoot>{foot}</tfoot></table></div>"
     )
 
 
