@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archcalc.reports import numbers
-from archcalc.reports.blocks import DIM, Block, Gap, Group
+from archcalc.reports.blocks import BOLD, DIM, Block, Gap, Group
 from archcalc.reports.columns import Columns
 from archcalc.reports.paragraphs import Line, Parts, Wrapped
 from archcalc.reports.profile.report import Profile
@@ -17,7 +17,7 @@ def render(profile: Profile) -> Block:
     runs = f"median of {len(total.seconds)} after {profile.warmup} to warm up"
     headline = [f"{numbers.seconds(total.median)} ± {numbers.seconds(total.spread)} ({runs})", *_rates(profile)]
     parts: list[Block] = [Line(f"{profile.graph.model} on {profile.device}", facts(profile))]
-    parts += [Parts(headline), Parts(memory(profile)), ""]
+    parts += [Parts(headline, BOLD), Parts(memory(profile)), ""]
     if profile.phases:
         parts.append(Parts([f"{name} {numbers.seconds(times.median)}" for name, times in profile.phases.items()]))
         parts += [*(Wrapped(note, DIM) for note in phases_apart(profile)), ""]
