@@ -179,7 +179,7 @@ class Pow(Function):
 class Offset(Function):
     """x plus a fixed number. Source: torch.add."""
 
-    notation = "y = x + value"
+    notation = "y = x + number"
     values = (-inf, inf)
     rises = True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from archcalc.layers.base import Layer
 from archcalc.layers.remembering import LOW
 from archcalc.layers.tensor import Tensor
+from archcalc.terms import called
 
 # The arguments that say where keys and values come from, the first of both.
 SOURCES = ("kv", "k", "v")
@@ -78,7 +79,7 @@ class Heads(Layer):
     @property
     def kv_inner(self) -> int:
         """Features of all heads of keys, and of values."""
-        return self.inner if self.kv_heads is None else self.kv_heads * self.head
+        return self.inner if self.kv_heads is None else called(self.kv_heads, "kv_heads", self.head) * self.head
 
     @property
     def turned(self) -> int:

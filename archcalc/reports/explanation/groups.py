@@ -178,9 +178,16 @@ def _lines(measure: _Measure, node: Node, level: int) -> Iterator[Line]:
         for child in inner:
             yield from _lines(measure, child, level + 1)
         if often > 1:
-            yield Line(f"×{often:,}", f"{often:,} {_copies(node)} · {total:,}", exact(often * total), level=level + 1)
+            yield Line(f"×{often:,}", f"{_often(node, often)} · {total:,}", exact(often * total), level=level + 1)
         return
     yield _line(measure, node, name, level, often)
+
+
+def _often(node: Node, often: int) -> str:
+    """How often a part is there or runs: experts once for each position and each of those that it goes to."""
+    if node.is_expert and often == node.work * node.copies != node.weights * node.copies:
+        return f"{often // node.active:,} positions · {node.active:,} experts each"
+    return f"{often:,} {_copies(node)}"
 
 
 def _copies(node: Node) -> str:

@@ -61,7 +61,7 @@ def explain(node: Node, costs: Costs, seen: Any) -> Explanation:
         lines += facts.lines("element-wise", derivation.other_flops, "FLOPs", runs)
     if not node.is_view:
         width = DTYPE_BYTES[costs.dtype]
-        lines += facts.lines("activations", derivation.elements * Quantity.named("bytes", width), "bytes", runs)
+        lines += facts.lines("activations", derivation.elements * Quantity.named("bytes", width), f"bytes, {width} each", runs)
     else:
         lines.append(Line("activations", "", "0", "a view of its input"))
     if any(x.rank > 1 for x in costs.graph.inputs.values()) or seen in _WORDS:
@@ -128,7 +128,7 @@ def _field(seen: Any, costs: Costs) -> tuple[str, str, str]:
     if seen in _WORDS:
         return (_WORDS[seen], "", "")
     if not seen:
-        return ("not on the input's grid", "", "")
+        return ("none: positions are no longer those of the input", "", "")
     whole = len(inputs) == 1 and inputs[0].rank - 1 == len(seen)
     covers = whole and all(axis.size >= size for axis, size in zip(seen, inputs[0].shape[1:]))
     return (told(seen) + (", covers the input" if covers else ""), "", "")

@@ -30,7 +30,7 @@ def _table(report: Report, short: bool) -> Columns:
     for one in report.specs:
         source = one.source.partition("; ")[0]
         if short and len(source) > _WIDEST:
-            source = source[:_WIDEST].rpartition(" ")[0].rstrip(" ,") + " …"
+            source = source[:_WIDEST].rpartition(" ")[0] + " …"
         counts = [numbers.short(one.params), numbers.short(one.macs)]
         rows.append(([one.name, *counts, source, " ".join(one.variants)], None))
     return Columns(_COLUMNS, rows)
