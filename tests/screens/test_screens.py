@@ -30,7 +30,7 @@ SCREENS = (
     "memory specs/gpt2.yaml specs/vit.yaml --device h100", "predict specs/gpt2.yaml --device a100 -n 4",
     "predict specs/gpt2.yaml specs/vit.yaml --device a100", "sweep specs/vit.yaml --set width=192,500 --set depth=6,12",
     "fit specs/vit.yaml --vary width --max params=25M --max macs=4G", "layers", "layer conv", "layer lstm", "layer attention", "rule",
-    "rule PRM301", "rule SHP107", "specs", "specs vgg", "verify specs/lenet.yaml specs/net.yaml",
+    "rule PRM301", "rule SHP107", "specs", "specs vgg", "verify specs/net.yaml",
     "import tests/sources/llama.json", "weights {weights}", "build specs/lenet.yaml", "schema --report fit", "shapes {budget}",
     "memory {budget}", "fit specs/vit.yaml --vary width --vary depth --max params=25M --max macs=4G --max memory=2GB",
     "sweep specs/vit.yaml --set width=192,500 --set depth=6,12 --show params,macs,memory,inference_memory",
