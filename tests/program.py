@@ -63,7 +63,9 @@ def start(
 
 
 def _environment(further: Mapping[str, str] | None) -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "FORCE_COLOR")} | dict(further or {})
+    return {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "FORCE_COLOR")} | dict(
+        further or {}
+    )
 
 
 @functools.cache

@@ -217,6 +217,18 @@ def test_met_expectations_and_used_budgets_are_said(tmp_path):
     assert "as the spec expects" not in run("shapes", str(path)).stdout
 
 
+def test_budgets_of_memory_are_among_those_used(tmp_path):
+    path = tmp_path / "net.yaml"
+    layers = "layers: [linear 4096, relu, linear 10]\n"
+    path.write_text(f"model: m\ninput: [784]\n{layers}budget: {{memory: 100MB, inference_memory: 20MB, params: 5M}}\n")
+    found = json.loads(run("memory", str(path), "--format", "json").stdout)
+    limits = (("training", 1e6), ("inference", 2e5))
+    training, inference = (f"{found[mode]['peak_bytes'] / limit:.1f} %" for mode, limit in limits)
+    words = f"budget used: memory {training} of 100MB, inference_memory {inference} of 20MB"
+    assert f"{words}, params 65.1 % of 5M" in run("shapes", str(path)).stdout
+    assert words in run("memory", str(path)).stdout
+
+
 def test_no_parameters_are_not_said_to_be_trained(tmp_path):
     path = tmp_path / "net.yaml"
     path.write_text("model: m\ninput: [4]\nlayers: [relu]\n")

@@ -17,6 +17,7 @@ from archcalc.diagnostics import Source
 from archcalc.memory.footprint import footprint
 from archcalc.network.load import build_graph
 from tests.conftest import ROOT
+from tests.program import run, start
 from tests.runs import run_of
 
 SPEC = str(ROOT / "specs" / "alexnet.yaml")
@@ -158,3 +159,23 @@ def test_a_program_keeps_its_own_way_to_end():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=ROOT, check=False)
     assert (run.returncode, run.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("env", "colored"),
+    [
+        ({}, False),
+        ({"FORCE_COLOR": "1"}, True),
+        ({"FORCE_COLOR": "0"}, False),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+        ({"FORCE_COLOR": "3", "TERM": "dumb"}, True),
+    ],
+)
+def test_colour_in_a_pipe(env, colored):
+    assert ("\x1b[" in run("shapes", "specs/net.yaml", env=env).stdout) == colored
+    assert "\x1b[" not in run("shapes", "specs/net.yaml", "--format", "json", env=env).stdout
+
+
+def test_greek_letters_are_spelled_where_there_are_none():
+    out = start("explain", "lstm 2", "--input", "3x2", env={"PYTHONIOENCODING": "ascii"}).stdout
+    assert "\\u" not in out

@@ -60,6 +60,18 @@ def test_a_file_of_blocks_is_followed_too(tmp_path, monkeypatch):
     assert "64 parameters" in seen(watch)
 
 
+def test_a_file_that_is_gone_is_told(tmp_path):
+    path = tmp_path / "net.yaml"
+    path.write_text(GOOD)
+    watch = Watch(str(path), {}, 1, 1)
+    assert "saved" in seen(watch)
+    path.unlink()
+    out = seen(watch)
+    assert "not there" in out
+    assert "no such file" in out
+    assert "40 parameters" in out
+
+
 def test_an_expectation_that_does_not_hold_is_told(tmp_path):
     path = tmp_path / "net.yaml"
     path.write_text(GOOD + "expect: {params: 41}\n")
