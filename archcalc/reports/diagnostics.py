@@ -11,7 +11,8 @@ from archcalc.quoting import visible
 from archcalc.reports.blocks import UNBOUNDED
 
 _COLORS = {"error": "red", "warning": "yellow", "info": "cyan", "note": "cyan"}
-_WIDEST = 120
+# A line of a spec is cut where the page ends, within these.
+_LEAST, _WIDEST = 40, 120
 # Notes on places so many lines away, and so many of them, are written beside those places.
 _NEAR = 6
 _MOST_LABELS = 3
@@ -29,7 +30,7 @@ def render(
     """All findings one after the other, and `closing`, or how many there are.
 
     Not more than `most` are shown; None shows all. With `fixes` it is said which `archcalc lint` can apply.
-    Sentences are folded to `width`; lines of a spec stay as they are.
+    Sentences are folded to `width`, lines of a spec cut around what is marked.
     """
     parts = [_one(diagnostic, fixes, width) for diagnostic in diagnostics[:most]]
     count = len(diagnostics)
@@ -55,15 +56,20 @@ def _one(diagnostic: Diagnostic, fixes: bool, width: int) -> str:
         f"{margin}{style('-->', fg='blue')} {visible(str(place))}",
         bar,
     ]
-    before = 0
+    before, widest = 0, max(_LEAST, min(_WIDEST, width - len(margin) - 3))
     marked = [(place, "", color, True), *((note.place, note.message, "blue", False) for note in near if note.place)]
     for where, label, ink, first in sorted(marked, key=lambda mark: (mark[0].line, not mark[3], mark[0].column)):
         if before and where.line > before + 1:
             lines.append(style("...", fg="blue"))
-        text, carets = _excerpt(where, "^" if first else "-")
-        if where.line != before or len(place.source.line(where.line)) > _WIDEST:
+        text, carets = _excerpt(where, "^" if first else "-", widest)
+        if where.line != before or len(place.source.line(where.line)) > widest:
             lines.append(f"{style(f'{where.line:>{len(margin)}} |', fg='blue')} {text}".rstrip())
-        lines.append(f"{bar} {style(carets, fg=ink, bold=True)}{style(f' {_shown(label)}', fg=ink) if label else ''}")
+        told = _shown(label)
+        beside = not label or width == UNBOUNDED or _cells(carets) + 1 + _cells(told) <= widest
+        lines.append(f"{bar} {style(carets, fg=ink, bold=True)}{style(f' {told}', fg=ink) if label and beside else ''}")
+        if not beside:  # below, as far right as there is room
+            indent = max(0, min(len(carets) - len(carets.lstrip(" ")), widest - _cells(told)))
+            lines.append(f"{bar} {' ' * indent}{style(told, fg=ink)}")
         before = where.line
     lines += _advice(diagnostic, [note for note in diagnostic.notes if note not in near], margin, fixes, width)
     return "\n".join(lines)
@@ -113,18 +119,26 @@ def _is_near(other: Span, place: Span) -> bool:
     return other.source is place.source and abs(other.line - place.line) <= _NEAR
 
 
-def _excerpt(place: Span, mark: str) -> tuple[str, str]:
+def _excerpt(place: Span, mark: str, widest: int) -> tuple[str, str]:
     """The source line and what underlines it; a long line is cut around the token, tabs and controls shown."""
     line = place.source.line(place.line)
     start = min(place.column - 1, len(line))
     end = place.end_column - 1 if place.end_line == place.line else len(line)
     end = min(max(end, start + 1), max(len(line), start + 1))
-    lead = ""
-    if len(line) > _WIDEST:
-        cut = max(0, start - _WIDEST // 3)
+    lead = tail = ""
+    if sum(_cells(_visible(character)) for character in line) > widest:
+        cut = max(0, start - widest // 3) if end > widest - 2 else 0
+        if cut:  # words are cut off whole, where others are left
+            cut = line.find(" ", cut - 1, start) + 1 or cut
         lead = "… " if cut else ""
-        line, start, end = line[cut : cut + _WIDEST], start - cut, min(end - cut, _WIDEST)
-    shown = lead + "".join(_visible(character) for character in line)
+        room, kept = widest - len(lead) - 2, cut
+        while kept < len(line) and (room := room - _cells(_visible(line[kept]))) >= 0:
+            kept += 1
+        tail = " …" if kept < len(line) else ""
+        if tail:
+            kept = max(line.rfind(" ", end, kept + 1), 0) or kept
+        line, start, end = line[cut:kept], start - cut, min(end, kept) - cut
+    shown = lead + "".join(_visible(character) for character in line) + tail
     before = len(lead) + sum(_cells(_visible(character)) for character in line[:start])
     width = max(1, sum(_cells(_visible(character)) for character in line[start:end]))
     return shown, " " * before + mark * width

@@ -152,8 +152,8 @@ def test_the_watched_file(files):
 
 
 def is_source(line: str) -> bool:
-    """A line of a spec that a finding shows, or of an example: these are as they were written."""
-    return bool(re.match(r"\s*\d* \|", line)) or line.startswith("    ")
+    """A line of an example: these are as they were written."""
+    return line.startswith("    ")
 
 
 @pytest.mark.parametrize("command", SCREENS)

@@ -61,7 +61,9 @@ def explain(node: Node, costs: Costs, seen: Any) -> Explanation:
         lines += facts.lines("element-wise", derivation.other_flops, "FLOPs", runs)
     if not node.is_view:
         width = DTYPE_BYTES[costs.dtype]
-        lines += facts.lines("activations", derivation.elements * Quantity.named("bytes", width), f"bytes, {width} each", runs)
+        lines += facts.lines(
+            "activations", derivation.elements * Quantity.named("bytes", width), f"bytes, {width} each", runs
+        )
     else:
         lines.append(Line("activations", "", "0", "a view of its input"))
     if any(x.rank > 1 for x in costs.graph.inputs.values()) or seen in _WORDS:
