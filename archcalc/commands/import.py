@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import Any
+import sys
 
 import click
 
@@ -105,7 +106,7 @@ def _module(
         from archcalc.pytorch.capture.outputs import compare
 
         compare(reading)
-    _written(reading.text, output, [])
+    _written(reading.text, output, _files_of(name))
     for line in reading.comparison.lines(name):
         complain(line, color)
     if reading.guessed:
@@ -127,6 +128,13 @@ def _compared(told: Any, path: str, output: str | None, check: bool, color: str)
     for line in told.comparison.lines(path):
         complain(line, color)
     return 0 if told.comparison.equal else 1
+
+
+def _files_of(name: str) -> list[str]:
+    """The file that a module was read from, where it has one."""
+    file = name.rpartition(":")[0]
+    found = file if file.endswith(".py") else getattr(sys.modules.get(file), "__file__", None)
+    return [found] if found else []
 
 
 def _arguments(given: tuple[str, ...]) -> dict[str, str]:

@@ -58,3 +58,11 @@ def test_a_revision_that_git_does_not_give_is_no_module(clone: Path, run: Run, r
     assert done.returncode == 2
     assert "a module is named by its file here: main.py:NAME" in done.stderr
     assert not (clone / "ran").exists()
+
+
+@pytest.mark.parametrize("name", ["evil.py:Net", "evil:Net"])
+def test_its_file_is_not_overwritten(trap: Path, run: Run, name: str) -> None:
+    done = run("import", name, "-o", "evil.py", "--force")
+    assert done.returncode == 2
+    assert "'evil.py'" in done.stderr
+    assert trap.with_name("evil.py").read_text("utf-8") == CODE
