@@ -124,7 +124,7 @@ def test_outputs_are_compared(folder):
     done = run("import", "net:Net", "--input", "3x8x8", "--check", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert re.search("outputs equal, to [0-9.e-]+ of the largest", done.stderr)
-    assert "are for PyTorch modules" in run("import", "specs/resnet18.yaml", "--check").stderr
+    assert "is for PyTorch modules" in run("import", "specs/resnet18.yaml", "--check").stderr
 
 
 def test_a_spec_beside_a_module(folder):
