@@ -50,6 +50,20 @@ def test_sizes_beyond_what_can_be_addressed():
     says(spec("relu", input=f"[{10**30}]"), "a size is a whole number from 1, not 1" + "0" * 30)
 
 
+@pytest.mark.parametrize("size", ["(6*10**14+1)/2", "(10**16+1)/2", "10**18*(1/3)"])
+def test_a_fraction_in_a_large_number_is_no_rounding(size):
+    says(spec(f"linear {size}", input="[4]"), "a fraction that is too large to be exact")
+
+
+@pytest.mark.parametrize("size", ["7/2", "(6*10**9+1)/2", "10**12*(1/3)"])
+def test_a_fraction_is_not_whole(size):
+    says(spec(f"linear {size}", input="[4]"), "is a whole number, not")
+
+
+def test_what_is_whole_but_for_roundings_is_whole():
+    assert built(spec("linear 10**9*0.3*(1/3)", input="[4]")) is None
+
+
 # -- structure ------------------------------------------------------------------------------
 
 

@@ -21,8 +21,8 @@ from archcalc.source import Sequence as NodeList
 
 REQUIRED: Any = object()
 # A whole number that was computed in floating point may be this far off, relative to itself: a few
-# roundings. Above the other bound every float is whole, whatever was computed.
-_ROUNDING, _EXACT = 16 * 2.0**-52, 2.0**53
+# roundings. From the other bound on they are half of one, and any fraction would pass for a whole number.
+_ROUNDING, _EXACT = 16 * 2.0**-52, 2.0**47
 
 
 class ValueProblem(Exception):
