@@ -34,7 +34,7 @@ _READERS = {
     "junit": ElementTree.fromstring, "csv": lambda text: list(csv.reader(io.StringIO(text), strict=True)),
 }  # fmt: skip
 # What a model of another kind is called like.
-_MODELS = (".json", ".keras", ".py")
+_MODELS = (".json", ".keras", ".py", ".onnx")
 _ELEMENTS = {"style", "table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td", "label", "input", "b", "br"}
 # What a module's source may call and name beside what it defines.
 _KNOWN = {"torch", "nn", "F", "math", "super", "range", "zip", "len", "tuple", "list", "int", "float", "max", "min", "sum",

@@ -7,6 +7,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ _NAMES = {
     "safetensors": ("model.safetensors", "\x1b[2J.safetensors", "x.yaml"),
     "gguf": ("model.gguf", "::warning::.gguf"),
     "index": ("model.safetensors.index.json", "a\nb.index.json"),
+    "onnx": ("net.onnx", "\x1b[1m\n::error::.onnx"),
     "module": ("net.py", "in/net.py", "a b.py", "::error::.py"),
     "hub": (HUB,),
 }  # fmt: skip
@@ -38,6 +40,8 @@ _MODELS = {
     "hub": 0.7,
     "safetensors": 0.3,
 }
+if find_spec("onnx") is not None:
+    _MODELS["onnx"] = 2.0
 _WEIGHTS = {"safetensors": 3.0, "gguf": 3.0, "index": 1.0, "config": 0.2, "hub": 0.2}
 _MODULES = (
     """\
@@ -110,8 +114,8 @@ def _text(choices: Choices, kind: str) -> str:
     if kind == "ultralytics":
         text = draw.choice(_ULTRALYTICS)()
         return text if meant else draw.choice((mutate_lines, mutate_numbers, mutate_bytes))(text, draw)
-    if kind in ("safetensors", "gguf"):
-        data = (gguf if kind == "gguf" else safetensors)()
+    if kind in ("safetensors", "gguf", "onnx"):
+        data = draw.choice(_onnx()) if kind == "onnx" else (gguf if kind == "gguf" else safetensors)()
         text = _as_text(data)
         return text if meant else mutate_bytes(text, draw)
     if kind == "index":
@@ -149,6 +153,13 @@ def _configs() -> list[Any]:
 @lru_cache(maxsize=1)
 def _keras() -> list[Any]:
     return [entry["model"] for entry in json.loads((_DATA / "keras.json").read_text("utf-8")).values()]
+
+
+@lru_cache(maxsize=1)
+def _onnx() -> list[bytes]:
+    from tests.sources.test_onnx import ONE  # which needs the library onnx
+
+    return [made.SerializeToString(deterministic=True) for made, _ in ONE.values()]
 
 
 _ULTRALYTICS: tuple[Callable[[], str], ...] = (
