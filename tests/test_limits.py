@@ -5,16 +5,21 @@ from __future__ import annotations
 import random
 import re
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import yaml
 
+from archcalc.devices import find
 from archcalc.diagnostics import RequestError, Source, SpecError
+from archcalc.memory.footprint import footprint
 from archcalc.network.load import build_graph, load_graph
+from archcalc.prediction.predict import predict
 from archcalc.pytorch.source import module_source
 from archcalc.source import MAX_BYTES, decode
+from tests.runs import run_of
 
 from .outcome import EVERYTHING, NUMBERS, SEED, built, outcome, says, spec
 
@@ -82,6 +87,22 @@ def test_a_sum_of_very_many_is_built(op, call):
     source = module_source(graph)
     compile(source, "m.py", "exec")
     assert call in source
+
+
+@pytest.mark.parametrize("op", ["add", "mul", "sub", "concat", "matmul", "dot"])
+@pytest.mark.parametrize("operands", ["[], prev", "prev, []", "[[], prev, prev]", "[]"])
+def test_an_empty_list_as_an_operand(op, operands):
+    text = spec(f"{op}: {operands if operands[0] == '[' and operands[-1] == ']' else f'[{operands}]'}", input="[4, 4]")
+    assert isinstance(built(text), SpecError | None)
+
+
+def test_very_many_channels():
+    """Neither memory nor time is predicted channel by channel."""
+    begin = time.process_time()
+    graph = build_graph(decode("m.yaml", spec("conv 1000000000 kernel=1", input="[3, 8, 8]").encode()))
+    assert footprint(graph, run_of("train")) is not None
+    assert predict(graph, run_of(chip=find("h100"))) is not None
+    assert time.process_time() - begin < 2
 
 
 def test_very_many_copies():

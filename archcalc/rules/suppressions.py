@@ -15,7 +15,7 @@ from archcalc.rules.base import Finding
 from archcalc.rules.codes import nearest
 
 CODE, NAME = "SPC009", "unused-suppression"
-_IGNORE = re.compile(r"#\s*archcalc:\s*ignore\[([^\]]*)\]")
+_IGNORE = re.compile(r"#\s*archcalc:\s*ignore\[([^\[\]]*)\]")
 
 
 class Comment(NamedTuple):
@@ -34,15 +34,18 @@ def comments(source: Source) -> list[Comment]:
         return []
     found = []
     last = len(source.lines)
+    until = 0  # the line that ends a run of comments: each of them is about it, and it is looked for once
     for number in range(1, last + 1):
         line = source.line(number)
         match = _IGNORE.search(line) if "archcalc:" in line else None
         if match is None or not _is_comment(line, match.start()):
             continue
         alone = not line[: match.start()].strip()
-        about = number
-        while alone and about < last and source.line(about).lstrip().startswith("#"):
-            about += 1
+        if alone and until < number:
+            until = number
+            while until < last and source.line(until).lstrip().startswith("#"):
+                until += 1
+        about = until if alone else number
         words = tuple(word.strip() for word in match.group(1).split(",") if word.strip())
         place = Span(source, number, match.start() + 1, number, len(line) + 1)
         inside = Span(source, number, match.start(1) + 1, number, match.end(1) + 1)

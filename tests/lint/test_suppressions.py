@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -144,3 +145,12 @@ def test_an_expectation(lint, write):
     path = write("a.yaml", CLEAN + "expect: {params: 7}\n")
     done = lint(path, "--select", "SPC,BUD", "--format", "concise")
     assert done.out.count("BUD907") == done.out.count("\n") == 1
+
+
+@pytest.mark.parametrize("line", ["# archcalc: ignore[", "# archcalc: ignore[PRM301]\n", "#archcalc: " + 40 * " "])
+def test_very_many_are_read_in_one_pass(line):
+    """A file of the largest size is no longer to read than to write."""
+    begin = time.process_time()
+    found = comments(Source("m.yaml", line * 50_000))
+    assert time.process_time() - begin < 2
+    assert {comment.about for comment in found} <= {50_001}
