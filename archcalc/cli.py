@@ -30,6 +30,8 @@ COMMANDS = {
     "verify": "Compare the numbers with PyTorch's own.",
     "profile": "Measure time and memory on this machine.",
     "predict": "How long a network takes on a device, before running it.",
+    "serve": "What an engine that serves a network reserves, and how many requests fit.",
+    "devices": "List the devices that memory and time are known of.",
     "calibrate": "Measure this machine, so that predict knows it.",
     "memory": "Predict the memory of inference, training and generation.",
     "sweep": "Compute a network at many settings: tables, plots, the Pareto front.",

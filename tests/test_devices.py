@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import re
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
-from archcalc.devices import find, local_path, names, save
+from archcalc.devices import Device, find, local_path, names, save
 from archcalc.diagnostics import RequestError
 
 from .conftest import ROOT
@@ -26,6 +27,36 @@ def test_is_whole(name: str) -> None:
     assert device.source
     assert device.peaks.get("fp16", 0) >= device.peaks["fp32"] or device.kind == "cpu"
     assert device.context_bytes < device.memory_bytes
+
+
+def test_the_format_is_documented() -> None:
+    text = (ROOT / "docs" / "devices.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    assert set(documented) == {"version", *(field.name for field in fields(Device))}
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("RTX A6000", "a6000"), ("GeForce RTX 5090", "rtx5090"), ("RTX 3060 Ti", "rtx3060ti"), ("Apple M4 Max", "m4max"),
+        ("Jetson Orin Nano Super", "orin-nano"), ("A10G", "a10g"), ("NVIDIA B200", "b200"), ("RTX PRO 6000", "rtxpro6000"),
+        ("4060 Ti 16GB", None),
+    ],
+)  # fmt: skip
+def test_names_as_people_write_them(written: str, name: str | None) -> None:
+    if name is None:
+        with pytest.raises(RequestError):
+            find(written)
+    else:
+        assert find(written).name == name
+
+
+def test_memory_is_less_than_the_number_in_the_name() -> None:
+    for name in names():
+        device = find(name)
+        stated = re.search(r"(\d+) GB", device.title)
+        assert stated is not None, name
+        assert device.memory_bytes < int(stated[1]) * 1024**3, name
 
 
 def test_the_ridge_of_an_h100() -> None:

@@ -37,7 +37,10 @@ if TYPE_CHECKING:
 _MANY = 200
 
 # Fields of a run that budgets and the rules about a device depend on.
-_ABOUT = ("mode", "batch", "precision", "optimizer", "accumulate", "attention", "checkpoint", "threads", "device")
+_ABOUT = (
+    "mode", "batch", "precision", "weights", "gradients", "optimizer", "accumulate", "update", "offload", "attention",
+    "checkpoint", "checkpoint_every", "recompute", "threads", "device",
+)  # fmt: skip
 
 
 @click.command(name="lint")

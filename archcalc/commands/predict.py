@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import click
@@ -11,8 +12,10 @@ from archcalc.commands.printing import emit
 from archcalc.commands.reading import Reading
 from archcalc.devices import LOCAL, Device, find
 from archcalc.diagnostics import RequestError
+from archcalc.language.document import parse_amount
 from archcalc.network.load import load_graph
 from archcalc.prediction.answer import Answer, answer
+from archcalc.prediction.whole import SAMPLES, TOKENS
 from archcalc.reports.prediction.report import Report
 from archcalc.running import Running
 from archcalc.running.declaration import FIELDS
@@ -27,6 +30,8 @@ from archcalc.terminal import complain
 @options.look(
     "-n", "--number", type=options.Whole(1), help="Show only this many layers, the slowest, and the others as one row."
 )
+@options.look("--samples", metavar="AMOUNT", help="A whole run over so many samples, e.g. 1.28M: hours and energy.")
+@options.look("--tokens", metavar="AMOUNT", help="The same over so many tokens, e.g. 300B.")
 @options.form("prediction")
 @options.color
 @options.help
@@ -38,6 +43,8 @@ def command(
     device: tuple[str, ...],
     depth: int,
     number: int | None,
+    samples: str | None,
+    tokens: str | None,
     format: str,
     color: str,
 ) -> int:
@@ -52,6 +59,7 @@ def command(
     for name, found in known.items():
         for warning in _versions(found.calibration) if found is not None and name in LOCAL else ():
             complain(f"warning: {warning}", color)
+    amount = _amount(samples, tokens)
     reading = Reading(color)
 
     def answered(spec: str) -> Iterator[Answer]:
@@ -66,8 +74,22 @@ def command(
     # Predicted as they are printed: of many, one is held at a time.
     answers = reading.each(specs, answered)
     if answers is not None:
-        emit("prediction", format, Report(answers, several, depth, number), color)
+        emit("prediction", format, Report(answers, several, depth, number, amount), color)
     return reading.status
+
+
+def _amount(samples: str | None, tokens: str | None) -> tuple[int, str] | None:
+    """How much a whole run is over, and of what. Raises `RequestError`."""
+    if samples is not None and tokens is not None:
+        raise RequestError("a whole run is over --samples or over --tokens: give one")
+    for given, of in ((samples, SAMPLES), (tokens, TOKENS)):
+        if given is not None:
+            # A B after a number is one of billions here.
+            text = re.sub(r"(?i)(?<=\d)B\Z", "G", given.strip())
+            if not (found := parse_amount(text)):
+                raise RequestError(f"--{of} takes an amount, e.g. 1.28M or 300B, not {given!r}")
+            return found, of
+    return None
 
 
 def _versions(calibration: dict[str, object] | None) -> list[str]:

@@ -16,6 +16,7 @@ from archcalc.commands import options
 from archcalc.running import FIELDS, Running
 from archcalc.running import old as old_words
 from archcalc.running.kinds import Names, Whole, Words
+from archcalc.running.refusals import check_said
 from archcalc.terminal import complain
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -42,7 +43,9 @@ def asked(
             taken = {name: kwargs.pop(name) for name in names if name not in several}
             renamed = {name: kwargs.pop(name, None) for name in old}
             said = {name: given for name, given in taken.items() if given}
-            return command(*args, said=Running(**{**of_old(renamed, said), **said}), **kwargs)
+            run_as = Running(**{**of_old(renamed, said), **said})
+            check_said(run_as)
+            return command(*args, said=run_as, **kwargs)
 
         shown: Any = run
         for name in reversed([name for name in FIELDS if name in names]):

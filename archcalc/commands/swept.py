@@ -15,7 +15,7 @@ from archcalc.sweep.axis import Axis, parse_values
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 # The mode follows from what is measured, and batches are points of their own.
-_SWEPT = tuple(name for name in ALL if name not in ("mode", "batch"))
+_SWEPT = tuple(name for name in ALL if name not in ("mode", "batch", "cache", "length", "new_tokens"))
 
 
 def swept(command: _F) -> _F:

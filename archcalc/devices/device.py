@@ -27,6 +27,8 @@ _MAKERS = (
     "amd",
     "instinct",
     "apple",
+    "jetson",
+    "super",
     "sxm",
     "sxm4",
     "sxm5",
@@ -47,12 +49,13 @@ class Device:
         name: what it is called on the command line, as `h100`.
         title: what its maker calls it.
         kind: "gpu" or "cpu".
-        memory_bytes: all memory that the driver shows.
+        memory_bytes: what PyTorch reports of it, which is less than the number in its name.
         context_bytes: what a process takes before its first tensor (driver context, libraries); an estimate.
         bandwidth: bytes a second between memory and the chip, from the data sheet or measured.
         peaks: FLOP/s by type (`fp32`, `tf32`, `bf16`, `fp16`), dense, without sparsity.
         processors: streaming multiprocessors of a GPU, threads used of a CPU.
         source: where the numbers are from.
+        power: watts that the board takes at most; 0 where nobody says.
         calibration: what a measurement added, as `archcalc calibrate` wrote it; None for a data sheet alone.
     """
 
@@ -66,6 +69,7 @@ class Device:
     processors: int
     source: str
     calibration: dict[str, Any] | None = None
+    power: float = 0
 
     @property
     def has_measured_rates(self) -> bool:
@@ -127,7 +131,8 @@ def as_written(name: str, known: Iterable[str]) -> str | None:
     """
     words = [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word and word not in _MAKERS]
     plain = {entry.replace("-", ""): entry for entry in known}
-    for wanted in ("".join(words), "".join(word for word in words if not re.fullmatch(r"\d+(gb)?", word))):
+    without = [word for word in words if not re.fullmatch(r"\d+(gb)?", word)]
+    for wanted in ("".join(words), "".join(without), "".join(without[1:])):  # RTX A6000
         if wanted in plain:
             return plain[wanted]
     return None
@@ -135,7 +140,8 @@ def as_written(name: str, known: Iterable[str]) -> str | None:
 
 def save(device: Device, path: str) -> None:
     """Write a device file, and the folder it lies in. Raises `RequestError`."""
-    fields = {"version": 1, **{name: value for name, value in asdict(device).items() if value is not None}}
+    said = {name: value for name, value in asdict(device).items() if value is not None}
+    fields = {"version": 1, **{name: value for name, value in said.items() if name != "power" or value}}
     # A list of numbers stands on one line.
     text = re.sub(
         r"\[[^\[\]{}]*\]", lambda found: f"[{' '.join(found[0][1:-1].split())}]", json.dumps(fields, indent=1)
@@ -159,6 +165,7 @@ def _read(path: str) -> Device:
             _text(fields, "name"), _text(fields, "title"), _text(fields, "kind"), int(_number(fields, "memory_bytes")),
             int(_number(fields, "context_bytes", 0)), _number(fields, "bandwidth"), _peaks(fields),
             int(_number(fields, "processors")), _text(fields, "source"), fields.get("calibration"),
+            _number(fields, "power", 0) if "power" in fields else 0,
         )  # fmt: skip
     except ValueError as error:
         raise RequestError(f"{path} is not a device file: {error}") from None

@@ -7,12 +7,13 @@ from typing import Any
 
 from archcalc.layers.base import Layer
 from archcalc.layers.remembering import LOW
-from archcalc.layers.saved import NOTHING, Saving
+from archcalc.layers.saved import INPUT, NOTHING, Saving
 from archcalc.layers.strides import contiguous
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.memory.adapters import adapted, learns
 from archcalc.memory.autocast import Autocast
 from archcalc.memory.given import INDEX, for_each, forced, is_pointwise, tensor_bytes
+from archcalc.memory.heads import head
 from archcalc.memory.run import Run
 from archcalc.memory.scene import Scene
 from archcalc.memory.stored import Stored
@@ -58,6 +59,7 @@ class Forward(Scene):
         self.products: Products | None = None  # of a checkpoint whose products are kept
         self.known_products: Products = {}  # of the one that runs again
         self.stored = Stored(graph, running)
+        self.head = head(graph, running)
         self._known = iter(structure.let_go[running]) if running in structure.let_go else None
 
     # -- forward ----------------------------------------------------------------------------
@@ -231,6 +233,14 @@ class Forward(Scene):
         """Of each group of copies around, whether it is the first, the last or one between them."""
         return (BETWEEN if one > LAST else one for one in self.at)
 
+    def _in_pieces(self, width: int) -> int:
+        """Bytes that the backward pass of a head needs, beside the gradients of what it reads and of its matrix."""
+        assert self.head is not None
+        learned = self.head.weights * self.head.node.learns_itself * width
+        if self.head.is_fused:  # they are there
+            return -(self.head.hidden * width + learned + self.head.logits * width)
+        return 0 if self.head.is_one else self.head.hidden * width + learned
+
     def _is_checkpoint(self, node: Node) -> bool:
         return node.layer is None and bool({node.name, node.op, node.id} & set(self.running.checkpoint))
 
@@ -277,6 +287,8 @@ class Forward(Scene):
                 passing = layer.passing(how, node.exit, *node.inputs)
                 if not how.keeps:
                     passing = (max(passing[0], *(inputs[index].bytes for index in copied), 0), passing[1])
+        if self.head is not None and node is self.head.node:
+            saved, passing = NOTHING if self.head.is_fused else INPUT, (passing[0], passing[1] + self._in_pieces(width))
         expanded = self.stored.expanded(node, width) * self.experts
         passing = (passing[0] + expanded, passing[1] + expanded)
         if node.adapters:
@@ -361,6 +373,10 @@ class Forward(Scene):
     def _outputs(self, node: Node, layer: Layer, how: Saving, inputs: list[Value]) -> Value:
         """Bind what the layer gives, further outputs too; the output."""
         y, width = node.exit, how.width
+        if self.head is not None and node is self.head.node:
+            piece = Value(Storage(0), self.head.logits * width, contiguous((self.head.rows, self.head.classes)), width)
+            self._bind(y, piece)
+            return piece
         size = plain(y.elements) * how.batch * (INDEX if y.integer else width)
         if (known := self.known_products.get((id(node), self.at))) is not None:
             storage = known[0]

@@ -12,8 +12,9 @@ from archcalc.network.freezing import untrainable
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.running import Running
-from archcalc.running.declaration import AUTO, EFFICIENT, FLASH, INFERENCE, MATH, TRAIN
+from archcalc.running.declaration import AUTO, EFFICIENT, FLASH, GENERATE, INFERENCE, MATH, TRAIN
 from archcalc.running.defaults import settled
+from archcalc.running.refusals import OF
 
 
 def how(graph: Graph, said: Running, mode: str, chip: Device | None = None) -> Running:
@@ -33,8 +34,13 @@ def how(graph: Graph, said: Running, mode: str, chip: Device | None = None) -> R
 
 
 def mode_of(graph: Graph, said: Running) -> str:
-    """The mode where one number is shown: the one that was said, else training where anything is trained."""
-    return said.over(graph.document.run(graph.variant)).mode or (INFERENCE if untrainable(graph) else TRAIN)
+    """The mode where one number is shown: the one that was said, or that alone what was said is about, else training
+    where anything is trained.
+    """
+    mode = said.over(graph.document.run(graph.variant)).mode
+    if not mode and any(OF.get(name) == GENERATE for name in said.said):
+        return GENERATE
+    return mode or (INFERENCE if untrainable(graph) else TRAIN)
 
 
 def _attention(graph: Graph, running: Running) -> str | None:

@@ -16,6 +16,7 @@ from typing import Any
 from archcalc.layers.strides import contiguous
 from archcalc.layers.tensor import Tensor
 from archcalc.memory.given import INDEX, tensor_bytes
+from archcalc.memory.heads import Head
 from archcalc.memory.losses import FP32, LOSSES, Loss
 from archcalc.memory.parameters import Gradients
 from archcalc.memory.run import Run
@@ -125,6 +126,8 @@ class _Step(ScanForward):
         """What the loss keeps."""
         loss, size = _loss(self.graph), plain(y.elements) * y.samples(self.graph.batch) * FP32
         copied = value.width < FP32
+        if self.head is not None:
+            return self._lose_in_pieces(self.head, value)
         kept = [Storage(size) for _ in range(loss.kept)]
         if loss.output:
             kept.append(Storage(size) if copied else value.storage)
@@ -136,10 +139,36 @@ class _Step(ScanForward):
         self._moment("loss", None, int(loss.forward * size) + copies)
         return kept
 
+    def _lose_in_pieces(self, head: Head, value: Value) -> list[Storage]:
+        """What a loss keeps that never sees all logits: nothing, or the gradients."""
+        size = head.logits * FP32
+        if not head.is_fused:
+            self._moment("loss", None, value.bytes + size + (size if value.width < FP32 else 0))
+            return []
+        numbers = (head.hidden, head.weights * head.node.learns_itself)
+        kept = [Storage(one * value.width) for one in numbers]
+        for storage in kept:
+            self.heap.keep(storage)
+        self._moment("loss", None, value.bytes)
+        tape = next(one for one in reversed(self.tape) if isinstance(one, Ran) and one.node is head.node)
+        tape.kept += kept
+        return []
+
+    def _lost_in_pieces(self, head: Head, value: Value) -> None:
+        """Backward, of a piece whose logits are there once more: the logarithms, and two gradients."""
+        if head.is_fused:
+            return
+        size = head.logits * FP32
+        self._moment("backward", None, max(3 * size, value.bytes + 2 * size))
+
     def _backward(self, results: list[Value], losses: list[list[Storage]]) -> None:
         gradients: dict[Value, Storage] = {}
         self.heap.hold(Storage(_LOSS))  # its own gradient
         for value, kept in reversed(list(zip(results, losses))):
+            if self.head is not None:
+                self._lost_in_pieces(self.head, value)
+                self._give(gradients, value, Storage(value.bytes))
+                continue
             size = value.bytes // value.width * FP32
             loss, cast = _loss(self.graph), value.bytes if value.width < FP32 else 0
             self._moment("backward", None, int(loss.backward * size))
@@ -258,6 +287,8 @@ class _Step(ScanForward):
             self.heap.drop(storage)
         for storage in ran.kept:
             self.heap.release(storage)
+        if self.head is not None and node is self.head.node and not (self.head.is_fused or self.head.is_one):
+            sums = max(sums, 2 * learned)  # the first two pieces of its gradient, and their sum
         if sums:
             self._moment("backward", node, sums)
         if self.running.update == BACKWARD and learned and OPTIMIZER not in self.running.offload:

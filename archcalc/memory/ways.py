@@ -13,9 +13,12 @@ from archcalc.memory.structure import Structure
 from archcalc.network.graph import walk
 from archcalc.network.load import Graph, graph_at
 from archcalc.running import Running
+from archcalc.running.declaration import OPTIMIZER
 from archcalc.running.defaults import settled
 from archcalc.running.precisions import PRECISIONS
 
+# Of adapters that are tried.
+_RANK = 16
 # So many groups of layers are tried as checkpoints.
 _GROUPS = 4
 
@@ -60,6 +63,8 @@ def _others(graph: Graph, running: Running) -> Iterator[tuple[str, str, dict[str
     if running.trains and not running.freeze:
         for name in _groups(graph)[:1]:
             yield f"--freeze {name}", f"freezing `{name}`", {"freeze": [name]}
+    if running.trains:
+        yield from _lighter(running)
     for precision in _narrower(running):
         yield f"--precision {precision}", precision.replace("-", " "), {"precision": precision}
 
@@ -69,6 +74,17 @@ def _trained(graph: Graph, running: Running) -> Graph:
     document = copy(graph.document)
     document.said = running
     return graph_at(document, graph.steps, graph.variant, graph.given, graph.batch)
+
+
+def _lighter(running: Running) -> Iterator[tuple[str, str, dict[str, object]]]:
+    """Optimizers that keep less, adapters alone, and states in the memory of the host."""
+    if running.optimizer in ("adam", "adamw"):
+        yield "--optimizer adam8bit", "adam8bit", {"optimizer": "adam8bit"}
+    if not (running.lora or running.freeze):
+        yield "--lora 16", "lora of rank 16", {"lora": _RANK}
+        yield "--lora 16 --weights nf4", "lora on nf4 weights", {"lora": _RANK, "weights": "nf4"}
+    if not running.offload:
+        yield "--offload optimizer", "optimizer states on the host", {"offload": [OPTIMIZER]}
 
 
 def _narrower(running: Running) -> Iterator[str]:

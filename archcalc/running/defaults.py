@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archcalc.devices import Device, find, is_file
-from archcalc.running.declaration import AUTO, GENERATE, TRAIN, Running
-from archcalc.running.refusals import check
+from archcalc.running.declaration import AUTO, TRAIN, Running
+from archcalc.running.refusals import OF, check
 
 # On a GPU, in the order of preference; a device that has none of them computes in what it was measured with.
 _GPU = {True: ("autocast-bf16", "autocast-fp16"), False: ("bf16", "fp16")}
@@ -64,14 +64,5 @@ def _precision(mode: str, chip: Device | None) -> str:
     return str(measured) if measured in chip.peaks else next(iter(chip.peaks))
 
 
-# Fields that one mode alone is about.
-_OF = {
-    "optimizer": TRAIN, "accumulate": TRAIN, "checkpoint": TRAIN, "freeze": TRAIN, "gradients": TRAIN, "update": TRAIN,
-    "lora": TRAIN, "lora_on": TRAIN, "offload": TRAIN, "checkpoint_every": TRAIN, "recompute": TRAIN, "loss": TRAIN,
-    "chunks": TRAIN,
-    "cache": GENERATE, "length": GENERATE, "new_tokens": GENERATE,
-}  # fmt: skip
-
-
 def _matters(name: str, mode: str) -> bool:
-    return _OF.get(name, mode) == mode
+    return OF.get(name, mode) == mode

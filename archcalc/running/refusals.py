@@ -17,6 +17,14 @@ from archcalc.running.declaration import (
 )
 from archcalc.running.optimizers import OPTIMIZERS
 
+# Fields that one mode alone is about.
+OF = {
+    "optimizer": TRAIN, "accumulate": TRAIN, "checkpoint": TRAIN, "freeze": TRAIN, "gradients": TRAIN, "update": TRAIN,
+    "lora": TRAIN, "lora_on": TRAIN, "offload": TRAIN, "checkpoint_every": TRAIN, "recompute": TRAIN, "loss": TRAIN,
+    "chunks": TRAIN,
+    "cache": GENERATE, "length": GENERATE, "new_tokens": GENERATE,
+}  # fmt: skip
+
 
 def check(run: Running) -> None:
     """Raise `RequestError` with the first reason why a network cannot be run so; `run` has its defaults."""
@@ -24,6 +32,15 @@ def check(run: Running) -> None:
     for reason in reasons:
         if reason:
             raise RequestError(reason)
+
+
+def check_said(said: Running) -> None:
+    """Raise `RequestError` for what was said of one mode while another was named: it would be of no effect."""
+    for name in said.said:
+        if said.mode and OF.get(name, said.mode) != said.mode:
+            raise RequestError(
+                f"--{name.replace('_', '-')} is about --mode {OF[name]}: leave it out for --mode {said.mode}"
+            )
 
 
 def predictable(run: Running) -> None:
@@ -103,8 +120,6 @@ def _trained(run: Running) -> str:
 
 def _beside(run: Running) -> str:
     """What says more of something that was not said."""
-    if run.loss in (FUSED, CHUNKED):
-        return f"a {run.loss} loss is not predicted so far: leave it out"
     for more, given, what, option in (
         ("lora_on", run.lora_on, run.lora, "--lora 16"),
         ("checkpoint_every", run.checkpoint_every, run.checkpoint, "--checkpoint BLOCK"),

@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
+from torch.utils.checkpoint import checkpoint
 
 from archcalc.diagnostics import RequestError, Source
 from archcalc.memory.footprint import footprint
 from archcalc.memory.how import how
 from archcalc.memory.simulation import simulate
 from archcalc.network.load import Graph, build_graph, load_graph
-from archcalc.pytorch.memory import peak_bytes
+from archcalc.pytorch.memory import peak_bytes, tensor_bytes
 from archcalc.pytorch.profile import Session
 from archcalc.pytorch.setup import Setup, applied
 from archcalc.running import Running
@@ -77,6 +79,40 @@ def test_of_a_convolutional_network_too() -> None:
     run = Running(mode="train", threads=1, update="backward", optimizer="adafactor")
     graph = load_graph("specs/resnet18.yaml", batch=2, said=run)
     assert simulate(graph, how(graph, run, "train")).peak == pytest.approx(measured(graph, run), rel=0.005)
+
+
+@pytest.mark.parametrize("said", [{"chunks": 4}, {"chunks": 2, "lora": 8}, {"chunks": 4, "precision": "bf16"}], ids=str)
+def test_a_chunked_loss_equals_the_allocator(said: dict[str, Any]) -> None:
+    run = Running(mode="train", threads=1, optimizer="sgd", loss="chunked", **said)
+    text = LLAMA.replace("600", "6000").replace("repeat: 6", "repeat: 2")
+    graph = build_graph(Source("t.yaml", text), batch=2, said=run)
+    setup = Setup(run.also(loss=None, chunks=None))
+    with applied(setup, CPU):
+        session = Session(graph, setup, CPU)
+        weight, targets = session.module.head.weight, session.targets[0].flatten()
+        session.module.head = torch.nn.Identity()
+
+        def piece(hidden: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+            return F.cross_entropy(F.linear(hidden, weight).float(), target, reduction="sum")
+
+        def step() -> None:
+            session.update.zero_grad()
+            hidden = session.module(*session.inputs).flatten(0, 1)
+            pieces = zip(hidden.chunk(run.chunks), targets.chunk(run.chunks))
+            losses = [checkpoint(piece, *one, use_reentrant=False) for one in pieces]
+            (sum(losses) / len(hidden)).backward()
+            session.update.step()
+
+        step()
+        measured = peak_bytes(step, CPU, session.held() + tensor_bytes([weight]))
+    assert simulate(graph, how(graph, run, "train")).peak == pytest.approx(measured, rel=0.02)
+
+
+def test_refuses_to_chunk_another_loss() -> None:
+    run = Running(mode="train", loss="chunked")
+    graph = build_graph(Source("t.yaml", LLAMA.replace("crossentropy", "mse")), said=run)
+    with pytest.raises(RequestError, match="cross entropy after a `linear`"):
+        simulate(graph, how(graph, run, "train"))
 
 
 def found(**said: Any) -> Any:

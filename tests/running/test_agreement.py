@@ -39,6 +39,7 @@ FIELDS = {
     "offload": st.sampled_from(["optimizer", "gradients,activations"]),
     "checkpoint": st.sampled_from([["h"]]),
     "checkpoint_every": st.integers(1, 3),
+    "loss": st.sampled_from(["eager", "fused", "chunked"]),
     "recompute": st.sampled_from(["all", "selective"]),
     "accumulate": st.integers(1, 3),
     "attention": st.sampled_from(["auto", "flash", "math"]),

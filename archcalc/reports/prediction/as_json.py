@@ -7,6 +7,7 @@ from typing import Any
 
 from archcalc.prediction.answer import Answer
 from archcalc.prediction.estimate import BASES, BOUNDS, Estimate
+from archcalc.prediction.whole import Whole
 from archcalc.reports.documents import VERSION, one_or_several
 from archcalc.reports.prediction.report import Report
 from archcalc.reports.prediction.rows import TimedRow
@@ -15,11 +16,11 @@ from archcalc.reports.running import facts
 
 def render(report: Report) -> str:
     """One prediction, or `predictions` with several."""
-    documents = [data(answer, report.layers(answer)) for answer in report.answers]
+    documents = [data(answer, report.layers(answer), report.whole(answer)) for answer in report.answers]
     return one_or_several(documents, report.several, "predictions")
 
 
-def data(answer: Answer, rows: Iterable[TimedRow]) -> dict[str, Any]:
+def data(answer: Answer, rows: Iterable[TimedRow], run: Whole | None = None) -> dict[str, Any]:
     """Everything. The totals are the sums over the layers, the loss and the step."""
     one, decoding = answer.prediction, answer.decoding
     calibration = one.device.calibration or {}
@@ -54,6 +55,15 @@ def data(answer: Answer, rows: Iterable[TimedRow]) -> dict[str, Any]:
             "position": decoding.position,
             "cache_bytes": decoding.memory.cache_bytes,
             "step": _times(decoding.step),
+        }
+    if run is not None:
+        document["whole"] = {
+            run.of: run.amount,
+            "steps": run.steps,
+            **_times(run.time),
+            "device_hours": run.time.seconds / 3600,
+            "kilowatt_hours_at_most": run.kilowatt_hours(run.time.seconds) if run.power else None,
+            "watts": run.power or None,
         }
     return document
 

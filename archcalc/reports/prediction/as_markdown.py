@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from archcalc.prediction.answer import Answer
+from archcalc.prediction.whole import Whole
 from archcalc.quoting import markdown as escape
 from archcalc.reports import numbers
+from archcalc.reports.prediction import words
 from archcalc.reports.prediction.comparison import COLUMNS, cells
 from archcalc.reports.prediction.report import Report
 from archcalc.reports.prediction.rows import TimedRow
@@ -17,18 +19,19 @@ from archcalc.reports.tables import table
 def render(report: Report) -> str:
     """The layers of one prediction, or a row for each of several."""
     if report.several:
-        return comparison(report.answers)
+        return comparison(report)
     (answer,) = report.answers
-    return network(answer, report.rows(answer))
+    return network(answer, report.rows(answer), report.whole(answer))
 
 
-def network(answer: Answer, rows: Iterable[TimedRow]) -> str:
+def network(answer: Answer, rows: Iterable[TimedRow], run: Whole | None = None) -> str:
     """The layers of one prediction."""
     one, whole = answer.prediction, answer.total.seconds or 1.0
     lines = [
         f"### {escape(one.graph.model)} on {one.device.title}",
         "",
         f"{escape(str(one.running))}: {between(answer.total)}.",
+        *([] if run is None else ["", f"{', '.join(words.whole(run))}."]),
         "",
         "| layer | time | share | waits for | known from |",
         "| --- | ---: | ---: | --- | --- |",
@@ -50,9 +53,9 @@ def network(answer: Answer, rows: Iterable[TimedRow]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def comparison(answers: Iterable[Answer]) -> str:
+def comparison(report: Report) -> str:
     """A row for each; columns without anything are left out."""
-    rows = [cells(answer) for answer in answers]
+    rows = [cells(answer, report.whole(answer)) for answer in report.answers]
     used = [index for index in range(len(COLUMNS)) if any(row[index] for row in rows)]
     return table(
         [COLUMNS[index].header for index in used],

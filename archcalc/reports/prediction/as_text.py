@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from archcalc.prediction.answer import Answer
+from archcalc.prediction.whole import Whole
 from archcalc.reports import numbers
 from archcalc.reports.blocks import BOLD, Block, Gap, Group, Heading, Style
 from archcalc.reports.columns import Column, Columns
@@ -12,7 +13,7 @@ from archcalc.reports.paragraphs import Parts, Wrapped
 from archcalc.reports.prediction.comparison import table
 from archcalc.reports.prediction.report import Report
 from archcalc.reports.prediction.rows import TimedRow
-from archcalc.reports.prediction.words import headline, notes, sentence
+from archcalc.reports.prediction.words import headline, notes, sentence, whole
 from archcalc.reports.running import lines
 
 _COLUMNS = (
@@ -34,12 +35,12 @@ _BAR = 20
 def render(report: Report) -> Block:
     """The layers of one prediction, or a row for each of several."""
     if report.several:
-        return table(report.answers)
+        return table(report)
     (answer,) = report.answers
-    return network(answer, report.rows(answer))
+    return network(answer, report.rows(answer), report.whole(answer))
 
 
-def network(answer: Answer, rows: Iterable[TimedRow]) -> Block:
+def network(answer: Answer, rows: Iterable[TimedRow], run: Whole | None = None) -> Block:
     """Title, headline, table, and where the numbers are from."""
     one = answer.prediction
     return Group(
@@ -47,6 +48,7 @@ def network(answer: Answer, rows: Iterable[TimedRow]) -> Block:
         *(Wrapped(warning, BOLD) for warning in answer.warnings),
         *(Wrapped(line) for line in lines([one.running])),
         *(Parts(facts, BOLD if index == 0 else None) for index, facts in enumerate(headline(answer))),
+        *([] if run is None else [Parts(whole(run), BOLD)]),
         "",
         Columns(_COLUMNS, [_row(row, answer) for row in rows]),
         Gap(),

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from archcalc.prediction.answer import Answer
 from archcalc.prediction.estimate import BASES, CALIBRATED
 from archcalc.prediction.kernels import BENCHMARKS
+from archcalc.prediction.whole import Whole
 from archcalc.reports import numbers
 from archcalc.reports.blocks import DIM, Block, Gap, Group
 from archcalc.reports.columns import Column, Columns
 from archcalc.reports.paragraphs import Wrapped
-from archcalc.reports.prediction.words import known, rate, sentence, span
+from archcalc.reports.prediction.report import Report
+from archcalc.reports.prediction.words import hours, known, rate, sentence, span
 from archcalc.reports.running import common, lines
 from archcalc.running import Running
 
@@ -27,18 +27,19 @@ COLUMNS = (
     Column("tokens/s", rank=2),
     Column("waits for", right=False, rank=8),
     Column("known from", right=False, rank=7),
+    Column("whole run", rank=2),
     Column("memory", rank=6),
     Column("fits", right=False, rank=3),
 )
 
 
-def table(answers: Iterable[Answer]) -> Block:
+def table(report: Report) -> Block:
     """The time of each with its range, how much goes through in a second, and whether it fits."""
     rows: list[tuple[list[str], None]] = []
     runs: list[Running] = []
     said: dict[str, dict[str, str]] = {basis: {} for basis in BASES}
-    for answer in answers:
-        rows.append((cells(answer), None))
+    for answer in report.answers:
+        rows.append((cells(answer, report.whole(answer)), None))
         runs.append(answer.prediction.running)
         for basis, words in said.items():
             if answer.total.share(basis):
@@ -49,7 +50,7 @@ def table(answers: Iterable[Answer]) -> Block:
     return Group(Columns(COLUMNS, rows), Gap(), *(Wrapped(line, DIM) for line in lines([common(runs)])), *sources)
 
 
-def cells(answer: Answer) -> list[str]:
+def cells(answer: Answer, run: Whole | None = None) -> list[str]:
     """One row."""
     one, total, decoding = answer.prediction, answer.total, answer.decoding
     return [
@@ -64,6 +65,7 @@ def cells(answer: Answer) -> list[str]:
         rate(answer.tokens_per_second) if answer.tokens_per_second else "",
         total.bound,
         total.basis,
+        hours(run.time) if run is not None else "",
         numbers.size(answer.memory.shown),
         "yes" if answer.memory.fits else "no",
     ]

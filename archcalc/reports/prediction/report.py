@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from archcalc.prediction.answer import Answer
+from archcalc.prediction.whole import Whole, whole_run
 from archcalc.reports.prediction.rows import TimedRow, layers, rows, slowest
 
 
@@ -16,15 +17,26 @@ class Report:
         several: whether each is one row of a comparison.
         depth: how many levels of blocks are opened.
         number: only so many layers, the slowest.
+        amount: how many samples or tokens a whole run is over, and which of them; None without one.
     """
 
     def __init__(
-        self, answers: Iterable[Answer], several: bool = False, depth: int = 1, number: int | None = None
+        self,
+        answers: Iterable[Answer],
+        several: bool = False,
+        depth: int = 1,
+        number: int | None = None,
+        amount: tuple[int, str] | None = None,
     ) -> None:
         self.answers = answers
         self.several = several
         self.depth = depth
         self.number = number
+        self.amount = amount
+
+    def whole(self, answer: Answer) -> Whole | None:
+        """The whole run, where one was asked for."""
+        return None if self.amount is None else whole_run(answer, *self.amount)
 
     def rows(self, answer: Answer) -> Sequence[TimedRow]:
         """As people read them: nested as the spec is, or the slowest first."""

@@ -10,6 +10,7 @@ from archcalc.prediction.estimate import BASES, BOUNDS, CALIBRATED, LAUNCH, NEIG
 from archcalc.prediction.generation import Decoding
 from archcalc.prediction.kernels import BENCHMARKS, efficiency
 from archcalc.prediction.predict import Prediction
+from archcalc.prediction.whole import Whole
 from archcalc.reports import numbers
 from archcalc.reports.blocks import DIM
 from archcalc.reports.paragraphs import NO_BREAK, Wrapped
@@ -143,3 +144,26 @@ def _conditions(one: Prediction, calibration: dict[str, Any]) -> Iterator[str]:
     if torch := calibration.get("torch"):
         yield f"torch {torch}"
     yield str(calibration.get("date", ""))
+
+
+def whole(run: Whole) -> list[str]:
+    """What a whole run comes to, as facts of one line: `1,281,167 samples: 40,037 steps`, the time, the energy."""
+    time = run.time
+    facts = [f"{run.amount:,} {run.of}: {run.steps:,} step{'' if run.steps == 1 else 's'}", hours(time)]
+    facts.append(f"{_three(time.seconds / 3600)} device-hours")
+    if run.power:
+        low, high = (_three(run.kilowatt_hours(seconds)) for seconds in (time.low, time.high))
+        facts.append(f"at most {low} to {high} kWh at {run.power:g} W")
+    return facts
+
+
+def hours(time: Estimate) -> str:
+    """`13.4 h (12.3 to 17.7 h)`, or days where it takes longer than two."""
+    unit, scale = ("days", 86400.0) if time.seconds > 2 * 86400 else ("h", 3600.0)
+    best, low, high = (_three(seconds / scale) for seconds in (time.seconds, time.low, time.high))
+    return f"{best} {unit} ({low} to {high} {unit})"
+
+
+def _three(value: float) -> str:
+    """Three figures, and every one before the point: `0.431`, `27.1`, `1,120`."""
+    return f"{value:.3g}" if value < 999.5 else f"{value:,.0f}"

@@ -1,0 +1,88 @@
+"""`archcalc serve SPEC --device a100`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import click
+
+from archcalc.commands import options, running
+from archcalc.commands.printing import emit
+from archcalc.commands.reading import Reading
+from archcalc.devices import find
+from archcalc.diagnostics import RequestError
+from archcalc.memory.serving import Engine, Request, serve
+from archcalc.network.load import load_graph
+from archcalc.prediction.serving import at_load
+from archcalc.reports.serving.report import Answer, Report
+from archcalc.running import Running
+
+_FIELDS = ("precision", "weights", "attention", "cache", "length", "device")
+_REQUEST = re.compile(r"(?:(\d{1,6})\s*[x×]\s*)?(\d{1,9})\s*\+\s*(\d{1,9})\Z", re.ASCII)
+
+
+@click.command(name="serve")
+@click.argument("specs", nargs=-1, required=True, metavar="SPEC...", shell_complete=options.files)
+@options.settings
+@running.asked(_FIELDS, several=("device",))
+@options.look("--share", type=click.FloatRange(0.01, 1), default=0.9, show_default=True,
+              help="Of the device's memory that the engine may take.")  # fmt: skip
+@options.look("--block", type=options.Whole(1, 4096), default=16, show_default=True, help="Positions of a page.")
+@options.look("--positions", type=options.Whole(1, 2**20), default=8192, show_default=True,
+              help="The most positions that a step computes.")  # fmt: skip
+@options.look("--sequences", type=options.Whole(1, 2**20), default=256, show_default=True,
+              help="The most requests that a step computes the next token of.")  # fmt: skip
+@options.look("--request", "requests", cls=options.Several, multiple=True, metavar="[N x]PROMPT+NEW",
+              help="Requests at once, e.g. 20x1000+200; may be given several times.  [default: as many as there are pages for]")  # fmt: skip
+@options.form("serving")
+@options.color
+@options.help
+@options.guarded
+def command(
+    specs: tuple[str, ...],
+    set: tuple[str, ...],
+    said: Running,
+    device: tuple[str, ...],
+    share: float,
+    block: int,
+    positions: int,
+    sequences: int,
+    requests: tuple[str, ...],
+    format: str,
+    color: str,
+) -> int:
+    """What an engine that serves a network reserves, how many requests fit, and how long they wait.
+
+    The rule is vLLM's: a share of the device, less weights, activations and what the process takes; the rest is pages.
+    """
+    engine = Engine(share, block, positions, sequences)
+    load = [_request(text) for text in requests]
+    chips = {name: find(name) for name in device}
+    values = options.parse_settings(set)
+    reading = Reading(color)
+
+    def answered(spec: str) -> Iterator[Answer]:
+        graph = load_graph(spec, values)
+        for name in chips or [""]:
+            with reading.telling(RequestError):
+                found = serve(graph, said.also(device=name or None), engine)
+                fits = min(found.requests(found.length), engine.sequences)
+                usual = [Request(max(1, found.length - 1), 1, fits)] if fits else []
+                wanted = load or usual
+                timed = at_load(found, wanted) if wanted else None
+                yield Answer(found, tuple(wanted), timed, bool(load))
+
+    answers = reading.each(specs, answered)
+    if answers is not None:
+        emit("serving", format, Report(list(answers)), color)
+    return reading.status
+
+
+def _request(text: str) -> Request:
+    match = _REQUEST.match(text.strip())
+    numbers = [int(one or 1) for one in match.groups()] if match else [0]
+    if not all(numbers):
+        raise RequestError(f"--request takes a prompt and new tokens, e.g. 20x1000+200, not {text!r}")
+    count, prompt, new = numbers
+    return Request(prompt, new, count)

@@ -1,0 +1,162 @@
+"""What an engine that serves a network reserves before the first request, and how many requests its cache holds.
+
+The rule is vLLM's (`determine_available_memory` of its GPU worker, releases 0.8 to 0.11): of what the device has, a share
+(`gpu_memory_utilization`); less the weights, the most that a forward pass over as many positions as a step may have needs,
+and what the process takes outside PyTorch. The rest is pages of so many positions. CUDA graphs are captured beside the
+share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from archcalc.diagnostics import RequestError, SpecError
+from archcalc.largest import largest
+from archcalc.memory.generation import generate
+from archcalc.memory.how import how
+from archcalc.memory.positions import positions_dim
+from archcalc.memory.simulation import simulate
+from archcalc.memory.sizes import BATCH, resized
+from archcalc.network.load import Graph
+from archcalc.quantity import plain
+from archcalc.running import Running
+from archcalc.running.declaration import GENERATE, INFERENCE
+
+RULE = "vLLM 0.8 to 0.11"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What the engine is told.
+
+    Attributes:
+        share: of the device's memory that it may take (`gpu_memory_utilization`).
+        block: positions of a page (`block_size`).
+        positions: the most that a step computes (`max_num_batched_tokens`).
+        sequences: the most whose next token a step computes (`max_num_seqs`).
+    """
+
+    share: float = 0.9
+    block: int = 16
+    positions: int = 8192
+    sequences: int = 256
+
+
+@dataclass(frozen=True)
+class Request:
+    """Requests of one length: a prompt, new tokens, and how many there are."""
+
+    prompt: int
+    new_tokens: int
+    count: int = 1
+
+    @property
+    def length(self) -> int:
+        """Positions in the end."""
+        return self.prompt + self.new_tokens
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What an engine reserves, in bytes.
+
+    Attributes:
+        graph, running: what is served, and how it generates.
+        usable: the share of the device. weights: parameters and buffers. activations: of the largest step.
+        context: what the process takes outside PyTorch; an estimate.
+        length: positions of a usual request.
+    """
+
+    graph: Graph
+    running: Running
+    engine: Engine
+    usable: int
+    weights: int
+    activations: int
+    context: int
+    length: int
+
+    @property
+    def cache(self) -> int:
+        """What is left for pages; negative where weights and activations do not fit."""
+        return self.usable - self.weights - self.activations - self.context
+
+    def bytes_of(self, length: int) -> int:
+        """What the pages of one request of a length take."""
+        if length not in self._bytes:
+            whole = -(-length // self.engine.block) * self.engine.block
+            found = generate(resized(self.graph, {BATCH: 1}), self.running.also(length=whole, new_tokens=None), whole)
+            self._bytes[length] = found.cache_bytes
+        return self._bytes[length]
+
+    @cached_property
+    def _bytes(self) -> dict[int, int]:
+        return {}
+
+    @property
+    def positions(self) -> int:
+        """So many positions of usual requests there are pages for."""
+        return max(0, self.cache) * self.length // max(1, self.bytes_of(self.length))
+
+    def requests(self, length: int) -> int:
+        """How many requests of a length there are pages for at once."""
+        return max(0, self.cache) // max(1, self.bytes_of(length))
+
+    @cached_property
+    def longest(self) -> int:
+        """The positions of the longest single request."""
+        most = self.cache
+
+        def over(length: int) -> float | str:
+            try:
+                return self.bytes_of(length) - most
+            except SpecError as error:  # more than it has positions for
+                return error.diagnostics[0].message
+
+        found = largest(self.length, over, 0)
+        return found.value if not found.unbounded else 0
+
+    def holds(self, load: Sequence[Request]) -> bool:
+        """Whether there are pages for all of these at once, each at its full length."""
+        return sum(one.count * self.bytes_of(one.length) for one in load) <= self.cache
+
+
+def serve(graph: Graph, said: Running, engine: Engine) -> Serving:
+    """What an engine reserves to generate with a network.
+
+    Raises:
+        RequestError: no device is named; the network does not generate; what was said does not go together.
+    """
+    running = how(graph, said, GENERATE)
+    chip = running.chip
+    if chip is None or chip.kind != "gpu":
+        raise RequestError("an engine takes a share of a GPU: give --device, e.g. --device a100")
+    dim = positions_dim(graph)
+    length = running.length or int(graph.settings.values[dim])
+    each = min(length, engine.positions)
+    step = resized(graph, {dim: each, BATCH: max(1, engine.positions // each)})
+    run = simulate(step, how(step, said.also(mode=None, length=None, new_tokens=None, cache=None), INFERENCE, chip))
+    outputs = {id(y) for y in step.outputs.values()}
+    rows = min(engine.sequences, engine.positions)
+    most = 0
+    for moment in run.moments:
+        alive = moment.live - run.base
+        if moment.node is not None and id(moment.node.exit) in outputs:
+            # Of the logits those of the last positions are computed, and copied to fp32.
+            logits = plain(moment.node.exit.elements) // each
+            whole = logits * each * step.batch * running.width
+            alive += logits * rows * (running.width + 4) - min(whole, alive)
+        most = max(most, alive)
+    usable = int(chip.memory_bytes * engine.share)
+    return Serving(
+        graph,
+        running.also(length=length),
+        engine,
+        usable,
+        run.parameters + run.buffers,
+        most,
+        chip.context_bytes,
+        length,
+    )

@@ -1,0 +1,52 @@
+"""A whole run: how long so many samples or tokens take, and the energy at most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archcalc.diagnostics import RequestError
+from archcalc.prediction.answer import Answer
+from archcalc.prediction.estimate import Estimate
+
+SAMPLES, TOKENS = "samples", "tokens"
+_JOULES = 3.6e6  # of a kilowatt hour
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A run over so many samples or tokens on one device.
+
+    Attributes:
+        amount, of: how many, and what: `SAMPLES` or `TOKENS`.
+        steps: forward passes or training steps, the last one maybe with fewer samples.
+        time: of all steps; its range is that of one step.
+        power: watts that the board takes at most; 0 where its file does not say.
+    """
+
+    amount: int
+    of: str
+    steps: int
+    time: Estimate
+    power: float
+
+    def kilowatt_hours(self, seconds: float) -> float:
+        """The energy at most in so many seconds: the device takes all that its board may."""
+        return seconds * self.power / _JOULES
+
+
+def whole_run(answer: Answer, amount: int, of: str) -> Whole:
+    """The run over `amount` samples or tokens, step after step as predicted; loading and saving are not in it.
+
+    Raises:
+        RequestError: the network reads no tokens.
+    """
+    one = answer.prediction
+    each = one.graph.batch * one.running.batches
+    if answer.decoding is not None:
+        each *= answer.decoding.tokens if of == TOKENS else 1
+    elif of == TOKENS:
+        if not one.tokens:
+            raise RequestError(f"{one.graph.model} reads no tokens: give --samples")
+        each *= one.tokens
+    steps = -(-amount // each)
+    return Whole(amount, of, steps, answer.total.times(steps), one.device.power)

@@ -1,0 +1,3 @@
+"""The devices that memory and time are known of."""
+
+COMMAND = "archcalc devices"

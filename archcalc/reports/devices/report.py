@@ -1,0 +1,21 @@
+"""What `archcalc devices` lists, for every form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archcalc.devices import Device
+
+
+class Report:
+    """The devices, by name."""
+
+    def __init__(self, devices: Sequence[Device]) -> None:
+        self.devices = devices
+
+
+def known_from(device: Device) -> str:
+    """What times on it are known from: measured there, published profiles, or the data sheet alone."""
+    if device.calibration is None:
+        return "datasheet"
+    return "measured" if device.has_measured_rates else "profiles"

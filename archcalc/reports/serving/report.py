@@ -1,0 +1,41 @@
+"""What `archcalc serve` found, for every form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from archcalc.memory.serving import Request, Serving
+from archcalc.prediction.serving import Load
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One network on one device.
+
+    Attributes:
+        load: the requests at once; timed: how long they wait, None where none fits.
+        is_asked: whether somebody said the load; else it is as many usual requests as there are pages for.
+    """
+
+    serving: Serving
+    load: tuple[Request, ...]
+    timed: Load | None
+    is_asked: bool
+
+    @property
+    def holds(self) -> bool:
+        """Whether there are pages for the whole load."""
+        return bool(self.load) and self.serving.holds(self.load)
+
+
+class Report:
+    """Answers, one for each network and device."""
+
+    def __init__(self, answers: Sequence[Answer]) -> None:
+        self.answers = answers
+
+
+def described(load: Sequence[Request]) -> str:
+    """`20 × 1,000 + 200`, several with commas."""
+    return ", ".join(f"{one.count:,} × {one.prompt:,} + {one.new_tokens:,}" for one in load)

@@ -1,0 +1,59 @@
+"""What an engine reserves, against what vLLM was seen to, and the requests that its pages hold."""
+
+from __future__ import annotations
+
+import pytest
+
+from archcalc.diagnostics import RequestError
+from archcalc.memory.serving import Engine, Request, Serving, serve
+from archcalc.network.load import load_graph
+from archcalc.prediction.serving import at_load
+from archcalc.running import Running
+
+
+def served(spec: str = "specs/gpt2.yaml", engine: Engine | None = None, **said: object) -> Serving:
+    return serve(load_graph(spec), Running(**{"device": "a100", **said}), engine or Engine())
+
+
+def test_equals_what_vllm_measured_of_llama_3_8b() -> None:
+    # vLLM, fp16, A100 80 GB, gpu_memory_utilization 0.9: 55.1 GiB, 54 to 55 requests of 8,192 positions.
+    found = served("specs/llama3.yaml@8b", precision="fp16", length=8192)
+    assert found.cache / 2**30 == pytest.approx(55.1, rel=0.01)
+    assert found.requests(8192) in (54, 55)
+
+
+def test_pages_are_whole() -> None:
+    found = served()
+    assert found.bytes_of(1) == found.bytes_of(16) == found.bytes_of(32) // 2
+    assert served(engine=Engine(block=1)).bytes_of(16) == found.bytes_of(16)
+
+
+def test_the_longest_request_fits_and_one_more_page_does_not() -> None:
+    found = served("specs/llama3.yaml@8b", device="l4")
+    assert found.bytes_of(found.longest) <= found.cache < found.bytes_of(found.longest + 16)
+    assert served(device="t4").longest == 1024  # it has no more positions
+
+
+def test_a_load_of_several_lengths() -> None:
+    found = served()
+    few = [Request(100, 20, 3), Request(900, 100, 2)]
+    assert found.holds(few)
+    assert not found.holds([Request(900, 100, 10**6)])
+    timed = at_load(found, few)
+    assert timed.requests == 5
+    assert timed.first[0].seconds <= timed.first[1].seconds
+    assert timed.token.low <= timed.token.seconds <= timed.token.high
+
+
+def test_quantised_weights_and_caches_leave_more() -> None:
+    plain, small = served(), served(weights="int4", cache="fp8")
+    assert small.weights < plain.weights
+    assert small.bytes_of(160) * 2 == plain.bytes_of(160)
+    assert small.requests(1024) > 2 * plain.requests(1024)
+
+
+def test_refuses_what_does_not_serve() -> None:
+    with pytest.raises(RequestError, match="--device"):
+        serve(load_graph("specs/gpt2.yaml"), Running(), Engine())
+    with pytest.raises(RequestError, match="generate"):
+        served("specs/resnet18.yaml")
