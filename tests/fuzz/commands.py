@@ -28,7 +28,7 @@ _RARE = {
 _WEIGHTS = {name: _RARE.get(name, 1.0) for name in COMMANDS}
 # How many specs a command takes, drawn from these; none for those that describe the language.
 _SPECS = {"watch": (1,), "import": (1, 1, 1, 2), "weights": (1,), "shapes": (1, 1, 1, 2), "lint": (1, 1, 1, 2), "memory": (1, 1, 1, 2), "predict": (1, 1, 1, 2), "diff": (2,), "build": (1,),
-          "explain": (1,), "sweep": (1,), "fit": (1,), "verify": (1,), "profile": (1,), "calibrate": (1,)}  # fmt: skip
+          "explain": (1,), "serve": (1,), "sweep": (1,), "fit": (1,), "verify": (1,), "profile": (1,), "calibrate": (1,)}  # fmt: skip
 # What keeps a command short: one layer is too little for a device file, which is said when it was measured.
 _BOUNDED = {
     "profile": ("--time", "0.01", "--repeat", "1", "--warmup", "0"),

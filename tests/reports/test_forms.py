@@ -28,6 +28,7 @@ PRINTED = {
     "calibration": "",  # takes half a minute to measure: made from a device that is known
     "closed_form": "shapes specs/gpt2.yaml --symbolic seq",
     "closed_form_layer": "explain specs/gpt2.yaml ln_f --symbolic seq",
+    "devices": "devices",
     "difference": "diff specs/vgg16.yaml specs/vgg19.yaml",
     "explanation": "explain specs/lenet.yaml",
     "findings": "lint specs/vgg16.yaml@bn specs/lenet.yaml",
@@ -42,6 +43,7 @@ PRINTED = {
     "profile_comparison": "profile specs/net.yaml --compare specs/net.yaml --repeat 2 --warmup 0 --time 0.1",
     "rule": "rule PRM301",
     "rules": "rule",
+    "serving": "serve specs/gpt2.yaml --device a100",
     "shapes": "shapes specs/lenet.yaml",
     "specs": "specs vgg",
     "sweep": "sweep specs/vit.yaml --set width=192,500",
