@@ -5,7 +5,7 @@ A layer runs backward if a parameter that is trained lies behind it and an outpu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, replace
 
 from archcalc.layers.tensor import Alias, Tensor
@@ -74,8 +74,43 @@ def sources(node: Node) -> tuple[Tensor, ...]:
 
 # -- which tensors depend on a parameter ----------------------------------------------------
 
+Flows = MutableMapping[int, bool]
 
-def _forward(nodes: list[Node], flows: dict[int, bool]) -> None:
+
+class _Over(Flows):
+    """What is known of the tensors of one copy, over what is known of all `below`, but for those that it makes anew."""
+
+    def __init__(self, below: Flows, stale: set[int]) -> None:
+        self._own: dict[int, bool] = {}
+        self._below = below
+        self._stale = stale
+
+    def __getitem__(self, key: int) -> bool:
+        if key in self._own:
+            return self._own[key]
+        if key in self._stale:
+            raise KeyError(key)
+        return self._below[key]
+
+    def __setitem__(self, key: int, value: bool) -> None:
+        self._own[key] = value
+
+    def __delitem__(self, key: int) -> None:
+        self._own.pop(key, None)
+        self._stale.add(key)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._own or (key not in self._stale and key in self._below)
+
+    def __iter__(self) -> Iterator[int]:
+        yield from self._own
+        yield from (key for key in self._below if key not in self._own and key not in self._stale)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _forward(nodes: list[Node], flows: Flows) -> None:
     """Note in `flows` which tensors depend on a parameter that is trained."""
     for node in nodes:
         enter_copies(node, flows)
@@ -85,7 +120,7 @@ def _forward(nodes: list[Node], flows: dict[int, bool]) -> None:
             flows.update(dict.fromkeys(_family(node.output), flows.get(id(node.exit), False)))
 
 
-def _forward_once(node: Node, flows: dict[int, bool]) -> None:
+def _forward_once(node: Node, flows: Flows) -> None:
     for child in node.children:
         if child.is_expert:
             flows[id(child.inputs[0])] = flows.get(id(node.inputs[0]), False)
@@ -119,7 +154,7 @@ def _arriving(node: Node, flows: dict[int, bool]) -> list[int]:
 # -- which of them an output depends on -----------------------------------------------------
 
 
-def _through(nodes: list[Node], flows: dict[int, bool], used: set[int], stored: int, runs: int) -> Iterator[Backward]:
+def _through(nodes: list[Node], flows: Flows, used: set[int], stored: int, runs: int) -> Iterator[Backward]:
     """Back through `nodes`; `used` holds the tensors that a gradient arrives at."""
     for node, before in zip(reversed(nodes), [*reversed(nodes[:-1]), None]):
         if node.copies > 1 and any(key in used for key in _family(node.output)):
@@ -140,13 +175,13 @@ def _through(nodes: list[Node], flows: dict[int, bool], used: set[int], stored: 
 
 
 def _copies(
-    node: Node, entry: Tensor | None, flows: dict[int, bool], used: set[int], stored: int, runs: int
+    node: Node, entry: Tensor | None, flows: Flows, used: set[int], stored: int, runs: int
 ) -> Iterator[Backward]:
     """The last copy, and those before it if it depends on them, the first for itself."""
-    further = flows
+    further: Flows = flows
     if entry is not None:
         stale = set(_starts(node.children, {*_family(entry), *_made(node.children)}))  # copies further in start anew
-        further = {key: depends for key, depends in flows.items() if key not in stale}
+        further = _Over(flows, stale)
         further.update(dict.fromkeys(_family(entry), flows.get(id(node.exit), False)))
         _forward_once(node, further)
     last = list(_once(node, further, used, stored, runs))
@@ -207,7 +242,7 @@ def _starts(nodes: list[Node], inside: set[int]) -> Iterator[int]:
         yield from _starts(node.children, inside)
 
 
-def _once(node: Node, flows: dict[int, bool], used: set[int], stored: int, runs: int) -> Iterator[Backward]:
+def _once(node: Node, flows: Flows, used: set[int], stored: int, runs: int) -> Iterator[Backward]:
     if node.layer is None:
         yield from _through(node.children, flows, used, stored * node.weights, runs * node.work)
         return

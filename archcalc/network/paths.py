@@ -6,7 +6,7 @@ shows by how much each further copy adds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any
 
 from archcalc.layers.entries import End
@@ -65,7 +65,7 @@ def running(node: Node, before: Node | None) -> Tensor | None:
     return None
 
 
-def enter_copies(node: Node, values: dict[int, Value]) -> None:
+def enter_copies(node: Node, values: MutableMapping[int, Value]) -> None:
     """The first of several copies starts from what the layer before them gives, each from the states before it."""
     for state in node.states.values():
         if id(state.origin) in values:

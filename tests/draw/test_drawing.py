@@ -16,6 +16,7 @@ from tests.draw.choices import Choices
 from tests.draw.constructs import CONSTRUCTS, Construct
 from tests.draw.draw import draw
 from tests.draw.items import Item, walk
+from tests.draw.network import Network
 from tests.draw.single import single_layer
 
 SEEDS = 25
@@ -56,12 +57,18 @@ def test_each_layer_is_drawn_with_each_of_its_keys(op: str) -> None:
     pytest.fail(f"`{op}` is seldom valid as it is drawn, or never with {missing}: {texts}")
 
 
+@functools.cache
+def as_it_is(seed: int) -> Network:
+    """A network of the language as it is; it is drawn once."""
+    return draw(seed)
+
+
 def test_everything_in_the_language_is_drawn() -> None:
     drawn: Counter[object] = Counter()
     used: Counter[str] = Counter()
     missing = [""]
     for seed in range(300):
-        network = draw(seed)
+        network = as_it_is(seed)
         used.update(network.drawn.used)
         for body in (network.items, *(inner for _, inner in network.drawn.blocks.values())):
             for item in walk(body):
@@ -99,10 +106,9 @@ def specs() -> tuple[list[str], list[set[str]]]:
     return [one.drawn.spec() for one in networks], [one.tried for one in networks]
 
 
-@functools.cache
 def specs_before() -> list[str]:
     """Those of the language as it is."""
-    return specs()[0]
+    return [as_it_is(seed).drawn.spec() for seed in range(SEEDS)]
 
 
 def test_a_new_layer_changes_only_networks_that_draw_it(monkeypatch: pytest.MonkeyPatch) -> None:

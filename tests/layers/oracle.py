@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,9 +21,11 @@ from archcalc.network.load import Graph, build_graph
 from .values import difference
 
 BATCH = 2
-DRAWN = settings(max_examples=200, derandomize=True, database=None)
+# How many times as many examples are drawn as CI has time for.
+TIMES = int(os.environ.get("ARCHCALC_EXAMPLES", "1"))
+DRAWN = settings(max_examples=100 * TIMES, derandomize=True, database=None)
 # For layers with little to go wrong.
-FEW = settings(DRAWN, max_examples=50)
+FEW = settings(DRAWN, max_examples=25 * TIMES)
 # What PyTorch raises for arguments it does not take.
 REFUSALS = (RuntimeError, ValueError, IndexError, AssertionError, ZeroDivisionError)
 

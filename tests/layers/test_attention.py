@@ -8,7 +8,7 @@ from torch import nn
 
 from archcalc.diagnostics import SpecError
 
-from .oracle import DRAWN, Draw, compare, covers, layer, line
+from .oracle import DRAWN, TIMES, Draw, compare, covers, layer, line
 
 
 def rotate(x, theta=10000.0, size=None):
@@ -170,7 +170,7 @@ def called(module, shapes):
 
 
 @covers("attention")
-@settings(DRAWN, max_examples=120)
+@settings(DRAWN, max_examples=60 * TIMES)
 @given(data=st.data())
 def test_attention_of_pytorch(data):
     draw = Draw(data)
@@ -195,7 +195,7 @@ def test_attention_of_pytorch(data):
 
 
 @covers("attention")
-@settings(DRAWN, max_examples=150)
+@settings(DRAWN, max_examples=75 * TIMES)
 @given(data=st.data())
 def test_attention_beyond_pytorchs(data):
     draw = Draw(data)

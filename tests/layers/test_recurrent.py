@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from .oracle import DRAWN, FEW, Draw, compare, covers, graph, layer, line, run
+from .oracle import DRAWN, FEW, TIMES, Draw, compare, covers, graph, layer, line, run
 
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 MODULES = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
@@ -37,7 +37,7 @@ def spelled(keys):
 @covers("rnn", "lstm", "gru")
 @pytest.mark.filterwarnings("ignore:dropout option adds dropout after all but last")
 @pytest.mark.parametrize("op", GATES)
-@settings(DRAWN, max_examples=80)
+@settings(DRAWN, max_examples=50 * TIMES)
 @given(data=st.data())
 def test_recurrent(op, data):
     draw = Draw(data)

@@ -36,6 +36,16 @@ CASES = [
 ]
 
 
+# Copies and steps that each do what the one before does, and how many of them are enough to see it.
+_ALIKE = {"depth": 4, "steps": 8, "words": 8, "frames": 8, "chars": 8}
+
+
+def short(case: str, batch: int = 1) -> Graph:
+    """The graph of a case with fewer copies of its layers and fewer steps, where it has many of them."""
+    sizes = load(case, batch).settings.values
+    return load(case, batch, **{name: str(few) for name, few in _ALIKE.items() if int(sizes.get(name, 0)) > few})
+
+
 @cache
 def is_small(case: str) -> bool:
     """Whether a step of training takes no more than a moment on a CPU."""

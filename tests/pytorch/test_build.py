@@ -19,7 +19,7 @@ from archcalc.network.graph import Graph, layers_of
 from archcalc.network.load import build_graph
 from archcalc.pytorch.instance import example_inputs, instantiate
 from archcalc.pytorch.source import module_source
-from tests.pytorch.specs import CASES, DISTINCT, SHRUNK, SMALL, load, path, run, shrunk
+from tests.pytorch.specs import CASES, DISTINCT, SHRUNK, SMALL, load, path, run, short, shrunk
 
 RUFF = shutil.which("ruff") or shutil.which("ruff", path=str(Path(sys.executable).parent))
 
@@ -157,7 +157,7 @@ def test_state_dict_is_the_named_parameters(case: str) -> None:
 def test_trains_one_step(case: str) -> None:
     """On the CPU where that takes a moment, else on the meta device, where all is computed but the numbers."""
     device = "cpu" if case in SMALL else "meta"
-    graph = load(case, batch=2)
+    graph = short(case, batch=2)
     torch.default_generator.manual_seed(0)
     module = instantiate(graph, device)
     inputs = [x.requires_grad_() if x.is_floating_point() else x for x in example_inputs(graph, device)]

@@ -23,8 +23,7 @@ from tests.symbolic.formulas import code, number
 CHOICES = (
     ("gpt2.yaml", "batch,seq,width,depth,heads,vocab,context"),
     ("gpt2.yaml@xl", "seq,depth"),
-    ("bert.yaml", "batch,seq,width,heads,depth,vocab"),
-    ("llama3.yaml", "batch,seq,width,heads,kv_heads,ff,depth"),
+    ("llama3.yaml", "seq,kv_heads,depth"),
     ("mixtral.yaml", "seq,width,ff,depth"),
     ("t5.yaml", "source,target,width,heads,hidden,depth"),
     ("transformer.yaml", "src_len,tgt_len,width,heads,ff,depth,batch"),
@@ -46,13 +45,11 @@ CHOICES = (
 )
 # Image sizes that a spec writes as numbers get names here.
 IMAGES = (
-    "alexnet",
     "convnext",
     "efficientnet",
     "googlenet",
     "lenet",
-    "resnet152",
-    "squeezenet1_0",
+    "resnet18",
     "unet",
 )
 
