@@ -3,7 +3,7 @@
     .venv/bin/python tests/benchmarks/growth.py [--seed NUMBER] [--most LAYERS] [WORD...]
 
 Chains, wide, dense and nested networks are drawn. A copy of the package is installed into a folder of its own, with
-its bytecode compiled, and runs there. Of each command the time on the processor is taken, the least of three
+its bytecode compiled, and runs there. Of each command the time on the processor is taken, the least of two
 processes, less that of the smallest network; of each rule the time of its check. A power is that from the middle size
 to the largest. With words only commands and rules that have one of them in their name are run.
 """
