@@ -145,7 +145,7 @@ class Convolution(Layer):
         kernel, stride, dilation = (self.per_axis(name, x.rank - 1, x) for name in ("kernel", "stride", "dilation"))
         return Convolving(
             how, plain(x.shape[0]), plain(y.shape[0]), plain(self.groups), _plain(before), _plain(y.shape[1:]), _plain(kernel),
-            _plain(padding), plain(product(stride)), set(dilation) != {1}, self.op == "convtranspose", self.bias,
+            _plain(padding), _plain(stride), _plain(dilation), self.op == "convtranspose", self.bias,
         )  # fmt: skip
 
 

@@ -77,6 +77,27 @@ def wide(rng: Random) -> str:
     )
 
 
+def few_channels(rng: Random) -> str:
+    """Fewer channels than a block: blocks of 8, inputs as they are, a bias that is no whole block."""
+    kernel, stride = rng.choice([1, 3, 5]), rng.choice(["", " dilation=2"])
+    return (
+        f"input: [{rng.choice([1, 3, 4, 8])}, {rng.choice([7, 14, 17])}, {rng.choice([17, 28])}], layers: [batchnorm,"
+        f" conv {rng.choice([1, 5, 13])} kernel={kernel}{stride}, relu, conv {rng.choice([2, 11])} kernel=1]"
+    )
+
+
+def wide_images(rng: Random) -> str:
+    """Windows of which the rows of a matrix take too much, and are multiplied a few at a time."""
+    width, kernel = rng.choice([8, 16]), rng.choice([15, 21])
+    return f"input: [{width}, {rng.choice([30, 60])}, 20], layers: [batchnorm, conv 16 kernel={kernel} padding={kernel // 2}]"
+
+
+def in_three_dimensions(rng: Random) -> str:
+    kernel = rng.choice([2, 3])
+    given = f"conv {rng.choice([5, 16, 24])} kernel={kernel} padding={kernel // 2} bias={rng.choice(['true', 'false'])}"
+    return f"input: [{rng.choice([1, 3, 20])}, 8, {rng.choice([8, 14])}, 8], layers: [batchnorm, {given}, relu]"
+
+
 def transposed_in_groups(rng: Random) -> str:
     groups, kernel = rng.choice([2, 3]), rng.choice([3, 16])
     width = groups * rng.choice([5, 6, 16])
@@ -130,7 +151,8 @@ def tied(rng: Random) -> str:
 
 
 KINDS = (
-    convolutions, shared_by_threads, grouped, channels_last, wide, transposed, transposed_in_groups, gated, lstms, padded_lstms, attentions,
+    convolutions, shared_by_threads, grouped, channels_last, wide, transposed, transposed_in_groups, gated, few_channels, wide_images,
+    in_three_dimensions, lstms, padded_lstms, attentions,
     with_projections_of_their_own, tied,
 )  # fmt: skip
 
@@ -159,7 +181,8 @@ def test_training(kind: Callable[[Random], str], optimizer: str) -> None:
 
 
 # What oneDNN's LSTM works in when nothing is kept was not found out to the byte.
-APART = {lstms: 0.1, padded_lstms: 0.1}
+# Windows that are multiplied a few at a time forward are as many as a processor's cache holds.
+APART = {lstms: 0.1, padded_lstms: 0.1, wide_images: 0.25}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -185,3 +208,11 @@ def test_attention_step_by_step(train: bool) -> None:
         running = run_of(train_or_not(train), attention="math", threads=torch.get_num_threads())
         text = graph.document.source.text
         assert simulate(graph, running).peak == pytest.approx(measured, rel=0.05), (text, graph.batch)
+
+
+def test_weights_that_leave_no_room_for_sums() -> None:
+    text = "{model: m, input: [4100, 16], layers: [batchnorm, conv 1100 kernel=15]}"
+    run = simulate(build_graph(Source("t.yaml", text), batch=2), run_of("train", optimizer="sgd"))
+    passing = max(moment.passing for moment in run.moments)
+    weights = 4 * 4100 * 1100 * 15
+    assert weights <= passing <= 1.01 * weights  # as measured: their copy, and no sums of four times as much

@@ -10,25 +10,19 @@ from __future__ import annotations
 from math import prod
 from typing import NamedTuple
 
-from archcalc.layers.kernels.onednn_threads import ALIGNED, BLOCK, ROWS, Shared
+from archcalc.layers.kernels.onednn_gradient import Gradient
+from archcalc.layers.kernels.onednn_threads import ALIGNED, BLOCK, up
 from archcalc.layers.saved import Saving
 
 # Below so many input channels the first convolution of a network reads them as they are.
-_FLAT, _FLAT_BACKWARD = 16, 4
+_FLAT = 16
 # Bytes of a page, and floats that a row is kept away from a multiple of.
 _PAGE, _CONFLICT = 4096, 256
 # Numbers of an input for which PyTorch does not call oneDNN when there is one sample.
 _FEW = 20480
 # Numbers of a result, for each thread, from which on threads share its products, not the samples.
-_FEW_RESULTS = 256
+_FEW_RESULTS = 512
 _FEW_TAPS = 64
-# Taps of a row of the widest kernel for whose weights there is a gradient in blocks; others are multiplied as matrices.
-_WIDE = 14
-
-
-def up(size: int, unit: int = BLOCK) -> int:
-    """`size` rounded up to a multiple of `unit`."""
-    return -(-size // unit) * unit
 
 
 def row(size: int) -> int:
@@ -48,7 +42,7 @@ class Convolving(NamedTuple):
     Attributes:
         inputs, outputs: channels; groups: that see only each other.
         before, after: spatial sizes of input and output; kernel, padding: for each of these axes.
-        stride: of all axes together; dilated: whether a dilation is above 1.
+        strides, dilations: alike.
     """
 
     how: Saving
@@ -59,8 +53,8 @@ class Convolving(NamedTuple):
     after: tuple[int, ...]
     kernel: tuple[int, ...]
     padding: tuple[int, ...]
-    stride: int
-    dilated: bool
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
     transposed: bool
     biased: bool
 
@@ -73,6 +67,16 @@ class Convolving(NamedTuple):
         if self._has_channels_last:
             return self._channels_last()
         return self._forward(), self._backward()
+
+    @property
+    def stride(self) -> int:
+        """Of all axes together."""
+        return prod(self.strides)
+
+    @property
+    def dilated(self) -> bool:
+        """Whether a dilation is above 1."""
+        return set(self.dilations) != {1}
 
     # -- sizes in bytes ---------------------------------------------------------------------
 
@@ -171,23 +175,47 @@ class Convolving(NamedTuple):
         short = all(size <= 3 for size in self.kernel)
         return short and all(p <= size // 2 for p, size in zip(self.padding, self.kernel))
 
+    def _by_matrices(self, backward: bool) -> bool:
+        """Whether no kernel of blocks can: groups too narrow, or depthwise in three dimensions, or `backward` and dilated."""
+        if self._depthwise:
+            return len(self.kernel) == 3 or (backward and self.dilated)
+        return not self._multiples(4)
+
     def _multiples(self, unit: int) -> bool:
         """Whether groups can be computed in blocks."""
         return self.groups == 1 or self._depthwise or all(size % unit == 0 for size in self._of_group)
 
     def _forward(self) -> int:
-        if not self._multiples(4):
-            few = self._windows // self.how.threads < 2 * _FEW_RESULTS
-            sums = self._y if self.transposed and self.biased else 0  # before the bias
-            return max(self._y, sums + self._alone(few) * self._patches + ALIGNED)
+        if (
+            self._depthwise and len(self.kernel) == 3 and not (self.transposed or self.dilated)
+        ):  # with channels last, and back
+            return max(self._x + self._filters(), 2 * self._y)
+        if self._by_matrices(backward=self.transposed):
+            few = self._windows // self.how.threads < _FEW_RESULTS
+            if not self.transposed and self._shares_positions():
+                return max(self._y, self._rows(self.how.threads))
+            sums = self._y + ALIGNED if self.transposed and self.biased else 0  # before the bias
+            scratch = sums + self._rows(self._alone(few))
+            return max(self._y, scratch and scratch + ALIGNED * self.transposed)
         y = self._images(self.outputs, self._results)
-        flat = self.groups == 1 and self.inputs < _FLAT and not self.transposed
+        pointwise = self._taps == self.stride == 1 and not any(self.padding)
+        flat = self.groups == 1 and self.inputs < _FLAT and not self.transposed and not pointwise
         x = 0 if flat else self._images(self.inputs, self._pixels)
-        sums = y if self.transposed else 0  # before the bias
-        return max(
-            sums + x + self._filters(flat=flat) + y - self._y,
-            2 * self._y if sums and self.stride > 1 and self.groups == 1 else y,
-        )
+        last = self.transposed and self.stride > 1 and self.groups == 1  # with channels last, and back
+        padded = self.outputs % BLOCK and (self.groups == 1 or self._depthwise)
+        apart = up(self.outputs) * self.how.width + ALIGNED if self.biased and padded else 0
+        if self.transposed:  # sums before the bias
+            apart = y + ALIGNED if self.biased and not last else 0
+        return max(apart + x + self._filters(flat=flat) + y - self._y, 2 * self._y if last else y)
+
+    def _shares_positions(self) -> bool:
+        """Whether threads multiply the positions of all samples and groups, each some of them."""
+        if len(self.kernel) == 3:
+            return False
+        positions = self.how.batch * self.groups * self._windows
+        inputs, outputs = self._of_group
+        short = self.strides[-1] == 1 and 20 * inputs * self._taps <= outputs
+        return positions >= self.how.threads * BLOCK or self._windows < self.how.batch * self.groups or short
 
     def _backward(self) -> int:
         x = self._x if self.how.needs[0] else 0
@@ -195,9 +223,9 @@ class Convolving(NamedTuple):
         return max(self._inputs_gradient() if x else 0, x + self._weights_gradient()) - counted
 
     def _inputs_gradient(self) -> int:
-        if not self._multiples(4):
-            few = self._windows // self.how.threads < 2 * _FEW_RESULTS or self._taps < _FEW_TAPS
-            return self._x + max(self._x, self._alone(few) * self._patches + ALIGNED)
+        if self._by_matrices(backward=not self.transposed):
+            few = self._windows // self.how.threads < _FEW_RESULTS or self._taps < _FEW_TAPS
+            return self._x + max(self._x, self._rows(self._alone(few)))
         if self.stride > 1 and not self.transposed and not self._depthwise and self._multiples(BLOCK):
             return max(self._y + self._filters() + self._x, 3 * self._x)  # with channels last, and back
         x = self._images(self.inputs, self._pixels)
@@ -205,49 +233,41 @@ class Convolving(NamedTuple):
 
     @property
     def _windows(self) -> int:
-        """How many there are in one sample: a transposed convolution has them in its output."""
-        return self._pixels if self.transposed else self._results
+        """How many there are in one plane of one sample: a transposed convolution has them in its output."""
+        return prod((self.before if self.transposed else self.after)[-2:])
 
-    @property
-    def _patches(self) -> int:
-        """The windows of one sample of one group, as rows of a matrix."""
-        channels = self.outputs if self.transposed else self.inputs
-        return channels // self.groups * self._taps * self._windows * self.how.width
+    def _rows(self, threads: int) -> int:
+        """For each of so many threads the windows of one sample of one group, as rows of a matrix that it is not yet."""
+        if self._taps == self.stride == 1 and self.before == self.after:
+            return 0
+        channels = (self.outputs if self.transposed else self.inputs) // self.groups
+        return threads * channels * self._taps * self._windows * self.how.width + ALIGNED
 
     def _alone(self, few: bool) -> int:
         """Threads that each multiply matrices of their own; else all share one product."""
         return self.how.threads if few and (self.how.batch > 1 or self.groups > 2) else 1
 
     def _weights_gradient(self) -> int:
-        ending = self._weight + 2 * self._bias
-        if not self._multiples(8) or (self._depthwise and not self._narrow) or self.kernel[-1] > _WIDE:
-            threads = self._alone(self._windows // self.how.threads < _FEW_RESULTS)
-            return self._weight + self._bias + threads * (self._patches + 4 * self._weight) + 2 * ALIGNED
-        unit, flat = BLOCK, False
-        if self.groups == 1 and self.inputs < _FLAT and not self.transposed:
-            flat = self.inputs < _FLAT_BACKWARD
-            unit = BLOCK if flat else BLOCK // 2
-        filters = self._filters(unit, flat)
-        x = 0 if flat else self._images(self.inputs, self._pixels, unit)
-        sums = self._bias
-        if self._depthwise:
-            sums += self._of_threads(filters)
-        elif unit == BLOCK and self._taps > 1:
-            sums += self._shared(flat).scratch(self.biased, self._of_group[1] % BLOCK > 0)
-        return filters + max(self._images(self.outputs, self._results, unit) + x + sums, ending)
-
-    def _of_threads(self, filters: int) -> int:
-        """Sums of depthwise kernels: threads for which there is no block of channels take samples."""
-        others = min(self.how.threads // min(self.how.threads, -(-self.outputs // BLOCK)), self.how.batch) - 1
-        bias = others * up(self._bias, BLOCK * self.how.width) + ALIGNED if self.biased else 0
-        return others * filters + ALIGNED + bias if others else 0
-
-    def _shared(self, flat: bool) -> Shared:
-        inputs, outputs = self._of_group
-        block = inputs if flat else BLOCK
-        planes = [(prod(size[:-1]), size[-1]) for size in (self.before, self.after)]
-        by_rows = len(self.after) == 2 and self.after[0] > ROWS and not self.dilated
-        return Shared(
-            self.how.threads, self.how.batch, self.groups, -(-inputs // block), -(-outputs // BLOCK), block,
-            self._taps, planes[0], planes[1], self.stride, by_rows,
+        """oneDNN sees a transposed convolution from its output."""
+        before, after, inputs, outputs = self.before, self.after, self.inputs, self.outputs
+        if self.transposed:
+            before, after, inputs, outputs = after, before, outputs, inputs
+        gradient = Gradient(
+            self.how.threads, self.how.batch, self.groups, inputs // self.groups, outputs // self.groups, _cube(before),
+            _cube(after), _cube(self.kernel), _cube(self.strides), _cube(self.dilations), _cube(self.padding, 0),
+            len(before) == 3, self.biased and not self.transposed,
         )  # fmt: skip
+        kernel = gradient.best()
+        scratch = kernel.scratch and kernel.scratch + ALIGNED * self.transposed
+        copies, filters = 0, self._weight
+        if kernel.block:
+            filters = self._filters(kernel.block, kernel.flat)
+            copies = self._images(outputs, prod(after), kernel.block)
+            copies += 0 if kernel.flat else self._images(inputs, prod(before), kernel.block)
+        return filters + max(copies + self._bias + scratch, self._weight + 2 * self._bias)
+
+
+def _cube(sizes: tuple[int, ...], other: int = 1) -> tuple[int, int, int]:
+    """Depth, rows and columns; axes that there are not have the size `other`."""
+    depth, rows, columns = (*(other,) * (3 - len(sizes)), *sizes)
+    return depth, rows, columns

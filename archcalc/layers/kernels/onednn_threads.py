@@ -17,7 +17,114 @@ _BARRIER = 2 * _PAGE
 # Rows of an output below which they are not shared out.
 ROWS = 9
 # How much more it costs to write a weight than to read an input.
-_WRITTEN = 8
+_WRITTEN, _WRITTEN_AT_ONE = 8, 12
+# Numbers for each thread that sums of a bias may take.
+_MOST_OF_BIAS = 3 * 5 * 5 * 16 * 16
+# Positions of 1×1 kernels that are gone through at a time, at most.
+_MOST_AT_ONCE = 256
+
+
+def up(size: int, unit: int = BLOCK) -> int:
+    """`size` rounded up to a multiple of `unit`."""
+    return -(-size // unit) * unit
+
+
+def reduced(threads: int, length: int, jobs: int, samples: int, most: int) -> int:
+    """Bytes for sums of so many numbers each; teams of threads have some of them, and share the samples.
+
+    Args:
+        length: numbers of a job; most: that all threads may take.
+    """
+    first, most_jobs = max(1, jobs // threads), max(1, most // (threads * length))
+
+    def teams(wanted: int) -> tuple[int, int, int]:
+        """How many teams of how many threads, and the most jobs that one of them has."""
+        there = min(wanted, threads)
+        return there, min(threads // there, samples), -(-jobs // there)
+
+    best, least = teams(jobs // first), jobs * length * samples
+    for each in range(first, jobs):
+        found = teams(jobs // each)
+        if found[1] > 1 and found[2] > most_jobs:
+            continue
+        work = length * found[2] * (-(-samples // found[1]) + (found[1] > 1))
+        if work < least:
+            best, least = found, work
+    there, members, jobs_of_each = best
+    if members == 1:
+        return 0
+    return there * ((members - 1) * jobs_of_each * length * _FLOAT + _PAGE) + 2 * _PAGE
+
+
+def _of_bias(threads: int, blocks: int, samples: int) -> int:
+    return reduced(threads, BLOCK, blocks, samples, threads * _MOST_OF_BIAS)
+
+
+class Pointwise(NamedTuple):
+    """The gradient of the weights of a 1×1 convolution, in blocks of channels.
+
+    Attributes:
+        threads: that there are; samples: in the batch; inputs, outputs: blocks of channels.
+        positions: of the output, all together; columns: of them in a row.
+    """
+
+    threads: int
+    samples: int
+    inputs: int
+    outputs: int
+    positions: int
+    columns: int
+
+    def scratch(self, biased: bool, padded: bool, strided: bool) -> int:
+        """Bytes for the sums of the threads; `padded`: the bias is no whole number of blocks; `strided`: inputs are put together."""
+        samples, outputs, inputs = self._divide()
+        threads = samples * outputs * inputs
+        found = 0
+        if biased and padded:
+            found += self.outputs * BLOCK * _FLOAT + ALIGNED
+        if samples > 1:
+            found += (samples - 1) * self.inputs * self.outputs * BLOCK**2 * _FLOAT + ALIGNED + _BARRIER
+        if biased:
+            found += _of_bias(threads, self.outputs, self.samples)
+        if strided:
+            found += threads * _divider(self.inputs, 5, self.inputs, False) * self.positions * BLOCK * _FLOAT + ALIGNED
+        return found
+
+    def _divide(self) -> tuple[int, int, int]:
+        """Threads for samples and positions, for blocks of outputs and for blocks of inputs."""
+        at_once = _divider(self.positions, 7, BLOCK, True)
+        if self.positions % at_once:
+            at_once = _divider(self.columns, 4, self.columns, False)
+        at_once = 1 if at_once > _MOST_AT_ONCE else at_once
+        parts = self.samples * -(-self.positions // at_once)
+
+        def memory(samples: int, outputs: int, inputs: int) -> int:
+            of_outputs, of_inputs = -(-self.outputs // outputs), -(-self.inputs // inputs)
+            read = -(-parts // samples) * BLOCK * at_once * (of_inputs + of_outputs)
+            return read + _WRITTEN_AT_ONE * of_outputs * of_inputs * BLOCK**2
+
+        best = (1, 1, 1)
+        for samples in range(1, min(self.threads, parts) + 1):
+            for outputs in range(1, min(self.threads // samples, self.outputs) + 1):
+                way = samples, outputs, min(self.threads // samples // outputs, self.inputs)
+                if memory(*way) <= memory(*best):
+                    best = way
+        if self.threads // 2 < best[0] < self.threads:
+            best = (min(self.samples, self.threads), *best[1:])
+        return best
+
+
+def _divider(size: int, least: int, most: int, largest: bool) -> int:
+    """The number from `least` to `most` of which multiples exceed `size` by least; the largest or the smallest of several."""
+    most = max(1, min(most, size))
+    numbers = range(most, max(1, min(least, most)) - 1, -1)
+    best, lost = most, 1.0
+    for number in numbers:
+        whole = -(-size // number) * number
+        loss = (whole - size) / whole
+        if loss < lost or (loss == lost and not largest):
+            best, lost = number, loss
+    return best
 
 
 class Shared(NamedTuple):
@@ -27,7 +134,7 @@ class Shared(NamedTuple):
         threads: that there are; samples: in the batch; groups, inputs, outputs: how many groups, and blocks of channels in each.
         block: channels of a block of inputs; taps: of the window.
         before, after: rows and columns of input and output; stride: of both together; by_rows: whether rows are
-            shared out.
+            shared out; depth: of the output, whose planes are shared out as well.
     """
 
     threads: int
@@ -41,6 +148,7 @@ class Shared(NamedTuple):
     after: tuple[int, int]
     stride: int
     by_rows: bool
+    depth: int = 1
 
     def scratch(self, biased: bool, padded: bool) -> int:
         """Bytes for the sums of the threads; `padded`: the bias is no whole number of blocks."""
@@ -51,33 +159,14 @@ class Shared(NamedTuple):
             found += (samples - 1) * weights * _FLOAT + ALIGNED + _BARRIER
         if biased and padded:
             found += self.groups * self.outputs * BLOCK * _FLOAT + ALIGNED
-        return found + (self._of_bias() if biased else 0)
-
-    def _of_bias(self) -> int:
-        """Blocks of the bias are dealt to teams of threads; those of a team share the samples."""
-        jobs, threads = self.groups * self.outputs, self._divide()[0]
-        least, first = jobs * self.samples, max(1, jobs // threads)
-        teams, members, most = self._teams(jobs // first, threads)
-        for each in range(first, jobs):
-            found = self._teams(jobs // each, threads)
-            work = found[2] * (-(-self.samples // found[1]) + (found[1] > 1))
-            if work < least:
-                (teams, members, most), least = found, work
-        if members == 1:
-            return 0
-        return teams * ((members - 1) * most * BLOCK * _FLOAT + _PAGE) + 2 * _PAGE
-
-    def _teams(self, wanted: int, threads: int) -> tuple[int, int, int]:
-        """How many teams of how many threads, and the most blocks that one of them has."""
-        teams = min(wanted, threads)
-        return teams, min(threads // teams, self.samples), -(-self.groups * self.outputs // teams)
+        return found + (_of_bias(self._divide()[0], self.groups * self.outputs, self.samples) if biased else 0)
 
     def _divide(self) -> tuple[int, int]:
         """How many threads work, and among how many of them the samples are divided."""
         if self.threads < self.groups:
             return self.threads, 1
         there = self.threads // self.groups
-        parts = self.samples * max(1, self.after[0] // ROWS if self.by_rows else 1)
+        parts = self.samples * self.depth * max(1, self.after[0] // ROWS if self.by_rows else 1)
         ways = list(self._ways(there, min(there, parts)))
         best = (1, 1, 1)
         for way in ways:

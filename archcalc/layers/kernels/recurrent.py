@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from archcalc.layers.kernels.onednn import pages, row, up
+from archcalc.layers.kernels.onednn import pages, row
+from archcalc.layers.kernels.onednn_threads import up
 from archcalc.layers.saved import Saving
 
 # Bytes of oneDNN's room for an LSTM that do not depend on its sizes.
