@@ -97,7 +97,7 @@ class Forward(Scene):
             taken = variables.take(index, variable, made - apart) if made - apart or not further else set()
             for name, keys in further:
                 taken |= variables.take(index, name, made & keys)
-            gone += [key for key in taken if key not in given and key not in made]
+            gone += [key for key in taken if key not in given and (key not in made or not variables.hold(key))]
             gone += [replaced[key] for key in made if key in replaced and function.last.get(replaced[key], -1) <= index]
             self._let_go(gone)
             self._settle(began)

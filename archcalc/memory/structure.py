@@ -185,7 +185,7 @@ def _step(node: Node, index: int, last: dict[int, int], beside: set[int]) -> Ste
         several: tuple[tuple[str | None, frozenset[int]], ...] = tuple(
             ((None if id(one) in last else "_"), frozenset([id(one)])) for one in parts
         )
-        return Step(node, (id(node.output), *(id(one) for one in parts)), "_", several)
+        return Step(node, tuple(id(one) for one in parts), None, several)  # no variable holds the whole
     # A group may give, under an alias, what a step before its last one made.
     gives = family(node.output) | family(node.exit)
     lasts = last.get(id(node.output), -1) > index + 1 or id(node.output) in beside

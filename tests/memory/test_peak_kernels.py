@@ -115,6 +115,13 @@ def gated(rng: Random) -> str:
     )
 
 
+def taken_apart(rng: Random) -> str:
+    """Parts that nobody reads."""
+    parts = rng.choice([2, 4, 20])
+    read = rng.choice([f"linear 8 from=g.{rng.randrange(parts)}", "{add: [g.0, g.1]}"])
+    return f"input: [{rng.choice([50, 200])}, 64], layers: [linear 120, split {parts} name=g, {read}, linear 8]"
+
+
 def lstms(rng: Random, *hidden: int) -> str:
     width = rng.choice(hidden or (20, 64, 100))
     given = f"lstm {width} layers={rng.choice([1, 2])} bidirectional={rng.choice(['true', 'false'])}"
@@ -151,7 +158,7 @@ def tied(rng: Random) -> str:
 
 
 KINDS = (
-    convolutions, shared_by_threads, grouped, channels_last, wide, transposed, transposed_in_groups, gated, few_channels, wide_images,
+    convolutions, shared_by_threads, grouped, channels_last, wide, transposed, transposed_in_groups, gated, taken_apart, few_channels, wide_images,
     in_three_dimensions, lstms, padded_lstms, attentions,
     with_projections_of_their_own, tied,
 )  # fmt: skip
