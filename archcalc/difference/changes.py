@@ -260,8 +260,9 @@ def _keys(old: LayerRecord, new: LayerRecord) -> list[Change]:
         elif values[0] != values[1]:
             change = Change(name, _show(argument, values[0]), _show(argument, values[1]))
             (respelled if _one_size(argument, values) else found).append(change)
-    if not found or _same_code(old, new):
-        return respelled if not found and not _same_code(old, new) else []
+    same = not before.declared and _same_code(old, new)  # what is declared is not in the code
+    if not found or same:
+        return [] if found or same else respelled
     return found
 
 

@@ -10,7 +10,7 @@ from archcalc.layers.field import Field
 from archcalc.layers.layout import ENDS, FEATURES_LAST, KEEPS
 from archcalc.layers.operands import Reference
 from archcalc.layers.saved import NOTHING, Saved, Saving
-from archcalc.layers.strides import Strides, contiguous
+from archcalc.layers.strides import Strides, contiguous, iterated
 from archcalc.layers.tensor import Tensor
 from archcalc.quantity import plain
 from archcalc.terms import work
@@ -114,8 +114,16 @@ class Gather(Layer):
         return axis != x.rank - 1 if layout == FEATURES_LAST else axis > 0
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """In the order of the axes."""
-        return contiguous((how.batch, *y.shape))
+        """In the order of the input's axes, those of the index in the place of one."""
+        x, whole, index = inputs[0], how.strides[0], self.index
+        if whole.in_order or index.batched:
+            return contiguous((how.batch, *y.shape))
+        axis = x.axis(self.axis) + 1
+        sizes = (*whole.sizes[:axis], *index.shape, *whole.sizes[axis + 1 :])
+        before, after = (0,) * axis, (0,) * (whole.rank - axis - 1)
+        kept = (*whole.steps[:axis], *(0,) * index.rank, *whole.steps[axis + 1 :])
+        alone = (*(1,) * axis, *index.shape, *(1,) * (whole.rank - axis - 1))
+        return iterated(Strides(sizes, kept), Strides(alone, (*before, *contiguous(index.shape).steps, *after)))
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The index, and where both are of each sample the numbers of the samples."""

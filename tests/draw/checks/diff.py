@@ -6,6 +6,7 @@ Whether two networks differ is seen from the module that is written of each.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError, SpecError
@@ -90,20 +91,26 @@ def _reads_twice(base: Graph, head: Graph) -> bool:
     Groups that hold no layer are none.
     """
     nodes = [[node for node, _, _ in walk(graph.nodes) if _has_layers(node)] for graph in (base, head)]
-    before, after = (
-        [
-            (node.id, node.layer and (_values(node), _code(node)), [id(given.itself) for given in node.inputs])
-            for node in found
-        ]
-        for found in nodes
-    )
     if any(node.copies > 1 or node.unfolded for found in nodes for node in found):
         return False
-    numbers: list[dict[int, int]] = [{}, {}]
-    for found, known in ((before, numbers[0]), (after, numbers[1])):
-        for _, _, reads in found:
-            reads[:] = [known.setdefault(one, len(known)) for one in reads]
+    before, after = (_numbered(graph, found) for graph, found in zip((base, head), nodes))
     return before == after
+
+
+def _numbered(graph: Graph, nodes: list[Node]) -> list[object]:
+    """Each with what it reads and gives, by the order in which tensors are made and read."""
+    known: dict[int, int] = {}
+
+    def number(tensors: Iterable[Tensor]) -> list[int]:
+        return [known.setdefault(id(one.itself), len(known)) for one in tensors]
+
+    number(graph.inputs.values())
+    found: list[object] = []
+    for node in nodes:
+        made = [*(node.exit.outputs or {}).values()] if node.layer is not None else []
+        does = node.layer and (_values(node), _code(node))
+        found.append((node.id, does, number(node.inputs), number(made)))
+    return found
 
 
 def _has_layers(node: Node) -> bool:
