@@ -75,6 +75,11 @@ def test_other_norms_keep_a_bias(norm: str) -> None:
     assert float(every[next(name for name in every if name.endswith("bias"))].abs().max()) > 1e-2
 
 
+@pytest.mark.parametrize("key", ["bias_kv", "zero_attn"])
+def test_the_bias_of_keys_counts_beside_keys_that_have_none(key: str) -> None:
+    assert not findings(example("PRM303").replace("attention 4", f"attention 4 {key}=true"), ("PRM303",))
+
+
 def test_key_biases_have_no_gradient() -> None:
     text = example("PRM303")
     gradient = gradients(text)["attention.in_proj_bias"]

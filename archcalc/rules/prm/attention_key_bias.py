@@ -18,7 +18,7 @@ class AttentionKeyBias(Rule):
 
     It adds the same number to all scores of a query, and softmax does not change when all its
     inputs grow by one number: the bias has no effect and no gradient. With rotary positions, a
-    norm of the keys or a soft cap it has one.
+    norm of the keys, a soft cap, or keys that are not projected (`bias_kv`, `zero_attn`) it has one.
 
     Example:
         model: example
@@ -67,6 +67,8 @@ class AttentionKeyBias(Rule):
 def _keys_biased(node: Node) -> bool:
     layer = node.layer
     if not isinstance(layer, Attention) or layer.rope is not None or layer.qknorm or layer.softcap is not None:
+        return False
+    if layer.more:  # keys that are not projected have none
         return False
     return "k" in layer.bias if isinstance(layer.bias, str) else bool(layer.bias)
 
