@@ -91,7 +91,8 @@ class _Trial:
         try:
             if other.takes_input:
                 other.accept(read[0])
-            if self.step.bodies and len(read) < 2:  # what is inside was not reached
+            # what is inside was not reached, or would read something else
+            if self.step.bodies and (len(read) < 2 or change.reads is not None):
                 return UNKNOWN
             y = other.infer(*read)
             other.admit(read[0].samples(self.samples), read[0])
