@@ -123,9 +123,10 @@ def scores_passing(
         forward = asked if dropout else max(asked, softmax - pairs - 2 * asked)
         backward = pairs + known - asked - answer
         if not dropout:
-            backward = max(backward, 2 * pairs - 2 * asked - answer)
+            softmaxed = 2 * pairs - 2 * asked - answer
             if "scaled queries and keys" in kept:  # which take the room of what was made in one go
-                backward -= {0: 0, 2: known, 3: asked + known}[made]
+                softmaxed -= {0: 0, 2: known, 3: asked + known}[made]
+            backward = max(backward, softmaxed)
     if not how.keeps and fused:  # projections beside their copies, or the copies while the kernel runs
         running = kept.get("sums of the scores", 0) + forward_room + asked - answer + beside
         forward = kept.get("mask", 0) + max(projected + copied - answer, projected + running)
