@@ -199,17 +199,16 @@ def _steps(node: Node, flows: dict[int, bool], used: set[int], stored: int, runs
     """The last step of a scan, those before it, whose states are read on, and the first, which starts anew."""
     ends = used | {id(one) for one, every in node.listed if id(every) in used}
     if node.work > 1:
-        for one in _through(node.children, flows, set(ends), stored, runs):
+        reached = set(ends)
+        for one in _through(node.children, flows, reached, stored, runs):
             yield replace(one, copies=(LAST, *one.copies))
         after = {name: id(tensor) for name, tensor in node.further.items()}
         ends -= {*after.values()} - {id(one) for one, every in node.listed if id(every) in used}
-        on: set[int] = set()
         while True:
-            ends |= on
+            ends |= {after[name] for name, state in node.states.items() if id(state) in reached}
             reached = set(ends)
             between = list(_through(node.children, flows, reached, stored, runs * (node.work - 2)))
-            on = {after[name] for name, state in node.states.items() if id(state) in reached}
-            if on <= ends:
+            if all(after[name] in ends for name, state in node.states.items() if id(state) in reached):
                 break
         yield from (replace(one, copies=(BETWEEN, *one.copies)) for one in between if node.work > 2)
     stale = {*_made(node.children), *map(id, node.states.values())}

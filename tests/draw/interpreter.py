@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from archcalc.layers.steps import Collected
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.network.codes import code_of
 from archcalc.network.graph import Node, walk
@@ -31,6 +32,11 @@ class Interpreter:
         self.paths: dict[int, str] = {}
         self.active: set[int] = set()
         every = [x for node, _, _ in walk(graph.nodes) for x in (*node.inputs, node.exit, node.output)]
+        self.backwards = {
+            id(node.inputs[0])
+            for node, _, _ in walk(graph.nodes)
+            if isinstance(node.layer, Collected) and node.layer.backwards
+        }
         self.same = {id(x) for x in every if not x.batched}  # for every sample
 
     def run(self, *inputs: torch.Tensor) -> list[torch.Tensor]:
@@ -49,6 +55,9 @@ class Interpreter:
             self._node(node, values, prefix)
 
     def _node(self, node: Node, values: Values, prefix: str) -> None:
+        if node.listed:
+            self._steps(node, values, prefix)
+            return
         if node.inline:
             self._nodes(node.children, values, prefix)
             if node.layer is not None:
@@ -67,6 +76,26 @@ class Interpreter:
             self._copies(node, values, f"{path}.", 0)
         else:
             self._once(node, values, path)
+
+    def _steps(self, node: Node, values: Values, prefix: str) -> None:
+        """One after the other, each from the states that the one before gives."""
+        entries = [values[id(x)] for x in node.inputs]
+        for state in node.states.values():
+            start = self._value(state.origin, values)
+            values[id(state)] = start
+            if state.batched and id(state.origin) in self.same:
+                values[id(state)] = start.expand(self.batch, *start.shape[1:])
+        every: list[list[Any]] = [[] for _ in node.listed]
+        order = range(len(entries[0]))
+        for index in reversed(order) if id(node.output) in self.backwards else order:
+            values.update({id(x): steps[index] for x, steps in zip(node.inputs, entries)})
+            self._nodes(node.children, values, prefix)
+            for steps, (one, _) in zip(every, node.listed):
+                steps.append(self._value(one, values))
+            following = [self._value(node.further[name], values) for name in node.states]
+            values.update({id(state): value for state, value in zip(node.states.values(), following)})
+        values.update({id(tensor): value for tensor, value in zip(node.further.values(), following)})
+        values.update({id(all): steps for steps, (_, all) in zip(every, node.listed)})
 
     def _copies(self, node: Node, values: Values, prefix: str, first: int) -> None:
         entry = next(

@@ -43,6 +43,8 @@ class Item:
     def __str__(self) -> str:
         if self.op == "repeat":
             pairs = [f"repeat: {self.keys['count']}", f"layers: {text(self.keys['layers'])}"]
+        elif self.op == "scan":
+            pairs = [f"scan: {self.keys['over']}", f"layers: {text(self.keys['layers'])}"]
         elif self.op == "each":
             layers = text(self.keys["layers"])
             over = self.keys["over"]
