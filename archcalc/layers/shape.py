@@ -114,7 +114,7 @@ class Reshape(Rearranging):
                 "shape",
                 changes=self._of_elements(plain(elements), shape),
             )
-        return moved(x, tuple(elements // known if size == -1 else size for size in shape))
+        return moved(x, tuple(_left(x.shape, shape) if size == -1 else size for size in shape))
 
     def _of_elements(self, elements: int, shape: tuple[int, ...]) -> list[Change]:
         """The shape with the first size that fits, or with the last."""
@@ -140,6 +140,17 @@ class Reshape(Rearranging):
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         return expression("{0}.reshape({batch}, " + ", ".join(f"{int(size)}" for size in self.shape) + ")")
+
+
+def _left(sizes: tuple[int, ...], shape: tuple[int, ...]) -> int:
+    """What -1 stands for: a dim that is among both divides itself away."""
+    given, whole = [size for size in shape if size != -1], [*sizes]
+    for size in [one for one in given if type(one) is not int]:
+        place = next((place for place, one in enumerate(whole) if one is size), None)
+        if place is not None:
+            del whole[place]
+            given = [one for one in given if one is not size] + [size] * (sum(one is size for one in given) - 1)
+    return product(whole) // product(given)
 
 
 @layer("transpose", first="axes")

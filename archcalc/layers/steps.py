@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from archcalc.layers.base import ShapeError
 from archcalc.layers.code import Code, expression
 from archcalc.layers.entries import Entries, Stacked
 from archcalc.layers.layout import SCAN
@@ -55,9 +56,15 @@ class Collected(Stacked):
         return self.backwards
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """One axis more."""
+        """One axis more. Raises `ShapeError` for what is the same at every step."""
+        if not x.batched:
+            raise ShapeError(
+                "SHP101",
+                f"what `scan` gives at a step, {x}, depends on parameters alone",
+                help="take something of the entry or of a state into it",
+            )
         y = self.stacked(x)
-        y.batched, y.entries = x.batched, x.entries
+        y.entries = x.entries
         return y
 
     def kept(self, y: Tensor, *inputs: Tensor) -> dict[str, Shape]:
@@ -74,4 +81,4 @@ class Collected(Stacked):
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """Of the list of all steps' outputs."""
-        return expression(f"torch.stack({{0}}{'[::-1]' if self.backwards else ''}, {int(x.batched)})")
+        return expression(f"torch.stack({{0}}{'[::-1]' if self.backwards else ''}, 1)")

@@ -60,10 +60,10 @@ class ScanForward(Forward):
                 self._moment("forward", node, 0, skipped, len(self.run.moments) - began_at)
             index += 1 + skipped
         self.tape, self.at = outer, at
-        for tensor, value in zip((node.further[name] for name in node.states), after):
-            self._bind(tensor, value)
         for state in node.states.values():
             self._unbind(id(state))
+        for tensor, value in zip((node.further[name] for name in node.states), after):
+            self._bind(tensor, value)  # which may be a state itself
         every = self._listed(node, turns, held)
         if self.keeping:
             self.tape.append(Scanned(turns, every, entries))

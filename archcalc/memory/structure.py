@@ -150,6 +150,8 @@ class Structure:
                     pending += node.children
                 for tensor in (*node.inputs, *(() if node.layer is not None else (node.exit, *node.further.values()))):
                     found |= origins(tensor)
+                for state in node.states.values() if node.listed else ():  # whether a layer reads it or not
+                    found |= origins(state)
                 if node.layer is not None:
                     made |= family(node.exit)
                 if node.output is not node.exit:
@@ -177,7 +179,7 @@ def _step(node: Node, index: int, last: dict[int, int], beside: set[int]) -> Ste
         further = (
             *every,
             ("left", left),
-            *((name, frozenset(origins(tensor))) for name, tensor in node.further.items()),
+            *((name, frozenset([id(tensor)])) for name, tensor in node.further.items()),
         )
         return Step(node, tuple(key for _, keys in further for key in keys), None, further)
     parts = list((node.output.outputs or {}).values()) if node.output.parts and node.copies == 1 else []

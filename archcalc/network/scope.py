@@ -159,11 +159,9 @@ class Evaluator:
         except ValueProblem as problem:
             assert argument is not None
             self.fail("SPC005", f"`{argument.name}` {problem}", place, problem.advice(place))
-        if isinstance(value, (Expression, SizeExpression)) and any(
-            varies(names[name]) for name in (*value.names, *value.sizes)
-        ):
-            result = varying(result, place.text)
-        return result
+        if isinstance(value, SizeExpression) and len(value.parts) == len(result):  # axes by themselves
+            return tuple(_told(part, size, names, place) for part, size in zip(value.parts, result))
+        return _told(value, result, names, place) if isinstance(value, (Expression, SizeExpression)) else result
 
     def _cin(self, x: Tensor | None, place: Scalar, cls: type[Layer] | None) -> int:
         """The incoming channels or features, as the layer that asks would read them."""
@@ -221,6 +219,12 @@ class Evaluator:
     def ask(self, x: Tensor, place: Span) -> Layout:
         """The layout of `x`, for what stands at `place` and has to know; None where nothing decides it."""
         raise NotImplementedError
+
+
+def _told(value: Expression | SizeExpression, result: Any, names: Mapping[str, Any], place: Scalar) -> Any:
+    """What an expression comes to, which still tells that it depends on a dim where it does."""
+    depends = any(varies(names[name]) for name in (*value.names, *value.sizes))
+    return varying(result, place.text) if depends else result
 
 
 def _numbers(place: Scalar, x: Tensor) -> tuple[Fix, ...]:

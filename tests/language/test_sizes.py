@@ -163,3 +163,8 @@ def test_loops_that_cannot_be(entry, code, message):
 def test_a_loop_that_nothing_reads():
     (warning,) = unused(graph("{repeat: {i: 3, j: [1, 2, 3]}, layers: [pad j]}"))
     assert warning.message == "nothing reads `i`, which the repeat goes through"
+
+
+@pytest.mark.parametrize("sizes", ["(seq)x2x3", "(seq)x-1x3", "(seq)x2x-1"])
+def test_axes_that_hold_no_dim_are_free_of_it(sizes: str) -> None:
+    assert params(f"reshape {sizes}", "linear 5", input="[seq, 6]", top="dims: {seq: 8}\n") == 20

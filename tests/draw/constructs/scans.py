@@ -12,7 +12,7 @@ from tests.draw.network import Network
 
 @construct(weight=0.8, for_images=False)
 def scan(network: Network, at: Choices) -> bool:
-    """Through one tensor or two, with states that start from zeros or tensors and may wait for a step or more."""
+    """Through one tensor or two, with states that start from zeros or tensors, of which some stay as they are."""
     x = network.tensor
     if x is None or x.rank < 2 or x.layout == CHANNELS_FIRST or x.integer is not False or x.shape[0] > 12:
         return False
@@ -24,11 +24,15 @@ def scan(network: Network, at: Choices) -> bool:
     starts = [name for name, tensor in network.named().items() if tuple(tensor.shape) == sizes and not tensor.integer]
     zeros = "[" + ", ".join(str(int(size)) for size in sizes) + "]"
     states = [network.new_name() for _ in range(at.whole("states", 1, 3))]
-    joined, last, loop = network.new_name(), str(body[-1].common.setdefault("name", network.new_name())), network.new_name()
+    joined, last, loop = (
+        network.new_name(),
+        str(body[-1].common.setdefault("name", network.new_name())),
+        network.new_name(),
+    )
     inner = [Item(at.pick("join", ["add", "mul"]), {"operands": ["prev", states[0]]}, {"name": joined}), *body]
     if len(states) > 1 and at.chance("both", 0.5):
         inner.append(Item("add", {"operands": [joined, states[1]]}))
-    following = [at.pick(f"next {state}", [joined, joined, last, *states]) for state in states]
+    following = [at.pick(f"next {state}", [joined, last, state]) for state in states]
     over = "prev"
     if alike and at.chance("several", 0.3):
         one, other = network.new_name(), network.new_name()
