@@ -67,4 +67,4 @@ FACTS = {
     "SHP114": ("shp.channels_last_input", "channels-last-input", ON, "", ""),
     "SHP115": ("shp.batch_in_input", "batch-in-input", ON, "", ""),
     "SHP116": ("shp.mean_over_channels", "mean-over-channels", ON, "", ""),
-}
+}  # fmt: skip

@@ -75,6 +75,10 @@ GENERATE = (
     "lstm",
     "gru",
     "rnn",
+    "recurrence",
+    "lstm-gates",
+    "attention-decoder",
+    "convlstm",
 )
 
 
