@@ -54,7 +54,8 @@ class Line:
         if room >= 2 and page.terminal:
             yield " " * room + self.right, DIM
         else:
-            yield "\n  " + self.right, DIM
+            yield NEWLINE
+            yield "\n".join(filled(self.right, page.width, "  ", "    ")), DIM
         yield NEWLINE
 
 

@@ -13,6 +13,8 @@ from archcalc.reports.paragraphs import broken
 _WIDEST_FORMULA = 64
 # Blanks behind a title.
 _GAP = 3
+# Shorter ones do not read as formulas.
+_LEAST = 12
 # Room for a unit behind the value.
 _UNIT = 8
 
@@ -33,7 +35,7 @@ class Drawn:
         value = max((len(line.value) for line in shown), default=0)
         room = max(20, page.width - indent)
         unit = _UNIT if any(line.value and line.note for line in shown) else 0
-        widest = min(_WIDEST_FORMULA, max(20, room - 3 - value - unit))
+        widest = min(_WIDEST_FORMULA, max(_LEAST, room - 3 - value - unit))
         formulas = [broken(line.formula, widest if line.value else room) for line in shown]
         last = [columns_of(lines[-1]) for line, lines in zip(shown, formulas) if line.value]
         for one in broken(self.title, page.width):
