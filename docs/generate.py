@@ -44,7 +44,11 @@ def _index_of_layers() -> str:
         names = [one.op for one in classes if REGISTRY.get(getattr(one, "op", "")) is one]
         lines += [f'    "{path.stem}": "{" ".join(names)}",'] if names else []
     return _written(
-        "Which layers each file has; a spec reads the files of those it names.", "", "FILES = {", *lines, "}"
+        "Which layers each file has; a spec reads the files of those it names.",
+        "",
+        "FILES = {",
+        *lines,
+        "}  # fmt: skip",
     )
 
 

@@ -33,4 +33,4 @@ FILES = {
     "softmax": "softmax logsoftmax",
     "transposed": "convtranspose",
     "windows": "unfold fold",
-}
+}  # fmt: skip

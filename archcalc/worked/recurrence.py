@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from archcalc.layers.base import Layer
+from archcalc.layers.cells import GRUCell, LSTMCell, RNNCell
 from archcalc.layers.lstm import LSTM
 from archcalc.layers.recurrent import GRU, RNN
 from archcalc.network.graph import Node
@@ -20,6 +21,7 @@ from archcalc.worked.example import (
     learned,
     limit,
     listed,
+    operands,
     refuse,
     times_vector,
     works,
@@ -71,22 +73,44 @@ def recurrence(node: Node) -> Example:
         sequence = [[value for direction in outputs for value in direction[t]] for t in range(len(sequence))]
         if layer.directions == 2:
             steps.append(Step("both directions side by side", [grid("y", sequence, True)]))
-    return Example(_given(type(layer), weights) if len(weights) <= 4 else [], steps, values, weights, sequence)
+    return Example(_given(_PARTS[type(layer)], weights) if len(weights) <= 4 else [], steps, values, weights, sequence)
+
+
+@works(RNNCell, GRUCell, LSTMCell)
+def one_step(node: Node) -> Example:
+    """The step, from the states that are given."""
+    layer: Any = node.layer
+    instead = f'"{node.op} 2 {" ".join(f"{name}=input" for name in layer.states)}" --input 2'
+    features, hidden = int(node.inputs[0].shape[-1]), int(layer.hidden)
+    if node.inputs[0].rank != 1:
+        raise refuse(node, "its input has further axes", instead)
+    limit(node, (("features", features, _UNITS), ("hidden units", hidden, _UNITS)), instead)
+    given = [getattr(layer, name) for name in layer.states]
+    inputs, (x, *states) = operands(node, (node.inputs[0], *given))
+    shapes = layer.params(node.inputs[0])
+    weights = {name: learned(shape, 3 * index) for index, (name, shape) in enumerate(shapes.items())}
+    lines, (y, *_) = _CELLS[type(layer)](x, states, weights, layer)
+    names = "hc" if len(states) == 2 else "z" if isinstance(layer, RNNCell) else "h"
+    told = [f"x = {listed(x)}", *(f"{name} = {listed(state)}" for name, state in zip(names, states))]
+    steps = [Step("   ".join(told), lines=lines)]
+    return Example(_given(_PARTS[type(layer)], weights), steps, x, weights, y, inputs=inputs)
 
 
 # What the rows of the weights belong to, one below the other, and what equations call the weights.
-_PARTS: dict[type[Layer], tuple[str, ...]] = {RNN: ("",), GRU: ("_r", "_z", "_n"), LSTM: ("_i", "_f", "_g", "_o")}
+_GRU, _LSTM = ("_r", "_z", "_n"), ("_i", "_f", "_g", "_o")
+_PARTS: dict[type[Layer], tuple[str, ...]] = {
+    RNN: ("",), RNNCell: ("",), GRU: _GRU, GRUCell: _GRU, LSTM: _LSTM, LSTMCell: _LSTM,
+}  # fmt: skip
 _LETTERS = {"weight_ih": "W", "weight_hh": "U", "bias_ih": "b", "bias_hh": "c"}
 
 
-def _given(kind: type[Layer], weights: dict[str, Array]) -> list[Grid]:
+def _given(parts: tuple[str, ...], weights: dict[str, Array]) -> list[Grid]:
     """The weights of one layer and direction, gate by gate as the equations name them; an LSTM's biases together."""
-    parts = _PARTS[kind]
-    if kind is LSTM and "bias_ih_l0" in weights:
-        both = _added(weights["bias_ih_l0"], weights["bias_hh_l0"])
-        weights = {name: value for name, value in weights.items() if name.startswith("weight")} | {"bias_ih_l0": both}
+    weights = {name.split("_l")[0]: value for name, value in weights.items()}
+    if parts == _LSTM and "bias_ih" in weights:
+        weights["bias_ih"] = _added(weights["bias_ih"], weights.pop("bias_hh"))
     return [
-        grid(_LETTERS[name.split("_l")[0]] + part, rows)
+        grid(_LETTERS[name] + part, rows)
         for name, values in weights.items()
         for part, rows in zip(parts, _parts(values, len(parts)))
     ]
@@ -160,4 +184,4 @@ def _lstm(x: Vector, state: list[Vector], own: dict[str, Array], layer: Any) -> 
     ], [new, cell]
 
 
-_CELLS = {RNN: _rnn, GRU: _gru, LSTM: _lstm}
+_CELLS = {RNN: _rnn, RNNCell: _rnn, GRU: _gru, GRUCell: _gru, LSTM: _lstm, LSTMCell: _lstm}

@@ -170,6 +170,9 @@ JOINED: dict[str, Callable[[random.Random], tuple[str, dict[str, str]]]] = {
     "matmul": lambda r: ("matmul: [a, b]", {"a": f"{(n := r.randint(1, 3))}, 2", "b": f"2, {n + 1}"}),
     "attention": lambda r: (f"attention heads=2 from=a kv=b bias={r.choice(('true', 'false'))}" + r.choice(("", " kv_heads=1")),
                             {"a": "3, 4", "b": f"{r.randint(1, 5)}, {r.choice((4, 6))}"}),
+    "rnncell": lambda r: (f"rnncell 3 from=a state=b nonlinearity={r.choice(('tanh', 'relu'))}", {"a": "4", "b": "3"}),
+    "grucell": lambda r: (f"grucell 3 from=a state=b bias={r.choice(('true', 'false'))}", {"a": "2", "b": "3"}),
+    "lstmcell": lambda r: (f"lstmcell 3 from=a h=b c=c bias={r.choice(('true', 'false'))}", {"a": "2", "b": "3", "c": "3"}),
     "sdpa": lambda r: ("sdpa q=a k=b v=c", {"a": "2, 3, 4", "b": "2, 2, 4", "c": f"2, 2, {r.randint(1, 4)}"}),
 }  # fmt: skip
 
