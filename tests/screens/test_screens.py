@@ -152,8 +152,8 @@ def test_the_watched_file(files):
 
 
 def is_source(line: str) -> bool:
-    """A line of an example: these are as they were written."""
-    return line.startswith("    ")
+    """A line of an example, or with the path of a file of the test: these are as they were written."""
+    return line.startswith("    ") or "/screens0/" in line
 
 
 @pytest.mark.parametrize("command", SCREENS)
