@@ -39,7 +39,10 @@ def _in_files(spec: str, base: str, folder: str, opened: dict[str, Networks]) ->
         return _typed(base) if os.path.isdir(base) else _before(base, base, None, opened)
     path, variant = split_variant(spec)
     found = os.path.join(base, os.path.relpath(path, folder)) if os.path.isdir(base) else base
-    return _before(found, found, variant, opened) if os.path.lexists(found) else None
+    if not os.path.lexists(found):
+        return None
+    odd = found != base and os.path.exists(found) and not os.path.isfile(found)  # a pipe would be waited for
+    return _before(found, found, variant, opened, "it is not a regular file" if odd else "")
 
 
 def _in_revision(

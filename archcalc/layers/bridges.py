@@ -8,6 +8,7 @@ from typing import ClassVar, Protocol
 from archcalc.layers.arguments import Argument
 from archcalc.layers.change import Change
 from archcalc.layers.layout import CHANNELS_FIRST, FEATURES_LAST
+from archcalc.layers.operands import Body, Operands
 from archcalc.layers.tensor import Tensor
 from archcalc.quantity import plain, product
 
@@ -49,7 +50,8 @@ def into_layout(x: Tensor, wanted: str) -> list[Change]:
 def into_rank(layer: Asked, x: Tensor, most: int) -> list[Change]:
     """What gives `x` as many axes, `most` at most, as a layer takes; or the layer on each of the entries of `x`."""
     size, layout = plain(x.shape[0]), layer.layout
-    if x.rank == most + 1 and layout == FEATURES_LAST == x.layout:
+    inner = any(isinstance(argument, (Body, Operands)) for argument in layer.arguments.values())  # more than a line
+    if x.rank == most + 1 and layout == FEATURES_LAST == x.layout and not inner:
         return [*each_alone(layer, x), *_into_rank(x, layout, size, most)]
     return _into_rank(x, layout, size, most)
 

@@ -35,7 +35,22 @@ _READERS = {
 }  # fmt: skip
 # What a model of another kind is called like.
 _MODELS = (".json", ".keras", ".py", ".onnx")
-_ELEMENTS = {"style", "table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td", "label", "input", "b", "br"}
+_ELEMENTS = {
+    "style",
+    "div",
+    "table",
+    "caption",
+    "thead",
+    "tbody",
+    "tfoot",
+    "tr",
+    "th",
+    "td",
+    "label",
+    "input",
+    "b",
+    "br",
+}
 # What a module's source may call and name beside what it defines.
 _KNOWN = {"torch", "nn", "F", "math", "super", "range", "zip", "len", "tuple", "list", "int", "float", "max", "min", "sum",
           "isinstance", "setattr", "enumerate", "reversed", "hasattr", "dict", "None", "True", "False",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -67,6 +68,15 @@ def test_a_base_that_does_not_exist(lint, repository):
 def test_a_base_that_is_not_valid_is_told(lint, write, repository):
     done = lint("nets/a.yaml", "--base", write("broken.yaml", "model: ["), "--select", "BUD905")
     assert "growth is not known: `broken.yaml` is not valid, at 1:9: not valid YAML" in done.out
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in files")
+def test_a_pipe_in_a_base_is_not_waited_for(lint, folder, repository):
+    (folder / "before").mkdir()
+    os.mkfifo(folder / "before" / "a.yaml")
+    done = lint("nets/a.yaml", "--base", "before", "--select", "BUD905")
+    assert done.status == 1
+    assert "cannot be read: it is not a regular file" in done.out
 
 
 def test_limits_by_glob(lint, write, repository):

@@ -200,7 +200,7 @@ def test_a_table_of_a_notebook(name: str) -> None:
     html = archcalc.loads(spec(name))._repr_html_()
     is_inert(html)
     markup = html.replace("&emsp;", " ").replace("<br>", "<br/>")  # what XML does not know
-    caption = ElementTree.fromstring(f"<div>{markup}</div>").find("table/caption")
+    caption = ElementTree.fromstring(f"<div>{markup}</div>").find(".//table/caption")
     assert caption is not None
     assert caption.text == f"{visible(name)}: input 4, batch 1"
 
