@@ -135,7 +135,7 @@ def _forward_once(node: Node, flows: Flows) -> None:
         flows[id(node.output)] = flows.get(id(node.children[-1].output), False)
 
 
-def _later_steps(node: Node, flows: dict[int, bool]) -> None:
+def _later_steps(node: Node, flows: Flows) -> None:
     """Go on until no state of a scan depends on more than in the step before."""
     new = _arriving(node, flows)
     while new:
@@ -195,7 +195,7 @@ def _copies(
         yield replace(one, copies=(FIRST, *one.copies))
 
 
-def _steps(node: Node, flows: dict[int, bool], used: set[int], stored: int, runs: int) -> Iterator[Backward]:
+def _steps(node: Node, flows: Flows, used: set[int], stored: int, runs: int) -> Iterator[Backward]:
     """The last step of a scan, those before it, whose states are read on, and the first, which starts anew."""
     ends = used | {id(one) for one, every in node.listed if id(every) in used}
     if node.work > 1:
