@@ -145,7 +145,7 @@ def _later_steps(node: Node, flows: Flows) -> None:
     flows.update((id(every), flows.get(id(one), False)) for one, every in node.listed)
 
 
-def _arriving(node: Node, flows: dict[int, bool]) -> list[int]:
+def _arriving(node: Node, flows: Flows) -> list[int]:
     """The states that depend on a parameter in the next step, and did not so far."""
     states = [(id(state), id(node.further[name])) for name, state in node.states.items()]
     return [state for state, after in states if flows.get(after, False) and not flows.get(state, False)]
