@@ -160,7 +160,8 @@ class Forward(Scene):
             self.copies *= rounds
             at = self.at
             last = index
-            for last in range(index, index + (stretch if skipped else 1)):
+            for further in range(stretch if skipped else 1):
+                last = index + further  # where copies are a formula, so is this
                 if node.copies > 1:
                     between = BETWEEN if last == 1 else LAST + last  # each with gradients of its own
                     self.at = (*at, FIRST if last == 0 else LAST if last == node.copies - 1 else between)

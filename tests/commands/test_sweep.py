@@ -133,7 +133,7 @@ def test_number_sort_and_front():
 
 def test_time_needs_a_device():
     assert "--device" in run("sweep", VIT, "--show", "time").stderr
-    found = document("sweep", VIT, "--batch", "1,8", "--show", "time,step_time,memory", "--device", "a100")
+    found = document("sweep", VIT, "--batch", "8,64", "--show", "time,step_time,memory", "--device", "a100")
     times = [point["values"]["time_seconds"] for point in found["points"]]
     assert 0 < times[0] < times[1]
     assert found["runs"][0]["line"] == "inference, bf16, flash attention, on a100"
