@@ -366,7 +366,7 @@ def test_python_interface():
     taken = net.memory(optimizer="sgd")
     assert taken.peak == answered("specs/alexnet.yaml", "--batch", "2", "--optimizer", "sgd")["training"]["peak_bytes"]
     assert net.memory(mode="inference").peak < taken.peak
-    with pytest.raises(archcalc.RequestError, match=r"optimizer is sgd, .* or adamw, not 'nadam'"):
+    with pytest.raises(archcalc.RequestError, match=r"optimizer is sgd, .* or muon, not 'nadam'"):
         net.memory(optimizer="nadam")
     with pytest.raises(TypeError, match="no argument 'optimiser'"):
         net.memory(optimiser="sgd")
