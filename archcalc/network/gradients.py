@@ -212,7 +212,7 @@ def _steps(node: Node, flows: Flows, used: set[int], stored: int, runs: int) -> 
                 break
         yield from (replace(one, copies=(BETWEEN, *one.copies)) for one in between if node.work > 2)
     stale = {*_made(node.children), *map(id, node.states.values())}
-    first = {key: depends for key, depends in flows.items() if key not in stale}
+    first = _Over(flows, stale)
     enter_copies(node, first)
     _forward(node.children, first)
     for one in _through(node.children, first, ends, stored, runs):
