@@ -17,7 +17,7 @@ from archcalc.onnx.protobuf import BrokenError, Field, doubles, fields, floats, 
 from archcalc.tracing.calls import FLOAT, TRUTH, WHOLE
 
 # More than any file has: what says so is refused before it is believed.
-MOST_NODES, MOST_RANK, MOST_ELEMENTS = 100_000, 32, 2**50
+MOST_NODES, MOST_RANK, MOST_ELEMENTS = 30_000, 32, 2**50
 MOST_TENSORS = 200_000
 # Tensors with more numbers are never looked into: they are weights or tables.
 MOST_KNOWN = 4096

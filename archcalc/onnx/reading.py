@@ -6,15 +6,18 @@ import mmap
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from copy import copy
 from math import prod
 
 from archcalc.diagnostics import RequestError, cannot
 from archcalc.onnx import operators
+from archcalc.onnx.dims import Size, agree, joined, with_dims
 from archcalc.onnx.joining import join
 from archcalc.onnx.model import Described, Model
 from archcalc.onnx.protobuf import BrokenError
 from archcalc.onnx.running import Running
+from archcalc.quoting import visible
 from archcalc.source import MAX_BYTES
 from archcalc.tracing.calls import FLOAT, Run
 from archcalc.tracing.lineup import BATCHES, line_up
@@ -23,6 +26,8 @@ from archcalc.tracing.telling import Telling, tell
 _MOST_BYTES = 2**36
 # Sizes that a file leaves open, where nothing says otherwise.
 _PIXELS, _STEPS, _CHANNELS = 224, 128, 3
+# So many of them are dims, each of which takes another reading, with so much more of it.
+_MOST_OPEN, _STEP = 4, 32
 Shape = tuple[int, ...]
 
 
@@ -37,6 +42,30 @@ class Reading(Telling):
         super().__init__(told.spec, told.text, told.comparison, told.graph, told.is_flat, told.order)
         self.path = path
         self.running = running
+
+    def open_sizes(self, sizes: Sizes, again: Callable[[Sizes], str]) -> None:
+        """Writes sizes that the file leaves open as dims, where a second reading shows what follows from each."""
+        if not sizes.free:
+            return
+        opened = [Size(_named(name), size, size + _STEP) for name, size in list(sizes.free.items())[:_MOST_OPEN]]
+        variants: list[tuple[Size, str]] = []
+        try:
+            for size, name in zip(opened, sizes.free):
+                variants.append((size, again(sizes.larger(name, _STEP))))
+        except RequestError:
+            pass
+        made = joined(self.spec, variants) if len(variants) == len(sizes.free) else None
+        if made is not None and all(agree(with_dims(made, opened, size), text) for size, text in variants):
+            expected = self.text[len(self.spec) :]
+            self.spec = with_dims(made, opened)
+            self.text = self.spec + expected
+            return
+        given = ", ".join(f"{name} = {size}" for name, size in sizes.free.items())
+        note = f"Sizes that the file leaves open: {given}."
+        self.comparison.notes.append(note)
+        self.spec, self.text = (
+            text.replace("\nmodel:", f"\n# {visible(note)}\nmodel:", 1) for text in (self.spec, self.text)
+        )
 
 
 def read(path: str, data: bytes) -> Reading:
@@ -85,27 +114,28 @@ def _told(path: str, name: str, model: Model) -> Reading:
     join(model)
     reached(model)
     sizes = Sizes(model)
-    running, first = _runs(model, sizes)
+    running, told = _telling(path, name, model, sizes)
+    found = Reading(told, path, running)
+    found.open_sizes(sizes, lambda other: _telling(path, name, model, other)[1].spec)
+    return found
+
+
+def _telling(path: str, name: str, model: Model, sizes: Sizes) -> tuple[Running, Telling]:
+    """The spec at some sizes."""
+    running, run = _runs(model, sizes)
     own = (f"opset {model.opset}", f"written by {model.producer}" if model.producer else "")
     comments = [f"From {os.path.basename(path)}, an ONNX model ({', '.join(filter(None, own))})."]
-    told = tell(
-        re.sub(r"[^\w.\-]", "_", name) or "model",
-        first,
-        running.weights.numbers,
-        [*comments, *_said(running, sizes), *_left_out(running)],
-        "the file",
-    )
+    comments += [*_said(running), *_left_out(running)]
+    called = re.sub(r"[^\w.\-]", "_", name) or "model"
+    told = tell(called, run, running.weights.numbers, comments, "the file")
     told.comparison.remarks += _left_out(running)
-    told.comparison.notes += _said(running, sizes)
-    return Reading(told, path, running)
+    told.comparison.notes += _said(running)
+    return running, told
 
 
-def _said(running: Running, sizes: Sizes) -> list[str]:
+def _said(running: Running) -> list[str]:
     """What the spec has otherwise than the file."""
     found = []
-    if sizes.free:
-        given = ", ".join(f"{name} = {size}" for name, size in sizes.free.items())
-        found.append(f"Sizes that the file leaves open: {given}.")
     merged = running.weights.merged + running.model.merged
     if merged:
         found.append(f"Equal weights stand once in the file; here each layer has its own, {merged:,} parameters more.")
@@ -198,6 +228,12 @@ class Sizes:
                 sizes[axis] = name = size or f"{one.name}.{axis}"
                 self.free.setdefault(name, usual)
 
+    def larger(self, name: str, by: int) -> Sizes:
+        """The same with one of the open sizes larger."""
+        other = copy(self)
+        other.free = {**self.free, name: self.free[name] + by}
+        return other
+
     def shapes(self, batch: int) -> dict[str, Shape]:
         """The inputs with so many samples."""
         found = {}
@@ -230,6 +266,12 @@ def _runs(model: Model, sizes: Sizes) -> tuple[Running, Run]:
     line_up(done[0].run, done[1].run)
     _name(done[0].run)
     return done[0], done[0].run
+
+
+def _named(name: str) -> str:
+    """A size's name as the language can have it."""
+    plain = re.sub(r"\W", "_", name, flags=re.ASCII).strip("_")
+    return plain if plain and not plain[0].isdigit() else f"size_{plain}"
 
 
 def _name(run: Run) -> None:

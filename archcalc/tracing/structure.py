@@ -175,18 +175,26 @@ class _Builder:
                 made[out] = index
                 if out in self.ends:
                     last_use[out] = len(members)
+        gone: dict[int, list[Out]] = {}
+        for out, index in last_use.items():
+            gone.setdefault(index, []).append(out)
+        live: dict[Out, None] = {}
         open_until = last_use.get(start, -1) if start is not None else -1
         piece: list[Member] = []
         prev, first = start, start
         for index, member in enumerate(members):
             piece.append(member)
-            live = [out for out, at in made.items() if at <= index < last_use.get(out, -1)]
-            if index == len(members) - 1 or (len(live) == 1 and made[live[0]] == index and open_until <= index):
+            live |= {out: None for out in self._gives(member) if index < last_use.get(out, -1)}
+            for out in gone.get(index, ()):
+                live.pop(out, None)
+            if index == len(members) - 1 or (
+                len(live) == 1 and made[next(iter(live))] == index and open_until <= index
+            ):
                 end = self._main(member)
                 items += self._piece(piece, first)
                 prev = end
                 piece, first = [], prev
-                if live and live[0] != prev:
+                if live and next(iter(live)) != prev:
                     first = None if index == len(members) - 1 else prev
         return items
 

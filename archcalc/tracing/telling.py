@@ -99,7 +99,7 @@ def _text(
             spec.comments = [*comments, *remarks]
             text = spec.text()
             network = build_graph(Source(graph.name, text))
-        except SpecError:
+        except (SpecError, RecursionError):  # branches within branches, hundreds of them
             continue
         totals = Costs(network).totals
         same = [output.shape for output in network.outputs.values()] == shapes

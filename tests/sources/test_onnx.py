@@ -212,6 +212,38 @@ def test_equal_weights_are_parted(tmp_path):
     assert "Equal weights stand once" in found.text
 
 
+def test_open_sizes_are_dims(tmp_path):
+    nodes = [
+        helper.make_node("Shape", ["x"], ["s"]),
+        helper.make_node("Gather", ["s", "two"], ["w"], axis=0),
+        helper.make_node("Concat", ["head", "w"], ["r"], axis=0),
+        helper.make_node("Conv", ["x", "k"], ["y"], pads=[1, 1, 1, 1], strides=[2, 2]),
+        helper.make_node("Resize", ["y", "", "f"], ["z"], mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"),
+        helper.make_node("Reshape", ["z", "r"], ["o"]),
+    ]  # fmt: skip
+    weights = {"two": np.int64([2]), "head": np.int64([0, -1]), "k": array(4, 3, 3, 3), "f": np.float32([1, 1, 2, 2])}
+    found = told(model(nodes, {"x": (["b", 3, "h", "w"], FLOATS)}, ["o"], weights), tmp_path)
+    assert "dims: {h: 224, w: 224}\ninput: [3, h, w]" in found.spec
+    assert found.comparison.equal
+
+
+def test_root_mean_square(tmp_path):
+    nodes = [
+        helper.make_node("Pow", ["x", "two"], ["a"]),
+        helper.make_node("ReduceMean", ["a", "last"], ["b"]),
+        helper.make_node("Add", ["b", "eps"], ["c"]),
+        helper.make_node("Sqrt", ["c"], ["d"]),
+        helper.make_node("Div", ["one", "d"], ["e"]),
+        helper.make_node("Mul", ["x", "e"], ["f"]),
+        helper.make_node("Mul", ["w", "f"], ["g"]),
+    ]
+    numbers = {"two": np.float32(2), "eps": np.float32(1e-3), "one": np.float32(1), "last": np.int64([-1])}
+    found = told(model(nodes, {"x": (TOKENS, FLOATS)}, ["g"], {"w": array(8), **numbers}), tmp_path)
+    assert "layers: [rmsnorm eps=0.001" in found.spec or "- rmsnorm eps=0.001" in found.spec
+    compare(found)
+    assert found.comparison.checked.startswith("outputs equal")
+
+
 def test_quantised(tmp_path):
     """A weight in few bits is a weight as any other."""
     scale, zero = {"s": np.float32(0.1)}, {"z": np.int8(0)}

@@ -97,7 +97,7 @@ def div(reader: Reader, call: Call, a: Any) -> Given:
         return reader.add("scale", [reader.out(a.input)], sizes, {"factor": 1 / _number(a.other)})
     if _number(a.input) is not None:
         inverse = reader.add("reciprocal", [reader.out(a.other)], sizes)
-        return reader.add("scale", [inverse], sizes, {"factor": _number(a.input)})
+        return inverse if _number(a.input) == 1 else reader.add("scale", [inverse], sizes, {"factor": _number(a.input)})
     return _two(reader, call, "div", a.input, a.other)
 
 
