@@ -221,7 +221,7 @@ def test_open_sizes_are_dims(tmp_path):
         helper.make_node("Resize", ["y", "", "f"], ["z"], mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"),
         helper.make_node("Reshape", ["z", "r"], ["o"]),
     ]  # fmt: skip
-    weights = {"two": np.int64([2]), "head": np.int64([0, -1]), "k": array(4, 3, 3, 3), "f": np.float32([1, 1, 2, 2])}
+    weights = {"two": np.int64([3]), "head": np.int64([0, -1]), "k": array(4, 3, 3, 3), "f": np.float32([1, 1, 2, 2])}
     found = told(model(nodes, {"x": (["b", 3, "h", "w"], FLOATS)}, ["o"], weights), tmp_path)
     assert "dims: {h: 224, w: 224}\ninput: [3, h, w]" in found.spec
     assert found.comparison.equal
