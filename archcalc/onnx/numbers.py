@@ -87,7 +87,7 @@ def power(x: Any, y: Any) -> Any:
 
 # Functions that constants are computed with.
 EACH: dict[str, Callable[..., Any]] = {
-    "Add": lambda x, y: x + y, "Sub": lambda x, y: x - y, "Mul": lambda x, y: x * y, "Div": divided, "Pow": power,
+    "Add": lambda x, y: x + y, "Sub": lambda x, y: x - y, "Mul": lambda x, y: x * y, "Div": divided, "Pow": power, "Mod": lambda x, y: x % y,
     "Min": min, "Max": max, "Equal": lambda x, y: x == y, "Greater": lambda x, y: x > y, "Less": lambda x, y: x < y,
     "GreaterOrEqual": lambda x, y: x >= y, "LessOrEqual": lambda x, y: x <= y, "And": lambda x, y: bool(x and y),
     "Or": lambda x, y: bool(x or y), "Not": lambda x: not x, "Neg": lambda x: -x, "Abs": abs, "Floor": math.floor,
