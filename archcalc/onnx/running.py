@@ -322,9 +322,7 @@ class Running:
         axis = next(at for at, (new, old) in enumerate(zip(x.shape, before)) if new != old)
         lead = prod(before[:axis])
         for place, size in enumerate(was):
-            if prod(was[:place]) == lead and (
-                size != 1 or before[axis] == 1 or place + 1 == len(was) or was[place + 1] == 1
-            ):
+            if prod(was[:place]) == lead:
                 grown = self.grown(size) * prod(was[:place]) * prod(was[place + 1 :])
                 if grown == count:
                     return (*was[:place], self.grown(size), *was[place + 1 :])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from archcalc.onnx.joining import activations, norms, products
+from archcalc.onnx.joining import activations, moves, norms, products
 from archcalc.onnx.joining.graph import Joining
 from archcalc.onnx.model import Model, Node
 
@@ -21,6 +21,7 @@ PATTERNS: tuple[Callable[[Joining, Node], None], ...] = (
     norms.unit,
     products.linear,
     products.guard,
+    moves.roll,
 )
 
 

@@ -108,6 +108,12 @@ def _grown(run: Running, x: Traced, wanted: list[int]) -> list[int]:
     return [size if size != 1 and (other == 1 or other != size) else other for size, other in zip(now, was)]
 
 
+@operator("Roll")
+def rolled(run: Running, node: Node, x: Traced) -> Traced:
+    """Positions moved along an axis, as joining/ puts its two parts together."""
+    return run.call("roll", [x, [node.attributes["shift"]], [node.attributes["axis"]]], x.shape)
+
+
 @operator("Tile")
 def tiled(run: Running, node: Node, x: Traced, times: Traced) -> Traced:
     """The whole tensor several times."""
