@@ -154,7 +154,9 @@ class Running:
         if prod(tensor.shape) == 1:
             return "." in tensor.name and not tensor.name.startswith(("onnx::", "/"))
         few = tensor.beginning(1024)
-        return few is None or len(set(few)) == 1 or len(set(few)) > 4 or tensor.name in self.scopes.weights
+        # a mask holds two or three numbers again and again
+        is_mask = few is not None and 1 < len(set(few)) <= 4 and len(few) >= 16
+        return not is_mask or tensor.name in self.scopes.weights
 
     def computed(self) -> dict[str, int]:
         """Weights that are none of the module's, in a file that says which are: what was computed from some."""
