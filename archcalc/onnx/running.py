@@ -137,7 +137,8 @@ class Running:
     def _initial(self, tensor: Tensor) -> Traced:
         if self._is_learned(tensor):
             value = Traced(PARAMETER, tensor.shape, FLOAT, tensor.name)
-            value.of_parameters = True
+            if tensor.numbers is not None:  # as the factors of a resize are, which no layer learns
+                value.array = Array(tensor.shape, tensor.numbers)
             return value
         numbers = tensor.numbers
         return Traced(CONSTANT, tensor.shape, tensor.kind, tensor.name).known(

@@ -87,7 +87,7 @@ def is_initial(value: Traced | None) -> bool:
 
 def number(value: Traced | None) -> Number | None:
     """The one number of a constant; None for any other tensor."""
-    if value is None or value.array is None or len(value.array.numbers) != 1:
+    if value is None or value.source == PARAMETER or value.array is None or len(value.array.numbers) != 1:
         return None
     found: Number = value.array.numbers[0]
     return found

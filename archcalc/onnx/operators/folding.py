@@ -8,7 +8,7 @@ from typing import Any
 
 from archcalc.onnx.model import MOST_KNOWN, Node, Tensor
 from archcalc.onnx.numbers import EACH, Array, combined, joined, ordered, taken
-from archcalc.tracing.calls import INPUT
+from archcalc.tracing.calls import INPUT, PARAMETER
 
 
 def folded(node: Node, inputs: Sequence[Any], opset: int) -> Array | None:
@@ -19,7 +19,7 @@ def folded(node: Node, inputs: Sequence[Any], opset: int) -> Array | None:
         return _shape(node, inputs[0].shape)
     if node.op == "Constant":
         return _constant(node)
-    if any(one is not None and (one.array is None or one.source == INPUT) for one in inputs):
+    if any(one is not None and (one.array is None or one.source in (INPUT, PARAMETER)) for one in inputs):
         return None
     arrays = [None if one is None else one.array for one in inputs]
     if node.op in EACH and arrays and all(one is not None for one in arrays):
