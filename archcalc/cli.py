@@ -133,7 +133,7 @@ def _ended_by(error: OSError) -> int:
         complain(f"archcalc: cannot open {error.filename!r}: {reason}")
         return 2
     if error.errno in _FEW:
-        complain(f"archcalc: the system gives no more: {reason}")
+        complain(f"archcalc: the system is out of resources: {reason}")
         return 2
     ends = error.errno in (errno.EPIPE, errno.EINVAL)  # the reader closed the pipe: it has what it wanted
     if not ends:

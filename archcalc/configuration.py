@@ -1,6 +1,6 @@
 """Settings from `archcalc.toml`, or `[tool.archcalc]` in pyproject.toml.
 
-The nearest file in the working directory or above it counts. A key is an option's long name; a
+The nearest file in the working directory or above it is used. A key is an option's long name; a
 table named after a command holds for that command alone. The tables in `TABLES` belong to the
 linter, as does all that `[lint]` holds.
 
@@ -95,7 +95,7 @@ def _settle(path: str, options: dict[str, Any], command: str) -> None:
         value = given[parameter.name]
         if isinstance(value, list) and any(isinstance(one, list) for one in value):
             raise RequestError(
-                f"{path}: {parameter.opts[-1].lstrip('-')} takes a value or a list of values, not lists in a list"
+                f"{path}: {parameter.opts[-1].lstrip('-')} takes a value or a list of values, not nested lists"
             )
         if parameter.may_be_file is not None:
             value = _beside(path, parameter, value)
@@ -203,7 +203,7 @@ def _nearest(folder: str) -> tuple[str, dict[str, Any]]:
 
 def _table(path: str, nested: bool) -> dict[str, Any] | None:
     if not project.contains(os.path.dirname(path), path):
-        raise RequestError(f"{path} is a link that leads out of its project: settings are not read from there")
+        raise RequestError(f"{path} is a link out of its project: settings are not read from there")
     try:
         text = project.read_file(path, _MOST_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -42,7 +42,7 @@ _MOST_SAID, _MEMORY = 2**27, 2**30
 # What `git cat-file --follow-symlinks` says of a link that it does not follow.
 _LINKS = {
     b"symlink": "it is a link that leads out of the repository",
-    b"dangling": "it is a link to what is not there",
+    b"dangling": "it is a broken link",
     b"loop": "it is a link in a circle",
     b"notdir": "a folder on its way is a file",
 }
@@ -152,7 +152,7 @@ class Tree:
         entry = ask("ls-tree", "-z", "--full-tree", self.id, "--", path)
         mode, kind, id, *_ = [*entry.partition(b"\t")[0].split(b" "), b"", b"", b""]
         if mode == b"120000":
-            raise RequestError("it is a link, and its name is none that git is asked for")
+            raise RequestError("it is a link, and git is not asked about names like its own")
         return kind.decode(), id if kind == b"blob" else b""
 
     def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:

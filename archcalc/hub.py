@@ -102,7 +102,7 @@ def _is_refusal(error: Exception) -> bool:
 def _parts(name: str) -> tuple[str, str | None]:
     match = _NAME.fullmatch(name)
     if match is None:
-        raise RequestError(f"{name!r} is no model of the Hub: write hf:ORG/NAME or hf:ORG/NAME@REVISION")
+        raise RequestError(f"{name!r} is not a model on the Hub: write hf:ORG/NAME or hf:ORG/NAME@REVISION")
     return match["repository"], match["revision"]
 
 
@@ -143,7 +143,7 @@ def _told(name: str, error: Exception) -> NoReturn:
     elif "EntryNotFoundError" in kinds:
         why = f"{repository} has no {_CONFIG}"
     elif "HFValidationError" in kinds:
-        why = "that is no name of a repository"
+        why = "that is not the name of a repository"
     elif "HfHubHTTPError" in kinds:
         status = getattr(getattr(error, "response", None), "status_code", "an error")
         why = f"the Hub answered {status}" + (f": {login}" if status in (401, 403) else "")

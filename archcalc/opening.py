@@ -36,7 +36,7 @@ def read(path: str, scale: str | None = None) -> Source:
     model = _imported(path, data, scale)
     if model is None and os.path.islink(path) and not contains(os.path.dirname(path), path):
         # a repository of somebody else may have it lead anywhere, and messages quote what they are about
-        raise RequestError(f"cannot read {path!r}: it is a link that leads out of its project, to what is not a spec")
+        raise RequestError(f"cannot read {path!r}: it is a link out of its project, to a file that is not a spec")
     return model or decode(path, data)
 
 

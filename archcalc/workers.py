@@ -120,7 +120,7 @@ def _alive() -> Iterator[None]:
         yield
     except (EOFError, OSError):
         raise RequestError(
-            "a process that worked was ended from outside, as for want of memory: try --jobs 1"
+            "a worker process was killed from outside, perhaps for lack of memory: try --jobs 1"
         ) from None
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import gc
 import os
 from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -24,6 +27,7 @@ ROOT = Path(__file__).parent.parent
 # What `pytest -m quick` runs, and reads: the language, rules, messages and what is made of them, none with PyTorch.
 QUICK = ("broken", "language", "rules", "test_broken.py", "test_costs.py",
          "test_blocks.py", "test_paths.py", "test_devices.py", "test_golden.py")  # fmt: skip
+HAS_TORCH = find_spec("torch") is not None
 SPECS = sorted((ROOT / "specs").glob("*.yaml"))
 
 
@@ -34,10 +38,22 @@ def is_quick(path: Path) -> bool:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """To read the other files alone would take longer than the quick tests do."""
-    if config.getoption("markexpr") == "quick" and collection_path != ROOT / "tests":
-        return None if is_quick(collection_path) else True
-    return None
+    """To read the other files alone would take longer than the quick tests do; without PyTorch some cannot be read."""
+    if config.getoption("markexpr") == "quick" and collection_path != ROOT / "tests" and not is_quick(collection_path):
+        return True
+    return True if not HAS_TORCH and collection_path.suffix == ".py" and needs_torch(collection_path) else None
+
+
+@cache
+def needs_torch(path: Path) -> bool:
+    """Whether a file of tests imports PyTorch, or another file of tests that does."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = {one.name for node in tree.body if isinstance(node, ast.Import) for one in node.names}
+    names |= {node.module for node in tree.body if isinstance(node, ast.ImportFrom) and node.module}
+    others = [ROOT.joinpath(*name.split(".")).with_suffix(".py") for name in names if name.startswith("tests.")]
+    return any(name.split(".")[0] == "torch" for name in names) or any(
+        one.exists() and needs_torch(one) for one in others
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

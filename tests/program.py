@@ -18,6 +18,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -84,13 +85,14 @@ def _server() -> Any:
 def _serve() -> None:
     """Fork a process for each line of standard input, and write its exit status."""
     before = dict(os.environ)
-    import torchinfo  # noqa: F401
-
     import archcalc
     from archcalc.__main__ import main
 
+    with suppress(ModuleNotFoundError):  # without PyTorch the rest is served all the same
+        import torchinfo  # noqa: F401
     for module in pkgutil.walk_packages(archcalc.__path__, "archcalc."):
-        importlib.import_module(module.name)
+        with suppress(ModuleNotFoundError):
+            importlib.import_module(module.name)
     gc.freeze()
     set_by_program = {name: value for name, value in os.environ.items() if before.get(name) != value}
     for line in iter(sys.stdin.readline, ""):

@@ -128,7 +128,7 @@ EXPECTED = {
     ),
     "48-tied-to-frozen": (
         5, 31, 37, "SPC012", "cannot tie the trained `linear` to the frozen `tokens`: tied layers are frozen together",
-        "write frozen= alike on both",
+        "write the same frozen= on both",
     ),
     "49-frozen-word": (
         4, 21, 26, "SPC005", "`frozen` is true or false, not `norms`", "write frozen=true on the layer or group",
@@ -147,7 +147,7 @@ EXPECTED = {
     ),
     "54-unknown-output": (8, 26, 31, "SPC008", "`a` has no output `skp`", "did you mean `a.skip`?"),
     "55-all-copies-as-one": (
-        5, 15, 18, "SPC010", "`m.*` stands for several tensors: use it in a list, as concat: [m.*]", "",
+        5, 15, 18, "SPC010", "`m.*` stands for several tensors: use it in a list, e.g. concat: [m.*]", "",
     ),
     "56-no-next-value": (7, 21, 23, "SPC004", "the state `p5` has no next value", "say under next which tensor of a copy is p5 in the copy after it"),
     "57-name-of-a-state": (
@@ -182,7 +182,7 @@ EXPECTED = {
         8, 15, 16, "SPC011", "`z` is the name of a state", "name the layer otherwise, and write `next: {z: ...}`",
     ),
     "71-step-number": (
-        5, 15, 20, "SPC008", "the step number is no value", "the number of steps may be a dim; use a constant of its length",
+        5, 15, 20, "SPC008", "the step number is not a tensor", "the number of steps may be a dim; use a constant of its length",
     ),
     "72-scan-without-state": (4, 5, 9, "SPC004", "`scan` has no `state:`", "e.g. state: {z: [64]} beside it"),
     "73-state-and-output": (9, 13, 15, "SPC011", "`s2` is a state and an output of the last layer", "name one of them otherwise"),

@@ -251,7 +251,7 @@ class Network:
 
         Raises:
             RequestError: there is no such device, what does not go together, the network does not generate.
-            SpecError: the network cannot have so many positions.
+            SpecError: the network cannot have that many positions.
 
         >>> found = load("specs/gpt2.yaml", batch=8).predict("a100", mode="inference").total
         >>> found.low < found.seconds < found.high < 0.1

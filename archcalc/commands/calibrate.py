@@ -31,13 +31,15 @@ from archcalc.terminal import complain
     help="Type of weights and input.",
 )
 @options.look("--threads", type=options.Whole(1), default=1, show_default=True,
-              help="CPU threads; one is measured in its own processor time, several by the wall clock.")  # fmt: skip
+              help="CPU threads; one thread is measured in processor time, several by the wall clock.")  # fmt: skip
 @options.look("--time", type=options.Duration(), default="60s", show_default=True, help="How long to measure.")
-@options.look("--layers", type=options.Whole(1), default=600, show_default=True, help="Layers to measure, at most.")
+@options.look("--layers", type=options.Whole(1), default=600, show_default=True, help="Most layers to measure.")
 @options.look(
     "--seed", type=options.Whole(0, 2**63 - 1), default=0, show_default=True, help="Seed of the layers that are drawn."
 )
-@click.option("-o", "--output", metavar="FILE", help="Device file; default: where predict finds this machine's own.")
+@click.option(
+    "-o", "--output", metavar="FILE", help="Device file to write; default: where predict looks for this machine's own."
+)
 @options.form("calibration")
 @options.color
 @options.guarded

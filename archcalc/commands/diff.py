@@ -83,7 +83,7 @@ def command(
         emit("difference", format, Report(found, folders, same, memory), color)
     sentences = [sentence for one in found for sentence in over_limit(one, limits)]
     if limits and any(outcome.base_invalid for outcome in outcomes):
-        sentences.append("growth is not known where the base is not valid")
+        sentences.append("growth is not known because the base is not valid")
     for sentence in sentences:
         complain(f"archcalc: {sentence}", color)
     return 1 if sentences else status

@@ -23,7 +23,7 @@ from archcalc.terminal import complain
 @click.command(name="explain")
 @click.argument("spec", metavar="SPEC|LINE", shell_complete=options.files)
 @click.argument("layer", required=False)
-@options.look("--input", metavar="SIZES", help="Input of a LINE, without the batch, e.g. 3x32x32 or 3xHxW.")
+@options.look("--input", metavar="SIZES", help="Input of LINE, without the batch, e.g. 3x32x32 or 3xHxW.")
 @options.settings
 @options.batch
 @options.symbolic
@@ -31,7 +31,7 @@ from archcalc.terminal import complain
     "--dtype", type=click.Choice(tuple(DTYPE_BYTES)), default="fp32", show_default=True, help="Type of the activations."
 )
 @options.form("explanation")
-@click.option("--steps", is_flag=True, help="Work out a small layer with real numbers, step by step.")
+@click.option("--steps", is_flag=True, help="Compute a small layer with real numbers, step by step.")
 @options.color
 @options.guarded
 def command(

@@ -26,7 +26,7 @@ _ABOUT = tuple(name for name in running.ALL if name not in ("cache", "length", "
 @click.command(name="fit")
 @click.argument("spec", metavar="SPEC", shell_complete=options.files)
 @options.look("--vary", required=True, metavar="NAME[=VALUES]",
-              help="An hparam, a dim or batch; with values, e.g. 64..1024:64, only these are tried.")  # fmt: skip
+              help="An hparam, a dim or batch to vary; with values, e.g. 64..1024:64, only these are tried.")  # fmt: skip
 @options.look("--max", "max", cls=options.Several, multiple=True, metavar="NAME=AMOUNT",
               help="A limit: params=25M, macs=4G, memory=8GiB, inference_memory, activations, depth, and with a "
               "device time=10ms, step_time; may be given several times.  [default: the memory of the device]")  # fmt: skip

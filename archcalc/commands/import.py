@@ -25,19 +25,21 @@ from archcalc.terminal import complain, write
     "scales",
     multiple=True,
     metavar="LETTER",
-    help="Scale of a model file of Ultralytics; given several times, each is a variant.",
+    help="Scale of an Ultralytics model file; if given several times, each becomes a variant.",
 )
 @click.option(
     "--input",
     "inputs",
     multiple=True,
     metavar="[NAME=]SIZE[:TYPE]",
-    help="What a module is called with, without the batch: 3x224x224, tokens=128:int. May be given several times.",
+    help="Input of a module, without the batch: 3x224x224, tokens=128:int. May be given several times.",
 )
 @click.option(
-    "--arg", "arguments", multiple=True, metavar="NAME=VALUE", help="Argument of a module's class or function."
+    "--arg", "arguments", multiple=True, metavar="NAME=VALUE", help="Argument of the module's class or function."
 )
-@click.option("--mode", type=click.Choice(("inference", "train")), default="inference", help="How a module is run.")
+@click.option(
+    "--mode", type=click.Choice(("inference", "train")), default="inference", help="Mode in which a module is run."
+)
 @click.option(
     "--check",
     is_flag=True,

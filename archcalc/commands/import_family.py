@@ -31,7 +31,7 @@ def family(paths: Sequence[str], scales: Sequence[str]) -> str:
         # run-time sizes may be others, of which the smallest stand in the spec of all; parameters never follow from them
         if now.totals.params != was.totals.params:
             raise RequestError(
-                f"{name} is no variant of the others: they have {now.totals.params:,} and {was.totals.params:,} parameters"
+                f"{name}is not a variant of the others: they have {now.totals.params:,} and {was.totals.params:,} parameters"
             )
         entry = written(now).removeprefix("expect: ")
         expected += f"  {name}: {entry}" if index else _lines(entry)

@@ -26,7 +26,7 @@ def compared(name: str, color: str) -> int:
     stored = sum(one.elements for one in tensors if not one.is_buffer)
     wanted = Costs(load_graph(name)).totals.params
     if stored == wanted:
-        complain(f"{name}: {wanted:,} parameters, as in the headers of its weights", color)
+        complain(f"{name}: {wanted:,} parameters, as the headers of its weights say", color)
         return 0
     more = "more" if stored > wanted else "fewer"
     complain(

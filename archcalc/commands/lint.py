@@ -52,7 +52,7 @@ _ABOUT = (
     cls=options.Several,
     multiple=True,
     metavar="CODES",
-    help="Rules not to run; of --select and --ignore the more specific wins. Repeatable.",
+    help="Rules not to run; the more specific of --select and --ignore wins. Repeatable.",
 )
 @options.look("--fail-on", type=click.Choice((*SEVERITIES, "never")), default="error", show_default=True,
               help="Exit with status 1 for findings of this severity or higher.")  # fmt: skip
@@ -74,7 +74,7 @@ _ABOUT = (
     help="Earlier specs that `growth:` compares with: a git revision, a file or a folder.",
 )
 @options.look("--variants", is_flag=True, help="Check every variant of each spec too.")
-@options.look("--jobs", type=options.Whole(0), default=0, help="Number of processes; by default as many as pay off.")
+@options.look("--jobs", type=options.Whole(0), default=0, help="Number of processes; by default, as many as pay off.")
 @options.color
 @options.help
 @click.pass_context

@@ -16,8 +16,8 @@ from archcalc.rules.selection import check_words, means
 
 # The tables of bounds: what their entries are, how one is read, and as what it is written.
 _KINDS: dict[str, tuple[str, Callable[[str], float | None], str, str]] = {
-    "budgets": ("budget", parse_amount, '"25M"', 'an amount, as "25M", "4G" or "8GiB"'),
-    "growth": ("limit of growth", parse_percent, '"5%"', 'a percentage, as "5%"'),
+    "budgets": ("budget", parse_amount, '"25M"', 'an amount, e.g. "25M", "4G" or "8GiB"'),
+    "growth": ("limit of growth", parse_percent, '"5%"', 'a percentage, e.g. "5%"'),
 }
 
 

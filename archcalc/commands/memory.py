@@ -32,19 +32,19 @@ def _definitions(context: click.Context, parameter: click.Parameter, wanted: boo
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...", shell_complete=options.files)
 @options.settings
 @running.asked(running.ALL, old=("dtype", "mixed", "cache_dtype"), several=("device",))
-@options.look("--limit", metavar="BYTES", help="What it is to fit into, e.g. 24GB, instead of a device.")
+@options.look("--limit", metavar="BYTES", help="Memory that it has to fit into, e.g. 24GB, instead of a device's.")
 @options.look("--room", hidden=True, help="The old word for --limit.")
 @options.look(
     "--fit",
     cls=options.Several,
     metavar="NAME",
     multiple=True,
-    help="The largest batch or dim that fits; default: all of them.",
+    help="Find the largest batch or dim that fits; default: all of them.",
 )
-@options.look("-n", "--number", type=options.Whole(0), default=5, show_default=True, help="Layers listed.")
+@options.look("-n", "--number", type=options.Whole(0), default=5, show_default=True, help="Number of layers to list.")
 @click.option("--definitions", is_flag=True, is_eager=True, expose_value=False, callback=_definitions,
-              help="What every number means and how sure it is, and exit.")  # fmt: skip
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write the drawing over time as SVG.")
+              help="Say what every number means and how sure it is, and exit.")  # fmt: skip
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write memory over time as an SVG drawing.")
 @options.form("memory")
 @options.color
 @options.guarded
@@ -63,7 +63,7 @@ def command(
 ) -> int:
     """Predict the memory of inference, training and generation, without running.
 
-    SPEC is a file, `file.yaml@variant` or `-`. Several specs or devices give one row each.
+    SPEC is a file, `file.yaml@variant` or `-`. Several specs or devices give a row each.
     """
     several = len(specs) > 1 or len(device) > 1
     if output is not None and several:

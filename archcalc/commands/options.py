@@ -153,7 +153,7 @@ class Names(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         """The names, at least one."""
         names = tuple(name.strip() for name in value.split(",")) if isinstance(value, str) else tuple(value)
         if not names or not all(names):
-            raise click.BadParameter(f"{value!r} is no list of names: write seq,batch", ctx, param)
+            raise click.BadParameter(f"{value!r} is not a list of names: write seq,batch", ctx, param)
         return names
 
 

@@ -28,7 +28,10 @@ from archcalc.terminal import complain
 @running.asked(tuple(FIELDS), old=("dtype", "generate"), several=("device",))
 @options.look("--depth", type=options.Whole(1), default=1, show_default=True, help="Levels of blocks to open.")
 @options.look(
-    "-n", "--number", type=options.Whole(1), help="Show only this many layers, the slowest, and the others as one row."
+    "-n",
+    "--number",
+    type=options.Whole(1),
+    help="Show only this many of the slowest layers, and the others as one row.",
 )
 @options.look("--samples", metavar="AMOUNT", help="A whole run over so many samples, e.g. 1.28M: hours and energy.")
 @options.look("--tokens", metavar="AMOUNT", help="The same over so many tokens, e.g. 300B.")
@@ -51,7 +54,7 @@ def command(
     """Predict how long a network takes on a device, without running it.
 
     Every time comes with the range in which it is expected, and with what it is known from: measurements of
-    such layers, of layers that work alike, or a data sheet. Several specs or devices give one row each.
+    such layers, of layers that work alike, or a data sheet. Several specs or devices give a row each.
     """
     known: dict[str, Device | None] = {name: find(name) for name in device}
     values = options.parse_settings(set)

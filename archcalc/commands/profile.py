@@ -29,19 +29,21 @@ _FIELDS = tuple(name for name in FIELDS if name not in ("cache", "length", "new_
 @click.argument("spec", required=False, metavar="[SPEC]", shell_complete=options.files)
 @options.settings
 @running.asked(_FIELDS, old=("dtype", "compile", "channels_last"))
-@options.look("--warmup", type=options.Whole(0), help="Runs that do not count; default: until the time settles.")
-@options.look("--repeat", type=options.Whole(1), default=20, show_default=True, help="Runs that count, at most.")
+@options.look(
+    "--warmup", type=options.Whole(0), help="Warm-up runs, which do not count; default: until the time settles."
+)
+@options.look("--repeat", type=options.Whole(1), default=20, show_default=True, help="Most runs that are counted.")
 @options.look(
     "--time",
     type=click.FloatRange(0.01),
     default=10.0,
     show_default=True,
-    help="Bound in seconds on each pass.",
+    help="Most seconds for each pass.",
 )
 @options.look(
     "--seed", type=options.Whole(0, 2**63 - 1), default=0, show_default=True, help="Seed of weights and input."
 )
-@click.option("--compare", metavar="SPEC", help="Measure another network in turn, and give the ratio.")
+@click.option("--compare", metavar="SPEC", help="Measure another network by turns, and give the ratio.")
 @click.option("--save-device", metavar="FILE", help="Add the measured layers to this device file of `calibrate`.")
 @options.form("profile")
 @options.color
@@ -62,7 +64,7 @@ def command(
     """Measure time and memory of a network on this machine; without SPEC the lecture's AlexNet."""
     path = spec or path_of("alexnet")
     if path is None:
-        raise RequestError("name a spec: none came with this copy of archcalc")
+        raise RequestError("name a spec: this copy of archcalc came without any")
     values = options.parse_settings(set)
     graph = load_graph(path, values, said.batch or None, said=said)
     other = load_graph(compare, values, said.batch or None) if compare else None

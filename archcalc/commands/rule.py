@@ -24,7 +24,7 @@ def _codes(context: click.Context, parameter: click.Parameter, incomplete: str) 
 def command(code: str | None, format: str) -> int:
     """Describe one rule: what it finds, why, and what to write instead.
 
-    CODE is a code as PRM301, or a name as bias-before-norm. Without it all rules are listed.
+    CODE is a code, e.g. PRM301, or a name, e.g. bias-before-norm. Without it, all rules are listed.
     """
     rules = load_rules()
     if code is None:

@@ -1,6 +1,6 @@
 """The options that say how a network is run, made from the declaration; a command gets what was said as `said`.
 
-Old words are options that help does not show; each is answered with a sentence that gives the new one.
+Old options are not shown in the help; each is answered with a sentence that names the new one.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def asked(
 
 
 def of_old(given: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
-    """What old options say, and of `mode` the new word for an old one; each with its sentence."""
+    """What old options say, and the new word for an old value of `mode`; each with its sentence."""
     found: dict[str, Any] = {}
     dtype = given.get("dtype")
     entries = [(name, value) for name, value in given.items() if value and (name, bool(given.get("mixed"))) != ("dtype", True)]  # fmt: skip
@@ -72,7 +72,7 @@ def of_old(given: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Word(click.Choice):  # type: ignore[type-arg,unused-ignore]
-    """One of a few words, and old ones that help does not show."""
+    """One of a few words, and old words that the help does not show."""
 
     def __init__(self, words: Sequence[str], old: Sequence[str] = ()) -> None:
         super().__init__(words)

@@ -36,15 +36,18 @@ _MANY = 200
 @options.look("--depth", type=options.Whole(1), default=1, show_default=True, help="Levels of blocks to open.")
 @options.look("--expand", is_flag=True, help="Open every block, and show each copy of a repeat.")
 @options.look(
-    "--sort", type=click.Choice(SORT_KEYS), help="List layers without nesting, those with most of this first."
+    "--sort", type=click.Choice(SORT_KEYS), help="List layers without nesting, the largest by this measure first."
 )
 @options.look(
-    "-n", "--number", type=options.Whole(1), help="Show only this many layers, the largest, and the others as one row."
+    "-n",
+    "--number",
+    type=options.Whole(1),
+    help="Show only this many of the largest layers, and the others as one row.",
 )
 @options.look("--columns", metavar="NAMES", help=f"Columns of the table: {', '.join(COLUMNS)}.")
 @options.look("--formulas", is_flag=True, help="Show the formula of each parameter count.")
 @options.look("--causal", type=click.Choice(("dense", "half")), default="dense", show_default=True,
-              help="Count all scores of masked attention, or only those a query may see.")  # fmt: skip
+              help="Count all scores of masked attention, or only those that a query may see.")  # fmt: skip
 @options.look("--like", type=click.Choice(NAMES), help="Compare with the counts of this tool, and say why they differ.")
 @options.look(
     "--dtype", type=click.Choice(tuple(DTYPE_BYTES)), default="fp32", show_default=True, help="Type of the activations."

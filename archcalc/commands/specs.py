@@ -29,7 +29,7 @@ def _names(context: click.Context, parameter: click.Parameter, incomplete: str) 
 def command(word: str | None, format: str, color: str) -> int:
     """List the specs that come with archcalc, with their parameters and where they are from.
 
-    With WORD, only those that have it in their name, or as a word of their description.
+    With WORD, only those with it in their name or description.
     """
     found = [name for name in shipped.names() if word is None or word.lower() in name or _says(name, word)]
     if not found:

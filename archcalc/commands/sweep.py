@@ -35,23 +35,25 @@ _MANY = 2000
 @click.argument("specs", nargs=-1, metavar="[SPEC...]", shell_complete=options.files)
 @options.look("--set", "set", cls=options.Several, metavar="NAME=VALUES", multiple=True,
               help="Values of an hparam or dim: 6,12,24 or 256..2048:256 or 1..64:*2; several give all combinations.")  # fmt: skip
-@options.look("--batch", metavar="VALUES", help="Batch sizes, written alike.  [default: the spec's, or 1]")
+@options.look("--batch", metavar="VALUES", help="Batch sizes, written the same way.  [default: the spec's, or 1]")
 @options.look("--show", type=options.Names(), metavar="NAMES",
               help=f"What is computed: {','.join(USUAL)} by default; also flops, other_flops, depth, memory, "
               "inference_memory, and with a device time, step_time.")  # fmt: skip
 @options.look("--plot", metavar="X,Y", help="Draw two of what is set or shown, and mark the Pareto front: less of a cost, "
               "more of anything else; -NAME or +NAME says otherwise.")  # fmt: skip
-@options.look("--front", is_flag=True, help="Only what is on the Pareto front of --plot.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write the drawing as SVG, PNG or PDF.")
+@options.look("--front", is_flag=True, help="Show only the Pareto front of --plot.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write the plot as SVG, PNG or PDF.")
 @swept
-@options.look("--sort", metavar="NAME", help="Rows in order of this measure, the least first.")
-@options.look("-n", "--number", type=options.Whole(0), help="Only so many rows, 0 for all.  [default: 60 for people]")
-@click.option(
-    "--grid", metavar="FILE", help="Read the points from FILE or -, one JSON object a line, as --list writes them."
+@options.look("--sort", metavar="NAME", help="Sort rows by this measure, the smallest first.")
+@options.look(
+    "-n", "--number", type=options.Whole(0), help="Show only this many rows; 0 shows all.  [default: 60 for people]"
 )
-@options.look("--list", "list", is_flag=True, help="Write the points of the grid, one a line, and compute nothing.")
-@click.option("--shard", metavar="I/N", help="Only part I of N of the grid, for a scheduler to split it.")
-@options.look("--jobs", type=options.Whole(0), default=0, help="Number of processes; by default as many as pay off.")
+@click.option(
+    "--grid", metavar="FILE", help="Read the points from FILE or -, one JSON object per line, as --list writes them."
+)
+@options.look("--list", "list", is_flag=True, help="Write the points of the grid, one per line, and compute nothing.")
+@click.option("--shard", metavar="I/N", help="Compute only part I of N of the grid, so that a scheduler can split it.")
+@options.look("--jobs", type=options.Whole(0), default=0, help="Number of processes; by default, as many as pay off.")
 @options.form("sweep")
 @options.color
 @options.help
@@ -77,7 +79,7 @@ def command(
 ) -> int:
     """Compute a network at every combination of values.
 
-    What is not possible stays in the table, with the reason. Exit status 1: no combination is possible.
+    Combinations that are not possible stay in the table, with the reason. Exit status 1: none is possible.
     """
     _check(said, runs)
     has_device = bool(said.device or any(axis.name == "device" for axis in runs))
@@ -131,7 +133,7 @@ def _points(
             raise RequestError("--grid brings its own settings: leave out --set, and name one spec at most")
         points = read_grid(_lines(path), path, specs[0] if specs else None)
         if not points:
-            raise RequestError(f"{path}: there is no point in it")
+            raise RequestError(f"{path}: it has no points")
         if len(points) > _MOST:
             raise RequestError(f"{path}: {len(points):,} points are more than {_MOST:,}: split the file")
         check_names([*{(point.spec, *(name for name, _ in point.settings)): point for point in points}.values()])

@@ -24,7 +24,7 @@ from archcalc.terminal import write
 @click.option(
     "--against",
     metavar="MODULE",
-    help="Compare with a PyTorch module, which is run: pkg.module:Net, net.py:Net, timm:NAME.",
+    help="Compare with a PyTorch module, which will be run: pkg.module:Net, net.py:Net, timm:NAME.",
 )
 @options.form("verification")
 @options.color
@@ -66,7 +66,7 @@ def _against(specs: tuple[str, ...], values: dict[str, str], module: str) -> int
     from archcalc.pytorch.capture.named import recognises
 
     if not recognises(module):
-        raise RequestError(f"--against takes a module, as pkg.module:Net, net.py:Net or timm:NAME, not {module!r}")
+        raise RequestError(f"--against takes a module, e.g. pkg.module:Net, net.py:Net or timm:NAME, not {module!r}")
     status = 0
     for spec in specs:
         comparison = compared(load_graph(spec, values, 1), module)

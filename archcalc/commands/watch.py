@@ -35,18 +35,18 @@ _CLEAR = "\x1b[2J\x1b[3J\x1b[H"
 @options.batch
 @options.look("--depth", type=options.Whole(1), default=1, show_default=True, help="Levels of blocks to open.")
 @options.look("--interval", type=click.FloatRange(0.01, 60), default=0.3, show_default=True,
-              help="Seconds between two looks at the file.")  # fmt: skip
+              help="Seconds between checks of the file.")  # fmt: skip
 @options.color
 @options.help
 @options.guarded
 def command(spec: str, set: tuple[str, ...], batch: int, depth: int, interval: float, color: str) -> int:
     """Keep the table of a spec, and its first error, in step with the file as it is saved.
 
-    While the file is not valid the last table that was stays in sight. Ctrl-C ends it.
+    While the file is not valid, the last valid table stays. Ctrl-C ends it.
     """
     path = split_variant(spec)[0]
     if path == "-" or not os.path.isfile(path):
-        raise RequestError(f"{path!r} is no file that could be watched")
+        raise RequestError(f"{path!r} is not a file that can be watched")
     watch = Watch(spec, options.parse_settings(set), batch, depth)
     with suppress(KeyboardInterrupt):
         before: tuple[list[Stamp | None], int] | None = None

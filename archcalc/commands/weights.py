@@ -14,11 +14,13 @@ from archcalc.weights.files import tensors_of
 
 @click.command(name="weights")
 @click.argument("file", metavar="FILE", shell_complete=options.files)
-@click.option(
-    "--against", metavar="SPEC", help="Compare the number of parameters with that of a spec or a config.json."
-)
+@click.option("--against", metavar="SPEC", help="Compare the number of parameters with a spec's or a config.json's.")
 @options.look(
-    "--depth", type=options.Whole(1), default=2, show_default=True, help="Number of words of a name that make a module."
+    "--depth",
+    type=options.Whole(1),
+    default=2,
+    show_default=True,
+    help="Number of parts of a name that make up a module.",
 )
 @options.form("weights")
 @options.color

@@ -196,5 +196,5 @@ def _peaks(fields: dict[str, Any]) -> dict[str, float]:
         raise ValueError("`peaks` does not map types to FLOP/s")
     for dtype in peaks:
         if dtype not in DTYPES:
-            raise ValueError(f"`peaks` has the type {dtype!r}, which is none of {', '.join(DTYPES)}")
+            raise ValueError(f"`peaks` has the type {dtype!r}, which is not one of {', '.join(DTYPES)}")
     return {dtype: _number(peaks, dtype) for dtype in peaks}

@@ -43,7 +43,7 @@ def divisible(value: Number, divisor: Number) -> int:
     Source: the channel rounding of MobileNet's reference code. Raises `ExpressionError` for a divisor that is none.
     """
     if not isinstance(divisor, int) or divisor < 1:
-        raise ExpressionError(f"{describe(divisor)} divides no channels", "as divisible(4.5*width, 8)")
+        raise ExpressionError(f"{describe(divisor)} divides no channels", "e.g. divisible(4.5*width, 8)")
     rounded = max(divisor, math.trunc((2 * value + divisor) // (2 * divisor)) * divisor)
     return rounded + divisor if 10 * rounded < 9 * value else rounded
 

@@ -38,7 +38,7 @@ class Includes:
                     help = "put several blocks in one file"
                     raise fail("SPC014", f"a spec includes at most {MAX_INCLUDES} files", entry, help)
                 if not isinstance(entry, Scalar) or not entry.text:
-                    raise fail("SPC013", "an include is the path of a file", entry, "as blocks/resnet.yaml")
+                    raise fail("SPC013", "an include is the path of a file", entry, "e.g. blocks/resnet.yaml")
                 yield self._file(os.path.join(os.path.dirname(self.source.path), entry.text), entry)
             except SpecError as error:
                 self.findings.take(error)

@@ -282,7 +282,7 @@ def _mapping(node: Mapping, findings: Findings) -> Item | None:
         other, beside = layers[1]
         near = meant(other, other.text, COMMON) if isinstance(beside, Scalar) else None
         if near:
-            findings.error("SPC003", f"`{other.text}` is no key beside `{op.text}:`", other, near)
+            findings.error("SPC003", f"`{other.text}` is not a key beside `{op.text}:`", other, near)
             return None
         help = f"`{other.text}` belongs under `{op.text}:` (indent it), or a `- ` is missing before it"
         if isinstance(value, Sequence) and isinstance(beside, Scalar) and beside.text:

@@ -124,7 +124,7 @@ class Embedding(Layer):
         """One vector for each id. Raises `ShapeError` for a padding that is no token."""
         if self.padding_idx is not None and not -self.vocab <= self.padding_idx < self.vocab:
             raise ShapeError(
-                "SHP108", f"`padding_idx` {self.padding_idx} is none of the {self.vocab} tokens", "padding_idx"
+                "SHP108", f"`padding_idx` {self.padding_idx} is not one of the {self.vocab} tokens", "padding_idx"
             )
         return Tensor((*x.shape, self.dim))
 

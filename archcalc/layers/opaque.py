@@ -199,7 +199,7 @@ class Opaque(Layer):
         choices=("channels-first", "features-last"),
         default=None,
     )
-    class_: str | None = arg(Import, "what `build` imports for it, as package.module:Name", default=None)
+    class_: str | None = arg(Import, "what `build` imports for it, e.g. package.module:Name", default=None)
 
     @property
     def label(self) -> str:

@@ -21,7 +21,7 @@ from archcalc.terms import called, work
 
 # Bytes of a position (int64).
 _POSITION = 8
-_INDICES = "where the largest elements were is no output here: leave it out"
+_INDICES = "the places of the largest elements are not an output here: leave it out"
 
 
 class Pooling(Layer):

@@ -89,7 +89,7 @@ class Gather(Layer):
     sees_everything = True
     sees_ahead = True
 
-    index: Tensor = arg(Reference, "whole numbers, as a constant or the places of `topk`")
+    index: Tensor = arg(Reference, "whole numbers, e.g. a constant or the places of `topk`")
     axis: int = arg(Whole, "axis", default=0, min=-8, aliases=("dim",))
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What PyTorch's CUDA allocator makes of tensors: how much it counts, and how much it takes from the driver.
+"""How PyTorch's CUDA allocator holds tensors: what it counts, and what it takes from the driver.
 
 Source: c10/core/AllocatorConfig.h and CUDACachingAllocator of PyTorch 2.13, its default settings.
 """
@@ -24,7 +24,7 @@ _STEP = 2 * _MIB
 
 @dataclass(frozen=True)
 class Taken:
-    """What a run takes of a device, in bytes; on a CPU all three are the peak and what the process takes.
+    """What a run takes of a device, in bytes. On a CPU all three are the peak plus what the process takes.
 
     Attributes:
         allocated: in tensors, as the allocator counts; a rule.
@@ -40,7 +40,7 @@ class Taken:
 
     @property
     def fits(self) -> bool:
-        """Whether the device has so much."""
+        """Whether the device has that much memory."""
         return self.shown <= self.room
 
 
@@ -74,13 +74,13 @@ class Blocks:
             self._parts = _added(self._parts, bytes, count)
 
     def plus(self, tensors: Iterable[tuple[int, int]]) -> Blocks:
-        """These, and other tensors that stay."""
+        """These tensors and other ones that stay."""
         other = copy(self)
         other._add(tensors)
         return other
 
     def taken(self, peak: int) -> Taken:
-        """What a peak of so many bytes takes; what is no tensor that stays is in one piece."""
+        """What a peak of this many bytes takes, with everything but the tensors that stay in one piece."""
         device = self.device
         if device.kind == "cpu":
             return Taken(peak, peak, peak + device.context_bytes, device.memory_bytes)
@@ -90,7 +90,7 @@ class Blocks:
         return Taken(allocated, reserved, reserved + device.context_bytes, device.memory_bytes)
 
     def largest_peak(self, room: int) -> int:
-        """The largest peak that fits into `room`; no more than that."""
+        """The largest peak that fits into `room`."""
         low, high = 0, room + 1  # more than `room` is shown of a peak of `room`
         while high - low > 1:
             middle = (low + high) // 2

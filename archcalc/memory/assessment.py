@@ -1,4 +1,4 @@
-"""The whole answer about a network's memory: its modes, what a device makes of them, and what fits."""
+"""The whole answer about a network's memory: each mode, what it takes of a device, and what fits."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Question:
     """What is asked about a network.
 
     Attributes:
-        said: how it is run, as far as somebody said it; without a mode, all that apply are answered.
-        limit: bytes that it may take, instead of what the device has.
-        fit: the batch and dims whose largest value is wanted; none for all of them.
-        chip: the device that `said` names, where it was looked up before.
+        said: how it is run, as far as anyone said; without a mode, every mode that applies is answered.
+        limit: bytes it may take, instead of the device's memory.
+        fit: the batch and dims whose largest value is wanted; empty for all of them.
+        chip: the device that `said` names, if it was already looked up.
     """
 
     said: Running = field(default_factory=Running)
@@ -44,11 +44,11 @@ class Question:
 
 @dataclass
 class Mode:
-    """One mode: what it takes, what a device makes of it, whether it fits, and what would.
+    """One mode: what it takes, also of a device, whether it fits, and what would make it fit.
 
     Attributes:
-        limit: bytes that it may take; None where nothing limits it.
-        ways: what makes it fit where it does not, each tried.
+        limit: bytes it may take; None for no limit.
+        ways: changes that would make it fit, each of them tried.
     """
 
     found: Footprint
@@ -78,7 +78,7 @@ class Assessment:
     """The answer: training first, then inference, then generation, as far as they were asked for.
 
     Attributes:
-        generates_not, trains_not: why there is no generation, and no training, where it was not asked for by name.
+        generates_not, trains_not: why generation or training is missing where it was not asked for by name.
     """
 
     graph: Graph
@@ -93,7 +93,7 @@ class Assessment:
 
     @property
     def chip(self) -> Device | None:
-        """The device that it is to run on, if any."""
+        """The device it runs on, if any."""
         return next((mode.found.running.chip for mode in self.modes), None)
 
 
@@ -101,9 +101,9 @@ def assess(graph: Graph, question: Question) -> Assessment:
     """Answer a question about a network.
 
     Raises:
-        RequestError: a name that is no batch, dim or group; sizes to fit with nothing to fit them into; what
-            was said does not go together; generation asked for by name of a network that does not generate.
-        SpecError: the network cannot have the length.
+        RequestError: a name that is not the batch, a dim or a group; sizes to fit but no limit; what
+            was said contradicts itself; generation asked of a network that does not generate.
+        SpecError: the network cannot have this length.
     """
     answer = Assessment(graph, question, [])
     structure, others = Structure(graph), Others(graph)

@@ -1,7 +1,7 @@
-"""What torch.autocast makes of a network: the type that each layer computes in, and the copies in it.
+"""What torch.autocast does to a network: the type that each layer computes in, and the copies made in it.
 
 Parameters stay in fp32. Layers of matrix products compute in 16 bits and read copies of what has another type; autograd
-keeps the copies, and the gradients come in 16 bits before they are those of what was copied. The copies of parameters that
+keeps the copies, and gradients are in 16 bits before they reach what was copied. The copies of parameters that
 are trained are remembered until the forward pass is over, but at inference, where they are made for each layer anew.
 Source: torch/csrc/autocast and aten/src/ATen/autocast_mode.h of PyTorch 2.13, compared with its allocator on the CPU.
 """
@@ -78,7 +78,7 @@ class Autocast:
         return {index: copies[value.storage] for index, value in enumerate(inputs) if value.storage in copies}
 
     def uncast(self, node: Node, inputs: list[Value], width: int) -> tuple[dict[int, int], int]:
-        """What gradients take in the type that is computed in, where that is another: of inputs and of parameters."""
+        """Bytes of the gradients in the type computed in, where that is another: of inputs and of parameters."""
         if not self.running.types.autocast or not self._copies(node):
             return {}, 0
         of_inputs = {

@@ -1,4 +1,4 @@
-"""What every number about memory means, and how sure it is."""
+"""What each number about memory means, and how certain it is."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 EXACT, RULE, ESTIMATE = "exact", "rule", "estimate"
 SURE = {
     EXACT: "follows from the network alone and equals what PyTorch allocates",
-    RULE: "follows from how PyTorch computes, by rules that measured runs confirm within some percent",
-    ESTIMATE: "depends on what the program does not see, as a driver and the order of all allocations",
+    RULE: "follows from how PyTorch computes, by rules that measured runs confirm to within a few percent",
+    ESTIMATE: "depends on what the program cannot see, e.g. the driver and the order of all allocations",
 }
 
 
@@ -25,7 +25,7 @@ class Definition:
 _ALL = (
     Definition("parameters", "parameters", EXACT, "Every learned parameter in the type of the run; tied ones once."),
     Definition(
-        "buffers", "buffers", EXACT, "What is stored with layers but not learned, as the averages of batchnorm."
+        "buffers", "buffers", EXACT, "What is stored with layers but not learned, e.g. the averages of batchnorm."
     ),
     Definition("gradients", "gradients", EXACT, "One number for each parameter whose gradient has been computed."),
     Definition(
@@ -33,34 +33,34 @@ _ALL = (
         "What the optimizer keeps from step to step: nothing for sgd, one average for momentum, two for adam and "
         "adamw; with mixed precision the fp32 copy of the parameters as well.",
     ),
-    Definition("inputs", "input", EXACT, "The batch itself and, in training, its targets."),
+    Definition("inputs", "input", EXACT, "The batch and, in training, its targets."),
     Definition(
         "saved", "saved for backward", EXACT,
-        "Tensors that autograd keeps at the moment of the peak, each storage once; parameters, buffers and the batch "
-        "not counted. A rule in other types than fp32 and on a GPU, whose kernels keep other things.",
+        "Tensors that autograd keeps at the moment of the peak, each storage once, without parameters, buffers and the "
+        "batch. A rule on GPUs and in types other than fp32, whose kernels keep other tensors.",
     ),
     Definition(
         "temporaries", "temporaries", RULE,
-        "What is alive at the moment of the peak beside all that: what flows between layers, gradients of "
-        "activations, and the room that kernels work in.",
+        "Whatever else is alive at the moment of the peak: tensors between layers, gradients of activations, and "
+        "workspaces of kernels.",
     ),
     Definition(
         "cache", "cache", EXACT,
-        "Keys and values of all positions that attention may still see, the states of recurrent layers, and of causal "
-        "convolutions the positions before the next one that its window reads: kernel - 1.",
+        "Keys and values of all positions that attention may still see, states of recurrent layers, and for causal "
+        "convolutions the kernel - 1 earlier positions that the next window reads.",
     ),
     Definition(
         "step", "one step", RULE,
-        "The most that computing one position reads, gives and holds at once, the logits included.",
+        "The most that computing one position reads, returns and holds at once, including the logits.",
     ),
-    Definition("token", "each position", EXACT, "What the cache grows by with the next position, for the whole batch."),
-    Definition("logits", "logits", EXACT, "What one step gives, for the whole batch."),
+    Definition("token", "each position", EXACT, "How much the cache grows with each further position, for the whole batch."),
+    Definition("logits", "logits", EXACT, "The output of one step, for the whole batch."),
     Definition(
-        "forward_end", "after forward", RULE, "All that is alive when the forward pass and the loss are done."
+        "forward_end", "after forward", RULE, "Everything that is alive when the forward pass and the loss are done."
     ),
     Definition(
         "peak", "peak", RULE,
-        "The most bytes in tensors at one moment of a step in the steady state: the second one or later, with "
+        "The most bytes in tensors at any moment of a step in the steady state: the second or a later one, with "
         "gradients set to None between steps.",
     ),
     Definition(
@@ -70,7 +70,7 @@ _ALL = (
     Definition(
         "reserved", "reserved", ESTIMATE,
         "What the allocator takes from the driver (torch.cuda.max_memory_reserved): segments of 2 MiB for tensors up to "
-        "1 MiB, of 20 MiB up to 10 MiB, larger ones in steps of 2 MiB; room lost between tensors over time comes on top.",
+        "1 MiB, of 20 MiB for those up to 10 MiB, and multiples of 2 MiB for larger ones; fragmentation comes on top.",
     ),
     Definition(
         "nvidia_smi", "nvidia-smi", ESTIMATE,
@@ -79,13 +79,13 @@ _ALL = (
 )  # fmt: skip
 # What a peak depends on beside the network, and is taken to be so.
 ASSUMPTIONS = (
-    "The CPU has two threads, and PyTorch uses both: with one its convolutions and recurrent layers have kernels that "
-    "take other room. On a GPU its own kernels run.",
-    "What the network gives lives until the next step: the loss, backward and the optimizer's step run beside it. What "
-    "flows between layers lives as long as a variable of the module that `build` writes holds it.",
+    "The CPU has two threads and PyTorch uses both: with one thread, other kernels run convolutions and recurrent "
+    "layers and need other amounts of memory. On a GPU, CUDA kernels run.",
+    "The network's output lives until the next step: the loss, the backward pass and the optimizer's step run beside it. A "
+    "tensor between layers lives as long as a variable of the module that `build` writes holds it.",
     "Attention is computed by one kernel that keeps no scores, where PyTorch has one for it; with dropout on the CPU, a "
-    "soft cap or a bias that learns it is computed step by step. --attention flash or math says which.",
-    "Gradients and activations are of the type that --dtype says, the optimizer's states as well; with --mixed they and "
-    "a copy of the parameters are fp32. Adam goes through the parameters one by one.",
+    "soft cap or a learned bias, it is computed step by step. --attention flash or math forces one of them.",
+    "Gradients, activations and optimizer states have the type that --precision says; with mixed precision the states "
+    "and a copy of the parameters are fp32. Adam goes through the parameters one by one.",
 )
 DEFINITIONS = {definition.key: definition for definition in _ALL}

@@ -1,4 +1,4 @@
-"""What one mode of running a network takes at its peak, of what it is made, and when."""
+"""What one mode of running a network takes at its peak, what that is made of, and when it occurs."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Footprint:
 
     @cached_property
     def declares(self) -> bool:
-        """Whether some of its layers say themselves what they cost."""
+        """Whether some of its layers declare what they cost."""
         return any(node.layer is not None and node.layer.declared for node, _, _ in walk(self.graph.nodes))
 
     def samples(self) -> list[Sample]:
@@ -105,8 +105,8 @@ def footprint(
         structure: that of the graph, for `simulate`.
 
     Raises:
-        RequestError: a name in `running.checkpoint` is no group of layers; a network that does not generate, or not train.
-        SpecError: it cannot have so many positions.
+        RequestError: a name in `running.checkpoint` is not a group of layers; the network does not generate, or does not train.
+        SpecError: it cannot have that many positions.
     """
     if running.mode == GENERATE:
         return _generating(generate(graph, running), running)
@@ -203,7 +203,7 @@ def _repeated(pattern: Sequence[Moment], last: Moment, most: int) -> Iterator[Mo
 
 
 def check_checkpoint(graph: Graph, names: Sequence[str]) -> None:
-    """Raise `RequestError` for a name that is that of no block and no group of layers."""
+    """Raise `RequestError` for a name that no block or group of layers has."""
     groups = [node for node, _, _ in walk(graph.nodes) if node.layer is None]
     known = dict.fromkeys(name for node in groups for name in (node.name, node.op, node.id) if name)
     for name in names:

@@ -103,7 +103,7 @@ class Forward(Scene):
             self._settle(began)
 
     def _frame_again(self, function: Function, batch: int, known: Iterator[list[int]]) -> None:
-        """As it was let go when it was run before."""
+        """Let go as in the run before."""
         previous = None
         for step, _, _, _ in function.steps:
             self._run(step, batch, previous)
@@ -122,7 +122,7 @@ class Forward(Scene):
         return [key for key, came in first.items() if came and key in self.env]
 
     def _settle(self, began: int) -> None:
-        """Keep of the changes since then what is left of them."""
+        """Keep what is left of the changes since then."""
         first = dict(reversed(self.changed[began:]))
         self.changed[began:] = [(key, came) for key, came in first.items() if came == (key in self.env)]
 

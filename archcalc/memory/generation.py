@@ -1,4 +1,4 @@
-"""What generating a sequence keeps in memory: weights, the cache of every layer, and one step.
+"""Memory of generating a sequence: weights, the cache of every layer, and one step.
 
 A sequence is generated one position at a time. Layers that look back keep what earlier positions
 gave them: attention its keys and values, recurrent layers their state. A cache of keys and values
@@ -80,12 +80,12 @@ class Generation:
 
     @property
     def cache_bytes(self) -> int:
-        """All that layers keep."""
+        """Everything that layers keep."""
         return sum(cache.bytes for cache in self.caches)
 
     @property
     def token_bytes(self) -> int:
-        """What the next position adds, for the whole batch."""
+        """Bytes that the next position adds, for the whole batch."""
         return sum(cache.token_bytes for cache in self.caches)
 
     @property
@@ -109,7 +109,7 @@ def generate(
 
     Raises:
         NotGenerativeError: the network cannot give one position after the other.
-        SpecError: it cannot have so many positions; the finding says why.
+        SpecError: it cannot have that many positions; the finding says why.
     """
     dim = known.dim if known is not None else positions_dim(graph)
     length, dtype = length or running.length, running.types.stores

@@ -36,7 +36,7 @@ class Limit:
 
 
 class Others:
-    """A network at other sizes, of which it is asked often whether they are possible: each is tried once.
+    """A network at other sizes; whether one is possible is asked often and tried once.
 
     Attributes:
         graph: the network as it is.
@@ -59,7 +59,7 @@ class Others:
         return self._reasons[key]
 
     def take(self, name: str, size: int) -> Graph:
-        """The network at a size that it can have; it is not held any longer."""
+        """The network at a size that it can have; it is not kept here after that."""
         return self._graphs.pop((name, size), None) or resized(self.graph, {name: size})
 
 
@@ -73,7 +73,7 @@ def largest_size(
 ) -> Limit:
     """The largest `name`, a dim or `batch`, for which no more than `room` is needed.
 
-    What is alive at a moment is nearly a line in the size, or a parabola: where those through a few sizes meet the
+    What is alive at a moment is nearly linear in the size, or quadratic: where a curve through a few sizes meets the
     room is tried, and what is needed there decides.
 
     Args:

@@ -1,4 +1,4 @@
-"""What one mode of running a network needs at one size, and what that says about other sizes."""
+"""What one mode of running a network needs at one size, and what that implies for other sizes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST = 2**41
 
 
 class Need(ABC):
-    """What is needed, in the bytes that are compared with what is there."""
+    """What is needed, in the bytes that are compared with the memory there is."""
 
     def __init__(self, bytes: int) -> None:
         self.bytes = bytes

@@ -1,4 +1,4 @@
-"""What the parameters of a network take: how many are stored, and their gradients as backward gives them."""
+"""Memory of a network's parameters: how many are stored, and their gradients as backward produces them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which dim of a network counts the positions of the sequence that it generates, and what stands in the way."""
+"""Which dim counts the positions of the generated sequence, and what prevents generation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PRODUCTS = (MatMul, Einsum)
 
 
 class NotGenerativeError(RequestError):
-    """The network does not give a sequence one position after the other; the message says why."""
+    """The network does not generate a sequence position by position; the message says why."""
 
 
 def positions_dim(graph: Graph) -> str:
@@ -42,7 +42,7 @@ def positions_dim(graph: Graph) -> str:
                 _check(graph, name)
                 return name
         raise NotGenerativeError(
-            f"{graph.model} has nothing to generate with: no layer of it is `attention`, `sdpa` or recurrent"
+            f"{graph.model} cannot generate: none of its layers is `attention`, `sdpa` or recurrent"
         )
     for node in keeping:
         for name in named(node.exit.shape[:-1]):

@@ -11,7 +11,7 @@ from archcalc.running import Running
 
 @dataclass(slots=True)
 class Moment:
-    """The most that is alive while one thing runs, in bytes.
+    """The most that is alive while one layer or step runs, in bytes.
 
     Attributes:
         phase: "forward", "loss", "backward" or "step".
@@ -70,7 +70,7 @@ class Run:
 
     @cached_property
     def peak_moment(self) -> Moment:
-        """When the most is alive, once all has been gone through."""
+        """The moment of the peak, after the whole run."""
         return max(self.moments, key=lambda moment: moment.live)
 
     @property

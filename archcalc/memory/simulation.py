@@ -37,9 +37,9 @@ _LOSS = 4
 
 
 def simulate(graph: Graph, running: Running, structure: Structure | None = None) -> Run:
-    """Go through one forward pass, or one training step in the steady state: the second or a later one.
+    """Simulate one forward pass, or one training step in the steady state: the second or a later one.
 
-    `structure` is that of the same network, which it may have been run from with another batch.
+    `structure` is that of the same network, possibly from a run with another batch.
     """
     structure = structure or Structure(graph)
     width, optimizer = running.width, OPTIMIZERS[running.optimizer] if running.trains else None
@@ -197,7 +197,7 @@ class _Step(ScanForward):
                 self._back_layer(entry, gradients)
 
     def _back_scan(self, entry: Scanned, gradients: dict[Value, Storage]) -> None:
-        """The last step first. Gradients of outputs are parts of one; those of entries are there until all are stacked."""
+        """The last step comes first. Gradients of outputs are parts of one; those of entries stay until all are stacked."""
         stacked = [gradients.pop(every, None) for every in entry.every]
         sizes, held, later = [0] * len(entry.entries), list[Storage](), 0
         for turn in reversed(entry.turns):

@@ -1,4 +1,4 @@
-"""What a simulation asks of a network however it is run: computed once, for every batch, type and mode."""
+"""What a simulation asks of a network whatever the batch, type and mode: computed once."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ class Function(NamedTuple):
 
 
 class Structure:
-    """What is known of a network before it is run. It is that of the same network with any batch.
+    """What is known of a network before it is run, whatever the batch.
 
     Attributes:
-        let_go: what variables let go after each step of each function, in order, as far as it was run so.
+        let_go: what variables release after each step of each function, in order, for each way it was run.
     """
 
     def __init__(self, graph: Graph) -> None:

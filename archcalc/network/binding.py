@@ -272,7 +272,7 @@ class Binder:
             return
         body = _body(item)
         if body is None:
-            help = "as each: [conv 16 kernel=3], or {each: NAME, layers: [...]}"
+            help = "e.g. each: [conv 16 kernel=3], or {each: NAME, layers: [...]}"
             self.findings.error("SPC010", "`each` takes a list of layers", item.op, help)
             return
         step.bodies["layers"] = self.body(body, inner, "layers")

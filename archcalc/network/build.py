@@ -323,7 +323,7 @@ class Builder(Scanning):
             share(node, target)
             node.tied_to = target
         except FrozenApartError as error:
-            help = "write frozen= alike on both"
+            help = "write the same frozen= on both"
             self.fail("SPC012", f"{error}: tied layers are frozen together", step.tie.place, help)
         except UntiedError as reason:
             other = f" ({target.op})" if target is not None else ""

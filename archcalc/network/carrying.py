@@ -29,7 +29,7 @@ def carried(binder: Binder, item: Item, around: Names, inner: Names) -> Iterator
     """The states of a loop; their names are known in its body, what they start from around it."""
     if "state" not in item.carried:
         key, _ = item.carried["next"]
-        binder.findings.error("SPC004", "`next:` needs `state:` beside it", key, "as state: {p3: c3}, or delete it")
+        binder.findings.error("SPC004", "`next:` needs `state:` beside it", key, "e.g. state: {p3: c3}, or delete it")
         return
     _, states = item.carried["state"]
     for name, node in states.pairs:
@@ -125,5 +125,5 @@ def _is_number(binder: Binder, item: Item, node: Node, around: Names) -> bool:
     if not node.text.isdigit() and not (around.value_named(node.text) and node.text not in around.arguments):
         return False
     help = "the number of steps may be a dim; use a constant of its length"
-    binder.findings.error("SPC008", "the step number is no value", node, help)
+    binder.findings.error("SPC008", "the step number is not a tensor", node, help)
     return True

@@ -31,7 +31,7 @@ def find(graph: Graph, wanted: str) -> Found:
         raise RequestError(f"no layer stands on line {wanted}")
     first = _first_copy(nodes, wanted)
     if first is not None:
-        return Found([first], f"all copies are alike; the first one is `{first.id}`")
+        return Found([first], f"all copies are the same; the first one is `{first.id}`")
     written = _squeezed(wanted)
     alike = [node for node in nodes if _squeezed(node.label) == written] or [
         node for node in nodes if f"{_squeezed(node.label)} ".startswith(f"{written} ") and written

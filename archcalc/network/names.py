@@ -158,7 +158,7 @@ class Names:
         """What all copies of a repeat give: the path of repeats, and an output of the innermost."""
         nothing = Ref(scalar, "prev", None)
         if not operand:
-            message = f"`{scalar.text}` stands for several tensors: use it in a list, as concat: [{scalar.text}]"
+            message = f"`{scalar.text}` stands for several tensors: use it in a list, e.g. concat: [{scalar.text}]"
             self.findings.error("SPC010", message, scalar)
             return nothing
         name, *path = scalar.text.removesuffix(ALL).split(".")

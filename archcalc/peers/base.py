@@ -48,7 +48,7 @@ class Peer:
     params: Rule = field(default=lambda call: {})
 
     def rule_of(self, layer: Layer) -> Rule | None:
-        """What it counts beyond us in a layer; None where that is not known."""
+        """What the tool counts in a layer beyond our count; None if that is not known."""
         return self.macs.get(layer.op, (lambda call: {}) if layer.bare else None)
 
     def rule(self, *ops: str) -> Callable[[Rule], Rule]:

@@ -1,4 +1,4 @@
-"""A network's counts beside those of another tool, for each node and in total."""
+"""A network's counts compared with another tool's, for each node and in total."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Tally:
 
 
 class Comparison:
-    """Our counts of a network and those of `peer` for the module that is built from it.
+    """Our counts of a network, and those of `peer` for the module built from it.
 
     Raises:
         RequestError: the tool runs one sample, and the batch is another.

@@ -35,7 +35,7 @@ RESIZED = "it counts resizing for each element of the output: nearest 1, linear 
 GATES = "it counts biases, sums and products of gates in recurrent layers"
 PROJECTED = "it does not know the projection of an lstm"
 INSIDE = "it does not count the projections of nn.MultiheadAttention, which is not in its table"
-FUNCTIONS = "it does not count products of two tensors, which are no modules"
+FUNCTIONS = "it does not count products of two tensors, which are not modules"
 NO_TABLE = "it does not count parameters of modules that are not in its table"
 TIED = "it counts tied parameters in every module that has them"
 

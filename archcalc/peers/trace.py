@@ -39,7 +39,7 @@ class Trace:
 
 
 def _repeated(nodes: list[Node]) -> Iterator[tuple[Node, Tensor | None]]:
-    """Every node with several copies, and the tensor that is another one in each of them."""
+    """Every node with several copies, and the tensor that differs in each of them."""
     for node, before in zip(nodes, [None, *nodes]):
         if node.copies > 1:
             yield node, running(node, before)

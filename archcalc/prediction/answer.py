@@ -1,4 +1,4 @@
-"""All that `archcalc predict` answers about one network on one device, and what is to be said about it."""
+"""Everything `archcalc predict` answers about one network on one device, and its notes."""
 
 from __future__ import annotations
 
@@ -97,22 +97,22 @@ class Answer:
         if needed.fits:
             return []
         return [
-            f"{one.graph.model} does not fit on {one.device.title}: it takes {needed.shown / 1e9:.1f} GB of "
-            f"{needed.room / 1e9:.1f} GB (`archcalc memory` says what for)"
+            f"{one.graph.model} does not fit on {one.device.title}: it needs {needed.shown / 1e9:.1f} GB of "
+            f"{needed.room / 1e9:.1f} GB (`archcalc memory` shows where it goes)"
         ]
 
 
 def answer(graph: Graph, said: Running, chip: Device | None = None) -> Answer:
     """Predict a forward pass, a training step or generating, as it was said; by default a training step.
 
-    A network of which nothing is trained is run at inference where nobody says a mode.
+    A network without trained parameters runs at inference unless a mode is given.
 
     Args:
-        chip: the device that `said` names, where it was looked up before.
+        chip: the device that `said` names, if it was already looked up.
 
     Raises:
         RequestError: no device is named, what was said does not go together, the network cannot generate.
-        SpecError: the network cannot have so many positions.
+        SpecError: the network cannot have that many positions.
     """
     running = how(graph, said, mode_of(graph, said), chip)
     if running.mode != GENERATE:

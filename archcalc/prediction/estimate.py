@@ -1,4 +1,4 @@
-"""An operation's time with what is known about it: a best guess, bounds, where it is from and what limits it."""
+"""The time of an operation: a best guess, its bounds, what it is based on and what limits it."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class Estimator:
         return Estimate(seconds, min(seconds, least), max(seconds, most), {NEIGHBOURS: seconds}, bounds)
 
     def _bound(self, work: Work, parts: list[float]) -> str:
-        """What the most of an operation's time is for, given that of each feature by itself."""
+        """What most of an operation's time is spent on, from the time of each feature by itself."""
         assert self.model is not None
         waits = {COMPUTE: self.model.combined(parts[1:3]), MEMORY: self.model.combined(parts[3:]), LAUNCH: parts[0]}
         most = max(waits, key=lambda name: waits[name])

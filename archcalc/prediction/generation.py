@@ -62,13 +62,13 @@ def decode(graph: Graph, running: Running) -> Decoding:
 
     Raises:
         NotGenerativeError: the network cannot give one position after the other.
-        SpecError: it cannot have so many positions.
+        SpecError: it cannot have that many positions.
         RequestError: as `predict`; there are no fewer tokens than positions.
     """
     memory, tokens = generate(graph, running), running.tokens
     prompt = memory.length - tokens
     if prompt < 1:
-        raise RequestError(f"{tokens} new tokens are no fewer than all {memory.length} positions: there is no prompt")
+        raise RequestError(f"{tokens} new tokens leave nothing of the {memory.length} positions for a prompt")
     prefill = predict(resized(graph, {memory.dim: prompt}), running)
     estimator = Estimator(prefill.device, running.types.computes, running.memory_format)
     position = prompt + (tokens + 1) // 2
@@ -87,7 +87,7 @@ def decode(graph: Graph, running: Running) -> Decoding:
 
 
 def _running(nodes: list[Node], dim: str) -> Iterator[int]:
-    """The nodes that run in a step: those whose output has the positions that are generated."""
+    """The nodes that run in a step: those whose output has the generated positions."""
     for node in nodes:
         if node.layer is None or dim in named(node.exit.shape):
             yield id(node)

@@ -56,7 +56,7 @@ def features(
         device: "gpu" or "cpu".
         processors: a GPU's multiprocessors, which take tiles in waves: a wave takes as long half full as full.
         phase: one of `PHASES`; the backward pass is described by what the forward pass did.
-        near_bytes: of a processor's own cache, where weights of recurrent steps may stay; 0 where that is not known.
+        near_bytes: size of a processor's own cache, where weights of recurrent steps may stay; 0 if unknown.
     """
     weights: float = work.gradient_bytes if phase == "backward" else work.weight_bytes
     if work.kind in _STEPPED and near_bytes:
@@ -84,7 +84,7 @@ class Model:
         errors: for each phase the mean size of the relative errors of what was held out of the fit.
 
     Raises:
-        RequestError: the device has no calibration, or one that is not understood.
+        RequestError: the device has no calibration, or one that cannot be read.
     """
 
     def __init__(self, device: Device) -> None:
@@ -115,7 +115,7 @@ class Model:
         return self.combined(self.parts(operation, phase))
 
     def combined(self, parts: Sequence[float]) -> float:
-        """The seconds of what is partly done at the same time."""
+        """The seconds of work that partly overlaps."""
         return float(sum(part**self._overlap for part in parts) ** (1 / self._overlap))
 
     @property
@@ -135,7 +135,7 @@ class Model:
         return pool if pool in self._pools.get(phase, ()) else ""
 
     def step_seconds(self, optimizer: str, tensors: int, bytes: int) -> float:
-        """How long a step over so many parameter tensors of so many bytes takes. Raises `KeyError` where it was not measured."""
+        """Seconds of a step over this many parameter tensors and bytes. Raises `KeyError` if that was not measured."""
         each, byte = self._steps[optimizer]
         return each * tensors + byte * bytes
 

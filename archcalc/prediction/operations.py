@@ -1,4 +1,4 @@
-"""A network as the operations that run: what each computes and moves, of which kind, and how often."""
+"""A network as the operations that run: what each computes and moves, its kind, and how often it runs."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Work:
 
     Attributes:
         kind: operations of one kind share coefficients: a matrix product's form, or the layer's name.
-        m, n, k: sizes of the matrix product, [m, k] times [k, n]; 0 where there is none.
+        m, n, k: sizes of the matrix product [m, k] times [k, n]; 0 if there is none.
         flops: matrix products and element-wise work of one run.
         in_bytes, weight_bytes, out_bytes: read, read as weights, and written by one run.
-        gradient_bytes: of the weights' gradient; all of an embedding's table, of which few rows are read.
+        gradient_bytes: size of the weights' gradient; for an embedding the whole table, though few rows are read.
         runs: how often it runs, one after the other, for a whole batch.
     """
 
@@ -157,7 +157,7 @@ def _elementwise(call: Call) -> Iterator[Operation]:
 
 
 def _residual(call: Call) -> Iterator[Operation]:
-    """The sum at the end of a residual; what is inside counts for itself."""
+    """The sum at the end of a residual; the layers inside count by themselves."""
     read = call.bytes(*sources(call.node))
     yield call.operation("add", (0, 0, 0), call.flops, (read, 0, call.bytes(call.node.exit)))
 
@@ -304,7 +304,7 @@ _FORMS: tuple[tuple[type[Layer], Callable[[Call], Iterator[Operation]]], ...] = 
 
 
 def form_of(layer: type[Layer]) -> Callable[[Call], Iterator[Operation]]:
-    """What gives the operations of a layer. Raises `NotImplementedError` for one of which nothing is known."""
+    """The function that lists a layer's operations. Raises `NotImplementedError` for a layer it knows nothing about."""
     found = next((form for kind, form in _FORMS if issubclass(layer, kind)), None)
     if found is None and not layer.one_pass:
         raise NotImplementedError(

@@ -58,7 +58,7 @@ class Prediction:
         graph, running: what was predicted, and how it is run.
         layers: those that take part, in order of execution; with the backward passes of all batches of a step.
         loss, step: of a training step, else nothing; the step with the copies of parameters in other types.
-        phases: of the calibration, whose coefficients were used; none without one.
+        phases: those of the calibration whose coefficients were used; empty without one.
         costs: of the network, for what it computes.
     """
 
@@ -112,7 +112,7 @@ def predict(graph: Graph, running: Running) -> Prediction:
     """
     predictable(running)
     if running.chip is None:
-        raise RequestError("a time is that on a device: give --device, e.g. --device h100")
+        raise RequestError("times need a device: give --device, e.g. --device h100")
     estimator = Estimator(running.chip, running.types.computes, running.memory_format)
     found = executed(graph, running)
     training = running.trains

@@ -1,4 +1,4 @@
-"""What follows in a function from what is known of its arguments: constants put in, branches that fall away."""
+"""Simplifies a function by what is known of its arguments: constants are substituted, dead branches removed."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Facts:
 
     Attributes:
         truths: those that are never None, 0 or False; flags: those that are True or False.
-        texts: comparisons whose outcome is known.
-        nothing: the name of arguments that are never given.
+        texts: comparisons with a known outcome.
+        nothing: names of arguments that are never given.
     """
 
     truths: set[str] = field(default_factory=set)
@@ -30,7 +30,7 @@ class Facts:
 
 
 def simplify(function: ast.FunctionDef, known: Known, facts: Facts) -> None:
-    """Put in what is known until nothing changes."""
+    """Substitute what is known until nothing changes."""
     known, before = dict(known), ""
     while before != ast.dump(function):
         before = ast.dump(function)
@@ -96,7 +96,7 @@ def _is_idle(node: ast.stmt, function: ast.FunctionDef) -> bool:
 
 
 class _Fold(ast.NodeTransformer):
-    """Replaces what is known and works out what follows."""
+    """Substitutes what is known and evaluates what follows."""
 
     def __init__(self, known: Known, facts: Facts) -> None:
         self.known = known
@@ -140,7 +140,7 @@ class _Fold(ast.NodeTransformer):
         return left[0] if left else node.values[-1]
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
-        """True or False, where that is known."""
+        """True or False if that is known."""
         if ast.unparse(node) in self.facts.texts:
             return ast.Constant(self.facts.texts[ast.unparse(node)])
         self.generic_visit(node)

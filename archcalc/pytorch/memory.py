@@ -1,4 +1,4 @@
-"""Memory: what a run took at its peak, what is there, and what it needs at least."""
+"""Memory: the measured peak of a run, what is free, and the least that it needs."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def tensor_bytes(tensors: Iterable[torch.Tensor]) -> int:
 
 
 def available_bytes(device: torch.device) -> int | None:
-    """Memory that is free on the device; None where that cannot be told."""
+    """Free memory on the device; None if that cannot be determined."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     try:

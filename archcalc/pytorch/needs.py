@@ -24,7 +24,7 @@ def require(command: str) -> None:
 
 
 def mappable_bytes() -> int | None:
-    """How much more memory this process may map; None where nothing limits it, or where that cannot be told."""
+    """How much more memory this process may map; None if there is no limit, or if that cannot be determined."""
     try:
         import resource
 

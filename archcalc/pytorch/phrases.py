@@ -49,7 +49,7 @@ def runs(node: Node) -> list[tuple[Node, int]]:
 
 
 def common_step(values: list[Any], counts: list[int]) -> int | None:
-    """By how much each of `values` is more than the one before it; None where that is not one number.
+    """The step between successive `values`; None if it varies.
 
     Args:
         counts: how many copies have each of the values.
@@ -63,7 +63,7 @@ def common_step(values: list[Any], counts: list[int]) -> int | None:
 
 
 def running_tensor(node: Node) -> Alias | None:
-    """The tensor that is another in each copy of a layer; None where no copy reads the one before it."""
+    """The tensor that differs in each copy of a layer; None where no copy reads the one before it."""
     return next((item for item in layer_inputs(node) if isinstance(item, Alias)), None)
 
 

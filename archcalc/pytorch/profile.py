@@ -194,7 +194,7 @@ class Session:
 
 
 class LayerPass:
-    """A pass whose layers are timed; calling it runs it once."""
+    """A pass with timed layers; calling it runs it once."""
 
     def __init__(self, layers: Layers, module: nn.Module, session: Session) -> None:
         self.layers, self.module, self.session = layers, module, session

@@ -50,7 +50,7 @@ class Setup:
     budget: Budget = field(default_factory=Budget)
 
     def how(self, graph: Graph) -> Running:
-        """How a network is run, with all defaults of this machine. Raises `RequestError` for what is not measured."""
+        """How a network is run, with this machine's defaults. Raises `RequestError` for what cannot be measured."""
         device = torch.device(self.device)
         said = self.said.also(device=None)
         if device.type == "cpu" and not said.threads:
@@ -81,7 +81,7 @@ class Setup:
 
     @property
     def channels_last(self) -> bool:
-        """How images lie in memory."""
+        """Memory format of images."""
         return self.said.memory_format == CHANNELS_LAST
 
     @property

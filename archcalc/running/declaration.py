@@ -103,27 +103,29 @@ class Running:
         assumed: names of fields that nobody gave.
     """
 
-    mode = Field(Words(*MODES), "{}", "What is run.", "all that apply; where one number is shown, train")
+    mode = Field(Words(*MODES), "{}", "What to run.", "all that apply; train where a single number is shown")
     batch = Field(Whole(), "batch {}", "Batch size.", "1")
     precision = Field(
-        Words(*PRECISIONS), "{}", "Types of weights and computing: autocast keeps fp32 weights, mixed an fp32 copy of them.",
-        "fp32; on a GPU bf16, in training autocast-bf16; fp16 where there is no bf16",
+        Words(*PRECISIONS), "{}", "Data types of weights and arithmetic: autocast keeps fp32 weights, mixed keeps an fp32 copy of them.",
+        "fp32; on a GPU bf16, and autocast-bf16 for training; fp16 where the GPU has no bf16",
     )  # fmt: skip
     weights = Field(
-        Words(*QUANTISED), "{} weights", "Type in which matrices are stored that are not trained.", "as computed"
+        Words(*QUANTISED), "{} weights", "Storage type of matrices that are not trained.", "the type computed in"
     )  # fmt: skip
     gradients = Field(
-        Words("same", "fp32"), "{} gradients", "Gradients of 16-bit weights: of their type, or added up in fp32.", "same"
+        Words("same", "fp32"), "{} gradients", "Gradients of 16-bit weights: in the same type, or added up in fp32.", "same"
     )  # fmt: skip
-    optimizer = Field(Words(*OPTIMIZERS), "{}", "Optimizer of a training step.", "adamw")
-    accumulate = Field(Whole(), "accumulate {}", "Batches whose gradients are added up before a step.", "1")
+    optimizer = Field(Words(*OPTIMIZERS), "{}", "Optimizer of the training step.", "adamw")
+    accumulate = Field(
+        Whole(), "accumulate {}", "Number of batches whose gradients are added up before each step.", "1"
+    )
     update = Field(
         Words(SINGLE, FOREACH, FUSED, BACKWARD), "{} update",
         "How a step goes through the parameters: one by one, all at once, in one kernel, or each in the backward pass.",
         "single; on a GPU foreach",
     )  # fmt: skip
     freeze = Field(
-        Names("PATTERN"), "freeze {}", "A layer or group, by name or id, that is not trained; `*` stands for any letters.", "none"
+        Names("PATTERN"), "freeze {}", "Layer or group, by name or id, that is not trained; `*` matches any text.", "none"
     )  # fmt: skip
     lora = Field(
         Whole("RANK", most=2**20), "lora {}", "Train adapters of this rank on matrices, and nothing else.", "none"
@@ -132,18 +134,18 @@ class Running:
         Names("PATTERN"), "lora on {}", "What has an adapter: q, k, v, o, a layer, or all.", "q, v; without attention all"
     )  # fmt: skip
     offload = Field(
-        Choices(OPTIMIZER, GRADIENTS, ACTIVATIONS), "{} offloaded", "What waits in the memory of the host: optimizer, "
+        Choices(OPTIMIZER, GRADIENTS, ACTIVATIONS), "{} offloaded", "What waits in host memory: optimizer, "
         "gradients, activations.", "none"
     )  # fmt: skip
-    attention = Field(Words(*ATTENTION), "{} attention", "Kernel of attention.", "what PyTorch picks")
+    attention = Field(Words(*ATTENTION), "{} attention", "Attention kernel.", "the one PyTorch picks")
     checkpoint = Field(
-        Names("BLOCK"), "checkpoint {}", "A block or group that keeps its input alone and runs again in backward.", "none"
+        Names("BLOCK"), "checkpoint {}", "Block or group that keeps only its input and runs again in the backward pass.", "none"
     )  # fmt: skip
     checkpoint_every = Field(
-        Whole(), "every {} checkpointed", "Of the copies of a checkpointed block, every so many-th.", "1"
+        Whole(), "every {} checkpointed", "Checkpoint only every Nth copy of a checkpointed block.", "1"
     )  # fmt: skip
     recompute = Field(
-        Words(ALL, SELECTIVE), "{} recomputation", "Of a checkpoint all, or all but what matrix products give.", ALL
+        Words(ALL, SELECTIVE), "{} recomputation", "What a checkpoint runs again: all, or all but the matrix products.", ALL
     )  # fmt: skip
     loss = Field(
         Words(EAGER, FUSED, CHUNKED), "{} loss", "Cross entropy of all logits, or with the last matrix in chunks: in one "
@@ -153,20 +155,18 @@ class Running:
     execution = Field(
         Words(EAGER, COMPILED, GRAPH), "{}", "Op by op, with torch.compile, or as a CUDA graph.", EAGER, alone=True
     )  # fmt: skip
-    memory_format = Field(Words(CONTIGUOUS, CHANNELS_LAST), "{}", "How images lie in memory.", CONTIGUOUS)
+    memory_format = Field(Words(CONTIGUOUS, CHANNELS_LAST), "{}", "Memory format of images.", CONTIGUOUS)
     cache = Field(
-        Words("fp32", "bf16", "fp16", "fp8", "int8"), "{} cache", "Generating: type of keys, values and states.", "as computed"
+        Words("fp32", "bf16", "fp16", "fp8", "int8"), "{} cache", "When generating: data type of keys, values and states.", "the type computed in"
     )  # fmt: skip
     length = Field(
-        Whole(), "length {}", "Generating: positions in the end, prompt included.", "the spec's"
+        Whole(), "length {}", "When generating: number of positions at the end, prompt included.", "the spec's"
     )  # fmt: skip
     new_tokens = Field(
-        Whole(), "{} new tokens", "Generating: tokens that are generated, the last of these positions.", "1"
+        Whole(), "{} new tokens", "When generating: number of new tokens, the last of these positions.", "1"
     )
-    threads = Field(Whole(), "{} threads", "Threads of a CPU.", "2, or those that the device was measured with")
-    device = Field(
-        Text("NAME|FILE"), "on {}", "What it runs on, e.g. h100 or ./mine.json.", "none: the kernels of a CPU"
-    )
+    threads = Field(Whole(), "{} threads", "CPU threads.", "2, or as many as the device was measured with")
+    device = Field(Text("NAME|FILE"), "on {}", "Device to run on, e.g. h100 or ./mine.json.", "none: a CPU's kernels")
 
     def __init__(self, **said: Any) -> None:
         self._said: dict[str, Any] = {}

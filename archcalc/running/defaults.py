@@ -30,7 +30,7 @@ def settled(said: Running, mode: str, chip: Device | None = None, places: Sequen
         places: where else something is said, as the `run:` of a spec.
 
     Raises:
-        RequestError: there is no such device, or what was said does not go together.
+        RequestError: there is no such device, or what was said contradicts itself.
     """
     whole = said.over(*places)
     if chip is None and whole.device:

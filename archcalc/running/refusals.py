@@ -98,7 +98,7 @@ def _attention(run: Running) -> str:
 
 def _generating(run: Running) -> str:
     if run.mode == GENERATE and run.length and run.new_tokens >= run.length:
-        return f"{run.new_tokens} new tokens are no fewer than all {run.length} positions: there is no prompt"
+        return f"{run.new_tokens} new tokens leave nothing of the {run.length} positions for a prompt"
     return ""
 
 

@@ -195,9 +195,7 @@ def _lines(
         return write(_bind(name, signature, args, keywords), _inner)
     known = meaning(name)
     if known is None or known.layer is None:
-        raise UnwritableError(
-            known.sentence if known else f"`{name}` is no layer; `archcalc layers` lists what there is"
-        )
+        raise UnwritableError(known.sentence if known else f"`{name}` is not a layer; `archcalc layers` lists them")
     layer = REGISTRY[known.layer]
     if any(isinstance(argument, (Body, Operands)) for argument in layer.arguments.values()):
         raise UnwritableError(f"it is `{layer.op}: [a, b]`, with the names of layers or lists of layers")

@@ -96,5 +96,5 @@ def _number(text: str, entry: str, name: str) -> Decimal:
     except InvalidOperation:
         number = Decimal("NaN")
     if not number.is_finite() or abs(number) > 2**63:
-        raise RequestError(f"{name}={entry}: `{text.strip()}` is no number: {_FORM}")
+        raise RequestError(f"{name}={entry}: `{text.strip()}` is not a number: {_FORM}")
     return number

@@ -224,7 +224,7 @@ def _number(value: str, name: str) -> Decimal:
     try:
         return Decimal(value)
     except InvalidOperation:
-        raise RequestError(f"--vary {name}: `{value}` is no number, so none is the largest") from None
+        raise RequestError(f"--vary {name}: `{value}` is not a number, so there is no largest one") from None
 
 
 def _start(graph: Graph, point: Point, name: str) -> int:
@@ -241,5 +241,5 @@ def _start(graph: Graph, point: Point, name: str) -> int:
         raise RequestError(f"{graph.path}: neither the batch nor an hparam or dim is named `{name}`: {hint}")
     value = values[name]
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise RequestError(f"`{name}` is no whole number from 1: say what to try, e.g. --vary {name}=0.5..4:0.5")
+        raise RequestError(f"`{name}` is not a whole number from 1: say what to try, e.g. --vary {name}=0.5..4:0.5")
     return int(value)

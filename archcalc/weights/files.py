@@ -39,7 +39,9 @@ def _tensors(path: str) -> list[Tensor]:
         return safetensors.tensors(path)
     if gguf.recognises(start):
         return gguf.tensors(path)
-    raise RequestError(f"{path!r} is no file of weights that is read: .safetensors, .gguf, or an index of the first")
+    raise RequestError(
+        f"{path!r} is not a file of weights that can be read: .safetensors, .gguf, or an index of .safetensors files"
+    )
 
 
 def _start(path: str) -> bytes:
@@ -71,5 +73,5 @@ def _of_index(path: str) -> list[str]:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         plain, names = False, []
     if not plain or not 0 < len(names) <= _MOST_FILES:
-        raise RequestError(f"{path!r} is no index of files that lie beside it")
+        raise RequestError(f"{path!r} is not an index of files beside it")
     return [os.path.join(os.path.dirname(path), name) for name in names]

@@ -53,7 +53,9 @@ def tensors(path: str) -> list[Tensor]:
             else:
                 _pass(header, kind)
         if not 1 <= alignment <= _MOST_ALIGNMENT or alignment & (alignment - 1):
-            raise header.wrong(f"its alignment of {alignment:,} bytes is no power of two, or larger than any file's")
+            raise header.wrong(
+                f"its alignment of {alignment:,} bytes is not a power of two, or is larger than any file's"
+            )
         found: dict[str, Tensor] = {}
         places: list[tuple[int, Tensor]] = []
         for _ in range(count):

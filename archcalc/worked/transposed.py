@@ -86,9 +86,9 @@ def transposed_convolution(node: Node) -> Example:
         output.append(nested(found, y.shape[1:]))
     changes = []
     if any(padding):
-        changes.append(f"padding {sizes_text(one_size(padding))}: so many are taken off each side")
+        changes.append(f"padding {sizes_text(one_size(padding))}: this many are cut off each side")
     if any(more):
-        changes.append(f"output_padding {sizes_text(one_size(more))}: so many more stay at the end")
+        changes.append(f"output_padding {sizes_text(one_size(more))}: this many more stay at the end")
     if layer.bias:
         changes.append(f"bias b = [{_listed(weights['bias'])}], added to each element of its channel")
     outputs = [grid(f"y[{index}]" if len(output) > 1 else "y", one, True) for index, one in enumerate(output)]

@@ -119,7 +119,7 @@ def test_wrong_line(layer, column, under, message, help):
         ("{conv: {channels: 8, kernel: 3}, name: [a]}", (4, 44), "`name` is a word or a number"),
         ("{conv: {channels: 8, kernel: 3}, relu: {}}", (4, 38), "one layer per item"),
         ("{concat: [prev, prev], axis: 0}", (4, 28), "one layer per item: found both `concat` and `axis`"),
-        ("{conv: {channels: 8, kernel: 3}, nmae: a}", (4, 38), "`nmae` is no key beside `conv:`"),
+        ("{conv: {channels: 8, kernel: 3}, nmae: a}", (4, 38), "`nmae` is not a key beside `conv:`"),
         ("conv 8 kernel=3\n    name: a", (5, 5), "`conv 8 kernel=3` is a whole layer: no key stands below it"),
         ("{name: a}", (4, 5), "no layer here"),
         ("{}", (4, 5), "no layer here"),

@@ -127,7 +127,7 @@ def test_a_budget_of_many_files_is_not_stale_and_not_mended(lint, write, setting
         ('[per-file-ignores]\n"*" = ["PRM3O1"]\n', "`PRM3O1`: did you mean `PRM301`?"),
         ('[per-file-ignores]\n"*" = 3\n', 'per-file-ignores of "*" is a list of codes'),
         ('[budgets."*"]\nparam = "1M"\n', 'unknown budget of "*": `param`: did you mean `params`?'),
-        ('[budgets."*"]\nparams = "much"\n', 'params of "*" is an amount, as "25M", "4G" or "8GiB", not \'much\''),
+        ('[budgets."*"]\nparams = "much"\n', 'params of "*" is an amount, e.g. "25M", "4G" or "8GiB", not \'much\''),
         ("[budgets]\nparams = 3\n", 'the budget of "params" is a table'),
         ('select = ["PRM3O1"]\n', "`PRM3O1`: did you mean `PRM301`?"),
         ('fail-on = "warn"\n', "'warn' is not one of"),

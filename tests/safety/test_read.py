@@ -109,7 +109,7 @@ def test_a_link_to_what_is_no_spec_is_not_quoted(clone: Path, run: Run, command:
     (clone / "link.yaml").symlink_to(target)
     done = run(command, "link.yaml", *["net.yaml"][: command == "diff"], DEPLOY_TOKEN="hunter2")
     assert done.returncode == 2
-    assert "it is a link that leads out of its project, to what is not a spec" in done.stderr
+    assert "it is a link out of its project, to a file that is not a spec" in done.stderr
     assert "hunter2" not in done.stdout + done.stderr
 
 

@@ -115,7 +115,7 @@ def test_a_model_is_read_as_its_file(server):
 @pytest.mark.parametrize(
     ("name", "code", "said"),
     [
-        ("tiny", 0, f"{PARAMS:,} parameters, as in the headers of its weights"),
+        ("tiny", 0, f"{PARAMS:,} parameters, as the headers of its weights say"),
         ("other", 1, f"the headers of its weights have {PARAMS - 5:,} fewer"),
         ("packed", 0, "parameters are not compared: its weights are stored as I32"),
         ("bare", 0, "parameters are not compared: cannot read hf:org/bare: org/bare has no safetensors files"),
@@ -144,7 +144,7 @@ def test_weights_are_counted_by_their_headers(server):
         ("org/odd", "its config.json is none that is read"),
         ("org/huge", "its config.json has 5,242,880 bytes"),
         ("org/a/b", "is no model of the Hub"),
-        ("org/--", "that is no name of a repository"),
+        ("org/--", "that is not the name of a repository"),
     ],
 )
 def test_what_cannot_be_read_is_a_sentence(server, name, said):

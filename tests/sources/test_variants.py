@@ -76,7 +76,7 @@ def test_one_scale(tmp_path):
 def test_more_than_numbers(tmp_path):
     tied, free = ({"hidden_size": 64, "num_attention_heads": 4, "tie_word_embeddings": one} for one in (True, False))
     told = run("import", *files(tmp_path, "llama", [tied, free])).stderr
-    assert "size0 and size1 are no variants of one spec: they differ in more than numbers" in told
+    assert "size0 and size1 are not variants of one spec: they differ in more than numbers" in told
     assert "tie=embed_tokens" in told
     config = written(tmp_path, {"model_type": "gpt2"})
     assert "--scale is for model files of Ultralytics" in run("import", config, "--scale", "s").stderr

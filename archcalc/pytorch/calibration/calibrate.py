@@ -73,11 +73,10 @@ class Calibration:
         """What is to be said about how it went."""
         found = len(self.measured)
         if self.interrupted:
-            return [f"interrupted: fitted to the {found} layers measured until then"]
+            return [f"interrupted: fitted to the {found} layers measured so far"]
         if found < ENOUGH:
             return [
-                f"{found} layers were measured: below {ENOUGH} coefficients are unstable; "
-                "give it more --time and --layers"
+                f"{found} layers were measured: below {ENOUGH} coefficients are unstable; raise --time and --layers"
             ]
         return []
 
@@ -89,8 +88,8 @@ def calibrate(
 
     Args:
         request: on what, and how long.
-        graphs: networks whose layers are drawn; without any, layers of common networks.
-        progress: called with the share of the time used and what is measured now.
+        graphs: networks to draw layers from; if empty, layers of common networks.
+        progress: called with the share of the time used and the name of what is measured now.
 
     Raises:
         RequestError: the device does not exist, or too few layers were measured.
@@ -123,7 +122,7 @@ def calibrate(
     if len(found) < LEAST:
         raise RequestError(
             f"{len(found)} {'layer was' if len(found) == 1 else 'layers were'} measured, and a fit needs {LEAST}: "
-            + ("it was interrupted too early" if interrupted else "give it more --time and --layers")
+            + ("it was interrupted too early" if interrupted else "raise --time and --layers")
         )
     conditions = Conditions.now(device, request.dtype, request.threads, request.name)
     return Calibration(device_of(conditions, rates, found), found, time.perf_counter() - start, interrupted)

@@ -96,7 +96,7 @@ def _weighted(found: Counter[Sample], rng: Random) -> Iterator[Sample]:
 
 
 def is_measurable(sample: Sample, most_flops: float, most_bytes: float) -> bool:
-    """Whether it is a layer, and one that is not too large."""
+    """Whether it is a layer that is not too large."""
     try:
         costs = Costs(sample.graph()).totals
     except SpecError:

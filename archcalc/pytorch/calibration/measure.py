@@ -2,7 +2,7 @@
 
 A loop over the same call finds the weights in cache, which a network, whose other layers ran in
 between, does not; a cache emptied before every call loses the input too, which the layer before
-has just written. So the input is written anew before each call, the calls go round copies of the layer
+has just written. So the input is written again before each call, and calls alternate between copies of the layer
 that together are larger than the cache, and outputs are kept for as long, so that the next one is
 written to memory that was not used just now.
 """
@@ -86,7 +86,7 @@ class Stopwatch:
 
 
 class Rotation:
-    """Copies of a layer, taken in turn, and its input, written anew before each."""
+    """Copies of a layer, used by turns, and its input, written again before each call."""
 
     def __init__(self, graph: Graph, device: torch.device, dtype: str, cache_bytes: int) -> None:
         module = instantiate(graph, str(device)).to(DTYPES[dtype])

@@ -36,22 +36,22 @@ def quota() -> float | None:
 
 
 def warnings(threads: int, dtype: str, device: str = "cpu") -> list[str]:
-    """What is to be said before measuring with so many threads."""
+    """Warnings before measuring with this many threads."""
     if device != "cpu":
         return []
     found = []
     usable = processors()
     if threads > usable:
         found.append(
-            f"{threads} threads share {usable} processors (affinity and control-group quota): "
-            f"they wait for each other; use --threads {usable}"
+            f"{threads} threads share {usable} processors (affinity and control-group quota) "
+            f"and wait for each other; use --threads {usable}"
         )
     with contextlib.suppress(OSError, AttributeError):
         load = os.getloadavg()[0]
         free = (os.cpu_count() or 1) - load
         if free < min(threads, usable) - _BUSY:
             timed = (
-                "with one thread its own processor time is measured, which leaves out waiting but not shared caches"
+                "one thread is measured in processor time, which leaves out waiting but not shared caches"
                 if threads == 1
                 else "several threads are measured by the wall clock"
             )

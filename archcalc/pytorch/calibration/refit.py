@@ -1,4 +1,4 @@
-"""Layers that `archcalc profile` measured, added to a device file, whose coefficients are fitted again."""
+"""Adds layers measured by `archcalc profile` to a device file and fits its coefficients again."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def check(device: Device, setup: Setup) -> None:
         count = "1 thread" if conditions.threads == 1 else f"{conditions.threads} threads"
         problem = f"it is for {count}: use --threads {conditions.threads}"
     elif conditions.version != torch.__version__:
-        problem = f"it was measured with torch {conditions.version}, this is {torch.__version__}: calibrate again"
+        problem = f"it was measured with torch {conditions.version}, and this is {torch.__version__}: calibrate again"
     elif setup.channels_last:
         problem = "it was measured with channels first: leave out --memory-format channels-last"
     if problem:
@@ -72,4 +72,4 @@ def _conditions(device: Device) -> Conditions:
             int(calibration["threads"]), str(calibration["torch"]),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError):
-        raise RequestError(f"{device.name} holds no measured layers that others could be added to") from None
+        raise RequestError(f"{device.name} holds no measured layers to add to") from None

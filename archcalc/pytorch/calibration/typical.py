@@ -1,4 +1,4 @@
-"""Layers as they stand in common networks: what calibration draws around when no spec is given.
+"""Layers of common networks, around which calibration draws its samples when no spec is given.
 
 A line is a layer, then the shapes that it reads. None of them is measured as it stands; sizes are
 drawn around them (`draw.around`).

@@ -1,4 +1,4 @@
-"""A spec that somebody wrote, beside the module that it describes."""
+"""A hand-written spec compared with the module it describes."""
 
 from __future__ import annotations
 

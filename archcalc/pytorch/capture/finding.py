@@ -1,4 +1,4 @@
-"""The module that a name stands for, built on the meta device: no weights, whatever its size."""
+"""The module that a name stands for, built on the meta device, so that it takes no memory for weights."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Found:
 
 
 def find(name: str, arguments: Mapping[str, str]) -> Found:
-    """The module of a name. Raises `RequestError` where there is none, or where it cannot be built."""
+    """The module of a name. Raises `RequestError` if there is none, or if it cannot be built."""
     where, _, what = name.partition(":")
     given = {key: _value(text) for key, text in arguments.items()}
     if where == "timm":
@@ -84,7 +84,7 @@ def _torchvision(what: str, given: dict[str, Any]) -> Found:
         return _part(f"torchvision:{what}", module, part, lambda: _real(what, builder, given).get_submodule(part))
     if ".detection." in builder.__module__:
         raise RequestError(
-            f"what {what} detects depends on the numbers of an image: name a part, as torchvision:{what}.backbone"
+            f"what {what} detects depends on the numbers of an image: name a part, e.g. torchvision:{what}.backbone"
         )
     size: tuple[int, ...] = (3, 224, 224)
     for folder, usual in _TORCHVISION.items():
@@ -291,7 +291,7 @@ _DECLARED: list[Any] = []
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """What somebody's code prints goes to standard error, and its warnings nowhere."""
+    """Sends what foreign code prints to standard error, and drops its warnings."""
     import logging
 
     level = logging.root.manager.disable

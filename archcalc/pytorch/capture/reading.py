@@ -33,7 +33,7 @@ class Reading(Telling):
 def read(
     name: str, inputs: Sequence[str] = (), arguments: Mapping[str, str] | None = None, train: bool = False
 ) -> Reading:
-    """The spec of what a name stands for. Raises `RequestError` with what can be done."""
+    """The spec of what a name stands for. Raises `RequestError` that says what to do."""
     found = find(name, arguments or {})
     given, guessed = examples(found.module, inputs, found.inputs)
     reading = read_module(found.module, given, found.name, train, f"From {name}, as archcalc import reads it.")

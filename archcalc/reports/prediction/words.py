@@ -118,7 +118,7 @@ def known(basis: str, one: Prediction) -> str:
         what = errors[0][1].get("of", "layers held out of the fit")
         return f"{what} were {' and '.join(means)} off in the mean"
     if basis == NEIGHBOURS:
-        return "not measured; guessed from work that is alike, the range from the data sheet"
+        return "not measured: guessed from similar work; the range comes from the data sheet"
     return _reached(basis, one)
 
 

@@ -107,7 +107,7 @@ class Encoder:
         spec.hparams |= {"width": self.width, "heads": self.heads, "ff": self.ff, "depth": self.depth}
         longest = (self.positions or 512) - self.offset
         if longest < 1:
-            config.wrong("max_position_embeddings", f"the first {self.offset} rows are no positions: none is left")
+            config.wrong("max_position_embeddings", f"the first {self.offset} rows are not positions, and none is left")
         spec.dims = {"seq": min(longest, 512)}
         spec.inputs = ["seq"]
         if self.segments or self.inputs:

@@ -131,7 +131,7 @@ def _gemma3_whole(config: Config) -> Spec:
     across = int(image[1]) // see.whole("patch_size")
     rows = int(side**0.5)
     if image[1] != image[2] or rows * rows != side or rows > across:
-        config.wrong("mm_tokens_per_image", f"{side} tokens are no square within {across} × {across} patches")
+        config.wrong("mm_tokens_per_image", f"{side} tokens do not form a square within {across} × {across} patches")
     spec = _gemma3(words)
     pool = across // rows
     norm = f"rmsnorm eps={number(see.number('layer_norm_eps'))}"

@@ -157,7 +157,7 @@ def _read_and_run(see: Tower, skip: int) -> list[Item]:
     """All layers: those that are read, and those that only run."""
     layer = see.layer(str(see.width), str(see.heads), str(see.ff))
     if skip >= see.depth:
-        see.config.wrong("num_hidden_layers", f"layer {-1 - skip} from the end is none of {see.depth}")
+        see.config.wrong("num_hidden_layers", f"layer {-1 - skip} from the end is not one of the {see.depth}")
     items: list[Item] = [{"repeat": see.depth - skip, "name": "looked", "layers": layer}]
     return items + ([{"repeat": skip, "layers": layer}] if skip > 1 else layer if skip else [])
 
@@ -271,7 +271,7 @@ def _internvl(config: Config) -> Spec:
     inner.only("norm_type", "layer_norm")
     patches = inner.wholes("patch_size")
     if len(set(patches)) != 1:
-        inner.wrong("patch_size", "patches that are no squares are not read yet")
+        inner.wrong("patch_size", "patches that are not square are not read yet")
     inner.settle("patch_size", patches[0])
     see = Tower(inner, "hidden_dropout_prob")
     biased = inner.flag("attention_bias")

@@ -107,5 +107,5 @@ def ordered(model: Layer, calls: list[Call]) -> list[Call]:
                 ready.append(other)
     if len(found) < len(calls):
         left = next(call for call in calls if lacks[id(call)])
-        model.wrong("layers", f"{left.layer.name!r} reads what is not there, or a circle of layers")
+        model.wrong("layers", f"{left.layer.name!r} reads a layer that does not exist, or layers that read each other")
     return found

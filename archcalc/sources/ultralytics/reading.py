@@ -91,7 +91,7 @@ def _scale(file: File, values: dict[str, Node]) -> tuple[str, tuple[float, float
         depth, width = (_number(values.get(f"{key}_multiple"), 1.0) for key in ("depth", "width"))
         return name, (depth, width, _number(values.get("max_channels"), float("inf")))
     if not isinstance(scales, Mapping) or not scales.pairs:
-        raise refuse(scales, "`scales` is a mapping, as n: [0.33, 0.25, 1024]")
+        raise refuse(scales, "`scales` is a mapping, e.g. n: [0.33, 0.25, 1024]")
     known = {key.text: value for key, value in scales.pairs}
     match = re.match(r"yolo(?:e-)?v?\d+([a-z])(?![a-z])", name)
     given = values.get("scale")

@@ -235,7 +235,7 @@ class Reader:
         if value.batch is None:
             if len(value.shape) == axes + 2:
                 if value.shape[0] != 1:
-                    raise Beyond("over several tensors that are no samples")
+                    raise Beyond("over several tensors that are not samples")
                 made = self._layer(op, self.reshaped(x, value.shape[1:]), given.shape[1:], keys, weights)
                 return self.reshaped(made, given.sizes)
             return self._layer(op, x, given.sizes, keys, weights)
