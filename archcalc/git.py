@@ -42,7 +42,7 @@ _MOST_SAID, _MEMORY = 2**27, 2**30
 # What `git cat-file --follow-symlinks` says of a link that it does not follow.
 _LINKS = {
     b"symlink": "it is a link that leads out of the repository",
-    b"dangling": "it is a broken link",
+    b"dangling": "it is a link to nothing",
     b"loop": "it is a link in a circle",
     b"notdir": "a folder on its way is a file",
 }

@@ -85,7 +85,7 @@ def test_suggests_a_name() -> None:
         (json.dumps({**WHOLE, "bandwidth": True}), "`bandwidth` is not a number"),
         (json.dumps({**WHOLE, "memory_bytes": 10**400}), "`memory_bytes` is not a number"),
         (json.dumps({**WHOLE, "peaks": {}}), "`peaks`"),
-        (json.dumps({**WHOLE, "peaks": {"fp31": 1}}), "'fp31', which is none of tf32, fp64"),
+        (json.dumps({**WHOLE, "peaks": {"fp31": 1}}), "'fp31', which is not one of tf32, fp64"),
         (json.dumps({**WHOLE, "calibration": 3}), "`calibration`"),
     ],
 )  # fmt: skip

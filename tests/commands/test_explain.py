@@ -123,7 +123,7 @@ def test_words_that_are_no_name_lead_to_the_nearest(wanted, found):
 def test_a_further_copy_is_the_first_one():
     done = run("explain", "specs/gpt2.yaml", "h.7.attention")
     assert done.stdout.startswith("h.0.attention")
-    assert "all copies are alike" in done.stderr
+    assert "all copies are the same" in done.stderr
 
 
 def test_an_unknown_name_is_told_the_nearest():

@@ -38,7 +38,7 @@ def test_the_total_is_the_sum_of_its_layers(options):
         (["--device", "v100", "--precision", "bf16"], "has no bf16"),
         (["--device", "h1000"], "did you mean `h100`"),
         (["--device", "./none.json"], "no such file"),
-        (["--device", "h100", "--mode", "generate", "--new-tokens", "1024"], "there is no prompt"),
+        (["--device", "h100", "--mode", "generate", "--new-tokens", "1024"], "for a prompt"),
         (["--device", "h100", "--optimizer", "rmsprop"], "there is no 'rmsprop': there are sgd, momentum, adam"),
         ([], "give --device, e.g. --device h100"),
     ],
@@ -94,7 +94,7 @@ def test_what_does_not_fit_is_said():
     assert (found["fits"], found["memory_bytes"]) == (False, taken["nvidia_smi_bytes"])
     assert found["run"] == {**taken["run"], "assumed": ["mode", *taken["run"]["assumed"]]}
     done = run("predict", *asked)
-    assert f"it takes {taken['nvidia_smi_bytes'] / 1e9:.1f} GB of" in done.stderr
+    assert f"it needs {taken['nvidia_smi_bytes'] / 1e9:.1f} GB of" in done.stderr
 
 
 # -- several specs and devices --------------------------------------------------------------

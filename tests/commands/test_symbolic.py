@@ -90,8 +90,8 @@ def test_a_set_value_is_where_decisions_are_taken():
     [
         ("widht", "did you mean `width`?"),
         ("colour", "there are vocab, context, width, heads, depth, seq, batch"),
-        ("seq,,width", "is no list of names"),
-        ("", "is no list of names"),
+        ("seq,,width", "is not a list of names"),
+        ("", "is not a list of names"),
     ],
 )
 def test_names_that_are_none(names, message):

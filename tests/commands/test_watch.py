@@ -105,4 +105,4 @@ def test_it_runs_until_it_is_ended(tmp_path):
 
 def test_what_is_no_file():
     assert run("watch", "-").returncode == 2
-    assert "no file" in run("watch", "nothing.yaml").stderr
+    assert "not a file" in run("watch", "nothing.yaml").stderr

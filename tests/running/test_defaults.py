@@ -59,7 +59,7 @@ def test_options_come_before_the_spec() -> None:
         ({"precision": "autocast-bf16"}, "generate", "generate in bf16"),
         ({"attention": "efficient"}, "train", "kernel of GPUs"),
         ({"attention": "flash", "precision": "fp32", "device": "a100"}, "train", "flash attention has no fp32"),
-        ({"length": 4, "new_tokens": 4}, "generate", "no prompt"),
+        ({"length": 4, "new_tokens": 4}, "generate", "for a prompt"),
         ({"threads": 4, "device": "a100"}, "train", "threads are those of a CPU"),
         ({"device": "h1000"}, "train", "did you mean `h100`"),
     ],

@@ -134,7 +134,7 @@ def waiting(number: int) -> int:
 
 
 def test_a_process_that_is_ended_is_told() -> None:
-    with pytest.raises(RequestError, match="was ended from outside"):
+    with pytest.raises(RequestError, match="was killed from outside"):
         list(each(ended, range(1000), 2))
 
 

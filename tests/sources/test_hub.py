@@ -143,7 +143,7 @@ def test_weights_are_counted_by_their_headers(server):
         ("org/empty", "org/empty has no config.json"),
         ("org/odd", "its config.json is none that is read"),
         ("org/huge", "its config.json has 5,242,880 bytes"),
-        ("org/a/b", "is no model of the Hub"),
+        ("org/a/b", "is not a model on the Hub"),
         ("org/--", "that is not the name of a repository"),
     ],
 )

@@ -129,7 +129,7 @@ def test_circles_and_depth(tmp_path):
     first = model["config"]["layers"][1]
     history = first["inbound_nodes"][0]["args"][0]["config"]["keras_history"]
     history[0] = model["config"]["layers"][-1]["config"]["name"]
-    assert "a circle of layers" in refused(written(tmp_path, model, "model.json")).message
+    assert "layers that read each other" in refused(written(tmp_path, model, "model.json")).message
     deep = RECORD["dense"]["model"]
     for _ in range(30):
         first = {"class_name": "InputLayer", "config": {"batch_shape": [None, 20], "name": "i"}}

@@ -129,7 +129,7 @@ def test_values_that_are_given(order):
 def test_refusals():
     with pytest.raises(RequestError, match="did you mean `width`"):
         fit(spec("vit.yaml"), "widht", limits(params="1M"), CPU)
-    with pytest.raises(RequestError, match="is no number"):
+    with pytest.raises(RequestError, match="is not a number"):
         fit(spec("vit.yaml"), "width", limits(params="1M"), CPU, ("a",))
     with pytest.raises(RequestError, match=r"width=0.5..4:0.5"):
         fit(spec("mobilenetv2.yaml"), "width", limits(params="1M"), CPU)

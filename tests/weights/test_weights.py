@@ -138,7 +138,7 @@ def test_several_files_and_their_index(tmp_path):
     assert sum(one.elements for one in tensors_of(str(tmp_path))) == 3
     for names in ({"x": "../a.safetensors"}, {"x": 3}, {}, [], {"x": ""}):
         index.write_text(json.dumps({"weight_map": names}), encoding="utf-8")
-        with pytest.raises(RequestError, match="no index of files that lie beside it"):
+        with pytest.raises(RequestError, match="not an index of files beside it"):
             tensors_of(str(index))
     (tmp_path / "b.safetensors").write_bytes(safetensors({"x": ("BF16", [4])}))
     index.unlink()
@@ -185,7 +185,7 @@ def test_a_header_that_lies(tmp_path, change, message):
         (gguf(version=3 << 24), "largest byte first"),
         (gguf(begin=33), "begins at no multiple of 32 bytes"),
         (gguf(begin=64), "overlap those before it"),
-        (gguf(keys=[text("general.alignment") + struct.pack("<II", 4, 48)]), "no power of two"),
+        (gguf(keys=[text("general.alignment") + struct.pack("<II", 4, 48)]), "not a power of two"),
         (gguf(tensors=[("x", [128, 2], 12)]), "in blocks of 256 along its last axis"),
         (gguf(tensors=[("x", [5], 12)]), "in blocks of 256"),
         (gguf(tensors=[("x", [5], 99)]), "unknown type 99"),
@@ -196,8 +196,8 @@ def test_a_header_that_lies(tmp_path, change, message):
         (gguf(keys=[text("k") + struct.pack("<IIQ", 9, 10, 2**61)]), "longer than the file"),
         (b"GGUF" + struct.pack("<IQQ", 3, 2**60, 0), "more tensors or keys"),
         (b"GGUF" + struct.pack("<I", 3), "longer than the file"),
-        (b"", "no file of weights"),
-        (b"model: m\n", "no file of weights"),
+        (b"", "not a file of weights"),
+        (b"model: m\n", "not a file of weights"),
     ],
     ids=range(23),
 )
