@@ -212,3 +212,10 @@ def test_no_file_is_a_house(path):
 @pytest.mark.parametrize("path", list((ROOT / "tests").rglob("*.py")), ids=str)
 def test_no_test_file_is_a_house(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def test_a_command_of_many_options_gets_one_object():
+    for path in (PACKAGE / "commands").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and node.name == "command":
+                assert len(node.args.args) <= 8, f"use @options.asked in {path.name}"

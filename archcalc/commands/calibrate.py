@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import click
 
@@ -16,6 +17,23 @@ from archcalc.network.load import load_graph
 from archcalc.pytorch.needs import require
 from archcalc.reports.calibration.report import Report
 from archcalc.terminal import complain
+
+
+class _Asked(NamedTuple):
+    """What `archcalc calibrate` was given, by its options."""
+
+    specs: tuple[str, ...]
+    device: str
+    set: tuple[str, ...]
+    batch: int
+    dtype: str
+    threads: int
+    time: float
+    layers: int
+    seed: int
+    output: str | None
+    format: str
+    color: str
 
 
 @click.command(name="calibrate")
@@ -43,46 +61,38 @@ from archcalc.terminal import complain
 @options.form("calibration")
 @options.color
 @options.guarded
-def command(
-    specs: tuple[str, ...],
-    device: str,
-    set: tuple[str, ...],
-    batch: int,
-    dtype: str,
-    threads: int,
-    time: float,
-    layers: int,
-    seed: int,
-    output: str | None,
-    format: str,
-    color: str,
-) -> int:
+@options.asked(_Asked)
+def command(asked: _Asked) -> int:
     """Measure layers on this machine, and write a device file for `predict`.
 
     Half of the layers are those of the specs, half have sizes drawn around them; without SPEC they are
     drawn around layers of common networks.
     """
-    values = options.parse_settings(set)
-    graphs = [load_graph(spec, values, batch) for spec in specs]
+    values = options.parse_settings(asked.set)
+    graphs = [load_graph(spec, values, asked.batch) for spec in asked.specs]
     require("calibrate")
     from archcalc.pytorch.calibration import preflight
     from archcalc.pytorch.calibration.calibrate import Request, calibrate
 
-    kind = device.partition(":")[0]
+    kind = asked.device.partition(":")[0]
     if kind not in ("cpu", "cuda"):
-        raise RequestError(f"{device} cannot be calibrated: use cpu, cuda or cuda:1")
-    path = output or local_path(kind)
-    for warning in preflight.warnings(threads, dtype, kind):
-        complain(f"warning: {warning}", color)
+        raise RequestError(f"{asked.device} cannot be calibrated: use cpu, cuda or cuda:1")
+    path = asked.output or local_path(kind)
+    for warning in preflight.warnings(asked.threads, asked.dtype, kind):
+        complain(f"warning: {warning}", asked.color)
     try:
         with _watched() as progress:
-            made = calibrate(Request(device, dtype, threads, time, seed, kind, layers), graphs, progress)
+            made = calibrate(
+                Request(asked.device, asked.dtype, asked.threads, asked.time, asked.seed, kind, asked.layers),
+                graphs,
+                progress,
+            )
     except KeyboardInterrupt:
         raise RequestError("interrupted before anything was measured") from None
     save(made.device, path)
     for remark in made.remarks():
-        complain(f"warning: {remark}", color)
-    emit("calibration", format, Report(made.device, path, made.seconds, made.interrupted), color)
+        complain(f"warning: {remark}", asked.color)
+    emit("calibration", asked.format, Report(made.device, path, made.seconds, made.interrupted), asked.color)
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import NamedTuple
 
 import click
 
@@ -20,6 +21,21 @@ from archcalc.reports.explanation.report import Explanation, Report, explain
 from archcalc.terminal import complain
 
 
+class _Asked(NamedTuple):
+    """What `archcalc explain` was given, by its options."""
+
+    spec: str
+    layer: str | None
+    input: str | None
+    set: tuple[str, ...]
+    batch: int
+    symbolic: tuple[str, ...] | None
+    dtype: str
+    format: str
+    steps: bool
+    color: str
+
+
 @click.command(name="explain")
 @click.argument("spec", metavar="SPEC|LINE", shell_complete=options.files)
 @click.argument("layer", required=False)
@@ -34,47 +50,47 @@ from archcalc.terminal import complain
 @click.option("--steps", is_flag=True, help="Compute a small layer with real numbers, step by step.")
 @options.color
 @options.guarded
-def command(
-    spec: str,
-    layer: str | None,
-    input: str | None,
-    set: tuple[str, ...],
-    batch: int,
-    symbolic: tuple[str, ...] | None,
-    dtype: str,
-    format: str,
-    steps: bool,
-    color: str,
-) -> int:
+@options.asked(_Asked)
+def command(asked: _Asked) -> int:
     """Derive every number of one layer, of a block, or of a whole network.
 
     SPEC LAYER names a layer or block of a file by its id (`archcalc shapes --format json` lists them), its
     name, its line or how its line begins. LINE is a layer as it would stand in a spec, with --input for what it reads.
     """
-    if symbolic or (input is not None and any(map(str.isalpha, input.replace("x", "")))):
-        return _formulas(spec, layer, input, symbolic or (), options.parse_settings(set), batch, dtype, format, color)
-    graph = _graph(spec, layer, input, options.parse_settings(set), batch)
-    if steps:
-        return _worked(graph, layer, format, color)
-    costs = Costs(graph, dtype=dtype)
+    if asked.symbolic or (asked.input is not None and any(map(str.isalpha, asked.input.replace("x", "")))):
+        return _formulas(
+            asked.spec,
+            asked.layer,
+            asked.input,
+            asked.symbolic or (),
+            options.parse_settings(asked.set),
+            asked.batch,
+            asked.dtype,
+            asked.format,
+            asked.color,
+        )
+    graph = _graph(asked.spec, asked.layer, asked.input, options.parse_settings(asked.set), asked.batch)
+    if asked.steps:
+        return _worked(graph, asked.layer, asked.format, asked.color)
+    costs = Costs(graph, dtype=asked.dtype)
     seen = fields(graph)
 
     def explained(node: Node) -> Explanation:
         return explain_group(node, costs) if node.children else explain(node, costs, seen.get(id(node.exit)))
 
-    if layer is not None:
-        found = find(graph, layer)
+    if asked.layer is not None:
+        found = find(graph, asked.layer)
         if found.note:
-            complain(found.note, color)
+            complain(found.note, asked.color)
         explanations = [explained(node) for node in found.nodes]
     else:
         nodes = list(costs.layers())
-        each = nodes if input is not None or len(nodes) == 1 else []
+        each = nodes if asked.input is not None or len(nodes) == 1 else []
         layers = [explain(node, costs, seen.get(id(node.exit))) for node in each]
         explanations = layers if len(layers) == 1 else [*layers, explain_network(costs)]
-    if input is not None and len(explanations) == 1:
-        explanations[0].title = spec
-    emit("explanation", format, Report(graph, explanations), color)
+    if asked.input is not None and len(explanations) == 1:
+        explanations[0].title = asked.spec
+    emit("explanation", asked.format, Report(graph, explanations), asked.color)
     return 0
 
 

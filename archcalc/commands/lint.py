@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -41,6 +41,26 @@ _ABOUT = (
     "mode", "batch", "precision", "weights", "gradients", "optimizer", "accumulate", "update", "offload", "attention",
     "checkpoint", "checkpoint_every", "recompute", "threads", "device",
 )  # fmt: skip
+
+
+class _Asked(NamedTuple):
+    """What `archcalc lint` was given, by its options."""
+
+    context: click.Context
+    paths: tuple[str, ...]
+    select: tuple[str, ...]
+    ignore: tuple[str, ...]
+    fail_on: str
+    format: str
+    output: tuple[str, ...]
+    fix: bool
+    unsafe_fixes: bool
+    diff: bool
+    said: Running
+    base: str | None
+    variants: bool
+    jobs: int
+    color: str
 
 
 @click.command(name="lint")
@@ -79,55 +99,44 @@ _ABOUT = (
 @options.help
 @click.pass_context
 @options.guarded
-def command(
-    context: click.Context,
-    paths: tuple[str, ...],
-    select: tuple[str, ...],
-    ignore: tuple[str, ...],
-    fail_on: str,
-    format: str,
-    output: tuple[str, ...],
-    fix: bool,
-    unsafe_fixes: bool,
-    diff: bool,
-    said: Running,
-    base: str | None,
-    variants: bool,
-    jobs: int,
-    color: str,
-) -> int:
+@options.asked(_Asked)
+def command(asked: _Asked) -> int:
     """Find what is wrong with networks: errors, waste, budgets that do not hold.
 
     PATH is a spec, `file.yaml@variant`, a folder that is searched for specs, or `-`. A comment
     `# archcalc: ignore[CODE] reason` on the line of a finding, or alone above it, hides it.
     `archcalc rule` lists the rules.
     """
-    tables = read_tables(*(context.default_map or {}).get(LINT_TABLES, ("", {})))
-    selection = Selection(_split(select), _split(ignore), tables.severity, _device(said.device), said)
+    tables = read_tables(*(asked.context.default_map or {}).get(LINT_TABLES, ("", {})))
+    selection = Selection(
+        _split(asked.select), _split(asked.ignore), tables.severity, _device(asked.said.device), asked.said
+    )
     selection.check()
-    forms = {"": format, **_outputs(output)}
-    named = specs_in(paths)
-    specs = with_variants(named) if variants else named
+    forms = {"": asked.format, **_outputs(asked.output)}
+    named = specs_in(asked.paths)
+    specs = with_variants(named) if asked.variants else named
     changed = False
-    with _bases(base, specs) as base_of:
-        tasks = [Task(spec, tables.budget(split_variant(spec)[0]), base_of(spec), said.batch or None) for spec in specs]
-        if fix or unsafe_fixes or diff:
-            outcomes, changed = _mend(tasks, selection, tables, unsafe_fixes, diff, color)
+    with _bases(asked.base, specs) as base_of:
+        tasks = [
+            Task(spec, tables.budget(split_variant(spec)[0]), base_of(spec), asked.said.batch or None) for spec in specs
+        ]
+        if asked.fix or asked.unsafe_fixes or asked.diff:
+            outcomes, changed = _mend(tasks, selection, tables, asked.unsafe_fixes, asked.diff, asked.color)
         else:
-            outcomes = list(watched(run(tasks, selection, jobs), len(tasks), "checking", _MANY))
+            outcomes = list(watched(run(tasks, selection, asked.jobs), len(tasks), "checking", _MANY))
     for outcome in outcomes:
         if outcome.error is not None:
-            complain(f"archcalc: {visible(outcome.error)}", color)
+            complain(f"archcalc: {visible(outcome.error)}", asked.color)
     checked = [outcome.spec if outcome.spec != "-" else "<stdin>" for outcome in outcomes if outcome.error is None]
-    report = Report(by_severity(_told(outcomes, tables, set(named))), checked, fail_on)
-    if diff:
+    report = Report(by_severity(_told(outcomes, tables, set(named))), checked, asked.fail_on)
+    if asked.diff:
         if report.findings:
-            complain(f"not fixed: {report.summary()}", color)
+            complain(f"not fixed: {report.summary()}", asked.color)
     else:
-        _write(report, forms, color, to_stderr=bool(fix or unsafe_fixes) and "-" in paths)
+        _write(report, forms, asked.color, to_stderr=bool(asked.fix or asked.unsafe_fixes) and "-" in asked.paths)
     if any(outcome.error is not None for outcome in outcomes):
         return 2
-    return 1 if (diff and changed) or any(report.fails(finding) for finding in report.findings) else 0
+    return 1 if (asked.diff and changed) or any(report.fails(finding) for finding in report.findings) else 0
 
 
 def _device(name: str) -> Device | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import click
 
@@ -28,6 +29,22 @@ def _definitions(context: click.Context, parameter: click.Parameter, wanted: boo
         context.exit()
 
 
+class _Asked(NamedTuple):
+    """What `archcalc memory` was given, by its options."""
+
+    specs: tuple[str, ...]
+    set: tuple[str, ...]
+    said: Running
+    device: tuple[str, ...]
+    limit: str | None
+    room: str | None
+    fit: tuple[str, ...]
+    number: int
+    output: str | None
+    format: str
+    color: str
+
+
 @click.command(name="memory")
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...", shell_complete=options.files)
 @options.settings
@@ -48,50 +65,39 @@ def _definitions(context: click.Context, parameter: click.Parameter, wanted: boo
 @options.form("memory")
 @options.color
 @options.guarded
-def command(
-    specs: tuple[str, ...],
-    set: tuple[str, ...],
-    said: Running,
-    device: tuple[str, ...],
-    limit: str | None,
-    room: str | None,
-    fit: tuple[str, ...],
-    number: int,
-    output: str | None,
-    format: str,
-    color: str,
-) -> int:
+@options.asked(_Asked)
+def command(asked: _Asked) -> int:
     """Predict the memory of inference, training and generation, without running.
 
     SPEC is a file, `file.yaml@variant` or `-`. Several specs or devices give a row each.
     """
-    several = len(specs) > 1 or len(device) > 1
-    if output is not None and several:
-        raise RequestError("-o draws one network: name one spec" + (" and one device" if len(device) > 1 else ""))
-    if output is not None and not output.lower().endswith(".svg"):
-        raise RequestError(f"-o {output}: the drawing is SVG: give a name that ends in .svg")
-    if room is not None:
-        complain(f"archcalc: `--room {room}` is called `--limit {room}` now", color)
-    most = parse_bytes(limit if limit is not None else room, "--limit")
-    chips = {name: find(name) for name in device}
-    questions = [Question(said.also(device=name), most, fit, chip) for name, chip in chips.items()]
-    values = options.parse_settings(set)
-    reading = Reading(color)
+    several = len(asked.specs) > 1 or len(asked.device) > 1
+    if asked.output is not None and several:
+        raise RequestError("-o draws one network: name one spec" + (" and one device" if len(asked.device) > 1 else ""))
+    if asked.output is not None and not asked.output.lower().endswith(".svg"):
+        raise RequestError(f"-o {asked.output}: the drawing is SVG: give a name that ends in .svg")
+    if asked.room is not None:
+        complain(f"archcalc: `--room {asked.room}` is called `--limit {asked.room}` now", asked.color)
+    most = parse_bytes(asked.limit if asked.limit is not None else asked.room, "--limit")
+    chips = {name: find(name) for name in asked.device}
+    questions = [Question(asked.said.also(device=name), most, asked.fit, chip) for name, chip in chips.items()]
+    values = options.parse_settings(asked.set)
+    reading = Reading(asked.color)
 
     def assessed(spec: str) -> Iterator[Assessment]:
-        graph = load_graph(spec, values, said.batch or None, said=said)
-        for question in questions or [Question(said, most, fit)]:
+        graph = load_graph(spec, values, asked.said.batch or None, said=asked.said)
+        for question in questions or [Question(asked.said, most, asked.fit)]:
             yield assess(graph, question)
 
     # Assessed as they are printed: of many, one is held at a time.
-    answers = reading.each(specs, assessed)
+    answers = reading.each(asked.specs, assessed)
     if answers is None:
         return reading.status
-    if output is not None:
+    if asked.output is not None:
         from archcalc.reports.memory import svg
 
         (only,) = answers
-        write_file(output, svg.network(only), inputs=[split_variant(spec)[0] for spec in specs])
+        write_file(asked.output, svg.network(only), inputs=[split_variant(spec)[0] for spec in asked.specs])
         answers = iter([only])
-    emit("memory", format, Report(answers, several, number), color)
+    emit("memory", asked.format, Report(answers, several, asked.number), asked.color)
     return reading.status

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+_Asked = TypeVar("_Asked")
 
 
 def files(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -62,6 +63,19 @@ def is_device_file(name: str) -> bool:
     from archcalc.devices import is_file
 
     return is_file(name)
+
+
+def asked(kind: Callable[..., _Asked]) -> Callable[[Callable[[_Asked], int]], Callable[..., int]]:
+    """Give a command all that was asked for as one object, whose fields are its options."""
+
+    def given(command: Callable[[_Asked], int]) -> Callable[..., int]:
+        @functools.wraps(command)
+        def run(*context: Any, **options: Any) -> int:
+            return command(kind(*context, **options))
+
+        return run
+
+    return given
 
 
 class Several(click.Option):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import click
 
@@ -23,6 +24,22 @@ from archcalc.terminal import complain
 
 # What can be measured.
 _FIELDS = tuple(name for name in FIELDS if name not in ("cache", "length", "new_tokens"))
+
+
+class _Asked(NamedTuple):
+    """What `archcalc profile` was given, by its options."""
+
+    spec: str | None
+    set: tuple[str, ...]
+    said: Running
+    warmup: int | None
+    repeat: int
+    time: float
+    seed: int
+    compare: str | None
+    save_device: str | None
+    format: str
+    color: str
 
 
 @click.command(name="profile")
@@ -48,26 +65,16 @@ _FIELDS = tuple(name for name in FIELDS if name not in ("cache", "length", "new_
 @options.form("profile")
 @options.color
 @options.guarded
-def command(
-    spec: str | None,
-    set: tuple[str, ...],
-    said: Running,
-    warmup: int | None,
-    repeat: int,
-    time: float,
-    seed: int,
-    compare: str | None,
-    save_device: str | None,
-    format: str,
-    color: str,
-) -> int:
+@options.asked(_Asked)
+def command(asked: _Asked) -> int:
     """Measure time and memory of a network on this machine; without SPEC the lecture's AlexNet."""
-    path = spec or path_of("alexnet")
+    said = asked.said
+    path = asked.spec or path_of("alexnet")
     if path is None:
         raise RequestError("name a spec: this copy of archcalc came without any")
-    values = options.parse_settings(set)
+    values = options.parse_settings(asked.set)
     graph = load_graph(path, values, said.batch or None, said=said)
-    other = load_graph(compare, values, said.batch or None) if compare else None
+    other = load_graph(asked.compare, values, said.batch or None) if asked.compare else None
     # What a spec is planned for is not what is here.
     said = said.over(graph.document.run(graph.variant).also(device=None))
     if not said.mode:
@@ -80,19 +87,19 @@ def command(
     from archcalc.pytorch.setup import Setup
     from archcalc.pytorch.timing import Budget
 
-    setup = Setup(said, said.device or "cpu", seed, Budget(warmup, repeat, time))
+    setup = Setup(said, said.device or "cpu", asked.seed, Budget(asked.warmup, asked.repeat, asked.time))
     report = "profile" if other is None else "profile_comparison"
-    forms.module(report, format)  # measuring takes a while: what cannot be printed is refused before
+    forms.module(report, asked.format)  # measuring takes a while: what cannot be printed is refused before
     known = None
-    if save_device:
+    if asked.save_device:
         if other is not None:
             raise RequestError("--save-device takes the layers of one network: leave out --compare")
         from archcalc.pytorch.calibration import refit
 
-        known = find(save_device)
+        known = find(asked.save_device)
         refit.check(known, setup)
     try:
-        with _watched(repeat) as progress:
+        with _watched(asked.repeat) as progress:
             if other is not None:
                 found = profiling.compare((graph, other), setup, progress)
             else:
@@ -102,14 +109,14 @@ def command(
     except KeyboardInterrupt:
         raise RequestError("interrupted before anything was measured") from None
     if other is not None:
-        emit(report, format, found, color)
-        return _status(found.interrupted, len(found.ratios), color)
-    if known is not None and save_device is not None and not measured.interrupted:
+        emit(report, asked.format, found, asked.color)
+        return _status(found.interrupted, len(found.ratios), asked.color)
+    if known is not None and asked.save_device is not None and not measured.interrupted:
         extended, added = refit.extended(known, measured)
-        save(extended, save_device)
-        complain(f"added {added} {'layer' if added == 1 else 'layers'} to {save_device}", color)
-    emit(report, format, measured, color)
-    return _status(measured.interrupted, len(measured.total.seconds), color)
+        save(extended, asked.save_device)
+        complain(f"added {added} {'layer' if added == 1 else 'layers'} to {asked.save_device}", asked.color)
+    emit(report, asked.format, measured, asked.color)
+    return _status(measured.interrupted, len(measured.total.seconds), asked.color)
 
 
 def _status(interrupted: bool, rounds: int, color: str) -> int:

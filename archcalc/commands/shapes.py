@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import click
 
@@ -26,6 +27,27 @@ from archcalc.reports.shapes.report import Report
 
 # From this many specs on a run takes long enough for a progress bar.
 _MANY = 200
+
+
+class _Asked(NamedTuple):
+    """What `archcalc shapes` was given, by its options."""
+
+    specs: tuple[str, ...]
+    set: tuple[str, ...]
+    freeze: tuple[str, ...]
+    batch: int
+    depth: int
+    expand: bool
+    sort: str | None
+    number: int | None
+    columns: str | None
+    formulas: bool
+    causal: str
+    like: str | None
+    dtype: str
+    symbolic: tuple[str, ...] | None
+    format: str
+    color: str
 
 
 @click.command(name="shapes")
@@ -57,71 +79,70 @@ _MANY = 200
 @options.color
 @options.help
 @options.guarded
-def command(
-    specs: tuple[str, ...],
-    set: tuple[str, ...],
-    freeze: tuple[str, ...],
-    batch: int,
-    depth: int,
-    expand: bool,
-    sort: str | None,
-    number: int | None,
-    columns: str | None,
-    formulas: bool,
-    causal: str,
-    like: str | None,
-    dtype: str,
-    symbolic: tuple[str, ...] | None,
-    format: str,
-    color: str,
-) -> int:
+@options.asked(_Asked)
+def command(asked: _Asked) -> int:
     """Show what comes out of every layer, its parameters, operations and bytes.
 
     SPEC is a file, `file.yaml@variant` or `-`. Several specs give one row each.
     """
-    values = options.parse_settings(set)
-    chosen = () if columns is None else parsed(columns)
-    if chosen and (len(specs) > 1 or format in ("json", "csv") or like or symbolic):
+    values = options.parse_settings(asked.set)
+    chosen = () if asked.columns is None else parsed(asked.columns)
+    if chosen and (len(asked.specs) > 1 or asked.format in ("json", "csv") or asked.like or asked.symbolic):
         raise RequestError(
             "--columns is about the table of one network, as text, markdown or latex; json and csv have all"
         )
-    if like:
+    if asked.like:
         from archcalc.commands.shapes_like import print_comparison, refuse
 
         refuse(
             {
-                "--sort": bool(sort),
-                "--number": bool(number),
-                "--formulas": formulas,
-                "--causal": causal != "dense",
-                "--dtype": dtype != "fp32",
-                "--symbolic": bool(symbolic),
+                "--sort": bool(asked.sort),
+                "--number": bool(asked.number),
+                "--formulas": asked.formulas,
+                "--causal": asked.causal != "dense",
+                "--dtype": asked.dtype != "fp32",
+                "--symbolic": bool(asked.symbolic),
             }
         )
-    if symbolic:
-        if len(specs) > 1 or expand or formulas or freeze:
+    if asked.symbolic:
+        if len(asked.specs) > 1 or asked.expand or asked.formulas or asked.freeze:
             raise RequestError("--symbolic takes one spec, and goes without --expand, --formulas and --freeze")
         from archcalc.commands.shapes_symbolic import print_formulas
 
-        costs_of = (values, batch, causal == "half", dtype)
-        return print_formulas(specs[0], symbolic, costs_of, depth, sort, number, format, color)
-    reading = Reading(color)
+        costs_of = (values, asked.batch, asked.causal == "half", asked.dtype)
+        return print_formulas(
+            asked.specs[0], asked.symbolic, costs_of, asked.depth, asked.sort, asked.number, asked.format, asked.color
+        )
+    reading = Reading(asked.color)
 
     def read(spec: str) -> Iterator[Costs]:
-        costs = Costs(load_graph(spec, values, batch, freeze), causal == "half", dtype)
-        if expand:
+        costs = Costs(load_graph(spec, values, asked.batch, asked.freeze), asked.causal == "half", asked.dtype)
+        if asked.expand:
             check_copies(costs.graph, "--expand")
         for diagnostic in (*unmet(costs), *unused(costs.graph), *idle(costs.graph), *misread(costs.graph)):
-            options.report([diagnostic], color)
+            options.report([diagnostic], asked.color)
         yield costs
 
     # Read as they are printed: of many, one is held at a time.
-    networks = reading.each(watched(specs, len(specs), "reading", _MANY), read)
+    networks = reading.each(watched(asked.specs, len(asked.specs), "reading", _MANY), read)
     if networks is None:
         return reading.status
-    several = len(specs) > 1
-    if like:
-        print_comparison([costs.graph for costs in networks], like, several, depth, expand, format, color)
+    several = len(asked.specs) > 1
+    if asked.like:
+        print_comparison(
+            [costs.graph for costs in networks],
+            asked.like,
+            several,
+            asked.depth,
+            asked.expand,
+            asked.format,
+            asked.color,
+        )
     else:
-        emit("shapes", format, Report(networks, several, depth, expand, sort, number, formulas, chosen), color)
+        emit(
+            "shapes",
+            asked.format,
+            Report(networks, several, asked.depth, asked.expand, asked.sort, asked.number, asked.formulas, chosen),
+            asked.color,
+        )
     return reading.status

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import click
 
@@ -29,6 +30,28 @@ _MOST = 1_000_000
 _MOST_BYTES = 128 * 2**20
 # From this many points on a run takes long enough for a progress bar.
 _MANY = 2000
+
+
+class _Asked(NamedTuple):
+    """What `archcalc sweep` was given, by its options."""
+
+    specs: tuple[str, ...]
+    set: tuple[str, ...]
+    batch: str | None
+    show: tuple[str, ...] | None
+    plot: str | None
+    front: bool
+    output: str | None
+    said: Running
+    runs: Sequence[Axis]
+    sort: str | None
+    number: int | None
+    grid: str | None
+    list: bool
+    shard: str | None
+    jobs: int
+    format: str
+    color: str
 
 
 @click.command(name="sweep")
@@ -58,52 +81,35 @@ _MANY = 2000
 @options.color
 @options.help
 @options.guarded
-def command(
-    specs: tuple[str, ...],
-    set: tuple[str, ...],
-    batch: str | None,
-    show: tuple[str, ...] | None,
-    plot: str | None,
-    front: bool,
-    output: str | None,
-    said: Running,
-    runs: Sequence[Axis],
-    sort: str | None,
-    number: int | None,
-    grid: str | None,
-    list: bool,
-    shard: str | None,
-    jobs: int,
-    format: str,
-    color: str,
-) -> int:
+@options.asked(_Asked)
+def command(asked: _Asked) -> int:
     """Compute a network at every combination of values.
 
     Combinations that are not possible stay in the table, with the reason. Exit status 1: none is possible.
     """
-    _check(said, runs)
-    has_device = bool(said.device or any(axis.name == "device" for axis in runs))
-    points = _points(specs, set, batch, runs, grid, shard)
-    if list:
+    _check(asked.said, asked.runs)
+    has_device = bool(asked.said.device or any(axis.name == "device" for axis in asked.runs))
+    points = _points(asked.specs, asked.set, asked.batch, asked.runs, asked.grid, asked.shard)
+    if asked.list:
         for point in points:
             write(point.line + "\n")
         return 0
     names = [*dict.fromkeys(name for point in points for name, _ in (*point.settings, *point.run))]
-    drawn = sides(plot, names, has_device) if plot else None
-    if (front or output) and drawn is None:
-        raise RequestError(f"{'--front' if front else '-o'} needs --plot, e.g. --plot macs,params")
-    if output:
+    drawn = sides(asked.plot, names, has_device) if asked.plot else None
+    if (asked.front or asked.output) and drawn is None:
+        raise RequestError(f"{'--front' if asked.front else '-o'} needs --plot, e.g. --plot macs,params")
+    if asked.output:
         from archcalc.reports.sweep import figure
 
-        figure.check(output)
-    extra = [side.measure.name for side in drawn or () if side.measure] + ([sort] if sort else [])
-    wanted = measures([*(show or USUAL), *extra], has_device)
-    outcomes = watched(evaluate(points, wanted, said, jobs), len(points), "computing", _MANY)
-    report = Report(outcomes, wanted, said, drawn, front, sort, number)
-    if output:
-        inputs = [*(split_variant(spec)[0] for spec in specs), grid or ""]
-        write_file(output, figure.draw(report.results, output), inputs=inputs)
-    emit("sweep", format, report, color)
+        figure.check(asked.output)
+    extra = [side.measure.name for side in drawn or () if side.measure] + ([asked.sort] if asked.sort else [])
+    wanted = measures([*(asked.show or USUAL), *extra], has_device)
+    outcomes = watched(evaluate(points, wanted, asked.said, asked.jobs), len(points), "computing", _MANY)
+    report = Report(outcomes, wanted, asked.said, drawn, asked.front, asked.sort, asked.number)
+    if asked.output:
+        inputs = [*(split_variant(spec)[0] for spec in asked.specs), asked.grid or ""]
+        write_file(asked.output, figure.draw(report.results, asked.output), inputs=inputs)
+    emit("sweep", asked.format, report, asked.color)
     return 0 if report.possible or not points else 1
 
 

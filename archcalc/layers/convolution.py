@@ -51,6 +51,8 @@ class Convolution(Layer):
     ranks = (2, 4)
     wants = "a channels-first tensor [channels, ...] with one to three spatial axes"
     depth = 1
+    # Of the input, once that is known; a label writes a window along each of them.
+    spatial_axes: int = 1
 
     channels: int = arg(Whole, "output channels", min=1, aliases=("out_channels", "filters"))
     kernel: tuple[int, ...] = arg(Size, "kernel size", aliases=("kernel_size",))
@@ -64,7 +66,7 @@ class Convolution(Layer):
     def label(self) -> str:
         """As people say it: `conv 64 7×7/2`, depthwise as `conv 64 3×3 groups=64`, along one axis `conv 64 kernel=3`."""
         stride = self.stride if len(set(self.stride)) > 1 else self.stride[:1]
-        kernel = self.kernel if len(self.kernel) > 1 else self.kernel * self.__dict__.get("spatial_axes", 1)
+        kernel = self.kernel if len(self.kernel) > 1 else self.kernel * self.spatial_axes
         flat = len(kernel) == 1
         words = f"{self.op} {self.channels} {'kernel=' * flat}{sizes_text(kernel)}"
         if set(stride) != {1}:
@@ -203,7 +205,7 @@ class Conv(Convolution):
         """Raises `ShapeError` for a window larger than the padded input, as PyTorch does."""
         n = x.rank - 1
         kernel, stride, dilation = (self.per_axis(name, n, x) for name in ("kernel", "stride", "dilation"))
-        self.__dict__["spatial_axes"] = n
+        self.spatial_axes = n
         self.check_groups(x)
         self._check_word(x)
         check_borders(self.padding_mode, x, self.borders(x), ("padding", "padding"))

@@ -32,6 +32,8 @@ class Pooling(Layer):
     nonnegative = True
     # True: a volume comes out in the order of its axes, whatever the order of the input.
     reorders_volumes: ClassVar[bool] = False
+    # Of the input, once that is known; a label writes a window along each of them.
+    spatial_axes: int = 1
 
     # What is done with each element of a window.
     step: ClassVar[str]
@@ -51,7 +53,7 @@ class Pooling(Layer):
     @property
     def label(self) -> str:
         """As people say it: `maxpool 3×3/2`."""
-        kernel = self.kernel if len(self.kernel) > 1 else self.kernel * self.__dict__.get("spatial_axes", 1)
+        kernel = self.kernel if len(self.kernel) > 1 else self.kernel * self.spatial_axes
         stride = self.stride or self.kernel
         return f"{self.op} {sizes_text(kernel)}/{sizes_text(stride if len(set(stride)) > 1 else stride[:1])}"
 
@@ -69,7 +71,7 @@ class Pooling(Layer):
         With ceil the division rounds up, but the last window must start inside the input or its
         left padding: PyTorch's extra rule.
         """
-        self.__dict__["spatial_axes"] = x.rank - 1
+        self.spatial_axes = x.rank - 1
         if isinstance(self.padding, str):
             raise self._foreign_word(self.padding, x)
         spatial = []

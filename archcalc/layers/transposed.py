@@ -40,7 +40,7 @@ class ConvTranspose(Convolution):
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for an empty output or an output padding PyTorch refuses."""
         n = x.rank - 1
-        self.__dict__["spatial_axes"] = n
+        self.spatial_axes = n
         self.check_groups(x)
         self._check_word(x)
         arguments = [

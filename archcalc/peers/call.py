@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from archcalc.layers.base import Layer
 from archcalc.layers.tensor import Tensor
@@ -39,6 +40,10 @@ class Call:
     def _shapes(self) -> dict[str, tuple[int, ...]]:
         tied = {name: owner.params[name] for name, owner in self.node.tied.items()}
         return {**self.node.params, **tied}
+
+    def argument(self, name: str) -> Any:
+        """The value of an argument of the layer."""
+        return getattr(self.layer, name)
 
     @property
     def macs(self) -> int:

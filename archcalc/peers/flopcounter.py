@@ -42,7 +42,7 @@ PEER.same(
 @PEER.rule("lstm")
 def _lstm(call: Call) -> Deltas:
     """With a projection, which oneDNN has none of, PyTorch's own kernel does one product after the other."""
-    return {} if call.layer.__dict__["proj"] is not None else {STEPS: -call.macs}
+    return {} if call.argument("proj") is not None else {STEPS: -call.macs}
 
 
 @PEER.rule("attention")

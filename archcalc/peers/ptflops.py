@@ -51,14 +51,14 @@ PEER.params = _params
 
 @PEER.rule("localresponsenorm")
 def _local_response(call: Call) -> Deltas:
-    channels, size = int(call.x.shape[0]), int(call.layer.__dict__["size"])
+    channels, size = int(call.x.shape[0]), int(call.argument("size"))
     return {LRN: 3 * call.read + call.read // channels * (channels + size - 1)}
 
 
 @PEER.rule("upsample")
 def _upsample(call: Call) -> Deltas | None:
     """In the function a fractional factor is cut if there is one for each axis, and else gives a fraction."""
-    if call.layer.__dict__["scale"] is None:
+    if call.argument("scale") is None:
         return {RESIZED: 2 * call.written}
     factors = [float(one) for one in call.layer.per_axis("scale", call.axes, call.x)]
     if len(set(factors)) > 1:

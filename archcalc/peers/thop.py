@@ -71,7 +71,7 @@ _KNOWN = (
 
 @PEER.rule("convtranspose")
 def _transposed(call: Call) -> Deltas:
-    x, groups = int(call.x.shape[0]), int(call.layer.__dict__["groups"])
+    x, groups = int(call.x.shape[0]), int(call.argument("groups"))
     kernel = product(call.layer.per_axis("kernel", call.axes, call.x))
     return {OUTPUTS: call.written * (x // groups) * int(kernel) - call.macs}
 
@@ -92,7 +92,7 @@ def _adaptive(call: Call) -> Deltas:
 
 @PEER.rule("upsample")
 def _upsample(call: Call) -> Deltas:
-    return {RESIZED: _RESIZED[call.layer.__dict__["mode"]] * call.written}
+    return {RESIZED: _RESIZED[call.argument("mode")] * call.written}
 
 
 def _without_projection(layer: Recurrent, call: Call) -> int:
