@@ -87,7 +87,7 @@ class Several(click.Option):
 
 
 class Whole(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """A whole number within bounds; what is none is refused in plain words, not rounded."""
+    """A whole number within bounds; anything else is refused, not rounded."""
 
     name = "number"
 
