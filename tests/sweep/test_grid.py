@@ -47,7 +47,7 @@ def test_values(text, values):
         ("width=1..8:*1", "no end"),
         ("width=0..8:*2", "no end"),
         ("width=1..", "no range"),
-        ("width=a..b", "`a` is no number"),
+        ("width=a..b", "`a` is not a number"),
         ("width=1..nan", "not a number"),
         ("width=1..1e99", "not a number"),
         ("width=0.5..2", "needs a step"),
