@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -14,6 +14,20 @@ from archcalc.hub import is_hub
 from archcalc.opening import NAMED, told_of
 from archcalc.output import write_file
 from archcalc.terminal import complain, write
+
+
+class _Asked(NamedTuple):
+    """What `archcalc import` was given, by its options."""
+
+    sources: tuple[str, ...]
+    output: str | None
+    force: bool
+    scales: tuple[str, ...]
+    inputs: tuple[str, ...]
+    arguments: tuple[str, ...]
+    mode: str
+    check: bool
+    color: str
 
 
 @click.command(name="import")
@@ -48,44 +62,37 @@ from archcalc.terminal import complain, write
 @options.color
 @options.help
 @options.guarded
-def command(
-    sources: tuple[str, ...],
-    output: str | None,
-    force: bool,
-    scales: tuple[str, ...],
-    inputs: tuple[str, ...],
-    arguments: tuple[str, ...],
-    mode: str,
-    check: bool,
-    color: str,
-) -> int:
+@options.asked(_Asked)
+def command(asked: _Asked) -> int:
     """Write the spec of a model that is in a file of another kind, or in Python.
 
     SOURCE is a config.json of Hugging Face, a model file of Ultralytics, a model of Keras, an ONNX model, or `-`; or a PyTorch module, which is run for it:
     pkg.module:Net, path/model.py:Net, timm:resnet50, torchvision:swin_t; or hf:ORG/NAME[@REVISION], whose config.json is fetched. Every command that takes a spec takes it as well. Several files of one family become one spec with
     variants, named after their files or folders; the first holds without one.
     """
-    source = sources[0]
-    if output is not None and os.path.exists(output) and not force:
-        raise RequestError(f"{output!r} exists; --force overwrites it")
-    modules = [name for name in sources if name in NAMED and not is_hub(name)]
-    if modules and (len(sources) > 1 or scales):
+    source = asked.sources[0]
+    if asked.output is not None and os.path.exists(asked.output) and not asked.force:
+        raise RequestError(f"{asked.output!r} exists; --force overwrites it")
+    modules = [name for name in asked.sources if name in NAMED and not is_hub(name)]
+    if modules and (len(asked.sources) > 1 or asked.scales):
         raise RequestError(f"{modules[0]!r} is a module: import it by itself")
     if modules:
-        return _module(source, output, inputs, arguments, mode == "train", check, color)
-    if inputs or arguments or mode == "train":
+        return _module(
+            source, asked.output, asked.inputs, asked.arguments, asked.mode == "train", asked.check, asked.color
+        )
+    if asked.inputs or asked.arguments or asked.mode == "train":
         raise RequestError(f"--input, --arg and --mode are for PyTorch modules, and {source!r} names none")
-    told = told_of(source) if len(sources) == 1 and not scales else None
+    told = told_of(source) if len(asked.sources) == 1 and not asked.scales else None
     if told is not None:
-        return _compared(told, source, output, check, color)
-    if check:
+        return _compared(told, source, asked.output, asked.check, asked.color)
+    if asked.check:
         raise RequestError(f"--check is for PyTorch modules and ONNX models, and {source!r} is neither")
     from archcalc.commands.import_family import family
 
-    _written(family(sources, scales), output, [name for name in sources if not is_hub(name)])
+    _written(family(asked.sources, asked.scales), asked.output, [name for name in asked.sources if not is_hub(name)])
     from archcalc.commands.import_hub import compared
 
-    return max([0, *(compared(name, color) for name in sources if is_hub(name))])
+    return max([0, *(compared(name, asked.color) for name in asked.sources if is_hub(name))])
 
 
 def _module(

@@ -21,7 +21,7 @@ def how(graph: Graph, said: Running, mode: str, chip: Device | None = None) -> R
     """How the network is run in a mode, with all defaults; its batch is that of the graph.
 
     Raises:
-        RequestError: there is no such device, or what was said does not go together.
+        RequestError: there is no such device, or what was said contradicts itself.
     """
     found = settled(said, mode, chip, [graph.document.run(graph.variant)])
     attention = _attention(graph, found) if found.attention == AUTO else found.attention
@@ -73,7 +73,7 @@ def _is_fused(node: Node, running: Running) -> bool:
 
 
 def _is_masked(graph: Graph) -> bool:
-    """Whether a mask is given, other than that nothing sees ahead, which the flash kernels do not take."""
+    """Whether there is a mask other than a causal one, which the flash kernels do not take."""
     return any(
         isinstance(node.layer, Heads) and (node.layer.relbias is not None or node.layer.window is not None)
         for node in _attending(graph)
