@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import click
 
@@ -20,6 +21,21 @@ from archcalc.reports.prediction.report import Report
 from archcalc.running import Running
 from archcalc.running.declaration import FIELDS
 from archcalc.terminal import complain
+
+
+class _Asked(NamedTuple):
+    """What `archcalc predict` was given, by its options."""
+
+    specs: tuple[str, ...]
+    set: tuple[str, ...]
+    said: Running
+    device: tuple[str, ...]
+    depth: int
+    number: int | None
+    samples: str | None
+    tokens: str | None
+    format: str
+    color: str
 
 
 @click.command(name="predict")
@@ -39,45 +55,35 @@ from archcalc.terminal import complain
 @options.color
 @options.help
 @options.guarded
-def command(
-    specs: tuple[str, ...],
-    set: tuple[str, ...],
-    said: Running,
-    device: tuple[str, ...],
-    depth: int,
-    number: int | None,
-    samples: str | None,
-    tokens: str | None,
-    format: str,
-    color: str,
-) -> int:
+@options.asked(_Asked)
+def command(asked: _Asked) -> int:
     """Predict how long a network takes on a device, without running it.
 
     Every time comes with the range in which it is expected, and with what it is known from: measurements of
     such layers, of layers that work alike, or a data sheet. Several specs or devices give a row each.
     """
-    known: dict[str, Device | None] = {name: find(name) for name in device}
-    values = options.parse_settings(set)
-    several = len(specs) > 1 or len(known) > 1
+    known: dict[str, Device | None] = {name: find(name) for name in asked.device}
+    values = options.parse_settings(asked.set)
+    several = len(asked.specs) > 1 or len(known) > 1
     for name, found in known.items():
         for warning in _versions(found.calibration) if found is not None and name in LOCAL else ():
-            complain(f"warning: {warning}", color)
-    amount = _amount(samples, tokens)
-    reading = Reading(color)
+            complain(f"warning: {warning}", asked.color)
+    amount = _amount(asked.samples, asked.tokens)
+    reading = Reading(asked.color)
 
     def answered(spec: str) -> Iterator[Answer]:
-        graph = load_graph(spec, values, said.batch or None, said=said)
+        graph = load_graph(spec, values, asked.said.batch or None, said=asked.said)
         for name, one in (known or {"": None}).items():
             with reading.telling(RequestError):  # another device may take it
-                made = answer(graph, said.also(device=name or None), one)
+                made = answer(graph, asked.said.also(device=name or None), one)
                 for warning in made.warnings:
-                    complain(f"warning: {warning}", color)
+                    complain(f"warning: {warning}", asked.color)
                 yield made
 
     # Predicted as they are printed: of many, one is held at a time.
-    answers = reading.each(specs, answered)
+    answers = reading.each(asked.specs, answered)
     if answers is not None:
-        emit("prediction", format, Report(answers, several, depth, number, amount), color)
+        emit("prediction", asked.format, Report(answers, several, asked.depth, asked.number, amount), asked.color)
     return reading.status
 
 
