@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import click
 
@@ -20,6 +21,22 @@ from archcalc.running import Running
 
 _FIELDS = ("precision", "weights", "attention", "cache", "length", "device")
 _REQUEST = re.compile(r"(?:(\d{1,6})\s*[x×]\s*)?(\d{1,9})\s*\+\s*(\d{1,9})\Z", re.ASCII)
+
+
+class _Asked(NamedTuple):
+    """What `archcalc serve` was given, by its options."""
+
+    specs: tuple[str, ...]
+    set: tuple[str, ...]
+    said: Running
+    device: tuple[str, ...]
+    share: float
+    block: int
+    positions: int
+    sequences: int
+    requests: tuple[str, ...]
+    format: str
+    color: str
 
 
 @click.command(name="serve")
@@ -39,43 +56,32 @@ _REQUEST = re.compile(r"(?:(\d{1,6})\s*[x×]\s*)?(\d{1,9})\s*\+\s*(\d{1,9})\Z", 
 @options.color
 @options.help
 @options.guarded
-def command(
-    specs: tuple[str, ...],
-    set: tuple[str, ...],
-    said: Running,
-    device: tuple[str, ...],
-    share: float,
-    block: int,
-    positions: int,
-    sequences: int,
-    requests: tuple[str, ...],
-    format: str,
-    color: str,
-) -> int:
+@options.asked(_Asked)
+def command(asked: _Asked) -> int:
     """What an engine that serves a network reserves, how many requests fit, and how long they wait.
 
     The rule is vLLM's: a share of the device, less weights, activations and what the process takes; the rest is pages.
     """
-    engine = Engine(share, block, positions, sequences)
-    load = [_request(text) for text in requests]
-    chips = {name: find(name) for name in device}
-    values = options.parse_settings(set)
-    reading = Reading(color)
+    engine = Engine(asked.share, asked.block, asked.positions, asked.sequences)
+    load = [_request(text) for text in asked.requests]
+    chips = {name: find(name) for name in asked.device}
+    values = options.parse_settings(asked.set)
+    reading = Reading(asked.color)
 
     def answered(spec: str) -> Iterator[Answer]:
         graph = load_graph(spec, values)
         for name in chips or [""]:
             with reading.telling(RequestError):
-                found = serve(graph, said.also(device=name or None), engine)
+                found = serve(graph, asked.said.also(device=name or None), engine)
                 fits = min(found.requests(found.length), engine.sequences)
                 usual = [Request(max(1, found.length - 1), 1, fits)] if fits else []
                 wanted = load or usual
                 timed = at_load(found, wanted) if wanted else None
                 yield Answer(found, tuple(wanted), timed, bool(load))
 
-    answers = reading.each(specs, answered)
+    answers = reading.each(asked.specs, answered)
     if answers is not None:
-        emit("serving", format, Report(list(answers)), color)
+        emit("serving", asked.format, Report(list(answers)), asked.color)
     return reading.status
 
 
