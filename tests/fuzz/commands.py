@@ -26,7 +26,7 @@ _RARE = {
     "lint": 2.0,
 }
 _WEIGHTS = {name: _RARE.get(name, 1.0) for name in COMMANDS}
-# How many specs a command takes, drawn from these; none for those that describe the language.
+# How many specs a command takes, drawn from these; one where it says nothing else, none for those that describe the language.
 _SPECS = {"watch": (1,), "import": (1, 1, 1, 2), "weights": (1,), "shapes": (1, 1, 1, 2), "lint": (1, 1, 1, 2), "memory": (1, 1, 1, 2), "predict": (1, 1, 1, 2), "diff": (2,), "build": (1,),
           "explain": (1,), "serve": (1,), "sweep": (1,), "fit": (1,), "verify": (1,), "profile": (1,), "calibrate": (1,)}  # fmt: skip
 # What keeps a command short: one layer is too little for a device file, which is said when it was measured.
@@ -58,6 +58,7 @@ _VALUES = {
     "shard": ("1/3", "2/2"),
     "sort": ("params", "macs"),
     "batch": ("2", "8", "1"),
+    "requests": ("20x1000+200", "1+1", "999999x999999999+9", "0x1+1"),
     "inputs": ("3x8x8", "4x8", "x=4", "4:int", "3x8x8:text"),
     "arguments": ("width=2", "size=-1", "size=9", "x"),
     "scales": ("n", "x", "z"),
@@ -93,8 +94,9 @@ def arguments(choices: Choices, name: str, specs: list[str]) -> list[str]:
         if choices.chance(f"{option.name}", _chance(option, likely)):
             words += _option(choices / option.name, option)
     words += _BOUNDED.get(name, ())
-    if name in _SPECS:
-        count = choices.random("specs").choice(_SPECS[name])
+    takes = any(one.name in ("spec", "specs") for one in command.params if isinstance(one, click.Argument))
+    if name in _SPECS or takes:
+        count = choices.random("specs").choice(_SPECS.get(name, (1,)))
         words += [_spec(choices / index, name, specs, index) for index in range(count)]
     if name == "explain":
         words = [*words[:-1], *_explained(choices, words[-1])]
