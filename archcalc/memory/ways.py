@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import copy
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from archcalc.memory.structure import Structure
 from archcalc.network.graph import walk
 from archcalc.network.load import Graph, graph_at
 from archcalc.running import Running
-from archcalc.running.declaration import OPTIMIZER
+from archcalc.running.declaration import CHUNKED, OPTIMIZER
 from archcalc.running.defaults import settled
 from archcalc.running.precisions import PRECISIONS
 
@@ -21,6 +21,10 @@ from archcalc.running.precisions import PRECISIONS
 _RANK = 16
 # So many groups of layers are tried as checkpoints.
 _GROUPS = 4
+
+
+# An option, the same in a sentence, and the fields that it says.
+Other = tuple[str, str, dict[str, object]]
 
 
 @dataclass(frozen=True)
@@ -38,9 +42,29 @@ class Way:
 
 
 def ways(graph: Graph, running: Running, structure: Structure, limit: int) -> list[Way]:
-    """Those that fit within `limit`, each alone, the batch as it is."""
+    """Those that fit within `limit`, the batch as it is: each alone, or where none does, together with checkpoints."""
+    alone = list(_others(graph, running))
+    return _fitting(graph, running, structure, limit, alone) or _fitting(
+        graph, running, structure, limit, _together(alone)
+    )
+
+
+def _together(alone: list[Other]) -> Iterator[Other]:
+    """The first checkpoint with each that is none, and with all that keep least."""
+    first = next((one for one in alone if "checkpoint" in one[2]), None)
+    for option, sentence, other in alone if first is not None else ():
+        if first is not None and "checkpoint" not in other:
+            yield f"{first[0]} {option}", f"{first[1]} with {sentence}", {**first[2], **other}
+    least = [one for one in alone if "weights" in one[2] or "loss" in one[2]]
+    if first is not None and len(least) > 1:
+        options, sentences, others = zip(first, *least)
+        said = {name: value for other in others for name, value in other.items()}
+        yield " ".join(options), f"{sentences[0]} with {' and '.join(sentences[1:])}", said
+
+
+def _fitting(graph: Graph, running: Running, structure: Structure, limit: int, others: Iterable[Other]) -> list[Way]:
     found = []
-    for option, sentence, other in _others(graph, running):
+    for option, sentence, other in others:
         try:
             one = settled(Running(**{**running.said, **other}), running.mode, running.chip)
         except RequestError:  # the device does not compute so
@@ -56,7 +80,7 @@ def ways(graph: Graph, running: Running, structure: Structure, limit: int) -> li
     return found
 
 
-def _others(graph: Graph, running: Running) -> Iterator[tuple[str, str, dict[str, object]]]:
+def _others(graph: Graph, running: Running) -> Iterator[Other]:
     if running.trains and not running.checkpoint:
         for name in _groups(graph):
             yield f"--checkpoint {name}", f"checkpointing `{name}`", {"checkpoint": [name]}
@@ -76,13 +100,15 @@ def _trained(graph: Graph, running: Running) -> Graph:
     return graph_at(document, graph.steps, graph.variant, graph.given, graph.batch)
 
 
-def _lighter(running: Running) -> Iterator[tuple[str, str, dict[str, object]]]:
+def _lighter(running: Running) -> Iterator[Other]:
     """Optimizers that keep less, adapters alone, and states in the memory of the host."""
     if running.optimizer in ("adam", "adamw"):
         yield "--optimizer adam8bit", "adam8bit", {"optimizer": "adam8bit"}
     if not (running.lora or running.freeze):
         yield "--lora 16", "lora of rank 16", {"lora": _RANK}
         yield "--lora 16 --weights nf4", "lora on nf4 weights", {"lora": _RANK, "weights": "nf4"}
+    if not running.loss:
+        yield "--loss chunked", "a chunked loss", {"loss": CHUNKED}
     if not running.offload:
         yield "--offload optimizer", "optimizer states on the host", {"offload": [OPTIMIZER]}
 
