@@ -98,8 +98,8 @@ class _Nesting:
         copies of those groups a row stands for.
         """
         for node in nodes:
-            if node.layer is not None and not node.layer.shown and not self.every:
-                continue
+            if node.layer is not None and not node.layer.shown and not self.every and self.costs.own(node) == Cost():
+                continue  # the ends of a loop that take nothing: rows add up without them
             if node.listed:  # the loop of a scan, whose own row says all of it
                 yield from self.rows(node.children, prefix, level, called, parts, around)
                 continue
