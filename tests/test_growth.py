@@ -203,8 +203,8 @@ def test_one_network_is_held_at_a_time(monkeypatch, tmp_path, words, format):
     module = importlib.import_module(f"archcalc.commands.{words[0]}")
     graphs, alive = [], []
 
-    def load(*given):
-        graph = load_graph(*given)
+    def load(*given, **more):
+        graph = load_graph(*given, **more)
         graphs.append(weakref.ref(graph))
         alive.append(sum(one() is not None for one in graphs))
         return graph

@@ -22,7 +22,7 @@ LENET = "specs/lenet.yaml"
     [
         (["shpes"], "no command is named `shpes`: did you mean `shapes`?", ""),
         (["--versoin"], "no such option '--versoin'", ""),
-        (["memory", LENET, "--chekpoint", "h"], "did you mean '--checkpoint'?", "memory"),
+        (["memory", LENET, "--chekpoint", "h"], "did you mean one of: '--checkpoint', '--checkpoint-every'?", "memory"),
         (["memory", LENET, "--optimizer", "adm"], "there is no 'adm': did you mean adam?", "memory"),
         (["shapes", LENET, "--batch", "x"], "'--batch': 'x' is not a whole number", "shapes"),
         (["shapes", LENET, "--batch", "2.5"], "'2.5' is not a whole number", "shapes"),

@@ -70,7 +70,7 @@ def sample_of(node: Node, batch: int) -> Sample | None:
     """The layer of `node` as a sample; None for one that does not stand alone (experts, a state passed on, an `each`)."""
     layer = node.layer
     assert layer is not None
-    if not layer.shown:
+    if not layer.shown or node.op not in REGISTRY:  # what only a scan has
         return None
     if isinstance(node.layer, Residual):
         return Sample("add", (), tuple(plain(x) for x in (node.exit, node.exit)), ("operands",), batch)
