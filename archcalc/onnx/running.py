@@ -93,7 +93,10 @@ class Running:
             )
         except (ValueError, IndexError, TypeError, AttributeError, KeyError, ZeroDivisionError, OverflowError) as error:
             text = " ".join(str(error).split())[:200]
-            raise RequestError(f"{told(node)} cannot be read: {text or type(error).__name__}") from None
+            said = f"{told(node)} cannot be read: {text or type(error).__name__}"
+            if self.fixed is not None:  # with the batch that the file has, it ran
+                said += "; the batch is fixed in the file, and its sizes do not tell where it goes: export the model with a free batch"
+            raise RequestError(said) from None
         if given is not None and isinstance(given.only(), float):
             outs[0].kind = FLOAT
         for name, out in zip(node.outputs, outs):
