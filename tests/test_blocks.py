@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from unittest import mock
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -25,9 +26,15 @@ def test_columns_are_those_of_a_terminal(text):
 @example(" a", 60)
 @example("a\tb", 60)
 @example("\x1f", 60)
+@example("a \x1f", 60)
+@example("  a   b" + " c" * 40, 20)
+@example("層 " * 40, 60)
+@example("層" * 29 + " a", 60)
 def test_a_sentence_is_broken_as_textwrap_does(text, width):
+    """But that it counts columns where textwrap counts characters."""
     whole = {"break_long_words": False, "break_on_hyphens": False}
-    wanted = textwrap.wrap(text, max(20, width), initial_indent="  ", subsequent_indent="    ", **whole)
+    with mock.patch.object(textwrap, "len", cell_len, create=True):
+        wanted = textwrap.wrap(text, max(20, width), initial_indent="  ", subsequent_indent="    ", **whole)
     found = list(Wrapped(text).pieces(Page(width)))
     assert [piece for piece, _ in found[::2]] == [line.replace("\u00a0", " ") for line in wanted]
     assert found[1::2] == [NEWLINE] * len(wanted)

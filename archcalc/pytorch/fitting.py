@@ -99,7 +99,7 @@ def _divisor(pairs: list[tuple[int, int]]) -> int | None:
 
 
 def literal(value: object) -> str:
-    """A value as Python source."""
+    """A value as Python source, its exponent as a formatter would leave it."""
     if isinstance(value, tuple):
         return f"({', '.join(literal(one) for one in value)}{',' if len(value) == 1 else ''})"
     if isinstance(value, bool) or value is None:
@@ -110,4 +110,4 @@ def literal(value: object) -> str:
         return str(value)
     if isinstance(value, str):
         return python_string(value)
-    return repr(value)
+    return repr(value).replace("e+", "e")

@@ -98,7 +98,7 @@ class Wrapped:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    if len(text) + 2 <= width and text.strip() and text == text.strip(" ") and _OTHER_BLANKS.isdisjoint(text):
+    if text and text == text.strip() and _OTHER_BLANKS.isdisjoint(text) and columns_of(text) + 2 <= width:
         return [f"  {text}"]
     return filled(text, width, "  ", "    ")
 
@@ -106,17 +106,25 @@ def _wrapped(text: str, width: int) -> list[str]:
 def filled(text: str, width: int, first: str = "", others: str = "") -> list[str]:
     """`text` in lines, broken at blanks, but not between a number and its unit; a longer word has a line of its own.
 
-    The first line begins with the blanks of `first`, the others with those of `others`.
+    The first line begins with the blanks of `first`, the others with those of `others`. Blanks where a line is broken
+    are left out, so that text of nothing else has no line.
     """
-    lines, line = [], first
-    for gap, word in re.findall(r"( *)([^ ]+)", _UNIT.sub(NO_BREAK, text).translate(_BLANKS)):
-        begun = bool(line.strip(" "))
-        joined = line + (gap if begun else "") + word
-        if begun and columns_of(joined) > width:
-            lines.append(line)
-            joined = others + word
-        line = joined
-    return [one.replace(NO_BREAK, " ") for one in (*lines, line)]
+    words = re.findall(" +|[^ ]+", _UNIT.sub(NO_BREAK, text.expandtabs()).translate(_BLANKS))[::-1]
+    lines: list[str] = []
+    while words:
+        indent = others if lines else first
+        if lines and words[-1].isspace():
+            words.pop()
+        line: list[str] = []
+        room = width - columns_of(indent)
+        while words and (not line or columns_of(words[-1]) <= room):
+            room -= columns_of(words[-1])
+            line.append(words.pop())
+        if line and line[-1].isspace():
+            line.pop()
+        if line:
+            lines.append(indent + "".join(line))
+    return [one.replace(NO_BREAK, " ") for one in lines]
 
 
 class Entry:

@@ -1,6 +1,6 @@
 """Specs of one family as one spec with variants: what differs are numbers, and each becomes an hparam.
 
-The first gives the numbers that hold without a variant. Texts that differ in more than numbers are no variants.
+The first gives the numbers that hold without a variant. Texts that differ in more than numbers are not variants.
 """
 
 from __future__ import annotations
@@ -175,6 +175,6 @@ def _differ(names: list[str], row: list[str]) -> RequestError:
     other = next((index for index, line in enumerate(row) if line != row[0]), 1)
     first, second = (row[index].strip()[:60] or "nothing" for index in (0, min(other, len(row) - 1)))
     return RequestError(
-        f"{names[0]} and {names[other] if other < len(names) else names[-1]} are no variants of one spec: they differ in"
-        f" more than numbers, `{first}` and `{second}`; import each by itself"
+        f"{names[0]} and {names[other] if other < len(names) else names[-1]} are not variants of one spec: they differ"
+        f" in more than numbers, `{first}` and `{second}`; import each by itself"
     )

@@ -37,6 +37,8 @@ SCREENS = (
     "explain 'sdpa q=input k=input v=input' --input 3x4 --steps", "explain 'convtranspose 2 kernel=3 stride=2' --input 1x2x2 --steps",
     "explain 'rope' --input 3x8 --steps", "explain '{{moe: {{experts: 8, top_k: 2, layers: [linear 64, gelu, linear 16]}}}}' --input 10x16",
     "shapes specs/tacotron2.yaml", "explain specs/mistral.yaml", "explain {names}", "shapes {names}", "diff {names} {budget}",
+    "devices", "devices h100", "serve specs/gpt2.yaml --device h100", "serve specs/gpt2.yaml --device a100 --request 20x700+200",
+    "serve specs/gpt2.yaml specs/mixtral.yaml --device h100",
 )  # fmt: skip
 # What is wrong with a spec, a name or an option: on stderr, in a place of the spec or in a sentence.
 ERRORS = (
@@ -47,7 +49,8 @@ ERRORS = (
     "explain specs/gpt2.yaml h --steps", "explain 'conv 8 kernel=3' --input 3x32x32 --steps", "explain 'linaer 8' --input 4",
     "fit specs/vit.yaml --vary widht --max params=25M", "sweep specs/vit.yaml --set widht=1,2", "memory specs/gpt2.yaml --device h1000",
     "diff specs/gpt2.yaml specs/gpt2.yaml@huge", "import README.md", "rule PRM999", "layer conv9d", "build specs/lenet.yaml --format json",
-    "predict specs/gpt2.yaml", "shapes specs/gpt2.yaml --set context=x", "weights README.md", "watch specs/none.yaml", "shaeps specs/gpt2.yaml",
+    "predict specs/gpt2.yaml", "shapes specs/gpt2.yaml --set context=x", "weights README.md", "watch specs/none.yaml", "devices h1000", "serve specs/gpt2.yaml --device h100 --request 3",
+    "serve specs/lenet.yaml --device h100", "shaeps specs/gpt2.yaml",
 )  # fmt: skip
 # Pieces of a line that may be parted: at blanks, and in formulas and names behind these signs.
 _PIECES = re.compile(r"[\s·…]+|(?<=[._/-])")

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
 np = pytest.importorskip("numpy")
 torch = pytest.importorskip("torch")
 

@@ -36,7 +36,7 @@ def _one(answer: Answer) -> Block:
         _row("activations", one.activations, chip.memory_bytes, "rule"),
         _row("context", one.context, chip.memory_bytes, "estimate"),
         _row("cache", max(0, one.cache), chip.memory_bytes, "estimate"),
-        _row("the engine's share", one.usable, chip.memory_bytes, ""),
+        _row("engine's share", one.usable, chip.memory_bytes, ""),
         _row("device", chip.memory_bytes, chip.memory_bytes, ""),
     ]
     return Group(
