@@ -25,6 +25,8 @@ from archcalc.running import Running
 from archcalc.running.declaration import GENERATE, INFERENCE
 
 RULE = "vLLM 0.8 to 0.11"
+# A request of more positions is not asked about: where this one fits, the cache does not grow, as with a window.
+_LONGEST = 2**39
 
 
 @dataclass(frozen=True)
@@ -106,12 +108,12 @@ class Serving:
 
     @cached_property
     def longest(self) -> int:
-        """The positions of the longest single request."""
+        """The positions of the longest single request; 0 where the cache does not grow."""
         most = self.cache
 
         def over(length: int) -> float | str:
             try:
-                return self.bytes_of(length) - most
+                return self.bytes_of(min(length, _LONGEST)) - most
             except SpecError as error:  # more than it has positions for
                 return error.diagnostics[0].message
 

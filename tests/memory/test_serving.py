@@ -34,6 +34,13 @@ def test_the_longest_request_fits_and_one_more_page_does_not() -> None:
     assert served(device="t4").longest == 1024  # it has no more positions
 
 
+@pytest.mark.parametrize("block", [16, 3])
+def test_with_a_window_no_request_is_too_long(block: int) -> None:
+    found = served("specs/mistral.yaml", Engine(block=block))
+    assert found.bytes_of(10**6) == found.bytes_of(10**7) < found.cache
+    assert found.longest == 0
+
+
 def test_a_load_of_several_lengths() -> None:
     found = served()
     few = [Request(100, 20, 3), Request(900, 100, 2)]
