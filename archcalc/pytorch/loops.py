@@ -58,8 +58,16 @@ class Loop:
         lines[at] = f"{name} = {lines[at].removeprefix(begins)}"
         return name
 
-    def run(self, owner: str, others: list[str], code: Code | None, chained: bool) -> None:
-        """A call for each copy; `chained`: each starts from what the one before gives."""
+    def run(self, owner: str, others: list[str], code: Code | None, chained: bool, times: str = "") -> None:
+        """A call for each copy.
+
+        Args:
+            owner: the module with all copies, or the one that is called each time.
+            others: further arguments of each call.
+            code: how the output is told apart, where it has parts.
+            chained: whether each starts from what the one before gives.
+            times: how often one module is called; "" where each copy is a module of its own.
+        """
         node = self.node
         last = node.children[-1] if node.unfolded else node
         given = dict(zip(last.states, self.states))
@@ -79,13 +87,15 @@ class Loop:
         targets = ", ".join(names)
         arguments = [*self.states, *others]
         lines = self.forward.lines
-        copies = f"{owner}"
         if not chained:
-            lines.append(f"{targets} = {owner}[0]({', '.join(arguments)})")
+            lines.append(f"{targets} = {owner}{'' if times else '[0]'}({', '.join(arguments)})")
             lines += appended
-            copies = f"{owner}[1:]"
-        lines.append(f"for layer in {copies}:")
-        lines += [f"    {targets} = layer({', '.join([self.name, *arguments])})", *(f"    {line}" for line in appended)]
+        if times:
+            lines.append(f"for _ in range({times}{'' if chained else ' - 1'}):")
+        else:
+            lines.append(f"for layer in {owner}{'' if chained else '[1:]'}:")
+        one = owner if times else "layer"
+        lines += [f"    {targets} = {one}({', '.join([self.name, *arguments])})", *(f"    {line}" for line in appended)]
         self.finish(dict(zip(results(last), names[1 + len(state) :])))
         if state and code is not None:
             self.forward.bind_state(node, self.name, state[0], code)

@@ -347,7 +347,8 @@ class ClassWriter:
         name = self.forward.start_loop(index, node, entry, others, starts)
         if results(node) or first.states:
             loop = Loop(self.forward, index, node, name, starts)
-            loop.run(owner, [self.forward.expression(item) for item in others], code, entry is not None)
+            times = self._number([one.copies for one in nodes], f"{node.segment}_copies") if reused else ""
+            loop.run(owner, [self.forward.expression(item) for item in others], code, entry is not None, times)
             return
         free = [self.forward.expression(item) for item in others]
         header = f"for layer in {owner}:"
