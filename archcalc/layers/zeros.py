@@ -30,6 +30,10 @@ class Zeros(Layer):
         """The shape that is given."""
         return Tensor(self.shape)
 
+    def output_rank(self, *inputs: Tensor) -> int:
+        """That of the shape."""
+        return len(self.shape)
+
     def sources(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """No element of the input matters."""
         return ()

@@ -61,7 +61,6 @@ MADE_OF = {
 # In words; what stands in backticks is a layer or a key as it is written.
 _NO_CHANNELS = "no layer drops whole channels; `dropout` costs the same"
 _ULTRALYTICS = "it is a block of Ultralytics, whose layers stand under `blocks:`"
-_ONE_STEP = "it is one step of `{0} 64`, which runs over a sequence; for a vector `[reshape 1x-1, {0} 64, select 0]`"
 _LOSS = "it is `loss: crossentropy` beside `layers:`; there are crossentropy, nll, mse, l1, bce and bcewithlogits"
 _NONE = "there is no such layer; `archcalc layers` lists them"
 _NO_NOISE = "it does nothing at inference: leave it out, or write `dropout`"
@@ -81,9 +80,6 @@ SAID = {
     "activation": "its name is a layer: `relu`, `gelu`, `silu`, ...",
     "act": "its name is a layer: `relu`, `gelu`, `silu`, ...",
     "nonlinearity": "its name is a layer: `relu`, `gelu`, `silu`, ...",
-    "rnncell": _ONE_STEP.format("rnn"),
-    "lstmcell": _ONE_STEP.format("lstm"),
-    "grucell": _ONE_STEP.format("gru"),
     "bidirectional": "it is `lstm 64 bidirectional=true` here",
     "timedistributed": "layers on features act on every position anyway: write the layer alone, e.g. `linear 64`",
     "convlstm": "there is no such layer: a step is made of `concat`, `conv`, `sigmoid` and `mul`",
@@ -130,7 +126,7 @@ SAID = {
     **dict.fromkeys(
         ("bilinear", "maxunpool", "fractionalmaxpool", "lppool", "hardshrink", "softshrink", "threshold",
          "tanhshrink", "cosinesimilarity", "pairwisedistance", "adaptivelogsoftmaxwithloss", "gridsample", "affinegrid",
-         "onehot", "gumbelsoftmax", "sort", "fft",          "where", "scatter", "locallyconnected", "mamba", "kan", "rnnbase",
+         "onehot", "gumbelsoftmax", "sort", "fft", "where", "scatter", "locallyconnected", "mamba", "kan", "rnnbase",
          "rnncellbase", "deformconv", "convtbc", "groupedmm", "scaledmm", "scaledgroupedmm", "pdist"),
         _NONE,
     ),

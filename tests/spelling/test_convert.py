@@ -149,7 +149,7 @@ SAID = {
     "nn.Conv2d(3, 64, -3)": "`kernel` is at least 1",
     "nn.Conv2d(3, f(64), 3)": "`f(64)` is computed in Python",
     "nn.AdaptiveAvgPool2d((None, 7))": "`None` is computed",
-    "foo(3)": "`foo` is no layer",
+    "foo(3)": "`foo` is not a layer",
     "Conv2d(": "it is `conv` here",
     "lambda(x)": "there are no functions",
     "conv(" + "(" * 3000: "it is `conv` here",
