@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from archcalc.diagnostics import Note, Span
+from archcalc.diagnostics import Advice, Fix, Note, Span
+from archcalc.language.edits import with_layer_before
 from archcalc.layers.base import decided
 from archcalc.layers.layout import CHANNELS_FIRST, DisagreementError
 from archcalc.layers.steps import Collected, Unbound
@@ -132,18 +133,27 @@ class Scanning(Looping):
             help = "the model has several inputs: write scan: NAME"
             self.fail("SPC008", "`scan` has no layer before it", step.op, help)
         (first, one), *others = [(name, tensor) for name, tensor in given if tensor is not None]
-        for _, tensor in given:
+        for (_, ref), (_, tensor) in zip(step.over or (), given):
             if tensor is not None and tensor.layout == CHANNELS_FIRST and tensor.rank > 1:
                 by = tensor.group.by if tensor.group is not None else None
                 notes = (Note(f"decided by `{by.text}`", by),) if by is not None else ()
-                help = "add `transpose` before it to go through the positions"
-                if tensor.rank > 2:
-                    help = "the first axis is one of steps: `rearrange` it there"
-                self.fail("SHP102", f"`scan` would go through the channels of {tensor}", step.op, help, notes)
+                advice = _through_positions(step, ref, tensor)
+                self.fail("SHP102", f"`scan` would go through the channels of {tensor}", step.op, advice, notes)
         for name, tensor in others:
             if one.rank and tensor.rank and tensor.shape[0] != one.shape[0]:
                 what = f"{first} with {one.shape[0]} entries and {name} with {tensor.shape[0]} side by side"
                 self.fail("SHP107", f"`scan` goes through {what}", step.op)
+
+
+def _through_positions(step: Step, ref: Ref | None, tensor: Tensor) -> Advice | str:
+    """What to do where a `scan` would go through the channels of `tensor`, which it reads as `ref`."""
+    if tensor.rank > 2:
+        return "the first axis is one of steps: `rearrange` it there"
+    if ref is not None and ref.name != "prev":
+        return f"to go through the positions, put `transpose from={ref.place.text} name=NAME` before it and scan NAME"
+    edits = with_layer_before(step.op, "transpose")
+    text = "add `transpose` before it"
+    return Advice(f"{text} to go through the positions", Fix(text, edits) if edits else None)
 
 
 def _said(following: Ref | None, step: Step) -> Span:

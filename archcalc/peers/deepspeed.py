@@ -23,7 +23,7 @@ PEER.same(
     "localresponsenorm", "maxpool", "moe", "parameter", "posembed", "prelu", "relposbias", "relu", "relu6", "rmsnorm",
     "sdpa", "silu", "softmax", "upsample",
 )  # fmt: skip
-PEER.without(RECURRENT, "rnn", "lstm", "gru")
+PEER.without(RECURRENT, "rnn", "lstm", "gru", "rnncell", "lstmcell", "grucell")
 PEER.without(EINSUM, "einsum")
 
 

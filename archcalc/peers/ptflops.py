@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from archcalc.layers.cells import Cell, GRUCell, LSTMCell, RNNCell
 from archcalc.layers.lstm import LSTM
 from archcalc.layers.recurrent import GRU, RNN, Recurrent
 from archcalc.peers.attention import biases, is_multihead, products
@@ -75,6 +76,14 @@ def _recurrent(call: Call) -> Deltas:
     each = {RNN: 1, GRU: 7, LSTM: 10}[type(layer)] + (2 * layer.products if layer.bias else 0)
     units = call.batch * int(call.x.shape[0] * layer.layers * layer.directions * layer.hidden)
     return {GATES: units * each, PROJECTED: -call.batch * int(layer.projection_macs(call.x))}
+
+
+@PEER.rule("rnncell", "lstmcell", "grucell")
+def _cell(call: Call) -> Deltas:
+    layer = call.layer
+    assert isinstance(layer, Cell)
+    each = {RNNCell: 1, GRUCell: 7, LSTMCell: 10}[type(layer)] + (2 * layer.products if layer.bias else 0)
+    return {GATES: call.written * each}
 
 
 @PEER.rule("attention")

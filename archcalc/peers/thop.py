@@ -11,6 +11,7 @@ import math
 from archcalc.layers.algebra import MoE
 from archcalc.layers.asking import Asking
 from archcalc.layers.attention import Attention
+from archcalc.layers.cells import Cell, GRUCell, LSTMCell, RNNCell
 from archcalc.layers.convolution import Conv
 from archcalc.layers.dense import Linear
 from archcalc.layers.lstm import LSTM
@@ -56,6 +57,7 @@ _RESIZED = {"nearest": 1, "linear": 5, "bilinear": 11, "bicubic": 259, "trilinea
 # Modules in its table that hold parameters.
 _KNOWN = (
     BatchNorm,
+    Cell,
     Conv,
     ConvTranspose,
     GRU,
@@ -107,6 +109,16 @@ def _recurrent(call: Call) -> Deltas:
     each = {RNN: 1, GRU: 3 + 1 + 3, LSTM: 4 + 3 + 1}[type(layer)] + (2 * layer.products if layer.bias else 0)
     units = call.batch * int(call.x.shape[0] * layer.layers * layer.directions * layer.hidden)
     return {GATES: units * each, PROJECTED: _without_projection(layer, call) - call.macs}
+
+
+@PEER.rule("rnncell", "lstmcell", "grucell")
+def _cell(call: Call) -> Deltas:
+    layer = call.layer
+    assert isinstance(layer, Cell)
+    each = {RNNCell: 1, GRUCell: 3 + 1 + 3, LSTMCell: 4 + 3 + 1}[type(layer)] + (
+        2 * layer.products if layer.bias else 0
+    )
+    return {GATES: call.written * each}
 
 
 @PEER.rule("attention")

@@ -19,6 +19,7 @@ SCALES = "it counts the weights of norms and other learned factors"
 TABLES = "it counts embeddings and other learned vectors as products"
 INSIDE = "it does not count the projections of nn.MultiheadAttention, which has a module inside"
 RECURRENT_BIAS = "it counts recurrent biases as products"
+CELLS = "it multiplies the weights of one step of a recurrent layer by the size of the state"
 PLAIN = "it does not count products of two tensors, which have no weights"
 TIED = "it counts tied parameters in every module that has them"
 
@@ -56,6 +57,12 @@ def _router(call: Call) -> Deltas:
 @PEER.rule("rnn", "lstm", "gru")
 def _recurrent(call: Call) -> Deltas:
     return {RECURRENT_BIAS: call.batch * int(call.x.shape[0]) * call.held - call.macs}
+
+
+@PEER.rule("rnncell", "lstmcell", "grucell")
+def _cell(call: Call) -> Deltas:
+    """As for a sequence, by the first two sizes of the output: here they are samples and the state."""
+    return {CELLS: call.written * call.held - call.macs}
 
 
 @PEER.rule("attention")

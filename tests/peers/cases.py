@@ -12,6 +12,8 @@ CASES: dict[str, tuple[str, ...]] = {
         "linear 5", "linear 5 bias=false", "batchnorm", "layernorm", "softmax", "prelu 6", "layerscale",
         "residual: [relu]", "mul: [[relu], [tanh]]", "add: [[linear 4], [linear 4]]", "sub: [[relu], [sigmoid]]",
         "concat: [[relu], [linear 3]]", "moe: {experts: 3, top_k: 2, layers: [linear 4]}", "reshape 2x3",
+        "rnncell 6 state=input", "rnncell 6 state=input nonlinearity=relu bias=false", "grucell 6 state=input",
+        "grucell 6 state=input bias=false", "lstmcell 6 h=input c=input", "lstmcell 6 h=input c=input bias=false",
     ),
     _SEQUENCE: (
         "linear 5", "layernorm", "layernorm bias=false", "layernorm affine=false", "rmsnorm axis=-1", "rmsnorm axis=0", "rmsnorm axis=1 affine=false",

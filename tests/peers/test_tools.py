@@ -90,6 +90,14 @@ def test_specs(name: str, spec: str) -> None:
     assert difference(name, graph) == ""
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_cell_at_every_step(name: str) -> None:
+    text = "{model: m, input: [5, 8], layers: [{scan: prev, state: {h: [4]}, layers: [grucell 4 state=h]}]}"
+    graph = whole(text, batch_of(name))
+    assert Comparison(graph, peer(name)).macs is not None
+    assert difference(name, graph) == ""
+
+
 def test_a_wrong_prediction_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(peer("torchinfo").macs, "linear", lambda call: {})
     assert difference("torchinfo", single("[6]", "linear 5")) == "30 predicted, 35 counted"

@@ -50,3 +50,39 @@ def scan(network: Network, at: Choices) -> bool:
     if at.chance("after", 0.4):
         return network.add(item, Item("tanh", {}, {"from": f"{loop}.{at.pick('of', states)}"}))
     return network.add(item)
+
+
+@construct(weight=0.8, for_images=False)
+def cell(network: Network, at: Choices) -> bool:
+    """One step of a recurrent layer: on a vector, or at every step of a scan, whose states it goes on with."""
+    x = network.tensor
+    if x is None or x.rank > 2 or x.layout == CHANNELS_FIRST or x.integer is not False or x.shape[0] > 12:
+        return False
+    op = at.pick("op", ["rnncell", "grucell", "lstmcell"])
+    arguments = ("h", "c") if op == "lstmcell" else ("state",)
+    name, states = network.new_name(), [network.new_name() for _ in arguments]
+    hidden = at.pick("hidden", [3, 4])
+    keys: dict[str, object] = {"hidden": hidden, **dict(zip(arguments, states)), **at.given(0.4, bias=False)}
+    if op == "rnncell":
+        keys |= at.given(0.5, nonlinearity=at.pick("g", ["tanh", "relu"]))
+    step = Item(op, keys, {"name": name})
+    if x.rank == 1:
+        source = network.new_name()
+        starts = [Item("linear", {"features": hidden}, {"name": state, "from": source}) for state in states]
+        step.common["from"] = source
+        items = [Item("identity", {}, {"name": source}), *starts, step]
+    else:
+        values = [name, f"{name}.c"]
+        common: dict[str, object] = {
+            "name": network.new_name(),
+            "state": "{" + ", ".join(f"{state}: [{hidden}]" for state in states) + "}",
+            "next": "{" + ", ".join(f"{state}: {value}" for state, value in zip(states, values)) + "}",
+            **at.given(0.3, reverse=True),
+        }
+        after = [Item("linear", {"features": 4})] if at.chance("after", 0.4) else []
+        items = [Item("scan", {"over": "prev", "layers": [step, *after]}, common)]
+    if op == "lstmcell" and at.chance("further", 0.4):
+        scan = items[-1].common["name"]
+        both = [f"{scan}.{state}" for state in states] if x.rank > 1 else [name, f"{name}.c"]
+        items.append(Item("add", {"operands": list(both)}))
+    return network.add(*items)
