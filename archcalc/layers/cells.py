@@ -86,7 +86,7 @@ class Cell(Layer):
         return work(
             self.hidden,
             "hidden unit",
-            ("W x + U h, one sum for each product", self.products),
+            ("both products added, one sum for each pair", self.products),
             ("two biases for each product", 2 * self.products if self.bias else 0),
             *self.unit_work,
         )

@@ -205,7 +205,7 @@ class Recurrent(Layer):
         return work(
             units,
             "hidden unit and step",
-            ("W x + U h, one sum for each product", self.products),
+            ("both products added, one sum for each pair", self.products),
             ("two biases for each product", 2 * self.products if self.bias else 0),
             *self.unit_work,
         )

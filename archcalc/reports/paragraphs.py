@@ -9,10 +9,10 @@ from archcalc.reports.blocks import BOLD, DIM, NEWLINE, Page, Piece, Style, colu
 
 # Stands between a number and its unit.
 NO_BREAK = "\u00a0"
-# Blanks that no line ends at: between a number and its unit, and in the sizes of a shape.
+# Blanks that no line ends at: between a number and its unit, in the sizes of a shape, and in `kernel - 1`.
 _UNIT = re.compile(
     r"(?<=[0-9]) (?=(?:[kMGTPEZY]i?|)(?:B/s|B|MACs|FLOP/s|FLOPs)(?!\w)|(?:[kMGTPEZY]|%|ns|µs|ms|s)(?!\w))"
-    r"|(?<=[0-9],) (?=[0-9]+(?:, [0-9]+){0,6}\])"
+    r"|(?<=[0-9],) (?=[0-9]+(?:, [0-9]+){0,6}\])|(?<=\w) (?=[-−] [0-9])|(?<= [-−]) (?=[0-9])"
 )
 _OTHER_BLANKS = frozenset("\t\n\v\f\r")
 _BLANKS = dict.fromkeys(map(ord, _OTHER_BLANKS), " ")

@@ -167,3 +167,15 @@ def test_what_derives_a_part_can_be_run(asked):
     command = next(line for line in out.splitlines() if "archcalc explain" in line).partition("archcalc ")[2]
     command = command.partition("   ")[0]
     assert run(*shlex.split(command)).returncode == 0
+
+
+def test_an_equation_has_no_bias_where_the_layer_has_none():
+    for line, sizes, without in (
+        ("linear 3", "4", "y = x Wᵀ\n"),
+        ("conv 2 kernel=3", "3x8x8", "y[c, s, t] = Σ h"),
+        ("rnn 20", "50x10", "g(W x(t) + U z(t−1))"),
+        ("gru 20", "50x10", "the candidate; each has a W and U\n"),
+        ("lstm 20", "50x10", "each has a W and U of its own"),
+    ):
+        assert without not in run("explain", line, "--input", sizes, env={"COLUMNS": "120"}).stdout
+        assert without in run("explain", f"{line} bias=false", "--input", sizes, env={"COLUMNS": "120"}).stdout

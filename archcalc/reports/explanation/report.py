@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from archcalc.cost import DTYPE_BYTES, Costs
 from archcalc.derivation import Derivation, axis_names, derive
+from archcalc.layers import Layer
 from archcalc.layers.tensor import Shape, Tensor
 from archcalc.network.graph import Graph, Node
 from archcalc.network.paths import EVERYTHING, NOTHING, UNKNOWN
@@ -16,6 +18,9 @@ from archcalc.reports.explanation import facts
 from archcalc.reports.explanation.facts import Line
 from archcalc.reports.numbers import exact
 from archcalc.reports.receptive import field_data, told
+
+# The bias of a layer in its notation: `+ b`, `b[c] +`, of a norm `+ β`, of the second product of a GRU `+ c`.
+_BIAS = re.compile(r" \+ [bcβ](?![\w[])|\bb\[c\] \+ ")
 
 
 @dataclass
@@ -34,6 +39,13 @@ class Report(NamedTuple):
     explanations: Sequence[Explanation]
 
 
+def equation(layer: Layer) -> str:
+    """What a layer computes, without the terms of a bias that it does not have."""
+    if getattr(layer, "bias", None) is not False:
+        return layer.notation
+    return re.sub(r"W, U(?: and b|, b, c)", "W and U", _BIAS.sub("", layer.notation))
+
+
 def explain(node: Node, costs: Costs, seen: Any) -> Explanation:
     """Explain a layer of a graph; `seen` is its receptive field, from `archcalc.network.paths.fields`."""
     derivation = derive(node)
@@ -49,8 +61,8 @@ def explain(node: Node, costs: Costs, seen: Any) -> Explanation:
         lines.append(Line(f"output .{name}", spaced(tensor)))
     lines.append(None)
     assert node.layer is not None
-    for index, equation in enumerate(node.layer.notation.split("\n")):
-        text, _, note = equation.partition("        ")
+    for index, line in enumerate(equation(node.layer).split("\n")):
+        text, _, note = line.partition("        ")
         lines.append(Line("computes" if index == 0 else "", text, note=note))
     lines.append(None)
     lines += _parameters(node, derivation)
@@ -144,7 +156,7 @@ def _data(node: Node, derivation: Derivation, batch: int, width: int, seen: Any)
         "label": node.label,
         "input": [[int(size) for size in x.shape] for x in node.inputs if x.rank],
         "output": [int(size) for size in node.output.shape],
-        "equation": node.layer.notation if node.layer is not None else "",
+        "equation": equation(node.layer) if node.layer is not None else "",
         "sizes": {
             axis: facts.data(size)
             for axis, size in zip(axis_names(node.output), (size for _, size in derivation.sizes))
