@@ -229,11 +229,11 @@ class Forward:
         return [identifier(node.name)] if node.name and lasts else []
 
     def report(self, segment: str, output: Tensor) -> None:
-        """A call of the probe, where one is wanted; a state that is read goes through it with the output."""
+        """A call of the probe, where one is wanted; further outputs that are read go through it with the output."""
         if self.probe:
             self.reported.add(segment)
             name = self.variables.where[id(output)]
-            state = self.variables.where.get(id(output.outputs)) if output.state else None
+            state = self.variables.where.get(id(output.outputs)) if output.outputs else None
             names = f"{name}, {state}" if state else name
             given = f"({names})" if state else name
             self.lines.append(f"{names} = probe(self, {python_string(segment)}, {given})")

@@ -158,6 +158,9 @@ class Interpreter:
             values[id(node.exit), "state"] = state
             for name, extra in node.exit.outputs.items():
                 values[id(extra)] = eval(code.outputs[name].format(state="state"), {"torch": torch, "state": state})
+        elif node.exit.outputs and not node.exit.parts:
+            values[id(node.exit)], *further = result
+            values.update({id(extra): part for extra, part in zip(node.exit.outputs.values(), further)})
         elif node.exit.outputs:
             values.update({id(extra): part for extra, part in zip(node.exit.outputs.values(), result)})
 
