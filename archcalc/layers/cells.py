@@ -185,9 +185,10 @@ class LSTMCell(Cell):
         return 1
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """And the cell state before the step."""
+        """And the cell state before the step; tanh(y.c) belongs to the output alone."""
         found = super().saved(how, y, *inputs)
-        return Saved((*found.inputs, 2), extra=found.extra)
+        alone = how.batch * plain(self.hidden) * how.width * how.beside
+        return Saved((*found.inputs, 2), extra={"step": found.extra["step"] - alone})
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

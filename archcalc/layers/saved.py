@@ -23,9 +23,12 @@ class Saving:
         strides: how each input lies in memory.
         training: whether layers that drop values do so.
         learns: whether the layer's parameters are trained.
+        beside: whether a gradient arrives at its further outputs alone.
     """
 
-    __slots__ = ("attention", "batch", "gpu", "keeps", "learns", "needs", "strides", "threads", "training", "width")
+    __slots__ = (
+        "attention", "batch", "beside", "gpu", "keeps", "learns", "needs", "strides", "threads", "training", "width",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -39,6 +42,7 @@ class Saving:
         strides: tuple[Strides, ...] = (),
         training: bool = True,
         learns: bool = True,
+        beside: bool = False,
     ) -> None:
         self.needs = needs
         self.batch = batch
@@ -50,6 +54,7 @@ class Saving:
         self.strides = strides
         self.training = training
         self.learns = learns
+        self.beside = beside
 
     def first(self, saved: Saved) -> Saved:
         """`saved`, if the gradient of the first input is needed."""

@@ -271,12 +271,12 @@ class Forward(Scene):
         batch = node.exit.samples(batch)
         given = [self._value(x) for x in node.inputs]
         inputs = [for_each(node, x, value, batch) for x, value in zip(node.inputs, given)]
-        needs = self.needs.get((id(node), *self._which()))  # None where the layer does not run backward
+        needs = self.needs.get(where := (id(node), *self._which()))  # None where the layer does not run backward
         width = self.autocast.computes(node, inputs)
         how = Saving(
             needs or (False,) * max(1, len(inputs)), batch, width, self.running.gpu, self._attention,
             self.running.threads or 2, needs is not None and self.keeping, tuple(value.strides for value in inputs),
-            self.running.trains, learns(node),
+            self.running.trains, learns(node), needs is not None and where in self.structure.beside,
         )  # fmt: skip
         self.fetched = 0
         output = self._outputs(node, layer, how, inputs)

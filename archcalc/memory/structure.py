@@ -11,7 +11,7 @@ from typing import NamedTuple
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.layers.zeros import Zeros
 from archcalc.memory.parameters import Learned, buffer_bytes, stepping, trained_shapes
-from archcalc.network.gradients import backward
+from archcalc.network.gradients import Backward, backward
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.quantity import product
@@ -119,7 +119,16 @@ class Structure:
     @cached_property
     def needs(self) -> dict[tuple[int, ...], tuple[bool, ...]]:
         """The inputs whose gradients a layer gives, by its id and which of the copies around it it is in."""
-        return {(id(one.node), *one.copies): one.needs for one in backward(self.graph)}
+        return {(id(one.node), *one.copies): one.needs for one in self._backward}
+
+    @cached_property
+    def beside(self) -> set[tuple[int, ...]]:
+        """The layers, named in the same way, at whose further outputs alone a gradient arrives."""
+        return {(id(one.node), *one.copies) for one in self._backward if one.beside}
+
+    @cached_property
+    def _backward(self) -> list[Backward]:
+        return list(backward(self.graph))
 
     def buffer_bytes(self, width: int) -> int:
         """What buffers take, at `width` bytes a number."""

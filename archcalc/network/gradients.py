@@ -26,6 +26,7 @@ class Backward:
         needs: for each of its inputs whether its gradient is needed.
         stored: how many copies of it run so, each with weights of its own; runs: how often, for one sample.
         copies: for each group of copies around it, the outermost first, which of them.
+        beside: whether a gradient arrives at further outputs of it alone.
     """
 
     node: Node
@@ -33,6 +34,7 @@ class Backward:
     stored: int
     runs: int
     copies: tuple[int, ...] = ()
+    beside: bool = False
 
     def macs(self, batch: int) -> int:
         """Multiply-accumulates of all runs for a whole batch."""
@@ -246,7 +248,8 @@ def _once(node: Node, flows: Flows, used: set[int], stored: int, runs: int) -> I
         yield from _through(node.children, flows, used, stored * node.weights, runs * node.work)
         return
     if any(key in used for key in _family(node.exit)) and flows.get(id(node.exit), False):
-        yield Backward(node, tuple(flows.get(id(tensor), False) for tensor in node.inputs), stored, runs)
+        needs = tuple(flows.get(id(tensor), False) for tensor in node.inputs)
+        yield Backward(node, needs, stored, runs, beside=id(node.exit) not in used)
         used.update(id(tensor) for tensor in sources(node) if not tensor.integer)
     yield from _through(node.children, flows, used, stored, runs)
     if any(child.is_expert and id(child.inputs[0]) in used for child in node.children):

@@ -9,6 +9,7 @@ from torch import nn
 from archcalc.diagnostics import Source
 from archcalc.network.load import build_graph
 from archcalc.pytorch.instance import instantiate
+from archcalc.pytorch.verify import verify
 
 from .oracle import FEW, Draw, compare, covers, line
 
@@ -41,6 +42,12 @@ def test_cells(op, data):
     )
     states = {"h": "input", "c": "input"} if op == "lstmcell" else {"state": "input"}
     compare(line(op, hidden, **keys, **states), (features,), lambda: module(op, features, hidden, **keys))
+
+
+@pytest.mark.parametrize("read", ["r", "r.c"])
+def test_backward_is_counted_whichever_output_is_read(read):
+    layers = f"[linear 3 name=h, lstmcell 3 h=h c=h name=r, linear 2 from={read}]"
+    assert verify(build_graph(Source("t.yaml", f"{{model: m, input: [2], layers: {layers}}}"))).differences == []
 
 
 @pytest.mark.parametrize(("op", "cell"), [("rnn", "state=h"), ("gru", "state=h"), ("lstm", "h=h c=c")])

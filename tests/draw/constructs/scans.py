@@ -84,5 +84,5 @@ def cell(network: Network, at: Choices) -> bool:
     if op == "lstmcell" and at.chance("further", 0.4):
         scan = items[-1].common["name"]
         both = [f"{scan}.{state}" for state in states] if x.rank > 1 else [name, f"{name}.c"]
-        items.append(Item("add", {"operands": list(both)}))
+        items.append(Item("add", {"operands": [at.pick("read", both), both[1]]}))
     return network.add(*items)
