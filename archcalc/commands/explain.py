@@ -11,6 +11,7 @@ from archcalc.commands import options
 from archcalc.commands.printing import emit
 from archcalc.cost import DTYPE_BYTES, Costs
 from archcalc.diagnostics import RequestError
+from archcalc.layers import REGISTRY
 from archcalc.network.finding import find
 from archcalc.network.graph import Node, layers_of
 from archcalc.network.line import line_graph
@@ -18,6 +19,7 @@ from archcalc.network.load import Graph, load_graph, split_variant
 from archcalc.network.paths import fields
 from archcalc.reports.explanation.groups import explain_group, explain_network
 from archcalc.reports.explanation.report import Explanation, Report, explain
+from archcalc.shipped import path_of
 from archcalc.terminal import complain
 
 
@@ -151,8 +153,9 @@ def _formulas(
 def _check(spec: str, layer: str | None, sizes: str | None) -> None:
     """Raises `RequestError` for a line without its input, or a spec with one."""
     path = split_variant(spec)[0]
-    is_file = path == "-" or os.path.exists(path) or path.endswith((".yaml", ".yml"))
-    if sizes is None and layer is None and not is_file:
+    # A name may be that of a layer and of a spec, as lstm: without an input it is the spec.
+    is_line = (" " in spec or spec in REGISTRY) and not os.path.exists(path) and path_of(path) is None
+    if sizes is None and layer is None and is_line and not path.endswith((".yaml", ".yml")):
         raise RequestError("give the input of the layer with --input, e.g. --input 3x32x32")
     if sizes is not None and layer is not None:
         raise RequestError("--input belongs to a line; a spec has an input of its own (quote the line)")
@@ -162,6 +165,8 @@ def _graph(spec: str, layer: str | None, sizes: str | None, given: dict[str, str
     _check(spec, layer, sizes)
     if sizes is None:
         return load_graph(spec, given, batch)
+    if spec.endswith((".yaml", ".yml")) or (path_of(spec) is not None and spec not in REGISTRY):
+        raise RequestError("a spec has an input of its own: leave out --input, which belongs to a layer's line")
     if given:
         raise RequestError("--set belongs to a spec; write the number into the line")
     return line_graph(spec, sizes, batch)

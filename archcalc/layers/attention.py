@@ -47,9 +47,9 @@ class Attention(AttentionOperations):
 
     example = ("attention heads=8", "20x64")
     notation = (
-        "Q = x W_Q   K = x W_K   V = x W_V        for each head\n"
+        "Q = x W_Q + b_Q   K = x W_K + b_K   V = x W_V + b_V        for each head\n"
         "α = softmax(Q Kᵀ / √d)        a row sums to 1\n"
-        "y = [α V of all heads] W_O"
+        "y = [α V of all heads] W_O + b_O"
     )
     layout = FEATURES_LAST
     ranks = (2, 8)

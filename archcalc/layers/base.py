@@ -89,6 +89,11 @@ class Layer(LayerMemory):
     # The argument that every key not declared is read as, for layers that name sizes freely.
     free_keys: ClassVar[Argument | None] = None
 
+    @property
+    def equation(self) -> str:
+        """The notation, for its sizes: axes that it has, channels that it sees."""
+        return self.notation
+
     def __init__(self, **values: Any) -> None:
         self.__dict__.update(values)
 

@@ -42,6 +42,17 @@ def _bytes(how: Saving, x: Tensor, sizes: Sequence[int]) -> int:
     return how.batch * plain(x.shape[0] * product(sizes)) * how.width
 
 
+# Indices of spatial axes in equations: of the convolution's output, of taps, and of its input.
+_INDICES = ("s", "t", "u"), ("τ", "γ", "ρ"), ("i", "j", "l")
+# What is said of the axes after the first.
+ALIKE = "", "        j alike, from t and γ", "        j and l alike"
+
+
+def indices(axes: int) -> list[str]:
+    """`s, t`, `τ, γ` and `i, j` for two spatial axes."""
+    return [", ".join(names[:axes]) for names in _INDICES]
+
+
 class Convolution(Layer):
     """What conv and convtranspose share: groups, windows and the label."""
 
@@ -61,6 +72,18 @@ class Convolution(Layer):
     dilation: tuple[int, ...] = arg(Size, "step between two taps of a window", default=(1,))
     groups: int = arg(Whole, "groups of channels that see only each other", default=1, min=1)
     bias: bool = arg(Flag, "add a learned number to each output channel", default=True, aliases=("use_bias",))
+
+    @property
+    def equation(self) -> str:
+        """For the spatial axes that it has, and the channels that an output sees."""
+        return self.equation_over(
+            self.spatial_axes, "the input channels k of c's group" if self.groups > 1 else "input channels k"
+        )
+
+    @staticmethod
+    def equation_over(axes: int, channels: str) -> str:
+        """What is computed, over so many spatial axes; `channels` says which are summed over."""
+        raise NotImplementedError
 
     @property
     def label(self) -> str:
@@ -162,10 +185,6 @@ class Conv(Convolution):
     """
 
     example = ("conv 2 kernel=3 stride=2 padding=1", "3x32x32")
-    notation = (
-        "y[c, s, t] = b[c] + Σ h[c, k, τ, γ] · x[k, i, j]        over input channels k and taps τ, γ\n"
-        "i = s·stride + τ·dilation − padding        j alike, from t and γ"
-    )
 
     padding: tuple[int, ...] | str = arg(
         Size,
@@ -176,6 +195,18 @@ class Conv(Convolution):
         foreign=FOREIGN,
     )
     padding_mode: str = arg(Word, "what the border holds", choices=MODES, default="zeros")
+
+    @staticmethod
+    def equation_over(axes: int, channels: str) -> str:
+        """A window of the input for each element of the output."""
+        out, taps, read = indices(axes)
+        rest = ALIKE[axes - 1]
+        return (
+            f"y[c, {out}] = b[c] + Σ h[c, k, {taps}] · x[k, {read}]        over {channels} and taps {taps}\n"
+            f"i = s·stride + τ·dilation − padding{rest}"
+        )
+
+    notation = equation_over(2, "input channels k")
 
     def borders(self, x: Tensor) -> list[Border]:
         """What is added before and after each spatial axis."""

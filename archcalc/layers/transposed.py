@@ -8,7 +8,7 @@ from archcalc.layers.arguments import Size, arg
 from archcalc.layers.base import ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module, sized
-from archcalc.layers.convolution import Convolution, one_size
+from archcalc.layers.convolution import ALIKE, Convolution, indices, one_size
 from archcalc.layers.field import Field, made
 from archcalc.layers.neighbours import LONGEST
 from archcalc.layers.saved import INPUT, Saved, Saving
@@ -25,10 +25,6 @@ class ConvTranspose(Convolution):
     """
 
     example = ("convtranspose 8 kernel=2 stride=2", "16x8x8")
-    notation = (
-        "y[c, i, j] = b[c] + Σ h[k, c, τ, γ] · x[k, s, t]        over all k, s, t, τ, γ that lead to i, j\n"
-        "i = s·stride + τ·dilation − padding        j alike, from t and γ"
-    )
 
     refused: ClassVar[dict[str, str]] = {"padding_mode": "there is no border to fill here: leave it out"}
 
@@ -36,6 +32,17 @@ class ConvTranspose(Convolution):
     output_padding: tuple[int, ...] = arg(
         Size, "size added at the end; less than stride or dilation", default=(0,), min=0
     )
+
+    @staticmethod
+    def equation_over(axes: int, channels: str) -> str:
+        """A window of the output for each element of the input."""
+        read, taps, out = indices(axes)
+        return (
+            f"y[c, {out}] = b[c] + Σ h[k, c, {taps}] · x[k, {read}]        over {channels} and all {read}, {taps} that lead to {out}\n"
+            f"i = s·stride + τ·dilation − padding{ALIKE[axes - 1]}"
+        )
+
+    notation = equation_over(2, "input channels k")
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for an empty output or an output padding PyTorch refuses."""

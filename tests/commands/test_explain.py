@@ -179,3 +179,21 @@ def test_an_equation_has_no_bias_where_the_layer_has_none():
     ):
         assert without not in run("explain", line, "--input", sizes, env={"COLUMNS": "120"}).stdout
         assert without in run("explain", f"{line} bias=false", "--input", sizes, env={"COLUMNS": "120"}).stdout
+
+
+def test_equations_have_the_axes_and_channels_that_are_there():
+    for line, sizes, equation in (
+        ("conv 4 kernel=3", "2x10", "y[c, s] = b[c] + Σ h[c, k, τ] · x[k, i]"),
+        ("conv 4 kernel=3", "2x6x6x6", "y[c, s, t, u] = b[c] + Σ h[c, k, τ, γ, ρ] · x[k, i, j, l]"),
+        ("conv 4 kernel=3 groups=2", "4x8x8", "over the input channels k of c's group"),
+        ("convtranspose 4 kernel=2", "4x8", "y[c, i] = b[c] + Σ h[k, c, τ] · x[k, s]"),
+        ("attention 2 bias=qkv", "3x4", "y = [α V of all heads] W_O\n"),
+        ("attention 2", "3x4", "y = [α V of all heads] W_O + b_O\n"),
+    ):
+        assert equation in run("explain", line, "--input", sizes, env={"COLUMNS": "160"}).stdout
+
+
+def test_a_name_is_a_spec_that_comes_along():
+    assert "lenet5" in run("explain", "lenet").stdout
+    assert "did you mean `lenet`?" in run("explain", "lenett").stderr
+    assert "leave out --input" in run("explain", "lenet", "--input", "1x32x32").stderr
