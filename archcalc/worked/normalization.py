@@ -74,9 +74,10 @@ def normalization(node: Node) -> Example:
             variance = math.fsum((one - mean) ** 2 for one in read) / len(read)
             lines = [f"μ = {written(mean)}, σ² = {written(variance)}"]
         eps = layer.eps if layer.eps is not None else 1.1920928955078125e-07  # torch.finfo(torch.float32).eps
+        lines[0] += f", ε = {eps:g}"
         root = math.sqrt(variance + eps)
         normal = [(one - mean) / root for one in read]
-        below = f"√{written(variance)}"
+        below = f"√({written(variance)} + ε)"
         top = "x" if isinstance(node.layer, RMSNorm) else "(x − μ)"
         lines.append(f"{top} / {below} = {listed(normal)}")
         found = [n * scale + shift for n, scale, shift in zip(normal, vector.scale, vector.shift)]

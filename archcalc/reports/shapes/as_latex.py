@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from archcalc.cost import Costs
 from archcalc.network.paths import depth
+from archcalc.quoting import visible
 from archcalc.reports import numbers
 from archcalc.reports.rows import Row
 from archcalc.reports.shapes.columns import USUAL, columns, label
@@ -18,7 +19,11 @@ _WRITTEN = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "×": r"$\times$", "·": r"$\cdot$", "−": r"$-$", "…": r"\ldots{}",
     "⌊": r"$\lfloor$", "⌋": r"$\rfloor$", "⌈": r"$\lceil$", "⌉": r"$\rceil$", "→": r"$\to$", "≤": r"$\le$", "≥": r"$\ge$",
-    "√": r"$\surd$", "±": r"$\pm$",
+    "√": r"$\surd$", "±": r"$\pm$", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+    # at the beginning of a row it would be an argument of the row's end before
+    "[": "{[}", "\u00a0": "~",
+    "α": r"$\alpha$", "β": r"$\beta$", "γ": r"$\gamma$", "ε": r"$\epsilon$", "μ": r"$\mu$", "σ": r"$\sigma$", "τ": r"$\tau$",
+    "Σ": r"$\Sigma$", "∑": r"$\sum$", "∞": r"$\infty$",
 }  # fmt: skip
 
 
@@ -31,8 +36,8 @@ def render(report: Report) -> str:
 
 
 def written(text: str) -> str:
-    """A text as LaTeX reads it."""
-    return "".join(_WRITTEN.get(character, character) for character in text)
+    """A text as LaTeX reads it; what is not seen is escaped as everywhere, before its escape is."""
+    return "".join(_WRITTEN.get(one) or "".join(_WRITTEN.get(each, each) for each in visible(one)) for one in text)
 
 
 def network(costs: Costs, rows: Iterable[Row], names: Sequence[str]) -> str:
