@@ -64,7 +64,15 @@ def attention(node: Node) -> Example:
     names = "x" if len(inputs) == 1 else "xs" if len(inputs) == 2 else "xkv"
     told = {id(one): name for one, name in zip(inputs, names)}
     named = [told[id(one)] for one in (values, *others)]
+    weight, bias = weights["out_proj.weight"], weights.get("out_proj.bias")
+    learned_ones = {**{letter.upper(): matrices[letter] for letter in "qkv"}, "O": (weight, bias)}
     given = [grid(name, one) for one, name in zip(inputs, names)]
+    for letter, (matrix, own) in learned_ones.items():
+        given.append(grid(f"W_{letter}", [list(column) for column in zip(*matrix)]))
+        if own is not None:
+            given.append(grid(f"b_{letter}", [own]))
+    with_bias = {letter: f" + b_{letter}" if own is not None else "" for letter, (_, own) in learned_ones.items()}
+    several = " of this head" if heads > 1 else ""
     steps: list[Step] = []
     joined: list[list[float]] = [[] for _ in values]
     scaling = Scaling(1 / math.sqrt(size), f"/ √{size}")
@@ -74,13 +82,19 @@ def attention(node: Node) -> Example:
         k, v = ([one[other : other + size] for one in projected[letter]] for letter in "kv")
         title = f"head {head + 1} of {heads}" if heads > 1 else "one head"
         made = zip("QKV", named, (q, k, v))
-        steps.append(Step(title, [grid(f"{letter} = {name} W_{letter}", of) for letter, name, of in made]))
+        steps.append(
+            Step(
+                title,
+                [grid(f"{letter} = {name} W_{letter}{with_bias[letter]}{several}", of) for letter, name, of in made],
+            )
+        )
         rows, mixed = weighed(q, k, v, layer.causal, scaling)
         steps += rows
         joined = [before + one for before, one in zip(joined, mixed)]
-    weight, bias = weights["out_proj.weight"], weights.get("out_proj.bias")
     output = [times_vector(weight, one, bias) for one in joined]
-    steps.append(Step("all heads side by side, then W_O", [grid("[heads]", joined), grid("y", output, True)]))
+    steps.append(
+        Step(f"all heads side by side, then · W_O{with_bias['O']}", [grid("[heads]", joined), grid("y", output, True)])
+    )
     return Example(given, steps, values, weights, output, inputs=inputs)
 
 
