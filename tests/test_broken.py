@@ -187,6 +187,7 @@ EXPECTED = {
     "72-scan-without-state": (4, 5, 9, "SPC004", "`scan` has no `state:`", "e.g. state: {z: [64]} beside it"),
     "73-state-and-output": (9, 13, 15, "SPC011", "`s2` is a state and an output of the last layer", "name one of them otherwise"),
     "74-each-with-state": (5, 5, 10, "SPC003", "`each` has no key `state`", "what goes from step to step is a `scan`"),
+    "75-each-after-a-split": (9, 5, 9, "SPC008", "the layer before has several outputs", "choose one by its name"),
     "60-output-twice": (4, 20, 24, "SPC011", "`skip` is already an output", "delete one of them"),
 }  # fmt: skip
 # The pure Python scanner of YAML says these in words of its own.

@@ -6,7 +6,7 @@ The shape phase and the look at layouts go through them alike.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from archcalc.diagnostics import Findings, Note, Span
 from archcalc.language.expressions import Expression, describe
@@ -273,9 +273,7 @@ class Expander(Evaluator):
                 )
             assert x is not None
             if x.parts:
-                self.fail(
-                    "SPC008", "the layer before has several outputs", step.op, "choose one with from=, e.g. from=NAME.0"
-                )
+                self._several(step, "choose one with from=, e.g. from=NAME.0")
         layer = cls.__new__(cls)
         values = layer.__dict__ = dict(step.constants)
         for name, ref in step.references.items():
@@ -331,6 +329,9 @@ class Expander(Evaluator):
                 wanted = f"{least} operand{'s' * (least > 1)}" if count < least else f"{argument.max} operands at most"
                 message = f"`{step.op.text}` takes {'at least ' * (count < least)}{wanted}, not {count}"
                 self.fail("SPC010", message, step.op, "`.*` stands for as many tensors as there are copies")
+
+    def _several(self, step: Step, help: str) -> NoReturn:
+        self.fail("SPC008", "the layer before has several outputs", step.op, help)
 
     def _no_parts(self, tensor: Tensor, place: Span) -> None:
         """Lists of layers that are joined give one tensor each."""

@@ -63,6 +63,8 @@ class Looping(Expander):
             self.fail(
                 "SPC008", "`each` has no layer before it", step.op, "the model has several inputs: write each: NAME"
             )
+        if x is not None and x.parts and any(ref is None for _, ref in over):
+            self._several(step, "choose one by its name, e.g. each: NAME.0, with the layers under layers:")
         given = [(name, x if ref is None else self._single(ref, scope, x)) for name, ref in over]
         tensors = [tensor for _, tensor in given if tensor is not None]
         self._check_entries(step, given)
