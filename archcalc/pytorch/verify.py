@@ -249,7 +249,8 @@ def _compare_outputs(graph: Graph, expected: list[_Expected], seen: list[_Output
         if ours.output.parts:
             tensors = list((ours.output.outputs or {}).values())
         shapes = [[int(size) for size in tensor.shape] for tensor in tensors]
-        seen_shapes = theirs.shapes if ours.output.parts else theirs.shapes[:1]  # without states
+        beside = not ours.output.parts and (ours.output.state or ours.output.outputs)  # states, and what else is given
+        seen_shapes = theirs.shapes[: len(shapes)] if beside else theirs.shapes
         if shapes != seen_shapes and not ours.in_expert:
             one = len(shapes) == len(seen_shapes) == 1
             shown = (shapes[0], seen_shapes[0]) if one else (shapes, seen_shapes)
