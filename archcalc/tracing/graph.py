@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from archcalc.tracing.calls import Scope
+from archcalc.tracing.calls import Scope, Value
 
 # A size, a number, true or false, a word, a text in quotes, or another node's output.
 Key = Any
@@ -42,10 +42,12 @@ class Node:
         tie: an earlier node with the same weights.
         place: file and line of the call; macs: what PyTorch counted in it, None where that is not known.
         rows: of attention, which rows of the module's maps are its queries, keys and values, by letter.
+        holds: of a constant what it holds, of a convolution its weight where that is computed; over: the parameter that
+        this weight has as a factor, and that is a layer of its own.
     """
 
     __slots__ = (
-        "further", "inputs", "keys", "macs", "op", "place", "rows", "scope", "sizes", "tie", "weights"
+        "further", "holds", "inputs", "keys", "macs", "op", "over", "place", "rows", "scope", "sizes", "tie", "weights"
     )  # fmt: skip
 
     def __init__(self, op: str, sizes: Sizes, scope: Scope | None, inputs: list[Out], keys: dict[str, Key]) -> None:
@@ -60,6 +62,8 @@ class Node:
         self.place: tuple[str, int] = ("", 0)
         self.macs: int | None = None
         self.rows: dict[str, Any] | None = None
+        self.holds: Value | None = None
+        self.over: str | None = None
 
     def reads(self) -> Iterator[Out]:
         """Everything that it reads, keys and the node that it is tied to included."""

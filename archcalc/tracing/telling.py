@@ -53,14 +53,14 @@ def tell(name: str, run: Run, numbers: Mapping[str, int], comments: Sequence[str
         raise RequestError(f"{name!r} gives no tensor that depends on its input")
     operations.load()
     graph, proof, reader = _proved(name, run, dict(numbers))
-    remarks = _remarks(graph)
-    text, network, order, is_flat = _text(graph, proof, comments, remarks)
+    remarks, notes = _remarks(graph), _notes(graph)
+    text, network, order, is_flat = _text(graph, proof, [*comments, *remarks, *notes])
     costs = Costs(network)
     reached = {one for node in graph.nodes for one in node.weights.values()} | reader.declared
     unreached = {one: count for one, count in numbers.items() if one not in reached}
     comparison = Comparison(costs, run, sum(numbers.values()), unreached, whose)
     comparison.declared = _declared(network)
-    comparison.remarks = remarks
+    comparison.remarks, comparison.notes = remarks, notes
     return Telling(text, text + expectation(costs), comparison, graph, is_flat, order)
 
 
@@ -83,9 +83,7 @@ def _proved(name: str, run: Run, numbers: dict[str, int]) -> tuple[Graph, Proof,
         raise RequestError(f"{name!r} cannot be read: {error}") from None
 
 
-def _text(
-    graph: Graph, proof: Proof, comments: Sequence[str], remarks: Sequence[str]
-) -> tuple[str, Network, list[Node], bool]:
+def _text(graph: Graph, proof: Proof, comments: Sequence[str]) -> tuple[str, Network, list[Node], bool]:
     """The shortest text that is right: in blocks, with the axes that the layout decides or without, or one line a layer."""
     wanted = Costs(proof.network)
     shapes = [output.shape for output in proof.network.outputs.values()]
@@ -96,7 +94,7 @@ def _text(
         try:
             root = bodies(graph)
             spec = Blocks(graph, root).spec()
-            spec.comments = [*comments, *remarks]
+            spec.comments = [*comments]
             text = spec.text()
             network = build_graph(Source(graph.name, text))
         except (SpecError, RecursionError):  # branches within branches, hundreds of them
@@ -107,7 +105,7 @@ def _text(
             return text, network, [node for item in root.items for node in item.nodes()], False
     nodes = [node for node in graph.nodes if node.op != "input"]
     text, _ = written(graph, nodes)
-    text = "".join(f"# {line}\n" for line in (*comments, *remarks)) + text
+    text = "".join(f"# {line}\n" for line in comments) + text
     return text, build_graph(Source(graph.name, text)), nodes, True
 
 
@@ -120,12 +118,19 @@ def _declared(network: Network) -> list[tuple[int, str]]:
 
 
 def _remarks(graph: Graph) -> list[str]:
+    """What changes values and is nowhere in the spec."""
     found = []
     if "mask" in graph.remarks:
         found.append("Masks are not in the spec: they change values and no count.")
     if "epsilon" in graph.remarks:
         found.append("The epsilon of the norms of queries and keys is not in the spec: it changes values and no count.")
-    weights = graph.remarks.count("weights")
+    return found
+
+
+def _notes(graph: Graph) -> list[str]:
+    """Numbers that decide values, and that have to come from the source as weights have."""
+    found = []
+    weights = sum(1 for node in graph.nodes if node.op != "constant" and node.holds is not None)
     if weights:
         what = "1 convolution are" if weights == 1 else f"{weights} convolutions are"
         found.append(
@@ -133,6 +138,6 @@ def _remarks(graph: Graph) -> list[str]:
         )
     constants = sum(1 for node in graph.nodes if node.op == "constant" and "value" not in node.keys)
     if constants:
-        what = "1 constant is" if constants == 1 else f"{constants} constants are"
+        what = "1 constant are" if constants == 1 else f"{constants} constants are"
         found.append(f"The numbers of {what} not in the spec: it has zeros for them.")
     return found

@@ -62,5 +62,27 @@ def test_a_difference_is_found():
 
 def test_what_cannot_be_compared_says_why():
     assert "an opaque layer has no code" in checked(Of(lambda m, x: torch.fft.rfft(x).abs()), (5, 8)).checked
-    constant = Of(lambda m, x: x + torch.arange(8.0, device=x.device))
-    assert "the spec lacks what changes values" in checked(constant, (5, 8)).checked
+    mask = torch.ones(5, 5, dtype=torch.bool).tril()
+    masked = Of(lambda m, x: ((x @ x.mT).masked_fill(~mask, -1e9)).softmax(-1) @ x)
+    assert "the spec lacks what changes values" in checked(masked, (5, 8)).checked
+
+
+def standardised(m: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    weight = F.batch_norm(m.a.weight.view(1, 6, -1), None, None, m.gain, training=True).view_as(m.a.weight)
+    return F.conv2d(x, weight, m.a.bias)
+
+
+COMPUTED = {
+    "made in forward": (Of(lambda m, x: x + torch.arange(8.0, device=x.device).sin()), (5, 8)),
+    "for each sample": (Of(lambda m, x: x + torch.arange(5.0, device=x.device).view(5, 1).repeat(len(x), 1, 8)), (5, 8)),
+    "an index": (Of(lambda m, x: x + m.table[torch.arange(5).flip(0).to(x.device)], table=parameter(5, 8)), (5, 8)),
+    "standardised": (Of(standardised, a=nn.Conv2d(8, 6, 3), gain=parameter(6)), (8, 6, 6)),
+    "several": (nn.Sequential(*(Of(lambda m, x, i=i: m.a(x) + torch.arange(8.0, device=x.device) * i, a=nn.Linear(8, 8)) for i in range(3))), (5, 8)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+def test_constants_come_from_the_module(name):
+    comparison = checked(*COMPUTED[name])
+    assert comparison.checked.startswith("outputs equal"), comparison.checked
+    assert comparison.notes

@@ -15,7 +15,7 @@ from archcalc.network.load import build_graph
 from archcalc.network.parameters import named_parameters
 from archcalc.onnx.evaluating import Evaluated
 from archcalc.onnx.reading import Reading
-from archcalc.pytorch.capture.outputs import Unlike, filled, hindrance, tensors
+from archcalc.pytorch.capture.outputs import Held, Unlike, filled, hindrance, tensors
 from archcalc.pytorch.instance import instantiate
 from archcalc.tracing.calls import FLOAT, Value
 
@@ -35,7 +35,7 @@ def compare(reading: Reading) -> None:
         graph = build_graph(Source(reading.graph.name, reading.text))
         built = instantiate(graph, "cpu").double().eval()
         shapes = {name: tuple(map(int, shape)) for name, shape in named_parameters(graph.nodes)}
-        left = filled(built, reading.order, shapes, theirs)
+        left = filled(built, reading.order, shapes, Held(theirs, {}))
         if left is not None:
             raise RequestError(f"{left} has no weight in the file")
         inputs = _inputs(reading)

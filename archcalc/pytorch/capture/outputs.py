@@ -16,10 +16,22 @@ from archcalc.network.load import build_graph
 from archcalc.network.parameters import named_parameters
 from archcalc.pytorch.capture.finding import quiet, told
 from archcalc.pytorch.capture.reading import Reading
+from archcalc.pytorch.capture.record import Recorded, record
 from archcalc.pytorch.instance import instantiate
 from archcalc.pytorch.memory import available_bytes
+from archcalc.tracing.calls import Run, Value
+from archcalc.tracing.comparison import Comparison
 from archcalc.tracing.graph import Node
+from archcalc.tracing.lineup import BATCHES
 from archcalc.tracing.telling import Telling
+
+# What values hold that no data goes into.
+Fixed = Mapping[Value, torch.Tensor]
+
+# Calls that give the tensor itself where it has that type and lies there already.
+_CASTS = frozenset(
+    ("to", "type", "type_as", "float", "double", "half", "bfloat16", "int", "long", "bool", "cpu", "cuda", "contiguous")
+)
 
 _NEAR = 1e-8
 _BUFFERS = ("running_mean", "running_var")
@@ -32,15 +44,20 @@ def compare(reading: Reading) -> None:
     if reason is not None or reading.real is None:
         comparison.checked = f"outputs are not compared: {reason}"
         return
-    original = reading.real()
+    original = reading.real().double().eval()
     graph = build_graph(Source(reading.graph.name, reading.text))
     built = instantiate(graph, "cpu").double().eval()
-    original = original.double().eval()
     torch.manual_seed(0)
     _draw(original)
-    shapes = {name: tuple(map(int, shape)) for name, shape in named_parameters(graph.nodes)}
+    inputs = [(one.name, _double(one.tensor(BATCHES[0], "cpu")), one.keyword) for one in reading.inputs]
     try:
-        theirs = dict(original.named_parameters()) | dict(original.named_buffers())
+        with quiet():
+            recorded = record(original, inputs, count=False)
+    except (Exception, SystemExit) as error:
+        raise RequestError(f"the module cannot be run on the CPU: {told(error)}") from None
+    shapes = {name: tuple(map(int, shape)) for name, shape in named_parameters(graph.nodes)}
+    theirs = Held(dict(original.named_parameters()) | dict(original.named_buffers()), _beside(reading.run, recorded))
+    try:
         left = filled(built, reading.order, shapes, theirs)
     except (Unlike, RuntimeError) as error:
         comparison.checked = f"outputs are not compared: {str(error).splitlines()[0]}"
@@ -48,37 +65,90 @@ def compare(reading: Reading) -> None:
     if left is not None:
         comparison.checked = f"outputs are not compared: {left} has no weight in the module"
         return
-    _compare(reading, original, built)
+    with torch.no_grad():
+        ours = built(*(tensor for _, tensor, _ in inputs))
+    _tell(comparison, tensors(ours), tensors(recorded.out))
 
 
-def filled(
-    built: nn.Module, order: list[Node], shapes: Mapping[str, tuple[int, ...]], theirs: Mapping[str, torch.Tensor]
-) -> str | None:
-    """Gives a network the weights of its source; one that is left without, if there is such.
+def _double(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.double() if tensor.is_floating_point() else tensor
+
+
+def _beside(run: Run, recorded: Recorded) -> Fixed:
+    """What the values of a run without numbers hold in one with them: both do the same, call by call."""
+    calls, others = ([call for call in one.calls if call.name not in _CASTS] for one in (run, recorded.run))
+    pairs = list(zip(calls, others))
+    same = len(calls) == len(others) and all(one.name == other.name for one, other in pairs)
+    found: dict[Value, torch.Tensor] = {}
+    for one, other in pairs if same else ():
+        for mine, its in zip((*one.values(), *one.outs), (*other.values(), *other.outs)):
+            if its in recorded.fixed:
+                found.setdefault(mine, recorded.fixed[its])
+    return found
+
+
+class Held:
+    """What a source holds: its weights by name, and by its value what no data goes into."""
+
+    def __init__(self, weights: Mapping[str, torch.Tensor], fixed: Fixed) -> None:
+        self.weights = weights
+        self.fixed = fixed
+
+    def weight(self, node: Node, key: str) -> torch.Tensor:
+        """A weight of a layer."""
+        if node.holds is None or key != "weight":
+            return self.weights[node.weights[key]]
+        computed = self._of(node.holds)
+        if node.over is None:
+            return computed
+        return computed / self.weights[node.over].reshape(-1, *(1,) * (computed.dim() - 1))
+
+    def constant(self, node: Node) -> torch.Tensor | None:
+        """The numbers of a constant; None where the spec has them."""
+        if node.holds is None or "value" in node.keys:
+            return None
+        return self._of(node.holds).reshape(node.sizes)
+
+    def _of(self, value: Value) -> torch.Tensor:
+        """For one sample. Raises `Unlike`."""
+        found = self.weights.get(value.name, self.fixed.get(value))
+        if found is None:
+            raise Unlike("the numbers of a constant are not known")
+        return found if value.batch is None else found.chunk(BATCHES[0], value.batch)[0]
+
+
+def filled(built: nn.Module, order: list[Node], shapes: Mapping[str, tuple[int, ...]], theirs: Held) -> str | None:
+    """Gives a network the weights and constants of its source; one that is left without, if there is such.
 
     Raises `Unlike` and `RuntimeError` where they do not fit.
     """
     state = _state(order, list(shapes), theirs)
     state = {name: one.reshape(shapes[name]) if name in shapes else one for name, one in state.items()}
     missing = built.load_state_dict(state, strict=False).missing_keys
+    places = [module.get_buffer("value") for module in built.modules() if type(module).__name__ == "Constant"]
+    constants = [node for node in order if node.op == "constant"]
+    if len(places) != len(constants):
+        raise Unlike(f"the spec has {len(places)} constants, and there are {len(constants)}")
+    for place, node in zip(places, constants):
+        numbers = theirs.constant(node)
+        if numbers is not None:
+            _fill(place, numbers)
     return next((name for name in missing if name in shapes), None)
 
 
-def _compare(reading: Reading, original: nn.Module, built: nn.Module) -> None:
-    comparison = reading.comparison
-    inputs = [(one, one.tensor(2, "cpu")) for one in reading.inputs]
-    inputs = [(one, tensor.double() if tensor.is_floating_point() else tensor) for one, tensor in inputs]
-    with torch.no_grad(), quiet():
-        try:
-            theirs = original(
-                *(x for one, x in inputs if not one.keyword), **{one.name: x for one, x in inputs if one.keyword}
-            )
-        except (Exception, SystemExit) as error:
-            raise RequestError(f"the module cannot be run on the CPU: {told(error)}") from None
-        ours = built(*(x for _, x in inputs))
-    pairs = list(zip(tensors(ours), tensors(theirs)))
-    apart = max(float((x - y).abs().max() / (y.abs().max() + 1e-30)) for x, y in pairs if x.shape == y.shape)
-    unlike = any(x.shape != y.shape for x, y in pairs)
+def _fill(place: torch.Tensor, numbers: torch.Tensor) -> None:
+    """Raises `Unlike` where the numbers do not go there."""
+    if place.shape != numbers.shape:
+        raise Unlike(f"a constant has {list(numbers.shape)} numbers, and the spec {list(place.shape)}")
+    place.copy_(numbers)
+
+
+def _tell(comparison: Comparison, ours: list[torch.Tensor], theirs: list[torch.Tensor]) -> None:
+    pairs = list(zip(ours, theirs))
+    apart = max(
+        (float((x - y).abs().max() / (y.abs().max() + 1e-30)) for x, y in pairs if x.shape == y.shape), default=0
+    )
+    unlike = len(ours) != len(theirs) or any(x.shape != y.shape for x, y in pairs)
     comparison.wrong = unlike or not apart < _NEAR
     comparison.checked = (
         f"outputs differ by {apart:.2g} of the largest"
@@ -126,12 +196,12 @@ class Unlike(Exception):
     """Weights of both sides that cannot be matched."""
 
 
-def _state(order: list[Node], names: list[str], theirs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def _state(order: list[Node], names: list[str], theirs: Held) -> dict[str, torch.Tensor]:
     """The weights of the network by their names in it."""
     state: dict[str, torch.Tensor] = {}
     left = iter(names)
     for node in order:
-        if node.tie is not None or not node.weights:
+        if node.tie is not None or not node.weights or node.op == "constant":
             continue
         parts = [key for key in node.weights if not key.startswith("running")]
         if node.op == "attention":
@@ -141,21 +211,21 @@ def _state(order: list[Node], names: list[str], theirs: Mapping[str, torch.Tenso
             name = next(left, None)
             if name is None or name.rpartition(".")[2] != key.rpartition(".")[2]:
                 raise Unlike(f"`{node.op}` has {key}, and the spec {name}")
-            state[name] = theirs[node.weights[key]]
+            state[name] = theirs.weight(node, key)
             for buffer in _BUFFERS:
                 if buffer in node.weights:
-                    state[f"{name.rpartition('.')[0]}.{buffer}"] = theirs[node.weights[buffer]]
+                    state[f"{name.rpartition('.')[0]}.{buffer}"] = theirs.weights[node.weights[buffer]]
     return state
 
 
-def _attention(node: Node, left: Iterator[str], theirs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def _attention(node: Node, left: Iterator[str], theirs: Held) -> dict[str, torch.Tensor]:
     """Rows of the module's maps in the order of heads, as one map or three."""
     if "in_proj_weight" in node.weights or node.rows is None:
-        return {next(left): theirs[name] for name in node.weights.values()}
+        return {next(left): theirs.weights[name] for name in node.weights.values()}
     rows = node.rows
 
     def part(letter: str, key: str) -> torch.Tensor:
-        return theirs[node.weights[f"{letter}.{key}"]][rows[letter]]
+        return theirs.weights[node.weights[f"{letter}.{key}"]][rows[letter]]
 
     state: dict[str, torch.Tensor] = {}
     final = "out_proj.bias" if "out_proj.bias" in node.weights else "out_proj.weight"
@@ -168,9 +238,9 @@ def _attention(node: Node, left: Iterator[str], theirs: Mapping[str, torch.Tenso
         elif last.startswith(("q_proj", "k_proj", "v_proj")):
             state[name] = part(last[0], last.rpartition(".")[2])
         elif last.startswith(("q_norm", "k_norm")):
-            state[name] = theirs[node.weights[f"{last[0]}.norm.weight"]]
+            state[name] = theirs.weights[node.weights[f"{last[0]}.norm.weight"]]
         elif last.startswith("out_proj"):
-            state[name] = theirs[node.weights[last]]
+            state[name] = theirs.weights[node.weights[last]]
         else:
             raise Unlike(f"attention has no {last}")
         if last == final:

@@ -19,13 +19,14 @@ class Reading(Telling):
     """A module read.
 
     Attributes:
-        module, inputs: what was run; guessed: whether its input is a guess; real: builds the module with numbers.
+        module, inputs: what was run; run: what it did; guessed: whether its input is a guess; real: builds the module with numbers.
     """
 
-    def __init__(self, telling: Telling, module: nn.Module, inputs: list[Example]) -> None:
+    def __init__(self, telling: Telling, module: nn.Module, inputs: list[Example], run: Run) -> None:
         super().__init__(telling.spec, telling.text, telling.comparison, telling.graph, telling.is_flat, telling.order)
         self.module = module
         self.inputs = inputs
+        self.run = run
         self.guessed = False
         self.real: Callable[[], nn.Module] | None = None
 
@@ -46,7 +47,7 @@ def read_module(module: nn.Module, inputs: list[Example], name: str, train: bool
     first, second = runs(module, inputs, name, train)
     line_up(first, second)
     numbers = {one: parameter.numel() for one, parameter in module.named_parameters()}
-    return Reading(tell(name, first, numbers, comments, "PyTorch"), module, inputs)
+    return Reading(tell(name, first, numbers, comments, "PyTorch"), module, inputs, first)
 
 
 def runs(module: nn.Module, inputs: list[Example], name: str, train: bool) -> tuple[Run, Run]:
@@ -59,9 +60,8 @@ def runs(module: nn.Module, inputs: list[Example], name: str, train: bool) -> tu
         for batch in BATCHES:
             try:
                 with quiet():
-                    done.append(
-                        record(module, [(one.name, one.tensor(batch), one.keyword) for one in inputs], not done)
-                    )
+                    given = [(one.name, one.tensor(batch), one.keyword) for one in inputs]
+                    done.append(record(module, given, not done).run)
             except (Exception, SystemExit) as error:
                 raise RequestError(f"{name!r} cannot be run: {told(error)}") from None
     finally:

@@ -8,7 +8,7 @@ has a new value after a call that changes it in place.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, nullcontext
 from copy import copy
 from functools import partial
@@ -19,6 +19,7 @@ from torch import nn
 from torch.nn.modules import module as hooks
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.weak import WeakIdKeyDictionary
 
 from archcalc.tracing.calls import (
     CONSTANT,
@@ -60,14 +61,18 @@ def _number(tensor: torch.Tensor) -> Number | None:
 
 
 class Recorder(TorchFunctionMode):
-    """Notes every call of PyTorch's functions while it is entered."""
+    """Notes every call of PyTorch's functions while it is entered.
+
+    Attributes:
+        fixed: the tensors on the CPU that no data goes into, as constants and weights that are computed.
+    """
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.run = Run()
         self.names = {id(module): name for name, module in model.named_modules()}
-        self.alive: list[Any] = []
-        self.known: dict[int, Value] = {}
+        self.known: MutableMapping[torch.Tensor, Value] = WeakIdKeyDictionary()
+        self.fixed: dict[Value, torch.Tensor] = {}
         self.scopes: list[Scope] = []
         self.inside = 0
         self.counter = FlopCounterMode(display=False)
@@ -86,7 +91,7 @@ class Recorder(TorchFunctionMode):
 
     def value(self, tensor: torch.Tensor) -> Value:
         """What is known of a tensor; one that nobody has seen is a constant."""
-        value = self.known.get(id(tensor))
+        value = self.known.get(tensor)
         if value is None:
             value = _value(CONSTANT, tensor)
             if tensor.device.type == "cpu":
@@ -95,8 +100,9 @@ class Recorder(TorchFunctionMode):
         return value
 
     def _remember(self, tensor: torch.Tensor, value: Value) -> None:
-        self.known[id(tensor)] = value
-        self.alive.append(tensor)
+        self.known[tensor] = value
+        if tensor.device.type == "cpu" and not value.of_data:
+            self.fixed[value] = tensor
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -205,7 +211,7 @@ class Recorder(TorchFunctionMode):
                 self._note(type(module).__name__, args, kwargs, list(_tensors(out)), module)
                 self.scopes = scope
         elif not self.inside and self.scopes:
-            unseen = [one for one in _tensors(out) if id(one) not in self.known]
+            unseen = [one for one in _tensors(out) if one not in self.known]
             if unseen:  # made by what does not ask, as a scripted function
                 self._note(type(module).__name__, args, kwargs, unseen, module)
 
@@ -251,8 +257,25 @@ def _place() -> tuple[str, int]:
     return frame.f_code.co_filename, frame.f_lineno
 
 
-def record(model: nn.Module, inputs: list[tuple[str, torch.Tensor, bool]], count: bool = True) -> Run:
-    """Runs a model once and notes what it does; an input has a name, and goes by it where that is said.
+# An input: its name, what it holds, and whether it goes by its name.
+Given = tuple[str, torch.Tensor, bool]
+
+
+class Recorded:
+    """A run, with what it held where that has numbers.
+
+    Attributes:
+        run: its calls; out: what the module gave; fixed: what no data goes into, by the value that stands for it.
+    """
+
+    def __init__(self, run: Run, out: Any, fixed: Mapping[Value, torch.Tensor]) -> None:
+        self.run = run
+        self.out = out
+        self.fixed = fixed
+
+
+def record(model: nn.Module, inputs: list[Given], count: bool = True) -> Recorded:
+    """Runs a model once and notes what it does.
 
     With `count`, PyTorch's counter runs along, which takes most of the time.
     """
@@ -261,7 +284,8 @@ def record(model: nn.Module, inputs: list[tuple[str, torch.Tensor, bool]], count
     for name, tensor, _ in inputs:
         recorder.input(tensor, name)
     with _untouched(model):
-        return _recorded(recorder, model, inputs)
+        out = _called(recorder, model, inputs)
+    return Recorded(recorder.run, out, recorder.fixed)
 
 
 @contextmanager
@@ -284,7 +308,7 @@ def _untouched(model: nn.Module) -> Iterator[None]:
             parameter.requires_grad_(True)
 
 
-def _recorded(recorder: Recorder, model: nn.Module, inputs: list[tuple[str, torch.Tensor, bool]]) -> Run:
+def _called(recorder: Recorder, model: nn.Module, inputs: list[Given]) -> Any:
     plain = [tensor for _, tensor, keyword in inputs if not keyword]
     named = {name: tensor for name, tensor, keyword in inputs if keyword}
     math = torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH)
@@ -293,7 +317,7 @@ def _recorded(recorder: Recorder, model: nn.Module, inputs: list[tuple[str, torc
         out = model(*plain, **named)
     recorder.run.macs = recorder.counter.get_total_flops() // 2
     recorder.run.outputs = [(name, recorder.value(one)) for name, one in _named(out, "")]
-    return recorder.run
+    return out
 
 
 def _named(item: Any, name: str) -> Iterator[tuple[str, torch.Tensor]]:

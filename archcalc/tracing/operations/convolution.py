@@ -32,9 +32,16 @@ def convolution(reader: Reader, call: Call, a: Any) -> Given:
         "groups": a.groups,
         "bias": a.bias is not None,
     }
+    before = len(reader.graph.nodes)
     if gain is None:
-        return reader.on_space("conv", a.input, keys, axes, {"weight": weight, "bias": a.bias})
-    made = reader.on_space("conv", a.input, {**keys, "bias": False}, axes, {"weight": weight})
+        made = reader.on_space("conv", a.input, keys, axes, {"weight": weight, "bias": a.bias})
+    else:
+        made = reader.on_space("conv", a.input, {**keys, "bias": False}, axes, {"weight": weight})
+    if weight is not a.weight:
+        node = next(node for node in reader.graph.nodes[before:] if node.op == "conv")
+        node.holds, node.over = a.weight, gain.name if gain is not None else None
+    if gain is None:
+        return made
     scaled = reader.weighted("layerscale", [made], made.sizes, {"axis": 0}, {"weight": gain})
     if a.bias is None:
         return scaled
@@ -52,7 +59,6 @@ def _computed(reader: Reader, weight: Value) -> tuple[Value, Value | None]:
         return weight, None
     if len(found) > 2:
         return weight, None
-    reader.graph.remarks.append("weights")
     return found[0], found[1] if len(found) == 2 else None
 
 

@@ -168,6 +168,7 @@ class Reader:
             self.unknown_constants += 1
         out = self.add("constant", [], sizes, keys)
         out.node.weights = {"value": value.name} if value.name else {}
+        out.node.holds = value
         return out
 
     def reshaped(self, out: Out, sizes: Sizes) -> Out:
