@@ -18,7 +18,7 @@ COLORS = ("auto", "always", "never")
 # What is written where the encoding of the output has no such character.
 _PLAIN = {
     "×": "x", "·": "*", "−": "-", "–": "-", "→": "->", "±": "+-", "≤": "<=", "≥": ">=", "≠": "!=", "…": "...", "∞": "inf",
-    "√": "sqrt", "⌊": "floor(", "⌋": ")", "⌈": "ceil(", "⌉": ")", "²": "^2", "½": "1/2", "ᵀ": "^T", "⊙": "*", "‖": "||",
+    "√": "sqrt", "⌊": "floor(", "⌋": ")", "⌈": "ceil(", "⌉": ")", "²": "^2", "½": "1/2", "ᵀ": "^T", "′": "'", "⊙": "*", "‖": "||",
     "Σ": "sum ", "σ": "sigma", "α": "alpha", "β": "beta", "γ": "gamma", "ε": "eps", "θ": "theta", "λ": "lambda", "μ": "mu", "τ": "tau", "Φ": "Phi",
     "³": "^3", "µ": "u", "✓": "yes", "✗": "no",
     **dict.fromkeys("▁▂▃▄", "."), **dict.fromkeys("▅▆▇", "#"), **dict.fromkeys("▏▎▍▌", "|"), **dict.fromkeys("▋▊▉", "#"),

@@ -73,17 +73,16 @@ class AttentionOperations(Heads):
     def _added(self, queries: int, key_rows: int, y: Tensor) -> int:
         """One addition for each bias of the projections."""
         biased = {letter: bool(self.biased(letter)) for letter in "qkvo"}
-        read = key_rows * self.kv_inner
-        rows = []
-        if biased["k"] or biased["v"]:
-            rows.append(times(read, projections=biased["k"] + biased["v"]))
-        rows += [queries * self.inner] * biased["q"] + [queries * y.shape[-1]] * biased["o"]
+        rows = [("q", queries * self.inner)] * biased["q"] + [("k", key_rows * self.kv_inner)] * biased["k"]
+        rows += [("v", key_rows * self.kv_inner)] * biased["v"] + [("the output", queries * y.shape[-1])] * biased["o"]
         if not rows:
             return 0
-        added, *others = rows
+        added, *others = (elements for _, elements in rows)
         for other in others:
             added = added + other
-        return part("biases", work(added, "element of q, k, v and the output", ("addition", 1)))
+        *first, last = (name for name, _ in rows)
+        named = f"{', '.join(first)} and {last}" if first else last
+        return part("biases", work(added, f"element of {named}", ("addition", 1)))
 
     def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
         """Scores and weighted values twice, as their four gradients; projections as linear layers."""

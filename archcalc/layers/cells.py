@@ -123,11 +123,11 @@ class Cell(Layer):
 
 @layer("rnncell", first="hidden", family="recurrent")
 class RNNCell(Cell):
-    """z = g(W x + U z + b), one step of `rnn`. [in] -> [hidden]. Source: torch.nn.RNNCell."""
+    """z = g(W x + b + U z + b′), one step of `rnn`. [in] -> [hidden]. Source: torch.nn.RNNCell."""
 
     autocast = LOW
     example = ("rnncell 32 state=input", "32")
-    notation = "y = g(W x + U z + b)"
+    notation = "y = g(W x + b + U z + b′)"
     state: Tensor = arg(Reference, "the state that it starts from")
     nonlinearity: str = arg(Word, "g", choices=("tanh", "relu"), default="tanh")
     keeps_output = True
@@ -140,8 +140,8 @@ class GRUCell(Cell):
 
     example = ("grucell 32 state=input", "32")
     notation = (
-        "r, z = σ(W x + U h + b)        two gates: reset, update\n"
-        "n = tanh(W x + b + r ⊙ (U h + c))        the candidate\n"
+        "r, z = σ(W x + b + U h + b′)        two gates: reset, update\n"
+        "n = tanh(W x + b + r ⊙ (U h + b′))        the candidate\n"
         "y = (1 − z) ⊙ n + z ⊙ h"
     )
     state: Tensor = arg(Reference, "the state that it starts from")
@@ -161,8 +161,8 @@ class LSTMCell(Cell):
     autocast = LOW
     example = ("lstmcell 32 h=input c=input", "32")
     notation = (
-        "i, f, o = σ(W x + U h + b)        three gates: input, forget, output\n"
-        "g = tanh(W x + U h + b)        the candidate\n"
+        "i, f, o = σ(W x + b + U h + b′)        three gates: input, forget, output\n"
+        "g = tanh(W x + b + U h + b′)        the candidate\n"
         "y.c = f ⊙ c + i ⊙ g        the cell state\n"
         "y = o ⊙ tanh(y.c)"
     )

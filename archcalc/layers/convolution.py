@@ -44,6 +44,13 @@ def _bytes(how: Saving, x: Tensor, sizes: Sequence[int]) -> int:
 
 # Indices of spatial axes in equations: of the convolution's output, of taps, and of its input.
 _INDICES = ("s", "t", "u"), ("τ", "γ", "ρ"), ("i", "j", "l")
+# What a border of each mode holds.
+_OUTSIDE = {
+    "zeros": "x = 0 outside of the input",
+    "reflect": "outside of the input x is mirrored        the element at the edge stands there once",
+    "replicate": "outside of the input x is the nearest element",
+    "circular": "outside of the input x goes on from the other end",
+}
 # What is said of the axes after the first.
 ALIKE = "", "        j alike, from t and γ", "        j and l alike"
 
@@ -207,6 +214,12 @@ class Conv(Convolution):
         )
 
     notation = equation_over(2, "input channels k")
+
+    @property
+    def equation(self) -> str:
+        """With what stands in a border, where it has one."""
+        padded = isinstance(self.padding, str) or any(self.padding)
+        return super().equation + (f"\n{_OUTSIDE[self.padding_mode]}" if padded else "")
 
     def borders(self, x: Tensor) -> list[Border]:
         """What is added before and after each spatial axis."""

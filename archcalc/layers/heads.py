@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from archcalc.layers.base import Layer
 from archcalc.layers.remembering import LOW
+from archcalc.layers.scores import masked
 from archcalc.layers.tensor import Tensor
 from archcalc.terms import called
 
@@ -43,6 +44,28 @@ class Heads(Layer):
     out: int | None
     bias_kv: bool
     zero_attn: bool
+
+    @property
+    def equation(self) -> str:
+        """The notation with what is done to queries, keys and scores where that is asked for."""
+        read, weigh, back = self.notation.split("\n")
+        for letter in "qkvo":
+            if not self.biased(letter):
+                read, back = (line.replace(f" + b_{letter.upper()}", "") for line in (read, back))
+        if self.kv is not None or self.k is not None:
+            read = read.replace("K = x", "K = keys")
+        if self.kv is not None or self.v is not None:
+            read = read.replace("V = x", "V = values")
+        if self.key_heads != self.heads:
+            read += f", of K and V one for every {self.heads // self.key_heads} of Q"
+        norm = ["Q and K divided by their root mean square, times γ"] if self.qknorm else []
+        turn = ["Q and K turned by the angles of their positions (rope)"] if self.rope is not None else []
+        scores = "Q Kᵀ / √d"
+        if self.softcap is not None:
+            scores = f"{self.softcap:g} · tanh(Q Kᵀ / ({self.softcap:g}·√d))"
+        scores += " + B[h, i, j]" if self.relbias is not None else ""
+        weigh = weigh.replace("Q Kᵀ / √d", scores)
+        return "\n".join([read, *norm, *turn, *masked(weigh, self.causal, self.window), back])
 
     def is_multihead_attention(self) -> bool:
         """Whether torch.nn.MultiheadAttention computes the same with the same parameters."""

@@ -29,8 +29,8 @@ class LSTM(Recurrent):
     autocast = LOW
     example = ("lstm 32", "20x64")
     notation = (
-        "i, f, o = σ(W x(t) + U h(t−1) + b)        three gates: input, forget, output\n"
-        "g = tanh(W x(t) + U h(t−1) + b)        the candidate; each has a W, U and b of its own\n"
+        "i, f, o = σ(W x(t) + b + U h(t−1) + b′)        three gates: input, forget, output\n"
+        "g = tanh(W x(t) + b + U h(t−1) + b′)        the candidate; each has a W, U, b and b′ of its own\n"
         "c(t) = f ⊙ c(t−1) + i ⊙ g        the cell state\n"
         "h(t) = o ⊙ tanh(c(t))"
     )

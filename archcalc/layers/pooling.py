@@ -9,7 +9,7 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.borders import evenly
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module, sized
-from archcalc.layers.convolution import one_size, sizes_text
+from archcalc.layers.convolution import ALIKE, indices, one_size, sizes_text
 from archcalc.layers.field import Field, made, windows
 from archcalc.layers.layout import CHANNELS_FIRST
 from archcalc.layers.neighbours import LONGEST
@@ -21,7 +21,26 @@ from archcalc.terms import called, work
 
 # Bytes of a position (int64).
 _POSITION = 8
-_INDICES = "the places of the largest elements are not an output here: leave it out"
+_NO_PLACES = "the places of the largest elements are not an output here: leave it out"
+
+
+def _over_windows(word: str, axes: int, dilated: bool = False) -> str:
+    """The equation of windows that move, over so many spatial axes."""
+    out, taps, read = indices(axes)
+    step = "·dilation" if dilated else ""
+    return (
+        f"y[c, {out}] = {word} x[c, {read}]        over the taps {taps} of a window\n"
+        f"i = s·stride + τ{step} − padding{ALIKE[axes - 1]}"
+    )
+
+
+def _over_shares(word: str, axes: int) -> str:
+    """The equation of windows that share the input among the outputs."""
+    out, _, read = indices(axes)
+    alike = ("", "; j alike", "; j and l alike")[axes - 1]
+    return (
+        f"y[c, {out}] = {word} x[c, {read}]        over ⌊s·S / S′⌋ ≤ i < ⌈(s + 1)·S / S′⌉, S inputs, S′ outputs{alike}"
+    )
 
 
 class Pooling(Layer):
@@ -35,7 +54,8 @@ class Pooling(Layer):
     # Of the input, once that is known; a label writes a window along each of them.
     spatial_axes: int = 1
 
-    # What is done with each element of a window.
+    # What a window gives, and what is done with each of its elements.
+    word: ClassVar[str]
     step: ClassVar[str]
 
     layout = CHANNELS_FIRST
@@ -49,6 +69,17 @@ class Pooling(Layer):
     )
     ceil: bool = arg(Flag, "round the output size up", default=False, aliases=("ceil_mode",))
     dilation: tuple[int, ...] = (1,)
+
+    @property
+    def equation(self) -> str:
+        """For the spatial axes that it has, with what stands in a border."""
+        border = self.border_told if any(self.padding) else ""
+        return _over_windows(self.word, self.spatial_axes, "dilation" in self.arguments) + border
+
+    @property
+    def border_told(self) -> str:
+        """A line on what a window finds outside of its input."""
+        raise NotImplementedError(self.op)
 
     @property
     def label(self) -> str:
@@ -139,11 +170,12 @@ class MaxPool(Pooling):
     """Largest element of each window. [C, *S] -> [C, *S']. Source: torch.nn.MaxPool1d to MaxPool3d."""
 
     example = ("maxpool 3 stride=2", "8x32x32")
-    notation = "y[c, s, t] = max of x[c] over the window        from (s·stride − padding, t·stride − padding)"
-    step = "comparison"
+    notation = _over_windows("max", 2, dilated=True)
+    word, step = "max", "comparison"
+    border_told = "\nx = −∞ outside of the input        so the border is never the largest"
 
     dilation: tuple[int, ...] = arg(Size, "step between two taps of a window", default=(1,))
-    refused: ClassVar[dict[str, str]] = {"return_indices": _INDICES}
+    refused: ClassVar[dict[str, str]] = {"return_indices": _NO_PLACES}
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, and where each largest element was."""
@@ -163,8 +195,8 @@ class AvgPool(Pooling):
     """Mean of each window. [C, *S] -> [C, *S']. Source: torch.nn.AvgPool1d to AvgPool3d."""
 
     example = ("avgpool 2", "8x32x32")
-    notation = "y[c, s, t] = mean of x[c] over the window        from (s·stride − padding, t·stride − padding)"
-    step = "addition"
+    notation = _over_windows("mean", 2)
+    word, step = "mean", "addition"
 
     reorders_volumes = True
 
@@ -172,6 +204,19 @@ class AvgPool(Pooling):
     divisor_override: int | None = arg(
         Whole, "what a window's sum is divided by; default: its elements", default=None, min=1
     )
+
+    @property
+    def equation(self) -> str:
+        """The sum by a number of its own where that is given."""
+        told = super().equation
+        return told if self.divisor_override is None else told.replace("mean", f"1/{self.divisor_override} Σ", 1)
+
+    @property
+    def border_told(self) -> str:
+        """Zeros, which count or do not."""
+        if self.count_include_pad or self.divisor_override is not None:
+            return "\nx = 0 outside of the input        and counts in the mean"
+        return "\ntaps outside of the input do not count"
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """As every pooling; over three axes the window must fit the input without its padding, as in PyTorch."""
@@ -219,8 +264,11 @@ class AdaptivePooling(Layer):
     traffic = "windows"
     nonnegative = True
     reorders_volumes = True
+    # Of the input, once that is known.
+    spatial_axes: int = 1
 
-    # What is done with each element of a window.
+    # What a window gives, and what is done with each of its elements.
+    word: ClassVar[str]
     step: ClassVar[str]
 
     layout = CHANNELS_FIRST
@@ -231,6 +279,14 @@ class AdaptivePooling(Layer):
         Size, "output size; -1 keeps that of an axis, e.g. 1x-1", aliases=("output_size",), also=-1
     )
 
+    @property
+    def equation(self) -> str:
+        """Of all elements where there is one output."""
+        if not self.sees_everything:
+            return _over_shares(self.word, self.spatial_axes)
+        _, _, read = indices(self.spatial_axes)
+        return f"y[c{', 0' * self.spatial_axes}] = {self.word} x[c, {read}]        over all {read}"
+
     def sizes(self, x: Tensor) -> tuple[int, ...]:
         """The output size of each spatial axis."""
         given = self.per_axis("output", x.rank - 1, x)
@@ -238,6 +294,7 @@ class AdaptivePooling(Layer):
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """[C, *S] -> [C, *output]; any output size is possible."""
+        self.spatial_axes = x.rank - 1
         return Tensor((x.shape[0], *self.sizes(x)))
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
@@ -282,8 +339,8 @@ def _windows(size: int, output: int) -> Field | None:
 class AdaptiveAvgPool(AdaptivePooling):
     """Mean over windows that give the output size. Source: torch.nn.AdaptiveAvgPool1d to AdaptiveAvgPool3d."""
 
-    notation = "y[c, s] = mean of x[c] from ⌊s·S / S'⌋ to ⌈(s + 1)·S / S'⌉"
-    step = "addition"
+    notation = _over_shares("mean", 2)
+    word, step = "mean", "addition"
 
     @property
     def reorders_volumes(self) -> bool:  # type: ignore[override]
@@ -303,10 +360,10 @@ class AdaptiveAvgPool(AdaptivePooling):
 class AdaptiveMaxPool(AdaptivePooling):
     """Maximum over windows that give the output size. Source: torch.nn.AdaptiveMaxPool1d to AdaptiveMaxPool3d."""
 
-    notation = "y[c, s] = max of x[c] from ⌊s·S / S'⌋ to ⌈(s + 1)·S / S'⌉"
-    step = "comparison"
+    notation = _over_shares("max", 2)
+    word, step = "max", "comparison"
 
-    refused: ClassVar[dict[str, str]] = {"return_indices": _INDICES}
+    refused: ClassVar[dict[str, str]] = {"return_indices": _NO_PLACES}
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, and where each largest element was."""

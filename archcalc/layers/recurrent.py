@@ -331,14 +331,14 @@ class Recurrent(Layer):
 
 @layer("rnn", first="hidden", aliases=("elman", "simplernn"))
 class RNN(Recurrent):
-    """z(t) = g(W x(t) + U z(t-1)) with biases. [steps, in] -> [steps, directions·hidden].
+    """z(t) = g(W x(t) + U z(t-1)) with a bias for each product. [steps, in] -> [steps, directions·hidden].
 
     Source: torch.nn.RNN.
     """
 
     autocast = LOW
     example = ("rnn 32", "20x64")
-    notation = "z(t) = g(W x(t) + U z(t−1) + b)        z(0) = 0"
+    notation = "z(t) = g(W x(t) + b + U z(t−1) + b′)        z(0) = 0"
     learns_in_turn = True
     nonlinearity: str = arg(Word, "g", choices=("tanh", "relu"), default="tanh")
 
@@ -362,8 +362,8 @@ class GRU(Recurrent):
 
     example = ("gru 32", "20x64")
     notation = (
-        "r, z = σ(W x(t) + U h(t−1) + b)        two gates: reset, update\n"
-        "n = tanh(W x(t) + b + r ⊙ (U h(t−1) + c))        the candidate; each has a W, U, b, c\n"
+        "r, z = σ(W x(t) + b + U h(t−1) + b′)        two gates: reset, update\n"
+        "n = tanh(W x(t) + b + r ⊙ (U h(t−1) + b′))        the candidate; each has a W, U, b and b′ of its own\n"
         "h(t) = (1 − z) ⊙ n + z ⊙ h(t−1)"
     )
 
@@ -372,7 +372,7 @@ class GRU(Recurrent):
     gates = 2
     unit_work = (
         ("σ of two gates, 4 each", 8),
-        ("r ⊙ (U h + c)", 1),
+        ("r ⊙ (U h + b′)", 1),
         ("tanh of the candidate", 1),
         ("h = (1 − z) ⊙ n + z ⊙ h", 4),
     )

@@ -6,6 +6,23 @@ from __future__ import annotations
 SCORING = (("scaling by 1/√d", 1), ("softmax", 5))
 
 
+def masked(line: str, causal: bool, window: int | None) -> list[str]:
+    """The equation `line` of a softmax with the mask that is added to the scores, and what that mask is."""
+    if not causal and window is None:
+        return [line]
+    if window is None:
+        hidden, said = "j > i", "a position sees none after it"
+    else:
+        hidden = f"j > i or j ≤ i − {window}" if causal else f"|i − j| ≥ {window}"
+        said = f"a position sees {'itself and those before it, ' if causal else 'those '}less than {window} away"
+    equation, gap, note = line.partition("        ")
+    closed = equation.rfind(")")
+    return [
+        f"{equation[:closed]} + M){equation[closed + 1 :]}{gap}{note}",
+        f"M[i, j] = −∞ for {hidden}, 0 otherwise        {said}",
+    ]
+
+
 def visible_scores(queries: int, keys: int, causal: bool, window: int | None) -> int:
     """How many of the queries·keys scores a mask lets through.
 

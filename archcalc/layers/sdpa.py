@@ -9,7 +9,7 @@ from archcalc.layers.layout import FEATURES_LAST
 from archcalc.layers.operands import Reference
 from archcalc.layers.remembering import LOW
 from archcalc.layers.saved import Saved, Saving
-from archcalc.layers.scores import SCORING, visible_scores
+from archcalc.layers.scores import SCORING, masked, visible_scores
 from archcalc.layers.strides import Strides, contiguous, joined
 from archcalc.layers.tensor import Shape, Tensor, Want
 from archcalc.quantity import plain, product
@@ -25,10 +25,7 @@ class SDPA(Layer):
     """
 
     autocast = LOW
-    notation = (
-        "y = softmax(Q Kᵀ · scale) V        scale = 1/√d unless it is given\n"
-        "e = q kᵀ · scale   α = softmax(e)   y = Σ α v        row for row: scores, weights, sum"
-    )
+    notation = "α = softmax(Q Kᵀ · scale)        scale = 1/√d unless it is given\ny = α V"
 
     layout = FEATURES_LAST
     takes_input = False
@@ -39,6 +36,12 @@ class SDPA(Layer):
     v: Tensor = arg(Reference, "values")
     causal: bool = arg(Flag, "a position sees none after it", default=False, aliases=("is_causal",))
     scale: float | None = arg(Number, "factor of the scores; default: 1/√d", default=None)
+
+    @property
+    def equation(self) -> str:
+        """With the factor and the mask that it has."""
+        said = f"Q Kᵀ · {self.scale:g}" if self.scale is not None else "Q Kᵀ / √d"
+        return "\n".join([*masked(f"α = softmax({said})        a row sums to 1", self.causal, None), "y = α V"])
 
     @property
     def sees_ahead(self) -> bool:  # type: ignore[override]

@@ -65,9 +65,17 @@ def at(values: Array, places: Sequence[int | None]) -> float | None:
 
 
 def laid(
-    x: Array, sizes: Sequence[int], borders: Sequence[tuple[int, int]], mode: str, marks: dict[tuple[int, ...], str]
+    x: Array,
+    sizes: Sequence[int],
+    borders: Sequence[tuple[int, int]],
+    mode: str,
+    marks: dict[tuple[int, ...], str],
+    outside: str = "0",
 ) -> list[list[Cell]]:
-    """A channel with its border as rows of cells; `marks` are what stands at the places of a window."""
+    """A channel with its border as rows of cells; `marks` are what stands at the places of a window.
+
+    `outside` is what a border holds that no element of the channel stands in.
+    """
     rows = []
     spans = [range(-before, size + after) for size, (before, after) in zip(sizes, borders)]
     for row in spans[0] if len(spans) > 1 else [0]:
@@ -75,7 +83,7 @@ def laid(
         for column in spans[-1]:
             index = (row, column) if len(spans) > 1 else (column,)
             value = at(x, [place(one, size, mode) for one, size in zip(index, sizes)])
-            text = written(value or 0)
+            text = outside if value is None else written(value)
             cells.append(Cell(marks[index], True) if index in marks else Cell(text))
         rows.append(cells)
     return rows

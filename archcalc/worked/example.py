@@ -71,6 +71,8 @@ _VALUES = (1, -0.5, 0.5, 2, -1, 0.25, 1.5)
 _WEIGHTS = (0.5, -0.25, 0.75, 0.25, -0.5, 0, 0.1)
 # Stands where a line is not to be broken.
 NO_BREAK = "\u00a0"
+# So many numbers of a vector are read as one.
+_TOGETHER = 4
 
 
 def works(*layers: type[Layer]) -> Callable[[_W], _W]:
@@ -187,8 +189,10 @@ def written(value: float) -> str:
 
 
 def listed(values: Iterable[float]) -> str:
-    """`[1, −0.5]`."""
-    return f"[{', '.join(map(written, values))}]"
+    """`[1, −0.5]`, which stays on a line where it is short."""
+    numbers = [*map(written, values)]
+    blank = NO_BREAK if len(numbers) <= _TOGETHER else " "
+    return f"[{f',{blank}'.join(numbers)}]"
 
 
 def grid(title: str, values: Array, marked: bool = False) -> Grid:

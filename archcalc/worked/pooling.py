@@ -10,7 +10,7 @@ from typing import Any
 from archcalc.layers.convolution import sizes_text
 from archcalc.layers.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AdaptivePooling, AvgPool, MaxPool
 from archcalc.network.graph import Node
-from archcalc.worked.convolution import CHANNELS, LENGTH, WINDOWS, at, laid, smaller
+from archcalc.worked.convolution import CHANNELS, LENGTH, WINDOWS, at, laid, place, smaller
 from archcalc.worked.example import IMAGE, Example, Grid, Step, grid, limit, nested, refuse, tiled, works, written
 
 Window = list[list[int]]  # the places along each axis
@@ -36,25 +36,31 @@ def pooling(node: Node) -> Example:
     values = tiled(x.shape, IMAGE)
     adaptive = isinstance(layer, AdaptivePooling)
     axes = [(0, 0, 0, 0)] * len(sizes) if adaptive else layer.axes(x)
-    borders = [(padding, padding) for _, _, padding, _ in axes]
+    # What a border holds; one that does not count is not drawn.
+    outside = "−∞" if isinstance(layer, MaxPool) else "0"
+    counts = getattr(layer, "count_include_pad", True)
+    borders = [(padding, padding) if counts else (0, 0) for _, _, padding, _ in axes]
     steps: list[Step] = []
     output = []
     for channel in range(int(x.shape[0])):
         found: dict[tuple[int, ...], float] = {}
         for window in itertools.product(*map(range, y.shape[1:])):
-            places = _places(adaptive, window, axes, sizes, y.shape[1:])
-            inside = [index for index in itertools.product(*places) if all(0 <= i < n for i, n in zip(index, sizes))]
-            read = [at(values[channel], index) or 0 for index in inside]
+            places = [*itertools.product(*_places(adaptive, window, axes, sizes, y.shape[1:]))]
+            inside = [index for index in places if all(0 <= i < n for i, n in zip(index, sizes))]
+            # Windows may reach over the end of the border where sizes are rounded up.
+            shown = [one for one in places if all(-p <= i < n + p for i, n, (p, _) in zip(one, sizes, borders))]
             name = f"y[{', '.join(map(str, (channel, *window)))}]"
+            read = [at(values[channel], [place(i, n, "zeros") for i, n in zip(one, sizes)]) for one in shown]
+            told = [outside if one is None else written(one) for one in read]
             if isinstance(layer, (MaxPool, AdaptiveMaxPool)):
-                found[window] = max(read)
-                line = f"{name} = max({', '.join(map(written, read))}) = {written(found[window])}"
+                found[window] = max(one for one in read if one is not None)
+                line = f"{name} = max({', '.join(told)}) = {written(found[window])}"
             else:
-                count = len(read) if adaptive else _divisor(layer, window, axes, sizes, len(read))
-                found[window] = math.fsum(read) / count
-                line = f"{name} = ({' + '.join(map(written, read))}) / {count} = {written(found[window])}"
-            marks = {index: f"[{written(value)}]" for index, value in zip(inside, read)}
-            rows = laid(values[channel], sizes, borders, "zeros", marks)
+                count = len(inside) if adaptive else _divisor(layer, window, axes, sizes, len(inside))
+                found[window] = math.fsum(one or 0 for one in read) / count
+                line = f"{name} = ({' + '.join(told)}) / {count} = {written(found[window])}"
+            marks = {index: f"[{text}]" for index, text in zip(shown, told)}
+            rows = laid(values[channel], sizes, borders, "zeros", marks, outside)
             title = f"x[{channel}]" if x.shape[0] > 1 else "x"
             steps.append(Step(f"window {len(steps) + 1} of {math.prod(y.shape)}", [Grid(title, rows)], [line]))
         output.append(nested(found, y.shape[1:]))

@@ -12,6 +12,7 @@ from archcalc.layers.lstm import LSTM
 from archcalc.layers.recurrent import GRU, RNN
 from archcalc.network.graph import Node
 from archcalc.worked.example import (
+    NO_BREAK,
     Array,
     Example,
     Grid,
@@ -56,11 +57,14 @@ def recurrence(node: Node) -> Example:
     weights = {name: learned(shape, 3 * index) for index, (name, shape) in enumerate(shapes.items())}
     steps: list[Step] = []
     sequence = values
+    several = int(layer.layers) * layer.directions > 1
     for index in range(int(layer.layers)):
         outputs: list[list[Vector]] = []
         for suffix in ("", "_reverse")[: layer.directions]:
             where = _where(index, suffix, layer)
             own = {name.split("_l")[0]: value for name, value in weights.items() if name.endswith(f"_l{index}{suffix}")}
+            if several:
+                steps.append(Step(f"{where}given", _given(_PARTS[type(layer)], own)))
             order = sequence if not suffix else sequence[::-1]
             found = []
             state = [[0.0] * int(layer.hidden) for _ in range(2 if isinstance(layer, LSTM) else 1)]
@@ -73,7 +77,8 @@ def recurrence(node: Node) -> Example:
         sequence = [[value for direction in outputs for value in direction[t]] for t in range(len(sequence))]
         if layer.directions == 2:
             steps.append(Step("both directions side by side", [grid("y", sequence, True)]))
-    return Example(_given(_PARTS[type(layer)], weights) if len(weights) <= 4 else [], steps, values, weights, sequence)
+    given = [] if several else _given(_PARTS[type(layer)], own)
+    return Example(given, steps, values, weights, sequence)
 
 
 @works(RNNCell, GRUCell, LSTMCell)
@@ -101,14 +106,11 @@ _GRU, _LSTM = ("_r", "_z", "_n"), ("_i", "_f", "_g", "_o")
 _PARTS: dict[type[Layer], tuple[str, ...]] = {
     RNN: ("",), RNNCell: ("",), GRU: _GRU, GRUCell: _GRU, LSTM: _LSTM, LSTMCell: _LSTM,
 }  # fmt: skip
-_LETTERS = {"weight_ih": "W", "weight_hh": "U", "bias_ih": "b", "bias_hh": "c"}
+_LETTERS = {"weight_ih": "W", "weight_hh": "U", "bias_ih": "b", "bias_hh": "b′"}
 
 
 def _given(parts: tuple[str, ...], weights: dict[str, Array]) -> list[Grid]:
-    """The weights of one layer and direction, gate by gate as the equations name them; an LSTM's biases together."""
-    weights = {name.split("_l")[0]: value for name, value in weights.items()}
-    if parts == _LSTM and "bias_ih" in weights:
-        weights["bias_ih"] = _added(weights["bias_ih"], weights.pop("bias_hh"))
+    """The weights of one layer and direction, gate by gate as the equations name them."""
     return [
         grid(_LETTERS[name] + part, rows)
         for name, values in weights.items()
@@ -123,9 +125,14 @@ def _where(index: int, suffix: str, layer: Any) -> str:
 
 
 def _sums(vector: Vector, state: Vector, own: dict[str, Array]) -> tuple[Vector, Vector]:
-    """W x + b and U h + c for all gates, one below the other."""
+    """W x + b and U h + b′ for all gates, one below the other."""
     read = times_vector(own["weight_ih"], vector, own.get("bias_ih"))
     return read, times_vector(own["weight_hh"], state, own.get("bias_hh"))
+
+
+def _written(own: dict[str, Array], state: str = "h") -> tuple[str, str]:
+    """What `_sums` computes, as equations write it: without biases where there are none."""
+    return ("W x + b", f"U {state} + b′") if "bias_ih" in own else ("W x", f"U {state}")
 
 
 def _parts(values: Array, count: int) -> Iterator[Array]:
@@ -143,9 +150,10 @@ def _rnn(x: Vector, state: list[Vector], own: dict[str, Array], layer: Any) -> t
     total = _added(read, recalled)
     name = layer.nonlinearity
     z = [math.tanh(one) if name == "tanh" else max(0.0, one) for one in total]
+    product, other = _written(own, "z")
     return [
-        f"W x + b = {listed(read)}",
-        f"U z + c = {listed(recalled)}",
+        f"{product} = {listed(read)}",
+        f"{other} = {listed(recalled)}",
         f"z = {name}(sum) = {name}({listed(total)}) = {listed(z)}",
     ], [z]
 
@@ -154,13 +162,15 @@ def _gru(x: Vector, state: list[Vector], own: dict[str, Array], layer: Any) -> t
     h = state[0]
     read, recalled = (list(_parts(values, 3)) for values in _sums(x, h, own))
     r, z = ([sigmoid(one) for one in _added(read[index], recalled[index])] for index in range(2))
-    inside = [a + gate * b for a, gate, b in zip(read[2], r, recalled[2])]
+    inside = [a + reset * b for a, reset, b in zip(read[2], r, recalled[2])]
     n = [math.tanh(one) for one in inside]
-    new = [(1 - gate) * one + gate * old for gate, one, old in zip(z, n, h)]
+    new = [(1 - keep) * one + keep * old for keep, one, old in zip(z, n, h)]
+    product, other = _written(own)
+    gate, inner = f"{product} + {other}", f"({other})" if "bias_ih" in own else other
     return [
-        f"r = σ({listed(_added(read[0], recalled[0]))}) = {listed(r)}   reset gate",
-        f"z = σ({listed(_added(read[1], recalled[1]))}) = {listed(z)}   update gate",
-        f"n = tanh(W x + b + r ⊙ (U h + c)) = tanh({listed(inside)}) = {listed(n)}   candidate",
+        f"r = σ({gate}) = σ({listed(_added(read[0], recalled[0]))}) = {listed(r)}   reset{NO_BREAK}gate",
+        f"z = σ({gate}) = σ({listed(_added(read[1], recalled[1]))}) = {listed(z)}   update{NO_BREAK}gate",
+        f"n = tanh({product} + r ⊙ {inner}) = tanh({listed(inside)}) = {listed(n)}   candidate",
         f"h = (1 − z) ⊙ n + z ⊙ h = {listed(new)}",
     ], [new]
 
@@ -174,11 +184,12 @@ def _lstm(x: Vector, state: list[Vector], own: dict[str, Array], layer: Any) -> 
     cell = [forget * old + enter * new for forget, old, enter, new in zip(gates["f"], c, gates["i"], candidate)]
     tanh = [math.tanh(one) for one in cell]
     new = [gate * one for gate, one in zip(gates["o"], tanh)]
+    total = " + ".join(_written(own))
     return [
-        f"i = σ({listed(i)}) = {listed(gates['i'])}   input gate",
-        f"f = σ({listed(f)}) = {listed(gates['f'])}   forget gate",
-        f"o = σ({listed(o)}) = {listed(gates['o'])}   output gate",
-        f"g = tanh({listed(g)}) = {listed(candidate)}   candidate",
+        f"i = σ({total}) = σ({listed(i)}) = {listed(gates['i'])}   input{NO_BREAK}gate",
+        f"f = σ({total}) = σ({listed(f)}) = {listed(gates['f'])}   forget{NO_BREAK}gate",
+        f"o = σ({total}) = σ({listed(o)}) = {listed(gates['o'])}   output{NO_BREAK}gate",
+        f"g = tanh({total}) = tanh({listed(g)}) = {listed(candidate)}   candidate",
         f"c = f ⊙ {listed(c)} + i ⊙ g = {listed(cell)}",
         f"h = o ⊙ tanh(c) = o ⊙ {listed(tanh)} = {listed(new)}",
     ], [new, cell]

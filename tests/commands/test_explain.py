@@ -174,7 +174,7 @@ def test_an_equation_has_no_bias_where_the_layer_has_none():
         ("linear 3", "4", "y = x Wᵀ\n"),
         ("conv 2 kernel=3", "3x8x8", "y[c, s, t] = Σ h"),
         ("rnn 20", "50x10", "g(W x(t) + U z(t−1))"),
-        ("gru 20", "50x10", "the candidate; each has a W and U\n"),
+        ("gru 20", "50x10", "the candidate; each has a W and U of its own\n"),
         ("lstm 20", "50x10", "each has a W and U of its own"),
     ):
         assert without not in run("explain", line, "--input", sizes, env={"COLUMNS": "120"}).stdout
@@ -189,8 +189,32 @@ def test_equations_have_the_axes_and_channels_that_are_there():
         ("convtranspose 4 kernel=2", "4x8", "y[c, i] = b[c] + Σ h[k, c, τ] · x[k, s]"),
         ("attention 2 bias=qkv", "3x4", "y = [α V of all heads] W_O\n"),
         ("attention 2", "3x4", "y = [α V of all heads] W_O + b_O\n"),
+        ("attention 2 causal=true", "3x4", "M[i, j] = −∞ for j > i, 0 otherwise"),
+        ("attention 2 window=2", "3x4", "M[i, j] = −∞ for |i − j| ≥ 2, 0 otherwise"),
+        ("attention 2 kv_heads=1 rope=100", "3x4", "Q and K turned by the angles of their positions"),
+        ("sdpa q=input k=input v=input causal=true", "3x4", "α = softmax(Q Kᵀ / √d + M)"),
+        ("maxpool 2", "3x8", "y[c, s] = max x[c, i]   over the taps τ of a window"),
+        ("maxpool 2", "3x8x8x8", "y[c, s, t, u] = max x[c, i, j, l]"),
+        ("maxpool 3 padding=1", "3x8x8", "x = −∞ outside of the input"),
+        ("avgpool 3 padding=1", "3x8x8", "x = 0 outside of the input   and counts in the mean"),
+        ("avgpool 3 padding=1 count_include_pad=false", "3x8x8", "taps outside of the input do not count"),
+        ("adaptiveavgpool 1", "3x8x8", "y[c, 0, 0] = mean x[c, i, j]   over all i, j"),
+        ("conv 4 kernel=3 padding=1 padding_mode=circular", "3x8", "outside of the input x goes on from the other end"),
+        ("rnn 2", "3x4", "g(W x(t) + b + U z(t−1) + b′)"),
     ):
         assert equation in run("explain", line, "--input", sizes, env={"COLUMNS": "160"}).stdout
+
+
+def test_no_border_is_told_where_there_is_none():
+    for line in ("conv 4 kernel=3", "maxpool 2", "avgpool 2"):
+        assert "outside" not in run("explain", line, "--input", "3x8x8").stdout
+
+
+def test_biases_of_an_attention_name_their_projections():
+    for bias, told in (("true", "q, k, v and the output"), ("qkv", "q, k and v"), ("o", "the output")):
+        out = run("explain", f"attention 2 bias={bias}", "--input", "3x4", env={"COLUMNS": "160"}).stdout
+        assert f"addition, 1 for each element of {told}\n" in out
+    assert "biases" not in run("explain", "attention 2 bias=false", "--input", "3x4").stdout
 
 
 def test_a_name_is_a_spec_that_comes_along():

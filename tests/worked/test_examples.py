@@ -247,6 +247,37 @@ def test_what_fits_no_page_is_refused_with_what_does(line, sizes):
     assert run(*shlex.split(command.group(1))).returncode == 0
 
 
+def test_every_stacked_layer_shows_its_weights():
+    out = run("explain", "gru 2 layers=2 bidirectional=true", "--input", "2x2", "--steps").stdout
+    for layer in (1, 2):
+        for direction in ("forwards", "backwards"):
+            assert re.search(rf"layer {layer}, {direction}, given\n +W_r +W_z", out)
+
+
+def test_recurrences_without_biases_name_none():
+    for op in ("rnn", "gru", "lstm"):
+        assert "b′" in run("explain", f"{op} 2", "--input", "2x2", "--steps").stdout
+        out = run("explain", f"{op} 2 bias=false", "--input", "2x2", "--steps").stdout
+        assert "U " in out
+        assert not re.search(r"\bb\b|b′", out)
+
+
+def test_the_border_of_a_largest_element_is_below_every_number():
+    out = run("explain", "maxpool 3 stride=2 padding=1", "--input", "1x4x4", "--steps").stdout
+    assert "[−∞]   [3]   [3]   2   1  −∞" in out
+    assert "max(−∞, −∞, −∞, −∞, 3, 3, −∞, 0, 0) = 3" in out
+    out = run("explain", "avgpool 3 stride=2 padding=1 count_include_pad=false", "--input", "1x4x4", "--steps").stdout
+    assert "    [3]  [3]  2  1\n" in out
+
+
+def test_markdown_has_the_matrices():
+    out = run("explain", "rnn 2 layers=2", "--input", "2x2", "--steps", "--format", "markdown").stdout
+    assert out.count("   W  ") == 2
+    out = run("explain", "conv 1 kernel=2", "--input", "1x3x3", "--steps", "--format", "markdown").stdout
+    assert out.count("```") == 2 * 6
+    assert "kernel h" in out.partition("1. window")[0]
+
+
 def test_a_layer_without_one_is_told_which_have_one():
     done = run("explain", "dropout", "--input", "4", "--steps")
     assert done.returncode == 2

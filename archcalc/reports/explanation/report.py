@@ -19,8 +19,8 @@ from archcalc.reports.explanation.facts import Line
 from archcalc.reports.numbers import exact
 from archcalc.reports.receptive import field_data, told
 
-# The bias of a layer in its notation: `+ b`, `b[c] +`, of a norm `+ β`, of the second product of a GRU `+ c`.
-_BIAS = re.compile(r" \+ (?:[bcβ]|b_[QKVO])(?![\w[])|\bb\[c\] \+ ")
+# The bias of a layer in its notation: `+ b`, `b[c] +`, of a norm `+ β`, of the second product of a recurrence `+ b′`.
+_BIAS = re.compile(r" \+ (?:b′|[bβ])(?![\w[])|\bb\[c\] \+ ")
 
 
 @dataclass
@@ -41,12 +41,9 @@ class Report(NamedTuple):
 
 def equation(layer: Layer) -> str:
     """What a layer computes, without the terms of a bias that it does not have."""
-    bias = getattr(layer, "bias", None)
-    if isinstance(bias, str):  # some of an attention's projections have one
-        return re.sub(r" \+ b_([QKVO])", lambda found: found[0] if found[1].lower() in bias else "", layer.equation)
-    if bias is not False:
+    if getattr(layer, "bias", None) is not False:
         return layer.equation
-    return re.sub(r"W, U(?: and b|, b, c)", "W and U", _BIAS.sub("", layer.equation))
+    return re.sub("W, U, b and b′", "W and U", _BIAS.sub("", layer.equation))
 
 
 def explain(node: Node, costs: Costs, seen: Any) -> Explanation:

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from archcalc.quoting import markdown as escape
 from archcalc.reports.worked.report import Report
+from archcalc.reports.worked.steps import grids_text
+from archcalc.worked.example import Grid
+
+# Pages of code scroll where they are wider.
+_WIDTH = 100
 
 
 def render(report: Report) -> str:
-    """The steps in a list, each with its lines as a block of code."""
+    """What is given, then the steps in a list, each with its numbers and its lines as a block of code."""
     parts = [f"### {escape(report.label)}\n"]
-    for number, (title, lines) in enumerate(report.steps(), 1):
-        parts.append(f"{number}. {escape(title)}\n")
-        if lines:
-            parts.append("\n".join(["   ```text", *(f"   {line}" for line in lines), "   ```\n"]))
+    if report.example.given:
+        parts += ["given\n", *_code(report.example.given, [], "")]
+    steps = zip(report.example.steps, report.steps())
+    for number, (step, (title, lines)) in enumerate(steps, 1):
+        parts += [f"{number}. {escape(title)}\n", *_code(step.grids, lines, "   ")]
     return "\n".join(parts)
+
+
+def _code(grids: Sequence[Grid], lines: Sequence[str], indent: str) -> Iterator[str]:
+    """Grids, then lines, between fences; nothing where there are none."""
+    text = [*grids_text(grids, _WIDTH), *lines]
+    if text:
+        yield "\n".join(f"{indent}{line}".rstrip() for line in ("```text", *text, "```")) + "\n"

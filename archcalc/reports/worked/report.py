@@ -17,4 +17,4 @@ class Report(NamedTuple):
     def steps(self) -> Iterator[tuple[str, list[str]]]:
         """The title of each step, and its lines."""
         for step in self.example.steps:
-            yield step.title, [line.replace(NO_BREAK, " ") for line in step.lines]
+            yield step.title.replace(NO_BREAK, " "), [line.replace(NO_BREAK, " ") for line in step.lines]

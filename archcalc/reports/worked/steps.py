@@ -9,6 +9,7 @@ from archcalc.reports.paragraphs import broken
 from archcalc.worked.example import NO_BREAK, Example, Grid
 
 _GAP = 4
+_INDENT = 4
 
 
 class Worked:
@@ -26,7 +27,7 @@ class Worked:
             yield NEWLINE
         for step in self.example.steps:
             for one in broken(step.title, page.width - 2):
-                yield f"  {one}", BOLD
+                yield f"  {one}".replace(NO_BREAK, " "), BOLD
                 yield NEWLINE
             yield from _beside(step.grids, page.width)
             for line in step.lines:
@@ -34,6 +35,12 @@ class Worked:
                     yield ("    " if index == 0 else "      ") + one.replace(NO_BREAK, " "), None
                     yield NEWLINE
             yield NEWLINE
+
+
+def grids_text(grids: Sequence[Grid], width: int) -> list[str]:
+    """Grids side by side as lines of at most `width` characters."""
+    text = "".join(text for text, _ in _beside(grids, width + _INDENT))
+    return [line[_INDENT:].rstrip() for line in text.splitlines()]
 
 
 def _beside(grids: Sequence[Grid], width: int) -> Iterator[Piece]:
