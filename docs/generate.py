@@ -58,7 +58,7 @@ def _index_of_rules() -> str:
         import_module(f"archcalc.rules.{path.parent.name}.{path.stem}")
     lines = []
     for code, rule in load_rules().items():
-        about = [op for op, layer in REGISTRY.items() if issubclass(layer, rule.about)]
+        about = [op for op, layer in REGISTRY.items() if rule.is_about(layer)]
         runs = ("MEASURED" if rule.evidence == "measured" else "ON") if rule.on else "ASKED"
         file = type(rule).__module__.removeprefix("archcalc.rules.")
         lines.append(f'    "{code}": ("{file}", "{rule.name}", {runs}, "{rule.key}", "{" ".join(about)}"),')

@@ -23,7 +23,7 @@ class Activation(Layer):
 
     Attributes:
         operations: for one element; keeps: what its derivative is computed from.
-        values: the least and the largest number that it gives.
+        span: the least and the largest number that it gives.
         passes: the least and the largest number that come out as they are, with all between; None where none do.
         rises: whether a larger number never gives a smaller one, so that it may change places with a maximum.
     """
@@ -32,7 +32,7 @@ class Activation(Layer):
     elementwise = True
     one_pass = True
     operations: ClassVar[Pieces] = ()
-    values: tuple[float, float]
+    span: tuple[float, float]
     passes: tuple[float, float] | None = None
     rises: bool
     keeps: ClassVar[Saved] = INPUT
@@ -56,7 +56,7 @@ class ReLU(Activation):
 
     notation = "y = max(0, x)"
     passes = (0.0, inf)
-    values = (0.0, inf)
+    span = (0.0, inf)
     rises = True
     operations = (("comparison", 1),)
 
@@ -69,7 +69,7 @@ class ReLU6(Activation):
 
     notation = "y = min(max(0, x), 6)"
     passes = (0.0, 6.0)
-    values = (0.0, 6.0)
+    span = (0.0, 6.0)
     rises = True
     operations = (("comparisons", 2),)
 
@@ -84,7 +84,7 @@ class Sigmoid(Activation):
 
     bare = True
     notation = "y = σ(x) = 1 / (1 + e^(−x))"
-    values = (0.0, 1.0)
+    span = (0.0, 1.0)
     rises = True
     operations = (("sign", 1), ("exponential", 1), ("addition", 1), ("division", 1))
 
@@ -97,7 +97,7 @@ class Tanh(Activation):
 
     bare = True
     notation = "y = tanh(x)"
-    values = (-1.0, 1.0)
+    span = (-1.0, 1.0)
     rises = True
     operations = (("hyperbolic tangent", 1),)
 
@@ -109,7 +109,7 @@ class SiLU(Activation):
     """x · sigmoid(x). A sigmoid (4) and a product. Source: torch.nn.SiLU."""
 
     notation = "y = x · σ(x)"
-    values = (-0.2785, inf)
+    span = (-0.2785, inf)
     rises = False
     operations = (("σ", 4), ("product", 1))
 
@@ -120,7 +120,7 @@ class Mish(Activation):
 
     bare = True
     notation = "y = x · tanh(ln(1 + e^x))"
-    values = (-0.3089, inf)
+    span = (-0.3089, inf)
     rises = False
     operations = (("exponential", 1), ("addition", 1), ("logarithm", 1), ("tangent", 1), ("product", 1))
 
@@ -131,7 +131,7 @@ class Hardswish(Activation):
 
     bare = True
     notation = "y = x · min(max(0, x + 3), 6) / 6"
-    values = (-0.375, inf)
+    span = (-0.375, inf)
     rises = False
     operations = (("addition", 1), ("comparisons", 2), ("division", 1), ("product", 1))
 
@@ -142,7 +142,7 @@ class Hardsigmoid(Activation):
 
     bare = True
     notation = "y = min(max(0, x + 3), 6) / 6"
-    values = (0.0, 1.0)
+    span = (0.0, 1.0)
     rises = True
     operations = (("addition", 1), ("comparisons", 2), ("division", 1))
 
@@ -153,7 +153,7 @@ class Softsign(Activation):
 
     bare = True
     notation = "y = x / (1 + |x|)"
-    values = (-1.0, 1.0)
+    span = (-1.0, 1.0)
     rises = True
     operations = (("absolute value", 1), ("addition", 1), ("division", 1))
 
@@ -173,7 +173,7 @@ class LogSigmoid(Activation):
 
     bare = True
     notation = "y = ln σ(x) = −ln(1 + e^(−x))"
-    values = (-inf, 0.0)
+    span = (-inf, 0.0)
     rises = True
     operations = (("signs", 2), ("exponential", 1), ("addition", 1), ("logarithm", 1))
 
@@ -200,14 +200,14 @@ class Hardtanh(Activation):
     high: float = arg(Number, "largest value; above low", default=1.0, aliases=("max_val", "max_value", "max"))
 
     @property
-    def values(self) -> tuple[float, float]:  # type: ignore[override]
+    def span(self) -> tuple[float, float]:  # type: ignore[override]
         """Those that bound it."""
         return self.low, self.high
 
     @property
     def passes(self) -> tuple[float, float]:  # type: ignore[override]
         """Those between its bounds."""
-        return self.values
+        return self.span
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` where no value lies between the two."""
@@ -230,7 +230,7 @@ class LeakyReLU(Activation):
 
     notation = "y = x for x > 0, slope · x otherwise"
     passes = (0.0, inf)
-    values = (-inf, inf)
+    span = (-inf, inf)
     operations = (("comparison", 1), ("product", 1))
 
     slope: float = arg(Number, "factor of negative values", default=0.01, aliases=("negative_slope",))
@@ -256,7 +256,7 @@ class ELU(Activation):
     alpha: float = arg(Number, "value far left, negated", default=1.0)
 
     @property
-    def values(self) -> tuple[float, float]:  # type: ignore[override]
+    def span(self) -> tuple[float, float]:  # type: ignore[override]
         """From its value far left."""
         return min(0.0, -self.alpha), inf
 
@@ -276,7 +276,7 @@ class SELU(Activation):
 
     bare = True
     notation = "y = 1.0507 · (x for x > 0, 1.6733 · (e^x − 1) otherwise)"
-    values = (-1.7581, inf)
+    span = (-1.7581, inf)
     rises = True
     operations = (("comparison", 1), ("exponential", 1), ("subtraction", 1), ("product", 1))
 
@@ -293,7 +293,7 @@ class CELU(Activation):
     alpha: float = arg(Number, "value far left, negated; not 0", default=1.0)
 
     @property
-    def values(self) -> tuple[float, float]:  # type: ignore[override]
+    def span(self) -> tuple[float, float]:  # type: ignore[override]
         """From its value far left."""
         return min(0.0, -self.alpha), inf
 
@@ -318,7 +318,7 @@ class GELU(Activation):
     """x·Φ(x) with the normal distribution Φ, or its tanh approximation. Source: torch.nn.GELU."""
 
     notation = "y = x · Φ(x)        Φ(x) = (1 + erf(x / √2)) / 2"
-    values = (-0.17, inf)
+    span = (-0.17, inf)
     rises = False
 
     approximate: str = arg(Word, "formula", choices=("none", "tanh"), default="none")
@@ -342,7 +342,7 @@ class Softplus(Activation):
     autocast = WIDE
     bare = True
     notation = "y = ln(1 + e^(β·x)) / β"
-    values = (0.0, inf)
+    span = (0.0, inf)
     rises = True
     operations = (("product", 1), ("exponential", 1), ("addition", 1), ("logarithm", 1), ("division", 1))
 

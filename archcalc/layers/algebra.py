@@ -263,6 +263,10 @@ class Scale(Layer):
 
     factor: float = arg(Number, "the number")
 
+    def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
+        """Times the factor."""
+        return True
+
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One product an element."""
         return work(y.elements, "element", ("product", 1))
@@ -313,6 +317,10 @@ class MoE(Layer):
     def output_rank(self, *inputs: Tensor) -> int:
         """Each position stays one."""
         return inputs[0].rank
+
+    def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
+        """It computes the same at every position."""
+        return True
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for more chosen experts than there are, or experts that give no vector.

@@ -49,20 +49,12 @@ class Layer(LayerMemory):
     wants: ClassVar[str] = "a tensor"
     # False: the layer does not look at the tensor before it.
     takes_input: ClassVar[bool] = True
-    # True: an output element may depend on every position of the input.
-    sees_everything: ClassVar[bool] = False
-    # True: an output position may depend on positions of its own sequence that come after it.
-    sees_ahead: ClassVar[bool] = False
     # True: a tensor that is the same for every sample goes along with others as it is; else it is repeated for each.
     broadcasts: ClassVar[bool] = False
     # True: what it costs is declared in the spec, and not computed.
     declared: ClassVar[bool] = False
     # What the layers inside it are called where they are no part of the scope around it.
     scope: ClassVar[str] = ""
-    # True: what comes out are the numbers that went in, each once, in other places or other sizes.
-    reorders: ClassVar[bool] = False
-    # True: where its first input holds no negative number it gives none; of an activation `values` says more.
-    nonnegative: ClassVar[bool] = False
     # False for what is no layer of the spec: it has no row.
     shown: ClassVar[bool] = True
     # False for what has no statement of its own where a network is built.

@@ -138,6 +138,7 @@ class RNNCell(Cell):
 class GRUCell(Cell):
     """Two gates and a candidate, one step of `gru`. [in] -> [hidden]. Source: torch.nn.GRUCell."""
 
+    has_shortcut = True
     example = ("grucell 32 state=input", "32")
     notation = (
         "r, z = σ(W x + b + U h + b′)        two gates: reset, update\n"
@@ -158,6 +159,7 @@ class LSTMCell(Cell):
     Source: torch.nn.LSTMCell.
     """
 
+    has_shortcut = True
     autocast = LOW
     example = ("lstmcell 32 h=input c=input", "32")
     notation = (

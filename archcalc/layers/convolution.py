@@ -10,6 +10,7 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.borders import FOREIGN, MODES, Border, check_borders, evenly, pad_call, same_borders, sides
 from archcalc.layers.change import Change, divisors_near
 from archcalc.layers.code import Code, given, module, sized
+from archcalc.layers.facts import ANY
 from archcalc.layers.field import Field, windows
 from archcalc.layers.layout import CHANNELS_FIRST
 from archcalc.layers.remembering import LOW
@@ -63,6 +64,7 @@ def indices(axes: int) -> list[str]:
 class Convolution(Layer):
     """What conv and convtranspose share: groups, windows and the label."""
 
+    span = ANY
     autocast = LOW
 
     layout = CHANNELS_FIRST
@@ -345,6 +347,10 @@ class Conv(Convolution):
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
         """Every output element is a product sum over its window."""
         return y.elements * product(self.params(inputs[0])["weight"][1:])
+
+    def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
+        """Where no zeros stand around the input."""
+        return not self.pads_zeros(inputs[0])
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

@@ -70,6 +70,7 @@ class Select(Rearranging):
 class Slice(Rearranging):
     """Positions from start up to, not including, end, as a slice in Python. Source: Tensor.__getitem__."""
 
+    sets_sizes = True
     notation = "y = x[start:end]"
 
     layout = KEEPS

@@ -9,6 +9,7 @@ from archcalc.layers.asking import Asking
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module
+from archcalc.layers.facts import ANY
 from archcalc.layers.layout import ENDS, FEATURES_LAST
 from archcalc.layers.projections import Projection
 from archcalc.layers.remembering import JOINED, LOW
@@ -23,6 +24,7 @@ from archcalc.terms import work
 class Linear(Layer):
     """y = x Wᵀ + b over the last axis. [*, in] -> [*, features]. Source: torch.nn.Linear."""
 
+    span = ANY
     autocast = LOW
     example = ("linear 10", "84")
     notation = "y = x Wᵀ + b"
@@ -70,6 +72,14 @@ class Linear(Layer):
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, for the gradient of the weights."""
         return INPUT if how.learns else NOTHING
+
+    def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
+        """It computes the same at every position."""
+        return True
+
+    def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
+        """Times the matrix."""
+        return True
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -136,6 +146,10 @@ class Embedding(Layer):
         """The ids."""
         return INPUT
 
+    def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
+        """It computes the same at every position."""
+        return True
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         return module("nn.Embedding", self.vocab, self.dim, **given(padding_idx=(self.padding_idx, None)))
@@ -145,6 +159,7 @@ class Embedding(Layer):
 class Parameter(Layer):
     """A learned tensor that is the same for every sample. -> [*shape]. Source: torch.nn.Parameter."""
 
+    sets_sizes = True
     example = ("parameter 16x768", "1")
     one_pass = True
     notation = "y = W        learned, the same for every sample"
@@ -204,6 +219,10 @@ class LayerScale(Asking):
     def outcome(self, axis: int, *inputs: Tensor) -> str:
         """The parameters."""
         return f"{inputs[0].shape[axis]} factors"
+
+    def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
+        """Times the factor of its channel."""
+        return self.along(read) == read.feature_axis
 
     def params(self, x: Tensor) -> dict[str, Shape]:
         """One factor for each channel or feature."""

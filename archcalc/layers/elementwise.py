@@ -37,7 +37,7 @@ class Exp(Function):
 
     autocast = WIDE
     notation = "y = e^x"
-    values = (0.0, inf)
+    span = (0.0, inf)
     rises = True
 
     keeps = OUTPUT
@@ -48,7 +48,7 @@ class Neg(Function):
     """-x. Source: torch.neg."""
 
     notation = "y = −x"
-    values = (-inf, inf)
+    span = (-inf, inf)
     rises = False
 
     keeps = NOTHING
@@ -60,7 +60,7 @@ class Abs(Function):
     """The absolute value |x|. Source: torch.abs."""
 
     notation = "y = |x|"
-    values = (0.0, inf)
+    span = (0.0, inf)
     rises = False
 
 
@@ -69,7 +69,7 @@ class Sqrt(Function):
     """The square root of x. Source: torch.sqrt."""
 
     notation = "y = √x"
-    values = (0.0, inf)
+    span = (0.0, inf)
     rises = False
 
     keeps = OUTPUT
@@ -81,7 +81,7 @@ class Rsqrt(Function):
 
     autocast = WIDE
     notation = "y = 1 / √x"
-    values = (0.0, inf)
+    span = (0.0, inf)
     rises = False
 
     keeps = OUTPUT
@@ -93,7 +93,7 @@ class Square(Function):
 
     autocast = WIDE
     notation = "y = x²"
-    values = (0.0, inf)
+    span = (0.0, inf)
     rises = False
 
 
@@ -103,7 +103,7 @@ class Log(Function):
 
     autocast = WIDE
     notation = "y = ln x"
-    values = (-inf, inf)
+    span = (-inf, inf)
     rises = False
 
 
@@ -112,7 +112,7 @@ class Sin(Function):
     """The sine of x, in radians. Source: torch.sin."""
 
     notation = "y = sin x"
-    values = (-1.0, 1.0)
+    span = (-1.0, 1.0)
     rises = False
 
 
@@ -121,7 +121,7 @@ class Cos(Function):
     """The cosine of x, in radians. Source: torch.cos."""
 
     notation = "y = cos x"
-    values = (-1.0, 1.0)
+    span = (-1.0, 1.0)
     rises = False
 
 
@@ -130,7 +130,7 @@ class Floor(Function):
     """The largest whole number not above x; its gradient is zero. Source: torch.floor."""
 
     notation = "y = ⌊x⌋"
-    values = (-inf, inf)
+    span = (-inf, inf)
     rises = True
 
     keeps = NOTHING
@@ -141,7 +141,7 @@ class Sign(Function):
     """-1, 0 or 1; its gradient is zero. Source: torch.sign."""
 
     notation = "y = −1, 0 or 1"
-    values = (-1.0, 1.0)
+    span = (-1.0, 1.0)
     rises = True
 
     keeps = NOTHING
@@ -153,7 +153,7 @@ class Reciprocal(Function):
 
     autocast = WIDE
     notation = "y = 1 / x"
-    values = (-inf, inf)
+    span = (-inf, inf)
     rises = False
 
     keeps = OUTPUT
@@ -165,7 +165,7 @@ class Pow(Function):
 
     autocast = WIDE
     notation = "y = x^exponent"
-    values = (-inf, inf)
+    span = (-inf, inf)
     rises = False
 
     exponent: float = arg(Number, "the number")
@@ -180,7 +180,7 @@ class Offset(Function):
     """x plus a fixed number. Source: torch.add."""
 
     notation = "y = x + number"
-    values = (-inf, inf)
+    span = (-inf, inf)
     rises = True
 
     keeps = NOTHING

@@ -73,6 +73,7 @@ class Constant(Layer):
     Source: torch.nn.Module.register_buffer.
     """
 
+    sets_sizes = True
     one_pass = True
     bare = True
     notation = "y = W        stored, not learned"

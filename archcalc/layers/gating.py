@@ -6,6 +6,7 @@ from archcalc.layers.arguments import Whole, arg
 from archcalc.layers.asking import Asking
 from archcalc.layers.base import ShapeError, layer
 from archcalc.layers.code import Code, given, module
+from archcalc.layers.facts import ANY
 from archcalc.layers.saved import INPUT, Saved, Saving
 from archcalc.layers.strides import Strides, iterated
 from archcalc.layers.tensor import Tensor
@@ -19,6 +20,7 @@ class GLU(Asking):
     [2n, ...] -> [n, ...]. Source: torch.nn.GLU; Dauphin et al. 2016.
     """
 
+    span = ANY
     bare = True
     nonnegative = True
     notation = "y = a ⊙ σ(b)        x = [a, b], two halves"
@@ -36,6 +38,10 @@ class GLU(Asking):
                 "SHP108", f"2 does not divide the {x.shape[axis]} of axis {axis} in {x}", "axis" if self.axis else None
             )
         return Tensor((*x.shape[:axis], x.shape[axis] // 2, *x.shape[axis + 1 :]))
+
+    def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
+        """Where it works along the features."""
+        return self.along(inputs[0]) == inputs[0].rank - 1
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """A sigmoid (4) and a product for each element of the output."""

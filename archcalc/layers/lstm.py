@@ -26,6 +26,7 @@ class LSTM(Recurrent):
     comes out: [steps, directions·proj]. Source: torch.nn.LSTM; Sak et al. 2014, arXiv:1402.1128.
     """
 
+    has_shortcut = True
     autocast = LOW
     example = ("lstm 32", "20x64")
     notation = (

@@ -11,6 +11,7 @@ from archcalc.layers.base import Layer, ShapeError, decided, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression
 from archcalc.layers.content import numbers_only
+from archcalc.layers.facts import ANY
 from archcalc.layers.layout import FEATURES_LAST, KEEPS, told
 from archcalc.layers.operands import Body, Operands
 from archcalc.layers.saved import Saved, Saving
@@ -72,7 +73,15 @@ def _mismatch(op: str, wide: Tensor, tensor: Tensor, index: int) -> ShapeError:
     return ShapeError("SHP107", f"`{op}`: {wide} and {tensor} do not match", operand=index, help=help)
 
 
-class _Elementwise(Layer):
+def passes_to_sum(read: Tensor, y: Tensor) -> bool:
+    """Whether a number added to each channel of an operand is one added to each channel of the sum."""
+    axis = read.feature_axis
+    return (read.layout, read.rank, read.shape[axis]) == (y.layout, y.rank, y.shape[axis])
+
+
+class Arithmetic(Layer):
+    """Operands joined element by element."""
+
     one_pass = True
     bare = True
     layout = KEEPS
@@ -115,13 +124,17 @@ class _Elementwise(Layer):
         numbers_only(self.op, tensors)
         return Tensor(_broadcast(self.op, tensors))
 
+    def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
+        """It computes the same at every position."""
+        return True
+
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One operation an element for each operand after the first."""
         return work(y.elements, "element", (f"{self.op} of {len(inputs)} operands", len(inputs) - 1))
 
 
 @layer("add", first="operands", aliases=("plus",))
-class Add(_Elementwise):
+class Add(Arithmetic):
     """Sum of its operands, element by element; one operand may stand twice. Source: torch.add."""
 
     notation = "y = a + b + …"
@@ -130,13 +143,17 @@ class Add(_Elementwise):
     keeps_nothing = True
     operands: tuple[Tensor, ...] = arg(Operands, "what is added")
 
+    def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
+        """Where the operand is not stretched along its channels."""
+        return passes_to_sum(read, y)
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         return _joined(" + ", (x, *inputs))
 
 
 @layer("mul", first="operands", aliases=("multiply", "product"))
-class Mul(_Elementwise):
+class Mul(Arithmetic):
     """Product of its operands, element by element. Source: torch.mul."""
 
     notation = "y = a ⊙ b ⊙ …"
@@ -167,7 +184,7 @@ class Mul(_Elementwise):
 
 
 @layer("sub", first="operands", aliases=("subtract", "minus"))
-class Sub(_Elementwise):
+class Sub(Arithmetic):
     """The first operand minus the second, element by element. Source: torch.sub."""
 
     keeps_nothing = True
@@ -175,13 +192,17 @@ class Sub(_Elementwise):
 
     operands: tuple[Tensor, ...] = arg(Operands, "what is subtracted from, and what", max=2)
 
+    def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
+        """Where the operand is not stretched along its channels."""
+        return passes_to_sum(read, y)
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         return _joined(" - ", (x, *inputs))
 
 
 @layer("div", first="operands", aliases=("divide",))
-class Div(_Elementwise):
+class Div(Arithmetic):
     """The first operand over the second, element by element. Source: torch.div."""
 
     notation = "y = a / b"
@@ -197,7 +218,7 @@ class Div(_Elementwise):
         return _joined(" / ", (x, *inputs))
 
 
-class _Extreme(_Elementwise):
+class _Extreme(Arithmetic):
     operands: tuple[Tensor, ...] = arg(Operands, "the two tensors", max=2)
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
@@ -228,6 +249,7 @@ class Minimum(_Extreme):
 class Concat(Asking):
     """Operands side by side, by default along channels or features. Source: torch.cat."""
 
+    selects = True
     bare = True
     notation = "y = [a, b, …] along the axis"
 
@@ -260,6 +282,10 @@ class Concat(Asking):
         """Channels last where all operands have them so."""
         return concatenated(how.strides, (how.batch, *y.shape))
 
+    def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
+        """Side by side along the channels."""
+        return self.axis is None or read.axis(self.axis) == read.feature_axis
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         axis = self.along(x)
@@ -270,6 +296,8 @@ class Concat(Asking):
 class Residual(Layer):
     """x + f(x), or shortcut(x) + f(x). [...] -> the same shape as f. Source: He et al. 2016."""
 
+    has_shortcut = True
+    span = ANY
     bare = True
     notation = "y = x + f(x), or shortcut(x) + f(x)"
 
@@ -319,6 +347,14 @@ class Residual(Layer):
             return []
         stride = "".join(f" stride={step}" for step in steps if step != 1)
         return [Change({"shortcut": f"[conv {result.shape[0]} kernel=1{stride}]"})]
+
+    def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
+        """It computes the same at every position."""
+        return True
+
+    def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
+        """Both ways end in one shape."""
+        return passes_to_sum(read, y)
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One addition an element."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import ClassVar
 
 from archcalc.layers.arguments import Flag, Number, Size, Whole, arg
-from archcalc.layers.asking import Asking
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change, divisors_near
 from archcalc.layers.code import Code, given, module
+from archcalc.layers.facts import ANY
 from archcalc.layers.layout import CHANNELS_FIRST, FEATURES_LAST, KEEPS, Layout
 from archcalc.layers.remembering import WIDE
-from archcalc.layers.saved import NOTHING, Saved, Saving
-from archcalc.layers.strides import Strides, channels_last, contiguous, iterated
+from archcalc.layers.saved import Saved, Saving
+from archcalc.layers.strides import Strides, channels_last, contiguous
 from archcalc.layers.tensor import Shape, Tensor, Want
 from archcalc.quantity import plain, product
 from archcalc.terms import work
@@ -34,7 +34,10 @@ def _normalising(elements: int, parameters: dict[str, Shape]) -> int:
     return work(elements, "element", *_NORMALISING, *affine)
 
 
-class _ChannelNorm(Layer):
+class ChannelNorm(Layer):
+    """Normalises channels, with a scale and a shift of each."""
+
+    span = ANY
     one_pass = True
     layout = CHANNELS_FIRST
     ranks = (1, 8)
@@ -53,8 +56,12 @@ class _ChannelNorm(Layer):
         return _normalising(y.elements, self.params(inputs[0]))
 
 
-class _TrackingNorm(_ChannelNorm):
+class _TrackingNorm(ChannelNorm):
     """A norm that may keep running statistics, with which it normalises at inference."""
+
+    def normalises_channels(self, y: Tensor) -> bool:
+        """It does."""
+        return True
 
     momentum: float = arg(Number, "weight of a new batch in the running statistics", default=0.1, min=0, max=1)
     track_running_stats: bool = arg(
@@ -128,7 +135,7 @@ class BatchNorm(_TrackingNorm):
 
 
 @layer("groupnorm", first="groups", aliases=("gn", "group_norm", "groupnormalization"))
-class GroupNorm(_ChannelNorm):
+class GroupNorm(ChannelNorm):
     """Normalises groups of channels over space, each sample for itself. [C, *S] -> the same shape.
 
     Source: torch.nn.GroupNorm.
@@ -168,6 +175,14 @@ class GroupNorm(_ChannelNorm):
     def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
         """An input that does not lie in its format."""
         return () if how.strides[0].has_format else (0,)
+
+    def averaged(self, x: Tensor) -> int:
+        """A group."""
+        return x.elements // self.groups
+
+    def normalises_channels(self, y: Tensor) -> bool:
+        """Where each channel is a group."""
+        return self.groups == y.shape[0]
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, and mean and deviation of each group."""
@@ -238,6 +253,7 @@ class LayerNorm(Layer):
     Source: torch.nn.LayerNorm, whose normalized_shape has the sizes of those axes.
     """
 
+    span = ANY
     autocast = WIDE
     example = ("layernorm", "20x64")
     one_pass = True
@@ -292,6 +308,14 @@ class LayerNorm(Layer):
         """A scale and a shift for each feature."""
         return _affine(self.vector(x), self.affine, self.bias)
 
+    def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
+        """Where a vector is one position."""
+        return len(self.axes) == 1
+
+    def averaged(self, x: Tensor) -> int:
+        """The vector."""
+        return product(self.vector(x))
+
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Mean (1), centring (1), variance (2), division (1), scale (1) and shift (1)."""
         return _normalising(y.elements, self.params(inputs[0]))
@@ -312,74 +336,3 @@ class LayerNorm(Layer):
         plain = given(eps=(self.eps, 1e-5), elementwise_affine=(self.affine, True), bias=(self.bias, True))
         sizes = self.vector(x)
         return module("nn.LayerNorm", sizes[0] if len(sizes) == 1 else sizes, **plain)
-
-
-def root_normed(x: Strides, scaled: bool) -> Strides:
-    """How torch.nn.RMSNorm lays its output out: as the input beside a deviation for each vector, then in its format."""
-    result = iterated(x, contiguous((*x.sizes[:-1], 1)))
-    if scaled:
-        result = iterated(result, contiguous(x.sizes[-1:]))
-    kept = result.is_channels_last if x.suggests_channels_last else result.is_contiguous
-    return result if kept else x.formatted(x.sizes)
-
-
-@layer("rmsnorm", aliases=("rms_norm",))
-class RMSNorm(Asking):
-    """Divides each vector of channels or features by its root mean square. [...] -> the same shape.
-
-    Source: torch.nn.RMSNorm, which takes features last; Zhang and Sennrich 2019.
-    """
-
-    example = ("rmsnorm axis=-1", "20x64")
-    notation = "y = x / √(mean(x²) + ε) · γ"
-
-    does = "normalises"
-
-    eps: float = arg(
-        Number, "added to the mean square; PyTorch's default is the least step of the type", default=1e-6, min=0
-    )
-    affine: bool = arg(Flag, "learn a scale for each feature", default=True, aliases=("elementwise_affine",))
-    axis: int | None = arg(
-        Whole, "axis of the vectors; default: channels or features", default=None, min=-8, aliases=("dim",)
-    )
-
-    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for an axis the input does not have."""
-        self.along(x)
-        return Tensor(x.shape)
-
-    def outcome(self, axis: int, *inputs: Tensor) -> str:
-        """The vectors, each with a mean of its own."""
-        return f"vectors of {inputs[0].shape[axis]}" + (" and as many scales" if self.affine else "")
-
-    def params(self, x: Tensor) -> dict[str, Shape]:
-        """A scale for each feature."""
-        return _affine((x.shape[self.along(x)],), self.affine, False)
-
-    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """Squares (1), their sum (1), division (1) and scale (1)."""
-        scale = ("scale γ", int(self.affine))
-        return work(y.elements, "element", ("square", 1), ("their sum", 1), ("division by the root", 1), scale)
-
-    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """In the format of the input, once its vectors are put last."""
-        axis = self.along(inputs[0]) + 1
-        return root_normed(how.strides[0].moved(axis, -1), self.affine).moved(y.rank, axis)
-
-    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """Input and deviation for the input's gradient; the CPU also keeps the normalised input for the scales'."""
-        elements = how.batch * plain(y.elements)
-        rows = elements // plain(y.shape[self.along(inputs[0])])
-        scaled = self.affine and how.learns
-        extra = {"statistics": _STATISTIC * rows} if how.needs[0] or (how.gpu and scaled) else {}
-        if scaled and not how.gpu:
-            extra["normalised"] = elements * how.width
-        return Saved((0,) if how.needs[0] or (how.gpu and scaled) else (), extra=extra) if extra else NOTHING
-
-    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
-        """The same in PyTorch."""
-        axis = self.along(x)
-        code = module("nn.RMSNorm", x.shape[axis], eps=self.eps, **given(elementwise_affine=(self.affine, True)))
-        if axis != x.rank - 1:
-            code.call = f"{{self}}({{0}}.movedim({axis + 1}, -1)).movedim(-1, {axis + 1})"
-        return code

@@ -169,6 +169,7 @@ class Pooling(Layer):
 class MaxPool(Pooling):
     """Largest element of each window. [C, *S] -> [C, *S']. Source: torch.nn.MaxPool1d to MaxPool3d."""
 
+    selects = True
     example = ("maxpool 3 stride=2", "8x32x32")
     notation = _over_windows("max", 2, dilated=True)
     word, step = "max", "comparison"
@@ -180,6 +181,10 @@ class MaxPool(Pooling):
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, and where each largest element was."""
         return how.first(Saved((0,), extra={"positions": _POSITION * how.batch * plain(y.elements)}))
+
+    def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
+        """The largest element has it."""
+        return True
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -243,6 +248,10 @@ class AvgPool(Pooling):
         """The input, though only its sizes are needed."""
         return how.first(INPUT)
 
+    def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
+        """Where every window is full: a window over the edge has a smaller sum."""
+        return self.divisor_override is None and not any(padding for _, _, padding, _ in self.axes(inputs[0]))
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         kernel, stride, padding, _ = (sized(sizes) for sizes in zip(*self.axes(x)))
@@ -296,6 +305,10 @@ class AdaptivePooling(Layer):
         """[C, *S] -> [C, *output]; any output size is possible."""
         self.spatial_axes = x.rank - 1
         return Tensor((x.shape[0], *self.sizes(x)))
+
+    def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
+        """Every window has it."""
+        return True
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One operation for each element of each window.
@@ -360,6 +373,7 @@ class AdaptiveAvgPool(AdaptivePooling):
 class AdaptiveMaxPool(AdaptivePooling):
     """Maximum over windows that give the output size. Source: torch.nn.AdaptiveMaxPool1d to AdaptiveMaxPool3d."""
 
+    selects = True
     notation = _over_shares("max", 2)
     word, step = "max", "comparison"
 

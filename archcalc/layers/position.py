@@ -108,6 +108,10 @@ class ClsToken(Layer):
         """The vector."""
         return {"weight": (1, x.shape[-1])}
 
+    def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
+        """It computes the same at every position."""
+        return True
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         return module("ClassToken", x.shape[-1])
@@ -188,6 +192,10 @@ class Rope(Layer):
         turned = y.elements if self.dim is None else product(y.shape[:-1]) * self.dim
         return work(turned, "element that rotates", *ROTATING)
 
+    def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
+        """It turns each position by another angle."""
+        return False
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         size = "" if self.dim is None else ", {dim}"
@@ -204,6 +212,7 @@ class RelPosBias(Layer):
     Source: Raffel et al. 2020; Liu et al. 2021; Press et al. 2021.
     """
 
+    sets_sizes = True
     example = ("relposbias 4", "20x64")
     one_pass = True
     notation = "y[h, i, j] = table[h, distance of i and j]"

@@ -26,7 +26,7 @@ class PReLU(Activation):
     example = ("prelu", "20x64")
     notation = "y = x for x > 0, a · x otherwise, with a learned"
     passes = (0.0, inf)
-    values = (-inf, inf)
+    span = (-inf, inf)
     rises = False
     operations = (("comparison", 1), ("product", 1))
 

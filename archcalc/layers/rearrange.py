@@ -24,6 +24,7 @@ class Rearrange(Rearranging):
     of the output where it is the first axis or the last. Source of the notation: einops.
     """
 
+    sets_sizes = True
     reorders = True
 
     notation = "y has the elements of x, with the axes as the pattern says"

@@ -85,6 +85,11 @@ class Recurrent(Layer):
         """What two layers must share to share states."""
         return (self.op, plain(self.layers), self.directions, plain(self.hidden), plain(self.width))
 
+    @property
+    def draws(self) -> bool:
+        """What its dropout sets to 0."""
+        return self.dropout > 0
+
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` when the initial state is another layer's kind of state."""
         if self.state is not None:
@@ -360,6 +365,7 @@ class RNN(Recurrent):
 class GRU(Recurrent):
     """Two gates and a candidate. [steps, in] -> [steps, directions·hidden]. Source: torch.nn.GRU."""
 
+    has_shortcut = True
     example = ("gru 32", "20x64")
     notation = (
         "r, z = σ(W x(t) + b + U h(t−1) + b′)        two gates: reset, update\n"

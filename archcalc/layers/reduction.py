@@ -25,6 +25,7 @@ class Reduction(Layer):
     its gradient is computed from.
     """
 
+    sets_sizes = True
     one_pass = True
     bare = True
     nonnegative = True
@@ -58,6 +59,10 @@ class Reduction(Layer):
     def output_rank(self, *inputs: Tensor) -> int:
         """Without the axes that go away, unless they are kept."""
         return inputs[0].rank - (0 if self.keepdim else len(self.axis))
+
+    def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
+        """Over all positions."""
+        return inputs[0].rank == 2 and [inputs[0].axis(axis) for axis in self.axis] == [0]
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """The operations of every element of the input, then those of every element of the output."""

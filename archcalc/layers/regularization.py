@@ -23,6 +23,11 @@ class Dropping(Layer):
 
     p: float
 
+    @property
+    def draws(self) -> bool:
+        """What it sets to 0."""
+        return True
+
 
 @layer("dropout", first="p")
 class Dropout(Dropping):

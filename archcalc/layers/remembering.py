@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from archcalc.layers.facts import LayerFacts
 from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.strides import Strides, contiguous, iterated
 from archcalc.layers.tensor import Tensor
@@ -12,7 +13,7 @@ from archcalc.quantity import plain
 LOW, WIDE, JOINED = "low", "wide", "joined"
 
 
-class LayerMemory:
+class LayerMemory(LayerFacts):
     """What a layer says of memory; tensors are of one sample, `Saving.batch` says of how many."""
 
     # True: the output is another view of the input's memory.
@@ -22,8 +23,6 @@ class LayerMemory:
     # What torch.autocast makes of it: LOW computes in 16 bits, WIDE in fp32 where it is a GPU's kernel, and JOINED is at least
     # as wide as its parameters; all others compute in the widest of the types that they read.
     autocast: ClassVar[str] = ""
-    # True: each output element depends only on the input element at its place.
-    elementwise: ClassVar[bool] = False
 
     def shares(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
         """Whether the output is memory of the first input when it runs; a view always is."""

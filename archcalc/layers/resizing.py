@@ -44,6 +44,7 @@ class Upsample(Layer):
     Source: torch.nn.Upsample.
     """
 
+    enlarges = True
     one_pass = True
     keeps_nothing = True
     notation = (
@@ -141,6 +142,10 @@ class Upsample(Layer):
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """In the format of the input."""
         return how.strides[0].formatted((how.batch, *y.shape))
+
+    def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
+        """Every position has it."""
+        return True
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

@@ -132,6 +132,10 @@ class SDPA(Layer):
         read = all(one.steps[-1] == 1 for one in how.strides) and self.q.shape[-1] == self.v.shape[-1]
         return self.q.rank == 3 and (how.gpu or read)
 
+    def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
+        """Without a mask."""
+        return not self.causal and y.rank == 2
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         plain = ", is_causal=True" if self.causal else ""

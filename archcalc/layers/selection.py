@@ -20,6 +20,7 @@ from archcalc.terms import work
 class TopK(Layer):
     """The k largest along an axis, in order. [n] -> [k]. Further output: `indices`, their places. Source: torch.topk."""
 
+    selects = True
     one_pass = True
     bare = True
     nonnegative = True
@@ -78,6 +79,7 @@ class Gather(Layer):
     every sample is a `parameter`. Source: torch.index_select, torch.Tensor.__getitem__.
     """
 
+    selects = True
     one_pass = True
     bare = True
     nonnegative = True

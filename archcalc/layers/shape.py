@@ -7,7 +7,7 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change, counting_the_batch
 from archcalc.layers.code import Code, expression, given, module
 from archcalc.layers.field import ITSELF, Field
-from archcalc.layers.layout import ENDS, FEATURES_LAST, KEEPS, axis_of
+from archcalc.layers.layout import CHANNELS_FIRST, ENDS, FEATURES_LAST, KEEPS, axis_of
 from archcalc.layers.saved import Saving
 from archcalc.layers.strides import Strides
 from archcalc.layers.tensor import Moved, Tensor
@@ -17,6 +17,7 @@ from archcalc.quantity import plain, product
 class Rearranging(Layer):
     """Passes elements on as they are, token ids too."""
 
+    selects = True
     one_pass = True
     bare = True
     numeric = False
@@ -81,6 +82,10 @@ class Flatten(Rearranging):
         x = inputs[0]
         return x.rank - (x.axis(self.end) - x.axis(self.start))
 
+    def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
+        """Where each element becomes a channel."""
+        return y.rank == 1
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         start, end = x.axis(self.start) + 1, x.axis(self.end) + 1
@@ -91,6 +96,7 @@ class Flatten(Rearranging):
 class Reshape(Rearranging):
     """The same elements in other sizes; one of them may be -1. Source: torch.reshape."""
 
+    sets_sizes = True
     reorders = True
 
     notation = "y has the elements of x in their order"
@@ -157,6 +163,7 @@ def _left(sizes: tuple[int, ...], shape: tuple[int, ...]) -> int:
 class Transpose(Rearranging):
     """Swaps two axes, by default the last two. Source: torch.transpose."""
 
+    sets_sizes = True
     reorders = True
 
     notation = "y[…, j, i] = x[…, i, j]"
@@ -191,6 +198,10 @@ class Transpose(Rearranging):
         a, b = (x.axis(index) for index in self.axes)
         return a == b
 
+    def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
+        """Where the last axis of features becomes the first, of channels."""
+        return y.rank == 2 and (read.layout, y.layout) == (FEATURES_LAST, CHANNELS_FIRST)
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         a, b = (x.axis(index) for index in self.axes)
@@ -206,6 +217,7 @@ class Expand(Rearranging):
     [features] with `expand 10x-1` -> [10, features].
     """
 
+    sets_sizes = True
     notation = "y repeats x along axes of size 1"
 
     layout = ENDS
@@ -283,6 +295,14 @@ class Identity(Rearranging):
     def field(self, y: Tensor, x: Tensor) -> list[Field]:
         """Each position sees itself."""
         return [ITSELF] * max(0, x.rank - 1)
+
+    def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
+        """It computes the same at every position."""
+        return True
+
+    def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
+        """As it is."""
+        return True
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

@@ -20,6 +20,7 @@ from archcalc.quantity import gcd, plain
 class _Pixels(Layer):
     """Moves elements between channels and squares of `factor` × `factor` pixels."""
 
+    selects = True
     one_pass = True
     bare = True
     reorders = True
@@ -44,6 +45,7 @@ class _Pixels(Layer):
 class PixelShuffle(_Pixels):
     """Channels to space. [C·r², H, W] -> [C, H·r, W·r]. Source: torch.nn.PixelShuffle."""
 
+    enlarges = True
     notation = "y[c, r·s + i, r·t + j] = x[c·r² + r·i + j, s, t]"
 
     factor: int = arg(Whole, "r, by which height and width grow", min=1, aliases=("upscale_factor",))
@@ -96,6 +98,7 @@ def _indivisible(what: str, fits: Iterable[int]) -> ShapeError:
 class ChannelShuffle(Layer):
     """Channels dealt out over groups. [C, *S] -> [C, *S]. Source: torch.nn.ChannelShuffle."""
 
+    selects = True
     one_pass = True
     bare = True
     reorders = True
@@ -123,6 +126,10 @@ class ChannelShuffle(Layer):
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """In the format of the input."""
         return how.strides[0].formatted((how.batch, *y.shape))
+
+    def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
+        """With its channel."""
+        return True
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

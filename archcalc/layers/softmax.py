@@ -19,8 +19,7 @@ class SoftmaxLike(Asking):
     """Exponentials in proportion to their sum along an axis, or the logarithms of those."""
 
     operations: ClassVar[Pieces]
-    # The least and the largest number that it gives.
-    values: ClassVar[tuple[float, float]]
+    span: tuple[float, float]
 
     does = "normalises"
     axis: int | None = arg(
@@ -40,6 +39,10 @@ class SoftmaxLike(Asking):
         """The output."""
         return how.first(OUTPUT)
 
+    def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
+        """Where it works along the features."""
+        return self.along(inputs[0]) == inputs[0].rank - 1
+
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Those of every element."""
         return work(y.elements, "element", *self.operations)
@@ -58,7 +61,7 @@ class Softmax(SoftmaxLike):
     example = ("softmax axis=-1", "20x64")
     notation = "y[i] = e^(x[i]) / Σ e^(x[j])"
     operations = ("maximum", 1), ("subtraction", 1), ("exponential", 1), ("sum", 1), ("division", 1)
-    values = (0.0, 1.0)
+    span = (0.0, 1.0)
 
 
 @layer("logsoftmax", aliases=("log_softmax",), family="activation")
@@ -69,4 +72,4 @@ class LogSoftmax(SoftmaxLike):
     bare = True
     notation = "y[i] = x[i] − ln Σ e^(x[j])"
     operations = ("maximum", 1), ("subtraction", 1), ("exponential", 1), ("sum", 1), ("logarithm and subtraction", 1)
-    values = (-inf, 0.0)
+    span = (-inf, 0.0)

@@ -24,6 +24,7 @@ class ConvTranspose(Convolution):
     Source: torch.nn.ConvTranspose1d, ConvTranspose2d, ConvTranspose3d.
     """
 
+    enlarges = True
     example = ("convtranspose 8 kernel=2 stride=2", "16x8x8")
 
     refused: ClassVar[dict[str, str]] = {"padding_mode": "there is no border to fill here: leave it out"}

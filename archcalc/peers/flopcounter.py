@@ -6,17 +6,8 @@ have no formula. Source: torch 2.13, utils/flop_counter.py.
 
 from __future__ import annotations
 
-from archcalc.layers.algebra import Einsum, MatMul, MoE
-from archcalc.layers.attention import Attention
-from archcalc.layers.cutting import Select
-from archcalc.layers.dense import Embedding, Linear
-from archcalc.layers.lstm import LSTM
-from archcalc.layers.normalization import LayerNorm
-from archcalc.layers.position import RelPosBias
-from archcalc.layers.rearrange import Rearrange
-from archcalc.layers.recurrent import GRU, RNN
-from archcalc.layers.sdpa import SDPA
-from archcalc.layers.shape import Expand, Transpose
+from archcalc.layers.saved import Saving
+from archcalc.layers.strides import Strides, contiguous
 from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
 from archcalc.peers.attention import is_fused, products
@@ -60,31 +51,31 @@ def _sdpa(call: Call) -> Deltas | None:
     return None if scattered else {FUSED: -call.macs}
 
 
-# Layers whose output has its features together, however the input lies in memory.
-_TOGETHER = (Attention, Embedding, GRU, LayerNorm, Linear, LSTM, MatMul, MoE, RNN, SDPA)
-# Layers that may give another axis that place.
-_SCATTERING = (Einsum, Expand, RelPosBias, Select, Transpose)
-
-
 def _may_be_scattered(call: Call, tensor: Tensor) -> bool:
-    """Whether the last axis of `tensor` may not be the one whose elements follow each other in memory."""
-    pending, seen = [tensor], set()
-    while pending:
-        one = pending.pop()
-        node = call.edges.producer(one)
-        if node is None:  # an input of the model, or what one copy of a repeat gives to the next
-            if all(one is not given for given in call.graph.inputs.values()):
-                return True
-        elif isinstance(node.layer, _SCATTERING) or _moves_the_last_axis(node):
-            return True
-        elif not isinstance(node.layer, _TOGETHER) and id(node) not in seen:
-            seen.add(id(node))
-            pending += node.inputs
-    return False
+    """Whether the elements along the last axis of `tensor` may not follow each other in memory."""
+    strides = _strides(call, tensor, {})
+    return strides is None or (strides.numbers[-1] > 1 and strides.steps[-1] != 1)
 
 
-def _moves_the_last_axis(node: Node) -> bool:
-    if not isinstance(node.layer, Rearrange):
-        return False
-    before, _, after = node.layer.pattern.partition("->")
-    return before.split()[-1].strip("()") != after.split()[-1].strip("()")
+def _strides(call: Call, tensor: Tensor, known: dict[int, Strides | None]) -> Strides | None:
+    """How `tensor` lies in memory; None for what one copy of a repeat gives to the next."""
+    if id(tensor) not in known:
+        node = call.edges.producer(tensor)
+        if node is None:
+            given = any(tensor is one for one in call.graph.inputs.values())
+            known[id(tensor)] = contiguous((call.batch, *tensor.shape)) if given else None
+        else:
+            known[id(tensor)] = _given(call, node, tensor, known)
+    return known[id(tensor)]
+
+
+def _given(call: Call, node: Node, tensor: Tensor, known: dict[int, Strides | None]) -> Strides | None:
+    read = [_strides(call, one, known) for one in node.inputs]
+    laid = tuple(one for one in read if one is not None)
+    if node.layer is None or len(laid) < len(read):
+        return None
+    how = Saving((False,) * len(laid), call.batch, strides=laid, keeps=False, training=False)
+    for name, further in (node.exit.outputs or {}).items():
+        if call.edges.name(further) == call.edges.name(tensor):
+            return node.layer.further_strides(name, how, node.exit, *node.inputs)
+    return node.layer.strides(how, node.exit, *node.inputs)

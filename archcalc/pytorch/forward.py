@@ -7,16 +7,13 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from archcalc.layers.code import Code
-from archcalc.layers.merge import Add, Concat, Mul, Residual, Sub
+from archcalc.layers.merge import Add
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.network.graph import Node
 from archcalc.network.names import ALL
 from archcalc.pytorch.names import BuildError, Variables, identifier
 from archcalc.pytorch.structure import Item, Structure, family, is_batched, results, steps
 from archcalc.quoting import python_string
-
-# Layers that join what comes from several.
-MERGES = (Add, Sub, Mul, Concat, Residual)
 
 # As many parts of a split are unpacked into variables of their own.
 _UNPACKED = 8
@@ -166,7 +163,8 @@ class Forward:
     def _joined(self, index: int, node: Node, call: str) -> str:
         """`x + self.f(x)` for `y = self.f(x)` and `x + y`."""
         last = re.fullmatch(r"(\w+) = (self\.\w+\((\w+)\))", self.lines[-1]) if self.lines else None
-        if last is None or self.probe or not isinstance(node.layer, MERGES):
+        joins = node.layer is not None and node.layer.bare and len(node.inputs) > 1
+        if last is None or self.probe or not joins:
             return call
         name, text, given = last.groups()
         read = re.findall(r"\b[A-Za-z_]\w*\b", call)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeVar
 
 from archcalc.diagnostics import Diagnostic, Fix, Note, Span
 from archcalc.layers.base import Layer
+from archcalc.layers.facts import LayerFacts
 from archcalc.registry import Registry
 from archcalc.rules.index import FACTS
 from archcalc.rules.model import Model, Placed
@@ -56,9 +57,17 @@ class Rule:
     evidence: ClassVar[str] = "proof"
     on: ClassVar[bool] = True
     fixable: ClassVar[str] = ""  # "safe", "unsafe" or nothing
-    # In a network without any of these layers, or whose spec does not have this key, it finds nothing; empty: it looks at each.
-    about: ClassVar[tuple[type[Layer], ...]] = ()
+    # In a network without any of these layers, or of layers that say this fact, it finds nothing; empty: it looks at each.
+    about: ClassVar[tuple[type[Layer], ...] | str] = ()
+    # Nor where the spec does not have this key.
     key: ClassVar[str] = ""
+
+    @classmethod
+    def is_about(cls, layer: type[Layer]) -> bool:
+        """Whether it may find something in a network with such a layer."""
+        if isinstance(cls.about, str):
+            return getattr(layer, cls.about) is not getattr(LayerFacts, cls.about)
+        return issubclass(layer, cls.about)
 
     def check(self, model: Model) -> Iterator[Finding]:
         """Everything the rule finds in a network."""

@@ -62,7 +62,7 @@ FACTS = {
     "PRM307": ("prm.dominant_layer", "dominant-layer", ON, "", ""),
     "PRM308": ("prm.untied_embeddings", "untied-embeddings", ON, "", "embedding"),
     "PRM309": ("prm.repeated_normalisation", "repeated-normalisation", ON, "", "batchnorm groupnorm instancenorm"),
-    "SHP110": ("shp.implicit_broadcast", "implicit-broadcast", ON, "", "add mul sub"),
+    "SHP110": ("shp.implicit_broadcast", "implicit-broadcast", ON, "", "add mul sub div maximum minimum"),
     "SHP113": ("shp.linear_on_image", "linear-on-image", ON, "", ""),
     "SHP114": ("shp.channels_last_input", "channels-last-input", ON, "", ""),
     "SHP115": ("shp.batch_in_input", "batch-in-input", ON, "", ""),

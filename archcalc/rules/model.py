@@ -12,7 +12,6 @@ from archcalc.diagnostics import Note
 from archcalc.language.document import parse_amount
 from archcalc.language.expressions import describe
 from archcalc.layers.base import Layer
-from archcalc.layers.normalization import BatchNorm, GroupNorm, InstanceNorm
 from archcalc.layers.shape import Identity
 from archcalc.layers.tensor import Tensor
 from archcalc.network.edges import Edges
@@ -240,9 +239,7 @@ class Model(Edges):
 
 def normalises_channels(node: Node) -> bool:
     """Whether a layer takes off each channel's own mean and scale."""
-    layer = node.layer
-    one_each = isinstance(layer, GroupNorm) and layer.groups == node.exit.shape[0]
-    return one_each or isinstance(layer, (BatchNorm, InstanceNorm))
+    return node.layer is not None and node.layer.normalises_channels(node.exit)
 
 
 def spot_of(node: Node) -> Spot:

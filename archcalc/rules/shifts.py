@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-from archcalc.layers.algebra import Scale
-from archcalc.layers.convolution import Conv
-from archcalc.layers.dense import LayerScale, Linear
-from archcalc.layers.layout import CHANNELS_FIRST, FEATURES_LAST
-from archcalc.layers.merge import Add, Concat, Residual, Sub
-from archcalc.layers.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, MaxPool
-from archcalc.layers.resizing import Upsample
-from archcalc.layers.shape import Flatten, Identity, Transpose
-from archcalc.layers.shuffling import ChannelShuffle
 from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
 from archcalc.rules.model import Model, normalises_channels
-
-# What gives on a constant of a channel as a constant of a channel, whatever its arguments.
-_PASSING = (Identity, Scale, LayerScale, Linear, Flatten, MaxPool, Upsample, ChannelShuffle,
-            AdaptiveAvgPool, AdaptiveMaxPool)  # fmt: skip
-_SUMS = (Add, Sub, Residual)
 
 
 def shiftless(model: Model) -> set[int]:
@@ -63,21 +49,4 @@ def _unnoticed(model: Model, node: Node, found: set[int]) -> bool:
 
 
 def _passes(node: Node, tensor: Tensor) -> bool:
-    """Whether a constant of each channel of `tensor` comes out of `node` as one of each channel."""
-    layer = node.layer
-    y = node.exit
-    if isinstance(layer, _PASSING):
-        return not isinstance(layer, Flatten) or y.rank == 1
-    if isinstance(layer, _SUMS):
-        axis = tensor.feature_axis
-        return (tensor.layout, tensor.rank, tensor.shape[axis]) == (y.layout, y.rank, y.shape[axis])
-    if isinstance(layer, Concat):
-        return layer.axis is None or tensor.axis(layer.axis) == tensor.feature_axis
-    if isinstance(layer, AvgPool):
-        every = layer.divisor_override is None  # else a window over the edge has a smaller sum
-        return every and all(padding == 0 for _, _, padding, _ in layer.axes(node.inputs[0]))
-    if isinstance(layer, Conv):
-        return not layer.pads_zeros(node.inputs[0])
-    if isinstance(layer, Transpose):
-        return y.rank == 2 and (tensor.layout, y.layout) == (FEATURES_LAST, CHANNELS_FIRST)
-    return False
+    return node.layer is not None and node.layer.passes_shift(tensor, node.exit, *node.inputs)

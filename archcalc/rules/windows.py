@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archcalc.layers.convolution import Conv
-from archcalc.layers.pooling import AvgPool, MaxPool
+from archcalc.layers.pooling import Pooling
 from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
 from archcalc.quantity import varies
@@ -82,7 +82,7 @@ class Window:
 def windows(node: Node) -> list[Window] | None:
     """The windows of a convolution or a pooling along each axis; None for any other layer, and where no zeros are around."""
     layer = node.layer
-    if not isinstance(layer, (Conv, MaxPool, AvgPool)):
+    if not isinstance(layer, (Conv, Pooling)):
         return None
     x, sizes = node.inputs[0], [int(size) for size in node.inputs[0].shape[1:]]
     if not isinstance(layer, Conv):

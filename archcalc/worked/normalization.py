@@ -8,7 +8,8 @@ from typing import Any
 
 from archcalc.layers.base import Layer
 from archcalc.layers.local_norm import LocalResponseNorm
-from archcalc.layers.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
+from archcalc.layers.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm
+from archcalc.layers.rms_norm import RMSNorm
 from archcalc.network.graph import Node
 from archcalc.worked.example import Array, Example, Step, factor, filled, limit, listed, refuse, works, written
 

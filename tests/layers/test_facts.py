@@ -84,9 +84,9 @@ def test_what_autograd_keeps_is_known(layer):
 )
 def test_an_activation_says_what_it_gives(layer):
     for fact, asks in (
-        ("values", "the least and the largest number that it gives"),
+        ("span", "the least and the largest number that it gives"),
         ("rises", "whether it is monotone"),
     ):
         assert hasattr(layer, fact), f"say with `{fact}` in {layer.__name__} {asks}"
-    low, high = layer(**layer.defaults).values
+    low, high = layer(**layer.defaults).span
     assert low < high

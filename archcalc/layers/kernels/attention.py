@@ -13,8 +13,8 @@ from archcalc.layers.kernels.scores import (
     multihead_inputs,
     scores_passing,
 )
-from archcalc.layers.normalization import root_normed
 from archcalc.layers.position import rotated
+from archcalc.layers.rms_norm import root_normed
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.strides import Strides, are_rows, contiguous, joined
 from archcalc.layers.tensor import Tensor

@@ -81,14 +81,14 @@ class ClippedLogits(Rule):
 def _clips(node: Node) -> bool:
     """Whether it makes every negative number 0 and passes on the others."""
     layer = node.layer
-    return isinstance(layer, Activation) and layer.values[0] == 0 and layer.passes is not None
+    return isinstance(layer, Activation) and layer.span[0] == 0 and layer.passes is not None
 
 
 def _bounds(node: Node) -> tuple[float, float] | None:
     """The two numbers between which everything lies that it gives, unless it only clips."""
     layer = node.layer
-    bounded = isinstance(layer, Activation) and not _clips(node) and all(map(math.isfinite, layer.values))
-    return layer.values if bounded and isinstance(layer, Activation) else None
+    bounded = isinstance(layer, Activation) and not _clips(node) and all(map(math.isfinite, layer.span))
+    return layer.span if bounded and isinstance(layer, Activation) else None
 
 
 def _through(layer: Layer) -> bool:

@@ -7,21 +7,14 @@ from collections.abc import Iterator
 
 from archcalc.layers.activation import Activation
 from archcalc.layers.base import Layer
-from archcalc.layers.convolution import Conv
-from archcalc.layers.dense import Linear
 from archcalc.layers.gating import GLU
-from archcalc.layers.merge import Residual
-from archcalc.layers.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm
 from archcalc.layers.regularization import Dropping
 from archcalc.layers.softmax import SoftmaxLike
-from archcalc.layers.transposed import ConvTranspose
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.losses import last_layers, loss, loss_note, taken, with_loss
 from archcalc.rules.model import Model
 
-# Layers whose outputs can be any number.
-_LINEAR = (Linear, Conv, ConvTranspose, BatchNorm, LayerNorm, InstanceNorm, GroupNorm, Residual, GLU)
 # What each loss takes, between which numbers that lies, and what is missing.
 _WANTED = {
     "nll": ("logarithms of probabilities", (-math.inf, 0), "logsoftmax", "crossentropy"),
@@ -65,7 +58,7 @@ class LogitsIntoProbabilityLoss(Rule):
         takes, between, missing, instead = _WANTED[name]
         if not all(_gives_others(node, *between) for node in last):
             return
-        logits = all(isinstance(node.layer, _LINEAR) and not isinstance(node.layer, GLU) for node in last)
+        logits = not any(isinstance(node.layer, (Activation, SoftmaxLike, GLU)) for node in last)
         fix = with_loss(model, instead, safe=False) if logits else None
         for node in last:
             yield self.finding(
@@ -80,10 +73,8 @@ class LogitsIntoProbabilityLoss(Rule):
 
 def _gives_others(node: Node, low: float, high: float) -> bool:
     """Whether some of the numbers that a layer gives lie outside of what is wanted."""
-    layer = node.layer
-    if isinstance(layer, (Activation, SoftmaxLike)):
-        return layer.values[0] < low or layer.values[1] > high
-    return isinstance(layer, _LINEAR)
+    span = node.layer.span if node.layer is not None else None
+    return span is not None and (span[0] < low or span[1] > high)
 
 
 def _through(layer: Layer) -> bool:

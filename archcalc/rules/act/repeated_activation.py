@@ -82,7 +82,7 @@ def _idle_after(model: Model, node: Node) -> Node | None:
     first = model.maker(node.inputs[0], _nonnegative if (least, most) == (0, math.inf) else _taking)
     if first is None or not isinstance(first.layer, (Activation, SoftmaxLike)):
         return None
-    low, high = first.layer.values
+    low, high = first.layer.span
     return first if low >= least and high <= most else None
 
 
@@ -90,7 +90,7 @@ def _squeezed(model: Model, node: Node) -> Node | None:
     """The layer with values between 0 and 1 that a sigmoid or softmax reads."""
     first = model.maker(node.inputs[0], idle) if isinstance(node.layer, (Sigmoid, Softmax)) else None
     layer = first.layer if first is not None else None
-    return first if isinstance(layer, (Activation, SoftmaxLike)) and layer.values == (0, 1) else None
+    return first if isinstance(layer, (Activation, SoftmaxLike)) and layer.span == (0, 1) else None
 
 
 def _range(node: Node, first: Node) -> tuple[float, float]:

@@ -7,19 +7,14 @@ from collections.abc import Iterator
 from archcalc.diagnostics import Note
 from archcalc.layers.attention import Attention
 from archcalc.layers.dense import Embedding, Linear
-from archcalc.layers.merge import Concat
-from archcalc.layers.selection import Gather, TopK
 from archcalc.layers.shape import Identity
 from archcalc.layers.softmax import LogSoftmax
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import with_argument
-from archcalc.rules.losses import last_layers, taken
+from archcalc.rules.losses import last_layers
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model
-
-# Layers behind which the positions need not be those of the tokens.
-_MOVING = (Concat, Gather, TopK)
 
 
 @rule("ATT602", "missing-causal-mask")
@@ -90,9 +85,8 @@ class MissingCausalMask(Rule):
 
 
 def _moves(node: Node) -> bool:
-    layer = node.layer
-    moves = layer is not None and (taken(layer) or isinstance(layer, _MOVING))
-    return moves and not isinstance(layer, Identity)
+    """Whether the positions behind a layer need not be those of the tokens."""
+    return node.layer is not None and node.layer.selects and not isinstance(node.layer, Identity)
 
 
 def _predicts_tokens(model: Model) -> bool:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archcalc.layers.cutting import Select
+from archcalc.layers.base import Layer
 from archcalc.layers.dense import Linear
 from archcalc.layers.merge import Residual
-from archcalc.layers.normalization import LayerNorm, RMSNorm
+from archcalc.layers.normalization import LayerNorm
 from archcalc.layers.reduction import Mean
-from archcalc.layers.regularization import Dropout
+from archcalc.layers.regularization import Dropping
+from archcalc.layers.rms_norm import RMSNorm
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.losses import taken
 from archcalc.rules.model import Model
 
 _NORMS = (LayerNorm, RMSNorm)
@@ -61,7 +63,7 @@ class MissingFinalNorm(Rule):
         for placed in model.layers:
             node = placed.node
             before = model.producer(node.inputs[0]) if isinstance(node.layer, Linear) else None
-            while before is not None and isinstance(before.layer, (Select, Mean, Dropout)):
+            while before is not None and _is_between(before.layer):
                 before = model.producer(before.inputs[0])
             if before is not None and isinstance(before.layer, Residual) and _pre_norm(before):
                 yield self.finding(
@@ -77,3 +79,8 @@ def _pre_norm(residual: Node) -> bool:
     while first is not None and first.layer is None and first.children:
         first = first.children[0]
     return first is not None and isinstance(first.layer, _NORMS) and first.inputs[0] is residual.inputs[0]
+
+
+def _is_between(layer: Layer | None) -> bool:
+    """Whether what a layer gives still has the scale of what it reads."""
+    return layer is not None and (taken(layer) or isinstance(layer, (Mean, Dropping)))

@@ -4,28 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archcalc.layers.algebra import MoE, Scale
 from archcalc.layers.attention import Attention
 from archcalc.layers.cutting import Select
-from archcalc.layers.dense import Embedding, Linear
-from archcalc.layers.gating import GLU
 from archcalc.layers.layout import FEATURES_LAST
-from archcalc.layers.merge import Add, Mul, Residual, Sub
-from archcalc.layers.normalization import LayerNorm, RMSNorm
-from archcalc.layers.position import ClsToken, Rope
-from archcalc.layers.reduction import Mean
+from archcalc.layers.position import ClsToken
 from archcalc.layers.sdpa import SDPA
-from archcalc.layers.shape import Identity
-from archcalc.layers.softmax import LogSoftmax, Softmax, SoftmaxLike
 from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
 from archcalc.rules.reading import is_patches
-
-# Layers that treat every position alike; `elementwise` ones are added.
-_ALIKE = (Embedding, Linear, LayerNorm, RMSNorm, Residual, Add, Mul, Sub, MoE, Identity,
-          Scale, GLU, ClsToken, Select, Mean, Softmax, LogSoftmax, Attention)  # fmt: skip
 
 
 @rule("ATT601", "order-blind-attention")
@@ -110,15 +98,6 @@ def _leads_to(model: Model, node: Node, start: Tensor) -> bool:
 def _blind(node: Node, class_token: bool) -> bool:
     """Whether shuffling the positions of what a layer reads only shuffles what it gives."""
     layer = node.layer
-    if isinstance(layer, Attention):
-        return not layer.causal and layer.rope is None and layer.window is None and layer.relbias is None
-    if isinstance(layer, SDPA):
-        return not layer.causal and node.exit.rank == 2
     if isinstance(layer, Select):  # the class token's place; another's would tell it from the rest
         return bool(class_token and layer.index == 0 and layer.axis == 0)
-    if isinstance(layer, Mean):
-        return node.inputs[0].rank == 2 and [node.inputs[0].axis(axis) for axis in layer.axis] == [0]
-    if isinstance(layer, SoftmaxLike):
-        return layer.axis is None or node.inputs[0].axis(layer.axis) == node.inputs[0].rank - 1
-    known = layer is not None and layer.elementwise and not isinstance(layer, Rope)
-    return known or isinstance(layer, _ALIKE)
+    return layer is not None and layer.blind_to_order(node.exit, *node.inputs)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.layers.algebra import MatMul, Scale
+from archcalc.layers.base import Layer
 from archcalc.layers.regularization import Dropout
-from archcalc.layers.shape import Identity
 from archcalc.layers.softmax import Softmax
 from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
+from archcalc.rules.losses import unchanged
 from archcalc.rules.model import Model
 
 
@@ -56,7 +57,7 @@ class StoredAttentionMatrix(Rule):
         for placed in model.layers:
             node = placed.node
             before = model.producer(node.inputs[0]) if isinstance(node.layer, Softmax) else None
-            while before is not None and isinstance(before.layer, (Scale, Dropout, Identity)):
+            while before is not None and _is_between(before.layer):
                 before = model.producer(before.inputs[0])
             after = model.only_consumer(node) if before is not None and isinstance(before.layer, MatMul) else None
             if after is not None and isinstance(after.layer, (MatMul, Dropout)):
@@ -67,3 +68,8 @@ class StoredAttentionMatrix(Rule):
                     "use `attention`, or `sdpa` with an axis of heads: they have fused kernels",
                     bytes=bytes_,
                 )
+
+
+def _is_between(layer: Layer | None) -> bool:
+    """Whether what a layer gives are still the scores."""
+    return layer is not None and (unchanged(layer) or isinstance(layer, (Scale, Dropout)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.layers.convolution import Conv
-from archcalc.layers.pooling import AvgPool, MaxPool
+from archcalc.layers.pooling import Pooling
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
 from archcalc.rules.reading import is_patches
@@ -57,7 +57,7 @@ class EarlyDownsampling(Rule):
             if convolutions > _CONVOLUTIONS or not isinstance(field, tuple):
                 return
             if field and min(axis.step for axis in field) >= _STEP:
-                if convolutions and isinstance(node.layer, (Conv, MaxPool, AvgPool)) and not is_patches(model, [node]):
+                if convolutions and isinstance(node.layer, (Conv, Pooling)) and not is_patches(model, [node]):
                     yield self.finding(
                         placed,
                         f"the {space(inputs[0])} input is {space(node.exit)} after "

@@ -6,17 +6,13 @@ from collections.abc import Iterator
 
 from archcalc.diagnostics import Diagnostic, Findings, Span, SpecError
 from archcalc.language.settings import Settings
-from archcalc.layers.resizing import Upsample
-from archcalc.layers.shuffling import PixelShuffle
 from archcalc.layers.tensor import Tensor
-from archcalc.layers.transposed import ConvTranspose
 from archcalc.network.load import graph_of
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
 from archcalc.rules.windows import fixed, space
 
 # Without one of these nothing small is made large again.
-_ENLARGING = (Upsample, ConvTranspose, PixelShuffle)
 # By how many pixels images are made larger, to find those that do not work and those that do again.
 _FIRST = (1, 2, 4, 8, 16)
 _STEPS = (2, 4, 8, 16, 32, 64, 128, 3, 6, 12, 24, 48, 96)
@@ -50,7 +46,7 @@ class FragileInputSize(Rule):
         The formula for the output size in torch.nn.MaxPool2d: it rounds down.
     """
 
-    about = _ENLARGING
+    about = "enlarges"
     severity = "info"
 
     def check(self, model: Model) -> Iterator[Finding]:
@@ -58,7 +54,7 @@ class FragileInputSize(Rule):
         inputs = list(model.graph.inputs.values())
         if len(inputs) != 1 or inputs[0].rank < 3 or not fixed(inputs[0]):
             return
-        if not any(isinstance(placed.node.layer, _ENLARGING) for placed in model.layers):
+        if not any(placed.node.layer is not None and placed.node.layer.enlarges for placed in model.layers):
             return
         more, broken = next(((more, error) for more in _FIRST if (error := _error(model, more))), (0, None))
         if broken is None or broken.code != "SHP107":

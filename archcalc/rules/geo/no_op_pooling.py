@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.layers.convolution import Conv
-from archcalc.layers.normalization import BatchNorm
+from archcalc.layers.normalization import ChannelNorm
 from archcalc.layers.pooling import AdaptivePooling, AvgPool, Pooling
-from archcalc.layers.regularization import Dropout
 from archcalc.layers.shape import Identity
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
@@ -78,4 +77,4 @@ def _keeps_size(node: Node) -> bool:
     layer = node.layer
     if isinstance(layer, Conv):
         return (set(layer.kernel), set(layer.stride), set(layer.padding)) == ({1}, {1}, {0})
-    return (layer is not None and layer.elementwise) or isinstance(layer, (Dropout, BatchNorm, Identity))
+    return (layer is not None and layer.elementwise) or isinstance(layer, (ChannelNorm, Identity))

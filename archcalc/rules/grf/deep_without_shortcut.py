@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archcalc.layers.lstm import LSTM
-from archcalc.layers.merge import Add, Concat, Mul, Residual
-from archcalc.layers.recurrent import GRU
+from archcalc.network.graph import Node
 from archcalc.network.paths import depth
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
 
 _DEEP = 20
-_JOINING = (Residual, Add, Concat, LSTM, GRU, Mul)
 
 
 @rule("GRF703", "deep-without-shortcut")
@@ -49,10 +46,15 @@ class DeepWithoutShortcut(Rule):
     def check(self, model: Model) -> Iterator[Finding]:
         """A network that deep in which nothing joins two ways."""
         layers = depth(model.graph)
-        if layers > _DEEP and not any(isinstance(placed.node.layer, _JOINING) for placed in model.layers):
+        if layers > _DEEP and not any(_has_way_around(placed.node) for placed in model.layers):
             yield self.finding(
                 model.layers[-1],
                 f"{layers} layers with weights lie one behind the other without a shortcut",
                 "use `residual`",
                 depth=layers,
             )
+
+
+def _has_way_around(node: Node) -> bool:
+    """Whether a layer joins what comes on several ways, or lets a gradient past its weights."""
+    return len(node.inputs) > 1 or (node.layer is not None and node.layer.has_shortcut)

@@ -6,9 +6,6 @@ from collections.abc import Iterator
 
 from archcalc.diagnostics import Fix
 from archcalc.language.edits import said
-from archcalc.layers.attention import Attention
-from archcalc.layers.recurrent import Recurrent
-from archcalc.layers.regularization import Dropping
 from archcalc.network.edges import parts
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
@@ -95,8 +92,7 @@ class UnusedLayer(Rule):
         """
         if node.name and said(node.place.source)[node.name] > 1:
             return None
-        layer = node.layer
-        draws = isinstance(layer, Dropping) or (isinstance(layer, (Recurrent, Attention)) and layer.dropout > 0)
+        draws = node.layer is not None and node.layer.draws
         edit = without_layer(node, unread=True, final=node is model.graph.nodes[-1])
         return mend(model, node, affected, "delete it", edit, safe=not draws)
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archcalc.layers.normalization import GroupNorm, LayerNorm, RMSNorm
+from archcalc.layers.rms_norm import RMSNorm
 from archcalc.network.graph import Node
-from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
 from archcalc.rules.windows import fixed
@@ -34,7 +33,7 @@ class NormOverOneElement(Rule):
         The definitions of torch.nn.LayerNorm, GroupNorm and RMSNorm.
     """
 
-    about = (LayerNorm, RMSNorm, GroupNorm)
+    about = "averaged"
     severity = "error"
 
     def check(self, model: Model) -> Iterator[Finding]:
@@ -52,12 +51,6 @@ class NormOverOneElement(Rule):
 
 
 def _elements(node: Node) -> int | None:
-    """How many elements share a mean and a deviation."""
-    layer = node.layer
-    if isinstance(layer, LayerNorm):
-        return int(product(layer.vector(node.inputs[0])))
-    if isinstance(layer, RMSNorm):
-        return int(node.inputs[0].shape[layer.along(node.inputs[0])])
-    if isinstance(layer, GroupNorm):
-        return int(node.inputs[0].elements) // int(layer.groups)
-    return None
+    """How many elements share a mean or a deviation."""
+    count = node.layer.averaged(node.inputs[0]) if node.layer is not None and node.inputs else None
+    return None if count is None else int(count)

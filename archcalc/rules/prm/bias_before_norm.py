@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.diagnostics import Note
-from archcalc.layers.convolution import Conv
-from archcalc.layers.dense import Linear
-from archcalc.layers.transposed import ConvTranspose
 from archcalc.network.graph import Node
 from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
@@ -15,8 +12,6 @@ from archcalc.rules.edits import with_argument
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model, normalises_channels
 from archcalc.rules.shifts import norms_after, shiftless
-
-_WITH_BIAS = (Conv, ConvTranspose, Linear)
 
 
 @rule("PRM301", "bias-before-norm")
@@ -69,5 +64,6 @@ class BiasBeforeNorm(Rule):
             )
 
     def _biased(self, model: Model, node: Node) -> bool:
-        biased = isinstance(node.layer, _WITH_BIAS) and "bias" in node.params and not model.shares(node)
-        return biased and bool(model.readers(node))
+        layer = node.layer
+        biased = layer is not None and "bias" in layer.arguments and "bias" in node.params and int(node.macs) > 0
+        return biased and not model.shares(node) and bool(model.readers(node))

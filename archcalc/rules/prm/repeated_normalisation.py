@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.diagnostics import Note
-from archcalc.layers.normalization import BatchNorm, GroupNorm, InstanceNorm
+from archcalc.layers.normalization import ChannelNorm
 from archcalc.network.graph import Node
 from archcalc.quantity import product
 from archcalc.rules.base import Finding, Rule, rule
@@ -36,7 +36,7 @@ class RepeatedNormalisation(Rule):
         Ioffe and Szegedy 2015, arXiv:1502.03167, algorithm 1.
     """
 
-    about = (BatchNorm, GroupNorm, InstanceNorm)
+    about = (ChannelNorm,)
     fixable = "unsafe"
 
     def check(self, model: Model) -> Iterator[Finding]:
@@ -57,11 +57,7 @@ class RepeatedNormalisation(Rule):
 
 
 def _repeated(model: Model, node: Node) -> bool:
-    if (
-        not isinstance(node.layer, (BatchNorm, InstanceNorm, GroupNorm))
-        or "weight" not in node.params
-        or model.shares(node)
-    ):
+    if not isinstance(node.layer, ChannelNorm) or "weight" not in node.params or model.shares(node):
         return False
     readers = model.readers(node, idle)
     return bool(readers) and all(normalises_channels(reader) for reader in readers)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.diagnostics import Fix, Note
-from archcalc.layers.algebra import Scale
 from archcalc.layers.base import Layer
 from archcalc.layers.dense import Embedding, Linear
-from archcalc.layers.regularization import Dropping
 from archcalc.layers.softmax import SoftmaxLike
 from archcalc.network.graph import Node
 from archcalc.quantity import product
@@ -85,4 +83,4 @@ class UntiedEmbeddings(Rule):
 
 
 def _through(layer: Layer) -> bool:
-    return unchanged(layer) or isinstance(layer, (SoftmaxLike, Dropping, Scale))
+    return unchanged(layer) or layer.elementwise or isinstance(layer, SoftmaxLike)

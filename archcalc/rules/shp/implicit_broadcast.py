@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archcalc.layers.cutting import Slice
-from archcalc.layers.dense import Parameter
-from archcalc.layers.merge import Add, Mul, Sub
-from archcalc.layers.position import RelPosBias
-from archcalc.layers.rearrange import Rearrange
-from archcalc.layers.reduction import Mean
-from archcalc.layers.shape import Expand, Reshape, Transpose
+from archcalc.layers.merge import Arithmetic
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
-
-# Layers that give an axis its size 1 on purpose.
-_MEANT = (Rearrange, Reshape, Expand, Transpose, Mean, Slice, Parameter, RelPosBias)
 
 
 @rule("SHP110", "implicit-broadcast")
@@ -46,16 +37,16 @@ class ImplicitBroadcast(Rule):
         The broadcasting rules of PyTorch.
     """
 
-    about = (Add, Sub, Mul)
+    about = (Arithmetic,)
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """Every sum, difference or product whose shape none of its operands has."""
+        """Every layer of several operands whose shape none of its operands has."""
         for placed in model.layers:
             node = placed.node
-            if not isinstance(node.layer, (Add, Sub, Mul)) or any(x.shape == node.exit.shape for x in node.inputs):
+            if not isinstance(node.layer, Arithmetic) or any(x.shape == node.exit.shape for x in node.inputs):
                 continue
             makers = [model.producer(x) for x in node.inputs]
-            if any(maker is None or isinstance(maker.layer, _MEANT) for maker in makers):
+            if any(maker is None or maker.layer is None or maker.layer.sets_sizes for maker in makers):
                 continue
             shapes = " and ".join(str(x) for x in node.inputs)
             yield self.finding(
