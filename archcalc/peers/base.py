@@ -32,6 +32,7 @@ class Peer:
         places: which of "macs" and "params" depend on how many modules keep a module that is called twice.
         traces: whether it sees only what an output depends on.
         macs, params: for each layer type, what it counts beyond us.
+        read: the layer types whose parameters it reads, for tools that read those of some.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Peer:
     traces: bool = False
     macs: dict[str, Rule] = field(default_factory=dict)
     params: Rule = field(default=lambda call: {})
+    read: set[str] = field(default_factory=set)
 
     def rule_of(self, layer: Layer) -> Rule | None:
         """What the tool counts in a layer beyond our count; None if that is not known."""
@@ -62,6 +64,10 @@ class Peer:
             return rule
 
         return register
+
+    def reads(self, *ops: str) -> None:
+        """Layers whose parameters it counts."""
+        self.read.update(ops)
 
     def same(self, *ops: str) -> None:
         """Layers that it counts as we do."""

@@ -47,14 +47,12 @@ def _sdpa(call: Call) -> Deltas | None:
     q, _, v = call.inputs
     if q.rank != 3 or q.shape[-1] != v.shape[-1]:
         return {}
-    scattered = any(_may_be_scattered(call, tensor) for tensor in call.inputs)
-    return None if scattered else {FUSED: -call.macs}
-
-
-def _may_be_scattered(call: Call, tensor: Tensor) -> bool:
-    """Whether the elements along the last axis of `tensor` may not follow each other in memory."""
-    strides = _strides(call, tensor, {})
-    return strides is None or (strides.numbers[-1] > 1 and strides.steps[-1] != 1)
+    known: dict[int, Strides | None] = {}
+    laid = [_strides(call, tensor, known) for tensor in call.inputs]
+    together = [one is not None and (one.numbers[-1] == 1 or one.steps[-1] == 1) for one in laid]
+    if all(together):
+        return {FUSED: -call.macs}
+    return None if None in laid else {}
 
 
 def _strides(call: Call, tensor: Tensor, known: dict[int, Strides | None]) -> Strides | None:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import math
 
-from archcalc.layers.cells import Cell, GRUCell, LSTMCell, RNNCell
-from archcalc.layers.lstm import LSTM
-from archcalc.layers.recurrent import GRU, RNN, Recurrent
+from archcalc.layers.recurrent import Recurrent
 from archcalc.peers.attention import biases, is_multihead, products
-from archcalc.peers.base import BIAS, SCORES, Deltas, Peer
+from archcalc.peers.base import BIAS, SCORES, Deltas, Peer, Rule
 from archcalc.peers.call import Call
+from archcalc.peers.gates import GATES, of_cells, of_steps
 
 PEER = Peer("ptflops", "0.7.5", "get_model_complexity_info(model, size)", "MACs", one_sample=True, places=("macs",))
 
@@ -22,7 +21,6 @@ ONCE = "it counts these activations once: 1 for each element"
 NORMS = "it counts 2 for each element of a norm, 1 without scale and shift, and 1 for nn.LayerNorm"
 LRN = "it counts 3 for each element of local response normalisation, and 1 for each padded square"
 RESIZED = "it counts resizing twice, in the module and in its function: 2 for each element of the output"
-GATES = "it counts biases, sums and products of gates in recurrent layers"
 PROJECTED = "it does not count the projection of an lstm"
 INSIDE = "it does not count the projections of a subclass of nn.MultiheadAttention"
 TRAINED = "it counts parameters that are trained alone"
@@ -69,21 +67,23 @@ def _upsample(call: Call) -> Deltas | None:
     return {RESIZED: call.written + int(function)} if function.is_integer() else None
 
 
-@PEER.rule("rnn", "lstm", "gru")
-def _recurrent(call: Call) -> Deltas:
-    layer = call.layer
-    assert isinstance(layer, Recurrent)
-    each = {RNN: 1, GRU: 7, LSTM: 10}[type(layer)] + (2 * layer.products if layer.bias else 0)
-    units = call.batch * int(call.x.shape[0] * layer.layers * layer.directions * layer.hidden)
-    return {GATES: units * each, PROJECTED: -call.batch * int(layer.projection_macs(call.x))}
+def _recurrent(each: int) -> Rule:
+    """With so many operations for each unit at each step, but for biases."""
+
+    def count(call: Call) -> Deltas:
+        layer = call.layer
+        assert isinstance(layer, Recurrent)
+        return {GATES: of_steps(each, call), PROJECTED: -call.batch * int(layer.projection_macs(call.x))}
+
+    return count
 
 
-@PEER.rule("rnncell", "lstmcell", "grucell")
-def _cell(call: Call) -> Deltas:
-    layer = call.layer
-    assert isinstance(layer, Cell)
-    each = {RNNCell: 1, GRUCell: 7, LSTMCell: 10}[type(layer)] + (2 * layer.products if layer.bias else 0)
-    return {GATES: call.written * each}
+PEER.rule("rnn")(_recurrent(1))
+PEER.rule("gru")(_recurrent(7))
+PEER.rule("lstm")(_recurrent(10))
+PEER.rule("rnncell")(of_cells(1))
+PEER.rule("grucell")(of_cells(7))
+PEER.rule("lstmcell")(of_cells(10))
 
 
 @PEER.rule("attention")

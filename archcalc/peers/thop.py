@@ -8,20 +8,13 @@ from __future__ import annotations
 
 import math
 
-from archcalc.layers.algebra import MoE
 from archcalc.layers.asking import Asking
 from archcalc.layers.attention import Attention
-from archcalc.layers.cells import Cell, GRUCell, LSTMCell, RNNCell
-from archcalc.layers.convolution import Conv
-from archcalc.layers.dense import Linear
-from archcalc.layers.lstm import LSTM
-from archcalc.layers.normalization import BatchNorm, InstanceNorm, LayerNorm
-from archcalc.layers.prelu import PReLU
-from archcalc.layers.recurrent import GRU, RNN, Recurrent
-from archcalc.layers.transposed import ConvTranspose
+from archcalc.layers.recurrent import Recurrent
 from archcalc.peers.attention import is_multihead, products
-from archcalc.peers.base import SCORES, Deltas, Peer
+from archcalc.peers.base import SCORES, Deltas, Peer, Rule
 from archcalc.peers.call import Call
+from archcalc.peers.gates import GATES, of_cells, of_steps
 from archcalc.quantity import product
 
 PEER = Peer("thop", "0.1.1.post2209072238", "profile(model, (x,))", "MACs", places=("macs", "params"))
@@ -33,7 +26,6 @@ SLOPES = "it counts 1 for each element of prelu"
 POOLED = "it counts average pooling: 1 for each element of the output"
 ADAPTIVE = "it counts adaptive average pooling: 1 for each element of the output, and the size of its window"
 RESIZED = "it counts resizing for each element of the output: nearest 1, linear 5, bilinear 11, bicubic 259"
-GATES = "it counts biases, sums and products of gates in recurrent layers"
 PROJECTED = "it does not know the projection of an lstm"
 INSIDE = "it does not count the projections of nn.MultiheadAttention, which is not in its table"
 FUNCTIONS = "it does not count products of two tensors, which are not modules"
@@ -54,21 +46,10 @@ PEER.beyond(SLOPES, lambda call: call.read, "prelu")
 PEER.beyond(POOLED, lambda call: call.written, "avgpool")
 
 _RESIZED = {"nearest": 1, "linear": 5, "bilinear": 11, "bicubic": 259, "trilinear": 0}
-# Modules in its table that hold parameters.
-_KNOWN = (
-    BatchNorm,
-    Cell,
-    Conv,
-    ConvTranspose,
-    GRU,
-    InstanceNorm,
-    LayerNorm,
-    Linear,
-    LSTM,
-    MoE,
-    PReLU,
-    RNN,
-)
+PEER.reads(
+    "batchnorm", "conv", "convtranspose", "gru", "grucell", "instancenorm", "layernorm", "linear", "lstm", "lstmcell",
+    "moe", "prelu", "rnn", "rnncell",
+)  # fmt: skip
 
 
 @PEER.rule("convtranspose")
@@ -102,23 +83,23 @@ def _without_projection(layer: Recurrent, call: Call) -> int:
     return call.batch * int(plain.macs(call.y, call.x))
 
 
-@PEER.rule("rnn", "lstm", "gru")
-def _recurrent(call: Call) -> Deltas:
-    layer = call.layer
-    assert isinstance(layer, Recurrent)
-    each = {RNN: 1, GRU: 3 + 1 + 3, LSTM: 4 + 3 + 1}[type(layer)] + (2 * layer.products if layer.bias else 0)
-    units = call.batch * int(call.x.shape[0] * layer.layers * layer.directions * layer.hidden)
-    return {GATES: units * each, PROJECTED: _without_projection(layer, call) - call.macs}
+def _recurrent(each: int) -> Rule:
+    """With so many operations for each unit at each step, but for biases."""
+
+    def count(call: Call) -> Deltas:
+        layer = call.layer
+        assert isinstance(layer, Recurrent)
+        return {GATES: of_steps(each, call), PROJECTED: _without_projection(layer, call) - call.macs}
+
+    return count
 
 
-@PEER.rule("rnncell", "lstmcell", "grucell")
-def _cell(call: Call) -> Deltas:
-    layer = call.layer
-    assert isinstance(layer, Cell)
-    each = {RNNCell: 1, GRUCell: 3 + 1 + 3, LSTMCell: 4 + 3 + 1}[type(layer)] + (
-        2 * layer.products if layer.bias else 0
-    )
-    return {GATES: call.written * each}
+PEER.rule("rnn")(_recurrent(1))
+PEER.rule("gru")(_recurrent(3 + 1 + 3))
+PEER.rule("lstm")(_recurrent(4 + 3 + 1))
+PEER.rule("rnncell")(of_cells(1))
+PEER.rule("grucell")(of_cells(3 + 1 + 3))
+PEER.rule("lstmcell")(of_cells(4 + 3 + 1))
 
 
 @PEER.rule("attention")
@@ -128,7 +109,7 @@ def _attention(call: Call) -> Deltas:
 
 
 def _params(call: Call) -> Deltas:
-    seen = call.held if isinstance(call.node.layer, _KNOWN) else 0
+    seen = call.held if call.layer.op in PEER.read else 0
     if isinstance(call.node.layer, Attention) and not is_multihead(call):
         seen = sum(size for name, size in call.weights.items() if "_proj." in name)
     if call.reused:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from archcalc.layers.activation import Activation
 from archcalc.layers.base import Layer
-from archcalc.layers.gating import GLU
+from archcalc.layers.facts import ANY
 from archcalc.layers.regularization import Dropping
-from archcalc.layers.softmax import SoftmaxLike
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.losses import last_layers, loss, loss_note, taken, with_loss
@@ -58,7 +56,7 @@ class LogitsIntoProbabilityLoss(Rule):
         takes, between, missing, instead = _WANTED[name]
         if not all(_gives_others(node, *between) for node in last):
             return
-        logits = not any(isinstance(node.layer, (Activation, SoftmaxLike, GLU)) for node in last)
+        logits = all(node.layer is not None and node.layer.span == ANY and not node.layer.elementwise for node in last)
         fix = with_loss(model, instead, safe=False) if logits else None
         for node in last:
             yield self.finding(
