@@ -364,6 +364,27 @@ class Letters(Flag):
         return {"anyOf": [*super().schema()["anyOf"], {"type": "string", "pattern": f"^[{self.letters}]+$"}]}
 
 
+class Words(Flag):
+    """true, false, or one of a few words."""
+
+    def __init__(self, doc: str, words: Sequence[str], default: Any = REQUIRED) -> None:
+        super().__init__(doc, default)
+        self.words = words
+        self.kind = ", ".join(("true", "false", *self.words[:-1])) + f" or {self.words[-1]}"
+
+    def parse(self, node: Node, known: Collection[str]) -> Any:
+        text = self.scalar(node).text
+        if text in self.words:
+            return text
+        if text not in ("true", "false", *known):
+            help = meant(self.scalar(node), text, ("true", "false", *self.words))
+            raise fail("SPC005", f"`{self.name}` is {self.kind}, not `{text}`", node, help)
+        return super().parse(node, known)
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [*super().schema()["anyOf"], {"enum": list(self.words)}]}
+
+
 class Text(Argument):
     """Text in quotes, as a pattern of rearrange."""
 

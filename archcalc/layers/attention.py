@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archcalc.layers.arguments import Flag, Letters, Number, Whole, arg
+from archcalc.layers.arguments import Flag, Letters, Number, Whole, Words, arg
 from archcalc.layers.attention_operations import AttentionOperations
 from archcalc.layers.base import ShapeError, layer
 from archcalc.layers.change import Change, divisors_near
@@ -92,7 +92,13 @@ class Attention(AttentionOperations):
     )
     relbias: Tensor | None = arg(Reference, "a [heads, queries, keys] table added to the scores", default=None)
     softcap: float | None = arg(Number, "scores are bounded to ± this", default=None, above=0)
-    qknorm: bool = arg(Flag, "RMS norm of queries and keys, learned for each element of a head", default=False)
+    sinks: bool = arg(Flag, "a learned score for each head that takes weight and gives no value", default=False)
+    qknorm: bool | str = arg(
+        Words,
+        "RMS norm of queries and keys: true for each head, width for all heads together, unscaled without factors",
+        words=("width", "unscaled"),
+        default=False,
+    )
     out: int | None = arg(
         Whole, "width of the output; default: the input's", default=None, min=1, aliases=("out_features", "out_dim")
     )
@@ -105,7 +111,9 @@ class Attention(AttentionOperations):
     @property
     def label(self) -> str:
         """As a line, with the flags as words: `attention heads=12 causal`."""
-        words = super().label.replace(" causal=true", " causal").replace(" qknorm=true", " qknorm")
+        words = super().label
+        for flag in ("causal", "qknorm", "sinks"):
+            words = words.replace(f" {flag}=true", f" {flag}")
         words = words.replace(f"{self.op} {self.heads}", f"{self.op} heads={self.heads}", 1)
         return words + (" cross" if self.kv is not None or self.k is not None else "")
 
@@ -220,7 +228,7 @@ class Attention(AttentionOperations):
     def _check_more(self) -> None:
         for key in ("bias_kv", "zero_attn"):
             if getattr(self, key) and not self.is_multihead_attention():
-                others = "kv_heads, head_dim, out, rope, softcap, qknorm or biases of some projections alone"
+                others = "kv_heads, head_dim, out, rope, softcap, qknorm, sinks or biases of some projections alone"
                 raise ShapeError(
                     "SPC004",
                     f"only torch.nn.MultiheadAttention has `{key}`, and it has no {others}",
@@ -257,14 +265,15 @@ class Attention(AttentionOperations):
         width, widths = x.shape[-1], [source.shape[-1] for source in self.keys_and_values(x)]
         if self.is_multihead_attention():
             return self._multihead_params(width, *widths)
-        shapes: dict[str, Shape] = {}
+        shapes: dict[str, Shape] = {"sinks": (self.heads,)} if self.sinks else {}
         inner, kv_inner = self.inner, self.kv_inner
         for letter, rows, columns in (("q", inner, width), ("k", kv_inner, widths[0]), ("v", kv_inner, widths[1])):
             shapes[f"{letter}_proj.weight"] = (rows, columns)
             if self.biased(letter):
                 shapes[f"{letter}_proj.bias"] = (rows,)
-        if self.qknorm:
-            shapes["q_norm.weight"] = shapes["k_norm.weight"] = (self.head,)
+        if self.qknorm and self.qknorm != "unscaled":
+            queries, keys = self.normed
+            shapes |= {"q_norm.weight": (queries,), "k_norm.weight": (keys,)}
         shapes["out_proj.weight"] = (self._out(x), inner)
         if self.biased("o"):
             shapes["out_proj.bias"] = (self._out(x),)
@@ -281,7 +290,15 @@ class Attention(AttentionOperations):
 
     def portions(self, shapes: dict[str, Shape]) -> list[Portion]:
         """Those of the projections to queries, keys and values, of the norms, and of the one back."""
-        labels = {"in": "q, k, v", "q": "q", "k": "k", "v": "v", "bias": "k, v learned", "out": "output"}
+        labels = {
+            "in": "q, k, v",
+            "q": "q",
+            "k": "k",
+            "v": "v",
+            "bias": "k, v learned",
+            "out": "output",
+            "sinks": "sinks",
+        }
         portions: dict[str, Portion] = {}
         for name, shape in shapes.items():
             head, _, rest = name.partition("_")
@@ -353,7 +370,8 @@ class Attention(AttentionOperations):
                 bias=(letters, "qkvo"), key_features=(keys.shape[-1], x.shape[-1]),
                 value_features=(values.shape[-1], x.shape[-1]), out_features=(y.shape[-1], x.shape[-1]), causal=causal,
                 rope=(self.rope, None), rope_dim=(self.rope_dim, None), window=window,
-                softcap=(self.softcap, None), qknorm=(self.qknorm, False), dropout=(self.dropout, 0.0),
+                softcap=(self.softcap, None), sink=(self.sinks or None, None), qknorm=(self.qknorm in (True, "unscaled"), False),
+                qknorm_scale=(self.qknorm != "unscaled", True), qknorm_width=(self.qknorm == "width", False), dropout=(self.dropout, 0.0),
             )  # fmt: skip
             sizes = (x.shape[-1], self.heads, self.key_heads, self.head)
             code = Code("GroupedQueryAttention", sizes, plain)

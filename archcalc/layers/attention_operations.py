@@ -10,7 +10,7 @@ from archcalc.quantity import product
 from archcalc.terms import called, factored, leaf, part, times, work
 
 # Operations of an RMS norm on one element.
-_NORM = (("square", 1), ("sum", 1), ("division", 1), ("scale", 1))
+_NORM = (("square", 1), ("sum", 1), ("division", 1))
 # Operations more on one attention score with a bias, and with a soft cap.
 _BIAS, _SOFTCAP = 1, 3
 
@@ -67,7 +67,11 @@ class AttentionOperations(Heads):
                 turned = self.rope_dim * (queries * self.heads + key_rows * self.key_heads)
             total = total + part("rotation", work(turned, "rotated element of q and k", *ROTATING))
         if self.qknorm:
-            total = total + part("norms", work(vectors, "element of q and k", *_NORM))
+            scale = ("scale", int(self.qknorm != "unscaled"))
+            total = total + part("norms", work(vectors, "element of q and k", *_NORM, scale))
+        if self.sinks:
+            sinks = called(self.heads, "heads", inner) * queries
+            total = total + part("sinks", work(sinks, "score of a sink", SCORING[1]))
         return total + self._added(queries, key_rows, y)
 
     def _added(self, queries: int, key_rows: int, y: Tensor) -> int:

@@ -35,7 +35,8 @@ class Heads(Layer):
     softcap: float | None
     rope: float | None
     rope_dim: int | None
-    qknorm: bool
+    qknorm: bool | str
+    sinks: bool
     bias: bool | str
     kv: Tensor | None
     k: Tensor | None
@@ -70,7 +71,7 @@ class Heads(Layer):
     def is_multihead_attention(self) -> bool:
         """Whether torch.nn.MultiheadAttention computes the same with the same parameters."""
         biases = {self.biased(letter) for letter in "qkvo"}
-        plain = self.head_dim is self.rope is self.softcap is self.out is None and not self.qknorm
+        plain = self.head_dim is self.rope is self.softcap is self.out is None and not (self.qknorm or self.sinks)
         return plain and len(biases) == 1 and self.kv_heads in (None, self.heads)
 
     def biased(self, letter: str) -> bool:
@@ -81,6 +82,11 @@ class Heads(Layer):
         """What keys and values are made of."""
         both = x if self.kv is None else self.kv
         return both if self.k is None else self.k, both if self.v is None else self.v
+
+    @property
+    def normed(self) -> tuple[int, int]:
+        """Features of one norm of queries and of one of keys, where `qknorm` is given."""
+        return (self.inner, self.kv_inner) if self.qknorm == "width" else (self.head, self.head)
 
     @property
     def more(self) -> int:

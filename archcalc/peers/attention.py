@@ -43,7 +43,7 @@ def is_fused(call: Call) -> bool:
 
 def is_step_by_step(call: Call) -> bool:
     """Whether scores and weighted values are two matrix products in the source."""
-    return _layer(call).softcap is not None
+    return _layer(call).softcap is not None or _layer(call).sinks
 
 
 def _layer(call: Call) -> Attention:

@@ -67,7 +67,7 @@ def _cell(call: Call) -> Deltas:
 
 @PEER.rule("attention")
 def _attention(call: Call) -> Deltas:
-    """Without a module of PyTorch's own for it there are four linear layers and, if wanted, two norms inside."""
+    """Without a module of PyTorch's own for it there are four linear layers and, if wanted, two norms inside; its own sinks count nowhere."""
     projections, scores = products(call)
     if is_multihead(call):
         return {INSIDE: -projections, SCORES: -scores}
@@ -78,7 +78,7 @@ def _attention(call: Call) -> Deltas:
         SCORES: -scores,
         POSITIONS: sequences * weights - projections,
         BIAS: sequences * biases,
-        SCALES: sequences * (call.held - weights - biases),
+        SCALES: sequences * (call.held - weights - biases - call.weights.get("sinks", 0)),
     }
 
 

@@ -231,7 +231,7 @@ def _attention(call: Call) -> Iterator[Operation]:
         parts.append(replace(call.product("linear" if m > 1 else "matrix-vector", m, n, k), part=part))
     between = []
     for kind, flops, given in (
-        ("rmsnorm", _NORM * turned, layer.qknorm),
+        ("rmsnorm", (_NORM - (layer.qknorm == "unscaled")) * turned, layer.qknorm),
         ("rope", ROTATION * rotated, layer.rope is not None),
     ):
         if given:

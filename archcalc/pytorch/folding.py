@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 Known = dict[str, ast.expr]
 
 # Arguments of calls that say what is so anyway.
-_ANYWAY = {"attn_mask": None, "dropout_p": 0.0, "is_causal": False, "bias": True}
+_ANYWAY = {"attn_mask": None, "dropout_p": 0.0, "is_causal": False, "bias": True, "elementwise_affine": True}
 
 
 @dataclass
@@ -130,6 +130,7 @@ class _Fold(ast.NodeTransformer):
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
         """Without operands that do not decide."""
         self.generic_visit(node)
+        node.values = [self.condition(one) for one in node.values]
         stops = isinstance(node.op, ast.Or)
         # What decides does so wherever it stands: only the truth of such expressions matters in a piece.
         if any(isinstance(one, ast.Constant) and bool(one.value) is stops for one in node.values):

@@ -18,17 +18,20 @@ from archcalc.pytorch.printing import Definition, text
 from archcalc.pytorch.structure import Structure, is_batched
 from archcalc.pytorch.trimming import Use, trim_function, trimmed
 
-_PIECES = os.path.join(os.path.dirname(__file__), "pieces", "modules.py")
+_PIECES = [os.path.join(os.path.dirname(__file__), "pieces", name) for name in ("modules.py", "attention.py")]
 # Functions of pieces alone, whose calls are all known.
-_INNER = ("score_mask", "capped_attention")
+_INNER = ("score_mask", "capped_attention", "sink_attention")
 
 
 @functools.cache
 def _pieces() -> Mapping[str, Definition]:
     """All pieces by name; what is changed is a copy."""
-    with open(_PIECES, encoding="utf-8") as file:
-        body = ast.parse(file.read()).body
-    return {node.name: node for node in body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
+    pieces = {}
+    for path in _PIECES:
+        with open(path, encoding="utf-8") as file:
+            body = ast.parse(file.read()).body
+        pieces.update({node.name: node for node in body if isinstance(node, (ast.ClassDef, ast.FunctionDef))})
+    return pieces
 
 
 class Library:

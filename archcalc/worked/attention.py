@@ -39,7 +39,7 @@ def attention(node: Node) -> Example:
     layer: Any = node.layer
     x = node.inputs[0]
     more = [name for name in _MORE if getattr(layer, name) is not None]
-    more += [name for name in ("qknorm", "bias_kv", "zero_attn") if getattr(layer, name)]
+    more += [name for name in ("qknorm", "sinks", "bias_kv", "zero_attn") if getattr(layer, name)]
     if more or x.rank != 2:
         raise refuse(node, f"with `{more[0]}` it is not worked out" if more else "its input has further axes", _INSTEAD)
     sources = layer.keys_and_values(x)

@@ -18,7 +18,7 @@ from archcalc.network.codes import code_of
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.network.sharing import Sharing
-from archcalc.pytorch.pieces.modules import rotate
+from archcalc.pytorch.pieces.attention import rotate
 
 Values = dict[int, Any]
 

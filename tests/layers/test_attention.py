@@ -78,7 +78,7 @@ class Attention(Masked, nn.Module):
     """What torch.nn.MultiheadAttention cannot express, out of linear maps and a softmax."""
 
     def __init__(self, width, kdim, vdim, heads, head_dim=None, kv_heads=None, bias="qkvo", rope=None, rope_dim=None,
-                 qknorm=False, softcap=None, causal=False, window=None, out=None):  # fmt: skip
+                 qknorm=False, softcap=None, sinks=False, causal=False, window=None, out=None):  # fmt: skip
         super().__init__()
         if head_dim is None and width % heads:
             raise ValueError("heads do not divide the width")
@@ -90,16 +90,19 @@ class Attention(Masked, nn.Module):
         self.k_proj = nn.Linear(kdim, kv_heads * self.d, bias="k" in bias)
         self.v_proj = nn.Linear(vdim, kv_heads * self.d, bias="v" in bias)
         if qknorm:
-            self.q_norm, self.k_norm = nn.RMSNorm(self.d), nn.RMSNorm(self.d)
+            normed = [self.d] * 2 if qknorm != "width" else [heads * self.d, kv_heads * self.d]
+            affine = qknorm != "unscaled"
+            self.q_norm, self.k_norm = (nn.RMSNorm(size, elementwise_affine=affine) for size in normed)
+        self.sinks = nn.Parameter(torch.randn(heads)) if sinks else None
         self.out_proj = nn.Linear(heads * self.d, out or width, bias="o" in bias)
 
     def forward(self, x, kv=None, k=None, v=None, table=None):
         xs, ks, vs = folded(x, *sources(x, kv, k, v))
-        q, k, v = (
-            project(source).unflatten(-1, (-1, self.d)).transpose(1, 2)
-            for project, source in ((self.q_proj, xs), (self.k_proj, ks), (self.v_proj, vs))
-        )
-        if self.qknorm:
+        q, k, v = self.q_proj(xs), self.k_proj(ks), self.v_proj(vs)
+        if self.qknorm == "width":
+            q, k = self.q_norm(q), self.k_norm(k)
+        q, k, v = (one.unflatten(-1, (-1, self.d)).transpose(1, 2) for one in (q, k, v))
+        if self.qknorm in (True, "unscaled"):
             q, k = self.q_norm(q), self.k_norm(k)
         if self.rope is not None:
             q, k = rotate(q, self.rope, self.rope_dim), rotate(k, self.rope, self.rope_dim)
@@ -114,7 +117,13 @@ class Attention(Masked, nn.Module):
         if mask is not None:
             scores = scores + mask
             blind = (mask == -torch.inf).all(-1, keepdim=True)  # PyTorch's scaled dot product gives 0 there
-        y = scores.masked_fill(blind, 0).softmax(-1).masked_fill(blind, 0) @ v
+        if self.sinks is None:
+            weights = scores.masked_fill(blind, 0).softmax(-1).masked_fill(blind, 0)
+        else:
+            most = torch.maximum(scores.amax(-1), self.sinks[:, None])[..., None]
+            given, taken = (scores - most).exp(), (self.sinks[:, None, None] - most).exp()
+            weights = given / (given.sum(-1, keepdim=True) + taken)
+        y = weights @ v
         return self.out_proj(y.transpose(1, 2).flatten(2)).unflatten(0, x.shape[:-2])
 
 
@@ -205,7 +214,8 @@ def test_attention_beyond_pytorchs(data):
     keys = draw.some(
         kv_heads=st.sampled_from([*divisors, *([2 * heads, 4] if draw.wild else [])]),
         head_dim=st.sampled_from([2, 4, 6, *([3, 1] if draw.wild else [])]),
-        qknorm=st.booleans(),
+        qknorm=st.sampled_from([True, False, "width", "unscaled"]),
+        sinks=st.booleans(),
         out=st.sampled_from([3, 6]),
         softcap=st.sampled_from([50.0, 0.5]),
         bias=st.sampled_from(["q", "qkv", "qvo", "o", "vk"]),
@@ -239,7 +249,9 @@ def test_names_are_pytorchs_wherever_it_can_express_the_layer(keys):
     assert params == {name: tuple(value.shape) for name, value in module.named_parameters()}
 
 
-@pytest.mark.parametrize("keys", ["kv_heads=2", "head_dim=2", "bias=qkv", "rope=10000", "softcap=30", "qknorm=true"])
+@pytest.mark.parametrize(
+    "keys", ["kv_heads=2", "head_dim=2", "bias=qkv", "rope=10000", "softcap=30", "qknorm=true", "sinks=true"]
+)
 def test_names_are_of_projections_where_it_cannot(keys):
     assert "q_proj.weight" in layer(f"attention 4 {keys}", (3, 8)).params
 
@@ -278,6 +290,9 @@ def test_operations_on_scores_and_vectors():
         "softcap=50": 3 * scores,
         "rope=10000": 3 * 2 * vectors,
         "qknorm=true": 4 * 2 * vectors,
+        "qknorm=width": 4 * 2 * vectors,
+        "qknorm=unscaled": 3 * 2 * vectors,
+        "sinks=true": 5 * 4 * 3,
         "rope=10000 kv_heads=2": 3 * (vectors + vectors // 2) - vectors,
         "relbias=t": scores,
     }.items():

@@ -142,7 +142,11 @@ def attentions(rng: Random) -> str:
 
 def with_projections_of_their_own(rng: Random) -> str:
     """Attention that torch.nn.MultiheadAttention does not express, behind what gives steps first too."""
-    width, more = rng.choice([64, 128]), rng.choice(["", " rope=100", " qknorm=true", " rope=100 qknorm=true"])
+    width, more = (
+        rng.choice([64, 128]),
+        rng.choice(["", " rope=100", " qknorm=true", " rope=100 qknorm=true", " qknorm=width"]),
+    )
+    more += rng.choice(["", "", " sinks=true"])
     more += rng.choice(["", " causal=true", " softcap=20", " softcap=20 causal=true", " head_dim=32"])
     before = rng.choice([f"linear {width}", f"gru {width}", f"linear {width}, layernorm"])
     after = rng.choice(["linear 8", "slice -1, linear 8"])

@@ -104,6 +104,9 @@ CASES = """
 [8,4] | linear 4, attention 2 dropout=0.1 causal=true, attention 1
 [8,4] | linear 4, attention 2 head_dim=4 rope=100 rope_dim=2, rope 100 dim=2, linear 3
 [8,4] | linear 4, attention 2 kv_heads=1 rope=100, attention 2 qknorm=true softcap=5 dropout=0.1 causal=true
+[8,8] | linear 8, attention 4 kv_heads=2 qknorm=width, attention 2 qknorm=unscaled, attention 4 rope=9 qknorm=width
+[8,8] | linear 8, attention 4 kv_heads=2 sinks=true, attention 2 sinks=true softcap=3 causal=true dropout=0.1 qknorm=width
+[8,8] | linear 8 name=m, relposbias 2 name=b, attention 2 sinks=true relbias=b from=m window=3, attention 2 sinks=true kv=m dropout=0.2
 [8,8] | linear 8, attention 2 kv_heads=1 causal=true, attention 2 rope=100 causal=true window=3
 [8,8] | linear 8, attention 2 kv_heads=1 window=3, attention 2 kv_heads=1 dropout=0.1 causal=true window=2
 [8,8] | linear 8 name=m, relposbias 2 name=b, attention 2 kv_heads=1 relbias=b from=m causal=true window=4, attention 2 kv=prev

@@ -22,7 +22,7 @@ CASES: dict[str, tuple[str, ...]] = {
         "rnn 4", "rnn 4 nonlinearity=relu layers=2 bidirectional=true", "lstm 4", "lstm 4 layers=2 bidirectional=true",
         "lstm 4 bias=false", "lstm 6 proj=3 layers=2", "gru 4 layers=3", "gru 4 bias=false", "attention 2", "attention 2 causal=true window=2",
         "attention 2 bias=false", "attention 4 kv_heads=2 head_dim=2", "attention 4 kv_heads=2 rope=1e4 qknorm=true bias=q",
-        "attention 2 softcap=3", "attention 1 head_dim=2 rope=9", "attention 2 head_dim=2 rope=9 rope_dim=2", "moe: {experts: 3, top_k: 2, bias: true, layers: [linear 6, relu, linear 8]}",
+        "attention 2 softcap=3", "attention 2 sinks=true", "attention 2 qknorm=width", "attention 2 qknorm=unscaled", "attention 1 head_dim=2 rope=9", "attention 2 head_dim=2 rope=9 rope_dim=2", "moe: {experts: 3, top_k: 2, bias: true, layers: [linear 6, relu, linear 8]}",
         "matmul: [[relu], [transpose]]", "einsum: {equation: 'qd,kd->qk', operands: [[relu], [relu]]}",
         "einsum: {equation: 'kd,qd->qk', operands: [[relu], [relu]]}",
         "einsum: {equation: 'kd,ke->ed', operands: [[linear 30], [linear 7]]}",

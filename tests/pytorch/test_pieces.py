@@ -10,21 +10,18 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from archcalc.pytorch.pieces.attention import GroupedQueryAttention, MultiHeadAttention, rotate, score_mask
 from archcalc.pytorch.pieces.modules import (
     BucketPositionBias,
     ClassToken,
     DistanceBias,
     DropPath,
-    GroupedQueryAttention,
     LayerScale,
     LearnedTensor,
     MixtureOfExperts,
-    MultiHeadAttention,
     PositionalEmbedding,
     SinusoidalPositions,
     WindowPositionBias,
-    rotate,
-    score_mask,
 )
 
 

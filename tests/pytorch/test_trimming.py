@@ -13,7 +13,7 @@ from archcalc.diagnostics import Source
 from archcalc.network.codes import code_of
 from archcalc.network.load import Graph, build_graph
 from archcalc.pytorch.instance import instantiate
-from archcalc.pytorch.pieces import modules as whole
+from archcalc.pytorch.pieces import attention as whole
 from archcalc.pytorch.printing import text
 from archcalc.pytorch.source import module_source
 from archcalc.pytorch.trimming import Use, trimmed
@@ -33,8 +33,17 @@ LAYERS = [
     "attention 2 kv_heads=1 softcap=2 causal=true",
     "attention 2 kv_heads=1 relbias=table window=2",
     "attention 2 qknorm=true kv=other softcap=3 relbias=table dropout=0.1",
+    "attention 2 kv_heads=1 qknorm=width sinks=true causal=true",
+    "attention 2 qknorm=unscaled sinks=true softcap=3 relbias=table",
 ]
-GROUPS = [[one] for one in LAYERS] + [LAYERS[:6], LAYERS[6:], LAYERS[:3], LAYERS[8:10], LAYERS[4:5] + LAYERS[10:]]
+GROUPS = [[one] for one in LAYERS] + [
+    LAYERS[:6],
+    LAYERS[6:],
+    LAYERS[12:],
+    LAYERS[:3],
+    LAYERS[8:10],
+    LAYERS[4:5] + LAYERS[10:],
+]
 
 
 def graph(layers: list[str], sizes: str) -> Graph:

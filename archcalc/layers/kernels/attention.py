@@ -25,11 +25,11 @@ def is_fused(layer: Heads, learned: bool) -> bool:
     """Whether one kernel of the CPU does scores and weighted values; `learned`: numbers that learn are added to them.
 
     Rotated vectors of two elements come out of `torch.cat` in an order that it refuses: those of several heads,
-    turned whole, and not normed before.
+    turned whole, and not normed one by one before.
     """
     turned = layer.rope is not None and layer.rope_dim is None and layer.turned == 2 == layer.head
-    scattered = turned and not layer.qknorm and plain(layer.heads) > 1
-    return not learned and layer.softcap is None and not scattered
+    scattered = turned and layer.qknorm in (False, "width") and plain(layer.heads) > 1
+    return not learned and layer.softcap is None and not layer.sinks and not scattered
 
 
 class Attending:
@@ -76,8 +76,11 @@ class Attending:
             shared = plain(self.layer.kv_inner) if fused else inner
             extra["queries, keys and values"] = (queries * inner + 2 * keyed * shared) * width
             if self.layer.qknorm:
-                normed = queries * heads + keyed * plain(self.layer.key_heads)
-                extra["norms"] = normed * ((1 + how.learns) * plain(self.layer.head) * width + 4)
+                vectors = queries * inner + keyed * plain(self.layer.kv_inner)
+                normed, keys_normed = map(plain, self.layer.normed)
+                statistics = queries * inner // normed + keyed * plain(self.layer.kv_inner) // keys_normed
+                scaled = how.learns and self.layer.qknorm != "unscaled"
+                extra["norms"] = (1 + scaled) * vectors * width + 4 * statistics
             if self.layer.rope is not None:
                 extra["angles"] = plain((x.shape[-2] + keys.shape[-2]) * self.layer.turned) * width
         pairs = queries * plain(seen) * heads
@@ -87,6 +90,8 @@ class Attending:
         scores = (
             fused_scores(queries * heads) if fused else eager_scores(how, pairs, self.layer.dropout, self.layer.softcap)
         )
+        if self.layer.sinks:
+            scores["scores"] += queries * heads * width  # of the sinks, in the same softmax
         if self.layer.is_multihead_attention() and not fused:
             scores["scaled queries and keys"] = (queries + keyed + rows * self.layer.more) * inner * width
         if fused or how.learns:
@@ -101,8 +106,8 @@ class Attending:
         Queries lie by heads once they were normed or rotated.
         """
         queries = contiguous((rows, x.shape[-2], self.layer.heads, self.layer.head)).transposed(1, 2)
-        if self.layer.qknorm:
-            queries = root_normed(queries, scaled=True)
+        if self.layer.qknorm in (True, "unscaled"):
+            queries = root_normed(queries, scaled=self.layer.qknorm is True)
         if self.layer.rope is not None:
             queries = rotated(queries, self.layer.rope_dim)
         given = queries.like().transposed(1, 2)
@@ -162,7 +167,8 @@ class Attending:
             forward += sizes[1] * sizes[2] * how.width  # what is added to the scores
         if not self._fused and self.layer.key_heads != self.layer.heads:  # before they were repeated for all heads
             forward += 2 * rows * sizes[2] * plain(self.layer.kv_inner) * how.width
-        return (forward if self.layer.softcap is None else self._capped(rows, kept, keys)), backward
+        by_hand = self.layer.softcap is not None or self.layer.sinks
+        return (self._by_hand(rows, kept, keys) if by_hand else forward), backward
 
     def _made_at_once(self, x: Tensor) -> int:
         """How many of queries, keys and values torch.nn.MultiheadAttention makes in one go, and takes apart then."""
@@ -200,20 +206,33 @@ class Attending:
         backward = output - given + projected - by_position + backward_room - counted
         return max(0, room - given - by_position), max(backward, projected - sum(kept.values()))
 
-    def _capped(self, rows: int, kept: dict[str, int], keys: Tensor) -> int:
-        """Forward with bounded scores: variables hold the projections, the scores and the bounded ones to the end."""
-        how, y = self.how, self.y
-        keyed, pairs = rows * plain(keys.shape[-2]) * how.width, kept["scores"]
-        output = rows * plain(y.shape[-2] * self.layer.inner) * how.width
-        projected = 2 * keyed * plain(self.layer.kv_inner)
-        if not how.keeps or (self.layer.rope is None and not self.layer.qknorm):  # else queries are kept as they are
+    def _by_hand(self, rows: int, kept: dict[str, int], keys: Tensor) -> int:
+        """Forward score by score: variables hold the projections and the scores of each step to the end."""
+        layer, how, y = self.layer, self.how, self.y
+        keyed, queries = rows * plain(keys.shape[-2]) * how.width, rows * plain(y.shape[-2]) * how.width
+        output, pairs = queries * plain(layer.inner), queries * plain(layer.heads * keys.shape[-2])
+        projected = 2 * keyed * plain(layer.kv_inner)
+        if not how.keeps or (
+            layer.rope is None and layer.qknorm in (False, "width")
+        ):  # else queries are kept as they are
             projected += output
-        masked = self.layer.causal or self.layer.window is not None or self.layer.relbias is not None
+        masked = layer.causal or layer.window is not None or layer.relbias is not None
         if masked:
             projected += plain(y.shape[-2] * keys.shape[-2]) * how.width
-        held, given = 2 * pairs, plain(y.elements) * how.batch * how.width  # which is not there yet
         if not how.keeps:
-            projected += 2 * keyed * plain(self.layer.inner)
+            projected += 2 * keyed * plain(layer.inner)
+        given = plain(y.elements) * how.batch * how.width  # which is not there yet
+        if layer.sinks:
+            softmax = kept["scores"]  # with the scores of the sinks, as what it reads
+            held = pairs * (1 + (layer.softcap is not None) + masked)
+            late = sum(kept.get(name, 0) for name in ("output of the scores", "mask of the scores", "masked scores"))
+            return (
+                projected
+                - given
+                + (max(held + softmax - late, held) if how.keeps else held + softmax + max(softmax, output))
+            )
+        held = 2 * pairs
+        if not how.keeps:
             held += pairs + output
         return projected - given + max(held, (held + pairs - output) * masked)
 

@@ -118,6 +118,7 @@ class Decoder:
         self.gated = True
         self.qknorm: str | None = None
         self.softcap: float | None = None
+        self.sinks = False
         self.scale_in: str | None = None
         self.scale_branch: float = 1
         self.scale_out: float = 1
@@ -134,7 +135,7 @@ class Decoder:
     @property
     def written_out(self) -> bool:
         """Whether the language has no key for this kind of attention."""
-        return self.qknorm not in (None, "head") or self.attend is not None
+        return self.qknorm not in (None, "head", "width") or self.attend is not None
 
     def rms(self, key: str = "rms_norm_eps") -> None:
         """Norms are RMS norms."""
@@ -191,7 +192,8 @@ class Decoder:
         words += [f"window={layer.window}"] if layer.window is not None else []
         words += [f"softcap={number(self.softcap)}"] if self.softcap is not None else []
         words += [f"relbias={self.biases}"] if self.biases is not None else []
-        words += ["qknorm=true"] if self.qknorm == "head" else []
+        words += {"head": ["qknorm=true"], "width": ["qknorm=width"]}.get(self.qknorm or "", [])
+        words += ["sinks=true"] if self.sinks else []
         words += [f"dropout={number(self.dropout)}"] if self.dropout else []
         return " ".join(words)
 
@@ -218,8 +220,6 @@ class Decoder:
 
     def _normed(self, split: str, heads: str) -> list[Item]:
         """Queries or keys that are split into heads and normed."""
-        if self.qknorm == "width":
-            return [self.norm, split]
         if self.qknorm == "shared":
             return [split, self.norm]
         plain = self.norm.replace(" bias=false", "") + " affine=false"

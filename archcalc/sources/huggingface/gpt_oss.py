@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archcalc.sources.huggingface.config import Config
-from archcalc.sources.huggingface.decoder import Decoder, Experts, Layer
+from archcalc.sources.huggingface.decoder import Decoder, Experts
 from archcalc.sources.huggingface.model import Model, number
 from archcalc.sources.huggingface.rotation import rotation
 from archcalc.sources.writing import Item, Spec
@@ -16,19 +16,16 @@ def _gpt_oss(config: Config) -> Spec:
     decoder.rms()
     config.only("hidden_act", "silu")
     theta = rotation(config, 150000.0).theta
-    window, depth = config.maybe("sliding_window"), decoder.depth
+    depth = decoder.depth
     kinds = config.words("layer_types", _KINDS, depth) or ["sliding_attention", "full_attention"] * depth
-    if window is not None and "sliding_attention" in kinds[:depth]:
-        config.note(f"sliding_window: in some layers a token sees {window} before it")
-    config.note("attention is written out for its sinks, without the mask that hides later tokens")
+    near = [kind == "sliding_attention" for kind in kinds[:depth]]
     config.value("initial_context_length")
     config.value("experts_per_token")
     decoder.bias = "true" if config.flag("attention_bias") else "false"
     decoder.experts = Experts(config.whole("num_local_experts"), config.whole("num_experts_per_tok"), decoder.ff)
     decoder.experts.biased = True
-    decoder.layers = [Layer(None, theta, None)] * depth
-    decoder.sizes = {"kv_heads": decoder.kv_heads, "head": decoder.head}
-    decoder.attend = _with_sinks(decoder, theta)
+    decoder.near_and_far(near, config.maybe("sliding_window"), theta)
+    decoder.sinks = True
     spec = decoder.spec()
     spec.blocks["expert"] = _expert(config)
     return spec
@@ -44,27 +41,6 @@ def _expert(config: Config) -> list[Item]:
     ]
     up: list[Item] = ["linear expert_ff", f"hardtanh low=-{limit} high={limit}", "offset 1"]
     return [{"mul": [gate, up]}, "linear width"]
-
-
-def _with_sinks(decoder: Decoder, theta: float) -> list[Item]:
-    bias = "" if decoder.bias == "true" else " bias=false"
-    split = "rearrange 'n (g d) -> g n d' g=kv_heads"
-    return [
-        [
-            f"linear heads*head{bias}",
-            "rearrange 'n (g r d) -> g r n d' g=kv_heads d=head",
-            f"rope {number(theta)} name=q",
-        ],
-        [f"linear kv_heads*head{bias} from=input", split, f"rope {number(theta)} name=k"],
-        [f"linear kv_heads*head{bias} from=input", f"{split} name=v"],
-        "einsum: {equation: 'grnd,gmd->grnm', operands: [q, k]}",
-        "scale head**-0.5 name=scores",
-        ["parameter (kv_heads)x(heads//kv_heads)x1x1", "expand -1x-1x(n(input))x-1 name=sinks"],
-        "concat: {operands: [scores, sinks], axis: 3}",
-        ["softmax axis=3", "slice end=-1 axis=3 name=shares"],
-        "einsum: {equation: 'grnm,gmd->grnd', operands: [shares, v]}",
-        ["rearrange 'g r n d -> n (g r d)'", f"linear width{bias}"],
-    ]
 
 
 MODELS = {

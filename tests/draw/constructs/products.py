@@ -75,7 +75,8 @@ def cross(network: Network, at: Choices) -> bool:
         return False
     width = int(x.shape[-1])
     heads = at.pick("heads", [d for d in range(1, width + 1) if width % d == 0])
-    more = at.given(0.3, causal=True, rope=50, softcap=3, qknorm=True, bias="qkv", window=2)
+    more = at.given(0.3, causal=True, rope=50, softcap=3, qknorm=True, bias="qkv", window=2, sinks=True)
+    more |= at.given(0.2, qknorm=at.pick("norm", ["width", "unscaled"]))
     item = Item("attention", {"heads": heads, **more})
     others = [name for name, tensor in network.named().items() if tensor.rank == x.rank]
     if at.chance("other", 0.6):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, Protocol
 
-from archcalc.layers.arguments import Argument, Factors, Flag, Letters, Number, Size, ValueProblem, Word
+from archcalc.layers.arguments import Argument, Factors, Flag, Letters, Number, Size, ValueProblem, Word, Words
 from archcalc.layers.tensor import Tensor
 
 
@@ -72,6 +72,11 @@ def _letters(at: Place) -> object:
     return at.pick(True, False, "".join(at.rng.sample(letters, at.whole(1, len(letters)))))
 
 
+def _words(at: Place) -> object:
+    assert isinstance(at.argument, Words)
+    return at.pick(True, False, *at.argument.words)
+
+
 def _number(at: Place) -> object:
     """One of a few numbers that are in the range."""
 
@@ -100,6 +105,7 @@ DRAWN_BY_KIND: dict[type[Argument], Callable[[Place], object]] = {
     Flag: _flag,
     Word: _word,
     Letters: _letters,
+    Words: _words,
     Number: _number,
     Size: _size,
     Factors: _factors,

@@ -1,0 +1,187 @@
+"""Attention as torch.nn has none of it; copied into a generated file as the modules beside it."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class MultiHeadAttention(nn.MultiheadAttention):
+    """Attention that returns no weights; `causal` hides what comes after; `window` hides what is further away."""
+
+    def __init__(self, features, heads, causal=False, window=None, **options):
+        super().__init__(features, heads, batch_first=True, **options)
+        self.causal = causal
+        self.window = window
+
+    def forward(self, x, key=None, value=None, bias=None):
+        if x.dim() > 3:
+            return self.forward(
+                x.flatten(0, -3),
+                key.flatten(0, -3) if key is not None else None,
+                value.flatten(0, -3) if value is not None else None,
+                bias,
+            ).unflatten(0, x.shape[:-2])
+        k = key if key is not None else x
+        v = value if value is not None else k
+        masked = self.causal or self.window or bias is not None
+        mask = score_mask(x, k, self.causal, self.window, bias) if masked else None
+        each = mask.flatten(0, 1) if bias is not None else mask
+        return super().forward(x, k, v, attn_mask=each, need_weights=False)[0]
+
+
+class GroupedQueryAttention(nn.Module):
+    """Attention in which several heads may share keys and values; `rope` is the base of rotary positions; `rope_dim` is how many elements rotate; `causal` hides what comes after; `window` hides what is further away; `softcap` bounds the scores; `sink` gives each head a learned score that takes weight and gives no value; `qknorm` normalises the queries and keys of each head; `qknorm_scale` says whether by learned factors; `qknorm_width` normalises those of all heads together."""
+
+    def __init__(
+        self,
+        features,
+        heads,
+        kv_heads,
+        head_dim,
+        bias="qkvo",
+        key_features=None,
+        value_features=None,
+        out_features=None,
+        causal=False,
+        rope=None,
+        rope_dim=None,
+        window=None,
+        softcap=None,
+        sink=None,
+        qknorm=False,
+        qknorm_scale=True,
+        qknorm_width=False,
+        dropout=0.0,
+    ):
+        super().__init__()
+        self.head_dim = head_dim
+        self.causal = causal
+        self.rope = rope
+        self.rope_dim = rope_dim
+        self.window = window
+        self.softcap = softcap
+        self.sink = sink
+        self.qknorm = qknorm
+        self.qknorm_width = qknorm_width
+        self.dropout = dropout
+        self.q_proj = nn.Linear(features, heads * head_dim, bias="q" in bias)
+        self.k_proj = nn.Linear(
+            key_features or features, kv_heads * head_dim, bias="k" in bias
+        )
+        self.v_proj = nn.Linear(
+            value_features or features, kv_heads * head_dim, bias="v" in bias
+        )
+        if qknorm:
+            self.q_norm = nn.RMSNorm(head_dim, elementwise_affine=qknorm_scale)
+            self.k_norm = nn.RMSNorm(head_dim, elementwise_affine=qknorm_scale)
+        if qknorm_width:
+            self.q_norm = nn.RMSNorm(heads * head_dim)
+            self.k_norm = nn.RMSNorm(kv_heads * head_dim)
+        if sink:
+            self.sinks = nn.Parameter(torch.zeros(heads))
+        self.out_proj = nn.Linear(
+            heads * head_dim, out_features or features, bias="o" in bias
+        )
+
+    def forward(self, x, key=None, value=None, bias=None):
+        if x.dim() > 3:
+            return self.forward(
+                x.flatten(0, -3),
+                key.flatten(0, -3) if key is not None else None,
+                value.flatten(0, -3) if value is not None else None,
+                bias,
+            ).unflatten(0, x.shape[:-2])
+        keys = key if key is not None else x
+        values = value if value is not None else keys
+        q = self.split(
+            self.q_norm(self.q_proj(x)) if self.qknorm_width else self.q_proj(x)
+        )
+        k = self.split(
+            self.k_norm(self.k_proj(keys)) if self.qknorm_width else self.k_proj(keys)
+        )
+        v = self.split(self.v_proj(values))
+        if self.qknorm:
+            q = self.q_norm(q)
+            k = self.k_norm(k)
+        if self.rope:
+            q = rotate(q, self.rope, self.rope_dim)
+            k = rotate(k, self.rope, self.rope_dim)
+        by_hand = self.softcap or self.sink
+        masked = self.window or bias is not None or (by_hand and self.causal)
+        mask = score_mask(q, k, self.causal, self.window, bias) if masked else None
+        dropout = self.dropout if self.training else 0.0
+        y = (
+            sink_attention(q, k, v, mask, self.sinks, self.softcap, dropout)
+            if self.sink
+            else capped_attention(q, k, v, mask, self.softcap, dropout)
+            if self.softcap
+            else F.scaled_dot_product_attention(
+                q,
+                k,
+                v,
+                attn_mask=mask,
+                dropout_p=dropout,
+                is_causal=self.causal and mask is None,
+                enable_gqa=True,
+            )
+        )
+        return self.out_proj(y.transpose(1, 2).flatten(2))
+
+    def split(self, x):
+        return x.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
+
+
+def score_mask(q, k, causal, window, bias):
+    """What is added to the scores of queries and keys: -inf where one may not look."""
+    zeros = q.new_zeros(q.shape[-2], k.shape[-2])
+    added = (
+        bias.repeat_interleave(len(q) // len(bias), dim=0)
+        if bias is not None
+        else zeros
+    )
+    rows = torch.arange(q.shape[-2], device=q.device)[:, None]
+    distance = rows - torch.arange(k.shape[-2], device=q.device)
+    seen = added.masked_fill(distance < 0, float("-inf")) if causal else added
+    return seen.masked_fill(distance.abs() >= window, float("-inf")) if window else seen
+
+
+def capped_attention(q, k, v, mask, softcap, dropout):
+    """Attention whose scores are bounded to ± `softcap`; a query that sees no key gets zeros."""
+    shared = q.shape[1] // k.shape[1]
+    k, v = k.repeat_interleave(shared, dim=1), v.repeat_interleave(shared, dim=1)
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    capped = softcap * torch.tanh(scores / softcap)
+    weights = (
+        torch._safe_softmax(capped + mask, dim=-1)
+        if mask is not None
+        else capped.softmax(dim=-1)
+    )
+    return (F.dropout(weights, dropout) if dropout else weights) @ v
+
+
+def sink_attention(q, k, v, mask, sinks, softcap, dropout):
+    """Attention in which each head has a further score, of `sinks`, that takes weight and gives nothing; `softcap` bounds the others."""
+    shared = q.shape[1] // k.shape[1]
+    k, v = k.repeat_interleave(shared, dim=1), v.repeat_interleave(shared, dim=1)
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    capped = softcap * torch.tanh(scores / softcap) if softcap else scores
+    seen = capped + mask if mask is not None else capped
+    sink = sinks[:, None, None].expand(len(q), -1, q.shape[-2], 1)
+    weights = torch.cat([seen, sink], dim=-1).softmax(dim=-1)[..., :-1]
+    return (F.dropout(weights, dropout) if dropout else weights) @ v
+
+
+def rotate(x, theta, size=None):
+    """Rotary positions: turns pairs of features by an angle that grows with the position; `size` is how many turn."""
+    turning = x[..., :size] if size else x
+    a, b = turning.chunk(2, dim=-1)
+    index = torch.arange(a.shape[-1], device=x.device, dtype=torch.float32)
+    position = torch.arange(x.shape[-2], device=x.device, dtype=torch.float32)
+    angle = position[:, None] * theta ** (-index / a.shape[-1])
+    cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
+    turned = torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
+    return torch.cat([turned, x[..., size:]], dim=-1) if size else turned
