@@ -369,17 +369,14 @@ class Words(Flag):
 
     def __init__(self, doc: str, words: Sequence[str], default: Any = REQUIRED) -> None:
         super().__init__(doc, default)
-        self.words = words
-        self.kind = ", ".join(("true", "false", *self.words[:-1])) + f" or {self.words[-1]}"
+        self.words, self.kind = words, f"true, false, {' or '.join(words)}"
 
     def parse(self, node: Node, known: Collection[str]) -> Any:
-        text = self.scalar(node).text
-        if text in self.words:
-            return text
-        if text not in ("true", "false", *known):
-            help = meant(self.scalar(node), text, ("true", "false", *self.words))
-            raise fail("SPC005", f"`{self.name}` is {self.kind}, not `{text}`", node, help)
-        return super().parse(node, known)
+        scalar = self.scalar(node)
+        if scalar.text not in ("true", "false", *self.words, *known):
+            help = meant(scalar, scalar.text, ("true", "false", *self.words))
+            raise fail("SPC005", f"`{self.name}` is {self.kind}, not `{scalar.text}`", scalar, help)
+        return scalar.text if scalar.text in self.words else super().parse(node, known)
 
     def schema(self) -> dict[str, Any]:
         return {"anyOf": [*super().schema()["anyOf"], {"enum": list(self.words)}]}
