@@ -14,6 +14,8 @@ from archcalc.source import MAX_BYTES, decode
 # What reads a model that is named as Python code, by its name. Reading one runs it, so that only who knows that the user
 # named it puts it here: the command line for its own words, and the Python interface.
 NAMED: dict[str, Callable[[str], Source]] = {}
+# Libraries whose models are named so, as `timm:resnet50`.
+LIBRARIES = ("timm", "torchvision", "transformers")
 
 
 def read(path: str, scale: str | None = None) -> Source:

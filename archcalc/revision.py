@@ -16,7 +16,7 @@ from archcalc.diagnostics import RequestError, SpecError
 from archcalc.git import Tree, ask
 from archcalc.language.includes import MAX_INCLUDES
 from archcalc.network.load import split_variant
-from archcalc.opening import NAMED
+from archcalc.opening import LIBRARIES, NAMED
 from archcalc.rules.paths import is_spec, is_walked
 from archcalc.source import MAX_BYTES, Mapping, Scalar, Sequence, decode, parse
 
@@ -24,7 +24,7 @@ from archcalc.source import MAX_BYTES, Mapping, Scalar, Sequence, decode, parse
 _MOST_BYTES, _MOST_FILES = 2**30, 10_000
 
 # Those of the models that a name before a colon is of; everything else there may be a revision.
-_LIBRARIES = ("timm", "torchvision", "hf")
+_LIBRARIES = (*LIBRARIES, "hf")
 
 
 class _TooMuchError(RequestError):

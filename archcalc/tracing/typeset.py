@@ -167,10 +167,11 @@ class Writer:
                 layers = [f"identity from={self.refer(item.source)}", *layers]
             if count == Expression(1):
                 return layers
+            named = {"name": name} if name else {}  # inside are the layers of the first copy, which have other nodes
             (first, *others) = layers
             if not others and isinstance(first, dict) and "repeat" not in first:
-                return {**first, "repeat": count.text()}
-            return {"repeat": count.text(), "layers": layers}
+                return {**first, **named, "repeat": count.text()}
+            return {"repeat": count.text(), "layers": layers, **named}
         words = [block.name or f"block{id(block)}"]
         for index, (argument, value) in enumerate(zip(block.arguments, given)):
             if value.name is None and argument.default is not None and value.literal == argument.default:

@@ -39,10 +39,8 @@ class Example:
         return torch.zeros(batch, *self.sizes, dtype=self.dtype)
 
 
-def examples(
-    module: nn.Module, given: Sequence[str], known: list[tuple[int, ...]] | None
-) -> tuple[list[Example], bool]:
-    """The inputs of a module, and whether they are a guess. `known` has sizes with the batch. Raises `RequestError`."""
+def examples(module: nn.Module, given: Sequence[str], known: list[Example] | None) -> tuple[list[Example], bool]:
+    """The inputs of a module, and whether they are a guess. `known` are those of a library's model. Raises `RequestError`."""
     needed = _needed(module)
     if given:
         found = [_parsed(text, index) for index, text in enumerate(given)]
@@ -57,7 +55,7 @@ def examples(
             raise RequestError(f"forward also needs {', '.join(missing)}: give each an --input {missing[0]}=SIZE")
         return found, False
     if known is not None:
-        return [Example(f"input{index}" if index else "input", sizes[1:]) for index, sizes in enumerate(known)], False
+        return known, False
     if len(needed) > 1:
         each = " ".join(f"--input {name}=SIZE" for name in needed)
         raise RequestError(f"forward needs {len(needed)} inputs: {each}, e.g. --input {needed[0]}=3x224x224 or 128:int")

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from archcalc.diagnostics import RequestError
+from archcalc.pytorch.capture.building import without_numbers
 from archcalc.pytorch.capture.examples import Example
-from archcalc.pytorch.capture.finding import without_numbers
 from archcalc.pytorch.capture.reading import read_module
 
 

@@ -1,4 +1,4 @@
-"""What a user names instead of a file: `timm:resnet50`, `torchvision:swin_t`, `pkg.module:Net`, `path/model.py:Net`.
+"""What a user names instead of a file: `timm:resnet50`, `transformers:config.json`, `pkg.module:Net`, `path/model.py:Net`.
 
 Naming a module runs it, so that nothing but the command line and `archcalc.load` comes here: no spec, config or folder
 does. This file is read without PyTorch.
@@ -11,11 +11,12 @@ import re
 from collections.abc import Iterable
 
 from archcalc.diagnostics import Source
-from archcalc.opening import NAMED
+from archcalc.opening import LIBRARIES, NAMED
 
 KIND = "a PyTorch module"
 _PYTHON = r"(?:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*|[^:\0]+\.py):[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"
-_ZOO = r"(?:timm|torchvision):[\w.\-]+"
+# A model of a library by its name; for transformers also a config.json.
+_ZOO = rf"(?:{'|'.join(LIBRARIES)}):[\w.\-]+|transformers:[^\0]+"
 # A file of a git revision is named in the same way.
 _FILE = r".*\.(?:ya?ml|json)"
 

@@ -14,7 +14,7 @@ from torch import nn
 from archcalc.diagnostics import RequestError, Source
 from archcalc.network.load import build_graph
 from archcalc.network.parameters import named_parameters
-from archcalc.pytorch.capture.finding import quiet, told
+from archcalc.pytorch.capture.building import quiet, told
 from archcalc.pytorch.capture.reading import Reading
 from archcalc.pytorch.capture.record import Recorded, record
 from archcalc.pytorch.instance import instantiate

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from torch import nn
 
 from archcalc.diagnostics import RequestError
+from archcalc.pytorch.capture.building import quiet, told
 from archcalc.pytorch.capture.examples import Example, examples
-from archcalc.pytorch.capture.finding import find, quiet, told
+from archcalc.pytorch.capture.finding import find
 from archcalc.pytorch.capture.record import record
 from archcalc.tracing.calls import Run
 from archcalc.tracing.lineup import BATCHES, line_up

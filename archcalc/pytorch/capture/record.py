@@ -21,6 +21,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.weak import WeakIdKeyDictionary
 
+from archcalc.pytorch.capture.constants import Constants
 from archcalc.tracing.calls import (
     CONSTANT,
     FLOAT,
@@ -43,6 +44,8 @@ _FRESH = frozenset(
     ("zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like", "new_zeros", "new_ones", "new_empty",
      "new_full", "new_tensor")
 )  # fmt: skip
+# Calls that ask a tensor for its numbers.
+_ASKING = frozenset(("bool", "int", "float", "index", "item", "tolist", "nonzero"))
 _HERE = (__file__.rpartition("/")[0], torch.__path__[0])
 
 
@@ -73,6 +76,7 @@ class Recorder(TorchFunctionMode):
         self.names = {id(module): name for name, module in model.named_modules()}
         self.known: MutableMapping[torch.Tensor, Value] = WeakIdKeyDictionary()
         self.fixed: dict[Value, torch.Tensor] = {}
+        self.constants = Constants()
         self.scopes: list[Scope] = []
         self.inside = 0
         self.counter = FlopCounterMode(display=False)
@@ -115,12 +119,14 @@ class Recorder(TorchFunctionMode):
             args, kwargs = self._on_meta(args), self._on_meta(kwargs)
             read = list(_tensors((args, kwargs)))
         versions = [one._version for one in read]
+        name = _name(func)
         self.inside += 1
         try:
+            if name in _ASKING and read and read[0].is_meta and self.value(read[0]).source == CONSTANT:
+                args = self.constants.filled(args)
             out = func(*args, **kwargs)
         finally:
             self.inside -= 1
-        name = _name(func)
         changed = [one for one, version in zip(read, versions) if one._version != version]
         given = list(_tensors(out))
         if changed and name in ("batch_norm", "instance_norm"):
@@ -131,6 +137,7 @@ class Recorder(TorchFunctionMode):
         if given and not changed and all(id(one) in same for one in given):
             return out  # the tensor as it is
         self._note(name, args, kwargs, changed[:1] if not given or name in ("setitem", "copy") else given)
+        self.constants.note(func, args, kwargs, given, changed)
         return out
 
     def _on_meta(self, item: Any) -> Any:

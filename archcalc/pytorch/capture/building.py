@@ -1,0 +1,188 @@
+"""How a module is built on the meta device, by whatever code makes it; and what that code says when it cannot."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import importlib
+import inspect
+import os
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+
+from archcalc.advice import suggest
+from archcalc.diagnostics import RequestError
+from archcalc.opening import LIBRARIES
+from archcalc.pytorch.capture.examples import Example
+
+# What PyTorch says where code asks a tensor without numbers for them.
+_NUMBERS = r"Cannot copy out of meta|cannot be called on meta|_local_scalar_dense|nonzero|data-dependent|torch\.unique|masked_select"
+# What a user's code may raise that is not ours: everything but an interrupt.
+RAISED = (Exception, SystemExit)
+
+
+class Found:
+    """A module and what is known of it.
+
+    Attributes:
+        name: for the spec; module: on the meta device; inputs: what it is called with, where that is known.
+        real: builds it once more, with numbers.
+    """
+
+    def __init__(
+        self, name: str, module: nn.Module, real: Callable[[], nn.Module], inputs: list[Example] | None = None
+    ) -> None:
+        self.name = name
+        self.module = module
+        self.real = real
+        self.inputs = inputs
+
+
+def built(name: str, builder: Callable[..., Any], given: dict[str, Any]) -> nn.Module:
+    """The module, on the meta device; where it asks its own numbers while it is built, those alone are real."""
+    _check_arguments(name, builder, given)
+    first: BaseException | None = None
+    for place in (torch.device("meta"), _Skeleton()):
+        try:
+            with quiet(), place:
+                module = builder(**given)
+            break
+        except RAISED as error:
+            if isinstance(error, (RequestError,)):
+                raise
+            first = first or error
+    else:
+        assert first is not None
+        raise RequestError(f"{name!r} cannot be built: {told(first)}")
+    if not isinstance(module, nn.Module):
+        raise RequestError(f"{name!r} gives a {type(module).__name__}, not an nn.Module")
+    return module
+
+
+def real(name: str, builder: Callable[..., Any], given: dict[str, Any]) -> nn.Module:
+    """The same module with numbers."""
+    try:
+        with quiet():
+            module: nn.Module = builder(**given)
+    except RAISED as error:
+        raise RequestError(f"{name!r} cannot be built on the CPU: {told(error)}") from None
+    return module
+
+
+def without_numbers(module: nn.Module) -> nn.Module:
+    """A copy on the meta device, made without copying what the weights hold."""
+    memo: dict[int, Any] = {}
+    for tensor in (*module.parameters(), *module.buffers()):
+        empty = torch.empty_like(tensor, device="meta")
+        memo[id(tensor)] = nn.Parameter(empty, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else empty
+    return copy.deepcopy(module, memo).to("meta")
+
+
+class _Skeleton(torch.overrides.TorchFunctionMode):
+    """Large tensors on the meta device; small ones that are made of numbers are as they are, so that they can be read."""
+
+    _LEARNED = frozenset(("empty", "zeros", "ones", "rand", "randn", "full"))
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__name__", "") in self._LEARNED and kwargs.get("device") is None:
+            kwargs = {**kwargs, "device": "meta"}
+        return func(*args, **kwargs)
+
+
+def _check_arguments(name: str, builder: Callable[..., Any], given: dict[str, Any]) -> None:
+    """Raises `RequestError` that names the arguments which are missing, and those that there are not."""
+    try:
+        parameters = inspect.signature(builder).parameters
+    except (TypeError, ValueError):
+        return
+    kinds = inspect.Parameter
+    any_name = any(one.kind is kinds.VAR_KEYWORD for one in parameters.values())
+    names = [key for key, one in parameters.items() if one.kind in (kinds.POSITIONAL_OR_KEYWORD, kinds.KEYWORD_ONLY)]
+    for key in given:
+        if key not in names and not any_name:
+            advice = suggest(key, names)
+            raise RequestError(f"{name!r} takes no {key!r}" + (f": did you mean {advice!r}?" if advice else ""))
+    missing = [key for key in names if parameters[key].default is kinds.empty and key not in given]
+    if missing:
+        each = " ".join(f"--arg {key}=..." for key in missing)
+        raise RequestError(f"{name!r} needs {', '.join(missing)}: {each}")
+
+
+def package(where: str, name: str) -> ModuleType:
+    """A package, imported. Raises `RequestError` with what to install."""
+    declared: list[Any] = []
+    while True:
+        try:
+            with quiet():
+                return importlib.import_module(where)
+        except ModuleNotFoundError as error:
+            top = where.partition(".")[0]
+            if error.name is not None and (where == error.name or where.startswith(f"{error.name}.")):
+                if top in LIBRARIES:
+                    raise RequestError(f"{name} needs the package {top}: pip install {top}") from None
+                raise RequestError(f"{name}: there is no module {where!r} here, and none is installed") from None
+            raise RequestError(f"{name!r} cannot be imported: {told(error)}") from None
+        except RuntimeError as error:
+            # torchvision of another build: its kernels are missing, which run nowhere on the meta device
+            missing = re.search(r"operator torchvision::(\w+) does not exist", str(error))
+            if missing is None or len(declared) > 40:
+                raise RequestError(f"{name!r} cannot be imported: {told(error)}") from None
+            library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
+            library.define(f"{missing[1]}(Tensor x) -> Tensor")  # type: ignore[no-untyped-call]
+            declared.append(library)
+            _DECLARED.append(library)
+            for key in [
+                key for key in sys.modules if key.partition(".")[0] in ("torchvision", where.partition(".")[0])
+            ]:
+                del sys.modules[key]
+        except RAISED as error:
+            raise RequestError(f"{name!r} cannot be imported: {told(error)}") from None
+
+
+# Declarations hold for as long as they live.
+_DECLARED: list[Any] = []
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Sends what foreign code prints to standard error, and drops its warnings."""
+    import logging
+
+    level = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)
+
+
+def told(error: BaseException) -> str:
+    """What an error of somebody's code says, with its place there."""
+    trace, place = error.__traceback__, ""
+    while trace is not None:
+        path = trace.tb_frame.f_code.co_filename
+        if not path.startswith((os.path.dirname(torch.__file__), os.path.dirname(__file__), "<")):
+            place = f" ({os.path.relpath(path) if path.startswith(os.getcwd()) else path}:{trace.tb_lineno})"
+        trace = trace.tb_next
+    text = " ".join(str(error).split())[:300]
+    if isinstance(error, SystemExit):
+        return f"it exits{place}"
+    if re.search(_NUMBERS, text):
+        return f"what it does depends on the numbers of a tensor, and only shapes are known{place}"
+    return f"{type(error).__name__}: {text}{place}" if text else f"{type(error).__name__}{place}"
+
+
+def unknown(where: str, what: str, names: list[str]) -> RequestError:
+    """The error for a model that a library does not have."""
+    advice = suggest(what, names)
+    return RequestError(f"{where} has no model {what!r}" + (f": did you mean {advice!r}?" if advice else ""))

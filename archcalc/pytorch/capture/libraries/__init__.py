@@ -1,0 +1,1 @@
+"""Libraries whose models have names: `find` in the file of each builds one and knows what it is called with."""

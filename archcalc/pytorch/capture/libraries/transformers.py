@@ -1,0 +1,186 @@
+"""Models of transformers, as `transformers:config.json`, or `transformers:detr` for the published defaults of a type.
+
+Only classes of transformers are run: code that a configuration names beside itself (`auto_map`) is passed over, and
+nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import os
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+
+from archcalc.advice import suggest
+from archcalc.diagnostics import RequestError, cannot
+from archcalc.pytorch.capture.building import RAISED, Found, built, package, quiet, real, told, unknown
+from archcalc.pytorch.capture.examples import Example
+from archcalc.pytorch.capture.record import record
+from archcalc.source import MAX_BYTES
+from archcalc.sources.file import File, Json
+
+_TOKENS, _STEPS, _DECODED = 128, 16_000, 32
+
+
+def find(what: str, given: dict[str, Any]) -> Found:
+    """The model of a configuration, with inputs that it runs with. Raises `RequestError`."""
+    name = f"transformers:{what}"
+    os.environ["HF_HUB_OFFLINE"] = "1"  # a configuration may ask for a trunk with its published weights
+    with contextlib.suppress(RequestError):
+        package("torchvision", name)  # which transformers imports where it is installed
+    transformers = package("transformers", name)
+    keys = {**_keys(what, name, transformers), **given}
+    try:
+        with quiet():
+            config = transformers.CONFIG_MAPPING[keys.pop("model_type")].from_dict(keys)
+            model = _class(keys.get("architectures"), config, transformers)
+    except RAISED as error:
+        if isinstance(error, RequestError):
+            raise
+        raise RequestError(f"{name!r} cannot be read: {told(error)}") from None
+    module = built(name, model, {"config": config})
+    return Found(
+        config.model_type.replace("-", "_"),
+        module,
+        lambda: real(name, model, {"config": config}),
+        _inputs(module, config),
+    )
+
+
+def _keys(what: str, name: str, transformers: ModuleType) -> dict[str, Any]:
+    """The keys of a configuration: those of a file, or of a model type nothing but its name."""
+    types = list(transformers.CONFIG_MAPPING.keys())
+    if os.path.isdir(what):
+        what = os.path.join(what, "config.json")
+    if not os.path.lexists(what):
+        if what in types:
+            return {"model_type": what}
+        if what.endswith(".json") or os.sep in what:
+            raise RequestError(f"cannot read {what!r}: there is no such file")
+        raise unknown("transformers", what, types)
+    try:
+        with open(what, "rb") as opened:
+            file = File(what, opened.read(MAX_BYTES))
+    except (OSError, ValueError) as error:
+        raise cannot("read", what, error) from None
+    kind = file.keys.get("model_type")
+    if not isinstance(kind, str):
+        raise RequestError(f"{name!r} is no configuration of transformers: it has no `model_type`")
+    if kind not in types:
+        raise RequestError(f"{name!r}: {unknown('transformers', kind, types)}")
+    return dict(file.keys)
+
+
+def _class(architectures: Json, config: Any, transformers: ModuleType) -> Any:
+    """The class that a configuration names, else the trunk of its type. Raises `RequestError`."""
+    named = architectures[0] if isinstance(architectures, list) and architectures else None
+    if named is None:
+        return transformers.MODEL_MAPPING[type(config)]
+    found = getattr(transformers, named, None) if isinstance(named, str) else None
+    if not (inspect.isclass(found) and issubclass(found, transformers.PreTrainedModel)):
+        near = suggest(str(named), [one for one in dir(transformers) if one.endswith(("Model", "LM")) or "For" in one])
+        raise RequestError(f"transformers has no model {named!r}" + (f": did you mean {near!r}?" if near else ""))
+    return found
+
+
+def _inputs(module: nn.Module, config: Any) -> list[Example]:
+    """The first of some usual sets of inputs that the model runs with; where none does, the first."""
+    tried = list(_candidates(module, config))
+    for unpadded in (False, True):
+        if unpadded:  # else some look for padding among the tokens, to warn of it
+            config.pad_token_id = None
+        for examples in tried:
+            with quiet(), contextlib.suppress(*RAISED):
+                record(module.eval(), [(one.name, one.tensor(2), True) for one in examples], count=False)
+                return examples
+    return tried[0]
+
+
+def _candidates(module: Any, config: Any) -> Iterator[list[Example]]:
+    """What it may be called with, from little to much."""
+    taken = inspect.signature(module.forward).parameters
+    makers = {
+        "input_ids": _tokens,
+        "pixel_values": _images,
+        "input_values": _waves,
+        "input_features": _features,
+        "past_values": _series,
+        "decoder_input_ids": _decoded,
+    }
+    known = [name for name in makers if name in taken]
+    main = module.main_input_name if module.main_input_name in makers else (known or ["input_ids"])[0]
+    sets = [[main], [main, "decoder_input_ids"], [main, "pixel_values"], [main, "input_ids"], known]
+    for names in sets:
+        if len(set(names)) == len(names) and all(name in taken for name in names):
+            for sizes in makers[names[0]](config):
+                yield [
+                    Example(name, size, torch.long if name.endswith("_ids") else torch.float32, keyword=True)
+                    for name, size in [(names[0], sizes), *((name, next(makers[name](config))) for name in names[1:])]
+                ]
+
+
+def _asked(config: Any, *names: str) -> Any:
+    """The first of these keys that a configuration has, or the one inside it."""
+    for part in (
+        config,
+        *(getattr(config, one, None) for one in ("vision_config", "audio_config", "text_config", "encoder")),
+    ):
+        for name in names:
+            value = getattr(part, name, None)
+            if value is not None:
+                return value
+    return None
+
+
+def _tokens(config: Any) -> Iterator[tuple[int, ...]]:
+    most = _asked(config, "max_position_embeddings", "n_positions", "max_seq_len")
+    yield (min(_TOKENS, most) if isinstance(most, int) and most > 8 else _TOKENS,)
+
+
+def _decoded(config: Any) -> Iterator[tuple[int, ...]]:
+    yield (_DECODED,)
+
+
+def _images(config: Any) -> Iterator[tuple[int, ...]]:
+    """Images, as large as the configuration says; of videos several."""
+    channels = _asked(config, "num_channels", "in_channels", "in_chans") or 3
+    size = _asked(config, "image_size", "input_size", "img_size") or 224
+    if isinstance(size, dict):
+        size = list(size.values())
+    high, wide = (size, size) if isinstance(size, int) else (size[-2], size[-1])
+    frames = _asked(config, "num_frames")
+    if isinstance(frames, int):
+        yield (frames, channels, high, wide)
+    yield (channels, high, wide)
+
+
+def _waves(config: Any) -> Iterator[tuple[int, ...]]:
+    """A second of sound, or its spectrogram."""
+    yield (_STEPS,)
+    bins = _asked(config, "num_mel_bins")
+    if isinstance(bins, int):
+        yield (_asked(config, "max_length") or 1024, bins)
+    yield (_asked(config, "audio_channels") or 1, _STEPS)
+
+
+def _features(config: Any) -> Iterator[tuple[int, ...]]:
+    """A spectrogram: bins first, or steps first."""
+    bins = (
+        _asked(config, "num_mel_bins", "input_feat_per_channel", "feature_projection_input_dim", "num_mel_channels")
+        or 80
+    )
+    steps = _asked(config, "max_source_positions")
+    yield (bins, 2 * steps if isinstance(steps, int) else 3000)
+    yield (1000, bins)
+
+
+def _series(config: Any) -> Iterator[tuple[int, ...]]:
+    """A series in time, of one channel or several."""
+    steps = _asked(config, "context_length") or 512
+    yield (steps, _asked(config, "num_input_channels") or 1)
+    yield (steps,)
