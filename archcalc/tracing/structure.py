@@ -7,7 +7,7 @@ nothing in common is nested; the layers of any other stand one below the other, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Union
 
 from archcalc.layers import REGISTRY
@@ -112,6 +112,7 @@ class _Builder:
     def _whole(self, members: list[Member], start: Out | None) -> list[Item]:
         """Members as items; what several of them read and no data goes into stands first."""
         owner = {node: member for member in members for node in _nodes(member)}
+        members = _in_order(members, owner)
         shared: list[Item] = []
         static = [one for one in members if isinstance(one, Node) and one not in self.dynamic]
         readers = {one: self._readers(one, owner) for one in static}
@@ -327,6 +328,25 @@ def _nodes(member: Member) -> Iterator[Node]:
     else:
         for one in member.members:
             yield from _nodes(one)
+
+
+def _in_order(members: list[Member], owner: Mapping[Node, Member]) -> list[Member]:
+    """Members behind all that they read: one whose module was entered before that was made stands too early."""
+    found: dict[int, Member] = {}
+    for member in members:
+        left = [member]
+        while left:
+            one = left[-1]
+            missing = [
+                owner[out.node]
+                for node in _nodes(one)
+                for out in node.reads()
+                if owner.get(out.node, one) is not one and id(owner[out.node]) not in found
+            ]
+            if not missing:
+                found.setdefault(id(left.pop()), one)
+            left += missing
+    return list(found.values())
 
 
 def _is_static(items: Sequence[Item]) -> bool:

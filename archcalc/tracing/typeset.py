@@ -60,7 +60,7 @@ class Writer:
         return _joined(found)
 
     def _item(self, item: Item, take: Take) -> Written:
-        name = self.names.get(item.gives.node) if item.gives is not None else None
+        name = self.names.get(item.gives.node) if item.gives is not None and item.gives.node.op != "input" else None
         if item.body is not None:
             return self._call(item, name, take)
         if item.layers is not None:
