@@ -67,7 +67,7 @@ def command(asked: _Asked) -> int:
     """Write the spec of a model that is in a file of another kind, or in Python.
 
     SOURCE is a config.json of Hugging Face, a model file of Ultralytics, a model of Keras, an ONNX model, or `-`; or a PyTorch module, which is run for it:
-    pkg.module:Net, path/model.py:Net, timm:resnet50, torchvision:swin_t; or hf:ORG/NAME[@REVISION], whose config.json is fetched. Every command that takes a spec takes it as well. Several files of one family become one spec with
+    pkg.module:Net, path/model.py:Net, timm:resnet50, torchvision:swin_t, transformers:config.json; or hf:ORG/NAME[@REVISION], whose config.json is fetched. Every command that takes a spec takes it as well. Several files of one family become one spec with
     variants, named after their files or folders; the first holds without one.
     """
     source = asked.sources[0]

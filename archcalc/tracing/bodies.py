@@ -53,7 +53,7 @@ class Blocks:
     def _finish(self, body: Body) -> None:
         """Modules that are no block are written out, and equal neighbours are repeated."""
         body.items = self._spliced(body.items)
-        referred = set(references(body.items))
+        referred = {*references(body.items), *(out for _, out in self.graph.outputs)}
         body.items = self._repeated(body.items, referred, body)
 
     def _spliced(self, items: list[Item]) -> list[Item]:

@@ -9,6 +9,7 @@ from archcalc.diagnostics import RequestError, Source, SpecError
 from archcalc.expectations import written as expectation
 from archcalc.network.load import Graph as Network
 from archcalc.network.load import build_graph
+from archcalc.quoting import visible
 from archcalc.tracing import operations, patterns
 from archcalc.tracing.bodies import Blocks
 from archcalc.tracing.calls import Run
@@ -105,7 +106,7 @@ def _text(graph: Graph, proof: Proof, comments: Sequence[str]) -> tuple[str, Net
             return text, network, [node for item in root.items for node in item.nodes()], False
     nodes = [node for node in graph.nodes if node.op != "input"]
     text, _ = written(graph, nodes)
-    text = "".join(f"# {line}\n" for line in comments) + text
+    text = "".join(f"# {visible(line)}\n" for line in comments) + text
     return text, build_graph(Source(graph.name, text)), nodes, True
 
 

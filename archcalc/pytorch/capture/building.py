@@ -166,6 +166,11 @@ def quiet() -> Iterator[None]:
         logging.disable(level)
 
 
+def asks_numbers(error: BaseException) -> bool:
+    """Whether an error says that code asked a tensor without numbers for them."""
+    return re.search(_NUMBERS, str(error)) is not None
+
+
 def told(error: BaseException) -> str:
     """What an error of somebody's code says, with its place there."""
     trace, place = error.__traceback__, ""
@@ -177,7 +182,7 @@ def told(error: BaseException) -> str:
     text = " ".join(str(error).split())[:300]
     if isinstance(error, SystemExit):
         return f"it exits{place}"
-    if re.search(_NUMBERS, text):
+    if asks_numbers(error):
         return f"what it does depends on the numbers of a tensor, and only shapes are known{place}"
     return f"{type(error).__name__}: {text}{place}" if text else f"{type(error).__name__}{place}"
 

@@ -5,31 +5,27 @@ On the meta device nothing has numbers. What made a tensor is noted, and done ag
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 
 import torch
+from torch.utils.weak import WeakIdKeyDictionary
 
 # Larger ones are not made: whoever asks for the numbers of so many does not ask for their shape.
 _MOST = 2**22
 
 
 class Constants:
-    """How each tensor on the meta device was made, by its identity, as long as nothing has changed it."""
+    """How each such tensor on the meta device was made."""
 
     def __init__(self) -> None:
-        self._made: dict[int, tuple[Callable[..., Any], Any, Any, int]] = {}
-        self._numbers: dict[int, Any] = {}
+        self._made: MutableMapping[torch.Tensor, tuple[Callable[..., Any], Any, Any, int]] = WeakIdKeyDictionary()
+        self._numbers: MutableMapping[torch.Tensor, torch.Tensor] = WeakIdKeyDictionary()
 
-    def note(
-        self, func: Callable[..., Any], args: Any, kwargs: Any, given: list[torch.Tensor], changed: list[torch.Tensor]
-    ) -> None:
-        """A call and the tensors that it gave or changed."""
-        for tensor in changed:
-            self._made.pop(id(tensor), None)
-            self._numbers.pop(id(tensor), None)
-        if len(given) == 1 and not changed and given[0].is_meta:
-            self._made[id(given[0])] = (func, args, kwargs, given[0]._version)
+    def note(self, func: Callable[..., Any], args: Any, kwargs: Any, given: list[torch.Tensor]) -> None:
+        """A call and what it gave."""
+        if len(given) == 1 and given[0].is_meta:
+            self._made[given[0]] = (func, args, kwargs, given[0]._version)
 
     def filled(self, item: Any) -> Any:
         """Arguments with numbers in place of tensors that have none, where these are known."""
@@ -44,12 +40,27 @@ class Constants:
         return item
 
     def _tensor(self, tensor: torch.Tensor) -> torch.Tensor:
-        if id(tensor) not in self._numbers:
-            if id(tensor) not in self._made or tensor.numel() > _MOST:
+        """The same on the CPU; itself where what made it is not known."""
+        if tensor not in self._numbers:
+            if tensor not in self._made or tensor.numel() > _MOST:
                 return tensor
-            func, args, kwargs, version = self._made[id(tensor)]
-            if version != tensor._version:
+            func, args, kwargs, version = self._made[tensor]
+            if version != tensor._version:  # something was written into it
                 return tensor
-            self._numbers[id(tensor)] = func(*self.filled(args), **self.filled(kwargs))
-        made: torch.Tensor = self._numbers[id(tensor)]
-        return made
+            args, kwargs = self.filled(args), self.filled(kwargs)
+            if any(one.is_meta for one in tensors((args, kwargs))):
+                return tensor
+            self._numbers[tensor] = func(*args, **kwargs)
+        return self._numbers[tensor]
+
+
+def tensors(item: Any) -> Iterator[torch.Tensor]:
+    """All tensors in tuples, lists and mappings."""
+    if isinstance(item, torch.Tensor):
+        yield item
+    elif isinstance(item, (tuple, list)):
+        for one in item:
+            yield from tensors(one)
+    elif isinstance(item, dict):
+        for one in item.values():
+            yield from tensors(one)

@@ -21,7 +21,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.weak import WeakIdKeyDictionary
 
-from archcalc.pytorch.capture.constants import Constants
+from archcalc.pytorch.capture.constants import Constants, tensors
 from archcalc.tracing.calls import (
     CONSTANT,
     FLOAT,
@@ -112,12 +112,12 @@ class Recorder(TorchFunctionMode):
         kwargs = kwargs or {}
         if self.inside:
             return func(*args, **kwargs)
-        read = list(_tensors((args, kwargs)))
+        read = list(tensors((args, kwargs)))
         if any(one.device.type == "meta" for one in read) and any(
             one.device.type == "cpu" and one.dim() for one in read
         ):
             args, kwargs = self._on_meta(args), self._on_meta(kwargs)
-            read = list(_tensors((args, kwargs)))
+            read = list(tensors((args, kwargs)))
         versions = [one._version for one in read]
         name = _name(func)
         self.inside += 1
@@ -128,7 +128,7 @@ class Recorder(TorchFunctionMode):
         finally:
             self.inside -= 1
         changed = [one for one, version in zip(read, versions) if one._version != version]
-        given = list(_tensors(out))
+        given = list(tensors(out))
         if changed and name in ("batch_norm", "instance_norm"):
             changed = []
         if not given and not changed:
@@ -137,7 +137,8 @@ class Recorder(TorchFunctionMode):
         if given and not changed and all(id(one) in same for one in given):
             return out  # the tensor as it is
         self._note(name, args, kwargs, changed[:1] if not given or name in ("setitem", "copy") else given)
-        self.constants.note(func, args, kwargs, given, changed)
+        if given and not changed and self.value(given[0]).source == CONSTANT:
+            self.constants.note(func, args, kwargs, given)
         return out
 
     def _on_meta(self, item: Any) -> Any:
@@ -215,23 +216,12 @@ class Recorder(TorchFunctionMode):
                     *scope,
                     Scope(scope[-1] if scope else None, self.names.get(id(module), ""), type(module).__name__),
                 ]
-                self._note(type(module).__name__, args, kwargs, list(_tensors(out)), module)
+                self._note(type(module).__name__, args, kwargs, list(tensors(out)), module)
                 self.scopes = scope
         elif not self.inside and self.scopes:
-            unseen = [one for one in _tensors(out) if one not in self.known]
+            unseen = [one for one in tensors(out) if one not in self.known]
             if unseen:  # made by what does not ask, as a scripted function
                 self._note(type(module).__name__, args, kwargs, unseen, module)
-
-
-def _tensors(item: Any) -> Iterator[torch.Tensor]:
-    if isinstance(item, torch.Tensor):
-        yield item
-    elif isinstance(item, (tuple, list)):
-        for one in item:
-            yield from _tensors(one)
-    elif isinstance(item, dict):
-        for one in item.values():
-            yield from _tensors(one)
 
 
 def _name(func: Any) -> str:

@@ -86,5 +86,6 @@ def _unread(file: File, name: Json) -> NoReturn:
     file.refuse(
         ["model_type"],
         f"the model type `{name}` is not read yet",
-        (f"did you mean `{near}`? " if near else "") + f"{listed}; another model is written as a spec",
+        (f"did you mean `{near}`? " if near else "")
+        + f"{listed}; where PyTorch and transformers are installed, `transformers:{file.path}` reads any type that they have",
     )

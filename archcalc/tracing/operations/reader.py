@@ -54,7 +54,7 @@ class Reader:
         return self.graph
 
     def _one(self, call: Call) -> None:
-        before = len(self.graph.nodes)
+        before, known = len(self.graph.nodes), len(self.made)
         operation = OPERATIONS.get(call.name)
         used = dict(self.used)
         try:
@@ -65,9 +65,8 @@ class Reader:
             gone = set(self.graph.nodes[before:])
             del self.graph.nodes[before:]
             self.used = used
-            for value in call.values():
-                if id(value) in self.made and self.made[id(value)].node in gone:
-                    del self.made[id(value)]
+            newest = [self.made.popitem() for _ in range(len(self.made) - known)]
+            self.made |= {value: out for value, out in reversed(newest) if out.node not in gone}
             given = self._opaque(call, str(error) if isinstance(error, Beyond) else "")
         outs = given if isinstance(given, list) else [given]
         for value, out in zip(call.outs, outs):

@@ -18,7 +18,7 @@ from torch import nn
 
 from archcalc.advice import suggest
 from archcalc.diagnostics import RequestError, cannot
-from archcalc.pytorch.capture.building import RAISED, Found, built, package, quiet, real, told, unknown
+from archcalc.pytorch.capture.building import RAISED, Found, asks_numbers, built, package, quiet, real, told, unknown
 from archcalc.pytorch.capture.examples import Example
 from archcalc.pytorch.capture.record import record
 from archcalc.source import MAX_BYTES
@@ -89,16 +89,22 @@ def _class(architectures: Json, config: Any, transformers: ModuleType) -> Any:
 
 
 def _inputs(module: nn.Module, config: Any) -> list[Example]:
-    """The first of some usual sets of inputs that the model runs with; where none does, the first."""
+    """The first of some usual sets of inputs that the model runs with; where none does, the one that came furthest."""
     tried = list(_candidates(module, config))
+    furthest = tried[0]
     for unpadded in (False, True):
         if unpadded:  # else some look for padding among the tokens, to warn of it
             config.pad_token_id = None
         for examples in tried:
-            with quiet(), contextlib.suppress(*RAISED):
-                record(module.eval(), [(one.name, one.tensor(2), True) for one in examples], count=False)
+            try:
+                with quiet():
+                    record(module.eval(), [(one.name, one.tensor(2), True) for one in examples], count=False)
+            except RAISED as error:
+                if asks_numbers(error):  # then its sizes are right
+                    furthest = examples
+            else:
                 return examples
-    return tried[0]
+    return furthest
 
 
 def _candidates(module: Any, config: Any) -> Iterator[list[Example]]:
