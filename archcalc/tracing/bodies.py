@@ -15,8 +15,8 @@ from archcalc.tracing.block import Block
 from archcalc.tracing.expressions import Expression, explained
 from archcalc.tracing.graph import Graph, Node, Out
 from archcalc.tracing.items import Body, Item
-from archcalc.tracing.naming import called, names, plain, references
-from archcalc.tracing.repeats import longest, repeat
+from archcalc.tracing.naming import called, names, plain
+from archcalc.tracing.repeats import has_tie, repeated
 from archcalc.tracing.typeset import Writer, numbered
 
 
@@ -41,7 +41,7 @@ class Blocks:
             alike.setdefault(text, []).append((body, values, keys))
         for found in alike.values():
             bodies = [body for body, _, _ in found]
-            if len(bodies) < 2 or _layers(bodies[0].items) < 2 or any(_has_tie(body.items) for body in bodies):
+            if len(bodies) < 2 or _layers(bodies[0].items) < 2 or any(has_tie(body.items) for body in bodies):
                 continue
             block = Block(bodies)
             columns = list(zip(*(values for _, values, _ in found)))
@@ -53,8 +53,8 @@ class Blocks:
     def _finish(self, body: Body) -> None:
         """Modules that are no block are written out, and equal neighbours are repeated."""
         body.items = self._spliced(body.items)
-        referred = {*references(body.items), *(out for _, out in self.graph.outputs)}
-        body.items = self._repeated(body.items, referred, body)
+        ends = [out.node for _, out in self.graph.outputs] if body is self.root else []
+        body.items = repeated(self.block, body.items, ends)
 
     def _spliced(self, items: list[Item]) -> list[Item]:
         found: list[Item] = []
@@ -76,41 +76,6 @@ class Blocks:
             item.layers = self._spliced(item.layers)
         if item.shortcut is not None:
             item.shortcut = self._spliced(item.shortcut)
-
-    def _repeated(self, items: list[Item], referred: set[Out], body: Body) -> list[Item]:
-        for item in items:
-            if item.operands is not None:
-                item.operands = [
-                    self._repeated(one, referred, body) if isinstance(one, list) else one for one in item.operands
-                ]
-            if item.layers is not None:
-                item.layers = self._repeated(item.layers, referred, body)
-        texts = [self._alone(item, referred) for item in items]
-        found: list[Item] = []
-        at = 0
-        while at < len(items):
-            length, times = longest(texts, at)
-            if times > 1:
-                found.append(repeat(items[at : at + length * times], length, times))
-                at += length * times
-            else:
-                found.append(items[at])
-                at += 1
-        return found
-
-    def _alone(self, item: Item, referred: set[Out]) -> tuple[str, bool] | None:
-        """An item as text with its numbers, and whether it is read by name; None where it reads by name itself."""
-        if any(True for _ in references([item])) or _has_tie([item]):
-            return None
-        numbers: list[Any] = []
-
-        def take(value: Any, key: str) -> Expression:
-            numbers.append(value)
-            return Expression(value)
-
-        text = Writer(self.block, None, {}).written([item], take)
-        named = item.gives is not None and any(out.node is item.gives.node for out in referred)
-        return f"{text}{numbers}", named
 
     def _gaps(self, body: Body) -> tuple[str, list[Any], list[str]]:
         values: list[Any] = []
@@ -211,15 +176,6 @@ def _inner_bodies(items: list[Item]) -> Iterator[Body]:
             yield item.body
         for inner in item.inner():
             yield from _inner_bodies(inner)
-
-
-def _has_tie(items: list[Item]) -> bool:
-    return any(
-        (item.node is not None and item.node.tie is not None)
-        or (item.body is not None and _has_tie(item.body.items))
-        or any(_has_tie(inner) for inner in item.inner())
-        for item in items
-    )
 
 
 def _layers(items: list[Item]) -> int:

@@ -114,7 +114,8 @@ def _same_but_ones(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
 
 def _is_constant(out: Out) -> bool:
     node = out.node
-    return node.op == "constant" or (bool(node.inputs) and all(_is_constant(one) for one in node.inputs))
+    made = bool(node.inputs) and not node.weights and all(_is_constant(one) for one in node.inputs)
+    return node.op == "constant" or made
 
 
 def _untransposed(out: Out, nodes: set[Node]) -> Out | None:
