@@ -165,7 +165,7 @@ def test_windows_are_one_pattern():
 
     text = layers(Of(windows, map=nn.LayerNorm(5)), (4, 6, 5))
     assert text == (
-        "- [rearrange '(a b) (d e) c -> (a d) (b e) c' b=2 e=3, layernorm] - rearrange '(a b) (d e) c -> (a d) (b e) c' b=2 e=3"
+        "- [rearrange '(y h) (x w) c -> (y x) (h w) c' h=2 w=3, layernorm] - rearrange '(y x) (h w) c -> (y h) (x w) c' x=2 w=3"
     )
 
 
@@ -173,3 +173,26 @@ def test_every_text_is_a_spec_that_meets_what_it_expects():
     reading = read(nn.Sequential(Mlp(8), nn.Linear(8, 16), Mlp(16)), (5, 8))
     graph = build_graph(Source("net.yaml", reading.text))
     assert [list(map(int, one.shape)) for one in graph.outputs.values()] == [[5, 16]]
+
+
+def test_repeats_read_what_lies_before_them():
+    def forward(m, x):
+        for one in m.maps:
+            x = x + one(x * m.table)
+        return x
+
+    maps = nn.ModuleList(nn.Linear(5, 5) for _ in range(3))
+    text = layers(Of(forward, maps=maps, table=parameter(4, 5)), (4, 5))
+    assert "repeat: 3" in text or "repeat=3" in text, text
+
+
+def test_positions_stay_apart():
+    def forward(m, x):
+        batch, channels, height, width = x.shape
+        x = x.flatten(2).transpose(1, 2)
+        x = x + m.map(x)
+        return m.conv(x.transpose(1, 2).reshape(batch, channels, height, width))
+
+    text = layers(Of(forward, map=nn.Linear(5, 5), conv=nn.Conv2d(5, 5, 3, padding=1)), (5, 4, 6))
+    assert "rearrange 'c h w -> h w c'" in text, text
+    assert "=4" not in text

@@ -215,7 +215,7 @@ def _whole(graph: Graph, core: _Core) -> bool:
         return False
     if any(one.tie is not None for one in inner):
         return False
-    made = _made(core, projection, (from_q, from_k, from_v), heads, size)
+    made = _made(graph, core, projection, (from_q, from_k, from_v), heads, size)
     if made is None:
         return False
     graph.nodes.insert(graph.nodes.index(projection) + 1, made)
@@ -264,7 +264,9 @@ def _side_by_side(view: View, positions: int, heads: int, size: int) -> bool:
     return strides is not None and all(one in (None, other) for one, other in zip(strides, wanted))
 
 
-def _made(core: _Core, projection: Node, parts: tuple[_Heads, _Heads, _Heads], heads: int, size: int) -> Node | None:
+def _made(
+    graph: Graph, core: _Core, projection: Node, parts: tuple[_Heads, _Heads, _Heads], heads: int, size: int
+) -> Node | None:
     sources = [part.linear.inputs[0] for part in parts]
     x = sources[0]
     if sources[1] != sources[2]:
@@ -286,7 +288,7 @@ def _made(core: _Core, projection: Node, parts: tuple[_Heads, _Heads, _Heads], h
     if core.causal:
         keys["causal"] = True
     if core.bias is not None:
-        bias = _table(core.bias)
+        bias = _table(graph, core.bias)
         if bias is None or bias.sizes != (heads, core.q.sizes[-2], core.k.sizes[-2]):
             return None
         keys["relbias"] = bias
@@ -308,10 +310,17 @@ def _made(core: _Core, projection: Node, parts: tuple[_Heads, _Heads, _Heads], h
     return made
 
 
-def _table(out: Out) -> Out | None:
+def _table(graph: Graph, out: Out) -> Out | None:
     """A table of scores without the axes of size 1 in front."""
     while out.node.op == "reshape" and _same_but_ones(out.sizes, out.node.inputs[0].sizes):
         out = out.node.inputs[0]
+    if len(out.sizes) > 3 and all(size == 1 for size in out.sizes[:-3]):
+        sizes = out.sizes[-3:]
+        made = Node("reshape", sizes, out.node.scope, [out], {"shape": sizes})
+        while made.inputs[0].node.op == "reshape":
+            made.inputs[0] = made.inputs[0].node.inputs[0]
+        graph.nodes.insert(graph.nodes.index(out.node) + 1, made)
+        return Out(made)
     return out if len(out.sizes) == 3 else None
 
 

@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from archcalc.layers import CHANNELS_FIRST, REGISTRY
 from archcalc.tracing.graph import Graph, Node, Out
 
+# Patterns in letters that people give them: windows of a map and back, heads of queries, keys and values and back.
+_LETTERS = (
+    "(y h) (x w) c -> (y x) (h w) c",
+    "(y h x w) c -> (y x) (h w) c",
+    "n (h d) -> h n d",
+    "h n d -> n (h d)",
+    "n (k h d) -> k h n d",
+    "n k h d -> k h n d",
+    "w n (h d) -> w h n d",
+    "w h n d -> w n (h d)",
+    "w n (k h d) -> k w h n d",
+    "n m h -> h n m",
+    "(n m) h -> h n m",
+)
+_WINDOWS, _BACK = _LETTERS[0], "(y x) (h w) c -> (y h) (x w) c"
 # The orders that people write with letters of their own: channels to the end, and back.
 _TO_LAST = {"a b d -> b d a": "c h w -> h w c", "a b d e -> b d e a": "c d h w -> d h w c"}
 _TO_FIRST = {"a b d -> d a b": "h w c -> c h w", "a b d e -> e a b d": "d h w c -> c d h w"}
@@ -13,6 +31,7 @@ _PASSES = frozenset(("relu", "gelu", "silu", "add", "mul", "layerscale", "dropou
 
 def apply(graph: Graph) -> None:
     """`c h w -> h w c` after a convolution, and back before one or beside what is channels first."""
+    cut: set[tuple[tuple[int, ...], tuple[int, ...]]] = set()
     for node in graph.nodes:
         if node.op != "rearrange":
             continue
@@ -21,6 +40,23 @@ def apply(graph: Graph) -> None:
             node.keys["pattern"] = _TO_LAST[pattern]
         elif pattern in _TO_FIRST and _is_last(node.inputs[0]):
             node.keys["pattern"] = _TO_FIRST[pattern]
+        else:
+            sides = node.inputs[0].sizes, node.sizes
+            _lettered(node, (_BACK, *_LETTERS) if sides[::-1] in cut else _LETTERS)
+            if node.keys["pattern"] == _WINDOWS:
+                cut.add(sides)
+
+
+def _lettered(node: Node, patterns: Sequence[str]) -> None:
+    """A pattern in the letters of those that are known, `c` where it is."""
+    pattern = node.keys["pattern"]
+    for known in patterns:
+        old, new = re.findall(r"\w", pattern), re.findall(r"\w", known)
+        names = dict(zip(old, new))
+        same = "".join(names.get(one, one) for one in pattern) == known
+        if same and len({*names.values()}) == len(names) and all((a == "c") == (b == "c") for a, b in names.items()):
+            node.keys = {"pattern": known, **{names[key]: node.keys[key] for key in node.keys if key != "pattern"}}
+            return
 
 
 def _is_first(out: Out) -> bool:

@@ -17,14 +17,14 @@ def apply(graph: Graph) -> None:
         before, after = node.inputs[0].node, users.get(Out(node), [])
         opens = before.op == "reshape" and len(users.get(Out(before), [])) == 1
         closes = len(after) == 1 and after[0].op in ("reshape", "flatten")
-        if not opens:
+        if not opens and not closes:
             continue
-        apart = before.sizes
-        left = _groups(before.inputs[0].sizes, apart)
+        apart = node.inputs[0].sizes
+        left = groups(before.inputs[0].sizes, apart) if opens else [[axis] for axis in range(len(order))]
         moved = [apart[axis] for axis in order]
         last = after[0] if closes else node
-        right = _groups(last.sizes, tuple(moved))
-        if left is None:
+        right = groups(last.sizes, tuple(moved))
+        if left is None or (right is None and not opens):
             continue
         if right is None:
             last, right = node, [[axis] for axis in range(len(order))]
@@ -40,7 +40,7 @@ def apply(graph: Graph) -> None:
             for axis in group[1:]:
                 keys[names[axis]] = apart[axis]
         last.op, last.keys = "rearrange", keys
-        last.inputs = list(before.inputs)
+        last.inputs = list(before.inputs if opens else node.inputs)
         graph.drop_unread()
         users = graph.users()
 
@@ -60,7 +60,7 @@ def _order(node: Node) -> list[int] | None:
     return None
 
 
-def _groups(joined: tuple[int, ...], apart: tuple[int, ...]) -> list[list[int]] | None:
+def groups(joined: tuple[int, ...], apart: tuple[int, ...]) -> list[list[int]] | None:
     """Which axes of `apart` make each axis of `joined`; None where they do not."""
     found: list[list[int]] = []
     at = 0
