@@ -8,6 +8,7 @@ from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression, given, module
 from archcalc.layers.content import numbers_only
 from archcalc.layers.contraction import Contraction, contracted
+from archcalc.layers.field import Field
 from archcalc.layers.layout import ENDS, FEATURES_LAST, KEEPS
 from archcalc.layers.operands import Body, Operands
 from archcalc.layers.remembering import JOINED, LOW
@@ -59,6 +60,10 @@ class MatMul(Layer):
             )
         lead = _leading(x, other)
         return Tensor((*lead, x.shape[-2], other.shape[-1]))
+
+    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
+        """Rows of one factor meet columns of the other."""
+        return None
 
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
         """Every output element is a product sum over the inner size."""
@@ -123,6 +128,10 @@ class Einsum(Layer):
 
     equation: str = arg(Text, "axes of each operand -> axes of the result, a letter each")
     operands: tuple[Tensor, ...] = arg(Operands, "one or two tensors", min=1, max=2)
+
+    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
+        """Axes are summed over, and change places."""
+        return None
 
     def output_rank(self, *inputs: Tensor) -> int:
         """A letter for each axis."""

@@ -54,7 +54,6 @@ class Attention(AttentionOperations):
     layout = FEATURES_LAST
     ranks = (2, 8)
     wants = "a sequence of vectors [positions, features]"
-    sees_everything = True
     depth = 2
 
     heads: int = arg(Whole, "heads", min=1, aliases=("num_heads", "nhead", "n_heads"))

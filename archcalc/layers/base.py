@@ -16,7 +16,7 @@ from archcalc.layers.bridges import each_alone, into_layout, into_rank
 from archcalc.layers.change import Change, counting_the_batch
 from archcalc.layers.code import Code
 from archcalc.layers.error import ShapeError as ShapeError
-from archcalc.layers.field import ITSELF, Field
+from archcalc.layers.field import ITSELF, Field, whole
 from archcalc.layers.index import FILES
 from archcalc.layers.layout import ASKS, CHANNELS_FIRST, EACH, KEEPS, LAYOUTS, Layout, told
 from archcalc.layers.operands import Body, Like, Operands, Reference
@@ -154,9 +154,13 @@ class Layer(LayerMemory):
         """The inputs whose elements matter; of the others only the sizes do."""
         return inputs
 
+    def mixes(self, x: Tensor) -> tuple[int, ...]:
+        """The axes of `x` along which an output may depend on every element."""
+        return ()
+
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """For each spatial axis what outputs see of the input; None when positions change."""
-        return [ITSELF] * max(0, x.rank - 1)
+        """For each axis of positions what outputs see of the input; None when positions change."""
+        return [whole(x.shape[axis]) if axis in self.mixes(x) else ITSELF for axis in x.positions]
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """How the layer is written in PyTorch, for output `y` and input `x`."""

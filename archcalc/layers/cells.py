@@ -26,7 +26,6 @@ class Cell(Layer):
     layout = FEATURES_LAST
     ranks = (1, 1)
     wants = "a vector"
-    sees_everything = True
     learns_in_turn = True
     gates: ClassVar[int] = 0
     candidates: ClassVar[int] = 1

@@ -7,9 +7,10 @@ from archcalc.layers.asking import Asking
 from archcalc.layers.base import ShapeError, layer
 from archcalc.layers.change import Change, divisors_near
 from archcalc.layers.code import Code, expression
+from archcalc.layers.field import ITSELF, Field, windows
 from archcalc.layers.layout import ENDS, KEEPS, axis_of
 from archcalc.layers.saved import Saving
-from archcalc.layers.shape import Rearranging, moved
+from archcalc.layers.shape import Rearranging, beside, moved
 from archcalc.layers.strides import Strides
 from archcalc.layers.tensor import Tensor
 from archcalc.quantity import ceil_div, plain
@@ -49,6 +50,10 @@ class Select(Rearranging):
             )
         return moved(x, (*x.shape[:axis], *x.shape[axis + 1 :]))
 
+    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
+        """Itself, of channels or features."""
+        return beside(x, (self.axis_index("axis", x),))
+
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """Those of the other axes."""
         return how.strides[0].selected(inputs[0].axis(self.axis) + 1)
@@ -85,7 +90,7 @@ class Slice(Rearranging):
         """Raises `ShapeError` when nothing would be left."""
         axis = self.axis_index("axis", x)
         size = x.shape[axis]
-        start = max(0, self.start + size if self.start < 0 else self.start)
+        start = self.begin(x)
         end = size if self.end is None else min(size, self.end + size if self.end < 0 else self.end)
         if end <= start:
             raise ShapeError(
@@ -96,10 +101,22 @@ class Slice(Rearranging):
         count = end - start if self.step == 1 else ceil_div(end - start, self.step)
         return moved(x, (*x.shape[:axis], count, *x.shape[axis + 1 :]))
 
+    def begin(self, x: Tensor) -> int:
+        """The first position, counted from the start."""
+        size = x.shape[self.axis_index("axis", x)]
+        return max(0, self.start + size if self.start < 0 else self.start)
+
     def reach(self, axis: int, x: Tensor) -> tuple[int, int] | None:
         """The element as many places later as are cut off before."""
         cuts = axis == self.axis_index("axis", x) and self.start >= 0 and self.step == 1
         return (-self.start, self.start) if cuts else None
+
+    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
+        """Each its own place, behind what is cut off before."""
+        return [
+            windows(1, plain(self.step), self.begin(x)) if axis == self.axis_index("axis", x) else ITSELF
+            for axis in x.positions
+        ]
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """Those of the input, with gaps."""
@@ -180,6 +197,10 @@ class Split(Asking, Rearranging):
                 "one may be -1, what is left",
             )
         return tuple(rest if part == -1 else part for part in self.sizes)
+
+    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
+        """Itself, of channels or features."""
+        return beside(x, (self.along(x),))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """As a whole the input."""

@@ -76,7 +76,7 @@ class Entries(End):
 
     def seen(self, fields: tuple[Field, ...], y: Tensor) -> tuple[Field, ...]:
         """In the entry's own axes."""
-        return fields[len(fields) + 1 - y.rank :]
+        return fields[len(fields) - len(y.positions) :]
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

@@ -14,8 +14,6 @@ class LayerFacts:
 
     # True: each output element depends only on the input element at its place.
     elementwise: ClassVar[bool] = False
-    # True: an output element may depend on every position of the input.
-    sees_everything: ClassVar[bool] = False
     # True: an output position may depend on positions of its own sequence that come after it.
     sees_ahead: ClassVar[bool] = False
     # True: the output holds the numbers of the input, each once, in other places or another shape.

@@ -52,6 +52,15 @@ class Field(NamedTuple):
 
         return Fraction(self.inputs, self.outputs)
 
+    def covers(self, size: int) -> bool:
+        """Whether every output sees all of an axis."""
+        return self.is_constant and self.start <= 0 and (self.last[0] or 0) >= size - 1
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether all outputs see the same."""
+        return self.inputs == 0
+
     @property
     def start(self) -> int:
         """Where the first output that sees anything begins; below 0 in the border before the input."""
@@ -136,6 +145,11 @@ def windows(size: int, step: int = 1, start: int = 0) -> Field:
 ITSELF = windows(1)
 
 
+def whole(size: int) -> Field:
+    """All outputs see all `size` inputs."""
+    return windows(size, 0)
+
+
 def copied(once: Field, twice: Field, copies: int) -> Field | None:
     """After all copies, from the field after one and after two. None where no rule follows from these."""
     if once.outputs == twice.outputs == 1:
@@ -165,6 +179,8 @@ def _grown(once: Field, twice: Field, copies: int) -> Field | None:
     one, two = once.at(0), twice.at(0)
     if one is None or two is None:
         return None
+    if once.is_constant:
+        return once
     stride = twice.inputs // once.inputs
     copies = min(copies, 64) if stride > 1 else copies  # by then it is more than any input has
     times = copies - 1 if stride == 1 else (stride ** (copies - 1) - 1) // (stride - 1)

@@ -7,7 +7,9 @@ from archcalc.layers.asking import Asking
 from archcalc.layers.base import ShapeError, layer
 from archcalc.layers.code import Code, given, module
 from archcalc.layers.facts import ANY
+from archcalc.layers.field import Field
 from archcalc.layers.saved import INPUT, Saved, Saving
+from archcalc.layers.shape import beside
 from archcalc.layers.strides import Strides, iterated
 from archcalc.layers.tensor import Tensor
 from archcalc.terms import work
@@ -42,6 +44,10 @@ class GLU(Asking):
     def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
         """Where it works along the features."""
         return self.along(inputs[0]) == inputs[0].rank - 1
+
+    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
+        """Itself, unless positions are halved."""
+        return beside(x, (self.along(x),))
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """A sigmoid (4) and a product for each element of the output."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from archcalc.layers.base import Layer
+from archcalc.layers.field import ITSELF, Field, whole, windows
 from archcalc.layers.remembering import LOW
 from archcalc.layers.scores import masked
 from archcalc.layers.tensor import Tensor
@@ -67,6 +68,15 @@ class Heads(Layer):
         scores += " + B[h, i, j]" if self.relbias is not None else ""
         weigh = weigh.replace("Q Kᵀ / √d", scores)
         return "\n".join([read, *norm, *turn, *masked(weigh, self.causal, self.window), back])
+
+    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
+        """All keys of its own sequence, or those in the window."""
+        keys, _ = self.keys_and_values(x)
+        seen = whole(keys.shape[-2])
+        if self.window is not None and keys is x:
+            before = self.window - 1
+            seen = windows(self.window if self.causal else before + self.window, 1, -before)
+        return [*[ITSELF] * (x.rank - 2), seen]
 
     def is_multihead_attention(self) -> bool:
         """Whether torch.nn.MultiheadAttention computes the same with the same parameters."""

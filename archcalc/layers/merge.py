@@ -12,9 +12,11 @@ from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression
 from archcalc.layers.content import numbers_only
 from archcalc.layers.facts import ANY
+from archcalc.layers.field import Field
 from archcalc.layers.layout import FEATURES_LAST, KEEPS, told
 from archcalc.layers.operands import Body, Operands
 from archcalc.layers.saved import Saved, Saving
+from archcalc.layers.shape import beside
 from archcalc.layers.strides import Strides, concatenated, iterated
 from archcalc.layers.tensor import Tensor, Want
 from archcalc.quantity import plain, product
@@ -277,6 +279,10 @@ class Concat(Asking):
                 )
         joined = sum(tensor.shape[axis] for tensor in tensors)
         return Tensor((*x.shape[:axis], joined, *x.shape[axis + 1 :]))
+
+    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
+        """Itself, unless positions are joined."""
+        return beside(x, (self.along(x),))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """Channels last where all operands have them so."""

@@ -74,6 +74,10 @@ class _TrackingNorm(ChannelNorm):
             return {}
         return {"running_mean": (x.shape[0],), "running_var": (x.shape[0],), "num_batches_tracked": ()}
 
+    def mixes(self, x: Tensor) -> tuple[int, ...]:
+        """Space, where no running statistics stand for it at inference."""
+        return () if self.track_running_stats else tuple(range(1, x.rank))
+
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """At inference running mean and variance, scale and shift fold into one product and one sum of a channel."""
         if not self.track_running_stats:
@@ -146,6 +150,10 @@ class GroupNorm(ChannelNorm):
     notation = "y = (x − μ) / √(σ² + ε) · γ + β\nμ, σ²: of a group of channels of one sample"
 
     groups: int = arg(Whole, "groups of channels", min=1, aliases=("num_groups",))
+
+    def mixes(self, x: Tensor) -> tuple[int, ...]:
+        """Space."""
+        return tuple(range(1, x.rank))
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` when the groups do not divide the channels."""
@@ -273,6 +281,10 @@ class LayerNorm(Layer):
     def vector(self, x: Tensor) -> Shape:
         """The sizes of what is normalised together."""
         return x.shape[x.rank - len(self.axes) :]
+
+    def mixes(self, x: Tensor) -> tuple[int, ...]:
+        """What is normalised together."""
+        return tuple(range(x.rank - len(self.axes), x.rank))
 
     @property
     def effect(self) -> str:

@@ -10,7 +10,7 @@ from archcalc.layers.borders import evenly
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module, sized
 from archcalc.layers.convolution import ALIKE, indices, one_size, sizes_text
-from archcalc.layers.field import Field, made, windows
+from archcalc.layers.field import Field, made, whole, windows
 from archcalc.layers.layout import CHANNELS_FIRST
 from archcalc.layers.neighbours import LONGEST
 from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
@@ -291,7 +291,7 @@ class AdaptivePooling(Layer):
     @property
     def equation(self) -> str:
         """Of all elements where there is one output."""
-        if not self.sees_everything:
+        if not self.is_global:
             return _over_shares(self.word, self.spatial_axes)
         _, _, read = indices(self.spatial_axes)
         return f"y[c{', 0' * self.spatial_axes}] = {self.word} x[c, {read}]        over all {read}"
@@ -325,8 +325,8 @@ class AdaptivePooling(Layer):
         return _formatted(self, how, y)
 
     @property
-    def sees_everything(self) -> bool:  # type: ignore[override]
-        """A single output looks at all of the input."""
+    def is_global(self) -> bool:
+        """Whether a single output looks at all of the input."""
         return set(self.output) == {1}
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
@@ -338,6 +338,8 @@ class AdaptivePooling(Layer):
 
 def _windows(size: int, output: int) -> Field | None:
     """From ⌊o·size / output⌋ to before ⌈(o + 1)·size / output⌉; None where that has no short rule."""
+    if output == 1:
+        return whole(size)
     shared = gcd(size, output)
     if output // shared > LONGEST:
         return None
@@ -358,7 +360,7 @@ class AdaptiveAvgPool(AdaptivePooling):
     @property
     def reorders_volumes(self) -> bool:  # type: ignore[override]
         """A single output is a plain mean."""
-        return not self.sees_everything
+        return not self.is_global
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input; a single output is a plain mean, which keeps nothing."""

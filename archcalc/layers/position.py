@@ -6,6 +6,7 @@ from archcalc.layers.arguments import Number, Size, Whole, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression, given, module
+from archcalc.layers.field import ITSELF, Field, windows
 from archcalc.layers.layout import ENDS, FEATURES_LAST
 from archcalc.layers.remembering import JOINED
 from archcalc.layers.saved import NOTHING, Saved, Saving
@@ -103,6 +104,11 @@ class ClsToken(Layer):
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """One position more."""
         return Tensor((*x.shape[:-2], x.shape[-2] + 1, x.shape[-1]))
+
+    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
+        """Each its own place, behind the vector."""
+        *before, _ = x.positions
+        return [ITSELF for _ in before] + [windows(1, 1, -1)]
 
     def params(self, x: Tensor) -> dict[str, Shape]:
         """The vector."""

@@ -36,7 +36,6 @@ class Recurrent(Layer):
     layout = FEATURES_LAST
     ranks = (2, 2)
     wants = "a sequence of vectors [steps, features]"
-    sees_everything = True
     # Products of the input and of the state in one step: those for gates, and the one for the new content.
     gates: ClassVar[int] = 0
     candidates: ClassVar[int] = 1
@@ -99,6 +98,10 @@ class Recurrent(Layer):
         if self.op == "lstm":
             outputs["c"] = Tensor((self.layers * self.directions, self.hidden))
         return Tensor((x.shape[0], width), outputs=outputs, state=self.signature)
+
+    def mixes(self, x: Tensor) -> tuple[int, ...]:
+        """Later steps see earlier ones, and in both directions all see all."""
+        return (0,)
 
     def further_rank(self, name: str, rank: int) -> int:
         """States have an axis of layers; the last one has features only."""

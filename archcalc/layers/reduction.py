@@ -30,7 +30,6 @@ class Reduction(Layer):
     bare = True
     nonnegative = True
     layout = ENDS
-    sees_everything = True
     operations: ClassVar[Pieces] = (("addition", 1),)
     more: ClassVar[Pieces] = ()
     keeps: ClassVar[Saved] = NOTHING
@@ -51,6 +50,10 @@ class Reduction(Layer):
             keep = [Change({"keepdim": True})]
             raise ShapeError("SHP108", f"the {self.op} of all of {x} would leave no axis", "axis", changes=keep)
         return Tensor(shape)
+
+    def mixes(self, x: Tensor) -> tuple[int, ...]:
+        """Those that are reduced."""
+        return self.axis_indices("axis", x)
 
     def survives(self, layout: str, x: Tensor) -> bool:
         """Unless the axis of channels or features goes away."""
@@ -218,7 +221,6 @@ class _Place(Layer):
     keeps_nothing = True
     nonnegative = True
     layout = ENDS
-    sees_everything = True
 
     axis: int = arg(Whole, "axis, e.g. 0 or -1", min=-8, aliases=("dim",))
     keepdim: bool = arg(Flag, "keep the axis with size 1", default=False)
@@ -231,6 +233,10 @@ class _Place(Layer):
             keep = [Change({"keepdim": True})]
             raise ShapeError("SHP108", f"the {self.op} of all of {x} would leave no axis", "axis", changes=keep)
         return Tensor(shape, None, True)
+
+    def mixes(self, x: Tensor) -> tuple[int, ...]:
+        """The one that is searched."""
+        return (self.axis_index("axis", x),)
 
     def survives(self, layout: str, x: Tensor) -> bool:
         """Unless the axis of channels or features goes away."""
@@ -276,7 +282,6 @@ class CumSum(Layer):
     notation = "y[i] = x[0] + … + x[i]"
 
     layout = KEEPS
-    sees_everything = True
 
     axis: int = arg(Whole, "axis", default=0, min=-8, aliases=("dim",))
 
@@ -284,6 +289,10 @@ class CumSum(Layer):
         """Raises `ShapeError` for an axis the input does not have."""
         self.axis_index("axis", x)
         return Tensor(x.shape)
+
+    def mixes(self, x: Tensor) -> tuple[int, ...]:
+        """The last element sees all before it."""
+        return (self.axis_index("axis", x),)
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One addition an element."""
@@ -317,6 +326,10 @@ class Normalize(Asking):
         """Raises `ShapeError` for an axis the input does not have."""
         self.along(x)
         return Tensor(x.shape)
+
+    def mixes(self, x: Tensor) -> tuple[int, ...]:
+        """The axis of the vectors."""
+        return (self.along(x),)
 
     def outcome(self, axis: int, *inputs: Tensor) -> str:
         """What has length 1."""

@@ -6,9 +6,10 @@ from archcalc.layers.arguments import Size, arg
 from archcalc.layers.base import ShapeError, layer
 from archcalc.layers.change import counting_the_batch
 from archcalc.layers.code import Code, expression
+from archcalc.layers.field import Field
 from archcalc.layers.layout import KEEPS
 from archcalc.layers.saved import Saving
-from archcalc.layers.shape import Rearranging, moved
+from archcalc.layers.shape import Rearranging, beside, moved
 from archcalc.layers.strides import Strides, concatenated, contiguous
 from archcalc.layers.tensor import Tensor
 
@@ -45,6 +46,10 @@ class Roll(Rearranging):
                 )
         return moved(x, x.shape)
 
+    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
+        """Itself, unless positions are shifted."""
+        return beside(x, map(x.axis, self.axes))
+
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """What is put together anew follows the format of its parts, along one axis after the other."""
         x = how.strides[0]
@@ -76,6 +81,10 @@ class Flip(Rearranging):
         self.axis_indices("axis", x)
         return moved(x, x.shape)
 
+    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
+        """Itself, unless positions are turned."""
+        return beside(x, self.axis_indices("axis", x))
+
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """As the input lies."""
         return how.strides[0].like()
@@ -106,6 +115,10 @@ class Tile(Rearranging):
             message = f"{len(self.times)} numbers of copies for the {x.rank} axes of {x}"
             raise ShapeError("SHP101", message, "times", f"give one for each axis, e.g. `tile {form}`")
         return moved(x, tuple(times * size for times, size in zip(self.times, x.shape)))
+
+    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
+        """Itself, unless there are several copies of positions."""
+        return beside(x, (axis for axis, times in enumerate(self.times) if times != 1))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """In the order of the axes."""

@@ -204,8 +204,8 @@ class Pad(Layer):
 
     def field(self, y: Tensor, x: Tensor) -> list[Field]:
         """Each its own place, behind what is added before."""
-        sides = self.borders(x)[self.axis is not None :]
-        return [windows(1, 1, -before) for before, _ in sides]
+        sides = dict(enumerate(self.borders(x), self.axis is None))
+        return [windows(1, 1, -sides[axis][0]) for axis in x.positions]
 
     def borders(self, x: Tensor) -> list[Border]:
         """What is added before and after each spatial axis, or with `axis` each axis."""

@@ -52,6 +52,10 @@ class RMSNorm(Asking):
         self.along(x)
         return Tensor(x.shape)
 
+    def mixes(self, x: Tensor) -> tuple[int, ...]:
+        """The axis of the vectors."""
+        return (self.along(x),)
+
     def outcome(self, axis: int, *inputs: Tensor) -> str:
         """The vectors, each with a mean of its own."""
         return f"vectors of {inputs[0].shape[axis]}" + (" and as many scales" if self.affine else "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from archcalc.layers.arguments import Flag, Number, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, expression
+from archcalc.layers.field import ITSELF, Field, whole
 from archcalc.layers.layout import FEATURES_LAST
 from archcalc.layers.operands import Reference
 from archcalc.layers.remembering import LOW
@@ -29,7 +30,6 @@ class SDPA(Layer):
 
     layout = FEATURES_LAST
     takes_input = False
-    sees_everything = True
 
     q: Tensor = arg(Reference, "queries")
     k: Tensor = arg(Reference, "keys")
@@ -51,6 +51,10 @@ class SDPA(Layer):
     def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
         """Features last in all three."""
         return tuple((getattr(self, name), FEATURES_LAST, name) for name in ("q", "k", "v"))
+
+    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
+        """All keys, of the same head."""
+        return [*[ITSELF] * (y.rank - 2), whole(self.k.shape[-2])]
 
     def output_rank(self, *inputs: Tensor) -> int:
         """That of the queries."""

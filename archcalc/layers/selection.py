@@ -6,7 +6,6 @@ from archcalc.layers.arguments import Flag, Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression
-from archcalc.layers.field import Field
 from archcalc.layers.layout import ENDS, FEATURES_LAST, KEEPS
 from archcalc.layers.operands import Reference
 from archcalc.layers.saved import NOTHING, Saved, Saving
@@ -27,7 +26,6 @@ class TopK(Layer):
     notation = "y = the k largest x[i], in order"
 
     layout = KEEPS
-    sees_everything = True
 
     k: int = arg(Whole, "how many", min=1)
     axis: int = arg(Whole, "axis", default=-1, min=-8, aliases=("dim",))
@@ -58,9 +56,9 @@ class TopK(Layer):
         """The places."""
         return Saved(further=("indices",)) if how.needs[0] else NOTHING
 
-    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """Positions change."""
-        return None
+    def mixes(self, x: Tensor) -> tuple[int, ...]:
+        """A place of the input may come to any place of the output."""
+        return (self.axis_index("axis", x),)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -88,7 +86,6 @@ class Gather(Layer):
     layout = ENDS
     numeric = False
     broadcasts = True
-    sees_everything = True
     sees_ahead = True
 
     index: Tensor = arg(Reference, "whole numbers, e.g. a constant or the places of `topk`")
@@ -132,9 +129,9 @@ class Gather(Layer):
         rows = 8 * how.batch if inputs[0].batched and self.index.batched else 0
         return how.first(Saved((1,), extra={"samples": rows}))
 
-    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """Positions change."""
-        return None
+    def mixes(self, x: Tensor) -> tuple[int, ...]:
+        """A place of the input may come to any place of the output."""
+        return (self.axis_index("axis", x),)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from archcalc.layers.arguments import Size, Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change, counting_the_batch
 from archcalc.layers.code import Code, expression, given, module
-from archcalc.layers.field import ITSELF, Field
+from archcalc.layers.field import ITSELF, Field, whole
 from archcalc.layers.layout import CHANNELS_FIRST, ENDS, FEATURES_LAST, KEEPS, axis_of
 from archcalc.layers.saved import Saving
 from archcalc.layers.strides import Strides
@@ -35,6 +37,11 @@ class Rearranging(Layer):
         return None
 
 
+def beside(x: Tensor, axes: Iterable[int]) -> list[Field] | None:
+    """What outputs see where the order changes along `axes` alone: themselves, if those hold channels or features."""
+    return None if set(axes) & set(x.positions) else [ITSELF] * len(x.positions)
+
+
 def moved(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     """The elements of `x` in another shape; what they are, numbers or token ids, stays open with those of `x`."""
     return Moved(x, shape) if x.integer is None else Tensor(shape, None, x.integer)
@@ -52,7 +59,6 @@ class Flatten(Rearranging):
     notation = "y has the elements of x in their order"
 
     layout = ENDS
-    sees_everything = True
 
     start: int = arg(Whole, "first axis joined", default=0, min=-8, aliases=("start_dim",))
     end: int = arg(Whole, "last axis joined", default=-1, min=-8, aliases=("end_dim",))
@@ -71,6 +77,10 @@ class Flatten(Rearranging):
     def shares(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
         """Where the elements that are joined lie one behind the other."""
         return how.strides[0].viewed((how.batch, *y.shape)) is not None
+
+    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
+        """Of a single vector every element is one of the input's, wherever that is."""
+        return [whole(x.shape[axis]) for axis in x.positions] if y.rank == 1 else super().field(y, x)
 
     def survives(self, layout: str, x: Tensor) -> bool:
         """Where the axis of channels or features is not among those joined."""
@@ -294,7 +304,7 @@ class Identity(Rearranging):
 
     def field(self, y: Tensor, x: Tensor) -> list[Field]:
         """Each position sees itself."""
-        return [ITSELF] * max(0, x.rank - 1)
+        return [ITSELF] * len(x.positions)
 
     def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
         """It computes the same at every position."""

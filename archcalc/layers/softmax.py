@@ -31,6 +31,10 @@ class SoftmaxLike(Asking):
         self.along(x)
         return Tensor(x.shape)
 
+    def mixes(self, x: Tensor) -> tuple[int, ...]:
+        """The axis that sums to 1."""
+        return (self.along(x),)
+
     def outcome(self, axis: int, *inputs: Tensor) -> str:
         """What sums to 1."""
         return f"vectors of {inputs[0].shape[axis]} that sum to 1"

@@ -129,6 +129,11 @@ class Tensor:
         """The axis of channels or features: the first when channels come first, else the last."""
         return axis_of(self.layout, self.rank)
 
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """The axes along which places lie: all but that of channels or features; all axes of token ids."""
+        return tuple(axis for axis in range(self.rank) if self.integer or axis != self.feature_axis)
+
 
 class Moved(Tensor):
     """The elements of an input, moved, while nothing has read them: what they are is decided for both."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any
 
 from archcalc.layers.entries import End
-from archcalc.layers.field import ITSELF, Field, copied
+from archcalc.layers.field import ITSELF, Field, copied, whole
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
@@ -102,17 +102,23 @@ EVERYTHING, NOTHING, UNKNOWN = "everything", "nothing", "unknown"
 def fields(graph: Graph) -> dict[int, Value]:
     """What each tensor's elements see of the input: id of the tensor -> field.
 
-    A field is a tuple with a `Field` for each spatial axis, `EVERYTHING`, `NOTHING` (of learned tensors), `UNKNOWN`,
+    A field is a tuple with a `Field` for each axis of positions, `EVERYTHING`, `NOTHING` (of learned tensors), `UNKNOWN`,
     or None where positions no longer lie on the input's grid.
     """
-    values: dict[int, Value] = {id(tensor): (ITSELF,) * max(0, tensor.rank - 1) for tensor in graph.inputs.values()}
+    values: dict[int, Value] = {id(tensor): (ITSELF,) * len(tensor.positions) for tensor in graph.inputs.values()}
+    inputs = list(graph.inputs.values())
+    # Of several inputs nobody says which one an axis belongs to.
+    sizes = [int(inputs[0].shape[axis]) for axis in inputs[0].positions] if len(inputs) == 1 else None
+
+    def rule(node: Node, seen: list[Value]) -> Value:
+        return _whole(_seen(node, seen, sizes), sizes)
 
     def grow(once: Value, twice: Value, copies: int) -> Value:
         if not isinstance(once, tuple) or not isinstance(twice, tuple) or len(once) != len(twice):
             return twice
         return _all(copied(one, two, copies) for one, two in zip(once, twice))
 
-    propagate(graph.nodes, values, _field_rule, grow, EVERYTHING)
+    propagate(graph.nodes, values, rule, grow, EVERYTHING)
     return values
 
 
@@ -122,10 +128,28 @@ def _all(axes: Iterable[Field | None]) -> tuple[Field, ...] | None:
     return None if None in found else found  # type: ignore[return-value]
 
 
-def _field_rule(node: Node, inputs: list[Value]) -> Value:
-    assert node.layer is not None
-    if node.layer.sees_everything:
+def _is_constant(seen: tuple[Field, ...]) -> bool:
+    """Whether all elements see the same, whatever happens to them further on."""
+    return bool(seen) and all(axis.is_constant for axis in seen)
+
+
+def _whole(seen: Value, sizes: list[int] | None) -> Value:
+    """`EVERYTHING` for what is all of the input along every axis; along one without what borders add."""
+    if not isinstance(seen, tuple) or not seen:
+        return seen
+    if sizes is None:
+        return EVERYTHING if _is_constant(seen) else seen
+    if len(sizes) != len(seen):
+        return seen
+    covered = [axis.covers(size) for axis, size in zip(seen, sizes)]
+    if all(covered):
         return EVERYTHING
+    return tuple(whole(size) if covers else axis for axis, size, covers in zip(seen, sizes, covered))
+
+
+def _seen(node: Node, inputs: list[Value], sizes: list[int] | None) -> Value:
+    """What a layer's output sees, from what its inputs see."""
+    assert node.layer is not None
     if node.layer.declared or UNKNOWN in inputs:
         return UNKNOWN
     known = [value for value in inputs if value != NOTHING]
@@ -137,14 +161,36 @@ def _field_rule(node: Node, inputs: list[Value]) -> Value:
         return None
     merged = known[0]
     for value in known[1:]:
-        if len(value) != len(merged):
-            return None
-        merged = _all(one.beside(other) for one, other in zip(merged, value))
+        merged = _together(merged, value, sizes)
         if merged is None:
             return None
     if isinstance(node.layer, End):
         return node.layer.seen(merged, node.exit)
+    if _is_constant(merged):
+        return merged
     windows = node.layer.field(node.exit, node.inputs[0])
-    if windows is None or len(windows) != len(merged):
+    if windows is None:
         return None
-    return _all(window.after(before) for window, before in zip(windows, merged))
+    # Axes of which all elements see the same may have gone away; the others are still there, in their order.
+    left = [index for index, axis in enumerate(merged) if len(windows) == len(merged) or not axis.is_constant]
+    if len(left) != len(windows):
+        return None
+    found = list(merged)
+    for index, window in zip(left, windows):
+        found[index] = window.after(merged[index])
+    return _all(found)
+
+
+def _together(some: tuple[Field, ...], others: tuple[Field, ...], sizes: list[int] | None) -> tuple[Field, ...] | None:
+    """What is seen where both come together."""
+    if len(some) != len(others):
+        return None
+
+    def both(index: int, one: Field, other: Field) -> Field | None:
+        if one.is_constant == other.is_constant:
+            return one.beside(other)
+        wide = one if one.is_constant else other
+        covers = sizes is None or (len(sizes) == len(some) and wide.covers(sizes[index]))
+        return wide if covers else None
+
+    return _all(both(index, one, other) for index, (one, other) in enumerate(zip(some, others)))

@@ -9,7 +9,10 @@ from archcalc.layers.field import Field
 
 
 def told(seen: Sequence[Field]) -> str:
-    """`11×11, step 4, first at −2`: size, step and the place of the first, once where all axes are alike."""
+    """`11×11, step 4, first at −2`: size, step and the place of the first, once where all axes are alike.
+
+    Along an axis with step 0 all see the same.
+    """
     return f"{sizes(seen)}, step {_joined([str(axis.step) for axis in seen])}, first at {_joined([_signed(axis.start) for axis in seen])}"
 
 

@@ -54,10 +54,10 @@ def test_adaptive_windows(size, output):
 
 
 def test_layers_that_keep_positions_see_one_and_layers_that_move_them_cannot_say():
-    for op in ("relu", "batchnorm", "linear 4", "softmax axis=0", "dropout", "identity"):
+    for op in ("relu", "batchnorm", "linear 4", "softmax axis=-1", "dropout", "identity"):
         node = layer(op, (4, 6))
         assert node.layer.field(node.exit, node.inputs[0]) == [ITSELF], op
-    for op in ("reshape 24", "transpose", "flatten"):
+    for op in ("reshape 24", "transpose", "flip 0"):
         node = layer(op, (4, 6))
         assert node.layer.field(node.exit, node.inputs[0]) is None, op
 

@@ -145,7 +145,8 @@ def _field(seen: Any, costs: Costs) -> tuple[str, str, str]:
         return ("none: positions are no longer those of the input", "", "")
     whole = len(inputs) == 1 and inputs[0].rank - 1 == len(seen)
     covers = whole and all(axis.size >= size for axis, size in zip(seen, inputs[0].shape[1:]))
-    return (told(seen) + (", covers the input" if covers else ""), "", "")
+    same = any(axis.is_constant for axis in seen)
+    return (told(seen) + (", covers the input" if covers else ""), "", "step 0: all see the same" if same else "")
 
 
 def _data(node: Node, derivation: Derivation, batch: int, width: int, seen: Any) -> dict[str, Any]:
