@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 _ATOM, _POWER, _TIMES, _PLUS = 4, 3, 2, 1
+_NUMBERS = (int, float)
 # Whether a factor says what it counts, as `3 gates`.
 _COUNTS = re.compile(r"\d [a-z]").search
 
@@ -39,7 +40,7 @@ class Quantity(int):
 
     def __new__(cls, value: int, op: str, operands: tuple[Any, ...]) -> Quantity:
         """An int that also carries `op` and `operands`."""
-        self = super().__new__(cls, value)
+        self = int.__new__(cls, value)
         self.op = op
         self.operands = operands
         return self
@@ -144,10 +145,11 @@ def _is(value: Any, number: int) -> bool:
 
 def _made(op: str, left: Any, right: Any, compute: Callable[[Any, Any], Any]) -> Any:
     """The result of an operation: a quantity of whole numbers, else a plain number."""
-    sides = [int(side) if isinstance(side, int) else side for side in (left, right)]
-    if not all(isinstance(side, (int, float)) for side in sides):
+    plain_left = int(left) if isinstance(left, int) else left
+    plain_right = int(right) if isinstance(right, int) else right
+    if not isinstance(plain_left, _NUMBERS) or not isinstance(plain_right, _NUMBERS):
         return NotImplemented
-    value = compute(*sides)
+    value = compute(plain_left, plain_right)
     return Quantity(value, op, (left, right)) if isinstance(value, int) else value
 
 

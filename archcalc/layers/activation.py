@@ -14,7 +14,6 @@ from archcalc.layers.remembering import WIDE
 from archcalc.layers.saved import INPUT, OUTPUT, Saved, Saving
 from archcalc.layers.strides import NUMBER, Strides, contiguous, iterated
 from archcalc.layers.tensor import Tensor
-from archcalc.quantity import plain
 from archcalc.terms import Pieces, work
 
 
@@ -164,7 +163,7 @@ class Softsign(Activation):
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input and the denominator."""
-        return how.first(Saved((0,), extra={"denominator": how.batch * plain(y.elements) * how.width}))
+        return how.first(Saved((0,), extra={"denominator": how.batch * y.numel * how.width}))
 
 
 @layer("logsigmoid")
@@ -183,7 +182,7 @@ class LogSigmoid(Activation):
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input; on the CPU the exponential too."""
-        kept = 0 if how.gpu else how.batch * plain(y.elements) * how.width
+        kept = 0 if how.gpu else how.batch * y.numel * how.width
         return how.first(Saved((0,), extra={"exponential": kept}))
 
 

@@ -16,7 +16,7 @@ from archcalc.layers.remembering import JOINED, LOW
 from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
 from archcalc.layers.strides import Strides, are_rows, contiguous, iterated
 from archcalc.layers.tensor import Shape, Tensor, Want
-from archcalc.quantity import plain, product
+from archcalc.quantity import product
 from archcalc.terms import work
 
 
@@ -43,9 +43,7 @@ class Linear(Layer):
 
     def bridges(self, x: Tensor, wanted: str) -> list[Change]:
         """What reads an image mostly reads all of it."""
-        return [
-            Change(before="flatten", reads=Tensor((x.elements,)), gives=f"to use all {plain(x.elements):,} elements")
-        ]
+        return [Change(before="flatten", reads=Tensor((x.elements,)), gives=f"to use all {x.numel:,} elements")]
 
     def params(self, x: Tensor) -> dict[str, Shape]:
         """Every output feature has a weight for each input feature, and one bias."""

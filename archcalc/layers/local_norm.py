@@ -41,7 +41,7 @@ class LocalResponseNorm(Layer):
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, its padded squares, the energy and its power."""
-        elements = how.batch * plain(y.elements) * how.width
+        elements = how.batch * y.numel * how.width
         padded = elements // plain(y.shape[0]) * (plain(y.shape[0]) + plain(self.size) - 1)
         return how.first(Saved((0,), extra={"squares": padded, "energy": elements, "divisor": elements}))
 
@@ -53,7 +53,7 @@ class LocalResponseNorm(Layer):
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
         """What would be kept in training: the squares' mean, scaled and shifted."""
-        return (0 if how.keeps else 2 * how.batch * plain(y.elements) * how.width), 0
+        return (0 if how.keeps else 2 * how.batch * y.numel * how.width), 0
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

@@ -340,7 +340,7 @@ class LayerNorm(Layer):
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
         """A copy of an input that does not lie in the order of its axes."""
-        copy = 0 if how.strides[0].is_contiguous else how.batch * plain(y.elements) * how.width
+        copy = 0 if how.strides[0].is_contiguous else how.batch * y.numel * how.width
         return copy, copy
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:

@@ -180,7 +180,7 @@ class MaxPool(Pooling):
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, and where each largest element was."""
-        return how.first(Saved((0,), extra={"positions": _POSITION * how.batch * plain(y.elements)}))
+        return how.first(Saved((0,), extra={"positions": _POSITION * how.batch * y.numel}))
 
     def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
         """The largest element has it."""
@@ -383,7 +383,7 @@ class AdaptiveMaxPool(AdaptivePooling):
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, and where each largest element was."""
-        return how.first(Saved((0,), extra={"positions": _POSITION * how.batch * plain(y.elements)}))
+        return how.first(Saved((0,), extra={"positions": _POSITION * how.batch * y.numel}))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

@@ -9,7 +9,6 @@ from archcalc.layers.layout import KEEPS
 from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.strides import NUMBER, Strides, contiguous, iterated
 from archcalc.layers.tensor import Tensor
-from archcalc.quantity import plain
 
 
 class Dropping(Layer):
@@ -52,7 +51,7 @@ class Dropout(Dropping):
             return NOTHING
         if self.p == 1:
             return Saved(extra={"mask": how.width})
-        return Saved(extra={"mask": how.batch * plain(y.elements) * how.mask})
+        return Saved(extra={"mask": how.batch * y.numel * how.mask})
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

@@ -8,7 +8,6 @@ from archcalc.layers.facts import LayerFacts
 from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.strides import Strides, contiguous, iterated
 from archcalc.layers.tensor import Tensor
-from archcalc.quantity import plain
 
 LOW, WIDE, JOINED = "low", "wide", "joined"
 
@@ -30,7 +29,7 @@ class LayerMemory(LayerFacts):
 
     def stored(self, how: Saving, y: Tensor, *inputs: Tensor) -> int:
         """Elements of the new memory that the output lies in."""
-        return how.batch * plain(y.elements)
+        return how.batch * y.numel
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """How the output lies in memory; by default as its input element by element, else in the order of its axes."""

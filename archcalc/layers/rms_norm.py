@@ -84,7 +84,7 @@ class RMSNorm(Asking):
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """Input and deviation for the input's gradient; the CPU also keeps the normalised input for the scales'."""
-        elements = how.batch * plain(y.elements)
+        elements = how.batch * y.numel
         rows = elements // plain(y.shape[self.along(inputs[0])])
         scaled = self.affine and how.learns
         extra = {"statistics": _STATISTIC * rows} if how.needs[0] or (how.gpu and scaled) else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from archcalc.layers.layout import Group, Layout, axis_of
@@ -67,6 +68,11 @@ class Tensor:
         for size in self.shape:
             count = count * size
         return count
+
+    @property
+    def numel(self) -> int:
+        """The same as a number without a derivation."""
+        return prod(map(plain, self.shape))
 
     def samples(self, batch: int) -> int:
         """How many samples it holds of a batch of so many."""

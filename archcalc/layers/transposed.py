@@ -98,7 +98,7 @@ class ConvTranspose(Convolution):
         """A volume of one sample is written over what was made as large as the input."""
         x, size = inputs[0], super().stored(how, y, *inputs)
         if x.rank == 4 and self.convolving(how, x.shape[1:], (), y, x).by_columns:
-            return larger(size, how.batch * plain(x.elements))
+            return larger(size, how.batch * x.numel)
         return size
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:

@@ -21,16 +21,18 @@ class Autocast:
     """The types of one run; without autocast all have one.
 
     Attributes:
+        is_on: whether layers compute in types of their own.
         remembered: the copies of parameters, by owner, name and copy of it.
     """
 
     def __init__(self, running: Running, structure: Structure) -> None:
-        self.running, self.structure = running, structure
+        self.running, self.structure, self.types = running, structure, running.types
+        self.is_on = self.types.autocast
         self.remembered: dict[tuple[int, str, tuple[int, ...]], Storage] = {}
 
     def computes(self, node: Node, inputs: list[Value]) -> int:
         """Bytes of the numbers that a layer computes with."""
-        types, layer = self.running.types, node.layer
+        types, layer = self.types, node.layer
         assert layer is not None
         if not types.autocast:
             return types.width
@@ -79,7 +81,7 @@ class Autocast:
 
     def uncast(self, node: Node, inputs: list[Value], width: int) -> tuple[dict[int, int], int]:
         """Bytes of the gradients in the type computed in, where that is another: of inputs and of parameters."""
-        if not self.running.types.autocast or not self._copies(node):
+        if not self.is_on or not self._copies(node):
             return {}, 0
         of_inputs = {
             id(value): value.bytes // value.width * width

@@ -25,9 +25,8 @@ from archcalc.network import paths
 from archcalc.network.gradients import BETWEEN, FIRST, LAST
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
-from archcalc.quantity import plain
 from archcalc.running import Running
-from archcalc.running.declaration import COMPILED, SELECTIVE
+from archcalc.running.declaration import SELECTIVE
 
 _NONE: Mapping[int, int] = {}
 # Copies that are gone through one by one.
@@ -44,23 +43,24 @@ class Forward(Scene):
         self.at: tuple[int, ...] = ()  # which copy of each group of copies is run
         self.tape: list[Any] = []
         self.keeping = running.trains
-        # Gradients of the batches before are there, or the fp32 sums that all are added to.
+        # gradients of the batches before are there, or the fp32 sums that all are added to
         self.adds_up = running.trains and (running.batches > 1 or running.has_wide_gradients)
         self.gradients = run.gradients if self.adds_up else 0
         self.autocast = Autocast(running, structure)
         self.more_remembered = 0
-        self._attention = forced(running)
+        self._attention, self.trains, self.threads = forced(running), running.trains, running.threads or 2
         self.experts = 1  # so many of those around are gone through as one
         self.entered: set[int] = set()
         # What variables let go, step by step: the same for every batch.
         self.let_go: list[list[int]] = []
-        self.stretch = self.running.checkpoint_every or 1
+        self.stretch = running.checkpoint_every or 1
         self.checkpoints = 0
         self.products: Products | None = None  # of a checkpoint whose products are kept
         self.known_products: Products = {}  # of the one that runs again
         self.stored = Stored(graph, running)
         self.head = head(graph, running)
-        self._known = iter(structure.let_go[running]) if running in structure.let_go else None
+        before = structure.let_go.get(running.also(batch=None))
+        self._known = None if before is None else iter(before)
 
     # -- forward ----------------------------------------------------------------------------
 
@@ -230,9 +230,9 @@ class Forward(Scene):
             self.entered.discard(id(entry))
             self._unbind(id(entry))
 
-    def _which(self) -> Iterator[int]:
+    def _which(self) -> list[int]:
         """Of each group of copies around, whether it is the first, the last or one between them."""
-        return (BETWEEN if one > LAST else one for one in self.at)
+        return [BETWEEN if one > LAST else one for one in self.at]
 
     def _in_pieces(self, width: int) -> int:
         """Bytes that the backward pass of a head needs, beside the gradients of what it reads and of its matrix."""
@@ -271,18 +271,19 @@ class Forward(Scene):
         batch = node.exit.samples(batch)
         given = [self._value(x) for x in node.inputs]
         inputs = [for_each(node, x, value, batch) for x, value in zip(node.inputs, given)]
-        needs = self.needs.get(where := (id(node), *self._which()))  # None where the layer does not run backward
+        where = (id(node), *self._which()) if self.at else (id(node),)
+        needs = self.needs.get(where)  # None where the layer does not run backward
         width = self.autocast.computes(node, inputs)
         how = Saving(
-            needs or (False,) * max(1, len(inputs)), batch, width, self.running.gpu, self._attention,
-            self.running.threads or 2, needs is not None and self.keeping, tuple(value.strides for value in inputs),
-            self.running.trains, learns(node), needs is not None and where in self.structure.beside,
+            needs or (False,) * max(1, len(inputs)), batch, width, self.gpu, self._attention,
+            self.threads, needs is not None and self.keeping, tuple([value.strides for value in inputs]),
+            self.trains, learns(node), needs is not None and where in self.structure.beside,
         )  # fmt: skip
         self.fetched = 0
         output = self._outputs(node, layer, how, inputs)
         saved, passing, copied = NOTHING, (0, 0), layer.copied(how, node.exit, *node.inputs)
-        cast, weights = self._cast(node, inputs, width) if self.running.types.autocast else ({}, [])
-        if needs is not None or not self.running.trains:
+        cast, weights = self._cast(node, inputs, width) if self.autocast.is_on else ({}, [])
+        if needs is not None or not self.trains:
             saved = layer.saved(how, node.exit, *node.inputs)
             if self.peaks:
                 passing = layer.passing(how, node.exit, *node.inputs)
@@ -294,7 +295,7 @@ class Forward(Scene):
         passing = (passing[0] + expanded, passing[1] + expanded)
         if node.adapters:
             saved, passing = adapted(node, how, saved, passing)
-        if self.running.execution == COMPILED and is_pointwise(layer) and how.keeps:
+        if self.is_fused and is_pointwise(layer) and how.keeps:
             output.storage.made_of = tuple(value.storage for value in given)
         kept: list[Storage] = [one for storage in samples for one in self._keep(storage, node)]
         each = 1 if node.exit.batched else self.experts  # what depends on parameters alone, in each expert
@@ -321,7 +322,7 @@ class Forward(Scene):
             wanted += known[1] if known else [Storage(size * each) for size in saved.extra.values() if size]
             kept += [one for storage in wanted for one in self._keep(storage, node)]
             sums = [
-                plain(x.elements) * width * batch
+                x.numel * width * batch
                 for x, needed in zip(node.inputs, needs)
                 if needed and not layer.hands_on and x.batched != node.exit.batched
             ]
@@ -333,10 +334,9 @@ class Forward(Scene):
             self.heap.release(storage)
         beside = sum(storage.bytes for storage in (*set(cast.values()), *weights) if not storage.keepers)
         self._moment("forward", node, passing[0] + beside)
-        for child in node.children:
-            if child.is_expert:
-                self._unbind(id(child.inputs[0]))
-                self._unbind(id(child.exit))
+        for child in (child for child in node.children if child.is_expert):
+            self._unbind(id(child.inputs[0]))
+            self._unbind(id(child.exit))
 
     def _cast(self, node: Node, inputs: list[Value], width: int) -> tuple[dict[int, Storage], list[Storage]]:
         """What autocast makes in the type that is computed in: of inputs, by their places, and of parameters."""
@@ -378,7 +378,7 @@ class Forward(Scene):
             piece = Value(Storage(0), self.head.logits * width, contiguous((self.head.rows, self.head.classes)), width)
             self._bind(y, piece)
             return piece
-        size = plain(y.elements) * how.batch * (INDEX if y.integer else width)
+        size = y.numel * how.batch * (INDEX if y.integer else width)
         if (known := self.known_products.get((id(node), self.at))) is not None:
             storage = known[0]
         elif inputs and layer.shares(how, y, *node.inputs):
@@ -392,7 +392,7 @@ class Forward(Scene):
         self._bind(y, output)
         memory = {"": storage}
         for name, extra in (y.outputs or {}).items():
-            part = plain(extra.elements) * how.batch * (INDEX if extra.integer else width)
+            part = extra.numel * how.batch * (INDEX if extra.integer else width)
             other = layer.further_memory(name)
             memory[name] = Storage(part) if other is None else memory[other]
             self._bind(extra, Value(memory[name], part, layer.further_strides(name, how, y, *node.inputs), width))

@@ -118,7 +118,7 @@ def generate(
     width, cached = BYTES[dtype], running.cache or dtype
     step = resized(known.step, {BATCH: graph.batch}) if known is not None else resized(graph, {dim: 1})
     totals = Costs(graph).totals
-    given = sum(int(y.elements) for y in step.outputs.values() if dim in named(y.shape))
+    given = sum(y.numel for y in step.outputs.values() if dim in named(y.shape))
     return Generation(
         graph, step, dim, int(graph.settings.values[dim]), dtype, cached,
         sum(bytes * count for bytes, count in Stored(graph, running).parameters()), totals.buffers * width, tuple(_caches(graph, dim, BYTES[cached])),
@@ -190,4 +190,4 @@ def _key(tensor: Tensor) -> int:
 
 
 def _bytes(tensor: Tensor, batch: int, width: int) -> int:
-    return int(tensor.elements) * tensor.samples(batch) * (_ID_BYTES if tensor.integer else width)
+    return tensor.numel * tensor.samples(batch) * (_ID_BYTES if tensor.integer else width)

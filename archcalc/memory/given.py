@@ -6,7 +6,6 @@ from archcalc.layers.base import Layer
 from archcalc.layers.tensor import Tensor
 from archcalc.memory.values import Storage, Value
 from archcalc.network.graph import Node
-from archcalc.quantity import plain
 from archcalc.running import Running
 from archcalc.running.declaration import AUTO, FLASH, MATH
 
@@ -16,7 +15,7 @@ INDEX = 8
 
 def tensor_bytes(x: Tensor, batch: int, width: int) -> int:
     """Bytes of a tensor for the whole batch, at `width` bytes a number."""
-    return plain(x.elements) * x.samples(batch) * (INDEX if x.integer else width)
+    return x.numel * x.samples(batch) * (INDEX if x.integer else width)
 
 
 def forced(running: Running) -> str | None:

@@ -32,7 +32,7 @@ class Head:
         x = node.inputs[0]
         self.node, self.is_fused = node, running.loss == FUSED
         self.classes, width = plain(node.exit.shape[-1]), plain(x.shape[-1])
-        self.hidden = plain(x.elements) * x.samples(batch)
+        self.hidden = x.numel * x.samples(batch)
         self.weights = self.classes * width
         rows = self.hidden // width
         pieces = -(-self.classes // width) if self.is_fused else running.chunks or _USUAL

@@ -21,7 +21,7 @@ class Scene:
     """
 
     def __init__(self, running: Running, run: Run) -> None:
-        self.running, self.run = running, run
+        self.running, self.run, self.gpu = running, run, running.gpu
         self.heap = Heap()
         self.env: dict[int, Value] = {}
         self.changed: list[tuple[int, bool]] = []

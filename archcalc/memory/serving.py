@@ -20,7 +20,6 @@ from archcalc.memory.positions import positions_dim
 from archcalc.memory.simulation import simulate
 from archcalc.memory.sizes import BATCH, resized
 from archcalc.network.load import Graph
-from archcalc.quantity import plain
 from archcalc.running import Running
 from archcalc.running.declaration import GENERATE, INFERENCE
 
@@ -147,7 +146,7 @@ def serve(graph: Graph, said: Running, engine: Engine) -> Serving:
         alive = moment.live - run.base
         if moment.node is not None and id(moment.node.exit) in outputs:
             # Of the logits those of the last positions are computed, and copied to fp32.
-            logits = plain(moment.node.exit.elements) // each
+            logits = moment.node.exit.numel // each
             whole = logits * each * step.batch * running.width
             alive += logits * rows * (running.width + 4) - min(whole, alive)
         most = max(most, alive)

@@ -55,7 +55,7 @@ def simulate(graph: Graph, running: Running, structure: Structure | None = None)
         run.inputs += sum(_targets(graph, y, width) for y in graph.outputs.values())
     step = _Step(graph, structure, running, run)
     step.go()
-    structure.let_go[running] = step.let_go
+    structure.let_go[running.also(batch=None)] = step.let_go
     return run
 
 
@@ -124,7 +124,7 @@ class _Step(ScanForward):
 
     def _lose(self, y: Tensor, value: Value) -> list[Storage]:
         """What the loss keeps."""
-        loss, size = _loss(self.graph), plain(y.elements) * y.samples(self.graph.batch) * FP32
+        loss, size = _loss(self.graph), y.numel * y.samples(self.graph.batch) * FP32
         copied = value.width < FP32
         if self.head is not None:
             return self._lose_in_pieces(self.head, value)

@@ -56,7 +56,8 @@ class Structure:
     """What is known of a network before it is run, whatever the batch.
 
     Attributes:
-        let_go: what variables release after each step of each function, in order, for each way it was run.
+        let_go: what variables release after each step of each function, in order, for each way it was run
+            but for the batch.
     """
 
     def __init__(self, graph: Graph) -> None:

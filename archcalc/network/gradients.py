@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.network.graph import Node
@@ -103,6 +104,17 @@ class _Over(Flows):
 
     def __contains__(self, key: object) -> bool:
         return key in self._own or (key not in self._stale and key in self._below)
+
+    def get(self, key: int, default: Any = None) -> Any:
+        """As that of a dict."""
+        own = self._own.get(key)
+        if own is not None:
+            return own
+        return default if key in self._stale else self._below.get(key, default)
+
+    def update(self, *others: Any, **_: bool) -> None:
+        """As that of a dict."""
+        self._own.update(*others)
 
     def __iter__(self) -> Iterator[int]:
         yield from self._own

@@ -72,4 +72,4 @@ class _Fusion:
 
     def _bytes(self, x: Tensor, width: int | None = None) -> int:
         each = ID_BYTES if x.integer else width or self.widths.get(id(x), self.width)
-        return int(x.elements) * x.samples(self.batch) * each
+        return x.numel * x.samples(self.batch) * each

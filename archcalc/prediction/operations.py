@@ -112,7 +112,7 @@ class Call:
     def bytes(self, *tensors: Tensor) -> int:
         """Of whole tensors."""
         return sum(
-            int(x.elements) * x.samples(self._batch) * (ID_BYTES if x.integer else self.widths.get(id(x), self.width))
+            x.numel * x.samples(self._batch) * (ID_BYTES if x.integer else self.widths.get(id(x), self.width))
             for x in tensors
         )
 
@@ -252,7 +252,7 @@ def _sdpa(call: Call) -> Iterator[Operation]:
 def _matmul(call: Call) -> Iterator[Operation]:
     y = call.node.exit
     n = int(y.shape[-1]) if y.shape else 1
-    m = max(1, call.batch * int(y.elements) // n)
+    m = max(1, call.batch * y.numel // n)
     k = max(1, call.batch * int(call.node.macs) // (m * n))
     yield call.operation("matmul", (m, n, k), call.flops, (call.bytes(*call.inputs), 0, call.bytes(y)))
 

@@ -100,7 +100,7 @@ class Prediction:
     @property
     def tokens(self) -> int:
         """Token ids that go in with one sample; 0 for a network that reads none."""
-        return sum(int(x.elements) for x in self.graph.inputs.values() if x.integer)
+        return sum(x.numel for x in self.graph.inputs.values() if x.integer)
 
 
 def predict(graph: Graph, running: Running) -> Prediction:
@@ -198,7 +198,7 @@ def _loss(estimator: Estimator, graph: Graph) -> Estimate:
 def loss_work(graph: Graph, stored: str) -> Work:
     """The loss, and again its gradient: passes over the output, in fp32 where that has 16 bits."""
     kind = graph.document.loss.text if graph.document.loss else "mse"
-    elements = sum(int(y.elements) * y.samples(graph.batch) for y in graph.outputs.values())
+    elements = sum(y.numel * y.samples(graph.batch) for y in graph.outputs.values())
     size = elements * max(4, DTYPE_BYTES[stored])
     read = size * (2 if kind in _PAIRWISE else 1)
     return Work(kind, 0, 0, 0, _LOSS_FLOPS * elements, read, 0, size, 0, 1)

@@ -7,19 +7,20 @@ from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from typing import Any
 
 from archcalc.devices import Device, find
 from archcalc.diagnostics import Findings, RequestError, SpecError
 from archcalc.language.document import Document
 from archcalc.language.settings import settle
-from archcalc.network.load import Graph, graph_at, parsed, split_variant
+from archcalc.network.load import Graph, graph_at, parsed, split_variant, with_batch
 from archcalc.network.resolve import resolve
 from archcalc.network.steps import Step
 from archcalc.opening import read
 from archcalc.running import FIELDS, Running
 from archcalc.running.kinds import Whole
 from archcalc.sweep.grid import Point
-from archcalc.sweep.measures import Measure, Subject, measures
+from archcalc.sweep.measures import Measure, Shared, Subject, measures
 from archcalc.workers import each, processes
 
 # Starting a process costs as much as so many points.
@@ -83,22 +84,51 @@ def usual_batch(spec: str) -> int:
 def evaluate(points: Sequence[Point], wanted: Sequence[Measure], said: Running, jobs: int = 0) -> Iterator[Outcome]:
     """The outcome of every point, in their order. With `jobs` 0 on as many processes as pay."""
     count = 1 if any(point.spec == "-" for point in points) else processes(len(points), _WORTH, jobs)
-    one = partial(outcome, names=[measure.name for measure in wanted], said=said)
-    return each(one, points, count, _CHUNK)
+    alike: dict[tuple[Any, ...], list[Point]] = {}
+    for point in points:
+        alike.setdefault((point.spec, point.settings), []).append(point)
+    groups = list(alike.values())
+    # those of one network together, for what they share, in the order in which they are asked for first
+    found = each(partial(outcomes, names=[measure.name for measure in wanted], said=said), groups, count, _CHUNK)
+    return _in_order(points, found)
 
 
-def outcome(point: Point, names: Sequence[str], said: Running) -> Outcome:
-    """The outcome of one point; `said` is how networks are run where the point does not say otherwise."""
-    model = ""
+def _in_order(points: Sequence[Point], found: Iterator[list[Outcome]]) -> Iterator[Outcome]:
+    known: dict[tuple[Any, ...], Iterator[Outcome]] = {}
+    for point in points:
+        key = point.spec, point.settings
+        if key not in known:
+            known[key] = iter(next(found))
+        yield next(known[key])
+
+
+def outcomes(points: Sequence[Point], names: Sequence[str], said: Running) -> list[Outcome]:
+    """Those of points that are one network: `said` is how it is run where a point does not say otherwise."""
+    known: dict[int, Outcome] = {}
     # what a graph leaves behind is in circles; looking for them after every thousand objects takes longer than all else
     gc.disable()
     try:
-        path, variant = split_variant(point.spec)
-        document, _ = _opened(path)
-        model = f"{document.model.text}@{variant}" if variant else document.model.text
-        run = Running(**dict(point.run)).over(said, document.run(variant))
+        network = Network(points[0])
+        for index in sorted(range(len(points)), key=lambda index: points[index].batch):
+            known[index] = _outcome(points[index], network, names, said)
+    finally:
+        gc.enable()
+    return [known[index] for index in range(len(points))]
+
+
+def outcome(point: Point, names: Sequence[str], said: Running) -> Outcome:
+    """The outcome of one point."""
+    return outcomes([point], names, said)[0]
+
+
+def _outcome(point: Point, network: Network, names: Sequence[str], said: Running) -> Outcome:
+    model = ""
+    try:
+        document = network.document
+        model = f"{document.model.text}@{network.variant}" if network.variant else document.model.text
+        run = Running(**dict(point.run)).over(said, document.run(network.variant))
         chip = _chip(run.device) if run.device else None
-        subject = Subject(network_at(point, said), run, chip)
+        subject = network.subject(point, said, run, chip)
         values = {measure.name: measure.of(subject) for measure in measures(names, chip is not None)}
         ran = {mode: (str(one), one.assumed) for mode, one in subject.runs.items()}
         return Outcome(point, model, values, how=ran)
@@ -107,18 +137,53 @@ def outcome(point: Point, names: Sequence[str], said: Running) -> Outcome:
         return Outcome(point, model, reason=first.message, place=str(first.place))
     except RequestError as error:
         return Outcome(point, model, reason=str(error))
-    finally:
-        gc.enable()
+
+
+class Network:
+    """What points with the same spec and settings share: the graph, and what does not depend on how it is run.
+
+    They come with their batches in order, as more samples change no shape.
+    """
+
+    def __init__(self, point: Point) -> None:
+        self.path, self.variant = split_variant(point.spec)
+        self.settings = dict(point.settings)
+        self._known: dict[tuple[Any, ...], tuple[Graph, Shared]] = {}
+
+    @property
+    def document(self) -> Document:
+        """The spec. Raises as `check_names`."""
+        return _opened(self.path)[0]
+
+    def subject(self, point: Point, said: Running, run: Running, chip: Device | None) -> Subject:
+        """What is measured at a point. Raises as `network_at`."""
+        document = _said(self.document, point, said)
+        tuned = document.tuned(self.variant)
+        key = (tuned.freeze, tuned.lora, tuned.lora_on) if tuned is not None else ()
+        if key not in self._known:
+            graph = graph_at(document, _opened(self.path)[1], self.variant, self.settings, point.batch)
+            self._known[key] = graph, Shared(graph)
+        first, shared = self._known[key]
+        graph = with_batch(first, point.batch)
+        if graph.document is not document:
+            graph = copy(graph)
+            graph.document = document
+        return Subject(graph, run, chip, shared if graph.nodes is first.nodes else None)
 
 
 def network_at(point: Point, said: Running) -> Graph:
     """The network at a point, run as it says, or else `said`. Raises `SpecError` or `RequestError` where there is none."""
     path, variant = split_variant(point.spec)
     document, steps = _opened(path)
+    return graph_at(_said(document, point, said), steps, variant, dict(point.settings), point.batch)
+
+
+def _said(document: Document, point: Point, said: Running) -> Document:
+    """The document of a network that is run as a point says, or else `said`."""
     if (run := Running(**dict(point.run)).over(said)).said:
         document = copy(document)
         document.said = run
-    return graph_at(document, steps, variant, dict(point.settings), point.batch)
+    return document
 
 
 @lru_cache(maxsize=64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from archcalc.advice import suggest
@@ -11,8 +11,9 @@ from archcalc.cost import Costs
 from archcalc.devices import Device
 from archcalc.diagnostics import RequestError
 from archcalc.memory.allocator import needed
-from archcalc.memory.footprint import footprint
+from archcalc.memory.footprint import Footprint, footprint
 from archcalc.memory.how import how
+from archcalc.memory.structure import Structure
 from archcalc.network.freezing import check_trains
 from archcalc.network.load import Graph
 from archcalc.network.paths import depth
@@ -23,14 +24,30 @@ from archcalc.running.declaration import INFERENCE, TRAIN
 COUNT, BYTES, SECONDS = "count", "bytes", "seconds"
 
 
+class Shared:
+    """What a network has at every batch size and however it is run, and the footprints that are known."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.structure = Structure(graph)
+        self._footprints: dict[tuple[Running, bool], Footprint] = {}
+
+    def footprint(self, graph: Graph, running: Running) -> Footprint:
+        """What a run takes, of whichever device: tensors are the same on all GPUs once the kernels are picked."""
+        key = running.also(device=None), running.gpu
+        if key not in self._footprints:
+            self._footprints[key] = footprint(graph, running, self.structure)
+        return replace(self._footprints[key], running=running)
+
+
 class Subject:
     """A network and what was said of how it is run; what is asked for is computed once.
 
     Memory is what `archcalc memory` compares with a device or a limit.
     """
 
-    def __init__(self, graph: Graph, said: Running, chip: Device | None = None) -> None:
+    def __init__(self, graph: Graph, said: Running, chip: Device | None = None, shared: Shared | None = None) -> None:
         self.graph, self.said, self.chip = graph, said, chip
+        self.shared = shared or Shared(graph)
         self.runs: dict[str, Running] = {}
 
     @cached_property
@@ -48,7 +65,7 @@ class Subject:
         """The bytes that a mode takes."""
         if mode == TRAIN:
             check_trains(self.graph, "inference_memory")
-        return needed(footprint(self.graph, self.how(mode)))
+        return needed(self.shared.footprint(self.graph, self.how(mode)))
 
     def seconds(self, mode: str) -> float:
         """The predicted time of a forward pass or a training step."""

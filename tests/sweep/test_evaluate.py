@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from archcalc.cost import Costs
@@ -14,7 +16,7 @@ from archcalc.network.paths import depth
 from archcalc.prediction.predict import predict
 from archcalc.running import Running
 from archcalc.sweep.axis import Axis, parse_axis
-from archcalc.sweep.evaluate import check_names, evaluate
+from archcalc.sweep.evaluate import check_names, evaluate, outcome
 from archcalc.sweep.grid import Point, grid
 from archcalc.sweep.measures import MEASURES, measures
 from archcalc.sweep.results import Results, sides
@@ -94,6 +96,26 @@ def test_processes_give_the_same():
     points = list(grid([VIT], [parse_axis("width=180..240:4"), parse_axis("depth=1..4")], [1]))
     wanted = measures(["params", "macs", "memory"], False)
     assert list(evaluate(points, wanted, CPU, 1)) == list(evaluate(points, wanted, CPU, 3))
+
+
+RUNS: tuple[tuple[tuple[str, str], ...], ...] = (
+    (), (("device", "h100"),), (("device", "a100"),), (("device", "v100"),), (("precision", "bf16"),), (("optimizer", "sgd"),),
+    (("freeze", "*.norm*"),), (("lora", "4"), ("device", "a100")), (("checkpoint", "block"),), (("threads", "1"),), (("mode", "train"),),
+)  # fmt: skip
+NORMED = "model: n\nhparams: {c: 8}\ninput: [c]\nlayers: [linear c, batchnorm, relu, linear c]\n"
+
+
+@pytest.mark.parametrize("spec", ["vit.yaml@ti16", "resnet18.yaml", "gpt2.yaml", "mixtral.yaml", "normed.yaml"])
+def test_points_that_share_a_network_are_what_each_is_by_itself(spec, tmp_path):
+    """Batches, devices and types in any order, on what is kept from one to the next."""
+    draw = random.Random(spec)
+    (tmp_path / "normed.yaml").write_text(NORMED)  # which refuses a batch of one
+    path = str((tmp_path if spec.startswith("normed") else ROOT / "specs") / spec)
+    points = [Point(path, (), draw.choice((1, 2, 3, 7)), draw.choice(RUNS)) for _ in range(12)]
+    wanted = measures([name for name in MEASURES if not MEASURES[name].needs_device], False)
+    together = list(evaluate(points, wanted, CPU, 1))
+    assert together == [outcome(point, [measure.name for measure in wanted], CPU) for point in points]
+    assert any(one.is_valid for one in together)
 
 
 def test_measures_that_are_not_known():

@@ -146,10 +146,10 @@ class Attending:
             plain(self.layer.head),
         )
         read = {at: self.inputs[at] for at in (0, *self.layer.places) if how.needs[at]}
-        given = sum(plain(one.elements) for one in read.values()) * how.batch
+        given = sum(one.numel for one in read.values()) * how.batch
         given += sum(plain(product(shape)) for shape in self.layer.params(x).values())
         late = plain(product(y.shape[-1:]) * self.layer.inner)  # of the projection back, which comes first
-        answer = plain(y.elements) * how.batch * how.width
+        answer = y.numel * how.batch * how.width
         if self._is_fast:
             return self._fast(rows, how.width, x), 0
         if self._fused and not self.layer.is_multihead_attention():
@@ -159,7 +159,7 @@ class Attending:
         beside = 0
         if self.layer.more and not how.keeps:  # the mask, and what was made at once, of which copies are one longer
             masked = how.batch and kept.get("mask", 0)
-            beside = masked + (2 * plain(keys.elements) * how.batch * how.width if made == 3 else 0)
+            beside = masked + (2 * keys.numel * how.batch * how.width if made == 3 else 0)
         forward, backward = scores_passing(
             how, sizes, kept, self._fused, dropout, (given - late) * how.width, made, answer, beside
         )
@@ -221,7 +221,7 @@ class Attending:
             projected += plain(y.shape[-2] * keys.shape[-2]) * how.width
         if not how.keeps:
             projected += 2 * keyed * plain(layer.inner)
-        given = plain(y.elements) * how.batch * how.width  # which is not there yet
+        given = y.numel * how.batch * how.width  # which is not there yet
         if layer.sinks:
             softmax = kept["scores"]  # with the scores of the sinks, as what it reads
             held = pairs * (1 + (layer.softcap is not None) + masked)
