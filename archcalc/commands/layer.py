@@ -33,7 +33,7 @@ def command(name: str, format: str) -> int:
             near = suggest(name, list(REGISTRY))
             hint = known.sentence if known else f"did you mean `{near}`?" if near else "`archcalc layers` lists them"
             raise RequestError(f"no layer is named `{name}`: {hint}")
-        complain(f"archcalc: `{name}` is `{known.layer}` here", "never")
+        complain(f"archcalc: `{name}` is `{known.layer}` here{f' with {known.keys}' if known.keys else ''}", "never")
         name = known.layer
     emit("layer", format, REGISTRY[name])
     return 0

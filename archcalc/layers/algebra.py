@@ -23,7 +23,7 @@ from archcalc.terms import part, work
 _INDEX = 8
 
 
-@layer("matmul", first="operands", aliases=("bmm", "mm", "dot"))
+@layer("matmul", first="operands", aliases=("bmm", "mm", "dot", "batchmatmul"))
 class MatMul(Layer):
     """Matrix product over the last two axes. [*, m, k] and [*, k, n] -> [*, m, n]. Source: torch.matmul."""
 
@@ -285,7 +285,7 @@ class Scale(Layer):
         return expression("{0} * {factor}", factor=self.factor)
 
 
-@layer("moe", aliases=("mixtureofexperts", "experts", "switch"))
+@layer("moe", aliases=("mixtureofexperts", "experts", "switch", "switchffn"))
 class MoE(Layer):
     """A router sends each position to its top_k of `experts` copies of the inner layers.
 

@@ -27,8 +27,8 @@ class Asking(Layer):
         """What comes out along that axis, in words. Raises `ShapeError`."""
         return f"{self.infer(*inputs)}"
 
-    def readings(self, *inputs: Tensor) -> dict[str, str]:
-        """What each layout of the inputs would give, in words; the readings that do not fit come last.
+    def readings(self, *inputs: Tensor) -> tuple[dict[str, str], dict[str, str]]:
+        """What each layout of the inputs would give, in words, and why the others do not fit.
 
         Raises the `ShapeError` of the inputs where none fits.
         """
@@ -46,6 +46,6 @@ class Asking(Layer):
                 refused[layout] = error
         if not fit:
             raise refused[LAYOUTS[-1]]
-        return fit | {
+        return fit, {
             layout: f"axis={axis_of(layout, x.rank)} does not fit: {error}" for layout, error in refused.items()
         }

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
         "selfattention",
         "multiheadselfattention",
         "multiheaddotproductattention",
+        "multihead",
+        "mhsa",
     ),
 )
 class Attention(AttentionOperations):

@@ -20,7 +20,11 @@ from archcalc.quantity import product
 from archcalc.terms import work
 
 
-@layer("linear", first="features", aliases=("dense", "fc", "fullyconnected", "lazylinear"))
+@layer(
+    "linear",
+    first="features",
+    aliases=("dense", "fc", "fullyconnected", "innerproduct", "projection", "proj", "project", "densegeneral", "lin"),
+)
 class Linear(Layer):
     """y = x Wᵀ + b over the last axis. [*, in] -> [*, features]. Source: torch.nn.Linear."""
 
@@ -84,7 +88,7 @@ class Linear(Layer):
         return module("nn.Linear", x.shape[-1], self.features, **given(bias=(self.bias, True)))
 
 
-@layer("embedding", first="vocab", aliases=("embed", "tokenembedding"))
+@layer("embedding", first="vocab", aliases=("embed", "tokenembedding", "wordembedding", "labelembedding"))
 class Embedding(Layer):
     """A learned vector for each token. [*] of token ids -> [*, dim]. Source: torch.nn.Embedding."""
 
@@ -153,7 +157,7 @@ class Embedding(Layer):
         return module("nn.Embedding", self.vocab, self.dim, **given(padding_idx=(self.padding_idx, None)))
 
 
-@layer("parameter", first="shape", aliases=("learned", "weight"))
+@layer("parameter", first="shape", aliases=("learned", "weight", "variable"))
 class Parameter(Layer):
     """A learned tensor that is the same for every sample. -> [*shape]. Source: torch.nn.Parameter."""
 

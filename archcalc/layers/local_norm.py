@@ -13,7 +13,7 @@ from archcalc.quantity import plain
 from archcalc.terms import work
 
 
-@layer("localresponsenorm", first="size", aliases=("lrn",), family="normalization")
+@layer("localresponsenorm", first="size", aliases=("lrn", "localresponsenormalization"), family="normalization")
 class LocalResponseNorm(Layer):
     """Divides by the energy of neighbouring channels. [C, *S] -> the same shape.
 

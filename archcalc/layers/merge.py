@@ -135,7 +135,7 @@ class Arithmetic(Layer):
         return work(y.elements, "element", (f"{self.op} of {len(inputs)} operands", len(inputs) - 1))
 
 
-@layer("add", first="operands", aliases=("plus",))
+@layer("add", first="operands", aliases=("plus", "eltwise", "elementwiseadd", "elementwisesum"))
 class Add(Arithmetic):
     """Sum of its operands, element by element; one operand may stand twice. Source: torch.add."""
 
@@ -154,7 +154,7 @@ class Add(Arithmetic):
         return _joined(" + ", (x, *inputs))
 
 
-@layer("mul", first="operands", aliases=("multiply", "product"))
+@layer("mul", first="operands", aliases=("multiply", "product", "hadamard"))
 class Mul(Arithmetic):
     """Product of its operands, element by element. Source: torch.mul."""
 
@@ -298,7 +298,7 @@ class Concat(Asking):
         return expression("torch.cat([{inputs}], dim={axis})", axis=axis + 1)
 
 
-@layer("residual", first="layers", aliases=("skip", "shortcut"))
+@layer("residual", first="layers", aliases=("skip", "shortcut", "skipconnection"))
 class Residual(Layer):
     """x + f(x), or shortcut(x) + f(x). [...] -> the same shape as f. Source: He et al. 2016."""
 

@@ -195,7 +195,7 @@ class MaxPool(Pooling):
         return module(f"nn.MaxPool{x.rank - 1}d", kernel_size=kernel, **plain)
 
 
-@layer("avgpool", first="kernel", aliases=("averagepool", "avg_pool", "meanpool", "averagepooling"))
+@layer("avgpool", first="kernel", aliases=("averagepool", "avg_pool", "meanpool", "averagepooling", "avgpooling"))
 class AvgPool(Pooling):
     """Mean of each window. [C, *S] -> [C, *S']. Source: torch.nn.AvgPool1d to AvgPool3d."""
 

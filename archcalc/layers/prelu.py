@@ -18,7 +18,7 @@ from archcalc.layers.tensor import Shape, Tensor, Want
 from archcalc.quantity import plain
 
 
-@layer("prelu", first="parameters", family="activation")
+@layer("prelu", first="parameters", family="activation", aliases=("parametricrelu", "paramrelu"))
 class PReLU(Activation):
     """x where positive, a learned slope times x elsewhere. Source: torch.nn.PReLU."""
 

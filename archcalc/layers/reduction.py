@@ -303,7 +303,7 @@ class CumSum(Layer):
         return expression("{0}.cumsum(dim={axis})", axis=x.axis(self.axis) + 1)
 
 
-@layer("normalize", first="axis", aliases=("l2norm", "l2normalize", "unitnorm"))
+@layer("normalize", first="axis", aliases=("l2norm", "l2normalize", "l2normalization", "unitnorm", "unitnormalization"))
 class Normalize(Asking):
     """Vectors of length 1, by default those of channels or features: x / max(norm(x), eps).
 

@@ -36,7 +36,7 @@ _MODES = {
 @layer(
     "upsample",
     first="scale",
-    aliases=("interpolate", "upsampling", "upsamplingnearest"),
+    aliases=("interpolate", "upsampling", "upsamplingnearest", "nearest"),
 )
 class Upsample(Layer):
     """Another size, by a factor, as given or as another tensor has it. [C, *S] -> [C, *floor(S·scale)] or [C, *size].
@@ -159,9 +159,7 @@ class Upsample(Layer):
         return module("nn.Upsample", **{name: sizes}, **options)
 
 
-@layer(
-    "pad", first="size", aliases=("zeropad", "constantpad", "circularpad", "reflectionpad", "replicationpad", "padding")
-)
+@layer("pad", first="size", aliases=("zeropad", "zeropadding", "constantpad", "padding"))
 class Pad(Layer):
     """A border around each spatial axis, or the axes given. [C, *S] -> [C, *(S + before + after)].
 

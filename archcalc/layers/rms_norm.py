@@ -26,7 +26,7 @@ def root_normed(x: Strides, scaled: bool) -> Strides:
     return result if kept else x.formatted(x.sizes)
 
 
-@layer("rmsnorm", aliases=("rms_norm",), family="normalization")
+@layer("rmsnorm", aliases=("rmsnormalization",), family="normalization")
 class RMSNorm(Asking):
     """Divides each vector of channels or features by its root mean square. [...] -> the same shape.
 

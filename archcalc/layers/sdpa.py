@@ -17,7 +17,7 @@ from archcalc.quantity import plain, product
 from archcalc.terms import part, work
 
 
-@layer("sdpa", family="attention", aliases=("scaled_dot_product_attention", "scaleddotproductattention"))
+@layer("sdpa", family="attention", aliases=("scaleddotproductattention", "scaleddotproduct", "dotproductattention"))
 class SDPA(Layer):
     """softmax(q kᵀ · scale) v without projections, over the last two axes.
 

@@ -284,7 +284,7 @@ class Expand(Rearranging):
         return expression("{0}" + (f"[{index}]" if new else "") + ".expand({batch}, " + sizes + ")")
 
 
-@layer("identity")
+@layer("identity", aliases=("noop",))
 class Identity(Rearranging):
     """The input as it is. Source: torch.nn.Identity."""
 

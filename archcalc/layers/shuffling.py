@@ -41,7 +41,7 @@ class _Pixels(Layer):
         return module(f"nn.{type(self).__name__}", self.factor)
 
 
-@layer("pixelshuffle", first="factor", aliases=("depthtospace",), family="resizing")
+@layer("pixelshuffle", first="factor", aliases=("depthtospace", "subpixel"), family="resizing")
 class PixelShuffle(_Pixels):
     """Channels to space. [C·r², H, W] -> [C, H·r, W·r]. Source: torch.nn.PixelShuffle."""
 
@@ -67,7 +67,7 @@ class PixelShuffle(_Pixels):
         return [made(r, 1, lambda output: (output // r, output // r))] * 2
 
 
-@layer("pixelunshuffle", first="factor", aliases=("spacetodepth",), family="resizing")
+@layer("pixelunshuffle", first="factor", aliases=("spacetodepth", "reorg"), family="resizing")
 class PixelUnshuffle(_Pixels):
     """Space to channels. [C, H, W] -> [C·r², H/r, W/r]. Source: torch.nn.PixelUnshuffle."""
 
@@ -94,7 +94,7 @@ def _indivisible(what: str, fits: Iterable[int]) -> ShapeError:
     return ShapeError("SHP108", what, "factor", changes=[Change({"factor": one}) for one in fits if one > 1])
 
 
-@layer("channelshuffle", first="groups", family="resizing")
+@layer("channelshuffle", first="groups", family="resizing", aliases=("shufflechannel",))
 class ChannelShuffle(Layer):
     """Channels dealt out over groups. [C, *S] -> [C, *S]. Source: torch.nn.ChannelShuffle."""
 

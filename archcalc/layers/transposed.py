@@ -16,7 +16,12 @@ from archcalc.layers.tensor import Shape, Tensor
 from archcalc.quantity import larger, plain, product
 
 
-@layer("convtranspose", first="channels", aliases=("deconv", "conv_transpose", "upconv"), family="convolution")
+@layer(
+    "convtranspose",
+    first="channels",
+    aliases=("deconv", "deconvolution", "transposedconv", "transposeconv", "convtransposed", "upconv", "upconvolution"),
+    family="convolution",
+)
 class ConvTranspose(Convolution):
     """Transposed convolution: each input element adds a weighted kernel to the output.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from archcalc.advice import deleted, instead, meant
+from archcalc.advice import deleted, meant
 from archcalc.diagnostics import Findings, Span, SpecError
 from archcalc.language.expressions import Expression
 from archcalc.language.items import COMMON, Item, parse_items
@@ -323,9 +323,11 @@ class Binder:
         for argument in layer.arguments.values():
             if key.text in argument.aliases:
                 message = f"`{layer.op}` has no key `{key.text}`"
-                self.findings.error("SPC007", message, key, instead(key, argument.name, safe=True))
+                from archcalc.spelling.keys import renamed  # only a wrong key pays for it
+
+                self.findings.error("SPC007", message, key, renamed(argument.name, key, value))
                 return
-        from archcalc.spelling.keys import advice_on  # only a wrong key pays for it
+        from archcalc.spelling.keys import advice_on
 
         help = advice_on(layer, item, key, value)
         self.findings.error("SPC003", f"`{layer.op}` has no key `{key.text}`", key, help)

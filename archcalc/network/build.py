@@ -234,12 +234,13 @@ class Builder(Scanning):
         except DisagreementError as error:
             raise conflict(layer.op, x, error) from None
         if not known:
-            readings = layer.readings(*inputs)
+            fit, refused = layer.readings(*inputs)
+            told = "; ".join((*fit.values(), *refused.values()))
             raise ShapeError(
                 "SHP111",
                 f"`{layer.op}` cannot tell channels from features in {x}",
-                help=f"say which axis: {'; '.join(readings.values())}{self._or_state(x, next(iter(readings)))}",
-                changes=[Change({"axis": axis_of(layout, x.rank)}) for layout in readings],
+                help=f"say which axis: {told}{self._or_state(x, next(iter(fit)))}",
+                changes=[Change({"axis": axis_of(layout, x.rank)}) for layout in fit],
                 told=True,
                 notes=((UNDECIDED, None),),
             )

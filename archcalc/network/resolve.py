@@ -190,15 +190,9 @@ class _Resolver:
         return step
 
     def _unknown_layer(self, op: Scalar, names: Names) -> None:
-        from archcalc.spelling.names import meaning  # only a spec with an unknown layer pays for them
+        from archcalc.spelling.unknown import advice_on_name  # only a spec with an unknown layer pays for it
 
-        known = meaning(op.text)
-        help: str | Advice | None
-        if known:
-            help = instead(op, known.layer) if known.layer else known.sentence
-        else:
-            otherwise = "`archcalc layers` lists them; your own go under `blocks:`"
-            help = meant(op, op.text, [*REGISTRY, *self.blocks], otherwise)
+        help = advice_on_name(op, list(self.blocks))
         if op.text in names.arguments:
             help = f"{AN_ARGUMENT}; write a block for each kind of layer"
         if op.text == "repeat":

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from archcalc.layers.base import Layer
 from archcalc.spelling.names import meaning
+from archcalc.spelling.signatures import DEFAULTS
 from archcalc.spelling.values import (
     UnwritableError,
     dotted,
@@ -46,7 +47,7 @@ Inner = Callable[[ast.expr], list[str]]
 Writer = Callable[[Bound, Inner], list[str]]
 
 
-def activation(node: ast.expr) -> list[str]:
+def activation(node: ast.expr, library: str = "") -> list[str]:
     """The layer of an activation that is passed by name, as a function or as a module."""
     name = (
         str(node.value) if isinstance(node, ast.Constant) else dotted(node.func if isinstance(node, ast.Call) else node)
@@ -54,9 +55,12 @@ def activation(node: ast.expr) -> list[str]:
     if name in ("None", "linear"):
         return []
     known = meaning(name)
+    if isinstance(node, ast.Call) and (node.args or node.keywords):
+        raise UnwritableError("write the activation as a layer of its own after it")
     if known is None or known.layer is None:
         raise UnwritableError(f"write the activation as a layer of its own after it: `{name}` is none that is known")
-    return [known.layer]
+    defaults = DEFAULTS.get("tensorflow" if library == "keras" and isinstance(node, ast.Constant) else library, {})
+    return [" ".join((known.layer, *defaults.get(known.layer, {}).values(), *known.keys.split()))]
 
 
 def padding(layer: type[Layer], node: ast.expr | None, bound: Bound, library: str) -> dict[str, str]:

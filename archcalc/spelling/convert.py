@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from archcalc.diagnostics import Source, SpecError
 from archcalc.layers import REGISTRY
@@ -19,11 +19,23 @@ from archcalc.source import Scalar
 from archcalc.spelling import keras, pytorch
 from archcalc.spelling.bound import Bound, Writer, activation, padding
 from archcalc.spelling.names import meaning, plain
-from archcalc.spelling.signatures import FLAX, INFERRED, KERAS, LEFT_OUT, NNX, TORCH, TORCH_FUNCTIONS
+from archcalc.spelling.signatures import (
+    DEFAULTS,
+    FLAX,
+    FLAX_KEYS,
+    INFERRED,
+    KERAS,
+    LEFT_OUT,
+    NNX,
+    REDUCING,
+    TORCH,
+    TORCH_FUNCTIONS,
+)
 from archcalc.spelling.values import UnwritableError, axis, dotted, expression, is_none, target, word
 
 _KERAS_ROOTS = ("tf", "keras", "layers", "tfkl", "kl", "hk", "haiku")
-_FUNCTION_ROOTS = ("F", "functional", "torch", "jnp", "jax", "np")
+_JAX = ("nn", "jax", "jnp", "nnx", "flax", "linen")
+_FUNCTION_ROOTS = ("F", "functional", "torch", "np")
 # In Flax a layer has no number of axes; these names PyTorch does not have.
 _FLAX_ONLY = (
     "Conv",
@@ -41,18 +53,21 @@ _DATA = re.compile(
 _COUNTED = ("axis", "start")
 # Of calls that change where a tensor is kept, not what it holds.
 _WITHOUT_EFFECT = ("contiguous", "clone", "detach", "to", "float", "half", "cuda", "cpu", "type", "double", "bfloat16")
+# Methods of a list of layers or of a model of Keras, which take the next layer.
+_COLLECTING = ("add", "append", "add_module")
 _TENSOR = "a tensor that has a name is read with from=NAME, or as `identity from=NAME`"
 _LINE = "write each layer as `conv 64 kernel=3`: its name, then key=value"
 
 
 class Written:
-    """What to write instead of a call: the lines of each reading, or a sentence when there is none."""
+    """What to write instead of a call: the lines of each reading, and a note on them, or a sentence when there is none."""
 
-    __slots__ = ("readings", "sentence")
+    __slots__ = ("note", "readings", "sentence")
 
-    def __init__(self, readings: list[str], sentence: str | None = None) -> None:
+    def __init__(self, readings: list[str], sentence: str | None = None, note: str | None = None) -> None:
         self.readings = readings
         self.sentence = sentence
+        self.note = note
 
 
 def from_python(text: str) -> Written:
@@ -70,7 +85,16 @@ def from_python(text: str) -> Written:
         return Written([], str(error))
     if not any(found):
         return Written([], "it changes how a tensor is kept, not what it holds: leave it out")
-    return Written(list(dict.fromkeys(_joined(lines, target(text)) for lines in found)))
+    return Written(list(dict.fromkeys(_joined(lines, target(text)) for lines in found)), note=_note(node))
+
+
+def _note(node: ast.expr) -> str | None:
+    """What is counted otherwise where the call is one of Keras."""
+    for one in ast.walk(node):
+        name = dotted(one.func).split(".")[-1] if isinstance(one, ast.Call) else ""
+        if name in keras.ONE_BIAS and any(library == "keras" for _, library in _libraries(dotted(one.func), ())):
+            return f"Keras has one bias where `{keras.ONE_BIAS[name]}` has two, as PyTorch's"
+    return None
 
 
 def _joined(lines: list[str], name: str | None) -> str:
@@ -94,6 +118,10 @@ def _readings(node: ast.expr) -> list[list[str]]:
         raise UnwritableError(_TENSOR if dotted(node) else _LINE)
     if isinstance(node.func, ast.Call):  # Dense(10)(x)
         return _after(node.args[:1], _readings(node.func))
+    if isinstance(node.func, ast.Attribute) and node.func.attr in _COLLECTING and node.args:
+        made = node.args[-1]
+        if isinstance(made, ast.Call) and dotted(made.func).split(".")[-1][:1].isupper():
+            return _readings(made)
     if isinstance(node.func, ast.Attribute) and not _is_module(node.func.value):
         return _method(node, node.func)
     return _called(node, dotted(node.func))
@@ -136,11 +164,13 @@ def _method(node: ast.Call, func: ast.Attribute) -> list[list[str]]:
 def _called(node: ast.Call, name: str) -> list[list[str]]:
     """A class that is instantiated, or a function of a library."""
     root, last = name.split(".")[0], name.split(".")[-1]
-    if root == "nn" and "functional" not in name and last[:1].islower():  # nn.max_pool(x, (2, 2)) of Flax
+    if root in _JAX and "functional" not in name and last[:1].islower():  # nn.max_pool(x, (2, 2)) of Flax
         return _after(node.args[:1], [_lines(last, FLAX, node.args[1:], node.keywords, "flax")])
+    if root in _KERAS_ROOTS and last[:1].islower():  # tf.nn.leaky_relu(x)
+        return _after(node.args[:1], [_lines(last, KERAS, node.args[1:], node.keywords, "tensorflow")])
     if last[:1].islower() and (root in _FUNCTION_ROOTS or "functional" in name or _data_first(node)):
         return _after(node.args[:1], _function(last, node.args[1:], node.keywords))
-    tables = list(_libraries(name))
+    tables = list(_libraries(name, {keyword.arg for keyword in node.keywords}))
     found: list[list[str]] = []
     wrong: UnwritableError | None = None
     for table, library in tables:
@@ -160,14 +190,18 @@ def _data_first(node: ast.Call) -> bool:
     return isinstance(first, ast.Call) or (isinstance(first, ast.Name) and bool(_DATA.match(first.id)))
 
 
-def _libraries(name: str) -> Iterator[tuple[Mapping[str, str], str]]:
-    """The libraries that a class may be of, by how it is written."""
+def _libraries(name: str, keys: Collection[str | None]) -> Iterator[tuple[Mapping[str, str], str]]:
+    """The libraries that a class may be of, by how it and the names of its arguments are written."""
     root, last = name.split(".")[0], name.split(".")[-1]
-    if root in _KERAS_ROOTS or re.search(r"[123]D(?=\Z|[A-Z])", last):
+    if root == "paddle":  # which spells layers as Keras does, and orders arguments as PyTorch
+        yield TORCH, "torch"
+    elif root == "nn" and re.search(r"[123]D\Z", last):
+        yield from ((KERAS, "keras"), (TORCH, "torch"))
+    elif root in _KERAS_ROOTS or re.search(r"[123]D(?=\Z|[A-Z])", last) or last.endswith("Normalization"):
         yield KERAS, "keras"
     elif root == "nnx":
         yield NNX, "flax"
-    elif root in ("flax", "linen") or (root == "nn" and last in _FLAX_ONLY):
+    elif root in ("flax", "linen") or (root == "nn" and (last in _FLAX_ONLY or not FLAX_KEYS.isdisjoint(keys))):
         yield FLAX, "flax"
     elif root in ("nn", "torch", "eqx") or re.search(r"[123]d\Z", last):
         yield TORCH, "torch"
@@ -189,11 +223,18 @@ def _lines(
 ) -> list[str]:
     """The layers that a call makes, in one library's reading. Raises `UnwritableError`."""
     spelt = (name.split(".")[-1].lower().replace("_", ""), plain(name))
+    known = meaning(name)
+    if library in ("flax", "tensorflow") and name[:1].islower() and known and known.layer in REDUCING:
+        raise UnwritableError(f"it is `{known.layer} 0` here, with axes counted without the batch and channels first")
     special = _special(spelt, library)
     if special is not None:
         signature, write = special
-        return write(_bind(name, signature, args, keywords), _inner)
-    known = meaning(name)
+        bound = _bind(name, signature, args, keywords)
+        read = {one.partition("=")[2] or one for one in signature.split()}
+        unread = [one for one, node in bound.items() if one not in read and one not in LEFT_OUT and not _is_off(node)]
+        if unread and signature != "*":
+            raise UnwritableError(f"what `{unread[0]}=` does is written in layers of its own")
+        return write(bound, _inner)
     if known is None or known.layer is None:
         raise UnwritableError(known.sentence if known else f"`{name}` is not a layer; `archcalc layers` lists them")
     layer = REGISTRY[known.layer]
@@ -210,13 +251,13 @@ def _lines(
     coming_in, _, rest = signature.partition(" ")
     if coming_in in INFERRED and library != "function":
         try:
-            return _checked(layer, _line(layer, _bind(name, signature, args, keywords), library))
+            return _checked(layer, _line(layer, _bind(name, signature, args, keywords), library, known.keys))
         except UnwritableError as error:  # what comes in may have been left out, as here and in lazy modules
             try:
-                return _checked(layer, _line(layer, _bind(name, rest, args, keywords), library))
+                return _checked(layer, _line(layer, _bind(name, rest, args, keywords), library, known.keys))
             except UnwritableError as lazily:
                 raise (lazily if len(args) == 1 else error) from None
-    return _checked(layer, _line(layer, _bind(name, signature, args, keywords), library))
+    return _checked(layer, _line(layer, _bind(name, signature, args, keywords), library, known.keys))
 
 
 def _special(words: Iterable[str], library: str) -> tuple[str, Writer] | None:
@@ -224,7 +265,7 @@ def _special(words: Iterable[str], library: str) -> tuple[str, Writer] | None:
     for one in words:
         if library == "keras" and one in keras.SPECIAL:
             return keras.SPECIAL[one]
-        for key in ((library, one), ("", one)):
+        for key in (("function" if library == "tensorflow" else library, one), ("", one)):
             if key in pytorch.SPECIAL:
                 return pytorch.SPECIAL[key]
     return None
@@ -236,6 +277,11 @@ def _inner(node: ast.expr) -> list[str]:
     if len(readings) > 1:
         raise UnwritableError("write the layers one by one")
     return readings[0]
+
+
+def _is_off(node: ast.expr) -> bool:
+    """Whether a flag is not set."""
+    return isinstance(node, ast.Constant) and not node.value
 
 
 def _bind(name: str, signature: str, args: list[ast.expr], keywords: list[ast.keyword]) -> Bound:
@@ -259,14 +305,16 @@ def _bind(name: str, signature: str, args: list[ast.expr], keywords: list[ast.ke
     return bound
 
 
-def _line(layer: type[Layer], bound: Bound, library: str) -> list[str]:
-    """A layer as a line, and its activation as another."""
+def _line(layer: type[Layer], bound: Bound, library: str, keys: str = "") -> list[str]:
+    """A layer as a line, and its activation as another; `keys` are those that its name says."""
     values: dict[str, str] = {}
     after: list[str] = []
     for name, node in bound.items():
         key = _key(layer, name)
         if name == "activation" and key is None:
-            after += activation(node)
+            after += activation(node, library)
+        elif name == "inplace" and isinstance(node, ast.Constant) and isinstance(node.value, float):
+            raise UnwritableError("`inplace` is true or false")
         elif name == "-" or is_none(node) or (key is None and name in LEFT_OUT):
             continue
         elif key is None and name in layer.refused:
@@ -283,14 +331,29 @@ def _line(layer: type[Layer], bound: Bound, library: str) -> list[str]:
             values[key] = "x".join(map(str, axes))
         elif key == "mode" and word(node) == "constant":
             continue
+        elif key == "approximate" and word(node) in ("true", "false"):
+            values[key] = "tanh" if word(node) == "true" else "none"
         else:
             values[key] = word(node)
+    for key, value in DEFAULTS.get(library, {}).get(layer.op, {}).items():
+        values.setdefault(key, value)
+    if (
+        values.get("affine") == "false"
+        and library in ("keras", "flax")
+        and values.get("bias") != "false"
+        and "bias" in layer.arguments
+    ):
+        raise UnwritableError(
+            f"without a scale a shift is left: `{layer.op} affine=false`, then `add: [prev, [parameter 64]]` with its sizes"
+        )
     if library == "flax" and layer.op in ("conv", "convtranspose") and "padding" not in bound:
         values.update(padding(layer, None, bound, library))
     if library == "flax" and layer.op in ("maxpool", "avgpool"):
         values.setdefault("stride", "1")
     if library == "keras" and layer.op in ("maxpool", "avgpool", "upsample"):
         values.setdefault(layer.first or "", "2")
+    for pair in keys.split():
+        values.setdefault(*pair.split("="))
     first = layer.first
     words = [layer.op, *([values.pop(first)] if first in values else [])]
     line = " ".join((*words, *(f"{key}={value}" for key, value in values.items() if key != "name")))

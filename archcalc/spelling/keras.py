@@ -24,9 +24,16 @@ def _same(bound: Bound, inner: Inner) -> list[str]:
 def _recurrent(op: str) -> Writer:
     def write(bound: Bound, inner: Inner) -> list[str]:
         """Keras gives the last step unless it is asked for all."""
+        for name, usual in (("activation", "tanh"), ("recurrent_activation", "sigmoid")):
+            if bound.text(name, usual) != usual:
+                raise UnwritableError(f"`{op}` has no key for `{name}`; `archcalc layer {op}` lists its keys")
         bias = "" if bound.text("use_bias", "true") == "true" else " bias=false"
         line = f"{op} {bound.text('units', '64')}{bias}"
-        return [line] if bound.is_true("return_sequences") else [line, "select -1"]
+        if bound.text("recurrent_dropout", "0") != "0":
+            raise UnwritableError(f"no layer drops parts of the state of `{op}`; `dropout` costs the same")
+        drop = bound.text("dropout", "0")
+        lines = [line] if drop == "0" else [f"dropout {drop}", line]
+        return lines if bound.is_true("return_sequences") else [*lines, "select -1"]
 
     return write
 
@@ -47,13 +54,13 @@ def _over_positions(bound: Bound, inner: Inner) -> list[str]:
 def _separable(bound: Bound, inner: Inner) -> list[str]:
     depthwise = Bound([])
     depthwise.update({key: value for key, value in bound.items() if key not in ("filters", "activation", "use_bias")})
-    after = activation(bound["activation"]) if "activation" in bound else []
+    after = activation(bound["activation"], "keras") if "activation" in bound else []
     bias = "" if bound.text("use_bias", "true") == "true" else " bias=false"
     return [*_depthwise_line(depthwise, " bias=false"), f"conv {bound.text('filters', '64')} kernel=1{bias}", *after]
 
 
 def _depthwise(bound: Bound, inner: Inner) -> list[str]:
-    after = activation(bound["activation"]) if "activation" in bound else []
+    after = activation(bound["activation"], "keras") if "activation" in bound else []
     return [*_depthwise_line(bound, "" if bound.text("use_bias", "true") == "true" else " bias=false"), *after]
 
 
@@ -78,7 +85,27 @@ def _keras_input(bound: Bound, inner: Inner) -> list[str]:
 
 
 def _keras_activation(bound: Bound, inner: Inner) -> list[str]:
-    return activation(bound["activation"]) or ["identity"]
+    return activation(bound["activation"], "keras") or ["identity"]
+
+
+def _relu(bound: Bound, inner: Inner) -> list[str]:
+    """Keras cuts and bends a ReLU by its arguments."""
+    most, slope = (bound.text(name, "") for name in ("max_value", "negative_slope"))
+    if most and float(most) == 6 and not slope:
+        return ["relu6"]
+    if most and not slope:
+        return [f"hardtanh low=0 high={most}"]
+    if most:
+        raise UnwritableError("no layer has both a largest value and a slope")
+    return [f"leakyrelu {slope}" if slope and float(slope) else "relu"]
+
+
+def _keras_cropping(bound: Bound, inner: Inner) -> list[str]:
+    """Keras cuts so much from both sides of each spatial axis: a border below zero."""
+    value = literal(bound["size"]) if "size" in bound else 0
+    pairs = [one if isinstance(one, tuple) else (one, one) for one in (value if isinstance(value, tuple) else (value,))]
+    before, after = (sized([str(-int(pair[side])) for pair in pairs]) for side in (0, 1))
+    return [f"pad {before}" if before == after else f"pad before={before} after={after}"]
 
 
 def _keras_reshape(bound: Bound, inner: Inner) -> list[str]:
@@ -103,6 +130,9 @@ def _pad_keras(bound: Bound, inner: Inner) -> list[str]:
     return [f"pad {before}" if before == after else f"pad before={before} after={after}"]
 
 
+# Layers that have one bias for all gates, and what they are here.
+ONE_BIAS = {"LSTM": "lstm", "CuDNNLSTM": "lstm", "SimpleRNN": "rnn"}
+_RECURRENT = "units activation recurrent_activation use_bias dropout recurrent_dropout return_sequences"
 _WINDOW = "kernel_size=kernel strides=stride padding"
 _DEPTHWISE = f"{_WINDOW} depth_multiplier data_format dilation_rate=dilation activation use_bias"
 _SEPARABLE = f"filters {_WINDOW} data_format dilation_rate=dilation depth_multiplier activation use_bias"
@@ -110,7 +140,9 @@ _SEPARABLE = f"filters {_WINDOW} data_format dilation_rate=dilation depth_multip
 SPECIAL: dict[str, tuple[str, Writer]] = {
     "bidirectional": ("layer", _bidirectional),
     "timedistributed": ("layer", _same),
-    **{name: ("units activation recurrent_activation use_bias", _recurrent(op)) for name, op in (("lstm", "lstm"), ("gru", "gru"), ("simplernn", "rnn"))},
+    **{name: (_RECURRENT, _recurrent(op)) for name, op in (("lstm", "lstm"), ("gru", "gru"), ("simplernn", "rnn"))},
+    "relu": ("max_value negative_slope threshold", _relu),
+    "cropping": ("cropping=size data_format", _keras_cropping),
     **{name: ("data_format keepdims", _global_pool(op)) for name, op in (
         ("globalaveragepooling", "adaptiveavgpool"), ("globalavgpool", "adaptiveavgpool"),
         ("globalmaxpooling", "adaptivemaxpool"), ("globalmaxpool", "adaptivemaxpool"))},

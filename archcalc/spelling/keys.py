@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from archcalc.advice import meant, written
+from archcalc.advice import instead, meant, written
 from archcalc.diagnostics import Advice, Edit, Fix
 from archcalc.language.edits import entry, without_key
 from archcalc.language.items import COMMON, Item
@@ -14,6 +14,8 @@ from archcalc.spelling.names import meaning
 from archcalc.spelling.signatures import INFERRED, NEUTRAL
 
 _SHORT = {"k": "kernel", "s": "stride", "p": "padding", "d": "dilation", "g": "groups", "ks": "kernel", "h": "heads"}
+# Axes, which PyTorch counts with the batch.
+_COUNTED = ("dim", "dims", "start_dim", "end_dim")
 _STATES = {
     "return_state": "from=NAME.h takes the final state",
     "go_backwards": "bidirectional=true runs both ways",
@@ -41,11 +43,31 @@ def advice_on(layer: type[Layer], item: Item, key: Scalar, value: Node) -> str |
         return _left_out("it changes no size and no cost: leave it out", key, value)
     keys = {alias: argument.name for argument in layer.arguments.values() for alias in argument.aliases}
     given = {other.text for other, _ in item.keys} | ({layer.first} if item.first or item.body else set())
-    known = [one for one in (*layer.arguments, *COMMON, *keys, *INFERRED) if keys.get(one, one) not in given]
+    coming_in = [one for one in INFERRED if not (one.startswith(name) and len(one) > len(name) + 2)]
+    known = [one for one in (*layer.arguments, *COMMON, *keys, *coming_in) if keys.get(one, one) not in given]
     near = meant(key, name, known, None, lambda word: keys.get(word, word))
     if isinstance(near, Advice) and near.fix and near.fix.edits[0].text in INFERRED:
         return _left_out("inputs are inferred: leave it out", key, value)
     return near or (f"its keys are {', '.join(layer.arguments)}" if layer.arguments else "it has no keys")
+
+
+def renamed(argument: str, key: Scalar, value: Node) -> Advice:
+    """A key by its name here; an axis that PyTorch counts with the batch has another number."""
+    if key.text not in _COUNTED or not isinstance(value, Scalar) or not re.fullmatch(r"\d+(x\d+)*", value.text):
+        return instead(key, argument, safe=True)
+    axes = [int(axis) for axis in value.text.split("x")]
+    if 0 in axes:
+        return instead(key, argument, safe=True)
+    without = "x".join(str(axis - 1) for axis in axes)
+    texts = f"{argument}={without}", f"{argument}={value.text}"
+    fixes = (
+        Fix(f"write `{texts[0]}`", (Edit(key, argument), Edit(value, without))),
+        Fix(f"write `{texts[1]}`", (Edit(key, argument),)),
+    )
+    return Advice(
+        f"write `{texts[0]}` if axes count the batch as in PyTorch, or `{texts[1]}`",
+        choices=fixes,
+    )
 
 
 def _left_out(text: str, key: Scalar, value: Node) -> Advice:
@@ -56,7 +78,7 @@ def _left_out(text: str, key: Scalar, value: Node) -> Advice:
 def _activation(op: Scalar, key: Scalar, value: Node) -> Advice:
     """An activation that is a key in Keras is a layer of its own."""
     known = meaning(value.text) if isinstance(value, Scalar) else None
-    layer = known.layer if known and known.layer else "relu"
+    layer = f"{known.layer} {known.keys}".rstrip() if known and known.layer else "relu"
     found = entry(op)
     line = found[0].items[found[1]] if found else None
     fix = None

@@ -27,10 +27,22 @@ MADE_OF = {
     "mlp": _MLP,
     "feedforward": _MLP,
     "ffn": _MLP,
+    "positionwisefeedforward": _MLP,
     "swiglu": "mul: [[linear 256, silu], [linear 256]]",
     "geglu": "mul: [[linear 256, gelu], [linear 256]]",
-    "depthwiseconv": "conv cin kernel=3 padding=1 groups=cin",
-    "dwconv": "conv cin kernel=3 padding=1 groups=cin",
+    "reglu": "mul: [[linear 256, relu], [linear 256]]",
+    "crelu": "concat: [[relu], [neg, relu]]",
+    **dict.fromkeys(("squaredrelu", "relusquared", "relu2"), "[relu, square]"),
+    "quickgelu": "mul: [prev, [scale 1.702, sigmoid]]",
+    "maxout": "maximum: [[linear 64], [linear 64]]",
+    **dict.fromkeys(("depthwise", "depthwiseconv", "dwconv"), "conv cin kernel=3 padding=1 groups=cin"),
+    **dict.fromkeys(("groupconv", "groupedconv", "gconv"), "conv 64 kernel=3 padding=1 groups=4"),
+    **dict.fromkeys(("dilatedconv", "atrousconv"), "conv 64 kernel=3 padding=2 dilation=2"),
+    **dict.fromkeys(("pointwise", "pointwiseconv"), "conv 64 kernel=1"),
+    "causalconv": "[pad before=2 after=0, conv 64 kernel=3]",
+    "subpixelconv": "[conv 4*cin kernel=3 padding=1, pixelshuffle 2]",
+    **dict.fromkeys(("sumpool", "sumpooling"), "[avgpool 2, scale 4]"),
+    **dict.fromkeys(("statisticspooling", "statspool"), "concat: [[mean], [std]]"),
     "separableconv": "[conv cin kernel=3 padding=1 groups=cin, conv 64 kernel=1]",
     "se": _EXCITED,
     "seblock": _EXCITED,
@@ -43,11 +55,9 @@ MADE_OF = {
     "focus": _FOCUS,
     "embeddingbag": "[embedding 1000 dim=64, mean]",
     "softmin": "[scale -1, softmax]",
-    "softmax2d": "softmax axis=0",
     "layernorm2d": _CHANNELS_NORMED,
     "globalmaxpooling": "[adaptivemaxpool 1, flatten]",
     "globalaveragepooling": "[adaptiveavgpool 1, flatten]",
-    "upsamplingbilinear2d": "upsample 2 mode=bilinear align_corners=true",
     "resizing": "upsample size=224 mode=bilinear",
     "resize": "upsample size=224 mode=bilinear",
     "squeeze": "select 0 axis=-1",
@@ -58,8 +68,32 @@ MADE_OF = {
     "repeatvector": "expand 5x-1",
     "unflatten": "reshape 64x1x-1",
 }
+# The layer, with a key that the name says.
+_TANH, _BOTH = ("gelu", "approximate=tanh"), "bidirectional=true"
+WITH = {
+    **dict.fromkeys(("reflectionpad", "reflectpad", "mirrorpad", "reflectionpadding"), ("pad", "mode=reflect")),
+    **dict.fromkeys(("replicationpad", "replicatepad", "edgepad"), ("pad", "mode=replicate")),
+    "circularpad": ("pad", "mode=circular"),
+    "softmax2d": ("softmax", "axis=0"),
+    **dict.fromkeys(
+        ("upsamplingbilinear2d", "upsamplebilinear", "upsamplingbilinear"),
+        ("upsample", "mode=bilinear align_corners=true"),
+    ),
+    **dict.fromkeys(("gelunew", "newgelu", "newgeluactivation", "gelutanh", "gelufast", "fastgelu"), _TANH),
+    **{name: (op, _BOTH) for op in ("lstm", "gru", "rnn") for name in (f"bi{op}", f"bidirectional{op}")},
+    "causalselfattention": ("attention", "causal=true"),
+    "multiqueryattention": ("attention", "kv_heads=1"),
+    "mqa": ("attention", "kv_heads=1"),
+}
 # In words; what stands in backticks is a layer or a key as it is written.
 _NO_CHANNELS = "no layer drops whole channels; `dropout` costs the same"
+_NO_DROPS = "no layer drops parts of this kind; `dropout` costs the same"
+_BLOCK = (
+    "its layers stand in a block under `blocks:`, which is called by its name; `archcalc specs` lists whole networks"
+)
+_GRAPH = "a graph is a matrix among the inputs, which `matmul` multiplies with: `archcalc shapes gcn` has one"
+_KV = "it is `attention heads=8 kv=NAME`, with the layer that keys and values come from"
+_GROUPED = "it is `attention heads=8 kv_heads=2` here"
 _ULTRALYTICS = "it is a block of Ultralytics, whose layers stand under `blocks:`"
 _LOSS = "it is `loss: crossentropy` beside `layers:`; there are crossentropy, nll, mse, l1, bce and bcewithlogits"
 _NONE = "there is no such layer; `archcalc layers` lists them"
@@ -82,7 +116,28 @@ SAID = {
     "nonlinearity": "its name is a layer: `relu`, `gelu`, `silu`, ...",
     "bidirectional": "it is `lstm 64 bidirectional=true` here",
     "timedistributed": "layers on features act on every position anyway: write the layer alone, e.g. `linear 64`",
-    "convlstm": "there is no such layer: a step is made of `concat`, `conv`, `sigmoid` and `mul`",
+    "convlstm": "it is a `scan` over the steps whose body is made of `conv`, `sigmoid` and `mul`: `archcalc shapes convlstm` has one",
+    "convgru": "it is a `scan` over the steps whose body is made of `conv`, `sigmoid` and `mul`: `archcalc shapes convlstm` has one of this kind",
+    **dict.fromkeys(("crossattention", "multiheadcrossattention", "encoderdecoderattention"), _KV),
+    **dict.fromkeys(("groupedqueryattention", "groupqueryattention", "gqa"), _GROUPED),
+    **dict.fromkeys(("gcn", "gcnconv", "graphconv", "gatconv", "sageconv", "messagepassing"), _GRAPH),
+    **dict.fromkeys(
+        ("resblock", "residualblock", "resnetblock", "invertedresidual", "mbconv", "convblock", "doubleconv",
+         "denseblock", "transitionlayer", "aspp", "fpn", "panet", "unet", "encoder", "decoder", "transformerblock",
+         "transformerlayer", "encoderlayer", "decoderlayer", "inception", "convnormact", "cbr", "cbam", "eca",
+         "nonlocal", "nonlocalblock", "highway", "spp", "ffnblock", "swintransformerblock", "spatialpyramidpooling", "up", "down", "stage", "stem", "head",
+         "backbone", "neck", "generator", "discriminator"),
+        _BLOCK,
+    ),
+    **dict.fromkeys(("dropconnect", "dropblock"), _NO_DROPS),
+    **dict.fromkeys(("detach", "stopgradient"), "it changes gradients, not what comes out: leave it out, or write frozen=true"),
+    "weightnorm": "no layer normalizes weights: its scales would be parameters of their own, which `parameter 64` can stand for",
+    "spectralnorm": "no layer normalizes weights",
+    "alibi": "it is a bias of scores that nothing learns: `attention heads=8 causal=true` has the same parameters",
+    **dict.fromkeys(("sinusoidal", "sinusoidalpositionalembedding", "sinusoidalpositionalencoding"), "it is `posembed kind=sinusoidal` here"),
+    "bias": "it is `add: [prev, [parameter 64]]` here",
+    "rescaling": "it is `scale 1/255` here, with `offset -0.5` for a number that is added",
+    "router": "it is a part of `moe: {experts: 8, top_k: 2, layers: [linear 256]}`",
     "stack": "join along a new axis: `rearrange '... -> 1 ...'` on each tensor, then `concat` with axis: 0",
     "gate": "`mul: [a, b]` multiplies two tensors",
     "conditional": _NONE,
@@ -110,7 +165,6 @@ SAID = {
     "rrelu": "at inference it is `leakyrelu slope=0.229`; no layer draws the slope",
     "crossmaplrn2d": "it is `localresponsenorm 5` here",
     "multiheadattentionforward": "it is `attention 8`, which holds its projections",
-    "upsamplebilinear": "it is `upsample 2 mode=bilinear align_corners=true` here",
     "upsamplenearest": "it is `upsample 2` here",
     "nativechannelshuffle": "it is `channelshuffle 2` here",
     "transformerdecoder": "its layers are written out, with `attention heads=8 kv=NAME` for the encoder's output",
@@ -127,28 +181,59 @@ SAID = {
         ("bilinear", "maxunpool", "fractionalmaxpool", "lppool", "hardshrink", "softshrink", "threshold",
          "tanhshrink", "cosinesimilarity", "pairwisedistance", "adaptivelogsoftmaxwithloss", "gridsample", "affinegrid",
          "onehot", "gumbelsoftmax", "sort", "fft", "where", "scatter", "locallyconnected", "mamba", "kan", "rnnbase",
-         "rnncellbase", "deformconv", "convtbc", "groupedmm", "scaledmm", "scaledgroupedmm", "pdist"),
+         "rnncellbase", "deformconv", "convtbc", "groupedmm", "scaledmm", "scaledgroupedmm", "pdist", "unpool", "roialign", "roipool", "attentionpool", "rot90", "stft",
+         "melspectrogram", "sparsemax", "thresholdedrelu", "snake", "qrnn", "ssm", "s4", "grn", "mask", "masking",
+         "maskedfill", "partialconv", "coordconv", "capsule", "additiveattention", "timestepembedding",
+         "fourierfeatures", "edgeconv"),
         _NONE,
     ),
 }  # fmt: skip
 _BY_ALIAS = {alias.replace("_", ""): op for op, layer in REGISTRY.items() for alias in layer.aliases}
+# What no part of a name stands for: `norm` is the length of a vector here, and a name may hold these letters by chance.
+_NO_PART = (
+    "norm",
+    "in",
+    "max",
+    "min",
+    "sum",
+    "add",
+    "log",
+    "sin",
+    "cos",
+    "exp",
+    "pow",
+    "abs",
+    "var",
+    "std",
+    "neg",
+    "gap",
+)
 
 
 class Meaning:
     """What a name stands for: a layer of the language, layers that compute it, or a sentence about it."""
 
-    __slots__ = ("layer", "made_of", "text")
+    __slots__ = ("keys", "layer", "made_of", "several", "text")
 
-    def __init__(self, layer: str | None = None, made_of: str | None = None, text: str | None = None) -> None:
+    def __init__(
+        self,
+        layer: str | None = None,
+        made_of: str | None = None,
+        text: str | None = None,
+        keys: str = "",
+        several: list[str] | None = None,
+    ) -> None:
         self.layer = layer
+        self.keys = keys  # those that the name says, as they are written
         self.made_of = made_of
+        self.several = several or []  # the layers that the name names one after the other
         self.text = text
 
     @property
     def sentence(self) -> str:
         """What to do, in words."""
         if self.layer:
-            return f"write `{self.layer}`"
+            return f"write `{self.layer}`" + (f" with {self.keys}" if self.keys else "")
         return f"write it in layers, e.g. `{self.made_of}`" if self.made_of else self.text or ""
 
 
@@ -159,21 +244,56 @@ def meaning(name: str) -> Meaning | None:
     for images, as Softmax2d, it is another.
     """
     whole = name.split(".")[-1].lower().replace("_", "")
-    for word in (whole, plain(name), plain(name).removeprefix("lazy"), plain(name).removesuffix("withindices")):
+    bare = plain(name)
+    for word in (whole, bare, bare.removeprefix("lazy"), bare.removesuffix("withindices"), bare.removesuffix("layer")):
         if word in REGISTRY:
             return Meaning(layer=word)
+        if word in WITH:
+            op, keys = WITH[word]
+            return Meaning(layer=op, keys=keys)
         if word in MADE_OF:
             return Meaning(made_of=MADE_OF[word])
         if word in SAID:
             return Meaning(text=SAID[word])
         if word in _BY_ALIAS:
             return Meaning(layer=_BY_ALIAS[word])
-    if plain(name).endswith(("loss", "div")) or "crossentropy" in plain(name):
+    if bare.endswith(("loss", "div")) or "crossentropy" in bare:
         return Meaning(text=_LOSS)
-    return None
+    square = re.fullmatch(r"conv(?:2d)?(\d)x\1", whole)
+    if square:
+        return Meaning(layer="conv", keys=f"kernel={square[1]}")
+    several = parts(name)
+    return Meaning(made_of=f"[{', '.join(map(_sample, several))}]", several=several) if several else None
+
+
+def parts(name: str) -> list[str]:
+    """The layers that a name names one after the other, conv, batchnorm and relu of `ConvBNReLU`; else none.
+
+    One of them at most needs values.
+    """
+    word = plain(name)
+    known = {word: op for word, op in [*((op, op) for op in REGISTRY), *_BY_ALIAS.items()] if word not in _NO_PART}
+    found: list[list[str] | None] = [[], *[None] * len(word)]
+    for end in range(1, len(word) + 1):
+        for start in range(end):  # the longest words first
+            before, op = found[start], known.get(word[start:end])
+            if before is not None and op is not None:
+                found[end] = [*before, op]
+                break
+    ops = found[-1] or []
+    return ops if len(ops) > 1 and sum(_needs_values(op) for op in ops) <= 1 else []
+
+
+def _needs_values(op: str) -> bool:
+    return any(argument.required for argument in REGISTRY[op].arguments.values())
+
+
+def _sample(op: str) -> str:
+    example = REGISTRY[op].example
+    return example[0] if example and _needs_values(op) else op
 
 
 def plain(name: str) -> str:
-    """A name without what it stands in, its case, underscores and the number of axes."""
-    word = name.split(".")[-1].lower().replace("_", "")
+    """A name without what it stands in, its case, underscores and the number of axes; in one spelling of English."""
+    word = name.split(".")[-1].lower().replace("_", "").replace("isation", "ization")
     return re.sub(r"(?<=[a-z])[123]d(?=\Z|[a-z])", "", word)

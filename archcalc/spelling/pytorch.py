@@ -42,11 +42,14 @@ def _encoder_layer(bound: Bound, inner: Inner) -> list[str]:
     drop = bound.text("dropout", "0.1")
     act = activation(bound["activation"])[0] if bound.given("activation") is not None else "relu"
     hidden = bound.text("dim_feedforward", "2048")
-    attend = [f"attention {heads} dropout={drop}", f"dropout {drop}"]
-    think = [f"linear {hidden}", act, f"dropout {drop}", f"linear {width}", f"dropout {drop}"]
+    bias = "" if bound.text("bias", "true") == "true" else " bias=false"
+    eps = bound.text("layer_norm_eps", "1e-05")
+    norm = f"layernorm{'' if float(eps) == 1e-5 else f' eps={eps}'}{bias}"
+    attend = [f"attention {heads} dropout={drop}{bias}", f"dropout {drop}"]
+    think = [f"linear {hidden}{bias}", act, f"dropout {drop}", f"linear {width}{bias}", f"dropout {drop}"]
     if bound.is_true("norm_first"):
-        return [f"residual: [{', '.join(['layernorm', *part])}]" for part in (attend, think)]
-    return [line for part in (attend, think) for line in (f"residual: [{', '.join(part)}]", "layernorm")]
+        return [f"residual: [{', '.join([norm, *part])}]" for part in (attend, think)]
+    return [line for part in (attend, think) for line in (f"residual: [{', '.join(part)}]", norm)]
 
 
 def _encoder(bound: Bound, inner: Inner) -> list[str]:
@@ -127,14 +130,17 @@ def _unsqueeze(bound: Bound, inner: Inner) -> list[str]:
     return [f"rearrange '{f'{before} ' if before else ''}... -> {f'{before} ' if before else ''}1 ...'"]
 
 
+def _border_value(bound: Bound) -> str:
+    value = literal(bound["value"]) if bound.given("value") is not None else 0
+    return f" value={value}" if value else ""
+
+
 def _pad(bound: Bound, inner: Inner) -> list[str]:
     """torch.nn.functional.pad: two sides of each axis, the last axis first."""
     sides = wholes(bound["pad"])
     mode = bound.text("mode", "constant")
-    if mode == "constant" and bound.given("value") is not None and literal(bound["value"]) != 0:
-        raise UnwritableError("a border holds zeros, or mode=reflect, replicate or circular")
     before, after = sides[0::2][::-1], sides[1::2][::-1]
-    words = "" if mode == "constant" else f" mode={mode}"
+    words = _border_value(bound) if mode == "constant" else f" mode={mode}"
     if before == after:
         return [f"pad {sized([str(size) for size in before])}{words}"]
     return [f"pad before={'x'.join(map(str, before))} after={'x'.join(map(str, after))}{words}"]
@@ -142,13 +148,11 @@ def _pad(bound: Bound, inner: Inner) -> list[str]:
 
 def _pad_module(mode: str) -> Writer:
     def write(bound: Bound, inner: Inner) -> list[str]:
-        if bound.given("value") is not None and literal(bound["value"]) != 0:
-            raise UnwritableError("a border holds zeros, or mode=reflect, replicate or circular")
-        sides = wholes(bound["padding"])
+        sides, words = wholes(bound["padding"]), mode or _border_value(bound)
         if len(sides) == 1:
-            return [f"pad {sides[0]}{mode}"]
+            return [f"pad {sides[0]}{words}"]
         before, after = (sized([str(size) for size in sides[first::2][::-1]]) for first in (0, 1))
-        return [f"pad {before}{mode}" if before == after else f"pad before={before} after={after}{mode}"]
+        return [f"pad {before}{words}" if before == after else f"pad before={before} after={after}{words}"]
 
     return write
 
@@ -172,6 +176,23 @@ def _along(op: str) -> Writer:
         return [f"{op} {'x'.join(map(str, axes))}" + (" keepdim=true" if bound.is_true("keepdim") else "")]
 
     return write
+
+
+def _bag(bound: Bound, inner: Inner) -> list[str]:
+    mode = bound.text("mode", "mean")
+    if mode not in ("mean", "sum", "max"):
+        raise UnwritableError(f"`mode` is mean, sum or max, not `{mode}`")
+    return [f"embedding {bound.text('num_embeddings', '1000')} dim={bound.text('embedding_dim', '64')}", f"{mode} 0"]
+
+
+def _sizes(bound: Bound, inner: Inner) -> list[str]:
+    """torch.split takes the sizes of the parts, or the one that all have."""
+    sizes, where = bound["sizes"], axis(bound["dim"]) if "dim" in bound else None
+    if where is None:
+        raise UnwritableError("axis 0 is the batch in Python; a layer acts on each sample alone")
+    if isinstance(sizes, (ast.Tuple, ast.List)):
+        return [f"split sizes={'x'.join(map(str, wholes(sizes)))} axis={where}"]
+    raise UnwritableError("`split 2` takes how many parts there are, `split sizes=32x-1` how large each is")
 
 
 def _refused(sentence: str) -> Writer:
@@ -208,7 +229,8 @@ SPECIAL: dict[tuple[str, str], tuple[str, Writer]] = {
     ("function", "flip"): ("dims=axis", _along("flip")),
     **{("function", name): ("*", _refused(f"write `{name} 0`; the batch does not count"))
        for name in ("max", "min", "var", "std", "norm", "normalize", "tile")},
-    ("function", "split"): ("*", _refused("`split 2` takes how many parts there are, not how large they are")),
+    ("function", "split"): ("split_size_or_sections=sizes dim", _sizes),
+    ("torch", "embeddingbag"): ("num_embeddings embedding_dim max_norm norm_type scale_grad_by_freq mode", _bag),
     ("function", "conv"): ("*", _refused(_WEIGHTS.format("conv 64 kernel=3"))),
     ("function", "convtranspose"): ("*", _refused(_WEIGHTS.format("convtranspose 64 kernel=2 stride=2"))),
     ("function", "linear"): ("*", _refused(_WEIGHTS.format("linear 64"))),

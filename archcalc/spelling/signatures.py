@@ -78,17 +78,17 @@ KERAS = {
     "avgpool": _KERAS_POOL,
     "upsampling": "size=scale data_format interpolation=mode",
     "zeropadding": "padding=size data_format",
-    "batchnormalization": "axis=- momentum=- epsilon=eps center=- scale=affine",
+    "batchnormalization": "axis=- momentum=- epsilon=eps center=bias scale=affine",
     "layernormalization": "axis=- epsilon=eps center=bias scale=affine",
-    "groupnormalization": "groups axis=- epsilon=eps center=- scale=affine",
+    "groupnormalization": "groups axis=- epsilon=eps center=bias scale=affine",
     "embedding": "input_dim=vocab output_dim=dim",
     "lstm": _KERAS_RNN,
     "gru": _KERAS_RNN,
     "simplernn": _KERAS_RNN,
-    "multiheadattention": "num_heads=heads key_dim=head_dim value_dim=- dropout use_bias=bias",
+    "multiheadattention": "num_heads=heads key_dim=head_dim value_dim dropout use_bias=bias",
     "dropout": "rate=p noise_shape=- seed=-",
     "flatten": "data_format",
-    "leakyrelu": "negative_slope=slope",
+    "leakyrelu": "negative_slope=slope alpha=slope",
     "elu": "alpha",
     "softmax": "axis",
     "repeatvector": "n",
@@ -103,8 +103,8 @@ FLAX = {
     "embed": "num_embeddings=vocab features=dim",
     "layernorm": "epsilon=eps dtype param_dtype use_bias=bias use_scale=affine",
     "rmsnorm": "epsilon=eps dtype param_dtype use_scale=affine",
-    "batchnorm": "use_running_average=- axis=- momentum=- epsilon=eps",
-    "groupnorm": "num_groups=groups group_size=- epsilon=eps",
+    "batchnorm": "use_running_average=- axis=- momentum=- epsilon=eps dtype param_dtype use_bias=bias use_scale=affine",
+    "groupnorm": "num_groups=groups group_size=- epsilon=eps dtype param_dtype use_bias=bias use_scale=affine",
     "dropout": "rate=p broadcast_dims=- deterministic=-",
     "selfattention": "num_heads=heads",
     "multiheaddotproductattention": "num_heads=heads",
@@ -127,10 +127,32 @@ NNX = FLAX | {
     "multiheadattention": "num_heads=heads in_features",
 }
 
+# What an argument is that is not given, where other libraries have another default than the layer here.
+DEFAULTS: dict[str, dict[str, dict[str, str]]] = {
+    "torch": {"rmsnorm": {"eps": "1.1920929e-07"}},  # of float32, where eps is None
+    "keras": {
+        **{norm: {"eps": "0.001"} for norm in ("batchnorm", "layernorm", "groupnorm")},
+        "leakyrelu": {"slope": "0.3"},
+    },
+    "tensorflow": {"leakyrelu": {"slope": "0.2"}},
+    "flax": {
+        **{norm: {"eps": "1e-06"} for norm in ("layernorm", "rmsnorm", "groupnorm")},
+        "gelu": {"approximate": "tanh"},
+    },
+}
+# Functions over axes, which JAX and TensorFlow count with the batch and with channels last.
+REDUCING = ("mean", "sum", "max", "min", "var", "std", "logsumexp", "argmax", "argmin", "cumsum", "flip", "norm")
+
+# Arguments that Flax has and PyTorch does not.
+FLAX_KEYS = frozenset(
+    ("epsilon", "use_bias", "use_scale", "features", "strides", "kernel_dilation", "use_running_average", "param_dtype",
+     "deterministic", "broadcast_dims", "rate", "feature_group_count", "num_features_per_head", "rngs")
+)  # fmt: skip
+
 # How other libraries pass on the sizes that a spec never states.
 INFERRED = (
     "in_channels", "in_features", "num_features", "input_size", "embed_dim", "num_channels", "normalized_shape",
-    "kdim", "vdim", "batch_first", "d_model", "input_shape", "input_dim", "in_planes", "batch_input_shape",
+    "kdim", "vdim", "batch_first", "d_model", "input_length", "input_shape", "input_dim", "in_planes", "batch_input_shape",
 )  # fmt: skip
 # What changes neither a size, nor what is counted, nor what a trained network computes.
 NEUTRAL = (

@@ -42,7 +42,12 @@ CALLS = {
     "nn.Flatten()": "flatten",
     "nn.Flatten(1)": "flatten",
     "nn.Flatten(2)": "flatten start=1",
+    "nn.RMSNorm(64)": "rmsnorm eps=1.1920929e-07",
+    "nn.ConstantPad2d(1, 3.5)": "pad 1 value=3.5",
+    "nn.EmbeddingBag(1000, 64, mode='sum')": "[embedding 1000 dim=64, sum 0]",
     "nn.Sequential(nn.Linear(3,4))": "linear 4",
+    "self.layers.append(nn.Linear(3, 10))": "linear 10",
+    "torch.split(x, [8, 8], dim=1)": "split sizes=8x8 axis=0",
     "nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU())": "[conv 8 kernel=3, batchnorm, relu]",
     "nn.Sequential(OrderedDict([('c', nn.Conv2d(1, 20, 5)), ('r', nn.ReLU())]))": "[conv 20 kernel=5 name=c, relu name=r]",
     "nn.ReflectionPad2d((1, 2, 3, 4))": "pad before=3x1 after=4x2 mode=reflect",
@@ -86,7 +91,7 @@ CALLS = {
     "MaxPooling2D(3, strides=2, padding='same')": "maxpool 3 stride=2 padding=1",
     "AveragePooling2D(2)": "avgpool 2",
     "GlobalAveragePooling2D()": "[adaptiveavgpool 1, flatten]",
-    "BatchNormalization()": "batchnorm",
+    "BatchNormalization()": "batchnorm eps=0.001",
     "Flatten(input_shape=(28, 28))": "flatten",
     "Reshape((7, 7, 64))": "[reshape 7x7x64, rearrange 'h w c -> c h w']",
     "Embedding(10000, 128)": "embedding 10000 dim=128",
@@ -103,7 +108,25 @@ CALLS = {
     "LeakyReLU(0.2)": "leakyrelu 0.2",
     "Dropout(0.5)": "dropout 0.5",
     "hk.Conv2D(64, 3)": "conv 64 kernel=3",
+    "layers.BatchNormalization(center=False)": "batchnorm bias=false eps=0.001",
+    "layers.LayerNormalization()": "layernorm eps=0.001",
+    "layers.LeakyReLU()": "leakyrelu 0.3",
+    "layers.LeakyReLU(alpha=0.1)": "leakyrelu 0.1",
+    "layers.Conv2D(8, 3, activation='leaky_relu')": "[conv 8 kernel=3, leakyrelu 0.2]",
+    "tf.nn.leaky_relu(x)": "leakyrelu 0.2",
+    "layers.ReLU(max_value=6)": "relu6",
+    "layers.ReLU(max_value=3.5)": "hardtanh low=0 high=3.5",
+    "ReLU(6.)": "relu6",
+    "layers.Cropping2D(((1, 2), (3, 4)))": "pad before=-1x-3 after=-2x-4",
+    "model.add(Dense(10, activation='softmax'))": "[linear 10, softmax]",
+    "layers.LSTM(64, dropout=0.2, return_sequences=True)": "[dropout 0.2, lstm 64]",
+    "Embedding(1000, 64, input_length=10)": "embedding 1000 dim=64",
+    "paddle.nn.Conv2D(3, 64, 3)": "conv 64 kernel=3",
     # Flax
+    "nn.LayerNorm(epsilon=1e-5)": "layernorm eps=1e-05",
+    "nn.LayerNorm(use_bias=False)": "layernorm bias=false eps=1e-06",
+    "nn.gelu(x)": "gelu approximate=tanh",
+    "jax.nn.gelu(x, approximate=False)": "gelu approximate=none",
     "nn.Conv(features=64, kernel_size=(3, 3))": "conv 64 kernel=3 padding=same",
     "nn.Conv(64, (3, 3), strides=(2, 2))": "conv 64 kernel=3 stride=2 padding=same_upper",
     "nn.Conv(64, (3, 3), strides=2, padding='VALID')": "conv 64 kernel=3 stride=2",
@@ -121,11 +144,23 @@ CALLS = {
 TWO = {
     "conv(64, 3, 2)": ["conv 64 kernel=3 stride=2", "conv 3 kernel=2"],
     "attention(512, 8)": ["attention 512 kv_heads=8", "attention 8"],
+    "LeakyReLU()": ["leakyrelu 0.3", "leakyrelu"],
+    "LSTM(64)": ["[lstm 64, select -1]", "lstm 64"],
+    "nn.Conv2D(3, 64, 3)": ["conv 3 kernel=64 stride=3", "conv 64 kernel=3"],
     "lstm(128, 256)": ["lstm 128 layers=256", "lstm 256"],
 }
 # What is no layer, or cannot be known, and what is said of it.
 SAID = {
     "torch.cat([a, b], dim=1)": "it is `concat: [a, b]`, with the names",
+    "tf.reduce_mean(x, axis=[1, 2])": "with axes counted without the batch and channels first",
+    "jnp.max(x, axis=-1)": "with axes counted without the batch and channels first",
+    "layers.BatchNormalization(scale=False)": "without a scale a shift is left",
+    "layers.MultiHeadAttention(4, 16, value_dim=8)": "`attention` has no key for `value_dim`",
+    "layers.LSTM(64, go_backwards=True)": "what `go_backwards=` does",
+    "layers.LSTM(64, activation='relu')": "`lstm` has no key for `activation`",
+    "layers.LSTM(64, recurrent_dropout=0.1)": "no layer drops parts of the state",
+    "layers.Conv2D(8, 3, activation=layers.LeakyReLU(0.1))": "write the activation as a layer of its own",
+    "torch.split(x, 32, dim=1)": "`split sizes=32x-1` how large each is",
     "x + y": "it is `add: [a, b]` with the names of layers, or `residual: [...]`",
     "x @ w": "it is `matmul: [a, b]`",
     "x[:, 0]": "`select 0` one position",
@@ -161,7 +196,8 @@ def test_a_call_is_a_line_that_computes(call):
     read = from_python(call)
     assert (read.readings, read.sentence) == ([CALLS[call]], None)
     said = wrong(call)
-    assert (said.code, said.help) == ("SPC007", f"write `{CALLS[call]}`")
+    note = f"; {read.note}" if read.note else ""
+    assert (said.code, said.help) == ("SPC007", f"write `{CALLS[call]}`{note}")
     (edit,) = said.fix.edits
     assert edit.text == CALLS[call]
     line = edit.text.replace("width", "48").replace("4*dim", "48")
@@ -176,7 +212,7 @@ def test_a_call_is_a_line_that_computes(call):
 def test_two_readings_are_told_and_not_written(call):
     assert from_python(call).readings == TWO[call]
     said = wrong(call)
-    assert said.help == f"write {' or '.join(f'`{line}`' for line in TWO[call])}"
+    assert said.help.startswith(f"write {' or '.join(f'`{line}`' for line in TWO[call])}")
     assert said.fix is None
 
 
