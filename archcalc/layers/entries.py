@@ -62,6 +62,10 @@ class Entries(End):
         y.entries = x.entries * x.shape[0]
         return y
 
+    def sources(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """The tensor that is gone through; what it is gone through beside has as many entries."""
+        return inputs[:1]
+
     def output_rank(self, *inputs: Tensor) -> int:
         """One axis less."""
         return inputs[0].rank - 1

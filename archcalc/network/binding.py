@@ -265,7 +265,7 @@ class Binder:
     def each(self, step: Step, item: Item, names: Names) -> None:
         """What an `each` goes through, and its layers, which see nothing else."""
         inner = names.alone()
-        step.over = list(over(self, item, names, inner))
+        step.over = list(over(self, step, item, names, inner))
         if item.keys and item.over is None:
             help = f"e.g. {{each: {{{item.keys[0][0].text}: ...}}, layers: [...]}}: `layers:` stands beside `each:`"
             self.findings.error("SPC010", "`each` takes a list of layers", item.keys[0][0], help)
@@ -287,7 +287,7 @@ class Binder:
         if not item.carried and not item.incomplete:
             help = "e.g. state: {z: [64]} beside it; layers that need nothing of the step before go under `each:`"
             self.findings.error("SPC004", "`scan` has no `state:`", item.op, help)
-        step.over = list(over(self, item, names, inner))
+        step.over = list(over(self, step, item, names, inner))
         step.carried = list(carried(self, item, names, inner)) if item.carried else []
         step.bodies["layers"] = self.body(item.keys[0][1], inner, "layers")
         if item.carried:

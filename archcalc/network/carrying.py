@@ -90,7 +90,7 @@ def follow(binder: Binder, step: Step, item: Item, inner: Names) -> None:
             binder.findings.error("SPC004", f"the state `{one.name.text}` has no next value", one.name, help)
 
 
-def over(binder: Binder, item: Item, around: Names, inner: Names) -> Iterator[tuple[str, Ref | None]]:
+def over(binder: Binder, step: Step, item: Item, around: Names, inner: Names) -> Iterator[tuple[str, Ref | None]]:
     """What an `each` or a `scan` goes through: the tensor before it, another one, or several by their names in the body."""
     node = item.over
     if isinstance(node, Mapping):
@@ -102,6 +102,11 @@ def over(binder: Binder, item: Item, around: Names, inner: Names) -> Iterator[tu
             if _is_number(binder, item, value, around):
                 inner.wrong.add(name.text)
             elif isinstance(value, Scalar):
+                copied = item.common.get("repeat") or (item.loop and item.loop[0])
+                if copied and name is node.pairs[0][0] and value.text != "prev":
+                    message = f"copies of `{item.op.text}` go on from the one before, but `{name.text}` is `{value.text}`"
+                    help = "put it in the list of a `repeat`, where every copy reads the same tensors"
+                    binder.findings.error("SPC010", message, copied, help)
                 yield name.text, around.reference(value)
             else:
                 message = f"`{name.text}` is an entry of a layer: give the layer's name"
@@ -110,7 +115,8 @@ def over(binder: Binder, item: Item, around: Names, inner: Names) -> Iterator[tu
     if item.op.text != SCAN:
         inner.layers["input"] = None
     if isinstance(node, Scalar) and not _is_number(binder, item, node, around):
-        yield "", around.reference(node)
+        step.source = around.reference(node)  # as from=: further copies go through what the one before gave
+        yield "", None
     elif node is not None and not isinstance(node, Scalar):
         help = "the name of a layer, or names, e.g. {x: prev, y: NAME}"
         binder.findings.error("SPC010", f"`{item.op.text}` goes through the entries of tensors", node, help)

@@ -177,6 +177,9 @@ class _Resolver:
             self._unknown_layer(item.op, names)
             return None
         if "from" in item.common:
+            if step.source is not None:
+                message = f"`{op}: {step.source.place.text}` says what it goes through already"
+                self.findings.error("SPC006", message, item.common["from"], "leave from= out")
             step.source = around.reference(item.common["from"])
         if "tie" in item.common:
             step.tie = around.reference(item.common["tie"])

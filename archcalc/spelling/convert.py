@@ -91,9 +91,10 @@ def from_python(text: str) -> Written:
 def _note(node: ast.expr) -> str | None:
     """What is counted otherwise where the call is one of Keras."""
     for one in ast.walk(node):
-        name = dotted(one.func).split(".")[-1] if isinstance(one, ast.Call) else ""
-        if name in keras.ONE_BIAS and any(library == "keras" for _, library in _libraries(dotted(one.func), ())):
-            return f"Keras has one bias where `{keras.ONE_BIAS[name]}` has two, as PyTorch's"
+        name = dotted(one.func) if isinstance(one, ast.Call) else ""
+        op = keras.ONE_BIAS.get(name.split(".")[-1])
+        if op and any(library == "keras" for _, library in _libraries(name, ())):
+            return f"Keras has one bias where `{op}` has two, as PyTorch's"
     return None
 
 

@@ -115,6 +115,10 @@ def _fixed(case: Case, text: str, unsafe: bool) -> Fixed:
         return fix(Task(spec, batch=case.batch), Selection(("ALL",), (), {}, None), unsafe, lambda finding: True)
 
 
+def _unnumbered(name: str) -> str:
+    return ".".join(part.rstrip("0123456789") or part for part in name.split("."))
+
+
 def _outputs(case: Case, source: Case) -> list[torch.Tensor]:
     """What the network of `case` gives with the weights of that of `source`, those it does not have left out."""
     try:
@@ -128,7 +132,11 @@ def _outputs(case: Case, source: Case) -> list[torch.Tensor]:
     for parameter in whole.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
     weights = whole.state_dict()
-    net.load_state_dict({name: weights[name] for name in net.state_dict()})
+    # Without a layer of its kind beside it a layer has no number in its name. Buffers of equal layers are equal.
+    buffers = {_unnumbered(name): buffer for name, buffer in whole.named_buffers()}
+    net.load_state_dict(
+        {name: weights[name] if name in weights else buffers[_unnumbered(name)] for name in net.state_dict()}
+    )
     samples = max(2, case.batch)  # batchnorm trains on more than one value
     inputs = [
         torch.randint(0, 2, (samples, *tensor.shape))
