@@ -68,10 +68,12 @@ def told(found: Difference) -> str:
 
 def _wrong(base: Graph, source: str, head: Graph, mutation: Mutation) -> Wrong | None:
     found = compare(base, head)
-    differs = source != module_source(head) and not _reads_twice(base, head)
+    differs: bool | None = source != module_source(head)
+    if differs and _reads_alike(base, head):
+        differs = None if _has_copies(base) or _has_copies(head) else False
     ends = any(setting.key in ("input", "output") for setting in found.settings)
     says = bool(found.entries or found.inherited or found.renamed or found.reordered or ends)
-    if differs != says:
+    if differs is not None and differs != says:
         kind = "says nothing of a change" if differs else "says a change where there is none"
         return Wrong(f"{mutation.kind}: {kind}", f"{mutation.what}: {told(found)}")
     changed = _changed(base, head) if mutation.kind == "value" else None
@@ -85,16 +87,19 @@ def _wrong(base: Graph, source: str, head: Graph, mutation: Mutation) -> Wrong |
     return None
 
 
-def _reads_twice(base: Graph, head: Graph) -> bool:
+def _reads_alike(base: Graph, head: Graph) -> bool:
     """Whether only the names differ under which layers read one tensor twice, outside and inside of one copy.
 
-    Groups that hold no layer are none.
+    Groups that hold no layer are none. What copies read is told of the first alone, where the names may differ in others.
     """
-    nodes = [[node for node, _, _ in walk(graph.nodes) if _has_layers(node)] for graph in (base, head)]
-    if any(node.copies > 1 or node.unfolded for found in nodes for node in found):
-        return False
-    before, after = (_numbered(graph, found) for graph, found in zip((base, head), nodes))
+    before, after = (
+        _numbered(graph, [node for node, _, _ in walk(graph.nodes) if _has_layers(node)]) for graph in (base, head)
+    )
     return before == after
+
+
+def _has_copies(graph: Graph) -> bool:
+    return any(node.copies > 1 or node.unfolded for node, _, _ in walk(graph.nodes))
 
 
 def _numbered(graph: Graph, nodes: list[Node]) -> list[object]:
@@ -107,7 +112,7 @@ def _numbered(graph: Graph, nodes: list[Node]) -> list[object]:
     number(graph.inputs.values())
     found: list[object] = []
     for node in nodes:
-        made = [*(node.exit.outputs or {}).values()] if node.layer is not None else []
+        made = [node.exit, *(node.exit.outputs or {}).values()] if node.layer is not None else []
         does = node.layer and (_values(node), _code(node))
         found.append((node.id, does, number(node.inputs), number(made)))
     return found
@@ -152,8 +157,9 @@ def _reads(graph: Graph, nodes: dict[str, Node], id_: str) -> list[object]:
 
 
 def _values(node: Node) -> object:
-    names, free = type(node.layer).arguments, type(node.layer).free_keys is not None
-    values = {name: value for name, value in vars(node.layer).items() if free or name in names}
+    names = type(node.layer).arguments
+    all_count = not names or type(node.layer).free_keys is not None  # of what a program writes, zeros, no key is declared
+    values = {name: value for name, value in vars(node.layer).items() if all_count or name in names}
     return {name: value for name, value in values.items() if not isinstance(value, Tensor)}
 
 
