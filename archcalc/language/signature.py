@@ -56,7 +56,8 @@ def _outputs(key: Scalar, start: int, findings: Findings) -> list[Scalar]:
     else:
         if outputs:
             return outputs
-    raise fail("SPC010", "a name is missing after `->`", key, "e.g. `half(c) -> low`, or delete the arrow")
+    message, what = ("a name is missing beside a comma", "comma") if outputs else ("a name is missing after `->`", "arrow")
+    raise fail("SPC010", message, key, f"e.g. `half(c) -> low`, or delete the {what}")
 
 
 def _commas(text: str) -> Iterator[tuple[int, int]]:
