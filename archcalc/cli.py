@@ -106,8 +106,14 @@ def group(ctx: click.Context) -> None:
 
 def _refusal(error: click.UsageError) -> str:
     """What is wrong with the command line, where it stands if that is elsewhere, and who knows more."""
-    message = error.format_message().rstrip(".")
-    said = message[:1].lower() + message[1:]
+    if isinstance(error, click.NoSuchOption):
+        from archcalc.commands.misspelt import about
+
+        commands = {name: group.get_command(click.Context(group), name) for name in COMMANDS}
+        said = about(error, {name: command for name, command in commands.items() if command is not None})
+    else:
+        message = error.format_message().rstrip(".")
+        said = message[:1].lower() + message[1:]
     context, parameter = error.ctx, getattr(error, "param", None)
     if context is None:
         return said

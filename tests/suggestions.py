@@ -95,7 +95,9 @@ def is_read(words: str) -> bool:
     layers += [f"{head}input: [4]\n{entry}{op} {words}\n" for op in REGISTRY if "=" in words]
     tops = [f"{head}{words}\n{'' if words.startswith('input:') else 'input: [4]'}\nlayers: [relu]\n"]
     tops += [f"{head}input: {{{words}}}\nlayers: [relu]\n", f"{head}input: {words}\nlayers: [relu]\n"]
-    body = ", ".join(f"relu name={name}" for name in words.partition("->")[2].split(",") if name) or "relu"
+    body = (
+        ", ".join(f"relu name={name.strip()}" for name in words.partition("->")[2].split(",") if name.strip()) or "relu"
+    )
     tops += [f"{head}input: [4]\nblocks: {{'{words}': [{body}]}}\nlayers: [relu]\n"]
     for text in (*layers, *tops):
         graph, said = read(text)

@@ -56,7 +56,9 @@ def _outputs(key: Scalar, start: int, findings: Findings) -> list[Scalar]:
     else:
         if outputs:
             return outputs
-    message, what = ("a name is missing beside a comma", "comma") if outputs else ("a name is missing after `->`", "arrow")
+    message, what = (
+        ("a name is missing beside a comma", "comma") if outputs else ("a name is missing after `->`", "arrow")
+    )
     raise fail("SPC010", message, key, f"e.g. `half(c) -> low`, or delete the {what}")
 
 

@@ -104,7 +104,9 @@ def over(binder: Binder, step: Step, item: Item, around: Names, inner: Names) ->
             elif isinstance(value, Scalar):
                 copied = item.common.get("repeat") or (item.loop and item.loop[0])
                 if copied and name is node.pairs[0][0] and value.text != "prev":
-                    message = f"copies of `{item.op.text}` go on from the one before, but `{name.text}` is `{value.text}`"
+                    message = (
+                        f"copies of `{item.op.text}` go on from the one before, but `{name.text}` is `{value.text}`"
+                    )
                     help = "put it in the list of a `repeat`, where every copy reads the same tensors"
                     binder.findings.error("SPC010", message, copied, help)
                 yield name.text, around.reference(value)

@@ -8,7 +8,8 @@ import re
 import click
 import pytest
 
-from archcalc.cli import COMMANDS
+from archcalc.cli import COMMANDS, group
+from archcalc.commands.misspelt import about
 from archcalc.devices import names
 from archcalc.layers import REGISTRY
 from tests.conftest import ROOT
@@ -22,12 +23,15 @@ LENET = "specs/lenet.yaml"
     [
         (["shpes"], "no command is named `shpes`: did you mean `shapes`?", ""),
         (["--versoin"], "no such option '--versoin'", ""),
-        (["memory", LENET, "--chekpoint", "h"], "did you mean one of: '--checkpoint', '--checkpoint-every'?", "memory"),
+        (["memory", LENET, "--chekpoint", "h"], "did you mean `--checkpoint`?", "memory"),
         (["memory", LENET, "--optimizer", "adm"], "there is no 'adm': did you mean adam?", "memory"),
         (["shapes", LENET, "--batch", "x"], "'--batch': 'x' is not a whole number", "shapes"),
         (["shapes", LENET, "--batch", "2.5"], "'2.5' is not a whole number", "shapes"),
         (["shapes", LENET, "--batch", "0"], "0 is too small: the least is 1", "shapes"),
         (["shapes", LENET, "--batch", str(2**40)], "the most is 1099511627775", "shapes"),
+        (["shapes", LENET, "--batchsize", "2"], "did you mean `--batch`?", "shapes"),
+        (["sweep", LENET, "--mode", "train"], "no such option '--mode': lint, diff", "sweep"),
+        (["explain", LENET, "--columns", "macs"], "no such option '--columns': `shapes` has it", "explain"),
         (["diff", LENET], "missing argument 'HEAD'", "diff"),
     ],
 )
@@ -39,6 +43,23 @@ def test_a_wrong_command_line(arguments, told, command):
     assert message.startswith("archcalc: ")
     assert told.lower() in message.lower()
     assert advice == f"Try `archcalc {command} --help`.".replace("  ", " ")
+
+
+def test_no_option_that_help_does_not_show_is_suggested():
+    commands = {name: group.get_command(click.Context(group), name) for name in COMMANDS}
+    hidden = [
+        option.lstrip("-")
+        for command in commands.values()
+        for parameter in command.params
+        if getattr(parameter, "hidden", False)
+        for option in parameter.opts
+    ]
+    assert "dtype" in hidden
+    for command in commands.values():
+        shown = [name for one in command.params if not getattr(one, "hidden", False) for name in one.opts]
+        for word in hidden:
+            told = about(click.NoSuchOption(f"--{word}x", ctx=click.Context(command)), commands)
+            assert set(re.findall("`(--[^`]+)`", told)) <= set(shown)
 
 
 def test_without_a_command():

@@ -158,7 +158,9 @@ def _reads(graph: Graph, nodes: dict[str, Node], id_: str) -> list[object]:
 
 def _values(node: Node) -> object:
     names = type(node.layer).arguments
-    all_count = not names or type(node.layer).free_keys is not None  # of what a program writes, zeros, no key is declared
+    all_count = (
+        not names or type(node.layer).free_keys is not None
+    )  # of what a program writes, zeros, no key is declared
     values = {name: value for name, value in vars(node.layer).items() if all_count or name in names}
     return {name: value for name, value in values.items() if not isinstance(value, Tensor)}
 

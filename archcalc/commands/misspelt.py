@@ -1,0 +1,36 @@
+"""An option that a command does not have: which one was meant, or which commands have it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import click
+
+from archcalc.advice import nearest
+from archcalc.quoting import visible
+
+
+def about(error: click.NoSuchOption, commands: Mapping[str, click.Command]) -> str:
+    """What is said of an option: which other commands have it, or which option it is nearly; old words are not shown."""
+    name = error.option_name
+    said = f"no such option {visible(repr(name))}"
+    here = _options(error.ctx.command) if error.ctx is not None else []
+    others = [one for one, command in commands.items() if name in _options(command)]
+    if others:
+        *several, last = others
+        return f"{said}: {', '.join(several)} and {last} have it" if several else f"{said}: `{last}` has it"
+    word = name.lstrip("-")
+    near = nearest(word, [option.lstrip("-") for option in here])
+    near = near or [option.lstrip("-") for option in here if word.startswith(option.lstrip("-"))]
+    return f"{said}: did you mean {' or '.join(f'`--{option}`' for option in near[:3])}?" if near else said
+
+
+def _options(command: click.Command) -> list[str]:
+    """The long names of the options that a help page shows."""
+    return [
+        name
+        for option in command.params
+        if isinstance(option, click.Option) and not option.hidden
+        for name in (*option.opts, *option.secondary_opts)
+        if name.startswith("--")
+    ]
