@@ -86,6 +86,18 @@ def few_channels(rng: Random) -> str:
     )
 
 
+def strided(rng: Random) -> str:
+    """Few channels and strides, whole or not, dilated, in groups, and windows that lie in the padding alone."""
+    groups, kernel, step = rng.choice([1, 1, 2, 4]), rng.choice([1, 3, 7]), rng.choice([2, 3])
+    channels = f"conv {groups * rng.choice([2, 10, 20, 40])}"
+    if transposed := rng.random() < 0.3:
+        channels = f"convtranspose {groups * rng.choice([2, 10, 20])}"
+    more = rng.choice(["", "", f" padding={kernel // 2}", " padding=1", " dilation=2"])
+    before = f"{groups * rng.choice([1, 4, 11])}, {rng.choice([14, 17])}, {rng.choice([16, 21])}"
+    after = "" if transposed else f", convtranspose 3 kernel=2 stride={step}"
+    return f"input: [{before}], layers: [batchnorm, {channels} kernel={kernel} stride={step} groups={groups}{more}, relu{after}]"
+
+
 def wide_images(rng: Random) -> str:
     """Windows of which the rows of a matrix take too much, and are multiplied a few at a time."""
     width, kernel = rng.choice([8, 16]), rng.choice([15, 21])
@@ -162,7 +174,8 @@ def tied(rng: Random) -> str:
 
 
 KINDS = (
-    convolutions, shared_by_threads, grouped, channels_last, wide, transposed, transposed_in_groups, gated, taken_apart, few_channels, wide_images,
+    convolutions, shared_by_threads, grouped, channels_last, wide, transposed, transposed_in_groups, gated, taken_apart, few_channels, strided,
+    wide_images,
     in_three_dimensions, lstms, padded_lstms, attentions,
     with_projections_of_their_own, tied,
 )  # fmt: skip

@@ -11,18 +11,14 @@ from math import prod
 from typing import NamedTuple
 
 from archcalc.layers.kernels.onednn_gradient import Gradient
+from archcalc.layers.kernels.onednn_passes import Passes
 from archcalc.layers.kernels.onednn_threads import ALIGNED, BLOCK, up
 from archcalc.layers.saved import Saving
 
-# Below so many input channels the first convolution of a network reads them as they are.
-_FLAT = 16
 # Bytes of a page, and floats that a row is kept away from a multiple of.
 _PAGE, _CONFLICT = 4096, 256
 # Numbers of an input for which PyTorch does not call oneDNN when there is one sample.
 _FEW = 20480
-# Numbers of a result, for each thread, from which on threads share its products, not the samples.
-_FEW_RESULTS = 512
-_FEW_TAPS = 64
 
 
 def row(size: int) -> int:
@@ -66,7 +62,21 @@ class Convolving(NamedTuple):
             return self._columns()
         if self._has_channels_last:
             return self._channels_last()
-        return self._forward(), self._backward()
+        seen = self._seen()
+        forward = seen.backward() if self.transposed else seen.forward()
+        return forward - self._y, self._backward(seen)
+
+    def _seen(self) -> Passes:
+        """A transposed convolution is seen from its output."""
+        inputs, outputs = self._of_group
+        before, after = _cube(self.before), _cube(self.after)
+        if self.transposed:
+            before, after, inputs, outputs = after, before, outputs, inputs
+        return Passes(
+            self.how.threads, self.how.batch, self.groups, inputs, outputs, before, after, _cube(self.kernel),
+            _cube(self.strides), _cube(self.dilations), _cube(self.padding, 0), len(self.before) == 3, self.biased,
+            self.how.width, self.transposed,
+        )  # fmt: skip
 
     @property
     def stride(self) -> int:
@@ -97,10 +107,6 @@ class Convolving(NamedTuple):
         return self.inputs // self.groups, self.outputs // self.groups
 
     @property
-    def _depthwise(self) -> bool:
-        return self.groups > 1 and self._of_group == (1, 1)
-
-    @property
     def _x(self) -> int:
         return self.how.batch * self.inputs * self._pixels * self.how.width
 
@@ -115,21 +121,6 @@ class Convolving(NamedTuple):
     @property
     def _bias(self) -> int:
         return self.outputs * self.how.width if self.biased else 0
-
-    def _images(self, channels: int, positions: int, unit: int = BLOCK) -> int:
-        """A tensor whose channels are in blocks; those of groups have no room between them."""
-        whole = up(channels, unit) if self.groups == 1 or self._depthwise else channels
-        return self.how.batch * whole * positions * self.how.width
-
-    def _filters(self, unit: int = BLOCK, flat: bool = False, alone: bool = False) -> int:
-        """The weights in blocks; `flat`: of output channels alone; `alone`: each group by itself."""
-        inputs, outputs = self._of_group
-        if self._depthwise and not alone:
-            return up(self.outputs) * self._taps * self.how.width
-        if self.groups > 1 and not alone and inputs % 4 == outputs % 4 == 0:
-            return self._weight
-        inputs = inputs if flat else up(inputs, unit)
-        return self.groups * inputs * up(outputs, unit) * self._taps * self.how.width
 
     @property
     def _has_channels_last(self) -> bool:
@@ -160,13 +151,18 @@ class Convolving(NamedTuple):
             columns = self.outputs * self._pixels * self._taps * self.how.width
         else:
             columns = self.how.batch * self.inputs * self._results * self._taps * self.how.width
-        return (columns, columns) if self._taps > 1 or self.stride > 1 else (0, 0)
+        moves = self._taps > 1 or self.stride > 1 or self.dilated or any(self.padding)
+        deep = self.transposed and self.biased and len(self.before) == 3
+        ones = self._results * self.how.width if deep else 0  # that the bias is multiplied by
+        again = self._bias if self.dilated and not self.transposed else 0  # its gradient, before it is part of a sum
+        return columns * (moves or self.transposed) + ones, columns * moves + again
 
     def _channels_last(self) -> tuple[int, int]:
         """With channels last in memory already, the weights alone are copied: to that order, and into blocks."""
         ordered = self._weight if self._taps > 1 and self._of_group[0] > 1 else 0
-        blocks = self._filters()
-        own = blocks if self._narrow else self._filters(alone=True)
+        seen = self._seen()
+        blocks = seen.filters()
+        own = blocks if self._narrow else seen.filters(alone=True)
         return ordered + blocks, ordered + max(blocks - self._weight, own + self._weight + self._bias)
 
     @property
@@ -175,95 +171,20 @@ class Convolving(NamedTuple):
         short = all(size <= 3 for size in self.kernel)
         return short and all(p <= size // 2 for p, size in zip(self.padding, self.kernel))
 
-    def _by_matrices(self, backward: bool) -> bool:
-        """Whether no kernel of blocks can: groups too narrow, or depthwise in three dimensions, or `backward` and dilated."""
-        if self._depthwise:
-            return len(self.kernel) == 3 or (backward and self.dilated)
-        return not self._multiples(4)
-
-    def _multiples(self, unit: int) -> bool:
-        """Whether groups can be computed in blocks."""
-        return self.groups == 1 or self._depthwise or all(size % unit == 0 for size in self._of_group)
-
-    def _forward(self) -> int:
-        if (
-            self._depthwise and len(self.kernel) == 3 and not (self.transposed or self.dilated)
-        ):  # with channels last, and back
-            return max(self._x + self._filters(), 2 * self._y)
-        if self._by_matrices(backward=self.transposed):
-            few = self._windows // self.how.threads < _FEW_RESULTS
-            if not self.transposed and self._shares_positions():
-                return max(self._y, self._rows(self.how.threads))
-            sums = self._y + ALIGNED if self.transposed and self.biased else 0  # before the bias
-            scratch = sums + self._rows(self._alone(few))
-            return max(self._y, scratch and scratch + ALIGNED * self.transposed)
-        y = self._images(self.outputs, self._results)
-        pointwise = self._taps == self.stride == 1 and not any(self.padding)
-        flat = self.groups == 1 and self.inputs < _FLAT and not self.transposed and not pointwise
-        x = 0 if flat else self._images(self.inputs, self._pixels)
-        last = self.transposed and self.stride > 1 and self.groups == 1  # with channels last, and back
-        padded = self.outputs % BLOCK and (self.groups == 1 or self._depthwise)
-        apart = up(self.outputs) * self.how.width + ALIGNED if self.biased and padded else 0
-        if self.transposed:  # sums before the bias
-            apart = y + ALIGNED if self.biased and not last else 0
-        return max(apart + x + self._filters(flat=flat) + y - self._y, 2 * self._y if last else y)
-
-    def _shares_positions(self) -> bool:
-        """Whether threads multiply the positions of all samples and groups, each some of them."""
-        if len(self.kernel) == 3:
-            return False
-        positions = self.how.batch * self.groups * self._windows
-        inputs, outputs = self._of_group
-        short = self.strides[-1] == 1 and 20 * inputs * self._taps <= outputs
-        return positions >= self.how.threads * BLOCK or self._windows < self.how.batch * self.groups or short
-
-    def _backward(self) -> int:
+    def _backward(self, seen: Passes) -> int:
         x = self._x if self.how.needs[0] else 0
         counted = x + self._weight + self._bias
-        return max(self._inputs_gradient() if x else 0, x + self._weights_gradient()) - counted
+        inputs = (seen.forward() if self.transposed else seen.backward()) if x else 0
+        return max(inputs, x + self._weights_gradient(seen)) - counted
 
-    def _inputs_gradient(self) -> int:
-        if self._by_matrices(backward=not self.transposed):
-            few = self._windows // self.how.threads < _FEW_RESULTS or self._taps < _FEW_TAPS
-            return self._x + max(self._x, self._rows(self._alone(few)))
-        if self.stride > 1 and not self.transposed and not self._depthwise and self._multiples(BLOCK):
-            return max(self._y + self._filters() + self._x, 3 * self._x)  # with channels last, and back
-        x = self._images(self.inputs, self._pixels)
-        return x + max(self._images(self.outputs, self._results) + self._filters(), self._x)
-
-    @property
-    def _windows(self) -> int:
-        """How many there are in one plane of one sample: a transposed convolution has them in its output."""
-        return prod((self.before if self.transposed else self.after)[-2:])
-
-    def _rows(self, threads: int) -> int:
-        """For each of so many threads the windows of one sample of one group, as rows of a matrix that it is not yet."""
-        if self._taps == self.stride == 1 and self.before == self.after:
-            return 0
-        channels = (self.outputs if self.transposed else self.inputs) // self.groups
-        return threads * channels * self._taps * self._windows * self.how.width + ALIGNED
-
-    def _alone(self, few: bool) -> int:
-        """Threads that each multiply matrices of their own; else all share one product."""
-        return self.how.threads if few and (self.how.batch > 1 or self.groups > 2) else 1
-
-    def _weights_gradient(self) -> int:
-        """oneDNN sees a transposed convolution from its output."""
-        before, after, inputs, outputs = self.before, self.after, self.inputs, self.outputs
-        if self.transposed:
-            before, after, inputs, outputs = after, before, outputs, inputs
-        gradient = Gradient(
-            self.how.threads, self.how.batch, self.groups, inputs // self.groups, outputs // self.groups, _cube(before),
-            _cube(after), _cube(self.kernel), _cube(self.strides), _cube(self.dilations), _cube(self.padding, 0),
-            len(before) == 3, self.biased and not self.transposed,
-        )  # fmt: skip
-        kernel = gradient.best()
+    def _weights_gradient(self, seen: Passes) -> int:
+        kernel = Gradient(*seen._replace(biased=self.biased and not self.transposed)).best()
         scratch = kernel.scratch and kernel.scratch + ALIGNED * self.transposed
         copies, filters = 0, self._weight
         if kernel.block:
-            filters = self._filters(kernel.block, kernel.flat)
-            copies = self._images(outputs, prod(after), kernel.block)
-            copies += 0 if kernel.flat else self._images(inputs, prod(before), kernel.block)
+            filters = seen.filters(kernel.block, kernel.flat)
+            copies = seen.result_in_blocks(kernel.block)
+            copies += 0 if kernel.flat else seen.source_in_blocks(kernel.block)
         return filters + max(copies + self._bias + scratch, self._weight + 2 * self._bias)
 
 

@@ -1,0 +1,109 @@
+"""Which kernels of oneDNN run a convolution, forward and back to its input, and the memory that takes.
+
+oneDNN asks its kernels one after the other whether they can, and computes in an order that they choose: blocks of 16
+channels, or channels last. Measured with PyTorch 2.13 and oneDNN 3.12, whose own record (ONEDNN_VERBOSE=1) names
+kernels and copies. Source: cpu_convolution_list.cpp, cpu_deconvolution_list.cpp and ref_deconvolution.hpp.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from archcalc.layers.kernels.onednn_matrices import backward_rows, forward_rows
+from archcalc.layers.kernels.onednn_seen import Seen
+from archcalc.layers.kernels.onednn_strided import Strided, strided
+from archcalc.layers.kernels.onednn_threads import ALIGNED, BLOCK, up
+
+# Below so many input channels the first convolution of a network reads them as they are.
+_FLAT = 16
+# Columns that kernels of blocks go through at once, at most.
+_COLUMNS = 28
+
+
+class Passes(Seen):
+    """A convolution's forward pass and the one back to its input, as a convolution or a transposed one asks for them."""
+
+    def forward(self) -> int:
+        """Bytes at once, with what it gives; of a transposed convolution the gradient of its input."""
+        y = self.result
+        if self.depthwise and self.deep and not (self.dilated or self.nested):  # with channels last, and back
+            return max(self.source + self.filters() + y, 3 * y)
+        if self._by_matrices:
+            return y + max(y, _aligned(forward_rows(self), self.nested))
+        flat = self.groups == 1 and self.inputs < _FLAT and not self.is_pointwise
+        x, blocks = 0 if flat else self.source_in_blocks(), self.result_in_blocks()
+        scratch = 0
+        if self.is_pointwise and self.stride > 1:  # positions between the strides are left out
+            scratch = self._packed(-(-self.inputs // BLOCK))
+        if (
+            self.biased
+            and not self.nested
+            and self.groups * self.outputs % BLOCK
+            and (self.groups == 1 or self.depthwise)
+        ):
+            scratch += up(self.groups * self.outputs) * self.width + ALIGNED
+        return max(x + self.filters(flat=flat) + blocks + _aligned(scratch, self.nested), blocks + y)
+
+    def backward(self) -> int:
+        """Bytes at once, with what it gives: the gradient of its input, or what a transposed convolution gives."""
+        x, sums = self.source, 0
+        by_steps = strided(self, self._is_in_blocks)
+        if self.nested and self.biased and not (by_steps and by_steps.even):  # before the bias is added
+            sums = self.source_in_blocks() if not by_steps and not self._goes_by_matrices else x
+            sums += ALIGNED
+        if by_steps is not None:
+            return self._by_steps(by_steps, sums)
+        if self._goes_by_matrices:
+            return x + max(x, _aligned(sums + backward_rows(self), self.nested))
+        blocks = self.source_in_blocks()
+        if self.is_pointwise and self.stride > 1:
+            sums += self._packed(-(-self.inputs // BLOCK))
+        return blocks + max(self.result_in_blocks() + self.filters() + sums, x)
+
+    def _by_steps(self, kernel: Strided, sums: int) -> int:
+        """With channels last, which a single channel or position is already."""
+        x = self.source
+        result = self.result * (self.groups * self.outputs > 1 and prod(self.after) > 1)
+        back = 3 if self.groups * self.inputs > 1 and prod(self.before) > 1 else 2
+        return max(result + kernel.filters + x + kernel.scratch + sums, back * x)
+
+    def _packed(self, blocks: int) -> int:
+        """Of each thread, the positions of some blocks of channels side by side."""
+        return self.threads * blocks * prod(self.after) * BLOCK * self.width + ALIGNED
+
+    @property
+    def _is_in_blocks(self) -> bool:
+        """Whether groups are wide enough for blocks, and no window lies in the padding alone."""
+        return self.multiples(4) and not self.is_outside
+
+    @property
+    def _by_matrices(self) -> bool:
+        """Whether no kernel of blocks can: one that goes along a row has no more padding than columns at once."""
+        if self.depthwise:
+            return self.deep
+        if self.is_pointwise:
+            return False
+        columns, step, left = self.after[2], self.strides[2], self.padding[2]
+        at_once = min(columns, _COLUMNS)
+        right = (columns - columns % at_once - 1) * step + self.reach[2] - self.before[2] - left
+        return not self._is_in_blocks or max(left, right) > at_once
+
+    @property
+    def _goes_by_matrices(self) -> bool:
+        """Whether that holds backward, where such kernels do not know dilations of what is strided, too."""
+        if self.depthwise:
+            return self.deep or self.dilated
+        if self.is_pointwise:
+            return False
+        columns, step, reach = self.before[2], self.strides[2], self.reach[2] - 1
+        at_once = columns if columns <= _COLUMNS else _COLUMNS // step * step
+        rest = self.ends[2] + columns % at_once
+        beyond = max(reach - self.padding[2], reach - max(0, rest)) // step * step
+        long = beyond > at_once or (columns > at_once and rest < 0)
+        steps = any(d > 1 and s > 1 for d, s in zip(self.dilations, self.strides))
+        return not self._is_in_blocks or long or steps
+
+
+def _aligned(scratch: int, nested: bool) -> int:
+    """Scratch memory that is a piece of another's begins where that aligns it."""
+    return scratch and scratch + ALIGNED * nested

@@ -1,0 +1,95 @@
+"""How oneDNN goes back through the strides of a convolution: many small products of matrices, with channels last.
+
+This is the gradient of a convolution's input, and what a transposed one gives.
+Source: jit_brgemm_conv_bwd_utils.cpp and jit_brgemm_conv_bwd_strided.cpp of oneDNN 3.12.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import NamedTuple
+
+from archcalc.layers.kernels.onednn_seen import Seen
+from archcalc.layers.kernels.onednn_threads import ALIGNED, BLOCK, up
+
+# Bytes of a page, and of the place of one product in a batch of them.
+_PAGE, _PLACE = 4096, 40
+_FLOAT = 4
+# Channels in a vector of AVX2.
+_HALF = BLOCK // 2
+# Rows of a product that are computed at once, by the vectors of channels that are.
+_ROWS = {1: 28, 2: 14, 3: 9, 4: 6}
+
+
+class Strided(NamedTuple):
+    """The kernel for a convolution that it takes.
+
+    Attributes:
+        seen: the convolution; vector: channels in one.
+    """
+
+    seen: Seen
+    vector: int
+
+    @property
+    def even(self) -> bool:
+        """Whether every axis is a whole number of strides."""
+        return all(size % step == 0 for size, step in zip(self.seen.before, self.seen.strides))
+
+    @property
+    def filters(self) -> int:
+        """Bytes of the weights in blocks of input channels."""
+        seen, block = self.seen, self._vectors() * self.vector
+        return seen.groups * up(seen.inputs, block) * seen.outputs * seen.taps * seen.width
+
+    def _vectors(self) -> int:
+        """How many vectors of input channels a block has: as many as keep the processor busiest."""
+        there = -(-self.seen.inputs // self.vector)
+        before = prod(self.seen.before), prod(self.seen.after)
+        best, most = 1, 0.0
+        for vectors in range(min(there, 4), 0, -1):
+            pads = there % vectors
+            if self.seen.taps == 1:
+                large = before[0] >= 64 * self.seen.stride
+                known = {4: not pads and large, 3: self.seen.inputs >= 0.95 * up(self.seen.inputs, 3 * self.vector)}
+            else:
+                large = before[1] > 81 * self.seen.stride
+                known = {
+                    4: not pads and there * self.vector < 192,
+                    3: not pads and there * self.vector <= 384 and large,
+                }
+            if not known.get(vectors, True):
+                continue
+            rows = _ROWS[vectors]
+            busy = self.seen.inputs / up(self.seen.inputs, vectors * self.vector) * vectors * rows / (rows + vectors)
+            if busy > most:
+                best, most = vectors, busy
+        return best
+
+    @property
+    def scratch(self) -> int:
+        """Bytes that its threads work in: places of products, padded outputs, which are there, and rows of inputs."""
+        seen = self.seen
+        outside = [max(0, reach - 1 - p) // s for reach, p, s in zip(seen.reach, seen.padding, seen.strides)]
+        after = [max(0, reach - 1 - p) // s for reach, p, s in zip(seen.reach, seen.ends, seen.strides)]
+        padded = prod(o + first + last for o, first, last in zip(seen.after, outside, after))
+        places = -(-up(_PLACE * seen.taps, _PAGE) // _PLACE) * _PLACE
+        pieces = [places, up(padded * seen.groups * seen.outputs, _PAGE) * _FLOAT, up(seen.groups, _PAGE)]
+        if seen.before[2] % seen.strides[2]:
+            row = up(seen.before[2], seen.strides[2]) * seen.strides[2]
+            pieces.append(up(row * seen.groups * seen.inputs, _PAGE) * _FLOAT)
+        found = sum(seen.threads * piece + _PAGE for piece in pieces)
+        return found + ALIGNED * seen.nested
+
+
+def strided(seen: Seen, in_blocks: bool) -> Strided | None:
+    """The kernel where it is the one that runs; `in_blocks`: whether one of blocks would take the convolution.
+
+    A transposed convolution of whole strides asks for it before all others.
+    """
+    if seen.stride == 1 or seen.dilated:
+        return None
+    if seen.groups == 1 or seen.outputs > BLOCK:
+        return Strided(seen, BLOCK)
+    half = Strided(seen, _HALF)
+    return half if seen.outputs > _HALF and (not in_blocks or (seen.nested and half.even)) else None
