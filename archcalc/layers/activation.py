@@ -30,7 +30,7 @@ class Activation(Layer):
     layout = KEEPS
     elementwise = True
     one_pass = True
-    operations: ClassVar[Pieces] = ()
+    operations: ClassVar[Pieces]
     span: tuple[float, float]
     passes: tuple[float, float] | None = None
     rises: bool

@@ -92,6 +92,7 @@ class Linear(Layer):
 class Embedding(Layer):
     """A learned vector for each token. [*] of token ids -> [*, dim]. Source: torch.nn.Embedding."""
 
+    computes_nothing = True
     example = ("embedding 1000 dim=64", "20")
     notation = "y[t] = W[x[t]]        row x[t] of the table"
 
@@ -161,6 +162,7 @@ class Embedding(Layer):
 class Parameter(Layer):
     """A learned tensor that is the same for every sample. -> [*shape]. Source: torch.nn.Parameter."""
 
+    computes_nothing = True
     sets_sizes = True
     example = ("parameter 16x768", "1")
     one_pass = True

@@ -12,6 +12,8 @@ ANY = (float("-inf"), float("inf"))
 class LayerFacts:
     """Facts of a layer class; the default is the one that proves nothing."""
 
+    # True: it moves or holds numbers; any other layer says with `macs` or `other_flops` what it computes.
+    computes_nothing: ClassVar[bool] = False
     # True: each output element depends only on the input element at its place.
     elementwise: ClassVar[bool] = False
     # True: an output position may depend on positions of its own sequence that come after it.

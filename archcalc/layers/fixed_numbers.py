@@ -73,6 +73,7 @@ class Constant(Layer):
     Source: torch.nn.Module.register_buffer.
     """
 
+    computes_nothing = True
     sets_sizes = True
     one_pass = True
     bare = True

@@ -251,6 +251,7 @@ class Minimum(_Extreme):
 class Concat(Asking):
     """Operands side by side, by default along channels or features. Source: torch.cat."""
 
+    computes_nothing = True
     selects = True
     bare = True
     notation = "y = [a, b, …] along the axis"

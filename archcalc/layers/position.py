@@ -90,6 +90,7 @@ class ClsToken(Layer):
     Source: BERT, ViT (Dosovitskiy et al. 2021).
     """
 
+    computes_nothing = True
     autocast = JOINED
     example = ("clstoken", "20x64")
     one_pass = True
@@ -218,6 +219,7 @@ class RelPosBias(Layer):
     Source: Raffel et al. 2020; Liu et al. 2021; Press et al. 2021.
     """
 
+    computes_nothing = True
     sets_sizes = True
     example = ("relposbias 4", "20x64")
     one_pass = True

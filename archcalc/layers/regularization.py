@@ -14,6 +14,7 @@ from archcalc.layers.tensor import Tensor
 class Dropping(Layer):
     """Sets numbers to 0 at random in training, and does nothing at inference."""
 
+    computes_nothing = True
     one_pass = True
     bare = True
     nonnegative = True

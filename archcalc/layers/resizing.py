@@ -167,6 +167,7 @@ class Pad(Layer):
     Source: torch.nn.functional.pad, torch.nn.ZeroPad2d, ReflectionPad2d, ReplicationPad2d, CircularPad2d.
     """
 
+    computes_nothing = True
     one_pass = True
     bare = True
     notation = "y[c, s] = x[c, s − before] inside, and what `mode` says outside"

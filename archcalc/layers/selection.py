@@ -77,6 +77,7 @@ class Gather(Layer):
     every sample is a `parameter`. Source: torch.index_select, torch.Tensor.__getitem__.
     """
 
+    computes_nothing = True
     selects = True
     one_pass = True
     bare = True

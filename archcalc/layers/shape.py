@@ -19,6 +19,7 @@ from archcalc.quantity import plain, product
 class Rearranging(Layer):
     """Passes elements on as they are, token ids too."""
 
+    computes_nothing = True
     selects = True
     one_pass = True
     bare = True

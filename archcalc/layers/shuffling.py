@@ -20,6 +20,7 @@ from archcalc.quantity import gcd, plain
 class _Pixels(Layer):
     """Moves elements between channels and squares of `factor` × `factor` pixels."""
 
+    computes_nothing = True
     selects = True
     one_pass = True
     bare = True
@@ -98,6 +99,7 @@ def _indivisible(what: str, fits: Iterable[int]) -> ShapeError:
 class ChannelShuffle(Layer):
     """Channels dealt out over groups. [C, *S] -> [C, *S]. Source: torch.nn.ChannelShuffle."""
 
+    computes_nothing = True
     selects = True
     one_pass = True
     bare = True

@@ -62,6 +62,7 @@ class _Windows(Layer):
 class Unfold(_Windows):
     """The elements of each window as one column. [C, H, W] -> [C·kernel, windows]. Source: torch.nn.Unfold."""
 
+    computes_nothing = True
     notation = "y[:, l] = the elements of window l of x"
 
     ranks = (3, 3)

@@ -146,6 +146,13 @@ def test_what_autograd_keeps_is_known(layer):
     assert layer.keeps_nothing != (layer.saved is not Layer.saved), unsaid(layer)
 
 
+@pytest.mark.parametrize("layer", kinds(), ids=lambda one: one.__name__)
+def test_what_it_computes_is_known(layer):
+    said = layer.macs is not Layer.macs or layer.other_flops is not Layer.other_flops or layer.declared
+    advice = "write `macs` or `other_flops`, or `computes_nothing = True` where it only moves or holds numbers"
+    assert layer.computes_nothing != said, f"{layer.__name__}: {advice}"
+
+
 @pytest.mark.parametrize(
     "layer", [one for one in REGISTRY.values() if issubclass(one, Activation)], ids=lambda one: one.op
 )
@@ -153,7 +160,11 @@ def test_an_activation_says_what_it_gives(layer):
     for fact, asks in (
         ("span", "the least and the largest number that it gives"),
         ("rises", "whether it is monotone"),
+        (
+            "other_flops" if layer.other_flops is not Activation.other_flops else "operations",
+            "what it does to each element",
+        ),
     ):
-        assert hasattr(layer, fact), f"say with `{fact}` in {layer.__name__} {asks}"
+        assert getattr(layer, fact, None) is not None, f"say with `{fact}` in {layer.__name__} {asks}"
     low, high = layer(**layer.defaults).span
     assert low < high
