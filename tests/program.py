@@ -91,7 +91,7 @@ def _serve() -> None:
     with suppress(ModuleNotFoundError):  # without PyTorch the rest is served all the same
         import torchinfo  # noqa: F401
     for module in pkgutil.walk_packages(archcalc.__path__, "archcalc."):
-        with suppress(ModuleNotFoundError):
+        with suppress(Exception):  # one that cannot be read fails where it is run, and says why there
             importlib.import_module(module.name)
     gc.freeze()
     set_by_program = {name: value for name, value in os.environ.items() if before.get(name) != value}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
+from pathlib import Path
 
 import click
 import pytest
@@ -60,6 +62,26 @@ def test_no_option_that_help_does_not_show_is_suggested():
         for word in hidden:
             told = about(click.NoSuchOption(f"--{word}x", ctx=click.Context(command)), commands)
             assert set(re.findall("`(--[^`]+)`", told)) <= set(shown)
+
+
+def commands_run(text):
+    """The commands that a test file runs: the first word of what a call is given, or of an item of a list or a dict."""
+    nodes = [*ast.walk(ast.parse(text))]
+    words = [one.args[0] for one in nodes if isinstance(one, ast.Call) and one.args]
+    words += [item for one in nodes if isinstance(one, (ast.List, ast.Tuple)) for item in one.elts]
+    words += [item for one in nodes if isinstance(one, ast.Dict) for item in one.values]
+    return {str(one.value).partition(" ")[0] for one in words if isinstance(one, ast.Constant)}
+
+
+def test_every_command_is_listed_and_run_by_a_test():
+    files = (ROOT / "archcalc" / "commands").glob("[a-z]*.py")
+    written = {
+        file.stem for file in files if re.search(r"^def command\(", file.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert written - {*COMMANDS} == set(), "give it a line in COMMANDS of archcalc/cli.py"
+    tests = [file for file in (ROOT / "tests").rglob("test_*.py") if file != Path(__file__)]
+    ran = set().union(*(commands_run(file.read_text(encoding="utf-8")) for file in tests))
+    assert {*COMMANDS} - ran == set(), "write its tests in tests/commands/"
 
 
 def test_without_a_command():
