@@ -51,13 +51,14 @@ class Value:
         or buffer.
         call: what made it; look: gives the one number that all its elements are, or None; itself None where the numbers
         are not known.
+        table: gives all its numbers in lists of lists, as its shape has them; None where they are not known.
         of_data, of_parameters: whether it depends on the inputs, on what is learned.
         sizes: those of one sample, once two runs were lined up; batch: the axis of the batch, None where there is none;
         axes: for each axis which one of `sizes` it is, None for a batch that is an axis of its own.
     """
 
     __slots__ = (
-        "axes", "batch", "call", "index", "kind", "look", "name", "of_data", "of_parameters", "shape", "sizes", "source"
+        "axes", "batch", "call", "index", "kind", "look", "name", "of_data", "of_parameters", "shape", "sizes", "source", "table"
     )  # fmt: skip
 
     def __init__(
@@ -70,6 +71,7 @@ class Value:
         self.call = call
         self.index = 0
         self.look: Callable[[], Number | None] | None = None
+        self.table: Callable[[], Any] | None = None
         self.of_data = source == INPUT
         self.of_parameters = source == PARAMETER
         self.sizes: tuple[int, ...] = self.shape

@@ -125,6 +125,8 @@ def _remarks(graph: Graph) -> list[str]:
         found.append("Masks are not in the spec: they change values and no count.")
     if "epsilon" in graph.remarks:
         found.append("The epsilon of the norms of queries and keys is not in the spec: it changes values and no count.")
+    if "frequencies" in graph.remarks:
+        found.append("The scaling of rotary frequencies is not in the spec: it changes values and no count.")
     return found
 
 

@@ -46,10 +46,10 @@ class Found:
 
 
 def built(name: str, builder: Callable[..., Any], given: dict[str, Any]) -> nn.Module:
-    """The module, on the meta device; where it asks its own numbers while it is built, those alone are real."""
+    """The module, on the meta device, but for tables that are made of numbers, as frequencies: these are real."""
     _check_arguments(name, builder, given)
     first: BaseException | None = None
-    for place in (torch.device("meta"), _Skeleton()):
+    for place in (_Skeleton(), torch.device("meta")):
         try:
             with quiet(), place:
                 module = builder(**given)

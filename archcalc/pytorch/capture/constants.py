@@ -22,10 +22,13 @@ class Constants:
         self._made: MutableMapping[torch.Tensor, tuple[Callable[..., Any], Any, Any, int]] = WeakIdKeyDictionary()
         self._numbers: MutableMapping[torch.Tensor, torch.Tensor] = WeakIdKeyDictionary()
 
-    def note(self, func: Callable[..., Any], args: Any, kwargs: Any, given: list[torch.Tensor]) -> None:
+    def note(self, func: Callable[..., Any], args: Any, kwargs: Any, given: torch.Tensor) -> None:
         """A call and what it gave."""
-        if len(given) == 1 and given[0].is_meta:
-            self._made[given[0]] = (func, args, kwargs, given[0]._version)
+        self._made[given] = (func, args, kwargs, given._version)
+
+    def know(self, tensor: torch.Tensor, numbers: torch.Tensor) -> None:
+        """A tensor, and the one on the CPU that it is a copy of."""
+        self._numbers[tensor] = numbers
 
     def filled(self, item: Any) -> Any:
         """Arguments with numbers in place of tensors that have none, where these are known."""

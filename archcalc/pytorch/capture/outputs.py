@@ -34,6 +34,9 @@ _CASTS = frozenset(
 )
 
 _NEAR = 1e-8
+# Where the module itself computes some of it in single precision, whatever it is given, or in less.
+_NEAR_SINGLE = 1e-5
+_SINGLE = (torch.float32, torch.float16, torch.bfloat16)
 _BUFFERS = ("running_mean", "running_var")
 
 
@@ -67,7 +70,20 @@ def compare(reading: Reading) -> None:
         return
     with torch.no_grad():
         ours = built(*(tensor for _, tensor, _ in inputs))
-    _tell(comparison, tensors(ours), tensors(recorded.out))
+    _tell(comparison, tensors(ours), tensors(recorded.out), _in_single(recorded.run))
+
+
+def _in_single(run: Run) -> bool:
+    """Whether a module turns its data into numbers of single precision on the way."""
+    return any(
+        call.name in ("float", "half", "bfloat16")
+        or (
+            call.name in ("to", "type")
+            and any(one in _SINGLE for one in (*call.args, *call.kwargs.values()) if isinstance(one, torch.dtype))
+        )
+        for call in run.calls
+        if any(value.of_data for value in call.values())
+    )
 
 
 def _double(tensor: torch.Tensor) -> torch.Tensor:
@@ -143,17 +159,18 @@ def _fill(place: torch.Tensor, numbers: torch.Tensor) -> None:
     place.copy_(numbers)
 
 
-def _tell(comparison: Comparison, ours: list[torch.Tensor], theirs: list[torch.Tensor]) -> None:
+def _tell(comparison: Comparison, ours: list[torch.Tensor], theirs: list[torch.Tensor], single: bool) -> None:
     pairs = list(zip(ours, theirs))
     apart = max(
         (float((x - y).abs().max() / (y.abs().max() + 1e-30)) for x, y in pairs if x.shape == y.shape), default=0
     )
     unlike = len(ours) != len(theirs) or any(x.shape != y.shape for x, y in pairs)
-    comparison.wrong = unlike or not apart < _NEAR
+    comparison.wrong = unlike or not apart < (_NEAR_SINGLE if single else _NEAR)
     comparison.checked = (
         f"outputs differ by {apart:.2g} of the largest"
         if comparison.wrong
         else f"outputs equal, to {apart:.1g} of the largest"
+        + (": the module computes in single precision in places" if single and apart > _NEAR else "")
     )
 
 

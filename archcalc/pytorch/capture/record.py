@@ -99,7 +99,7 @@ class Recorder(TorchFunctionMode):
         if value is None:
             value = _value(CONSTANT, tensor)
             if tensor.device.type == "cpu":
-                value.look = partial(_number, tensor)
+                value.look, value.table = partial(_number, tensor), tensor.tolist
             self._remember(tensor, value)
         return value
 
@@ -137,9 +137,15 @@ class Recorder(TorchFunctionMode):
         if given and not changed and all(id(one) in same for one in given):
             return out  # the tensor as it is
         self._note(name, args, kwargs, changed[:1] if not given or name in ("setitem", "copy") else given)
-        if given and not changed and self.value(given[0]).source == CONSTANT:
-            self.constants.note(func, args, kwargs, given)
+        if len(given) == 1 and not changed and given[0].is_meta and (made := self.value(given[0])).source == CONSTANT:
+            self.constants.note(func, args, kwargs, given[0])
+            made.table = partial(self._table, given[0])
         return out
+
+    def _table(self, tensor: torch.Tensor) -> Any:
+        """The numbers of a constant on the meta device; None where they are not known."""
+        filled: torch.Tensor = self.constants.filled(tensor)
+        return None if filled.is_meta else filled.tolist()
 
     def _on_meta(self, item: Any) -> Any:
         if isinstance(item, torch.Tensor) and item.device.type == "cpu" and item.dim():
@@ -150,6 +156,8 @@ class Recorder(TorchFunctionMode):
             finally:
                 self.inside -= 1
             self._remember(moved, known)
+            if not known.of_data:
+                self.constants.know(moved, item)
             return moved
         if isinstance(item, (tuple, list)) and type(item) in (tuple, list):
             return type(item)(self._on_meta(one) for one in item)
@@ -175,7 +183,7 @@ class Recorder(TorchFunctionMode):
             if not value.of_data and not value.of_parameters:
                 value.source = CONSTANT
                 if tensor.device.type == "cpu":
-                    value.look = partial(_number, tensor)
+                    value.look, value.table = partial(_number, tensor), tensor.tolist
             self._remember(tensor, value)
             call.outs.append(value)
         self.run.calls.append(call)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from archcalc.layers import REGISTRY, Layer
@@ -11,6 +11,11 @@ from archcalc.tracing.graph import Graph, Node, Out
 from archcalc.tracing.operations.registry import OPERATIONS, Beyond, Given
 
 Sizes = Sequence[int]
+
+# Words in the names of functions that give other numbers each time.
+_DRAWN = frozenset(
+    ("rand", "randn", "randint", "randperm", "bernoulli", "multinomial", "normal", "uniform", "exponential", "poisson", "dropout", "empty")
+)  # fmt: skip
 
 
 class Reader:
@@ -31,6 +36,9 @@ class Reader:
         self.unknown_constants = 0
         self.read_so_far: set[Node] = set()
         self.declared: set[str] = set()
+        self.constants: dict[Hashable, Out] = {}
+        self.recipes: dict[int, Hashable] = {}
+        self.numbers: dict[Hashable, int] = {}
         self.pending: dict[int, Call] = {}
 
     def read(self) -> Graph:
@@ -67,6 +75,7 @@ class Reader:
             self.used = used
             newest = [self.made.popitem() for _ in range(len(self.made) - known)]
             self.made |= {value: out for value, out in reversed(newest) if out.node not in gone}
+            self.constants = {recipe: out for recipe, out in self.constants.items() if out.node not in gone}
             given = self._opaque(call, str(error) if isinstance(error, Beyond) else "")
         outs = given if isinstance(given, list) else [given]
         for value, out in zip(call.outs, outs):
@@ -158,6 +167,9 @@ class Reader:
         return out
 
     def _constant(self, value: Value) -> Out:
+        recipe = self._recipe(value)
+        if recipe in self.constants:  # each layer computes it for itself
+            return self.constants[recipe]
         sizes = value.sizes or (1,)
         keys: dict[str, Any] = {"shape": sizes}
         number = value.number()
@@ -168,7 +180,23 @@ class Reader:
         out = self.add("constant", [], sizes, keys)
         out.node.weights = {"value": value.name} if value.name else {}
         out.node.holds = value
+        self.constants[recipe] = out
         return out
+
+    def _recipe(self, item: Any) -> Hashable:
+        """The same for constants that are computed alike from the same ones."""
+        if isinstance(item, Value):
+            if id(item) not in self.recipes:
+                call = item.call
+                alike = call is not None and call.module is None and not _DRAWN & set(call.name.split("_"))
+                found = (call.name, item.index, self._recipe(call.args), self._recipe(call.kwargs)) if alike else None  # type: ignore[union-attr]
+                self.recipes[id(item)] = self.numbers.setdefault(found, len(self.numbers)) if found else ("", id(item))
+            return self.recipes[id(item)]
+        if isinstance(item, (list, tuple)):
+            return tuple(self._recipe(one) for one in item)
+        if isinstance(item, dict):
+            return tuple((key, self._recipe(one)) for key, one in item.items())
+        return repr(item)
 
     def reshaped(self, out: Out, sizes: Sizes) -> Out:
         """The same elements in other sizes."""

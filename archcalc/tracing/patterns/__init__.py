@@ -11,7 +11,18 @@ from importlib import import_module
 from archcalc.tracing.graph import Graph
 
 # In this order: what one leaves the next one reads.
-PATTERNS = ("tidying", "position", "norms", "attention", "scaling", "leading", "regrouping", "leading", "order")
+PATTERNS = (
+    "tidying",
+    "position",
+    "norms",
+    "rotary",
+    "attention",
+    "scaling",
+    "leading",
+    "regrouping",
+    "leading",
+    "order",
+)
 
 
 def apply(graph: Graph) -> None:

@@ -13,7 +13,8 @@ from typing import NamedTuple
 from archcalc.tracing.graph import Graph, Node, Out
 from archcalc.tracing.patterns.views import View, climb, nodes_of, only_within, places_of, redirect, signature
 
-_NORMS = frozenset(("rmsnorm",))
+# What queries and keys may go through between their linear map and the scores.
+_NORMS = frozenset(("rmsnorm", "rope"))
 # What PyTorch takes for the epsilon of an RMS norm where none is given.
 _FLOAT_EPSILON = 2.0**-23
 
@@ -132,16 +133,17 @@ def _untransposed(out: Out, nodes: set[Node]) -> Out | None:
 
 
 class _Heads(NamedTuple):
-    """Where heads come from: a linear map, the first of its features, and how far apart heads begin."""
+    """Where heads come from: a linear map, the first of its features, how far apart heads begin, and how many it has."""
 
     linear: Node
     first: int
     step: int
+    heads: int
     view: View
 
-    def rows(self, heads: int, size: int) -> list[int]:
+    def rows(self, size: int) -> list[int]:
         """The features of the map in the order of heads."""
-        return [self.first + head * self.step + feature for head in range(heads) for feature in range(size)]
+        return [self.first + head * self.step + feature for head in range(self.heads) for feature in range(size)]
 
 
 def _heads(out: Out, positions: int, heads: int) -> _Heads | None:
@@ -158,17 +160,19 @@ def _heads(out: Out, positions: int, heads: int) -> _Heads | None:
 
 
 # What was found of views of one form, which every block of a model has again.
-_SEEN: dict[tuple[object, ...], tuple[int, int] | None] = {}
+_SEEN: dict[tuple[object, ...], tuple[int, int, int] | None] = {}
 
 
-def _places(view: View, positions: int, heads: int, size: int) -> tuple[int, int] | None:
-    """The first feature of heads in a linear map, and how far apart they begin; None for another order."""
+def _places(view: View, positions: int, heads: int, size: int) -> tuple[int, int, int] | None:
+    """The first feature of heads in a linear map, how far apart they begin, and how many; None for another order."""
     places = places_of(view)
     features, whole = view.root.sizes[-1], _count(view.root.sizes)
     if places is None or whole % (positions * features):
         return None
     lead = whole // (positions * features)
     apart = places.reshaped((lead, heads, positions, size))
+    if apart is not None and len(apart.axes[1]) > 1 and apart.axes[1][-1][1] == 0:
+        heads //= apart.axes[1].pop()[0]  # each of fewer heads several times
     strides = apart.strides() if apart is not None else None
     if apart is None or strides is None or not 0 <= apart.first < features:
         return None
@@ -177,7 +181,7 @@ def _places(view: View, positions: int, heads: int, size: int) -> tuple[int, int
         one in (None, wanted)
         for one, wanted in ((strides[0], positions * features), (strides[2], features), (strides[3], 1))
     )
-    return (apart.first, step) if right else None
+    return (apart.first, step, heads) if right else None
 
 
 def _count(sizes: tuple[int, ...]) -> int:
@@ -201,6 +205,8 @@ def _whole(graph: Graph, core: _Core) -> bool:
     if any(part is None for part in parts):
         return False
     from_q, from_k, from_v = (part for part in parts if part is not None)
+    if from_k.heads != from_v.heads or from_q.heads != heads or not _same_ropes(from_q, from_k, from_v, size):
+        return False
     norms = [from_q.view.norm, from_k.view.norm]
     if from_v.view.norm is not None or (norms[0] is None) != (norms[1] is None):
         return False
@@ -228,6 +234,14 @@ def _whole(graph: Graph, core: _Core) -> bool:
     return True
 
 
+def _same_ropes(q: _Heads, k: _Heads, v: _Heads, size: int) -> bool:
+    """Whether queries and keys are rotated alike by their positions, or not at all, and values are not."""
+    first, second = q.view.rope, k.view.rope
+    if first is None or second is None or v.view.rope is not None:
+        return first is None and second is None and v.view.rope is None
+    return first.keys == second.keys and first.sizes[-1] == second.sizes[-1] == size
+
+
 def _joined(graph: Graph, core: _Core, size: int) -> tuple[Node, int, list[Node]] | None:
     """The linear map that heads go into side by side, how many they are, and the nodes on the way."""
     users = graph.users()
@@ -242,7 +256,7 @@ def _joined(graph: Graph, core: _Core, size: int) -> tuple[Node, int, list[Node]
                 return None
             key = (signature(view), positions, features // size, size, "out")
             if key not in _SEEN:
-                _SEEN[key] = (0, 0) if _side_by_side(view, positions, features // size, size) else None
+                _SEEN[key] = (0, 0, 0) if _side_by_side(view, positions, features // size, size) else None
             return (node, features // size, path) if _SEEN[key] is not None else None
         if node.op not in ("reshape", "flatten", "transpose", "rearrange"):
             return None
@@ -273,6 +287,11 @@ def _made(
         return None
     width = x.sizes[-1]
     keys: dict[str, object] = {"heads": heads}
+    if parts[1].heads != heads:
+        keys["kv_heads"] = parts[1].heads
+    if parts[0].view.rope is not None:
+        turns = parts[0].view.rope.keys
+        keys |= {"rope": turns["theta"]} | ({"rope_dim": turns["dim"]} if "dim" in turns else {})
     if heads * size != width:
         keys["head_dim"] = size
     inputs = [x]
@@ -304,7 +323,7 @@ def _made(
     made = Node("attention", projection.sizes, projection.scope, inputs, dict(keys))
     made.place = projection.place
     made.weights = _weights(parts, projection)
-    made.rows = {letter: part.rows(heads, size) for letter, part in zip("qkv", parts)}
+    made.rows = {letter: part.rows(size) for letter, part in zip("qkv", parts)}
     outer = core.last.scope
     made.scope = outer if outer is not None else projection.scope
     return made

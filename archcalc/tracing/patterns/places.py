@@ -63,6 +63,11 @@ class Places:
             axes.append(axis)
         return None if left else Places(axes, self.first)
 
+    def expanded(self, sizes: Sequence[int]) -> Places:
+        """The same elements several times along axes of one, which may be new ones in front."""
+        axes: list[list[Part]] = [[]] * (len(sizes) - len(self.axes)) + self.axes
+        return Places((axis or [(size, 0)] for axis, size in zip(axes, sizes)), self.first)
+
     def selected(self, axis: int, index: int) -> Places | None:
         """One position of an axis, which goes."""
         taken = self.sliced(axis, range(index % self.sizes()[axis], index % self.sizes()[axis] + 1))

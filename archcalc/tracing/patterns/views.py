@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from archcalc.tracing.graph import Graph, Node, Out
 from archcalc.tracing.patterns.places import Places
 
-_VIEWS = frozenset(("reshape", "flatten", "transpose", "rearrange", "select", "slice", "split", "identity"))
+_VIEWS = frozenset(("reshape", "flatten", "transpose", "rearrange", "select", "slice", "split", "identity", "expand"))
 
 
 class View(NamedTuple):
@@ -19,31 +19,35 @@ class View(NamedTuple):
 
     Attributes:
         root: where the elements come from; path: the nodes in between, the last one first.
-        factor: what they were multiplied with on the way; norm: a norm over the last axis on the way.
+        factor: what they were multiplied with on the way; norm: a norm over the last axis on the way; rope: what
+        rotates them behind that.
     """
 
     root: Out
     path: list[Node]
     factor: float
     norm: Node | None
+    rope: Node | None = None
 
 
 def climb(out: Out, through: frozenset[str] = frozenset()) -> View:
     """The tensor that an output is a view of, going through `scale` and the layers of `through` as well."""
     path: list[Node] = []
-    factor, norm = 1.0, None
+    factor, norm, rope = 1.0, None, None
     while True:
         node = out.node
         if node.op in _VIEWS and len(node.inputs) == 1:
             pass
         elif node.op == "scale":
             factor *= node.keys["factor"]
-        elif node.op in through and norm is None:
+        elif node.op == "rope" and node.op in through and norm is None and rope is None:
+            rope = node
+        elif node.op in through and node.op != "rope" and norm is None:
             norm = node
         else:
-            return View(out, path, factor, norm)
+            return View(out, path, factor, norm, rope)
         if out.name and node.op != "split":
-            return View(out, path, factor, norm)
+            return View(out, path, factor, norm, rope)
         path.append(_Step(node, out.name) if out.name else node)  # type: ignore[arg-type]
         out = node.inputs[0]
 
@@ -98,6 +102,8 @@ def _moved(x: Places, step: Any) -> Places | None:
         first, second = keys["axes"]
         order[first], order[second] = order[second], order[first]
         return x.ordered(order)
+    if node.op == "expand":
+        return x.expanded(node.sizes)
     if node.op == "rearrange":
         left, right = (side.split() for side in keys["pattern"].split(" -> "))
         return x.ordered([left.index(letter) for letter in right]) if sorted(left) == sorted(right) else None

@@ -38,6 +38,7 @@ def find(what: str, given: dict[str, Any]) -> Found:
     try:
         with quiet():
             config = transformers.CONFIG_MAPPING[keys.pop("model_type")].from_dict(keys)
+            config.use_cache = False  # what is kept for the next token is no output of the network
             model = _class(keys.get("architectures"), config, transformers)
     except RAISED as error:
         if isinstance(error, RequestError):
@@ -91,7 +92,7 @@ def _class(architectures: Json, config: Any, transformers: ModuleType) -> Any:
 def _inputs(module: nn.Module, config: Any) -> list[Example]:
     """The first of some usual sets of inputs that the model runs with; where none does, the one that came furthest."""
     tried = list(_candidates(module, config))
-    furthest = tried[0]
+    furthest = tried[0] if tried else [Example("input", (3, 224, 224))]
     for unpadded in (False, True):
         if unpadded:  # else some look for padding among the tokens, to warn of it
             config.pad_token_id = None

@@ -1,0 +1,182 @@
+"""Rotary positions: x · cos + turned(x) · sin, with tables of the angles of each position."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from archcalc.tracing.graph import Graph, Node, Out
+from archcalc.tracing.patterns.views import replace
+
+# Numbers of single precision, of angles as large as the positions.
+_NEAR = 2e-3
+_MOST_ROWS = 64
+
+
+def apply(graph: Graph) -> None:
+    """`rope`, of all features or the first ones."""
+    seen: dict[tuple[int, int], tuple[float, bool] | None] = {}
+    for node in list(graph.nodes):
+        if node.op == "add" and len(node.inputs) == 2:
+            for one, other in (node.inputs, node.inputs[::-1]):
+                if _rotated(graph, node, one, other, seen):
+                    break
+    users = graph.users()
+    for node in list(graph.nodes):
+        if node.op == "concat":
+            _first_features(graph, node, users)
+
+
+def _rotated(graph: Graph, node: Node, straight: Out, turned: Out, seen: dict[Any, Any]) -> bool:
+    """Replaces a rotation that ends in this sum; whether it is one."""
+    first, second = _factors(straight), _factors(turned)
+    if first is None or second is None:
+        return False
+    (x, cosines), (back, sines) = first, second
+    if not _is_turned(back, x) or cosines.sizes != sines.sizes or x.sizes != node.sizes:
+        return False
+    axis = _positions(cosines.sizes, x.sizes)
+    if axis is None:
+        return False
+    key = (id(cosines.node.holds), id(sines.node.holds))
+    if key not in seen:
+        seen[key] = _base(_rows(cosines), _rows(sines))
+    if seen[key] is None:
+        return False
+    theta, scaled = seen[key]
+    if scaled:
+        graph.remarks.append("frequencies")
+    rank = len(x.sizes)
+    made = Node("rope", x.sizes, node.scope, [x], {"theta": theta})
+    made.place = node.place
+    if axis == rank - 2:
+        replace(graph, node, made)
+        return True
+    swapped = _swapped(x.sizes, axis)
+    before = Node("transpose", swapped, node.scope, [x], {"axes": (axis, rank - 2)})
+    made.sizes, made.inputs = swapped, [Out(before)]
+    after = Node("transpose", x.sizes, node.scope, [Out(made)], {"axes": (axis, rank - 2)})
+    before.place = after.place = node.place
+    at = graph.nodes.index(node)
+    graph.nodes[at:at] = [before, made]
+    replace(graph, node, after)
+    return True
+
+
+def _swapped(sizes: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    order = list(range(len(sizes)))
+    order[axis], order[-2] = order[-2], order[axis]
+    return tuple(sizes[one] for one in order)
+
+
+def _factors(out: Out) -> tuple[Out, Out] | None:
+    """Of a product data and a table."""
+    if out.node.op != "mul" or len(out.node.inputs) != 2:
+        return None
+    for x, table in (out.node.inputs, out.node.inputs[::-1]):
+        if table.node.op == "constant" and table.node.holds is not None and x.node.op != "constant":
+            return x, table
+    return None
+
+
+def _is_turned(out: Out, x: Out) -> bool:
+    """Whether it is the second half of the features negated, before the first half."""
+    node = out.node
+    last, half = len(x.sizes) - 1, x.sizes[-1] // 2
+    if node.op != "concat" or len(node.inputs) != 2 or node.keys["axis"] % len(x.sizes) != last:
+        return False
+    negated, first = node.inputs
+    if negated.node.op != "neg":
+        return False
+    return _half(negated.node.inputs[0], x, last) == (half, 2 * half) and _half(first, x, last) == (0, half)
+
+
+def _half(out: Out, x: Out, axis: int) -> tuple[int, int] | None:
+    """The features of x that it has, from the first on."""
+    node = out.node
+    if not node.inputs or node.inputs[0] != x or "axis" not in node.keys or node.keys["axis"] % (axis + 1) != axis:
+        return None
+    size = x.sizes[-1]
+    if node.op == "slice" and node.keys.get("step", 1) == 1:
+        start, end, _ = slice(node.keys["start"], node.keys.get("end")).indices(size)
+        return start, end
+    if node.op == "split" and node.keys.get("parts") == 2:
+        return (0, size // 2) if out.name == "0" else (size // 2, size)
+    return None
+
+
+def _positions(table: tuple[int, ...], sizes: tuple[int, ...]) -> int | None:
+    """The axis of positions: the one beside the features that a table has."""
+    wide = (1,) * (len(sizes) - len(table)) + table
+    long = [axis for axis, size in enumerate(wide[:-1]) if size > 1]
+    if wide[-1] != sizes[-1] or len(long) != 1 or wide[long[0]] != sizes[long[0]] or len(sizes) < 2:
+        return None
+    return long[0]
+
+
+def _rows(table: Out) -> list[list[float]] | None:
+    """The numbers of a table, position by position."""
+    value = table.node.holds
+    if value is None or value.table is None:
+        return None
+    rows = value.table()
+    while isinstance(rows, list) and rows and isinstance(rows[0], list) and isinstance(rows[0][0], list):
+        if len(rows) == 1:
+            rows = rows[0]
+        elif len(rows[0]) == 1:
+            rows = [row[0] for row in rows]
+        else:
+            return None
+    return rows if isinstance(rows, list) and rows and isinstance(rows[0], list) else None
+
+
+def _base(cosines: list[list[float]] | None, sines: list[list[float]] | None) -> tuple[float, bool] | None:
+    """The base of the angles, and whether they are scaled beside that; None where they are no angles of positions."""
+    if cosines is None or sines is None or len(cosines) < 2 or len(cosines[0]) < 4 or len(cosines[0]) % 2:
+        return None
+    half = len(cosines[0]) // 2
+    rates = [math.atan2(sines[1][pair], cosines[1][pair]) for pair in range(half)]
+    step = max(1, len(cosines) // _MOST_ROWS)
+    for position in range(0, len(cosines), step):
+        for feature in range(2 * half):
+            angle = position * rates[feature % half]
+            if (
+                abs(cosines[position][feature] - math.cos(angle)) > _NEAR
+                or abs(sines[position][feature] - math.sin(angle)) > _NEAR
+            ):
+                return None
+    if abs(rates[0] - 1) > _NEAR or not 0 < rates[1] < 1:
+        return None
+    theta = float(f"{rates[1] ** -half:.4g}")
+    scaled = any(abs(rate - theta ** (-pair / half)) > 1e-3 * rate for pair, rate in enumerate(rates))
+    return theta, scaled
+
+
+def _first_features(graph: Graph, node: Node, users: dict[Out, list[Node]]) -> None:
+    """A rotation of the first features with the others behind it, as one layer."""
+    if len(node.inputs) != 2 or node.keys["axis"] % len(node.sizes) != len(node.sizes) - 1:
+        return
+    rotated, others = node.inputs
+    rope, rest = rotated.node, others.node
+    if rope.op != "rope" or "dim" in rope.keys or len(users.get(rotated, [])) != 1:
+        return
+    taken = rope.inputs[0].node
+    if not taken.inputs or not rest.inputs or taken.inputs[0] != rest.inputs[0]:
+        return
+    x, last = taken.inputs[0], len(node.sizes) - 1
+    size, dim = x.sizes[-1], rope.sizes[-1]
+    if _span(rope.inputs[0], x, last) == (0, dim) and _span(others, x, last) == (dim, size):
+        made = Node("rope", node.sizes, node.scope, [x], {"theta": rope.keys["theta"], "dim": dim})
+        made.place = node.place
+        replace(graph, node, made)
+
+
+def _span(out: Out, x: Out, axis: int) -> tuple[int, int] | None:
+    """The features of x that a slice or a part of a split has."""
+    node = out.node
+    if node.op != "split" or "sizes" not in node.keys:
+        return _half(out, x, axis)
+    if node.inputs[0] != x or node.keys["axis"] % (axis + 1) != axis:
+        return None
+    start = sum(node.keys["sizes"][: int(out.name)])
+    return start, start + node.keys["sizes"][int(out.name)]
