@@ -24,6 +24,8 @@ from archcalc.pytorch.capture.examples import Example
 
 # What PyTorch says where code asks a tensor without numbers for them.
 _NUMBERS = r"Cannot copy out of meta|cannot be called on meta|_local_scalar_dense|nonzero|data-dependent|torch\.unique|masked_select"
+# Larger tables are weights by another name.
+_MOST = 2**20
 # What a user's code may raise that is not ours: everything but an interrupt.
 RAISED = (Exception, SystemExit)
 
@@ -77,12 +79,18 @@ def real(name: str, builder: Callable[..., Any], given: dict[str, Any]) -> nn.Mo
 
 
 def without_numbers(module: nn.Module) -> nn.Module:
-    """A copy on the meta device, made without copying what the weights hold."""
+    """A copy on the meta device, made without copying what the weights hold; small tables of its own keep their numbers."""
     memo: dict[int, Any] = {}
     for tensor in (*module.parameters(), *module.buffers()):
         empty = torch.empty_like(tensor, device="meta")
         memo[id(tensor)] = nn.Parameter(empty, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else empty
-    return copy.deepcopy(module, memo).to("meta")
+    made = copy.deepcopy(module, memo).to("meta")
+    for one, its in zip(module.modules(), made.modules()):
+        if not type(one).__module__.startswith("torch.nn"):
+            for name, buffer in one.named_buffers(recurse=False):
+                if buffer.device.type == "cpu" and buffer.numel() <= _MOST:
+                    its._buffers[name] = buffer.detach().clone()
+    return made
 
 
 class _Skeleton(torch.overrides.TorchFunctionMode):

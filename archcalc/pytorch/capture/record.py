@@ -85,7 +85,9 @@ class Recorder(TorchFunctionMode):
         for name, parameter in model.named_parameters():
             self._remember(parameter, _value(PARAMETER, parameter, name))
         for name, buffer in model.named_buffers():
-            self._remember(buffer, _value(CONSTANT, buffer, name))
+            fixed = _value(CONSTANT, buffer, name)
+            fixed.table = None if buffer.is_meta else buffer.tolist
+            self._remember(buffer, fixed)
 
     def input(self, tensor: torch.Tensor, name: str) -> None:
         """Notes an input of the model."""

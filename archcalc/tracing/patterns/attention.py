@@ -171,7 +171,7 @@ def _places(view: View, positions: int, heads: int, size: int) -> tuple[int, int
         return None
     lead = whole // (positions * features)
     apart = places.reshaped((lead, heads, positions, size))
-    if apart is not None and len(apart.axes[1]) > 1 and apart.axes[1][-1][1] == 0:
+    if apart is not None and apart.axes[1] and apart.axes[1][-1][1] == 0:
         heads //= apart.axes[1].pop()[0]  # each of fewer heads several times
     strides = apart.strides() if apart is not None else None
     if apart is None or strides is None or not 0 <= apart.first < features:

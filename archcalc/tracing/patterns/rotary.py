@@ -46,21 +46,26 @@ def _rotated(graph: Graph, node: Node, straight: Out, turned: Out, seen: dict[An
     theta, scaled = seen[key]
     if scaled:
         graph.remarks.append("frequencies")
-    rank = len(x.sizes)
-    made = Node("rope", x.sizes, node.scope, [x], {"theta": theta})
+    _replace(graph, node, x, axis, {"theta": theta})
+    return True
+
+
+def _replace(graph: Graph, node: Node, x: Out, axis: int, keys: dict[str, Any]) -> None:
+    """`rope` in the place of a node; it wants positions before the features."""
+    last = len(x.sizes) - 2
+    made = Node("rope", x.sizes, node.scope, [x], keys)
     made.place = node.place
-    if axis == rank - 2:
+    if axis == last:
         replace(graph, node, made)
-        return True
+        return
     swapped = _swapped(x.sizes, axis)
-    before = Node("transpose", swapped, node.scope, [x], {"axes": (axis, rank - 2)})
+    before = Node("transpose", swapped, node.scope, [x], {"axes": (axis, last)})
     made.sizes, made.inputs = swapped, [Out(before)]
-    after = Node("transpose", x.sizes, node.scope, [Out(made)], {"axes": (axis, rank - 2)})
+    after = Node("transpose", x.sizes, node.scope, [Out(made)], {"axes": (axis, last)})
     before.place = after.place = node.place
     at = graph.nodes.index(node)
     graph.nodes[at:at] = [before, made]
     replace(graph, node, after)
-    return True
 
 
 def _swapped(sizes: tuple[int, ...], axis: int) -> tuple[int, ...]:
@@ -157,18 +162,18 @@ def _first_features(graph: Graph, node: Node, users: dict[Out, list[Node]]) -> N
     if len(node.inputs) != 2 or node.keys["axis"] % len(node.sizes) != len(node.sizes) - 1:
         return
     rotated, others = node.inputs
-    rope, rest = rotated.node, others.node
-    if rope.op != "rope" or "dim" in rope.keys or len(users.get(rotated, [])) != 1:
+    if len(users.get(rotated, [])) != 1:
         return
-    taken = rope.inputs[0].node
-    if not taken.inputs or not rest.inputs or taken.inputs[0] != rest.inputs[0]:
+    rope, axis = rotated.node, len(node.sizes) - 2
+    if rope.op == "transpose" and rope.inputs[0].node.op == "rope":
+        rope, axis = rope.inputs[0].node, rope.keys["axes"][0]
+    if rope.op != "rope" or "dim" in rope.keys or not others.node.inputs:
         return
-    x, last = taken.inputs[0], len(node.sizes) - 1
+    taken = rope.inputs[0] if rope is rotated.node else rope.inputs[0].node.inputs[0]
+    x, last = others.node.inputs[0], len(node.sizes) - 1
     size, dim = x.sizes[-1], rope.sizes[-1]
-    if _span(rope.inputs[0], x, last) == (0, dim) and _span(others, x, last) == (dim, size):
-        made = Node("rope", node.sizes, node.scope, [x], {"theta": rope.keys["theta"], "dim": dim})
-        made.place = node.place
-        replace(graph, node, made)
+    if _span(taken, x, last) == (0, dim) and _span(others, x, last) == (dim, size):
+        _replace(graph, node, x, axis, {"theta": rope.keys["theta"], "dim": dim})
 
 
 def _span(out: Out, x: Out, axis: int) -> tuple[int, int] | None:
