@@ -122,6 +122,12 @@ def test_what_cannot_be_read_is_one_sentence(folder, keys, name, message):
     assert message in str(raised.value)
 
 
+def test_a_file_of_the_name_of_a_library(folder):
+    Path("transformers.py").write_text("x = 1", encoding="utf-8")
+    with pytest.raises(archcalc.RequestError, match=r"transformers\.py' is another one of that name: rename it"):
+        read("transformers:bert")
+
+
 def test_no_name_of_a_file_starts_a_line_of_the_spec(folder):
     config()
     name = "a\nlayers: []\u2028b.json"

@@ -124,6 +124,15 @@ def _check_arguments(name: str, builder: Callable[..., Any], given: dict[str, An
         raise RequestError(f"{name!r} needs {', '.join(missing)}: {each}")
 
 
+def library(where: str, name: str, has: str) -> ModuleType:
+    """A library, imported; it is told by something that it has. Raises `RequestError` for a file of that name."""
+    found = package(where, name)
+    if not hasattr(found, has):
+        place = getattr(found, "__file__", None) or where
+        raise RequestError(f"{name} needs the package {where}, and {place!r} is another one of that name: rename it")
+    return found
+
+
 def package(where: str, name: str) -> ModuleType:
     """A package, imported. Raises `RequestError` with what to install."""
     declared: list[Any] = []

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from archcalc.pytorch.capture.building import Found, built, package, real, unknown
+from archcalc.pytorch.capture.building import Found, built, library, real, unknown
 from archcalc.pytorch.capture.examples import Example
 
 
 def find(what: str, given: dict[str, Any]) -> Found:
     """The model of that name, for an image of the size it was trained for. Raises `RequestError`."""
-    timm = package("timm", f"timm:{what}")
+    timm = library("timm", f"timm:{what}", "create_model")
     if not timm.is_model(what):
         raise unknown("timm", what, timm.list_models())
     module = built(f"timm:{what}", timm.create_model, {"model_name": what, **given})

@@ -11,7 +11,7 @@ from torch import nn
 
 from archcalc.advice import suggest
 from archcalc.diagnostics import RequestError
-from archcalc.pytorch.capture.building import RAISED, Found, built, package, real, unknown
+from archcalc.pytorch.capture.building import RAISED, Found, built, library, real, unknown
 from archcalc.pytorch.capture.examples import Example
 
 # What torchvision's models take, by the folder that they are in: channels first without the batch.
@@ -20,7 +20,7 @@ _SIZES = {"segmentation": (3, 520, 520), "video": (3, 16, 224, 224), "optical_fl
 
 def find(what: str, given: dict[str, Any]) -> Found:
     """The model of that name. Raises `RequestError`."""
-    models = package("torchvision.models", f"torchvision:{what}")
+    models = library("torchvision.models", f"torchvision:{what}", "list_models")
     what, _, part = what.partition(".")
     if what not in models.list_models():
         raise unknown("torchvision", what, models.list_models())

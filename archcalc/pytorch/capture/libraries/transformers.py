@@ -18,7 +18,18 @@ from torch import nn
 
 from archcalc.advice import suggest
 from archcalc.diagnostics import RequestError, cannot
-from archcalc.pytorch.capture.building import RAISED, Found, asks_numbers, built, package, quiet, real, told, unknown
+from archcalc.pytorch.capture.building import (
+    RAISED,
+    Found,
+    asks_numbers,
+    built,
+    library,
+    package,
+    quiet,
+    real,
+    told,
+    unknown,
+)
 from archcalc.pytorch.capture.examples import Example
 from archcalc.pytorch.capture.record import record
 from archcalc.source import MAX_BYTES
@@ -33,7 +44,7 @@ def find(what: str, given: dict[str, Any]) -> Found:
     os.environ["HF_HUB_OFFLINE"] = "1"  # a configuration may ask for a trunk with its published weights
     with contextlib.suppress(RequestError):
         package("torchvision", name)  # which transformers imports where it is installed
-    transformers = package("transformers", name)
+    transformers = library("transformers", name, "CONFIG_MAPPING")
     keys = {**_keys(what, name, transformers), **given}
     try:
         with quiet():
