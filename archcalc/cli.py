@@ -13,6 +13,7 @@ import click
 from archcalc import __version__
 from archcalc.advice import suggest
 from archcalc.commands import options
+from archcalc.commands.helping import Context
 from archcalc.diagnostics import RequestError
 from archcalc.quoting import visible
 from archcalc.terminal import complain, prepare
@@ -55,6 +56,7 @@ class Commands(click.Group):
         if name not in COMMANDS:
             return None
         command: click.Command = import_module(f"archcalc.commands.{name}").command
+        command.context_class = Context
         return command
 
     def resolve_command(

@@ -58,9 +58,6 @@ class Used(NamedTuple):
     share: float
     text: str
 
-    def __str__(self) -> str:
-        return f"{self.name} {100 * self.share:.1f} % of {self.text}"
-
 
 def used(costs: Costs) -> list[Used]:
     """How much of each budget is used: operations of one sample, memory as the spec's `run:` says it is run."""

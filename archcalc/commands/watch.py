@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -19,14 +19,16 @@ from archcalc.expectations import unmet
 from archcalc.network.graph import walk
 from archcalc.network.load import load_graph, split_variant
 from archcalc.quoting import terminal_text, visible
-from archcalc.reports.blocks import DIM, Block, Group, Laid, Page, rendered
+from archcalc.reports.blocks import DIM, NEWLINE, Block, Group, Laid, Page, Piece, columns_of, rendered
 from archcalc.reports.diagnostics import render as told
 from archcalc.reports.paragraphs import Parts
 from archcalc.reports.shapes.as_text import render as table
 from archcalc.reports.shapes.report import Report
+from archcalc.shipped import nearest, path_of
 from archcalc.terminal import text_width, wants_color
 
-_CLEAR = "\x1b[2J\x1b[3J\x1b[H"
+# From the first line on; what has scrolled away stays where it is.
+_CLEAR = "\x1b[H\x1b[2J"
 
 
 @click.command(name="watch")
@@ -44,9 +46,14 @@ def command(spec: str, set: tuple[str, ...], batch: int, depth: int, interval: f
 
     While the file is not valid, the last valid table stays. Ctrl-C ends it.
     """
-    path = split_variant(spec)[0]
+    path, variant = split_variant(spec)
+    if not os.path.exists(path) and path_of(path) is not None:  # a spec that comes along, by its name
+        path = path_of(path) or path
+        spec = path if variant is None else f"{path}@{variant}"
     if path == "-" or not os.path.isfile(path):
-        raise RequestError(f"{path!r} is not a file that can be watched")
+        near = nearest(path)
+        help = f"; did you mean `{near}`?" if near else ""
+        raise RequestError(f"{path!r} is not a file that can be watched{help}")
     watch = Watch(spec, options.parse_settings(set), batch, depth)
     with suppress(KeyboardInterrupt):
         before: tuple[list[Stamp | None], int] | None = None
@@ -57,7 +64,7 @@ def command(spec: str, set: tuple[str, ...], batch: int, depth: int, interval: f
             if now != before and (there or away):  # an editor may take a file away for a moment
                 watch.look()
                 _draw(watch.frame(), color)
-                before = stamps(watch.paths), text_width()
+                before = now  # what was saved in the meantime, and files that are new, are seen in the next round
             away = not there
             time.sleep(interval)
     return 0
@@ -115,7 +122,7 @@ class Watch:
         """What is in sight: the first error, then the last table that was valid."""
         times = [stamp.changed for stamp in stamps(self.paths) if stamp is not None]
         saved = time.strftime("saved %H:%M:%S", time.localtime(max(times) / 1e9)) if times else "not there"
-        blocks: list[Block] = [Parts([visible(self.spec), saved, "ctrl-C ends"], DIM), ""]
+        blocks: list[Block] = [_Status(visible(self.spec), saved), ""]
         if self.error is not None:
             blocks += [Laid(lambda page: f"{self._told(page.width)}\n"), ""]
         if self.good is None:
@@ -133,15 +140,42 @@ class Watch:
         return f"archcalc: {visible(str(self.error))}"
 
 
+class _Status:
+    """A line with the path, of a long one its end, and what is known of the file."""
+
+    def __init__(self, path: str, saved: str) -> None:
+        self.path, self.saved = path, saved
+
+    def pieces(self, page: Page) -> Iterator[Piece]:
+        """The line."""
+        rest, path = f" · {self.saved} · ctrl-C ends", self.path
+        room = max(12, page.width - 2 - columns_of(rest))
+        while columns_of(path) > room and os.sep in path.strip(f"…{os.sep}"):
+            path = f"…{os.sep}{path.strip(f'…{os.sep}').partition(os.sep)[2]}"
+        yield f"  {path}{rest}", DIM
+        yield NEWLINE
+
+
+def fitting(lines: list[str], room: int) -> list[str]:
+    """Lines of a frame in `room` lines: what begins it and the totals at its end stay, rows of the table go.
+
+    The totals are what stands behind the last line of blanks or dashes.
+    """
+    if len(lines) <= room:
+        return lines
+    last = max((index for index, line in enumerate(lines) if not line.strip(" ─")), default=len(lines))
+    end = lines[last:][: max(0, room - 6)]
+    begin = lines[: room - len(end) - 1]
+    return [*begin, f"  and {len(lines) - len(begin) - len(end)} more lines", *end]
+
+
 def _draw(block: Block, color: str) -> None:
     """Fill the terminal anew, as far as it has lines; in a pipe everything comes one below the other."""
     colored, terminal = wants_color(color, sys.stdout), sys.stdout.isatty()
     page = Page(text_width(), sys.stdout.encoding or "utf-8", terminal, colored)
     lines = terminal_text(rendered(block, page)).rstrip("\n").split("\n")
     if terminal:
-        room = max(3, shutil.get_terminal_size().lines - 2)
-        if len(lines) > room:
-            lines = [*lines[:room], f"  and {len(lines) - room} more lines"]
+        lines = fitting(lines, max(3, shutil.get_terminal_size().lines - 1))
     text = "\n".join(lines) + ("\n" if terminal else "\n\n")
     click.echo((_CLEAR if terminal else "") + text, nl=False, color=colored or (terminal and None))
     sys.stdout.flush()

@@ -15,5 +15,5 @@ def over_limit(found: Difference, limits: dict[str, float]) -> Iterator[str]:
             raise RequestError(f"saved JSON does not hold {measure}: compare with the spec instead")
         growth = found.growth(measure)
         if growth > limit:
-            grown = "from nothing" if growth == float("inf") else f"by {100 * growth:.1f} %"
+            grown = "from nothing" if growth == float("inf") else f"by {100 * growth:,.1f} %"
             yield f"{found.head.model}: {measure} grew {grown}, the limit is {100 * limit:g} %"

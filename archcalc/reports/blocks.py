@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, Union, runtime_checkable
 
+from archcalc.quoting import visible
+
 # The parameters of an escape sequence that selects how characters look. Source: ECMA-48, 8.3.117 SGR.
 Style = tuple[int, ...]
 BOLD: Style = (1,)
@@ -127,9 +129,14 @@ def _styled(text: str, style: Style) -> str:
 
 
 def columns_of(text: str) -> int:
-    """How many columns of a terminal `text` takes: Chinese characters take two, accents none."""
+    """How many columns of a terminal `text` takes: Chinese characters take two, accents none, what is escaped its escape."""
     if (text.isascii() and text.isprintable()) or re.fullmatch(_NARROW, text):
         return len(text)
     from rich.cells import cell_len  # most reports have no such text
 
-    return cell_len(text)
+    return cell_len(text if text.isprintable() else "".join(map(_printed, text)))
+
+
+def _printed(character: str) -> str:
+    """A character as it is printed; blanks of this program's own stay what they are."""
+    return character if character in "\xa0\n\t" else visible(character)

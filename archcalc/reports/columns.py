@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from archcalc.reports.blocks import DIM, NEWLINE, Page, Piece, Style, columns_of
 from archcalc.reports.labels import lines_of, shortened
@@ -19,6 +19,15 @@ class Column:
         self.header = header
         self.right = right
         self.rank = rank
+
+
+def _alike(short: Mapping[str, str | None]) -> set[str]:
+    """What several labels become that say different things, however far they are indented."""
+    whole: defaultdict[str, set[str]] = defaultdict(set)
+    for label, text in short.items():
+        if text is not None:
+            whole[text.strip()].add(label.strip())
+    return {text for text, labels in whole.items() if len(labels) > 1}
 
 
 class Columns:
@@ -73,9 +82,8 @@ class Columns:
             return True
         if room < min(self.widths[0], self.label):
             return False
-        labels = dict.fromkeys(cells[0] for cells, _ in self.rows)
-        short = [shortened(label, room) for label in labels]
-        return None not in short and len(set(short)) == len(labels)
+        short = {cells[0]: shortened(cells[0], room) for cells, _ in self.rows}
+        return None not in short.values() and not _alike(short)
 
     def pieces(self, page: Page) -> Iterator[Piece]:
         """Line by line; a line is never longer than the label allows."""
@@ -113,10 +121,10 @@ class Columns:
         """Every label in its lines: shortened, or where that is not enough in full, above its numbers."""
         labels = dict.fromkeys(cells[0] for cells, _ in self.rows)
         short = {label: shortened(label, width) for label in labels}
-        seen = Counter(short.values())
+        alike = _alike(short)
         told = {}
         for label, text in short.items():
-            if text is not None and seen[text] == 1:
+            if text is not None and text.strip() not in alike:
                 told[label] = [text]
             else:
                 lines = lines_of(label, max(width, most))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from archcalc.expectations import Used
 
 _UNITS = ("", "k", "M", "G", "T", "P", "E", "Z", "Y")
 
@@ -63,6 +67,18 @@ def seconds(value: float) -> str:
 def share(part: int, whole: int) -> str:
     """Percent with one decimal; empty where there is nothing."""
     return f"{100 * part / whole:.1f}" if part and whole else ""
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """`87.5 %`; of ten times and more `1,200 times`."""
+    if abs(share) < 10:
+        return f"{100 * share:.{digits}f} %"
+    return f"{share:,.0f} times" if abs(share) < 1e6 else f"{share:.1e} times"
+
+
+def budgets(found: Iterable[Used]) -> str:
+    """`params 87.5 % of 5M, macs 12 times 4M`: how much of each budget is used."""
+    return ", ".join(f"{one.name} {percent(one.share)}{' of' if one.share < 10 else ''} {one.text}" for one in found)
 
 
 def shape(sizes: Sequence[int]) -> str:

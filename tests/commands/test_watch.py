@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from archcalc.commands.watch import Watch, stamps
+from archcalc.commands.watch import _CLEAR, Watch, fitting, stamps
 from archcalc.reports.blocks import Page, rendered
 from tests.conftest import ROOT
 from tests.program import run
@@ -101,6 +101,49 @@ def test_it_runs_until_it_is_ended(tmp_path):
     finally:
         process.kill()
         process.communicate()
+
+
+def test_a_short_terminal_keeps_the_totals(tmp_path):
+    path = tmp_path / "net.yaml"
+    path.write_text(f"model: long\ninput: [4]\nlayers: [{', '.join(['linear 4, relu'] * 20)}]\n")
+    watch = Watch(str(path), {}, 1, 1)
+    watch.look()
+    for terminal in (True, False):
+        lines = rendered(watch.frame(), Page(80, terminal=terminal)).rstrip("\n").split("\n")
+        for room in (14, 18, 24):
+            shown = fitting(lines, room)
+            assert len(shown) == room
+            assert shown[:3] == lines[:3]
+            assert any("400 parameters" in line for line in shown)
+            assert any(line == f"  and {len(lines) - room + 1} more lines" for line in shown)
+        assert fitting(lines, len(lines)) == lines
+
+
+def test_a_long_path_is_on_one_line(tmp_path):
+    path = tmp_path / ("a_long_name_of_a_folder_" * 4) / "net.yaml"
+    path.parent.mkdir()
+    path.write_text(GOOD)
+    status = seen(Watch(str(path), {}, 1, 1)).splitlines()[0]
+    assert len(status) <= 80
+    assert "/net.yaml · saved" in status
+
+
+def test_what_has_scrolled_away_is_left():
+    assert "3J" not in _CLEAR
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_a_spec_that_comes_along_is_found_by_its_name():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "archcalc", "watch", "lenet"],
+        stdout=subprocess.PIPE, text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
+    )  # fmt: skip
+    try:
+        assert "lenet.yaml" in process.stdout.readline()
+    finally:
+        process.kill()
+        process.communicate()
+    assert "did you mean `lenet`?" in run("watch", "lenett").stderr
 
 
 def test_what_is_no_file():

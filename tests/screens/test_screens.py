@@ -177,8 +177,29 @@ def takes_color(command: str) -> bool:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
+def test_help_is_as_wide_as_the_terminal(width):
+    from archcalc.cli import COMMANDS
+
+    for name in COMMANDS:
+        out = run(name, "--help", env={"COLUMNS": str(width)}).stdout
+        assert out.startswith("Usage:")
+        assert max(map(len, out.splitlines())) <= width, name
+
+
+@pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize(
-    "spec", ["googlenet", "gpt2", "resnet50", "densenet121", "inceptionv3", "mixtral", "seq2seq-attention"]
+    "spec",
+    [
+        "googlenet",
+        "gpt2",
+        "mobilenetv3",
+        "efficientnetv2",
+        "resnet50",
+        "densenet121",
+        "inceptionv3",
+        "mixtral",
+        "seq2seq-attention",
+    ],
 )
 def test_rows_that_differ_do_not_look_alike(spec, width):
     whole, narrow = (_labels(screen(f"shapes specs/{spec}.yaml --depth 2", one)) for one in (None, width))

@@ -58,7 +58,11 @@ def percent(before: int, after: int) -> str:
     """` (+10.1 %)`; empty where it rounds to nothing, or grew from nothing."""
     if not before:
         return ""
-    percent = 100 * (after - before) / before
-    if abs(percent) < 0.05:
+    share = (after - before) / before
+    if abs(share) < 0.0005:
         return ""
-    return f" ({'+' if percent > 0 else '−'}{abs(percent):.1f} %)"
+    return (
+        f" ({'+' if share > 0 else '−'}{numbers.percent(abs(share))})"
+        if share < 10
+        else f" ({numbers.percent(after / before)} as much)"
+    )

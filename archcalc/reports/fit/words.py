@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from archcalc.reports import numbers
 from archcalc.reports.sweep.words import shown
 from archcalc.sweep.fit import Fit
 from archcalc.sweep.measures import MEASURES
@@ -63,7 +64,7 @@ def rows(fit: Fit) -> Iterator[tuple[str, str, str, str, str]]:
             name,
             shown(limit, unit),
             shown(best, unit) if best is not None else "",
-            f"{100 * best / limit:.1f} %" if best is not None else "",
+            numbers.percent(best / limit) if best is not None else "",
             shown(beyond, unit) if beyond is not None else "",
         )
 

@@ -51,7 +51,7 @@ def network(answer: Assessment, layers: int) -> Block:
     parts += [Columns(_HEADLINES, _headlines(answer), False, header=False), ""]
     peaks = {mode.found.running.mode: mode.found.peak for mode in answer.modes}
     if budgets := used_memory(graph, peaks):
-        parts += [Wrapped(f"budget used: {', '.join(map(str, budgets))}"), ""]
+        parts += [Wrapped(f"budget used: {numbers.budgets(budgets)}"), ""]
     parts += [_one(single) if single else _several(answer), ""]
     drawn = next((mode for mode in answer.modes if mode.found.run is not None and mode.found.run.moments), None)
     if drawn is not None:

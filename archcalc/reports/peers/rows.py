@@ -78,4 +78,4 @@ def apart(ours: int, theirs: int | None) -> str:
     percent = 100 * (theirs - ours) / ours if ours else 0.0
     if abs(percent) < 0.05:
         return signed(theirs - ours)
-    return f"{'+' if percent > 0 else '−'}{abs(percent):,.1f} %"
+    return f"{'+' if percent > 0 else '−'}{numbers.percent(abs(percent) / 100)}"

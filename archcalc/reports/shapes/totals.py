@@ -33,7 +33,7 @@ def footer(costs: Costs) -> Iterator[Block]:
     if kept := confirmed(costs):
         checks.append(f"as the spec expects: {', '.join(kept)}")
     if budgets := used(costs):
-        checks.append(f"budget used: {', '.join(map(str, budgets))}")
+        checks.append(f"budget used: {numbers.budgets(budgets)}")
     if checks:
         yield Parts(checks)
     yield Parts(convention(costs), DIM)
