@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 
 import pytest
@@ -95,6 +96,22 @@ def test_copies_are_derived_once():
     out = run("explain", "specs/gpt2.yaml", "h").stdout
     assert "12 copies · 7,087,872" in out
     assert "85,054,464" in out
+
+
+def test_a_part_of_what_is_repeated_says_of_how_many():
+    for part in ("h.0.attention", "h.0.residual1"):
+        out = run("explain", "specs/gpt2.yaml", part).stdout
+        assert re.search(r"copies +12 +the numbers are one copy's", out), part
+        assert re.search(r"all of them: [\d,]+ parameters · [\d,]+ MACs", out)
+    layer = json.loads(run("explain", "specs/gpt2.yaml", "h.0.attention", "--format", "json").stdout)["layers"][0]
+    assert layer["copies"] == 12
+    assert "copies" not in run("explain", "specs/alexnet.yaml", "conv1").stdout
+
+
+def test_what_derives_a_part_stands_on_one_line():
+    for spec in ("resnet50", "gpt2", "specs/gpt2.yaml@medium"):
+        out = run("explain", spec, env={"COLUMNS": "60"}).stdout
+        assert re.search(rf"archcalc explain {re.escape(spec)} [\w.]+( |\n)", out), out[-200:]
 
 
 def test_a_network_is_derived():

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from archcalc.cost import Costs
+from archcalc.network.graph import Node, walk
 from archcalc.quantity import Quantity, names, numbers, spoken
 from archcalc.reports.numbers import exact
 from archcalc.terms import Work, terms, works
@@ -19,6 +21,7 @@ class Line:
         below: sentences that stand under it.
         level: 1 for a part of the fact above it.
         total: whether it is the sum of the parts above it.
+        whole: whether the formula stays on one line, as a command does.
     """
 
     title: str
@@ -28,6 +31,7 @@ class Line:
     below: list[str] = field(default_factory=list)
     level: int = 0
     total: bool = False
+    whole: bool = False
 
 
 def lines(title: str, value: int, unit: str = "", runs: int = 1) -> Iterator[Line]:
@@ -88,3 +92,16 @@ def data(value: int, runs: int = 1) -> dict[str, Any]:
             for one in works(value)
         ]
     return found
+
+
+def copies(node: Node, costs: Costs) -> int:
+    """How often a part is there, with the copies of all that it stands in."""
+    return next((int(stored) for one, stored, _ in walk(costs.graph.nodes) if one is node), 1)
+
+
+def of_copies(node: Node, count: int, costs: Costs) -> Line:
+    """What is said of a part that is there several times: that its numbers are those of one, and what all have."""
+    cost = costs.total(node)
+    amounts = [(cost.params, "parameters"), (cost.macs, "MACs")]
+    told = " · ".join(f"{exact(amount)} {what}" for amount, what in amounts if amount)
+    return Line("copies", "", exact(count), "the numbers are one copy's", [f"all of them: {told}"] if told else [])

@@ -11,10 +11,12 @@ from archcalc.cost import DTYPE_BYTES, Costs
 from archcalc.derivation import derive
 from archcalc.network.graph import Node
 from archcalc.quantity import Quantity, plain, product, spoken
+from archcalc.reports.explanation import facts
 from archcalc.reports.explanation.facts import Line
 from archcalc.reports.explanation.report import Explanation, spaced
 from archcalc.reports.labels import fitted
 from archcalc.reports.numbers import exact
+from archcalc.shipped import ENDING, path_of
 from archcalc.terms import repeated, terms
 
 # The widest name of a part, and the longest formula that stands for a block that is not opened.
@@ -71,6 +73,9 @@ def explain_group(node: Node, costs: Costs) -> Explanation:
     ]
     result.data = {"id": node.id, "op": node.op, "label": node.label, "copies": copies}
     _derive(result, nodes, copies, costs)
+    count = facts.copies(node, costs)
+    if count > copies:  # of what it stands in
+        result.lines += [None, facts.of_copies(node, count, costs)]
     result.lines += _further(nodes if node.layer is None else node.children, costs)
     return result
 
@@ -98,8 +103,11 @@ def _further(nodes: Sequence[Node], costs: Costs) -> Iterator[Line | None]:
     first = max(parts, key=lambda node: costs.total(node).params if not node.inline else -1, default=None)
     if first is not None:
         yield None
-        spec = costs.graph.path + (f"@{costs.graph.variant}" if costs.graph.variant else "")
-        yield Line("further", f"archcalc explain {shlex.quote(spec)} {first.id}", note="derives one of these parts")
+        path = costs.graph.path
+        name = os.path.basename(path).removesuffix(ENDING)
+        spec = (name if path_of(name) == path else path) + (f"@{costs.graph.variant}" if costs.graph.variant else "")
+        command = f"archcalc explain {shlex.quote(spec)} {first.id}"
+        yield Line("further", command, note="derives one of these parts", whole=True)
 
 
 def _derive(result: Explanation, nodes: Sequence[Node], copies: int, costs: Costs) -> None:

@@ -82,9 +82,10 @@ def explain(node: Node, costs: Costs, seen: Any) -> Explanation:
         lines.append(Line("receptive field", *_field(seen, costs)))
     if not node.exit.batched:
         lines.append(Line("batch", "", "1", "the same for every sample"))
-    if node.copies > 1:
-        lines.append(Line("copies", "", exact(node.copies), "the numbers are one copy's"))
-    result.data = _data(node, derivation, batch, DTYPE_BYTES[costs.dtype], seen)
+    count = facts.copies(node, costs)
+    if count > 1:
+        lines.append(facts.of_copies(node, count, costs))
+    result.data = {**_data(node, derivation, batch, DTYPE_BYTES[costs.dtype], seen), "copies": count}
     return result
 
 

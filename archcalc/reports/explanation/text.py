@@ -36,13 +36,15 @@ class Drawn:
         room = max(20, page.width - indent)
         unit = _UNIT if any(line.value and line.note for line in shown) else 0
         widest = min(_WIDEST_FORMULA, max(_LEAST, room - 3 - value - unit))
-        formulas = [broken(line.formula, widest if line.value else room) for line in shown]
+        formulas = [
+            [line.formula] if line.whole else broken(line.formula, widest if line.value else room) for line in shown
+        ]
         last = [columns_of(lines[-1]) for line, lines in zip(shown, formulas) if line.value]
         for one in broken(self.title, page.width):
             yield one, BOLD
             yield NEWLINE
         yield NEWLINE
-        columns = _Columns(indent, max(last, default=0), value, room)
+        columns = _Columns(indent, max(last, default=0), value, room, page.width)
         drawn = iter(formulas)
         for line in self.lines:
             if line is None:
@@ -54,15 +56,18 @@ class Drawn:
 class _Columns:
     """Where titles end, and how wide formulas, values and what stands right of the titles are."""
 
-    def __init__(self, indent: int, formula: int, value: int, room: int) -> None:
-        self.indent, self.formula, self.value, self.room = indent, formula, value, room
+    def __init__(self, indent: int, formula: int, value: int, room: int, width: int) -> None:
+        self.indent, self.formula, self.value, self.room, self.width = indent, formula, value, room, width
 
     def line(self, line: Line, formulas: list[str]) -> Iterator[Piece]:
         """One fact: its formula, perhaps in several lines, its value, then what is said about it."""
         head = "  " + "  " * line.level + line.title
         yield head, BOLD if line.total or not (line.formula or line.value) else None
         gap = " " * (self.indent - columns_of(head))
-        if columns_of(head) + _GAP > self.indent and (line.formula or line.value):
+        if line.whole and self.indent + columns_of(line.formula) > self.width:
+            yield NEWLINE
+            gap = "    "
+        elif columns_of(head) + _GAP > self.indent and (line.formula or line.value):
             yield NEWLINE
             gap = " " * self.indent
         for one in formulas[:-1]:

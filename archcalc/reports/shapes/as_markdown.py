@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from archcalc.cost import Costs
@@ -9,7 +10,7 @@ from archcalc.network.paths import depth
 from archcalc.quoting import markdown as escape
 from archcalc.reports import numbers
 from archcalc.reports.rows import Row
-from archcalc.reports.shapes.columns import columns
+from archcalc.reports.shapes.columns import columns, label
 from archcalc.reports.shapes.report import Report
 from archcalc.reports.tables import table
 
@@ -30,7 +31,7 @@ def network(costs: Costs, rows: Iterable[Row], names: Sequence[str]) -> str:
     shown = columns(names, costs)
     lines = [
         (
-            "&emsp;" * row.level + escape(row.label) + (f" ×{row.copies:,}" if row.copies > 1 else ""),
+            "&emsp;" * row.level + escape(re.sub(" {2,}", " ", label(row).strip())),
             *(escape(one.cell(row)) for one in shown),
         )
         for row in rows
