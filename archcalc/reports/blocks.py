@@ -99,18 +99,6 @@ class Laid:
         yield self.layout(page), None
 
 
-class Heading:
-    """A line in bold."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def pieces(self, page: Page) -> Iterator[Piece]:
-        """The line."""
-        yield self.text, BOLD
-        yield NEWLINE
-
-
 def on_another(style: Style, background: Style) -> Style:
     """A colour on the ground of another."""
     return (*style, *(number + 10 for number in background))

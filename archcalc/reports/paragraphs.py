@@ -41,6 +41,19 @@ def broken(text: str, width: int) -> list[str]:
     return [*lines, text]
 
 
+class Heading:
+    """A line in bold, several where it is long."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def pieces(self, page: Page) -> Iterator[Piece]:
+        """Its lines."""
+        for line in filled(self.text, page.width, others="    ") if columns_of(self.text) > page.width else [self.text]:
+            yield line, BOLD
+            yield NEWLINE
+
+
 class Line:
     """A line of text with something at the right end, on two lines where it does not fit."""
 
@@ -50,11 +63,11 @@ class Line:
     def pieces(self, page: Page) -> Iterator[Piece]:
         """The left part bold, the right part at the end of the line when the terminal has one."""
         room = min(page.width, 100) - columns_of(self.left) - columns_of(self.right)
-        yield self.left, BOLD
         if room >= 2 and page.terminal:
+            yield self.left, BOLD
             yield " " * room + self.right, DIM
         else:
-            yield NEWLINE
+            yield from Heading(self.left).pieces(page)
             yield "\n".join(filled(self.right, page.width, "  ", "    ")), DIM
         yield NEWLINE
 

@@ -38,7 +38,8 @@ SCREENS = (
     "explain 'rope' --input 3x8 --steps", "explain '{{moe: {{experts: 8, top_k: 2, layers: [linear 64, gelu, linear 16]}}}}' --input 10x16",
     "shapes specs/tacotron2.yaml", "explain specs/mistral.yaml", "explain {names}", "shapes {names}", "diff {names} {budget}",
     "devices", "devices h100", "serve specs/gpt2.yaml --device h100", "serve specs/gpt2.yaml --device a100 --request 20x700+200",
-    "serve specs/gpt2.yaml specs/mixtral.yaml --device h100",
+    "serve specs/gpt2.yaml specs/mixtral.yaml --device h100", "diff {long} specs/lenet.yaml", "predict {long} --device a100",
+    "shapes {long} --like thop", "memory {long}", "fit {long} --vary batch --max memory=1GB", "explain {long}",
 )  # fmt: skip
 # What is wrong with a spec, a name or an option: on stderr, in a place of the spec or in a sentence.
 ERRORS = (
@@ -75,11 +76,14 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     (folder / "budget.yaml").write_text(
         f"model: budget\ninput: [784]\nlayers: [linear 4096, relu, linear 10]\n{budget}"
     )
+    title = "a rather long name of a network that somebody gave to a model of their own, of two layers"
+    (folder / "long.yaml").write_text(f"model: {title}\ninput: [3, 32, 32]\nlayers: [conv 8 kernel=3, relu]\n")
     scripts = "input: [784]\nlayers:\n  - linear 64\n  - relu\n  - linear 10 name=the_last_of_all_the_layers_in_this_network\n"
     (folder / "names.yaml").write_text(f"model: 名前のある網 🙂 é\n{scripts}", encoding="utf-8")
     return {
         "weights": str(folder / "w.safetensors"),
         "budget": str(folder / "budget.yaml"),
+        "long": str(folder / "long.yaml"),
         "names": str(folder / "names.yaml"),
     }
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from archcalc.reports.blocks import BOLD, DIM, NEWLINE, Block, Group, Heading, Page, Piece, Style
+from archcalc.reports.blocks import BOLD, DIM, NEWLINE, Block, Group, Page, Piece, Style
 from archcalc.reports.closed_form.folding import WIDEST, folded, pieces
 from archcalc.reports.closed_form.report import Report
 from archcalc.reports.closed_form.rows import FormulaRow, formula_rows, memory, shape, totals, values
 from archcalc.reports.columns import Column, Columns
-from archcalc.reports.paragraphs import Wrapped
+from archcalc.reports.paragraphs import Heading, Wrapped
 from archcalc.reports.shapes.totals import convention
 from archcalc.symbolic.network import ClosedForm
 

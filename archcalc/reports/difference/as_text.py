@@ -8,7 +8,7 @@ from archcalc.reports.difference.headline import headline, name
 from archcalc.reports.difference.lines import body, styled, wrapped
 from archcalc.reports.difference.report import Needs, Report
 from archcalc.reports.difference.rows import rows
-from archcalc.reports.paragraphs import NO_BREAK
+from archcalc.reports.paragraphs import NO_BREAK, filled
 
 NEEDS = Needs(COSTS, budget=False)
 
@@ -34,14 +34,12 @@ def _text(report: Report, width: int | None, color: bool) -> str:
         sentence = (
             headline(found, report.memory).replace(" ", NO_BREAK).replace(f"{NO_BREAK}·{NO_BREAK}", f"{NO_BREAK}· ")
         )
-        shown.append(
-            "\n".join(
-                [
-                    *wrapped(sentence, f"{styled(title, '1', color)}: ", "    ", width, columns_of(title) + 2),
-                    *told,
-                ]
-            )
-        )
+        if width is not None and columns_of(f"{title}: {sentence.partition(' ')[0]}") > width:
+            above = [styled(line, "1", color) for line in filled(f"{title}:", width, others="    ")]
+            said = wrapped(sentence, "    ", "    ", width, 4)
+        else:
+            above, said = [], wrapped(sentence, f"{styled(title, '1', color)}: ", "    ", width, columns_of(title) + 2)
+        shown.append("\n".join([*above, *said, *told]))
     if shown:
         return "\n\n".join(shown) + "\n"
     return "nothing changed: the texts differ, the networks do not\n" if report.respelled else "nothing changed\n"

@@ -7,9 +7,9 @@ import inspect
 from archcalc.layers import Layer
 from archcalc.layers.arguments import Argument
 from archcalc.layers.operands import Body, Operands
-from archcalc.reports.blocks import BOLD, DIM, Block, Group, Heading
+from archcalc.reports.blocks import BOLD, DIM, Block, Group
 from archcalc.reports.layer.report import formulas, signature
-from archcalc.reports.paragraphs import Entry, Prose
+from archcalc.reports.paragraphs import Entry, Heading, Prose
 
 
 def render(layer: type[Layer]) -> Block:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from archcalc.reports.blocks import Block, Group, Heading
+from archcalc.reports.blocks import Block, Group
 from archcalc.reports.layer.report import summary
 from archcalc.reports.layers.report import Report
-from archcalc.reports.paragraphs import Entry, Prose
+from archcalc.reports.paragraphs import Entry, Heading, Prose
 
 
 def render(report: Report) -> Block:

@@ -8,14 +8,14 @@ from archcalc.expectations import used_memory
 from archcalc.memory.assessment import Assessment, Mode
 from archcalc.memory.definitions import DEFINITIONS
 from archcalc.reports import numbers
-from archcalc.reports.blocks import BOLD, DIM, Block, Group, Heading, Style
+from archcalc.reports.blocks import BOLD, DIM, Block, Group, Style
 from archcalc.reports.columns import Column, Columns
 from archcalc.reports.labels import fitted
 from archcalc.reports.memory.comparison import table
 from archcalc.reports.memory.report import Report
 from archcalc.reports.memory.timeline import Timeline
 from archcalc.reports.memory.words import holders, runs, sentence, value, verdict, where
-from archcalc.reports.paragraphs import Parts, Wrapped
+from archcalc.reports.paragraphs import Heading, Parts, Wrapped
 from archcalc.reports.running import lines
 from archcalc.running.declaration import GENERATE, INFERENCE, TRAIN
 

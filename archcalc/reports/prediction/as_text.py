@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from archcalc.prediction.answer import Answer
 from archcalc.prediction.whole import Whole
 from archcalc.reports import numbers
-from archcalc.reports.blocks import BOLD, Block, Gap, Group, Heading, Style
+from archcalc.reports.blocks import BOLD, Block, Gap, Group, Style
 from archcalc.reports.columns import Column, Columns
-from archcalc.reports.paragraphs import Parts, Wrapped
+from archcalc.reports.paragraphs import Heading, Parts, Wrapped
 from archcalc.reports.prediction.comparison import table
 from archcalc.reports.prediction.report import Report
 from archcalc.reports.prediction.rows import TimedRow

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from archcalc.reports.blocks import Block, Group, Heading
-from archcalc.reports.paragraphs import Entry, Prose
+from archcalc.reports.blocks import Block, Group
+from archcalc.reports.paragraphs import Entry, Heading, Prose
 from archcalc.reports.rules.report import EVIDENCE, FIX_KINDS, SECTIONS, Report, key
 
 

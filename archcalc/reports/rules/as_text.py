@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from archcalc.reports.blocks import Block, Group, Heading
+from archcalc.reports.blocks import Block, Group
 from archcalc.reports.columns import Column, Columns
-from archcalc.reports.paragraphs import Prose
+from archcalc.reports.paragraphs import Heading, Prose
 from archcalc.reports.rules.report import GROUPS, Report
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from archcalc.memory.serving import RULE
 from archcalc.reports import numbers
-from archcalc.reports.blocks import BOLD, DIM, Block, Gap, Group, Heading, Style
+from archcalc.reports.blocks import BOLD, DIM, Block, Gap, Group, Style
 from archcalc.reports.columns import Column, Columns
-from archcalc.reports.paragraphs import Parts, Wrapped
+from archcalc.reports.paragraphs import Heading, Parts, Wrapped
 from archcalc.reports.prediction.words import between, rate
 from archcalc.reports.running import lines
 from archcalc.reports.serving.report import Answer, Report, described

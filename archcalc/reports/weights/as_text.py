@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from archcalc.reports.blocks import Block, Gap, Group, Heading
+from archcalc.reports.blocks import Block, Gap, Group
 from archcalc.reports.columns import Column, Columns
 from archcalc.reports.numbers import exact, share, size
-from archcalc.reports.paragraphs import Parts
+from archcalc.reports.paragraphs import Heading, Parts
 from archcalc.reports.weights.report import Part, Report
 
 

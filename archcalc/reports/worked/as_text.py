@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from archcalc.reports.blocks import Block, Group, Heading
+from archcalc.reports.blocks import Block, Group
+from archcalc.reports.paragraphs import Heading
 from archcalc.reports.worked.report import Report
 from archcalc.reports.worked.steps import Worked
 
