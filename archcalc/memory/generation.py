@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from archcalc.cost import Costs
+from archcalc.diagnostics import RequestError
 from archcalc.layers.tensor import Alias, Shape, Tensor
 from archcalc.memory.positions import kept, kept_window, named, of_source, positions_dim
 from archcalc.memory.sizes import BATCH, resized
@@ -20,6 +21,7 @@ from archcalc.network.load import Graph
 from archcalc.quantity import product
 from archcalc.running import Running
 from archcalc.running.precisions import BYTES
+from archcalc.running.refusals import no_prompt
 
 _ID_BYTES = 8
 
@@ -110,17 +112,22 @@ def generate(
     Raises:
         NotGenerativeError: the network cannot give one position after the other.
         SpecError: it cannot have that many positions; the finding says why.
+        RequestError: the new tokens leave no position for a prompt.
     """
     dim = known.dim if known is not None else positions_dim(graph)
-    length, dtype = length or running.length, running.types.stores
+    wanted, dtype = length, running.types.stores
+    length = wanted or running.length
     if length:
         graph = resized(graph, {dim: length})
+    positions = int(graph.settings.values[dim])
+    if running.new_tokens and running.new_tokens >= positions and wanted is None:
+        raise RequestError(no_prompt(running.new_tokens, positions))
     width, cached = BYTES[dtype], running.cache or dtype
     step = resized(known.step, {BATCH: graph.batch}) if known is not None else resized(graph, {dim: 1})
     totals = Costs(graph).totals
     given = sum(y.numel for y in step.outputs.values() if dim in named(y.shape))
     return Generation(
-        graph, step, dim, int(graph.settings.values[dim]), dtype, cached,
+        graph, step, dim, positions, dtype, cached,
         sum(bytes * count for bytes, count in Stored(graph, running).parameters()), totals.buffers * width, tuple(_caches(graph, dim, BYTES[cached])),
         max(_alive(step.nodes, dim, graph.batch, width, {}), default=0), graph.batch * given * width,
     )  # fmt: skip

@@ -22,6 +22,7 @@ from archcalc.prediction.host import started, waiting
 from archcalc.prediction.operations import Operation
 from archcalc.prediction.predict import LayerTime, Prediction, executed, forward_times, predict
 from archcalc.running import Running
+from archcalc.running.refusals import no_prompt
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def decode(graph: Graph, running: Running) -> Decoding:
     memory, tokens = generate(graph, running), running.tokens
     prompt = memory.length - tokens
     if prompt < 1:
-        raise RequestError(f"{tokens} new tokens leave nothing of the {memory.length} positions for a prompt")
+        raise RequestError(no_prompt(tokens, memory.length))
     prefill = predict(resized(graph, {memory.dim: prompt}), running)
     estimator = Estimator(prefill.device, running.types.computes, running.memory_format)
     position = prompt + (tokens + 1) // 2

@@ -96,9 +96,17 @@ def _attention(run: Running) -> str:
     return ""
 
 
+def no_prompt(tokens: int, length: int) -> str:
+    """What is said of more new tokens than there are positions."""
+    return (
+        f"{tokens} new tokens leave nothing of the {length} positions for a prompt: "
+        f"--length {tokens + 1} or more has room for both"
+    )
+
+
 def _generating(run: Running) -> str:
     if run.mode == GENERATE and run.length and run.new_tokens >= run.length:
-        return f"{run.new_tokens} new tokens leave nothing of the {run.length} positions for a prompt"
+        return no_prompt(run.new_tokens, run.length)
     return ""
 
 

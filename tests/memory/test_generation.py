@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 
@@ -11,6 +13,7 @@ from archcalc.memory.positions import NotGenerativeError
 from archcalc.network.load import build_graph, load_graph
 from archcalc.pytorch.instance import instantiate
 from tests.conftest import ROOT
+from tests.program import run
 from tests.runs import run_of
 
 
@@ -199,3 +202,15 @@ def test_causal_convolutions_keep_what_their_window_reads(layers: str, attends: 
     assert cache.bytes == 4 * cache.copies * kept[0] * kept[1]
     if cache.copies == 1 and not attends:
         assert 7 < int(changed.max()) <= 7 + kept[0]
+
+
+def test_more_new_tokens_than_positions_are_refused_with_what_works():
+    for command in (("memory",), ("predict", "--device", "a100")):
+        name, *more = command
+        asked = [name, "gpt2", "--mode", "generate", "--new-tokens", "2000", *more]
+        said = run(*asked).stderr
+        assert "2000 new tokens leave nothing of the 1024 positions" in said
+        longer = re.search(r"--length \d+", said)[0].split()
+        said = run(*asked, *longer).stderr
+        more_positions = re.search(r"--set context=\d+", said)[0].split()
+        assert run(*asked, *longer, *more_positions).returncode == 0
