@@ -70,11 +70,11 @@ def moving(node: Node) -> Example:
     numbers = dict(zip(itertools.product(*map(range, shape)), range(math.prod(shape))))
     moved = {move(layer, place, shape, into): number for place, number in numbers.items()}
     values, output = nested(numbers, shape), nested(moved, into)
-    return Example(_drawn("x", values), [Step("the same numbers", _drawn("y", output))], values, {}, output)
+    return Example(drawn("x", values), [Step("the same numbers", drawn("y", output))], values, {}, output)
 
 
-def _drawn(name: str, values: Array) -> list[Grid]:
+def drawn(name: str, values: Array) -> list[Grid]:
     """A grid, or one for each entry of the first of three axes."""
     if not isinstance(values[0], list) or not isinstance(values[0][0], list):
         return [grid(name, values)]
-    return [grid(f"{name}[{index}]", one) for index, one in enumerate(values)]
+    return [grid(f"{name}[{index}]" if len(values) > 1 else name, one) for index, one in enumerate(values)]

@@ -7,6 +7,7 @@ from archcalc.network.graph import Node
 from archcalc.worked import (  # noqa: F401
     attention,
     convolution,
+    copying,
     dense,
     functions,
     merging,
@@ -26,7 +27,11 @@ def work_out(node: Node) -> Example:
     """The worked example of a layer. Raises `RequestError` for one without, or of a size that no page takes."""
     worker = WORKERS.get(type(node.layer)) if node.layer is not None else None
     if worker is None:
+        equation = (
+            "; ".join(node.layer.notation.replace("        ", ", ").split("\n")) if node.layer is not None else ""
+        )
         raise RequestError(
-            f"there is no worked example of `{node.op}`; layers that compute have one, e.g. `conv`, `lstm` and `attention`"
+            f"there is no worked example of `{node.op}`{f', which is {equation}' if equation else ''}"
+            "; layers that compute have one, e.g. `conv`, `lstm` and `attention`"
         )
     return worker(node)

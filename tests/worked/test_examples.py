@@ -133,6 +133,14 @@ DRAWS: dict[str, Callable[[random.Random], Line]] = {
     "celu": of("celu", "", "0.5"), "hardtanh": of("hardtanh", "", "low=0 high=0.5"),
     "flatten": of("flatten"), "transpose": lambda r: (f"transpose {r.choice(('0x1', '-1x0', '0x-1'))}", r.choice(("2x3", "2x3x4"))),
     "reshape": lambda r: (f"reshape {r.choice(('3x-1', '12', '2x2x3'))}", r.choice(("2x6", "12", "3x4"))),
+    "identity": of("identity"), "flip": of("flip", "0", "-1"), "roll": of("roll", "1", "-2", "1 axes=-1"),
+    "tile": lambda r: (f"tile {r.randint(1, 3)}x{r.randint(1, 2)}", "2x3"), "channelshuffle": lambda r: (f"channelshuffle {r.choice((1, 2, 3))}", "6x2"),
+    "slice": lambda r: (f"slice {r.choice((0, 1, -2))} step={r.randint(1, 2)} axis={r.randint(0, 1)}", "4x3"),
+    "select": lambda r: (f"select {r.choice((0, 1, -1))} axis={r.randint(0, 1)}", "3x2"),
+    "crop": lambda r: (f"crop {r.randint(1, 3)}x{r.randint(1, 4)}", f"{r.randint(1, 2)}x{r.randint(3, 4)}x5"),
+    "pad": lambda r: (f"pad {r.choice(('1', '0x2', '1 value=5', 'before=1 after=0x2', '1 mode=reflect', '1x2 mode=replicate', '1 mode=circular'))}",
+                      f"{r.randint(1, 2)}x2x{r.randint(3, 4)}"),
+    "expand": lambda r: (f"expand {r.choice(('3x-1', '2x3x-1'))}", f"{r.choice(('1x', ''))}{r.randint(1, 4)}"),
     "pixelshuffle": lambda r: ("pixelshuffle 2", r.choice(("4x2x2", "8x1x2", "4x1x3"))),
     "pixelunshuffle": lambda r: ("pixelunshuffle 2", r.choice(("1x4x4", "2x2x4"))),
  "linear": linear, "attention": attention,
@@ -276,6 +284,11 @@ def test_markdown_has_the_matrices():
     out = run("explain", "conv 1 kernel=2", "--input", "1x3x3", "--steps", "--format", "markdown").stdout
     assert out.count("```") == 2 * 6
     assert "kernel h" in out.partition("1. window")[0]
+
+
+def test_a_border_stands_apart():
+    out = run("explain", "pad 1", "--input", "1x2x3", "--steps").stdout
+    assert "    0  1  2  3  0\n    0  4  5  6  0\n" in out
 
 
 def test_a_layer_without_one_is_told_which_have_one():
