@@ -51,22 +51,22 @@ class _Asked(NamedTuple):
 @options.look("--threads", type=options.Whole(1), default=1, show_default=True,
               help="CPU threads; one thread is measured in processor time, several by the wall clock.")  # fmt: skip
 @options.look("--time", type=options.Duration(), default="60s", show_default=True, help="How long to measure.")
-@options.look("--layers", type=options.Whole(1), default=600, show_default=True, help="Most layers to measure.")
 @options.look(
-    "--seed", type=options.Whole(0, 2**63 - 1), default=0, show_default=True, help="Seed of the layers that are drawn."
+    "--layers", type=options.Whole(1), default=600, show_default=True, help="Largest number of layers to measure."
 )
+@options.look("--seed", type=options.Whole(0, 2**63 - 1), default=0, show_default=True, help="Seed for drawing layers.")
 @click.option(
-    "-o", "--output", metavar="FILE", help="Device file to write; default: where predict looks for this machine's own."
+    "-o", "--output", metavar="FILE", help="Device file to write; default: where `predict` looks for this machine's."
 )
 @options.form("calibration")
 @options.color
 @options.guarded
 @options.asked(_Asked)
 def command(asked: _Asked) -> int:
-    """Measure layers on this machine, and write a device file for `predict`.
+    """Measure layers on this machine and write a device file for `predict`.
 
-    Half of the layers are those of the specs, half have sizes drawn around them; without SPEC they are
-    drawn around layers of common networks.
+    Half of the layers are those of the specs, half have sizes drawn around theirs; without SPEC, they are drawn
+    around those of common networks.
     """
     values = options.parse_settings(asked.set)
     graphs = [load_graph(spec, values, asked.batch) for spec in asked.specs]

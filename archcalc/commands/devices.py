@@ -19,9 +19,9 @@ from archcalc.reports.devices.report import Report
 @options.help
 @options.guarded
 def command(word: str | None, format: str, color: str) -> int:
-    """List the devices that memory and time are known of, those that were calibrated here among them.
+    """List the known devices, including those calibrated on this machine.
 
-    With WORD, only those that have it in their name or title.
+    With WORD, list only those with it in their name or title.
     """
     known = [find(name) for name in names()]
     wanted = (word or "").lower()

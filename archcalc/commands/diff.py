@@ -61,7 +61,7 @@ def command(
     """Show what changed between two networks, and what it costs.
 
     BASE and HEAD are specs, `REV:path` of a git revision, saved JSON of `archcalc shapes`, or
-    folders of specs. Variants are compared as well. Of folders, files of the same text are not read further.
+    folders of specs. Variants are compared as well. In folders, files with the same text are skipped.
     """
     limits = _limits(max_growth)
     values = options.parse_settings(set)

@@ -56,8 +56,8 @@ class _Asked(NamedTuple):
 def command(asked: _Asked) -> int:
     """Derive every number of one layer, of a block, or of a whole network.
 
-    SPEC LAYER names a layer or block of a file by its id (`archcalc shapes --format json` lists them), its
-    name, its line or how its line begins. LINE is a layer as it would stand in a spec, with --input for what it reads.
+    SPEC LAYER names a layer or block of a file: by its id (listed by `archcalc shapes --format json`), its name, its
+    line number, or the start of its line. LINE is a single layer, written as in a spec; --input says what it reads.
     """
     if asked.symbolic or (asked.input is not None and any(map(str.isalpha, asked.input.replace("x", "")))):
         return _formulas(

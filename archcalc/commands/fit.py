@@ -26,10 +26,10 @@ _ABOUT = tuple(name for name in running.ALL if name not in ("cache", "length", "
 @click.command(name="fit")
 @click.argument("spec", metavar="SPEC", shell_complete=options.files)
 @options.look("--vary", required=True, metavar="NAME[=VALUES]",
-              help="An hparam, a dim or batch to vary; with values, e.g. 64..1024:64, only these are tried.")  # fmt: skip
+              help="An hparam, a dim or batch to vary; with values, e.g. 64..1024:64, try only these.")  # fmt: skip
 @options.look("--max", "max", cls=options.Several, multiple=True, metavar="NAME=AMOUNT",
               help="A limit: params=25M, macs=4G, memory=8GiB, inference_memory, activations, depth, and with a "
-              "device time=10ms, step_time; may be given several times.  [default: the memory of the device]")  # fmt: skip
+                   "device time=10ms, step_time. Repeatable.  [default: the memory of the device]")  # fmt: skip
 @options.settings
 @running.asked(_ABOUT, old=("dtype",))
 @options.form("fit")
@@ -45,9 +45,9 @@ def command(
     format: str,
     color: str,
 ) -> int:
-    """Find the largest value of one name that keeps within limits, and which limit binds.
+    """Find the largest value of one name that stays within limits, and which limit binds.
 
-    Exit status 1: not even the smallest does.
+    Exit with status 1 if not even the smallest does.
     """
     name, equals, values = (part.strip() for part in vary.partition("="))
     if not name or (equals and not values):

@@ -39,14 +39,14 @@ class _Asked(NamedTuple):
     "scales",
     multiple=True,
     metavar="LETTER",
-    help="Scale of an Ultralytics model file; if given several times, each becomes a variant.",
+    help="Scale of an Ultralytics model file. Repeatable: each becomes a variant.",
 )
 @click.option(
     "--input",
     "inputs",
     multiple=True,
     metavar="[NAME=]SIZE[:TYPE]",
-    help="Input of a module, without the batch: 3x224x224, tokens=128:int. May be given several times.",
+    help="Input of a module, without the batch: 3x224x224, tokens=128:int. Repeatable.",
 )
 @click.option(
     "--arg", "arguments", multiple=True, metavar="NAME=VALUE", help="Argument of the module's class or function."
@@ -64,11 +64,14 @@ class _Asked(NamedTuple):
 @options.guarded
 @options.asked(_Asked)
 def command(asked: _Asked) -> int:
-    """Write the spec of a model that is in a file of another kind, or in Python.
+    """Write the spec of a model from another file format or from Python.
 
-    SOURCE is a config.json of Hugging Face, a model file of Ultralytics, a model of Keras, an ONNX model, or `-`; or a PyTorch module, which is run for it:
-    pkg.module:Net, path/model.py:Net, timm:resnet50, torchvision:swin_t, transformers:config.json; or hf:ORG/NAME[@REVISION], whose config.json is fetched. Every command that takes a spec takes it as well. Several files of one family become one spec with
-    variants, named after their files or folders; the first holds without one.
+    SOURCE is a config.json of Hugging Face, a model file of Ultralytics, a model of Keras, an ONNX model, or `-`; or
+    a PyTorch module, which is run:
+    pkg.module:Net, path/model.py:Net, timm:resnet50, torchvision:swin_t, transformers:config.json; or
+    hf:ORG/NAME[@REVISION], whose config.json is fetched. Every command that takes a spec also takes a SOURCE. Several
+    files of one family become one spec with
+    variants, named after their files or folders; the first is the default.
     """
     source = asked.sources[0]
     if asked.output is not None and os.path.exists(asked.output) and not asked.force:

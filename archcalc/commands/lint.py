@@ -72,10 +72,10 @@ class _Asked(NamedTuple):
     cls=options.Several,
     multiple=True,
     metavar="CODES",
-    help="Rules not to run; the more specific of --select and --ignore wins. Repeatable.",
+    help="Rules to skip; the more specific of --select and --ignore wins. Repeatable.",
 )
 @options.look("--fail-on", type=click.Choice((*SEVERITIES, "never")), default="error", show_default=True,
-              help="Exit with status 1 for findings of this severity or higher.")  # fmt: skip
+              help="Exit with status 1 on findings of this severity or higher.")  # fmt: skip
 @options.form("findings")
 @click.option(
     "--output",
@@ -84,26 +84,26 @@ class _Asked(NamedTuple):
     metavar="FORMAT=FILE",
     help="Also write a file in another format. Repeatable.",
 )
-@click.option("--fix", is_flag=True, help="Apply the fixes that do not change what is computed.")
-@click.option("--unsafe-fixes", is_flag=True, help="Apply the other fixes too, which change what is computed.")
-@click.option("--diff", is_flag=True, help="Show what the fixes would change, without writing it.")
+@click.option("--fix", is_flag=True, help="Apply the fixes that keep what is computed.")
+@click.option("--unsafe-fixes", is_flag=True, help="Also apply the fixes that change what is computed.")
+@click.option("--diff", is_flag=True, help="Show what the fixes would change, and write nothing.")
 @running.asked(_ABOUT)
 @click.option(
     "--base",
     metavar="REV|PATH",
     help="Earlier specs that `growth:` compares with: a git revision, a file or a folder.",
 )
-@options.look("--variants", is_flag=True, help="Check every variant of each spec too.")
-@options.look("--jobs", type=options.Whole(0), default=0, help="Number of processes; by default, as many as pay off.")
+@options.look("--variants", is_flag=True, help="Also check every variant of each spec.")
+@options.look("--jobs", type=options.Whole(0), default=0, help="Number of processes; default: as many as pay off.")
 @options.color
 @options.help
 @click.pass_context
 @options.guarded
 @options.asked(_Asked)
 def command(asked: _Asked) -> int:
-    """Find what is wrong with networks: errors, waste, budgets that do not hold.
+    """Find errors, waste and exceeded budgets in networks.
 
-    PATH is a spec, `file.yaml@variant`, a folder that is searched for specs, or `-`. A comment
+    PATH is a spec, `file.yaml@variant`, a folder to search for specs, or `-`. A comment
     `# archcalc: ignore[CODE] reason` on the line of a finding, or alone above it, hides it.
     `archcalc rule` lists the rules.
     """

@@ -49,7 +49,7 @@ class _Asked(NamedTuple):
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...", shell_complete=options.files)
 @options.settings
 @running.asked(running.ALL, old=("dtype", "mixed", "cache_dtype"), several=("device",))
-@options.look("--limit", metavar="BYTES", help="Memory that it has to fit into, e.g. 24GB, instead of a device's.")
+@options.look("--limit", metavar="BYTES", help="Memory that it must fit into, e.g. 24GB, instead of a device's.")
 @options.look("--room", hidden=True, help="The old word for --limit.")
 @options.look(
     "--fit",
@@ -60,14 +60,14 @@ class _Asked(NamedTuple):
 )
 @options.look("-n", "--number", type=options.Whole(0), default=5, show_default=True, help="Number of layers to list.")
 @click.option("--definitions", is_flag=True, is_eager=True, expose_value=False, callback=_definitions,
-              help="Say what every number means and how sure it is, and exit.")  # fmt: skip
+              help="Explain what every number means and how certain it is, and exit.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write memory over time as an SVG drawing.")
 @options.form("memory")
 @options.color
 @options.guarded
 @options.asked(_Asked)
 def command(asked: _Asked) -> int:
-    """Predict the memory of inference, training and generation, without running.
+    """Predict the memory of inference, training and generation, without running anything.
 
     SPEC is a file, `file.yaml@variant` or `-`. Several specs or devices give a row each.
     """

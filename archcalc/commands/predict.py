@@ -47,10 +47,12 @@ class _Asked(NamedTuple):
     "-n",
     "--number",
     type=options.Whole(1),
-    help="Show only this many of the slowest layers, and the others as one row.",
+    help="Show only this many of the slowest layers, and the rest in one row.",
 )
-@options.look("--samples", metavar="AMOUNT", help="A whole run over so many samples, e.g. 1.28M: hours and energy.")
-@options.look("--tokens", metavar="AMOUNT", help="The same over so many tokens, e.g. 300B.")
+@options.look(
+    "--samples", metavar="AMOUNT", help="Predict a whole run over this many samples, e.g. 1.28M: hours and energy."
+)
+@options.look("--tokens", metavar="AMOUNT", help="The same over this many tokens, e.g. 300B.")
 @options.form("prediction")
 @options.color
 @options.help
@@ -59,8 +61,8 @@ class _Asked(NamedTuple):
 def command(asked: _Asked) -> int:
     """Predict how long a network takes on a device, without running it.
 
-    Every time comes with the range in which it is expected, and with what it is known from: measurements of
-    such layers, of layers that work alike, or a data sheet. Several specs or devices give a row each.
+    Every time comes with its expected range and with what it rests on: measurements of such layers, of similar
+    layers, or a data sheet. Several specs or devices give a row each.
     """
     known: dict[str, Device | None] = {name: find(name) for name in asked.device}
     values = options.parse_settings(asked.set)

@@ -46,13 +46,12 @@ class _Asked(NamedTuple):
 @click.argument("spec", required=False, metavar="[SPEC]", shell_complete=options.files)
 @options.settings
 @running.asked(_FIELDS, old=("dtype", "compile", "channels_last"))
-@options.look(
-    "--warmup", type=options.Whole(0), help="Warm-up runs, which do not count; default: until the time settles."
-)
-@options.look("--repeat", type=options.Whole(1), default=20, show_default=True, help="Most runs that are counted.")
+@options.look("--warmup", type=options.Whole(0), help="Warm-up runs, not counted; default: until the time settles.")
+@options.look("--repeat", type=options.Whole(1), default=20, show_default=True, help="Most runs to measure.")
 @options.look(
     "--time",
     type=click.FloatRange(0.01),
+    metavar="SECONDS",
     default=10.0,
     show_default=True,
     help="Most seconds for each pass.",
@@ -60,14 +59,16 @@ class _Asked(NamedTuple):
 @options.look(
     "--seed", type=options.Whole(0, 2**63 - 1), default=0, show_default=True, help="Seed of weights and input."
 )
-@click.option("--compare", metavar="SPEC", help="Measure another network by turns, and give the ratio.")
-@click.option("--save-device", metavar="FILE", help="Add the measured layers to this device file of `calibrate`.")
+@click.option("--compare", metavar="SPEC", help="Measure another network in turn with this one, and report the ratio.")
+@click.option(
+    "--save-device", metavar="FILE", help="Add the measured layers to this device file, written by `calibrate`."
+)
 @options.form("profile")
 @options.color
 @options.guarded
 @options.asked(_Asked)
 def command(asked: _Asked) -> int:
-    """Measure time and memory of a network on this machine; without SPEC the lecture's AlexNet."""
+    """Measure time and memory of a network on this machine; without SPEC, of the lecture's AlexNet."""
     said = asked.said
     path = asked.spec or path_of("alexnet")
     if path is None:

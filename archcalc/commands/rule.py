@@ -22,9 +22,9 @@ def _codes(context: click.Context, parameter: click.Parameter, incomplete: str) 
 @options.form("rules")
 @options.guarded
 def command(code: str | None, format: str) -> int:
-    """Describe one rule: what it finds, why, and what to write instead.
+    """Describe a rule: what it finds, why, and what to write instead.
 
-    CODE is a code, e.g. PRM301, or a name, e.g. bias-before-norm. Without it, all rules are listed.
+    CODE is a code, e.g. PRM301, or a name, e.g. bias-before-norm. Without CODE, list all rules.
     """
     rules = load_rules()
     if code is None:

@@ -102,7 +102,7 @@ def option(name: str, required: bool, several: bool) -> Callable[[Any], Any]:
         attributes["metavar"] = kind.metavar
     if isinstance(kind, Names) or several:
         attributes |= {"multiple": True, "cls": options.Several, "required": required}
-        attributes["help"] = field.help + " May be given several times."
+        attributes["help"] = field.help + " Repeatable."
     if name == "device":
         attributes |= {"shell_complete": options.devices, "may_be_file": options.is_device_file}
     return (click.option if field.alone else options.look)(field.option, name, **attributes)

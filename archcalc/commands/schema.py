@@ -12,9 +12,9 @@ from archcalc.terminal import write
 
 
 @click.command(name="schema")
-@options.look("--report", type=click.Choice(forms.described()), help="Print the schema of this report's JSON instead.")
+@options.look("--report", type=click.Choice(forms.described()), help="Print the schema of this report's JSON.")
 @options.guarded
 def command(report: str | None) -> int:
-    """Print the JSON Schema of a spec, for editors, or that of what a command prints with --format json."""
+    """Print the JSON Schema of a spec, for editors, or of a command's JSON output."""
     write(forms.schema(report) if report else dumps(schema(), indent=1))
     return 0

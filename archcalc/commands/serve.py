@@ -43,24 +43,25 @@ class _Asked(NamedTuple):
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...", shell_complete=options.files)
 @options.settings
 @running.asked(_FIELDS, several=("device",))
-@options.look("--share", type=click.FloatRange(0.01, 1), default=0.9, show_default=True,
-              help="Of the device's memory that the engine may take.")  # fmt: skip
-@options.look("--block", type=options.Whole(1, 4096), default=16, show_default=True, help="Positions of a page.")
+@options.look("--share", type=click.FloatRange(0.01, 1), metavar="SHARE", default=0.9, show_default=True,
+              help="Share of the device's memory that the engine may take.")  # fmt: skip
+@options.look("--block", type=options.Whole(1, 4096), default=16, show_default=True, help="Positions in a page.")
 @options.look("--positions", type=options.Whole(1, 2**20), default=8192, show_default=True,
-              help="The most positions that a step computes.")  # fmt: skip
+              help="Most positions that a step computes.")  # fmt: skip
 @options.look("--sequences", type=options.Whole(1, 2**20), default=256, show_default=True,
-              help="The most requests that a step computes the next token of.")  # fmt: skip
+              help="Most requests whose next token a step computes.")  # fmt: skip
 @options.look("--request", "requests", cls=options.Several, multiple=True, metavar="[N x]PROMPT+NEW",
-              help="Requests at once, e.g. 20x1000+200; may be given several times.  [default: as many as there are pages for]")  # fmt: skip
+              help="Requests at once, e.g. 20x1000+200. Repeatable.  [default: as many as there are pages for]")  # fmt: skip
 @options.form("serving")
 @options.color
 @options.help
 @options.guarded
 @options.asked(_Asked)
 def command(asked: _Asked) -> int:
-    """What an engine that serves a network reserves, how many requests fit, and how long they wait.
+    """Predict what a serving engine reserves for a network, how many requests fit, and how long they wait.
 
-    The rule is vLLM's: a share of the device, less weights, activations and what the process takes; the rest is pages.
+    The rule is vLLM's: of its share of the device, what weights, activations and the process leave is divided into
+    pages.
     """
     engine = Engine(asked.share, asked.block, asked.positions, asked.sequences)
     load = [_request(text) for text in asked.requests]

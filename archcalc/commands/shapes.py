@@ -58,13 +58,13 @@ class _Asked(NamedTuple):
 @options.look("--depth", type=options.Whole(1), default=1, show_default=True, help="Levels of blocks to open.")
 @options.look("--expand", is_flag=True, help="Open every block, and show each copy of a repeat.")
 @options.look(
-    "--sort", type=click.Choice(SORT_KEYS), help="List layers without nesting, the largest by this measure first."
+    "--sort", type=click.Choice(SORT_KEYS), help="List layers without nesting, largest by this measure first."
 )
 @options.look(
     "-n",
     "--number",
     type=options.Whole(1),
-    help="Show only this many of the largest layers, and the others as one row.",
+    help="Show only this many of the largest layers, and the rest in one row.",
 )
 @options.look("--columns", metavar="NAMES", help=f"Columns of the table: {', '.join(COLUMNS)}.")
 @options.look("--formulas", is_flag=True, help="Show the formula of each parameter count.")
@@ -83,7 +83,7 @@ class _Asked(NamedTuple):
 def command(asked: _Asked) -> int:
     """Show what comes out of every layer, its parameters, operations and bytes.
 
-    SPEC is a file, `file.yaml@variant` or `-`. Several specs give one row each.
+    SPEC is a file, `file.yaml@variant` or `-`. Several specs give a row each.
     """
     values = options.parse_settings(asked.set)
     chosen = () if asked.columns is None else parsed(asked.columns)

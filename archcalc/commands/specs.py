@@ -27,9 +27,9 @@ def _names(context: click.Context, parameter: click.Parameter, incomplete: str) 
 @options.help
 @options.guarded
 def command(word: str | None, format: str, color: str) -> int:
-    """List the specs that come with archcalc, with their parameters and where they are from.
+    """List the specs that come with archcalc, with their parameters and sources.
 
-    With WORD, only those with it in their name or description.
+    With WORD, list only those with it in their name or description.
     """
     found = [name for name in shipped.names() if word is None or word.lower() in name or _says(name, word)]
     if not found:

@@ -57,13 +57,14 @@ class _Asked(NamedTuple):
 @click.command(name="sweep")
 @click.argument("specs", nargs=-1, metavar="[SPEC...]", shell_complete=options.files)
 @options.look("--set", "set", cls=options.Several, metavar="NAME=VALUES", multiple=True,
-              help="Values of an hparam or dim: 6,12,24 or 256..2048:256 or 1..64:*2; several give all combinations.")  # fmt: skip
+              help="Values of an hparam or dim: 6,12,24 or 256..2048:256 or 1..64:*2; several options give all "
+                   "combinations.")  # fmt: skip
 @options.look("--batch", metavar="VALUES", help="Batch sizes, written the same way.  [default: the spec's, or 1]")
 @options.look("--show", type=options.Names(), metavar="NAMES",
-              help=f"What is computed: {','.join(USUAL)} by default; also flops, other_flops, depth, memory, "
+              help=f"Measures to compute: {','.join(USUAL)} by default; also flops, other_flops, depth, memory, "
               "inference_memory, and with a device time, step_time.")  # fmt: skip
-@options.look("--plot", metavar="X,Y", help="Draw two of what is set or shown, and mark the Pareto front: less of a cost, "
-              "more of anything else; -NAME or +NAME says otherwise.")  # fmt: skip
+@options.look("--plot", metavar="X,Y", help="Plot two of the values set or shown, and mark the Pareto front: less of "
+                                            "a cost, more of anything else; -NAME or +NAME overrides this.")  # fmt: skip
 @options.look("--front", is_flag=True, help="Show only the Pareto front of --plot.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write the plot as SVG, PNG or PDF.")
 @swept
@@ -76,7 +77,7 @@ class _Asked(NamedTuple):
 )
 @options.look("--list", "list", is_flag=True, help="Write the points of the grid, one per line, and compute nothing.")
 @click.option("--shard", metavar="I/N", help="Compute only part I of N of the grid, so that a scheduler can split it.")
-@options.look("--jobs", type=options.Whole(0), default=0, help="Number of processes; by default, as many as pay off.")
+@options.look("--jobs", type=options.Whole(0), default=0, help="Number of processes; default: as many as pay off.")
 @options.form("sweep")
 @options.color
 @options.help
@@ -85,7 +86,7 @@ class _Asked(NamedTuple):
 def command(asked: _Asked) -> int:
     """Compute a network at every combination of values.
 
-    Combinations that are not possible stay in the table, with the reason. Exit status 1: none is possible.
+    Combinations that are not possible stay in the table, with the reason. Exit with status 1 if none is possible.
     """
     _check(asked.said, asked.runs)
     has_device = bool(asked.said.device or any(axis.name == "device" for axis in asked.runs))

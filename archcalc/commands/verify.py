@@ -24,7 +24,7 @@ from archcalc.terminal import write
 @click.option(
     "--against",
     metavar="MODULE",
-    help="Compare with a PyTorch module, which will be run: pkg.module:Net, net.py:Net, timm:NAME.",
+    help="Compare with a PyTorch module, which is run: pkg.module:Net, net.py:Net, timm:NAME.",
 )
 @options.form("verification")
 @options.color

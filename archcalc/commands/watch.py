@@ -36,15 +36,15 @@ _CLEAR = "\x1b[H\x1b[2J"
 @options.settings
 @options.batch
 @options.look("--depth", type=options.Whole(1), default=1, show_default=True, help="Levels of blocks to open.")
-@options.look("--interval", type=click.FloatRange(0.01, 60), default=0.3, show_default=True,
+@options.look("--interval", type=click.FloatRange(0.01, 60), metavar="SECONDS", default=0.3, show_default=True,
               help="Seconds between checks of the file.")  # fmt: skip
 @options.color
 @options.help
 @options.guarded
 def command(spec: str, set: tuple[str, ...], batch: int, depth: int, interval: float, color: str) -> int:
-    """Keep the table of a spec, and its first error, in step with the file as it is saved.
+    """Show the table of a spec, or its first error, again whenever the file is saved.
 
-    While the file is not valid, the last valid table stays. Ctrl-C ends it.
+    While the file has errors, the last valid table stays on the screen. Press Ctrl-C to stop.
     """
     path, variant = split_variant(spec)
     if not os.path.exists(path) and path_of(path) is not None:  # a spec that comes along, by its name

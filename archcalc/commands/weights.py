@@ -14,7 +14,9 @@ from archcalc.weights.files import tensors_of
 
 @click.command(name="weights")
 @click.argument("file", metavar="FILE", shell_complete=options.files)
-@click.option("--against", metavar="SPEC", help="Compare the number of parameters with a spec's or a config.json's.")
+@click.option(
+    "--against", metavar="SPEC", help="Compare the number of parameters with that of a spec or a config.json."
+)
 @options.look(
     "--depth",
     type=options.Whole(1),
@@ -27,9 +29,10 @@ from archcalc.weights.files import tensors_of
 @options.help
 @options.guarded
 def command(file: str, against: str | None, depth: int, format: str, color: str) -> int:
-    """Count what a file of weights holds, by its header: types, modules, parameters, bytes.
+    """Show what a file of weights holds, from its header alone: types, modules, parameters, bytes.
 
-    FILE is a .safetensors or .gguf file, a model.safetensors.index.json, a folder with them, or hf:ORG/NAME. No weight is read.
+    FILE is a .safetensors or .gguf file, a model.safetensors.index.json, a folder of these, or hf:ORG/NAME. No
+    weights are read.
     """
     report = Report(file, hub.tensors(file) if hub.is_hub(file) else tensors_of(file), depth)
     emit("weights", format, report, color)

@@ -134,7 +134,7 @@ class Running:
         Names("PATTERN"), "lora on {}", "What has an adapter: q, k, v, o, a layer, or all.", "q, v; without attention all"
     )  # fmt: skip
     offload = Field(
-        Choices(OPTIMIZER, GRADIENTS, ACTIVATIONS), "{} offloaded", "What waits in host memory: optimizer, "
+        Choices(OPTIMIZER, GRADIENTS, ACTIVATIONS), "{} offloaded", "What to keep in host memory: optimizer, "
         "gradients, activations.", "none"
     )  # fmt: skip
     attention = Field(Words(*ATTENTION), "{} attention", "Attention kernel.", "the one PyTorch picks")

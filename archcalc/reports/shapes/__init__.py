@@ -1,3 +1,3 @@
-"""What comes out of every layer, and what it costs."""
+"""Show what comes out of every layer, and what it costs."""
 
 COMMAND = "archcalc shapes"
