@@ -223,7 +223,7 @@ class Findings:
 
     def _too_many(self) -> TooManyError:
         found = list(self)
-        more = Note(f"only the first {self.MOST} errors are told; there are more")
+        more = Note(f"only the first {self.MOST} errors are shown; there are more")
         return TooManyError([*found[:-1], found[-1].but(notes=(*found[-1].notes, more))])
 
     def __len__(self) -> int:

@@ -255,7 +255,7 @@ class _Tree:
             if self.count > MAX_NODES:
                 raise fail(
                     "SPC014",
-                    f"a spec has at most {MAX_NODES:,} words, lists and mappings",
+                    f"a spec can have at most {MAX_NODES:,} words, lists and mappings",
                     node,
                     "use `repeat` and `blocks:` for layers that are equal",
                 )
@@ -280,17 +280,17 @@ class _Tree:
             parent.pairs.append((key, node))
             keys[-1] = None
         elif not isinstance(node, Scalar):
-            raise fail("SPC001", "a key is a word, not a list or mapping", node)
+            raise fail("SPC001", "a key must be a word, not a list or mapping", node)
         else:
             if node.text == "<<" and not node.quoted:
                 self.findings.error(
                     "SPC001",
                     "YAML merge keys are not part of the language",
                     node,
-                    "`blocks:` and `hparams:` hold what stands in several places",
+                    "use `blocks:` and `hparams:` for what several places share",
                 )
             if len(seen) >= MAX_KEYS:
-                raise fail("SPC014", f"a mapping has at most {MAX_KEYS:,} keys", node, "split it, or use `repeat`")
+                raise fail("SPC014", f"a mapping can have at most {MAX_KEYS:,} keys", node, "split it, or use `repeat`")
             first = seen.setdefault(node.text, node)
             if first is not node:
                 self.findings.error(
@@ -319,7 +319,7 @@ class _Tree:
         if event.anchor is not None or event.tag is not None:
             self._reject_extras(event, node)
         if len(node.text) > MAX_TEXT:
-            raise fail("SPC014", f"a value has at most {MAX_TEXT:,} characters, not {len(node.text):,}", node)
+            raise fail("SPC014", f"a value can have at most {MAX_TEXT:,} characters, not {len(node.text):,}", node)
         if (
             node.quoted
             and node.line == node.end_line
@@ -331,7 +331,7 @@ class _Tree:
             node.end_line, node.end_column = node.line, len(self.source.line(node.line)) + 1
             self.findings.error(
                 "SPC001",
-                "a value stands on one line; this one goes on over a line break",
+                "a value must be on one line; this one continues over a line break",
                 node,
                 "close it on its line, or put the missing `- ` or `key:` before what follows",
             )
@@ -348,5 +348,5 @@ class _Tree:
             "SPC001",
             "YAML anchors/aliases are not part of the language",
             node,
-            "`blocks:` and `hparams:` hold what stands in several places",
+            "use `blocks:` and `hparams:` for what several places share",
         )

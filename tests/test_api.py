@@ -99,7 +99,7 @@ def test_time():
     assert net.predict("h100", mode="generate", new_tokens=5).tokens_per_second > 0
     with pytest.raises(archcalc.RequestError, match="did you mean `h100`"):
         net.predict("h1000")
-    with pytest.raises(archcalc.RequestError, match="mode is inference, train or generate, not 'backward'"):
+    with pytest.raises(archcalc.RequestError, match="mode must be inference, train or generate, not 'backward'"):
         net.predict("h100", mode="backward")
 
 

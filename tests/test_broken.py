@@ -33,8 +33,8 @@ EXPECTED = {
     "10-missing-indent": (
         4, 5, 15, "SPC010", "`attention:` has no value", "indent its keys under it",
     ),
-    "11-norway": (4, 43, 45, "SPC005", "`bias` is true or false, not `no`", ""),
-    "12-anchor": (4, 5, 24, "SPC001", "anchors/aliases are not part of the language", "`blocks:` and `hparams:` hold"),
+    "11-norway": (4, 43, 45, "SPC005", "`bias` must be true or false, not `no`", ""),
+    "12-anchor": (4, 5, 24, "SPC001", "anchors/aliases are not part of the language", "`blocks:` and `hparams:` for"),
     "13-heads": (5, 21, 23, "SHP106", "heads=10 does not divide the width 768", "write `heads=8` for heads of 96 features, or `heads=12` for heads of 64 features"),
     "14-kernel-too-big": (6, 21, 22, "SHP103", "kernel 5 is larger than the padded input [16, 4, 4]", "write `kernel=4`, giving [120, 1, 1], or `padding=1`, giving [120, 2, 2]"),
     "15-linear-on-image": (
@@ -46,19 +46,19 @@ EXPECTED = {
         "inside [ ] a comma ends the layer: give this layer its own `- ` line, or compute the value under `hparams:`",
     ),
     "17-tab": (4, 1, 2, "SPC001", "found character", "indent with spaces"),
-    "18-list-kernel": (4, 33, 39, "SPC005", "`kernel` is a size, e.g. 3 or 3x5, not a list", "write `3x5`"),
+    "18-list-kernel": (4, 33, 39, "SPC005", "`kernel` must be a size, e.g. 3 or 3x5, not a list", "write `3x5`"),
     "19-colon-line": (4, 11, 21, "SPC010", "`conv:` takes a mapping", "write `conv 8 kernel=3`"),
     "20-lstm-state": (
         6, 37, 44, "SHP101", "1 layer x 2 directions, this `lstm` has 2 layers x 1 direction", "write `layers=1 bidirectional=true`",
     ),
     "21-fraction": (
-        5, 10, 18, "SPC005", "`channels` is a whole number, not 22.4", "write `floor(64*width)` for 22, or `ceil(64*width)` for 23",
+        5, 10, 18, "SPC005", "`channels` must be a whole number, not 22.4", "write `floor(64*width)` for 22, or `ceil(64*width)` for 23",
     ),
     "22-top-typo": (3, 1, 6, "SPC003", "unknown key `layer`", "did you mean `layers`?"),
     "23-tie": (7, 31, 34, "SPC012", "cannot tie `linear` to `wte` (embedding)", "weights of one shape"),
     "24-hash": (5, 3, 4, "SPC001", "expected ',' or ']'", "`#` starts a comment"),
     "26-kernel-3x3-neg": (4, 19, 24, "SHP101", "`kernel` has 3 sizes, the input [3, 32, 32] has 2", ""),
-    "27-name-in-args": (4, 36, 40, "SPC010", "`name` stands beside `conv:`, not inside it", "indent it as far as"),
+    "27-name-in-args": (4, 36, 40, "SPC010", "`name` belongs beside `conv:`, not inside it", "indent it as far as"),
     "28-dup-name": (5, 26, 27, "SPC011", "`a` is already the name of a layer", "choose another name"),
     "29-layout-undecided": (
         4, 5, 11, "SHP111", "`concat` cannot tell channels from features in [3, 256, 256]",
@@ -79,7 +79,7 @@ EXPECTED = {
         "write the number: 8 for the channels of axis 0, 16 for the features of the last",
     ),
     "34-input-layout": (
-        2, 44, 57, "SPC005", "`layout` is channels-first or features-last, not `channel-first`", "did you mean `channels-first`?",
+        2, 44, 57, "SPC005", "`layout` must be channels-first or features-last, not `channel-first`", "did you mean `channels-first`?",
     ),
     "35-vector-on-channels": (
         6, 17, 22, "SHP102", "a vector goes along the last axis, but [8, 32, 32] is channels first",
@@ -121,7 +121,7 @@ EXPECTED = {
     ),
     "45-size-of-nothing": (5, 14, 16, "SPC008", "no earlier layer is named `e5`", "did you mean `e4`?"),
     "46-values-of-two-lengths": (
-        4, 38, 43, "SPC005", "`repeat` goes through 4 values of `width` but 3 of `depth`", "give both equally many",
+        4, 38, 43, "SPC005", "`repeat` goes through 4 values of `width` but 3 of `depth`", "give both the same number",
     ),
     "47-loop-hides-hparam": (
         5, 51, 56, "SPC011", "`width` is already an hparam or dim", "choose another name for the value of the loop",
@@ -131,7 +131,7 @@ EXPECTED = {
         "write the same frozen= on both",
     ),
     "49-frozen-word": (
-        4, 21, 26, "SPC005", "`frozen` is true or false, not `norms`", "write frozen=true on the layer or group",
+        4, 21, 26, "SPC005", "`frozen` must be true or false, not `norms`", "write frozen=true on the layer or group",
     ),
     "50-many-values": (
         5, 15, 975, "SPC005", "`values` has 192 numbers, more than 64", "use kind=, or make it an input",

@@ -51,8 +51,8 @@ def test_sizes_beyond_what_can_be_addressed():
     big = 10**18
     says(spec("relu", input=f"[{big}, {big}]"), "more bytes than 2^63", "4:5")
     says(spec(f"linear {big}", input=f"[{big}]"), "its weight", "more bytes than 2^63")
-    says(spec(f"conv {10**30} kernel=3"), "`channels` is at most 9,223,372,036,854,775,807")
-    says(spec("relu", input=f"[{10**30}]"), "a size is a whole number from 1, not 1" + "0" * 30)
+    says(spec(f"conv {10**30} kernel=3"), "`channels` must be at most 9,223,372,036,854,775,807")
+    says(spec("relu", input=f"[{10**30}]"), "a size must be a whole number from 1, not 1" + "0" * 30)
 
 
 @pytest.mark.parametrize("size", ["(6*10**14+1)/2", "(10**16+1)/2", "10**18*(1/3)"])
@@ -62,7 +62,7 @@ def test_a_fraction_in_a_large_number_is_no_rounding(size):
 
 @pytest.mark.parametrize("size", ["7/2", "(6*10**9+1)/2", "10**12*(1/3)"])
 def test_a_fraction_is_not_whole(size):
-    says(spec(f"linear {size}", input="[4]"), "is a whole number, not")
+    says(spec(f"linear {size}", input="[4]"), "must be a whole number, not")
 
 
 def test_what_is_whole_but_for_roundings_is_whole():
@@ -153,9 +153,9 @@ def test_very_deep_lines():
 
 def test_deep_expressions():
     for text in ("(" * 1500 + "1" + ")" * 1500, "-" * 3000 + "1", "1" + "+1" * 1500, "2" + "**2" * 900, "max(1," * 600):
-        says(spec(f"conv {text} kernel=3"), "an expression has at most 500 characters")
-        says(spec("relu", f"hparams: {{a: '{text}'}}\n"), "an expression has at most 500 characters")
-    says(spec("conv " + "(" * 100 + "1" + ")" * 100 + " kernel=3"), "an expression nests at most 30 levels")
+        says(spec(f"conv {text} kernel=3"), "an expression can have at most 500 characters")
+        says(spec("relu", f"hparams: {{a: '{text}'}}\n"), "an expression can have at most 500 characters")
+    says(spec("conv " + "(" * 100 + "1" + ")" * 100 + " kernel=3"), "an expression can nest at most 30 levels")
     says(spec("conv 10**10**10 kernel=3"), "out of range")
 
 
@@ -177,7 +177,7 @@ def test_blocks_that_double():
 
 def test_a_chain_of_blocks(tmp_path):
     chain = [f"  b{n}: [b{n + 1}]\n" for n in range(5000)] + ["  b5000: [relu]\n"]
-    says(spec("b0", "blocks:\n" + "".join(chain)), "a mapping has at most 1,000 keys")
+    says(spec("b0", "blocks:\n" + "".join(chain)), "a mapping can have at most 1,000 keys")
     parts = [chain[start : start + 900] for start in range(0, len(chain), 900)]
     for index, part in enumerate(parts):
         (tmp_path / f"{index}.yaml").write_text("blocks:\n" + "".join(part))

@@ -172,7 +172,7 @@ def _outputs(given: Iterable[str]) -> dict[str, str]:
         if form not in known:
             near = suggest(form, known)
             hint = f"did you mean `{near}`?" if near else f"there are {', '.join(known)}"
-            raise RequestError(f"--output: no format is called `{form}`: {hint}")
+            raise RequestError(f"--output: no format is named `{form}`: {hint}")
         forms[path] = form
     return forms
 

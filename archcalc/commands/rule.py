@@ -42,4 +42,4 @@ def _find(wanted: str, rules: dict[str, Rule]) -> str:
         return names[wanted.lower()]
     near = nearest(wanted, [*rules, *LANGUAGE, *names])
     hint = f"did you mean `{near}`?" if near else "`archcalc rule` lists them"
-    raise RequestError(f"no rule is called `{wanted}`: {hint}")
+    raise RequestError(f"no rule is named `{wanted}`: {hint}")

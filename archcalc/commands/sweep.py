@@ -161,7 +161,7 @@ def _lines(path: str) -> list[str]:
         with click.open_file(path, "rb") as file:
             data: bytes = file.read(_MOST_BYTES + 1)
         if len(data) > _MOST_BYTES:
-            raise RequestError(f"{path}: a file of points has at most {_MOST_BYTES // 2**20} MiB: split it")
+            raise RequestError(f"{path}: a file of points can have at most {_MOST_BYTES // 2**20} MiB: split it")
         return data.decode("utf-8-sig").split("\n")
     except (OSError, ValueError) as error:
         if isinstance(error, UnicodeDecodeError):

@@ -170,7 +170,7 @@ def _read(path: str) -> Device:
     except ValueError as error:
         raise RequestError(f"{path} is not a device file: {error}") from None
     if device.kind not in _KINDS:
-        raise RequestError(f"{path} is not a device file: `kind` is gpu or cpu, not {device.kind!r}")
+        raise RequestError(f"{path} is not a device file: `kind` must be gpu or cpu, not {device.kind!r}")
     if device.calibration is not None and not isinstance(device.calibration, dict):
         raise RequestError(f"{path} is not a device file: `calibration` is not an object")
     return device
@@ -186,7 +186,7 @@ def _text(fields: dict[str, Any], key: str) -> str:
 def _number(fields: dict[str, Any], key: str, least: float = 1) -> float:
     value = fields.get(key)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value < 1e30:
-        raise ValueError(f"`{key}` is not a number from {least}")
+        raise ValueError(f"`{key}` must be a number from {least}")
     return value
 
 

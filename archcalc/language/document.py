@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 KEYS = {
     "model": "the name of the model (required)",
-    "include": "files that hold `blocks:` and nothing else, relative to this file",
-    "hparams": "numbers that define the model; a value may be an expression of earlier ones",
+    "include": "files with `blocks:` and nothing else, relative to this file",
+    "hparams": "numbers that define the model; a value may be an expression over earlier ones",
     "variants": "named sets of hparams, chosen as spec.yaml@NAME",
     "dims": "run-time sizes: they change activations and cost, never parameters",
     "input": "the input's sizes without the batch axis, or a mapping of inputs by name: sizes, or {size, layout} (required)",
@@ -32,9 +32,9 @@ KEYS = {
     "layers": "the list of layers (required)",
     "output": "the layer that is the output, or a list of several; default: the last layer",
     "loss": "the training loss",
-    "run": "how it is run where nobody says otherwise: batch, precision, optimizer, device, ...; a variant may have its own",
+    "run": "how it runs by default: batch, precision, optimizer, device, ...; a variant may have its own",
     "budget": "upper bounds: params, trainable, macs, depth, memory (of training), inference_memory",
-    "growth": "how much more than the base of `archcalc lint --base` it may need, e.g. {params: 5%}; keys as of budget",
+    "growth": "how far it may grow beyond the base of `archcalc lint --base`, e.g. {params: 5%}; the keys of `budget`",
     "expect": "exact values: params, active_params, trainable, buffers, macs, other_flops, depth, output; a variant's under its name",
 }
 LOSSES = ("crossentropy", "nll", "mse", "l1", "bce", "bcewithlogits")
@@ -115,7 +115,7 @@ def parse_document(source: Source, findings: Findings) -> Document | None:
         findings.take(_other_file(source) or error)
         return None
     if not isinstance(root, Mapping):
-        message, help = "a spec is a mapping of keys", "start with `model:`, `input:` and `layers:`"
+        message, help = "a spec must be a mapping of keys", "start with `model:`, `input:` and `layers:`"
         findings.take(_other_file(source) or fail("SPC010", message, root, help))
         return None
     return _Reader(source, findings).read(root)
@@ -252,7 +252,7 @@ class _Reader:
 
     def _layers(self, node: Node) -> list[Item]:
         if not isinstance(node, Sequence):
-            self.findings.error("SPC010", "`layers:` is a list", node, "start each layer with `- `")
+            self.findings.error("SPC010", "`layers:` must be a list", node, "start each layer with `- `")
             return []
         items = parse_items(node, self.findings)
         if not items and not len(self.findings):
@@ -261,7 +261,7 @@ class _Reader:
 
     def _blocks(self, document: Document, node: Node) -> None:
         if not isinstance(node, Mapping):
-            self.findings.error("SPC010", "`blocks:` is a mapping", node, "e.g. `name(width): [layers]`")
+            self.findings.error("SPC010", "`blocks:` must be a mapping", node, "e.g. `name(width): [layers]`")
             return
         for key, body in node.pairs:
             try:
@@ -277,7 +277,7 @@ class _Reader:
                 continue
             if not isinstance(body, Sequence):
                 self.findings.error(
-                    "SPC010", f"the body of `{name.text}` is a list of layers", key, "start each layer with `- `"
+                    "SPC010", f"the body of `{name.text}` must be a list of layers", key, "start each layer with `- `"
                 )
             items = parse_items(body, self.findings) if isinstance(body, Sequence) else []
             document.blocks[name.text] = Block(name, parameters, outputs, items)
@@ -289,7 +289,7 @@ class _Reader:
             else:
                 self.findings.error(
                     "SPC013",
-                    f"an included file holds `blocks:` and nothing else, not `{key.text}:`",
+                    f"an included file may hold only `blocks:`, not `{key.text}:`",
                     key,
                     "move the blocks to a file of their own",
                 )
@@ -302,7 +302,7 @@ class _Reader:
         document.outputs = [entry for entry in entries if isinstance(entry, Scalar) and entry.text]
         if len(document.outputs) != len(entries) or not entries:
             self.findings.error(
-                "SPC010", "`output:` is the name of a layer, or a list of names", key, "e.g. [logits, aux]"
+                "SPC010", "`output:` must be the name of a layer, or a list of names", key, "e.g. [logits, aux]"
             )
         names = [output.text for output in document.outputs]
         for index, output in enumerate(document.outputs):
@@ -368,7 +368,7 @@ class _Reader:
             )
             self.findings.error(
                 "SPC005",
-                f"`{key.text}` is {'a list of sizes' if key.text == 'output' else 'a whole number'}",
+                f"`{key.text}` must be {'a list of sizes' if key.text == 'output' else 'a whole number'}",
                 value,
                 help,
             )

@@ -138,7 +138,7 @@ class _Parser:
         if len(scalar.text) > _MAX_LENGTH:
             raise fail(
                 "SPC005",
-                f"an expression has at most {_MAX_LENGTH} characters",
+                f"an expression can have at most {_MAX_LENGTH} characters",
                 scalar,
                 "compute parts under `hparams:`",
             )
@@ -178,11 +178,11 @@ class _Parser:
             if text.endswith(","):
                 help = "the words of a line have spaces between them, no commas"
             elif re.search(r"(?<=[0-9)])x(?=[A-Za-z_])", text):
-                help = "in a size, names stand in parentheses, e.g. 3x(width)"
+                help = "in a size, put names in parentheses, e.g. 3x(width)"
             elif unclosed:
                 help = "a `(` is not closed" if unclosed > 0 else "a `)` has no `(`"
             elif "," in text:
-                help = "a comma stands only in min(a, b) and max(a, b); a size is written 3x5"
+                help = "commas belong only in min(a, b) and max(a, b); a size is written 3x5"
         return fail("SPC005", f"not a number or an expression: `{text}`", self.scalar, help)
 
     def _take(self, text: str) -> bool:
@@ -196,7 +196,7 @@ class _Parser:
         if self.depth > _MAX_DEPTH:
             raise fail(
                 "SPC005",
-                f"an expression nests at most {_MAX_DEPTH} levels",
+                f"an expression can nest at most {_MAX_DEPTH} levels",
                 self.scalar,
                 "compute parts under `hparams:`",
             )

@@ -99,7 +99,7 @@ def indented(help: str, pairs: list[tuple[Scalar, Node]]) -> str | Advice:
 def named_by_key(op: Scalar, value: Scalar, pairs: list[tuple[Scalar, Node]]) -> str | Advice:
     """`{type: conv, channels: 8}` as `{conv: {channels: 8}}`, where the name stands first."""
     name = value.text.split(".")[-1] or "conv"
-    help = f"its name `{name}` is the key, and the other keys stand inside"
+    help = f"its name `{name}` is the key, and the other keys go inside it"
     if not pairs or value.line != op.line or (pairs[0][0].line, pairs[0][0].column) < (op.line, op.column):
         return help
     if pairs[0][0].line > op.line:

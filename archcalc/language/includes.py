@@ -30,15 +30,15 @@ class Includes:
     def read(self, node: Node) -> Iterator[Mapping]:
         """The files listed in `node`, each a mapping with `blocks:`; what is wrong goes to the findings."""
         if not isinstance(node, Sequence):
-            self.findings.error("SPC013", "`include:` is a list of files", node, "e.g. [blocks/resnet.yaml]")
+            self.findings.error("SPC013", "`include:` must be a list of files", node, "e.g. [blocks/resnet.yaml]")
             return
         for number, entry in enumerate(node.items):
             try:
                 if number == MAX_INCLUDES:
                     help = "put several blocks in one file"
-                    raise fail("SPC014", f"a spec includes at most {MAX_INCLUDES} files", entry, help)
+                    raise fail("SPC014", f"a spec can include at most {MAX_INCLUDES} files", entry, help)
                 if not isinstance(entry, Scalar) or not entry.text:
-                    raise fail("SPC013", "an include is the path of a file", entry, "e.g. blocks/resnet.yaml")
+                    raise fail("SPC013", "an include must be the path of a file", entry, "e.g. blocks/resnet.yaml")
                 yield self._file(os.path.join(os.path.dirname(self.source.path), entry.text), entry)
             except SpecError as error:
                 self.findings.take(error)
@@ -65,7 +65,7 @@ class Includes:
             raise fail("SPC013", str(error), entry, "paths are relative to the file that includes them") from None
         self.left -= len(data)
         if self.left < 0:
-            most = f"the files that a spec includes have at most {MAX_BYTES // 2**20} MiB together"
+            most = f"the files that a spec includes can have at most {MAX_BYTES // 2**20} MiB together"
             raise fail("SPC014", most, entry, "include less")
         return _blocks(path, data)
 
@@ -80,7 +80,7 @@ def _blocks(path: str, data: bytes) -> Mapping:
         raise fail("SPC013", "an included file does not parse from here on", _unquoted(place), help) from None
     if isinstance(root, Mapping) and any(key.text == "blocks" for key, _ in root.pairs):
         return root
-    raise fail("SPC013", "an included file holds `blocks:` and nothing else; this one has none", _unquoted(root))
+    raise fail("SPC013", "an included file must hold `blocks:`; this one has none", _unquoted(root))
 
 
 def _unquoted(place: Span) -> Span:

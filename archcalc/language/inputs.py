@@ -53,9 +53,9 @@ def read_inputs(node: Node, findings: Findings) -> list[Input]:
                 help = _SIZES
                 if name.text == "layout":
                     help = f"name the input, e.g. `input: {{image: {{size: [3, 224, 224], layout: {value.text or LAYOUTS[0]}}}}}`"
-                findings.error("SPC010", "an input is a list of sizes", value, help)
+                findings.error("SPC010", "an input must be a list of sizes", value, help)
     else:
-        findings.error("SPC010", "`input:` is a list of sizes", node, _SIZES)
+        findings.error("SPC010", "`input:` must be a list of sizes", node, _SIZES)
     return [one for one in inputs if one is not None]
 
 
@@ -70,7 +70,7 @@ def _mapping(name: Scalar, node: Mapping, findings: Findings) -> Input | None:
         help = f"e.g. `{name.text}: {{size: [3, 224, 224], layout: {LAYOUTS[0]}}}`"
         findings.error("SPC004", f"the input `{name.text}` needs `size`", name, help)
     elif size is not None and not isinstance(size, Sequence):
-        findings.error("SPC010", "`size` is a list of sizes", size, _SIZES)
+        findings.error("SPC010", "`size` must be a list of sizes", size, _SIZES)
     if not isinstance(size, Sequence):
         return None
     return _input(name, size, _layout(layout, len(size.items), findings) if layout is not None else None, findings)
@@ -79,11 +79,11 @@ def _mapping(name: Scalar, node: Mapping, findings: Findings) -> Input | None:
 def _layout(node: Node, rank: int, findings: Findings) -> Scalar | None:
     """The word for a layout; None after an error."""
     if not isinstance(node, Scalar):
-        findings.error("SPC005", f"`layout` is {' or '.join(LAYOUTS)}", node)
+        findings.error("SPC005", f"`layout` must be {' or '.join(LAYOUTS)}", node)
         return None
     if node.text not in LAYOUTS:
         help = meant(node, node.text.replace(" ", "-").replace("_", "-"), LAYOUTS, "leave it out to let layers decide")
-        findings.error("SPC005", f"`layout` is {' or '.join(LAYOUTS)}, not `{node.text}`", node, help)
+        findings.error("SPC005", f"`layout` must be {' or '.join(LAYOUTS)}, not `{node.text}`", node, help)
         return None
     if rank == 1:
         said = "a vector has one axis, which is both channels and features"

@@ -180,7 +180,7 @@ def parse_line(line: Scalar, findings: Findings) -> Item | None:
                     return _python(line)
                 place = word if word.text.startswith("=") else after
                 help = instead(line, re.sub(r"\s*=\s*", "=", line.text))
-                findings.error("SPC010", "`=` stands without spaces around it", place, help)
+                findings.error("SPC010", "`=` must not have spaces around it", place, help)
                 return None
             if item.first is not None:
                 if is_python(line.text):
@@ -244,7 +244,7 @@ def _add_key(item: Item, name: Scalar, value: Node, findings: Findings) -> None:
         elif name.text == "repeat" and isinstance(value, Mapping):
             item.loop = name, value
         else:
-            findings.error("SPC010", f"`{name.text}` is a word or a number, not a list or mapping", value)
+            findings.error("SPC010", f"`{name.text}` must be a word or a number, not a list or mapping", value)
     else:
         item.keys.append((name, value))
 
@@ -333,7 +333,7 @@ def _loop(op: Scalar, value: Node, node: Mapping, findings: Findings) -> Item | 
         if isinstance(reverse, Scalar) and not _is_empty(reverse):
             item.reverse = reverse
         else:
-            findings.error("SPC010", "`reverse:` is true or false", place, "write true or false, or delete the key")
+            findings.error("SPC010", "`reverse:` must be true or false", place, "write one, or delete the key")
     _beside(item, node, findings)
     return item
 
@@ -371,7 +371,7 @@ def _fill(item: Item, value: Node, findings: Findings) -> bool:
         for key, inner in pairs:
             if key.text in COMMON:
                 findings.error(
-                    "SPC010", f"`{key.text}` stands beside `{op}:`, not inside it", key, f"indent it as far as `{op}:`"
+                    "SPC010", f"`{key.text}` belongs beside `{op}:`, not inside it", key, f"indent it as far as `{op}:`"
                 )
             elif _is_empty(inner):
                 item.incomplete = True

@@ -34,7 +34,7 @@ def parse_signature(key: Scalar, findings: Findings) -> tuple[Scalar, list[Param
             raise fail("SPC011", f"`{parameter.text}` is already an argument", parameter, "choose another name")
         if default is None and any(given is not None for _, given in parameters):
             raise fail(
-                "SPC010", f"`{parameter.text}` stands after an argument with a default", parameter, "put it first"
+                "SPC010", f"`{parameter.text}` comes after an argument with a default", parameter, "put it first"
             )
         parameters.append((parameter, default))
     outputs = _outputs(key, len(head) + len(arrow), findings) if arrow else []

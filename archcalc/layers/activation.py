@@ -211,7 +211,7 @@ class Hardtanh(Activation):
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` where no value lies between the two."""
         if self.high <= self.low:
-            raise ShapeError("SPC005", f"`high` is above low={self.low:g}, not {self.high:g}", "high")
+            raise ShapeError("SPC005", f"`high` must be above low={self.low:g}, not {self.high:g}", "high")
         return Tensor(x.shape)
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
@@ -232,7 +232,7 @@ class LeakyReLU(Activation):
     span = (-inf, inf)
     operations = (("comparison", 1), ("product", 1))
 
-    slope: float = arg(Number, "factor of negative values", default=0.01, aliases=("negative_slope",))
+    slope: float = arg(Number, "factor for negative values", default=0.01, aliases=("negative_slope",))
 
     @property
     def rises(self) -> bool:  # type: ignore[override]
@@ -252,7 +252,7 @@ class ELU(Activation):
     passes = (0.0, inf)
     operations = (("comparison", 1), ("exponential", 1), ("subtraction", 1), ("product", 1))
 
-    alpha: float = arg(Number, "value far left, negated", default=1.0)
+    alpha: float = arg(Number, "minus the limit for large negative inputs", default=1.0)
 
     @property
     def span(self) -> tuple[float, float]:  # type: ignore[override]
@@ -289,7 +289,7 @@ class CELU(Activation):
     passes = (0.0, inf)
     operations = (("comparison", 1), ("division", 1), ("exponential", 1), ("subtraction", 1), ("product", 1))
 
-    alpha: float = arg(Number, "value far left, negated; not 0", default=1.0)
+    alpha: float = arg(Number, "minus the limit for large negative inputs; not 0", default=1.0)
 
     @property
     def span(self) -> tuple[float, float]:  # type: ignore[override]
@@ -304,7 +304,7 @@ class CELU(Activation):
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for alpha=0, by which nothing can be divided."""
         if not self.alpha:
-            raise ShapeError("SPC005", "`alpha` is not 0", "alpha", changes=[Change(line="relu", reads=x)])
+            raise ShapeError("SPC005", "`alpha` must not be 0", "alpha", changes=[Change(line="relu", reads=x)])
         return Tensor(x.shape)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -346,7 +346,7 @@ class Softplus(Activation):
     operations = (("product", 1), ("exponential", 1), ("addition", 1), ("logarithm", 1), ("division", 1))
 
     beta: float = arg(Number, "sharpness", default=1.0, above=0)
-    threshold: float = arg(Number, "beta·x from which on it is x itself", default=20.0)
+    threshold: float = arg(Number, "value of beta·x above which y = x", default=20.0)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

@@ -149,10 +149,10 @@ class Einsum(Layer):
             )
         for term in (*terms, right):
             if len(set(term)) != len(term):
-                raise ShapeError("SPC005", f"a letter stands twice in `{term}`", "equation")
+                raise ShapeError("SPC005", f"a letter appears twice in `{term}`", "equation")
         for letter in right:
             if letter not in left:
-                raise ShapeError("SPC005", f"`{letter}` stands only in the result", "equation")
+                raise ShapeError("SPC005", f"`{letter}` appears only in the result", "equation")
         return terms, right
 
     def _sizes(self, tensors: tuple[Tensor, ...]) -> dict[str, int]:

@@ -84,7 +84,7 @@ class Argument:
     def scalar(self, node: Node) -> Scalar:
         if isinstance(node, Scalar):
             return node
-        raise fail("SPC005", f"`{self.name}` is {self.kind}, not a {_shape_of(node)}", node)
+        raise fail("SPC005", f"`{self.name}` must be {self.kind}, not a {_shape_of(node)}", node)
 
     def constant(self, value: Any, place: Scalar) -> Any:
         try:
@@ -94,7 +94,7 @@ class Argument:
 
     def expression(self, scalar: Scalar, known: Collection[str]) -> Any:
         if not scalar.text or scalar.text in ("true", "false"):
-            raise fail("SPC005", f"`{self.name}` is {self.kind}, not `{scalar.text}`", scalar)
+            raise fail("SPC005", f"`{self.name}` must be {self.kind}, not `{scalar.text}`", scalar)
         expression = parse_expression(scalar)
         check_names(expression, known)
         if not expression.names and not expression.sizes:
@@ -156,18 +156,18 @@ class Whole(Argument):
 def whole_number(value: Any, min: int, max: int = LARGEST_SIZE) -> int:
     """`value` as a whole number in its range. Raises `ValueProblem`."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueProblem(f"is a whole number, not {describe(value)}")
+        raise ValueProblem(f"must be a whole number, not {describe(value)}")
     if isinstance(value, float):
         nearest = round(value)
         if abs(value) >= _EXACT:
             raise ValueProblem(f"is {value:.15g}, a fraction that is too large to be exact", "divide with //")
         if abs(value - nearest) > _ROUNDING * abs(value):
-            raise ValueProblem(f"is a whole number, not {value:.15g}", fraction=value)
+            raise ValueProblem(f"must be a whole number, not {value:.15g}", fraction=value)
         value = nearest
     if value < min:
-        raise ValueProblem(f"is at least {min}, not {value}")
+        raise ValueProblem(f"must be at least {min}, not {value}")
     if value > max:
-        raise ValueProblem(f"is at most {max:,}, not {value:,}")
+        raise ValueProblem(f"must be at most {max:,}, not {value:,}")
     whole: int = value
     return whole
 
@@ -191,15 +191,15 @@ class Number(Argument):
 
     def coerce(self, value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise ValueProblem(f"is a number, not {describe(value)}")
+            raise ValueProblem(f"must be a number, not {describe(value)}")
         if self.min is not None and value < self.min:
-            raise ValueProblem(f"is at least {self.min:g}, not {value:g}")
+            raise ValueProblem(f"must be at least {self.min:g}, not {value:g}")
         if self.max is not None and value > self.max:
-            raise ValueProblem(f"is at most {self.max:g}, not {value:g}")
+            raise ValueProblem(f"must be at most {self.max:g}, not {value:g}")
         if self.above is not None and value <= self.above:
-            raise ValueProblem(f"is above {self.above:g}, not {value:g}")
+            raise ValueProblem(f"must be above {self.above:g}, not {value:g}")
         if abs(value) > 1e30:
-            raise ValueProblem(f"is at most 1e+30, not {value:g}")
+            raise ValueProblem(f"must be at most 1e+30, not {value:g}")
         return value
 
     def schema(self) -> dict[str, Any]:
@@ -226,11 +226,11 @@ class Flag(Argument):
         words = {"yes": "true", "on": "true", "1": "true", "no": "false", "off": "false", "0": "false"}
         word = words.get(scalar.text.lower(), scalar.text.lower())
         help = instead(scalar, word) if word in ("true", "false") else self.help
-        raise fail("SPC005", f"`{self.name}` is true or false, not `{scalar.text}`", scalar, help)
+        raise fail("SPC005", f"`{self.name}` must be true or false, not `{scalar.text}`", scalar, help)
 
     def coerce(self, value: Any) -> Any:
         if not isinstance(value, bool):
-            raise ValueProblem(f"is true or false, not {describe(value)}")
+            raise ValueProblem(f"must be true or false, not {describe(value)}")
         return value
 
     def schema(self) -> dict[str, Any]:
@@ -264,14 +264,14 @@ class Size(Argument):
     def parse(self, node: Node, known: Collection[str]) -> Any:
         if isinstance(node, NodeList) and node.items and all(isinstance(item, Scalar) for item in node.items):
             text = "x".join(item.text for item in node.items if isinstance(item, Scalar))
-            raise fail("SPC005", f"`{self.name}` is {self.kind}, not a list", node, instead(node, text))
+            raise fail("SPC005", f"`{self.name}` must be {self.kind}, not a list", node, instead(node, text))
         scalar = self.scalar(node)
         if scalar.text in self.words or (scalar.text in self.foreign and scalar.text not in known):
             return scalar.text
         sizes = re.fullmatch(r"[(\[]\s*(\d+(?:\s*,\s*\d+)*)\s*,?\s*[)\]]", scalar.text)
         if sizes:
             text = "x".join(re.findall(r"\d+", sizes.group(1)))
-            raise fail("SPC005", f"`{self.name}` is {self.kind}, not a tuple", scalar, instead(scalar, text))
+            raise fail("SPC005", f"`{self.name}` must be {self.kind}, not a tuple", scalar, instead(scalar, text))
         size = parse_size(scalar)
         if size is None:
             return super().parse(node, known)
@@ -308,7 +308,7 @@ class Factors(Size):
         sizes = value if isinstance(value, tuple) else (value,)
         for size in sizes:
             if isinstance(size, bool) or not isinstance(size, (int, float)) or not 0 < size <= 1e6:
-                raise ValueProblem(f"is above 0 and at most 1e+06, not {describe(size)}")
+                raise ValueProblem(f"must be above 0 and at most 1e+06, not {describe(size)}")
         return sizes
 
     def schema(self) -> dict[str, Any]:
@@ -333,7 +333,7 @@ class Word(Argument):
         if scalar.text in self.choices:
             return scalar.text
         help = meant(scalar, scalar.text, self.choices)
-        raise fail("SPC005", f"`{self.name}` is {self.kind}, not `{scalar.text}`", scalar, help)
+        raise fail("SPC005", f"`{self.name}` must be {self.kind}, not `{scalar.text}`", scalar, help)
 
     def schema(self) -> dict[str, Any]:
         return {"enum": list(self.choices)}
@@ -354,7 +354,7 @@ class Letters(Flag):
         if text not in ("true", "false") and text not in known:
             raise fail(
                 "SPC005",
-                f"`{self.name}` is true, false, or letters of {self.letters}, not `{text}`",
+                f"`{self.name}` must be true, false, or letters of {self.letters}, not `{text}`",
                 scalar,
                 f"each letter at most once, e.g. `{self.letters[:3]}`",
             )
@@ -375,7 +375,7 @@ class Words(Flag):
         scalar = self.scalar(node)
         if scalar.text not in ("true", "false", *self.words, *known):
             help = meant(scalar, scalar.text, ("true", "false", *self.words))
-            raise fail("SPC005", f"`{self.name}` is {self.kind}, not `{scalar.text}`", scalar, help)
+            raise fail("SPC005", f"`{self.name}` must be {self.kind}, not `{scalar.text}`", scalar, help)
         return scalar.text if scalar.text in self.words else super().parse(node, known)
 
     def schema(self) -> dict[str, Any]:
@@ -385,7 +385,7 @@ class Words(Flag):
 class Text(Argument):
     """Text in quotes, as a pattern of rearrange."""
 
-    kind = "a text in quotes"
+    kind = "text in quotes"
 
     def parse(self, node: Node, known: Collection[str]) -> Any:
         return self.scalar(node).text

@@ -70,19 +70,19 @@ class Attention(AttentionOperations):
     bias: bool | str = arg(
         Letters, "biases of the projections: true, false, or letters as qkv", letters="qkvo", default=True
     )
-    causal: bool = arg(Flag, "a position sees none after it", default=False, aliases=("is_causal",))
+    causal: bool = arg(Flag, "no position sees later ones", default=False, aliases=("is_causal",))
     rope: float | None = arg(
         Number, "rotary positions with this base, e.g. 10000", default=None, above=0, aliases=("rope_theta",)
     )
     rope_dim: int | None = arg(
         Whole,
-        "elements of a head that rotate, the first ones; default: all",
+        "how many of a head's first elements rotate; default: all",
         default=None,
         min=2,
         aliases=("rotary_dim",),
     )
     window: int | None = arg(
-        Whole, "a position sees only those less than this far away", default=None, min=1, aliases=("sliding_window",)
+        Whole, "a position sees only those closer than this", default=None, min=1, aliases=("sliding_window",)
     )
     kv: Tensor | None = arg(
         Reference, "source of keys and values; default: the input", default=None, aliases=("memory",)
@@ -92,7 +92,7 @@ class Attention(AttentionOperations):
         Reference, "source of the values alone; default: the input", default=None, aliases=("value",)
     )
     relbias: Tensor | None = arg(Reference, "a [heads, queries, keys] table added to the scores", default=None)
-    softcap: float | None = arg(Number, "scores are bounded to ± this", default=None, above=0)
+    softcap: float | None = arg(Number, "soft limit: scores stay within ± this", default=None, above=0)
     sinks: bool = arg(Flag, "a learned score for each head that takes weight and gives no value", default=False)
     qknorm: bool | str = arg(
         Words,

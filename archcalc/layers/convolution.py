@@ -285,7 +285,7 @@ class Conv(Convolution):
         if word == "valid":
             raise ShapeError(
                 "SHP109",
-                "`padding` is a size, same or same_upper, not `valid`",
+                "`padding` must be a size, same or same_upper, not `valid`",
                 "padding",
                 changes=[Change({"padding": (0,)})],
             )

@@ -108,8 +108,8 @@ class Embedding(Layer):
         min=-(2**62),
     )
     refused: ClassVar[dict[str, str]] = {
-        "max_norm": "rows that are shortened while they are looked up are not described: leave it out",
-        "norm_type": "it is the norm of `max_norm`, which is not described: leave it out",
+        "max_norm": "it rescales rows as they are looked up, which is not supported: leave it out",
+        "norm_type": "it is the norm of `max_norm`, which is not supported: leave it out",
         "scale_grad_by_freq": "gradients are those of the loss: leave it out",
         "sparse": "gradients are dense, and counted so: leave it out",
     }

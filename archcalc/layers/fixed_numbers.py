@@ -26,7 +26,7 @@ class Numbers(Argument):
     def parse(self, node: Node, known: Any) -> Any:
         """The numbers. Raises `SpecError` for other entries, lists of unequal lengths, or too many numbers."""
         if not isinstance(node, Sequence):
-            raise fail("SPC005", f"`{self.name}` is {self.kind}", node, f"e.g. {self.name}: [0.5, 0.25]")
+            raise fail("SPC005", f"`{self.name}` must be {self.kind}", node, f"e.g. {self.name}: [0.5, 0.25]")
         found = self._read(node)
         count = len(_flat(found))
         if count > _MOST:
@@ -45,7 +45,7 @@ class Numbers(Argument):
     def _number(self, node: Node) -> float:
         number = parse_number(node.text) if isinstance(node, Scalar) else None
         if number is None:
-            raise fail("SPC005", f"`{self.name}` is {self.kind}", node, "an entry is a number")
+            raise fail("SPC005", f"`{self.name}` must be {self.kind}", node, "an entry must be a number")
         return number
 
     def schema(self) -> dict[str, Any]:

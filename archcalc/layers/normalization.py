@@ -101,7 +101,7 @@ class BatchNorm(_TrackingNorm):
 
     ranks = (1, 4)
     refused: ClassVar[dict[str, str]] = {
-        "process_group": "which processes share their statistics is said where it runs: leave it out"
+        "process_group": "set which processes share statistics where the model runs: leave it out"
     }
 
     def admit(self, samples: int, x: Tensor) -> None:

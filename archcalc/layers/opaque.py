@@ -56,7 +56,10 @@ class Outputs(Argument):
             return SAME
         if isinstance(node, Mapping) and not node.pairs:
             raise fail(
-                "SPC005", f"`{self.name}` is {self.kind}", node, "several: output: {boxes: [300, 4], scores: [300]}"
+                "SPC005",
+                f"`{self.name}` must be {self.kind}",
+                node,
+                "several: output: {boxes: [300, 4], scores: [300]}",
             )
         sizes: dict[str, list[Expression]] = {}
         pairs = node.pairs if isinstance(node, Mapping) else [(None, node)]
@@ -75,7 +78,9 @@ class Outputs(Argument):
             return [parse_expression(node.part(start, end)) for start, end in bounds]
         if isinstance(node, Sequence) and node.items and all(isinstance(one, Scalar) for one in node.items):
             return [parse_expression(one) for one in node.items if isinstance(one, Scalar)]
-        raise fail("SPC005", f"`{self.name}` is {self.kind}", node, "several: output: {boxes: [300, 4], scores: [300]}")
+        raise fail(
+            "SPC005", f"`{self.name}` must be {self.kind}", node, "several: output: {boxes: [300, 4], scores: [300]}"
+        )
 
     def coerce(self, value: Any) -> Any:
         """Whole sizes from 1."""
@@ -126,7 +131,7 @@ class Import(Text):
         """The text. Raises `SpecError` for what is none."""
         scalar = self.scalar(node)
         if not re.fullmatch(_CLASS, scalar.text, re.ASCII):
-            raise fail("SPC005", f"`{self.name}` is {self.kind}, not `{scalar.text}`", scalar)
+            raise fail("SPC005", f"`{self.name}` must be {self.kind}, not `{scalar.text}`", scalar)
         *modules, name = re.split(r"[.:]", scalar.text)
         taken = name if name in _TAKEN else next(filter(keyword.iskeyword, modules), None)
         if taken:

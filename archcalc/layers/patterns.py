@@ -41,22 +41,22 @@ class Pattern:
             raise PatternError("a pattern has one `->` between input and output", "e.g. 'c h w -> (h w) c'")
         self.left, self.right = _side(left), _side(right)
         if any("..." in group and group != ["..."] for group in self.left):
-            raise PatternError("`...` stands in parentheses on the left", "only the output can join those axes")
+            raise PatternError("`...` is in parentheses on the left", "only the output can join those axes")
         before, after = _names(self.left), _names(self.right)
         for name in before:
             if before.count(name) > 1:
-                raise PatternError(f"`{name}` stands twice on the left")
+                raise PatternError(f"`{name}` appears twice on the left")
         for name in after:
             if after.count(name) > 1:
-                raise PatternError(f"`{name}` stands twice on the right")
+                raise PatternError(f"`{name}` appears twice on the right")
             if name not in before and name != "1":
                 raise PatternError(
-                    f"`{name}` stands only on the right", "every axis of the output comes from the input"
+                    f"`{name}` appears only on the right", "every axis of the output comes from the input"
                 )
         for name in before:
             if name not in after:
                 raise PatternError(
-                    f"`{name}` stands only on the left",
+                    f"`{name}` appears only on the left",
                     "rearrange keeps every element; use `mean` or `select` to lose an axis",
                 )
 

@@ -21,7 +21,7 @@ from archcalc.terms import called, work
 
 # Bytes of a position (int64).
 _POSITION = 8
-_NO_PLACES = "the places of the largest elements are not an output here: leave it out"
+_NO_PLACES = "the positions of the maxima are not an output here: leave it out"
 
 
 def _over_windows(word: str, axes: int, dilated: bool = False) -> str:
@@ -141,7 +141,7 @@ class Pooling(Layer):
             if even is not None and all(2 * border <= k for border, (k, _, _, _) in zip(even, axes)):
                 left_out = {"count_include_pad": False} if self.op == "avgpool" and any(even) else {}
                 changes, help = [Change({"padding": one_size(tuple(even)), **left_out})], None
-        return ShapeError("SHP109", f"`padding` is a size, not `{word}`", "padding", help, changes=changes)
+        return ShapeError("SHP109", f"`padding` must be a size, not `{word}`", "padding", help, changes=changes)
 
     def _fitting(self, x: Tensor) -> Change:
         """The largest window that fits the input."""

@@ -156,7 +156,7 @@ class Rope(Layer):
 
     theta: float = arg(Number, "base of the angles", default=10000.0, above=0, aliases=("base",))
     dim: int | None = arg(
-        Whole, "features that rotate, the first ones; default: all", default=None, min=2, aliases=("rotary_dim",)
+        Whole, "how many of the first features rotate; default: all", default=None, min=2, aliases=("rotary_dim",)
     )
 
     def _turned(self, x: Tensor) -> int:
@@ -230,9 +230,9 @@ class RelPosBias(Layer):
     numeric = False
 
     heads: int = arg(Whole, "heads", min=1, aliases=("num_heads",))
-    kind: str = arg(Word, "how distances are told apart", choices=("bucket", "window", "alibi"), default="bucket")
+    kind: str = arg(Word, "how distances are grouped", choices=("bucket", "window", "alibi"), default="bucket")
     window: tuple[int, ...] | None = arg(Size, "window of kind=window, e.g. 7, 7x7 or 8x7x7", default=None)
-    buckets: int = arg(Whole, "distances told apart by kind=bucket", default=32, min=1, aliases=("num_buckets",))
+    buckets: int = arg(Whole, "number of groups of kind=bucket", default=32, min=1, aliases=("num_buckets",))
 
     def sources(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """None: it counts positions."""

@@ -141,7 +141,7 @@ class _Spread(Reduction):
     operations = ("mean", 1), ("centring", 1), ("square", 1), ("sum", 1)
     more: ClassVar[Pieces] = (("division", 1),)
 
-    correction: int = arg(Whole, "how much less than the number of elements is divided by", default=1, min=0)
+    correction: int = arg(Whole, "subtracted from the number of elements before dividing", default=1, min=0)
 
     @property
     def after(self) -> str:
@@ -320,7 +320,7 @@ class Normalize(Asking):
         Whole, "axis of the vectors; default: channels or features", default=None, min=-8, aliases=("dim",)
     )
     p: float = arg(Number, "the power: 1 for the sum of absolute values, 2 for Euclid's", default=2.0, above=0)
-    eps: float = arg(Number, "smallest length that is divided by", default=1e-12, min=0)
+    eps: float = arg(Number, "smallest length to divide by", default=1e-12, min=0)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for an axis the input does not have."""

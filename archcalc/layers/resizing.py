@@ -61,12 +61,12 @@ class Upsample(Layer):
     )
     size: tuple[int, ...] | None = arg(Size, "the size itself, instead of a scale", default=None)
     like: Tensor | None = arg(Like, "a channels-first tensor that has the size, instead of a scale", default=None)
-    mode: str = arg(Word, "how values between elements are found", choices=tuple(_MODES), default="nearest")
+    mode: str = arg(Word, "how to interpolate between elements", choices=tuple(_MODES), default="nearest")
     align_corners: bool | None = arg(
-        Flag, "the first and last elements stay at the corners; not for nearest; default: false", default=None
+        Flag, "align the corner elements of input and output; not for nearest; default: false", default=None
     )
     recompute_scale_factor: bool = arg(
-        Flag, "places come from the sizes, where a scale does not give a whole one", default=False
+        Flag, "take the scale from the sizes, where it does not give a whole one", default=False
     )
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
@@ -177,7 +177,7 @@ class Pad(Layer):
     wants = "a channels-first tensor [channels, ...] with one to three spatial axes"
 
     size: tuple[int, ...] = arg(
-        BorderSize, "border on both sides; below 0 so much is cut", default=(0,), min=0, aliases=("padding",)
+        BorderSize, "border on both sides; a negative one crops", default=(0,), min=0, aliases=("padding",)
     )
     before: tuple[int, ...] | None = arg(
         BorderSize, "border before the first element; default: size", default=None, min=0

@@ -11,7 +11,7 @@ def masked(line: str, causal: bool, window: int | None) -> list[str]:
     if not causal and window is None:
         return [line]
     if window is None:
-        hidden, said = "j > i", "a position sees none after it"
+        hidden, said = "j > i", "no position sees later ones"
     else:
         hidden = f"j > i or j ≤ i − {window}" if causal else f"|i − j| ≥ {window}"
         said = f"a position sees {'itself and those before it, ' if causal else 'those '}less than {window} away"

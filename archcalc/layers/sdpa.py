@@ -34,7 +34,7 @@ class SDPA(Layer):
     q: Tensor = arg(Reference, "queries")
     k: Tensor = arg(Reference, "keys")
     v: Tensor = arg(Reference, "values")
-    causal: bool = arg(Flag, "a position sees none after it", default=False, aliases=("is_causal",))
+    causal: bool = arg(Flag, "no position sees later ones", default=False, aliases=("is_causal",))
     scale: float | None = arg(Number, "factor of the scores; default: 1/√d", default=None)
 
     @property
@@ -66,7 +66,7 @@ class SDPA(Layer):
             tensor = self.numbers(name)
             if tensor.rank < 2:
                 raise ShapeError(
-                    "SHP101", f"`{name}` is a sequence of vectors [..., positions, features], not {tensor}", name
+                    "SHP101", f"`{name}` must be a sequence of vectors [..., positions, features], not {tensor}", name
                 )
             if tensor.shape[:-2] != self.q.shape[:-2]:
                 raise ShapeError("SHP107", f"the leading axes of `{name}` {tensor} are not those of `q` {self.q}", name)

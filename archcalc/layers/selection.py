@@ -101,7 +101,7 @@ class Gather(Layer):
         index.integer = True
         if index.batched and axis:
             message = f"an index of each sample takes positions of axis 0, not of axis {axis}"
-            raise ShapeError("SHP101", message, "axis", "put a `rearrange` before and behind it")
+            raise ShapeError("SHP101", message, "axis", "put a `rearrange` before and after it")
         return Tensor((*x.shape[:axis], *index.shape, *x.shape[axis + 1 :]), None, x.integer or False)
 
     def output_rank(self, *inputs: Tensor) -> int:

@@ -68,7 +68,7 @@ class Flatten(Rearranging):
         """Raises `ShapeError` when the axes are none of the input's, or in the wrong order."""
         start, end = self.axis_index("start", x), self.axis_index("end", x)
         if start > end:
-            raise ShapeError("SHP108", f"start {self.start} lies behind end {self.end} in {x}", "start")
+            raise ShapeError("SHP108", f"start {self.start} comes after end {self.end} in {x}", "start")
         return moved(x, (*x.shape[:start], product(x.shape[start : end + 1]), *x.shape[end + 1 :]))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:

@@ -59,7 +59,7 @@ class Repeat(Layer):
     first = "repeat"
     repeat: Any = arg(Copies, "copies")
     layers: Any = arg(Body, "what is copied")
-    state: Any = arg(States, "what goes from copy to copy, with what it starts from", default=None)
+    state: Any = arg(States, "values passed from copy to copy, with their initial values", default=None)
     next: Any = arg(Following, "the next value of each state", default=None)
 
 
@@ -75,10 +75,12 @@ class Scan(Layer):
 
     op = SCAN
     first = SCAN
-    scan: Any = arg(Over, "what is gone through, its first axis step by step")
+    scan: Any = arg(Over, "what to go through, step by step along its first axis")
     layers: Any = arg(Body, "what runs at every step")
-    state: Any = arg(States, "what goes from step to step, with what it starts from")
-    next: Any = arg(Following, "the next value of each state; default: of one what the layers give", default=None)
+    state: Any = arg(States, "values passed from step to step, with their initial values")
+    next: Any = arg(
+        Following, "the next value of each state; default for a single state: the output of the layers", default=None
+    )
     reverse: bool = arg(
         Flag, "from the last entry to the first; the output is in the order of the entries", default=False
     )
@@ -95,5 +97,5 @@ class Each(Layer):
 
     op = EACH
     first = EACH
-    each: Any = arg(Over, "what is gone through, or the layers")
+    each: Any = arg(Over, "what to go through, or the layers")
     layers: Any = arg(Body, "what runs on every entry", default=None)

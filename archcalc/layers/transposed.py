@@ -34,7 +34,7 @@ class ConvTranspose(Convolution):
 
     refused: ClassVar[dict[str, str]] = {"padding_mode": "there is no border to fill here: leave it out"}
 
-    padding: Any = arg(Size, "border taken off on both sides", default=(0,), min=0, foreign=("same", "valid"))
+    padding: Any = arg(Size, "border removed on both sides", default=(0,), min=0, foreign=("same", "valid"))
     output_padding: tuple[int, ...] = arg(
         Size, "size added at the end; less than stride or dilation", default=(0,), min=0
     )
@@ -92,7 +92,7 @@ class ConvTranspose(Convolution):
             keys = {"padding": one_size(tuple(padding))}
             if any(extra):
                 keys["output_padding"] = one_size(tuple(extra))
-        raise ShapeError("SHP109", f"`padding` is a size, not `{self.padding}`", "padding", changes=[Change(keys)])
+        raise ShapeError("SHP109", f"`padding` must be a size, not `{self.padding}`", "padding", changes=[Change(keys)])
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
         """Copies in the order of the kernels' own."""

@@ -125,7 +125,7 @@ class Binder:
         """The steps of an inner list of layers."""
         if not isinstance(node, NodeList):
             self.findings.error(
-                "SPC010", f"`{key}` is a list of layers", node, "start each layer with `- `, or put them in [ ]"
+                "SPC010", f"`{key}` must be a list of layers", node, "start each layer with `- `, or put them in [ ]"
             )
             return []
         if not node.items:
@@ -146,7 +146,9 @@ class Binder:
                 except SpecError as error:
                     self.findings.take(error)
             else:
-                self.findings.error("SPC010", "an operand is a name or a list of layers", entry, "put layers in [ ]")
+                self.findings.error(
+                    "SPC010", "an operand must be a name or a list of layers", entry, "put layers in [ ]"
+                )
         count = len(node.items)
         if any(isinstance(entry, Scalar) and entry.text.endswith(ALL) for entry in node.items):
             return operands  # how many they are is known where the copies are
@@ -191,7 +193,7 @@ class Binder:
             elif key.text in given:
                 self.findings.error("SPC006", f"`{key.text}` is given twice", key, "delete one of them")
             elif not isinstance(value, Scalar):
-                self.findings.error("SPC005", f"`{key.text}` is a number, a size or the name of a layer", value)
+                self.findings.error("SPC005", f"`{key.text}` must be a number, a size or the name of a layer", value)
             else:
                 given[key.text] = value
         wrong = item.incomplete or len(given) < (item.first is not None) + (item.body is not None) + len(item.keys)
@@ -246,7 +248,7 @@ class Binder:
             one, *others = lengths
             other = next(name for name in others if lengths[name] != lengths[one])
             message = f"`repeat` goes through {lengths[one]} values of `{one}` but {lengths[other]} of `{other}`"
-            self.findings.error("SPC005", message, loop.names[other][0], "give both equally many")
+            self.findings.error("SPC005", message, loop.names[other][0], "give both the same number")
         return loop
 
     def _values(self, node: NodeList, names: Names) -> list[tuple[Scalar, Value]]:
@@ -256,7 +258,7 @@ class Binder:
             self.findings.error("SPC010", "an empty list of values", node, "write one for each copy")
         for entry in node.items:
             if not isinstance(entry, Scalar):
-                message = "a value of a loop is a number, a size, true or false, or an expression"
+                message = "a value of a loop must be a number, a size, true or false, or an expression"
                 self.findings.error("SPC010", message, entry)
             elif (value := self.value(entry, names.values, names)) is not None:
                 found.append((entry, value))
@@ -267,7 +269,7 @@ class Binder:
         inner = names.alone()
         step.over = list(over(self, step, item, names, inner))
         if item.keys and item.over is None:
-            help = f"e.g. {{each: {{{item.keys[0][0].text}: ...}}, layers: [...]}}: `layers:` stands beside `each:`"
+            help = f"e.g. {{each: {{{item.keys[0][0].text}: ...}}, layers: [...]}}: `layers:` goes beside `each:`"
             self.findings.error("SPC010", "`each` takes a list of layers", item.keys[0][0], help)
             return
         body = _body(item)
@@ -282,7 +284,7 @@ class Binder:
         inner = names.inner()
         if item.over is None:
             help = "e.g. {scan: prev, state: {z: [64]}, layers: [...]}"
-            self.findings.error("SPC010", "`scan` goes through a tensor: its layers stand beside it", item.op, help)
+            self.findings.error("SPC010", "`scan` goes through a tensor: its layers go beside it", item.op, help)
             return
         if not item.carried and not item.incomplete:
             help = "e.g. state: {z: [64]} beside it; layers that need nothing of the step before go under `each:`"

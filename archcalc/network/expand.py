@@ -71,7 +71,7 @@ class Expander(Evaluator):
             "SPC014",
             f"the spec expands to more than {MAX_LAYERS:,} layers",
             place,
-            "copies of unchanging shape cost nothing: use `repeat`",
+            "copies of the same shape cost nothing: use `repeat`",
             self.calls[::-1][:5],
         )
         self.findings.raise_if_any()
@@ -135,7 +135,7 @@ class Expander(Evaluator):
         for name, number in others:
             if number != count:
                 message = f"`repeat` goes through {count} values of `{one}` but {number} of `{name}`"
-                self.fail("SPC005", message, loop.names[name][0], "give both equally many")
+                self.fail("SPC005", message, loop.names[name][0], "give both the same number")
         return Turns(count, found)
 
     def _looped(self, step: Step, scope: Scope, x: Tensor | None, turns: Turns) -> tuple[Tensor, Node | None]:

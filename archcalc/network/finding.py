@@ -28,7 +28,7 @@ def find(graph: Graph, wanted: str) -> Found:
         if same:
             return _several(same, wanted)
     if wanted.isdigit():
-        raise RequestError(f"no layer stands on line {wanted}")
+        raise RequestError(f"there is no layer on line {wanted}")
     first = _first_copy(nodes, wanted)
     if first is not None:
         return Found([first], f"all copies are the same; the first one is `{first.id}`")

@@ -25,7 +25,7 @@ def split_reference(text: str) -> tuple[str, str | None] | None:
 
 # Behind the name of a repeat: what all its copies give.
 ALL = ".*"
-AN_ARGUMENT = "an argument of a block is a number, a size or the name of an earlier layer"
+AN_ARGUMENT = "an argument of a block must be a number, a size or the name of an earlier layer"
 
 
 class Names:
@@ -234,7 +234,7 @@ class Names:
             None,
         )
         if later is not None:
-            help = f"`{name}` stands later, at {later.line}:{later.column}; references point backwards only"
+            help = f"`{name}` comes later, at {later.line}:{later.column}; references can only point back"
         elif name == "input" and self.inputs:
             help = f"the model has several inputs: {', '.join(self.inputs)}"
         elif name in REGISTRY or name in self.blocks:

@@ -150,7 +150,7 @@ class Evaluator:
         try:
             result = evaluate(value, names, place)
             if isinstance(result, Tensor) and argument is not None:
-                raise ValueProblem(f"is {argument.kind}, not the layer `{place.text}`")
+                raise ValueProblem(f"must be {argument.kind}, not the layer `{place.text}`")
             if argument is not None:
                 result = argument.coerce(result)
         except SpecError as error:

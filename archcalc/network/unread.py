@@ -48,7 +48,7 @@ class Unread:
         elif first in REGISTRY or first in self.blocks:
             line = f"{value.text} name={op}"
             help = instead(place, line) if place is not value else f"it is `{line}`, without a colon"
-            self.findings.error("SPC002", f"unknown layer `{op}`: a name stands behind its layer", item.op, help)
+            self.findings.error("SPC002", f"unknown layer `{op}`: a name comes after its layer", item.op, help)
         else:
             self.findings.error(
                 "SPC002", f"unknown layer `{op}`", item.op, f"write a layer as `{first}: {{...}}`, its name first"

@@ -69,7 +69,7 @@ def fix(task: Task, selection: Selection, unsafe: bool, wanted: Callable[[Findin
     result = Fixed(path, source.text, source.text, state.findings)
     if source.kind:
         result.refused = [
-            f"{path} is {source.kind}, which is not mended: `archcalc import {path} -o net.yaml` writes a spec"
+            f"{path} is {source.kind}, which is not fixed: `archcalc import {path} -o net.yaml` writes a spec"
         ]
         return result
     refused: dict[tuple[str, str], str] = {}

@@ -20,7 +20,7 @@ NAMES = {
     "params": "parameters",
     "trainable": "trainable parameters",
     "macs": "MACs",
-    "depth": "layers with weights one behind the other",
+    "depth": "layers with weights on the longest path",
     "memory": "bytes for training",
     "inference_memory": "bytes for inference",
 }

@@ -123,7 +123,7 @@ def _unused(comment: Comment, idle: list[str], known: dict[str, str], safe: bool
     strange = [word for word in idle if word.upper() not in known and word not in known.values()]
     if strange:
         near = nearest(strange[0], [*known, *known.values()])
-        message = f"no rule is called `{strange[0]}`" + (f": did you mean `{near}`?" if near else "")
+        message = f"no rule is named `{strange[0]}`" + (f": did you mean `{near}`?" if near else "")
     elif idle:
         message = f"nothing to ignore here: {', '.join(f'`{word}`' for word in idle)} finds nothing"
     else:

@@ -51,7 +51,7 @@ class Words(Kind[str]):
             return str(given)
         near = suggest(str(given), self.words)
         raise ValueError(
-            f"is {', '.join(self.words[:-1])} or {self.words[-1]}, not {given!r}"
+            f"must be {', '.join(self.words[:-1])} or {self.words[-1]}, not {given!r}"
             + (f": did you mean {near}?" if near else "")
         )
 
@@ -72,7 +72,7 @@ class Whole(Kind[int]):
         """The number."""
         text = str(given).strip()
         if isinstance(given, bool) or not re.match(r"[+-]?\d{1,40}\Z", text, re.ASCII):
-            raise ValueError(f"is a whole number, not {given!r}")
+            raise ValueError(f"must be a whole number, not {given!r}")
         number = int(text)
         if number < self.least:
             raise ValueError(f"is {number}, which is too small: the least is {self.least}")
@@ -96,7 +96,7 @@ class Text(Kind[str]):
     def read(self, given: Any) -> str:
         """The text, which is not empty."""
         if not isinstance(given, str) or not given.strip() or not given.isprintable():
-            raise ValueError(f"is a name, not {given!r}")
+            raise ValueError(f"must be a name, not {given!r}")
         return given.strip()
 
     def schema(self) -> dict[str, Any]:
@@ -120,7 +120,7 @@ class Names(Kind[tuple[str, ...]]):
         )
         for name in entries:
             if not (isinstance(name, str) and name.strip() and name.isprintable()):
-                raise ValueError(f"is a name or a list of names, not {given!r}")
+                raise ValueError(f"must be a name or a list of names, not {given!r}")
         return tuple(dict.fromkeys(name.strip() for name in entries))
 
     def write(self, value: tuple[str, ...]) -> list[str]:

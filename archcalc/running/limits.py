@@ -17,7 +17,7 @@ def parse_bytes(text: str | None, option: str) -> int | None:
     match = _BYTES.match(text.strip())
     if match is None or not float(match[1]):
         number = re.match(r"\d{1,6}(?:\.\d{1,3})?\Z", text.strip(), re.ASCII)
-        hint = f": do you mean {text.strip()}GB?" if number else ""
+        hint = f": did you mean {text.strip()}GB?" if number else ""
         raise RequestError(f"{option} takes bytes with their unit, e.g. 24GB or 80GiB, not {text!r}{hint}")
     whole, _, part = match[1].partition(".")
     scale = int((1024 if match[3] else 1000) ** _UNITS[match[2].upper()])

@@ -315,7 +315,7 @@ def _line(layer: type[Layer], bound: Bound, library: str, keys: str = "") -> lis
         if name == "activation" and key is None:
             after += activation(node, library)
         elif name == "inplace" and isinstance(node, ast.Constant) and isinstance(node.value, float):
-            raise UnwritableError("`inplace` is true or false")
+            raise UnwritableError("`inplace` must be true or false")
         elif name == "-" or is_none(node) or (key is None and name in LEFT_OUT):
             continue
         elif key is None and name in layer.refused:

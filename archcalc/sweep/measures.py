@@ -106,7 +106,7 @@ MEASURES = {
         Measure("flops", "flops", "FLOPs", COUNT, lambda one: one.costs.totals.flops),
         Measure("other_flops", "other_flops", "element-wise FLOPs", COUNT, lambda one: one.costs.totals.other_flops),
         Measure("activations", "activation_bytes", "activations", BYTES, lambda one: one.costs.totals.activation_bytes),
-        Measure("depth", "depth", "layers with weights one behind the other", COUNT, lambda one: depth(one.graph), False),
+        Measure("depth", "depth", "layers with weights on the longest path", COUNT, lambda one: depth(one.graph), False),
         Measure("memory", "memory_bytes", "bytes for training", BYTES, lambda one: one.peak(TRAIN)),
         Measure("inference_memory", "inference_memory_bytes", "bytes for inference", BYTES, lambda one: one.peak(INFERENCE)),
         Measure("time", "time_seconds", "time of a forward pass", SECONDS, lambda one: one.seconds(INFERENCE)),

@@ -73,7 +73,7 @@ def _side(text: str, names: Sequence[str], has_device: bool) -> Side:
     if name not in names and name not in MEASURES:
         near = suggest(name, [*names, *MEASURES])
         raise RequestError(
-            f"--plot: nothing is called `{name}`: "
+            f"--plot: nothing is named `{name}`: "
             + (f"did you mean `{near}`?" if near else f"there are {', '.join([*names, *MEASURES])}")
         )
     measure = None if name in names else measures([name], has_device)[0]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from archcalc.tracing.calls import Scope, Value
 
-# A size, a number, true or false, a word, a text in quotes, or another node's output.
+# A size, a number, true or false, a word, text in quotes, or another node's output.
 Key = Any
 Sizes = tuple[int, ...]
 

@@ -206,7 +206,7 @@ def test_what_stops_a_sequence():
         (("-o", "/nowhere/at/all.svg"), "cannot write '/nowhere/at/all.svg': no such file"),
         (("-o", "x.svg", "--mode", "generate"), "ask for --mode train or inference"),
         (("-o", "x.png"), "give a name that ends in .svg"),
-        (("--limit", "24"), "--limit takes bytes with their unit, e.g. 24GB or 80GiB, not '24': do you mean 24GB?"),
+        (("--limit", "24"), "--limit takes bytes with their unit, e.g. 24GB or 80GiB, not '24': did you mean 24GB?"),
         (("--mode", "backward"), "there is no 'backward'"),
         (("--precision", "bf61"), "did you mean bf16?"),
         (("--set", "batch=4"), "the batch is given by --batch"),
@@ -366,7 +366,7 @@ def test_python_interface():
     taken = net.memory(optimizer="sgd")
     assert taken.peak == answered("specs/alexnet.yaml", "--batch", "2", "--optimizer", "sgd")["training"]["peak_bytes"]
     assert net.memory(mode="inference").peak < taken.peak
-    with pytest.raises(archcalc.RequestError, match=r"optimizer is sgd, .* or muon, not 'nadam'"):
+    with pytest.raises(archcalc.RequestError, match=r"optimizer must be sgd, .* or muon, not 'nadam'"):
         net.memory(optimizer="nadam")
     with pytest.raises(TypeError, match="no argument 'optimiser'"):
         net.memory(optimiser="sgd")

@@ -146,7 +146,7 @@ def test_time_needs_a_device():
         ([VIT, "--set", "widht=1,2"], "did you mean `width`"),
         ([VIT, "--set", "width"], "NAME=VALUES"),
         ([VIT, "--set", "width=1,2", "--set", "width=3"], "given twice"),
-        ([VIT, "--batch", "0"], "a batch is a whole number"),
+        ([VIT, "--batch", "0"], "a batch must be a whole number"),
         ([VIT, "--batch", "1..x"], "`x` is not a number"),
         ([VIT, "--plot", "macs"], "two names"),
         ([VIT, "--plot", "macs,parms"], "did you mean `params`"),

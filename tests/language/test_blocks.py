@@ -126,7 +126,7 @@ def test_input_is_that_of_the_block():
         ("conv3 eight", 11, "eight", "no layer, hparam or argument is named `eight`", "name=eight"),
         ("conv3 8*widht", 13, "widht", "no hparam, dim or argument is named `widht`", "did you mean `width`?"),
         ("conv3: [8]", 12, "[8]", "`conv3:` takes a mapping", "write `conv3 8`"),
-        ("conv3: {n: [8]}", 16, "[8]", "`n` is a number, a size or the name of a layer", ""),
+        ("conv3: {n: [8]}", 16, "[8]", "`n` must be a number, a size or the name of a layer", ""),
         ("conv3: 8", 12, "8", "`conv3:` takes a mapping", "write `conv3 8`"),
         ("con3 8", 5, "con3", "unknown layer `con3`", "did you mean `conv` or `conv3`?"),
     ],
@@ -151,7 +151,7 @@ def test_wrong_call(call, column, under, message, help):
         ("b(n n)", 5, "`n n` is not a name"),
         ("b(n,)", 7, "`` is not a name"),
         ("b(n, n)", 8, "`n` is already an argument"),
-        ("b(n=1, m)", 10, "`m` stands after an argument with a default"),
+        ("b(n=1, m)", 10, "`m` comes after an argument with a default"),
         ("b(n=)", 5, "`n=` has no value"),
         ("b(input)", 5, "`input` has a meaning of its own"),
         ("b(n=(1)", 7, "not a number or an expression"),
@@ -184,7 +184,7 @@ def test_a_number_where_a_layer_is_needed():
     assert (at(said), said.message) == ((8, 16), "`skip` is 3 here, not a layer")
     assert said.notes[0].message == "in block up(n=8, skip=3)"
     said = wrong("relu name=x", "conv3 x", top=TOP)
-    assert said.message == "`channels` is a whole number, not the layer `n`"
+    assert said.message == "`channels` must be a whole number, not the layer `n`"
 
 
 def test_arguments_in_reports():

@@ -39,8 +39,8 @@ def test_all_that_is_missing_is_told():
         ("loss: crossentropi", (4, 7), "no loss is named `crossentropi`", "did you mean `crossentropy`?"),
         ("loss: [mse]", (4, 7), "`loss:` takes one word", ""),
         ("loss:", (4, 1), "`loss:` takes one word", ""),
-        ("output: {a: b}", (4, 1), "`output:` is the name of a layer", "e.g. [logits, aux]"),
-        ("output: []", (4, 1), "`output:` is the name of a layer", ""),
+        ("output: {a: b}", (4, 1), "`output:` must be the name of a layer", "e.g. [logits, aux]"),
+        ("output: []", (4, 1), "`output:` must be the name of a layer", ""),
         ("output: [input, prev, input]", (4, 23), "`input` is already an output", "delete"),
         ("output: nothing", (4, 9), "no earlier layer is named `nothing`", "name=nothing"),
         ("budget: {params: much}", (4, 18), "not an amount: `much`", "e.g. 25M"),
@@ -50,8 +50,8 @@ def test_all_that_is_missing_is_told():
         ("growth: {prams: 5%}", (4, 10), "`growth` has no key `prams`", "did you mean `params`?"),
         ("budget: {dept: 5}", (4, 10), "`budget` has no key `dept`", "did you mean `depth`?"),
         ("budget: 25M", (4, 9), "`budget:` takes a mapping", ""),
-        ("expect: {params: 1.5}", (4, 18), "`params` is a whole number", "exact number"),
-        ("expect: {output: 10}", (4, 18), "`output` is a list of sizes", "e.g. [1000]"),
+        ("expect: {params: 1.5}", (4, 18), "`params` must be a whole number", "exact number"),
+        ("expect: {output: 10}", (4, 18), "`output` must be a list of sizes", "e.g. [1000]"),
         ("expect: {parms: 1}", (4, 10), "`expect` has no key `parms`", "did you mean `params`?"),
         ("expect: [1]", (4, 9), "`expect:` takes a mapping", ""),
         ("hparams: [a]", (4, 10), "`hparams:` takes a mapping", ""),
@@ -62,11 +62,11 @@ def test_all_that_is_missing_is_told():
         ("hparams: {input: 1}", (4, 11), "`input` has a meaning of its own", "another name"),
         ("hparams: {cin: 1}", (4, 11), "`cin` has a meaning of its own", "another name"),
         ("hparams: {a: max(1, 2)}", (4, 14), "not a number or an expression: `max(1`", "a comma ends the value"),
-        ("dims: {a: 0}", (4, 11), "the dim `a` is a whole number from 1, not 0", ""),
-        ("dims: {a: 1.5}", (4, 11), "the dim `a` is a whole number from 1, not 1.5", ""),
-        ("dims: {a: true}", (4, 11), "the dim `a` is a whole number from 1, not true", ""),
-        ("blocks: [a]", (4, 9), "`blocks:` is a mapping", ""),
-        ("blocks: {a: relu}", (4, 10), "the body of `a` is a list of layers", ""),
+        ("dims: {a: 0}", (4, 11), "the dim `a` must be a whole number from 1, not 0", ""),
+        ("dims: {a: 1.5}", (4, 11), "the dim `a` must be a whole number from 1, not 1.5", ""),
+        ("dims: {a: true}", (4, 11), "the dim `a` must be a whole number from 1, not true", ""),
+        ("blocks: [a]", (4, 9), "`blocks:` must be a mapping", ""),
+        ("blocks: {a: relu}", (4, 10), "the body of `a` must be a list of layers", ""),
         ("variants: [a]", (4, 11), "`variants:` takes a mapping", ""),
         ("variants: {'a b': {}}", (4, 12), "`a b` is not a name for a variant", ""),
         ("variants: {a: {w: 1}}", (4, 16), "no hparam is named `w`", "add it there first"),
@@ -82,20 +82,20 @@ def test_wrong_key(extra, place, message, help):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("3", "`input:` is a list of sizes"),
-        ("", "`input:` is a list of sizes"),
-        ("{}", "`input:` is a list of sizes"),
+        ("3", "`input:` must be a list of sizes"),
+        ("", "`input:` must be a list of sizes"),
+        ("{}", "`input:` must be a list of sizes"),
         ("[]", "an input has one to eight sizes"),
         ("[[3]]", "an input has one to eight sizes"),
         ("[1, 2, 3, 4, 5, 6, 7, 8, 9]", "an input has one to eight sizes"),
-        ("[3, 0]", "a size is a whole number from 1, not 0"),
-        ("[3, -1]", "a size is a whole number from 1, not -1"),
-        ("[3, 3.5]", "a size is a whole number from 1, not 3.5"),
-        ("[3x5]", "a size is a whole number from 1, not 3x5"),
-        ("[true]", "a size is a whole number from 1, not true"),
-        ("[9223372036854775808]", "a size is a whole number from 1, not 9223372036854775808"),
+        ("[3, 0]", "a size must be a whole number from 1, not 0"),
+        ("[3, -1]", "a size must be a whole number from 1, not -1"),
+        ("[3, 3.5]", "a size must be a whole number from 1, not 3.5"),
+        ("[3x5]", "a size must be a whole number from 1, not 3x5"),
+        ("[true]", "a size must be a whole number from 1, not true"),
+        ("[9223372036854775808]", "a size must be a whole number from 1, not 9223372036854775808"),
         ("[widht]", "no earlier hparam is named `widht`"),
-        ("{a: 3}", "an input is a list of sizes"),
+        ("{a: 3}", "an input must be a list of sizes"),
         ("{2a: [3]}", "`2a` is not a name"),
         ("{width: [3]}", "`width` is already an hparam or dim"),
     ],
@@ -138,7 +138,7 @@ def test_one_named_input():
 
 def test_a_spec_is_a_mapping():
     for text in ("[a, b]\n", "relu\n", "- relu\n"):
-        assert only(text).message == "a spec is a mapping of keys"
+        assert only(text).message == "a spec must be a mapping of keys"
 
 
 def test_nulls_everywhere():
@@ -163,7 +163,7 @@ def test_nulls_everywhere():
 
 def test_a_block_without_a_body_is_not_unknown_as_well():
     (said,) = refused("model: m\ninput: [4]\nblocks: {a: relu}\nlayers: [a]\n")
-    assert said.message == "the body of `a` is a list of layers"
+    assert said.message == "the body of `a` must be a list of layers"
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,7 @@ def test_sizes_that_are_none():
 
 @pytest.mark.parametrize("text", ["no", "yes", "True", "1", "on", "~", "null"])
 def test_true_and_false_only(text):
-    assert wrong(f"conv 4 kernel=3 bias={text}").message == f"`bias` is true or false, not `{text}`"
+    assert wrong(f"conv 4 kernel=3 bias={text}").message == f"`bias` must be true or false, not `{text}`"
 
 
 def test_read_by_the_type_of_the_key():
@@ -197,7 +197,7 @@ def test_fractions():
     assert shape("conv 32*0.5 kernel=3") == [16, 30, 30]
     assert shape("conv 0.1*30 kernel=3") == [3, 30, 30], "rounding errors of floating point do not count"
     said = wrong("conv 3.7 kernel=3")
-    assert said.message == "`channels` is a whole number, not 3.7"
+    assert said.message == "`channels` must be a whole number, not 3.7"
     assert said.help == "write `floor(3.7)` for 3, or `ceil(3.7)` for 4"
 
 
@@ -213,4 +213,4 @@ def test_what_was_rounded_is_the_whole_number_it_stands_for(expression, channels
 def test_a_fraction_is_no_whole_number_however_large_it_is(expression):
     said = wrong(f"linear {expression}", input="[4]")
     assert said.code == "SPC005"
-    assert said.message.startswith("`features` is ")
+    assert said.message.startswith(("`features` is ", "`features` must be "))

@@ -95,7 +95,7 @@ def test_text_of_a_finding():
 def test_no_more_than_a_hundred():
     said = refused(spec(*["relux"] * 500))
     assert len(said) == Findings.MOST == 100
-    assert said[-1].notes[-1].message == "only the first 100 errors are told; there are more"
+    assert said[-1].notes[-1].message == "only the first 100 errors are shown; there are more"
     said = refused(spec(*["relux"] * 100))
     assert (len(said), said[-1].notes) == (100, ())
     said = refused(spec(*["conv 3 kernel=99 from=input"] * 500))

@@ -67,14 +67,14 @@ def test_more_than_blocks(write):
     other = write("a.yaml", "hparams: {n: 1}\n" + BLOCK)
     wrong = said(write("main.yaml", MAIN.format("a.yaml")))
     assert (wrong.place.source.path, at(wrong)) == (other, (1, 1))
-    assert wrong.message == "an included file holds `blocks:` and nothing else, not `hparams:`"
+    assert wrong.message == "an included file may hold only `blocks:`, not `hparams:`"
 
 
 def test_file_that_includes_another(write):
     write("b.yaml", BLOCK)
     write("a.yaml", "include: [b.yaml]\n")
     wrong = said(write("main.yaml", MAIN.format("a.yaml") + "blocks: {double(n): [relu]}\n"))
-    assert wrong.message.endswith("`blocks:` and nothing else; this one has none")
+    assert wrong.message.endswith("must hold `blocks:`; this one has none")
 
 
 def test_file_that_includes_itself(write):
@@ -114,7 +114,7 @@ def test_same_block_twice(write):
 
 @pytest.mark.parametrize(
     ("include", "message"),
-    [("a.yaml", "`include:` is a list of files"), ("[{a: b}]", "path of a file"), ("['']", "path of a file"), ("", "list")],
+    [("a.yaml", "`include:` must be a list of files"), ("[{a: b}]", "path of a file"), ("['']", "path of a file"), ("", "list")],
 )  # fmt: skip
 def test_wrong_include(write, include, message):
     path = write("main.yaml", f"model: m\ninclude: {include}\ninput: [3]\nlayers: [relu]\n")

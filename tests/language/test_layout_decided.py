@@ -65,13 +65,13 @@ def test_an_input_may_state_it():
     ("input", "under", "message"),
     [
         ("{x: {size: [4, 6], layout: 3}}", "3", "not `3`"),
-        ("{x: {size: [4, 6], layout: [a]}}", "", "`layout` is channels-first or features-last"),
+        ("{x: {size: [4, 6], layout: [a]}}", "", "`layout` must be channels-first or features-last"),
         ("{x: {size: [4], layout: channels-first}}", "channels-first", "a vector has one axis"),
         ("{x: {layout: channels-first}}", "x", "needs `size`"),
-        ("{x: {size: 4, layout: channels-first}}", "4", "`size` is a list of sizes"),
+        ("{x: {size: 4, layout: channels-first}}", "4", "`size` must be a list of sizes"),
         ("{x: {size: [], layout: channels-first}}", "", "one to eight sizes"),
         ("{x: {size: [4], batch: 3}}", "batch", "no key `batch`"),
-        ("{size: [4, 6], layout: channels-first}", "channels-first", "an input is a list of sizes"),
+        ("{size: [4, 6], layout: channels-first}", "channels-first", "an input must be a list of sizes"),
     ],
 )
 def test_an_input_that_states_it_wrongly(input, under, message):

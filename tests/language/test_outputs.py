@@ -233,7 +233,7 @@ def test_what_has_no_copies(operands: str, message: str) -> None:
         ("state: {z: {a: 1}}, next: {z: out}", "`z` starts from a tensor or from zeros"),
         ("state: {z: nothing}, next: {z: out}", "no earlier layer is named `nothing`"),
         ("state: {z: [8]}, next: {z: nothing}", "no earlier layer is named `nothing`"),
-        ("state: {z: [0]}, next: {z: out}", "`size` is at least 1, not 0"),
+        ("state: {z: [0]}, next: {z: out}", "`size` must be at least 1, not 0"),
     ],
 )
 def test_wrong_states(loop: str, message: str) -> None:

@@ -73,9 +73,9 @@ def test_parts_of_a_split():
             (4, 15),
             "a",
             "named `a`",
-            "`a` stands later, at 6:15; references point",
+            "`a` comes later, at 6:15; references can only",
         ),
-        (["relu name=a from=a"], (4, 22), "a", "named `a`", "references point backwards only"),
+        (["relu name=a from=a"], (4, 22), "a", "named `a`", "references can only point back"),
         (
             ["relu from=relu"],
             (4, 15),

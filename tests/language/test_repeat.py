@@ -64,10 +64,10 @@ def test_zero_copies():
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("-1", "`repeat` is at least 0, not -1"), ("2.5", "`repeat` is a whole number, not 2.5"),
-        ("true", "`repeat` is a whole number, not `true`"), ("3x5", "not a number or an expression: `3x5`"),
-        ("w", "`repeat` is a whole number, not 2.5"), ("n", "no hparam, dim or argument is named `n`"),
-        ("9223372036854775808", "`repeat` is at most"), ("''", "`repeat` is a whole number, not ``"),
+        ("-1", "`repeat` must be at least 0, not -1"), ("2.5", "`repeat` must be a whole number, not 2.5"),
+        ("true", "`repeat` must be a whole number, not `true`"), ("3x5", "not a number or an expression: `3x5`"),
+        ("w", "`repeat` must be a whole number, not 2.5"), ("n", "no hparam, dim or argument is named `n`"),
+        ("9223372036854775808", "`repeat` must be at most"), ("''", "`repeat` must be a whole number, not ``"),
     ],
 )  # fmt: skip
 def test_wrong_number(value, message):
@@ -125,6 +125,6 @@ def test_errors_in_a_body_are_told_once():
 
 
 def test_wrong_forms():
-    assert wrong("{repeat: 5, layers: relu}").message == "`layers` is a list of layers"
+    assert wrong("{repeat: 5, layers: relu}").message == "`layers` must be a list of layers"
     assert wrong("repeat: 5").message == "no layer here"
     assert refused(spec("repeat 5 layers=3"))[0].place.line == 4

@@ -180,11 +180,14 @@ def test_its_layers_are_timed() -> None:
     ("keys", "message"),
     [
         ("scan: prev, state: {z: [8]}", "`scan: prev` needs `layers:` beside it"),
-        ("scan: [linear 3]", "`scan` goes through a tensor: its layers stand beside it"),
+        ("scan: [linear 3]", "`scan` goes through a tensor: its layers go beside it"),
         ("scan: {}, state: {z: [8]}, layers: [linear 8]", "`scan` goes through nothing"),
         ("scan: 7, state: {z: [8]}, layers: [linear 8]", "the step number is not a tensor"),
         ("scan: nothing, state: {z: [8]}, layers: [linear 8]", "no earlier layer is named `nothing`"),
-        ("scan: prev, state: {z: [8]}, layers: [linear 8], reverse: maybe", "`reverse` is true or false, not `maybe`"),
+        (
+            "scan: prev, state: {z: [8]}, layers: [linear 8], reverse: maybe",
+            "`reverse` must be true or false, not `maybe`",
+        ),
         ("scan: prev, next: {z: prev}, layers: [linear 8]", "`next:` needs `state:` beside it"),
         ("scan: prev, state: {z: [8]}, next: {y: z}, layers: [linear 8]", "the state `z` has no next value"),
         (
@@ -193,7 +196,7 @@ def test_its_layers_are_timed() -> None:
         ),
         (
             "scan: prev, state: {z: [4, 4]}, layers: [{linear: {features: 8, from: z}}]",
-            "`from` stands beside `linear:`",
+            "`from` belongs beside `linear:`",
         ),
     ],
 )

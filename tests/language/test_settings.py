@@ -54,7 +54,7 @@ def test_batch_multiplies_cost_and_not_parameters():
     one, many = Costs(read(TEXT)).totals, Costs(read(TEXT, batch=32)).totals
     assert (many.params, many.macs, many.activation_bytes) == (one.params, 32 * one.macs, 32 * one.activation_bytes)
     for batch in (0, -1, 2**40):
-        with pytest.raises(RequestError, match="the batch is a whole number"):
+        with pytest.raises(RequestError, match="the batch must be a whole number"):
             read(TEXT, batch=batch)
 
 

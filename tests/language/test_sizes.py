@@ -150,9 +150,9 @@ def test_values_of_all_kinds():
     ("{pad: {size: first}, repeat: {first: [1, 2]}}", "SPC011", "`first` is already the name of a layer"),
     ("{repeat: {d: [1, 2]}, layers: [pad d name=d]}", "SPC011", "`d` is already a value that a repeat goes through"),
     ("{pad: {size: d}, repeat: {d: {a: 1}}}", "SPC010", "`d` goes through a list of values"),
-    ("{pad: {size: d}, repeat: {d: [[1], 2]}}", "SPC010", "a value of a loop is a number, a size, true or false, or an expression"),
-    ("{conv: {channels: 3, kernel: d}, repeat: {d: [0]}}", "SPC005", "`kernel` is at least 1, not 0"),
-    ("{pad: {size: d}, repeat: {d: 1.5}}", "SPC005", "`repeat` is a whole number, not 1.5"),
+    ("{pad: {size: d}, repeat: {d: [[1], 2]}}", "SPC010", "a value of a loop must be a number, a size, true or false, or an expression"),
+    ("{conv: {channels: 3, kernel: d}, repeat: {d: [0]}}", "SPC005", "`kernel` must be at least 1, not 0"),
+    ("{pad: {size: d}, repeat: {d: 1.5}}", "SPC005", "`repeat` must be a whole number, not 1.5"),
 ])  # fmt: skip
 def test_loops_that_cannot_be(entry, code, message):
     error = refused(spec("relu name=first", entry, top="hparams: {n: 5}\n"))[0]

@@ -214,8 +214,8 @@ def test_work_on_constants_alone_is_done_once():
         ("{constant: {shape: 2, values: [1, 2]}}", "`values` has a shape of its own"),
         ("{constant: {values: [1, 2], value: 3}}", "`values` are given, and `value` is a number everywhere"),
         ("{constant: {values: [[1, 2], [3]]}}", "the lists of numbers have unequal lengths"),
-        ("{constant: {values: [a]}}", "`values` is a list of numbers"),
-        ("{constant: {values: 3}}", "`values` is a list of numbers"),
+        ("{constant: {values: [a]}}", "`values` must be a list of numbers"),
+        ("{constant: {values: 3}}", "`values` must be a list of numbers"),
     ],
 )
 def test_constants_that_are_refused(line, said):

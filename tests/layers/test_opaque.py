@@ -124,15 +124,18 @@ def test_no_class_is_imported_here() -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("opaque a output=0", "`output` is at least 1, not 0"),
-        ("opaque a output=3 macs=-1", "`macs` is at least 0, not -1"),
+        ("opaque a output=0", "`output` must be at least 1, not 0"),
+        ("opaque a output=3 macs=-1", "`macs` must be at least 0, not -1"),
         ("opaque a output=3 class=evil:nn", "`nn` means something else in what `build` writes"),
         ("opaque a output=3 class=evil:super", "`super` means something else in what `build` writes"),
         ("opaque a output=3 class=evil.import:Net", "`import` means something else in what `build` writes"),
-        ("opaque a output=3 class=os.system", "`class` is a class, e.g. class=package.module:Name, not `os.system`"),
+        (
+            "opaque a output=3 class=os.system",
+            "`class` must be a class, e.g. class=package.module:Name, not `os.system`",
+        ),
         ("{opaque: {output: {2a: [3]}}}", "`2a` is not a name"),
-        ("{opaque: {output: [[3]]}}", "`output` is a size"),
-        ("opaque a output=3 layout=first", "`layout` is channels-first or features-last, not `first`"),
+        ("{opaque: {output: [[3]]}}", "`output` must be a size"),
+        ("opaque a output=3 layout=first", "`layout` must be channels-first or features-last, not `first`"),
     ],
 )
 def test_what_is_refused(line: str, said: str) -> None:

@@ -88,7 +88,7 @@ def test_a_budget(lint, write, settings):
     (found,) = json.loads(lint("big/a.yaml", "--format", "json").out)["findings"]
     assert found["data"]["limit"] == 1000
     assert found["start"] == {"line": 1, "column": 8}
-    assert found["notes"][-1]["message"].startswith("the budget stands in ")
+    assert found["notes"][-1]["message"].startswith("the budget is set in ")
     assert found["notes"][-1]["message"].endswith('.toml, for "*", "big/*"')
     assert found["fix"] is None
     own = write("big/b.yaml", CLEAN + "budget: {params: 2K}\n")

@@ -106,7 +106,7 @@ def test_a_comment_on_a_rule_that_did_not_run_is_not_judged(lint, write, code):
 def test_a_word_that_is_no_rule(lint, write):
     path = write("a.yaml", CLEAN.replace("keep this", "archcalc: ignore[PRM3O1] x"))
     (found,) = finding(lint, path)
-    assert found["message"] == "no rule is called `PRM3O1`: did you mean `PRM301`?"
+    assert found["message"] == "no rule is named `PRM3O1`: did you mean `PRM301`?"
 
 
 def test_an_error_of_the_language_cannot_be_ignored(lint, write):

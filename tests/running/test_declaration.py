@@ -51,14 +51,14 @@ def test_no_two_fields_read_the_same_part() -> None:
 @pytest.mark.parametrize(
     ("said", "message"),
     [
-        ({"precision": "bf61"}, "precision is fp32, .*, not 'bf61': did you mean bf16?"),
+        ({"precision": "bf61"}, "precision must be fp32, .*, not 'bf61': did you mean bf16?"),
         ({"batch": 0}, "batch is 0, which is too small: the least is 1"),
-        ({"batch": True}, "batch is a whole number, not True"),
+        ({"batch": True}, "batch must be a whole number, not True"),
         ({"batch": 2**80}, "too large"),
-        ({"batch": 1.5}, "batch is a whole number, not 1.5"),
+        ({"batch": 1.5}, "batch must be a whole number, not 1.5"),
         ({"batch": "٣"}, "whole number"),
-        ({"freeze": 3}, "freeze is a name or a list of names, not 3"),
-        ({"device": ""}, "device is a name"),
+        ({"freeze": 3}, "freeze must be a name or a list of names, not 3"),
+        ({"device": ""}, "device must be a name"),
         ({"precison": "bf16"}, "`precison` says nothing about how a network is run: did you mean `precision`?"),
     ],
 )

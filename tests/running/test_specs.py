@@ -43,7 +43,7 @@ def test_says_how_it_is_run() -> None:
         ("run: {checkpoint: [{a: b}]}", "`checkpoint` takes a value or a list of values", (5, 7)),
         ("run: {execution: compiled}", "`execution` is not for specs", (5, 7)),
         ("run: {device: ./mine.json}", "a spec names a device, not a file", (5, 15)),
-        ("variants: {large: {run: {batch: none}}}", "`batch` is a whole number, not 'none'", (5, 33)),
+        ("variants: {large: {run: {batch: none}}}", "`batch` must be a whole number, not 'none'", (5, 33)),
     ],
 )
 def test_what_is_wrong_stands_at_its_place(text: str, message: str, place: tuple[int, int]) -> None:

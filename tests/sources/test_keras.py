@@ -104,8 +104,8 @@ def changed(name, index, **settings):
     [
         (changed("dense", 1, kind="Lambda"), "`Lambda` is Python code within the file, which is never run"),
         (changed("dense", 1, kind="Twist"), "the layer `Twist` ('dense') is not read yet"),
-        (changed("dense", 1, units="30"), "`Dense` 'dense': `units`: it is a whole number from 1"),
-        (changed("dense", 1, units=2**60), "it is a whole number from 1"),
+        (changed("dense", 1, units="30"), "`Dense` 'dense': `units`: it must be a whole number from 1"),
+        (changed("dense", 1, units=2**60), "it must be a whole number from 1"),
         (changed("dense", 1, shine=3), "the setting `shine` is not known: it may change the layer"),
         (changed("dense", 1, activation="wave"), "the activation 'wave' is not read"),
         (changed("conv", 2, padding="odd"), "'odd' is not read here"),

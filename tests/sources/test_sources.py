@@ -60,8 +60,8 @@ def refused(path):
     [
         ({"model_type": "lama"}, 2, 16, "the model type `lama` is not read yet"),
         ({"model_type": 3}, 2, 16, "`model_type` names a kind of model"),
-        ({"hidden_size": "32"}, 4, 17, '`hidden_size`: it is a whole number from 1, not "32"'),
-        ({"hidden_size": True}, 4, 17, "`hidden_size`: it is a whole number from 1, not true"),
+        ({"hidden_size": "32"}, 4, 17, '`hidden_size`: it must be a whole number from 1, not "32"'),
+        ({"hidden_size": True}, 4, 17, "`hidden_size`: it must be a whole number from 1, not true"),
         ({"hidden_size": -1}, 4, 17, "not -1"),
         ({"hidden_size": 10**30}, 4, 17, "not 1000000000000000000000000000000"),
         ({"hidden_size": [32]}, 4, 17, "not [32]"),
@@ -71,7 +71,7 @@ def refused(path):
         ({"rope_scaling": {"type": "spiral"}}, 8, 18, "the kind 'spiral' of rotary positions"),
         ({"rope_scaling": {"rope_thetas": 3}}, 8, 18, "`rope_thetas` is not known"),
         ({"attention_dropout": 2}, 8, 23, "it is a probability"),
-        ({"mlp_bias": "no"}, 8, 14, 'it is true or false, not "no"'),
+        ({"mlp_bias": "no"}, 8, 14, 'it must be true or false, not "no"'),
         ({"architectures": ["LlamaForImages"]}, 8, 19, "the class 'LlamaForImages' is not read yet"),
         ({"architectures": ["Llama\nModel: 3"]}, 8, 19, "the class 'Llama\\nModel: 3' is not read yet"),
         ({"architectures": 3}, 8, 19, "it is a list of names"),
@@ -201,7 +201,7 @@ def test_a_file_of_another_kind_is_not_mended(tmp_path):
     path = written(tmp_path, LLAMA)
     before = (tmp_path / "config.json").read_bytes()
     told = run("lint", "--fix", path)
-    assert "which is not mended" in told.stderr
+    assert "which is not fixed" in told.stderr
     assert "-fixes" not in run("lint", path).stdout
     assert (tmp_path / "config.json").read_bytes() == before
 

@@ -181,7 +181,7 @@ SAID = {
     "layers.Bidirectional(layers.LSTM(64))": "from=NAME.last",
     "nn.Conv2d(64)": "`conv` needs `kernel`",
     "nn.Conv2d(3, 64, 3, foo=3)": "`conv` has no key for `foo`",
-    "nn.Conv2d(3, 64, -3)": "`kernel` is at least 1",
+    "nn.Conv2d(3, 64, -3)": "`kernel` must be at least 1",
     "nn.Conv2d(3, f(64), 3)": "`f(64)` is computed in Python",
     "nn.AdaptiveAvgPool2d((None, 7))": "`None` is computed",
     "foo(3)": "`foo` is not a layer",

@@ -59,7 +59,7 @@ class ActivationBeforeMaxPool(Rule):
             yield self.finding(
                 model.placed(node),
                 f"`{node.op}` computes {many:,} values, of which `{after.op}` keeps {few:,}",
-                "put it after the pooling: the result is the same",
+                "move it after the pooling: the result is the same",
                 (Note("pooled here", after.place),),
                 mend(model, node, affected, f"put it after the `{after.op}`", swapped(node, after)),
                 values=many,

@@ -60,12 +60,12 @@ class RepeatedActivation(Rule):
             first = idle.get(id(node)) or squeezed.get(id(node))
             if first is None:
                 continue
-            note, safe = (Note(f"`{first.op}` stands here", first.place),), id(node) in idle
+            note, safe = (Note(f"`{first.op}` is here", first.place),), id(node) in idle
             alike = doing_nothing if safe else doing_little
             fix = mend(model, node, alike, f"delete the `{node.op}`", without_layer(node), safe)
             if safe:
                 count = int(node.exit.elements)
-                message = f"`{node.op}` changes none of the {count:,} values, which `{first.op}` has made"
+                message = f"`{node.op}` changes none of the {count:,} values that `{first.op}` gives"
                 yield self.finding(model.placed(node), message, "delete it", note, fix, values=count)
             else:
                 low, high = _range(node, first)

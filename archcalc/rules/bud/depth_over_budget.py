@@ -11,7 +11,7 @@ from archcalc.rules.model import Model
 
 @rule("BUD908", "depth-over-budget")
 class DepthOverBudget(Rule):
-    """More layers with weights one behind the other than the spec's `budget:` allows.
+    """More layers with weights on the longest path than the spec's `budget:` allows.
 
     Such layers cannot run side by side, so that their number bounds the time of one sample from
     below, whatever the device; and gradients pass through all of them. The finding names the layers
@@ -44,7 +44,7 @@ class DepthOverBudget(Rule):
                 named = ", ".join(f"{id} ×{often[id]}" for id in sorted(often, key=lambda id: -often[id])[:3])
                 yield self.finding(
                     value,
-                    f"{model.depth:,} layers with weights one behind the other, "
+                    f"{model.depth:,} layers with weights on the longest path, "
                     f"{model.depth - limit:,} above the budget of {value.text}",
                     f"use fewer layers or copies on the longest path; most often there are {named}",
                     depth=model.depth,

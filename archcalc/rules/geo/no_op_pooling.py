@@ -52,7 +52,7 @@ class NoOpPooling(Rule):
         affected = model.everywhere(idle)
         for node in idle:
             fix = mend(model, node, affected, "delete the pooling", without_layer(node))
-            message = f"`{node.op}` gives out the {space(node.exit)} values that it reads"
+            message = f"`{node.op}` returns the {space(node.exit)} values that it reads unchanged"
             yield self.finding(model.placed(node), message, "delete it", fix=fix, size=space(node.exit))
 
     def _idle(self, model: Model, node: Node) -> bool:

@@ -44,6 +44,6 @@ class DeclaredCosts(Rule):
                 yield self.finding(
                     placed,
                     f"`{placed.node.label}` declares {own.params:,} parameters and {macs} MACs",
-                    "write it in layers, where there are such",
+                    "write it with layers, where they exist",
                     parameters=own.params,
                 )

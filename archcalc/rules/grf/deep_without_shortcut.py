@@ -14,7 +14,7 @@ _DEEP = 20
 
 @rule("GRF703", "deep-without-shortcut")
 class DeepWithoutShortcut(Rule):
-    """More than twenty layers with weights one behind the other, and no way around any of them.
+    """More than twenty layers with weights on the longest path, and no way around any of them.
 
     Plain networks of that depth were found harder to train than shallower ones: their training
     error grows with depth. Residual connections or concatenations let gradients pass.
@@ -49,7 +49,7 @@ class DeepWithoutShortcut(Rule):
         if layers > _DEEP and not any(_has_way_around(placed.node) for placed in model.layers):
             yield self.finding(
                 model.layers[-1],
-                f"{layers} layers with weights lie one behind the other without a shortcut",
+                f"{layers} layers with weights follow one another without a shortcut",
                 "use `residual`",
                 depth=layers,
             )

@@ -65,7 +65,7 @@ class MemoryBoundLayers(Rule):
             yield self.finding(
                 model.graph.document.model,
                 f"{share:.0%} of the time in which {model.device.name} is busy in {running.types.computes} is waiting for memory: {named}",
-                "use larger batches, fewer element-wise layers, or a compiler that joins them",
+                "use larger batches, fewer element-wise layers, or a compiler that fuses them",
                 share=share,
                 seconds=whole.seconds,
             )

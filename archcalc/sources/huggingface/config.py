@@ -85,7 +85,7 @@ class Config:
         if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _MOST:
-            self.wrong(key, f"it is a whole number from {least}, not {_told(value)}")
+            self.wrong(key, f"it must be a whole number from {least}, not {_told(value)}")
         return value
 
     def layers(self, key: str) -> int:
@@ -108,7 +108,7 @@ class Config:
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > 1e30:
-            self.wrong(key, f"it is a number, not {_told(value)}")
+            self.wrong(key, f"it must be a number, not {_told(value)}")
         return value
 
     def share(self, key: str) -> float | int:
@@ -124,7 +124,7 @@ class Config:
         if value is None:
             return False
         if not isinstance(value, bool):
-            self.wrong(key, f"it is true or false, not {_told(value)}")
+            self.wrong(key, f"it must be true or false, not {_told(value)}")
         return value
 
     def word(self, key: str, choices: Sequence[str] | Mapping[str, str]) -> str:
@@ -165,7 +165,7 @@ class Config:
         for index, entry in enumerate(value):
             if isinstance(entry, bool) or not isinstance(entry, int) or not least <= entry <= _MOST:
                 path: list[str | int] = [*self.path, self._spelled.get(key, key), index]
-                self.file.refuse(path, f"`{key}`: each is a whole number from {least}, not {_told(entry)}")
+                self.file.refuse(path, f"`{key}`: each must be a whole number from {least}, not {_told(entry)}")
             found.append(entry)
         return found
 

@@ -52,7 +52,7 @@ def mixer2(config: Config, width: int, eps: float) -> tuple[dict[str, int], list
     config.only("hidden_act", "silu", "swish")
     chunk, taps = config.whole("chunk_size"), config.whole("conv_kernel")
     if chunk > _MOST_CHUNK:
-        config.wrong("chunk_size", f"it is at most {_MOST_CHUNK:,}")
+        config.wrong("chunk_size", f"it must be at most {_MOST_CHUNK:,}")
     sizes = {"inner": inner, "state": config.whole("state_size"), "groups": groups, "chunk": chunk}
     sizes = {"ssm_heads": heads, **sizes}
     bias = "" if config.flag("use_bias") else " bias=false"

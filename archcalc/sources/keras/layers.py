@@ -224,7 +224,7 @@ def _pairs(layer: Layer, key: str, space: int) -> list[list[int]]:
         pair = one if isinstance(one, list) else [one, one]
         fits = [n for n in pair if isinstance(n, int) and not isinstance(n, bool) and 0 <= n < 2**31]
         if len(pair) != 2 or len(fits) != 2:
-            layer.wrong(key, "it is a whole number, one for each axis, or a pair for each axis")
+            layer.wrong(key, "it must be a whole number, one for each axis, or a pair for each axis")
         found.append(fits)
     if len(found) != space:
         layer.wrong(key, f"it is for {space} axes")

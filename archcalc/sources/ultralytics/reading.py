@@ -120,7 +120,7 @@ def _whole(node: Node | None, default: int) -> int:
         return default
     number = _number(node, 0.0)
     if not number.is_integer() or not 1 <= number <= 2**40:
-        raise refuse(node, "it is a whole number from 1")
+        raise refuse(node, "it must be a whole number from 1")
     return int(number)
 
 

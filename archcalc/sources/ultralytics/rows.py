@@ -47,7 +47,7 @@ class Row:
             return default
         number = _signed(self.args[position])
         if not least <= number <= _MOST:
-            raise refuse(self.args[position], f"it is a whole number from {least}")
+            raise refuse(self.args[position], f"it must be a whole number from {least}")
         return number
 
     def flag(self, position: int, default: bool) -> bool:
@@ -179,5 +179,5 @@ def _text(node: Node) -> str:
 def _signed(node: Node) -> int:
     text = _text(node)
     if not re.fullmatch(r"-?\d{1,15}", text):
-        raise refuse(node, "it is a whole number")
+        raise refuse(node, "it must be a whole number")
     return int(text)
