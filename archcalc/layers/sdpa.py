@@ -40,7 +40,8 @@ class SDPA(Layer):
     @property
     def equation(self) -> str:
         """With the factor and the mask that it has."""
-        said = f"Q Kᵀ · {self.scale:g}" if self.scale is not None else "Q Kᵀ / √d"
+        factor = "" if self.scale == 1 else f" · {self.scale:g}" if self.scale is not None else " / √d"
+        said = f"Q Kᵀ{factor}"
         return "\n".join([*masked(f"α = softmax({said})        a row sums to 1", self.causal, None), "y = α V"])
 
     @property

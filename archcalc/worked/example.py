@@ -213,7 +213,7 @@ def times_vector(matrix: Array, vector: Sequence[float], bias: Sequence[float] |
 
 def product_text(a: Sequence[float], b: Sequence[float], bias: float | None = None) -> str:
     """`3·0 + 3·1 + ... + bias 1`."""
-    parts = [f"{written(x)}·{factor(y)}" for x, y in zip(a, b)]
+    parts = [f"{factor(x) if index else written(x)}·{factor(y)}" for index, (x, y) in enumerate(zip(a, b))]
     return " + ".join(parts) + ("" if bias is None else f" + bias{NO_BREAK}{written(bias)}")
 
 
