@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import time
@@ -163,9 +164,10 @@ def fitting(lines: list[str], room: int) -> list[str]:
     """
     if len(lines) <= room:
         return lines
-    last = max((index for index, line in enumerate(lines) if not line.strip(" ─")), default=len(lines))
+    plain = [re.sub(r"\x1b\[[\d;]*m", "", line) for line in lines]
+    last = max((index for index, line in enumerate(plain) if not line.strip(" ─")), default=len(lines))
     end = lines[last:][: max(0, room - 6)]
-    begin = lines[: room - len(end) - 1]
+    begin = lines[: min(last, room - len(end) - 1)]
     return [*begin, f"  and {len(lines) - len(begin) - len(end)} more lines", *end]
 
 

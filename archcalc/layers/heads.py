@@ -68,7 +68,9 @@ class Heads(Layer):
         scores += " + B[h, i, j]" if self.relbias is not None else ""
         weigh = weigh.replace("Q Kᵀ / √d", scores)
         if self.sinks:
-            weigh = weigh.replace("a row sums to 1", "a row sums to 1 with the weight of a learned sink, which gives no value")
+            weigh = weigh.replace(
+                "a row sums to 1", "a row sums to 1 with the weight of a learned sink, which gives no value"
+            )
         return "\n".join([read, *norm, *turn, *masked(weigh, self.causal, self.window), back])
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:

@@ -109,7 +109,7 @@ def test_a_short_terminal_keeps_the_totals(tmp_path):
     watch = Watch(str(path), {}, 1, 1)
     watch.look()
     for terminal in (True, False):
-        lines = rendered(watch.frame(), Page(80, terminal=terminal)).rstrip("\n").split("\n")
+        lines = rendered(watch.frame(), Page(80, terminal=terminal, colored=terminal)).rstrip("\n").split("\n")
         for room in (14, 18, 24):
             shown = fitting(lines, room)
             assert len(shown) == room
