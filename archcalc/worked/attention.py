@@ -30,7 +30,7 @@ from archcalc.worked.functions import softmax
 _POSITIONS, _WIDTH, _HEADS = 5, 8, 3
 _INSTEAD = '"attention heads=2" --input 3x4'
 # What it may have that is not worked out here.
-_MORE = ("relbias", "softcap", "rope", "window")
+_MORE = ("relbias", "softcap", "rope")
 
 
 @works(Attention)
@@ -88,7 +88,7 @@ def attention(node: Node) -> Example:
                 [grid(f"{letter} = {name} W_{letter}{with_bias[letter]}{several}", of) for letter, name, of in made],
             )
         )
-        rows, mixed = weighed(q, k, v, layer.causal, scaling)
+        rows, mixed = weighed(q, k, v, layer.causal, scaling, layer.window)
         steps += rows
         joined = [before + one for before, one in zip(joined, mixed)]
     output = [times_vector(weight, one, bias) for one in joined]
@@ -139,12 +139,15 @@ class Scaling(NamedTuple):
     text: str
 
 
-def weighed(q: Array, k: Array, v: Array, causal: bool, scaling: Scaling) -> tuple[list[Step], list[list[float]]]:
+def weighed(
+    q: Array, k: Array, v: Array, causal: bool, scaling: Scaling, window: int | None = None
+) -> tuple[list[Step], list[list[float]]]:
     """The steps of one head, and its weighted sums; of one query they are told in full."""
     steps: list[Step] = []
     table, sums = [], []
     for row, query in enumerate(q):
-        seen = [index <= row or not causal for index in range(len(k))]
+        near = len(q) + len(k) if window is None else int(window)
+        seen = [(index <= row or not causal) and abs(index - row) < near for index in range(len(k))]
         products = [dot(query, key) for key in k]
         scores = [one * scaling.factor if there else -math.inf for one, there in zip(products, seen)]
         alpha = softmax(scores)
@@ -167,7 +170,7 @@ def _row(
 ) -> Step:
     powers = [math.exp(one) for one in scores]
     told = ", ".join("−∞" if one == -math.inf else written(one) for one in scores)
-    hidden = "   −∞: a position that comes later" if "−∞" in told else ""
+    hidden = "   −∞: a position that is not seen" if "−∞" in told else ""
     return Step(
         f"row {row} of α: q = {listed(query)}",
         lines=[

@@ -13,6 +13,7 @@ from archcalc.layers.resizing import Crop, Pad
 from archcalc.layers.shape import Expand, Identity
 from archcalc.layers.shuffling import ChannelShuffle
 from archcalc.layers.tensor import Tensor
+from archcalc.layers.windows import Unfold
 from archcalc.network.graph import Node
 from archcalc.worked.convolution import place as bordered
 from archcalc.worked.example import Array, Cell, Example, Grid, Place, Step, limit, nested, refuse, works, written
@@ -78,6 +79,17 @@ def _dealt(layer: Any, place: list[int], x: Tensor) -> list[int | None]:
     return [group * (int(x.shape[0]) // groups) + turn, *place[1:]]
 
 
+def _unfolded(layer: Any, place: list[int], x: Tensor) -> list[int | None]:
+    """A column is a window: the taps of the first channel, then those of the next."""
+    kernel, stride, padding, dilation = (
+        layer.per_axis(name, 2, x) for name in ("kernel", "stride", "padding", "dilation")
+    )
+    channel, tap = divmod(place[0], int(kernel[0] * kernel[1]))
+    taps, windows = divmod(tap, int(kernel[1])), divmod(place[1], int(layer.windows(x.shape[1:], x)[1]))
+    spots = [w * s + t * d - p for w, t, s, p, d in zip(windows, taps, stride, padding, dilation)]
+    return [channel, *(bordered(int(one), int(size), "zeros") for one, size in zip(spots, x.shape[1:]))]
+
+
 _READS: dict[type[Layer], tuple[Reading, str]] = {
     Identity: (_same, '"identity" --input 2x3'),
     Flip: (_flipped, '"flip 0x1" --input 2x3'),
@@ -88,6 +100,7 @@ _READS: dict[type[Layer], tuple[Reading, str]] = {
     Crop: (_cropped, '"crop 2" --input 1x4x4'),
     Pad: (_padded, '"pad 1" --input 1x2x3'),
     Expand: (_stretched, '"expand 3x-1" --input 1x4'),
+    Unfold: (_unfolded, '"unfold 2" --input 1x3x3'),
     ChannelShuffle: (_dealt, '"channelshuffle 2" --input 4x2'),
 }
 

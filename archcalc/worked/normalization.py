@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from archcalc.layers.base import Layer
+from archcalc.layers.frozen_norm import FrozenBatchNorm
 from archcalc.layers.local_norm import LocalResponseNorm
 from archcalc.layers.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm
 from archcalc.layers.rms_norm import RMSNorm
@@ -43,7 +44,7 @@ class _Vector:
         self.name, self.places, self.scale, self.shift = name, places, scale, shift
 
 
-@works(LayerNorm, GroupNorm, InstanceNorm, BatchNorm, RMSNorm)
+@works(LayerNorm, GroupNorm, InstanceNorm, BatchNorm, RMSNorm, FrozenBatchNorm)
 def normalization(node: Node) -> Example:
     """One vector after the other, at inference."""
     layer: Any = node.layer
@@ -55,18 +56,23 @@ def normalization(node: Node) -> Example:
     weights = {name: filled(shape, 3 + index) for index, (name, shape) in enumerate(shapes.items())}
     buffers = {}
     if stored:
-        buffers = {"running_mean": filled(stored["running_mean"], 1), "running_var": [abs(one) + 1 for one in filled(stored["running_var"], 2)], "num_batches_tracked": 1}  # fmt: skip
+        buffers = {name: filled(shape, 3 + index) for index, (name, shape) in enumerate(stored.items())}
+        buffers |= {"running_mean": filled(stored["running_mean"], 1), "running_var": [abs(one) + 1 for one in filled(stored["running_var"], 2)]}  # fmt: skip
+        if "num_batches_tracked" in stored:
+            buffers["num_batches_tracked"] = 1
     elif isinstance(node.layer, BatchNorm):
         raise refuse(node, "without running statistics it takes those of a batch", '"batchnorm" --input 2x2x2')
     along = layer.along(x) if isinstance(node.layer, RMSNorm) else 0
     result = list(flat)
     steps: list[Step] = []
-    for vector in _vectors(layer, [int(size) for size in x.shape], along, weights):
+    factors = weights | {name: buffers[name] for name in ("weight", "bias") if name in buffers}
+    for vector in _vectors(layer, [int(size) for size in x.shape], along, factors):
         read = [flat[place] for place in vector.places]
         if stored:
             channel = len(steps)
             mean, variance = buffers["running_mean"][channel], buffers["running_var"][channel]
-            lines = [f"running mean μ = {written(mean)}, running variance σ² = {written(variance)}"]
+            what = "stored" if isinstance(node.layer, FrozenBatchNorm) else "running"
+            lines = [f"{what} mean μ = {written(mean)}, {what} variance σ² = {written(variance)}"]
         elif isinstance(node.layer, RMSNorm):
             mean, variance = 0.0, math.fsum(one * one for one in read) / len(read)
             lines = [f"mean of squares = {written(variance)}"]
@@ -82,8 +88,8 @@ def normalization(node: Node) -> Example:
         top = "x" if isinstance(node.layer, RMSNorm) else "(x − μ)"
         lines.append(f"{top} / {below} = {listed(normal)}")
         found = [n * scale + shift for n, scale, shift in zip(normal, vector.scale, vector.shift)]
-        if shapes:
-            shifted = f" + β {_told(vector.shift)}" if "bias" in shapes else ""
+        if factors:
+            shifted = f" + β {_told(vector.shift)}" if "bias" in factors else ""
             lines.append(f"that · γ {_told(vector.scale)}{shifted} = {listed(found)}")
         for place, value in zip(vector.places, found):
             result[place] = value

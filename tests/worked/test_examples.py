@@ -93,7 +93,7 @@ def reduced(op: str) -> Callable[[random.Random], Line]:
 def attention(r: random.Random) -> Line:
     heads = r.choice((1, 2, 4))
     line = f"attention heads={heads} causal={r.choice(('true', 'false'))} bias={r.choice(('true', 'false', 'qkv'))}"
-    line += r.choice(("", "", f" kv_heads={max(1, heads // 2)}", " head_dim=2", " out=3"))
+    line += r.choice(("", "", f" kv_heads={max(1, heads // 2)}", " head_dim=2", " out=3", " window=2"))
     return line, f"{r.randint(1, 5)}x{r.choice((4, 8))}"
 
 
@@ -141,6 +141,8 @@ DRAWS: dict[str, Callable[[random.Random], Line]] = {
     "pad": lambda r: (f"pad {r.choice(('1', '0x2', '1 value=5', 'before=1 after=0x2', '1 mode=reflect', '1x2 mode=replicate', '1 mode=circular'))}",
                       f"{r.randint(1, 2)}x2x{r.randint(3, 4)}"),
     "expand": lambda r: (f"expand {r.choice(('3x-1', '2x3x-1'))}", f"{r.choice(('1x', ''))}{r.randint(1, 4)}"),
+    "unfold": lambda r: (f"unfold {r.choice(('2', '2x1'))} stride={r.randint(1, 2)} padding={r.randint(0, 1)}", f"{r.randint(1, 2)}x3x{r.randint(2, 3)}"),
+    "frozenbatchnorm": of("frozenbatchnorm"),
     "pixelshuffle": lambda r: ("pixelshuffle 2", r.choice(("4x2x2", "8x1x2", "4x1x3"))),
     "pixelunshuffle": lambda r: ("pixelunshuffle 2", r.choice(("1x4x4", "2x2x4"))),
  "linear": linear, "attention": attention,
