@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from archcalc.layers.heads import Heads
+from archcalc.layers.kernels.eager import Eager
 from archcalc.layers.kernels.scores import (
     copies,
     eager_scores,
@@ -147,14 +148,18 @@ class Attending:
         )
         read = {at: self.inputs[at] for at in (0, *self.layer.places) if how.needs[at]}
         given = sum(one.numel for one in read.values()) * how.batch
+        read_bytes = given * how.width
         given += sum(plain(product(shape)) for shape in self.layer.params(x).values())
         late = plain(product(y.shape[-1:]) * self.layer.inner)  # of the projection back, which comes first
         answer = y.numel * how.batch * how.width
         if self._is_fast:
             return self._fast(rows, how.width, x), 0
         if self._fused and not self.layer.is_multihead_attention():
-            return self._by_heads(sizes, kept, answer, (given - late) * how.width)
+            return self._by_heads(sizes, kept, answer, read_bytes, (given - late) * how.width)
         dropout = bool(self.layer.dropout) and how.keeps
+        by_hand = self.layer.softcap is not None or self.layer.sinks
+        if not (self._fused or by_hand or self.layer.is_multihead_attention()):
+            return self._eager(sizes, kept, answer, dropout, read_bytes, (given - late) * how.width)
         made = self._made_at_once(x) if self.layer.is_multihead_attention() else 3
         beside = 0
         if self.layer.more and not how.keeps:  # the mask, and what was made at once, of which copies are one longer
@@ -165,10 +170,28 @@ class Attending:
         )
         if not self._fused and (self.layer.causal or self.layer.window is not None):
             forward += sizes[1] * sizes[2] * how.width  # what is added to the scores
-        if not self._fused and self.layer.key_heads != self.layer.heads:  # before they were repeated for all heads
-            forward += 2 * rows * sizes[2] * plain(self.layer.kv_inner) * how.width
-        by_hand = self.layer.softcap is not None or self.layer.sinks
         return (self._by_hand(rows, kept, keys) if by_hand else forward), backward
+
+    def _eager(
+        self, sizes: tuple[int, int, int, int], kept: dict[str, int], answer: int, dropout: bool, read: int, later: int
+    ) -> tuple[int, int]:
+        """Score by score, with projections of its own; `read`: bytes of its inputs; `later`: and of late gradients."""
+        how, (heads, queries, keys, head) = self.how, sizes
+        asked, known = heads * queries * head * how.width, heads * keys * head * how.width
+        pairs, groups = heads * queries * keys, plain(self.layer.heads) // plain(self.layer.key_heads)
+        mask = 0
+        if self.layer.relbias is not None:
+            mask = 0 if self._learned and how.keeps else pairs * how.width
+        elif self.layer.causal or self.layer.window is not None:
+            mask = queries * keys * how.width
+        eager = Eager(
+            asked, known // groups, known, pairs * how.width, pairs + heads * queries, mask,
+            self.layer.window is None and self.layer.relbias is None, groups > 1,
+            self.layer.rope is not None or bool(self.layer.qknorm), dropout,
+            sum(kept.values()), kept.get("norms", 0) + kept.get("angles", 0), answer,
+            not any(self.layer.places),
+        )  # fmt: skip
+        return eager.forward(how.keeps), eager.backward(read, later - read)
 
     def _made_at_once(self, x: Tensor) -> int:
         """How many of queries, keys and values torch.nn.MultiheadAttention makes in one go, and takes apart then."""
@@ -190,21 +213,23 @@ class Attending:
         )
 
     def _by_heads(
-        self, sizes: tuple[int, int, int, int], kept: dict[str, int], given: int, counted: int
+        self, sizes: tuple[int, int, int, int], kept: dict[str, int], given: int, read: int, counted: int
     ) -> tuple[int, int]:
         """With projections of its own, which at inference stay until the output is there.
 
-        Backward, the gradient of the output, of the bytes `given`, goes when that of the scores' output is there.
+        Backward, the gradient of the output, of the bytes `given`, goes when that of the scores' output is there, and
+        those of one input, of the bytes `read`, add up at the end.
         """
         how, (_, queries, keys, head) = self.how, sizes
         room, backward_room = (0, 0) if how.gpu else fused_room(how, queries, keys, head)
         projected, output = kept["queries, keys and values"], kept["output of the scores"]
         if not how.keeps:
-            scores = max(output, kept["sums of the scores"] + room + output - given)
-            return projected + scores + kept.get("output by position", 0), 0
+            running = max(kept["sums of the scores"] + room - given, kept.get("output by position", 0))
+            return projected + output + max(0, running), 0
         by_position = kept.get("output by position", 0)  # which the projection back has used by then
         backward = output - given + projected - by_position + backward_room - counted
-        return max(0, room - given - by_position), max(backward, projected - sum(kept.values()))
+        together = output + read * (not any(self.layer.places)) - given - sum(kept.values())
+        return max(0, room - given - by_position), max(backward, together)
 
     def _by_hand(self, rows: int, kept: dict[str, int], keys: Tensor) -> int:
         """Forward score by score: variables hold the projections and the scores of each step to the end."""

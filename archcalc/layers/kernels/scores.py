@@ -131,13 +131,16 @@ def scores_passing(
         running = kept.get("sums of the scores", 0) + forward_room + asked - answer + beside
         forward = kept.get("mask", 0) + max(projected + copied - answer, projected + running)
     elif not how.keeps:
-        forward = kept.get("mask", 0) + projected + softmax + asked - answer + beside
-    together = copied - all_kept + kept.get("inputs by position", 0)
+        running = max(softmax + asked, asked + known + pairs, copied)  # scaled keys go when the scores are there
+        forward = kept.get("mask", 0) + projected + running - answer + beside
+    # Gradients of what was made in one go are put together one after the other, each as large as the whole.
+    stacked = {0: projected, 2: asked + 5 * known, 3: 8 * asked}[made] - counted
+    together = max(stacked, copied) - all_kept - answer + kept.get("inputs by position", 0)
     return forward, max(backward + asked - counted, together)
 
 
 def fused_room(how: Saving, queries: int, keys: int, head: int) -> tuple[int, int]:
     """Bytes of each thread's scores in the CPU's kernel. Source: aten/src/ATen/native/cpu/FlashAttentionKernel.cpp."""
-    block = next(size for least, size in _QUERIES if queries >= least)
+    block = min(queries, next(size for least, size in _QUERIES if queries >= least))
     scores = block * min(_KEYS, keys)
     return 4 * how.threads * (scores + 2 * block + block * head), 4 * how.threads * 2 * scores

@@ -1,0 +1,65 @@
+"""What scaled_dot_product_attention works in where it computes score by score, between projections of one's own.
+
+Source: _scaled_dot_product_attention_math in aten/src/ATen/native/transformers/attention.cpp of PyTorch 2.13; each
+sum below is what lives at one moment of it, in the order in which PyTorch's profiler records them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Eager(NamedTuple):
+    """Sizes in bytes.
+
+    Attributes:
+        queries, keys: of the queries of all heads, and of keys or values of those that there are; repeated: of keys once
+            each head has its own.
+        scores: of all pairs; hidden: of what tells which pairs and which rows are hidden; mask: of what is
+            added; told: whether it is made here, and goes with the scores.
+        grouped: whether several heads share keys; in_place: whether queries lie by heads, so that no copy is made.
+        dropout: whether some scores are dropped; kept: of all that stays for backward; early: of what of it is there
+            before the scores are.
+        answer: of the output; alone: whether queries, keys and values are made of one input, whose gradients add up.
+    """
+
+    queries: int
+    keys: int
+    repeated: int
+    scores: int
+    hidden: int
+    mask: int
+    told: bool
+    grouped: bool
+    in_place: bool
+    dropout: bool
+    kept: int
+    early: int
+    answer: int
+    alone: bool
+
+    def forward(self, keeps: bool) -> int:
+        """Beside the output and what is kept, while the softmax runs or when the weighted values are there."""
+        copy = 0 if self.in_place else self.queries
+        shared = 2 * self.repeated * self.grouped
+        held = self.queries + 2 * self.keys + self.mask + self.queries + shared
+        if not keeps:  # scaled queries and keys go as soon as the scores are there
+            first = held + self.repeated + copy + self.scores
+            softmax = held + 2 * self.scores + self.hidden
+            valued = held + self.scores + self.queries + self.repeated * (not self.grouped)
+            return max(first, softmax, valued) - self.answer
+        held += self.early + self.repeated + copy
+        softmax = held + 2 * self.scores + self.hidden
+        valued = held + (3 if self.dropout else 1) * self.scores + self.queries + self.repeated * (not self.grouped)
+        given = valued + self.queries + self.answer - copy - self.repeated * self.grouped - self.mask * self.told
+        return max(softmax, valued, given) - self.kept - self.answer
+
+    def backward(self, inputs: int, later: int) -> int:
+        """Beside the gradients of `inputs` bytes and those of parameters, of which `later` come after the scores'.
+
+        The gradient of the output goes when that of the scores' output is there.
+        """
+        scored = self.queries + self.scores
+        softmax = 0 if self.dropout else 2 * self.scores - self.repeated
+        together = self.queries + (1 + self.alone) * inputs + later - self.kept
+        return max(self.queries, max(scored, softmax, together) - self.answer) - inputs - later
