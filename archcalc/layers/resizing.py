@@ -9,6 +9,7 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.borders import MODES, Border, BorderSize, check_borders, pad_call, sides
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression, given, module, sized
+from archcalc.layers.convolution import indices
 from archcalc.layers.field import Field, windows
 from archcalc.layers.layout import CHANNELS_FIRST
 from archcalc.layers.neighbours import neighbours
@@ -56,6 +57,9 @@ class Upsample(Layer):
     ranks = (2, 4)
     wants = "a channels-first tensor [channels, ...] with one to three spatial axes"
 
+    # Of the input, once that is known.
+    spatial_axes: int = 1
+
     scale: tuple[float, ...] | None = arg(
         Factors, "factor for each spatial axis", default=None, aliases=("scale_factor",)
     )
@@ -69,9 +73,21 @@ class Upsample(Layer):
         Flag, "take the scale from the sizes, where it does not give a whole one", default=False
     )
 
+    @property
+    def equation(self) -> str:
+        """For its mode and the spatial axes that it has."""
+        out, _, read = indices(self.spatial_axes)
+        also = ("", "        j alike, from t", "        j and l alike")[self.spatial_axes - 1]
+        scale = "scale" if self.scale is not None and not self.recompute_scale_factor else "(S′ / S)"
+        if self.mode.startswith("nearest"):
+            place = "(s + ½)" if self.mode == "nearest-exact" else "s"
+            return f"y[c, {out}] = x[c, {read}]\ni = ⌊{place} / {scale}⌋{also}"
+        place = "s · (S − 1) / (S′ − 1)" if self.align_corners else f"(s + ½) / {scale} − ½"
+        return f"y[c, {out}] = x[c] at {read}, between the elements there ({self.mode})\ni = {place}{also}"
+
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for a mode of another number of axes, not one of scale, size and like, an empty output."""
-        axes = x.rank - 1
+        self.spatial_axes = axes = x.rank - 1
         if axes not in _MODES[self.mode][0]:
             fitting = [mode for mode, (ranks, _) in _MODES.items() if axes in ranks]
             raise ShapeError(
@@ -170,7 +186,7 @@ class Pad(Layer):
     computes_nothing = True
     one_pass = True
     bare = True
-    notation = "y[c, s] = x[c, s − before] inside, and what `mode` says outside"
+    notation = "y[c, s] = x[c, s − before] inside, what `mode` says outside        along each spatial axis"
 
     layout = CHANNELS_FIRST
     ranks = (2, 4)
@@ -188,6 +204,16 @@ class Pad(Layer):
     axis: tuple[int, ...] | None = arg(
         Size, "the axes with a border, e.g. 0x1; default: the spatial ones", default=None, min=-8, aliases=("dim",)
     )
+
+    @property
+    def equation(self) -> str:
+        """With what its border holds."""
+        told = {
+            "zeros": f"{self.value:g} outside",
+            "reflect": "mirrored outside",
+            "replicate": "the nearest element outside",
+        }
+        return self.notation.replace("what `mode` says outside", told.get(self.mode, "the other end outside"))
 
     @property
     def ranks_now(self) -> tuple[int, int]:
@@ -272,7 +298,7 @@ class Crop(Rearranging):
     Source: the copy-and-crop of Ronneberger et al. (2015).
     """
 
-    notation = "y[c, s] = x[c, s + before]"
+    notation = "y[c, s] = x[c, s + before]        along each spatial axis"
 
     layout = CHANNELS_FIRST
     ranks = (2, 4)

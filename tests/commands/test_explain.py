@@ -217,6 +217,11 @@ def test_equations_have_the_axes_and_channels_that_are_there():
         ("avgpool 3 padding=1 count_include_pad=false", "3x8x8", "taps outside of the input do not count"),
         ("adaptiveavgpool 1", "3x8x8", "y[c, 0, 0] = mean x[c, i, j]   over all i, j"),
         ("conv 4 kernel=3 padding=1 padding_mode=circular", "3x8", "outside of the input x goes on from the other end"),
+        ("upsample 2", "3x8", "i = ⌊s / scale⌋\n"),
+        ("upsample 2 mode=bilinear", "3x8x8", "i = (s + ½) / scale − ½   j alike, from t\n"),
+        ("upsample size=5 mode=linear align_corners=true", "3x8", "i = s · (S − 1) / (S′ − 1)\n"),
+        ("pad 1 mode=reflect", "3x8x8", "inside, mirrored outside"),
+        ("pad 1 value=2", "3x8x8", "inside, 2 outside"),
         ("rnn 2", "3x4", "g(W x(t) + b + U z(t−1) + b′)"),
     ):
         assert equation in run("explain", line, "--input", sizes, env={"COLUMNS": "160"}).stdout
