@@ -137,10 +137,26 @@ def test_linting(network):
     assert {code: power for code, power in grows.items() if power > LINEAR} == {}
 
 
-@pytest.mark.parametrize("pattern", [["linear 100", "relu"], ["residual: [linear 100, relu, linear 100]"]])
+def row(count: int) -> str:
+    return ", ".join(["linear 100, relu"] * count)
+
+
+WIDTHS = {
+    "items": lambda count: lines("[100]", ["linear 100", "relu"] * count),
+    "residuals": lambda count: lines("[100]", ["residual: [linear 100, relu, linear 100]"] * count),
+    "one residual": lambda count: lines("[100]", [f"residual: [{row(count)}]"]),
+    "branches": lambda count: lines("[100]", [f"concat: [{', '.join(['[linear 100, relu]'] * count)}]", "linear 8"]),
+    "names": lambda count: lines("[100]", [f"linear 100 name=c{index}" for index in range(count)]),
+    "repeat": lambda count: lines("[100]", [f"{{repeat: 5, layers: [{row(count)}]}}"]),
+    "block": lambda count: lines("[100]", ["b"], f"blocks:\n  b: [{row(count)}]\n"),
+    "calls": lambda count: lines("[100]", ["b", "relu", "b repeat=3"], f"blocks:\n  b: [{row(count)}]\n"),
+}
+
+
+@pytest.mark.parametrize("pattern", WIDTHS)
 def test_widths_for_a_device(pattern):
-    """A fix is tried before it is offered: not on the whole network."""
-    graphs = {count: build(lines("[100]", pattern * count)) for count in (12, 24, 48)}
+    """A fix is tried before it is offered: not on the whole network, nor on all of the item that the layer is in."""
+    graphs = {count: build(WIDTHS[pattern](count)) for count in (12, 24, 48)}
     model = lambda count: Model(graphs[count], find("h100"))  # noqa: E731
     rule = load_rules()["HWE801"]
     assert len(list(rule.check(model(12)))) > 10

@@ -26,6 +26,8 @@ class LayerFacts:
     nonnegative: ClassVar[bool] = False
     # The least and the largest number of the output, whatever goes in and whatever is learned; None where that is not known.
     span: tuple[float, float] | None = None
+    # True: its output has the same shape in whatever order it reads its operands.
+    any_order: ClassVar[bool] = False
     # True: it makes more positions than there were.
     enlarges: ClassVar[bool] = False
     # True: its arguments set the sizes of its output, so that an axis of size 1 is meant.

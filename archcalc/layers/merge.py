@@ -89,6 +89,7 @@ class Arithmetic(Layer):
     layout = KEEPS
     takes_input = False
     broadcasts = True
+    any_order = True
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """As the operands, one after the other."""
@@ -257,6 +258,7 @@ class Concat(Asking):
     notation = "y = [a, b, …] along the axis"
 
     does = "joins"
+    any_order = True
     hands_on = True
     keeps_nothing = True
     takes_input = False

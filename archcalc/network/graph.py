@@ -199,7 +199,7 @@ def gather(node: Node, inner: tuple[str, ...], output: str | None) -> list[Tenso
     found: list[Tensor | None] = []
     for one in copies:
         if inner:
-            named = next((child for child in _scope(one.children) if child.name == inner[0]), None)
+            named = next((child for child in in_scope(one.children) if child.name == inner[0]), None)
             given = [] if named is None else gather(named, inner[1:], output)
             one.gathered[path] = given
             found += given
@@ -219,7 +219,7 @@ def assign_ids(nodes: list[Node], prefix: str = "") -> None:
     A scope is the model, a block's call, a repeat's copy or an expert; the ids of layers are then
     the paths of a PyTorch module with one class for each scope.
     """
-    scope = list(_scope(nodes))
+    scope = list(in_scope(nodes))
     ops = Counter(node.op for node in scope if not node.name)
     taken = {node.name for node in scope if node.name}
     alone = {op for op, count in ops.items() if count == 1} - taken - MODULE_ATTRIBUTES
@@ -259,12 +259,12 @@ def assign_ids(nodes: list[Node], prefix: str = "") -> None:
             assign_ids(node.children, f"{node.id}.0." if node.copies > 1 else f"{node.id}.")
 
 
-def _scope(nodes: list[Node]) -> Iterator[Node]:
+def in_scope(nodes: list[Node]) -> Iterator[Node]:
     """The nodes of one scope in the order of the spec."""
     for node in nodes:
         yield node
         if node.inline:
-            yield from _scope(node.children)
+            yield from in_scope(node.children)
 
 
 def layers_of(nodes: list[Node]) -> Iterator[Node]:

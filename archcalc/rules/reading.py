@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import reduce
+from math import prod
+from operator import or_
 
 from archcalc.layers.convolution import Conv
 from archcalc.layers.tensor import Tensor
@@ -57,11 +60,13 @@ def is_patches(model: Model, readers: list[Node]) -> bool:
 
 def _covered(masks: list[list[bytearray]]) -> int:
     """How many positions lie in a product of masks, one of several."""
-    if not masks:
-        return 0
-    if not masks[0]:
-        return 1
+    if len(masks) == 1:
+        return prod(axis.count(1) for axis in masks[0])
+    if all(mask == masks[0] for mask in masks[1:]):  # as of branches whose windows are the same
+        return _covered(masks[:1])
+    if len(masks[0]) == 1:
+        either = reduce(or_, (int.from_bytes(axes[0], "big") for axes in masks))
+        return either.to_bytes(len(masks[0][0]), "big").count(1)
     rows = Counter(zip(*(axes[0] for axes in masks)))
-    return sum(
-        count * _covered([axes[1:] for axes, inside in zip(masks, row) if inside]) for row, count in rows.items()
-    )
+    inside = ((count, [axes[1:] for axes, one in zip(masks, row) if one]) for row, count in rows.items())
+    return sum(count * _covered(left) for count, left in inside if left)

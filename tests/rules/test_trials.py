@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import pytest
@@ -49,6 +50,52 @@ def test_what_the_width_reaches(layers, expected):
     text = "model: t\ninput: [3]\nlayers:\n" + "".join(f"  - {layer}\n" for layer in layers)
     graph = build_graph(Source("t.yaml", text))
     assert Trials(graph).valid(graph.nodes[0], {"features": 5}) is expected
+
+
+PARTS = (
+    "linear 6", "linear 3", "relu", "residual: [linear 6, relu, linear 6]", "residual: [linear 3, {residual: [linear 5, linear 3]}]",
+    "concat: [[linear 6, relu], [linear 6], [linear 3]]", "add: [[linear 6, linear 3], [linear 3]]", "b 6", "c", "linear 6 name=NAME",
+    "concat: [prev, NAME]", "add: [prev, NAME]", "concat: [[linear 6 name=NAME, linear 3], [relu]]", "repeat: 3, layers: [linear 6, relu]",
+    "mul: [[b 3], [residual: [linear 3, relu]], prev]", "linear 6 repeat=2",
+    "b 6 repeat=2", "d repeat=3", "repeat: 2, layers: [linear 3 name=NAME, {concat: [[linear 6], NAME]}, linear 3]",
+    "residual: [linear 6, linear 3] repeat=2",
+)  # fmt: skip
+BLOCKS = "blocks:\n  b(w): [linear w, relu, linear w]\n  c: [linear 6, {concat: [[linear 6], [linear 2 name=k]]}, linear 3 from=k]\n"
+BLOCKS += "  d: [linear 6, {residual: [linear 6, linear 6]}, linear 3]\n"
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_from_the_list_on_that_a_layer_stands_in(seed):
+    """Lists in lists, blocks that are called once and more often, names that are read further on."""
+    draw, lines, names = random.Random(seed), [], []
+    while len(lines) < 9:
+        part = draw.choice(PARTS)
+        if "name=NAME" in part:
+            names.append(f"n{len(lines)}")
+            part = part.replace("NAME", names[-1])
+        elif "NAME" in part:
+            part = part.replace("NAME", draw.choice(names or ["input"]))
+        text = f"model: t\n{BLOCKS}input: [3]\nlayers:\n" + "".join(f"  - {line}\n" for line in [*lines, part])
+        try:
+            graph = build_graph(Source("t.yaml", text))
+        except SpecError:
+            continue
+        lines.append(part)
+    trials, source = Trials(graph), graph.document.source
+    told = 0
+    layers = [node for node, _, _ in walk(graph.nodes) if node.op == "linear" and node.layer is not None]
+    for node, width in itertools.product({id(node.place): node for node in layers}.values(), (7, 3)):
+        edit = with_argument(node, "features", str(width))
+        found = trials.valid(node, {"features": width})
+        if edit is None or found is None:
+            continue
+        told += 1
+        try:
+            build_graph(Source("t.yaml", splice(source, [edit])))
+            assert found, (str(node.place), width, lines)
+        except SpecError:
+            assert not found, (str(node.place), width, lines)
+    assert told
 
 
 def test_weights_that_are_tied_take_all_of_it():
