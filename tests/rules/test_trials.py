@@ -98,6 +98,35 @@ def test_from_the_list_on_that_a_layer_stands_in(seed):
     assert told
 
 
+@pytest.mark.parametrize(
+    ("top", "input", "layers", "tried"),
+    [
+        # the next copy starts from what the one before gives
+        ("", "[3]", ["{repeat: 2, layers: [{residual: [linear 3]}, linear 3]}"], [(1, 7, None)]),
+        # two calls, of which one alone would not do
+        ("blocks: {b: [linear 3]}", "[3]", ["b name=p", "b from=input", "add: [prev, p]"], [(0, 7, None)]),
+        # a call further on, in copies
+        ("blocks: {b: [linear 3, relu]}", "[3]", ["b", "linear 3", "{residual: [b], repeat: 2}"], [(0, 7, None)]),
+        # the two sides of a product are not alike
+        ("", "[3, 3]", ["matmul: [[linear 3], [linear 3]]"], [(0, 7, False), (1, 7, True)]),
+        # of one list other widths
+        ("", "[3]", ["concat: [[linear 3], [linear 5]]", "glu"], [(0, 4, False), (0, 5, True), (1, 3, True), (1, 4, False)]),
+        # a name inside that is read further on, and one that nobody reads
+        ("", "[3]", ["residual: [linear 3 name=a, linear 3]", "add: [prev, a]"], [(0, 7, False), (1, 7, False)]),
+        ("", "[3]", ["residual: [linear 3 name=a, linear 3]", "linear 2", "linear 2"], [(0, 7, True), (2, 7, True)]),
+    ],
+)  # fmt: skip
+def test_where_a_list_ends(top, input, layers, tried):
+    lines = "".join(f"  - {layer}\n" for layer in layers)
+    text = f"model: t\n{top}\ninput: {input}\nlayers:\n{lines}"
+    graph = build_graph(Source("t.yaml", text))
+    trials = Trials(graph)
+    every = [node for node, _, _ in walk(graph.nodes) if node.op == "linear" and node.layer is not None]
+    linear = list({id(node.place): node for node in every}.values())
+    for index, width, expected in tried:
+        assert trials.valid(linear[index], {"features": width}) is expected
+
+
 def test_weights_that_are_tied_take_all_of_it():
     graph = build_graph(Source("t.yaml", "{model: t, input: [3], layers: [linear 3 name=a, linear 3 tie=a]}"))
     assert Trials(graph).valid(graph.nodes[0], {"features": 4}) is None

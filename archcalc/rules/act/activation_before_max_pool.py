@@ -70,7 +70,13 @@ class ActivationBeforeMaxPool(Rule):
 def _pooled(model: Model, node: Node) -> Node | None:
     """The max pooling that an activation could follow; None where that is not the same."""
     layer = node.layer
-    after = model.only_consumer(node) if isinstance(layer, Activation) and layer.rises else None
-    if after is None or not isinstance(after.layer, (MaxPool, AdaptiveMaxPool)):
+    if not isinstance(layer, Activation) or not any(map(_pools, model.consumers(node.exit))) or not layer.rises:
+        return None
+    after = model.only_consumer(node)
+    if after is None or not _pools(after):
         return None
     return after if after.exit.elements < node.exit.elements else None
+
+
+def _pools(node: Node) -> bool:
+    return isinstance(node.layer, (MaxPool, AdaptiveMaxPool))
