@@ -91,7 +91,11 @@ class Attention(AttentionOperations):
     v: Tensor | None = arg(
         Reference, "source of the values alone; default: the input", default=None, aliases=("value",)
     )
-    relbias: Tensor | None = arg(Reference, "a [heads, queries, keys] table added to the scores", default=None)
+    relbias: Tensor | None = arg(
+        Reference,
+        "a [heads, queries, keys] table added to the scores; one for each of the axes before, as windows",
+        default=None,
+    )
     softcap: float | None = arg(Number, "soft limit: scores stay within ± this", default=None, above=0)
     sinks: bool = arg(Flag, "a learned score for each head that takes weight and gives no value", default=False)
     qknorm: bool | str = arg(
@@ -154,7 +158,7 @@ class Attention(AttentionOperations):
         self._check_more()
         if self.relbias is not None:
             wanted = (self.heads, x.shape[-2], self.keys_and_values(x)[0].shape[-2])
-            if self.numbers("relbias").shape != wanted:
+            if self.numbers("relbias").shape not in (wanted, (*x.shape[:-2], *wanted)):
                 raise ShapeError(
                     "SHP107",
                     f"the table is {self.relbias}, the scores are {list(map(int, wanted))}",
@@ -361,7 +365,13 @@ class Attention(AttentionOperations):
         """The same in PyTorch."""
         causal, window, (keys, values) = (self.causal, False), (self.window, None), self.keys_and_values(x)
         if self.is_multihead_attention():
-            plain = given(causal=causal, window=window, dropout=(self.dropout, 0.0), bias=(self.bias, True))
+            plain = given(
+                causal=causal,
+                window=window,
+                each=(self.has_each, False),
+                dropout=(self.dropout, 0.0),
+                bias=(self.bias, True),
+            )
             plain.update(given(add_bias_kv=(self.bias_kv, False), add_zero_attn=(self.zero_attn, False)))
             plain.update(given(kdim=(keys.shape[-1], x.shape[-1]), vdim=(values.shape[-1], x.shape[-1])))
             code = module("MultiHeadAttention", x.shape[-1], self.heads, **plain)
@@ -370,7 +380,7 @@ class Attention(AttentionOperations):
             plain = given(
                 bias=(letters, "qkvo"), key_features=(keys.shape[-1], x.shape[-1]),
                 value_features=(values.shape[-1], x.shape[-1]), out_features=(y.shape[-1], x.shape[-1]), causal=causal,
-                rope=(self.rope, None), rope_dim=(self.rope_dim, None), window=window,
+                each=(self.has_each, False), rope=(self.rope, None), rope_dim=(self.rope_dim, None), window=window,
                 softcap=(self.softcap, None), sink=(self.sinks or None, None), qknorm=(self.qknorm in (True, "unscaled"), False),
                 qknorm_scale=(self.qknorm != "unscaled", True), qknorm_width=(self.qknorm == "width", False), dropout=(self.dropout, 0.0),
             )  # fmt: skip

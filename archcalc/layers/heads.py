@@ -11,6 +11,8 @@ from archcalc.terms import called
 
 # The arguments that say where keys and values come from, the first of both.
 SOURCES = ("kv", "k", "v")
+# Axes of a table of scores: heads, queries, keys.
+_TABLE = 3
 
 
 class Heads(Layer):
@@ -101,6 +103,11 @@ class Heads(Layer):
     def normed(self) -> tuple[int, int]:
         """Features of one norm of queries and of one of keys, where `qknorm` is given."""
         return (self.inner, self.kv_inner) if self.qknorm == "width" else (self.head, self.head)
+
+    @property
+    def has_each(self) -> bool:
+        """Whether each of the axes before, as windows, has a table of its own."""
+        return self.relbias is not None and self.relbias.rank > _TABLE
 
     @property
     def more(self) -> int:

@@ -20,7 +20,7 @@ from archcalc.pytorch.trimming import Use, trim_function, trimmed
 
 _PIECES = [os.path.join(os.path.dirname(__file__), "pieces", name) for name in ("modules.py", "attention.py")]
 # Functions of pieces alone, whose calls are all known.
-_INNER = ("score_mask", "capped_attention", "sink_attention")
+_INNER = ("by_sequence", "score_mask", "capped_attention", "sink_attention")
 
 
 @functools.cache

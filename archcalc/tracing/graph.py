@@ -42,12 +42,13 @@ class Node:
         tie: an earlier node with the same weights.
         place: file and line of the call; macs: what PyTorch counted in it, None where that is not known.
         rows: of attention, which rows of the module's maps are its queries, keys and values, by letter.
+        hides: of a constant that is a mask, the truth that hides, the number that then stands there, and the other one.
         holds: of a constant what it holds, of a convolution its weight where that is computed; over: the parameter that
         this weight has as a factor, and that is a layer of its own.
     """
 
     __slots__ = (
-        "further", "holds", "inputs", "keys", "macs", "op", "over", "place", "rows", "scope", "sizes", "tie", "weights"
+        "further", "hides", "holds", "inputs", "keys", "macs", "op", "over", "place", "rows", "scope", "sizes", "tie", "weights"
     )  # fmt: skip
 
     def __init__(self, op: str, sizes: Sizes, scope: Scope | None, inputs: list[Out], keys: dict[str, Key]) -> None:
@@ -63,6 +64,7 @@ class Node:
         self.macs: int | None = None
         self.rows: dict[str, Any] | None = None
         self.holds: Value | None = None
+        self.hides: tuple[bool, float, float] | None = None
         self.over: str | None = None
 
     def reads(self) -> Iterator[Out]:

@@ -121,8 +121,6 @@ def _declared(network: Network) -> list[tuple[int, str]]:
 def _remarks(graph: Graph) -> list[str]:
     """What changes values and is nowhere in the spec."""
     found = []
-    if "mask" in graph.remarks:
-        found.append("Masks are not in the spec: they change values and no count.")
     if "epsilon" in graph.remarks:
         found.append("The epsilon of the norms of queries and keys is not in the spec: it changes values and no count.")
     if "frequencies" in graph.remarks:

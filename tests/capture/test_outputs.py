@@ -62,9 +62,10 @@ def test_a_difference_is_found():
 
 def test_what_cannot_be_compared_says_why():
     assert "an opaque layer has no code" in checked(Of(lambda m, x: torch.fft.rfft(x).abs()), (5, 8)).checked
-    mask = torch.ones(5, 5, dtype=torch.bool).tril()
-    masked = Of(lambda m, x: ((x @ x.mT).masked_fill(~mask, -1e9)).softmax(-1) @ x)
-    assert "the spec lacks what changes values" in checked(masked, (5, 8)).checked
+    normed = Attention(norm=True)
+    for norm in normed.norms:
+        norm.eps = 1e-3
+    assert "the spec lacks what changes values" in checked(normed, (12, 16)).checked
 
 
 def standardised(m: nn.Module, x: torch.Tensor) -> torch.Tensor:
@@ -72,10 +73,48 @@ def standardised(m: nn.Module, x: torch.Tensor) -> torch.Tensor:
     return F.conv2d(x, weight, m.a.bias)
 
 
+class Masked(nn.Module):
+    """Attention whose mask is put there, added, or handed on."""
+
+    def __init__(self, way: str):
+        super().__init__()
+        self.qkv, self.proj, self.way = nn.Linear(8, 24), nn.Linear(8, 8), way
+        self.register_buffer("mask", torch.ones(5, 5).tril().view(1, 1, 5, 5))
+
+    def forward(self, x):
+        q, k, v = self.qkv(x).unflatten(-1, (3, 2, 4)).permute(2, 0, 3, 1, 4)
+        if self.way == "fused":
+            y = F.scaled_dot_product_attention(q, k, v, attn_mask=self.mask[0, 0] > 0)
+        else:
+            scores = q @ k.mT / 2
+            if self.way == "filled":
+                scores = scores.masked_fill(self.mask == 0, float("-inf"))
+            elif self.way == "chosen":
+                scores = torch.where(self.mask > 0, scores, -1e9)
+            else:
+                scores = scores + (1 - self.mask) * -1e9
+            y = scores.softmax(-1) @ v
+        return self.proj(y.transpose(1, 2).flatten(2))
+
+
+@pytest.mark.parametrize("way", ["fused", "filled", "chosen", "added"])
+def test_masks_are_tables_of_attention(way):
+    module = Masked(way)
+    assert "attention 2 relbias=" in read(module, (5, 8)).text
+    assert checked(module, (5, 8)).checked.startswith("outputs equal")
+
+
+def masked_encoder(m: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    mask = nn.Transformer.generate_square_subsequent_mask(x.shape[1], device=x.device)
+    return m.layer(x, src_mask=mask)
+
+
 COMPUTED = {
     "made in forward": (Of(lambda m, x: x + torch.arange(8.0, device=x.device).sin()), (5, 8)),
     "for each sample": (Of(lambda m, x: x + torch.arange(5.0, device=x.device).view(5, 1).repeat(len(x), 1, 8)), (5, 8)),
     "an index": (Of(lambda m, x: x + m.table[torch.arange(5).flip(0).to(x.device)], table=parameter(5, 8)), (5, 8)),
+    "a mask of an encoder": (Of(masked_encoder, layer=nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)), (5, 8)),
+    "chosen": (Of(lambda m, x: torch.where(torch.ones(5, 8, dtype=torch.bool, device=x.device).triu(), x, 0.5)), (5, 8)),
     "standardised": (Of(standardised, a=nn.Conv2d(8, 6, 3), gain=parameter(6)), (8, 6, 6)),
     "several": (nn.Sequential(*(Of(lambda m, x, i=i: m.a(x) + torch.arange(8.0, device=x.device) * i, a=nn.Linear(8, 8)) for i in range(3))), (5, 8)),
 }  # fmt: skip

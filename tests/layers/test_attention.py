@@ -54,8 +54,10 @@ class Masked:
         mask = hidden(q.shape[-2], k.shape[-2], self.causal, self.window).to(x)
         if table is None:
             return mask.expand(len(q), heads, -1, -1)
-        if table.shape[1:] != (heads, *mask.shape):
+        if table.shape[1:] not in ((heads, *mask.shape), (*x.shape[1:-2], heads, *mask.shape)):
             raise ValueError("the table is one of other scores")
+        if table.dim() > 4:
+            return mask + table.flatten(0, -4)
         return mask + table.repeat_interleave(len(q) // len(x), 0)
 
 
@@ -160,7 +162,8 @@ def with_table(draw, shapes, heads):
     """The shapes with a table to add to the scores, and the key that takes it; or without."""
     if not draw(st.booleans()):
         return shapes, {}
-    shape = (heads, shapes["x"][-2], source(shapes, "mk")[-2])
+    each = draw.of((), shapes["x"][:-2])
+    shape = (*each, heads, shapes["x"][-2], source(shapes, "mk")[-2])
     if draw.wild and draw(st.booleans()):
         shape = (heads, 6, 6)
     return shapes | {"t": shape}, {"relbias": "t"}

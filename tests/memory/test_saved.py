@@ -70,6 +70,8 @@ CASES = """
 [4,6] | linear 6, argmax -1, embedding 6 dim=4, linear 6, argmin 0, embedding 4 dim=6, linear 3
 [4,8,8] | conv 4 kernel=3, crop 4, conv 4 kernel=1, pad 1 axis=0x2, conv 4 kernel=1
 [8,6,6] | conv 8 kernel=1, glu, pixelunshuffle 2, upsample size=5x7, upsample size=4 mode=bilinear
+[3,8,4] | linear 4 name=m, parameter 3x2x8x8 name=b, attention 2 relbias=b from=m, attention 2 kv_heads=1 relbias=b
+[3,8,4] | linear 4 name=m, constant 3x2x8x8 name=b, attention 2 relbias=b from=m, attention 2 kv_heads=1 relbias=b
 [8,4] | linear 4 name=m, relposbias 2 kind=alibi name=b, attention 2 kv_heads=1 relbias=b from=m, linear 4, attention 2 relbias=b
 [8,4] | linear 4 name=m, relposbias 2 kind=alibi name=b, attention 2 relbias=b causal=true from=m, attention 2 relbias=b dropout=0.1
 [3,8,8] | conv 4 kernel=1, channelshuffle 2, adaptivemaxpool 3, pad 1 mode=replicate

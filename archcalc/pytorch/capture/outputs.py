@@ -123,7 +123,11 @@ class Held:
         """The numbers of a constant; None where the spec has them."""
         if node.holds is None or "value" in node.keys:
             return None
-        return self._of(node.holds).reshape(node.sizes)
+        held = self._of(node.holds)
+        if node.hides is not None:
+            hides, number, beside = node.hides
+            held = torch.full(held.shape, beside, dtype=torch.double).masked_fill(held.bool() == hides, number)
+        return held.reshape(node.sizes)
 
     def _of(self, value: Value) -> torch.Tensor:
         """For one sample. Raises `Unlike`."""

@@ -10,12 +10,15 @@ from torch import nn
 
 
 class MultiHeadAttention(nn.MultiheadAttention):
-    """Attention that returns no weights; `causal` hides what comes after; `window` hides what is further away."""
+    """Attention that returns no weights; `causal` hides what comes after; `window` hides what is further away; `each` says that the axes before, as windows, have tables of their own."""
 
-    def __init__(self, features, heads, causal=False, window=None, **options):
+    def __init__(
+        self, features, heads, causal=False, window=None, each=False, **options
+    ):
         super().__init__(features, heads, batch_first=True, **options)
         self.causal = causal
         self.window = window
+        self.each = each
 
     def forward(self, x, key=None, value=None, bias=None):
         if x.dim() > 3:
@@ -23,7 +26,7 @@ class MultiHeadAttention(nn.MultiheadAttention):
                 x.flatten(0, -3),
                 key.flatten(0, -3) if key is not None else None,
                 value.flatten(0, -3) if value is not None else None,
-                bias,
+                by_sequence(bias, len(x)) if self.each else bias,
             ).unflatten(0, x.shape[:-2])
         k = key if key is not None else x
         v = value if value is not None else k
@@ -34,7 +37,7 @@ class MultiHeadAttention(nn.MultiheadAttention):
 
 
 class GroupedQueryAttention(nn.Module):
-    """Attention in which several heads may share keys and values; `rope` is the base of rotary positions; `rope_dim` is how many elements rotate; `causal` hides what comes after; `window` hides what is further away; `softcap` bounds the scores; `sink` gives each head a learned score that takes weight and gives no value; `qknorm` normalises the queries and keys of each head; `qknorm_scale` says whether by learned factors; `qknorm_width` normalises those of all heads together."""
+    """Attention in which several heads may share keys and values; `rope` is the base of rotary positions; `rope_dim` is how many elements rotate; `causal` hides what comes after; `each` says that the axes before, as windows, have tables of their own; `window` hides what is further away; `softcap` bounds the scores; `sink` gives each head a learned score that takes weight and gives no value; `qknorm` normalises the queries and keys of each head; `qknorm_scale` says whether by learned factors; `qknorm_width` normalises those of all heads together."""
 
     def __init__(
         self,
@@ -47,6 +50,7 @@ class GroupedQueryAttention(nn.Module):
         value_features=None,
         out_features=None,
         causal=False,
+        each=False,
         rope=None,
         rope_dim=None,
         window=None,
@@ -60,6 +64,7 @@ class GroupedQueryAttention(nn.Module):
         super().__init__()
         self.head_dim = head_dim
         self.causal = causal
+        self.each = each
         self.rope = rope
         self.rope_dim = rope_dim
         self.window = window
@@ -93,7 +98,7 @@ class GroupedQueryAttention(nn.Module):
                 x.flatten(0, -3),
                 key.flatten(0, -3) if key is not None else None,
                 value.flatten(0, -3) if value is not None else None,
-                bias,
+                by_sequence(bias, len(x)) if self.each else bias,
             ).unflatten(0, x.shape[:-2])
         keys = key if key is not None else x
         values = value if value is not None else keys
@@ -133,6 +138,11 @@ class GroupedQueryAttention(nn.Module):
 
     def split(self, x):
         return x.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
+
+
+def by_sequence(bias, samples):
+    """Tables of scores for the axes before the positions, one for each sequence of all samples."""
+    return bias.expand(samples, *[-1] * (bias.dim() - 1)).flatten(0, -4)
 
 
 def score_mask(q, k, causal, window, bias):

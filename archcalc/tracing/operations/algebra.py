@@ -130,13 +130,9 @@ def attention(reader: Reader, call: Call, a: Any) -> Given:
     keys_ = reader.add("transpose", [k], turned, {"axes": (-2, -1)})
     scaled = reader.add("scale", [q], q.sizes, {"factor": scale})
     scores = product(reader, scaled, keys_)
-    if a.attn_mask.kind == FLOAT:
-        mask = _mask(reader, a.attn_mask, a.query, scores)
-        scores = reader.add("add", [scores, mask], scores.sizes)
-    elif a.attn_mask.of_data:
-        raise Beyond("with a mask of data")
-    else:
-        reader.graph.remarks.append("mask")
+    mask = reader.out(a.attn_mask) if a.attn_mask.kind == FLOAT else reader.mask(a.attn_mask, False, -math.inf)
+    if mask is not None:
+        scores = reader.add("add", [scores, _mask(reader, mask, a.attn_mask, a.query, scores)], scores.sizes)
     weights = reader.add("softmax", [scores], scores.sizes, {"axis": len(scores.sizes) - 1})
     return reader.reshaped(product(reader, weights, v), out.sizes)
 
@@ -162,9 +158,8 @@ def _widened(reader: Reader, x: Out, times: int) -> Out:
     return reader.reshaped(wide, (*lead, heads * times, n, d))
 
 
-def _mask(reader: Reader, mask: Value, query: Value, scores: Out) -> Out:
+def _mask(reader: Reader, x: Out, mask: Value, query: Value, scores: Out) -> Out:
     """A mask that is added, along the axes of the scores."""
-    x = reader.out(mask)
     sizes = list(mask.sizes)
     missing = len(query.shape) - len(mask.shape)
     if mask.batch is None and query.batch is not None and query.axes[query.batch] is None and query.batch >= missing:
@@ -184,8 +179,6 @@ def multihead(reader: Reader, call: Call, a: Any) -> Given:
     module: Any = call.module
     if a.key_padding_mask is not None and a.key_padding_mask.of_data:
         raise Beyond("with a mask of data")
-    if a.attn_mask is not None:
-        reader.graph.remarks.append("mask")
     if not module.batch_first and a.query.batch == 1 and len(a.query.shape) == 3:
         pass  # [positions, batch, features]: one sample has the rest
     q = reader.out(a.query)
@@ -195,6 +188,13 @@ def multihead(reader: Reader, call: Call, a: Any) -> Given:
     if k != q or v != q:
         inputs += [k] if k == v else [k, v]
         keys |= {"kv": k} if k == v else {"k": k, "v": v}
+    if a.attn_mask is not None and not a.is_causal:
+        table = _scores(reader, a.attn_mask, (module.num_heads, q.sizes[-2], k.sizes[-2]))
+        if table is not None:
+            keys["relbias"] = table
+            inputs.append(table)
+    if a.is_causal:
+        keys["causal"] = True
     if module.bias_k is not None:
         keys["bias_kv"] = True
     if module.add_zero_attn:
@@ -208,3 +208,16 @@ def multihead(reader: Reader, call: Call, a: Any) -> Given:
         reader.used.setdefault(full, out.node)
         out.node.weights[name] = full
     return [out]
+
+
+def _scores(reader: Reader, mask: Value, sizes: tuple[int, int, int]) -> Out | None:
+    """A constant mask as a table for all heads. Raises `Beyond` for one of data, or of other sizes."""
+    if mask.of_data:
+        raise Beyond("with a mask of data")
+    if mask.sizes not in (sizes, sizes[1:]):
+        raise Beyond("a mask for each sample")
+    out = reader.out(mask) if mask.kind == FLOAT else reader.mask(mask, True, -math.inf)
+    if out is None or out.sizes == sizes:
+        return out
+    shape = (sizes[0], -1, -1)
+    return reader.add("expand", [reader.reshaped(out, (1, *sizes[1:]))], sizes, {"shape": shape})

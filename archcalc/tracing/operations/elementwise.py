@@ -124,13 +124,36 @@ def larger(reader: Reader, call: Call, a: Any) -> Given:
     return _two(reader, call, "maximum" if "max" in call.name else "minimum", a.input, a.other)
 
 
+# A score that is lower by so much has no weight after a softmax.
+_FAR = -1000.0
+
+
 @reads("masked_fill", "input mask value")
 def masked(reader: Reader, call: Call, a: Any) -> Given:
-    """A number where a constant mask is set: the language has no masks, and costs are the same without."""
-    if a.mask.of_data:
-        raise Beyond("by a mask of data")
-    reader.graph.remarks.append("mask")
-    return reader.out(a.input)
+    """A number where a constant mask is set."""
+    return _filled(reader, call, a.input, a.mask, True, a.value)
+
+
+@reads("where", "condition input other")
+def where(reader: Reader, call: Call, a: Any) -> Given:
+    """torch.where with a constant condition, and a number on one side."""
+    hides = _number(a.input) is not None
+    x, number = (a.other, a.input) if hides else (a.input, a.other)
+    if not isinstance(x, Value) or x.sizes != call.outs[0].sizes:
+        raise Beyond("of two numbers")
+    return _filled(reader, call, x, a.condition, hides, number)
+
+
+def _filled(reader: Reader, call: Call, x: Value, mask: Value, hides: bool, value: Any) -> Out:
+    """Zero and then a number; one that is far below any score is added as well as put there."""
+    number, like, made = _number(value), call.outs[0], reader.out(x)
+    if number is None:
+        raise Beyond("with a tensor")
+    if number > _FAR:
+        keeps = reader.mask(mask, hides, 0, 1)
+        made = made if keeps is None else reader.add("mul", [made, reader.aligned(mask, like, keeps)], like.sizes)
+    puts = reader.mask(mask, hides, number) if number else None
+    return made if puts is None else reader.add("add", [made, reader.aligned(mask, like, puts)], like.sizes)
 
 
 @reads("addcmul", "input tensor1 tensor2 value=1")

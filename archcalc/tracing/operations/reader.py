@@ -198,6 +198,22 @@ class Reader:
             return tuple((key, self._recipe(one)) for key, one in item.items())
         return repr(item)
 
+    def mask(self, value: Value, hides: bool, number: float, beside: float = 0) -> Out | None:
+        """A constant of truths as numbers, one where it is `hides` and one `beside`; None where it hides nothing.
+
+        Raises `Beyond` for a mask of data.
+        """
+        if value.of_data:
+            raise Beyond("by a mask of data")
+        if value.number() is not None and bool(value.number()) is not hides:
+            return None
+        recipe = (self._recipe(value), hides, number, beside)
+        if recipe not in self.constants:
+            out = self.add("constant", [], value.sizes or (1,), {"shape": value.sizes or (1,)})
+            out.node.holds, out.node.hides = value, (hides, number, beside)
+            self.constants[recipe] = out
+        return self.constants[recipe]
+
     def reshaped(self, out: Out, sizes: Sizes) -> Out:
         """The same elements in other sizes."""
         sizes = tuple(sizes)
@@ -210,9 +226,12 @@ class Reader:
             return out
         return self.add("reshape", [out], sizes, {"shape": sizes})
 
-    def aligned(self, value: Value, like: Value) -> Out:
-        """An operand as it lies along another tensor's axes: as many axes, or one vector along the last."""
-        out = self.out(value)
+    def aligned(self, value: Value, like: Value, out: Out | None = None) -> Out:
+        """An operand as it lies along another tensor's axes: as many axes, or one vector along the last.
+
+        `out` stands for the value, where that is another one than its own.
+        """
+        out = out or self.out(value)
         rank = len(like.shape)
         sizes = [1] * (rank - len(value.shape)) + list(value.shape)
         own = [None] * (rank - len(value.shape)) + list(range(len(value.shape)))

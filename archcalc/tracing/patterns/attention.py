@@ -1,8 +1,7 @@
 """Attention, in whichever way it is written: one fused call, or products and a softmax by hand.
 
 It is told by where the elements of queries, keys, values and output come from: heads are consecutive features of linear
-maps, positions stay in place. What is added to the scores is a table (`relbias`), or a constant mask, which the language
-does not have and the head of the spec tells.
+maps, positions stay in place. What is added to the scores, learned or not, is a table (`relbias`).
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import math
 from typing import NamedTuple
 
 from archcalc.tracing.graph import Graph, Node, Out
+from archcalc.tracing.patterns.scores import Added, same_but_ones, table
 from archcalc.tracing.patterns.views import View, climb, nodes_of, only_within, places_of, redirect, signature
 
 # What queries and keys may go through between their linear map and the scores.
@@ -26,8 +26,7 @@ class _Core(NamedTuple):
     k: Out
     v: Out
     factor: float
-    bias: Out | None
-    masked: bool
+    added: list[Added]
     causal: bool
     dropout: float
     nodes: set[Node]
@@ -44,7 +43,7 @@ def apply(graph: Graph) -> None:
         core = _fused(node) if node.op == "sdpa" else _by_hand(graph, node, static) if node.op == "softmax" else None
         if core is None:
             continue
-        if not _whole(graph, core) and node.op == "softmax" and core.bias is None and not core.masked:
+        if not _whole(graph, core) and node.op == "softmax" and not core.added:
             _as_sdpa(graph, core)
 
 
@@ -60,7 +59,7 @@ def _static(graph: Graph) -> set[Node]:
 def _fused(node: Node) -> _Core | None:
     q, k, v = node.inputs
     factor = node.keys.get("scale", 1 / math.sqrt(q.sizes[-1]))
-    return _Core(q, k, v, factor, None, False, bool(node.keys.get("causal")), 0, {node}, node)
+    return _Core(q, k, v, factor, [], bool(node.keys.get("causal")), 0, {node}, node)
 
 
 def _by_hand(graph: Graph, softmax: Node, static: set[Node]) -> _Core | None:
@@ -68,26 +67,21 @@ def _by_hand(graph: Graph, softmax: Node, static: set[Node]) -> _Core | None:
     if softmax.keys["axis"] != len(softmax.sizes) - 1:
         return None
     nodes, out = {softmax}, softmax.inputs[0]
-    factor, bias, masked = 1.0, None, False
+    factor, added = 1.0, list[Added]()
     while out.node.op != "matmul":
         node = out.node
         nodes.add(node)
         if node.op == "scale":
             factor *= node.keys["factor"]
             out = node.inputs[0]
-        elif node.op == "reshape" and _same_but_ones(node.sizes, node.inputs[0].sizes):
+        elif node.op == "reshape" and same_but_ones(node.sizes, node.inputs[0].sizes):
             out = node.inputs[0]
         elif node.op == "add" and len(node.inputs) == 2:
             fixed = [one for one in node.inputs if one.node in static]
             rest = [one for one in node.inputs if one.node not in static]
             if len(fixed) != 1 or factor != 1.0:
                 return None
-            if _is_constant(fixed[0]):
-                masked = True
-            elif bias is not None:
-                return None
-            else:
-                bias = fixed[0]
+            added.append(Added(fixed[0], node))
             out = rest[0]
         else:
             return None
@@ -98,7 +92,7 @@ def _by_hand(graph: Graph, softmax: Node, static: set[Node]) -> _Core | None:
     users = graph.users()
     after, dropout = Out(softmax), 0.0
     while len(found := users.get(after, [])) == 1 and found[0].op in ("dropout", "reshape"):
-        if found[0].op == "reshape" and not _same_but_ones(found[0].sizes, after.sizes):
+        if found[0].op == "reshape" and not same_but_ones(found[0].sizes, after.sizes):
             return None
         dropout = found[0].keys.get("p", dropout)
         nodes.add(found[0])
@@ -106,17 +100,7 @@ def _by_hand(graph: Graph, softmax: Node, static: set[Node]) -> _Core | None:
     if len(found) != 1 or found[0].op != "matmul" or found[0].inputs[0] != after or k is None:
         return None
     nodes.add(found[0])
-    return _Core(q, k, found[0].inputs[1], factor, bias, masked, False, dropout, nodes, found[0])
-
-
-def _same_but_ones(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
-    return [size for size in one if size != 1] == [size for size in other if size != 1]
-
-
-def _is_constant(out: Out) -> bool:
-    node = out.node
-    made = bool(node.inputs) and not node.weights and all(_is_constant(one) for one in node.inputs)
-    return node.op == "constant" or made
+    return _Core(q, k, found[0].inputs[1], factor, added, False, dropout, nodes, found[0])
 
 
 def _untransposed(out: Out, nodes: set[Node]) -> Out | None:
@@ -226,8 +210,6 @@ def _whole(graph: Graph, core: _Core) -> bool:
         return False
     graph.nodes.insert(graph.nodes.index(projection) + 1, made)
     redirect(graph, Out(projection), Out(made))
-    if core.masked:
-        graph.remarks.append("mask")
     if norms[0] is not None and norms[0].keys["eps"] != _FLOAT_EPSILON:
         graph.remarks.append("epsilon")
     graph.drop_unread()
@@ -306,9 +288,9 @@ def _made(
     keys["bias"] = True if letters == "qkvo" else letters or False
     if core.causal:
         keys["causal"] = True
-    if core.bias is not None:
-        bias = _table(graph, core.bias)
-        if bias is None or bias.sizes != (heads, core.q.sizes[-2], core.k.sizes[-2]):
+    if core.added:
+        bias = table(graph, core.added, x.sizes[:-2], (heads, core.q.sizes[-2], core.k.sizes[-2]))
+        if bias is None:
             return None
         keys["relbias"] = bias
         inputs.append(bias)
@@ -327,20 +309,6 @@ def _made(
     outer = core.last.scope
     made.scope = outer if outer is not None else projection.scope
     return made
-
-
-def _table(graph: Graph, out: Out) -> Out | None:
-    """A table of scores without the axes of size 1 in front."""
-    while out.node.op == "reshape" and _same_but_ones(out.sizes, out.node.inputs[0].sizes):
-        out = out.node.inputs[0]
-    if len(out.sizes) > 3 and all(size == 1 for size in out.sizes[:-3]):
-        sizes = out.sizes[-3:]
-        made = Node("reshape", sizes, out.node.scope, [out], {"shape": sizes})
-        while made.inputs[0].node.op == "reshape":
-            made.inputs[0] = made.inputs[0].node.inputs[0]
-        graph.nodes.insert(graph.nodes.index(out.node) + 1, made)
-        return Out(made)
-    return out if len(out.sizes) == 3 else None
 
 
 def _weights(parts: tuple[_Heads, _Heads, _Heads], projection: Node) -> dict[str, str]:

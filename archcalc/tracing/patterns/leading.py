@@ -61,7 +61,8 @@ def _unjoin(graph: Graph, joined: Node) -> None:
         for out in _outs(joined, *region)
     }
     again = {out: read for out, read in again.items() if read}
-    if not takes_back or len(again) > len(takes_back) or outputs & {joined, *region}:
+    gains = bool(takes_back or (kept and joined.op != "rearrange"))
+    if not gains or len(again) > len(takes_back) or outputs & {joined, *region}:
         return
     for node in region:
         node.sizes = (*before[:-1], node.sizes[-1])
