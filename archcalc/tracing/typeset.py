@@ -163,15 +163,14 @@ class Writer:
             values = {one.name: value for one, value in zip(block.arguments, given)}
             numbers = [one.at(values) for one in block.numbers]
             layers = self.written(item.body.items, numbered(numbers))
-            if item.source is not None:
-                layers = [f"identity from={self.refer(item.source)}", *layers]
+            head: list[Written] = [f"identity from={self.refer(item.source)}"] if item.source is not None else []
             if count == Expression(1):
-                return layers
+                return [*head, *layers]
             named = {"name": name} if name else {}  # inside are the layers of the first copy, which have other nodes
             (first, *others) = layers
             if not others and isinstance(first, dict) and "repeat" not in first:
-                return {**first, **named, "repeat": count.text()}
-            return {"repeat": count.text(), "layers": layers, **named}
+                return [*head, {**first, **named, "repeat": count.text()}]
+            return [*head, {"repeat": count.text(), "layers": layers, **named}]
         words = [block.name or f"block{id(block)}"]
         for index, (argument, value) in enumerate(zip(block.arguments, given)):
             if value.name is None and argument.default is not None and value.literal == argument.default:

@@ -84,6 +84,10 @@ ONE = {
     "resize": (Of(lambda m, x: F.interpolate(x, size=(7, 9), mode="bicubic")), PIXELS),
     "pixelshuffle": (nn.PixelShuffle(2), PIXELS),
     "unfold": (nn.Sequential(nn.Unfold(3, padding=1), nn.Fold((12, 10), 3, padding=1)), PIXELS),
+    "windows along an axis": (
+        Of(lambda m, x: x.unfold(2, 6, 3).unfold(3, 5, 5) + x[:, :, :3, :2, None, None]),
+        PIXELS,
+    ),
     "pad": (Of(lambda m, x: F.pad(x, (0, 0, 1, 2), value=-3.0)), PIXELS),
     "slice": (Of(lambda m, x: x[:, 1:5, None, ..., ::2] * x[..., -1:].unsqueeze(2)[:, 1:5]), PIXELS),
     "select": (Of(lambda m, x: x[:, 0] + x[:, -1]), TOKENS),

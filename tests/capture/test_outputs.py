@@ -35,6 +35,7 @@ NETWORKS = {
     "multihead": (nn.TransformerEncoderLayer(16, 4, 32, batch_first=True), (12, 16)),
     "shortcut": (Of(lambda m, x: m.long(x) + m.short(x), long=nn.Sequential(trunk(8), trunk(8)), short=nn.Conv2d(8, 8, 1)), (8, 6, 6)),
     "branches": (Of(lambda m, x: torch.cat([m.b(x), m.a(x), x], 1), a=trunk(8), b=nn.Conv2d(8, 3, 1)), (8, 6, 6)),
+    "a part, again and again": (Of(lambda m, x: torch.cat([m.b((p := m.a(x).chunk(2, 1))[0]), p[1]], 1), a=nn.Conv2d(8, 16, 1), b=nn.Sequential(*(Of(lambda m, x: x + m.t(x), t=trunk(8)) for _ in range(3)))), (8, 6, 6)),
     "named": (Of(lambda m, x: m.c(m.b(y := m.a(x)) * y) + y, a=trunk(8), b=trunk(8), c=trunk(8)), (8, 6, 6)),
     "tied": (Of(lambda m, x: m.a(m.b(m.a(x))), a=nn.Linear(8, 8), b=nn.Linear(8, 8)), (5, 8)),
     "positions": (Of(lambda m, x: F.layer_norm(x + m.p, (8,), m.w) * m.g, p=parameter(1, 5, 8), w=parameter(8), g=parameter(8)), (5, 8)),

@@ -7,6 +7,7 @@ from typing import Any
 from archcalc.tracing.calls import PARAMETER, Call, Value
 from archcalc.tracing.operations.reader import Reader
 from archcalc.tracing.operations.registry import Beyond, Given, reads
+from archcalc.tracing.operations.shape import moved
 
 
 def sizes(value: Any, axes: int) -> tuple[int, ...]:
@@ -84,9 +85,11 @@ def transposed(reader: Reader, call: Call, a: Any) -> Given:
 
 @reads("unfold", "input kernel_size dilation=1 padding=0 stride=1")
 def columns(reader: Reader, call: Call, a: Any) -> Given:
-    """F.unfold; Tensor.unfold has other arguments, and fewer axes come out of it."""
-    if len(call.outs[0].shape) != 3 or len(a.input.shape) != 4:
-        raise Beyond("windows along one axis")
+    """F.unfold; Tensor.unfold has an axis, a size and a step, and one axis more comes out of it."""
+    if len(call.outs[0].shape) > len(a.input.shape):
+        if call.kwargs:
+            return _along(reader, call, a.input, a.dimension, a.size, a.step)
+        return _along(reader, call, a.input, *call.args[1:])
     keys = {
         "kernel": sizes(a.kernel_size, 2),
         "stride": sizes(a.stride, 2),
@@ -94,6 +97,32 @@ def columns(reader: Reader, call: Call, a: Any) -> Given:
         "dilation": sizes(a.dilation, 2),
     }
     return reader.on_space("unfold", a.input, keys)
+
+
+# Windows along an axis are parts side by side; of more than these nobody writes them so.
+_MOST_WINDOWS = 64
+
+
+def _along(reader: Reader, call: Call, value: Value, dimension: int, size: int, step: int) -> Given:
+    """Windows along one axis, whose elements stand in a new last axis: parts of the axis side by side."""
+    x, out = reader.out(value), call.outs[0]
+    axis = reader.axis(value, dimension)
+    before, after = x.sizes[:axis], x.sizes[axis + 1 :]
+    count = (x.sizes[axis] - size) // step + 1
+    if count > _MOST_WINDOWS:
+        raise Beyond("many windows along one axis")
+    if step == size and count * size == x.sizes[axis]:
+        apart = reader.reshaped(x, (*before, count, size, *after))
+    else:
+        parts = [
+            reader.add("slice", [x], (*before, size, *after), {"start": at, "end": at + size, "axis": axis, "step": 1})
+            for at in range(0, count * step, step)
+        ]
+        side = [reader.reshaped(part, (*before, 1, size, *after)) for part in parts]
+        sizes = (*before, count, size, *after)
+        apart = side[0] if count == 1 else reader.add("concat", side, sizes, {"axis": axis})
+    rank = len(apart.sizes)
+    return reader.reshaped(moved(reader, apart, [*range(axis + 1), *range(axis + 2, rank), axis + 1]), out.sizes)
 
 
 @reads("fold", "input output_size kernel_size dilation=1 padding=0 stride=1")
