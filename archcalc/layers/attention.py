@@ -345,6 +345,12 @@ class Attention(AttentionOperations):
 
         return Attending(self, how, y, inputs)
 
+    def readers(self, place: int, y: Tensor, *inputs: Tensor) -> int:
+        """Its projections; torch.nn.MultiheadAttention has one product for those that read the same."""
+        if self.is_multihead_attention():
+            return 1
+        return sum(one.place == place for one in self.projections(y, *inputs))
+
     def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
         """Positions of inputs that its projections read from a copy."""
         return self._kernel(how, y, inputs).copied()

@@ -8,10 +8,11 @@ from archcalc.layers.arguments import Flag, Whole, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module
+from archcalc.layers.gru import GRU
 from archcalc.layers.layout import FEATURES_LAST
 from archcalc.layers.lstm import LSTM
 from archcalc.layers.operands import Reference
-from archcalc.layers.recurrent import GRU, RNN
+from archcalc.layers.recurrent import RNN
 from archcalc.layers.remembering import LOW
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.tensor import Shape, Tensor

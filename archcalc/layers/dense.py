@@ -83,6 +83,12 @@ class Linear(Layer):
         """Times the matrix."""
         return True
 
+    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
+        """The room of a product of 16-bit numbers."""
+        from archcalc.layers.kernels.narrow import mapping  # only memory asks
+
+        return mapping(how, how.strides[0], int(inputs[0].shape[-1]), int(y.shape[-1])), 0
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         return module("nn.Linear", x.shape[-1], self.features, **given(bias=(self.bias, True)))

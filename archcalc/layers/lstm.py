@@ -122,6 +122,10 @@ class LSTM(Recurrent):
         """oneDNN does."""
         return self.proj is None
 
+    def reads_back(self, name: str) -> bool:
+        """All of it by oneDNN."""
+        return self.proj is None or super().reads_back(name)
+
     def _keeps_first(self, how: Saving) -> tuple[str, ...]:
         """The cell's; the hidden state for the gradients of the weights, and by oneDNN."""
         return ("h", "c") if how.learns or self._keeps_input else ("c",)
@@ -133,8 +137,9 @@ class LSTM(Recurrent):
         """
         steps, hidden = plain(x.shape[0]), plain(self.hidden)
         if self.proj is not None:
-            each = 7 * hidden + plain(self.proj) if how.learns else 6 * hidden
-            return steps * how.batch * each * self.layers * self.directions * how.width
+            wide = how.given[0] if how.casts and not how.gpu else how.width  # of the cell's states and their tanh
+            each = (4 * how.width + 2 * wide) * hidden + how.learns * (hidden + plain(self.proj)) * how.width
+            return steps * how.batch * each * self.layers * self.directions
         cells, total = self._cells(how, x), 0
         for index, features in enumerate(self._inputs(x)):
             top = index == self.layers - 1
@@ -146,10 +151,13 @@ class LSTM(Recurrent):
         return total
 
     def _cells(self, how: Saving, x: Tensor) -> Cells:
-        from archcalc.layers.kernels.recurrent import Cells  # only memory asks
+        from archcalc.layers.kernels.narrow import is_narrow  # only memory asks
+        from archcalc.layers.kernels.recurrent import Cells
+        from archcalc.layers.kernels.recurrent_narrow import NarrowCells
 
+        kind = NarrowCells if is_narrow(how) else Cells
         widths = tuple(plain(features) for features in self._inputs(x))
-        return Cells(how, plain(x.shape[0]), plain(self.hidden), widths, self.directions, self.bias)
+        return kind(how, plain(x.shape[0]), plain(self.hidden), widths, self.directions, self.bias)
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
         """That of oneDNN, which has no projection."""

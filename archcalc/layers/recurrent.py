@@ -23,7 +23,7 @@ def _count(number: int, word: str) -> str:
     return f"{number} {word}" + ("" if number == 1 else "s")
 
 
-_NO_PROJECTION = "only `lstm` has a projection in PyTorch: put `linear` after it"
+NO_PROJECTION = "only `lstm` has a projection in PyTorch: put `linear` after it"
 
 
 class Recurrent(Layer):
@@ -284,6 +284,12 @@ class Recurrent(Layer):
         """The last state is one of those of all layers; those of two directions are put together."""
         return "h" if name == "last" and not self.bidirectional else None
 
+    def reads_back(self, name: str) -> bool:
+        """What is multiplied by a state, or by what a layer below gives."""
+        return name.startswith(("weight_hh", "weight_hr")) or (
+            name.startswith("weight_ih") and not name.startswith("weight_ih_l0")
+        )
+
     @property
     def _input_copies(self) -> int:
         return self.directions
@@ -308,11 +314,11 @@ class Recurrent(Layer):
         """That of kernels that run step by step."""
         from archcalc.layers.kernels.recurrent import Steps  # only memory asks
 
-        x, one = inputs[0], self.layers * self.directions * how.width
+        x, one = inputs[0], self.layers * self.directions
         learned = sum(plain(product(shape)) for shape in self.params(x).values())
         return Steps(
-            how, plain(x.shape[0]), plain(x.shape[-1]), plain(self.hidden), self.products, self.directions, self.bias,
-            learned, self._kept_by_steps(how, x) // one,
+            how, plain(x.shape[0]), plain(x.shape[-1]), plain(self.hidden), self.products, self.layers, self.directions, self.bias,
+            learned, self._kept_by_steps(how, x) // one, self.element_bytes(how),
         ).passing()  # fmt: skip
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -350,47 +356,12 @@ class RNN(Recurrent):
     learns_in_turn = True
     nonlinearity: str = arg(Word, "g", choices=("tanh", "relu"), default="tanh")
 
-    refused: ClassVar[dict[str, str]] = {"proj_size": _NO_PROJECTION}
+    refused: ClassVar[dict[str, str]] = {"proj_size": NO_PROJECTION}
 
     def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
         """The state after each step, and the first one for the gradients of the weights."""
         return (
             (plain(x.shape[0]) + how.learns)
-            * how.batch
-            * plain(self.hidden)
-            * self.layers
-            * self.directions
-            * how.width
-        )
-
-
-@layer("gru", first="hidden")
-class GRU(Recurrent):
-    """Two gates and a candidate. [steps, in] -> [steps, directions·hidden]. Source: torch.nn.GRU."""
-
-    has_shortcut = True
-    example = ("gru 32", "20x64")
-    notation = (
-        "r, z = σ(W x(t) + b + U h(t−1) + b′)        two gates: reset, update\n"
-        "n = tanh(W x(t) + b + r ⊙ (U h(t−1) + b′))        the candidate; each has a W, U, b and b′ of its own\n"
-        "h(t) = (1 − z) ⊙ n + z ⊙ h(t−1)"
-    )
-
-    learns_in_turn = True
-    refused: ClassVar[dict[str, str]] = {"proj_size": _NO_PROJECTION}
-    gates = 2
-    unit_work = (
-        ("σ of two gates, 4 each", 8),
-        ("r ⊙ (U h + b′)", 1),
-        ("tanh of the candidate", 1),
-        ("h = (1 − z) ⊙ n + z ⊙ h", 4),
-    )
-
-    def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
-        """Three products, two gates and the candidate, and for the gradients of the weights the state."""
-        return (
-            (6 + how.learns)
-            * plain(x.shape[0])
             * how.batch
             * plain(self.hidden)
             * self.layers

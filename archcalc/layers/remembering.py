@@ -23,6 +23,18 @@ class LayerMemory(LayerFacts):
     # as wide as its parameters; all others compute in the widest of the types that they read.
     autocast: ClassVar[str] = ""
 
+    def element_bytes(self, how: Saving) -> int:
+        """Bytes of an element of the output."""
+        return how.width
+
+    def readers(self, place: int, y: Tensor, *inputs: Tensor) -> int:
+        """How many products read the input `place`, each of which autocast gives a copy of its own."""
+        return 1
+
+    def reads_back(self, name: str) -> bool:
+        """Whether its backward pass reads the parameter `name` even where no gradient flows to its inputs."""
+        return False
+
     def shares(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
         """Whether the output is memory of the first input when it runs; a view always is."""
         return self.view

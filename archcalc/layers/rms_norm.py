@@ -83,14 +83,34 @@ class RMSNorm(Asking):
         return root_normed(how.strides[0].moved(axis, -1), self.affine).moved(y.rank, axis)
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """Input and deviation for the input's gradient; the CPU also keeps the normalised input for the scales'."""
+        """Input and deviation for the input's gradient; the CPU also keeps the normalised input for the scales'.
+
+        Of 16-bit numbers the CPU keeps both in fp32, in which it computes.
+        """
         elements = how.batch * y.numel
         rows = elements // plain(y.shape[self.along(inputs[0])])
         scaled = self.affine and how.learns
         extra = {"statistics": _STATISTIC * rows} if how.needs[0] or (how.gpu and scaled) else {}
         if scaled and not how.gpu:
-            extra["normalised"] = elements * how.width
+            extra["normalised"] = elements * max(_STATISTIC, how.width)
+        if how.needs[0] and not how.gpu and how.width < _STATISTIC:
+            return Saved((), extra={**extra, "input in fp32": elements * _STATISTIC})
         return Saved((0,) if how.needs[0] or (how.gpu and scaled) else (), extra=extra) if extra else NOTHING
+
+    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
+        """On the CPU the normalised input beside the scaled one, and backward the gradients of both and of the squares.
+
+        Of 16-bit numbers all are in fp32, and the input as well.
+        """
+        if how.gpu:
+            return 0, 0
+        width, elements = max(_STATISTIC, how.width), how.batch * y.numel
+        scaled, narrow = elements * width * (self.affine and not (how.keeps and how.learns)), how.width < width
+        if not narrow:
+            return scaled, 2 * elements * width
+        input = 0 if how.keeps and how.needs[0] else elements * width
+        beside = scaled + elements * (width - how.width) * self.affine
+        return input + max(elements * width, beside), elements * (4 * width - how.width)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

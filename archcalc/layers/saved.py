@@ -22,12 +22,16 @@ class Saving:
         keeps: whether it runs in training; else what it would keep is let go at once.
         strides: how each input lies in memory.
         training: whether layers that drop values do so.
-        learns: whether the layer's parameters are trained.
+        learns: whether the layer's parameters are trained, or an adapter of what it makes inside.
+        adapts: whether such an adapter alone is.
         beside: whether a gradient arrives at its further outputs alone.
+        given: bytes of an element of each input before autocast copies it.
+        casts: whether autocast gave it its type, so that it reads copies of its parameters.
     """
 
     __slots__ = (
-        "attention", "batch", "beside", "gpu", "keeps", "learns", "needs", "strides", "threads", "training", "width",
+        "adapts", "attention", "batch", "beside", "casts", "given", "gpu", "keeps", "learns", "needs", "strides", "threads",
+        "training", "width",
     )  # fmt: skip
 
     def __init__(
@@ -43,6 +47,9 @@ class Saving:
         training: bool = True,
         learns: bool = True,
         beside: bool = False,
+        given: tuple[int, ...] = (),
+        casts: bool = False,
+        adapts: bool = False,
     ) -> None:
         self.needs = needs
         self.batch = batch
@@ -55,6 +62,9 @@ class Saving:
         self.training = training
         self.learns = learns
         self.beside = beside
+        self.given = given
+        self.casts = casts
+        self.adapts = adapts
 
     def first(self, saved: Saved) -> Saved:
         """`saved`, if the gradient of the first input is needed."""

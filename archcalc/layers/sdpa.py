@@ -116,10 +116,15 @@ class SDPA(Layer):
         queries = how.batch * plain(product(q.shape[:-1]))
         if self._is_fused(how):
             return Saved((0, 1, 2), True, fused_scores(queries))
-        extra = eager_scores(how, queries * plain(k.shape[-2]))
+        wide = max(4, how.width)  # 16-bit numbers become fp32
+        extra = eager_scores(how, queries * plain(k.shape[-2]), wide)
         copies = (q.elements if how.needs[1] else 0) + (k.elements if how.needs[0] else 0)
-        extra["scaled queries and keys"] = how.batch * plain(copies) * how.width
-        return Saved((2,) if how.needs[0] or how.needs[1] else (), extra=extra)
+        extra["scaled queries and keys"] = how.batch * plain(copies) * wide
+        read = how.needs[0] or how.needs[1]
+        if read and wide > how.width:
+            extra["values in fp32"] = how.batch * self.v.numel * wide
+            return Saved(extra=extra)
+        return Saved((2,) if read else (), extra=extra)
 
     def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
         """Step by step, values whose leading axes do not lie as one."""

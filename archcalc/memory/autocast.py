@@ -9,12 +9,16 @@ Source: torch/csrc/autocast and aten/src/ATen/autocast_mode.h of PyTorch 2.13, c
 from __future__ import annotations
 
 from archcalc.layers.remembering import JOINED, LOW, WIDE
+from archcalc.layers.tensor import Tensor
 from archcalc.memory.structure import Structure
 from archcalc.memory.values import Storage, Value
 from archcalc.network.graph import Node
 from archcalc.quantity import plain, product
 from archcalc.running import Running
 from archcalc.running.precisions import BYTES
+
+# Copies of parameters, each with its name in the layer.
+Copies = list[tuple[str, Storage]]
 
 
 class Autocast:
@@ -42,19 +46,21 @@ class Autocast:
             return types.width
         return max((value.width for value, x in zip(inputs, node.inputs) if not x.integer), default=types.width)
 
-    def parameters(
-        self, node: Node, width: int, at: tuple[int, ...], experts: int
-    ) -> tuple[list[Storage], list[Storage]]:
+    def casts(self, node: Node) -> bool:
+        """Whether it gives a layer copies of its parameters in 16 bits."""
+        return self.is_on and node.layer is not None and node.layer.autocast == LOW
+
+    def parameters(self, node: Node, width: int, at: tuple[int, ...], experts: int) -> tuple[Copies, list[Storage]]:
         """Copies of what a layer learned; all that it reads, and those of them that are remembered from now on.
 
         Args:
             at: which copy it is of each group of copies around it.
             experts: so many are gone through as one.
         """
-        layer, read, new = node.layer, [], []
+        layer, read, new = node.layer, Copies(), list[Storage]()
         assert layer is not None
-        if layer.autocast != LOW:
-            return [], []
+        if not self.casts(node):
+            return read, new
         for one in self.structure.learned.by(node):
             key = (one.owner, one.name, one.copy(at))
             known = self.remembered.get(key)
@@ -63,10 +69,10 @@ class Autocast:
                 if self.running.trains:
                     self.remembered[key] = known
                     new.append(known)
-            read.append(known)
+            read.append((one.name, known))
         if node.frozen and node.inputs:
             numbers = sum(plain(product(shape)) for shape in layer.params(node.inputs[0]).values())
-            read.append(Storage(numbers * experts * width))
+            read.append(("", Storage(numbers * experts * width)))
         return read, new
 
     def inputs(self, node: Node, inputs: list[Value], width: int) -> dict[int, Storage]:
@@ -76,8 +82,17 @@ class Autocast:
         copies: dict[Storage, Storage] = {}
         for value, x in zip(inputs, node.inputs):
             if value.width != width and not x.integer:
-                copies.setdefault(value.storage, Storage(value.bytes // value.width * width))
+                size = value.bytes // value.width * width
+                copies.setdefault(value.storage, Storage(size * self._readers(node, x)))
         return {index: copies[value.storage] for index, value in enumerate(inputs) if value.storage in copies}
+
+    def _readers(self, node: Node, x: Tensor) -> int:
+        """How many copies of what it reads a layer keeps; those that nothing is learned from go at once."""
+        if not self.running.trains or node.layer is None:
+            return 1
+        places = [place for place, other in enumerate(node.inputs) if other is x]
+        own = sum(node.layer.readers(place, node.exit, *node.inputs) for place in places) * node.learns_itself
+        return max(1, own + sum(one.place in places for one in node.adapters))
 
     def uncast(self, node: Node, inputs: list[Value], width: int) -> tuple[dict[int, int], int]:
         """Bytes of the gradients in the type computed in, where that is another: of inputs and of parameters."""

@@ -131,11 +131,11 @@ class _Step(ScanForward):
         kept = [Storage(size) for _ in range(loss.kept)]
         if loss.output:
             kept.append(Storage(size) if copied else value.storage)
-        if loss.target and copied and not loss.classes:
+        if loss.target and self.running.width < FP32 and not loss.classes:
             kept.append(Storage(size))
         for storage in kept:
             self.heap.keep(storage)
-        copies = copied * ((not loss.output) + (not loss.target)) * size
+        copies = (copied * (not loss.output) + (self.running.width < FP32) * (not loss.target)) * size
         self._moment("loss", None, int(loss.forward * size) + copies)
         return kept
 
@@ -269,10 +269,10 @@ class _Step(ScanForward):
             storage = given if same else Storage(value.bytes)
             self.heap.hold(storage)
             new.append((value, storage))
-        if ran.cast[1] or ran.cast[0]:
-            self._back_cast(ran, gradients, given, new)
-            return
         shared = given.bytes if layer.lets_go_early and given.holders > 1 else 0
+        if ran.cast[1] or ran.cast[0]:
+            self._back_cast(ran, gradients, given, shared, new)
+            return
         learned, more, sums = self.learned.give(node, ran.at)
         if self.adds_up or self.leaves:
             more += learned
@@ -295,14 +295,19 @@ class _Step(ScanForward):
             self._moment("backward", node, learned + self.structure.step_of(node, self.running))
 
     def _back_cast(
-        self, ran: Ran, gradients: dict[Value, Storage], given: Storage, new: list[tuple[Value, Storage]]
+        self,
+        ran: Ran,
+        gradients: dict[Value, Storage],
+        given: Storage,
+        shared: int,
+        new: list[tuple[Value, Storage]],
     ) -> None:
         """A layer that autocast gave another type: its gradients are there in that type before they are in their own."""
         of_inputs, of_parameters = ran.cast
         low = {storage: of_inputs[id(value)] for value, storage in new if id(value) in of_inputs}
         for storage in low:
             self.heap.drop(storage)
-        self._moment("backward", ran.node, ran.passing + of_parameters + sum(low.values()))
+        self._moment("backward", ran.node, ran.passing + shared + of_parameters + sum(low.values()))
         self.heap.drop(given)
         for storage in ran.kept:
             self.heap.release(storage)

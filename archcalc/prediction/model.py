@@ -14,8 +14,9 @@ from typing import Any
 
 from archcalc.devices import Device
 from archcalc.diagnostics import RequestError
+from archcalc.layers.gru import GRU
 from archcalc.layers.lstm import LSTM
-from archcalc.layers.recurrent import GRU, RNN
+from archcalc.layers.recurrent import RNN
 from archcalc.prediction.operations import Operation, Work
 
 # At inference, with weights from memory or from the cache, and the two passes of training, whose forward

@@ -52,7 +52,7 @@ FACTS = {
     "NRM503": ("nrm.norm_over_one_element", "norm-over-one-element", ON, "", "groupnorm layernorm rmsnorm"),
     "NRM504": ("nrm.dropout_before_batchnorm", "dropout-before-batchnorm", ON, "", "dropout"),
     "NRM505": ("nrm.dropout_on_output", "dropout-on-output", ON, "loss", "dropout"),
-    "NRM506": ("nrm.ineffective_dropout", "ineffective-dropout", ON, "", "rnn gru dropout droppath lstm"),
+    "NRM506": ("nrm.ineffective_dropout", "ineffective-dropout", ON, "", "rnn dropout droppath gru lstm"),
     "PRM301": ("prm.bias_before_norm", "bias-before-norm", ON, "", ""),
     "PRM302": ("prm.dead_kernel_taps", "dead-kernel-taps", ON, "", "conv"),
     "PRM303": ("prm.attention_key_bias", "attention-key-bias", ON, "", "attention"),

@@ -8,8 +8,9 @@ from typing import Any
 
 from archcalc.layers.base import Layer
 from archcalc.layers.cells import GRUCell, LSTMCell, RNNCell
+from archcalc.layers.gru import GRU
 from archcalc.layers.lstm import LSTM
-from archcalc.layers.recurrent import GRU, RNN
+from archcalc.layers.recurrent import RNN
 from archcalc.network.graph import Node
 from archcalc.worked.example import (
     NO_BREAK,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from copy import copy
 
 from archcalc.layers.heads import Heads
 from archcalc.layers.kernels.eager import Eager
+from archcalc.layers.kernels.narrow import mapping, room
 from archcalc.layers.kernels.scores import (
     copies,
     eager_scores,
@@ -13,6 +15,7 @@ from archcalc.layers.kernels.scores import (
     fused_scores,
     multihead_inputs,
     scores_passing,
+    upcast_passing,
 )
 from archcalc.layers.position import rotated
 from archcalc.layers.rms_norm import root_normed
@@ -65,7 +68,7 @@ class Attending:
         rows = how.batch * plain(product(x.shape[:-2]))
         queries, keyed = rows * plain(x.shape[-2]), rows * plain(keys.shape[-2])
         heads, inner, width = plain(self.layer.heads), plain(self.layer.inner), how.width
-        learned, fused = self._learned, self._fused
+        learned, fused, wide = self._learned, self._fused, self._scored
         seen = keys.shape[-2] + self.layer.more  # keys that a query has a score of
         if self.layer.is_multihead_attention():
             made = self._made_at_once(x)
@@ -75,26 +78,28 @@ class Attending:
         else:
             kept, extra = tuple(sorted({0, *self.layer.places})) if how.learns else (), {}
             shared = plain(self.layer.kv_inner) if fused else inner
-            extra["queries, keys and values"] = (queries * inner + 2 * keyed * shared) * width
+            extra["queries, keys and values"] = (queries * inner + 2 * keyed * shared) * wide
             if self.layer.qknorm:
                 vectors = queries * inner + keyed * plain(self.layer.kv_inner)
                 normed, keys_normed = map(plain, self.layer.normed)
                 statistics = queries * inner // normed + keyed * plain(self.layer.kv_inner) // keys_normed
-                scaled = how.learns and self.layer.qknorm != "unscaled"
-                extra["norms"] = (1 + scaled) * vectors * width + 4 * statistics
+                scaled = how.learns and not how.adapts and self.layer.qknorm != "unscaled"
+                extra["norms"] = (1 + scaled) * vectors * (width if how.gpu else max(4, width)) + 4 * statistics
             if self.layer.rope is not None:
                 extra["angles"] = plain((x.shape[-2] + keys.shape[-2]) * self.layer.turned) * width
         pairs = queries * plain(seen) * heads
         extra["mask"] = plain(x.shape[-2] * seen) * self._masks(fused, learned, width)
         if self.layer.relbias is not None and (fused or not how.keeps):
             extra["mask"] = pairs * width  # the table, repeated for each sample
-        scores = (
-            fused_scores(queries * heads) if fused else eager_scores(how, pairs, self.layer.dropout, self.layer.softcap)
-        )
+        scores = fused_scores(queries * heads)
+        if not fused:
+            scores = eager_scores(how, pairs, wide, self.layer.dropout, self.layer.softcap)
         if self.layer.sinks:
             scores["scores"] += queries * heads * width  # of the sinks, in the same softmax
         if self.layer.is_multihead_attention() and not fused:
-            scores["scaled queries and keys"] = (queries + keyed + rows * self.layer.more) * inner * width
+            scores["scaled queries and keys"] = (queries + keyed + rows * self.layer.more) * inner * wide
+            if wide > width:  # the values alone, in fp32
+                extra["queries, keys and values"] = (keyed + rows * self.layer.more) * inner * wide
         if fused or how.learns:
             scores["output of the scores"] = queries * inner * width
         if fused and how.learns and not self.layer.is_multihead_attention() and self._is_by_heads(rows, x):
@@ -135,7 +140,27 @@ class Attending:
             return how.attention == "flash"
         return is_fused(self.layer, self._learned) and (how.gpu or not self.layer.dropout or not how.keeps)
 
+    @property
+    def _scored(self) -> int:
+        """Bytes of a number that scores are computed in: PyTorch makes 16-bit ones fp32 where no kernel does it in one go.
+
+        Source: _scaled_dot_product_attention_math in aten/src/ATen/native/transformers/attention.cpp.
+        """
+        by_hand = self.layer.softcap is not None or self.layer.sinks
+        return self.how.width if self._fused or by_hand else max(4, self.how.width)
+
     def passing(self) -> tuple[int, int]:
+        """What its projections and its scores need in passing."""
+        how, answer = self.how, self.y.numel * self.how.batch * self.how.width
+        forward, backward = self._scoring(answer)
+        if self._is_fast:
+            return forward, backward
+        if how.casts and not how.training and not how.gpu:
+            return self._casting(forward, answer), 0
+        repeated = 0 if how.learns else max(mapping(how, *one) for one in self._maps())
+        return max(forward, repeated - answer), max(backward, repeated)
+
+    def _scoring(self, answer: int) -> tuple[int, int]:
         """What the scores' kernel needs, and copies of queries, keys and values."""
         how, y, x = self.how, self.y, self.inputs[0]
         keys = self.layer.keys_and_values(x)[0]
@@ -151,7 +176,6 @@ class Attending:
         read_bytes = given * how.width
         given += sum(plain(product(shape)) for shape in self.layer.params(x).values())
         late = plain(product(y.shape[-1:]) * self.layer.inner)  # of the projection back, which comes first
-        answer = y.numel * how.batch * how.width
         if self._is_fast:
             return self._fast(rows, how.width, x), 0
         if self._fused and not self.layer.is_multihead_attention():
@@ -159,18 +183,30 @@ class Attending:
         dropout = bool(self.layer.dropout) and how.keeps
         by_hand = self.layer.softcap is not None or self.layer.sinks
         if not (self._fused or by_hand or self.layer.is_multihead_attention()):
-            return self._eager(sizes, kept, answer, dropout, read_bytes, (given - late) * how.width)
+            forward, backward = self._eager(sizes, kept, answer, dropout, read_bytes, (given - late) * how.width)
+            return self._upcast(forward, sizes, dropout, kept, answer), backward
         made = self._made_at_once(x) if self.layer.is_multihead_attention() else 3
         beside = 0
         if self.layer.more and not how.keeps:  # the mask, and what was made at once, of which copies are one longer
             masked = how.batch and kept.get("mask", 0)
             beside = masked + (2 * keys.numel * how.batch * how.width if made == 3 else 0)
+        wide = copy(how)
+        wide.width = self._scored
         forward, backward = scores_passing(
-            how, sizes, kept, self._fused, dropout, (given - late) * how.width, made, answer, beside
+            wide, sizes, kept, self._fused, dropout, (given - late) * how.width, made, answer, beside
         )
+        forward = self._upcast(forward, sizes, dropout, kept, answer)
         if not self._fused and (self.layer.causal or self.layer.window is not None):
             forward += sizes[1] * sizes[2] * how.width  # what is added to the scores
         return (self._by_hand(rows, kept, keys) if by_hand else forward), backward
+
+    def _upcast(
+        self, forward: int, sizes: tuple[int, int, int, int], dropout: bool, kept: dict[str, int], answer: int
+    ) -> int:
+        """What is needed forward, where 16-bit scores are computed in fp32."""
+        if self._scored == self.how.width or not self.how.keeps:
+            return forward
+        return upcast_passing(self.how, sizes, dropout) - kept.get("output of the scores", 0) - answer
 
     def _eager(
         self, sizes: tuple[int, int, int, int], kept: dict[str, int], answer: int, dropout: bool, read: int, later: int
@@ -209,8 +245,54 @@ class Attending:
             and self.layer.is_multihead_attention()
             and self.layer.kv is self.layer.k is self.layer.v is None
             and not (self.layer.causal or self.layer.window is not None)  # its mask is one of numbers
+            and plain(self.layer.heads) % 2 == 0
             and not (self.how.training or self.how.gpu)
+            and not (self.how.casts and self.how.given[0] == self.how.width)  # its weights are of another type
         )
+
+    def _places(self) -> list[int]:
+        """Which inputs the projections to queries, keys and values read; those made in one go count once."""
+        made = self._made_at_once(self.inputs[0]) if self.layer.is_multihead_attention() else 0
+        places = [one.place for one in self.layer.projections(self.y, *self.inputs)][:-1]
+        return places[: len(places) - made + 1] if made else places
+
+    def _maps(self) -> list[tuple[Strides, int, int]]:
+        """How what each of them reads lies, and the columns and rows of its matrix."""
+        ways, places = self.layer.projections(self.y, *self.inputs)[:-1], self._places()
+        found = []
+        for index, place in enumerate(places):
+            last = index == len(places) - 1
+            rows = sum(plain(one.rows) for one in (ways[index:] if last else ways[index : index + 1]))
+            strides = self.how.strides[place]
+            sequence = strides.flattened(0, strides.rank - 3)
+            if self.layer.is_multihead_attention():  # which puts positions first
+                sequence = sequence.transposed(0, 1)
+            found.append((sequence, plain(ways[index].columns), rows))
+        return found
+
+    def _casting(self, forward: int, answer: int) -> int:
+        """Forward at inference where autocast copies what each projection reads and its weights, and lets them go then.
+
+        Args:
+            forward: what scores need; answer: bytes of the output, which is there by then.
+        """
+        how, x = self.how, self.inputs[0]
+        width = how.width
+        copied = sum(plain(product(shape)) for shape in self.layer.params(x).values()) * width
+        casts = {at: self.inputs[at] for at in {0, *self.layer.places} if how.given[at] != width}
+        copied += sum(plain(one.elements) for one in casts.values()) * how.batch * width
+        most, there = forward, 0
+        for place, (strides, columns, rows) in zip(self._places(), self._maps()):
+            positions = self.inputs[place].numel * how.batch // plain(self.inputs[place].shape[-1])
+            own = (columns + 1) * rows + positions * columns * (place in casts)
+            gives = positions * rows * width
+            most = max(most, there + own * width + gives + mapping(how, strides, columns, rows) - answer)
+            there += gives
+        back = self.layer.projections(self.y, *self.inputs)[-1]
+        positions, columns, rows = how.batch * plain(back.positions), plain(back.columns), plain(back.rows)
+        own = (positions * columns + (columns + 1) * rows) * width + room(how, positions, columns, rows)
+        most = max(most, there + own)
+        return most - copied
 
     def _by_heads(
         self, sizes: tuple[int, int, int, int], kept: dict[str, int], given: int, read: int, counted: int

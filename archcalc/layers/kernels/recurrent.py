@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from archcalc.layers.kernels.narrow import is_narrow, mapping
 from archcalc.layers.kernels.onednn import pages, row
 from archcalc.layers.kernels.onednn_threads import up
 from archcalc.layers.saved import Saving
+from archcalc.layers.strides import are_rows
 
 # Bytes of oneDNN's room for an LSTM that do not depend on its sizes.
 _ROOM = 4664
@@ -17,8 +19,9 @@ class Steps(NamedTuple):
 
     Attributes:
         steps: of the sequence; features: of its input; hidden: of its state; products: with the state in each step.
-        directions: that the sequence is read in; biased: whether there are biases; learned: numbers of all parameters.
-        kept: numbers that the steps of one layer and direction keep for backward.
+        layers: that are stacked; directions: that the sequence is read in; biased: whether there are biases; learned: numbers of all parameters.
+        kept: bytes that the steps of one layer and direction keep for backward.
+        given: bytes of a number of the state.
     """
 
     how: Saving
@@ -26,10 +29,12 @@ class Steps(NamedTuple):
     features: int
     hidden: int
     products: int
+    layers: int
     directions: int
     biased: bool
     learned: int
     kept: int
+    given: int
 
     def passing(self) -> tuple[int, int]:
         """All steps' products of the input forward; backward the gradients that add up step by step.
@@ -37,7 +42,7 @@ class Steps(NamedTuple):
         What a step kept is let go when it has run: most is there in the second, where a sum is made of two
         gradients of the weights, or at the end, where the steps' gradients are joined.
         """
-        how = self.how
+        how, width = self.how, self.how.width
         if how.gpu:
             return 0, 0
         hidden, gates = self.hidden, self.products * self.hidden
@@ -46,9 +51,24 @@ class Steps(NamedTuple):
         counted = rows * self.features * how.needs[0] + self.directions * learned
         weights = gates * (hidden + self.biased)
         second = (3 if self.steps > 1 else 1) * weights
-        backward = max(second, 2 * rows * gates + weights - self.kept) - counted
-        joined = 0 if how.keeps else rows * hidden  # the states of all steps, before they are one tensor
-        return (rows * gates + joined) * how.width, max(backward, rows * gates - self.kept) * how.width
+        backward = max(second * width, (2 * rows * gates + weights) * width - self.kept) - counted * width
+        # The states of all steps, before they are one tensor; what is kept may be copies of them.
+        joined = 0 if how.keeps and self.given == width else rows * hidden * self.given
+        forward = rows * gates * width + joined
+        if self.layers > 1 and not how.keeps:  # the output of the layer below
+            forward += self.directions * rows * hidden * self.given
+        if is_narrow(how):
+            answer = self.directions * rows * hidden * self.given
+            steps = how.strides[0].transposed(0, 1)
+            first = mapping(how, steps, self.features, gates) + rows * gates * width - answer
+            if not (how.casts or how.keeps or are_rows(steps)):
+                first += rows * self.features * width
+            if how.casts and not how.training:  # copies of weights, for the input and for the state in turn
+                biases = gates * self.biased
+                first += (gates * self.features + biases - self.learned) * width
+                forward += (gates * hidden + biases - self.learned) * width
+            forward = max(first, forward)
+        return forward, max(backward, rows * gates * width - self.kept)
 
 
 class Cells(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from archcalc.layers.kernels.narrow import is_narrow
 from archcalc.layers.saved import Saving
 from archcalc.layers.strides import Strides, are_rows
 from archcalc.layers.tensor import Tensor
@@ -13,14 +14,20 @@ def fused_scores(rows: int) -> dict[str, int]:
     return {"sums of the scores": 4 * rows}
 
 
-def eager_scores(how: Saving, pairs: int, dropout: float = 0, softcap: float | None = None) -> dict[str, int]:
-    """Attention step by step keeps the softmax of all pairs; with dropout the mask and the masked ones as well."""
-    extra = {"scores": pairs * how.width}
+def eager_scores(
+    how: Saving, pairs: int, width: int, dropout: float = 0, softcap: float | None = None
+) -> dict[str, int]:
+    """Attention step by step keeps the softmax of all pairs; with dropout the mask and the masked ones as well.
+
+    Args:
+        width: bytes of a score.
+    """
+    extra = {"scores": pairs * width}
     if softcap is not None:
-        extra["capped scores"] = pairs * how.width
+        extra["capped scores"] = pairs * width
     if 0 < dropout < 1:
-        extra["mask of the scores"] = pairs * how.mask
-        extra["masked scores"] = pairs * how.width
+        extra["mask of the scores"] = pairs * (1 if how.gpu else width)
+        extra["masked scores"] = pairs * width
     return extra
 
 
@@ -139,8 +146,23 @@ def scores_passing(
     return forward, max(backward + asked - counted, together)
 
 
+def upcast_passing(how: Saving, sizes: tuple[int, int, int, int], dropout: bool) -> int:
+    """Bytes that attention of 16 bits needs forward beside what it keeps, where its scores are computed in fp32.
+
+    What was projected and queries and keys in fp32 are there throughout; late, the scores in their own type, and what
+    is given in both.
+    """
+    heads, queries, keys, head = sizes
+    asked, known, pairs = 4 * heads * queries * head, 4 * heads * keys * head, 4 * heads * queries * keys
+    softmax = pairs + pairs // 4 - 2 * pairs * dropout
+    late = asked + (asked + pairs) * how.width // 4
+    return (asked + 2 * known) * how.width // 4 + asked + known + max(late, softmax)
+
+
 def fused_room(how: Saving, queries: int, keys: int, head: int) -> tuple[int, int]:
     """Bytes of each thread's scores in the CPU's kernel. Source: aten/src/ATen/native/cpu/FlashAttentionKernel.cpp."""
     block = min(queries, next(size for least, size in _QUERIES if queries >= least))
     scores = block * min(_KEYS, keys)
-    return 4 * how.threads * (scores + 2 * block + block * head), 4 * how.threads * 2 * scores
+    rounded = scores * how.width if is_narrow(how) else 0  # for the products with values and with their gradients
+    forward = 4 * (scores + 2 * block + block * head) + rounded
+    return how.threads * forward, how.threads * 2 * (4 * scores + rounded)

@@ -1,0 +1,63 @@
+"""An LSTM of 16-bit numbers as oneDNN runs it: gates and gradients in fp32, and matrices packed for each direction.
+
+Measured on PyTorch 2.13 for x86 with AVX-512 and its instructions for bf16.
+"""
+
+from __future__ import annotations
+
+from archcalc.layers.kernels.onednn import pages, row
+from archcalc.layers.kernels.onednn_threads import up
+from archcalc.layers.kernels.recurrent import Cells
+
+# Bytes of oneDNN's room that do not depend on sizes; numbers of a row's block, and that it is kept away from a multiple of.
+_ROOM, _BLOCK, _CONFLICT = 4856, 32, 256
+
+
+def _row(size: int) -> int:
+    size = up(size, _BLOCK)
+    return size + _BLOCK if size % _CONFLICT == 0 else size
+
+
+class NarrowCells(Cells):
+    """One or several layers of it."""
+
+    def workspace(self, features: int) -> int:
+        """Bytes that oneDNN keeps of one layer and direction: seven regions of whole pages."""
+        batch, hidden = self.how.batch, self.hidden
+        rows, longer, wide = self.steps * batch, 2 * (self.steps + 1) * batch, max(features, hidden)
+        regions = [2 * rows * _row(4 * hidden), 2 * rows * _row(hidden), 2 * longer * _row(wide)]
+        regions += [*2 * [4 * longer * row(wide)], 2 * longer * hidden, 4 * longer * hidden]
+        return sum(map(pages, regions))
+
+    def passing(self) -> tuple[int, int]:
+        """Packed weights and the gates of one step, or of all for one sample; backward the gradients in fp32 as well."""
+        how, hidden = self.how, self.hidden
+        gates, rows, state = 4 * hidden, self.steps * how.batch, how.batch * hidden
+        at_once = rows if how.batch == 1 else how.batch
+        room = pages(4 * at_once * row(gates)) + pages(2 * how.batch * _row(hidden)) + _ROOM
+        if how.keeps:
+            room += pages(4 * how.batch * row(hidden))
+        learned = [gates * (features + hidden + 2 * self.biased) for features in self.widths]
+        forward = backward = released = 0
+        copied = 0  # of steps that do not lie in order, before autocast gives them another type
+        if not how.strides[0].transposed(0, 1).is_contiguous and (how.given[0] > how.width or not how.keeps):
+            copied = rows * self.widths[0] * how.given[0]
+        for index in reversed(range(len(self.widths))):
+            features = self.widths[index]
+            packed = 2 * 4 * up(hidden, _BLOCK) * (up(features, 2) + up(hidden, 2))
+            longer, wide = 2 * (self.steps + 1) * how.batch, max(features, hidden)
+            held = copied
+            if not how.keeps:
+                held += pages(2 * longer * _row(wide)) + pages(2 * longer * hidden)
+                held += 2 * rows * hidden * self.directions * (index > 0)  # the output of the layer below
+            casts = 0 if how.training or not how.casts else 2 * (learned[index] - sum(learned) * self.directions)
+            forward = max(forward, room + packed + held + casts)
+            turned = 2 * gates * (up(features, _BLOCK) + up(hidden, _BLOCK))
+            filled = 4 * (row(gates) * (features + hidden) + gates)
+            own = 2 * (rows * hidden + 2 * state + gates) + 4 * (rows * (features + hidden) + 4 * state)
+            own += 4 * (learned[index] - gates * self.biased) + turned + filled + room
+            for _ in range(self.directions):
+                backward = max(backward, own - released)
+                released += self.workspace(features) - (4 if how.casts else 2) * learned[index]
+        counted = rows * self.widths[0] * how.needs[0] + self.directions * sum(learned)
+        return forward, backward - 2 * counted
