@@ -241,3 +241,9 @@ def test_messages_fold_to_the_terminal():
     done = run("shapes", "specs/lenet.yaml", "--columns", "nothing", env={"COLUMNS": "60"})
     assert max(map(len, done.stderr.splitlines())) <= 60
     assert len(done.stderr.splitlines()) > 1
+
+
+def test_markdown_has_names_and_copies():
+    out = run("shapes", "specs/gpt2.yaml", "--format", "markdown").stdout
+    assert "(wte) |" in out
+    assert "| repeat ×12 (h) |" in out

@@ -36,7 +36,7 @@ SCREENS = (
     "sweep specs/vit.yaml --set width=192,500 --set depth=6,12 --show params,macs,memory,inference_memory",
     "explain 'sdpa q=input k=input v=input' --input 3x4 --steps", "explain 'convtranspose 2 kernel=3 stride=2' --input 1x2x2 --steps",
     "explain 'rope' --input 3x8 --steps", "explain '{{moe: {{experts: 8, top_k: 2, layers: [linear 64, gelu, linear 16]}}}}' --input 10x16",
-    "shapes specs/tacotron2.yaml", "explain specs/mistral.yaml", "explain {names}", "shapes {names}", "diff {names} {budget}",
+    "shapes specs/tacotron2.yaml", "explain specs/mistral.yaml", "explain specs/mixtral.yaml", "explain {names}", "shapes {names}", "diff {names} {budget}",
     "devices", "devices h100", "serve specs/gpt2.yaml --device h100", "serve specs/gpt2.yaml --device a100 --request 20x700+200",
     "serve specs/gpt2.yaml specs/mixtral.yaml --device h100", "diff {long} specs/lenet.yaml", "predict {long} --device a100",
     "shapes {long} --like thop", "memory {long}", "fit {long} --vary batch --max memory=1GB", "explain {long}",

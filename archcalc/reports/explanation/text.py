@@ -40,6 +40,8 @@ class Drawn:
             [line.formula] if line.whole else broken(line.formula, widest if line.value else room) for line in shown
         ]
         last = [columns_of(lines[-1]) for line, lines in zip(shown, formulas) if line.value]
+        if page.width != UNBOUNDED:  # long numbers push what stands before them to the left
+            indent -= min(max(0, indent - _GAP), max(0, indent + max(last, default=0) + 3 + value - page.width))
         for one in broken(self.title, page.width):
             yield one, BOLD
             yield NEWLINE
