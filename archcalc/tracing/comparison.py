@@ -12,7 +12,8 @@ class Comparison:
     """The numbers of both sides.
 
     Attributes:
-        params, macs, outputs: pairs, ours first; unreached: parameters that no call reads, by name, with how many.
+        params, macs, outputs: pairs, ours first; unused: multiply-accumulates of calls whose results go nowhere, by the
+        place of the call; unreached: parameters that no call reads, by name, with how many.
         declared: what the opaque layers are, with their lines; remarks: what has no word in the language;
         notes: what the spec has otherwise than its source, with the same values;
         checked: what came of comparing outputs, where that was asked for; wrong: whether they differ.
@@ -24,7 +25,8 @@ class Comparison:
         self.numel = numel
         self.whose = whose
         self.params = costs.totals.params, self.numel - sum(unreached.values())
-        self.macs = costs.totals.macs, sum(call.macs for call in run.calls)
+        self.unused = _unused(run)
+        self.macs = costs.totals.macs, sum(call.macs for call in run.calls) - sum(self.unused.values())
         ours = [[int(size) for size in tensor.shape] for tensor in costs.graph.outputs.values()]
         theirs: list[list[int]] = []
         for _, value in run.outputs:
@@ -63,12 +65,31 @@ class Comparison:
             count, tops = sum(self.unreached.values()), sorted({one.partition(".")[0] for one in self.unreached})
             shown = ", ".join(tops[:4]) + (", ..." if len(tops) > 4 else "")
             yield f"  {count:,} parameters are not read in this mode and not in the spec: {shown}"
+        if self.unused:
+            places = ", ".join(f"{file}:{line}" for file, line in list(self.unused)[:3])
+            yield f"  {sum(self.unused.values()):,} MACs of what nothing reads are not in the spec: {places}"
         for line, what in self.declared:
             yield f"  line {line}: opaque, {what}"
         for remark in (*self.remarks, *self.notes):
             yield f"  {remark}"
         if self.checked is not None:
             yield f"  {self.checked}"
+
+
+def _unused(run: Run) -> dict[tuple[str, int], int]:
+    """The multiply-accumulates of calls that no output depends on, by file and line."""
+    needed: set[int] = set()
+    left = [value for _, value in run.outputs]
+    while left:
+        call = left.pop().call
+        if call is not None and id(call) not in needed:
+            needed.add(id(call))
+            left += call.values()
+    found: dict[tuple[str, int], int] = {}
+    for call in run.calls:
+        if call.macs and id(call) not in needed:
+            found[call.place] = found.get(call.place, 0) + call.macs
+    return found
 
 
 def _sizes(shapes: list[list[int]]) -> str:

@@ -196,3 +196,41 @@ def test_positions_stay_apart():
     text = layers(Of(forward, map=nn.Linear(5, 5), conv=nn.Conv2d(5, 5, 3, padding=1)), (5, 4, 6))
     assert "rearrange 'c h w -> h w c'" in text, text
     assert "=4" not in text
+
+
+class Unread(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(6, 4), nn.Linear(6, 5)
+
+    def forward(self, x):
+        self.b(x)
+        return self.a(x)
+
+
+def test_what_is_computed_for_nothing_is_told():
+    reading = read(Unread(), (6,))
+    assert reading.comparison.equal
+    assert reading.comparison.macs == (24, 24)
+    (line,) = [line for line in reading.comparison.lines("x") if "MACs of what nothing reads" in line]
+    assert line.startswith("  30 MACs of what nothing reads are not in the spec:")
+    assert "test_text.py:" in line
+
+
+class Alike(nn.Module):
+    """Each layer makes the same table for itself, and another one draws."""
+
+    def __init__(self, drawn=False):
+        super().__init__()
+        self.drawn = drawn
+
+    def forward(self, x):
+        for _ in range(3):
+            table = torch.rand(6) if self.drawn else torch.arange(6.0) * 2
+            x = x * table
+        return x
+
+
+def test_constants_that_are_made_alike_are_one():
+    assert layers(Alike(), (6,)).count("constant") == 1
+    assert layers(Alike(drawn=True), (6,)).count("constant") == 3

@@ -188,7 +188,13 @@ class Reader:
         if isinstance(item, Value):
             if id(item) not in self.recipes:
                 call = item.call
-                alike = call is not None and call.module is None and not _DRAWN & set(call.name.split("_"))
+                # what multiplies is counted as often as it runs
+                alike = (
+                    call is not None
+                    and call.module is None
+                    and not call.macs
+                    and not _DRAWN & set(call.name.split("_"))
+                )
                 found = (call.name, item.index, self._recipe(call.args), self._recipe(call.kwargs)) if alike else None  # type: ignore[union-attr]
                 self.recipes[id(item)] = self.numbers.setdefault(found, len(self.numbers)) if found else ("", id(item))
             return self.recipes[id(item)]

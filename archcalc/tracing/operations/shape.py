@@ -152,7 +152,10 @@ def interleaved(reader: Reader, call: Call, a: Any) -> Given:
 @reads("pad", "input pad mode=constant value=None")
 def pad(reader: Reader, call: Call, a: Any) -> Given:
     """F.pad, from the last axis on."""
-    rank, pairs = len(a.input.shape), list(zip(a.pad[::2], a.pad[1::2]))
+    borders = [one.number() if isinstance(one, Value) else one for one in a.pad]
+    if any(not isinstance(one, int) for one in borders):
+        raise Beyond("by sizes that are computed")
+    rank, pairs = len(a.input.shape), list(zip(borders[::2], borders[1::2]))
     sides = {rank - 1 - index: pair for index, pair in enumerate(pairs) if tuple(pair) != (0, 0)}
     if not sides:
         return reader.out(a.input)

@@ -49,7 +49,7 @@ def find(what: str, given: dict[str, Any]) -> Found:
     try:
         with quiet():
             config = transformers.CONFIG_MAPPING[keys.pop("model_type")].from_dict(keys)
-            config.use_cache = False  # what is kept for the next token is no output of the network
+            _plainly(config)
             model = _class(keys.get("architectures"), config, transformers)
     except RAISED as error:
         if isinstance(error, RequestError):
@@ -62,6 +62,14 @@ def find(what: str, given: dict[str, Any]) -> Found:
         lambda: real(name, model, {"config": config}),
         _inputs(module, config),
     )
+
+
+def _plainly(config: Any) -> None:
+    """Asks for the plain form of a model: nothing kept for the next token, experts by products that shapes decide."""
+    config.use_cache = False
+    for part in (config, *(getattr(config, name, None) for name in getattr(config, "sub_configs", {}))):
+        if part is not None:
+            part._experts_implementation = "batched_mm"
 
 
 def _keys(what: str, name: str, transformers: ModuleType) -> dict[str, Any]:
@@ -134,7 +142,7 @@ def _candidates(module: Any, config: Any) -> Iterator[list[Example]]:
     main = module.main_input_name if module.main_input_name in makers else (known or ["input_ids"])[0]
     sets = [[main], [main, "decoder_input_ids"], [main, "pixel_values"], [main, "input_ids"], known]
     for names in sets:
-        if len(set(names)) == len(names) and all(name in taken for name in names):
+        if names and len(set(names)) == len(names) and all(name in taken for name in names):
             for sizes in makers[names[0]](config):
                 yield [
                     Example(name, size, torch.long if name.endswith("_ids") else torch.float32, keyword=True)
