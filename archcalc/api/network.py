@@ -101,7 +101,7 @@ class Network:
 
     def __init__(self, graph: Graph, causal: str = "dense") -> None:
         if causal not in ("dense", "half"):
-            raise ValueError(f"causal is 'dense' or 'half', not {causal!r}")
+            raise ValueError(f"causal must be 'dense' or 'half', not {causal!r}")
         self._costs = Costs(graph, useful=causal == "half")
         self.model = graph.model
         self.batch = graph.batch
@@ -313,7 +313,7 @@ class Network:
         from archcalc.peers.comparison import Comparison
 
         if tool not in NAMES:
-            raise ValueError(f"tool is one of {', '.join(NAMES)}, not {tool!r}")
+            raise ValueError(f"tool must be one of {', '.join(NAMES)}, not {tool!r}")
         return Comparison(self.graph, peer(tool))
 
     def to_torch(self, device: str = "cpu") -> torch.nn.Module:

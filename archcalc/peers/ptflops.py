@@ -23,7 +23,7 @@ LRN = "it counts 3 for each element of local response normalisation, and 1 for e
 RESIZED = "it counts resizing twice, in the module and in its function: 2 for each element of the output"
 PROJECTED = "it does not count the projection of an lstm"
 INSIDE = "it does not count the projections of a subclass of nn.MultiheadAttention"
-TRAINED = "it counts parameters that are trained alone"
+TRAINED = "it counts trained parameters only"
 OPERATORS = "it does not count `@` and torch.einsum"
 
 PEER.same("clstoken", "embedding", "layerscale", "parameter", "posembed", "relposbias", "rmsnorm")

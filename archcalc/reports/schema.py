@@ -48,8 +48,8 @@ _REPEAT = {
     "description": "independent copies, one after the other; with names, a value of each for every copy",
 }
 _NAME_OF_STATE = {"pattern": r"^[A-Za-z_]\w*$"}
-_EACH = "layers that run on every entry of the first axis, or what is gone through where `layers` stands beside it"
-_SCAN = "what is gone through step by step; the layers, `state` and `next` stand beside it"
+_EACH = "layers that run on every entry of the first axis, or what to go through where `layers` is beside it"
+_SCAN = "what to go through step by step; the layers, `state` and `next` are beside it"
 _ENTRIES = {
     "type": "object",
     "minProperties": 1,
@@ -62,7 +62,7 @@ _CARRIED = {
         "minProperties": 1,
         "propertyNames": _NAME_OF_STATE,
         "additionalProperties": {"anyOf": [Reference("").schema(), _SIZES]},
-        "description": "tensors that go from copy to copy: what each starts from, a layer or the sizes of zeros",
+        "description": "tensors passed from copy to copy: what each starts from, a layer or the sizes of zeros",
     },
     "next": {
         "type": "object",

@@ -49,5 +49,5 @@ def _told(layer: type[Layer], argument: Argument) -> str:
     elif argument.default is not None:
         told += f"; default {argument.show(argument.default)}"
     if argument.name == layer.first and not isinstance(argument, (Body, Operands)):
-        told += "; may stand unnamed"
+        told += "; may be given without its name"
     return told

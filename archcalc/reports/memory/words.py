@@ -45,7 +45,7 @@ def verdict(mode: Mode, chip: Device | None) -> str:
     batch = mode.found.graph.batch
     ways = [f"batch {limit.value:,} fits" for limit in mode.limits if limit.name == BATCH and limit.value]
     ways += [f"{way.sentence} fits at batch {batch:,}" for way in mode.ways]
-    head = f"{mode.name} does not fit{where}: {numbers.size(-left)} too much of {numbers.size(mode.limit)}"
+    head = f"{mode.name} does not fit{where}: {numbers.size(-left)} more than {numbers.size(mode.limit)}"
     return "; ".join([head, *(ways or ["nothing that was tried makes it fit"])])
 
 

@@ -134,7 +134,7 @@ def _reached(basis: str, one: Prediction) -> str:
             f"those left out of the fit were {100 * card['error']:.0f} % off in the mean"
         )
     return (
-        "no times of this card are published; what other cards reach of their peak rates: "
+        "no times of this card are published; estimated from what other cards reach of their peak rates: "
         f"with a card left out, networks were {100 * fitted['error']['other']:.0f} % off in the mean"
     )
 

@@ -56,4 +56,4 @@ def relation(profile: Profile) -> str:
         return f"{sentence}: the total is compiled, single layers are not"
     if apart > 0:
         return f"{sentence}: marking each layer keeps work from overlapping, or the machine was not quiet"
-    return f"{sentence}: some work lies outside of layers, or the machine was not quiet"
+    return f"{sentence}: some work is outside the layers, or the machine was not quiet"

@@ -63,7 +63,7 @@ def _verdict(answer: Answer) -> str:
     one = answer.serving
     if one.cache <= 0:
         more = numbers.size(-one.cache) or "0 B"
-        return f"does not fit: {more} too much of the share; int4 weights or a larger --share may"
+        return f"does not fit: {more} more than the share; int4 weights or a larger --share may"
     count, longest = one.requests(one.length), one.longest
     alone = f"; one alone of up to {longest:,}" if longest else ""
     asked = "" if not answer.is_asked else ": the load fits" if answer.holds else ": the load does not fit at once"

@@ -54,7 +54,7 @@ def parsed(text: str) -> tuple[str, ...]:
         if name not in NAMES:
             near = suggest(name, NAMES)
             hint = f"did you mean `{near}`?" if near else f"there are {', '.join(NAMES)}"
-            raise RequestError(f"--columns: no column is called `{name}`: {hint}")
+            raise RequestError(f"--columns: no column is named `{name}`: {hint}")
     if not names:
         raise RequestError(f"--columns takes names such as output,params: there are {', '.join(NAMES)}")
     return names

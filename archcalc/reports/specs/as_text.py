@@ -21,7 +21,9 @@ _WIDEST = 38
 
 def render(report: Report) -> Block:
     """A row for each, and how one is named."""
-    note = "a name stands for its file in every command: archcalc shapes resnet50, vgg16@bn; a file of that name comes first"
+    note = (
+        "every command takes a name for its file: archcalc shapes resnet50, vgg16@bn; a file of that name comes first"
+    )
     return Group(Laid(lambda page: rendered(_table(report, page.width < UNBOUNDED), page)), Gap(), Wrapped(note, DIM))
 
 

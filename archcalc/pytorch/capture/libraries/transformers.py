@@ -90,7 +90,7 @@ def _keys(what: str, name: str, transformers: ModuleType) -> dict[str, Any]:
         raise cannot("read", what, error) from None
     kind = file.keys.get("model_type")
     if not isinstance(kind, str):
-        raise RequestError(f"{name!r} is no configuration of transformers: it has no `model_type`")
+        raise RequestError(f"{name!r} is not a configuration of transformers: it has no `model_type`")
     if kind not in types:
         raise RequestError(f"{name!r}: {unknown('transformers', kind, types)}")
     return dict(file.keys)
