@@ -244,15 +244,11 @@ class LeakyReLU(Activation):
         return module("nn.LeakyReLU", **given(negative_slope=(self.slope, 0.01)))
 
 
-@layer("elu", first="alpha")
-class ELU(Activation):
-    """x where positive, alpha·(exp(x) - 1) elsewhere. Source: torch.nn.ELU."""
+class _Levelling(Activation):
+    """x where positive; for large negative inputs it levels off at -alpha."""
 
-    notation = "y = x for x > 0, α · (e^x − 1) otherwise"
     passes = (0.0, inf)
-    operations = (("comparison", 1), ("exponential", 1), ("subtraction", 1), ("product", 1))
-
-    alpha: float = arg(Number, "minus the limit for large negative inputs", default=1.0)
+    alpha: float
 
     @property
     def span(self) -> tuple[float, float]:  # type: ignore[override]
@@ -263,6 +259,16 @@ class ELU(Activation):
     def rises(self) -> bool:  # type: ignore[override]
         """Unless it comes from above."""
         return self.alpha >= 0
+
+
+@layer("elu", first="alpha")
+class ELU(_Levelling):
+    """x where positive, alpha·(exp(x) - 1) elsewhere. Source: torch.nn.ELU."""
+
+    notation = "y = x for x > 0, α · (e^x − 1) otherwise"
+    operations = (("comparison", 1), ("exponential", 1), ("subtraction", 1), ("product", 1))
+
+    alpha: float = arg(Number, "minus the limit for large negative inputs", default=1.0)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -281,25 +287,14 @@ class SELU(Activation):
 
 
 @layer("celu", first="alpha")
-class CELU(Activation):
+class CELU(_Levelling):
     """x where positive, alpha·(exp(x / alpha) - 1) elsewhere. Source: torch.nn.CELU."""
 
     bare = True
     notation = "y = x for x > 0, α · (e^(x/α) − 1) otherwise"
-    passes = (0.0, inf)
     operations = (("comparison", 1), ("division", 1), ("exponential", 1), ("subtraction", 1), ("product", 1))
 
     alpha: float = arg(Number, "minus the limit for large negative inputs; not 0", default=1.0)
-
-    @property
-    def span(self) -> tuple[float, float]:  # type: ignore[override]
-        """From its value far left."""
-        return min(0.0, -self.alpha), inf
-
-    @property
-    def rises(self) -> bool:  # type: ignore[override]
-        """Unless it comes from above."""
-        return self.alpha >= 0
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for alpha=0, by which nothing can be divided."""

@@ -231,6 +231,12 @@ class Model(Edges):
                     pending.append(reader)
         return list(found.values())
 
+    @property
+    def only_input(self) -> Tensor | None:
+        """The one input of the model, where it has no others."""
+        inputs = list(self.graph.inputs.values())
+        return inputs[0] if len(inputs) == 1 else None
+
     def only_consumer(self, node: Node, through: Through = nothing) -> Node | None:
         """The one layer that reads the output of `node`, when nothing else does."""
         readers = self.readers(node, through)

@@ -59,8 +59,8 @@ class MissingCausalMask(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """Every unmasked self-attention of a model of one token sequence that predicts tokens, where others are masked."""
-        inputs = list(model.graph.inputs.values())
-        if len(inputs) != 1 or inputs[0].rank != 1 or not inputs[0].integer or not _predicts_tokens(model):
+        tokens = model.only_input
+        if tokens is None or tokens.rank != 1 or not tokens.integer or not _predicts_tokens(model):
             return
         attention = [placed.node for placed in model.layers if isinstance(placed.node.layer, Attention)]
         masked = [node for node in attention if isinstance(node.layer, Attention) and node.layer.causal]

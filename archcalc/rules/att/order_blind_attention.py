@@ -71,13 +71,13 @@ class OrderBlindAttention(Rule):
 
 def _sequence(model: Model) -> tuple[Tensor | None, str]:
     """The tokens, or the patches of an image, that a model of one input works on."""
-    inputs = list(model.graph.inputs.values())
-    if len(inputs) != 1:
+    given = model.only_input
+    if given is None:
         return None, ""
-    if inputs[0].rank == 1 and inputs[0].integer:
-        return inputs[0], "tokens"
-    first = model.consumers(inputs[0])
-    if inputs[0].rank != 3 or len(first) != 1 or not is_patches(model, first):
+    if given.rank == 1 and given.integer:
+        return given, "tokens"
+    first = model.consumers(given)
+    if given.rank != 3 or len(first) != 1 or not is_patches(model, first):
         return None, ""
     node: Node | None = first[0]
     while node is not None and node.exit.rank > 1 and (node.exit.rank, node.exit.layout) != (2, FEATURES_LAST):

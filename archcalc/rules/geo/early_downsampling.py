@@ -46,8 +46,8 @@ class EarlyDownsampling(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """The first layer with that step, when at most two convolutions lead to it; patches of a sequence are none."""
-        inputs = list(model.graph.inputs.values())
-        if len(inputs) != 1 or inputs[0].rank < 2:
+        image = model.only_input
+        if image is None or image.rank < 2:
             return
         convolutions = 0
         for placed in model.layers:
@@ -60,7 +60,7 @@ class EarlyDownsampling(Rule):
                 if convolutions and isinstance(node.layer, (Conv, Pooling)) and not is_patches(model, [node]):
                     yield self.finding(
                         placed,
-                        f"the {space(inputs[0])} input is {space(node.exit)} after "
+                        f"the {space(image)} input is {space(node.exit)} after "
                         f"{convolutions} convolution{'s' * (convolutions > 1)}",
                         "use less stride here, and more in later layers",
                         convolutions=convolutions,

@@ -51,8 +51,8 @@ class FragileInputSize(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """Where tensors no longer fit together when the image has some more pixels along every axis."""
-        inputs = list(model.graph.inputs.values())
-        if len(inputs) != 1 or inputs[0].rank < 3 or not fixed(inputs[0]):
+        image = model.only_input
+        if image is None or image.rank < 3 or not fixed(image):
             return
         if not any(placed.node.layer is not None and placed.node.layer.enlarges for placed in model.layers):
             return
@@ -65,7 +65,7 @@ class FragileInputSize(Rule):
         place = broken.place
         yield self.finding(
             Span(place.source, place.line, place.column, place.end_line, place.end_column),
-            f"this works at {space(inputs[0])} and {_larger(inputs[0], step)}, but not at {_larger(inputs[0], more)}: "
+            f"this works at {space(image)} and {_larger(image, step)}, but not at {_larger(image, more)}: "
             f"{broken.message}",
             f"pad or crop images before the network, to sizes {step} pixels apart",
             step=step,

@@ -41,10 +41,10 @@ class ReceptiveFieldTooSmall(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """Every output whose field is smaller than the image along each axis."""
-        inputs = list(model.graph.inputs.values())
-        if len(inputs) != 1 or inputs[0].rank < 2:
+        image = model.only_input
+        if image is None or image.rank < 2:
             return
-        sizes = [int(size) for size in inputs[0].shape[1:]]
+        sizes = [int(size) for size in image.shape[1:]]
         for tensor in model.graph.outputs.values():
             field, node = model.fields.get(id(tensor)), model.producer(tensor)
             if node is None or not isinstance(field, tuple) or len(field) != len(sizes):

@@ -45,10 +45,10 @@ class UnproductiveLayers(Rule):
 
     def check(self, model: Model) -> Iterator[Finding]:
         """The first convolution of kernel above 1 whose input's field is larger than the image."""
-        inputs = list(model.graph.inputs.values())
-        if len(inputs) != 1 or inputs[0].rank < 2:
+        image = model.only_input
+        if image is None or image.rank < 2:
             return
-        sizes = inputs[0].shape[1:]
+        sizes = image.shape[1:]
         for placed in model.layers:
             field = model.fields.get(id(placed.node.inputs[0])) if isinstance(placed.node.layer, Conv) else None
             if not isinstance(field, tuple) or len(field) != len(sizes) or _pointwise(placed.node):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from archcalc.sources.file import Json
 from archcalc.sources.huggingface.config import Config
 from archcalc.sources.huggingface.decoder import Decoder, Experts, Layer
-from archcalc.sources.huggingface.llama import granite
+from archcalc.sources.huggingface.llama import LLAMA, granite
 from archcalc.sources.huggingface.model import Model
 from archcalc.sources.huggingface.rotation import rotation
 from archcalc.sources.writing import Spec
@@ -76,14 +76,7 @@ def _flex_olmo(config: Config) -> Spec:
 
 
 _GRANITE: dict[str, Json] = {
-    "vocab_size": 32000,
-    "hidden_size": 4096,
-    "intermediate_size": 11008,
-    "num_hidden_layers": 32,
-    "num_attention_heads": 32,
-    "hidden_act": "silu",
-    "max_position_embeddings": 2048,
-    "rms_norm_eps": 1e-6,
+    **LLAMA,
     "embedding_multiplier": 1.0,
     "logits_scaling": 1.0,
     "residual_multiplier": 1.0,

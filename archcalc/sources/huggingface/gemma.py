@@ -5,6 +5,7 @@ from __future__ import annotations
 from archcalc.sources.file import Json
 from archcalc.sources.huggingface.config import Config
 from archcalc.sources.huggingface.decoder import Decoder, Experts, Layer
+from archcalc.sources.huggingface.llama import LLAMA
 from archcalc.sources.huggingface.model import Model, architecture, number
 from archcalc.sources.huggingface.rotation import rotation
 from archcalc.sources.huggingface.vision import VISION, Tower
@@ -49,13 +50,8 @@ _GLM: dict[str, Json] = {
     "attention_bias": True,
 }
 _OLMO: dict[str, Json] = {
+    **LLAMA,
     "vocab_size": 50304,
-    "hidden_size": 4096,
-    "intermediate_size": 11008,
-    "num_hidden_layers": 32,
-    "num_attention_heads": 32,
-    "hidden_act": "silu",
-    "max_position_embeddings": 2048,
     "rms_norm_eps": 1e-5,
 }
 

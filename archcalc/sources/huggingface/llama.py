@@ -9,7 +9,7 @@ from archcalc.sources.huggingface.model import Model, number
 from archcalc.sources.huggingface.rotation import rotation
 from archcalc.sources.writing import Spec
 
-_LLAMA: dict[str, Json] = {
+LLAMA: dict[str, Json] = {
     "vocab_size": 32000,
     "hidden_size": 4096,
     "intermediate_size": 11008,
@@ -173,11 +173,11 @@ def _qwen3_moe(config: Config) -> Spec:
 
 
 MODELS = {
-    "llama": Model(_llama, _LLAMA),
+    "llama": Model(_llama, LLAMA),
     "mistral": Model(
         _mistral,
         {
-            **_LLAMA,
+            **LLAMA,
             "intermediate_size": 14336,
             "num_key_value_heads": 8,
             "max_position_embeddings": 131072,
@@ -187,7 +187,7 @@ MODELS = {
     "qwen2": Model(
         _qwen2,
         {
-            **_LLAMA,
+            **LLAMA,
             "vocab_size": 151936,
             "intermediate_size": 22016,
             "num_key_value_heads": 32,
@@ -200,7 +200,7 @@ MODELS = {
     "qwen3": Model(
         _qwen3,
         {
-            **_LLAMA,
+            **LLAMA,
             "vocab_size": 151936,
             "intermediate_size": 22016,
             "num_key_value_heads": 32,
@@ -214,7 +214,7 @@ MODELS = {
     "phi3": Model(
         _phi3,
         {
-            **_LLAMA,
+            **LLAMA,
             "vocab_size": 32064,
             "hidden_size": 3072,
             "intermediate_size": 8192,
@@ -225,7 +225,7 @@ MODELS = {
     "granite": Model(
         _granite,
         {
-            **_LLAMA,
+            **LLAMA,
             "embedding_multiplier": 1.0,
             "logits_scaling": 1.0,
             "residual_multiplier": 1.0,
@@ -235,7 +235,7 @@ MODELS = {
     "smollm3": Model(
         _smollm3,
         {
-            **_LLAMA,
+            **LLAMA,
             "vocab_size": 128256,
             "hidden_size": 2048,
             "num_hidden_layers": 36,
@@ -248,7 +248,7 @@ MODELS = {
     "mixtral": Model(
         _mixtral,
         {
-            **_LLAMA,
+            **LLAMA,
             "intermediate_size": 14336,
             "num_key_value_heads": 8,
             "max_position_embeddings": 131072,
@@ -261,7 +261,7 @@ MODELS = {
     "qwen2_moe": Model(
         _qwen2_moe,
         {
-            **_LLAMA,
+            **LLAMA,
             "vocab_size": 151936,
             "hidden_size": 2048,
             "intermediate_size": 5632,
@@ -283,7 +283,7 @@ MODELS = {
     "qwen3_moe": Model(
         _qwen3_moe,
         {
-            **_LLAMA,
+            **LLAMA,
             "vocab_size": 151936,
             "hidden_size": 2048,
             "intermediate_size": 6144,

@@ -27,6 +27,11 @@ def _mamba(config: Config) -> Spec:
     spec.hparams |= {"state": config.whole("state_size"), "rank": rank, "depth": config.layers("num_hidden_layers")}
     spec.dims, spec.inputs = {"seq": 1024}, ["seq"]
     spec.blocks["mixer"] = mixer(config, _inner_norm(config))
+    return stacked(spec, config, builds)
+
+
+def stacked(spec: Spec, config: Config, builds: str) -> Spec:
+    """`spec` with the layers around its block `mixer`, which both Mambas have."""
     eps = config.number("layer_norm_epsilon")
     norm = "rmsnorm" if eps == 1e-6 else f"rmsnorm eps={number(eps)}"
     spec.layers = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from archcalc.sources.file import Json
 from archcalc.sources.huggingface.config import Config
+from archcalc.sources.huggingface.mamba import stacked
 from archcalc.sources.huggingface.model import Model, architecture, number
 from archcalc.sources.writing import Item, Spec
 
@@ -27,18 +28,7 @@ def _mamba2(config: Config) -> Spec:
     spec.hparams |= {"depth": config.layers("num_hidden_layers")}
     spec.dims, spec.inputs = {"seq": 1024}, ["seq"]
     spec.blocks["mixer"] = block
-    eps = config.number("layer_norm_epsilon")
-    norm = "rmsnorm" if eps == 1e-6 else f"rmsnorm eps={number(eps)}"
-    spec.layers = [
-        "embedding vocab dim=width name=embeddings",
-        {"repeat": "depth", "layers": [{"residual": [norm, "mixer"]}]},
-        f"{norm} name=norm_f",
-    ]
-    if builds == "ForCausalLM":
-        tie = " tie=embeddings" if config.flag("tie_word_embeddings") else ""
-        spec.layers.append(f"linear vocab bias=false{tie} name=lm_head")
-        spec.loss = "crossentropy"
-    return spec
+    return stacked(spec, config, builds)
 
 
 def mixer2(config: Config, width: int, eps: float) -> tuple[dict[str, int], list[Item]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from archcalc.sources.file import Json
 from archcalc.sources.huggingface.config import Config
 from archcalc.sources.huggingface.decoder import Decoder, Layer
+from archcalc.sources.huggingface.llama import LLAMA
 from archcalc.sources.huggingface.model import Model
 from archcalc.sources.huggingface.rotation import rotation
 from archcalc.sources.writing import Spec
@@ -141,18 +142,8 @@ def _mpt(config: Config) -> Spec:
     return decoder.spec()
 
 
-_LLAMA: dict[str, Json] = {
-    "vocab_size": 32000,
-    "hidden_size": 4096,
-    "intermediate_size": 11008,
-    "num_hidden_layers": 32,
-    "num_attention_heads": 32,
-    "hidden_act": "silu",
-    "max_position_embeddings": 2048,
-    "rms_norm_eps": 1e-6,
-}
 _MINISTRAL: dict[str, Json] = {
-    **_LLAMA,
+    **LLAMA,
     "intermediate_size": 14336,
     "num_key_value_heads": 8,
     "max_position_embeddings": 131072,
@@ -174,7 +165,7 @@ MODELS = {
     "ernie4_5": Model(
         _plain,
         {
-            **_LLAMA,
+            **LLAMA,
             "vocab_size": 103424,
             "hidden_size": 1024,
             "intermediate_size": 3072,
@@ -190,7 +181,7 @@ MODELS = {
     "helium": Model(
         _plain,
         {
-            **_LLAMA,
+            **LLAMA,
             "vocab_size": 48000,
             "hidden_size": 2560,
             "intermediate_size": 7040,
@@ -205,7 +196,7 @@ MODELS = {
     "arcee": Model(
         _plain,
         {
-            **_LLAMA,
+            **LLAMA,
             "hidden_size": 2560,
             "intermediate_size": 18432,
             "hidden_act": "relu2",
@@ -216,7 +207,7 @@ MODELS = {
     "seed_oss": Model(
         _plain,
         {
-            **_LLAMA,
+            **LLAMA,
             "vocab_size": 155136,
             "intermediate_size": 27648,
             "num_hidden_layers": 64,
@@ -229,11 +220,11 @@ MODELS = {
             "residual_dropout": 0.1,
         },
     ),
-    "olmo3": Model(_olmo3, {**_LLAMA, "vocab_size": 50304, "rms_norm_eps": 1e-5, "sliding_window": 4096}),
+    "olmo3": Model(_olmo3, {**LLAMA, "vocab_size": 50304, "rms_norm_eps": 1e-5, "sliding_window": 4096}),
     "exaone4": Model(
         _exaone4,
         {
-            **_LLAMA,
+            **LLAMA,
             "vocab_size": 102400,
             "intermediate_size": 16384,
             "rms_norm_eps": 1e-5,

@@ -200,13 +200,7 @@ def multihead(reader: Reader, call: Call, a: Any) -> Given:
     if module.add_zero_attn:
         keys["zero_attn"] = True
     out = reader.add("attention", inputs, call.outs[0].sizes, keys)
-    scope = call.scope.name
-    for name, _ in module.named_parameters():
-        full = f"{scope}.{name}" if scope else name
-        if full in reader.used:
-            out.node.tie = reader.used[full]
-        reader.used.setdefault(full, out.node)
-        out.node.weights[name] = full
+    reader.keep(out.node, module)
     return [out]
 
 

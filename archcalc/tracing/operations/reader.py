@@ -90,6 +90,16 @@ class Reader:
 
     # what operations use
 
+    def keep(self, node: Node, module: Any) -> None:
+        """The parameters of the module that is called are those of `node`, tied where another node has them."""
+        scope = self.call.scope.name
+        for name, _ in module.named_parameters():
+            full = f"{scope}.{name}" if scope else name
+            if full in self.used:
+                node.tie = self.used[full]
+            self.used.setdefault(full, node)
+            node.weights[name] = full
+
     def add(self, op: str, inputs: Sequence[Out], sizes: Sizes, keys: Mapping[str, Any] | None = None) -> Out:
         """One more node."""
         node = Node(op, tuple(sizes) or (1,), self.call.scope, list(inputs), dict(keys or {}))

@@ -32,13 +32,7 @@ def recurrent(reader: Reader, call: Call, a: Any) -> Given:
     if getattr(module, "proj_size", 0):
         keys["proj"] = module.proj_size
     made = reader.add(call.name.lower(), [x], call.outs[0].sizes, keys)
-    scope = call.scope.name
-    for name, _ in module.named_parameters():
-        full = f"{scope}.{name}" if scope else name
-        if full in reader.used:
-            made.node.tie = reader.used[full]
-        reader.used.setdefault(full, made.node)
-        made.node.weights[name] = full
+    reader.keep(made.node, module)
     names = ["h", "c"][: len(call.outs) - 1]
     made.node.further = {name: value.sizes for name, value in zip(names, call.outs[1:])}
     return [made, *(Out(made.node, name) for name in names)]
