@@ -127,15 +127,6 @@ class Attention(AttentionOperations):
         """Unless it is causal."""
         return not self.causal
 
-    def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
-        """Without a mask or positions of its own."""
-        return not self.causal and self.rope is None and self.window is None and self.relbias is None
-
-    @property
-    def draws(self) -> bool:
-        """What its dropout sets to 0."""
-        return self.dropout > 0
-
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` where heads do not divide, or the other tensors do not fit."""
         width = x.shape[-1]

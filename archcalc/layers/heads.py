@@ -49,6 +49,15 @@ class Heads(Layer):
     bias_kv: bool
     zero_attn: bool
 
+    def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
+        """Without a mask or positions of its own."""
+        return not self.causal and self.rope is None and self.window is None and self.relbias is None
+
+    @property
+    def draws(self) -> bool:
+        """What its dropout sets to 0."""
+        return self.dropout > 0
+
     @property
     def equation(self) -> str:
         """The notation with what is done to queries, keys and scores where that is asked for."""
