@@ -79,11 +79,16 @@ def with_layer_before(place: Span, line: str) -> tuple[Edit, ...] | None:
     written = sequence.items[index]
     if isinstance(written, Sequence) or (isinstance(written, Scalar) and (written.quoted or " tie=" in written.text)):
         return None
-    source = re.search(r" from=\S+", written.text) if isinstance(written, Scalar) else None
-    if source:
+    without: Edit | None = None  # what it reads is then read by the layer before it
+    if isinstance(written, Scalar) and (source := re.search(r" from=\S+", written.text)):
         line += source.group()
-    elif isinstance(written, Mapping) and any(key.text == "from" for key, _ in written.pairs):
-        return None
+        without = Edit(written.part(*source.span()), "")
+    for key, value in written.pairs if isinstance(written, Mapping) else ():
+        if key.text == "from" and isinstance(value, Scalar):
+            line += f" from={value.text}"
+            without = without_pair(key)
+            if without is None:
+                return None
     start = beginning_of(written)
     if sequence.flow:
         edit = Edit(start, f"{line}, ")
@@ -92,7 +97,7 @@ def with_layer_before(place: Span, line: str) -> tuple[Edit, ...] | None:
         if indent.strip() != "-":
             return None
         edit = Edit(start, f"{line}\n{indent}")
-    return (edit, Edit(written.part(*source.span()), "")) if source and isinstance(written, Scalar) else (edit,)
+    return (edit, without) if without else (edit,)
 
 
 def with_values(

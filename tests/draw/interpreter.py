@@ -178,7 +178,7 @@ class Interpreter:
         for number, tensor in enumerate(node.inputs):
             while (id(tensor), "state") not in values and isinstance(tensor, Alias):
                 tensor = tensor.origin
-            state = values.get((id(tensor), "state"))
+            state = values.get((id(tensor), "state")) if f"{{state{number}}}" in call else None
             if state is not None and node.exit.batched and id(tensor) in self.same:
                 parts = [
                     one.expand(-1, len(inputs[0]), -1).contiguous()
