@@ -38,8 +38,8 @@ class ScanLoop:
         """All statements; `starts` are what the states start from, and `body` writes those of one step."""
         node, forward = self.node, self.forward
         through = [f"{forward.expression(one.inputs[0])}.unbind({int(is_batched(one.inputs[0]))})" for one in self.ends]
-        passed = {forward.expression(one.inputs[0]) for one in self.ends}
-        self.taken -= {name for name in passed if forward.variables.until(name) <= self.index}
+        # The loop reads what it goes through after the states and lists have begun.
+        self.taken |= {forward.expression(one.inputs[0]) for one in self.ends}
         entries = {id(one.exit): self._choose(f"{_called(one)}_t") for one in self.ends}
         states = self._begin(starts)
         lists = [
