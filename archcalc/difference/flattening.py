@@ -100,7 +100,11 @@ class _Flattening:
             number = (node.id, first, copy.copies * copy.weights)
             self._node(copy, name, stem, number, around)
             after = self._outputs(copy.exit)
-            self.reads.update(outside)
+            for key, reads in outside:
+                if reads is None:
+                    del self.reads[key]  # nothing outside reads it
+                else:
+                    self.reads[key] = reads
             if not apart and run.entry is not None and self._alike(run, mark, entry, copy.copies, len(around.levels)):
                 after = {part: _shifted(reads, mark, run.start, entry, run.entry) for part, reads in after.items()}
                 self._join(run.start, mark, len(around.levels))

@@ -37,7 +37,7 @@ class Unbound(Entries):
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The entries of all steps."""
-        return expression(f"{{0}}.unbind({int(x.batched)})")
+        return expression("{0}.unbind(1)")
 
 
 class Collected(Stacked):
@@ -61,7 +61,7 @@ class Collected(Stacked):
             raise ShapeError(
                 "SHP101",
                 f"what `scan` gives at a step, {x}, depends on parameters alone",
-                help="take something of the entry or of a state into it",
+                help="go through something that depends on the input, or let a state start from it",
             )
         y = self.stacked(x)
         y.entries = x.entries

@@ -146,7 +146,7 @@ class Builder(Scanning):
         except ShapeError as error:
             self._shape_error(error, step, layer, (x,), Scope({}, None))
         lay(layer, (x,), together, y, step.op)
-        y.batched = True
+        y.batched = x.batched
         node = Node(layer.op, step.op, (x, *beside), y)
         node.layer = layer
         self._check_sizes(step, node)

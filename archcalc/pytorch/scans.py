@@ -37,7 +37,7 @@ class ScanLoop:
     def write(self, starts: list[Item], body: Callable[[Forward], None]) -> None:
         """All statements; `starts` are what the states start from, and `body` writes those of one step."""
         node, forward = self.node, self.forward
-        through = [f"{forward.expression(one.inputs[0])}.unbind({int(is_batched(one.inputs[0]))})" for one in self.ends]
+        through = [f"{forward.expression(one.inputs[0])}.unbind(1)" for one in self.ends]
         # The loop reads what it goes through after the states and lists have begun.
         self.taken |= {forward.expression(one.inputs[0]) for one in self.ends}
         entries = {id(one.exit): self._choose(f"{_called(one)}_t") for one in self.ends}
