@@ -28,16 +28,10 @@ if TYPE_CHECKING:
     "attention",
     first="heads",
     aliases=(
-        "multiheadattention",
-        "attn",
-        "mha",
-        "selfattention",
-        "multiheadselfattention",
-        "multiheaddotproductattention",
-        "multihead",
-        "mhsa",
+        "multiheadattention", "attn", "mha", "selfattention", "multiheadselfattention", "multiheaddotproductattention",
+        "multihead", "mhsa",
     ),
-)
+)  # fmt: skip
 class Attention(AttentionOperations):
     """Multi-head attention with its four projections. [*, queries, width] -> [*, queries, out].
 
