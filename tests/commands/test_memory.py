@@ -61,6 +61,7 @@ GENERATE = (
     "llama3",
     "lora-llama",
     "mistral",
+    "gpt-oss",
     "mixtral",
     "qwen3",
     "qwen3-moe",
