@@ -234,3 +234,15 @@ class Alike(nn.Module):
 def test_constants_that_are_made_alike_are_one():
     assert layers(Alike(), (6,)) == "- [constant 6 name=fixed, identity from=input] - mul: [prev, fixed] repeat: 3"
     assert layers(Alike(drawn=True), (6,)) == "- mul: [prev, [constant 6]] repeat: 3"
+
+
+def test_features_that_grow_read_the_join_before():
+    def forward(m, x):
+        features = [x]
+        for one in m.maps:
+            features.append(one(torch.cat(features, 2)))
+        return torch.cat(features, 2)
+
+    maps = nn.ModuleList(nn.Linear(5 + 3 * index, 3) for index in range(6))
+    text = layers(Of(forward, maps=maps), (4, 5))
+    assert "repeat: 5" in text or "repeat: 6" in text, text
