@@ -56,7 +56,7 @@ def test_without_a_base_nothing_grew(lint, repository):
 
 def test_the_message(lint, repository):
     out = lint("nets/a.yaml", "--base", "HEAD", "--select", "BUD905").out
-    assert "2,320 parameters, 25.0% more than the 1,856 of the base: the limit is 5%" in out
+    assert "2,320 parameters, 25.0 % more than the 1,856 of the base: the limit is 5%" in out
 
 
 def test_a_base_that_does_not_exist(lint, repository):

@@ -45,7 +45,7 @@ class PatchRemainder(Rule):
                 node = reading.readers[0]
                 yield self.finding(
                     model.placed(node),
-                    f"{unread:,} of the {space(reading.tensor)} pixels ({unread / reading.total:.1%}) "
+                    f"{unread:,} of the {space(reading.tensor)} pixels ({100 * unread / reading.total:.1f} %) "
                     f"are in none of the {space(node.exit)} patches",
                     "make the image a multiple of the patch",
                     unread=unread,

@@ -53,7 +53,9 @@ class GrewSinceBaseline(Rule):
             limit, measure = parse_percent(value.text), MEASURES[key.text]
             was, now = measure(before), measure(model)
             if limit is not None and now > was * (1 + limit):
-                grown = f"{(now - was) / was:.1%} more than the {was:,} of the base" if was else "there were none"
+                grown = (
+                    f"{100 * (now - was) / was:.1f} % more than the {was:,} of the base" if was else "there were none"
+                )
                 yield self.finding(
                     value,
                     f"{now:,} {NAMES[key.text]}, {grown}: the limit is {value.text}",

@@ -48,7 +48,7 @@ class StrideExceedsKernel(Rule):
             wider = _wider(first)
             yield self.finding(
                 model.placed(first),
-                f"{unread:,} of the {space(reading.tensor)} pixels ({unread / reading.total:.1%}) are never read: "
+                f"{unread:,} of the {space(reading.tensor)} pixels ({100 * unread / reading.total:.1f} %) are never read: "
                 "they lie in gaps between the windows",
                 "use a kernel at least as large as the stride, or pool before",
                 tuple(Note("the same tensor is read here", other.place) for other in reading.readers[1:]),

@@ -40,7 +40,7 @@ class UnreadPixels(Rule):
                 continue
             yield self.finding(
                 model.placed(first),
-                f"{unread:,} of the {space(reading.tensor)} pixels ({unread / reading.total:.1%}) are never read: "
+                f"{unread:,} of the {space(reading.tensor)} pixels ({100 * unread / reading.total:.1f} %) are never read: "
                 "the last windows do not reach the border",
                 "choose the padding, or the input size, so that the stride divides size + 2·padding − kernel",
                 unread=unread,

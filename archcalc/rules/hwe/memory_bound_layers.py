@@ -61,10 +61,10 @@ class MemoryBoundLayers(Rule):
             for layer in found.layers:
                 waiting[layer.node.op] += layer.forward.bounds.get(MEMORY, 0.0)  # type: ignore[assignment]
             parts = [(op, seconds / busy) for op, seconds in waiting.most_common(_NAMED)]
-            named = ", ".join(f"{op} {part:.0%}" for op, part in parts if part >= _SMALLEST)
+            named = ", ".join(f"{op} {100 * part:.0f} %" for op, part in parts if part >= _SMALLEST)
             yield self.finding(
                 model.graph.document.model,
-                f"{share:.0%} of the time in which {model.device.name} is busy in {running.types.computes} is waiting for memory: {named}",
+                f"{100 * share:.0f} % of the time in which {model.device.name} is busy in {running.types.computes} is waiting for memory: {named}",
                 "use larger batches, fewer element-wise layers, or a compiler that fuses them",
                 share=share,
                 seconds=whole.seconds,

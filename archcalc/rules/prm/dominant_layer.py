@@ -51,7 +51,7 @@ class DominantLayer(Rule):
             if image is not None:
                 yield self.finding(
                     placed,
-                    f"this layer holds {own:,} of the {total:,} parameters ({own / total:.1%}): "
+                    f"this layer holds {own:,} of the {total:,} parameters ({100 * own / total:.1f} %): "
                     f"it reads {space(image)} pixels of {image.shape[0]} channels",
                     "`adaptiveavgpool 1` before `flatten` would leave one number of each channel",
                     parameters=own,

@@ -66,7 +66,7 @@ class UntiedEmbeddings(Rule):
             yield self.finding(
                 model.placed(node),
                 f"the output layer and `embedding` hold {count:,} parameters each, of one shape: "
-                f"sharing them would save {count / total:.1%} of all",
+                f"sharing them would save {100 * count / total:.1f} % of all",
                 f"write tie={table.name}" if table.name else "give the embedding a name, and write tie=NAME",
                 (Note("the embedding", table.place),),
                 self._fix(model, node, table),
