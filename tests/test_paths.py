@@ -87,6 +87,23 @@ def test_an_encoder_and_decoder():
     assert size > 60
 
 
+def test_a_resnet_sees_through_its_shortcuts():
+    """Windows of 7/2 and 3/2, then 3, 4, 6 and 3 of 3, of which the first of a stage but the first has stride 2."""
+    graph = load_graph(str(ROOT / "specs" / "resnet50.yaml"))
+    found = fields(graph)
+    told = {node.name: found[id(node.output)] for node in graph.nodes if node.name}
+    assert [(told[f"layer{stage}"][0].size, told[f"layer{stage}"][0].step) for stage in (1, 2, 3, 4)] == [
+        (35, 4), (91, 8), (267, 16), (427, 32),
+    ]  # fmt: skip
+    assert told["fc"] == EVERYTHING
+
+
+@pytest.mark.parametrize("spec", ["vit", "hierarchical-attention"])
+def test_attention_behind_moved_places_sees_everything(spec):
+    graph = load_graph(str(ROOT / "specs" / f"{spec}.yaml"))
+    assert field(graph) == EVERYTHING
+
+
 def test_size_step_and_place():
     lines = ["a: conv 1 kernel=3 stride=2 padding=1", "b: conv 1 kernel=3 stride=2 padding=1"]
     lines += ["c: convtranspose 1 kernel=4 stride=2 padding=1", "d: conv 1 kernel=3 padding=1", "e: upsample 2"]

@@ -97,6 +97,8 @@ def depth(graph: Graph) -> int:
 
 
 EVERYTHING, NOTHING, UNKNOWN = "everything", "nothing", "unknown"
+# While going through: places are lost, but all elements of the tensor together see everything.
+_SCATTERED = "scattered"
 
 
 def fields(graph: Graph) -> dict[int, Value]:
@@ -119,7 +121,7 @@ def fields(graph: Graph) -> dict[int, Value]:
         return _all(copied(one, two, copies) for one, two in zip(once, twice))
 
     propagate(graph.nodes, values, rule, grow, EVERYTHING)
-    return values
+    return {tensor: None if seen == _SCATTERED else seen for tensor, seen in values.items()}
 
 
 def _all(axes: Iterable[Field | None]) -> tuple[Field, ...] | None:
@@ -152,13 +154,16 @@ def _seen(node: Node, inputs: list[Value], sizes: list[int] | None) -> Value:
     assert node.layer is not None
     if node.layer.declared or UNKNOWN in inputs:
         return UNKNOWN
-    known = [value for value in inputs if value != NOTHING]
+    read = {id(one) for one in node.layer.sources(*node.inputs)}
+    known = [value for one, value in zip(node.inputs, inputs) if id(one) in read and value != NOTHING]
     if not known:
         return NOTHING
     if EVERYTHING in known:
         return EVERYTHING
     if None in known:
         return None
+    if _SCATTERED in known:
+        return _of_scattered(node)
     merged = known[0]
     for value in known[1:]:
         merged = _together(merged, value, sizes)
@@ -170,7 +175,7 @@ def _seen(node: Node, inputs: list[Value], sizes: list[int] | None) -> Value:
         return merged
     windows = node.layer.field(node.exit, node.inputs[0])
     if windows is None:
-        return None
+        return _SCATTERED if node.layer.reorders and _spans(merged, node.inputs[0], sizes) else None
     # Axes of which all elements see the same may have gone away; the others are still there, in their order.
     left = [index for index, axis in enumerate(merged) if len(windows) == len(merged) or not axis.is_constant]
     if len(left) != len(windows):
@@ -179,6 +184,33 @@ def _seen(node: Node, inputs: list[Value], sizes: list[int] | None) -> Value:
     for index, window in zip(left, windows):
         found[index] = window.after(merged[index])
     return _all(found)
+
+
+def _of_scattered(node: Node) -> Value:
+    """What is seen of a tensor whose places are lost: all of it by what mixes all its positions, or makes it a vector."""
+    assert node.layer is not None
+    if node.exit.rank == 1:
+        return EVERYTHING
+    windows = node.layer.field(node.exit, node.inputs[0]) if not isinstance(node.layer, End) else None
+    if windows is None:
+        return _SCATTERED if node.layer.reorders else None
+    if windows and all(window.is_constant for window in windows):
+        return EVERYTHING
+    sizes = [int(node.inputs[0].shape[axis]) for axis in node.inputs[0].positions]
+    return _SCATTERED if _spans(tuple(windows), node.exit, sizes) else None
+
+
+def _spans(seen: tuple[Field, ...], x: Tensor, sizes: list[int] | None) -> bool:
+    """Whether all elements of `x` together see everything: of each axis all from its first place to the last, without gaps."""
+    if sizes is None:
+        return True
+    if not len(seen) == len(sizes) == len(x.positions):
+        return False
+    for axis, size, position in zip(seen, sizes, x.positions):
+        first, last = axis.at(0), axis.at(int(x.shape[position]) - 1)
+        if first is None or last is None or first[0] > 0 or last[1] < size - 1 or axis.size < axis.step:
+            return False
+    return True
 
 
 def _together(some: tuple[Field, ...], others: tuple[Field, ...], sizes: list[int] | None) -> tuple[Field, ...] | None:
