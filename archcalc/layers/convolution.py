@@ -183,8 +183,57 @@ class Convolution(Layer):
         )  # fmt: skip
 
 
+class Correlation(Convolution):
+    """A weighted sum of a window of the input for each element of the output."""
+
+    def padded(self, x: Tensor) -> list[int]:
+        """The spatial sizes with their borders."""
+        return [size + before + after for size, (before, after) in zip(x.shape[1:], self.borders(x))]
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` for a window larger than the padded input, as PyTorch does."""
+        n = self.spatial_axes = x.rank - 1
+        self.check_groups(x)
+        kernel, stride, dilation = (self.per_axis(name, n, x) for name in ("kernel", "stride", "dilation"))
+        padding = self.per_axis("padding", n, x)
+        for size, k, p, d in zip(x.shape[1:], kernel, padding, dilation):
+            if size + 2 * p < d * (k - 1) + 1:
+                reach = f"kernel {k}" + (f" with dilation {d}" if d != 1 else "")
+                raise ShapeError(
+                    "SHP103",
+                    f"{reach} is larger than the padded input {[int(size) for size in (x.shape[0], *self.padded(x))]}",
+                    "kernel",
+                    changes=self._fitting(x, kernel, dilation),
+                )
+        spatial = [
+            (size + 2 * p - d * (k - 1) - 1) // s + 1
+            for size, k, s, p, d in zip(x.shape[1:], kernel, stride, padding, dilation)
+        ]
+        return Tensor((self.channels, *spatial))
+
+    def _fitting(self, x: Tensor, kernel: tuple[int, ...], dilation: tuple[int, ...]) -> list[Change]:
+        """A kernel, and a padding, with which the window fits the input."""
+        padded = list(map(plain, self.padded(x)))
+        smaller = tuple(min(plain(k), (size - 1) // plain(d) + 1) for size, k, d in zip(padded, kernel, dilation))
+        padding = self.per_axis("padding", x.rank - 1, x)
+        wider = tuple(
+            max(plain(p), ceil_div(plain(d * (k - 1) + 1 - size), 2))
+            for size, k, d, p in zip(x.shape[1:], kernel, dilation, padding)
+        )
+        return [Change({"kernel": one_size(smaller)}), Change({"padding": one_size(wider)})]
+
+    def params(self, x: Tensor) -> dict[str, Shape]:
+        """Every output channel has a kernel over its group's input channels, and one bias."""
+        weight = (self.channels, self.group_channels(x.shape[0]), *self.per_axis("kernel", x.rank - 1, x))
+        return {"weight": weight, "bias": (self.channels,)} if self.bias else {"weight": weight}
+
+    def macs(self, y: Tensor, *inputs: Tensor) -> int:
+        """Every output element is a product sum over its window."""
+        return y.elements * product(self.params(inputs[0])["weight"][1:])
+
+
 @layer("conv", first="channels", aliases=("convolution", "conv1d", "conv2d", "conv3d"))
-class Conv(Convolution):
+class Conv(Correlation):
     """Convolution (cross-correlation) over a channels-first tensor, 1-D to 3-D by its input.
 
     [C, *S] -> [channels, *S'] with S' = floor((S + 2·padding - dilation·(kernel - 1) - 1) / stride) + 1.
@@ -227,10 +276,6 @@ class Conv(Convolution):
         """What is added before and after each spatial axis."""
         return same_borders(x.shape[1:], self.windows(x)) if isinstance(self.padding, str) else super().borders(x)
 
-    def padded(self, x: Tensor) -> list[int]:
-        """The spatial sizes with their borders."""
-        return [size + before + after for size, (before, after) in zip(x.shape[1:], self.borders(x))]
-
     def pads_zeros(self, x: Tensor) -> bool:
         """Whether zeros stand around its input."""
         return self.padding_mode == "zeros" and any(any(border) for border in self.borders(x))
@@ -250,7 +295,7 @@ class Conv(Convolution):
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for a window larger than the padded input, as PyTorch does."""
         n = x.rank - 1
-        kernel, stride, dilation = (self.per_axis(name, n, x) for name in ("kernel", "stride", "dilation"))
+        stride = self.per_axis("stride", n, x)
         self.spatial_axes = n
         self.check_groups(x)
         self._check_word(x)
@@ -258,21 +303,7 @@ class Conv(Convolution):
         if isinstance(self.padding, str):
             spatial = x.shape[1:] if self.padding == "same" else [ceil_div(*pair) for pair in zip(x.shape[1:], stride)]
             return Tensor((self.channels, *spatial))
-        padding = self.per_axis("padding", n, x)
-        for size, k, p, d in zip(x.shape[1:], kernel, padding, dilation):
-            if size + 2 * p < d * (k - 1) + 1:
-                reach = f"kernel {k}" + (f" with dilation {d}" if d != 1 else "")
-                raise ShapeError(
-                    "SHP103",
-                    f"{reach} is larger than the padded input {[int(size) for size in (x.shape[0], *self.padded(x))]}",
-                    "kernel",
-                    changes=self._fitting(x, kernel, dilation),
-                )
-        spatial = [
-            (size + 2 * p - d * (k - 1) - 1) // s + 1
-            for size, k, s, p, d in zip(x.shape[1:], kernel, stride, padding, dilation)
-        ]
-        return Tensor((self.channels, *spatial))
+        return super().infer(x, *others)
 
     def _check_word(self, x: Tensor) -> None:
         """Raises `ShapeError` for a word that PyTorch does not take here, with the number that was meant."""
@@ -304,17 +335,6 @@ class Conv(Convolution):
                 changes.append(Change({"padding": "same_upper"}, gives=there))
             raise ShapeError("SHP109", "padding=same needs stride=1", "padding", changes=changes)
 
-    def _fitting(self, x: Tensor, kernel: tuple[int, ...], dilation: tuple[int, ...]) -> list[Change]:
-        """A kernel, and a padding, with which the window fits the input."""
-        padded = list(map(plain, self.padded(x)))
-        smaller = tuple(min(plain(k), (size - 1) // plain(d) + 1) for size, k, d in zip(padded, kernel, dilation))
-        padding = self.per_axis("padding", x.rank - 1, x)
-        wider = tuple(
-            max(plain(p), ceil_div(plain(d * (k - 1) + 1 - size), 2))
-            for size, k, d, p in zip(x.shape[1:], kernel, dilation, padding)
-        )
-        return [Change({"kernel": one_size(smaller)}), Change({"padding": one_size(wider)})]
-
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input or its padded copy, for the gradient of the weights."""
         x = inputs[0]
@@ -338,15 +358,6 @@ class Conv(Convolution):
         if how.needs[0]:
             backward = max(backward + copy - _bytes(how, x, x.shape[1:]), copy)
         return forward if how.keeps else forward + copy, backward
-
-    def params(self, x: Tensor) -> dict[str, Shape]:
-        """Every output channel has a kernel over its group's input channels, and one bias."""
-        weight = (self.channels, self.group_channels(x.shape[0]), *self.per_axis("kernel", x.rank - 1, x))
-        return {"weight": weight, "bias": (self.channels,)} if self.bias else {"weight": weight}
-
-    def macs(self, y: Tensor, *inputs: Tensor) -> int:
-        """Every output element is a product sum over its window."""
-        return y.elements * product(self.params(inputs[0])["weight"][1:])
 
     def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
         """Where no zeros stand around the input."""

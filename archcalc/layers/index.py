@@ -29,6 +29,7 @@ FILES = {
     "rearrange": "rearrange",
     "reordering": "roll flip tile",
     "rms_norm": "rmsnorm",
+    "sampling": "gridsample deformconv",
     "sdpa": "sdpa",
     "selection": "topk gather",
     "shuffling": "pixelshuffle pixelunshuffle channelshuffle",

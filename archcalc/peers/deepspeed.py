@@ -18,7 +18,7 @@ EVEN = "it takes the output of padding=same with an even kernel for one smaller"
 STRETCHED = "it counts a matrix product once where its first factor is stretched"
 
 PEER.same(
-    "adaptiveavgpool", "adaptivemaxpool", "attention", "avgpool", "batchnorm", "clstoken", "convtranspose", "elu",
+    "adaptiveavgpool", "adaptivemaxpool", "attention", "avgpool", "batchnorm", "clstoken", "convtranspose", "deformconv", "elu",
     "embedding", "gelu", "groupnorm", "instancenorm", "layernorm", "layerscale", "leakyrelu", "linear",
     "localresponsenorm", "maxpool", "moe", "parameter", "posembed", "prelu", "relposbias", "relu", "relu6", "rmsnorm",
     "sdpa", "silu", "softmax", "upsample",

@@ -23,7 +23,7 @@ FUSED = "it does not count scores and weighted values of fused attention on the 
 STEPS = "it does not count an LSTM on the CPU"
 
 PEER.same(
-    "adaptiveavgpool", "adaptivemaxpool", "avgpool", "batchnorm", "clstoken", "conv", "convtranspose", "einsum", "elu",
+    "adaptiveavgpool", "adaptivemaxpool", "avgpool", "batchnorm", "clstoken", "conv", "convtranspose", "deformconv", "einsum", "elu",
     "embedding", "gelu", "groupnorm", "gru", "grucell", "instancenorm", "layernorm", "layerscale", "leakyrelu", "linear",
     "localresponsenorm", "lstmcell", "matmul", "maxpool", "moe", "parameter", "posembed", "prelu", "relposbias", "relu", "relu6",
     "rmsnorm", "rnn", "rnncell", "silu", "softmax", "upsample",

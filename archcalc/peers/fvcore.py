@@ -22,6 +22,7 @@ RECURRENT = "it does not count recurrent layers"
 FOLDED = "it counts 2 for each element of a batch norm, 1 without scale and shift"
 NORMS = "it counts 5 for each element of a norm, 4 without a scale"
 RESIZED = "it counts resizing in two dimensions: 1 for each element of the output, 4 if bilinear"
+SAMPLED = "it counts 4 for each element that is read at a place of a grid"
 POOLED = "it counts adaptive average pooling in two dimensions: 1 for each element of the input"
 STRETCHED = "it counts a matrix product once where its first factor is stretched"
 PRINTED = "it takes NumPy's estimate for an einsum, four digits of it"
@@ -52,6 +53,18 @@ def _norm(call: Call) -> Deltas | None:
 def _upsample(call: Call) -> Deltas:
     each = {"nearest": 1, "bilinear": 4}.get(getattr(call.layer, "mode", ""), 0) if call.axes == 2 else 0
     return {RESIZED: each * call.written}
+
+
+@PEER.rule("gridsample")
+def _sampled(call: Call) -> Deltas:
+    return {SAMPLED: 4 * call.written}
+
+
+@PEER.rule("deformconv")
+def _deformable(call: Call) -> Deltas:
+    """Its windows are read at the places of a grid."""
+    taps = product(call.layer.per_axis("kernel", call.axes, call.x))
+    return {SAMPLED: 4 * call.written // int(call.y.shape[0]) * int(call.x.shape[0] * taps)}
 
 
 @PEER.rule("attention")

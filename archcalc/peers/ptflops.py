@@ -22,6 +22,7 @@ NORMS = "it counts 2 for each element of a norm, 1 without scale and shift, and 
 LRN = "it counts 3 for each element of local response normalisation, and 1 for each padded square"
 RESIZED = "it counts resizing twice, in the module and in its function: 2 for each element of the output"
 PROJECTED = "it does not count the projection of an lstm"
+FUNCTION = "it does not count a convolution that is called as a function"
 INSIDE = "it does not count the projections of a subclass of nn.MultiheadAttention"
 TRAINED = "it counts trained parameters only"
 OPERATORS = "it does not count `@` and torch.einsum"
@@ -29,6 +30,7 @@ OPERATORS = "it does not count `@` and torch.einsum"
 PEER.same("clstoken", "embedding", "layerscale", "parameter", "posembed", "relposbias", "rmsnorm")
 PEER.without(OPERATORS, "matmul", "einsum")
 PEER.without(SCORES, "sdpa")
+PEER.without(FUNCTION, "deformconv")
 PEER.beyond(BIAS, lambda call: call.bias_terms, "conv", "convtranspose", "linear")
 PEER.beyond(BIAS, lambda call: call.router_bias_terms, "moe")
 PEER.beyond(

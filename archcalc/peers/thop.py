@@ -29,6 +29,7 @@ RESIZED = "it counts resizing for each element of the output: nearest 1, linear 
 PROJECTED = "it does not know the projection of an lstm"
 INSIDE = "it does not count the projections of nn.MultiheadAttention, which is not in its table"
 FUNCTIONS = "it does not count products of two tensors, which are not modules"
+SUBCLASS = "it does not count a subclass of nn.Conv2d, which is not in its table"
 NO_TABLE = "it does not count parameters of modules that are not in its table"
 TIED = "it counts tied parameters in every module that has them"
 
@@ -39,6 +40,7 @@ PEER.same(
 )  # fmt: skip
 PEER.without(FUNCTIONS, "matmul", "einsum")
 PEER.without(SCORES, "sdpa")
+PEER.without(SUBCLASS, "deformconv")
 PEER.beyond(
     NORMS, lambda call: call.read * (4 if call.is_affine else 2), "batchnorm", "instancenorm", "layernorm"
 )  # fmt: skip

@@ -34,7 +34,7 @@ PEER.beyond(
 PEER.beyond(TABLES, lambda call: call.batch * call.held, "embedding", "posembed", "clstoken", "parameter", "relposbias")
 
 
-@PEER.rule("conv", "convtranspose")
+@PEER.rule("conv", "convtranspose", "deformconv")
 def _convolution(call: Call) -> Deltas:
     positions = call.written // int(call.y.shape[0])
     return {OUTPUTS: positions * call.weights["weight"] - call.macs, BIAS: call.bias_terms}

@@ -224,3 +224,36 @@ def tie_weights(module, other):
         for name, (_, tensor) in zip(names, named(other, remove_duplicate=False)):
             path, _, leaf = name.rpartition(".")
             setattr(module.get_submodule(path), leaf, tensor)
+
+
+class DeformableConvolution(nn.Conv2d):
+    """Convolution whose taps are moved by `offset`, rows and columns for each, and weighted by `mask`."""
+
+    def forward(self, x, offset, mask=None):
+        taps = self.weight[0, 0].numel()
+        places = offset.unflatten(1, (-1, taps, 2)) + self.windows(offset)
+        sizes = x.new_tensor(x.shape[-2:])[:, None, None]
+        grid = ((2 * places + 1) / sizes - 1).flip(3).permute(0, 1, 2, 4, 5, 3)
+        parts = x.unflatten(1, (grid.shape[1], -1)).flatten(0, 1)
+        where = grid.flatten(0, 1).flatten(1, 2)
+        read = F.grid_sample(parts, where, align_corners=False)
+        read = read.unflatten(0, grid.shape[:2]).unflatten(3, (taps, -1))
+        seen = read * mask.unflatten(1, (-1, 1, taps)) if mask is not None else read
+        return F.conv2d(
+            seen.flatten(1, 2).flatten(3),
+            self.weight.flatten(2).unsqueeze(-1),
+            self.bias,
+            groups=self.groups,
+        ).unflatten(-1, offset.shape[-2:])[:, :, 0]
+
+    def windows(self, offset):
+        """The rows and columns that the taps read where nothing moves: [taps, 2, height, width]."""
+        axes = zip(self.kernel_size, self.dilation, self.stride, self.padding)
+        rows, columns = (
+            torch.arange(taps, device=offset.device)[:, None] * dilation
+            + torch.arange(offset.shape[axis], device=offset.device) * stride
+            - padding
+            for axis, (taps, dilation, stride, padding) in enumerate(axes, 2)
+        )
+        read = torch.broadcast_tensors(rows[:, None, :, None], columns[:, None])
+        return torch.stack(read, dim=2).flatten(0, 1).to(offset.dtype)

@@ -1,0 +1,54 @@
+"""Images that are read at places which are computed."""
+
+from __future__ import annotations
+
+from archcalc.layers.layout import CHANNELS_FIRST
+from tests.draw.choices import Choices
+from tests.draw.constructs import construct
+from tests.draw.items import Item
+from tests.draw.network import Network
+
+
+def _image(network: Network) -> bool:
+    x = network.tensor
+    return x is not None and x.rank == 3 and x.integer is False and x.layout == CHANNELS_FIRST and max(x.shape) <= 40
+
+
+@construct(weight=0.6)
+def grid(network: Network, at: Choices) -> bool:
+    """An image at the places of a grid."""
+    if not _image(network):
+        return False
+    source, given = network.new_name(), network.new_name()
+    start = Item("identity", {}, {"name": source})
+    places = Item("rearrange", {"pattern": "'c h w -> h w c'"}, {"name": given})
+    more = {
+        "mode": at.pick("mode", ["bilinear", "nearest", "bicubic"]),
+        "padding_mode": at.pick("outside", ["zeros", "border", "reflection"]),
+        "align_corners": at.chance("corners", 0.5),
+    }
+    read = Item("gridsample", {"grid": given, **at.given(0.6, **more)}, {"from": source})
+    return network.add(start, Item("conv", {"channels": 2, "kernel": 1}), places, read)
+
+
+@construct(weight=0.6)
+def moved(network: Network, at: Choices) -> bool:
+    """An image through windows that move."""
+    if not _image(network) or network.tensor is None:
+        return False
+    source, given, weight = network.new_name(), network.new_name(), network.new_name()
+    channels, *space = map(int, network.tensor.shape)
+    kernel = at.whole("kernel", 1, min(2, *space))
+    windows = {"kernel": kernel, **at.given(0.5, stride=2, padding=1, dilation=2)}
+    start = Item("identity", {}, {"name": source})
+    items = [start, Item("conv", {"channels": 2 * kernel**2, **windows}, {"name": given})]
+    keys = {"channels": 2 * at.whole("channels", 1, 3), **windows, "offset": given, **at.given(0.4, bias=False)}
+    if channels % 2 == 0:
+        keys |= at.given(0.5, groups=2)
+    if at.chance("weighted", 0.5):
+        items += [
+            Item("conv", {"channels": kernel**2, **windows}, {"from": source}),
+            Item("sigmoid", {}, {"name": weight}),
+        ]
+        keys["mask"] = weight
+    return network.add(*items, Item("deformconv", keys, {"from": source}))
