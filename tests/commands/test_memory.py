@@ -58,6 +58,7 @@ def test_parts_add_up(spec):
 
 GENERATE = (
     "gpt2",
+    "gpt-oss",
     "llama3",
     "lora-llama",
     "mistral",

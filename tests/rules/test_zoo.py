@@ -52,6 +52,8 @@ ZOO = {
     },
     ("tacotron2", "PRM301", 11): "the original has these biases; the comment in the spec says so",
     ("hrnet", "GEO212", 23): _HALVES,
+    **{("hrnet-w32", "PRM301", line): "timm has these biases, as for hrnet" for line in (56, 58, 60, 62)},
+    ("hrnet-w32", "GEO212", 26): _HALVES,
     ("wavenet", "GRF701", 13): _LAST,
     ("yolov8", "GEO212", 31): _HALVES,
     ("deeplabv3", "NRM501", 33): "the pooled branch has one number a channel; torchvision trains it in larger batches",
