@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from archcalc.diagnostics import Source
+from archcalc.diagnostics import RequestError, Source
 from archcalc.network.load import build_graph
 
 from .test_calls import Of, parameter, read
@@ -246,3 +246,19 @@ def test_features_that_grow_read_the_join_before():
     maps = nn.ModuleList(nn.Linear(5 + 3 * index, 3) for index in range(6))
     text = layers(Of(forward, maps=maps), (4, 5))
     assert "repeat: 5" in text or "repeat: 6" in text, text
+
+
+class Masked(nn.Module):
+    """Asks for the numbers of a mask, writes into it, and asks again."""
+
+    def forward(self, x):
+        mask = torch.ones(x.shape, device=x.device)
+        if not mask.all():
+            x = x.exp()
+        mask[:, 2:] = 0
+        return x.relu() if mask.all() else x
+
+
+def test_numbers_of_a_constant_are_those_it_has_then():
+    with pytest.raises(RequestError, match="depends on the numbers of a tensor"):
+        read(Masked(), (6,))

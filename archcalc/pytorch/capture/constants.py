@@ -20,7 +20,7 @@ class Constants:
 
     def __init__(self) -> None:
         self._made: MutableMapping[torch.Tensor, tuple[Callable[..., Any], Any, Any, int]] = WeakIdKeyDictionary()
-        self._numbers: MutableMapping[torch.Tensor, torch.Tensor] = WeakIdKeyDictionary()
+        self._numbers: MutableMapping[torch.Tensor, tuple[torch.Tensor, int]] = WeakIdKeyDictionary()
 
     def note(self, func: Callable[..., Any], args: Any, kwargs: Any, given: torch.Tensor) -> None:
         """A call and what it gave."""
@@ -28,7 +28,7 @@ class Constants:
 
     def know(self, tensor: torch.Tensor, numbers: torch.Tensor) -> None:
         """A tensor, and the one on the CPU that it is a copy of."""
-        self._numbers[tensor] = numbers
+        self._numbers[tensor] = (numbers, tensor._version)
 
     def filled(self, item: Any) -> Any:
         """Arguments with numbers in place of tensors that have none, where these are known."""
@@ -44,17 +44,17 @@ class Constants:
 
     def _tensor(self, tensor: torch.Tensor) -> torch.Tensor:
         """The same on the CPU; itself where what made it is not known."""
-        if tensor not in self._numbers:
-            if tensor not in self._made or tensor.numel() > _MOST:
-                return tensor
-            func, args, kwargs, version = self._made[tensor]
-            if version != tensor._version:  # something was written into it
-                return tensor
-            args, kwargs = self.filled(args), self.filled(kwargs)
-            if any(one.is_meta for one in tensors((args, kwargs))):
-                return tensor
-            self._numbers[tensor] = func(*args, **kwargs)
-        return self._numbers[tensor]
+        numbers, version = self._numbers.get(tensor, (tensor, -1))
+        if version == tensor._version:  # nothing was written into it
+            return numbers
+        if tensor not in self._made or tensor.numel() > _MOST:
+            return tensor
+        func, args, kwargs, version = self._made[tensor]
+        args, kwargs = self.filled(args), self.filled(kwargs)
+        if version != tensor._version or any(one.is_meta for one in tensors((args, kwargs))):
+            return tensor
+        self._numbers[tensor] = (func(*args, **kwargs), version)
+        return self._numbers[tensor][0]
 
 
 def tensors(item: Any) -> Iterator[torch.Tensor]:
