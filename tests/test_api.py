@@ -120,7 +120,7 @@ def test_other_tools():
     net = archcalc.load("specs/alexnet.yaml")
     assert net.like("thop").macs == 714_206_912
     assert "it counts biases as products" in net.like("ptflops").totals.reasons()
-    with pytest.raises(ValueError, match="tool is one of torchinfo, fvcore"):
+    with pytest.raises(ValueError, match="tool must be one of torchinfo, fvcore"):
         net.like("numpy")
 
 

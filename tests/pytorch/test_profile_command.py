@@ -156,7 +156,7 @@ def test_the_relation_gives_a_reason_where_it_is_far():
     measured.total = Times([measured.layer_seconds * 0.5])
     assert "100.0 % above the untouched total: marking each layer" in words.relation(measured)
     measured.total = Times([measured.layer_seconds * 2])
-    assert "50.0 % below the untouched total: some work lies outside of layers" in words.relation(measured)
+    assert "50.0 % below the untouched total: some work is outside the layers" in words.relation(measured)
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
