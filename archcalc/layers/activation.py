@@ -10,7 +10,7 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module
 from archcalc.layers.layout import KEEPS
-from archcalc.layers.remembering import WIDE
+from archcalc.layers.memory import WIDE
 from archcalc.layers.saved import INPUT, OUTPUT, Saved, Saving
 from archcalc.layers.strides import NUMBER, Strides, contiguous, iterated
 from archcalc.layers.tensor import Tensor

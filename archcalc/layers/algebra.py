@@ -10,8 +10,8 @@ from archcalc.layers.content import numbers_only
 from archcalc.layers.contraction import Contraction, contracted
 from archcalc.layers.field import Field
 from archcalc.layers.layout import ENDS, FEATURES_LAST, KEEPS
+from archcalc.layers.memory import JOINED, LOW
 from archcalc.layers.operands import Body, Operands
-from archcalc.layers.remembering import JOINED, LOW
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.strides import NUMBER, Strides, are_rows, iterated, joined
 from archcalc.layers.tensor import Shape, Tensor

@@ -19,10 +19,10 @@ from archcalc.layers.error import ShapeError as ShapeError
 from archcalc.layers.field import ITSELF, Field, whole
 from archcalc.layers.index import FILES
 from archcalc.layers.layout import ASKS, CHANNELS_FIRST, EACH, KEEPS, LAYOUTS, Layout, told
+from archcalc.layers.memory import LayerMemory
 from archcalc.layers.operands import Body, Like, Operands, Reference
 from archcalc.layers.portions import Portion
 from archcalc.layers.projections import Projection
-from archcalc.layers.remembering import LayerMemory
 from archcalc.layers.tensor import Shape, Tensor, Want
 from archcalc.registry import Registry
 

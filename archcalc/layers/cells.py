@@ -11,9 +11,9 @@ from archcalc.layers.code import Code, given, module
 from archcalc.layers.gru import GRU
 from archcalc.layers.layout import FEATURES_LAST
 from archcalc.layers.lstm import LSTM
+from archcalc.layers.memory import LOW
 from archcalc.layers.operands import Reference
 from archcalc.layers.recurrent import RNN
-from archcalc.layers.remembering import LOW
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.tensor import Shape, Tensor
 from archcalc.quantity import plain, product

@@ -13,7 +13,7 @@ from archcalc.layers.code import Code, given, module, sized
 from archcalc.layers.facts import ANY
 from archcalc.layers.field import Field, windows
 from archcalc.layers.layout import CHANNELS_FIRST
-from archcalc.layers.remembering import LOW
+from archcalc.layers.memory import LOW
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.strides import Strides, contiguous, imaged
 from archcalc.layers.tensor import Shape, Tensor

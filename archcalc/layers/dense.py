@@ -11,8 +11,8 @@ from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module
 from archcalc.layers.facts import ANY
 from archcalc.layers.layout import ENDS, FEATURES_LAST
+from archcalc.layers.memory import JOINED, LOW
 from archcalc.layers.projections import Projection
-from archcalc.layers.remembering import JOINED, LOW
 from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
 from archcalc.layers.strides import Strides, are_rows, contiguous, iterated
 from archcalc.layers.tensor import Shape, Tensor, Want

@@ -9,7 +9,7 @@ from archcalc.layers.activation import Activation
 from archcalc.layers.arguments import Number, arg
 from archcalc.layers.base import layer
 from archcalc.layers.code import Code, expression
-from archcalc.layers.remembering import WIDE
+from archcalc.layers.memory import WIDE
 from archcalc.layers.saved import NOTHING, OUTPUT
 from archcalc.layers.tensor import Tensor
 from archcalc.terms import work

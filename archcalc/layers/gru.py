@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from archcalc.layers.base import layer
+from archcalc.layers.memory import LOW
 from archcalc.layers.recurrent import NO_PROJECTION, Recurrent
-from archcalc.layers.remembering import LOW
 from archcalc.layers.saved import Saving
 from archcalc.layers.tensor import Tensor
 from archcalc.quantity import plain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archcalc.layers.base import Layer
 from archcalc.layers.field import ITSELF, Field, whole, windows
-from archcalc.layers.remembering import LOW
+from archcalc.layers.memory import LOW
 from archcalc.layers.scores import masked
 from archcalc.layers.tensor import Tensor
 from archcalc.terms import called

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from archcalc.layers.arguments import Whole, arg
 from archcalc.layers.base import ShapeError, layer
+from archcalc.layers.memory import LOW
 from archcalc.layers.recurrent import Recurrent
-from archcalc.layers.remembering import LOW
 from archcalc.layers.saved import Saving
 from archcalc.layers.strides import Strides
 from archcalc.layers.tensor import Shape, Tensor

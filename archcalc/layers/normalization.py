@@ -10,7 +10,7 @@ from archcalc.layers.change import Change, divisors_near
 from archcalc.layers.code import Code, given, module
 from archcalc.layers.facts import ANY
 from archcalc.layers.layout import CHANNELS_FIRST, FEATURES_LAST, KEEPS, Layout
-from archcalc.layers.remembering import WIDE
+from archcalc.layers.memory import WIDE
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.strides import Strides, channels_last, contiguous
 from archcalc.layers.tensor import Shape, Tensor, Want

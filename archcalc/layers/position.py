@@ -8,7 +8,7 @@ from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression, given, module
 from archcalc.layers.field import ITSELF, Field, windows
 from archcalc.layers.layout import ENDS, FEATURES_LAST
-from archcalc.layers.remembering import JOINED
+from archcalc.layers.memory import JOINED
 from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.strides import Strides, concatenated, contiguous, iterated
 from archcalc.layers.tensor import Shape, Tensor, Want

@@ -11,7 +11,7 @@ from archcalc.layers.base import ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module
 from archcalc.layers.layout import CHANNELS_FIRST
-from archcalc.layers.remembering import LOW
+from archcalc.layers.memory import LOW
 from archcalc.layers.saved import INPUT, Saved, Saving
 from archcalc.layers.strides import Strides
 from archcalc.layers.tensor import Shape, Tensor, Want

@@ -9,9 +9,9 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module
 from archcalc.layers.layout import FEATURES_LAST
+from archcalc.layers.memory import LOW
 from archcalc.layers.operands import Reference
 from archcalc.layers.portions import Portion
-from archcalc.layers.remembering import LOW
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.strides import Strides, are_rows, contiguous
 from archcalc.layers.tensor import Shape, Tensor

@@ -10,7 +10,7 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression
 from archcalc.layers.layout import ENDS, KEEPS, axis_of
-from archcalc.layers.remembering import WIDE
+from archcalc.layers.memory import WIDE
 from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
 from archcalc.layers.strides import Strides, contiguous, iterated
 from archcalc.layers.tensor import Tensor

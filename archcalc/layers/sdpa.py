@@ -7,8 +7,8 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.code import Code, expression
 from archcalc.layers.field import ITSELF, Field, whole
 from archcalc.layers.layout import FEATURES_LAST
+from archcalc.layers.memory import LOW
 from archcalc.layers.operands import Reference
-from archcalc.layers.remembering import LOW
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.scores import SCORING, masked, visible_scores
 from archcalc.layers.strides import Strides, contiguous, joined

@@ -9,7 +9,7 @@ from archcalc.layers.arguments import Whole, arg
 from archcalc.layers.asking import Asking
 from archcalc.layers.base import layer
 from archcalc.layers.code import Code, module
-from archcalc.layers.remembering import WIDE
+from archcalc.layers.memory import WIDE
 from archcalc.layers.saved import OUTPUT, Saved, Saving
 from archcalc.layers.tensor import Tensor
 from archcalc.terms import Pieces, work

@@ -8,7 +8,7 @@ Source: torch/csrc/autocast and aten/src/ATen/autocast_mode.h of PyTorch 2.13, c
 
 from __future__ import annotations
 
-from archcalc.layers.remembering import JOINED, LOW, WIDE
+from archcalc.layers.memory import JOINED, LOW, WIDE
 from archcalc.layers.tensor import Tensor
 from archcalc.memory.structure import Structure
 from archcalc.memory.values import Storage, Value

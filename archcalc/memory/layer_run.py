@@ -6,7 +6,7 @@ from abc import abstractmethod
 from typing import Any
 
 from archcalc.layers.base import Layer
-from archcalc.layers.remembering import LOW
+from archcalc.layers.memory import LOW
 from archcalc.layers.saved import INPUT, NOTHING, Saving
 from archcalc.layers.strides import contiguous
 from archcalc.layers.tensor import Tensor

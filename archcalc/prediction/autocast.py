@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archcalc.layers.remembering import JOINED, LOW, WIDE
+from archcalc.layers.memory import JOINED, LOW, WIDE
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
 from archcalc.network.paths import propagate

@@ -14,10 +14,10 @@ from archcalc.layers.base import Layer
 from archcalc.layers.cells import Cell
 from archcalc.layers.convolution import Convolution
 from archcalc.layers.dense import Embedding, Linear
+from archcalc.layers.memory import LOW
 from archcalc.layers.merge import Residual
 from archcalc.layers.position import ROTATION, PosEmbed
 from archcalc.layers.recurrent import Recurrent
-from archcalc.layers.remembering import LOW
 from archcalc.layers.sdpa import SDPA
 from archcalc.layers.steps import Collected
 from archcalc.layers.tensor import Shape, Tensor

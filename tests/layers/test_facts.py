@@ -8,9 +8,9 @@ import pytest
 
 from archcalc.layers import REGISTRY, Layer
 from archcalc.layers.activation import Activation
+from archcalc.layers.memory import unsaid
 from archcalc.layers.recurrent import Recurrent
 from archcalc.layers.regularization import Dropping
-from archcalc.layers.remembering import unsaid
 from archcalc.layers.structures import STRUCTURES
 from archcalc.prediction import estimate, model
 from archcalc.prediction.operations import form_of
