@@ -9,6 +9,7 @@ from archcalc.diagnostics import Advice, Findings, Span
 from archcalc.language.hints import is_python
 from archcalc.language.items import Item
 from archcalc.layers.base import REGISTRY
+from archcalc.layers.operands import Body, Operands
 from archcalc.network.steps import BlockSteps
 from archcalc.source import Node, Scalar, Sequence
 
@@ -40,7 +41,9 @@ class Unread:
         if op in REGISTRY or op in self.blocks:
             line = f"{op} {value.text}"
             help: str | Advice = f"it is `{line}`, and what stands beside it on the same line as key=value"
-            if place is not value:
+            if op in REGISTRY and isinstance(REGISTRY[op].arguments.get(REGISTRY[op].first or ""), (Body, Operands)):
+                help = f"it is `{op}: [...]`"
+            elif place is not value:
                 help = Advice(f"write `{line}`", written(place, line))
             elif op in REGISTRY and REGISTRY[op].first and len(value.text.split()) == 1:
                 help = instead(value, f"{{{REGISTRY[op].first}: {value.text}}}")

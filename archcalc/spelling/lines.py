@@ -11,6 +11,7 @@ from archcalc.diagnostics import Advice, Edit, Fix, Span
 from archcalc.language.edits import entry
 from archcalc.language.items import COMMON, Item
 from archcalc.layers import REGISTRY
+from archcalc.layers.arguments import Size
 from archcalc.layers.operands import Body, Operands
 from archcalc.source import Scalar
 from archcalc.source import Sequence as NodeList
@@ -31,6 +32,10 @@ def advice_on_layer(item: Item, otherwise: str) -> str | Advice:
         return otherwise
     said = [*(_in_python(value.text) for value in values), *(f"{key}={_in_python(text)}" for key, text in keys)]
     readings = from_python(f"{item.op.text}({', '.join(said)})").readings
+    layer = REGISTRY.get(item.op.text)
+    joined = [value.text for value in values]
+    if not readings and layer and isinstance(layer.arguments.get(layer.first or ""), Size) and not keys:
+        readings = [f"{layer.op} {'x'.join(joined)}"] if all(re.fullmatch(r"-?\d+", one) for one in joined) else []
     common = "".join(f" {key}={item.common[key].text}" for key in COMMON if key in item.common)
     lines = [f"{reading}{common}" for reading in readings if not common or reading[0] not in "[{"]
     found = entry(item.op)
