@@ -61,6 +61,15 @@ def test_a_difference_is_found():
     assert not reading.comparison.equal
 
 
+def test_a_recurrence_over_many_sequences_of_a_sample_is_opaque():
+    def forward(m, x):
+        return m.rnn(x.flatten(0, 1))[0].unflatten(0, x.shape[:2])
+
+    comparison = checked(Of(forward, rnn=nn.LSTM(8, 4, batch_first=True)), (6, 5, 8))
+    assert comparison.equal
+    assert [what for _, what in comparison.declared] == ["LSTM"]
+
+
 def test_what_cannot_be_compared_says_why():
     assert "an opaque layer has no code" in checked(Of(lambda m, x: torch.fft.rfft(x).abs()), (5, 8)).checked
     normed = Attention(norm=True)

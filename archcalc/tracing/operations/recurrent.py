@@ -20,6 +20,8 @@ def recurrent(reader: Reader, call: Call, a: Any) -> Given:
     if isinstance(a.input, Value) and len(a.input.shape) == 2:
         raise Beyond("without a batch")
     x = reader.out(a.input)
+    if len(x.sizes) != 2:
+        raise Beyond("over samples that were joined with another axis")
     keys: dict[str, Any] = {
         "hidden": module.hidden_size,
         "layers": module.num_layers,
