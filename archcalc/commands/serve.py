@@ -13,7 +13,7 @@ from archcalc.commands.printing import emit
 from archcalc.commands.reading import Reading
 from archcalc.devices import find
 from archcalc.diagnostics import RequestError
-from archcalc.memory.serving import Engine, Request, serve
+from archcalc.memory.serving import Engine, Request, others, serve
 from archcalc.network.load import load_graph
 from archcalc.prediction.serving import at_load
 from archcalc.reports.serving.report import Answer, Report
@@ -78,7 +78,9 @@ def command(asked: _Asked) -> int:
                 usual = [Request(max(1, found.length - 1), 1, fits)] if fits else []
                 wanted = load or usual
                 timed = at_load(found, wanted) if wanted else None
-                yield Answer(found, tuple(wanted), timed, bool(load))
+                tried = () if found.requests(found.length) else others(graph, found.running, engine)
+                ways = tuple((option, one.requests(one.length)) for option, one in tried)
+                yield Answer(found, tuple(wanted), timed, bool(load), ways)
 
     answers = reading.each(asked.specs, answered)
     if answers is not None:

@@ -8,8 +8,8 @@ share.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from archcalc.diagnostics import RequestError, SpecError
@@ -26,6 +26,8 @@ from archcalc.running.declaration import GENERATE, INFERENCE
 RULE = "vLLM 0.8 to 0.11"
 # A request of more positions is not asked about: where this one fits, the cache does not grow, as with a window.
 _LONGEST = 2**39
+# Shares of a device that are tried.
+_SHARES = (0.95, 0.98)
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,23 @@ class Serving:
     def holds(self, load: Sequence[Request]) -> bool:
         """Whether there are pages for all of these at once, each at its full length."""
         return sum(one.count * self.bytes_of(one.length) for one in load) <= self.cache
+
+
+def others(graph: Graph, said: Running, engine: Engine) -> Iterator[tuple[str, Serving]]:
+    """Other ways to serve a network, by the option that says each: those in which a usual request fits."""
+    tried: list[tuple[str, Running, Engine]] = []
+    if not said.weights:
+        tried += [(f"--weights {kind}", said.also(weights=kind), engine) for kind in ("int8", "int4")]
+    if not said.cache:
+        tried.append(("--cache fp8", said.also(cache="fp8"), engine))
+    tried += [(f"--share {share:g}", said, replace(engine, share=share)) for share in _SHARES if share > engine.share]
+    for option, running, told in tried:
+        try:
+            found = serve(graph, running, told)
+        except RequestError:  # the device does not compute so
+            continue
+        if found.requests(found.length):
+            yield option, found
 
 
 def serve(graph: Graph, said: Running, engine: Engine) -> Serving:

@@ -13,7 +13,7 @@ from archcalc.memory.structure import Structure
 from archcalc.network.graph import walk
 from archcalc.network.load import Graph, graph_at
 from archcalc.running import Running
-from archcalc.running.declaration import CHUNKED, OPTIMIZER
+from archcalc.running.declaration import CHUNKED, GENERATE, OPTIMIZER
 from archcalc.running.defaults import settled
 from archcalc.running.precisions import PRECISIONS
 
@@ -89,6 +89,11 @@ def _others(graph: Graph, running: Running) -> Iterator[Other]:
             yield f"--freeze {name}", f"freezing `{name}`", {"freeze": [name]}
     if running.trains:
         yield from _lighter(running)
+    elif not running.weights:
+        for kind in ("int8", "int4"):
+            yield f"--weights {kind}", f"quantising weights to {kind}", {"weights": kind}
+    if running.mode == GENERATE and not running.cache:
+        yield "--cache fp8", "an fp8 cache", {"cache": "fp8"}
     for precision in _narrower(running):
         yield f"--precision {precision}", precision.replace("-", " "), {"precision": precision}
 

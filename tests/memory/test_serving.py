@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from archcalc.diagnostics import RequestError
-from archcalc.memory.serving import Engine, Request, Serving, serve
+from archcalc.memory.serving import Engine, Request, Serving, others, serve
 from archcalc.network.load import load_graph
 from archcalc.prediction.serving import at_load
 from archcalc.running import Running
@@ -64,3 +64,14 @@ def test_refuses_what_does_not_serve() -> None:
         serve(load_graph("specs/gpt2.yaml"), Running(), Engine())
     with pytest.raises(RequestError, match="generate"):
         served("specs/resnet18.yaml")
+
+
+def test_what_makes_a_request_fit_does() -> None:
+    found = dict(others(load_graph("specs/mixtral.yaml"), Running(device="a100"), Engine()))
+    assert list(found) == ["--weights int8", "--weights int4"]
+    assert all(one.requests(one.length) for one in found.values())
+    assert not served("specs/mixtral.yaml").requests(8192)
+    longer = [
+        name for name, _ in others(load_graph("specs/llama3.yaml@8b"), Running(device="a100", length=500_000), Engine())
+    ]
+    assert "--cache fp8" in longer

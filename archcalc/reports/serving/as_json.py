@@ -37,6 +37,7 @@ def data(answer: Answer) -> dict[str, Any]:
         "requests": one.requests(one.length),
         "positions": one.positions,
         "longest": one.longest or None,
+        "ways": [{"option": option, "requests": count} for option, count in answer.ways],
         "load": [
             {
                 "count": each.count,

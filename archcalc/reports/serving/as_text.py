@@ -63,11 +63,19 @@ def _verdict(answer: Answer) -> str:
     one = answer.serving
     if one.cache <= 0:
         more = numbers.size(-one.cache) or "0 B"
-        return f"does not fit: {more} more than the share; int4 weights or a larger --share may"
+        return f"does not fit: {more} more than the share; {_ways(answer)}"
     count, longest = one.requests(one.length), one.longest
     alone = f"; one alone of up to {longest:,}" if longest else ""
     asked = "" if not answer.is_asked else ": the load fits" if answer.holds else ": the load does not fit at once"
-    return f"{count:,} requests of {one.length:,} positions fit at once{alone}{asked}"
+    ways = "" if count else f"; {_ways(answer)}"
+    return f"{count:,} requests of {one.length:,} positions fit at once{alone}{asked}{ways}"
+
+
+def _ways(answer: Answer) -> str:
+    found = [
+        f"with {option} {count:,} {'request fits' if count == 1 else 'requests fit'}" for option, count in answer.ways
+    ]
+    return "; ".join(found) or "nothing that was tried makes it fit"
 
 
 def _load(answer: Answer) -> list[list[str]]:

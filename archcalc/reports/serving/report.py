@@ -16,12 +16,14 @@ class Answer:
     Attributes:
         load: the requests at once; timed: how long they wait, None where none fits.
         is_asked: whether somebody said the load; else it is as many usual requests as there are pages for.
+        ways: where no usual request fits, options with which some do, and how many.
     """
 
     serving: Serving
     load: tuple[Request, ...]
     timed: Load | None
     is_asked: bool
+    ways: tuple[tuple[str, int], ...] = ()
 
     @property
     def holds(self) -> bool:
