@@ -134,7 +134,7 @@ def _groups(graph: Graph) -> list[str]:
     """Names of groups of layers that are there several times, those with the most layers first."""
     counts: dict[str, int] = {}
     for node, _, runs in walk(graph.nodes):
-        name = node.name or node.op
+        name = node.name or node.op or node.id
         if node.layer is None and runs > 1 and name:
             counts[name] = counts.get(name, 0) + runs * sum(1 for _ in walk(node.children))
     return sorted(counts, key=lambda name: -counts[name])[:_GROUPS]
