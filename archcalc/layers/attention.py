@@ -332,9 +332,7 @@ class Attention(AttentionOperations):
 
     def readers(self, place: int, y: Tensor, *inputs: Tensor) -> int:
         """Its projections; torch.nn.MultiheadAttention has one product for those that read the same."""
-        if self.is_multihead_attention():
-            return 1
-        return sum(one.place == place for one in self.projections(y, *inputs))
+        return 1 if self.is_multihead_attention() else sum(one.place == place for one in self.projections(y, *inputs))
 
     def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
         """Positions of inputs that its projections read from a copy."""

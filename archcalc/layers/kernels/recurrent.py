@@ -61,7 +61,9 @@ class Steps(NamedTuple):
             answer = self.directions * rows * hidden * self.given
             steps = how.strides[0].transposed(0, 1)
             first = mapping(how, steps, self.features, gates) + rows * gates * width - answer
-            if not (how.casts or how.keeps or are_rows(steps)):
+            if how.keeps:  # which is before the steps keep anything
+                first -= self.kept * self.layers * self.directions
+            elif not (how.casts or are_rows(steps)):
                 first += rows * self.features * width
             if how.casts and not how.training:  # copies of weights, for the input and for the state in turn
                 biases = gates * self.biased
