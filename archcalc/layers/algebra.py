@@ -10,7 +10,7 @@ from archcalc.layers.content import numbers_only
 from archcalc.layers.contraction import Contraction, contracted
 from archcalc.layers.field import Field
 from archcalc.layers.layout import ENDS, FEATURES_LAST, KEEPS
-from archcalc.layers.memory import JOINED, LOW
+from archcalc.layers.memory import LOW
 from archcalc.layers.operands import Body, Operands
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.strides import NUMBER, Strides, are_rows, iterated, joined
@@ -257,7 +257,6 @@ class Einsum(Layer):
 class Scale(Layer):
     """Multiplies by a fixed number. [...] -> the same shape."""
 
-    autocast = JOINED
     one_pass = True
     bare = True
     keeps_nothing = True
