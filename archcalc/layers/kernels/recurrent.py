@@ -119,6 +119,8 @@ class Cells(NamedTuple):
             forward = max(forward, room + 4 * (filled if how.keeps else rows * features + read + gates))
             blocks = sum(gates * row(size) for size in (features, hidden) if row(size) != size)
             copy = rows * hidden if index == len(self.widths) - 1 and self.steps > 1 and how.batch > 1 else 0
+            if how.beside:  # zeros for one direction at a time, in the order that it wants
+                copy = rows * hidden * ((index == len(self.widths) - 1) - self.directions)
             sums = 0 if self.biased else gates  # of the two biases; with them, one is not there yet
             own = copy + 4 * state + sums + rows * features + learned[index] + blocks + filled
             for _ in range(self.directions):
