@@ -33,8 +33,10 @@ class ScanForward(Forward):
         replaced = {id(node.further[name]): id(state) for name, state in node.states.items()}
         turns: list[Turn] = []
         held: list[list[Storage]] = []
-        # What is handed from state to state is let go some steps later.
+        # What is handed from state to state is let go some steps later, and states that begin with zeros have a
+        # gradient from the second step on, which may be the first that keeps what comes from outside.
         lead = 1 + sum(tensor in node.states.values() for tensor in node.further.values())
+        lead += any(id(state.origin) in self.structure.zeros for state in node.states.values())
         index = 0
         while index < steps:
             skipped = max(0, steps - index - 2) if index == lead else 0
