@@ -94,7 +94,7 @@ class Attending:
         scores = fused_scores(queries * heads)
         if not fused:
             scores = eager_scores(how, pairs, wide, self.layer.dropout, self.layer.softcap)
-        if self.layer.sinks:
+        if self.layer.sinks and not fused:
             scores["scores"] += queries * heads * width  # of the sinks, in the same softmax
         if self.layer.is_multihead_attention() and not fused:
             scores["scaled queries and keys"] = (queries + keyed + rows * self.layer.more) * inner * wide
