@@ -187,7 +187,7 @@ class DeformConv(Correlation):
             extra["places"] = how.batch * plain(self.offset.elements) * how.width
         if how.needs[1]:
             extra["sizes"] = 2 * how.width
-        if how.learns:
+        if how.learns or any(how.needs):  # a convolution keeps them for either gradient
             extra["windows"] = read
         if masked:
             extra["unweighted windows"] = read
