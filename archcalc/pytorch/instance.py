@@ -63,7 +63,8 @@ def _stand_in(self: Any, *inputs: torch.Tensor) -> Any:
     """Tensors of the declared shapes, through which a gradient goes to all that is read, and to the parameters."""
     read = [x for x in (*inputs, *self.parameters()) if x.is_floating_point()]
     zero = sum((x.sum() * 0 for x in read), torch.zeros((), device=inputs[0].device))
-    given = tuple(torch.zeros(len(inputs[0]), *sizes, device=zero.device) + zero for sizes in self.sizes)
+    samples = max(map(len, inputs))  # what is the same for every sample has one
+    given = tuple(torch.zeros(samples, *sizes, device=zero.device) + zero for sizes in self.sizes)
     return (given[0], given[1:]) if len(given) > 1 else given[0]
 
 
