@@ -75,8 +75,6 @@ def _precision(run: Running) -> str:
     types, chip = run.types, run.chip
     if types.autocast and run.mode == GENERATE:
         return f"{run.precision} is for training and inference: generate in {types.computes}"
-    if types.has_copy and run.mode != TRAIN:
-        return ""  # the copy is the optimizer's
     if chip is not None and types.computes not in chip.peaks:
         known = ", ".join(chip.peaks)
         if chip.kind == "cpu" and chip.calibration:
