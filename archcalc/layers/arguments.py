@@ -268,8 +268,8 @@ class Size(Argument):
         scalar = self.scalar(node)
         if scalar.text in self.words or (scalar.text in self.foreign and scalar.text not in known):
             return scalar.text
-        sizes = re.fullmatch(r"[(\[]\s*(\d+(?:\s*,\s*\d+)*)\s*,?\s*[)\]]", scalar.text)
-        if sizes:
+        listed = scalar.text[:1] in ("(", "[")
+        if listed and (sizes := re.fullmatch(r".\s*(\d+(?:\s*,\s*\d+)*)\s*,?\s*[)\]]", scalar.text)):
             text = "x".join(re.findall(r"\d+", sizes.group(1)))
             raise fail("SPC005", f"`{self.name}` must be {self.kind}, not a tuple", scalar, instead(scalar, text))
         size = parse_size(scalar)

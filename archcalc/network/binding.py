@@ -69,11 +69,8 @@ class Binder:
                 self.findings.take(error)
                 wrong = True
         if not wrong:
-            missing = [
-                (name, argument)
-                for name, argument in layer.arguments.items()
-                if argument.required and all(other is not argument for _, other, _ in given)
-            ]
+            there = [argument for _, argument, _ in given]
+            missing = [one for one in layer.arguments.items() if one[1].required and one[1] not in there]
             if missing:
                 self.findings.error(
                     "SPC004",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Protocol, Union, runtime_checkable
 
 from archcalc.quoting import visible
@@ -116,6 +117,7 @@ def _styled(text: str, style: Style) -> str:
     return f"\x1b[{';'.join(map(str, style))}m{text}\x1b[0m"
 
 
+@lru_cache(maxsize=4096)  # a table has most of its numbers several times, and is looked at twice
 def columns_of(text: str) -> int:
     """How many columns of a terminal `text` takes: Chinese characters take two, accents none, what is escaped its escape."""
     if (text.isascii() and text.isprintable()) or re.fullmatch(_NARROW, text):

@@ -126,22 +126,29 @@ def _excerpt(place: Span, mark: str, widest: int) -> tuple[str, str]:
     end = place.end_column - 1 if place.end_line == place.line else len(line)
     end = min(max(end, start + 1), max(len(line), start + 1))
     lead = tail = ""
-    if sum(_cells(_visible(character)) for character in line) > widest:
+    if _columns(line) > widest:
         cut = max(0, start - widest // 3) if end > widest - 2 else 0
         if cut:  # words are cut off whole, where others are left
             cut = line.find(" ", cut - 1, start) + 1 or cut
         lead = "… " if cut else ""
         room, kept = widest - len(lead) - 2, cut
-        while kept < len(line) and (room := room - _cells(_visible(line[kept]))) >= 0:
+        if line.isascii() and "\t" not in line:  # it may be as long as the network
+            kept, room = min(len(line), cut + max(0, room)), -1
+        while room >= 0 and kept < len(line) and (room := room - _cells(_visible(line[kept]))) >= 0:
             kept += 1
         tail = " …" if kept < len(line) else ""
         if tail:
             kept = max(line.rfind(" ", end, kept + 1), 0) or kept
         line, start, end = line[cut:kept], start - cut, min(end, kept) - cut
-    shown = lead + "".join(_visible(character) for character in line) + tail
-    before = len(lead) + sum(_cells(_visible(character)) for character in line[:start])
-    width = max(1, sum(_cells(_visible(character)) for character in line[start:end]))
-    return shown, " " * before + mark * width
+    shown = lead + (line if line.isprintable() else "".join(map(_visible, line))) + tail
+    return shown, " " * (len(lead) + _columns(line[:start])) + mark * max(1, _columns(line[start:end]))
+
+
+def _columns(line: str) -> int:
+    """How many columns of a terminal a source line takes, as it is shown."""
+    if line.isascii():
+        return len(line) + 3 * line.count("\t")
+    return sum(_cells(_visible(character)) for character in line)
 
 
 def _shown(text: str) -> str:

@@ -2,8 +2,8 @@
 
     .venv/bin/python tests/benchmarks/growth.py [--seed NUMBER] [--most LAYERS] [WORD...]
 
-Chains, wide, dense and nested networks are drawn. A copy of the package is installed into a folder of its own, with
-its bytecode compiled, and runs there. Of each command the time on the processor is taken, the least of two
+Chains, wide, dense and nested networks are drawn, and for rules such as have all layers in one item. A copy of the
+package is installed into a folder of its own, with its bytecode compiled, and runs there. Of each command the time on the processor is taken, the least of two
 processes, less that of the smallest network; of each rule the time of its check. A power is that from the middle size
 to the largest. With words only commands and rules that have one of them in their name are run.
 """
@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SIZES = (100, 4_750, 19_000)
+SIZES = (100, 5_000, 19_990)  # a spec has 20,000 layers at most
 RUNS = 2
 LIMIT = 300  # seconds, after which a command is not waited for
 LINEAR = 1.15
@@ -86,6 +86,13 @@ def nested(count: int, draw: random.Random) -> str:
         return f"{draw.choice(KINDS)}, {{{group.format(inner(depth - 1))}}}"
 
     return spec(f"residual: [{inner(3)}]" for _ in range(count // 9))
+
+
+def together(count: int, draw: random.Random) -> str:
+    """All layers in one item, of widths that matrix units pad: a rule about them has a fix for each."""
+    kinds = ("conv 100 kernel=3 padding=1", "conv 100 kernel=1", "relu", "batchnorm")
+    inside = ", ".join(draw.choice(kinds) for _ in range(count - 2))
+    return spec(["conv 100 kernel=1", f"residual: [{inside}]"])
 
 
 def variants(count: int, draw: random.Random) -> str:
@@ -169,7 +176,7 @@ def rules(drawn: dict[tuple[str, int], Path], sizes: list[int], wanted: Callable
     from archcalc.rules.model import Model
 
     gc.disable()
-    for make in NETWORKS:
+    for make in (*NETWORKS, together):
         paths = [drawn[make.__name__, size] for size in sizes]
         graphs = [load_graph(str(path)) for path in paths]
         for rule in load_rules().values():
@@ -201,7 +208,7 @@ def main() -> None:
         install(folder)
         sys.path.insert(0, name)
         drawn = {}
-        for make in (*NETWORKS, variants):
+        for make in (*NETWORKS, together, variants):
             for size in sizes:
                 path = drawn[make.__name__, size] = folder / f"{make.__name__}{size}.yaml"
                 text = make(size, random.Random(f"{given.seed}/{make.__name__}"))
