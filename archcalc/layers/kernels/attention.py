@@ -157,7 +157,9 @@ class Attending:
             return forward, backward
         if how.casts and not how.training and not how.gpu:
             return self._casting(forward, answer), 0
-        repeated = 0 if how.learns else max(mapping(how, *one) for one in self._maps())
+        if how.learns:
+            return forward, backward
+        repeated = max(mapping(how, *one) for one in self._maps())
         return max(forward, repeated - answer), max(backward, repeated)
 
     def _scoring(self, answer: int) -> tuple[int, int]:
