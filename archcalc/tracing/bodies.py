@@ -54,7 +54,8 @@ class Blocks:
         """Modules that are no block are written out, and equal neighbours are repeated."""
         body.items = self._spliced(body.items)
         ends = [out.node for _, out in self.graph.outputs] if body is self.root else []
-        body.items = repeated(self.block, body.items, ends)
+        single = body is not self.root or len(self.graph.inputs) == 1
+        body.items = repeated(self.block, body.items, body.start if single else None, ends)
 
     def _spliced(self, items: list[Item]) -> list[Item]:
         found: list[Item] = []
@@ -92,7 +93,7 @@ class Blocks:
         return repr(text), values, keys
 
     def _count(self) -> None:
-        """Blocks that are called once are no blocks; what they are called is decided for those that are left."""
+        """Blocks that are called once are no blocks unless they have to be; what they are called is decided for those that are left."""
         for block in self.blocks:
             block.calls = 0
         seen: set[Block] = set()
@@ -100,7 +101,7 @@ class Blocks:
         for block in self.blocks:
             items = block.bodies[0].items
             short = not block.arguments and len(items) < 3 and all(not list(item.inner()) for item in items)
-            block.written = block.calls > 1 and not short
+            block.written = block.is_kept or (block.calls > 1 and not short)
         taken = set(REGISTRY) | {alias for layer in REGISTRY.values() for alias in layer.aliases}
         for block in self.blocks:
             if block.written:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import Union
 
 from archcalc.tracing.calls import Scope
@@ -88,3 +89,26 @@ def weight(items: Sequence[Item]) -> int:
         weight(item.body.items) if item.body is not None else 1 + sum(weight(inner) for inner in item.inner())
         for item in items
     )
+
+
+def renamed(items: Sequence[Item], old: Out, new: Out) -> list[Item]:
+    """Copies of items that read another tensor where they read one by name."""
+    found: list[Item] = []
+    for item in items:
+        one = copy(item)
+        if item.source == old:
+            one.source = new
+        if item.operands is not None:
+            one.operands = [
+                renamed(each, old, new) if isinstance(each, list) else new if each == old else each
+                for each in item.operands
+            ]
+        if item.layers is not None:
+            one.layers = renamed(item.layers, old, new)
+        if item.shortcut is not None:
+            one.shortcut = renamed(item.shortcut, old, new)
+        if item.node is not None and old in item.node.keys.values():
+            one.node = copy(item.node)
+            one.node.keys = {key: new if value == old else value for key, value in item.node.keys.items()}
+        found.append(one)
+    return found

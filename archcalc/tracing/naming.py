@@ -57,7 +57,7 @@ def names(
 
 
 # What people call them.
-_CALLED = {"relposbias": "bias", "split": "parts", "parameter": "table", "constant": "fixed"}
+_CALLED = {"relposbias": "bias", "split": "parts", "parameter": "table", "constant": "fixed", "identity": "x"}
 
 
 def _base(node: Node) -> str:

@@ -1,7 +1,7 @@
 """Equal neighbours: which stretch of a list is repeated, and the one item that stands for it.
 
 What lies outside a stretch may be read by name in all of its copies; what lies in a copy is read there alone, but for
-what the last one gives.
+what it gives: the next copy may read that by name as well, and has a layer `identity name=x` for it at its head.
 """
 
 from __future__ import annotations
@@ -9,24 +9,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
-from typing import Any
+from typing import Any, NamedTuple
 
 from archcalc.tracing.block import Block
 from archcalc.tracing.expressions import Expression
-from archcalc.tracing.graph import Node
-from archcalc.tracing.items import Body, Item
+from archcalc.tracing.graph import Node, Out
+from archcalc.tracing.items import Body, Item, renamed
 from archcalc.tracing.naming import references
 from archcalc.tracing.typeset import Writer
 
 # So many items in a row are looked for at most.
-_MOST = 12
+_MOST = 40
 
 
-def repeated(blocks: Mapping[Body, Block], items: list[Item], ends: Iterable[Node]) -> list[Item]:
+def repeated(blocks: Mapping[Body, Block], items: list[Item], start: Out | None, ends: Iterable[Node]) -> list[Item]:
     """A list with one item for each stretch that stands several times in a row. `ends` are read by somebody else."""
     read = Counter(out.node for out in references(items))
     read.update(ends)
-    return _Lists(blocks, read).shortened(items)
+    return _Lists(blocks, read).shortened(items, start)
 
 
 class _Lists:
@@ -36,35 +36,87 @@ class _Lists:
         self.blocks = blocks
         self.read = read
 
-    def shortened(self, items: list[Item]) -> list[Item]:
-        """With repeats, in the lists inside as well."""
+    def shortened(self, items: list[Item], start: Out | None) -> list[Item]:
+        """With repeats, in the lists inside as well. `start` is what the first of them goes on from."""
+        before = start
         for item in items:
             if item.operands is not None:
-                item.operands = [self.shortened(one) if isinstance(one, list) else one for one in item.operands]
+                item.operands = [self.shortened(one, before) if isinstance(one, list) else one for one in item.operands]
             if item.layers is not None:
-                item.layers = self.shortened(item.layers)
-        stretches = _Stretches(self, items)
+                item.layers = self.shortened(item.layers, before)
+            before = item.gives
+        stretches = _Stretches(self, items, start)
         found: list[Item] = []
         at = 0
         while at < len(items):
             length, times = stretches.longest(at)
             if times > 1:
-                found.append(_repeat(items[at : at + length * times], length, times))
+                found.append(self._repeat(items[at : at + length * times], length, times, stretches.before(at)))
                 at += length * times
             else:
                 found.append(items[at])
                 at += 1
         return found
 
+    def _repeat(self, items: list[Item], length: int, times: int, before: Out | None) -> Item:
+        """One item for a stretch of so many that stands so often."""
+        first = items[:length]
+        self._keep_blocks(first, before)
+        reads_before = before is not None and before in [*references(first)]
+        if length == 1 and not reads_before:
+            found = copy(first[0])
+            found.count = times * found.count
+        else:
+            found = Item(None)
+            found.layers = first
+            found.count = times
+        found.copies = items
+        if before is not None and reads_before:
+            heads = [Node("identity", before.sizes, None, [before], {}) for _ in range(times)]
+            name = Out(heads[0])
+            found.layers = [Item(name, heads[0]), *renamed(first, before, name)]
+            found.copies = [
+                one
+                for at, head in enumerate(heads)
+                for one in (Item(Out(head), head), *items[at * length : (at + 1) * length])
+            ]
+        found.gives = items[-1].gives
+        self.read.subtract(out.node for out in references(items))
+        self.read.update(out.node for out in references([found]))
+        return found
+
+    def _keep_blocks(self, items: list[Item], before: Out | None) -> None:
+        """What a copy starts with is called `input` in a block that starts there, and has no other name."""
+        for item in _each(items):
+            if item.body is not None and item.body.start == before:
+                block = self.blocks[item.body]
+                block.is_kept = block.is_kept or before in [*references(item.body.items)]
+                self._keep_blocks(item.body.items, before)
+
+
+class _Stretch(NamedTuple):
+    """Items in a row: as text; how often what they go on from is read by name in them, and what they give elsewhere;
+    whether nothing else that is in them is read elsewhere."""
+
+    text: str
+    before: int
+    after: int
+    is_closed: bool
+
 
 class _Stretches:
     """Stretches of one list, and what each is as text."""
 
-    def __init__(self, lists: _Lists, items: list[Item]) -> None:
+    def __init__(self, lists: _Lists, items: list[Item], start: Out | None) -> None:
         self.lists = lists
         self.items = items
+        self.start = start
         self.plain = [None if has_tie([item]) else self._text([item], {}) for item in items]
-        self.texts: dict[tuple[int, int], tuple[str, bool, bool]] = {}
+        self.found: dict[tuple[int, int], _Stretch] = {}
+
+    def before(self, at: int) -> Out | None:
+        """What the item at this place goes on from."""
+        return self.items[at - 1].gives if at else self.start
 
     def longest(self, at: int) -> tuple[int, int]:
         """The stretch from `at` on that is repeated: how long, and how often in a row; the longest together wins."""
@@ -79,28 +131,40 @@ class _Stretches:
         wanted = self.plain[at : at + length]
         if None in wanted or self.plain[at + length : at + 2 * length] != wanted:
             return 1
-        text, is_closed, _ = self._stretch(at, length)
+        one = self._stretch(at, length)
         times = 1
-        while is_closed and self.plain[at + length * times : at + length * (times + 1)] == wanted:
-            other, is_closed, but_last = self._stretch(at + length * times, length)
-            if other != text or not but_last:
+        while one.is_closed and self.plain[at + length * times : at + length * (times + 1)] == wanted:
+            other = self._stretch(at + length * times, length)
+            if other.text != one.text or not other.is_closed or one.after > other.before:
                 break
+            one = other
             times += 1
         return times
 
-    def _stretch(self, at: int, length: int) -> tuple[str, bool, bool]:
-        """A stretch as text, whether nothing outside reads what is in it, and whether that holds but for its end."""
+    def _stretch(self, at: int, length: int) -> _Stretch:
         key = (at, length)
-        if key not in self.texts:
+        if key not in self.found:
             items = self.items[at : at + length]
-            within = Counter(out.node for out in references(items))
+            outs = list(references(items))
+            within = Counter(out.node for out in outs)
             inside = {item.gives.node for item in _each(items) if item.gives is not None}
-            names = {node: f"i{index}" if node in inside else f"o{id(node)}" for index, node in enumerate(within)}
+            before = self.before(at)
+            start = before.node if before is not None and before.node not in inside else None
+            if any(out.node is start and out != before for out in outs):
+                start = None
+            names = {
+                node: f"i{index}" if node in inside else "before" if node is start else f"o{id(node)}"
+                for index, node in enumerate(within)
+            }
             read = {node for node in inside if self.lists.read[node] > within[node]}
-            end = items[-1].gives
-            but_last = not read - ({end.node} if end is not None else set())
-            self.texts[key] = self._text(items, names), not read, but_last
-        return self.texts[key]
+            end = items[-1].gives.node if items[-1].gives is not None else None
+            self.found[key] = _Stretch(
+                self._text(items, names),
+                0 if start is None else within[start],
+                0 if end is None else self.lists.read[end] - within[end],
+                not read - {end},
+            )
+        return self.found[key]
 
     def _text(self, items: list[Item], names: dict[Node, str]) -> str:
         numbers: list[Any] = []
@@ -127,18 +191,3 @@ def _each(items: list[Item]) -> Iterator[Item]:
         yield item
         for inner in item.inner():
             yield from _each(inner)
-
-
-def _repeat(items: list[Item], length: int, times: int) -> Item:
-    """One item for a stretch of so many that stands so often."""
-    if length == 1:
-        item = copy(items[0])
-        item.copies = [*items]
-        item.count = times * item.count
-        item.gives = items[-1].gives
-        return item
-    found = Item(items[-1].gives)
-    found.layers = items[:length]
-    found.copies = [*items]
-    found.count = times
-    return found

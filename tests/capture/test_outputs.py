@@ -12,7 +12,7 @@ from torch import nn
 from archcalc.pytorch.capture.outputs import compare
 
 from .test_calls import Of, parameter, read
-from .test_text import Attention, Mlp
+from .test_text import Attention, Layers, Mlp, entangled
 
 
 def checked(module: nn.Module, *inputs):
@@ -37,6 +37,8 @@ NETWORKS = {
     "branches": (Of(lambda m, x: torch.cat([m.b(x), m.a(x), x], 1), a=trunk(8), b=nn.Conv2d(8, 3, 1)), (8, 6, 6)),
     "a part, again and again": (Of(lambda m, x: torch.cat([m.b((p := m.a(x).chunk(2, 1))[0]), p[1]], 1), a=nn.Conv2d(8, 16, 1), b=nn.Sequential(*(Of(lambda m, x: x + m.t(x), t=trunk(8)) for _ in range(3)))), (8, 6, 6)),
     "named": (Of(lambda m, x: m.c(m.b(y := m.a(x)) * y) + y, a=trunk(8), b=trunk(8), c=trunk(8)), (8, 6, 6)),
+    "a block that reads its input by name": (entangled(), (8,)),
+    "copies, each with its start named": (Layers(), (5, 8)),
     "tied": (Of(lambda m, x: m.a(m.b(m.a(x))), a=nn.Linear(8, 8), b=nn.Linear(8, 8)), (5, 8)),
     "positions": (Of(lambda m, x: F.layer_norm(x + m.p, (8,), m.w) * m.g, p=parameter(1, 5, 8), w=parameter(8), g=parameter(8)), (5, 8)),
     "recurrent": (Of(lambda m, x: m.a(m.b(x)[0])[0], a=nn.LSTM(10, 4, batch_first=True), b=nn.GRU(8, 5, 2, batch_first=True, bidirectional=True)), (6, 8)),

@@ -124,6 +124,45 @@ def test_a_block_of_one_place_stands_there():
     )
 
 
+def entangled() -> nn.Module:
+    """Blocks that are no branches: what is between reads the same tensors."""
+
+    def block(m, x):
+        low = m.a(x)
+        return (low * m.b(low) + m.c(x)) * x + low
+
+    return nn.Sequential(*(Of(block, a=nn.Linear(8, 8), b=nn.Linear(8, 8), c=nn.Linear(8, 8)) for _ in range(3)))
+
+
+def test_a_block_that_reads_its_input_by_name_stays_where_it_is_repeated():
+    text = layers(entangled(), (8,))
+    assert text.count("from=input") == 1
+    assert text.endswith("layers: - of repeat=3")
+
+
+class Layers(nn.Module):
+    """Layers that read what they start from by name, with a table beside it."""
+
+    def __init__(self, count=4):
+        super().__init__()
+        self.table = parameter(5, 8)
+        self.stem = nn.Linear(8, 8)
+        self.layers = nn.ModuleList(nn.ModuleList([nn.Linear(8, 8), nn.Linear(8, 8)]) for _ in range(count))
+
+    def forward(self, x):
+        x = self.stem(x)
+        for a, b in self.layers:
+            low = a(x + self.table)
+            x = low * b(x).tanh() + low.relu()
+        return x + x.sin()
+
+
+def test_copies_that_read_their_input_by_name_have_a_name_for_it():
+    text = layers(Layers(), (5, 8))
+    assert "repeat: 4 layers: - identity name=x -" in text
+    assert text.count("tanh") == 1
+
+
 def test_branches_and_skips():
     def gated(m, x):
         return m.a(x) * torch.sigmoid(m.b(x))
