@@ -1,9 +1,9 @@
-"""ONNX: from a file to the calls that it stands for, which archcalc/tracing tells in the language.
+"""Reads ONNX files: turns a graph into PyTorch calls, which archcalc/tracing translates into a spec.
 
-* protobuf.py, model.py: what the file says, within bounds; weights and data in other files stay unread
-* joining/: what older exporters take apart, as a GELU, as one node again
-* running.py: the graph with sizes alone, for one batch: constants are computed, all else becomes calls of PyTorch's
-  functions; operators/: how each operator does that, one place to add one; numbers.py: what constants are computed with
-* scopes.py: the modules that the names of nodes tell of; counting.py: multiply-accumulates by the sizes of each node
-* reading.py: all of it in order; checking.py: outputs beside those of the file, with its weights
+* protobuf.py, model.py: parse the file, with size limits; weights and external data are not read
+* joining/: fuses what older exporters decompose, e.g. a GELU, back into one node
+* running.py: runs the graph on shapes, for one batch size: constants are folded, everything else becomes calls of
+  PyTorch functions; operators/: one function per operator; numbers.py: arithmetic on constants
+* scopes.py: recovers modules from node names; counting.py: counts MACs of each node from its shapes
+* reading.py: the whole pipeline; evaluating.py: runs the file with its weights, to compare outputs
 """

@@ -1,4 +1,4 @@
-"""Multiply-accumulates of a node by the sizes of what goes in and comes out: counted apart from the layers of the spec."""
+"""MACs of a node from the shapes of its inputs and outputs, counted independently of the spec's layers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Shapes = Sequence["tuple[int, ...] | None"]
 
 
 def macs_of(node: Node, ins: Shapes, outs: Sequence[tuple[int, ...]]) -> int:
-    """How many there are, with the batch; 0 for what multiplies nothing."""
+    """The MACs of a node, including the batch; 0 for operators that multiply nothing."""
     count = _COUNTS.get(f"{node.domain}.{node.op}" if node.domain else node.op)
     return count(node, ins, outs) if count is not None and outs else 0
 
@@ -66,7 +66,7 @@ def _recurrent(gates: int) -> Callable[[Node, Shapes, Sequence[tuple[int, ...]]]
 
 
 def _attention(node: Node, ins: Shapes, outs: Sequence[tuple[int, ...]]) -> int:
-    """q kᵀ and the weighted values, of tensors with four axes or with three and so many heads."""
+    """q kᵀ and the weighted values, of tensors with four axes, or three and a number of heads."""
     q, k, v = (_shape(ins, index) for index in range(3))
     if len(q) == 4:
         return prod(q[:3]) * k[2] * (q[3] + v[3])
@@ -81,7 +81,7 @@ def _joined_heads(node: Node, ins: Shapes, outs: Sequence[tuple[int, ...]]) -> i
 
 
 def _with_projections(node: Node, ins: Shapes, outs: Sequence[tuple[int, ...]]) -> int:
-    """com.microsoft.Attention: three projections in one map, then attention."""
+    """com.microsoft.Attention: three projections in one linear layer, then attention."""
     batch, positions, width = _shape(ins, 0)
     three = _shape(ins, 1)[1]
     inner = three // 3

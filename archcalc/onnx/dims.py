@@ -1,4 +1,4 @@
-"""Sizes that a file leaves open as dims of the spec: two specs at two sizes, and what is told of the numbers that differ."""
+"""Dynamic sizes as dims of the spec: compares specs read at two sizes and expresses the numbers that differ."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DIVISORS = (2, 4, 8, 16, 32)
 
 
 class Size:
-    """A size that is open: its name in the spec, and the two that it has been read with."""
+    """A dynamic size: its name in the spec, and the two values that the file was read with."""
 
     def __init__(self, name: str, small: int, large: int) -> None:
         self.name = name
@@ -22,7 +22,7 @@ class Size:
         self.large = large
 
     def written(self, few: int, many: int) -> str | None:
-        """Two numbers that are one expression of the size; None where none is found."""
+        """An expression of the size that gives both numbers; None if none is found."""
         name, small, large = self.name, self.small, self.large
         if (few, many) == (small, large):
             return name
@@ -40,9 +40,9 @@ class Size:
 
 
 def joined(first: str, variants: Sequence[tuple[Size, str]]) -> str | None:
-    """One spec for one with all sizes small and one for each size that is large, without `dims:`.
+    """Merges the spec with all sizes small and one spec per large size, without `dims:`.
 
-    None where they differ in more than what follows from one size each.
+    None if they differ in anything that does not follow from a single size.
     """
     columns = [text.splitlines() for text in (first, *(text for _, text in variants))]
     if len({len(lines) for lines in columns}) > 1:
@@ -79,7 +79,7 @@ def _line(line: str, others: Sequence[str], sizes: Sequence[Size]) -> str | None
 
 
 def _parts(line: str) -> Iterator[str]:
-    """Numbers, and the texts between them."""
+    """The numbers in a text, and the strings between them."""
     at = 0
     for match in _NUMBER.finditer(line):
         if match.start() > at:
@@ -91,13 +91,13 @@ def _parts(line: str) -> Iterator[str]:
 
 
 def with_dims(text: str, sizes: Sequence[Size], large: Size | None = None) -> str:
-    """The same with `dims:`, all of them small but for one that is large."""
+    """The text with `dims:`, all of them small except `large`."""
     entries = ", ".join(f"{one.name}: {one.large if one is large else one.small}" for one in sizes)
     return text.replace("\ninput:", f"\ndims: {{{entries}}}\ninput:", 1)
 
 
 def agree(text: str, other: str) -> bool:
-    """Whether two specs count the same and give the same sizes."""
+    """Whether two specs have the same counts and output sizes."""
     try:
         one, two = (Costs(build_graph(Source("spec", each))) for each in (text, other))
     except (SpecError, RecursionError):

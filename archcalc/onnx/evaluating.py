@@ -1,6 +1,6 @@
-"""The file run with its own numbers, for whoever compares outputs: this needs onnx and onnxruntime, and reads the weights.
+"""Runs the file with its weights to compare outputs; this needs onnx and onnxruntime.
 
-The evaluator that onnx itself has is no substitute: it computes LRN, say, otherwise than ONNX defines it.
+onnx's own reference evaluator is no substitute: it does not compute LRN, for example, as ONNX defines it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from archcalc.diagnostics import RequestError
 from archcalc.onnx.running import Running
 
-# Of PyTorch's gates, which rows ONNX has them in.
+# Index of each of PyTorch's gates in ONNX's order.
 _GATES = {"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2), "RNN": (0,)}
 _MOST_BYTES = 2**31
 
@@ -20,7 +20,7 @@ _MOST_BYTES = 2**31
 class Evaluated:
     """A file with its weights.
 
-    Raises `RequestError` where onnx or onnxruntime is missing, or the weights lie in other files.
+    Raises `RequestError` if onnx or onnxruntime is missing, or the weights are in other files.
     """
 
     def __init__(self, path: str, running: Running) -> None:
@@ -30,14 +30,14 @@ class Evaluated:
         self._helper = _library("onnx.numpy_helper")
         self._runtime = _library("onnxruntime")
         if any(tensor.outside for tensor in running.model.tensors.values()):
-            raise RequestError("its weights lie in other files, which are not read")
+            raise RequestError("its weights are in other files, which are not read")
         try:
             self.model = self._onnx.load(path, load_external_data=False)
         except Exception as error:
             raise RequestError(f"onnx cannot read it: {' '.join(str(error).split())[:200]}") from None
 
     def weights(self) -> dict[str, Any]:
-        """The weights by the names of the spec's layers, as PyTorch has them."""
+        """The weights by the spec's parameter names, in PyTorch's layout."""
         arrays = {one.name: one for one in self.model.graph.initializer}
         for node in self.model.graph.node:
             if node.op_type == "Constant":
@@ -55,7 +55,7 @@ class Evaluated:
         return found
 
     def results(self, inputs: Mapping[str, Any]) -> list[Any]:
-        """What onnxruntime gives for arrays by the names of the file's inputs."""
+        """onnxruntime's outputs for arrays given by input name."""
         options = self._runtime.SessionOptions()
         options.log_severity_level, options.intra_op_num_threads = 4, 1
         try:

@@ -1,7 +1,6 @@
-"""What an .onnx file says, within bounds: its graph, its nodes, the sizes of its tensors. Large numbers stay unread.
+"""Parses an .onnx file, with size limits: its graph, nodes and tensor shapes. Large tensors are not read.
 
-The numbers of the fields are those of onnx.proto. Data that lies in other files is never read, wherever they are said
-to be.
+Field numbers are those of onnx.proto. External data is never read.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from typing import Any
 from archcalc.onnx.protobuf import BrokenError, Field, doubles, fields, floats, message, signed, text, wholes
 from archcalc.tracing.calls import FLOAT, TRUTH, WHOLE
 
-# More than any file has: what says so is refused before it is believed.
+# Far above any real file: a larger claim is rejected.
 MOST_NODES, MOST_RANK, MOST_ELEMENTS = 30_000, 32, 2**50
 MOST_TENSORS = 200_000
-# Tensors with more numbers are never looked into: they are weights or tables.
+# Larger tensors are never read: they are weights or tables.
 MOST_KNOWN = 4096
-# Types of tensors, by their numbers: what they hold, the bytes of each, and how Python unpacks it.
+# Tensor types by number: kind, bytes per element, and struct format.
 _TYPES: dict[int, tuple[str, int, str]] = {
     1: (FLOAT, 4, "f"), 2: (WHOLE, 1, "B"), 3: (WHOLE, 1, "b"), 4: (WHOLE, 2, "H"), 5: (WHOLE, 2, "h"), 6: (WHOLE, 4, "i"),
     7: (WHOLE, 8, "q"), 9: (TRUTH, 1, "?"), 10: (FLOAT, 2, "e"), 11: (FLOAT, 8, "d"), 12: (WHOLE, 4, "I"),
@@ -31,7 +30,7 @@ _TYPES: dict[int, tuple[str, int, str]] = {
 
 
 def kind_of(type: int) -> str:
-    """What the tensors of a type hold; what is not known holds numbers."""
+    """The kind of a tensor type; an unknown type counts as float."""
     return _TYPES.get(type, (FLOAT, 0, ""))[0]
 
 
@@ -39,7 +38,7 @@ class Tensor:
     """A tensor of the file.
 
     Attributes:
-        name: its name; type: the number of its type; shape: its sizes; outside: whether its data lie in another file.
+        name: its name; type: the number of its type; shape: its sizes; outside: whether its data is in another file.
     """
 
     def __init__(self, view: memoryview) -> None:
@@ -61,7 +60,7 @@ class Tensor:
                 self._data.setdefault(number, []).append(field)
         self.shape = checked(shape, self.name)
         if self.type in (14, 15, 8):
-            raise BrokenError(f"the tensor {self.name[:80]!r} holds texts or complex numbers")
+            raise BrokenError(f"the tensor {self.name[:80]!r} holds strings or complex numbers")
 
     @property
     def kind(self) -> str:
@@ -70,7 +69,7 @@ class Tensor:
 
     @cached_property
     def numbers(self) -> list[Any] | None:
-        """Its numbers in order; None where there are many, or where they are not in the file."""
+        """Its elements in order; None if there are too many, or if they are not in the file."""
         count = prod(self.shape)
         if self.outside or count > MOST_KNOWN:
             return None
@@ -78,11 +77,11 @@ class Tensor:
         return found if found is not None and len(found) == count else None
 
     def beginning(self, count: int) -> list[Any] | None:
-        """Its first numbers, at most so many; None where they are not in the file."""
+        """At most so many of its first elements; None if they are not in the file."""
         return None if self.outside else self._unpacked(min(count, prod(self.shape)))
 
     def copied(self, name: str) -> Tensor:
-        """The same by another name."""
+        """The same tensor under another name."""
         found = copy(self)
         found.name = name
         return found
@@ -113,7 +112,7 @@ class Tensor:
 
 
 def _first_wholes(part: Field, count: int) -> list[int]:
-    """The first whole numbers of a list that may be cut."""
+    """The first integers of a list that may be truncated."""
     found: list[int] = []
     try:
         for number in _each_whole(part):
@@ -137,17 +136,17 @@ def _each_whole(part: Field) -> Iterator[int]:
             yield signed(value)
             value = shift = 0
         elif shift > 63:
-            raise BrokenError("a number is longer than any is")
+            raise BrokenError("a varint is longer than 10 bytes")
 
 
 def checked(shape: list[int], name: str) -> tuple[int, ...]:
-    """Sizes that can be. Raises `BrokenError`."""
+    """Checks sizes. Raises `BrokenError` for impossible ones."""
     if (
         len(shape) > MOST_RANK
         or any(size < 0 for size in shape)
         or prod(max(size, 1) for size in shape) > MOST_ELEMENTS
     ):
-        raise BrokenError(f"the tensor {name[:80]!r} has sizes that none has: {shape[:6]}")
+        raise BrokenError(f"the tensor {name[:80]!r} has impossible sizes: {shape[:6]}")
     return tuple(shape)
 
 
@@ -155,9 +154,9 @@ class Node:
     """One operation.
 
     Attributes:
-        op: its name; domain: whose it is, the empty text for ONNX's own; name: its own.
-        inputs, outputs: names of tensors; the empty text for one that is left out.
-        attributes: by name; scope: what the exporter says of the modules around it, names and classes from the model on.
+        op: the operator; domain: its domain, empty for ONNX's own; name: the node's name.
+        inputs, outputs: names of tensors; empty for an omitted one.
+        attributes: by name; scope: the enclosing modules as the exporter records them, names and classes, outermost first.
     """
 
     def __init__(self, view: memoryview) -> None:
@@ -188,7 +187,7 @@ class Node:
 
     @classmethod
     def made(cls, like: Node, op: str, inputs: list[str], outputs: list[str], attributes: dict[str, Any]) -> Node:
-        """A node that stands for others, with the name and scope of one of them."""
+        """A node that replaces others, with the name and scope of one of them."""
         node = cls(memoryview(b""))
         node.op, node.inputs, node.outputs, node.attributes = op, inputs, outputs, attributes
         node.name, node.properties = like.name, like.properties
@@ -196,7 +195,7 @@ class Node:
 
 
 class GraphAttribute:
-    """An attribute that is a graph, as that of `If`: it is not read."""
+    """An attribute that is a graph, e.g. of `If`: it is not read."""
 
 
 def _attribute(view: memoryview) -> tuple[str, Any]:
@@ -249,9 +248,9 @@ def _entry(view: memoryview) -> tuple[str, str]:
 
 
 class Described:
-    """An input or output: its name, the number of its type, and its sizes, of which a text is one that is not fixed.
+    """An input or output: its name, the number of its type, and its sizes, where a string is a dynamic size.
 
-    `sizes` is None where nothing is said; `role` is what PyTorch's exporter says of a weight, as `PARAMETER`.
+    `sizes` is None if unknown; `role` is PyTorch's label of a weight, e.g. `PARAMETER`.
     """
 
     def __init__(self, view: memoryview) -> None:
@@ -295,7 +294,7 @@ class Model:
     """A file.
 
     Attributes:
-        producer: what wrote it; opset: the version of ONNX's operators.
+        producer: the tool that wrote it; opset: the version of ONNX's operators.
         nodes: in their order; tensors: initialisers by name; inputs, outputs: of the graph; described: what is said of
         these and of other tensors, by name; functions: those that the file has of its own, by name; merged: how many
         numbers of initialisers the file leaves out, as they are those of others.
@@ -349,7 +348,7 @@ class Model:
                 if len(self.tensors) > MOST_TENSORS:
                     raise BrokenError(f"it has more than {MOST_TENSORS:,} tensors")
             elif number == 15:
-                raise BrokenError("it has sparse tensors, which are not read")
+                raise BrokenError("it has sparse tensors, which are not supported")
             elif number == 11:
                 self.inputs.append(Described(message(field)))
             elif number == 12:

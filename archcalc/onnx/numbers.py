@@ -1,4 +1,4 @@
-"""Constants of a graph that are computed: sizes, axes, indices, single factors. Small ones alone, number by number."""
+"""Constant folding: sizes, axes, indices, scalars. Only small arrays, element by element."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 from archcalc.onnx.model import MOST_KNOWN
 
-# Whole numbers have 64 bits.
+# Integers have 64 bits.
 _LARGEST = 2**63
 
 
 class Array:
-    """Numbers in order, and along which axes they lie."""
+    """Elements in row-major order, and their shape."""
 
     __slots__ = ("numbers", "shape")
 
@@ -23,30 +23,30 @@ class Array:
         self.numbers = numbers
 
     def only(self) -> Any:
-        """The number that all of them are; None where they differ."""
+        """The value of all elements; None if they differ."""
         first = self.numbers[0] if self.numbers else None
         return first if all(one == first for one in self.numbers) else None
 
 
 def strides_of(shape: Sequence[int]) -> list[int]:
-    """How far apart the elements of each axis are."""
+    """The stride of each axis."""
     return [prod(shape[axis + 1 :]) for axis in range(len(shape))]
 
 
 def broadcast(*shapes: Sequence[int]) -> tuple[int, ...]:
-    """The sizes of tensors that are widened to each other's. Raises `ValueError`."""
+    """The broadcast shape. Raises `ValueError`."""
     rank = max(map(len, shapes), default=0)
     found = []
     for axis in range(-rank, 0):
         sizes = {shape[axis] for shape in shapes if len(shape) >= -axis} - {1}
         if len(sizes) > 1:
-            raise ValueError(f"sizes {' and '.join(str(list(shape)) for shape in shapes)} do not go together")
+            raise ValueError(f"sizes {' and '.join(str(list(shape)) for shape in shapes)} cannot be broadcast")
         found.append(sizes.pop() if sizes else 1)
     return tuple(found)
 
 
 def places(shape: Sequence[int], own: Sequence[int]) -> Iterator[int]:
-    """For each element of `shape` the place of the one of `own` that is widened to it."""
+    """For each element of `shape`, the index of the element of `own` that is broadcast to it."""
     lead = len(shape) - len(own)
     steps = [0] * lead + [0 if size == 1 else step for size, step in zip(own, strides_of(own))]
     index = [0] * len(shape)
@@ -60,7 +60,7 @@ def places(shape: Sequence[int], own: Sequence[int]) -> Iterator[int]:
 
 
 def combined(function: Callable[..., Any], *arrays: Array) -> Array | None:
-    """A function of each element; None where there are too many, or it cannot be."""
+    """A function applied element-wise; None if there are too many elements or it fails."""
     shape = broadcast(*(one.shape for one in arrays))
     if prod(shape) > MOST_KNOWN:
         return None
@@ -73,19 +73,19 @@ def combined(function: Callable[..., Any], *arrays: Array) -> Array | None:
 
 
 def divided(x: Any, y: Any) -> Any:
-    """x / y as ONNX has it: whole numbers towards zero."""
+    """x / y as in ONNX: integers round towards zero."""
     if isinstance(x, int) and isinstance(y, int):
         return abs(x) // abs(y) * (1 if (x < 0) == (y < 0) else -1)
     return x / y
 
 
 def power(x: Any, y: Any) -> Any:
-    """x to the power of y. Raises `OverflowError` for what is no number of 64 bits."""
+    """x to the power of y. Raises `OverflowError` if the result does not fit in 64 bits."""
     found = math.pow(x, y)
     return int(found) if isinstance(x, int) and isinstance(y, int) and y >= 0 and abs(found) < 2**53 else found
 
 
-# Functions that constants are computed with.
+# Operators that constants are folded with.
 EACH: dict[str, Callable[..., Any]] = {
     "Add": lambda x, y: x + y, "Sub": lambda x, y: x - y, "Mul": lambda x, y: x * y, "Div": divided, "Pow": power, "Mod": lambda x, y: x % y,
     "Min": min, "Max": max, "Equal": lambda x, y: x == y, "Greater": lambda x, y: x > y, "Less": lambda x, y: x < y,
@@ -97,7 +97,7 @@ EACH: dict[str, Callable[..., Any]] = {
 
 
 def taken(array: Array, axis: int, indices: Sequence[int], shape: Sequence[int]) -> Array:
-    """Positions of an axis; `shape` stands in its place."""
+    """Gathers positions of an axis; `shape` replaces the axis."""
     size = array.shape[axis]
     inner, outer = prod(array.shape[axis + 1 :]), prod(array.shape[:axis])
     numbers: list[Any] = []
@@ -109,7 +109,7 @@ def taken(array: Array, axis: int, indices: Sequence[int], shape: Sequence[int])
 
 
 def ordered(array: Array, order: Sequence[int]) -> Array:
-    """Axes in another order."""
+    """Permutes the axes."""
     shape = [array.shape[axis] for axis in order]
     steps = [strides_of(array.shape)[axis] for axis in order]
     index = [0] * len(shape)
@@ -125,7 +125,7 @@ def ordered(array: Array, order: Sequence[int]) -> Array:
 
 
 def joined(arrays: Sequence[Array], axis: int) -> Array:
-    """Side by side along an axis."""
+    """Concatenates along an axis."""
     first = arrays[0]
     outer = prod(first.shape[:axis])
     numbers: list[Any] = []

@@ -1,4 +1,4 @@
-"""The wire format of protocol buffers, read field by field: nothing is copied, and nothing beyond the end is believed."""
+"""Reads the protobuf wire format field by field, without copying and with bounds checks."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import struct
 from collections.abc import Iterator
 from typing import Union
 
-# A number, or the bytes of a text, a message or packed numbers.
+# A number, or the bytes of a string, a message or packed numbers.
 Field = Union[int, memoryview]
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MOST_SHIFT = 63
 
 
 class BrokenError(Exception):
-    """Bytes that are no message; the text says why."""
+    """Invalid bytes; the message says why."""
 
 
 def fields(view: memoryview) -> Iterator[tuple[int, Field]]:
-    """The fields of a message: their numbers, and what they hold. Raises `BrokenError`."""
+    """The fields of a message: numbers and values. Raises `BrokenError`."""
     at, end = 0, len(view)
     while at < end:
         key, at = _varint(view, at, end)
@@ -27,7 +27,7 @@ def fields(view: memoryview) -> Iterator[tuple[int, Field]]:
         if wire == _BYTES:
             size, at = _varint(view, at, end)
             if size > end - at:
-                raise BrokenError("it ends before what it says it holds")
+                raise BrokenError("it is truncated: a field runs past the end")
             yield number, view[at : at + size]
             at += size
         elif wire == _VARINT:
@@ -36,11 +36,11 @@ def fields(view: memoryview) -> Iterator[tuple[int, Field]]:
         elif wire in (_FIXED64, _FIXED32):
             size = 8 if wire == _FIXED64 else 4
             if size > end - at:
-                raise BrokenError("it ends before what it says it holds")
+                raise BrokenError("it is truncated: a field runs past the end")
             yield number, int.from_bytes(view[at : at + size], "little")
             at += size
         else:
-            raise BrokenError(f"a field is of the kind {wire}, which there is none of")
+            raise BrokenError(f"a field has the unknown wire type {wire}")
 
 
 def _varint(view: memoryview, at: int, end: int) -> tuple[int, int]:
@@ -53,18 +53,18 @@ def _varint(view: memoryview, at: int, end: int) -> tuple[int, int]:
             return value, at
         shift += 7
         if shift > _MOST_SHIFT:
-            raise BrokenError("a number is longer than any is")
-    raise BrokenError("it ends within a number")
+            raise BrokenError("a varint is longer than 10 bytes")
+    raise BrokenError("it is truncated within a number")
 
 
 def signed(value: int) -> int:
-    """A whole number of 64 bits as it was meant."""
+    """A varint as a signed 64-bit integer."""
     value &= 2**64 - 1
     return value - 2**64 if value >= 2**63 else value
 
 
 def wholes(field: Field, most: int) -> list[int]:
-    """One whole number, or those that are packed; `most` of them. Raises `BrokenError`."""
+    """One integer, or packed ones, at most `most`. Raises `BrokenError`."""
     if isinstance(field, int):
         return [signed(field)]
     found: list[int] = []
@@ -78,7 +78,7 @@ def wholes(field: Field, most: int) -> list[int]:
 
 
 def floats(field: Field, most: int) -> list[float]:
-    """One number of single precision, or those that are packed; `most` of them. Raises `BrokenError`."""
+    """One float, or packed ones, at most `most`. Raises `BrokenError`."""
     if isinstance(field, int):
         return [struct.unpack("<f", (field & 0xFFFFFFFF).to_bytes(4, "little"))[0]]
     if len(field) % 4 or len(field) // 4 > most:
@@ -87,7 +87,7 @@ def floats(field: Field, most: int) -> list[float]:
 
 
 def doubles(field: Field, most: int) -> list[float]:
-    """One number of double precision, or those that are packed; `most` of them. Raises `BrokenError`."""
+    """One double, or packed ones, at most `most`. Raises `BrokenError`."""
     if isinstance(field, int):
         return [struct.unpack("<d", (field & 2**64 - 1).to_bytes(8, "little"))[0]]
     if len(field) % 8 or len(field) // 8 > most:
@@ -96,14 +96,14 @@ def doubles(field: Field, most: int) -> list[float]:
 
 
 def text(field: Field) -> str:
-    """A text; bytes that are not UTF-8 are replaced. Raises `BrokenError` for a number."""
+    """A string; invalid UTF-8 is replaced. Raises `BrokenError` for a number."""
     if isinstance(field, int):
-        raise BrokenError("a number stands where a text is wanted")
+        raise BrokenError("expected a string, not a number")
     return bytes(field).decode("utf-8", "replace")
 
 
 def message(field: Field) -> memoryview:
     """The bytes of a message. Raises `BrokenError` for a number."""
     if isinstance(field, int):
-        raise BrokenError("a number stands where a message is wanted")
+        raise BrokenError("expected a message, not a number")
     return field

@@ -1,4 +1,4 @@
-"""From an .onnx file to the text of a spec: the steps one after the other."""
+"""From an .onnx file to the text of a spec, step by step."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from archcalc.tracing.lineup import BATCHES, line_up
 from archcalc.tracing.telling import Telling, tell
 
 _MOST_BYTES = 2**36
-# Sizes that a file leaves open, where nothing says otherwise.
+# Defaults for dynamic sizes.
 _PIXELS, _STEPS, _CHANNELS = 224, 128, 3
-# So many of them are dims, each of which takes another reading, with so much more of it.
+# At most so many become dims; each takes another reading, with the size increased by so much.
 _MOST_OPEN, _STEP = 4, 32
 Shape = tuple[int, ...]
 
 
 class Reading(Telling):
-    """A file read.
+    """An imported file.
 
     Attributes:
-        path: the file; running: the run that is told.
+        path: the file; running: the run that was translated.
     """
 
     def __init__(self, told: Telling, path: str, running: Running) -> None:
@@ -44,7 +44,7 @@ class Reading(Telling):
         self.running = running
 
     def open_sizes(self, sizes: Sizes, again: Callable[[Sizes], str]) -> None:
-        """Writes sizes that the file leaves open as dims, where a second reading shows what follows from each."""
+        """Writes dynamic sizes as dims if a second reading shows what depends on each."""
         if not sizes.free:
             return
         opened = [Size(_named(name), size, size + _STEP) for name, size in list(sizes.free.items())[:_MOST_OPEN]]
@@ -61,7 +61,7 @@ class Reading(Telling):
             self.text = self.spec + expected
             return
         given = ", ".join(f"{name} = {size}" for name, size in sizes.free.items())
-        note = f"Sizes that the file leaves open: {given}."
+        note = f"Values used for dynamic sizes: {given}."
         self.comparison.notes.append(note)
         self.spec, self.text = (
             text.replace("\nmodel:", f"\n# {visible(note)}\nmodel:", 1) for text in (self.spec, self.text)
@@ -69,7 +69,7 @@ class Reading(Telling):
 
 
 def read(path: str, data: bytes) -> Reading:
-    """The spec of a file; `data` is its beginning, or all of it. Raises `RequestError` with what can be done."""
+    """Imports a file; `data` is its beginning, or all of it. Raises `RequestError` with advice."""
     model = opened(path, data)
     operators.load()
     name = os.path.splitext(os.path.basename(path))[0]
@@ -82,7 +82,7 @@ def read(path: str, data: bytes) -> Reading:
 
 
 def opened(path: str, data: bytes) -> Model:
-    """What the file says. Raises `RequestError` for what is no such file."""
+    """Parses the file. Raises `RequestError` if it is not an ONNX model."""
     try:
         if len(data) <= MAX_BYTES:
             return Model(memoryview(data))
@@ -92,7 +92,7 @@ def opened(path: str, data: bytes) -> Model:
 
 
 def _mapped(path: str) -> Model:
-    """A large file, of which only the pages that are looked at are read."""
+    """Memory-maps a large file, so that only the pages in use are read."""
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except (OSError, ValueError) as error:
@@ -100,7 +100,7 @@ def _mapped(path: str) -> Model:
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_BYTES:
-            raise RequestError(f"cannot read {path!r}: it is not a regular file, or larger than any model")
+            raise RequestError(f"cannot read {path!r}: it is not a regular file, or it is too large")
         return Model(memoryview(mmap.mmap(handle, 0, access=mmap.ACCESS_READ)))
     except (OSError, ValueError) as error:
         raise cannot("read", path, error) from None
@@ -121,7 +121,7 @@ def _told(path: str, name: str, model: Model) -> Reading:
 
 
 def _telling(path: str, name: str, model: Model, sizes: Sizes) -> tuple[Running, Telling]:
-    """The spec at some sizes."""
+    """The spec at given sizes."""
     running, run = _runs(model, sizes)
     own = (f"opset {model.opset}", f"written by {model.producer}" if model.producer else "")
     comments = [f"From {os.path.basename(path)}, an ONNX model ({', '.join(filter(None, own))})."]
@@ -134,32 +134,32 @@ def _telling(path: str, name: str, model: Model, sizes: Sizes) -> tuple[Running,
 
 
 def _said(running: Running) -> list[str]:
-    """What the spec has otherwise than the file."""
+    """How the spec differs from the file."""
     found = []
     merged = running.weights.merged + running.model.merged
     if merged:
-        found.append(f"Equal weights stand once in the file; here each layer has its own, {merged:,} parameters more.")
+        found.append(f"The file stores equal weights once; here each layer has its own, {merged:,} parameters more.")
     computed = running.computed()
     if computed:
         names = list(dict.fromkeys(name.partition(":")[0] for name in computed))
         named = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
         found.append(
-            f"{sum(computed.values()):,} numbers that the exporter computed count as parameters, as it does not say what "
+            f"{sum(computed.values()):,} constants computed by the exporter count as parameters, since it does not say what "
             f"they were: {named}."
         )
     return found
 
 
 def _left_out(running: Running) -> list[str]:
-    """What changes values and is not in the spec."""
+    """Operators that change values and are not in the spec."""
     return [
-        f"{count} {what} are not in the spec: they change values and no count."
+        f"{count} {what} are not in the spec: they change values but no count."
         for what, count in running.passed.items()
     ]
 
 
 def reached(model: Model) -> None:
-    """Takes out the nodes that no output needs."""
+    """Removes nodes that no output needs."""
     needed = {one.name for one in model.outputs}
     kept = []
     for node in reversed(model.nodes):
@@ -170,7 +170,7 @@ def reached(model: Model) -> None:
 
 
 def parted(model: Model) -> None:
-    """Initialisers that stand for several, as exporters keep one of those that are equal, are these again."""
+    """Splits initialisers that exporters merged because they were equal."""
     kept = []
     for node in model.nodes:
         tensor = model.tensors.get(node.inputs[0]) if node.op == "Identity" and len(node.inputs) == 1 else None
@@ -182,18 +182,18 @@ def parted(model: Model) -> None:
     model.nodes = kept
 
 
-# What people call the batch.
+# Common names of the batch axis.
 _BATCH = re.compile(r"n|b|bs|.*batch.*", re.IGNORECASE)
 _RECURRENT = ("LSTM", "GRU", "RNN")
 
 
 class Sizes:
-    """What the inputs are called with.
+    """The sizes of the inputs.
 
     Attributes:
-        inputs: their sizes by name, of which a text is one that the file leaves open; axes: which axis of each is the
-        batch; batches: what the file calls it, none where it is fixed, and then `batch` is how large it is.
-        free: sizes that the file leaves open beside the batch.
+        inputs: their sizes by name, where a string is a dynamic size; axes: the batch axis of each; batches: the
+        file's names for the batch, empty if it is fixed, in which case `batch` is its size.
+        free: dynamic sizes other than the batch.
     """
 
     def __init__(self, model: Model) -> None:
@@ -204,7 +204,7 @@ class Sizes:
         }
         for one in model.inputs:
             if not one.is_tensor or one.sizes is None:
-                raise RequestError(f"the input {one.name[:80]!r} is no tensor, or the file does not say its sizes")
+                raise RequestError(f"the input {one.name[:80]!r} is not a tensor, or the file does not give its sizes")
             sizes = self.inputs[one.name] = list(one.sizes)
             named = [axis for axis, size in enumerate(sizes) if isinstance(size, str) and _BATCH.fullmatch(size)]
             if sizes:
@@ -219,7 +219,7 @@ class Sizes:
             self._leave(one)
 
     def _leave(self, one: Described) -> None:
-        """Usual sizes for those that are open: of an image, or of a sequence."""
+        """Typical values for dynamic sizes: of an image, or of a sequence."""
         sizes = self.inputs[one.name]
         for axis, size in enumerate(sizes):
             if isinstance(size, str) and not (size in self.batches and (size or axis == self.axes[one.name])):
@@ -229,13 +229,13 @@ class Sizes:
                 self.free.setdefault(name, usual)
 
     def larger(self, name: str, by: int) -> Sizes:
-        """The same with one of the open sizes larger."""
+        """The same with one of the dynamic sizes larger."""
         other = copy(self)
         other.free = {**self.free, name: self.free[name] + by}
         return other
 
     def shapes(self, batch: int) -> dict[str, Shape]:
-        """The inputs with so many samples."""
+        """The inputs with this batch size."""
         found = {}
         for name, sizes in self.inputs.items():
             whole = [self.free.get(size, batch) if isinstance(size, str) else size for size in sizes]
@@ -245,12 +245,12 @@ class Sizes:
         return found
 
     def symbols(self, batch: int) -> Mapping[str, int]:
-        """What the names of sizes stand for."""
+        """The values of named sizes."""
         return {**self.free, **{name: batch for name in self.batches if name}}
 
 
 def _runs(model: Model, sizes: Sizes) -> tuple[Running, Run]:
-    """The graph with two batches; where the file has one that is fixed, with that one first."""
+    """The graph at two batch sizes, starting with the file's own if it is fixed."""
     fixed: dict[str, Shape] | None = None
     old = sizes.batch
     if not sizes.batches:
@@ -269,13 +269,13 @@ def _runs(model: Model, sizes: Sizes) -> tuple[Running, Run]:
 
 
 def _named(name: str) -> str:
-    """A size's name as the language can have it."""
+    """A size's name as a valid spec name."""
     plain = re.sub(r"\W", "_", name, flags=re.ASCII).strip("_")
     return plain if plain and not plain[0].isdigit() else f"size_{plain}"
 
 
 def _name(run: Run) -> None:
-    """Names of inputs as the language can have them."""
+    """Names of inputs as valid spec names."""
     taken: set[str] = set()
     for value in run.inputs:
         name = re.sub(r"\W", "_", value.name, flags=re.ASCII).strip("_") or "x"

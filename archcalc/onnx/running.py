@@ -1,7 +1,7 @@
-"""A graph run with sizes alone, for one batch: constants are computed, and everything else is a call.
+"""Runs a graph on shapes, for one batch size: constants are folded, and everything else becomes a call.
 
-A file whose batch is fixed has it in the sizes that it reshapes to as well. It is run with that batch first; in a run
-with another one, such sizes grow along the axis that the batch lies on.
+A file with a fixed batch also has it in the sizes of its reshapes. It is run with that batch first; in a run with
+another batch, such sizes grow along the batch axis.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from archcalc.onnx.scopes import Scopes
 from archcalc.onnx.traced import Shape, Traced, Weights, is_initial
 from archcalc.tracing.calls import CONSTANT, FLOAT, INPUT, MADE, PARAMETER, Call, Run, Scope
 
-# What runs other graphs, or none at all.
+# Control flow.
 _CONTROL = frozenset(("If", "Loop", "Scan", "SequenceMap"))
-# No tensor on the way has more elements.
+# Limit on the elements of a tensor.
 _MOST = 2**50
-# Calls that multiply and accumulate, of those that one node becomes.
+# The calls that perform MACs, among those that a node becomes.
 _COUNTED = frozenset(
     ("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "linear", "matmul", "einsum",
      "scaled_dot_product_attention", "LSTM", "GRU", "RNN")
@@ -35,11 +35,11 @@ class Running:
     """One run.
 
     Attributes:
-        run: its calls; weights: which layer has which; shapes: of the tensors, by name.
-        symbols: sizes that the file names; fixed: the shapes of a run with the batch that the file has, where that is
-        fixed; growth: this run's batch and that one.
-        origins: for each weight the initialiser, and whether its axes are swapped; cells: those of recurrent layers.
-        passed: operators that change values alone and are left out, with how many; unread: those without a layer.
+        run: its calls; weights: the assignment of weights to layers; shapes: of the tensors, by name.
+        symbols: sizes that the file names; fixed: the shapes of a run with the file's own batch, if that is fixed;
+        growth: this run's batch and the file's.
+        origins: the initialiser of each weight, and whether its axes are swapped; cells: those of recurrent layers.
+        passed: numbers of operators that only change values and are omitted; unread: operators without a layer.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Running:
             self.run.inputs.append(value)
 
     def go(self) -> Run:
-        """All nodes. Raises `RequestError` for one that cannot be read."""
+        """Runs all nodes. Raises `RequestError` for one that is not supported."""
         for node in self.model.nodes:
             self._one(node)
         for one in self.model.outputs:
@@ -82,7 +82,7 @@ class Running:
 
     def _one(self, node: Node) -> None:
         if node.op in _CONTROL or any(isinstance(one, GraphAttribute) for one in node.attributes.values()):
-            raise RequestError(f"{told(node)} is control flow, which is not read: export the model without it")
+            raise RequestError(f"{told(node)} is control flow, which is not supported: export the model without it")
         self.node = node
         before = len(self.run.calls)
         inputs = [self.value(name) if name else None for name in node.inputs]
@@ -95,13 +95,13 @@ class Running:
             text = " ".join(str(error).split())[:200]
             said = f"{told(node)} cannot be read: {text or type(error).__name__}"
             if self.fixed is not None:  # with the batch that the file has, it ran
-                said += "; the batch is fixed in the file, and its sizes do not tell where it goes: export the model with a free batch"
+                said += "; the file has a fixed batch, and its sizes do not show which axis it becomes: export the model with a dynamic batch"
             raise RequestError(said) from None
         if given is not None and isinstance(given.only(), float):
             outs[0].kind = FLOAT
         for name, out in zip(node.outputs, outs):
             if prod(out.shape) > _MOST or len(out.shape) > 32:
-                raise RequestError(f"{told(node)} gives {list(out.shape)}, which is more than any tensor holds")
+                raise RequestError(f"{told(node)} gives {list(out.shape)}, which is too large for a tensor")
             if name:
                 out.label = out.label or name
                 self.values[name] = out
@@ -123,10 +123,10 @@ class Running:
             return self.opaque([one for one in inputs if one is not None], str(error))
         return given if isinstance(given, list) else [given]
 
-    # what operators use
+    # for operators
 
     def value(self, name: str) -> Traced:
-        """A tensor by its name; initialisers are weights or constants. Raises `RequestError` for one that nothing gives."""
+        """A tensor by its name; initialisers are weights or constants. Raises `RequestError` if nothing gives it."""
         found = self.values.get(name)
         if found is None:
             tensor = self.model.tensors.get(name)
@@ -140,7 +140,7 @@ class Running:
     def _initial(self, tensor: Tensor) -> Traced:
         if self._is_learned(tensor):
             value = Traced(PARAMETER, tensor.shape, FLOAT, tensor.name)
-            if tensor.numbers is not None:  # as the factors of a resize are, which no layer learns
+            if tensor.numbers is not None:  # e.g. the scales of a resize, which are not learned
                 value.array = Array(tensor.shape, tensor.numbers)
             return value
         numbers = tensor.numbers
@@ -149,7 +149,7 @@ class Running:
         )
 
     def _is_learned(self, tensor: Tensor) -> bool:
-        """Whether an initialiser is a weight: what PyTorch's exporter calls one, or several fractions."""
+        """Whether an initialiser is a weight: by PyTorch's label, else if it holds several floats."""
         described = self.model.described.get(tensor.name)
         if tensor.kind != FLOAT:
             return False
@@ -158,12 +158,12 @@ class Running:
         if prod(tensor.shape) == 1:
             return "." in tensor.name and not tensor.name.startswith(("onnx::", "/"))
         few = tensor.beginning(1024)
-        # a mask holds two or three numbers again and again
+        # a mask repeats two or three values
         is_mask = few is not None and 1 < len(set(few)) <= 4 and len(few) >= 16
         return not is_mask or tensor.name in self.scopes.weights
 
     def computed(self) -> dict[str, int]:
-        """Weights that are none of the module's, in a file that says which are: what was computed from some."""
+        """Weights that are not the module's own but computed from them, if the file labels its weights."""
         if not self.declares:
             return {}
         return {
@@ -175,7 +175,7 @@ class Running:
         }
 
     def learned(self, *values: Traced | None) -> list[Traced | None]:
-        """The weights of one layer, each by a name of its own; what is computed stays as it is."""
+        """The weights of one layer, each with a unique name; computed tensors stay as they are."""
         names = [(one.label, one.shape) for one in values if one is not None and is_initial(one)]
         found = iter(self.weights.claim(names, self.scopes.path(self.node)))
         return [self._named(one, next(found)) if is_initial(one) else one for one in values]
@@ -195,18 +195,18 @@ class Running:
         return weight
 
     def turned(self, value: Traced) -> Traced:
-        """A weight of two axes with these swapped."""
+        """A two-axis weight, transposed."""
         made = Traced(PARAMETER, value.shape[::-1], FLOAT, value.name)
         made.label, made.flipped = value.label, not value.flipped
         return made
 
     def declare(self, module: str, weights: Mapping[str, int], cell: tuple[str, str, str, str]) -> None:
-        """The weights of a recurrent layer: its operator, and the initialisers that they stand in."""
+        """The weights of a recurrent layer: its operator, and the initialisers that hold them."""
         self.cells[module] = cell
         self.weights.numbers |= {f"{module}.{name}": count for name, count in weights.items()}
 
     def buffer(self, value: Traced) -> Traced:
-        """Statistics that are kept and not learned."""
+        """Running statistics, which are buffers."""
         self.origins.setdefault(value.label, (value.label, False))
         made = Traced(CONSTANT, value.shape, FLOAT, value.label)
         return made if value.source == PARAMETER else value
@@ -219,7 +219,7 @@ class Running:
         kwargs: Mapping[str, Any] | None = None,
         kind: str = "",
     ) -> Traced:
-        """One more call, which gives one tensor."""
+        """Adds a call with one output."""
         return self.calls(name, args, [shape], kwargs, kind)[0]
 
     def calls(
@@ -232,7 +232,7 @@ class Running:
         module: Any = None,
         called: str = "",
     ) -> list[Traced]:
-        """One more call, which gives several; of a module that is one call, `called` is the name."""
+        """Adds a call with several outputs; `called` names a module that is a single call."""
         scope = self.scopes.of(self.node)
         scope = Scope(scope, called, name) if called else scope
         call = Call(
@@ -252,7 +252,7 @@ class Running:
         return [out for out in call.outs if isinstance(out, Traced)]
 
     def _table(self, item: Any) -> Any:
-        """A weight that no layer has is a table of numbers."""
+        """Turns a weight that belongs to no layer into a parameter."""
         if isinstance(item, list):
             return [self._table(one) for one in item]
         if isinstance(item, Traced) and is_initial(item) and not item.claimed:
@@ -267,7 +267,7 @@ class Running:
         return item
 
     def opaque(self, inputs: Sequence[Traced], why: str = "") -> list[Traced]:
-        """What has no layer: its sizes are those that the file says. Raises `RequestError` where it says none."""
+        """An operator without a layer, with the sizes from the file. Raises `RequestError` if the file gives none."""
         shapes = []
         for name in self.node.outputs:
             described = self.model.described.get(name)
@@ -275,15 +275,15 @@ class Running:
             if shape is None:
                 reason = f" {why}" if why else ""
                 raise RequestError(
-                    f"{told(self.node)}{reason} is not read, and the file does not say the sizes of its outputs: "
-                    "write them into it with onnx.shape_inference"
+                    f"{told(self.node)}{reason} is not supported, and the file does not give the sizes of its outputs: "
+                    "add them with onnx.shape_inference"
                 )
             shapes.append(shape)
         what = self.node.op + (f" {why}" if why else "")
         return self.calls(what, list(inputs), shapes)
 
     def said(self, name: str) -> Shape | None:
-        """The sizes that the file says of a tensor, with this run's batch."""
+        """The sizes that the file gives for a tensor, with this run's batch."""
         described = self.model.described.get(name)
         if described is None or described.sizes is None:
             return None
@@ -298,7 +298,7 @@ class Running:
         return tuple(sizes)
 
     def _grows(self) -> bool:
-        """Whether the first axis of an input of the node is the batch's."""
+        """Whether the first axis of an input of the node is the batch."""
         for name in self.node.inputs:
             now, was = self.shapes.get(name), (self.fixed or {}).get(name)
             if now and was and now[0] != was[0]:
@@ -306,14 +306,14 @@ class Running:
         return False
 
     def grown(self, size: int) -> int:
-        """A size that has the batch of the file in it, with this run's."""
+        """A size that includes the file's batch, with this run's batch instead."""
         new, old = self.growth
         return size * new // old
 
     def reshaped_to(self, x: Traced, wanted: Sequence[int], name: str) -> Shape:
-        """The sizes that `x` is given: those wanted, or where the batch is fixed in them, with this run's batch.
+        """The sizes to reshape `x` to: those wanted, with a fixed batch in them replaced by this run's.
 
-        Raises `ValueError` where they do not hold as many numbers.
+        Raises `ValueError` if the number of elements differs.
         """
         count = prod(x.shape)
         sizes = [x.shape[axis] if size == 0 and axis < len(x.shape) else size for axis, size in enumerate(wanted)]
@@ -323,7 +323,7 @@ class Running:
         was, before = (self.fixed or {}).get(name), (self.fixed or {}).get(x.label)
         if was is None or before is None or len(before) != len(x.shape) or x.shape == before:
             if prod(sizes) != count or min(sizes, default=1) < 0:
-                raise ValueError(f"{list(x.shape)} has not as many numbers as {list(wanted)}")
+                raise ValueError(f"{list(x.shape)} has not as many elements as {list(wanted)}")
             return tuple(sizes)
         axis = next(at for at, (new, old) in enumerate(zip(x.shape, before)) if new != old)
         lead = prod(before[:axis])
@@ -333,11 +333,11 @@ class Running:
                 if grown == count:
                     return (*was[:place], self.grown(size), *was[place + 1 :])
         raise ValueError(
-            f"it mixes the batch, which is fixed in the file, with other axes: {list(before)} to {list(was)}"
+            f"it merges the batch, which is fixed in the file, with other axes: {list(before)} to {list(was)}"
         )
 
     def note(self, what: str) -> None:
-        """Counts what changes values alone and is left out."""
+        """Counts an operator that only changes values and is omitted."""
         self.passed[what] = self.passed.get(what, 0) + 1
 
 

@@ -1,4 +1,4 @@
-"""The modules around a node, which exporters tell by its name or beside it."""
+"""The modules around a node, which exporters record in its name or metadata."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from archcalc.onnx.model import Model, Node
 from archcalc.tracing.calls import Scope
 
-# Operators that have weights at these places, whatever they are called.
+# Input positions that are weights, whatever their names.
 _WEIGHTS = {
     "Conv": (1, 2), "ConvTranspose": (1, 2), "Gemm": (1, 2), "MatMul": (1,), "BatchNormalization": (1, 2),
     "LayerNormalization": (1, 2), "InstanceNormalization": (1, 2), "GroupNormalization": (1, 2), "RMSNormalization": (1,),
@@ -18,10 +18,10 @@ _MOST_DEEP = 60
 
 
 class Scopes:
-    """The modules of a graph, one after the other.
+    """The modules of a graph, in order.
 
     Attributes:
-        weights: the initialisers that an operator has for weights.
+        weights: the initialisers that operators use as weights.
     """
 
     def __init__(self, model: Model) -> None:
@@ -35,11 +35,11 @@ class Scopes:
                     self.weights.add(node.inputs[place])
 
     def path(self, node: Node) -> str:
-        """The module that a node is in, as a text."""
+        """The path of a node's module."""
         return "/".join(name for name, _ in chain(node)) if _says(node) else node.name or "".join(node.outputs[:1])
 
     def of(self, node: Node) -> Scope:
-        """The call of the module that a node is in; one that says nothing is in that of the node before."""
+        """The call of a node's module; a node without a scope belongs to that of the node before."""
         if self._last is not None and self._last[0] is node:
             return self._last[1]
         if _says(node):
@@ -63,7 +63,7 @@ def _says(node: Node) -> bool:
 
 
 def chain(node: Node) -> list[tuple[str, str]]:
-    """The paths and classes of the modules around a node, the model itself left out."""
+    """The paths and classes of the modules around a node, without the model itself."""
     if "name_scopes" in node.properties:
         names = _listed(node.properties["name_scopes"])[1:-1]
         kinds = _listed(node.properties.get("class_hierarchy", ""))[1:-1]
@@ -80,5 +80,5 @@ def chain(node: Node) -> list[tuple[str, str]]:
 
 
 def _listed(text: str) -> list[str]:
-    """The texts of a list as Python writes it."""
+    """The strings of a list in Python's notation."""
     return [one or other for one, other in _LISTED.findall(text)]

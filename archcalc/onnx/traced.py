@@ -1,4 +1,4 @@
-"""A tensor of a run, and which layer has which of the file's weights."""
+"""The tensors of a run, and the assignment of the file's weights to layers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Traced(Value):
     """A tensor of a run.
 
     Attributes:
-        label: its name in the file; array: its numbers, where they are known; claimed: whether a layer has it as a weight;
+        label: its name in the file; array: its elements, if known; claimed: whether it is a layer's weight;
         flipped: whether its two axes are swapped.
     """
 
@@ -29,7 +29,7 @@ class Traced(Value):
         self.flipped = False
 
     def known(self, array: Array | None) -> Traced:
-        """Itself with its numbers."""
+        """Sets its known elements and returns itself."""
         self.array = array
         if array is not None:
             self.look = array.only
@@ -37,10 +37,10 @@ class Traced(Value):
 
 
 class Weights:
-    """Which layer has which initialiser: what stands once in the file and is several weights is told apart.
+    """The assignment of initialisers to layers; an initialiser that serves as several weights is copied.
 
     Attributes:
-        numbers: how many each weight holds, by name; merged: how many numbers more than the file these are.
+        numbers: elements of each weight, by name; merged: how many elements the copies add to the file's.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class Weights:
         self._sets: dict[tuple[object, ...], list[str]] = {}
 
     def claim(self, names: Sequence[tuple[str, Shape]], where: str) -> list[str]:
-        """The names that a layer's weights have: those of the file, or copies where another layer has them.
+        """The names of a layer's weights: the file's own, or copies if another layer has them.
 
         Args:
             names: the initialisers, with their sizes; where: the module.
@@ -81,12 +81,12 @@ def _is_matrix(shape: Shape) -> bool:
 
 
 def is_initial(value: Traced | None) -> bool:
-    """Whether it is a weight as the file has it."""
+    """Whether it is a weight of the file, unmodified."""
     return value is not None and value.source == PARAMETER
 
 
 def number(value: Traced | None) -> Number | None:
-    """The one number of a constant; None for any other tensor."""
+    """The value of a scalar constant; None for any other tensor."""
     if value is None or value.source == PARAMETER or value.array is None or len(value.array.numbers) != 1:
         return None
     found: Number = value.array.numbers[0]

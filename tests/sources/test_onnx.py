@@ -210,7 +210,7 @@ def test_equal_weights_are_parted(tmp_path):
     ]
     found = told(model(nodes, {"x": (TOKENS, FLOATS)}, ["z"], {"a": array(8)}), tmp_path)
     assert found.comparison.params == (24, 24)
-    assert "Equal weights stand once" in found.text
+    assert "stores equal weights once" in found.text
 
 
 def test_open_sizes_are_dims(tmp_path):
@@ -284,7 +284,7 @@ def test_unknown_operators_are_opaque(tmp_path):
         [node, helper.make_node("Relu", ["y"], ["z"])], {"x": (TOKENS, FLOATS)}, ["z"], {}, domains=("my.own",)
     )
     with pytest.raises(
-        RequestError, match=r"`my.own.Mystery` \('y'\) is not read, and the file does not say the sizes"
+        RequestError, match=r"`my.own.Mystery` \('y'\) is not supported, and the file does not give the sizes"
     ):
         told(made, tmp_path)
     made.graph.value_info.append(helper.make_tensor_value_info("y", FLOATS, ["n", 7, 3]))
@@ -296,10 +296,10 @@ def test_unknown_operators_are_opaque(tmp_path):
 @pytest.mark.parametrize(
     ("nodes", "message"),
     [
-        ([("If", ["c"], ["y"])], "`If` .* is control flow, which is not read"),
+        ([("If", ["c"], ["y"])], "`If` .* is control flow, which is not supported"),
         ([("Relu", ["z"], ["y"]), ("Relu", ["y"], ["z"])], "reads 'z', which nothing before it gives"),
         ([("Conv", ["x", "w"], ["y"])], "cannot be read"),
-        ([("Reshape", ["x", "s"], ["y"])], "has not as many numbers"),
+        ([("Reshape", ["x", "s"], ["y"])], "has not as many elements"),
     ],
 )
 def test_refused(nodes, message, tmp_path):
@@ -326,7 +326,7 @@ def test_other_files_are_never_read(tmp_path):
     found = told(copy, tmp_path)
     assert found.comparison.equal
     compare(found)
-    assert "weights lie in other files, which are not read" in found.comparison.checked
+    assert "weights are in other files, which are not read" in found.comparison.checked
 
 
 @pytest.mark.parametrize("data", [b"", b"\x08", b"\x08\x07\x12\xff\xff\xff\xff\x0f", b"\x08\x07\x3a\x03abc", b"model"])

@@ -1,6 +1,6 @@
-"""What exporters take apart, as one operator again: norms and activations that older versions of ONNX did not have.
+"""Fuses what exporters decompose: norms and activations that older versions of ONNX did not have.
 
-A pattern is a function of the nodes and of the one that it begins or ends with, and has its place in `PATTERNS`.
+A pattern is a function of the graph and of the node that it begins or ends with; list it in `PATTERNS`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PATTERNS: tuple[Callable[[Joining, Node], None], ...] = (
 
 
 def join(model: Model) -> None:
-    """Puts together what is recognised, one pattern after the other."""
+    """Applies the patterns one after the other."""
     for pattern in PATTERNS:
         joining = Joining(model)
         for node in model.nodes:

@@ -1,4 +1,4 @@
-"""GELU, SiLU, Mish, and the bounded forms of these."""
+"""GELU, SiLU, Mish, and hard variants."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def tanh_gelu(graph: Joining, node: Node) -> None:
 
 
 def _is_cubic(graph: Joining, name: str, x: str, nodes: list[Node]) -> bool:
-    """Whether it is 0.044715 x³; `nodes` gets those on the way."""
+    """Whether it is 0.044715 x³; appends the nodes involved to `nodes`."""
     count, factor, left = 0, 1.0, [name]
     for _ in range(8):
         if not left:
@@ -72,7 +72,7 @@ def _is_cubic(graph: Joining, name: str, x: str, nodes: list[Node]) -> bool:
 
 
 def _halves(graph: Joining, x: str, plus: Node, inner: list[Node], kind: str) -> None:
-    """From (1 + …) on: times x and one half, in either order."""
+    """Matches from (1 + …) on: multiplied by x and one half, in either order."""
     times = [reader for reader in graph.readers.get(plus.outputs[0], ()) if reader.op == "Mul"]
     for first in times:
         other = graph.other(first, plus.outputs[0])
@@ -115,7 +115,7 @@ def gated(graph: Joining, node: Node) -> None:
 
 
 def bounded(graph: Joining, node: Node) -> None:
-    """x · clip(x + 3, 0, 6) / 6 is a hard swish, and without x a hard sigmoid."""
+    """x · clip(x + 3, 0, 6) / 6 is a hard swish; without x it is a hard sigmoid."""
     if node.op != "Div" or not graph.is_number(node.inputs[1], 6):
         return
     first = graph.maker(node.inputs[0])

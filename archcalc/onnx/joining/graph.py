@@ -1,4 +1,4 @@
-"""The nodes of a graph, who gives each tensor and who reads it; several of them replaced by one."""
+"""The nodes of a graph with the producer and readers of each tensor; replaces several nodes with one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from archcalc.onnx.model import Model, Node, Tensor
 
 
 class Joining:
-    """The nodes of a graph, who gives each tensor and who reads it."""
+    """The nodes of a graph, with the producer and readers of each tensor."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -23,12 +23,12 @@ class Joining:
         self.new: dict[int, Node] = {}
 
     def maker(self, name: str, op: str = "") -> Node | None:
-        """The node that gives a tensor, where it has this operator."""
+        """The node that produces a tensor, if it has this operator."""
         node = self.given.get(name)
         return node if node is not None and not node.domain and op in ("", node.op) else None
 
     def number(self, name: str) -> float | None:
-        """The number that a constant is; None for any other tensor."""
+        """The value of a scalar constant; None for any other tensor."""
         tensor = self.model.tensors.get(name)
         if tensor is None:
             node = self.maker(name)
@@ -45,12 +45,12 @@ class Joining:
         return float(first) if first is not None and all(one == first for one in numbers or ()) else None
 
     def is_number(self, name: str, wanted: float) -> bool:
-        """Whether a tensor is this number, in single precision."""
+        """Whether a tensor is this number, in fp32."""
         found = self.number(name)
         return found is not None and abs(found - wanted) <= 1e-4 * max(abs(wanted), 1e-3)
 
     def reader(self, node: Node, op: str) -> Node | None:
-        """The one node that reads a node's output, where it has this operator."""
+        """The only node that reads a node's output, if it has this operator."""
         found = self.readers.get(node.outputs[0], [])
         return found[0] if len(found) == 1 and found[0].op == op and not found[0].domain else None
 
@@ -60,7 +60,7 @@ class Joining:
         return rest[0] if len(node.inputs) == 2 and len(rest) == 1 else None
 
     def with_number(self, node: Node | None, wanted: float) -> str | None:
-        """The input of a sum or product beside this number."""
+        """The other input of a sum or product with this number."""
         if node is None or len(node.inputs) != 2:
             return None
         for name, rest in (node.inputs, node.inputs[::-1]):
@@ -69,11 +69,11 @@ class Joining:
         return None
 
     def is_learned(self, name: str) -> bool:
-        """Whether it is a tensor of the file."""
+        """Whether it is an initialiser of the file."""
         return name in self.model.tensors
 
     def replace(self, last: Node, inner: list[Node], op: str, inputs: list[str], attributes: dict[str, Any]) -> bool:
-        """One node for several; whether nothing else reads what these give."""
+        """Replaces several nodes with one; False if something else reads their outputs."""
         there = {id(last), *(id(node) for node in inner)}
         for node in inner:
             for name in node.outputs:
@@ -91,7 +91,7 @@ class Joining:
         return True
 
     def nodes(self) -> Iterator[Node]:
-        """What is left, each new node in the place of the last one that it stands for."""
+        """The remaining nodes, each new node in the place of the last one that it replaces."""
         for node in self.model.nodes:
             if id(node) in self.new:
                 yield self.new[id(node)]

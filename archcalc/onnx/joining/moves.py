@@ -1,4 +1,4 @@
-"""Positions that are moved along an axis, the end coming in at the start."""
+"""Cyclic shifts along an axis (`roll`)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _END = 2**31 - 1
 
 
 def roll(graph: Joining, node: Node) -> None:
-    """The part from one position on, and before it the rest: both are of one tensor."""
+    """A tensor's tail concatenated with its head: a roll."""
     if node.op != "Concat" or len(node.inputs) != 2:
         return
     first, second = (graph.maker(name, "Slice") for name in node.inputs)

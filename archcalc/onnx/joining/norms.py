@@ -21,7 +21,7 @@ def _axes(graph: Joining, node: Node) -> list[int] | None:
 
 
 def layer_norm(graph: Joining, node: Node) -> None:
-    """(x - mean) / sqrt(mean((x - mean)²) + eps), with scale and shift where they follow."""
+    """(x - mean) / sqrt(mean((x - mean)²) + eps), with scale and shift if they follow."""
     if node.op != "Div":
         return
     centred, root = graph.maker(node.inputs[0], "Sub"), graph.maker(node.inputs[1], "Sqrt")
@@ -51,7 +51,7 @@ def layer_norm(graph: Joining, node: Node) -> None:
 def _scaled(
     graph: Joining, last: Node, inner: list[Node], op: str, inputs: list[str], attributes: dict[str, Any]
 ) -> None:
-    """A norm with the product and the sum by weights that follow it."""
+    """A norm with the scale and shift by weights that follow it."""
     times = graph.reader(last, "Mul")
     scale = graph.other(times, last.outputs[0]) if times is not None else None
     if (

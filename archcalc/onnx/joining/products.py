@@ -1,4 +1,4 @@
-"""Linear maps with their biases, and guards around a softmax."""
+"""Linear layers with their biases, and NaN guards around a softmax."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from archcalc.onnx.model import Node
 
 
 def linear(graph: Joining, node: Node) -> None:
-    """A product with a weight, and the bias that is added to it."""
+    """A product with a weight and the bias added to it."""
     if node.op != "Add" or len(node.inputs) != 2:
         return
     for name, bias in (node.inputs, node.inputs[::-1]):
@@ -22,7 +22,7 @@ def linear(graph: Joining, node: Node) -> None:
 
 
 def guard(graph: Joining, node: Node) -> None:
-    """Where a softmax is no number there is 0: a guard for rows that a mask hides whole."""
+    """Replaces NaN by 0 after a softmax: a guard for fully masked rows."""
     if node.op != "Where" or len(node.inputs) != 3:
         return
     asked = graph.maker(node.inputs[0], "IsNaN")

@@ -1,7 +1,7 @@
-"""From the operators of ONNX to calls of PyTorch's functions; a family of operators a file.
+"""Translates ONNX operators into calls of PyTorch functions; one file per family of operators.
 
-An operator is added as a function with `@operator`, which names it: it takes the run, the node and its inputs, and gives
-what the node gives. `UnreadError` says that this use of it has no such call.
+To add an operator, write a function with `@operator` and its name: it takes the run, the node and its inputs, and
+returns the node's outputs. It raises `UnreadError` for a use of the operator that no call can express.
 """
 
 from __future__ import annotations
@@ -12,6 +12,6 @@ FAMILIES = ("activation", "attention", "convolution", "elementwise", "indexing",
 
 
 def load() -> None:
-    """Reads every family, so that its operators are known."""
+    """Imports every family, which registers its operators."""
     for family in FAMILIES:
         import_module(f"archcalc.onnx.operators.{family}")

@@ -1,4 +1,4 @@
-"""Activations, and other functions of each element."""
+"""Activations and other element-wise functions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from archcalc.onnx.operators.registry import UnreadError, operator
 from archcalc.onnx.running import Running
 from archcalc.onnx.traced import Traced, number
 
-# Operators with a call of the same sense, and those without one, which keep their sizes.
+# Operators with an equivalent call, and those without one, which keep their shape.
 _PLAIN = {
     "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "HardSwish": "hardswish", "Mish": "mish", "Softsign": "softsign",
     "Exp": "exp", "Neg": "neg", "Abs": "abs", "Sqrt": "sqrt", "Log": "log", "Sin": "sin", "Cos": "cos", "Floor": "floor",
@@ -20,15 +20,15 @@ _OTHER = "Erf Ceil Round Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh Threshol
 
 @operator(" ".join(_PLAIN))
 def plain(run: Running, node: Node, x: Traced) -> Traced:
-    """A function of each element."""
+    """An element-wise function."""
     if node.attributes.get("alpha", 1.0) != 1.0:
-        raise UnreadError("with a factor inside")
+        raise UnreadError("with a scaled input")
     return run.call(_PLAIN[node.op], [x], x.shape)
 
 
 @operator(_OTHER)
 def other(run: Running, node: Node, x: Traced) -> Traced:
-    """A function of each element that the language has no layer for."""
+    """An element-wise function without a layer."""
     return run.call(node.op, [x], x.shape)
 
 
@@ -40,7 +40,7 @@ def truth(run: Running, node: Node, x: Traced, *rest: Any) -> Traced:
 
 @operator("Gelu")
 def gelu(run: Running, node: Node, x: Traced) -> Traced:
-    """GELU, of which ONNX has had both forms since opset 20."""
+    """GELU; ONNX has both forms since opset 20."""
     return run.call("gelu", [x], x.shape, {"approximate": node.attributes.get("approximate") or "none"})
 
 
@@ -91,24 +91,24 @@ def softplus(run: Running, node: Node, x: Traced) -> Traced:
 
 @operator("PRelu")
 def prelu(run: Running, node: Node, x: Traced, slope: Traced) -> Traced:
-    """PReLU with one slope, or one for each channel."""
+    """PReLU with one slope, or one per channel."""
     (weight,) = run.learned(slope)
     assert weight is not None
     long = [size for size in weight.shape if size != 1]
     if len(long) > 1 or (long and (len(x.shape) < 2 or long[0] != x.shape[1])):
-        raise UnreadError("with a slope for each place")
+        raise UnreadError("with a slope per position")
     weight.shape = weight.sizes = (long[0] if long else 1,)
     return run.call("prelu", [x, weight], x.shape)
 
 
 @operator("Clip")
 def clip(run: Running, node: Node, x: Traced, low: Traced | None = None, high: Traced | None = None) -> Traced:
-    """Bounds; from 0 to 6 it is ReLU6."""
+    """Clamps; from 0 to 6 it is ReLU6."""
     bounds: list[Any] = []
     for given, key in ((low, "min"), (high, "max")):
         bound = number(given) if given is not None else node.attributes.get(key)
         if given is not None and bound is None:
-            raise UnreadError("with bounds that are computed")
+            raise UnreadError("with computed bounds")
         bounds.append(None if bound is None or abs(bound) > 1e38 else _rounded(bound))
     if bounds == [0, 6]:
         return run.call("relu6", [x], x.shape)
@@ -119,7 +119,7 @@ def clip(run: Running, node: Node, x: Traced, low: Traced | None = None, high: T
 
 @operator("Softmax LogSoftmax")
 def softmax(run: Running, node: Node, x: Traced) -> Traced:
-    """Along one axis; before opset 13 along all from that one on."""
+    """Along one axis; before opset 13, over all axes from that one on."""
     rank = len(x.shape)
     old = run.model.opset < 13
     axis = node.attributes.get("axis", 1 if old else -1) % rank
@@ -131,7 +131,7 @@ def softmax(run: Running, node: Node, x: Traced) -> Traced:
 
 @operator("Dropout")
 def dropout(run: Running, node: Node, x: Traced, *rest: Traced | None) -> list[Traced]:
-    """Dropout, which does nothing in what is deployed."""
+    """Dropout, which does nothing at inference."""
     return [x, run.call("ones_like", [x], x.shape, kind="truth")] if len(node.outputs) > 1 else [x]
 
 
@@ -151,5 +151,5 @@ def cast(run: Running, node: Node, x: Traced, like: Traced | None = None) -> Tra
 
 
 def _rounded(value: float) -> float:
-    """A number of single precision as it was meant: 0.2 for 0.20000000298."""
+    """An fp32 number as it was written: 0.2 for 0.20000000298."""
     return float(f"{value:.7g}")

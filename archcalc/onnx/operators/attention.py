@@ -1,4 +1,4 @@
-"""Attention as one operator."""
+"""Fused attention operators."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def _attention(run: Running, q: Traced, k: Traced, v: Traced, mask: Traced | Non
 def attention(
     run: Running, node: Node, q: Traced, k: Traced, v: Traced, mask: Traced | None = None, *past: Any
 ) -> Traced:
-    """Attention of opset 23: tensors with four axes, or with three and so many heads."""
+    """Attention of opset 23: tensors with four axes, or three and a number of heads."""
     attributes = node.attributes
     if any(one is not None for one in past) or len([name for name in node.outputs if name]) > 1:
-        raise UnreadError("with a cache, or that gives more than its output")
+        raise UnreadError("with a cache or additional outputs")
     if attributes.get("softcap"):
-        raise UnreadError("with a cap on its scores")
+        raise UnreadError("with a softcap on its scores")
     scale = attributes.get("scale")
     scale = float(f"{scale:.7g}") if scale else None
     causal = bool(attributes.get("is_causal"))
@@ -63,7 +63,7 @@ def multihead(
     added: Any = None,
     *past: Any,
 ) -> Traced:
-    """Attention between projections that stand beside it."""
+    """Attention whose projections are separate nodes."""
     if k is None or v is None or len(k.shape) != 3 or any(one is not None for one in (bias, added, *past)):
         raise UnreadError("with packed inputs, biases or a cache")
     if mask is not None:
@@ -89,9 +89,9 @@ def with_projections(
     added: Any = None,
     *rest: Any,
 ) -> Traced:
-    """Attention with the three projections of queries, keys and values in one weight."""
+    """Attention with the projections of queries, keys and values in one weight."""
     if node.attributes.get("qkv_hidden_sizes") or past is not None or added is not None:
-        raise UnreadError("with sizes of its own, a cache or scores that are added")
+        raise UnreadError("with qkv_hidden_sizes, a cache or an attention bias")
     if mask is not None:
         run.note("masks")
     batch, positions, _ = x.shape

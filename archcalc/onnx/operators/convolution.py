@@ -12,10 +12,10 @@ from archcalc.onnx.traced import Traced
 
 
 class Window:
-    """The window of a convolution or pooling: sizes for each axis of space.
+    """The window of a convolution or pooling, with a size per spatial axis.
 
     Attributes:
-        kernel, stride, dilation: of the window; before, after: the border.
+        kernel, stride, dilation: of the window; before, after: the padding.
     """
 
     def __init__(self, node: Node, space: Sequence[int], kernel: Sequence[int]) -> None:
@@ -44,11 +44,11 @@ class Window:
 
     @property
     def is_even(self) -> bool:
-        """Whether the border is the same on both sides."""
+        """Whether the padding is the same on both sides."""
         return self.before == self.after
 
     def out(self, space: Sequence[int], ceil: bool = False) -> list[int]:
-        """How many windows there are along each axis; rounded up, none begins in the border behind."""
+        """The number of windows along each axis; with ceil mode, none starts in the trailing padding."""
         found = []
         for axis, size in enumerate(space):
             wide = (self.kernel[axis] - 1) * self.dilation[axis] + 1
@@ -63,7 +63,7 @@ class Window:
 
 
 def bordered(run: Running, x: Traced, window: Window, value: float = 0) -> Traced:
-    """A border as a layer of its own, where it is not the same on both sides; the window has none then."""
+    """Moves asymmetric padding into a separate layer; the window then has none."""
     if window.is_even:
         return x
     pairs = [side for pair in zip(reversed(window.before), reversed(window.after)) for side in pair]
@@ -91,7 +91,7 @@ def convolution(run: Running, node: Node, x: Traced, weight: Traced, bias: Trace
 
 @operator("FusedConv", "com.microsoft")
 def fused(run: Running, node: Node, x: Traced, weight: Traced, bias: Traced | None = None, z: Any = None) -> Traced:
-    """A convolution with what follows it."""
+    """A convolution fused with an activation."""
     made = convolution(run, node, x, weight, bias)
     if z is not None:
         made = run.call("add", [made, z], made.shape)
@@ -105,7 +105,7 @@ def fused(run: Running, node: Node, x: Traced, weight: Traced, bias: Traced | No
 
 @operator("ConvTranspose")
 def transposed(run: Running, node: Node, x: Traced, weight: Traced, bias: Traced | None = None) -> Traced:
-    """ConvTranspose; a border that is not the same on both sides is cut afterwards."""
+    """ConvTranspose; asymmetric padding is cropped afterwards."""
     space, axes = x.shape[2:], len(x.shape) - 2
     window = Window(
         Node.made(node, node.op, [], [], {**node.attributes, "auto_pad": "NOTSET"}), space, weight.shape[2:]
@@ -143,7 +143,7 @@ def transposed(run: Running, node: Node, x: Traced, weight: Traced, bias: Traced
     return run.call("getitem", [made, [slice(None), slice(None), *parts]], (*shape[:2], *kept))
 
 
-# How ONNX's modes and places are called in PyTorch; those of other pairs are read by nobody.
+# PyTorch's names for ONNX's interpolation and coordinate modes; other pairs are not supported.
 _MODES = {
     ("nearest", "asymmetric"): "nearest", ("nearest", "half_pixel"): "nearest-exact", ("linear", "half_pixel"): "linear",
     ("linear", "pytorch_half_pixel"): "linear", ("linear", "align_corners"): "linear", ("cubic", "half_pixel"): "bicubic",
@@ -154,7 +154,7 @@ _MODES = {
 
 @operator("Resize Upsample")
 def resized(run: Running, node: Node, x: Traced, *rest: Traced | None) -> Traced:
-    """Another size of space, by factors or as it is given."""
+    """Resizes the spatial axes, by scales or to given sizes."""
     attributes = node.attributes
     given = [None if one is None or one.array is None else one.array.numbers for one in rest] + [None] * 3
     scales, sizes = (given[0], None) if node.op == "Upsample" or run.model.opset < 11 else (given[1], given[2])
@@ -169,7 +169,9 @@ def resized(run: Running, node: Node, x: Traced, *rest: Traced | None) -> Traced
         or attributes.get("antialias")
         or attributes.get("keep_aspect_ratio_policy", "stretch") != "stretch"
     ):
-        raise UnreadError(f"with places as `{place}`" if mode is None else "that keeps proportions or smooths")
+        raise UnreadError(
+            f"with the coordinate mode `{place}`" if mode is None else "with an aspect-ratio policy or antialiasing"
+        )
     shape = list(x.shape)
     if sizes:
         for axis, size in zip(axes, sizes):
@@ -178,7 +180,7 @@ def resized(run: Running, node: Node, x: Traced, *rest: Traced | None) -> Traced
         for axis, factor in zip(axes, scales):
             shape[axis] = int(shape[axis] * factor + 1e-9)
     else:
-        raise UnreadError("to a size that is computed")
+        raise UnreadError("to a computed size")
     shape[:2] = x.shape[:2]
     if len(shape) < 3 or min(shape) < 1:
         raise ValueError(f"{list(x.shape)} to {shape}")
@@ -197,7 +199,7 @@ def resized(run: Running, node: Node, x: Traced, *rest: Traced | None) -> Traced
 
 @operator("DepthToSpace SpaceToDepth")
 def shuffled(run: Running, node: Node, x: Traced) -> Traced:
-    """Pixels from channels, in PyTorch's order; in the other one by moving axes."""
+    """Pixel shuffle; the other channel order permutes axes first."""
     size = node.attributes.get("blocksize", 1)
     batch, channels, height, width = x.shape
     if size < 1:

@@ -1,4 +1,4 @@
-"""Sums, products and their like."""
+"""Element-wise arithmetic."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _MANY = {"Sum": "add", "Max": "maximum", "Min": "minimum"}
 
 @operator(" ".join(_TWO))
 def two(run: Running, node: Node, x: Traced, y: Traced) -> Traced:
-    """x + y and its like."""
+    """Binary arithmetic, e.g. x + y."""
     shape = broadcast(x.shape, y.shape)
     first, second = (_plain(one, shape) for one in (x, y))
     return run.call(_TWO[node.op], [first, second], shape, kind=x.kind)
 
 
 def _plain(value: Traced, shape: tuple[int, ...]) -> Any:
-    """A constant of one number as that number, rounded as single precision is meant."""
+    """A scalar constant as a number, rounded to what was written before fp32."""
     found = number(value)
     if found is None or isinstance(found, bool) or value.count() != 1 or value.of_data:
         return value
@@ -32,7 +32,7 @@ def _plain(value: Traced, shape: tuple[int, ...]) -> Any:
 
 @operator(" ".join(_MANY))
 def many(run: Running, node: Node, *all: Traced) -> Traced:
-    """Of any number of tensors, one after the other."""
+    """Folds any number of tensors from the left."""
     made = all[0]
     for one in all[1:]:
         made = run.call(_MANY[node.op], [made, one], broadcast(made.shape, one.shape))
@@ -65,13 +65,13 @@ def compared(run: Running, node: Node, x: Traced, y: Traced) -> Traced:
 
 @operator("Mod BitwiseAnd BitwiseOr BitShift")
 def rest(run: Running, node: Node, x: Traced, y: Traced) -> Traced:
-    """What the language has no layer for."""
+    """Binary operators without a layer."""
     return run.call(node.op, [x, y], broadcast(x.shape, y.shape))
 
 
 @operator("Where")
 def where(run: Running, node: Node, condition: Traced, x: Traced, y: Traced) -> Traced:
-    """One or the other; with a constant mask and a number in its place it changes no count."""
+    """Selects elements; filling by a constant mask with a number changes no count."""
     shape = broadcast(condition.shape, x.shape, y.shape)
     if not condition.of_data and (x.of_data or y.of_data):
         fixed, moving = (x, y) if y.of_data else (y, x)

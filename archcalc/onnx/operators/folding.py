@@ -1,4 +1,4 @@
-"""Operators on constants whose numbers are known: they are computed, as sizes and axes are."""
+"""Folds operators on known constants, e.g. sizes and axes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archcalc.tracing.calls import INPUT, PARAMETER
 
 
 def folded(node: Node, inputs: Sequence[Any], opset: int) -> Array | None:
-    """What a node computes from known numbers; None where it reads others, or is no such operator."""
+    """The result of a node on known constants; None if an input is unknown or the operator is not foldable."""
     if node.domain or len(node.outputs) != 1:
         return None
     if node.op in ("Shape", "Size"):
@@ -50,7 +50,7 @@ def _constant(node: Node) -> Array | None:
 
 
 def axes_of(node: Node, array: Array | None, rank: int) -> list[int]:
-    """Axes that a node names beside itself or as an attribute. Raises `ValueError` for one that there is not."""
+    """A node's axes, from an input or an attribute. Raises `ValueError` for an axis that does not exist."""
     axes = array.numbers if array is not None else node.attributes.get("axes", [])
     if any(not -rank <= axis < rank for axis in axes):
         raise ValueError(f"there is no axis {axes} of {rank}")
@@ -69,7 +69,7 @@ def _slice(node: Node, data: Array, *rest: Array | None) -> Array:
 
 
 def parts_of(node: Node, rest: Sequence[Array | None], shape: Sequence[int]) -> list[tuple[int, slice]]:
-    """What a `Slice` takes of each axis that it names."""
+    """The range that a `Slice` takes of each of its axes."""
     given = [None if one is None else one.numbers for one in rest] + [None] * 4
     attributes = node.attributes
     starts = given[0] if given[0] is not None else attributes["starts"]
@@ -96,7 +96,7 @@ def _unsqueeze(node: Node, data: Array, axes: Array | None = None) -> Array:
 
 
 def unsqueezed(shape: Sequence[int], axes: Sequence[int]) -> tuple[int, ...]:
-    """Sizes with axes of 1 put in."""
+    """Sizes with axes of size 1 inserted."""
     rank = len(shape) + len(axes)
     new = {axis % rank for axis in axes}
     rest = iter(shape)
@@ -114,7 +114,7 @@ def _reshape(node: Node, data: Array, wanted: Array) -> Array:
         rest = prod(size for size in sizes if size != -1)
         sizes[sizes.index(-1)] = len(data.numbers) // rest if rest else 0
     if prod(sizes) != len(data.numbers):
-        raise ValueError(f"{list(data.shape)} has not as many numbers as {sizes}")
+        raise ValueError(f"{list(data.shape)} has not as many elements as {sizes}")
     return Array(sizes, data.numbers)
 
 

@@ -1,4 +1,4 @@
-"""Parts of tensors by position."""
+"""Indexing: gather, scatter, slice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archcalc.tracing.calls import PARAMETER
 
 @operator("Gather")
 def gathered(run: Running, node: Node, x: Traced, indices: Traced) -> Traced:
-    """Positions of an axis; of a weight at places of data it is an embedding."""
+    """Gathers positions of an axis; indexing a weight with data is an embedding."""
     axis = node.attributes.get("axis", 0)
     if not x.shape or not -len(x.shape) <= axis < len(x.shape):
         raise ValueError(f"along axis {axis} of {list(x.shape)}")
@@ -42,34 +42,34 @@ def gathered(run: Running, node: Node, x: Traced, indices: Traced) -> Traced:
 
 @operator("GatherElements")
 def by_place(run: Running, node: Node, x: Traced, indices: Traced) -> Traced:
-    """An element for each place."""
+    """GatherElements."""
     return run.call(node.op, [x, indices], indices.shape, kind=x.kind)
 
 
 @operator("GatherND")
 def by_tuple(run: Running, node: Node, x: Traced, indices: Traced) -> Traced:
-    """Elements by their places along several axes."""
+    """GatherND."""
     lead = node.attributes.get("batch_dims", 0)
     return run.call(node.op, [x, indices], (*indices.shape[:-1], *x.shape[lead + indices.shape[-1] :]), kind=x.kind)
 
 
 @operator("ScatterND ScatterElements Scatter")
 def scattered(run: Running, node: Node, x: Traced, indices: Traced, updates: Traced) -> Traced:
-    """Elements put in places."""
+    """Scatters elements."""
     return run.call(node.op, [x, indices, updates], x.shape, kind=x.kind)
 
 
 @operator("Slice")
 def sliced(run: Running, node: Node, x: Traced, *rest: Traced | None) -> Traced:
-    """Parts of axes."""
+    """Slices axes."""
     if any(one is not None and one.array is None for one in rest):
-        raise UnreadError("at places that are computed")
+        raise UnreadError("at computed positions")
     parts: list[Any] = [slice(None)] * len(x.shape)
     turned = []
     for axis, part in parts_of(node, [None if one is None else one.array for one in rest], x.shape):
         if part.step < 0:
             if len(range(*part.indices(x.shape[axis]))) != x.shape[axis]:
-                raise UnreadError("backwards in steps")
+                raise UnreadError("with a negative step")
             turned.append(axis)
         else:
             parts[axis] = part
@@ -81,15 +81,15 @@ def sliced(run: Running, node: Node, x: Traced, *rest: Traced | None) -> Traced:
 
 @operator("Trilu")
 def triangle(run: Running, node: Node, x: Traced, k: Traced | None = None) -> Traced:
-    """The upper or lower triangle."""
+    """The upper or lower triangular part."""
     return run.call("tril" if x.source != PARAMETER and not x.of_data else node.op, [x], x.shape)
 
 
 @operator("OneHot")
 def one_hot(run: Running, node: Node, indices: Traced, depth: Traced, values: Traced) -> Traced:
-    """A vector for each index."""
+    """A one-hot vector per index."""
     if depth.array is None:
-        raise UnreadError("of a length that is computed")
+        raise UnreadError("of a computed length")
     axis = node.attributes.get("axis", -1) % (len(indices.shape) + 1)
     shape = (*indices.shape[:axis], int(depth.array.numbers[0]), *indices.shape[axis:])
     return run.call(node.op, [indices], shape, kind="float")
@@ -97,5 +97,5 @@ def one_hot(run: Running, node: Node, indices: Traced, depth: Traced, values: Tr
 
 @operator("EyeLike RandomNormalLike RandomUniformLike Bernoulli")
 def alike(run: Running, node: Node, x: Traced) -> Traced:
-    """A tensor of the same sizes."""
+    """A new tensor of the same shape."""
     return run.call(node.op, [x], x.shape)

@@ -16,7 +16,7 @@ def _epsilon(node: Node, default: float = 1e-5) -> float:
 
 
 def _affine(run: Running, scale: Traced | None, bias: Traced | None) -> list[Traced | None]:
-    """Scale and shift as weights; a scale of ones and a shift of zeros that are constants are none."""
+    """Scale and shift as weights; None for a constant scale of ones and shift of zeros."""
     plain = [one is None or one.source == CONSTANT for one in (scale, bias)]
     if all(plain) and (scale is None or scale.number() == 1) and (bias is None or bias.number() == 0):
         return [None, None]
@@ -25,7 +25,7 @@ def _affine(run: Running, scale: Traced | None, bias: Traced | None) -> list[Tra
 
 @operator("BatchNormalization")
 def batch(run: Running, node: Node, x: Traced, scale: Traced, bias: Traced, mean: Traced, var: Traced) -> Traced:
-    """BatchNormalization, as it is at inference."""
+    """BatchNormalization at inference."""
     weight, shift = _affine(run, scale, bias)
     args: list[Any] = [x, run.buffer(mean), run.buffer(var), weight, shift, False, 0.1, _epsilon(node)]
     return run.call("batch_norm", args, x.shape)
@@ -43,7 +43,7 @@ def group(run: Running, node: Node, x: Traced, scale: Traced | None = None, bias
     """GroupNormalization; before opset 21 it had one scale for each group."""
     groups = node.attributes["num_groups"]
     if scale is not None and scale.count() != x.shape[1]:
-        raise UnreadError("with one scale for each group")
+        raise UnreadError("with one scale per group")
     weight, shift = _affine(run, scale, bias)
     for one in (weight, shift):
         if one is not None:
@@ -55,7 +55,7 @@ def group(run: Running, node: Node, x: Traced, scale: Traced | None = None, bias
 def layer(run: Running, node: Node, x: Traced, scale: Traced | None = None, bias: Traced | None = None) -> Traced:
     """LayerNormalization over the last axes."""
     if len([name for name in node.outputs if name]) > 1:
-        raise UnreadError("that gives its mean")
+        raise UnreadError("with its mean as an output")
     axis = node.attributes.get("axis", -1) % len(x.shape)
     weight, shift = _affine(run, scale, bias)
     return run.call("layer_norm", [x, list(x.shape[axis:]), weight, shift, _epsilon(node)], x.shape)
@@ -63,7 +63,7 @@ def layer(run: Running, node: Node, x: Traced, scale: Traced | None = None, bias
 
 @operator("LayerNormalization", "com.microsoft")
 def contributed(run: Running, node: Node, *inputs: Traced) -> Traced:
-    """The same in a domain of onnxruntime."""
+    """The same in onnxruntime's domain."""
     return layer(run, node, *inputs)
 
 
@@ -71,7 +71,7 @@ def contributed(run: Running, node: Node, *inputs: Traced) -> Traced:
 def after_sum(
     run: Running, node: Node, x: Traced, skip: Traced, scale: Traced, beta: Any = None, bias: Any = None
 ) -> list[Traced]:
-    """A sum and its norm; the sum is an output as well."""
+    """A sum and its norm; the sum is also an output."""
     added = run.call("add", [x, skip], x.shape)
     if bias is not None:
         added = run.call("add", [added, bias], x.shape)
@@ -90,7 +90,7 @@ def root_mean_square(run: Running, node: Node, x: Traced, scale: Traced | None =
 
 @operator("SimplifiedLayerNormalization", "com.microsoft")
 def simplified(run: Running, node: Node, x: Traced, scale: Traced) -> Traced:
-    """The same as onnxruntime calls it."""
+    """The same under onnxruntime's name."""
     return root_mean_square(run, node, x, scale)
 
 
@@ -107,7 +107,7 @@ def neighbours(run: Running, node: Node, x: Traced) -> Traced:
 
 @operator("LpNormalization Normalize")
 def length(run: Running, node: Node, x: Traced) -> Traced:
-    """Vectors of length 1."""
+    """Normalises vectors to length 1."""
     return run.call(
         "normalize", [x, node.attributes.get("p", 2), node.attributes.get("axis", -1), _epsilon(node, 1e-12)], x.shape
     )
@@ -115,5 +115,5 @@ def length(run: Running, node: Node, x: Traced) -> Traced:
 
 @operator("MeanVarianceNormalization")
 def standardised(run: Running, node: Node, x: Traced) -> Traced:
-    """Over the batch as well, which the language does not have."""
+    """Also normalises over the batch, which no layer does."""
     return run.call(node.op, [x], x.shape)

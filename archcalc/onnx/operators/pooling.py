@@ -26,7 +26,7 @@ def pooled(run: Running, node: Node, x: Traced) -> Traced:
     if not largest and any(step != 1 for step in window.dilation):
         raise UnreadError("with a dilation")
     if not window.is_even and not largest and not counts:
-        raise UnreadError("with a border on one side that does not count")
+        raise UnreadError("with asymmetric padding that is not counted")
     x = bordered(run, x, window, -math.inf if largest else 0)
     axes = len(space)
     if not 1 <= axes <= 3:
@@ -39,7 +39,7 @@ def pooled(run: Running, node: Node, x: Traced) -> Traced:
 
 @operator("GlobalAveragePool GlobalMaxPool")
 def whole(run: Running, node: Node, x: Traced) -> Traced:
-    """Over all of space."""
+    """Global pooling."""
     axes = len(x.shape) - 2
     shape = (*x.shape[:2], *(1,) * axes)
     if not 1 <= axes <= 3:

@@ -1,4 +1,4 @@
-"""Products of matrices, and linear maps."""
+"""Matrix products and linear layers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archcalc.tracing.calls import PARAMETER
 
 @operator("MatMul")
 def product(run: Running, node: Node, x: Traced, y: Traced) -> Traced:
-    """x @ y; with a weight of two axes on the right it is a linear map."""
+    """x @ y; with a two-axis weight on the right it is a linear layer."""
     shape = multiplied(x.shape, y.shape)
     if y.source == PARAMETER and len(y.shape) == 2 and not y.claimed and len(x.shape) > 1:
         return linear(run, x, y, None, shape)
@@ -22,19 +22,19 @@ def product(run: Running, node: Node, x: Traced, y: Traced) -> Traced:
 
 
 def multiplied(x: tuple[int, ...], y: tuple[int, ...]) -> tuple[int, ...]:
-    """The sizes of a product of matrices. Raises `ValueError`."""
+    """The shape of a matrix product. Raises `ValueError`."""
     if not x or not y:
-        raise ValueError("a product with a number")
+        raise ValueError("a matrix product with a scalar")
     first = (1, *x) if len(x) == 1 else x
     second = (*y, 1) if len(y) == 1 else y
     if first[-1] != second[-2]:
-        raise ValueError(f"{list(x)} and {list(y)} have no product")
+        raise ValueError(f"{list(x)} and {list(y)} cannot be multiplied")
     lead = broadcast(first[:-2], second[:-2])
     return (*lead, *(() if len(x) == 1 else first[-2:-1]), *(() if len(y) == 1 else second[-1:]))
 
 
 def linear(run: Running, x: Traced, weight: Traced, bias: Traced | None, shape: tuple[int, ...]) -> Traced:
-    """x Wᵀ + b; the weight lies [in, out] in the file."""
+    """x Wᵀ + b; the file stores the weight as [in, out]."""
     own, shift = run.learned(weight, bias)
     assert own is not None
     return run.call("linear", [x, run.swapped(own), shift], shape)
@@ -42,7 +42,7 @@ def linear(run: Running, x: Traced, weight: Traced, bias: Traced | None, shape: 
 
 @operator("Linear")
 def mapped(run: Running, node: Node, x: Traced, weight: Traced, bias: Traced) -> Traced:
-    """A product and the bias that follows it, as joining.py puts them together."""
+    """A product and its bias, as joining/ fuses them."""
     shape = multiplied(x.shape, weight.shape)
     if (
         weight.source != PARAMETER
@@ -84,7 +84,7 @@ def gemm(run: Running, node: Node, x: Traced, weight: Traced, bias: Traced | Non
 
 @operator("FusedMatMul", "com.microsoft")
 def fused(run: Running, node: Node, x: Traced, y: Traced) -> Traced:
-    """A product whose factors are turned, and that is scaled."""
+    """A scaled product of transposed factors."""
     for one, key in ((0, "transA"), (1, "transB")):
         if node.attributes.get(key):
             value = (x, y)[one]

@@ -1,4 +1,4 @@
-"""Quantised graphs: what is stored in few bits is a weight as any other, and rounding in between changes values alone."""
+"""Quantised graphs: a quantised weight is an ordinary weight, and rounding of activations only changes values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from archcalc.tracing.calls import CONSTANT, PARAMETER
 
 @operator("QuantizeLinear")
 def quantised(run: Running, node: Node, x: Traced, *rest: Any) -> Traced:
-    """Rounding, which the language does not have."""
+    """Rounding, which no layer does."""
     run.note("quantised tensors")
     return x
 
@@ -25,7 +25,7 @@ quantised_too = operator("QuantizeLinear", "com.microsoft")(quantised)
 
 @operator("DequantizeLinear")
 def restored(run: Running, node: Node, x: Traced, *rest: Any) -> Traced:
-    """Of an initialiser the weight; of anything else what was rounded before."""
+    """The weight for an initialiser; otherwise the tensor before rounding."""
     return _weight(run, x)
 
 
@@ -40,7 +40,7 @@ def _weight(run: Running, x: Traced) -> Traced:
 
 @operator("DynamicQuantizeLinear")
 def measured(run: Running, node: Node, x: Traced) -> list[Traced]:
-    """Rounding by what the tensor holds."""
+    """Rounding with scales computed from the tensor."""
     run.note("quantised tensors")
     return [x, *(run.call("quantised scale", [], (), kind="float") for _ in node.outputs[1:])]
 
@@ -49,33 +49,33 @@ def measured(run: Running, node: Node, x: Traced) -> list[Traced]:
 def conv(
     run: Running, node: Node, x: Traced, xs: Any, xz: Any, w: Traced, ws: Any, wz: Any, ys: Any, yz: Any, b: Any = None
 ) -> Traced:
-    """A convolution of rounded numbers."""
+    """A quantised convolution."""
     run.note("quantised tensors")
     return convolution(run, node, x, _weight(run, w), None if b is None else _weight(run, b))
 
 
 @operator("ConvInteger")
 def whole_conv(run: Running, node: Node, x: Traced, w: Traced, *rest: Any) -> Traced:
-    """A convolution of whole numbers."""
+    """An integer convolution."""
     return convolution(run, node, x, _weight(run, w), None)
 
 
 @operator("QLinearMatMul")
 def matmul(run: Running, node: Node, a: Traced, a_s: Any, az: Any, b: Traced, *rest: Any) -> Traced:
-    """A product of rounded numbers."""
+    """A quantised matrix product."""
     run.note("quantised tensors")
     return product(run, node, a, _weight(run, b))
 
 
 @operator("MatMulInteger")
 def whole_matmul(run: Running, node: Node, a: Traced, b: Traced, *rest: Any) -> Traced:
-    """A product of whole numbers."""
+    """An integer matrix product."""
     return product(run, node, a, _weight(run, b))
 
 
 @operator("QLinearAdd QLinearMul", "com.microsoft")
 def two(run: Running, node: Node, a: Traced, a_s: Any, az: Any, b: Traced, *rest: Any) -> Traced:
-    """A sum or product of rounded numbers."""
+    """A quantised sum or product."""
     if a.shape != b.shape:
         raise UnreadError("of different sizes")
     return run.call("add" if node.op == "QLinearAdd" else "mul", [a, _weight(run, b)], a.shape)

@@ -14,18 +14,18 @@ _GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 
 
 class Held(int):
-    """How many numbers a weight holds."""
+    """The number of elements of a weight."""
 
     def numel(self) -> int:
-        """That number, asked for as of a tensor."""
+        """The number of elements, as `torch.Tensor.numel`."""
         return int(self)
 
 
 class Recurrent:
-    """A recurrent layer with the settings that PyTorch's modules have; its weights lie as ONNX has them.
+    """A recurrent layer with the settings of PyTorch's modules and weights in ONNX's layout.
 
     ONNX orders the gates of an LSTM i, o, f, c where PyTorch has i, f, g, o, those of a GRU z, r, h where PyTorch has
-    r, z, n; both biases stand in one row.
+    r, z, n; both biases are in one row.
     """
 
     num_layers, dropout, proj_size = 1, 0.0, 0
@@ -38,7 +38,7 @@ class Recurrent:
         self._weights = weights
 
     def named_parameters(self) -> Iterator[tuple[str, Held]]:
-        """Its weights by name, with how many numbers each holds."""
+        """Its weights by name, with the number of elements of each."""
         yield from self._weights.items()
 
 
@@ -61,7 +61,7 @@ def recurrent(
     if w.shape != (directions, gates * hidden, size) or rows != gates * hidden or directions not in (1, 2):
         raise ValueError(f"weights {list(w.shape)} and {list(r.shape)} over {list(x.shape)}")
     if any(one.source != PARAMETER for one in (w, r, b) if one is not None):
-        raise UnreadError("with weights that are computed")
+        raise UnreadError("with computed weights")
     if attributes.get("direction") == "reverse":
         raise UnreadError("backwards alone")
     names = ["weight_ih_l0", "weight_hh_l0"]
@@ -84,20 +84,20 @@ def recurrent(
 
 
 def _check(run: Running, node: Node, lengths: Traced | None, states: tuple[Traced | None, ...]) -> None:
-    """Raises `UnreadError` for what PyTorch's modules do not have."""
+    """Raises `UnreadError` for features that PyTorch's modules lack."""
     attributes = node.attributes
     if lengths is not None and lengths.of_data:
-        raise UnreadError("with lengths of data")
+        raise UnreadError("with sequence lengths")
     if any(one is not None and (one.of_data or one.of_parameters) for one in states):
-        raise UnreadError("from a state that is given, or with peepholes")
+        raise UnreadError("with an initial state or peepholes")
     if attributes.get("layout") or attributes.get("clip") or attributes.get("input_forget"):
-        raise UnreadError("with batches first, a clip or coupled gates")
+        raise UnreadError("with the batch first, a clip or coupled gates")
     if node.op == "GRU" and not attributes.get("linear_before_reset"):
-        raise UnreadError("that resets before its map")
+        raise UnreadError("with linear_before_reset=0")
 
 
 def _activations(node: Node) -> str:
-    """The activation of an RNN in a word. Raises `UnreadError` for others than the usual ones."""
+    """The activation of an RNN. Raises `UnreadError` for unsupported ones."""
     usual = {"LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"], "RNN": ["Tanh"]}[node.op]
     found = node.attributes.get("activations") or usual
     if node.op == "RNN" and set(found) == {"Relu"}:

@@ -1,4 +1,4 @@
-"""Sums, means and their like along axes."""
+"""Reductions along axes."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _NAMES = {
 
 
 def kept(shape: Sequence[int], axes: Sequence[int], keep: bool) -> tuple[int, ...]:
-    """The sizes that are left."""
+    """The shape after the reduction."""
     return tuple(1 if axis in axes else size for axis, size in enumerate(shape) if keep or axis not in axes)
 
 
 @operator(" ".join(_NAMES))
 def reduced(run: Running, node: Node, x: Traced, given: Traced | None = None) -> Traced:
-    """ReduceMean and its like."""
+    """ReduceMean and similar operators."""
     if given is not None and given.array is None:
-        raise UnreadError("along axes that are computed")
+        raise UnreadError("along computed axes")
     axes = axes_of(node, given.array if given is not None else None, len(x.shape))
     if not axes:
         if node.attributes.get("noop_with_empty_axes"):
@@ -43,7 +43,7 @@ def reduced(run: Running, node: Node, x: Traced, given: Traced | None = None) ->
 
 @operator("ArgMax ArgMin")
 def place(run: Running, node: Node, x: Traced) -> Traced:
-    """Where the largest stands."""
+    """The index of the largest element."""
     axis = node.attributes.get("axis", 0) % len(x.shape)
     keep = bool(node.attributes.get("keepdims", 1))
     return run.call(node.op.lower(), [x, axis, keep], kept(x.shape, [axis], keep), kind="whole")
@@ -54,7 +54,7 @@ def cumulative(run: Running, node: Node, x: Traced, axis: Traced) -> Traced:
     """CumSum."""
     where = number(axis)
     if where is None or node.attributes.get("exclusive") or node.attributes.get("reverse"):
-        raise UnreadError("backwards, or without the element itself")
+        raise UnreadError("with reverse or exclusive")
     return run.call("cumsum", [x, int(where)], x.shape)
 
 
@@ -64,7 +64,7 @@ def largest(run: Running, node: Node, x: Traced, k: Traced | None = None) -> lis
     count = number(k) if k is not None else node.attributes.get("k")
     axis = node.attributes.get("axis", -1) % len(x.shape)
     if count is None or not 1 <= count <= x.shape[axis]:
-        raise UnreadError("of a number that is computed")
+        raise UnreadError("with a computed k")
     shape = (*x.shape[:axis], int(count), *x.shape[axis + 1 :])
     outs = run.calls("topk", [x, int(count), axis, bool(node.attributes.get("largest", 1))], [shape, shape])
     outs[1].kind = "whole"

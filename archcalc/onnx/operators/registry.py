@@ -1,4 +1,4 @@
-"""Which function reads which operator."""
+"""The registry of operators."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class UnreadError(Exception):
-    """An operator, or a use of one, that no call stands for; the message says which use."""
+    """An operator, or a use of one, that no call can express; the message says which use."""
 
 
 OPERATORS: dict[tuple[str, str], Callable[..., Any]] = {}
 
 
 def operator(names: str, domain: str = "") -> Callable[[Function], Function]:
-    """Notes that a function reads the operators of these names; `domain` is whose they are."""
+    """Registers a function for these operators; `domain` is their domain."""
 
     def note(function: Function) -> Function:
         for name in names.split():
             if (domain, name) in OPERATORS:
-                raise ValueError(f"{name} is read twice")
+                raise ValueError(f"{name} is registered twice")
             OPERATORS[domain, name] = function
         return function
 

@@ -1,4 +1,4 @@
-"""Views and moves of axes."""
+"""Reshapes, transposes, padding and other changes of layout."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from archcalc.tracing.calls import CONSTANT, PARAMETER
 
 @operator("Constant")
 def constant(run: Running, node: Node) -> Traced:
-    """A constant with more numbers than are looked at."""
+    """A constant too large to be read."""
     value = node.attributes.get("value")
     if not isinstance(value, Tensor):
         raise UnreadError("of texts")
@@ -26,18 +26,18 @@ def constant(run: Running, node: Node) -> Traced:
 
 @operator("Reshape")
 def reshaped(run: Running, node: Node, x: Traced, wanted: Traced) -> Traced:
-    """The same elements in other sizes."""
+    """Reshape."""
     if wanted.array is None:
         shape = run.said(node.outputs[0])
         if shape is None:
-            raise UnreadError("to sizes that are computed")
+            raise UnreadError("to computed sizes")
     else:
         shape = run.reshaped_to(x, wanted.array.numbers, node.outputs[0])
     return viewed(run, x, shape)
 
 
 def viewed(run: Running, x: Traced, shape: Any) -> Traced:
-    """Other sizes, of which the numbers stay known."""
+    """Reshapes and keeps known elements."""
     made = run.call("reshape", [x], shape)
     if made.source == CONSTANT and x.look is not None:
         made.look = x.look
@@ -46,7 +46,7 @@ def viewed(run: Running, x: Traced, shape: Any) -> Traced:
 
 @operator("Flatten")
 def flattened(run: Running, node: Node, x: Traced) -> Traced:
-    """Two axes: those before one, and the rest."""
+    """Flattens to two axes: those before one, and the rest."""
     axis = node.attributes.get("axis", 1)
     axis = axis + len(x.shape) if axis < 0 else axis
     first = second = 1
@@ -59,31 +59,31 @@ def flattened(run: Running, node: Node, x: Traced) -> Traced:
 
 @operator("Squeeze")
 def squeezed(run: Running, node: Node, x: Traced, axes: Traced | None = None) -> Traced:
-    """Without axes of size 1."""
+    """Squeeze."""
     gone = axes_of(node, axes.array if axes is not None else None, len(x.shape))
     if not gone:
         was = (run.fixed or {}).get(x.label, x.shape)
         gone = [axis for axis, size in enumerate(was) if size == 1]
     if any(x.shape[axis] != 1 for axis in gone):
-        raise ValueError(f"axis {gone} of {list(x.shape)} is left out, and it is the batch's or longer than 1")
+        raise ValueError(f"axis {gone} of {list(x.shape)} is squeezed, but it is the batch axis or longer than 1")
     return viewed(run, x, [size for axis, size in enumerate(x.shape) if axis not in gone])
 
 
 @operator("Unsqueeze")
 def unsqueeze(run: Running, node: Node, x: Traced, axes: Traced | None = None) -> Traced:
-    """With axes of size 1."""
+    """Unsqueeze."""
     given = axes.array.numbers if axes is not None and axes.array is not None else node.attributes.get("axes")
     if given is None:
-        raise UnreadError("at axes that are computed")
+        raise UnreadError("at computed axes")
     return viewed(run, x, unsqueezed(x.shape, given))
 
 
 @operator("Transpose")
 def transposed(run: Running, node: Node, x: Traced) -> Traced:
-    """Axes in another order."""
+    """Transpose."""
     order = node.attributes.get("perm") or list(reversed(range(len(x.shape))))
     if sorted(order) != list(range(len(x.shape))):
-        raise ValueError(f"{order} is no order of {len(x.shape)} axes")
+        raise ValueError(f"{order} is not a permutation of {len(x.shape)} axes")
     if x.source == PARAMETER and len(order) == 2 and order == [1, 0] and not x.claimed:
         return run.turned(x)
     return run.call("permute", [x, order], [x.shape[axis] for axis in order])
@@ -91,9 +91,9 @@ def transposed(run: Running, node: Node, x: Traced) -> Traced:
 
 @operator("Expand")
 def expanded(run: Running, node: Node, x: Traced, wanted: Traced) -> Traced:
-    """Axes of size 1 repeated."""
+    """Expand."""
     if wanted.array is None:
-        raise UnreadError("to sizes that are computed")
+        raise UnreadError("to computed sizes")
     shape = (
         list(broadcast(x.shape, wanted.array.numbers)) if run.fixed is None else _grown(run, x, wanted.array.numbers)
     )
@@ -101,7 +101,7 @@ def expanded(run: Running, node: Node, x: Traced, wanted: Traced) -> Traced:
 
 
 def _grown(run: Running, x: Traced, wanted: list[int]) -> list[int]:
-    """Sizes in which a batch of the file that is fixed stands for this run's."""
+    """Sizes with the file's fixed batch replaced by this run's."""
     rank = max(len(wanted), len(x.shape))
     was = [1] * (rank - len(wanted)) + wanted
     now = [1] * (rank - len(x.shape)) + list(x.shape)
@@ -110,15 +110,15 @@ def _grown(run: Running, x: Traced, wanted: list[int]) -> list[int]:
 
 @operator("Roll")
 def rolled(run: Running, node: Node, x: Traced) -> Traced:
-    """Positions moved along an axis, as joining/ puts its two parts together."""
+    """A roll, as joining/ fuses its two parts."""
     return run.call("roll", [x, [node.attributes["shift"]], [node.attributes["axis"]]], x.shape)
 
 
 @operator("Tile")
 def tiled(run: Running, node: Node, x: Traced, times: Traced) -> Traced:
-    """The whole tensor several times."""
+    """Tile."""
     if times.array is None or len(times.array.numbers) != len(x.shape):
-        raise UnreadError("as often as is computed")
+        raise UnreadError("with computed repeats")
     counts = times.array.numbers
     shape = [size * count for size, count in zip(x.shape, counts)]
     return x if set(counts) == {1} else run.call("repeat", [x, counts], shape)
@@ -126,7 +126,7 @@ def tiled(run: Running, node: Node, x: Traced, times: Traced) -> Traced:
 
 @operator("Concat")
 def joined(run: Running, node: Node, *all: Traced) -> Traced:
-    """Side by side along an axis."""
+    """Concat."""
     rank = len(all[0].shape)
     axis = node.attributes.get("axis", 0)
     if not -rank <= axis < rank or any(len(one.shape) != rank for one in all):
@@ -139,12 +139,12 @@ def joined(run: Running, node: Node, *all: Traced) -> Traced:
 
 @operator("Split")
 def parts(run: Running, node: Node, x: Traced, given: Traced | None = None) -> list[Traced]:
-    """Parts of an axis."""
+    """Split."""
     axis = node.attributes.get("axis", 0) % len(x.shape)
     count = len(node.outputs)
     sizes = given.array.numbers if given is not None and given.array is not None else node.attributes.get("split")
     if given is not None and given.array is None:
-        raise UnreadError("in sizes that are computed")
+        raise UnreadError("into computed sizes")
     if not sizes:
         part = -(-x.shape[axis] // count)
         sizes = [part] * (count - 1) + [x.shape[axis] - part * (count - 1)]
@@ -163,9 +163,9 @@ def padded(
     value: Traced | None = None,
     axes: Traced | None = None,
 ) -> Traced:
-    """A border; below 0 so much is cut."""
+    """Pad; negative padding crops."""
     if pads is not None and pads.array is None:
-        raise UnreadError("by what is computed")
+        raise UnreadError("with computed padding")
     sides = pads.array.numbers if pads is not None and pads.array is not None else node.attributes.get("pads", [])
     rank = len(x.shape)
     where = (
@@ -199,9 +199,9 @@ def padded(
 
 @operator("ConstantOfShape")
 def filled(run: Running, node: Node, shape: Traced) -> Traced:
-    """A large tensor of one number."""
+    """A tensor filled with one value."""
     if shape.array is None:
-        raise UnreadError("of sizes that are computed")
+        raise UnreadError("of computed sizes")
     value = node.attributes.get("value")
     number = (value.numbers or [0])[0] if isinstance(value, Tensor) else 0.0
     made = Traced(CONSTANT, shape.array.numbers, value.kind if isinstance(value, Tensor) else "float")
@@ -211,9 +211,9 @@ def filled(run: Running, node: Node, shape: Traced) -> Traced:
 
 @operator("Range")
 def counted(run: Running, node: Node, start: Traced, end: Traced, step: Traced) -> Traced:
-    """Many whole numbers one after the other."""
+    """Range."""
     arrays = [one.array for one in (start, end, step)]
     if any(one is None for one in arrays):
-        raise UnreadError("between what is computed")
+        raise UnreadError("with computed limits")
     first, last, by = (one.numbers[0] for one in arrays if one is not None)
     return Traced(CONSTANT, (max(0, -int(-(last - first) // by)),), start.kind)
