@@ -1,11 +1,13 @@
 """Equal bodies to blocks, equal neighbours to repeats, and the text of both.
 
 A body is written with a gap for each number. Bodies that are the same text are one block, and the numbers that differ
-are its arguments. A block that is called in one place alone is written there.
+are its arguments. A block that is called in one place alone is written there, unless its branches would then stay in
+memory while what follows runs: a module's variables go when it returns.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -97,7 +99,7 @@ class Blocks:
         for block in self.blocks:
             block.calls = 0
         seen: set[Block] = set()
-        self._count_in(self.root.items, seen)
+        self._count_in(self.root.items, seen, False)
         for block in self.blocks:
             items = block.bodies[0].items
             short = not block.arguments and len(items) < 3 and all(not list(item.inner()) for item in items)
@@ -115,16 +117,18 @@ class Blocks:
                 taken.add(name)
                 block.name = name
 
-    def _count_in(self, items: list[Item], seen: set[Block]) -> None:
+    def _count_in(self, items: list[Item], seen: set[Block], is_inner: bool) -> None:
         for item in items:
             for inner in item.inner():
-                self._count_in(inner, seen)
+                self._count_in(inner, seen, True)
             if item.body is not None:
                 block = self.block[item.body]
                 block.calls += 1
+                is_followed = is_inner or item is not items[-1]
+                block.is_kept = block.is_kept or (is_followed and item.count == 1 and _leaves_branches(item.body))
                 if block not in seen:
                     seen.add(block)
-                    self._count_in(block.bodies[0].items, seen)
+                    self._count_in(block.bodies[0].items, seen, False)
 
     def spec(self) -> Spec:
         """All of it."""
@@ -181,6 +185,13 @@ def _inner_bodies(items: list[Item]) -> Iterator[Body]:
 
 def _layers(items: list[Item]) -> int:
     return sum(1 + sum(_layers(inner) for inner in item.inner()) for item in items)
+
+
+def _leaves_branches(body: Body) -> bool:
+    """Whether a variable of a body still holds a branch when it ends, and one that is as large as what it gives."""
+    size = math.prod(body.end.sizes)
+    ends = [inner[-1].gives for item in body.items if item.count == 1 for inner in item.inner()]
+    return any(end is not None and math.prod(end.sizes) >= size for end in ends)
 
 
 def _from(items: list[Item], source: Out) -> list[Item]:
