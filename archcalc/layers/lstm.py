@@ -146,7 +146,7 @@ class LSTM(Recurrent):
             read_on = self.directions == 1 and (top or not self.dropout)
             outputs = 0 if read_on else steps * how.batch * hidden
             states = 4 * how.batch * hidden
-            zeros = 0 if self.bias else 4 * hidden * (plain(features) + hidden)
+            zeros = 4 * hidden * (plain(features) + hidden, 1, 0)[self.biases]
             total += self.directions * (cells.workspace(plain(features)) + (outputs + states + zeros) * how.width)
         return total
 
@@ -157,7 +157,7 @@ class LSTM(Recurrent):
 
         kind = NarrowCells if is_narrow(how) else Cells
         widths = tuple(plain(features) for features in self._inputs(x))
-        return kind(how, plain(x.shape[0]), plain(self.hidden), widths, self.directions, self.bias)
+        return kind(how, plain(x.shape[0]), plain(self.hidden), widths, self.directions, self.biases)
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
         """That of oneDNN, which has no projection."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from archcalc.layers.arguments import Flag, Number, Whole, Word, arg
+from archcalc.layers.arguments import Flag, Number, Whole, Word, Words, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module
@@ -23,7 +23,22 @@ def _count(number: int, word: str) -> str:
     return f"{number} {word}" + ("" if number == 1 else "s")
 
 
+# The word for one bias vector, as Keras and JAX have it.
+ONE_BIAS = "one"
+
 NO_PROJECTION = "only `lstm` has a projection in PyTorch: put `linear` after it"
+
+
+def with_biases(notation: str, biases: int) -> str:
+    """The equations of a recurrence with one bias for each product, or none."""
+    if biases < 2:
+        notation = notation.replace(" + b′", "").replace(", b and b′", " and b").replace("(U h(t−1))", "U h(t−1)")
+    return notation if biases else notation.replace(" + b", "").replace(", U and b", " and U")
+
+
+def biases_work(biases: int, products: int) -> tuple[str, int]:
+    """The additions of biases for one hidden unit in one step, as `unit_work` has others."""
+    return ("one bias for each product" if biases == 1 else "two biases for each product"), biases * products
 
 
 class Recurrent(Layer):
@@ -46,13 +61,25 @@ class Recurrent(Layer):
     layers: int = arg(Whole, "layers stacked", default=1, min=1, aliases=("num_layers",))
     bidirectional: bool = arg(Flag, "also run from the last step to the first", default=False)
     dropout: float = arg(Number, "dropout between stacked layers", default=0.0, min=0, max=1)
-    bias: bool = arg(Flag, "learn two bias vectors, as PyTorch does", default=True)
+    bias: bool | str = arg(
+        Words, "learn two bias vectors, as PyTorch does; one: that of the input", words=(ONE_BIAS,), default=True
+    )
     state: Tensor | None = arg(Reference, "recurrent layer whose final state it starts from", default=None)
 
     @property
     def directions(self) -> int:
         """1, or 2 when bidirectional."""
         return 2 if self.bidirectional else 1
+
+    @property
+    def biases(self) -> int:
+        """How many a row of the weights has: one for the product of the input, then one for that of the state."""
+        return 1 if self.bias == ONE_BIAS else 2 * bool(self.bias)
+
+    @property
+    def equation(self) -> str:
+        """The notation with the biases that there are."""
+        return with_biases(self.notation, self.biases)
 
     @property
     def width(self) -> int:
@@ -155,16 +182,15 @@ class Recurrent(Layer):
         return [x.shape[-1]] + [self._between] * (self.layers - 1)
 
     def params(self, x: Tensor) -> dict[str, Shape]:
-        """weight_ih, weight_hh and two biases for each layer and direction, gates and candidate stacked."""
+        """weight_ih, weight_hh and the biases for each layer and direction, gates and candidate stacked."""
         rows = self.rows
         shapes: dict[str, Shape] = {}
         for index, features in enumerate(self._inputs(x)):
             for suffix in ("", "_reverse")[: self.directions]:
                 shapes[f"weight_ih_l{index}{suffix}"] = (rows, features)
                 shapes[f"weight_hh_l{index}{suffix}"] = (rows, self.width)
-                if self.bias:
-                    shapes[f"bias_ih_l{index}{suffix}"] = (rows,)
-                    shapes[f"bias_hh_l{index}{suffix}"] = (rows,)
+                for product_of in ("ih", "hh")[: self.biases]:
+                    shapes[f"bias_{product_of}_l{index}{suffix}"] = (rows,)
         return shapes
 
     def portions(self, shapes: dict[str, Shape]) -> list[Portion]:
@@ -214,7 +240,7 @@ class Recurrent(Layer):
             units,
             "hidden unit and step",
             ("both products added, one sum for each pair", self.products),
-            ("two biases for each product", 2 * self.products if self.bias else 0),
+            biases_work(self.biases, self.products),
             *self.unit_work,
         )
 
@@ -317,7 +343,7 @@ class Recurrent(Layer):
         x, one = inputs[0], self.layers * self.directions
         learned = sum(plain(product(shape)) for shape in self.params(x).values())
         return Steps(
-            how, plain(x.shape[0]), plain(x.shape[-1]), plain(self.hidden), self.products, self.layers, self.directions, self.bias,
+            how, plain(x.shape[0]), plain(x.shape[-1]), plain(self.hidden), self.products, self.layers, self.directions, self.biases,
             learned, self._kept_by_steps(how, x) // one, self.element_bytes(how),
         ).passing()  # fmt: skip
 
@@ -325,13 +351,16 @@ class Recurrent(Layer):
         """The same in PyTorch."""
         plain = given(
             num_layers=(self.layers, 1),
-            bias=(self.bias, True),
+            bias=(bool(self.bias), True),
             dropout=(self.dropout if self.layers > 1 else 0.0, 0.0),  # PyTorch warns of one that does nothing
             bidirectional=(self.bidirectional, False),
             nonlinearity=(getattr(self, "nonlinearity", "tanh"), "tanh"),
             proj_size=(self.width if self.width is not self.hidden else 0, 0),
         )
-        code = module(f"nn.{self.op.upper()}", x.shape[-1], self.hidden, batch_first=True, **plain)
+        name = self.op.upper()
+        code = module(
+            f"OneBias{name}" if self.biases == 1 else f"nn.{name}", x.shape[-1], self.hidden, batch_first=True, **plain
+        )
         if self.state is not None:
             code.call = "{self}({0}, {state1})"
             if self.state.state is None:

@@ -77,8 +77,6 @@ class Unread:
         read = from_python(text)
         whole = line if line.quoted else place
         help = either(read.readings, [written(whole, reading) for reading in read.readings], read.sentence or "")
-        if isinstance(help, Advice) and read.note:
-            help = Advice(f"{help.text}; {read.note}", help.fix, help.choices)
         shown = f"{op.text}(...)" if line.text.startswith(f"{op.text}(") else op.text
         self.findings.error("SPC007", f"`{shown}` is Python, not a layer", op, help)
 

@@ -11,11 +11,11 @@ GATES = "it counts biases, sums and products of gates in recurrent layers"
 
 
 def of_steps(each: int, call: Call) -> int:
-    """The operations of all steps: `each` for a unit, and two for each gate with biases."""
+    """The operations of all steps: `each` for a unit, and one for each bias of a gate."""
     layer = call.layer
     assert isinstance(layer, Recurrent)
     units = call.batch * int(call.x.shape[0] * layer.layers * layer.directions * layer.hidden)
-    return units * (each + (2 * layer.products if layer.bias else 0))
+    return units * (each + layer.biases * layer.products)
 
 
 def of_cells(each: int) -> Rule:

@@ -23,6 +23,7 @@ LRN = "it counts 3 for each element of local response normalisation, and 1 for e
 RESIZED = "it counts resizing twice, in the module and in its function: 2 for each element of the output"
 PROJECTED = "it does not count the projection of an lstm"
 FUNCTION = "it does not count a convolution that is called as a function"
+SUBCLASS = "it does not count subclasses of PyTorch's modules, which are not in its table"
 INSIDE = "it does not count the projections of a subclass of nn.MultiheadAttention"
 TRAINED = "it counts trained parameters only"
 OPERATORS = "it does not count `@` and torch.einsum"
@@ -75,6 +76,8 @@ def _recurrent(each: int) -> Rule:
     def count(call: Call) -> Deltas:
         layer = call.layer
         assert isinstance(layer, Recurrent)
+        if layer.biases == 1:
+            return {SUBCLASS: -call.macs}
         return {GATES: of_steps(each, call), PROJECTED: -call.batch * int(layer.projection_macs(call.x))}
 
     return count

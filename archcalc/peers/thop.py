@@ -29,7 +29,7 @@ RESIZED = "it counts resizing for each element of the output: nearest 1, linear 
 PROJECTED = "it does not know the projection of an lstm"
 INSIDE = "it does not count the projections of nn.MultiheadAttention, which is not in its table"
 FUNCTIONS = "it does not count products of two tensors, which are not modules"
-SUBCLASS = "it does not count a subclass of nn.Conv2d, which is not in its table"
+SUBCLASS = "it does not count subclasses of PyTorch's modules, which are not in its table"
 NO_TABLE = "it does not count parameters of modules that are not in its table"
 TIED = "it counts tied parameters in every module that has them"
 
@@ -91,6 +91,8 @@ def _recurrent(each: int) -> Rule:
     def count(call: Call) -> Deltas:
         layer = call.layer
         assert isinstance(layer, Recurrent)
+        if layer.biases == 1:
+            return {SUBCLASS: -call.macs}
         return {GATES: of_steps(each, call), PROJECTED: _without_projection(layer, call) - call.macs}
 
     return count
@@ -114,6 +116,8 @@ def _params(call: Call) -> Deltas:
     seen = call.held if call.layer.op in PEER.read else 0
     if isinstance(call.node.layer, Attention) and not is_multihead(call):
         seen = sum(size for name, size in call.weights.items() if "_proj." in name)
+    if isinstance(call.layer, Recurrent) and call.layer.biases == 1:
+        seen = 0
     if call.reused:
         seen, missing = 0, 0
     else:

@@ -60,14 +60,13 @@ _LINE = "write each layer as `conv 64 kernel=3`: its name, then key=value"
 
 
 class Written:
-    """What to write instead of a call: the lines of each reading, and a note on them, or a sentence when there is none."""
+    """What to write instead of a call: the lines of each reading, or a sentence when there is none."""
 
-    __slots__ = ("note", "readings", "sentence")
+    __slots__ = ("readings", "sentence")
 
-    def __init__(self, readings: list[str], sentence: str | None = None, note: str | None = None) -> None:
+    def __init__(self, readings: list[str], sentence: str | None = None) -> None:
         self.readings = readings
         self.sentence = sentence
-        self.note = note
 
 
 def from_python(text: str) -> Written:
@@ -85,17 +84,7 @@ def from_python(text: str) -> Written:
         return Written([], str(error))
     if not any(found):
         return Written([], "it changes how a tensor is kept, not what it holds: leave it out")
-    return Written(list(dict.fromkeys(_joined(lines, target(text)) for lines in found)), note=_note(node))
-
-
-def _note(node: ast.expr) -> str | None:
-    """What is counted otherwise where the call is one of Keras."""
-    for one in ast.walk(node):
-        name = dotted(one.func) if isinstance(one, ast.Call) else ""
-        op = keras.ONE_BIAS.get(name.split(".")[-1])
-        if op and any(library == "keras" for _, library in _libraries(name, ())):
-            return f"Keras has one bias where `{op}` has two, as PyTorch's"
-    return None
+    return Written(list(dict.fromkeys(_joined(lines, target(text)) for lines in found)))
 
 
 def _joined(lines: list[str], name: str | None) -> str:

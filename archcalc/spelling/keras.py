@@ -27,7 +27,8 @@ def _recurrent(op: str) -> Writer:
         for name, usual in (("activation", "tanh"), ("recurrent_activation", "sigmoid")):
             if bound.text(name, usual) != usual:
                 raise UnwritableError(f"`{op}` has no key for `{name}`; `archcalc layer {op}` lists its keys")
-        bias = "" if bound.text("use_bias", "true") == "true" else " bias=false"
+        one = "" if op == "gru" else " bias=one"  # a gru of Keras has two, as PyTorch's
+        bias = one if bound.text("use_bias", "true") == "true" else " bias=false"
         line = f"{op} {bound.text('units', '64')}{bias}"
         if bound.text("recurrent_dropout", "0") != "0":
             raise UnwritableError(f"no layer drops parts of the state of `{op}`; `dropout` costs the same")
@@ -130,8 +131,6 @@ def _pad_keras(bound: Bound, inner: Inner) -> list[str]:
     return [f"pad {before}" if before == after else f"pad before={before} after={after}"]
 
 
-# Layers that have one bias for all gates, and what they are here.
-ONE_BIAS = {"LSTM": "lstm", "CuDNNLSTM": "lstm", "SimpleRNN": "rnn"}
 _RECURRENT = "units activation recurrent_activation use_bias dropout recurrent_dropout return_sequences"
 _WINDOW = "kernel_size=kernel strides=stride padding"
 _DEPTHWISE = f"{_WINDOW} depth_multiplier data_format dilation_rate=dilation activation use_bias"

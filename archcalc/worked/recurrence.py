@@ -133,7 +133,7 @@ def _sums(vector: Vector, state: Vector, own: dict[str, Array]) -> tuple[Vector,
 
 def _written(own: dict[str, Array], state: str = "h") -> tuple[str, str]:
     """What `_sums` computes, as equations write it: without biases where there are none."""
-    return ("W x + b", f"U {state} + b′") if "bias_ih" in own else ("W x", f"U {state}")
+    return ("W x + b" if "bias_ih" in own else "W x"), f"U {state}" + (" + b′" if "bias_hh" in own else "")
 
 
 def _parts(values: Array, count: int) -> Iterator[Array]:
@@ -167,7 +167,7 @@ def _gru(x: Vector, state: list[Vector], own: dict[str, Array], layer: Any) -> t
     n = [math.tanh(one) for one in inside]
     new = [(1 - keep) * one + keep * old for keep, one, old in zip(z, n, h)]
     product, other = _written(own)
-    gate, inner = f"{product} + {other}", f"({other})" if "bias_ih" in own else other
+    gate, inner = f"{product} + {other}", f"({other})" if "bias_hh" in own else other
     return [
         f"r = σ({gate}) = σ({listed(_added(read[0], recalled[0]))}) = {listed(r)}   reset{NO_BREAK}gate",
         f"z = σ({gate}) = σ({listed(_added(read[1], recalled[1]))}) = {listed(z)}   update{NO_BREAK}gate",

@@ -29,6 +29,22 @@ def module(op, features, hidden, **keys):
     return Named(features, hidden, batch_first=True, **keys)
 
 
+class WithoutStateBias(nn.Module):
+    """A recurrent module whose products with the state have biases of zeros, which are no parameters."""
+
+    def __init__(self, made):
+        super().__init__()
+        for name, one in made.named_parameters():
+            if not name.startswith("bias_hh"):
+                self.register_parameter(name, one)
+        self.made = [made]  # whose own parameters are not these
+
+    def forward(self, x):
+        made = self.made[0].to(x.dtype).train(self.training)
+        given = {name: torch.zeros_like(one) for name, one in made.named_parameters()}
+        return torch.func.functional_call(made, {**given, **dict(self.named_parameters())}, (x,))
+
+
 def spelled(keys):
     names = {"layers": "num_layers", "proj": "proj_size"}
     return {names.get(name, name): value for name, value in keys.items()}
@@ -46,12 +62,18 @@ def test_recurrent(op, data):
     keys = draw.some(
         layers=draw.number(1, 3, 0, -1),
         bidirectional=st.booleans(),
-        bias=st.booleans(),
+        bias=st.sampled_from([True, False, "one"]),
         dropout=st.sampled_from([0.0, 0.5, 1.0, *([1.5, -0.5] if draw.wild else [])]),
         **({"nonlinearity": st.sampled_from(["tanh", "relu", "gelu"])} if op == "rnn" else {}),
         **({"proj": draw.number(1, 5, -1)} if op == "lstm" else {}),
     )
-    compare(line(op, hidden, **keys), shape, lambda: module(op, shape[1], hidden, **spelled(keys)))
+    given = spelled(keys) | ({"bias": True} if keys.get("bias") == "one" else {})
+
+    def make():
+        made = module(op, shape[1], hidden, **given)
+        return WithoutStateBias(made) if keys.get("bias") == "one" else made
+
+    compare(line(op, hidden, **keys), shape, make)
 
 
 class Loop(nn.Module):
@@ -148,4 +170,5 @@ def test_a_state_may_be_any_tensor_of_its_shape_but_for_lstm():
 def test_operations_for_each_unit_and_step(op, each):
     """Sums of the gates, activations and products; then two biases for each gate."""
     assert layer(f"{op} 5 bias=false", (7, 3)).other_flops == 7 * 5 * each
+    assert layer(f"{op} 5 bias=one", (7, 3)).other_flops == 7 * 5 * (each + GATES[op])
     assert layer(f"{op} 5 layers=3 bidirectional=true", (7, 3)).other_flops == 7 * 5 * 6 * (each + 2 * GATES[op])

@@ -98,6 +98,8 @@ CASES = """
 [7,5] | linear 5, rnn 3 layers=2 bidirectional=true
 [7,5] | linear 5, gru 3 layers=2 dropout=0.5
 [7,5] | linear 5, lstm 3, linear 2
+[7,5] | linear 5, lstm 3 bias=one, linear 4, lstm 70 layers=2 bias=one bidirectional=true, lstm 5 proj=2 bias=one name=s, linear 2
+[7,5] | linear 5, gru 3 bias=one layers=2, rnn 4 bias=one bidirectional=true, linear 2
 [7,5] | linear 5, lstm 70 layers=2 bias=false
 [7,5] | linear 5, lstm 3 layers=2 bidirectional=true dropout=0.2
 [6] | linear 5 name=x, linear 4 name=h, rnncell 4 state=h from=x nonlinearity=relu bias=false, linear 3

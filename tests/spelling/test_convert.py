@@ -95,9 +95,9 @@ CALLS = {
     "Flatten(input_shape=(28, 28))": "flatten",
     "Reshape((7, 7, 64))": "[reshape 7x7x64, rearrange 'h w c -> c h w']",
     "Embedding(10000, 128)": "embedding 10000 dim=128",
-    "LSTM(64, return_sequences=True)": "lstm 64",
-    "keras.layers.LSTM(64)": "[lstm 64, select -1]",
-    "layers.Bidirectional(layers.LSTM(64, return_sequences=True))": "lstm 64 bidirectional=true",
+    "LSTM(64, return_sequences=True)": "lstm 64 bias=one",
+    "keras.layers.LSTM(64)": "[lstm 64 bias=one, select -1]",
+    "layers.Bidirectional(layers.LSTM(64, return_sequences=True))": "lstm 64 bias=one bidirectional=true",
     "layers.TimeDistributed(layers.Dense(10))": "linear 10",
     "MultiHeadAttention(num_heads=8, key_dim=64)": "attention 8 head_dim=64",
     "SeparableConv2D(64, 3, padding='same')": "[conv cin kernel=3 padding=same groups=cin bias=false, conv 64 kernel=1]",
@@ -119,7 +119,7 @@ CALLS = {
     "ReLU(6.)": "relu6",
     "layers.Cropping2D(((1, 2), (3, 4)))": "pad before=-1x-3 after=-2x-4",
     "model.add(Dense(10, activation='softmax'))": "[linear 10, softmax]",
-    "layers.LSTM(64, dropout=0.2, return_sequences=True)": "[dropout 0.2, lstm 64]",
+    "layers.LSTM(64, dropout=0.2, return_sequences=True)": "[dropout 0.2, lstm 64 bias=one]",
     "Embedding(1000, 64, input_length=10)": "embedding 1000 dim=64",
     "paddle.nn.Conv2D(3, 64, 3)": "conv 64 kernel=3",
     # Flax
@@ -145,7 +145,7 @@ TWO = {
     "conv(64, 3, 2)": ["conv 64 kernel=3 stride=2", "conv 3 kernel=2"],
     "attention(512, 8)": ["attention 512 kv_heads=8", "attention 8"],
     "LeakyReLU()": ["leakyrelu 0.3", "leakyrelu"],
-    "LSTM(64)": ["[lstm 64, select -1]", "lstm 64"],
+    "LSTM(64)": ["[lstm 64 bias=one, select -1]", "lstm 64"],
     "nn.Conv2D(3, 64, 3)": ["conv 3 kernel=64 stride=3", "conv 64 kernel=3"],
     "lstm(128, 256)": ["lstm 128 layers=256", "lstm 256"],
 }
@@ -196,8 +196,7 @@ def test_a_call_is_a_line_that_computes(call):
     read = from_python(call)
     assert (read.readings, read.sentence) == ([CALLS[call]], None)
     said = wrong(call)
-    note = f"; {read.note}" if read.note else ""
-    assert (said.code, said.help) == ("SPC007", f"write `{CALLS[call]}`{note}")
+    assert (said.code, said.help) == ("SPC007", f"write `{CALLS[call]}`")
     (edit,) = said.fix.edits
     assert edit.text == CALLS[call]
     line = edit.text.replace("width", "48").replace("4*dim", "48")

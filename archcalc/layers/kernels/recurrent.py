@@ -19,7 +19,7 @@ class Steps(NamedTuple):
 
     Attributes:
         steps: of the sequence; features: of its input; hidden: of its state; products: with the state in each step.
-        layers: that are stacked; directions: that the sequence is read in; biased: whether there are biases; learned: numbers of all parameters.
+        layers: that are stacked; directions: that the sequence is read in; biases: of each row of weights; learned: numbers of all parameters.
         kept: bytes that the steps of one layer and direction keep for backward.
         given: bytes of a number of the state.
     """
@@ -31,7 +31,7 @@ class Steps(NamedTuple):
     products: int
     layers: int
     directions: int
-    biased: bool
+    biases: int
     learned: int
     kept: int
     given: int
@@ -49,7 +49,7 @@ class Steps(NamedTuple):
         rows = self.steps * how.batch
         learned = self.learned // self.directions
         counted = rows * self.features * how.needs[0] + self.directions * learned
-        weights = gates * (hidden + self.biased)
+        weights = gates * (hidden + (self.biases == 2))
         second = (3 if self.steps > 1 else 1) * weights
         backward = max(second * width, (2 * rows * gates + weights) * width - self.kept) - counted * width
         # The states of all steps, before they are one tensor; what is kept may be copies of them.
@@ -66,11 +66,12 @@ class Steps(NamedTuple):
             elif not (how.casts or are_rows(steps)):
                 first += rows * self.features * width
             if how.casts and not how.training:  # copies of weights, for the input and for the state in turn
-                biases = gates * self.biased
+                biases = gates * (self.biases > 0)
                 first += (gates * self.features + biases - self.learned) * width
                 forward += (gates * hidden + biases - self.learned) * width
             forward = max(first, forward)
-        return forward, max(backward, rows * gates * width - self.kept)
+        zeros = self.layers * self.directions * gates * width * (self.biases == 1)  # in place of the state's biases
+        return forward + zeros, max(backward, rows * gates * width - self.kept)
 
 
 class Cells(NamedTuple):
@@ -78,7 +79,7 @@ class Cells(NamedTuple):
 
     Attributes:
         steps: of the sequence; hidden: features of its state; widths: of the input of each layer.
-        directions: that the sequence is read in; biased: whether there are biases.
+        directions: that the sequence is read in; biases: of each row of weights.
     """
 
     how: Saving
@@ -86,7 +87,7 @@ class Cells(NamedTuple):
     hidden: int
     widths: tuple[int, ...]
     directions: int
-    biased: bool
+    biases: int
 
     def workspace(self, features: int) -> int:
         """Bytes that oneDNN keeps of one layer and direction.
@@ -111,7 +112,7 @@ class Cells(NamedTuple):
         room = pages(4 * rows * row(gates)) + 2 * pages(4 * how.batch * row(hidden)) + _ROOM
         forward = backward = 0
         released = 0  # of the layers above, less the gradients of their parameters
-        learned = [gates * (features + hidden) + 2 * gates * self.biased for features in self.widths]
+        learned = [gates * (features + hidden) + gates * self.biases for features in self.widths]
         for index in reversed(range(len(self.widths))):
             features = self.widths[index]
             filled = row(gates) * (features + hidden) + gates
@@ -121,10 +122,12 @@ class Cells(NamedTuple):
             copy = rows * hidden if index == len(self.widths) - 1 and self.steps > 1 and how.batch > 1 else 0
             if how.beside:  # zeros for one direction at a time, in the order that it wants
                 copy = rows * hidden * ((index == len(self.widths) - 1) - self.directions)
-            sums = 0 if self.biased else gates  # of the two biases; with them, one is not there yet
+            sums = 0 if self.biases else gates  # of the two biases; with them, one is not there yet
             own = copy + 4 * state + sums + rows * features + learned[index] + blocks + filled
             for _ in range(self.directions):
                 backward = max(backward, room + 4 * own - released)
                 released += self.workspace(features) - 4 * learned[index]
         counted = rows * self.widths[0] * how.needs[0] + self.directions * sum(learned)
+        if self.biases == 1 and not how.keeps:
+            forward += 4 * gates * len(self.widths) * self.directions  # zeros in place of the state's
         return forward, backward - 4 * counted

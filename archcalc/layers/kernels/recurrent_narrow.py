@@ -37,7 +37,7 @@ class NarrowCells(Cells):
         room = pages(4 * at_once * row(gates)) + pages(2 * how.batch * _row(hidden)) + _ROOM
         if how.keeps:
             room += pages(4 * how.batch * row(hidden))
-        learned = [gates * (features + hidden + 2 * self.biased) for features in self.widths]
+        learned = [gates * (features + hidden + self.biases) for features in self.widths]
         forward = backward = released = 0
         copied = 0  # of steps that do not lie in order, before autocast gives them another type
         if not how.strides[0].transposed(0, 1).is_contiguous and (how.given[0] > how.width or not how.keeps):
@@ -55,7 +55,7 @@ class NarrowCells(Cells):
             turned = 2 * gates * (up(features, _BLOCK) + up(hidden, _BLOCK))
             filled = 4 * (row(gates) * (features + hidden) + gates)
             own = 2 * (rows * hidden + 2 * state + gates) + 4 * (rows * (features + hidden) + 4 * state)
-            own += 4 * (learned[index] - gates * self.biased) + turned + filled + room
+            own += 4 * (learned[index] - gates * (self.biases > 0)) + turned + filled + room
             for _ in range(self.directions):
                 backward = max(backward, own - released)
                 released += self.workspace(features) - (4 if how.casts else 2) * learned[index]

@@ -257,3 +257,54 @@ class DeformableConvolution(nn.Conv2d):
         )
         read = torch.broadcast_tensors(rows[:, None, :, None], columns[:, None])
         return torch.stack(read, dim=2).flatten(0, 1).to(offset.dtype)
+
+
+def set_state_biases(recurrent, zeros):
+    """Makes the biases of the products with the state zeros, or none."""
+    for name, bias in list(recurrent.named_parameters()):
+        if name.startswith("bias_ih"):
+            other = name.replace("ih", "hh")
+            delattr(recurrent, other)
+            setattr(recurrent, other, torch.zeros_like(bias) if zeros else None)
+
+
+class OneBiasRNN(nn.RNN):
+    """Recurrent network that learns a bias for the products of its input alone."""
+
+    def __init__(self, features, hidden, **options):
+        super().__init__(features, hidden, **options)
+        set_state_biases(self, zeros=False)
+
+    def forward(self, x, state=None):
+        set_state_biases(self, zeros=True)
+        result = super().forward(x, state)
+        set_state_biases(self, zeros=False)
+        return result
+
+
+class OneBiasGRU(nn.GRU):
+    """GRU that learns a bias for the products of its input alone."""
+
+    def __init__(self, features, hidden, **options):
+        super().__init__(features, hidden, **options)
+        set_state_biases(self, zeros=False)
+
+    def forward(self, x, state=None):
+        set_state_biases(self, zeros=True)
+        result = super().forward(x, state)
+        set_state_biases(self, zeros=False)
+        return result
+
+
+class OneBiasLSTM(nn.LSTM):
+    """LSTM that learns a bias for the products of its input alone."""
+
+    def __init__(self, features, hidden, **options):
+        super().__init__(features, hidden, **options)
+        set_state_biases(self, zeros=False)
+
+    def forward(self, x, state=None):
+        set_state_biases(self, zeros=True)
+        result = super().forward(x, state)
+        set_state_biases(self, zeros=False)
+        return result

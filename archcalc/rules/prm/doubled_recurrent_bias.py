@@ -29,7 +29,7 @@ class DoubledRecurrentBias(Rule):
         model: example
         dims: {steps: 8}
         input: [steps, 20]
-        layers: [gru 64]
+        layers: [lstm 64 bias=one]
 
     Reference:
         torch.nn.LSTM: the second bias is included for compatibility with cuDNN.
@@ -48,6 +48,6 @@ class DoubledRecurrentBias(Rule):
                 yield self.finding(
                     placed,
                     f"{sum(doubled):,} biases of `{node.op}` are only ever added to others",
-                    "nothing to do in PyTorch; count them once when you compare with a paper",
+                    "write `bias=one`, unless weights are to be those of PyTorch's module",
                     parameters=sum(doubled),
                 )

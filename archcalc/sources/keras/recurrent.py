@@ -1,4 +1,4 @@
-"""Recurrent layers of Keras: one bias for the gates of an LSTM, where PyTorch has two; a GRU has one or two."""
+"""Recurrent layers of Keras: one bias for each gate, but for a GRU that resets after its product, which has two."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ from collections.abc import Callable
 from archcalc.sources.keras.layer import Layer
 from archcalc.sources.writing import Item
 
-_GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
 _OPS = {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "rnn"}
 
 
 def _recurrent(layer: Layer, rank: int, mark: str) -> tuple[list[Item], int]:
-    lines, _ = cell(layer, mark, "")
+    line = _cell(layer, mark, "")
     all_steps = layer.flag("return_sequences")
-    if layer.flag("go_backwards"):
-        lines = ["flip 0", *lines]
+    lines: list[Item] = ["flip 0", line] if layer.flag("go_backwards") else [line]
     return lines if all_steps else [*lines, "select -1"], 2 if all_steps else 1
 
 
-def cell(layer: Layer, mark: str, more: str) -> tuple[list[Item], int]:
-    """The lines of a recurrence over all steps, and the size of its state."""
+def _cell(layer: Layer, mark: str, more: str) -> str:
+    """The line of a recurrence over all steps."""
     kind, units = layer.kind, layer.whole("units")
     layer.only("activation", "tanh")
     layer.only("recurrent_activation", "sigmoid")
@@ -29,20 +27,8 @@ def cell(layer: Layer, mark: str, more: str) -> tuple[list[Item], int]:
     layer.flag("return_state")
     biased = layer.flag("use_bias", True)
     two = kind == "GRU" and layer.flag("reset_after", True)
-    line = f"{_OPS[kind]} {units}{more}{'' if biased and two else ' bias=false'}{mark}{layer.frozen_mark}"
-    if not biased or two:
-        return [line], units
-    if mark:
-        layer.refuse(f"`{kind}` {layer.name!r} is called several times, which is not read yet for one bias")
-    both = 2 if more else 1
-    name = "".join(letter if letter.isalnum() else "_" for letter in layer.name)
-    note = "# archcalc: ignore[GRF701] the one bias of the gates"
-    size = both * _GATES[kind] * units
-    return [
-        f"identity name=into_{name}",
-        f"parameter {size}{layer.frozen_mark} name=bias_{name}  {note}",
-        f"{line} from=into_{name}",
-    ], units
+    bias = "" if biased and two else " bias=one" if biased else " bias=false"
+    return f"{_OPS[kind]} {units}{more}{bias}{mark}{layer.frozen_mark}"
 
 
 def _bidirectional(layer: Layer, rank: int, mark: str) -> tuple[list[Item], int]:
@@ -57,16 +43,16 @@ def _bidirectional(layer: Layer, rank: int, mark: str) -> tuple[list[Item], int]
     layer.only("merge_mode", "concat")
     inner.name = layer.name
     inner.frozen = inner.frozen or layer.frozen
-    lines, _ = cell(inner, mark, " bidirectional=true")
+    line = _cell(inner, mark, " bidirectional=true")
     steps = inner.flag("return_sequences")
     inner.get("go_backwards")
     inner.finish()
     if steps:
-        return lines, 2
+        return [line], 2
     name = "".join(letter if letter.isalnum() else "_" for letter in layer.name)
     if mark:
         layer.refuse(f"`Bidirectional` {layer.name!r} is called several times, which is not read yet")
-    return [*lines[:-1], f"{lines[-1]} name=both_{name}", f"identity from=both_{name}.last"], 1
+    return [f"{line} name=both_{name}", f"identity from=both_{name}.last"], 1
 
 
 RECURRENT: dict[str, Callable[[Layer, int, str], tuple[list[Item], int]]] = {

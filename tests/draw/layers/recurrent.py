@@ -20,6 +20,11 @@ def hidden(at: Place) -> object:
     return at.pick(3, 4, 6)
 
 
+@key("bias", of=("rnn", "lstm", "gru"), chance=0.5)
+def bias(at: Place) -> object:
+    return at.pick("one", True, False)
+
+
 @key("layers", of=("rnn", "lstm", "gru"))
 def layers(at: Place) -> object:
     return at.pick(1, 2, 2, 3)
