@@ -337,10 +337,10 @@ def test_what_was_assumed_is_said():
 
 
 def test_what_would_make_it_fit_was_tried():
-    asked = ("specs/gpt2.yaml", "--mode", "train", "--batch", "4", "--limit", "9GB")
+    asked = ("specs/gpt2.yaml", "--mode", "train", "--batch", "4", "--limit", "13GB")
     found = answered(*asked)["training"]
     assert not found["fits"]
-    assert found["peak_bytes"] > 9 * 10**9
+    assert found["peak_bytes"] > 13 * 10**9
     assert len(found["ways"]) > 1
     for way in found["ways"]:
         again = answered(*asked, *way["option"].split())["training"]

@@ -29,7 +29,7 @@ def made(op, node, shape):
     axes = len(shape) - 1
     names = [name for name in LAYERS if layer_of(name).op == op and op == re.sub(r"[123]d$", "", name.lower())]
     names = [name for name in names if name[-2:] not in ("1d", "2d", "3d") or name[-2:] == f"{max(1, axes)}d"]
-    (name,) = names
+    (name,) = [name for name in names if name.lower() == op] or names
     inferred = {
         "in_channels": shape[0], "num_features": shape[0], "num_channels": shape[0], "in_features": shape[-1],
         "normalized_shape": shape[len(shape) - (len(node.layer.axes) if op == "layernorm" else 1) :],
