@@ -19,10 +19,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError
 from archcalc.layers.algebra import MoE
-from archcalc.layers.convolution import Conv
+from archcalc.layers.convolution import Convolution
 from archcalc.layers.recurrent import Recurrent
 from archcalc.layers.tensor import Tensor
-from archcalc.layers.transposed import ConvTranspose
 from archcalc.network.gradients import Backward, backward
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
@@ -136,7 +135,7 @@ def _backward(outputs: tuple[torch.Tensor, ...]) -> None:
 
 def _counted_too_often(one: Backward, batch: int) -> int:
     """PyTorch's counter (2.13) counts the weight gradient of a grouped convolution once for each group."""
-    if not isinstance(one.node.layer, (Conv, ConvTranspose)):
+    if not isinstance(one.node.layer, Convolution) or not one.node.learns:
         return 0
     groups = int(one.node.layer.groups)
     return 2 * one.node.runs(one.stored, one.runs, batch) * int(one.node.macs) * (groups - 1)

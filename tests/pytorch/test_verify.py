@@ -40,6 +40,19 @@ def test_holds_for_a_batch(case: str) -> None:
     assert found(load(case, batch=3)) == []
 
 
+@pytest.mark.parametrize("frozen", ["", " frozen=true"])
+@pytest.mark.parametrize(
+    "layers",
+    [
+        "[conv 8 kernel=1, conv 6 kernel=3 groups=2{}]",
+        "[conv 8 kernel=1, convtranspose 6 kernel=3 groups=2{}]",
+        "[conv 8 kernel=1 name=x, conv 18 kernel=3 name=o, deformconv 6 kernel=3 offset=o groups=2{} from=x]",
+    ],
+)
+def test_holds_for_groups(layers: str, frozen: str) -> None:
+    assert found(build(f"{{model: m, input: [4, 8, 8], layers: {layers.format(frozen)}}}", batch=2)) == []
+
+
 # -- planted differences --------------------------------------------------------------------
 
 
