@@ -84,6 +84,7 @@ class Graph:
     Attributes:
         name: the model's; inputs: its `input` nodes with their names; outputs: what it gives, by name.
         remarks: what the spec cannot say, for its head.
+        turned: weights of linear layers that the source holds as input features by output features.
     """
 
     def __init__(self, name: str) -> None:
@@ -92,6 +93,7 @@ class Graph:
         self.inputs: dict[str, Node] = {}
         self.outputs: list[tuple[str, Out]] = []
         self.remarks: list[str] = []
+        self.turned: set[str] = set()
         self.hidden: list[tuple[Node, str]] = []
 
     def users(self) -> dict[Out, list[Node]]:

@@ -62,7 +62,7 @@ class _Builder:
         members = self._grouped(nodes, 0)
         start = Out(next(iter(self.graph.inputs.values())))
         body = Body(None, start, self.graph.outputs[-1][1])
-        body.items = self._whole(members, start)
+        body.items = self._whole(members, start, len(self.graph.inputs) > 1)
         return body
 
     def _grouped(self, nodes: list[Node], depth: int) -> list[Member]:
@@ -109,8 +109,9 @@ class _Builder:
 
     # a body's items
 
-    def _whole(self, members: list[Member], start: Out | None) -> list[Item]:
-        """Members as items; what several of them read and no data goes into stands first."""
+    def _whole(self, members: list[Member], start: Out, is_named: bool = False) -> list[Item]:
+        """Members as items; what several of them read and no data goes into stands first. Nothing then stands before
+        the first of the others, which has to name the start, nor does anything where the start is one of several."""
         owner = {node: member for member in members for node in _nodes(member)}
         members = _in_order(members, owner)
         shared: list[Item] = []
@@ -127,13 +128,13 @@ class _Builder:
         moving = [one for one in members if not (isinstance(one, Node) and one not in self.dynamic)]
         self.private = private
         items = self._sequence(moving, start)
-        plain = bool(items) and items[0].source is None and items[0].operands is None and items[0].layers is None
-        if shared and start is not None and plain:
-            items[0].source = start
-        elif shared and items and start is not None:
-            head = Item(start, Node("identity", start.sizes, None, [start], {}))
-            head.source = start
-            items.insert(0, head)
+        if (shared or is_named) and items and items[0].source is None:
+            if items[0].operands is None and items[0].layers is None:
+                items[0].source = start
+            else:
+                head = Item(start, Node("identity", start.sizes, None, [start], {}))
+                head.source = start
+                items.insert(0, head)
         return shared + items
 
     def _readers(self, node: Node, owner: dict[Node, Member]) -> set[int]:

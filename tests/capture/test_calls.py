@@ -53,6 +53,10 @@ ONE = {
     "linear of an image": (nn.Linear(10, 5), PIXELS),
     "embedding": (nn.Embedding(20, 6, padding_idx=1), WORDS),
     "tied": (Of(lambda m, x: F.linear(m.table(x), m.table.weight), table=nn.Embedding(20, 6)), WORDS),
+    "addmm": (
+        Of(lambda m, x: torch.addmm(m.b, x.reshape(-1, 16), m.w).view(*x.shape[:-1], 6), w=parameter(16, 6), b=parameter(6)),
+        TOKENS,
+    ),
     "computed weight": (Of(lambda m, x: F.linear(x, m.a * m.b), a=parameter(4, 16), b=parameter(4, 1)), TOKENS),
     "computed bias": (
         Of(lambda m, x: F.linear(x, m.w, torch.cat([m.b, torch.zeros_like(m.b)])), w=parameter(8, 16), b=parameter(4)),

@@ -39,6 +39,8 @@ NETWORKS = {
     "named": (Of(lambda m, x: m.c(m.b(y := m.a(x)) * y) + y, a=trunk(8), b=trunk(8), c=trunk(8)), (8, 6, 6)),
     "a block that reads its input by name": (entangled(), (8,)),
     "copies, each with its start named": (Layers(), (5, 8)),
+    "weights the other way round": (Of(lambda m, x: torch.addmm(m.c, torch.addmm(m.b, x, m.w).relu(), m.v), w=parameter(8, 12), b=parameter(12), v=parameter(12, 12), c=parameter(12)), (8,)),
+    "a weight the other way round twice": (Of(lambda m, x: torch.addmm(m.b, torch.addmm(m.b, x, m.w), m.w), w=parameter(8, 8), b=parameter(8)), (8,)),
     "tied": (Of(lambda m, x: m.a(m.b(m.a(x))), a=nn.Linear(8, 8), b=nn.Linear(8, 8)), (5, 8)),
     "positions": (Of(lambda m, x: F.layer_norm(x + m.p, (8,), m.w) * m.g, p=parameter(1, 5, 8), w=parameter(8), g=parameter(8)), (5, 8)),
     "recurrent": (Of(lambda m, x: m.a(m.b(x)[0])[0], a=nn.LSTM(10, 4, batch_first=True), b=nn.GRU(8, 5, 2, batch_first=True, bidirectional=True)), (6, 8)),
@@ -51,6 +53,13 @@ def test_outputs_are_equal(name):
     comparison = checked(*NETWORKS[name])
     assert comparison.checked.startswith("outputs equal"), comparison.checked
     assert comparison.equal
+
+
+def test_a_weight_both_ways_round_is_no_guess():
+    both = Of(lambda m, x: F.linear(torch.addmm(m.b, x, m.w), m.w, m.b), w=parameter(8, 8), b=parameter(8))
+    comparison = checked(both, (8,))
+    assert comparison.equal
+    assert comparison.declared
 
 
 def test_a_difference_is_found():

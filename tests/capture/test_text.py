@@ -124,6 +124,11 @@ def test_a_block_of_one_place_stands_there():
     )
 
 
+def test_the_first_of_several_inputs_is_named_where_it_is_read():
+    net = Of(lambda m, x, y: m.a(x.relu()) + m.b(y), a=nn.Linear(8, 4), b=nn.Linear(6, 4))
+    assert layers(net, (8,), (6,)).startswith("- [relu from=input, linear 4")
+
+
 def entangled() -> nn.Module:
     """Blocks that are no branches: what is between reads the same tensors."""
 

@@ -59,7 +59,9 @@ def compare(reading: Reading) -> None:
     except (Exception, SystemExit) as error:
         raise RequestError(f"the module cannot be run on the CPU: {told(error)}") from None
     shapes = {name: tuple(map(int, shape)) for name, shape in named_parameters(graph.nodes)}
-    theirs = Held(dict(original.named_parameters()) | dict(original.named_buffers()), _beside(reading.run, recorded))
+    weights = dict(original.named_parameters()) | dict(original.named_buffers())
+    weights |= {name: weights[name].T for name in reading.graph.turned}
+    theirs = Held(weights, _beside(reading.run, recorded))
     try:
         left = filled(built, reading.order, shapes, theirs)
     except (Unlike, RuntimeError) as error:

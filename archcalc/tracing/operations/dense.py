@@ -14,7 +14,7 @@ def linear(reader: Reader, call: Call, a: Any) -> Given:
     """F.linear; a weight that is computed is a factor like any other, and so is one of which a part is shared."""
     out = call.outs[0]
     features = a.weight.shape[0]
-    if _own(reader, a.weight):
+    if _own(reader, a.weight) and a.weight.name not in reader.graph.turned:
         whole = a.bias is None or _own(reader, a.bias)
         x = reader.out(a.input)
         shape = out.sizes or (features,)
@@ -29,6 +29,23 @@ def linear(reader: Reader, call: Call, a: Any) -> Given:
     product = reader.add("matmul", [x, turned], (*x.sizes[:-1], features))
     product = reader.reshaped(product, out.sizes)
     return product if a.bias is None else reader.add("add", [product, reader.out(a.bias)], out.sizes)
+
+
+@reads("addmm", "input mat1 mat2 beta=1 alpha=1")
+def addmm(reader: Reader, call: Call, a: Any) -> Given:
+    """torch.addmm of parameters: a linear layer whose weight is input features by output features."""
+    bias, weight = a.input, a.mat2
+    turned = reader.graph.turned
+    if (a.beta, a.alpha) != (1, 1) or weight.of_data:
+        raise Beyond("")
+    fits = weight.name not in reader.used or weight.name in turned
+    if not (fits and _own(reader, weight) and _own(reader, bias) and len(bias.shape) == 1 and bias.shape[0] > 1):
+        product = reader.add("matmul", [reader.out(a.mat1), reader.out(weight)], call.outs[0].sizes)
+        return reader.add("add", [product, reader.out(bias)], call.outs[0].sizes)
+    turned.add(weight.name)
+    keys = {"features": weight.shape[1], "bias": True}
+    weights = {"weight": weight, "bias": bias}
+    return reader.weighted("linear", [reader.out(a.mat1)], call.outs[0].sizes, keys, weights)
 
 
 def _own(reader: Reader, value: Value) -> bool:
