@@ -31,10 +31,11 @@ def agree(layer: Layer, inputs: tuple[Tensor, ...], by: Any, differ: Differ) -> 
     if len(inputs) == 1 or layer.layout == ENDS:
         return inputs[0].group
     joined = layer.joined(*inputs)
+    passed = {id(x) for x in joined}
     wide = max([len(x.shape) for x in joined])
     first: Group | None = None
     for index, x in enumerate(inputs):
-        if len(x.shape) == wide and (joined is inputs or x in joined) and (group := x.group) is not None:
+        if len(x.shape) == wide and id(x) in passed and (group := x.group) is not None:
             if first is None:
                 first = group
                 continue

@@ -126,7 +126,7 @@ def _excerpt(place: Span, mark: str, widest: int) -> tuple[str, str]:
     end = place.end_column - 1 if place.end_line == place.line else len(line)
     end = min(max(end, start + 1), max(len(line), start + 1))
     lead = tail = ""
-    if _columns(line) > widest:
+    if (line.isascii() and len(line) > widest) or _columns(line) > widest:  # the length is known without counting
         cut = max(0, start - widest // 3) if end > widest - 2 else 0
         if cut:  # words are cut off whole, where others are left
             cut = line.find(" ", cut - 1, start) + 1 or cut
