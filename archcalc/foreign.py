@@ -37,11 +37,11 @@ _HOLDS_WEIGHTS = (
 )
 # What has keys, by some that it always has; the first that fits is told.
 _KEYED = (
-    ({"nc", "backbone", "head"}, "a model file of Ultralytics"),
-    ({"backbone", "head"}, "a model file of Ultralytics"),
+    ({"nc", "backbone", "head"}, "an Ultralytics model file"),
+    ({"backbone", "head"}, "an Ultralytics model file"),
     ({"train", "val", "names"}, "a data set file of Ultralytics"),
-    ({"model_type"}, "a config.json of Hugging Face"),
-    ({"architectures"}, "a config.json of Hugging Face"),
+    ({"model_type"}, "a Hugging Face config.json"),
+    ({"architectures"}, "a Hugging Face config.json"),
     ({"_class_name", "_diffusers_version"}, "a config of Hugging Face's Diffusers"),
     ({"class_name", "config"}, "a Keras model as JSON"),
     ({"keras_version"}, "a Keras model as JSON"),
@@ -62,8 +62,8 @@ _KEYED = (
     ({"openapi"}, "an OpenAPI description"),
 )
 _SIZES_ONLY = ("a config of Hugging Face's Diffusers",)
-# What is read where it is named, and told where its text is given as a spec.
-_READ = ("a config.json of Hugging Face", "a model file of Ultralytics", "a Keras model as JSON")
+# What is read where it is named, and recognised if its text is given as a spec.
+_READ = ("a Hugging Face config.json", "an Ultralytics model file", "a Keras model as JSON")
 # What every spec has; and so many unknown keys are more than a slip.
 _SPEC = {"model", "input", "layers"}
 _MISTAKES = 3

@@ -22,7 +22,7 @@ def read(path: str, scale: str | None = None) -> Source:
     """Read a spec, or a model of another kind as one; `-` is standard input. Raises `RequestError` or `SpecError`.
 
     Args:
-        scale: that of a model file of Ultralytics, whatever its name says.
+        scale: that of an Ultralytics model file, whatever its name says.
     """
     if path in NAMED:
         return NAMED[path](path)

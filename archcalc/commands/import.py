@@ -66,7 +66,7 @@ class _Asked(NamedTuple):
 def command(asked: _Asked) -> int:
     """Write the spec of a model from another file format or from Python.
 
-    SOURCE is a config.json of Hugging Face, a model file of Ultralytics, a model of Keras, an ONNX model, or `-`; or
+    SOURCE is a Hugging Face config.json, an Ultralytics model file, a Keras model, an ONNX model, or `-`; or
     a PyTorch module, which is run:
     pkg.module:Net, path/model.py:Net, timm:resnet50, torchvision:swin_t, transformers:config.json; or
     hf:ORG/NAME[@REVISION], whose config.json is fetched. Every command that takes a spec also takes a SOURCE. Several

@@ -49,7 +49,7 @@ def _source(path: str, scale: str | None) -> Source:
     if not source.kind:
         raise RequestError(f"{path!r} is a spec already")
     if scale is not None and "Ultralytics" not in source.kind:
-        raise RequestError(f"--scale is for model files of Ultralytics, and {path!r} is {source.kind}")
+        raise RequestError(f"--scale is for Ultralytics model files, and {path!r} is {source.kind}")
     return source
 
 
@@ -57,7 +57,7 @@ def _named(paths: Sequence[str], scales: Sequence[str]) -> list[tuple[str, str, 
     """A name for each: the scale, the file's name without its ending, or that of its folder where files are called alike."""
     if scales:
         if len(paths) != 1:
-            raise RequestError("--scale is for one model file of Ultralytics")
+            raise RequestError("--scale is for a single Ultralytics model file")
         return [(scale, paths[0], scale) for scale in scales]
     stems = [os.path.splitext(os.path.basename(path))[0] for path in paths]
     if len(set(stems)) < len(stems):

@@ -1,14 +1,14 @@
-"""The models people already have, read as specs: one file or folder a source.
+"""Importers: existing models read as specs, one file or folder per source.
 
-A source gives the text of a spec, so that every command works on it as on one that a person wrote.
+A source returns the text of a spec, so every command works on it as on a hand-written one.
 It is a module of this folder with
 
-    KIND: str                          what such a file is, as `a config.json of Hugging Face`
-    recognises(file: File) -> bool     whether a file is one, by its name, first bytes or keys
-    spec(file: File) -> str            the text of its spec; raises `SpecError` with the place in the file
+    KIND: str                          what such a file is, e.g. `a Hugging Face config.json`
+    recognises(file: File) -> bool     whether it handles a file, by name, first bytes or keys
+    spec(file: File) -> str            the text of its spec; raises `SpecError` with a location in the file
 
-and, where a source counts by itself, `told(file)`: the spec beside that count, as archcalc/tracing/telling.py has it.
-Reading runs no code from a file, and what a file says of its own size is bounded before it is believed.
+and, if a source also counts independently, `told(file)`: the spec with that count, see archcalc/tracing/telling.py.
+Reading runs no code from a file, and sizes that a file declares are checked against limits first.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from typing import Protocol
 
 from archcalc.sources.file import File
 
-# What the sources are made with, and no source.
+# Modules of this folder that are not sources.
 _SHARED = ("file", "variants", "writing")
 
 
 class Reader(Protocol):
-    """A module of this folder."""
+    """The interface of a source module."""
 
     KIND: str
 
     def recognises(self, file: File) -> bool:
-        """Whether the file is of this source."""
+        """Whether this source handles the file."""
 
     def spec(self, file: File) -> str:
         """The text of its spec."""
 
 
 def reader_of(file: File) -> Reader | None:
-    """The source that a file is of; None where it is none of them."""
+    """The source that handles a file; None if there is none."""
     return next((reader for reader in readers() if reader.recognises(file)), None)
 
 
 def readers() -> list[Reader]:
-    """Every source, in the order of their names."""
+    """All sources, sorted by name."""
     names = sorted({name.partition(".")[0] for name in os.listdir(os.path.dirname(__file__)) if name[0] not in "_."})
     found: list[Reader] = []
     for name in names:

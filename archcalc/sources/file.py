@@ -1,4 +1,4 @@
-"""A file that may hold a model: its text, its JSON, and places in it for messages."""
+"""A file that may hold a model: its text, its JSON, and locations in it for messages."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from archcalc.diagnostics import Source, Span, fail
 
 # A value of JSON.
 Json = Union[None, bool, int, float, str, list["Json"], dict[str, "Json"]]
-# What JSON is made of, for whoever looks for a place in it.
+# JSON tokens, to find locations.
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 _LONGEST_NUMBER = 40
 
 
 class File:
-    """A file as it was named, with its bytes.
+    """A file with its name and bytes.
 
     Attributes:
         path: its name in messages.
-        data: what it holds; of a file of weights the beginning.
-        scale: that of a family which the user asks for, where one file has several.
-        broken: why `keys` are no JSON, once they were asked for.
+        data: its contents; only the beginning of a weight file.
+        scale: the scale that the user asked for, if the file has several.
+        broken: why `keys` is not valid JSON, once it was read.
     """
 
     def __init__(self, path: str, data: bytes, scale: str | None = None) -> None:
@@ -35,12 +35,12 @@ class File:
 
     @cached_property
     def source(self) -> Source:
-        """Its text, for places in messages; bytes that are not UTF-8 are replaced."""
+        """Its text, for locations in messages; invalid UTF-8 is replaced."""
         return Source(self.path, self.data.decode("utf-8-sig", "replace"))
 
     @cached_property
     def keys(self) -> dict[str, Json]:
-        """The mapping that it holds as JSON; empty where it holds none, and where a key stands twice in one mapping."""
+        """Its JSON object; empty if it is not one, or if an object has a duplicate key."""
         if not self.data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
             return {}
         try:
@@ -53,10 +53,10 @@ class File:
         return document if isinstance(document, dict) else {}
 
     def check_form(self) -> None:
-        """Raises `SpecError` for what `keys` passes over in silence: broken JSON, and a key that stands twice."""
+        """Raises `SpecError` for what `keys` silently ignores: invalid JSON, and duplicate keys."""
         if self.broken is not None:
             what = self.broken.msg[:1].lower() + self.broken.msg[1:].removesuffix(" starting at")
-            self._fail(f"not valid JSON: {what}", self.broken.pos, 1, "is the file whole?")
+            self._fail(f"not valid JSON: {what}", self.broken.pos, 1, "is the file complete?")
         seen: list[set[str]] = []
         before, start = "", 0
         for match in _TOKEN.finditer(self.source.text):
@@ -67,7 +67,7 @@ class File:
                 seen.pop()
             elif token == ":" and seen and before.startswith('"'):
                 if before in seen[-1]:
-                    self._fail(f"the key `{_inside(before)}` stands twice", start, len(before), "delete one of them")
+                    self._fail(f"the key `{_inside(before)}` is duplicated", start, len(before), "delete one of them")
                 seen[-1].add(before)
             before, start = token, match.start()
 
@@ -83,12 +83,12 @@ class File:
 
 
 def _whole(text: str) -> int:
-    """A whole number; absurdly long ones are cut to one that no layer takes."""
+    """An integer; absurdly long ones are truncated to one that no layer accepts."""
     return int(text if len(text) <= _LONGEST_NUMBER else text[:_LONGEST_NUMBER])
 
 
 def _constant(name: str) -> str:
-    """NaN and Infinity, which Python writes and JSON does not know: as words, which no size is."""
+    """NaN and Infinity, which Python writes but JSON lacks: kept as strings, which are never valid sizes."""
     return name
 
 
@@ -104,7 +104,7 @@ def _span(source: Source, start: int, length: int) -> Span:
 
 
 def _place(text: str, path: list[str | int], at_key: bool) -> tuple[int, int]:
-    """Where in the text of some JSON the value at `path` stands, or its key, and how long it is."""
+    """Offset and length, in JSON text, of the value at `path` or of its key."""
     tokens = [(match.start(), match.group()) for match in _TOKEN.finditer(text)]
     at = 0
     for step in path:
@@ -118,7 +118,7 @@ def _place(text: str, path: list[str | int], at_key: bool) -> tuple[int, int]:
 
 
 def _step(tokens: list[tuple[int, str]], at: int, step: str | int) -> tuple[int, int] | None:
-    """The tokens where an entry of the list or mapping at `at` begins, its key and its value."""
+    """The tokens where an entry of the list or object at `at` begins, its key and its value."""
     depth, index, key = 0, 0, at + 1
     for number in range(at, len(tokens)):
         token = tokens[number][1]

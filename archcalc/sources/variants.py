@@ -1,6 +1,6 @@
-"""Specs of one family as one spec with variants: what differs are numbers, and each becomes an hparam.
+"""Merges specs of one family into one spec with variants: numbers that differ become hparams.
 
-The first gives the numbers that hold without a variant. Texts that differ in more than numbers are not variants.
+The first spec gives the defaults. Texts that differ in more than numbers are not variants.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from collections.abc import Sequence
 
 from archcalc.diagnostics import RequestError
 
-# A number, or numbers with `x` between them, and no part of a word.
+# A number, or numbers joined by `x`, not inside a word.
 _NUMBER = re.compile(r"(?<![\w.@-])-?\d+(?:\.\d+)?(?:e-?\d+)?(?:x\d+)*(?![\w.])")
 _KEY = re.compile(r"([A-Za-z_]\w*)\s*[=:]\s*\(?$")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _BASES = {"repeat": "copies", "cbs": "width", "conv": "width", "linear": "width"}
-# Names that a new hparam does not take.
+# Names that a new hparam must not take.
 _TAKEN = ("input", "prev", "cin", "model", "output", "loss", "run")
 _FORBIDDEN = ("params", "macs", "output", "depth", "run")
 
 
 class _Numbers:
-    """The hparams so far: values by name, one for each text."""
+    """The hparams so far: values by name, one per text."""
 
     def __init__(self, words: set[str], own: dict[str, list[str]]) -> None:
         self.words = words
@@ -29,7 +29,7 @@ class _Numbers:
         self.values: dict[str, list[str]] = {}
 
     def told(self, base: str, values: list[str]) -> str:
-        """What stands for these values: an hparam of the specs times or over a number, or a new one's name."""
+        """An expression for these values: a multiple or fraction of an existing hparam, or a new name."""
         for name, others in (*self.own.items(), *self.values.items()):
             ratio = _ratio(values, others)
             if ratio is not None:
@@ -37,7 +37,7 @@ class _Numbers:
         return self.named(base, values)
 
     def named(self, base: str, values: list[str]) -> str:
-        """A name for these values; the same for the same values of the same kind."""
+        """A name for these values, reused for the same values of the same kind."""
         count = 1
         while True:
             name = base if count == 1 else f"{base}{count}"
@@ -50,7 +50,7 @@ class _Numbers:
 
 
 def _ratio(values: list[str], others: list[str]) -> str | None:
-    """`4*x`, `x//2` or `x`, where the values are so many times others that differ."""
+    """`4*x`, `x//2` or `x` if the values are a multiple or fraction of others that differ."""
     if len(set(others)) < 2 or not all(re.fullmatch(r"[1-9]\d*", value) for value in (*values, *others)):
         return None
     pairs = [(int(value), int(other)) for value, other in zip(values, others)]
@@ -63,7 +63,7 @@ def _ratio(values: list[str], others: list[str]) -> str | None:
 
 
 def joined(texts: Sequence[tuple[str, str]]) -> str:
-    """The text of one spec; each entry is a name and a text, the first without a name of its own.
+    """The merged text; each entry is a name and a text, the first without its own name.
 
     Raises `RequestError` for texts that differ in more than numbers.
     """
@@ -128,7 +128,7 @@ def _pairs(line: str) -> dict[str, str]:
 
 
 def _smallest(names: list[str], row: list[str]) -> str:
-    """Run-time sizes that fit all."""
+    """Run-time sizes that fit all variants."""
     parts = [_NUMBER.split(line) for line in row]
     if any(part != parts[0] for part in parts):
         raise _differ(names, row)
@@ -137,7 +137,7 @@ def _smallest(names: list[str], row: list[str]) -> str:
 
 
 def _merged(names: list[str], row: list[str], numbers: _Numbers) -> str:
-    """A line whose numbers are names where they differ."""
+    """A line with names in place of the numbers that differ."""
     if all(line == row[0] for line in row):
         return row[0]
     parts = [_NUMBER.split(line) for line in row]
@@ -152,7 +152,7 @@ def _merged(names: list[str], row: list[str], numbers: _Numbers) -> str:
 
 
 def _written(before: str, column: tuple[str, ...], numbers: _Numbers) -> str:
-    """What stands for numbers that differ: a name, or names with `x` between them."""
+    """The replacement of numbers that differ: a name, or names joined by `x`."""
     match = _KEY.search(before)
     words = _WORD.findall(before)
     base = (

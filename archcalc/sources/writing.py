@@ -1,4 +1,4 @@
-"""The text of a spec, laid out as a person would write it."""
+"""Writes the text of a spec as a person would."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Union
 
 from archcalc.quoting import visible
 
-# An entry of a list of layers: a line; several in one; or a mapping, as {"residual": [...]}, whose key `#` is a comment.
+# An entry of a list of layers: a line, a list of lines, or a mapping, e.g. {"residual": [...]}; its key `#` is a comment.
 Item = Union[str, int, Sequence["Item"], Mapping[str, "Item"]]
-# Lines in brackets are no longer than this, so that they are read at a glance.
+# Maximum length of a bracketed line, for readability.
 _WIDE = 100
-# What a line in brackets cannot hold.
+# What a bracketed line cannot contain.
 _SEPARATORS = (",", "[", "]", "{", "}", ": ", " #")
 
 
 class Spec:
-    """The parts of a spec; `text` puts them together.
+    """The parts of a spec; `text` joins them.
 
     Attributes:
-        comments: lines at its head.
-        hparams, dims: names and numbers; inputs: the sizes of the one input, or of several by name.
-        blocks: bodies by signature; layers: the layers; output, loss: as in the language.
+        comments: lines at the top.
+        hparams, dims: names and numbers; inputs: the sizes of the input, or of several by name.
+        blocks: bodies by signature; layers: the layers; output, loss: as in a spec.
     """
 
     def __init__(self, model: str, *comments: str) -> None:
@@ -57,7 +57,7 @@ class Spec:
 
 
 def _wrapped(key: str, values: Mapping[str, int]) -> list[str]:
-    """`key: {a: 1, b: 2}` on one line; long ones one below the other."""
+    """`key: {a: 1, b: 2}` on one line, or one entry per line if it is long."""
     line = f"{key}: {_flow(values)}"
     if len(line) <= 120:
         return [line]
@@ -65,7 +65,7 @@ def _wrapped(key: str, values: Mapping[str, int]) -> list[str]:
 
 
 def _flow(item: object) -> str:
-    """An item in brackets; a text that brackets cannot hold is quoted."""
+    """An item in brackets, quoted if necessary."""
     if isinstance(item, Mapping):
         return "{" + ", ".join(f"{key}: {_flow(value)}" for key, value in item.items()) + "}"
     if isinstance(item, Sequence) and not isinstance(item, str):
@@ -74,7 +74,7 @@ def _flow(item: object) -> str:
 
 
 def _fits(item: Item, room: int) -> bool:
-    """Whether an item can stand in brackets on one line of `room` characters."""
+    """Whether an item fits in brackets on one line of `room` characters."""
     return _is_flat(item) and len(_flow(item)) <= room
 
 
@@ -87,7 +87,7 @@ def _is_flat(item: Item) -> bool:
 
 
 def _block(items: Sequence[Item], indent: int) -> list[str]:
-    """Items as entries of a list, each on lines of its own."""
+    """Items as entries of a list, each on its own lines."""
     lines: list[str] = []
     for item in items:
         lines += _entry(item, indent)
@@ -108,7 +108,7 @@ def _entry(item: Item, indent: int) -> list[str]:
 
 
 def _rows(items: Sequence[Item], room: int) -> list[Item]:
-    """A chain as shorter ones, each of which fits in `room` characters; what is no line stands by itself."""
+    """Splits a chain into shorter ones that fit in `room` characters; items other than lines stay separate."""
     rows: list[Item] = []
     row: list[Item] = []
     for item in items:
@@ -125,7 +125,7 @@ def _rows(items: Sequence[Item], room: int) -> list[Item]:
 
 
 def _mapping(item: Mapping[str, Item], indent: int) -> list[str]:
-    """`- residual: [...]`, with the list below it where it is long."""
+    """`- residual: [...]`, with the list below it if it is long."""
     pad = " " * indent
     lines: list[str] = []
     comment = f"  # {item['#']}" if "#" in item else ""
@@ -146,17 +146,17 @@ def _mapping(item: Mapping[str, Item], indent: int) -> list[str]:
 
 
 def is_short(items: Sequence[Item]) -> bool:
-    """Whether items fit on one line at the margin of a spec."""
+    """Whether items fit on one unindented line of a spec."""
     return _is_chain(items) and _fits(items, _WIDE - 4)
 
 
 def _is_chain(items: Sequence[Item]) -> bool:
-    """Whether they are lines only, and joins of what has a name."""
+    """Whether they are only lines, and joins of named layers."""
     return all(isinstance(one, str) or _is_join(one) for one in items)
 
 
 def _is_plain(value: Item) -> bool:
-    """Whether a value is read at a glance in brackets: lines, joins, and chains of them as operands."""
+    """Whether a value is readable in brackets: lines, joins, and chains of them as operands."""
     if isinstance(value, (str, int, Mapping)):
         return True
     return all(_is_chain([one]) or (not isinstance(one, (str, int, Mapping)) and _is_chain(one)) for one in value)
@@ -171,7 +171,7 @@ def _is_join(item: Item) -> bool:
 
 
 def _long_mapping(head: str, item: Mapping[str, Item], indent: int) -> list[str]:
-    """`residual:` with `layers:` and `shortcut:` below it; what fits stands behind it in braces."""
+    """`residual:` with `layers:` and `shortcut:` below it, or after it in braces if that fits."""
     if len(head) + len(_flow(item)) <= _WIDE:
         return [f"{head} {_flow(item)}"]
     lines = [head]
@@ -185,7 +185,7 @@ def _long_mapping(head: str, item: Mapping[str, Item], indent: int) -> list[str]
 
 
 def _operands(items: Sequence[Item], indent: int, key: str) -> list[str]:
-    """What stands below a key: a list of layers, or operands, of which each list is an entry of its own."""
+    """The value below a key: a list of layers, or of operands, each list of which is an entry."""
     if key in ("layers", "shortcut", "residual"):
         return _block(items, indent)
     lines: list[str] = []

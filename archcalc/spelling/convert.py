@@ -53,7 +53,7 @@ _DATA = re.compile(
 _COUNTED = ("axis", "start")
 # Of calls that change where a tensor is kept, not what it holds.
 _WITHOUT_EFFECT = ("contiguous", "clone", "detach", "to", "float", "half", "cuda", "cpu", "type", "double", "bfloat16")
-# Methods of a list of layers or of a model of Keras, which take the next layer.
+# Methods of a list of layers or of a Keras model, which take the next layer.
 _COLLECTING = ("add", "append", "add_module")
 _TENSOR = "a tensor that has a name is read with from=NAME, or as `identity from=NAME`"
 _LINE = "write each layer as `conv 64 kernel=3`: its name, then key=value"

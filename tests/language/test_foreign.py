@@ -61,9 +61,9 @@ services:
     command: ["a", "b"]
 """
 TEXTS = {
-    "yolov8.yaml": (ULTRALYTICS, "a model file of Ultralytics"),
+    "yolov8.yaml": (ULTRALYTICS, "an Ultralytics model file"),
     "coco.yaml": ("path: coco\ntrain: a\nval: b\nnames:\n  0: person\n", "a data set file of Ultralytics"),
-    "config.json": (json.dumps({"architectures": ["LlamaForCausalLM"], "hidden_size": 4096, "model_type": "llama"}, indent=2), "a config.json of Hugging Face"),
+    "config.json": (json.dumps({"architectures": ["LlamaForCausalLM"], "hidden_size": 4096, "model_type": "llama"}, indent=2), "a Hugging Face config.json"),
     "unet.json": (json.dumps({"_class_name": "UNet", "_diffusers_version": "0.6"}), "a config of Hugging Face's Diffusers"),
     "keras.json": (json.dumps({"module": "keras", "class_name": "Sequential", "config": {"layers": []}}), "a Keras model as JSON"),
     "index.json": (json.dumps({"metadata": {}, "weight_map": {"a": "b"}}), "an index of safetensors files"),

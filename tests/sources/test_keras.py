@@ -72,12 +72,12 @@ def resized(data, packed, size):
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (archive("[" * 100_000), "holds no model"),
-        (archive("{}"), "holds no model"),
-        (archive(b"\x00" * 40_000_000, zipfile.ZIP_DEFLATED), "more than any has"),
-        (resized(archive(b"0" * 40_000_000, zipfile.ZIP_DEFLATED), 38_000, 10), "is not whole"),
-        (resized(archive(RECORD["dense"]["model"], zipfile.ZIP_DEFLATED), 50, 10**4), "is not whole"),
-        (resized(archive(RECORD["dense"]["model"]), 2**32 - 1, 2**32 - 1), "more than any has"),
+        (archive("[" * 100_000), "contains no model"),
+        (archive("{}"), "contains no model"),
+        (archive(b"\x00" * 40_000_000, zipfile.ZIP_DEFLATED), "is too large"),
+        (resized(archive(b"0" * 40_000_000, zipfile.ZIP_DEFLATED), 38_000, 10), "or truncated"),
+        (resized(archive(RECORD["dense"]["model"], zipfile.ZIP_DEFLATED), 50, 10**4), "or truncated"),
+        (resized(archive(RECORD["dense"]["model"]), 2**32 - 1, 2**32 - 1), "is too large"),
         (archive(RECORD["dense"]["model"])[:90], "a Keras model"),
         (archive("{}").replace(b"config.json", b"../../x.json"[:11]), "does not begin with a config.json"),
     ],
@@ -102,21 +102,21 @@ def changed(name, index, **settings):
 @pytest.mark.parametrize(
     ("model", "said"),
     [
-        (changed("dense", 1, kind="Lambda"), "`Lambda` is Python code within the file, which is never run"),
-        (changed("dense", 1, kind="Twist"), "the layer `Twist` ('dense') is not read yet"),
-        (changed("dense", 1, units="30"), "`Dense` 'dense': `units`: it must be a whole number from 1"),
-        (changed("dense", 1, units=2**60), "it must be a whole number from 1"),
-        (changed("dense", 1, shine=3), "the setting `shine` is not known: it may change the layer"),
-        (changed("dense", 1, activation="wave"), "the activation 'wave' is not read"),
-        (changed("conv", 2, padding="odd"), "'odd' is not read here"),
+        (changed("dense", 1, kind="Lambda"), "`Lambda` is Python code in the file, which is never run"),
+        (changed("dense", 1, kind="Twist"), "the layer `Twist` ('dense') is not supported yet"),
+        (changed("dense", 1, units="30"), "`Dense` 'dense': `units`: must be a whole number from 1"),
+        (changed("dense", 1, units=2**60), "must be a whole number from 1"),
+        (changed("dense", 1, shine=3), "the setting `shine` is unknown: it may change the layer"),
+        (changed("dense", 1, activation="wave"), "the activation 'wave' is not supported"),
+        (changed("conv", 2, padding="odd"), "'odd' is not supported here"),
         (changed("conv", 2, kernel_size=[3]), "one for each of 2 axes"),
-        (changed("gru", 1, recurrent_activation="relu"), "changes the layer in a way that is not read yet"),
+        (changed("gru", 1, recurrent_activation="relu"), "changes the layer in a way that is not supported yet"),
         (
             {"class_name": "MyModel", "config": {}},
-            "`MyModel` is a class of its own, which is Python code and never run",
+            "`MyModel` is a custom class, i.e. Python code, which is never run",
         ),
-        ({"class_name": "Sequential", "config": {"layers": []}}, "`layers`: it is a list of layers"),
-        ({"class_name": "Functional", "config": {"layers": [3]}}, "a layer is a mapping"),
+        ({"class_name": "Sequential", "config": {"layers": []}}, "`layers`: must be a list of layers"),
+        ({"class_name": "Functional", "config": {"layers": [3]}}, "a layer must be an object"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -129,12 +129,12 @@ def test_circles_and_depth(tmp_path):
     first = model["config"]["layers"][1]
     history = first["inbound_nodes"][0]["args"][0]["config"]["keras_history"]
     history[0] = model["config"]["layers"][-1]["config"]["name"]
-    assert "layers that read each other" in refused(written(tmp_path, model, "model.json")).message
+    assert "is part of a cycle" in refused(written(tmp_path, model, "model.json")).message
     deep = RECORD["dense"]["model"]
     for _ in range(30):
         first = {"class_name": "InputLayer", "config": {"batch_shape": [None, 20], "name": "i"}}
         deep = {"class_name": "Sequential", "config": {"name": "s", "layers": [first, deep]}}
-    assert "models within models are read 16 deep" in refused(written(tmp_path, deep, "model.json")).message
+    assert "models may be nested at most 16 deep" in refused(written(tmp_path, deep, "model.json")).message
 
 
 def test_mutations_are_networks_or_errors(tmp_path):

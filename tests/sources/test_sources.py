@@ -58,26 +58,26 @@ def refused(path):
 @pytest.mark.parametrize(
     ("changes", "line", "column", "message"),
     [
-        ({"model_type": "lama"}, 2, 16, "the model type `lama` is not read yet"),
-        ({"model_type": 3}, 2, 16, "`model_type` names a kind of model"),
-        ({"hidden_size": "32"}, 4, 17, '`hidden_size`: it must be a whole number from 1, not "32"'),
-        ({"hidden_size": True}, 4, 17, "`hidden_size`: it must be a whole number from 1, not true"),
+        ({"model_type": "lama"}, 2, 16, "the model type `lama` is not supported yet"),
+        ({"model_type": 3}, 2, 16, "`model_type` must name a model type"),
+        ({"hidden_size": "32"}, 4, 17, '`hidden_size`: must be a whole number from 1, not "32"'),
+        ({"hidden_size": True}, 4, 17, "`hidden_size`: must be a whole number from 1, not true"),
         ({"hidden_size": -1}, 4, 17, "not -1"),
         ({"hidden_size": 10**30}, 4, 17, "not 1000000000000000000000000000000"),
         ({"hidden_size": [32]}, 4, 17, "not [32]"),
-        ({"hidden_size": 33}, 5, 25, "4 heads do not divide the width 33"),
-        ({"num_key_value_heads": 3}, 8, 25, "3 does not divide the 4 heads"),
+        ({"hidden_size": 33}, 5, 25, "the width 33 is not divisible by 4 heads"),
+        ({"num_key_value_heads": 3}, 8, 25, "4 heads are not divisible by 3"),
         ({"hidden_act": "sil"}, 8, 16, '"sil" is not known here'),
-        ({"rope_scaling": {"type": "spiral"}}, 8, 18, "the kind 'spiral' of rotary positions"),
-        ({"rope_scaling": {"rope_thetas": 3}}, 8, 18, "`rope_thetas` is not known"),
-        ({"attention_dropout": 2}, 8, 23, "it is a probability"),
-        ({"mlp_bias": "no"}, 8, 14, 'it must be true or false, not "no"'),
-        ({"architectures": ["LlamaForImages"]}, 8, 19, "the class 'LlamaForImages' is not read yet"),
-        ({"architectures": ["Llama\nModel: 3"]}, 8, 19, "the class 'Llama\\nModel: 3' is not read yet"),
-        ({"architectures": 3}, 8, 19, "it is a list of names"),
+        ({"rope_scaling": {"type": "spiral"}}, 8, 18, "the RoPE type 'spiral' is unknown"),
+        ({"rope_scaling": {"rope_thetas": 3}}, 8, 18, "`rope_thetas` is unknown"),
+        ({"attention_dropout": 2}, 8, 23, "must be a probability"),
+        ({"mlp_bias": "no"}, 8, 14, 'must be true or false, not "no"'),
+        ({"architectures": ["LlamaForImages"]}, 8, 19, "the class 'LlamaForImages' is not supported yet"),
+        ({"architectures": ["Llama\nModel: 3"]}, 8, 19, "the class 'Llama\\nModel: 3' is not supported yet"),
+        ({"architectures": 3}, 8, 19, "must be a list of class names"),
         ({"pruned_heads": {"0": [1]}}, 8, 18, "changes the network"),
-        ({"hiden_size": 32}, 8, 2, "`hiden_size` is not known for `llama`"),
-        ({"q_lora_rank": 8}, 8, 2, "`q_lora_rank` is not known for `llama`"),
+        ({"hiden_size": 32}, 8, 2, "`hiden_size` is unknown for `llama`"),
+        ({"q_lora_rank": 8}, 8, 2, "`q_lora_rank` is unknown for `llama`"),
     ],
     ids=str,
 )
@@ -98,13 +98,13 @@ def test_what_is_left_out_is_said(tmp_path):
         "quantization_config": {"quant_method": "gptq\nmodel: x"},
     }
     text = load_graph(written(tmp_path, config)).document.source.text
-    assert "# Left out, as it changes no count: rope_scaling: linear, factor 2.0: other angles.\n" in text
+    assert "# Omitted, since it changes no count: rope_scaling: linear, factor 2.0: other angles.\n" in text
     assert "gptq model: x" in text
 
 
 def test_a_key_that_stands_twice(tmp_path):
     said = refused(written(tmp_path, '{"model_type": "llama",\n "hidden_size": 32, "hidden_size": 64}'))
-    assert said.message == "the key `hidden_size` stands twice"
+    assert said.message == "the key `hidden_size` is duplicated"
     assert (said.place.line, said.place.column) == (2, 21)
 
 
@@ -224,7 +224,7 @@ def test_docs_list_every_model_type():
 
 def test_code_beside_the_file_is_refused_by_name(tmp_path):
     said = refused(written(tmp_path, {"model_type": "internlm2", "auto_map": {"AutoConfig": "configuration_x.X"}}))
-    assert "`internlm2` is Python code beside the file" in said.message
+    assert "`internlm2` is Python code next to the file" in said.message
 
 
 def test_broken_json_is_told_as_such(tmp_path):

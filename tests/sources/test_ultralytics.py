@@ -1,4 +1,4 @@
-"""Model files of Ultralytics: counts equal those that are published, and those of its package (8.4)."""
+"""Ultralytics model files: counts equal those that are published, and those of its package (8.4)."""
 
 from __future__ import annotations
 
@@ -130,21 +130,21 @@ def test_yolov8n_is_read_at_a_glance(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("SPPF", "SPPELAN", "the module `SPPELAN` is not read yet"),
-        ("nc: 80", "nc: x", "it is a number from 0"),
-        ("nc: 80", "activation: nn.ReLU()", "`activation` is not known"),
+        ("SPPF", "SPPELAN", "the module `SPPELAN` is not supported yet"),
+        ("nc: 80", "nc: x", "it must be a number from 0"),
+        ("nc: 80", "activation: nn.ReLU()", "`activation` is unknown"),
         ("[64, 3, 2]", "[64, 3, two]", "it must be a whole number"),
-        ("[64, 3, 2]", "[]", "`Conv` needs an argument more"),
-        ("[64, 3, 2]", "[99999999999999, 3, 2]", "it must be a whole number from 1"),
-        ("[-1, 1, Conv, [64, 3, 2]]", "[-1, 1, Conv]", "a row is [from, repeats, module, args]"),
+        ("[64, 3, 2]", "[]", "`Conv` needs another argument"),
+        ("[64, 3, 2]", "[99999999999999, 3, 2]", "must be a whole number from 1"),
+        ("[-1, 1, Conv, [64, 3, 2]]", "[-1, 1, Conv]", "a row must be [from, repeats, module, args]"),
         ("[-1, 1, Conv, [64, 3, 2]]", "[-1, 100000, Conv, [64, 3, 2]]", "1 to 1,000 modules"),
         ("[-1, 1, Conv, [64, 3, 2]]", "[7, 1, Conv, [64, 3, 2]]", "row 0 reads row 7"),
-        ("[-1, 1, Conv, [64, 3, 2]]", "[[], 1, Conv, [64, 3, 2]]", "a row reads another"),
-        ("[1024, 5]", "[1024, 5, 3]", "has no argument more that is read"),
-        ("n: [0.33, 0.25, 1024]", "n: [0.33, 0.25]", "a scale is [depth, width, most channels]"),
+        ("[-1, 1, Conv, [64, 3, 2]]", "[[], 1, Conv, [64, 3, 2]]", "`from` must be the number of another row"),
+        ("[1024, 5]", "[1024, 5, 3]", "has an unsupported extra argument"),
+        ("n: [0.33, 0.25, 1024]", "n: [0.33, 0.25]", "a scale must be [depth, width, max channels]"),
         ("n: [0.33, 0.25, 1024]", "q: [0.33, 0.25, 1024]", "there is no scale `n`"),
-        ("Detect, [nc]", "Detect, [0]", "it must be a whole number from 1"),
-        ("Concat, [1]", "Concat, [2]", "other axes than channels"),
+        ("Detect, [nc]", "Detect, [0]", "must be a whole number from 1"),
+        ("Concat, [1]", "Concat, [2]", "axes other than channels"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_has_its_place(tmp_path, old, new, message):

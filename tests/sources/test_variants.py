@@ -79,7 +79,7 @@ def test_more_than_numbers(tmp_path):
     assert "size0 and size1 are not variants of one spec: they differ in more than numbers" in told
     assert "tie=embed_tokens" in told
     config = written(tmp_path, {"model_type": "gpt2"})
-    assert "--scale is for model files of Ultralytics" in run("import", config, "--scale", "s").stderr
+    assert "--scale is for Ultralytics model files" in run("import", config, "--scale", "s").stderr
 
 
 @pytest.mark.parametrize(

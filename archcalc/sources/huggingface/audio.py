@@ -1,4 +1,4 @@
-"""wav2vec 2.0 and HuBERT: convolutions over samples of sound, then a transformer whose positions are a convolution."""
+"""wav2vec 2.0 and HuBERT: convolutions over audio samples, then a transformer with convolutional positions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _wav2vec2(config: Config) -> Spec:
     builds = architecture(config, "Model", _HEADS)
     width, heads = config.whole("hidden_size"), config.whole("num_attention_heads")
     if width % heads:
-        config.wrong("num_attention_heads", f"{heads} heads do not divide the width {width}")
+        config.wrong("num_attention_heads", f"the width {width} is not divisible by {heads} heads")
     _only_plain(config)
     spec = Spec(config.model_type)
     spec.hparams = {"width": width, "heads": heads, "ff": config.whole("intermediate_size")}
@@ -53,7 +53,7 @@ def _wav2vec2(config: Config) -> Spec:
 
 
 def _only_plain(config: Config) -> None:
-    """What no spec of this type says yet, and keys of classes that are not read."""
+    """Rejects what specs of this type cannot express yet, and keys of unsupported classes."""
     config.only("add_adapter", False)
     config.only("adapter_attn_dim", None)
     config.only("use_weighted_layer_sum", False)
@@ -70,10 +70,10 @@ def _only_plain(config: Config) -> None:
 
 
 def _ears(config: Config) -> list[Item]:
-    """The convolutions over the samples, equal neighbours as one repeat."""
+    """The convolutions over the samples, with equal neighbours as a repeat."""
     channels, kernels, strides = (config.wholes(f"conv_{key}") for key in ("dim", "kernel", "stride"))
     if not len(channels) == len(kernels) == len(strides) > 0:
-        config.wrong("conv_dim", "conv_dim, conv_kernel and conv_stride are lists of one length")
+        config.wrong("conv_dim", "conv_dim, conv_kernel and conv_stride must be lists of equal length")
     bias = "" if config.flag("conv_bias") else " bias=false"
     act = activated(activation(config, "feat_extract_activation"))
     each = config.word("feat_extract_norm", ("group", "layer")) == "layer"
@@ -91,7 +91,7 @@ def _ears(config: Config) -> list[Item]:
 
 
 def _places(config: Config) -> list[Item]:
-    """The convolution that tells where a step is; its weights are directions and a length for each tap."""
+    """The convolution that encodes positions; weight norm splits its weights into directions and a length per tap."""
     taps, groups = config.whole("num_conv_pos_embeddings"), config.whole("num_conv_pos_embedding_groups")
     act = activated(activation(config, "feat_extract_activation"))
     cut: list[Item] = ["slice end=-1 axis=1"] if taps % 2 == 0 else []

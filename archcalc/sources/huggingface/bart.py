@@ -1,4 +1,4 @@
-"""Encoders with decoders: BART and what is built like it, Whisper."""
+"""Encoder-decoders: BART and similar models, Whisper."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _GENERATES = ("ForConditionalGeneration", "MTModel")
 
 
 class Translator:
-    """A template: an encoder, and a decoder that reads it. A family sets what differs from BART.
+    """A template for an encoder and a decoder that reads it. A family sets what differs from BART.
 
     Attributes:
-        outside: whether norms stand after the sums, not before the parts.
-        norm_embedding: whether embeddings are normed; final: whether encoder and decoder end with a norm.
+        outside: post-norm (after the residual sum) instead of pre-norm.
+        norm_embedding: whether embeddings are normalised; final: whether encoder and decoder end with a norm.
         positions: the line that adds positions.
-        bias: of attention, as in the language.
+        bias: of attention, as in a spec.
     """
 
     def __init__(self, config: Config, *heads: str) -> None:
@@ -29,7 +29,7 @@ class Translator:
         self.depth = {side: config.layers(f"{side}_layers") for side in ("encoder", "decoder")}
         for side, heads_ in self.heads.items():
             if self.width % heads_:
-                config.wrong(f"{side}_attention_heads", f"{heads_} heads do not divide the width {self.width}")
+                config.wrong(f"{side}_attention_heads", f"the width {self.width} is not divisible by {heads_} heads")
         self.act = activation(config, "activation_function")
         self.dropout = config.share("dropout")
         self.attention_dropout = config.share("attention_dropout")
@@ -40,10 +40,10 @@ class Translator:
         self.final = True
         self.positions = "posembed length=context"
         self.bias = "true"
-        config.value("num_hidden_layers")  # a second name of `encoder_layers`, which decides
+        config.value("num_hidden_layers")  # an alias of `encoder_layers`, which takes precedence
 
     def drop(self, share: float | None = None) -> list[Item]:
-        """A dropout, where there is any."""
+        """A dropout, unless its probability is 0."""
         share = self.dropout if share is None else share
         return [f"dropout {number(share)}"] if share else []
 
@@ -55,18 +55,18 @@ class Translator:
         return f"attention heads={heads}{bias}{more}{dropout}"
 
     def branch(self, items: list[Item]) -> list[Item]:
-        """A part with its residual and norm."""
+        """A sublayer with its residual and norm."""
         if self.outside:
             return [{"residual": [*items, *self.drop()]}, "layernorm"]
         return [{"residual": ["layernorm", *items, *self.drop()]}]
 
     def feedforward(self, side: str) -> list[Item]:
-        """The feed-forward part with its residual."""
+        """The feed-forward sublayer with its residual."""
         ff = "ff" if self.ff["encoder"] == self.ff["decoder"] else f"{side}_ff"
         return self.branch([f"linear {ff}", self.act, *self.drop(self.inner_dropout), "linear width"])
 
     def stem(self, side: str) -> list[Item]:
-        """Tokens of one side as vectors, with their places."""
+        """Embeddings of tokens and positions for one side."""
         name = "source" if side == "encoder" else "target"
         tie = "name=shared" if side == "encoder" else "tie=shared"
         items: list[Item] = [f"embedding vocab dim=width from={name}_tokens {tie}"]
@@ -76,7 +76,7 @@ class Translator:
         return items
 
     def encoder(self) -> list[Item]:
-        """The layers of the encoder, whose output has a name for the decoder."""
+        """The layers of the encoder, with a named output for the decoder."""
         layers = [*self.branch([self.attention("encoder")]), *self.feedforward("encoder")]
         count = "depth" if self.depth["encoder"] == self.depth["decoder"] else "encoder_depth"
         items: list[Item] = [{"repeat": count, "name": "encoder", "layers": layers}]
@@ -95,7 +95,7 @@ class Translator:
         return items + (["layernorm name=written"] if self.final else [])
 
     def sizes(self) -> dict[str, int]:
-        """Hparams of both sides: one where they are equal."""
+        """Hparams of both sides, merged if they are equal."""
         found = {"width": self.width}
         for name, pair in (("heads", self.heads), ("ff", self.ff), ("depth", self.depth)):
             alike = pair["encoder"] == pair["decoder"]
@@ -103,7 +103,7 @@ class Translator:
         return found
 
     def spec(self) -> Spec:
-        """The spec of a model that reads tokens and writes tokens."""
+        """The spec of a token-to-token model."""
         config = self.config
         spec = Spec(config.model_type)
         positions = config.whole("max_position_embeddings")
@@ -152,7 +152,7 @@ def _marian(config: Config) -> Spec:
     config.only("share_encoder_decoder_embeddings", True)
     vocab = config.maybe("decoder_vocab_size")
     if vocab is not None and vocab != config.whole("vocab_size"):
-        config.wrong("decoder_vocab_size", "tables of their own for source and target are not read yet")
+        config.wrong("decoder_vocab_size", "separate source and target vocabularies are not supported yet")
     _older(config)
     return model.spec()
 
@@ -165,7 +165,7 @@ def _m2m(config: Config) -> Spec:
 
 
 def _older(config: Config) -> None:
-    """Keys of files that were written before they were dropped: no class reads them but with these values."""
+    """Keys from before they were removed: no class reads them, so only these values are accepted."""
     config.only("add_bias_logits", False)
     config.only("static_position_embeddings", False, True)
     for key, usual in (("add_final_layer_norm", None), ("normalize_embedding", None), ("normalize_before", None)):

@@ -1,4 +1,4 @@
-"""BERT and what is built like it: RoBERTa, DistilBERT, ALBERT, ELECTRA, MPNet, Nomic's."""
+"""BERT and similar models: RoBERTa, DistilBERT, ALBERT, ELECTRA, MPNet, Nomic BERT."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def _bert(config: Config) -> Spec:
         "pooler_size_per_head",
         "pooler_type",
     ):
-        config.value(key)  # multilingual files carry them, and no class reads them
+        config.value(key)  # present in multilingual files, but no class reads them
     return encoder.spec()
 
 
 def roberta(config: Config) -> Encoder:
-    """What is counted from the row after that of padding, with RoBERTa's heads."""
+    """Models whose positions start after the padding row, with RoBERTa's heads."""
     encoder = Encoder(config, NO_PAIRS)
     encoder.offset = (config.maybe("pad_token_id", 0) or 0) + 1
     drop = encoder.drop(encoder.classifier_dropout)
@@ -45,7 +45,7 @@ def _distilbert(config: Config) -> Spec:
     encoder = Encoder(config, NO_PAIRS)
     encoder.norm = "layernorm eps=1e-12"
     encoder.pooler = False
-    config.only("sinusoidal_pos_embds", False, True)  # a table that is a parameter either way
+    config.only("sinusoidal_pos_embds", False, True)  # the table is a parameter either way
     encoder.classifier = ["linear width", "relu", *encoder.drop(config.share("seq_classif_dropout"))]
     encoder.question_dropout = config.share("qa_dropout")
     config.value("tie_weights_")
@@ -57,11 +57,11 @@ def _albert(config: Config) -> Spec:
     encoder.table = config.whole("embedding_size")
     encoder.groups = config.whole("num_hidden_groups")
     if encoder.groups > encoder.depth:
-        config.wrong("num_hidden_groups", f"there are no more groups than the {encoder.depth} layers")
+        config.wrong("num_hidden_groups", f"there cannot be more groups than the {encoder.depth} layers")
     config.only("inner_group_num", 1)
     config.value("classifier_dropout_prob")
     for key in ("net_structure_type", "gap_size", "num_memory_blocks", "down_scale_factor"):
-        config.value(key)  # of the first files; no class reads them
+        config.value(key)  # from early files; no class reads them
     return encoder.spec()
 
 
@@ -99,7 +99,7 @@ def _nomic(config: Config) -> Spec:
     encoder.gated, encoder.bias = True, False
     head = config.maybe("head_dim")
     if head is not None and head * encoder.heads != encoder.width:
-        config.wrong("head_dim", f"{encoder.heads} heads of {head} do not make the width {encoder.width}")
+        config.wrong("head_dim", f"{encoder.heads} heads of size {head} do not match the width {encoder.width}")
     encoder.rope = rotation(config, 1000.0).theta
     return encoder.spec()
 

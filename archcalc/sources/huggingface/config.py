@@ -1,4 +1,4 @@
-"""The values of a config.json: typed, with the defaults of the published classes, and every key accounted for."""
+"""The values of a config.json: typed, with the defaults of the published classes; every key must be read."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from archcalc.advice import suggest
 from archcalc.sources.file import File, Json
 from archcalc.sources.huggingface.neutral import NEUTRAL
 
-# No size of a network is larger.
+# Limit on sizes of a network.
 _MOST = 2**40
 _MOST_LAYERS = 10_000
-# Keys that a type reads where it has what they are about, and that say nothing elsewhere.
+# Keys that matter only to types with the feature that they configure.
 _ANYWHERE = (
     "id2label", "num_labels", "architectures", "tie_word_embeddings", "is_decoder", "is_encoder_decoder",
     "tie_encoder_decoder", "classifier_dropout", "_num_labels",
@@ -20,12 +20,12 @@ _ANYWHERE = (
 
 
 class Config:
-    """A mapping of a config.json: the file's own, or a nested one as `text_config`.
+    """An object in a config.json: the top level, or a nested one, e.g. `text_config`.
 
     Attributes:
-        model_type: the kind of model, in messages.
-        defaults: values where the file gives none.
-        notes: what is left out of the spec since it changes values and no count.
+        model_type: the model type, for messages.
+        defaults: values of missing keys.
+        notes: what is omitted from the spec since it changes values but no count.
     """
 
     def __init__(
@@ -54,11 +54,11 @@ class Config:
         self._inner: list[Config] = []
 
     def has(self, key: str) -> bool:
-        """Whether the file gives a value, other than null; it then has to be read."""
+        """Whether the file gives a value other than null, which must then be read."""
         return self._given.get(key) is not None
 
     def value(self, key: str) -> Json:
-        """The value as JSON, or the default where the file gives none; null is a value."""
+        """The value as JSON, or the default if the key is missing; null is a value."""
         self._read.add(key)
         value = self._given.get(key)
         if value is None and key not in self._given:
@@ -71,35 +71,35 @@ class Config:
         return self.defaults.get(key) if value is None else value
 
     def whole(self, key: str, least: int = 1) -> int:
-        """A whole number from `least`. Raises `SpecError` for anything else."""
+        """An integer of at least `least`. Raises `SpecError` for anything else."""
         value = self.maybe(key, least)
         if value is None:
-            self.wrong(key, f"a whole number from {least} is needed")
+            self.wrong(key, f"must be a whole number from {least}")
         return value
 
     def maybe(self, key: str, least: int = 1) -> int | None:
-        """As `whole`, or None for null and where nothing is given."""
+        """As `whole`, or None if null or missing."""
         value = self.value(key)
         if value is None:
             return None
         if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _MOST:
-            self.wrong(key, f"it must be a whole number from {least}, not {_told(value)}")
+            self.wrong(key, f"must be a whole number from {least}, not {_told(value)}")
         return value
 
     def layers(self, key: str) -> int:
-        """A number of layers, few enough to write down a kind for each."""
+        """A number of layers, small enough to list the kind of each."""
         value = self.whole(key)
         if value > _MOST_LAYERS:
-            self.wrong(key, f"at most {_MOST_LAYERS:,} layers are read, not {value:,}")
+            self.wrong(key, f"at most {_MOST_LAYERS:,} layers are supported, not {value:,}")
         return value
 
     def number(self, key: str) -> float | int:
         """A number."""
         value = self.maybe_number(key)
         if value is None:
-            self.wrong(key, "a number is needed")
+            self.wrong(key, "must be a number")
         return value
 
     def maybe_number(self, key: str) -> float | int | None:
@@ -108,14 +108,14 @@ class Config:
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > 1e30:
-            self.wrong(key, f"it must be a number, not {_told(value)}")
+            self.wrong(key, f"must be a number, not {_told(value)}")
         return value
 
     def share(self, key: str) -> float | int:
-        """A probability of dropout, from 0 to below 1."""
+        """A dropout probability, from 0 to below 1."""
         value = self.maybe_number(key) or 0
         if not 0 <= value < 1:
-            self.wrong(key, f"it is a probability from 0 to below 1, not {_told(value)}")
+            self.wrong(key, f"must be a probability from 0 to below 1, not {_told(value)}")
         return value
 
     def flag(self, key: str) -> bool:
@@ -124,43 +124,43 @@ class Config:
         if value is None:
             return False
         if not isinstance(value, bool):
-            self.wrong(key, f"it must be true or false, not {_told(value)}")
+            self.wrong(key, f"must be true or false, not {_told(value)}")
         return value
 
     def word(self, key: str, choices: Sequence[str] | Mapping[str, str]) -> str:
-        """A word from `choices`; of a mapping what it stands for."""
+        """One of `choices`; for a mapping, the value of the choice."""
         value = self.value(key)
         if not isinstance(value, str) or value not in choices:
             near = suggest(value, list(choices)) if isinstance(value, str) else None
             self.wrong(
                 key,
                 f"{_told(value)} is not known here",
-                f"did you mean `{near}`?" if near else f"it is one of {', '.join(choices)}",
+                f"did you mean `{near}`?" if near else f"expected one of {', '.join(choices)}",
             )
         return choices[value] if isinstance(choices, Mapping) else value
 
     def words(self, key: str, choices: Sequence[str], count: int) -> list[str] | None:
-        """A list of `count` words from `choices`; None for null and where nothing is given."""
+        """A list of `count` entries from `choices`; None if null or missing."""
         value = self.value(key)
         if value is None:
             return None
         if not isinstance(value, list) or len(value) < count:
-            self.wrong(key, f"it is a list with an entry for each of {count} layers")
+            self.wrong(key, f"must be a list with an entry for each of {count} layers")
         for index, entry in enumerate(value):
             if entry not in choices:
                 path: list[str | int] = [*self.path, self._spelled.get(key, key), index]
                 self.file.refuse(
-                    path, f"`{key}`: {_told(entry)} is not known here", f"it is one of {', '.join(choices)}"
+                    path, f"`{key}`: {_told(entry)} is not known here", f"expected one of {', '.join(choices)}"
                 )
         return [str(entry) for entry in value[:count]]
 
     def wholes(self, key: str, least: int = 1) -> list[int]:
-        """A list of whole numbers."""
+        """A list of integers."""
         value = self._or_default(key)
         if isinstance(value, int) and not isinstance(value, bool):
             value = [value]
         if not isinstance(value, list) or len(value) > 10_000:
-            self.wrong(key, f"it is a list of whole numbers, not {_told(value)}")
+            self.wrong(key, f"must be a list of whole numbers, not {_told(value)}")
         found: list[int] = []
         for index, entry in enumerate(value):
             if isinstance(entry, bool) or not isinstance(entry, int) or not least <= entry <= _MOST:
@@ -170,25 +170,25 @@ class Config:
         return found
 
     def mapping(self, key: str) -> dict[str, Json]:
-        """A mapping; empty for null and where nothing is given."""
+        """An object; empty if null or missing."""
         value = self._or_default(key)
         if value is None:
             return {}
         if not isinstance(value, dict):
-            self.wrong(key, f"it is a mapping, not {_told(value)}")
+            self.wrong(key, f"must be an object, not {_told(value)}")
         return value
 
     def nested(
         self, key: str, model_type: str, defaults: Mapping[str, Json], aliases: Mapping[str, str] | None = None
     ) -> Config:
-        """A mapping with keys of its own, as `text_config`."""
+        """A nested configuration, e.g. `text_config`."""
         inner = Config(self.file, self.mapping(key), model_type, defaults, (*self.path, key), aliases)
         inner.notes = self.notes
         self._inner.append(inner)
         return inner
 
     def rest(self, model_type: str, defaults: Mapping[str, Json], aliases: Mapping[str, str] | None = None) -> Config:
-        """What nobody has read so far as a configuration of its own, as older files put two into one mapping."""
+        """The keys not read so far, as a separate configuration: older files merge two into one object."""
         left = {self._spelled[key]: value for key, value in self._given.items() if key not in self._read}
         self._read |= set(self._given)
         inner = Config(self.file, left, model_type, defaults, self.path, aliases)
@@ -197,34 +197,34 @@ class Config:
         return inner
 
     def settle(self, key: str, value: Json) -> None:
-        """Sets a value that follows from others."""
+        """Sets a value derived from others."""
         self._given[key] = value
         self._spelled.setdefault(key, key)
 
     def only(self, key: str, *allowed: Json) -> None:
-        """Raises `SpecError` for a value that changes the network in a way that the language cannot say yet."""
+        """Raises `SpecError` for a value that changes the network in a way that specs cannot express yet."""
         value = self.value(key)
         if value is not None and value not in allowed:
             wanted = " or ".join(_told(one) for one in allowed)
             self.wrong(
-                key, f"{_told(value)} changes the network in a way that is not read yet", f"what is read is {wanted}"
+                key, f"{_told(value)} changes the network in a way that is not supported yet", f"supported: {wanted}"
             )
 
     def note(self, text: str) -> None:
-        """Something that the spec leaves out since it changes no count."""
+        """Notes what the spec omits since it changes no count."""
         if text not in self.notes:
             self.notes.append(text)
 
     def wrong(self, key: str, message: str, help: str | None = None) -> NoReturn:
-        """Raises `SpecError` for the value of a key; one that is a default, at the beginning of the file."""
+        """Raises `SpecError` at the value of a key, or at the start of the file for a default."""
         spelled = self._spelled.get(key)
         path = [*self.path, spelled] if spelled is not None else list(self.path)
         self.file.refuse(path, f"`{spelled or key}`: {message}", help)
 
     def finish(self) -> None:
-        """Raises `SpecError` for a key that nobody read, unless it is known to change nothing that is counted.
+        """Raises `SpecError` for a key that was not read, unless it is known not to affect any count.
 
-        Those of nested mappings as well.
+        This includes keys of nested configurations.
         """
         for inner in self._inner:
             inner.finish()
@@ -235,14 +235,14 @@ class Config:
             near = suggest(key, [*self.defaults, *NEUTRAL])
             self.file.refuse(
                 [*self.path, self._spelled[key]],
-                f"`{key}` is not known for `{self.model_type}`: it may change the network",
+                f"`{key}` is unknown for `{self.model_type}`: it may change the network",
                 (f"did you mean `{near}`? " if near else "")
                 + "if it changes no layer, delete it in a copy of the file",
                 at_key=True,
             )
 
     def _read_common(self) -> None:
-        """Reads the keys that mean the same for every type."""
+        """Reads the keys that are common to all types."""
         self.only("pruned_heads", {})
         self.only("torchscript", False)
         self.only("cross_attention_hidden_size", None)
@@ -257,7 +257,7 @@ class Config:
 
 
 def _told(value: Json) -> str:
-    """A value as it stands in the file, on one short line."""
+    """A value as written in the file, on one short line."""
     import json
 
     text = json.dumps(value)

@@ -15,7 +15,7 @@ def _stages(config: Config) -> list[tuple[int, int]]:
     """Channels and layers of each stage."""
     channels, depths = config.wholes("hidden_sizes"), config.wholes("depths")
     if len(channels) != len(depths) or not channels:
-        config.wrong("depths", "hidden_sizes and depths are lists of one length")
+        config.wrong("depths", "hidden_sizes and depths must be lists of equal length")
     for key in ("out_features", "out_indices", "stage_names"):
         config.value(key)  # of the backbone class
     return list(zip(channels, depths))
@@ -40,7 +40,7 @@ def _resnet(config: Config) -> Spec:
     ]
     for index, (channels, depth) in enumerate(_stages(config)):
         if wide and channels % 4:
-            config.wrong("hidden_sizes", f"a quarter of {channels} channels is none")
+            config.wrong("hidden_sizes", f"{channels} channels are too few for a quarter of them")
         stride = 2 if index or first else 1
         if stride != 1 or channels != before:
             spec.blocks["turn(c, stride)"] = [
@@ -61,14 +61,14 @@ def _resnet(config: Config) -> Spec:
 
 
 def _conv(channels: str, kernel: str, stride: str, act: list[Item] | None = None) -> list[Item]:
-    """A convolution with its norm, and an activation where there is one."""
+    """A convolution with its norm and an optional activation."""
     words = f"conv {channels} kernel={kernel}" + (f" stride={stride}" if stride != "1" else "")
     words += f" padding={int(kernel) // 2}" if kernel != "1" else ""
     return [f"{words} bias=false", "batchnorm", *(act or [])]
 
 
 def _convnext(config: Config) -> Spec:
-    """ConvNeXt; its second version, which normalises responses; and DINOv3's."""
+    """ConvNeXt, ConvNeXt V2 with response normalisation, and DINOv3's variant."""
     builds = architecture(config, "Model", _HEADS)
     act = activated(activation(config, "hidden_act"))
     kind, eps, path = config.model_type, config.number("layer_norm_eps"), config.share("drop_path_rate")

@@ -1,4 +1,4 @@
-"""DeBERTa: scores of tokens for tokens, of tokens for distances and of distances for tokens; one table of distances."""
+"""DeBERTa: disentangled attention, content-to-content, content-to-position and position-to-content, with one table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _deberta(config: Config) -> Spec:
     encoder = Encoder(config, NO_PAIRS)
     encoder.table = config.maybe("embedding_size") or encoder.width
     if encoder.table != encoder.width:
-        config.wrong("embedding_size", "tables of another width than the layers are not read yet")
+        config.wrong("embedding_size", "embeddings of a different width than the layers are not supported yet")
     if not config.flag("position_biased_input"):
         encoder.context = None
     encoder.pooler = False
@@ -38,20 +38,20 @@ def _deberta(config: Config) -> Spec:
 
 
 def _kinds(config: Config) -> list[str]:
-    """Which scores there are beside those of tokens for tokens: `c2p`, `p2c`, as a list or with bars between."""
+    """The additional scores: `c2p`, `p2c`, as a list or separated by bars."""
     given = config.value("pos_att_type")
     words: list[Json] = list(given.split("|")) if isinstance(given, str) else given if isinstance(given, list) else []
     found = [word.strip().lower() for word in words if isinstance(word, str) and word.strip()]
     if any(word not in ("c2p", "p2c") for word in found) or not isinstance(given, (str, list, type(None))):
-        config.wrong("pos_att_type", "it is a list of `c2p` and `p2c`")
+        config.wrong("pos_att_type", "must be a list of `c2p` and `p2c`")
     return found
 
 
 def _pooled(config: Config, encoder: Encoder) -> list[Item]:
-    """What stands between the first token and the classes."""
+    """The pooler between the first token and the classes."""
     width = config.maybe("pooler_hidden_size") or encoder.width
     if width != encoder.width:
-        config.wrong("pooler_hidden_size", f"it is the width {encoder.width}")
+        config.wrong("pooler_hidden_size", f"must be the width {encoder.width}")
     act = activation(config, "pooler_hidden_act")
     given = config.maybe_number("cls_dropout")
     drop = encoder.dropout if given is None else given
@@ -67,12 +67,12 @@ def _finish(encoder: Encoder, newer: bool, kinds: list[str]) -> Spec:
         config.value(key)
     config.only("talking_head", False)
     if conv:
-        config.wrong("conv_kernel_size", "a convolution after the first layer is not read yet")
+        config.wrong("conv_kernel_size", "a convolution after the first layer is not supported yet")
     if encoder.builds == "ForMaskedLM" and not legacy:
-        config.wrong("legacy", "the newer head of masked words is not read yet")
+        config.wrong("legacy", "the new masked-language-model head is not supported yet")
     relative = encoder.attend is not None
     if not relative:
-        # nothing is scored beside tokens: common attention, in the older one without a bias of the keys
+        # content scores only: standard attention, in the first version without a key bias
         encoder.attention_bias = "true" if newer else "qvo"
         return encoder.spec()
     encoder.blocks["attend(distances)"] = _newer(kinds, shared) if newer else _older(kinds)
@@ -80,7 +80,7 @@ def _finish(encoder: Encoder, newer: bool, kinds: list[str]) -> Spec:
 
 
 def _scores(name: str, left: str, right: str, turned: bool) -> list[Item]:
-    """Scores of each token for each distance, and of those the ones that a pair of tokens takes."""
+    """The scores of each token for each distance, gathered for each pair of tokens."""
     turn = ["transpose"] if turned else []
     return [
         f"einsum: {{equation: 'hnd,hmd->hnm', operands: [{left}, {right}]}}",

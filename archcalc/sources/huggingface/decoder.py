@@ -1,6 +1,6 @@
-"""Decoders in which a token sees those before it: one template with switches, which families set.
+"""Causal decoders: one template with switches, which families set.
 
-Each layer is attention, then a feed-forward part or a mixture of experts; around both stand norms and residuals.
+Each layer is attention, then a feed-forward network or a mixture of experts, both with norms and residuals.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from archcalc.sources.writing import Item, Spec
 
 HEADS = ("ForCausalLM", "LMHeadModel", "Model", "ForSequenceClassification", "ForTokenClassification")
 KINDS = ("full_attention", "sliding_attention")
-# A sequence of this length is shown, or of the longest that the model takes.
+# Default sequence length, or the model's maximum if that is smaller.
 _SHOWN = 4096
 
 
 class Layer:
-    """What may differ from layer to layer.
+    """What can differ between layers.
 
     Attributes:
-        window: how far a token sees, or None.
-        theta: the base of rotary positions, or None for no positions.
-        ff: the width of the feed-forward part, as a name or expression; None where experts take its place.
-        mixer: the block that stands where others attend, or None.
+        window: the attention window, or None.
+        theta: the RoPE base, or None for no positions.
+        ff: the width of the feed-forward network, as a name or expression; None with experts.
+        mixer: the block that replaces attention, or None.
     """
 
     def __init__(self, window: int | None, theta: float | None, ff: str | None, mixer: str | None = None) -> None:
@@ -36,7 +36,7 @@ class Layer:
 
     @property
     def key(self) -> tuple[int | None, float | None, str | None, str | None]:
-        """What tells it from others."""
+        """What distinguishes it from other kinds of layers."""
         return self.window, self.theta, self.ff, self.mixer
 
     def __eq__(self, other: object) -> bool:
@@ -47,12 +47,12 @@ class Layer:
 
 
 class Experts:
-    """A mixture of experts in place of the feed-forward part.
+    """A mixture of experts instead of a feed-forward network.
 
     Attributes:
-        count, chosen: how many there are, and how many a token goes to.
-        ff: the width of one; shared: the width of one that every token goes to, or None.
-        gated: whether the shared one has a gate of its own; biased: whether the router has a bias.
+        count, chosen: the number of experts, and how many each token is routed to.
+        ff: the width of an expert; shared: the width of the shared expert, or None.
+        gated: whether the shared expert has its own gate; biased: whether the router has a bias.
     """
 
     def __init__(self, count: int, chosen: int, ff: int, shared: int | None = None, gated: bool = False) -> None:
@@ -68,23 +68,23 @@ class Decoder:
     """The template. A family sets what differs from Llama; sizes are those of the configuration.
 
     Attributes:
-        norm: the line of a norm; final: that of the last one, None for none.
-        placement: norms `before` each part, `after` it, `around` it (both), or `outside`, after the sum.
-        parallel: attention and feed-forward part read one tensor and are added; `apart` with a norm for each.
-        bias: of attention, as in the language; out_bias, ff_bias, head_bias: those of the other projections.
-        gated: whether the feed-forward part is act(gate) * up.
+        norm: the line of a norm; final: the line of the last norm, or None.
+        placement: norms `before` each sublayer, `after` it, `around` it (both), or `outside`, after the residual sum.
+        parallel: attention and feed-forward read the same tensor and are added; `apart` with a norm for each.
+        bias: of attention, as in a spec; out_bias, ff_bias, head_bias: of the other projections.
+        gated: whether the feed-forward network is act(gate) * up.
         qknorm: None, `head` (RMS norms of each head), `width` (of all heads together), `shared` (norms of the layer's
             kind, one for all heads), `each` (one for each head).
-        stem: what stands between the table of tokens and the first layer.
-        biases: the name of a table that attention adds to its scores; learned_positions: whether there is a table of
-            positions, `context` rows long.
-        after_positions: dropout of what the positions were added to; table: the width of the table of tokens, where it
-            is another than that of the layers.
+        stem: the layers between the token embedding and the first layer.
+        biases: the name of a table that attention adds to its scores; learned_positions: whether there is a position
+            embedding with `context` rows.
+        after_positions: dropout after the positions are added; table: the width of the token embedding, if it differs
+            from that of the layers.
         scale_in, scale_branch, scale_out, cap: factors of embeddings, branches and logits, and the bound of logits.
-        turned: how many elements of a head turn, or None for all.
-        attend: attention that a family writes out itself; sizes: hparams for it.
-        mixers: blocks that stand where others attend.
-        layers: one for each.
+        turned: how many elements of a head RoPE rotates, or None for all.
+        attend: attention that a family writes itself; sizes: hparams for it.
+        mixers: blocks that replace attention.
+        layers: the kind of each layer.
     """
 
     def __init__(self, config: Config) -> None:
@@ -97,7 +97,7 @@ class Decoder:
         self.kv_heads = config.maybe("num_key_value_heads") or self.heads
         head = config.maybe("head_dim")
         if head is None and self.width % self.heads:
-            config.wrong("num_attention_heads", f"{self.heads} heads do not divide the width {self.width}")
+            config.wrong("num_attention_heads", f"the width {self.width} is not divisible by {self.heads} heads")
         self.head = head or self.width // self.heads
         self.ff = config.maybe("intermediate_size") or 4 * self.width
         self.positions = config.whole("max_position_embeddings")
@@ -134,7 +134,7 @@ class Decoder:
 
     @property
     def written_out(self) -> bool:
-        """Whether the language has no key for this kind of attention."""
+        """Whether the `attention` layer cannot express this kind of attention."""
         return self.qknorm not in (None, "head", "width") or self.attend is not None
 
     def rms(self, key: str = "rms_norm_eps") -> None:
@@ -146,11 +146,11 @@ class Decoder:
         self.norm = self.final = _norm("layernorm", self.config.number(key), 1e-5) + ("" if bias else " bias=false")
 
     def activation(self, key: str) -> None:
-        """The activation of the feed-forward part."""
+        """The activation of the feed-forward network."""
         self.act = activation(self.config, key)
 
     def turn(self, part: float) -> None:
-        """Only a part of each head turns."""
+        """RoPE rotates only a part of each head."""
         turned = int(self.head * part)
         self.turned = turned if turned != self.head else None
 
@@ -163,20 +163,20 @@ class Decoder:
         self.layers = [Layer(window, theta, "ff" if self.experts is None else None)] * self.depth
 
     def turn_alike(self, theta: float = 10000.0, part: float = 1.0, window: int | None = None) -> None:
-        """All layers are equal, with rotary positions; the arguments hold where the file says nothing."""
+        """All layers are equal, with RoPE; the arguments are defaults for missing keys."""
         turned = rotation(self.config, theta, part)
         self.turn(turned.part)
         self.alike(turned.theta, window)
 
     def near(self, is_near: Callable[[int], bool]) -> list[bool]:
-        """Which layers see a window: as `layer_types` says, else as `is_near` says of the number of each."""
+        """Which layers use a window: by `layer_types`, else by `is_near` of the layer's index."""
         kinds = self.config.words("layer_types", KINDS, self.depth)
         if kinds is None:
             return [is_near(layer) for layer in range(self.depth)]
         return [kind == "sliding_attention" for kind in kinds]
 
     def near_and_far(self, near: Sequence[bool], window: int | None, theta: float) -> None:
-        """Layers that see a window, and layers that see everything, with one base of rotary positions."""
+        """Layers with a window and layers with full attention, sharing one RoPE base."""
         ff = "ff" if self.experts is None else None
         self.layers = [Layer(window if one else None, theta, ff) for one in near]
 
@@ -198,7 +198,7 @@ class Decoder:
         return " ".join(words)
 
     def _projected(self, layer: Layer) -> list[Item]:
-        """Attention with norms of queries and keys that have no key of their own, written out."""
+        """Attention written out, for query and key norms that `attention` has no key for."""
         shared = self.kv_heads != self.heads
         bias = "" if self.bias in ("true", "qkv") else " bias=false"
         split = (
@@ -219,7 +219,7 @@ class Decoder:
         return [*parts, "sdpa q=q k=k v=v causal=true", [back, f"linear width{end}"]]
 
     def _normed(self, split: str, heads: str) -> list[Item]:
-        """Queries or keys that are split into heads and normed."""
+        """Queries or keys, split into heads and normalised."""
         if self.qknorm == "shared":
             return [split, self.norm]
         plain = self.norm.replace(" bias=false", "") + " affine=false"
@@ -229,7 +229,7 @@ class Decoder:
         return [split, plain, {"mul": ["prev", [f"parameter {shape}"]]}]
 
     def feedforward(self, ff: str) -> list[Item]:
-        """The layers of a feed-forward part of that width."""
+        """The layers of a feed-forward network of that width."""
         bias = "" if self.ff_bias else " bias=false"
         act = activated(self.act)
         if self.gated:
@@ -248,7 +248,7 @@ class Decoder:
         return [{"add": [[moe], shared]}]
 
     def _branch(self, items: Sequence[Item], norm: str) -> list[Item]:
-        """A residual around a part, with its norms."""
+        """A residual around a sublayer, with its norms."""
         before = [norm] if self.placement in ("before", "around") else []
         after = [norm] if self.placement in ("after", "around") else []
         after += [f"scale {number(self.scale_branch)}"] if self.scale_branch != 1 else []
@@ -271,7 +271,7 @@ class Decoder:
         return [{"residual": [self.norm, {"add": [[*attend, *drop], [*part, *drop]]}]}]
 
     def _name(self, layer: Layer) -> str:
-        """What the block of a kind of layers is called, by what tells it from the others."""
+        """The name of a kind's block, by what distinguishes it from the others."""
         words = []
         if len({one.window for one in self.layers}) > 1:
             words.append("near" if layer.window is not None else "far")
@@ -284,14 +284,14 @@ class Decoder:
         return "_".join([*words, "layer"])
 
     def _has_mlp(self) -> bool:
-        """Whether the feed-forward part is a block: it stands several times."""
+        """Whether the feed-forward network is a block because it occurs several times."""
         return len(set(self.layers)) > 1 and self.experts is None
 
     def spec(self) -> Spec:
-        """The spec of the model. Raises `SpecError` where sizes do not fit together."""
+        """The spec of the model. Raises `SpecError` for incompatible sizes."""
         config = self.config
         if self.kv_heads > self.heads or self.heads % self.kv_heads:
-            config.wrong("num_key_value_heads", f"{self.kv_heads} does not divide the {self.heads} heads")
+            config.wrong("num_key_value_heads", f"{self.heads} heads are not divisible by {self.kv_heads}")
         spec = Spec(config.model_type)
         spec.hparams = {"vocab": self.vocab}
         spec.hparams |= {"context": self.positions} if self.learned_positions else {}
@@ -362,7 +362,7 @@ class Decoder:
 
 
 def _named(items: list[Item], name: str) -> list[Item]:
-    """A chain, its last layer with a name: `name=` stands in a line, and beside the key of what is no line."""
+    """A chain whose last layer is named: `name=` in a line, else a `name` key."""
     lines: list[Item] = []
     for item in items:
         if isinstance(item, str) and lines and isinstance(lines[-1], list):

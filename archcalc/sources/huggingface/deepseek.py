@@ -1,4 +1,4 @@
-"""DeepSeek V2 and V3: keys and values of all heads are made from one short vector for each token; most layers have experts."""
+"""DeepSeek V2 and V3: multi-head latent attention; most layers have experts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archcalc.sources.writing import Item, Spec
 
 
 def _deepseek(config: Config) -> Spec:
-    config.value("head_dim")  # what the classes make of the sizes below
+    config.value("head_dim")  # derived by the classes from the sizes below
     decoder = Decoder(config)
     decoder.rms()
     decoder.activation("hidden_act")
@@ -21,14 +21,14 @@ def _deepseek(config: Config) -> Spec:
         "routed_scaling_factor", "n_group", "topk_group", "topk_method", "norm_topk_prob", "scoring_func",
         "rope_interleave", "qk_head_dim", "num_nextn_predict_layers", "ep_size",
     ):  # fmt: skip
-        config.value(key)  # they choose experts and the order of pairs, and change no count
+        config.value(key)  # they affect expert selection and RoPE layout, but no count
     config.only("moe_layer_freq", 1)
     theta = rotation(config).theta
     dense = config.maybe("first_k_dense_replace", 0) or 0
     ff = config.whole("moe_intermediate_size")
     shared = config.maybe("n_shared_experts", 0) or 0
     if not shared:
-        config.wrong("n_shared_experts", "layers without experts that all tokens share are not read yet")
+        config.wrong("n_shared_experts", "layers without shared experts are not supported yet")
     decoder.experts = Experts(config.whole("n_routed_experts"), config.whole("num_experts_per_tok"), ff, shared * ff)
     decoder.layers = [Layer(None, theta, "ff" if index < dense else None) for index in range(decoder.depth)]
     decoder.attend = _latent(decoder, theta, config.flag("attention_bias"))
@@ -36,7 +36,7 @@ def _deepseek(config: Config) -> Spec:
 
 
 def _latent(decoder: Decoder, theta: float, biased: bool) -> list[Item]:
-    """Attention whose keys and values come from a short vector: a head has `plain` elements, and `turned` ones."""
+    """Multi-head latent attention: a head has `plain` elements and `turned` ones, which RoPE rotates."""
     config = decoder.config
     rank = config.maybe("q_lora_rank")
     decoder.sizes = {

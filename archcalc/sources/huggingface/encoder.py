@@ -1,7 +1,7 @@
-"""Encoders in which a token sees all others: one template with switches, which families set.
+"""Bidirectional encoders: one template with switches, which families set.
 
-Tables of tokens, positions and segments are added; each layer is attention and a feed-forward part with norms after
-the sums, or before them; a head follows for what the class is for.
+Embeddings of tokens, positions and segments are added; each layer is attention and a feed-forward network, post-norm or
+pre-norm; the head depends on the class.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ class Encoder:
     """The template. A family sets what differs from BERT.
 
     Attributes:
-        table: the width of the tables, where it is another than that of the layers.
-        segments: how many kinds of segments there are; 0 for no table of them.
-        context: the rows of the table of positions, or None for none; offset: rows that no position takes.
-        groups: how many layers with weights of their own there are; the others share them.
-        pooler: whether the trunk ends with a pooler; pools_anyway: whether it does so beside heads that do not read it.
-        gated: whether the feed-forward part is act(gate) * up; bias: whether projections have one.
-        rope: the base of rotary positions; relbias: the line of a table of scores by distance.
-        before: whether norms stand before the parts, and one after the last layer, instead of after the sums.
-        norm_embedding: whether what the tables give is normed; final: whether a norm stands after the last layer.
-        tables: further tables that are added to those of tokens; inputs: what they read, beside tokens and segments.
-        stem: what stands before everything else; scaled: whether embeddings are scaled by the root of their width.
-        attend: attention that a family writes out itself; blocks: those that it calls.
-        transform: what stands before the tokens are told; classifier: what stands before classes are told from the
-            first token, None for the pooler; question_dropout: before answers are found.
+        table: the width of the embeddings, if it differs from that of the layers.
+        segments: the number of segment types; 0 for no segment embedding.
+        context: the rows of the position embedding, or None; offset: leading rows that no position uses.
+        groups: the number of layers with their own weights; the others share them.
+        pooler: whether the trunk ends with a pooler; pools_anyway: whether it does so even if the head does not read it.
+        gated: whether the feed-forward network is act(gate) * up; bias: whether projections have one.
+        rope: the RoPE base; relbias: the line of a relative position bias.
+        before: pre-norm with a norm after the last layer, instead of post-norm.
+        norm_embedding: whether embeddings are normalised; final: whether a norm follows the last layer.
+        tables: additional embeddings; inputs: what they read besides tokens and segments.
+        stem: the layers before everything else; scaled: whether embeddings are scaled by the square root of their width.
+        attend: attention that a family writes itself; blocks: those that it calls.
+        transform: the layers before the token head; classifier: the layers between the first token and the class
+            head, None for the pooler; question_dropout: the dropout before the question-answering head.
     """
 
     def __init__(self, config: Config, heads: Sequence[str] = HEADS) -> None:
@@ -50,7 +50,7 @@ class Encoder:
         self.depth = config.layers("num_hidden_layers")
         self.heads = config.whole("num_attention_heads")
         if self.width % self.heads:
-            config.wrong("num_attention_heads", f"{self.heads} heads do not divide the width {self.width}")
+            config.wrong("num_attention_heads", f"the width {self.width} is not divisible by {self.heads} heads")
         self.ff = config.whole("intermediate_size")
         self.act = activation(config, "hidden_act")
         self.dropout = config.share("hidden_dropout_prob")
@@ -93,7 +93,7 @@ class Encoder:
 
     @property
     def classifier_dropout(self) -> float:
-        """The dropout before classes are told apart."""
+        """The dropout before the class head."""
         given = self.config.maybe_number("classifier_dropout")
         return self.dropout if given is None else given
 
@@ -107,7 +107,9 @@ class Encoder:
         spec.hparams |= {"width": self.width, "heads": self.heads, "ff": self.ff, "depth": self.depth}
         longest = (self.positions or 512) - self.offset
         if longest < 1:
-            config.wrong("max_position_embeddings", f"the first {self.offset} rows are not positions, and none is left")
+            config.wrong(
+                "max_position_embeddings", f"the first {self.offset} rows are not positions, which leaves none"
+            )
         spec.dims = {"seq": min(longest, 512)}
         spec.inputs = ["seq"]
         if self.segments or self.inputs:
@@ -170,7 +172,7 @@ class Encoder:
         return items
 
     def _end(self, spec: Spec) -> list[Item]:
-        """What follows the trunk."""
+        """The head."""
         pooler: list[Item] = ["select 0", "linear width", "tanh name=pooler"]
         if self.builds == "Model":
             if self.pooler:
@@ -190,7 +192,7 @@ class Encoder:
         ]
 
     def _head(self, spec: Spec, pooler: list[Item]) -> list[Item]:
-        """What tells tokens, classes or answers."""
+        """The head for tokens, classes or answers."""
         if self.builds in ("ForMaskedLM", "ForPreTraining"):
             self.config.only("tie_word_embeddings", True)
             width = "table" if self.table != self.width else "width"

@@ -1,4 +1,4 @@
-"""Encoders that differ from BERT and RoBERTa in a part: ERNIE, ESM, LayoutLM, RoFormer, Megatron-BERT, Big Bird, ..."""
+"""Variations of BERT and RoBERTa: ERNIE, ESM, LayoutLM, RoFormer, Megatron-BERT, Big Bird, ..."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _data2vec(config: Config) -> Spec:
 
 
 def _before(config: Config) -> Spec:
-    """RoBERTa with norms before the parts: its own kin, and XLM-R's largest, which norms no embeddings."""
+    """Pre-norm RoBERTa, and XLM-R XL, which does not normalise embeddings."""
     encoder = roberta(config)
     encoder.before = encoder.final = True
     encoder.norm_embedding = config.model_type == "roberta-prelayernorm"
@@ -57,7 +57,7 @@ def _esm(config: Config) -> Spec:
     else:
         encoder.offset = (config.maybe("pad_token_id", 0) or 0) + 1
         config.value("rope_theta")
-    why = "# archcalc: ignore[GRF701] tells contacts, where they are asked for"
+    why = "# archcalc: ignore[GRF701] used only for contact prediction"
     encoder.stem = [f"parameter heads*depth+1 name=contacts  {why}"]
     drop = encoder.drop()
     encoder.transform = ["linear width", "gelu", encoder.norm]
@@ -98,13 +98,11 @@ def _big_bird(config: Config) -> Spec:
     encoder.pools_anyway = True
     block, drawn = config.whole("block_size"), config.whole("num_random_blocks", 0)
     if config.word("attention_type", ("block_sparse", "original_full")) == "block_sparse":
-        config.note(
-            f"attention_type: of more than {(5 + 2 * drawn) * block} tokens each sees only some; here each sees all"
-        )
+        config.note(f"attention_type: beyond {(5 + 2 * drawn) * block} tokens attention is sparse; here it is full")
     drop = encoder.drop(encoder.classifier_dropout)
     encoder.classifier = [*drop, "linear width", encoder.act, *drop]
     if encoder.builds == "ForQuestionAnswering":
-        config.wrong("architectures", "BigBirdForQuestionAnswering is not read yet")
+        config.wrong("architectures", "BigBirdForQuestionAnswering is not supported yet")
     return encoder.spec()
 
 
@@ -113,7 +111,7 @@ def _nystromformer(config: Config) -> Spec:
     marks = config.whole("num_landmarks")
     if marks != config.whole("segment_means_seq_len"):
         config.wrong(
-            "num_landmarks", "attention by landmarks is not read: only where `segment_means_seq_len` is as many"
+            "num_landmarks", "Nyström attention is not supported unless `segment_means_seq_len` is the same number"
         )
     config.only("inv_coeff_init_option", False)
     encoder.offset, encoder.pooler = 2, False

@@ -1,4 +1,4 @@
-"""Decoders of which each layer, or most, has a mixture of experts: Phi-3.5-MoE, Granite, GLM 4.5, dots, FlexOlmo."""
+"""Mixture-of-experts decoders: Phi-3.5-MoE, Granite, GLM 4.5, dots, FlexOlmo."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from archcalc.sources.huggingface.model import Model
 from archcalc.sources.huggingface.rotation import rotation
 from archcalc.sources.writing import Spec
 
-# They choose experts, and change no count.
+# They affect expert selection, but no count.
 CHOOSING = ("routed_scaling_factor", "n_group", "topk_group", "topk_method", "norm_topk_prob", "scoring_func")
 
 
@@ -38,7 +38,7 @@ def _granitemoe(config: Config) -> Spec:
 
 
 def _dense_first(config: Config) -> Spec:
-    """GLM 4.5 and dots.llm1: a few dense layers, then experts beside some that every token goes to."""
+    """GLM 4.5 and dots.llm1: a few dense layers, then layers with routed and shared experts."""
     decoder = Decoder(config)
     decoder.rms()
     decoder.activation("hidden_act")
@@ -53,7 +53,7 @@ def _dense_first(config: Config) -> Spec:
     dense, ff = config.maybe("first_k_dense_replace", 0) or 0, config.whole("moe_intermediate_size")
     shared = config.maybe("n_shared_experts", 0) or 0
     if not shared:
-        config.wrong("n_shared_experts", "layers without experts that all tokens share are not read yet")
+        config.wrong("n_shared_experts", "layers without shared experts are not supported yet")
     decoder.experts = Experts(config.whole("n_routed_experts"), config.whole("num_experts_per_tok"), ff, shared * ff)
     window, last = config.maybe("sliding_window"), config.maybe("max_window_layers", 0)
     near = decoder.near(lambda layer: window is not None and last is not None and layer >= last)

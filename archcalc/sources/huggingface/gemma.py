@@ -1,4 +1,4 @@
-"""Gemma, GLM and OLMo: decoders whose norms also stand after the parts, or over all heads, or learn nothing."""
+"""Gemma, GLM and OLMo: decoders with norms after sublayers, norms over all heads, or norms without weights."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _start(config: Config) -> Decoder:
 
 def _gemma(config: Config) -> Spec:
     decoder = _start(config)
-    # older files give the activation under both keys; the newer one counts where it has a value
+    # older files give the activation under both keys; the newer one wins if it has a value
     decoder.activation("hidden_activation" if config.has("hidden_activation") else "hidden_act")
     config.value("hidden_act")
     decoder.scale_in = "width**0.5"
@@ -76,7 +76,7 @@ def _gemma(config: Config) -> Spec:
 
 
 def _around(config: Config) -> Decoder:
-    """Gemma 2 and 3: norms before and after each part, bounded scores, a scale of their own."""
+    """Gemma 2 and 3: norms before and after each sublayer, soft-capped scores, a custom scale."""
     decoder = _start(config)
     decoder.activation("hidden_activation")
     config.value("hidden_act")
@@ -86,7 +86,7 @@ def _around(config: Config) -> Decoder:
     decoder.cap = config.maybe_number("final_logit_softcapping")
     scalar = config.number("query_pre_attn_scalar")
     if scalar <= 0:
-        config.wrong("query_pre_attn_scalar", "it is a number above 0")
+        config.wrong("query_pre_attn_scalar", "must be a number above 0")
     if scalar != decoder.head:
         config.note(f"query_pre_attn_scalar: scores are scaled by 1/sqrt({number(scalar)}), not 1/sqrt({decoder.head})")
     return decoder
@@ -114,7 +114,7 @@ def _gemma3(config: Config) -> Spec:
 
 
 def _gemma3_whole(config: Config) -> Spec:
-    """Gemma 3 with its eyes: the tokens of an image stand before those of a text."""
+    """Multimodal Gemma 3: image tokens precede text tokens."""
     architecture(config, "ForConditionalGeneration", ("ForConditionalGeneration",))
     words = config.nested("text_config", "gemma3_text", _GEMMA3)
     words.value("model_type")
@@ -144,7 +144,7 @@ def _gemma3_whole(config: Config) -> Spec:
         {"matmul": ["prev", [f"parameter {tower.width}x{words.whole('hidden_size')}"]], "name": "seen"},
     ]
     spec.model = config.model_type
-    config.note(f"the {side} tokens of the image stand before the text, not within it; `seq` counts the others")
+    config.note(f"the {side} image tokens precede the text instead of being inside it; `seq` counts the others")
     spec.inputs = {"image": image, "text": ["seq"]}
     spec.layers = [
         *eyes,
@@ -168,7 +168,7 @@ def _glm(config: Config) -> Spec:
 
 def _unclipped(config: Config) -> None:
     if config.maybe_number("clip_qkv") is not None:
-        config.note("clip_qkv: queries, keys and values are bounded")
+        config.note("clip_qkv: queries, keys and values are clamped")
 
 
 def _olmo(config: Config) -> Spec:

@@ -1,4 +1,4 @@
-"""Decoders with learned positions or alibi, and feed-forward parts without a gate: GPT-2, GPT-Neo, OPT, Bloom, ..."""
+"""Decoders with learned positions or ALiBi and ungated feed-forward networks: GPT-2, GPT-Neo, OPT, Bloom, ..."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archcalc.sources.writing import Spec
 
 
 def _start(config: Config, eps: str, branch: str, dropout: str | None, first: str) -> Decoder:
-    """A decoder with layer norms and biases everywhere; the arguments are keys of the norm's and dropouts' numbers."""
+    """A decoder with layer norms and biases everywhere; the arguments are the keys for the norm's eps and the dropouts."""
     decoder = Decoder(config)
     decoder.layernorm(eps)
     decoder.activation("hidden_act")
@@ -24,7 +24,7 @@ def _start(config: Config, eps: str, branch: str, dropout: str | None, first: st
 
 
 def _learn_positions(decoder: Decoder, offset: int = 0) -> None:
-    """A table of positions, which begins with `offset` rows that no position takes."""
+    """A position embedding, with `offset` unused leading rows."""
     decoder.learned_positions = True
     decoder.stem.append(f"posembed length=context{f'+{offset}' if offset else ''} name=embed_positions")
     decoder.drop_first(decoder.after_positions)
@@ -36,8 +36,8 @@ def _gpt2(config: Config) -> Spec:
     if not config.flag("scale_attn_weights"):
         config.note("scale_attn_weights: scores are not scaled")
     if config.flag("scale_attn_by_inverse_layer_idx"):
-        config.note("scale_attn_by_inverse_layer_idx: scores are divided by the number of the layer")
-    if config.model_type == "gpt_bigcode":  # whose files may hold another number of heads, which no class reads
+        config.note("scale_attn_by_inverse_layer_idx: scores are divided by the layer's index plus one")
+    if config.model_type == "gpt_bigcode":  # its files may hold another number of heads, which no class reads
         decoder.kv_heads = 1 if config.flag("multi_query") else decoder.heads
     for key in ("n_ctx", "inference_runner", "max_sequence_length", "max_batch_size", "pad_key_length"):
         config.value(key)
@@ -72,7 +72,7 @@ def _attention_types(config: Config, depth: int) -> list[str]:
         if isinstance(words, list) and isinstance(times, int) and 0 < times <= depth:
             kinds += [word for word in words if word in ("global", "local")] * times
     if len(kinds) != depth:
-        config.wrong("attention_types", f"it says `global` or `local` for each of {depth} layers")
+        config.wrong("attention_types", f"must say `global` or `local` for each of {depth} layers")
     return kinds
 
 

@@ -1,4 +1,4 @@
-"""GPT-OSS: each head has a sink, a learned score that takes weight and gives no value; every layer has experts."""
+"""GPT-OSS: attention sinks, i.e. a learned score per head without a value; every layer has experts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _gpt_oss(config: Config) -> Spec:
 
 
 def _expert(config: Config) -> list[Item]:
-    """Gate and up, both bounded: x * sigmoid(alpha * x) * (up + 1)."""
+    """Gate and up, both clamped: x * sigmoid(alpha * x) * (up + 1)."""
     alpha, limit = number(config.number("swiglu_alpha")), number(config.number("swiglu_limit"))
     gate: list[Item] = [
         "linear expert_ff",

@@ -1,4 +1,4 @@
-"""Decoders of which some layers keep a state where others attend: Qwen3-Next, Jamba, Bamba, LFM2."""
+"""Hybrid decoders, in which some layers use a state instead of attention: Qwen3-Next, Jamba, Bamba, LFM2."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _KINDS = ("full_attention", "linear_attention")
 
 
 def _kinds(decoder: Decoder, attends: list[bool]) -> list[bool]:
-    """Which layers attend: as `layer_types` says, else `attends`."""
+    """Which layers have attention: by `layer_types`, else by `attends`."""
     given = decoder.config.words("layer_types", _KINDS, decoder.depth)
     return attends if given is None else [kind == "full_attention" for kind in given]
 
@@ -25,7 +25,7 @@ def _qwen3_next(config: Config) -> Spec:
     decoder.activation("hidden_act")
     decoder.bias = "true" if config.flag("attention_bias") else "false"
     config.flag("norm_topk_prob")
-    config.note("the factors of norms are stored less one")
+    config.note("norm weights are stored minus one")
     turned = rotation(config, part=0.25)
     decoder.turn(turned.part)
     every = config.maybe("full_attention_interval") or 4
@@ -57,7 +57,7 @@ def _qwen3_next(config: Config) -> Spec:
 
 
 def _gated(decoder: Decoder, theta: float) -> list[Item]:
-    """Attention with norms of queries and keys, and a gate for what each head gives."""
+    """Attention with query and key norms and a gate on the output of each head."""
     shared = decoder.kv_heads != decoder.heads
     bias = "" if decoder.bias == "true" else " bias=false"
     turn = f"rope {number(theta)}" + (f" dim={decoder.turned}" if decoder.turned is not None else "")
@@ -79,10 +79,10 @@ def _gated(decoder: Decoder, theta: float) -> list[Item]:
 
 
 def _delta(config: Config) -> tuple[dict[str, int], list[Item]]:
-    """The gated delta rule: a state of each head, in which keys find values; its scan runs in chunks of 64."""
+    """The gated delta rule: a key-value state per head, scanned in chunks of 64."""
     keys, values = config.whole("linear_num_key_heads"), config.whole("linear_num_value_heads")
     if values % keys:
-        config.wrong("linear_num_value_heads", f"{keys} heads of keys do not divide {values}")
+        config.wrong("linear_num_value_heads", f"{values} value heads are not divisible by {keys} key heads")
     taps = config.whole("linear_conv_kernel_dim")
     key, value = config.whole("linear_key_head_dim"), config.whole("linear_value_head_dim")
     sizes = {"key_heads": keys, "value_heads": values, "key": key, "value": value}
@@ -141,7 +141,7 @@ def _jamba(config: Config) -> Spec:
         decoder.experts = Experts(count, config.whole("num_experts_per_tok"), decoder.ff)
     config.value("num_experts_per_tok")
     decoder.mixers["mamba"] = mixer(config, decoder.norm)
-    config.note("the scan h = a*h + b*x is written as if each step stood alone: equal counts, other values")
+    config.note("the scan h = a*h + b*x is written with independent steps: equal counts, different values")
     decoder.layers = [
         Layer(
             None,
@@ -179,7 +179,7 @@ def _lfm2(config: Config) -> Spec:
         several = config.whole("block_multiple_of")
         wide = config.number("block_ffn_dim_multiplier")
         if not 0 < wide <= 1024:
-            config.wrong("block_ffn_dim_multiplier", "it is a number above 0")
+            config.wrong("block_ffn_dim_multiplier", "must be a number above 0")
         decoder.ff = -(-int(wide * int(2 * decoder.ff / 3)) // several) * several
     for key in ("block_multiple_of", "block_ffn_dim_multiplier", "block_dim", "conv_dim", "conv_dim_out", "block_mlp_init_scale",
                 "block_norm_eps", "block_out_init_scale", "block_use_swiglu", "block_use_xavier_init", "conv_use_xavier_init",

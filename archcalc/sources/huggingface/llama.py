@@ -1,4 +1,4 @@
-"""Decoders of Llama's kind: norms before each part, rotary positions, gated feed-forward parts."""
+"""Llama-style decoders: pre-norm, RoPE, gated feed-forward networks."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _mistral(config: Config) -> Spec:
 
 
 def _qwen_windows(decoder: Decoder) -> None:
-    """Where windows are used, the layers from `max_window_layers` on see one."""
+    """If windows are enabled, layers from `max_window_layers` on use one."""
     config = decoder.config
     first, windows = config.maybe("max_window_layers", 0) or 0, config.flag("use_sliding_window")
     near = decoder.near(lambda layer: windows and layer >= first)
@@ -85,7 +85,7 @@ def _granite(config: Config) -> Spec:
 
 
 def granite(config: Config) -> Decoder:
-    """What Granite's decoders share: factors of embeddings, branches, scores and logits."""
+    """What Granite's decoders share: multipliers of embeddings, branches, scores and logits."""
     decoder = _start(config)
     if config.flag("attention_bias"):
         decoder.bias = "true"
@@ -99,7 +99,7 @@ def granite(config: Config) -> Decoder:
 
 
 def _note_scale(decoder: Decoder, key: str, scale: float) -> None:
-    """Scores are scaled by another number than one over the root of a head's size."""
+    """Notes a score scale other than 1/sqrt(head size)."""
     if abs(scale * decoder.head**0.5 - 1) > 1e-6:
         decoder.config.note(f"{key}: scores are scaled by {number(scale)}, not 1/sqrt({decoder.head})")
 
@@ -115,7 +115,7 @@ def _smollm3(config: Config) -> Spec:
     turns = config.wholes("no_rope_layers", 0) if config.has("no_rope_layers") else []
     turns = turns or [int((layer + 1) % every != 0) for layer in range(decoder.depth)]
     if len(turns) < decoder.depth:
-        config.wrong("no_rope_layers", f"it has an entry for each of {decoder.depth} layers")
+        config.wrong("no_rope_layers", f"must have an entry for each of {decoder.depth} layers")
     window = config.maybe("sliding_window", 0) or None
     windows = config.flag("use_sliding_window") and window is not None
     near = decoder.near(lambda layer: windows and not turns[layer])
@@ -131,7 +131,7 @@ def _mixtral(config: Config) -> Spec:
 
 
 def _sparse(decoder: Decoder, kinds: list[Layer]) -> list[Layer]:
-    """`kinds` with experts in the layers that have them: each `decoder_sparse_step`-th but for `mlp_only_layers`."""
+    """`kinds` with experts in every `decoder_sparse_step`-th layer except `mlp_only_layers`."""
     config = decoder.config
     step, dense = config.whole("decoder_sparse_step"), set(config.wholes("mlp_only_layers", 0))
     return [

@@ -1,4 +1,4 @@
-"""Llama 4, its text: in some layers no positions, in some experts beside one that every token goes to."""
+"""The text part of Llama 4: some layers without positions, some with routed experts and a shared one."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ def _llama4(config: Config) -> Spec:
     step = config.whole("interleave_moe_layer_step")
     sparse = config.wholes("moe_layers", 0) if config.has("moe_layers") else range(step - 1, depth, step)
     if len(turns) < depth:
-        config.wrong("no_rope_layers", f"it has an entry for each of {depth} layers")
+        config.wrong("no_rope_layers", f"must have an entry for each of {depth} layers")
     config.words("layer_types", _KINDS, depth)
     chunk = config.maybe("attention_chunk_size")
     if chunk is not None:
-        config.note(f"attention_chunk_size: with positions a token sees those of its own {chunk:,}")
+        config.note(f"attention_chunk_size: in layers with positions, tokens attend within chunks of {chunk:,}")
     if config.flag("use_qk_norm"):
-        config.note("use_qk_norm: queries and keys are made of length 1, without weights")
+        config.note("use_qk_norm: queries and keys are normalised without weights")
     for key in ("attn_temperature_tuning", "floor_scale", "attn_scale", "for_llm_compressor"):
         config.value(key)
-    config.note("the class in transformers runs every expert on every token; here those that a token goes to")
+    config.note("the transformers class runs every expert on every token; here only the chosen ones run")
     decoder.experts = Experts(config.whole("num_local_experts"), config.whole("num_experts_per_tok"), width, width)
     experts = set(sparse)
     decoder.layers = [

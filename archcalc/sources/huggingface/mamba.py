@@ -1,4 +1,4 @@
-"""Mamba: a state for each channel goes from token to token; what is kept and what is added depends on the token."""
+"""Mamba: a selective state-space model with a state per channel."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ def _mamba(config: Config) -> Spec:
     width = config.whole("hidden_size")
     inner = int(config.number("expand") * width)
     if not 1 <= inner <= 2**40:
-        config.wrong("expand", "it is a number above 0")
+        config.wrong("expand", "must be a number above 0")
     rank = -(-width // 16) if config.value("time_step_rank") == "auto" else config.whole("time_step_rank")
     for key in (
         "residual_in_fp32", "time_step_scale", "time_step_min", "time_step_max", "time_step_init_scheme",
         "time_step_floor", "rescale_prenorm_residual", "use_mambapy", "use_associative_scan", "intermediate_size",
         "d_inner", "d_model", "n_layer", "fused_add_norm", "rms_norm", "ssm_cfg", "pad_vocab_size_multiple",
     ):  # fmt: skip
-        config.value(key)  # how the scan runs and begins, and older names
+        config.value(key)  # implementation and initial state of the scan, and older names
     spec = Spec(config.model_type)
-    spec.comments.append("The scan h = a*h + b*x is written as if each step stood alone: equal counts, other values.")
+    spec.comments.append("The scan h = a*h + b*x is written with independent steps: equal counts, different values.")
     spec.hparams = {"vocab": config.whole("vocab_size"), "width": width, "inner": inner}
     spec.hparams |= {"state": config.whole("state_size"), "rank": rank, "depth": config.layers("num_hidden_layers")}
     spec.dims, spec.inputs = {"seq": 1024}, ["seq"]
@@ -31,7 +31,7 @@ def _mamba(config: Config) -> Spec:
 
 
 def stacked(spec: Spec, config: Config, builds: str) -> Spec:
-    """`spec` with the layers around its block `mixer`, which both Mambas have."""
+    """`spec` with the layers around its block `mixer`, common to both Mambas."""
     eps = config.number("layer_norm_epsilon")
     norm = "rmsnorm" if eps == 1e-6 else f"rmsnorm eps={number(eps)}"
     spec.layers = [
@@ -47,7 +47,7 @@ def stacked(spec: Spec, config: Config, builds: str) -> Spec:
 
 
 def mixer(config: Config, norm: str | None = None) -> list[Item]:
-    """The items of the mixer; `norm` is the line of the norms of its step, B and C, where it has them."""
+    """The items of the mixer; `norm` is the line of the norms of step, B and C, if there are any."""
     config.only("hidden_act", "silu", "swish")
     bias = "" if config.flag("use_bias") else " bias=false"
     conv_bias = "" if config.flag("use_conv_bias") else " bias=false"
@@ -81,7 +81,7 @@ def mixer(config: Config, norm: str | None = None) -> list[Item]:
 
 
 def _inner_norm(config: Config) -> str | None:
-    """Falcon's Mamba norms what its projection gives, without weights."""
+    """Falcon Mamba, which normalises its projections without weights."""
     if config.model_type != "falcon_mamba":
         return None
     eps = config.number("mixer_rms_eps")

@@ -1,4 +1,4 @@
-"""Mamba 2: a state for each head, whose scan runs in chunks."""
+"""Mamba 2: a state per head, scanned in chunks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from archcalc.sources.huggingface.mamba import stacked
 from archcalc.sources.huggingface.model import Model, architecture, number
 from archcalc.sources.writing import Item, Spec
 
-# How the scan begins and runs.
+# Initial state and implementation of the scan.
 RUNS = (
     "residual_in_fp32", "time_step_rank", "time_step_min", "time_step_max", "time_step_floor", "time_step_limit",
     "rescale_prenorm_residual", "use_mamba_kernels", "num_logits_to_keep", "z_loss_coefficient", "use_mambapy",
@@ -32,17 +32,17 @@ def _mamba2(config: Config) -> Spec:
 
 
 def mixer2(config: Config, width: int, eps: float) -> tuple[dict[str, int], list[Item]]:
-    """The sizes and items of Mamba 2's mixer: a state of each head, whose scan runs in chunks."""
+    """The sizes and items of Mamba 2's mixer: a state per head, scanned in chunks."""
     heads, head, groups = config.whole("num_heads"), config.whole("mixer_head_dim"), config.whole("n_groups")
     inner = int(config.number("expand") * width)
     if heads * head != inner:
-        config.wrong("num_heads", f"{heads} heads of {head} are not the {inner} of expand · hidden_size")
+        config.wrong("num_heads", f"{heads} heads of size {head} do not match expand · hidden_size = {inner}")
     if heads % groups:
-        config.wrong("n_groups", f"{groups} groups do not divide the {heads} heads")
+        config.wrong("n_groups", f"{heads} heads are not divisible by {groups} groups")
     config.only("hidden_act", "silu", "swish")
     chunk, taps = config.whole("chunk_size"), config.whole("conv_kernel")
     if chunk > _MOST_CHUNK:
-        config.wrong("chunk_size", f"it must be at most {_MOST_CHUNK:,}")
+        config.wrong("chunk_size", f"must be at most {_MOST_CHUNK:,}")
     sizes = {"inner": inner, "state": config.whole("state_size"), "groups": groups, "chunk": chunk}
     sizes = {"ssm_heads": heads, **sizes}
     bias = "" if config.flag("use_bias") else " bias=false"

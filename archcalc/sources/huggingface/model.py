@@ -1,4 +1,4 @@
-"""What every family of models declares, and what they share: heads, activations, runs of equal layers."""
+"""What every family declares, and shared parts: heads, activations, runs of equal layers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archcalc.sources.writing import Item, Spec
 
 _Kind = TypeVar("_Kind", bound=Hashable)
 
-# Activations by the names that configurations give them, as lines of the language.
+# Spec lines of activations, by their names in configurations.
 ACTIVATIONS = {
     "gelu": "gelu",
     "gelu_python": "gelu",
@@ -31,7 +31,7 @@ ACTIVATIONS = {
     "linear": "identity",
 }
 
-# Those that the language has no layer for.
+# Activations without a layer, written out.
 _WRITTEN_OUT: dict[str, list[Item]] = {
     "quick_gelu": [{"mul": ["prev", ["scale 1.702", "sigmoid"]]}],
     "relu2": ["relu", "square"],
@@ -42,10 +42,10 @@ class Model:
     """A model type: how its configuration becomes a spec.
 
     Attributes:
-        read: makes the spec; it reads every key that changes the network.
-        defaults: values of the published configuration class where the file gives none.
-        aliases: other names of keys, as that class knows them.
-        builds: the network that the class of no `architectures` is taken for, as `ForCausalLM`.
+        read: builds the spec; it reads every key that changes the network.
+        defaults: the published configuration class's values for missing keys.
+        aliases: other names of keys that this class accepts.
+        builds: the network to assume without `architectures`, e.g. `ForCausalLM`.
     """
 
     def __init__(
@@ -62,16 +62,16 @@ class Model:
 
 
 def architecture(config: Config, builds: str, choices: Sequence[str]) -> str:
-    """Which network around the trunk is meant, of `choices`, as `ForCausalLM`: by `architectures`, else `builds`.
+    """The class's suffix among `choices`, e.g. `ForCausalLM`: from `architectures`, else `builds`.
 
-    Raises `SpecError` for one that is not read.
+    Raises `SpecError` for an unsupported class.
     """
     given = config.value("architectures")
     if given is None or given == []:
         return builds
     name = given[0] if isinstance(given, list) else given
     if not isinstance(name, str):
-        config.wrong("architectures", "it is a list of names of classes")
+        config.wrong("architectures", "must be a list of class names")
     match = re.fullmatch(
         r"\w+?(For[A-Z]\w*|ModelWithProjection|WithLMHeadModel|LMHeadModel|MTModel|EncoderModel|DoubleHeadsModel|Model|Encoder|Decoder)",
         name,
@@ -79,12 +79,12 @@ def architecture(config: Config, builds: str, choices: Sequence[str]) -> str:
     found = match.group(1) if match else ""
     if found not in choices:
         known = ", ".join(f"...{choice}" for choice in choices)
-        config.wrong("architectures", f"the class {name!r} is not read yet", f"what is read of this type is {known}")
+        config.wrong("architectures", f"the class {name!r} is not supported yet", f"supported for this type: {known}")
     return found
 
 
 def labels(config: Config) -> int:
-    """How many classes a head tells apart: `num_labels`, or the entries of `id2label`; two where nothing is said."""
+    """The number of classes: `num_labels`, or the entries of `id2label`; 2 by default."""
     names = config.mapping("id2label")
     number = config.maybe("num_labels")
     return number or len(names) or 2
@@ -99,18 +99,18 @@ def activation(config: Config, key: str) -> str:
 
 
 def activated(act: str) -> list[Item]:
-    """The items of an activation; one that the language has no layer for is written out."""
+    """The items of an activation; one without a layer is written out."""
     return list(_WRITTEN_OUT.get(act, [act]))
 
 
 def biases(**projections: bool) -> str:
-    """Which projections of attention have a bias, as in the language: q=True, v=True -> `qv`."""
+    """The attention projections with a bias, as in a spec: q=True, v=True -> `qv`."""
     letters = "".join(name for name, biased in projections.items() if biased)
     return "true" if letters == "qkvo" else letters or "false"
 
 
 def runs(kinds: Sequence[_Kind]) -> list[tuple[int, list[_Kind]]]:
-    """Layers as repeats: how often, and which. [a, a, b, a, a, b, a] -> [(2, [a, a, b]), (1, [a])]."""
+    """Layers as repeats: counts and kinds. [a, a, b, a, a, b, a] -> [(2, [a, a, b]), (1, [a])]."""
     found: list[tuple[int, list[_Kind]]] = []
     at = 0
     while at < len(kinds):
@@ -127,7 +127,7 @@ def runs(kinds: Sequence[_Kind]) -> list[tuple[int, list[_Kind]]]:
 
 
 def _times(kinds: Sequence[_Kind], at: int, size: int) -> int:
-    """How often the `size` kinds from `at` stand there one after the other."""
+    """How often the `size` kinds from `at` are repeated in succession."""
     count, part = 1, kinds[at : at + size]
     while kinds[at + count * size : at + (count + 1) * size] == part:
         count += 1
@@ -135,11 +135,11 @@ def _times(kinds: Sequence[_Kind], at: int, size: int) -> int:
 
 
 def repeated(kinds: Sequence[_Kind], body: Callable[[_Kind], Sequence[Item]], depth: str | None = None) -> list[Item]:
-    """All layers: those of a run as one `repeat`, equal neighbours within it as another.
+    """All layers: each run is a `repeat`, with equal neighbours inside it as another.
 
     Args:
         body: the items of one layer.
-        depth: the hparam that counts the layers, written where all are equal.
+        depth: the hparam for the number of layers, used if all are equal.
     """
     if depth is not None and len(set(kinds)) == 1:
         return [{"repeat": depth, "layers": body(kinds[0])}]

@@ -1,4 +1,4 @@
-"""ModernBERT: norms before the parts, rotary positions, gated feed-forward parts, windows in two of three layers."""
+"""ModernBERT: pre-norm, RoPE, gated feed-forward networks, windows in two of three layers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archcalc.sources.writing import Item, Spec
 
 _KINDS = ("full_attention", "sliding_attention")
 _HEADS = ("Model", "ForMaskedLM", "ForTokenClassification")
-# Whether it is the first layer, which norms nothing before its attention; the base of its positions; its window.
+# Whether it is the first layer, without a norm before attention; its RoPE base; its window.
 _Kind = tuple[bool, float, int | None]
 
 
@@ -23,7 +23,7 @@ def _modernbert(config: Config) -> Spec:
         config.layers("num_hidden_layers"),
     )
     if width % heads:
-        config.wrong("num_attention_heads", f"{heads} heads do not divide the width {width}")
+        config.wrong("num_attention_heads", f"the width {width} is not divisible by {heads} heads")
     eps = config.number("norm_eps")
     norm = ("layernorm" if eps == 1e-5 else f"layernorm eps={number(eps)}") + (
         "" if config.flag("norm_bias") else " bias=false"
@@ -64,7 +64,7 @@ def _modernbert(config: Config) -> Spec:
 
 
 def _kinds(config: Config, depth: int) -> list[_Kind]:
-    """What tells each layer from the others."""
+    """The kind of each layer."""
     every = config.maybe("global_attn_every_n_layers") or 3
     kinds = config.words("layer_types", _KINDS, depth) or [
         "sliding_attention" if layer % every else "full_attention" for layer in range(depth)
@@ -80,7 +80,7 @@ def _kinds(config: Config, depth: int) -> list[_Kind]:
 
 
 def _body(config: Config, norm: str) -> Callable[[_Kind], list[Item]]:
-    """What gives the items of a layer."""
+    """A function that returns the items of a layer."""
     act = activation(config, "hidden_activation")
     bias = " bias=false" if not config.flag("mlp_bias") else ""
     attends = "attention heads=heads" + ("" if config.flag("attention_bias") else " bias=false")

@@ -1,4 +1,4 @@
-"""Models that see and write: LLaVA, PaliGemma, Mistral 3, InternVL, Idefics 3: a picture becomes tokens of a decoder."""
+"""Vision-language models: LLaVA, PaliGemma, Mistral 3, InternVL, Idefics 3. An image becomes tokens of a decoder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archcalc.sources.huggingface.vision import CLIP_VISION, VISION, Tower
 from archcalc.sources.writing import Item, Spec
 
 GENERATES = ("ForConditionalGeneration",)
-_QUIET = "# archcalc: ignore[GRF701] runs, and what it gives is not read"
+_QUIET = "# archcalc: ignore[GRF701] runs, but its output is not used"
 _PIXTRAL: dict[str, Json] = {
     "hidden_size": 1024,
     "intermediate_size": 4096,
@@ -27,10 +27,10 @@ _PIXTRAL: dict[str, Json] = {
 
 
 class Seen:
-    """What a picture becomes before it is projected.
+    """The vision tower, up to the projection.
 
     Attributes:
-        items: the layers; image: the sizes of the input; rows, columns: of places; width: the features of each.
+        items: the layers; image: the sizes of the input; rows, columns: of patches; width: the features of each.
     """
 
     def __init__(self, items: list[Item], image: list[str | int], rows: int, columns: int, width: int) -> None:
@@ -42,19 +42,19 @@ class Seen:
 
 
 def joined(config: Config, seen: Seen, projected: list[Item], text: str, tied: bool = False) -> Spec:
-    """A spec with a picture and a text as inputs, of which the picture's tokens stand first.
+    """A spec with an image and a text as inputs; image tokens precede text tokens.
 
     Args:
-        text: the model type of a `text_config` that says none; tied: whether the head is where nothing is said.
+        text: the default model type of `text_config`; tied: whether the head is tied by default.
     """
     words = _words(config, text, tied)
     model = model_of(words.model_type)
     assert model is not None  # by `_words`
     spec = model.read(words)
     if spec.layers[0] != "embedding vocab dim=width name=embed_tokens":
-        config.wrong("text_config", f"a text of the model type `{words.model_type}` is not read here")
+        config.wrong("text_config", f"the text model type `{words.model_type}` is not supported here")
     spec.model = config.model_type
-    config.note("the tokens of the image stand before the text, not within it; `seq` counts the others")
+    config.note("image tokens precede the text instead of being inside it; `seq` counts the others")
     spec.inputs = {"image": seen.image, "text": ["seq"]}
     first = 2 if str(spec.layers[1]).startswith("scale ") else 1
     end = projected[-1]
@@ -71,13 +71,13 @@ def joined(config: Config, seen: Seen, projected: list[Item], text: str, tied: b
 
 
 def _words(config: Config, text: str, tied: bool) -> Config:
-    """The configuration of the decoder: `text_config`, or in older files what stands beside `vision_config`."""
+    """The configuration of the decoder: `text_config`, or in older files the keys next to `vision_config`."""
     given = config.mapping("text_config")
     name = given.get("model_type", text)
     kind = _TEXTS.get(name, name) if isinstance(name, str) else text
     model = model_of(kind)
     if model is None or model.builds != "ForCausalLM":
-        config.wrong("text_config", f"the model type `{kind}` of the text is not read yet")
+        config.wrong("text_config", f"the text model type `{kind}` is not supported yet")
     defaults = {**model.defaults, "tie_word_embeddings": False}
     if config.has("text_config") or not config.has("hidden_size"):
         words = config.nested("text_config", kind, defaults, model.aliases)
@@ -97,12 +97,14 @@ def _eyes(config: Config, default: str, skip: int = 0, cut: bool = True) -> Seen
     """The tower of `vision_config`.
 
     Args:
-        default: its model type where it says none.
-        skip: layers at the end that run, and are not read; cut: whether the token for the whole image is left out.
+        default: its default model type.
+        skip: final layers that run but are not used; cut: whether the class token is dropped.
     """
     kind = config.mapping("vision_config").get("model_type", default)
     if not isinstance(kind, str) or kind not in _TOWERS:
-        config.wrong("vision_config", f"the model type {kind!r} is not read here", f"read are {', '.join(_TOWERS)}")
+        config.wrong(
+            "vision_config", f"the model type {kind!r} is not supported here", f"supported: {', '.join(_TOWERS)}"
+        )
     return _TOWERS[kind](config, skip, cut)
 
 
@@ -124,9 +126,7 @@ def _siglip(config: Config, skip: int, cut: bool) -> Seen:
     see = _tower(config, "siglip_vision_model", VISION)
     items = [*see.patches("image"), "posembed", *_read_and_run(see, skip)]
     if see.config.flag("vision_use_head"):
-        see.config.wrong(
-            "vision_use_head", "a tower with a pooler of its own is not read here", "what is read is false"
-        )
+        see.config.wrong("vision_use_head", "a tower with its own pooler is not supported here", "supported: false")
     if skip:
         items += [f"{see.norm}  {_QUIET}", "identity from=looked"]
     else:
@@ -136,12 +136,12 @@ def _siglip(config: Config, skip: int, cut: bool) -> Seen:
 
 def _pixtral(config: Config, skip: int, cut: bool) -> Seen:
     if skip or cut:
-        config.wrong("vision_feature_layer", "of this tower only the last layer is read, with all places")
+        config.wrong("vision_feature_layer", "for this tower, only the last layer with all patches is supported")
     see = _tower(config, "pixtral", _PIXTRAL)
     for key in ("head_dim", "rope_theta", "rope_parameters"):
         see.config.value(key)
     see.norm, see.bias, see.gated, see.ff_bias = "rmsnorm eps=1e-5", "false", True, False
-    config.note("the places of the image turn queries and keys by their height and width")
+    config.note("2-D RoPE: queries and keys are rotated by the row and column of their patch")
     return _seen(see, [*see.patches("image", bias=False), see.norm, *_read_and_run(see, 0)])
 
 
@@ -154,7 +154,7 @@ def _tower(config: Config, kind: str, defaults: dict[str, Json]) -> Tower:
 
 
 def _read_and_run(see: Tower, skip: int) -> list[Item]:
-    """All layers: those that are read, and those that only run."""
+    """All layers: those in use, and those that only run."""
     layer = see.layer(str(see.width), str(see.heads), str(see.ff))
     if skip >= see.depth:
         see.config.wrong("num_hidden_layers", f"layer {-1 - skip} from the end is not one of the {see.depth}")
@@ -177,15 +177,15 @@ def _width(config: Config, text: str) -> int:
 
 
 def _feature_layer(config: Config) -> int:
-    """How many layers at the end of the tower are not read: -2 is one."""
+    """How many final layers of the tower are unused: -2 means one."""
     value = config.value("vision_feature_layer")
     if isinstance(value, bool) or not isinstance(value, int) or not -1000 < value < 0:
-        config.wrong("vision_feature_layer", "what is read is one layer, counted from the end, e.g. -2")
+        config.wrong("vision_feature_layer", "only a single layer counted from the end is supported, e.g. -2")
     return -1 - value
 
 
 def _two(config: Config, width: int, biased: bool) -> list[Item]:
-    """Two linear maps with an activation between them."""
+    """Two linear layers with an activation in between."""
     bias = "" if biased else " bias=false"
     act = activated(activation(config, "projector_hidden_act"))
     return [f"linear {width}{bias}", *act, f"linear {width}{bias}"]
@@ -204,12 +204,12 @@ def _llava(config: Config) -> Spec:
 def _mistral3(config: Config) -> Spec:
     architecture(config, "ForConditionalGeneration", GENERATES)
     if _feature_layer(config):
-        config.wrong("vision_feature_layer", "of this tower only the last layer is read")
+        config.wrong("vision_feature_layer", "for this tower, only the last layer is supported")
     seen, side = _eyes(config, "pixtral", 0, False), config.whole("spatial_merge_size")
     _fits(config, seen, side, "spatial_merge_size")
     eps = config.mapping("text_config").get("rms_norm_eps", 1e-5)
     if isinstance(eps, bool) or not isinstance(eps, (int, float)):
-        config.wrong("text_config", "`rms_norm_eps` is a number")
+        config.wrong("text_config", "`rms_norm_eps` must be a number")
     projected: list[Item] = [
         f"rmsnorm eps={number(eps)}",
         _merged(seen, side),
@@ -224,7 +224,7 @@ def _paligemma(config: Config) -> Spec:
     for key in ("projection_dim", "vocab_size", "hidden_size", "ignore_index"):
         config.value(key)
     seen = _eyes(config, "siglip_vision_model", 0, False)
-    config.note("the tokens of image and prompt see each other, those after them the ones before")
+    config.note("image and prompt tokens attend to each other, later tokens causally")
     return joined(config, seen, [f"linear {_width(config, 'gemma')}"], "gemma", tied=True)
 
 
@@ -244,24 +244,24 @@ def _idefics3(config: Config) -> Spec:
 
 
 def _merged(seen: Seen, side: int) -> str:
-    """Neighbouring places become one, with the features of all."""
+    """Merges neighbouring patches by concatenating their features."""
     return f"rearrange '(h a w b) c -> (h w) (a b c)' h={seen.rows // side} a={side} b={side}"
 
 
 def _fits(config: Config, seen: Seen, side: int, key: str) -> None:
     if seen.rows % side or seen.columns % side:
-        config.wrong(key, f"{side} does not divide {seen.rows} × {seen.columns} places")
+        config.wrong(key, f"{seen.rows} × {seen.columns} patches are not divisible by {side}")
 
 
 def _internvl(config: Config) -> Spec:
     architecture(config, "ForConditionalGeneration", GENERATES)
     if _feature_layer(config):
-        config.wrong("vision_feature_layer", "of this tower only the last layer is read")
+        config.wrong("vision_feature_layer", "for this tower, only the last layer is supported")
     cut = config.word("vision_feature_select_strategy", ("default", "full")) == "default"
     config.value("image_seq_length")
     given = config.number("downsample_ratio")
     if not 0 < given <= 1 or not float(1 / given).is_integer():
-        config.wrong("downsample_ratio", "it is one over a whole number, e.g. 0.5")
+        config.wrong("downsample_ratio", "must be one over a whole number, e.g. 0.5")
     side = int(1 / given)
     inner = config.nested("vision_config", "internvl_vision", _INTERN_EYES)
     for key in ("model_type", "layer_scale_init_value", "projection_dropout"):
@@ -271,7 +271,7 @@ def _internvl(config: Config) -> Spec:
     inner.only("norm_type", "layer_norm")
     patches = inner.wholes("patch_size")
     if len(set(patches)) != 1:
-        inner.wrong("patch_size", "patches that are not square are not read yet")
+        inner.wrong("patch_size", "non-square patches are not supported yet")
     inner.settle("patch_size", patches[0])
     see = Tower(inner, "hidden_dropout_prob")
     biased = inner.flag("attention_bias")
@@ -286,7 +286,7 @@ def _internvl(config: Config) -> Spec:
     return joined(config, seen, projected, "qwen2", tied=True)
 
 
-# Model types of texts that have names of their own within these models.
+# Text model types that have their own names inside these models.
 _TEXTS = {"qwen2_vl_text": "qwen2", "qwen2_5_vl_text": "qwen2", "gemma3_text": "gemma3_text"}
 _TOWERS: dict[str, Callable[[Config, int, bool], Seen]] = {
     "clip_vision_model": _clip,

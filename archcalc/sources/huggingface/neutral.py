@@ -1,4 +1,4 @@
-"""Keys of a config.json that change nothing that is counted, each with the reason why."""
+"""Keys of a config.json that affect no count, each with the reason."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _REASONS = {
         slow_but_exact reorder_and_upcast_attn attention_softmax_in_fp32 scale_attention_softmax_in_fp32 pretraining_tp
     """,
     "the type of the weights, which `--dtype` gives": "torch_dtype dtype",
-    "how the weights are drawn before training": """
+    "how the weights are initialised": """
         initializer_range initializer_factor init_std init_range init_method_std use_init_std embed_init_std
         factor init_xavier_std initializer_cutoff_factor xavier_std
     """,
@@ -27,7 +27,7 @@ _REASONS = {
         num_negatives diversity_loss_weight zero_infinity label2id layerdrop encoder_layerdrop decoder_layerdrop
         xla_device loss_type
     """,
-    "numbers of tokens with a meaning": """
+    "ids of special tokens": """
         bos_token_id eos_token_id pad_token_id sep_token_id cls_token_id mask_token_id unk_token_id
         decoder_start_token_id forced_bos_token_id forced_eos_token_id image_token_id video_token_id
         image_token_index video_token_index boi_token_index eoi_token_index vision_start_token_id vision_end_token_id
@@ -43,5 +43,5 @@ _REASONS = {
     """,
 }
 
-# key: why it is of no account
+# key: why it does not matter
 NEUTRAL = {key: reason for reason, keys in _REASONS.items() for key in keys.split()}

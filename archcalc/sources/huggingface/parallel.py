@@ -1,4 +1,4 @@
-"""Decoders whose attention and feed-forward part may read one tensor and are added: GPT-J, GPT-NeoX, Phi, Falcon, ..."""
+"""Decoders with parallel attention and feed-forward networks: GPT-J, GPT-NeoX, Phi, Falcon, ..."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _gpt_neox(config: Config) -> Spec:
     decoder.layernorm("layer_norm_eps")
     decoder.activation("hidden_act")
     for key in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
-        config.only(key, 0)  # of the first files; no class reads them
+        config.only(key, 0)  # from early files; no class reads them
     decoder.parallel = "apart" if config.flag("use_parallel_residual") else None
     decoder.gated, decoder.ff_bias = False, True
     decoder.bias = "true" if config.flag("attention_bias") else "false"
@@ -93,7 +93,7 @@ def _cohere2(config: Config) -> Spec:
 
 
 def _commanding(config: Config) -> Decoder:
-    """What both generations of Command share: norms without a bias, and scaled logits."""
+    """What both Command generations share: norms without a bias, and scaled logits."""
     decoder = Decoder(config)
     decoder.layernorm("layer_norm_eps", bias=False)
     decoder.activation("hidden_act")

@@ -1,4 +1,4 @@
-"""Vision transformers that differ from ViT in a part: BEiT, DINOv3, I-JEPA, VideoMAE, and AST, which looks at sound."""
+"""Variations of ViT: BEiT, DINOv3, I-JEPA, VideoMAE, and AST for audio."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archcalc.sources.huggingface.vision import UNREACHED, VISION, VIT, Tower, p
 from archcalc.sources.writing import Item, Spec
 
 _CLASSIFIES = ("Model", "ForImageClassification")
-# Of the backbone and segmentation classes.
+# For the backbone and segmentation classes.
 _BACKBONE = (
     "apply_layernorm", "reshape_hidden_states", "out_features", "out_indices", "stage_names", "pool_scales",
     "use_auxiliary_head", "auxiliary_loss_weight", "auxiliary_channels", "auxiliary_num_convs", "add_fpn",
@@ -25,7 +25,7 @@ def _start(config: Config) -> tuple[Tower, Spec]:
     dropped = "hidden_dropout_prob" in config.defaults
     tower = Tower(config, "hidden_dropout_prob", "attention_probs_dropout_prob") if dropped else Tower(config)
     if config.maybe_number("drop_path_rate"):
-        config.note("drop_path_rate: in training the branches of a sample are left out, later ones more often")
+        config.note("drop_path_rate: stochastic depth in training, increasing with depth")
     spec = Spec(config.model_type)
     spec.inputs, spec.hparams = tower.image(), tower.sizes()
     return tower, spec
@@ -41,7 +41,7 @@ def _classes(config: Config, spec: Spec) -> Item:
 
 
 def _plain(config: Config) -> Spec:
-    """ViT-MSN and I-JEPA: no pooler; I-JEPA has no token for the whole image."""
+    """ViT-MSN and I-JEPA: no pooler; I-JEPA has no class token."""
     builds = architecture(config, "Model", _CLASSIFIES)
     tower, spec = _start(config)
     tower.bias = "true" if config.flag("qkv_bias") else "o"
@@ -82,7 +82,7 @@ def _with_registers(config: Config) -> Spec:
 
 
 def _registers(count: int, tower: Tower) -> list[Item]:
-    """Learned tokens after the one for the whole image."""
+    """Learned tokens after the class token."""
     if not count:
         return [list(tower.drop)] if tower.drop else []
     joined: dict[str, Item] = {"operands": ["first", "registers", "rest"], "axis": 0}
@@ -108,9 +108,7 @@ def _dinov3(config: Config) -> Spec:
         q=config.flag("query_bias"), k=config.flag("key_bias"), v=config.flag("value_bias"), o=config.flag("proj_bias")
     )
     tower.scaled, tower.gated, tower.ff_bias = True, config.flag("use_gated_mlp"), config.flag("mlp_bias")
-    config.note(
-        f"rope_theta: patches are turned by their place in height and width, base {config.number('rope_theta')}"
-    )
+    config.note(f"rope_theta: 2-D RoPE by the row and column of each patch, base {config.number('rope_theta')}")
     for key in ("layerscale_value", "pos_embed_shift", "pos_embed_jitter", "pos_embed_rescale"):
         config.value(key)
     count = config.whole("num_register_tokens", 0)
@@ -129,7 +127,7 @@ def _dinov3(config: Config) -> Spec:
 
 
 def _beit(config: Config) -> Spec:
-    """BEiT and data2vec: scores by displacement, for each layer or shared by all; keys without a bias."""
+    """BEiT and data2vec: relative position biases, per layer or shared; keys without a bias."""
     builds = architecture(config, "Model", _CLASSIFIES)
     tower, spec = _start(config)
     tower.bias, tower.scaled = "qvo", config.number("layer_scale_init_value") > 0
@@ -144,7 +142,9 @@ def _beit(config: Config) -> Spec:
     ]
     each, shared = config.flag("use_relative_position_bias"), config.flag("use_shared_relative_position_bias")
     if each and shared:
-        config.wrong("use_shared_relative_position_bias", "tables for each layer beside a shared one are not read yet")
+        config.wrong(
+            "use_shared_relative_position_bias", "per-layer tables together with a shared one are not supported yet"
+        )
     masked = config.flag("use_mask_token")
     spec.layers = [f"parameter 1x1x(width) name=mask_token  {UNREACHED}"] if masked else []
     places = ["posembed"] if config.flag("use_absolute_position_embeddings") else []

@@ -1,4 +1,4 @@
-"""Qwen2-VL and Qwen2.5-VL: patches of two frames become tokens of a decoder; the later one looks within windows."""
+"""Qwen2-VL and Qwen2.5-VL: patches of two frames become tokens of a decoder; 2.5 uses window attention."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from archcalc.sources.writing import Item, Spec
 
 
 def _qwen_vl(config: Config) -> Spec:
-    """Qwen2-VL and 2.5: patches of two frames, of which a picture is both; the later one looks within windows."""
+    """Qwen2-VL and 2.5: patches of two frames; an image is repeated as both; 2.5 uses window attention."""
     architecture(config, "ForConditionalGeneration", GENERATES)
     newer = config.model_type == "qwen2_5_vl"
     defaults = _QWEN_2_5_EYES if newer else _QWEN_2_EYES
@@ -26,12 +26,12 @@ def _qwen_vl(config: Config) -> Spec:
     ff = see.whole("intermediate_size") if newer else int(width * see.number("mlp_ratio"))
     out = see.whole("out_hidden_size" if newer else "hidden_size")
     if width % heads:
-        see.wrong("num_heads", f"{heads} heads do not divide the width {width}")
+        see.wrong("num_heads", f"the width {width} is not divisible by {heads} heads")
     norm, act = ("rmsnorm" if newer else "layernorm eps=1e-6"), activated(activation(see, "hidden_act"))
     inner: list[Item] = [{"mul": [[f"linear {ff}", *act], [f"linear {ff}"]]}] if newer else [f"linear {ff}", *act]
     window = see.whole("window_size") // patch if newer else side
     if window % side or window < 1:
-        see.wrong("window_size", f"a window of {window} places is none of {side}")
+        see.wrong("window_size", f"a window of {window} patches does not work with {side}")
     rows = -(-448 // (patch * window)) * window
     pixels = rows * patch
     group = window * window if newer else rows * rows
@@ -59,7 +59,7 @@ def _qwen_vl(config: Config) -> Spec:
     items += [[norm, *(["rearrange 'g n c -> (g n) c'"] if newer else [])]]
     seen = Seen(items, [deep, see.whole("in_channels"), pixels, pixels], rows, rows, width)
     merged = f"rearrange '(n m) c -> n (m c)' m={side * side}"
-    config.note("a picture is two equal frames; its places turn queries and keys by their height and width")
+    config.note("an image is two equal frames; 2-D RoPE rotates queries and keys by row and column")
     for key in ("vocab_size", "rope_scaling") if config.has("text_config") else ():
         config.value(key)
     projected: list[Item] = [merged, f"linear {side * side * width}", "gelu", f"linear {out}"]

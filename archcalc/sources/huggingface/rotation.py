@@ -1,13 +1,13 @@
-"""Rotary positions, in the two spellings of configurations: `rope_theta` with `rope_scaling`, and `rope_parameters`."""
+"""RoPE in both styles of configuration: `rope_theta` with `rope_scaling`, and `rope_parameters`."""
 
 from __future__ import annotations
 
 from archcalc.sources.file import Json
 from archcalc.sources.huggingface.config import Config
 
-# Kinds of scaling: they change angles and no count.
+# Kinds of scaling: they change angles but no count.
 _KINDS = ("default", "linear", "dynamic", "yarn", "longrope", "llama3", "su", "mrope", "proportional")
-# What stands in a mapping of them.
+# The keys of a scaling.
 _INSIDE = (
     "rope_theta",
     "rope_type",
@@ -34,11 +34,11 @@ _INSIDE = (
 
 
 class Rotation:
-    """How positions turn the elements of a head.
+    """The RoPE of a head.
 
     Attributes:
         theta: the base of the angles.
-        part: the share of a head's elements that turn.
+        part: the fraction of a head's elements that are rotated.
     """
 
     def __init__(self, theta: float, part: float) -> None:
@@ -47,11 +47,11 @@ class Rotation:
 
 
 def rotation(config: Config, theta: float = 10000.0, part: float = 1.0, layers: str | None = None) -> Rotation:
-    """What a configuration says of rotary positions.
+    """The RoPE settings of a configuration.
 
     Args:
-        theta, part: what holds where it says nothing.
-        layers: the kind of layers that are asked about, where each kind may have parameters of its own.
+        theta, part: defaults.
+        layers: the kind of layers, if each kind may have its own parameters.
     """
     values = config.mapping("rope_parameters")
     path = "rope_parameters"
@@ -67,10 +67,10 @@ def rotation(config: Config, theta: float = 10000.0, part: float = 1.0, layers: 
     part = _positive(config, path, values, "partial_rotary_factor", part)
     kind = values.get("rope_type", values.get("type")) or "default"
     if kind not in _KINDS:
-        config.wrong(path, f"the kind {kind!r} of rotary positions is not known here", f"known are {', '.join(_KINDS)}")
+        config.wrong(path, f"the RoPE type {kind!r} is unknown", f"known: {', '.join(_KINDS)}")
     for key in values:
         if key not in _INSIDE:
-            config.wrong(path, f"`{key}` is not known: it may change the network")
+            config.wrong(path, f"`{key}` is unknown: it may change the network")
     if kind != "default":
         factor = values.get("factor")
         config.note(f"{path}: {kind}{f', factor {factor}' if factor is not None else ''}: other angles")
@@ -82,5 +82,5 @@ def _positive(config: Config, path: str, values: dict[str, Json], key: str, defa
     if value is None:
         return default
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e30:
-        config.wrong(path, f"`{key}` is a number above 0, not {value!r}")
+        config.wrong(path, f"`{key}` must be a number above 0, not {value!r}")
     return value

@@ -1,4 +1,4 @@
-"""Vision transformers in stages, each of fewer and wider places: Swin and SegFormer."""
+"""Hierarchical vision transformers: Swin and SegFormer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from archcalc.sources.huggingface.model import Model, activated, activation, arc
 from archcalc.sources.writing import Item, Spec
 
 _CLASSIFIES = ("Model", "ForImageClassification")
-# Of the backbone and segmentation classes, and what others decide.
+# For the backbone and segmentation classes, and values derived from others.
 _BACKBONE = (
     "out_features", "out_indices", "stage_names", "encoder_stride", "num_layers", "hidden_size", "num_encoder_blocks",
     "semantic_loss_ignore_index", "reshape_last_stage", "image_size", "downsampling_rates", "path_norm",
@@ -19,7 +19,7 @@ def _start(config: Config) -> Spec:
     for key in _BACKBONE:
         config.value(key)
     if config.maybe_number("drop_path_rate"):
-        config.note("drop_path_rate: in training the branches of a sample are left out, later ones more often")
+        config.note("drop_path_rate: stochastic depth in training, increasing with depth")
     return Spec(config.model_type)
 
 
@@ -33,7 +33,7 @@ def _swin(config: Config) -> Spec:
     spec = _start(config)
     width, depths, heads = config.whole("embed_dim"), config.wholes("depths"), config.wholes("num_heads")
     if len(depths) != len(heads) or not depths:
-        config.wrong("num_heads", "depths and num_heads are lists of one length")
+        config.wrong("num_heads", "depths and num_heads must be lists of equal length")
     patch, window, ratio = config.whole("patch_size"), config.whole("window_size"), config.number("mlp_ratio")
     sizes = [-(-size // patch) for size in (config.wholes("image_size") * 2)[:2]]
     spec.inputs = [config.whole("num_channels"), *(config.wholes("image_size") * 2)[:2]]
@@ -78,10 +78,10 @@ def _swin(config: Config) -> Spec:
     spec.layers += drop
     for index, (depth, count) in enumerate(zip(depths, heads)):
         if min(sizes) < window:
-            config.wrong("window_size", f"a window of {window} does not fit into {sizes[0]} × {sizes[1]} places")
+            config.wrong("window_size", f"a window of {window} does not fit into {sizes[0]} × {sizes[1]} patches")
         features = width * 2**index
         if features % count:
-            config.wrong("num_heads", f"{count} heads do not divide the width {features}")
+            config.wrong("num_heads", f"the width {features} is not divisible by {count} heads")
         words = f"{count} ff={int(ratio * features)}"
         spec.layers += ["merge"] if index else []
         spec.layers += _pairs(words, depth, min(sizes) > window)
@@ -94,7 +94,7 @@ def _swin(config: Config) -> Spec:
 
 
 def _pairs(words: str, depth: int, shifts: bool) -> list[Item]:
-    """The layers of a stage: every second one shifts its windows, where there is more than one of them."""
+    """The layers of a stage: every second one shifts its windows, if there is more than one."""
     if not shifts:
         return [f"still {words} repeat={depth}" if depth > 1 else f"still {words}"]
     pair: list[Item] = [f"still {words}", f"shifted {words}"]
@@ -108,12 +108,12 @@ def _segformer(config: Config) -> Spec:
     keys = ("depths", "sr_ratios", "hidden_sizes", "patch_sizes", "strides", "num_attention_heads", "mlp_ratios")
     lists = [config.wholes(key) for key in keys]
     if len({len(values) for values in lists}) != 1 or not lists[0]:
-        config.wrong("depths", f"{', '.join(keys)} are lists of one length")
+        config.wrong("depths", f"{', '.join(keys)} must be lists of equal length")
     size = config.wholes("image_size")[0] if config.has("image_size") else 512
     spec.inputs = [config.whole("num_channels"), size, size]
     drop, act = _drop(config, "hidden_dropout_prob"), activated(activation(config, "hidden_act"))
     share = config.share("attention_probs_dropout_prob")
-    config.value("layer_norm_eps")  # the class's norms take their own
+    config.value("layer_norm_eps")  # the class's norms use their own eps
     more = f" dropout={number(share)}" if share else ""
     there, back = "rearrange 'c h w -> (h w) c'", "rearrange '(h w) c -> c h w' h=h(input)"
     spec.blocks = {
@@ -136,7 +136,7 @@ def _segformer(config: Config) -> Spec:
     }
     for index, (depth, ratio, width, kernel, stride, heads, wide) in enumerate(zip(*lists)):
         if width % heads:
-            config.wrong("num_attention_heads", f"{heads} heads do not divide the width {width}")
+            config.wrong("num_attention_heads", f"the width {width} is not divisible by {heads} heads")
         attend = f"attend {heads}" if ratio == 1 else f"reduced {heads} ratio={ratio}"
         layer: list[Item] = [{"residual": [attend]}, {"residual": [f"mix {width * wide}"]}]
         spec.layers.append(f"patches {width} k={kernel} s={stride}")
@@ -165,7 +165,7 @@ def _segformer(config: Config) -> Spec:
 
 
 def _names(items: list[Item]) -> list[str]:
-    """The names of blocks that items call, however deep."""
+    """The names of blocks that items call, at any depth."""
     found: list[str] = []
     for item in items:
         if isinstance(item, str):

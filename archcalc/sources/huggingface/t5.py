@@ -1,4 +1,4 @@
-"""T5 and its kin: encoders with decoders whose scores depend on distance; RMS norms, no biases."""
+"""T5 and similar models: encoder-decoders with relative position biases and RMS norms, without other biases."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from archcalc.sources.writing import Item, Spec
 
 
 def _t5(config: Config) -> Spec:
-    """Scores by distance, one table for all layers of a side; RMS norms; no biases."""
+    """Relative position biases, one table for all layers of a side; RMS norms; no other biases."""
     builds = architecture(
         config, "ForConditionalGeneration", ("ForConditionalGeneration", "Model", "EncoderModel", "WithLMHeadModel")
     )
@@ -39,7 +39,7 @@ def _t5(config: Config) -> Spec:
         words += f" dropout={number(share)}" if share else ""
         if not each or "relbias" not in more:
             return {"residual": [norm, words, *drop]}
-        name = more.rpartition("=")[2]  # a table for each layer
+        name = more.rpartition("=")[2]  # a table per layer
         return {"residual": [f"{norm} name=x_{name}", table(name), f"{words} from=x_{name}", *drop]}
 
     def table(name: str) -> str:
@@ -71,7 +71,7 @@ def _t5(config: Config) -> Spec:
         [norm, *drop],
     ]
     if builds != "Model":
-        # files of version 1.1 say that the head is not tied, by which the classes know that it is not scaled
+        # in version 1.1, an untied head also means unscaled logits
         spec.layers += ["scale width**-0.5"] if config.flag("tie_word_embeddings") else []
         spec.layers.append("linear vocab bias=false tie=shared name=lm_head")
         spec.loss = "crossentropy"
@@ -83,7 +83,7 @@ def _t5_feedforward(config: Config, drop: list[Item]) -> list[Item]:
     gated, name = value.startswith("gated-"), value.removeprefix("gated-")
     act = ACTIVATIONS["gelu_new" if value == "gated-gelu" else name]
     for key in ("dense_act_fn", "is_gated_act"):
-        config.value(key)  # what the class makes of `feed_forward_proj`
+        config.value(key)  # derived by the class from `feed_forward_proj`
     if gated:
         return [{"mul": [["linear ff bias=false", act], ["linear ff bias=false"]]}, *drop, "linear width bias=false"]
     return ["linear ff bias=false", act, *drop, "linear width bias=false"]

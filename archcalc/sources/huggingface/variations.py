@@ -1,4 +1,4 @@
-"""Decoders that differ from Llama, or from each other, in a switch or two: Ministral, ERNIE 4.5, Nemotron, MPT, ..."""
+"""Minor variations of Llama-style decoders: Ministral, ERNIE 4.5, Nemotron, MPT, ..."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _start(config: Config) -> Decoder:
 
 
 def _plain(config: Config) -> Spec:
-    """ERNIE 4.5, Helium, Arcee, Seed-OSS, EuroBERT's kin: biases here or there, with or without a gate."""
+    """ERNIE 4.5, Helium, Arcee, Seed-OSS, EuroBERT and others: optional biases and gates."""
     decoder = _start(config)
     kind = config.model_type
     decoder.gated = kind != "arcee"
@@ -38,7 +38,7 @@ def _plain(config: Config) -> Spec:
 
 
 def _windowed(config: Config) -> Spec:
-    """Ministral and Mistral's third: every layer sees a window, or as `layer_types` says."""
+    """Ministral and Mistral 3: windows in every layer, or by `layer_types`."""
     decoder = _start(config)
     window = config.maybe("sliding_window", 0) or None
     decoder.near_and_far(decoder.near(lambda layer: window is not None), window, rotation(config, 1e6).theta)
@@ -55,15 +55,15 @@ def _olmo3(config: Config) -> Spec:
     )  # fmt: skip
     seen = decoder.near(lambda layer: (layer + 1) % 4 != 0)
     if window is not None and any(seen):
-        config.note(f"sliding_window: in {sum(seen)} of {len(seen)} layers a token sees {window} before it")
+        config.note(f"sliding_window: in {sum(seen)} of {len(seen)} layers the window is {window} tokens")
     if near != far:
-        config.note("rope_parameters: angles of layers with windows are others")
+        config.note("rope_parameters: layers with windows use other angles")
     decoder.layers = [Layer(None, far, "ff")] * decoder.depth
     return decoder.spec()
 
 
 def _exaone4(config: Config) -> Spec:
-    """Where layers see windows, those that see everything have no positions."""
+    """If some layers use windows, those with full attention have no positions."""
     decoder = _start(config)
     decoder.placement, decoder.qknorm = "after", "head"
     window, theta = config.maybe("sliding_window"), rotation(config).theta
@@ -84,7 +84,7 @@ def _nemotron(config: Config) -> Spec:
     decoder = Decoder(config)
     decoder.layernorm("norm_eps")
     decoder.activation("hidden_act")
-    config.note("the factors of norms are stored less one")
+    config.note("norm weights are stored minus one")
     decoder.gated, decoder.ff_bias = False, config.flag("mlp_bias")
     decoder.bias = "true" if config.flag("attention_bias") else "false"
     decoder.turn_alike(part=0.5)
@@ -121,7 +121,7 @@ def _mpt(config: Config) -> Spec:
     decoder = Decoder(config)
     decoder.layernorm("layer_norm_epsilon", bias=False)
     decoder.act, decoder.gated = "gelu", False
-    config.only("expansion_ratio", 4)  # the class takes no other
+    config.only("expansion_ratio", 4)  # the class accepts no other value
     config.only("no_bias", True)
     config.only("norm_type", "low_precision_layernorm")
     config.only("logit_scale", None)

@@ -1,4 +1,4 @@
-"""Vision transformers: ViT, DeiT, DINOv2; and CLIP and SigLIP, in which a picture and a text become vectors of one space."""
+"""Vision transformers: ViT, DeiT, DINOv2; and CLIP and SigLIP, which embed images and texts in one space."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ UNREACHED = "# archcalc: ignore[GRF701] takes the place of patches that are mask
 
 
 class Tower:
-    """Layers with norms before their parts, over the patches of an image or the tokens of a text.
+    """Pre-norm layers over the patches of an image or the tokens of a text.
 
     Attributes:
-        ff: the width of the feed-forward part; gated: whether it is silu(gate) * up.
-        ff_bias: whether the feed-forward part has biases; relbias: the name of a table that attention adds to its scores.
-        scaled: whether each part ends with learned factors.
+        ff: the width of the feed-forward network; gated: whether it is silu(gate) * up.
+        ff_bias: whether the feed-forward network has biases; relbias: the name of a table that attention adds to its scores.
+        scaled: whether each sublayer ends with a layer scale.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class Tower:
         self.width = config.whole("hidden_size")
         self.heads = config.whole("num_attention_heads")
         if self.width % self.heads:
-            config.wrong("num_attention_heads", f"{self.heads} heads do not divide the width {self.width}")
+            config.wrong("num_attention_heads", f"the width {self.width} is not divisible by {self.heads} heads")
         self.depth = config.layers("num_hidden_layers")
         self.ff = config.whole("intermediate_size") if "mlp_ratio" not in config.defaults else 0
         self.act = activation(config, "hidden_act")
@@ -62,7 +62,7 @@ class Tower:
         ]
 
     def patches(self, source: str | None = None, bias: bool = True) -> list[Item]:
-        """The patches of an image, one after the other."""
+        """The patch embedding of an image, flattened to a sequence."""
         size = self.config.whole("patch_size")
         end = ("" if bias else " bias=false") + (f" from={source}" if source else "")
         width = "width" if source is None else self.width
@@ -72,10 +72,10 @@ class Tower:
         """The sizes of the image."""
         given = self.config.wholes("image_size")
         if len(given) not in (1, 2):
-            self.config.wrong("image_size", "it is one size, or a height and a width")
+            self.config.wrong("image_size", "must be one size, or a height and a width")
         patch = self.config.whole("patch_size")
         if min(given) < patch:
-            self.config.wrong("image_size", f"no patch of {patch} fits into it")
+            self.config.wrong("image_size", f"must be at least one patch of {patch}")
         return [self.config.whole("num_channels"), given[0], given[-1]]
 
     def sizes(self) -> dict[str, int]:
@@ -111,7 +111,7 @@ def _vit(config: Config) -> Spec:
         spec.layers.append(["select 0", f"linear {classes} name=classifier"])
     else:
         if not distilled:
-            config.wrong("architectures", "a teacher is of `deit` alone")
+            config.wrong("architectures", "only `deit` has a teacher")
         spec.layers += [
             {"add": [["select 0", f"linear {classes}"], ["select 1", f"linear {classes}"]]},
             "scale 0.5",
@@ -125,7 +125,7 @@ def _dinov2(config: Config) -> Spec:
     tower.bias = "true" if config.flag("qkv_bias") else "o"
     ratio = config.number("mlp_ratio")
     if not 0 < ratio <= 1024:
-        config.wrong("mlp_ratio", "it is a number above 0")
+        config.wrong("mlp_ratio", "must be a number above 0")
     tower.ff, tower.scaled = int(tower.width * ratio), True
     if config.flag("use_swiglu_ffn"):
         tower.gated, tower.act = True, "silu"
@@ -134,7 +134,7 @@ def _dinov2(config: Config) -> Spec:
     tower.path = [f"droppath {number(path)}"] if path else []
     config.value("layerscale_value")
     for key in ("apply_layernorm", "reshape_hidden_states", "out_features", "out_indices", "stage_names"):
-        config.value(key)  # of the backbone class
+        config.value(key)  # for the backbone class
     spec = Spec(config.model_type)
     spec.inputs, spec.hparams = tower.image(), tower.sizes()
     if config.flag("use_mask_token"):
@@ -158,7 +158,7 @@ def _dinov2(config: Config) -> Spec:
 
 
 def _pictures(tower: Tower, source: str | None, name: str) -> list[Item]:
-    """CLIP's tower for images: tokens, and the first of them as the picture."""
+    """CLIP's image tower; the first token represents the image."""
     sizes = [] if source is None else [str(tower.width), str(tower.heads), str(tower.ff)]
     layers = tower.layer(*sizes)
     depth: str | int = "depth" if source is None else tower.depth
@@ -167,7 +167,7 @@ def _pictures(tower: Tower, source: str | None, name: str) -> list[Item]:
 
 
 def _words(tower: Tower, source: str | None, name: str) -> list[Item]:
-    """CLIP's tower for text: tokens, and the last of them as the text."""
+    """CLIP's text tower; the last token represents the text."""
     config = tower.config
     vocab, context = config.whole("vocab_size"), config.whole("max_position_embeddings")
     start = f"embedding {vocab} dim={tower.width}" + (f" from={source}" if source else "")
@@ -231,7 +231,7 @@ def _siglip(config: Config) -> Spec:
     see.config.only("vision_use_head", True)
     width = read.config.maybe("projection_size") or read.width
     if width != see.width:
-        read.config.wrong("hidden_size", f"the text's vectors have {width} elements, the picture's {see.width}")
+        read.config.wrong("hidden_size", f"text vectors have {width} elements, image vectors {see.width}")
     spec = _meeting(config, see, read)
     spec.blocks["unit"] = [["rmsnorm affine=false", "scale cin**-0.5"]]
     probe: list[Item] = [
@@ -256,7 +256,7 @@ def _siglip(config: Config) -> Spec:
 
 
 def pooled_by_probe(tower: Tower, width: str | int, heads: str | int, ff: str | int) -> list[Item]:
-    """A learned vector that asks all patches, which are `patches_read`."""
+    """Attention pooling: a learned query over all patches, named `patches_read`."""
     return [
         f"parameter 1x{f'({width})' if isinstance(width, str) else width} name=probe",
         f"attention heads={heads} kv=patches_read",
@@ -278,7 +278,7 @@ def _sides(config: Config, vision: dict[str, Json], text: dict[str, Json], name:
 
 
 def _meeting(config: Config, see: Tower, read: Tower) -> Spec:
-    """A spec with a picture and a text as inputs."""
+    """A spec with an image and a text as inputs."""
     spec = Spec(config.model_type)
     spec.inputs = {"image": see.image(), "text": [read.config.whole("max_position_embeddings")]}
     return spec

@@ -1,24 +1,24 @@
-"""Models of Keras 3: a .keras archive, or the JSON of `model.to_json()`; layers with channels last are turned.
+"""Models of Keras 3: a .keras archive, or the JSON of `model.to_json()`; channels-last layers become channels-first.
 
-The archive is read by its headers, never unpacked; code within it, as that of Lambda layers, is never run.
+The archive is never unpacked: only its headers are read. Code inside it, e.g. of Lambda layers, is never run.
 """
 
 from __future__ import annotations
 
 from archcalc.sources.file import File
 
-KIND = "a model of Keras"
+KIND = "a Keras model"
 
 
 def recognises(file: File) -> bool:
-    """Whether it is a zip archive that begins with Keras's files, or JSON with the keys of a model."""
+    """Whether it is a zip archive that begins with Keras's files, or JSON with a model's keys."""
     if file.data.startswith(b"PK\x03\x04"):
         return b"model.weights.h5" in file.data or (b"config.json" in file.data and b"metadata.json" in file.data)
     return {"class_name", "config"} <= set(file.keys)
 
 
 def spec(file: File) -> str:
-    """The text of the spec. Raises `SpecError` for a layer or setting that is not read."""
-    from archcalc.sources.keras import reading  # only such a file pays for it
+    """The text of the spec. Raises `SpecError` for an unsupported layer or setting."""
+    from archcalc.sources.keras import reading  # imported only for such a file
 
     return reading.spec(file)

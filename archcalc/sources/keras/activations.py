@@ -1,4 +1,4 @@
-"""Activations of Keras as lines."""
+"""Keras activations as spec lines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LINES = {
 
 
 def activation(layer: Layer, key: str, rank: int) -> list[Item]:
-    """What follows a layer, by its setting `key`; nothing for `linear`."""
+    """The activation in a layer's setting `key`; nothing for `linear`."""
     value = layer.get(key)
     name = _name(value)
     if name in (None, "linear"):
@@ -24,13 +24,13 @@ def activation(layer: Layer, key: str, rank: int) -> list[Item]:
         return [f"{name.replace('_', '')} axis={channel_axis(rank)}"]
     if name not in _LINES:
         layer.wrong(
-            key, f"the activation {str(name)[:40]!r} is not read", f"what is read is {', '.join(sorted(_LINES))}"
+            key, f"the activation {str(name)[:40]!r} is not supported", f"supported: {', '.join(sorted(_LINES))}"
         )
     return [_LINES[name]]
 
 
 def channel_axis(rank: int) -> int:
-    """Where channels or features stand once a tensor is turned."""
+    """The axis of channels or features after conversion."""
     return 0 if rank >= 3 else rank - 1
 
 

@@ -1,4 +1,4 @@
-"""The config.json of a .keras archive: a zip whose local headers are walked, within bounds."""
+"""Finds the config.json of a .keras archive by walking the zip's local headers, with limits."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from archcalc.source import MAX_BYTES
 
 _HEADER = struct.Struct("<IHHHHHIIIHH")
 _SIGNATURE = 0x04034B50
-# A configuration that is longer than this once it is unpacked is none.
+# Limit on the unpacked size of config.json.
 _MOST = 4 * MAX_BYTES
 _MOST_FILES = 64
 
 
 def config_of(path: str, data: bytes) -> bytes:
-    """What config.json holds; `data` is the beginning of the archive. Raises `RequestError` where there is none."""
+    """The contents of config.json; `data` is the beginning of the archive. Raises `RequestError` if it is missing."""
     at = 0
     for _ in range(_MOST_FILES):
         if at + _HEADER.size > len(data):
@@ -33,23 +33,23 @@ def config_of(path: str, data: bytes) -> bytes:
                 raise RequestError(f"cannot read {path!r}: its config.json is encrypted")
             return _unpacked(path, data[start:] if streamed else data[start : start + packed], method, size)
         if streamed:
-            break  # only by unpacking it would its end be known
+            break  # its end is known only after unpacking
         at = start + packed
-    raise RequestError(f"cannot read {path!r}: the archive does not begin with a config.json, as those of Keras 3 do")
+    raise RequestError(f"cannot read {path!r}: the archive does not begin with a config.json, unlike Keras 3 archives")
 
 
 def _unpacked(path: str, data: bytes, method: int, size: int) -> bytes:
     if size > _MOST:
-        raise RequestError(f"cannot read {path!r}: its config.json has {size:,} bytes, more than any has")
+        raise RequestError(f"cannot read {path!r}: its config.json is too large: {size:,} bytes")
     if method == 0:
         return data
     if method != 8:
-        raise RequestError(f"cannot read {path!r}: its config.json is packed in a way that is not read")
+        raise RequestError(f"cannot read {path!r}: its config.json uses an unsupported compression method")
     engine = zlib.decompressobj(-15)
     try:
         text = engine.decompress(data, _MOST + 1)
     except zlib.error:
         raise RequestError(f"cannot read {path!r}: its config.json is broken") from None
     if len(text) > _MOST or not engine.eof:
-        raise RequestError(f"cannot read {path!r}: its config.json is longer than it says, or is not whole")
+        raise RequestError(f"cannot read {path!r}: its config.json is longer than declared, or truncated")
     return text

@@ -1,18 +1,18 @@
-"""Calls of layers, as a functional model of Keras 3 writes them down."""
+"""Calls of layers in a functional Keras 3 model."""
 
 from __future__ import annotations
 
 from archcalc.sources.file import Json
 from archcalc.sources.keras.layer import Layer
 
-# A tensor: the layer that gives it, which of its calls, and which output.
+# A tensor: the layer, the index of its call, and the index of the output.
 Key = tuple[str, int, int]
-# Arguments that are masks, or tell training.
+# Masks and the training flag.
 _MASKS = ("mask", "training", "attention_mask", "query_mask", "value_mask", "key_mask")
 
 
 class Call:
-    """One call of a layer: which, and what it reads; `words` are further arguments, `plain` numbers among them."""
+    """A call of a layer with the tensors that it reads; `words` are other arguments, `plain` numbers among them."""
 
     def __init__(
         self, layer: Layer, node: int, reads: list[Key], words: dict[str, Json], plain: list[Json] | None = None
@@ -25,10 +25,10 @@ class Call:
 
 
 def called(layer: Layer, index: int, node: Json) -> Call:
-    """A call with `args` and `kwargs`, and tensors among them. Raises `SpecError` for anything else."""
+    """A call with `args` and `kwargs` that include tensors. Raises `SpecError` for anything else."""
     args = node.get("args") if isinstance(node, dict) else None
     if not isinstance(node, dict) or not isinstance(args, list):
-        layer.refuse(f"`{layer.kind}` {layer.name!r}: a call has `args`; models of Keras 2 are not read")
+        layer.refuse(f"`{layer.kind}` {layer.name!r}: a call must have `args`; Keras 2 models are not supported")
     reads: list[Key] = []
     plain: list[Json] = []
     for one in args:
@@ -49,7 +49,7 @@ def called(layer: Layer, index: int, node: Json) -> Call:
 
 
 def _gather(value: Json, reads: list[Key], plain: list[Json], deep: int = 0) -> None:
-    """The tensors in an argument, in their order, and what is none."""
+    """The tensors in an argument, in order, and the other values."""
     if isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
         inner = value.get("config")
         key = _key(inner.get("keras_history") if isinstance(inner, dict) else None)
@@ -71,7 +71,7 @@ def _key(value: Json) -> Key | None:
 
 
 def ends(model: Layer, key: str) -> list[Key]:
-    """What a model gives: `["dense", 0, 0]`, or a list or mapping of such."""
+    """The outputs of a model: `["dense", 0, 0]`, or a list or mapping of these."""
     value = model.get(key)
     model.get("input_layers")
     if isinstance(value, dict):
@@ -80,12 +80,12 @@ def ends(model: Layer, key: str) -> list[Key]:
     found = [one] if one is not None else [_key(entry) for entry in value] if isinstance(value, list) else []
     keys = [entry for entry in found if entry is not None]
     if not keys or len(keys) < len(found):
-        model.wrong(key, "it is a list of [layer, call, output]")
+        model.wrong(key, "must be a list of [layer, call, output]")
     return keys
 
 
 def ordered(model: Layer, calls: list[Call]) -> list[Call]:
-    """Calls in an order in which each reads what is there. Raises `SpecError` for a circle."""
+    """Calls in topological order. Raises `SpecError` for a cycle."""
     waiting: dict[tuple[str, int], list[Call]] = {}
     lacks: dict[int, int] = {}
     ready = []
@@ -98,7 +98,7 @@ def ordered(model: Layer, calls: list[Call]) -> list[Call]:
             ready.append(call)
     found: list[Call] = []
     ready.reverse()
-    while ready:  # what a call makes ready comes next, so that chains stay together
+    while ready:  # calls that this one unblocks come next, so that chains stay together
         call = ready.pop()
         found.append(call)
         for other in reversed(waiting.get((call.layer.name, call.node), [])):
@@ -107,5 +107,5 @@ def ordered(model: Layer, calls: list[Call]) -> list[Call]:
                 ready.append(other)
     if len(found) < len(calls):
         left = next(call for call in calls if lacks[id(call)])
-        model.wrong("layers", f"{left.layer.name!r} reads a layer that does not exist, or layers that read each other")
+        model.wrong("layers", f"{left.layer.name!r} reads a layer that does not exist, or is part of a cycle")
     return found

@@ -1,4 +1,4 @@
-"""One layer of a model of Keras: its settings, typed, and every one of them accounted for."""
+"""A layer of a Keras model: its typed settings, all of which must be read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NoReturn
 from archcalc.sources.file import File, Json
 
 _MOST = 2**40
-# Settings that change nothing that is counted.
+# Settings that affect no count.
 _NEUTRAL = """
     name trainable dtype batch_shape batch_input_shape sparse ragged optional kernel_initializer bias_initializer
     recurrent_initializer gamma_initializer beta_initializer moving_mean_initializer moving_variance_initializer
@@ -25,17 +25,17 @@ class Layer:
     """A layer, or an operation, of a model.
 
     Attributes:
-        path: where it stands in the file; kind: its class; name: its own.
-        settings: what it was made with; frozen: whether its weights are not trained.
+        path: its location in the file; kind: its class; name: its own.
+        settings: its constructor arguments; frozen: whether its weights are not trained.
     """
 
     def __init__(self, file: File, value: Json, path: list[str | int]) -> None:
         if not isinstance(value, dict):
-            file.refuse(path, "a layer is a mapping with `class_name` and `config`")
+            file.refuse(path, "a layer must be an object with `class_name` and `config`")
         self.file, self.path, self.value = file, path, value
         kind, settings = value.get("class_name"), value.get("config")
         if not isinstance(kind, str) or not isinstance(settings, dict):
-            file.refuse(path, "a layer has `class_name` and `config`")
+            file.refuse(path, "a layer must have `class_name` and `config`")
         self.kind = kind
         self.settings: dict[str, Json] = settings
         name = settings.get("name", value.get("name"))
@@ -45,11 +45,11 @@ class Layer:
 
     @property
     def frozen_mark(self) -> str:
-        """What a line with weights ends with."""
+        """The suffix of a line with weights."""
         return " frozen=true" if self.frozen else ""
 
     def get(self, key: str) -> Json:
-        """A setting as JSON; None where there is none."""
+        """A setting as JSON; None if missing."""
         self._read.add(key)
         return self.settings.get(key)
 
@@ -59,7 +59,7 @@ class Layer:
         if value is None and default is not None:
             return default
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _MOST:
-            self.wrong(key, f"it must be a whole number from {least}")
+            self.wrong(key, f"must be a whole number from {least}")
         return value
 
     def number(self, key: str, default: float) -> float:
@@ -68,7 +68,7 @@ class Layer:
         if value is None:
             return default
         if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > 1e30:
-            self.wrong(key, "it is a number")
+            self.wrong(key, "must be a number")
         return value
 
     def flag(self, key: str, default: bool = False) -> bool:
@@ -77,7 +77,7 @@ class Layer:
         if value is None:
             return default
         if not isinstance(value, bool):
-            self.wrong(key, "it must be true or false")
+            self.wrong(key, "must be true or false")
         return value
 
     def word(self, key: str, choices: tuple[str, ...], default: str) -> str:
@@ -86,25 +86,25 @@ class Layer:
         if value is None:
             return default
         if value not in choices:
-            self.wrong(key, f"{str(value)[:40]!r} is not read here", f"what is read is {', '.join(choices)}")
+            self.wrong(key, f"{str(value)[:40]!r} is not supported here", f"supported: {', '.join(choices)}")
         return str(value)
 
     def sizes(self, key: str, rank: int, default: int | None = None, least: int = 1) -> list[int]:
-        """A size for each of `rank` axes; one number stands for all."""
+        """A size per axis, for `rank` axes; a single number applies to all."""
         value = self.get(key)
         if value is None and default is not None:
             return [default] * rank
         values = value if isinstance(value, list) else [value] * rank
         fits = [one for one in values if isinstance(one, int) and not isinstance(one, bool) and least <= one <= _MOST]
         if len(fits) != rank or len(values) != rank:
-            self.wrong(key, f"it must be a whole number from {least}, or one for each of {rank} axes")
+            self.wrong(key, f"must be a whole number from {least}, or one for each of {rank} axes")
         return fits
 
     def only(self, key: str, *allowed: Json) -> None:
-        """Raises `SpecError` for a setting that changes the layer in a way that is not read."""
+        """Raises `SpecError` for a setting with an unsupported effect on the layer."""
         value = self.get(key)
         if value is not None and value not in allowed:
-            self.wrong(key, f"{str(value)[:40]} changes the layer in a way that is not read yet")
+            self.wrong(key, f"{str(value)[:40]} changes the layer in a way that is not supported yet")
 
     def wrong(self, key: str, message: str, help: str | None = None) -> NoReturn:
         """Raises `SpecError` at a setting."""
@@ -115,11 +115,11 @@ class Layer:
         self.file.refuse([*self.path, "class_name"], message, help)
 
     def finish(self) -> None:
-        """Raises `SpecError` for a setting that nobody read."""
+        """Raises `SpecError` for a setting that was not read."""
         for key, value in self.settings.items():
             if key not in self._read and key not in _NEUTRAL.split() and value is not None:
                 self.file.refuse(
                     [*self.path, "config", key],
-                    f"`{self.kind}` {self.name!r}: the setting `{key}` is not known: it may change the layer",
+                    f"`{self.kind}` {self.name!r}: the setting `{key}` is unknown: it may change the layer",
                     at_key=True,
                 )

@@ -1,4 +1,4 @@
-"""Layers of Keras that read one tensor, as lines: channels stand first once a tensor has three axes or more."""
+"""Single-input Keras layers as lines; tensors with three or more axes have channels first."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _dense(layer: Layer, rank: int, mark: str) -> Made:
 
 
 def _window(layer: Layer, rank: int, key: str = "kernel_size") -> tuple[list[int], list[int], str]:
-    """Kernel, strides, and the words for strides and padding."""
+    """Kernel, strides, and the text for strides and padding."""
     space = rank - 1
     kernel = layer.sizes(key, space)
     strides = layer.sizes("strides", space, None if key == "pool_size" and layer.get("strides") is not None else 1)
@@ -65,7 +65,7 @@ def _depthwise(layer: Layer, rank: int, mark: str) -> Made:
 
 def _separable(layer: Layer, rank: int, mark: str) -> Made:
     if mark:
-        layer.refuse(f"`{layer.kind}` {layer.name!r} is called several times, which is not read yet")
+        layer.refuse(f"`{layer.kind}` {layer.name!r} is called several times, which is not supported yet")
     kernel, _, words = _window(layer, rank)
     several, dilation = layer.whole("depth_multiplier", 1), layer.sizes("dilation_rate", rank - 1, 1)
     words += f" dilation={_size(dilation)}" if max(dilation) > 1 else ""
@@ -85,7 +85,7 @@ def _transposed(layer: Layer, rank: int, mark: str) -> Made:
     words += f" stride={_size(strides)}" if max(strides) > 1 else ""
     after: list[Item] = []
     if layer.get("padding") == "same":
-        # so much is cut that every side is the stride times what it was
+        # cropped so that every side becomes the stride times its length
         spare = [max(k - s, 0) for k, s in zip(kernel, strides)]
         lacks = [max(s - k, 0) for k, s in zip(kernel, strides)]
         cut = [
@@ -137,7 +137,7 @@ def _relu(layer: Layer, rank: int, mark: str) -> Made:
     most = layer.get("max_value")
     slope, start = layer.number("negative_slope", 0.0), layer.number("threshold", 0.0)
     if start or (slope and most is not None):
-        layer.wrong("threshold", "a threshold, or a slope beside a bound, is not read yet")
+        layer.wrong("threshold", "a threshold, or a slope together with a bound, is not supported yet")
     if most == 6:
         return ["relu6"], rank
     if most is not None:
@@ -157,13 +157,13 @@ def _elu(layer: Layer, rank: int, mark: str) -> Made:
 def _softmax(layer: Layer, rank: int, mark: str) -> Made:
     axis = layer.get("axis")
     if axis not in (None, -1, rank, [-1]):
-        layer.wrong("axis", "what is read is the last axis")
+        layer.wrong("axis", "only the last axis is supported")
     return [f"softmax axis={channel_axis(rank)}"], rank
 
 
 def _embedding(layer: Layer, rank: int, mark: str) -> Made:
     if rank > 2:
-        layer.refuse("an embedding of a tensor with more than two axes is not read")
+        layer.refuse("an embedding of a tensor with more than two axes is not supported")
     return [f"embedding {layer.whole('input_dim')} dim={layer.whole('output_dim')}{mark}{layer.frozen_mark}"], rank + 1
 
 
@@ -179,7 +179,7 @@ def _reshape(layer: Layer, rank: int, mark: str) -> Made:
         or len(sizes) > 4
         or any(isinstance(one, bool) or not isinstance(one, int) or one < -1 or one == 0 for one in sizes)
     ):
-        layer.wrong("target_shape", "it is a list of one to four sizes")
+        layer.wrong("target_shape", "must be a list of one to four sizes")
     there = [LAST[rank][0]] if rank in LAST else []
     if rank == 1 and len(sizes) >= 3 and prod(int(str(one)) for one in sizes[:-1]) == 1:
         return [f"reshape {'x'.join(map(str, [sizes[-1], *sizes[:-1]]))}"], len(sizes)
@@ -190,7 +190,7 @@ def _reshape(layer: Layer, rank: int, mark: str) -> Made:
 def _permute(layer: Layer, rank: int, mark: str) -> Made:
     dims = layer.get("dims")
     if not isinstance(dims, list) or sorted(str(one) for one in dims) != [str(one) for one in range(1, rank + 1)]:
-        layer.wrong("dims", f"it is an order of the axes 1 to {rank}")
+        layer.wrong("dims", f"must be a permutation of the axes 1 to {rank}")
     letters = "abde"[:rank]
     there = [LAST[rank][0]] if rank in LAST else []
     back = [LAST[rank][1]] if rank in LAST else []
@@ -203,7 +203,7 @@ def _dropout(layer: Layer, rank: int, mark: str) -> Made:
 
 
 def _nothing(*keys: str) -> Maker:
-    """A layer that changes nothing once a network is trained."""
+    """A layer that does nothing at inference."""
 
     def make(layer: Layer, rank: int, mark: str) -> Made:
         for key in keys or tuple(layer.settings):
@@ -214,7 +214,7 @@ def _nothing(*keys: str) -> Maker:
 
 
 def _pairs(layer: Layer, key: str, space: int) -> list[list[int]]:
-    """Borders before and after each axis, as one number, one for each axis, or pairs."""
+    """Padding before and after each axis, from one number, one per axis, or pairs."""
     value = layer.get(key)
     values: list[Json] = value if isinstance(value, list) else [value] * space
     if space == 1 and len(values) == 2 and not isinstance(values[0], list):
@@ -224,10 +224,10 @@ def _pairs(layer: Layer, key: str, space: int) -> list[list[int]]:
         pair = one if isinstance(one, list) else [one, one]
         fits = [n for n in pair if isinstance(n, int) and not isinstance(n, bool) and 0 <= n < 2**31]
         if len(pair) != 2 or len(fits) != 2:
-            layer.wrong(key, "it must be a whole number, one for each axis, or a pair for each axis")
+            layer.wrong(key, "must be a whole number, one for each axis, or a pair for each axis")
         found.append(fits)
     if len(found) != space:
-        layer.wrong(key, f"it is for {space} axes")
+        layer.wrong(key, f"must be for {space} axes")
     return found
 
 
@@ -250,7 +250,7 @@ def _upsample(layer: Layer, rank: int, mark: str) -> Made:
 def _rescale(layer: Layer, rank: int, mark: str) -> Made:
     scale, offset = layer.get("scale"), layer.get("offset")
     if any(isinstance(one, bool) or not isinstance(one, (int, float, list, type(None))) for one in (scale, offset)):
-        layer.wrong("scale", "it is a number, or one for each channel")
+        layer.wrong("scale", "must be a number, or one for each channel")
     if isinstance(scale, list) or isinstance(offset, list):
         found = [by_channel("mul", numbers(layer, "scale"), rank)] if scale is not None else []
         return found + ([by_channel("add", numbers(layer, "offset"), rank)] if offset else []), rank

@@ -1,4 +1,4 @@
-"""Layers and operations of Keras that read several tensors, and attention."""
+"""Keras layers and operations with several inputs, and attention."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from archcalc.sources.file import Json
 from archcalc.sources.keras.layer import Layer
 from archcalc.sources.writing import Item
 
-# What reads tensors with names and axes, and plain numbers among its arguments.
+# A function of the layer, the names and ranks of its inputs, and its plain number arguments.
 Merge = Callable[[Layer, list[str], list[int], list[Json]], tuple[list[Item], int]]
 
 
@@ -18,7 +18,7 @@ def _merge(op: str, number: str | None = None) -> Merge:
         if len(names) == 1 and len(values) == len(plain) == 1 and number is not None:
             return [_read(names[0], f"{number} {-values[0] if op == 'sub' else values[0]:g}")], ranks[0]
         if plain or len(names) < 2:
-            layer.refuse(f"`{layer.kind}` {layer.name!r}: its arguments are not read")
+            layer.refuse(f"`{layer.kind}` {layer.name!r}: its arguments are not supported")
         if len(set(ranks)) > 1:
             layer.refuse(
                 f"`{layer.kind}` {layer.name!r} reads tensors with {' and '.join(map(str, sorted(set(ranks))))} axes"
@@ -54,7 +54,7 @@ def _concat(layer: Layer, names: list[str], ranks: list[int], plain: list[Json])
         or not (-rank <= axis <= -1 or 1 <= axis <= rank)
         or len(set(ranks)) > 1
     ):
-        layer.wrong("axis", f"it is an axis of {rank}, not the batch")
+        layer.wrong("axis", f"must be one of the {rank} axes, not the batch")
     at = axis - 1 if axis > 0 else rank + axis
     if rank >= 3:
         at = 0 if at == rank - 1 else at + 1
@@ -62,10 +62,10 @@ def _concat(layer: Layer, names: list[str], ranks: list[int], plain: list[Json])
 
 
 def attention(layer: Layer, reads: list[tuple[str, int]], words: dict[str, Json], mark: str) -> tuple[list[Item], int]:
-    """MultiHeadAttention: queries, then values, then keys where they are others."""
+    """MultiHeadAttention: queries, values, and keys if they differ from the values."""
     heads, size = layer.whole("num_heads"), layer.whole("key_dim")
     if layer.whole("value_dim", size) != size:
-        layer.wrong("value_dim", "values of another size than keys are not read yet")
+        layer.wrong("value_dim", "values of a different size than keys are not supported yet")
     layer.only("attention_axes", [1], None)
     layer.only("use_gate", False)
     layer.only("sliding_window", None)
@@ -74,7 +74,7 @@ def attention(layer: Layer, reads: list[tuple[str, int]], words: dict[str, Json]
     out = layer.get("output_shape")
     wide = out[0] if isinstance(out, list) and len(out) == 1 else out
     if len(reads) < 2 or any(rank != 2 for _, rank in reads):
-        layer.refuse(f"`MultiHeadAttention` {layer.name!r} reads queries and values with steps and features")
+        layer.refuse(f"`MultiHeadAttention` {layer.name!r} needs queries and values with steps and features")
     query, value = reads[0][0], reads[1][0]
     key = reads[2][0] if len(reads) > 2 else value
     line = f"attention heads={heads} head_dim={size}"
@@ -84,7 +84,7 @@ def attention(layer: Layer, reads: list[tuple[str, int]], words: dict[str, Json]
         line += f" kv={value}" if value == key else f" k={key} v={value}"
     if wide is not None:
         if isinstance(wide, bool) or not isinstance(wide, int) or wide < 1:
-            layer.wrong("output_shape", "what is read is one size")
+            layer.wrong("output_shape", "only a single size is supported")
         line += f" out={wide}"
     share = layer.number("dropout", 0.0)
     line += f" dropout={share:g}" if share else ""

@@ -1,4 +1,4 @@
-"""From a model of Keras to a spec: calls of layers in their order, nested models as blocks, shared layers tied."""
+"""From a Keras model to a spec: calls of layers in order, nested models as blocks, shared layers tied."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ _STEPS, _SIDE = 128, 224
 
 
 def spec(file: File) -> str:
-    """The text of the spec. Raises `SpecError` for a layer or setting that is not read, `RequestError` for the archive."""
+    """The text of the spec. Raises `SpecError` for an unsupported layer or setting, `RequestError` for a bad archive."""
     if file.data.startswith(b"PK"):
         file = File(file.path, config_of(file.path, file.data))
         if not file.keys:
             file.check_form()
-            raise RequestError(f"cannot read {file.path!r}: its config.json holds no model")
+            raise RequestError(f"cannot read {file.path!r}: its config.json contains no model")
     file.check_form()
     model = Layer(file, dict(file.keys), [])
     if model.kind not in _MODELS:
         model.refuse(
-            f"`{model.kind}` is a class of its own, which is Python code and never run",
+            f"`{model.kind}` is a custom class, i.e. Python code, which is never run",
             "save a functional or sequential model, or write its layers as a spec",
         )
-    made = Spec(_word(model.name), f"{model.name}: imported from a model of Keras; channels stand first here.")
+    made = Spec(_word(model.name), f"{model.name}: imported from a Keras model; channels first here.")
     scope = _Scope(made, [])
     scope.model(model)
     made.layers = scope.items
@@ -51,16 +51,16 @@ def _of_applications(layer: Layer) -> bool:
 
 
 def _word(name: str) -> str:
-    """A name as the language takes it."""
+    """A valid spec name."""
     word = re.sub(r"\W", "_", name, flags=re.ASCII) or "x"
     return f"_{word}" if word[0].isdigit() or word in ("input", "prev", "run") else word
 
 
 class _Scope:
-    """A model, or one within another: what its tensors are called, and how many axes they have.
+    """A model or a nested model: the names of its tensors and their numbers of axes.
 
     Attributes:
-        items: its layers; outputs: the names of what it gives; declared, dims: inputs of the spec.
+        items: its layers; outputs: the names of its outputs; declared, dims: inputs of the spec.
         rank: of its one output.
     """
 
@@ -82,7 +82,7 @@ class _Scope:
         """The layers of a functional or sequential model."""
         values = model.get("layers")
         if not isinstance(values, list) or not values or len(values) > _MOST_LAYERS:
-            model.wrong("layers", "it is a list of layers")
+            model.wrong("layers", "must be a list of layers")
         layers = [Layer(model.file, one, [*model.path, "config", "layers", index]) for index, one in enumerate(values)]
         if model.kind == "Sequential":
             calls, given = self._chain(model, layers)
@@ -118,11 +118,11 @@ class _Scope:
         return calls, before
 
     def _graph(self, model: Layer, layers: list[Layer]) -> tuple[list[Call], list[Key]]:
-        """Functional: calls in an order in which each reads what is there."""
+        """Functional: calls in topological order."""
         calls: list[Call] = []
         names = [layer.name for layer in layers]
         if len(set(names)) < len(names):
-            model.wrong("layers", "two layers have one name")
+            model.wrong("layers", "two layers have the same name")
         for layer in layers:
             nodes = layer.value.get("inbound_nodes")
             if not isinstance(nodes, list):
@@ -134,7 +134,7 @@ class _Scope:
         return ordered(model, calls), ends(model, "output_layers")
 
     def _needed(self, calls: list[Call], given: list[Key]) -> set[tuple[str, int]]:
-        """What has a name: what is read by another than the next call, by several, or given."""
+        """Tensors that need a name: read by a later call, by several, or outputs."""
         needed: set[Key] = set(given) if len(given) > 1 else set()
         order = [call for call in calls if call.layer.kind != "InputLayer"]
         position = {(call.layer.name, call.node): index for index, call in enumerate(order)}
@@ -164,7 +164,7 @@ class _Scope:
                 or len(sizes) > 4
                 or not all(one is None or (isinstance(one, int) and one > 0) for one in sizes)
             ):
-                layer.wrong("batch_shape", "it is a list of one to four sizes behind that of the batch")
+                layer.wrong("batch_shape", "must be a list of one to four sizes after that of the batch")
             name = _word(layer.name) if len(inputs) > 1 else "input"
             entries: list[str | int] = [
                 one if isinstance(one, int) else self._open(index, len(sizes)) for index, one in enumerate(sizes)
@@ -179,7 +179,7 @@ class _Scope:
         self._last = "input" if len(found) == 1 else None
 
     def _open(self, index: int, rank: int) -> str:
-        """The name of a size that is not fixed."""
+        """The name of a dynamic size."""
         name = "steps" if rank < 3 else ("h", "w", "d")[index % 3]
         self.dims.setdefault(name, _STEPS if rank < 3 else _SIDE)
         return name
@@ -188,7 +188,7 @@ class _Scope:
         layer, key = call.layer, (call.layer.name, call.node, 0)
         for one in call.reads:
             if one not in self._refs:
-                layer.refuse(f"`{layer.kind}` {layer.name!r} reads {one[0]!r}, which gives nothing before it")
+                layer.refuse(f"`{layer.kind}` {layer.name!r} reads {one[0]!r}, which has no output before it")
         reads = [self._refs[one] for one in call.reads]
         mark = ""
         if shared:
@@ -208,9 +208,9 @@ class _Scope:
             reads = []
         elif layer.kind in LAYERS or (layer.kind in APPLICATIONS and _of_applications(layer)):
             if not reads:
-                layer.refuse(f"`{layer.kind}` {layer.name!r} reads nothing")
+                layer.refuse(f"`{layer.kind}` {layer.name!r} has no input")
             if len(reads) > 1 and layer.kind != "LSTM":
-                layer.refuse(f"`{layer.kind}` {layer.name!r} reads {len(reads)} tensors, which is not read yet")
+                layer.refuse(f"`{layer.kind}` {layer.name!r} reads {len(reads)} tensors, which is not supported yet")
             items, rank = (LAYERS | APPLICATIONS)[layer.kind](layer, reads[0][1], mark)
             reads = reads[:1]
         else:
@@ -224,9 +224,9 @@ class _Scope:
 
     def _unknown(self, layer: Layer) -> None:
         if layer.kind == "Lambda":
-            layer.refuse("`Lambda` is Python code within the file, which is never run", "write its layers as a spec")
+            layer.refuse("`Lambda` is Python code in the file, which is never run", "write its layers as a spec")
         layer.refuse(
-            f"the layer `{layer.kind}` ({layer.name!r}) is not read yet",
+            f"the layer `{layer.kind}` ({layer.name!r}) is not supported yet",
             "write it in the spec: `archcalc layers` lists what there is",
         )
 
@@ -244,7 +244,7 @@ class _Scope:
         return word
 
     def _nested(self, layer: Layer, reads: list[tuple[str, int]], mark: str, node: int) -> tuple[list[Item], int]:
-        """A model within a model: a block."""
+        """A nested model: a block."""
         block = _word(layer.name)
         inner = _Scope(
             self.spec,
@@ -252,10 +252,10 @@ class _Scope:
             self.deep + 1,
         )
         if self.deep >= _MOST_DEEP:
-            layer.refuse(f"models within models are read {_MOST_DEEP} deep")
+            layer.refuse(f"models may be nested at most {_MOST_DEEP} deep")
         inner.model(layer)
         if len(inner.outputs) != 1:
-            layer.refuse(f"the model {layer.name!r} within the model gives several tensors, which is not read yet")
+            layer.refuse(f"the nested model {layer.name!r} has several outputs, which is not supported yet")
         more = [f"in{index}" for index in range(1, len(reads))]
         if not node:
             while any(sig.partition("(")[0] == block for sig in self.spec.blocks):
@@ -272,7 +272,7 @@ class _Scope:
         return [f"{called}{words}{mark}"], inner.rank
 
     def _place(self, items: list[Item], source: str | None, name: str | None) -> None:
-        """Adds a chain that reads `source`, and names what it gives."""
+        """Adds a chain that reads `source`, and names its output."""
         follows = source is None or source in ("prev", self._last)
         if not follows:
             first = items[0]

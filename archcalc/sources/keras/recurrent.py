@@ -1,4 +1,4 @@
-"""Recurrent layers of Keras: one bias for each gate, but for a GRU that resets after its product, which has two."""
+"""Keras recurrent layers: one bias per gate, except for a GRU with reset_after, which has two."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def _bidirectional(layer: Layer, rank: int, mark: str) -> tuple[list[Item], int]
     inner = Layer(layer.file, layer.get("layer"), [*layer.path, "config", "layer"])
     back = layer.get("backward_layer")
     if inner.kind not in _OPS:
-        inner.refuse(f"`{inner.kind}` in both directions is not read yet")
+        inner.refuse(f"`{inner.kind}` in both directions is not supported yet")
     if back is not None:
         behind = Layer(layer.file, back, [*layer.path, "config", "backward_layer"])
         if behind.kind != inner.kind or behind.get("units") != inner.get("units"):
-            behind.refuse("a way back of another kind or size is not read yet")
+            behind.refuse("a backward layer of another kind or size is not supported yet")
     layer.only("merge_mode", "concat")
     inner.name = layer.name
     inner.frozen = inner.frozen or layer.frozen
@@ -51,7 +51,7 @@ def _bidirectional(layer: Layer, rank: int, mark: str) -> tuple[list[Item], int]
         return [line], 2
     name = "".join(letter if letter.isalnum() else "_" for letter in layer.name)
     if mark:
-        layer.refuse(f"`Bidirectional` {layer.name!r} is called several times, which is not read yet")
+        layer.refuse(f"`Bidirectional` {layer.name!r} is called several times, which is not supported yet")
     return [f"{line} name=both_{name}", f"identity from=both_{name}.last"], 1
 
 

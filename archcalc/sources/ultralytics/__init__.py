@@ -1,7 +1,7 @@
-"""Model files of Ultralytics, YOLO v8 and 11 first: rows `[from, repeats, module, args]`, widths and depths by a scale.
+"""Ultralytics model files (YOLO v5, v8, 11): rows `[from, repeats, module, args]`, with widths and depths by scale.
 
-The scale is the letter in the file's name, as in yolov8s.yaml, else the first of `scales:`. What the modules are is
-written down from their published definitions: `modules.py` has those of the trunk, `heads.py` the ends.
+The scale is the letter in the file's name, as in yolov8s.yaml, else the first of `scales:`. The modules follow their
+published definitions: `modules.py` has those of backbone and neck, `heads.py` the heads.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 
 from archcalc.sources.file import File
 
-KIND = "a model file of Ultralytics"
+KIND = "an Ultralytics model file"
 
 
 def recognises(file: File) -> bool:
@@ -19,7 +19,7 @@ def recognises(file: File) -> bool:
 
 
 def spec(file: File) -> str:
-    """The text of the spec. Raises `SpecError` for a module, key or value that is not read."""
-    from archcalc.sources.ultralytics import reading  # only such a file pays for it
+    """The text of the spec. Raises `SpecError` for an unsupported module, key or value."""
+    from archcalc.sources.ultralytics import reading  # imported only for such a file
 
     return reading.spec(file)

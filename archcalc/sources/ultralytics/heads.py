@@ -1,4 +1,4 @@
-"""The ends of Ultralytics' models: what tells boxes, masks, key points, turned boxes or classes."""
+"""Ultralytics heads: boxes, masks, keypoints, oriented boxes or classes."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from archcalc.sources.ultralytics.modules import use_cbs, use_depthwise
 from archcalc.sources.ultralytics.rows import Network, Row, refuse
 from archcalc.sources.writing import Item
 
-# A side of a box is a distribution over so many distances.
+# A side of a box is a distribution over this many distances.
 _DISTANCES = 16
 
 
 def detect(network: Network, row: Row) -> None:
-    """Detect: boxes and classes at every place of every map."""
+    """Detect: boxes and classes at every position of every feature map."""
     row.at_most(1)
     _found(network, row)
 
 
 def _found(network: Network, row: Row) -> None:
-    """The layers that find boxes and classes; the last of them is `detections`."""
+    """The layers for boxes and classes; the last one is `detections`."""
     channels = network.inputs(row)
     classes = _classes(network, row)
     spec = network.spec
@@ -45,17 +45,17 @@ def _found(network: Network, row: Row) -> None:
         [f"slice {ends} from=found", "sigmoid name=scores"],
         {"concat": {"operands": ["boxes", "scores"], "axis": 0}, "name": "detections"},
     ]
-    spec.comments.append("Left out, as it changes no count: distances become boxes.")
+    spec.comments.append("Omitted, since it changes no count: converting distances to boxes.")
     network.channels.append(0)
 
 
 def _classes(network: Network, row: Row) -> int:
-    """The number of classes: `nc`, or as it is written."""
+    """The number of classes: `nc`, or a number."""
     return network.classes if row.text(0) in ("nc", "") else row.whole(0)
 
 
 def _more(network: Network, row: Row, numbers: int, width: int, name: str) -> None:
-    """Further numbers at every place of every map."""
+    """Additional outputs at every position of every feature map."""
     spec = network.spec
     spec.blocks[f"tell_{name}"] = [
         [f"cbs {width} k=3", f"cbs {width} k=3", f"conv {numbers} kernel=1"],
@@ -69,7 +69,7 @@ def _more(network: Network, row: Row, numbers: int, width: int, name: str) -> No
 
 
 def segment(network: Network, row: Row) -> None:
-    """Segment: beside boxes the weights of masks, and the masks that they weigh."""
+    """Segment: boxes, mask coefficients, and mask prototypes."""
     row.at_most(3)
     masks, width = row.whole(1, 32), network.scaled(row.whole(2, 256))
     first = network.inputs(row)[0]
@@ -88,10 +88,10 @@ def segment(network: Network, row: Row) -> None:
 
 
 def pose(network: Network, row: Row) -> None:
-    """Pose: beside boxes the key points of a body."""
+    """Pose: boxes and keypoints."""
     row.at_most(2)
     if row.text(1) not in ("kpt_shape", ""):
-        raise refuse(row.args[1], "the key points stand in `kpt_shape`")
+        raise refuse(row.args[1], "the keypoints are in `kpt_shape`")
     numbers, first = network.points[0] * network.points[1], network.inputs(row)[0]
     _found(network, row)
     _more(network, row, numbers, max(first // 4, numbers), "points")
@@ -99,7 +99,7 @@ def pose(network: Network, row: Row) -> None:
 
 
 def turned(network: Network, row: Row) -> None:
-    """OBB: beside boxes the angle that they are turned by."""
+    """OBB: boxes and their rotation angle."""
     row.at_most(2)
     numbers, first = row.whole(1, 1), network.inputs(row)[0]
     _found(network, row)

@@ -1,7 +1,7 @@
-"""The modules of trunk and neck: what each row becomes, and the blocks that say what a module is.
+"""The modules of backbone and neck: the layers of each row, and the blocks that define modules.
 
-Sources: the papers and documentation of YOLOv5, v8 and 11. A module reads the network and its row and gives its items
-and channels.
+Sources: the papers and documentation of YOLOv5, v8 and 11. A module takes the network and its row and returns its
+items and channels.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def use_cbs(network: Network) -> None:
 
 
 def use_depthwise(network: Network) -> None:
-    """Declares the block of a convolution of each channel for itself."""
+    """Declares the block of a depthwise convolution."""
     conv = "conv cin kernel=3 padding=1 groups=cin bias=false"
     network.spec.blocks.setdefault("depthwise", [[conv, _NORM, "silu"]])
 
@@ -53,7 +53,7 @@ def conv(network: Network, row: Row) -> Made:
 
 
 def _bottleneck(network: Network, kernels: str, added: bool) -> str:
-    """Declares a bottleneck of equal channels, and says what it is called.
+    """Declares a bottleneck with equal input and output channels, and returns its name.
 
     Args:
         kernels: `3` for two 3×3, `1` for a 1×1 and a 3×3, `half` for two 3×3 with half the channels between them.
@@ -68,7 +68,7 @@ def _bottleneck(network: Network, kernels: str, added: bool) -> str:
 
 
 def _split_block(network: Network, name: str, inner: str) -> str:
-    """Declares a block that splits its channels and keeps what each of its inner modules gives; says how to call it."""
+    """Declares a block that splits its channels and keeps the output of each inner module; returns its call."""
     body: list[Item] = [
         ["cbs 2*inner name=all", "split 2 name=halves"],
         f"{inner} inner from=halves.1 repeat=depth name=m",
@@ -79,7 +79,7 @@ def _split_block(network: Network, name: str, inner: str) -> str:
 
 
 def c2f(network: Network, row: Row) -> Made:
-    """C2f: half of the channels goes through bottlenecks, and all that they give is kept."""
+    """C2f: half of the channels goes through bottlenecks, and all their outputs are kept."""
     row.at_most(4)
     channels, added = network.scaled(row.whole(0)), row.flag(1, False)
     network.only_input(row)
@@ -91,7 +91,7 @@ def c2f(network: Network, row: Row) -> Made:
 
 
 def c3k2(network: Network, row: Row) -> Made:
-    """C3k2: as C2f, with smaller bottlenecks or C3k modules."""
+    """C3k2: like C2f, with smaller bottlenecks or C3k modules."""
     row.at_most(5)
     network.newer = True
     channels, whole = network.scaled(row.whole(0)), row.flag(1, False) or network.letter in ("m", "l", "x")
@@ -99,7 +99,7 @@ def c3k2(network: Network, row: Row) -> Made:
     inner, added = int(channels * row.share(2, 0.5)), True
     _no_groups(row, 4)
     if row.text(3) not in ("", "False"):
-        raise refuse(row.args[3], "attention in C3k2 is not read yet")
+        raise refuse(row.args[3], "attention in C3k2 is not supported yet")
     module = _c3k(network, added) if whole else _bottleneck(network, "half", added)
     name = _split_block(network, "c3k2_deep" if whole else "c3k2", module)
     return [f"{name} {channels} inner={inner} depth={network.copies(row)}"], channels
@@ -113,7 +113,7 @@ def _c3k(network: Network, added: bool) -> str:
 
 
 def c3(network: Network, row: Row) -> Made:
-    """C3: a way through bottlenecks beside a short one."""
+    """C3: a branch through bottlenecks and a shortcut branch."""
     row.at_most(4)
     channels, added = network.scaled(row.whole(0)), row.flag(1, True)
     network.only_input(row)
@@ -149,16 +149,16 @@ def bottleneck(network: Network, row: Row) -> Made:
 
 def _no_groups(row: Row, position: int) -> None:
     if row.whole(position, 1) != 1:
-        raise refuse(row.args[position], "groups in bottlenecks are not read yet")
+        raise refuse(row.args[position], "groups in bottlenecks are not supported yet")
 
 
 def sppf(network: Network, row: Row) -> Made:
-    """SPPF: maximum pools one after the other, and all that they give is kept."""
+    """SPPF: successive max pools, all outputs of which are kept."""
     row.at_most(2)
     channels, before, kernel = network.scaled(row.whole(0)), network.only_input(row), row.whole(1, 5)
     use_cbs(network)
     if before % 2:
-        raise refuse(row.node, f"{before} channels have no half")
+        raise refuse(row.node, f"{before} channels cannot be halved")
     pool = "maxpool k stride=1 padding=k//2 name="
     body: list[Item] = [["cbs cin//2 name=p0", f"{pool}p1", f"{pool}p2", f"{pool}p3"]]
     network.spec.blocks.setdefault("sppf(c, k)", [*body, [{"concat": ["p0", "p1", "p2", "p3"]}, "cbs c"]])
@@ -170,11 +170,11 @@ def c2psa(network: Network, row: Row) -> Made:
     row.at_most(2)
     channels, before = network.scaled(row.whole(0)), network.only_input(row)
     if before != channels:
-        raise refuse(row.node, f"C2PSA keeps its channels: {before} come in, {channels} are asked for")
+        raise refuse(row.node, f"C2PSA keeps its channels: the input has {before}, the output {channels}")
     inner = int(channels * row.share(1, 0.5))
     heads = max(inner // 64, 1)
     if inner % heads:
-        raise refuse(row.node, f"{heads} heads do not divide {inner} channels")
+        raise refuse(row.node, f"{inner} channels are not divisible by {heads} heads")
     use_cbs(network)
     blocks = network.spec.blocks
     plain = "bias=false"
@@ -214,9 +214,9 @@ def c2psa(network: Network, row: Row) -> Made:
 
 
 def concat(network: Network, row: Row) -> Made:
-    """Concat: channels side by side."""
+    """Concat: concatenates channels."""
     if row.whole(0, 1) != 1:
-        raise refuse(row.args[0], "other axes than channels are not joined yet")
+        raise refuse(row.args[0], "concatenating along axes other than channels is not supported yet")
     operands: list[Item] = [network.operand(source) for source in row.sources_at(network.index)]
     return [{"concat": operands}], sum(network.inputs(row))
 
@@ -226,7 +226,7 @@ def upsample(network: Network, row: Row) -> Made:
     channels = network.only_input(row)
     mode = row.text(2) or "nearest"
     if row.text(0) not in ("None", "") or mode not in ("nearest", "bilinear"):
-        raise refuse(row.node, "an upsampling to a size, or of this mode, is not read yet")
+        raise refuse(row.node, "upsampling to a size, or with this mode, is not supported yet")
     return [words(f"upsample {row.whole(1)}", mode=mode if mode != "nearest" else None)], channels
 
 
@@ -246,7 +246,7 @@ MODULES: dict[str, Callable[[Network, Row], Made]] = {
     "SPPF": sppf,
     "C2PSA": c2psa,
 }
-# Of these a row of several is several, one after the other.
+# For these, a repeated row is several modules in sequence.
 PLAIN: dict[str, Callable[[Network, Row], Made]] = {
     "Conv": conv,
     "Bottleneck": bottleneck,

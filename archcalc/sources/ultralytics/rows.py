@@ -1,4 +1,4 @@
-"""Rows of a model file, and the network that they make: channels of every row, names of those that others read."""
+"""Rows of a model file and the network that they form: channels of every row, names of rows that others read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST = 2**31
 
 
 def refuse(place: Span, message: str, help: str | None = None) -> SpecError:
-    """The error of something in the file."""
+    """An error at a location in the file."""
     return fail("SPC017", message, place, help)
 
 
@@ -23,27 +23,27 @@ class Row:
     def __init__(self, node: Node) -> None:
         parts = node.items if isinstance(node, Sequence) else []
         if len(parts) != 4 or not isinstance(parts[2], Scalar) or not isinstance(parts[3], Sequence):
-            raise refuse(node, "a row is [from, repeats, module, args]")
+            raise refuse(node, "a row must be [from, repeats, module, args]")
         self.node = node
         self.module = parts[2]
         self.args = parts[3].items
         sources = parts[0].items if isinstance(parts[0], Sequence) else [parts[0]]
         self.sources = [_signed(source) for source in sources]
         if not self.sources:
-            raise refuse(parts[0], "a row reads another")
+            raise refuse(parts[0], "`from` must be the number of another row")
         self.repeats = _signed(parts[1])
         if not 1 <= self.repeats <= 1000:
-            raise refuse(parts[1], "a row stands for 1 to 1,000 modules")
+            raise refuse(parts[1], "a row must stand for 1 to 1,000 modules")
 
     def sources_at(self, index: int) -> list[int]:
-        """The rows that it reads, as numbers from 0, when it is row `index`; the image is -1."""
+        """The rows that row `index` reads, numbered from 0; the image is -1."""
         return [index + source if source < 0 else source for source in self.sources]
 
     def whole(self, position: int, default: int | None = None, least: int = 1) -> int:
         """An argument that is a whole number."""
         if position >= len(self.args) or _text(self.args[position]) == "None":
             if default is None:
-                raise refuse(self.node, f"`{self.module.text}` needs an argument more")
+                raise refuse(self.node, f"`{self.module.text}` needs another argument")
             return default
         number = _signed(self.args[position])
         if not least <= number <= _MOST:
@@ -56,7 +56,7 @@ class Row:
             return default
         text = _text(self.args[position]).lower()
         if text not in ("true", "false"):
-            raise refuse(self.args[position], "it is True or False")
+            raise refuse(self.args[position], "it must be True or False")
         return text == "true"
 
     def share(self, position: int, default: float) -> float:
@@ -65,29 +65,29 @@ class Row:
             return default
         text = _text(self.args[position])
         if not re.fullmatch(r"[01]?\.?\d{0,9}", text) or not text.strip(".") or not 0 < float(text) <= 1:
-            raise refuse(self.args[position], "it is a number above 0, at most 1")
+            raise refuse(self.args[position], "it must be a number above 0, at most 1")
         return float(text)
 
     def text(self, position: int) -> str:
-        """An argument as it is written; empty where there is none."""
+        """An argument as written; empty if missing."""
         return _text(self.args[position]) if position < len(self.args) else ""
 
     def at_most(self, count: int) -> None:
         """Raises `SpecError` for more arguments than are known."""
         if len(self.args) > count:
-            raise refuse(self.args[count], f"`{self.module.text}` has no argument more that is read")
+            raise refuse(self.args[count], f"`{self.module.text}` has an unsupported extra argument")
 
 
 class Network:
-    """What the rows so far make.
+    """The network so far.
 
     Attributes:
         spec: the spec, to which rows add layers and blocks.
-        channels: of the image, then of what each row gives.
-        classes, points: as the file says.
-        referred: the rows that others read, beside the one after them.
-        newer: whether a module of version 11 was met, whose heads are lighter.
-        letter: the scale's letter in the name, which decides some modules.
+        channels: of the image, then of each row's output.
+        classes, points: from the file.
+        referred: the rows that rows other than the next one read.
+        newer: whether a module of version 11 occurred, which has lighter heads.
+        letter: the scale's letter in the name, which changes some modules.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Network:
         self.newer = False
         match = re.match(r"yolo(?:e-)?v?\d+([a-z])(?![a-z])", spec.model)
         self.letter = match.group(1) if match else ""
-        self._given = -1  # the row that the last layer stands for
+        self._given = -1  # the row of the last layer
 
     @property
     def index(self) -> int:
@@ -117,29 +117,29 @@ class Network:
         return max(round(row.repeats * self.depth), 1) if row.repeats > 1 else 1
 
     def inputs(self, row: Row) -> list[int]:
-        """The channels of what a row reads. Raises `SpecError` for a row that is not there."""
+        """The channels of a row's input. Raises `SpecError` for a row that does not exist."""
         found = []
         for source in row.sources_at(self.index):
             if not -1 <= source < self.index:
-                raise refuse(row.node, f"row {self.index} reads row {source}, and only those before it are there")
+                raise refuse(row.node, f"row {self.index} reads row {source}, but can only read earlier rows")
             found.append(self.channels[source + 1])
         return found
 
     def only_input(self, row: Row) -> int:
-        """The channels of the one thing that a row reads."""
+        """The channels of a row's only input."""
         found = self.inputs(row)
         if len(found) != 1:
-            raise refuse(row.node, f"`{row.module.text}` reads one row")
+            raise refuse(row.node, f"`{row.module.text}` must read exactly one row")
         return found[0]
 
     def operand(self, source: int) -> str:
-        """How a row is named in the spec: `prev` for the last one."""
+        """The name of a row in the spec: `prev` for the last one."""
         if source == self._given:
             return "prev"
         return "input" if source == -1 else f"row{source}"
 
     def add(self, row: Row, items: list[Item], channels: int) -> None:
-        """The items of a row, which give so many channels. Items that begin a chain read what the row reads."""
+        """Adds the items of a row with this many output channels. Items that begin a chain read the row's input."""
         (source, *others) = row.sources_at(self.index)
         if not others and source != self._given and items and isinstance(items[0], str):
             items = [f"{items[0]} from={self.operand(source)}", *items[1:]]
@@ -150,7 +150,7 @@ class Network:
         self.channels.append(channels)
 
     def _append(self, items: list[Item], follows: bool) -> None:
-        """Items on a line of their own, or on that of the last ones, up to a name that others read."""
+        """Puts items on a new line, or on the last one up to a name that others read."""
         layers = self.spec.layers
         before = layers[-1] if layers else None
         if follows and isinstance(before, list) and self._given not in self.referred and is_short([*before, *items]):
@@ -160,7 +160,7 @@ class Network:
 
 
 def named(items: list[Item], name: str) -> list[Item]:
-    """A chain whose last layer has a name."""
+    """A chain whose last layer is named."""
     last = items[-1]
     if isinstance(last, dict):
         return [*items[:-1], {**last, "name": name}]
@@ -168,7 +168,7 @@ def named(items: list[Item], name: str) -> list[Item]:
 
 
 def words(line: str, **keys: object) -> str:
-    """A line with keys that are given: `cbs 64 k=3`."""
+    """A line with its given keys: `cbs 64 k=3`."""
     return " ".join([line, *(f"{key}={value}" for key, value in keys.items() if value is not None)])
 
 
