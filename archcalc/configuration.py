@@ -142,7 +142,7 @@ def unknown(path: str, what: str, key: str, known: Iterable[str]) -> RequestErro
     near = suggest(key, known)
     return RequestError(
         f"{path}: unknown {what} `{key}`: "
-        + (f"did you mean `{near}`?" if near else f"there are {', '.join(sorted(known))}")
+        + (f"did you mean `{near}`?" if near else f"expected one of {', '.join(sorted(known))}")
     )
 
 

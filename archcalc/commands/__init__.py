@@ -1,1 +1,1 @@
-"""One file for each command: its options, and the wiring from spec to report."""
+"""One file per command: its options, and the wiring from spec to report."""

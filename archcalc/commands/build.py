@@ -18,7 +18,7 @@ from archcalc.reports.module.report import Report
 
 @click.command(name="build")
 @click.argument("spec", metavar="SPEC", shell_complete=options.files)
-@click.option("-o", "--output", metavar="FILE", help="File to write; by default standard output.")
+@click.option("-o", "--output", metavar="FILE", help="File to write; default: standard output.")
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @options.settings
 @options.freeze
@@ -28,7 +28,7 @@ from archcalc.reports.module.report import Report
 def command(
     spec: str, output: str | None, force: bool, set: tuple[str, ...], freeze: tuple[str, ...], format: str, color: str
 ) -> int:
-    """Write a network as PyTorch source that needs nothing but PyTorch."""
+    """Write a network as PyTorch source that depends only on PyTorch."""
     graph = load_graph(spec, options.parse_settings(set), freeze=freeze)
     report = Report(graph, module_source)
     try:
@@ -39,6 +39,6 @@ def command(
     except BuildError as error:
         raise RequestError(f"{graph.path}: {error}") from None
     if os.path.exists(output) and not force:
-        raise RequestError(f"{output!r} exists; --force overwrites it")
+        raise RequestError(f"{output!r} exists: use --force to overwrite it")
     write_file(output, text, inputs=[graph.path])
     return 0

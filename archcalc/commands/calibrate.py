@@ -20,7 +20,7 @@ from archcalc.terminal import complain
 
 
 class _Asked(NamedTuple):
-    """What `archcalc calibrate` was given, by its options."""
+    """The options of `archcalc calibrate`."""
 
     specs: tuple[str, ...]
     device: str
@@ -49,14 +49,16 @@ class _Asked(NamedTuple):
     help="Type of weights and input.",
 )
 @options.look("--threads", type=options.Whole(1), default=1, show_default=True,
-              help="CPU threads; one thread is measured in processor time, several by the wall clock.")  # fmt: skip
+              help="CPU threads; one thread is timed in CPU time, several in wall-clock time.")  # fmt: skip
 @options.look("--time", type=options.Duration(), default="60s", show_default=True, help="How long to measure.")
 @options.look(
     "--layers", type=options.Whole(1), default=600, show_default=True, help="Largest number of layers to measure."
 )
-@options.look("--seed", type=options.Whole(0, 2**63 - 1), default=0, show_default=True, help="Seed for drawing layers.")
+@options.look(
+    "--seed", type=options.Whole(0, 2**63 - 1), default=0, show_default=True, help="Seed for generating layers."
+)
 @click.option(
-    "-o", "--output", metavar="FILE", help="Device file to write; default: where `predict` looks for this machine's."
+    "-o", "--output", metavar="FILE", help="Device file to write; default: this machine's, where `predict` finds it."
 )
 @options.form("calibration")
 @options.color
@@ -65,8 +67,8 @@ class _Asked(NamedTuple):
 def command(asked: _Asked) -> int:
     """Measure layers on this machine and write a device file for `predict`.
 
-    Half of the layers are those of the specs, half have sizes drawn around theirs; without SPEC, they are drawn
-    around those of common networks.
+    Half of the layers are those of the specs, half are random variations of them; without SPEC, they are variations of
+    the layers of common networks.
     """
     values = options.parse_settings(asked.set)
     graphs = [load_graph(spec, values, asked.batch) for spec in asked.specs]
@@ -98,7 +100,7 @@ def command(asked: _Asked) -> int:
 
 @contextlib.contextmanager
 def _watched() -> Iterator[Callable[[float, str], None]]:
-    """A progress bar on stderr while a person watches."""
+    """A progress bar on stderr, if it is a terminal."""
     if not sys.stderr.isatty():
         yield lambda share, what: None
         return

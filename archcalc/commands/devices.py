@@ -21,7 +21,7 @@ from archcalc.reports.devices.report import Report
 def command(word: str | None, format: str, color: str) -> int:
     """List the known devices, including those calibrated on this machine.
 
-    With WORD, list only those with it in their name or title.
+    With WORD, list only devices whose name or title contains it.
     """
     known = [find(name) for name in names()]
     wanted = (word or "").lower()
@@ -30,7 +30,7 @@ def command(word: str | None, format: str, color: str) -> int:
         found = [find(meant)]
     if not found:
         raise RequestError(
-            f"no device has {word!r} in its name: `archcalc devices` lists all, and a file can describe one"
+            f"no device has {word!r} in its name: `archcalc devices` lists all; use a device file for others"
         )
     emit("devices", format, Report(found), color)
     return 0

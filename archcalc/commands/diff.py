@@ -25,7 +25,7 @@ from archcalc.running import Running
 from archcalc.terminal import complain
 from archcalc.workers import each, processes
 
-# Starting a process costs as much as so many pairs of files.
+# Starting a process takes as long as comparing this many pairs of files.
 _WORTH = 40
 
 
@@ -40,7 +40,7 @@ _WORTH = 40
     cls=options.Several,
     metavar="MEASURE=PERCENT",
     multiple=True,
-    help="Exit with status 1 if a measure grew by more, e.g. params=5%. Measures: "
+    help="Exit with status 1 if a measure grows by more, e.g. params=5%. Measures: "
     + ", ".join([*MEASURES, *BUDGETED])
     + ".",
 )
@@ -58,10 +58,10 @@ def command(
     format: str,
     color: str,
 ) -> int:
-    """Show what changed between two networks, and what it costs.
+    """Show what changed between two networks, and the effect on costs.
 
     BASE and HEAD are specs, `REV:path` of a git revision, saved JSON of `archcalc shapes`, or
-    folders of specs. Variants are compared as well. In folders, files with the same text are skipped.
+    folders of specs. Variants are compared too. In folders, identical files are skipped.
     """
     limits = _limits(max_growth)
     values = options.parse_settings(set)
@@ -72,7 +72,7 @@ def command(
         if os.path.isdir(old.path) != folders:
             raise RequestError("compare two specs, or two folders")
         if not folders:
-            gc.disable()  # the process ends soon: what two graphs leave behind may stay
+            gc.disable()  # the process ends soon, so collecting two graphs is wasted time
         files = pairs(old.path, new.path) if folders else [Files("", old.path, new.path)]
         tasks = [Task(*paths, values, said, wanted, needs.budget, needs.whole) for paths in files]
         outcomes = list(each(compare, tasks, processes(len(tasks), _WORTH)))
@@ -83,14 +83,14 @@ def command(
         emit("difference", format, Report(found, folders, same, memory), color)
     sentences = [sentence for one in found for sentence in over_limit(one, limits)]
     if limits and any(outcome.base_invalid for outcome in outcomes):
-        sentences.append("growth is not known because the base is not valid")
+        sentences.append("growth is unknown because the base is invalid")
     for sentence in sentences:
         complain(f"archcalc: {sentence}", color)
     return 1 if sentences else status
 
 
 def _complain(outcomes: Iterable[Outcome], places: Sequence[Place], folders: bool, color: str) -> int:
-    """Tell what is not valid; 1 where it fails the run. Of folders what is wrong with the base does not."""
+    """Report invalid specs; 1 if they fail the run. An invalid base fails it only outside folders."""
     unread = [sentence for place in places for sentence in place.unread()]
     for sentence in unread:
         complain(f"archcalc: {sentence}", color)
@@ -105,7 +105,7 @@ def _complain(outcomes: Iterable[Outcome], places: Sequence[Place], folders: boo
 
 
 def _as_named(findings: list[Diagnostic], places: Sequence[Place]) -> list[Diagnostic]:
-    """Findings with paths in a copy of a revision as the user would write them."""
+    """Findings with paths as the user writes them, not those of a revision's temporary copy."""
     for source in {id(one.place.source): one.place.source for one in findings}.values():
         for place in places:
             source.path = place.told(source.path)
@@ -121,7 +121,7 @@ def _limits(growth: tuple[str, ...]) -> dict[str, float]:
             near = suggest(given, MEASURES)
             raise RequestError(
                 f"--max-growth: no measure is named {given!r}: "
-                + (f"did you mean `{near}`?" if near else f"there are {', '.join(MEASURES)}")
+                + (f"did you mean `{near}`?" if near else f"expected one of {', '.join(MEASURES)}")
             )
         limit = parse_percent(amount if amount.endswith("%") else f"{amount}%")
         if limit is None:

@@ -1,4 +1,4 @@
-"""Which files of two folders are compared, for `archcalc diff`."""
+"""Pairs the files of two folders for `archcalc diff`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archcalc.rules.paths import specs_of
 
 
 class Files(NamedTuple):
-    """A file in both folders; None where one does not have it. `name` is its path in them, or both paths."""
+    """A pair of files; None for a folder that lacks it. `name` is the path in both folders, or both paths."""
 
     name: str
     base: str | None
@@ -22,10 +22,9 @@ class Files(NamedTuple):
 
 
 def pairs(base: str, head: str) -> Iterator[Files]:
-    """The specs of both folders that are the same one, by their path.
+    """Pairs the specs of both folders by path.
 
-    A spec that only one folder has is paired with one that only the other has and that has the name
-    of the same model: its file was renamed.
+    Unpaired specs with the same model name are treated as renamed files.
     """
     before, after = _by_path(base), _by_path(head)
     gone = _by_model({path: before[path] for path in before if path not in after})
@@ -42,7 +41,7 @@ def _by_path(folder: str) -> dict[str, str]:
 
 
 def _by_model(specs: Mapping[str, str]) -> dict[str, list[str]]:
-    """The paths of specs by the name of their model; those that are not valid are told when they are compared."""
+    """The paths of specs by model name; invalid specs are reported when they are compared."""
     found: dict[str, list[str]] = {}
     for path, spec in specs.items():
         with suppress(SpecError):

@@ -24,7 +24,7 @@ from archcalc.terminal import complain
 
 
 class _Asked(NamedTuple):
-    """What `archcalc explain` was given, by its options."""
+    """The options of `archcalc explain`."""
 
     spec: str
     layer: str | None
@@ -104,14 +104,14 @@ def _worked(graph: Graph, layer: str | None, format: str, color: str) -> int:
     if layer is None:
         nodes = list(layers_of(graph.nodes))
         if len(nodes) != 1:
-            raise RequestError("name the layer whose steps you want to see")
+            raise RequestError("--steps needs a layer: name one")
     else:
         found = find(graph, layer)
         nodes = found.nodes
         if found.note:
             complain(found.note, color)
     if nodes[0].layer is None or nodes[0].children:
-        raise RequestError(f"`{nodes[0].id}` is a group: name one of the layers inside it for its steps")
+        raise RequestError(f"`{nodes[0].id}` is a group: --steps needs one of the layers inside it")
     emit("worked", format, Report(nodes[0].label, work_out(nodes[0])), color)
     return 0
 
@@ -127,7 +127,7 @@ def _formulas(
     format: str,
     color: str,
 ) -> int:
-    """The derivation in formulas of `names`, and of the names among the sizes of a line's input."""
+    """The derivation in formulas of `names` and of names in the input sizes of a line."""
     options.needs_sympy()
     from archcalc.reports.closed_form_layer.report import FormulaExplanation, Report
     from archcalc.symbolic.line import line_form
@@ -153,12 +153,12 @@ def _formulas(
 def _check(spec: str, layer: str | None, sizes: str | None) -> None:
     """Raises `RequestError` for a line without its input, or a spec with one."""
     path = split_variant(spec)[0]
-    # A name may be that of a layer and of a spec, as lstm: without an input it is the spec.
+    # A name can be both a layer and a spec, e.g. lstm: without an input it is the spec.
     is_line = (" " in spec or spec in REGISTRY) and not os.path.exists(path) and path_of(path) is None
     if sizes is None and layer is None and is_line and not path.endswith((".yaml", ".yml")):
-        raise RequestError("give the input of the layer with --input, e.g. --input 3x32x32")
+        raise RequestError("a layer needs an input: use --input, e.g. --input 3x32x32")
     if sizes is not None and layer is not None:
-        raise RequestError("--input belongs to a line; a spec has an input of its own (quote the line)")
+        raise RequestError("--input is for a layer line (quote it); a spec has its own input")
 
 
 def _graph(spec: str, layer: str | None, sizes: str | None, given: dict[str, str], batch: int) -> Graph:
@@ -166,7 +166,7 @@ def _graph(spec: str, layer: str | None, sizes: str | None, given: dict[str, str
     if sizes is None:
         return load_graph(spec, given, batch)
     if spec.endswith((".yaml", ".yml")) or (path_of(spec) is not None and spec not in REGISTRY):
-        raise RequestError("a spec has an input of its own: leave out --input, which belongs to a layer's line")
+        raise RequestError("--input is for a layer line; a spec has its own input: leave out --input")
     if given:
-        raise RequestError("--set belongs to a spec; write the number into the line")
+        raise RequestError("--set is for specs: write the number into the line")
     return line_graph(spec, sizes, batch)

@@ -19,16 +19,16 @@ from archcalc.sweep.fit import fit
 from archcalc.sweep.grid import Point
 from archcalc.sweep.measures import BYTES, SECONDS, Measure, measures
 
-# Fields of a run that can be measured of; the mode also says which memory a device's limit is about.
+# Run fields that measures depend on; the mode also decides which memory the device limits.
 _ABOUT = tuple(name for name in running.ALL if name not in ("cache", "length", "new_tokens"))
 
 
 @click.command(name="fit")
 @click.argument("spec", metavar="SPEC", shell_complete=options.files)
 @options.look("--vary", required=True, metavar="NAME[=VALUES]",
-              help="An hparam, a dim or batch to vary; with values, e.g. 64..1024:64, try only these.")  # fmt: skip
+              help="The hparam, dim or batch to vary; with values, e.g. 64..1024:64, only these are tried.")  # fmt: skip
 @options.look("--max", "max", cls=options.Several, multiple=True, metavar="NAME=AMOUNT",
-              help="A limit: params=25M, macs=4G, memory=8GiB, inference_memory, activations, depth, and with a "
+              help="A limit: params=25M, macs=4G, memory=8GiB, inference_memory, activations, depth; with a "
                    "device time=10ms, step_time. Repeatable.  [default: the memory of the device]")  # fmt: skip
 @options.settings
 @running.asked(_ABOUT, old=("dtype",))
@@ -45,9 +45,9 @@ def command(
     format: str,
     color: str,
 ) -> int:
-    """Find the largest value of one name that stays within limits, and which limit binds.
+    """Find the largest value of a name within limits, and the limit that binds.
 
-    Exit with status 1 if not even the smallest does.
+    Exit with status 1 if no value is within the limits.
     """
     name, equals, values = (part.strip() for part in vary.partition("="))
     if not name or (equals and not values):
@@ -84,10 +84,10 @@ def _limit(text: str, has_device: bool) -> tuple[Measure, float]:
 
 
 def _of_device(said: Running) -> dict[Measure, float]:
-    """The limit where none is given: what the device has, for training unless another mode is asked for."""
+    """The default limit: the device's memory, for training unless another mode is given."""
     if not said.device:
         raise RequestError(
-            "give a limit, e.g. --max memory=24GB, or the device whose memory is one, e.g. --device h100"
+            "no limit: give one, e.g. --max memory=24GB, or a device, whose memory is the limit, e.g. --device h100"
         )
     name = "inference_memory" if said.mode == INFERENCE else "memory"
     return {measures([name], True)[0]: find(said.device).memory_bytes}

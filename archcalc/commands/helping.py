@@ -9,10 +9,10 @@ import click
 
 
 class Formatter(click.HelpFormatter):
-    """click's, with long lists of choices in several lines."""
+    """click's formatter, with long lists of choices on several lines."""
 
     def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
-        """As click's: what an option takes is broken behind the bars between its choices."""
+        """Like click's, but breaks an option's choices after the bars between them."""
         room = self.width - self.current_indent
         super().write_dl([(self._folded(first, room), second) for first, second in rows], col_max, col_spacing)
 
@@ -28,6 +28,6 @@ class Formatter(click.HelpFormatter):
 
 
 class Context(click.Context):
-    """The context of a command: its help is as wide as the terminal allows."""
+    """The context of a command, with help as wide as the terminal."""
 
     formatter_class = Formatter

@@ -17,7 +17,7 @@ from archcalc.terminal import complain, write
 
 
 class _Asked(NamedTuple):
-    """What `archcalc import` was given, by its options."""
+    """The options of `archcalc import`."""
 
     sources: tuple[str, ...]
     output: str | None
@@ -32,7 +32,7 @@ class _Asked(NamedTuple):
 
 @click.command(name="import")
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, shell_complete=options.files)
-@click.option("-o", "--output", metavar="FILE", help="File to write; by default standard output.")
+@click.option("-o", "--output", metavar="FILE", help="File to write; default: standard output.")
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @click.option(
     "--scale",
@@ -51,9 +51,7 @@ class _Asked(NamedTuple):
 @click.option(
     "--arg", "arguments", multiple=True, metavar="NAME=VALUE", help="Argument of the module's class or function."
 )
-@click.option(
-    "--mode", type=click.Choice(("inference", "train")), default="inference", help="Mode in which a module is run."
-)
+@click.option("--mode", type=click.Choice(("inference", "train")), default="inference", help="Mode to run a module in.")
 @click.option(
     "--check",
     is_flag=True,
@@ -66,30 +64,29 @@ class _Asked(NamedTuple):
 def command(asked: _Asked) -> int:
     """Write the spec of a model from another file format or from Python.
 
-    SOURCE is a Hugging Face config.json, an Ultralytics model file, a Keras model, an ONNX model, or `-`; or
-    a PyTorch module, which is run:
-    pkg.module:Net, path/model.py:Net, timm:resnet50, torchvision:swin_t, transformers:config.json; or
-    hf:ORG/NAME[@REVISION], whose config.json is fetched. Every command that takes a spec also takes a SOURCE. Several
-    files of one family become one spec with
-    variants, named after their files or folders; the first is the default.
+    SOURCE is a Hugging Face config.json, an Ultralytics model file, a Keras model, an ONNX model, or `-`; or a PyTorch
+    module, which is run: pkg.module:Net, path/model.py:Net, timm:resnet50, torchvision:swin_t,
+    transformers:config.json; or hf:ORG/NAME[@REVISION], whose config.json is fetched. Every command that takes a spec
+    also takes a SOURCE. Several files of one family become one spec with variants, named after their files or folders;
+    the first is the default.
     """
     source = asked.sources[0]
     if asked.output is not None and os.path.exists(asked.output) and not asked.force:
-        raise RequestError(f"{asked.output!r} exists; --force overwrites it")
+        raise RequestError(f"{asked.output!r} exists: use --force to overwrite it")
     modules = [name for name in asked.sources if name in NAMED and not is_hub(name)]
     if modules and (len(asked.sources) > 1 or asked.scales):
-        raise RequestError(f"{modules[0]!r} is a module: import it by itself")
+        raise RequestError(f"{modules[0]!r} is a module: import it alone")
     if modules:
         return _module(
             source, asked.output, asked.inputs, asked.arguments, asked.mode == "train", asked.check, asked.color
         )
     if asked.inputs or asked.arguments or asked.mode == "train":
-        raise RequestError(f"--input, --arg and --mode are for PyTorch modules, and {source!r} names none")
+        raise RequestError(f"--input, --arg and --mode are for PyTorch modules; {source!r} is not one")
     told = told_of(source) if len(asked.sources) == 1 and not asked.scales else None
     if told is not None:
         return _compared(told, source, asked.output, asked.check, asked.color)
     if asked.check:
-        raise RequestError(f"--check is for PyTorch modules and ONNX models, and {source!r} is neither")
+        raise RequestError(f"--check is for PyTorch modules and ONNX models; {source!r} is neither")
     from archcalc.commands.import_family import family
 
     _written(family(asked.sources, asked.scales), asked.output, [name for name in asked.sources if not is_hub(name)])
@@ -107,7 +104,7 @@ def _module(
     check: bool,
     color: str,
 ) -> int:
-    """A module: what was found beside PyTorch's counts is told, and exit status 1 where they differ."""
+    """Import a module and report the comparison with PyTorch's counts; exit status 1 if they differ."""
     from archcalc.pytorch.needs import require
 
     require(f"reading {name}")
@@ -123,12 +120,12 @@ def _module(
         complain(line, color)
     if reading.guessed:
         size = "×".join(map(str, reading.inputs[0].sizes))
-        complain(f"  its input is a guess, {size} without the batch: --input says it", color)
+        complain(f"  the input is a guess: {size} without the batch; use --input to set it", color)
     return 0 if reading.comparison.equal else 1
 
 
 def _compared(told: Any, path: str, output: str | None, check: bool, color: str) -> int:
-    """A graph: what was found beside the sizes of its nodes is told, and exit status 1 where they differ."""
+    """Import a graph and report the comparison with its nodes' sizes; exit status 1 if they differ."""
     if check:
         from archcalc.pytorch.needs import require
 
@@ -143,7 +140,7 @@ def _compared(told: Any, path: str, output: str | None, check: bool, color: str)
 
 
 def _files_of(name: str) -> list[str]:
-    """The file that a module was read from, where it has one."""
+    """The file of a module, if it has one."""
     file = name.rpartition(":")[0]
     found = file if file.endswith(".py") else getattr(sys.modules.get(file), "__file__", None)
     return [found] if found else []

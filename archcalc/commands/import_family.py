@@ -16,7 +16,7 @@ from archcalc.sources.variants import joined
 def family(paths: Sequence[str], scales: Sequence[str]) -> str:
     """The text of the spec, with what each variant is expected to cost.
 
-    Raises `RequestError` where the files differ in more than numbers, and `SpecError` for what is not read in one.
+    Raises `RequestError` if the files differ in more than numbers, and `SpecError` for unsupported parts of one.
     """
     sources = [(name, _source(path, scale)) for name, path, scale in _named(paths, scales)]
     costs = [(name, Costs(build_graph(source))) for name, source in sources]
@@ -28,7 +28,7 @@ def family(paths: Sequence[str], scales: Sequence[str]) -> str:
     expected = ""
     for index, (name, was) in enumerate(costs):
         now = Costs(build_graph(spec, name if index else None))
-        # run-time sizes may be others, of which the smallest stand in the spec of all; parameters never follow from them
+        # run-time sizes may differ, and the common spec has the smallest; parameters never depend on them
         if now.totals.params != was.totals.params:
             raise RequestError(
                 f"{name}is not a variant of the others: they have {now.totals.params:,} and {was.totals.params:,} parameters"
@@ -47,14 +47,14 @@ def _lines(entry: str) -> str:
 def _source(path: str, scale: str | None) -> Source:
     source = read(path) if scale is None else read(path, scale)
     if not source.kind:
-        raise RequestError(f"{path!r} is a spec already")
+        raise RequestError(f"{path!r} is already a spec")
     if scale is not None and "Ultralytics" not in source.kind:
         raise RequestError(f"--scale is for Ultralytics model files, and {path!r} is {source.kind}")
     return source
 
 
 def _named(paths: Sequence[str], scales: Sequence[str]) -> list[tuple[str, str, str | None]]:
-    """A name for each: the scale, the file's name without its ending, or that of its folder where files are called alike."""
+    """A name for each: the scale, the file's stem, or its folder if the files share a name."""
     if scales:
         if len(paths) != 1:
             raise RequestError("--scale is for a single Ultralytics model file")

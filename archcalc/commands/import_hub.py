@@ -1,4 +1,4 @@
-"""What the headers of a model's weights on the Hub say, beside what its config.json came to."""
+"""Compares the headers of a model's weights on the Hub with its config.json."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from archcalc.diagnostics import RequestError
 from archcalc.network.load import load_graph
 from archcalc.terminal import complain
 
-# Types of numbers; others are packed, several in one.
+# Types with one element per number; others are packed.
 _NUMBERS = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")
 
 
 def compared(name: str, color: str) -> int:
-    """Tells whether the weights are as many; exit status 1 where they are not."""
+    """Report whether the numbers of parameters agree; exit status 1 if they differ."""
     try:
         tensors = hub.tensors(name)
     except RequestError as error:
@@ -26,12 +26,12 @@ def compared(name: str, color: str) -> int:
     stored = sum(one.elements for one in tensors if not one.is_buffer)
     wanted = Costs(load_graph(name)).totals.params
     if stored == wanted:
-        complain(f"{name}: {wanted:,} parameters, as the headers of its weights say", color)
+        complain(f"{name}: {wanted:,} parameters, equal to the headers of its weights", color)
         return 0
     more = "more" if stored > wanted else "fewer"
     complain(
-        f"{name}: {wanted:,} parameters, and the headers of its weights have {abs(stored - wanted):,} {more}: tied weights"
-        " that are stored twice, a head that is not stored, or a difference that matters",
+        f"{name}: {wanted:,} parameters, but the headers of its weights have {abs(stored - wanted):,} {more}: tied weights"
+        " stored twice, a head that is not stored, or a real difference",
         color,
     )
     return 1

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from archcalc.commands.lint_base import Base
     from archcalc.devices import Device
 
-# From this many specs on a run takes long enough for a progress bar.
+# From this many specs on, show a progress bar.
 _MANY = 200
 
-# Fields of a run that budgets and the rules about a device depend on.
+# Run fields that budgets and device rules depend on.
 _ABOUT = (
     "mode", "batch", "precision", "weights", "gradients", "optimizer", "accumulate", "update", "offload", "attention",
     "checkpoint", "checkpoint_every", "recompute", "threads", "device",
@@ -44,7 +44,7 @@ _ABOUT = (
 
 
 class _Asked(NamedTuple):
-    """What `archcalc lint` was given, by its options."""
+    """The options of `archcalc lint`."""
 
     context: click.Context
     paths: tuple[str, ...]
@@ -82,11 +82,11 @@ class _Asked(NamedTuple):
     cls=options.Several,
     multiple=True,
     metavar="FORMAT=FILE",
-    help="Also write a file in another format. Repeatable.",
+    help="Also write findings to a file in this format. Repeatable.",
 )
-@click.option("--fix", is_flag=True, help="Apply the fixes that keep what is computed.")
-@click.option("--unsafe-fixes", is_flag=True, help="Also apply the fixes that change what is computed.")
-@click.option("--diff", is_flag=True, help="Show what the fixes would change, and write nothing.")
+@click.option("--fix", is_flag=True, help="Apply fixes that do not change what is computed.")
+@click.option("--unsafe-fixes", is_flag=True, help="Also apply fixes that change what is computed.")
+@click.option("--diff", is_flag=True, help="Show what fixes would change without writing it.")
 @running.asked(_ABOUT)
 @click.option(
     "--base",
@@ -94,7 +94,7 @@ class _Asked(NamedTuple):
     help="Earlier specs that `growth:` compares with: a git revision, a file or a folder.",
 )
 @options.look("--variants", is_flag=True, help="Also check every variant of each spec.")
-@options.look("--jobs", type=options.Whole(0), default=0, help="Number of processes; default: as many as pay off.")
+@options.look("--jobs", type=options.Whole(0), default=0, help="Number of processes; default: chosen automatically.")
 @options.color
 @options.help
 @click.pass_context
@@ -104,7 +104,7 @@ def command(asked: _Asked) -> int:
     """Find errors, waste and exceeded budgets in networks.
 
     PATH is a spec, `file.yaml@variant`, a folder to search for specs, or `-`. A comment
-    `# archcalc: ignore[CODE] reason` on the line of a finding, or alone above it, hides it.
+    `# archcalc: ignore[CODE] reason` on the line of a finding, or on its own line above, suppresses it.
     `archcalc rule` lists the rules.
     """
     tables = read_tables(*(asked.context.default_map or {}).get(LINT_TABLES, ("", {})))
@@ -140,19 +140,19 @@ def command(asked: _Asked) -> int:
 
 
 def _device(name: str) -> Device | None:
-    """The device of this name; None of "". Raises `RequestError` for one that is not known."""
+    """The device of this name; None for "". Raises `RequestError` for an unknown one."""
     if not name:
         return None
-    from archcalc.devices import find  # most runs are about none
+    from archcalc.devices import find  # most runs have no device
 
     return find(name)
 
 
 def _bases(base: str | None, specs: Sequence[str]) -> AbstractContextManager[Base]:
-    """Where each spec stands in the base."""
+    """The location of each spec in the base."""
     if base is None:
         return nullcontext(lambda spec: None)
-    from archcalc.commands.lint_base import bases  # most runs have none
+    from archcalc.commands.lint_base import bases  # most runs have no base
 
     return bases(base, specs)
 
@@ -162,7 +162,7 @@ def _split(words: Iterable[str]) -> tuple[str, ...]:
 
 
 def _outputs(given: Iterable[str]) -> dict[str, str]:
-    """`sarif=out.sarif` as the form of each file."""
+    """`sarif=out.sarif` as a mapping from file to format."""
     forms = {}
     for entry in given:
         form, equals, path = entry.partition("=")
@@ -171,14 +171,14 @@ def _outputs(given: Iterable[str]) -> dict[str, str]:
         known = forms_of("findings")
         if form not in known:
             near = suggest(form, known)
-            hint = f"did you mean `{near}`?" if near else f"there are {', '.join(known)}"
+            hint = f"did you mean `{near}`?" if near else f"expected one of {', '.join(known)}"
             raise RequestError(f"--output: no format is named `{form}`: {hint}")
         forms[path] = form
     return forms
 
 
 def _told(outcomes: Iterable[Outcome], tables: Tables, named: Collection[str]) -> Iterator[Finding]:
-    """The findings, those of a block that several specs include once; of a variant that nobody named, which it is."""
+    """The findings, without duplicates in blocks that several specs include; an implied variant is noted."""
     seen: set[tuple[object, ...]] = set()
     for outcome in outcomes:
         own, variant = split_variant(outcome.spec)
@@ -186,7 +186,7 @@ def _told(outcomes: Iterable[Outcome], tables: Tables, named: Collection[str]) -
         for finding in outcome.findings:
             place = finding.place
             where = (finding.code, os.path.normpath(place.source.path), place.line, place.column)
-            # two variants of a spec may differ in what they are told at one place, mostly in numbers
+            # messages at one location can differ between variants, mostly in numbers
             key = (*where, finding.message if place.source.path == own else "")
             known = where in seen if more and not finding.code.startswith("BUD") else key in seen
             if not known and not tables.hides(finding):
@@ -202,14 +202,16 @@ def _write(report: Report, forms: dict[str, str], color: str, to_stderr: bool) -
         else:
             emit("findings", form, report, color, to_stderr)
         page, summary = os.environ.get("GITHUB_STEP_SUMMARY"), summary_of("findings", form)
-        if page and summary and report.findings:  # a step shows ten annotations of a kind; its page shows all
+        if (
+            page and summary and report.findings
+        ):  # a step shows only ten annotations of each kind; the summary page shows all
             write_file(page, text_of("findings", summary, report), append=True)
 
 
 def _mend(
     tasks: Sequence[Task], selection: Selection, tables: Tables, unsafe: bool, diff: bool, color: str
 ) -> tuple[list[Outcome], bool]:
-    """Fix every spec; what is left to tell of each, and whether anything changed."""
+    """Fix every spec; returns the remaining findings of each, and whether anything changed."""
     from archcalc.rules.fixes import fix, unified_diff, write_fixed
 
     outcomes = []

@@ -1,4 +1,4 @@
-"""The specs as they were, for `archcalc lint --base`."""
+"""Earlier versions of specs, for `archcalc lint --base`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Base = Callable[[str], "Before | None"]
 
 @contextmanager
 def bases(base: str | None, specs: Sequence[str]) -> Iterator[Base]:
-    """Each spec as it was in `base`: a file, a folder laid out as that of all specs, or a git revision.
+    """Each spec as it was in `base`: a file, a folder with the same layout, or a git revision.
 
-    One that was not there has none. Raises `RequestError` for a base that does not exist.
+    A new spec has no base. Raises `RequestError` for a base that does not exist.
     """
     paths = [split_variant(spec)[0] for spec in specs if spec != "-"]
     opened: dict[str, Networks] = {}
@@ -41,7 +41,7 @@ def _in_files(spec: str, base: str, folder: str, opened: dict[str, Networks]) ->
     found = os.path.join(base, os.path.relpath(path, folder)) if os.path.isdir(base) else base
     if not os.path.lexists(found):
         return None
-    odd = found != base and os.path.exists(found) and not os.path.isfile(found)  # a pipe would be waited for
+    odd = found != base and os.path.exists(found) and not os.path.isfile(found)  # opening a pipe would block
     return _before(found, found, variant, opened, "it is not a regular file" if odd else "")
 
 
@@ -60,7 +60,7 @@ def _in_revision(
 
 
 def _typed(base: str) -> Before:
-    """That of standard input, which has no path to be found by."""
+    """The base of standard input, which has no path."""
     return Before("", base, "standard input has no path in it")
 
 

@@ -1,4 +1,4 @@
-"""The linter's tables of the settings file: what files are excused from, severities, budgets."""
+"""The linter's tables in the settings file: per-file ignores, severities, budgets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archcalc.rules.check import Budget
 from archcalc.rules.codes import LANGUAGE, WARNINGS
 from archcalc.rules.selection import check_words, means
 
-# The tables of bounds: what their entries are, how one is read, and as what it is written.
+# The tables of limits: their entries, how one is parsed, and an example.
 _KINDS: dict[str, tuple[str, Callable[[str], float | None], str, str]] = {
     "budgets": ("budget", parse_amount, '"25M"', 'an amount, e.g. "25M", "4G" or "8GiB"'),
     "growth": ("limit of growth", parse_percent, '"5%"', 'a percentage, e.g. "5%"'),
@@ -22,7 +22,7 @@ _KINDS: dict[str, tuple[str, Callable[[str], float | None], str, str]] = {
 
 
 class Tables:
-    """What a settings file says about some files, by glob relative to its folder."""
+    """Per-file settings, by glob relative to the settings file's folder."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Tables:
         self.growth = growth
 
     def hides(self, finding: Finding) -> bool:
-        """Whether its file is excused from a finding; errors of the language never are."""
+        """Whether a finding is ignored for its file; errors in the spec itself never are."""
         if not self.ignores or (finding.code in LANGUAGE and finding.code not in WARNINGS):
             return False
         return any(
@@ -50,7 +50,7 @@ class Tables:
         )
 
     def budget(self, path: str) -> Budget | None:
-        """The budget of a file and the limits of its growth; of several globs that match, later ones win."""
+        """The budget of a file and its growth limits; of several matching globs, later ones win."""
         bounds: list[dict[str, str]] = []
         globs: dict[str, None] = {}
         for tables in (self.budgets, self.growth):
@@ -70,7 +70,7 @@ class Tables:
 
 
 def read_tables(path: str, tables: Mapping[str, Any]) -> Tables:
-    """The tables as they stand in the file at `path`. Raises `RequestError` for what they cannot hold."""
+    """The tables in the file at `path`. Raises `RequestError` for invalid entries."""
     return Tables(
         path,
         tuple(_ignores(path, tables.get("per-file-ignores", {}))),
@@ -87,7 +87,7 @@ def _ignores(path: str, table: Mapping[str, Any]) -> list[tuple[str, tuple[str, 
     for glob, given in table.items():
         words = given.split(",") if isinstance(given, str) else given
         if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-            raise RequestError(f'{path}: per-file-ignores of "{glob}" is a list of codes, e.g. ["PRM301"]')
+            raise RequestError(f'{path}: per-file-ignores of "{glob}" must be a list of codes, e.g. ["PRM301"]')
         words = [word.strip() for word in words]
         check_words(words, f"{path}: ")
         found.append((glob, tuple(words)))
@@ -105,13 +105,13 @@ def _severity(path: str, table: Mapping[str, Any]) -> dict[str, str]:
 def _bounds(path: str, kind: str, glob: str, table: Any) -> dict[str, str]:
     what, parse, example, examples = _KINDS[kind]
     if not isinstance(table, dict):
-        raise RequestError(f'{path}: the {what} of "{glob}" is a table, e.g. {{params = {example}}}')
+        raise RequestError(f'{path}: the {what} of "{glob}" must be a table, e.g. {{params = {example}}}')
     amounts = {}
     for given, amount in table.items():
         measure = given.replace("-", "_")
         if measure not in BUDGETS:
             raise unknown(path, f'{what} of "{glob}":', measure, BUDGETS)
         if isinstance(amount, bool) or not isinstance(amount, (int, str)) or parse(str(amount)) is None:
-            raise RequestError(f'{path}: {measure} of "{glob}" is {examples}, not {amount!r}')
+            raise RequestError(f'{path}: {measure} of "{glob}" must be {examples}, not {amount!r}')
         amounts[measure] = str(amount)
     return amounts

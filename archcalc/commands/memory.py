@@ -30,7 +30,7 @@ def _definitions(context: click.Context, parameter: click.Parameter, wanted: boo
 
 
 class _Asked(NamedTuple):
-    """What `archcalc memory` was given, by its options."""
+    """The options of `archcalc memory`."""
 
     specs: tuple[str, ...]
     set: tuple[str, ...]
@@ -49,19 +49,19 @@ class _Asked(NamedTuple):
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...", shell_complete=options.files)
 @options.settings
 @running.asked(running.ALL, old=("dtype", "mixed", "cache_dtype"), several=("device",))
-@options.look("--limit", metavar="BYTES", help="Memory that it must fit into, e.g. 24GB, instead of a device's.")
-@options.look("--room", hidden=True, help="The old word for --limit.")
+@options.look("--limit", metavar="BYTES", help="Memory limit, e.g. 24GB, instead of a device's memory.")
+@options.look("--room", hidden=True, help="Deprecated: use --limit.")
 @options.look(
     "--fit",
     cls=options.Several,
     metavar="NAME",
     multiple=True,
-    help="Find the largest batch or dim that fits; default: all of them.",
+    help="Find the largest value of batch or this dim that fits; default: all of them.",
 )
 @options.look("-n", "--number", type=options.Whole(0), default=5, show_default=True, help="Number of layers to list.")
 @click.option("--definitions", is_flag=True, is_eager=True, expose_value=False, callback=_definitions,
               help="Explain what every number means and how certain it is, and exit.")  # fmt: skip
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write memory over time as an SVG drawing.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write memory over time as an SVG plot.")
 @options.form("memory")
 @options.color
 @options.guarded
@@ -69,15 +69,17 @@ class _Asked(NamedTuple):
 def command(asked: _Asked) -> int:
     """Predict the memory of inference, training and generation, without running anything.
 
-    SPEC is a file, `file.yaml@variant` or `-`. Several specs or devices give a row each.
+    SPEC is a file, `file.yaml@variant` or `-`. Several specs or devices get one row each.
     """
     several = len(asked.specs) > 1 or len(asked.device) > 1
     if asked.output is not None and several:
-        raise RequestError("-o draws one network: name one spec" + (" and one device" if len(asked.device) > 1 else ""))
+        raise RequestError(
+            "-o plots a single network: name one spec" + (" and one device" if len(asked.device) > 1 else "")
+        )
     if asked.output is not None and not asked.output.lower().endswith(".svg"):
-        raise RequestError(f"-o {asked.output}: the drawing is SVG: give a name that ends in .svg")
+        raise RequestError(f"-o {asked.output}: the plot is SVG: the name must end in .svg")
     if asked.room is not None:
-        complain(f"archcalc: `--room {asked.room}` is called `--limit {asked.room}` now", asked.color)
+        complain(f"archcalc: `--room {asked.room}` is deprecated: use `--limit {asked.room}`", asked.color)
     most = parse_bytes(asked.limit if asked.limit is not None else asked.room, "--limit")
     chips = {name: find(name) for name in asked.device}
     questions = [Question(asked.said.also(device=name), most, asked.fit, chip) for name, chip in chips.items()]
@@ -89,7 +91,7 @@ def command(asked: _Asked) -> int:
         for question in questions or [Question(asked.said, most, asked.fit)]:
             yield assess(graph, question)
 
-    # Assessed as they are printed: of many, one is held at a time.
+    # Assessed one at a time, as they are printed.
     answers = reading.each(asked.specs, assessed)
     if answers is None:
         return reading.status

@@ -1,4 +1,4 @@
-"""An option that a command does not have: which one was meant, or which commands have it."""
+"""Help for an unknown option: similar options, or other commands that have it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archcalc.quoting import visible
 
 
 def about(error: click.NoSuchOption, commands: Mapping[str, click.Command]) -> str:
-    """What is said of an option: which other commands have it, or which option it is nearly; old words are not shown."""
+    """The message for an unknown option: other commands that have it, or similar options; deprecated ones are not shown."""
     name = error.option_name
     said = f"no such option {visible(repr(name))}"
     here = _options(error.ctx.command) if error.ctx is not None else []
@@ -26,7 +26,7 @@ def about(error: click.NoSuchOption, commands: Mapping[str, click.Command]) -> s
 
 
 def _options(command: click.Command) -> list[str]:
-    """The long names of the options that a help page shows."""
+    """The long names of the options in the help."""
     return [
         name
         for option in command.params

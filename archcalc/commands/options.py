@@ -1,4 +1,4 @@
-"""Options that several commands share, and how every command ends."""
+"""Options shared by several commands, and error handling for all of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _Asked = TypeVar("_Asked")
 
 
 def files(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Complete the name of a file, or of a spec that comes along, in the shell."""
+    """Shell completion for files and shipped specs."""
     from click.shell_completion import CompletionItem
 
     from archcalc.shipped import names
@@ -33,20 +33,20 @@ def files(context: click.Context, parameter: click.Parameter, incomplete: str) -
 
 
 def devices(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Complete the name of a device, in the shell."""
+    """Shell completion for devices."""
     from archcalc.devices import names
 
     return [name for name in names() if name.startswith(incomplete)]
 
 
 def look(*names: str, may_be_file: Callable[[str], bool] | None = None, **attributes: Any) -> Callable[[_F], _F]:
-    """An option of how to look, which settings files and the environment may give as well.
+    """An option that settings files and the environment can set too.
 
-    One that says what to write, overwrite, read or run is a `click.option`: it stands on the command
-    line alone, for a repository of somebody else brings settings along.
+    An option that decides what is written, overwritten, read or run must be a `click.option`, accepted only on the
+    command line, because an untrusted repository can bring its own settings.
 
     Args:
-        may_be_file: whether a value is the path of a file, which then lies in the folder of the settings.
+        may_be_file: whether a value can be a file path, which must then be inside the settings file's folder.
     """
     option = click.option(*names, **attributes)
 
@@ -66,7 +66,7 @@ def is_device_file(name: str) -> bool:
 
 
 def asked(kind: Callable[..., _Asked]) -> Callable[[Callable[[_Asked], int]], Callable[..., int]]:
-    """Give a command all that was asked for as one object, whose fields are its options."""
+    """Pass a command its options as one object."""
 
     def given(command: Callable[[_Asked], int]) -> Callable[..., int]:
         @functools.wraps(command)
@@ -79,7 +79,7 @@ def asked(kind: Callable[..., _Asked]) -> Callable[[Callable[[_Asked], int]], Ca
 
 
 class Several(click.Option):
-    """An option that may be given several times; a settings file may write one value as a text, not a list."""
+    """A repeatable option; a settings file may give a single value as a string instead of a list."""
 
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
         """The values as a tuple."""
@@ -87,7 +87,7 @@ class Several(click.Option):
 
 
 class Whole(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """A whole number within bounds; anything else is refused, not rounded."""
+    """An integer within bounds; other numbers are rejected, not rounded."""
 
     name = "number"
 
@@ -101,14 +101,14 @@ class Whole(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         except ValueError:
             raise click.BadParameter(f"{value!r} is not a whole number", ctx, param) from None
         if number < self.least:
-            raise click.BadParameter(f"{number} is too small: the least is {self.least}", ctx, param)
+            raise click.BadParameter(f"{number} is too small: the minimum is {self.least}", ctx, param)
         if number > self.most:
-            raise click.BadParameter(f"{number} is too large: the most is {self.most}", ctx, param)
+            raise click.BadParameter(f"{number} is too large: the maximum is {self.most}", ctx, param)
         return number
 
 
 class Form(click.Choice):  # type: ignore[type-arg,unused-ignore]
-    """A form of a report; one that it does not have is refused with the reason."""
+    """A report format; one that the report does not have is rejected with the reason."""
 
     def __init__(self, report: str) -> None:
         self.report = report
@@ -122,7 +122,7 @@ class Form(click.Choice):  # type: ignore[type-arg,unused-ignore]
 
 
 def form(report: str) -> Callable[[_F], _F]:
-    """`--format`, with the forms that the report has in its folder; its first is the default."""
+    """`--format`, with the formats in the report's folder; the first is the default."""
     kind = Form(report)
     return look("--format", "format", type=kind, default=kind.choices[0], show_default=True, help="Output format.")
 
@@ -136,7 +136,7 @@ def _help(context: click.Context, parameter: click.Parameter, wanted: bool) -> N
         context.exit()
 
 
-# Not click's own: it looks for a translation of its text, which takes a millisecond.
+# click's own looks up a translation, which takes a millisecond.
 help = click.option(
     "-h", "--help", is_flag=True, expose_value=False, is_eager=True, callback=_help, help="Show this message and exit."
 )
@@ -159,7 +159,7 @@ freeze = look(
 
 
 class Names(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """Names with commas between them."""
+    """Comma-separated names."""
 
     name = "names"
 
@@ -177,7 +177,7 @@ symbolic = look(
     is_flag=False,
     flag_value="*",
     metavar="[NAMES]",
-    help="Give formulas in these hparams and dims, and in `batch`, e.g. seq,batch; without NAMES in the batch and all dims.",
+    help="Print formulas in these hparams, dims and `batch`, e.g. seq,batch; without NAMES, in the batch and all dims.",
 )
 
 
@@ -190,7 +190,7 @@ def needs_sympy() -> None:
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """Seconds, written as `60s`, `2m`, `500ms` or a plain number of seconds."""
+    """A duration, written as `60s`, `2m`, `500ms` or a plain number of seconds."""
 
     name = "duration"
 
@@ -237,7 +237,7 @@ def guarded(command: _F) -> _F:
         except RequestError as error:
             complain(f"archcalc: {visible(str(error))}", kwargs.get("color", "auto"))
             return 2
-        except BrokenPipeError:  # before click takes it for a failure
-            return 0  # the reader has what it wanted
+        except BrokenPipeError:  # before click treats it as an error
+            return 0  # the reader closed the pipe
 
     return run  # type: ignore[return-value]

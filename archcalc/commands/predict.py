@@ -24,7 +24,7 @@ from archcalc.terminal import complain
 
 
 class _Asked(NamedTuple):
-    """What `archcalc predict` was given, by its options."""
+    """The options of `archcalc predict`."""
 
     specs: tuple[str, ...]
     set: tuple[str, ...]
@@ -50,7 +50,7 @@ class _Asked(NamedTuple):
     help="Show only this many of the slowest layers, and the rest in one row.",
 )
 @options.look(
-    "--samples", metavar="AMOUNT", help="Predict a whole run over this many samples, e.g. 1.28M: hours and energy."
+    "--samples", metavar="AMOUNT", help="Predict hours and energy of a run over this many samples, e.g. 1.28M."
 )
 @options.look("--tokens", metavar="AMOUNT", help="The same over this many tokens, e.g. 300B.")
 @options.form("prediction")
@@ -61,8 +61,8 @@ class _Asked(NamedTuple):
 def command(asked: _Asked) -> int:
     """Predict how long a network takes on a device, without running it.
 
-    Every time comes with its expected range and with what it rests on: measurements of such layers, of similar
-    layers, or a data sheet. Several specs or devices give a row each.
+    Every time comes with its expected range and its basis: measurements of the same layers, of similar layers, or a data
+    sheet. Several specs or devices get one row each.
     """
     known: dict[str, Device | None] = {name: find(name) for name in asked.device}
     values = options.parse_settings(asked.set)
@@ -76,13 +76,13 @@ def command(asked: _Asked) -> int:
     def answered(spec: str) -> Iterator[Answer]:
         graph = load_graph(spec, values, asked.said.batch or None, said=asked.said)
         for name, one in (known or {"": None}).items():
-            with reading.telling(RequestError):  # another device may take it
+            with reading.telling(RequestError):  # another device may support it
                 made = answer(graph, asked.said.also(device=name or None), one)
                 for warning in made.warnings:
                     complain(f"warning: {warning}", asked.color)
                 yield made
 
-    # Predicted as they are printed: of many, one is held at a time.
+    # Predicted one at a time, as they are printed.
     answers = reading.each(asked.specs, answered)
     if answers is not None:
         emit("prediction", asked.format, Report(answers, several, asked.depth, asked.number, amount), asked.color)
@@ -90,12 +90,12 @@ def command(asked: _Asked) -> int:
 
 
 def _amount(samples: str | None, tokens: str | None) -> tuple[int, str] | None:
-    """How much a whole run is over, and of what. Raises `RequestError`."""
+    """The length of a whole run and its unit. Raises `RequestError`."""
     if samples is not None and tokens is not None:
-        raise RequestError("a whole run is over --samples or over --tokens: give one")
+        raise RequestError("give either --samples or --tokens, not both")
     for given, of in ((samples, SAMPLES), (tokens, TOKENS)):
         if given is not None:
-            # A B after a number is one of billions here.
+            # B means billions here.
             text = re.sub(r"(?i)(?<=\d)B\Z", "G", given.strip())
             if not (found := parse_amount(text)):
                 raise RequestError(f"--{of} takes an amount, e.g. 1.28M or 300B, not {given!r}")
@@ -104,7 +104,7 @@ def _amount(samples: str | None, tokens: str | None) -> tuple[int, str] | None:
 
 
 def _versions(calibration: dict[str, object] | None) -> list[str]:
-    """Whether the PyTorch that is installed is the one that was measured."""
+    """A warning if the installed PyTorch is not the one that was measured."""
     from importlib.metadata import PackageNotFoundError, version
 
     measured = str((calibration or {}).get("torch", ""))

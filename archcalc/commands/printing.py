@@ -1,4 +1,4 @@
-"""How a command prints what it found, and writes it to a file."""
+"""Prints reports, or writes them to files."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from archcalc.terminal import complain, show, write
 
 
 def emit(report: str, form: str, found: object, color: str = "auto", to_stderr: bool = False) -> None:
-    """Print what was found in a form of its report.
+    """Print a report in a format.
 
     Raises:
-        RequestError: the report does not have this form.
+        RequestError: the report does not have this format.
     """
     made = forms.render(report, form, found)
     if isinstance(made, str):
@@ -34,7 +34,7 @@ def emit(report: str, form: str, found: object, color: str = "auto", to_stderr: 
 
 
 def text_of(report: str, form: str, found: object) -> str:
-    """The same as the text of a file, without colours."""
+    """The report as text for a file, without colours."""
     made = forms.render(report, form, found)
     parts = [made] if isinstance(made, (str, Drawing)) else made
     text = "".join(part if isinstance(part, str) else rendered(part, Page(UNBOUNDED)) for part in parts)

@@ -22,12 +22,12 @@ from archcalc.running.declaration import INFERENCE, TRAIN
 from archcalc.shipped import path_of
 from archcalc.terminal import complain
 
-# What can be measured.
+# Supported run fields.
 _FIELDS = tuple(name for name in FIELDS if name not in ("cache", "length", "new_tokens"))
 
 
 class _Asked(NamedTuple):
-    """What `archcalc profile` was given, by its options."""
+    """The options of `archcalc profile`."""
 
     spec: str | None
     set: tuple[str, ...]
@@ -47,19 +47,23 @@ class _Asked(NamedTuple):
 @options.settings
 @running.asked(_FIELDS, old=("dtype", "compile", "channels_last"))
 @options.look("--warmup", type=options.Whole(0), help="Warm-up runs, not counted; default: until the time settles.")
-@options.look("--repeat", type=options.Whole(1), default=20, show_default=True, help="Most runs to measure.")
+@options.look(
+    "--repeat", type=options.Whole(1), default=20, show_default=True, help="Maximum number of runs to measure."
+)
 @options.look(
     "--time",
     type=click.FloatRange(0.01),
     metavar="SECONDS",
     default=10.0,
     show_default=True,
-    help="Most seconds for each pass.",
+    help="Maximum seconds for each pass.",
 )
 @options.look(
     "--seed", type=options.Whole(0, 2**63 - 1), default=0, show_default=True, help="Seed of weights and input."
 )
-@click.option("--compare", metavar="SPEC", help="Measure another network in turn with this one, and report the ratio.")
+@click.option(
+    "--compare", metavar="SPEC", help="Measure another network alternately with this one, and report the ratio."
+)
 @click.option(
     "--save-device", metavar="FILE", help="Add the measured layers to this device file, written by `calibrate`."
 )
@@ -72,11 +76,11 @@ def command(asked: _Asked) -> int:
     said = asked.said
     path = asked.spec or path_of("alexnet")
     if path is None:
-        raise RequestError("name a spec: this copy of archcalc came without any")
+        raise RequestError("name a spec: this installation of archcalc has none")
     values = options.parse_settings(asked.set)
     graph = load_graph(path, values, said.batch or None, said=said)
     other = load_graph(asked.compare, values, said.batch or None) if asked.compare else None
-    # What a spec is planned for is not what is here.
+    # The spec's `run:` may describe another machine.
     said = said.over(graph.document.run(graph.variant).also(device=None))
     if not said.mode:
         said = said.also(mode=INFERENCE if untrainable(graph) else TRAIN)
@@ -90,11 +94,11 @@ def command(asked: _Asked) -> int:
 
     setup = Setup(said, said.device or "cpu", asked.seed, Budget(asked.warmup, asked.repeat, asked.time))
     report = "profile" if other is None else "profile_comparison"
-    forms.module(report, asked.format)  # measuring takes a while: what cannot be printed is refused before
+    forms.module(report, asked.format)  # measuring takes a while, so check the format first
     known = None
     if asked.save_device:
         if other is not None:
-            raise RequestError("--save-device takes the layers of one network: leave out --compare")
+            raise RequestError("--save-device saves the layers of one network: leave out --compare")
         from archcalc.pytorch.calibration import refit
 
         known = find(asked.save_device)
@@ -128,7 +132,7 @@ def _status(interrupted: bool, rounds: int, color: str) -> int:
 
 @contextlib.contextmanager
 def _watched(repeat: int) -> Iterator[Callable[[str], None]]:
-    """A progress bar on stderr while a person watches."""
+    """A progress bar on stderr, if it is a terminal."""
     if not sys.stderr.isatty():
         yield lambda what: None
         return

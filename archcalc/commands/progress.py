@@ -1,4 +1,4 @@
-"""Bars on stderr, while a person watches what takes long."""
+"""Progress bars on stderr, if it is a terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _Item = TypeVar("_Item")
 
 
 def watched(items: Iterable[_Item], total: int, what: str, least: int) -> Iterator[_Item]:
-    """The items, with a bar when there are `least` of them or more."""
+    """The items, with a progress bar if there are at least `least`."""
     if total < least or not sys.stderr.isatty():
         yield from items
         return

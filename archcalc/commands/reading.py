@@ -1,4 +1,4 @@
-"""Specs one after the other: what is wrong with one is told, and the others follow."""
+"""Processes specs one after the other: errors in one are reported, then the next follows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Reading:
     """The specs of one run.
 
     Attributes:
-        status: the exit status so far: 1 where a spec was not valid, 2 where one could not be read.
+        status: the exit status so far: 1 if a spec was invalid, 2 if one could not be read.
     """
 
     def __init__(self, color: str) -> None:
@@ -28,7 +28,7 @@ class Reading:
         self.status = 0
 
     def each(self, items: Iterable[_Item], compute: Callable[[_Item], Iterable[_Found]]) -> Iterator[_Found] | None:
-        """What is computed of each item, as it is asked for; None where nothing comes of any."""
+        """Lazily computes a result for each item; None if there are none at all."""
         found = self._each(items, compute)
         first = next(found, None)
         return None if first is None else chain([first], found)
@@ -40,7 +40,7 @@ class Reading:
 
     @contextmanager
     def telling(self, *kinds: type[SpecError] | type[RequestError]) -> Iterator[None]:
-        """Tell errors of these kinds instead of raising them."""
+        """Report errors of these kinds instead of raising them."""
         try:
             yield
         except kinds as error:

@@ -1,6 +1,6 @@
-"""The options that say how a network is run, made from the declaration; a command gets what was said as `said`.
+"""The options for how a network is run, made from the declaration; a command gets the given ones as `said`.
 
-Old options are not shown in the help; each is answered with a sentence that names the new one.
+Deprecated options are hidden in the help; using one prints a message with its replacement.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from archcalc.terminal import complain
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-# What a command is about that computes memory or time.
+# The run fields of a command that computes memory or time.
 ALL = tuple(name for name in FIELDS if name not in ("execution", "memory_format"))
 
 
 def asked(
     names: Collection[str] = ALL, old: Sequence[str] = (), required: Collection[str] = (), several: Collection[str] = ()
 ) -> Callable[[_F], _F]:
-    """Options for fields of a run, in the order of the declaration.
+    """Options for run fields, in the order of the declaration.
 
     Args:
         names: the fields.
-        old: options that were renamed: `dtype`, `mixed`, `generate`, `cache_dtype`.
+        old: renamed options: `dtype`, `mixed`, `generate`, `cache_dtype`.
         required: fields that must be given.
-        several: fields that may be given several times; the command gets their values by their own names.
+        several: repeatable fields; the command gets their values by name.
     """
 
     def declared(command: _F) -> _F:
@@ -58,7 +58,7 @@ def asked(
 
 
 def of_old(given: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
-    """What old options say, and the new word for an old value of `mode`; each with its sentence."""
+    """The fields set by deprecated options and `mode` values, each with a message."""
     found: dict[str, Any] = {}
     dtype = given.get("dtype")
     entries = [(name, value) for name, value in given.items() if value and (name, bool(given.get("mixed"))) != ("dtype", True)]  # fmt: skip
@@ -72,7 +72,7 @@ def of_old(given: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Word(click.Choice):  # type: ignore[type-arg,unused-ignore]
-    """One of a few words, and old words that the help does not show."""
+    """A choice, with deprecated values that the help does not show."""
 
     def __init__(self, words: Sequence[str], old: Sequence[str] = ()) -> None:
         super().__init__(words)
@@ -83,12 +83,12 @@ class _Word(click.Choice):  # type: ignore[type-arg,unused-ignore]
         if value in self.choices or value in self.old:
             return str(value)
         near = suggest(str(value), list(self.choices))
-        hint = f"did you mean {near}?" if near else f"there are {', '.join(self.choices)}"
-        raise click.BadParameter(f"there is no {value!r}: {hint}", ctx, param)
+        hint = f"did you mean {near}?" if near else f"expected one of {', '.join(self.choices)}"
+        raise click.BadParameter(f"unknown value {value!r}: {hint}", ctx, param)
 
 
 def option(name: str, required: bool, several: bool) -> Callable[[Any], Any]:
-    """The option of a field, with its words, its help and its default."""
+    """The option of a field, with its choices, help and default."""
     field = FIELDS[name]
     kind = field.kind
     attributes: dict[str, Any] = {}
@@ -110,21 +110,21 @@ def option(name: str, required: bool, several: bool) -> Callable[[Any], Any]:
 
 _TYPES = ("fp64", "fp32", "tf32", "bf16", "fp16")
 OLD = {
-    "dtype": options.look("--dtype", help="The old word for --precision.", hidden=True, type=click.Choice(_TYPES)),
-    "mixed": options.look("--mixed", help="The old word for --precision mixed-bf16.", hidden=True, is_flag=True),
+    "dtype": options.look("--dtype", help="Deprecated: use --precision.", hidden=True, type=click.Choice(_TYPES)),
+    "mixed": options.look("--mixed", help="Deprecated: use --precision mixed-bf16.", hidden=True, is_flag=True),
     "generate": options.look(
-        "--generate", help="The old word for --mode generate --new-tokens.", hidden=True, type=options.Whole(1, 2**31)
+        "--generate", help="Deprecated: use --mode generate --new-tokens.", hidden=True, type=options.Whole(1, 2**31)
     ),
     "cache_dtype": options.look(
         "--cache-dtype",
-        help="The old word for --cache.",
+        help="Deprecated: use --cache.",
         hidden=True,
         type=click.Choice(("fp32", "bf16", "fp16", "int8")),
     ),
     "compile": click.option(
-        "--compile", "compile", help="The old word for --execution compiled.", hidden=True, is_flag=True
+        "--compile", "compile", help="Deprecated: use --execution compiled.", hidden=True, is_flag=True
     ),
     "channels_last": options.look(
-        "--channels-last", help="The old word for --memory-format channels-last.", hidden=True, is_flag=True
+        "--channels-last", help="Deprecated: use --memory-format channels-last.", hidden=True, is_flag=True
     ),
 }

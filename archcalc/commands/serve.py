@@ -24,7 +24,7 @@ _REQUEST = re.compile(r"(?:(\d{1,6})\s*[x×]\s*)?(\d{1,9})\s*\+\s*(\d{1,9})\Z", 
 
 
 class _Asked(NamedTuple):
-    """What `archcalc serve` was given, by its options."""
+    """The options of `archcalc serve`."""
 
     specs: tuple[str, ...]
     set: tuple[str, ...]
@@ -45,23 +45,22 @@ class _Asked(NamedTuple):
 @running.asked(_FIELDS, several=("device",))
 @options.look("--share", type=click.FloatRange(0.01, 1), metavar="SHARE", default=0.9, show_default=True,
               help="Share of the device's memory that the engine may take.")  # fmt: skip
-@options.look("--block", type=options.Whole(1, 4096), default=16, show_default=True, help="Positions in a page.")
+@options.look("--block", type=options.Whole(1, 4096), default=16, show_default=True, help="Positions per page.")
 @options.look("--positions", type=options.Whole(1, 2**20), default=8192, show_default=True,
-              help="Most positions that a step computes.")  # fmt: skip
+              help="Maximum positions computed per step.")  # fmt: skip
 @options.look("--sequences", type=options.Whole(1, 2**20), default=256, show_default=True,
-              help="Most requests whose next token a step computes.")  # fmt: skip
+              help="Maximum requests per step.")  # fmt: skip
 @options.look("--request", "requests", cls=options.Several, multiple=True, metavar="[N x]PROMPT+NEW",
-              help="Requests at once, e.g. 20x1000+200. Repeatable.  [default: as many as there are pages for]")  # fmt: skip
+              help="Concurrent requests, e.g. 20x1000+200. Repeatable.  [default: as many as fit]")  # fmt: skip
 @options.form("serving")
 @options.color
 @options.help
 @options.guarded
 @options.asked(_Asked)
 def command(asked: _Asked) -> int:
-    """Predict what a serving engine reserves for a network, how many requests fit, and how long they wait.
+    """Predict what a serving engine reserves for a network, how many requests fit, and their latency.
 
-    The rule is vLLM's: of its share of the device, what weights, activations and the process leave is divided into
-    pages.
+    The rule is vLLM's: its share of the device, minus weights, activations and context, is divided into cache pages.
     """
     engine = Engine(asked.share, asked.block, asked.positions, asked.sequences)
     load = [_request(text) for text in asked.requests]
@@ -92,6 +91,6 @@ def _request(text: str) -> Request:
     match = _REQUEST.match(text.strip())
     numbers = [int(one or 1) for one in match.groups()] if match else [0]
     if not all(numbers):
-        raise RequestError(f"--request takes a prompt and new tokens, e.g. 20x1000+200, not {text!r}")
+        raise RequestError(f"--request takes COUNTxPROMPT+NEW, e.g. 20x1000+200, not {text!r}")
     count, prompt, new = numbers
     return Request(prompt, new, count)

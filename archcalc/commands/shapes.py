@@ -25,12 +25,12 @@ from archcalc.reports.shapes.columns import NAMES as COLUMNS
 from archcalc.reports.shapes.columns import parsed
 from archcalc.reports.shapes.report import Report
 
-# From this many specs on a run takes long enough for a progress bar.
+# From this many specs on, show a progress bar.
 _MANY = 200
 
 
 class _Asked(NamedTuple):
-    """What `archcalc shapes` was given, by its options."""
+    """The options of `archcalc shapes`."""
 
     specs: tuple[str, ...]
     set: tuple[str, ...]
@@ -69,8 +69,8 @@ class _Asked(NamedTuple):
 @options.look("--columns", metavar="NAMES", help=f"Columns of the table: {', '.join(COLUMNS)}.")
 @options.look("--formulas", is_flag=True, help="Show the formula of each parameter count.")
 @options.look("--causal", type=click.Choice(("dense", "half")), default="dense", show_default=True,
-              help="Count all scores of masked attention, or only those that a query may see.")  # fmt: skip
-@options.look("--like", type=click.Choice(NAMES), help="Compare with the counts of this tool, and say why they differ.")
+              help="Count all scores of causal attention, or only the unmasked half.")  # fmt: skip
+@options.look("--like", type=click.Choice(NAMES), help="Compare with this tool's counts, and explain the differences.")
 @options.look(
     "--dtype", type=click.Choice(tuple(DTYPE_BYTES)), default="fp32", show_default=True, help="Type of the activations."
 )
@@ -81,15 +81,15 @@ class _Asked(NamedTuple):
 @options.guarded
 @options.asked(_Asked)
 def command(asked: _Asked) -> int:
-    """Show what comes out of every layer, its parameters, operations and bytes.
+    """Show the output shape, parameters, operations and bytes of every layer.
 
-    SPEC is a file, `file.yaml@variant` or `-`. Several specs give a row each.
+    SPEC is a file, `file.yaml@variant` or `-`. Several specs get one row each.
     """
     values = options.parse_settings(asked.set)
     chosen = () if asked.columns is None else parsed(asked.columns)
     if chosen and (len(asked.specs) > 1 or asked.format in ("json", "csv") or asked.like or asked.symbolic):
         raise RequestError(
-            "--columns is about the table of one network, as text, markdown or latex; json and csv have all"
+            "--columns applies to a single network, as text, markdown or latex; json and csv have all columns"
         )
     if asked.like:
         from archcalc.commands.shapes_like import print_comparison, refuse
@@ -106,7 +106,7 @@ def command(asked: _Asked) -> int:
         )
     if asked.symbolic:
         if len(asked.specs) > 1 or asked.expand or asked.formulas or asked.freeze:
-            raise RequestError("--symbolic takes one spec, and goes without --expand, --formulas and --freeze")
+            raise RequestError("--symbolic takes one spec and cannot be combined with --expand, --formulas or --freeze")
         from archcalc.commands.shapes_symbolic import print_formulas
 
         costs_of = (values, asked.batch, asked.causal == "half", asked.dtype)
@@ -123,7 +123,7 @@ def command(asked: _Asked) -> int:
             options.report([diagnostic], asked.color)
         yield costs
 
-    # Read as they are printed: of many, one is held at a time.
+    # Read one at a time, as they are printed.
     networks = reading.each(watched(asked.specs, len(asked.specs), "reading", _MANY), read)
     if networks is None:
         return reading.status

@@ -1,4 +1,4 @@
-"""`archcalc shapes --like`: how the comparison with another tool is made and printed."""
+"""`archcalc shapes --like`: makes and prints the comparison with another tool."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from archcalc.reports.peers.report import Report
 
 
 def refuse(given: dict[str, bool]) -> None:
-    """Raises `RequestError` for the options of `shapes` that the comparison does not have."""
+    """Raises `RequestError` for options of `shapes` that the comparison does not support."""
     for name, is_given in given.items():
         if is_given:
-            raise RequestError(f"--like has a table of its own: leave out {name}")
+            raise RequestError(f"--like has its own table: leave out {name}")
 
 
 def print_comparison(
     graphs: Sequence[Graph], like: str, several: bool, depth: int, expand: bool, format: str, color: str
 ) -> None:
-    """Print the networks beside the tool `like`."""
+    """Print the networks next to the tool `like`."""
     comparisons = [Comparison(graph, peer(like)) for graph in graphs]
     emit("peers", format, Report(comparisons, several, depth, expand), color)

@@ -1,4 +1,4 @@
-"""`archcalc shapes SPEC --symbolic NAMES`: the table in formulas."""
+"""`archcalc shapes SPEC --symbolic NAMES`: the table as formulas."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def print_formulas(
     format: str,
     color: str,
 ) -> int:
-    """Print the closed form of a spec; `costs_of` is what `--set`, batch, masks and type say of its costs."""
+    """Print the closed form of a spec; `costs_of` computes costs with `--set`, batch, masks and type applied."""
     options.needs_sympy()
     from archcalc.reports.closed_form.report import Report
     from archcalc.symbolic.network import load_closed_form

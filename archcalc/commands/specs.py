@@ -27,16 +27,16 @@ def _names(context: click.Context, parameter: click.Parameter, incomplete: str) 
 @options.help
 @options.guarded
 def command(word: str | None, format: str, color: str) -> int:
-    """List the specs that come with archcalc, with their parameters and sources.
+    """List the specs that ship with archcalc, with their parameters and sources.
 
-    With WORD, list only those with it in their name or description.
+    With WORD, list only specs whose name or description contains it.
     """
     found = [name for name in shipped.names() if word is None or word.lower() in name or _says(name, word)]
     if not found:
         near = shipped.nearest(word or "")
         hint = f"did you mean `{near}`?" if near else "`archcalc specs` lists all"
         raise RequestError(
-            f"no spec has {word!r} in its name or description: {hint}" if word else "no specs came along"
+            f"no spec has {word!r} in its name or description: {hint}" if word else "this installation has no specs"
         )
     emit("specs", format, Report(_read(found)), color)
     return 0
@@ -50,7 +50,7 @@ def _read(names: list[str]) -> Iterator[Shipped]:
 
 
 def _says(name: str, word: str) -> bool:
-    """Whether the first lines of a spec have a word."""
+    """Whether the first lines of a spec contain a word."""
     path = shipped.path_of(name)
     assert path is not None
     with open(path, encoding="utf-8") as file:

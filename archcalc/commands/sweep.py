@@ -28,12 +28,12 @@ from archcalc.terminal import write
 
 _MOST = 1_000_000
 _MOST_BYTES = 128 * 2**20
-# From this many points on a run takes long enough for a progress bar.
+# From this many points on, show a progress bar.
 _MANY = 2000
 
 
 class _Asked(NamedTuple):
-    """What `archcalc sweep` was given, by its options."""
+    """The options of `archcalc sweep`."""
 
     specs: tuple[str, ...]
     set: tuple[str, ...]
@@ -57,27 +57,29 @@ class _Asked(NamedTuple):
 @click.command(name="sweep")
 @click.argument("specs", nargs=-1, metavar="[SPEC...]", shell_complete=options.files)
 @options.look("--set", "set", cls=options.Several, metavar="NAME=VALUES", multiple=True,
-              help="Values of an hparam or dim: 6,12,24 or 256..2048:256 or 1..64:*2; several options give all "
+              help="Values of an hparam or dim: 6,12,24 or 256..2048:256 or 1..64:*2; repeat it for all "
                    "combinations.")  # fmt: skip
 @options.look("--batch", metavar="VALUES", help="Batch sizes, written the same way.  [default: the spec's, or 1]")
 @options.look("--show", type=options.Names(), metavar="NAMES",
               help=f"Measures to compute: {','.join(USUAL)} by default; also flops, other_flops, depth, memory, "
               "inference_memory, and with a device time, step_time.")  # fmt: skip
-@options.look("--plot", metavar="X,Y", help="Plot two of the values set or shown, and mark the Pareto front: less of "
+@options.look("--plot", metavar="X,Y", help="Plot two of the set or shown values and mark the Pareto front: less of "
                                             "a cost, more of anything else; -NAME or +NAME overrides this.")  # fmt: skip
 @options.look("--front", is_flag=True, help="Show only the Pareto front of --plot.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write the plot as SVG, PNG or PDF.")
 @swept
 @options.look("--sort", metavar="NAME", help="Sort rows by this measure, the smallest first.")
 @options.look(
-    "-n", "--number", type=options.Whole(0), help="Show only this many rows; 0 shows all.  [default: 60 for people]"
+    "-n", "--number", type=options.Whole(0), help="Show only this many rows; 0 shows all.  [default: 60 in text]"
 )
 @click.option(
     "--grid", metavar="FILE", help="Read the points from FILE or -, one JSON object per line, as --list writes them."
 )
-@options.look("--list", "list", is_flag=True, help="Write the points of the grid, one per line, and compute nothing.")
+@options.look(
+    "--list", "list", is_flag=True, help="Write the points of the grid, one per line, without computing them."
+)
 @click.option("--shard", metavar="I/N", help="Compute only part I of N of the grid, so that a scheduler can split it.")
-@options.look("--jobs", type=options.Whole(0), default=0, help="Number of processes; default: as many as pay off.")
+@options.look("--jobs", type=options.Whole(0), default=0, help="Number of processes; default: chosen automatically.")
 @options.form("sweep")
 @options.color
 @options.help
@@ -86,7 +88,7 @@ class _Asked(NamedTuple):
 def command(asked: _Asked) -> int:
     """Compute a network at every combination of values.
 
-    Combinations that are not possible stay in the table, with the reason. Exit with status 1 if none is possible.
+    Impossible combinations stay in the table, with the reason. Exit with status 1 if none is possible.
     """
     _check(asked.said, asked.runs)
     has_device = bool(asked.said.device or any(axis.name == "device" for axis in asked.runs))
@@ -115,7 +117,7 @@ def command(asked: _Asked) -> int:
 
 
 def _check(said: Running, runs: Sequence[Axis]) -> None:
-    """Raise `RequestError` for devices that are not known, and for what does not go together at any point."""
+    """Raise `RequestError` for unknown devices, and for settings that are incompatible at every point."""
     for axis in runs:
         if axis.name == "device":
             for name in axis.values:
@@ -132,12 +134,12 @@ def _points(
     path: str | None,
     part: str | None,
 ) -> Sequence[Point]:
-    """The points that are asked for, with their names known to exist where they come from options."""
+    """The requested points; names from options are checked to exist."""
     axes = parse_axes(set)
     points: Sequence[Point]
     if path is not None:
         if axes or len(specs) > 1:
-            raise RequestError("--grid brings its own settings: leave out --set, and name one spec at most")
+            raise RequestError("--grid has its own settings: leave out --set, and name at most one spec")
         points = read_grid(_lines(path), path, specs[0] if specs else None)
         if not points:
             raise RequestError(f"{path}: it has no points")
@@ -156,12 +158,12 @@ def _points(
 
 
 def _lines(path: str) -> list[str]:
-    """The lines of a file, of a pipe or of standard input, as `-`."""
+    """The lines of a file, a pipe, or standard input (`-`)."""
     try:
         with click.open_file(path, "rb") as file:
             data: bytes = file.read(_MOST_BYTES + 1)
         if len(data) > _MOST_BYTES:
-            raise RequestError(f"{path}: a file of points can have at most {_MOST_BYTES // 2**20} MiB: split it")
+            raise RequestError(f"{path}: a grid file can have at most {_MOST_BYTES // 2**20} MiB: split it")
         return data.decode("utf-8-sig").split("\n")
     except (OSError, ValueError) as error:
         if isinstance(error, UnicodeDecodeError):

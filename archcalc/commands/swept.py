@@ -1,4 +1,4 @@
-"""The options of a run that `archcalc sweep` takes: each may have several values, which are axes of its grid."""
+"""The run options of `archcalc sweep`: each can have several values, which are axes of the grid."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from archcalc.running import FIELDS, Field, Running
 from archcalc.sweep.axis import Axis, parse_values
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-# The mode follows from what is measured, and batches are points of their own.
+# The measures decide the mode, and batches are an axis already.
 _SWEPT = tuple(name for name in ALL if name not in ("mode", "batch", "cache", "length", "new_tokens"))
 
 
 def swept(command: _F) -> _F:
-    """Options for all fields, of which words and numbers may have several values: those are the axes `runs`."""
+    """Options for all fields; choices and numbers can have several values, which are the axes `runs`."""
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -41,7 +41,7 @@ def swept(command: _F) -> _F:
 
 
 class _Values(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """Values of a field with commas between them, ranges of numbers among them."""
+    """Comma-separated values of a field, including ranges of numbers."""
 
     name = "values"
 
@@ -49,7 +49,7 @@ class _Values(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         self.field = field
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        """Their texts, each of which the field reads."""
+        """The values as strings that the field can parse."""
         if isinstance(value, tuple):
             return value
         found = parse_values(value, self.field.option)

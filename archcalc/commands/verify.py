@@ -38,9 +38,9 @@ def command(
     format: str,
     color: str,
 ) -> int:
-    """Build each network on PyTorch's meta device and compare: shapes, parameters, buffers, FLOPs.
+    """Build each network on PyTorch's meta device and compare shapes, parameters, buffers and FLOPs.
 
-    With --against, parameters, multiply-accumulates and outputs are compared with those of a module.
+    With --against, compare parameters, MACs and outputs with those of a module.
     """
     require("verify")
     values = options.parse_settings(set)
@@ -61,7 +61,7 @@ def command(
 
 
 def _against(specs: tuple[str, ...], values: dict[str, str], module: str) -> int:
-    """Each spec beside a module that is called with inputs of its sizes; 1 where they differ."""
+    """Compare each spec with a module called with inputs of its sizes; 1 if they differ."""
     from archcalc.pytorch.capture.against import compared
     from archcalc.pytorch.capture.named import recognises
 

@@ -1,4 +1,4 @@
-"""`archcalc watch SPEC`: the table and the first error of a spec, anew whenever it is saved."""
+"""`archcalc watch SPEC`: the table and the first error of a spec, updated on every save."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from archcalc.reports.shapes.report import Report
 from archcalc.shipped import nearest, path_of
 from archcalc.terminal import text_width, wants_color
 
-# From the first line on; what has scrolled away stays where it is.
+# Clears the screen but keeps the scrollback.
 _CLEAR = "\x1b[H\x1b[2J"
 
 
@@ -43,12 +43,12 @@ _CLEAR = "\x1b[H\x1b[2J"
 @options.help
 @options.guarded
 def command(spec: str, set: tuple[str, ...], batch: int, depth: int, interval: float, color: str) -> int:
-    """Show the table of a spec, or its first error, again whenever the file is saved.
+    """Show the table of a spec, or its first error, and update it whenever the file is saved.
 
     While the file has errors, the last valid table stays on the screen. Press Ctrl-C to stop.
     """
     path, variant = split_variant(spec)
-    if not os.path.exists(path) and path_of(path) is not None:  # a spec that comes along, by its name
+    if not os.path.exists(path) and path_of(path) is not None:  # a shipped spec, by name
         path = path_of(path) or path
         spec = path if variant is None else f"{path}@{variant}"
     if path == "-" or not os.path.isfile(path):
@@ -62,17 +62,17 @@ def command(spec: str, set: tuple[str, ...], batch: int, depth: int, interval: f
         while True:
             now = stamps(watch.paths), text_width()
             there = now[0][0] is not None
-            if now != before and (there or away):  # an editor may take a file away for a moment
+            if now != before and (there or away):  # editors may briefly remove a file when saving
                 watch.look()
                 _draw(watch.frame(), color)
-                before = now  # what was saved in the meantime, and files that are new, are seen in the next round
+                before = now  # later saves and new files are seen in the next round
             away = not there
             time.sleep(interval)
     return 0
 
 
 class Stamp(NamedTuple):
-    """What a file that was saved anew has another of."""
+    """What changes when a file is saved."""
 
     changed: int
     size: int
@@ -80,7 +80,7 @@ class Stamp(NamedTuple):
 
 
 def stamps(paths: Iterable[str]) -> list[Stamp | None]:
-    """The stamp of each file; None where there is none."""
+    """The stamp of each file; None if it does not exist."""
     found: list[Stamp | None] = []
     for path in paths:
         try:
@@ -93,11 +93,11 @@ def stamps(paths: Iterable[str]) -> list[Stamp | None]:
 
 
 class Watch:
-    """A spec that is read again and again.
+    """A spec that is re-read on every save.
 
     Attributes:
-        paths: the spec, then the files with blocks that it includes.
-        good: the last valid network; error: what is wrong with the spec as it stands.
+        paths: the spec, then the files that it includes.
+        good: the last valid network; error: the current error.
     """
 
     def __init__(self, spec: str, settings: dict[str, str], batch: int, depth: int) -> None:
@@ -107,7 +107,7 @@ class Watch:
         self.error: SpecError | RequestError | None = None
 
     def look(self) -> None:
-        """Read it as it is now."""
+        """Read the current version."""
         try:
             graph = load_graph(self.spec, self.settings, self.batch)
             self.good, self.error = Costs(graph), None
@@ -120,7 +120,7 @@ class Watch:
         self.paths = [*self.paths, *sorted(path for path in read - {*self.paths} if os.path.isfile(path))]
 
     def frame(self) -> Block:
-        """What is in sight: the first error, then the last table that was valid."""
+        """The screen: the first error, then the last valid table."""
         times = [stamp.changed for stamp in stamps(self.paths) if stamp is not None]
         saved = time.strftime("saved %H:%M:%S", time.localtime(max(times) / 1e9)) if times else "not there"
         blocks: list[Block] = [_Status(visible(self.spec), saved), ""]
@@ -129,7 +129,7 @@ class Watch:
         if self.good is None:
             return Group(*blocks)
         if self.error is not None:
-            blocks += [Parts(["the last version that was valid"], DIM), ""]
+            blocks += [Parts(["the last valid version"], DIM), ""]
         else:
             wrong = unmet(self.good)
             blocks += [Laid(lambda page: f"{told(wrong, most=1, width=page.width)}\n"), ""] if wrong else []
@@ -142,7 +142,7 @@ class Watch:
 
 
 class _Status:
-    """A line with the path, of a long one its end, and what is known of the file."""
+    """A line with the path, truncated at the start if long, and the state of the file."""
 
     def __init__(self, path: str, saved: str) -> None:
         self.path, self.saved = path, saved
@@ -158,9 +158,9 @@ class _Status:
 
 
 def fitting(lines: list[str], room: int) -> list[str]:
-    """Lines of a frame in `room` lines: what begins it and the totals at its end stay, rows of the table go.
+    """Fits a frame into `room` lines by dropping table rows; the start and the totals at the end stay.
 
-    The totals are what stands behind the last line of blanks or dashes.
+    The totals follow the last line of blanks or dashes.
     """
     if len(lines) <= room:
         return lines
@@ -172,7 +172,7 @@ def fitting(lines: list[str], room: int) -> list[str]:
 
 
 def _draw(block: Block, color: str) -> None:
-    """Fill the terminal anew, as far as it has lines; in a pipe everything comes one below the other."""
+    """Redraw the terminal, cut to its height; in a pipe, frames follow one another."""
     colored, terminal = wants_color(color, sys.stdout), sys.stdout.isatty()
     page = Page(text_width(), sys.stdout.encoding or "utf-8", terminal, colored)
     lines = terminal_text(rendered(block, page)).rstrip("\n").split("\n")

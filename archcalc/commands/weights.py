@@ -14,22 +14,20 @@ from archcalc.weights.files import tensors_of
 
 @click.command(name="weights")
 @click.argument("file", metavar="FILE", shell_complete=options.files)
-@click.option(
-    "--against", metavar="SPEC", help="Compare the number of parameters with that of a spec or a config.json."
-)
+@click.option("--against", metavar="SPEC", help="Compare the number of parameters with a spec or a config.json.")
 @options.look(
     "--depth",
     type=options.Whole(1),
     default=2,
     show_default=True,
-    help="Number of parts of a name that make up a module.",
+    help="Number of name components that identify a module.",
 )
 @options.form("weights")
 @options.color
 @options.help
 @options.guarded
 def command(file: str, against: str | None, depth: int, format: str, color: str) -> int:
-    """Show what a file of weights holds, from its header alone: types, modules, parameters, bytes.
+    """Show the contents of a weight file from its header: types, modules, parameters, bytes.
 
     FILE is a .safetensors or .gguf file, a model.safetensors.index.json, a folder of these, or hf:ORG/NAME. No
     weights are read.
@@ -40,13 +38,13 @@ def command(file: str, against: str | None, depth: int, format: str, color: str)
 
 
 def _compared(found: int, against: str, color: str) -> int:
-    """Whether a spec has as many parameters, which is told; exit status 1 where it has not."""
+    """Report whether a spec has the same number of parameters; exit status 1 if not."""
     from archcalc.cost import Costs
     from archcalc.network.load import load_graph
 
     wanted = Costs(load_graph(against)).totals.params
     if wanted == found:
-        complain(f"{against} has as many parameters", color)
+        complain(f"{against} has the same number of parameters", color)
         return 0
     more = "more" if found > wanted else "fewer"
     complain(f"{against} has {wanted:,} parameters: the file has {abs(found - wanted):,} {more}", color)

@@ -118,7 +118,7 @@ def find(name: str) -> Device:
         if (meant := as_written(name, known)) is not None:
             return find(meant)
         near = suggest(name.lower(), known)
-        hint = f"did you mean `{near}`?" if near else f"there are {', '.join(known)}, or give a file, as ./mine.json"
+        hint = f"did you mean `{near}`?" if near else f"expected one of {', '.join(known)}, or a file, e.g. ./mine.json"
         raise RequestError(f"no device is named {name!r}: {hint}")
     here = os.path.join(_FOLDER, f"{name}.json")
     return _read(here if os.path.exists(here) else local_path(name))

@@ -252,7 +252,9 @@ class _Parser:
             raise fail("SPC005", f"`{name}(...)` takes the name of a layer", self.scalar.part(start, end), help)
         if name not in _CALLS:
             known = ", ".join(_CALLS)
-            raise fail("SPC005", f"no function is named `{name}`", self.scalar.part(start, end), f"there are {known}")
+            raise fail(
+                "SPC005", f"no function is named `{name}`", self.scalar.part(start, end), f"known functions: {known}"
+            )
         arguments = [self._nested(lambda: self._sum(1))]
         while self._take(","):
             arguments.append(self._nested(lambda: self._sum(1)))

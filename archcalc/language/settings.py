@@ -87,7 +87,7 @@ def settle(
 
 def _unknown(kind: str, name: str, known: list[str], document: Document) -> str:
     near = suggest(name, known)
-    there = f"there are {', '.join(known)}" if known else "it has none"
+    there = f"expected one of {', '.join(known)}" if known else "it has none"
     if name == "batch" and name not in known:
         near, there = None, "the batch is given by --batch"
     return f"{document.source.path}: no {kind} is named `{name}`: " + (f"did you mean `{near}`?" if near else there)

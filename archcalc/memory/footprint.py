@@ -210,5 +210,5 @@ def check_checkpoint(graph: Graph, names: Sequence[str]) -> None:
         if name not in known:
             near = suggest(name, list(known))
             there = ", ".join(list(known)[:12])
-            hint = f"did you mean `{near}`?" if near else f"there are {there}" if known else "it has none"
+            hint = f"did you mean `{near}`?" if near else f"expected one of {there}" if known else "it has none"
             raise RequestError(f"{graph.path}: no block or group of layers is named `{name}`: {hint}")

@@ -27,6 +27,6 @@ def size_of(graph: Graph, name: str) -> int:
     if name not in graph.settings.dims:
         known = [BATCH, *graph.settings.dims]
         near = suggest(name, known)
-        hint = f"did you mean `{near}`?" if near else f"there are {', '.join(known)}"
+        hint = f"did you mean `{near}`?" if near else f"expected one of {', '.join(known)}"
         raise RequestError(f"{graph.path}: neither the batch nor a dim is named `{name}`: {hint}")
     return int(graph.settings.values[name])

@@ -71,5 +71,5 @@ def _nothing(graph: Graph, pattern: str, there: Sequence[tuple[Node, Projection]
     if pattern == ALL:
         return f"{graph.path}: every matrix gives an output: name the one to adapt, e.g. --lora-on {known[1]}"
     near = suggest(pattern, known)
-    hint = f"did you mean `{near}`?" if near else f"there are {', '.join(known[:12])}"
+    hint = f"did you mean `{near}`?" if near else f"expected one of {', '.join(known[:12])}"
     return f"{graph.path}: --lora-on {pattern}: no matrix is named so: {hint}"

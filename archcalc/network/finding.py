@@ -39,7 +39,7 @@ def find(graph: Graph, wanted: str) -> Found:
     if alike:
         return Found(alike[:1], _first(alike, wanted))
     near = suggest(wanted, [node.id for node in nodes]) or suggest(wanted, [node.name for node in nodes if node.name])
-    help = f"did you mean `{near}`?" if near else f"there are {', '.join(node.id for node in nodes[:8])}, ..."
+    help = f"did you mean `{near}`?" if near else f"expected one of {', '.join(node.id for node in nodes[:8])}, ..."
     raise RequestError(f"no layer is named `{wanted}`: {help}")
 
 

@@ -183,7 +183,7 @@ class Names:
             elif index == len(path) - 1:
                 output = part
             else:
-                help = f"there are {', '.join(there)}" if there else "a path goes through repeats with `layers:`"
+                help = f"expected one of {', '.join(there)}" if there else "a path goes through repeats with `layers:`"
                 what = ".".join((name, *inner))
                 self.findings.error("SPC008", f"in `{what}` nothing is named `{part}`", scalar, help)
                 return nothing

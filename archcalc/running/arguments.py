@@ -61,7 +61,7 @@ def running_of(given: Mapping[str, Any]) -> Running:
             warnings.warn(sentence, DeprecationWarning, stacklevel=4)
             said = {**new, **said}
         elif name not in FIELDS:
-            raise TypeError(f"there is no argument {name!r}: there are {', '.join(FIELDS)}")
+            raise TypeError(f"unexpected argument {name!r}: expected one of {', '.join(FIELDS)}")
         else:
             said[name] = value
     return Running(**said)

@@ -297,7 +297,7 @@ def field_of(name: str) -> Field[Any]:
     found = FIELDS.get(name.replace("-", "_"))
     if found is None:
         near = suggest(name, list(FIELDS))
-        hint = f"did you mean `{near}`?" if near else f"there are {', '.join(FIELDS)}"
+        hint = f"did you mean `{near}`?" if near else f"expected one of {', '.join(FIELDS)}"
         raise RequestError(f"`{name}` says nothing about how a network is run: {hint}")
     return found
 

@@ -75,9 +75,9 @@ class Whole(Kind[int]):
             raise ValueError(f"must be a whole number, not {given!r}")
         number = int(text)
         if number < self.least:
-            raise ValueError(f"is {number}, which is too small: the least is {self.least}")
+            raise ValueError(f"is {number}, which is too small: the minimum is {self.least}")
         if number > self.most:
-            raise ValueError(f"is {number}, which is too large: the most is {self.most}")
+            raise ValueError(f"is {number}, which is too large: the maximum is {self.most}")
         return number
 
     def schema(self) -> dict[str, Any]:

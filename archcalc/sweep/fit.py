@@ -237,7 +237,7 @@ def _start(graph: Graph, point: Point, name: str) -> int:
     if name not in values:
         known = [BATCH, *values]
         near = suggest(name, known)
-        hint = f"did you mean `{near}`?" if near else f"there are {', '.join(known)}"
+        hint = f"did you mean `{near}`?" if near else f"expected one of {', '.join(known)}"
         raise RequestError(f"{graph.path}: neither the batch nor an hparam or dim is named `{name}`: {hint}")
     value = values[name]
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:

@@ -130,7 +130,7 @@ def _measure(name: str, has_device: bool) -> Measure:
         near = suggest(name, list(MEASURES))
         raise RequestError(
             f"nothing is measured as `{name}`: "
-            + (f"did you mean `{near}`?" if near else f"there are {', '.join(MEASURES)}")
+            + (f"did you mean `{near}`?" if near else f"expected one of {', '.join(MEASURES)}")
         )
     found = MEASURES[name]
     if found.needs_device and not has_device:

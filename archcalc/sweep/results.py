@@ -74,7 +74,7 @@ def _side(text: str, names: Sequence[str], has_device: bool) -> Side:
         near = suggest(name, [*names, *MEASURES])
         raise RequestError(
             f"--plot: nothing is named `{name}`: "
-            + (f"did you mean `{near}`?" if near else f"there are {', '.join([*names, *MEASURES])}")
+            + (f"did you mean `{near}`?" if near else f"expected one of {', '.join([*names, *MEASURES])}")
         )
     measure = None if name in names else measures([name], has_device)[0]
     less = text.startswith("-") or (not text.startswith("+") and measure is not None and measure.is_cost)

@@ -234,7 +234,7 @@ def _values(document: Document, known: Mapping[str, Any], names: Sequence[str], 
         if name not in known:
             there = [*known, BATCH]
             meant = suggest(name, there)
-            help = f"did you mean `{meant}`?" if meant else f"there are {', '.join(there)}{_unnamed(document)}"
+            help = f"did you mean `{meant}`?" if meant else f"expected one of {', '.join(there)}{_unnamed(document)}"
             raise RequestError(f"{path}: no hparam or dim is named `{name}`: {help}")
         value = known[name]
         if isinstance(value, bool) or not isinstance(value, int):

@@ -209,7 +209,7 @@ def test_what_stops_a_sequence():
         (("-o", "x.svg", "--mode", "generate"), "ask for --mode train or inference"),
         (("-o", "x.png"), "give a name that ends in .svg"),
         (("--limit", "24"), "--limit takes bytes with their unit, e.g. 24GB or 80GiB, not '24': did you mean 24GB?"),
-        (("--mode", "backward"), "there is no 'backward'"),
+        (("--mode", "backward"), "unknown value 'backward'"),
         (("--precision", "bf61"), "did you mean bf16?"),
         (("--set", "batch=4"), "the batch is given by --batch"),
     ],

@@ -39,7 +39,10 @@ def test_the_total_is_the_sum_of_its_layers(options):
         (["--device", "h1000"], "did you mean `h100`"),
         (["--device", "./none.json"], "no such file"),
         (["--device", "h100", "--mode", "generate", "--new-tokens", "1024"], "for a prompt"),
-        (["--device", "h100", "--optimizer", "rmsprop"], "there is no 'rmsprop': there are sgd, momentum, adam"),
+        (
+            ["--device", "h100", "--optimizer", "rmsprop"],
+            "unknown value 'rmsprop': expected one of sgd, momentum, adam",
+        ),
         ([], "give --device, e.g. --device h100"),
     ],
 )

@@ -228,7 +228,7 @@ def test_fit_time():
         (["--vary", "width", "--set", "width=3", "--max", "params=25M"], "both varied and set"),
         (["--vary", "width=", "--max", "params=25M"], "NAME=VALUES"),
         (["--vary", "batch=0,1", "--max", "macs=25M"], "whole number"),
-        (["--vary", "batch"], "give a limit, e.g. --max memory=24GB"),
+        (["--vary", "batch"], "no limit: give one, e.g. --max memory=24GB"),
         (["--vary", "batch=a,b", "--max", "macs=25M"], "not a number"),
         (["--vary", "width", "--max", "time=10ms"], "--device"),
         (["--vary", "width", "--max", "time=10", "--device", "h1000"], "did you mean `h100`"),

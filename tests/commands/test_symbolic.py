@@ -89,7 +89,7 @@ def test_a_set_value_is_where_decisions_are_taken():
     ("names", "message"),
     [
         ("widht", "did you mean `width`?"),
-        ("colour", "there are vocab, context, width, heads, depth, seq, batch"),
+        ("colour", "expected one of vocab, context, width, heads, depth, seq, batch"),
         ("seq,,width", "is not a list of names"),
         ("", "is not a list of names"),
     ],

@@ -32,7 +32,7 @@ def test_the_last_good_table_stays_in_sight(tmp_path):
     path.write_text(WRONG)
     out = seen(watch)
     assert "did you mean `linear`" in out or "write `linear" in out
-    assert out.index("linaer") < out.index("the last version that was valid") < out.index("40 parameters")
+    assert out.index("linaer") < out.index("the last valid version") < out.index("40 parameters")
     path.write_text(OTHER)
     out = seen(watch)
     assert "80 parameters" in out

@@ -70,9 +70,9 @@ def test_model_name():
     ("variant", "given", "message"),
     [
         ("larg", {}, "no variant is named `larg`: did you mean `large`?"),
-        ("zzz", {}, "no variant is named `zzz`: there are large, odd, v1.4"),
+        ("zzz", {}, "no variant is named `zzz`: expected one of large, odd, v1.4"),
         (None, {"widht": "3"}, "no hparam or dim is named `widht`: did you mean `width`?"),
-        (None, {"zzz": "3"}, "there are width, twice, kernel, bias, seq, half"),
+        (None, {"zzz": "3"}, "expected one of width, twice, kernel, bias, seq, half"),
         (None, {"linear": "3"}, "no hparam or dim is named `linear`"),
     ],
 )

@@ -52,7 +52,7 @@ def test_no_two_fields_read_the_same_part() -> None:
     ("said", "message"),
     [
         ({"precision": "bf61"}, "precision must be fp32, .*, not 'bf61': did you mean bf16?"),
-        ({"batch": 0}, "batch is 0, which is too small: the least is 1"),
+        ({"batch": 0}, "batch is 0, which is too small: the minimum is 1"),
         ({"batch": True}, "batch must be a whole number, not True"),
         ({"batch": 2**80}, "too large"),
         ({"batch": 1.5}, "batch must be a whole number, not 1.5"),

@@ -38,7 +38,7 @@ def test_says_how_it_is_run() -> None:
         ("run: bf16", "`run:` takes a mapping", (5, 6)),
         ("run: {precison: bf16}", "`run` has no key `precison`", (5, 7)),
         ("run: {precision: bf15}", "did you mean bf16?", (5, 18)),
-        ("run: {batch: 0}", "the least is 1", (5, 14)),
+        ("run: {batch: 0}", "the minimum is 1", (5, 14)),
         ("run: {batch: [1, 2]}", "`batch` takes one value", (5, 7)),
         ("run: {checkpoint: [{a: b}]}", "`checkpoint` takes a value or a list of values", (5, 7)),
         ("run: {execution: compiled}", "`execution` is not for specs", (5, 7)),

@@ -167,9 +167,9 @@ def test_import_writes_a_spec_that_meets_what_it_expects(tmp_path):
     assert f"expect: {{params: {mine.params}, macs: {mine.macs}" in text
     assert status(run("lint", out, "--select", "SPC")) == 0
     again = run("import", path, "-o", out)
-    assert (status(again), "exists; --force overwrites it" in again.stderr) == (2, True)
+    assert (status(again), "exists: use --force to overwrite it" in again.stderr) == (2, True)
     spec = run("import", out)
-    assert (status(spec), "is a spec already" in spec.stderr) == (2, True)
+    assert (status(spec), "is already a spec" in spec.stderr) == (2, True)
 
 
 def test_llama_is_read_at_a_glance(tmp_path):

@@ -98,9 +98,9 @@ def test_no_line_is_longer_than_the_terminal(width):
         (("conv 64 kernel=3", "--input", "3xHxW", "--set", "Q=3"), "the names are H, W"),
         (("conv 64 kernel=3", "--input", "3xHxW", "--set", "H=big"), "takes whole numbers"),
         (("conv 64 kernel=3", "--input", "3x32x32", "--symbolic", "2k"), "`2k` cannot be a name"),
-        (("conv 64 kernel=3", "--symbolic", "k"), "give the input of the layer with --input"),
+        (("conv 64 kernel=3", "--symbolic", "k"), "a layer needs an input: use --input"),
         (("conv 64 kernel=3", "--input", "3x32x32", "--symbolic"), "Name a size of the input 3x32x32, e.g. 3xHxW"),
-        ((GPT2, "wte", "--input", "3xHxW"), "--input belongs to a line"),
+        ((GPT2, "wte", "--input", "3xHxW"), "--input is for a layer line"),
         ((GPT2, "wtf", "--symbolic", "seq"), "did you mean `wte`?"),
     ],
 )

@@ -53,10 +53,10 @@ def parsed(text: str) -> tuple[str, ...]:
     for name in names:
         if name not in NAMES:
             near = suggest(name, NAMES)
-            hint = f"did you mean `{near}`?" if near else f"there are {', '.join(NAMES)}"
+            hint = f"did you mean `{near}`?" if near else f"expected one of {', '.join(NAMES)}"
             raise RequestError(f"--columns: no column is named `{name}`: {hint}")
     if not names:
-        raise RequestError(f"--columns takes names such as output,params: there are {', '.join(NAMES)}")
+        raise RequestError(f"--columns takes names such as output,params, from {', '.join(NAMES)}")
     return names
 
 
