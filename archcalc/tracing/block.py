@@ -13,8 +13,8 @@ class Block:
 
     Attributes:
         name: its own; bodies: those that are it; arguments, numbers: what differs, and every number by them.
-        calls: how many places call it; is_kept: whether it is needed even if that is one; written: whether it stands under
-        `blocks:`.
+        calls: how many places call it; is_repeated: whether one calls it several times in a row.
+        is_kept: whether it is needed even if one place calls it; written: whether it stands under `blocks:`.
     """
 
     def __init__(self, bodies: list[Body]) -> None:
@@ -23,6 +23,7 @@ class Block:
         self.arguments: list[Argument] = []
         self.numbers: list[Expression] = []
         self.calls = 0
+        self.is_repeated = False
         self.is_kept = False
         self.written = True
 

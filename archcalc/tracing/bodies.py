@@ -8,26 +8,48 @@ memory while what follows runs: a module's variables go when it returns.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from archcalc.layers import REGISTRY
 from archcalc.sources.writing import Spec
 from archcalc.tracing.block import Block
+from archcalc.tracing.calls import Scope
 from archcalc.tracing.expressions import Expression, explained
 from archcalc.tracing.graph import Graph, Node, Out
 from archcalc.tracing.items import Body, Item
 from archcalc.tracing.naming import called, names, plain
 from archcalc.tracing.repeats import has_tie, repeated
+from archcalc.tracing.structure import bodies
 from archcalc.tracing.typeset import Writer, numbered
 
 
-class Blocks:
-    """All bodies of a model, put together."""
+def shortest(graph: Graph) -> tuple[Spec, Body]:
+    """The spec of a graph, and the body that it is made from.
 
-    def __init__(self, graph: Graph, root: Body) -> None:
+    A block that ends up inlined may hide that what is in it equals what stands beside it. So those are taken apart before
+    anything is compared, for as long as that makes the spec shorter.
+    """
+    found = Blocks(graph, bodies(graph), set())
+    spec, root = found.spec(), found.root
+    apart: set[Scope] = set()
+    while more := found.inlined() - apart:
+        apart |= more
+        found = Blocks(graph, bodies(graph), apart)
+        other = found.spec()
+        if other.text().count("\n") >= spec.text().count("\n"):
+            break
+        spec, root = other, found.root
+    return spec, root
+
+
+class Blocks:
+    """All bodies of a model, put together. The calls in `apart` are no blocks."""
+
+    def __init__(self, graph: Graph, root: Body, apart: Collection[Scope]) -> None:
         self.graph = graph
         self.root = root
+        self.apart = apart
         self.block: dict[Body, Block] = {}
         self.blocks: list[Block] = []
         for level in _levels(root):
@@ -39,17 +61,19 @@ class Blocks:
         alike: dict[str, list[tuple[Body, list[Any], list[str]]]] = {}
         for body in level:
             self._finish(body)
+            if body.scope in self.apart:
+                continue
             text, values, keys = self._gaps(body)
             alike.setdefault(text, []).append((body, values, keys))
         for found in alike.values():
-            bodies = [body for body, _, _ in found]
-            if len(bodies) < 2 or _layers(bodies[0].items) < 2 or any(has_tie(body.items) for body in bodies):
+            equal = [body for body, _, _ in found]
+            if len(equal) < 2 or _layers(equal[0].items) < 2 or any(has_tie(body.items) for body in equal):
                 continue
-            block = Block(bodies)
+            block = Block(equal)
             columns = list(zip(*(values for _, values, _ in found)))
             block.arguments, block.numbers = explained(columns, found[0][2], set())
             self.blocks.append(block)
-            for body in bodies:
+            for body in equal:
                 self.block[body] = block
 
     def _finish(self, body: Body) -> None:
@@ -124,11 +148,17 @@ class Blocks:
             if item.body is not None:
                 block = self.block[item.body]
                 block.calls += 1
+                block.is_repeated = block.is_repeated or item.count > 1
                 is_followed = is_inner or item is not items[-1]
                 block.is_kept = block.is_kept or (is_followed and item.count == 1 and _leaves_branches(item.body))
                 if block not in seen:
                     seen.add(block)
                     self._count_in(block.bodies[0].items, seen, False)
+
+    def inlined(self) -> set[Scope]:
+        """The calls of blocks that are written where they are called, and once there."""
+        blocks = [block for block in self.blocks if not block.written and not block.is_repeated]
+        return {body.scope for block in blocks for body in block.bodies if body.scope is not None}
 
     def spec(self) -> Spec:
         """All of it."""

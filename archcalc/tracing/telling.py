@@ -11,14 +11,13 @@ from archcalc.network.load import Graph as Network
 from archcalc.network.load import build_graph
 from archcalc.quoting import visible
 from archcalc.tracing import operations, patterns
-from archcalc.tracing.bodies import Blocks
+from archcalc.tracing.bodies import shortest
 from archcalc.tracing.calls import Run
 from archcalc.tracing.comparison import Comparison
 from archcalc.tracing.graph import Graph, Node
 from archcalc.tracing.operations.reader import Reader
 from archcalc.tracing.operations.registry import Beyond
 from archcalc.tracing.proof import Proof, plain_axes, prove, written
-from archcalc.tracing.structure import bodies
 
 
 class Telling:
@@ -93,8 +92,7 @@ def _text(graph: Graph, proof: Proof, comments: Sequence[str]) -> tuple[str, Net
         for node, axis in known.items():
             node.keys["axis"] = None if without else axis
         try:
-            root = bodies(graph)
-            spec = Blocks(graph, root).spec()
+            spec, root = shortest(graph)
             spec.comments = [*comments]
             text = spec.text()
             network = build_graph(Source(graph.name, text))

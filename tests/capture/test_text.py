@@ -168,6 +168,36 @@ def test_copies_that_read_their_input_by_name_have_a_name_for_it():
     assert text.count("tanh") == 1
 
 
+class Growing(nn.Module):
+    """Layers that read what all before them gave; the first reads one tensor alone."""
+
+    class Layer(nn.Module):
+        def __init__(self, width):
+            super().__init__()
+            self.norm, self.conv = nn.BatchNorm2d(width), nn.Conv2d(width, 4, 3, padding=1)
+
+        def forward(self, found):
+            return self.conv(F.relu(self.norm(torch.cat(found, 1))))
+
+    def __init__(self, width, depth):
+        super().__init__()
+        self.layers = nn.ModuleList(Growing.Layer(width + 4 * index) for index in range(depth))
+
+    def forward(self, x):
+        found = [x]
+        for layer in self.layers:
+            found.append(layer(found))
+        return torch.cat(found, 1)
+
+
+def test_a_first_layer_that_is_a_module_call_of_its_own_joins_the_others():
+    text = layers(nn.Sequential(Growing(8, 3), nn.AvgPool2d(2), Growing(20, 5), Growing(40, 4)), (8, 8, 8))
+    assert text == (
+        "growing(depth): - concat: [prev, [batchnorm, relu, conv 4 kernel=3 padding=1]] repeat: depth "
+        "layers: - [growing 3, avgpool 2, growing 5, growing 4]"
+    )
+
+
 def test_branches_and_skips():
     def gated(m, x):
         return m.a(x) * torch.sigmoid(m.b(x))
