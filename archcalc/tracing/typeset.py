@@ -60,7 +60,9 @@ class Writer:
         return _joined(found)
 
     def _item(self, item: Item, take: Take) -> Written:
-        name = self.names.get(item.gives.node) if item.gives is not None and item.gives.node.op != "input" else None
+        name = None
+        if item.gives is not None and item.gives != item.source and item.gives.node.op != "input":
+            name = self.names.get(item.gives.node)
         if item.body is not None:
             return self._call(item, name, take)
         if item.layers is not None:

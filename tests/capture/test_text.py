@@ -129,6 +129,17 @@ def test_the_first_of_several_inputs_is_named_where_it_is_read():
     assert layers(net, (8,), (6,)).startswith("- [relu from=input, linear 4")
 
 
+def test_an_inlined_module_starts_from_a_layer_that_has_a_name():
+    def forward(m, x):
+        low, high = m.a(x), m.b(x)
+        return m.c(low) * high.relu() * low
+
+    net = Of(forward, a=nn.Linear(8, 8), b=nn.Linear(8, 8), c=Of(lambda m, x: x + m.d(x), d=nn.Linear(8, 8)))
+    text = layers(net, (8,))
+    assert "identity from=a] - residual: [linear 8]" in text
+    assert text.count("name=a") == 1
+
+
 def entangled() -> nn.Module:
     """Blocks that are no branches: what is between reads the same tensors."""
 

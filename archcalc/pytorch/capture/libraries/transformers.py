@@ -140,7 +140,8 @@ def _candidates(module: Any, config: Any) -> Iterator[list[Example]]:
     }
     known = [name for name in makers if name in taken]
     main = module.main_input_name if module.main_input_name in makers else (known or ["input_ids"])[0]
-    sets = [[main], [main, "decoder_input_ids"], [main, "pixel_values"], [main, "input_ids"], known]
+    # Where a decoder gets no tokens, some models make them from those of the encoder.
+    sets = [[main, "decoder_input_ids"], [main], [main, "pixel_values"], [main, "input_ids"], known]
     for names in sets:
         if names and len(set(names)) == len(names) and all(name in taken for name in names):
             for sizes in makers[names[0]](config):
