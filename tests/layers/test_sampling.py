@@ -1,33 +1,38 @@
+"""Choices are gone through, sizes are drawn: a few for each case."""
+
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
 from archcalc.diagnostics import SpecError
 
-from .oracle import DRAWN, FEW, Draw, compare, covers, layer, line
+from .oracle import DRAWN, TIMES, Draw, compare, covers, layer, line
 
 
 @covers("gridsample")
-@DRAWN
+@pytest.mark.parametrize("padding_mode", ["zeros", "border", "reflection"])
+@pytest.mark.parametrize(
+    ("axes", "mode"), [(2, "bilinear"), (2, "nearest"), (2, "bicubic"), (3, "bilinear"), (3, "nearest")]
+)
+@settings(DRAWN, max_examples=2 * TIMES)
 @given(data=st.data())
-def test_gridsample(data):
+def test_gridsample(axes, mode, padding_mode, data):
     draw = Draw(data)
-    axes = draw.of(2, 2, 3)
-    shape, places = draw.shape(axes), draw.shape(axes, channels=(1, 2, 5))
-    keys = draw.some(
-        mode=st.sampled_from(["bilinear", "nearest", "bicubic"] if axes == 2 or draw.wild else ["bilinear", "nearest"]),
-        padding_mode=st.sampled_from(["zeros", "border", "reflection"]),
-        align_corners=st.booleans(),
-    )
-    coordinates = draw.of(2, 3) if draw.wild else axes
-    shapes = {"x": shape, "g": (*places[:axes], coordinates)}
+    keys = {"mode": mode, "padding_mode": padding_mode, **draw.some(align_corners=st.booleans())}
+    shapes = {"x": draw.shape(axes, low=2, high=5), "g": (*draw.shape(axes - 1, high=4, channels=(1, 2, 4)), axes)}
+    compare(line("gridsample grid=g", **keys) + " from=x", shapes, sampled(**keys))
+
+
+def sampled(**keys):
     call = {"align_corners": False, **keys}
-    compare(
-        line("gridsample grid=g", **keys) + " from=x", shapes, lambda: lambda x, grid: F.grid_sample(x, grid, **call)
-    )
+    return lambda: lambda x, grid: F.grid_sample(x, grid, **call)
+
+
+def test_defaults_of_a_gridsample():
+    compare("gridsample grid=g from=x", {"x": (2, 4, 3), "g": (3, 5, 2)}, sampled())
 
 
 @pytest.mark.parametrize(("mode", "each"), [("nearest", 0), ("bilinear", 7), ("bicubic", 31)])
@@ -41,7 +46,7 @@ class Deformed(nn.Conv2d):
 
     def windows(self, x):
         """How many there are along each axis."""
-        keys = zip(x.shape[2:], self.kernel_size, self.stride, self.padding, self.dilation)
+        keys = zip(x.shape[2:], self.kernel_size, self.stride, self.padding, self.dilation, strict=True)
         counts = tuple((size + 2 * p - d * (k - 1) - 1) // s + 1 for size, k, s, p, d in keys)
         if min(counts) < 1:
             raise ValueError("a window larger than the image")
@@ -58,58 +63,63 @@ class Deformed(nn.Conv2d):
         if channels % parts or (mask is not None and mask.shape != (batch, parts * taps, *space)):
             raise ValueError("another mask, or parts that do not divide the channels")
         moved = offset.view(batch, parts, taps, 2, *space)
-        seen = []
-        for tap in range(taps):
-            rows = torch.arange(space[0], device=x.device)[:, None] * self.stride[0] - self.padding[0]
-            columns = torch.arange(space[1], device=x.device) * self.stride[1] - self.padding[1]
-            row = moved[:, :, tap, 0] + rows + tap // kw * self.dilation[0]
-            column = moved[:, :, tap, 1] + columns + tap % kw * self.dilation[1]
-            total = 0
-            for down in (0, 1):
-                for right in (0, 1):
-                    i, j = row.floor() + down, column.floor() + right
-                    share = (1 - (row - i).abs()) * (1 - (column - j).abs())
-                    inside = (i >= 0) & (i < height) & (j >= 0) & (j < width)
-                    place = (i.clamp(0, height - 1) * width + j.clamp(0, width - 1)).long()
-                    flat = x.view(batch, parts, channels // parts, -1)
-                    at = place.flatten(2)[:, :, None].expand(-1, -1, channels // parts, -1)
-                    total = total + flat.gather(3, at).unflatten(3, space) * (share * inside)[:, :, None]
-            if mask is not None:
-                total = total * mask.view(batch, parts, taps, *space)[:, :, tap, None]
-            seen.append(total.flatten(1, 2))
-        columns = torch.stack(seen, 2).flatten(3)
+        along = [
+            torch.arange(k, device=x.device)[:, None] * d + torch.arange(count, device=x.device) * s - p
+            for k, d, count, s, p in zip(self.kernel_size, self.dilation, space, self.stride, self.padding)
+        ]
+        row = moved[:, :, :, 0] + along[0].repeat_interleave(kw, 0)[:, :, None]
+        column = moved[:, :, :, 1] + along[1].repeat(taps // kw, 1)[:, None]
+        corners = torch.arange(4, device=x.device).view(4, 1, 1, 1, 1, 1)
+        i, j = row.floor() + corners // 2, column.floor() + corners % 2
+        share = (1 - (row - i).abs()) * (1 - (column - j).abs())
+        inside = (i >= 0) & (i < height) & (j >= 0) & (j < width)
+        place = (i.clamp(0, height - 1) * width + j.clamp(0, width - 1)).long()
+        at = place.flatten(3)[:, :, :, None].expand(-1, -1, -1, channels // parts, -1)
+        flat = x.view(batch, parts, channels // parts, -1).expand(4, -1, -1, -1, -1)
+        read = flat.gather(4, at).unflatten(4, (taps, *space))
+        seen = (read * (share * inside)[:, :, :, None]).sum(0)
+        if mask is not None:
+            seen = seen * mask.view(batch, parts, 1, taps, *space)
+        columns = seen.flatten(1, 2).flatten(3)
         y = F.conv2d(columns, self.weight.flatten(2).unsqueeze(-1), self.bias, groups=self.groups)
         return y.view(batch, -1, *space)
 
 
 @covers("deformconv")
-@FEW
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("parts", [1, 2])
+@pytest.mark.parametrize("groups", [1, 2])
+@settings(DRAWN, max_examples=3 * TIMES)
 @given(data=st.data())
-def test_deformconv(data):
+def test_deformconv(groups, parts, weighted, data):
     draw = Draw(data)
-    shape = draw.shape(2, 3, 7)
-    keys = draw.some(
-        stride=draw.sizes(2, 1, 2), padding=draw.sizes(2, 0, 1), dilation=draw.sizes(2, 1, 2), bias=st.booleans(),
-        groups=st.sampled_from([1, 2, 3]),
-    )  # fmt: skip
-    channels, kernel = draw.of(1, 4, 6), draw(draw.sizes(2, 1, 3))
-    groups = keys.get("groups", 1)
-    channels *= 1 if draw.wild else groups
-    shape = shape if draw.wild or shape[0] % groups == 0 else (groups * shape[0], *shape[1:])
-    taps = kernel**2 if isinstance(kernel, int) else kernel[0] * kernel[-1]
-    parts = draw.of(1, 1, 2) if draw.wild or shape[0] % 2 == 0 else 1
-    space = []
-    for axis, size in enumerate(shape[1:]):
-        at = {name: value if isinstance(value, int) else value[axis] for name, value in keys.items() if name != "bias"}
-        k = kernel if isinstance(kernel, int) else kernel[axis]
-        reach = at.get("dilation", 1) * (k - 1) + 1
-        space.append(max(1, (size + 2 * at.get("padding", 0) - reach) // at.get("stride", 1) + 1))
-    shapes = {"x": shape, "o": (2 * parts * taps, *space)}
+    keys = {
+        name: draw(st.tuples(*[st.integers(low, low + 1)] * 2))
+        for name, low in (("stride", 1), ("padding", 0), ("dilation", 1))
+    }
+    keys |= {"groups": groups} | draw.some(bias=st.booleans())
+    channels, kernel = groups * draw.of(1, 2), draw(st.tuples(*[st.integers(1, 3)] * 2))
+    reach = [d * (k - 1) + 1 for d, k in zip(keys["dilation"], kernel)]
+    image = [max(1, size - 2 * p) + draw.of(0, 1, 3) for size, p in zip(reach, keys["padding"])]
+    windows = [
+        (size + 2 * p - r) // s + 1 for size, r, s, p in zip(image, reach, keys["stride"], keys["padding"])
+    ]  # fmt: skip
+    taps = kernel[0] * kernel[1]
+    shapes = {"x": (groups * parts * draw.of(1, 2), *image), "o": (2 * parts * taps, *windows)}
     words = line("deformconv", channels, kernel=kernel, **keys) + " offset=o from=x"
-    if draw.of(True, False):
-        shapes["m"] = (parts * taps + (draw.wild and draw.of(0, 1)), *space)
+    if weighted:
+        shapes["m"] = (parts * taps, *windows)
         words += " mask=m"
-    compare(words, shapes, lambda: Deformed(shape[0], channels, kernel, **keys))
+    compare(words, shapes, moving(shapes["x"][0], channels, kernel, **keys))
+
+
+def moving(inputs, outputs, kernel, **keys):
+    return lambda: Deformed(inputs, outputs, kernel, **keys)
+
+
+def test_defaults_of_a_deformconv():
+    shapes = {"x": (4, 5, 6), "o": (18, 3, 4)}
+    compare("deformconv 5 kernel=3 offset=o from=x", shapes, moving(4, 5, kernel=3))
 
 
 def test_work_of_a_deformconv():
@@ -121,13 +131,42 @@ def test_work_of_a_deformconv():
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("keys", "shapes", "said"),
     [
-        ("gridsample grid=flat from=x", r"`grid` is \[height, width, 2\] beside"),
-        ("deformconv 5 kernel=3 offset=x from=x", r"`offset` is \[2·parts·9, 6, 6\] here"),
-        ("deformconv 5 kernel=3 offset=o mask=o from=x", r"`mask` is \[9, 6, 6\] here"),
+        ({}, {"g": (5, 2)}, r"`grid` is \[height, width, 2\] beside"),
+        ({}, {"g": (2, 5, 3)}, r"`grid` is \[height, width, 2\] beside"),
+        ({}, {"x": (4, 3, 8, 8), "g": (2, 5, 5, 2)}, r"`grid` is \[depth, height, width, 3\] beside"),
+        ({"mode": "bicubic"}, {"x": (4, 3, 8, 8), "g": (2, 5, 5, 3)}, "does not work on 3 spatial axes"),
     ],
 )
-def test_places_of_another_size(words, said):
+def test_what_a_gridsample_refuses(keys, shapes, said):
+    words, shapes = line("gridsample grid=g", **keys) + " from=x", {"x": (4, 8, 8), **shapes}
     with pytest.raises(SpecError, match=said):
-        layer(words, {"x": (4, 8, 8), "o": (18, 6, 6), "flat": (5, 2)})
+        layer(words, shapes)
+    compare(words, shapes, sampled(**keys))
+
+
+@pytest.mark.parametrize(
+    ("keys", "shapes", "said"),
+    [
+        ({"kernel": (3, 3, 1)}, {}, "`kernel` has 3 sizes"),
+        ({"stride": (1, 1, 1)}, {}, "`stride` has 3 sizes"),
+        ({"padding": (0, 0, 0)}, {}, "`padding` has 3 sizes"),
+        ({"dilation": (1, 1, 1)}, {}, "`dilation` has 3 sizes"),
+        ({"kernel": 9}, {"o": (162, 1, 1)}, "larger than the padded input"),
+        ({"groups": 3}, {}, "groups=3 does not divide the 4 input channels"),
+        ({"groups": 4}, {}, "groups=4 does not divide the 6 output channels"),
+        ({}, {"o": (20, 6, 6)}, r"`offset` is \[2·parts·9, 6, 6\] here"),
+        ({}, {"o": (18, 6, 5)}, r"`offset` is \[2·parts·9, 6, 6\] here"),
+        ({}, {"o": (54, 6, 6), "m": (27, 6, 6)}, "the 3 parts of `offset` do not divide the 4 channels"),
+        ({}, {"m": (18, 6, 6)}, r"`mask` is \[9, 6, 6\] here"),
+        ({}, {"m": (9, 6, 7)}, r"`mask` is \[9, 6, 6\] here"),
+        ({}, {"o": (36, 6, 6), "m": (9, 6, 6)}, r"`mask` is \[18, 6, 6\] here"),
+    ],
+)
+def test_what_a_deformconv_refuses(keys, shapes, said):
+    keys, shapes = {"kernel": 3, **keys}, {"x": (4, 8, 8), "o": (18, 6, 6), **shapes}
+    words = line("deformconv", 6, **keys) + " offset=o from=x" + (" mask=m" if "m" in shapes else "")
+    with pytest.raises(SpecError, match=said):
+        layer(words, shapes)
+    compare(words, shapes, moving(4, 6, **keys))
