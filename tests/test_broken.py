@@ -58,7 +58,7 @@ EXPECTED = {
     "23-tie": (7, 31, 34, "SPC012", "cannot tie `linear` to `wte` (embedding)", "weights of one shape"),
     "24-hash": (5, 3, 4, "SPC001", "expected ',' or ']'", "`#` starts a comment"),
     "26-kernel-3x3-neg": (4, 19, 24, "SHP101", "`kernel` has 3 sizes, the input [3, 32, 32] has 2", ""),
-    "27-name-in-args": (4, 36, 40, "SPC010", "`name` belongs beside `conv:`, not inside it", "indent it as far as"),
+    "27-name-in-args": (4, 36, 40, "SPC010", "`name` belongs next to `conv:`, not inside it", "indent it as far as"),
     "28-dup-name": (5, 26, 27, "SPC011", "`a` is already the name of a layer", "choose another name"),
     "29-layout-undecided": (
         4, 5, 11, "SHP111", "`concat` cannot tell channels from features in [3, 256, 256]",
@@ -168,7 +168,7 @@ EXPECTED = {
         5, 5, 9, "SHP101", "`conv` takes one tensor of channels, but its input is 5 entries of [16, 64, 64]",
         "put it in `each: [...]`",
     ),
-    "65-each-without-layers": (5, 5, 9, "SPC004", "`each: x` needs `layers:` beside it", "e.g. {each: x, layers: [...]}"),
+    "65-each-without-layers": (5, 5, 9, "SPC004", "`each: x` needs `layers:` next to it", "e.g. {each: x, layers: [...]}"),
     "66-state-changes": (5, 13, 14, "SHP107", "the state `s` is [512] but its next value is [1024]", ""),
     "67-two-states": (4, 5, 9, "SPC004", "`scan` has two states and no `next:`", "next: {out: ..., cell: ...}"),
     "68-scan-of-two-lengths": (
@@ -186,7 +186,7 @@ EXPECTED = {
     ),
     "72-scan-without-state": (4, 5, 9, "SPC004", "`scan` has no `state:`", "e.g. state: {z: [64]} beside it"),
     "73-state-and-output": (9, 13, 15, "SPC011", "`s2` is a state and an output of the last layer", "name one of them otherwise"),
-    "74-each-with-state": (5, 5, 10, "SPC003", "`each` has no key `state`", "what goes from step to step is a `scan`"),
+    "74-each-with-state": (5, 5, 10, "SPC003", "`each` has no key `state`", "use `scan` to pass states from step to step"),
     "75-each-after-a-split": (9, 5, 9, "SPC008", "the layer before has several outputs", "choose one by its name"),
     "60-output-twice": (4, 20, 24, "SPC011", "`skip` is already an output", "delete one of them"),
 }  # fmt: skip

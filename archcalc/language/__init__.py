@@ -1,1 +1,1 @@
-"""The spec language: nodes with places to a document, its items and its expressions."""
+"""The spec language: from YAML nodes with locations to a document, its items and its expressions."""

@@ -1,6 +1,6 @@
-"""The whole file: what each top-level key holds, checked and with places.
+"""The document: the top-level keys, checked, with locations.
 
-Nothing is evaluated here; `archcalc.language.settings` gives the hparams and dims their values.
+Nothing is evaluated here; `archcalc.language.settings` evaluates hparams and dims.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ if TYPE_CHECKING:
 
 KEYS = {
     "model": "the name of the model (required)",
-    "include": "files with `blocks:` and nothing else, relative to this file",
-    "hparams": "numbers that define the model; a value may be an expression over earlier ones",
+    "include": "files with only `blocks:`, relative to this file",
+    "hparams": "numbers that define the model; a value may be an expression of earlier ones",
     "variants": "named sets of hparams, chosen as spec.yaml@NAME",
     "dims": "run-time sizes: they change activations and cost, never parameters",
     "input": "the input's sizes without the batch axis, or a mapping of inputs by name: sizes, or {size, layout} (required)",
-    "blocks": "macros with arguments, e.g. `name(width, stride=1): [layers]`; `-> skip` names further outputs",
+    "blocks": "macros with arguments, e.g. `name(width, stride=1): [layers]`; `-> skip` names additional outputs",
     "layers": "the list of layers (required)",
-    "output": "the layer that is the output, or a list of several; default: the last layer",
+    "output": "the output layer, or a list of several; default: the last layer",
     "loss": "the training loss",
-    "run": "how it runs by default: batch, precision, optimizer, device, ...; a variant may have its own",
+    "run": "default run settings: batch, precision, optimizer, device, ...; a variant may have its own",
     "budget": "upper bounds: params, trainable, macs, depth, memory (of training), inference_memory",
-    "growth": "how far it may grow beyond the base of `archcalc lint --base`, e.g. {params: 5%}; the keys of `budget`",
-    "expect": "exact values: params, active_params, trainable, buffers, macs, other_flops, depth, output; a variant's under its name",
+    "growth": "allowed growth over the base of `archcalc lint --base`, e.g. {params: 5%}; same keys as `budget`",
+    "expect": "exact values: params, active_params, trainable, buffers, macs, other_flops, depth, output; for a variant, under its name",
 }
 LOSSES = ("crossentropy", "nll", "mse", "l1", "bce", "bcewithlogits")
 BUDGETS = ("params", "trainable", "macs", "depth", "memory", "inference_memory")
 EXPECTATIONS = ("params", "active_params", "trainable", "buffers", "macs", "other_flops", "depth", "output")
 
 _VARIANT = r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z"
-# A B alone could be bytes or billions.
+# A bare B could mean bytes or billions.
 _AMOUNT = r"(\d[\d_]*(?:\.\d+)?)\s*(?:([kmgt]i?)b?)?\Z"
 
 
 class Block:
-    """A macro: its name, its parameters with their defaults, the names of its further outputs, and its body."""
+    """A macro: its name, parameters with defaults, names of additional outputs, and body."""
 
     def __init__(
         self,
@@ -63,11 +63,11 @@ class Block:
 
 
 class Document:
-    """A spec as written, every part with its place.
+    """A spec as written, every part with its location.
 
     Attributes:
-        said: how it is run, from the command line; None where nothing is said.
-        runs: what `run:` says, by the variant that it stands in, or "".
+        said: run settings from the command line, or None.
+        runs: the `run:` settings by variant, with "" for the top level.
     """
 
     def __init__(self, source: Source, model: Scalar) -> None:
@@ -88,26 +88,26 @@ class Document:
         self.runs: dict[str, Running] = {}
 
     def batch(self, variant: str | None) -> int:
-        """The batch that its `run:` names; 1 where it names none."""
+        """The batch in `run:`; 1 by default."""
         return (self.run(variant).batch if self.runs else 0) or 1
 
     def run(self, variant: str | None) -> Running:
-        """How the network of a variant, or with None the spec's own, is run where nobody says otherwise."""
-        from archcalc.running import Running  # few specs say it
+        """The default run settings of a variant, or with None of the spec itself."""
+        from archcalc.running import Running  # rarely used, so imported on demand
 
         return self.runs.get(variant or "", Running()).over(self.runs.get("", Running()))
 
     def tuned(self, variant: str | None) -> Running | None:
-        """What is said of which parameters are trained; None where nothing is."""
+        """The settings for which parameters are trained, or None."""
         if self.said is None:
             return self.run(variant) if self.runs else None
         return self.said.over(self.run(variant))
 
 
 def parse_document(source: Source, findings: Findings) -> Document | None:
-    """The document in `source` with its includes read.
+    """Parses the document in `source` and its includes.
 
-    Errors of form go to `findings`; None when there is nothing to go on with.
+    Errors go to `findings`; None if nothing can be processed further.
     """
     try:
         root = parse(source)
@@ -122,15 +122,15 @@ def parse_document(source: Source, findings: Findings) -> Document | None:
 
 
 def _other_file(source: Source) -> SpecError | None:
-    """The error of a text that is of another kind as a whole, when it is one that is known."""
-    from archcalc.foreign import of_text  # only what is no spec pays for it
+    """The error for a text of another known kind."""
+    from archcalc.foreign import of_text  # imported only for files that are not specs
 
     foreign = of_text(source.path, source.text)
     return not_a_spec(source, foreign) if foreign else None
 
 
 def _other_keys(source: Source, keys: list[str]) -> SpecError | None:
-    """The error of a mapping that is no spec."""
+    """The error for a mapping that is not a spec."""
     from archcalc.foreign import of_keys
 
     foreign = of_keys(keys, KEYS)
@@ -138,7 +138,7 @@ def _other_keys(source: Source, keys: list[str]) -> SpecError | None:
 
 
 def parse_amount(text: str) -> int | None:
-    """`25M`, `4G`, `8 GiB`, `1.5g`, `61_100_840` as a whole number, or None."""
+    """`25M`, `4G`, `8 GiB`, `1.5g`, `61_100_840` as an integer, or None."""
     match = re.match(_AMOUNT, text, re.ASCII | re.IGNORECASE)
     if not match or len(text) > 40:
         return None
@@ -174,7 +174,7 @@ class _Reader:
             help = meant(key, key.text, list(KEYS), f"the keys are {', '.join(KEYS)}")
             self.findings.error("SPC003", f"unknown key `{key.text}`", key, help)
         missing = [name for name in ("model", "input", "layers") if name not in values]
-        if missing and not unknown:  # an unknown key may be a missing one, misspelt
+        if missing and not unknown:  # an unknown key may be a misspelt required one
             what = " and ".join(", ".join(f"`{name}:`" for name in missing).rsplit(", ", 1))
             help = "; ".join(f"`{name}:` is {KEYS[name]}" for name in missing)
             self.findings.error("SPC004", f"the spec has no {what}", start, help)
@@ -214,7 +214,7 @@ class _Reader:
         return self._pairs(values[name][1], name) if name in values else []
 
     def _pairs(self, node: Node, name: str, variant_of: Document | None = None) -> list[tuple[Scalar, Scalar]]:
-        """A mapping of names to one-line values; a variant may have a `run:` among them."""
+        """A mapping of names to one-line values; in a variant it may include `run:`."""
         if not isinstance(node, Mapping):
             self.findings.error("SPC010", f"`{name}:` takes a mapping of names to values", node, "e.g. {width: 64}")
             return []
@@ -246,7 +246,7 @@ class _Reader:
             pairs = self._pairs(value, name.text, document)
             for key, _ in pairs:
                 if key.text not in known:
-                    help = meant(key, key.text, known, "a variant gives hparams other values: add it there first")
+                    help = meant(key, key.text, known, "a variant overrides hparams: add it to `hparams:` first")
                     self.findings.error("SPC008", f"no hparam is named `{key.text}`", key, help)
             document.variants[name.text] = pairs
 
@@ -291,7 +291,7 @@ class _Reader:
                     "SPC013",
                     f"an included file may hold only `blocks:`, not `{key.text}:`",
                     key,
-                    "move the blocks to a file of their own",
+                    "move the blocks to a separate file",
                 )
 
     def _output(self, document: Document, values: dict[str, tuple[Scalar, Node]]) -> None:
@@ -316,7 +316,7 @@ class _Reader:
             self.findings.error("SPC005", f"no loss is named `{document.loss.text}`", document.loss, help)
 
     def _run(self, document: Document, variant: str, node: Node) -> None:
-        from archcalc.running.specs import read_run  # few specs say it
+        from archcalc.running.specs import read_run  # rarely used, so imported on demand
 
         document.runs[variant] = read_run(node, self.findings)
 
@@ -328,7 +328,7 @@ class _Reader:
         example: str,
         values: dict[str, tuple[Scalar, Node]],
     ) -> list[tuple[Scalar, Scalar]]:
-        """A bound for some of `BUDGETS`."""
+        """Limits for some of `BUDGETS`."""
         bounds = self._numbers(name, values)
         for key, value in bounds:
             if key.text not in BUDGETS:

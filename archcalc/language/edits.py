@@ -1,6 +1,6 @@
-"""Edits of a spec's text at places of its tree, which leave the rest as it is.
+"""Edits of a spec's text at nodes of its tree, which leave the rest unchanged.
 
-Each is None where the text is not of the plain form that can be spliced for certain.
+Each returns None if the text is not in a form that can be edited reliably.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from archcalc.source import Mapping, Node, Scalar, Sequence, parse
 
 
 def without_pair(key: Span) -> Edit | None:
-    """The mapping without the key at `key` and its value; without the mapping, where it holds nothing else.
+    """Removes the key at `key` and its value, or the whole mapping if it has no other key.
 
-    Copies that go through the values of nothing else are counted instead.
+    A repeat that iterates over nothing else becomes a count.
     """
     found = _pairs(key.source).get((key.line, key.column))
     if found is None:
@@ -51,7 +51,7 @@ def _counted(loop: Mapping, values: Node) -> Edit | None:
 
 
 def without_key(key: Scalar, value: Node) -> Edit | None:
-    """A layer's line or mapping without a key and its value."""
+    """Removes a key and its value from a layer's line or mapping."""
     source = key.source
     line = source.line(key.line)
     if key.line == value.line == value.end_line and line[key.end_column - 1 : value.column - 1] in ("=", "='", '="'):
@@ -62,7 +62,7 @@ def without_key(key: Scalar, value: Node) -> Edit | None:
 
 
 def _last_line(node: Node) -> int:
-    """The last line that a value stands on; lists and mappings without brackets have no end of their own."""
+    """The last line of a value; block-style lists and mappings have no end marker."""
     if isinstance(node, Sequence) and not node.flow and node.items:
         return _last_line(node.items[-1])
     if isinstance(node, Mapping) and node.pairs and node.source.line(node.line)[node.column - 1] != "{":
@@ -71,7 +71,7 @@ def _last_line(node: Node) -> int:
 
 
 def with_layer_before(place: Span, line: str) -> tuple[Edit, ...] | None:
-    """The list with one more layer before the one at `place`, which then reads it and nothing else."""
+    """Inserts a layer before the one at `place`, which then reads only the new layer."""
     found = entry(place)
     if found is None:
         return None
@@ -79,7 +79,7 @@ def with_layer_before(place: Span, line: str) -> tuple[Edit, ...] | None:
     written = sequence.items[index]
     if isinstance(written, Sequence) or (isinstance(written, Scalar) and (written.quoted or " tie=" in written.text)):
         return None
-    without: Edit | None = None  # what it reads is then read by the layer before it
+    without: Edit | None = None  # the inserted layer takes over its inputs
     if isinstance(written, Scalar) and (source := re.search(r" from=\S+", written.text)):
         line += source.group()
         without = Edit(written.part(*source.span()), "")
@@ -103,13 +103,13 @@ def with_layer_before(place: Span, line: str) -> tuple[Edit, ...] | None:
 def with_values(
     place: Span, first: str | None, values: PyMapping[str, str | None], literal: str
 ) -> tuple[Edit, ...] | None:
-    """The layer at `place` with other values of its keys, those that it has not yet added; None takes a key out.
+    """Sets keys of the layer at `place`, adding missing ones; None removes a key.
 
     Args:
         place: of the layer's name.
-        first: the key that may stand without its name.
-        values: what each key is to be.
-        literal: what may be replaced; any other word may mean something else in a variant or another call.
+        first: the key that may be written without its name.
+        values: the new value of each key.
+        literal: the text that may be replaced; a name may mean something else in a variant or another call.
     """
     found = entry(place)
     if found is None:
@@ -124,7 +124,7 @@ def with_values(
 
 
 def _beside_list(body: Sequence, first: str | None, values: PyMapping[str, str | None]) -> tuple[Edit, ...] | None:
-    """`residual: [...]` with a key beside its list: `residual: {layers: [...], key: value}`."""
+    """`residual: [...]` with a key in addition to its list: `residual: {layers: [...], key: value}`."""
     if first in values or not body.items:
         return None
     added = [f"{key}: {value}" for key, value in values.items() if value is not None]
@@ -187,7 +187,7 @@ def _in_mapping(arguments: Mapping, values: PyMapping[str, str | None], literal:
 
 
 def shown_values(place: Span, first: str | None, values: PyMapping[str, str | None]) -> str:
-    """The same as it is told: `heads=8`, or in the form that the layer at `place` has."""
+    """The edit in a message: `heads=8`, or in the style of the layer at `place`."""
     found = entry(place)
     written = found[0].items[found[1]] if found else None
     given = {key: value for key, value in values.items() if value is not None}
@@ -201,23 +201,23 @@ def shown_values(place: Span, first: str | None, values: PyMapping[str, str | No
 
 
 def beginning_of(node: Node) -> Span:
-    """The place before a node."""
+    """The position before a node."""
     return Span(node.source, node.line, node.column, node.line, node.column)
 
 
 def end_of(node: Node) -> Span:
-    """The place behind a node."""
+    """The position after a node."""
     return Span(node.source, node.end_line, node.end_column, node.end_line, node.end_column)
 
 
 def entry(place: Span) -> tuple[Sequence, int] | None:
-    """The list that the layer at `place` stands in, and its number there."""
+    """The list that contains the layer at `place`, and its index."""
     return _entries(place.source).get((place.line, place.column))
 
 
 @lru_cache(maxsize=4)
 def said(source: Source) -> Counter[str]:
-    """How often each word stands in the text, a name of a layer among them."""
+    """How often each word, including layer names, occurs in the text."""
     return Counter(re.findall(r"\w+", source.text))
 
 
@@ -234,7 +234,7 @@ def _entries(source: Source) -> dict[tuple[int, int], tuple[Sequence, int]]:
 
 @lru_cache(maxsize=4)
 def _pairs(source: Source) -> dict[tuple[int, int], tuple[Mapping, int, Scalar | None]]:
-    """Of every key its mapping, its number there, and the key that the mapping is the value of."""
+    """For every key: its mapping, its index, and the key whose value the mapping is."""
     found: dict[tuple[int, int], tuple[Mapping, int, Scalar | None]] = {}
     pending: list[tuple[Node, Scalar | None]] = [(parse(source), None)]
     while pending:

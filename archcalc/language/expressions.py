@@ -1,7 +1,7 @@
 """Arithmetic in values: `4*width`, `max(8, round8(32*width))`, `cin//2`.
 
-A small parser of our own, so that every operator has a place and nothing but arithmetic can be
-written. Numbers are whole or floating point as in Python; sizes stay below 10^30.
+A small custom parser, so that every operator has a location and only arithmetic is possible. Numbers are
+int or float as in Python; sizes stay below 10^30.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Number = Union[int, float]
 
 RESERVED = ("round8", "round", "ceil", "floor", "min", "max", "cin", "prev", "true", "false")
 
-# Compiled when it is needed, as everywhere here: many specs hold no expression.
+# Compiled on demand, as everywhere here: many specs have no expression.
 _TOKEN = (
     r"\s*(?:(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
     r"|(?P<op>//|\*\*|[-+*/%(),]))"
@@ -30,7 +30,7 @@ _MAX_LENGTH = 500
 
 
 class ExpressionError(Exception):
-    """An expression that has no value, as a division by zero; `help` says what to do."""
+    """An expression without a value, e.g. a division by zero; `help` says what to do."""
 
     def __init__(self, message: str, help: str | None = None) -> None:
         super().__init__(message)
@@ -40,10 +40,10 @@ class ExpressionError(Exception):
 def divisible(value: Number, divisor: Number) -> int:
     """The nearest multiple of `divisor`, never below it and never more than a tenth below `value`.
 
-    Source: the channel rounding of MobileNet's reference code. Raises `ExpressionError` for a divisor that is none.
+    Source: the channel rounding of MobileNet's reference code. Raises `ExpressionError` for an invalid divisor.
     """
     if not isinstance(divisor, int) or divisor < 1:
-        raise ExpressionError(f"{describe(divisor)} divides no channels", "e.g. divisible(4.5*width, 8)")
+        raise ExpressionError(f"{describe(divisor)} is not a valid divisor", "e.g. divisible(4.5*width, 8)")
     rounded = max(divisor, math.trunc((2 * value + divisor) // (2 * divisor)) * divisor)
     return rounded + divisor if 10 * rounded < 9 * value else rounded
 
@@ -64,7 +64,7 @@ _CALLS: dict[str, Callable[..., Number]] = {
 }
 
 
-# How many values a function takes, where it is not one.
+# The arguments of functions that do not take exactly one.
 _TAKES = {
     "min": (2, _MAX_LENGTH, "two or more values"),
     "max": (2, _MAX_LENGTH, "two or more values"),
@@ -76,8 +76,8 @@ class Expression:
     """A parsed expression.
 
     Attributes:
-        names: the names it needs, each with its place.
-        sizes: the sizes of tensors it needs, by their keys.
+        names: the names it uses, with locations.
+        sizes: the tensor sizes it uses, by key.
     """
 
     __slots__ = ("_root", "names", "scalar", "sizes")
@@ -92,11 +92,11 @@ class Expression:
 
     @property
     def name(self) -> str | None:
-        """The name, when the expression is a name and nothing else."""
+        """The name, if the expression is just a name."""
         return self._root[1] if self._root[0] == "name" and self.names else None
 
     def evaluate(self, values: Mapping[str, Any]) -> Any:
-        """The value, given one for each name and for each key of a size. Raises `ExpressionError`."""
+        """The value, given values for names and size keys. Raises `ExpressionError`."""
         return _evaluate(self._root, values)
 
 
@@ -117,11 +117,11 @@ def parse_number(text: str) -> Number | None:
     if text.lstrip("-").isdigit():
         return int(text)
     number = float(text)
-    return None if math.isinf(number) else number  # 1e309 is more than a float can hold
+    return None if math.isinf(number) else number  # 1e309 overflows a float
 
 
 def parse_expression(scalar: Scalar) -> Expression:
-    """Parse the text of `scalar`. Raises `SpecError` at the part that is wrong."""
+    """Parses the text of `scalar`. Raises `SpecError` at the invalid part."""
     return _Parser(scalar).parse()
 
 
@@ -176,7 +176,7 @@ class _Parser:
         if help is None:
             unclosed = text.count("(") - text.count(")")
             if text.endswith(","):
-                help = "the words of a line have spaces between them, no commas"
+                help = "separate the words of a line by spaces, not commas"
             elif re.search(r"(?<=[0-9)])x(?=[A-Za-z_])", text):
                 help = "in a size, put names in parentheses, e.g. 3x(width)"
             elif unclosed:
@@ -310,7 +310,7 @@ def _divide(a: Number, b: Number) -> Number:
     return a // b if isinstance(a, int) and isinstance(b, int) and a % b == 0 else a / b
 
 
-# Of whole numbers without the detour over a fraction, which is not exact and has no formula.
+# For integers avoids fractions, which are inexact and have no formula.
 _ROUNDED: dict[str, Callable[[Any, Any], Any]] = {
     "ceil": lambda a, b: (a + b - 1) // b,
     "floor": lambda a, b: a // b,

@@ -1,4 +1,4 @@
-"""What a line that is none was probably meant to be: an expression cut by a comma, a line of Python."""
+"""Hints for invalid lines: an expression split at a comma, or a line of Python."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _KEY = r"([A-Za-z_]\w*)="
 
 
 def open_brackets(node: Node) -> int:
-    """How many parentheses stay open in a value that a comma may have cut."""
+    """The number of unclosed parentheses in a value that may have been split at a comma."""
     if not isinstance(node, Scalar) or node.quoted:
         return 0
     return node.text.count("(") - node.text.count(")")
 
 
 def cut_line(entries: list[Scalar], findings: Findings) -> None:
-    """Report the entries of a flow list that a comma inside parentheses has made of one line."""
+    """Report a line that a comma inside parentheses split into several entries of a flow list."""
     entry = entries[0]
     start = next((m.start() for m in re.finditer(r"\S+", entry.text) if "(" in m.group()), 0)
     word = entry.part(start, len(entry.text))
@@ -35,7 +35,7 @@ def cut_line(entries: list[Scalar], findings: Findings) -> None:
 
 
 def whole_pairs(pairs: list[tuple[Scalar, Node]], findings: Findings) -> list[tuple[Scalar, Node]]:
-    """The pairs of a mapping without those that a comma has cut: `{channels: max(8, 16)}`."""
+    """The pairs of a mapping without those split at a comma: `{channels: max(8, 16)}`."""
     whole = []
     depth = 0
     for index, (key, value) in enumerate(pairs):
@@ -63,7 +63,7 @@ def is_python(line: str) -> bool:
 
 
 def joined(entries: list[Scalar]) -> Scalar:
-    """The entries of a flow list as the one line that they were."""
+    """The entries of a flow list rejoined into one line."""
     first, last = entries[0], entries[-1]
     text = first.source.line(first.line)[first.column - 1 : last.end_column - 1]
     if first.line != last.line:
@@ -86,7 +86,7 @@ def is_row(entry: Sequence) -> bool:
 
 
 def indented(help: str, pairs: list[tuple[Scalar, Node]]) -> str | Advice:
-    """Keys that belong under the one before them, further in."""
+    """Keys that belong under the one before, with more indentation."""
     edits = []
     for key, value in pairs:
         indent = key.source.line(key.line)[: key.column - 1]
@@ -97,7 +97,7 @@ def indented(help: str, pairs: list[tuple[Scalar, Node]]) -> str | Advice:
 
 
 def named_by_key(op: Scalar, value: Scalar, pairs: list[tuple[Scalar, Node]]) -> str | Advice:
-    """`{type: conv, channels: 8}` as `{conv: {channels: 8}}`, where the name stands first."""
+    """`{type: conv, channels: 8}` as `{conv: {channels: 8}}`, if the name comes first."""
     name = value.text.split(".")[-1] or "conv"
     help = f"its name `{name}` is the key, and the other keys go inside it"
     if not pairs or value.line != op.line or (pairs[0][0].line, pairs[0][0].column) < (op.line, op.column):
@@ -115,7 +115,7 @@ def named_by_key(op: Scalar, value: Scalar, pairs: list[tuple[Scalar, Node]]) ->
 
 
 def spaced(before: Node, key: Scalar) -> str | Advice:
-    """The key of a line that a comma has cut off, behind its line."""
+    """A key after a line that a comma separated from it."""
     help = "separate the keys of a line by spaces, e.g. `conv 64 kernel=3`"
     if not isinstance(before, Scalar) or before.quoted or before.end_line != key.line:
         return help

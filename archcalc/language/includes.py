@@ -1,8 +1,7 @@
-"""`include:`, files that hold blocks for others.
+"""`include:`, files with shared blocks.
 
-A spec may be somebody else's, so what it names is read with care: files of its own project alone,
-each once, and no more than a spec may hold. What turns out to be no file of blocks is not quoted:
-its place is told, and nothing that it says.
+A spec may be untrusted, so includes are restricted: only files of its project, each once, within the size limit of a
+spec. For a file without blocks, errors give its location and quote nothing.
 """
 
 from __future__ import annotations
@@ -19,16 +18,16 @@ MAX_INCLUDES = 100
 
 
 class Includes:
-    """The files that one spec includes, while they are read."""
+    """Reads the files that a spec includes."""
 
     def __init__(self, source: Source, findings: Findings) -> None:
         self.source = source
         self.findings = findings
-        self.left = MAX_BYTES  # of all files together
-        self.places: dict[str, Span] = {}  # where each file is named first
+        self.left = MAX_BYTES  # total of all files
+        self.places: dict[str, Span] = {}  # where each file is first named
 
     def read(self, node: Node) -> Iterator[Mapping]:
-        """The files listed in `node`, each a mapping with `blocks:`; what is wrong goes to the findings."""
+        """The files listed in `node`, each a mapping with `blocks:`; errors go to the findings."""
         if not isinstance(node, Sequence):
             self.findings.error("SPC013", "`include:` must be a list of files", node, "e.g. [blocks/resnet.yaml]")
             return
@@ -38,7 +37,7 @@ class Includes:
                     help = "put several blocks in one file"
                     raise fail("SPC014", f"a spec can include at most {MAX_INCLUDES} files", entry, help)
                 if not isinstance(entry, Scalar) or not entry.text:
-                    raise fail("SPC013", "an include must be the path of a file", entry, "e.g. blocks/resnet.yaml")
+                    raise fail("SPC013", "an include must be a file path", entry, "e.g. blocks/resnet.yaml")
                 yield self._file(os.path.join(os.path.dirname(self.source.path), entry.text), entry)
             except SpecError as error:
                 self.findings.take(error)
@@ -47,12 +46,12 @@ class Includes:
 
     def _file(self, path: str, entry: Scalar) -> Mapping:
         if "\0" in path or not project.contains(os.path.dirname(self.source.path), path):
-            what = f"`{entry.text}` lies outside the project"
+            what = f"`{entry.text}` is outside the project"
             raise fail(
                 "SPC013",
                 what,
                 entry,
-                "an include lies in the spec's repository, or else in its folder or the working directory",
+                "includes must be in the spec's repository or, without one, in its folder or the working directory",
             )
         real = os.path.realpath(path)
         first = self.places.setdefault(real, entry)
@@ -65,7 +64,7 @@ class Includes:
             raise fail("SPC013", str(error), entry, "paths are relative to the file that includes them") from None
         self.left -= len(data)
         if self.left < 0:
-            most = f"the files that a spec includes can have at most {MAX_BYTES // 2**20} MiB together"
+            most = f"the files that a spec includes can have at most {MAX_BYTES // 2**20} MiB in total"
             raise fail("SPC014", most, entry, "include less")
         return _blocks(path, data)
 
@@ -77,14 +76,14 @@ def _blocks(path: str, data: bytes) -> Mapping:
     except SpecError as error:
         place = error.diagnostics[0].place
         help = "`archcalc shapes` of that file says why"
-        raise fail("SPC013", "an included file does not parse from here on", _unquoted(place), help) from None
+        raise fail("SPC013", "an included file has a syntax error here", _unquoted(place), help) from None
     if isinstance(root, Mapping) and any(key.text == "blocks" for key, _ in root.pairs):
         return root
     raise fail("SPC013", "an included file must hold `blocks:`; this one has none", _unquoted(root))
 
 
 def _unquoted(place: Span) -> Span:
-    """The same place in a file of which no text can be shown."""
+    """The same location, in a file whose text must not be shown."""
     source = place.source
     blank = Source(source.path, re.sub(rf"(?!{LINE_BREAK})[\s\S]", " ", source.text))
     return Span(blank, place.line, place.column, place.end_line, place.end_column)

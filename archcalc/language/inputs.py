@@ -1,4 +1,4 @@
-"""The `input:` of a spec: sizes, and where nothing else says it the layout."""
+"""The `input:` of a spec: sizes, and optionally the layout."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from archcalc.source import Mapping, Node, Scalar, Sequence
 LAYOUTS = ("channels-first", "features-last")
 KEYS = {
     "size": "its sizes without the batch axis (required)",
-    "layout": f"{' or '.join(LAYOUTS)}; default: as it is read",
+    "layout": f"{' or '.join(LAYOUTS)}; default: decided by the layers",
 }
 
 _SIZES = "e.g. [3, 224, 224], without the batch axis"
@@ -20,9 +20,9 @@ class Input:
     """An input of the model.
 
     Attributes:
-        name: None for the only one, where it is not named.
+        name: None for an unnamed single input.
         sizes: without the batch axis.
-        layout: one of `LAYOUTS`, where it is stated.
+        layout: one of `LAYOUTS`, if given.
     """
 
     def __init__(self, name: Scalar | None, sizes: Sequence, layout: Scalar | None = None) -> None:
@@ -32,7 +32,7 @@ class Input:
 
 
 def stating(name: str, sizes: str, layout: str) -> str:
-    """How an input is written that states its layout; `name` is `input` where it has none yet."""
+    """An input with an explicit layout, as text; `name` is `input` if it has none yet."""
     written = f"{{size: {sizes}, layout: {layout}}}"
     return f"input: {{x: {written}}}" if name == "input" else f"{name}: {written}"
 
@@ -66,7 +66,7 @@ def _mapping(name: Scalar, node: Mapping, findings: Findings) -> Input | None:
         help = meant(key, key.text, list(KEYS), f"its keys are {', '.join(KEYS)}")
         findings.error("SPC003", f"an input has no key `{key.text}`", key, help)
     size, layout = values.get("size"), values.get("layout")
-    if size is None and not unknown:  # an unknown key may be a missing one, misspelt
+    if size is None and not unknown:  # an unknown key may be a misspelt required one
         help = f"e.g. `{name.text}: {{size: [3, 224, 224], layout: {LAYOUTS[0]}}}`"
         findings.error("SPC004", f"the input `{name.text}` needs `size`", name, help)
     elif size is not None and not isinstance(size, Sequence):
@@ -77,7 +77,7 @@ def _mapping(name: Scalar, node: Mapping, findings: Findings) -> Input | None:
 
 
 def _layout(node: Node, rank: int, findings: Findings) -> Scalar | None:
-    """The word for a layout; None after an error."""
+    """The layout; None after an error."""
     if not isinstance(node, Scalar):
         findings.error("SPC005", f"`layout` must be {' or '.join(LAYOUTS)}", node)
         return None

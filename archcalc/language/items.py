@@ -1,7 +1,7 @@
 """One entry of a list of layers: a line, a list, or a mapping, as an `Item`.
 
-The grammar is the same for every layer and knows none of them: which layers and keys exist is
-asked later, where the layers are (`archcalc.network.resolve`).
+The grammar is the same for all layers and knows none of them: which layers and keys exist is
+checked later (`archcalc.network.resolve`).
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from archcalc.language.hints import (
 from archcalc.source import Mapping, Node, Scalar, Sequence
 
 COMMON = ("name", "from", "repeat", "tie", "frozen")
-# What goes through the entries of a tensor, which stands behind its colon; the layers stand beside it, and these keys.
+# Loops over the entries of a tensor: the tensor is the value, next to `layers:` and these keys.
 LOOPS: dict[str, tuple[str, ...]] = {"each": (), "scan": ("state", "next", "reverse")}
-# What stands beside the list of a loop: what goes from copy to copy.
+# Keys next to a loop's list: what is passed from copy to copy.
 CARRIED = ("state", "next")
-# How other formats say which layer a mapping is.
+# Keys that name a layer's type in other formats.
 _NAMES_A_LAYER = ("type", "op", "layer", "class", "class_name", "_target_", "module")
 _WORD = re.compile(r"\S+")
 _PIECE = r"""\s+|'[^']*'?|"[^"]*"?|[()\[\]]|[^\s'"()\[\]]+"""
@@ -36,15 +36,15 @@ _KEY = re.compile(r"([A-Za-z_]\w*)=")
 
 
 class Item:
-    """A layer as written: its name, its one unnamed value, its keys, and what stands beside it.
+    """A layer as written: its name, unnamed value, keys, and common keys.
 
-    `body` is the list in `{op: [...]}`. `common` holds name, from, repeat, tie and frozen, and `loop` the names
-    that a repeat goes through instead of a number. `carried` has the mappings `state` and `next` of a loop, `over` what an `each` or a
-    `scan` goes through, and `reverse` whether that from the last entry on. `incomplete`: a key is left out because what it
-    holds is wrong, so that nothing is said to be missing.
+    `body` is the list in `{op: [...]}`. `common` holds name, from, repeat, tie and frozen; `loop` the variables of a repeat
+    that is not just a number. `carried` has the mappings `state` and `next` of a loop, `over` the tensors that an `each` or
+    `scan` iterates over, and `reverse` whether it starts from the last entry. `incomplete`: a key was dropped because its
+    value is invalid, so it must not be reported as missing.
 
-    What is no item is told where layers are known: `more` are further values without a key, and
-    `unread` is a line of Python, a row of another program, or a value behind the colon of `op:`.
+    Some errors are reported later, where layers are known: `more` are additional values without a key, and
+    `unread` is a line of Python, a row of another format, or a value after `op:`.
     """
 
     __slots__ = (
@@ -78,7 +78,7 @@ class Item:
 
 
 def parse_items(node: Node, findings: Findings) -> list[Item]:
-    """All items of a list of layers, inner lists spread out. Errors go to `findings`."""
+    """All items of a list of layers, with inner lists flattened. Errors go to `findings`."""
     items: list[Item] = []
     if isinstance(node, Sequence):
         _sequence(node, findings, items)
@@ -90,7 +90,7 @@ def parse_items(node: Node, findings: Findings) -> list[Item]:
 
 
 def _sequence(node: Sequence, findings: Findings, items: list[Item]) -> None:
-    cut: list[Scalar] = []  # the parts of a line that a comma in parentheses has cut
+    cut: list[Scalar] = []  # parts of a line that was split at a comma in parentheses
     depth = 0
     for index, entry in enumerate(node.items):
         if isinstance(entry, Sequence):
@@ -122,7 +122,7 @@ def _sequence(node: Sequence, findings: Findings, items: list[Item]) -> None:
 
 
 def _cut(entries: list[Scalar], findings: Findings, items: list[Item]) -> None:
-    """The parts of one line that a comma in parentheses has cut."""
+    """The parts of a line that was split at a comma in parentheses."""
     whole = joined(entries)
     if is_python(whole.text):
         items.append(_python(whole))
@@ -166,7 +166,7 @@ def parse_line(line: Scalar, findings: Findings) -> Item | None:
         return None
     op = words[0]
     if "," in line.text and (comma := next((word for word in words if word.text[-1] == ","), None)):
-        message = f"the words of a line have spaces between them, no commas: `{comma.text}`"
+        message = f"separate the words of a line by spaces, not commas: `{comma.text}`"
         findings.error("SPC010", message, comma, instead(line, " ".join(word.text.rstrip(",") for word in words)))
         return None
     if "(" in op.text or "=" in op.text:
@@ -198,7 +198,7 @@ def parse_line(line: Scalar, findings: Findings) -> Item | None:
 
 
 def _not_a_layer(line: Scalar, op: Scalar, findings: Findings) -> Item | None:
-    """A line whose first word `op` is no name."""
+    """A line whose first word `op` is not a name."""
     if is_python(line.text):
         return _python(line)
     words = line.text.split()
@@ -282,7 +282,7 @@ def _mapping(node: Mapping, findings: Findings) -> Item | None:
         other, beside = layers[1]
         near = meant(other, other.text, COMMON) if isinstance(beside, Scalar) else None
         if near:
-            findings.error("SPC003", f"`{other.text}` is not a key beside `{op.text}:`", other, near)
+            findings.error("SPC003", f"`{other.text}` is not a key next to `{op.text}:`", other, near)
             return None
         help = f"`{other.text}` belongs under `{op.text}:` (indent it), or a `- ` is missing before it"
         if isinstance(value, Sequence) and isinstance(beside, Scalar) and beside.text:
@@ -295,9 +295,9 @@ def _mapping(node: Mapping, findings: Findings) -> Item | None:
         if repeat is None:
             findings.error(
                 "SPC010",
-                "`layers:` needs `repeat:` beside it",
+                "`layers:` needs `repeat:` next to it",
                 op,
-                "`repeat: N` says how often; or list the layers themselves",
+                "add `repeat: N`, or list the layers themselves",
             )
             return None
         item = Item(repeat)
@@ -312,18 +312,18 @@ def _mapping(node: Mapping, findings: Findings) -> Item | None:
 
 
 def _loop(op: Scalar, value: Node, node: Mapping, findings: Findings) -> Item | None:
-    """Layers on the entries of a tensor; None for what is written in another way, an item of nothing after an error."""
+    """A loop over the entries of a tensor; None if it is written differently, an empty item after an error."""
     pairs = {key.text: (key, inner) for key, inner in node.pairs if key.text not in (*COMMON, op.text)}
     item = Item(op)
     if "layers" not in pairs and isinstance(value, Scalar) and value.text:
         example = f"e.g. {{{op.text}: {value.text}, layers: [...]}}"
-        findings.error("SPC004", f"`{op.text}: {value.text}` needs `layers:` beside it", op, example)
+        findings.error("SPC004", f"`{op.text}: {value.text}` needs `layers:` next to it", op, example)
         return Item(value)
     if "layers" not in pairs or pairs.keys() - {"layers", *CARRIED, "reverse"}:
         return None
     for key in (*CARRIED, "reverse"):
         if key in pairs and key not in LOOPS[op.text]:
-            help = "what goes from step to step is a `scan`; `each` takes every entry by itself"
+            help = "use `scan` to pass states from step to step; `each` treats every entry independently"
             findings.error("SPC003", f"`{op.text}` has no key `{key}`", pairs[key][0], help)
             return Item(pairs[key][0])
     item.over, item.keys = value, [pairs["layers"]]
@@ -339,7 +339,7 @@ def _loop(op: Scalar, value: Node, node: Mapping, findings: Findings) -> Item | 
 
 
 def _beside(item: Item, node: Mapping, findings: Findings) -> None:
-    """The keys that every layer takes."""
+    """The keys common to all layers."""
     for key, common in node.pairs:
         if key.text in COMMON:
             if _is_empty(common):
@@ -351,7 +351,7 @@ def _beside(item: Item, node: Mapping, findings: Findings) -> None:
 
 
 def _carry(item: Item, carried: list[tuple[Scalar, Node]], findings: Findings) -> None:
-    """What goes from copy to copy beside the layers: two mappings."""
+    """The two mappings next to the layers that say what is passed from copy to copy."""
     examples = {"state": "e.g. {p3: c3}, or {z: [64]} for zeros", "next": "e.g. {p3: n.n3}, with layers of the body"}
     for key, node in carried:
         if isinstance(node, Mapping):
@@ -371,7 +371,10 @@ def _fill(item: Item, value: Node, findings: Findings) -> bool:
         for key, inner in pairs:
             if key.text in COMMON:
                 findings.error(
-                    "SPC010", f"`{key.text}` belongs beside `{op}:`, not inside it", key, f"indent it as far as `{op}:`"
+                    "SPC010",
+                    f"`{key.text}` belongs next to `{op}:`, not inside it",
+                    key,
+                    f"indent it as far as `{op}:`",
                 )
             elif _is_empty(inner):
                 item.incomplete = True

@@ -1,15 +1,15 @@
-"""Names that Python or PyTorch uses itself.
+"""Names reserved by Python or PyTorch.
 
-What a spec names stands in state-dict keys and in the source that `build` writes. A name that
-Python keeps is an error where it is written, for every command; a layer that has the name of an
-attribute of every module gets an id of its own, `half_` for `half`.
+Names in a spec appear in state-dict keys and in the source that `build` writes. A name that Python
+reserves is an error in every command; a layer named like an attribute of every module gets a
+different id, `half_` for `half`.
 """
 
 from __future__ import annotations
 
 import keyword
 
-# Attributes and methods of every torch.nn.Module, which the attribute of a layer would replace.
+# Attributes and methods of every torch.nn.Module, which a layer's attribute would shadow.
 MODULE_ATTRIBUTES = frozenset(
     [
         "T_destination", "_apply", "_backward_hooks", "_backward_pre_hooks", "_buffers", "_call_impl",
@@ -33,9 +33,9 @@ MODULE_ATTRIBUTES = frozenset(
 
 
 def reserved(name: str) -> str | None:
-    """Why nothing can be called `name`; None when something can."""
+    """Why `name` is reserved, or None."""
     if keyword.iskeyword(name):
-        return f"`{name}` is a keyword of Python"
+        return f"`{name}` is a Python keyword"
     if name.startswith("__"):
-        return f"`{name}` starts with two underscores, which Python keeps for itself"
+        return f"`{name}` starts with two underscores, which Python reserves"
     return None

@@ -17,9 +17,9 @@ LARGEST_SIZE = 2**63 - 1
 
 
 class Settings:
-    """Every hparam and dim with its value, and the sizes of the inputs.
+    """The values of all hparams and dims, and the sizes of the inputs.
 
-    Dims are `Quantity`, so that what depends on them can be told.
+    Dims are `Quantity`, so that dependent values are known.
     """
 
     def __init__(
@@ -41,11 +41,11 @@ def settle(
 
     Args:
         variant: the name after `@`, or None.
-        given: what `--set` gives, as text.
-        leaf: what a value becomes under its name; by default a dim becomes a `Quantity`.
+        given: the values of `--set`, as text.
+        leaf: wraps a value under its name; by default a dim becomes a `Quantity`.
 
     Raises:
-        RequestError: a variant or a setting that the document does not have.
+        RequestError: an unknown variant or setting.
     """
     overrides: dict[str, Scalar] = {}
     if variant is not None:
@@ -89,7 +89,7 @@ def _unknown(kind: str, name: str, known: list[str], document: Document) -> str:
     near = suggest(name, known)
     there = f"expected one of {', '.join(known)}" if known else "it has none"
     if name == "batch" and name not in known:
-        near, there = None, "the batch is given by --batch"
+        near, there = None, "set the batch with --batch"
     return f"{document.source.path}: no {kind} is named `{name}`: " + (f"did you mean `{near}`?" if near else there)
 
 

@@ -17,9 +17,9 @@ _ARROW = "->"
 
 
 def parse_signature(key: Scalar, findings: Findings) -> tuple[Scalar, list[Parameter], list[Scalar]]:
-    """The name, the parameters with their defaults, and the further outputs; what is wrong with a name goes to `findings`.
+    """The name, parameters with defaults, and additional outputs; invalid names go to `findings`.
 
-    Raises `SpecError` where the form is wrong.
+    Raises `SpecError` if the form is invalid.
     """
     head, arrow, _ = key.text.partition(_ARROW)
     match = re.match(_SIGNATURE, head, re.DOTALL)
@@ -42,7 +42,7 @@ def parse_signature(key: Scalar, findings: Findings) -> tuple[Scalar, list[Param
 
 
 def _outputs(key: Scalar, start: int, findings: Findings) -> list[Scalar]:
-    """The names after the arrow. Raises `SpecError` where one is missing."""
+    """The names after the arrow. Raises `SpecError` if one is missing."""
     outputs: list[Scalar] = []
     for begin, end in _commas(key.text[start:]):
         if begin >= end:
@@ -63,7 +63,7 @@ def _outputs(key: Scalar, start: int, findings: Findings) -> list[Scalar]:
 
 
 def _commas(text: str) -> Iterator[tuple[int, int]]:
-    """The stretches between commas that stand in no parentheses, without the spaces around them."""
+    """Splits at commas outside parentheses and strips spaces."""
     if not text.strip():
         return
     depth, start = 0, 0
@@ -87,7 +87,7 @@ def _parameter(word: Scalar, findings: Findings) -> Parameter:
 
 
 def check_name(key: Scalar, findings: Findings, taken: tuple[str, ...] = ()) -> None:
-    """Report a name that cannot be one."""
+    """Report an invalid name."""
     name = key.text
     if name in RESERVED or name in taken:
         findings.error("SPC011", f"`{name}` has a meaning of its own", key, "choose another name")

@@ -7,7 +7,7 @@ import re
 from archcalc.diagnostics import fail
 from archcalc.source import Scalar
 
-# What each letter asks for, as in the patterns of rearrange.
+# The axis of each letter, as in rearrange patterns.
 LETTERS = {"c": "channels", "d": "depth", "h": "height", "w": "width", "n": "positions"}
 CALLS = (*LETTERS, "size")
 
@@ -18,12 +18,12 @@ _CALL = (
 
 
 class TensorSize:
-    """A size that an expression asks a tensor for.
+    """A tensor size used in an expression.
 
     Attributes:
         letter: one of `LETTERS`, or "size" for an axis by its number.
-        name: the layer, input or output, as `e4`, `prev`, `e.h`.
-        axis: the axis that `size` asks for, the batch not counted.
+        name: the layer, input or output, e.g. `e4`, `prev`, `e.h`.
+        axis: the axis for `size`, not counting the batch.
         place: the call as written.
     """
 
@@ -37,14 +37,14 @@ class TensorSize:
 
     @property
     def key(self) -> str:
-        """The call in its plain form: two calls that ask for the same have one."""
+        """The call in canonical form, equal for equivalent calls."""
         return f"{self.letter}({self.name.text}{'' if self.axis is None else f', {self.axis}'})"
 
 
 def match_size(scalar: Scalar, position: int) -> tuple[TensorSize, int] | None:
-    """The size that is asked for at `position`, and where its call ends; None where another thing stands.
+    """The size at `position`, and where its call ends; None if there is something else.
 
-    Raises `SpecError` for an axis too many or too few.
+    Raises `SpecError` for a missing or extra axis.
     """
     match = re.compile(_CALL).match(scalar.text, position)
     if match is None:
@@ -52,9 +52,9 @@ def match_size(scalar: Scalar, position: int) -> tuple[TensorSize, int] | None:
     letter, axis = match["letter"], match["axis"]
     place = scalar.part(match.start("letter"), match.end())
     if letter == "size" and axis is None:
-        raise fail("SPC005", "`size` needs the axis", place, f"as size({match['name']}, 0); the batch does not count")
+        raise fail("SPC005", "`size` needs the axis", place, f"e.g. size({match['name']}, 0); the batch is not counted")
     if letter != "size" and axis is not None:
         help = f"write {letter}({match['name']}), or size({match['name']}, {axis}) for the axis of this number"
-        raise fail("SPC005", f"`{letter}` takes the name of a layer and nothing else", place, help)
+        raise fail("SPC005", f"`{letter}` takes only the name of a layer", place, help)
     name = scalar.part(match.start("name"), match.end("name"))
     return TensorSize(letter, name, None if axis is None else int(axis), place), match.end()

@@ -1,4 +1,4 @@
-"""Values whose type their name does not tell: hparams and the arguments of a block.
+"""Values of open type: hparams and block arguments.
 
 They may be a number or an expression, true or false, or a size (`3x5`).
 """
@@ -13,7 +13,7 @@ from archcalc.language.expressions import Expression, ExpressionError, parse_exp
 from archcalc.language.sizes import TensorSize
 from archcalc.source import Scalar
 
-# An `x` between two sizes; letters around it make it part of a name.
+# An `x` between two sizes; next to letters it is part of a name.
 _BETWEEN = r"(?<=[0-9)])x(?=[-0-9(])"
 
 
@@ -28,12 +28,12 @@ class SizeExpression:
 
     @property
     def names(self) -> dict[str, Scalar]:
-        """The names its parts need, each with its place."""
+        """The names its parts use, with locations."""
         return {name: place for part in self.parts for name, place in part.names.items()}
 
     @property
     def sizes(self) -> dict[str, TensorSize]:
-        """The sizes of tensors its parts need, by their keys."""
+        """The tensor sizes its parts use, by key."""
         return {key: size for part in self.parts for key, size in part.sizes.items()}
 
     def evaluate(self, values: Any) -> tuple[Any, ...]:
@@ -45,7 +45,7 @@ Value = Union[bool, int, float, tuple[int, ...], Expression, SizeExpression]
 
 
 def parse_size(scalar: Scalar) -> tuple[Any, ...] | SizeExpression | None:
-    """`3x5` as (3, 5), `(2*k)x3` as its expressions; None when it is no product of sizes."""
+    """`3x5` as (3, 5), `(2*k)x3` as its expressions; None if it is not a size."""
     text = scalar.text
     if "x" not in text:
         return None
@@ -62,7 +62,7 @@ def parse_size(scalar: Scalar) -> tuple[Any, ...] | SizeExpression | None:
 
 
 def parse_value(scalar: Scalar) -> Value:
-    """A value of open type. Raises `SpecError` at what cannot be read."""
+    """A value of open type. Raises `SpecError` at an invalid part."""
     text = scalar.text
     if text in ("true", "false"):
         return text == "true"
@@ -74,7 +74,7 @@ def parse_value(scalar: Scalar) -> Value:
 
 
 def evaluate(value: Value, names: Any, place: Scalar) -> Any:
-    """The value with its names filled in. Raises `SpecError` at `place`."""
+    """The value with its names substituted. Raises `SpecError` at `place`."""
     if not isinstance(value, (Expression, SizeExpression)):
         return value
     try:

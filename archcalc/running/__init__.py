@@ -1,4 +1,4 @@
-"""How a network is run: one declaration for memory, time, fit, sweep, lint and profile. Nothing is computed here."""
+"""Run settings: one declaration for memory, time, fit, sweep, lint and profile. Nothing is computed here."""
 
 from archcalc.running.declaration import FIELDS, Field, Running
 

@@ -1,4 +1,4 @@
-"""A run as arguments of the Python interface: their signature and their description are made from the declaration."""
+"""Run settings as keyword arguments of the Python API, with signature and docs made from the declaration."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from archcalc.running.kinds import Whole
 from archcalc.running.old import renamed
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-# Arguments that were renamed, with what they say in words of options where that is another thing.
+# Renamed arguments, with the deprecated option that they correspond to if its name differs.
 _OLD = {"training": "training", "dtype": "dtype", "cache_dtype": "cache_dtype", "tokens": "generate"}
 
 
 def declared(*but: str) -> Callable[[_F], _F]:
-    """Give a method that takes `**run` an argument for each field, but for these and those that it has itself."""
+    """Gives a method with `**run` an argument for each field, except these and its own arguments."""
 
     def made(method: _F) -> _F:
         signature = inspect.signature(method)
@@ -43,11 +43,11 @@ def _annotation(kind: object) -> str:
 
 
 def running_of(given: Mapping[str, Any]) -> Running:
-    """The run that arguments say; old ones are understood, with a warning that gives the new one.
+    """The run from arguments; deprecated ones work, with a warning that gives the new name.
 
     Raises:
-        TypeError: an argument that no field has.
-        RequestError: a value that a field does not have.
+        TypeError: an argument that is not a field.
+        RequestError: an invalid value of a field.
     """
     said: dict[str, Any] = {}
     for name, value in given.items():
@@ -55,7 +55,7 @@ def running_of(given: Mapping[str, Any]) -> Running:
             import warnings
 
             if name == "training":
-                new, sentence = {"mode": "train" if value else "inference"}, "`training` is called `mode` now"
+                new, sentence = {"mode": "train" if value else "inference"}, "`training` is deprecated: use `mode`"
             else:
                 new, sentence = renamed(_OLD[name], value)
             warnings.warn(sentence, DeprecationWarning, stacklevel=4)

@@ -1,4 +1,4 @@
-"""The declaration itself: every field of a run with its words, its help and its default, said once.
+"""The declaration: every field of a run with its values, help and default.
 
 Command options, keys of settings files, the `run:` key of a spec with its JSON Schema, and the arguments of the Python
 interface are made from `FIELDS`; their names are the same everywhere.
@@ -29,7 +29,7 @@ OPTIMIZER, GRADIENTS, ACTIVATIONS = ("optimizer", "gradients", "activations")
 ALL, SELECTIVE = ("all", "selective")
 CHUNKED = "chunked"
 CONTIGUOUS, CHANNELS_LAST = ("contiguous", "channels-last")
-# Parts of the one line stand between commas; a text with a comma stands in quotes.
+# Parts of the one-line form are separated by commas; a text with a comma is quoted.
 _PART = r'(?:"(?:\\.|[^"\\])*"|,(?! )|[^",])+'
 
 
@@ -37,11 +37,11 @@ class Field(Generic[T]):
     """A field: read from a `Running`, it is the value; read from the class, its declaration.
 
     Args:
-        kind: what it holds.
-        phrase: how a value stands in the one line, as `batch {}`.
-        help: what it is, as the help of a command says it.
-        default: what holds where nobody gave it, in the same words.
-        alone: whether it stands on the command line alone: files may be somebody else's, and it has a program run.
+        kind: the type of its values.
+        phrase: a value in the one-line form, e.g. `batch {}`.
+        help: the help text of its option.
+        default: the default, as help text.
+        alone: whether it is accepted only on the command line, because it makes a program run.
     """
 
     name = ""
@@ -65,7 +65,7 @@ class Field(Generic[T]):
         return value
 
     def __set__(self, instance: Running, value: T) -> None:
-        raise AttributeError(f"a run does not change: make another one with `also({self.name}=...)`")
+        raise AttributeError(f"a run is immutable: make another one with `also({self.name}=...)`")
 
     @property
     def option(self) -> str:
@@ -73,14 +73,14 @@ class Field(Generic[T]):
         return "--" + self.name.replace("_", "-")
 
     def phrases(self, value: T) -> list[str]:
-        """How a value stands in the one line."""
+        """A value in the one-line form."""
         spoken = isinstance(self.kind, Words)
         return [
             self.phrase.format(text.replace("-", " ") if spoken else _quoted(text)) for text in self.kind.write(value)
         ]
 
     def heard(self, part: str) -> T | None:
-        """The value that a part of the one line gives this field; None where it is about another."""
+        """The value that a part of the one-line form gives this field; None if it is for another field."""
         before, _, after = self.phrase.partition("{}")
         if not part.startswith(before) or not part.endswith(after) or len(part) <= len(before) + len(after):
             return None
@@ -94,44 +94,44 @@ class Field(Generic[T]):
 
 
 class Running:
-    """How a network is run. What nobody gave is false: "", 0 or ().
+    """How a network is run. Fields that were not given are falsy: "", 0 or ().
 
-    `archcalc.running.defaults` fills in what is not given; `str` is one line that says it all, and `parse` reads it.
+    `archcalc.running.defaults` fills in defaults; `str` gives the one-line form, which `parse` reads.
 
     Attributes:
-        chip: the device, once it was looked up; None without one.
-        assumed: names of fields that nobody gave.
+        chip: the device, once it is looked up; None without one.
+        assumed: names of fields left at their defaults.
     """
 
     mode = Field(Words(*MODES), "{}", "What to run.", "all that apply; train where a single number is shown")
     batch = Field(Whole(), "batch {}", "Batch size.", "1")
     precision = Field(
         Words(*PRECISIONS), "{}", "Data types of weights and arithmetic: autocast keeps fp32 weights, mixed keeps an fp32 copy of them.",
-        "fp32; on a GPU bf16, and autocast-bf16 for training; fp16 where the GPU has no bf16",
+        "fp32; on a GPU bf16, and autocast-bf16 for training; fp16 if the GPU has no bf16",
     )  # fmt: skip
     weights = Field(
-        Words(*QUANTISED), "{} weights", "Storage type of matrices that are not trained.", "the type computed in"
+        Words(*QUANTISED), "{} weights", "Storage type of matrices that are not trained.", "the compute type"
     )  # fmt: skip
     gradients = Field(
-        Words("same", "fp32"), "{} gradients", "Gradients of 16-bit weights: in the same type, or added up in fp32.", "same"
+        Words("same", "fp32"), "{} gradients", "Gradients of 16-bit weights: in the same type, or accumulated in fp32.", "same"
     )  # fmt: skip
     optimizer = Field(Words(*OPTIMIZERS), "{}", "Optimizer of the training step.", "adamw")
     accumulate = Field(
-        Whole(), "accumulate {}", "Number of batches whose gradients are added up before each step.", "1"
+        Whole(), "accumulate {}", "Number of batches whose gradients are accumulated before each step.", "1"
     )
     update = Field(
         Words(SINGLE, FOREACH, FUSED, BACKWARD), "{} update",
-        "How a step goes through the parameters: one by one, all at once, in one kernel, or each in the backward pass.",
+        "How the optimizer updates parameters: one by one, all at once, in one kernel, or each in the backward pass.",
         "single; on a GPU foreach",
     )  # fmt: skip
     freeze = Field(
-        Names("PATTERN"), "freeze {}", "Layer or group, by name or id, that is not trained; `*` matches any text.", "none"
+        Names("PATTERN"), "freeze {}", "Layer or group to freeze, by name or id; `*` matches any text.", "none"
     )  # fmt: skip
     lora = Field(
-        Whole("RANK", most=2**20), "lora {}", "Train adapters of this rank on matrices, and nothing else.", "none"
+        Whole("RANK", most=2**20), "lora {}", "Train only LoRA adapters of this rank.", "none"
     )  # fmt: skip
     lora_on = Field(
-        Names("PATTERN"), "lora on {}", "What has an adapter: q, k, v, o, a layer, or all.", "q, v; without attention all"
+        Names("PATTERN"), "lora on {}", "Where adapters are: q, k, v, o, a layer, or all.", "q, v; without attention all"
     )  # fmt: skip
     offload = Field(
         Choices(OPTIMIZER, GRADIENTS, ACTIVATIONS), "{} offloaded", "What to keep in host memory: optimizer, "
@@ -139,16 +139,16 @@ class Running:
     )  # fmt: skip
     attention = Field(Words(*ATTENTION), "{} attention", "Attention kernel.", "the one PyTorch picks")
     checkpoint = Field(
-        Names("BLOCK"), "checkpoint {}", "Block or group that keeps only its input and runs again in the backward pass.", "none"
+        Names("BLOCK"), "checkpoint {}", "Block or group that keeps only its input and is recomputed in the backward pass.", "none"
     )  # fmt: skip
     checkpoint_every = Field(
         Whole(), "every {} checkpointed", "Checkpoint only every Nth copy of a checkpointed block.", "1"
     )  # fmt: skip
     recompute = Field(
-        Words(ALL, SELECTIVE), "{} recomputation", "What a checkpoint runs again: all, or all but the matrix products.", ALL
+        Words(ALL, SELECTIVE), "{} recomputation", "What a checkpoint recomputes: all, or all except matrix products.", ALL
     )  # fmt: skip
     loss = Field(
-        Words(EAGER, FUSED, CHUNKED), "{} loss", "Cross entropy of all logits, or with the last matrix in chunks: in one "
+        Words(EAGER, FUSED, CHUNKED), "{} loss", "Cross entropy of all logits, or together with the last linear layer in chunks: in one "
         "kernel, or each a checkpoint.", EAGER
     )  # fmt: skip
     chunks = Field(Whole(), "{} chunks", "Chunks of a chunked loss.", "8")
@@ -157,7 +157,7 @@ class Running:
     )  # fmt: skip
     memory_format = Field(Words(CONTIGUOUS, CHANNELS_LAST), "{}", "Memory format of images.", CONTIGUOUS)
     cache = Field(
-        Words("fp32", "bf16", "fp16", "fp8", "int8"), "{} cache", "When generating: data type of keys, values and states.", "the type computed in"
+        Words("fp32", "bf16", "fp16", "fp8", "int8"), "{} cache", "When generating: data type of keys, values and states.", "the compute type"
     )  # fmt: skip
     length = Field(
         Whole(), "length {}", "When generating: number of positions at the end, prompt included.", "the spec's"
@@ -184,13 +184,13 @@ class Running:
         return other
 
     def assuming(self, names: Iterable[str]) -> Running:
-        """The same run, of which nobody gave the fields of these names."""
+        """The same run without these fields."""
         other = self.also()
         other.assumed = tuple(names)
         return other
 
     def over(self, *others: Running) -> Running:
-        """This run; what it does not say, the first of the others that does."""
+        """This run, with missing fields from the first of the others that has them."""
         said: dict[str, Any] = {}
         for one in (self, *others):
             said = {**one._said, **said}
@@ -200,11 +200,11 @@ class Running:
 
     @property
     def said(self) -> dict[str, Any]:
-        """The values that were given, in the order of the fields."""
+        """The given values, in field order."""
         return {name: self._said[name] for name in FIELDS if name in self._said}
 
     def texts(self) -> dict[str, str | list[str]]:
-        """The values as settings and specs write them."""
+        """The values as written in settings and specs."""
         found: dict[str, str | list[str]] = {}
         for name, value in self.said.items():
             kind = FIELDS[name].kind
@@ -212,12 +212,12 @@ class Running:
         return found
 
     def numbers(self) -> dict[str, Any]:
-        """The values as JSON writes them."""
+        """The values as JSON."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in self.said.items()}
 
     @classmethod
     def parse(cls, text: str) -> Running:
-        """The run that was written as one line. Raises `RequestError` for a part that says nothing."""
+        """Parses the one-line form. Raises `RequestError` for an unknown part."""
         said: dict[str, Any] = {}
         for part in (found.strip() for found in re.findall(_PART, text)):
             about = [(field, value) for field in FIELDS.values() if (value := field.heard(part)) is not None]
@@ -241,7 +241,7 @@ class Running:
     def __hash__(self) -> int:
         return hash(tuple(self.said.items()))
 
-    # -- what follows from the fields of a run whose defaults are filled in -------------------
+    # -- derived from the fields of a run with defaults ---------------------------------------
 
     @property
     def trains(self) -> bool:
@@ -250,37 +250,37 @@ class Running:
 
     @property
     def gpu(self) -> bool:
-        """Whether PyTorch's CUDA kernels run, not those of the CPU."""
+        """Whether CUDA kernels run instead of CPU ones."""
         return self.chip is not None and self.chip.kind == "gpu"
 
     @property
     def batches(self) -> int:
-        """Batches of one step."""
+        """Batches per step."""
         return self.accumulate or 1
 
     @property
     def tokens(self) -> int:
-        """Tokens that are generated."""
+        """Number of generated tokens."""
         return self.new_tokens or 1
 
     @property
     def types(self) -> Precision:
-        """What its precision means."""
+        """The types of its precision."""
         return PRECISIONS[self.precision or "fp32"]
 
     @property
     def steps(self) -> str:
-        """How a step goes through the parameters."""
+        """How the optimizer updates parameters."""
         return self.update or (FOREACH if self.gpu else SINGLE)
 
     @property
     def stored(self) -> Quantised | None:
-        """How matrices are stored that are not trained; None where as all others."""
+        """How frozen matrices are stored; None if like all others."""
         return QUANTISED.get(self.weights)
 
     @property
     def has_wide_gradients(self) -> bool:
-        """Whether gradients of 16 bits are added up in fp32."""
+        """Whether 16-bit gradients are accumulated in fp32."""
         return self.gradients == "fp32" and self.types.width < 4
 
     @property

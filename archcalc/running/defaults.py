@@ -1,7 +1,7 @@
-"""What holds where nobody says anything: the defaults without a device, on a GPU and on a CPU.
+"""Defaults: without a device, on a GPU and on a CPU.
 
-`settled` fills them in; what is left unsaid after it is of no consequence. `auto` attention is left to those who know the
-layers: `archcalc.memory.attention`.
+`settled` fills them in; fields that are still empty do not matter. `auto` attention is resolved where the layers are
+known: `archcalc.memory.attention`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from archcalc.devices import Device, find, is_file
 from archcalc.running.declaration import AUTO, TRAIN, Running
 from archcalc.running.refusals import OF, check
 
-# On a GPU, in the order of preference; a device that has none of them computes in what it was measured with.
+# On a GPU, in order of preference; a device with neither uses the type it was measured in.
 _GPU = {True: ("autocast-bf16", "autocast-fp16"), False: ("bf16", "fp16")}
 _THREADS = 2
-# What stands for a default and is no word of the one line.
+# Placeholders for defaults, not part of the one-line form.
 _QUIET = {
     "accumulate": 1, "execution": "eager", "memory_format": "contiguous", "new_tokens": 1, "gradients": "same",
     "checkpoint_every": 1, "recompute": "all", "loss": "eager",
@@ -23,14 +23,14 @@ _QUIET = {
 
 
 def settled(said: Running, mode: str, chip: Device | None = None, places: Sequence[Running] = ()) -> Running:
-    """How a network is run in a mode: what was said, then what each of `places` says, then the defaults.
+    """The run in a mode: the given fields, then those of each of `places`, then the defaults.
 
     Args:
-        chip: the device, where it was looked up before.
-        places: where else something is said, as the `run:` of a spec.
+        chip: the device, if already looked up.
+        places: other sources of settings, e.g. the `run:` of a spec.
 
     Raises:
-        RequestError: there is no such device, or what was said contradicts itself.
+        RequestError: an unknown device, or contradictory settings.
     """
     whole = said.over(*places)
     if chip is None and whole.device:

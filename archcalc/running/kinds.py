@@ -1,4 +1,4 @@
-"""What the fields of a run hold: how each kind of value is read, written and described in a JSON Schema."""
+"""Kinds of field values: how each is parsed, written and described in JSON Schema."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Kind(Generic[T]):
     """A kind of value.
 
     Attributes:
-        unsaid: what stands for a value that nobody gave; it is false.
-        metavar: what help calls a value; empty where all values are listed.
+        unsaid: the falsy value of a missing field.
+        metavar: the placeholder in help; empty if all values are listed.
         several: whether a field may be given several times.
     """
 
@@ -25,11 +25,11 @@ class Kind(Generic[T]):
     several = False
 
     def read(self, given: Any) -> T:
-        """The value that was given as a text, or in Python as what it is. Raises `ValueError` with what is wanted."""
+        """The value from a string or a Python object. Raises `ValueError` with the expected form."""
         raise NotImplementedError
 
     def write(self, value: T) -> list[str]:
-        """The texts from which the value is read: one, or for `several` one for each."""
+        """The strings that the value is parsed from: one, or one per item for `several`."""
         return [str(value)]
 
     def schema(self) -> dict[str, Any]:
@@ -38,7 +38,7 @@ class Kind(Generic[T]):
 
 
 class Words(Kind[str]):
-    """One of a few words."""
+    """A choice."""
 
     unsaid = ""
 
@@ -94,7 +94,7 @@ class Text(Kind[str]):
         self.metavar = metavar
 
     def read(self, given: Any) -> str:
-        """The text, which is not empty."""
+        """The non-empty string."""
         if not isinstance(given, str) or not given.strip() or not given.isprintable():
             raise ValueError(f"must be a name, not {given!r}")
         return given.strip()
@@ -105,7 +105,7 @@ class Text(Kind[str]):
 
 
 class Names(Kind[tuple[str, ...]]):
-    """Names, one or several; those that are equal count once."""
+    """One or several names, without duplicates."""
 
     unsaid: tuple[str, ...] = ()
     several = True
@@ -114,7 +114,7 @@ class Names(Kind[tuple[str, ...]]):
         self.metavar = metavar
 
     def read(self, given: Any) -> tuple[str, ...]:
-        """The names, in the order in which they were given."""
+        """The names, in the given order."""
         entries: list[Any] = (
             [given] if isinstance(given, str) else list(given) if isinstance(given, (list, tuple)) else [None]
         )
@@ -124,7 +124,7 @@ class Names(Kind[tuple[str, ...]]):
         return tuple(dict.fromkeys(name.strip() for name in entries))
 
     def write(self, value: tuple[str, ...]) -> list[str]:
-        """One text for each name."""
+        """One string per name."""
         return list(value)
 
     def schema(self) -> dict[str, Any]:
@@ -134,14 +134,14 @@ class Names(Kind[tuple[str, ...]]):
 
 
 class Choices(Names):
-    """Some of a few words."""
+    """Several choices."""
 
     def __init__(self, *words: str) -> None:
         super().__init__("|".join(words))
         self.words = words
 
     def read(self, given: Any) -> tuple[str, ...]:
-        """The words, in the order in which they were given; commas may stand between them."""
+        """The choices, in the given order, optionally comma-separated."""
         entries = given.split(",") if isinstance(given, str) else given
         names = super().read(entries)
         for name in names:
@@ -150,6 +150,6 @@ class Choices(Names):
         return names
 
     def schema(self) -> dict[str, Any]:
-        """A word or a list of words."""
+        """A choice or a list of choices."""
         word = {"enum": list(self.words)}
         return {"anyOf": [word, {"type": "array", "items": word}]}

@@ -1,4 +1,4 @@
-"""Limits of memory, as people write them."""
+"""Parses memory limits."""
 
 from __future__ import annotations
 

@@ -1,40 +1,42 @@
-"""Words that were renamed: they are accepted for one release, with a sentence that gives the new one."""
+"""Deprecated options and values: accepted for one release, with a message that gives the new name."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# Values of `mode` as they were called.
+# Deprecated values of `mode`.
 MODES = {"forward": "inference", "training": "train", "generation": "generate"}
 
 
 def renamed(name: str, given: Any) -> tuple[dict[str, Any], str]:
-    """What an old option says in the fields of today, and the sentence about it.
+    """The fields of a deprecated option, and its message.
 
     Args:
         name: `mode`, `dtype`, `cache_dtype`, `mixed`, `compile`, `channels_last` or `generate`.
     """
     if name == "mode":
         new = MODES[given]
-        return {"mode": new}, f"`--mode {given}` is called `--mode {new}` now"
+        return {"mode": new}, f"`--mode {given}` is deprecated: use `--mode {new}`"
     if name == "dtype":
-        return {"precision": given}, f"`--dtype {given}` is called `--precision {given}` now"
+        return {"precision": given}, f"`--dtype {given}` is deprecated: use `--precision {given}`"
     if name == "cache_dtype":
-        return {"cache": given}, f"`--cache-dtype {given}` is called `--cache {given}` now"
+        return {"cache": given}, f"`--cache-dtype {given}` is deprecated: use `--cache {given}`"
     if name == "mixed":
         precision = f"mixed-{given}"
-        return {"precision": precision}, f"`--mixed` is called `--precision {precision}` now"
+        return {"precision": precision}, f"`--mixed` is deprecated: use `--precision {precision}`"
     if name == "compile":
-        return {"execution": "compiled"}, "`--compile` is called `--execution compiled` now"
+        return {"execution": "compiled"}, "`--compile` is deprecated: use `--execution compiled`"
     if name == "channels_last":
-        return {"memory_format": "channels-last"}, "`--channels-last` is called `--memory-format channels-last` now"
+        return {
+            "memory_format": "channels-last"
+        }, "`--channels-last` is deprecated: use `--memory-format channels-last`"
     assert name == "generate"
     return (
         {"mode": "generate", "new_tokens": given},
-        f"`--generate {given}` is called `--mode generate --new-tokens {given}` now; the tokens count among --length",
+        f"`--generate {given}` is deprecated: use `--mode generate --new-tokens {given}`; --length includes these tokens",
     )
 
 
 def is_old_mode(word: str) -> bool:
-    """Whether a mode is called otherwise now."""
+    """Whether a mode's name is deprecated."""
     return word in MODES

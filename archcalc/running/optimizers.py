@@ -1,4 +1,4 @@
-"""The optimizers, and what a step of each keeps, needs in passing, reads and writes."""
+"""The optimizers: states, temporaries, reads and writes of a step."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ Shape = Sequence[int]
 
 
 class Optimizer(NamedTuple):
-    """What an optimizer needs for a parameter that is trained.
+    """What an optimizer needs for a trained parameter.
 
     Attributes:
         kept: the bytes of each of its states, of a parameter's shape and the width of a number.
-        reads, writes: numbers that a step moves for each one, the parameter and its gradient included.
-        flops: operations of a step for each.
-        passing: bytes that a step needs for a parameter, and of these what is still there at the next one.
-        counts: whether it counts the steps of each tensor, in a number of fp32.
-        shared: bytes that all parameters together need once.
-        together: whether `update=foreach` needs for all parameters at once what it leaves of each.
+        reads, writes: numbers that a step moves per element, including the parameter and its gradient.
+        flops: operations of a step per element.
+        passing: temporary bytes of a step for a parameter, and how many of them live on into the next one.
+        counts: whether it keeps a step count per tensor, in fp32.
+        shared: bytes needed once for all parameters.
+        together: whether `update=foreach` needs the remaining temporaries for all parameters at once.
         products: FLOPs of the matrix products of a step, for a parameter.
         torch: whether PyTorch has it.
     """
@@ -104,7 +104,7 @@ def _products(shape: Shape) -> int:
     return 5 * (4 * short * prod(shape) + 2 * short**3)
 
 
-# What Muon leaves to AdamW, all but matrices, moves as much as the rest: matrices are nearly all there is.
+# Muon leaves non-matrices to AdamW; they are so few that they count like matrices here.
 OPTIMIZERS = {
     "sgd": Optimizer(_nothing, 2, 1, 2),
     "momentum": Optimizer(_one, 3, 2, 4),

@@ -1,10 +1,10 @@
-"""What the precisions mean: in which types a network is kept and computed."""
+"""Precisions: the types in which a network is stored and computed."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-# Bytes of a number.
+# Bytes per number.
 BYTES = {"fp64": 8, "fp32": 4, "tf32": 4, "bf16": 2, "fp16": 2, "fp8": 1, "int8": 1}
 
 
@@ -13,7 +13,7 @@ class Precision(NamedTuple):
 
     Attributes:
         computes: the type of matrix products.
-        weights: that of parameters, their gradients and the optimizer's states.
+        weights: the type of parameters, gradients and optimizer states.
         autocast: whether each operation chooses its own type, as `torch.autocast` does.
         has_copy: whether the optimizer works on an fp32 copy of the parameters, with states in fp32.
     """
@@ -30,12 +30,12 @@ class Precision(NamedTuple):
 
     @property
     def stores(self) -> str:
-        """The type that activations of matrix products are stored in; tf32 is a way to compute with fp32."""
+        """The storage type of activations of matrix products; tf32 computes on fp32 storage."""
         return "fp32" if self.computes == "tf32" else self.computes
 
     @property
     def state_width(self) -> int:
-        """Bytes of a number of the optimizer's states."""
+        """Bytes per number of optimizer states."""
         return 4 if self.has_copy else self.width
 
 

@@ -1,4 +1,4 @@
-"""Types in which matrices are stored that are not trained: bytes of a row, with the numbers that every block needs.
+"""Storage types of frozen matrices: bytes of a row, including the constants of every block.
 
 Sources: Dettmers et al. 2023 (nf4: blocks of 64, whose scales are bytes in blocks of 256), bitsandbytes (int8: a scale of
 fp32 a row), AutoGPTQ and AutoAWQ (int4: groups of 128 with a scale of fp16 and a zero of 4 bits), ggml-common.h of
@@ -17,9 +17,9 @@ class Quantised(NamedTuple):
 
     Attributes:
         numbers, bytes: of a block. per_row: bytes of each row beside. per_tensor: bytes of each tensor beside.
-        by_row: whether blocks begin anew with every row.
-        tables: whether tables of embeddings and the last matrix are stored so too, as GGUF does.
-        expands: whether a product at inference reads a copy in the type that is computed in; training always does.
+        by_row: whether blocks restart with every row.
+        tables: whether embeddings and the output matrix are quantised too, as in GGUF.
+        expands: whether products at inference read a dequantised copy; in training they always do.
     """
 
     numbers: int

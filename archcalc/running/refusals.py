@@ -1,4 +1,4 @@
-"""What does not go together, told before anything is computed: every command refuses alike."""
+"""Rejects incompatible settings before anything is computed, the same way in every command."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from archcalc.running.declaration import (
 )
 from archcalc.running.optimizers import OPTIMIZERS
 
-# Fields that one mode alone is about.
+# Fields that apply to a single mode.
 OF = {
     "optimizer": TRAIN, "accumulate": TRAIN, "checkpoint": TRAIN, "freeze": TRAIN, "gradients": TRAIN, "update": TRAIN,
     "lora": TRAIN, "lora_on": TRAIN, "offload": TRAIN, "checkpoint_every": TRAIN, "recompute": TRAIN, "loss": TRAIN,
@@ -27,7 +27,7 @@ OF = {
 
 
 def check(run: Running) -> None:
-    """Raise `RequestError` with the first reason why a network cannot be run so; `run` has its defaults."""
+    """Raise `RequestError` with the first reason why a network cannot be run this way; `run` has its defaults."""
     reasons = (_precision(run), _attention(run), _generating(run), _threads(run), _trained(run), _beside(run))
     for reason in reasons:
         if reason:
@@ -35,40 +35,40 @@ def check(run: Running) -> None:
 
 
 def check_said(said: Running) -> None:
-    """Raise `RequestError` for what was said of one mode while another was named: it would be of no effect."""
+    """Raise `RequestError` for a field that has no effect in the given mode."""
     for name in said.said:
         if said.mode and OF.get(name, said.mode) != said.mode:
             raise RequestError(
-                f"--{name.replace('_', '-')} is about --mode {OF[name]}: leave it out for --mode {said.mode}"
+                f"--{name.replace('_', '-')} applies to --mode {OF[name]}: leave it out for --mode {said.mode}"
             )
 
 
 def predictable(run: Running) -> None:
-    """Raise `RequestError` for what can be measured and not predicted."""
+    """Raise `RequestError` for what can be measured but not predicted."""
     for what, given in ((run.execution, COMPILED), (run.memory_format, CHANNELS_LAST)):
         if what == given and not run.gpu:
             raise RequestError(
-                f"on a processor {given} is measured by `archcalc profile`, and not predicted: leave it out"
+                f"on a CPU {given} can be measured with `archcalc profile` but not predicted: leave it out"
             )
     if run.execution == GRAPH:
-        raise RequestError("the time of a CUDA graph is not predicted so far: leave it out")
+        raise RequestError("the time of a CUDA graph cannot be predicted yet: leave it out")
 
 
 def measurable(run: Running) -> None:
-    """Raise `RequestError` for what can be predicted and is not measured."""
+    """Raise `RequestError` for what can be predicted but not measured."""
     if run.mode == GENERATE:
-        raise RequestError("generating is predicted by `archcalc predict`, and not measured: use --mode inference")
+        raise RequestError("generation can be predicted with `archcalc predict` but not measured: use --mode inference")
     if run.types.has_copy:
-        raise RequestError(f"{run.precision} is predicted, and not measured: use autocast, or {run.types.computes}")
+        raise RequestError(f"{run.precision} can be predicted but not measured: use autocast, or {run.types.computes}")
     if run.trains and not OPTIMIZERS[run.optimizer].torch:
-        raise RequestError(f"{run.optimizer} is predicted, and not measured: PyTorch does not have it")
+        raise RequestError(f"{run.optimizer} can be predicted but not measured: PyTorch does not have it")
     for what, given in (
-        ("quantised weights are", run.weights), ("wide gradients are", run.gradients), ("offloading is", run.offload),
-        ("selective recomputation is", run.recompute), ("a CUDA graph is", run.execution == GRAPH),
-        ("a fused loss is", run.loss == FUSED), ("a chunked loss is", run.loss == CHUNKED),
+        ("quantised weights", run.weights), ("wide gradients", run.gradients), ("offloading", run.offload),
+        ("selective recomputation", run.recompute), ("a CUDA graph", run.execution == GRAPH),
+        ("a fused loss", run.loss == FUSED), ("a chunked loss", run.loss == CHUNKED),
     ):  # fmt: skip
         if given:
-            raise RequestError(f"{what} predicted, and not measured: leave it out")
+            raise RequestError(f"{what} can be predicted but not measured: leave it out")
 
 
 def _precision(run: Running) -> str:
@@ -88,14 +88,14 @@ def _precision(run: Running) -> str:
 
 def _attention(run: Running) -> str:
     if run.attention == "efficient" and not run.gpu:
-        return "efficient attention is a kernel of GPUs: name one with --device, or take flash or math"
+        return "efficient attention is a GPU kernel: name a GPU with --device, or use flash or math"
     if run.attention == "flash" and run.gpu and run.types.computes not in ("bf16", "fp16"):
-        return f"flash attention has no {run.precision}: take efficient or {MATH}, or a precision of 16 bits"
+        return f"flash attention does not support {run.precision}: use efficient or {MATH}, or a 16-bit precision"
     return ""
 
 
 def no_prompt(tokens: int, length: int) -> str:
-    """What is said of more new tokens than there are positions."""
+    """The message for more new tokens than positions."""
     return (
         f"{tokens} new tokens leave nothing of the {length} positions for a prompt: "
         f"--length {tokens + 1} or more has room for both"
@@ -109,23 +109,23 @@ def _generating(run: Running) -> str:
 
 
 def _threads(run: Running) -> str:
-    return "threads are those of a CPU: leave them out on a GPU" if run.gpu and run.threads else ""
+    return "threads apply to CPUs: leave them out on a GPU" if run.gpu and run.threads else ""
 
 
 def _trained(run: Running) -> str:
     if run.mode != TRAIN:
         return ""
     if run.weights and not (run.lora or run.freeze):
-        return f"{run.weights} weights are not trained: train adapters on them with --lora 16, or freeze some with --freeze"
+        return f"{run.weights} weights cannot be trained: train adapters on them with --lora 16, or freeze some with --freeze"
     if run.stored is not None and run.stored.tables:
-        return f"{run.weights} is for inference: train on nf4 or int8 weights"
+        return f"{run.weights} is for inference only: train on nf4 or int8 weights"
     if run.update == BACKWARD and run.batches > 1:
-        return "a step in the backward pass leaves no gradients to add up: leave out --accumulate, or --update"
+        return "a step in the backward pass leaves no gradients to accumulate: leave out --accumulate, or --update"
     return ""
 
 
 def _beside(run: Running) -> str:
-    """What says more of something that was not said."""
+    """Options that modify another option that was not given."""
     for more, given, what, option in (
         ("lora_on", run.lora_on, run.lora, "--lora 16"),
         ("checkpoint_every", run.checkpoint_every, run.checkpoint, "--checkpoint BLOCK"),

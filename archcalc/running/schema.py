@@ -8,7 +8,7 @@ from archcalc.running.declaration import FIELDS
 
 
 def schema() -> dict[str, Any]:
-    """Of a mapping with any of the fields."""
+    """The schema of a mapping with any of the fields."""
     return {
         "type": "object",
         "properties": {

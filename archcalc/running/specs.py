@@ -1,4 +1,4 @@
-"""The `run:` key of a spec and of its variants, read with the places of what is wrong."""
+"""Reads the `run:` key of a spec and its variants, with locations for errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from archcalc.source import Mapping, Node, Scalar, Sequence
 
 
 def read_run(node: Node, findings: Findings) -> Running:
-    """What the value of `run:` says; what is wrong with it goes to `findings`."""
+    """The settings in `run:`; errors go to `findings`."""
     if not isinstance(node, Mapping):
         findings.error("SPC010", "`run:` takes a mapping", node, "e.g. {precision: bf16, optimizer: adamw}")
         return Running()
@@ -22,7 +22,7 @@ def read_run(node: Node, findings: Findings) -> Running:
             continue
         if field.alone:
             help = f"give {field.option} on the command line"
-            findings.error("SPC003", f"`{key.text}` is not for specs: it has a compiler run", key, help)
+            findings.error("SPC003", f"`{key.text}` is not allowed in specs: it runs a compiler", key, help)
             continue
         texts = _texts(value)
         if texts is None or not texts or (len(texts) > 1 and not field.kind.several):

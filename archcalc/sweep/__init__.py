@@ -1,1 +1,1 @@
-"""One network at many settings: grids, what is computed at each point, and the largest value within limits."""
+"""One network at many settings: grids, measures at each point, and the largest value within limits."""

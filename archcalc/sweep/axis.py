@@ -1,4 +1,4 @@
-"""The values that a name takes in turn, as they are written: `width=256..2048:256`, `depth=6,12,24`, `n=1..64:*2`."""
+"""The values of a name, as written: `width=256..2048:256`, `depth=6,12,24`, `n=1..64:*2`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 
 from archcalc.diagnostics import RequestError
 
-# More values of one name are a mistake in a step.
+# More values per name must be a mistake in a step.
 MOST = 1_000_000
 _RANGE = re.compile(r"(?P<first>[^:]+?)\.\.(?P<last>[^:]+?)(?::(?P<step>.+))?\Z")
 _FORM = "write values as 6,12,24 or a range, e.g. 256..2048:256, 1..64:*2"
@@ -17,7 +17,7 @@ _FORM = "write values as 6,12,24 or a range, e.g. 256..2048:256, 1..64:*2"
 
 @dataclass(frozen=True)
 class Axis:
-    """A name with the values that it takes, as `--set` would be given them."""
+    """A name with its values, as `--set` takes them."""
 
     name: str
     values: tuple[str, ...]
@@ -32,17 +32,17 @@ def parse_axis(text: str) -> Axis:
 
 
 def parse_axes(texts: Sequence[str]) -> list[Axis]:
-    """Several, each of its own name. Raises `RequestError`."""
+    """Several axes with distinct names. Raises `RequestError`."""
     axes = [parse_axis(text) for text in texts]
     names = [axis.name for axis in axes]
     for name in names:
         if names.count(name) > 1:
-            raise RequestError(f"--set {name} is given twice: write all its values in one")
+            raise RequestError(f"--set {name} is given twice: give all its values at once")
     return axes
 
 
 def parse_values(text: str, name: str) -> tuple[str, ...]:
-    """Values with commas between them, ranges among them; each once. Raises `RequestError`."""
+    """Comma-separated values and ranges, without duplicates. Raises `RequestError`."""
     found: dict[str, None] = {}
     for entry in text.split(","):
         if not entry.strip():
@@ -67,7 +67,7 @@ def batch_size(value: str) -> int:
 
 
 def _entry(text: str, name: str) -> Iterator[str]:
-    """One value, or those of a range, whose last one is included when a step leads to it."""
+    """A value, or those of a range; its end is included if a step reaches it."""
     if ".." not in text:
         yield text
         return
@@ -83,7 +83,7 @@ def _entry(text: str, name: str) -> Iterator[str]:
     if first > last:
         raise RequestError(f"{name}={text}: the range ends before it begins: write {match['last']}..{match['first']}")
     if (factor is not None and (factor <= 1 or first <= 0)) or (factor is None and distance <= 0):
-        raise RequestError(f"{name}={text}: with such a step the range has no end: {_FORM}")
+        raise RequestError(f"{name}={text}: the range never ends with this step: {_FORM}")
     value = first
     while value <= last:
         yield format(value.normalize(), "f")

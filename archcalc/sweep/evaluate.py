@@ -1,4 +1,4 @@
-"""The networks at the points of a grid, computed one after the other or on several processes."""
+"""Computes the networks at the points of a grid, sequentially or in several processes."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from archcalc.sweep.grid import Point
 from archcalc.sweep.measures import Measure, Shared, Subject, measures
 from archcalc.workers import each, processes
 
-# Starting a process costs as much as so many points.
+# Starting a process takes as long as this many points.
 _WORTH = 100
 _CHUNK = 16
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a point.
+    """The result of a point.
 
     Attributes:
-        point: where it was computed.
-        model: the model's name; empty where the spec could not be read.
-        values: each measure by its name; none where there is no such network.
-        how: how it was run, by mode: the one line, and what of it nobody said.
-        reason: why there is none; place: where in the spec, as `net.yaml:5:7`.
+        point: the point.
+        model: the model's name; empty if the spec could not be read.
+        values: the measures by name; empty if the network is impossible.
+        how: how it was run, by mode: the one-line form, and the assumed fields.
+        reason: why it is impossible; place: where in the spec, e.g. `net.yaml:5:7`.
     """
 
     point: Point
@@ -49,19 +49,19 @@ class Outcome:
 
     @property
     def is_valid(self) -> bool:
-        """Whether there is such a network."""
+        """Whether the network is possible."""
         return not self.reason
 
 
 def check_names(points: Sequence[Point]) -> None:
-    """Look whether specs can be read and have the names that are set, before the work begins.
+    """Check up front that specs can be read and have the names that are set.
 
     Args:
         points: one for each spec and set of names.
 
     Raises:
-        SpecError: a spec that is not valid whatever its settings.
-        RequestError: a file that cannot be read, a variant, hparam or dim that does not exist.
+        SpecError: a spec that is invalid at any settings.
+        RequestError: an unreadable file, or an unknown variant, hparam or dim.
     """
     for point in points:
         path, variant = split_variant(point.spec)
@@ -69,26 +69,26 @@ def check_names(points: Sequence[Point]) -> None:
 
 
 def is_of_run(point: Point, name: str) -> bool:
-    """Whether a name is that of a number of `Running`, and not of an hparam or dim. Raises as `check_names`."""
+    """Whether a name is a numeric field of `Running` and not an hparam or dim. Raises as `check_names`."""
     document = _opened(split_variant(point.spec)[0])[0]
     own = any(key.text == name for key, _ in (*document.hparams, *document.dims))
     return not own and name in FIELDS and isinstance(FIELDS[name].kind, Whole)
 
 
 def usual_batch(spec: str) -> int:
-    """The batch of a spec where nobody gives one. Raises as `check_names`."""
+    """The default batch of a spec. Raises as `check_names`."""
     path, variant = split_variant(spec)
     return _opened(path)[0].batch(variant)
 
 
 def evaluate(points: Sequence[Point], wanted: Sequence[Measure], said: Running, jobs: int = 0) -> Iterator[Outcome]:
-    """The outcome of every point, in their order. With `jobs` 0 on as many processes as pay."""
+    """The outcome of every point, in order. With `jobs` 0 the number of processes is chosen automatically."""
     count = 1 if any(point.spec == "-" for point in points) else processes(len(points), _WORTH, jobs)
     alike: dict[tuple[Any, ...], list[Point]] = {}
     for point in points:
         alike.setdefault((point.spec, point.settings), []).append(point)
     groups = list(alike.values())
-    # those of one network together, for what they share, in the order in which they are asked for first
+    # grouped by network to share work, in order of first occurrence
     found = each(partial(outcomes, names=[measure.name for measure in wanted], said=said), groups, count, _CHUNK)
     return _in_order(points, found)
 
@@ -103,9 +103,9 @@ def _in_order(points: Sequence[Point], found: Iterator[list[Outcome]]) -> Iterat
 
 
 def outcomes(points: Sequence[Point], names: Sequence[str], said: Running) -> list[Outcome]:
-    """Those of points that are one network: `said` is how it is run where a point does not say otherwise."""
+    """The outcomes of points with the same network; `said` has the default run settings."""
     known: dict[int, Outcome] = {}
-    # what a graph leaves behind is in circles; looking for them after every thousand objects takes longer than all else
+    # graphs contain reference cycles; collecting them every thousand objects would dominate the run time
     gc.disable()
     try:
         network = Network(points[0])
@@ -140,9 +140,9 @@ def _outcome(point: Point, network: Network, names: Sequence[str], said: Running
 
 
 class Network:
-    """What points with the same spec and settings share: the graph, and what does not depend on how it is run.
+    """What points with the same spec and settings share: the graph, and results independent of the run settings.
 
-    They come with their batches in order, as more samples change no shape.
+    Their batches are in order, since the batch changes no shape.
     """
 
     def __init__(self, point: Point) -> None:
@@ -156,7 +156,7 @@ class Network:
         return _opened(self.path)[0]
 
     def subject(self, point: Point, said: Running, run: Running, chip: Device | None) -> Subject:
-        """What is measured at a point. Raises as `network_at`."""
+        """The measures at a point. Raises as `network_at`."""
         document = _said(self.document, point, said)
         tuned = document.tuned(self.variant)
         key = (tuned.freeze, tuned.lora, tuned.lora_on) if tuned is not None else ()
@@ -172,14 +172,14 @@ class Network:
 
 
 def network_at(point: Point, said: Running) -> Graph:
-    """The network at a point, run as it says, or else `said`. Raises `SpecError` or `RequestError` where there is none."""
+    """The network at a point, run as given there or in `said`. Raises `SpecError` or `RequestError` if impossible."""
     path, variant = split_variant(point.spec)
     document, steps = _opened(path)
     return graph_at(_said(document, point, said), steps, variant, dict(point.settings), point.batch)
 
 
 def _said(document: Document, point: Point, said: Running) -> Document:
-    """The document of a network that is run as a point says, or else `said`."""
+    """The document of a network, run as given in the point or in `said`."""
     if (run := Running(**dict(point.run)).over(said)).said:
         document = copy(document)
         document.said = run
@@ -193,7 +193,7 @@ def _chip(name: str) -> Device:
 
 @lru_cache(maxsize=64)
 def _opened(path: str) -> tuple[Document, list[Step]]:
-    """A spec read and resolved, once for all its points. A process that is forked has what its parent has read."""
+    """A spec, read and resolved once for all its points. A forked process inherits what its parent has read."""
     findings = Findings()
     document = parsed(read(path), findings)
     steps = resolve(document, findings)

@@ -1,4 +1,4 @@
-"""The largest value of one name with which a network keeps within limits, and which limit stops it."""
+"""Finds the largest value of a name within limits, and the limit that binds."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _NONE = float("inf")
 
 @dataclass(frozen=True)
 class Fit:
-    """The answer.
+    """The result of a fit.
 
     Attributes:
         model, name: what was varied.
-        limits: the most of each measure, by its name.
-        best: the network at the largest value that fits; None where none was found.
-        beyond: the network at the next value, which is over a limit or does not exist; None where all fit.
-        falling: measures that were seen to fall while the value grew: more may fit further up.
-        tried: how many networks were computed.
+        limits: the maximum of each measure, by name.
+        best: the network at the largest value that fits, or None.
+        beyond: the network at the next value, which exceeds a limit or is impossible; None if all fit.
+        falling: measures that decreased as the value grew, so larger values may fit again.
+        tried: the number of networks computed.
     """
 
     model: str
@@ -52,7 +52,7 @@ class Fit:
 
     @property
     def how(self) -> list[Running]:
-        """How the network is run in each mode that was computed, but for what is varied; nothing where that is of no matter."""
+        """How the network is run in each computed mode, without the varied field; empty if it does not matter."""
         one = self.best or self.beyond
         ran = one.how.items() if one is not None and any(MEASURES[name].unit != COUNT for name in self.limits) else ()
         return [
@@ -64,7 +64,7 @@ class Fit:
 
     @property
     def binding(self) -> list[str]:
-        """The measures whose limits the next value breaks."""
+        """The measures whose limits the next value exceeds."""
         return _over(self.beyond, self.limits) if self.beyond is not None else []
 
 
@@ -76,16 +76,16 @@ def fit(
     values: Iterable[str] | None = None,
     jobs: int = 0,
 ) -> Fit:
-    """Find the largest value of `name`, a whole-number hparam, dim or field of `Running`, that keeps within `limits`.
+    """Find the largest value of `name`, a whole-number hparam, dim or field of `Running`, within `limits`.
 
     Args:
-        point: the network otherwise.
-        limits: the most that each measure may be.
-        values: what is tried; by default every whole number for which it pays, up and down from the spec's own.
+        point: the other settings.
+        limits: the maximum of each measure.
+        values: the values to try; by default integers searched up and down from the spec's own.
 
     Raises:
-        RequestError: there is no such name, or it is no number.
-        SpecError: the network does not exist as it stands, so there is nowhere to start.
+        RequestError: the name is unknown or not a number.
+        SpecError: the spec itself is invalid, so there is no starting point.
     """
     most = {measure.name: limit for measure, limit in limits.items()}
     known: dict[Decimal, Outcome] = {}
@@ -161,7 +161,7 @@ def _higher(found: Largest, start: int, measure: Callable[[int], float | str]) -
 
 
 def _amount(found: float | str) -> float:
-    """How far a value is over the limits; `_NONE` of one that is not possible."""
+    """How far a value exceeds the limits; `_NONE` if it is impossible."""
     return _NONE if isinstance(found, str) else found
 
 
@@ -228,7 +228,7 @@ def _number(value: str, name: str) -> Decimal:
 
 
 def _start(graph: Graph, point: Point, name: str) -> int:
-    """The value that the network has now."""
+    """The network's own value."""
     if name == BATCH:
         return graph.batch
     if name in dict(point.run):
@@ -241,5 +241,7 @@ def _start(graph: Graph, point: Point, name: str) -> int:
         raise RequestError(f"{graph.path}: neither the batch nor an hparam or dim is named `{name}`: {hint}")
     value = values[name]
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise RequestError(f"`{name}` is not a whole number from 1: say what to try, e.g. --vary {name}=0.5..4:0.5")
+        raise RequestError(
+            f"`{name}` is not a whole number from 1: give the values to try, e.g. --vary {name}=0.5..4:0.5"
+        )
     return int(value)

@@ -1,4 +1,4 @@
-"""The Pareto front: what no other point betters in both of two measures."""
+"""The Pareto front of two measures."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 
 def pareto(points: Sequence[tuple[float, float] | None], less: tuple[bool, bool]) -> list[bool]:
-    """For every point whether it is on the front; None is a point without values, which never is.
+    """Whether each point is on the front; None is a point without values, which never is.
 
-    A point is bettered by one that is at least as good in both and better in one; equal points stay together.
+    A point is dominated by one that is at least as good in both and better in one; equal points stay together.
 
     Args:
-        less: for each of the two whether less is better.
+        less: for each measure, whether less is better.
     """
     signed = {
         index: (x if less[0] else -x, y if less[1] else -y)

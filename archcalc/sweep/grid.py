@@ -1,4 +1,4 @@
-"""The points of a grid: every combination of values, or those that a file lists, one JSON object a line."""
+"""The points of a grid: every combination of values, or those listed in a file, one JSON object per line."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _FORM = '{"spec": "net.yaml", "set": {"width": 128}, "batch": 8}'
 
 @dataclass(frozen=True)
 class Point:
-    """A network to be computed: its spec, as `net.yaml@large`, and what `--set` and `--batch` would be given.
+    """A network to compute: its spec, e.g. `net.yaml@large`, and the values of `--set` and `--batch`.
 
     Attributes:
-        run: what else is said of how it is run, as options would say it.
+        run: other run settings, as options take them.
     """
 
     spec: str
@@ -44,7 +44,7 @@ class Point:
 def grid(
     specs: Sequence[str], axes: Sequence[Axis], batches: Sequence[int], runs: Sequence[Axis] = ()
 ) -> Iterator[Point]:
-    """All combinations; the last axis changes fastest, the batch before all axes, how it is run before the batch."""
+    """All combinations; the last axis varies fastest, then the other axes, the batch, and the run settings."""
     names, said = [axis.name for axis in axes], [axis.name for axis in runs]
     for spec, run, batch in product(specs, product(*(axis.values for axis in runs)), batches):
         for values in product(*(axis.values for axis in axes)):
@@ -52,27 +52,27 @@ def grid(
 
 
 def size(specs: Sequence[str], axes: Sequence[Axis], batches: Sequence[int], runs: Sequence[Axis] = ()) -> int:
-    """How many points `grid` gives."""
+    """The number of points in `grid`."""
     return len(specs) * len(batches) * prod(len(axis.values) for axis in (*axes, *runs))
 
 
 def read_grid(lines: Iterable[str], path: str, spec: str | None) -> list[Point]:
-    """The points in a grid file, whose lines may leave out what is as usual.
+    """The points in a grid file, whose lines may omit defaults.
 
     Args:
         path: the file, `-` for standard input.
-        spec: of lines that name none.
+        spec: the default for lines without one.
 
     Raises:
-        RequestError: a line that is no point, or names a spec outside the projects of the file and of
-            the working directory: the file may be somebody else's.
+        RequestError: an invalid line, or one that names a spec outside the projects of the file and of
+            the working directory, since the file may be untrusted.
     """
     name = "<stdin>" if path == "-" else path
     points = [_point(line, f"{name}:{number}", spec) for number, line in enumerate(lines, 1) if line.strip()]
     for named in {point.spec for point in points} - {spec}:
         file = split_variant(named)[0]
         if not any(project.contains(folder, file) for folder in (os.path.dirname(path), "")):
-            raise RequestError(f"{name}: {named!r} lies outside the project: name it on the command line")
+            raise RequestError(f"{name}: {named!r} is outside the project: name it on the command line")
     return points
 
 
@@ -80,9 +80,9 @@ def _point(line: str, place: str, spec: str | None) -> Point:
     try:
         entry: Any = json.loads(line)
     except (ValueError, RecursionError):
-        raise RequestError(f"{place}: not JSON: a line is a point, e.g. {_FORM}") from None
+        raise RequestError(f"{place}: not JSON: each line must be a point, e.g. {_FORM}") from None
     if not isinstance(entry, dict) or not set(entry) <= set(_KEYS):
-        raise RequestError(f"{place}: a point has the keys {', '.join(_KEYS)}, e.g. {_FORM}")
+        raise RequestError(f"{place}: a point may have the keys {', '.join(_KEYS)}, e.g. {_FORM}")
     named = entry.get("spec", spec)
     if not isinstance(named, str):
         raise RequestError(f"{place}: no spec: name one on the command line, or in the line, e.g. {_FORM}")
@@ -90,10 +90,10 @@ def _point(line: str, place: str, spec: str | None) -> Point:
     if isinstance(batch, bool) or not isinstance(batch, int) or not 1 <= batch < 2**40:
         raise RequestError(f"{place}: the batch must be a whole number from 1, not {batch!r}")
     if not isinstance(settings, dict) or not all(isinstance(one, (str, int, float)) for one in settings.values()):
-        raise RequestError(f"{place}: `set` has a number or a word for each name, e.g. {_FORM}")
+        raise RequestError(f"{place}: `set` must have a number or a word for each name, e.g. {_FORM}")
     run = entry.get("run", {})
     if not isinstance(run, dict):
-        raise RequestError(f'{place}: `run` has a value for each name, e.g. {{"precision": "bf16"}}')
+        raise RequestError(f'{place}: `run` must have a value for each name, e.g. {{"precision": "bf16"}}')
     try:
         said = tuple((name, _text(value)) for name, value in run.items())
         Running(**dict(said))
@@ -103,7 +103,7 @@ def _point(line: str, place: str, spec: str | None) -> Point:
 
 
 def _text(value: Any) -> str:
-    """A value as `--set` is given it."""
+    """A value as `--set` takes it."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -117,5 +117,5 @@ def parse_part(text: str) -> tuple[int, int]:
 
 
 def shard(points: Sequence[Point], part: int, parts: int) -> Sequence[Point]:
-    """Every `parts`-th point, from the `part`-th on (from 1): alike in work, unlike a stretch of the grid."""
+    """Every `parts`-th point, from the `part`-th on (from 1), so that shards take similar time."""
     return points[part - 1 :: parts]

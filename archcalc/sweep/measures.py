@@ -1,4 +1,4 @@
-"""What can be computed of a network at a point: each by the name that options and columns have for it."""
+"""The measures of a network at a point, by the names used in options and columns."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ COUNT, BYTES, SECONDS = "count", "bytes", "seconds"
 
 
 class Shared:
-    """What a network has at every batch size and however it is run, and the footprints that are known."""
+    """What does not depend on batch size or run settings, and cached footprints."""
 
     def __init__(self, graph: Graph) -> None:
         self.structure = Structure(graph)
         self._footprints: dict[tuple[Running, bool], Footprint] = {}
 
     def footprint(self, graph: Graph, running: Running) -> Footprint:
-        """What a run takes, of whichever device: tensors are the same on all GPUs once the kernels are picked."""
+        """The cache key of a run without its device: tensors are the same on all GPUs once the kernels are chosen."""
         key = running.also(device=None), running.gpu
         if key not in self._footprints:
             self._footprints[key] = footprint(graph, running, self.structure)
@@ -40,7 +40,7 @@ class Shared:
 
 
 class Subject:
-    """A network and what was said of how it is run; what is asked for is computed once.
+    """A network and its run settings; results are computed once.
 
     Memory is what `archcalc memory` compares with a device or a limit.
     """
@@ -74,14 +74,14 @@ class Subject:
 
 @dataclass(frozen=True)
 class Measure:
-    """Something that is computed of a network.
+    """A measure of a network.
 
     Attributes:
-        name: what options call it; key: what documents for machines call it, with the unit.
-        title: what a sentence calls it.
+        name: its name in options; key: its key in machine-readable reports, with the unit.
+        title: its name in a sentence.
         unit: "count", "bytes" or "seconds".
-        of: its value, for the whole batch.
-        is_cost: whether less of it is better where one is weighed against another.
+        of: computes its value, for the whole batch.
+        is_cost: whether less of it is better in a comparison.
     """
 
     name: str
@@ -93,7 +93,7 @@ class Measure:
 
     @property
     def needs_device(self) -> bool:
-        """Whether it depends on what the network runs on."""
+        """Whether it depends on the device."""
         return self.unit == SECONDS
 
 
@@ -120,7 +120,7 @@ def measures(names: Iterable[str], has_device: bool) -> list[Measure]:
     """The measures of these names, each once.
 
     Raises:
-        RequestError: there is none of a name, or it needs a device.
+        RequestError: an unknown name, or a measure that needs a device.
     """
     return [_measure(name, has_device) for name in dict.fromkeys(names)]
 
@@ -129,10 +129,10 @@ def _measure(name: str, has_device: bool) -> Measure:
     if name not in MEASURES:
         near = suggest(name, list(MEASURES))
         raise RequestError(
-            f"nothing is measured as `{name}`: "
+            f"no measure is named `{name}`: "
             + (f"did you mean `{near}`?" if near else f"expected one of {', '.join(MEASURES)}")
         )
     found = MEASURES[name]
     if found.needs_device and not has_device:
-        raise RequestError(f"`{name}` is that on a device: give --device, e.g. --device h100")
+        raise RequestError(f"`{name}` needs a device: give --device, e.g. --device h100")
     return found

@@ -1,4 +1,4 @@
-"""What a sweep found, as reports need it: the points, what varies among them, and the Pareto front of two sides."""
+"""The results of a sweep for reports: the points, what varies, and the Pareto front of two measures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from archcalc.sweep.measures import COUNT, MEASURES, Measure, measures
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two things that are weighed against each other.
+    """One of the two axes of the plot.
 
     Attributes:
         name: a measure, a name that was set, or `batch`.
@@ -35,7 +35,7 @@ class Side:
         return self.measure.unit if self.measure else COUNT
 
     def of(self, one: Outcome) -> float | None:
-        """Its value at a point; None where there is no network, or the value is no number."""
+        """Its value at a point; None if the network is impossible or the value is not a number."""
         if not one.is_valid:
             return None
         if self.measure is not None:
@@ -51,15 +51,15 @@ class Side:
 
 
 def sides(text: str, names: Sequence[str], has_device: bool) -> tuple[Side, Side]:
-    """`macs,params`: what is drawn across and upwards. `-` before a name means less is better, `+` more.
+    """`macs,params`: the x and y axes. `-` before a name means less is better, `+` more.
 
-    Without a sign less of a cost is better and more of anything else.
+    Without a sign, less of a cost is better, and more of anything else.
 
     Args:
-        names: those that are set, which come before measures of the same name.
+        names: the set names, which take precedence over measures of the same name.
 
     Raises:
-        RequestError: these are not two names that are known here.
+        RequestError: not two known names.
     """
     parts = [part.strip() for part in text.split(",")]
     if len(parts) != 2 or not all(part.lstrip("+-") for part in parts):
@@ -83,13 +83,13 @@ def _side(text: str, names: Sequence[str], has_device: bool) -> Side:
 
 @dataclass(frozen=True)
 class Results:
-    """A sweep that is done.
+    """A completed sweep.
 
     Attributes:
         outcomes: of every point, in order.
-        measures: what was computed and is shown.
-        said: how the networks are run, as far as somebody said it of all of them.
-        drawn: what is weighed against each other, if anything.
+        measures: what is shown.
+        said: the run settings given for all networks.
+        drawn: the axes of the plot, if any.
     """
 
     outcomes: Sequence[Outcome]
@@ -99,7 +99,7 @@ class Results:
 
     @cached_property
     def names(self) -> list[str]:
-        """The names that are set at some point, in order."""
+        """The names set at any point, in order."""
         return list(dict.fromkeys(name for one in self.outcomes for name, _ in (*one.point.settings, *one.point.run)))
 
     @cached_property
@@ -114,7 +114,7 @@ class Results:
 
     @cached_property
     def how(self) -> list[tuple[Running, tuple[str, ...]]]:
-        """How the networks are run in each mode that was computed, as far as all are run so; and what nobody said."""
+        """How all networks are run in each computed mode, and the assumed fields."""
         ran: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
         for one in self.outcomes:
             for mode, line in one.how.items():
@@ -123,7 +123,7 @@ class Results:
 
     @cached_property
     def front(self) -> list[bool]:
-        """For every outcome whether it is on the Pareto front of what is drawn."""
+        """Whether each outcome is on the plotted Pareto front."""
         if self.drawn is None:
             return [False] * len(self.outcomes)
         x, y = self.drawn
@@ -133,11 +133,11 @@ class Results:
 
     @property
     def refused(self) -> list[Outcome]:
-        """The points where there is no network."""
+        """The impossible points."""
         return [one for one in self.outcomes if not one.is_valid]
 
     def label(self, one: Outcome) -> str:
-        """What tells a point from the others: `width=128 depth=6`."""
+        """What distinguishes a point: `width=128 depth=6`."""
         parts = [one.model or one.point.spec] if len(self.models) > 1 else []
         parts += [f"batch={one.point.batch}"] if len(self.batches) > 1 else []
         return " ".join([*parts, *(f"{name}={value}" for name, value in (*one.point.settings, *one.point.run))])

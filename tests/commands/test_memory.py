@@ -207,11 +207,11 @@ def test_what_stops_a_sequence():
         (("--limit", "4GB", "--fit", "sq"), "did you mean `seq`"),
         (("-o", "/nowhere/at/all.svg"), "cannot write '/nowhere/at/all.svg': no such file"),
         (("-o", "x.svg", "--mode", "generate"), "ask for --mode train or inference"),
-        (("-o", "x.png"), "give a name that ends in .svg"),
+        (("-o", "x.png"), "the name must end in .svg"),
         (("--limit", "24"), "--limit takes bytes with their unit, e.g. 24GB or 80GiB, not '24': did you mean 24GB?"),
         (("--mode", "backward"), "unknown value 'backward'"),
         (("--precision", "bf61"), "did you mean bf16?"),
-        (("--set", "batch=4"), "the batch is given by --batch"),
+        (("--set", "batch=4"), "set the batch with --batch"),
     ],
 )
 def test_requests_that_cannot_be_met(arguments, words):
@@ -356,8 +356,8 @@ def test_old_words_are_understood_and_answered():
     assert old.stdout == new.stdout
     assert new.stderr == ""
     for sentence in (
-        "`--mode training` is called `--mode train`",
-        "`--mixed` is called `--precision mixed-fp16`",
+        "`--mode training` is deprecated: use `--mode train`",
+        "`--mixed` is deprecated: use `--precision mixed-fp16`",
         "`--limit 9GB`",
     ):
         assert sentence in old.stderr
@@ -370,9 +370,9 @@ def test_python_interface():
     assert net.memory(mode="inference").peak < taken.peak
     with pytest.raises(archcalc.RequestError, match=r"optimizer must be sgd, .* or muon, not 'nadam'"):
         net.memory(optimizer="nadam")
-    with pytest.raises(TypeError, match="no argument 'optimiser'"):
+    with pytest.raises(TypeError, match="unexpected argument 'optimiser'"):
         net.memory(optimiser="sgd")
-    with pytest.warns(DeprecationWarning, match="`training` is called `mode` now"):
+    with pytest.warns(DeprecationWarning, match="`training` is deprecated: use `mode`"):
         assert net.memory(training=True, optimizer="sgd").peak == taken.peak
     with pytest.raises(archcalc.RequestError, match="cannot generate"):
         net.generation()

@@ -69,7 +69,7 @@ def test_all_that_is_missing_is_told():
         ("blocks: {a: relu}", (4, 10), "the body of `a` must be a list of layers", ""),
         ("variants: [a]", (4, 11), "`variants:` takes a mapping", ""),
         ("variants: {'a b': {}}", (4, 12), "`a b` is not a name for a variant", ""),
-        ("variants: {a: {w: 1}}", (4, 16), "no hparam is named `w`", "add it there first"),
+        ("variants: {a: {w: 1}}", (4, 16), "no hparam is named `w`", "add it to `hparams:` first"),
     ],
 )  # fmt: skip
 def test_wrong_key(extra, place, message, help):

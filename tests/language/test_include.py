@@ -114,7 +114,7 @@ def test_same_block_twice(write):
 
 @pytest.mark.parametrize(
     ("include", "message"),
-    [("a.yaml", "`include:` must be a list of files"), ("[{a: b}]", "path of a file"), ("['']", "path of a file"), ("", "list")],
+    [("a.yaml", "`include:` must be a list of files"), ("[{a: b}]", "a file path"), ("['']", "a file path"), ("", "list")],
 )  # fmt: skip
 def test_wrong_include(write, include, message):
     path = write("main.yaml", f"model: m\ninclude: {include}\ninput: [3]\nlayers: [relu]\n")

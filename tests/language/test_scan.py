@@ -179,7 +179,7 @@ def test_its_layers_are_timed() -> None:
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ("scan: prev, state: {z: [8]}", "`scan: prev` needs `layers:` beside it"),
+        ("scan: prev, state: {z: [8]}", "`scan: prev` needs `layers:` next to it"),
         ("scan: [linear 3]", "`scan` goes through a tensor: its layers go beside it"),
         ("scan: {}, state: {z: [8]}, layers: [linear 8]", "`scan` goes through nothing"),
         ("scan: 7, state: {z: [8]}, layers: [linear 8]", "the step number is not a tensor"),
@@ -196,7 +196,7 @@ def test_its_layers_are_timed() -> None:
         ),
         (
             "scan: prev, state: {z: [4, 4]}, layers: [{linear: {features: 8, from: z}}]",
-            "`from` belongs beside `linear:`",
+            "`from` belongs next to `linear:`",
         ),
     ],
 )

@@ -75,13 +75,13 @@ def test_sizes_of_dims_stay_dims():
     ("reshape (h(input))x-1", "`h(input)`: the layout of input [8, 4, 6] is not decided", "size(input, 0), size(input, 1) or size(input, 2)"),
     ("reshape (h(input))x-9", "`h(input)`: the layout of input [8, 4, 6] is not decided", "size(input, 0), size(input, 1) or size(input, 2)"),
     ("conv size(input, 3) kernel=1", "`size(input, 3)`: input [8, 4, 6] has no axis 3", "its axes are 0 to 2"),
-    ("conv size(input) kernel=1", "`size` needs the axis", "as size(input, 0); the batch does not count"),
-    ("conv h(input, 1) kernel=1", "`h` takes the name of a layer and nothing else", "write h(input), or size(input, 1)"),
+    ("conv size(input) kernel=1", "`size` needs the axis", "e.g. size(input, 0); the batch is not counted"),
+    ("conv h(input, 1) kernel=1", "`h` takes only the name of a layer", "write h(input), or size(input, 1)"),
     ("conv h(3) kernel=1", "`h(...)` takes the name of a layer", "e.g. h(prev)"),
     ("conv n(prev) kernel=1", "`n(prev)`: prev [8, 4, 6] has channels and height and width, no positions", "h(prev) is 4, w(prev) is 6"),
     ("conv h(prve) kernel=1", "no earlier layer is named `prve`", "give an earlier layer name=prve"),
     ("conv divisible(3) kernel=1", "`divisible` takes a value and a divisor, not 1", ""),
-    ("conv divisible(3, 0) kernel=1", "`divisible(3, 0)`: 0 divides no channels", ""),
+    ("conv divisible(3, 0) kernel=1", "`divisible(3, 0)`: 0 is not a valid divisor", ""),
 ])  # fmt: skip
 def test_messages(line, message, help):
     error = wrong(line, input="[8, 4, 6]")

@@ -57,10 +57,14 @@ def test_options_come_before_the_spec() -> None:
     [
         ({"precision": "bf16", "device": "t4"}, "train", "NVIDIA T4 16 GB has no bf16: it computes in"),
         ({"precision": "autocast-bf16"}, "generate", "generate in bf16"),
-        ({"attention": "efficient"}, "train", "kernel of GPUs"),
-        ({"attention": "flash", "precision": "fp32", "device": "a100"}, "train", "flash attention has no fp32"),
+        ({"attention": "efficient"}, "train", "a GPU kernel"),
+        (
+            {"attention": "flash", "precision": "fp32", "device": "a100"},
+            "train",
+            "flash attention does not support fp32",
+        ),
         ({"length": 4, "new_tokens": 4}, "generate", "for a prompt"),
-        ({"threads": 4, "device": "a100"}, "train", "threads are those of a CPU"),
+        ({"threads": 4, "device": "a100"}, "train", "threads apply to CPUs"),
         ({"device": "h1000"}, "train", "did you mean `h100`"),
     ],
 )

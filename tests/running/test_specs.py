@@ -41,7 +41,7 @@ def test_says_how_it_is_run() -> None:
         ("run: {batch: 0}", "the minimum is 1", (5, 14)),
         ("run: {batch: [1, 2]}", "`batch` takes one value", (5, 7)),
         ("run: {checkpoint: [{a: b}]}", "`checkpoint` takes a value or a list of values", (5, 7)),
-        ("run: {execution: compiled}", "`execution` is not for specs", (5, 7)),
+        ("run: {execution: compiled}", "`execution` is not allowed in specs", (5, 7)),
         ("run: {device: ./mine.json}", "a spec names a device, not a file", (5, 15)),
         ("variants: {large: {run: {batch: none}}}", "`batch` must be a whole number, not 'none'", (5, 33)),
     ],

@@ -42,7 +42,7 @@ def test_a_file_outside_is_not_read(clone: Path, run: Run, name: str, form: str)
     done = run("lint", ".", "--format", form, DEPLOY_TOKEN="hunter2")
     assert done.returncode == 1
     assert "hunter2" not in done.stdout + done.stderr
-    assert re.search("lies.outside.the.project", done.stdout)
+    assert re.search("is.outside.the.project", done.stdout)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_without_a_repository_the_project_is_where_one_stands(clone: Path, run: 
     (clone / "deep" / "c.yaml").write_text(BLOCKS.format(2), "utf-8")
     (clone / "deep" / "net.yaml").write_text(including("../b.yaml", "c.yaml"), "utf-8")
     assert run("lint", "deep").returncode == 0
-    assert "`../b.yaml` lies outside the project" in run("lint", ".", cwd=clone / "deep").stdout
+    assert "`../b.yaml` is outside the project" in run("lint", ".", cwd=clone / "deep").stdout
     (clone / "archcalc.toml").write_text("", "utf-8")
     assert run("lint", ".", cwd=clone / "deep").returncode == 0
 
@@ -156,6 +156,6 @@ def test_a_file_is_read_once_and_all_together_are_bounded(clone: Path, monkeypat
     assert len(found) == 99
     assert all(re.fullmatch(r"`(\./)?a.yaml` is included already, at 2:11", one) for one in found)
     (clone / "net.yaml").write_text(including("a.yaml", "b.yaml", "c.yaml"), "utf-8")
-    assert messages(clone / "net.yaml") == ["the files that a spec includes can have at most 4 MiB together"]
+    assert messages(clone / "net.yaml") == ["the files that a spec includes can have at most 4 MiB in total"]
     (clone / "net.yaml").write_text(including("net.yaml"), "utf-8")
     assert messages(clone / "net.yaml") == ["`net.yaml` is included by itself"]

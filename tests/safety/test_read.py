@@ -27,7 +27,7 @@ def test_a_grid_names_specs_of_its_project(clone: Path, run: Run, named: str) ->
     done = run("sweep", "--grid", "grid.jsonl", DEPLOY_TOKEN="hunter2")
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr == f"archcalc: grid.jsonl: {named!r} lies outside the project: name it on the command line\n"
+    assert done.stderr == f"archcalc: grid.jsonl: {named!r} is outside the project: name it on the command line\n"
 
 
 def test_a_grid_may_stand_elsewhere(clone: Path, run: Run) -> None:
