@@ -58,7 +58,7 @@ EXPECTED = {
     "23-tie": (7, 31, 34, "SPC012", "cannot tie `linear` to `wte` (embedding)", "weights of one shape"),
     "24-hash": (5, 3, 4, "SPC001", "expected ',' or ']'", "`#` starts a comment"),
     "26-kernel-3x3-neg": (4, 19, 24, "SHP101", "`kernel` has 3 sizes, the input [3, 32, 32] has 2", ""),
-    "27-name-in-args": (4, 36, 40, "SPC010", "`name` belongs next to `conv:`, not inside it", "indent it as far as"),
+    "27-name-in-args": (4, 36, 40, "SPC010", "`name` belongs next to `conv:`, not inside it", "indent it like"),
     "28-dup-name": (5, 26, 27, "SPC011", "`a` is already the name of a layer", "choose another name"),
     "29-layout-undecided": (
         4, 5, 11, "SHP111", "`concat` cannot tell channels from features in [3, 256, 256]",

@@ -371,10 +371,7 @@ def _fill(item: Item, value: Node, findings: Findings) -> bool:
         for key, inner in pairs:
             if key.text in COMMON:
                 findings.error(
-                    "SPC010",
-                    f"`{key.text}` belongs next to `{op}:`, not inside it",
-                    key,
-                    f"indent it as far as `{op}:`",
+                    "SPC010", f"`{key.text}` belongs next to `{op}:`, not inside it", key, f"indent it like `{op}:`"
                 )
             elif _is_empty(inner):
                 item.incomplete = True
