@@ -97,10 +97,10 @@ def standardised(m: nn.Module, x: torch.Tensor) -> torch.Tensor:
 class Masked(nn.Module):
     """Attention whose mask is put there, added, or handed on."""
 
-    def __init__(self, way: str):
+    def __init__(self, way: str, seen: torch.Tensor):
         super().__init__()
         self.qkv, self.proj, self.way = nn.Linear(8, 24), nn.Linear(8, 8), way
-        self.register_buffer("mask", torch.ones(5, 5).tril().view(1, 1, 5, 5))
+        self.register_buffer("mask", seen.view(1, 1, 5, 5))
 
     def forward(self, x):
         q, k, v = self.qkv(x).unflatten(-1, (3, 2, 4)).permute(2, 0, 3, 1, 4)
@@ -119,9 +119,13 @@ class Masked(nn.Module):
 
 
 @pytest.mark.parametrize("way", ["fused", "filled", "chosen", "added"])
-def test_masks_are_tables_of_attention(way):
-    module = Masked(way)
-    assert "attention 2 relbias=" in read(module, (5, 8)).text
+@pytest.mark.parametrize(
+    ("seen", "key"),
+    [(torch.ones(5, 5).tril(), "causal=true"), (torch.block_diag(torch.ones(2, 2), torch.ones(3, 3)), "relbias=")],
+)
+def test_masks_are_causal_or_tables_of_attention(way, seen, key):
+    module = Masked(way, seen)
+    assert f"attention 2 {key}" in read(module, (5, 8)).text
     assert checked(module, (5, 8)).checked.startswith("outputs equal")
 
 

@@ -65,6 +65,7 @@ def built(name: str, builder: Callable[..., Any], given: dict[str, Any]) -> nn.M
         raise RequestError(f"{name!r} cannot be built: {told(first)}")
     if not isinstance(module, nn.Module):
         raise RequestError(f"{name!r} gives a {type(module).__name__}, not an nn.Module")
+    _without_weights(module)
     return module
 
 
@@ -96,13 +97,29 @@ def without_numbers(module: nn.Module) -> nn.Module:
 class _Skeleton(torch.overrides.TorchFunctionMode):
     """Large tensors on the meta device; small ones that are made of numbers are as they are, so that they can be read."""
 
-    _LEARNED = frozenset(("empty", "zeros", "ones", "rand", "randn", "full"))
+    _DRAWN = frozenset(("empty", "rand", "randn"))
+    _FILLED = frozenset(("zeros", "ones", "full"))
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if getattr(func, "__name__", "") in self._LEARNED and kwargs.get("device") is None:
-            kwargs = {**kwargs, "device": "meta"}
+        name = getattr(func, "__name__", "")
+        if name in self._DRAWN | self._FILLED and kwargs.get("device") is None:
+            made = func(*args, **{**kwargs, "device": "meta"})
+            if name in self._DRAWN or made.numel() > _MOST:
+                return made
         return func(*args, **kwargs)
+
+
+def _without_weights(module: nn.Module) -> None:
+    """Moves to the meta device what is learned, and the buffers of PyTorch's own modules."""
+    for one in module.modules():
+        own = one.buffers(recurse=False) if type(one).__module__.startswith("torch.nn") else ()
+        for tensor in (*one.parameters(recurse=False), *own):
+            if not tensor.is_meta:
+                empty = torch.empty_like(tensor, device="meta")
+                learned = isinstance(tensor, nn.Parameter)
+                new = nn.Parameter(empty, tensor.requires_grad) if learned else empty
+                torch.utils.swap_tensors(tensor, new)  # type: ignore[no-untyped-call]
 
 
 def _check_arguments(name: str, builder: Callable[..., Any], given: dict[str, Any]) -> None:

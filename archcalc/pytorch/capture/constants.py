@@ -57,6 +57,12 @@ class Constants:
         return self._numbers[tensor][0]
 
 
+def check_rows(index: torch.Tensor, table: torch.Tensor) -> None:
+    """What the meta device does not look at. Raises `IndexError` as PyTorch does, where numbers lead beyond a table."""
+    if not index.is_meta and index.numel() and not 0 <= int(index.min()) <= int(index.max()) < len(table):
+        raise IndexError(f"index out of range: row {int(index.max())} of a table of {len(table)}")
+
+
 def tensors(item: Any) -> Iterator[torch.Tensor]:
     """All tensors in tuples, lists and mappings."""
     if isinstance(item, torch.Tensor):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import nn
@@ -13,9 +13,13 @@ from archcalc.advice import suggest
 from archcalc.diagnostics import RequestError
 
 _TYPES = {"float": torch.float32, "int": torch.long, "bool": torch.bool}
-# What the first layer takes, with usual sizes for the rest.
-_SPACE = {nn.Conv1d: (1024,), nn.Conv2d: (224, 224), nn.Conv3d: (16, 112, 112)}
-_STEPS = 128
+# What the first layer takes, with usual sizes for the rest, the most usual first.
+_SPACE: dict[type[nn.Module], list[tuple[int, ...]]] = {
+    nn.Conv1d: [(1024,), (16_000,), (128,)],
+    nn.Conv2d: [(size, size) for size in (224, 32, 28, 64, 128, 256, 96, 299, 384, 512)],
+    nn.Conv3d: [(16, 112, 112), (16, 224, 224), (32, 32, 32), (64, 64, 64)],
+}
+_STEPS = (128, 64, 32, 16, 8, 256, 512, 1024)
 _MOST = 2**20
 
 
@@ -39,8 +43,16 @@ class Example:
         return torch.zeros(batch, *self.sizes, dtype=self.dtype)
 
 
-def examples(module: nn.Module, given: Sequence[str], known: list[Example] | None) -> tuple[list[Example], bool]:
-    """The inputs of a module, and whether they are a guess. `known` are those of a library's model. Raises `RequestError`."""
+def examples(
+    module: nn.Module,
+    given: Sequence[str],
+    known: list[Example] | None,
+    runs: Callable[[list[Example]], bool],
+) -> tuple[list[Example], bool]:
+    """The inputs of a module, and whether they are a guess. `known` are those of a library's model. Raises `RequestError`.
+
+    A guess is the first of the usual sizes with which the module runs, else the most usual ones.
+    """
     needed = _needed(module)
     if given:
         found = [_parsed(text, index) for index, text in enumerate(given)]
@@ -59,7 +71,7 @@ def examples(module: nn.Module, given: Sequence[str], known: list[Example] | Non
     if len(needed) > 1:
         each = " ".join(f"--input {name}=SIZE" for name in needed)
         raise RequestError(f"forward needs {len(needed)} inputs: {each}, e.g. --input {needed[0]}=3x224x224 or 128:int")
-    return [_guessed(module)], True
+    return next((one for one in _guesses(module) if runs(one)), next(_guesses(module))), True
 
 
 def _needed(module: nn.Module) -> list[str]:
@@ -86,17 +98,28 @@ def _parsed(text: str, index: int) -> Example:
     return Example(name or default, numbers, _TYPES[kind or "float"], name is not None)
 
 
-def _guessed(module: nn.Module) -> Example:
+def _guesses(module: nn.Module) -> Iterator[list[Example]]:
+    """Inputs that the first layer takes, the most usual sizes first."""
+    dtype = torch.float32
+    found: list[tuple[int, ...]] = [(3, *space) for space in _SPACE[nn.Conv2d]]
     for one in module.modules():
-        for kind, space in _SPACE.items():
-            if isinstance(one, kind):
-                return Example("input", (one.in_channels, *space))
-        if isinstance(one, nn.Embedding):
-            return Example("input", (_STEPS,), torch.long)
-        if isinstance(one, (nn.LSTM, nn.GRU, nn.RNN)):
-            return Example("input", (_STEPS, one.input_size))
-        if isinstance(one, nn.MultiheadAttention):
-            return Example("input", (_STEPS, one.embed_dim))
-        if isinstance(one, nn.Linear):
-            return Example("input", (one.in_features,))
-    return Example("input", (3, 224, 224))
+        if isinstance(one, (nn.Conv1d, nn.Conv2d, nn.Conv3d)):
+            found = [
+                (one.in_channels, *space)
+                for kind, spaces in _SPACE.items()
+                if isinstance(one, kind)
+                for space in spaces
+            ]
+        elif isinstance(one, nn.Embedding):
+            dtype, found = torch.long, [(steps,) for steps in _STEPS]
+        elif isinstance(one, (nn.LSTM, nn.GRU, nn.RNN)):
+            found = [(steps, one.input_size) for steps in _STEPS]
+        elif isinstance(one, nn.MultiheadAttention):
+            found = [(steps, one.embed_dim) for steps in _STEPS]
+        elif isinstance(one, nn.Linear):
+            found = [(one.in_features,), *((steps, one.in_features) for steps in _STEPS)]
+        else:
+            continue
+        break
+    for sizes in found:
+        yield [Example("input", sizes, dtype)]

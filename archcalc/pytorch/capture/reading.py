@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
+import torch
 from torch import nn
 
 from archcalc.diagnostics import RequestError
@@ -37,10 +39,27 @@ def read(
 ) -> Reading:
     """The spec of what a name stands for. Raises `RequestError` that says what to do."""
     found = find(name, arguments or {})
-    given, guessed = examples(found.module, inputs, found.inputs)
-    reading = read_module(found.module, given, found.name, train, f"From {name}, as archcalc import reads it.")
+    given, guessed = examples(found.module, inputs, found.inputs, partial(_is_run, found.module))
+    try:
+        reading = read_module(found.module, given, found.name, train, f"From {name}, as archcalc import reads it.")
+    except RequestError as error:
+        if not guessed:
+            raise
+        guess = "x".join(map(str, given[0].sizes)) + (":int" if given[0].dtype is torch.long else "")
+        raise RequestError(
+            f"{error}; the input is a guess, --input {guess}: `archcalc import {name}` takes another --input"
+        ) from None
     reading.guessed, reading.real = guessed, found.real
     return reading
+
+
+def _is_run(module: nn.Module, inputs: list[Example]) -> bool:
+    try:
+        with quiet():
+            record(module.eval(), [(one.name, one.tensor(BATCHES[0]), one.keyword) for one in inputs], count=False)
+    except (Exception, SystemExit):
+        return False
+    return True
 
 
 def read_module(module: nn.Module, inputs: list[Example], name: str, train: bool, *comments: str) -> Reading:

@@ -21,7 +21,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.weak import WeakIdKeyDictionary
 
-from archcalc.pytorch.capture.constants import Constants, tensors
+from archcalc.pytorch.capture.constants import Constants, check_rows, tensors
 from archcalc.tracing.calls import (
     CONSTANT,
     FLOAT,
@@ -124,6 +124,8 @@ class Recorder(TorchFunctionMode):
         name = _name(func)
         self.inside += 1
         try:
+            if name == "embedding" and len(args) > 1 and self.value(args[0]).source == CONSTANT:
+                check_rows(self.constants.filled(args[0]), args[1])
             if name in _ASKING and read and read[0].is_meta and self.value(read[0]).source == CONSTANT:
                 args = self.constants.filled(args)
             out = func(*args, **kwargs)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from archcalc.tracing.graph import Graph, Node, Out
 from archcalc.tracing.patterns.scores import Added, same_but_ones, table
+from archcalc.tracing.patterns.tables import causal_window
 from archcalc.tracing.patterns.views import View, climb, nodes_of, only_within, places_of, redirect, signature
 
 # What queries and keys may go through between their linear map and the scores.
@@ -101,6 +102,13 @@ def _by_hand(graph: Graph, softmax: Node, static: set[Node]) -> _Core | None:
         return None
     nodes.add(found[0])
     return _Core(q, k, found[0].inputs[1], factor, added, False, dropout, nodes, found[0])
+
+
+def _without_ones(out: Out) -> Out:
+    """A table before axes of one were added to it."""
+    while out.node.op in ("reshape", "expand") and same_but_ones(out.sizes, out.node.inputs[0].sizes):
+        out = out.node.inputs[0]
+    return out
 
 
 def _untransposed(out: Out, nodes: set[Node]) -> Out | None:
@@ -286,10 +294,16 @@ def _made(
         letter for letter, linear in zip("qkvo", (*(part.linear for part in parts), projection)) if linear.keys["bias"]
     )
     keys["bias"] = True if letters == "qkvo" else letters or False
-    if core.causal:
+    added = core.added
+    windows = [causal_window(_without_ones(one.out)) for one in added]
+    if core.causal or any(windows):
         keys["causal"] = True
-    if core.added:
-        bias = table(graph, core.added, x.sizes[:-2], (heads, core.q.sizes[-2], core.k.sizes[-2]))
+        seen = min([one for one in windows if one], default=core.k.sizes[-2])
+        if seen < core.k.sizes[-2]:
+            keys["window"] = seen
+        added = [one for one, window in zip(added, windows) if not window]
+    if added:
+        bias = table(graph, added, x.sizes[:-2], (heads, core.q.sizes[-2], core.k.sizes[-2]))
         if bias is None:
             return None
         keys["relbias"] = bias

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from archcalc.tracing.graph import Graph, Node, Out
+from archcalc.tracing.patterns.scores import same_but_ones
+from archcalc.tracing.patterns.tables import vector
 from archcalc.tracing.patterns.views import redirect, replace
 
 _MOST_WINDOW = 64
@@ -33,6 +35,28 @@ def _posembed(graph: Graph, node: Node, users: dict[Out, list[Node]]) -> None:
             made.place = node.place
             replace(graph, node, made)
             return
+        rows = _first_rows(table, x.sizes, users)
+        if rows is not None:
+            made = Node("posembed", node.sizes, node.scope, [x], {"length": rows.node.sizes[0]})
+            made.weights = {"weight": rows.node.weights["weight"]}
+            made.place = node.place
+            replace(graph, node, made)
+            return
+
+
+def _first_rows(out: Out, sizes: tuple[int, ...], users: dict[Out, list[Node]]) -> Out | None:
+    """The table of positions whose first rows, in order, an output is; None for any other."""
+    while out.node.op in ("reshape", "flatten") and same_but_ones(out.sizes, out.node.inputs[0].sizes):
+        if len(users.get(out, [])) != 1:
+            return None
+        out = out.node.inputs[0]
+    node = out.node
+    if node.op != "gather" or node.keys["axis"] != 0 or len(sizes) != 2 or not same_but_ones(out.sizes, sizes):
+        return None
+    table, index = node.inputs
+    if len(users.get(out, [])) != 1 or not _own(table, users) or len(table.sizes) != 2:
+        return None
+    return table if vector(index) == list(range(sizes[0])) else None
 
 
 def _clstoken(graph: Graph, node: Node, users: dict[Out, list[Node]]) -> None:

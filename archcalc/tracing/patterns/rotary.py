@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from archcalc.tracing.graph import Graph, Node, Out
+from archcalc.tracing.patterns.tables import rows
 from archcalc.tracing.patterns.views import replace
 
 # Numbers of single precision, of angles as large as the positions.
@@ -40,7 +41,7 @@ def _rotated(graph: Graph, node: Node, straight: Out, turned: Out, seen: dict[An
         return False
     key = (id(cosines.node.holds), id(sines.node.holds))
     if key not in seen:
-        seen[key] = _base(_rows(cosines), _rows(sines))
+        seen[key] = _base(rows(cosines), rows(sines))
     if seen[key] is None:
         return False
     theta, scaled = seen[key]
@@ -117,22 +118,6 @@ def _positions(table: tuple[int, ...], sizes: tuple[int, ...]) -> int | None:
     if wide[-1] != sizes[-1] or len(long) != 1 or wide[long[0]] != sizes[long[0]] or len(sizes) < 2:
         return None
     return long[0]
-
-
-def _rows(table: Out) -> list[list[float]] | None:
-    """The numbers of a table, position by position."""
-    value = table.node.holds
-    if value is None or value.table is None:
-        return None
-    rows = value.table()
-    while isinstance(rows, list) and rows and isinstance(rows[0], list) and isinstance(rows[0][0], list):
-        if len(rows) == 1:
-            rows = rows[0]
-        elif len(rows[0]) == 1:
-            rows = [row[0] for row in rows]
-        else:
-            return None
-    return rows if isinstance(rows, list) and rows and isinstance(rows[0], list) else None
 
 
 def _base(cosines: list[list[float]] | None, sines: list[list[float]] | None) -> tuple[float, bool] | None:

@@ -1,0 +1,73 @@
+"""Tables of numbers that a model has made for itself: what they hold, where that says which layer they are for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archcalc.tracing.graph import Out
+
+# Of larger ones nobody asks what they hold.
+_MOST = 2**24
+# What a mask puts where it hides something is below any score.
+_FAR = -1e4
+
+
+def rows(table: Out) -> list[list[float]] | None:
+    """The numbers of a constant as a matrix, without its axes of one; None where they are not known, or lie otherwise."""
+    value = table.node.holds
+    if table.node.op != "constant" or value is None or value.table is None or value.count() > _MOST:
+        return None
+    found: Any = value.table()
+    while _is_list(found) and _is_list(found[0]) and _is_list(found[0][0]):
+        if len(found) == 1:
+            found = found[0]
+        elif len(found[0]) == 1:
+            found = [row[0] for row in found]
+        else:
+            return None
+    return found if _is_list(found) and _is_list(found[0]) else None
+
+
+def vector(table: Out) -> list[float] | None:
+    """The numbers of a constant along its one axis that is longer than one."""
+    value = table.node.holds
+    if table.node.op != "constant" or value is None or value.table is None or value.count() > _MOST:
+        return None
+    found: Any = value.table()
+    while _is_list(found) and _is_list(found[0]):
+        if len(found) > 1:
+            return None
+        found = found[0]
+    return found if _is_list(found) else None
+
+
+def _is_list(item: Any) -> bool:
+    return isinstance(item, list) and bool(item)
+
+
+def causal_window(mask: Out) -> int | None:
+    """Of a mask that hides what comes later: how many positions each sees, itself included; None for any other.
+
+    As many as there are, where it hides nothing that came before.
+    """
+    found = rows(mask)
+    if found is None or len(found) != len(found[0]) or len(found) < 2:
+        return None
+    hides, far, beside = mask.node.hides or (None, _FAR, 0)
+    if far > _FAR or beside != 0:
+        return None
+    count = len(found)
+    seen = next((place for place, row in enumerate(found) if _is_hidden(row[0], hides)), count)
+    for place, row in enumerate(found):
+        first, last = max(0, place - seen + 1), place + 1
+        if hides is None:
+            hidden = row[:first] + row[last:]
+            if row[first:last] != [0] * (last - first) or (hidden and max(hidden) > _FAR):
+                return None
+        elif row != [hides] * first + [not hides] * (last - first) + [hides] * (count - last):
+            return None
+    return seen or None
+
+
+def _is_hidden(number: float, hides: bool | None) -> bool:
+    return number <= _FAR if hides is None else bool(number) is hides
