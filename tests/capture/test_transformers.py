@@ -138,7 +138,7 @@ def test_no_name_of_a_file_starts_a_line_of_the_spec(folder):
 
 def test_the_message_for_a_type_that_is_not_read_leads_there(folder):
     config()
-    with pytest.raises(archcalc.SpecError, match=r"`transformers:config\.json` reads any type that they have"):
+    with pytest.raises(archcalc.SpecError, match=r"`transformers:config\.json` reads any of their types"):
         archcalc.load("config.json")
     assert archcalc.load("transformers:config.json").params == 50 * 8 + 8 * 9
 

@@ -79,10 +79,7 @@ def _in_single(run: Run) -> bool:
     """Whether a module turns its data into numbers of single precision on the way."""
     return any(
         call.name in ("float", "half", "bfloat16")
-        or (
-            call.name in ("to", "type")
-            and any(one in _SINGLE for one in (*call.args, *call.kwargs.values()) if isinstance(one, torch.dtype))
-        )
+        or any(one in _SINGLE for one in (*call.args, *call.kwargs.values()) if isinstance(one, torch.dtype))
         for call in run.calls
         if any(value.of_data for value in call.values())
     )
