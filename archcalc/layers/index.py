@@ -35,5 +35,6 @@ FILES = {
     "shuffling": "pixelshuffle pixelunshuffle channelshuffle",
     "softmax": "softmax logsoftmax",
     "transposed": "convtranspose",
+    "unpooling": "maxunpool",
     "windows": "unfold fold",
 }  # fmt: skip

@@ -19,9 +19,7 @@ from archcalc.layers.tensor import Tensor
 from archcalc.quantity import ceil_div, gcd, plain, product
 from archcalc.terms import called, work
 
-# Bytes of a position (int64).
-_POSITION = 8
-_NO_PLACES = "the positions of the maxima are not an output here: leave it out"
+_POSITION = 8  # bytes (int64)
 
 
 def _over_windows(word: str, axes: int, dilated: bool = False) -> str:
@@ -176,11 +174,20 @@ class MaxPool(Pooling):
     border_told = "\nx = −∞ outside of the input        so the border is never the largest"
 
     dilation: tuple[int, ...] = arg(Size, "step between two taps of a window", default=(1,))
-    refused: ClassVar[dict[str, str]] = {"return_indices": _NO_PLACES}
+    indices: bool = arg(Flag, "also output `indices`, for `maxunpool`", default=False, aliases=("return_indices",))
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """As every pooling; the places have the shape of the output."""
+        y = super().infer(x)
+        if self.indices:
+            y.outputs, y.state = {"indices": Tensor(y.shape, CHANNELS_FIRST, integer=True)}, (self.op,)
+            y.outputs["indices"].places = x.shape[1:]
+        return y
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, and where each largest element was."""
-        return how.first(Saved((0,), extra={"positions": _POSITION * how.batch * y.numel}))
+        there = {"positions": _POSITION * how.batch * y.numel}
+        return how.first(Saved((0,), further=("indices",)) if self.indices else Saved((0,), extra=there))
 
     def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
         """The largest element has it."""
@@ -190,9 +197,12 @@ class MaxPool(Pooling):
         """The same in PyTorch."""
         kernel, stride, padding, dilation = (sized(sizes) for sizes in zip(*self.axes(x)))
         plain = given(
-            stride=(stride, kernel), padding=(padding, 0), dilation=(dilation, 1), ceil_mode=(self.ceil, False)
-        )
-        return module(f"nn.MaxPool{x.rank - 1}d", kernel_size=kernel, **plain)
+            stride=(stride, kernel), padding=(padding, 0), dilation=(dilation, 1), ceil_mode=(self.ceil, False),
+            return_indices=(self.indices, False),
+        )  # fmt: skip
+        code = module(f"nn.MaxPool{x.rank - 1}d", kernel_size=kernel, **plain)
+        code.outputs = {"indices": "{state}"} if self.indices else {}
+        return code
 
 
 @layer("avgpool", first="kernel", aliases=("averagepool", "avg_pool", "meanpool", "averagepooling", "avgpooling"))
@@ -379,7 +389,7 @@ class AdaptiveMaxPool(AdaptivePooling):
     notation = _over_shares("max", 2)
     word, step = "max", "comparison"
 
-    refused: ClassVar[dict[str, str]] = {"return_indices": _NO_PLACES}
+    refused: ClassVar[dict[str, str]] = {"return_indices": "only `maxpool` has an output for the places: leave it out"}
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, and where each largest element was."""

@@ -25,10 +25,11 @@ class Tensor:
         batched: False for what depends on parameters and constants alone: it has no batch axis, whatever
             makes it runs once for a whole batch, and beside a tensor that has one it is the same for every sample.
         table: what is the same for all that is computed from one table of biases alone.
+        places: sizes of what whole numbers are places in, row by row; None where that is not known.
         entries: how many samples there are for each of the batch, as the entries of a tensor that `each` goes through.
     """
 
-    __slots__ = ("_group", "batched", "entries", "integer", "outputs", "parts", "shape", "state", "table")
+    __slots__ = ("_group", "batched", "entries", "integer", "outputs", "parts", "places", "shape", "state", "table")
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class Tensor:
         self.parts = parts
         self.batched = batched
         self.table: object | None = None
+        self.places: Shape | None = None
         self.entries = 1
 
     def __repr__(self) -> str:
@@ -103,6 +105,7 @@ class Tensor:
             and self.parts == other.parts
             and self.batched == other.batched
             and self.entries == other.entries
+            and self.places == other.places
             and self.shape == other.shape
             and self.layout == other.layout
             and self.integer == other.integer
@@ -117,6 +120,7 @@ class Tensor:
             other = Tensor(self.shape, None, self.integer, self.outputs, self.state, self.parts, self.batched)
         other.group = self.group
         other.entries = self.entries
+        other.places = self.places
         return other
 
     @property

@@ -36,7 +36,7 @@ FACTS = {
     "GEO209": ("geo.receptive_field_too_small", "receptive-field-too-small", ASKED, "", ""),
     "GEO210": ("geo.unproductive_layers", "unproductive-layers", ASKED, "", ""),
     "GEO211": ("geo.early_downsampling", "early-downsampling", ASKED, "", ""),
-    "GEO212": ("geo.fragile_input_size", "fragile-input-size", ON, "", "upsample pixelshuffle convtranspose"),
+    "GEO212": ("geo.fragile_input_size", "fragile-input-size", ON, "", "upsample pixelshuffle convtranspose maxunpool"),
     "GRF701": ("grf.unused_layer", "unused-layer", ON, "", ""),
     "GRF703": ("grf.deep_without_shortcut", "deep-without-shortcut", ASKED, "", ""),
     "GRF704": ("grf.block_hides_layer", "block-hides-layer", ON, "", ""),

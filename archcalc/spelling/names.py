@@ -178,10 +178,10 @@ SAID = {
     "basicblock": "its layers stand in a block under `blocks:`",
     "detect": _ULTRALYTICS,
     **dict.fromkeys(
-        ("bilinear", "maxunpool", "fractionalmaxpool", "lppool", "hardshrink", "softshrink", "threshold",
+        ("bilinear", "fractionalmaxpool", "lppool", "hardshrink", "softshrink", "threshold",
          "tanhshrink", "cosinesimilarity", "pairwisedistance", "adaptivelogsoftmaxwithloss", "affinegrid",
          "onehot", "gumbelsoftmax", "sort", "fft", "where", "scatter", "locallyconnected", "mamba", "kan", "rnnbase",
-         "rnncellbase", "convtbc", "groupedmm", "scaledmm", "scaledgroupedmm", "pdist", "unpool", "roialign", "roipool", "attentionpool", "rot90", "stft",
+         "rnncellbase", "convtbc", "groupedmm", "scaledmm", "scaledgroupedmm", "pdist", "roialign", "roipool", "attentionpool", "rot90", "stft",
          "melspectrogram", "sparsemax", "thresholdedrelu", "snake", "qrnn", "ssm", "s4", "grn", "mask", "masking",
          "maskedfill", "partialconv", "coordconv", "capsule", "additiveattention", "timestepembedding",
          "fourierfeatures", "edgeconv"),

@@ -19,7 +19,7 @@ from .values import difference
 
 SHAPES = [(4,), (6, 5), (4, 6), (4, 6, 5), (2, 7, 7), (6, 4, 5, 4), (1, 8)]
 # Classes that take what their layer takes: the others are a layer with some keys set, or made by one with more inputs.
-OTHERS = {"pad", "attention", "rnn", "lstm", "gru", "rnncell", "lstmcell", "grucell", "identity", "fold"}
+OTHERS = {"pad", "attention", "rnn", "lstm", "gru", "rnncell", "lstmcell", "grucell", "identity", "fold", "maxunpool"}
 OPS = sorted({layer_of(name).op for name in LAYERS} - OTHERS)
 SEEDS = 40
 
@@ -44,6 +44,8 @@ def made(op, node, shape):
         if argument in inferred or (value == default and "PyTorch" not in REGISTRY[op].arguments[key].doc):
             continue
         taken.add(key)
+        if op == "maxpool" and key == "indices":
+            continue  # the places are a further output
         if key in ("axis", "start", "end") and value >= 0:
             value += 1  # PyTorch counts the batch
         if key == "output":

@@ -30,6 +30,64 @@ def test_pooling(op, data):
     compare(line(f"{op}pool", kernel, **keys), shape, lambda: module(kernel, **spelled))
 
 
+class Unpooled(nn.Module):
+    """A pooling, twice what it gives, and the way back to the size that it read."""
+
+    def __init__(self, axes, kernel, keys, back, others):
+        super().__init__()
+        self.pool = getattr(nn, f"MaxPool{axes}d")(kernel, return_indices=True, **keys)
+        self.back = getattr(nn, f"MaxUnpool{axes}d")(back, **others)
+
+    def forward(self, x):
+        y, places = self.pool(x)
+        return self.back(y * 2, places, output_size=x.shape[2:])
+
+
+@covers("maxunpool")
+@DRAWN
+@given(data=st.data())
+def test_maxunpool(data):
+    draw = Draw(data)
+    axes = draw.of(1, 2, 3)
+    shape = draw.shape(axes, 3)
+    kernel = draw(draw.sizes(axes, 2, 3))
+    keys = draw.some(stride=draw.sizes(axes, 1, 3), padding=draw.sizes(axes, 0, 1))
+    back, others = kernel, keys
+    if draw.wild:
+        back, others = draw.of(1, 2, 3, 4), draw.some(stride=st.integers(1, 3), padding=st.just(1))
+    compare(
+        [
+            line("maxpool", kernel, **keys, indices=True, name="p"),
+            "scale 2",
+            line("maxunpool", back, **others, indices="p.indices"),
+        ],
+        shape,
+        lambda: Unpooled(axes, kernel, keys, back, others),
+    )
+
+
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_the_places_of_a_pooling(axes):
+    module = getattr(nn, f"MaxPool{axes}d")(2, return_indices=True)
+    compare("maxpool 2 indices=true", (3, *[5] * axes), lambda: lambda x: dict(zip(("", "indices"), module(x))))
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["topk 2 name=p", "maxunpool 2 indices=p.indices"], "are not the places of a `maxpool`"),
+        (
+            ["maxpool 2 indices=true name=p", "conv 4 kernel=1", "maxunpool 2 indices=p.indices"],
+            "have another shape than",
+        ),
+        (["maxpool 2 indices=true name=p", "maxunpool 3 indices=p.indices"], r"do not come from the \[8, 8\]"),
+    ],
+)
+def test_places_that_do_not_fit(lines, said):
+    with pytest.raises(SpecError, match=said):
+        layer(lines, (3, 8, 8))
+
+
 @pytest.mark.parametrize("axes", [1, 2, 3])
 @pytest.mark.parametrize("keys", [{"padding": 1}, {"padding": 2, "dilation": 3}, {"padding": 2, "dilation": 2}])
 def test_padding_is_at_most_half_the_kernel_however_wide_the_window(axes, keys):

@@ -92,6 +92,9 @@ CASES = """
 [64,32] | linear 32 frozen=true, {moe: {experts: 4, top_k: 2, layers: [linear 64 frozen=false, relu, linear 32]}, frozen: true}
 [7,5] | linear 5, gru 3 name=s bidirectional=true bias=false frozen=true, gru 3 bidirectional=true bias=false state=s frozen=true repeat=2
 [64,32] | linear 32, {residual: [layernorm, linear 32], repeat: 5}
+[3,9,8] | conv 4 kernel=1, maxpool 2 indices=true name=p, conv 4 kernel=1, relu, maxunpool 2 indices=p.indices, conv 2 kernel=1
+[3,9] | conv 4 kernel=1, maxpool 3 stride=2 padding=1 indices=true name=p, relu, maxunpool 3 stride=2 padding=1 indices=p.indices
+[2,5,4,6] | conv 4 kernel=1, maxpool 2 indices=true name=p, maxpool 1 indices=true name=q, maxunpool 2 indices=p.indices, conv 2 kernel=1
 [3,8,8] | conv 4 kernel=1 name=x, conv 2 kernel=3, rearrange 'c h w -> h w c' name=g, gridsample grid=g from=x, conv 3 kernel=1 name=y, gridsample grid=g from=y mode=nearest
 [4,9,8] | conv 4 kernel=1 name=x, conv 36 kernel=3 name=o, conv 18 kernel=3 from=x name=m, deformconv 6 kernel=3 offset=o mask=m from=x groups=2, conv 2 kernel=1
 [4,9,8] | conv 4 kernel=1 name=x, conv 18 kernel=3 stride=2 name=o, deformconv 3 kernel=3 stride=2 offset=o from=x bias=false, deformconv 5 kernel=3 stride=2 offset=o from=input

@@ -44,6 +44,7 @@ CASES: dict[str, tuple[str, ...]] = {
         "upsample 2", "upsample 2 mode=bilinear", "upsample 2 mode=bicubic", "upsample 2x3", "upsample 1.5",
         "upsample 1.5x2.5", "upsample size=5x7", "upsample size=9 mode=bilinear", "pad 1", "pad 1 axis=0x2", "crop 4", "pixelshuffle 2",
         "pixelunshuffle 2", "channelshuffle 2", "flatten", "split 2 axis=0", "layerscale axis=0",
+        "maxpool 2 indices=true", "[maxpool 2 indices=true name=p, maxunpool 2 indices=p.indices]",
         "unfold 3", "[unfold 2 stride=2, fold 8 kernel=2 stride=2]", "frozenbatchnorm",
         "[conv 2 kernel=1, rearrange 'c h w -> h w c' name=g, gridsample grid=g from=input]",
         "[conv 18 kernel=3 name=o, deformconv 6 kernel=3 offset=o from=input]",

@@ -91,7 +91,7 @@ def test_what_is_said_in_words(name):
 
 
 def test_honest_about_what_there_is_not():
-    for name in ("convlstm", "se", "permute", "embeddingbag", "squeeze", "MaxUnpool", "scatter", "C2f"):
+    for name in ("convlstm", "se", "permute", "embeddingbag", "squeeze", "FractionalMaxPool", "scatter", "C2f"):
         said = wrong(name)
         assert said.fix is None
         assert "did you mean" not in said.help

@@ -57,6 +57,8 @@ class NoOpPooling(Rule):
 
     def _idle(self, model: Model, node: Node) -> bool:
         layer = node.layer
+        if node.exit.outputs:  # its places are read
+            return False
         if isinstance(layer, Pooling):
             whole = not isinstance(layer, AvgPool) or layer.divisor_override in (None, 1)
             return whole and all(k == 1 and s == 1 and not p for k, s, p, _ in layer.axes(node.inputs[0]))

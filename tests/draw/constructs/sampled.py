@@ -52,3 +52,15 @@ def moved(network: Network, at: Choices) -> bool:
         ]
         keys["mask"] = weight
     return network.add(*items, Item("deformconv", keys, {"from": source}))
+
+
+@construct(weight=0.6)
+def unpooled(network: Network, at: Choices) -> bool:
+    """A pooling and the way back to its places, which no two windows share."""
+    if not _image(network) or network.tensor is None or min(network.tensor.shape[1:]) < 2:
+        return False
+    name = network.new_name()
+    keys = {"kernel": 3, "padding": 1} if at.chance("border", 0.3) else {"kernel": 2, **at.given(0.3, stride=3)}
+    back = Item("maxunpool", {**keys, "indices": f"{name}.indices"})
+    between = [Item("relu")] if at.chance("between", 0.5) else []
+    return network.add(Item("maxpool", {**keys, "indices": True}, {"name": name}), *between, back)
