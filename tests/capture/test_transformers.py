@@ -51,6 +51,13 @@ class TinyForTranslation(TinyModel):
     def forward(self, input_ids=None, decoder_input_ids=None):
         return self.out(self.embed(decoder_input_ids) + self.embed(input_ids).mean(1, keepdim=True))
 
+class TinyThatShifts(TinyForTranslation):
+    def forward(self, input_ids=None, decoder_input_ids=None):
+        if decoder_input_ids is None:
+            decoder_input_ids = input_ids.new_zeros(input_ids.shape)
+            decoder_input_ids[:, 1:] = input_ids[:, :-1]
+        return super().forward(input_ids, decoder_input_ids)
+
 class Picture(PreTrainedModel):
     main_input_name = "pixel_values"
     def __init__(self, config):
@@ -88,6 +95,13 @@ def test_the_class_that_a_file_names(folder):
     reading = read("transformers:config.json")
     assert "input: [3, 32, 32]" in reading.text
     assert reading.comparison.params == (8 * (3 * 16 + 1),) * 2
+
+
+def test_a_decoder_has_tokens_of_its_own_where_it_could_do_without(folder):
+    config(architectures=["TinyThatShifts"])
+    reading = read("transformers:config.json")
+    assert "input: {input_ids: [16], decoder_input_ids: [32]}" in reading.text
+    assert not reading.comparison.declared
 
 
 @pytest.mark.parametrize("name", ["config.json", ".", "ti-ny"])
