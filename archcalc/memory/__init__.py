@@ -1,1 +1,1 @@
-"""Memory before running: inference, a training step, and generating a sequence."""
+"""Predicted memory: inference, a training step, and generation."""

@@ -1,4 +1,4 @@
-"""What adapters of low rank keep for backward and need in passing, written as people do: base(x) + B(A(x)) · factor.
+"""What LoRA adapters save for backward and need temporarily, in the usual form base(x) + B(A(x)) · factor.
 
 Source: the forward pass of `LoRALinear` in PEFT and torchtune, compared with PyTorch's allocator on the CPU.
 """
@@ -13,7 +13,7 @@ _INNER = "output of the scores"
 
 
 def learns(node: Node) -> bool:
-    """Whether a layer keeps what its own parameters, or an adapter of what it makes inside, are trained with."""
+    """Whether a layer saves what its own parameters or its internal adapters need for training."""
     return node.learns_itself or any(one.place < 0 for one in node.adapters)
 
 

@@ -1,4 +1,4 @@
-"""How PyTorch's CUDA allocator holds tensors: what it counts, and what it takes from the driver.
+"""PyTorch's CUDA allocator: what it counts as allocated, and what it reserves from the driver.
 
 Source: c10/core/AllocatorConfig.h and CUDACachingAllocator of PyTorch 2.13, its default settings.
 """
@@ -18,19 +18,19 @@ _BLOCK = 512
 # Tensors up to here share segments of `_SMALL_SEGMENT`; those up to `_ALONE` segments of `_LARGE_SEGMENT`.
 _SMALL, _SMALL_SEGMENT = _MIB, 2 * _MIB
 _ALONE, _LARGE_SEGMENT = 10 * _MIB, 20 * _MIB
-# Larger ones have one of their own, in steps of this.
+# Larger tensors have their own segment, in multiples of this.
 _STEP = 2 * _MIB
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What a run takes of a device, in bytes. On a CPU all three are the peak plus what the process takes.
+    """The device memory of a run, in bytes. On a CPU all three are the peak plus the process's own memory.
 
     Attributes:
-        allocated: in tensors, as the allocator counts; a rule.
-        reserved: taken from the driver; an estimate.
+        allocated: in tensors, as the allocator counts them; a rule.
+        reserved: reserved from the driver; an estimate.
         shown: what nvidia-smi shows for the process; an estimate.
-        room: what the device has.
+        room: the device's memory.
     """
 
     allocated: int
@@ -40,17 +40,17 @@ class Taken:
 
     @property
     def fits(self) -> bool:
-        """Whether the device has that much memory."""
+        """Whether it fits on the device."""
         return self.shown <= self.room
 
 
 def taken(found: Footprint, device: Device) -> Taken:
-    """What the peak of `found` takes of `device`."""
+    """The memory of the peak of `found` on `device`."""
     return Blocks(found.tensors, device).taken(found.peak)
 
 
 def needed(found: Footprint) -> int:
-    """The bytes that are compared with a limit: as nvidia-smi shows them where there is a device, else the peak."""
+    """The bytes compared with a limit: as nvidia-smi shows them with a device, else the peak."""
     return found.peak if found.running.chip is None else taken(found, found.running.chip).shown
 
 

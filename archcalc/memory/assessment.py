@@ -1,4 +1,4 @@
-"""The whole answer about a network's memory: each mode, what it takes of a device, and what fits."""
+"""The full memory report of a network: each mode, its memory on a device, and what fits."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ TITLES = {TRAIN: "training", INFERENCE: "inference", GENERATE: "generation"}
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked about a network.
+    """A question about a network's memory.
 
     Attributes:
-        said: how it is run, as far as anyone said; without a mode, every mode that applies is answered.
-        limit: bytes it may take, instead of the device's memory.
-        fit: the batch and dims whose largest value is wanted; empty for all of them.
+        said: the given run settings; without a mode, every mode that applies is answered.
+        limit: the limit in bytes, instead of the device's memory.
+        fit: the batch and dims to maximise; empty for all of them.
         chip: the device that `said` names, if it was already looked up.
     """
 
@@ -44,11 +44,11 @@ class Question:
 
 @dataclass
 class Mode:
-    """One mode: what it takes, also of a device, whether it fits, and what would make it fit.
+    """One mode: its memory, whether it fits, and what would make it fit.
 
     Attributes:
-        limit: bytes it may take; None for no limit.
-        ways: changes that would make it fit, each of them tried.
+        limit: the limit in bytes, or None.
+        ways: changes that would make it fit, each verified.
     """
 
     found: Footprint
@@ -59,26 +59,26 @@ class Mode:
 
     @property
     def name(self) -> str:
-        """What reports call it: "training", "inference" or "generation"."""
+        """Its name in reports: "training", "inference" or "generation"."""
         return TITLES[self.found.running.mode]
 
     @property
     def needed(self) -> int:
-        """The bytes that are compared with the limit: as nvidia-smi shows them where there is a device."""
+        """The bytes compared with the limit: as nvidia-smi shows them with a device."""
         return self.taken.shown if self.taken is not None else self.found.peak
 
     @property
     def fits(self) -> bool:
-        """Whether the limit holds."""
+        """Whether it is within the limit."""
         return self.limit is None or self.needed <= self.limit
 
 
 @dataclass
 class Assessment:
-    """The answer: training first, then inference, then generation, as far as they were asked for.
+    """The answer: training, inference and generation, as far as requested.
 
     Attributes:
-        generates_not, trains_not: why generation or training is missing where it was not asked for by name.
+        generates_not, trains_not: why generation or training is missing, if it was not requested explicitly.
     """
 
     graph: Graph
@@ -88,7 +88,7 @@ class Assessment:
     trains_not: str = ""
 
     def mode(self, name: str) -> Mode | None:
-        """The mode of this name, if it was asked for and applies."""
+        """The mode of this name, if it was requested and applies."""
         return next((mode for mode in self.modes if mode.found.running.mode == name), None)
 
     @property

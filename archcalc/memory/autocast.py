@@ -1,6 +1,6 @@
-"""What torch.autocast does to a network: the type that each layer computes in, and the copies made in it.
+"""torch.autocast: the type that each layer computes in, and the casts that this takes.
 
-Parameters stay in fp32. Layers of matrix products compute in 16 bits and read copies of what has another type; autograd
+Parameters stay in fp32. Matrix-product layers compute in 16 bits and read cast copies of other types; autograd
 keeps the copies, and gradients are in 16 bits before they reach what was copied. The copies of parameters that
 are trained are remembered until the forward pass is over, but at inference, where they are made for each layer anew.
 Source: torch/csrc/autocast and aten/src/ATen/autocast_mode.h of PyTorch 2.13, compared with its allocator on the CPU.
@@ -22,7 +22,7 @@ Copies = list[tuple[str, Storage]]
 
 
 class Autocast:
-    """The types of one run; without autocast all have one.
+    """The types of one run; without autocast they are all the same.
 
     Attributes:
         is_on: whether layers compute in types of their own.
@@ -35,7 +35,7 @@ class Autocast:
         self.remembered: dict[tuple[int, str, tuple[int, ...]], Storage] = {}
 
     def computes(self, node: Node, inputs: list[Value]) -> int:
-        """Bytes of the numbers that a layer computes with."""
+        """Bytes per number of a layer's compute type."""
         types, layer = self.types, node.layer
         assert layer is not None
         if not types.autocast:
@@ -47,7 +47,7 @@ class Autocast:
         return max((value.width for value, x in zip(inputs, node.inputs) if not x.integer), default=types.width)
 
     def casts(self, node: Node) -> bool:
-        """Whether it gives a layer copies of its parameters in 16 bits."""
+        """Whether it casts a layer's parameters to 16 bits."""
         return self.is_on and node.layer is not None and node.layer.autocast == LOW
 
     def parameters(self, node: Node, width: int, at: tuple[int, ...], experts: int) -> tuple[Copies, list[Storage]]:
@@ -76,7 +76,7 @@ class Autocast:
         return read, new
 
     def inputs(self, node: Node, inputs: list[Value], width: int) -> dict[int, Storage]:
-        """Copies of inputs that have another type, by their places."""
+        """Casts of inputs of another type, by position."""
         if not self._copies(node):
             return {}
         copies: dict[Storage, Storage] = {}

@@ -1,4 +1,4 @@
-"""What one mode of running a network takes at its peak, what that is made of, and when it occurs."""
+"""The peak memory of one mode: how much, what it consists of, and when it occurs."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from archcalc.network.load import Graph
 from archcalc.running import Running
 from archcalc.running.declaration import GENERATE, OPTIMIZER, TRAIN
 
-# What a drawing over time stacks, from the bottom to the top.
+# What a plot over time stacks, from bottom to top.
 STACK = ("parameters", "optimizer states", "gradients", "activations")
-# Moments that copies are drawn with: those of one repeat, and those of all together.
+# Maximum moments plotted for copies: of one repeat, and of all together.
 _MOST_SAMPLES, _MOST_TOGETHER = 2000, 20_000
 
 
@@ -48,13 +48,13 @@ class Footprint:
     """The memory of one mode.
 
     Attributes:
-        graph, running: what is run, and how.
-        parts: what the peak is made of, bytes by the key of their definition; they add up to `peak`.
-        phase, node: when the peak is, and the layer that runs then; None for the loss and the step. The phase
-            "recomputation" is that of a layer that runs again for backward.
-        tensors: bytes and number of those that stay from step to step, and of the gradients once all are there.
-        held: bytes by layer: kept for backward in training, else alive while it runs.
-        saved, forward_end: kept for backward, and all that is alive, when forward and loss are done.
+        graph, running: the network, and how it is run.
+        parts: the bytes of the peak by definition key; they add up to `peak`.
+        phase, node: when the peak occurs, and the layer that runs then; None for the loss and the step. The phase
+            "recomputation" is that of a layer that is recomputed for backward.
+        tensors: bytes and number of persistent tensors, and of the gradients once all exist.
+        held: bytes by layer: saved for backward in training, else alive while it runs.
+        saved, forward_end: saved for backward, and everything alive, after forward and loss.
         run: the simulated step; generation: the caches.
     """
 
@@ -72,11 +72,11 @@ class Footprint:
 
     @property
     def peak(self) -> int:
-        """The most bytes in tensors at one moment."""
+        """The maximum bytes in tensors at any moment."""
         return sum(self.parts.values())
 
     def certainty(self, key: str) -> str:
-        """How sure a part is: "exact", "rule" or "estimate"."""
+        """The certainty of a part: "exact", "rule" or "estimate"."""
         if key == "saved" and (self.running.gpu or self.running.precision != "fp32"):
             return RULE
         if key != "inputs" and DEFINITIONS[key].certainty == EXACT and self.declares:
@@ -85,11 +85,11 @@ class Footprint:
 
     @cached_property
     def declares(self) -> bool:
-        """Whether some of its layers declare what they cost."""
+        """Whether some of its layers declare their costs."""
         return any(node.layer is not None and node.layer.declared for node, _, _ in walk(self.graph.nodes))
 
     def samples(self) -> list[Sample]:
-        """The run over time; copies that were not gone through one by one rise or fall evenly."""
+        """The run over time; copies that were not simulated individually are interpolated."""
         return list(_samples(self.run)) if self.run is not None else []
 
 
@@ -98,11 +98,11 @@ def footprint(
     running: Running,
     structure: Structure | None = None,
 ) -> Footprint:
-    """What a run takes.
+    """The memory of a run.
 
     Args:
         running: how it is run, with its defaults.
-        structure: that of the graph, for `simulate`.
+        structure: the structure of the graph, for `simulate`.
 
     Raises:
         RequestError: a name in `running.checkpoint` is not a group of layers; the network does not generate, or does not train.
@@ -203,7 +203,7 @@ def _repeated(pattern: Sequence[Moment], last: Moment, most: int) -> Iterator[Mo
 
 
 def check_checkpoint(graph: Graph, names: Sequence[str]) -> None:
-    """Raise `RequestError` for a name that no block or group of layers has."""
+    """Raise `RequestError` for an unknown block or group of layers."""
     groups = [node for node, _, _ in walk(graph.nodes) if node.layer is None]
     known = dict.fromkeys(name for node in groups for name in (node.name, node.op, node.id) if name)
     for name in names:

@@ -1,4 +1,4 @@
-"""The forward pass: which tensors are alive while each layer runs, and what is kept for backward."""
+"""The forward pass: which tensors are alive while each layer runs, and what is saved for backward."""
 
 from __future__ import annotations
 

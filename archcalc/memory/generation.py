@@ -1,7 +1,7 @@
-"""Memory of generating a sequence: weights, the cache of every layer, and one step.
+"""Memory of generation: weights, the cache of every layer, and one step.
 
-A sequence is generated one position at a time. Layers that look back keep what earlier positions
-gave them: attention its keys and values, recurrent layers their state. A cache of keys and values
+A sequence is generated one position at a time. Layers that look back cache
+earlier positions: attention its keys and values, recurrent layers their state. A cache of keys and values
 grows by the same number of bytes for each position, until its window is full.
 """
 
@@ -28,16 +28,16 @@ _ID_BYTES = 8
 
 @dataclass(frozen=True)
 class Cache:
-    """What one layer keeps between two positions, over all its copies, for the whole batch.
+    """The cache of one layer, over all its copies, for the whole batch.
 
     Attributes:
         node: the layer.
-        copies: how many copies of it run, each with a cache of its own.
-        shapes: what one copy keeps for one sample, by name: `keys` and `values`, `h` and `c`.
-        positions: how many positions are kept; 0 for a state that has none.
-        bytes: all that is kept.
-        token_bytes: how much the next position adds; 0 for a state, a full window, the keys of a source.
-        source: whether the positions are those of another sequence, as of an encoder's.
+        copies: how many copies of it run, each with its own cache.
+        shapes: the cache of one copy for one sample, by name: `keys` and `values`, `h` and `c`.
+        positions: the number of cached positions; 0 for a state.
+        bytes: the total.
+        token_bytes: growth per position; 0 for a state, a full window, or the keys of a source.
+        source: whether the positions are those of another sequence, e.g. an encoder's.
     """
 
     node: Node
@@ -50,22 +50,22 @@ class Cache:
 
     @property
     def pieces(self) -> int:
-        """How many tensors it is in."""
+        """The number of its tensors."""
         return self.copies * len(self.shapes)
 
 
 @dataclass(frozen=True)
 class Generation:
-    """The memory of generating, when `length` positions are there.
+    """The memory of generation at `length` positions.
 
     Attributes:
         graph: the network at that length; step: that with one position.
         dim: the dim that counts the positions.
-        length, dtype, cache_dtype: what the numbers are for, with the graph's batch.
+        length, dtype, cache_dtype: the settings, with the graph's batch.
         parameter_bytes, buffer_bytes: the weights; exact.
-        caches: what the layers keep; exact.
-        step_bytes: the most that one step reads, writes and holds beside them; a rule.
-        logits_bytes: what one step gives, a part of `step_bytes`; exact.
+        caches: the caches of the layers; exact.
+        step_bytes: the peak of one step in addition to them; a rule.
+        logits_bytes: the output of one step, a part of `step_bytes`; exact.
     """
 
     graph: Graph
@@ -82,12 +82,12 @@ class Generation:
 
     @property
     def cache_bytes(self) -> int:
-        """Everything that layers keep."""
+        """The bytes of all caches."""
         return sum(cache.bytes for cache in self.caches)
 
     @property
     def token_bytes(self) -> int:
-        """Bytes that the next position adds, for the whole batch."""
+        """Growth in bytes per position, for the whole batch."""
         return sum(cache.token_bytes for cache in self.caches)
 
     @property
@@ -102,12 +102,12 @@ def generate(
     length: int | None = None,
     known: Generation | None = None,
 ) -> Generation:
-    """The memory of generating with `graph`'s batch.
+    """The memory of generation with `graph`'s batch.
 
     Args:
         running: how it is run, with its defaults.
-        length: positions that are there, prompt included; by default what `running` says, or what the graph has.
-        known: what was found of the same network, whatever the batch.
+        length: number of positions, prompt included; default: that of `running`, or the graph's.
+        known: cached results for the same network at any batch.
 
     Raises:
         NotGenerativeError: the network cannot give one position after the other.

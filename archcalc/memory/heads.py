@@ -1,4 +1,4 @@
-"""Cross entropy with the matrix before it, piece by piece: the logits are never there as a whole.
+"""Cross entropy together with the last linear layer, in chunks: the logits never exist as a whole.
 
 `chunked` is written by hand: each piece of the positions goes through the last matrix and the loss in a checkpoint.
 `fused` is one kernel that computes the gradients forward already, and keeps them instead of what it read.
@@ -61,6 +61,4 @@ def head(graph: Graph, running: Running) -> Head | None:
         last = id(node.exit) in given and len(given) == 1 and isinstance(node.layer, Linear)
         if last and loss is not None and loss.text == "crossentropy":
             return Head(node, graph.batch, running)
-    raise RequestError(
-        f"{graph.path}: a {running.loss} loss is cross entropy after a `linear` that gives the only output"
-    )
+    raise RequestError(f"{graph.path}: a {running.loss} loss needs cross entropy, and a `linear` as the only output")

@@ -14,15 +14,15 @@ from archcalc.network.load import Graph
 
 @dataclass(frozen=True)
 class Limit:
-    """The largest value of one size that fits, everything else as it is.
+    """The largest value of one size that fits, with everything else unchanged.
 
     Attributes:
         name: `batch` or a dim.
-        value: the largest that fits; 0 where not even the smallest does.
-        bytes: what is needed at `value`; 0 for none.
-        next: the size after it that does not fit, or that the network cannot have.
-        next_bytes: what is needed there; None where the network cannot have it.
-        stopped_by: why it cannot, as its finding says; empty where memory is the limit.
+        value: the largest that fits; 0 if not even the smallest does.
+        bytes: the bytes needed at `value`; 0 for none.
+        next: the next size, which does not fit or is impossible.
+        next_bytes: the bytes needed there; None if it is impossible.
+        stopped_by: why it is impossible, from the finding; empty if memory is the limit.
         unbounded: whether memory does not grow with it.
     """
 
@@ -71,7 +71,7 @@ def largest_size(
     known: Need | None = None,
     others: Others | None = None,
 ) -> Limit:
-    """The largest `name`, a dim or `batch`, for which no more than `room` is needed.
+    """The largest `name`, a dim or `batch`, that fits into `room`.
 
     What is alive at a moment is nearly linear in the size, or quadratic: where a curve through a few sizes meets the
     room is tried, and what is needed there decides.

@@ -1,4 +1,4 @@
-"""What each loss keeps for backward and needs in passing, as `archcalc profile` computes it.
+"""What each loss saves for backward and needs temporarily, as `archcalc profile` computes it.
 
 A loss reads its output and its target in fp32; both are copied to it where they have another type.
 Source: torch.nn.functional of PyTorch 2.13, compared with its allocator on the CPU.

@@ -1,4 +1,4 @@
-"""Which dim counts the positions of the generated sequence, and what prevents generation."""
+"""The dim that counts generated positions, and what prevents generation."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def positions_dim(graph: Graph) -> str:
         )
     if not graph.settings.dims:
         raise NotGenerativeError(
-            f"{graph.model} is written for one length: make it a dim, e.g. `dims: {{seq: 128}}`, to generate with it"
+            f"{graph.model} has a fixed length: make it a dim, e.g. `dims: {{seq: 128}}`, to generate with it"
         )
     raise NotGenerativeError(f"{graph.model} does not generate: its output has no axis of positions")
 
@@ -146,9 +146,7 @@ def _check(graph: Graph, dim: str) -> None:
     leads = {id(node): lead for node, lead in _leads(graph, dim)}
     for node in layers(graph.nodes):
         if isinstance(node.layer, Entries) and node.layer.apart and dim in leaves(node.inputs[0].shape[0]):
-            raise NotGenerativeError(
-                f"{graph.model} does not generate: `{node.told}` goes through the positions themselves"
-            )
+            raise NotGenerativeError(f"{graph.model} does not generate: `{node.told}` iterates over the positions")
         ahead = looks_ahead(node, dim) and dim in named(node.exit.shape)
         if ahead or leads.get(id(node), 0) > 0:
             raise NotGenerativeError(

@@ -1,4 +1,4 @@
-"""What a run takes: totals, and what is alive at each moment."""
+"""The memory of a run: totals, and what is alive at each moment."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from archcalc.running import Running
 
 @dataclass(slots=True)
 class Moment:
-    """The most that is alive while one layer or step runs, in bytes.
+    """The maximum bytes alive while one layer or step runs.
 
     Attributes:
         phase: "forward", "loss", "backward" or "step".
         node: the layer that runs; None for loss and step.
         count: how many copies it stands for; `live` is that of the last of them. pattern: how many moments
             before it are those of the copy that all of them are like.
-        kept: for backward; activations: other tensors and gradients of tensors; passing: what a kernel
-            needs while it runs; gradients: of the parameters so far.
+        kept: saved for backward; activations: other tensors and gradients of tensors; passing: temporaries
+            of a kernel; gradients: of the parameters so far.
     """
 
     phase: str
@@ -35,15 +35,15 @@ class Moment:
 
 @dataclass
 class Run:
-    """What a run takes, in bytes.
+    """The memory of a run, in bytes.
 
     Attributes:
         parameters, buffers: of the model; with `Running.mixed` parameters count in their own type, and the fp32
             copy belongs to `optimizer`.
         inputs: the batch and, in training, its targets.
         gradients: of all parameters; optimizer: its states.
-        saved: kept for backward when forward and loss are done.
-        forward_end: all that is alive then; peak: the most that is ever alive.
+        saved: saved for backward after forward and loss.
+        forward_end: everything alive then; peak: the maximum ever alive.
         layers: bytes kept by each layer over all its copies, by the id of its node; by one copy where it runs again.
     """
 
@@ -75,5 +75,5 @@ class Run:
 
     @property
     def peak(self) -> int:
-        """The most that is ever alive."""
+        """The maximum ever alive."""
         return self.peak_moment.live if self.moments else self.base

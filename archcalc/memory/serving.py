@@ -1,4 +1,4 @@
-"""What an engine that serves a network reserves before the first request, and how many requests its cache holds.
+"""What a serving engine reserves before the first request, and how many requests its cache holds.
 
 The rule is vLLM's (`determine_available_memory` of its GPU worker, releases 0.8 to 0.11): of what the device has, a share
 (`gpu_memory_utilization`); less the weights, the most that a forward pass over as many positions as a step may have needs,
@@ -32,13 +32,13 @@ _SHARES = (0.95, 0.98)
 
 @dataclass(frozen=True)
 class Engine:
-    """What the engine is told.
+    """The settings of the engine.
 
     Attributes:
-        share: of the device's memory that it may take (`gpu_memory_utilization`).
-        block: positions of a page (`block_size`).
-        positions: the most that a step computes (`max_num_batched_tokens`).
-        sequences: the most whose next token a step computes (`max_num_seqs`).
+        share: the fraction of the device's memory that it may use (`gpu_memory_utilization`).
+        block: positions per page (`block_size`).
+        positions: maximum positions per step (`max_num_batched_tokens`).
+        sequences: maximum sequences per step (`max_num_seqs`).
     """
 
     share: float = 0.9
@@ -49,7 +49,7 @@ class Engine:
 
 @dataclass(frozen=True)
 class Request:
-    """Requests of one length: a prompt, new tokens, and how many there are."""
+    """Requests of one length: their number, prompt and new tokens."""
 
     prompt: int
     new_tokens: int
@@ -57,7 +57,7 @@ class Request:
 
     @property
     def length(self) -> int:
-        """Positions in the end."""
+        """The final number of positions."""
         return self.prompt + self.new_tokens
 
 
@@ -83,11 +83,11 @@ class Serving:
 
     @property
     def cache(self) -> int:
-        """What is left for pages; negative where weights and activations do not fit."""
+        """The bytes left for pages; negative if weights and activations do not fit."""
         return self.usable - self.weights - self.activations - self.context
 
     def bytes_of(self, length: int) -> int:
-        """What the pages of one request of a length take."""
+        """The bytes of the pages of one request of a length."""
         if length not in self._bytes:
             whole = -(-length // self.engine.block) * self.engine.block
             found = generate(resized(self.graph, {BATCH: 1}), self.running.also(length=whole, new_tokens=None), whole)
@@ -109,7 +109,7 @@ class Serving:
 
     @cached_property
     def longest(self) -> int:
-        """The positions of the longest single request; 0 where the cache does not grow."""
+        """The positions of the longest single request; 0 if the cache does not grow."""
         most = self.cache
 
         def over(length: int) -> float | str:
@@ -152,7 +152,7 @@ def serve(graph: Graph, said: Running, engine: Engine) -> Serving:
     running = how(graph, said, GENERATE)
     chip = running.chip
     if chip is None or chip.kind != "gpu":
-        raise RequestError("an engine takes a share of a GPU: give --device, e.g. --device a100")
+        raise RequestError("a serving engine needs a GPU: give --device, e.g. --device a100")
     dim = positions_dim(graph)
     length = running.length or int(graph.settings.values[dim])
     each = min(length, engine.positions)

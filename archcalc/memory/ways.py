@@ -1,4 +1,4 @@
-"""What would make a network fit that does not: other ways to run it, each tried."""
+"""What would make a network fit: other run settings, each verified."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ Other = tuple[str, str, dict[str, object]]
 
 @dataclass(frozen=True)
 class Way:
-    """Another way to run a network that fits.
+    """Run settings with which a network fits.
 
     Attributes:
-        option: what to add to the command line. sentence: the same for people.
-        bytes: what is needed then.
+        option: what to add to the command line. sentence: the same in words.
+        bytes: the bytes needed then.
     """
 
     option: str

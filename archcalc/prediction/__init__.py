@@ -1,1 +1,1 @@
-"""Time before running: a network as operations, and what each takes on a device."""
+"""Predicted time: a network as operations, and the time of each on a device."""

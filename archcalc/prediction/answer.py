@@ -1,4 +1,4 @@
-"""Everything `archcalc predict` answers about one network on one device, and its notes."""
+"""The full answer of `archcalc predict` for one network on one device, with notes."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from archcalc.running.declaration import GENERATE
 
 @dataclass(frozen=True)
 class Answer:
-    """A prediction, and where generating was asked for that of its steps.
+    """A prediction and, for generation, that of its steps.
 
     Attributes:
-        prediction: of the forward pass, which is that over the prompt, or of a training step.
-        decoding: of generating, or None.
+        prediction: of the forward pass (over the prompt), or of a training step.
+        decoding: of generation, or None.
     """
 
     prediction: Prediction
@@ -81,7 +81,7 @@ class Answer:
 
     @cached_property
     def footprint(self) -> Footprint:
-        """What it takes at its peak, as `archcalc memory` says it."""
+        """Its peak memory, as in `archcalc memory`."""
         graph = self.decoding.memory.graph if self.decoding is not None else self.prediction.graph
         return footprint(graph, self.prediction.running)
 
@@ -92,7 +92,7 @@ class Answer:
 
     @property
     def warnings(self) -> list[str]:
-        """What stands against the prediction."""
+        """Warnings about the prediction."""
         one, needed = self.prediction, self.memory
         if needed.fits:
             return []
@@ -103,7 +103,7 @@ class Answer:
 
 
 def answer(graph: Graph, said: Running, chip: Device | None = None) -> Answer:
-    """Predict a forward pass, a training step or generating, as it was said; by default a training step.
+    """Predict a forward pass, a training step or generation, by mode; by default a training step.
 
     A network without trained parameters runs at inference unless a mode is given.
 
@@ -111,7 +111,7 @@ def answer(graph: Graph, said: Running, chip: Device | None = None) -> Answer:
         chip: the device that `said` names, if it was already looked up.
 
     Raises:
-        RequestError: no device is named, what was said does not go together, the network cannot generate.
+        RequestError: no device, incompatible settings, or a network that cannot generate.
         SpecError: the network cannot have that many positions.
     """
     running = how(graph, said, mode_of(graph, said), chip)

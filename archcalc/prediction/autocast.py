@@ -1,4 +1,4 @@
-"""The types that flow between layers on a GPU under autocast: how wide each tensor is, and which copies that takes."""
+"""The types of tensors on a GPU under autocast, and the casts that they take."""
 
 from __future__ import annotations
 

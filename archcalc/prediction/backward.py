@@ -1,4 +1,4 @@
-"""The backward pass as operations: for each layer that runs backward, the kernels that give its gradients.
+"""The backward pass as operations: the kernels that compute each layer's gradients.
 
 A product of m rows with weights [k, n] is followed by two of the same FLOPs: one gives the weights' gradient
 [k, n], one the input's [m, k]. What is element-wise reads what the forward pass kept and the gradient of its

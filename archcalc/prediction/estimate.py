@@ -1,4 +1,4 @@
-"""The time of an operation: a best guess, its bounds, what it is based on and what limits it."""
+"""The time of an operation: best guess, range, basis and bottleneck."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ class Estimate:
         )  # fmt: skip
 
     def times(self, factor: float) -> Estimate:
-        """The same work so many times."""
+        """The same work, repeated."""
         scaled = [{name: value * factor for name, value in each.items()} for each in (self.bases, self.bounds)]
         return Estimate(self.seconds * factor, self.low * factor, self.high * factor, *scaled)
 
     @property
     def basis(self) -> str:
-        """What most of the time is known from."""
+        """The basis of most of the time."""
         return max(self.bases, key=lambda name: self.bases[name]) if self.seconds else ""
 
     @property
@@ -63,7 +63,7 @@ class Estimate:
         return max(self.bounds, key=lambda name: self.bounds[name]) if self.seconds else ""
 
     def share(self, basis: str) -> float:
-        """The part of the time that is of this basis."""
+        """The fraction of the time with this basis."""
         return self.bases.get(basis, 0.0) / self.seconds if self.seconds else 0.0
 
 
@@ -88,7 +88,7 @@ class Estimator:
         memory_format: of images, `channels-last` or else contiguous.
 
     Raises:
-        RequestError: the device does not compute in this type, or its calibration is not understood.
+        RequestError: the device does not support this type, or its calibration is invalid.
     """
 
     def __init__(self, device: Device, dtype: str | None = None, memory_format: str = "") -> None:

@@ -1,4 +1,4 @@
-"""What torch.compile makes of a network: passes over memory that follow each other are one kernel.
+"""torch.compile's fusion: consecutive element-wise passes become one kernel.
 
 What lies between two products is read and written once: each tensor from outside once, and of what is computed only what
 is read outside. Products stay kernels of their own.

@@ -1,4 +1,4 @@
-"""The time of generating: the prompt at once, then token after token.
+"""The time of generation: the prompt at once, then token by token.
 
 One step computes for a single position, and reads all weights and, in layers that look back, what the positions before it
 left. What an encoder gave has been computed with the prompt.
@@ -59,7 +59,7 @@ class Decoding:
 
 
 def decode(graph: Graph, running: Running) -> Decoding:
-    """The time of generating the last tokens of a sequence after its first ones, the prompt.
+    """The time of generating the last tokens of a sequence after the prompt.
 
     Raises:
         NotGenerativeError: the network cannot give one position after the other.

@@ -1,4 +1,4 @@
-"""What a GPU waits for: the program that starts one kernel after the other, which is slower than the kernels of small batches.
+"""Launch overhead: with small batches a GPU waits for the host to launch kernels.
 
 The card works off what the program has started, so that a step takes as long as the slower of the two. Compiled code is
 taken to start all of its kernels at once, as a CUDA graph.

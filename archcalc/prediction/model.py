@@ -92,7 +92,7 @@ class Model:
         self.device = device
         calibration = device.calibration
         if calibration is None:
-            raise RequestError(f"{device.name} is not calibrated: it has a data sheet's numbers only")
+            raise RequestError(f"{device.name} is not calibrated: it has only data-sheet numbers")
         try:
             self._coefficients = _checked(calibration["coefficients"])
             self._pools = _checked(calibration["pools"])
@@ -109,7 +109,7 @@ class Model:
                 raise ValueError("there is no phase `forward`, or a phase has no pools")
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
-            raise RequestError(f"the calibration of {device.name} is not understood: {what}") from None
+            raise RequestError(f"the calibration of {device.name} is invalid: {what}") from None
 
     def seconds(self, operation: Work, phase: str = "forward") -> float:
         """How long all runs of an operation take in a phase. Raises `KeyError` where there are no coefficients."""

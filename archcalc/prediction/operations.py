@@ -1,4 +1,4 @@
-"""A network as the operations that run: what each computes and moves, its kind, and how often it runs."""
+"""A network as operations: the FLOPs, bytes, kind and number of runs of each."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _NORM = 4
 
 @dataclass(frozen=True)
 class Work:
-    """What a kernel does in one call, and how often it is called.
+    """The work of a kernel call, and the number of calls.
 
     Attributes:
         kind: operations of one kind share coefficients: a matrix product's form, or the layer's name.
@@ -169,7 +169,7 @@ def _gelu(call: Call) -> Iterator[Operation]:
 
 
 def _embedding(call: Call) -> Iterator[Operation]:
-    """Rows of a table: only those that are read; the gradient is as large as the table."""
+    """An embedding reads only the rows in use; its gradient is as large as the table."""
     out = call.bytes(call.node.exit)
     operation = call.operation("embedding", (0, 0, 0), 0, (call.bytes(call.x), out, out))
     yield replace(operation, gradient_bytes=call.weights)

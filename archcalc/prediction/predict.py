@@ -52,7 +52,7 @@ class LayerTime:
 
 @dataclass(frozen=True)
 class Prediction:
-    """How long a network is expected to take.
+    """The expected time of a network.
 
     Attributes:
         graph, running: what was predicted, and how it is run.
@@ -93,13 +93,13 @@ class Prediction:
 
     @property
     def samples_per_second(self) -> float:
-        """Samples of the batch that go through in a second."""
+        """Samples per second."""
         samples = self.graph.batch * self.running.batches
         return samples / self.total.seconds if self.total.seconds else 0.0
 
     @property
     def tokens(self) -> int:
-        """Token ids that go in with one sample; 0 for a network that reads none."""
+        """Tokens per sample; 0 for a network that reads none."""
         return sum(x.numel for x in self.graph.inputs.values() if x.integer)
 
 
@@ -107,12 +107,11 @@ def predict(graph: Graph, running: Running) -> Prediction:
     """The time of a forward pass at inference, or of a whole training step; when generating, of the prompt's pass.
 
     Raises:
-        RequestError: no device is named, what it computes in is not its own, or its calibration is not understood;
-            nothing is trained.
+        RequestError: no device, an unsupported type, an invalid calibration, or nothing to train.
     """
     predictable(running)
     if running.chip is None:
-        raise RequestError("times need a device: give --device, e.g. --device h100")
+        raise RequestError("predicting time needs a device: give --device, e.g. --device h100")
     estimator = Estimator(running.chip, running.types.computes, running.memory_format)
     found = executed(graph, running)
     training = running.trains

@@ -1,4 +1,4 @@
-"""How long requests wait at a load: to the first token, and between tokens."""
+"""The latency of requests under load: to the first token, and between tokens."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from archcalc.prediction.generation import decode
 
 @dataclass(frozen=True)
 class Load:
-    """Requests that are served at once.
+    """Requests served at once.
 
     Attributes:
         requests: how many; position: of the mean one in the middle of its new tokens.

@@ -1,4 +1,4 @@
-"""A whole run: how long so many samples or tokens take, and the energy at most."""
+"""A whole run: the time for a number of samples or tokens, and the maximum energy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _JOULES = 3.6e6  # of a kilowatt hour
 
 @dataclass(frozen=True)
 class Whole:
-    """A run over so many samples or tokens on one device.
+    """A run over a number of samples or tokens on one device.
 
     Attributes:
         amount, of: how many, and what: `SAMPLES` or `TOKENS`.
@@ -30,7 +30,7 @@ class Whole:
     power: float
 
     def kilowatt_hours(self, seconds: float) -> float:
-        """The energy at most in so many seconds: the device takes all that its board may."""
+        """The maximum energy in this many seconds, at full board power."""
         return seconds * self.power / _JOULES
 
 

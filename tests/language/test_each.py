@@ -169,7 +169,7 @@ def test_receptive_fields_are_those_of_an_entry() -> None:
 
 def test_generation() -> None:
     text = "{model: m, dims: {seq: 6}, input: [seq, 4, 8], layers: [{each: [attention 2, sum 0]}, attention 2 causal=true]}"
-    with pytest.raises(NotGenerativeError, match="goes through the positions themselves"):
+    with pytest.raises(NotGenerativeError, match="iterates over the positions"):
         generate(graph(text), run_of("generate"))
     text = (
         "{model: m, dims: {seq: 6}, input: {clips: [4, 9, 8], words: [seq, 8]}, layers: [{each: clips, layers: [sum 0], "
