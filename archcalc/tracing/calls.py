@@ -43,6 +43,12 @@ class Scope:
         return [*(self.parent.chain() if self.parent else []), self]
 
 
+# Words in the names of functions that draw numbers.
+DRAWING = frozenset(
+    ("rand", "randn", "randint", "randperm", "bernoulli", "multinomial", "normal", "uniform", "exponential", "poisson")
+)
+
+
 class Value:
     """A tensor as one call left it.
 

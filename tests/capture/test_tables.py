@@ -94,6 +94,35 @@ class Tokens(nn.Module):
         return self.tokens(x) + self.positions(index)
 
 
+class Rows(nn.Module):
+    """The first rows of a table that is a parameter."""
+
+    def __init__(self, start=0):
+        super().__init__()
+        self.start, self.table = start, nn.Parameter(torch.zeros(1, MOST, WIDTH))
+
+    def forward(self, x):
+        return x + self.table[:, self.start : self.start + x.shape[1]]
+
+
+def test_the_first_rows_of_a_parameter():
+    assert told(Rows(), STEPS, WIDTH).startswith(f"\n  - posembed length={MOST}\n")
+    assert "posembed" not in told(Rows(2), STEPS, WIDTH)
+
+
+class Draws(nn.Module):
+    def forward(self, x):
+        return x + torch.randn_like(x)
+
+
+def test_outputs_with_random_numbers_are_not_compared(tmp_path):
+    (tmp_path / "net.py").write_text(Path(__file__).read_text(encoding="utf-8"), encoding="utf-8")
+    reading = read_named(f"{tmp_path}/net.py:Draws", ["4"])
+    compare(reading)
+    assert reading.comparison.checked == "outputs are not compared: the module draws random numbers"
+    assert not reading.comparison.wrong
+
+
 @pytest.mark.parametrize("order", ["forward", "batch"])
 def test_positions_counted_from_zero_are_a_layer(order):
     text = told(Tokens(order), STEPS, dtype=torch.long)

@@ -19,7 +19,7 @@ from archcalc.pytorch.capture.reading import Reading
 from archcalc.pytorch.capture.record import Recorded, record
 from archcalc.pytorch.instance import instantiate
 from archcalc.pytorch.memory import available_bytes
-from archcalc.tracing.calls import Run, Value
+from archcalc.tracing.calls import DRAWING, Run, Value
 from archcalc.tracing.comparison import Comparison
 from archcalc.tracing.graph import Node
 from archcalc.tracing.lineup import BATCHES
@@ -44,6 +44,8 @@ def compare(reading: Reading) -> None:
     """Says in the comparison whether outputs are equal, where they can be compared. Raises `RequestError`."""
     comparison = reading.comparison
     reason = hindrance(reading)
+    if reason is None and any(DRAWING & set(call.name.split("_")) for call in reading.run.calls):
+        reason = "the module draws random numbers"
     if reason is not None or reading.real is None:
         comparison.checked = f"outputs are not compared: {reason}"
         return

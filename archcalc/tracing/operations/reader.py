@@ -6,16 +6,14 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from archcalc.layers import REGISTRY, Layer
-from archcalc.tracing.calls import CONSTANT, INPUT, PARAMETER, Call, Run, Value
+from archcalc.tracing.calls import CONSTANT, DRAWING, INPUT, PARAMETER, Call, Run, Value
 from archcalc.tracing.graph import Graph, Node, Out
 from archcalc.tracing.operations.registry import OPERATIONS, Beyond, Given
 
 Sizes = Sequence[int]
 
-# Words in the names of functions that give other numbers each time.
-_DRAWN = frozenset(
-    ("rand", "randn", "randint", "randperm", "bernoulli", "multinomial", "normal", "uniform", "exponential", "poisson", "dropout", "empty")
-)  # fmt: skip
+# Words in the names of functions that may give other numbers each time.
+_DRAWN = DRAWING | {"dropout", "empty"}
 
 
 class Reader:

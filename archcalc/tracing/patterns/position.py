@@ -37,7 +37,9 @@ def _posembed(graph: Graph, node: Node, users: dict[Out, list[Node]]) -> None:
             return
         rows = _first_rows(table, x.sizes, users)
         if rows is not None:
-            made = Node("posembed", node.sizes, node.scope, [x], {"length": rows.node.sizes[0]})
+            made = Node(
+                "posembed", node.sizes, node.scope, [x], {"length": next(size for size in rows.sizes if size != 1)}
+            )
             made.weights = {"weight": rows.node.weights["weight"]}
             made.place = node.place
             replace(graph, node, made)
@@ -51,6 +53,12 @@ def _first_rows(out: Out, sizes: tuple[int, ...], users: dict[Out, list[Node]]) 
             return None
         out = out.node.inputs[0]
     node = out.node
+    if node.op == "slice" and len(users.get(out, [])) == 1 and _own(node.inputs[0], users):
+        table = node.inputs[0]
+        whole = [size for size in table.sizes if size != 1]
+        first = node.keys["start"] == 0 and node.keys.get("step", 1) == 1
+        along = table.sizes[node.keys["axis"]] == whole[0] and same_but_ones(out.sizes, sizes)
+        return table if first and along and len(whole) == len(sizes) == 2 and whole[1] == sizes[1] else None
     if node.op != "gather" or node.keys["axis"] != 0 or len(sizes) != 2 or not same_but_ones(out.sizes, sizes):
         return None
     table, index = node.inputs
