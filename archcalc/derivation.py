@@ -177,7 +177,7 @@ def _per_axis(name: str, sizes: tuple[int, ...], node: Node) -> tuple[int, ...]:
 def _named(x: Tensor, prefix: str) -> Tensor:
     shape = tuple(_leaf(prefix + _SHORT.get(name, name), size) for name, size in zip(axis_names(x), x.shape))
     made = Tensor(shape, x.layout, x.integer, x.outputs, x.state, x.parts, x.batched)
-    made.entries = x.entries
+    made.entries, made.places = x.entries, x.places
     return made
 
 

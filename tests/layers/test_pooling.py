@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from archcalc.derivation import derive
 from archcalc.diagnostics import SpecError
 
 from .oracle import DRAWN, Draw, compare, covers, layer, line
@@ -70,6 +71,11 @@ def test_maxunpool(data):
 def test_the_places_of_a_pooling(axes):
     module = getattr(nn, f"MaxPool{axes}d")(2, return_indices=True)
     compare("maxpool 2 indices=true", (3, *[5] * axes), lambda: lambda x: dict(zip(("", "indices"), module(x))))
+
+
+def test_an_unpooling_is_derived():
+    node = layer(["maxpool 2 indices=true name=p", "maxunpool 2 indices=p.indices"], (3, 7, 8))
+    assert [int(size) for _, size in derive(node).sizes] == [3, 7, 8]
 
 
 @pytest.mark.parametrize(
