@@ -45,11 +45,11 @@ _REPEAT = {
             "additionalProperties": {"anyOf": [*_COPIES["anyOf"], {"type": "array", "minItems": 1, "items": _VALUE}]},
         },
     ],
-    "description": "independent copies, one after the other; with names, a value of each for every copy",
+    "description": "independent copies in sequence; with names, a value per copy",
 }
 _NAME_OF_STATE = {"pattern": r"^[A-Za-z_]\w*$"}
-_EACH = "layers that run on every entry of the first axis, or what to go through where `layers` is beside it"
-_SCAN = "what to go through step by step; the layers, `state` and `next` are beside it"
+_EACH = "layers to run on every entry of the first axis, or with `layers` the tensors to iterate over"
+_SCAN = "the tensors to iterate over step by step, with `layers`, `state` and `next`"
 _ENTRIES = {
     "type": "object",
     "minProperties": 1,
@@ -62,7 +62,7 @@ _CARRIED = {
         "minProperties": 1,
         "propertyNames": _NAME_OF_STATE,
         "additionalProperties": {"anyOf": [Reference("").schema(), _SIZES]},
-        "description": "tensors passed from copy to copy: what each starts from, a layer or the sizes of zeros",
+        "description": "tensors passed from copy to copy: the initial value of each, a layer or the sizes of zeros",
     },
     "next": {
         "type": "object",

@@ -98,7 +98,7 @@ def notes(answer: Answer) -> Iterator[str]:
     if waits:
         yield "waits for " + ", ".join(waits)
     if one.device.kind == "gpu" and whole.bounds.get(LAUNCH, 0.0) > _MUCH * whole.seconds:
-        yield "the card waits for the program that starts its kernels: a larger batch or --execution compiled keeps it busy"
+        yield "the GPU waits for kernel launches: use a larger batch or --execution compiled"
 
 
 def _percent(share: float) -> str:
@@ -111,7 +111,7 @@ def known(basis: str, one: Prediction) -> str:
         found: dict[str, Any] = (one.device.calibration or {}).get("error", {})
         errors = [(phase, found[phase]) for phase in one.phases if phase in found]
         if not errors:
-            return "measured; how far off is not known"
+            return "measured; accuracy unknown"
         means = [f"{100 * error['mean']:.1f} %" for _, error in errors]
         if len(errors) > 1:
             means = [f"{mean} ({phase})" for mean, (phase, _) in zip(means, errors)]
