@@ -86,4 +86,4 @@ def test_limits_by_glob(lint, write, repository):
     write("archcalc.toml", '[growth."nets/*"]\nparams = "50%"\n')
     assert told(lint, "nets/a.yaml", "--base", "HEAD") == []
     write("archcalc.toml", '[growth."nets/*"]\nparams = "much"\n')
-    assert 'params of "nets/*" is a percentage, e.g. "5%", not \'much\'' in lint("nets").err
+    assert 'params of "nets/*" must be a percentage, e.g. "5%", not \'much\'' in lint("nets").err
