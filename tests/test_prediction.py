@@ -155,7 +155,7 @@ def test_the_roofline_is_the_slower_of_both():
     ],
 )
 def test_a_calibration_that_is_not_one(calibration):
-    with pytest.raises(RequestError, match="not understood"):
+    with pytest.raises(RequestError, match="is invalid"):
         Model(device(**calibration))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -85,6 +86,7 @@ def test_it_runs_until_it_is_ended(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "archcalc", "watch", str(path), "--interval", "0.02"],
         stdout=subprocess.PIPE, text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
     )  # fmt: skip
     try:
         for text, wanted in ((None, "40 parameters"), (WRONG, "linaer"), (OTHER, "80 parameters")):

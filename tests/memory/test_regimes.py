@@ -111,7 +111,7 @@ def test_a_chunked_loss_equals_the_allocator(said: dict[str, Any]) -> None:
 def test_refuses_to_chunk_another_loss() -> None:
     run = Running(mode="train", loss="chunked")
     graph = build_graph(Source("t.yaml", LLAMA.replace("crossentropy", "mse")), said=run)
-    with pytest.raises(RequestError, match="cross entropy after a `linear`"):
+    with pytest.raises(RequestError, match="needs cross entropy, and a `linear`"):
         simulate(graph, how(graph, run, "train"))
 
 
@@ -166,7 +166,7 @@ def test_wide_gradients_are_twice_as_large() -> None:
     [
         ({"weights": "nf4"}, "--lora 16"),
         ({"weights": "q4_k", "lora": 8}, "nf4 or int8"),
-        ({"update": "backward", "accumulate": 2}, "no gradients to add up"),
+        ({"update": "backward", "accumulate": 2}, "no gradients to accumulate"),
         ({"lora_on": ["q"]}, "--lora-on needs --lora"),
         ({"recompute": "selective"}, "--recompute needs --checkpoint"),
         ({"lora": 8, "lora_on": ["qq"]}, "no matrix is named so"),
