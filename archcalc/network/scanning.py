@@ -132,6 +132,9 @@ class Scanning(Looping):
         if any(tensor is None for _, tensor in given):
             help = "the model has several inputs: write scan: NAME"
             self.fail("SPC008", "`scan` has no layer before it", step.op, help)
+        if any(tensor is not None and tensor.parts for _, tensor in given):
+            help = "choose one by its name, e.g. scan: NAME.0"
+            self.fail("SPC008", "the layer before has several outputs", step.op, help)
         (first, one), *others = [(name, tensor) for name, tensor in given if tensor is not None]
         for (_, ref), (_, tensor) in zip(step.over or (), given):
             if tensor is not None and tensor.layout == CHANNELS_FIRST and tensor.rank > 1:

@@ -19,7 +19,7 @@ _SPACE: dict[type[nn.Module], list[tuple[int, ...]]] = {
     nn.Conv2d: [(size, size) for size in (224, 32, 28, 64, 128, 256, 96, 299, 384, 512)],
     nn.Conv3d: [(16, 112, 112), (16, 224, 224), (32, 32, 32), (64, 64, 64)],
 }
-_STEPS = (128, 64, 32, 16, 8, 256, 512, 1024)
+_STEPS = (128, 64, 32, 16, 8, 256)
 _MOST = 2**20
 
 
@@ -113,7 +113,7 @@ def _guesses(module: nn.Module) -> Iterator[list[Example]]:
         elif isinstance(one, nn.Embedding):
             dtype, found = torch.long, [(steps,) for steps in _STEPS]
         elif isinstance(one, (nn.LSTM, nn.GRU, nn.RNN)):
-            found = [(steps, one.input_size) for steps in _STEPS]
+            found = [(_STEPS[0], one.input_size)]
         elif isinstance(one, nn.MultiheadAttention):
             found = [(steps, one.embed_dim) for steps in _STEPS]
         elif isinstance(one, nn.Linear):
