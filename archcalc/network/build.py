@@ -214,16 +214,20 @@ class Builder(Scanning):
                 made.batched = batched
                 made.entries = self.entries
             node.children = children
-            node.params = layer.params(first)
-            node.buffers = layer.buffers(first)
-            node.macs = layer.macs(y, *inputs)
-            node.other_flops = layer.other_flops(y, *inputs)
-            node.masked_macs = layer.masked_macs(y, *inputs)
+            self._count_work(node, layer, first, inputs)
         except ShapeError as error:
             self._shape_error(error, step, layer, inputs, scope)
         self._check_sizes(step, node)
         self.nodes.append(node)
         return y, node
+
+    def _count_work(self, node: Node, layer: Layer, first: Tensor, inputs: tuple[Tensor, ...]) -> None:
+        y = node.output
+        node.params = layer.params(first)
+        node.buffers = layer.buffers(first)
+        node.macs = layer.macs(y, *inputs)
+        node.other_flops = layer.other_flops(y, *inputs)
+        node.masked_macs = layer.masked_macs(y, *inputs)
 
     def _know(self, layer: Layer, inputs: tuple[Tensor, ...], step: Step) -> None:
         """Find the layout that a layer has to know. Raises `ShapeError` where nothing decides it, or two layers do."""

@@ -15,8 +15,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from archcalc.diagnostics import Span
 
@@ -55,8 +54,7 @@ for _method in ("__neg__", "__pos__", "__abs__"):
     setattr(Inexact, _method, _still_inexact(_method))
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """`left op right` was decided to hold, or not; op is `<`, `<=` or `==`. `place` is the step that asked."""
 
     op: str
@@ -233,7 +231,7 @@ class Traced(int):
     __hash__ = int.__hash__
 
 
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {"==": operator.eq, "<": operator.lt, "<=": operator.le}
+COMPARE: dict[str, Callable[[Any, Any], bool]] = {"==": operator.eq, "<": operator.lt, "<=": operator.le}
 
 
 def _is(value: Any, number: int) -> bool:
@@ -253,7 +251,7 @@ def _made(op: str, left: Any, right: Any, trace: Trace, compute: Callable[[Any, 
 
 
 def _decided(op: str, left: Any, right: Any, trace: Trace) -> bool:
-    holds = _COMPARE[op](_plain(left), _plain(right))
+    holds = COMPARE[op](_plain(left), _plain(right))
     if isinstance(left, float) or isinstance(right, float):
         return holds  # of a setting, as a probability: no size comes from it
     return trace.decide(op, left, right, holds)
