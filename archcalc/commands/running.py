@@ -22,7 +22,7 @@ from archcalc.terminal import complain
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 # The run fields of a command that computes memory or time.
-ALL = tuple(name for name in FIELDS if name not in ("execution", "memory_format"))
+ALL = tuple(FIELDS)
 
 
 def asked(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import click
 
-from archcalc.commands import options
+from archcalc.commands import options, running
 from archcalc.commands.printing import emit
 from archcalc.commands.progress import watched
 from archcalc.commands.swept import swept
@@ -22,10 +22,12 @@ from archcalc.running.defaults import settled
 from archcalc.sweep.axis import Axis, parse_axes, parse_batches
 from archcalc.sweep.evaluate import check_names, evaluate, usual_batch
 from archcalc.sweep.grid import Point, grid, parse_part, read_grid, shard, size
-from archcalc.sweep.measures import USUAL, measures
+from archcalc.sweep.measures import USUAL, check_axes, measures, usual
 from archcalc.sweep.results import sides
 from archcalc.terminal import write
 
+# The measures decide the mode, and batches are an axis already.
+_RUN = tuple(name for name in running.ALL if name not in ("mode", "batch"))
 _MOST = 1_000_000
 _MOST_BYTES = 128 * 2**20
 # From this many points on, show a progress bar.
@@ -61,13 +63,14 @@ class _Asked(NamedTuple):
                    "combinations.")  # fmt: skip
 @options.look("--batch", metavar="VALUES", help="Batch sizes, written the same way.  [default: the spec's, or 1]")
 @options.look("--show", type=options.Names(), metavar="NAMES",
-              help=f"Measures to compute: {','.join(USUAL)} by default; also flops, other_flops, depth, memory, "
-              "inference_memory, and with a device time, step_time.")  # fmt: skip
+              help=f"Measures to compute: {','.join(USUAL)}; flops, other_flops, depth, memory, inference_memory, "
+              "generation_memory; with a device time, step_time, generation_time, token_time.  "
+              "[default: those that depend on what varies]")  # fmt: skip
 @options.look("--plot", metavar="X,Y", help="Plot two of the set or shown values and mark the Pareto front: less of "
                                             "a cost, more of anything else; -NAME or +NAME overrides this.")  # fmt: skip
 @options.look("--front", is_flag=True, help="Show only the Pareto front of --plot.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write the plot as SVG, PNG or PDF.")
-@swept
+@swept(_RUN)
 @options.look("--sort", metavar="NAME", help="Sort rows by this measure, the smallest first.")
 @options.look(
     "-n", "--number", type=options.Whole(0), help="Show only this many rows; 0 shows all.  [default: 60 in text]"
@@ -106,7 +109,8 @@ def command(asked: _Asked) -> int:
 
         figure.check(asked.output)
     extra = [side.measure.name for side in drawn or () if side.measure] + ([asked.sort] if asked.sort else [])
-    wanted = measures([*(asked.show or USUAL), *extra], has_device)
+    wanted = measures([*(asked.show or usual(asked.said, asked.runs, has_device)), *extra], has_device)
+    check_axes(asked.runs, wanted)
     outcomes = watched(evaluate(points, wanted, asked.said, asked.jobs), len(points), "computing", _MANY)
     report = Report(outcomes, wanted, asked.said, drawn, asked.front, asked.sort, asked.number)
     if asked.output:

@@ -101,6 +101,7 @@ class Running:
     Attributes:
         chip: the device, once it is looked up; None without one.
         assumed: names of fields left at their defaults.
+        cleared: names of fields that are nothing, whatever other sources say.
     """
 
     mode = Field(Words(*MODES), "{}", "What to run.", "all that apply; train where a single number is shown")
@@ -172,6 +173,7 @@ class Running:
         self._said: dict[str, Any] = {}
         self.chip: Device | None = None
         self.assumed: tuple[str, ...] = ()
+        self.cleared: frozenset[str] = frozenset()
         for name, given in said.items():
             value = field_of(name).kind.unsaid if given is None else read(name, given)
             if value:
@@ -180,7 +182,14 @@ class Running:
     def also(self, **said: Any) -> Running:
         """The same run with other values."""
         other = Running(**{**self._said, **said})
-        other.chip, other.assumed = self.chip, self.assumed
+        other.chip, other.assumed, other.cleared = self.chip, self.assumed, self.cleared - said.keys()
+        return other
+
+    def without(self, names: Iterable[str]) -> Running:
+        """The same run, in which these fields are nothing, whatever other sources say."""
+        cleared = frozenset(names)
+        other = self.also(**dict.fromkeys(cleared))
+        other.cleared = self.cleared | cleared
         return other
 
     def assuming(self, names: Iterable[str]) -> Running:
@@ -192,10 +201,12 @@ class Running:
     def over(self, *others: Running) -> Running:
         """This run, with missing fields from the first of the others that has them."""
         said: dict[str, Any] = {}
+        cleared: frozenset[str] = frozenset()
         for one in (self, *others):
-            said = {**one._said, **said}
+            said = {**{name: value for name, value in one._said.items() if name not in cleared}, **said}
+            cleared |= one.cleared - said.keys()
         other = Running(**said)
-        other.chip = self.chip
+        other.chip, other.cleared = self.chip, cleared
         return other
 
     @property

@@ -126,7 +126,7 @@ def _outcome(point: Point, network: Network, names: Sequence[str], said: Running
     try:
         document = network.document
         model = f"{document.model.text}@{network.variant}" if network.variant else document.model.text
-        run = Running(**dict(point.run)).over(said, document.run(network.variant))
+        run = point.said.over(said, document.run(network.variant))
         chip = _chip(run.device) if run.device else None
         subject = network.subject(point, said, run, chip)
         values = {measure.name: measure.of(subject) for measure in measures(names, chip is not None)}
@@ -180,7 +180,7 @@ def network_at(point: Point, said: Running) -> Graph:
 
 def _said(document: Document, point: Point, said: Running) -> Document:
     """The document of a network, run as given in the point or in `said`."""
-    if (run := Running(**dict(point.run)).over(said)).said:
+    if (run := point.said.over(said)).said or run.cleared:
         document = copy(document)
         document.said = run
     return document

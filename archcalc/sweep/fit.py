@@ -90,7 +90,7 @@ def fit(
     most = {measure.name: limit for measure, limit in limits.items()}
     known: dict[Decimal, Outcome] = {}
     if name != BATCH and is_of_run(point, name):
-        start = Running(**dict(point.run)).over(said).said.get(name) or 1
+        start = point.said.over(said).said.get(name) or 1
         point = replace(point, run=(*point.run, (name, str(start))))
     if values is None:
         graph = network_at(point, said)

@@ -15,6 +15,7 @@ from archcalc import project
 from archcalc.diagnostics import RequestError
 from archcalc.network.load import split_variant
 from archcalc.running import Running
+from archcalc.running.texts import of_texts, of_values
 from archcalc.sweep.axis import Axis
 
 _KEYS = ("spec", "set", "batch", "run")
@@ -26,13 +27,18 @@ class Point:
     """A network to compute: its spec, e.g. `net.yaml@large`, and the values of `--set` and `--batch`.
 
     Attributes:
-        run: other run settings, as options take them.
+        run: other run settings, each as one text: `archcalc.running.texts`.
     """
 
     spec: str
     settings: tuple[tuple[str, str], ...]
     batch: int = 1
     run: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def said(self) -> Running:
+        """The run settings of its own, besides the batch. Raises `RequestError`."""
+        return of_texts(self.run)
 
     @property
     def line(self) -> str:
@@ -95,8 +101,10 @@ def _point(line: str, place: str, spec: str | None) -> Point:
     if not isinstance(run, dict):
         raise RequestError(f'{place}: `run` must have a value for each name, e.g. {{"precision": "bf16"}}')
     try:
-        said = tuple((name, _text(value)) for name, value in run.items())
-        Running(**dict(said))
+        said = tuple(
+            (name, of_values(name, value) if isinstance(value, list) else _text(value)) for name, value in run.items()
+        )
+        of_texts(said)
     except RequestError as error:
         raise RequestError(f"{place}: {error}") from None
     return Point(named, tuple((name, _text(value)) for name, value in settings.items()), batch, said)

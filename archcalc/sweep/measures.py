@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -17,9 +17,12 @@ from archcalc.memory.structure import Structure
 from archcalc.network.freezing import check_trains
 from archcalc.network.load import Graph
 from archcalc.network.paths import depth
+from archcalc.prediction.generation import Decoding, decode
 from archcalc.prediction.predict import predict
 from archcalc.running import Running
-from archcalc.running.declaration import INFERENCE, TRAIN
+from archcalc.running.declaration import GENERATE, INFERENCE, TRAIN
+from archcalc.running.refusals import OF
+from archcalc.sweep.axis import Axis
 
 COUNT, BYTES, SECONDS = "count", "bytes", "seconds"
 
@@ -68,8 +71,18 @@ class Subject:
         return needed(self.shared.footprint(self.graph, self.how(mode)))
 
     def seconds(self, mode: str) -> float:
-        """The predicted time of a forward pass or a training step."""
-        return predict(self.graph, self.how(mode)).total.seconds
+        """The predicted time of a forward pass, a training step, or the prompt with all new tokens."""
+        return self.decoding.total.seconds if mode == GENERATE else predict(self.graph, self.how(mode)).total.seconds
+
+    @property
+    def token_seconds(self) -> float:
+        """The predicted time of a new token of each sample."""
+        return self.decoding.step.seconds
+
+    @cached_property
+    def decoding(self) -> Decoding:
+        """The predicted times of generation."""
+        return decode(self.graph, self.how(GENERATE))
 
 
 @dataclass(frozen=True)
@@ -82,6 +95,7 @@ class Measure:
         unit: "count", "bytes" or "seconds".
         of: computes its value, for the whole batch.
         is_cost: whether less of it is better in a comparison.
+        mode: in which it is run; empty for what is the same in all.
     """
 
     name: str
@@ -90,6 +104,7 @@ class Measure:
     unit: str
     of: Callable[[Subject], float]
     is_cost: bool = True
+    mode: str = ""
 
     @property
     def needs_device(self) -> bool:
@@ -107,13 +122,35 @@ MEASURES = {
         Measure("other_flops", "other_flops", "element-wise FLOPs", COUNT, lambda one: one.costs.totals.other_flops),
         Measure("activations", "activation_bytes", "activations", BYTES, lambda one: one.costs.totals.activation_bytes),
         Measure("depth", "depth", "layers with weights on the longest path", COUNT, lambda one: depth(one.graph), False),
-        Measure("memory", "memory_bytes", "bytes for training", BYTES, lambda one: one.peak(TRAIN)),
-        Measure("inference_memory", "inference_memory_bytes", "bytes for inference", BYTES, lambda one: one.peak(INFERENCE)),
-        Measure("time", "time_seconds", "time of a forward pass", SECONDS, lambda one: one.seconds(INFERENCE)),
-        Measure("step_time", "step_time_seconds", "time of a training step", SECONDS, lambda one: one.seconds(TRAIN)),
+        Measure("memory", "memory_bytes", "bytes for training", BYTES, lambda one: one.peak(TRAIN), mode=TRAIN),
+        Measure("inference_memory", "inference_memory_bytes", "bytes for inference", BYTES, lambda one: one.peak(INFERENCE), mode=INFERENCE),
+        Measure("generation_memory", "generation_memory_bytes", "bytes for generation", BYTES, lambda one: one.peak(GENERATE), mode=GENERATE),
+        Measure("time", "time_seconds", "time of a forward pass", SECONDS, lambda one: one.seconds(INFERENCE), mode=INFERENCE),
+        Measure("step_time", "step_time_seconds", "time of a training step", SECONDS, lambda one: one.seconds(TRAIN), mode=TRAIN),
+        Measure("generation_time", "generation_time_seconds", "time of generation", SECONDS, lambda one: one.seconds(GENERATE), mode=GENERATE),
+        Measure("token_time", "token_time_seconds", "time of each generated token", SECONDS, lambda one: one.token_seconds, mode=GENERATE),
     )
 }  # fmt: skip
 USUAL = ("params", "macs", "activations")
+_OF_MODE = {TRAIN: ("memory", "step_time"), GENERATE: ("generation_memory", "token_time")}
+
+
+def usual(said: Running, axes: Sequence[Axis], has_device: bool) -> Sequence[str]:
+    """The measures that are computed by default: counts, or if run settings vary, what depends on them."""
+    if not axes:
+        return USUAL
+    modes = {OF.get(axis.name, TRAIN) for axis in axes}
+    if any(OF.get(name) == GENERATE for name in said.said):
+        modes = {GENERATE}
+    names = [name for mode in (TRAIN, GENERATE) if mode in modes for name in _OF_MODE[mode]]
+    return [name for name in names if has_device or not MEASURES[name].needs_device]
+
+
+def check_axes(axes: Sequence[Axis], wanted: Sequence[Measure]) -> None:
+    """Raise `RequestError` for an axis that no measure depends on."""
+    for axis in axes:
+        if OF.get(axis.name) == GENERATE and not any(measure.mode == GENERATE for measure in wanted):
+            raise RequestError(f"`{axis.name}` is of generation: add a measure of it, e.g. --show generation_memory")
 
 
 def measures(names: Iterable[str], has_device: bool) -> list[Measure]:

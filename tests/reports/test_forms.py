@@ -54,6 +54,7 @@ PRINTED = {
 # Several at once, where that is another table.
 SEVERAL = {
     "difference": "diff {old} {new}",
+    "fit": "fit specs/vit.yaml --vary batch --precision fp32,bf16 --device v100",
     "memory": "memory specs/gpt2.yaml specs/lenet.yaml",
     "peers": "shapes specs/lenet.yaml specs/net.yaml --like thop",
     "prediction": "predict specs/lenet.yaml specs/net.yaml --device h100",

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archcalc.api.network import Network
 from archcalc.cost import Costs
-from archcalc.diagnostics import RequestError, Source
+from archcalc.diagnostics import RequestError, Source, SpecError
 from archcalc.difference.side import Side
 from archcalc.memory.assessment import Question, assess
-from archcalc.network.load import build_graph
+from archcalc.network.load import build_graph, load_graph
 from archcalc.prediction.answer import answer
 from archcalc.rules.memory import found as budgeted
 from archcalc.rules.model import Model
 from archcalc.running import Running
-from archcalc.sweep.evaluate import outcome
+from archcalc.sweep.axis import Axis
+from archcalc.sweep.evaluate import evaluate, outcome
 from archcalc.sweep.fit import fit
-from archcalc.sweep.grid import Point
+from archcalc.sweep.grid import Point, grid
 from archcalc.sweep.measures import MEASURES
 
 TEXTS = (
@@ -95,3 +98,67 @@ def test_fit_and_sweep_agree_with_memory(said: dict[str, object], tmp_path) -> N
         fitted = fit(Point(str(path), (), 3), "batch", {MEASURES[name]: limit}, run)
         assert fitted.best is not None
         assert int(fitted.value_of(fitted.best)) == largest
+
+
+AXES = {
+    "precision": ["fp32", "bf16", "autocast-fp16"],
+    "optimizer": ["none", "sgd", "adafactor"],
+    "weights": ["none", "nf4"],
+    "lora": ["none", "4"],
+    "lora_on": ["none", "q", "q+v"],
+    "freeze": ["none", "h"],
+    "offload": ["none", "optimizer", "optimizer+gradients"],
+    "checkpoint": ["none", "h"],
+    "loss": ["eager", "chunked"],
+    "accumulate": ["1", "2"],
+    "execution": ["eager", "compiled"],
+    "memory_format": ["contiguous", "channels-last"],
+    "attention": ["auto", "math"],
+    "device": ["none", "a100", "v100"],
+    "cache": ["bf16", "int8"],
+    "length": ["none", "8"],
+    "new_tokens": ["1", "3"],
+}
+GENERATIVE = TEXTS[1].replace(" dropout=0.1", "")
+OF = {
+    "train": ("memory", "step_time"),
+    "inference": ("inference_memory", "time"),
+    "generate": ("generation_memory", "generation_time"),
+}
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory) -> str:
+    path = tmp_path_factory.mktemp("sweep") / "t.yaml"
+    path.write_text(GENERATIVE.replace("model: t,", "model: t, run: {optimizer: lion, lora: 2},"))
+    return str(path)
+
+
+@given(st.data())
+@settings(max_examples=25, deadline=None)
+def test_every_point_of_a_sweep_is_what_memory_and_predict_say(spec: str, data) -> None:
+    names = data.draw(st.lists(st.sampled_from(sorted(AXES)), min_size=1, max_size=3, unique=True))
+    axes = [
+        Axis(name, tuple(data.draw(st.lists(st.sampled_from(AXES[name]), min_size=1, unique=True)))) for name in names
+    ]
+    mode = data.draw(st.sampled_from(list(OF)))
+    points = list(grid([spec], [], data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=2, unique=True)), axes))
+    memory, time = OF[mode]
+    for point, swept in zip(points, evaluate(points, [MEASURES[memory]], Running(), 1)):
+        run = point.said.also(mode=mode)
+        try:
+            graph = load_graph(spec, {}, point.batch, said=run)
+            one = assess(graph, Question(run)).modes[0]
+        except (RequestError, SpecError) as error:
+            reason = error.diagnostics[0].message if isinstance(error, SpecError) else str(error)
+            assert swept.reason == reason
+            continue
+        assert swept.values == {memory: one.needed}
+        assert swept.how[mode][0] == str(one.found.running)
+        if run.device:
+            timed = outcome(point, [time], Running())
+            if timed.is_valid:
+                assert timed.values == {time: answer(graph, run).total.seconds}
+            else:
+                with pytest.raises(RequestError, match=re.escape(timed.reason)):
+                    answer(graph, run)

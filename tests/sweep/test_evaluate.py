@@ -13,6 +13,7 @@ from archcalc.memory.footprint import footprint
 from archcalc.memory.how import how
 from archcalc.network.load import load_graph
 from archcalc.network.paths import depth
+from archcalc.prediction.generation import decode
 from archcalc.prediction.predict import predict
 from archcalc.running import Running
 from archcalc.sweep.axis import Axis, parse_axis
@@ -22,6 +23,7 @@ from archcalc.sweep.measures import MEASURES, measures
 from archcalc.sweep.results import Results, sides
 from tests.conftest import ROOT
 
+GPT = str(ROOT / "specs" / "gpt2.yaml")
 VIT = str(ROOT / "specs" / "vit.yaml")
 CPU = Running()
 
@@ -29,7 +31,8 @@ CPU = Running()
 def test_every_measure_is_that_of_the_other_commands():
     said = Running(precision="bf16", optimizer="sgd", device="h100")
     points = list(grid([VIT + "@s16"], [Axis("depth", ("2", "3"))], [1, 4]))
-    for one in evaluate(points, measures(MEASURES, True), said):
+    names = [name for name, measure in MEASURES.items() if measure.mode != "generate"]
+    for one in evaluate(points, measures(names, True), said):
         graph = load_graph(one.point.spec, dict(one.point.settings), one.point.batch)
         totals = Costs(graph, dtype="bf16").totals
         assert one.values == {
@@ -45,6 +48,33 @@ def test_every_measure_is_that_of_the_other_commands():
             "time": predict(graph, how(graph, said, "inference")).total.seconds,
             "step_time": predict(graph, how(graph, said, "train")).total.seconds,
         }
+
+
+def test_measures_of_generation_are_those_of_the_other_commands():
+    said = Running(precision="bf16", device="h100", length=64, new_tokens=8, cache="int8")
+    names = [name for name, measure in MEASURES.items() if measure.mode == "generate"]
+    (one,) = evaluate([Point(GPT, (("depth", "2"),), 4)], measures(names, True), said)
+    graph = load_graph(GPT, {"depth": "2"}, 4)
+    run = how(graph, said, "generate")
+    decoding = decode(graph, run)
+    assert one.values == {
+        "generation_memory": needed(footprint(graph, run)),
+        "generation_time": decoding.total.seconds,
+        "token_time": decoding.step.seconds,
+    }
+
+
+def test_none_is_nothing_whatever_the_spec_says(tmp_path):
+    text = "{model: m, RUN input: [8], layers: [linear 16 name=a, relu, linear 4 name=b], loss: crossentropy}"
+    (said, plain) = (tmp_path / "said.yaml", tmp_path / "plain.yaml")
+    said.write_text(text.replace("RUN", "run: {freeze: a, optimizer: sgd},"))
+    plain.write_text(text.replace("RUN", ""))
+    wanted = measures(["memory", "trainable"], False)
+    runs = [("freeze", "none"), ("freeze", "b"), ("freeze", "a+b")]
+    swept = list(evaluate([Point(str(said), (), 1, (run,)) for run in runs], wanted, CPU))
+    asked = [Point(str(plain), (), 1, (run, ("optimizer", "sgd"))) for run in runs]
+    assert [one.values for one in swept] == [one.values for one in evaluate(asked, wanted, CPU)]
+    assert [one.values.get("trainable") for one in swept] == [16 * 8 + 16 + 4 * 16 + 4, 16 * 8 + 16, None]
 
 
 def test_how_it_was_run_comes_with_the_values():
@@ -112,7 +142,9 @@ def test_points_that_share_a_network_are_what_each_is_by_itself(spec, tmp_path):
     (tmp_path / "normed.yaml").write_text(NORMED)  # which refuses a batch of one
     path = str((tmp_path if spec.startswith("normed") else ROOT / "specs") / spec)
     points = [Point(path, (), draw.choice((1, 2, 3, 7)), draw.choice(RUNS)) for _ in range(12)]
-    wanted = measures([name for name in MEASURES if not MEASURES[name].needs_device], False)
+    generates = spec in ("gpt2.yaml", "mixtral.yaml")
+    known = [one for one in MEASURES.values() if not one.needs_device and (generates or one.mode != "generate")]
+    wanted = measures([one.name for one in known], False)
     together = list(evaluate(points, wanted, CPU, 1))
     assert together == [outcome(point, [measure.name for measure in wanted], CPU) for point in points]
     assert any(one.is_valid for one in together)

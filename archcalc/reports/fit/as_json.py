@@ -1,18 +1,30 @@
-"""Exact numbers, the unit in the key."""
+"""Exact numbers, the unit in the key; an entry of `fits` for each combination of run settings that vary."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from archcalc.reports.documents import VERSION, dumps
+from archcalc.reports.fit.report import At, Report
 from archcalc.reports.running import facts
 from archcalc.sweep.fit import Fit
 from archcalc.sweep.measures import MEASURES
 
 
-def render(fit: Fit) -> str:
+def render(report: Report) -> str:
+    """The only answer, or one for each combination."""
+    if not report.axes:
+        return dumps(_answer(report.found[0]))
+    return dumps({"version": VERSION, "axes": list(report.axes), "fits": [_at(one) for one in report.answers]})
+
+
+def _at(one: At) -> dict[str, Any]:
+    return {"run": dict(one.settings), "fit": _answer(one.fit) if one.fit else None, "reason": one.reason or None}
+
+
+def _answer(fit: Fit) -> dict[str, Any]:
     """The value, what binds, and each limit."""
-    document: dict[str, Any] = {
+    return {
         "version": VERSION,
         "model": fit.model,
         "runs": [facts(run) for run in fit.how],
@@ -34,4 +46,3 @@ def render(fit: Fit) -> str:
         "falling": list(fit.falling),
         "tried": fit.tried,
     }
-    return dumps(document)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.reports import numbers
+from archcalc.reports.fit.report import At, Report
 from archcalc.reports.sweep.words import shown
+from archcalc.sweep.evaluate import Outcome
 from archcalc.sweep.fit import Fit
 from archcalc.sweep.measures import MEASURES
 
@@ -79,3 +81,58 @@ def headers(fit: Fit) -> tuple[str, str, str, str, str]:
 def notes(fit: Fit) -> list[str]:
     """What stops it, and what makes the answer less than sure."""
     return [sentence for sentence in (reason(fit), caution(fit)) if sentence]
+
+
+def columns(report: Report) -> list[str]:
+    """The headers over `comparison`."""
+    limited = [text for name in report.limits for text in (name.replace("_", " "), "used")]
+    return [*report.axes, report.name, *limited, "binds"]
+
+
+def comparison(report: Report) -> Iterator[tuple[str, ...]]:
+    """A row for each combination of run settings: the largest value, what it uses, and the limits that bind."""
+    for one in report.answers:
+        values = [value for _, value in one.settings]
+        fit = one.fit
+        if fit is None:
+            yield (*values, "none", *[""] * (2 * len(report.limits)), "")
+            continue
+        best = fit.best or fit.beyond  # where none fits, what the least takes
+        used = [text for name, limit in fit.limits.items() for text in _used(best, name, limit)]
+        yield (*values, fit.value_of(fit.best) if fit.best else "none", *used, ", ".join(fit.binding))
+
+
+def _used(one: Outcome | None, name: str, limit: float) -> tuple[str, str]:
+    if one is None or not one.is_valid:
+        return "", ""
+    return shown(one.values[name], MEASURES[name].unit), numbers.percent(one.values[name] / limit)
+
+
+def remarks(report: Report) -> list[str]:
+    """Why combinations are not possible or the network stops them, and what makes answers less than sure; each once."""
+    refused: dict[str, list[str]] = {}
+    for one in report.answers:
+        if why := _refusal(one):
+            refused.setdefault(why, []).append(one.label)
+    further = dict.fromkeys(sentence for one in report.answers if one.fit for sentence in _stops(one.fit))
+    return [*(f"not possible: {of[0]}{_more(of)}: {why}" for why, of in refused.items()), *further]
+
+
+def _more(labels: list[str]) -> str:
+    return f" and {len(labels) - 1:,} more" if len(labels) > 1 else ""
+
+
+def _refusal(one: At) -> str:
+    """Why nothing can be computed for a combination; empty if something can."""
+    if one.fit is None:
+        return one.reason
+    beyond = one.fit.beyond
+    return beyond.reason if one.fit.best is None and beyond is not None else ""
+
+
+def _stops(fit: Fit) -> Iterator[str]:
+    """What stops it other than a limit, and what makes the answer less than sure."""
+    if fit.best and fit.beyond is not None and not fit.beyond.is_valid:
+        yield reason(fit)
+    if caution(fit):
+        yield caution(fit)

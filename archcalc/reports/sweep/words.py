@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.reports import numbers
+from archcalc.reports.running import lines
 from archcalc.sweep.measures import BYTES, SECONDS, Measure
 from archcalc.sweep.results import Results, Side
 
@@ -28,10 +29,12 @@ def shown(value: float, unit: str) -> str:
 
 
 def conditions(results: Results) -> list[str]:
-    """How the networks are run, as far as all are run alike and what is shown depends on it; one line for each mode."""
+    """How the networks are run, as far as all are run alike and what is shown depends on it: one line for each mode, and
+    one for what nobody said.
+    """
     if all(measure.unit == "count" for measure in results.measures):
         return [f"batch {results.batches[0]}"] if len(results.batches) == 1 else []
-    return [str(run) for run, _ in results.how]
+    return list(lines(run.assuming(assumed) for run, assumed in results.how))
 
 
 def title(results: Results) -> str:
