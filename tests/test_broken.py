@@ -188,6 +188,10 @@ EXPECTED = {
     "73-state-and-output": (9, 13, 15, "SPC011", "`s2` is a state and an output of the last layer", "name one of them otherwise"),
     "74-each-with-state": (5, 5, 10, "SPC003", "`each` has no key `state`", "use `scan` to pass states from step to step"),
     "75-each-after-a-split": (9, 5, 9, "SPC008", "the layer before has several outputs", "choose one by its name"),
+    "76-filters-of-another-size": (
+        5, 40, 44, "SHP107", "`weight` is [16, 16, 3, 3] here, not [1, 1, 3, 3]", "write `groups=16`; its axes are those of nn.Conv2d.weight",
+    ),
+    "77-filters-with-a-bias": (5, 51, 55, "SPC004", "filters from `weight=` come without a bias", "write `bias=false`"),
     "60-output-twice": (4, 20, 24, "SPC011", "`skip` is already an output", "delete one of them"),
 }  # fmt: skip
 # The pure Python scanner of YAML says these in words of its own.

@@ -61,8 +61,6 @@ class Layer(LayerMemory):
     written: ClassVar[bool] = True
     # False for layers that pass token ids through as they are.
     numeric: ClassVar[bool] = True
-    # True: the gradient of the output is that of each input, and takes no memory of its own.
-    hands_on: ClassVar[bool] = False
     # True: backward lets the gradient of the output go before the most is needed, unless others read it too.
     lets_go_early: ClassVar[bool] = False
     # True: backward gives the gradients of its weights one after the other, each a transposed view of a product.

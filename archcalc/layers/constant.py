@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import comb
 from typing import Any
 
 from archcalc.diagnostics import fail
@@ -15,7 +16,9 @@ from archcalc.source import Node, Scalar, Sequence
 
 _MOST = 64
 # How many axes a kind has at least and at most.
-_RANKS = {"eye": (2, 2), "triangle": (2, 8)}
+_RANKS = {"eye": (2, 2), "triangle": (2, 8), "binomial": (3, 5)}
+# Taps of a binomial filter along an axis: the sums of more are no whole numbers in double precision.
+_TAPS = 54
 
 
 class Numbers(Argument):
@@ -69,7 +72,8 @@ def _flat(value: Any) -> list[float]:
 class Constant(Layer):
     """Numbers that are the same for every sample and are not learned. -> [*shape].
 
-    Whole numbers where an `embedding` reads them. What depends on them alone is computed once for all samples.
+    Whole numbers where an `embedding` reads them. kind=binomial is [channels, 1, *kernel], filters of `conv weight=`
+    that blur: 1 2 1 or 1 3 3 1 along each axis of the kernel, with the sum 1. What depends on them alone is computed once for all samples.
     Source: torch.nn.Module.register_buffer.
     """
 
@@ -87,8 +91,8 @@ class Constant(Layer):
     shape: tuple[int, ...] | None = arg(Size, "its sizes, e.g. 1x1x4x4; not its batch", default=None)
     kind: str = arg(
         Word,
-        "what it holds: arange counts along the last axis, triangle has ones up to the diagonal",
-        choices=("zeros", "ones", "eye", "arange", "triangle"),
+        "what it holds: arange counts along the last axis, triangle has ones up to the diagonal, binomial blurs as filters",
+        choices=("zeros", "ones", "eye", "arange", "triangle", "binomial"),
         default="zeros",
     )
     value: float | None = arg(Number, "a number everywhere, instead of `kind`", default=None)
@@ -123,10 +127,21 @@ class Constant(Layer):
         sizes = self.sizes
         least, most = _RANKS.get(self.kind, (1, 8))
         if not least <= len(sizes) <= most:
-            axes = "2 axes" if least == most else f"at least {least} axes"
-            raise ShapeError("SHP101", f"kind={self.kind} has {axes}, not {len(sizes)}", "shape", "e.g. 8x8")
+            axes = (
+                "2 axes"
+                if least == most
+                else f"at least {least} axes"
+                if len(sizes) < least
+                else f"at most {most} axes"
+            )
+            example = "1x1x3x3" if self.kind == "binomial" else "8x8"
+            raise ShapeError("SHP101", f"kind={self.kind} has {axes}, not {len(sizes)}", "shape", f"e.g. {example}")
+        if self.kind == "binomial" and any(size > _TAPS for size in sizes[2:]):
+            raise ShapeError(
+                "SPC005", f"a binomial filter has at most {_TAPS} taps along an axis", "shape", "e.g. 1x1x3x3"
+            )
         numbers = [self.value] if self.value is not None else _flat(self.values or ())
-        whole = all(isinstance(number, int) for number in numbers)
+        whole = self.kind != "binomial" and all(isinstance(number, int) for number in numbers)
         return Tensor(sizes, None, None if whole else False)  # an embedding may read whole numbers
 
     def buffers(self, x: Tensor) -> dict[str, Shape]:
@@ -158,8 +173,19 @@ class Constant(Layer):
         if self.kind == "arange":
             counted = f"torch.arange({number(sizes[-1])})"
             return counted if len(sizes) == 1 else f"{counted}.repeat({', '.join(map(str, sizes[:-1]))}, 1)"
+        if self.kind == "binomial":
+            return _binomial(sizes)
         return f"torch.{self.kind}({listed}{dtype})"
 
 
 def _list(value: Any, number: Any) -> str:
     return f"[{', '.join(_list(one, number) for one in value)}]" if isinstance(value, tuple) else number(value)
+
+
+def _binomial(sizes: Shape) -> str:
+    """The product of the filters along the axes of the kernel, for each pair of channels."""
+    kernel = [f"torch.tensor({_list(tuple(comb(n - 1, i) / 2 ** (n - 1) for i in range(n)), repr)})" for n in sizes[2:]]
+    letters = "ijk"[: len(kernel)]
+    one = kernel[0] if len(kernel) == 1 else f'torch.einsum("{",".join(letters)}->{letters}", {", ".join(kernel)})'
+    ahead = "[None, None]" if sizes[:2] == (1, 1) else f".repeat({sizes[0]}, {sizes[1]}{', 1' * len(kernel)})"
+    return one + ahead

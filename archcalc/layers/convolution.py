@@ -2,49 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
-from archcalc.layers.arguments import Flag, Size, Whole, Word, arg
-from archcalc.layers.base import Layer, ShapeError, layer
+from archcalc.layers.arguments import Size, Word, arg
+from archcalc.layers.base import ShapeError, layer
 from archcalc.layers.borders import FOREIGN, MODES, Border, check_borders, evenly, pad_call, same_borders, sides
-from archcalc.layers.change import Change, divisors_near
+from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module, sized
-from archcalc.layers.facts import ANY
-from archcalc.layers.field import Field, windows
-from archcalc.layers.layout import CHANNELS_FIRST
-from archcalc.layers.memory import LOW
-from archcalc.layers.saved import Saved, Saving
-from archcalc.layers.strides import Strides, contiguous, imaged
-from archcalc.layers.tensor import Shape, Tensor
-from archcalc.quantity import ceil_div, gcd, plain, product
-from archcalc.terms import work
+from archcalc.layers.correlation import ALIKE, Correlation, indices, one_size
+from archcalc.layers.filters import Filtering
+from archcalc.layers.saved import NOTHING, Saved, Saving
+from archcalc.layers.tensor import Tensor
+from archcalc.quantity import ceil_div, plain, product
 
-if TYPE_CHECKING:
-    from archcalc.layers.kernels.onednn import Convolving
-
-
-def sizes_text(sizes: tuple[int, ...]) -> str:
-    """`7×7` for (7, 7); a single size stands for itself on every axis."""
-    return "×".join(str(plain(size)) for size in sizes)
-
-
-def one_size(sizes: tuple[int, ...]) -> tuple[int, ...]:
-    """As a spec writes it: (7,) for (7, 7), which stands for every axis; (7, 1) as it is."""
-    return tuple(plain(size) for size in (sizes[:1] if len(set(sizes)) == 1 else sizes))
-
-
-def _plain(sizes: Iterable[int]) -> tuple[int, ...]:
-    return tuple(plain(size) for size in sizes)
-
-
-def _bytes(how: Saving, x: Tensor, sizes: Sequence[int]) -> int:
-    """Of `x` with other spatial sizes, for the whole batch."""
-    return how.batch * plain(x.shape[0] * product(sizes)) * how.width
-
-
-# Indices of spatial axes in equations: of the convolution's output, of taps, and of its input.
-_INDICES = ("s", "t", "u"), ("τ", "γ", "ρ"), ("i", "j", "l")
 # What a border of each mode holds.
 _OUTSIDE = {
     "zeros": "x = 0 outside of the input",
@@ -52,194 +23,22 @@ _OUTSIDE = {
     "replicate": "outside of the input x is the nearest element",
     "circular": "outside of the input x goes on from the other end",
 }
-# What is said of the axes after the first.
-ALIKE = "", "        j alike, from t and γ", "        j and l alike"
 
 
-def indices(axes: int) -> list[str]:
-    """`s, t`, `τ, γ` and `i, j` for two spatial axes."""
-    return [", ".join(names[:axes]) for names in _INDICES]
-
-
-class Convolution(Layer):
-    """What conv and convtranspose share: groups, windows and the label."""
-
-    span = ANY
-    autocast = LOW
-
-    layout = CHANNELS_FIRST
-    ranks = (2, 4)
-    wants = "a channels-first tensor [channels, ...] with one to three spatial axes"
-    depth = 1
-    # Of the input, once that is known; a label writes a window along each of them.
-    spatial_axes: int = 1
-
-    channels: int = arg(Whole, "output channels", min=1, aliases=("out_channels", "filters"))
-    kernel: tuple[int, ...] = arg(Size, "kernel size", aliases=("kernel_size",))
-    stride: tuple[int, ...] = arg(Size, "step between two windows", default=(1,), aliases=("strides",))
-    padding: Any = arg(Size, "border on both sides", default=(0,), min=0)
-    dilation: tuple[int, ...] = arg(Size, "step between two taps of a window", default=(1,))
-    groups: int = arg(Whole, "groups of channels that see only each other", default=1, min=1)
-    bias: bool = arg(Flag, "add a learned number to each output channel", default=True, aliases=("use_bias",))
-
-    @property
-    def equation(self) -> str:
-        """For the spatial axes that it has, and the channels that an output sees."""
-        return self.equation_over(
-            self.spatial_axes, "the input channels k of c's group" if self.groups > 1 else "input channels k"
-        )
-
-    @staticmethod
-    def equation_over(axes: int, channels: str) -> str:
-        """What is computed, over so many spatial axes; `channels` says which are summed over."""
-        raise NotImplementedError
-
-    @property
-    def label(self) -> str:
-        """As people say it: `conv 64 7×7/2`, depthwise as `conv 64 3×3 groups=64`, along one axis `conv 64 kernel=3`."""
-        stride = self.stride if len(set(self.stride)) > 1 else self.stride[:1]
-        kernel = self.kernel if len(self.kernel) > 1 else self.kernel * self.spatial_axes
-        flat = len(kernel) == 1
-        words = f"{self.op} {self.channels} {'kernel=' * flat}{sizes_text(kernel)}"
-        if set(stride) != {1}:
-            words += f"{' stride=' if flat else '/'}{sizes_text(stride)}"
-        if self.groups != 1:
-            words += f" groups={self.groups}"
-        if set(self.dilation) != {1}:
-            words += f" dilation={sizes_text(self.dilation)}"
-        return words
-
-    def check_groups(self, x: Tensor) -> None:
-        """Raises `ShapeError` unless the groups divide the channels of input and output."""
-        for name, channels in (("input", x.shape[0]), ("output", self.channels)):
-            if channels % self.groups:
-                raise ShapeError(
-                    "SHP105",
-                    f"groups={self.groups} does not divide the {channels} {name} channels",
-                    "groups",
-                    changes=self._other_groups(x),
-                )
-
-    def _other_groups(self, x: Tensor) -> list[Change]:
-        """Groups that divide the channels of input and output; outputs that the groups divide."""
-        near = divisors_near(gcd(x.shape[0], self.channels), self.groups)
-        found = [Change({"groups": groups}) for groups in near]
-        if x.shape[0] % self.groups == 0:
-            below = plain(self.channels) // self.groups * self.groups
-            found += [Change({"channels": channels}) for channels in (below, below + self.groups) if channels]
-        return found
-
-    def group_channels(self, channels: int) -> int:
-        """The channels of one group."""
-        return channels // self.groups if self.groups != 1 else channels
-
-    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """One addition an output element for the bias."""
-        return work(y.elements, "output element", ("bias", 1)) if self.bias else 0
-
-    def borders(self, x: Tensor) -> list[Border]:
-        """What is added before and after each spatial axis."""
-        return [(border, border) for border in self.per_axis("padding", x.rank - 1, x)]
-
-    def windows(self, x: Tensor) -> list[tuple[int, int]]:
-        """How far a window reaches along each spatial axis, dilation·(kernel - 1) + 1, and the step between two."""
-        n = x.rank - 1
-        kernel, dilation = self.per_axis("kernel", n, x), self.per_axis("dilation", n, x)
-        return [(d * (k - 1) + 1, s) for k, d, s in zip(kernel, dilation, self.per_axis("stride", n, x))]
-
-    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """A window sees what it reaches over."""
-        return [windows(size, step, -before) for (size, step), (before, _) in zip(self.windows(x), self.borders(x))]
-
-    def reach(self, axis: int, x: Tensor) -> tuple[int, int] | None:
-        """A window that moves step by step and starts before its place by the border that is added there."""
-        if axis == 0:  # all channels are read
-            return None
-        (window, step), (before, _) = self.windows(x)[axis - 1], self.borders(x)[axis - 1]
-        zeros = getattr(self, "padding_mode", None) == "zeros"
-        return (before, window - 1 - before) if zeros and step == 1 else None
-
-    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """In the format of the input; a signal of one spatial axis is put in order first, as are the volumes of one sample."""
-        x, sizes = how.strides[0], (how.batch, *y.shape)
-        if (
-            x.rank == 5
-            and x.suggests_channels_last
-            and self.convolving(how, inputs[0].shape[1:], (), y, *inputs).by_columns
-        ):
-            return contiguous(sizes)
-        return imaged(contiguous(x.sizes) if x.rank == 3 and not x.is_contiguous else x, sizes)
-
-    def convolving(
-        self, how: Saving, before: tuple[int, ...], padding: tuple[int, ...], y: Tensor, x: Tensor
-    ) -> Convolving:
-        """What PyTorch's kernels see of an input of the spatial sizes `before`, which they pad themselves."""
-        from archcalc.layers.kernels.onednn import Convolving  # only memory asks
-
-        kernel, stride, dilation = (self.per_axis(name, x.rank - 1, x) for name in ("kernel", "stride", "dilation"))
-        return Convolving(
-            how, plain(x.shape[0]), plain(y.shape[0]), plain(self.groups), _plain(before), _plain(y.shape[1:]), _plain(kernel),
-            _plain(padding), _plain(stride), _plain(dilation), self.op == "convtranspose", self.bias,
-        )  # fmt: skip
-
-
-class Correlation(Convolution):
-    """A weighted sum of a window of the input for each element of the output."""
-
-    def padded(self, x: Tensor) -> list[int]:
-        """The spatial sizes with their borders."""
-        return [size + before + after for size, (before, after) in zip(x.shape[1:], self.borders(x))]
-
-    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for a window larger than the padded input, as PyTorch does."""
-        n = self.spatial_axes = x.rank - 1
-        self.check_groups(x)
-        kernel, stride, dilation = (self.per_axis(name, n, x) for name in ("kernel", "stride", "dilation"))
-        padding = self.per_axis("padding", n, x)
-        for size, k, p, d in zip(x.shape[1:], kernel, padding, dilation):
-            if size + 2 * p < d * (k - 1) + 1:
-                reach = f"kernel {k}" + (f" with dilation {d}" if d != 1 else "")
-                raise ShapeError(
-                    "SHP103",
-                    f"{reach} is larger than the padded input {[int(size) for size in (x.shape[0], *self.padded(x))]}",
-                    "kernel",
-                    changes=self._fitting(x, kernel, dilation),
-                )
-        spatial = [
-            (size + 2 * p - d * (k - 1) - 1) // s + 1
-            for size, k, s, p, d in zip(x.shape[1:], kernel, stride, padding, dilation)
-        ]
-        return Tensor((self.channels, *spatial))
-
-    def _fitting(self, x: Tensor, kernel: tuple[int, ...], dilation: tuple[int, ...]) -> list[Change]:
-        """A kernel, and a padding, with which the window fits the input."""
-        padded = list(map(plain, self.padded(x)))
-        smaller = tuple(min(plain(k), (size - 1) // plain(d) + 1) for size, k, d in zip(padded, kernel, dilation))
-        padding = self.per_axis("padding", x.rank - 1, x)
-        wider = tuple(
-            max(plain(p), ceil_div(plain(d * (k - 1) + 1 - size), 2))
-            for size, k, d, p in zip(x.shape[1:], kernel, dilation, padding)
-        )
-        return [Change({"kernel": one_size(smaller)}), Change({"padding": one_size(wider)})]
-
-    def params(self, x: Tensor) -> dict[str, Shape]:
-        """Every output channel has a kernel over its group's input channels, and one bias."""
-        weight = (self.channels, self.group_channels(x.shape[0]), *self.per_axis("kernel", x.rank - 1, x))
-        return {"weight": weight, "bias": (self.channels,)} if self.bias else {"weight": weight}
-
-    def macs(self, y: Tensor, *inputs: Tensor) -> int:
-        """Every output element is a product sum over its window."""
-        return y.elements * product(self.params(inputs[0])["weight"][1:])
+def _bytes(how: Saving, x: Tensor, sizes: Sequence[int]) -> int:
+    """Of `x` with other spatial sizes, for the whole batch."""
+    return how.batch * plain(x.shape[0] * product(sizes)) * how.width
 
 
 @layer("conv", first="channels", aliases=("convolution", "conv1d", "conv2d", "conv3d"))
-class Conv(Correlation):
+class Conv(Filtering, Correlation):
     """Convolution (cross-correlation) over a channels-first tensor, 1-D to 3-D by its input.
 
     [C, *S] -> [channels, *S'] with S' = floor((S + 2·padding - dilation·(kernel - 1) - 1) / stride) + 1.
     padding=same keeps S and needs stride 1. padding=same_upper gives ceil(S / stride), as TensorFlow's SAME
     and ONNX's SAME_UPPER do: of an odd border the larger part comes after the axis.
-    Source: torch.nn.Conv1d, Conv2d, Conv3d.
+    weight=NAME reads its filters, [channels, input channels / groups, *kernel], from another layer: a `constant` that
+    blurs, a computed `parameter`, or filters of each sample's own. Source: torch.nn.Conv1d, Conv2d, Conv3d; F.conv2d.
     """
 
     example = ("conv 2 kernel=3 stride=2 padding=1", "3x32x32")
@@ -288,7 +87,7 @@ class Conv(Correlation):
         uneven = [after - before for before, after in self.borders(x)]
         if self.padding_mode == "zeros" and not any(uneven):
             return None
-        if self.padding_mode == "zeros" and self.padding == "same":
+        if self.padding_mode == "zeros" and self.padding == "same" and self.weight is None:
             return [size + more for size, more in zip(x.shape[1:], uneven)]
         return self.padded(x)
 
@@ -298,12 +97,17 @@ class Conv(Correlation):
         stride = self.per_axis("stride", n, x)
         self.spatial_axes = n
         self.check_groups(x)
+        self.check_filters(x)
         self._check_word(x)
         check_borders(self.padding_mode, x, self.borders(x), ("padding", "padding"))
         if isinstance(self.padding, str):
             spatial = x.shape[1:] if self.padding == "same" else [ceil_div(*pair) for pair in zip(x.shape[1:], stride)]
             return Tensor((self.channels, *spatial))
         return super().infer(x, *others)
+
+    def module_name(self, x: Tensor) -> str:
+        """By its axes."""
+        return f"nn.Conv{x.rank - 1}d"
 
     def _check_word(self, x: Tensor) -> None:
         """Raises `ShapeError` for a word that PyTorch does not take here, with the number that was meant."""
@@ -336,13 +140,15 @@ class Conv(Correlation):
             raise ShapeError("SHP109", "padding=same needs stride=1", "padding", changes=changes)
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """The input or its padded copy, for the gradient of the weights."""
-        x = inputs[0]
+        """The input or its padded copy, and filters that are given, for the gradients of either."""
+        if self.weight is not None and not any(how.needs):
+            return NOTHING
+        x, filters = inputs[0], self.kept_filters(how, *inputs)
         copied = self._copied(x)
         if copied is None:
-            return Saved((0,))
+            return self.kept_images(how, *inputs, filters=filters)
         kept = (0,) if how.needs[0] and self.padding_mode in ("reflect", "replicate") else ()
-        return Saved(kept, extra={"padded input": _bytes(how, x, copied)})
+        return Saved((*kept, *filters.inputs), extra={"padded input": _bytes(how, x, copied), **filters.extra})
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
         """Copies in the order of the kernels' own; a padded copy that is not kept, and the gradient of one."""
@@ -350,10 +156,10 @@ class Conv(Correlation):
         copied = self._copied(x)
         if copied is None:
             padding = tuple(before for before, _ in self.borders(x))
-            return self.convolving(how, x.shape[1:], padding, y, x).passing()
-        inside = self.padding_mode == "zeros" and self.padding == "same"
+            return self.kernels(how, x.shape[1:], padding, y, *inputs)
+        inside = self.padding_mode == "zeros" and self.padding == "same" and self.weight is None
         padding = tuple(before if inside else 0 for before, _ in self.borders(x))
-        forward, backward = self.convolving(how, tuple(copied), padding, y, x).passing()
+        forward, backward = self.kernels(how, tuple(copied), padding, y, *inputs)
         copy = _bytes(how, x, copied)
         if how.needs[0]:
             backward = max(backward + copy - _bytes(how, x, x.shape[1:]), copy)
@@ -366,21 +172,28 @@ class Conv(Correlation):
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         n = x.rank - 1
+        padding: Any
         borders, mode = self.borders(x), self.padding_mode
+        stride, dilation = (sized(self.per_axis(name, n, x)) for name in ("stride", "dilation"))
+        if self.weight is not None:
+            ahead = mode != "zeros" or any(before != after for before, after in borders)
+            padding = 0 if ahead else sized(tuple(before for before, _ in borders))
+            return self.applied(
+                f"F.conv{n}d", x, borders if ahead else None, mode,
+                stride=(stride, 1), padding=(padding, 0), dilation=(dilation, 1),
+            )  # fmt: skip
         apart = self.padding == "same_upper" and any(before != after for before, after in borders)
-        padding: Any = (
-            "same" if self.padding == "same" else sized(tuple(0 if apart else before for before, _ in borders))
-        )
+        padding = "same" if self.padding == "same" else sized(tuple(0 if apart else before for before, _ in borders))
         options = given(
-            stride=(sized(self.per_axis("stride", n, x)), 1),
+            stride=(stride, 1),
             padding=(padding, 0),
-            dilation=(sized(self.per_axis("dilation", n, x)), 1),
+            dilation=(dilation, 1),
             groups=(self.groups, 1),
             bias=(self.bias, True),
             padding_mode=("zeros" if apart else mode, "zeros"),
         )
         kernel = sized(self.per_axis("kernel", n, x))
-        code = module(f"nn.Conv{n}d", x.shape[0], self.channels, kernel_size=kernel, **options)
+        code = module(self.module_name(x), x.shape[0], self.channels, kernel_size=kernel, **options)
         if apart:
             code.call = "{self}(" + pad_call(mode) + ")"
             code.values = {"sides": sides(borders)}

@@ -17,6 +17,8 @@ class LayerMemory(LayerFacts):
 
     # True: the output is another view of the input's memory.
     view: ClassVar[bool] = False
+    # True: the gradient of the output is that of each input, and takes no memory of its own.
+    hands_on: ClassVar[bool] = False
     # True: autograd keeps nothing of it, as of sums and views; any other layer says with `saved` what.
     keeps_nothing: ClassVar[bool] = False
     # What torch.autocast makes of it: LOW computes in 16 bits, WIDE in fp32 where it is a GPU's kernel, and JOINED is at least
@@ -34,6 +36,10 @@ class LayerMemory(LayerFacts):
     def reads_back(self, name: str) -> bool:
         """Whether its backward pass reads the parameter `name` even where no gradient flows to its inputs."""
         return False
+
+    def sums_samples(self) -> bool:
+        """Whether the gradient of an input that is the same for every sample is computed for each, then added up."""
+        return not self.hands_on
 
     def shares(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
         """Whether the output is memory of the first input when it runs; a view always is."""

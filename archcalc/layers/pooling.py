@@ -9,7 +9,7 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.borders import evenly
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module, sized
-from archcalc.layers.convolution import ALIKE, indices, one_size, sizes_text
+from archcalc.layers.correlation import ALIKE, indices, one_size, sizes_text
 from archcalc.layers.field import Field, made, whole, windows
 from archcalc.layers.layout import CHANNELS_FIRST
 from archcalc.layers.neighbours import LONGEST

@@ -9,7 +9,7 @@ from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.borders import MODES, Border, BorderSize, check_borders, pad_call, sides
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression, given, module, sized
-from archcalc.layers.convolution import indices
+from archcalc.layers.correlation import indices
 from archcalc.layers.field import Field, windows
 from archcalc.layers.layout import CHANNELS_FIRST
 from archcalc.layers.neighbours import neighbours

@@ -6,7 +6,7 @@ from archcalc.layers.arguments import Flag, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression, given, module, sized
-from archcalc.layers.convolution import Correlation, indices
+from archcalc.layers.correlation import Correlation, indices
 from archcalc.layers.field import Field
 from archcalc.layers.layout import CHANNELS_FIRST, FEATURES_LAST
 from archcalc.layers.operands import Reference

@@ -8,10 +8,11 @@ from archcalc.layers.arguments import Size, arg
 from archcalc.layers.base import ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module, sized
-from archcalc.layers.convolution import ALIKE, Convolution, indices, one_size
+from archcalc.layers.correlation import ALIKE, indices, one_size
 from archcalc.layers.field import Field, made
+from archcalc.layers.filters import Filtering
 from archcalc.layers.neighbours import LONGEST
-from archcalc.layers.saved import INPUT, Saved, Saving
+from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.tensor import Shape, Tensor
 from archcalc.quantity import larger, plain, product
 
@@ -22,10 +23,11 @@ from archcalc.quantity import larger, plain, product
     aliases=("deconv", "deconvolution", "transposedconv", "transposeconv", "convtransposed", "upconv", "upconvolution"),
     family="convolution",
 )
-class ConvTranspose(Convolution):
+class ConvTranspose(Filtering):
     """Transposed convolution: each input element adds a weighted kernel to the output.
 
     [C, *S] -> [channels, *S'] with S' = (S - 1)·stride - 2·padding + dilation·(kernel - 1) + output_padding + 1.
+    weight=NAME reads its filters, [input channels, channels / groups, *kernel], from another layer.
     Source: torch.nn.ConvTranspose1d, ConvTranspose2d, ConvTranspose3d.
     """
 
@@ -55,6 +57,7 @@ class ConvTranspose(Convolution):
         n = x.rank - 1
         self.spatial_axes = n
         self.check_groups(x)
+        self.check_filters(x)
         self._check_word(x)
         arguments = [
             self.per_axis(name, n, x) for name in ("kernel", "stride", "padding", "dilation", "output_padding")
@@ -97,28 +100,29 @@ class ConvTranspose(Convolution):
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
         """Copies in the order of the kernels' own."""
         x = inputs[0]
-        return self.convolving(how, x.shape[1:], self.per_axis("padding", x.rank - 1, x), y, x).passing()
+        return self.kernels(how, x.shape[1:], self.per_axis("padding", x.rank - 1, x), y, *inputs)
 
     def stored(self, how: Saving, y: Tensor, *inputs: Tensor) -> int:
         """A volume of one sample is written over what was made as large as the input."""
         x, size = inputs[0], super().stored(how, y, *inputs)
-        if x.rank == 4 and self.convolving(how, x.shape[1:], (), y, x).by_columns:
+        if x.rank == 4 and not self.each_sample and self.convolving(how, x.shape[1:], (), y, x).by_columns:
             return larger(size, how.batch * x.numel)
         return size
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """The input, for the gradient of the weights."""
-        return INPUT
+        """The input, for the gradient of the weights, and filters that are given for that of the input."""
+        if self.weight is not None and not any(how.needs):
+            return NOTHING
+        return self.kept_images(how, *inputs, filters=self.kept_filters(how, *inputs))
 
-    def params(self, x: Tensor) -> dict[str, Shape]:
+    def filters(self, x: Tensor) -> Shape:
         """PyTorch keeps the input channels first: [in_channels, channels / groups, *kernel]."""
-        weight = (x.shape[0], self.group_channels(self.channels), *self.per_axis("kernel", x.rank - 1, x))
-        return {"weight": weight, "bias": (self.channels,)} if self.bias else {"weight": weight}
+        return (x.shape[0], self.group_channels(self.channels), *self.per_axis("kernel", x.rank - 1, x))
 
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
         """Every input element meets each weight of its channel once."""
         x = inputs[0]
-        return x.elements * product(self.params(x)["weight"][1:])
+        return x.elements * product(self.filters(x)[1:])
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
         """The inputs whose kernels reach an output: o = i·stride + τ·dilation − padding for a tap τ."""
@@ -131,16 +135,18 @@ class ConvTranspose(Convolution):
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         n = x.rank - 1
-        plain = given(
-            stride=(sized(self.per_axis("stride", n, x)), 1),
-            padding=(sized(self.per_axis("padding", n, x)), 0),
-            output_padding=(sized(self.per_axis("output_padding", n, x)), 0),
-            groups=(self.groups, 1),
-            bias=(self.bias, True),
-            dilation=(sized(self.per_axis("dilation", n, x)), 1),
-        )
+        names = {"stride": 1, "padding": 0, "output_padding": 0, "groups": 1, "bias": True, "dilation": 1}
+        axes = {name: sized(self.per_axis(name, n, x)) for name in names if name not in ("groups", "bias")}
+        if self.weight is not None:
+            options = {name: (value, names[name]) for name, value in axes.items()}
+            return self.applied(f"F.conv_transpose{n}d", x, None, "zeros", **options)
+        options = {name: (axes.get(name, getattr(self, name)), default) for name, default in names.items()}
         kernel = sized(self.per_axis("kernel", n, x))
-        return module(f"nn.ConvTranspose{n}d", x.shape[0], self.channels, kernel_size=kernel, **plain)
+        return module(self.module_name(x), x.shape[0], self.channels, kernel_size=kernel, **given(**options))
+
+    def module_name(self, x: Tensor) -> str:
+        """By its axes."""
+        return f"nn.ConvTranspose{x.rank - 1}d"
 
 
 def _reaching(kernel: int, stride: int, padding: int, dilation: int) -> Field:

@@ -145,7 +145,7 @@ class LayerRun(Scene):
             sums = [
                 x.numel * width * batch
                 for x, needed in zip(node.inputs, needs)
-                if needed and not layer.hands_on and x.batched != node.exit.batched
+                if needed and layer.sums_samples() and x.batched != node.exit.batched
             ]
             further = [self.env[id(extra)] for extra in (node.exit.outputs or {}).values()]
             uncast = self.autocast.uncast(node, inputs, width)

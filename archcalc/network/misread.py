@@ -8,7 +8,7 @@ from archcalc.advice import written
 from archcalc.diagnostics import Diagnostic, Fix, Note, Span
 from archcalc.language.edits import with_layer_before, with_values
 from archcalc.language.inputs import Input, stating
-from archcalc.layers.convolution import Convolution
+from archcalc.layers.correlation import Convolution
 from archcalc.layers.dense import Linear
 from archcalc.layers.layout import CHANNELS_FIRST, KEEPS
 from archcalc.layers.reduction import Mean

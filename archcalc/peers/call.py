@@ -81,6 +81,11 @@ class Call:
         return self.read // int(self.x.shape[-1]) * self.weights.get("router.bias", 0)
 
     @property
+    def is_function(self) -> bool:
+        """Whether its weights are another layer's, so that it is no module."""
+        return getattr(self.layer, "weight", None) is not None
+
+    @property
     def axes(self) -> int:
         """Axes after the channels."""
         return self.x.rank - 1

@@ -31,7 +31,7 @@ PEER.without(EINSUM, "einsum")
 def _convolution(call: Call) -> Deltas:
     """For padding=same it takes half of what a window reaches, rounded down, as padding on both sides."""
     layer = call.layer
-    if getattr(layer, "padding", None) != "same":
+    if call.is_function or getattr(layer, "padding", None) != "same":
         return {}
     kernel, dilation = (layer.per_axis(name, call.axes, call.x) for name in ("kernel", "dilation"))
     odd = [d * (k - 1) % 2 for k, d in zip(kernel, dilation)]

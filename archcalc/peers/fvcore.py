@@ -38,7 +38,7 @@ PEER.beyond(POOLED, lambda call: call.read if call.axes == 2 else 0, "adaptiveav
 
 @PEER.rule("conv")
 def _convolution(call: Call) -> Deltas:
-    return {SAME: -call.macs if getattr(call.layer, "padding", None) == "same" else 0}
+    return {SAME: -call.macs if getattr(call.layer, "padding", None) == "same" and not call.is_function else 0}
 
 
 @PEER.rule("groupnorm", "instancenorm", "layernorm")

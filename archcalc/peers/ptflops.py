@@ -32,7 +32,7 @@ PEER.same("clstoken", "embedding", "layerscale", "parameter", "posembed", "relpo
 PEER.without(OPERATORS, "matmul", "einsum")
 PEER.without(SCORES, "sdpa")
 PEER.without(FUNCTION, "deformconv")
-PEER.beyond(BIAS, lambda call: call.bias_terms, "conv", "convtranspose", "linear")
+PEER.beyond(BIAS, lambda call: call.bias_terms, "linear")
 PEER.beyond(BIAS, lambda call: call.router_bias_terms, "moe")
 PEER.beyond(
     TWICE, lambda call: 2 * call.read,
@@ -49,6 +49,11 @@ def _params(call: Call) -> Deltas:
 
 
 PEER.params = _params
+
+
+@PEER.rule("conv", "convtranspose")
+def _convolution(call: Call) -> Deltas:
+    return {FUNCTION: -call.macs} if call.is_function else {BIAS: call.bias_terms}
 
 
 @PEER.rule("localresponsenorm")

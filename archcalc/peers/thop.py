@@ -34,7 +34,7 @@ NO_TABLE = "it does not count parameters of modules that are not in its table"
 TIED = "it counts tied parameters in every module that has them"
 
 PEER.same(
-    "adaptivemaxpool", "clstoken", "conv", "elu", "embedding", "gelu", "groupnorm", "layerscale", "leakyrelu",
+    "adaptivemaxpool", "clstoken", "elu", "embedding", "gelu", "groupnorm", "layerscale", "leakyrelu",
     "linear", "localresponsenorm", "maxpool", "moe", "parameter", "posembed", "relposbias", "relu", "relu6",
     "rmsnorm", "silu",
 )  # fmt: skip
@@ -54,8 +54,15 @@ PEER.reads(
 )  # fmt: skip
 
 
+@PEER.rule("conv")
+def _convolution(call: Call) -> Deltas:
+    return {FUNCTIONS: -call.macs if call.is_function else 0}
+
+
 @PEER.rule("convtranspose")
 def _transposed(call: Call) -> Deltas:
+    if call.is_function:
+        return {FUNCTIONS: -call.macs}
     x, groups = int(call.x.shape[0]), int(call.argument("groups"))
     kernel = product(call.layer.per_axis("kernel", call.axes, call.x))
     return {OUTPUTS: call.written * (x // groups) * int(kernel) - call.macs}

@@ -36,6 +36,8 @@ PEER.beyond(TABLES, lambda call: call.batch * call.held, "embedding", "posembed"
 
 @PEER.rule("conv", "convtranspose", "deformconv")
 def _convolution(call: Call) -> Deltas:
+    if call.is_function:
+        return {PLAIN: -call.macs}
     positions = call.written // int(call.y.shape[0])
     return {OUTPUTS: positions * call.weights["weight"] - call.macs, BIAS: call.bias_terms}
 

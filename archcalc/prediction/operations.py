@@ -12,7 +12,7 @@ from archcalc.layers.algebra import Einsum, MatMul
 from archcalc.layers.attention import Attention
 from archcalc.layers.base import Layer
 from archcalc.layers.cells import Cell
-from archcalc.layers.convolution import Convolution
+from archcalc.layers.correlation import Convolution
 from archcalc.layers.dense import Embedding, Linear
 from archcalc.layers.memory import LOW
 from archcalc.layers.merge import Residual

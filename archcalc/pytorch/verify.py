@@ -19,7 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError
 from archcalc.layers.algebra import MoE
-from archcalc.layers.convolution import Convolution
+from archcalc.layers.correlation import Convolution
 from archcalc.layers.recurrent import Recurrent
 from archcalc.layers.tensor import Tensor
 from archcalc.network.gradients import Backward, backward

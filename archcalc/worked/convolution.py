@@ -7,7 +7,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from archcalc.layers.convolution import Conv, sizes_text
+from archcalc.layers.convolution import Conv
+from archcalc.layers.correlation import sizes_text
 from archcalc.network.graph import Node
 from archcalc.worked.example import (
     IMAGE,
@@ -94,6 +95,8 @@ def convolution(node: Node) -> Example:
     """Every window of every output channel; at most two spatial axes."""
     layer: Any = node.layer
     x, y = node.inputs[0], node.exit
+    if layer.weight is not None:
+        raise refuse(node, "its filters are another layer's", smaller(node))
     if x.rank == 4:
         raise refuse(node, "three spatial axes do not fit a page", smaller(node))
     limit(

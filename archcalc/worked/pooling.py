@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from archcalc.layers.convolution import sizes_text
+from archcalc.layers.correlation import sizes_text
 from archcalc.layers.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AdaptivePooling, AvgPool, MaxPool
 from archcalc.network.graph import Node
 from archcalc.worked.convolution import CHANNELS, LENGTH, WINDOWS, at, laid, place, smaller

@@ -6,7 +6,7 @@ import itertools
 import math
 from typing import Any
 
-from archcalc.layers.convolution import one_size, sizes_text
+from archcalc.layers.correlation import one_size, sizes_text
 from archcalc.layers.transposed import ConvTranspose
 from archcalc.network.graph import Node
 from archcalc.worked.convolution import CHANNELS, LENGTH, WINDOWS, at
@@ -35,6 +35,8 @@ def transposed_convolution(node: Node) -> Example:
     x, y = node.inputs[0], node.exit
     axes = x.rank - 1
     instead = '"convtranspose 1 kernel=2 stride=2" --input 1x3' + "x3" * min(axes - 1, 1)
+    if layer.weight is not None:
+        raise refuse(node, "its filters are another layer's", instead)
     if axes == 3:
         raise refuse(node, "three spatial axes do not fit a page", instead)
     kernel, stride, padding, dilation, more = (

@@ -96,6 +96,12 @@ CASES = """
 [3,9] | conv 4 kernel=1, maxpool 3 stride=2 padding=1 indices=true name=p, relu, maxunpool 3 stride=2 padding=1 indices=p.indices
 [2,5,4,6] | conv 4 kernel=1, maxpool 2 indices=true name=p, maxpool 1 indices=true name=q, maxunpool 2 indices=p.indices, conv 2 kernel=1
 [3,8,8] | conv 4 kernel=1 name=x, conv 2 kernel=3, rearrange 'c h w -> h w c' name=g, gridsample grid=g from=x, conv 3 kernel=1 name=y, gridsample grid=g from=y mode=nearest
+[4,9,8] | conv 4 kernel=1 name=x, constant 1x1x3x3 kind=binomial name=f, conv 4 kernel=3 groups=4 weight=f bias=false from=x, conv 2 kernel=1
+[4,9,8] | conv 4 kernel=1 name=x, constant 1x1x3x3 kind=binomial name=f, conv 4 kernel=3 stride=2 padding=1 padding_mode=reflect groups=4 weight=f bias=false from=x, convtranspose 4 kernel=3 groups=4 weight=f bias=false
+[4,9,8] | conv 4 kernel=1 name=x, parameter 6x2x3x3 name=p, square name=w, conv 6 kernel=3 padding=same_upper stride=2 groups=2 weight=w bias=false from=x, conv 2 kernel=1
+[4,9,8] | conv 4 kernel=1 name=x, conv 8 kernel=9x8, reshape 2x4x1x1 name=w, conv 2 kernel=1 weight=w bias=false from=x, convtranspose 8 kernel=2 name=y, reshape 2x4x10x9 name=v, conv 4 kernel=5 from=y, conv 2 kernel=10x9 weight=v padding=2x3 bias=false
+[4,9] | conv 4 kernel=1 name=x, conv 12 kernel=9, reshape 1x4x3 name=w, conv 5 kernel=3 weight=w bias=false from=x padding=1 padding_mode=reflect, flatten, linear 2
+[6] | linear 24, reshape 2x3x2x2 name=w, parameter 3x4x5 name=p, conv 2 kernel=2 weight=w bias=false, conv 2 kernel=1, linear 12 from=input, reshape 3x1x2x2 name=v, convtranspose 3 kernel=2 groups=3 weight=v bias=false from=p, conv 2 kernel=1
 [4,9,8] | conv 4 kernel=1 name=x, conv 36 kernel=3 name=o, conv 18 kernel=3 from=x name=m, deformconv 6 kernel=3 offset=o mask=m from=x groups=2, conv 2 kernel=1
 [4,9,8] | conv 4 kernel=1 name=x, conv 18 kernel=3 stride=2 name=o, deformconv 3 kernel=3 stride=2 offset=o from=x bias=false, deformconv 5 kernel=3 stride=2 offset=o from=input
 [7,5] | linear 5, rnn 3 layers=2 bidirectional=true

@@ -39,6 +39,7 @@ class Convolving(NamedTuple):
         inputs, outputs: channels; groups: that see only each other.
         before, after: spatial sizes of input and output; kernel, padding: for each of these axes.
         strides, dilations: alike.
+        learns: whether the gradient of the weights is computed.
     """
 
     how: Saving
@@ -53,6 +54,7 @@ class Convolving(NamedTuple):
     dilations: tuple[int, ...]
     transposed: bool
     biased: bool
+    learns: bool = True
 
     def passing(self) -> tuple[int, int]:
         """Bytes needed in passing by the forward pass and by the backward pass."""
@@ -173,9 +175,10 @@ class Convolving(NamedTuple):
 
     def _backward(self, seen: Passes) -> int:
         x = self._x if self.how.needs[0] else 0
-        counted = x + self._weight + self._bias
         inputs = (seen.forward() if self.transposed else seen.backward()) if x else 0
-        return max(inputs, x + self._weights_gradient(seen)) - counted
+        if not self.learns:
+            return inputs - x
+        return max(inputs, x + self._weights_gradient(seen)) - (x + self._weight + self._bias)
 
     def _weights_gradient(self, seen: Passes) -> int:
         kernel = Gradient(*seen._replace(biased=self.biased and not self.transposed)).best()

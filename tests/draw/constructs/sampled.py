@@ -1,4 +1,4 @@
-"""Images that are read at places which are computed."""
+"""Images that are read at places, or by filters, which are computed."""
 
 from __future__ import annotations
 
@@ -64,3 +64,26 @@ def unpooled(network: Network, at: Choices) -> bool:
     back = Item("maxunpool", {**keys, "indices": f"{name}.indices"})
     between = [Item("relu")] if at.chance("between", 0.5) else []
     return network.add(Item("maxpool", {**keys, "indices": True}, {"name": name}), *between, back)
+
+
+@construct(weight=1.2)
+def filtered(network: Network, at: Choices) -> bool:
+    """An image under filters that another layer gives: fixed, learned, or made of the image itself."""
+    if not _image(network) or network.tensor is None:
+        return False
+    source, given = network.new_name(), network.new_name()
+    channels, kernel = int(network.tensor.shape[0]), at.whole("kernel", 1, min(3, *network.tensor.shape[1:]))
+    outputs, op = at.whole("channels", 1, 3), at.pick("op", ["conv", "convtranspose"])
+    sizes = (outputs, channels, kernel, kernel) if op == "conv" else (channels, outputs, kernel, kernel)
+    keys = {"channels": outputs, "kernel": kernel, "weight": given, "bias": False, **at.given(0.4, padding=0, stride=2)}
+    kind = at.pick("kind", ["fixed", "learned", "own"])
+    if kind == "fixed":
+        keys |= {"channels": channels, "groups": channels}
+        made = [Item("constant", {"shape": (1, 1, kernel, kernel), "kind": "binomial"}, {"name": given})]
+    elif kind == "learned":
+        made = [Item("parameter", {"shape": sizes}), Item("tanh", {}, {"name": given})]
+    else:
+        learned = Item("linear", {"features": outputs * channels * kernel**2})
+        shaped = Item("reshape", {"shape": "x".join(map(str, sizes))}, {"name": given})
+        made = [Item("adaptiveavgpool", {"output": 1}), Item("flatten"), learned, shaped]
+    return network.add(Item("identity", {}, {"name": source}), *made, Item(op, keys, {"from": source}))
