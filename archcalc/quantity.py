@@ -177,6 +177,12 @@ def is_single(size: int) -> bool:
     return int(size) == 1 if method is None else method()
 
 
+def settled(number: int) -> int:
+    """The plain number, where another would be another network, as that of an axis; a formula notes what it came to."""
+    value = int(number)
+    return value if number == value else number  # a number that is a formula notes the comparison
+
+
 def _own(name: str, a: int, b: int, otherwise: Callable[[int, int], int]) -> int:
     """What the method `name` of one of the numbers gives for the other, where one has it."""
     for one, other in ((a, b), (b, a)):

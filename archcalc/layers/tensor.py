@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 from archcalc.layers.layout import Group, Layout, axis_of
-from archcalc.quantity import plain
+from archcalc.quantity import plain, settled
 
 Shape = tuple[int, ...]
 
@@ -132,7 +132,7 @@ class Tensor:
         """`index` as a position from the start. Raises `IndexError` outside the rank."""
         if not -self.rank <= index < self.rank:
             raise IndexError(index)
-        return int(index) % self.rank
+        return settled(index) % self.rank
 
     @property
     def feature_axis(self) -> int:

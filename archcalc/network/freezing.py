@@ -24,18 +24,17 @@ class Trained:
         """Whether there are parameters in it, and none of them is trained."""
         return self._has(node) == (False, True)
 
-    def is_mixed(self, node: Node) -> bool:
-        """Whether some of its parameters are trained and some are not."""
-        return self._has(node) == (True, True)
-
     def _has(self, node: Node) -> tuple[bool, bool]:
-        """Whether there are parameters in it that are trained, and that are not."""
+        """Whether there are parameters in it that are trained, and that are not.
+
+        Parameters that belong to another layer are frozen where that one is; trained, they keep a group
+        that uses them from being frozen as a whole.
+        """
         if id(node) not in self._found:
-            own = bool(node.params)
             inside = [self._has(child) for child in node.children]
             self._found[id(node)] = (
-                (own and not node.frozen) or any(trained for trained, _ in inside),
-                (own and node.frozen) or any(frozen for _, frozen in inside),
+                node.learns_itself or any(trained for trained, _ in inside),
+                (bool(node.params) and node.frozen) or any(frozen for _, frozen in inside),
             )
         return self._found[id(node)]
 
