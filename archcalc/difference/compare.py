@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from math import prod
 from typing import NamedTuple
 
 from archcalc.difference.changes import Change, Comparison
 from archcalc.difference.checkpoints import Checkpoints, checkpoints
 from archcalc.difference.matching import match
-from archcalc.difference.record import LayerRecord
+from archcalc.difference.record import LayerRecord, Read
 from archcalc.difference.renaming import Renaming, renamings
-from archcalc.difference.settings import Setting, changed
+from archcalc.difference.settings import Facts, Setting, changed
 from archcalc.difference.side import COSTS, MEASURES, Side
 from archcalc.network.graph import Node
 
@@ -45,10 +46,11 @@ class Pair:
 
 
 class Block(NamedTuple):
-    """A block or list of layers: where it stands, and what is said of it."""
+    """A block or list of layers: where it stands, what is said of it, and how often it is there."""
 
     id: str
     label: str
+    copies: int
 
 
 class Difference:
@@ -152,7 +154,8 @@ def difference(base: Side, head: Side) -> Difference:
     found.reordered = 0 if comparison.branches_reordered else comparison.out_of_order
     found.renamed = renamings((matching.base[x], matching.head[y]) for x, y in matching.pairs())
     if base.facts is not None and head.facts is not None:
-        found.settings = changed(base.facts, head.facts, comparison.outputs(base.outputs, head.outputs))
+        was, now = _named_output(base, head, matching.to_head), _named_output(head, base, matching.to_base)
+        found.settings = changed(was.facts, now.facts, comparison.outputs(was.outputs, now.outputs))
         found.checkpoints = checkpoints(matching)
     return found
 
@@ -173,21 +176,43 @@ def _same_inputs(base: Side, head: Side) -> None:
         )
 
 
+class _Told(NamedTuple):
+    """What a spec says beside its layers, and what its outputs are."""
+
+    facts: Facts
+    outputs: dict[str, tuple[Read, ...]]
+
+
+def _named_output(side: Side, other: Side, places: Sequence[int | None]) -> _Told:
+    """What a side says, its output that has no name under the name that the other side has for the same layer."""
+    assert side.facts is not None
+    given = side.facts.get("output", {})
+    if [*given] == [""] == [*side.outputs]:
+        reads = tuple((places[a] if isinstance(a, int) else a, part, again) for a, part, again in side.outputs[""])
+        for name, theirs in other.outputs.items():
+            if reads == theirs:
+                return _Told({**side.facts, "output": {name: given[""]}}, {name: side.outputs[""]})
+    return _Told(side.facts, side.outputs)
+
+
 def _blocks(found: Difference) -> None:
     """Say of the layers that came or went which blocks did so as a whole."""
     for some, of in ((found.added, found.head.layers), (found.removed, found.base.layers)):
-        nodes = {id(node): node for record in some for node in _around(record)}
-        there = Counter(id(node) for record in some for node in _around(record))
-        every = Counter(id(node) for record in (of if nodes else ()) for node in _around(record) if id(node) in nodes)
-        whole = {key: Block(node.id, node.label) for key, node in nodes.items() if 1 < there[key] == every[key]}
+        blocks = {id(node): Block(node.id, node.label, count) for record in some for node, count in _around(record)}
+        there = Counter(id(node) for record in some for node, _ in _around(record))
+        every = Counter(
+            id(node) for record in (of if blocks else ()) for node, _ in _around(record) if id(node) in blocks
+        )
+        whole = {key: block for key, block in blocks.items() if 1 < there[key] == every[key]}
         inside = {id(record) for record in some}
         for entry in found.entries if whole else ():
             if id(entry.record) in inside:
-                entry.block = next((whole[id(node)] for node in _around(entry.record) if id(node) in whole), None)
+                entry.block = next((whole[id(node)] for node, _ in _around(entry.record) if id(node) in whole), None)
 
 
-def _around(record: LayerRecord) -> Iterator[Node]:
-    """What a layer is inside of, outermost first; itself, when others are inside it."""
-    yield from record.groups
+def _around(record: LayerRecord) -> Iterator[tuple[Node, int]]:
+    """What a layer is inside of, outermost first, and itself when others are inside it; with how many copies there are."""
+    for node, levels in record.groups:
+        yield node, prod(number for _, _, number in record.levels[:levels])
     if record.node is not None and record.node.children:
-        yield record.node
+        yield record.node, record.copies

@@ -40,7 +40,7 @@ class _Around(NamedTuple):
     prefix: str = ""
     stem: str = ""
     levels: tuple[Level, ...] = ()
-    groups: tuple[Node, ...] = ()
+    groups: tuple[tuple[Node, int], ...] = ()
     copies: int = 1
     runs: int = 1
 
@@ -128,7 +128,7 @@ class _Flattening:
                     (source, f"{part} {POSITION}".lstrip(), again) for source, part, again in self.read(node.inputs[0])
                 )
             states = [(self._state(state), node.further[name]) for name, state in node.states.items() if node.listed]
-            groups = around.groups if node.inline and node.layer is None else (*around.groups, node)
+            groups = around.groups if node.inline and node.layer is None else (*around.groups, (node, len(levels)))
             paths = (around.prefix, around.stem) if node.inline else (f"{name}.", f"{stem}.")
             self.nodes(node.children, _Around(*paths, levels, groups, count, runs))
             for entry, tensor in states:

@@ -26,7 +26,7 @@ class LayerRecord:
         ties: its parameters that are another layer's, with the place of that layer in the list.
         pattern: its path in a state dict, `#` for the number of a copy; levels: the copies, outermost first.
         stem: the same path, `*` for the number that a name gets where there are several.
-        groups: the blocks and lists around it, outermost first.
+        groups: the blocks and lists around it, outermost first, and how many of the levels are copies of each.
         inputs: the shapes that it reads and what their axes are, output: the shape it gives.
         count: how many copies there are; runs: how often they run for one sample, together.
         frozen: whether it has parameters that are not trained.
@@ -51,7 +51,7 @@ class LayerRecord:
         self.pattern = id
         self.stem = id
         self.levels: tuple[Level, ...] = ()
-        self.groups: tuple[Node, ...] = ()
+        self.groups: tuple[tuple[Node, int], ...] = ()
         self.inputs: tuple[tuple[tuple[int, ...], Layout], ...] = ()
         self.output: tuple[int, ...] = ()
         self.stored: tuple[tuple[tuple[Level, ...], dict[str, tuple[int, ...]]], ...] = ()

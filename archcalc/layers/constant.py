@@ -141,8 +141,18 @@ class Constant(Layer):
                 "SPC005", f"a binomial filter has at most {_TAPS} taps along an axis", "shape", "e.g. 1x1x3x3"
             )
         numbers = [self.value] if self.value is not None else _flat(self.values or ())
-        whole = self.kind != "binomial" and all(isinstance(number, int) for number in numbers)
-        return Tensor(sizes, None, None if whole else False)  # an embedding may read whole numbers
+        whole = [number for number in numbers if isinstance(number, int)]
+        if len(whole) < len(numbers) or self.kind == "binomial":
+            return Tensor(sizes)
+        y = Tensor(sizes, None, None)  # an embedding may read whole numbers
+        y.bounds = (min(whole), max(whole)) if whole else self._bounds(sizes)
+        return y
+
+    def _bounds(self, sizes: Shape) -> tuple[int, int]:
+        """The least and the largest number of a kind."""
+        if self.kind == "arange":
+            return 0, sizes[-1] - 1
+        return int(self.kind == "ones"), int(self.kind != "zeros")
 
     def buffers(self, x: Tensor) -> dict[str, Shape]:
         """All of it, where it is counted."""

@@ -6,6 +6,14 @@ from archcalc.layers.base import ShapeError
 from archcalc.layers.tensor import Tensor
 
 
+def outside(index: Tensor, least: int, most: int) -> int | None:
+    """A number of `index` that is not from `least` to `most`; None where there is none, or its numbers are not known."""
+    if index.bounds is None:
+        return None
+    low, high = index.bounds
+    return high if high > most else low if low < least else None
+
+
 def numbers_only(op: str, tensors: tuple[Tensor, ...]) -> None:
     """All operands hold numbers; an open one does from now on. Raises `ShapeError` for token ids."""
     for index, tensor in enumerate(tensors):

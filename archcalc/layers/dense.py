@@ -9,6 +9,7 @@ from archcalc.layers.asking import Asking
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module
+from archcalc.layers.content import outside
 from archcalc.layers.facts import ANY
 from archcalc.layers.layout import ENDS, FEATURES_LAST
 from archcalc.layers.memory import JOINED, LOW
@@ -145,6 +146,10 @@ class Embedding(Layer):
             raise ShapeError(
                 "SHP108", f"`padding_idx` {self.padding_idx} is not one of the {self.vocab} tokens", "padding_idx"
             )
+        if (number := outside(x, 0, self.vocab - 1)) is not None:
+            message = f"its input {x} holds {number}, which is not one of the {self.vocab} tokens"
+            help = f"`vocab` must be at least {number + 1}" if number >= 0 else "tokens are numbered from 0"
+            raise ShapeError("SHP108", message, "vocab", help)
         return Tensor((*x.shape, self.dim))
 
     def params(self, x: Tensor) -> dict[str, Shape]:

@@ -6,6 +6,7 @@ from archcalc.layers.arguments import Flag, Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression
+from archcalc.layers.content import outside
 from archcalc.layers.layout import ENDS, FEATURES_LAST, KEEPS
 from archcalc.layers.operands import Reference
 from archcalc.layers.saved import NOTHING, Saved, Saving
@@ -102,6 +103,12 @@ class Gather(Layer):
         if index.batched and axis:
             message = f"an index of each sample takes positions of axis 0, not of axis {axis}"
             raise ShapeError("SHP101", message, "axis", "put a `rearrange` before and after it")
+        size = x.shape[axis]
+        if (number := outside(index, -size, size - 1)) is not None:
+            message = f"`index` {index} holds {number}, and axis {axis} of {x} has {size} positions"
+            raise ShapeError(
+                "SHP108", message, "index", f"its numbers may go from 0 to {size - 1}, or from -{size} to -1"
+            )
         return Tensor((*x.shape[:axis], *index.shape, *x.shape[axis + 1 :]), None, x.integer or False)
 
     def output_rank(self, *inputs: Tensor) -> int:

@@ -25,11 +25,24 @@ class Tensor:
         batched: False for what depends on parameters and constants alone: it has no batch axis, whatever
             makes it runs once for a whole batch, and beside a tensor that has one it is the same for every sample.
         table: what is the same for all that is computed from one table of biases alone.
+        bounds: the least and the largest of the whole numbers that it holds; None where they are not known.
         places: sizes of what whole numbers are places in, row by row; None where that is not known.
         entries: how many samples there are for each of the batch, as the entries of a tensor that `each` goes through.
     """
 
-    __slots__ = ("_group", "batched", "entries", "integer", "outputs", "parts", "places", "shape", "state", "table")
+    __slots__ = (
+        "_group",
+        "batched",
+        "bounds",
+        "entries",
+        "integer",
+        "outputs",
+        "parts",
+        "places",
+        "shape",
+        "state",
+        "table",
+    )
 
     def __init__(
         self,
@@ -49,6 +62,7 @@ class Tensor:
         self.parts = parts
         self.batched = batched
         self.table: object | None = None
+        self.bounds: tuple[int, int] | None = None
         self.places: Shape | None = None
         self.entries = 1
 
@@ -106,6 +120,7 @@ class Tensor:
             and self.batched == other.batched
             and self.entries == other.entries
             and self.places == other.places
+            and self.bounds == other.bounds
             and self.shape == other.shape
             and self.layout == other.layout
             and self.integer == other.integer
@@ -121,6 +136,7 @@ class Tensor:
         other.group = self.group
         other.entries = self.entries
         other.places = self.places
+        other.bounds = self.bounds
         return other
 
     @property

@@ -78,6 +78,63 @@ PULLS: dict[str, tuple[str, list[tuple[str, str, str]]]] = {
         "lenet.yaml",
         [("lenet.yaml", "loss:", "budget: {params: 50K, memory: 4M}\nloss:"), ("lenet.yaml", "linear 120", "linear 96")],
     ),
+    "adapters": (
+        "gpt2.yaml",
+        [("gpt2.yaml", "\nlayers:\n",
+          "\nblocks:\n  adapted(features):\n    - add:\n      - [linear features]\n      - [linear 8 bias=false "
+          "frozen=false, linear features bias=false frozen=false, scale 2]\n\nlayers:\n"),
+         ("gpt2.yaml", "linear 4*width, gelu approximate=tanh, linear width",
+          "adapted 4*width, gelu approximate=tanh, adapted width"),
+         ("gpt2.yaml", "    name: h\n", "    name: h\n    frozen: true\n")],
+    ),
+    "layernorm-to-rmsnorm": ("vit.yaml", [("vit.yaml", "layernorm eps=1e-6", "rmsnorm")]),
+    "wider-feed-forward": ("bert.yaml", [("bert.yaml", "linear 4*width", "linear 6*width")]),
+    "second-head": (
+        "resnet18.yaml",
+        [("resnet18.yaml", "flatten]", "flatten name=pooled]"),
+         ("resnet18.yaml", "name=fc\n", "name=fc\n  - linear 4 from=pooled name=box\noutput: [fc, box]\n")],
+    ),
+    "shorter-text": (
+        "bert.yaml",
+        [("bert.yaml", "{seq: 512}", "{seq: 128}"), ("bert.yaml", "{tokens: [seq], segments: [seq]}",
+          "{tokens: [seq], pieces: [seq]}"), ("bert.yaml", "from=segments", "from=pieces")],
+    ),
+    "twice-as-deep": ("vit.yaml", [("vit.yaml", "depth: 12", "depth: 24")]),
+    "included-block": (
+        "resnet50.yaml",
+        [("blocks/resnet.yaml", "[conv 4*width kernel=1 bias=false, batchnorm]\n  bottleneck(",
+          "[conv 4*width kernel=1 bias=false, batchnorm]\n    - mul: [prev, [adaptiveavgpool 1, conv cin//16 "
+          "kernel=1, relu, conv 4*width kernel=1, sigmoid]]\n  bottleneck(")],
+    ),
+    "frozen-backbone": (
+        "resnet18.yaml",
+        [("resnet18.yaml", "name=layer1", "name=layer1 frozen=true"),
+         ("resnet18.yaml", "name=layer2", "name=layer2 frozen=true"), ("resnet18.yaml", "linear 1000", "linear 10")],
+    ),
+    "stride-to-dilation": (
+        "resnet18.yaml",
+        [("resnet18.yaml", "basic_stage 512 blocks=2 name=layer4",
+          "basic_stage 512 blocks=2 stride=1 dilation=2 name=layer4"),
+         ("blocks/resnet.yaml", "basic_path(width, stride=1):  ", "basic_path(width, stride=1, dilation=1):"),
+         ("blocks/resnet.yaml", "stride=stride padding=1 bias=false, batchnorm, relu]\n    - [conv width kernel=3 padding=1",
+          "stride=stride padding=dilation dilation=dilation bias=false, batchnorm, relu]\n"
+          "    - [conv width kernel=3 padding=dilation dilation=dilation"),
+         ("blocks/resnet.yaml", "basic(width):", "basic(width, dilation=1):"),
+         ("blocks/resnet.yaml", "residual: [basic_path width]", "residual: [basic_path width dilation=dilation]"),
+         ("blocks/resnet.yaml", "basic_down(width):", "basic_down(width, stride=2, dilation=1):"),
+         ("blocks/resnet.yaml", "basic_path width stride=2", "basic_path width stride=stride dilation=dilation"),
+         ("blocks/resnet.yaml", "[conv width kernel=1 stride=2 ", "[conv width kernel=1 stride=stride "),
+         ("blocks/resnet.yaml", "basic_stage(width, blocks):", "basic_stage(width, blocks, stride=2, dilation=1):"),
+         ("blocks/resnet.yaml", "[basic_down width, basic width ",
+          "[basic_down width stride=stride dilation=dilation, basic width dilation=dilation ")],
+    ),
+    "longer-context": (
+        "llama3.yaml",
+        [("llama3.yaml", "rope=500000", "rope=1000000 window=4096"), ("llama3.yaml", "{seq: 8192}", "{seq: 32768}"),
+         ("llama3.yaml", "  8b: {}\n", "  8b: {}\n  3b: {width: 3072, heads: 24, ff: 8192, depth: 28}\n")],
+    ),
+    "removed-variant": ("vit.yaml", [("vit.yaml", "  b32: {patch: 32}\n", ""),
+      ("vit.yaml", "  b32: {params: 88224232, macs: 4409186304}\n", "")]),
     "only-spelling": (
         "resnet18.yaml",
         [("resnet18.yaml", "kernel=7 stride=2 padding=3", "padding=7//2 stride=2x2 kernel=7x7"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from archcalc.difference.checkpoints import Checkpoints
 from archcalc.difference.compare import Difference
 from archcalc.reports.blocks import columns_of
-from archcalc.reports.difference.rows import ADDED, CHANGED, REMOVED, Row, rows
+from archcalc.reports.difference.rows import ADDED, CHANGED, REMOVED, Row, effect, rows
 from archcalc.reports.paragraphs import NO_BREAK, filled
 
 _STYLES = {ADDED: "32", REMOVED: "31", CHANGED: "33"}
@@ -30,7 +30,10 @@ def body(found: Difference, lines: list[Row], width: int | None = None, color: b
 def _row(row: Row, longest: int, width: int | None, color: bool) -> Iterator[str]:
     sign = f"{styled(row.sign, _STYLES[row.sign], color)} " if row.sign else ""
     start = len(row.sign) + 1 if row.sign else 0
-    details = ", ".join(row.details).replace(" ", NO_BREAK).replace(f",{NO_BREAK}", ", ")
+    parts = ", ".join(row.details).split(", ")
+    details = ", ".join(
+        part if width is not None and len(part) > width - 7 else part.replace(" ", NO_BREAK) for part in parts
+    )
     line = f"  {sign}{row.what:<{longest}}  {details}".rstrip()
     if width is None or 2 + start + max(len(row.what), longest) + 2 + len(details) <= width:
         yield line.replace(NO_BREAK, " ") if not color else _dimmed(line, details)
@@ -67,7 +70,10 @@ def sentences(found: Difference) -> Iterator[str]:
     parts = []
     if count := len(found.inherited):
         layers, their = ("layer", "its") if count == 1 else ("layers", "their")
-        parts.append(f"{count:,} {layers} as before at other costs, because {their} input changed")
+        costs = effect(found.inherited)
+        parts.append(
+            f"{count:,} {layers} as before at other costs{f' ({costs})' if costs else ''}, because {their} input changed"
+        )
     if found.unchanged:
         parts.append(f"{found.unchanged:,} unchanged")
     if parts:

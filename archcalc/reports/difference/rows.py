@@ -40,20 +40,12 @@ class _Group:
     def __init__(self) -> None:
         self.entries: list[Pair] = []
         self.costs: list[Pair] = []
-        self.blocks: dict[str, None] = {}
+        self.blocks: dict[str, int] = {}  # how often each is there
 
     @property
     def records(self) -> list[LayerRecord]:
         """The layers as they are; those that went as they were."""
         return [entry.record for entry in self.entries]
-
-    def effect(self) -> str:
-        """What they cost more or less."""
-        for measure, word in (("params", "parameters"), ("macs", "MACs"), ("trainable", "trainable parameters")):
-            change = sum(getattr(one.head, measure, 0) - getattr(one.base, measure, 0) for one in self.costs)
-            if change:
-                return f"{signed(change)} {word}"
-        return ""
 
     def where(self) -> str:
         """`×35, features.0.2 to features.18.2`; empty for a single layer."""
@@ -62,6 +54,16 @@ class _Group:
             return ""
         first, last = self.records[0].id, _last(self.records[-1])
         return f"×{count:,}, {first} {'to' if count > 2 else 'and'} {last}" if first != last else f"×{count:,}, {first}"
+
+
+def effect(pairs: Iterable[Pair]) -> str:
+    """What layers cost more or less together."""
+    known = list(pairs)
+    for measure, word in (("params", "parameters"), ("macs", "MACs"), ("trainable", "trainable parameters")):
+        change = sum(getattr(one.head, measure, 0) - getattr(one.base, measure, 0) for one in known)
+        if change:
+            return f"{signed(change)} {word}"
+    return ""
 
 
 def _layers(found: Difference) -> list[Row]:
@@ -87,29 +89,29 @@ def _layers(found: Difference) -> list[Row]:
         group = add(entry, sign, "block", block.label) if block else add(entry, sign, entry.record.label)
         group.costs.append(entry)
         if block is not None:
-            group.blocks[block.id] = None
+            group.blocks[block.id] = block.copies
     return [_row(key, group) for key, group in groups.items()]
 
 
 def _row(key: tuple[str, ...], group: _Group) -> Row:
-    sign, effect = key[0], group.effect()
+    sign, costs = key[0], effect(group.costs)
     records = group.records
     if sign != CHANGED and len(key) == 3:
-        ids = list(group.blocks)
-        where = ids[0] if len(ids) == 1 else f"×{len(ids):,}, {ids[0]} to {ids[-1]}"
+        first, last, copies = next(iter(group.blocks)), _last_block(group), sum(group.blocks.values())
+        where = first if copies == 1 else f"×{copies:,}, {first} to {last}"
         layers = sum(record.copies for record in records)
-        return Row(sign, key[2], where, f"{layers:,} layers", effect)
+        return Row(sign, key[2], where, f"{layers:,} layers", costs)
     if sign != CHANGED:
         where = group.where()
         if where:
-            return Row(sign, key[1], where, effect)
+            return Row(sign, key[1], where, costs)
         place = group.entries[0].place
-        return Row(sign, _named(records[0]), f"after {place}" if place else "", effect)
+        return Row(sign, _named(records[0]), f"after {place}" if place else "", costs)
     if len(key) == 2:  # of a block or list that is repeated
-        return Row(sign, key[1], f"{len(records):,} layers" if len(records) > 1 else "", effect)
+        return Row(sign, key[1], f"{len(records):,} layers" if len(records) > 1 else "", costs)
     where = group.where()
     subject = key[1] if where else _single(group.entries[0])
-    return Row(sign, f"{subject}  {key[2]}" if subject else key[2], where, effect)
+    return Row(sign, f"{subject}  {key[2]}" if subject else key[2], where, costs)
 
 
 def _subject(old: LayerRecord, new: LayerRecord, changes: list[Change]) -> str:
@@ -147,6 +149,13 @@ def _words(change: Change) -> str:
     return f"{change.key} {before} → {after}"
 
 
+def _last_block(group: _Group) -> str:
+    """The id of the last copy of the last block."""
+    last, record = [*group.blocks][-1], group.records[-1]
+    names = last.split(".")
+    return ".".join(_last(record).split(".")[: len(names)]) if record.id.split(".")[: len(names)] == names else last
+
+
 def _last(record: LayerRecord) -> str:
     """The id of the last copy."""
     parts = record.pattern.split("#")
@@ -158,15 +167,23 @@ def _last(record: LayerRecord) -> str:
 
 
 def _renamed(one: Renaming) -> Row:
-    pairs = list(one.pairs)
+    pairs, copies = list(one.pairs), sum(one.pairs.values())
     before, after = pairs[0]
     layers = f"{one.layers:,} layers" if one.layers > 1 else ""
-    if not before or not after:
-        return Row(CHANGED, f"now inside {after}" if after else f"no longer inside {before}", layers)
-    if len(pairs) == 1:
+    if not one.before or not one.after:
+        where = after if one.after else before
+        places = f"×{copies:,}, {where} to {pairs[-1][1 if one.after else 0]}" if copies > 1 else ""
+        name = _plain(where) if places else where
+        return Row(CHANGED, f"now inside {name}" if one.after else f"no longer inside {name}", places, layers)
+    if copies == 1:
         return Row(CHANGED, f"{before} → {after}", "renamed", layers)
-    names = (path.rpartition(".")[2].rstrip("0123456789").rstrip("_") for path in pairs[0])
-    return Row(CHANGED, " → ".join(names), "renamed", f"×{len(pairs):,}, {after} to {pairs[-1][1]}", layers)
+    places = f"×{copies:,}, {after} to {pairs[-1][1]}" if len(pairs) > 1 else f"×{copies:,}, {after}"
+    return Row(CHANGED, f"{_plain(before)} → {_plain(after)}", "renamed", places, layers)
+
+
+def _plain(path: str) -> str:
+    """The last name of a path without a number that it got where there are several."""
+    return path.rpartition(".")[2].rstrip("0123456789").rstrip("_")
 
 
 def _order(found: Difference) -> Iterator[Row]:
