@@ -32,6 +32,7 @@ FILES = {
     "sampling": "gridsample deformconv",
     "sdpa": "sdpa",
     "selection": "topk gather",
+    "selective_scan": "selectivescan",
     "shuffling": "pixelshuffle pixelunshuffle channelshuffle",
     "softmax": "softmax logsoftmax",
     "transposed": "convtranspose",

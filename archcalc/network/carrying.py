@@ -35,7 +35,7 @@ def carried(binder: Binder, item: Item, around: Names, inner: Names) -> Iterator
     for name, node in states.pairs:
         check_name(name, binder.findings, taken=("input", "prev"))
         start = _start(binder, name, node, around, inner if item.over is not None else around)
-        inner.define(name)
+        inner.define(name, node)
         inner.states.add(name.text)
         if start is not None:
             yield Carried(name, node, start)
@@ -98,7 +98,7 @@ def over(binder: Binder, step: Step, item: Item, around: Names, inner: Names) ->
             binder.findings.error("SPC010", f"`{item.op.text}` goes through nothing", node, "e.g. {x: prev, y: NAME}")
         for name, value in node.pairs:
             check_name(name, binder.findings, taken=("input", "prev"))
-            inner.define(name)
+            inner.define(name, value)
             if _is_number(binder, item, value, around):
                 inner.wrong.add(name.text)
             elif isinstance(value, Scalar):

@@ -12,7 +12,7 @@ from archcalc.language.signature import check_name
 from archcalc.language.values import SizeExpression, Value
 from archcalc.layers.base import REGISTRY
 from archcalc.network.steps import Each, Ref, Step
-from archcalc.source import Scalar
+from archcalc.source import Node, Scalar
 
 
 def split_reference(text: str) -> tuple[str, str | None] | None:
@@ -98,8 +98,15 @@ class Names:
         """All names a reference could use."""
         return list(self.layers) + (self.parent.all_layers() if self.parent else [])
 
-    def define(self, name: Scalar) -> None:
-        """Add the name of a layer; a clash is an error."""
+    def define(self, name: Scalar, stands_for: Node | None = None) -> None:
+        """Add the name of a layer; a clash is an error.
+
+        An entry or a state may have the name of the tensor around that it stands for, as in `for x in x:`.
+        """
+        same = isinstance(stands_for, Scalar) and stands_for.text == name.text
+        if same and self.parent is not None and (self.parent.find(name.text) or name.text in self.arguments):
+            self.layers[name.text] = name
+            return
         scope: Names | None = self
         check_name(name, self.findings, taken=("input",))  # what reads it is not wrong as well
         if what := self.value_named(name.text):

@@ -21,7 +21,7 @@ PEER.same(
     "adaptiveavgpool", "adaptivemaxpool", "attention", "avgpool", "batchnorm", "clstoken", "convtranspose", "deformconv", "elu",
     "embedding", "gelu", "groupnorm", "instancenorm", "layernorm", "layerscale", "leakyrelu", "linear",
     "localresponsenorm", "maxpool", "moe", "parameter", "posembed", "prelu", "relposbias", "relu", "relu6", "rmsnorm",
-    "sdpa", "silu", "softmax", "upsample",
+    "sdpa", "selectivescan", "silu", "softmax", "upsample",
 )  # fmt: skip
 PEER.without(RECURRENT, "rnn", "lstm", "gru", "rnncell", "lstmcell", "grucell")
 PEER.without(EINSUM, "einsum")

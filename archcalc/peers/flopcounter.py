@@ -26,7 +26,7 @@ PEER.same(
     "adaptiveavgpool", "adaptivemaxpool", "avgpool", "batchnorm", "clstoken", "conv", "convtranspose", "deformconv", "einsum", "elu",
     "embedding", "gelu", "groupnorm", "gru", "grucell", "instancenorm", "layernorm", "layerscale", "leakyrelu", "linear",
     "localresponsenorm", "lstmcell", "matmul", "maxpool", "moe", "parameter", "posembed", "prelu", "relposbias", "relu", "relu6",
-    "rmsnorm", "rnn", "rnncell", "silu", "softmax", "upsample",
+    "rmsnorm", "rnn", "rnncell", "selectivescan", "silu", "softmax", "upsample",
 )  # fmt: skip
 
 

@@ -29,7 +29,9 @@ PRINTED = "it takes NumPy's estimate for an einsum, four digits of it"
 
 PEER.same("adaptivemaxpool", "avgpool", "clstoken", "convtranspose", "elu", "embedding", "gelu", "layerscale")
 PEER.same("leakyrelu", "linear", "localresponsenorm", "maxpool", "moe", "parameter", "posembed", "prelu")
-PEER.same("relposbias", "relu", "relu6", "rmsnorm", "silu", "softmax", "rnncell", "lstmcell", "grucell")
+PEER.same(
+    "relposbias", "relu", "relu6", "rmsnorm", "selectivescan", "silu", "softmax", "rnncell", "lstmcell", "grucell"
+)
 PEER.without(RECURRENT, "rnn", "lstm", "gru")
 PEER.without(SCORES, "sdpa")
 PEER.beyond(FOLDED, lambda call: call.read * (2 if call.is_affine else 1), "batchnorm")

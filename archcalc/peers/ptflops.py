@@ -29,7 +29,7 @@ TRAINED = "it counts trained parameters only"
 OPERATORS = "it does not count `@` and torch.einsum"
 
 PEER.same("clstoken", "embedding", "layerscale", "parameter", "posembed", "relposbias", "rmsnorm")
-PEER.without(OPERATORS, "matmul", "einsum")
+PEER.without(OPERATORS, "matmul", "einsum", "selectivescan")
 PEER.without(SCORES, "sdpa")
 PEER.without(FUNCTION, "deformconv")
 PEER.beyond(BIAS, lambda call: call.bias_terms, "linear")

@@ -38,7 +38,7 @@ PEER.same(
     "linear", "localresponsenorm", "maxpool", "moe", "parameter", "posembed", "relposbias", "relu", "relu6",
     "rmsnorm", "silu",
 )  # fmt: skip
-PEER.without(FUNCTIONS, "matmul", "einsum")
+PEER.without(FUNCTIONS, "matmul", "einsum", "selectivescan")
 PEER.without(SCORES, "sdpa")
 PEER.without(SUBCLASS, "deformconv")
 PEER.beyond(

@@ -25,7 +25,7 @@ TIED = "it counts tied parameters in every module that has them"
 
 PEER.same("adaptiveavgpool", "adaptivemaxpool", "avgpool", "elu", "gelu", "leakyrelu", "localresponsenorm", "maxpool")
 PEER.same("relu", "relu6", "silu", "softmax", "upsample")
-PEER.without(PLAIN, "matmul", "einsum")
+PEER.without(PLAIN, "matmul", "einsum", "selectivescan")
 PEER.without(SCORES, "sdpa")
 PEER.beyond(
     SCALES, lambda call: call.batch * call.held,

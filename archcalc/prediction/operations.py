@@ -19,6 +19,7 @@ from archcalc.layers.merge import Residual
 from archcalc.layers.position import ROTATION, PosEmbed
 from archcalc.layers.recurrent import Recurrent
 from archcalc.layers.sdpa import SDPA
+from archcalc.layers.selective_scan import SelectiveScan
 from archcalc.layers.steps import Collected
 from archcalc.layers.tensor import Shape, Tensor
 from archcalc.layers.transposed import ConvTranspose
@@ -285,6 +286,26 @@ def _cell(call: Call) -> Iterator[Operation]:
     yield replace(step, flops=call.flops - given.flops)
 
 
+def _selective_scan(call: Call) -> Iterator[Operation]:
+    """The decays of all steps in one pass, then step by step what enters, the state, and its product with c."""
+    layer, x, batch, width = call.layer, call.x, call.batch, call.width
+    steps, channels, state = int(x.shape[0]), int(x.shape[1]), int(layer.size)
+    decays = batch * steps * int(product(layer.params(x)["A_log"]))
+    held = batch * channels * state
+    yield call.operation("exp", (0, 0, 0), 2 * decays, (width * decays, 0, width * decays))
+    rest = call.flops - 2 * decays - 2 * steps * held
+    for kind, flops, read in (
+        ("mul", held, batch * (channels + int(layer.groups) * state)),
+        ("mul", held, 2 * held),
+        ("add", max(0, rest // steps - 2 * held), 2 * held),
+    ):
+        yield call.operation(kind, (0, 0, 0), flops, (width * read, 0, width * held), steps)
+    moved = (width * (held + batch * int(layer.groups) * state), 0, width * batch * channels)
+    yield call.operation("matmul", (batch * channels, 1, state), 2 * held, moved, steps)
+    whole = call.bytes(call.node.exit)
+    yield call.operation("concat", (0, 0, 0), 0, (whole, 0, whole))
+
+
 # The layers that are more than one pass over their elements.
 _FORMS: tuple[tuple[type[Layer], Callable[[Call], Iterator[Operation]]], ...] = (
     (Residual, _residual),
@@ -300,6 +321,7 @@ _FORMS: tuple[tuple[type[Layer], Callable[[Call], Iterator[Operation]]], ...] = 
     (Einsum, _matmul),
     (Recurrent, _recurrent),
     (Cell, _cell),
+    (SelectiveScan, _selective_scan),
 )
 
 

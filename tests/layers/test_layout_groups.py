@@ -41,7 +41,7 @@ LINES = {
     "residual": "{residual: [relu]}", "add": "{add: [prev, prev]}", "sub": "{sub: [prev, prev]}",
     "mul": "{mul: [prev, prev]}", "concat": "{concat: [prev, prev]}", "matmul": "{matmul: [prev, [transpose]]}",
     "einsum": "{einsum: {equation: 'ab,ab->ab', operands: [prev, prev]}}", "scale": "scale 2",
-    "unfold": "unfold 1", "fold": "fold 2x3 kernel=1", "gridsample": "[identity name=xx, parameter 5x2x2 name=gg, gridsample grid=gg from=xx]", "deformconv": "deformconv 4 kernel=1 offset=prev", "maxunpool": "[maxpool 1 indices=true name=xx, maxunpool 1 indices=xx.indices]", "topk": "topk 2", "gather": "gather index=prev",
+    "unfold": "unfold 1", "fold": "fold 2x3 kernel=1", "gridsample": "[identity name=xx, parameter 5x2x2 name=gg, gridsample grid=gg from=xx]", "deformconv": "deformconv 4 kernel=1 offset=prev", "maxunpool": "[maxpool 1 indices=true name=xx, maxunpool 1 indices=xx.indices]", "selectivescan": "selectivescan dt=prev b=prev c=prev", "topk": "topk 2", "gather": "gather index=prev",
     "opaque": "opaque output=same", "constant": "constant 4x6",
     "rnncell": "rnncell 6 state=prev", "grucell": "grucell 6 state=prev", "lstmcell": "lstmcell 6 h=prev c=prev",
     "moe": "{moe: {experts: 2, top_k: 1, layers: [linear 6]}}",

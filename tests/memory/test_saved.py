@@ -92,6 +92,10 @@ CASES = """
 [64,32] | linear 32 frozen=true, {moe: {experts: 4, top_k: 2, layers: [linear 64 frozen=false, relu, linear 32]}, frozen: true}
 [7,5] | linear 5, gru 3 name=s bidirectional=true bias=false frozen=true, gru 3 bidirectional=true bias=false state=s frozen=true repeat=2
 [64,32] | linear 32, {residual: [layernorm, linear 32], repeat: 5}
+[7,6] | linear 8 name=x, linear 8 from=input, softplus name=d, linear 6 from=input name=b, linear 6 from=input name=c, selectivescan dt=d b=b c=c from=x, linear 3
+[7,6] | linear 8 name=x, linear 4 from=input, softplus name=d, linear 16 from=input, split 2 name=p, selectivescan dt=d b=p.0 c=p.1 from=x heads=4 groups=2, linear 3
+[7,6] | linear 8 name=x, linear 4 from=input, softplus name=d, linear 16 from=input, split 2 name=p, selectivescan dt=d b=p.0 c=p.1 from=x heads=4 groups=2 skip=false frozen=true, linear 3
+[1,6] | linear 6 name=b, linear 4, selectivescan dt=prev b=input c=b, softplus name=d, selectivescan dt=d b=b c=input frozen=true
 [3,9,8] | conv 4 kernel=1, maxpool 2 indices=true name=p, conv 4 kernel=1, relu, maxunpool 2 indices=p.indices, conv 2 kernel=1
 [3,9] | conv 4 kernel=1, maxpool 3 stride=2 padding=1 indices=true name=p, relu, maxunpool 3 stride=2 padding=1 indices=p.indices
 [2,5,4,6] | conv 4 kernel=1, maxpool 2 indices=true name=p, maxpool 1 indices=true name=q, maxunpool 2 indices=p.indices, conv 2 kernel=1

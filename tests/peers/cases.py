@@ -31,6 +31,7 @@ CASES: dict[str, tuple[str, ...]] = {
         "rearrange 'a (b c) -> b a c' b=2", "neg", "abs", "square", "sin", "cos", "floor", "sign", "pow 3", "offset 2",
         "[exp, sqrt]", "[exp, rsqrt]", "[exp, log]", "[exp, reciprocal]", "sum 0", "max 0", "min 1", "var 0", "std -1",
         "logsumexp 0", "norm -1", "argmax -1", "argmin 0", "cumsum", "normalize axis=1", "flip 0x1", "tile 2x1", "topk 3",
+        "selectivescan dt=input b=input c=input", "selectivescan dt=input b=input c=input heads=8 groups=2 skip=false",
         "div: [[relu], [exp]]", "maximum: [[relu], [tanh]]", "minimum: [[relu], [tanh]]",
     ),
     _IMAGE: (

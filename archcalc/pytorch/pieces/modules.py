@@ -226,6 +226,35 @@ def tie_weights(module, other):
             setattr(module.get_submodule(path), leaf, tensor)
 
 
+class SelectiveScan(nn.Module):
+    """A linear recurrence whose decay, input and output depend on the position (Mamba): [steps, channels]."""
+
+    def __init__(self, channels, state, heads=0, groups=1, skip=False):
+        super().__init__()
+        self.groups = groups
+        self.skip = skip
+        rates = torch.arange(1.0, (heads or state) + 1)
+        self.A_log = nn.Parameter((rates if heads else rates.repeat(channels, 1)).log())
+        if skip:
+            self.D = nn.Parameter(torch.ones(heads or channels))
+
+    def forward(self, x, dt, b, c):
+        inputs = x.unflatten(-1, (dt.shape[-1], -1))
+        rates = -self.A_log.exp().view(dt.shape[-1], 1, -1)
+        decays = torch.exp(dt[..., None, None] * rates).unbind(1)
+        fed = (inputs * dt[..., None]).unbind(1)
+        into = b.unflatten(-1, (self.groups, 1, -1)).unbind(1)
+        out = c.unflatten(-1, (self.groups, -1, 1)).unbind(1)
+        h = x.new_zeros(*fed[0].shape, into[0].shape[-1])
+        steps = []
+        for decay, x_t, b_t, c_t in zip(decays, fed, into, out):
+            entry = x_t.reshape(len(x), self.groups, -1, 1) * b_t
+            h = decay * h + entry.view(h.shape)
+            steps.append((h.view(entry.shape) @ c_t).flatten(1))
+        y = torch.stack(steps, 1)
+        return y + (inputs * self.D[:, None]).flatten(2) if self.skip else y
+
+
 class DeformableConvolution(nn.Conv2d):
     """Convolution whose taps are moved by `offset`, rows and columns for each, and weighted by `mask`."""
 
