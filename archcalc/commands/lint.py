@@ -128,6 +128,8 @@ def command(asked: _Asked) -> int:
         if outcome.error is not None:
             complain(f"archcalc: {visible(outcome.error)}", asked.color)
     checked = [outcome.spec if outcome.spec != "-" else "<stdin>" for outcome in outcomes if outcome.error is None]
+    if outcomes and not checked:  # nothing was looked at, so that there is nothing to report
+        return 2
     report = Report(by_severity(_told(outcomes, tables, set(named))), checked, asked.fail_on)
     if asked.diff:
         if report.findings:

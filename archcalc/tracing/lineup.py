@@ -71,4 +71,4 @@ def _compare(mine: Value, its: Value, call: Call | None) -> None:
             sizes.append(size // few)
     mine.sizes, mine.axes = tuple(sizes), axes
     if mine.source == CONSTANT and mine.batch is not None:
-        mine.look = mine.table = None
+        mine.table = None  # one number everywhere is that of each sample

@@ -39,6 +39,14 @@ def parameter(*sizes: int) -> nn.Parameter:
     return nn.Parameter(torch.zeros(*sizes))
 
 
+def _written(x: torch.Tensor) -> torch.Tensor:
+    """Zeros with one step after the other put into them."""
+    found = torch.zeros(x.shape, device=x.device)
+    for step in range(3):
+        found[:, step] = x[:, step].tanh()
+    return found
+
+
 PIXELS = (8, 12, 10)
 TOKENS = (12, 16)
 WORDS = Example("input", (12,), torch.long)
@@ -77,6 +85,17 @@ ONE = {
     "localresponsenorm": (nn.LocalResponseNorm(5), PIXELS),
     "normalize": (Of(lambda m, x: F.normalize(x, dim=-1)), TOKENS),
     "prelu": (nn.PReLU(8), PIXELS),
+    "leakyrelu": (nn.LeakyReLU(0.2), TOKENS),
+    "cosine similarity": (Of(lambda m, x: F.cosine_similarity(x, x.tanh(), dim=-1)), TOKENS),
+    "cosine similarity of vectors": (Of(lambda m, x: F.cosine_similarity(x, x.tanh())), (8,)),
+    "distance": (Of(lambda m, x: F.pairwise_distance(x[:, 0], x[:, 1])), TOKENS),
+    "places in a list": (Of(lambda m, x: x[:, [-1], :] + x[:, [2, 0, 1]].sum(1, True)), TOKENS),
+    "one place written": (Of(lambda m, x: _written(x)), TOKENS),
+    "one token": (nn.Embedding(20, 6), Example("input", (), torch.long)),
+    "a word from the scores": (Of(lambda m, x: m.e(m.a(x).argmax(1)), a=nn.Linear(8, 20), e=nn.Embedding(20, 6)), (8,)),
+    "grucell": (Of(lambda m, x: m.c(x[:, 0], m.c(x[:, 1])), c=nn.GRUCell(16, 5)), TOKENS),
+    "lstmcell": (Of(lambda m, x: m.c(x[:, 0], m.c(x[:, 1]))[0], c=nn.LSTMCell(16, 5)), TOKENS),
+    "rnncell": (nn.RNNCell(8, 5, nonlinearity="relu"), (8,)),
     "softmax": (nn.Softmax(dim=-1), TOKENS),
     "clamp": (Of(lambda m, x: x.clamp(-1, 2) + x.clamp(min=0) + x.clamp(max=3)), PIXELS),
     "gelu": (nn.GELU(approximate="tanh"), TOKENS),

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from archcalc.pytorch.capture.outputs import compare
+from archcalc.pytorch.capture.examples import Example
+from archcalc.pytorch.capture.outputs import _numbers, compare
 
 from .test_calls import Of, parameter, read
 from .test_text import Attention, Layers, Mlp, entangled
@@ -33,6 +34,10 @@ NETWORKS = {
     "attention with norms": (Attention(norm=True), (12, 16)),
     "attention with a table": (Attention(way="by hand", bias=True), (12, 16)),
     "multihead": (nn.TransformerEncoderLayer(16, 4, 32, batch_first=True), (12, 16)),
+    "steps first": (Of(lambda m, x: m.a(x.transpose(0, 1)), a=nn.GRU(8, 5, 2)), (6, 8)),
+    "cells": (Of(lambda m, x: m.b(m.a(x[:, 0]), m.b(m.a(x[:, 1])))[0], a=nn.GRUCell(8, 5), b=nn.LSTMCell(5, 4)), (6, 8)),
+    "slopes and distances": (Of(lambda m, x: F.pairwise_distance(y := m.a(x), m.b(y)) + F.cosine_similarity(x, y), a=nn.LeakyReLU(0.2), b=nn.Linear(8, 8)), (8,)),
+    "states that start from zeros": (Of(lambda m, x: m.a(x, torch.zeros(1, len(x), 5))[0], a=nn.GRU(8, 5, batch_first=True)), (6, 8)),
     "shortcut": (Of(lambda m, x: m.long(x) + m.short(x), long=nn.Sequential(trunk(8), trunk(8)), short=nn.Conv2d(8, 8, 1)), (8, 6, 6)),
     "branches": (Of(lambda m, x: torch.cat([m.b(x), m.a(x), x], 1), a=trunk(8), b=nn.Conv2d(8, 3, 1)), (8, 6, 6)),
     "a part, again and again": (Of(lambda m, x: torch.cat([m.b((p := m.a(x).chunk(2, 1))[0]), p[1]], 1), a=nn.Conv2d(8, 16, 1), b=nn.Sequential(*(Of(lambda m, x: x + m.t(x), t=trunk(8)) for _ in range(3)))), (8, 6, 6)),
@@ -53,6 +58,12 @@ def test_outputs_are_equal(name):
     comparison = checked(*NETWORKS[name])
     assert comparison.checked.startswith("outputs equal"), comparison.checked
     assert comparison.equal
+
+
+def test_tokens_are_compared_in_other_rows_than_the_first():
+    net = Of(lambda m, x: m.t[torch.where(x > 0, 1, 0)].sum(1), t=parameter(2, 8), e=nn.Embedding(20, 6))
+    reading = read(net, Example("input", (6,), torch.long))
+    assert _numbers(reading.inputs[0], net).unique().numel() > 2
 
 
 def test_a_weight_both_ways_round_is_no_guess():

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from archcalc.diagnostics import RequestError, Source
+from archcalc.diagnostics import Source
 from archcalc.network.load import build_graph
 
 from .test_calls import Of, parameter, read
@@ -341,9 +341,8 @@ class Masked(nn.Module):
         if not mask.all():
             x = x.exp()
         mask[:, 2:] = 0
-        return x.relu() if mask.all() else x
+        return x.relu() if mask.all() else x.tanh()
 
 
 def test_numbers_of_a_constant_are_those_it_has_then():
-    with pytest.raises(RequestError, match="depends on the numbers of a tensor"):
-        read(Masked(), (6,))
+    assert layers(Masked(), (6,)) == "- tanh"

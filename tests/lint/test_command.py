@@ -104,6 +104,14 @@ def test_a_named_file_of_blocks_is_left_to_its_includers(lint, write):
     assert (done.status, done.out) == (0, "no findings in 0 specs\n")
 
 
+def test_nothing_is_said_of_what_cannot_be_read(lint, write):
+    module = write("net.py", "raise ImportError('no such thing')\n")
+    assert lint("nothing.yaml").out == ""
+    assert lint("nothing.yaml", "--format", "json").out == ""
+    done = lint("nothing.yaml", f"{module}:Net")
+    assert (done.status, done.out, done.err.count("archcalc: ")) == (2, "", 2)
+
+
 def test_what_cannot_be_read(lint, write):
     done = lint("nothing.yaml", write("a.yaml", BIASED), *ONLY)
     assert done.status == 2

@@ -6,7 +6,7 @@ On the meta device nothing has numbers. What made a tensor is noted, and done ag
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, MutableMapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.utils.weak import WeakIdKeyDictionary
@@ -15,16 +15,29 @@ from torch.utils.weak import WeakIdKeyDictionary
 _MOST = 2**22
 
 
+class _Made(NamedTuple):
+    """A call, what it was given, and the version that it left a tensor in; whether it wrote into what there was."""
+
+    func: Callable[..., Any]
+    args: Any
+    kwargs: Any
+    version: int
+    writes: bool
+
+
 class Constants:
     """How each such tensor on the meta device was made."""
 
     def __init__(self) -> None:
-        self._made: MutableMapping[torch.Tensor, tuple[Callable[..., Any], Any, Any, int]] = WeakIdKeyDictionary()
+        self._made: MutableMapping[torch.Tensor, list[_Made]] = WeakIdKeyDictionary()
         self._numbers: MutableMapping[torch.Tensor, tuple[torch.Tensor, int]] = WeakIdKeyDictionary()
 
-    def note(self, func: Callable[..., Any], args: Any, kwargs: Any, given: torch.Tensor) -> None:
-        """A call and what it gave."""
-        self._made[given] = (func, args, kwargs, given._version)
+    def note(self, func: Callable[..., Any], args: Any, kwargs: Any, given: torch.Tensor, writes: bool) -> None:
+        """A call and what it gave; one that `writes` changes its first argument, which is what it gave."""
+        before = self._made.get(given, []) if writes else []
+        made = _Made(func, args[1:] if writes else args, kwargs, given._version, writes)
+        if not writes or (before and before[-1].version == given._version - 1):
+            self._made[given] = [*before, made]
 
     def know(self, tensor: torch.Tensor, numbers: torch.Tensor) -> None:
         """A tensor, and the one on the CPU that it is a copy of."""
@@ -44,23 +57,44 @@ class Constants:
 
     def _tensor(self, tensor: torch.Tensor) -> torch.Tensor:
         """The same on the CPU; itself where what made it is not known."""
-        numbers, version = self._numbers.get(tensor, (tensor, -1))
-        if version == tensor._version:  # nothing was written into it
+        found = self.at(tensor, tensor._version)
+        return tensor if found is None else found
+
+    def at(self, tensor: torch.Tensor, version: int) -> torch.Tensor | None:
+        """What a tensor held on the CPU when it had been written into so often; None where that is not known."""
+        numbers, known = self._numbers.get(tensor, (tensor, -1))
+        if known == version:
             return numbers
-        if tensor not in self._made or tensor.numel() > _MOST:
-            return tensor
-        func, args, kwargs, version = self._made[tensor]
-        args, kwargs = self.filled(args), self.filled(kwargs)
-        if version != tensor._version or any(one.is_meta for one in tensors((args, kwargs))):
-            return tensor
-        self._numbers[tensor] = (func(*args, **kwargs), version)
-        return self._numbers[tensor][0]
+        made = [one for one in self._made.get(tensor, ()) if one.version <= version]
+        if not made or made[-1].version != version or tensor.numel() > _MOST:
+            return None
+        filled = tensor
+        for one in made:
+            args, kwargs = self.filled(one.args), self.filled(one.kwargs)
+            if any(given.is_meta for given in tensors((args, kwargs))):
+                return None
+            if one.writes:
+                filled = filled.clone()
+                one.func(filled, *args, **kwargs)
+            else:
+                filled = one.func(*args, **kwargs)
+        self._numbers[tensor] = (filled, version)
+        return filled
 
 
 def check_rows(index: torch.Tensor, table: torch.Tensor) -> None:
     """What the meta device does not look at. Raises `IndexError` as PyTorch does, where numbers lead beyond a table."""
     if not index.is_meta and index.numel() and not 0 <= int(index.min()) <= int(index.max()) < len(table):
         raise IndexError(f"index out of range: row {int(index.max())} of a table of {len(table)}")
+
+
+def check_channels(x: torch.Tensor, weight: torch.Tensor) -> None:
+    """Raises `RuntimeError` as PyTorch does for a transposed convolution of other channels, which the meta device lets pass."""
+    channels = x.shape[1 - weight.dim()]
+    if channels != weight.shape[0]:
+        raise RuntimeError(
+            f"a transposed convolution of weight {list(weight.shape)} has {weight.shape[0]} input channels, not {channels}"
+        )
 
 
 def tensors(item: Any) -> Iterator[torch.Tensor]:

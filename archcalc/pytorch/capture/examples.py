@@ -110,6 +110,9 @@ def _guesses(module: nn.Module) -> Iterator[list[Example]]:
                 if isinstance(one, kind)
                 for space in spaces
             ]
+        elif isinstance(one, (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)):
+            axes = len(one.kernel_size)
+            found = [(one.in_channels, *(size,) * axes) for size in (1, 4, 7, 8, 16, 32)]
         elif isinstance(one, nn.Embedding):
             dtype, found = torch.long, [(steps,) for steps in _STEPS]
         elif isinstance(one, (nn.LSTM, nn.GRU, nn.RNN)):
@@ -117,7 +120,8 @@ def _guesses(module: nn.Module) -> Iterator[list[Example]]:
         elif isinstance(one, nn.MultiheadAttention):
             found = [(steps, one.embed_dim) for steps in _STEPS]
         elif isinstance(one, nn.Linear):
-            found = [(one.in_features,), *((steps, one.in_features) for steps in _STEPS)]
+            images = [(3, *space) for space in _SPACE[nn.Conv2d]]  # of which some cut patches themselves
+            found = [(one.in_features,), *((steps, one.in_features) for steps in _STEPS), *images]
         else:
             continue
         break

@@ -6,7 +6,6 @@ import copy
 import importlib
 import importlib.util
 import os
-import re
 import sys
 from collections.abc import Mapping
 from types import ModuleType
@@ -18,6 +17,7 @@ from archcalc.advice import suggest
 from archcalc.diagnostics import RequestError
 from archcalc.opening import LIBRARIES
 from archcalc.pytorch.capture.building import RAISED, Found, built, package, quiet, real, told, without_numbers
+from archcalc.tracing.naming import snake
 
 
 def find(name: str, arguments: Mapping[str, str]) -> Found:
@@ -47,7 +47,7 @@ def _named(name: str, where: str, what: str, given: dict[str, Any]) -> Found:
 
 
 def _plain(what: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", what.rpartition(".")[2]).lower()
+    return snake(what.rpartition(".")[2])
 
 
 def _value(text: str) -> Any:

@@ -7,6 +7,7 @@ of the text, layer by layer; their shapes have to agree.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import nn
@@ -15,8 +16,9 @@ from archcalc.diagnostics import RequestError, Source
 from archcalc.network.load import build_graph
 from archcalc.network.parameters import named_parameters
 from archcalc.pytorch.capture.building import quiet, told
+from archcalc.pytorch.capture.examples import Example
 from archcalc.pytorch.capture.reading import Reading
-from archcalc.pytorch.capture.record import Recorded, record
+from archcalc.pytorch.capture.record import Recorded, by_name, record
 from archcalc.pytorch.instance import instantiate
 from archcalc.pytorch.memory import available_bytes
 from archcalc.tracing.calls import DRAWING, Run, Value
@@ -54,9 +56,9 @@ def compare(reading: Reading) -> None:
     built = instantiate(graph, "cpu").double().eval()
     torch.manual_seed(0)
     _draw(original)
-    inputs = [(one.name, _double(one.tensor(BATCHES[0], "cpu")), one.keyword) for one in reading.inputs]
+    inputs = [(one.name, _numbers(one, original), one.keyword) for one in reading.inputs]
     try:
-        with quiet():
+        with quiet(), _double():
             recorded = record(original, inputs, count=False)
     except (Exception, SystemExit) as error:
         raise RequestError(f"the module cannot be run on the CPU: {told(error)}") from None
@@ -73,8 +75,9 @@ def compare(reading: Reading) -> None:
         comparison.checked = f"outputs are not compared: {left} has no weight in the module"
         return
     with torch.no_grad():
-        ours = built(*(tensor for _, tensor, _ in inputs))
-    _tell(comparison, tensors(ours), tensors(recorded.out), _in_single(recorded.run))
+        # one number for each sample has an axis of its own in the network
+        ours = built(*(tensor if tensor.dim() > 1 else tensor[:, None] for _, tensor, _ in inputs))
+    _tell(comparison, tensors(ours), _batched(recorded, reading.run), _in_single(recorded.run))
 
 
 def _in_single(run: Run) -> bool:
@@ -87,8 +90,31 @@ def _in_single(run: Run) -> bool:
     )
 
 
-def _double(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.double() if tensor.is_floating_point() else tensor
+def _numbers(one: Example, module: nn.Module) -> torch.Tensor:
+    """Two samples of an input; whole numbers are those of tokens that each table of the module has."""
+    tensor = one.tensor(BATCHES[0], "cpu")
+    if tensor.is_floating_point():
+        return tensor.double()
+    tables = [part.num_embeddings for part in module.modules() if isinstance(part, nn.Embedding)]
+    return torch.randint(0, min(tables), tensor.shape) if tables and tensor.dtype is torch.long else tensor
+
+
+@contextmanager
+def _double() -> Iterator[None]:
+    """What a module makes on the way is in double precision as well."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.double)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def _batched(recorded: Recorded, run: Run) -> list[torch.Tensor]:
+    """What the module gave for the samples, with the batch in front; a number for each has an axis of its own."""
+    pairs = [(one, value) for (_, one), (_, value) in zip(by_name(recorded.out), run.outputs) if value.of_data]
+    moved = [one if value.batch is None else one.movedim(value.batch, 0) for one, value in pairs]
+    return [one if one.dim() > 1 else one[:, None] for one in moved]
 
 
 def _beside(run: Run, recorded: Recorded) -> Fixed:

@@ -21,9 +21,10 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.weak import WeakIdKeyDictionary
 
-from archcalc.pytorch.capture.constants import Constants, check_rows, tensors
+from archcalc.pytorch.capture.constants import Constants, check_channels, check_rows, tensors
 from archcalc.tracing.calls import (
     CONSTANT,
+    DRAWING,
     FLOAT,
     INPUT,
     MADE,
@@ -115,9 +116,7 @@ class Recorder(TorchFunctionMode):
         if self.inside:
             return func(*args, **kwargs)
         read = list(tensors((args, kwargs)))
-        if any(one.device.type == "meta" for one in read) and any(
-            one.device.type == "cpu" and one.dim() for one in read
-        ):
+        if _is_mixed(read):
             args, kwargs = self._on_meta(args), self._on_meta(kwargs)
             read = list(tensors((args, kwargs)))
         versions = [one._version for one in read]
@@ -126,6 +125,8 @@ class Recorder(TorchFunctionMode):
         try:
             if name == "embedding" and len(args) > 1 and self.value(args[0]).source == CONSTANT:
                 check_rows(self.constants.filled(args[0]), args[1])
+            if name.startswith("conv_transpose"):
+                check_channels(*read[:2])
             if name in _ASKING and read and read[0].is_meta and self.value(read[0]).source == CONSTANT:
                 args = self.constants.filled(args)
             out = func(*args, **kwargs)
@@ -140,16 +141,29 @@ class Recorder(TorchFunctionMode):
         same = {id(one) for one in read} - {id(one) for one in changed}
         if given and not changed and all(id(one) in same for one in given):
             return out  # the tensor as it is
-        self._note(name, args, kwargs, changed[:1] if not given or name in ("setitem", "copy") else given)
-        if len(given) == 1 and not changed and given[0].is_meta and (made := self.value(given[0])).source == CONSTANT:
-            self.constants.note(func, args, kwargs, given[0])
-            made.table = partial(self._table, given[0])
+        outs = changed[:1] if not given or name in ("setitem", "copy") else given
+        if name in ("getitem", "setitem") and type(args[1]) is list:  # the places along one axis
+            args = (args[0], (args[1],), *args[2:])
+        self._note(name, args, kwargs, outs)
+        if len(outs) == 1 and outs[0].is_meta and (made := self.value(outs[0])).source == CONSTANT:
+            if DRAWING & set(name.split("_")) or "empty" in name:
+                return out
+            if not changed or changed[0] is outs[0] is read[0]:
+                self.constants.note(func, args, kwargs, outs[0], bool(changed))
+            version = outs[0]._version  # numbers are asked for later, when more may have been written
+            made.table = partial(self._table, outs[0], version)
+            made.look = partial(self._same, outs[0], version)
         return out
 
-    def _table(self, tensor: torch.Tensor) -> Any:
+    def _table(self, tensor: torch.Tensor, version: int) -> Any:
         """The numbers of a constant on the meta device; None where they are not known."""
-        filled: torch.Tensor = self.constants.filled(tensor)
-        return None if filled.is_meta else filled.tolist()
+        filled = self.constants.at(tensor, version)
+        return None if filled is None else filled.tolist()
+
+    def _same(self, tensor: torch.Tensor, version: int) -> Number | None:
+        """The number that all elements of a constant on the meta device are."""
+        filled = self.constants.at(tensor, version)
+        return None if filled is None else _number(filled)
 
     def _on_meta(self, item: Any) -> Any:
         if isinstance(item, torch.Tensor) and item.device.type == "cpu" and item.dim():
@@ -212,11 +226,14 @@ class Recorder(TorchFunctionMode):
             before.remove()
             after.remove()
 
-    def _enter(self, module: nn.Module, args: Any) -> None:
+    def _enter(self, module: nn.Module, args: Any) -> Any:
         parent = self.scopes[-1] if self.scopes else None
         self.scopes.append(Scope(parent, self.names.get(id(module), ""), type(module).__name__))
-        if isinstance(module, _ONE_CALL):
-            self.inside += 1
+        if not isinstance(module, _ONE_CALL):
+            return None
+        moved = self._on_meta(args) if _is_mixed(list(tensors(args))) else None
+        self.inside += 1
+        return moved
 
     def _leave(self, module: nn.Module, args: Any, kwargs: Any, out: Any) -> None:
         self.scopes.pop()
@@ -234,6 +251,13 @@ class Recorder(TorchFunctionMode):
             unseen = [one for one in tensors(out) if one not in self.known]
             if unseen:  # made by what does not ask, as a scripted function
                 self._note(type(module).__name__, args, kwargs, unseen, module)
+
+
+def _is_mixed(read: list[torch.Tensor]) -> bool:
+    """Whether some of the tensors have numbers, and others none: those are made where the module's code says no device."""
+    return any(one.device.type == "meta" for one in read) and any(
+        one.device.type == "cpu" and one.dim() for one in read
+    )
 
 
 def _name(func: Any) -> str:
@@ -325,19 +349,20 @@ def _called(recorder: Recorder, model: nn.Module, inputs: list[Given]) -> Any:
     with torch.no_grad(), math, recorder.modules(), counter, recorder:
         out = model(*plain, **named)
     recorder.run.macs = recorder.counter.get_total_flops() // 2
-    recorder.run.outputs = [(name, recorder.value(one)) for name, one in _named(out, "")]
+    recorder.run.outputs = [(name, recorder.value(one)) for name, one in by_name(out)]
     return out
 
 
-def _named(item: Any, name: str) -> Iterator[tuple[str, torch.Tensor]]:
+def by_name(item: Any, name: str = "") -> Iterator[tuple[str, torch.Tensor]]:
+    """The tensors of an output with names for them, in order."""
     if isinstance(item, torch.Tensor):
         yield name, item
     elif isinstance(item, (tuple, list)):
         for index, one in enumerate(item):
-            yield from _named(one, f"{name}{index}" if not name else f"{name}_{index}")
+            yield from by_name(one, f"{name}{index}" if not name else f"{name}_{index}")
     elif isinstance(item, dict):
         for key, one in item.items():
-            yield from _named(one, f"{name}_{key}" if name else str(key))
+            yield from by_name(one, f"{name}_{key}" if name else str(key))
     elif hasattr(item, "__dict__") and not isinstance(item, type):
         for key, one in vars(item).items():
-            yield from _named(one, f"{name}_{key}" if name else str(key))
+            yield from by_name(one, f"{name}_{key}" if name else str(key))

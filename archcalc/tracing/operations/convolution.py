@@ -83,7 +83,7 @@ def transposed(reader: Reader, call: Call, a: Any) -> Given:
     return reader.on_space("convtranspose", a.input, keys, axes, {"weight": a.weight, "bias": a.bias})
 
 
-@reads("unfold", "input kernel_size dilation=1 padding=0 stride=1")
+@reads("unfold", "input kernel_size dilation=1 padding=0 stride=1 dimension=None size=None step=None")
 def columns(reader: Reader, call: Call, a: Any) -> Given:
     """F.unfold; Tensor.unfold has an axis, a size and a step, and one axis more comes out of it."""
     if len(call.outs[0].shape) > len(a.input.shape):

@@ -66,12 +66,15 @@ def bilinear(reader: Reader, call: Call, a: Any) -> Given:
 def embedding(reader: Reader, call: Call, a: Any) -> Given:
     """F.embedding of tokens; of places that are the same for every sample it gathers rows."""
     vocab, dim = a.weight.shape
-    if not a.input.of_data or a.weight.source != PARAMETER:
+    earlier = reader.used.get(a.weight.name)
+    if not a.input.of_data or a.weight.source != PARAMETER or (earlier is not None and earlier.op == "parameter"):
         table = reader.out(a.weight)
-        return reader.add(
-            "gather", [table, index := reader.out(a.input)], call.outs[0].sizes, {"index": index, "axis": 0}
-        )
+        places = reader.out(a.input)
+        rows = reader.add("gather", [table, places], (*places.sizes, dim), {"index": places, "axis": 0})
+        return reader.reshaped(rows, call.outs[0].sizes)
     keys: dict[str, Any] = {"vocab": vocab, "dim": dim}
     if a.padding_idx is not None and a.padding_idx >= 0:
         keys["padding_idx"] = a.padding_idx
-    return reader.weighted("embedding", [reader.out(a.input)], call.outs[0].sizes, keys, {"weight": a.weight})
+    tokens = reader.out(a.input)
+    made = reader.weighted("embedding", [tokens], (*tokens.sizes, dim), keys, {"weight": a.weight})
+    return reader.reshaped(made, call.outs[0].sizes)  # one token is no axis of its own

@@ -177,3 +177,39 @@ def lerp(reader: Reader, call: Call, a: Any) -> Given:
     else:
         part = reader.add("mul", [difference, reader.aligned(a.weight, like)], like.sizes)
     return reader.add("add", [x, part], like.sizes)
+
+
+@reads("cosine_similarity", "x1 x2 dim=1 eps=1e-8")
+def cosine(reader: Reader, call: Call, a: Any) -> Given:
+    """F.cosine_similarity: the product of both at length 1."""
+    axis = reader.axis(a.x1, a.dim)
+    keys = {"axis": axis, "p": 2.0, "eps": a.eps}
+    sizes = _together(a.x1, a.x2)
+    first, second = (reader.add("normalize", [reader.out(one)], one.sizes, keys) for one in (a.x1, a.x2))
+    product = reader.add("mul", [first, second], sizes)
+    return _summed(reader, call, "sum", product, {"axis": (axis,)})
+
+
+@reads("pairwise_distance", "x1 x2 p=2 eps=1e-6 keepdim=False")
+def distance(reader: Reader, call: Call, a: Any) -> Given:
+    """F.pairwise_distance: the length of x - y, beside an epsilon."""
+    sizes = _together(a.x1, a.x2)
+    apart = reader.add("sub", [reader.out(a.x1), reader.out(a.x2)], sizes)
+    apart = reader.add("offset", [apart], sizes, {"number": a.eps})
+    return _summed(reader, call, "norm", apart, {"axis": (len(sizes) - 1,), "p": a.p})
+
+
+def _together(first: Value, second: Value) -> tuple[int, ...]:
+    """The sizes of both. Raises `Beyond` where they differ."""
+    if first.shape != second.shape:
+        raise Beyond("of different sizes")
+    return first.sizes
+
+
+def _summed(reader: Reader, call: Call, op: str, x: Out, keys: dict[str, Any]) -> Out:
+    """One value along the axis, which a vector keeps."""
+    sizes = call.outs[0].sizes
+    if len(x.sizes) == 1:
+        return reader.add(op, [x], (1,), {**keys, "keepdim": True})
+    kept = len(sizes) == len(x.sizes)
+    return reader.add(op, [x], sizes, {**keys, "keepdim": kept})

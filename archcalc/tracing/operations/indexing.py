@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from archcalc.tracing.calls import WHOLE, Call, Value
 from archcalc.tracing.graph import Out
 from archcalc.tracing.operations.reader import Reader
 from archcalc.tracing.operations.registry import Beyond, Given, reads
+
+# So many parts are written side by side.
+_MOST_PARTS = 16
 
 
 @reads("getitem", "input index")
@@ -42,10 +46,21 @@ def _by_axis(value: Value, index: Any) -> list[tuple[int, Any]]:
 @reads("setitem", "input index value")
 def setitem(reader: Reader, call: Call, a: Any) -> Given:
     """x[...] = y: what stands before, the new values and what stands after, side by side along each axis."""
-    parts = [(reader.axis(a.input, axis), one) for axis, one in _by_axis(a.input, a.index)]
+    parts = [(reader.axis(a.input, axis), _as_slice(one)) for axis, one in _by_axis(a.input, a.index)]
     if not isinstance(a.value, Value) or not all(isinstance(one, slice) for _, one in parts):
         raise Beyond("other than parts of axes")
-    return _set(reader, reader.out(a.input), parts, reader.out(a.value))
+    x = reader.out(a.input)
+    taken = {axis: len(range(*one.indices(x.sizes[axis]))) for axis, one in parts}
+    sizes = tuple(taken.get(axis, size) for axis, size in enumerate(x.sizes))
+    value = reader.out(a.value)
+    if prod(value.sizes) != prod(sizes):
+        raise Beyond("of what is smaller")
+    return _set(reader, x, parts, reader.reshaped(value, sizes) if len(sizes) != len(value.sizes) else value)
+
+
+def _as_slice(index: Any) -> Any:
+    """One place as a part of length 1."""
+    return slice(index, index + 1 or None) if type(index) is int else index
 
 
 def _set(reader: Reader, x: Out, parts: list[tuple[int, Any]], value: Out) -> Out:
@@ -89,7 +104,24 @@ def _taken(reader: Reader, x: Out, axis: int, index: Any) -> Out:
         if index.kind != WHOLE:
             raise Beyond("by truth")
         return gathered(reader, x, axis, index)
+    if isinstance(index, list) and index and all(type(one) is int for one in index):
+        return _listed(reader, x, axis, [one % sizes[axis] for one in index])
     raise Beyond("by a list")
+
+
+def _listed(reader: Reader, x: Out, axis: int, places: list[int]) -> Out:
+    """Places in a list: those in a row are one part, and the parts stand side by side."""
+    runs: list[list[int]] = []
+    for one in places:
+        if runs and one == runs[-1][-1] + 1:
+            runs[-1].append(one)
+        else:
+            runs.append([one])
+    if len(runs) > _MOST_PARTS:
+        raise Beyond("by a long list")
+    parts = [_taken(reader, x, axis, slice(run[0], run[-1] + 1)) for run in runs]
+    sizes = (*x.sizes[:axis], len(places), *x.sizes[axis + 1 :])
+    return parts[0] if len(parts) == 1 else reader.add("concat", parts, sizes, {"axis": axis})
 
 
 def gathered(reader: Reader, x: Out, axis: int, index: Value) -> Out:

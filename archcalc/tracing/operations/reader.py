@@ -42,7 +42,7 @@ class Reader:
     def read(self) -> Graph:
         """All calls."""
         for value in self.run.inputs:
-            node = Node("input", value.sizes, None, [], {})
+            node = Node("input", value.sizes or (1,), None, [], {})
             self.graph.inputs[value.name] = node
             self.graph.nodes.append(node)
             self.made[id(value)] = Out(node)

@@ -40,6 +40,24 @@ def recurrent(reader: Reader, call: Call, a: Any) -> Given:
     return [made, *(Out(made.node, name) for name in names)]
 
 
+@reads("rnn_tanh_cell rnn_relu_cell gru_cell lstm_cell", "input hx w_ih w_hh b_ih=None b_hh=None")
+def cell(reader: Reader, call: Call, a: Any) -> Given:
+    """One step of a recurrent module, from states that are tensors like others."""
+    op = {"gru_cell": "grucell", "lstm_cell": "lstmcell"}.get(call.name, "rnncell")
+    states = a.hx if isinstance(a.hx, list) else [a.hx]
+    x, names = reader.out(a.input), ("h", "c") if op == "lstmcell" else ("state",)
+    given = dict(zip(names, map(reader.out, states)))
+    keys: dict[str, Any] = {"hidden": a.w_hh.shape[1], "bias": a.b_ih is not None, **given}
+    if call.name == "rnn_relu_cell":
+        keys["nonlinearity"] = "relu"
+    weights = {"weight_ih": a.w_ih, "weight_hh": a.w_hh, "bias_ih": a.b_ih, "bias_hh": a.b_hh}
+    made = reader.weighted(op, [x, *given.values()], call.outs[0].sizes, keys, weights)
+    if len(call.outs) == 1:
+        return made
+    made.node.further = {"c": call.outs[1].sizes}
+    return [made, Out(made.node, "c")]
+
+
 def _values(item: Any) -> list[Value]:
     if isinstance(item, Value):
         return [item]

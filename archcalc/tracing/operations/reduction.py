@@ -48,7 +48,7 @@ def extreme(reader: Reader, call: Call, a: Any) -> Given:
 @reads("argmax argmin", "input dim=None keepdim=False")
 def place(reader: Reader, call: Call, a: Any) -> Given:
     """torch.argmax."""
-    keys = {"axis": reader.axis(a.input, a.dim), "keepdim": a.keepdim}
+    keys = {"axis": reader.axis(a.input, a.dim), "keepdim": a.keepdim or len(a.input.sizes) == 1}
     return reader.add(call.name, [reader.out(a.input)], call.outs[0].sizes or (1,), keys)
 
 
@@ -70,10 +70,10 @@ def spread_and_mean(reader: Reader, call: Call, a: Any) -> Given:
     return [first, over(reader, call, "mean", a.input, a.dim, {"keepdim": a.keepdim})]
 
 
-@reads("norm linalg_norm vector_norm linalg_vector_norm", "input p=2 dim=None keepdim=False dtype=None")
+@reads("norm linalg_norm vector_norm linalg_vector_norm", "input p=2 dim=None keepdim=False dtype=None ord=None")
 def norm(reader: Reader, call: Call, a: Any) -> Given:
     """torch.norm."""
-    power = getattr(a, "ord", a.p)
+    power = a.p if a.ord is None else a.ord
     power = 2 if power in (None, "fro") else power
     if not isinstance(power, (int, float)) or math.isinf(power):
         raise Beyond(f"of order {power}")

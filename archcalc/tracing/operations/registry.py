@@ -35,7 +35,7 @@ class Operation:
                 self.defaults[name] = _DEFAULTS.get(default, default)
 
     def arguments(self, call: Call) -> Arguments:
-        """The arguments of a call by name."""
+        """The arguments of a call by name. Raises `Beyond` for one that this reads nothing of."""
         found = dict(self.defaults)
         many = self.names[-1] if self.names and self.names[-1].startswith("*") else None
         fixed = self.names[:-1] if many else self.names
@@ -43,8 +43,12 @@ class Operation:
         if many:
             rest = list(call.args[len(fixed) :])
             found[many[1:]] = rest[0] if len(rest) == 1 and isinstance(rest[0], (list, tuple)) else rest
+        known = {name.lstrip("*") for name in self.names}
         for key, value in call.kwargs.items():
-            found[_SAME.get(key, key)] = value
+            name = key if key in known else _SAME.get(key, key)
+            if name not in known and key not in _NEUTRAL and value is not None:
+                raise Beyond(f"with {key}")
+            found[name] = value
         for name in fixed:
             found.setdefault(name, None)
         return Arguments(found)
@@ -64,6 +68,8 @@ _DEFAULTS: dict[str, Any] = {"None": None, "True": True, "False": False, **{str(
 _DEFAULTS |= {
     "1e-5": 1e-5,
     "1e-12": 1e-12,
+    "1e-8": 1e-8,
+    "1e-6": 1e-6,
     "0.5": 0.5,
     "0.25": 0.25,
     "0.01": 0.01,
@@ -72,7 +78,11 @@ _DEFAULTS |= {
     "0.75": 0.75,
 }
 # Arguments that go by two names.
-_SAME = {"axis": "dim", "self": "input", "dims": "dim", "keepdims": "keepdim"}
+_SAME = {"axis": "dim", "self": "input", "dims": "dim", "keepdims": "keepdim", "negative_slope": "slope"}
+# Arguments that say where and how a result is stored, and none of its values.
+_NEUTRAL = frozenset(
+    ("inplace", "out", "dtype", "device", "layout", "memory_format", "training", "non_blocking", "copy", "_stacklevel")
+)
 
 OPERATIONS: dict[str, Operation] = {}
 

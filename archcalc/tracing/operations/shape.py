@@ -176,10 +176,9 @@ def pad(reader: Reader, call: Call, a: Any) -> Given:
 @reads("roll", "input shifts dims=None")
 def roll(reader: Reader, call: Call, a: Any) -> Given:
     """torch.roll."""
-    dims = getattr(a, "dim", None) if getattr(a, "dims", None) is None else a.dims
-    if dims is None:
+    if a.dims is None:
         raise Beyond("of all elements")
-    dims = dims if isinstance(dims, list) else [dims]
+    dims = a.dims if isinstance(a.dims, list) else [a.dims]
     shifts = a.shifts if isinstance(a.shifts, list) else [a.shifts]
     keys = {"shift": tuple(shifts), "axes": tuple(reader.axis(a.input, axis) for axis in dims)}
     return reader.add("roll", [reader.out(a.input)], call.outs[0].sizes, keys)
