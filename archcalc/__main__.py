@@ -15,7 +15,7 @@ def main() -> None:
     checking a network, is left to the system.
     """
     _forget_working_folder()
-    gc.set_threshold(1_000_000, 50, 50)
+    gc.set_threshold(10_000_000, 50, 50)  # more objects than the largest network has
     try:
         from archcalc.cli import main as run
 

@@ -102,7 +102,8 @@ def _worked(graph: Graph, layer: str | None, format: str, color: str) -> int:
     from archcalc.worked.workers import work_out
 
     if layer is None:
-        nodes = list(layers_of(graph.nodes))
+        alone = len(graph.nodes) == 1 and graph.nodes[0].layer is not None and not graph.nodes[0].inline
+        nodes = graph.nodes if alone else list(layers_of(graph.nodes))
         if len(nodes) != 1:
             raise RequestError("--steps needs a layer: name one")
     else:
@@ -110,7 +111,7 @@ def _worked(graph: Graph, layer: str | None, format: str, color: str) -> int:
         nodes = found.nodes
         if found.note:
             complain(found.note, color)
-    if nodes[0].layer is None or nodes[0].children:
+    if nodes[0].layer is None or nodes[0].inline:
         raise RequestError(f"`{nodes[0].id}` is a group: --steps needs one of the layers inside it")
     emit("worked", format, Report(nodes[0].label, work_out(nodes[0])), color)
     return 0

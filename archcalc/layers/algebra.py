@@ -135,9 +135,10 @@ class Einsum(Layer):
 
     def output_rank(self, *inputs: Tensor) -> int:
         """A letter for each axis."""
-        return len(self._terms()[1])
+        return len(self.terms()[1])
 
-    def _terms(self) -> tuple[list[str], str]:
+    def terms(self) -> tuple[list[str], str]:
+        """The letters of each operand, and those of the result. Raises `ShapeError`."""
         left, arrow, right = self.equation.replace(" ", "").partition("->")
         terms = left.split(",")
         if not arrow or not all(term.isascii() and term.isalpha() for term in (*terms, right)):
@@ -156,7 +157,7 @@ class Einsum(Layer):
         return terms, right
 
     def _sizes(self, tensors: tuple[Tensor, ...]) -> dict[str, int]:
-        terms, _ = self._terms()
+        terms, _ = self.terms()
         if len(terms) != len(tensors):
             raise ShapeError("SHP107", f"the equation has {len(terms)} operands, {len(tensors)} are given", "equation")
         sizes: dict[str, int] = {}
@@ -175,7 +176,7 @@ class Einsum(Layer):
         tensors = (x, *others)
         numbers_only(self.op, tensors)
         sizes = self._sizes(tensors)
-        _, right = self._terms()
+        _, right = self.terms()
         return Tensor(tuple(sizes[letter] for letter in right))
 
     def _summed(self, sizes: dict[str, int]) -> tuple[str, str]:
@@ -184,7 +185,7 @@ class Einsum(Layer):
         As in PyTorch, an axis that only one operand has is summed away before the product, and one of
         size 1 is none to sum over.
         """
-        terms, right = self._terms()
+        terms, right = self.terms()
         if len(terms) == 1:
             return "", ""
         both = (letter for letter in terms[0] if letter in terms[1] and letter not in right)
@@ -199,7 +200,7 @@ class Einsum(Layer):
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Sums over axes of one operand, and products without a sum."""
-        terms, right = self._terms()
+        terms, right = self.terms()
         sizes = self._sizes(inputs)
         shared, _ = self._summed(sizes)
         total = 0 if shared or len(terms) == 1 else y.elements
@@ -229,7 +230,7 @@ class Einsum(Layer):
 
     def shares(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
         """Where axes change their places alone."""
-        terms, right = self._terms()
+        terms, right = self.terms()
         return len(inputs) == 1 and len(right) == len(terms[0])
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
@@ -237,7 +238,7 @@ class Einsum(Layer):
         return self._contracted(how).result
 
     def _contracted(self, how: Saving) -> Contraction:
-        terms, right = self._terms()
+        terms, right = self.terms()
         batch = self._batch_letter
         return contracted([batch + term for term in terms], batch + right, how.strides)
 
@@ -247,7 +248,7 @@ class Einsum(Layer):
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        terms, right = self._terms()
+        terms, right = self.terms()
         batch = self._batch_letter
         equation = ",".join(batch + term for term in terms) + f"->{batch}{right}"
         return expression(f"torch.einsum({python_string(equation)}, {{inputs}})")

@@ -74,11 +74,11 @@ class Pattern:
         for name in given:
             if name not in self.names:
                 raise PatternError(f"the pattern has no axis `{name}`", f"it has {', '.join(self.names)}")
-        sizes = self._sizes(shape, given)
+        sizes = self.sizes(shape, given)
         rest = len(shape) - (len(self.left) - 1)
         return tuple(product(sizes[name] for name in group) for group in _axes(self.right, rest))
 
-    def _sizes(self, shape: tuple[int, ...], given: Mapping[str, int]) -> dict[str, int]:
+    def sizes(self, shape: tuple[int, ...], given: Mapping[str, int]) -> dict[str, int]:
         """The size of each axis, by its name. Raises `PatternError` when the shape does not fit."""
         rest = [[name] for name in _spread(len(shape) - (len(self.left) - 1))]
         groups = [one for group in self.left for one in (rest if group == ["..."] else [group])]
@@ -97,7 +97,7 @@ class Pattern:
         rest = x.rank - 1 - (len(self.left) - 1)
         split, joined = _axes(self.left, rest), _axes(self.right, rest)
         names, order = list(chain(*split)), list(chain(*joined))
-        sizes, shared = self._sizes(x.sizes[1:], given), True
+        sizes, shared = self.sizes(x.sizes[1:], given), True
         if split == joined and all(len(group) == 1 for group in split):
             return x.like(), False
         for axis, group in reversed(list(enumerate(split, 1))):

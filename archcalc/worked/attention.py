@@ -26,11 +26,12 @@ from archcalc.worked.example import (
     written,
 )
 from archcalc.worked.functions import softmax
+from archcalc.worked.positions import turn, turning
 
 _POSITIONS, _WIDTH, _HEADS = 5, 8, 3
 _INSTEAD = '"attention heads=2" --input 3x4'
 # What it may have that is not worked out here.
-_MORE = ("relbias", "softcap", "rope")
+_MORE = ("relbias", "qknorm", "sinks", "bias_kv", "zero_attn")
 
 
 @works(Attention)
@@ -38,8 +39,7 @@ def attention(node: Node) -> Example:
     """All heads; of each the first query in full, or the last where it is causal, the others by their weights."""
     layer: Any = node.layer
     x = node.inputs[0]
-    more = [name for name in _MORE if getattr(layer, name) is not None]
-    more += [name for name in ("qknorm", "sinks", "bias_kv", "zero_attn") if getattr(layer, name)]
+    more = [name for name in _MORE if getattr(layer, name) not in (None, False)]
     if more or x.rank != 2:
         raise refuse(node, f"with `{more[0]}` it is not worked out" if more else "its input has further axes", _INSTEAD)
     sources = layer.keys_and_values(x)
@@ -75,7 +75,7 @@ def attention(node: Node) -> Example:
     several = " of this head" if heads > 1 else ""
     steps: list[Step] = []
     joined: list[list[float]] = [[] for _ in values]
-    scaling = Scaling(1 / math.sqrt(size), f"/ √{size}")
+    scaling = Scaling(1 / math.sqrt(size), f"/ √{size}", layer.softcap)
     for head in range(heads):
         at, other = head * size, head // shared * size
         q = [one[at : at + size] for one in projected["q"]]
@@ -88,6 +88,9 @@ def attention(node: Node) -> Example:
                 [grid(f"{letter} = {name} W_{letter}{with_bias[letter]}{several}", of) for letter, name, of in made],
             )
         )
+        if layer.rope is not None:
+            q, k = ([turn(one, at, layer.rope, int(layer.turned)) for at, one in enumerate(of)] for of in (q, k))
+            steps.append(_turned(q, k, layer))
         rows, mixed = weighed(q, k, v, layer.causal, scaling, layer.window)
         steps += rows
         joined = [before + one for before, one in zip(joined, mixed)]
@@ -132,11 +135,25 @@ def dot_product_attention(node: Node) -> Example:
     return Example([], steps, inputs[0], {}, output if layer.q.rank == 3 else output[0], inputs=inputs)
 
 
+def _turned(q: Array, k: Array, layer: Any) -> Step:
+    """Queries and keys with their rotary positions."""
+    half = int(layer.turned) // 2
+    lines = [f"angle of {turning(index, half, 'position', layer.rope, int(layer.turned))}" for index in range(half)]
+    return Step(
+        "pairs of features turn with the position: a cos − b sin, b cos + a sin", [grid("Q′", q), grid("K′", k)], lines
+    )
+
+
 class Scaling(NamedTuple):
-    """What scores are multiplied by, and how that is written behind them."""
+    """What scores are multiplied by, how that is written behind them, and the bound that they come close to."""
 
     factor: float
     text: str
+    cap: float | None = None
+
+    def capped(self, score: float) -> float:
+        """A score within the bound."""
+        return score if self.cap is None else self.cap * math.tanh(score / self.cap)
 
 
 def weighed(
@@ -149,7 +166,7 @@ def weighed(
         near = len(q) + len(k) if window is None else int(window)
         seen = [(index <= row or not causal) and abs(index - row) < near for index in range(len(k))]
         products = [dot(query, key) for key in k]
-        scores = [one * scaling.factor if there else -math.inf for one, there in zip(products, seen)]
+        scores = [scaling.capped(one * scaling.factor) if there else -math.inf for one, there in zip(products, seen)]
         alpha = softmax(scores)
         sums.append([dot(alpha, column) for column in zip(*v)])
         table.append([Cell(written(one), there) for one, there in zip(alpha, seen)])
@@ -169,13 +186,18 @@ def _row(
     scaling: Scaling,
 ) -> Step:
     powers = [math.exp(one) for one in scores]
-    told = ", ".join("−∞" if one == -math.inf else written(one) for one in scores)
-    hidden = "   −∞: a position that is not seen" if "−∞" in told else ""
+    hidden = "   −∞: a position that is not seen" if -math.inf in scores else ""
+    lines = [f"q kᵀ = {listed(products)}"]
+    last = scaling.text
+    if scaling.cap is not None:
+        lines.append(f"{scaling.text} = {listed([one * scaling.factor for one in products])}")
+        cap = written(scaling.cap)
+        last = f"{cap} · tanh(score / {cap})"
     return Step(
         f"row {row} of α: q = {listed(query)}",
         lines=[
-            f"q kᵀ = {listed(products)}",
-            f"{scaling.text} = [{told}]{hidden}",
+            *lines,
+            f"{last} = [{', '.join('−∞' if one == -math.inf else written(one) for one in scores)}]{hidden}",
             f"e^score = {listed(powers)}, together {written(math.fsum(powers))}",
             f"softmax = {listed(alpha)}",
             f"α V = {listed(mixed)}",

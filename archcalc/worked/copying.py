@@ -79,7 +79,7 @@ def _dealt(layer: Any, place: list[int], x: Tensor) -> list[int | None]:
     return [group * (int(x.shape[0]) // groups) + turn, *place[1:]]
 
 
-def _unfolded(layer: Any, place: list[int], x: Tensor) -> list[int | None]:
+def unfolded(layer: Any, place: list[int], x: Tensor) -> list[int | None]:
     """A column is a window: the taps of the first channel, then those of the next."""
     kernel, stride, padding, dilation = (
         layer.per_axis(name, 2, x) for name in ("kernel", "stride", "padding", "dilation")
@@ -100,7 +100,7 @@ _READS: dict[type[Layer], tuple[Reading, str]] = {
     Crop: (_cropped, '"crop 2" --input 1x4x4'),
     Pad: (_padded, '"pad 1" --input 1x2x3'),
     Expand: (_stretched, '"expand 3x-1" --input 1x4'),
-    Unfold: (_unfolded, '"unfold 2" --input 1x3x3'),
+    Unfold: (unfolded, '"unfold 2" --input 1x3x3'),
     ChannelShuffle: (_dealt, '"channelshuffle 2" --input 4x2'),
 }
 

@@ -165,6 +165,12 @@ def function(node: Node) -> Example:
     return Example([], [Step("element by element", lines=lines)], values, {}, output)
 
 
+def function_of(layer: Any) -> Callable[[float], float] | None:
+    """What a layer makes of one element, whatever that is; None for any other layer."""
+    known = _FUNCTIONS.get(type(layer))
+    return None if known is None else lambda x: known[1](x, layer)
+
+
 def _numbers(layer: Any) -> dict[str, float]:
     """The arguments of a layer that are numbers."""
     found = {name: getattr(layer, name) for name in layer.arguments}

@@ -5,9 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 from archcalc.layers.base import Layer
+from archcalc.layers.patterns import parsed
+from archcalc.layers.rearrange import Rearrange
 from archcalc.layers.shape import Flatten, Reshape, Transpose
 from archcalc.layers.shuffling import PixelShuffle, PixelUnshuffle
 from archcalc.network.graph import Node
@@ -48,9 +51,24 @@ def _to_channels(layer: Any, place: Place, shape: Place, into: Place) -> Place:
     return (channel * layer.factor + down) * layer.factor + right, row, column
 
 
+def _by_pattern(layer: Any, place: Place, shape: Place, into: Place) -> Place:
+    """Axes are taken apart into those that the left of the pattern names, and put together as its right says."""
+    pattern = parsed(layer.pattern)
+    given = {name: int(size) for name, size in vars(layer).items() if name != "pattern"}
+    sizes, found = {"1": 1, **pattern.sizes(shape, given)}, {"1": 0}
+    for group, index in zip(pattern.axes("left", len(shape)), place):
+        for name in reversed(group):
+            index, found[name] = divmod(index, sizes[name])
+    return tuple(
+        reduce(lambda number, name: number * sizes[name] + found[name], group, 0)
+        for group in pattern.axes("right", len(shape))
+    )
+
+
 _MOVES: dict[type[Layer], tuple[Callable[[Any, Place, Place, Place], Place], str]] = {
     Flatten: (_in_order, '"flatten" --input 2x2x3'),
     Reshape: (_in_order, '"reshape 3x4" --input 2x6'),
+    Rearrange: (_by_pattern, "\"rearrange 'h (n d) -> n h d' n=2\" --input 3x4"),
     Transpose: (_swapped, '"transpose" --input 2x3'),
     PixelShuffle: (_to_space, '"pixelshuffle 2" --input 4x2x2'),
     PixelUnshuffle: (_to_channels, '"pixelunshuffle 2" --input 1x4x4'),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
-from archcalc.layers.position import ClsToken, PosEmbed, Rope
+from archcalc.layers.position import ClsToken, PosEmbed, RelPosBias, Rope
 from archcalc.network.graph import Node
 from archcalc.worked.example import (
     Array,
@@ -22,7 +24,7 @@ from archcalc.worked.example import (
     written,
 )
 
-_POSITIONS, _WIDTH = 5, 8
+_POSITIONS, _WIDTH, _HEADS = 5, 8, 3
 
 
 def _sequence(node: Node) -> Array:
@@ -71,24 +73,106 @@ def rotation(node: Node) -> Example:
     layer: Any = node.layer
     values = _sequence(node)
     size = int(node.inputs[0].shape[1] if layer.dim is None else layer.dim)
-    half, theta = size // 2, written(layer.theta)
+    half = size // 2
     steps, output = [], []
     for position, vector in enumerate(values):
-        turned, lines = list(vector), []
+        turned, lines = turn(vector, position, layer.theta, size), []
         for index in range(half):
-            power = f"^(−{2 * index}/{size})" if index else "^0"
             angle = position * layer.theta ** (-2 * index / size)
-            a, b, cosine, sine = vector[index], vector[index + half], math.cos(angle), math.sin(angle)
-            turned[index], turned[index + half] = a * cosine - b * sine, b * cosine + a * sine
-            cos, sin = factor(cosine), factor(sine)
+            a, b = vector[index], vector[index + half]
+            cos, sin = factor(math.cos(angle)), factor(math.sin(angle))
             lines += [
-                f"angle of features {index} and {index + half} = {position} · {theta}{power} = {written(angle)}",
+                f"angle of {turning(index, half, str(position), layer.theta, size)} = {written(angle)}",
                 f"y[{position}, {index}] = {written(a)} · {cos} − {factor(b)} · {sin} = {written(turned[index])}",
                 f"y[{position}, {index + half}] = {written(b)} · {cos} + {factor(a)} · {sin} = {written(turned[index + half])}",
             ]
         output.append(turned)
         steps.append(Step(f"position {position}: x = {listed(vector)}", lines=lines))
     return Example([], [*steps, Step("output", [grid("y", output, True)])], values, {}, output)
+
+
+def turn(vector: Sequence[float], position: int, theta: float, size: int) -> list[float]:
+    """A vector whose first `size` features are turned in pairs, each with the one half of them further on."""
+    turned, half = list(vector), size // 2
+    for index in range(half):
+        angle = position * theta ** (-2 * index / size)
+        a, b, cosine, sine = vector[index], vector[index + half], math.cos(angle), math.sin(angle)
+        turned[index], turned[index + half] = a * cosine - b * sine, b * cosine + a * sine
+    return turned
+
+
+def turning(index: int, half: int, position: str, theta: float, size: int) -> str:
+    """Which features a pair is, and how its angle is computed."""
+    power = f"^(−{2 * index}/{size})" if index else "^0"
+    return f"features {index} and {index + half} = {position} · {written(theta)}{power}"
+
+
+@works(RelPosBias)
+def distances(node: Node) -> Example:
+    """The row of the table that each pair of positions takes, or the slope of each head; then the scores."""
+    layer: Any = node.layer
+    x, y = node.inputs[0], node.exit
+    heads, positions = int(y.shape[0]), int(y.shape[-1])
+    instead = f'"relposbias 2 kind={layer.kind}{" window=2x2" if layer.kind == "window" else ""}" --input 4x8'
+    limit(node, (("positions", positions, _POSITIONS + 1), ("heads", heads, _HEADS)), instead)
+    values = filled(x.shape)
+    if layer.kind == "alibi":
+        apart = [[abs(i - j) for j in range(positions)] for i in range(positions)]
+        slopes = _slopes(heads)
+        output = [[[-slope * one for one in row] for row in apart] for slope in slopes]
+        steps = [Step("how far each query i (a row) is from each key j (a column)", [grid("|i − j|", apart)])]
+        for head, slope in enumerate(slopes):
+            steps.append(Step(f"head {head}: −{written(slope)} · |i − j|", [grid(f"y[{head}]", output[head], True)]))
+        return Example([], steps, values, {}, output, {"slopes": slopes})
+    table = learned(layer.params(x)["weight"])
+    rows, told = _of_windows(layer) if layer.kind == "window" else _of_buckets(positions, len(table))
+    lines = [f"{what}: row {row} = {listed(table[row])}" for what, row in told.items()]
+    output = [[[table[row][head] for row in line] for line in rows] for head in range(heads)]
+    steps = [
+        Step("rows of the learned table W that are read, with a number for each head", lines=lines),
+        Step("which row each query i (down) takes for each key j (across)", [grid("row", rows)]),
+        Step("output", [grid(f"y[{head}]", one, True) for head, one in enumerate(output)]),
+    ]
+    return Example([], steps, values, {"weight": table}, output)
+
+
+def _slopes(heads: int) -> list[float]:
+    """A geometric sequence; where the heads are no power of two, further ones lie between its first numbers."""
+    steps = 2 ** math.floor(math.log2(heads))
+    slopes: list[float] = [2 ** (-8 * (index + 1) / steps) for index in range(steps)]
+    return slopes + [2 ** (-4 * (2 * index + 1) / steps) for index in range(heads - steps)]
+
+
+def _of_buckets(positions: int, buckets: int) -> tuple[list[list[int]], dict[str, int]]:
+    """Near distances have a row each, far ones share them; keys behind the query have the second half."""
+    side = max(1, buckets // 2)
+    near = max(1, side // 2)
+
+    def row(distance: int) -> int:
+        found = abs(distance)
+        if found >= near:
+            growth = math.log(found / near) / math.log(128 / near)
+            found = min(int(near + growth * (side - near)), side - 1)
+        return min(found + side * (distance > 0), buckets - 1)
+
+    rows = [[row(j - i) for j in range(positions)] for i in range(positions)]
+    return rows, {f"j − i = {written(one)}": row(one) for one in range(1 - positions, positions)}
+
+
+def _of_windows(layer: Any) -> tuple[list[list[int]], dict[str, int]]:
+    """A row for each displacement, the last axis the fastest."""
+    window = [int(size) for size in (layer.window * 2 if len(layer.window) == 1 else layer.window)]
+    places = list(itertools.product(*map(range, window)))
+
+    def row(i: tuple[int, ...], j: tuple[int, ...]) -> int:
+        number = 0
+        for one, other, size in zip(i, j, window):
+            number = number * (2 * size - 1) + one - other + size - 1
+        return number
+
+    moved = {tuple(a - b for a, b in zip(i, j)): row(i, j) for i in places for j in places}
+    told = {f"i − j = ({', '.join(map(written, one))})": number for one, number in sorted(moved.items())}
+    return [[row(i, j) for j in places] for i in places], told
 
 
 @works(ClsToken)

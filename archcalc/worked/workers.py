@@ -18,6 +18,9 @@ from archcalc.worked import (  # noqa: F401
     recurrence,
     reduction,
     resizing,
+    routing,
+    selecting,
+    summing,
     transposed,
 )
 from archcalc.worked.example import WORKERS, Example

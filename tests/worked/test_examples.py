@@ -94,7 +94,46 @@ def attention(r: random.Random) -> Line:
     heads = r.choice((1, 2, 4))
     line = f"attention heads={heads} causal={r.choice(('true', 'false'))} bias={r.choice(('true', 'false', 'qkv'))}"
     line += r.choice(("", "", f" kv_heads={max(1, heads // 2)}", " head_dim=2", " out=3", " window=2"))
+    line += r.choice(("", "", " rope=10000", " rope=100 softcap=2", " softcap=1.5", " rope=50 rope_dim=2"))
     return line, f"{r.randint(1, 5)}x{r.choice((4, 8))}"
+
+
+def mixture(r: random.Random) -> Line:
+    experts = r.randint(1, 4)
+    layers = r.choice(("linear 2", "linear 3, relu, linear 4 bias=false", "silu, linear 2", "gelu"))
+    line = f"{{experts: {experts}, top_k: {r.randint(1, experts)}, bias: {r.choice(('true', 'false'))}, layers: [{layers}]}}"
+    return f"moe: {line}", r.choice(("", "3x")) + f"{r.randint(1, 5)}"
+
+
+def biases(r: random.Random) -> Line:
+    kind = r.choice(
+        (
+            "bucket",
+            "bucket buckets=4",
+            "bucket buckets=7",
+            "alibi",
+            "window window=2",
+            "window window=1x3",
+            "window window=3x2",
+        )
+    )
+    return f"relposbias {r.randint(1, 3)} kind={kind}", f"{r.randint(1, 6)}x2"
+
+
+def summed(r: random.Random) -> Line:
+    equation, count = r.choice((
+        ("ij,kj->ik", 2), ("ij,ij->i", 2), ("ij,ik->jk", 2), ("ij,kl->ikjl", 2), ("ij->ji", 1), ("ij->j", 1), ("ij,kj->ijk", 2),
+    ))  # fmt: skip
+    operands = ", ".join(["input"] * count)
+    return f"einsum: {{equation: '{equation}', operands: [{operands}]}}", f"{r.randint(1, 3)}x{r.randint(1, 3)}"
+
+
+def folded(r: random.Random) -> Line:
+    kernel, stride, padding = r.choice(((2, 1, 0), (2, 2, 0), (3, 1, 1), (2, 1, 1), (3, 2, 1)))
+    height, width, dilation = r.randint(2, 4), r.randint(2, 4), r.choice((1, 1, 2))
+    count = [(size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1 for size in (height, width)]
+    line = f"fold {height}x{width} kernel={kernel} stride={stride} padding={padding} dilation={dilation}"
+    return line, f"{kernel * kernel * r.randint(1, 2)}x{count[0] * count[1]}"
 
 
 def linear(r: random.Random) -> Line:
@@ -145,7 +184,11 @@ DRAWS: dict[str, Callable[[random.Random], Line]] = {
     "frozenbatchnorm": of("frozenbatchnorm"),
     "pixelshuffle": lambda r: ("pixelshuffle 2", r.choice(("4x2x2", "8x1x2", "4x1x3"))),
     "pixelunshuffle": lambda r: ("pixelunshuffle 2", r.choice(("1x4x4", "2x2x4"))),
- "linear": linear, "attention": attention,
+    "rearrange": lambda r: r.choice((("rearrange 'a b -> b a'", "2x3"), ("rearrange 'a b c -> b (c a)'", "2x3x2"), ("rearrange '(p a) b -> a b p' p=2", "6x2"),
+                                     ("rearrange '... a -> a ...'", "2x3x2"), ("rearrange 'a b -> (b a)'", f"2x{r.randint(1, 5)}"), ("rearrange 'a 1 b -> b a'", "2x1x3"),
+                                     ("rearrange '(a p) (b q) -> (a b) (p q)' p=2 q=2", "4x6"))),
+    "topk": lambda r: (f"topk {r.randint(1, 3)} axis={r.choice((0, -1))} largest={r.choice(('true', 'false'))}", r.choice(("4", "3x4", "2x3x3"))),
+    "fold": folded, "einsum": summed, "relposbias": biases, "moe": mixture, "linear": linear, "attention": attention,
     "embedding": lambda r: (f"embedding {r.randint(2, 9)} dim={r.randint(1, 5)}", r.choice(("4", "2x3"))),
     **{op: pool(op) for op in ("maxpool", "avgpool")},
     **{op: adaptive(op) for op in ("adaptivemaxpool", "adaptiveavgpool")},
@@ -183,6 +226,7 @@ JOINED: dict[str, Callable[[random.Random], tuple[str, dict[str, str]]]] = {
     "rnncell": lambda r: (f"rnncell 3 from=a state=b nonlinearity={r.choice(('tanh', 'relu'))}", {"a": "4", "b": "3"}),
     "grucell": lambda r: (f"grucell 3 from=a state=b bias={r.choice(('true', 'false'))}", {"a": "2", "b": "3"}),
     "lstmcell": lambda r: (f"lstmcell 3 from=a h=b c=c bias={r.choice(('true', 'false'))}", {"a": "2", "b": "3", "c": "3"}),
+    "gather": lambda r: ("gather from=a index=b", {"a": r.choice(("3, 4", "5")), "b": f"{r.randint(1, 5)}"}),
     "sdpa": lambda r: ("sdpa q=a k=b v=c", {"a": "2, 3, 4", "b": "2, 2, 4", "c": f"2, 2, {r.randint(1, 4)}"}),
 }  # fmt: skip
 
@@ -200,7 +244,9 @@ def test_numbers_of_several_inputs_are_those_of_pytorch(name):
         state = {f"{node.segment}.{key}": torch.tensor(value, dtype=torch.float) for key, value in done.weights.items()}
         module.load_state_dict(state)
         with torch.no_grad():
-            expected = module(*(torch.tensor(value, dtype=torch.float)[None] for value in done.inputs))[0]
+            kinds = [torch.long if tensor.integer else torch.float for tensor in graph.inputs.values()]
+            given = [torch.tensor(value, dtype=kind)[None] for value, kind in zip(done.inputs, kinds)]
+            expected = module(*given)[0]
         torch.testing.assert_close(torch.tensor(done.output, dtype=torch.float), expected, rtol=1e-4, atol=1e-5)
 
 
@@ -220,9 +266,21 @@ def test_numbers_are_those_of_pytorch(name):
     assert compared >= 10
 
 
+@pytest.mark.parametrize(
+    "line", ["split 2 axis=0", "split 3 axis=1", "split sizes=1x3 axis=0", "split sizes=1x-1 axis=1"]
+)
+def test_parts_are_those_of_pytorch(line):
+    parts = line_graph(line, "4x3", 1).nodes[0].exit.outputs
+    outputs = ", ".join(f"s.{name}" for name in parts)
+    graph = read(f"model: m\ninput: [4, 3]\nlayers:\n  - {line} name=s\noutput: [{outputs}]\n")
+    done = work_out(graph.nodes[0])
+    expected = instantiate(graph)(torch.tensor(done.input)[None])
+    assert [torch.tensor(part).tolist() for part in done.output] == [part[0].tolist() for part in expected]
+
+
 def test_every_worked_example_is_compared():
     ops = {layer.op for layer in WORKERS}
-    assert ops == set(DRAWS) - {"same"} | set(JOINED)
+    assert ops == set(DRAWS) - {"same"} | set(JOINED) | {"split"}
     assert ops <= set(REGISTRY)
 
 
@@ -243,7 +301,9 @@ def test_the_lecture():
     [
         ("conv 8 kernel=3", "3x32x32"), ("conv 1 kernel=1", "1x1x2x2"), ("maxpool 2", "8x32x32"), ("avgpool 2", "1x4x4x4"),
         ("lstm 64", "10x8"), ("lstm 4 proj=2", "3x4"), ("gru 2", "30x2"), ("attention heads=8", "10x512"),
-        ("attention heads=2 rope=10000", "3x4"), ("linear 100", "10"), ("embedding 1000 dim=4", "3"), ("layernorm", "3x64"),
+        ("attention heads=2 qknorm=true", "3x4"), ("moe: {experts: 2, top_k: 1, layers: [layernorm, linear 2]}", "3x4"), ("relposbias 8", "4x8"),
+        ("fold 30 kernel=2", "4x841"), ("einsum: {equation: 'ij,kj->ik', operands: [input, input]}", "9x9"), ("topk 2", "100"), ("split 2 axis=0", "40x3"),
+        ("rearrange 'a b -> b a'", "40x3"), ("gather index=input", "100"), ("linear 100", "10"), ("embedding 1000 dim=4", "3"), ("layernorm", "3x64"),
         ("batchnorm track_running_stats=false", "2x2x2"), ("groupnorm 2", "4x16x16"), ("softmax axis=0", "100"),
         ("relu", "3x32x32"), ("pow 2", "100"), ("convtranspose 8 kernel=2 stride=2", "16x8x8"), ("matmul: [input, input]", "9x9"),
         ("upsample 2 mode=bicubic", "1x4x4"), ("sum", "100x3"), ("posembed", "512x64"), ("rmsnorm axis=-1", "4x64"), ("adaptiveavgpool 7", "3x14x14"),
