@@ -89,7 +89,7 @@ class AttentionOperations(Heads):
         return part("biases", work(added, f"element of {named}", ("addition", 1)))
 
     def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
-        """Scores and weighted values twice, as their four gradients; projections as linear layers."""
+        """A product for each gradient of queries, keys, values and scores that is needed; projections as linear layers."""
         x = inputs[0]
         sources, lead = self.keys_and_values(x), product(x.shape[:-2])
         inner, kv_inner = self.inner, self.kv_inner
@@ -97,4 +97,6 @@ class AttentionOperations(Heads):
         total = queries * (x.shape[-1] * inner * (learns + needs[0]) + y.shape[-1] * inner * (learns + 1))
         for source, at in zip(sources, self.places):
             total = total + lead * keys.shape[-2] * source.shape[-1] * kv_inner * (learns + needs[at])
-        return total + 4 * queries * (keys.shape[-2] + self.more) * inner
+        asks, tells, gives = (learns or needs[at] for at in (0, *self.places))
+        scored = asks or tells or (self.relbias is not None and needs[-1])
+        return total + (asks + tells + gives + scored) * queries * (keys.shape[-2] + self.more) * inner

@@ -127,6 +127,8 @@ class Heads(Layer):
     def places(self) -> tuple[int, int]:
         """At which place among the inputs the sources of keys and of values stand."""
         given = [key for key in SOURCES if getattr(self, key) is not None]
+        if self.k is self.v is not None:  # read as one
+            return 1, 1
         keys, values = (next((1 + given.index(key) for key in (one, "kv") if key in given), 0) for one in "kv")
         return keys, values
 

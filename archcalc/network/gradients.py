@@ -198,15 +198,38 @@ def _copies(
         further = _Over(flows, stale)
         further.update(dict.fromkeys(_family(entry), flows.get(id(node.exit), False)))
         _forward_once(node, further)
+    inside = {*_made(node.children), *_states(node.children)}
+    read = used & inside  # of the last copy, from outside as well
     last = list(_once(node, further, used, stored, runs))
     yield from (replace(one, copies=(LAST, *one.copies)) for one in last)
     if entry is None or not any(key in used for key in _family(entry)):
         return
-    for one in last:
+    read_on = {id(node.exit), *(id(given) for extra, given in _pairs(entry, node.exit) if id(extra) in used)}
+    used -= inside
+    used |= read_on
+    inner = last
+    if read != read_on:
+        reached = set(used)
+        inner = list(_once(node, further, reached, stored, runs))
+        used |= reached - inside
+    for one in inner:
         between = node.copies - 2
         yield replace(one, stored=one.stored * between, runs=one.runs * between, copies=(BETWEEN, *one.copies))
     for one in _once(node, flows, used, stored, runs):
         yield replace(one, copies=(FIRST, *one.copies))
+
+
+def _pairs(entry: Tensor, given: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """The further outputs that a copy starts from, each with that of the copy before it."""
+    outputs = given.outputs or {}
+    yield from ((extra, outputs[name]) for name, extra in (entry.outputs or {}).items() if name in outputs)
+
+
+def _states(nodes: list[Node]) -> Iterator[int]:
+    """The states of all scans in `nodes`."""
+    for node in nodes:
+        yield from map(id, node.states.values())
+        yield from _states(node.children)
 
 
 def _steps(node: Node, flows: Flows, used: set[int], stored: int, runs: int) -> Iterator[Backward]:

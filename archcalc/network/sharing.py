@@ -105,7 +105,7 @@ def _has_ties(node: Node) -> bool:
 def _wiring(group: Node) -> list[tuple[Any, ...]]:
     """What each layer inside a group reads, as numbers in the order of first use, and where copies have it from."""
     labels = {id(tensor): number for number, tensor in enumerate(group.inputs[:1])}
-    origins: dict[int, int] = {}
+    origins = dict(labels)
     found: list[tuple[Any, ...]] = []
 
     def read(tensor: Tensor) -> tuple[int, int]:

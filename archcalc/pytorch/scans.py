@@ -107,12 +107,6 @@ class ScanLoop:
         after = [inner.expression(one) for one in self.node.further.values()]
         changed = [(name, text) for name, text in zip(states, after) if name != text]
         given = [inner.expression(one) for one, _ in self.node.listed]
-        if len(changed) == 1 and not inner.probe:
-            ((name, text),) = changed
-            if text.isidentifier() and inner.lines and inner.lines[-1].startswith(f"{text} = "):
-                # the last statement gives it its name at once
-                inner.lines[-1] = name + inner.lines[-1].removeprefix(text)
-                given, changed = [name if one == text else one for one in given], []
         lines = [f"{name}.append({text})" for name, text in zip(lists, given)]
         if changed:
             lines.append(f"{', '.join(name for name, _ in changed)} = {', '.join(text for _, text in changed)}")

@@ -131,6 +131,9 @@ CASES = """
 [8,8] | linear 8, attention 2 kv_heads=1 window=3, attention 2 kv_heads=1 dropout=0.1 causal=true window=2
 [8,8] | linear 8 name=m, relposbias 2 name=b, attention 2 kv_heads=1 relbias=b from=m causal=true window=4, attention 2 kv=prev
 [8,8] | linear 8 name=m, relposbias 2 name=b, attention 2 relbias=b from=m causal=true window=4
+[6,8] | linear 8 frozen=true name=m, relposbias 2 name=b, attention 2 relbias=b from=m frozen=true, linear 8
+[6,8] | linear 8 name=m, linear 8 frozen=true from=input name=n, attention 2 softcap=3 v=m from=n frozen=true, attention 2 kv=n dropout=0.1 frozen=true, attention 2 kv_heads=1 k=n qknorm=true sinks=true frozen=true
+[3,6,8] | linear 8, rearrange 'a b c -> b a c', attention 1 k=prev v=prev out=8, attention 2 k=prev v=prev
 [3,8,8] | linear 8 name=m, linear 8, attention 2 kv=prev, attention 2 kv=m, attention 2 kv_heads=1 kv=m rope=10
 [8,4] | linear 4 name=m, linear 6 name=n, attention 2 kv=m from=input, attention 2 kv=n
 [8,4] | linear 4 name=m, relposbias 2 name=b, attention 2 relbias=b from=m causal=true, attention 2 kv=m relbias=b dropout=0.1

@@ -70,6 +70,7 @@ class Attending:
         heads, inner, width = plain(self.layer.heads), plain(self.layer.inner), how.width
         learned, fused, wide = self._learned, self._fused, self._scored
         seen = keys.shape[-2] + self.layer.more  # keys that a query has a score of
+        asks, tells, gives, scored = (fused or needed for needed in self._needed)
         if self.layer.is_multihead_attention():
             made = self._made_at_once(x)
             kept, extra = multihead_inputs(
@@ -78,33 +79,45 @@ class Attending:
         else:
             kept, extra = tuple(sorted({0, *self.layer.places})) if how.learns else (), {}
             shared = plain(self.layer.kv_inner) if fused else inner
-            extra["queries, keys and values"] = (queries * inner + 2 * keyed * shared) * wide
+            # A product keeps of each factor what the gradient of the other one takes.
+            extra["queries, keys and values"] = (queries * inner * tells + keyed * shared * (asks + scored)) * wide
             if self.layer.qknorm:
-                vectors = queries * inner + keyed * plain(self.layer.kv_inner)
-                normed, keys_normed = map(plain, self.layer.normed)
-                statistics = queries * inner // normed + keyed * plain(self.layer.kv_inner) // keys_normed
-                scaled = how.learns and not how.adapts and self.layer.qknorm != "unscaled"
-                extra["norms"] = (1 + scaled) * vectors * (width if how.gpu else max(4, width)) + 4 * statistics
+                extra["norms"] = self._norms(queries, keyed)
             if self.layer.rope is not None:
-                extra["angles"] = plain((x.shape[-2] + keys.shape[-2]) * self.layer.turned) * width
+                asked, told, _, _ = self._needed
+                extra["angles"] = plain((x.shape[-2] * asked + keys.shape[-2] * told) * self.layer.turned) * width
         pairs = queries * plain(seen) * heads
         extra["mask"] = plain(x.shape[-2] * seen) * self._masks(fused, learned, width)
         if self.layer.relbias is not None and (fused or not how.keeps):
             extra["mask"] = pairs * width  # the table, repeated for each sample
         scores = fused_scores(queries * heads)
         if not fused:
-            scores = eager_scores(how, pairs, wide, self.layer.dropout, self.layer.softcap)
-        if self.layer.sinks and not fused:
+            scores = eager_scores(how, pairs, wide, self.layer.dropout, self.layer.softcap, scored, gives)
+            if not (asks or tells):
+                scores.pop("capped scores", None)
+        if self.layer.sinks and scores.get("scores"):
             scores["scores"] += queries * heads * width  # of the sinks, in the same softmax
         if self.layer.is_multihead_attention() and not fused:
-            scores["scaled queries and keys"] = (queries + keyed + rows * self.layer.more) * inner * wide
+            more = rows * self.layer.more
+            scores["scaled queries and keys"] = (queries * tells + (keyed + more) * asks) * inner * wide
             if wide > width:  # the values alone, in fp32
-                extra["queries, keys and values"] = (keyed + rows * self.layer.more) * inner * wide
+                extra["queries, keys and values"] = (keyed + more) * inner * wide
+            extra["queries, keys and values"] *= scored
         if fused or how.learns:
             scores["output of the scores"] = queries * inner * width
         if fused and how.learns and not self.layer.is_multihead_attention() and self._is_by_heads(rows, x):
             scores["output by position"] = queries * inner * width
         return Saved(kept, extra=extra | scores)
+
+    def _norms(self, queries: int, keyed: int) -> int:
+        """Bytes that norms of queries and keys keep, where a gradient flows to them; both are of so many vectors."""
+        layer, how = self.layer, self.how
+        scaled = how.learns and not how.adapts and layer.qknorm != "unscaled"
+        wide, kept = how.width if how.gpu else max(4, how.width), 0
+        inner = (queries * plain(layer.inner), keyed * plain(layer.kv_inner))
+        for needed, vectors, normed in zip(self._needed, inner, layer.normed):
+            kept += needed * ((1 + scaled) * vectors * wide + 4 * (vectors // plain(normed)))
+        return kept
 
     def _is_by_heads(self, rows: int, x: Tensor) -> bool:
         """Whether the fused kernel's output, laid out as the queries, is copied to lie by position.
@@ -127,6 +140,13 @@ class Attending:
             return hides if learned else 0  # where numbers that learn are filled up with -inf
         told = not self.layer.is_multihead_attention() and self.layer.window is None  # is_causal
         return width if hides and not told else 0
+
+    @property
+    def _needed(self) -> tuple[bool, bool, bool, bool]:
+        """Whether a gradient flows to queries, keys and values, and to scores; where nothing is kept, all are there."""
+        how = self.how
+        asks, tells, gives = (not how.keeps or how.learns or how.needs[at] for at in (0, *self.layer.places))
+        return asks, tells, gives, asks or tells or self._learned
 
     @property
     def _learned(self) -> bool:

@@ -15,19 +15,22 @@ def fused_scores(rows: int) -> dict[str, int]:
 
 
 def eager_scores(
-    how: Saving, pairs: int, width: int, dropout: float = 0, softcap: float | None = None
-) -> dict[str, int]:
+    how: Saving, pairs: int, width: int, dropout: float = 0, softcap: float | None = None,
+    scored: bool = True, weights: bool = True,
+) -> dict[str, int]:  # fmt: skip
     """Attention step by step keeps the softmax of all pairs; with dropout the mask and the masked ones as well.
 
     Args:
         width: bytes of a score.
+        scored: whether a gradient flows to the scores; weights: and to what they weight.
     """
-    extra = {"scores": pairs * width}
+    dropped = 0 < dropout < 1
+    extra = {"scores": pairs * width * (scored or (weights and not dropped))}
     if softcap is not None:
         extra["capped scores"] = pairs * width
-    if 0 < dropout < 1:
-        extra["mask of the scores"] = pairs * (1 if how.gpu else width)
-        extra["masked scores"] = pairs * width
+    if dropped:
+        extra["mask of the scores"] = pairs * (1 if how.gpu else width) * scored
+        extra["masked scores"] = pairs * width * weights
     return extra
 
 
