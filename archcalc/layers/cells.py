@@ -190,7 +190,8 @@ class LSTMCell(Cell):
         """And the cell state before the step; tanh(y.c) belongs to the output alone."""
         found = super().saved(how, y, *inputs)
         alone = how.batch * plain(self.hidden) * how.width * how.beside
-        return Saved((*found.inputs, 2), extra={"step": found.extra["step"] - alone})
+        gated = how.learns or how.needs[0] or how.needs[1]  # else nothing flows to the gates that it is weighted with
+        return Saved((*found.inputs, *([2] if gated else [])), extra={"step": found.extra["step"] - alone})
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
