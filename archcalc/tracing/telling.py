@@ -135,7 +135,9 @@ def _notes(graph: Graph) -> list[str]:
         found.append(
             f"The weights of {what} standardised before they are used: that is not in the spec and changes no count."
         )
-    constants = sum(1 for node in graph.nodes if node.op == "constant" and "value" not in node.keys)
+    constants = sum(
+        1 for node in graph.nodes if node.op == "constant" and "value" not in node.keys and "kind" not in node.keys
+    )
     if constants:
         what = "1 constant are" if constants == 1 else f"{constants} constants are"
         found.append(f"The numbers of {what} not in the spec: it has zeros for them.")

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from archcalc.cost import Costs
-from archcalc.diagnostics import SpecError
+from archcalc.diagnostics import Source, SpecError
 from archcalc.memory.simulation import simulate
+from archcalc.network.load import build_graph
 from archcalc.pytorch.instance import instantiate
 from tests.runs import run_of
 
@@ -197,6 +198,15 @@ def test_a_constant_of_whole_numbers_is_looked_up():
     assert values.shape == (1, 4, 6)
     with pytest.raises(SpecError, match=r"its input .4. holds numbers"):
         graph(["constant 4 value=0.5", "embedding 4 dim=6"], (5,))
+
+
+def test_constants_of_the_same_numbers_are_stored_apart():
+    block = (
+        "two(n): [constant n buffer=true name=a, constant n buffer=true name=b, {concat: {operands: [a, b], axis: 0}}]"
+    )
+    text = f"{{model: m, input: [5], blocks: {{{block}}}, layers: [two 3 name=x, two 4 name=y], output: [x, y]}}"
+    buffers = [*instantiate(build_graph(Source("t.yaml", text))).buffers()]
+    assert [len(one) for one in buffers] == [3, 3, 4, 4]
 
 
 def test_work_on_constants_alone_is_done_once():

@@ -107,7 +107,16 @@ class _Skeleton(torch.overrides.TorchFunctionMode):
             made = func(*args, **{**kwargs, "device": "meta"})
             if name in self._DRAWN or made.numel() > _MOST:
                 return made
+        if name == "copy_" and _is_filled(*args):  # an empty buffer that is given its numbers, as a filter that blurs
+            torch.utils.swap_tensors(args[0], args[1].expand_as(args[0]).to(args[0].dtype).clone())  # type: ignore[no-untyped-call]
+            return args[0]
         return func(*args, **kwargs)
+
+
+def _is_filled(tensor: Any, numbers: Any = None, *_: Any) -> bool:
+    """Whether a small tensor without numbers, which is not learned, is to hold `numbers`."""
+    known = isinstance(numbers, torch.Tensor) and not numbers.is_meta
+    return known and tensor.is_meta and not isinstance(tensor, nn.Parameter) and tensor.numel() <= _MOST
 
 
 def _without_weights(module: nn.Module) -> None:

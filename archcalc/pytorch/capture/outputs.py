@@ -148,7 +148,7 @@ class Held:
 
     def constant(self, node: Node) -> torch.Tensor | None:
         """The numbers of a constant; None where the spec has them."""
-        if node.holds is None or "value" in node.keys:
+        if node.holds is None or not node.keys.keys().isdisjoint(("value", "kind")):
             return None
         held = self._of(node.holds)
         if node.hides is not None:

@@ -64,7 +64,8 @@ class Constant(nn.Module):
 
     def __init__(self, value, persistent=False):
         super().__init__()
-        self.register_buffer("value", value, persistent=persistent)
+        # a copy, as a caller may give the same tensor to several
+        self.register_buffer("value", value.clone(), persistent=persistent)
 
     def forward(self):
         return self.value[None]

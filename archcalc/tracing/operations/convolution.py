@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from typing import Any
 
 from archcalc.tracing.calls import PARAMETER, Call, Value
+from archcalc.tracing.graph import Out
 from archcalc.tracing.operations.reader import Reader
 from archcalc.tracing.operations.registry import Beyond, Given, reads
 from archcalc.tracing.operations.shape import moved
@@ -20,7 +23,6 @@ def sizes(value: Any, axes: int) -> tuple[int, ...]:
 def convolution(reader: Reader, call: Call, a: Any) -> Given:
     """torch.conv2d with the weight of a module."""
     axes = len(a.weight.shape) - 2
-    weight, gain = _computed(reader, a.weight)
     padding: Any = a.padding if isinstance(a.padding, str) else sizes(a.padding, axes)
     if padding == "valid":
         padding = (0,) * axes
@@ -33,6 +35,9 @@ def convolution(reader: Reader, call: Call, a: Any) -> Given:
         "groups": a.groups,
         "bias": a.bias is not None,
     }
+    if not a.weight.of_data and not a.weight.of_parameters:
+        return _by_fixed_filters(reader, a, keys, axes)
+    weight, gain = _computed(reader, a.weight)
     before = len(reader.graph.nodes)
     if gain is None:
         made = reader.on_space("conv", a.input, keys, axes, {"weight": weight, "bias": a.bias})
@@ -44,11 +49,51 @@ def convolution(reader: Reader, call: Call, a: Any) -> Given:
     if gain is None:
         return made
     scaled = reader.weighted("layerscale", [made], made.sizes, {"axis": 0}, {"weight": gain})
-    if a.bias is None:
-        return scaled
-    return reader.add(
-        "add", [scaled, reader.reshaped(reader.out(a.bias), (a.weight.shape[0], *(1,) * axes))], made.sizes
-    )
+    return _shifted(reader, scaled, a.bias, axes)
+
+
+def _shifted(reader: Reader, made: Out, bias: Value | None, axes: int) -> Out:
+    """With a bias for each channel, where there is one."""
+    if bias is None:
+        return made
+    return reader.add("add", [made, reader.reshaped(reader.out(bias), (made.sizes[0], *(1,) * axes))], made.sizes)
+
+
+def _by_fixed_filters(reader: Reader, a: Any, keys: dict[str, Any], axes: int) -> Given:
+    """A convolution whose filters nobody learns."""
+    if a.input.batch == 0 and a.input.axes[0] is not None:
+        raise Beyond("fixed filters over samples that were joined with another axis")
+    made = reader.on_space("conv", a.input, {**keys, "bias": False, "weight": _filters(reader, a.weight)}, axes)
+    return _shifted(reader, made, a.bias, axes)
+
+
+def _filters(reader: Reader, weight: Value) -> Out:
+    """Fixed filters as a constant: one that blurs has a name."""
+    table = weight.table() if weight.table is not None else None
+    if table is None or not all(_is_binomial(kernel) for filters in table for kernel in filters):
+        return reader.out(weight)
+    kernel = (1, weight.shape[1], *weight.shape[2:])
+    return reader.add("constant", [], kernel, {"shape": kernel, "kind": "binomial"})
+
+
+def _is_binomial(kernel: Any) -> bool:
+    """Whether a kernel, in lists of lists, is the product of 1 2 1, 1 3 3 1 and the like, with the sum 1."""
+    sizes, inner = [], kernel
+    while isinstance(inner, list):
+        sizes.append(len(inner))
+        inner = inner[0]
+    for index in itertools.product(*map(range, sizes)):
+        wanted = math.prod(math.comb(size - 1, at) / 2 ** (size - 1) for size, at in zip(sizes, index))
+        if abs(_at(kernel, index) - wanted) > 1e-6:
+            return False
+    return True
+
+
+def _at(numbers: Any, index: tuple[int, ...]) -> float:
+    for one in index:
+        numbers = numbers[one]
+    found: float = numbers
+    return found
 
 
 def _computed(reader: Reader, weight: Value) -> tuple[Value, Value | None]:
