@@ -55,6 +55,8 @@ ZOO = {
     **{("hrnet-w32", "PRM301", line): "timm has these biases, as for hrnet" for line in (56, 58, 60, 62)},
     ("hrnet-w32", "GEO212", 26): _HALVES,
     ("wavenet", "GRF701", 13): _LAST,
+    **{("efficientdet", "PRM301", line): "google/automl has these biases" for line in (21, 24)},
+    ("stylegan2", "GEO206", 28): "the paper blurs what is uneven; the comment in the spec says so",
     ("yolov8", "GEO212", 31): _HALVES,
     ("deeplabv3", "NRM501", 33): "the pooled branch has one number a channel; torchvision trains it in larger batches",
     **{(f"vit{v}", "PRM303", 22): _KEYS for v in ("", "@ti16", "@s16", "@b32", "@l16", "@h14")},
