@@ -298,6 +298,14 @@ def set_state_biases(recurrent, zeros):
             setattr(recurrent, other, torch.zeros_like(bias) if zeros else None)
 
 
+def with_zero_biases(recurrent, forward, x, state):
+    """What `forward` makes of `x` while the biases of the products with the state are zeros."""
+    set_state_biases(recurrent, zeros=True)
+    result = forward(x, state)
+    set_state_biases(recurrent, zeros=False)
+    return result
+
+
 class OneBiasRNN(nn.RNN):
     """Recurrent network that learns a bias for the products of its input alone."""
 
@@ -306,10 +314,7 @@ class OneBiasRNN(nn.RNN):
         set_state_biases(self, zeros=False)
 
     def forward(self, x, state=None):
-        set_state_biases(self, zeros=True)
-        result = super().forward(x, state)
-        set_state_biases(self, zeros=False)
-        return result
+        return with_zero_biases(self, super().forward, x, state)
 
 
 class OneBiasGRU(nn.GRU):
@@ -320,10 +325,7 @@ class OneBiasGRU(nn.GRU):
         set_state_biases(self, zeros=False)
 
     def forward(self, x, state=None):
-        set_state_biases(self, zeros=True)
-        result = super().forward(x, state)
-        set_state_biases(self, zeros=False)
-        return result
+        return with_zero_biases(self, super().forward, x, state)
 
 
 class OneBiasLSTM(nn.LSTM):
@@ -334,7 +336,4 @@ class OneBiasLSTM(nn.LSTM):
         set_state_biases(self, zeros=False)
 
     def forward(self, x, state=None):
-        set_state_biases(self, zeros=True)
-        result = super().forward(x, state)
-        set_state_biases(self, zeros=False)
-        return result
+        return with_zero_biases(self, super().forward, x, state)
