@@ -11,9 +11,9 @@ from archcalc.difference.flattening import POSITION
 from archcalc.difference.matching import Matching, sources
 from archcalc.difference.record import LayerRecord, Level, Read
 from archcalc.layers.arguments import Argument, Size
-from archcalc.layers.asking import Asking
 from archcalc.layers.base import Layer
 from archcalc.layers.code import Code
+from archcalc.layers.feature_axis import FeatureAxis
 from archcalc.layers.tensor import Tensor
 from archcalc.network.codes import code_of
 
@@ -271,7 +271,7 @@ def _along(old: LayerRecord, new: LayerRecord) -> Change | None:
     axes = []
     for record in (old, new):
         node = record.node
-        if node is None or not isinstance(node.layer, Asking) or node.layer.axis is not None or not node.inputs:
+        if node is None or not isinstance(node.layer, FeatureAxis) or node.layer.axis is not None or not node.inputs:
             return None
         axes.append((node.inputs[0].rank, node.layer.along(node.inputs[0])))
     (rank, before), (other, after) = axes

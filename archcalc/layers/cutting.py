@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from archcalc.layers.arguments import Size, Whole, arg
-from archcalc.layers.asking import Asking
 from archcalc.layers.base import ShapeError, layer
 from archcalc.layers.change import Change, divisors_near
 from archcalc.layers.code import Code, expression
+from archcalc.layers.feature_axis import FeatureAxis
 from archcalc.layers.field import ITSELF, Field, windows
 from archcalc.layers.layout import ENDS, KEEPS, axis_of
 from archcalc.layers.saved import Saving
@@ -135,7 +135,7 @@ class Slice(Rearranging):
 
 
 @layer("split", first="parts", aliases=("chunk",), family="shape")
-class Split(Asking, Rearranging):
+class Split(FeatureAxis, Rearranging):
     """Parts of an axis, as outputs NAME.0, NAME.1, ...: equal ones, or of given sizes. Source: torch.chunk, torch.split."""
 
     notation = "x = [y.0, y.1, …] along the axis"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 from archcalc.layers.arguments import Flag, Number, Size, Whole, arg
-from archcalc.layers.asking import Asking
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module
 from archcalc.layers.content import outside
 from archcalc.layers.facts import ANY
+from archcalc.layers.feature_axis import FeatureAxis
 from archcalc.layers.layout import ENDS, FEATURES_LAST
 from archcalc.layers.memory import JOINED, LOW
 from archcalc.layers.projections import Projection
@@ -204,7 +204,7 @@ class Parameter(Layer):
 
 
 @layer("layerscale", aliases=("layer_scale", "gamma"))
-class LayerScale(Asking):
+class LayerScale(FeatureAxis):
     """A learned factor for each channel or feature. [...] -> the same shape.
 
     Source: Touvron et al. 2021 (CaiT).

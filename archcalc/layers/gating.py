@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from archcalc.layers.arguments import Whole, arg
-from archcalc.layers.asking import Asking
 from archcalc.layers.base import ShapeError, layer
 from archcalc.layers.code import Code, given, module
 from archcalc.layers.facts import ANY
+from archcalc.layers.feature_axis import FeatureAxis
 from archcalc.layers.field import Field
 from archcalc.layers.saved import INPUT, Saved, Saving
 from archcalc.layers.shape import beside
@@ -16,7 +16,7 @@ from archcalc.terms import work
 
 
 @layer("glu", family="activation")
-class GLU(Asking):
+class GLU(FeatureAxis):
     """Half of the channels or features, each times a gate between 0 and 1: a · sigmoid(b) with the input [a, b].
 
     [2n, ...] -> [n, ...]. Source: torch.nn.GLU; Dauphin et al. 2016.

@@ -6,12 +6,12 @@ from functools import reduce
 from typing import Any
 
 from archcalc.layers.arguments import Whole, arg
-from archcalc.layers.asking import Asking
 from archcalc.layers.base import Layer, ShapeError, decided, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression
 from archcalc.layers.content import numbers_only
 from archcalc.layers.facts import ANY
+from archcalc.layers.feature_axis import FeatureAxis
 from archcalc.layers.field import Field
 from archcalc.layers.layout import FEATURES_LAST, KEEPS, told
 from archcalc.layers.operands import Body, Operands
@@ -249,7 +249,7 @@ class Minimum(_Extreme):
 
 
 @layer("concat", first="operands", aliases=("cat", "concatenate"))
-class Concat(Asking):
+class Concat(FeatureAxis):
     """Operands side by side, by default along channels or features. Source: torch.cat."""
 
     computes_nothing = True

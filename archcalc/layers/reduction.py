@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 from archcalc.layers.arguments import Flag, Number, Size, Whole, arg
-from archcalc.layers.asking import Asking
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression
+from archcalc.layers.feature_axis import Normalizing
 from archcalc.layers.layout import ENDS, KEEPS, axis_of
 from archcalc.layers.memory import WIDE
 from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
@@ -304,7 +304,7 @@ class CumSum(Layer):
 
 
 @layer("normalize", first="axis", aliases=("l2norm", "l2normalize", "l2normalization", "unitnorm", "unitnormalization"))
-class Normalize(Asking):
+class Normalize(Normalizing):
     """Vectors of length 1, by default those of channels or features: x / max(norm(x), eps).
 
     Source: torch.nn.functional.normalize.
@@ -314,22 +314,11 @@ class Normalize(Asking):
     nonnegative = True
     notation = "y = x / max(‖x‖, ε)"
 
-    does = "normalises"
-
     axis: int | None = arg(
         Whole, "axis of the vectors; default: channels or features", default=None, min=-8, aliases=("dim",)
     )
     p: float = arg(Number, "the power: 1 for the sum of absolute values, 2 for Euclid's", default=2.0, above=0)
     eps: float = arg(Number, "smallest length to divide by", default=1e-12, min=0)
-
-    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for an axis the input does not have."""
-        self.along(x)
-        return Tensor(x.shape)
-
-    def mixes(self, x: Tensor) -> tuple[int, ...]:
-        """The axis of the vectors."""
-        return (self.along(x),)
 
     def outcome(self, axis: int, *inputs: Tensor) -> str:
         """What has length 1."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from archcalc.layers.arguments import Flag, Number, Whole, arg
-from archcalc.layers.asking import Asking
 from archcalc.layers.base import layer
 from archcalc.layers.code import Code, given, module
 from archcalc.layers.facts import ANY
+from archcalc.layers.feature_axis import Normalizing
 from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.strides import Strides, contiguous, iterated
 from archcalc.layers.tensor import Shape, Tensor
@@ -27,7 +27,7 @@ def root_normed(x: Strides, scaled: bool) -> Strides:
 
 
 @layer("rmsnorm", aliases=("rmsnormalization",), family="normalization")
-class RMSNorm(Asking):
+class RMSNorm(Normalizing):
     """Divides each vector of channels or features by its root mean square. [...] -> the same shape.
 
     Source: torch.nn.RMSNorm, which takes features last; Zhang and Sennrich 2019.
@@ -37,8 +37,6 @@ class RMSNorm(Asking):
     example = ("rmsnorm axis=-1", "20x64")
     notation = "y = x / √(mean(x²) + ε) · γ"
 
-    does = "normalises"
-
     eps: float = arg(
         Number, "added to the mean square; PyTorch's default is the least step of the type", default=1e-6, min=0
     )
@@ -47,15 +45,6 @@ class RMSNorm(Asking):
         Whole, "axis of the vectors; default: channels or features", default=None, min=-8, aliases=("dim",)
     )
 
-    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for an axis the input does not have."""
-        self.along(x)
-        return Tensor(x.shape)
-
-    def mixes(self, x: Tensor) -> tuple[int, ...]:
-        """The axis of the vectors."""
-        return (self.along(x),)
-
     def outcome(self, axis: int, *inputs: Tensor) -> str:
         """The vectors, each with a mean of its own."""
         return f"vectors of {inputs[0].shape[axis]}" + (" and as many scales" if self.affine else "")
@@ -63,10 +52,6 @@ class RMSNorm(Asking):
     def params(self, x: Tensor) -> dict[str, Shape]:
         """A scale for each feature."""
         return {"weight": (x.shape[self.along(x)],)} if self.affine else {}
-
-    def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
-        """Where it works along the features."""
-        return self.along(inputs[0]) == inputs[0].rank - 1
 
     def averaged(self, x: Tensor) -> int:
         """The vector."""

@@ -6,34 +6,24 @@ from math import inf
 from typing import ClassVar
 
 from archcalc.layers.arguments import Whole, arg
-from archcalc.layers.asking import Asking
 from archcalc.layers.base import layer
 from archcalc.layers.code import Code, module
+from archcalc.layers.feature_axis import Normalizing
 from archcalc.layers.memory import WIDE
 from archcalc.layers.saved import OUTPUT, Saved, Saving
 from archcalc.layers.tensor import Tensor
 from archcalc.terms import Pieces, work
 
 
-class SoftmaxLike(Asking):
+class SoftmaxLike(Normalizing):
     """Exponentials in proportion to their sum along an axis, or the logarithms of those."""
 
     operations: ClassVar[Pieces]
     span: tuple[float, float]
 
-    does = "normalises"
     axis: int | None = arg(
         Whole, "axis that sums to 1; default: channels or features", default=None, min=-8, aliases=("dim",)
     )
-
-    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for an axis the input does not have."""
-        self.along(x)
-        return Tensor(x.shape)
-
-    def mixes(self, x: Tensor) -> tuple[int, ...]:
-        """The axis that sums to 1."""
-        return (self.along(x),)
 
     def outcome(self, axis: int, *inputs: Tensor) -> str:
         """What sums to 1."""
@@ -42,10 +32,6 @@ class SoftmaxLike(Asking):
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The output."""
         return how.first(OUTPUT)
-
-    def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
-        """Where it works along the features."""
-        return self.along(inputs[0]) == inputs[0].rank - 1
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Those of every element."""

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from archcalc.diagnostics import Advice, Findings, Note, Span
 from archcalc.language.inputs import stating
-from archcalc.layers.asking import Asking
 from archcalc.layers.base import Layer, ShapeError, decided
 from archcalc.layers.change import Change
+from archcalc.layers.feature_axis import FeatureAxis
 from archcalc.layers.layout import ASKS, UNDECIDED, DisagreementError, Layout, axis_of
 from archcalc.layers.tensor import Alias, Tensor, Want
 from archcalc.layers.zeros import Zeros
@@ -231,7 +231,7 @@ class Builder(Scanning):
 
     def _know(self, layer: Layer, inputs: tuple[Tensor, ...], step: Step) -> None:
         """Find the layout that a layer has to know. Raises `ShapeError` where nothing decides it, or two layers do."""
-        assert isinstance(layer, Asking)
+        assert isinstance(layer, FeatureAxis)
         x = widest(inputs)
         try:
             known = x.rank == 1 or self.ask(x, step.op) is not None

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 
-from archcalc.layers.asking import Asking
 from archcalc.layers.attention import Attention
+from archcalc.layers.feature_axis import FeatureAxis
 from archcalc.layers.recurrent import Recurrent
 from archcalc.peers.attention import is_multihead, products
 from archcalc.peers.base import SCORES, Deltas, Peer, Rule
@@ -70,7 +70,7 @@ def _transposed(call: Call) -> Deltas:
 
 @PEER.rule("softmax")
 def _softmax(call: Call) -> Deltas:
-    assert isinstance(call.layer, Asking)
+    assert isinstance(call.layer, FeatureAxis)
     axis = call.layer.along(call.x)
     return {SOFTMAX: 3 * call.read - call.read // int(call.x.shape[axis])}
 

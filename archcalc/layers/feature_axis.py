@@ -10,7 +10,7 @@ from archcalc.layers.layout import ASKS, CHANNELS_FIRST, LAYOUTS, axis_of
 from archcalc.layers.tensor import Tensor
 
 
-class Asking(Layer):
+class FeatureAxis(Layer):
     """Works along one axis, by default that of channels or features."""
 
     one_pass = True
@@ -49,3 +49,22 @@ class Asking(Layer):
         return fit, {
             layout: f"axis={axis_of(layout, x.rank)} does not fit: {error}" for layout, error in refused.items()
         }
+
+
+class Normalizing(FeatureAxis):
+    """Normalises each vector along the axis. [...] -> the same shape."""
+
+    does = "normalises"
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` for an axis the input does not have."""
+        self.along(x)
+        return Tensor(x.shape)
+
+    def mixes(self, x: Tensor) -> tuple[int, ...]:
+        """The axis of the vectors."""
+        return (self.along(x),)
+
+    def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
+        """Where it works along the features."""
+        return self.along(inputs[0]) == inputs[0].rank - 1
