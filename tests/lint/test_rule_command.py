@@ -28,7 +28,7 @@ def test_a_code_of_the_language(archcalc):
 
 def test_as_json(archcalc):
     (rule,) = json.loads(archcalc("rule", "PRM301", "--format", "json").out)["rules"]
-    assert rule["why"].startswith("A bias that a normalisation behind it takes off again.\n\n")
+    assert rule["why"].startswith("The normalisation after a layer cancels its bias.\n\n")
     assert "Example" not in rule["why"]
     assert rule["example"].startswith("model: example\n")
     assert rule["use_instead"].endswith("\n")

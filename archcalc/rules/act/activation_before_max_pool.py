@@ -19,11 +19,11 @@ _FEW, _SHARE = 2**16, 0.1
 
 @rule("ACT406", "activation-before-max-pool")
 class ActivationBeforeMaxPool(Rule):
-    """An activation on every pixel, of which the max-pooling behind it keeps a few.
+    """An activation runs on every pixel, and the max-pooling after it keeps only a few.
 
-    A function that never falls gives the largest output for the largest input, so max-pooling
-    first gives the same values bit for bit, from stride² times less work and memory. Silent where
-    less than a tenth of the network's element-wise work would be saved, and in a block that is
+    An activation that never decreases gives its largest output for the largest input. Max-pooling first
+    therefore gives the same values, bit for bit, with stride² times less work and memory. Not reported
+    where it would save less than a tenth of the network's element-wise work, or in a block that is
     followed by something else elsewhere.
 
     Example:

@@ -23,11 +23,11 @@ _OF_LOGITS = (SoftmaxLike, Sigmoid)
 
 @rule("ACT407", "clipped-logits")
 class ClippedLogits(Rule):
-    """A relu, sigmoid or tanh on logits: evidence for or against a class cannot be told.
+    """A relu, sigmoid or tanh on logits limits what the model can say about a class.
 
-    Behind a relu every negative logit is 0 and gets no gradient: behind a sigmoid no probability is
-    below one half then, and behind a softmax all classes that the model argues against are equally
-    likely. Logits between two bounds leave cross-entropy a least value: with C classes and logits
+    A relu makes every negative logit 0 and stops its gradient: a sigmoid after it never gives a
+    probability below one half, and a softmax cannot tell apart the classes that the model rules out. If
+    logits lie between two bounds, cross-entropy cannot fall below a floor: with C classes and logits
     from 0 to 1 it is ln(1 + (C − 1) / e).
 
     Example:

@@ -12,10 +12,10 @@ from archcalc.rules.model import Model
 
 @rule("ACT402", "log-softmax-before-cross-entropy")
 class LogSoftmaxBeforeCrossEntropy(Rule):
-    """The loss takes the logarithm of softmax, and so does the model.
+    """The loss takes the logarithm of the softmax, and so does the model.
 
-    The values and gradients are right, because log-softmax of a log-softmax is the same again; one
-    of the two is work for nothing.
+    Values and gradients are right, because the log-softmax of a log-softmax is the same again. One of
+    the two is wasted work.
 
     Example:
         model: example

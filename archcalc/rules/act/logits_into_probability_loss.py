@@ -22,11 +22,11 @@ _WANTED = {
 
 @rule("ACT404", "logits-into-probability-loss")
 class LogitsIntoProbabilityLoss(Rule):
-    """The loss takes probabilities or their logarithms, and the model gives something else.
+    """The loss expects probabilities or their logarithms, and the model gives something else.
 
-    `nll` picks out a number and negates it: without a log-softmax before it the loss has no lower
-    bound, and training makes it −∞. `bce` takes logarithms of its input, and PyTorch stops with an
-    error where that lies outside [0, 1].
+    `nll` picks out one number and negates it. Without a log-softmax before it the loss has no lower
+    bound, and training drives it to −∞. `bce` takes the logarithm of its input; PyTorch raises an error
+    if a value lies outside [0, 1].
 
     Example:
         model: example

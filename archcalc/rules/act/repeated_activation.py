@@ -19,11 +19,11 @@ from archcalc.rules.model import Model, idle
 
 @rule("ACT405", "repeated-activation")
 class RepeatedActivation(Rule):
-    """An activation of an activation, which does nothing or squeezes the values together.
+    """An activation of an activation does nothing, or squeezes the values together.
 
-    What a relu gives is not negative, so a second relu passes it on. A sigmoid or softmax of
-    numbers between 0 and 1 has but a small part of its range left: a sigmoid of them lies between
-    0.5 and 0.731.
+    The output of a relu is never negative, so a second relu changes nothing. A sigmoid or softmax of
+    numbers between 0 and 1 uses only a small part of its range: such a sigmoid lies between 0.5 and
+    0.731.
 
     Example:
         model: example

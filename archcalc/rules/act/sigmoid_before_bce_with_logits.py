@@ -15,10 +15,10 @@ from archcalc.rules.model import Model
 
 @rule("ACT403", "sigmoid-before-bce-with-logits")
 class SigmoidBeforeBceWithLogits(Rule):
-    """The loss applies sigmoid, and the model has applied it already.
+    """The loss applies sigmoid, and the model has already applied it.
 
-    A sigmoid of a sigmoid lies between 0.5 and 0.731: the loss cannot fall below 0.313 for a
-    positive example, nor below 0.693, a coin's, for a negative one.
+    The sigmoid of a sigmoid lies between 0.5 and 0.731. The loss cannot fall below 0.313 for a positive
+    example, or below 0.693 for a negative one, which is no better than a coin toss.
 
     Example:
         model: example

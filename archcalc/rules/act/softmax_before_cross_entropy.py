@@ -15,11 +15,11 @@ from archcalc.rules.model import Model
 
 @rule("ACT401", "softmax-before-cross-entropy")
 class SoftmaxBeforeCrossEntropy(Rule):
-    """The loss applies softmax, and the model has applied it already.
+    """The loss applies softmax, and the model has already applied it.
 
-    Cross-entropy takes logits. Probabilities lie between 0 and 1, so that after the loss's own
-    softmax the right class cannot have more than e / (e + C − 1): with C classes the loss never
-    falls below ln(1 + (C − 1) / e), and its gradient is small everywhere.
+    Cross-entropy takes logits. Probabilities lie between 0 and 1, so after the loss's own softmax the
+    right class gets at most e / (e + C − 1). With C classes the loss never falls below ln(1 + (C − 1) /
+    e), and its gradient is small everywhere.
 
     Example:
         model: example

@@ -12,10 +12,10 @@ from archcalc.rules.model import Model
 
 @rule("ACT408", "softmax-over-one")
 class SoftmaxOverOne(Rule):
-    """A softmax over a single element: it is 1, whatever goes in.
+    """A softmax over a single element is 1, whatever goes in.
 
-    One number over the sum of that one number. Nothing before it gets a gradient. For one logit of
-    two classes `sigmoid` was meant; for a map of scores another axis.
+    It divides one number by itself, and nothing before it gets a gradient. For the one logit of a
+    two-class model use `sigmoid`; for a map of scores, another axis.
 
     Example:
         model: example

@@ -19,11 +19,11 @@ from archcalc.rules.model import Model
 
 @rule("ATT602", "missing-causal-mask")
 class MissingCausalMask(Rule):
-    """One attention without a causal mask between others that have one.
+    """One attention layer has no causal mask, and others have one.
 
-    A model whose layers see only what came before predicts each next token from the past. A single
-    layer without the mask shows every position the tokens after it, and through it all layers
-    behind: the loss falls towards 0, and the model writes nonsense.
+    A model whose layers see only earlier tokens predicts the next token from the past. A single layer
+    without the mask lets every position see the tokens after it, and passes that on to all later
+    layers: the loss falls towards 0, and the model generates nonsense.
 
     Example:
         model: example

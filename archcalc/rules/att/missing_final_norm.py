@@ -21,10 +21,10 @@ _NORMS = (LayerNorm, RMSNorm)
 
 @rule("ATT606", "missing-final-norm")
 class MissingFinalNorm(Rule):
-    """A stack of residual layers that normalise what they read, and no norm behind the last.
+    """A stack of residual layers normalises its inputs, and no norm follows the last.
 
-    In a pre-norm transformer nothing normalises the sum that runs through the stack, and it grows
-    with every layer. Models of this kind have one more norm before the head.
+    In a pre-norm transformer nothing normalises the sum that runs through the stack, and it grows with
+    every layer. Models of this kind have one more norm before the head.
 
     Example:
         model: example

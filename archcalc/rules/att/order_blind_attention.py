@@ -18,12 +18,12 @@ from archcalc.rules.reading import is_patches
 
 @rule("ATT601", "order-blind-attention")
 class OrderBlindAttention(Rule):
-    """Attention over tokens or patches, and nothing in the model that knows their order.
+    """Attention over tokens or patches in a model that does not know their order.
 
-    Attention sums over positions. Without position vectors, rotary positions, a mask or a layer
-    that goes along the sequence, shuffled tokens give the same vectors, shuffled: the model sees a
-    bag of words, or of pieces of an image. Silent for inputs of numbers that are no image: a cloud
-    of points has no order.
+    Attention sums over positions. Without position embeddings, rotary positions, a mask or a layer that
+    runs along the sequence, shuffled tokens give the same vectors, shuffled: the model sees a bag of
+    words, or of image patches. Not reported for inputs of numbers that are not images, since a point
+    cloud has no order.
 
     Example:
         model: example

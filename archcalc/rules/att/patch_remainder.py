@@ -12,10 +12,10 @@ from archcalc.rules.windows import fixed, space
 
 @rule("ATT605", "patch-remainder")
 class PatchRemainder(Rule):
-    """An image that its patches do not fill: the rest at the right and lower border is never read.
+    """The patches do not cover the image: its right and lower border is never read.
 
-    A convolution as wide as its stride cuts the image into patches. What is left over when the
-    patch does not divide the image belongs to no token.
+    A convolution as wide as its stride cuts the image into patches. If the patch size does not divide
+    the image, the remainder belongs to no token.
 
     Example:
         model: example

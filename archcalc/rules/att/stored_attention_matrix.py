@@ -16,11 +16,11 @@ from archcalc.rules.model import Model
 
 @rule("ATT607", "stored-attention-matrix")
 class StoredAttentionMatrix(Rule):
-    """Attention scores that are kept as a matrix grow with the square of the sequence.
+    """Attention scores are stored as a matrix, which grows with the square of the sequence.
 
-    Without a fused kernel training stores heads·queries·keys numbers a layer and sample for the
-    backward pass. `attention`, and `sdpa` of tensors with an axis of heads, call PyTorch's fused
-    kernels where those take the arguments; a `softmax` between two `matmul` never does.
+    Without a fused kernel, training stores heads·queries·keys numbers for each layer and sample until
+    the backward pass. `attention`, and `sdpa` on tensors with an axis of heads, call PyTorch's fused
+    kernels where their arguments allow it; a `softmax` between two `matmul` never does.
 
     Example:
         model: example

@@ -11,11 +11,11 @@ from archcalc.rules.model import Model
 
 @rule("BUD908", "depth-over-budget")
 class DepthOverBudget(Rule):
-    """More layers with weights on the longest path than the spec's `budget:` allows.
+    """The longest path has more layers with weights than the spec's `budget:` allows.
 
-    Such layers cannot run side by side, so that their number bounds the time of one sample from
-    below, whatever the device; and gradients pass through all of them. The finding names the layers
-    that stand there most often.
+    These layers cannot run side by side, so their number bounds the time of one sample from below on
+    any device, and gradients pass through all of them. The finding names the layers that occur there
+    most often.
 
     Example:
         model: example

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 @rule("BUD904", "does-not-fit-device")
 class DoesNotFitDevice(Rule):
-    """A run that takes more memory than the device of `--device` has.
+    """The run takes more memory than the device given by `--device` has.
 
-    It is what `archcalc memory --device` compares: all that the process takes of a forward pass, or of
-    what `--mode` or the spec's `run:` asks for, in the precision of the run. The examples are for a
-    GPU with 80 GiB.
+    It compares what `archcalc memory --device` compares: all memory that the process takes for a
+    forward pass, or for what `--mode` or the spec's `run:` asks for, in the precision of the run. The
+    examples are for a GPU with 80 GiB.
 
     Example:
         model: example

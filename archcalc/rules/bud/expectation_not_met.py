@@ -11,10 +11,10 @@ from archcalc.rules.model import Model
 
 @rule("BUD907", "expectation-not-met")
 class ExpectationNotMet(Rule):
-    """A number that the spec's `expect:` states is not the one that comes out.
+    """A number in the spec's `expect:` is not the one that is computed.
 
-    Expectations are a test that stands beside the model: a layer changed by mistake shows in the
-    number of parameters. They are about the spec as it stands, so nothing is compared with other
+    Expectations are a test kept beside the model: a layer that was changed by mistake shows in the
+    number of parameters. They describe the spec as it is written, so they are not compared under other
     settings.
 
     Example:

@@ -13,13 +13,13 @@ from archcalc.rules.model import Model
 
 @rule("BUD905", "grew-since-baseline")
 class GrewSinceBaseline(Rule):
-    """The model needs more than it did, by more than the spec's `growth:` allows.
+    """The model needs more than before, by more than the spec's `growth:` allows.
 
-    A budget is about the whole, `growth:` about one change: small additions, each within the
-    budget, are noticed as well. Compared is with the spec as it was, which `archcalc lint --base`
-    says: a git revision, or a file or folder. A base that is there and cannot be read is a finding
-    too: growth that is not known is not within a limit. A spec that is new has none. In the examples
-    the base is a `linear 100`, `relu` and `linear 10`.
+    A budget limits the whole, `growth:` limits one change, so that small additions are noticed even if
+    each is within the budget. The baseline is what `archcalc lint --base` names: a git revision, a file
+    or a folder. A baseline that exists but cannot be read is a finding too, because unknown growth is
+    not within a limit. A new spec has no baseline. In the examples it is a `linear 100`, `relu` and
+    `linear 10`.
 
     Example:
         model: example

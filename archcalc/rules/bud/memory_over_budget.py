@@ -13,9 +13,9 @@ from archcalc.rules.model import Model
 class MemoryOverBudget(Rule):
     """Training or inference takes more memory than the spec's `budget:` allows.
 
-    `memory` bounds a training step, `inference_memory` a forward pass, run as options, settings and
-    the spec's `run:` say, as `archcalc memory` predicts them: without any of these with AdamW in fp32
-    on the CPU. The finding names the layers that take most of it.
+    `memory` limits a training step and `inference_memory` a forward pass. Both are run as options,
+    settings and the spec's `run:` say, and predicted as `archcalc memory` does; the default is AdamW in
+    fp32 on the CPU. The finding names the layers that take the most.
 
     Example:
         model: example

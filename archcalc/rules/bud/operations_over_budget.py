@@ -10,10 +10,9 @@ from archcalc.rules.model import Model
 
 @rule("BUD902", "operations-over-budget")
 class OperationsOverBudget(Rule):
-    """More multiply-accumulates than the spec's `budget:` allows.
+    """The model has more multiply-accumulates than the spec's `budget:` allows.
 
-    They are those of one sample, as a dense count has them. The finding names the layers that take
-    most of them.
+    They are those of one sample, counted densely. The finding names the layers that need the most.
 
     Example:
         model: example

@@ -12,9 +12,9 @@ from archcalc.rules.model import Model
 
 @rule("BUD901", "parameters-over-budget")
 class ParametersOverBudget(Rule):
-    """More parameters, or trainable ones, than the spec's `budget:` allows.
+    """The model has more parameters, or trainable ones, than the spec's `budget:` allows.
 
-    The finding names the layers that hold most of them.
+    The finding names the layers that hold the most.
 
     Example:
         model: example

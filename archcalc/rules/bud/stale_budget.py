@@ -14,10 +14,10 @@ _UNITS = ((12, "T"), (9, "G"), (6, "M"), (3, "K"))
 
 @rule("BUD906", "stale-budget")
 class StaleBudget(Rule):
-    """A budget more than twice what is needed: it would not notice the model doubling.
+    """A budget is more than twice what the model needs, and would not notice the model doubling.
 
-    A limit is of use near the value. After a model has shrunk its budget should follow, or the
-    savings can be lost again in silence.
+    A limit is useful when it is near the value. After a model has shrunk, lower its budget as well, or
+    the savings can be lost again unnoticed.
 
     Example:
         model: example

@@ -17,10 +17,10 @@ _CONVOLUTIONS = 2
 
 @rule("GEO211", "early-downsampling")
 class EarlyDownsampling(Rule):
-    """An image that is an eighth of its size, along each axis, after one or two convolutions.
+    """One or two convolutions shrink the image to an eighth of its size along each axis.
 
-    What two convolutions have not put into channels by then is lost, and all layers behind them
-    work on few positions. Where accuracy counts more than time, downsample later.
+    What these convolutions have not put into channels is lost, and all later layers work on few
+    positions. Where accuracy matters more than time, downsample later.
 
     Example:
         model: example

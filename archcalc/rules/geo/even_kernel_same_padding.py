@@ -14,10 +14,10 @@ from archcalc.rules.model import Model
 
 @rule("GEO205", "even-kernel-same-padding")
 class EvenKernelSamePadding(Rule):
-    """`padding=same` with an even kernel: one side gets more than the other.
+    """`padding=same` with an even kernel pads one side more than the other.
 
-    A window of even width has no middle. PyTorch adds the odd row on the right, which shifts the
-    output by half a pixel, and first makes a padded copy of the input; it warns of that.
+    A window of even width has no centre. PyTorch puts the extra padding on the right, which shifts the
+    output by half a pixel, and makes a padded copy of the input first; it warns about that.
 
     Example:
         model: example

@@ -23,11 +23,11 @@ _STEPS = (2, 4, 8, 16, 32, 64, 128, 3, 6, 12, 24, 48, 96)
 
 @rule("GEO212", "fragile-input-size")
 class FragileInputSize(Rule):
-    """A network that joins an image with what was once smaller, and works for some image sizes only.
+    """The network joins an image with one that was once smaller, and works only at some image sizes.
 
-    Halving rounds down and doubling does not know of it: 25 pixels halved and doubled are 24, and
-    the two do not fit together. Whoever trains on crops or runs on camera images meets the error
-    then. It is no mistake, and pads or crops before the network mend it.
+    Halving rounds down and doubling does not undo that: 25 pixels become 12, then 24, and the two do
+    not fit together. Anyone who trains on crops or runs on camera images meets the error then. The spec
+    is not wrong; padding or cropping before the network solves it.
 
     Example:
         model: example

@@ -18,11 +18,11 @@ from archcalc.rules.windows import space
 
 @rule("GEO207", "no-op-pooling")
 class NoOpPooling(Rule):
-    """A pooling that gives out what goes in.
+    """A pooling layer returns its input unchanged.
 
-    A 1×1 window with stride 1 holds one element. Adaptive pooling to a size is silent where its
-    input only happens to have it, because images of other sizes may come; behind another adaptive
-    pooling to the same size it never does anything.
+    A 1×1 window with stride 1 holds one element. Adaptive pooling to a size is not reported where its
+    input merely happens to have that size, because other images may not; after another adaptive pooling
+    to the same size it never does anything.
 
     Example:
         model: example

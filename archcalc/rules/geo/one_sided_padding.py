@@ -11,11 +11,11 @@ from archcalc.rules.windows import fixed
 
 @rule("GEO204", "one-sided-padding")
 class OneSidedPadding(Rule):
-    """Padding on both sides, of which the stride reads only the left.
+    """The padding is on both sides, but the stride reads only the left one.
 
-    The last windows are rounded away and the padding on the right and below is never reached: all
-    outputs are shifted by half a pixel to the left. Classification does not mind; where positions
-    matter, as in segmentation, the shifts of several layers add up.
+    The last windows are rounded away, and the padding on the right and at the bottom is never reached:
+    all outputs are shifted half a pixel to the left. Classification does not suffer from it. Where
+    positions matter, as in segmentation, the shifts of several layers add up.
 
     Example:
         model: example

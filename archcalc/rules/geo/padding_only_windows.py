@@ -12,10 +12,10 @@ from archcalc.rules.windows import fixed
 
 @rule("GEO203", "padding-only-windows")
 class PaddingOnlyWindows(Rule):
-    """Windows that lie on the padding alone: their outputs are the same for every input.
+    """Some windows lie on padding alone, and their outputs are the same for every input.
 
-    With a border as wide as the kernel the outer outputs see zeros and nothing else; they hold the
-    bias, take work, and tell the layers behind them nothing.
+    If the border is as wide as the kernel, the outer outputs see only zeros. They hold the bias, cost
+    work, and tell later layers nothing.
 
     Example:
         model: example

@@ -10,12 +10,12 @@ from archcalc.rules.model import Model
 
 @rule("GEO209", "receptive-field-too-small")
 class ReceptiveFieldTooSmall(Rule):
-    """An output for each place of the image that sees only a part of the image.
+    """Each output of a dense prediction sees only a part of the image.
 
-    Where nothing mixes all positions (a global pooling, `flatten`, attention), what a unit sees is
-    its receptive field. What lies outside has no influence on it, and near the field's edge the
-    influence is small: the effective field is smaller still. Right for local tasks, such as
-    denoising; too little where a pixel's class depends on the whole scene.
+    Unless a layer mixes all positions (global pooling, `flatten`, attention), a unit sees its receptive
+    field. What lies outside has no influence on it, and what lies near its edge has little: the
+    effective receptive field is smaller still. That is right for local tasks such as denoising, and too
+    little where a pixel's class depends on the whole scene.
 
     Example:
         model: example

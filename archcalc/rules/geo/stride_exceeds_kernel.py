@@ -17,10 +17,10 @@ from archcalc.rules.windows import space
 
 @rule("GEO202", "stride-exceeds-kernel")
 class StrideExceedsKernel(Rule):
-    """Windows with gaps between them: what lies in the gaps is computed and never read.
+    """The windows leave gaps, and what lies in the gaps is computed and never read.
 
-    A 1×1 convolution of stride 2 reads a quarter of the image. It is counted over all layers that
-    read the same tensor: beside a 3×3 convolution that reads everything, nothing is lost.
+    A 1×1 convolution with stride 2 reads a quarter of the image. All layers that read the same tensor
+    are counted together: beside a 3×3 convolution that reads everything, nothing is lost.
 
     Example:
         model: example

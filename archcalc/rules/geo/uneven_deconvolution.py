@@ -14,10 +14,10 @@ from archcalc.rules.model import Model
 
 @rule("GEO206", "uneven-deconvolution")
 class UnevenDeconvolution(Rule):
-    """A transposed convolution whose kernel the stride does not divide: its outputs overlap unevenly.
+    """The stride of a transposed convolution does not divide its kernel, so its outputs overlap unevenly.
 
-    Along an axis some outputs sum more inputs than their neighbours, which shows as a checkerboard
-    that the weights must learn to undo. With a kernel smaller than the stride some get none.
+    Along an axis some outputs sum more inputs than their neighbours, which shows as a checkerboard that
+    the weights must learn to undo. If the kernel is smaller than the stride, some get none.
 
     Example:
         model: example

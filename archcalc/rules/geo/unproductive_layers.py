@@ -13,11 +13,11 @@ from archcalc.rules.model import Model, Placed
 
 @rule("GEO210", "unproductive-layers")
 class UnproductiveLayers(Rule):
-    """Convolutions whose input already sees all of the image.
+    """Convolutions whose input already sees the whole image.
 
-    Such a layer cannot put more of the image together; studies found that layers behind this
-    border often add little to the accuracy. On small images deep networks have many of them. The
-    finding stands at the first.
+    Such a layer cannot bring more of the image together. Studies found that layers past this point
+    often add little accuracy; on small images, deep networks have many of them. The finding is reported
+    at the first.
 
     Example:
         model: example

@@ -12,11 +12,11 @@ from archcalc.rules.windows import fixed, space
 
 @rule("GEO201", "unread-pixels")
 class UnreadPixels(Rule):
-    """Pixels at the right and lower border that no window reaches.
+    """No window reaches the pixels at the right and lower border.
 
-    When the stride does not divide what is left of the size, the last windows are rounded away,
-    and the elements under them have no influence on the output and no gradient. Elements of the
-    padding do not count, nor those that another layer reads.
+    If the stride does not divide what is left of the size, the last windows are rounded away, and the
+    elements under them get no gradient and have no influence on the output. Padding does not count, nor
+    do elements that another layer reads.
 
     Example:
         model: example

@@ -13,10 +13,10 @@ from archcalc.rules.windows import fixed, space
 
 @rule("GEO208", "upsampling-adaptive-pool")
 class UpsamplingAdaptivePool(Rule):
-    """Adaptive pooling to a size larger than its input: it repeats values.
+    """Adaptive pooling to a size larger than its input repeats values.
 
-    PyTorch allows it in silence. The layers behind it get copies, and pay for each of them in
-    weights and time: a head made for large images often does so on small ones.
+    PyTorch allows it silently. Later layers get copies, and pay for each of them in weights and time: a
+    head made for large images often does this on small ones.
 
     Example:
         model: example

@@ -12,11 +12,11 @@ from archcalc.rules.model import Model
 
 @rule("GRF704", "block-hides-layer")
 class BlockHidesLayer(Rule):
-    """A block has the name of a layer, so that every line with that name means the block.
+    """A block has the name of a layer, so every line with that name means the block.
 
-    A reader who knows the layer expects the layer, and the layer cannot be used in this spec any
-    more, not even inside of the block. Blocks go first, so that a spec keeps its meaning when the
-    language gets a layer of the same name.
+    Readers who know the layer expect the layer, and it can no longer be used in this spec, not even
+    inside the block. Blocks take precedence so that a spec keeps its meaning when the language gets a
+    layer of the same name.
 
     Example:
         model: example

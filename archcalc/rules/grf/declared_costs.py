@@ -10,10 +10,10 @@ from archcalc.rules.model import Model
 
 @rule("GRF707", "declared-costs")
 class DeclaredCosts(Rule):
-    """A part of the network is `opaque`: its shape and its costs are declared, and nothing checks them.
+    """A part of the network is `opaque`: its shape and costs are declared, and nothing checks them.
 
-    The totals are as right as these numbers. The rule is off by default: who wants every number
-    computed turns it on, and finds what is left.
+    The totals are only as right as these numbers. The rule is off by default; turn it on if you want
+    every number to be computed, and it finds what is left.
 
     Example:
         model: example

@@ -14,10 +14,10 @@ _DEEP = 20
 
 @rule("GRF703", "deep-without-shortcut")
 class DeepWithoutShortcut(Rule):
-    """More than twenty layers with weights on the longest path, and no way around any of them.
+    """The longest path has more than twenty layers with weights and no shortcut around any of them.
 
-    Plain networks of that depth were found harder to train than shallower ones: their training
-    error grows with depth. Residual connections or concatenations let gradients pass.
+    Plain networks of that depth were found to be harder to train than shallower ones: their training
+    error grows with depth. Residual connections and concatenations let gradients pass.
 
     Example:
         model: example

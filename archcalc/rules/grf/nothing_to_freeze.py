@@ -11,10 +11,10 @@ from archcalc.rules.model import Model
 
 @rule(CODE, "nothing-to-freeze")
 class NothingToFreeze(Rule):
-    """`frozen=` stands at a layer or group that has no parameters.
+    """`frozen=` is set on a layer or group that has no parameters.
 
-    It says nothing there. Often it was meant for the layer before or after, which is trained
-    meanwhile; or statistics were to stay as they are, which is another layer: `frozenbatchnorm`.
+    It does nothing there. It was often meant for the layer before or after, which is still trained; or
+    statistics were meant to stay fixed, which another layer does: `frozenbatchnorm`.
 
     Example:
         model: example

@@ -16,11 +16,11 @@ from archcalc.rules.model import Model, Spot
 
 @rule("GRF701", "unused-layer")
 class UnusedLayer(Rule):
-    """A layer whose output reaches no output of the model, or an input that no layer reads.
+    """A layer's output reaches no output of the model, or no layer reads an input.
 
-    It is computed for nothing, and its parameters get no gradient: they stay as they were drawn,
-    and data-parallel training stops with an error, because it waits for the gradients. The finding
-    stands at the last layer of each such chain.
+    It is computed for nothing, and its parameters get no gradient: they keep their initial values, and
+    data-parallel training fails because it waits for the gradients. The finding is reported at the last
+    layer of each such chain.
 
     Example:
         model: example

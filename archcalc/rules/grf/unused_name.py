@@ -13,12 +13,11 @@ from archcalc.rules.model import Model
 
 @rule(CODE, "unused-name")
 class UnusedName(Rule):
-    """A name that is declared and never read: an hparam, a dim, a block, a block's argument, a key of a variant.
+    """A name is declared and never read: an hparam, a dim, a block, a block's argument, a variant's key.
 
-    Whoever changes it expects another network and gets the same. Often the name was misspelt where
-    it should be read, or a number was written in its place. Names of layers are not reported: they
-    are what reports and state dicts call the layers. Nor are the blocks of an included file, which
-    may be there for other specs.
+    Changing it has no effect on the network. Often the name was misspelt where it should be read, or a
+    number was written in its place. Layer names are not reported: reports and state dicts use them.
+    Neither are the blocks of an included file, which other specs may use.
 
     Example:
         model: example

@@ -15,13 +15,13 @@ _NAMED, _SMALLEST = 3, 0.01
 
 @rule("HWE804", "memory-bound-layers")
 class MemoryBoundLayers(Rule):
-    """A forward pass that would mostly wait for memory, however fast the device computes.
+    """A forward pass that mostly waits for memory, however fast the device computes.
 
-    A layer that does few operations for each byte it reads and writes is bound by the memory. The
-    finding is about the time that `archcalc predict` gives for a forward pass, but for what is spent on
-    starting kernels: the part of it in layers that wait for memory, and which those are. Compilers join layers, so that it tells where
-    to look. Larger batches help layers with weights; joining element-wise layers with their
-    neighbours helps the others.
+    A layer that does few operations for each byte it reads and writes is bound by memory. The finding
+    is about the time that `archcalc predict` gives for a forward pass, without the time to launch
+    kernels: which part of it is spent in layers that wait for memory, and which layers those are.
+    Compilers fuse layers, so take it as a hint where to look. Larger batches help layers with weights;
+    fusing element-wise layers with their neighbours helps the others.
 
     Example:
         model: example

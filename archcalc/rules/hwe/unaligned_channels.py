@@ -17,14 +17,14 @@ _BYTES = 16  # tensor cores read so many at once
 
 @rule("HWE801", "unaligned-channels")
 class UnalignedChannels(Rule):
-    """A width that is no multiple of 8, on a GPU with tensor cores.
+    """A width is not a multiple of 8, on a GPU with tensor cores.
 
-    In bf16 and fp16 the matrix products of convolutions and linear layers are fastest where their
-    sides are multiples of 8 elements, 16 bytes. With other sides libraries pad or choose slower
-    kernels; how much slower depends on the library, its version and the size, and some measure
-    no difference. Nothing here was measured by this project: time both widths on your device.
-    Silent for layers at an output, whose width is the number of classes, for layers with
-    groups, and below 64, where the other overheads are larger.
+    In bf16 and fp16 the matrix products of convolutions and linear layers are fastest if their sides
+    are multiples of 8 elements, 16 bytes. For other sizes libraries pad or choose slower kernels. How
+    much slower depends on the library, its version and the size, and some measure no difference. This
+    project has measured nothing here: time both widths on your device. Not reported for layers at an
+    output, whose width is the number of classes, for layers with groups, and for widths below 64, where
+    other overheads are larger.
 
     Example:
         model: example

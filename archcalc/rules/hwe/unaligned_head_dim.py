@@ -17,11 +17,11 @@ _STEP, _LARGEST = 8, 256
 
 @rule("HWE803", "unaligned-head-dim")
 class UnalignedHeadDim(Rule):
-    """An attention head whose size the fused kernels of GPUs pad, or do not take.
+    """The fused attention kernels of GPUs pad a head of this size, or do not take it.
 
-    FlashAttention takes heads of up to 256 elements in multiples of 8. Others are padded with zeros
-    before the kernel, and larger ones need another one. What it costs was not measured by this
-    project.
+    FlashAttention takes heads of up to 256 elements in multiples of 8. Other sizes are padded with
+    zeros before the kernel, and larger ones need another kernel. This project has not measured what
+    that costs.
 
     Example:
         model: example

@@ -18,13 +18,13 @@ _STEP, _SMALLEST = 64, 1024
 
 @rule("HWE802", "unaligned-vocabulary")
 class UnalignedVocabulary(Rule):
-    """Logits over a vocabulary whose size is no multiple of 64, on a GPU.
+    """The logits are over a vocabulary whose size is not a multiple of 64, on a GPU.
 
-    The product with the token table is among the largest of a small language model, and the kernel
-    for it is chosen by the divisors of the vocabulary. Published: padding to a multiple of 64 took
-    a model from 1.19 to 1.24 steps a second on an RTX 3090; a compiler that padded the same product
-    was faster on one device, 2.57 for 2.65 ms, and slower on an RTX 3090. Nothing here was measured
-    by this project: time both. The tokens that are added are never used. Silent below 1,024 tokens.
+    The product with the token table is among the largest of a small language model, and its kernel is
+    chosen by the divisors of the vocabulary. Published: padding to a multiple of 64 took a model from
+    1.19 to 1.24 steps a second on an RTX 3090; a compiler that padded the same product was faster on
+    one device, 2.57 ms instead of 2.65, and slower on an RTX 3090. This project has measured nothing
+    here: time both. The added tokens are never used. Not reported below 1,024 tokens.
 
     Example:
         model: example

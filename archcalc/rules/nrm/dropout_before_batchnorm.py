@@ -14,11 +14,10 @@ from archcalc.rules.model import Model
 
 @rule("NRM504", "dropout-before-batchnorm")
 class DropoutBeforeBatchnorm(Rule):
-    """Batch normalisation of what dropout has thinned out: its statistics are wrong at inference.
+    """Batch normalisation after dropout learns statistics that are wrong at inference.
 
-    In training dropout multiplies the mean square of its input by 1 / (1 − p), and batchnorm
-    remembers that. At inference dropout does nothing, and batchnorm still divides by the larger
-    deviation.
+    In training, dropout multiplies the mean square of its input by 1 / (1 − p), and batchnorm records
+    that. At inference dropout does nothing, but batchnorm still divides by the larger deviation.
 
     Example:
         model: example

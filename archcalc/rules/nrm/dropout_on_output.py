@@ -19,11 +19,11 @@ from archcalc.rules.model import Model
 
 @rule("NRM505", "dropout-on-output")
 class DropoutOnOutput(Rule):
-    """Dropout of the predictions themselves.
+    """Dropout is applied to the predictions themselves.
 
-    Before the last layer dropout makes features redundant. After it there is nothing to make
-    redundant: in training a logit is 0 with probability p whatever the input, and the loss punishes
-    the model for it.
+    Before the last layer dropout makes features redundant. After it there is nothing to make redundant:
+    in training a logit is 0 with probability p whatever the input, and the loss punishes the model for
+    it.
 
     Example:
         model: example

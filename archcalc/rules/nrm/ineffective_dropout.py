@@ -19,11 +19,11 @@ _ZERO = r"0+(\.0*)?|\.0+"
 
 @rule("NRM506", "ineffective-dropout")
 class IneffectiveDropout(Rule):
-    """Dropout that never drops anything.
+    """A dropout never drops anything.
 
-    A recurrent layer drops between the layers stacked in it, and has nothing to drop when there is
-    one; PyTorch warns of it. A `dropout 0` passes on its input. A probability that comes from
-    hparams is silent: another variant may set it.
+    A recurrent layer applies dropout between its stacked layers, and has nothing to drop if there is
+    only one; PyTorch warns about it. A `dropout 0` passes on its input. A probability that comes from
+    hparams is not reported: another variant may set it.
 
     Example:
         model: example

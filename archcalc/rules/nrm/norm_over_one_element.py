@@ -13,11 +13,11 @@ from archcalc.rules.windows import fixed
 
 @rule("NRM503", "norm-over-one-element")
 class NormOverOneElement(Rule):
-    """A normalisation of single numbers: what goes in is lost.
+    """A normalisation over single numbers loses its input.
 
-    A number minus the mean of itself is 0, so that layernorm and groupnorm give their shift and
-    nothing else. A number over its own size is 1 or −1, which is all that rmsnorm leaves. Nothing
-    before it learns. PyTorch itself refuses groupnorm of one element where the batch is one sample.
+    A number minus its own mean is 0, so layernorm and groupnorm return only their shift. A number
+    divided by its own size is 1 or −1, which is all that rmsnorm leaves. Nothing before it learns.
+    PyTorch itself refuses groupnorm over one element if the batch is one sample.
 
     Example:
         model: example

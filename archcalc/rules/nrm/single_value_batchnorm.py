@@ -13,12 +13,11 @@ from archcalc.rules.windows import fixed
 
 @rule("NRM501", "single-value-batchnorm")
 class SingleValueBatchnorm(Rule):
-    """Batch normalisation over one value a channel: training stops with an error.
+    """Batch normalisation over one value per channel and sample: training can stop with an error.
 
-    On a 1×1 image, as behind global pooling, a batch has one value a channel for each sample. A
-    batch of one sample then has no variance, and PyTorch refuses it; the last, incomplete batch of
-    an epoch is such a one sooner or later. Behind a linear layer it is the same, and so common that
-    only images are told of.
+    A 1×1 image, as after global pooling, has one value per channel for each sample. A batch of one
+    sample then has no variance, and PyTorch refuses it; the last, incomplete batch of an epoch may be
+    one. After a linear layer it is the same, but so common there that only images are reported.
 
     Example:
         model: example

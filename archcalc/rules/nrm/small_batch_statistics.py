@@ -14,10 +14,10 @@ _FEW = 16
 
 @rule("NRM502", "small-batch-statistics")
 class SmallBatchStatistics(Rule):
-    """Batch normalisation whose mean and deviation come from a handful of values.
+    """Batch normalisation takes its mean and deviation from a handful of values.
 
-    The fewer values a channel has in a batch, the more its statistics are chance, and the further
-    training and inference are apart. groupnorm takes its statistics from one sample.
+    The fewer values a channel has in a batch, the noisier its statistics are, and the further training
+    and inference are apart. groupnorm takes its statistics from one sample.
 
     Example:
         model: example

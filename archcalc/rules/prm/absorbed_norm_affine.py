@@ -17,10 +17,11 @@ from archcalc.rules.model import Model
 
 @rule("PRM306", "absorbed-norm-affine")
 class AbsorbedNormAffine(Rule):
-    """A norm's scale and shift, followed by nothing but linear layers that could hold them.
+    """Only linear layers follow a norm, and they could absorb its scale and shift.
 
-    The linear layer's weights times the scale, and its bias plus the weights times the shift, are
-    again a linear layer: the norm's own parameters add no function. They may still help training.
+    The linear layer's weights times the scale, and its bias plus the weights times the shift, are again
+    a linear layer: the norm's own parameters add nothing to what the model can compute. They may still
+    help training.
 
     Example:
         model: example

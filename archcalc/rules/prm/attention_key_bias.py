@@ -14,10 +14,10 @@ from archcalc.rules.model import Model
 
 @rule("PRM303", "attention-key-bias")
 class AttentionKeyBias(Rule):
-    """The bias of the keys in attention, which softmax takes off again.
+    """The softmax cancels the bias of the keys in attention.
 
-    It adds the same number to all scores of a query, and softmax does not change when all its
-    inputs grow by one number: the bias has no effect and no gradient. With rotary positions, a
+    The bias adds the same number to all scores of a query, and softmax does not change if all its
+    inputs grow by the same number: the bias has no effect and no gradient. With rotary positions, a
     norm of the keys, a soft cap, or keys that are not projected (`bias_kv`, `zero_attn`) it has one.
 
     Example:

@@ -16,12 +16,12 @@ from archcalc.rules.shifts import norms_after, shiftless
 
 @rule("PRM301", "bias-before-norm")
 class BiasBeforeNorm(Rule):
-    """A bias that a normalisation behind it takes off again.
+    """The normalisation after a layer cancels its bias.
 
     batchnorm and instancenorm subtract each channel's mean, and with it any constant added to the
-    channel: the bias has no effect and no gradient. It costs memory, optimizer state and time.
-    groupnorm cancels it only with one channel a group; layernorm does not. Pooling, sums and
-    concatenation on the way to the norms pass the constant on; an activation does not.
+    channel: the bias has no effect and no gradient, but costs memory, optimizer state and time.
+    groupnorm cancels it only with one channel per group; layernorm does not. Pooling, sums and
+    concatenation on the way to the norm pass the constant on; an activation does not.
 
     Example:
         model: example

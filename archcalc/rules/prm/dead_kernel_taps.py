@@ -16,10 +16,10 @@ from archcalc.rules.windows import fixed, space
 
 @rule("PRM302", "dead-kernel-taps")
 class DeadKernelTaps(Rule):
-    """Taps of a kernel that only ever meet padding: their weights have no effect and no gradient.
+    """Some taps of a kernel only ever meet padding: their weights have no effect and no gradient.
 
-    On an image as small as the kernel, or with a dilation as large as the image, the outer taps
-    fall outside at every position: a 3×3 kernel with padding 1 on a 1×1 image is a 1×1 kernel.
+    On an image as small as the kernel, or with a dilation as large as the image, the outer taps fall
+    outside at every position: a 3×3 kernel with padding 1 on a 1×1 image is a 1×1 kernel.
 
     Example:
         model: example

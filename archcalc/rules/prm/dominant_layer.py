@@ -17,11 +17,10 @@ from archcalc.rules.windows import space
 
 @rule("PRM307", "dominant-layer")
 class DominantLayer(Rule):
-    """One linear layer behind `flatten` holds more than half of all parameters.
+    """One linear layer after `flatten` holds more than half of all parameters.
 
-    It has a weight for every pixel and channel of the flattened image. It is a fact and not a
-    fault, but it is where a model's size comes from: averaging each channel first leaves one
-    number of each.
+    It has a weight for every pixel and channel of the flattened image. That is a fact rather than a
+    fault, but it explains the model's size: averaging each channel first leaves one number per channel.
 
     Example:
         model: example

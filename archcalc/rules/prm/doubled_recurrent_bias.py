@@ -13,11 +13,11 @@ from archcalc.rules.model import Model
 
 @rule("PRM304", "doubled-recurrent-bias")
 class DoubledRecurrentBias(Rule):
-    """Two bias vectors that are only ever added to each other.
+    """Two bias vectors are only ever added to each other.
 
-    rnn and lstm add one bias to the input's part of a gate and one to the state's: they get the
-    same gradient and do what one could do. They are there because cuDNN has them. In a gru the
-    second stands inside a product and is not doubled.
+    rnn and lstm add one bias to the input's part of a gate and another to the state's: both get the
+    same gradient and do what one could do. They are there because cuDNN has them. In a gru the second
+    is inside a product and is not redundant.
 
     Example:
         model: example

@@ -16,11 +16,11 @@ from archcalc.rules.model import Model, idle, normalises_channels
 
 @rule("PRM309", "repeated-normalisation")
 class RepeatedNormalisation(Rule):
-    """A channel is scaled and shifted, and the next layer normalises it again.
+    """A norm scales and shifts a channel, and the next layer normalises it again.
 
-    batchnorm and instancenorm take off each channel's mean and divide by its deviation, and with
-    them whatever scale and shift the norm before has learned: those have no effect and no
-    gradient. layernorm does not, because it treats all channels together.
+    batchnorm and instancenorm subtract each channel's mean and divide by its deviation, and so cancel
+    whatever scale and shift the previous norm has learned: these have no effect and no gradient.
+    layernorm does not, because it treats all channels together.
 
     Example:
         model: example

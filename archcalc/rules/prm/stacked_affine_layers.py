@@ -18,11 +18,11 @@ from archcalc.rules.model import Model
 
 @rule("PRM305", "stacked-affine-layers")
 class StackedAffineLayers(Rule):
-    """Two linear maps with nothing between them: one of them could do the same.
+    """Two linear layers with nothing between them: one could do the same.
 
-    A product of two matrices is a matrix. Without an activation between them the second layer adds
-    weights and work but no function that one layer alone could not have; dropout between them is
-    none at inference. Silent where the width between them is smaller than at both ends: such a
+    The product of two matrices is a matrix. Without an activation between them the second layer adds
+    weights and work, but nothing that one layer could not compute; a dropout between them does nothing
+    at inference. Not reported where the width between them is smaller than at both ends: such a
     bottleneck saves parameters.
 
     Example:

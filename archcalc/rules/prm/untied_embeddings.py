@@ -19,10 +19,10 @@ from archcalc.rules.model import Model
 
 @rule("PRM308", "untied-embeddings")
 class UntiedEmbeddings(Rule):
-    """The output layer and the token table have one shape, and two copies of the weights.
+    """The output layer and the token table have the same shape, and each has its own weights.
 
     Both hold a vector for each token. Many language models use one table for both, which saves the
-    parameters of the other. Silent below a tenth of all parameters: large models often keep two.
+    parameters of the other. Not reported below a tenth of all parameters: large models often keep two.
 
     Example:
         model: example

@@ -11,7 +11,7 @@ from archcalc.rules.model import Model
 
 @rule(BATCH_IN_INPUT, "batch-in-input")
 class BatchInInput(Rule):
-    """A 3-D convolution over an input of four axes of which the second looks like the channels of an image.
+    """A 3-D convolution reads an input of four axes, the second of which looks like the channels of an image.
 
     A spec leaves the batch out: `[1, 3, 224, 224]` is one channel of a volume that is three images
     deep. The batch is given on the command line, as `--batch 8`.

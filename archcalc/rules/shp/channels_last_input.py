@@ -11,10 +11,10 @@ from archcalc.rules.model import Model
 
 @rule(CHANNELS_LAST_INPUT, "channels-last-input")
 class ChannelsLastInput(Rule):
-    """A convolution over an input that looks like an image with its channels last.
+    """A convolution reads an input that looks like an image with its channels last.
 
-    Images are [channels, height, width] here, as in PyTorch; TensorFlow, NumPy and image files put
-    the channels last. The convolution then takes the rows for channels, and its window moves over
+    Images are [channels, height, width] here, as in PyTorch; TensorFlow, NumPy and image files put the
+    channels last. The convolution would then take the rows for channels, and its window would move over
     one or three columns.
 
     Example:

@@ -11,11 +11,11 @@ from archcalc.rules.model import Model
 
 @rule("SHP110", "implicit-broadcast")
 class ImplicitBroadcast(Rule):
-    """Operands that stretch each other: the result is larger than both.
+    """Operands stretch each other: the result is larger than both.
 
-    Axes of size 1 are repeated. Where one operand has such an axis it is a scale or a gate; where
-    both have one, every element of the first meets every element of the second, which is mostly a
-    forgotten axis. Silent where an axis of size 1 was made on purpose, as by `rearrange`.
+    Axes of size 1 are repeated. If one operand has such an axis, it is a scale or a gate. If both have
+    one, every element of the first meets every element of the second, and usually an axis was
+    forgotten. Not reported where an axis of size 1 was made on purpose, for example by `rearrange`.
 
     Example:
         model: example

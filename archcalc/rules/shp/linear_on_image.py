@@ -11,12 +11,12 @@ from archcalc.rules.model import Model
 
 @rule(LINEAR_ON_IMAGE, "linear-on-image")
 class LinearOnImage(Rule):
-    """A linear layer that reads an image as it comes in: it acts on each row for itself.
+    """A linear layer reads an image as it comes in, and acts on each row by itself.
 
-    PyTorch takes the last axis of whatever it is given for the features, so the layer has weights for
-    the columns and shares them among the rows and channels. Mostly a `flatten` is missing. Where the
-    three axes are something else, as windows of positions with features, the input can state it:
-    `input: {x: {size: [9, 49, 16], layout: features-last}}`.
+    PyTorch takes the last axis of its input for the features, so the layer has a weight for each column
+    and shares them among rows and channels. Usually a `flatten` is missing. If the three axes are
+    something else, for example windows of positions with features, the input can say so: `input: {x:
+    {size: [9, 49, 16], layout: features-last}}`.
 
     Example:
         model: mnist

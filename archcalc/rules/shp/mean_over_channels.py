@@ -11,12 +11,12 @@ from archcalc.rules.model import Model
 
 @rule(MEAN_OVER_CHANNELS, "mean-over-channels")
 class MeanOverChannels(Rule):
-    """A mean over the channels of an image or a signal, in front of a linear layer.
+    """A mean over the channels of an image or signal comes before a linear layer.
 
-    `mean` is over axis 0 unless another is given, which is right for [positions, features] and takes
-    the channels of [channels, height, width]. What is left are pixels, and the linear layer acts on
-    columns. A global average pool was probably meant, which leaves one number for each channel. A
-    mean that keeps its axis, as spatial attention has it, is not reported.
+    `mean` is over axis 0 unless another is given. That is right for [positions, features], but takes
+    the channels of [channels, height, width]: what is left are pixels, and the linear layer acts on
+    columns. A global average pool was probably meant, which leaves one number for each channel. A mean
+    that keeps its axis, as in spatial attention, is not reported.
 
     Example:
         model: example
