@@ -36,6 +36,18 @@ EXPECTED = {
     "11-norway": (4, 43, 45, "SPC005", "`bias` must be true or false, not `no`", ""),
     "12-anchor": (4, 5, 24, "SPC001", "anchors/aliases are not part of the language", "`blocks:` and `hparams:` for"),
     "13-heads": (5, 21, 23, "SHP106", "heads=10 does not divide the width 768", "write `heads=8` for heads of 96 features, or `heads=12` for heads of 64 features"),
+    "90-sdpa-fewer-heads": (4, 16, 17, "SHP107", "the leading axes of `k` [2, 10, 16] are not those of `q`", "write `kv_heads=2`"),
+    "91-sdpa-heads-that-do-not-divide": (
+        4, 31, 32, "SHP106", "kv_heads=3 does not divide the 8 heads of `q`", "each head of k and v serves as many of q",
+    ),
+    "92-sdpa-heads-of-others": (
+        4, 16, 17, "SHP107", "`k` is [2, 10, 16], which has no axis of 4 heads", "kv_heads is the number of heads in k and v",
+    ),
+    "93-sdpa-kv-heads-without-heads": (4, 31, 32, "SHP101", "`q` [10, 16] has no axis of heads", "delete `kv_heads`"),
+    "94-sinks-without-heads": (4, 28, 32, "SHP101", "`sinks` are of heads, and `q` [10, 16] has none", "an axis of heads"),
+    "95-mask-of-other-scores": (
+        4, 28, 32, "SHP107", "`mask` is [12], the scores are [4, 10, 10]", "a mask is [keys], [queries, keys]",
+    ),
     "14-kernel-too-big": (6, 21, 22, "SHP103", "kernel 5 is larger than the padded input [16, 4, 4]", "write `kernel=4`, giving [120, 1, 1], or `padding=1`, giving [120, 2, 2]"),
     "15-linear-on-image": (
         5, 5, 11, "SHP102", "`linear` wants features last, but [8, 30, 30] is channels first",

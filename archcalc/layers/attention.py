@@ -64,7 +64,6 @@ class Attention(AttentionOperations):
     bias: bool | str = arg(
         Letters, "biases of the projections: true, false, or letters as qkv", letters="qkvo", default=True
     )
-    causal: bool = arg(Flag, "no position sees later ones", default=False, aliases=("is_causal",))
     rope: float | None = arg(
         Number, "rotary positions with this base, e.g. 10000", default=None, above=0, aliases=("rope_theta",)
     )
@@ -75,9 +74,6 @@ class Attention(AttentionOperations):
         min=2,
         aliases=("rotary_dim",),
     )
-    window: int | None = arg(
-        Whole, "a position sees only those closer than this", default=None, min=1, aliases=("sliding_window",)
-    )
     kv: Tensor | None = arg(
         Reference, "source of keys and values; default: the input", default=None, aliases=("memory",)
     )
@@ -85,13 +81,6 @@ class Attention(AttentionOperations):
     v: Tensor | None = arg(
         Reference, "source of the values alone; default: the input", default=None, aliases=("value",)
     )
-    relbias: Tensor | None = arg(
-        Reference,
-        "a [heads, queries, keys] table added to the scores; one for each of the axes before, as windows",
-        default=None,
-    )
-    softcap: float | None = arg(Number, "soft limit: scores stay within ± this", default=None, above=0)
-    sinks: bool = arg(Flag, "a learned score for each head that takes weight and gives no value", default=False)
     qknorm: bool | str = arg(
         Words,
         "RMS norm of queries and keys: true for each head, width for all heads together, unscaled without factors",
@@ -105,7 +94,6 @@ class Attention(AttentionOperations):
         Flag, "a learned key and value beside those of the positions", default=False, aliases=("add_bias_kv",)
     )
     zero_attn: bool = arg(Flag, "a key and value of zeros beside them", default=False, aliases=("add_zero_attn",))
-    dropout: float = arg(Number, "dropout of the attention weights", default=0.0, min=0, max=1)
 
     @property
     def label(self) -> str:
@@ -115,11 +103,6 @@ class Attention(AttentionOperations):
             words = words.replace(f" {flag}=true", f" {flag}")
         words = words.replace(f"{self.op} {self.heads}", f"{self.op} heads={self.heads}", 1)
         return words + (" cross" if self.kv is not None or self.k is not None else "")
-
-    @property
-    def sees_ahead(self) -> bool:  # type: ignore[override]
-        """Unless it is causal."""
-        return not self.causal
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` where heads do not divide, or the other tensors do not fit."""
@@ -141,15 +124,7 @@ class Attention(AttentionOperations):
         self._check_rope(x)
         self._check_sources(x)
         self._check_more()
-        if self.relbias is not None:
-            wanted = (self.heads, x.shape[-2], self.keys_and_values(x)[0].shape[-2])
-            if self.numbers("relbias").shape not in (wanted, (*x.shape[:-2], *wanted)):
-                raise ShapeError(
-                    "SHP107",
-                    f"the table is {self.relbias}, the scores are {list(map(int, wanted))}",
-                    "relbias",
-                    "use the same heads and positions in both",
-                )
+        self.check_scores((*x.shape[:-2], self.heads, x.shape[-2], self.keys_and_values(x)[0].shape[-2]))
         return Tensor((*x.shape[:-1], self._out(x)))
 
     def _out(self, x: Tensor) -> int:
@@ -218,7 +193,9 @@ class Attention(AttentionOperations):
     def _check_more(self) -> None:
         for key in ("bias_kv", "zero_attn"):
             if getattr(self, key) and not self.is_multihead_attention():
-                others = "kv_heads, head_dim, out, rope, softcap, qknorm, sinks or biases of some projections alone"
+                others = (
+                    "kv_heads, head_dim, out, rope, scale, softcap, qknorm, sinks or biases of some projections alone"
+                )
                 raise ShapeError(
                     "SPC004",
                     f"only torch.nn.MultiheadAttention has `{key}`, and it has no {others}",
@@ -352,34 +329,35 @@ class Attention(AttentionOperations):
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        causal, window, (keys, values) = (self.causal, False), (self.window, None), self.keys_and_values(x)
+        keys, values = self.keys_and_values(x)
+        own = self.mask is not None and self.mask.rank > 3  # of the axes before
+        plain = given(
+            causal=(self.causal, False), window=(self.window, None), each=(self.has_each, False), seen_each=(own, False),
+            dropout=(self.dropout, 0.0),
+        )  # fmt: skip
         if self.is_multihead_attention():
-            plain = given(
-                causal=causal,
-                window=window,
-                each=(self.has_each, False),
-                dropout=(self.dropout, 0.0),
-                bias=(self.bias, True),
-            )
             plain.update(given(add_bias_kv=(self.bias_kv, False), add_zero_attn=(self.zero_attn, False)))
             plain.update(given(kdim=(keys.shape[-1], x.shape[-1]), vdim=(values.shape[-1], x.shape[-1])))
+            plain.update(given(bias=(self.bias, True)))
             code = module("MultiHeadAttention", x.shape[-1], self.heads, **plain)
         else:
             letters = "".join(letter for letter in "qkvo" if self.biased(letter))
-            plain = given(
+            more = given(
                 bias=(letters, "qkvo"), key_features=(keys.shape[-1], x.shape[-1]),
-                value_features=(values.shape[-1], x.shape[-1]), out_features=(y.shape[-1], x.shape[-1]), causal=causal,
-                each=(self.has_each, False), rope=(self.rope, None), rope_dim=(self.rope_dim, None), window=window,
+                value_features=(values.shape[-1], x.shape[-1]), out_features=(y.shape[-1], x.shape[-1]),
+                rope=(self.rope, None), rope_dim=(self.rope_dim, None), scale=(self.scale, None),
                 softcap=(self.softcap, None), sink=(self.sinks or None, None), qknorm=(self.qknorm in (True, "unscaled"), False),
-                qknorm_scale=(self.qknorm != "unscaled", True), qknorm_width=(self.qknorm == "width", False), dropout=(self.dropout, 0.0),
+                qknorm_scale=(self.qknorm != "unscaled", True), qknorm_width=(self.qknorm == "width", False),
             )  # fmt: skip
             sizes = (x.shape[-1], self.heads, self.key_heads, self.head)
-            code = Code("GroupedQueryAttention", sizes, plain)
+            code = Code("GroupedQueryAttention", sizes, more | plain)
         at = self.places
         words = ["{0}", *(f"{{{place}}}" for place in (at[:1] if keys is values else at))]
         if self.kv is self.k is self.v is None:
             del words[1:]
         if self.relbias is not None:
-            words.append(f"bias={{{len(inputs)}}}")
+            words.append(f"bias={{{self.at('relbias')}}}")
+        if self.mask is not None:
+            words.append(f"seen={{{self.at('mask')}}}{'.unsqueeze(1)' * ((x.rank + 1 if own else 3) - self.mask.rank)}")
         code.call = "{self}(" + ", ".join(words) + ")"
         return code

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from archcalc.layers.heads import Heads
 from archcalc.layers.position import ROTATING
-from archcalc.layers.scores import SCORING, visible_scores
 from archcalc.layers.tensor import Tensor
 from archcalc.quantity import product
 from archcalc.terms import called, factored, leaf, part, times, work
 
 # Operations of an RMS norm on one element.
 _NORM = (("square", 1), ("sum", 1), ("division", 1))
-# Operations more on one attention score with a bias, and with a soft cap.
-_BIAS, _SOFTCAP = 1, 3
 
 
 class AttentionOperations(Heads):
@@ -44,8 +41,7 @@ class AttentionOperations(Heads):
         """Scores and weighted values of the pairs that the mask hides."""
         x = inputs[0]
         queries, keys = x.shape[-2], self.keys_and_values(x)[0].shape[-2]
-        hidden = queries * keys - visible_scores(queries, keys, self.causal, self.window)
-        return 2 * product(x.shape[:-2]) * hidden * self.inner
+        return 2 * product(x.shape[:-2]) * self.hidden(queries, keys) * self.inner
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Scores: scaling, softmax, bias, soft cap. Vectors: biases, rotation, norms."""
@@ -55,11 +51,7 @@ class AttentionOperations(Heads):
         queries, key_rows = lead * x.shape[-2], lead * keys.shape[-2]
         seen = keys.shape[-2] + called(self.more, "further_keys", inner) if self.more else keys.shape[-2]
         pairs = called(self.heads, "heads", inner) * queries * seen
-        added = (_BIAS if self.relbias is not None else 0), (_SOFTCAP if self.softcap is not None else 0)
-        total = part(
-            "softmax",
-            work(pairs, "score", *SCORING, ("bias of the distance", added[0]), ("soft cap", added[1])),
-        )
+        total = part("softmax", self.scored(pairs))
         vectors = queries * inner + key_rows * kv_inner
         if self.rope is not None:
             turned = vectors
@@ -70,8 +62,7 @@ class AttentionOperations(Heads):
             scale = ("scale", int(self.qknorm != "unscaled"))
             total = total + part("norms", work(vectors, "element of q and k", *_NORM, scale))
         if self.sinks:
-            sinks = called(self.heads, "heads", inner) * queries
-            total = total + part("sinks", work(sinks, "score of a sink", SCORING[1]))
+            total = total + self.sunk(called(self.heads, "heads", inner) * queries)
         return total + self._added(queries, key_rows, y)
 
     def _added(self, queries: int, key_rows: int, y: Tensor) -> int:

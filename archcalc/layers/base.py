@@ -382,7 +382,8 @@ def layer(
             for name, value in vars(base).items():
                 if isinstance(value, Argument) and name != "free_keys":
                     declared[value.name] = value
-        cls.arguments = declared
+        order = sorted(declared, key=lambda name: (name != first, not declared[name].required))  # as in Python
+        cls.arguments = {name: declared[name] for name in order}
         cls.defaults = {name: argument.default for name, argument in declared.items() if not argument.required}
         REGISTRY[op] = cls
         return cls

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from archcalc.layers.base import Layer
 from archcalc.layers.field import ITSELF, Field, whole, windows
-from archcalc.layers.memory import LOW
-from archcalc.layers.scores import masked
+from archcalc.layers.scores import Scored
 from archcalc.layers.tensor import Tensor
 from archcalc.terms import called
 
@@ -15,14 +13,12 @@ SOURCES = ("kv", "k", "v")
 _TABLE = 3
 
 
-class Heads(Layer):
+class Heads(Scored):
     """The sizes of `Attention`, as its formulas and its kernels read them.
 
     Attributes:
         head: features of a head; inner: of all heads, once the width is known; the rest as the layer's arguments.
     """
-
-    autocast = LOW
 
     lets_go_early = True
     learns_in_turn = True
@@ -32,36 +28,25 @@ class Heads(Layer):
     head_dim: int | None
     head: int
     inner: int
-    causal: bool
-    window: int | None
-    dropout: float
-    softcap: float | None
     rope: float | None
     rope_dim: int | None
     qknorm: bool | str
-    sinks: bool
     bias: bool | str
     kv: Tensor | None
     k: Tensor | None
     v: Tensor | None
-    relbias: Tensor | None
     out: int | None
     bias_kv: bool
     zero_attn: bool
 
     def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
         """Without a mask or positions of its own."""
-        return not self.causal and self.rope is None and self.window is None and self.relbias is None
-
-    @property
-    def draws(self) -> bool:
-        """What its dropout sets to 0."""
-        return self.dropout > 0
+        return self.rope is None and not (self.causal or self.is_masked)
 
     @property
     def equation(self) -> str:
         """The notation with what is done to queries, keys and scores where that is asked for."""
-        read, weigh, back = self.notation.split("\n")
+        read, _, back = self.notation.split("\n")
         for letter in "qkvo":
             if not self.biased(letter):
                 read, back = (line.replace(f" + b_{letter.upper()}", "") for line in (read, back))
@@ -73,16 +58,7 @@ class Heads(Layer):
             read += f", of K and V one for every {self.heads // self.key_heads} of Q"
         norm = ["Q and K divided by their root mean square, times γ"] if self.qknorm else []
         turn = ["Q and K turned by the angles of their positions (rope)"] if self.rope is not None else []
-        scores = "Q Kᵀ / √d"
-        if self.softcap is not None:
-            scores = f"{self.softcap:g} · tanh(Q Kᵀ / ({self.softcap:g}·√d))"
-        scores += " + B[h, i, j]" if self.relbias is not None else ""
-        weigh = weigh.replace("Q Kᵀ / √d", scores)
-        if self.sinks:
-            weigh = weigh.replace(
-                "a row sums to 1", "a row sums to 1 with the weight of a learned sink, which gives no value"
-            )
-        return "\n".join([read, *norm, *turn, *masked(weigh, self.causal, self.window), back])
+        return "\n".join([read, *norm, *turn, *self.weighing(), back])
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
         """All keys of its own sequence, or those in the window."""
@@ -96,8 +72,8 @@ class Heads(Layer):
     def is_multihead_attention(self) -> bool:
         """Whether torch.nn.MultiheadAttention computes the same with the same parameters."""
         biases = {self.biased(letter) for letter in "qkvo"}
-        plain = self.head_dim is self.rope is self.softcap is self.out is None and not (self.qknorm or self.sinks)
-        return plain and len(biases) == 1 and self.kv_heads in (None, self.heads)
+        plain = self.head_dim is self.rope is self.scale is self.softcap is self.out is None
+        return plain and not (self.qknorm or self.sinks) and len(biases) == 1 and self.kv_heads in (None, self.heads)
 
     def biased(self, letter: str) -> bool:
         """Whether a projection has a bias: `q`, `k`, `v`, or `o` for the one back."""
@@ -126,10 +102,11 @@ class Heads(Layer):
     @property
     def places(self) -> tuple[int, int]:
         """At which place among the inputs the sources of keys and of values stand."""
-        given = [key for key in SOURCES if getattr(self, key) is not None]
         if self.k is self.v is not None:  # read as one
-            return 1, 1
-        keys, values = (next((1 + given.index(key) for key in (one, "kv") if key in given), 0) for one in "kv")
+            return self.at("k"), self.at("k")
+        keys, values = (
+            next((self.at(key) for key in (one, "kv") if getattr(self, key) is not None), 0) for one in "kv"
+        )
         return keys, values
 
     @property

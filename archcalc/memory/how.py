@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from archcalc.devices import Device
 from archcalc.layers.heads import Heads
 from archcalc.layers.kernels.attention import is_fused
+from archcalc.layers.scores import Scored
 from archcalc.layers.sdpa import SDPA
 from archcalc.network.freezing import untrainable
-from archcalc.network.graph import Node, walk
+from archcalc.network.graph import walk
 from archcalc.network.load import Graph
 from archcalc.running import Running
 from archcalc.running.declaration import AUTO, EFFICIENT, FLASH, GENERATE, INFERENCE, MATH, TRAIN
@@ -45,7 +46,7 @@ def mode_of(graph: Graph, said: Running) -> str:
 
 def _attention(graph: Graph, running: Running) -> str | None:
     """The kernel that PyTorch picks; `auto` where it picks several, and None where nothing attends."""
-    fused = {_is_fused(node, running) for node in _attending(graph)}
+    fused = {_is_fused(layer, running) for layer in _attending(graph)}
     if not fused:
         return None
     if len(fused) > 1:
@@ -58,23 +59,19 @@ def _attention(graph: Graph, running: Running) -> str | None:
     return FLASH if modern and running.types.computes in ("bf16", "fp16") and not _is_masked(graph) else EFFICIENT
 
 
-def _attending(graph: Graph) -> Iterator[Node]:
-    return (node for node, _, _ in walk(graph.nodes) if isinstance(node.layer, (Heads, SDPA)))
+def _attending(graph: Graph) -> Iterator[Scored]:
+    return (node.layer for node, _, _ in walk(graph.nodes) if isinstance(node.layer, Scored))
 
 
-def _is_fused(node: Node, running: Running) -> bool:
+def _is_fused(layer: Scored, running: Running) -> bool:
     """Whether one kernel computes scores and weighted values."""
-    layer = node.layer
+    learned = layer.relbias is not None and running.trains
     if isinstance(layer, Heads):
-        learned = layer.relbias is not None and running.trains
         return is_fused(layer, learned) and (running.gpu or not layer.dropout or not running.trains)
     assert isinstance(layer, SDPA)
-    return bool(layer.q.rank == 3 and (running.gpu or layer.q.shape[-1] == layer.v.shape[-1]))
+    return layer.can_fuse(learned, running.gpu, running.trains)
 
 
 def _is_masked(graph: Graph) -> bool:
     """Whether there is a mask other than a causal one, which the flash kernels do not take."""
-    return any(
-        isinstance(node.layer, Heads) and (node.layer.relbias is not None or node.layer.window is not None)
-        for node in _attending(graph)
-    )
+    return any(layer.is_masked for layer in _attending(graph))

@@ -39,7 +39,9 @@ def advice(
     tried = [(change, y) for change in error.changes if (y := trial.outcome(change)) is not None]
     if not tried:
         return error.help
-    several = len({str(y) for _, y in tried}) > 1 or (len(tried) == 1 and tried[0][1].shape != inputs[0].shape)
+    several = len({str(y) for _, y in tried}) > 1 or (
+        len(tried) == 1 and inputs[:1] != () and tried[0][1].shape != inputs[0].shape
+    )
     verb, told, fixes = "", [], []
     for change, y in tried:
         remedy = _Remedy(change, step, layer, hparams)
@@ -94,8 +96,9 @@ class _Trial:
             # what is inside was not reached, or would read something else
             if self.step.bodies and (len(read) < 2 or change.reads is not None):
                 return UNKNOWN
-            y = other.infer(*read)
-            other.admit(read[0].samples(self.samples), read[0])
+            y = other.infer(*(read or [UNKNOWN]))
+            if read:
+                other.admit(read[0].samples(self.samples), read[0])
         except ShapeError as error:
             return None if error.code == self.error.code else UNKNOWN
         return y

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 Known = dict[str, ast.expr]
 
 # Arguments of calls that say what is so anyway.
-_ANYWAY = {"attn_mask": None, "dropout_p": 0.0, "is_causal": False, "bias": True, "elementwise_affine": True}
+_ANYWAY = {
+    "attn_mask": None, "dropout_p": 0.0, "is_causal": False, "scale": None, "enable_gqa": False, "bias": True, "elementwise_affine": True,
+}  # fmt: skip
 
 
 @dataclass

@@ -6,6 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from archcalc.layers.attention import Attention
+from archcalc.layers.scores import Scored
 from archcalc.layers.sdpa import SDPA
 from archcalc.network.graph import Node
 from archcalc.worked.example import (
@@ -31,7 +32,7 @@ from archcalc.worked.positions import turn, turning
 _POSITIONS, _WIDTH, _HEADS = 5, 8, 3
 _INSTEAD = '"attention heads=2" --input 3x4'
 # What it may have that is not worked out here.
-_MORE = ("relbias", "qknorm", "sinks", "bias_kv", "zero_attn")
+_MORE = ("relbias", "mask", "qknorm", "sinks", "bias_kv", "zero_attn")
 
 
 @works(Attention)
@@ -75,7 +76,7 @@ def attention(node: Node) -> Example:
     several = " of this head" if heads > 1 else ""
     steps: list[Step] = []
     joined: list[list[float]] = [[] for _ in values]
-    scaling = Scaling(1 / math.sqrt(size), f"/ √{size}", layer.softcap)
+    scaling = _scaling(layer, size)
     for head in range(heads):
         at, other = head * size, head // shared * size
         q = [one[at : at + size] for one in projected["q"]]
@@ -107,6 +108,9 @@ def dot_product_attention(node: Node) -> Example:
     layer: Any = node.layer
     tensors = {"q": layer.q, "k": layer.k, "v": layer.v}
     instead = '"sdpa q=input k=input v=input" --input 3x4'
+    more = [name for name in ("relbias", "mask", "kv_heads") if getattr(layer, name) is not None]
+    if more or layer.sinks:
+        raise refuse(node, f"with `{(more or ['sinks'])[0]}` it is not worked out", instead)
     if layer.q.rank > 3:
         raise refuse(node, "it has more axes before the positions than one", instead)
     limit(
@@ -120,16 +124,14 @@ def dot_product_attention(node: Node) -> Example:
     )
     inputs, named = operands(node, tensors.values())
     size = int(layer.q.shape[-1])
-    scaling = Scaling(1 / math.sqrt(size), f"/ √{size}")
-    if layer.scale is not None:
-        scaling = Scaling(layer.scale, f"· {written(layer.scale)}")
+    scaling = _scaling(layer, size)
     heads = list(zip(*named)) if layer.q.rank == 3 else [tuple(named)]
     steps: list[Step] = []
     output = []
     for index, (q, k, v) in enumerate(heads):
         title = f"head {index + 1} of {len(heads)}" if len(heads) > 1 else "what is given"
         steps.append(Step(title, [grid("Q", q), grid("K", k), grid("V", v)]))
-        rows, mixed = weighed(q, k, v, layer.causal, scaling)
+        rows, mixed = weighed(q, k, v, layer.causal, scaling, layer.window)
         steps += [*rows, Step("y = α V", [grid("y", mixed, True)])]
         output.append(mixed)
     return Example([], steps, inputs[0], {}, output if layer.q.rank == 3 else output[0], inputs=inputs)
@@ -154,6 +156,12 @@ class Scaling(NamedTuple):
     def capped(self, score: float) -> float:
         """A score within the bound."""
         return score if self.cap is None else self.cap * math.tanh(score / self.cap)
+
+
+def _scaling(layer: Scored, size: int) -> Scaling:
+    if layer.scale is not None:
+        return Scaling(layer.scale, f"· {written(layer.scale)}", layer.softcap)
+    return Scaling(1 / math.sqrt(size), f"/ √{size}", layer.softcap)
 
 
 def weighed(

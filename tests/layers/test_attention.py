@@ -47,14 +47,21 @@ class Masked:
     causal = False
     window = None
 
-    def added(self, x, q, k, heads, table):
+    def added(self, x, q, k, heads, table, seen=None):
         """[samples and heads, queries, keys], or None."""
-        if not self.causal and self.window is None and table is None:
+        if not self.causal and self.window is None and table is None and seen is None:
             return None
         mask = hidden(q.shape[-2], k.shape[-2], self.causal, self.window).to(x)
+        pairs = mask.shape
+        if seen is not None:
+            scores = (*x.shape[1:-2], heads, *pairs)
+            if seen.dim() - 1 > len(scores):
+                raise ValueError("the mask has more axes than the scores")
+            sizes = (len(x), *[1] * (len(scores) - seen.dim() + 1), *seen.shape[1:])
+            mask = mask + torch.log((seen > 0).to(x)).reshape(sizes).expand(len(x), *scores).flatten(0, -4)
         if table is None:
             return mask.expand(len(q), heads, -1, -1)
-        if table.shape[1:] not in ((heads, *mask.shape), (*x.shape[1:-2], heads, *mask.shape)):
+        if table.shape[1:] not in ((heads, *pairs), (*x.shape[1:-2], heads, *pairs)):
             raise ValueError("the table is one of other scores")
         if table.dim() > 4:
             return mask + table.flatten(0, -4)
@@ -69,9 +76,9 @@ class MultiheadAttention(Masked, nn.MultiheadAttention):
         super().__init__(width, heads, kdim=kdim, vdim=vdim, batch_first=True, **more, **keys)
         self.causal, self.window = causal, window
 
-    def forward(self, x, kv=None, k=None, v=None, table=None):
+    def forward(self, x, kv=None, k=None, v=None, table=None, seen=None):
         q, k, v = folded(x, *sources(x, kv, k, v))
-        mask = self.added(x, q, k, self.num_heads, table)
+        mask = self.added(x, q, k, self.num_heads, table, seen)
         mask = None if mask is None else mask.flatten(0, 1)
         return super().forward(q, k, v, attn_mask=mask, need_weights=False)[0].reshape(x.shape)
 
@@ -80,12 +87,13 @@ class Attention(Masked, nn.Module):
     """What torch.nn.MultiheadAttention cannot express, out of linear maps and a softmax."""
 
     def __init__(self, width, kdim, vdim, heads, head_dim=None, kv_heads=None, bias="qkvo", rope=None, rope_dim=None,
-                 qknorm=False, softcap=None, sinks=False, causal=False, window=None, out=None):  # fmt: skip
+                 qknorm=False, softcap=None, sinks=False, causal=False, window=None, out=None, scale=None):  # fmt: skip
         super().__init__()
         if head_dim is None and width % heads:
             raise ValueError("heads do not divide the width")
         self.d = width // heads if head_dim is None else head_dim
         self.heads, self.rope, self.rope_dim, self.softcap = heads, rope, rope_dim, softcap
+        self.factor = 1 / math.sqrt(self.d) if scale is None else scale
         self.causal, self.window, self.qknorm = causal, window, qknorm
         kv_heads = heads if kv_heads is None else kv_heads
         self.q_proj = nn.Linear(width, heads * self.d, bias="q" in bias)
@@ -98,7 +106,7 @@ class Attention(Masked, nn.Module):
         self.sinks = nn.Parameter(torch.randn(heads)) if sinks else None
         self.out_proj = nn.Linear(heads * self.d, out or width, bias="o" in bias)
 
-    def forward(self, x, kv=None, k=None, v=None, table=None):
+    def forward(self, x, kv=None, k=None, v=None, table=None, seen=None):
         xs, ks, vs = folded(x, *sources(x, kv, k, v))
         q, k, v = self.q_proj(xs), self.k_proj(ks), self.v_proj(vs)
         if self.qknorm == "width":
@@ -111,10 +119,10 @@ class Attention(Masked, nn.Module):
         if q.shape[1] % k.shape[1]:
             raise ValueError("kv_heads do not divide heads")
         k, v = (t.repeat_interleave(q.shape[1] // t.shape[1], 1) for t in (k, v))
-        scores = q @ k.transpose(-1, -2) / math.sqrt(self.d)
+        scores = q @ k.transpose(-1, -2) * self.factor
         if self.softcap is not None:
             scores = self.softcap * torch.tanh(scores / self.softcap)
-        mask = self.added(x, q, k, self.heads, table)
+        mask = self.added(x, q, k, self.heads, table, seen)
         blind = torch.zeros_like(scores[..., :1], dtype=torch.bool)
         if mask is not None:
             scores = scores + mask
@@ -169,9 +177,25 @@ def with_table(draw, shapes, heads):
     return shapes | {"t": shape}, {"relbias": "t"}
 
 
+def with_mask(draw, shapes, heads):
+    """The shapes with numbers of which those above 0 let a score through, and the key that takes it; or without."""
+    if not draw.of(True, False, False):
+        return shapes, {}
+    scores = (*shapes["x"][:-2], heads, shapes["x"][-2], source(shapes, "mk")[-2])
+    shape = [draw.of(size, 1) for size in scores[draw(st.integers(0, len(scores) - 1)) :]]
+    if draw.wild and draw(st.booleans()):
+        shape[0] += 1
+    return shapes | {"m": tuple(shape)}, {"mask": "seen"}
+
+
+def written(op, heads, shapes, keys):
+    """The layer as lines of a spec, after the mask that it reads."""
+    return ["relu from=m name=seen"] * ("m" in shapes) + [line(op, heads, **keys) + " from=x"]
+
+
 def called(module, shapes):
     """The module with its inputs by their names in the spec."""
-    names = {"x": "x", "mem": "kv", "mk": "k", "mv": "v", "t": "table"}
+    names = {"x": "x", "mem": "kv", "mk": "k", "mv": "v", "t": "table", "m": "seen"}
 
     class Called(type(module)):
         def forward(self, *tensors):
@@ -197,10 +221,11 @@ def test_attention_of_pytorch(data):
         window=st.integers(1, 4),
     )
     shapes, ours = with_table(draw, shapes, max(heads, 1))
-    ours |= {name: given for name, given in (("kv", "mem"), ("k", "mk"), ("v", "mv")) if given in shapes}
+    shapes, masked = with_mask(draw, shapes, max(heads, 1))
+    ours |= masked | {name: given for name, given in (("kv", "mem"), ("k", "mk"), ("v", "mv")) if given in shapes}
     widths = shapes["x"][-1], source(shapes, "mk")[-1], source(shapes, "mv")[-1]
     compare(
-        line("attention", heads, **keys, **ours) + " from=x",
+        written("attention", heads, shapes, {**keys, **ours}),
         shapes,
         lambda: called(MultiheadAttention(*widths, heads, **keys), shapes),
     )
@@ -221,6 +246,7 @@ def test_attention_beyond_pytorchs(data):
         sinks=st.booleans(),
         out=st.sampled_from([3, 6]),
         softcap=st.sampled_from([50.0, 0.5]),
+        scale=st.sampled_from([1.0, 0.25]),
         bias=st.sampled_from(["q", "qkv", "qvo", "o", "vk"]),
         rope=st.sampled_from([10000, 5e5]),
         causal=st.booleans(),
@@ -231,10 +257,11 @@ def test_attention_beyond_pytorchs(data):
         keys["rope_dim"] = draw(draw.number(2, keys["head_dim"] // 2 * 2 or 2, 3, keys["head_dim"] + 2))
         keys["rope_dim"] -= 0 if draw.wild else keys["rope_dim"] % 2
     shapes, ours = with_table(draw, shapes, heads)
-    ours |= {name: given for name, given in (("kv", "mem"), ("k", "mk"), ("v", "mv")) if given in shapes}
+    shapes, masked = with_mask(draw, shapes, heads)
+    ours |= masked | {name: given for name, given in (("kv", "mem"), ("k", "mk"), ("v", "mv")) if given in shapes}
     widths = shapes["x"][-1], source(shapes, "mk")[-1], source(shapes, "mv")[-1]
     compare(
-        line("attention", heads, **keys, **ours) + " from=x",
+        written("attention", heads, shapes, {**keys, **ours}),
         shapes,
         lambda: called(Attention(*widths, heads, **keys), shapes),
         loose="rope" in keys,

@@ -41,13 +41,57 @@ def test_masked_macs_of_attention(queries, keys, causal, window):
     assert node.masked_macs == 2 * 3 * 8 * (queries * keys - visible(queries, keys, causal, window))
 
 
-def sdpa(causal, scale):
-    def call(q, k, v):
+class Dots(torch.nn.Module):
+    """softmax(q kᵀ · scale) v by its formula; keys and values may have fewer heads."""
+
+    def __init__(self, heads, causal=False, scale=None, window=None, softcap=None, sinks=False, kv_heads=None):
+        super().__init__()
+        if sinks and heads is None:
+            raise ValueError("no heads")
+        self.causal, self.scale, self.window, self.softcap, self.kv_heads = causal, scale, window, softcap, kv_heads
+        self.sinks = torch.nn.Parameter(torch.randn(heads)) if sinks else None
+
+    def forward(self, q, k, v, table=None, seen=None):
+        if self.kv_heads is not None:
+            groups = q.shape[-3] // self.kv_heads
+            if q.dim() < 4 or q.shape[-3] % self.kv_heads or k.shape[-3] != self.kv_heads:
+                raise ValueError("not so many heads")
+            k, v = (one.repeat_interleave(groups, -3) for one in (k, v))
         if not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
             raise ValueError("leading axes differ")  # PyTorch would stretch them; a spec says `expand`
-        return F.scaled_dot_product_attention(q, k, v, is_causal=causal, scale=scale)
+        if k.shape[-2] != v.shape[-2]:
+            raise ValueError("each key has one value")
+        scores = q @ k.transpose(-1, -2) * (1 / math.sqrt(q.shape[-1]) if self.scale is None else self.scale)
+        if self.softcap is not None:
+            scores = self.softcap * torch.tanh(scores / self.softcap)
+        i, j = torch.arange(q.shape[-2])[:, None], torch.arange(k.shape[-2])
+        shown = torch.ones(scores.shape, dtype=torch.bool)
+        if self.causal:
+            shown = shown & (j <= i)
+        if self.window is not None:
+            shown = shown & ((i - j).abs() < self.window)
+        if table is not None:
+            if table.shape[1:] not in (scores.shape[-3:], scores.shape[1:]):
+                raise ValueError("the table is one of other scores")
+            scores = scores + spread(table, scores)
+        if seen is not None:
+            shown = shown & (spread(seen, scores) > 0)
+        scores = scores.masked_fill(~shown, -torch.inf)
+        most = scores.amax(-1, keepdim=True).clamp(min=-1e9)
+        sink = 0
+        if self.sinks is not None:
+            most = torch.maximum(most, self.sinks[:, None, None])
+            sink = (self.sinks[:, None, None] - most).exp()
+        weights = (scores - most).exp()
+        return weights / (weights.sum(-1, keepdim=True) + sink).clamp(min=1e-30) @ v
 
-    return call
+
+def spread(table, scores):
+    """A table as one of all scores."""
+    if table.dim() > scores.dim():
+        raise ValueError("more axes than the scores")
+    sizes = (len(table), *[1] * (scores.dim() - table.dim()), *table.shape[1:])
+    return table.reshape(sizes).expand_as(scores)
 
 
 @covers("sdpa")
@@ -57,22 +101,54 @@ def test_sdpa(data):
     draw = Draw(data)
     lead = tuple(draw(st.lists(st.integers(1, 3), max_size=2)))
     queries, keys, d, e = draw(st.tuples(*[st.integers(1, 5)] * 4))
-    shapes = {"a": (*lead, queries, d), "b": (*lead, keys, d), "c": (*lead, keys, e)}
+    more = draw.some(
+        causal=st.booleans(),
+        scale=st.sampled_from([0.5, 1.0]),
+        window=st.integers(1, 4),
+        softcap=st.just(0.5),
+        sinks=st.just(True),
+    )
+    if not lead and not draw.wild:
+        more.pop("sinks", None)
+    groups = draw.of(1, 1, 2, 3) if lead else 1
+    if groups > 1 or (draw.wild and draw(st.booleans())):
+        more["kv_heads"] = lead[-1] if lead else 1
+    asked = (*lead[:-1], lead[-1] * groups) if lead else ()
+    shapes = {"a": (*asked, queries, d), "b": (*lead, keys, d), "c": (*lead, keys, e)}
+    scores = (*asked, queries, keys)
+    if draw(st.booleans()):
+        shapes["t"] = draw.of(scores, scores[-3:])
+    if draw(st.booleans()):
+        shapes["m"] = tuple(draw.of(size, 1) for size in scores[draw(st.integers(0, len(scores) - 1)) :])
     if draw.wild:
         name, at = draw.of(*shapes), draw(st.integers(-1, len(lead) + 1))
         shape = [*shapes[name]]
         shapes[name] = (1, *shape) if at < 0 else (*shape[:at], draw(st.integers(1, 5)), *shape[at + 1 :])
-    more = draw.some(causal=st.booleans(), scale=st.sampled_from([0.5, 1.0]))
-    compare(
-        line("sdpa", q="a", k="b", v="c", **more),
-        shapes,
-        lambda: sdpa(more.get("causal", False), more.get("scale")),
-    )
+    names = {name: key for name, key in (("t", "table"), ("m", "seen")) if name in shapes}
+    refer = {"relbias": "t"} if "t" in shapes else {}
+    refer |= {"mask": "seen"} if "m" in shapes else {}
+    text = ["relu from=m name=seen"] * ("m" in shapes) + [line("sdpa", q="a", k="b", v="c", **more, **refer)]
+    heads = shapes["a"][-3] if len(shapes["a"]) > 2 else None
+
+    class Called(Dots):
+        def forward(self, q, k, v, *rest):
+            return super().forward(q, k, v, **dict(zip(names.values(), rest)))
+
+    compare(text, shapes, lambda: Called(heads, **more))
     if not draw.wild:
-        node = layer(line("sdpa", q="a", k="b", v="c", **more), shapes)
-        hidden = queries * keys - visible(queries, keys, more.get("causal", False), None)
-        assert node.masked_macs == math.prod(lead) * hidden * (d + e)
-        assert node.other_flops == 6 * math.prod(lead) * queries * keys
+        node = layer(text, shapes)
+        hidden = queries * keys - visible(queries, keys, more.get("causal", False), more.get("window"))
+        assert node.masked_macs == math.prod(asked) * hidden * (d + e)
+        each = 6 + 3 * ("softcap" in more) + ("t" in shapes)
+        sinks = 5 * math.prod(asked) * queries * ("sinks" in more)
+        assert node.other_flops == each * math.prod(asked) * queries * keys + sinks
+
+
+def test_sdpa_is_pytorchs():
+    """Its formula, with fewer heads of keys, is what PyTorch's function computes."""
+    q, k, v = torch.randn(2, 4, 5, 3), torch.randn(2, 2, 6, 3), torch.randn(2, 2, 6, 3)
+    theirs = F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=0.7, enable_gqa=True)
+    torch.testing.assert_close(Dots(4, causal=True, scale=0.7, kv_heads=2)(q, k, v), theirs)
 
 
 def _rotation(theta=10000.0, dim=None):

@@ -137,6 +137,11 @@ CASES = """
 [3,8,8] | linear 8 name=m, linear 8, attention 2 kv=prev, attention 2 kv=m, attention 2 kv_heads=1 kv=m rope=10
 [8,4] | linear 4 name=m, linear 6 name=n, attention 2 kv=m from=input, attention 2 kv=n
 [8,4] | linear 4 name=m, relposbias 2 name=b, attention 2 relbias=b from=m causal=true, attention 2 kv=m relbias=b dropout=0.1
+[7,8] | linear 8 name=x, constant 7 value=1 name=m, constant 7x7 value=1 name=p, constant 4x1x7 value=1 name=h, relposbias 4 name=b from=x, attention 4 mask=m from=x, attention 4 kv_heads=2 mask=p, attention 4 mask=h causal=true, attention 4 scale=2 mask=h
+[3,7,8] | linear 8 name=x, constant 7 value=1 name=m, constant 7x7 value=1 name=p, constant 4x1x7 value=1 name=h, relposbias 4 name=b from=x, attention 4 mask=p relbias=b from=x, attention 4 kv_heads=2 mask=h relbias=b window=3
+[7,8] | linear 8 name=x, constant 7 value=1 name=m, constant 7x7 value=1 name=p, constant 4x1x7 value=1 name=h, relposbias 4 name=b from=x, rearrange 'n (h d) -> h n d' h=4 from=x name=q, linear 4 from=x, rearrange 'n (h d) -> h n d' h=2 name=k, sdpa q=q k=k v=k kv_heads=2 window=3 name=a, sdpa q=a k=q v=q mask=h causal=true scale=2
+[7,8] | linear 8 name=x, constant 7 value=1 name=m, constant 7x7 value=1 name=p, constant 4x1x7 value=1 name=h, relposbias 4 name=b from=x, rearrange 'n (h d) -> h n d' h=4 from=x name=q, linear 4 from=x, rearrange 'n (h d) -> h n d' h=2 name=k, sdpa q=q k=k v=k kv_heads=2 sinks=true relbias=b name=a, sdpa q=a k=q v=q softcap=5 mask=p, linear 3
+[7,8] | linear 8 name=x, constant 7 value=1 name=m, constant 7x7 value=1 name=p, constant 4x1x7 value=1 name=h, relposbias 4 name=b from=x, rearrange 'n (h d) -> h n d' h=4 from=x name=q, linear 4 from=x, rearrange 'n (h d) -> h n d' h=2 name=k, sdpa q=q k=k v=k kv_heads=2 dropout=0.1 mask=m name=a, sdpa q=a k=q v=q relbias=b mask=p, linear 3
 [3,8,4] | linear 4, attention 2 causal=true
 [3,8,4] | linear 4, attention 2 kv_heads=1 causal=true rope=100
 [3,8,4] | linear 4 name=m, relposbias 2 kind=window window=2x4 name=b, attention 2 relbias=b from=m

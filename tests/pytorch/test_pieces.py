@@ -176,9 +176,9 @@ def test_attention_drops_weights_only_in_training(make) -> None:
 def test_mask_of_a_cross_attention() -> None:
     q, k, bias = torch.zeros(2, 3, 4), torch.zeros(2, 5, 4), torch.randn(1, 6, 3, 5)
     hidden = torch.tensor([[j > i for j in range(5)] for i in range(3)])
-    assert torch.equal(score_mask(q, k, True, None, None), torch.zeros(3, 5).masked_fill(hidden, -math.inf))
-    assert torch.equal(score_mask(q, k, False, None, bias), bias.repeat(2, 1, 1, 1))
-    assert torch.equal(score_mask(q, k, True, None, bias)[1], bias[0].masked_fill(hidden, -math.inf))
+    assert torch.equal(score_mask(q, k, True, None, None, None), torch.zeros(3, 5).masked_fill(hidden, -math.inf))
+    assert torch.equal(score_mask(q, k, False, None, bias, None), bias.repeat(2, 1, 1, 1))
+    assert torch.equal(score_mask(q, k, True, None, bias, None)[1], bias[0].masked_fill(hidden, -math.inf))
 
 
 # -- positions ------------------------------------------------------------------------------

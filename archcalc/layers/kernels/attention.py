@@ -9,6 +9,7 @@ from archcalc.layers.heads import Heads
 from archcalc.layers.kernels.eager import Eager
 from archcalc.layers.kernels.narrow import mapping, room
 from archcalc.layers.kernels.scores import (
+    added_to_scores,
     copies,
     eager_scores,
     fused_room,
@@ -33,7 +34,7 @@ def is_fused(layer: Heads, learned: bool) -> bool:
     """
     turned = layer.rope is not None and layer.rope_dim is None and layer.turned == 2 == layer.head
     scattered = turned and layer.qknorm in (False, "width") and plain(layer.heads) > 1
-    return not learned and layer.softcap is None and not layer.sinks and not scattered
+    return not learned and not layer.is_scored_by_hand and not scattered
 
 
 class Attending:
@@ -87,9 +88,7 @@ class Attending:
                 asked, told, _, _ = self._needed
                 extra["angles"] = plain((x.shape[-2] * asked + keys.shape[-2] * told) * self.layer.turned) * width
         pairs = queries * plain(seen) * heads
-        extra["mask"] = plain(x.shape[-2] * seen) * self._masks(fused, learned, width)
-        if self.layer.relbias is not None and (fused or not how.keeps):
-            extra["mask"] = pairs * width  # the table, repeated for each sample
+        extra["mask"] = self._masks(rows, (heads, plain(x.shape[-2]), plain(seen)), fused, learned)
         scores = fused_scores(queries * heads)
         if not fused:
             scores = eager_scores(how, pairs, wide, self.layer.dropout, self.layer.softcap, scored, gives)
@@ -133,13 +132,17 @@ class Attending:
         together = given.viewed(joined(given.sizes, 2, 3))
         return together is None or not are_rows(together)
 
-    def _masks(self, fused: bool, learned: bool, width: int) -> int:
-        """Bytes that are kept for each pair of positions to hide some."""
-        hides = int(self.layer.causal) + int(self.layer.window is not None)
-        if not fused:
-            return hides if learned else 0  # where numbers that learn are filled up with -inf
-        told = not self.layer.is_multihead_attention() and self.layer.window is None  # is_causal
-        return width if hides and not told else 0
+    def _masks(self, rows: int, sizes: tuple[int, int, int], fused: bool, learned: bool) -> int:
+        """Bytes that are kept of what is added to the scores of so many `rows` of sequences, each of these `sizes`."""
+        layer, width = self.layer, self.how.width
+        own = layer.is_multihead_attention()
+        if layer.relbias is not None and not fused and not self.how.keeps:
+            return rows * product(sizes) * width
+        if fused and own and layer.causal and not layer.is_masked:
+            return sizes[1] * sizes[2] * width  # which no flag of it tells
+        if fused and own and layer.mask is not None and rows > 1:
+            return rows * product(sizes) * width  # repeated for each head
+        return added_to_scores(layer, (rows, *sizes), width, fused, learned)["mask"]
 
     @property
     def _needed(self) -> tuple[bool, bool, bool, bool]:
@@ -150,7 +153,7 @@ class Attending:
 
     @property
     def _learned(self) -> bool:
-        return self.layer.relbias is not None and self.how.needs[-1]
+        return self.layer.relbias is not None and self.how.needs[self.layer.at("relbias")]
 
     @property
     def _fused(self) -> bool:
@@ -166,7 +169,7 @@ class Attending:
 
         Source: _scaled_dot_product_attention_math in aten/src/ATen/native/transformers/attention.cpp.
         """
-        by_hand = self.layer.softcap is not None or self.layer.sinks
+        by_hand = self.layer.is_scored_by_hand
         return self.how.width if self._fused or by_hand else max(4, self.how.width)
 
     def passing(self) -> tuple[int, int]:
@@ -203,7 +206,7 @@ class Attending:
         if self._fused and not self.layer.is_multihead_attention():
             return self._by_heads(sizes, kept, answer, read_bytes, (given - late) * how.width)
         dropout = bool(self.layer.dropout) and how.keeps
-        by_hand = self.layer.softcap is not None or self.layer.sinks
+        by_hand = self.layer.is_scored_by_hand
         if not (self._fused or by_hand or self.layer.is_multihead_attention()):
             forward, backward = self._eager(sizes, kept, answer, dropout, read_bytes, (given - late) * how.width)
             return self._upcast(forward, sizes, dropout, kept, answer), backward
@@ -218,7 +221,7 @@ class Attending:
             wide, sizes, kept, self._fused, dropout, (given - late) * how.width, made, answer, beside
         )
         forward = self._upcast(forward, sizes, dropout, kept, answer)
-        if not self._fused and (self.layer.causal or self.layer.window is not None):
+        if not self._fused and (self.layer.causal or self.layer.is_masked):
             forward += sizes[1] * sizes[2] * how.width  # what is added to the scores
         return (self._by_hand(rows, kept, keys) if by_hand else forward), backward
 
@@ -240,11 +243,11 @@ class Attending:
         mask = 0
         if self.layer.relbias is not None:
             mask = 0 if self._learned and how.keeps else pairs * how.width
-        elif self.layer.causal or self.layer.window is not None:
+        elif self.layer.causal or self.layer.is_masked:
             mask = queries * keys * how.width
         eager = Eager(
             asked, known // groups, known, pairs * how.width, pairs + heads * queries, mask,
-            self.layer.window is None and self.layer.relbias is None, groups > 1,
+            not self.layer.is_masked, groups > 1,
             self.layer.rope is not None or bool(self.layer.qknorm), dropout,
             sum(kept.values()), kept.get("norms", 0) + kept.get("angles", 0), answer,
             not any(self.layer.places),
@@ -262,11 +265,12 @@ class Attending:
     def _is_fast(self) -> bool:
         """Whether PyTorch computes torch.nn.MultiheadAttention in one go, as at inference."""
         return (
-            self.layer.relbias is None
-            and not self.layer.more
+            not self.layer.more
             and self.layer.is_multihead_attention()
             and self.layer.kv is self.layer.k is self.layer.v is None
-            and not (self.layer.causal or self.layer.window is not None)  # its mask is one of numbers
+            and not (
+                self.layer.causal or self.layer.window is not None or self.layer.mask is not None
+            )  # its mask is one of numbers
             and plain(self.layer.heads) % 2 == 0
             and not (self.how.training or self.how.gpu)
             and not (self.how.casts and self.how.given[0] == self.how.width)  # its weights are of another type
@@ -345,7 +349,7 @@ class Attending:
             layer.rope is None and layer.qknorm in (False, "width")
         ):  # else queries are kept as they are
             projected += output
-        masked = layer.causal or layer.window is not None or layer.relbias is not None
+        masked = layer.causal or layer.is_masked
         if masked:
             projected += plain(y.shape[-2] * keys.shape[-2]) * how.width
         if not how.keeps:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from archcalc.layers.kernels.narrow import is_narrow
 from archcalc.layers.saved import Saving
+from archcalc.layers.scores import Scored
 from archcalc.layers.strides import Strides, are_rows
-from archcalc.layers.tensor import Tensor
-from archcalc.quantity import plain
+from archcalc.layers.tensor import Shape, Tensor
+from archcalc.quantity import plain, product
 
 
 def fused_scores(rows: int) -> dict[str, int]:
@@ -32,6 +33,28 @@ def eager_scores(
         extra["mask of the scores"] = pairs * (1 if how.gpu else width) * scored
         extra["masked scores"] = pairs * width * weights
     return extra
+
+
+def added_to_scores(layer: Scored, sizes: Shape, width: int, fused: bool, learned: bool) -> dict[str, int]:
+    """What is kept of what is added to the scores.
+
+    Args:
+        sizes: of the scores, with the batch and what of the axes before is in it.
+        fused: whether one kernel reads it, which is told of a causal mask alone.
+        learned: whether numbers in it learn, which are filled up with -inf.
+    """
+    *before, queries, keys = sizes
+    hides = layer.causal + (layer.window is not None)
+    shape: Shape = () if layer.mask is None else tuple(map(plain, layer.mask.shape))
+    masks = 1  # of queries and keys
+    if layer.mask is not None:  # repeated for each sample
+        masks = before[0] * product(shape[:-2][-len(before[1:]) :] if before[1:] else ())
+    if not fused:  # where numbers that learn are filled up with -inf
+        filled = queries * keys * hides + (masks * product(shape[-2:]) if shape else 0)
+        return {"mask": filled if learned else 0}
+    if layer.relbias is not None:
+        return {"mask": product(sizes) * width}  # the table, repeated for each sample
+    return {"mask": masks * queries * keys * width if layer.is_masked else 0}
 
 
 def copies(x: Strides, projections: int, positions_first: bool) -> int:

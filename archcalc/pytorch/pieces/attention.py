@@ -10,34 +10,46 @@ from torch import nn
 
 
 class MultiHeadAttention(nn.MultiheadAttention):
-    """Attention that returns no weights; `causal` hides what comes after; `window` hides what is further away; `each` says that the axes before, as windows, have tables of their own."""
+    """Attention that returns no weights; `causal` hides what comes after; `window` hides what is further away; `each` says that the axes before, as windows, have tables of their own; `seen_each` says that they have masks of their own."""
 
     def __init__(
-        self, features, heads, causal=False, window=None, each=False, **options
+        self,
+        features,
+        heads,
+        causal=False,
+        window=None,
+        each=False,
+        seen_each=False,
+        **options,
     ):
         super().__init__(features, heads, batch_first=True, **options)
         self.causal = causal
         self.window = window
         self.each = each
+        self.seen_each = seen_each
 
-    def forward(self, x, key=None, value=None, bias=None):
+    def forward(self, x, key=None, value=None, bias=None, seen=None):
         if x.dim() > 3:
             return self.forward(
                 x.flatten(0, -3),
                 key.flatten(0, -3) if key is not None else None,
                 value.flatten(0, -3) if value is not None else None,
                 by_sequence(bias, len(x)) if self.each else bias,
+                by_sequence(seen, len(x)) if self.seen_each else seen,
             ).unflatten(0, x.shape[:-2])
         k = key if key is not None else x
         v = value if value is not None else k
-        masked = self.causal or self.window or bias is not None
-        mask = score_mask(x, k, self.causal, self.window, bias) if masked else None
-        each = mask.flatten(0, 1) if bias is not None else mask
+        masked = self.causal or self.window or bias is not None or seen is not None
+        mask = (
+            score_mask(x, k, self.causal, self.window, bias, seen) if masked else None
+        )
+        apart = mask.expand(-1, self.num_heads, -1, -1) if seen is not None else mask
+        each = apart.flatten(0, 1) if bias is not None or seen is not None else apart
         return super().forward(x, k, v, attn_mask=each, need_weights=False)[0]
 
 
 class GroupedQueryAttention(nn.Module):
-    """Attention in which several heads may share keys and values; `rope` is the base of rotary positions; `rope_dim` is how many elements rotate; `causal` hides what comes after; `each` says that the axes before, as windows, have tables of their own; `window` hides what is further away; `softcap` bounds the scores; `sink` gives each head a learned score that takes weight and gives no value; `qknorm` normalises the queries and keys of each head; `qknorm_scale` says whether by learned factors; `qknorm_width` normalises those of all heads together."""
+    """Attention in which several heads may share keys and values; `rope` is the base of rotary positions; `rope_dim` is how many elements rotate; `causal` hides what comes after; `each` says that the axes before, as windows, have tables of their own; `seen_each` says that they have masks of their own; `window` hides what is further away; `scale` is the factor of the scores; `softcap` bounds the scores; `sink` gives each head a learned score that takes weight and gives no value; `qknorm` normalises the queries and keys of each head; `qknorm_scale` says whether by learned factors; `qknorm_width` normalises those of all heads together."""
 
     def __init__(
         self,
@@ -51,9 +63,11 @@ class GroupedQueryAttention(nn.Module):
         out_features=None,
         causal=False,
         each=False,
+        seen_each=False,
         rope=None,
         rope_dim=None,
         window=None,
+        scale=None,
         softcap=None,
         sink=None,
         qknorm=False,
@@ -65,9 +79,11 @@ class GroupedQueryAttention(nn.Module):
         self.head_dim = head_dim
         self.causal = causal
         self.each = each
+        self.seen_each = seen_each
         self.rope = rope
         self.rope_dim = rope_dim
         self.window = window
+        self.scale = scale
         self.softcap = softcap
         self.sink = sink
         self.qknorm = qknorm
@@ -92,13 +108,14 @@ class GroupedQueryAttention(nn.Module):
             heads * head_dim, out_features or features, bias="o" in bias
         )
 
-    def forward(self, x, key=None, value=None, bias=None):
+    def forward(self, x, key=None, value=None, bias=None, seen=None):
         if x.dim() > 3:
             return self.forward(
                 x.flatten(0, -3),
                 key.flatten(0, -3) if key is not None else None,
                 value.flatten(0, -3) if value is not None else None,
                 by_sequence(bias, len(x)) if self.each else bias,
+                by_sequence(seen, len(x)) if self.seen_each else seen,
             ).unflatten(0, x.shape[:-2])
         keys = key if key is not None else x
         values = value if value is not None else keys
@@ -116,13 +133,20 @@ class GroupedQueryAttention(nn.Module):
             q = rotate(q, self.rope, self.rope_dim)
             k = rotate(k, self.rope, self.rope_dim)
         by_hand = self.softcap or self.sink
-        masked = self.window or bias is not None or (by_hand and self.causal)
-        mask = score_mask(q, k, self.causal, self.window, bias) if masked else None
+        masked = (
+            self.window
+            or bias is not None
+            or seen is not None
+            or (by_hand and self.causal)
+        )
+        mask = (
+            score_mask(q, k, self.causal, self.window, bias, seen) if masked else None
+        )
         dropout = self.dropout if self.training else 0.0
         y = (
-            sink_attention(q, k, v, mask, self.sinks, self.softcap, dropout)
+            sink_attention(q, k, v, mask, self.sinks, self.scale, self.softcap, dropout)
             if self.sink
-            else capped_attention(q, k, v, mask, self.softcap, dropout)
+            else capped_attention(q, k, v, mask, self.scale, self.softcap, dropout)
             if self.softcap
             else F.scaled_dot_product_attention(
                 q,
@@ -131,6 +155,7 @@ class GroupedQueryAttention(nn.Module):
                 attn_mask=mask,
                 dropout_p=dropout,
                 is_causal=self.causal and mask is None,
+                scale=self.scale,
                 enable_gqa=True,
             )
         )
@@ -140,30 +165,94 @@ class GroupedQueryAttention(nn.Module):
         return x.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
 
 
+class DotProductAttention(nn.Module):
+    """Attention without projections, over the last two axes; `causal` hides what comes after; `window` hides what is further away; `scale` is the factor of the scores; `softcap` bounds the scores; `sink` is the number of heads, each with a learned score that takes weight and gives no value; `shared` says that several heads share keys and values."""
+
+    def __init__(
+        self,
+        causal=False,
+        window=None,
+        scale=None,
+        softcap=None,
+        sink=None,
+        shared=False,
+        dropout=0.0,
+    ):
+        super().__init__()
+        self.causal = causal
+        self.window = window
+        self.scale = scale
+        self.softcap = softcap
+        self.sink = sink
+        self.shared = shared
+        self.dropout = dropout
+        if sink:
+            self.sinks = nn.Parameter(torch.zeros(sink))
+
+    def forward(self, q, k, v, bias=None, seen=None):
+        by_hand = self.softcap or self.sink
+        masked = (
+            self.window
+            or bias is not None
+            or seen is not None
+            or (by_hand and self.causal)
+        )
+        mask = (
+            score_mask(q, k, self.causal, self.window, bias, seen) if masked else None
+        )
+        dropout = self.dropout if self.training else 0.0
+        return (
+            sink_attention(q, k, v, mask, self.sinks, self.scale, self.softcap, dropout)
+            if self.sink
+            else capped_attention(q, k, v, mask, self.scale, self.softcap, dropout)
+            if self.softcap
+            else F.scaled_dot_product_attention(
+                q,
+                k,
+                v,
+                attn_mask=mask,
+                dropout_p=dropout,
+                is_causal=self.causal and mask is None,
+                scale=self.scale,
+                enable_gqa=self.shared,
+            )
+        )
+
+
 def by_sequence(bias, samples):
     """Tables of scores for the axes before the positions, one for each sequence of all samples."""
     return bias.expand(samples, *[-1] * (bias.dim() - 1)).flatten(0, -4)
 
 
-def score_mask(q, k, causal, window, bias):
+def score_mask(q, k, causal, window, bias, seen):
     """What is added to the scores of queries and keys: -inf where one may not look."""
     zeros = q.new_zeros(q.shape[-2], k.shape[-2])
-    added = (
+    table = (
         bias.repeat_interleave(len(q) // len(bias), dim=0)
         if bias is not None
         else zeros
     )
+    added = (
+        table.masked_fill(
+            seen.repeat_interleave(len(q) // len(seen), dim=0) == 0, float("-inf")
+        )
+        if seen is not None
+        else table
+    )
     rows = torch.arange(q.shape[-2], device=q.device)[:, None]
     distance = rows - torch.arange(k.shape[-2], device=q.device)
-    seen = added.masked_fill(distance < 0, float("-inf")) if causal else added
-    return seen.masked_fill(distance.abs() >= window, float("-inf")) if window else seen
+    shown = added.masked_fill(distance < 0, float("-inf")) if causal else added
+    return (
+        shown.masked_fill(distance.abs() >= window, float("-inf")) if window else shown
+    )
 
 
-def capped_attention(q, k, v, mask, softcap, dropout):
+def capped_attention(q, k, v, mask, scale, softcap, dropout):
     """Attention whose scores are bounded to ± `softcap`; a query that sees no key gets zeros."""
-    shared = q.shape[1] // k.shape[1]
-    k, v = k.repeat_interleave(shared, dim=1), v.repeat_interleave(shared, dim=1)
-    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    shared = q.shape[-3] // k.shape[-3]
+    k, v = k.repeat_interleave(shared, dim=-3), v.repeat_interleave(shared, dim=-3)
+    factor = scale if scale is not None else 1 / math.sqrt(q.shape[-1])
+    scores = q @ k.transpose(-2, -1) * factor
     capped = softcap * torch.tanh(scores / softcap)
     weights = (
         torch._safe_softmax(capped + mask, dim=-1)
@@ -173,14 +262,15 @@ def capped_attention(q, k, v, mask, softcap, dropout):
     return (F.dropout(weights, dropout) if dropout else weights) @ v
 
 
-def sink_attention(q, k, v, mask, sinks, softcap, dropout):
+def sink_attention(q, k, v, mask, sinks, scale, softcap, dropout):
     """Attention in which each head has a further score, of `sinks`, that takes weight and gives nothing; `softcap` bounds the others."""
-    shared = q.shape[1] // k.shape[1]
-    k, v = k.repeat_interleave(shared, dim=1), v.repeat_interleave(shared, dim=1)
-    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    shared = q.shape[-3] // k.shape[-3]
+    k, v = k.repeat_interleave(shared, dim=-3), v.repeat_interleave(shared, dim=-3)
+    factor = scale if scale is not None else 1 / math.sqrt(q.shape[-1])
+    scores = q @ k.transpose(-2, -1) * factor
     capped = softcap * torch.tanh(scores / softcap) if softcap else scores
     seen = capped + mask if mask is not None else capped
-    sink = sinks[:, None, None].expand(len(q), -1, q.shape[-2], 1)
+    sink = sinks[:, None, None].expand(*q.shape[:-1], 1)
     weights = torch.cat([seen, sink], dim=-1).softmax(dim=-1)[..., :-1]
     return (F.dropout(weights, dropout) if dropout else weights) @ v
 

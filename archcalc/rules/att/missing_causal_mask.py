@@ -69,7 +69,8 @@ class MissingCausalMask(Rule):
         open_ = [
             node
             for node in attention
-            if isinstance(node.layer, Attention) and not node.layer.causal and not any(node.layer.places)
+            if isinstance(node.layer, Attention)
+            and not (node.layer.causal or node.layer.mask is not None or any(node.layer.places))
         ]
         affected = model.everywhere(open_)
         for node in open_:

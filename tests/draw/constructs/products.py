@@ -100,7 +100,9 @@ def sdpa(network: Network, at: Choices) -> bool:
     x = _positions(network)
     if x is None:
         return False
-    keys = at.given(0.4, causal=True, scale=0.5)
+    keys = at.given(0.3, causal=True, scale=0.5, window=2, softcap=4.5)
+    if x.rank > 2:
+        keys |= at.given(0.2, sinks=True)
     if x.shape[-1] % 3 == 0:
         name = network.new_name()
         split = Item("split", {"parts": 3, "axis": -1}, {"name": name})

@@ -44,6 +44,11 @@ def softcap(at: Place) -> object:
     return 5.5
 
 
+@key("scale", of="attention", chance=0.2)
+def scale(at: Place) -> object:
+    return at.pick(1, 0.3)
+
+
 @key("dropout", of="attention")
 def dropout(at: Place) -> object:
     return 0.1
