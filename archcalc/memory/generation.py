@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError
 from archcalc.layers.tensor import Alias, Shape, Tensor
-from archcalc.memory.positions import kept, kept_window, named, of_source, positions_dim
+from archcalc.memory.positions import is_of_position, kept, kept_behind, kept_window, named, of_source, positions_dim
 from archcalc.memory.sizes import BATCH, resized
 from archcalc.memory.stored import Stored
 from archcalc.network.graph import Node, walk
@@ -146,10 +146,11 @@ def cache_bytes(graph: Graph, layers: Collection[str], dtype: str) -> int:
 
 def _caches(graph: Graph, dim: str, width: int) -> Iterator[Cache]:
     """What each layer on the way of the generated sequence keeps."""
+    behind = kept_behind(graph, dim)
     for node, stored, runs in walk(graph.nodes):
         if node.layer is None or not node.inputs or dim not in named(node.exit.shape):
             continue
-        window = kept_window(node, dim)
+        window = {**kept_window(node, dim), **behind.get(id(node), {})}
         shapes = kept(node) or window
         if not shapes:
             continue
@@ -168,7 +169,7 @@ def _windowed(node: Node) -> bool:
 def _alive(nodes: list[Node], dim: str, batch: int, width: int, held: dict[int, int]) -> Iterator[int]:
     """For every layer of one step: bytes of what it reads and gives, and of what the layers around it hold."""
     for node in nodes:
-        if node.listed:  # all that is in a step of a scan belongs to this position
+        if is_of_position(node, dim):
             yield from _one_step(node.children, batch, width, held)
             continue
         if dim not in named(node.exit.shape):  # an encoder has run before

@@ -38,7 +38,7 @@ def positions_dim(graph: Graph) -> str:
     if not keeping:
         for name in given:
             windows = any(kept_window(node, name) for node in layers(graph.nodes))
-            if windows and all(lead <= 0 for _, lead in _leads(graph, name)):
+            if windows and all(lead <= 0 for _, lead, _ in _leads(graph, name)):
                 _check(graph, name)
                 return name
         raise NotGenerativeError(
@@ -82,23 +82,47 @@ def kept_window(node: Node, dim: str) -> dict[str, Shape]:
     return {}
 
 
+def is_of_position(node: Node, dim: str) -> bool:
+    """Whether all that is inside belongs to one position: a step of a `scan`, or an entry of an `each` over positions."""
+    ends = [one for one in node.children if isinstance(one.layer, Entries) and one.layer.apart]
+    return bool(node.listed) or any(dim in named(one.inputs[0].shape[:1]) for one in ends)
+
+
+def kept_behind(graph: Graph, dim: str) -> dict[int, dict[str, Shape]]:
+    """What layers keep of one sample that read positions of one tensor beside earlier ones of another, by the node's id."""
+    found: dict[int, dict[str, Shape]] = {}
+    for node, _, reads in _leads(graph, dim):
+        foremost = max((lead for _, lead in reads), default=0)
+        for x, lead in reads:
+            if lead < foremost and (axes := [axis for axis, size in enumerate(x.shape) if dim in leaves(size)]):
+                others = product(size for axis, size in enumerate(x.shape) if axis not in axes[:1])
+                found.setdefault(id(node), {})["earlier"] = (foremost - lead, others)
+    return found
+
+
 def _axes(node: Node, dim: str) -> list[int]:
     """The axes of what a layer reads first that count the positions."""
     return [axis for axis, size in enumerate(node.inputs[0].shape) if dim in leaves(size)]
 
 
-def _leads(graph: Graph, dim: str) -> Iterator[tuple[Node, int]]:
-    """For each layer how many positions after its own its output depends on, negative where only on earlier ones."""
+def _leads(graph: Graph, dim: str) -> Iterator[tuple[Node, int, list[tuple[Tensor, int]]]]:
+    """For each layer how many positions after its own its output depends on, negative where only on earlier ones.
+
+    The same of each tensor that it reads.
+    """
     leads: dict[int, int] = {}
     for node, _, _ in walk(graph.nodes):
         if node.layer is not None and node.inputs:
-            read = [leads.get(_origin(x), 0) for x in node.layer.sources(*node.inputs) if dim in named(x.shape)]
+            sources = node.layer.sources(*node.inputs)
+            reads = [(x, leads.get(_origin(x), 0)) for x in sources if dim in named(x.shape)]
             windows = [node.layer.reach(axis, node.inputs[0]) for axis in _axes(node, dim)]
-            lead = max(read, default=0) + sum(window[1] for window in windows if window is not None)
+            lead = max((lead for _, lead in reads), default=0) + sum(
+                window[1] for window in windows if window is not None
+            )
             for x in (node.exit, *(node.exit.outputs or {}).values()):
                 leads[id(x)] = lead
             if dim in named(node.exit.shape):
-                yield node, lead
+                yield node, lead, reads
         leads.setdefault(id(node.output), leads.get(_origin(node.exit), 0))
 
 
@@ -143,10 +167,8 @@ def looks_ahead(node: Node, dim: str) -> bool:
 
 def _check(graph: Graph, dim: str) -> None:
     """Raise `NotGenerativeError` where a layer on the way looks ahead, or shares positions out."""
-    leads = {id(node): lead for node, lead in _leads(graph, dim)}
+    leads = {id(node): lead for node, lead, _ in _leads(graph, dim)}
     for node in layers(graph.nodes):
-        if isinstance(node.layer, Entries) and node.layer.apart and dim in leaves(node.inputs[0].shape[0]):
-            raise NotGenerativeError(f"{graph.model} does not generate: `{node.told}` iterates over the positions")
         ahead = looks_ahead(node, dim) and dim in named(node.exit.shape)
         if ahead or leads.get(id(node), 0) > 0:
             raise NotGenerativeError(

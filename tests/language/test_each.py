@@ -10,7 +10,6 @@ from archcalc.cost import Costs
 from archcalc.diagnostics import Source, SpecError
 from archcalc.language.document import KEYS
 from archcalc.memory.generation import generate
-from archcalc.memory.positions import NotGenerativeError
 from archcalc.memory.simulation import simulate
 from archcalc.network.load import Graph, build_graph
 from archcalc.network.paths import fields
@@ -169,8 +168,9 @@ def test_receptive_fields_are_those_of_an_entry() -> None:
 
 def test_generation() -> None:
     text = "{model: m, dims: {seq: 6}, input: [seq, 4, 8], layers: [{each: [attention 2, sum 0]}, attention 2 causal=true]}"
-    with pytest.raises(NotGenerativeError, match="iterates over the positions"):
-        generate(graph(text), run_of("generate"))
+    whole = generate(graph(text), run_of("generate"))
+    assert [cache.node.op for cache in whole.caches] == ["attention"]  # nothing passes between the entries
+    assert (whole.token_bytes, whole.step_bytes > 0) == (2 * 8 * 4, True)
     text = (
         "{model: m, dims: {seq: 6}, input: {clips: [4, 9, 8], words: [seq, 8]}, layers: [{each: clips, layers: [sum 0], "
         "name: seen}, attention 2 causal=true from=words, attention 2 kv=seen]}"

@@ -16,8 +16,18 @@ from .oracle import BATCH, DRAWN, TIMES, Draw, compare, covers, graph, layer, li
 from .values import difference
 
 
+def closed_form(x, dt, a, b, c):
+    """y(t) sums over all steps before what each took in, as far as it has decayed; b and c of each channel."""
+    passed, ys = dt.cumsum(1), []
+    for t in range(x.shape[1]):
+        decay = torch.exp((passed[:, t : t + 1] - passed[:, : t + 1])[..., None] * a)  # [n, ≤ t, channels, state]
+        h = (decay * (dt * x)[:, : t + 1, :, None] * b[:, : t + 1]).sum(1)
+        ys.append((h.unsqueeze(-2) @ c[:, t].unsqueeze(-1)).flatten(2).squeeze(-1))
+    return torch.stack(ys, 1)
+
+
 class SelectiveScan(nn.Module):
-    """The closed form: y(t) sums over all earlier steps what each took in, as far as it has decayed."""
+    """The closed form, with decays for each element of a state or for each head."""
 
     def __init__(self, channels, state, heads=None, groups=1, skip=True):
         super().__init__()
@@ -36,13 +46,7 @@ class SelectiveScan(nn.Module):
         b, c = (y.unflatten(2, (self.groups, -1)).repeat_interleave(x.shape[2] // self.groups, 2) for y in (b, c))
         a = (-self.A_log.exp()).reshape(self.heads, -1).repeat_interleave(wide, 0)  # [channels, state or 1]
         dt = dt.repeat_interleave(wide, 2)
-        passed = dt.cumsum(1)
-        ys = []
-        for t in range(x.shape[1]):
-            decay = torch.exp((passed[:, t : t + 1] - passed[:, : t + 1])[..., None] * a)  # [n, ≤ t, channels, state]
-            h = (decay * (dt * x)[:, : t + 1, :, None] * b[:, : t + 1]).sum(1)
-            ys.append((h.unsqueeze(-2) @ c[:, t].unsqueeze(-1)).flatten(2).squeeze(-1))
-        y = torch.stack(ys, 1)
+        y = closed_form(x, dt, a, b, c)
         return y if self.D is None else y + x * self.D.repeat_interleave(wide)
 
 

@@ -214,3 +214,17 @@ def test_more_new_tokens_than_positions_are_refused_with_what_works():
         said = run(*asked, *longer).stderr
         more_positions = re.search(r"--set context=\d+", said)[0].split()
         assert run(*asked, *longer, *more_positions).returncode == 0
+
+
+def test_a_position_beside_earlier_ones_keeps_those() -> None:
+    """A shift by two positions and a convolution of four, beside the position itself."""
+    text = (
+        "{model: m, dims: {seq: 9}, input: [seq, 8], layers: [linear 6 name=x, pad axis=0 before=2 after=-2, "
+        "{sub: [prev, x]}, gru 5]}"
+    )
+    found = generate(build_graph(Source("t.yaml", text), batch=3), run_of("generate"))
+    assert [(cache.node.op, cache.shapes) for cache in found.caches] == [
+        ("sub", {"earlier": (2, 6)}),
+        ("gru", {"h": (1, 5)}),
+    ]
+    assert (found.cache_bytes, found.token_bytes) == (4 * 3 * (2 * 6 + 5), 0)

@@ -1,0 +1,198 @@
+"""Recurrent language models of specs/ beside their papers' equations in plain PyTorch: the same values and gradients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from archcalc.network.load import load_graph
+from archcalc.pytorch.instance import instantiate
+from tests.layers.test_selective_scan import closed_form
+from tests.layers.values import difference
+
+Take = Callable[[], Tensor]
+SIZES = {"vocab": 11, "width": 8, "depth": 2, "seq": 4}
+
+
+class Written(nn.Module):
+    """A function of token ids and constants that takes weights one after the other, of the shapes of `module`'s."""
+
+    def __init__(self, function: Callable[..., Tensor], module: nn.Module) -> None:
+        super().__init__()
+        self.function = function
+        self.weights = nn.ParameterList([nn.Parameter(torch.zeros_like(one)) for one in module.parameters()])
+        for index, one in enumerate(module.buffers()):
+            self.register_buffer(f"constant{index}", one)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        rest = iter(self.weights)
+        result = self.function(lambda: next(rest), ids, *self.buffers())
+        assert not list(rest), "weights that nothing reads"
+        return result
+
+
+def causal(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """A depthwise convolution over the positions up to each."""
+    kernel = weight.shape[-1]
+    return F.conv1d(F.pad(x.transpose(1, 2), (kernel - 1, 0)), weight, bias, groups=len(weight)).transpose(1, 2)
+
+
+def norm(x: Tensor, weight: Tensor) -> Tensor:
+    return x * (x.square().mean(-1, keepdim=True) + 1e-5).rsqrt() * weight
+
+
+def mamba(take: Take, ids: Tensor) -> Tensor:
+    table, state, rank = take(), 3, 2
+    x = table[ids]
+    for _ in range(2):
+        u, z = (norm(x, take()) @ take().T).chunk(2, -1)
+        u = F.silu(causal(u, take(), take()))
+        dt, b, c = (u @ take().T).split([rank, state, state], -1)
+        dt = F.softplus(dt @ take().T + take())
+        y = closed_form(u, dt, -take().exp(), b[:, :, None], c[:, :, None].expand(-1, -1, u.shape[-1], -1))
+        x = x + ((y + u * take()) * F.silu(z)) @ take().T
+    return norm(x, take()) @ table.T
+
+
+def mamba2(take: Take, ids: Tensor) -> Tensor:
+    table, state, heads = take(), 3, 4
+    x = table[ids]
+    for _ in range(2):
+        inner = 2 * x.shape[-1]
+        z, u, dt = (norm(x, take()) @ take().T).split([inner, inner + 2 * state, heads], -1)
+        u, b, c = F.silu(causal(u, take(), take())).split([inner, state, state], -1)
+        dt = F.softplus(dt + take()).repeat_interleave(inner // heads, -1)
+        a, d = (take().repeat_interleave(inner // heads) for _ in range(2))
+        y = closed_form(u, dt, -a.exp()[:, None], b[:, :, None], c[:, :, None].expand(-1, -1, inner, -1))
+        x = x + norm((y + u * d) * F.silu(z), take()) @ take().T
+    return norm(x, take()) @ table.T
+
+
+def rwkv7(take: Take, ids: Tensor) -> Tensor:
+    """Its state goes on by S (diag(w) − κᵀ(a ⊙ κ)) + vᵀ k."""
+    heads = 2
+
+    def layernorm(x: Tensor) -> Tensor:
+        return F.layer_norm(x, x.shape[-1:], take(), take())
+
+    def shift(x: Tensor) -> Tensor:
+        return torch.cat([torch.zeros_like(x[:, :1]), x[:, :-1]], 1) - x
+
+    def apart(x: Tensor) -> Tensor:
+        return x.unflatten(-1, (heads, -1))
+
+    def time(x: Tensor, xx: Tensor, v: Tensor) -> Tensor:
+        r = apart((x + xx * take()) @ take().T)
+        fades = (((x + xx * take()) @ take().T).tanh() @ take().T + take()).sigmoid()
+        w = apart((-math.exp(-0.5) * fades).exp())
+        k = (x + xx * take()) @ take().T
+        a = ((x + xx * take()) @ take().T @ take().T + take()).sigmoid()
+        g = ((x + xx * take()) @ take().T).sigmoid() @ take().T
+        kk = F.normalize(apart(k * take()), dim=-1)
+        k, a, v = apart(k * (1 + (a - 1) * take())), apart(a), apart(v)
+        s, ys = x.new_zeros(len(x), heads, 4, 4), []
+        for t in range(x.shape[1]):
+            change = torch.diag_embed(w[:, t]) - kk[:, t, :, :, None] * (a * kk)[:, t, :, None]
+            s = s @ change + v[:, t, :, :, None] * k[:, t, :, None]
+            ys.append((s @ r[:, t, :, :, None]).squeeze(-1))
+        y = torch.stack(ys, 1).flatten(2)
+        y = F.group_norm(y.flatten(0, 1), heads, take(), take(), 64e-5).view(y.shape)
+        y = y + ((r * k * take()).sum(-1, keepdim=True) * v).flatten(2)
+        return (y * g) @ take().T
+
+    def channel(x: Tensor) -> Tensor:
+        x = layernorm(x)
+        return ((x + shift(x) * take()) @ take().T).relu().square() @ take().T
+
+    x, first = layernorm(take()[ids]), None
+    for index in range(2):
+        given = layernorm(x)
+        xx = shift(given)
+        mixed = given + xx * take()
+        v = mixed @ take().T
+        if index:
+            v = v + (first - v) * (mixed @ take().T @ take().T + take()).sigmoid()
+        else:
+            first = v
+        x = x + time(given, xx, v)
+        x = x + channel(x)
+    return layernorm(x) @ take().T
+
+
+def retnet(take: Take, ids: Tensor, *heads_of: Tensor) -> Tensor:
+    """The parallel form: (Q Kᵀ ⊙ D) V, where D falls with the distance; `heads_of` each layer are 0, 1, ..."""
+    heads = 2
+    x = take()[ids]
+    steps, width = x.shape[1:]
+    distance = torch.arange(steps)[:, None] - torch.arange(steps)
+    half = width // heads // 2
+    angle = torch.arange(steps)[:, None] * 10000.0 ** -(torch.arange(half, dtype=torch.float64) / half)
+
+    def turned(x: Tensor) -> Tensor:
+        one, other = x.unflatten(-1, (heads, -1)).transpose(1, 2).chunk(2, -1)
+        cos, sin = angle.cos(), angle.sin()
+        return torch.cat([one * cos - other * sin, other * cos + one * sin], -1)
+
+    for number in heads_of:
+        gamma = 1 - 2.0 ** (-5 - number)[:, None, None]
+        fade = torch.where(distance < 0, 0, gamma ** distance.clamp(min=0))
+        u = F.layer_norm(x, x.shape[-1:], take(), take())
+        q, k = turned(u @ take().T), turned(u @ take().T)
+        v = (u @ take().T).unflatten(-1, (heads, -1)).transpose(1, 2)
+        y = F.layer_norm(((q @ k.transpose(2, 3)) * fade) @ v, v.shape[-1:]).transpose(1, 2).flatten(2)
+        x = x + (y * F.silu(u @ take().T)) @ take().T
+        u = F.layer_norm(x, x.shape[-1:], take(), take())
+        x = x + F.gelu(u @ take().T + take()) @ take().T + take()
+    return F.layer_norm(x, x.shape[-1:], take(), take()) @ take().T
+
+
+def xlstm(take: Take, ids: Tensor) -> Tensor:
+    """The parallel form of the matrix memory: scores decay by the forget gates in between."""
+    heads = 2
+
+    def norm(x: Tensor, weight: Tensor) -> Tensor:
+        return x * (x.square().mean(-1, keepdim=True) + 1e-6).rsqrt() * weight
+
+    def apart(x: Tensor) -> Tensor:
+        return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+    x = take()[ids]
+    for _ in range(2):
+        u = norm(x, take())
+        q, k, v = (apart(u @ take().T) for _ in range(3))
+        o = (u @ take().T).sigmoid()
+        i, f = ((15 * ((u @ take().T + take()) / 15).tanh()).transpose(1, 2) for _ in range(2))
+        kept = F.logsigmoid(f).cumsum(-1)
+        steps = kept.shape[-1]
+        later = torch.ones(steps, steps, dtype=torch.bool).triu(1)
+        logs = (kept[..., None] - kept[..., None, :] + i[..., None, :]).masked_fill(later, -torch.inf)
+        most = torch.maximum(logs.amax(-1, keepdim=True), kept[..., None])
+        scores = (q @ k.transpose(2, 3)) * k.shape[-1] ** -0.5 * (logs - most).exp()
+        y = scores @ v / (torch.maximum(scores.sum(-1, keepdim=True).abs(), (-most).exp()) + 1e-6)
+        y = F.layer_norm(y, y.shape[-1:], eps=1e-6).transpose(1, 2).flatten(2) * take()
+        x = x + (o * y) @ take().T
+        u = norm(x, take())
+        x = x + (F.silu(u @ take().T) * (u @ take().T)) @ take().T
+    y = norm(x, take()) @ take().T
+    return 30 * (y / 30).tanh()
+
+
+@pytest.mark.parametrize(
+    ("function", "sizes"),
+    [
+        (mamba, {"state": 3, "rank": 2}),
+        (mamba2, {"state": 3, "heads": 4}),
+        (rwkv7, {"size": 4, "decays": 3, "rates": 2, "shares": 2, "gates": 3}),
+        (retnet, {"heads": 2}),
+        (xlstm, {"heads": 2, "hidden": 6}),
+    ],
+)
+def test_equals_the_papers_equations(function: Callable[..., Tensor], sizes: dict[str, int]) -> None:
+    given = {name: str(size) for name, size in (SIZES | sizes).items()}
+    graph = load_graph(f"specs/{function.__name__}.yaml", given=given, batch=2)
+    assert not difference(graph, lambda: Written(function, instantiate(graph)), loose=function is retnet)
