@@ -88,7 +88,7 @@ def test_the_published_count():
 
 def test_equals_its_plain_form():
     """specs/selective-scan.yaml is the layer written out: the same values, gradients and products."""
-    written = load_graph("specs/selective-scan.yaml", given={"inner": "4", "state": "3", "seq": "5"}, batch=BATCH)
+    written = load_graph("specs/selective-scan.yaml", given={"inner": "4", "state": "3", "steps": "5"}, batch=BATCH)
     ours = graph("selectivescan dt=dt b=b c=c from=x", {"x": (5, 4), "dt": (5, 4), "b": (5, 3), "c": (5, 3)})
     one, other = Costs(written).totals, Costs(ours).totals
     assert (one.params, one.macs) == (other.params, other.macs) == (4 * 3 + 4, BATCH * 5 * 4 * 3)

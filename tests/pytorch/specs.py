@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from archcalc.cli import group
 from archcalc.cost import Costs
+from archcalc.network.graph import walk
 from archcalc.network.load import Graph, load_graph
 from tests.conftest import ROOT, SPECS
 
@@ -42,8 +43,10 @@ _ALIKE = {"depth": 4, "steps": 8, "words": 8, "frames": 100, "chars": 8}
 
 def short(case: str, batch: int = 1) -> Graph:
     """The graph of a case with fewer copies of its layers and fewer steps, where it has many of them."""
-    sizes = load(case, batch).settings.values
-    return load(case, batch, **{name: str(few) for name, few in _ALIKE.items() if int(sizes.get(name, 0)) > few})
+    graph = load(case, batch)
+    recurs = any(node.listed or node.op == "selectivescan" for node, _, _ in walk(graph.nodes))
+    alike, sizes = {**_ALIKE, "seq": 8} if recurs else _ALIKE, graph.settings.values
+    return load(case, batch, **{name: str(few) for name, few in alike.items() if int(sizes.get(name, 0)) > few})
 
 
 @cache
