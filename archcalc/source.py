@@ -128,7 +128,9 @@ def parse(source: Source) -> Node:
     except yaml.MarkedYAMLError as error:
         raise _invalid(source, error, findings) from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # PyYAML's own scanner: an escape beyond Unicode
-        raise fail("SPC001", f"not valid YAML: {error}", _at(source, 1, 1)) from None
+        raise fail(
+            "SPC001", f"not valid YAML: {error}", _at(source, 1, 1), "quote a text in ' ', where a `\\` is itself"
+        ) from None
     findings.raise_if_any()
     if root is None:
         raise fail(
@@ -280,7 +282,9 @@ class _Tree:
             parent.pairs.append((key, node))
             keys[-1] = None
         elif not isinstance(node, Scalar):
-            raise fail("SPC001", "a key must be a word, not a list or mapping", node)
+            raise fail(
+                "SPC001", "a key must be a word, not a list or mapping", node, "quote it, or write it behind the `:`"
+            )
         else:
             if node.text == "<<" and not node.quoted:
                 self.findings.error(
@@ -319,7 +323,12 @@ class _Tree:
         if event.anchor is not None or event.tag is not None:
             self._reject_extras(event, node)
         if len(node.text) > MAX_TEXT:
-            raise fail("SPC014", f"a value can have at most {MAX_TEXT:,} characters, not {len(node.text):,}", node)
+            raise fail(
+                "SPC014",
+                f"a value can have at most {MAX_TEXT:,} characters, not {len(node.text):,}",
+                node,
+                "put shared layers into `blocks:`",
+            )
         if (
             node.quoted
             and node.line == node.end_line

@@ -46,6 +46,8 @@ def wrong(text: str) -> Iterator[str]:
     """What is not true of the suggestions about a spec, a sentence each."""
     for said in read(text)[1]:
         offered = [said.fix] if said.fix else list(said.choices)
+        if said.severity == "error" and not said.help and not offered:
+            yield f"{said.message}: there is no help"
         for fix in offered:
             for sentence in _applied(said, fix):
                 yield f"{said.message}: {fix.message}: {sentence}"

@@ -159,7 +159,7 @@ EXPECTED = {
     ),
     "54-unknown-output": (8, 26, 31, "SPC008", "`a` has no output `skp`", "did you mean `a.skip`?"),
     "55-all-copies-as-one": (
-        5, 15, 18, "SPC010", "`m.*` stands for several tensors: use it in a list, e.g. concat: [m.*]", "",
+        5, 15, 18, "SPC010", "`m.*` stands for several tensors", "use it in a list, e.g. concat: [m.*]",
     ),
     "56-no-next-value": (7, 21, 23, "SPC004", "the state `p5` has no next value", "say under next which tensor of a copy is p5 in the copy after it"),
     "57-name-of-a-state": (

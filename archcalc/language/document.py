@@ -37,6 +37,7 @@ KEYS = {
     "growth": "allowed growth over the base of `archcalc lint --base`, e.g. {params: 5%}; same keys as `budget`",
     "expect": "exact values: params, active_params, trainable, buffers, macs, other_flops, depth, output; for a variant, under its name",
 }
+_WORDS = {"model": "resnet50", "loss": "crossentropy"}
 LOSSES = ("crossentropy", "nll", "mse", "l1", "bce", "bcewithlogits")
 BUDGETS = ("params", "trainable", "macs", "depth", "memory", "inference_memory")
 EXPECTATIONS = ("params", "active_params", "trainable", "buffers", "macs", "other_flops", "depth", "output")
@@ -207,7 +208,8 @@ class _Reader:
         key, value = values[name]
         if isinstance(value, Scalar) and (value.text or value.quoted):
             return value
-        self.findings.error("SPC010", f"`{name}:` takes one word", value if value.end_column > value.column else key)
+        place = value if value.end_column > value.column else key
+        self.findings.error("SPC010", f"`{name}:` takes one word", place, f"e.g. `{name}: {_WORDS[name]}`")
         return None
 
     def _numbers(self, name: str, values: dict[str, tuple[Scalar, Node]]) -> list[tuple[Scalar, Scalar]]:

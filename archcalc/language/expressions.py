@@ -262,7 +262,11 @@ class _Parser:
             raise self._wrong()
         least, most, wanted = _TAKES.get(name, (1, 1, "one value"))
         if not least <= len(arguments) <= most:
-            raise fail("SPC005", f"`{name}` takes {wanted}, not {len(arguments)}", self.scalar.part(start, end))
+            message, example = (
+                f"`{name}` takes {wanted}, not {len(arguments)}",
+                f"{name}({'20, 8' if least > 1 else '7/2'})",
+            )
+            raise fail("SPC005", message, self.scalar.part(start, end), f"e.g. {example}")
         return ("call", name, arguments)
 
 

@@ -121,3 +121,10 @@ def spaced(before: Node, key: Scalar) -> str | Advice:
         return help
     gap = Span(key.source, before.end_line, before.end_column, key.line, key.column)
     return Advice(help, Fix("write a space", (Edit(gap, " "),)))
+
+
+def one_word(key: str) -> str:
+    """What a common key takes."""
+    if key == "from":
+        return "one layer is read; `concat: [a, b]` joins several"
+    return f"e.g. `{key}: {({'repeat': '3', 'frozen': 'true'}).get(key, 'encoder')}`"

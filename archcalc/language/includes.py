@@ -79,7 +79,8 @@ def _blocks(path: str, data: bytes) -> Mapping:
         raise fail("SPC013", "an included file has a syntax error here", _unquoted(place), help) from None
     if isinstance(root, Mapping) and any(key.text == "blocks" for key, _ in root.pairs):
         return root
-    raise fail("SPC013", "an included file must hold `blocks:`; this one has none", _unquoted(root))
+    help = "put what is shared under `blocks:`; layers and hparams stay in the file that includes it"
+    raise fail("SPC013", "an included file must hold `blocks:`; this one has none", _unquoted(root), help)
 
 
 def _unquoted(place: Span) -> Span:

@@ -79,7 +79,7 @@ def _mapping(name: Scalar, node: Mapping, findings: Findings) -> Input | None:
 def _layout(node: Node, rank: int, findings: Findings) -> Scalar | None:
     """The layout; None after an error."""
     if not isinstance(node, Scalar):
-        findings.error("SPC005", f"`layout` must be {' or '.join(LAYOUTS)}", node)
+        findings.error("SPC005", f"`layout` must be {' or '.join(LAYOUTS)}", node, "leave it out to let layers decide")
         return None
     if node.text not in LAYOUTS:
         help = meant(node, node.text.replace(" ", "-").replace("_", "-"), LAYOUTS, "leave it out to let layers decide")

@@ -17,6 +17,7 @@ from archcalc.language.hints import (
     is_row,
     joined,
     named_by_key,
+    one_word,
     open_brackets,
     spaced,
     whole_pairs,
@@ -244,7 +245,7 @@ def _add_key(item: Item, name: Scalar, value: Node, findings: Findings) -> None:
         elif name.text == "repeat" and isinstance(value, Mapping):
             item.loop = name, value
         else:
-            findings.error("SPC010", f"`{name.text}` must be a word or a number, not a list or mapping", value)
+            findings.error("SPC010", f"`{name.text}` takes one word or number", value, one_word(name.text))
     else:
         item.keys.append((name, value))
 

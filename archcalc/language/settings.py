@@ -117,6 +117,7 @@ def _size(value: Any, place: Scalar, findings: Findings, what: str) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST_SIZE:
-        findings.error("SPC005", f"{what} must be a whole number from 1, not {describe(value)}", place)
+        help = "a size is one number of elements along an axis; round(...) makes a fraction whole"
+        findings.error("SPC005", f"{what} must be a whole number from 1, not {describe(value)}", place, help)
         return 1
     return value

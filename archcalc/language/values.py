@@ -53,7 +53,9 @@ def parse_size(scalar: Scalar) -> tuple[Any, ...] | SizeExpression | None:
     if not cuts:
         return None
     if len(cuts) > 7:
-        raise fail("SPC005", "a size can have at most 8 axes", scalar)
+        raise fail(
+            "SPC005", f"a size has at most 8 axes, not {len(cuts) + 1}", scalar, "one size does for all axes, e.g. 3"
+        )
     bounds = list(zip([0, *(cut + 1 for cut in cuts)], [*cuts, len(text)]))
     numbers = [parse_number(text[start:end]) for start, end in bounds]
     if all(isinstance(number, int) for number in numbers):

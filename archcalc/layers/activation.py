@@ -211,7 +211,12 @@ class Hardtanh(Activation):
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` where no value lies between the two."""
         if self.high <= self.low:
-            raise ShapeError("SPC005", f"`high` must be above low={self.low:g}, not {self.high:g}", "high")
+            raise ShapeError(
+                "SPC005",
+                f"`high` must be above low={self.low:g}, not {self.high:g}",
+                "high",
+                "values outside are cut off",
+            )
         return Tensor(x.shape)
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:

@@ -6,44 +6,20 @@ An argument is declared once, in its layer's class; reading, ranges, messages, t
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from archcalc.advice import instead, meant, written
+from archcalc.advice import instead, meant
 from archcalc.diagnostics import Advice, fail
 from archcalc.language.expressions import Expression, describe, is_identifier, parse_expression, parse_number
 from archcalc.language.settings import LARGEST_SIZE
 from archcalc.language.values import SizeExpression, parse_size
+from archcalc.layers.problem import ValueProblem, whole_number
 from archcalc.source import Mapping, Node, Scalar
 from archcalc.source import Sequence as NodeList
 
 REQUIRED: Any = object()
-# A whole number that was computed in floating point may be this far off, relative to itself: a few
-# roundings. From the other bound on they are half of one, and any fraction would pass for a whole number.
-_ROUNDING, _EXACT = 16 * 2.0**-52, 2.0**47
-
-
-class ValueProblem(Exception):
-    """A value its argument cannot take; the message follows "`key` ". A `fraction` can be made whole."""
-
-    def __init__(self, message: str, help: str | None = None, fraction: float | None = None) -> None:
-        super().__init__(message)
-        self.help = help
-        self.fraction = fraction
-
-    def advice(self, place: Scalar) -> str | Advice | None:
-        """What to do about the value that stands at `place`."""
-        if self.fraction is None:
-            return self.help
-        if parse_size(place) is not None:
-            return "make each size whole, with round(...) or floor(...)"
-        wraps = ("floor", math.floor(self.fraction)), ("ceil", math.ceil(self.fraction))
-        texts = [(f"{name}({place.text})", value) for name, value in wraps]
-        fixes = [written(place, text) for text, _ in texts]
-        told = ", or ".join(f"`{text}` for {value:,}" for text, value in texts)
-        return Advice(f"write {told}", choices=tuple(fix for fix in fixes if fix))
 
 
 class Argument:
@@ -70,6 +46,12 @@ class Argument:
     def required(self) -> bool:
         return self.default is REQUIRED
 
+    @property
+    def about(self) -> str:
+        """What it is, and its value where none is given."""
+        known = "" if self.required or self.default is None else f"; default {self.show(self.default)}"
+        return f"`{self.name}`: {self.doc}{known}"
+
     def parse(self, node: Node, known: Collection[str]) -> Any:
         """The value in `node`: a constant, or an `Expression` for later.
 
@@ -84,17 +66,18 @@ class Argument:
     def scalar(self, node: Node) -> Scalar:
         if isinstance(node, Scalar):
             return node
-        raise fail("SPC005", f"`{self.name}` must be {self.kind}, not a {_shape_of(node)}", node)
+        what = "mapping" if isinstance(node, Mapping) else "list"
+        raise fail("SPC005", f"`{self.name}` must be {self.kind}, not a {what}", node, self.about)
 
     def constant(self, value: Any, place: Scalar) -> Any:
         try:
             return self.coerce(value)
         except ValueProblem as problem:
-            raise fail("SPC005", f"`{self.name}` {problem}", place, problem.advice(place)) from None
+            raise fail("SPC005", f"`{self.name}` {problem}", place, problem.advice(place) or self.about) from None
 
     def expression(self, scalar: Scalar, known: Collection[str]) -> Any:
         if not scalar.text or scalar.text in ("true", "false"):
-            raise fail("SPC005", f"`{self.name}` must be {self.kind}, not `{scalar.text}`", scalar)
+            raise fail("SPC005", f"`{self.name}` must be {self.kind}, not `{scalar.text}`", scalar, self.about)
         expression = parse_expression(scalar)
         check_names(expression, known)
         if not expression.names and not expression.sizes:
@@ -130,10 +113,6 @@ def check_names(expression: Expression | SizeExpression, known: Collection[str])
             raise fail("SPC008", f"no hparam, dim or argument is named `{name}`", place, help)
 
 
-def _shape_of(node: Node) -> str:
-    return "mapping" if isinstance(node, Mapping) else "list"
-
-
 class Whole(Argument):
     """A whole number in a range."""
 
@@ -151,25 +130,6 @@ class Whole(Argument):
     def schema(self) -> dict[str, Any]:
         limits = {"minimum": self.min} if self.min > -LARGEST_SIZE else {}
         return {"anyOf": [{"type": "integer", **limits}, {"$ref": "#/$defs/expression"}]}
-
-
-def whole_number(value: Any, min: int, max: int = LARGEST_SIZE) -> int:
-    """`value` as a whole number in its range. Raises `ValueProblem`."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueProblem(f"must be a whole number, not {describe(value)}")
-    if isinstance(value, float):
-        nearest = round(value)
-        if abs(value) >= _EXACT:
-            raise ValueProblem(f"is {value:.15g}, a fraction that is too large to be exact", "divide with //")
-        if abs(value - nearest) > _ROUNDING * abs(value):
-            raise ValueProblem(f"must be a whole number, not {value:.15g}", fraction=value)
-        value = nearest
-    if value < min:
-        raise ValueProblem(f"must be at least {min}, not {value}")
-    if value > max:
-        raise ValueProblem(f"must be at most {max:,}, not {value:,}")
-    whole: int = value
-    return whole
 
 
 class Number(Argument):
@@ -225,7 +185,7 @@ class Flag(Argument):
             return parse_expression(scalar)
         words = {"yes": "true", "on": "true", "1": "true", "no": "false", "off": "false", "0": "false"}
         word = words.get(scalar.text.lower(), scalar.text.lower())
-        help = instead(scalar, word) if word in ("true", "false") else self.help
+        help = instead(scalar, word) if word in ("true", "false") else self.help or self.about
         raise fail("SPC005", f"`{self.name}` must be true or false, not `{scalar.text}`", scalar, help)
 
     def coerce(self, value: Any) -> Any:
@@ -332,7 +292,7 @@ class Word(Argument):
         scalar = self.scalar(node)
         if scalar.text in self.choices:
             return scalar.text
-        help = meant(scalar, scalar.text, self.choices)
+        help = meant(scalar, scalar.text, self.choices, self.about)
         raise fail("SPC005", f"`{self.name}` must be {self.kind}, not `{scalar.text}`", scalar, help)
 
     def schema(self) -> dict[str, Any]:
@@ -374,7 +334,7 @@ class Words(Flag):
     def parse(self, node: Node, known: Collection[str]) -> Any:
         scalar = self.scalar(node)
         if scalar.text not in ("true", "false", *self.words, *known):
-            help = meant(scalar, scalar.text, ("true", "false", *self.words))
+            help = meant(scalar, scalar.text, ("true", "false", *self.words), self.about)
             raise fail("SPC005", f"`{self.name}` must be {self.kind}, not `{scalar.text}`", scalar, help)
         return scalar.text if scalar.text in self.words else super().parse(node, known)
 

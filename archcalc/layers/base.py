@@ -346,7 +346,7 @@ class Layer(LayerMemory):
             changes = counting_the_batch(name, getattr(self, name), x)
             raise ShapeError("SHP101", f"{x} has no such axis", name, help, changes=changes) from None
         if len(set(axes)) != len(axes):
-            raise ShapeError("SHP101", "an axis appears twice", name)
+            raise ShapeError("SHP101", "an axis appears twice", name, f"they are {', '.join(map(str, axes))}")
         return axes
 
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from archcalc.language.settings import LARGEST_SIZE
-from archcalc.layers.arguments import Size, whole_number
+from archcalc.layers.arguments import Size
 from archcalc.layers.base import ShapeError
 from archcalc.layers.change import Change
+from archcalc.layers.problem import whole_number
 from archcalc.layers.tensor import Tensor
 from archcalc.quantity import ceil_div, plain
 from archcalc.quoting import python_string

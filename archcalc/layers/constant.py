@@ -42,7 +42,7 @@ class Numbers(Argument):
         shapes = {_shape(one) for one in found}
         if len(shapes) != 1:
             message = "an empty list of numbers" if not shapes else "the lists of numbers have unequal lengths"
-            raise fail("SPC005", message, node)
+            raise fail("SPC005", message, node, f"e.g. {self.name}: [[1, 0], [0, 1]]")
         return found
 
     def _number(self, node: Node) -> float:

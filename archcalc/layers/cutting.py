@@ -97,6 +97,7 @@ class Slice(Rearranging):
                 "SHP104",
                 f"positions {start} to {end} of the {size} on axis {axis} of {x} are none",
                 "start" if self.end is None else "end",
+                f"`start` is from 0 to {size - 1}, and `end` after it",
             )
         count = end - start if self.step == 1 else ceil_div(end - start, self.step)
         return moved(x, (*x.shape[:axis], count, *x.shape[axis + 1 :]))

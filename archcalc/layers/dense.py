@@ -144,7 +144,10 @@ class Embedding(Layer):
         """One vector for each id. Raises `ShapeError` for a padding that is no token."""
         if self.padding_idx is not None and not -self.vocab <= self.padding_idx < self.vocab:
             raise ShapeError(
-                "SHP108", f"`padding_idx` {self.padding_idx} is not one of the {self.vocab} tokens", "padding_idx"
+                "SHP108",
+                f"`padding_idx` {self.padding_idx} is not one of the {self.vocab} tokens",
+                "padding_idx",
+                f"tokens go from 0 to {self.vocab - 1}, or from -{self.vocab} to -1",
             )
         if (number := outside(x, 0, self.vocab - 1)) is not None:
             message = f"its input {x} holds {number}, which is not one of the {self.vocab} tokens"

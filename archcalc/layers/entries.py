@@ -48,7 +48,9 @@ class Entries(End):
     def cut(self, x: Tensor) -> Tensor:
         """An entry. Raises `ShapeError` for what has none."""
         if x.rank < 2:
-            raise ShapeError("SHP101", f"`{self.loop}` goes through the first of several axes, but its input is {x}")
+            help = "an entry needs an axis of its own, as in [steps, features]"
+            message = f"`{self.loop}` goes through the first of several axes, but its input is {x}"
+            raise ShapeError("SHP101", message, help=help)
         return moved(x, x.shape[1:])
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from archcalc.layers.arguments import Whole, arg
 from archcalc.layers.base import ShapeError, layer
+from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module
 from archcalc.layers.facts import ANY
 from archcalc.layers.feature_axis import FeatureAxis
@@ -37,7 +38,15 @@ class GLU(FeatureAxis):
         axis = self.along(x)
         if x.shape[axis] % 2:
             raise ShapeError(
-                "SHP108", f"2 does not divide the {x.shape[axis]} of axis {axis} in {x}", "axis" if self.axis else None
+                "SHP108",
+                f"2 does not divide the {x.shape[axis]} of axis {axis} in {x}",
+                None if self.axis is None else "axis",
+                "halves need an even number: the layer before may give twice as many as are wanted here",
+                changes=[
+                    Change({"axis": other})
+                    for other in range(x.rank)
+                    if self.axis is not None and x.shape[other] % 2 == 0
+                ],
             )
         return Tensor((*x.shape[:axis], x.shape[axis] // 2, *x.shape[axis + 1 :]))
 

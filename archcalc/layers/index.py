@@ -2,7 +2,7 @@
 
 FILES = {
     "activation": "relu relu6 sigmoid tanh silu mish hardswish hardsigmoid softsign logsigmoid hardtanh leakyrelu elu selu celu gelu softplus",
-    "algebra": "matmul einsum scale moe",
+    "algebra": "matmul scale moe",
     "attention": "attention",
     "convolution": "conv",
     "dense": "linear embedding parameter layerscale",
@@ -20,6 +20,7 @@ FILES = {
     "cells": "rnncell grucell lstmcell",
     "constant": "constant",
     "cutting": "select slice split",
+    "einsum": "einsum",
     "frozen_norm": "frozenbatchnorm",
     "gating": "glu",
     "gru": "gru",

@@ -11,12 +11,13 @@ from typing import Any
 from archcalc.diagnostics import fail
 from archcalc.language.expressions import Expression, is_identifier, parse_expression
 from archcalc.language.values import SizeExpression, evaluate
-from archcalc.layers.arguments import Argument, Text, Whole, Word, arg, check_names, whole_number
+from archcalc.layers.arguments import Argument, Text, Whole, Word, arg, check_names
 from archcalc.layers.base import Layer, layer
 from archcalc.layers.code import Code, given
 from archcalc.layers.field import Field
 from archcalc.layers.layout import ENDS, Layout, stated
 from archcalc.layers.operands import Operands
+from archcalc.layers.problem import whole_number
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.tensor import Shape, Tensor
 from archcalc.quantity import plain
@@ -131,7 +132,7 @@ class Import(Text):
         """The text. Raises `SpecError` for what is none."""
         scalar = self.scalar(node)
         if not re.fullmatch(_CLASS, scalar.text, re.ASCII):
-            raise fail("SPC005", f"`{self.name}` must be {self.kind}, not `{scalar.text}`", scalar)
+            raise fail("SPC005", f"`{self.name}` must be {self.kind}, not `{scalar.text}`", scalar, self.about)
         *modules, name = re.split(r"[.:]", scalar.text)
         taken = name if name in _TAKEN else next(filter(keyword.iskeyword, modules), None)
         if taken:

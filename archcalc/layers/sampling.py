@@ -67,7 +67,8 @@ class GridSample(Layer):
         grid, axes = self.numbers("grid"), x.rank - 1
         if grid.rank != x.rank or grid.shape[-1] != axes:
             places = "height, width, 2" if axes == 2 else "depth, height, width, 3"
-            raise ShapeError("SHP107", f"`grid` is [{places}] beside {x}, not {grid}", "grid")
+            help = "the coordinates of each place are the last axis: `rearrange 'c ... -> ... c'` puts channels there"
+            raise ShapeError("SHP107", f"`grid` is [{places}] beside {x}, not {grid}", "grid", help)
         if axes not in _BETWEEN[self.mode]:
             raise ShapeError(
                 "SHP101", f"mode={self.mode} does not work on {axes} spatial axes", "mode",
@@ -148,7 +149,8 @@ class DeformConv(Correlation):
             raise ShapeError("SHP105", message, "offset", f"{2 * plain(taps)} channels of it are one part")
         if self.mask is not None and self.numbers("mask").shape != (parts * taps, *y.shape[1:]):
             sizes = [plain(size) for size in (parts * taps, *y.shape[1:])]
-            raise ShapeError("SHP107", f"`mask` is {sizes} here, not {self.mask}", "mask")
+            help = f"a `conv` to {sizes[0]} channels, with the same windows, gives it"
+            raise ShapeError("SHP107", f"`mask` is {sizes} here, not {self.mask}", "mask", help)
         return y
 
     def _read(self, y: Tensor, x: Tensor) -> int:

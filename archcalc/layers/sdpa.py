@@ -77,7 +77,10 @@ class SDPA(Scored):
             tensor = self.numbers(name)
             if tensor.rank < 2:
                 raise ShapeError(
-                    "SHP101", f"`{name}` must be a sequence of vectors [..., positions, features], not {tensor}", name
+                    "SHP101",
+                    f"`{name}` must be a sequence of vectors [..., positions, features], not {tensor}",
+                    name,
+                    "`reshape 1x-1` makes a vector a sequence of one",
                 )
             self._check_heads(name, tensor)
         if self.sinks and self.q.rank < 3:
@@ -96,7 +99,8 @@ class SDPA(Scored):
                 "project one to the other's features",
             )
         if self.v.shape[-2] != self.k.shape[-2]:
-            raise ShapeError("SHP107", f"`k` has {self.k.shape[-2]} positions, `v` has {self.v.shape[-2]}", "v")
+            message = f"`k` has {self.k.shape[-2]} positions, `v` has {self.v.shape[-2]}"
+            raise ShapeError("SHP107", message, "v", "a key and a value belong to each position")
         return Tensor((*self.q.shape[:-1], self.v.shape[-1]))
 
     def _check_heads(self, name: str, tensor: Tensor) -> None:
@@ -119,7 +123,7 @@ class SDPA(Scored):
         fewer = heads and asked and (*before,) == asked[:-1] and asked[-1] % heads == 0
         changes = [Change({"kv_heads": plain(heads)})] if fewer else []
         message = f"the leading axes of `{name}` {tensor} are not those of `q` {self.q}"
-        raise ShapeError("SHP107", message, name, changes=changes)
+        raise ShapeError("SHP107", message, name, "`expand` repeats an axis of size 1", changes=changes)
 
     def params(self, x: Tensor) -> dict[str, Shape]:
         """A score for each head's sink."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archcalc.layers.arguments import Flag, Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
-from archcalc.layers.change import Change
+from archcalc.layers.change import Change, divisors_near
 from archcalc.layers.code import Code, given, module
 from archcalc.layers.layout import FEATURES_LAST
 from archcalc.layers.memory import JOINED
@@ -73,10 +73,14 @@ class SelectiveScan(Layer):
         steps, channels = x.shape
         rows = channels if self.heads is None else self.heads
         if channels % rows:
-            raise ShapeError("SHP105", f"{rows} heads do not divide the {channels} channels", "heads")
+            changes = [Change({"heads": near}) for near in divisors_near(channels, rows)]
+            raise ShapeError("SHP105", f"{rows} heads do not divide the {channels} channels", "heads", changes=changes)
         if rows % self.groups:
             what = "channels" if self.heads is None else "heads"
-            raise ShapeError("SHP105", f"{self.groups} groups do not divide the {rows} {what}", "groups")
+            changes = [Change({"groups": near}) for near in divisors_near(rows, self.groups)]
+            raise ShapeError(
+                "SHP105", f"{self.groups} groups do not divide the {rows} {what}", "groups", changes=changes
+            )
         dt, b, c = (self.numbers(name) for name in ("dt", "b", "c"))
         if dt.shape != (steps, rows):
             changes = [] if dt.rank != 2 or dt.shape[0] != steps else [Change({"heads": plain(dt.shape[1])})]
@@ -84,13 +88,18 @@ class SelectiveScan(Layer):
             message = f"`dt` is [{plain(steps)}, {plain(rows)}] here, not {dt}"
             raise ShapeError("SHP107", message, "dt", changes=changes)
         if b.rank != 2 or b.shape[0] != steps:
-            raise ShapeError("SHP107", f"`b` is [{plain(steps)}, groups·state] here, not {b}", "b")
+            help = "a step of `b` is a row: a `linear` to groups·state features of the same sequence gives it"
+            raise ShapeError("SHP107", f"`b` is [{plain(steps)}, groups·state] here, not {b}", "b", help)
         if b.shape[-1] % self.groups:
             raise ShapeError(
-                "SHP105", f"{self.groups} groups do not divide the {b.shape[-1]} features of `b`", "groups"
+                "SHP105",
+                f"{self.groups} groups do not divide the {b.shape[-1]} features of `b`",
+                "groups",
+                "`b` has groups·state features",
             )
         if c.shape != b.shape:
-            raise ShapeError("SHP107", f"`c` is as `b` {b}, not {c}", "c")
+            help = "a `linear` to as many features as `b` has gives it"
+            raise ShapeError("SHP107", f"`c` is as `b` {b}, not {c}", "c", help)
         return Tensor(x.shape)
 
     def mixes(self, x: Tensor) -> tuple[int, ...]:

@@ -68,7 +68,9 @@ class Flatten(Rearranging):
         """Raises `ShapeError` when the axes are none of the input's, or in the wrong order."""
         start, end = self.axis_index("start", x), self.axis_index("end", x)
         if start > end:
-            raise ShapeError("SHP108", f"start {self.start} comes after end {self.end} in {x}", "start")
+            message = f"start {self.start} comes after end {self.end} in {x}"
+            changes = [Change({"start": self.end, "end": self.start})]
+            raise ShapeError("SHP108", message, "start", "the axes from `start` to `end` are joined", changes=changes)
         return moved(x, (*x.shape[:start], product(x.shape[start : end + 1]), *x.shape[end + 1 :]))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
@@ -121,7 +123,8 @@ class Reshape(Rearranging):
         known = product(size for size in shape if size != -1)
         elements = x.elements
         if shape.count(-1) > 1:
-            raise ShapeError("SHP108", "only one size can be -1", "shape")
+            help = f"give all but one as numbers; {x} has {elements:,} elements"
+            raise ShapeError("SHP108", "only one size can be -1", "shape", help)
         if elements % known or (-1 not in shape and elements != known):
             wanted = "x".join(str(int(size)) for size in shape)
             raise ShapeError(
@@ -250,7 +253,8 @@ class Expand(Rearranging):
         for index, size in enumerate(self.shape):
             old = x.shape[index - new] if index >= new else 1
             if size == -1 and index < new:
-                raise ShapeError("SHP108", "a new axis needs its size, not -1", "shape")
+                help = f"the last {x.rank} sizes are of the axes of {x}, those before are new"
+                raise ShapeError("SHP108", "a new axis needs its size, not -1", "shape", help)
             if size not in (-1, old) and old != 1:
                 raise ShapeError(
                     "SHP108",

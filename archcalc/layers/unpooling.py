@@ -63,7 +63,8 @@ class MaxUnpool(Layer):
                 "write `maxpool ... indices=true name=p` and here indices=p.indices",
             )  # fmt: skip
         if found.shape != x.shape:
-            raise ShapeError("SHP107", f"`indices` {found} have another shape than the input {x}", "indices")
+            help = "the input has a place for each element: layers between the `maxpool` and here keep its shape"
+            raise ShapeError("SHP107", f"`indices` {found} have another shape than the input {x}", "indices", help)
         for size, out, (k, s, p) in zip(x.shape[1:], found.places, self._windows(x)):
             middle = (size - 1) * s - 2 * p + k
             if not middle - s < out < middle + s:

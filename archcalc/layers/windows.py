@@ -104,11 +104,16 @@ class Fold(_Windows):
         space, taps = self.per_axis("output", 2, x), product(self.per_axis("kernel", 2, x))
         count = product(self.windows(space, x))
         if x.shape[0] % taps:
-            raise ShapeError("SHP108", f"{x.shape[0]} elements are no columns of {taps} for each channel", "kernel")
+            help = f"the first axis is a multiple of {taps}, as what `unfold` with the same kernel gives"
+            message = f"{x.shape[0]} elements are no columns of {taps} for each channel"
+            raise ShapeError("SHP108", message, "kernel", help)
         if x.shape[1] != count:
             said = "x".join(str(int(size)) for size in space)
             raise ShapeError(
-                "SHP108", f"{said} has {count} such windows, the input {x} has {x.shape[1]} columns", "output"
+                "SHP108",
+                f"{said} has {count} such windows, the input {x} has {x.shape[1]} columns",
+                "output",
+                "`output` is the size of the image that `unfold` took apart, with the same windows",
             )
         return Tensor((x.shape[0] // taps, *space))
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from archcalc.diagnostics import RequestError
-from archcalc.layers.algebra import Einsum, MatMul
+from archcalc.layers.algebra import MatMul
 from archcalc.layers.base import Layer
+from archcalc.layers.einsum import Einsum
 from archcalc.layers.entries import Entries
 from archcalc.layers.layout import CHANNELS_FIRST
 from archcalc.layers.tensor import Alias, Shape, Tensor

@@ -157,7 +157,8 @@ class Binder:
                 if argument.max is None
                 else f"{argument.min} to {argument.max}"
             )
-            self.findings.error("SPC010", f"`{op.text}` takes {wanted} operands, not {count}", op)
+            help = "an operand is the name of a layer, or a list of layers: [conv 64 kernel=3, relu]"
+            self.findings.error("SPC010", f"`{op.text}` takes {wanted} operands, not {count}", op, help)
         return operands
 
     def block(self, step: Step, block: BlockSteps, item: Item, names: Names) -> None:
@@ -190,7 +191,9 @@ class Binder:
             elif key.text in given:
                 self.findings.error("SPC006", f"`{key.text}` is given twice", key, "delete one of them")
             elif not isinstance(value, Scalar):
-                self.findings.error("SPC005", f"`{key.text}` must be a number, a size or the name of a layer", value)
+                help = "name the layers first, with name=, and pass the name; or write them in the block"
+                message = f"`{key.text}` must be a number, a size or the name of a layer"
+                self.findings.error("SPC005", message, value, help)
             else:
                 given[key.text] = value
         wrong = item.incomplete or len(given) < (item.first is not None) + (item.body is not None) + len(item.keys)
@@ -256,7 +259,12 @@ class Binder:
         for entry in node.items:
             if not isinstance(entry, Scalar):
                 message = "a value of a loop must be a number, a size, true or false, or an expression"
-                self.findings.error("SPC010", message, entry)
+                self.findings.error(
+                    "SPC010",
+                    message,
+                    entry,
+                    "give several things to a copy by several names, e.g. `{width: [64, 128], depth: [2, 3]}`",
+                )
             elif (value := self.value(entry, names.values, names)) is not None:
                 found.append((entry, value))
         return found

@@ -265,7 +265,7 @@ class Builder(Scanning):
         elif error.argument is not None:
             place = step.places.get(error.argument, place)
         help: str | Advice | None = error.help
-        if error.changes:
+        if error.changes or not error.help:
             from archcalc.network.remedies import advice  # only what is wrong pays for it
 
             known = {name: value for name, value in self.globals.items() if scope.values.get(name) is value}

@@ -52,7 +52,7 @@ def _start(binder: Binder, name: Scalar, node: Node, around: Names, sizes_in: Na
     sizes: list[tuple[Scalar, Value]] = []
     for size in node.items:
         if not isinstance(size, Scalar):
-            binder.findings.error("SPC010", "a size must be a number or an expression", size)
+            binder.findings.error("SPC010", "a size must be a number or an expression", size, "e.g. [64, 32, 32]")
         elif (value := binder.value(size, sizes_in.values, sizes_in)) is not None:
             sizes.append((size, value))
     return sizes if len(sizes) == len(node.items) else None

@@ -110,7 +110,7 @@ class Looping(Expander):
         for name, tensor in others:
             if one.rank and tensor.rank and tensor.shape[0] != one.shape[0]:
                 what = f"{first} with {one.shape[0]} entries and {name} with {tensor.shape[0]}"
-                self.fail("SHP107", f"`{step.op.text}` goes through {what}", step.op)
+                self.fail("SHP107", f"`{step.op.text}` goes through {what}", step.op, "give both the same number")
 
     def _end(self, step: Step, layer: Layer, x: Tensor, *beside: Tensor) -> Tensor:
         """The tensor at one end of an `each`; of those `beside` it has as many samples."""

@@ -165,8 +165,8 @@ class Names:
         """What all copies of a repeat give: the path of repeats, and an output of the innermost."""
         nothing = Ref(scalar, "prev", None)
         if not operand:
-            message = f"`{scalar.text}` stands for several tensors: use it in a list, e.g. concat: [{scalar.text}]"
-            self.findings.error("SPC010", message, scalar)
+            message = f"`{scalar.text}` stands for several tensors"
+            self.findings.error("SPC010", message, scalar, f"use it in a list, e.g. concat: [{scalar.text}]")
             return nothing
         name, *path = scalar.text.removesuffix(ALL).split(".")
         step = self.step(name)

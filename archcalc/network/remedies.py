@@ -38,7 +38,7 @@ def advice(
     trial = _Trial(error, step, layer, inputs, samples)
     tried = [(change, y) for change in error.changes if (y := trial.outcome(change)) is not None]
     if not tried:
-        return error.help
+        return error.help or _about(error.argument, layer)
     several = len({str(y) for _, y in tried}) > 1 or (
         len(tried) == 1 and inputs[:1] != () and tried[0][1].shape != inputs[0].shape
     )
@@ -56,6 +56,12 @@ def advice(
         text, fixes = f"{text.partition(' ')[2]} would do{' for this call' * called}", []
     text = error.help or "" if error.told else f"{text}; {error.help}" if error.help else text
     return Advice(text, fixes[0] if len(fixes) == 1 else None, tuple(fixes) if len(fixes) > 1 else ())
+
+
+def _about(argument: str | None, layer: Layer) -> str:
+    """What a key takes, or where it is said what the layer does."""
+    known = type(layer).arguments.get(argument or "")
+    return known.about if known is not None else f"`archcalc layer {layer.op}` describes it"
 
 
 def _joined(told: list[str]) -> str:

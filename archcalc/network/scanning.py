@@ -22,7 +22,7 @@ class Scanning(Looping):
         self, step: Step, over: list[tuple[str, Ref | None]], scope: Scope, x: Tensor | None
     ) -> tuple[Tensor, Node | None]:
         if not over:
-            self.fail("SPC008", f"`{step.op.text}` goes through nothing", step.op)
+            self.fail("SPC008", f"`{step.op.text}` goes through nothing", step.op, "e.g. scan: prev")
         given = [(name, x if ref is None else self._single(ref, scope, x)) for name, ref in over]
         tensors = [tensor for _, tensor in given if tensor is not None]
         self._check_steps(step, given)
@@ -112,7 +112,8 @@ class Scanning(Looping):
         """Refuse a state that changes its shape, and give its values one layout."""
         if not self._fits(state, after):
             what = f"the state `{getattr(name, 'text', '')}` is {state} but its next value is {after}"
-            self.fail("SHP107", what, name, None, (Note("next value", place),))
+            help = "a state has one shape in all steps: start from another, or give a next value of this one"
+            self.fail("SHP107", what, name, help, (Note("next value", place),))
         if state.group is not None and after.group is not None:
             try:
                 state.group.join(after.group)
@@ -125,7 +126,8 @@ class Scanning(Looping):
     def _two_layouts(self, step: Step, error: DisagreementError) -> None:
         (first, one), (second, other) = error.first, error.second
         notes = tuple(Note(text, place) for text, place in (*decided(one, first), *decided(other, second)))
-        self.fail("SHP102", f"a state of `{step.op.text}` is {first} and {second} at once", step.op, None, notes)
+        help = "put a `transpose` or `rearrange` between the two layers that decide"
+        self.fail("SHP102", f"a state of `{step.op.text}` is {first} and {second} at once", step.op, help, notes)
 
     def _check_steps(self, step: Step, given: list[tuple[str, Tensor | None]]) -> None:
         """Refuse channels, and tensors of unequally many entries."""
@@ -145,7 +147,7 @@ class Scanning(Looping):
         for name, tensor in others:
             if one.rank and tensor.rank and tensor.shape[0] != one.shape[0]:
                 what = f"{first} with {one.shape[0]} entries and {name} with {tensor.shape[0]} side by side"
-                self.fail("SHP107", f"`scan` goes through {what}", step.op)
+                self.fail("SHP107", f"`scan` goes through {what}", step.op, "give both the same number")
 
 
 def _through_positions(step: Step, ref: Ref | None, tensor: Tensor) -> Advice | str:

@@ -11,9 +11,10 @@ from archcalc.diagnostics import Advice, Findings, Fix, Note, Span, SpecError
 from archcalc.language.expressions import Expression, describe
 from archcalc.language.sizes import TensorSize
 from archcalc.language.values import SizeExpression, Value, evaluate
-from archcalc.layers.arguments import Argument, ValueProblem
+from archcalc.layers.arguments import Argument
 from archcalc.layers.base import Layer
 from archcalc.layers.layout import LAYOUTS, UNDECIDED, DisagreementError, Layout, axis_of
+from archcalc.layers.problem import ValueProblem
 from archcalc.layers.tensor import Tensor
 from archcalc.network.axes import NoSizeError, axis, needs_layout, undecided
 from archcalc.network.graph import Node, gather
@@ -109,9 +110,11 @@ class Evaluator:
         for one in found:
             if one is None or one.parts:
                 what = f"have several outputs: `{ref.place.text}` needs one of each"
+                help = f"choose one, e.g. {ref.place.text.removesuffix('.*')}.0.*"
                 if one is None:
                     what = f"have no output `{ref.output}`"
-                self.fail("SPC008", f"the copies of `{'.'.join((ref.name, *ref.inner))}` {what}", ref.place)
+                    help = "an output is named in the repeat, by name= on a layer, and stands in every copy"
+                self.fail("SPC008", f"the copies of `{'.'.join((ref.name, *ref.inner))}` {what}", ref.place, help)
         return [one for one in found if one is not None]
 
     def _input_of(self, scope: Scope | None) -> Tensor | None:
@@ -158,7 +161,7 @@ class Evaluator:
                 self.fail(diagnostic.code, diagnostic.message, diagnostic.place, diagnostic.help)
         except ValueProblem as problem:
             assert argument is not None
-            self.fail("SPC005", f"`{argument.name}` {problem}", place, problem.advice(place))
+            self.fail("SPC005", f"`{argument.name}` {problem}", place, problem.advice(place) or argument.about)
         if isinstance(value, SizeExpression) and len(value.parts) == len(result):  # axes by themselves
             return tuple(_told(part, size, names, place) for part, size in zip(value.parts, result))
         return _told(value, result, names, place) if isinstance(value, (Expression, SizeExpression)) else result

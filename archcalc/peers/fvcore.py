@@ -6,7 +6,7 @@ warning in the log. Source: fvcore 0.1.5.post20221221, nn/flop_count.py and nn/j
 
 from __future__ import annotations
 
-from archcalc.layers.algebra import Einsum
+from archcalc.layers.einsum import Einsum
 from archcalc.peers.attention import is_step_by_step, products
 from archcalc.peers.base import SCORES, Deltas, Peer
 from archcalc.peers.call import Call

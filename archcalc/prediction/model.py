@@ -108,8 +108,11 @@ class Model:
             if not {"forward"} <= set(self._coefficients) <= set(self._pools):
                 raise ValueError("there is no phase `forward`, or a phase has no pools")
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
-            raise RequestError(f"the calibration of {device.name} is invalid: {what}") from None
+            said = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+            what = said if isinstance(error, (KeyError, ValueError)) else "a part of it is of another kind"
+            raise RequestError(
+                f"the calibration of {device.name} is invalid: {what}; `archcalc calibrate` writes a new one"
+            ) from None
 
     def seconds(self, operation: Work, phase: str = "forward") -> float:
         """How long all runs of an operation take in a phase. Raises `KeyError` where there are no coefficients."""

@@ -8,12 +8,13 @@ from typing import Any
 
 from archcalc.cost import DTYPE_BYTES
 from archcalc.layers.activation import GELU
-from archcalc.layers.algebra import Einsum, MatMul
+from archcalc.layers.algebra import MatMul
 from archcalc.layers.attention import Attention
 from archcalc.layers.base import Layer
 from archcalc.layers.cells import Cell
 from archcalc.layers.correlation import Convolution
 from archcalc.layers.dense import Embedding, Linear
+from archcalc.layers.einsum import Einsum
 from archcalc.layers.memory import LOW
 from archcalc.layers.merge import Residual
 from archcalc.layers.position import ROTATION, PosEmbed

@@ -27,17 +27,23 @@ def read_run(node: Node, findings: Findings) -> Running:
         texts = _texts(value)
         if texts is None or not texts or (len(texts) > 1 and not field.kind.several):
             wanted = "a value or a list of values" if field.kind.several else "one value"
-            findings.error("SPC010", f"`{key.text}` takes {wanted}", key)
+            findings.error("SPC010", f"`{key.text}` takes {wanted}", key, _about(key.text))
             continue
         try:
             said[key.text] = field.kind.read(texts if field.kind.several else texts[0])
         except ValueError as error:
-            findings.error("SPC005", f"`{key.text}` {error}", value)
+            findings.error("SPC005", f"`{key.text}` {error}", value, _about(key.text))
     if "device" in said and _is_path(said["device"]):
         place = next(value for key, value in node.pairs if key.text == "device")
         findings.error("SPC005", "a spec names a device, not a file", place, "give the file with --device")
         del said["device"]
     return Running(**said)
+
+
+def _about(key: str) -> str:
+    """What a key is."""
+    help = FIELDS[key].help.rstrip(".")
+    return f"`{key}`: {help[0].lower()}{help[1:]}"
 
 
 def _texts(value: Node) -> list[str] | None:

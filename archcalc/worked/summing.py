@@ -6,7 +6,7 @@ import itertools
 import math
 from typing import Any
 
-from archcalc.layers.algebra import Einsum
+from archcalc.layers.einsum import Einsum
 from archcalc.layers.windows import Fold
 from archcalc.network.graph import Node
 from archcalc.worked.copying import unfolded

@@ -116,7 +116,7 @@ def test_wrong_line(layer, column, under, message, help):
         ("conv: {channels: 8, kernel: {a: 1}}", (4, 33), "must be a size, e.g. 3 or 3x5, not a mapping"),
         ("conv: {channels: [8], kernel: 3}", (4, 22), "must be a whole number, not a list"),
         ("{conv: {channels: 8, kernel: 3}, name: }", (4, 38), "`name:` has no value"),
-        ("{conv: {channels: 8, kernel: 3}, name: [a]}", (4, 44), "`name` must be a word or a number"),
+        ("{conv: {channels: 8, kernel: 3}, name: [a]}", (4, 44), "`name` takes one word or number"),
         ("{conv: {channels: 8, kernel: 3}, relu: {}}", (4, 38), "one layer per item"),
         ("{concat: [prev, prev], axis: 0}", (4, 28), "one layer per item: found both `concat` and `axis`"),
         ("{conv: {channels: 8, kernel: 3}, nmae: a}", (4, 38), "`nmae` is not a key next to `conv:`"),

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, Protocol
 
-from archcalc.layers.arguments import Argument, Factors, Flag, Letters, Number, Size, ValueProblem, Word, Words
+from archcalc.layers.arguments import Argument, Factors, Flag, Letters, Number, Size, Word, Words
+from archcalc.layers.problem import ValueProblem
 from archcalc.layers.tensor import Tensor
 
 
