@@ -111,7 +111,7 @@ TOLD = {
     "softmax 1": "write `softmax axis=1` or `softmax axis=0`",
     "softmax dim=1": "write `axis=0` if axes count the batch as in PyTorch, or `axis=1`",
     "flatten start_dim=1": "write `start=0` if axes count the batch as in PyTorch, or `start=1`",
-    "conv 8 kernel=3 norm=weight": "its keys are channels, kernel, stride, padding, dilation, groups, bias, padding_mode",
+    "conv 8 kernel=3 norm=weight": "its keys are channels, kernel, stride, padding, dilation, groups, bias, weight, padding_mode",
     "conv_bn_relu 8 kernel=3 tie=b": "its layers stand one by one: `conv`, `batchnorm`, `relu`",
     "sub: a": "it is `sub: [...]`",
     "relux": "did you mean `relu` or `relu6`?",
