@@ -61,10 +61,11 @@ class Value:
         of_data, of_parameters: whether it depends on the inputs, on what is learned.
         sizes: those of one sample, once two runs were lined up; batch: the axis of the batch, None where there is none;
         axes: for each axis which one of `sizes` it is, None for a batch that is an axis of its own.
+        across: whether it sets samples of the batch against each other, so that one sample has no such thing.
     """
 
     __slots__ = (
-        "axes", "batch", "call", "index", "kind", "look", "name", "of_data", "of_parameters", "shape", "sizes", "source", "table"
+        "across", "axes", "batch", "call", "index", "kind", "look", "name", "of_data", "of_parameters", "shape", "sizes", "source", "table"
     )  # fmt: skip
 
     def __init__(
@@ -82,6 +83,7 @@ class Value:
         self.of_parameters = source == PARAMETER
         self.sizes: tuple[int, ...] = self.shape
         self.batch: int | None = None
+        self.across = False
         self.axes: list[int | None] = list(range(len(self.shape)))
 
     def number(self) -> Number | None:
@@ -139,10 +141,12 @@ class Run:
 
     Attributes:
         calls: in order; inputs, outputs: values; macs: of all of it.
+        across: the calls that set samples against each other, once two runs were lined up: outputs are what these read.
     """
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self.inputs: list[Value] = []
         self.outputs: list[tuple[str, Value]] = []
+        self.across: list[Call] = []
         self.macs = 0

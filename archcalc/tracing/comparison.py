@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
 from archcalc.cost import Costs
@@ -15,7 +16,7 @@ class Comparison:
         params, macs, outputs: pairs, ours first; unused: multiply-accumulates of calls whose results go nowhere, by the
         place of the call; unreached: parameters that no call reads, by name, with how many.
         declared: what the opaque layers are, with their lines; remarks: what has no word in the language;
-        notes: what the spec has otherwise than its source, with the same values;
+        left_out: what sets samples against each other; notes: what the spec has otherwise than its source, with the same values;
         checked: what came of comparing outputs, where that was asked for; wrong: whether they differ.
         numel: all parameters of the source; whose: the source in a word, as `PyTorch`.
     """
@@ -26,7 +27,8 @@ class Comparison:
         self.whose = whose
         self.params = costs.totals.params, self.numel - sum(unreached.values())
         self.unused = _unused(run)
-        self.macs = costs.totals.macs, sum(call.macs for call in run.calls) - sum(self.unused.values())
+        self.left_out = _left_out(run)
+        self.macs = costs.totals.macs, _macs(run) - sum(self.unused.values())
         ours = [[int(size) for size in tensor.shape] for tensor in costs.graph.outputs.values()]
         theirs: list[list[int]] = []
         for _, value in run.outputs:
@@ -65,6 +67,8 @@ class Comparison:
             count, tops = sum(self.unreached.values()), sorted({one.partition(".")[0] for one in self.unreached})
             shown = ", ".join(tops[:4]) + (", ..." if len(tops) > 4 else "")
             yield f"  {count:,} parameters are not read in this mode and not in the spec: {shown}"
+        if self.left_out:
+            yield f"  {self.left_out}"
         if self.unused:
             places = ", ".join(f"{file}:{line}" for file, line in list(self.unused)[:3])
             yield f"  {sum(self.unused.values()):,} MACs of what nothing reads are not in the spec: {places}"
@@ -74,6 +78,11 @@ class Comparison:
             yield f"  {remark}"
         if self.checked is not None:
             yield f"  {self.checked}"
+
+
+def _macs(run: Run) -> int:
+    """Those of one sample."""
+    return sum(call.macs for call in run.calls if call not in run.across)
 
 
 def _unused(run: Run) -> dict[tuple[str, int], int]:
@@ -87,9 +96,20 @@ def _unused(run: Run) -> dict[tuple[str, int], int]:
             left += call.values()
     found: dict[tuple[str, int], int] = {}
     for call in run.calls:
-        if call.macs and id(call) not in needed:
+        if call.macs and id(call) not in needed and call not in run.across:
             found[call.place] = found.get(call.place, 0) + call.macs
     return found
+
+
+def _left_out(run: Run) -> str | None:
+    """What is told of calls that set samples against each other."""
+    places = list(
+        dict.fromkeys(f"{os.path.basename(file)}:{line}" for file, line in (call.place for call in run.across))
+    )
+    if not places:
+        return None
+    shown = ", ".join(places[:3]) + (", ..." if len(places) > 3 else "")
+    return f"what sets samples of the batch against each other ({shown}) is not in the spec: what it reads is an output"
 
 
 def _sizes(shapes: list[list[int]]) -> str:

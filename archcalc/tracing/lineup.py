@@ -2,12 +2,15 @@
 
 An axis whose size grows as the batch does is the batch, by itself or with another axis in front of which it was joined:
 of [batch·windows, 49, 96] one sample has [windows, 49, 96]. Everything else is constant.
+
+What sets samples of the batch against each other, as the product of two towers or the mean of a loss, has no meaning for one
+sample: it is left out, and what it reads is given instead.
 """
 
 from __future__ import annotations
 
 from archcalc.diagnostics import RequestError
-from archcalc.tracing.calls import CONSTANT, Call, Run, Value
+from archcalc.tracing.calls import CONSTANT, FLOAT, MADE, Call, Run, Value
 
 # Batches of the two runs, which have no factor in common.
 BATCHES = (2, 3)
@@ -27,7 +30,15 @@ def line_up(first: Run, second: Run) -> None:
                 f"it does not do the same for {BATCHES[0]} and {BATCHES[1]} samples: "
                 f"`{one.name}` and `{other.name}` at {told(one)}"
             )
-        for mine, its in zip([*one.values(), *one.outs], [*other.values(), *other.outs]):
+        if any(value.across for value in one.values()):
+            _across(one, first)
+            continue
+        if any(_is_squared(mine, its) for mine, its in zip(one.outs, other.outs)):
+            outs, theirs = [], []
+            _across(one, first)
+        else:
+            outs, theirs = one.outs, other.outs
+        for mine, its in zip([*one.values(), *outs], [*other.values(), *theirs]):
             if id(mine) not in seen:
                 seen.add(id(mine))
                 _compare(mine, its, one)
@@ -36,6 +47,51 @@ def line_up(first: Run, second: Run) -> None:
     for mine, its in zip(first.inputs, second.inputs):
         if id(mine) not in seen:
             _compare(mine, its, None)
+    _end(first)
+
+
+def _is_squared(mine: Value, its: Value) -> bool:
+    """Whether two axes grow as the batch does."""
+    few, many = BATCHES
+    grown = [size for size, other in zip(mine.shape, its.shape) if size != other and size * many == other * few]
+    return mine.of_data and len(grown) > 1
+
+
+def _across(call: Call, run: Run) -> None:
+    for out in call.outs:
+        out.across = True
+    run.across.append(call)
+
+
+def _end(run: Run) -> None:
+    """What comes after the batch is gone, as a mean over it, is across it, unless samples read that again."""
+    ends = {id(value) for _, value in run.outputs}
+    read: dict[int, list[Call]] = {}
+    for call in run.calls:
+        for value in call.values():
+            read.setdefault(id(value), []).append(call)
+    left = {id(call) for call in run.across}
+    for call in reversed(run.calls):
+        given = [out for out in call.outs if out.of_data]
+        if not given or id(call) in left or any(out.batch is not None for out in given):
+            continue
+        users = [user for out in call.outs for user in read.get(id(out), ())]
+        used = users or any(id(out) in ends for out in call.outs)
+        if used and all(id(user) in left for user in users):
+            left.add(id(call))
+            _across(call, run)
+    if run.across:
+        run.outputs = _before(run)
+
+
+def _before(run: Run) -> list[tuple[str, Value]]:
+    """The outputs of samples, and what is read by what sets them against each other."""
+    found = {id(value): (name, value) for name, value in run.outputs if not value.across}
+    for call in run.across:
+        for value in call.values():
+            if value.of_data and not value.across and value.source == MADE and value.kind == FLOAT:
+                found.setdefault(id(value), (value.call.scope.name if value.call else "", value))
+    return list(found.values())
 
 
 def told(call: Call) -> str:

@@ -46,6 +46,8 @@ def compare(reading: Reading) -> None:
     """Says in the comparison whether outputs are equal, where they can be compared. Raises `RequestError`."""
     comparison = reading.comparison
     reason = hindrance(reading)
+    if reason is None and reading.run.across:
+        reason = "some of the module's set samples against each other"
     if reason is None and any(DRAWING & set(call.name.split("_")) for call in reading.run.calls):
         reason = "the module draws random numbers"
     if reason is not None or reading.real is None:

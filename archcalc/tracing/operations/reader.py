@@ -47,7 +47,9 @@ class Reader:
             self.graph.nodes.append(node)
             self.made[id(value)] = Out(node)
         for call in self.run.calls:
-            if not any((out.of_data or out.of_parameters) and 0 not in out.shape for out in call.outs):
+            if any(out.across for out in call.outs) or not any(
+                (out.of_data or out.of_parameters) and 0 not in out.shape for out in call.outs
+            ):
                 continue
             if any(out.of_data for out in call.outs):
                 self.call = call
