@@ -69,6 +69,8 @@ def _proved(name: str, run: Run, numbers: dict[str, int]) -> tuple[Graph, Proof,
     try:
         reader = Reader(name, run)
         graph = reader.read()
+        if all(node.op == "input" for node in graph.nodes):
+            raise RequestError(f"{name!r} does nothing with its input")
         plain = prove(graph, numbers)
         totals, hidden = Costs(plain.network).totals, len(graph.hidden)
         patterns.apply(graph)

@@ -19,10 +19,26 @@ def getitem(reader: Reader, call: Call, a: Any) -> Given:
     """x[...], one axis after the other."""
     x, dropped = reader.out(a.input), 0
     for axis, one in _by_axis(a.input, a.index):
+        if axis == a.input.batch and _is_each(one):  # each sample at a place of its own
+            continue
         place = reader.axis(a.input, axis) - dropped
         x = _taken(reader, x, place, one)
         dropped += isinstance(one, int)
     return reader.reshaped(x, call.outs[0].sizes or (1,))
+
+
+def _is_each(index: Any) -> bool:
+    """Whether an index goes through the batch, as `torch.arange(len(x))`."""
+    while isinstance(index, Value) and index.call is not None and index.call.name in ("to", "unsqueeze", "view"):
+        index = index.call.args[0]
+    return (
+        isinstance(index, Value)
+        and index.batch == 0
+        and len(index.shape) == 1
+        and index.call is not None
+        and index.call.name == "arange"
+        and len(index.call.args) == 1
+    )
 
 
 def _by_axis(value: Value, index: Any) -> list[tuple[int, Any]]:

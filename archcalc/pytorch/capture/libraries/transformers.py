@@ -35,7 +35,7 @@ from archcalc.pytorch.capture.record import record
 from archcalc.source import MAX_BYTES
 from archcalc.sources.file import File, Json
 
-_TOKENS, _STEPS, _DECODED = 128, 16_000, 32
+_TOKENS, _STEPS, _DECODED, _REGIONS = 128, 16_000, 32, 36
 
 
 def find(what: str, given: dict[str, Any]) -> Found:
@@ -114,7 +114,8 @@ def _inputs(module: nn.Module, config: Any) -> list[Example]:
     furthest = tried[0] if tried else [Example("input", (3, 224, 224))]
     for unpadded in (False, True):
         if unpadded:  # else some look for padding among the tokens, to warn of it
-            config.pad_token_id = None
+            for part in _parts(config):
+                part.pad_token_id = None
         for examples in tried:
             try:
                 with quiet():
@@ -127,6 +128,10 @@ def _inputs(module: nn.Module, config: Any) -> list[Example]:
     return furthest
 
 
+# What else some models are called with, beside their main input; and what goes together.
+_TOGETHER = (("bbox",), ("bbox", "decoder_input_ids"), ("visual_feats", "visual_pos"), ("visual_embeds",))
+
+
 def _candidates(module: Any, config: Any) -> Iterator[list[Example]]:
     """What it may be called with, from little to much."""
     taken = inspect.signature(module.forward).parameters
@@ -137,26 +142,41 @@ def _candidates(module: Any, config: Any) -> Iterator[list[Example]]:
         "input_features": _features,
         "past_values": _series,
         "decoder_input_ids": _decoded,
+        "inputs": _vectors,
+        "bbox": _boxes,
+        "visual_feats": _regions,
+        "visual_pos": _regions_at,
+        "visual_embeds": _seen,
     }
     known = [name for name in makers if name in taken]
     main = module.main_input_name if module.main_input_name in makers else (known or ["input_ids"])[0]
     # Where a decoder gets no tokens, some models make them from those of the encoder.
-    sets = [[main, "decoder_input_ids"], [main], [main, "pixel_values"], [main, "input_ids"], known]
+    sets = [[main, "decoder_input_ids"], [main], [main, "pixel_values"], [main, "input_ids"]]
+    sets += [[main, one] for one in known if one != main]
+    sets += [[main, *others] for others in _TOGETHER]
+    sets.append([name for name in known if name not in _UNUSUAL])
     for names in sets:
         if names and len(set(names)) == len(names) and all(name in taken for name in names):
             for sizes in makers[names[0]](config):
                 yield [
-                    Example(name, size, torch.long if name.endswith("_ids") else torch.float32, keyword=True)
+                    Example(name, size, torch.long if name.endswith(("_ids", "bbox")) else torch.float32, keyword=True)
                     for name, size in [(names[0], sizes), *((name, next(makers[name](config))) for name in names[1:])]
                 ]
 
 
+# What is given for a reason that others name.
+_UNUSUAL = frozenset(one for together in _TOGETHER for one in together) - {"decoder_input_ids"}
+
+
+def _parts(config: Any) -> list[Any]:
+    """A configuration and those inside it."""
+    inside = ("vision_config", "audio_config", "text_config", "encoder")
+    return [config, *(part for part in (getattr(config, one, None) for one in inside) if part is not None)]
+
+
 def _asked(config: Any, *names: str) -> Any:
     """The first of these keys that a configuration has, or the one inside it."""
-    for part in (
-        config,
-        *(getattr(config, one, None) for one in ("vision_config", "audio_config", "text_config", "encoder")),
-    ):
+    for part in _parts(config):
         for name in names:
             value = getattr(part, name, None)
             if value is not None:
@@ -204,6 +224,32 @@ def _features(config: Any) -> Iterator[tuple[int, ...]]:
     steps = _asked(config, "max_source_positions")
     yield (bins, 2 * steps if isinstance(steps, int) else 3000)
     yield (1000, bins)
+
+
+def _vectors(config: Any) -> Iterator[tuple[int, ...]]:
+    """Positions of the width of the model."""
+    yield (_TOKENS, _asked(config, "d_model", "hidden_size") or 768)
+
+
+def _boxes(config: Any) -> Iterator[tuple[int, ...]]:
+    """Where on its page each token stands."""
+    for (steps,) in _tokens(config):
+        yield (steps, 4)
+
+
+def _regions(config: Any) -> Iterator[tuple[int, ...]]:
+    """Features of so many regions of an image as detectors give."""
+    yield (_REGIONS, _asked(config, "visual_feat_dim") or 2048)
+
+
+def _regions_at(config: Any) -> Iterator[tuple[int, ...]]:
+    """Where each region lies."""
+    yield (_REGIONS, _asked(config, "visual_pos_dim") or 4)
+
+
+def _seen(config: Any) -> Iterator[tuple[int, ...]]:
+    """Regions by their embeddings."""
+    yield (_REGIONS, _asked(config, "visual_embedding_dim") or 2048)
 
 
 def _series(config: Any) -> Iterator[tuple[int, ...]]:

@@ -1,0 +1,57 @@
+"""What sets samples of the batch against each other has no place in a network of one sample: what it reads is given."""
+
+from __future__ import annotations
+
+import pytest
+import torch.nn.functional as F
+from torch import nn
+
+from archcalc.diagnostics import RequestError
+
+from .test_calls import Of, parameter, read
+
+
+def towers(m, x, y):
+    """Every text with every image, as CLIP's logits."""
+    first, second = F.normalize(m.a(x), dim=-1), F.normalize(m.b(y), dim=-1)
+    scores = first @ second.t() * m.scale.exp()
+    return scores, scores.t().softmax(-1), first
+
+
+TOWERS = Of(towers, a=nn.Linear(8, 5), b=nn.Linear(6, 5), scale=parameter(1))
+
+
+def test_towers_are_given_in_place_of_their_product():
+    found = read(TOWERS, (8,), (6,)).comparison
+    assert found.equal
+    assert found.outputs[0] == [[5], [5]]
+    assert found.macs == (8 * 5 + 6 * 5,) * 2
+    assert found.unreached == {"scale": 1}
+    said = "\n".join(found.lines("net"))
+    assert "sets samples of the batch against each other (test_across.py:17, test_across.py:18) is not in the spec" in said
+
+
+@pytest.mark.parametrize(
+    ("loss", "output"),
+    [
+        (lambda m, x: (m.a(x) - x).square().mean(), [8]),
+        (lambda m, x: (m.a(x) - x).square().sum(1).mean().sqrt(), [1]),
+        (lambda m, x: {"loss": F.mse_loss(y := m.a(x), x), "y": y}, [8]),
+    ],
+)
+def test_a_mean_over_the_batch_gives_what_it_is_the_mean_of(loss, output):
+    found = read(Of(loss, a=nn.Linear(8, 8)), (8,)).comparison
+    assert found.equal
+    assert not found.declared
+    assert found.outputs[0] == [output]
+
+
+def test_a_mean_that_samples_read_again_is_opaque():
+    found = read(Of(lambda m, x: m.a(x - x.mean(0)), a=nn.Linear(8, 3)), (8,)).comparison
+    assert found.left_out is None
+    assert [what for _, what in found.declared] == ["mean"]
+
+
+def test_nothing_but_samples_against_each_other_is_no_network():
+    with pytest.raises(RequestError, match="does nothing with its input"):
+        read(Of(lambda m, x: x @ x.t()), (8,))
