@@ -28,7 +28,9 @@ def test_towers_are_given_in_place_of_their_product():
     assert found.macs == (8 * 5 + 6 * 5,) * 2
     assert found.unreached == {"scale": 1}
     said = "\n".join(found.lines("net"))
-    assert "sets samples of the batch against each other (test_across.py:17, test_across.py:18) is not in the spec" in said
+    assert (
+        "sets samples of the batch against each other (test_across.py:17, test_across.py:18) is not in the spec" in said
+    )
 
 
 @pytest.mark.parametrize(

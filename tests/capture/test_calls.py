@@ -8,10 +8,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
+from archcalc.diagnostics import RequestError
 from archcalc.pytorch.capture.examples import Example
 from archcalc.pytorch.capture.live import without_numbers
 from archcalc.pytorch.capture.reading import Reading, read_module
+from archcalc.pytorch.capture.record import by_name, record
 
 
 class Of(nn.Module):
@@ -267,3 +270,27 @@ def test_drawn_networks(seed):
     assert reading.comparison.equal
     assert not reading.comparison.declared
     assert reading.comparison.outputs[0] == [[7]]
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        nn.LSTM(10, 6, 2, batch_first=True, bidirectional=True),
+        nn.GRU(10, 6, 2, bias=False),
+        nn.LSTM(10, 8, 3, proj_size=4, batch_first=True),
+        nn.RNN(10, 6, nonlinearity="relu"),
+    ],
+)
+@pytest.mark.parametrize("steps", [1, 2, 3, 7])
+def test_steps_of_a_recurrent_module_are_counted_as_pytorch_does(module, steps):
+    module, x = without_numbers(module), torch.empty(2, steps, 10, device="meta")
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        given = module(x)
+    found = record(module, [("input", x, False)])
+    assert found.run.macs == counter.get_total_flops() // 2
+    assert [one.shape for _, one in by_name(found.out)] == [one.shape for _, one in by_name(given)]
+
+
+def test_a_transposed_convolution_of_other_channels_is_refused():
+    with pytest.raises(RequestError, match="has 8 input channels, not 3"):
+        read(nn.ConvTranspose2d(8, 4, 3), (3, 5, 5))

@@ -22,6 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 from archcalc.pytorch.capture.constants import Constants, check_channels, check_rows, tensors
+from archcalc.pytorch.capture.shapes import RECURRENT, lengthened, normed, shortened, steps_of
 from archcalc.tracing.calls import (
     CONSTANT,
     DRAWING,
@@ -81,7 +82,7 @@ class Recorder(TorchFunctionMode):
         self.scopes: list[Scope] = []
         self.inside = 0
         self.counter = FlopCounterMode(display=False)
-        self.counted = 0
+        self.counted = self.further = 0
         self.counts = True
         for name, parameter in model.named_parameters():
             self._remember(parameter, _value(PARAMETER, parameter, name))
@@ -114,7 +115,8 @@ class Recorder(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if self.inside:
-            return func(*args, **kwargs)
+            steps = steps_of(args) if getattr(func, "__name__", "") in RECURRENT else 0
+            return self._recurrent(func, args, steps) if steps > 2 else func(*args, **kwargs)
         read = list(tensors((args, kwargs)))
         if _is_mixed(read):
             args, kwargs = self._on_meta(args), self._on_meta(kwargs)
@@ -129,7 +131,7 @@ class Recorder(TorchFunctionMode):
                 check_channels(*read[:2])
             if name in _ASKING and read and read[0].is_meta and self.value(read[0]).source == CONSTANT:
                 args = self.constants.filled(args)
-            out = _normed(name, read, args, kwargs)
+            out = normed(name, read, args, kwargs)
             if out is None:
                 out = func(*args, **kwargs)
         finally:
@@ -156,6 +158,21 @@ class Recorder(TorchFunctionMode):
             made.table = partial(self._table, outs[0], version)
             made.look = partial(self._same, outs[0], version)
         return out
+
+    def _recurrent(self, func: Any, args: Any, steps: int) -> Any:
+        """What a recurrent layer gives, and counts, over so many steps: each costs as much as the one before."""
+        before = self.counter.get_total_flops()
+        first = func(*shortened(args, 1))
+        one = self.counter.get_total_flops() - before
+        if self.counts:
+            func(*shortened(args, 2))
+            two = self.counter.get_total_flops() - before - one
+            self.further += (steps - 1) * (two - one) - two
+        return lengthened(first, args, steps)
+
+    def total(self) -> int:
+        """Multiply-accumulates so far."""
+        return (self.counter.get_total_flops() + self.further) // 2
 
     def _table(self, tensor: torch.Tensor, version: int) -> Any:
         """The numbers of a constant on the meta device; None where they are not known."""
@@ -191,7 +208,7 @@ class Recorder(TorchFunctionMode):
         call = Call(name, self._valued(args), self._valued(kwargs), self.scopes[-1], _place())
         call.module = module
         if self.counts:
-            total = self.counter.get_total_flops() // 2
+            total = self.total()
             call.macs, self.counted = total - self.counted, total
         read = [] if name in _FRESH else list(call.values())
         learned = module is not None and any(True for _ in module.parameters())
@@ -253,18 +270,6 @@ class Recorder(TorchFunctionMode):
             unseen = [one for one in tensors(out) if one not in self.known]
             if unseen:  # made by what does not ask, as a scripted function
                 self._note(type(module).__name__, args, kwargs, unseen, module)
-
-
-def _normed(name: str, read: list[torch.Tensor], args: Any, kwargs: Any) -> torch.Tensor | None:
-    """What a batch norm with fixed statistics gives: its sizes take PyTorch longer than those of all else together.
-
-    None for other calls, and for one that does not fit, which PyTorch then refuses.
-    """
-    if name != "batch_norm" or not read[0].is_meta or read[0].dim() < 2:
-        return None
-    trains = kwargs.get("training", args[5] if len(args) > 5 else False)
-    fits = all(one.numel() == read[0].shape[1] for one in read[1:])
-    return torch.empty_like(read[0]) if fits and not trains else None
 
 
 def _is_mixed(read: list[torch.Tensor]) -> bool:
@@ -362,7 +367,7 @@ def _called(recorder: Recorder, model: nn.Module, inputs: list[Given]) -> Any:
     counter = recorder.counter if recorder.counts else nullcontext()
     with torch.no_grad(), math, recorder.modules(), counter, recorder:
         out = model(*plain, **named)
-    recorder.run.macs = recorder.counter.get_total_flops() // 2
+    recorder.run.macs = recorder.total()
     recorder.run.outputs = [(name, recorder.value(one)) for name, one in by_name(out)]
     return out
 
