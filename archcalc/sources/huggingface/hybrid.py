@@ -141,7 +141,6 @@ def _jamba(config: Config) -> Spec:
         decoder.experts = Experts(count, config.whole("num_experts_per_tok"), decoder.ff)
     config.value("num_experts_per_tok")
     decoder.mixers["mamba"] = mixer(config, decoder.norm)
-    config.note("the scan h = a*h + b*x is written with independent steps: equal counts, different values")
     decoder.layers = [
         Layer(
             None,

@@ -22,7 +22,6 @@ def _mamba(config: Config) -> Spec:
     ):  # fmt: skip
         config.value(key)  # implementation and initial state of the scan, and older names
     spec = Spec(config.model_type)
-    spec.comments.append("The scan h = a*h + b*x is written with independent steps: equal counts, different values.")
     spec.hparams = {"vocab": config.whole("vocab_size"), "width": width, "inner": inner}
     spec.hparams |= {"state": config.whole("state_size"), "rank": rank, "depth": config.layers("num_hidden_layers")}
     spec.dims, spec.inputs = {"seq": 1024}, ["seq"]
@@ -53,7 +52,15 @@ def mixer(config: Config, norm: str | None = None) -> list[Item]:
     conv_bias = "" if config.flag("use_conv_bias") else " bias=false"
     taps = config.whole("conv_kernel")
     cut: list[Item] = ["slice end=n(input) axis=1"] if taps > 1 else []
-    normed: list[Item] = [norm] if norm is not None else []
+    steered: list[Item] = [["linear inner from=p.0", "softplus name=dt"]]
+    b, c = "p.1", "p.2"
+    if norm is not None:
+        steered = [
+            [f"{norm} from=p.0", "linear inner", "softplus name=dt"],
+            f"{norm} from=p.1 name=b",
+            f"{norm} from=p.2 name=c",
+        ]
+        b, c = "b", "c"
     return [
         [f"linear 2*inner{bias}", "split 2 name=both"],
         [
@@ -63,18 +70,9 @@ def mixer(config: Config, norm: str | None = None) -> list[Item]:
             "silu",
             "transpose name=x",
         ],
-        "linear rank+2*state bias=false name=x_proj",
-        ["slice end=rank axis=1", *normed, "linear inner", "softplus", "rearrange 'n d -> n d 1' name=step"],
-        ["slice start=rank end=rank+state axis=1 from=x_proj", *normed, "rearrange 'n s -> n 1 s' name=b"],
-        ["slice start=rank+state axis=1 from=x_proj", *normed, "rearrange 'n s -> n s 1' name=c"],
-        {"mul": ["step", ["parameter (inner)x(state) name=A_log", "exp", "scale -1", "rearrange 'd s -> 1 d s'"]]},
-        "exp name=kept",
-        {"mul": [["rearrange 'n d -> n d 1' from=x"], "step", "b"]},
-        {"mul": ["kept", "prev"]},
-        {"matmul": ["prev", "c"]},
-        "rearrange 'n d 1 -> n d' name=y",
-        {"mul": ["x", ["parameter inner name=D"]]},
-        {"add": ["y", "prev"]},
+        ["linear rank+2*state bias=false", "split sizes=(rank)x(state)x(state) name=p"],
+        *steered,
+        f"selectivescan dt=dt b={b} c={c} from=x",
         {"mul": ["prev", ["silu from=both.1"]]},
         f"linear width{bias}",
     ]
