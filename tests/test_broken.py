@@ -48,6 +48,9 @@ EXPECTED = {
     "95-mask-of-other-scores": (
         4, 28, 32, "SHP107", "`mask` is [12], the scores are [4, 10, 10]", "a mask is [keys], [queries, keys]",
     ),
+    "96-cache-of-a-block": (
+        9, 18, 22, "SPC003", "`latent` is a group of layers", "write cache=true on the layer inside it",
+    ),
     "14-kernel-too-big": (6, 21, 22, "SHP103", "kernel 5 is larger than the padded input [16, 4, 4]", "write `kernel=4`, giving [120, 1, 1], or `padding=1`, giving [120, 2, 2]"),
     "15-linear-on-image": (
         5, 5, 11, "SHP102", "`linear` wants features last, but [8, 30, 30] is channels first",

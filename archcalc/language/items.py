@@ -24,7 +24,7 @@ from archcalc.language.hints import (
 )
 from archcalc.source import Mapping, Node, Scalar, Sequence
 
-COMMON = ("name", "from", "repeat", "tie", "frozen")
+COMMON = ("name", "from", "repeat", "tie", "frozen", "cache")
 # Loops over the entries of a tensor: the tensor is the value, next to `layers:` and these keys.
 LOOPS: dict[str, tuple[str, ...]] = {"each": (), "scan": ("state", "next", "reverse")}
 # Keys next to a loop's list: what is passed from copy to copy.
@@ -39,7 +39,7 @@ _KEY = re.compile(r"([A-Za-z_]\w*)=")
 class Item:
     """A layer as written: its name, unnamed value, keys, and common keys.
 
-    `body` is the list in `{op: [...]}`. `common` holds name, from, repeat, tie and frozen; `loop` the variables of a repeat
+    `body` is the list in `{op: [...]}`. `common` holds name, from, repeat, tie, frozen and cache; `loop` the variables of a repeat
     that is not just a number. `carried` has the mappings `state` and `next` of a loop, `over` the tensors that an `each` or
     `scan` iterates over, and `reverse` whether it starts from the last entry. `incomplete`: a key was dropped because its
     value is invalid, so it must not be reported as missing.

@@ -296,11 +296,12 @@ class Attention(AttentionOperations):
     def kept(self, y: Tensor, *inputs: Tensor) -> dict[str, Shape]:
         """Keys and values of the positions that a query may still see: the last `window` of its own sequence."""
         x = inputs[0]
-        positions = self.keys_and_values(x)[0].shape[-2]
+        sources = dict(zip(("keys", "values"), self.keys_and_values(x)))
+        positions = sources["keys"].shape[-2]
         if self.causal and self.window is not None:
             positions = min(self.window, positions)  # of equal ones the window, which does not grow
         shape = (*x.shape[:-2], self.key_heads, positions, self.head)
-        return {"keys": shape, "values": shape}
+        return {name: shape for name, source in sources.items() if not source.cached}
 
     def _kernel(self, how: Saving, y: Tensor, inputs: tuple[Tensor, ...]) -> Attending:
         from archcalc.layers.kernels.attention import Attending  # only memory asks

@@ -154,8 +154,12 @@ class SDPA(Scored):
         return pairs * (self.q.shape[-1] * (q + k) + self.v.shape[-1] * (v + bool(asks)))
 
     def kept(self, y: Tensor, *inputs: Tensor) -> dict[str, Shape]:
-        """Keys and values of the positions that a query may still see, once where they are one tensor."""
-        kept = {"keys": self.k.shape} | ({"values": self.v.shape} if self.v is not self.k else {})
+        """Keys and values of the positions that a query may still see, once where they are one tensor.
+
+        Those are not kept that are computed from what is.
+        """
+        kept = {} if self.k.cached else {"keys": self.k.shape}
+        kept |= {} if self.v.cached or self.v is self.k else {"values": self.v.shape}
         if not self.causal or self.window is None:
             return kept
         return {name: (*shape[:-2], min(self.window, shape[-2]), shape[-1]) for name, shape in kept.items()}

@@ -27,6 +27,7 @@ class Tensor:
         table: what is the same for all that is computed from one table of biases alone.
         bounds: the least and the largest of the whole numbers that it holds; None where they are not known.
         places: sizes of what whole numbers are places in, row by row; None where that is not known.
+        cached: whether generation keeps it for each position, or all that it is computed from.
         entries: how many samples there are for each of the batch, as the entries of a tensor that `each` goes through.
     """
 
@@ -34,6 +35,7 @@ class Tensor:
         "_group",
         "batched",
         "bounds",
+        "cached",
         "entries",
         "integer",
         "outputs",
@@ -65,6 +67,7 @@ class Tensor:
         self.bounds: tuple[int, int] | None = None
         self.places: Shape | None = None
         self.entries = 1
+        self.cached = False
 
     def __repr__(self) -> str:
         return f"Tensor({list(self.shape)}, layout={self.layout!r})"
@@ -119,6 +122,7 @@ class Tensor:
             and self.parts == other.parts
             and self.batched == other.batched
             and self.entries == other.entries
+            and self.cached == other.cached
             and self.places == other.places
             and self.bounds == other.bounds
             and self.shape == other.shape
@@ -135,6 +139,7 @@ class Tensor:
             other = Tensor(self.shape, None, self.integer, self.outputs, self.state, self.parts, self.batched)
         other.group = self.group
         other.entries = self.entries
+        other.cached = self.cached
         other.places = self.places
         other.bounds = self.bounds
         return other

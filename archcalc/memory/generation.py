@@ -129,7 +129,7 @@ def generate(
     return Generation(
         graph, step, dim, positions, dtype, cached,
         sum(bytes * count for bytes, count in Stored(graph, running).parameters()), totals.buffers * width, tuple(_caches(graph, dim, BYTES[cached])),
-        max(_alive(step.nodes, dim, graph.batch, width, {}), default=0), graph.batch * given * width,
+        max(_alive(step.nodes, dim, graph.batch, width, {}, _Again(step, positions)), default=0), graph.batch * given * width,
     )  # fmt: skip
 
 
@@ -166,7 +166,19 @@ def _windowed(node: Node) -> bool:
     return getattr(node.layer, "window", None) is not None
 
 
-def _alive(nodes: list[Node], dim: str, batch: int, width: int, held: dict[int, int]) -> Iterator[int]:
+class _Again:
+    """How many positions of a tensor a step computes: all of what comes from an output that is kept, which it only reads."""
+
+    def __init__(self, step: Graph, positions: int) -> None:
+        self.positions = positions
+        self.kept = {_key(node.exit) for node, _, _ in walk(step.nodes) if node.cached}
+
+    def of(self, tensor: Tensor) -> int:
+        """The positions of a tensor whose shape has one."""
+        return 0 if _key(tensor) in self.kept else self.positions if tensor.cached else 1
+
+
+def _alive(nodes: list[Node], dim: str, batch: int, width: int, held: dict[int, int], again: _Again) -> Iterator[int]:
     """For every layer of one step: bytes of what it reads and gives, and of what the layers around it hold."""
     for node in nodes:
         if is_of_position(node, dim):
@@ -175,12 +187,12 @@ def _alive(nodes: list[Node], dim: str, batch: int, width: int, held: dict[int, 
         if dim not in named(node.exit.shape):  # an encoder has run before
             continue
         if node.layer is None:
-            yield from _alive(node.children, dim, batch, width, held)
+            yield from _alive(node.children, dim, batch, width, held, again)
             continue
         # What a source gave is not read again: its keys and values are kept.
         near = [x for x in (*node.inputs, node.exit) if dim in named(x.shape)]
-        alive = held | {_key(x): _bytes(x, batch, width) for x in near}
-        yield from _alive(node.children, dim, batch, width, alive)
+        alive = held | {_key(x): _bytes(x, batch, width) * again.of(x) for x in near}
+        yield from _alive(node.children, dim, batch, width, alive, again)
         yield sum(alive.values())
 
 

@@ -69,7 +69,8 @@ def layers(nodes: list[Node]) -> Iterator[Node]:
 
 def kept(node: Node) -> dict[str, Shape]:
     """What one copy of a layer keeps of one sample between two positions."""
-    return _layer(node).kept(node.exit, *node.inputs)
+    found = _layer(node).kept(node.exit, *node.inputs)
+    return {**found, "output": node.exit.shape} if node.cached else found
 
 
 def kept_window(node: Node, dim: str) -> dict[str, Shape]:

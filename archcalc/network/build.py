@@ -24,7 +24,7 @@ from archcalc.network.layouts import agree, conflict, lay, widest
 from archcalc.network.loops import Turns
 from archcalc.network.scanning import Scanning
 from archcalc.network.scope import UNKNOWN, Scope
-from archcalc.network.steps import Ref, Step
+from archcalc.network.steps import CACHE, Ref, Step
 from archcalc.network.tying import FrozenApartError, UntiedError, share
 from archcalc.quantity import Quantity, leaves, plain, product
 from archcalc.source import Scalar
@@ -146,7 +146,7 @@ class Builder(Scanning):
         except ShapeError as error:
             self._shape_error(error, step, layer, (x,), Scope({}, None))
         lay(layer, (x,), together, y, step.op)
-        y.batched = x.batched
+        y.batched, y.cached = x.batched, x.cached
         node = Node(layer.op, step.op, (x, *beside), y)
         node.layer = layer
         self._check_sizes(step, node)
@@ -209,9 +209,12 @@ class Builder(Scanning):
             )
             node.layer = layer
             node.frozen = self.frozen
-            batched = any(read.batched for read in layer.sources(*node.inputs))
+            sources = layer.sources(*node.inputs)
+            batched = any(read.batched for read in sources)
+            node.cached = bool(step.cache) and self._keeps(step, scope, x)
+            cached = node.cached or (batched and all(read.cached or not read.batched for read in sources))
             for made in (y, *(y.outputs or {}).values()):
-                made.batched = batched
+                made.batched, made.cached = batched, cached
                 made.entries = self.entries
             node.children = children
             self._count_work(node, layer, first, inputs)
@@ -228,6 +231,11 @@ class Builder(Scanning):
         node.macs = layer.macs(y, *inputs)
         node.other_flops = layer.other_flops(y, *inputs)
         node.masked_macs = layer.masked_macs(y, *inputs)
+
+    def _keeps(self, step: Step, scope: Scope, x: Tensor | None) -> bool:
+        """Whether generation is to keep what a layer gives."""
+        said = step.cache
+        return said if isinstance(said, bool) else bool(self.evaluate(said, scope, x, step.places["cache"], CACHE))
 
     def _know(self, layer: Layer, inputs: tuple[Tensor, ...], step: Step) -> None:
         """Find the layout that a layer has to know. Raises `ShapeError` where nothing decides it, or two layers do."""

@@ -74,11 +74,12 @@ class Node:
             that are another node's, with that node; tied_to: the node that `tie=` named.
         macs, other_flops, masked_macs: of this node alone, for one sample.
         adapters: of low rank beside its matrices, which are trained whether or not they are.
+        cached: whether generation keeps its output for each position.
         frozen: whether the parameters are not trained; freezes: where the spec says so, or the opposite.
     """
 
     __slots__ = (
-        "active", "adapters", "arguments", "block", "buffers", "children", "copies", "defaulted", "exit", "freezes", "frozen", "further", "gathered", "id",
+        "active", "adapters", "arguments", "block", "buffers", "cached", "children", "copies", "defaulted", "exit", "freezes", "frozen", "further", "gathered", "id",
         "inputs", "layer", "listed", "macs", "masked_macs", "name", "op", "other_flops", "output", "params", "place", "segment", "states", "tied", "tied_to",
         "unfolded", "weights", "work",
     )  # fmt: skip
@@ -112,6 +113,7 @@ class Node:
         self.gathered: dict[str, list[Tensor | None]] = {}
         self.adapters: tuple[Adapter, ...] = ()
         self.frozen = False
+        self.cached = False
         self.freezes: Scalar | None = None
         self.macs = 0
         self.other_flops = 0

@@ -19,7 +19,7 @@ from archcalc.layers.base import REGISTRY
 from archcalc.layers.layout import EACH, SCAN
 from archcalc.network.binding import Binder
 from archcalc.network.names import AN_ARGUMENT, Names
-from archcalc.network.steps import FROZEN, REPEAT, BlockSteps, Step
+from archcalc.network.steps import CACHE, FROZEN, REPEAT, BlockSteps, Step
 from archcalc.network.unread import Unread
 from archcalc.source import Scalar
 
@@ -190,6 +190,12 @@ class _Resolver:
         if "frozen" in item.common:
             step.places["frozen"] = item.common["frozen"]
             step.frozen = FROZEN.parse(item.common["frozen"], names.values)
+        if "cache" in item.common:
+            step.places["cache"] = place = item.common["cache"]
+            step.cache = CACHE.parse(place, names.values)
+            if step.layer is None:
+                message = f"`{op}` is a group of layers: which output generation keeps is said of a layer"
+                self.findings.error("SPC003", message, place, "write cache=true on the layer inside it")
         return step
 
     def _unknown_layer(self, op: Scalar, names: Names) -> None:

@@ -21,6 +21,11 @@ FROZEN = Flag(
     help="write frozen=true on the layer or group",
 )
 FROZEN.name = "frozen"
+CACHE = Flag(
+    "true where generation keeps its output for each position, and computes what follows from it again",
+    help="write cache=true on the layer whose output is kept",
+)
+CACHE.name = "cache"
 REVERSE = Flag("true to go from the last entry to the first", help="write reverse: true, or leave it out")
 REVERSE.name = "reverse"
 
@@ -91,6 +96,7 @@ class Step:
         self.loop: Loop | None = None
         self.tie: Ref | None = None
         self.frozen: bool | Expression | None = None
+        self.cache: bool | Expression = False
         self.carried: list[Carried] = []
         self.apart = False
         self.over: list[tuple[str, Ref | None]] | None = None

@@ -112,6 +112,7 @@ def _read(steps: Iterable[Step], blocks: dict[str, BlockSteps]) -> Iterator[str]
             yield from _names(value)
         yield from _names(step.repeat)
         yield from _names(step.frozen)
+        yield from _names(step.cache)
         for value in step.loop.written() if step.loop else ():
             yield from _names(value)
         yield from (ref.name for _, ref in step.over or () if ref is not None)
@@ -135,7 +136,10 @@ def _unread_turns(steps: Iterable[Step]) -> Iterator[Scalar]:
             step.bodies.values()
         )
         if step.loop is not None:
-            read = {name for _, _, value in step.deferred for name in _names(value)} | set(_names(step.frozen))
+            read = {name for _, _, value in step.deferred for name in _names(value)} | {
+                *_names(step.frozen),
+                *_names(step.cache),
+            }
             read |= {name for body in inner for name in _read(body, {})}
             yield from (place for name, (place, _) in step.loop.names.items() if name not in read)
         for body in inner:

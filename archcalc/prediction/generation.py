@@ -76,7 +76,7 @@ def decode(graph: Graph, running: Running) -> Decoding:
     caches = {cache.node.id: cache for cache in generate(graph, running, position).caches}
     step = resized(graph, {memory.dim: 1})
     ran = set(_running(step.nodes, memory.dim))
-    found = [now for one in executed(step, running) if id(one.node) in ran for now in _cached(one, caches)]
+    found = [now for one in executed(step, running) if id(one.node) in ran for now in _cached(one, caches, position)]
     times = forward_times(estimator, found)
     counts = started(found)
     each = waiting(estimator, running, sum(counts.values()), total(times.values()))
@@ -102,17 +102,23 @@ def _all(nodes: list[Node]) -> Iterator[int]:
         yield from _all(node.children)
 
 
-def _cached(one: Operation, caches: dict[str, Cache]) -> Iterator[Operation]:
-    """The operation with what is kept from earlier positions; nothing where that is its whole result."""
-    cache = caches.get(one.node.id)
-    if cache is None:
-        yield one
-    elif cache.source:
+def _cached(one: Operation, caches: dict[str, Cache], positions: int) -> Iterator[Operation]:
+    """The operation with what is kept from earlier positions; nothing where that is its whole result.
+
+    What is computed from an output that is kept is computed for all positions again.
+    """
+    cache, node = caches.get(one.node.id), one.node
+    expands = cache is None and any(read.cached for read in node.inputs)
+    if cache is not None and cache.source:
         if one.part not in ("keys", "values"):
             yield one
-    elif one.kind == "attention":
+    elif one.kind == "attention" and (cache is not None or expands):
         # One query, and as many keys as positions: work and bytes were those of one key.
-        kept = cache.bytes // cache.copies
-        yield replace(one, n=cache.positions, flops=one.flops * cache.positions, in_bytes=one.out_bytes + kept)
+        seen = positions if cache is None else cache.positions
+        kept = one.in_bytes * seen if cache is None else cache.bytes // cache.copies
+        yield replace(one, n=seen, flops=one.flops * seen, in_bytes=one.out_bytes + kept)
+    elif (node.exit.cached and not node.cached) or (expands and one.part in ("keys", "values")):
+        read, given = one.in_bytes * positions, one.out_bytes * positions
+        yield replace(one, m=one.m * positions, flops=one.flops * positions, in_bytes=read, out_bytes=given)
     else:
         yield one

@@ -15,7 +15,7 @@ from archcalc.language.inputs import LAYOUTS
 from archcalc.layers import REGISTRY, Layer
 from archcalc.layers.arguments import Whole
 from archcalc.layers.operands import Body, Operands, Reference
-from archcalc.network.steps import FROZEN, REVERSE
+from archcalc.network.steps import CACHE, FROZEN, REVERSE
 from archcalc.running.schema import schema as run_schema
 
 _EXPRESSION = {"type": "string", "pattern": r"^[A-Za-z0-9_+\-*/%().,\s]+$"}
@@ -82,6 +82,7 @@ def schema() -> dict[str, Any]:
         "repeat": _REPEAT,
         "tie": {**Reference("").schema(), "description": "the layer whose weights it uses"},
         "frozen": {**FROZEN.schema(), "description": FROZEN.doc},
+        "cache": {**CACHE.schema(), "description": CACHE.doc},
     }
     forms = [
         {

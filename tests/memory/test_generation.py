@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -53,6 +54,53 @@ def test_published_sizes():
     assert generate(spec("llama3.yaml"), run_of("generate", precision="bf16")).token_bytes == 131_072
     assert generate(spec("llama3.yaml@70b"), run_of("generate", precision="bf16")).token_bytes == 327_680
     assert generate(spec("llama3.yaml"), run_of("generate", precision="bf16")).parameter_bytes == 2 * 8_030_261_248
+
+
+V3 = {"model_type": "deepseek_v3", "architectures": ["DeepseekV3ForCausalLM"]}
+
+
+def test_latent_attention_keeps_its_latent_or_keys_and_values(tmp_path):
+    """DeepSeek-V3: 61 layers of 512 + 64 numbers, or of 128 heads with keys of 192 and values of 128."""
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(V3))
+    for latent, numbers in (("true", 512 + 64), ("false", 128 * (192 + 128))):
+        found = generate(load_graph(str(config), {"latent": latent}), run_of("generate", precision="bf16"))
+        assert found.token_bytes == 2 * 61 * numbers == {"true": 70_272, "false": 4_997_120}[latent]
+        assert {name for cache in found.caches for name in cache.shapes} == (
+            {"output"} if latent == "true" else {"keys", "values"}
+        )
+
+
+def test_what_is_computed_from_a_kept_output_alone_is_not_kept():
+    def kept(*layers):
+        found = generate(text("embedding 9 dim=8", "linear 8 name=x", *layers), run_of("generate", precision="fp32"))
+        return {cache.node.op: {name: shape[-1] for name, shape in cache.shapes.items()} for cache in found.caches}
+
+    latent = "linear 3 name=c cache=true"
+    keys, values = "linear 8 from=c name=k", "linear 6 from=c name=v"
+    assert kept(latent, keys, values, "sdpa q=x k=k v=v causal=true") == {"linear": {"output": 3}}
+    assert kept(latent, keys, "sdpa q=x k=k v=x causal=true") == {"linear": {"output": 3}, "sdpa": {"values": 8}}
+    assert kept(latent, keys, "{add: [k, x]}", "sdpa q=x k=prev v=k causal=true") == {
+        "linear": {"output": 3},
+        "sdpa": {"keys": 8},
+    }
+    assert kept(latent, "attention 2 kv=c causal=true from=x") == {"linear": {"output": 3}}
+    assert kept(latent.replace("true", "false"), "attention 2 kv=c causal=true from=x") == {
+        "attention": {"keys": 4, "values": 4}
+    }
+
+
+def test_a_step_computes_all_positions_of_what_comes_from_a_kept_output():
+    layers = ("embedding 9 dim=8", "linear 8 name=x", "linear 3 name=c cache=true", "linear 8 from=c name=k")
+    found = text(*layers, "sdpa q=x k=k v=k causal=true", "linear 9")
+    step = generate(found, run_of("generate", precision="fp32")).step_bytes
+    assert step == 4 * (64 * 8 + 64 * 8 + 8 + 8) - 4 * 64 * 8  # queries, keys that are values, the output
+
+
+def test_a_window_bounds_the_cache_of_sdpa():
+    layers = ("embedding 9 dim=8", "linear 8 name=x", "sdpa q=x k=x v=x causal=true window=16", "linear 9")
+    (cache,) = generate(text(*layers), run_of("generate", precision="fp32")).caches
+    assert (cache.shapes, cache.positions, cache.token_bytes) == ({"keys": (16, 8)}, 16, 0)
 
 
 def test_each_token_adds_what_is_said():

@@ -45,6 +45,7 @@ def _latent(decoder: Decoder, theta: float, biased: bool) -> list[Item]:
         "plain": config.whole("qk_nope_head_dim"),
         "turned": config.whole("qk_rope_head_dim"),
         "value": decoder.head,
+        "latent": "true",  # false caches keys and values, as transformers does
     }
     bias = "" if biased else " bias=false"
     turn = f"rope {number(theta)}"
@@ -56,7 +57,7 @@ def _latent(decoder: Decoder, theta: float, biased: bool) -> list[Item]:
         ["slice end=plain axis=2 name=q_plain"],
         ["slice start=plain axis=2 from=q", f"{turn} name=q_turned"],
         {"concat": ["q_plain", "q_turned"], "name": "queries"},
-        f"linear rank+turned{bias} from=input name=short",
+        f"linear rank+turned{bias} from=input name=short cache=latent",
         ["slice end=rank axis=1", "rmsnorm", "linear heads*(plain+value) bias=false"],
         "rearrange 'n (h d) -> h n d' h=heads name=kv",
         ["slice end=plain axis=2 name=k_plain"],
