@@ -61,11 +61,13 @@ def _wrapped(key: str, values: Mapping[str, int]) -> list[str]:
     line = f"{key}: {_flow(values)}"
     if len(line) <= 120:
         return [line]
-    return [f"{key}:", *(f"  {name}: {value}" for name, value in values.items())]
+    return [f"{key}:", *(f"  {name}: {_flow(value)}" for name, value in values.items())]
 
 
 def _flow(item: object) -> str:
     """An item in brackets, quoted if necessary."""
+    if isinstance(item, bool):
+        return str(item).lower()
     if isinstance(item, Mapping):
         return "{" + ", ".join(f"{key}: {_flow(value)}" for key, value in item.items()) + "}"
     if isinstance(item, Sequence) and not isinstance(item, str):

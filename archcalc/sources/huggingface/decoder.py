@@ -5,7 +5,7 @@ Each layer is attention, then a feed-forward network or a mixture of experts, bo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from archcalc.sources.huggingface.config import Config
 from archcalc.sources.huggingface.model import activated, activation, architecture, labels, number, repeated
@@ -127,7 +127,7 @@ class Decoder:
         self.biases: str | None = None
         self.learned_positions = False
         self.attend: list[Item] | None = None
-        self.sizes: Mapping[str, int | str] = {}
+        self.sizes: dict[str, int] = {}
         self.mixers: dict[str, list[Item]] = {}
         self.experts: Experts | None = None
         self.layers: list[Layer] = []

@@ -45,7 +45,7 @@ def _latent(decoder: Decoder, theta: float, biased: bool) -> list[Item]:
         "plain": config.whole("qk_nope_head_dim"),
         "turned": config.whole("qk_rope_head_dim"),
         "value": decoder.head,
-        "latent": "true",  # false caches keys and values, as transformers does
+        "latent": True,  # false caches keys and values, as transformers does
     }
     bias = "" if biased else " bias=false"
     turn = f"rope {number(theta)}"
