@@ -40,6 +40,11 @@ class LayerFacts:
         """Whether it draws random numbers in training."""
         return False
 
+    @property
+    def bound_keys(self) -> tuple[str, ...]:
+        """Keys that say how large a tensor is that another layer gives: they cannot change alone."""
+        return ()
+
     def averaged(self, x: Tensor) -> int | None:
         """How many elements of one sample share a mean or a deviation; None for a layer that takes none."""
         return None

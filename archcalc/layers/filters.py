@@ -95,6 +95,11 @@ class Filtering(Convolution):
         return self.macs(y, *inputs) * sum(needs)
 
     @property
+    def bound_keys(self) -> tuple[str, ...]:
+        """Those of the filters, where another layer gives them."""
+        return () if self.weight is None else ("channels", "kernel", "groups")
+
+    @property
     def each_sample(self) -> bool:
         """Whether each sample has filters of its own; then all are convolved at once, as groups of one image."""
         return self.weight is not None and self.weight.batched

@@ -235,10 +235,13 @@ def _states(nodes: list[Node]) -> Iterator[int]:
 def _steps(node: Node, flows: Flows, used: set[int], stored: int, runs: int) -> Iterator[Backward]:
     """The last step of a scan, those before it, whose states are read on, and the first, which starts anew."""
     ends = used | {id(one) for one, every in node.listed if id(every) in used}
+    inside = {*_made(node.children), *map(id, node.states.values())}
+    outside: set[int] = set()  # what a later step reads, which the first need not
     if node.work > 1:
         reached = set(ends)
         for one in _through(node.children, flows, reached, stored, runs):
             yield replace(one, copies=(LAST, *one.copies))
+        outside |= reached - inside
         after = {name: id(tensor) for name, tensor in node.further.items()}
         ends -= {*after.values()} - {id(one) for one, every in node.listed if id(every) in used}
         while True:
@@ -248,13 +251,13 @@ def _steps(node: Node, flows: Flows, used: set[int], stored: int, runs: int) -> 
             if all(after[name] in ends for name, state in node.states.items() if id(state) in reached):
                 break
         yield from (replace(one, copies=(BETWEEN, *one.copies)) for one in between if node.work > 2)
-    stale = {*_made(node.children), *map(id, node.states.values())}
-    first = _Over(flows, stale)
+        outside |= reached - inside if node.work > 2 else set()
+    first = _Over(flows, set(inside))
     enter_copies(node, first)
     _forward(node.children, first)
     for one in _through(node.children, first, ends, stored, runs):
         yield replace(one, copies=(FIRST, *one.copies))
-    used |= ends
+    used |= ends | outside
 
 
 def _made(nodes: list[Node]) -> Iterator[int]:

@@ -20,6 +20,7 @@ from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError
 from archcalc.layers.algebra import MoE
 from archcalc.layers.correlation import Convolution
+from archcalc.layers.filters import Filtering
 from archcalc.layers.recurrent import Recurrent
 from archcalc.layers.tensor import Tensor
 from archcalc.network.gradients import Backward, backward
@@ -135,9 +136,12 @@ def _backward(outputs: tuple[torch.Tensor, ...]) -> None:
 
 def _counted_too_often(one: Backward, batch: int) -> int:
     """PyTorch's counter (2.13) counts the weight gradient of a grouped convolution once for each group."""
-    if not isinstance(one.node.layer, Convolution) or not one.node.learns:
+    layer = one.node.layer
+    given = isinstance(layer, Filtering) and layer.weight is not None
+    if not isinstance(layer, Convolution) or not (one.needs[-1] if given else one.node.learns):
         return 0
-    groups = int(one.node.layer.groups)
+    apart = isinstance(layer, Filtering) and layer.each_sample  # samples with filters of their own are groups
+    groups = int(layer.groups) * (batch if apart else 1)
     return 2 * one.node.runs(one.stored, one.runs, batch) * int(one.node.macs) * (groups - 1)
 
 

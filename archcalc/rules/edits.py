@@ -25,6 +25,8 @@ def with_argument(node: Node, key: str, value: str) -> Edit | None:
 
 def with_arguments(node: Node, values: dict[str, str]) -> tuple[Edit, ...] | None:
     """The same for several keys. Only a number, a size or a word of YAML is replaced, not a name or an expression."""
+    if node.layer is not None and any(key in values for key in node.layer.bound_keys):
+        return None
     first = type(node.layer).first if node.layer is not None else None
     return with_values(node.place, first, values, _LITERAL)
 
