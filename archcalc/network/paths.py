@@ -6,6 +6,7 @@ shows by how much each further copy adds.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any
 
@@ -20,7 +21,9 @@ Rule = Callable[[Node, "list[Value]"], Value]
 Grow = Callable[[Value, Value, int], Value]
 
 
-def propagate(nodes: list[Node], values: dict[int, Value], rule: Rule, grow: Grow, state: Value = None) -> None:
+def propagate(
+    nodes: list[Node], values: MutableMapping[int, Value], rule: Rule, grow: Grow, state: Value = None
+) -> None:
     """Give every tensor of `nodes` a value; `values` maps the id of a tensor to its value.
 
     Args:
@@ -29,19 +32,23 @@ def propagate(nodes: list[Node], values: dict[int, Value], rule: Rule, grow: Gro
         state: that of what goes from step to step of a scan, where it is not that of what it starts from.
     """
     for node, before in zip(nodes, [None, *nodes]):
-        # Not what the first pass leaves: copies further in start anew in the second.
-        again = dict(values) if node.copies > 1 else {}
-        _through(node, values, rule, grow, state)
-        if node.copies > 1:
-            once = values[id(node.exit)]
-            entry = running(node, before)
-            if entry is not None:
-                again[id(entry)] = once
-            _through(node, again, rule, grow, state)
-            values[id(node.output)] = grow(once, again[id(node.exit)], node.copies)
+        if not node.copies > 1:
+            _through(node, values, rule, grow, state)
+            continue
+        # Neither pass sees what the other leaves: copies further in start anew in the second.
+        first: dict[int, Value] = {}
+        again = ChainMap({}, values)
+        _through(node, ChainMap(first, values), rule, grow, state)
+        once = first[id(node.exit)]
+        entry = running(node, before)
+        if entry is not None:
+            again[id(entry)] = once
+        _through(node, again, rule, grow, state)
+        values.update(first)
+        values[id(node.output)] = grow(once, again[id(node.exit)], node.copies)
 
 
-def _through(node: Node, values: dict[int, Value], rule: Rule, grow: Grow, state: Value) -> None:
+def _through(node: Node, values: MutableMapping[int, Value], rule: Rule, grow: Grow, state: Value) -> None:
     if node.listed and state is not None:
         values.update((id(one), state) for one in node.states.values())
     enter_copies(node, values)
@@ -77,7 +84,7 @@ def enter_copies(node: Node, values: MutableMapping[int, Value]) -> None:
                 values.setdefault(id(alias), values[id(alias.origin)])
 
 
-def _enter(node: Node, values: dict[int, Value]) -> None:
+def _enter(node: Node, values: MutableMapping[int, Value]) -> None:
     """An expert starts from a tensor of its own, one position of the layer's input."""
     for child in node.children:
         if child.op == "expert":
