@@ -13,12 +13,16 @@ _SHORTEST_LABEL = 12
 
 
 class Column:
-    """A column: its header, its alignment, and how needed it is (0 is never dropped)."""
+    """A column: its header, its alignment, and how needed it is (0 is never dropped).
 
-    def __init__(self, header: str, right: bool = True, rank: int = 0) -> None:
+    Before one goes that is `wanted`, labels stand above their numbers where they have no room beside them.
+    """
+
+    def __init__(self, header: str, right: bool = True, rank: int = 0, wanted: bool = False) -> None:
         self.header = header
         self.right = right
         self.rank = rank
+        self.wanted = wanted
 
 
 def _alike(short: Mapping[str, str | None]) -> set[str]:
@@ -66,15 +70,18 @@ class Columns:
     def fit(self, width: int) -> tuple[list[int], int]:
         """Which columns stay at `width` characters, and the width of the label.
 
-        Labels lose their last words first; columns go where that is not enough, or would make two labels one.
+        Labels lose their last words first; columns go where that is not enough, or would make two labels one. Where
+        the next one to go is wanted, labels are wrapped instead.
         """
         kept = list(range(len(self.columns)))
         while True:
             room = width - _GAP - sum(_GAP + self.widths[index] for index in kept[1:])
             droppable = [index for index in kept[1:] if self.columns[index].rank or index in self.stays]
-            if self._fits(room) or not droppable:
+            nearest = max(droppable, key=lambda index: self.columns[index].rank, default=None)
+            wraps = nearest is not None and self.columns[nearest].wanted and room >= _SHORTEST_LABEL
+            if self._fits(room) or wraps or nearest is None:
                 return kept, max(1, min(self.widths[0], max(room, _SHORTEST_LABEL)))
-            kept.remove(max(droppable, key=lambda index: self.columns[index].rank))
+            kept.remove(nearest)
 
     def _fits(self, room: int) -> bool:
         """Whether all labels can be told apart in `room` characters."""

@@ -25,6 +25,7 @@ class Shown(NamedTuple):
         rank: how early it goes where a terminal is narrow.
         cell: what a row has there.
         total: what the row of totals has there.
+        wanted: whether labels are wrapped before it goes.
     """
 
     header: str
@@ -32,11 +33,12 @@ class Shown(NamedTuple):
     rank: int
     cell: Cell
     total: str = ""
+    wanted: bool = False
 
     @property
     def column(self) -> Column:
         """It in a table for a terminal."""
-        return Column(self.header, self.right, self.rank)
+        return Column(self.header, self.right, self.rank, self.wanted)
 
 
 # Beside the layer itself; what a table has when nobody chooses.
@@ -80,7 +82,7 @@ def columns(names: Sequence[str], costs: Costs) -> list[Shown]:
     known: dict[str, Callable[[], Shown]] = {
         "id": lambda: Shown("id", False, 8, lambda row: row.id),
         "input": lambda: Shown("input", False, 6, _inputs),
-        "output": lambda: Shown("output", False, 3, lambda row: row.output),
+        "output": lambda: Shown("output", False, 3, lambda row: row.output, wanted=True),
         "params": lambda: Shown("params", True, 0, _params, numbers.exact(totals.params)),
         "%": lambda: Shown("%", True, 4, lambda row: numbers.share(row.cost.params, totals.params)),
         "trainable": lambda: Shown("trainable", True, 1, *sizes(lambda cost: cost.trainable, _exact)),
