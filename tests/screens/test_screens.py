@@ -236,6 +236,19 @@ def test_no_two_labels_become_one(width):
     assert all(f"layer_number_{index})" in re.sub(r"\s", "", text) for index in range(12))
 
 
+@pytest.mark.parametrize(("width", "shown"), [(80, True), (48, True), (30, False)])
+def test_labels_wrap_before_a_wanted_column_goes(width, shown):
+    names = [f"inception 64 r3={index} c3=128 r5=16 c5=32  (inception{index}a)" for index in range(3)]
+    table = Columns(
+        [Column("layer", right=False), Column("output", right=False, rank=1, wanted=True), Column("params")],
+        [((name, "256×28×28", "155,872"), None) for name in names],
+    )
+    lines = rendered(table, Page(width)).splitlines()
+    assert max(map(len, lines)) <= width
+    assert ("256×28×28" in "".join(lines)) == shown
+    assert all(f"(inception{index}a)" in "".join(lines) for index in range(3))
+
+
 def test_the_screens_are_those_of_all_commands():
     """Those that measure, and the one that goes on, have tests of their own."""
     from archcalc.cli import COMMANDS

@@ -19,6 +19,7 @@ _STYLE = (
     "@supports (appearance:none){.archcalc input{appearance:none}"
     ".archcalc input::before{content:'\\25B8'}.archcalc input:checked::before{content:'\\25BE'}}"
     ".archcalc td,.archcalc th{white-space:nowrap;padding:.2em .6em}.archcalc-page{overflow-x:auto}"
+    ".archcalc tbody td:first-child{white-space:normal;min-width:12em}"
     ".archcalc .notes{white-space:normal;font-weight:normal}</style>"
 )
 
