@@ -213,9 +213,17 @@ def test_rows_that_differ_do_not_look_alike(spec, width):
 
 
 def _labels(text: str) -> list[str]:
-    """The first column: what stands before two blanks and the output's sizes, or a number."""
-    rows = text.split("\n\n")[1].splitlines()[1:]
-    return [re.split(r"  +(?=[\d=])", row.strip())[0] for row in rows]
+    """The first column: what stands before two blanks and the output's sizes, or above them where it is wrapped."""
+    found, above = [], ""
+    for row in text.split("\n\n")[1].splitlines()[1:]:
+        label, *sizes = re.split(
+            r"  +(?=[\d=])", f"  {row.strip()}" if re.match(r" {8,}\d", row) else row.strip(), maxsplit=1
+        )
+        above += f" {label}"
+        if sizes:
+            found.append(above.strip())
+            above = ""
+    return found
 
 
 @pytest.mark.parametrize("width", [24, 40, 60, 80])
