@@ -12,7 +12,8 @@ class Block:
     """What several bodies have in common.
 
     Attributes:
-        name: its own; bodies: those that are it; arguments, numbers: what differs, and every number by them.
+        name: its own; bodies: those that are it; arguments, numbers: what differs, and every number by them;
+        tensors: what those that go in beside the first are called.
         calls: how many places call it; is_repeated: whether one calls it several times in a row.
         is_kept: whether it is needed even if one place calls it; written: whether it stands under `blocks:`.
     """
@@ -22,6 +23,7 @@ class Block:
         self.name = ""
         self.arguments: list[Argument] = []
         self.numbers: list[Expression] = []
+        self.tensors: list[str] = []
         self.calls = 0
         self.is_repeated = False
         self.is_kept = False
@@ -34,8 +36,6 @@ class Block:
 
     def signature(self) -> str:
         """As it stands under `blocks:`."""
-        parts = [
-            one.name if one.default is None else f"{one.name}={Expression(one.default).text()}"
-            for one in self.arguments
-        ]
+        parts = [one.name for one in self.arguments if one.default is None] + self.tensors
+        parts += [f"{one.name}={Expression(one.default).text()}" for one in self.arguments if one.default is not None]
         return f"{self.name}({', '.join(parts)})" if parts else self.name

@@ -18,24 +18,35 @@ from archcalc.tracing.calls import Scope
 from archcalc.tracing.expressions import Expression, explained
 from archcalc.tracing.graph import Graph, Node, Out
 from archcalc.tracing.items import Body, Item
-from archcalc.tracing.naming import called, names, plain
+from archcalc.tracing.naming import base, called, free, names, plain
 from archcalc.tracing.repeats import has_tie, repeated
 from archcalc.tracing.structure import bodies
 from archcalc.tracing.typeset import Writer, numbered
 
 
-def shortest(graph: Graph) -> tuple[Spec, Body]:
+def ways(graph: Graph) -> list[tuple[Spec, Body]]:
+    """The specs of a graph, each with the body that it is made from, the shortest first.
+
+    Blocks that only one tensor goes into are one way; where there are modules that further ones go into, so are these.
+    """
+    found = [_shortest(graph, False)]
+    if any(body.beside for level in _levels(bodies(graph, True)) for body in level):
+        found.append(_shortest(graph, True))
+    return sorted(found, key=lambda one: one[0].text().count("\n"))
+
+
+def _shortest(graph: Graph, wide: bool) -> tuple[Spec, Body]:
     """The spec of a graph, and the body that it is made from.
 
     A block that ends up inlined may hide that what is in it equals what stands beside it. So those are taken apart before
     anything is compared, for as long as that makes the spec shorter.
     """
-    found = Blocks(graph, bodies(graph), set())
+    found = Blocks(graph, bodies(graph, wide), set())
     spec, root = found.spec(), found.root
     apart: set[Scope] = set()
     while more := found.inlined() - apart:
         apart |= more
-        found = Blocks(graph, bodies(graph), apart)
+        found = Blocks(graph, bodies(graph, wide), apart)
         other = found.spec()
         if other.text().count("\n") >= spec.text().count("\n"):
             break
@@ -71,7 +82,9 @@ class Blocks:
                 continue
             block = Block(equal)
             columns = list(zip(*(values for _, values, _ in found)))
-            block.arguments, block.numbers = explained(columns, found[0][2], set())
+            used: set[str] = set()
+            block.tensors = [free(_beside(out), used) for out in equal[0].beside]
+            block.arguments, block.numbers = explained(columns, found[0][2], used)
             self.blocks.append(block)
             for body in equal:
                 self.block[body] = block
@@ -113,9 +126,9 @@ class Blocks:
             keys.append(key)
             return Expression(None, "\0")
 
-        text = Writer(self.block, body.start, names(self.block, body.items, body.start, set())).written(
-            body.items, take
-        )
+        tensors = {out: f"\0{index}" for index, out in enumerate(body.beside)}
+        named = names(self.block, body.items, body.start, set())
+        text = Writer(self.block, body.start, named, tensors).written(body.items, take)
         return repr(text), values, keys
 
     def _count(self) -> None:
@@ -132,11 +145,13 @@ class Blocks:
         for block in self.blocks:
             if block.written:
                 scope = block.bodies[0].scope
-                base = called(scope) if scope is not None else "block"
-                name, index = base, 2
+                wanted = called(scope) if scope is not None else "block"
+                name, index = wanted, 2
                 while name in taken or name.startswith("__"):
                     name, index = (
-                        (f"{base}_block", index) if name == base and base in REGISTRY else (f"{base}{index}", index + 1)
+                        (f"{wanted}_block", index)
+                        if name == wanted and wanted in REGISTRY
+                        else (f"{wanted}{index}", index + 1)
                     )
                 taken.add(name)
                 block.name = name
@@ -169,14 +184,22 @@ class Blocks:
         for block in self.blocks:
             if block.written:
                 body = block.bodies[0]
-                taken = {one.name for one in block.arguments}
-                writer = Writer(self.block, body.start, names(self.block, body.items, body.start, taken))
+                taken = {*(one.name for one in block.arguments), *block.tensors}
+                named = names(self.block, body.items, body.start, taken)
+                writer = Writer(self.block, body.start, named, dict(zip(body.beside, block.tensors)))
                 spec.blocks[block.signature()] = writer.body(body.items, numbered(block.numbers))
         named = names(self.block, self.root.items, self.root.start, set(), self.graph)
         writer = Writer(self.block, self.root.start if single else None, named)
         spec.layers = writer.body(self.root.items, lambda value, key: Expression(value))
         spec.output = _outputs(self.graph, named, self.root)
         return spec
+
+
+def _beside(out: Out) -> str:
+    """What people call a tensor that goes into a block beside the first."""
+    if out.node.op in ("parameter", "constant", "relposbias"):
+        return base(out.node)
+    return "skip" if len(out.sizes) > 2 else "memory"
 
 
 def _outputs(graph: Graph, names: dict[Node, str], root: Body) -> str | list[str] | None:

@@ -17,16 +17,17 @@ class Item:
         node: a layer; body: or the call of a module; layers, shortcut: or a residual, or a repeat of `count`.
         source: what it reads, where that is not the tensor before it.
         operands: of a merge: tensors, None for the one before, or lists of items.
-        gives: its output; copies: the items that it stands for, where it is repeated.
+        beside: what else goes into the call of a module; gives: its output; copies: the items that it stands for, where it is repeated.
     """
 
-    __slots__ = ("body", "copies", "count", "gives", "layers", "node", "operands", "shortcut", "source")
+    __slots__ = ("beside", "body", "copies", "count", "gives", "layers", "node", "operands", "shortcut", "source")
 
     def __init__(self, gives: Out | None, node: Node | None = None, body: Body | None = None) -> None:
         self.gives = gives
         self.node = node
         self.body = body
         self.source: Out | None = None
+        self.beside: list[Out] = []
         self.operands: list[Operand] | None = None
         self.layers: list[Item] | None = None
         self.shortcut: list[Item] | None = None
@@ -63,12 +64,13 @@ Operand = Union[Out, None, list[Item]]
 
 
 class Body:
-    """The layers of one call of a module: from one tensor to another."""
+    """The layers of one call of a module: from one tensor, with others beside it, to another."""
 
-    def __init__(self, scope: Scope | None, start: Out | None, end: Out) -> None:
+    def __init__(self, scope: Scope | None, start: Out | None, end: Out, beside: Sequence[Out] = ()) -> None:
         self.scope = scope
         self.start = start
         self.end = end
+        self.beside = list(beside)
         self.items: list[Item] = []
 
 
@@ -98,6 +100,7 @@ def renamed(items: Sequence[Item], old: Out, new: Out) -> list[Item]:
         one = copy(item)
         if item.source == old:
             one.source = new
+        one.beside = [new if each == old else each for each in item.beside]
         if item.operands is not None:
             one.operands = [
                 renamed(each, old, new) if isinstance(each, list) else new if each == old else each

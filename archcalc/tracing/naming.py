@@ -16,6 +16,7 @@ def references(items: list[Item]) -> Iterator[Out]:
     for item in items:
         if item.source is not None:
             yield item.source
+        yield from item.beside
         for one in item.operands or ():
             if isinstance(one, Out):
                 yield one
@@ -47,20 +48,25 @@ def names(
             wanted |= {out.node for out in outs}
     for node in _in_order(blocks, items):
         if node in wanted and node not in found:
-            base = _base(node)
-            name, index = base, 2
-            while name in used:
-                name, index = f"{base}{index}", index + 1
-            used.add(name)
-            found[node] = name
+            found[node] = free(base(node), used)
     return found
+
+
+def free(wanted: str, used: set[str]) -> str:
+    """This name, or where it is used the next one, which is then used."""
+    name, index = wanted, 2
+    while name in used:
+        name, index = f"{wanted}{index}", index + 1
+    used.add(name)
+    return name
 
 
 # What people call them.
 _CALLED = {"relposbias": "bias", "split": "parts", "parameter": "table", "constant": "fixed", "identity": "x"}
 
 
-def _base(node: Node) -> str:
+def base(node: Node) -> str:
+    """What a node is called where nothing else is called so."""
     if node.op in _CALLED:
         return _CALLED[node.op]
     parts = [part for part in (node.scope.name.split(".") if node.scope else []) if not part.isdigit()]

@@ -88,6 +88,8 @@ class _Lists:
     def _keep_blocks(self, items: list[Item], before: Out | None) -> None:
         """What a copy starts with is called `input` in a block that starts there, and has no other name."""
         for item in _each(items):
+            if item.body is not None and before in item.beside:
+                self.blocks[item.body].is_kept = True
             if item.body is not None and item.body.start == before:
                 block = self.blocks[item.body]
                 block.is_kept = block.is_kept or before in [*references(item.body.items)]

@@ -1,6 +1,7 @@
 """Nodes to the items of a spec: chains, branches and residuals, one body for each call of a module.
 
-A module call that one tensor goes into and one comes out of is a body of its own; any other is taken apart. Within a
+A module call that one tensor goes into and one comes out of is a body of its own; any other is taken apart. Where that makes
+a spec shorter, so is one that further tensors go into, as a decoder's layer and what it looks at. Within a
 body, values that everything after them goes through cut it into pieces. A piece that ends in a merge of branches with
 nothing in common is nested; the layers of any other stand one below the other, with names.
 """
@@ -27,24 +28,30 @@ _SHORTCUT = frozenset(
 class _Group:
     """A call of a module as one member of the body around it."""
 
-    def __init__(self, scope: Scope, members: list[Member], start: Out, end: Out) -> None:
+    def __init__(self, scope: Scope, members: list[Member], start: Out, beside: list[Out], end: Out) -> None:
         self.scope = scope
         self.members = members
         self.start = start
+        self.beside = beside
         self.end = end
 
 
 Member = Union[Node, _Group]
 
 
-def bodies(graph: Graph) -> Body:
-    """The body of the model, with those of its modules in it."""
-    return _Builder(graph).root()
+# So many tensors go into a body beside the one that it starts from.
+_BESIDE = 2
+
+
+def bodies(graph: Graph, wide: bool = False) -> Body:
+    """The body of the model, with those of its modules in it; `wide` ones may have further tensors go in."""
+    return _Builder(graph, wide).root()
 
 
 class _Builder:
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, wide: bool) -> None:
         self.graph = graph
+        self.wide = wide
         self.users = graph.users()
         self.ends = {out for _, out in graph.outputs}
         self.dynamic: set[Node] = set()
@@ -57,6 +64,19 @@ class _Builder:
                 self.tied.setdefault(node, []).append(node.tie)
                 self.tied.setdefault(node.tie, []).append(node)
 
+        self.chains = {node: node.scope.chain() if node.scope else [] for node in graph.nodes}
+        for node in reversed(graph.nodes) if wide else ():
+            if node not in self.dynamic:
+                self._lift(node)
+
+    def _lift(self, node: Node) -> None:
+        """What no data goes into and several modules read is no part of the one that read it first."""
+        chains = [self.chains[user] for name in ("", *node.further) for user in self.users.get(Out(node, name), ())]
+        chain = self.chains[node]
+        if any(one[: len(chain)] != chain for one in chains):
+            shared = [calls[0] for calls in zip(*chains) if all(call is calls[0] for call in calls)]
+            self.chains[node] = shared
+
     def root(self) -> Body:
         nodes = [node for node in self.graph.nodes if node.op != "input"]
         members = self._grouped(nodes, 0)
@@ -67,7 +87,7 @@ class _Builder:
 
     def _grouped(self, nodes: list[Node], depth: int) -> list[Member]:
         """Nodes as members: those of a deeper call that is whole as one."""
-        chains = {node: node.scope.chain() if node.scope else [] for node in nodes}
+        chains = self.chains
         members: list[Member] = []
         done: set[Scope] = set()
         for node in nodes:
@@ -88,24 +108,24 @@ class _Builder:
                 members.append(_Group(scope, inner, *ends))
         return members
 
-    def _ends(self, nodes: list[Node]) -> tuple[Out, Out] | None:
-        """The one tensor that goes in and the one that comes out; None where there are others."""
+    def _ends(self, nodes: list[Node]) -> tuple[Out, list[Out], Out] | None:
+        """The tensor that goes in, those beside it, and the one that comes out; None where there are others."""
         there = set(nodes)
-        into = {out for node in nodes for out in node.reads() if out.node not in there}
+        into = dict.fromkeys(out for node in nodes for out in node.reads() if out.node not in there)
         given = [
             out
             for node in nodes
             for out in (Out(node), *(Out(node, name) for name in node.further))
             if out in self.ends or any(user not in there for user in self.users.get(out, ()))
         ]
-        if len(into) != 1 or len(given) != 1 or given[0].name:
+        if not 1 <= len(into) <= 1 + _BESIDE * self.wide or len(given) != 1 or given[0].name:
             return None
-        (start,) = into
+        start, *beside = sorted(into, key=lambda out: out.node not in self.dynamic)
         if start.node not in self.dynamic or given[0].node not in self.dynamic:
             return None
         if any(other not in there for node in nodes for other in self.tied.get(node, ())):
             return None
-        return start, given[0]
+        return start, beside, given[0]
 
     # a body's items
 
@@ -118,8 +138,9 @@ class _Builder:
         static = [one for one in members if isinstance(one, Node) and one not in self.dynamic]
         readers = {one: self._readers(one, owner) for one in static}
         private: set[Node] = set()
+        groups = {id(member) for member in members if isinstance(member, _Group)}
         for one in static:
-            if len(readers[one]) <= 1 and Out(one) not in self.ends:
+            if len(readers[one]) <= 1 and not readers[one] & groups and Out(one) not in self.ends:
                 private.add(one)
         for one in static:
             if one not in private:
@@ -280,11 +301,12 @@ class _Builder:
     def _one(self, member: Member, prev: Out | None) -> list[Item]:
         """A member after `prev`, with what it needs beside that."""
         if isinstance(member, _Group):
-            body = Body(member.scope, member.start, member.end)
+            body = Body(member.scope, member.start, member.end, member.beside)
             kept = self.private
             body.items = self._whole(member.members, member.start)
             self.private = kept
             item = Item(member.end, body=body)
+            item.beside = member.beside
             item.source = None if member.start == prev else member.start
             return [item]
         item = Item(Out(member), member)
@@ -311,7 +333,7 @@ class _Builder:
     def _reads(self, member: Member) -> list[Out]:
         """The tensors of data that a member reads."""
         if isinstance(member, _Group):
-            return [member.start]
+            return [member.start, *(out for out in member.beside if out.node in self.dynamic)]
         return [out for out in member.reads() if out.node in self.dynamic]
 
     def _gives(self, member: Member) -> list[Out]:

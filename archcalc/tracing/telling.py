@@ -11,7 +11,7 @@ from archcalc.network.load import Graph as Network
 from archcalc.network.load import build_graph
 from archcalc.quoting import visible
 from archcalc.tracing import operations, patterns
-from archcalc.tracing.bodies import shortest
+from archcalc.tracing.bodies import ways
 from archcalc.tracing.calls import Run
 from archcalc.tracing.comparison import Comparison
 from archcalc.tracing.graph import Graph, Node
@@ -94,16 +94,20 @@ def _text(graph: Graph, proof: Proof, comments: Sequence[str]) -> tuple[str, Net
         for node, axis in known.items():
             node.keys["axis"] = None if without else axis
         try:
-            spec, root = shortest(graph)
+            found = ways(graph)
+        except RecursionError:  # branches within branches, hundreds of them
+            continue
+        for spec, root in found:
             spec.comments = [*comments]
             text = spec.text()
-            network = build_graph(Source(graph.name, text))
-        except (SpecError, RecursionError):  # branches within branches, hundreds of them
-            continue
-        totals = Costs(network).totals
-        same = [output.shape for output in network.outputs.values()] == shapes
-        if same and (totals.params, totals.macs) == (wanted.totals.params, wanted.totals.macs):
-            return text, network, [node for item in root.items for node in item.nodes()], False
+            try:
+                network = build_graph(Source(graph.name, text))
+            except (SpecError, RecursionError):
+                continue
+            totals = Costs(network).totals
+            same = [output.shape for output in network.outputs.values()] == shapes
+            if same and (totals.params, totals.macs) == (wanted.totals.params, wanted.totals.macs):
+                return text, network, [node for item in root.items for node in item.nodes()], False
     nodes = [node for node in graph.nodes if node.op != "input"]
     text, _ = written(graph, nodes)
     text = "".join(f"# {visible(line)}\n" for line in comments) + text

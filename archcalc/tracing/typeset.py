@@ -34,15 +34,24 @@ def numbered(numbers: list[Expression]) -> Take:
 class Writer:
     """Items as they are written, within one block or the model."""
 
-    def __init__(self, blocks: Mapping[Body, Block], start: Out | None, names: dict[Node, str]) -> None:
+    def __init__(
+        self,
+        blocks: Mapping[Body, Block],
+        start: Out | None,
+        names: dict[Node, str],
+        tensors: Mapping[Out, str] | None = None,
+    ) -> None:
         self.blocks = blocks
         self.start = start
         self.names = names
+        self.tensors = tensors or {}
 
     def refer(self, out: Out) -> str:
         """What an output is called."""
         if out == self.start:
             return "input"
+        if out in self.tensors:
+            return self.tensors[out]
         name = self.names.get(out.node, "?")
         return f"{name}.{out.name}" if out.name else name
 
@@ -177,7 +186,9 @@ class Writer:
         for index, (argument, value) in enumerate(zip(block.arguments, given)):
             if value.name is None and argument.default is not None and value.literal == argument.default:
                 continue
-            words.append(value.text() if index == 0 else f"{argument.name}={value.text()}")
+            first = index == 0 and (argument.default is None or not block.tensors)
+            words.append(value.text() if first else f"{argument.name}={value.text()}")
+        words += [f"{name}={self.refer(out)}" for name, out in zip(block.tensors, item.beside)]
         return " ".join([*words, *self._common(item, name, count)])
 
 

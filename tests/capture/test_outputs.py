@@ -12,6 +12,7 @@ from torch import nn
 from archcalc.pytorch.capture.examples import Example
 from archcalc.pytorch.capture.outputs import _numbers, compare
 
+from .test_beside import UNet
 from .test_calls import Of, parameter, read
 from .test_text import Attention, Layers, Mlp, entangled
 
@@ -38,6 +39,7 @@ NETWORKS = {
     "cells": (Of(lambda m, x: m.b(m.a(x[:, 0]), m.b(m.a(x[:, 1])))[0], a=nn.GRUCell(8, 5), b=nn.LSTMCell(5, 4)), (6, 8)),
     "slopes and distances": (Of(lambda m, x: F.pairwise_distance(y := m.a(x), m.b(y)) + F.cosine_similarity(x, y), a=nn.LeakyReLU(0.2), b=nn.Linear(8, 8)), (8,)),
     "states that start from zeros": (Of(lambda m, x: m.a(x, torch.zeros(1, len(x), 5))[0], a=nn.GRU(8, 5, batch_first=True)), (6, 8)),
+    "blocks of several tensors": (UNet(), (3, 16, 16)),
     "shortcut": (Of(lambda m, x: m.long(x) + m.short(x), long=nn.Sequential(trunk(8), trunk(8)), short=nn.Conv2d(8, 8, 1)), (8, 6, 6)),
     "branches": (Of(lambda m, x: torch.cat([m.b(x), m.a(x), x], 1), a=trunk(8), b=nn.Conv2d(8, 3, 1)), (8, 6, 6)),
     "a part, again and again": (Of(lambda m, x: torch.cat([m.b((p := m.a(x).chunk(2, 1))[0]), p[1]], 1), a=nn.Conv2d(8, 16, 1), b=nn.Sequential(*(Of(lambda m, x: x + m.t(x), t=trunk(8)) for _ in range(3)))), (8, 6, 6)),
