@@ -201,7 +201,7 @@ def _key_below_a_line(source: Source, number: int) -> SpecError | None:
     start = line.index(key) + 1
     return fail(
         "SPC010",
-        f"`{above[2:]}` is a whole layer: no key stands below it",
+        f"`{above[2:]}` is a whole layer: it takes no keys below it",
         Span(source, number, start, number, start + len(key)),
         _on_the_line(source, number, f"{above[2:]} {key}={value or 'VALUE'}", bool(value) and " " not in value),
     )

@@ -34,7 +34,7 @@ class ConvTranspose(Filtering):
     enlarges = True
     example = ("convtranspose 8 kernel=2 stride=2", "16x8x8")
 
-    refused: ClassVar[dict[str, str]] = {"padding_mode": "there is no border to fill here: leave it out"}
+    refused: ClassVar[dict[str, str]] = {"padding_mode": "this layer has no border to fill: leave the key out"}
 
     padding: Any = arg(Size, "border removed on both sides", default=(0,), min=0, foreign=("same", "valid"))
     output_padding: tuple[int, ...] = arg(

@@ -96,7 +96,7 @@ def _same_transposed(bound: Bound, steps: set[int]) -> dict[str, str]:
         raise UnwritableError("write the padding of each axis as a number: `padding=1 output_padding=1`")
     over = kernels.pop() - steps.pop()
     if over < 0:
-        raise UnwritableError("the kernel is smaller than the stride; what is missing stands in `output_padding=`")
+        raise UnwritableError("the kernel is smaller than the stride; `output_padding=` adds what is missing")
     found = {"padding": str((over + 1) // 2), "output_padding": str(over % 2)}
     return {key: value for key, value in found.items() if value != "0"}
 

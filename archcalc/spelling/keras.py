@@ -82,7 +82,7 @@ def _keras_input(bound: Bound, inner: Inner) -> list[str]:
     if len(known) > 2:
         known = [known[-1], *known[:-1]]
     shown = ", ".join(map(str, known)) or "3, 224, 224"
-    raise UnwritableError(f"the input stands at the top of the spec, e.g. `input: [{shown}]`: channels first, no batch")
+    raise UnwritableError(f"the input goes at the top of the spec, e.g. `input: [{shown}]`: channels first, no batch")
 
 
 def _keras_activation(bound: Bound, inner: Inner) -> list[str]:

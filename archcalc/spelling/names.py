@@ -89,12 +89,12 @@ WITH = {
 _NO_CHANNELS = "no layer drops whole channels; `dropout` costs the same"
 _NO_DROPS = "no layer drops parts of this kind; `dropout` costs the same"
 _BLOCK = (
-    "its layers stand in a block under `blocks:`, which is called by its name; `archcalc specs` lists whole networks"
+    "write its layers in a block under `blocks:`, which is called by its name; `archcalc specs` lists whole networks"
 )
 _GRAPH = "a graph is a matrix among the inputs, which `matmul` multiplies with: `archcalc shapes gcn` has one"
 _KV = "it is `attention heads=8 kv=NAME`, with the layer that keys and values come from"
 _GROUPED = "it is `attention heads=8 kv_heads=2` here"
-_ULTRALYTICS = "it is a block of Ultralytics, whose layers stand under `blocks:`"
+_ULTRALYTICS = "it is a block of Ultralytics: write its layers under `blocks:`"
 _LOSS = "it is `loss: crossentropy` beside `layers:`; there are crossentropy, nll, mse, l1, bce and bcewithlogits"
 _NONE = "there is no such layer; `archcalc layers` lists them"
 _NO_NOISE = "it does nothing at inference: leave it out, or write `dropout`"
@@ -131,7 +131,7 @@ SAID = {
     ),
     **dict.fromkeys(("dropconnect", "dropblock"), _NO_DROPS),
     **dict.fromkeys(("detach", "stopgradient"), "it changes gradients, not what comes out: leave it out, or write frozen=true"),
-    "weightnorm": "no layer normalizes weights: its scales would be parameters of their own, which `parameter 64` can stand for",
+    "weightnorm": "no layer normalizes weights: `parameter 64` can hold their scales",
     "spectralnorm": "no layer normalizes weights",
     "alibi": "it is a bias of scores that nothing learns: `attention heads=8 causal=true` has the same parameters",
     **dict.fromkeys(("sinusoidal", "sinusoidalpositionalembedding", "sinusoidalpositionalencoding"), "it is `posembed kind=sinusoidal` here"),
@@ -143,13 +143,13 @@ SAID = {
     "conditional": _NONE,
     "lambda": "there are no functions: write what it computes in layers",
     "function": "there are no functions: write what it computes in layers",
-    "input": "the input stands at the top of the spec, e.g. `input: [3, 224, 224]`",
-    "inputlayer": "the input stands at the top of the spec, e.g. `input: [3, 224, 224]`",
+    "input": "the input goes at the top of the spec, e.g. `input: [3, 224, 224]`",
+    "inputlayer": "the input goes at the top of the spec, e.g. `input: [3, 224, 224]`",
     "output": "the output is the last layer, or what `output:` names beside `layers:`",
     "moduledict": "write the layers themselves; name= gives them names",
-    "module": "its layers stand in the list, or in a block under `blocks:`",
-    "container": "its layers stand in the list, or in a block under `blocks:`",
-    "block": "a block is called by its own name, which stands under `blocks:`",
+    "module": "write its layers in the list, or in a block under `blocks:`",
+    "container": "write its layers in the list, or in a block under `blocks:`",
+    "block": "a block is called by the name it has under `blocks:`",
     "parameterlist": "write each as `parameter 64`",
     "parameterdict": "write each as `parameter 64`",
     "dataparallel": _NO_PARTS,
@@ -174,8 +174,8 @@ SAID = {
     "c3k2": _ULTRALYTICS,
     "c2psa": _ULTRALYTICS,
     "sppf": _ULTRALYTICS,
-    "bottleneck": "its layers stand in a block under `blocks:`",
-    "basicblock": "its layers stand in a block under `blocks:`",
+    "bottleneck": "write its layers in a block under `blocks:`",
+    "basicblock": "write its layers in a block under `blocks:`",
     "detect": _ULTRALYTICS,
     **dict.fromkeys(
         ("bilinear", "fractionalmaxpool", "lppool", "hardshrink", "softshrink", "threshold",

@@ -20,13 +20,13 @@ def tensors_of(path: str) -> list[Tensor]:
     """All tensors, by their files.
 
     Raises `RequestError` for what is no file of weights, for a header that cannot be true, and for a tensor that
-    stands in several files.
+    is in several files.
     """
     found: dict[str, Tensor] = {}
     for file in _files(path):
         for tensor in _tensors(file):
             if tensor.name in found:
-                raise RequestError(f"{path!r}: the tensor {tensor.name[:80]!r} stands in several files")
+                raise RequestError(f"{path!r}: the tensor {tensor.name[:80]!r} is in several files")
             found[tensor.name] = tensor
             if len(found) > MOST_TENSORS:
                 raise RequestError(f"{path!r} has more than {MOST_TENSORS:,} tensors")

@@ -125,7 +125,7 @@ def copying(node: Node) -> Example:
             border.add(place)
         found[place] = float(getattr(layer, "value", 0)) if len(known) < len(source) else numbers[known]
     values, output = nested(numbers, shape), nested(found, into)
-    title = "the same numbers, with a border" if border else "numbers of x where they stand now"
+    title = "the same numbers, with a border" if border else "numbers of x at their new places"
     return Example(drawn("x", values), [Step(title, _marked(output, border))], values, {}, output)
 
 

@@ -120,7 +120,7 @@ def test_wrong_line(layer, column, under, message, help):
         ("{conv: {channels: 8, kernel: 3}, relu: {}}", (4, 38), "one layer per item"),
         ("{concat: [prev, prev], axis: 0}", (4, 28), "one layer per item: found both `concat` and `axis`"),
         ("{conv: {channels: 8, kernel: 3}, nmae: a}", (4, 38), "`nmae` is not a key next to `conv:`"),
-        ("conv 8 kernel=3\n    name: a", (5, 5), "`conv 8 kernel=3` is a whole layer: no key stands below it"),
+        ("conv 8 kernel=3\n    name: a", (5, 5), "`conv 8 kernel=3` is a whole layer: it takes no keys below it"),
         ("{name: a}", (4, 5), "no layer here"),
         ("{}", (4, 5), "no layer here"),
         ("layers: [relu]", (4, 5), "`layers:` needs `repeat:` next to it"),

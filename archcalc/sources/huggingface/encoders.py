@@ -75,7 +75,7 @@ def _layoutlm(config: Config) -> Spec:
     ]
     encoder.inputs = {"boxes": ["seq", 6]}
     encoder.pools_anyway = True
-    config.note("the height and width of a box stand behind its four sides")
+    config.note("the height and width of a box follow its four sides")
     return encoder.spec()
 
 
