@@ -5,7 +5,7 @@ from __future__ import annotations
 from archcalc.sources.huggingface.config import Config
 from archcalc.sources.huggingface.decoder import Decoder, Experts, Layer
 from archcalc.sources.huggingface.mamba import mixer
-from archcalc.sources.huggingface.mamba2 import RUNS, mixer2
+from archcalc.sources.huggingface.mamba2 import BY_STEPS, RUNS, mixer2
 from archcalc.sources.huggingface.model import Model, number
 from archcalc.sources.huggingface.rotation import rotation
 from archcalc.sources.writing import Item, Spec
@@ -167,7 +167,9 @@ def _bamba(config: Config) -> Spec:
     attends = _kinds(decoder, [index in listed for index in range(decoder.depth)])
     decoder.sizes, decoder.mixers["mamba"] = mixer2(config, decoder.width, config.number("rms_norm_eps"))
     decoder.layers = [Layer(None, turned.theta, "ff", None if attend else "mamba") for attend in attends]
-    return decoder.spec()
+    spec = decoder.spec()
+    spec.comments.append(BY_STEPS)
+    return spec
 
 
 def _lfm2(config: Config) -> Spec:

@@ -1,4 +1,4 @@
-"""Mamba 2: a state per head, scanned in chunks."""
+"""Mamba 2: a state space model with one decay a head."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from archcalc.sources.writing import Item, Spec
 
 # Initial state and implementation of the scan.
 RUNS = (
-    "residual_in_fp32", "time_step_rank", "time_step_min", "time_step_max", "time_step_floor", "time_step_limit",
+    "residual_in_fp32", "time_step_rank", "time_step_min", "time_step_max", "time_step_floor",
     "rescale_prenorm_residual", "use_mamba_kernels", "num_logits_to_keep", "z_loss_coefficient", "use_mambapy",
     "use_associative_scan", "time_step_scale", "time_step_init_scheme", "rms_norm", "norm_before_gate", "max_time",
 )  # fmt: skip
-_MOST_CHUNK = 2**16
+
+
+BY_STEPS = "MACs are those of the recurrence; the class multiplies whole chunks of it, which takes more of them."
 
 
 def _mamba2(config: Config) -> Spec:
@@ -23,6 +25,7 @@ def _mamba2(config: Config) -> Spec:
         config.value(key)
     width = config.whole("hidden_size")
     spec = Spec(config.model_type)
+    spec.comments.append(BY_STEPS)
     sizes, block = mixer2(config, width, config.number("layer_norm_epsilon"))
     spec.hparams = {"vocab": config.whole("vocab_size"), "width": width, **sizes}
     spec.hparams |= {"depth": config.layers("num_hidden_layers")}
@@ -32,7 +35,7 @@ def _mamba2(config: Config) -> Spec:
 
 
 def mixer2(config: Config, width: int, eps: float) -> tuple[dict[str, int], list[Item]]:
-    """The sizes and items of Mamba 2's mixer: a state per head, scanned in chunks."""
+    """The sizes and items of Mamba 2's mixer."""
     heads, head, groups = config.whole("num_heads"), config.whole("mixer_head_dim"), config.whole("n_groups")
     inner = int(config.number("expand") * width)
     if heads * head != inner:
@@ -40,57 +43,49 @@ def mixer2(config: Config, width: int, eps: float) -> tuple[dict[str, int], list
     if heads % groups:
         config.wrong("n_groups", f"{heads} heads are not divisible by {groups} groups")
     config.only("hidden_act", "silu", "swish")
-    chunk, taps = config.whole("chunk_size"), config.whole("conv_kernel")
-    if chunk > _MOST_CHUNK:
-        config.wrong("chunk_size", f"must be at most {_MOST_CHUNK:,}")
-    sizes = {"inner": inner, "state": config.whole("state_size"), "groups": groups, "chunk": chunk}
-    sizes = {"ssm_heads": heads, **sizes}
+    taps = config.whole("conv_kernel")
+    if config.value("time_step_limit") not in (None, [0.0, float("inf")]):
+        config.note("step sizes are clipped, which this leaves out")
+    config.whole("chunk_size")
+    sizes = {"ssm_heads": heads, "inner": inner, "state": config.whole("state_size"), "groups": groups}
     bias = "" if config.flag("use_bias") else " bias=false"
     conv_bias = "" if config.flag("use_conv_bias") else " bias=false"
-    whole = "ceil(size(x, 0)/chunk)"
-    macs = (
-        f"ssm_heads*({whole}*chunk*(chunk*(state+inner//ssm_heads)+2*state*inner//ssm_heads)"
-        f"+({whole}+1)**2*state*inner//ssm_heads)"
-    )
     cut = ["slice end=n(input) axis=1"] if taps > 1 else []
     items: list[Item] = [
-        f"linear 2*inner+2*groups*state+ssm_heads{bias} name=all",
-        ["slice end=inner axis=1", "silu name=gate"],
         [
-            "slice start=inner end=2*inner+2*groups*state axis=1 from=all",
-            "transpose",
+            f"linear 2*inner+2*groups*state+ssm_heads{bias}",
+            "split sizes=(inner)x(inner+2*groups*state)x(ssm_heads) name=parts",
+        ],
+        [
+            "transpose from=parts.1",
             f"conv cin kernel={taps} padding={taps - 1} groups=cin{conv_bias}",
             *cut,
             "silu",
-            "transpose name=x",
+            "transpose",
         ],
-        "slice start=2*inner+2*groups*state axis=1 from=all",
-        {"add": ["prev", ["parameter ssm_heads name=dt_bias"]]},
-        "softplus name=step",
-        {"mul": ["prev", ["parameter ssm_heads name=A_log", "exp", "neg"]], "name": "fades"},
-        {
-            "opaque": {
-                "what": "the scan h = fades*h + step*x, by chunks",
-                "inputs": ["x", "step", "fades"],
-                "output": "(size(x, 0))x(inner)",
-                "macs": macs,
-                "layout": "features-last",
-            },
-            "name": "scanned",
-        },
-        ["slice end=inner axis=1 from=x", "rearrange 'n (h p) -> n p h' h=ssm_heads"],
-        [{"mul": ["prev", ["parameter ssm_heads name=D"]]}, "rearrange 'n p h -> n (h p)'"],
-        {"add": ["prev", "scanned"]},
-        {"mul": ["prev", "gate"]},
+        "split sizes=(inner)x(groups*state)x(groups*state) name=x",
+        {"add": ["parts.2", ["parameter ssm_heads name=dt_bias"]]},
+        "softplus name=dt",
+        f"selectivescan dt=dt b=x.1 c=x.2 heads=ssm_heads{'' if groups == 1 else ' groups=groups'} from=x.0",
+        {"mul": ["prev", ["silu from=parts.0"]]},
+        *_norm(groups, eps),
+        f"linear width{bias}",
+    ]
+    return sizes, items
+
+
+def _norm(groups: int, eps: float) -> list[Item]:
+    """The norm of each group's channels, with weights for all."""
+    if groups == 1:
+        return [f"rmsnorm eps={number(eps)}"]
+    return [
         [
             "rearrange 'n (g d) -> n g d' g=groups",
             f"rmsnorm affine=false axis=2 eps={number(eps)}",
             "rearrange 'n g d -> n (g d)'",
         ],
-        {"mul": ["prev", ["parameter inner name=norm"]]},
-        f"linear width{bias}",
+        "layerscale",
     ]
-    return sizes, items
 
 
 _MAMBA2: dict[str, Json] = {
