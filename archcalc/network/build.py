@@ -24,8 +24,8 @@ from archcalc.network.layouts import agree, conflict, lay, widest
 from archcalc.network.loops import Turns
 from archcalc.network.scanning import Scanning
 from archcalc.network.scope import UNKNOWN, Scope
-from archcalc.network.steps import CACHE, Ref, Step
-from archcalc.network.tying import FrozenApartError, UntiedError, share
+from archcalc.network.steps import CACHE, Each, Ref, Step
+from archcalc.network.tying import FrozenApartError, UntiedError, inside, share
 from archcalc.quantity import Quantity, leaves, plain, product
 from archcalc.source import Scalar
 
@@ -333,6 +333,7 @@ class Builder(Scanning):
         try:
             if target is None:
                 raise UntiedError("it has no weights of its own")
+            target = inside(target, step.tie.inner if isinstance(step.tie, Each) else ())
             share(node, target)
             node.tied_to = target
         except FrozenApartError as error:
@@ -342,9 +343,9 @@ class Builder(Scanning):
             other = f" ({target.op})" if target is not None else ""
             self.fail(
                 "SPC012",
-                f"cannot tie `{step.op.text}` to `{step.tie.name}`{other}: {reason}",
+                f"cannot tie `{step.op.text}` to `{step.tie.place.text}`{other}: {reason}",
                 step.tie.place,
-                "tied layers have weights of one shape",
+                reason.help,
             )
 
 

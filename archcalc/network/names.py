@@ -201,6 +201,13 @@ class Names:
             return nothing
         return Each(scalar, name, tuple(inner), output)
 
+    def inside(self, scalar: Scalar) -> Ref:
+        """The layer that `scalar` names, which must stand before, or one inside it: `encoder.embed`."""
+        name, *inner = scalar.text.split(".")
+        if inner and all(inner) and (self.find(name) or name in self.arguments):
+            return Each(scalar, name, tuple(inner), None)
+        return self.reference(scalar)
+
     def reference(self, scalar: Scalar, in_call: bool = False, operand: bool = False) -> Ref:
         """The layer that `scalar` names, which must stand before.
 

@@ -182,7 +182,7 @@ class _Resolver:
                 self.findings.error("SPC006", message, item.common["from"], "leave from= out")
             step.source = around.reference(item.common["from"])
         if "tie" in item.common:
-            step.tie = around.reference(item.common["tie"])
+            step.tie = around.inside(item.common["tie"])
         if "repeat" in item.common:
             step.places["repeat"] = item.common["repeat"]
             step.repeat = REPEAT.parse(item.common["repeat"], names.values)

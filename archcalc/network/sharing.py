@@ -20,13 +20,20 @@ class Sharing:
         self._target: dict[int, Node] = {}
         self._covered: set[int] = set()
         self._reused: dict[int, Node] = {}
+        self._around: dict[int, Node] = {}
         self._visit(nodes)
 
-    def _visit(self, nodes: list[Node]) -> None:
+    def around(self, node: Node) -> Node | None:
+        """The group that a node stands in; None for one of the network itself."""
+        return self._around.get(id(node))
+
+    def _visit(self, nodes: list[Node], around: Node | None = None) -> None:
         for node in nodes:
+            if around is not None:
+                self._around[id(node)] = around
             if node.tied_to is not None and node.children:
                 self._pair(node, node.tied_to)
-            self._visit(node.children)
+            self._visit(node.children, node)
             if node.layer is not None and node.tied and not node.children:
                 self._layer(node)
 

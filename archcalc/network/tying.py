@@ -4,15 +4,43 @@ from __future__ import annotations
 
 from archcalc.layers.dense import Embedding, Linear
 from archcalc.layers.tensor import Shape
-from archcalc.network.graph import Node
+from archcalc.network.graph import Node, in_scope
 
 
 class UntiedError(Exception):
-    """Why two nodes cannot share their weights."""
+    """Why two nodes cannot share their weights, and what to do instead."""
+
+    def __init__(self, reason: str, help: str = "tied layers have weights of one shape") -> None:
+        super().__init__(reason)
+        self.help = help
 
 
 class FrozenApartError(Exception):
     """One of two layers is trained, the other is not."""
+
+
+def inside(target: Node, names: tuple[str, ...]) -> Node:
+    """The layer of these names inside a node, of unequal copies by their number: `stages.1.attention`.
+
+    Raises `UntiedError` where there is none, or it stands there several times.
+    """
+    for name in names:
+        told = target.name or target.op
+        if target.copies > 1:
+            raise UntiedError(
+                f"`{told}` has {target.copies:,} copies, each with weights of its own", "tie copies as a whole"
+            )
+        found = [
+            child for child in in_scope(target.children) if name in (child.name, target.unfolded and child.segment)
+        ]
+        if not found and target.unfolded:
+            found = [child for number, child in enumerate(target.children) if name == str(number)]
+        if not found:
+            there = [child.name for child in in_scope(target.children) if child.name]
+            what = f"its named layers are {', '.join(there)}" if there else "name= makes a layer of it one to tie to"
+            raise UntiedError(f"`{told}` has no layer named `{name}`", what)
+        target = found[0]
+    return target
 
 
 def share(node: Node, target: Node) -> None:

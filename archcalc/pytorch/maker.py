@@ -33,10 +33,14 @@ class Maker:
         self.parameters = Parameters({})
 
     def module(self, node: Node) -> str:
-        """The module of a node. Raises `BuildError` where the class does not have it."""
-        if id(node) not in self.modules:
+        """The module of a node, maybe inside another. Raises `BuildError` where the class has none."""
+        around: Node | None = node
+        while around is not None and id(around) not in self.modules:
+            around = self.sharing.around(around)
+        if around is None:
             raise BuildError(f"{node.id}: weights tied across a block or repeat cannot be written yet")
-        return self.modules[id(node)]
+        inner = node.id[len(around.id) :].split(".")[1:]
+        return self.modules[id(around)] + "".join(f"[{one}]" if one.isdigit() else f".{one}" for one in inner)
 
     # -- layers -----------------------------------------------------------------------------
 

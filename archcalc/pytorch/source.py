@@ -59,8 +59,9 @@ def _imports(body: str, classes: Iterable[str]) -> list[str]:
 
 
 def _tied(library: Library) -> set[str]:
-    """Names of parameters that some layer takes from another, and of its buffers."""
-    return {
+    """Names of parameters that some layer takes from another, of its buffers, and of the layers that have them."""
+    owners = {owner.id for node, _ in library.codes for owner in node.tied.values()}
+    return owners | {
         name
         for node, _ in library.codes
         if node.tied and node.layer is not None

@@ -74,13 +74,21 @@ _CARRIED = {
 }
 
 
+# A layer, or one inside it: `encoder.embed`.
+_INSIDE = r"^[A-Za-z_]\w*(\.\w+)*$"
+
+
 def schema() -> dict[str, Any]:
     """The schema (draft 2020-12)."""
     common = {
         "name": {"type": "string", "pattern": r"^[A-Za-z_]\w*$", "description": "a name for its output"},
         "from": {**Reference("").schema(), "description": "the layer it reads; default: the one before"},
         "repeat": _REPEAT,
-        "tie": {**Reference("").schema(), "description": "the layer whose weights it uses"},
+        "tie": {
+            "type": "string",
+            "pattern": _INSIDE,
+            "description": "the layer whose weights it uses, maybe one inside a block",
+        },
         "frozen": {**FROZEN.schema(), "description": FROZEN.doc},
         "cache": {**CACHE.schema(), "description": CACHE.doc},
     }

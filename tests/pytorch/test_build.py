@@ -305,3 +305,40 @@ def test_an_invalid_spec_is_status_1(tmp_path: Path) -> None:
 
 def test_a_missing_spec_is_status_2(tmp_path: Path) -> None:
     assert run("build", str(tmp_path / "none.yaml"))[0] == 2
+
+
+TIED = """
+model: tied
+dims: {n: 6}
+input: [n]
+blocks:
+  words:
+    - embedding 50 dim=16 name=embed
+    - {repeat: {w: [16, 32]}, name: stack, layers: [linear w name=up, linear 16 name=mix]}
+    - residual: [layernorm, linear 16 name=mix]
+  decoder(table):
+    - repeat: 3
+      layers: [layernorm, linear 16 tie=table.mix]
+    - linear 50 bias=false tie=table.embed name=head
+layers:
+  - words name=encoder
+  - lstm 16
+  - linear 32 tie=encoder.stack.1.up
+  - linear 16
+  - decoder table=encoder
+"""
+
+
+def test_weights_of_a_layer_inside_a_block():
+    """By its path, from elsewhere or inside another block that is given the first one; PyTorch has as many."""
+    graph = build_graph(Source("tied.yaml", TIED))
+    owners = {node.id: owner.id for node in layers_of(graph.nodes) for owner in node.tied.values()}
+    assert owners == {
+        "linear1": "encoder.stack.1.up",
+        "decoder.repeat.0.linear": "encoder.mix",
+        "decoder.head": "encoder.embed",
+    }
+    network = instantiate(graph)
+    assert sum(one.numel() for one in network.parameters()) == 5_520
+    assert network.decoder.head.weight is network.encoder.embed.weight
+    assert network.decoder.repeat[2].linear.weight is network.encoder.mix.weight
