@@ -19,7 +19,7 @@ from archcalc.prediction.serving import at_load
 from archcalc.reports.serving.report import Answer, Report
 from archcalc.running import Running
 
-_FIELDS = ("precision", "weights", "attention", "cache", "length", "device")
+_FIELDS = ("precision", "weights", "attention", "execution", "cache", "length", "device")
 _REQUEST = re.compile(r"(?:(\d{1,6})\s*[x×]\s*)?(\d{1,9})\s*\+\s*(\d{1,9})\Z", re.ASCII)
 
 

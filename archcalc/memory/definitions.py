@@ -53,6 +53,11 @@ _ALL = (
         "step", "one step", RULE,
         "The peak while computing one position, including inputs, outputs and the logits.",
     ),
+    Definition(
+        "prompt", "prompt", RULE,
+        "The peak while computing the whole prompt at once, besides weights and caches; of the logits only the last "
+        "position's. An engine that computes prompts in parts takes less: `archcalc serve`.",
+    ),
     Definition("token", "each position", EXACT, "Growth of the cache per position, for the whole batch."),
     Definition("logits", "logits", EXACT, "The output of one step, for the whole batch."),
     Definition(

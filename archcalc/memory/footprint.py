@@ -51,7 +51,7 @@ class Footprint:
         graph, running: the network, and how it is run.
         parts: the bytes of the peak by definition key; they add up to `peak`.
         phase, node: when the peak occurs, and the layer that runs then; None for the loss and the step. The phase
-            "recomputation" is that of a layer that is recomputed for backward.
+            "recomputation" is that of a layer that is recomputed for backward, "prompt" that of a whole prompt.
         tensors: bytes and number of persistent tensors, and of the gradients once all exist.
         held: bytes by layer: saved for backward in training, else alive while it runs.
         saved, forward_end: saved for backward, and everything alive, after forward and loss.
@@ -131,18 +131,21 @@ def footprint(
 
 
 def _generating(found: Generation, running: Running) -> Footprint:
+    prompt = found.peak_in_prompt
     parts = {
         "parameters": found.parameter_bytes, "buffers": found.buffer_bytes,
-        "cache": found.cache_bytes, "step": found.step_bytes,
+        **(
+            {"cache": prompt.run.caches, "prompt": prompt.run.bytes - prompt.run.caches}
+            if prompt is not None
+            else {"cache": found.cache_bytes, "step": found.step_bytes}
+        ),
     }  # fmt: skip
-    held: dict[int, int] = {}
-    caches = []
-    for cache in found.caches:
-        held[id(cache.node)] = cache.bytes
-        caches.append((cache.bytes // cache.pieces, cache.pieces))
+    held = {id(cache.node): cache.bytes for cache in found.caches}
+    pieces = prompt.pieces if prompt is not None else [(one.bytes // one.pieces, one.pieces) for one in found.caches]
     return Footprint(
-        found.graph, running, {key: bytes for key, bytes in parts.items() if bytes}, "forward", None,
-        (*weights(found.graph, running), *caches), held, generation=found,
+        found.graph, running, {key: bytes for key, bytes in parts.items() if bytes},
+        "prompt" if prompt is not None else "forward", prompt.run.node if prompt is not None else None,
+        (*weights(found.graph, running), *pieces), held, generation=found,
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
-"""Memory of generation: weights, the cache of every layer, and one step.
+"""Memory of generation: weights, the cache of every layer, and the pass over the prompt or one step.
 
-A sequence is generated one position at a time. Layers that look back cache
+The prompt is computed at once, then a sequence is generated one position at a time. Layers that look back cache
 earlier positions: attention its keys and values, recurrent layers their state. A cache of keys and values
 grows by the same number of bytes for each position, until its window is full.
 """
@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from archcalc.cost import Costs
-from archcalc.diagnostics import RequestError
+from archcalc.diagnostics import RequestError, SpecError
 from archcalc.layers.tensor import Alias, Shape, Tensor
 from archcalc.memory.positions import is_of_position, kept, kept_behind, kept_window, named, of_source, positions_dim
+from archcalc.memory.prompt import Pass, prompt_pass
 from archcalc.memory.sizes import BATCH, resized
 from archcalc.memory.stored import Stored
 from archcalc.network.graph import Node, walk
@@ -55,6 +57,20 @@ class Cache:
 
 
 @dataclass(frozen=True)
+class Prompt:
+    """The pass over a prompt: its positions, the caches after it, and what it takes."""
+
+    positions: int
+    caches: tuple[Cache, ...]
+    run: Pass
+
+    @property
+    def pieces(self) -> list[tuple[int, int]]:
+        """Bytes and number of the tensors of the caches that are there at the peak."""
+        return [(cache.bytes // cache.pieces, cache.pieces) for cache in self.caches] if self.run.caches else []
+
+
+@dataclass(frozen=True)
 class Generation:
     """The memory of generation at `length` positions.
 
@@ -66,6 +82,7 @@ class Generation:
         caches: the caches of the layers; exact.
         step_bytes: the peak of one step in addition to them; a rule.
         logits_bytes: the output of one step, a part of `step_bytes`; exact.
+        running: how it is run.
     """
 
     graph: Graph
@@ -79,6 +96,27 @@ class Generation:
     caches: tuple[Cache, ...]
     step_bytes: int
     logits_bytes: int
+    running: Running
+
+    @cached_property
+    def prompt(self) -> Prompt | None:
+        """The pass over the prompt; None for a prompt of one position, which is a step."""
+        positions = self.length - self.running.tokens
+        if positions < 2:
+            return None
+        try:
+            graph = resized(self.graph, {self.dim: positions})
+        except SpecError:  # not every length is possible
+            graph, positions = self.graph, self.length
+        caches = tuple(_caches(graph, self.dim, BYTES[self.cache_dtype]))
+        kept = sum(cache.bytes for cache in caches)
+        return Prompt(positions, caches, prompt_pass(graph, self.running, self.dim, graph.batch, kept))
+
+    @property
+    def peak_in_prompt(self) -> Prompt | None:
+        """The pass over the prompt, if it takes more than the last step."""
+        one = self.prompt
+        return one if one is not None and one.run.bytes > self.cache_bytes + self.step_bytes else None
 
     @property
     def cache_bytes(self) -> int:
@@ -92,8 +130,10 @@ class Generation:
 
     @property
     def peak_bytes(self) -> int:
-        """Weights, caches and one step."""
-        return self.parameter_bytes + self.buffer_bytes + self.cache_bytes + self.step_bytes
+        """Weights, and the larger of the pass over the prompt and the last step with all caches."""
+        prompt = self.peak_in_prompt
+        moving = prompt.run.bytes if prompt is not None else self.cache_bytes + self.step_bytes
+        return self.parameter_bytes + self.buffer_bytes + moving
 
 
 def generate(
@@ -129,7 +169,7 @@ def generate(
     return Generation(
         graph, step, dim, positions, dtype, cached,
         sum(bytes * count for bytes, count in Stored(graph, running).parameters()), totals.buffers * width, tuple(_caches(graph, dim, BYTES[cached])),
-        max(_alive(step.nodes, dim, graph.batch, width, {}, _Again(step, positions)), default=0), graph.batch * given * width,
+        max(_alive(step.nodes, dim, graph.batch, width, {}, _Again(step, positions)), default=0), graph.batch * given * width, running,
     )  # fmt: skip
 
 

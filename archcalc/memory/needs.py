@@ -99,7 +99,9 @@ class GeneratingNeed(Need):
         self.blocks = blocks
         self.weights = found.parameter_bytes + found.buffer_bytes
         self.peak = found.peak_bytes
-        self.caches = [(cache.bytes // cache.pieces, cache.pieces) for cache in found.caches]
+        prompt = found.peak_in_prompt
+        pieces = [(cache.bytes // cache.pieces, cache.pieces) for cache in found.caches]
+        self.caches = prompt.pieces if prompt is not None else pieces
         super().__init__(self._bytes(self.peak, self.caches))
 
     def _bytes(self, peak: int, caches: Iterable[tuple[int, int]]) -> int:

@@ -14,14 +14,15 @@ from functools import cached_property
 
 from archcalc.diagnostics import RequestError, SpecError
 from archcalc.largest import largest
+from archcalc.memory.footprint import weights as stored
 from archcalc.memory.generation import generate
 from archcalc.memory.how import how
 from archcalc.memory.positions import positions_dim
-from archcalc.memory.simulation import simulate
+from archcalc.memory.prompt import prompt_pass
 from archcalc.memory.sizes import BATCH, resized
 from archcalc.network.load import Graph
 from archcalc.running import Running
-from archcalc.running.declaration import GENERATE, INFERENCE
+from archcalc.running.declaration import GENERATE, GRAPH
 
 RULE = "vLLM 0.8 to 0.11"
 # A request of more positions is not asked about: where this one fits, the cache does not grow, as with a window.
@@ -149,7 +150,9 @@ def serve(graph: Graph, said: Running, engine: Engine) -> Serving:
     Raises:
         RequestError: no device is named; the network does not generate; what was said does not go together.
     """
-    running = how(graph, said, GENERATE)
+    running = how(graph, said.over(Running(execution=GRAPH)), GENERATE)
+    if not said.execution:
+        running = running.assuming((*running.assumed, "execution"))
     chip = running.chip
     if chip is None or chip.kind != "gpu":
         raise RequestError("a serving engine needs a GPU: give --device, e.g. --device a100")
@@ -157,25 +160,15 @@ def serve(graph: Graph, said: Running, engine: Engine) -> Serving:
     length = running.length or int(graph.settings.values[dim])
     each = min(length, engine.positions)
     step = resized(graph, {dim: each, BATCH: max(1, engine.positions // each)})
-    run = simulate(step, how(step, said.also(mode=None, length=None, new_tokens=None, cache=None), INFERENCE, chip))
-    outputs = {id(y) for y in step.outputs.values()}
-    rows = min(engine.sequences, engine.positions)
-    most = 0
-    for moment in run.moments:
-        alive = moment.live - run.base
-        if moment.node is not None and id(moment.node.exit) in outputs:
-            # Of the logits those of the last positions are computed, and copied to fp32.
-            logits = moment.node.exit.numel // each
-            whole = logits * each * step.batch * running.width
-            alive += logits * rows * (running.width + 4) - min(whole, alive)
-        most = max(most, alive)
+    most = prompt_pass(step, running, dim, min(engine.sequences, engine.positions)).bytes
+    weights = sum(bytes * count for bytes, count in stored(graph, running))
     usable = int(chip.memory_bytes * engine.share)
     return Serving(
         graph,
         running.also(length=length),
         engine,
         usable,
-        run.parameters + run.buffers,
+        weights,
         most,
         chip.context_bytes,
         length,

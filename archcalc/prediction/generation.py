@@ -6,7 +6,7 @@ left. What an encoder gave has been computed with the prompt.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -30,7 +30,7 @@ class Decoding:
     """Generating `tokens` after a prompt.
 
     Attributes:
-        prefill: the forward pass over the prompt.
+        prefill: the forward pass over the prompt, with the logits of its last position.
         memory: weights and caches when all tokens are there.
         tokens: how many are generated; position: at which one of all positions a step is predicted, the middle one.
         layers: of one step.
@@ -84,7 +84,20 @@ def decode(graph: Graph, running: Running) -> Decoding:
         times[key] += each.times(count)
     nodes = {id(one.node): one.node for one in found}
     layers = tuple(LayerTime(node, times[key], Estimate()) for key, node in nodes.items())
-    return Decoding(prefill, memory, tokens, position, layers)
+    return Decoding(_last_logits(prefill, layers), memory, tokens, position, layers)
+
+
+def _last_logits(prefill: Prediction, step: Iterable[LayerTime]) -> Prediction:
+    """The pass over the prompt, in which the layers that give the outputs compute the last position alone, as in a step."""
+    outputs = {id(y) for y in prefill.graph.outputs.values()}
+    alone = {layer.node.id: layer.forward for layer in step}
+    layers = tuple(
+        replace(layer, forward=alone[layer.node.id])
+        if id(layer.node.exit) in outputs and layer.node.id in alone
+        else layer
+        for layer in prefill.layers
+    )
+    return replace(prefill, layers=layers)
 
 
 def _running(nodes: list[Node], dim: str) -> Iterator[int]:

@@ -1,7 +1,7 @@
 """Launch overhead: with small batches a GPU waits for the host to launch kernels.
 
 The card works off what the program has started, so that a step takes as long as the slower of the two. Compiled code is
-taken to start all of its kernels at once, as a CUDA graph.
+taken to start all of its kernels at once, as a CUDA graph is.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from archcalc.prediction.estimate import LAUNCH, Estimate, Estimator
 from archcalc.prediction.operations import Operation
 from archcalc.running import Running
-from archcalc.running.declaration import COMPILED
+from archcalc.running.declaration import COMPILED, GRAPH
 
 
 def started(found: Iterable[Operation]) -> dict[int, int]:
@@ -25,7 +25,7 @@ def started(found: Iterable[Operation]) -> dict[int, int]:
 
 def waiting(estimator: Estimator, running: Running, kernels: int, busy: Estimate) -> Estimate:
     """How long the card idles for each of so many kernels, which keep it busy for a time."""
-    if estimator.kernels is None or running.execution == COMPILED or not kernels:
+    if estimator.kernels is None or running.execution in (COMPILED, GRAPH) or not kernels:
         return Estimate()
     program, spread = estimator.kernels.host(running.types.autocast)
     program *= kernels

@@ -43,7 +43,7 @@ def at_load(serving: Serving, load: Sequence[Request]) -> Load:
     first = []
     for one in load:
         found = decode(single, serving.running.also(batch=1, length=one.prompt + 1, new_tokens=1))
-        first.append(found.total)
+        first.append(found.prefill.forward)
     together = resized(serving.graph, {BATCH: count})
     step = decode(together, serving.running.also(batch=count, length=max(2, position), new_tokens=1)).step
     return Load(count, position, tuple(first), step)

@@ -28,7 +28,9 @@ OF = {
 
 def check(run: Running) -> None:
     """Raise `RequestError` with the first reason why a network cannot be run this way; `run` has its defaults."""
-    reasons = (_precision(run), _attention(run), _generating(run), _threads(run), _trained(run), _beside(run))
+    reasons = (
+        _precision(run), _attention(run), _generating(run), _threads(run), _trained(run), _beside(run), _executed(run)
+    )  # fmt: skip
     for reason in reasons:
         if reason:
             raise RequestError(reason)
@@ -50,8 +52,6 @@ def predictable(run: Running) -> None:
             raise RequestError(
                 f"on a CPU {given} can be measured with `archcalc profile` but not predicted: leave it out"
             )
-    if run.execution == GRAPH:
-        raise RequestError("the time of a CUDA graph cannot be predicted yet: leave it out")
 
 
 def measurable(run: Running) -> None:
@@ -110,6 +110,10 @@ def _generating(run: Running) -> str:
 
 def _threads(run: Running) -> str:
     return "threads apply to CPUs: leave them out on a GPU" if run.gpu and run.threads else ""
+
+
+def _executed(run: Running) -> str:
+    return "a CUDA graph needs a GPU: name one with --device" if run.execution == GRAPH and not run.gpu else ""
 
 
 def _trained(run: Running) -> str:

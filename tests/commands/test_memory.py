@@ -95,7 +95,8 @@ def test_generation():
     assert "training" not in found
     generation = found["generation"]
     assert generation["token_bytes"] == 131_072
-    assert generation["parts"]["cache_bytes"] == 131_072_000
+    assert generation["parts"]["cache_bytes"] == 131_072 * 999
+    assert generation["peak_at"]["phase"] == "prompt"
     assert generation["caches"][0]["shapes"] == {"keys": [8, 1000, 128], "values": [8, 1000, 128]}
     smaller = answered(
         "specs/llama3.yaml", "--mode", "generate", "--precision", "bf16", "--length", "1000", "--cache", "int8"

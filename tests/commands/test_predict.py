@@ -86,7 +86,8 @@ def test_tokens_a_second_of_reading_and_of_writing():
     assert step > (weights - 2 * 1024 * 768 + cache) / 3.35e12
     prompt = ["--set", "seq=56", "--batch", "4", "--mode", "inference"]
     read = answer("specs/gpt2.yaml", "--device", "h100", *prompt)
-    assert read["seconds"] == pytest.approx(found["phases"]["prompt"]["seconds"])
+    # Of the prompt the last position alone gets logits.
+    assert 0.9 * read["seconds"] < found["phases"]["prompt"]["seconds"] < read["seconds"]
     assert read["tokens_per_second"] == pytest.approx(4 * 56 / read["seconds"])
 
 

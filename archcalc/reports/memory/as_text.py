@@ -69,8 +69,9 @@ def _headlines(answer: Assessment) -> Iterator[_LINES]:
     """The peak of each mode, and when it is."""
     for mode in answer.modes:
         place = f"peak {where(mode.found)}"
-        if mode.found.generation is not None and mode.found.generation.token_bytes:
-            place += f", {numbers.size(mode.found.generation.token_bytes)} more for each"
+        generation = mode.found.generation
+        if generation is not None and generation.token_bytes and generation.peak_in_prompt is None:
+            place += f", {numbers.size(generation.token_bytes)} more for each"
         yield (mode.name, numbers.size(mode.found.peak), place), BOLD
 
 

@@ -18,7 +18,11 @@ from archcalc.running import Running
 def where(found: Footprint) -> str:
     """When the peak is: "in the backward pass, at `fc6`"."""
     if found.generation is not None:
-        return f"with {found.generation.length:,} positions"
+        prompt = found.generation.peak_in_prompt
+        if prompt is None:
+            return f"with {found.generation.length:,} positions"
+        place = f", at `{found.node.told}`" if found.node is not None else ""
+        return f"in the pass over a prompt of {prompt.positions:,} positions{place}"
     if found.phase == "step":
         return "in the optimizer's step"
     if found.phase == "loss":

@@ -1,0 +1,55 @@
+"""The pass over a prompt: what is alive besides weights while all its positions are computed at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archcalc.memory.positions import named
+from archcalc.memory.simulation import simulate
+from archcalc.network.graph import Node
+from archcalc.network.load import Graph
+from archcalc.running import Running
+from archcalc.running.declaration import INFERENCE
+
+# Logits are copied to fp32 to choose from them.
+_COPY = 4
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What a pass takes besides weights.
+
+    Attributes:
+        bytes: the most that is alive, with the prompt itself and what of the caches there is then.
+        caches: these caches: none while an encoder runs.
+        node: the layer that runs then.
+    """
+
+    bytes: int
+    caches: int
+    node: Node | None
+
+
+def prompt_pass(graph: Graph, running: Running, dim: str, rows: int, caches: int = 0) -> Pass:
+    """The pass over all positions of a graph, which gives the logits of so many `rows` of them.
+
+    Args:
+        running: how it generates, with its defaults.
+        dim: counts the positions.
+        rows: the last positions, over all samples: only theirs are computed, as engines and transformers do.
+        caches: the bytes of all caches after it.
+    """
+    positions = int(graph.settings.values[dim])
+    run = simulate(graph, running.also(mode=INFERENCE, length=None, new_tokens=None, cache=None))
+    outputs = {id(y) for y in graph.outputs.values()}
+    found = Pass(0, 0, None)
+    for moment in run.moments:
+        alive = moment.live - run.base
+        if moment.node is not None and id(moment.node.exit) in outputs:
+            logits = moment.node.exit.numel // positions
+            whole = logits * positions * graph.batch * running.width
+            alive += logits * rows * (running.width + _COPY) - min(whole, alive)
+        kept = caches if moment.node is not None and dim in named(moment.node.exit.shape) else 0
+        if alive + kept >= found.bytes:
+            found = Pass(alive + kept, kept, moment.node)
+    return Pass(found.bytes + run.inputs, found.caches, found.node)
