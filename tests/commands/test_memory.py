@@ -87,6 +87,7 @@ GENERATE = (
     "lstm-gates",
     "attention-decoder",
     "convlstm",
+    "selective-scan",
 )
 
 
