@@ -6,7 +6,7 @@ A layer runs backward if a parameter that is trained lies behind it and an outpu
 from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from archcalc.layers.tensor import Alias, Tensor
@@ -36,6 +36,12 @@ class Backward:
     runs: int
     copies: tuple[int, ...] = ()
     beside: bool = False
+
+    def but(self, **changes: object) -> Backward:
+        """The same with other values: as `dataclasses.replace`, but several times faster."""
+        other = object.__new__(Backward)
+        other.__dict__.update(self.__dict__, **changes)
+        return other
 
     def macs(self, batch: int) -> int:
         """Multiply-accumulates of all runs for a whole batch."""
@@ -201,7 +207,7 @@ def _copies(
     inside = {*_made(node.children), *_states(node.children)}
     read = used & inside  # of the last copy, from outside as well
     last = list(_once(node, further, used, stored, runs))
-    yield from (replace(one, copies=(LAST, *one.copies)) for one in last)
+    yield from (one.but(copies=(LAST, *one.copies)) for one in last)
     if entry is None or not any(key in used for key in _family(entry)):
         return
     read_on = {id(node.exit), *(id(given) for extra, given in _pairs(entry, node.exit) if id(extra) in used)}
@@ -214,9 +220,9 @@ def _copies(
         used |= reached - inside
     for one in inner:
         between = node.copies - 2
-        yield replace(one, stored=one.stored * between, runs=one.runs * between, copies=(BETWEEN, *one.copies))
+        yield one.but(stored=one.stored * between, runs=one.runs * between, copies=(BETWEEN, *one.copies))
     for one in _once(node, flows, used, stored, runs):
-        yield replace(one, copies=(FIRST, *one.copies))
+        yield one.but(copies=(FIRST, *one.copies))
 
 
 def _pairs(entry: Tensor, given: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
@@ -240,7 +246,7 @@ def _steps(node: Node, flows: Flows, used: set[int], stored: int, runs: int) -> 
     if node.work > 1:
         reached = set(ends)
         for one in _through(node.children, flows, reached, stored, runs):
-            yield replace(one, copies=(LAST, *one.copies))
+            yield one.but(copies=(LAST, *one.copies))
         outside |= reached - inside
         after = {name: id(tensor) for name, tensor in node.further.items()}
         ends -= {*after.values()} - {id(one) for one, every in node.listed if id(every) in used}
@@ -250,13 +256,13 @@ def _steps(node: Node, flows: Flows, used: set[int], stored: int, runs: int) -> 
             between = list(_through(node.children, flows, reached, stored, runs * (node.work - 2)))
             if all(after[name] in ends for name, state in node.states.items() if id(state) in reached):
                 break
-        yield from (replace(one, copies=(BETWEEN, *one.copies)) for one in between if node.work > 2)
+        yield from (one.but(copies=(BETWEEN, *one.copies)) for one in between if node.work > 2)
         outside |= reached - inside if node.work > 2 else set()
     first = _Over(flows, set(inside))
     enter_copies(node, first)
     _forward(node.children, first)
     for one in _through(node.children, first, ends, stored, runs):
-        yield replace(one, copies=(FIRST, *one.copies))
+        yield one.but(copies=(FIRST, *one.copies))
     used |= ends | outside
 
 

@@ -8,7 +8,7 @@ output, and writes that of its input.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from archcalc.layers.heads import Heads
 from archcalc.layers.merge import Add, Residual
@@ -55,7 +55,7 @@ def gradients(graph: Graph, found: list[Operation]) -> Iterator[Gradient]:
             continue
         for one in reversed(forward.get(id(entry.node), ())):
             # Of equal copies some need other gradients than the rest; experts run on shares.
-            here = replace(one, runs=max(1, one.runs * entry.runs // runs[id(entry.node)]))
+            here = one.but(runs=max(1, one.runs * entry.runs // runs[id(entry.node)]))
             kernels = tuple(_kernels(here, _needs(here, entry)))
             yield Gradient(here, kernels, _share(here, _needs(here, entry)))
 
@@ -80,25 +80,25 @@ def _share(one: Operation, needs: tuple[bool, ...]) -> float:
 def _kernels(one: Operation, needs: tuple[bool, ...]) -> Iterator[Operation]:
     if one.part == "copy":
         if any(needs):
-            yield replace(one, in_bytes=one.out_bytes, out_bytes=one.in_bytes)
+            yield one.but(in_bytes=one.out_bytes, out_bytes=one.in_bytes)
     elif one.m and one.weight_bytes:
         yield from _products(one, one.node.learns, needs[0])
     elif one.kind == "attention":
         more, less = _ATTENTION_FLOPS
         moved = one.in_bytes + 2 * one.out_bytes
-        yield replace(one, flops=one.flops * more // less, in_bytes=moved, out_bytes=one.in_bytes, gradient_bytes=0)
+        yield one.but(flops=one.flops * more // less, in_bytes=moved, out_bytes=one.in_bytes, gradient_bytes=0)
     elif one.m:
         for needed in needs:
             if needed:
                 half = one.in_bytes // len(needs)
-                yield replace(one, m=one.m, n=one.k, k=one.n, in_bytes=half + one.out_bytes, out_bytes=half)
+                yield one.but(m=one.m, n=one.k, k=one.n, in_bytes=half + one.out_bytes, out_bytes=half)
     elif one.kind == "embedding":
-        yield replace(one, in_bytes=one.in_bytes + one.out_bytes, weight_bytes=0, out_bytes=one.gradient_bytes)
+        yield one.but(in_bytes=one.in_bytes + one.out_bytes, weight_bytes=0, out_bytes=one.gradient_bytes)
     elif isinstance(one.node.layer, _SUMS):
         yield one
     elif one.in_bytes + one.out_bytes:
         written = one.gradient_bytes * one.node.learns + (one.in_bytes if any(needs) else 0)
-        yield replace(one, in_bytes=one.in_bytes + one.out_bytes, out_bytes=written)
+        yield one.but(in_bytes=one.in_bytes + one.out_bytes, out_bytes=written)
 
 
 def _products(one: Operation, learns: bool, input_needed: bool) -> Iterator[Operation]:
@@ -107,7 +107,7 @@ def _products(one: Operation, learns: bool, input_needed: bool) -> Iterator[Oper
     kind = "linear" if plain else one.kind
     if learns:
         written = one.gradient_bytes
-        yield replace(one, kind=kind, m=one.k, n=one.n, k=one.m, weight_bytes=one.out_bytes, out_bytes=written)
+        yield one.but(kind=kind, m=one.k, n=one.n, k=one.m, weight_bytes=one.out_bytes, out_bytes=written)
     if input_needed:
         kind = "matrix-vector" if plain and one.m == 1 else kind
-        yield replace(one, kind=kind, m=one.m, n=one.k, k=one.n, in_bytes=one.out_bytes, out_bytes=one.in_bytes)
+        yield one.but(kind=kind, m=one.m, n=one.k, k=one.n, in_bytes=one.out_bytes, out_bytes=one.in_bytes)

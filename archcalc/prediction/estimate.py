@@ -42,10 +42,7 @@ class Estimate:
     bounds: dict[str, float] = field(default_factory=dict)
 
     def __add__(self, other: Estimate) -> Estimate:
-        return Estimate(
-            self.seconds + other.seconds, self.low + other.low, self.high + other.high,
-            _sum(self.bases, other.bases), _sum(self.bounds, other.bounds),
-        )  # fmt: skip
+        return total((self, other))
 
     def times(self, factor: float) -> Estimate:
         """The same work, repeated."""
@@ -67,16 +64,17 @@ class Estimate:
         return self.bases.get(basis, 0.0) / self.seconds if self.seconds else 0.0
 
 
-def _sum(one: dict[str, float], other: dict[str, float]) -> dict[str, float]:
-    return {name: one.get(name, 0.0) + other.get(name, 0.0) for name in {**one, **other}}
-
-
 def total(estimates: Iterable[Estimate]) -> Estimate:
     """Their sum."""
-    found = Estimate()
+    seconds = low = high = 0.0
+    bases: dict[str, float] = {}
+    bounds: dict[str, float] = {}
     for one in estimates:
-        found = found + one
-    return found
+        seconds, low, high = seconds + one.seconds, low + one.low, high + one.high
+        for sums, further in ((bases, one.bases), (bounds, one.bounds)):
+            for name, value in further.items():
+                sums[name] = sums.get(name, 0.0) + value
+    return Estimate(seconds, low, high, bases, bounds)
 
 
 class Estimator:
@@ -175,11 +173,10 @@ class Estimator:
         return Estimate(seconds, least, most, {DATASHEET: seconds}, {bound: seconds})
 
     def _by_kernels(self, kernels: Kernels, work: Work, backward: bool) -> Estimate:
-        seconds, computing, moving = kernels.time(work, backward)
+        seconds, computing, moving, spread = kernels.time(work, backward)
         launch = work.runs * SHORTEST
         most = max(computing, moving, launch)
         bound = LAUNCH if most == launch else COMPUTE if most == computing else MEMORY
-        spread = kernels.spread(work)
         return Estimate(seconds, seconds / spread, seconds * spread, {kernels.basis: seconds}, {bound: seconds})
 
 

@@ -65,6 +65,10 @@ class Kernel(NamedTuple):
     spread: str
 
 
+# Forms whose products are not cut into tiles.
+_WHOLE = ("attention", "grouped convolution")
+
+
 def kernel(work: Work, device: Device, dtype: str, memory_format: str = "", backward: bool = False) -> Kernel:
     """What an operation is to the kernels of a card.
 
@@ -76,26 +80,35 @@ def kernel(work: Work, device: Device, dtype: str, memory_format: str = "", back
         backward: whether it is of the backward pass.
     """
     moving = (work.in_bytes + work.weight_bytes + work.out_bytes) * work.runs / device.bandwidth
-    if pool_of(work.kind) != PRODUCTS:
-        layer = REGISTRY.get(work.kind)
+    form, computing_shares, moving_shares, spread = _shares(work.kind, dtype, memory_format, backward)
+    if not form:
+        return Kernel(0.0, (), moving, moving_shares, work.runs, spread)
+    flops = work.flops if form in _WHOLE else _computed(work, device.processors)
+    return Kernel(flops * work.runs / device.peaks[dtype], computing_shares, moving, moving_shares, work.runs, spread)
+
+
+@cache
+def _shares(
+    kind: str, dtype: str, memory_format: str, backward: bool
+) -> tuple[str, tuple[str, ...], tuple[str, ...], str]:
+    """Of a kind of operation the form of its product, empty if it has none, the shares of its computing and moving, and
+    which networks say how far off its time may be.
+    """
+    if pool_of(kind) != PRODUCTS:
+        layer = REGISTRY.get(kind)
         traffic = "passes" if layer is None else layer.traffic
         if traffic == "channel statistics" and memory_format == CHANNELS_LAST:
             traffic = "passes"
-        shares = (traffic, *(("passes backward",) if backward else ()))
-        return Kernel(0.0, (), moving, shares, work.runs, "convolutions")
-    form = _FORMS.get(work.kind, _PLAIN)
-    plain = dtype in _PLAIN_TYPES and form not in ("attention", "grouped convolution")
+        return "", (), (traffic, *(("passes backward",) if backward else ())), "convolutions"
+    form = _FORMS.get(kind, _PLAIN)
+    plain = dtype in _PLAIN_TYPES and form not in _WHOLE
     computing_shares = [form + (f" in {_PLAIN_TYPES[0]}" if plain else "")]
     if backward:
         computing_shares.append(computing_shares[0] + " backward")
     if form.endswith("convolution") and memory_format != CHANNELS_LAST:
         computing_shares.append("contiguous images")
-    flops = work.flops if form in ("attention", "grouped convolution") else _computed(work, device.processors)
     spread = "convolutions" if form.endswith("convolution") else "matrix products"
-    moving_shares = ("products", *(("products backward",) if backward else ()))
-    return Kernel(
-        flops * work.runs / device.peaks[dtype], tuple(computing_shares), moving, moving_shares, work.runs, spread
-    )
+    return form, tuple(computing_shares), ("products", *(("products backward",) if backward else ())), spread
 
 
 def _computed(work: Work, processors: int) -> float:
@@ -130,25 +143,28 @@ class Kernels:
             side: math.exp(sum(math.log(one[side]) for one in known.values()) / len(known))
             for side in ("computing", "moving")
         }
+        self._products: dict[tuple[str, ...], float] = {}
         self._computing, self._moving = float(own["computing"]), float(own["moving"])
         # As wide as the errors of networks that the fit had not seen, on this card where those are enough.
         spreads = self._fitted["spread"]
         self._spread = {**spreads["measured" if self.is_measured else "other"], **own.get("spread", {})}
 
-    def time(self, work: Work, backward: bool = False) -> tuple[float, float, float]:
-        """Seconds of all runs of an operation; of it what it would take to compute, and to move, by itself."""
+    def time(self, work: Work, backward: bool = False) -> tuple[float, float, float, float]:
+        """Seconds of all runs of an operation; what it would take to compute, and to move, by itself; and the factor by
+        which the time of most networks of such work is off at most, to both sides.
+        """
         one = kernel(work, self.device, self.dtype, self.memory_format, backward)
         computing = one.computing / (self._share(one.computing_shares) * self._computing)
         moving = one.moving / (self._share(one.moving_shares) * self._moving)
-        return math.hypot(computing, moving) + one.runs * SHORTEST, computing, moving
-
-    def spread(self, work: Work) -> float:
-        """The factor by which the time of most networks of such work is off at most, to both sides."""
-        return float(self._spread[kernel(work, self.device, self.dtype).spread])
+        seconds = math.hypot(computing, moving) + one.runs * SHORTEST
+        return seconds, computing, moving, float(self._spread[one.spread])
 
     def _share(self, names: tuple[str, ...]) -> float:
-        shares = self._fitted["shares"]
-        return math.prod(float(shares.get(name, 1.0)) for name in names)
+        found = self._products.get(names)
+        if found is None:
+            shares = self._fitted["shares"]
+            found = self._products[names] = math.prod(float(shares.get(name, 1.0)) for name in names)
+        return found
 
     @property
     def basis(self) -> str:

@@ -116,24 +116,26 @@ def predict(graph: Graph, running: Running) -> Prediction:
     found = executed(graph, running)
     training = running.trains
     forward = forward_times(estimator, found, training)
-    backward: dict[int, Estimate] = defaultdict(Estimate)
+    behind_of: dict[int, list[Estimate]] = defaultdict(list)
     ahead, behind = started(found), defaultdict[int, int](int)
+    backward: dict[int, Estimate] = {}
     loss = step = Estimate()
     costs = Costs(graph, dtype=estimator.stored)
     if training:
         check_trains(graph, "--mode inference")
         check_checkpoint(graph, running.checkpoint)
         for gradient in gradients(graph, found):
-            backward[id(gradient.forward.node)] += _backward(estimator, gradient)
+            behind_of[id(gradient.forward.node)].append(_backward(estimator, gradient))
             for key, count in started(gradient.kernels).items():
                 behind[key] += count
         for node in _run_again(graph.nodes, running.checkpoint):
-            backward[id(node)] += forward.get(id(node), Estimate())
+            behind_of[id(node)].append(forward.get(id(node), Estimate()))
             behind[id(node)] += ahead.get(id(node), 0)
+        backward = {key: total(parts) for key, parts in behind_of.items()}
         loss, step = _loss(estimator, graph), _step(estimator, costs, running)
         if running.batches > 1:
             forward = {key: one.times(running.batches) for key, one in forward.items()}
-            backward = defaultdict(Estimate, {key: one.times(running.batches) for key, one in backward.items()})
+            backward = {key: one.times(running.batches) for key, one in backward.items()}
             loss = loss.times(running.batches)
     busy = total((*forward.values(), *backward.values(), loss, step))
     kernels = running.batches * (sum(ahead.values()) + sum(behind.values()))
@@ -141,7 +143,7 @@ def predict(graph: Graph, running: Running) -> Prediction:
     if each.high:
         for times, counts in ((forward, ahead), (backward, behind)):
             for key, count in counts.items():
-                times[key] += each.times(count)
+                times[key] = times.get(key, Estimate()) + each.times(count)
     nodes = {id(one.node): one.node for one in found}
     layers = tuple(LayerTime(node, forward[key], backward.get(key, Estimate())) for key, node in nodes.items())
     known = estimator.model.phases if estimator.model is not None else []
@@ -172,10 +174,10 @@ def forward_phase(estimator: Estimator, found: list[Operation], training: bool =
 def forward_times(estimator: Estimator, found: list[Operation], training: bool = False) -> dict[int, Estimate]:
     """The time of each layer forward, by its node's identity."""
     phase = forward_phase(estimator, found, training)
-    times: dict[int, Estimate] = defaultdict(Estimate)
+    times: dict[int, list[Estimate]] = defaultdict(list)
     for one in found:
-        times[id(one.node)] += estimator.estimate(one, phase, training)
-    return times
+        times[id(one.node)].append(estimator.estimate(one, phase, training))
+    return {key: total(parts) for key, parts in times.items()}
 
 
 def _backward(estimator: Estimator, gradient: Gradient) -> Estimate:
