@@ -241,3 +241,35 @@ def test_more_than_the_peak_is_a_plain_number(graph, peak):
     slow = replace(found.prediction, running=running)
     facts = " ".join(fact for line in headline(replace(found, prediction=slow)) for fact in line)
     assert f" {100 * peak:,.0f} % of the peak" in facts
+
+
+@pytest.mark.parametrize(("weights", "measured"), [(None, 104.9), ("int8", 155.58), ("int4", 196.8)])
+def test_quantised_weights_are_read_as_they_are_stored(weights, measured):
+    # gpt-fast, README: Llama 2 7B on an A100 80 GB, compiled, one prompt of 5 and 200 tokens; tokens a second.
+    sizes = {"vocab": "32000", "kv_heads": "32", "ff": "11008"}
+    graph = load_graph("specs/llama3.yaml", sizes)
+    run = {"mode": "generate", "length": 205, "new_tokens": 200, "execution": "compiled", "device": "a100"}
+    step = answer(graph, Running(**run, weights=weights)).decoding.step
+    assert 0.98 * step.low < 1 / measured < 1.02 * step.high
+
+
+def test_a_dequantised_copy_is_written_and_read():
+    graph = load_graph("specs/gpt2.yaml", {"depth": "2"})
+    said = {"mode": "generate", "device": "a100", "execution": "compiled"}
+    plain, packed, expanded = (
+        answer(graph, Running(**said, weights=kind)).decoding.step.seconds for kind in (None, "int4", "nf4")
+    )
+    assert packed < plain < expanded
+
+
+def test_experts_are_one_kernel_on_a_gpu(graph):
+    mixture = graph("10, 8", "moe: {experts: 64, top_k: 2, layers: [linear 8]}", batch=3)
+    (each,) = [one for one in operations(mixture) if one.kind == "linear" and one.n == 8 and one.part != "router"][-1:]
+    (all_of,) = [one for one in operations(mixture, grouped=True) if one.kind == "linear" and one.n == 8][-1:]
+    assert (all_of.runs, all_of.flops, all_of.weight_bytes) == (
+        1,
+        each.runs * each.flops,
+        each.runs * each.weight_bytes,
+    )
+    # Of 64 experts, 30 positions that choose 2 by chance each miss some.
+    assert each.runs == round(64 * (1 - (1 - 2 / 64) ** 30))

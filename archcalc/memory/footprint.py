@@ -21,7 +21,7 @@ from archcalc.network.freezing import check_trains
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.running import Running
-from archcalc.running.declaration import GENERATE, OPTIMIZER, TRAIN
+from archcalc.running.declaration import COMPILED, GENERATE, OPTIMIZER, TRAIN
 
 # What a plot over time stacks, from bottom to top.
 STACK = ("parameters", "optimizer states", "gradients", "activations")
@@ -77,6 +77,8 @@ class Footprint:
 
     def certainty(self, key: str) -> str:
         """The certainty of a part: "exact", "rule" or "estimate"."""
+        if self.running.execution == COMPILED and key in ("saved", "temporaries", "forward_end", "peak", "allocated"):
+            return ESTIMATE
         if key == "saved" and (self.running.gpu or self.running.precision != "fp32"):
             return RULE
         if key != "inputs" and DEFINITIONS[key].certainty == EXACT and self.declares:

@@ -22,7 +22,7 @@ from archcalc.memory.prompt import prompt_pass
 from archcalc.memory.sizes import BATCH, resized
 from archcalc.network.load import Graph
 from archcalc.running import Running
-from archcalc.running.declaration import GENERATE, GRAPH
+from archcalc.running.declaration import FLASH, GENERATE, GRAPH
 
 RULE = "vLLM 0.8 to 0.11"
 # A request of more positions is not asked about: where this one fits, the cache does not grow, as with a window.
@@ -150,9 +150,11 @@ def serve(graph: Graph, said: Running, engine: Engine) -> Serving:
     Raises:
         RequestError: no device is named; the network does not generate; what was said does not go together.
     """
-    running = how(graph, said.over(Running(execution=GRAPH)), GENERATE)
-    if not said.execution:
-        running = running.assuming((*running.assumed, "execution"))
+    running = how(graph, said, GENERATE)
+    # Steps are CUDA graphs, and there is a kernel for every mask, with sinks and soft caps too.
+    own = {"execution": GRAPH} | ({"attention": FLASH} if running.types.computes in ("bf16", "fp16") else {})
+    given = said.over(graph.document.run(graph.variant))
+    running = how(graph, said.also(**own).also(**{name: given.said.get(name, own[name]) for name in own}), GENERATE)
     chip = running.chip
     if chip is None or chip.kind != "gpu":
         raise RequestError("a serving engine needs a GPU: give --device, e.g. --device a100")
@@ -165,7 +167,7 @@ def serve(graph: Graph, said: Running, engine: Engine) -> Serving:
     usable = int(chip.memory_bytes * engine.share)
     return Serving(
         graph,
-        running.also(length=length),
+        running.also(length=length).assuming((*running.assumed, *(name for name in own if name not in given.said))),
         engine,
         usable,
         weights,

@@ -49,6 +49,11 @@ class Estimate:
         scaled = [{name: value * factor for name, value in each.items()} for each in (self.bases, self.bounds)]
         return Estimate(self.seconds * factor, self.low * factor, self.high * factor, *scaled)
 
+    def apart(self, factor: float) -> Estimate:
+        """Longer by a factor that may as well be 1, or its square."""
+        longer = self.times(factor)
+        return replace(longer, low=self.low, high=longer.high * factor)
+
     @property
     def basis(self) -> str:
         """The basis of most of the time."""

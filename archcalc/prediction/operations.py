@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from archcalc.cost import DTYPE_BYTES
 from archcalc.layers.activation import GELU
-from archcalc.layers.algebra import MatMul
+from archcalc.layers.algebra import MatMul, MoE
 from archcalc.layers.attention import Attention
 from archcalc.layers.base import Layer
 from archcalc.layers.cells import Cell
@@ -67,6 +67,11 @@ class Work:
         other.__dict__.update(self.__dict__, **changes)
         return other
 
+    def beside(self, count: int) -> Self:
+        """So many of it in one kernel."""
+        sizes = ("m", "flops", "in_bytes", "weight_bytes", "out_bytes", "gradient_bytes")
+        return self.but(**{name: getattr(self, name) * count for name in sizes})
+
 
 @dataclass(frozen=True)
 class Operation(Work):
@@ -75,31 +80,41 @@ class Operation(Work):
     Attributes:
         node: the layer.
         part: which part, where the layer has several: of attention `queries`, `keys`, `values`, `scores`, `output`, ...
+        unpacks: whether its kernel unpacks quantised weights.
     """
 
     node: Node
     part: str = ""
+    unpacks: bool = False
 
 
-def operations(graph: Graph, dtype: str = "fp32", widths: Mapping[int, int] | None = None) -> list[Operation]:
+def operations(
+    graph: Graph, dtype: str = "fp32", widths: Mapping[int, int] | None = None, grouped: bool = False
+) -> list[Operation]:
     """All operations of a forward pass in order; views take part with their call alone.
 
     Args:
         graph: the network.
         dtype: the type that is computed in.
         widths: bytes of a number of tensors that have another type, by identity; products read copies of them.
+        grouped: whether all experts of a mixture run in one kernel, as `torch._grouped_mm` does on GPUs.
     """
-    return list(_inside(graph.nodes, 1, graph.batch, DTYPE_BYTES[dtype], widths or {}))
+    return list(_inside(graph.nodes, 1, graph.batch, DTYPE_BYTES[dtype], widths or {}, grouped))
 
 
-def _inside(nodes: Iterable[Node], runs: int, batch: int, width: int, widths: Mapping[int, int]) -> Iterator[Operation]:
+def _inside(
+    nodes: Iterable[Node], runs: int, batch: int, width: int, widths: Mapping[int, int], grouped: bool, top_k: int = 1
+) -> Iterator[Operation]:
     for node in nodes:
-        times, rows = runs * node.copies * (node.work if node.listed else 1), batch
+        times, rows, beside = runs * node.copies * (node.work if node.listed else 1), batch, 1
         if node.is_expert:
             # Each expert runs once, on its share of the positions.
-            experts = max(1, min(node.weights, node.inputs[0].samples(batch) * node.work))
-            times, rows = times * experts, -(-batch * node.work // experts)
-        yield from _inside(node.children, times, rows, width, widths)
+            experts = _experts(node, node.inputs[0].samples(batch) * node.work, top_k)
+            rows = -(-batch * node.work // experts)
+            times, beside = (times, experts) if grouped else (times * experts, 1)
+        chosen = node.layer.top_k if isinstance(node.layer, MoE) else 1
+        for one in _inside(node.children, times, rows, width, widths, grouped, chosen):
+            yield one if beside == 1 else one.beside(beside)
         if node.layer is not None:
             copies = widths and node.layer.autocast == LOW
             call = Call(node, rows, width, {} if copies else widths)
@@ -107,6 +122,12 @@ def _inside(nodes: Iterable[Node], runs: int, batch: int, width: int, widths: Ma
                 yield copy.but(runs=times)
             for operation in form_of(type(node.layer))(call):
                 yield operation.but(runs=operation.runs * times)
+
+
+def _experts(node: Node, choices: int, top_k: int) -> int:
+    """How many experts run, where each position chooses so many different ones by chance."""
+    missed = (1 - min(1.0, top_k / node.weights)) ** (choices / top_k)
+    return max(1, round(node.weights * (1 - missed)))
 
 
 class Call:

@@ -24,6 +24,7 @@ from archcalc.prediction.estimate import CALIBRATED, Estimate, Estimator, total
 from archcalc.prediction.fusion import fused
 from archcalc.prediction.host import started, waiting
 from archcalc.prediction.operations import Operation, Work, operations
+from archcalc.prediction.quantised import as_stored
 from archcalc.running import Running
 from archcalc.running.declaration import COMPILED, MATH
 from archcalc.running.optimizers import OPTIMIZERS
@@ -32,6 +33,9 @@ from archcalc.running.refusals import predictable
 
 # FLOPs of a loss for each element of the output, forward.
 _LOSS_FLOPS = 6
+# Kernels that unpack quantised weights take between what reading them takes and 1.4 times as long: those of gpt-fast on
+# an A100 (github.com/pytorch-labs/gpt-fast, README) took 1.2 times as long with int8 weights, 1.4 times with int4 ones.
+_UNPACKING = 1.2
 # Losses that compare two tensors of one size; the others read classes.
 _PAIRWISE = ("mse", "l1", "bce", "bcewithlogits")
 
@@ -155,7 +159,10 @@ def predict(graph: Graph, running: Running) -> Prediction:
 def executed(graph: Graph, running: Running) -> list[Operation]:
     """The operations of a forward pass as they run: with copies where autocast needs them, and on a GPU fused where compiled."""
     stored, wide = running.types.stores, widths(graph, running)
-    found = [_as_run(one, graph.batch, running) for one in operations(graph, stored, wide)]
+    made = operations(graph, stored, wide, running.gpu)
+    if running.weights:
+        made = list(as_stored(graph, made, running))
+    found = [_as_run(one, graph.batch, running) for one in made]
     if not running.gpu or running.execution != COMPILED:
         return found
     return fused(graph, found, DTYPE_BYTES[stored], wide)
@@ -176,7 +183,8 @@ def forward_times(estimator: Estimator, found: list[Operation], training: bool =
     phase = forward_phase(estimator, found, training)
     times: dict[int, list[Estimate]] = defaultdict(list)
     for one in found:
-        times[id(one.node)].append(estimator.estimate(one, phase, training))
+        took = estimator.estimate(one, phase, training)
+        times[id(one.node)].append(took.apart(_UNPACKING) if one.unpacks else took)
     return {key: total(parts) for key, parts in times.items()}
 
 

@@ -103,7 +103,7 @@ def test_generation():
         "specs/llama3.yaml", "--mode", "generate", "--precision", "bf16", "--length", "1000", "--cache", "int8"
     )
     assert smaller["generation"]["token_bytes"] == 65_536
-    done = run("memory", "specs/llama3.yaml", "--mode", "generate", "--precision", "bf16")
+    done = run("memory", "specs/llama3.yaml", "--mode", "generate", "--precision", "bf16", "--new-tokens", "8000")
     assert "131.1 kB more for each" in done.stdout
 
 

@@ -75,3 +75,23 @@ def test_what_makes_a_request_fit_does() -> None:
         name for name, _ in others(load_graph("specs/llama3.yaml@8b"), Running(device="a100", length=500_000), Engine())
     ]
     assert "--cache fp8" in longer
+
+
+def test_an_engine_keeps_no_scores_and_waits_for_no_launches() -> None:
+    # With sinks PyTorch writes scores out, the engine's kernel does not.
+    found = served("specs/gpt-oss.yaml", weights="mxfp4", device="h100")
+    assert found.activations < 2e9 < served("specs/gpt-oss.yaml", device="h100", attention="math").activations
+    assert {"execution", "attention"} < set(found.running.assumed)
+    llama = served("specs/llama3.yaml@8b", device="h100")
+    graph = at_load(llama, [Request(1000, 200)]).token.seconds
+    eager = at_load(
+        served("specs/llama3.yaml@8b", device="h100", execution="eager"), [Request(1000, 200)]
+    ).token.seconds
+    assert 16e9 / 3.35e12 < graph < 0.5 * eager
+
+
+def test_the_first_token_comes_with_the_prompt() -> None:
+    found = served("specs/gpt2.yaml")
+    (first,) = at_load(found, [Request(512, 64)]).first
+    (longer,) = at_load(found, [Request(768, 64)]).first
+    assert 1.2 < longer.seconds / first.seconds < 2
