@@ -254,7 +254,7 @@ def test_quantised_weights_are_read_as_they_are_stored(weights, measured):
 
 
 def test_a_dequantised_copy_is_written_and_read():
-    graph = load_graph("specs/gpt2.yaml", {"depth": "2"})
+    graph = load_graph("specs/llama3.yaml", {"depth": "2"})
     said = {"mode": "generate", "device": "a100", "execution": "compiled"}
     plain, packed, expanded = (
         answer(graph, Running(**said, weights=kind)).decoding.step.seconds for kind in (None, "int4", "nf4")

@@ -126,7 +126,7 @@ def _inside(
 
 def _experts(node: Node, choices: int, top_k: int) -> int:
     """How many experts run, where each position chooses so many different ones by chance."""
-    missed = (1 - min(1.0, top_k / node.weights)) ** (choices / top_k)
+    missed = float((1 - top_k / node.weights) ** (choices / top_k))
     return max(1, round(node.weights * (1 - missed)))
 
 
