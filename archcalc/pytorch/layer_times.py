@@ -1,7 +1,8 @@
 """The times of single layers: a second pass over the same weights, in which every layer is marked.
 
 Forward, the mark stands after a layer, so that the span before it is the layer's. Backward, it
-stands where the gradient of a layer's output arrives, so that the span after it is the layer's.
+stands where the gradient of a layer's output arrives, so that the span after it is the layer's; what
+a checkpoint runs again belongs to its last layer. On a CPU a span is the time that the thread ran.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from archcalc.pytorch.timing import Clock
 from archcalc.quantity import plain
 from archcalc.reports.profile.report import LayerTime, Times
 from archcalc.reports.rows import Row, flat
+
+_FORWARD, _BACKWARD = "forward", "backward"
 
 
 class Layers:
@@ -44,7 +47,8 @@ class Layers:
         self._next = 0
         self.forward = [Times() for _ in self.rows]
         self.backward = [Times() for _ in self.rows]
-        self._marked: list[tuple[int | None, bool]] = []
+        self._marked: list[tuple[int | None, str]] = []
+        self._again = False
 
     def attach(self, module: nn.Module) -> None:
         """Note for each inner module which layer of an expert it is; all experts' times are those of the first."""
@@ -59,31 +63,34 @@ class Layers:
         """Mark the end of a layer; returns its output."""
         expert = getattr(module, "_archcalc_expert", None)
         index = self._experts.get(f"{expert}.{segment}") if expert else None
+        if self._again:
+            return output  # a checkpoint runs again: its gradients arrive where they were watched
         if index is None:
             index = self._in_order[self._next]
             self._next += 1
-        self._mark(index, False)
+        self._mark(index, _FORWARD)
         return self._watch(output, index) if self.train else output
 
     def run(self, forward: Callable[[], Any], loss: Callable[[Any], torch.Tensor]) -> None:
         """One pass; the seconds of each layer are kept."""
         self._next = 0
-        self._marked = []
+        self._marked, self._again = [], False
         self.clock.start()
         if self.train:
             total = loss(forward())
-            self._mark(None, False)
+            self._mark(None, _FORWARD)
+            self._again = True
             total.backward()  # type: ignore[no-untyped-call]
-            self._mark(None, False)
+            self._mark(None, _FORWARD)
         else:
             with torch.inference_mode():
                 forward()
-        spans = [*self.clock.between(), 0.0]
-        found = {way: [0.0] * len(self.rows) for way in (False, True)}
-        for position, (index, back) in enumerate(self._marked):
+        spans = [*(self.clock.worked() or self.clock.between()), 0.0]
+        found = {way: [0.0] * len(self.rows) for way in (_FORWARD, _BACKWARD)}
+        for position, (index, way) in enumerate(self._marked):
             if index is not None:
-                found[back][index] += spans[position + 1 if back else position]
-        for times, way in ((self.forward, False), (self.backward, True)):
+                found[way][index] += spans[position + 1 if way == _BACKWARD else position]
+        for times, way in ((self.forward, _FORWARD), (self.backward, _BACKWARD)):
             for one, seconds in zip(times, found[way]):
                 one.seconds.append(seconds)
 
@@ -110,12 +117,12 @@ class Layers:
             found[id(node)].backward.append(backward_)
         return list(found.values())
 
-    def _mark(self, index: int | None, back: bool) -> None:
+    def _mark(self, index: int | None, way: str) -> None:
         self.clock.mark()
-        self._marked.append((index, back))
+        self._marked.append((index, way))
 
     def _watch(self, output: Any, index: int) -> Any:
-        return watched(output, lambda: self._mark(index, True))
+        return watched(output, lambda: self._mark(index, _BACKWARD))
 
 
 def watched(output: Any, arrived: Callable[[], None]) -> Any:

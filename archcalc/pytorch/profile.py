@@ -52,7 +52,7 @@ def profile(graph: Graph, setup: Setup, progress: Callable[[str], None] = lambda
         return Profile(
             graph, session.running, device_name(device), torch.get_num_threads() if device.type == "cpu" else None, session.total,
             session.phases, layers.result(session.costs, session.running.types.stores), peak, predicted(graph, setup).peak, warmup,
-            session.costs, torch.__version__, interrupted,
+            session.costs, torch.__version__, interrupted, session.worked, session.worked_in,
         )  # fmt: skip
 
 
@@ -85,8 +85,9 @@ class Session:
         self.running = setup.how(graph)
         self.costs = Costs(graph)
         self.clock = Clock(device)
-        self.total = Times()
+        self.total, self.worked = Times(), Times()
         self.phases: dict[str, Times] = {name: Times() for name in PHASES} if setup.train else {}
+        self.worked_in: dict[str, Times] = {name: Times() for name in self.phases}
         self.module = self._prepare(instantiate(graph, str(device)))
         self.called: Any = torch.compile(self.module) if setup.compiled else self.module
         self.inputs = [self._cast(x) for x in example_inputs(graph, str(device))]
@@ -168,15 +169,21 @@ class Session:
         self.clock.start()
         self.run()
         spans = self.clock.between()
+        worked = self.clock.worked()
         for name, seconds in zip(self.phases, spans):
             self.phases[name].seconds.append(seconds)
+        for name, seconds in zip(self.phases, worked):
+            self.worked_in[name].seconds.append(seconds)
+        if worked:
+            self.worked.seconds.append(sum(worked))
         self.total.seconds.append(sum(spans))
         return sum(spans)
 
     def forget(self) -> None:
         """Drop the seconds kept so far: they were warming up."""
-        self.total = Times()
+        self.total, self.worked = Times(), Times()
         self.phases = {name: Times() for name in self.phases}
+        self.worked_in = {name: Times() for name in self.phases}
 
     def layers(self) -> LayerPass:
         """A second pass over the same weights, warmed up, in which every layer is marked."""

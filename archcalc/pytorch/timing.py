@@ -18,17 +18,19 @@ _LONGEST_WARMUP = 30
 class Clock:
     """Marks of time on a device; `between` waits for the device and gives the seconds between them.
 
-    On CUDA a mark is an event in the stream, so that marking does not make the device wait.
+    On CUDA a mark is an event in the stream, so that marking does not make the device wait. On a CPU `worked` gives the time
+    that this thread ran in between: what other programs took from it does not count.
     """
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self.marks: list[float | torch.cuda.Event] = []
+        self._worked: list[float] = []
 
     def start(self) -> None:
         """Forget all marks, wait for the device, and make the first one."""
         self.wait()
-        self.marks = []
+        self.marks, self._worked = [], []
         self.mark()
 
     def mark(self) -> None:
@@ -40,6 +42,7 @@ class Clock:
         else:
             if self.device.type != "cpu":
                 self.wait()
+            self._worked.append(time.thread_time())
             self.marks.append(time.perf_counter())
 
     def wait(self) -> None:
@@ -53,6 +56,12 @@ class Clock:
         """Seconds between neighbouring marks."""
         self.wait()
         return [_elapsed(a, b) for a, b in zip(self.marks, self.marks[1:])]
+
+    def worked(self) -> list[float]:
+        """On a CPU the seconds that this thread ran between neighbouring marks; empty on another device."""
+        if self.device.type != "cpu":
+            return []
+        return [b - a for a, b in zip(self._worked, self._worked[1:])]
 
 
 def _elapsed(a: float | torch.cuda.Event, b: float | torch.cuda.Event) -> float:

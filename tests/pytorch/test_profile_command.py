@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from archcalc.cli import main
-from archcalc.diagnostics import RequestError
-from archcalc.network.load import load_graph
+from archcalc.diagnostics import RequestError, Source
+from archcalc.network.load import build_graph, load_graph
 from archcalc.pytorch import memory
 from archcalc.pytorch import profile as profiling
 from archcalc.pytorch.profile import profile
@@ -151,12 +151,32 @@ def test_without_pytorch_it_says_what_to_install(monkeypatch, capsys):
 
 def test_the_relation_gives_a_reason_where_it_is_far():
     measured = profile(load_graph("specs/lenet.yaml"), Setup(Running(threads=1), budget=SHORT))
+    measured.worked = Times()  # as on a GPU
     measured.total = Times([measured.layer_seconds * 1.05])
     assert words.relation(measured).endswith("4.8 % below the untouched total")
     measured.total = Times([measured.layer_seconds * 0.5])
     assert "100.0 % above the untouched total: marking each layer" in words.relation(measured)
     measured.total = Times([measured.layer_seconds * 2])
     assert "50.0 % below the untouched total: some work is outside the layers" in words.relation(measured)
+
+
+def test_time_that_other_programs_took_is_told_apart():
+    measured = profile(load_graph("specs/lenet.yaml"), Setup(Running(threads=1), budget=SHORT))
+    measured.worked, measured.total = Times([0.002]), Times([0.010])
+    assert words.worked(measured) == ["2.00 ms of CPU time"]
+    (note,) = words.busy(measured)
+    assert "waited 80 % of the time" in note
+    measured.total = Times([0.0021])
+    assert not words.busy(measured)
+
+
+def test_layers_of_a_checkpoint_that_runs_again():
+    spec = "{model: m, dims: {n: 6}, input: [n], layers: [embedding 9 dim=4, {repeat: 3, name: h, layers: [linear 4, relu]}]}"
+    said = Running(mode="train", checkpoint=["h"], accumulate=2, threads=1)
+    measured = profile(build_graph(Source("t.yaml", spec), said=said), Setup(said, budget=SHORT))
+    (linear,) = (layer for layer in measured.layers if layer.row.node.op == "linear")
+    assert len(linear.forward) == len(linear.backward) == 3
+    assert all(times.median > 0 for times in (*linear.forward, *linear.backward))
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])

@@ -26,6 +26,7 @@ def data(profile: Profile) -> dict[str, Any]:
         "seconds": profile.total.median,
         "spread_seconds": profile.total.spread,
         "runs": profile.total.seconds,
+        "cpu_seconds": profile.worked.median if profile.worked.seconds else None,
         "warmup_runs": profile.warmup,
         "samples_per_second": profile.samples_per_second,
         "peak_bytes": profile.peak,

@@ -8,16 +8,17 @@ from archcalc.reports.columns import Columns
 from archcalc.reports.paragraphs import Line, Parts, Wrapped
 from archcalc.reports.profile.report import Profile
 from archcalc.reports.profile.rows import COLUMNS, cells, rate, sums
-from archcalc.reports.profile.words import facts, memory, phases_apart, relation
+from archcalc.reports.profile.words import busy, facts, memory, phases_apart, relation, worked
 
 
 def render(profile: Profile) -> Block:
     """The table for people, slow layers visible at a glance."""
     total = profile.total
     runs = f"median of {len(total.seconds)} after {profile.warmup} to warm up"
-    headline = [f"{numbers.seconds(total.median)} ± {numbers.seconds(total.spread)} ({runs})", *_rates(profile)]
+    spread = f"{numbers.seconds(total.median)} ± {numbers.seconds(total.spread)} ({runs})"
+    headline = [spread, *worked(profile), *_rates(profile)]
     parts: list[Block] = [Line(f"{profile.graph.model} on {profile.device}", facts(profile))]
-    parts += [Parts(headline, BOLD), Parts(memory(profile)), ""]
+    parts += [Parts(headline, BOLD), *(Wrapped(note, DIM) for note in busy(profile)), Parts(memory(profile)), ""]
     if profile.phases:
         parts.append(Parts([f"{name} {numbers.seconds(times.median)}" for name, times in profile.phases.items()]))
         parts += [*(Wrapped(note, DIM) for note in phases_apart(profile)), ""]

@@ -79,6 +79,7 @@ class Profile:
         peak: bytes; None where the device keeps no count. predicted: what `archcalc memory` says.
         warmup: runs that do not count.
         torch: the version of PyTorch.
+        worked: on a CPU the time that the program's thread ran; worked_in: by phase. What layers take is of this kind.
         interrupted: whether it was ended early, so that there may be no layers.
     """
 
@@ -95,6 +96,8 @@ class Profile:
     costs: Costs
     torch: str
     interrupted: bool = False
+    worked: Times = field(default_factory=Times)
+    worked_in: dict[str, Times] = field(default_factory=dict)
 
     @property
     def layer_seconds(self) -> float:

@@ -7,6 +7,8 @@ from archcalc.reports.profile.report import Profile
 from archcalc.running.declaration import COMPILED
 
 _LIMIT = 0.10
+# From this part of the time on in which the thread did not run, the machine was busy.
+_BUSY = 0.15
 # The prediction of the peak is right within this part.
 _SURE = 0.03
 
@@ -28,6 +30,23 @@ def memory(profile: Profile) -> list[str]:
     return found
 
 
+def worked(profile: Profile) -> list[str]:
+    """How long the thread ran, on a CPU."""
+    return [f"{numbers.seconds(profile.worked.median)} of CPU time"] if profile.worked.seconds else []
+
+
+def busy(profile: Profile) -> list[str]:
+    """How much of the time other programs took."""
+    if not profile.worked.seconds or not profile.total.median:
+        return []
+    waited = 1 - profile.worked.median / profile.total.median
+    if waited < _BUSY:
+        return []
+    return [
+        f"the machine was busy: the thread waited {100 * waited:.0f} % of the time; layers are in CPU time, without that"
+    ]
+
+
 def phases_apart(profile: Profile) -> list[str]:
     """Why the phases do not add up to the step, where they do not: each is the median of its own runs."""
     phases, whole = sum(times.median for times in profile.phases.values()), profile.total.median
@@ -41,8 +60,9 @@ def phases_apart(profile: Profile) -> list[str]:
 
 def relation(profile: Profile) -> str:
     """How the sum of the layers relates to the total that was timed without marks."""
-    timed = [profile.phases[name].median for name in ("forward", "backward")] if profile.phases else []
-    whole, layers = sum(timed) or profile.total.median, profile.layer_seconds
+    phases = profile.worked_in or profile.phases
+    timed = [phases[name].median for name in ("forward", "backward")] if profile.phases else []
+    whole, layers = sum(timed) or profile.worked.median or profile.total.median, profile.layer_seconds
     if not layers:
         return "no layer was timed: it was interrupted"
     apart = layers / whole - 1
