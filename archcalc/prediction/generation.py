@@ -12,6 +12,7 @@ from functools import cached_property
 
 from archcalc.diagnostics import RequestError
 from archcalc.layers.algebra import MoE
+from archcalc.layers.sdpa import SDPA
 from archcalc.memory.generation import Cache, Generation, generate
 from archcalc.memory.positions import named
 from archcalc.memory.sizes import resized
@@ -58,8 +59,11 @@ class Decoding:
         return self.prefill.graph.batch / self.step.seconds if self.step.seconds else 0.0
 
 
-def decode(graph: Graph, running: Running) -> Decoding:
+def decode(graph: Graph, running: Running, absorbs: bool = False) -> Decoding:
     """The time of generating the last tokens of a sequence after the prompt.
+
+    Args:
+        absorbs: whether attention reads what is cached in place of keys and values, as engines do.
 
     Raises:
         NotGenerativeError: the network cannot give one position after the other.
@@ -76,7 +80,9 @@ def decode(graph: Graph, running: Running) -> Decoding:
     caches = {cache.node.id: cache for cache in generate(graph, running, position).caches}
     step = resized(graph, {memory.dim: 1})
     ran = set(_running(step.nodes, memory.dim))
-    found = [now for one in executed(step, running) if id(one.node) in ran for now in _cached(one, caches, position)]
+    found = [
+        now for one in executed(step, running) if id(one.node) in ran for now in _cached(one, caches, position, absorbs)
+    ]
     times = forward_times(estimator, found)
     counts = started(found)
     each = waiting(estimator, running, sum(counts.values()), total(times.values()))
@@ -115,10 +121,10 @@ def _all(nodes: list[Node]) -> Iterator[int]:
         yield from _all(node.children)
 
 
-def _cached(one: Operation, caches: dict[str, Cache], positions: int) -> Iterator[Operation]:
+def _cached(one: Operation, caches: dict[str, Cache], positions: int, absorbs: bool) -> Iterator[Operation]:
     """The operation with what is kept from earlier positions; nothing where that is its whole result.
 
-    What is computed from an output that is kept is computed for all positions again.
+    What is computed from an output that is kept is computed for all positions again, unless attention absorbs it.
     """
     cache, node = caches.get(one.node.id), one.node
     expands = cache is None and any(read.cached for read in node.inputs)
@@ -129,9 +135,26 @@ def _cached(one: Operation, caches: dict[str, Cache], positions: int) -> Iterato
         # One query, and as many keys as positions: work and bytes were those of one key.
         seen = positions if cache is None else cache.positions
         kept = one.in_bytes * seen if cache is None else cache.bytes // cache.copies
-        yield replace(one, n=seen, flops=one.flops * seen, in_bytes=one.out_bytes + kept)
-    elif (node.exit.cached and not node.cached) or (expands and one.part in ("keys", "values")):
+        found = replace(one, n=seen, flops=one.flops * seen, in_bytes=one.out_bytes + kept)
+        yield _absorbed(found, caches) if cache is None and absorbs else found
+    elif not absorbs and ((node.exit.cached and not node.cached) or (expands and one.part in ("keys", "values"))):
         read, given = one.in_bytes * positions, one.out_bytes * positions
         yield replace(one, m=one.m * positions, flops=one.flops * positions, in_bytes=read, out_bytes=given)
     else:
         yield one
+
+
+def _absorbed(one: Operation, caches: dict[str, Cache]) -> Operation:
+    """Attention over the short vectors that are cached beside it: queries went through the weights that make keys of them.
+
+    Source: DeepSeek-AI 2024, arXiv:2405.04434, 2.1.
+    """
+    block = one.node.id.rpartition(".")[0]
+    near = [cache for name, cache in caches.items() if cache.node.cached and name.startswith(f"{block}.")]
+    if not near or not isinstance(one.node.layer, SDPA):
+        return one
+    widths = [int(shape[-1]) for cache in near for shape in cache.shapes.values()]
+    wide = int(one.node.layer.q.shape[-1] + one.node.layer.v.shape[-1])
+    flops = one.flops * (sum(widths) + max(widths)) // wide  # scores over all of them, values of the longest
+    kept = sum(cache.bytes // cache.copies for cache in near)
+    return replace(one, flops=flops, in_bytes=one.out_bytes + kept)

@@ -42,8 +42,8 @@ def at_load(serving: Serving, load: Sequence[Request]) -> Load:
     single = resized(serving.graph, {BATCH: 1})
     first = []
     for one in load:
-        found = decode(single, serving.running.also(batch=1, length=one.prompt + 1, new_tokens=1))
+        found = decode(single, serving.running.also(batch=1, length=one.prompt + 1, new_tokens=1), absorbs=True)
         first.append(found.prefill.forward)
     together = resized(serving.graph, {BATCH: count})
-    step = decode(together, serving.running.also(batch=count, length=max(2, position), new_tokens=1)).step
+    step = decode(together, serving.running.also(batch=count, length=max(2, position), new_tokens=1), absorbs=True).step
     return Load(count, position, tuple(first), step)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from archcalc.diagnostics import RequestError
+from archcalc.memory.how import how
 from archcalc.memory.serving import Engine, Request, Serving, others, serve
 from archcalc.network.load import load_graph
+from archcalc.prediction.generation import decode
 from archcalc.prediction.serving import at_load
 from archcalc.running import Running
 
@@ -95,3 +97,15 @@ def test_the_first_token_comes_with_the_prompt() -> None:
     (first,) = at_load(found, [Request(512, 64)]).first
     (longer,) = at_load(found, [Request(768, 64)]).first
     assert 1.2 < longer.seconds / first.seconds < 2
+
+
+def test_an_engine_reads_the_vectors_that_keys_and_values_are_made_of() -> None:
+    graph = load_graph("specs/deepseek-v2-lite.yaml")
+    running = how(graph, Running(device="a100", execution="graph"), "generate")
+    absorbed, again = (decode(graph, running, absorbs=absorbs).step.seconds for absorbs in (True, False))
+    assert absorbed < 0.8 * again
+    found = served("specs/deepseek-v2-lite.yaml")
+    step = at_load(found, [Request(2000, 40, 256)]).token.seconds
+    # The weights that are read, and 512 + 64 numbers a layer and position of each request.
+    assert step > (27 * 576 * 2 * 2000 * 256 + 20e9) / 2.04e12
+    assert step < 0.1
