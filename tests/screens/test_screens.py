@@ -257,6 +257,12 @@ def test_labels_wrap_before_a_wanted_column_goes(width, shown):
     assert all(f"(inception{index}a)" in "".join(lines) for index in range(3))
 
 
+def test_what_layers_were_given_is_cut_before_a_title_has_a_line_of_its_own():
+    text = screen("explain specs/self-attention.yaml", 80)
+    assert re.search(r"linear 512 …  \(key\) +512·512 ", text)
+    assert "bias=false  (key)" in screen("explain specs/self-attention.yaml", None)
+
+
 def test_the_screens_are_those_of_all_commands():
     """Those that measure, and the one that goes on, have tests of their own."""
     from archcalc.cli import COMMANDS

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from archcalc.reports.blocks import BOLD, DIM, NEWLINE, UNBOUNDED, Page, Piece, columns_of
 from archcalc.reports.explanation.facts import Line
 from archcalc.reports.explanation.report import Explanation
+from archcalc.reports.labels import shortened
 from archcalc.reports.paragraphs import broken
 
 # Longer formulas take several lines, however wide the page is.
@@ -63,7 +64,13 @@ class _Columns:
 
     def line(self, line: Line, formulas: list[str]) -> Iterator[Piece]:
         """One fact: its formula, perhaps in several lines, its value, then what is said about it."""
-        head = "  " + "  " * line.level + line.title
+        start = "  " + "  " * line.level
+        title = (
+            line.title
+            if line.whole or "  (" not in line.title
+            else shortened(line.title, self.indent - len(start) - _GAP)
+        )
+        head = start + (title or line.title)
         yield head, BOLD if line.total or not (line.formula or line.value) else None
         gap = " " * (self.indent - columns_of(head))
         if line.whole and self.indent + columns_of(line.formula) > self.width:
