@@ -261,7 +261,7 @@ class _Builder:
         if len(taken) != len(piece) - 1:
             return None
         item = Item(Out(last), last)
-        item.operands = operands
+        item.operands = [each for one in operands for each in _summands(last, one)]
         self._as_residual(item, last)
         return [item]
 
@@ -370,6 +370,16 @@ def _in_order(members: list[Member], owner: Mapping[Node, Member]) -> list[Membe
                 found.setdefault(id(left.pop()), one)
             left += missing
     return list(found.values())
+
+
+def _summands(node: Node, operand: Operand) -> list[Operand]:
+    """What an operand of a sum is the sum of: a sum of several things is one, in whichever order they are added up."""
+    if node.op != "add" or not isinstance(operand, list) or len(operand) != 1:
+        return [operand]
+    (inner,) = operand
+    if inner.node is None or inner.node.op != "add" or inner.node.sizes != node.sizes or inner.source is not None:
+        return [operand]
+    return inner.operands or [inner.shortcut, inner.layers]
 
 
 def _is_static(items: Sequence[Item]) -> bool:

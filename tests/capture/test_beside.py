@@ -65,3 +65,12 @@ def test_what_several_modules_read_stands_before_them():
     text = layers(Shared(), (5, 6))
     assert text.startswith("- [constant 5x6 name=fixed"), text
     assert "repeat: 4" in text, text
+
+
+def test_a_sum_of_several_things_is_one():
+    maps = {name: nn.Conv2d(8, 8, 3, padding=1) for name in "abc"}
+    text = layers(Of(lambda m, x: m.a(x) + m.b(x) + m.c(x) + x, **maps), (8, 6, 6))
+    assert (
+        text
+        == "- add: - [conv 8 kernel=3 padding=1] - [conv 8 kernel=3 padding=1] - [conv 8 kernel=3 padding=1] - prev"
+    )
