@@ -212,6 +212,17 @@ EXPECTED = {
     "76-filters-of-another-size": (
         5, 40, 44, "SHP107", "`weight` is [16, 16, 3, 3] here, not [1, 1, 3, 3]", "write `groups=16`; its axes are those of nn.Conv2d.weight",
     ),
+    "78-bias-of-no-three-parts": (
+        4, 21, 23, "SHP106", "bias=qv is for queries, keys and values, and 100 features are not three parts", "write `linear 99`, giving [10, 99], `linear 102`",
+    ),
+    "79-reparam-axis-of-another": (4, 56, 57, "SPC004", "`reparam_axis` needs reparam=weightnorm", "write `reparam=weightnorm` or delete `reparam_axis`"),
+    "80-weightnorm-in-the-middle": (
+        4, 54, 55, "SHP101", "weightnorm does not work along axis 1", "the axes are those of the weight [16, 3, 3, 3]: the first or the last",
+    ),
+    "81-filters-reparametrised": (5, 65, 75, "SPC004", "filters from `weight=` are used as they are", "delete `reparam` or `weight`"),
+    "82-reparam-misspelt": (
+        4, 30, 41, "SPC005", "`reparam` must be one of weightnorm, spectralnorm, standardized, not `weight_norm`", "did you mean `weightnorm`?",
+    ),
     "77-filters-with-a-bias": (5, 51, 55, "SPC004", "filters from `weight=` come without a bias", "write `bias=false`"),
     "78-index-outside": (
         6, 18, 20, "SHP108", "`index` [3] holds 2, and axis 0 of [2, 4] has 2 positions", "its numbers may go from 0 to 1",

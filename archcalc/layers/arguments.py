@@ -302,8 +302,8 @@ class Word(Argument):
 class Letters(Flag):
     """true, false, or some of a set of letters, as `qkv`."""
 
-    def __init__(self, doc: str, letters: str, default: Any = REQUIRED) -> None:
-        super().__init__(doc, default)
+    def __init__(self, doc: str, letters: str, default: Any = REQUIRED, aliases: Sequence[str] = ()) -> None:
+        super().__init__(doc, default, aliases)
         self.letters = letters
 
     def parse(self, node: Node, known: Collection[str]) -> Any:

@@ -378,7 +378,8 @@ def layer(
         cls.op, cls.first, cls.aliases = op, first, aliases
         cls.family = family or cls.__module__.rpartition(".")[2]
         declared: dict[str, Argument] = {}
-        for base in reversed(cls.__mro__[:-2]):  # `Layer` itself has none
+        bases = cls.__mro__[-3::-1]  # `Layer` itself has none
+        for base in sorted(bases, key=lambda one: "keys_last" in vars(one)):
             for name, value in vars(base).items():
                 if isinstance(value, Argument) and name != "free_keys":
                     declared[value.name] = value

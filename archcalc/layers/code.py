@@ -17,6 +17,7 @@ class Code:
             `{inputs}` all of them, and other names stand for `values`.
         values: numbers in the expression.
         imported: a class of somebody's that is made without arguments in the module's place, as `package.module:Name`.
+        around: what the module is given to before it is used, with `{module}` in its place; pieces: classes that it names.
         outputs: expressions for further outputs, in terms of `{out}`, what the call returned;
             with them the call returns a tuple whose first element is the output.
     """
@@ -38,6 +39,8 @@ class Code:
         self.values = values or {}
         self.outputs = outputs or {}
         self.imported = imported
+        self.around = ""
+        self.pieces: tuple[str, ...] = ()
 
 
 def module(name: str, *args: Any, **kwargs: Any) -> Code:

@@ -148,7 +148,8 @@ class Conv(Filtering, Correlation):
         if copied is None:
             return self.kept_images(how, *inputs, filters=filters)
         kept = (0,) if how.needs[0] and self.padding_mode in ("reflect", "replicate") else ()
-        return Saved((*kept, *filters.inputs), extra={"padded input": _bytes(how, x, copied), **filters.extra})
+        saved = Saved((*kept, *filters.inputs), extra={"padded input": _bytes(how, x, copied), **filters.extra})
+        return self.with_weight(how, saved, self.filters(x))
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
         """Copies in the order of the kernels' own; a padded copy that is not kept, and the gradient of one."""
@@ -193,7 +194,7 @@ class Conv(Filtering, Correlation):
             padding_mode=("zeros" if apart else mode, "zeros"),
         )
         kernel = sized(self.per_axis("kernel", n, x))
-        code = module(self.module_name(x), x.shape[0], self.channels, kernel_size=kernel, **options)
+        code = self.wrapped(module(self.module_name(x), x.shape[0], self.channels, kernel_size=kernel, **options))
         if apart:
             code.call = "{self}(" + pad_call(mode) + ")"
             code.values = {"sides": sides(borders)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from archcalc.layers.arguments import Flag, Number, Size, Whole, arg
+from archcalc.layers.arguments import Letters, Number, Size, Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module
@@ -14,10 +14,11 @@ from archcalc.layers.feature_axis import FeatureAxis
 from archcalc.layers.layout import ENDS, FEATURES_LAST
 from archcalc.layers.memory import JOINED, LOW
 from archcalc.layers.projections import Projection
+from archcalc.layers.reparam import Reparametrized
 from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
 from archcalc.layers.strides import Strides, are_rows, contiguous, iterated
 from archcalc.layers.tensor import Shape, Tensor, Want
-from archcalc.quantity import product
+from archcalc.quantity import plain, product
 from archcalc.terms import work
 
 
@@ -26,8 +27,12 @@ from archcalc.terms import work
     first="features",
     aliases=("dense", "fc", "fullyconnected", "innerproduct", "projection", "proj", "project", "densegeneral", "lin"),
 )
-class Linear(Layer):
-    """y = x Wᵀ + b over the last axis. [*, in] -> [*, features]. Source: torch.nn.Linear."""
+class Linear(Reparametrized):
+    """y = x Wᵀ + b over the last axis. [*, in] -> [*, features].
+
+    bias=qv is for features that are queries, keys and values in three equal parts, of which these have a bias.
+    Source: torch.nn.Linear.
+    """
 
     span = ANY
     autocast = LOW
@@ -40,10 +45,35 @@ class Linear(Layer):
     depth = 1
 
     features: int = arg(Whole, "output features", min=1, aliases=("out_features", "units"))
-    bias: bool = arg(Flag, "add a learned number to each output feature", default=True, aliases=("use_bias",))
+    bias: bool | str = arg(
+        Letters,
+        "add a learned number to each output feature; letters as qv: to these thirds of q, k, v",
+        letters="qkv",
+        default=True,
+        aliases=("use_bias",),
+    )
+
+    @property
+    def is_altered(self) -> bool:
+        """With a bias in part, too."""
+        return super().is_altered or isinstance(self.bias, str)
+
+    @property
+    def equation(self) -> str:
+        """Behind what its weight is computed by."""
+        return self.computed_by(self.notation, "W")
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """The leading axes stay as they are."""
+        """The leading axes stay as they are. Raises `ShapeError` for biases of parts that the features do not have."""
+        self.check_reparam((self.features, x.shape[-1]))
+        if isinstance(self.bias, str) and self.features % 3:
+            message = (
+                f"bias={self.bias} is for queries, keys and values, and {self.features} features are not three parts"
+            )
+            more = [Change({"features": plain(self.features) // 3 * 3 + extra}) for extra in (0, 3)]
+            raise ShapeError(
+                "SHP106", message, "bias", changes=[*more[plain(self.features) < 3 :], Change({"bias": True})]
+            )
         return Tensor((*x.shape[:-1], self.features))
 
     def bridges(self, x: Tensor, wanted: str) -> list[Change]:
@@ -52,8 +82,16 @@ class Linear(Layer):
 
     def params(self, x: Tensor) -> dict[str, Shape]:
         """Every output feature has a weight for each input feature, and one bias."""
-        weight = (self.features, x.shape[-1])
-        return {"weight": weight, "bias": (self.features,)} if self.bias else {"weight": weight}
+        shapes: dict[str, Shape] = {"weight": (self.features, x.shape[-1])}
+        if isinstance(self.bias, str):
+            shapes |= {f"{letter}_bias": (self.features // 3,) for letter in "qkv" if letter in self.bias}
+        elif self.bias:
+            shapes["bias"] = (self.features,)
+        return self.learned(shapes)
+
+    def buffers(self, x: Tensor) -> dict[str, Shape]:
+        """Those of the reparametrisation."""
+        return self.vectors((self.features, x.shape[-1]))
 
     def projections(self, y: Tensor, *inputs: Tensor) -> tuple[Projection, ...]:
         """The only one."""
@@ -66,6 +104,8 @@ class Linear(Layer):
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One addition an output element for the bias."""
+        if isinstance(self.bias, str):
+            return work(y.elements // 3 * len(self.bias), f"output element of {', '.join(self.bias)}", ("bias", 1))
         return work(y.elements, "output element", ("bias", 1)) if self.bias else 0
 
     def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
@@ -74,7 +114,8 @@ class Linear(Layer):
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, for the gradient of the weights."""
-        return INPUT if how.learns else NOTHING
+        weight = (self.features, inputs[0].shape[-1])
+        return self.with_weight(how, INPUT if how.learns else NOTHING, weight)
 
     def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
         """It computes the same at every position."""
@@ -88,11 +129,15 @@ class Linear(Layer):
         """The room of a product of 16-bit numbers."""
         from archcalc.layers.kernels.narrow import mapping  # only memory asks
 
-        return mapping(how, how.strides[0], int(inputs[0].shape[-1]), int(y.shape[-1])), 0
+        found = mapping(how, how.strides[0], int(inputs[0].shape[-1]), int(y.shape[-1])), 0
+        return self.beside_weight(how, found, (self.features, inputs[0].shape[-1]))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        return module("nn.Linear", x.shape[-1], self.features, **given(bias=(self.bias, True)))
+        if isinstance(self.bias, str):
+            biased = "".join(letter for letter in "qkv" if letter in self.bias)
+            return self.wrapped(module("PartlyBiasedLinear", x.shape[-1], self.features, biased))
+        return self.wrapped(module("nn.Linear", x.shape[-1], self.features, **given(bias=(self.bias, True))))
 
 
 @layer("embedding", first="vocab", aliases=("embed", "tokenembedding", "wordembedding", "labelembedding"))

@@ -12,15 +12,17 @@ from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression
 from archcalc.layers.correlation import Convolution, one_size
 from archcalc.layers.operands import Reference
+from archcalc.layers.reparam import Reparametrized
 from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.strides import Strides, contiguous, joined
 from archcalc.layers.tensor import Shape, Tensor
 from archcalc.quantity import plain, product
 
 
-class Filtering(Convolution):
+class Filtering(Reparametrized, Convolution):
     """A convolution that learns its filters, or reads them: `weight` is what a layer gives, for all samples or for each."""
 
+    keys_last = True
     broadcasts = True
 
     weight: Tensor | None = arg(
@@ -30,15 +32,27 @@ class Filtering(Convolution):
     )
 
     @property
+    def label(self) -> str:
+        """With what its weight is computed by."""
+        return super().label + (f" reparam={self.reparam}" if self.reparam is not None else "")
+
+    @property
     def equation(self) -> str:
         """Where filters are read they are no parameters, and there is no bias."""
-        return super().equation.replace("b[c] + ", "") if self.weight is not None else super().equation
+        equation = self.computed_by(super().equation, "h")
+        return equation.replace("b[c] + ", "") if self.weight is not None else equation
 
     def check_filters(self, x: Tensor) -> None:
         """Raises `ShapeError` unless the filters that are given are those of the layer's sizes."""
+        wanted = self.filters(x)
+        self.check_reparam(wanted)
         if self.weight is None:
             return
-        wanted = self.filters(x)
+        if self.reparam is not None:
+            message = "filters from `weight=` are used as they are"
+            given = [key for key in Reparametrized.keys if getattr(self, key) is not None]
+            changes = [Change(dict.fromkeys(given)), Change({"weight": None})]
+            raise ShapeError("SPC004", message, "reparam", changes=changes)
         if self.numbers("weight").shape not in (wanted, (1, *wanted[1:])):
             sizes = list(map(plain, wanted))
             raise ShapeError(
@@ -106,7 +120,14 @@ class Filtering(Convolution):
 
     def params(self, x: Tensor) -> dict[str, Shape]:
         """None where filters are given."""
-        return super().params(x) if self.weight is None else {}
+        return self.learned(super().params(x)) if self.weight is None else {}
+
+    # The axis of the weight that outputs lie along, which spectralnorm turns to the front.
+    outputs_axis = 0
+
+    def buffers(self, x: Tensor) -> dict[str, Shape]:
+        """Those of the reparametrisation."""
+        return self.vectors(self.filters(x), self.outputs_axis)
 
     def learns_filters(self, how: Saving) -> bool:
         """Whether the filters' gradient is needed."""
@@ -144,7 +165,9 @@ class Filtering(Convolution):
         x = inputs[0]
         if self.each_sample and not x.batched and not self._is_flat(how, 0, x):  # repeated for each
             return Saved(filters.inputs, extra={"images": how.batch * plain(x.elements) * how.width, **filters.extra})
-        return Saved((0, *filters.inputs), extra=filters.extra)
+        return self.with_weight(
+            how, Saved((0, *filters.inputs), extra=filters.extra), self.filters(x), self.outputs_axis
+        )
 
     def kept_filters(self, how: Saving, *inputs: Tensor) -> Saved:
         """Filters that are given, or those that they are repeated into."""
@@ -166,7 +189,7 @@ class Filtering(Convolution):
             found = found._replace(
                 how=one, inputs=count * found.inputs, outputs=count * found.outputs, groups=count * found.groups
             )
-        return found.passing()
+        return self.beside_weight(how, found.passing(), self.filters(inputs[0]))
 
     # -- PyTorch ----------------------------------------------------------------------------
 

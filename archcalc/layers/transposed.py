@@ -32,6 +32,7 @@ class ConvTranspose(Filtering):
     """
 
     enlarges = True
+    outputs_axis = 1
     example = ("convtranspose 8 kernel=2 stride=2", "16x8x8")
 
     refused: ClassVar[dict[str, str]] = {"padding_mode": "this layer has no border to fill: leave the key out"}
@@ -142,7 +143,9 @@ class ConvTranspose(Filtering):
             return self.applied(f"F.conv_transpose{n}d", x, None, "zeros", **options)
         options = {name: (axes.get(name, getattr(self, name)), default) for name, default in names.items()}
         kernel = sized(self.per_axis("kernel", n, x))
-        return module(self.module_name(x), x.shape[0], self.channels, kernel_size=kernel, **given(**options))
+        return self.wrapped(
+            module(self.module_name(x), x.shape[0], self.channels, kernel_size=kernel, **given(**options))
+        )
 
     def module_name(self, x: Tensor) -> str:
         """By its axes."""

@@ -30,6 +30,7 @@ class Peer:
         counts_params: whether it gives a number of parameters too.
         one_sample: whether it always runs a batch of one.
         places: which of "macs" and "params" depend on how many modules keep a module that is called twice.
+        modules: whether it knows modules by their types, of which altered ones are none.
         traces: whether it sees only what an output depends on.
         macs, params: for each layer type, what it counts beyond us.
         read: the layer types whose parameters it reads, for tools that read those of some.
@@ -44,6 +45,7 @@ class Peer:
     counts_params: bool = True
     one_sample: bool = False
     places: tuple[str, ...] = ()
+    modules: bool = False
     traces: bool = False
     macs: dict[str, Rule] = field(default_factory=dict)
     params: Rule = field(default=lambda call: {})
@@ -51,6 +53,8 @@ class Peer:
 
     def rule_of(self, layer: Layer) -> Rule | None:
         """What the tool counts in a layer beyond our count; None if that is not known."""
+        if self.modules and getattr(layer, "is_altered", False):
+            return lambda call: None
         return self.macs.get(layer.op, (lambda call: {}) if layer.bare else None)
 
     def rule(self, *ops: str) -> Callable[[Rule], Rule]:

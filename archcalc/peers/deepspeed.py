@@ -36,7 +36,7 @@ def _convolution(call: Call) -> Deltas:
     kernel, dilation = (layer.per_axis(name, call.axes, call.x) for name in ("kernel", "dilation"))
     odd = [d * (k - 1) % 2 for k, d in zip(kernel, dilation)]
     positions = product(int(size) - lost for size, lost in zip(call.y.shape[1:], odd))
-    return {EVEN: call.batch * positions * call.weights["weight"] - call.macs}
+    return {EVEN: call.batch * positions * (call.macs // call.batch // product(call.y.shape[1:])) - call.macs}
 
 
 @PEER.rule("matmul")

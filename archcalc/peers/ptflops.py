@@ -14,7 +14,15 @@ from archcalc.peers.base import BIAS, SCORES, Deltas, Peer, Rule
 from archcalc.peers.call import Call
 from archcalc.peers.gates import GATES, of_cells, of_steps
 
-PEER = Peer("ptflops", "0.7.5", "get_model_complexity_info(model, size)", "MACs", one_sample=True, places=("macs",))
+PEER = Peer(
+    "ptflops",
+    "0.7.5",
+    "get_model_complexity_info(model, size)",
+    "MACs",
+    modules=True,
+    one_sample=True,
+    places=("macs",),
+)
 
 TWICE = "it counts activations and pooling twice, in the module and in its function: 2 for each element of the input"
 ONCE = "it counts these activations once: 1 for each element"

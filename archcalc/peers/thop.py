@@ -17,7 +17,7 @@ from archcalc.peers.call import Call
 from archcalc.peers.gates import GATES, of_cells, of_steps
 from archcalc.quantity import product
 
-PEER = Peer("thop", "0.1.1.post2209072238", "profile(model, (x,))", "MACs", places=("macs", "params"))
+PEER = Peer("thop", "0.1.1.post2209072238", "profile(model, (x,))", "MACs", modules=True, places=("macs", "params"))
 
 OUTPUTS = "it counts a transposed convolution at every output position, not at every input"
 NORMS = "it counts 4 for each element of a norm, 2 without a scale"

@@ -11,7 +11,7 @@ from archcalc.peers.base import BIAS, SCORES, Deltas, Peer
 from archcalc.peers.call import Call
 from archcalc.quantity import product
 
-PEER = Peer("torchinfo", "1.8.0", "summary(model, input_data=x)", "mult-adds", places=("params",))
+PEER = Peer("torchinfo", "1.8.0", "summary(model, input_data=x)", "mult-adds", modules=True, places=("params",))
 
 POSITIONS = "it counts a linear layer once for a whole sequence"
 OUTPUTS = "it counts a transposed convolution at every output position, not at every input"

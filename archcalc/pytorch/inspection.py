@@ -80,7 +80,12 @@ class _Allowed:
     """What may stand in the classes of one file."""
 
     def __init__(self, meant: Meant, pieces: Iterable[str]) -> None:
-        texts = {text for code in meant.codes for text in (code.module, code.call, *code.outputs.values()) if text}
+        texts = {
+            text
+            for code in meant.codes
+            for text in (code.module, code.around, code.call, *code.outputs.values())
+            if text
+        }
         texts |= {one for code in meant.codes for one in code.args if isinstance(one, Written)}
         nodes = [node for text in texts for node in ast.walk(_expression(text))]
         self.kinds = (*_NODES, *{type(node) for node in nodes})

@@ -79,7 +79,9 @@ class Maker:
             options = [code.kwargs[key] for code in codes]
             if any(option.value != option.default for option in options):
                 words.append(f"{key}={self.parameters.express([one.value for one in options], f'{name}_{key}')}")
-        return f"{codes[0].module}({', '.join(words)})"
+        made = f"{codes[0].module}({', '.join(words)})"
+        self.file.helpers |= {*codes[0].pieces}
+        return codes[0].around.format(module=made) if codes[0].around else made
 
     def _experts(self, nodes: list[Node], codes: list[Code]) -> str:
         experts = [node.children[0] for node in nodes]

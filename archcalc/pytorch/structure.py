@@ -316,7 +316,17 @@ class Structure:
             experts = tuple(self.signature(child) for child in self._scopes(one))
             parts = len(one.output.outputs or ()) if one.output.parts else 0
             inner.append(
-                (several, code.module, code.imported, code.call, len(code.args), tuple(code.kwargs), parts, experts)
+                (
+                    several,
+                    code.module,
+                    code.around,
+                    code.imported,
+                    code.call,
+                    len(code.args),
+                    tuple(code.kwargs),
+                    parts,
+                    experts,
+                )
             )
         return step.op, step.segment, reads, ties, tuple(inner)
 

@@ -97,6 +97,8 @@ def convolution(node: Node) -> Example:
     x, y = node.inputs[0], node.exit
     if layer.weight is not None:
         raise refuse(node, "its filters are another layer's", smaller(node))
+    if layer.is_altered:
+        raise refuse(node, "its weight is computed", smaller(node))
     if x.rank == 4:
         raise refuse(node, "three spatial axes do not fit a page", smaller(node))
     limit(

@@ -15,6 +15,7 @@ from archcalc.worked.example import (
     limit,
     listed,
     product_text,
+    refuse,
     times_vector,
     works,
     written,
@@ -29,6 +30,8 @@ def linear(node: Node) -> Example:
     layer: Any = node.layer
     x, y = node.inputs[0], node.exit
     rows = 1
+    if layer.is_altered:
+        raise refuse(node, "its weight or bias is another", '"linear 2" --input 3')
     for size in x.shape[:-1]:
         rows *= int(size)
     limit(

@@ -37,6 +37,8 @@ def transposed_convolution(node: Node) -> Example:
     instead = '"convtranspose 1 kernel=2 stride=2" --input 1x3' + "x3" * min(axes - 1, 1)
     if layer.weight is not None:
         raise refuse(node, "its filters are another layer's", instead)
+    if layer.is_altered:
+        raise refuse(node, "its weight is computed", instead)
     if axes == 3:
         raise refuse(node, "three spatial axes do not fit a page", instead)
     kernel, stride, padding, dilation, more = (

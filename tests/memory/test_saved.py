@@ -106,6 +106,10 @@ CASES = """
 [4,9,8] | conv 4 kernel=1 name=x, conv 8 kernel=9x8, reshape 2x4x1x1 name=w, conv 2 kernel=1 weight=w bias=false from=x, convtranspose 8 kernel=2 name=y, reshape 2x4x10x9 name=v, conv 4 kernel=5 from=y, conv 2 kernel=10x9 weight=v padding=2x3 bias=false
 [4,9] | conv 4 kernel=1 name=x, conv 12 kernel=9, reshape 1x4x3 name=w, conv 5 kernel=3 weight=w bias=false from=x padding=1 padding_mode=reflect, flatten, linear 2
 [6] | linear 24, reshape 2x3x2x2 name=w, parameter 3x4x5 name=p, conv 2 kernel=2 weight=w bias=false, conv 2 kernel=1, linear 12 from=input, reshape 3x1x2x2 name=v, convtranspose 3 kernel=2 groups=3 weight=v bias=false from=p, conv 2 kernel=1
+[4,9,8] | conv 4 kernel=3 reparam=weightnorm, conv 6 kernel=3 groups=2 reparam=weightnorm reparam_axis=3 padding=1, convtranspose 4 kernel=2 reparam=weightnorm
+[4,9,8] | conv 4 kernel=3 reparam=standardized padding=1 padding_mode=reflect, conv 6 kernel=3 reparam=standardized groups=2, flatten, linear 5 reparam=standardized, linear 5 reparam=weightnorm
+[4,9,8] | conv 4 kernel=3 reparam=spectralnorm, conv 6 kernel=3 groups=2 reparam=spectralnorm, convtranspose 4 kernel=2 groups=2 reparam=spectralnorm, flatten, linear 5 reparam=spectralnorm bias=false
+[7,6] | linear 12 bias=qv, linear 6 bias=k reparam=weightnorm reparam_axis=1, linear 3
 [4,9,8] | conv 4 kernel=1 name=x, conv 36 kernel=3 name=o, conv 18 kernel=3 from=x name=m, deformconv 6 kernel=3 offset=o mask=m from=x groups=2, conv 2 kernel=1
 [4,9,8] | conv 4 kernel=1 name=x, conv 18 kernel=3 stride=2 name=o, deformconv 3 kernel=3 stride=2 offset=o from=x bias=false, deformconv 5 kernel=3 stride=2 offset=o from=input
 [7,5] | linear 5, rnn 3 layers=2 bidirectional=true

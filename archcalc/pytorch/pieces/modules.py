@@ -71,6 +71,32 @@ class Constant(nn.Module):
         return self.value[None]
 
 
+class Standardized(nn.Module):
+    """Weights with mean 0 and variance 1 for each output."""
+
+    def __init__(self, eps=1e-06):
+        super().__init__()
+        self.eps = eps
+
+    def forward(self, weight):
+        return F.layer_norm(weight, weight.shape[1:], eps=self.eps)
+
+
+class PartlyBiasedLinear(nn.Linear):
+    """A linear map to queries, keys and values, some of which have a bias."""
+
+    def __init__(self, inputs, outputs, biased):
+        super().__init__(inputs, outputs, bias=False)
+        for letter in biased:
+            bias = nn.Parameter(torch.zeros(outputs // 3))
+            self.register_parameter(f"{letter}_bias", bias)
+
+    def forward(self, x):
+        none = self.weight.new_zeros(len(self.weight) // 3)
+        parts = [getattr(self, f"{letter}_bias", none) for letter in "qkv"]
+        return F.linear(x, self.weight, torch.cat(parts))
+
+
 class Opaque(nn.Module):
     """A part that the spec declares and does not describe: put the real one in its place."""
 

@@ -63,7 +63,7 @@ class DeadKernelTaps(Rule):
 def _dead(model: Model, node: Node) -> int:
     """How many taps of a convolution lie on padding alone."""
     found = model.windows(node) if isinstance(node.layer, Conv) else None
-    if found is None or not node.params or model.shares(node) or not fixed(node.inputs[0]):
+    if found is None or "weight" not in node.params or model.shares(node) or not fixed(node.inputs[0]):
         return 0
     return product(w.kernel for w in found) - product(w.kernel - w.dead_taps() for w in found)
 

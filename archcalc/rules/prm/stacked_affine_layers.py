@@ -54,10 +54,10 @@ class StackedAffineLayers(Rule):
                 )
         for placed in model.layers:
             node = placed.node
-            if not isinstance(node.layer, (Linear, Conv)) or not node.params:
+            if not isinstance(node.layer, (Linear, Conv)) or "weight" not in node.params:
                 continue
             after = model.only_consumer(node, _between)
-            if after is None or not after.params or model.shares(node) or model.shares(after):
+            if after is None or "weight" not in after.params or model.shares(node) or model.shares(after):
                 continue
             merged = _merged(node, after)
             both = sum(int(product(shape)) for one in (node, after) for shape in one.params.values())

@@ -44,3 +44,18 @@ def padding(at: Place) -> object:
 @key("output_padding", of="convtranspose")
 def output_padding(at: Place) -> object:
     return at.size(0, 1)
+
+
+@key("reparam", of=("conv", "convtranspose", "linear"), chance=0.25)
+def reparam(at: Place) -> object:
+    return at.pick("weightnorm", "spectralnorm", "standardized")
+
+
+@key("reparam_axis", of=("conv", "convtranspose", "linear"), chance=0.8)
+def reparam_axis(at: Place) -> object:
+    return 0 if at["reparam"] == "weightnorm" else None
+
+
+@key("reparam_eps", of=("conv", "convtranspose", "linear"), chance=0.8)
+def reparam_eps(at: Place) -> object:
+    return 1e-4 if at["reparam"] == "standardized" else None
