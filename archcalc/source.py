@@ -159,7 +159,7 @@ def _invalid(source: Source, error: yaml.MarkedYAMLError, findings: Findings) ->
     if place.line > end.line:  # at the end of a last line without a line break
         place = end
     line = source.line(place.line)
-    help = None
+    help: str | Advice | None = None
     below = _key_below_a_line(source, place.line) if "mapping values are not allowed" in problem else None
     if below:
         return SpecError([*(one for one in findings if one.place.line != place.line - 1), *below.diagnostics])
@@ -179,6 +179,8 @@ def _invalid(source: Source, error: yaml.MarkedYAMLError, findings: Findings) ->
         help = "a `: ` inside a line must be quoted, or the line is indented too far"
     elif "could not find expected ':'" in problem:
         help = "a line is `key: value`, or `- ` and an entry of a list"
+    else:
+        help = _keys_behind_a_list(source, place.line) or "check the quotes, brackets and indentation before this place"
     findings.error("SPC001", f"not valid YAML: {problem}", place, help)
     return SpecError(list(findings))
 
@@ -190,6 +192,24 @@ def _on_the_line(source: Source, number: int, line: str, whole: bool) -> Advice:
     added = line[len(above.strip()[2:]) :]
     place = Span(source, number - 1, end, number, len(source.line(number)) + 1)
     return Advice(f"write `{line}`", Fix(f"write `{line}`", (Edit(place, added),)) if whole else None)
+
+
+def _keys_behind_a_list(source: Source, number: int) -> Advice | str | None:
+    """`- [conv 8 kernel=3] repeat=2` and `- residual: [relu] name=x` as mappings; None for another line."""
+    line = source.line(number)
+    found = re.fullmatch(r"(\s*- )(\w+: )?(\[.*\])((?:\s+\w+=[^\s=,\[\]{}]+)+)\s*", line)
+    if found is None:
+        return None
+    keys = [": ".join(word.split("=")) for word in found[4].split()]
+    if found[2]:
+        text = f"{{{found[2]}{found[3]}, {', '.join(keys)}}}"
+    elif any(key.startswith("repeat:") for key in keys):
+        text = f"{{{', '.join(keys)}, layers: {found[3]}}}"
+    else:
+        return "these keys stand on a layer of the list"
+    end = len(line.rstrip()) + 1
+    fix = Fix(f"write `{text}`", (Edit(Span(source, number, len(found[1]) + 1, number, end), text),))
+    return Advice(f"write `{text}`", fix)
 
 
 def _key_below_a_line(source: Source, number: int) -> SpecError | None:

@@ -382,9 +382,8 @@ def _fill(item: Item, value: Node, findings: Findings) -> bool:
             else:
                 _add_key(item, key, inner, findings)
     elif " " in op:
-        help = instead(
-            Span(value.source, item.op.line, item.op.column, value.end_line, value.end_column), f"{op}={value.text}"
-        )
+        whole = Span(value.source, item.op.line, item.op.column, value.end_line, value.end_column)
+        help = "a key has one value" if "=" in op.split()[-1] else instead(whole, f"{op}={value.text}")
         findings.error("SPC010", f"the keys of a line are written key=value, not `{op}: {value.text}`", value, help)
         return False
     else:

@@ -52,6 +52,7 @@ class MatMul(Layer):
                 "SHP107",
                 f"`matmul`: {x} has {x.shape[-1]} columns, {other} has {other.shape[-2]} rows",
                 operand=1,
+                help="the first has as many columns as the second has rows",
                 changes=[Change(operand=1, behind="transpose", reads=Tensor((*other.shape[:-2], *other.shape[:-3:-1])))]
                 if swapped
                 else (),

@@ -245,7 +245,7 @@ class Expand(Rearranging):
         if new < 0:
             raise ShapeError(
                 "SHP108",
-                f"{len(self.shape)} sizes for the {x.rank} axes of {x}",
+                f"{len(self.shape)} {'size' if len(self.shape) == 1 else 'sizes'} for the {x.rank} axes of {x}",
                 "shape",
                 "give a size for each axis; -1 keeps one",
             )

@@ -57,7 +57,8 @@ class PixelShuffle(_Pixels):
         channels, height, width = x.shape
         if channels % (r * r):
             fits = divisors_near(channels, plain(r), lambda one: channels % (one * one) == 0)
-            raise _indivisible(f"factor² = {int(r * r)} does not divide the {channels} channels", fits)
+            help = f"the layer before gives a multiple of {int(r * r)} channels"
+            raise _indivisible(f"factor² = {int(r * r)} does not divide the {channels} channels", fits, help)
         return Tensor((channels // (r * r), height * r, width * r))
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
@@ -82,7 +83,8 @@ class PixelUnshuffle(_Pixels):
         channels, height, width = x.shape
         if height % r or width % r:
             fits = divisors_near(gcd(height, width), plain(r))
-            raise _indivisible(f"factor={int(r)} does not divide the size of {x}", fits)
+            help = f"height and width are multiples of {int(r)}"
+            raise _indivisible(f"factor={int(r)} does not divide the size of {x}", fits, help)
         return Tensor((channels * r * r, height // r, width // r))
 
     def field(self, y: Tensor, x: Tensor) -> list[Field]:
@@ -90,9 +92,9 @@ class PixelUnshuffle(_Pixels):
         return [windows(self.factor, self.factor)] * 2
 
 
-def _indivisible(what: str, fits: Iterable[int]) -> ShapeError:
+def _indivisible(what: str, fits: Iterable[int], help: str) -> ShapeError:
     """The error of a factor that does not divide, with those that do."""
-    return ShapeError("SHP108", what, "factor", changes=[Change({"factor": one}) for one in fits if one > 1])
+    return ShapeError("SHP108", what, "factor", help, changes=[Change({"factor": one}) for one in fits if one > 1])
 
 
 @layer("channelshuffle", first="groups", family="resizing", aliases=("shufflechannel",))

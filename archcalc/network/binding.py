@@ -74,7 +74,7 @@ class Binder:
             if missing:
                 self.findings.error(
                     "SPC004",
-                    f"`{layer.op}` needs {' and '.join(f'`{name}`' for name, _ in missing)}",
+                    f"`{layer.op}` needs {' and '.join(', '.join(f'`{name}`' for name, _ in missing).rsplit(', ', 1))}",
                     item.op,
                     "; ".join(f"`{name}`: {argument.doc} ({argument.kind})" for name, argument in missing),
                 )

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from archcalc.advice import instead, meant, written
 from archcalc.diagnostics import Advice, Findings, Note, Span
-from archcalc.language.expressions import Expression, is_identifier
+from archcalc.language.expressions import Expression, is_identifier, parse_number
 from archcalc.language.items import Item
 from archcalc.language.signature import check_name
 from archcalc.language.values import SizeExpression, Value
@@ -218,9 +218,9 @@ class Names:
             return self._each(scalar, operand)
         parts = split_reference(scalar.text)
         if not parts:
-            self.findings.error(
-                "SPC010", f"not the name of a layer: `{scalar.text}`", scalar, "to use layers here, put them in [ ]"
-            )
+            numbers = f"`offset {scalar.text}` adds a number to each element, `scale {scalar.text}` multiplies by it"
+            otherwise = "to use layers here, put them in [ ]" if parse_number(scalar.text) is None else numbers
+            self.findings.error("SPC010", f"not the name of a layer: `{scalar.text}`", scalar, otherwise)
             return Ref(scalar, "prev", None)
         name, output = parts
         if name == "prev" or self.find(name) or name in self.arguments:

@@ -11,7 +11,7 @@ from archcalc.diagnostics import Advice, Edit, Fix, Span
 from archcalc.language.edits import entry
 from archcalc.language.items import COMMON, Item
 from archcalc.layers import REGISTRY
-from archcalc.layers.arguments import Size
+from archcalc.layers.arguments import Size, Text
 from archcalc.layers.operands import Body, Operands
 from archcalc.source import Scalar
 from archcalc.source import Sequence as NodeList
@@ -24,7 +24,7 @@ _SIZE = r"-?\d+(x-?\d+)+\Z"
 def advice_on_layer(item: Item, otherwise: str) -> str | Advice:
     """How the line of a layer is written whose values stand without their keys, or twice."""
     values = [*([item.first] if item.first else []), *item.more]
-    inner = _in_brackets(item, values)
+    inner = _in_brackets(item, values) or _in_quotes(item)
     if inner:
         return inner
     keys = [(key.text, value.text) for key, value in item.keys if isinstance(value, Scalar)]
@@ -56,6 +56,20 @@ def _in_brackets(item: Item, values: Sequence[Scalar]) -> Advice | None:
         told = line.text[len(item.op.text) :].strip()
     text = f"{item.op.text}: [{told}]"
     return Advice(f"write `{text}`", written(line, text) if isinstance(line, Scalar) and not item.common else None)
+
+
+def _in_quotes(item: Item) -> Advice | None:
+    """A layer whose first value is a text with spaces: `rearrange c h w -> h w c`."""
+    layer = REGISTRY.get(item.op.text)
+    found = entry(item.op)
+    line = found[0].items[found[1]] if found else None
+    if not layer or type(layer.arguments.get(layer.first or "")) is not Text or not isinstance(line, Scalar):
+        return None
+    rest = re.fullmatch(r"(.*?)((?:\s+[A-Za-z_]\w*=\S+)*)", line.text[len(item.op.text) :].strip())
+    if rest is None or "'" in rest[1] or line.quoted:
+        return None
+    text = f"{item.op.text} '{rest[1]}'{rest[2]}"
+    return Advice(f"write `{text}`", written(line, text))
 
 
 def _in_python(text: str) -> str:
