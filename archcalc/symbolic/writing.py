@@ -59,6 +59,10 @@ class Writer:
     def _fraction(self, expression: Any) -> Text:
         """One division of whole numbers, which is even, as Python has no other."""
         numerator, denominator = sympy.fraction(sympy.together(expression))
+        expanded = sympy.expand(numerator)
+        below = reduce(math.lcm, (int(coefficient.q) for coefficient, _ in _terms(expanded)), 1)
+        if below > 1:  # a factor with fractions of its own, as in (n/3 - 1/3)·m
+            numerator, denominator = sympy.expand(below * expanded), below * denominator
         if denominator == 1:
             return self._simplest(expression)
         return (
