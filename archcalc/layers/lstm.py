@@ -157,7 +157,8 @@ class LSTM(Recurrent):
 
         kind = NarrowCells if is_narrow(how) else Cells
         widths = tuple(plain(features) for features in self._inputs(x))
-        return kind(how, plain(x.shape[0]), plain(self.hidden), widths, self.directions, self.biases)
+        begins = self.state is None
+        return kind(how, plain(x.shape[0]), plain(self.hidden), widths, self.directions, self.biases, begins)
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
         """That of oneDNN, which has no projection."""

@@ -343,8 +343,8 @@ class Recurrent(Layer):
         x, one = inputs[0], self.layers * self.directions
         learned = sum(plain(product(shape)) for shape in self.params(x).values())
         return Steps(
-            how, plain(x.shape[0]), plain(x.shape[-1]), plain(self.hidden), self.products, self.layers, self.directions, self.biases,
-            learned, self._kept_by_steps(how, x) // one, self.element_bytes(how),
+            how, plain(x.shape[0]), plain(x.shape[-1]), plain(self.hidden), plain(self.width), self.products,
+            self.layers, self.directions, self.biases, learned, self._kept_by_steps(how, x) // one, self.element_bytes(how),
         ).passing()  # fmt: skip
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:

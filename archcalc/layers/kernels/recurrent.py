@@ -10,15 +10,18 @@ from archcalc.layers.kernels.onednn_threads import up
 from archcalc.layers.saved import Saving
 from archcalc.layers.strides import are_rows
 
-# Bytes of oneDNN's room for an LSTM that do not depend on its sizes.
-_ROOM = 4664
+# Bytes of oneDNN's room for an LSTM that do not depend on its sizes, and where nothing is kept.
+_ROOM, _WORKING = 4664, 4952
+# Rows of a gate in a block of the weights.
+_COLUMNS = 32
 
 
 class Steps(NamedTuple):
     """A recurrent layer that runs one step after the other.
 
     Attributes:
-        steps: of the sequence; features: of its input; hidden: of its state; products: with the state in each step.
+        steps: of the sequence; features: of its input; hidden: of its state; width: of what a step gives, which is
+            less where it is projected; products: with the state in each step.
         layers: that are stacked; directions: that the sequence is read in; biases: of each row of weights; learned: numbers of all parameters.
         kept: bytes that the steps of one layer and direction keep for backward.
         given: bytes of a number of the state.
@@ -28,6 +31,7 @@ class Steps(NamedTuple):
     steps: int
     features: int
     hidden: int
+    width: int
     products: int
     layers: int
     directions: int
@@ -37,21 +41,12 @@ class Steps(NamedTuple):
     given: int
 
     def passing(self) -> tuple[int, int]:
-        """All steps' products of the input forward; backward the gradients that add up step by step.
-
-        What a step kept is let go when it has run: most is there in the second, where a sum is made of two
-        gradients of the weights, or at the end, where the steps' gradients are joined.
-        """
+        """All steps' products of the input forward, and their states before they are one tensor."""
         how, width = self.how, self.how.width
         if how.gpu:
             return 0, 0
         hidden, gates = self.hidden, self.products * self.hidden
         rows = self.steps * how.batch
-        learned = self.learned // self.directions
-        counted = rows * self.features * how.needs[0] + self.directions * learned
-        weights = gates * (hidden + (self.biases == 2))
-        second = (3 if self.steps > 1 else 1) * weights
-        backward = max(second * width, (2 * rows * gates + weights) * width - self.kept) - counted * width
         # The states of all steps, before they are one tensor; what is kept may be copies of them.
         joined = 0 if how.keeps and self.given == width else rows * hidden * self.given
         forward = rows * gates * width + joined
@@ -71,7 +66,41 @@ class Steps(NamedTuple):
                 forward += (gates * hidden + biases - self.learned) * width
             forward = max(first, forward)
         zeros = self.layers * self.directions * gates * width * (self.biases == 1)  # in place of the state's biases
-        return forward + zeros, max(backward, rows * gates * width - self.kept)
+        return forward + zeros, self._back()
+
+    def _back(self) -> int:
+        """Backward, layer by layer and the second direction first, the gradients that add up step by step.
+
+        What a step kept is let go when it has run: most is there in the second, where a sum is made of two gradients of
+        the weights, or where the steps' gradients are joined, or where that of the input's weights is made.
+        Source: torch/csrc/autograd/input_buffer.cpp adds in place from the third gradient on.
+        """
+        how, width, gates = self.how, self.how.width, self.products * self.hidden
+        rows, each = self.steps * how.batch, self.products * self.hidden * how.batch
+        of_state = gates * self.width * how.learns
+        biased = gates * (self.biases == 2) * how.learns
+        projected = self.width * self.hidden * how.learns * (self.width != self.hidden)
+        whole, step = of_state + biased + projected, self.kept // self.steps // width
+        given = rows * self.width * self.directions
+        live = most = 0
+        for index in reversed(range(self.layers)):
+            features = self.width * self.directions if index else self.features
+            read = rows * features * (index > 0 or how.needs[0])
+            of_input = gates * (features + (self.biases > 0)) * how.learns
+            for direction in range(self.directions):
+                done = min(self.steps, 2)
+                in_step = (2 * (of_state + biased) if self.steps > 1 else 0) + done * (each - step)
+                most = max(most, live + whole + in_step + self.hidden * how.batch)
+                live += whole - self.kept // width
+                most = max(most, live + 2 * rows * gates, live + rows * gates + of_input + read)
+                live += of_input
+                if not direction:
+                    live += read
+            live -= given  # of the layer's output
+            if index:
+                live -= given * how.learns  # what the layer below gave
+        counted = self.learned * how.learns + rows * self.features * how.needs[0]
+        return (most - counted) * width
 
 
 class Cells(NamedTuple):
@@ -80,6 +109,7 @@ class Cells(NamedTuple):
     Attributes:
         steps: of the sequence; hidden: features of its state; widths: of the input of each layer.
         directions: that the sequence is read in; biases: of each row of weights.
+        begins: whether it starts from zeros of its own.
     """
 
     how: Saving
@@ -88,6 +118,7 @@ class Cells(NamedTuple):
     widths: tuple[int, ...]
     directions: int
     biases: int
+    begins: bool
 
     def workspace(self, features: int) -> int:
         """Bytes that oneDNN keeps of one layer and direction.
@@ -108,6 +139,8 @@ class Cells(NamedTuple):
         how, hidden = self.how, self.hidden
         if how.gpu:
             return 0, 0
+        if not how.keeps:
+            return self.through(), 0
         gates, rows, state = 4 * hidden, self.steps * how.batch, how.batch * hidden
         room = pages(4 * rows * row(gates)) + 2 * pages(4 * how.batch * row(hidden)) + _ROOM
         forward = backward = 0
@@ -116,8 +149,7 @@ class Cells(NamedTuple):
         for index in reversed(range(len(self.widths))):
             features = self.widths[index]
             filled = row(gates) * (features + hidden) + gates
-            read = gates * (up(features) + up(hidden)) + (rows + how.batch) * row(max(features, hidden))
-            forward = max(forward, room + 4 * (filled if how.keeps else rows * features + read + gates))
+            forward = max(forward, room + 4 * filled)
             blocks = sum(gates * row(size) for size in (features, hidden) if row(size) != size)
             copy = rows * hidden if index == len(self.widths) - 1 and self.steps > 1 and how.batch > 1 else 0
             if how.beside:  # zeros for one direction at a time, in the order that it wants
@@ -128,6 +160,38 @@ class Cells(NamedTuple):
                 backward = max(backward, room + 4 * own - released)
                 released += self.workspace(features) - 4 * learned[index]
         counted = rows * self.widths[0] * how.needs[0] + self.directions * sum(learned)
-        if self.biases == 1 and not how.keeps:
-            forward += 4 * gates * len(self.widths) * self.directions  # zeros in place of the state's
         return forward, backward - 4 * counted
+
+    def working(self, features: int) -> int:
+        """Bytes that oneDNN works in where nothing is kept: weights in its order, states of two layers, gates of one step.
+
+        Those of a single sample are computed for all steps at once.
+        """
+        batch, hidden = self.how.batch, self.hidden
+        states, at_once = 2 * (self.steps + 1) * batch, self.steps if batch == 1 else batch
+        regions = [states * row(max(features, hidden)), states * hidden, at_once * row(4 * hidden), batch * row(hidden)]
+        return 4 * 4 * up(hidden, _COLUMNS) * (features + hidden) + sum(pages(4 * one) for one in regions) + _WORKING
+
+    def through(self) -> int:
+        """What is needed where nothing is kept, layer by layer, beside the output and the final states.
+
+        Source: mkldnn_rnn_layer and lstm_mkldnn_stub in aten/src/ATen/native/mkldnn/RNN.cpp.
+        """
+        how, hidden, width = self.how, self.hidden, self.how.width
+        layers, gates = len(self.widths) * self.directions, 4 * hidden
+        output, state = self.steps * how.batch * hidden * width, how.batch * hidden * width
+        live = 2 * layers * state * self.begins + gates * width * layers * (self.biases == 1)  # zeros of both kinds
+        if not how.strides[0].transposed(0, 1).is_contiguous:
+            live += self.steps * how.batch * self.widths[0] * width
+        below = most = 0
+        for features in self.widths:
+            given = 0
+            for _ in range(self.directions):
+                given += output + 2 * state
+                zeros = gates * width * (1 if self.biases else 1 + features + hidden)  # of weights' sizes for no biases
+                most = max(most, live + below + given + zeros + self.working(features))
+            joined = self.directions * output if self.directions > 1 else 0
+            most = max(most, live + below + given + joined)
+            live += 2 * self.directions * state
+            below = self.directions * output
+        return max(most, live + below + 2 * layers * state) - below - 2 * layers * state
