@@ -204,9 +204,8 @@ def test_training(kind: Callable[[Random], str], optimizer: str) -> None:
         assert simulate(graph, running).peak == pytest.approx(measured, rel=0.03), (text, graph.batch)
 
 
-# What oneDNN's LSTM works in when nothing is kept was not found out to the byte.
 # Windows that are multiplied a few at a time forward are as many as a processor's cache holds.
-APART = {lstms: 0.1, padded_lstms: 0.1, wide_images: 0.25}
+APART = {wide_images: 0.25}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -82,6 +82,7 @@ class Steps(NamedTuple):
         projected = self.width * self.hidden * how.learns * (self.width != self.hidden)
         whole, step = of_state + biased + projected, self.kept // self.steps // width
         given = rows * self.width * self.directions
+        copied = not are_rows(how.strides[0].transposed(0, 1))  # what each direction reads
         live = most = 0
         for index in reversed(range(self.layers)):
             features = self.width * self.directions if index else self.features
@@ -92,11 +93,14 @@ class Steps(NamedTuple):
                 in_step = (2 * (of_state + biased) if self.steps > 1 else 0) + done * (each - step)
                 most = max(most, live + whole + in_step + self.hidden * how.batch)
                 live += whole - self.kept // width
+                if direction + 1 == self.directions:
+                    live -= given  # of the layer's output
                 most = max(most, live + 2 * rows * gates, live + rows * gates + of_input + read)
                 live += of_input
                 if not direction:
                     live += read
-            live -= given  # of the layer's output
+                if not index and copied:
+                    live -= rows * features * how.learns
             if index:
                 live -= given * how.learns  # what the layer below gave
         counted = self.learned * how.learns + rows * self.features * how.needs[0]
