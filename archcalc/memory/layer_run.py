@@ -108,7 +108,9 @@ class LayerRun(Scene):
             saved = layer.saved(how, node.exit, *node.inputs)
             if self.peaks:
                 passing = layer.passing(how, node.exit, *node.inputs)
-                if not how.keeps:
+                if (
+                    not how.keeps and passing[0] >= 0
+                ):  # less than nothing where not all copies of weights are there at once
                     passing = (max(passing[0], *(inputs[index].bytes for index in copied), 0), passing[1])
         if self.head is not None and node is self.head.node:
             saved, passing = NOTHING if self.head.is_fused else INPUT, (passing[0], passing[1] + self._in_pieces(width))

@@ -12,8 +12,8 @@ from archcalc.layers.strides import are_rows
 
 # Bytes of oneDNN's room for an LSTM that do not depend on its sizes, and where nothing is kept.
 _ROOM, _WORKING = 4664, 4952
-# Rows of a gate in a block of the weights.
-_COLUMNS = 32
+# Rows of a gate in a block of the weights; bytes of a number of those that autocast copies.
+_COLUMNS, _FP32 = 32, 4
 
 
 class Steps(NamedTuple):
@@ -48,12 +48,19 @@ class Steps(NamedTuple):
         hidden, gates = self.hidden, self.products * self.hidden
         rows = self.steps * how.batch
         # The states of all steps, before they are one tensor; what is kept may be copies of them.
-        joined = 0 if how.keeps and self.given == width else rows * hidden * self.given
+        joined = 0 if how.keeps and self.given == width else rows * self.width * self.given
         forward = rows * gates * width + joined
+        read = 0 if are_rows(how.strides[0].transposed(0, 1)) else rows * self.features * width
+        if not how.keeps and self.directions > 1:
+            # Steps of the first direction and what joins them stay; its products do until the second's are there.
+            # Source: FullBidirectionalLayer in aten/src/ATen/native/RNN.cpp.
+            forward = rows * gates * width + max(rows * gates * width + read, 4 * rows * self.width * self.given)
+        elif not how.keeps:
+            forward += max(0, read - 2 * joined, gates * how.batch * width - joined)
         if self.layers > 1 and not how.keeps:  # the output of the layer below
-            forward += self.directions * rows * hidden * self.given
+            forward += self.directions * rows * self.width * self.given
         if is_narrow(how):
-            answer = self.directions * rows * hidden * self.given
+            answer = self.directions * rows * self.width * self.given
             steps = how.strides[0].transposed(0, 1)
             first = mapping(how, steps, self.features, gates) + rows * gates * width - answer
             if how.keeps:  # which is before the steps keep anything
@@ -182,20 +189,30 @@ class Cells(NamedTuple):
         Source: mkldnn_rnn_layer and lstm_mkldnn_stub in aten/src/ATen/native/mkldnn/RNN.cpp.
         """
         how, hidden, width = self.how, self.hidden, self.how.width
-        layers, gates = len(self.widths) * self.directions, 4 * hidden
-        output, state = self.steps * how.batch * hidden * width, how.batch * hidden * width
-        live = 2 * layers * state * self.begins + gates * width * layers * (self.biases == 1)  # zeros of both kinds
+        layers, gates, rows = len(self.widths) * self.directions, 4 * hidden, self.steps * how.batch
+        output, state = rows * hidden * width, how.batch * hidden * width
+        casts = how.casts and not how.training  # each layer's weights anew
+        read, stored = how.given[0] if how.casts else width, _FP32 if casts else width
+        cast_input = rows * self.widths[0] * width * (casts and read != width)
+        learned = [gates * (features + hidden + self.biases) * width for features in self.widths]
+        live = 2 * layers * state // width * read * self.begins
+        live += gates * stored * layers * (self.biases == 1)  # zeros in place of the state's biases
         if not how.strides[0].transposed(0, 1).is_contiguous:
-            live += self.steps * how.batch * self.widths[0] * width
+            live += rows * self.widths[0] * read
         below = most = 0
-        for features in self.widths:
+        for index, features in enumerate(self.widths):
             given = 0
+            own = gates * width + self.working(features)
+            if not self.biases:  # zeros of the weights' sizes
+                own += gates * (features + hidden) * (stored + width * casts)
+            if casts:
+                own += learned[index] + 2 * state + cast_input * (index == 0)
             for _ in range(self.directions):
                 given += output + 2 * state
-                zeros = gates * width * (1 if self.biases else 1 + features + hidden)  # of weights' sizes for no biases
-                most = max(most, live + below + given + zeros + self.working(features))
+                most = max(most, live + below + given + own)
             joined = self.directions * output if self.directions > 1 else 0
             most = max(most, live + below + given + joined)
             live += 2 * self.directions * state
             below = self.directions * output
-        return max(most, live + below + 2 * layers * state) - below - 2 * layers * state
+        counted = below + 2 * layers * state + casts * (sum(learned) * self.directions + cast_input)
+        return max(most, live + below + 2 * layers * state) - counted

@@ -9,8 +9,8 @@ from archcalc.layers.kernels.onednn import pages, row
 from archcalc.layers.kernels.onednn_threads import up
 from archcalc.layers.kernels.recurrent import Cells
 
-# Bytes of oneDNN's room that do not depend on sizes; numbers of a row's block, and that it is kept away from a multiple of.
-_ROOM, _BLOCK, _CONFLICT = 4856, 32, 256
+# Bytes of oneDNN's room that do not depend on sizes, and where nothing is kept; numbers of a row's block, and that it is kept away from a multiple of.
+_ROOM, _WORKING, _BLOCK, _CONFLICT = 4856, 4936, 32, 256
 
 
 def _row(size: int) -> int:
@@ -29,29 +29,32 @@ class NarrowCells(Cells):
         regions += [*2 * [4 * longer * row(wide)], 2 * longer * hidden, 4 * longer * hidden]
         return sum(map(pages, regions))
 
+    def working(self, features: int) -> int:
+        """As in fp32; weights are packed in pairs of rows."""
+        batch, hidden = self.how.batch, self.hidden
+        states, at_once = 2 * (self.steps + 1) * batch, self.steps if batch == 1 else batch
+        packed = 2 * 4 * up(hidden, _BLOCK) * (up(features, 2) + up(hidden, 2))
+        regions = [2 * states * _row(max(features, hidden)), 2 * states * hidden, 4 * at_once * row(4 * hidden)]
+        return packed + sum(map(pages, regions)) + pages(2 * batch * _row(hidden)) + _WORKING
+
     def passing(self) -> tuple[int, int]:
         """Packed weights and the gates of one step, or of all for one sample; backward the gradients in fp32 as well."""
         how, hidden = self.how, self.hidden
+        if not how.keeps:
+            return self.through(), 0
         gates, rows, state = 4 * hidden, self.steps * how.batch, how.batch * hidden
         at_once = rows if how.batch == 1 else how.batch
         room = pages(4 * at_once * row(gates)) + pages(2 * how.batch * _row(hidden)) + _ROOM
-        if how.keeps:
-            room += pages(4 * how.batch * row(hidden))
+        room += pages(4 * how.batch * row(hidden))
         learned = [gates * (features + hidden + self.biases) for features in self.widths]
         forward = backward = released = 0
         copied = 0  # of steps that do not lie in order, before autocast gives them another type
-        if not how.strides[0].transposed(0, 1).is_contiguous and (how.given[0] > how.width or not how.keeps):
+        if not how.strides[0].transposed(0, 1).is_contiguous and how.given[0] > how.width:
             copied = rows * self.widths[0] * how.given[0]
         for index in reversed(range(len(self.widths))):
             features = self.widths[index]
             packed = 2 * 4 * up(hidden, _BLOCK) * (up(features, 2) + up(hidden, 2))
-            longer, wide = 2 * (self.steps + 1) * how.batch, max(features, hidden)
-            held = copied
-            if not how.keeps:
-                held += pages(2 * longer * _row(wide)) + pages(2 * longer * hidden)
-                held += 2 * rows * hidden * self.directions * (index > 0)  # the output of the layer below
-            casts = 0 if how.training or not how.casts else 2 * (learned[index] - sum(learned) * self.directions)
-            forward = max(forward, room + packed + held + casts)
+            forward = max(forward, room + packed + copied)
             turned = 2 * gates * (up(features, _BLOCK) + up(hidden, _BLOCK))
             filled = 4 * (row(gates) * (features + hidden) + gates)
             own = 2 * (rows * hidden + 2 * state + gates) + 4 * (rows * (features + hidden) + 4 * state)
