@@ -333,11 +333,22 @@ class Attending:
         projected, output = kept["queries, keys and values"], kept["output of the scores"]
         if not how.keeps:
             running = max(kept["sums of the scores"] + room - given, kept.get("output by position", 0))
-            return projected + output + max(0, running), 0
+            mask = kept.get("mask", 0)
+            built = self._building(queries * keys) - given  # before the output of the scores is there
+            return projected + max(mask + output + max(0, running), built), 0
         by_position = kept.get("output by position", 0)  # which the projection back has used by then
         backward = output - given + projected - by_position + backward_room - counted
         together = output + read * (not any(self.layer.places)) - given - sum(kept.values())
         return max(0, room - given - by_position), max(backward, together)
+
+    def _building(self, pairs: int) -> int:
+        """Bytes of the table that hides what is far away while it is made: zeros, distances (int64) twice, and which are too far.
+
+        Source: score_mask in archcalc/pytorch/pieces/attention.py.
+        """
+        if self.layer.window is None or self.layer.relbias is not None:
+            return 0
+        return pairs * ((1 + self.layer.causal) * self.how.width + 2 * 8 + 1)
 
     def _by_hand(self, rows: int, kept: dict[str, int], keys: Tensor) -> int:
         """Forward score by score: variables hold the projections and the scores of each step to the end."""
