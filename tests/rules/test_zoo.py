@@ -46,7 +46,7 @@ ZOO = {
     **{(f"swin{v}", "PRM303", 17): _KEYS for v in ("", "@s", "@b")},
     ("dit", "PRM303", 12): _KEYS,
     **{("segformer", "PRM303", line): _KEYS for line in (18, 23)},
-    ("wav2vec2", "PRM303", 21): _KEYS,
+    ("wav2vec2", "PRM303", 20): _KEYS,
     **{
         ("hrnet", "PRM301", line): "timm has these biases; the comments in the spec say so" for line in (43, 45, 47, 49)
     },
