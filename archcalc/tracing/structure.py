@@ -271,8 +271,9 @@ class _Builder:
         if node.op != "add" or len(operands) != 2:
             return
         lists = [one for one in operands if isinstance(one, list)]
-        if any(_is_static(one) for one in lists):
-            return
+        ends = [one[-1].gives for one in lists]
+        if any(_is_static(one) for one in lists) or any(out is None or out.sizes != node.sizes for out in ends):
+            return  # one that is widened to the other's sizes is a sum like any other
         if len(lists) == 1 and None in operands:
             item.layers, item.operands = lists[0], None
         elif len(lists) == 2:

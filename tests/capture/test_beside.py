@@ -74,3 +74,8 @@ def test_a_sum_of_several_things_is_one():
         text
         == "- add: - [conv 8 kernel=3 padding=1] - [conv 8 kernel=3 padding=1] - [conv 8 kernel=3 padding=1] - prev"
     )
+
+
+def test_a_part_that_is_widened_to_the_other_is_no_residual():
+    text = layers(Of(lambda m, x: x + m.a(x.mean((2, 3), keepdim=True)), a=nn.Conv2d(8, 8, 1)), (8, 6, 6))
+    assert text == "- add: [prev, [mean 1x2 keepdim=true, conv 8 kernel=1]]"
