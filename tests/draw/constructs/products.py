@@ -91,7 +91,11 @@ def cross(network: Network, at: Choices) -> bool:
     item.keys["relbias"] = table
     item.common["from"] = start
     bias = Item("relposbias", {"heads": heads, "buckets": 6}, {"name": table})
-    return network.add(Item("identity", {}, {"name": start}), bias, item)
+    beside = []
+    if at.chance("mask", 0.4):
+        beside.append(Item("constant", {"shape": f"1x{int(x.shape[-2])}", "value": 1}, {"name": network.new_name()}))
+        item.keys["mask"] = beside[0].common["name"]
+    return network.add(Item("identity", {}, {"name": start}), bias, *beside, item)
 
 
 @construct(for_images=False)
@@ -100,12 +104,25 @@ def sdpa(network: Network, at: Choices) -> bool:
     x = _positions(network)
     if x is None:
         return False
-    keys = at.given(0.3, causal=True, scale=0.5, window=2, softcap=4.5)
+    keys = at.given(0.3, causal=True, scale=0.5, window=2, softcap=4.5, dropout=0.1)
     if x.rank > 2:
         keys |= at.given(0.2, sinks=True)
     if x.shape[-1] % 3 == 0:
         name = network.new_name()
         split = Item("split", {"parts": 3, "axis": -1}, {"name": name})
-        return network.add(split, Item("sdpa", {"q": f"{name}.0", "k": f"{name}.1", "v": f"{name}.2", **keys}))
+        beside = []
+        positions = int(x.shape[-2])
+        heads = tuple(map(int, x.shape[-3:-2]))
+        if heads and at.chance("shared", 0.5):
+            keys["kv_heads"] = heads[0]
+        if at.chance("mask", 0.5):
+            beside.append(Item("constant", {"shape": f"1x{positions}", "value": 1}, {"name": network.new_name()}))
+            keys["mask"] = beside[-1].common["name"]
+        if at.chance("table", 0.5):
+            shape = "x".join(map(str, (*heads, positions, positions)))
+            beside.append(Item("parameter", {"shape": shape}, {"name": network.new_name()}))
+            keys["relbias"] = beside[-1].common["name"]
+        parts = {"q": f"{name}.0", "k": f"{name}.1", "v": f"{name}.2"}
+        return network.add(split, *beside, Item("sdpa", {**parts, **keys}))
     others = [one for one, tensor in network.named().items() if tensor.rank == x.rank]
     return network.add(Item("sdpa", {**{key: at.pick(key, [*others, "prev"]) for key in "qkv"}, **keys}))
