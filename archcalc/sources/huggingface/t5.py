@@ -1,4 +1,4 @@
-"""T5 and similar models: encoder-decoders with relative position biases and RMS norms, without other biases."""
+"""T5 and similar models: encoder-decoders with relative position biases and RMS norms, without other biases or a scale of scores."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ def _t5(config: Config) -> Spec:
     each = config.model_type == "umt5"
 
     def attend(more: str) -> Item:
-        words = "attention heads=heads" + (" head_dim=head" if head * heads != width else "") + " bias=false" + more
+        words = (
+            "attention heads=heads" + (" head_dim=head" if head * heads != width else "") + " bias=false scale=1" + more
+        )
         words += f" dropout={number(share)}" if share else ""
         if not each or "relbias" not in more:
             return {"residual": [norm, words, *drop]}
