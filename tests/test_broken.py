@@ -225,10 +225,10 @@ EXPECTED = {
     ),
     "77-filters-with-a-bias": (5, 51, 55, "SPC004", "filters from `weight=` come without a bias", "write `bias=false`"),
     "78-index-outside": (
-        6, 18, 20, "SHP108", "`index` [3] holds 2, and axis 0 of [2, 4] has 2 positions", "its numbers may go from 0 to 1",
+        6, 18, 20, "SHP108", "`index` [3] goes up to 2, and axis 0 of [2, 4] has 2 positions", "its numbers may go from 0 to 1",
     ),
     "79-more-positions-than-vectors": (
-        6, 21, 23, "SHP108", "its input [12] holds 11, which is not one of the 10 tokens", "`vocab` must be at least 12",
+        6, 21, 23, "SHP108", "its input [12] goes up to 11, which is not one of the 10 tokens", "`vocab` must be at least 12",
     ),
     "60-output-twice": (4, 20, 24, "SPC011", "`skip` is already an output", "delete one of them"),
 }  # fmt: skip

@@ -14,6 +14,11 @@ def outside(index: Tensor, least: int, most: int) -> int | None:
     return high if high > most else low if low < least else None
 
 
+def towards(number: int) -> str:
+    """How a message says that whole numbers reach `number`, which is too far: places may, a constant does."""
+    return f"up to {number}" if number >= 0 else f"down to {number}"
+
+
 def numbers_only(op: str, tensors: tuple[Tensor, ...]) -> None:
     """All operands hold numbers; an open one does from now on. Raises `ShapeError` for token ids."""
     for index, tensor in enumerate(tensors):

@@ -8,7 +8,7 @@ from archcalc.layers.arguments import Letters, Number, Size, Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module
-from archcalc.layers.content import outside
+from archcalc.layers.content import outside, towards
 from archcalc.layers.facts import ANY
 from archcalc.layers.feature_axis import FeatureAxis
 from archcalc.layers.layout import ENDS, FEATURES_LAST
@@ -195,7 +195,7 @@ class Embedding(Layer):
                 f"tokens go from 0 to {self.vocab - 1}, or from -{self.vocab} to -1",
             )
         if (number := outside(x, 0, self.vocab - 1)) is not None:
-            message = f"its input {x} holds {number}, which is not one of the {self.vocab} tokens"
+            message = f"its input {x} goes {towards(number)}, which is not one of the {self.vocab} tokens"
             help = f"`vocab` must be at least {number + 1}" if number >= 0 else "tokens are numbered from 0"
             raise ShapeError("SHP108", message, "vocab", help)
         return Tensor((*x.shape, self.dim))

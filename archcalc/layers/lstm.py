@@ -138,7 +138,7 @@ class LSTM(Recurrent):
         steps, hidden = plain(x.shape[0]), plain(self.hidden)
         if self.proj is not None:
             wide = how.given[0] if how.casts and not how.gpu else how.width  # of the cell's states and their tanh
-            each = (4 * how.width + 2 * wide) * hidden + how.learns * (hidden + plain(self.proj)) * how.width
+            each = (4 * how.width + 2 * wide) * hidden + (hidden + plain(self.proj)) * how.width * how.learns
             return steps * how.batch * each * self.layers * self.directions
         cells, total = self._cells(how, x), 0
         for index, features in enumerate(self._inputs(x)):

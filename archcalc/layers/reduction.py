@@ -232,7 +232,9 @@ class _Place(Layer):
         if not shape:
             keep = [Change({"keepdim": True})]
             raise ShapeError("SHP108", f"the {self.op} of all of {x} would leave no axis", "axis", changes=keep)
-        return Tensor(shape, None, True)
+        y = Tensor(shape, None, True)
+        y.bounds = 0, x.shape[axis] - 1
+        return y
 
     def mixes(self, x: Tensor) -> tuple[int, ...]:
         """The one that is searched."""

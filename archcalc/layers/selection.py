@@ -6,7 +6,7 @@ from archcalc.layers.arguments import Flag, Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression
-from archcalc.layers.content import outside
+from archcalc.layers.content import outside, towards
 from archcalc.layers.layout import ENDS, FEATURES_LAST, KEEPS
 from archcalc.layers.operands import Reference
 from archcalc.layers.saved import NOTHING, Saved, Saving
@@ -43,7 +43,9 @@ class TopK(Layer):
                 changes=[Change({"k": plain(x.shape[axis])})],
             )
         shape = (*x.shape[:axis], self.k, *x.shape[axis + 1 :])
-        return Tensor(shape, outputs={"indices": Tensor(shape, integer=True)}, state=("topk", plain(self.k)))
+        indices = Tensor(shape, integer=True)
+        indices.bounds = 0, x.shape[axis] - 1
+        return Tensor(shape, outputs={"indices": indices}, state=("topk", plain(self.k)))
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One comparison an element."""
@@ -105,7 +107,7 @@ class Gather(Layer):
             raise ShapeError("SHP101", message, "axis", "put a `rearrange` before and after it")
         size = x.shape[axis]
         if (number := outside(index, -size, size - 1)) is not None:
-            message = f"`index` {index} holds {number}, and axis {axis} of {x} has {size} positions"
+            message = f"`index` {index} goes {towards(number)}, and axis {axis} of {x} has {size} positions"
             raise ShapeError(
                 "SHP108", message, "index", f"its numbers may go from 0 to {size - 1}, or from -{size} to -1"
             )

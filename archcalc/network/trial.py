@@ -337,5 +337,5 @@ def _fresh(tensor: Tensor) -> Tensor:
     """A tensor like another, about which something else may be decided."""
     outputs = {name: _fresh(extra) for name, extra in (tensor.outputs or {}).items()} or None
     made = Tensor(tensor.shape, tensor.layout, tensor.integer, outputs, tensor.state, tensor.parts, tensor.batched)
-    made.table, made.places = tensor.table, tensor.places
+    made.table, made.places, made.bounds = tensor.table, tensor.places, tensor.bounds
     return made

@@ -71,6 +71,17 @@ def test_a_place_may_be_looked_up():
     assert layer(["argmax -1", "embedding 5 dim=3"], (4, 5)).output.shape == (4, 3)
 
 
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [(["argmax -1", "embedding 5 dim=3"], "goes up to 7, which is not one of the 5 tokens"),
+     (["argmin -1 keepdim=true", "embedding 5 dim=3"], "goes up to 7, which is not one of the 5 tokens"),
+     (["topk 2 axis=1 name=t", "parameter 3x4", "gather index=t.indices"], "goes up to 7, and axis 0 of .* 3 positions")],
+)  # fmt: skip
+def test_places_in_a_longer_axis_are_refused(lines, said):
+    with pytest.raises(SpecError, match=said):
+        graph(lines, (4, 8))
+
+
 @covers("cumsum")
 @DRAWN
 @given(data=st.data())

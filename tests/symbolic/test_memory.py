@@ -148,6 +148,13 @@ def test_formulas_hold_for_the_sizes_of_the_spec(layers, sizes):
         assert difference(form, seed=5) == ""
 
 
+def test_what_a_projected_lstm_keeps_is_a_formula_of_its_sizes():
+    source = Source("m.yaml", "model: m\nhparams: {hidden: 4, p: 2}\ninput: [6, 4]\nlayers: [lstm hidden proj=p]\n")
+    form = closed_form(parsed(source, Findings()), ["hidden", "p"], batch=1)
+    assert form.kept() is not None
+    assert difference(form, seed=5) == ""
+
+
 @pytest.mark.parametrize(("name", "names"), GENERATING, ids=[name for name, _ in GENERATING])
 def test_the_cache_is_that_of_generating(name, names):
     source = spec(name)

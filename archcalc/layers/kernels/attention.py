@@ -115,7 +115,8 @@ class Attending:
         wide, kept = how.width if how.gpu else max(4, how.width), 0
         inner = (queries * plain(layer.inner), keyed * plain(layer.kv_inner))
         for needed, vectors, normed in zip(self._needed, inner, layer.normed):
-            kept += needed * ((1 + scaled) * vectors * wide + 4 * (vectors // plain(normed)))
+            if needed:  # a bool times a size would be a number without its formula
+                kept += (1 + scaled) * vectors * wide + 4 * (vectors // plain(normed))
         return kept
 
     def _is_by_heads(self, rows: int, x: Tensor) -> bool:
