@@ -55,7 +55,7 @@ EXPECTED = {
         10, 30, 42, "SPC012", "`encoder` has no layer named `embd`", "its named layers are embed",
     ),
     "98-tie-inside-copies": (
-        8, 19, 28, "SPC012", "`stack` has 3 copies, each with weights of its own", "tie copies as a whole",
+        8, 19, 28, "SPC012", "`stack` has 3 copies, each with weights of its own", "put the copies into a block",
     ),
     "14-kernel-too-big": (6, 21, 22, "SHP103", "kernel 5 is larger than the padded input [16, 4, 4]", "write `kernel=4`, giving [120, 1, 1], or `padding=1`, giving [120, 2, 2]"),
     "15-linear-on-image": (

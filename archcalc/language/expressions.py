@@ -25,6 +25,7 @@ _TOKEN = (
     r"|(?P<op>//|\*\*|[-+*/%(),]))"
 )
 _LARGEST = 10**30
+_IN_RANGE = "numbers are real and below 10^30"
 _MAX_DEPTH = 30
 _MAX_LENGTH = 500
 
@@ -32,7 +33,7 @@ _MAX_LENGTH = 500
 class ExpressionError(Exception):
     """An expression without a value, e.g. a division by zero; `help` says what to do."""
 
-    def __init__(self, message: str, help: str | None = None) -> None:
+    def __init__(self, message: str, help: str) -> None:
         super().__init__(message)
         self.help = help
 
@@ -183,6 +184,10 @@ class _Parser:
                 help = "a `(` is not closed" if unclosed > 0 else "a `)` has no `(`"
             elif "," in text:
                 help = "commas belong only in min(a, b) and max(a, b); a size is written 3x5"
+            elif re.fullmatch(r"[-+.\d]+[eE][-+]?\d+", text):
+                help = _IN_RANGE
+            else:
+                help = "e.g. 64, 0.5, width or 2*width; a size is written 3x5"
         return fail("SPC005", f"not a number or an expression: `{text}`", self.scalar, help)
 
     def _take(self, text: str) -> bool:
@@ -288,15 +293,15 @@ def _evaluate(node: tuple[Any, ...], values: Mapping[str, Any]) -> Any:
         return -left
     right = _number(_evaluate(node[2], values))
     if op in ("/", "//", "%") and right == 0:
-        raise ExpressionError("division by zero")
+        raise ExpressionError("division by zero", "divide by something that is not 0")
     if op == "**" and (abs(right) > 200 or (left == 0 and right < 0)):
-        raise ExpressionError(f"{left}**{right} is out of range")
+        raise ExpressionError(f"{left}**{right} is out of range", _IN_RANGE)
     return _bounded(lambda: _BINARY[op](left, right))
 
 
 def _number(value: Any) -> Number:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ExpressionError(f"{describe(value)} is not a number")
+        raise ExpressionError(f"{describe(value)} is not a number", "give a number, or the name of one")
     return value
 
 
@@ -304,9 +309,9 @@ def _bounded(compute: Callable[[], Any]) -> Number:
     try:
         value = compute()
     except (OverflowError, ValueError):
-        raise ExpressionError("the value is out of range") from None
+        raise ExpressionError("the value is out of range", _IN_RANGE) from None
     if isinstance(value, complex) or not abs(value) < _LARGEST:
-        raise ExpressionError("the value is out of range (10^30)")
+        raise ExpressionError("the value is out of range", _IN_RANGE)
     return value  # type: ignore[no-any-return]
 
 

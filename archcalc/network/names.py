@@ -204,6 +204,10 @@ class Names:
     def inside(self, scalar: Scalar) -> Ref:
         """The layer that `scalar` names, which must stand before, or one inside it: `encoder.embed`."""
         name, *inner = scalar.text.split(".")
+        if not (self.find(name) or name in self.arguments) and self._is_outside(name):
+            help = "tie the layer outside instead: it stands after the `each`, and takes tie=EACH.LAYER by their names"
+            self.findings.error("SPC008", f"`each` sees its entries only: `{name}` is outside", scalar, help)
+            return Ref(scalar, "prev", None)
         if inner and all(inner) and (self.find(name) or name in self.arguments):
             return Each(scalar, name, tuple(inner), None)
         return self.reference(scalar)
@@ -239,16 +243,12 @@ class Names:
                 "SPC008", f"`{name}` is a number, not a layer", scalar, "give the name of a layer before this one"
             )
             return Ref(scalar, "prev", None)
-        later = next(
-            (
-                item.common["name"]
-                for item in self.items
-                if item.common.get("name") and item.common["name"].text == name
-            ),
-            None,
-        )
+        later = next((item for item in self.items if "name" in item.common and item.common["name"].text == name), None)
         if later is not None:
-            help = f"`{name}` comes later, at {later.line}:{later.column}; references can only point back"
+            place = later.common["name"]
+            help = f"`{name}` comes later, at {place.line}:{place.column}; references can only point back"
+            if any(scalar is one for one in (*later.common.values(), *(value for _, value in later.keys))):
+                help = f"`{name}` is this layer itself; references can only point back"
         elif name == "input" and self.inputs:
             help = f"the model has several inputs: {', '.join(self.inputs)}"
         elif name in REGISTRY or name in self.blocks:

@@ -15,6 +15,10 @@ class UntiedError(Exception):
         self.help = help
 
 
+_WHOLE = "put the copies into a block; one call of it is tied to another as a whole"
+_EXPERTS = "one such layer is tied to another as a whole"
+
+
 class FrozenApartError(Exception):
     """One of two layers is trained, the other is not."""
 
@@ -27,9 +31,10 @@ def inside(target: Node, names: tuple[str, ...]) -> Node:
     for name in names:
         told = target.name or target.op
         if target.copies > 1:
-            raise UntiedError(
-                f"`{told}` has {target.copies:,} copies, each with weights of its own", "tie copies as a whole"
-            )
+            raise UntiedError(f"`{told}` has {target.copies:,} copies, each with weights of its own", _WHOLE)
+        experts = next((child for child in target.children if child.weights > 1), None)
+        if experts is not None:
+            raise UntiedError(f"`{told}` has {experts.weights:,} experts, each with weights of its own", _EXPERTS)
         found = [
             child for child in in_scope(target.children) if name in (child.name, target.unfolded and child.segment)
         ]
@@ -51,12 +56,13 @@ def share(node: Node, target: Node) -> None:
     """
     if not _parameters(node):
         raise UntiedError("it has no weights to tie")
+    if target.copies > 1 or target.unfolded:
+        count = sum(one.copies for one in target.children) if target.unfolded else target.copies
+        raise UntiedError(f"that is {count:,} {'copies' if target.children else 'layers'}", _WHOLE)
     if node.children or target.children:
         _share_block(node, target)
     elif node.op != target.op and not all(isinstance(one.layer, (Linear, Embedding)) for one in (node, target)):
         raise UntiedError("they are not the same layer")
-    elif target.copies > 1:
-        raise UntiedError(f"that is {target.copies:,} layers")
     else:
         _share_layer(node, target)
 
@@ -75,26 +81,36 @@ def _share_block(node: Node, target: Node) -> None:
 def _share_layer(node: Node, target: Node) -> None:
     """Tie what both have by the same name; buffers go along when nothing of the target is left out."""
     given = _own_shapes(target)
-    common = [name for name in node.params if name in given]
+    common = [name for name in _own_shapes(node) if name in given]
     if node.op == target.op and len(common) != len(given):
         raise UntiedError("their parameters differ")
     for name in common:
-        if node.params[name] != given[name]:
-            ours, theirs = ("×".join(str(int(size)) for size in sizes) for sizes in (node.params[name], given[name]))
+        own = _owner(node, name)
+        if own is not node and own is not _owner(target, name):
+            raise UntiedError(f"its {name} is tied to another layer", "tie both to the same layer")
+        if own.params[name] != given[name]:
+            ours, theirs = ("×".join(str(int(size)) for size in sizes) for sizes in (own.params[name], given[name]))
             raise UntiedError(f"its {name} is {ours}, the other's is {theirs}")
     if common and node.frozen != target.frozen:
         ours, theirs = ("frozen" if one.frozen else "trained" for one in (node, target))
         raise FrozenApartError(f"cannot tie the {ours} `{node.op}` to the {theirs} `{target.name or target.op}`")
     for name in common:
-        node.tied[name] = target.tied.get(name, target)
-        del node.params[name]
+        node.tied[name] = _owner(target, name)
+        node.params.pop(name, None)
     if node.op == target.op:
         node.buffers = {}
 
 
 def _own_shapes(node: Node) -> dict[str, Shape]:
     """The shapes a node computes with, its own and those it has from another."""
-    return {**node.params, **{name: owner.params[name] for name, owner in node.tied.items()}}
+    return {**node.params, **{name: _owner(node, name).params[name] for name in node.tied}}
+
+
+def _owner(node: Node, name: str) -> Node:
+    """The layer that a parameter belongs to; one that a layer is tied to may have been tied itself since."""
+    while name not in node.params:
+        node = node.tied[name]
+    return node
 
 
 def _parameters(node: Node) -> list[str]:

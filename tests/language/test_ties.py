@@ -70,6 +70,33 @@ def test_equal_repeats():
     one = "{repeat: 3, layers: [linear 4], name: a}"
     said = wrong(one, "{repeat: 3, layers: [linear 4], tie: a}", input="[4]")
     assert (said.code, marked(said)) == ("SPC012", "a")
+    assert "that is 3 copies" in said.message
+    assert said.help == "put the copies into a block; one call of it is tied to another as a whole"
+    top = "blocks: {stack: [{repeat: 3, layers: [linear 4]}]}\n"
+    assert params("stack name=a", "stack tie=a", input="[4]", top=top) == 3 * 20
+
+
+def test_a_block_whose_layers_are_tied():
+    top = "blocks: {b: [linear 4 name=l, linear 4 tie=l], head(e): [linear 4 tie=e]}\n"
+    net = graph("b name=x", "b tie=x", input="[4]", top=top)
+    assert Costs(net).totals.params == 20
+    assert net.nodes[1].children[1].tied["weight"] is net.nodes[0].children[0]
+    assert params("linear 4 name=a", "head e=a name=h", "head e=a tie=h", input="[4]", top=top) == 20
+    said = wrong("linear 4 name=a", "linear 4 name=b", "head e=a name=h", "head e=b tie=h", input="[4]", top=top)
+    assert "its weight is tied to another layer" in said.message
+
+
+def test_the_layer_of_an_expert():
+    moe = "{moe: {experts: 3, top_k: 2, layers: [linear 4 name=l]}, name: m}"
+    assert "`m` has 3 experts, each with weights of its own" in wrong(moe, "linear 4 tie=m.l", input="[4]").message
+
+
+def test_a_tie_out_of_each():
+    each = "{each: [linear 4 name=l], name: f}"
+    said = wrong("linear 4 name=a", "{each: [linear 4 tie=a]}", input="[3, 4]")
+    assert (said.message, marked(said)) == ("`each` sees its entries only: `a` is outside", "a")
+    assert "tie the layer outside instead" in said.help
+    assert params(each, "linear 4 tie=f.l", input="[3, 4]") == 20
 
 
 @pytest.mark.parametrize(
@@ -88,7 +115,7 @@ def test_equal_repeats():
         (["b 3 name=a", "other 3 tie=a"], "[3, 8, 8]", "they are not the same block"),
         (["b 3 name=a", "conv 3 kernel=3 tie=a"], "[3, 8, 8]", "not the same block"),
         (["b 3 name=a", "b 4 tie=a"], "[3, 8, 8]", "its weight is 4×3×3×3, the other's is 3×3×3×3"),
-        (["b 3 name=a repeat=2", "b 3 tie=a"], "[3, 8, 8]", "their layers differ"),
+        (["b 3 name=a repeat=2", "b 3 tie=a"], "[3, 8, 8]", "that is 2 copies"),
     ],
 )
 def test_what_cannot_be_tied(layers, input, message):
