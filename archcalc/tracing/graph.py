@@ -15,6 +15,8 @@ from archcalc.tracing.calls import Scope, Value
 # A size, a number, true or false, a word, text in quotes, or another node's output.
 Key = Any
 Sizes = tuple[int, ...]
+# The last word of the names of buffers that a layer has beside its parameters.
+STORED = ("running_mean", "running_var", "_u", "_v")
 
 
 class Out(NamedTuple):

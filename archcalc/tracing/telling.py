@@ -139,7 +139,7 @@ def _notes(graph: Graph) -> list[str]:
     if weights:
         what = "1 convolution are" if weights == 1 else f"{weights} convolutions are"
         found.append(
-            f"The weights of {what} standardised before they are used: that is not in the spec and changes no count."
+            f"The weights of {what} computed before they are used: that is not in the spec and changes no count."
         )
     constants = sum(
         1 for node in graph.nodes if node.op == "constant" and "value" not in node.keys and "kind" not in node.keys

@@ -85,6 +85,10 @@ def without_numbers(module: nn.Module) -> nn.Module:
     for tensor in (*module.parameters(), *module.buffers()):
         empty = torch.empty_like(tensor, device="meta")
         memo[id(tensor)] = nn.Parameter(empty, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else empty
+    for one in module.modules():
+        for held in vars(one).values():  # what PyTorch does not copy, as the weight that weight_norm's hook has left
+            if isinstance(held, torch.Tensor) and not held.is_leaf:
+                memo[id(held)] = torch.empty_like(held, device="meta")
     made = copy.deepcopy(module, memo).to("meta")
     for one, its in zip(module.modules(), made.modules()):
         if not type(one).__module__.startswith("torch.nn"):

@@ -23,7 +23,7 @@ from archcalc.pytorch.instance import instantiate
 from archcalc.pytorch.memory import available_bytes
 from archcalc.tracing.calls import DRAWING, Run, Value
 from archcalc.tracing.comparison import Comparison
-from archcalc.tracing.graph import Node
+from archcalc.tracing.graph import STORED, Node
 from archcalc.tracing.lineup import BATCHES
 from archcalc.tracing.telling import Telling
 
@@ -39,7 +39,6 @@ _NEAR = 1e-8
 # Where the module itself computes some of it in single precision, whatever it is given, or in less.
 _NEAR_SINGLE = 1e-5
 _SINGLE = (torch.float32, torch.float16, torch.bfloat16)
-_BUFFERS = ("running_mean", "running_var")
 
 
 def compare(reading: Reading) -> None:
@@ -253,7 +252,7 @@ def _state(order: list[Node], names: list[str], theirs: Held) -> dict[str, torch
     for node in order:
         if node.tie is not None or not node.weights or node.op == "constant":
             continue
-        parts = [key for key in node.weights if not key.startswith("running")]
+        parts = [key for key in node.weights if key.rpartition(".")[2] not in STORED]
         if node.op == "attention":
             state |= _attention(node, left, theirs)
             continue
@@ -262,9 +261,8 @@ def _state(order: list[Node], names: list[str], theirs: Held) -> dict[str, torch
             if name is None or name.rpartition(".")[2] != key.rpartition(".")[2]:
                 raise Unlike(f"`{node.op}` has {key}, and the spec {name}")
             state[name] = theirs.weight(node, key)
-            for buffer in _BUFFERS:
-                if buffer in node.weights:
-                    state[f"{name.rpartition('.')[0]}.{buffer}"] = theirs.weights[node.weights[buffer]]
+            for buffer in node.weights.keys() - parts:
+                state[name.removesuffix(key) + buffer] = theirs.weights[node.weights[buffer]]
     return state
 
 

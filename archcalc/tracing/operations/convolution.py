@@ -8,8 +8,9 @@ from typing import Any
 
 from archcalc.tracing.calls import PARAMETER, Call, Value
 from archcalc.tracing.graph import Out
-from archcalc.tracing.operations.reader import Reader
+from archcalc.tracing.operations.reader import Reader, joined
 from archcalc.tracing.operations.registry import Beyond, Given, reads
+from archcalc.tracing.operations.reparam import reparametrization
 from archcalc.tracing.operations.shape import moved
 
 
@@ -37,6 +38,9 @@ def convolution(reader: Reader, call: Call, a: Any) -> Given:
     }
     if not a.weight.of_data and not a.weight.of_parameters:
         return _by_fixed_filters(reader, a, keys, axes)
+    found = reparametrization(a.weight)
+    if found is not None and not (joined(a.input) and "reparam_axis" in found.keys):
+        return reader.on_space("conv", a.input, keys | found.keys, axes, {"bias": a.bias, **found.weights})
     weight, gain = _computed(reader, a.weight)
     before = len(reader.graph.nodes)
     if gain is None:
@@ -61,7 +65,7 @@ def _shifted(reader: Reader, made: Out, bias: Value | None, axes: int) -> Out:
 
 def _by_fixed_filters(reader: Reader, a: Any, keys: dict[str, Any], axes: int) -> Given:
     """A convolution whose filters nobody learns."""
-    if a.input.batch == 0 and a.input.axes[0] is not None:
+    if joined(a.input):
         raise Beyond("fixed filters over samples that were joined with another axis")
     made = reader.on_space("conv", a.input, {**keys, "bias": False, "weight": _filters(reader, a.weight)}, axes)
     return _shifted(reader, made, a.bias, axes)
@@ -125,6 +129,9 @@ def transposed(reader: Reader, call: Call, a: Any) -> Given:
         "bias": a.bias is not None,
         "output_padding": sizes(a.output_padding, axes),
     }
+    found = reparametrization(a.weight, 1)
+    if found is not None and not (joined(a.input) and "reparam_axis" in found.keys):
+        return reader.on_space("convtranspose", a.input, keys | found.keys, axes, {"bias": a.bias, **found.weights})
     return reader.on_space("convtranspose", a.input, keys, axes, {"weight": a.weight, "bias": a.bias})
 
 

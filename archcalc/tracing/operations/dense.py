@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from archcalc.tracing.calls import PARAMETER, Call, Value
+from archcalc.tracing.calls import CONSTANT, PARAMETER, Call, Value
 from archcalc.tracing.operations.reader import Reader
 from archcalc.tracing.operations.registry import Beyond, Given, reads
+from archcalc.tracing.operations.reparam import reparametrization
 
 
 @reads("linear", "input weight bias=None")
@@ -21,6 +22,12 @@ def linear(reader: Reader, call: Call, a: Any) -> Given:
         keys = {"features": features, "bias": whole and a.bias is not None}
         made = reader.weighted("linear", [x], shape, keys, {"weight": a.weight, "bias": a.bias if whole else None})
         return made if whole else reader.add("add", [made, reader.out(a.bias)], shape)
+    found = reparametrization(a.weight)
+    if found is not None and all(_own(reader, one) or one.source == CONSTANT for one in found.weights.values()):
+        keys = {"features": features, "bias": a.bias is not None, **found.keys}
+        return reader.weighted(
+            "linear", [reader.out(a.input)], out.sizes or (features,), keys, {"bias": a.bias, **found.weights}
+        )
     weight = reader.out(a.weight)
     turned = reader.add("transpose", [weight], weight.sizes[::-1], {"axes": (0, 1)})
     x = reader.out(a.input)

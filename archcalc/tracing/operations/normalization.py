@@ -6,7 +6,7 @@ from typing import Any
 
 from archcalc.tracing.calls import PARAMETER, Call, Value
 from archcalc.tracing.graph import Out
-from archcalc.tracing.operations.reader import Reader
+from archcalc.tracing.operations.reader import Reader, joined
 from archcalc.tracing.operations.registry import Beyond, Given, reads
 
 
@@ -34,8 +34,7 @@ def _per_channel(reader: Reader, call: Call, a: Any, op: str, keys: dict[str, An
     for name in ("running_mean", "running_var"):
         if getattr(a, name, None) is not None and getattr(a, name).source != PARAMETER and getattr(a, name).name:
             weights[name] = getattr(a, name)
-    joined = value.batch == 0 and value.axes[0] is not None
-    if not joined:
+    if not joined(value):
         return reader.on_space(op, value, keys, None, weights)
     turned = (x.sizes[1], x.sizes[0], *x.sizes[2:])
     first = reader.add("transpose", [x], turned, {"axes": (0, 1)})

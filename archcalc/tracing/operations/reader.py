@@ -7,7 +7,7 @@ from typing import Any
 
 from archcalc.layers import REGISTRY, Layer
 from archcalc.tracing.calls import CONSTANT, DRAWING, INPUT, PARAMETER, Call, Run, Value
-from archcalc.tracing.graph import Graph, Node, Out
+from archcalc.tracing.graph import STORED, Graph, Node, Out
 from archcalc.tracing.operations.registry import OPERATIONS, Beyond, Given
 
 Sizes = Sequence[int]
@@ -116,7 +116,7 @@ class Reader:
         for key, value in weights.items():
             if value is None:
                 continue
-            if value.source != PARAMETER and not key.startswith("running"):
+            if value.source != PARAMETER and key.rpartition(".")[2] not in STORED:
                 raise Beyond(f"`{op}` whose {key} is {'fixed' if value.source == CONSTANT else 'computed'}")
             names[key] = value.name
         out.node.weights = names
@@ -304,7 +304,7 @@ class Reader:
             return self._layer(op, x, given.sizes, keys, weights)
         if value.batch != 0:
             raise Beyond("along the batch")
-        if value.axes[0] is None:
+        if not joined(value):
             return self._layer(op, x, given.sizes, keys, weights)
         if len(x.sizes) > 4 or any(isinstance(one, str) for key, one in keys.items() if key in _NEUTRAL):
             raise Beyond("over samples that were joined with another axis")
@@ -350,6 +350,11 @@ class Reader:
             node.further[f"out{index}"] = value.sizes or (1,)
         self.opaque.append((call, why))
         return [out, *(Out(node, name) for name in node.further)]
+
+
+def joined(value: Value) -> bool:
+    """Whether samples were joined with another axis."""
+    return value.batch == 0 and value.axes[0] is not None
 
 
 # What a window has along an axis that it does not see.

@@ -141,7 +141,7 @@ class _Heads(NamedTuple):
 def _heads(out: Out, positions: int, heads: int) -> _Heads | None:
     view = climb(out, _NORMS)
     linear = view.root.node
-    if linear.op != "linear" or view.root.name:
+    if linear.op != "linear" or "reparam" in linear.keys or view.root.name:
         return None
     size = out.sizes[-1]
     key = (signature(view), positions, heads, size)
@@ -239,7 +239,7 @@ def _joined(graph: Graph, core: _Core, size: int) -> tuple[Node, int, list[Node]
     out = Out(core.last)
     while len(found := users.get(out, [])) == 1:
         node = found[0]
-        if node.op == "linear":
+        if node.op == "linear" and "reparam" not in node.keys:
             view = View(Out(core.last), climb(out).path[: len(path)], 1.0, None)
             features, positions = node.inputs[0].sizes[-1], core.q.sizes[-2]
             if features % size or _count(core.last.sizes) != _count(node.inputs[0].sizes):
