@@ -158,7 +158,8 @@ class Builder(Scanning):
         layer = Zeros(shape=shape)
         y = layer.infer(x)
         if y.elements * self.batch > LARGEST_TENSOR:
-            self.fail("SPC005", f"zeros {y} have more bytes than 2^63", place, "PyTorch could not address them")
+            what = f"zeros {y}{self._times()} have more bytes than 2^63"
+            self.fail("SPC005", what, place, "PyTorch could not address them")
         y.batched, y.entries = x.batched, self.entries
         node = Node(layer.op, place, (x,), y)
         node.layer = layer
@@ -301,7 +302,7 @@ class Builder(Scanning):
         if product(node.output.shape) * self.batch > LARGEST_TENSOR:
             self.fail(
                 "SPC005",
-                f"`{step.op.text}`: the output {node.output} has more bytes than 2^63",
+                f"`{step.op.text}`: the output {node.output}{self._times()} has more bytes than 2^63",
                 step.op,
                 "PyTorch could not address it",
             )
@@ -318,6 +319,10 @@ class Builder(Scanning):
                     more = " with length=" if hasattr(node.layer, "length") else ""
                     what = f"the shape of its {name} {[int(s) for s in shape]}"
                     self._dim_dependent(step.op, what, size, _given(size, step, node), f", or give the size{more}")
+
+    def _times(self) -> str:
+        """How often a tensor of one sample is there, where that is more than once."""
+        return f" at batch {self.batch:,}" if self.batch > 1 else ""
 
     def _dim_dependent(self, op: Scalar, what: str, size: Quantity, place: Span, or_else: str = "") -> NoReturn:
         self.fail(

@@ -116,7 +116,7 @@ class Networks:
 def check_batch(batch: int) -> None:
     """Raises `RequestError` for what is no batch size."""
     if not 1 <= batch < 2**40:
-        raise RequestError(f"the batch must be a whole number from 1, not {batch}")
+        raise RequestError(f"the batch must be a whole number from 1 to {2**40 - 1:,}, not {batch}")
 
 
 def parsed(source: Source, findings: Findings) -> Document:

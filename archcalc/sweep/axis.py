@@ -62,7 +62,7 @@ def parse_batches(text: str) -> list[int]:
 def batch_size(value: str) -> int:
     """A batch size from its text. Raises `RequestError`."""
     if not re.fullmatch(r"\d{1,13}", value, re.ASCII) or not 1 <= int(value) < 2**40:
-        raise RequestError(f"a batch must be a whole number from 1, not {value}")
+        raise RequestError(f"a batch must be a whole number from 1 to {2**40 - 1:,}, not {value}")
     return int(value)
 
 

@@ -94,7 +94,7 @@ def _point(line: str, place: str, spec: str | None) -> Point:
         raise RequestError(f"{place}: no spec: name one on the command line, or in the line, e.g. {_FORM}")
     batch, settings = entry.get("batch", 1), entry.get("set", {})
     if isinstance(batch, bool) or not isinstance(batch, int) or not 1 <= batch < 2**40:
-        raise RequestError(f"{place}: the batch must be a whole number from 1, not {batch!r}")
+        raise RequestError(f"{place}: the batch must be a whole number from 1 to {2**40 - 1:,}, not {batch!r}")
     if not isinstance(settings, dict) or not all(isinstance(one, (str, int, float)) for one in settings.values()):
         raise RequestError(f"{place}: `set` must have a number or a word for each name, e.g. {_FORM}")
     run = entry.get("run", {})

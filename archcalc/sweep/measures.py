@@ -136,14 +136,16 @@ _OF_MODE = {TRAIN: ("memory", "step_time"), GENERATE: ("generation_memory", "tok
 
 
 def usual(said: Running, axes: Sequence[Axis], has_device: bool) -> Sequence[str]:
-    """The measures that are computed by default: counts, or if run settings vary, what depends on them."""
-    if not axes:
-        return USUAL
-    modes = {OF.get(axis.name, TRAIN) for axis in axes}
-    if any(OF.get(name) == GENERATE for name in said.said):
+    """The measures that are computed by default: counts, or if run settings vary, what depends on them.
+
+    Settings of training or generation have what depends on them beside the counts.
+    """
+    of_said = {OF[name] for name in said.said if name in OF}
+    modes = {OF.get(axis.name, TRAIN) for axis in axes} if axes else of_said
+    if axes and GENERATE in of_said:
         modes = {GENERATE}
     names = [name for mode in (TRAIN, GENERATE) if mode in modes for name in _OF_MODE[mode]]
-    return [name for name in names if has_device or not MEASURES[name].needs_device]
+    return [*(() if axes else USUAL), *(name for name in names if has_device or not MEASURES[name].needs_device)]
 
 
 def check_axes(axes: Sequence[Axis], wanted: Sequence[Measure]) -> None:

@@ -139,6 +139,14 @@ def test_time_needs_a_device():
     assert found["runs"][0]["line"] == "inference, bf16, flash attention, on a100"
 
 
+def test_one_value_of_training_or_generation_has_its_measure():
+    [found] = document("sweep", VIT, "--optimizer", "sgd")["points"]
+    assert {"params", "memory_bytes"} <= set(found["values"])
+    done = run("sweep", VIT, "--checkpoint", "nothere")
+    assert done.returncode == 1
+    assert "no block or group of layers is named `nothere`" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -147,6 +155,7 @@ def test_time_needs_a_device():
         ([VIT, "--set", "width"], "NAME=VALUES"),
         ([VIT, "--set", "width=1,2", "--set", "width=3"], "given twice"),
         ([VIT, "--batch", "0"], "a batch must be a whole number"),
+        ([VIT, "--batch", str(10**18)], "a batch must be a whole number from 1 to 1,099,511,627,775, not"),
         ([VIT, "--batch", "1..x"], "`x` is not a number"),
         ([VIT, "--plot", "macs"], "two names"),
         ([VIT, "--plot", "macs,parms"], "did you mean `params`"),

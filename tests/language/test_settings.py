@@ -56,6 +56,9 @@ def test_batch_multiplies_cost_and_not_parameters():
     for batch in (0, -1, 2**40):
         with pytest.raises(RequestError, match="the batch must be a whole number"):
             read(TEXT, batch=batch)
+    with pytest.raises(SpecError) as caught:
+        read(TEXT, batch=2**39, seq=str(2**35))
+    assert "at batch 549,755,813,888 has more bytes than 2^63" in caught.value.diagnostics[0].message
 
 
 def test_flags_from_hparams():

@@ -44,7 +44,10 @@ def _generating(decoding: Decoding) -> list[list[str]]:
     prompt = decoding.memory.length - decoding.tokens
     read = prefill.graph.batch * prompt / prefill.total.seconds if prefill.total.seconds else 0
     return [
-        [between(decoding.total), f"{decoding.tokens:,} tokens after a prompt of {prompt:,}"],
+        [
+            between(decoding.total),
+            f"{decoding.tokens:,} token{'s' * (decoding.tokens > 1)} after a prompt of {prompt:,}",
+        ],
         [f"prompt {between(prefill.total)}", f"{rate(read)} tokens/s"],
         [
             f"then {between(step)} a token",
