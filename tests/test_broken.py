@@ -57,6 +57,7 @@ EXPECTED = {
     "98-tie-inside-copies": (
         8, 19, 28, "SPC012", "`stack` has 3 copies, each with weights of its own", "put the copies into a block",
     ),
+    "99-window-of-another-kind": (4, 25, 26, "SPC004", "kind=bucket has no `window`", "write `kind=window`, giving [4, 16, 16]"),
     "14-kernel-too-big": (6, 21, 22, "SHP103", "kernel 5 is larger than the padded input [16, 4, 4]", "write `kernel=4`, giving [120, 1, 1], or `padding=1`, giving [120, 2, 2]"),
     "15-linear-on-image": (
         5, 5, 11, "SHP102", "`linear` wants features last, but [8, 30, 30] is channels first",
@@ -210,7 +211,7 @@ EXPECTED = {
     "74-each-with-state": (5, 5, 10, "SPC003", "`each` has no key `state`", "use `scan` to pass states from step to step"),
     "75-each-after-a-split": (9, 5, 9, "SPC008", "the layer before has several outputs", "choose one by its name"),
     "76-filters-of-another-size": (
-        5, 40, 44, "SHP107", "`weight` is [16, 16, 3, 3] here, not [1, 1, 3, 3]", "write `groups=16`; its axes are those of nn.Conv2d.weight",
+        5, 40, 44, "SHP107", "`weight` must be [16, 16, 3, 3], not [1, 1, 3, 3]", "write `groups=16`; its axes are those of nn.Conv2d.weight",
     ),
     "78-bias-of-no-three-parts": (
         4, 21, 23, "SHP106", "bias=qv is for queries, keys and values, and 100 features are not three parts", "write `linear 99`, giving [10, 99], `linear 102`",

@@ -176,7 +176,7 @@ def test_parameters_in_portions(graph, input, line, parts):
 def test_products_of_attention(graph):
     found = terms(derive(graph("10, 512", "attention heads=8").nodes[0]).macs)
     assert [(term.label, term.value.spoken(), term.note) for term in found] == [
-        ("q, k, v", "3 projections · 10·512·512", "W x"),
+        ("q, k, v", "3 projections · 10·512·512", "x W_Q, x W_K, x W_V"),
         ("scores", "8 heads · 10·10·64", "q kᵀ"),
         ("weighted", "8 heads · 10·10·64", "of the values"),
         ("output", "10·512·512", "[heads] W_O"),

@@ -21,9 +21,9 @@ class AttentionOperations(Heads):
         lead, inner = product(x.shape[:-2]), self.inner
         queries, read = lead * x.shape[-2], lead * keys.shape[-2]
         if keys is values is x and self.key_heads is self.heads:
-            projections = part("q, k, v", times(queries * x.shape[-1] * inner, projections=3), "W x")
+            projections = part("q, k, v", times(queries * x.shape[-1] * inner, projections=3), "x W_Q, x W_K, x W_V")
         else:
-            projections = part("q", queries * x.shape[-1] * inner, "W x") + self._projected(read, keys, values)
+            projections = part("q", queries * x.shape[-1] * inner, "x W_Q") + self._projected(read, keys, values)
         seen = keys.shape[-2] + called(self.more, "further_keys", inner) if self.more else keys.shape[-2]
         heads, head = called(self.heads, "heads", inner), leaf(self.head, "head_dim")
         pairs = factored(queries * seen * inner, heads, queries, seen, head)
@@ -34,8 +34,9 @@ class AttentionOperations(Heads):
         """The products that give keys and values."""
         each = [rows * source.shape[-1] * self.kv_inner for source in (keys, values)]
         if keys is values:
-            return part("k, v", times(each[0], projections=2), "W x")
-        return part("k", each[0], "W x") + part("v", each[1], "W x")
+            told = ", ".join(f"{self.read(letter)} W_{letter}" for letter in "KV")
+            return part("k, v", times(each[0], projections=2), told)
+        return part("k", each[0], f"{self.read('K')} W_K") + part("v", each[1], f"{self.read('V')} W_V")
 
     def masked_macs(self, y: Tensor, *inputs: Tensor) -> int:
         """Scores and weighted values of the pairs that the mask hides."""

@@ -92,6 +92,11 @@ class Layer(LayerMemory):
         """Whether it computes with the tensor that the argument `name` refers to."""
         return not isinstance(cls.arguments[name], Like)
 
+    @property
+    def tensors(self) -> list[str]:
+        """The keys of the tensors that it computes with, in the order in which it reads them."""
+        return [name for name in self.arguments if isinstance(self.__dict__.get(name), Tensor) and self.reads(name)]
+
     # -- formulas ---------------------------------------------------------------------------
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
@@ -239,7 +244,8 @@ class Layer(LayerMemory):
                 words.append(f"size={describe(value.shape[1:])}")
             if isinstance(argument, (Reference, Body, Operands)):
                 continue
-            words.append(argument.show(value) if name == self.first else f"{name}={argument.show(value)}")
+            shown = argument.show(value)
+            words.insert(*((1, shown) if name == self.first else (len(words), f"{name}={shown}")))
         return " ".join(words)
 
     # -- shared checks ----------------------------------------------------------------------

@@ -27,7 +27,7 @@ class Filtering(Reparametrized, Convolution):
 
     weight: Tensor | None = arg(
         Reference,
-        "filters that another layer gives, instead of learned ones; their first axis may be 1, the same for all",
+        "filters that another layer gives, instead of learned ones, with bias=false; their first axis may be 1, the same for all",
         default=None,
     )
 
@@ -40,7 +40,10 @@ class Filtering(Reparametrized, Convolution):
     def equation(self) -> str:
         """Where filters are read they are no parameters, and there is no bias."""
         equation = self.computed_by(super().equation, "h")
-        return equation.replace("b[c] + ", "") if self.weight is not None else equation
+        if self.weight is None:
+            return equation
+        same = ", the same for all c" if self.weight.shape[0] == 1 else ""
+        return equation.replace("b[c] + ", "") + f"\nh: what `weight` gives{same}"
 
     def check_filters(self, x: Tensor) -> None:
         """Raises `ShapeError` unless the filters that are given are those of the layer's sizes."""
@@ -57,7 +60,7 @@ class Filtering(Reparametrized, Convolution):
             sizes = list(map(plain, wanted))
             raise ShapeError(
                 "SHP107",
-                f"`weight` is {sizes} here, not {self.weight}",
+                f"`weight` must be {sizes}, not {self.weight}",
                 "weight",
                 f"its axes are those of {self.module_name(x)}.weight; the first may be 1",
                 changes=self._of_filters(x, wanted),

@@ -50,15 +50,20 @@ class Heads(Scored):
         for letter in "qkvo":
             if not self.biased(letter):
                 read, back = (line.replace(f" + b_{letter.upper()}", "") for line in (read, back))
-        if self.kv is not None or self.k is not None:
-            read = read.replace("K = x", "K = keys")
-        if self.kv is not None or self.v is not None:
-            read = read.replace("V = x", "V = values")
+        for letter in "KV":
+            read = read.replace(f"{letter} = x", f"{letter} = {self.read(letter)}")
         if self.key_heads != self.heads:
             read += f", of K and V one for every {self.heads // self.key_heads} of Q"
         norm = ["Q and K divided by their root mean square, times γ"] if self.qknorm else []
         turn = ["Q and K turned by the angles of their positions (rope)"] if self.rope is not None else []
         return "\n".join([read, *norm, *turn, *self.weighing(), back])
+
+    def read(self, letter: str) -> str:
+        """What the projection to `K` or `V` reads, by the key that names it."""
+        own = self.k if letter == "K" else self.v
+        if own is None:
+            return "x" if self.kv is None else "kv"
+        return "kv" if self.k is self.v else letter.lower()
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
         """All keys of its own sequence, or those in the window."""

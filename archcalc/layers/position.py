@@ -31,7 +31,7 @@ class PosEmbed(Layer):
     autocast = JOINED
     example = ("posembed length=512", "20x64")
     notation = (
-        "y[t] = x[t] + p[t]        p: a learned table, or with kind=sinusoidal\n"
+        "y[t] = x[t] + p[t]        p learned, or with kind=sinusoidal as follows\n"
         "p[t, 2i] = sin(t / 10000^(2i/d))        d: the features\n"
         "p[t, 2i+1] = cos(t / 10000^(2i/d))"
     )
@@ -50,6 +50,13 @@ class PosEmbed(Layer):
         min=1,
         aliases=("max_len", "max_length"),
     )
+
+    @property
+    def equation(self) -> str:
+        """The notation for its kind."""
+        adds, *waves = self.notation.split("\n")
+        adds = adds.partition("        ")[0]
+        return "\n".join([adds, *waves]) if self.kind == "sinusoidal" else f"{adds}        p learned"
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` when the table has fewer rows than the input has positions."""
@@ -254,6 +261,9 @@ class RelPosBias(Layer):
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """The table for the positions of the input, or of the window."""
+        if self.window is not None and self.kind != "window":
+            changes = [Change({"kind": "window"})]
+            raise ShapeError("SPC004", f"kind={self.kind} has no `window`", "window", changes=changes)
         if self.kind == "window":
             positions = product(self._window())
         elif x.rank < 2 and not x.integer:

@@ -140,7 +140,7 @@ class DeformConv(Correlation):
         if offset.rank != 3 or offset.shape[0] % (2 * taps) or offset.shape[1:] != y.shape[1:]:
             wanted = f"[2·parts·{plain(taps)}, {', '.join(str(plain(size)) for size in y.shape[1:])}]"
             raise ShapeError(
-                "SHP107", f"`offset` is {wanted} here, not {offset}", "offset",
+                "SHP107", f"`offset` must be {wanted}, not {offset}", "offset",
                 f"a `conv` to {2 * plain(taps)} channels, with the same windows, gives it",
             )  # fmt: skip
         parts = offset.shape[0] // (2 * taps)
@@ -150,7 +150,7 @@ class DeformConv(Correlation):
         if self.mask is not None and self.numbers("mask").shape != (parts * taps, *y.shape[1:]):
             sizes = [plain(size) for size in (parts * taps, *y.shape[1:])]
             help = f"a `conv` to {sizes[0]} channels, with the same windows, gives it"
-            raise ShapeError("SHP107", f"`mask` is {sizes} here, not {self.mask}", "mask", help)
+            raise ShapeError("SHP107", f"`mask` must be {sizes}, not {self.mask}", "mask", help)
         return y
 
     def _read(self, y: Tensor, x: Tensor) -> int:

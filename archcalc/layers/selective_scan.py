@@ -85,11 +85,12 @@ class SelectiveScan(Layer):
         if dt.shape != (steps, rows):
             changes = [] if dt.rank != 2 or dt.shape[0] != steps else [Change({"heads": plain(dt.shape[1])})]
             changes = changes if changes and channels % dt.shape[1] == 0 and dt.shape[1] % self.groups == 0 else []
-            message = f"`dt` is [{plain(steps)}, {plain(rows)}] here, not {dt}"
-            raise ShapeError("SHP107", message, "dt", changes=changes)
+            message = f"`dt` must be [{plain(steps)}, {plain(rows)}], not {dt}"
+            help = f"a `linear` to {plain(rows)} features and a `softplus` give it"
+            raise ShapeError("SHP107", message, "dt", help, changes=changes)
         if b.rank != 2 or b.shape[0] != steps:
             help = "a step of `b` is a row: a `linear` to groups·state features of the same sequence gives it"
-            raise ShapeError("SHP107", f"`b` is [{plain(steps)}, groups·state] here, not {b}", "b", help)
+            raise ShapeError("SHP107", f"`b` must be [{plain(steps)}, groups·state], not {b}", "b", help)
         if b.shape[-1] % self.groups:
             raise ShapeError(
                 "SHP105",
@@ -98,8 +99,8 @@ class SelectiveScan(Layer):
                 "`b` has groups·state features",
             )
         if c.shape != b.shape:
-            help = "a `linear` to as many features as `b` has gives it"
-            raise ShapeError("SHP107", f"`c` is as `b` {b}, not {c}", "c", help)
+            help = f"a `linear` to the {b.shape[-1]} features of `b` gives it"
+            raise ShapeError("SHP107", f"`c` must be {b}, as `b`, not {c}", "c", help)
         return Tensor(x.shape)
 
     def mixes(self, x: Tensor) -> tuple[int, ...]:

@@ -108,7 +108,7 @@ class Binder:
         elif isinstance(argument, Body):
             step.bodies[name] = self.body(node, names.inner() if changes_input(step) else names, name)
         elif isinstance(argument, Operands):
-            step.operands = self._operands(step.op, argument, node, names)
+            step.operands = self._operands(step, argument, node, names)
         else:
             value = argument.parse(node, names.values)
             if isinstance(value, (Expression, SizeExpression)):
@@ -129,9 +129,12 @@ class Binder:
             self.findings.error("SPC010", "an empty list of layers", node, "write its layers, or leave it out")
         return self.read_items(parse_items(node, self.findings), names)
 
-    def _operands(self, op: Scalar, argument: Operands, node: Node, names: Names) -> list[tuple[Operand, Span]]:
+    def _operands(self, step: Step, argument: Operands, node: Node, names: Names) -> list[tuple[Operand, Span]]:
+        op = step.op
         if not isinstance(node, NodeList):
-            self.findings.error("SPC010", f"`{op.text}` takes {argument.kind}", node, f"e.g. `{op.text}: [a, b]`")
+            is_first = step.layer is not None and step.layer.first == argument.name
+            here = f"{op.text}: [a, b]" if is_first else f"{op.text}: {{{argument.name}: [a, b], ...}}"
+            self.findings.error("SPC010", f"`{op.text}` takes {argument.kind}", node, f"e.g. `{here}`")
             return []
         operands: list[tuple[Operand, Span]] = []
         for entry in node.items:

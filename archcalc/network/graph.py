@@ -186,6 +186,15 @@ class Node:
         return (*self.inputs, *self.states.values()) if self.states else self.inputs
 
     @property
+    def titled_inputs(self) -> list[tuple[str, Tensor]]:
+        """What it reads with what each is called: `input`, `input 2`, or `input weight` by the key that names it."""
+        own = self.layer.tensors if self.layer is not None else []
+        plain = len(self.inputs) - len(own)
+        titles = ["input" if plain == 1 else f"input {index + 1}" for index in range(plain)]
+        titles += [f"input {name}" for name in own]
+        return [(title, x) for title, x in zip(titles, self.inputs) if x.rank]
+
+    @property
     def is_view(self) -> bool:
         """Whether the output takes no memory of its own."""
         return self.layer is None or self.layer.view

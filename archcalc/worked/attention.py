@@ -32,7 +32,7 @@ from archcalc.worked.positions import turn, turning
 _POSITIONS, _WIDTH, _HEADS = 5, 8, 3
 _INSTEAD = '"attention heads=2" --input 3x4'
 # What it may have that is not worked out here.
-_MORE = ("relbias", "mask", "qknorm", "sinks", "bias_kv", "zero_attn")
+_MORE = ("relbias", "mask", "qknorm", "bias_kv", "zero_attn")
 
 
 @works(Attention)
@@ -62,16 +62,20 @@ def attention(node: Node) -> Example:
         for letter, read in zip("qkv", (values, *others))
     }
     size, heads, shared = int(layer.head), int(layer.heads), int(layer.heads // layer.key_heads)
-    names = "x" if len(inputs) == 1 else "xs" if len(inputs) == 2 else "xkv"
-    told = {id(one): name for one, name in zip(inputs, names)}
+    told: dict[int, str] = {}
+    for one, name in zip((values, *others), ("x", layer.read("K"), layer.read("V"))):
+        told.setdefault(id(one), name)
     named = [told[id(one)] for one in (values, *others)]
     weight, bias = weights["out_proj.weight"], weights.get("out_proj.bias")
     learned_ones = {**{letter.upper(): matrices[letter] for letter in "qkv"}, "O": (weight, bias)}
-    given = [grid(name, one) for one, name in zip(inputs, names)]
+    given = [grid(told[id(one)], one) for one in inputs]
     for letter, (matrix, own) in learned_ones.items():
         given.append(grid(f"W_{letter}", [list(column) for column in zip(*matrix)]))
         if own is not None:
             given.append(grid(f"b_{letter}", [own]))
+    sinks: Array = weights.get("sinks", [None] * int(layer.heads))
+    if layer.sinks:
+        given.append(grid("sinks", [sinks]))
     with_bias = {letter: f" + b_{letter}" if own is not None else "" for letter, (_, own) in learned_ones.items()}
     several = " of this head" if heads > 1 else ""
     steps: list[Step] = []
@@ -92,7 +96,7 @@ def attention(node: Node) -> Example:
         if layer.rope is not None:
             q, k = ([turn(one, at, layer.rope, int(layer.turned)) for at, one in enumerate(of)] for of in (q, k))
             steps.append(_turned(q, k, layer))
-        rows, mixed = weighed(q, k, v, layer.causal, scaling, layer.window)
+        rows, mixed = weighed(q, k, v, layer, scaling, sinks[head])
         steps += rows
         joined = [before + one for before, one in zip(joined, mixed)]
     output = [times_vector(weight, one, bias) for one in joined]
@@ -108,9 +112,9 @@ def dot_product_attention(node: Node) -> Example:
     layer: Any = node.layer
     tensors = {"q": layer.q, "k": layer.k, "v": layer.v}
     instead = '"sdpa q=input k=input v=input" --input 3x4'
-    more = [name for name in ("relbias", "mask", "kv_heads") if getattr(layer, name) is not None]
-    if more or layer.sinks:
-        raise refuse(node, f"with `{(more or ['sinks'])[0]}` it is not worked out", instead)
+    more = [name for name in ("relbias", "mask") if getattr(layer, name) is not None]
+    if more:
+        raise refuse(node, f"with `{more[0]}` it is not worked out", instead)
     if layer.q.rank > 3:
         raise refuse(node, "it has more axes before the positions than one", instead)
     limit(
@@ -125,16 +129,21 @@ def dot_product_attention(node: Node) -> Example:
     inputs, named = operands(node, tensors.values())
     size = int(layer.q.shape[-1])
     scaling = _scaling(layer, size)
-    heads = list(zip(*named)) if layer.q.rank == 3 else [tuple(named)]
+    queries, *others = named if layer.q.rank == 3 else [[one] for one in named]
+    keys, values = ([one[index * len(one) // len(queries)] for index in range(len(queries))] for one in others)
+    heads = list(zip(queries, keys, values))
+    weights = {name: learned(shape) for name, shape in layer.params(layer.q).items()}
+    sinks: Array = weights.get("sinks", [None] * len(heads))
     steps: list[Step] = []
     output = []
     for index, (q, k, v) in enumerate(heads):
         title = f"head {index + 1} of {len(heads)}" if len(heads) > 1 else "what is given"
         steps.append(Step(title, [grid("Q", q), grid("K", k), grid("V", v)]))
-        rows, mixed = weighed(q, k, v, layer.causal, scaling, layer.window)
+        rows, mixed = weighed(q, k, v, layer, scaling, sinks[index])
         steps += [*rows, Step("y = α V", [grid("y", mixed, True)])]
         output.append(mixed)
-    return Example([], steps, inputs[0], {}, output if layer.q.rank == 3 else output[0], inputs=inputs)
+    given = [grid("sinks", [sinks])] if layer.sinks else []
+    return Example(given, steps, inputs[0], weights, output if layer.q.rank == 3 else output[0], inputs=inputs)
 
 
 def _turned(q: Array, k: Array, layer: Any) -> Step:
@@ -165,21 +174,25 @@ def _scaling(layer: Scored, size: int) -> Scaling:
 
 
 def weighed(
-    q: Array, k: Array, v: Array, causal: bool, scaling: Scaling, window: int | None = None
+    q: Array, k: Array, v: Array, layer: Scored, scaling: Scaling, sink: float | None
 ) -> tuple[list[Step], list[list[float]]]:
-    """The steps of one head, and its weighted sums; of one query they are told in full."""
+    """The steps of one head, and its weighted sums; of one query they are told in full.
+
+    Args:
+        sink: the score that takes weight and gives no value.
+    """
     steps: list[Step] = []
     table, sums = [], []
     for row, query in enumerate(q):
-        near = len(q) + len(k) if window is None else int(window)
-        seen = [(index <= row or not causal) and abs(index - row) < near for index in range(len(k))]
+        near = len(q) + len(k) if layer.window is None else int(layer.window)
+        seen = [(index <= row or not layer.causal) and abs(index - row) < near for index in range(len(k))]
         products = [dot(query, key) for key in k]
         scores = [scaling.capped(one * scaling.factor) if there else -math.inf for one, there in zip(products, seen)]
-        alpha = softmax(scores)
+        alpha = softmax([*scores, *([] if sink is None else [sink])])[: len(k)]
         sums.append([dot(alpha, column) for column in zip(*v)])
         table.append([Cell(written(one), there) for one, there in zip(alpha, seen)])
-        if row == (len(q) - 1 if causal else 0):
-            steps.append(_row(row, query, products, scores, alpha, sums[-1], scaling))
+        if row == (len(q) - 1 if layer.causal else 0):
+            steps.append(_row(row, query, products, scores, alpha, sums[-1], scaling, sink))
     steps.append(Step("softmax of all rows", [Grid("α", table)]))
     return steps, sums
 
@@ -192,8 +205,11 @@ def _row(
     alpha: list[float],
     mixed: list[float],
     scaling: Scaling,
+    sink: float | None,
 ) -> Step:
     powers = [math.exp(one) for one in scores]
+    taken = [] if sink is None else [math.exp(sink)]
+    of_sink = "".join(f", of the sink e^{written(sink or 0.0)} = {written(one)}" for one in taken)
     hidden = "   −∞: a position that is not seen" if -math.inf in scores else ""
     lines = [f"q kᵀ = {listed(products)}"]
     last = scaling.text
@@ -206,7 +222,7 @@ def _row(
         lines=[
             *lines,
             f"{last} = [{', '.join('−∞' if one == -math.inf else written(one) for one in scores)}]{hidden}",
-            f"e^score = {listed(powers)}, together {written(math.fsum(powers))}",
+            f"e^score = {listed(powers)}{of_sink}, together {written(math.fsum([*powers, *taken]))}",
             f"softmax = {listed(alpha)}",
             f"α V = {listed(mixed)}",
         ],

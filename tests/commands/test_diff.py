@@ -275,3 +275,14 @@ def test_an_invalid_spec_is_a_finding(specs):
     done = run("diff", str(specs / "a.yaml"), str(specs / "bad.yaml"))
     assert done.returncode == 1
     assert "error[SPC004]" in done.stderr
+
+
+def test_copies_without_numbers_of_their_own_are_told_once(tmp_path):
+    blocks = "blocks:\n  mlp(w):\n    - residual: [linear w, relu, linear 8]\n"
+    for name, layer in (("old", "residual: [linear 16, relu, linear 8]"), ("new", "mlp 16")):
+        more = "  - mlp 4 repeat=2\n" if name == "new" else ""
+        text = f"model: m\ninput: [8]\n{blocks}layers:\n  - repeat: 3\n    layers:\n      - {layer}\n{more}"
+        (tmp_path / f"{name}.yaml").write_text(text)
+    out = run("diff", str(tmp_path / "old.yaml"), str(tmp_path / "new.yaml")).stdout
+    assert "×2, mlp, 8 layers" in out
+    assert "×3, repeat.mlp, 12 layers" in out

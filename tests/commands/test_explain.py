@@ -243,3 +243,43 @@ def test_a_name_is_a_spec_that_comes_along():
     assert "lenet5" in run("explain", "lenet").stdout
     assert "did you mean `lenet`?" in run("explain", "lenett").stderr
     assert "leave out --input" in run("explain", "lenet", "--input", "1x32x32").stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "inputs"),
+    [
+        ("selectivescan dt=a b=a c=a", ["input", "input dt", "input b", "input c"]),
+        ("sdpa q=a k=a v=a", ["input q", "input k", "input v"]),
+        ("attention heads=2 kv=a", ["input", "input kv"]),
+        ("add: [a, prev, a]", ["input 1", "input 2", "input 3"]),
+        ("lstm 4", ["input"]),
+    ],
+)
+def test_inputs_are_called_by_the_keys_that_name_them(line, inputs, tmp_path):
+    spec = tmp_path / "t.yaml"
+    spec.write_text(f"model: t\ninput: [6, 4]\nlayers:\n  - linear 4 name=a\n  - linear 4\n  - {line}\n")
+    for more in ([], ["--symbolic"]):
+        out = run("explain", str(spec), "6", *more).stdout
+        assert [row.split("  ")[1] for row in out.splitlines() if row.startswith("  input")] == inputs
+
+
+def test_projections_of_attention_read_what_the_equation_says():
+    for keys, sources in (("", "xxx"), ("kv=input", ("x", "kv", "kv")), ("k=input", "xkx"), ("v=input", "xxv")):
+        out = run("explain", f"attention heads=2 {keys}", "--input", "3x4").stdout
+        equation, products = out.split("in_proj", 1)
+        for letter, source in zip("QKV", sources):
+            assert f"{letter} = {source} W_{letter} + b_{letter}" in equation
+            assert f"{source} W_{letter}" in products
+    out = run("explain", "attention heads=1 kv=input", "--input", "3x4", "--steps").stdout
+    assert "K = kv W_K" not in out  # it is the same tensor: one name is enough
+
+
+def test_a_title_starts_with_the_value_that_needs_no_key():
+    assert run("explain", "fold 3 kernel=2", "--input", "4x4").stdout.startswith("fold 3 kernel=2\n")
+
+
+@pytest.mark.parametrize(("kind", "told"), [("learned", "p learned"), ("sinusoidal", "sin(t / 10000^(2i/d))")])
+def test_position_embeddings_say_what_they_are(kind, told):
+    out = run("explain", f"posembed kind={kind}", "--input", "3x4").stdout
+    assert told in out
+    assert ("learned" in out.split("parameters")[0]) == (kind == "learned")

@@ -119,9 +119,9 @@ def test_rules_count_no_weights_in_filters_of_another_layer():
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ("conv 4 kernel=3 weight=f bias=false", r"`weight` is \[4, 3, 3, 3\] here, not \[1, 1, 3, 3\]"),
+        ("conv 4 kernel=3 weight=f bias=false", r"`weight` must be \[4, 3, 3, 3\], not \[1, 1, 3, 3\]"),
         ("conv 3 kernel=3 groups=3 weight=f", "filters from `weight=` come without a bias"),
-        ("convtranspose 2 kernel=3 weight=f bias=false", r"`weight` is \[3, 2, 3, 3\] here"),
+        ("convtranspose 2 kernel=3 weight=f bias=false", r"`weight` must be \[3, 2, 3, 3\], not"),
     ],
 )
 def test_filters_that_do_not_fit_are_refused(keys, said):

@@ -156,12 +156,12 @@ def test_what_a_gridsample_refuses(keys, shapes, said):
         ({"kernel": 9}, {"o": (162, 1, 1)}, "larger than the padded input"),
         ({"groups": 3}, {}, "groups=3 does not divide the 4 input channels"),
         ({"groups": 4}, {}, "groups=4 does not divide the 6 output channels"),
-        ({}, {"o": (20, 6, 6)}, r"`offset` is \[2·parts·9, 6, 6\] here"),
-        ({}, {"o": (18, 6, 5)}, r"`offset` is \[2·parts·9, 6, 6\] here"),
+        ({}, {"o": (20, 6, 6)}, r"`offset` must be \[2·parts·9, 6, 6\]"),
+        ({}, {"o": (18, 6, 5)}, r"`offset` must be \[2·parts·9, 6, 6\]"),
         ({}, {"o": (54, 6, 6), "m": (27, 6, 6)}, "the 3 parts of `offset` do not divide the 4 channels"),
-        ({}, {"m": (18, 6, 6)}, r"`mask` is \[9, 6, 6\] here"),
-        ({}, {"m": (9, 6, 7)}, r"`mask` is \[9, 6, 6\] here"),
-        ({}, {"o": (36, 6, 6), "m": (9, 6, 6)}, r"`mask` is \[18, 6, 6\] here"),
+        ({}, {"m": (18, 6, 6)}, r"`mask` must be \[9, 6, 6\]"),
+        ({}, {"m": (9, 6, 7)}, r"`mask` must be \[9, 6, 6\]"),
+        ({}, {"o": (36, 6, 6), "m": (9, 6, 6)}, r"`mask` must be \[18, 6, 6\]"),
     ],
 )
 def test_what_a_deformconv_refuses(keys, shapes, said):

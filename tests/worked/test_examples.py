@@ -93,7 +93,7 @@ def reduced(op: str) -> Callable[[random.Random], Line]:
 def attention(r: random.Random) -> Line:
     heads = r.choice((1, 2, 4))
     line = f"attention heads={heads} causal={r.choice(('true', 'false'))} bias={r.choice(('true', 'false', 'qkv'))}"
-    line += r.choice(("", "", f" kv_heads={max(1, heads // 2)}", " head_dim=2", " out=3", " window=2"))
+    line += r.choice(("", "", f" kv_heads={max(1, heads // 2)}", " head_dim=2", " out=3", " window=2", " sinks=true"))
     line += r.choice(("", "", " rope=10000", " rope=100 softcap=2", " softcap=1.5", " rope=50 rope_dim=2"))
     return line, f"{r.randint(1, 5)}x{r.choice((4, 8))}"
 
@@ -227,7 +227,8 @@ JOINED: dict[str, Callable[[random.Random], tuple[str, dict[str, str]]]] = {
     "grucell": lambda r: (f"grucell 3 from=a state=b bias={r.choice(('true', 'false'))}", {"a": "2", "b": "3"}),
     "lstmcell": lambda r: (f"lstmcell 3 from=a h=b c=c bias={r.choice(('true', 'false'))}", {"a": "2", "b": "3", "c": "3"}),
     "gather": lambda r: ("gather from=a index=b", {"a": r.choice(("3, 4", "5")), "b": f"{r.randint(1, 5)}"}),
-    "sdpa": lambda r: ("sdpa q=a k=b v=c", {"a": "2, 3, 4", "b": "2, 2, 4", "c": f"2, 2, {r.randint(1, 4)}"}),
+    "sdpa": lambda r: ("sdpa q=a k=b v=c kv_heads=1" + r.choice(("", " sinks=true")) if (shared := r.random() < 0.5) else "sdpa q=a k=b v=c",
+                       {"a": "2, 3, 4", "b": f"{2 - shared}, 2, 4", "c": f"{2 - shared}, 2, {r.randint(1, 4)}"}),
 }  # fmt: skip
 
 

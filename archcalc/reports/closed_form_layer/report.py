@@ -42,9 +42,8 @@ class FormulaExplanation:
     def rows(self) -> Iterator[tuple[str, str, str]]:
         """A title, a formula and what it is in names or units."""
         node, form = self.node, self.form
-        inputs = [x for x in node.inputs if x.rank]
-        for index, x in enumerate(inputs, 1):
-            yield "input" if len(inputs) == 1 else f"input {index}", shape(form, x), ""
+        for title, x in node.titled_inputs:
+            yield title, shape(form, x), ""
         yield "output", shape(form, node.output), ""
         for name, tensor in (node.output.outputs or {}).items():
             yield f"output .{name}", shape(form, tensor), ""

@@ -53,7 +53,12 @@ class _Group:
         if count == 1:
             return ""
         first, last = self.records[0].id, _last(self.records[-1])
-        return f"×{count:,}, {first} {'to' if count > 2 else 'and'} {last}" if first != last else f"×{count:,}, {first}"
+        return _between(count, first, last)
+
+
+def _between(count: int, first: str, last: str) -> str:
+    """`×6, enc.0.linear to enc.5.linear`; one id where no number tells the copies apart."""
+    return f"×{count:,}, {first} {'to' if count > 2 else 'and'} {last}" if first != last else f"×{count:,}, {first}"
 
 
 def effect(pairs: Iterable[Pair]) -> str:
@@ -98,7 +103,7 @@ def _row(key: tuple[str, ...], group: _Group) -> Row:
     records = group.records
     if sign != CHANGED and len(key) == 3:
         first, last, copies = next(iter(group.blocks)), _last_block(group), sum(group.blocks.values())
-        where = first if copies == 1 else f"×{copies:,}, {first} to {last}"
+        where = first if copies == 1 else _between(copies, first, last)
         layers = sum(record.copies for record in records)
         return Row(sign, key[2], where, f"{layers:,} layers", costs)
     if sign != CHANGED:
@@ -172,12 +177,12 @@ def _renamed(one: Renaming) -> Row:
     layers = f"{one.layers:,} layers" if one.layers > 1 else ""
     if not one.before or not one.after:
         where = after if one.after else before
-        places = f"×{copies:,}, {where} to {pairs[-1][1 if one.after else 0]}" if copies > 1 else ""
+        places = _between(copies, where, pairs[-1][1 if one.after else 0]) if copies > 1 else ""
         name = _plain(where) if places else where
         return Row(CHANGED, f"now inside {name}" if one.after else f"no longer inside {name}", places, layers)
     if copies == 1:
         return Row(CHANGED, f"{before} → {after}", "renamed", layers)
-    places = f"×{copies:,}, {after} to {pairs[-1][1]}" if len(pairs) > 1 else f"×{copies:,}, {after}"
+    places = _between(copies, after, pairs[-1][1])
     return Row(CHANGED, f"{_plain(before)} → {_plain(after)}", "renamed", places, layers)
 
 

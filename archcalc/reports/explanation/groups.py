@@ -63,10 +63,8 @@ def explain_group(node: Node, costs: Costs) -> Explanation:
     nodes = [node] if node.layer is not None else node.children
     copies = 1 if node.layer is not None or node.unfolded else plain(node.copies)
     result = Explanation(f"{node.id}   {node.label}")
-    inputs = [x for x in node.inputs if x.rank]
-    for index, x in enumerate(inputs, 1):
-        result.lines.append(Line("input" if len(inputs) == 1 else f"input {index}", spaced(x)))
     result.lines += [
+        *(Line(title, spaced(x)) for title, x in node.titled_inputs),
         Line("output", spaced(node.output)),
         *(Line(f"output .{name}", spaced(one)) for name, one in node.further.items()),
         None,

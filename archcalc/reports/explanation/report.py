@@ -52,9 +52,7 @@ def explain(node: Node, costs: Costs, seen: Any) -> Explanation:
     batch = node.exit.samples(costs.graph.batch)
     result = Explanation(f"{node.id}   {node.label}")
     lines = result.lines
-    layer_inputs = [x for x in node.inputs if x.rank]
-    for index, x in enumerate(layer_inputs):
-        lines.append(Line("input" if len(layer_inputs) == 1 else f"input {index + 1}", spaced(x)))
+    lines += [Line(title, spaced(x)) for title, x in node.titled_inputs]
     lines += _sizes(derivation)
     lines.append(Line("output", spaced(node.output)))
     for name, tensor in (node.output.outputs or {}).items():
