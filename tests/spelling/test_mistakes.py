@@ -96,6 +96,7 @@ MENDED = {
     "gelu_new": "gelu approximate=tanh",
     "BiLSTM 32": "lstm 32 bidirectional=true",
     "multihead 8": "attention 8",
+    "attention 512 8": "attention 8",
     "deconvolution 8 kernel=2": "convtranspose 8 kernel=2",
     "batch_norm2d": "batchnorm",
     "ConvBNReLU 8 3": "[conv 8 kernel=3, batchnorm, relu]",
@@ -107,7 +108,6 @@ MENDED = {
 # What has two readings, or none: the words of the advice, and no fix.
 TOLD = {
     "conv 64 3 1": "write `conv 64 kernel=3 stride=1` or `conv 3 kernel=1`",
-    "attention 512 8": "write `attention 8`",
     "softmax 1": "write `softmax axis=1` or `softmax axis=0`",
     "softmax dim=1": "write `axis=0` if axes count the batch as in PyTorch, or `axis=1`",
     "flatten start_dim=1": "write `start=0` if axes count the batch as in PyTorch, or `start=1`",
