@@ -91,7 +91,7 @@ def of_bytes(path: str, data: bytes) -> Foreign | None:
         return Foreign(kind, "weights do not say how layers are connected: `archcalc weights` counts them")
     if kind in _HOLDS_WEIGHTS:
         return Foreign(kind, "weights do not say how layers are connected: write the layers as a spec")
-    return Foreign(kind, "write its layers as a spec; `archcalc layers` lists what there is")
+    return Foreign(kind, "put its layers as a spec; `archcalc layers` lists what there is")
 
 
 def _binary_kind(path: str, data: bytes) -> str | None:
@@ -140,7 +140,7 @@ def of_keys(keys: Collection[str], known: Collection[str] = ()) -> Foreign | Non
     if kind == "an index of safetensors files":
         return Foreign(kind, "`archcalc weights` counts what its files hold")
     if "Keras" in kind:
-        return Foreign(kind, "write its layers as a spec; `archcalc layers` lists what there is")
+        return Foreign(kind, "put its layers as a spec; `archcalc layers` lists what there is")
     return Foreign(kind, "name a spec: a file with `model:`, `input:` and `layers:`")
 
 

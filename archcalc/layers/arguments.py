@@ -168,6 +168,19 @@ class Number(Argument):
         return {"anyOf": [number, {"$ref": "#/$defs/expression"}]}
 
 
+# How true and false are written elsewhere.
+_TRUTHS = {
+    "true": "true",
+    "yes": "true",
+    "on": "true",
+    "1": "true",
+    "false": "false",
+    "no": "false",
+    "off": "false",
+    "0": "false",
+}
+
+
 class Flag(Argument):
     """true or false."""
 
@@ -183,9 +196,8 @@ class Flag(Argument):
             return scalar.text == "true"
         if is_identifier(scalar.text) and scalar.text in known:
             return parse_expression(scalar)
-        words = {"yes": "true", "on": "true", "1": "true", "no": "false", "off": "false", "0": "false"}
-        word = words.get(scalar.text.lower(), scalar.text.lower())
-        help = instead(scalar, word) if word in ("true", "false") else self.help or self.about
+        word = _TRUTHS.get(scalar.text.lower())
+        help = instead(scalar, word) if word else self.help or self.about
         raise fail("SPC005", f"`{self.name}` must be true or false, not `{scalar.text}`", scalar, help)
 
     def coerce(self, value: Any) -> Any:
@@ -311,7 +323,7 @@ class Letters(Flag):
         text = scalar.text
         if text and all(letter in self.letters for letter in text) and len(set(text)) == len(text):
             return text
-        if text not in ("true", "false") and text not in known:
+        if text.lower() not in _TRUTHS and text not in known:
             raise fail(
                 "SPC005",
                 f"`{self.name}` must be true, false, or letters of {self.letters}, not `{text}`",
@@ -333,7 +345,7 @@ class Words(Flag):
 
     def parse(self, node: Node, known: Collection[str]) -> Any:
         scalar = self.scalar(node)
-        if scalar.text not in ("true", "false", *self.words, *known):
+        if scalar.text.lower() not in _TRUTHS and scalar.text not in (*self.words, *known):
             help = meant(scalar, scalar.text, ("true", "false", *self.words), self.about)
             raise fail("SPC005", f"`{self.name}` must be {self.kind}, not `{scalar.text}`", scalar, help)
         return scalar.text if scalar.text in self.words else super().parse(node, known)

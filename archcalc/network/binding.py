@@ -126,7 +126,7 @@ class Binder:
             )
             return []
         if not node.items:
-            self.findings.error("SPC010", "an empty list of layers", node, "write its layers, or leave it out")
+            self.findings.error("SPC010", "an empty list of layers", node, "put its layers, or leave it out")
         return self.read_items(parse_items(node, self.findings), names)
 
     def _operands(self, step: Step, argument: Operands, node: Node, names: Names) -> list[tuple[Operand, Span]]:

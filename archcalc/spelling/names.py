@@ -88,13 +88,11 @@ WITH = {
 # In words; what stands in backticks is a layer or a key as it is written.
 _NO_CHANNELS = "no layer drops whole channels; `dropout` costs the same"
 _NO_DROPS = "no layer drops parts of this kind; `dropout` costs the same"
-_BLOCK = (
-    "write its layers in a block under `blocks:`, which is called by its name; `archcalc specs` lists whole networks"
-)
+_BLOCK = "put its layers in a block under `blocks:`, which is called by its name; `archcalc specs` lists whole networks"
 _GRAPH = "a graph is a matrix among the inputs, which `matmul` multiplies with: `archcalc shapes gcn` has one"
 _KV = "it is `attention heads=8 kv=NAME`, with the layer that keys and values come from"
 _GROUPED = "it is `attention heads=8 kv_heads=2` here"
-_ULTRALYTICS = "it is a block of Ultralytics: write its layers under `blocks:`"
+_ULTRALYTICS = "it is a block of Ultralytics: put its layers under `blocks:`"
 _LOSS = "it is `loss: crossentropy` beside `layers:`; there are crossentropy, nll, mse, l1, bce and bcewithlogits"
 _NONE = "there is no such layer; `archcalc layers` lists them"
 _NO_NOISE = "it does nothing at inference: leave it out, or write `dropout`"
@@ -147,8 +145,8 @@ SAID = {
     "inputlayer": "the input goes at the top of the spec, e.g. `input: [3, 224, 224]`",
     "output": "the output is the last layer, or what `output:` names beside `layers:`",
     "moduledict": "write the layers themselves; name= gives them names",
-    "module": "write its layers in the list, or in a block under `blocks:`",
-    "container": "write its layers in the list, or in a block under `blocks:`",
+    "module": "put its layers in the list, or in a block under `blocks:`",
+    "container": "put its layers in the list, or in a block under `blocks:`",
     "block": "a block is called by the name it has under `blocks:`",
     "parameterlist": "write each as `parameter 64`",
     "parameterdict": "write each as `parameter 64`",
@@ -174,8 +172,8 @@ SAID = {
     "c3k2": _ULTRALYTICS,
     "c2psa": _ULTRALYTICS,
     "sppf": _ULTRALYTICS,
-    "bottleneck": "write its layers in a block under `blocks:`",
-    "basicblock": "write its layers in a block under `blocks:`",
+    "bottleneck": "put its layers in a block under `blocks:`",
+    "basicblock": "put its layers in a block under `blocks:`",
     "detect": _ULTRALYTICS,
     **dict.fromkeys(
         ("bilinear", "fractionalmaxpool", "lppool", "hardshrink", "softshrink", "threshold",

@@ -82,7 +82,7 @@ def _view(bound: Bound, inner: Inner) -> list[str]:
     if len(nodes) < 2:
         raise UnwritableError("the batch stays: `flatten` joins the axes of each sample")
     if isinstance(nodes[0], ast.Constant) and nodes[0].value != -1:
-        raise UnwritableError("write sizes without the batch: `reshape 64x7x7`, or `flatten`")
+        raise UnwritableError("sizes leave out the batch: `reshape 64x7x7`, or `flatten`")
     sizes = [word(node) for node in nodes[1:]]
     if sizes == ["-1"]:
         return ["flatten"]

@@ -23,7 +23,7 @@ def advice_on(row: Sequence) -> str | Advice:
     line = _line(module.text, values)
     if line is None:
         known = meaning(module.text)
-        return known.sentence if known else "write its layers under `blocks:`, and call it by the name of that block"
+        return known.sentence if known else "put its layers under `blocks:`, and call it by the name of that block"
     if repeats.text != "1":
         line = f"{{repeat: {repeats.text}, layers: {line if line.startswith('[') else f'[{line}]'}}}"
     return Advice(f"write `{line}`", written(row, line))

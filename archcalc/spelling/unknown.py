@@ -42,7 +42,7 @@ def _one_by_one(op: Scalar, ops: Sequence[str]) -> str | Advice:
     at = entry(op)
     line = at[0].items[at[1]] if at else None
     if not isinstance(line, Scalar):
-        return f"write its layers one by one: {', '.join(f'`{one}`' for one in ops)}"
+        return f"use its layers one by one: {', '.join(f'`{one}`' for one in ops)}"
     said: dict[str, str] = {}
     rest = []
     for word in line.text.split()[1:]:
@@ -52,7 +52,7 @@ def _one_by_one(op: Scalar, ops: Sequence[str]) -> str | Advice:
         else:
             rest.append(word)
     if "tie" in said or "frozen" in said:
-        return f"write its layers one by one: {', '.join(f'`{one}`' for one in ops)}"
+        return f"use its layers one by one: {', '.join(f'`{one}`' for one in ops)}"
     needs = next(
         (one for one in ops if any(argument.required for argument in REGISTRY[one].arguments.values())), ops[0]
     )

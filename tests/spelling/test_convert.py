@@ -10,6 +10,7 @@ from tests.spelling.test_names import computes
 
 # The call, and each reading of it.
 CALLS = {
+    "attention(512, 8)": "attention 8",
     # PyTorch's modules
     "nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)": "conv 64 kernel=7 stride=2 padding=3 bias=false",
     "nn.Conv2d(3, 64, kernel_size=(3, 5), padding='same')": "conv 64 kernel=3x5 padding=same",
@@ -143,7 +144,6 @@ CALLS = {
 # What can be read in two ways is told in both, and written by no fix.
 TWO = {
     "conv(64, 3, 2)": ["conv 64 kernel=3 stride=2", "conv 3 kernel=2"],
-    "attention(512, 8)": ["attention 512 kv_heads=8", "attention 8"],
     "LeakyReLU()": ["leakyrelu 0.3", "leakyrelu"],
     "LSTM(64)": ["[lstm 64 bias=one, select -1]", "lstm 64"],
     "nn.Conv2D(3, 64, 3)": ["conv 3 kernel=64 stride=3", "conv 64 kernel=3"],

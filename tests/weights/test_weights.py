@@ -142,7 +142,7 @@ def test_several_files_and_their_index(tmp_path):
             tensors_of(str(index))
     (tmp_path / "b.safetensors").write_bytes(safetensors({"x": ("BF16", [4])}))
     index.unlink()
-    with pytest.raises(RequestError, match="stands in several files"):
+    with pytest.raises(RequestError, match="is in several files"):
         tensors_of(str(tmp_path))
 
 

@@ -33,7 +33,7 @@ class Row:
             raise refuse(parts[0], "`from` must be the number of another row")
         self.repeats = _signed(parts[1])
         if not 1 <= self.repeats <= 1000:
-            raise refuse(parts[1], "a row can be repeated 1 to 1,000 times")
+            raise refuse(parts[1], "a row is 1 to 1,000 modules")
 
     def sources_at(self, index: int) -> list[int]:
         """The rows that row `index` reads, numbered from 0; the image is -1."""
