@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from archcalc.layers.attention import Attention
 from archcalc.layers.kernels import attention as kernels
+from archcalc.layers.scores import Scored
 from archcalc.peers.call import Call
 from archcalc.quantity import product
 
@@ -34,16 +35,23 @@ def biases(call: Call) -> int:
 
 def is_fused(call: Call) -> bool:
     """Whether one kernel of the CPU does scores and weighted values."""
-    table = _layer(call).relbias
-    producer = None if table is None else call.edges.producer(table)
-    return kernels.is_fused(
-        _layer(call), table is not None and (producer is None or bool(producer.params or producer.tied))
-    )
+    return kernels.is_fused(_layer(call), learns_table(call))
+
+
+def learns_table(call: Call) -> bool:
+    """Whether numbers that learn are added to the scores."""
+    assert isinstance(call.layer, Scored)
+    table = call.layer.relbias
+    if table is None:
+        return False
+    producer = call.edges.producer(table)
+    return producer is None or bool(producer.params or producer.tied)
 
 
 def is_step_by_step(call: Call) -> bool:
     """Whether scores and weighted values are two matrix products in the source."""
-    return _layer(call).softcap is not None or _layer(call).sinks
+    assert isinstance(call.layer, Scored)
+    return call.layer.is_scored_by_hand
 
 
 def _layer(call: Call) -> Attention:

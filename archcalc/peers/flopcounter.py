@@ -7,10 +7,11 @@ have no formula. Source: torch 2.13, utils/flop_counter.py.
 from __future__ import annotations
 
 from archcalc.layers.saved import Saving
+from archcalc.layers.sdpa import SDPA
 from archcalc.layers.strides import Strides, contiguous
 from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
-from archcalc.peers.attention import is_fused, products
+from archcalc.peers.attention import is_fused, learns_table, products
 from archcalc.peers.base import Deltas, Peer
 from archcalc.peers.call import Call
 
@@ -43,12 +44,12 @@ def _attention(call: Call) -> Deltas:
 
 @PEER.rule("sdpa")
 def _sdpa(call: Call) -> Deltas | None:
-    """The fused kernel takes four axes, values as wide as the queries, and vectors that lie together in memory."""
-    q, _, v = call.inputs
-    if q.rank != 3 or q.shape[-1] != v.shape[-1]:
+    """The fused kernel takes vectors that lie together in memory."""
+    assert isinstance(call.layer, SDPA)
+    if not call.layer.can_fuse(learns_table(call), gpu=False, trains=False):
         return {}
     known: dict[int, Strides | None] = {}
-    laid = [_strides(call, tensor, known) for tensor in call.inputs]
+    laid = [_strides(call, tensor, known) for tensor in call.inputs[:3]]
     together = [one is not None and (one.numbers[-1] == 1 or one.steps[-1] == 1) for one in laid]
     if all(together):
         return {FUSED: -call.macs}

@@ -33,7 +33,6 @@ PEER.same(
     "relposbias", "relu", "relu6", "rmsnorm", "selectivescan", "silu", "softmax", "rnncell", "lstmcell", "grucell"
 )
 PEER.without(RECURRENT, "rnn", "lstm", "gru")
-PEER.without(SCORES, "sdpa")
 PEER.beyond(FOLDED, lambda call: call.read * (2 if call.is_affine else 1), "batchnorm")
 PEER.beyond(POOLED, lambda call: call.read if call.axes == 2 else 0, "adaptiveavgpool")
 
@@ -72,6 +71,11 @@ def _deformable(call: Call) -> Deltas:
 @PEER.rule("attention")
 def _attention(call: Call) -> Deltas:
     return {SCORES: 0 if is_step_by_step(call) else -products(call)[1]}
+
+
+@PEER.rule("sdpa")
+def _sdpa(call: Call) -> Deltas:
+    return {SCORES: 0 if is_step_by_step(call) else -call.macs}
 
 
 @PEER.rule("matmul")

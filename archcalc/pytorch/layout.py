@@ -37,6 +37,8 @@ def _expression(indent: str, head: str, text: str, tail: str, width: int, free: 
         inner = indent + "    " if free else indent
         if free:
             yield f"{indent}{head}("
+            if len(inner + text) <= width:
+                lines = [text]
         for number, line in enumerate(lines):
             last = number == len(lines) - 1
             begin = head if number == 0 and not free else ""

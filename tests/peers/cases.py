@@ -81,6 +81,10 @@ WHOLE = (
     "{model: m, input: {x: [2, 5, 8], y: [2, 5, 8]}, layers: [sdpa q=x k=y v=y causal=true]}",
     "{model: m, input: {x: [2, 5, 8], y: [2, 5, 6]}, layers: [sdpa q=x k=x v=y]}",
     "{model: m, input: {x: [5, 8], y: [5, 8]}, layers: [sdpa q=x k=y v=y]}",
+    "{model: m, input: {x: [2, 5, 8], y: [2, 5, 8]}, layers: [sdpa q=x k=y v=y softcap=5 scale=0.5]}",
+    "{model: m, input: {x: [2, 5, 8], y: [2, 5, 8]}, layers: [sdpa q=x k=y v=y sinks=true window=3]}",
+    "{model: m, input: {x: [2, 5, 8], y: [2, 5, 8]}, layers: [parameter 2x5x5 name=b, sdpa q=x k=y v=y relbias=b]}",
+    "{model: m, input: {x: [4, 5, 8], y: [2, 5, 8]}, layers: [constant 1x5 value=1 name=b, sdpa q=x k=y v=y mask=b kv_heads=2]}",
     # attention of queries that lie together in memory, and of others
     "{model: m, input: [6, 6, 6], layers: [transpose, relu, {sdpa: {q: prev, k: prev, v: prev}}]}",
     "{model: m, input: [6, 6, 6], layers: [transpose, roll 1, {sdpa: {q: prev, k: prev, v: prev}}]}",
