@@ -178,9 +178,9 @@ SAID = {
     **dict.fromkeys(
         ("bilinear", "fractionalmaxpool", "lppool", "hardshrink", "softshrink", "threshold",
          "tanhshrink", "cosinesimilarity", "pairwisedistance", "adaptivelogsoftmaxwithloss", "affinegrid",
-         "onehot", "gumbelsoftmax", "sort", "fft", "where", "scatter", "locallyconnected", "mamba", "kan", "rnnbase",
+         "onehot", "gumbelsoftmax", "sort", "fft", "where", "scatter", "locallyconnected", "kan", "rnnbase",
          "rnncellbase", "convtbc", "groupedmm", "scaledmm", "scaledgroupedmm", "pdist", "roialign", "roipool", "attentionpool", "rot90", "stft",
-         "melspectrogram", "sparsemax", "thresholdedrelu", "snake", "qrnn", "ssm", "s4", "grn", "mask", "masking",
+         "melspectrogram", "sparsemax", "thresholdedrelu", "snake", "qrnn", "s4", "grn", "mask", "masking",
          "maskedfill", "partialconv", "coordconv", "capsule", "additiveattention", "timestepembedding",
          "fourierfeatures", "edgeconv"),
         _NONE,

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from archcalc.diagnostics import SpecError
 from archcalc.layers import REGISTRY
-from archcalc.spelling.names import MADE_OF, SAID, meaning
+from archcalc.spelling.names import _NONE, MADE_OF, SAID, meaning
 from tests.language.writing import graph, wrong
 from tests.program import run
 
@@ -112,3 +112,10 @@ def test_every_module_of_pytorch_is_known(name):
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_function_of_pytorch_is_known(name):
     assert meaning(name) is not None, name
+
+
+def test_no_alias_of_a_layer_is_said_to_be_missing():
+    aliases = [alias for layer in (REGISTRY[name] for name in REGISTRY) for alias in layer.aliases]
+    assert "mamba" in aliases
+    missing = [alias for alias in aliases if (found := meaning(alias)) is None or found.sentence == _NONE]
+    assert missing == []
