@@ -19,7 +19,7 @@ CPU = torch.device("cpu")
 NETWORKS = {
     "gru 160": (0.01, 0.001),
     "linear 64, gru 160, rnn 128": (0.03, 0.01),
-    "rnn 160, rnn 128 layers=2, linear 40": (0.01, 0.01),
+    "rnn 160, rnn 128 layers=2, linear 40": (0.02, 0.01),
     "lstm 160, linear 50": (0.001, 0.01),
     "linear 128, lstm 200 layers=2 bidirectional=true, linear 50": (0.001, 0.03),
     "linear 192, {residual: [layernorm, attention heads=3]}, linear 32": (0.01, 0.001),

@@ -34,6 +34,7 @@ ZOO = {
     **{(f"vgg{n}@bn", "PRM301", 12): _BN for n in (11, 13, 16, 19)},
     ("squeezenet1_0", "GEO201", 14): _ROW,
     ("squeezenet1_1", "GEO201", 14): _ROW,
+    ("rwkv7", "PRM308", 74): "the paper keeps two tables",
     ("unet", "GEO212", 12): _HALVES,
     ("unet-paper", "GEO212", 15): _HALVES,
     ("self-attention", "ATT607", 16): _SCORES,

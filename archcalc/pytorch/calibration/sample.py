@@ -67,7 +67,7 @@ class Sample:
 
 
 def sample_of(node: Node, batch: int) -> Sample | None:
-    """The layer of `node` as a sample; None for one that does not stand alone (experts, a state passed on, an `each`)."""
+    """The layer of `node` as a sample; None for one that does not stand alone (experts, a state passed on, an `each`, an unpooling)."""
     layer = node.layer
     assert layer is not None
     if not layer.shown or node.op not in REGISTRY:  # what only a scan has
@@ -87,6 +87,8 @@ def sample_of(node: Node, batch: int) -> Sample | None:
         elif isinstance(argument, Reference):
             if name == "state" or value is None:
                 continue
+            if value.places is not None:  # of a pooling, which only it can give
+                return None
             inputs.append(plain(value))
             tensors.append(name)
         elif value is not None and not isinstance(value, Argument) and value != argument.default:
