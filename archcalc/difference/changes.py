@@ -306,7 +306,7 @@ def _layer(record: LayerRecord) -> Layer:
 
 
 def _told(code: Code) -> tuple[Any, ...]:
-    return code.module, code.args, code.kwargs, code.call, code.values, code.outputs
+    return code.module, code.imported, code.around, code.args, code.kwargs, code.call, code.values, code.outputs
 
 
 def _costs(old: LayerRecord, new: LayerRecord) -> tuple[str, str]:

@@ -182,6 +182,8 @@ class _Parser:
                 help = "in a size, put names in parentheses, e.g. 3x(width)"
             elif unclosed:
                 help = "a `(` is not closed" if unclosed > 0 else "a `)` has no `(`"
+            elif re.fullmatch(r"\d+(x\d+)+", text):
+                help = f"one number is wanted here, not a size; a product is written {text.replace('x', '*')}"
             elif "," in text:
                 help = "commas belong only in min(a, b) and max(a, b); a size is written 3x5"
             elif re.fullmatch(r"[-+.\d]+[eE][-+]?\d+", text):

@@ -32,6 +32,7 @@ class Argument:
     """
 
     kind = "value"
+    words: Sequence[str] = ()  # that it may be, beside numbers and names
 
     def __init__(self, doc: str, default: Any = REQUIRED, aliases: Sequence[str] = ()) -> None:
         self.doc = doc
@@ -79,7 +80,7 @@ class Argument:
         if not scalar.text or scalar.text in ("true", "false"):
             raise fail("SPC005", f"`{self.name}` must be {self.kind}, not `{scalar.text}`", scalar, self.about)
         expression = parse_expression(scalar)
-        check_names(expression, known)
+        check_names(expression, known, self.about, self.words)
         if not expression.names and not expression.sizes:
             from archcalc.language.values import evaluate
 
@@ -99,16 +100,24 @@ class Argument:
         return f"{value:g}".replace("e-0", "e-").replace("e+0", "e") if isinstance(value, float) else describe(value)
 
 
-def check_names(expression: Expression | SizeExpression, known: Collection[str]) -> None:
-    """Raises `SpecError` at the first name of `expression` that nothing defines."""
+def check_names(
+    expression: Expression | SizeExpression, known: Collection[str], wanted: str = "", words: Sequence[str] = ()
+) -> None:
+    """Raises `SpecError` at the first name of `expression` that nothing defines.
+
+    Args:
+        wanted: what the argument is, where it takes `words` beside names.
+    """
     for name, place in expression.names.items():
         if name not in known:
             sizes = name.split("x")
             otherwise = "define it under `hparams:`, or pass it as an argument of the block"
+            if words:
+                otherwise = f"{wanted}; a name is defined under `hparams:`, or passed as an argument of the block"
             help: str | Advice | None = (
                 instead(place, "x".join(f"({size})" for size in sizes))
                 if len(sizes) > 1 and all(size in known or size.isdigit() for size in sizes)
-                else meant(place, name, list(known), otherwise)
+                else meant(place, name, [*known, *words], otherwise)
             )
             raise fail("SPC008", f"no hparam, dim or argument is named `{name}`", place, help)
 
@@ -248,7 +257,7 @@ class Size(Argument):
         if size is None:
             return super().parse(node, known)
         if isinstance(size, SizeExpression):
-            check_names(size, known)
+            check_names(size, known, self.about, self.words)
             return size
         return self.constant(size, scalar)
 

@@ -56,6 +56,13 @@ def test_a_change():
     assert changes(BASE, after) == ([("conv 32 3×3", "conv 64 3×3")], [], [], 4, 2)
 
 
+@pytest.mark.parametrize("kind", ["spectralnorm", "weightnorm", "standardized"])
+def test_a_weight_that_is_computed_now(kind):
+    found = difference(side(["linear 4"]), side([f"linear 4 reparam={kind}"]))
+    ((change,),) = [one.changes for one in found.changed]
+    assert (change.key, change.before, change.after) == ("reparam", None, kind)
+
+
 def test_an_insertion_shifts_nothing():
     after = [*BASE[:2], "batchnorm", *BASE[2:]]
     assert changes(BASE, after) == ([], ["batchnorm"], [], 0, len(BASE))
